@@ -1,0 +1,179 @@
+/** Reading and writing the wire's integers and strings. Every read is bounds-checked and ends in PROTOCOL. */
+import { BeelineError } from './errors.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+/** Throws PROTOCOL on malformed UTF-8, so that one byte string has one meaning. */
+export function utf8Decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new BeelineError('PROTOCOL', 'The other side sent text that is not valid UTF-8.', { cause });
+  }
+}
+
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+export function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text))
+    throw new BeelineError('PROTOCOL', 'Malformed hex.');
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** Appends to a buffer that grows. Integers are big-endian; `varint` is LEB128 up to 2^53-1. */
+export class Writer {
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value);
+    this.#length += 4;
+    return this;
+  }
+
+  varint(value: number): this {
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new BeelineError('INTERNAL', `Cannot encode ${value}.`);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    return this.u8(rest);
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  bytes(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes);
+  }
+
+  text(text: string): this {
+    return this.bytes(utf8Encode(text));
+  }
+
+  /** The bytes so far, as a copy that later writes do not touch. */
+  done(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+/** Reads what Writer wrote, from bytes that a peer chose. */
+export class Reader {
+  #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  u8(): number {
+    return this.raw(1)[0]!;
+  }
+
+  u32(): number {
+    const [a, b, c, d] = this.raw(4);
+    return ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (!Number.isSafeInteger(value)) break;
+      if (byte < 0x80) {
+        // One value has one encoding, so that hashes over encodings mean something.
+        if (byte === 0 && i > 0) break;
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new BeelineError('PROTOCOL', 'The other side sent a malformed integer.');
+  }
+
+  raw(length: number): Uint8Array {
+    if (length > this.left) throw new BeelineError('PROTOCOL', 'The other side sent a truncated message.');
+    const part = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return part;
+  }
+
+  bytes(max: number): Uint8Array {
+    const length = this.varint();
+    if (length > max)
+      throw new BeelineError(
+        'PROTOCOL',
+        `The other side sent a field of ${length} bytes; ${max} is the limit.`,
+      );
+    return this.raw(length);
+  }
+
+  text(max: number): string {
+    return utf8Decode(this.bytes(max));
+  }
+
+  /** Throws PROTOCOL if anything is left over. */
+  end(): void {
+    if (this.left > 0)
+      throw new BeelineError('PROTOCOL', 'The other side sent a message with trailing bytes.');
+  }
+}

@@ -1,0 +1,50 @@
+/** Every bound of the protocol in one place. Sizes are bytes, times are milliseconds unless a name says otherwise. */
+
+export const PROTOCOL_VERSION = 1;
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Chunk sizes are powers of two in this range. */
+export const MIN_CHUNK = 1 * MiB;
+export const MAX_CHUNK = 4 * MiB;
+
+/** A lane frame that is not a chunk; larger ones end the lane before anything is allocated. */
+export const MAX_CONTROL_FRAME = 256 * KiB;
+/** A manifest page: encoded entries. */
+export const MAX_PAGE = 128 * KiB;
+export const MAX_PAGES = 4096;
+export const MAX_ENTRIES = 2_000_000;
+
+/** A relative path, and one component of it, in UTF-8 bytes. */
+export const MAX_PATH = 4096;
+export const MAX_COMPONENT = 255;
+export const MAX_DEPTH = 128;
+
+/** `--text` bodies. */
+export const MAX_TEXT = 1 * MiB;
+
+/** Chunks asked for on one lane and not yet answered. */
+export const MAX_OUTSTANDING = 256;
+/** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
+export const STREAM_WINDOW = 8;
+export const MAX_LANES = 64;
+/** Chosen by `npm run bench` and docs/decisions.md: one lane fills a clean path, several fill a lossy one. */
+export const DEFAULT_LANES = 4;
+
+/** A rendezvous message, the whole of a mailbox's traffic, and how long a mailbox may live. */
+export const MAX_SIGNAL = 16 * KiB;
+export const MAX_MAILBOX_BYTES = 1 * MiB;
+export const MAX_CANDIDATES = 64;
+
+/** A lane that answers nothing for this long is dead; pings keep a quiet one alive. */
+export const LANE_DEADLINE = 15_000;
+export const LANE_PING = 4_000;
+/** TCP connect plus TLS handshake of one lane. */
+export const LANE_OPEN_DEADLINE = 10_000;
+/** From the first PAKE message to both sides being sure. */
+export const HANDSHAKE_DEADLINE = 30_000;
+/** How long a session without any live lane keeps trying. */
+export const RECONNECT_DEADLINE = 120_000;
+/** How long a receiver looks for the sender of a code. */
+export const FIND_DEADLINE = 30_000;
