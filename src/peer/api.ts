@@ -1,0 +1,149 @@
+/**
+ * The library's types: what a program gives to `send` and `receive` and what it gets back. The command's `--json`
+ * lines are these events, one object a line.
+ */
+import type { BeelineError, ErrorCode } from '../protocol/errors.ts';
+import type { State } from '../transfer/machine.ts';
+
+export type { State } from '../transfer/machine.ts';
+
+export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace';
+
+/** Everything that a transfer tells. Sizes are bytes, rates bytes a second, times seconds. */
+export type TransferEvent =
+  | { event: 'code'; code: string }
+  | { event: 'state'; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
+  | { event: 'peer'; fingerprint: string; name?: string; agent: string }
+  | {
+      event: 'manifest';
+      files: number;
+      folders: number;
+      links: number;
+      bytes: number | null;
+      chunkSize: number;
+    }
+  | {
+      event: 'lane';
+      id: number;
+      kind: string;
+      local: string;
+      remote: string;
+      status: 'open' | 'closed';
+      reason?: string;
+    }
+  | {
+      event: 'progress';
+      bytes: number;
+      total: number | null;
+      rate: number;
+      eta: number | null;
+      files: number;
+      file?: string;
+    }
+  | { event: 'warning'; code: ErrorCode; message: string; path?: string }
+  | { event: 'text'; text: string }
+  | { event: 'digest'; path: string; sha256: string }
+  | { event: 'done'; files: number; bytes: number; resumed: number; seconds: number; root: string }
+  | { event: 'error'; code: ErrorCode; message: string };
+
+export interface Result {
+  files: number;
+  bytes: number;
+  /** Bytes that were already there from an earlier run. */
+  resumed: number;
+  seconds: number;
+  /** Hex of the Merkle root; the same on both sides. */
+  root: string;
+  /** The peer's fingerprint: a known device's key, else this session's certificate. */
+  peer: string;
+  /** Files that could not be sent, by path (only with `onUnreadable: 'skip'`). */
+  skipped: string[];
+}
+
+/** What the receiver is asked to accept. */
+export interface OfferSummary {
+  files: number;
+  folders: number;
+  links: number;
+  bytes: number | null;
+  kind: 'files' | 'text' | 'stream';
+  /** Top-level names, escaped for display, at most 20. */
+  names: string[];
+  peer: { fingerprint: string; name?: string };
+}
+
+export interface CommonOptions {
+  /** A standing `beeline server`: ws://, wss://, http:// or https:// URL. */
+  server?: string;
+  /** Host and port of the sender's own rendezvous (receiver), or the address to listen on (sender). */
+  at?: string;
+  /** The whole code, `7-crossover-clockwork`. The sender may choose it; the receiver must have it (or psk, or device). */
+  code?: string;
+  /** A pre-shared key, at least 16 bytes, instead of a code. */
+  psk?: Uint8Array;
+  /** A known device's name (see `beeline trust`), instead of a code. */
+  device?: string;
+  /** Where known devices and this device's key are kept; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
+  configDir?: string;
+  /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
+  port?: number;
+  /** Parallel lanes, 1 to 64. */
+  lanes?: number;
+  /** False: neither announce nor look on the local network by mDNS. */
+  lan?: boolean;
+  /** Bytes a second, for the sum of all lanes; absent: no limit. */
+  limit?: number;
+  /** Show each file's plain SHA-256 at the end, as `digest` events. */
+  sha256?: boolean;
+  /** Ends the transfer as INTERRUPTED. */
+  signal?: AbortSignal;
+  /** Structured log lines; never a secret in any. */
+  log?: Logger;
+}
+
+export interface SendOptions extends CommonOptions {
+  /** An unreadable source: 'fail' (default) stops before anything moves, 'skip' names it and sends the rest. */
+  onUnreadable?: 'fail' | 'skip';
+  /** For `-`: the file name that the receiver sees; default `stdin`. */
+  stdinName?: string;
+  /** Instead of `process.stdin` for the path `-`. */
+  stdin?: AsyncIterable<Uint8Array>;
+}
+
+export interface ReceiveOptions extends CommonOptions {
+  /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
+  to?: string;
+  /** Instead of `process.stdout` for `to: '-'`. */
+  stdout?: NodeJS.WritableStream;
+  overwrite?: Overwrite;
+  /** For `overwrite: 'ask'`: called once per existing file, before any byte moves. Absent: EXISTS. */
+  onConflict?: (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
+  /** Called with the offer before any byte moves; false ends both sides as REFUSED. Absent: accepted. */
+  accept?: (offer: OfferSummary) => boolean | Promise<boolean>;
+}
+
+/** What `send` takes: paths, or one text. */
+export type What = readonly string[] | { text: string };
+
+/** A running transfer. Iterate it for events; iteration ends after `done` or `error`. */
+export interface Transfer extends AsyncIterable<TransferEvent> {
+  readonly state: State;
+  /** Resolves once verified on both sides; rejects with a BeelineError. */
+  readonly done: Promise<Result>;
+  /** Also delivers every event, at once; returns the way to stop. */
+  subscribe(listener: (event: TransferEvent) => void): () => void;
+  pause(): void;
+  resume(): void;
+  /** Ends both sides as CANCELLED. */
+  cancel(): void;
+}
+
+export type TransferError = BeelineError;
+
+/** The part of pino's interface that the library uses. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

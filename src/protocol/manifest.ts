@@ -1,0 +1,90 @@
+/**
+ * The manifest: what a transfer consists of, as a list of entries, encoded in pages that the receiver pulls.
+ * Non-goal: deciding whether a name is safe to write. That is `names.ts`, and every decoded entry passes it.
+ */
+import { Reader, Writer } from './bytes.ts';
+import { BeelineError } from './errors.ts';
+import { MAX_ENTRIES, MAX_PAGE, MAX_PATH } from './limits.ts';
+
+export type EntryKind = 'file' | 'folder' | 'link';
+
+export interface Entry {
+  /** Relative, `/`-separated, never empty. */
+  path: string;
+  kind: EntryKind;
+  /** Bytes; 0 for folders and links. For a stream whose length is not known yet, 0. */
+  size: number;
+  /** Permission bits, 0 to 0o777. */
+  mode: number;
+  /** Microseconds since 1970; may be negative. */
+  mtime: number;
+  /** Where a link points, as stored in the source; '' for other kinds. */
+  target: string;
+}
+
+/** What a transfer is, in its sender's words: sent on every lane, and again when a stream's length becomes known. */
+export interface Offer {
+  version: number;
+  /** `text` is shown, not written; `stream` has one file whose length is known only at its end. */
+  kind: 'files' | 'text' | 'stream';
+  entries: number;
+  pages: number;
+  /** Bytes of all files; undefined for a stream that has not ended. */
+  bytes: number | undefined;
+  chunkSize: number;
+  /** True when the sender wants each file's plain SHA-256 shown at the end. */
+  sha256: boolean;
+}
+
+const KINDS: readonly EntryKind[] = ['file', 'folder', 'link'];
+
+/** Packs entries into pages of at most MAX_PAGE bytes, each page a count and its entries. */
+export function encodePages(entries: readonly Entry[]): Uint8Array<ArrayBuffer>[] {
+  const pages: Uint8Array<ArrayBuffer>[] = [];
+  let page = new Writer();
+  for (const entry of entries) {
+    const bytes = encodeEntry(entry);
+    if (page.length > 0 && page.length + bytes.length > MAX_PAGE) {
+      pages.push(page.done());
+      page = new Writer();
+    }
+    page.raw(bytes);
+  }
+  if (page.length > 0) pages.push(page.done());
+  return pages;
+}
+
+function encodeEntry(entry: Entry): Uint8Array {
+  const writer = new Writer()
+    .u8(KINDS.indexOf(entry.kind))
+    .text(entry.path)
+    .varint(entry.size)
+    .varint(entry.mode)
+    // Zigzag, so that times before 1970 stay short too.
+    .varint(entry.mtime < 0 ? -entry.mtime * 2 - 1 : entry.mtime * 2);
+  if (entry.kind === 'link') writer.text(entry.target);
+  return writer.done();
+}
+
+/** Decodes one page. Throws PROTOCOL or BAD_MANIFEST on anything `encodePages` would not have written. */
+export function decodePage(page: Uint8Array): Entry[] {
+  const reader = new Reader(page);
+  const entries: Entry[] = [];
+  while (reader.left > 0) {
+    const kind = KINDS[reader.u8()];
+    if (!kind) throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry of an unknown kind.');
+    const path = reader.text(MAX_PATH);
+    const size = reader.varint();
+    const mode = reader.varint();
+    const zigzag = reader.varint();
+    const mtime = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    const target = kind === 'link' ? reader.text(MAX_PATH) : '';
+    if (mode > 0o777 || (kind !== 'file' && size !== 0) || (kind === 'link' && target === '')) {
+      throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry that contradicts itself.');
+    }
+    entries.push({ path, kind, size, mode, mtime, target });
+    if (entries.length > MAX_ENTRIES)
+      throw new BeelineError('BAD_MANIFEST', 'The manifest has too many entries.');
+  }
+  return entries;
+}

@@ -1,0 +1,79 @@
+/**
+ * What the transfer engine needs from the world: where bytes come from, where they go, what hashes them, and a
+ * pipe to the peer. Adapters (files, sockets, browsers) implement these; the engine imports none of them.
+ */
+import type { Entry } from '../protocol/manifest.ts';
+import type { Message } from '../protocol/messages.ts';
+import type { ByteSpace } from './space.ts';
+
+/** A piece of one file inside one chunk. Offsets and lengths are bytes. */
+export interface Extent {
+  /** Index into the manifest's entries. */
+  entry: number;
+  /** Where in the file. */
+  offset: number;
+  length: number;
+  /** Where in the chunk's data. */
+  at: number;
+}
+
+/** The sender's files. */
+export interface Source {
+  /** Depth first, a folder before what is in it; the byte space is laid out in this order. */
+  readonly entries: readonly Entry[];
+  readonly kind: 'files' | 'text' | 'stream';
+  /**
+   * Fills `into` with a chunk's bytes and resolves with their number: all of the extents', or for a stream fewer,
+   * once, at its end (0 if it ended before this chunk).
+   * @throws BeelineError SOURCE_CHANGED (with paths) if a file is not what was stat'ed; UNREADABLE.
+   */
+  read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number>;
+  /** For a stream: chunks below this one are safely down at the receiver and may be forgotten. */
+  release(below: number): void;
+  /** After the last chunk: names files that changed since they were stat'ed. Empty when all is well. */
+  changed(): Promise<string[]>;
+  /** Plain SHA-256 of each file in hex, by entry index; for `--sha256`. */
+  digests(): Promise<Map<number, string>>;
+  close(): Promise<void>;
+}
+
+/** Where the receiver's bytes go. Nothing stands under a final name before it is whole. */
+export interface Sink {
+  /**
+   * Called once with the checked manifest, before any chunk: settles conflicts, checks room, makes staging.
+   * @throws BeelineError EXISTS, UNSAFE_NAME, DISK_FULL, WRITE_FAILED, REFUSED. Nothing is left behind then.
+   */
+  open(entries: readonly Entry[], space: ByteSpace): Promise<void>;
+  /** False for files that the overwrite policy skips: their bytes are never asked for. */
+  wants(entry: number): boolean;
+  /** Writes a verified chunk; `data` undefined means zeros, which a file system may keep as a hole. */
+  write(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void>;
+  /** For sinks that need bytes in order (stdout): how many chunks past the first missing one they can hold. */
+  readonly window: number;
+  /** Every chunk is written: puts modes, times, links and folders right and the last files in place. */
+  finish(): Promise<void>;
+  /** Plain SHA-256 of each written file in hex, by entry index; for `--sha256`, after `finish`. */
+  digests(): Promise<Map<number, string>>;
+  /** Gives up: removes the staging. Files already finished stay. Safe to call at any time, and twice. */
+  abort(): Promise<void>;
+}
+
+export type Digest = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+/** A chunk buffer on loan from a pool: `release` gives it back. */
+export interface Slab {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/**
+ * One authenticated, ordered pipe to the peer, as the engine sees it. The adapter frames, bounds and times out.
+ */
+export interface LanePort {
+  readonly id: number;
+  readonly kind: string;
+  /** Queues a message; resolves when the pipe has room for more (backpressure). Rejects once the lane is dead. */
+  send(message: Message): Promise<void>;
+  /** Closes the lane; `reason` goes to events and logs. */
+  close(reason?: Error): void;
+}
