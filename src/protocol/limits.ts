@@ -15,11 +15,16 @@ export const MAX_CONTROL_FRAME = 256 * KiB;
 export const MAX_PAGE = 128 * KiB;
 export const MAX_PAGES = 4096;
 export const MAX_ENTRIES = 2_000_000;
+/** All pages of a manifest together. */
+export const MAX_MANIFEST = 256 * MiB;
 
 /** A relative path, and one component of it, in UTF-8 bytes. */
 export const MAX_PATH = 4096;
 export const MAX_COMPONENT = 255;
 export const MAX_DEPTH = 128;
+
+/** Files that may vanish or change under one transfer before it is given up as a whole. */
+export const MAX_GONE = 10_000;
 
 /** `--text` bodies. */
 export const MAX_TEXT = 1 * MiB;

@@ -8,6 +8,7 @@ import {
   MAX_CHUNK,
   MAX_CONTROL_FRAME,
   MAX_ENTRIES,
+  MAX_GONE,
   MAX_OUTSTANDING,
   MAX_PAGE,
   MAX_PAGES,
@@ -46,9 +47,11 @@ export type Message =
   /** Receiver to sender: dial this many more lanes to me. */
   | { type: 'more-lanes'; count: number }
   /** Receiver to sender: everything is written, this is my root. */
-  | { type: 'finish'; root: Uint8Array }
+  | { type: 'finish'; root: Uint8Array; gone: number[] }
   /** Sender to receiver: my root; the transfer is over. */
-  | { type: 'finished'; root: Uint8Array };
+  | { type: 'finished'; root: Uint8Array }
+  /** Sender to receiver: this entry's file changed or went away and will not be delivered; its bytes come as zeros. */
+  | { type: 'gone'; entry: number; code: string; text: string };
 
 export type MessageType = Message['type'];
 
@@ -66,6 +69,7 @@ const TYPES: readonly MessageType[] = [
   'more-lanes',
   'finish',
   'finished',
+  'gone',
 ];
 const OFFER_KINDS: readonly Offer['kind'][] = ['files', 'text', 'stream'];
 const STATUS_STATES: readonly Status['state'][] = ['running', 'paused', 'cancelled', 'failed'];
@@ -152,8 +156,14 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
       body.varint(message.count);
       break;
     case 'finish':
+      body.raw(message.root).varint(message.gone.length);
+      for (const entry of message.gone) body.varint(entry);
+      break;
     case 'finished':
       body.raw(message.root);
+      break;
+    case 'gone':
+      body.varint(message.entry).text(message.code).text(message.text);
       break;
   }
   return frame(message.type, body.done());
@@ -211,9 +221,15 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
       return { type, nonce: reader.u32() };
     case 'more-lanes':
       return { type, count: bounded(reader.varint(), 64) };
-    case 'finish':
+    case 'finish': {
+      const root = reader.raw(32).slice();
+      const count = bounded(reader.varint(), MAX_GONE);
+      return { type, root, gone: Array.from({ length: count }, () => reader.varint()) };
+    }
     case 'finished':
       return { type, root: reader.raw(32).slice() };
+    case 'gone':
+      return { type, entry: reader.varint(), code: reader.text(64), text: reader.text(2048) };
   }
 }
 

@@ -22,6 +22,8 @@ export interface Source {
   /** Depth first, a folder before what is in it; the byte space is laid out in this order. */
   readonly entries: readonly Entry[];
   readonly kind: 'files' | 'text' | 'stream';
+  /** Bytes in all; undefined for a stream that has not ended. */
+  readonly length: number | undefined;
   /**
    * Fills `into` with a chunk's bytes and resolves with their number: all of the extents', or for a stream fewer,
    * once, at its end (0 if it ended before this chunk).
@@ -50,6 +52,8 @@ export interface Sink {
   write(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void>;
   /** For sinks that need bytes in order (stdout): how many chunks past the first missing one they can hold. */
   readonly window: number;
+  /** The sender could not deliver this entry: forget what was written of it. A file that is finished stays. */
+  drop(entry: number): Promise<void>;
   /** Every chunk is written: puts modes, times, links and folders right and the last files in place. */
   finish(): Promise<void>;
   /** Plain SHA-256 of each written file in hex, by entry index; for `--sha256`, after `finish`. */

@@ -1,0 +1,49 @@
+/** Rates: measuring one for people, and keeping to one when asked. Times are seconds, amounts bytes. */
+
+/** Bytes a second over the last few seconds. */
+export class RateMeter {
+  readonly #samples: { at: number; bytes: number }[] = [];
+  readonly #span: number;
+
+  constructor(spanSeconds = 3) {
+    this.#span = spanSeconds;
+  }
+
+  add(bytesSoFar: number, now: number): void {
+    const last = this.#samples.at(-1);
+    if (last && now - last.at < 0.05) last.bytes = bytesSoFar;
+    else this.#samples.push({ at: now, bytes: bytesSoFar });
+    while (this.#samples.length > 2 && now - this.#samples[0]!.at > this.#span) this.#samples.shift();
+  }
+
+  rate(now: number): number {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (!first || !last || now <= first.at) return 0;
+    return (last.bytes - first.bytes) / (now - first.at);
+  }
+
+  reset(): void {
+    this.#samples.length = 0;
+  }
+}
+
+/** A token bucket: says how long to wait before `bytes` more may go. Holds at most a quarter second of tokens. */
+export class TokenBucket {
+  readonly #rate: number;
+  #tokens = 0;
+  #at: number | undefined;
+
+  /** @param bytesPerSecond above 0 */
+  constructor(bytesPerSecond: number) {
+    this.#rate = bytesPerSecond;
+  }
+
+  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until the debt is paid. */
+  take(bytes: number, now: number): number {
+    const elapsed = this.#at === undefined ? 0 : now - this.#at;
+    this.#at = now;
+    this.#tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#rate / 4) - bytes;
+    return this.#tokens >= 0 ? 0 : -this.#tokens / this.#rate;
+  }
+}

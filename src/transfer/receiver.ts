@@ -1,0 +1,344 @@
+/**
+ * The pulling side. Lanes come and go; this asks any live one for what the have-map says is missing, checks each
+ * chunk against its hash, and writes it. Goals: flat memory, no lane special. Non-goals: sockets, files, states.
+ */
+import { equalBytes } from '../protocol/bytes.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { MAX_GONE, MAX_MANIFEST } from '../protocol/limits.ts';
+import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
+import type { Message } from '../protocol/messages.ts';
+import { HaveMap } from './have.ts';
+import { ChunkHashes } from './merkle.ts';
+import type { Digest, Extent, LanePort, Sink, Slab } from './ports.ts';
+import { TokenBucket } from './rate.ts';
+import { Scheduler } from './scheduler.ts';
+import { SlabPool } from './slabs.ts';
+import { ByteSpace } from './space.ts';
+import { ZeroHashes } from './zeros.ts';
+
+export interface ReceiverPorts {
+  digest: Digest;
+  allocate: (bytes: number) => Uint8Array;
+  /** Seconds, monotonic. */
+  now: () => number;
+  sleep: (seconds: number) => Promise<void>;
+  /** Bytes a second. */
+  limit: number | undefined;
+  /** The manifest is whole and coherent: check names, ask the person, and give the opened sink. */
+  open: (offer: Offer, entries: readonly Entry[], space: ByteSpace) => Promise<Sink>;
+  /** Bytes written so far, and the pieces written just now. */
+  progress: (bytes: number, extents: readonly Extent[]) => void;
+  gone: (path: string, code: string, text: string) => void;
+  /** Everything is written and both roots are equal. */
+  complete: (root: Uint8Array) => void;
+  fail: (error: BeelineError) => void;
+}
+
+/** Manifest pages asked for at a time. */
+const PAGES_AHEAD = 8;
+
+export class Receiver {
+  readonly #ports: ReceiverPorts;
+  readonly #lanes = new Map<number, LanePort>();
+  readonly #have = new HaveMap();
+  readonly #hashes = new ChunkHashes();
+  readonly #writing = new Set<number>();
+  readonly #gone = new Set<number>();
+  readonly #pages: Uint8Array[] = [];
+  readonly #bucket: TokenBucket | undefined;
+  readonly #zeroHashes: ZeroHashes;
+  #offer: Offer | undefined;
+  #entries: Entry[] = [];
+  #space: ByteSpace | undefined;
+  #scheduler: Scheduler | undefined;
+  #pool: SlabPool | undefined;
+  #sink: Sink | undefined;
+  #opening = false;
+  #manifestBytes = 0;
+  #nextPage = 0;
+  #unwanted = new Set<number>();
+  #bytes = 0;
+  #held = false;
+  #root: Uint8Array | undefined;
+  #over = false;
+
+  constructor(ports: ReceiverPorts) {
+    this.#ports = ports;
+    this.#zeroHashes = new ZeroHashes(ports.digest);
+    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+  }
+
+  /** True once everything is written, whether or not the sender has confirmed the root. */
+  get written(): boolean {
+    return this.#root !== undefined;
+  }
+
+  addLane(lane: LanePort): void {
+    this.#lanes.set(lane.id, lane);
+    this.#scheduler?.addLane(lane.id, this.#ports.now());
+    if (this.#root) void this.#sendFinish(lane);
+    else this.#askPages();
+    this.#pump();
+  }
+
+  removeLane(lane: LanePort): void {
+    if (!this.#lanes.delete(lane.id)) return;
+    this.#scheduler?.removeLane(lane.id);
+    // A page asked for on that lane will not come: ask again from the first missing one.
+    if (!this.#sink) this.#nextPage = this.#firstMissingPage();
+    this.#askPages();
+    this.#pump();
+  }
+
+  /** Stops asking; what is under way still lands. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  pull(): void {
+    this.#held = false;
+    this.#pump();
+  }
+
+  /** No more writes are begun; resolves when those under way are done. */
+  async stop(): Promise<void> {
+    this.#over = true;
+    while (this.#writing.size > 0) await this.#ports.sleep(0.01);
+  }
+
+  /** A buffer for a chunk that begins to arrive, now or later. */
+  slab(then: (slab: Slab) => void): void {
+    if (!this.#pool) throw new BeelineError('PROTOCOL', 'The other side sent a chunk before its manifest.');
+    this.#pool.wait(then);
+  }
+
+  /** A message came. Throws PROTOCOL, BAD_MANIFEST or VERSION for what no honest sender sends: drop the lane then. */
+  message(lane: LanePort, message: Message, slab?: Slab): void {
+    switch (message.type) {
+      case 'offer':
+        return this.#takeOffer(message);
+      case 'page':
+        return this.#takePage(message.page, message.bytes);
+      case 'chunk':
+        if (!this.#scheduler?.owes(lane.id, message.index)) {
+          throw new BeelineError('PROTOCOL', 'The other side sent a chunk that was not asked for.');
+        }
+        void this.#takeChunk(lane, message, slab);
+        return;
+      case 'gone':
+        return this.#takeGone(message.entry, message.code, message.text);
+      case 'finished':
+        return this.#takeFinished(message.root);
+      default:
+        throw new BeelineError('PROTOCOL', `A sender does not send '${message.type}'.`);
+    }
+  }
+
+  #takeOffer(offer: Offer): void {
+    if (!this.#offer) {
+      this.#offer = offer;
+      this.#askPages();
+      return;
+    }
+    const { kind, entries, pages, chunkSize } = this.#offer;
+    if (
+      kind !== offer.kind ||
+      entries !== offer.entries ||
+      pages !== offer.pages ||
+      chunkSize !== offer.chunkSize
+    ) {
+      throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
+    }
+    if (kind === 'stream' && offer.bytes !== undefined && this.#offer.bytes === undefined) {
+      this.#offer = offer;
+      this.#space?.end(offer.bytes);
+      this.#pump();
+    }
+  }
+
+  #firstMissingPage(): number {
+    let page = 0;
+    while (this.#pages[page]) page++;
+    return page;
+  }
+
+  #askPages(): void {
+    const lane = this.#lanes.values().next().value;
+    if (!lane || !this.#offer || this.#space) return;
+    const limit = Math.min(this.#offer.pages, this.#firstMissingPage() + PAGES_AHEAD);
+    for (; this.#nextPage < limit; this.#nextPage++) {
+      if (!this.#pages[this.#nextPage]) lane.send({ type: 'get-page', page: this.#nextPage }).catch(() => {});
+    }
+  }
+
+  #takePage(page: number, bytes: Uint8Array): void {
+    if (!this.#offer || page >= this.#offer.pages)
+      throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (this.#pages[page]) return;
+    this.#manifestBytes += bytes.length;
+    if (this.#manifestBytes > MAX_MANIFEST)
+      throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
+    this.#pages[page] = bytes;
+    if (this.#firstMissingPage() < this.#offer.pages) return this.#askPages();
+    if (!this.#opening) {
+      this.#opening = true;
+      void this.#openSink(this.#offer);
+    }
+  }
+
+  async #openSink(offer: Offer): Promise<void> {
+    try {
+      for (const page of this.#pages) this.#entries.push(...decodePage(page));
+      const sizes = this.#entries.map((entry) => entry.size);
+      const space = new ByteSpace(sizes, offer.chunkSize, offer.kind === 'stream');
+      const fits =
+        offer.kind === 'files' || (this.#entries.length === 1 && this.#entries[0]!.kind === 'file');
+      if (
+        this.#entries.length !== offer.entries ||
+        !fits ||
+        (offer.kind !== 'stream' && space.bytes !== offer.bytes)
+      ) {
+        throw new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
+      }
+      const sink = await this.#ports.open(offer, this.#entries, space);
+      // The stream may have ended while the person was being asked.
+      if (offer.kind === 'stream' && this.#offer!.bytes !== undefined) space.end(this.#offer!.bytes);
+      this.#unwanted = unwantedChunks(space, this.#entries, sink);
+      for (const entry of this.#gone) await sink.drop(entry);
+      this.#space = space;
+      this.#sink = sink;
+      this.#pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
+      this.#scheduler = new Scheduler({
+        have: this.#have,
+        total: () => space.chunks,
+        unwanted: (chunk) => this.#unwanted.has(chunk),
+        window: sink.window,
+      });
+      for (const lane of this.#lanes.values()) this.#scheduler.addLane(lane.id, this.#ports.now());
+      this.#pump();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  /** Asks wherever there is room, and notices the end. */
+  #pump(): void {
+    if (this.#over || !this.#scheduler || !this.#space) return;
+    if (this.#have.count + this.#unwanted.size >= this.#space.chunks) return void this.#finish();
+    if (this.#held) return;
+    const now = this.#ports.now();
+    for (const lane of this.#lanes.values()) {
+      const chunks = this.#scheduler.ask(lane.id, now);
+      if (chunks.length > 0) void this.#ask(lane, chunks);
+    }
+  }
+
+  async #ask(lane: LanePort, chunks: number[]): Promise<void> {
+    if (this.#bucket && this.#offer) {
+      const wait = this.#bucket.take(chunks.length * this.#offer.chunkSize, this.#ports.now());
+      if (wait > 0) await this.#ports.sleep(wait);
+    }
+    // A lane that dies is removed by its owner, which gives its chunks back.
+    await lane.send({ type: 'get', chunks }).catch(() => {});
+  }
+
+  async #takeChunk(
+    lane: LanePort,
+    message: Message & { type: 'chunk' },
+    slab: Slab | undefined,
+  ): Promise<void> {
+    const { index, length, sha256 } = message;
+    try {
+      const space = this.#space!;
+      this.#scheduler?.arrived(lane.id, index, this.#ports.now());
+      if (this.#over || this.#have.has(index) || this.#writing.has(index)) return;
+      this.#writing.add(index);
+      if (index >= space.chunks) return;
+      if (space.stream && length < space.chunkSize) space.end(index * space.chunkSize + length);
+      if (length !== space.length(index))
+        throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
+      const data = message.zero ? undefined : message.data;
+      const hash = data ? await this.#ports.digest(data) : await this.#zeroHashes.get(length);
+      if (!equalBytes(hash, sha256))
+        throw new BeelineError('VERIFICATION', `Chunk ${index} is not what its hash says.`);
+      const extents = space.extents(index);
+      await this.#sink!.write(index, extents, data);
+      this.#hashes.set(index, sha256);
+      this.#have.add(index);
+      this.#bytes += length;
+      this.#ports.progress(this.#bytes, extents);
+      if (space.stream) lane.send({ type: 'written', below: this.#have.firstMissing }).catch(() => {});
+    } catch (thrown) {
+      this.#fail(thrown);
+    } finally {
+      this.#writing.delete(index);
+      slab?.release();
+      this.#pump();
+    }
+  }
+
+  #takeGone(entry: number, code: string, text: string): void {
+    if (this.#gone.has(entry)) return;
+    if (this.#gone.size >= MAX_GONE) throw new BeelineError('PROTOCOL', 'Too many files vanished.');
+    if (entry >= (this.#offer?.entries ?? 0))
+      throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
+    this.#gone.add(entry);
+    this.#sink?.drop(entry).catch((thrown) => this.#fail(thrown));
+    this.#ports.gone(this.#entries[entry]?.path ?? '', code, text);
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#over || this.#root) return;
+    this.#over = true;
+    try {
+      await this.#sink!.finish();
+      const space = this.#space!;
+      this.#root = this.#hashes.root(this.#pages, space.chunks, touches(space, this.#gone));
+      for (const lane of this.#lanes.values()) void this.#sendFinish(lane);
+    } catch (thrown) {
+      this.#over = false;
+      this.#fail(thrown);
+    }
+  }
+
+  async #sendFinish(lane: LanePort): Promise<void> {
+    await lane.send({ type: 'finish', root: this.#root!, gone: [...this.#gone] }).catch(() => {});
+  }
+
+  #takeFinished(root: Uint8Array): void {
+    if (!this.#root)
+      throw new BeelineError('PROTOCOL', 'The other side ended a transfer that is not finished.');
+    if (equalBytes(root, this.#root)) this.#ports.complete(root);
+    else
+      this.#fail(
+        new BeelineError(
+          'VERIFICATION',
+          'The two sides have different roots: what arrived is not what was sent.',
+        ),
+      );
+  }
+
+  #fail(thrown: unknown): void {
+    this.#over = true;
+    this.#ports.fail(asBeelineError(thrown));
+  }
+}
+
+/** Chunks in which no file is wanted. */
+function unwantedChunks(space: ByteSpace, entries: readonly Entry[], sink: Sink): Set<number> {
+  const unwanted = new Set<number>();
+  for (let entry = 0; entry < entries.length; entry++) {
+    if (space.stream || sink.wants(entry)) continue;
+    const { first, end } = space.chunksOf(entry);
+    for (let chunk = first; chunk < end; chunk++) {
+      if (!space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
+    }
+  }
+  return unwanted;
+}
+
+/** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
+export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
+  if (entries.size === 0) return () => false;
+  return (chunk) => space.extents(chunk).some((extent) => entries.has(extent.entry));
+}

@@ -1,0 +1,130 @@
+/**
+ * Who asks for what next. Pure: lanes are numbers, time is given. Every lane keeps as many chunks asked for as its
+ * measured rate would carry in HORIZON, so a fast or long path is kept full and a slow one never holds much back.
+ * A lane that dies gives its chunks back; near the end an idle lane doubles what a slow one still owes.
+ */
+import type { HaveMap } from './have.ts';
+
+/** Seconds of a lane's own rate to keep asked for: longer than any sane round trip. */
+const HORIZON = 0.6;
+const MIN_WINDOW = 2;
+const MAX_WINDOW = 32;
+/** An idle lane takes over from one that would need longer than this, in seconds, for what it still owes. */
+const SLOW = 0.5;
+
+interface LaneState {
+  /** Chunks asked for and not come, oldest first. */
+  owed: Set<number>;
+  /** Chunks a second, smoothed; 0 before the first. */
+  rate: number;
+  lastArrival: number;
+}
+
+export interface SchedulerOptions {
+  have: HaveMap;
+  /** How many chunks there are; Infinity while unknown. */
+  total: () => number;
+  /** Chunks that are not to be fetched. */
+  unwanted: (chunk: number) => boolean;
+  /** How far past the first missing chunk may be asked; Infinity for random-access sinks. */
+  window: number;
+}
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #lanes = new Map<number, LaneState>();
+  /** Chunks that came back from dead lanes, to be asked for before new ones. */
+  readonly #returned = new Set<number>();
+  #next = 0;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  addLane(lane: number, now: number): void {
+    this.#lanes.set(lane, { owed: new Set(), rate: 0, lastArrival: now });
+  }
+
+  /** Its chunks become askable again. */
+  removeLane(lane: number): void {
+    const state = this.#lanes.get(lane);
+    if (!state) return;
+    this.#lanes.delete(lane);
+    for (const chunk of state.owed) this.#giveBack(chunk);
+  }
+
+  /** A chunk came on a lane at `now` (seconds). Also frees it where an idle lane had doubled it. */
+  arrived(lane: number, chunk: number, now: number): void {
+    const state = this.#lanes.get(lane);
+    if (!state?.owed.delete(chunk)) return;
+    const elapsed = Math.max(now - state.lastArrival, 1e-6);
+    const rate = 1 / elapsed;
+    // Arrivals come in bursts: a long memory in chunks, so that a burst does not look like a rate.
+    state.rate = state.rate === 0 ? rate : 1 / (0.75 / state.rate + 0.25 / rate);
+    state.lastArrival = now;
+  }
+
+  /** True if the lane was asked for that chunk. */
+  owes(lane: number, chunk: number): boolean {
+    return this.#lanes.get(lane)?.owed.has(chunk) ?? false;
+  }
+
+  /** Nobody brings this chunk any more: it is to be asked for again, before new ones. */
+  #giveBack(chunk: number): void {
+    if (this.#options.have.has(chunk)) return;
+    for (const other of this.#lanes.values()) if (other.owed.has(chunk)) return;
+    this.#returned.add(chunk);
+  }
+
+  /** What to ask for on a lane now; empty when its window is full or nothing is left. */
+  ask(lane: number, now: number): number[] {
+    const state = this.#lanes.get(lane);
+    if (!state) return [];
+    const window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, Math.ceil(state.rate * HORIZON)));
+    const chunks: number[] = [];
+    // Half-empty before it is refilled: fewer and larger requests.
+    if (state.owed.size > window / 2) return chunks;
+    if (state.owed.size === 0) state.lastArrival = now;
+    while (state.owed.size < window) {
+      const chunk = this.#pick() ?? (state.owed.size === 0 ? this.#double(lane) : undefined);
+      if (chunk === undefined) break;
+      state.owed.add(chunk);
+      chunks.push(chunk);
+    }
+    return chunks;
+  }
+
+  /** The next chunk nobody owes. */
+  #pick(): number | undefined {
+    const { have, total, unwanted, window } = this.#options;
+    for (const chunk of this.#returned) {
+      this.#returned.delete(chunk);
+      if (chunk < total() && !have.has(chunk) && !unwanted(chunk)) return chunk;
+    }
+    while (this.#next < total() && (have.has(this.#next) || unwanted(this.#next))) this.#next++;
+    if (this.#next >= total() || this.#next >= have.firstMissing + window) return undefined;
+    return this.#next++;
+  }
+
+  /** Near the end: the chunk that the slowest other lane would bring last. */
+  #double(lane: number): number | undefined {
+    let slowest: LaneState | undefined;
+    let longest = SLOW;
+    for (const [id, other] of this.#lanes) {
+      if (id === lane || other.owed.size === 0) continue;
+      const seconds = other.rate === 0 ? Number.POSITIVE_INFINITY : other.owed.size / other.rate;
+      if (seconds > longest) {
+        longest = seconds;
+        slowest = other;
+      }
+    }
+    const owed = slowest ? [...slowest.owed] : [];
+    return owed.reverse().find((chunk) => !this.#options.have.has(chunk) && !this.#owedTwice(chunk));
+  }
+
+  #owedTwice(chunk: number): boolean {
+    let lanes = 0;
+    for (const state of this.#lanes.values()) if (state.owed.has(chunk)) lanes++;
+    return lanes > 1;
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * The serving side: answers what the receiver asks for, on the lane that asked. It keeps no notion of progress of
+ * its own beyond what it has served, so any lane can die at any time. Non-goals: sockets, files, states.
+ */
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { MAX_GONE, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { encodePages } from '../protocol/manifest.ts';
+import type { Message } from '../protocol/messages.ts';
+import { ChunkHashes } from './merkle.ts';
+import type { Digest, Extent, LanePort, Slab, Source } from './ports.ts';
+import { TokenBucket } from './rate.ts';
+import { touches } from './receiver.ts';
+import { SlabPool } from './slabs.ts';
+import { ByteSpace } from './space.ts';
+import { isZero, ZeroHashes } from './zeros.ts';
+
+export interface SenderPorts {
+  digest: Digest;
+  allocate: (bytes: number) => Uint8Array;
+  now: () => number;
+  sleep: (seconds: number) => Promise<void>;
+  limit: number | undefined;
+  sha256: boolean;
+  /** Bytes moved so far, and the pieces that moved just now. */
+  progress: (bytes: number, extents: readonly Extent[]) => void;
+  /** A file changed or went away; the rest goes on. */
+  gone: (path: string, error: BeelineError) => void;
+  /** The receiver has everything, and its root is this. */
+  complete: (root: Uint8Array) => void;
+  fail: (error: BeelineError) => void;
+}
+
+/** Chunks being read and hashed for one lane while another is on its way into the socket. */
+const PER_LANE = 2;
+
+interface Serving {
+  lane: LanePort;
+  queue: number[];
+  busy: number;
+}
+
+export class Sender {
+  readonly #ports: SenderPorts;
+  readonly #source: Source;
+  readonly #space: ByteSpace;
+  readonly #pages: Uint8Array[];
+  readonly #pool: SlabPool;
+  readonly #hashes = new ChunkHashes();
+  readonly #lanes = new Map<number, Serving>();
+  readonly #gone = new Map<number, Message & { type: 'gone' }>();
+  readonly #served = new Set<number>();
+  readonly #bucket: TokenBucket | undefined;
+  readonly #zeroHashes: ZeroHashes;
+  #bytes = 0;
+  #held = false;
+  #over = false;
+
+  constructor(source: Source, chunkSize: number, ports: SenderPorts) {
+    this.#ports = ports;
+    this.#source = source;
+    this.#zeroHashes = new ZeroHashes(ports.digest);
+    const sizes = source.entries.map((entry) => entry.size);
+    this.#space = new ByteSpace(sizes, chunkSize, source.kind === 'stream');
+    this.#pages = encodePages(source.entries);
+    this.#pool = new SlabPool(chunkSize, ports.allocate);
+    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+  }
+
+  get space(): ByteSpace {
+    return this.#space;
+  }
+
+  addLane(lane: LanePort): void {
+    this.#lanes.set(lane.id, { lane, queue: [], busy: 0 });
+    this.#tell(lane, this.#offer());
+    for (const message of this.#gone.values()) this.#tell(lane, message);
+  }
+
+  removeLane(lane: LanePort): void {
+    this.#lanes.delete(lane.id);
+  }
+
+  hold(): void {
+    this.#held = true;
+  }
+
+  pull(): void {
+    this.#held = false;
+    for (const serving of this.#lanes.values()) this.#serve(serving);
+  }
+
+  stop(): void {
+    this.#over = true;
+    this.#lanes.clear();
+  }
+
+  /** A message came. Throws PROTOCOL for what no honest receiver sends: drop the lane then. */
+  message(lane: LanePort, message: Message): void {
+    const serving = this.#lanes.get(lane.id);
+    if (!serving) return;
+    switch (message.type) {
+      case 'get-page': {
+        const bytes = this.#pages[message.page];
+        if (!bytes)
+          throw new BeelineError('PROTOCOL', 'The other side asked for a page that does not exist.');
+        return this.#tell(lane, { type: 'page', page: message.page, bytes });
+      }
+      case 'get':
+        if (serving.queue.length + message.chunks.length > MAX_OUTSTANDING) {
+          throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
+        }
+        if (!message.chunks.every((chunk) => this.#space.stream || chunk < this.#space.chunks)) {
+          throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
+        }
+        serving.queue.push(...message.chunks);
+        return this.#serve(serving);
+      case 'written':
+        return this.#source.release(message.below);
+      case 'finish':
+        return this.#finish(lane, message.gone);
+      default:
+        throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
+    }
+  }
+
+  #offer(): Message {
+    const { kind, entries } = this.#source;
+    return {
+      type: 'offer',
+      version: PROTOCOL_VERSION,
+      kind,
+      entries: entries.length,
+      pages: this.#pages.length,
+      bytes: this.#space.bytes,
+      chunkSize: this.#space.chunkSize,
+      sha256: this.#ports.sha256,
+    };
+  }
+
+  #tell(lane: LanePort, message: Message): void {
+    lane.send(message).catch(() => {});
+  }
+
+  #serve(serving: Serving): void {
+    while (!this.#held && !this.#over && serving.busy < PER_LANE && serving.queue.length > 0) {
+      serving.busy++;
+      const chunk = serving.queue.shift()!;
+      this.#pool.wait((slab) => {
+        this.#serveChunk(serving.lane, chunk, slab)
+          .catch((thrown) => this.#fail(thrown))
+          .finally(() => {
+            slab.release();
+            serving.busy--;
+            this.#serve(serving);
+          });
+      });
+    }
+  }
+
+  async #serveChunk(lane: LanePort, index: number, slab: Slab): Promise<void> {
+    if (!this.#lanes.has(lane.id) || index >= this.#space.chunks) return;
+    const extents = this.#space.extents(index);
+    const length = await this.#read(index, extents, slab.bytes);
+    if (this.#space.stream && length < this.#space.chunkSize) this.#endStream();
+    if (length === 0) return;
+    const data = slab.bytes.subarray(0, length);
+    const zero = isZero(data);
+    const sha256 = zero ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
+    this.#hashes.set(index, sha256);
+    if (this.#bucket) await this.#throttle(this.#bucket, length);
+    if (!this.#lanes.has(lane.id)) return;
+    // A dead lane rejects; its chunks will be asked for on another.
+    const sent = await lane.send({ type: 'chunk', index, length, zero, sha256, data }).then(
+      () => true,
+      () => false,
+    );
+    if (!sent || this.#served.has(index)) return;
+    this.#served.add(index);
+    this.#bytes += length;
+    this.#ports.progress(this.#bytes, extents);
+  }
+
+  /** Reads a chunk; files that changed under us are declared gone and read as zeros. */
+  async #read(index: number, extents: Extent[], into: Uint8Array): Promise<number> {
+    for (;;) {
+      const alive =
+        this.#gone.size === 0 ? extents : extents.filter((extent) => !this.#gone.has(extent.entry));
+      for (const extent of extents) {
+        if (this.#gone.has(extent.entry)) into.fill(0, extent.at, extent.at + extent.length);
+      }
+      try {
+        if (alive.length > 0) {
+          const length = await this.#source.read(index, alive, into);
+          if (this.#space.stream) return length;
+        }
+        return extents.reduce((sum, extent) => sum + extent.length, 0);
+      } catch (thrown) {
+        const error = asBeelineError(thrown, 'UNREADABLE');
+        const entries = alive.map((extent) => extent.entry);
+        const named = entries.filter((entry) => error.paths.includes(this.#source.entries[entry]!.path));
+        if (this.#source.kind !== 'files' || named.length === 0 || this.#gone.size + named.length > MAX_GONE)
+          throw error;
+        for (const entry of named) this.#declareGone(entry, error);
+      }
+    }
+  }
+
+  #declareGone(entry: number, error: BeelineError): void {
+    const message = { type: 'gone' as const, entry, code: error.code, text: error.message.slice(0, 500) };
+    this.#gone.set(entry, message);
+    for (const { lane } of this.#lanes.values()) this.#tell(lane, message);
+    this.#ports.gone(this.#source.entries[entry]!.path, error);
+  }
+
+  #endStream(): void {
+    if (this.#space.bytes !== undefined || this.#source.length === undefined) return;
+    this.#space.end(this.#source.length);
+    for (const { lane } of this.#lanes.values()) this.#tell(lane, this.#offer());
+  }
+
+  async #throttle(bucket: TokenBucket, bytes: number): Promise<void> {
+    const wait = bucket.take(bytes, this.#ports.now());
+    if (wait > 0) await this.#ports.sleep(wait);
+  }
+
+  #finish(lane: LanePort, gone: number[]): void {
+    if (this.#space.chunks === Number.POSITIVE_INFINITY)
+      throw new BeelineError('PROTOCOL', 'The stream has not ended.');
+    const absent = touches(this.#space, new Set(gone));
+    const root = this.#hashes.root(this.#pages, this.#space.chunks, absent);
+    lane.send({ type: 'finished', root }).then(
+      () => this.#ports.complete(root),
+      () => {},
+    );
+  }
+
+  #fail(thrown: unknown): void {
+    this.#over = true;
+    this.#ports.fail(asBeelineError(thrown));
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A bounded pool of chunk buffers: the one place where chunk data lives, so memory stays flat whatever the disk
+ * or the network does. Who finds it empty waits, and so stops reading its lane or its file.
+ */
+import type { Slab } from './ports.ts';
+
+/** Bytes of chunk buffers a side may hold, all lanes together. */
+const BUDGET = 32 * 1024 * 1024;
+
+export class SlabPool {
+  readonly #size: number;
+  readonly #allocate: (bytes: number) => Uint8Array;
+  readonly #free: Uint8Array[] = [];
+  readonly #waiting: ((slab: Slab) => void)[] = [];
+  #left: number;
+
+  constructor(chunkSize: number, allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
+    this.#size = chunkSize;
+    this.#allocate = allocate;
+    this.#left = Math.max(4, Math.floor(BUDGET / chunkSize));
+  }
+
+  /** A buffer if one is free now. */
+  take(): Slab | undefined {
+    const bytes = this.#free.pop() ?? (this.#left > 0 ? this.#grow() : undefined);
+    return bytes && this.#lend(bytes);
+  }
+
+  /** Calls back with a buffer, at once or when one comes free, first come first served. */
+  wait(then: (slab: Slab) => void): void {
+    const slab = this.take();
+    if (slab) then(slab);
+    else this.#waiting.push(then);
+  }
+
+  #grow(): Uint8Array {
+    this.#left--;
+    return this.#allocate(this.#size);
+  }
+
+  #lend(bytes: Uint8Array): Slab {
+    let lent = true;
+    return {
+      bytes,
+      release: () => {
+        if (!lent) return;
+        lent = false;
+        const next = this.#waiting.shift();
+        if (next) next(this.#lend(bytes));
+        else this.#free.push(bytes);
+      },
+    };
+  }
+}
