@@ -9,6 +9,7 @@ import {
   MAX_CONTROL_FRAME,
   MAX_ENTRIES,
   MAX_GONE,
+  MAX_LANES,
   MAX_OUTSTANDING,
   MAX_PAGE,
   MAX_PAGES,
@@ -44,8 +45,8 @@ export type Message =
   | ({ type: 'status' } & Status)
   | { type: 'ping'; nonce: number }
   | { type: 'pong'; nonce: number }
-  /** Receiver to sender: dial this many more lanes to me. */
-  | { type: 'more-lanes'; count: number }
+  /** Receiver to sender: dial until there are this many lanes in all. */
+  | { type: 'want-lanes'; count: number }
   /** Receiver to sender: everything is written, this is my root. */
   | { type: 'finish'; root: Uint8Array; gone: number[] }
   /** Sender to receiver: my root; the transfer is over. */
@@ -66,7 +67,7 @@ const TYPES: readonly MessageType[] = [
   'status',
   'ping',
   'pong',
-  'more-lanes',
+  'want-lanes',
   'finish',
   'finished',
   'gone',
@@ -152,7 +153,7 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
     case 'pong':
       body.u32(message.nonce);
       break;
-    case 'more-lanes':
+    case 'want-lanes':
       body.varint(message.count);
       break;
     case 'finish':
@@ -219,8 +220,8 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
     case 'ping':
     case 'pong':
       return { type, nonce: reader.u32() };
-    case 'more-lanes':
-      return { type, count: bounded(reader.varint(), 64) };
+    case 'want-lanes':
+      return { type, count: bounded(reader.varint(), MAX_LANES) };
     case 'finish': {
       const root = reader.raw(32).slice();
       const count = bounded(reader.varint(), MAX_GONE);

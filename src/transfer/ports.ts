@@ -64,9 +64,14 @@ export interface Sink {
 
 export type Digest = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
+/** Room for a frame header before a slab's bytes; a multiple of 8, which keeps the bytes aligned. */
+export const HEADROOM = 64;
+
 /** A chunk buffer on loan from a pool: `release` gives it back. */
 export interface Slab {
   readonly bytes: Uint8Array;
+  /** The HEADROOM bytes right before `bytes`, in one piece with them: a lane writes its frame header there. */
+  readonly headroom: Uint8Array;
   release(): void;
 }
 
@@ -76,8 +81,11 @@ export interface Slab {
 export interface LanePort {
   readonly id: number;
   readonly kind: string;
-  /** Queues a message; resolves when the pipe has room for more (backpressure). Rejects once the lane is dead. */
-  send(message: Message): Promise<void>;
+  /**
+   * Queues a message; resolves when its bytes have left for the network (backpressure). Rejects once the lane is
+   * dead. With a chunk, `slab` is the buffer that its data stands at the beginning of.
+   */
+  send(message: Message, slab?: Slab): Promise<void>;
   /** Closes the lane; `reason` goes to events and logs. */
   close(reason?: Error): void;
 }

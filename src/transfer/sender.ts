@@ -170,7 +170,7 @@ export class Sender {
     if (this.#bucket) await this.#throttle(this.#bucket, length);
     if (!this.#lanes.has(lane.id)) return;
     // A dead lane rejects; its chunks will be asked for on another.
-    const sent = await lane.send({ type: 'chunk', index, length, zero, sha256, data }).then(
+    const sent = await lane.send({ type: 'chunk', index, length, zero, sha256, data }, slab).then(
       () => true,
       () => false,
     );

@@ -2,7 +2,7 @@
  * A bounded pool of chunk buffers: the one place where chunk data lives, so memory stays flat whatever the disk
  * or the network does. Who finds it empty waits, and so stops reading its lane or its file.
  */
-import type { Slab } from './ports.ts';
+import { HEADROOM, type Slab } from './ports.ts';
 
 /** Bytes of chunk buffers a side may hold, all lanes together. */
 const BUDGET = 32 * 1024 * 1024;
@@ -35,19 +35,20 @@ export class SlabPool {
 
   #grow(): Uint8Array {
     this.#left--;
-    return this.#allocate(this.#size);
+    return this.#allocate(HEADROOM + this.#size);
   }
 
-  #lend(bytes: Uint8Array): Slab {
+  #lend(whole: Uint8Array): Slab {
     let lent = true;
     return {
-      bytes,
+      bytes: whole.subarray(HEADROOM),
+      headroom: whole.subarray(0, HEADROOM),
       release: () => {
         if (!lent) return;
         lent = false;
         const next = this.#waiting.shift();
-        if (next) next(this.#lend(bytes));
-        else this.#free.push(bytes);
+        if (next) next(this.#lend(whole));
+        else this.#free.push(whole);
       },
     };
   }

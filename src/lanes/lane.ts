@@ -1,0 +1,144 @@
+/**
+ * A lane: messages over a pipe, one write at a time, with pings and a deadline so that a silent path is noticed.
+ * It knows nothing of transfers; whoever holds it decides what messages mean.
+ */
+import { BeelineError } from '../protocol/errors.ts';
+import { LANE_DEADLINE, LANE_PING } from '../protocol/limits.ts';
+import { encodeMessage, type Message } from '../protocol/messages.ts';
+import type { LanePort, Slab } from '../transfer/ports.ts';
+import { FrameReader } from './framing.ts';
+import type { Pipe } from './pipe.ts';
+
+export interface LaneOwner {
+  /** Throws a BeelineError for what must end the lane. */
+  message(lane: Lane, message: Message, slab?: Slab): void;
+  slab(lane: Lane, then: (slab: Slab) => void): void;
+  closed(lane: Lane, error?: Error): void;
+}
+
+/** Messages queued on a lane that takes none: far more than an honest side queues. */
+const MAX_QUEUE = 1024;
+
+interface Pending {
+  bytes: Uint8Array;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+export class Lane implements LanePort {
+  readonly id: number;
+  readonly kind: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly #pipe: Pipe;
+  readonly #owner: LaneOwner;
+  readonly #reader: FrameReader;
+  readonly #queue: Pending[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #writing: Pending | undefined;
+  #heard = performance.now();
+  #paused = false;
+  #closed = false;
+
+  constructor(id: number, pipe: Pipe, owner: LaneOwner) {
+    this.id = id;
+    this.kind = pipe.kind;
+    this.local = pipe.local;
+    this.remote = pipe.remote;
+    this.#pipe = pipe;
+    this.#owner = owner;
+    this.#reader = new FrameReader({
+      message: (message, slab) => this.#message(message, slab),
+      slab: (then) => owner.slab(this, then),
+      pause: () => this.#pause(),
+      resume: () => this.#resume(),
+      fail: (error) => this.close(error),
+    });
+    this.#timer = setInterval(() => this.#tick(), LANE_PING);
+  }
+
+  /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */
+  start(): void {
+    this.#pipe.start(
+      (bytes) => {
+        this.#heard = performance.now();
+        this.#reader.feed(bytes);
+      },
+      (error) => this.close(error),
+    );
+  }
+
+  send(message: Message, slab?: Slab): Promise<void> {
+    if (this.#closed) return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
+    if (this.#queue.length >= MAX_QUEUE) {
+      this.close(new BeelineError('PROTOCOL', 'The other side does not read.'));
+      return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
+    }
+    const bytes = frameBytes(message, slab);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ bytes, resolve, reject });
+      if (!this.#writing) this.#writeNext();
+    });
+  }
+
+  close(reason?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#reader.end();
+    this.#pipe.destroy(reason);
+    const error = reason ?? new BeelineError('NO_PATH', 'The lane is closed.');
+    this.#writing?.reject(error);
+    for (const pending of this.#queue.splice(0)) pending.reject(error);
+    this.#owner.closed(this, reason);
+  }
+
+  #writeNext(): void {
+    const pending = this.#queue.shift();
+    this.#writing = pending;
+    if (!pending) return;
+    this.#pipe.write(pending.bytes, (error) => {
+      if (this.#closed) return;
+      if (error) return this.close(error);
+      pending.resolve();
+      this.#writeNext();
+    });
+  }
+
+  #message(message: Message, slab?: Slab): void {
+    if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce }).catch(() => {});
+    else if (message.type !== 'pong') this.#owner.message(this, message, slab);
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.#pipe.pause();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#heard = performance.now();
+    this.#pipe.resume();
+  }
+
+  #tick(): void {
+    // While we do not read because our disk is slow, silence says nothing about the path.
+    if (!this.#paused && performance.now() - this.#heard > LANE_DEADLINE) {
+      this.close(
+        new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
+      );
+    } else if (this.#queue.length === 0) {
+      this.send({ type: 'ping', nonce: 0 }).catch(() => {});
+    }
+  }
+}
+
+/** A chunk's header is put right before its data, so that the whole frame is one write and nothing is copied. */
+function frameBytes(message: Message, slab?: Slab): Uint8Array {
+  const header = encodeMessage(message);
+  if (message.type !== 'chunk' || message.zero) return header;
+  if (!slab) throw new BeelineError('INTERNAL', 'A chunk is sent from a slab.');
+  slab.headroom.set(header, slab.headroom.length - header.length);
+  const start = slab.headroom.byteOffset + slab.headroom.length - header.length;
+  return new Uint8Array(slab.headroom.buffer, start, header.length + message.length);
+}

@@ -1,0 +1,56 @@
+/** Opening a lane: TCP, TLS 1.3, and the pin, all within one deadline. */
+import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
+import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
+import type { Pipe } from '../pipe.ts';
+import { checkPin } from './credentials.ts';
+import { ReadBridge, tlsPipe } from './pipe.ts';
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** @throws BeelineError NO_PATH, TIMEOUT or AUTHENTICATION; nothing is left open then. */
+export function dial(to: Address, context: SecureContext, pin: string, signal: AbortSignal): Promise<Pipe> {
+  return new Promise((resolve, reject) => {
+    const bridge = new ReadBridge();
+    const socket = connect({
+      host: to.host,
+      port: to.port,
+      secureContext: context,
+      // The pin below is stricter than any chain: exactly one certificate is right.
+      rejectUnauthorized: false,
+      // Missing in the types: read by node:net when the socket is made.
+      onread: bridge.options,
+    } as ConnectionOptions);
+    const settle = (error?: Error) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      socket.removeListener('secureConnect', proven);
+      if (!error) return;
+      socket.destroy();
+      reject(error);
+    };
+    const abort = () => settle(new BeelineError('NO_PATH', 'Another path was faster.'));
+    const timer = setTimeout(
+      () => settle(new BeelineError('TIMEOUT', `${to.host}:${to.port} did not answer in time.`)),
+      LANE_OPEN_DEADLINE,
+    );
+    const proven = () => {
+      try {
+        checkPin(socket, pin);
+        settle();
+        resolve(tlsPipe(socket, bridge));
+      } catch (thrown) {
+        settle(asBeelineError(thrown));
+      }
+    };
+    socket.on('error', (cause) =>
+      settle(new BeelineError('NO_PATH', `Cannot reach ${to.host}:${to.port}.`, { cause })),
+    );
+    socket.once('secureConnect', proven);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
+  });
+}

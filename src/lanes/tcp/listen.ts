@@ -1,0 +1,94 @@
+/**
+ * One port for everything: a connection that begins like TLS is a lane, anything else goes to the HTTP server that
+ * holds the rendezvous. So one open or forwarded port is all that a sender needs.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { BeelineError } from '../../protocol/errors.ts';
+import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../protocol/limits.ts';
+import type { Pipe } from '../pipe.ts';
+import { peerFingerprint } from './credentials.ts';
+import { tlsPipe } from './pipe.ts';
+
+export interface ListenOptions {
+  /** 0 or undefined: any. */
+  port?: number;
+  /** undefined: every address, IPv6 and IPv4. */
+  host?: string;
+  context: SecureContext;
+  /** A peer proved to hold the certificate with this fingerprint; keep the pipe or destroy it. */
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  /** Not TLS: a connection for the HTTP server. */
+  onOther?: (socket: Socket) => void;
+}
+
+export interface Listener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** The first byte of a TLS handshake record (RFC 8446, 5.1). */
+const TLS_HANDSHAKE = 0x16;
+/** Strangers may hold this many connections open before they have proved anything. */
+const MAX_UNPROVEN = 2 * MAX_LANES;
+
+/** @throws BeelineError USAGE when the port is taken or not allowed. */
+export function listen(options: ListenOptions): Promise<Listener> {
+  const unproven = new Set<Socket>();
+  const server = createServer({ pauseOnConnect: false }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    if (unproven.size >= MAX_UNPROVEN) return void socket.destroy();
+    unproven.add(socket);
+    const timer = setTimeout(() => socket.destroy(), LANE_OPEN_DEADLINE);
+    const settled = () => {
+      clearTimeout(timer);
+      unproven.delete(socket);
+    };
+    socket.once('close', settled);
+    socket.once('readable', () => sort(socket, options, settled));
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const where = options.host ? `${options.host}:${options.port ?? 0}` : `port ${options.port ?? 0}`;
+      reject(new BeelineError('USAGE', `Cannot listen on ${where}: ${cause.message}.`, { cause }));
+    });
+    server.listen({ port: options.port ?? 0, host: options.host }, () => resolve(listener(server, unproven)));
+  });
+}
+
+function listener(server: Server, unproven: Set<Socket>): Listener {
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of unproven) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+function sort(socket: Socket, options: ListenOptions, settled: () => void): void {
+  const head: Buffer | null = socket.read();
+  if (!head) return void socket.destroy();
+  socket.unshift(head);
+  if (head[0] !== TLS_HANDSHAKE) {
+    settled();
+    if (options.onOther) options.onOther(socket);
+    else socket.destroy();
+    return;
+  }
+  const tls = new TLSSocket(socket, {
+    isServer: true,
+    secureContext: options.context,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  tls.on('error', () => tls.destroy());
+  tls.once('secure', () => {
+    settled();
+    const fingerprint = peerFingerprint(tls);
+    if (fingerprint) options.onPipe(tlsPipe(tls), fingerprint);
+    else tls.destroy();
+  });
+}

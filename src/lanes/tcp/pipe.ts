@@ -1,0 +1,69 @@
+/** A TLS socket as a pipe. One that we dialled is read into a buffer of ours, which costs a quarter less CPU. */
+import type { TLSSocket } from 'node:tls';
+import type { Pipe } from '../pipe.ts';
+
+/** Filled by the socket when it was opened with `onread`; TLS hands over at most one record, 16 KiB, at a time. */
+export const READ_BUFFER = 64 * 1024;
+
+/** Bridges `onread`, which must be given when the socket is made, to a pipe that is made when it is trusted. */
+export class ReadBridge {
+  readonly options = {
+    buffer: Buffer.allocUnsafeSlow(READ_BUFFER),
+    callback: (length: number, buffer: Uint8Array) => this.#read(buffer.subarray(0, length)),
+  };
+  #data: ((bytes: Uint8Array) => void) | undefined;
+  #early: Uint8Array[] = [];
+  paused = true;
+
+  start(data: (bytes: Uint8Array) => void): void {
+    this.#data = data;
+    this.paused = false;
+    for (const bytes of this.#early.splice(0)) data(bytes);
+  }
+
+  /** False stops reading until `resume`. */
+  #read(bytes: Uint8Array): boolean {
+    if (this.#data) this.#data(bytes);
+    else this.#early.push(bytes.slice());
+    return !this.paused;
+  }
+}
+
+/** @param bridge given when the socket was opened with its `options` as `onread` */
+export function tlsPipe(socket: TLSSocket, bridge?: ReadBridge): Pipe {
+  socket.setNoDelay(true);
+  return {
+    kind: 'tcp',
+    local: address(socket.localAddress, socket.localPort),
+    remote: address(socket.remoteAddress, socket.remotePort),
+    write: (bytes, done) => void socket.write(bytes, done),
+    start(data, closed) {
+      let failure: Error | undefined;
+      socket.on('error', (error) => {
+        failure = error;
+      });
+      // A clean end from the other side ends the lane: lanes are never half open.
+      socket.on('end', () => socket.destroy());
+      socket.on('close', () => closed(failure));
+      if (socket.destroyed) return void setImmediate(closed);
+      if (!bridge) return void socket.on('data', data);
+      bridge.start(data);
+      socket.resume();
+    },
+    pause() {
+      if (bridge) bridge.paused = true;
+      else socket.pause();
+    },
+    resume() {
+      if (bridge) bridge.paused = false;
+      socket.resume();
+    },
+    // No error argument: it would be emitted on a socket whose owner is done with it.
+    destroy: () => void socket.destroy(),
+  };
+}
+
+function address(host = '?', port = 0): string {
+  const plain = host.startsWith('::ffff:') ? host.slice(7) : host;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}

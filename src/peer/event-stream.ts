@@ -1,0 +1,56 @@
+/** Events for whoever listens: callbacks at once, and an async iterator that never holds more than one progress. */
+import type { TransferEvent } from './api.ts';
+
+/** Events an iterator may lag behind before the oldest progress, then the oldest of all, is dropped. */
+const MAX_LAG = 1000;
+
+export class EventStream implements AsyncIterable<TransferEvent> {
+  readonly #listeners = new Set<(event: TransferEvent) => void>();
+  readonly #past: TransferEvent[] = [];
+  #ended = false;
+
+  emit(event: TransferEvent): void {
+    if (this.#ended) return;
+    // Who comes late hears everything but old progress: the code must not be missed.
+    const last = this.#past.at(-1);
+    if (event.event === 'progress' && last?.event === 'progress') this.#past.pop();
+    this.#past.push(event);
+    if (this.#past.length > MAX_LAG) this.#past.splice(this.#past.findIndex(isDroppable), 1);
+    this.#ended = event.event === 'done' || event.event === 'error';
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  subscribe(listener: (event: TransferEvent) => void): () => void {
+    for (const event of this.#past) listener(event);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TransferEvent> {
+    const queue: TransferEvent[] = [];
+    let wake = () => {};
+    const stop = this.subscribe((event) => {
+      if (event.event === 'progress' && queue.at(-1)?.event === 'progress') queue.pop();
+      queue.push(event);
+      if (queue.length > MAX_LAG) queue.splice(queue.findIndex(isDroppable), 1);
+      wake();
+    });
+    try {
+      for (;;) {
+        const event = queue.shift();
+        if (event) {
+          yield event;
+          if (event.event === 'done' || event.event === 'error') return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      stop();
+    }
+  }
+}
+
+const isDroppable = (event: TransferEvent) => event.event === 'progress' || event.event === 'lane';

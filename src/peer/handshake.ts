@@ -1,0 +1,171 @@
+/**
+ * Two peers prove to each other that they share a secret, and exchange hellos under the key they get from it. The
+ * receiver proves first: it made the guess, and the sender shows nothing to one that cannot prove it.
+ */
+import { KeyedChannel } from '../identity/channel.ts';
+import type { SharedSecret } from '../identity/secret.ts';
+import { deriveScalar, Spake2 } from '../identity/spake2.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { PROTOCOL_VERSION } from '../protocol/limits.ts';
+import {
+  decodeHello,
+  decodeSignal,
+  encodeHello,
+  encodeSignal,
+  type Hello,
+  type Signal,
+} from '../protocol/signal.ts';
+
+export interface HandshakeOptions {
+  role: 'sender' | 'receiver';
+  secret: SharedSecret;
+  hello: () => Hello;
+  send: (body: string) => void;
+  /** The peer is proven; again when it comes back from elsewhere or as a new process. */
+  onHello: (hello: Hello) => void;
+  onFail: (error: BeelineError) => void;
+}
+
+const WRONG = {
+  code: 'The code was wrong, and is burned: nobody can try it again. Send again for a new one.',
+  psk: 'The two sides have different pre-shared keys.',
+  device: 'The other side is not the trusted device that it should be.',
+} as const;
+
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #context: string;
+  readonly #scalar: Uint8Array;
+  #pake: Spake2 | undefined;
+  #pending: { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel } | undefined;
+  #channel: KeyedChannel | undefined;
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options;
+    // The version and the nameplate are in every key: neither can be altered on the way unnoticed.
+    this.#context = `beeline/${PROTOCOL_VERSION}/${options.secret.nameplate}`;
+    this.#scalar = deriveScalar(options.secret.password, this.#context);
+  }
+
+  /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
+  peerAppeared(): void {
+    if (this.#options.role === 'receiver') return this.update();
+    this.#pake = this.#start();
+    this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
+  }
+
+  /** Tells a proven peer where this side can be reached now. */
+  update(): void {
+    if (this.#channel) this.#send({ k: 'sealed', sealed: this.#sealHello(this.#channel) });
+  }
+
+  /** A body came from the rendezvous. Never throws. */
+  receive(body: string): void {
+    try {
+      this.#take(decodeSignal(body, PROTOCOL_VERSION));
+    } catch (thrown) {
+      const error = asBeelineError(thrown, 'PROTOCOL');
+      if (error.code === 'VERSION') this.#send({ k: 'refuse', code: 'VERSION' });
+      this.#options.onFail(error);
+    }
+  }
+
+  #take(signal: Signal): void {
+    const { role } = this.#options;
+    switch (signal.k) {
+      case 'share':
+        if (role === 'receiver') this.#answer(signal.share);
+        return;
+      case 'answer':
+        if (role === 'sender') this.#accept(signal);
+        return;
+      case 'accept':
+        if (role === 'receiver') this.#conclude(signal.confirmation, signal.sealed);
+        return;
+      case 'sealed':
+        // What does not open was meant for an earlier run of the other side, or was tampered with: it says nothing.
+        return this.#takeHello(signal.sealed);
+      case 'refuse':
+        throw signal.code === 'VERSION'
+          ? new BeelineError(
+              'VERSION',
+              'The other side speaks another protocol version: update the older one.',
+            )
+          : this.#wrong();
+    }
+  }
+
+  /** Receiver: the sender's share came. One that already knows its sender just says where it is now. */
+  #answer(share: Uint8Array): void {
+    if (this.#channel) return this.update();
+    const pake = this.#start();
+    const { key, confirmation, verify } = pake.finish(share);
+    const channel = new KeyedChannel(key, 'receiver', this.#context);
+    this.#pending = { verify, channel };
+    const sealed = this.#sealHello(channel);
+    this.#send({ k: 'answer', v: PROTOCOL_VERSION, share: pake.share, confirmation, sealed });
+  }
+
+  /** Sender: a receiver claims to have the secret. */
+  #accept(answer: Signal & { k: 'answer' }): void {
+    const pake = this.#pake;
+    if (!pake) throw new BeelineError('PROTOCOL', 'The other side answered twice.');
+    // A share serves one answer only: a second one would be a second guess.
+    this.#pake = undefined;
+    const { key, confirmation, verify } = pake.finish(answer.share);
+    if (!verify(answer.confirmation)) {
+      this.#send({ k: 'refuse', code: 'WRONG_CODE' });
+      throw this.#wrong();
+    }
+    this.#channel = new KeyedChannel(key, 'sender', this.#context);
+    const hello = decodeHello(this.#channel.open(answer.sealed));
+    this.#send({ k: 'accept', confirmation, sealed: this.#sealHello(this.#channel) });
+    this.#options.onHello(hello);
+  }
+
+  /** Receiver: the sender proves itself too. */
+  #conclude(confirmation: Uint8Array, sealed: string): void {
+    const pending = this.#pending;
+    if (!pending) throw new BeelineError('PROTOCOL', 'The other side accepted what was not asked.');
+    this.#pending = undefined;
+    if (!pending.verify(confirmation)) {
+      this.#send({ k: 'refuse', code: 'WRONG_CODE' });
+      throw this.#wrong();
+    }
+    this.#channel = pending.channel;
+    this.#options.onHello(decodeHello(this.#channel.open(sealed)));
+  }
+
+  #takeHello(sealed: string): void {
+    if (!this.#channel) return;
+    let plain: string;
+    try {
+      plain = this.#channel.open(sealed);
+    } catch {
+      return;
+    }
+    this.#options.onHello(decodeHello(plain));
+  }
+
+  #start(): Spake2 {
+    return new Spake2({
+      role: this.#options.role === 'sender' ? 'A' : 'B',
+      w: this.#scalar,
+      idA: 'beeline sender',
+      idB: 'beeline receiver',
+      aad: new TextEncoder().encode(this.#context),
+    });
+  }
+
+  #sealHello(channel: KeyedChannel): string {
+    return channel.seal(encodeHello(this.#options.hello()));
+  }
+
+  #send(signal: Signal): void {
+    this.#options.send(encodeSignal(signal));
+  }
+
+  #wrong(): BeelineError {
+    return new BeelineError('WRONG_CODE', WRONG[this.#options.secret.way]);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What two peers say to each other through a rendezvous. Three messages prove the shared secret (SPAKE2, RFC 9382);
+ * from the second on, everything that matters is sealed under the key they agree on. The server relays all of it
+ * and learns none: it may drop, repeat or alter messages, and each of these ends in a clear error.
+ */
+import { fromHex, toHex } from './bytes.ts';
+import { BeelineError } from './errors.ts';
+import { MAX_CANDIDATES } from './limits.ts';
+
+export type Signal =
+  /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
+  | { k: 'share'; v: number; share: Uint8Array }
+  /** Receiver: its share, proof that it has the secret, and its sealed hello. */
+  | { k: 'answer'; v: number; share: Uint8Array; confirmation: Uint8Array; sealed: string }
+  /** Sender, once the proof is right: its own proof, and its sealed hello. */
+  | { k: 'accept'; confirmation: Uint8Array; sealed: string }
+  /** Either, later: a sealed hello again, with where it can be reached now. */
+  | { k: 'sealed'; sealed: string }
+  /** Either: it ends here. */
+  | { k: 'refuse'; code: 'WRONG_CODE' | 'VERSION' };
+
+/** The sealed part: who I am on lanes, and where. */
+export interface Hello {
+  /** Hex SHA-256 of this session's certificate. */
+  fingerprint: string;
+  candidates: { host: string; port: number }[];
+  /** Program and version, for people. */
+  agent: string;
+  /** Lanes asked for on the command line; 0: no wish. */
+  lanes: number;
+}
+
+export function encodeSignal(signal: Signal): string {
+  const plain: Record<string, unknown> = { ...signal };
+  for (const [key, value] of Object.entries(plain))
+    if (value instanceof Uint8Array) plain[key] = toHex(value);
+  return JSON.stringify(plain);
+}
+
+/** @throws BeelineError PROTOCOL; VERSION if a share comes from another protocol version (`ours`). */
+export function decodeSignal(body: string, ours: number): Signal {
+  const fields = parse(body);
+  const version = () => {
+    const v = integer(fields, 'v', 1e6);
+    if (v === ours) return v;
+    const who = v > ours ? 'a newer' : 'an older';
+    throw new BeelineError(
+      'VERSION',
+      `The other side speaks ${who} protocol (${v}, this is ${ours}): update the older one.`,
+    );
+  };
+  switch (fields.k) {
+    case 'share':
+      return { k: 'share', v: version(), share: hex(fields, 'share', 65) };
+    case 'answer':
+      return {
+        k: 'answer',
+        v: version(),
+        share: hex(fields, 'share', 65),
+        confirmation: hex(fields, 'confirmation', 32),
+        sealed: text(fields, 'sealed'),
+      };
+    case 'accept':
+      return { k: 'accept', confirmation: hex(fields, 'confirmation', 32), sealed: text(fields, 'sealed') };
+    case 'sealed':
+      return { k: 'sealed', sealed: text(fields, 'sealed') };
+    case 'refuse':
+      return { k: 'refuse', code: fields.code === 'VERSION' ? 'VERSION' : 'WRONG_CODE' };
+    default:
+      throw malformed();
+  }
+}
+
+export function encodeHello(hello: Hello): string {
+  return JSON.stringify(hello);
+}
+
+/** @throws BeelineError PROTOCOL */
+export function decodeHello(plain: string): Hello {
+  const fields = parse(plain);
+  const fingerprint = text(fields, 'fingerprint');
+  if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw malformed();
+  const list = fields.candidates;
+  if (!Array.isArray(list) || list.length > MAX_CANDIDATES) throw malformed();
+  const candidates = list.map((item: unknown) => {
+    if (typeof item !== 'object' || item === null) throw malformed();
+    const host = text(item as Fields, 'host');
+    const port = integer(item as Fields, 'port', 65535);
+    // Addresses only: a name would make this side ask a name server of the peer's choosing.
+    if (!/^[0-9a-fA-F:.]{2,45}$/.test(host) || port < 1) throw malformed();
+    return { host, port };
+  });
+  const agent = text(fields, 'agent').slice(0, 64);
+  return { fingerprint, candidates, agent, lanes: integer(fields, 'lanes', 64) };
+}
+
+type Fields = Record<string, unknown>;
+
+function parse(body: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw malformed();
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
+  return value as Fields;
+}
+
+function text(fields: Fields, key: string): string {
+  const value = fields[key];
+  if (typeof value !== 'string') throw malformed();
+  return value;
+}
+
+function integer(fields: Fields, key: string, max: number): number {
+  const value = fields[key];
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) throw malformed();
+  return value;
+}
+
+function hex(fields: Fields, key: string, length: number): Uint8Array {
+  const bytes = fromHex(text(fields, key));
+  if (bytes.length !== length) throw malformed();
+  return bytes;
+}
+
+function malformed(): BeelineError {
+  return new BeelineError('PROTOCOL', 'The other side sent something that is not a Beeline handshake.');
+}
