@@ -3,7 +3,7 @@
  * idempotent, so that any live lane may carry any message and a lost one is simply sent again.
  */
 import { Reader, Writer } from './bytes.ts';
-import { BeelineError, type ErrorCode } from './errors.ts';
+import { BeelineError } from './errors.ts';
 import {
   MAX_CHUNK,
   MAX_CONTROL_FRAME,
@@ -275,9 +275,4 @@ function bounded(value: number, max: number): number {
 
 function malformed(): BeelineError {
   return new BeelineError('PROTOCOL', 'The other side sent a malformed message.');
-}
-
-/** Error codes that a peer may name in a status; anything else is shown as PEER_FAILED. */
-export function knownCode(code: string): ErrorCode {
-  return /^[A-Z_]{2,32}$/.test(code) ? (code as ErrorCode) : 'PEER_FAILED';
 }

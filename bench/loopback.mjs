@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+/** The benchmark of the main path: see `--help`. Contestants run in turn, round after round, on the same data. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { basename, join } from 'node:path';
+import { HELP, readArguments } from './args.mjs';
+import { beeline } from './beeline.mjs';
+import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
+import { endAll } from './processes.mjs';
+import { makeCertificate, pump } from './pump.mjs';
+import { fold, median, ratio, table } from './report.mjs';
+import { rsync, rsyncMissing } from './rsync.mjs';
+import { chooseScp, scp, scpMissing } from './scp.mjs';
+import { startSshd } from './ssh.mjs';
+
+const options = readArguments(process.argv.slice(2));
+if (options.help) {
+  console.log(HELP);
+} else {
+  const work = mkdtempSync(join(options.dir, 'beeline-bench-'));
+  process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+  try {
+    await main(work);
+  } catch (error) {
+    console.error(`The benchmark failed: ${error.message}`);
+    process.exitCode = 1;
+  } finally {
+    endAll();
+  }
+}
+
+async function main(work) {
+  const [cpu] = cpus();
+  console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${work}`);
+  const sshd = await startSshd(work);
+  const results = {};
+  if (options.only !== 'small') results.big = await oneFile(work, sshd);
+  if (options.only !== 'big') results.small = await manyFiles(work, sshd, results.big?.cipher);
+  sshd.stop?.();
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+/** One large file: Beeline, scp and the pump. */
+async function oneFile(work, sshd) {
+  const { size, rounds, lanes } = options;
+  const path = join(work, 'one.bin');
+  const byte = join(work, 'byte.bin');
+  makeFile(path, size);
+  makeFile(byte, 1);
+  await makeCertificate(work);
+  const noScp = scpMissing(sshd);
+  const choice = noScp ? undefined : await scpChoice(work, sshd);
+  const to = join(work, 'to');
+  const contestants = {
+    Beeline: () => beeline(work, path, to, { lanes }),
+    ...(choice && { scp: () => scp(sshd, choice, path, join(to, basename(path))) }),
+    pump: () => pump(work, size),
+    'Beeline, 1 byte': () => beeline(work, byte, to, { lanes }),
+  };
+  const check = (name) => {
+    if (name === 'Beeline' || name === 'scp') sameFile(path, join(to, basename(path)));
+    if (name === 'Beeline, 1 byte') sameFile(byte, join(to, basename(byte)));
+  };
+  const raw = await inTurn(contestants, rounds, to, check);
+  const rows = Object.fromEntries(
+    Object.entries(raw).map(([name, all]) => [name, fold(all, name.endsWith('1 byte') ? 1 : size)]),
+  );
+  console.log(`\nOne file of ${size / 2 ** 20} MiB, ${rounds} rounds`);
+  console.log(table(rows));
+  const ours = rows.Beeline.seconds;
+  if (rows.scp)
+    console.log(ratio(`scp (${choice.cipher}, ${choice.direction})`, rows.scp.seconds, ours, 2, 2.5));
+  else console.log(`scp was skipped: ${noScp}.`);
+  console.log(ratio('pump', rows.pump.seconds, ours, 0.6, 0.75));
+  const stream = median(raw.pump.map((round) => round.stream));
+  console.log(`The pump's stream alone, without starting Node: ${stream.toFixed(3)} s`);
+  console.log(
+    `Start-up (a file of one byte): ${rows['Beeline, 1 byte'].seconds.toFixed(3)} s of Beeline's time`,
+  );
+  rmSync(path);
+  return { size, rows, cipher: choice?.cipher };
+}
+
+async function scpChoice(work, sshd) {
+  const sample = join(work, 'sample.bin');
+  makeFile(sample, Math.max(1, Math.ceil(options.size / 4)));
+  const choice = await chooseScp(sshd, sample, join(work, 'sample.copy'));
+  rmSync(sample);
+  const timed = choice.timed.map((one) => `${one.cipher} ${one.direction} ${one.seconds.toFixed(2)} s`);
+  console.log(`scp on a quarter of the size: ${timed.join(', ')}`);
+  return choice;
+}
+
+/** Many small files: Beeline and rsync. */
+async function manyFiles(work, sshd, cipher) {
+  const { files, fileSize, rounds, lanes } = options;
+  const tree = join(work, 'tree');
+  makeTree(tree, files, fileSize);
+  const to = join(work, 'to');
+  const noRsync = rsyncMissing(sshd);
+  const contestants = {
+    Beeline: () => beeline(work, tree, to, { lanes }),
+    ...(!noRsync && { rsync: () => rsync(sshd, cipher, tree, join(to, 'tree')) }),
+  };
+  const raw = await inTurn(contestants, rounds, to, () => sameTree(tree, join(to, 'tree')));
+  const rows = Object.fromEntries(
+    Object.entries(raw).map(([name, all]) => [name, fold(all, files * fileSize)]),
+  );
+  console.log(`\n${files} files of ${fileSize / 1024} KiB, ${rounds} rounds`);
+  console.log(table(rows));
+  if (rows.rsync) console.log(ratio('rsync -a over ssh', rows.rsync.seconds, rows.Beeline.seconds, 2));
+  else console.log(`rsync was skipped: ${noRsync}.`);
+  return { files, fileSize, rows };
+}
+
+/** Runs each contestant once a round into an empty folder; what it delivered is checked outside its time. */
+async function inTurn(contestants, rounds, to, check) {
+  const results = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, go] of Object.entries(contestants)) {
+      rmSync(to, { recursive: true, force: true });
+      mkdirSync(to);
+      settleDisk();
+      results[name].push(await go());
+      check(name);
+    }
+  }
+  rmSync(to, { recursive: true, force: true });
+  return results;
+}
+
+/** Writes out what earlier runs left dirty, so that nobody pays for another's pages. */
+function settleDisk() {
+  if (existsSync('/bin/sync')) execFileSync('/bin/sync', { timeout: 120_000 });
+}

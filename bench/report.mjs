@@ -1,0 +1,64 @@
+/** Medians and the printed tables. */
+
+export function median(values) {
+  const known = values.filter((value) => value !== undefined).sort((a, b) => a - b);
+  if (known.length === 0) return undefined;
+  const middle = known.length >> 1;
+  return known.length % 2 === 1 ? known[middle] : (known[middle - 1] + known[middle]) / 2;
+}
+
+/** Folds the rounds of one contestant into medians (peaks for memory). */
+export function fold(rounds, bytes) {
+  const seconds = median(rounds.map((round) => round.seconds));
+  const cpu = (end) => median(rounds.map((round) => round[end].cpu));
+  const rss = (end) => {
+    const peaks = rounds.map((round) => round[end].rss).filter((value) => value !== undefined);
+    return peaks.length > 0 ? Math.max(...peaks) : undefined;
+  };
+  return {
+    seconds,
+    all: rounds.map((round) => round.seconds),
+    rate: bytes / 1e6 / seconds,
+    cpu: { from: cpu('from'), to: cpu('to') },
+    rss: { from: rss('from'), to: rss('to') },
+  };
+}
+
+const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
+const mebibytes = (value) => (value === undefined ? '-' : (value / 2 ** 20).toFixed(0));
+
+/** A table of contestants: `rows` maps a name to what `fold` gave. */
+export function table(rows) {
+  const head = [
+    '',
+    'median s',
+    'MB/s',
+    'CPU s, from',
+    'CPU s, to',
+    'peak MiB, from',
+    'peak MiB, to',
+    'rounds',
+  ];
+  const lines = Object.entries(rows).map(([name, row]) => [
+    name,
+    fixed(row.seconds, 3),
+    fixed(row.rate, 0),
+    fixed(row.cpu.from, 2),
+    fixed(row.cpu.to, 2),
+    mebibytes(row.rss.from),
+    mebibytes(row.rss.to),
+    row.all.map((seconds) => seconds.toFixed(2)).join(' '),
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i].length)));
+  const pad = (text, i) =>
+    i === 0 || i === head.length - 1 ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+  return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+/** `Beeline / scp: 2.31 times as fast (goal 2.0: reached; aim 2.5: not reached)`. */
+export function ratio(name, rival, ours, goal, aim) {
+  const times = rival / ours;
+  const reached = (mark) => `${mark.toFixed(2)} ${times >= mark ? 'reached' : 'NOT reached'}`;
+  const marks = [`goal ${reached(goal)}`, ...(aim === undefined ? [] : [`aim ${reached(aim)}`])];
+  return `Beeline / ${name}: ${times.toFixed(2)} times its speed (${marks.join(', ')})`;
+}

@@ -1,0 +1,62 @@
+/** `beeline receive`. */
+import type { ReceiveOptions } from '../../peer/api.ts';
+import { BeelineError } from '../../protocol/errors.ts';
+import { obtainCode } from '../code-input.ts';
+import { EXIT_DONE } from '../exit.ts';
+import type { Host } from '../host.ts';
+import { type ReceiveArgs, receiveArgs } from '../options.ts';
+import { readPsk } from '../psk.ts';
+import { Questions } from '../questions.ts';
+import { Session } from '../session.ts';
+
+/** Resolves to the exit code. @throws BeelineError; BrokenPipe */
+export async function receiveCommand(argv: readonly string[], host: Host): Promise<number> {
+  const args = receiveArgs(argv, host.env);
+  if (args.codeInArguments) host.hideArguments();
+  const session = new Session(host, {
+    face: args.face,
+    metricsPort: args.metricsPort,
+    stdinTaken: false, // a code on stdin means that it is no terminal, and then it has no keys anyway
+    report: { role: 'receive', instructions: () => undefined },
+  });
+  const questions = new Questions(session.prompt, session.screen);
+  try {
+    const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
+    const code = needsCode(args) ? await askCode(args, host, session) : undefined;
+    const base: ReceiveOptions = {
+      ...args.common,
+      code,
+      psk,
+      to: args.to,
+      stdout: args.to === '-' ? host.stdout : undefined,
+      overwrite: args.overwrite,
+      ...questions.options(args),
+    };
+    const options = await session.prepare(base, [code, args.common.code]);
+    const { receive } = await host.library();
+    session.report.say('Looking for the sender...');
+    await session.follow(receive(options));
+    return EXIT_DONE;
+  } catch (thrown) {
+    // The library knows only that the answer was no; the person should know that nobody was asked.
+    if (questions.refusal !== undefined && thrown instanceof BeelineError && thrown.code === 'REFUSED')
+      throw new BeelineError('REFUSED', questions.refusal, { cause: thrown });
+    throw thrown;
+  } finally {
+    session.close();
+  }
+}
+
+function needsCode(args: ReceiveArgs): boolean {
+  return args.pskFile === undefined && args.common.device === undefined;
+}
+
+function askCode(args: ReceiveArgs, host: Host, session: Session): Promise<string> {
+  return obtainCode(args.common.code, {
+    input: host.stdin,
+    prompt: session.prompt,
+    codes: host.codes,
+    signal: session.interrupt.signal,
+    say: (line) => session.screen.line(line),
+  });
+}

@@ -1,0 +1,68 @@
+/** `beeline send`. */
+import type { SendOptions } from '../../peer/api.ts';
+import { EXIT_DONE } from '../exit.ts';
+import { shellWord } from '../format.ts';
+import type { Host } from '../host.ts';
+import { instructions, listed } from '../instructions.ts';
+import { type SendArgs, sendArgs } from '../options.ts';
+import { readPsk } from '../psk.ts';
+import { shownPath } from '../report.ts';
+import { Session } from '../session.ts';
+
+/** Resolves to the exit code. @throws BeelineError; BrokenPipe */
+export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
+  const args = sendArgs(argv, host.env);
+  if (args.common.code !== undefined || args.text !== undefined) host.hideArguments();
+  const session = new Session(host, {
+    face: args.face,
+    metricsPort: args.metricsPort,
+    stdinTaken: args.paths.includes('-'),
+    report: {
+      role: 'send',
+      chosenCode: args.common.code,
+      instructions: (code) => tell(session, args, code),
+    },
+  });
+  try {
+    const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
+    const base: SendOptions = {
+      ...args.common,
+      psk,
+      onUnreadable: args.skipUnreadable ? 'skip' : 'fail',
+      stdinName: args.stdinName,
+    };
+    const options = await session.prepare(base, [args.common.code]);
+    announce(session, args);
+    const { send } = await host.library();
+    await session.follow(send(args.text === undefined ? args.paths : { text: args.text }, options));
+    return EXIT_DONE;
+  } finally {
+    session.close();
+  }
+}
+
+/** The first lines. A code comes later, as an event; a key or a device needs none. */
+function announce({ report }: Session, args: SendArgs): void {
+  report.say(args.text === undefined ? `Sending ${listed(args.paths.map(shownPath))}` : 'Sending a text');
+  for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
+  const how = keyFlag(args);
+  if (how) report.say('', ...instructions(how, args.common), 'Waiting for the other side...');
+}
+
+function keyFlag(args: SendArgs): string | undefined {
+  if (args.pskFile !== undefined) return `--psk-file ${shellWord(args.pskFile)}`;
+  // Each side has its own name for the other, so this one cannot know what to write there.
+  return args.common.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
+}
+
+async function tell({ report, screen }: Session, args: SendArgs, code: string): Promise<void> {
+  if (keyFlag(args)) return;
+  report.say('', `Code: ${code}`, '');
+  if (args.qr) {
+    const { qrCode } = await import('../qr.ts');
+    screen.raw(await qrCode(code));
+  }
+  report.say(...instructions(shellWord(code), args.common));
+  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c cancels)' : '';
+  report.say(`Waiting for the other side...${keys}`);
+}

@@ -1,0 +1,98 @@
+/** From arguments to an exit code: picks the command, and tells whatever goes wrong, once and in one sentence. */
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { escapeName } from '../protocol/names.ts';
+import { EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
+import { COMMANDS, type Command } from './flags.ts';
+import type { Host } from './host.ts';
+import { hint } from './near.ts';
+
+type Run = (argv: readonly string[], host: Host) => Promise<number>;
+
+const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
+  send: async () => (await import('./commands/send.ts')).sendCommand,
+  receive: async () => (await import('./commands/receive.ts')).receiveCommand,
+  server: async () => (await import('./commands/server.ts')).serverCommand,
+  trust: async () => (await import('./commands/trust.ts')).trustCommand,
+};
+
+/** Resolves to the exit code; never rejects. */
+export async function dispatch(argv: readonly string[], host: Host): Promise<number> {
+  try {
+    return await choose(argv, host);
+  } catch (thrown) {
+    return fail(thrown, argv, host);
+  }
+}
+
+async function choose(argv: readonly string[], host: Host): Promise<number> {
+  const [first, ...rest] = argv;
+  const command = COMMANDS.find((name) => name === first);
+  if (command) {
+    const flags = beforeTerminator(rest);
+    if (flags.includes('--help') || flags.includes('-h')) return help(host, command);
+    if (flags.includes('--version')) return showVersion(host);
+    return (await LOADERS[command]())(rest, host);
+  }
+  if (first === '--help' || first === '-h' || first === 'help')
+    return help(
+      host,
+      COMMANDS.find((name) => name === rest[0]),
+    );
+  if (first === '--version') return showVersion(host);
+  if (first === undefined) {
+    host.stderr.write((await import('./help.ts')).overview());
+    return exitCode('USAGE');
+  }
+  throw new BeelineError(
+    'USAGE',
+    `There is no command ${escapeName(first)}.${hint(first, COMMANDS, 'beeline ')} \`beeline --help\` lists them.`,
+  );
+}
+
+async function help(host: Host, command: Command | undefined): Promise<number> {
+  const { commandHelp, overview } = await import('./help.ts');
+  host.stdout.write(command ? commandHelp(command) : overview());
+  return EXIT_DONE;
+}
+
+async function showVersion(host: Host): Promise<number> {
+  host.stdout.write(`${(await import('./help.ts')).version()}\n`);
+  return EXIT_DONE;
+}
+
+/** Tells an error to person and program and gives the exit code. Also for what nothing caught. */
+export async function fail(thrown: unknown, argv: readonly string[], host: Host): Promise<number> {
+  if (thrown instanceof Error && thrown.constructor.name === 'BrokenPipe') return EXIT_FAILED;
+  const error = asBeelineError(thrown, 'INTERNAL', 'This should not have happened');
+  const flags = beforeTerminator(argv);
+  if (flags.includes('--json')) {
+    const { jsonLine } = await import('./json.ts');
+    host.stdout.write(`${jsonLine({ event: 'error', code: error.code, message: error.message })}\n`);
+  }
+  host.stderr.write(`beeline: ${escapeName(error.message)}\n`);
+  if (wantsStack(flags)) host.stderr.write(`${stackOf(error).split('\n').map(escapeName).join('\n')}\n`);
+  return exitCode(error.code);
+}
+
+function beforeTerminator(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+/** The arguments may not even parse, so this looks at them as they are. */
+function wantsStack(flags: readonly string[]): boolean {
+  const level = flags[flags.indexOf('--log-level') + 1];
+  return ['debug', 'trace'].some(
+    (name) => flags.includes(`--log-level=${name}`) || (flags.includes('--log-level') && level === name),
+  );
+}
+
+function stackOf(error: Error): string {
+  const texts: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; current instanceof Error && depth < 5; depth++) {
+    texts.push(current.stack ?? String(current));
+    current = current.cause;
+  }
+  return texts.join('\ncaused by ');
+}

@@ -1,0 +1,97 @@
+/** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
+import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
+
+export const COMMANDS = ['send', 'receive', 'server', 'trust'] as const;
+export type Command = (typeof COMMANDS)[number];
+
+export interface Flag {
+  name: string;
+  short?: string;
+  /** What stands for the value in the help; absent: a switch. */
+  value?: string;
+  help: string;
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const OVERWRITE = ['ask', 'skip', 'rename', 'replace'] as const;
+
+const CONFIG_DIR: Flag = {
+  name: 'config-dir',
+  value: 'DIR',
+  help: "where this device's key and the known devices are kept",
+};
+const JSON_FLAG: Flag = { name: 'json', help: 'one JSON object a line on stdout, nothing else there' };
+const QUIET: Flag = { name: 'quiet', short: 'q', help: 'errors only' };
+const LOGGING: Flag[] = [
+  { name: 'log-level', value: 'LEVEL', help: `structured log: ${LOG_LEVELS.join(', ')}` },
+  { name: 'log-file', value: 'FILE', help: 'write the log there (mode 0600) instead of to stderr' },
+];
+const ALWAYS: Flag[] = [
+  { name: 'help', short: 'h', help: 'show this text' },
+  { name: 'version', help: 'show the version' },
+];
+
+const COMMON: Flag[] = [
+  {
+    name: 'server',
+    value: 'URL',
+    help: 'meet at a standing `beeline server` (ws://, wss://, http://, https://)',
+  },
+  {
+    name: 'at',
+    value: 'HOST:PORT',
+    help: "the sender's own meeting point: it listens there, the receiver goes there",
+  },
+  { name: 'port', value: 'N', help: 'local port for connections; default any' },
+  { name: 'lanes', value: 'N', help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}` },
+  { name: 'no-lan', help: 'neither announce nor look on the local network' },
+  {
+    name: 'code',
+    value: 'CODE',
+    help: 'the code, such as 7-crossover-clockwork; the sender may choose its own',
+  },
+  { name: 'psk-file', value: 'FILE', help: 'a shared secret of at least 16 bytes instead of a code' },
+  { name: 'device', value: 'NAME', help: 'a trusted device instead of a code (see `beeline trust`)' },
+  { name: 'limit', value: 'RATE', help: 'bytes a second at most, such as 800k, 10M or 1.5MiB' },
+  { name: 'sha256', help: "show each file's plain SHA-256 at the end" },
+  {
+    name: 'to',
+    value: 'DIR',
+    help: 'where to put what is received; `-` for stdout; default the current folder',
+  },
+  { name: 'overwrite', value: 'HOW', help: `files that exist already: ${OVERWRITE.join(', ')}; default ask` },
+  { name: 'yes', short: 'y', help: 'accept what is offered without asking' },
+  JSON_FLAG,
+  QUIET,
+  ...LOGGING,
+  { name: 'metrics-port', value: 'N', help: 'serve Prometheus metrics at 127.0.0.1:N/metrics' },
+  CONFIG_DIR,
+];
+
+export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
+  send: [
+    { name: 'text', value: 'TEXT', help: 'send this text instead of files' },
+    { name: 'name', value: 'FILE', help: 'file name for what comes from stdin; default stdin' },
+    { name: 'qr', help: 'show the code as a QR code too' },
+    { name: 'skip-unreadable', help: 'name files that cannot be read and send the rest' },
+    ...COMMON,
+    ...ALWAYS,
+  ],
+  receive: [...COMMON, ...ALWAYS],
+  server: [
+    { name: 'port', value: 'N', help: 'port to listen on; default 4848' },
+    { name: 'host', value: 'ADDRESS', help: 'address to listen on; default all' },
+    {
+      name: 'trust-proxy',
+      help: 'take client addresses from X-Forwarded-For; only behind a proxy that sets it',
+    },
+    JSON_FLAG,
+    QUIET,
+    ...LOGGING,
+    ...ALWAYS,
+  ],
+  trust: [JSON_FLAG, CONFIG_DIR, ...ALWAYS],
+};
+
+/** Flags that only one side acts on; the other takes them, because scripts share one set, and says so. */
+export const RECEIVER_ONLY = ['to', 'overwrite', 'yes'] as const;

@@ -1,0 +1,119 @@
+/** The texts of `--help` and `--version`. Flags come from the table that is parsed, so they are all there. */
+import { readFileSync } from 'node:fs';
+import { COMMANDS, type Command, FLAGS, type Flag } from './flags.ts';
+
+const ABOUT: {
+  readonly [C in Command]: { line: string; usage: string[]; examples: string[]; notes?: string[] };
+} = {
+  send: {
+    line: 'send files, folders, stdin or a text to another machine',
+    usage: ['beeline send PATH...', 'beeline send -', 'beeline send --text "..."'],
+    examples: [
+      'beeline send holiday/ notes.txt',
+      'tar c src | beeline send - --name src.tar',
+      'beeline send --text "the gate code is 4711"',
+      'beeline send disk.img --at 0.0.0.0:4848 --limit 10M',
+      'beeline send report.pdf --device laptop',
+    ],
+  },
+  receive: {
+    line: 'receive what another machine sends',
+    usage: ['beeline receive [CODE]'],
+    examples: [
+      'beeline receive 7-crossover-clockwork',
+      'beeline receive 7-crossover-clockwork --to ~/Downloads --yes',
+      'beeline receive 7-crossover-clockwork --at 192.168.1.7:4848',
+      'beeline receive --yes --to - < code.txt > disk.img',
+      'BEELINE_CODE=7-crossover-clockwork beeline receive --json --yes',
+    ],
+    notes: ['Without CODE: BEELINE_CODE, else the first line of stdin, else a prompt.'],
+  },
+  server: {
+    line: 'run a meeting point for senders and receivers',
+    usage: ['beeline server'],
+    examples: [
+      'beeline server',
+      'beeline server --port 8080 --host 127.0.0.1 --trust-proxy --log-level info',
+    ],
+    notes: ['It sees nameplates and opaque messages, never a code, a name or a byte of a file.'],
+  },
+  trust: {
+    line: 'show, add and remove devices that need no code',
+    usage: ['beeline trust', 'beeline trust add NAME KEY', 'beeline trust remove NAME|KEY'],
+    examples: ['beeline trust', 'beeline trust add laptop bl1...', 'beeline trust remove laptop'],
+    notes: ['Both devices must trust each other. `beeline trust` shows the key to give to the other one.'],
+  },
+};
+
+const KEYS =
+  'p pauses, r resumes, c cancels, on either side. Ctrl-C stops; the same command continues later.';
+const EXITS = [
+  '0 done   1 failed   2 wrong usage   3 cancelled   4 wrong code or authentication',
+  '5 verification   6 no peer or no path   7 refused   130 interrupted, resumable',
+];
+const ENVIRONMENT = [
+  ['BEELINE_SERVER', 'as --server'],
+  ['BEELINE_CODE', 'as --code, but not shown by `ps`'],
+  ['BEELINE_CONFIG_DIR', 'as --config-dir'],
+  ['NO_COLOR', 'no colours'],
+] as const;
+
+const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+function flagLine(flag: Flag): string {
+  const short = flag.short ? `-${flag.short}, ` : '    ';
+  return `${short}${`--${flag.name}${flag.value ? ` ${flag.value}` : ''}`.padEnd(22)} ${flag.help}`;
+}
+
+export function commandHelp(command: Command): string {
+  const { line, usage, examples, notes = [] } = ABOUT[command];
+  const transfers = command === 'send' || command === 'receive';
+  return [
+    `beeline ${command}: ${line}`,
+    '',
+    'Usage:',
+    ...indent(usage),
+    '',
+    'Examples:',
+    ...indent(examples),
+    '',
+    ...(notes.length > 0 ? [...notes, ''] : []),
+    'Flags:',
+    ...indent(FLAGS[command].map(flagLine)),
+    ...(transfers
+      ? [
+          '',
+          'Environment:',
+          ...indent(ENVIRONMENT.map(([name, text]) => `${name.padEnd(20)} ${text}`)),
+          '',
+          `Keys while it runs: ${KEYS}`,
+          '',
+          'Exit codes:',
+          ...indent(EXITS),
+        ]
+      : []),
+    '',
+  ].join('\n');
+}
+
+export function overview(): string {
+  return [
+    'beeline: files of any size, straight from one machine to another',
+    '',
+    'Usage:',
+    ...indent(COMMANDS.map((command) => `beeline ${command.padEnd(8)} ${ABOUT[command].line}`)),
+    '',
+    'Example:',
+    '  here:   beeline send holiday/',
+    '  there:  beeline receive 7-crossover-clockwork',
+    '',
+    '`beeline COMMAND --help` shows the flags and more examples; `beeline --version` the version.',
+    '',
+  ].join('\n');
+}
+
+/** From package.json, which lies two folders above this file in the source and in the build alike. */
+export function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a command needs from the process around it. main.ts fills it in with the real thing, tests with stand-ins;
+ * the heavy parts are functions so that only what a command uses is loaded.
+ */
+import type { Code } from '../identity/code.ts';
+import type { Device } from '../identity/devices.ts';
+import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../peer/api.ts';
+import type { Env } from './options.ts';
+import type { Output } from './screen.ts';
+
+/** The part of src/index.ts that is used. */
+export interface Library {
+  send(what: What, options: SendOptions): Transfer;
+  receive(options: ReceiveOptions): Transfer;
+}
+
+/** The part of src/identity/code.ts that is used. */
+export interface Codes {
+  parseCode(text: string): Code;
+  suggest(password: string): Promise<string | undefined>;
+}
+
+/** The part of src/server/index.ts that is used. */
+export interface ServerModule {
+  startServer(options: {
+    port?: number;
+    host?: string;
+    log?: Logger;
+    trustProxy?: boolean;
+  }): Promise<{ url: string; port: number; close(): Promise<void> | void }>;
+}
+
+/** The part of KnownDevices that is used. */
+export interface Devices {
+  readonly own: { readonly publicKey: string };
+  list(): Device[];
+  add(name: string, key: string): Promise<Device>;
+  remove(nameOrKey: string): Promise<Device>;
+}
+
+export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+
+export interface Host {
+  readonly env: Env;
+  readonly stdin: Input;
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stderr: Output & NodeJS.WritableStream;
+  library(): Promise<Library>;
+  codes(): Promise<Codes>;
+  server(): Promise<ServerModule>;
+  devices(configDir?: string): Promise<Devices>;
+  /** Takes the arguments out of what `ps` shows, once they are parsed. */
+  hideArguments(): void;
+}

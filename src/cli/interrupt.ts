@@ -1,0 +1,37 @@
+/** Ctrl-C and its kin: the first asks for an orderly, resumable end, the second ends the process at once. */
+import { BeelineError } from '../protocol/errors.ts';
+import { EXIT_INTERRUPTED } from './exit.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Milliseconds that an orderly end may take before the process ends anyway. */
+const GRACE_MS = 10_000;
+
+export class Interrupt {
+  readonly #controller = new AbortController();
+  readonly #exit: (code: number) => void;
+  readonly #onSignal = () => this.now();
+
+  constructor(exit: (code: number) => void = (code) => process.exit(code)) {
+    this.#exit = exit;
+    for (const name of SIGNALS) process.on(name, this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** What a signal does, for Ctrl-C where a raw terminal sends it as a character. */
+  now(): void {
+    if (this.signal.aborted) return this.#exit(EXIT_INTERRUPTED);
+    setTimeout(() => this.#exit(EXIT_INTERRUPTED), GRACE_MS).unref();
+    this.#controller.abort(interrupted());
+  }
+
+  close(): void {
+    for (const name of SIGNALS) process.off(name, this.#onSignal);
+  }
+}
+
+export function interrupted(): BeelineError {
+  return new BeelineError('INTERRUPTED', 'Interrupted. The same command again continues where it stopped.');
+}

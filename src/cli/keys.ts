@@ -1,0 +1,119 @@
+/**
+ * Single keys while a transfer runs: p, r, c, and Ctrl-C and Ctrl-Z, which a raw terminal hands over as characters.
+ * Goal: however the process ends or stops, the terminal is left as it was found.
+ */
+import { readFileSync } from 'node:fs';
+import type { Input } from './host.ts';
+
+export interface KeyActions {
+  pause(): void;
+  resume(): void;
+  cancel(): void;
+  interrupt(): void;
+  /** Back in the foreground after Ctrl-Z. */
+  redraw(): void;
+}
+
+/** The part of `process` that is used. */
+export interface Signals {
+  on(name: string, listener: () => void): unknown;
+  off(name: string, listener: () => void): unknown;
+  kill(pid: number, signal: NodeJS.Signals): unknown;
+  readonly pid: number;
+}
+
+export class Keys {
+  readonly #input: Input;
+  readonly #actions: KeyActions;
+  readonly #process: Signals;
+  readonly #foreground: () => boolean;
+  #raw = false;
+  #wanted = false;
+
+  constructor(
+    input: Input,
+    actions: KeyActions,
+    signals: Signals = process,
+    foreground: () => boolean = inForeground,
+  ) {
+    this.#input = input;
+    this.#actions = actions;
+    this.#process = signals;
+    this.#foreground = foreground;
+  }
+
+  start(): void {
+    if (this.#wanted || !this.#input.isTTY || !this.#input.setRawMode) return;
+    this.#wanted = true;
+    this.#process.on('exit', this.#leave);
+    this.#process.on('SIGTSTP', this.#suspend);
+    this.#process.on('SIGCONT', this.#continue);
+    this.#enter();
+  }
+
+  stop(): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#leave();
+    this.#process.off('exit', this.#leave);
+    this.#process.off('SIGTSTP', this.#suspend);
+    this.#process.off('SIGCONT', this.#continue);
+  }
+
+  readonly #enter = (): void => {
+    // A background job that touches the terminal is stopped by SIGTTOU; `beeline send x &` must just run.
+    if (this.#raw || !this.#foreground()) return;
+    this.#raw = true;
+    this.#input.setRawMode!(true);
+    this.#input.on('data', this.#read);
+    this.#input.resume();
+  };
+
+  readonly #leave = (): void => {
+    if (!this.#raw) return;
+    this.#raw = false;
+    this.#input.off('data', this.#read);
+    this.#input.pause();
+    try {
+      this.#input.setRawMode!(false);
+    } catch {
+      // The terminal is gone (SIGHUP): there is nothing to restore.
+    }
+  };
+
+  readonly #suspend = (): void => {
+    this.#leave();
+    // Our listener took the place of SIGTSTP's default action; SIGSTOP cannot be caught.
+    this.#process.kill(this.#process.pid, 'SIGSTOP');
+  };
+
+  readonly #continue = (): void => {
+    this.#enter();
+    this.#actions.redraw();
+  };
+
+  readonly #read = (data: Buffer | string): void => {
+    for (const key of data.toString().slice(0, 64)) {
+      if (key === 'p' || key === 'P') this.#actions.pause();
+      else if (key === 'r' || key === 'R') this.#actions.resume();
+      else if (key === 'c' || key === 'C') this.#actions.cancel();
+      else if (key === '\x03') this.#actions.interrupt();
+      // 0 is the whole foreground group, which is whom the terminal itself would have stopped.
+      else if (key === '\x1a' && process.platform !== 'win32') this.#process.kill(0, 'SIGTSTP');
+      // An escape sequence (an arrow key) ends in letters that are not meant as keys.
+      else if (key === '\x1b') return;
+    }
+  };
+}
+
+/** proc(5), /proc/pid/stat: the fields after the last ')' are state, ppid, pgrp, session, tty_nr, tpgid. */
+export function inForeground(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[2] === fields[5];
+  } catch {
+    // Not Linux: there is no cheap way to know, and in front is the usual place.
+    return true;
+  }
+}

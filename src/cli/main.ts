@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** The `beeline` command: the real process around `dispatch`. */
+import { dispatch, fail } from './dispatch.ts';
+import type { Host } from './host.ts';
+
+const argv = process.argv.slice(2);
+
+const host: Host = {
+  env: process.env,
+  // A getter, because touching process.stdin opens it, and most runs never read it.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  library: () => import('../index.ts'),
+  codes: () => import('../identity/code.ts'),
+  server: () => import('../server/index.ts'),
+  devices: async (configDir) => (await import('../identity/devices.ts')).KnownDevices.open(configDir),
+  hideArguments() {
+    process.title = 'beeline';
+  },
+};
+
+// A reader that went away (`beeline --help | head -1`) is no error to shout about; a running transfer listens too.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
+for (const event of ['uncaughtException', 'unhandledRejection'])
+  process.on(event, (thrown) => void fail(thrown, argv, host).then((code) => process.exit(code)));
+
+process.exitCode = await dispatch(argv, host);
+// What was written must arrive before the process ends, and after it no forgotten socket may keep it alive.
+for (const stream of [process.stdout, process.stderr])
+  if (stream.writable) await new Promise<void>((done) => stream.write('', () => done()));
+process.exit();

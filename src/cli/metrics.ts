@@ -1,0 +1,93 @@
+/**
+ * `--metrics-port`: the transfer's numbers in the Prometheus text format, version 0.0.4, on the loopback only. Written
+ * out by hand: a client library brings registries, collectors and default metrics for what is a dozen lines of text.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { State } from '../peer/api.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { TABLE } from '../transfer/machine.ts';
+import type { Tracker } from './tracker.ts';
+
+const STATES = Object.keys(TABLE) as State[];
+
+export function metricsText(view: Tracker): string {
+  const kinds = new Map<string, number>();
+  for (const lane of view.lanes.values()) kinds.set(lane.kind, (kinds.get(lane.kind) ?? 0) + 1);
+  const metric = (name: string, help: string, samples: readonly string[]): string[] =>
+    samples.length === 0
+      ? []
+      : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples.map((sample) => name + sample)];
+  return [
+    ...metric('beeline_bytes', 'Bytes that are safely across.', [` ${view.bytes}`]),
+    // A stream's total is not known before its end: absent then, for 0 would be a lie.
+    ...metric(
+      'beeline_bytes_expected',
+      'Bytes of the whole transfer.',
+      view.total === undefined ? [] : [` ${view.total}`],
+    ),
+    ...metric('beeline_rate_bytes_per_second', 'Rate over the last seconds.', [` ${view.rate}`]),
+    ...metric('beeline_files', 'Files that are complete.', [` ${view.files}`]),
+    ...metric(
+      'beeline_files_expected',
+      'Files of the whole transfer.',
+      view.fileCount === undefined ? [] : [` ${view.fileCount}`],
+    ),
+    ...metric(
+      'beeline_lanes_open',
+      'Open lanes by kind.',
+      [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`),
+    ),
+    ...metric(
+      'beeline_state',
+      '1 for the state that the transfer is in.',
+      STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`),
+    ),
+    '',
+  ].join('\n');
+}
+
+/** Label values escape backslash, quote and line feed. */
+function label(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+/**
+ * Serves until closed; never keeps the process alive.
+ * @param port 0: any
+ * @throws BeelineError USAGE if the port cannot be had
+ */
+export async function serveMetrics(port: number, view: Tracker): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(request.method === 'GET' ? 404 : 405).end();
+      return;
+    }
+    response
+      .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+      .end(metricsText(view));
+  });
+  server.maxConnections = 16;
+  server.requestTimeout = 5_000;
+  server.unref();
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', (cause) =>
+      reject(
+        new BeelineError(
+          'USAGE',
+          `--metrics-port ${port} cannot be used: ${cause.message}. Choose another.`,
+          { cause },
+        ),
+      ),
+    );
+    server.listen(port, '127.0.0.1');
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,179 @@
+/** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
+import type { CommonOptions, Overwrite } from '../peer/api.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_LANES, MAX_TEXT } from '../protocol/limits.ts';
+import { type Parsed, parse, usage } from './args.ts';
+import { LOG_LEVELS, OVERWRITE, RECEIVER_ONLY } from './flags.ts';
+import { parseSize } from './size.ts';
+import { hostPort, integer, oneOf, serverUrl } from './values.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** How the command shows itself. */
+export interface Face {
+  json: boolean;
+  quiet: boolean;
+  logLevel?: LogLevel;
+  logFile?: string;
+}
+
+interface TransferArgs {
+  face: Face;
+  common: CommonOptions;
+  pskFile?: string;
+  metricsPort?: number;
+}
+
+export interface SendArgs extends TransferArgs {
+  paths: string[];
+  text?: string;
+  stdinName?: string;
+  qr: boolean;
+  skipUnreadable: boolean;
+  /** Flags given that only a receiver acts on. */
+  ignored: string[];
+}
+
+export interface ReceiveArgs extends TransferArgs {
+  to: string;
+  overwrite: Overwrite;
+  yes: boolean;
+  /** The code stood in the arguments, where `ps` shows it. */
+  codeInArguments: boolean;
+}
+
+export interface ServerArgs {
+  face: Face;
+  port: number;
+  host?: string;
+  trustProxy: boolean;
+}
+
+const PORT_MAX = 65_535;
+
+/** @throws BeelineError USAGE */
+export function sendArgs(argv: readonly string[], env: Env): SendArgs {
+  const parsed = parse('send', argv);
+  const { strings, switches, positionals: paths } = parsed;
+  const text = strings.get('text');
+  if (text !== undefined && paths.length > 0) throw usage('send', 'Give either paths or --text, not both.');
+  if (text === undefined && paths.length === 0)
+    throw usage('send', 'What shall be sent? Give files or folders, `-` for stdin, or --text "...".');
+  if (paths.includes('-') && paths.length > 1)
+    throw usage('send', '`-` (stdin) goes alone: send other files with another command.');
+  if (paths.includes('')) throw usage('send', 'A path is empty; is a shell variable unset?');
+  if (strings.has('name') && !paths.includes('-'))
+    throw usage('send', '--name is for `-` (stdin); other files keep their names.');
+  if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
+    throw usage('send', `--text takes at most ${MAX_TEXT} bytes; put it into a file.`);
+  return {
+    ...transferArgs('send', parsed, env, strings.get('code')),
+    paths,
+    text,
+    stdinName: strings.get('name'),
+    qr: switches.has('qr'),
+    skipUnreadable: switches.has('skip-unreadable'),
+    ignored: RECEIVER_ONLY.filter((name) => strings.has(name)),
+  };
+}
+
+/** @throws BeelineError USAGE */
+export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
+  const parsed = parse('receive', argv);
+  const { strings, switches, positionals } = parsed;
+  const [argument, ...more] = positionals;
+  if (more.length > 0)
+    throw usage('receive', 'Give one code, its words joined by hyphens: 7-crossover-clockwork.');
+  if (argument !== undefined && strings.has('code'))
+    throw usage('receive', 'The code was given twice: as an argument and by --code.');
+  const code = argument ?? strings.get('code');
+  if (code === '') throw usage('receive', 'The code is empty.');
+  const args = transferArgs('receive', parsed, env, code);
+  const to = strings.get('to') ?? '.';
+  if (to === '-' && args.face.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
+  return {
+    ...args,
+    to,
+    overwrite: oneOf('overwrite', strings.get('overwrite') ?? 'ask', OVERWRITE),
+    yes: switches.has('yes'),
+    codeInArguments: code !== undefined,
+  };
+}
+
+/** @throws BeelineError USAGE */
+export function serverArgs(argv: readonly string[]): ServerArgs {
+  const parsed = parse('server', argv);
+  if (parsed.positionals.length > 0) throw usage('server', 'It takes flags only.');
+  return {
+    face: face(parsed),
+    port: integer('port', parsed.strings.get('port') ?? '4848', 0, PORT_MAX),
+    host: parsed.strings.get('host'),
+    trustProxy: parsed.switches.has('trust-proxy'),
+  };
+}
+
+export function face({ strings, switches }: Parsed): Face {
+  const level = strings.get('log-level');
+  return {
+    json: switches.has('json'),
+    quiet: switches.has('quiet'),
+    logLevel: level === undefined ? undefined : oneOf('log-level', level, LOG_LEVELS),
+    logFile: strings.get('log-file'),
+  };
+}
+
+function transferArgs(
+  command: 'send' | 'receive',
+  parsed: Parsed,
+  env: Env,
+  code: string | undefined,
+): TransferArgs {
+  const { strings, switches } = parsed;
+  const keys = [
+    code === undefined ? '' : 'a code',
+    ...['psk-file', 'device'].map((n) => (strings.has(n) ? `--${n}` : '')),
+  ];
+  const given = keys.filter((key) => key !== '');
+  if (given.length > 1) throw usage(command, `Choose one of ${given.join(' and ')}.`);
+  if (strings.has('server') && strings.has('at'))
+    throw usage(command, '--server and --at are two places to meet; choose one.');
+
+  const number = (name: string, least: number, most: number): number | undefined => {
+    const value = strings.get(name);
+    return value === undefined ? undefined : integer(name, value, least, most);
+  };
+  const at = strings.get('at');
+  // A flag beats the environment, also where it is another flag for the same purpose.
+  const server = strings.get('server') ?? (at === undefined ? env.BEELINE_SERVER || undefined : undefined);
+  const limit = strings.get('limit');
+  return {
+    face: face(parsed),
+    pskFile: strings.get('psk-file'),
+    metricsPort: number('metrics-port', 0, PORT_MAX),
+    common: {
+      server: server === undefined ? undefined : checkedServer(strings.has('server'), server),
+      // Port 0 means "any" to one who listens and nothing to one who dials.
+      at: at === undefined ? undefined : hostPort('at', at, command === 'send' ? 0 : 1),
+      code: code ?? (given.length === 0 ? env.BEELINE_CODE || undefined : undefined),
+      device: strings.get('device'),
+      configDir: strings.get('config-dir') ?? (env.BEELINE_CONFIG_DIR || undefined),
+      port: number('port', 0, PORT_MAX),
+      lanes: number('lanes', 1, MAX_LANES),
+      lan: !switches.has('no-lan'),
+      limit: limit === undefined ? undefined : parseSize('limit', limit),
+      sha256: switches.has('sha256'),
+    },
+  };
+}
+
+function checkedServer(byFlag: boolean, url: string): string {
+  if (byFlag) return serverUrl('server', url);
+  try {
+    return serverUrl('server', url);
+  } catch (cause) {
+    throw new BeelineError('USAGE', 'BEELINE_SERVER is not a URL such as wss://beeline.example.org.', {
+      cause,
+    });
+  }
+}

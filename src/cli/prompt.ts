@@ -1,0 +1,74 @@
+/** Questions on the terminal, one at a time. Every question has a deadline, and Ctrl-C answers all of them. */
+import { createInterface } from 'node:readline';
+import { escapeName } from '../protocol/names.ts';
+import type { Input } from './host.ts';
+import { type Interrupt, interrupted } from './interrupt.ts';
+import type { Output } from './screen.ts';
+
+/** Milliseconds that a person has for an answer. */
+export const ANSWER_MS = 10 * 60_000;
+/** Characters of an answer that are looked at. */
+const MAX_ANSWER = 2048;
+
+export interface PromptOptions {
+  input: Input;
+  output: Output & NodeJS.WritableStream;
+  interrupt: Interrupt;
+  /** Takes the progress off the screen and the keys off the input. */
+  before?: () => void;
+  after?: () => void;
+}
+
+export class Prompt {
+  readonly #options: PromptOptions;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PromptOptions) {
+    this.#options = options;
+  }
+
+  /** True where there is a person to ask. */
+  get possible(): boolean {
+    return this.#options.input.isTTY === true && this.#options.output.isTTY === true;
+  }
+
+  /**
+   * The answer, trimmed; undefined if none came in time or the input ended (Ctrl-D).
+   * @throws BeelineError INTERRUPTED
+   */
+  ask(question: string): Promise<string | undefined> {
+    const answer = this.#last.then(() => this.#ask(question));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #ask(question: string): Promise<string | undefined> {
+    const { input, output, interrupt, before, after } = this.#options;
+    const { signal } = interrupt;
+    if (signal.aborted) throw interrupted();
+    before?.();
+    const lines = createInterface({ input, output, terminal: true, historySize: 0 });
+    let onAbort = () => {};
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<string | undefined>((resolve, reject) => {
+        onAbort = () => reject(interrupted());
+        signal.addEventListener('abort', onAbort, { once: true });
+        timer = setTimeout(() => resolve(undefined), ANSWER_MS);
+        lines.on('SIGINT', () => interrupt.now());
+        lines.on('close', () => resolve(undefined));
+        lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER).trim()));
+      });
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      lines.close();
+      after?.();
+    }
+  }
+}
+
+/** True for y and yes, in any case. Anything else, and silence, is no. */
+export function isYes(answer: string | undefined): boolean {
+  return answer !== undefined && /^y(es)?$/i.test(answer);
+}

@@ -1,0 +1,81 @@
+/** What a receiver is asked before anything is written: whether to accept, and what to do with files that exist. */
+import { resolve } from 'node:path';
+import type { OfferSummary, Overwrite, ReceiveOptions } from '../peer/api.ts';
+import { escapeName } from '../protocol/names.ts';
+import { contents, formatBytes, groups } from './format.ts';
+import { isYes, type Prompt } from './prompt.ts';
+import type { Screen } from './screen.ts';
+
+export const NO_TERMINAL =
+  'Nothing was accepted, because there is no terminal to ask on. Run the command again with --yes to accept without being asked.';
+
+/** The lines above the question. Names in an offer come escaped; `Screen.line` would escape them again, harmlessly. */
+export function describeOffer(offer: OfferSummary): string[] {
+  const fingerprint = groups(offer.peer.fingerprint);
+  const who =
+    offer.peer.name === undefined ? `The other side (${fingerprint})` : `${offer.peer.name} (${fingerprint})`;
+  if (offer.kind === 'text')
+    return [`${who} offers a text${offer.bytes === null ? '' : `, ${formatBytes(offer.bytes)}`}.`];
+  return [
+    `${who} offers ${contents(offer)}:`,
+    ...offer.names.slice(0, 20).map((name) => `    ${name}`),
+    ...(offer.names.length >= 20 && offer.files + offer.folders + offer.links > 20 ? ['    ...'] : []),
+  ];
+}
+
+type Choice = Exclude<Overwrite, 'ask'>;
+const CHOICES: Readonly<Record<string, Choice>> = { s: 'skip', r: 'rename', p: 'replace' };
+
+/** Asks on the terminal, and remembers a capital letter's answer for the files after it. */
+export class Questions {
+  readonly #prompt: Prompt;
+  readonly #screen: Screen;
+  #always: Choice | undefined;
+  /** Why the offer was refused, where nobody was asked. */
+  refusal: string | undefined;
+
+  constructor(prompt: Prompt, screen: Screen) {
+    this.#prompt = prompt;
+    this.#screen = screen;
+  }
+
+  /** The callbacks that the library needs; without a terminal no `onConflict`, so that it raises EXISTS. */
+  options(args: {
+    to: string;
+    yes: boolean;
+    overwrite: Overwrite;
+  }): Pick<ReceiveOptions, 'accept' | 'onConflict'> {
+    return {
+      accept: args.yes ? undefined : (offer) => this.#accept(offer, args.to),
+      onConflict:
+        args.overwrite === 'ask' && this.#prompt.possible ? (path) => this.#conflict(path) : undefined,
+    };
+  }
+
+  async #accept(offer: OfferSummary, to: string): Promise<boolean> {
+    if (!this.#prompt.possible) {
+      this.refusal = NO_TERMINAL;
+      return false;
+    }
+    this.#screen.line(...describeOffer(offer));
+    const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${escapeName(resolve(to))}`;
+    return isYes(await this.#prompt.ask(`Accept${where}? [y/N] `));
+  }
+
+  async #conflict(path: string): Promise<Choice> {
+    for (;;) {
+      if (this.#always) return this.#always;
+      const answer = await this.#prompt.ask(
+        `${escapeName(path)} exists: [s]kip, [r]ename, re[p]lace (capitals: for all)? `,
+      );
+      // Silence must not overwrite anything.
+      if (answer === undefined) return 'skip';
+      const letter = answer.charAt(0);
+      const word = Object.values(CHOICES).find((choice) => choice === answer.toLowerCase());
+      const choice = word ?? (answer.length === 1 ? CHOICES[letter.toLowerCase()] : undefined);
+      if (choice === undefined) continue;
+      if (!word && letter !== letter.toLowerCase()) this.#always = choice;
+      return choice;
+    }
+  }
+}

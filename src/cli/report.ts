@@ -1,0 +1,109 @@
+/** A transfer in plain sentences, for the person at this side. What is drawn in place is progress.ts. */
+import type { Result, TransferEvent } from '../peer/api.ts';
+import { escapeName } from '../protocol/names.ts';
+import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
+import type { Host } from './host.ts';
+import type { Screen } from './screen.ts';
+
+export interface ReportOptions {
+  role: 'send' | 'receive';
+  /** Errors only: `--quiet` and `--json`. */
+  terse: boolean;
+  json: boolean;
+  /** The code that the person chose, if so. */
+  chosenCode?: string;
+  /** What to tell about a code. */
+  instructions: (code: string) => Promise<void> | void;
+}
+
+type StateEvent = Extract<TransferEvent, { event: 'state' }>;
+
+export class Report {
+  readonly #screen: Screen;
+  readonly #stdout: Host['stdout'];
+  readonly #options: ReportOptions;
+  #wasConnected = false;
+  #text = false;
+
+  constructor(screen: Screen, stdout: Host['stdout'], options: ReportOptions) {
+    this.#screen = screen;
+    this.#stdout = stdout;
+    this.#options = options;
+  }
+
+  /** A line that is not an error. */
+  say(...lines: string[]): void {
+    if (!this.#options.terse) this.#screen.line(...lines);
+  }
+
+  async apply(event: TransferEvent): Promise<void> {
+    switch (event.event) {
+      case 'code':
+        return this.#code(event.code);
+      case 'manifest':
+        return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
+      case 'peer': {
+        const name = event.name === undefined ? '' : ` ${event.name},`;
+        return this.say(`The other side is${name} ${groups(event.fingerprint)} (${event.agent}).`);
+      }
+      case 'state':
+        return this.#state(event);
+      case 'warning': {
+        const path = event.path === undefined ? '' : `${event.path}: `;
+        return this.say(`Warning: ${path}${event.message}`);
+      }
+      case 'digest':
+        return this.say(`${event.sha256}  ${event.path}`);
+      case 'text':
+        this.#text = true;
+        return this.#received(event.text);
+    }
+  }
+
+  finished(result: Result): void {
+    const sent = this.#options.role === 'send';
+    const what = this.#text ? formatBytes(result.bytes) : contents({ ...result, folders: 0, links: 0 });
+    const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
+    const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
+    this.say(
+      `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
+      `Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`,
+    );
+    if (result.skipped.length === 0) return;
+    this.say(`Not sent, because they could not be read (${result.skipped.length}):`);
+    this.say(...result.skipped.slice(0, 20).map((path) => `    ${path}`));
+    if (result.skipped.length > 20) this.say('    ...');
+  }
+
+  #code(code: string): Promise<void> | void {
+    if (!this.#options.terse) return this.#options.instructions(code);
+    // Without its code a quiet send could never be received; one that the person chose is known already.
+    if (!this.#options.json && this.#options.role === 'send' && this.#options.chosenCode === undefined)
+      this.#screen.line(code);
+  }
+
+  #state({ from, to, by, reason }: StateEvent): void {
+    const why = reason ? ` (${reason})` : '';
+    const peer = by === 'peer';
+    if (to === 'paused') this.say(peer ? 'The other side paused.' : 'Paused; r resumes.');
+    else if (to === 'transferring' && from === 'paused')
+      this.say(peer ? 'The other side resumed.' : 'Resumed.');
+    else if (to === 'transferring' && this.#wasConnected) this.say('Connected again.');
+    else if (to === 'connecting' && this.#wasConnected)
+      this.say(`Every connection to the other side was lost${why}; trying again.`);
+    if (to === 'transferring') this.#wasConnected = true;
+  }
+
+  /** The one thing a person wants on stdout. A pipe gets the very bytes, a terminal nothing that steers it. */
+  #received(text: string): void {
+    if (this.#options.json) return;
+    this.#screen.status([]);
+    if (!this.#stdout.isTTY) this.#stdout.write(text);
+    else this.#stdout.write(text.endsWith('\n') ? escapeText(text) : `${escapeText(text)}\n`);
+  }
+}
+
+/** Names for the first line of a send. */
+export function shownPath(path: string): string {
+  return path === '-' ? 'stdin' : escapeName(path);
+}

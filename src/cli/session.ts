@@ -1,0 +1,169 @@
+/** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
+import type { CommonOptions, Transfer, TransferEvent } from '../peer/api.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import type { Host } from './host.ts';
+import { Interrupt, interrupted } from './interrupt.ts';
+import { JsonOutput } from './json.ts';
+import { Keys } from './keys.ts';
+import type { Log } from './log.ts';
+import type { Face } from './options.ts';
+import { Progress } from './progress.ts';
+import { Prompt } from './prompt.ts';
+import { Report, type ReportOptions } from './report.ts';
+import { Screen } from './screen.ts';
+import { Tracker } from './tracker.ts';
+
+/** The reader of stdout went away: nobody is left to tell. */
+export class BrokenPipe extends Error {}
+
+export interface SessionOptions {
+  face: Face;
+  metricsPort?: number;
+  /** stdin carries data (or a code), so it has no keys. */
+  stdinTaken: boolean;
+  report: Omit<ReportOptions, 'terse' | 'json'>;
+}
+
+export class Session {
+  readonly screen: Screen;
+  readonly interrupt = new Interrupt();
+  readonly prompt: Prompt;
+  readonly report: Report;
+  readonly #host: Host;
+  readonly #options: SessionOptions;
+  readonly #tracker = new Tracker();
+  readonly #json: JsonOutput | undefined;
+  readonly #keys: Keys;
+  #progress: Progress | undefined;
+  #transfer: Transfer | undefined;
+  #log: Log | undefined;
+  #metrics: { close(): void } | undefined;
+  #cancelledBy: 'self' | 'peer' | undefined;
+  #broken = false;
+
+  constructor(host: Host, options: SessionOptions) {
+    const { json, quiet } = options.face;
+    this.#host = host;
+    this.#options = options;
+    this.screen = new Screen(host.stderr, host.env);
+    this.report = new Report(this.screen, host.stdout, { ...options.report, terse: json || quiet, json });
+    this.#json = json ? new JsonOutput(host.stdout) : undefined;
+    this.#keys = new Keys(host.stdin, {
+      pause: () => this.#transfer?.pause(),
+      resume: () => this.#transfer?.resume(),
+      cancel: () => this.#transfer?.cancel(),
+      interrupt: () => this.interrupt.now(),
+      redraw: () => this.#progress?.changed(),
+    });
+    this.prompt = new Prompt({
+      input: host.stdin,
+      output: host.stderr,
+      interrupt: this.interrupt,
+      before: () => {
+        this.#keys.stop();
+        this.#progress?.stop();
+      },
+      after: () => this.#startKeys(),
+    });
+    this.interrupt.signal.addEventListener('abort', () => {
+      if (!this.#broken) this.report.say('Stopping; Ctrl-C again stops at once.');
+    });
+    host.stdout.on('error', this.#onStdoutError);
+  }
+
+  /** Opens log and metrics, and adds them and the signal to the library's options. */
+  async prepare<T extends CommonOptions>(options: T, secrets: readonly (string | undefined)[]): Promise<T> {
+    const { face, metricsPort } = this.#options;
+    if (face.logLevel !== undefined || face.logFile !== undefined) {
+      const { openLog } = await import('./log.ts');
+      this.#log = await openLog(face, (lines) => this.screen.raw(lines));
+      for (const secret of secrets) if (secret !== undefined) this.#hide(secret);
+    }
+    if (metricsPort !== undefined) {
+      const { serveMetrics } = await import('./metrics.ts');
+      const metrics = await serveMetrics(metricsPort, this.#tracker);
+      this.#metrics = metrics;
+      this.report.say(`Metrics: ${metrics.url}`);
+    }
+    return { ...options, signal: this.interrupt.signal, log: this.#log?.logger };
+  }
+
+  /** Resolves when the transfer is done. @throws BeelineError; BrokenPipe */
+  async follow(transfer: Transfer): Promise<void> {
+    this.#transfer = transfer;
+    transfer.done.catch(() => undefined); // awaited below, after the events
+    this.#startKeys();
+    try {
+      for await (const event of transfer) await this.#show(event);
+      const result = await transfer.done;
+      this.#progress?.stop();
+      this.report.finished(result);
+    } catch (thrown) {
+      throw this.#explained(thrown);
+    } finally {
+      this.#transfer = undefined;
+      this.#keys.stop();
+      this.#progress?.stop();
+    }
+  }
+
+  close(): void {
+    this.#keys.stop();
+    this.#progress?.stop();
+    this.#metrics?.close();
+    this.#log?.close();
+    this.interrupt.close();
+    this.#host.stdout.off('error', this.#onStdoutError);
+  }
+
+  async #show(event: TransferEvent): Promise<void> {
+    this.#tracker.apply(event);
+    if (event.event === 'code') this.#hide(event.code);
+    if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
+    // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
+    if (event.event !== 'error') await this.#json?.write(event, this.interrupt.signal);
+    await this.report.apply(event);
+    this.#draw(event);
+  }
+
+  #draw(event: TransferEvent): void {
+    const { json, quiet } = this.#options.face;
+    if (json || quiet) return;
+    if (event.event === 'done') return this.#progress?.stop();
+    // Before bytes move there is nothing to draw, and after a question the display starts anew.
+    if (event.event === 'progress' && (!this.#progress || this.#progress.stopped))
+      this.#progress = new Progress(this.screen, this.#tracker);
+    this.#progress?.changed();
+  }
+
+  #startKeys(): void {
+    if (this.#transfer && !this.#options.stdinTaken && this.#host.stderr.isTTY) this.#keys.start();
+  }
+
+  /** The code, and its secret part alone. */
+  #hide(secret: string): void {
+    this.#log?.hide(secret);
+    const dash = secret.indexOf('-');
+    if (dash > 0) this.#log?.hide(secret.slice(dash + 1));
+  }
+
+  #explained(thrown: unknown): Error {
+    if (this.#broken) return new BrokenPipe();
+    // Whatever an interruption broke on its way, it is an interruption to the one who asked for it.
+    if (this.interrupt.signal.aborted) {
+      const error = asBeelineError(thrown, 'INTERRUPTED');
+      return error.code === 'INTERRUPTED' && thrown instanceof BeelineError ? error : interrupted();
+    }
+    const error = asBeelineError(thrown);
+    if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
+    const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';
+    return new BeelineError('CANCELLED', who, { cause: error });
+  }
+
+  readonly #onStdoutError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE' || this.#broken) return;
+    this.#broken = true;
+    // An orderly end, so that the other side is told, but a silent one.
+    if (!this.interrupt.signal.aborted) this.interrupt.now();
+  };
+}

@@ -1,0 +1,45 @@
+/** Modes and times, on file systems that may know neither. */
+import { fchmodSync, futimesSync, lutimesSync } from 'node:fs';
+import type { Entry } from '../protocol/manifest.ts';
+import { diskError } from './disk-errors.ts';
+import { codeOf, fromMicros } from './io.ts';
+
+/** What FAT, some network mounts and odd times answer; the bytes are right all the same. */
+const UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
+
+/** Permission bits as they are written here: no setuid, setgid, sticky, and never writable by everyone. */
+export function permissions(mode: number): number {
+  return mode & 0o775;
+}
+
+export class Attributes {
+  readonly #warn: (path: string, error: unknown) => void;
+  #warned = false;
+
+  /** @param warn told once, of the first path whose mode or time could not be kept */
+  constructor(warn: (path: string, error: unknown) => void) {
+    this.#warn = warn;
+  }
+
+  /** Mode and modification time of an open file. */
+  apply(fd: number, entry: Entry): void {
+    const time = fromMicros(entry.mtime);
+    this.attempt(entry.path, () => fchmodSync(fd, permissions(entry.mode)));
+    this.attempt(entry.path, () => futimesSync(fd, time, time));
+  }
+
+  /** Modification time of a symbolic link itself. */
+  linkTime(absolute: string, path: string, time: number | Date): void {
+    this.attempt(path, () => lutimesSync(absolute, time, time));
+  }
+
+  attempt(path: string, set: () => void): void {
+    try {
+      set();
+    } catch (error) {
+      if (!UNSUPPORTED.has(codeOf(error))) throw diskError(error, path);
+      if (!this.#warned) this.#warn(path, error);
+      this.#warned = true;
+    }
+  }
+}

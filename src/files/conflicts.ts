@@ -1,0 +1,154 @@
+/** What to do where the destination has something already: settled for every entry before anything is written. */
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_COMPONENT } from '../protocol/limits.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import { escapeName, foldKey } from '../protocol/names.ts';
+import { diskError } from './disk-errors.ts';
+import { staysInside } from './links.ts';
+import { Slices } from './slices.ts';
+
+export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace';
+export type OnConflict = (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
+
+export interface Plan {
+  /** Entries that are not written: the policy skips them, or the very same link stands there. */
+  skipped: Set<number>;
+  /** Entries that replace what stands there. */
+  replaced: Set<number>;
+  /** Entries written under another relative path. */
+  renamed: Map<number, string>;
+}
+
+/** How many conflicting names an error lists. */
+const NAMED = 3;
+
+/**
+ * @param root the real path of the destination, or undefined if it does not exist yet
+ * @throws BeelineError EXISTS, UNSAFE_NAME (a link stands where a folder is needed), WRITE_FAILED
+ */
+export async function settle(
+  root: string | undefined,
+  entries: readonly Entry[],
+  overwrite: Overwrite,
+  onConflict: OnConflict | undefined,
+): Promise<Plan> {
+  const plan: Plan = { skipped: new Set(), replaced: new Set(), renamed: new Map() };
+  if (root === undefined) return plan;
+  const slices = new Slices();
+  const rootStat = lstat(root, '.');
+  const there = new Set<string>();
+  const names = new FreeNames(root, entries);
+  const refused: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { path, kind } = entry;
+    const cut = path.lastIndexOf('/');
+    if (kind === 'link' && !staysInside(root, path.slice(0, Math.max(cut, 0)), entry.target))
+      throw new BeelineError(
+        'UNSAFE_NAME',
+        `The link '${escapeName(path)}' to '${escapeName(entry.target)}' leaves the destination through a link here.`,
+        { paths: [path] },
+      );
+    // Only inside folders that exist can anything exist.
+    if (cut >= 0 && !there.has(path.slice(0, cut))) continue;
+    if (slices.over()) await slices.next();
+    const found = lstat(`${root}/${path}`, path);
+    if (!found) continue;
+    if (kind === 'folder') {
+      checkFolder(path, found, rootStat);
+      there.add(path);
+      continue;
+    }
+    if (found.isDirectory())
+      throw new BeelineError('EXISTS', `'${escapeName(path)}' is a folder here and a ${kind} there.`, {
+        paths: [path],
+      });
+    if (kind === 'link' && found.isSymbolicLink() && readlinkSync(`${root}/${path}`) === entry.target) {
+      plan.skipped.add(index);
+      continue;
+    }
+    const choice = overwrite === 'ask' ? await onConflict?.(path) : overwrite;
+    if (choice === 'skip') plan.skipped.add(index);
+    else if (choice === 'replace') plan.replaced.add(index);
+    else if (choice === 'rename') plan.renamed.set(index, names.free(path));
+    else refused.push(path);
+  }
+  if (refused.length > 0) throw exists(refused);
+  return plan;
+}
+
+function checkFolder(path: string, found: Stats, root: Stats | undefined): void {
+  const shown = `'${escapeName(path)}'`;
+  if (found.isSymbolicLink())
+    throw new BeelineError(
+      'UNSAFE_NAME',
+      `${shown} is a link here, and files would be written through it. Remove it or choose another folder with --to.`,
+      { paths: [path] },
+    );
+  if (!found.isDirectory())
+    throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+  // A finished file is renamed from the staging, which works inside one file system only.
+  if (found.dev !== root?.dev)
+    throw new BeelineError(
+      'WRITE_FAILED',
+      `${shown} is on another file system than the destination. Receive straight into it with --to.`,
+      { paths: [path] },
+    );
+}
+
+function exists(paths: readonly string[]): BeelineError {
+  const list = paths
+    .slice(0, NAMED)
+    .map((path) => `'${escapeName(path)}'`)
+    .join(', ');
+  const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
+  const verb = paths.length > 1 ? 'exist' : 'exists';
+  const text = `${list}${more} ${verb} already. Choose with --overwrite skip, rename or replace.`;
+  return new BeelineError('EXISTS', text, { paths });
+}
+
+/** Finds `name (1).ext`, free on the disk, in the manifest, and among the names given out before. */
+export class FreeNames {
+  readonly #root: string;
+  readonly #entries: readonly Entry[];
+  #taken: Set<string> | undefined;
+
+  constructor(root: string, entries: readonly Entry[]) {
+    this.#root = root;
+    this.#entries = entries;
+  }
+
+  free(path: string): string {
+    this.#taken ??= new Set(this.#entries.map((entry) => foldKey(entry.path)));
+    const slash = path.lastIndexOf('/') + 1;
+    const name = path.slice(slash);
+    const dot = name.lastIndexOf('.');
+    const extension = dot > 0 ? name.slice(dot) : '';
+    const stem = dot > 0 ? name.slice(0, dot) : name;
+    for (let n = 1; n < 10_000; n++) {
+      const candidate = path.slice(0, slash) + fit(stem, ` (${n})${extension}`);
+      const key = foldKey(candidate);
+      if (this.#taken.has(key) || lstat(`${this.#root}/${candidate}`, candidate)) continue;
+      this.#taken.add(key);
+      return candidate;
+    }
+    throw new BeelineError('EXISTS', `There are too many copies of '${escapeName(path)}' here.`, {
+      paths: [path],
+    });
+  }
+}
+
+/** Shortens the stem by whole characters until the name is one that file systems take. */
+function fit(stem: string, suffix: string): string {
+  const letters = [...stem];
+  while (letters.length > 1 && Buffer.byteLength(letters.join('') + suffix) > MAX_COMPONENT) letters.pop();
+  return letters.join('') + suffix;
+}
+
+function lstat(absolute: string, path: string): Stats | undefined {
+  try {
+    return lstatSync(absolute, { throwIfNoEntry: false });
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}

@@ -1,0 +1,98 @@
+/** Folders at the destination: made on the way, real ones only, and given their modes and times at the end. */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  utimesSync,
+} from 'node:fs';
+import { BeelineError } from '../protocol/errors.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import { escapeName } from '../protocol/names.ts';
+import { type Attributes, permissions } from './attributes.ts';
+import { diskError } from './disk-errors.ts';
+import { codeOf, FOLDER_FLAGS, fromMicros } from './io.ts';
+import { Slices } from './slices.ts';
+
+export class Folders {
+  readonly #root: string;
+  readonly #attributes: Attributes;
+  /** Relative paths of folders that this run made or found to be real ones. */
+  readonly #known = new Set<string>(['']);
+  readonly #made = new Set<string>();
+
+  constructor(root: string, attributes: Attributes) {
+    this.#root = root;
+    this.#attributes = attributes;
+  }
+
+  /** Makes sure that a relative path and all above it are real folders, never links. EXISTS, UNSAFE_NAME. */
+  ensure(path: string): void {
+    if (this.#known.has(path)) return;
+    this.ensureParent(path);
+    const absolute = `${this.#root}/${path}`;
+    try {
+      // Nobody else looks in before it is complete.
+      mkdirSync(absolute, 0o700);
+      this.#made.add(path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw diskError(error, path);
+      checkReal(absolute, path);
+    }
+    this.#known.add(path);
+  }
+
+  ensureParent(path: string): void {
+    const cut = path.lastIndexOf('/');
+    if (cut >= 0) this.ensure(path.slice(0, cut));
+  }
+
+  /** Modes and times of the folders made here, deepest first; folders that were there keep theirs. */
+  async finish(entries: readonly Entry[]): Promise<void> {
+    const slices = new Slices();
+    // The manifest has a folder before what is in it, so that backwards is deepest first.
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i]!;
+      if (entry.kind !== 'folder' || !this.#made.has(entry.path)) continue;
+      this.#settle(entry);
+      if (slices.over()) await slices.next();
+    }
+  }
+
+  #settle(entry: Entry): void {
+    const absolute = `${this.#root}/${entry.path}`;
+    const time = fromMicros(entry.mtime);
+    const mode = permissions(entry.mode);
+    // Windows opens no folders this way, and has no modes to protect there.
+    if (process.platform === 'win32') {
+      this.#attributes.attempt(entry.path, () => utimesSync(absolute, time, time));
+      this.#attributes.attempt(entry.path, () => chmodSync(absolute, mode));
+      return;
+    }
+    try {
+      const fd = openSync(absolute, FOLDER_FLAGS);
+      try {
+        this.#attributes.attempt(entry.path, () => futimesSync(fd, time, time));
+        this.#attributes.attempt(entry.path, () => fchmodSync(fd, mode));
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw diskError(error, entry.path);
+    }
+  }
+}
+
+function checkReal(absolute: string, path: string): void {
+  const found = lstatSync(absolute, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  const shown = `'${escapeName(path)}'`;
+  if (found?.isSymbolicLink())
+    throw new BeelineError('UNSAFE_NAME', `${shown} is a link. Nothing was written through it.`, {
+      paths: [path],
+    });
+  throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+}

@@ -1,0 +1,81 @@
+/** Positional reads and writes of whole ranges, and times in microseconds. */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, openSync, read, type Stats, write } from 'node:fs';
+
+/** Windows has no such flag; there a link is caught by lstat alone. */
+const NOFOLLOW = constants.O_NOFOLLOW ?? 0;
+/** Non-blocking, so that a file swapped for a FIFO cannot hang the open. */
+export const READ_FLAGS = constants.O_RDONLY | NOFOLLOW | (constants.O_NONBLOCK ?? 0);
+export const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NOFOLLOW;
+export const WRITE_FLAGS = constants.O_WRONLY | NOFOLLOW;
+export const FOLDER_FLAGS = constants.O_RDONLY | NOFOLLOW | (constants.O_DIRECTORY ?? 0);
+
+const HASH_BUFFER = 1024 * 1024;
+
+/** Fills `length` bytes of `into` from `at`; resolves with fewer only at the end of the file. Node's error codes. */
+export async function readFully(
+  fd: number,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  let done = 0;
+  while (done < length) {
+    const got = await new Promise<number>((resolve, reject) => {
+      read(fd, into, at + done, length - done, position + done, (error, bytes) =>
+        error ? reject(error) : resolve(bytes),
+      );
+    });
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+/** Writes all of `data` at `position`. Node's error codes. */
+export async function writeFully(fd: number, data: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    done += await new Promise<number>((resolve, reject) => {
+      write(fd, data, done, data.length - done, position + done, (error, bytes) =>
+        error ? reject(error) : resolve(bytes),
+      );
+    });
+  }
+}
+
+/** Plain SHA-256 of a file in hex, read once from start to end; a link is not followed. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = new Uint8Array(HASH_BUFFER);
+  const fd = openSync(path, READ_FLAGS);
+  try {
+    for (let at = 0; ; ) {
+      const got = await readFully(fd, buffer, 0, buffer.length, at);
+      hash.update(buffer.subarray(0, got));
+      at += got;
+      if (got < buffer.length) return hash.digest('hex');
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Modification time in whole microseconds; what Node gives as a double is exact to a quarter of one. */
+export function toMicros(stat: Pick<Stats, 'mtimeMs'>): number {
+  return Math.round(stat.mtimeMs * 1000);
+}
+
+/**
+ * What utimes takes. The quarter keeps libuv's truncation from losing a microsecond; before 1970 Node takes only
+ * a Date (a negative number means now to it), to the millisecond.
+ */
+export function fromMicros(mtime: number): number | Date {
+  return mtime < 0 ? new Date(mtime / 1000) : (mtime + 0.25) / 1e6;
+}
+
+/** The `code` of a Node system error, '' for anything else. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

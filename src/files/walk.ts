@@ -1,0 +1,197 @@
+/**
+ * What there is to send: paths of the command line become manifest entries. Links inside are kept as links and
+ * never followed; only a link that is itself named is, as scp and rsync users expect. Nothing is read, only stat'ed.
+ */
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { basename, sep } from 'node:path';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_ENTRIES } from '../protocol/limits.ts';
+import type { Entry, EntryKind } from '../protocol/manifest.ts';
+import { escapeName, nameProblem } from '../protocol/names.ts';
+import { codeOf, toMicros } from './io.ts';
+import { locate } from './named-path.ts';
+import { Slices } from './slices.ts';
+
+/** What tells a changed file. Bytes and milliseconds. */
+export interface FileStat {
+  size: number;
+  mtimeMs: number;
+  ino: number;
+  dev: number;
+}
+
+export interface Walked {
+  /** Depth first, by the bytes of their names, a folder before what is in it. */
+  entries: Entry[];
+  /** Where each entry is, by index. */
+  absolute: string[];
+  stats: FileStat[];
+}
+
+export interface WalkOptions {
+  /** 'fail' throws at the first file or folder that cannot be read; 'skip' leaves it out and tells `onSkip`. */
+  onUnreadable: 'fail' | 'skip';
+  /** Also told of sockets, pipes and devices inside folders, which are always left out. */
+  onSkip?: (path: string, error: BeelineError) => void;
+}
+
+/** @throws BeelineError NO_SUCH_PATH, UNREADABLE, UNSAFE_NAME (a name no receiver takes) or USAGE. */
+export async function walk(paths: readonly string[], options: WalkOptions): Promise<Walked> {
+  const walker = new Walker(options);
+  const named = new Map<string, string>();
+  for (const path of paths) {
+    const { name, absolute } = locate(path);
+    const other = named.get(name);
+    if (other !== undefined) {
+      const both = `'${escapeName(other)}' and '${escapeName(path)}'`;
+      throw new BeelineError(
+        'USAGE',
+        `${both} would both arrive as '${escapeName(name)}'. Send them one at a time.`,
+      );
+    }
+    named.set(name, path);
+    await walker.add(name, absolute);
+  }
+  if (walker.walked.entries.length === 0)
+    throw new BeelineError('UNREADABLE', 'Nothing that could be read is left to send.');
+  return walker.walked;
+}
+
+/** A folder being walked: its children's names in order, and the next one. */
+interface Level {
+  path: string;
+  absolute: string;
+  names: string[];
+  next: number;
+}
+
+class Walker {
+  readonly walked: Walked = { entries: [], absolute: [], stats: [] };
+  readonly #options: WalkOptions;
+  readonly #slices = new Slices();
+
+  constructor(options: WalkOptions) {
+    this.#options = options;
+  }
+
+  async add(name: string, absolute: string): Promise<void> {
+    const levels: Level[] = [];
+    const first = this.#visit(name, absolute, true);
+    if (first) levels.push(first);
+    for (let level = levels.at(-1); level; level = levels.at(-1)) {
+      const child = level.names[level.next++];
+      if (child === undefined) {
+        levels.pop();
+        continue;
+      }
+      const inside = level.absolute.endsWith(sep) ? level.absolute : level.absolute + sep;
+      const below = this.#visit(`${level.path}/${child}`, inside + child, false);
+      if (below) levels.push(below);
+      if (this.#slices.over()) await this.#slices.next();
+    }
+  }
+
+  /** Adds one entry; a folder is returned to be walked. */
+  #visit(path: string, absolute: string, named: boolean): Level | undefined {
+    try {
+      const problem = nameProblem(path, 'posix');
+      if (problem) throw new BeelineError('UNSAFE_NAME', `The name ${shown(path)} ${problem}.`);
+      const stat = named ? statSync(absolute) : lstatSync(absolute);
+      if (stat.isFile()) {
+        checkReadable(absolute, stat);
+        this.#push(path, absolute, 'file', stat, stat.size, '');
+      } else if (stat.isSymbolicLink()) {
+        this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
+      } else if (stat.isDirectory()) {
+        const names = this.#children(path, absolute);
+        this.#push(path, absolute, 'folder', stat, 0, '');
+        return { path, absolute, names, next: 0 };
+      } else if (named) {
+        throw new BeelineError(
+          'UNREADABLE',
+          `${shown(path)} is a pipe, socket or device. Send '-' to send what a pipe holds.`,
+        );
+      } else {
+        const text = `${shown(path)} is a pipe, socket or device and was left out.`;
+        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+      }
+    } catch (error) {
+      this.#unreadable(path, error);
+    }
+    return undefined;
+  }
+
+  #push(path: string, absolute: string, kind: EntryKind, stat: Stats, size: number, target: string): void {
+    const { entries, absolute: places, stats } = this.walked;
+    if (entries.length >= MAX_ENTRIES)
+      throw new BeelineError(
+        'USAGE',
+        `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
+      );
+    entries.push({ path, kind, size, mode: stat.mode & 0o777, mtime: toMicros(stat), target });
+    places.push(absolute);
+    stats.push({ size: stat.size, mtimeMs: stat.mtimeMs, ino: stat.ino, dev: stat.dev });
+  }
+
+  /** Names in the order of their UTF-8 bytes; those that are not UTF-8 cannot be sent. */
+  #children(path: string, absolute: string): string[] {
+    let names = readdirSync(absolute);
+    // Only a name with a replacement character can have lost bytes in decoding.
+    if (names.some((name) => name.includes('\ufffd'))) {
+      const raw = readdirSync(absolute, { encoding: 'buffer' });
+      const broken = raw.filter((bytes) => !Buffer.from(bytes.toString()).equals(bytes));
+      for (const bytes of broken) {
+        const text = [...bytes]
+          .map((b) => (b < 0x80 ? String.fromCharCode(b) : `\\x${b.toString(16)}`))
+          .join('');
+        const whole = `${path}/${text}`;
+        this.#unreadable(
+          whole,
+          new BeelineError('UNREADABLE', `The name ${shown(whole)} is not valid UTF-8.`),
+        );
+      }
+      names = raw.filter((bytes) => !broken.includes(bytes)).map((bytes) => bytes.toString());
+    }
+    // UTF-16 order differs from that of bytes only where there are surrogates.
+    const astral = names.some((name) => /[\ud800-\udfff]/.test(name));
+    return astral ? names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) : names.sort();
+  }
+
+  #unreadable(path: string, thrown: unknown): void {
+    if (thrown instanceof BeelineError && thrown.code === 'USAGE') throw thrown;
+    const error = new BeelineError(
+      thrown instanceof BeelineError ? thrown.code : 'UNREADABLE',
+      thrown instanceof BeelineError ? thrown.message : `${shown(path)} ${reason(thrown)}.`,
+      { cause: thrown, paths: [path] },
+    );
+    if (this.#options.onUnreadable === 'fail') throw error;
+    this.#options.onSkip?.(path, error);
+  }
+}
+
+/** Only asked where a mode bit leaves a doubt: a call a file is what 100,000 files would notice. */
+function checkReadable(absolute: string, stat: Stats): void {
+  if ((stat.mode & 0o444) !== 0o444) accessSync(absolute, constants.R_OK);
+}
+
+function readLink(absolute: string): string {
+  const bytes = readlinkSync(absolute, { encoding: 'buffer' });
+  const target = bytes.toString();
+  if (!Buffer.from(target).equals(bytes))
+    throw new BeelineError(
+      'UNREADABLE',
+      `The link ${shown(basename(absolute))} has a target that is not valid UTF-8.`,
+    );
+  return sep === '\\' ? target.replaceAll('\\', '/') : target;
+}
+
+function reason(error: unknown): string {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
+  if (code === 'ENOENT') return 'vanished while it was looked at';
+  return `cannot be read (${code || String(error)})`;
+}
+
+function shown(path: string): string {
+  return `'${escapeName(path)}'`;
+}

@@ -1,0 +1,102 @@
+/**
+ * The keyed channel: text between two peers who share a key, through a rendezvous that may read, drop, replay and
+ * reorder. Candidates and certificate fingerprints cross in it. A message is base64url(counter || ciphertext || tag),
+ * AES-256-GCM with a key for each direction and the 8-byte big-endian counter as nonce (after four zero bytes).
+ */
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { utf8Decode, utf8Encode } from '../protocol/bytes.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_SIGNAL } from '../protocol/limits.ts';
+
+const CIPHER = 'aes-256-gcm';
+const COUNTER_BYTES = 8;
+const TAG_BYTES = 16;
+
+/** Characters of a sealed message: what a rendezvous carries. */
+export const MAX_SEALED = MAX_SIGNAL;
+/** UTF-8 bytes of a plain message, so that it fits once sealed. */
+export const MAX_PLAIN = Math.floor((MAX_SEALED * 3) / 4) - COUNTER_BYTES - TAG_BYTES;
+
+type Role = 'sender' | 'receiver';
+
+export class KeyedChannel {
+  readonly #sealing: Uint8Array;
+  readonly #opening: Uint8Array;
+  #nextCounter = 0n;
+  #lastSeen = -1n;
+
+  /**
+   * @param key SPAKE2's Ke, verified. One channel a key: a second one would use the same nonces again.
+   * @param context both sides' common knowledge, bound into the keys.
+   */
+  constructor(key: Uint8Array, role: Role, context: string) {
+    if (key.length < 16) throw new BeelineError('INTERNAL', 'A channel key has at least 16 bytes.');
+    this.#sealing = directionKey(key, role, context);
+    this.#opening = directionKey(key, role === 'sender' ? 'receiver' : 'sender', context);
+  }
+
+  /** @throws BeelineError INTERNAL if `plain` is over MAX_PLAIN bytes of UTF-8. */
+  seal(plain: string): string {
+    const bytes = utf8Encode(plain);
+    if (bytes.length > MAX_PLAIN)
+      throw new BeelineError('INTERNAL', `A channel message of ${bytes.length} bytes is over ${MAX_PLAIN}.`);
+    const counter = Buffer.alloc(COUNTER_BYTES);
+    counter.writeBigUInt64BE(this.#nextCounter++);
+    const cipher = createCipheriv(CIPHER, this.#sealing, nonceOf(counter), { authTagLength: TAG_BYTES });
+    return Buffer.concat([counter, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString(
+      'base64url',
+    );
+  }
+
+  /**
+   * The plain text. A message that fails changes nothing: the next good one still opens.
+   * @throws BeelineError AUTHENTICATION if it is forged, damaged, repeated, out of order or too long; PROTOCOL if the
+   *   peer, who has the key, sealed what is not UTF-8.
+   */
+  open(sealed: string): string {
+    const bytes = decode(sealed);
+    if (bytes === undefined) throw refused('damaged');
+    const counter = bytes.subarray(0, COUNTER_BYTES);
+    const number = counter.readBigUInt64BE();
+    const decipher = createDecipheriv(CIPHER, this.#opening, nonceOf(counter), { authTagLength: TAG_BYTES });
+    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+    let plain: Buffer;
+    try {
+      plain = Buffer.concat([decipher.update(bytes.subarray(COUNTER_BYTES, -TAG_BYTES)), decipher.final()]);
+    } catch (cause) {
+      throw refused('changed on the way', cause);
+    }
+    // Loss is allowed, so numbers may skip; going back is a replay or a reordering.
+    if (number <= this.#lastSeen) throw refused('repeated or out of order');
+    this.#lastSeen = number;
+    return utf8Decode(plain);
+  }
+}
+
+/** Keys are named after who seals with them. */
+function directionKey(key: Uint8Array, from: Role, context: string): Uint8Array {
+  return new Uint8Array(
+    hkdfSync('sha256', key, '', utf8Encode(`beeline channel from ${from}\0${context}`), 32),
+  );
+}
+
+function nonceOf(counter: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.alloc(4), counter]);
+}
+
+/** Strict base64url, checked for length before anything is allocated; undefined if it cannot be a message. */
+function decode(sealed: string): Buffer | undefined {
+  if (sealed.length > MAX_SEALED || !/^[A-Za-z0-9_-]*$/.test(sealed)) return undefined;
+  const bytes = Buffer.from(sealed, 'base64url');
+  if (bytes.length < COUNTER_BYTES + TAG_BYTES) return undefined;
+  // Node ignores stray last characters and bits; two texts for one message would be one too many.
+  return bytes.toString('base64url') === sealed ? bytes : undefined;
+}
+
+function refused(what: string, cause?: unknown): BeelineError {
+  return new BeelineError(
+    'AUTHENTICATION',
+    `A message from the other side was ${what}: something between you and it may be interfering. Start again with a new code.`,
+    { cause },
+  );
+}

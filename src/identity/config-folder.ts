@@ -1,0 +1,144 @@
+/**
+ * The folder that keeps this device's key and its trusted devices: where it is, and reading and writing small files in
+ * it so that no one else can read or change them, a crash leaves the old or the new one, and writers take turns.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BeelineError } from '../protocol/errors.ts';
+
+/** Milliseconds that a writer waits for its turn; a turn takes a few. */
+const LOCK_DEADLINE = 5_000;
+const LOCK_POLL = 20;
+
+/** $BEELINE_CONFIG_DIR, else %APPDATA%\beeline on Windows, else $XDG_CONFIG_HOME/beeline, else ~/.config/beeline. */
+export function defaultConfigDir(env = process.env, platform = process.platform): string {
+  if (env.BEELINE_CONFIG_DIR) return env.BEELINE_CONFIG_DIR;
+  if (platform === 'win32' && env.APPDATA) return join(env.APPDATA, 'beeline');
+  // The XDG Base Directory specification: a relative path there is to be ignored.
+  if (env.XDG_CONFIG_HOME?.startsWith('/')) return join(env.XDG_CONFIG_HOME, 'beeline');
+  return join(homedir(), '.config', 'beeline');
+}
+
+export interface FileRules {
+  /** Bytes; a larger file is refused unread. */
+  max: number;
+  /** Mode bits (as in chmod) of others that the file must not have. */
+  forbidden: number;
+}
+
+/**
+ * A file's text, or undefined if there is none.
+ * @throws BeelineError USAGE if its permissions or size are not as `rules` say; UNREADABLE.
+ */
+export async function readPrivate(path: string, rules: FileRules): Promise<string | undefined> {
+  try {
+    // O_NONBLOCK: a FIFO in the file's place must not hang the command.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) throw new BeelineError('USAGE', `${path} is not a file. Move it out of the way.`);
+      // Windows keeps access in lists that mode bits do not show; a user's profile is private there.
+      if (process.platform !== 'win32' && (found.mode & rules.forbidden) !== 0)
+        throw new BeelineError(
+          'USAGE',
+          `Other users of this machine can get at ${path}, so it is not used. Run: chmod 600 '${path}'`,
+        );
+      if (found.size > rules.max)
+        throw new BeelineError('USAGE', `${path} is far too large to be what it should be.`);
+      const buffer = Buffer.alloc(rules.max);
+      const { bytesRead } = await file.read(buffer, 0, rules.max, 0);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof BeelineError) throw cause;
+    if (isCode(cause, 'ENOENT')) return undefined;
+    throw new BeelineError('UNREADABLE', `${path} cannot be read: ${reason(cause)}.`, { cause });
+  }
+}
+
+/**
+ * Replaces a file, readable by this user only, at once and durably.
+ * @throws BeelineError WRITE_FAILED; the old file is whole then.
+ */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new BeelineError('WRITE_FAILED', `${path} cannot be written: ${reason(cause)}.`, { cause });
+  }
+}
+
+/**
+ * Makes the folder if need be (0700) and runs `work` while no other process does the same in it, so that two that
+ * read, change and write do not undo each other.
+ * @throws BeelineError TIMEOUT, WRITE_FAILED, USAGE if everyone may write to the folder.
+ */
+export async function whileLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  await makePrivateFolder(folder);
+  const lock = join(folder, '.lock');
+  const deadline = Date.now() + LOCK_DEADLINE;
+  while (!(await take(lock))) {
+    if (Date.now() > deadline)
+      throw new BeelineError(
+        'TIMEOUT',
+        `Another beeline has been changing ${folder} for too long. If none is running, delete ${lock} and try again.`,
+      );
+    await sleep(LOCK_POLL);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+async function makePrivateFolder(folder: string): Promise<void> {
+  let mode: number;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    mode = (await stat(folder)).mode;
+  } catch (cause) {
+    throw new BeelineError('WRITE_FAILED', `The folder ${folder} cannot be made: ${reason(cause)}.`, {
+      cause,
+    });
+  }
+  if (process.platform !== 'win32' && (mode & 0o002) !== 0)
+    throw new BeelineError(
+      'USAGE',
+      `Everyone may write to ${folder}, so no key is kept there. Use a folder of your own.`,
+    );
+}
+
+/** Creating a file that must not exist is the one test-and-set that every file system has. */
+async function take(lock: string): Promise<boolean> {
+  try {
+    await (await open(lock, 'wx', 0o600)).close();
+    return true;
+  } catch (cause) {
+    if (isCode(cause, 'EEXIST')) return false;
+    throw new BeelineError('WRITE_FAILED', `${lock} cannot be made: ${reason(cause)}.`, { cause });
+  }
+}
+
+function isCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === code;
+}
+
+function reason(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

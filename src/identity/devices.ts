@@ -1,0 +1,209 @@
+/**
+ * This device's key pair and the devices that it trusts, kept in the configuration folder: `device.key` (PKCS #8
+ * PEM) and `devices.json`. Both sides of a pair must have added each other; then no code is needed.
+ */
+import { join } from 'node:path';
+import { BeelineError } from '../protocol/errors.ts';
+import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
+import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
+import { fromDevices, type SharedSecret } from './secret.ts';
+import { generatePrivatePem, readPrivatePem } from './x25519.ts';
+
+export interface Device {
+  name: string;
+  /** `bl1...`, see device-key.ts. */
+  key: string;
+}
+
+const MAX_DEVICES = 1000;
+const KEY_RULES = { max: 4096, forbidden: 0o077 };
+// Who is trusted is no secret, but nobody else may decide it.
+const LIST_RULES = { max: 1024 * 1024, forbidden: 0o022 };
+
+/** Letters, marks, digits, punctuation, symbols and plain spaces: nothing invisible, no control, no bidi override. */
+const NAME = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
+
+export class KnownDevices {
+  /** This device's public key, in the form that the other device is given. */
+  readonly own: { readonly publicKey: string };
+  readonly #folder: string;
+  readonly #privateKey: Uint8Array;
+  readonly #publicKey: Uint8Array;
+  #devices: readonly Device[];
+
+  private constructor(folder: string, keys: OwnKeys, devices: readonly Device[]) {
+    this.#folder = folder;
+    this.#privateKey = keys.privateKey;
+    this.#publicKey = keys.publicKey;
+    this.own = { publicKey: formatDeviceKey(keys.publicKey) };
+    this.#devices = devices;
+  }
+
+  /**
+   * Reads the folder, and makes it and this device's key at first use.
+   * @throws BeelineError USAGE if a file in it is open to others or damaged; UNREADABLE, WRITE_FAILED, TIMEOUT.
+   */
+  static async open(configDir: string = defaultConfigDir()): Promise<KnownDevices> {
+    const keys = (await readOwnKeys(configDir)) ?? (await createOwnKeys(configDir));
+    return new KnownDevices(configDir, keys, await readDevices(configDir));
+  }
+
+  /** In the order they were added. */
+  list(): Device[] {
+    return this.#devices.map((device) => ({ ...device }));
+  }
+
+  /** By name or by key. */
+  find(nameOrKey: string): Device | undefined {
+    const found = findIn(this.#devices, nameOrKey);
+    return found && { ...found };
+  }
+
+  /**
+   * Trusts a device; adding the same one again changes nothing.
+   * @throws BeelineError USAGE if name or key cannot be used, or either stands for another device already.
+   */
+  async add(name: string, key: string): Promise<Device> {
+    const peerPublic = parseDeviceKey(key);
+    const device = { name: checkName(name), key: formatDeviceKey(peerPublic) };
+    if (device.key === this.own.publicKey)
+      throw new BeelineError(
+        'USAGE',
+        "That is this device's own key. Add the key that the other device shows.",
+      );
+    // Refuses keys of small order now, not at the first transfer.
+    fromDevices(this.#privateKey, this.#publicKey, peerPublic);
+    await this.#change((devices) => {
+      const other = devices.find((known) => known.name === device.name || known.key === device.key);
+      if (other?.name === device.name && other.key === device.key) return devices;
+      if (other)
+        throw new BeelineError(
+          'USAGE',
+          other.name === device.name
+            ? `A device called ${other.name} is trusted already, with another key. Remove it first, or choose another name.`
+            : `That key is trusted already, as ${other.name}. Remove it first to give it another name.`,
+        );
+      if (devices.length >= MAX_DEVICES)
+        throw new BeelineError(
+          'USAGE',
+          `No more than ${MAX_DEVICES} devices can be trusted. Remove one first.`,
+        );
+      return [...devices, device];
+    });
+    return device;
+  }
+
+  /** @throws BeelineError USAGE if no such device is trusted. */
+  async remove(nameOrKey: string): Promise<Device> {
+    let removed: Device | undefined;
+    await this.#change((devices) => {
+      removed = requireIn(devices, nameOrKey);
+      return devices.filter((device) => device !== removed);
+    });
+    return removed!;
+  }
+
+  /** What this device and that one both know. @throws BeelineError USAGE if it is not trusted. */
+  secretFor(nameOrKey: string): SharedSecret {
+    const device = requireIn(this.#devices, nameOrKey);
+    return fromDevices(this.#privateKey, this.#publicKey, parseDeviceKey(device.key));
+  }
+
+  /** Starts from what is on disk now, for another process may have written since. */
+  async #change(edit: (devices: readonly Device[]) => readonly Device[]): Promise<void> {
+    await whileLocked(this.#folder, async () => {
+      const before = await readDevices(this.#folder);
+      const after = edit(before);
+      if (after !== before)
+        await writePrivate(
+          listPath(this.#folder),
+          `${JSON.stringify({ version: 1, devices: after }, null, 2)}\n`,
+        );
+      this.#devices = after;
+    });
+  }
+}
+
+function findIn(devices: readonly Device[], nameOrKey: string): Device | undefined {
+  const name = nameOrKey.trim().normalize('NFC');
+  const key = name.toLowerCase();
+  return devices.find((device) => device.name === name || device.key === key);
+}
+
+function requireIn(devices: readonly Device[], nameOrKey: string): Device {
+  const device = findIn(devices, nameOrKey);
+  if (!device)
+    throw new BeelineError('USAGE', 'No such device is trusted here. `beeline trust` lists those that are.');
+  return device;
+}
+
+interface OwnKeys {
+  privateKey: Uint8Array;
+  publicKey: Uint8Array;
+}
+
+async function readOwnKeys(folder: string): Promise<OwnKeys | undefined> {
+  const path = join(folder, 'device.key');
+  const pem = await readPrivate(path, KEY_RULES);
+  if (pem === undefined) return undefined;
+  const keys = readPrivatePem(pem);
+  if (!keys)
+    throw new BeelineError(
+      'USAGE',
+      `${path} is damaged. Restore it from a backup, or delete it: a new key is made then, which other devices must be told.`,
+    );
+  return keys;
+}
+
+async function createOwnKeys(folder: string): Promise<OwnKeys> {
+  return whileLocked(folder, async () => {
+    const made = await readOwnKeys(folder); // by another process, while this one waited
+    if (made) return made;
+    const pem = generatePrivatePem();
+    await writePrivate(join(folder, 'device.key'), pem);
+    return readPrivatePem(pem)!;
+  });
+}
+
+function listPath(folder: string): string {
+  return join(folder, 'devices.json');
+}
+
+async function readDevices(folder: string): Promise<readonly Device[]> {
+  const path = listPath(folder);
+  const text = await readPrivate(path, LIST_RULES);
+  if (text === undefined) return [];
+  const devices = parseDevices(text);
+  if (!devices)
+    throw new BeelineError(
+      'USAGE',
+      `${path} is damaged or from a newer beeline. Repair it, or delete it and trust your devices again.`,
+    );
+  return devices;
+}
+
+/** Undefined unless every entry is one that `add` could have written: a half-read trust list is worse than none. */
+function parseDevices(text: string): Device[] | undefined {
+  try {
+    const { version, devices } = JSON.parse(text) as { version: unknown; devices: unknown };
+    if (version !== 1 || !Array.isArray(devices) || devices.length > MAX_DEVICES) return undefined;
+    const parsed = devices.map(
+      ({ name, key }): Device => ({ name: checkName(name), key: formatDeviceKey(parseDeviceKey(key)) }),
+    );
+    const distinct = new Set(parsed.flatMap(({ name, key }) => [name, key]));
+    return distinct.size === 2 * parsed.length ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkName(text: string): string {
+  const name = text.trim().normalize('NFC');
+  // The prefix is kept for keys, so that a name never reads as one.
+  if (!NAME.test(name) || name.toLowerCase().startsWith(DEVICE_KEY_PREFIX))
+    throw new BeelineError(
+      'USAGE',
+      `A device name is 1 to 64 visible characters and does not start with ${DEVICE_KEY_PREFIX}.`,
+    );
+  return name;
+}

@@ -1,0 +1,21 @@
+/**
+ * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`.
+ * @module
+ */
+export { type Device, KnownDevices } from './identity/devices.ts';
+export type {
+  CommonOptions,
+  Logger,
+  OfferSummary,
+  Overwrite,
+  ReceiveOptions,
+  Result,
+  SendOptions,
+  State,
+  Transfer,
+  TransferEvent,
+  What,
+} from './peer/api.ts';
+export { receive } from './peer/receive.ts';
+export { send } from './peer/send.ts';
+export { BeelineError, type ErrorCode } from './protocol/errors.ts';

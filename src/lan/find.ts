@@ -1,0 +1,117 @@
+/** Looking for senders on the local network. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FullPacket, QueryOutgoingPacket } from 'multicast-dns';
+import { type Link, Links } from './links.ts';
+import { type Announcement, announcedNameplates, announcements, instanceName, SERVICE } from './records.ts';
+
+/** Milliseconds between queries; the last repeats. */
+const PAUSES = [100, 300, 1000, 2000];
+/** A stranger can announce as much as it likes; nobody needs more of it than this. */
+const MOST_INSTANCES = 8;
+const MOST_ADDRESSES = 64;
+const MOST_NAMEPLATES = 4096;
+
+export interface FoundAddress {
+  host: string;
+  port: number;
+  /** Host label and port: another one under the same nameplate is another sender. */
+  instance: string;
+}
+
+export interface LookOptions {
+  /** How long to look, in milliseconds. */
+  timeout: number;
+  /** Ends the search early. */
+  signal?: AbortSignal;
+  /** Only these interfaces, by name or address. */
+  interfaces?: readonly string[];
+}
+
+export interface FindOptions extends LookOptions {
+  nameplate: string;
+  /**
+   * Called once per address. Two different `instance`s mean that two senders announce this nameplate: the caller
+   * should say so and ask for `--at`.
+   */
+  onFound(address: FoundAddress): void;
+}
+
+/** Looks until the timeout or the signal; resolves with the addresses of each sender that is still there. */
+export async function find(options: FindOptions): Promise<Map<string, FoundAddress[]>> {
+  const { nameplate, onFound, signal } = options;
+  const instances = new Map<string, FoundAddress[]>();
+  const note = ({ instance, port, addresses, gone }: Announcement) => {
+    if (gone) return void instances.delete(instance);
+    if (addresses.length === 0) return;
+    let known = instances.get(instance);
+    if (!known) {
+      if (instances.size >= MOST_INSTANCES) return;
+      known = [];
+      instances.set(instance, known);
+    }
+    for (const host of addresses) {
+      if (known.length >= MOST_ADDRESSES || known.some((old) => old.host === host)) continue;
+      const address = { host, port, instance };
+      known.push(address);
+      if (!signal?.aborted) onFound(address);
+    }
+  };
+  await look(
+    { questions: [{ type: 'SRV', name: instanceName(nameplate) }] },
+    options,
+    (packet, link, source) => {
+      for (const found of announcements(packet, link.iface, source))
+        if (found.nameplate === nameplate) note(found);
+    },
+  );
+  return instances;
+}
+
+/** Nameplates that senders on this network announce now; everyone there answers within a few milliseconds. */
+export async function taken(
+  timeout: number,
+  options: Omit<LookOptions, 'timeout'> = {},
+): Promise<Set<string>> {
+  const nameplates = new Set<string>();
+  const question = { questions: [{ type: 'PTR' as const, name: SERVICE }] };
+  await look(question, { ...options, timeout }, (packet) => {
+    for (const nameplate of announcedNameplates(packet))
+      if (nameplates.size < MOST_NAMEPLATES) nameplates.add(nameplate);
+  });
+  return nameplates;
+}
+
+/**
+ * Asks again and again, and hears what is announced without being asked. Two sockets a link: answers come at once to
+ * the port that asked, announcements of new senders to 5353 (where that may be shared).
+ */
+async function look(
+  query: QueryOutgoingPacket,
+  { timeout, signal, interfaces }: LookOptions,
+  hear: (packet: FullPacket, link: Link, source: string) => void,
+): Promise<void> {
+  const packet = (packet: FullPacket, source: { address: string }, link: Link) => {
+    if (packet.type === 'response') hear(packet, link, source.address);
+  };
+  // multicast-dns completes the object it is given, so every query gets its own.
+  const ask = (link: Link) => void link.query({ ...query });
+  const asking = new Links('ask', { packet, opened: ask }, interfaces);
+  const hearing = new Links('answer', { packet }, interfaces);
+  const end = AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]);
+  try {
+    // `opened` asks first, on each link as soon as it can.
+    void asking.refresh();
+    void hearing.refresh();
+    for (let round = 0; !end.aborted; round++) {
+      await sleep(PAUSES[Math.min(round, PAUSES.length - 1)], undefined, { signal: end });
+      for (const link of asking.all) ask(link);
+      void asking.refresh();
+      void hearing.refresh();
+    }
+  } catch (error) {
+    if (!end.aborted) throw error;
+  } finally {
+    asking.close();
+    hearing.close();
+  }
+}

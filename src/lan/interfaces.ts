@@ -1,0 +1,94 @@
+/** The machine's network interfaces as mDNS sees them: one IPv4 and one IPv6 way into each link. */
+import { BlockList, isIPv4 } from 'node:net';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+
+/** Container hosts can have hundreds; each costs sockets. */
+const MOST_INTERFACES = 32;
+/** Keeps an announcement within one Ethernet frame. */
+const MOST_ADDRESSES = 16;
+
+export interface Interface {
+  readonly name: string;
+  readonly family: 4 | 6;
+  /** The interface's own address; for IPv6 its link-local one, without a zone. */
+  readonly address: string;
+  readonly loopback: boolean;
+  /** What follows `%` in a scoped address here: a name, or a number on Windows. */
+  readonly zone: string;
+  /** True if a packet from this address can have come from a host on this link (RFC 6762, 11). */
+  isOnLink(source: string): boolean;
+}
+
+type Listing = Record<string, NetworkInterfaceInfo[] | undefined>;
+
+/**
+ * Interfaces that can carry multicast; `only` restricts them to these names or addresses. The loopback interface
+ * takes part, so that two processes on a machine without a network meet.
+ */
+export function multicastInterfaces(
+  only?: readonly string[],
+  listing: Listing = networkInterfaces(),
+): Interface[] {
+  const found: Interface[] = [];
+  for (const [name, infos = []] of Object.entries(listing)) {
+    const usable = infos.filter((info) => isWanted(name, info, only));
+    const v4 = usable.find((info) => info.family === 'IPv4');
+    const v6 = usable.find((info) => info.family === 'IPv6' && isLinkLocal(info.address));
+    if (v4) found.push(describe(name, v4, infos));
+    if (v6) found.push(describe(name, v6, infos));
+  }
+  return found.slice(0, MOST_INTERFACES);
+}
+
+/** What to announce on a link: the link's own addresses first, then others that might be reached through a router. */
+export function addressesFor(
+  link: Interface,
+  only?: readonly string[],
+  listing: Listing = networkInterfaces(),
+): string[] {
+  const own: string[] = [];
+  const others: string[] = [];
+  for (const [name, infos = []] of Object.entries(listing)) {
+    for (const info of infos) {
+      if (!isWanted(name, info, only)) continue;
+      if (name === link.name) own.push(info.address);
+      // Elsewhere a loopback address is the reader's own, and a link-local one means nothing.
+      else if (!info.internal && !isLinkLocal(info.address)) others.push(info.address);
+    }
+  }
+  return [...own, ...others].slice(0, MOST_ADDRESSES);
+}
+
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][0-9a-f]:/i.test(address);
+}
+
+function isWanted(name: string, info: NetworkInterfaceInfo, only: readonly string[] | undefined): boolean {
+  return only === undefined || only.includes(name) || only.includes(info.address);
+}
+
+function describe(name: string, info: NetworkInterfaceInfo, all: NetworkInterfaceInfo[]): Interface {
+  const family = info.family === 'IPv4' ? 4 : 6;
+  const zone = process.platform === 'win32' && info.family === 'IPv6' ? String(info.scopeid) : name;
+  const subnets = new BlockList();
+  let anything = false;
+  for (const { cidr, family } of all) {
+    const [address = '', prefix = ''] = cidr?.split('/') ?? [];
+    // A point-to-point interface has no subnet to compare with.
+    if (family === 'IPv4' && Number(prefix) === 32) anything = true;
+    if (address !== '') subnets.addSubnet(address, Number(prefix), family === 'IPv4' ? 'ipv4' : 'ipv6');
+  }
+  return {
+    name,
+    family,
+    address: info.address,
+    loopback: info.internal,
+    zone,
+    isOnLink(source) {
+      const [address = '', scope] = source.split('%');
+      if (isIPv4(address)) return family === 4 && (anything || subnets.check(address, 'ipv4'));
+      if (isLinkLocal(address)) return family === 6 && scope === zone;
+      return family === 6 && subnets.check(address, 'ipv6');
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** One line for each transfer in the log: who, what, how much, and how it ended. Never a code, key or file content. */
+import { toHex } from '../protocol/bytes.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import type { Session } from './session.ts';
+
+export interface Counts {
+  files: number;
+  folders: number;
+  links: number;
+}
+
+export function count(entries: readonly Entry[]): Counts {
+  const counts: Counts = { files: 0, folders: 0, links: 0 };
+  for (const { kind } of entries) counts[`${kind}s`]++;
+  return counts;
+}
+
+/** Logs the line when the session ends, whichever way. */
+export function auditAtEnd(session: Session, role: 'sender' | 'receiver', facts: () => object): void {
+  const line = (result: object) =>
+    session.log?.info({ audit: true, role, ...facts(), ...result }, 'transfer');
+  session.done.then(
+    ({ root, seconds }) => line({ result: 'done', root, seconds }),
+    (error) => line({ result: 'failed', code: error.code }),
+  );
+}
+
+export const rootText = (root: Uint8Array): string => toHex(root);

@@ -1,0 +1,98 @@
+/** The sender's end of a meeting: its port, its mailbox (its own or at a server), and its announcement on the LAN. */
+import { createServer } from 'node:http';
+import { announce, taken } from '../lan/mdns.ts';
+import { laneContext } from '../lanes/tcp/credentials.ts';
+import { type Listener, listen } from '../lanes/tcp/listen.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
+import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
+import { type HostPort, parseHostPort } from './addresses.ts';
+import type { CommonOptions } from './api.ts';
+import type { Certificate, Session } from './session.ts';
+
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+
+/** Milliseconds to listen for other senders' nameplates before one is chosen. */
+const PROBE = 120;
+/** Milliseconds for a standing server to answer. */
+const SERVER_DEADLINE = 15_000;
+
+/** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the session. */
+export async function openPort(
+  session: Session,
+  options: CommonOptions,
+  certificate: Certificate,
+  bind: HostPort | undefined,
+  rendezvous?: Rendezvous,
+): Promise<Listener> {
+  const http = rendezvous && createServer({ maxHeaderSize: 8192 });
+  if (http) rendezvous.handle(http);
+  const listener = await listen({
+    port: bind?.port ?? options.port,
+    host: bind?.host,
+    context: laneContext(certificate.cert, certificate.key),
+    onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+    onOther: http && ((socket) => http.emit('connection', socket)),
+  });
+  session.cleanup.push(async () => {
+    await rendezvous?.close();
+    http?.closeAllConnections();
+    await listener.close();
+  });
+  return listener;
+}
+
+export interface Hosted {
+  mailbox: Mailbox;
+  port: number;
+}
+
+/** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
+export async function host(
+  session: Session,
+  options: CommonOptions,
+  certificate: Certificate,
+  nameplate: string | undefined,
+  on: Callbacks,
+): Promise<Hosted> {
+  const bind = options.at === undefined ? undefined : parseHostPort(options.at);
+  if (options.server !== undefined) {
+    const listener = await openPort(session, options, certificate, bind);
+    const mailbox = await openMailbox({
+      role: 'host',
+      url: options.server,
+      nameplate,
+      deadline: SERVER_DEADLINE,
+      signal: options.signal,
+      ...on,
+    });
+    session.cleanup.push(() => mailbox.close());
+    return { mailbox, port: listener.port };
+  }
+  const lan = options.lan !== false;
+  const rendezvous = createRendezvous({ log: options.log });
+  const [listener, used] = await Promise.all([
+    openPort(session, options, certificate, bind, rendezvous),
+    lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
+  ]);
+  const plate = nameplate ?? freeNameplate(used);
+  const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
+  session.cleanup.push(() => mailbox.close());
+  if (lan) {
+    const announcement = await announce({ nameplate: plate, port: listener.port });
+    session.cleanup.push(() => announcement.close());
+  }
+  return { mailbox, port: listener.port };
+}
+
+/** A short number that nobody on this network uses. */
+function freeNameplate(used: ReadonlySet<string>): string {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const plate = String(1 + Math.floor(Math.random() * (attempt < 20 ? 99 : 9999)));
+    if (!used.has(plate)) return plate;
+  }
+  throw new BeelineError(
+    'CROWDED',
+    'Every short code on this network is taken: choose one of your own with --code.',
+  );
+}

@@ -1,0 +1,69 @@
+/** The way to the other side's mailbox: a standing server, an address given by hand, or the local network. */
+import { find } from '../lan/mdns.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { FIND_DEADLINE } from '../protocol/limits.ts';
+import { type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
+import { type HostPort, parseHostPort } from './addresses.ts';
+import type { CommonOptions } from './api.ts';
+
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+
+export interface Met {
+  mailbox: Mailbox;
+  /** Where the sender's own rendezvous was found: its lanes are on the same port. */
+  addresses: HostPort[];
+}
+
+/**
+ * Joins the sender under a nameplate, as its guest.
+ * @throws BeelineError NO_PEER, CROWDED, SERVER, TIMEOUT, INTERRUPTED, USAGE.
+ */
+export async function meetAsGuest(
+  nameplate: string,
+  options: CommonOptions,
+  signal: AbortSignal,
+  on: Callbacks,
+): Promise<Met> {
+  const common = { role: 'guest' as const, nameplate, signal, deadline: FIND_DEADLINE, ...on };
+  if (options.server !== undefined) {
+    return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
+  }
+  if (options.at !== undefined) {
+    const address = parseHostPort(options.at);
+    return { mailbox: await openMailbox({ ...common, addresses: [address] }), addresses: [address] };
+  }
+  if (options.lan === false) {
+    throw new BeelineError(
+      'USAGE',
+      'Without the local network, say where the sender is: --at HOST:PORT or --server URL.',
+    );
+  }
+  const addresses = await findOnLan(nameplate, signal);
+  return { mailbox: await openMailbox({ ...common, addresses }), addresses };
+}
+
+/** Milliseconds after the first answer in which the others of the same sender come in. */
+const SETTLE = 25;
+
+async function findOnLan(nameplate: string, signal: AbortSignal): Promise<HostPort[]> {
+  const found: HostPort[] = [];
+  const enough = new AbortController();
+  const stop = AbortSignal.any([signal, enough.signal]);
+  await find({
+    nameplate,
+    timeout: FIND_DEADLINE,
+    signal: stop,
+    onFound: (address) => {
+      if (found.length === 0) setTimeout(() => enough.abort(), SETTLE);
+      found.push(address);
+    },
+  }).catch((thrown) => {
+    if (found.length === 0) throw thrown;
+  });
+  if (signal.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted here.');
+  if (found.length > 0) return found;
+  throw new BeelineError(
+    'NO_PEER',
+    `Nobody on this network sends under that code. If the sender is elsewhere, use --at HOST:PORT or --server URL.`,
+  );
+}

@@ -1,0 +1,70 @@
+/** Progress as events: at most ten a second, and one at the end. */
+import type { Entry } from '../protocol/manifest.ts';
+import { FileProgress } from '../transfer/file-progress.ts';
+import type { Extent } from '../transfer/ports.ts';
+import { RateMeter } from '../transfer/rate.ts';
+import { platform } from './platform.ts';
+import type { Session } from './session.ts';
+
+const INTERVAL = 100;
+
+export class Progress {
+  readonly #session: Session;
+  readonly #entries: readonly Entry[];
+  readonly #files: FileProgress;
+  readonly #meter = new RateMeter();
+  readonly #total: () => number | undefined;
+  readonly #started = platform.now();
+  #bytes = 0;
+  #current: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param total bytes, undefined while a stream runs */
+  constructor(session: Session, entries: readonly Entry[], total: () => number | undefined) {
+    this.#session = session;
+    this.#entries = entries;
+    this.#files = new FileProgress(entries);
+    this.#total = total;
+    this.#meter.add(0, this.#started);
+    session.cleanup.push(() => this.stop());
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get seconds(): number {
+    return platform.now() - this.#started;
+  }
+
+  moved(bytes: number, extents: readonly Extent[]): void {
+    this.#bytes = bytes;
+    this.#files.add(extents);
+    this.#current = extents.at(-1)?.entry;
+    this.#timer ??= setTimeout(() => this.#emit(), INTERVAL);
+  }
+
+  /** The last word, so that whoever draws it reaches the end. */
+  stop(): void {
+    if (this.#timer) this.#emit();
+    clearTimeout(this.#timer);
+  }
+
+  #emit(): void {
+    this.#timer = undefined;
+    const now = platform.now();
+    this.#meter.add(this.#bytes, now);
+    const rate = this.#meter.rate(now);
+    const total = this.#total();
+    const file = this.#current === undefined ? undefined : this.#entries[this.#current]?.path;
+    this.#session.events.emit({
+      event: 'progress',
+      bytes: this.#bytes,
+      total: total ?? null,
+      rate: Math.round(rate),
+      eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
+      files: this.#files.done,
+      ...(file !== undefined && { file }),
+    });
+  }
+}

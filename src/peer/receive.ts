@@ -1,0 +1,200 @@
+/** `receive`: finds the sender, proves the secret, asks the person, and pulls. */
+import { StagingSink } from '../files/staging-sink.ts';
+import { StdoutSink } from '../files/stdout-sink.ts';
+import { TextSink } from '../files/text-sink.ts';
+import { makeCertificate } from '../identity/certificate.ts';
+import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
+import type { Entry, Offer } from '../protocol/manifest.ts';
+import { checkEntries, escapeName } from '../protocol/names.ts';
+import type { Mailbox } from '../rendezvous/mailbox.ts';
+import type { Sink } from '../transfer/ports.ts';
+import { Receiver } from '../transfer/receiver.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+import { localCandidates } from './addresses.ts';
+import type { OfferSummary, ReceiveOptions, Transfer } from './api.ts';
+import { auditAtEnd, count, rootText } from './audit.ts';
+import { Handshake } from './handshake.ts';
+import { openPort } from './host.ts';
+import { meetAsGuest } from './meet.ts';
+import { AGENT, platform } from './platform.ts';
+import { Progress } from './progress.ts';
+import { secretFrom } from './secret.ts';
+import { failedHandshake, incomplete } from './send.ts';
+import { Session } from './session.ts';
+
+/**
+ * Receives what a sender offers under `options.code` (or `psk`, or `device`).
+ *
+ * @returns a running transfer: iterate it for events, or await its `done`.
+ * Errors arrive there: USAGE, WRONG_CODE, NO_PEER, CROWDED, NO_PATH, EXISTS, UNSAFE_NAME, DISK_FULL, REFUSED,
+ * VERIFICATION, CANCELLED, and the rest of ErrorCode.
+ */
+export function receive(options: ReceiveOptions): Transfer {
+  const session = new Session({ ...options, role: 'receiver' });
+  new Reception(session, options).run().catch((thrown) => session.fail(thrown));
+  return session;
+}
+
+class Reception {
+  readonly #session: Session;
+  readonly #options: ReceiveOptions;
+  readonly #engine: Receiver;
+  readonly #gone: string[] = [];
+  #peer: OfferSummary['peer'] = { fingerprint: '' };
+  #entries: readonly Entry[] = [];
+  #sink: Sink | undefined;
+  #progress: Progress | undefined;
+  #space: ByteSpace | undefined;
+  #sha256 = false;
+
+  constructor(session: Session, options: ReceiveOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#engine = new Receiver({
+      ...platform,
+      limit: options.limit,
+      open: (offer, entries, space) => this.#open(offer, entries, space),
+      progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
+      gone: (path, code, text) => this.#warn(path, code as ErrorCode, text),
+      complete: (root) => void this.#complete(root).catch((thrown) => session.fail(thrown)),
+      fail: (error) => session.fail(error),
+    });
+    session.engine = this.#engine;
+  }
+
+  async run(): Promise<void> {
+    const { lan = true, ...rest } = this.#options;
+    const options = { ...rest, lan };
+    const session = this.#session;
+    session.dispatch('start');
+    const known = await secretFrom(options);
+    if (!known) throw new BeelineError('USAGE', 'A code is needed: the sender shows it.');
+    const ending = new AbortController();
+    session.cleanup.push(() => ending.abort());
+    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+
+    let handshake: Handshake | undefined;
+    let mailbox: Mailbox | undefined;
+    let patience: NodeJS.Timeout | undefined;
+    session.cleanup.push(() => clearTimeout(patience));
+    let addresses: { host: string; port: number }[] = [];
+    const meeting = meetAsGuest(known.secret.nameplate, options, signal, {
+      onMessage: (body) => handshake?.receive(body),
+      onPeer: (present) => {
+        if (!present) return session.dispatch('peer-left');
+        session.dispatch('peer-found');
+        handshake?.peerAppeared();
+      },
+      onLost: (error) => {
+        if (!this.#peer.fingerprint) session.fail(error);
+      },
+    });
+    // The certificate is made while the sender is being looked for.
+    const [met, certificate] = await Promise.all([meeting, makeCertificate()]);
+    mailbox = met.mailbox;
+    addresses = met.addresses;
+    session.cleanup.push(() => mailbox?.close());
+    if (session.over) return void mailbox.close();
+    session.lanes(certificate);
+    const listener = await openPort(session, { ...options, port: options.port }, certificate, undefined);
+    patience = setTimeout(
+      () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
+      HANDSHAKE_DEADLINE,
+    );
+    handshake = new Handshake({
+      role: 'receiver',
+      secret: known.secret,
+      hello: () => ({
+        fingerprint: certificate.fingerprint,
+        candidates: localCandidates(listener.port),
+        agent: AGENT,
+        lanes: options.lanes ?? 0,
+      }),
+      send: (body) => mailbox?.send(body),
+      onHello: (hello) => {
+        clearTimeout(patience);
+        const fingerprint = known.device?.key ?? hello.fingerprint;
+        const name = known.device?.name;
+        if (fingerprint !== this.#peer.fingerprint) {
+          session.events.emit({ event: 'peer', fingerprint, agent: hello.agent, ...(name && { name }) });
+        }
+        this.#peer = { fingerprint, ...(name && { name }) };
+        session.peerKnown(hello, addresses);
+      },
+      onFail: (error) => failedHandshake(session, error, this.#peer.fingerprint !== ''),
+    });
+    auditAtEnd(session, 'receiver', () => ({
+      peer: this.#peer.fingerprint,
+      ...count(this.#entries),
+      bytes: this.#progress?.bytes ?? 0,
+    }));
+  }
+
+  /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
+  async #open(offer: Offer, entries: readonly Entry[], space: ByteSpace): Promise<Sink> {
+    const session = this.#session;
+    checkEntries(entries, { platform: process.platform === 'win32' ? 'windows' : 'posix' });
+    this.#entries = entries;
+    this.#space = space;
+    this.#sha256 = this.#options.sha256 || offer.sha256;
+    const bytes = offer.bytes ?? null;
+    session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
+    const accepted = await this.#options.accept?.(this.#summary(offer, entries));
+    if (accepted === false) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
+    const sink = this.#makeSink(offer);
+    session.cleanup.push(() => sink.abort());
+    await sink.open(entries, space);
+    this.#sink = sink;
+    this.#progress = new Progress(session, entries, () => this.#wantedBytes());
+    return sink;
+  }
+
+  #summary(offer: Offer, entries: readonly Entry[]): OfferSummary {
+    const top = entries.filter((entry) => !entry.path.includes('/')).slice(0, 20);
+    const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
+    return { ...count(entries), bytes: offer.bytes ?? null, kind: offer.kind, names, peer: this.#peer };
+  }
+
+  #makeSink(offer: Offer): Sink {
+    const { to = '.', stdout = process.stdout, overwrite = 'ask', onConflict } = this.#options;
+    if (offer.kind === 'text')
+      return new TextSink((text) => this.#session.events.emit({ event: 'text', text }));
+    if (to === '-') return new StdoutSink(stdout, { sha256: this.#sha256 });
+    return new StagingSink({
+      to,
+      overwrite,
+      onConflict,
+      onWarning: (warning) => this.#warn(warning.paths[0] ?? '', warning.code, warning.message, false),
+    });
+  }
+
+  #wantedBytes(): number | undefined {
+    if (this.#space?.stream) return this.#space.bytes;
+    return this.#entries.reduce((sum, entry, i) => sum + (this.#sink?.wants(i) ? entry.size : 0), 0);
+  }
+
+  #warn(path: string, code: ErrorCode, message: string, gone = true): void {
+    if (gone) this.#gone.push(path);
+    this.#session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
+  }
+
+  async #complete(root: Uint8Array): Promise<void> {
+    const session = this.#session;
+    if (this.#sha256 && this.#sink) {
+      for (const [entry, sha256] of await this.#sink.digests()) {
+        session.events.emit({ event: 'digest', path: this.#entries[entry]!.path, sha256 });
+      }
+    }
+    if (this.#gone.length > 0) return session.fail(incomplete(this.#gone));
+    session.complete({
+      files: this.#entries.filter((entry, i) => entry.kind === 'file' && this.#sink?.wants(i)).length,
+      bytes: this.#progress?.bytes ?? 0,
+      resumed: 0,
+      seconds: this.#progress?.seconds ?? 0,
+      root: rootText(root),
+      peer: this.#peer.fingerprint,
+      skipped: [],
+    });
+  }
+}

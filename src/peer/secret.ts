@@ -1,0 +1,30 @@
+/** Which secret two peers meet under: a code, a pre-shared key, or a pair of known devices. */
+import { type Code, parseCode } from '../identity/code.ts';
+import { fromCode, fromPsk, type SharedSecret } from '../identity/secret.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import type { CommonOptions } from './api.ts';
+
+export interface Known {
+  secret: SharedSecret;
+  /** Set for a trusted device. */
+  device?: { name: string; key: string };
+}
+
+/** The secret that the options give; undefined if a code must still be made. @throws BeelineError USAGE. */
+export async function secretFrom(options: CommonOptions): Promise<Known | undefined> {
+  const ways = [options.code, options.psk, options.device].filter((way) => way !== undefined);
+  if (ways.length > 1)
+    throw new BeelineError('USAGE', 'Give one of a code, a pre-shared key and a device, not several.');
+  if (options.code !== undefined) return { secret: fromCode(parseCode(options.code)) };
+  if (options.psk) return { secret: fromPsk(options.psk) };
+  if (options.device === undefined) return undefined;
+  const { KnownDevices } = await import('../identity/devices.ts');
+  const devices = await KnownDevices.open(options.configDir);
+  const device = devices.find(options.device);
+  if (!device) {
+    throw new BeelineError('USAGE', `No trusted device is called '${options.device}'. See 'beeline trust'.`);
+  }
+  return { secret: devices.secretFor(options.device), device };
+}
+
+export type { Code };

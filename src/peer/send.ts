@@ -1,0 +1,200 @@
+/** `send`: prepares the source, hosts the meeting, and serves whoever proves to know the secret. */
+
+import { FileSource } from '../files/source.ts';
+import { stdinSource } from '../files/stream-source.ts';
+import { textSource } from '../files/text-source.ts';
+import { walk } from '../files/walk.ts';
+import { makeCertificate } from '../identity/certificate.ts';
+import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
+import { fromCode, type SharedSecret } from '../identity/secret.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
+import type { Mailbox } from '../rendezvous/mailbox.ts';
+import type { Source } from '../transfer/ports.ts';
+import { Sender } from '../transfer/sender.ts';
+import { chooseChunkSize } from '../transfer/space.ts';
+import { localCandidates } from './addresses.ts';
+import type { SendOptions, Transfer, What } from './api.ts';
+import { auditAtEnd, count, rootText } from './audit.ts';
+import { Handshake } from './handshake.ts';
+import { host } from './host.ts';
+import { AGENT, platform } from './platform.ts';
+import { Progress } from './progress.ts';
+import { secretFrom } from './secret.ts';
+import { Session } from './session.ts';
+
+/**
+ * Sends files, folders, a stream or a text to one receiver.
+ *
+ * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); or `{ text }`
+ * @returns a running transfer: iterate it for events, or await its `done`.
+ * Errors arrive there: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
+ */
+export function send(what: What, options: SendOptions = {}): Transfer {
+  const session = new Session({ ...options, role: 'sender' });
+  run(session, what, options).catch((thrown) => session.fail(thrown));
+  return session;
+}
+
+async function run(session: Session, what: What, options: SendOptions): Promise<void> {
+  const skipped: string[] = [];
+  const warn = (path: string, error: BeelineError) => {
+    skipped.push(path);
+    session.events.emit({ event: 'warning', code: error.code, message: error.message, path });
+  };
+  session.dispatch('start');
+  const [known, source, certificate] = await Promise.all([
+    secretFrom(options),
+    openSource(what, options, warn),
+    makeCertificate(),
+  ]);
+  session.cleanup.push(() => source.close());
+  if (session.over) return;
+  const { engine, progress } = makeEngine(session, source, options, warn);
+  session.lanes(certificate);
+
+  const password = known ? undefined : await generatePassword();
+  const plate = known?.secret.nameplate;
+  let handshake: Handshake | undefined;
+  let mailbox: Mailbox | undefined;
+  let patience: NodeJS.Timeout | undefined;
+  let peer = '';
+  const hosted = await host(session, options, certificate, plate, {
+    onMessage: (body) => handshake?.receive(body),
+    onPeer: (present) => {
+      clearTimeout(patience);
+      if (!present) return session.dispatch('peer-left');
+      session.dispatch('peer-found');
+      // Somebody who takes the place and says nothing must not keep the right one out.
+      patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
+      handshake?.peerAppeared();
+    },
+    onLost: (error) => {
+      if (!peer) session.fail(error);
+    },
+  });
+  session.cleanup.push(() => clearTimeout(patience));
+  mailbox = hosted.mailbox;
+  const secret: SharedSecret =
+    known?.secret ?? fromCode({ nameplate: mailbox.nameplate, password: password! });
+  handshake = new Handshake({
+    role: 'sender',
+    secret,
+    hello: () => ({
+      fingerprint: certificate.fingerprint,
+      candidates: localCandidates(hosted.port),
+      agent: AGENT,
+      lanes: options.lanes ?? 0,
+    }),
+    send: (body) => mailbox?.send(body),
+    onHello: (hello) => {
+      clearTimeout(patience);
+      const fingerprint = known?.device?.key ?? hello.fingerprint;
+      const name = known?.device?.name;
+      if (fingerprint !== peer)
+        session.events.emit({ event: 'peer', fingerprint, agent: hello.agent, ...(name && { name }) });
+      peer = fingerprint;
+      session.peerKnown(hello, []);
+    },
+    onFail: (error) => failedHandshake(session, error, peer !== ''),
+  });
+  auditAtEnd(session, 'sender', () => ({ peer, ...count(source.entries), bytes: progress.bytes }));
+  if (secret.way === 'code') {
+    const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
+    session.events.emit({ event: 'code', code: formatCode(code) });
+  }
+
+  function makeComplete(root: Uint8Array): void {
+    const { files } = count(source.entries);
+    const bytes = engine.space.bytes ?? 0;
+    void session.linger().then(async () => {
+      if (options.sha256) {
+        for (const [entry, sha256] of await source.digests()) {
+          session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
+        }
+      }
+      if (vanished.length > 0) return session.fail(incomplete(vanished));
+      session.complete({
+        files,
+        bytes,
+        resumed: 0,
+        seconds: progress.seconds,
+        root: rootText(root),
+        peer,
+        skipped,
+      });
+    });
+  }
+  const vanished = engine.vanished;
+  engine.onComplete = makeComplete;
+}
+
+/** Builds the serving engine and tells what it offers. */
+function makeEngine(
+  session: Session,
+  source: Source,
+  options: SendOptions,
+  warn: (path: string, error: BeelineError) => void,
+) {
+  const chunkSize = source.kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
+  const vanished: string[] = [];
+  const hooks = { onComplete: (_root: Uint8Array): void => {} };
+  const sender = new Sender(source, chunkSize, {
+    ...platform,
+    limit: options.limit,
+    sha256: options.sha256 ?? false,
+    progress: (bytes, extents) => progress.moved(bytes, extents),
+    gone: (path, error) => {
+      vanished.push(path);
+      warn(path, error);
+    },
+    complete: (root) => hooks.onComplete(root),
+    fail: (error) => session.fail(error),
+  });
+  const progress = new Progress(session, source.entries, () => sender.space.bytes);
+  session.engine = sender;
+  session.events.emit({
+    event: 'manifest',
+    ...count(source.entries),
+    bytes: source.length ?? null,
+    chunkSize,
+  });
+  const engine = Object.assign(hooks, { space: sender.space, vanished });
+  return { engine, progress };
+}
+
+async function openSource(
+  what: What,
+  options: SendOptions,
+  warn: (path: string, error: BeelineError) => void,
+): Promise<Source> {
+  if (!Array.isArray(what)) return textSource((what as { text: string }).text);
+  const paths = what as readonly string[];
+  if (paths.length === 0) throw new BeelineError('USAGE', 'Nothing to send: name at least one path.');
+  if (paths.includes('-')) {
+    if (paths.length > 1)
+      throw new BeelineError('USAGE', "'-' (standard input) cannot be sent together with paths.");
+    const stream = options.stdin ?? process.stdin;
+    return stdinSource(stream, options.stdinName ?? 'stdin', {
+      chunkSize: MIN_CHUNK,
+      sha256: options.sha256,
+    });
+  }
+  return new FileSource(await walk(paths, { onUnreadable: options.onUnreadable ?? 'fail', onSkip: warn }));
+}
+
+/** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
+export function failedHandshake(session: Session, error: BeelineError, proven: boolean): void {
+  if (proven) session.log?.warn({ code: error.code }, 'ignored on the rendezvous');
+  else session.fail(error);
+}
+
+export function incomplete(paths: readonly string[]): BeelineError {
+  const names = paths.slice(0, 3).join(', ');
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
+  return new BeelineError(
+    'SOURCE_CHANGED',
+    `Changed or vanished while being sent, and not delivered: ${names}${more}. Everything else arrived.`,
+    { paths },
+  );
+}

@@ -1,0 +1,176 @@
+/**
+ * Which names and link targets a peer may have written, and how any name is shown. Pure, for browsers too.
+ * Goal: what is refused is dangerous or ambiguous on the receiving platform; every other name survives as it is.
+ */
+import { utf8Encode } from './bytes.ts';
+import { BeelineError } from './errors.ts';
+import { MAX_COMPONENT, MAX_DEPTH, MAX_PATH } from './limits.ts';
+import type { Entry } from './manifest.ts';
+
+export type Platform = 'posix' | 'windows';
+
+export interface NameRules {
+  platform: Platform;
+  /** The target treats names as equal that differ in case or Unicode normalisation. Default: on Windows. */
+  foldsCase?: boolean;
+}
+
+/** Folders that hold unfinished data begin with this, at the top of the destination. */
+export const STAGING_PREFIX = '.beeline-';
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+/** C0, DEL, C1, line and paragraph separators, and (under /u) surrogates without their other half. */
+const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
+/**
+ * What a terminal obeys or does not show. Default_Ignorable covers bidi controls, zero-width and tag characters;
+ * variation selectors are in it too but choose the glyph of the letter before them, so they stay, like the Arabic
+ * number signs, which are format characters that print.
+ */
+const INVISIBLE =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufff9-\ufffb]|(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
+/** HFS+ and APFS do not see these when they compare names. */
+const IGNORED = /(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
+
+const WINDOWS_REFUSED = /[\\:<>"|?*]/;
+/** Win32 file naming: devices are reserved with any extension, and COM¹ counts as COM1. */
+const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+/** An 8.3 alias would name a file that the manifest (or the disk) has under its long name. */
+const WINDOWS_ALIAS = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
+
+/** A text for terminals and logs: whatever is invisible or steers a terminal becomes `\u{..}`. Idempotent. */
+export function escapeName(text: string): string {
+  if (PRINTABLE_ASCII.test(text)) return text;
+  return text.replace(INVISIBLE, (found) => `\\u{${found.codePointAt(0)!.toString(16)}}`);
+}
+
+/** Two paths with the same key may be one file on a file system that folds case or normalises. */
+export function foldKey(path: string): string {
+  if (PRINTABLE_ASCII.test(path)) return path.toUpperCase();
+  return path.normalize('NFD').replace(IGNORED, '').toUpperCase().normalize('NFC');
+}
+
+/** Why a relative path must not be written, as in "the name … contains …"; undefined when it may be. */
+export function nameProblem(path: string, platform: Platform): string | undefined {
+  if (path === '') return 'is empty';
+  if (path.startsWith('/')) return 'is absolute';
+  if (byteLength(path) > MAX_PATH) return `is longer than ${MAX_PATH} bytes`;
+  if (!PRINTABLE_ASCII.test(path) && REFUSED.test(path)) return 'contains control characters';
+  const components = path.split('/');
+  if (components.length > MAX_DEPTH) return `is more than ${MAX_DEPTH} folders deep`;
+  for (const component of components) {
+    const problem = componentProblem(component, platform);
+    if (problem) return problem;
+  }
+  return undefined;
+}
+
+function componentProblem(name: string, platform: Platform): string | undefined {
+  if (name === '') return 'has an empty part';
+  if (name === '.' || name === '..') return `has '${name}' as a part`;
+  if (byteLength(name) > MAX_COMPONENT) return `has a part longer than ${MAX_COMPONENT} bytes`;
+  if (platform === 'posix') return undefined;
+  if (WINDOWS_REFUSED.test(name)) return 'contains a character that Windows gives another meaning';
+  if (WINDOWS_DEVICE.test(name)) return 'names a Windows device';
+  if (/[. ]$/.test(name)) return 'has a part that ends in a dot or a space';
+  if (WINDOWS_ALIAS.test(name)) return 'looks like a short alias of another name';
+  return undefined;
+}
+
+/**
+ * Throws UNSAFE_NAME for the first entry that must not be written. Every entry's folder must be an earlier entry,
+ * so that a file or a link can never stand where a folder is needed.
+ */
+export function checkEntries(entries: readonly Entry[], rules: NameRules = { platform: 'posix' }): void {
+  const { platform, foldsCase = platform === 'windows' } = rules;
+  const keyOf = foldsCase ? foldKey : (path: string) => path;
+  const stagingKey = keyOf(STAGING_PREFIX);
+  const byKey = new Map<string, Entry>();
+  for (const entry of entries) {
+    const { path } = entry;
+    const problem = nameProblem(path, platform);
+    if (problem) throw unsafe(path, `The name ${shown(path)} ${problem}.`);
+    const key = keyOf(path);
+    if (key.startsWith(stagingKey))
+      throw unsafe(path, `The name ${shown(path)} is one that unfinished transfers use.`);
+    const twin = byKey.get(key);
+    if (twin) throw unsafe(path, collision(path, twin.path));
+    checkParent(path, byKey, keyOf);
+    byKey.set(key, entry);
+  }
+  for (const entry of entries) {
+    if (entry.kind !== 'link') continue;
+    const problem = targetProblem(entry, platform, (path) => byKey.get(keyOf(path))?.kind === 'link');
+    if (problem)
+      throw unsafe(entry.path, `The link ${shown(entry.path)} to ${shown(entry.target)} ${problem}.`);
+  }
+}
+
+function checkParent(path: string, byKey: ReadonlyMap<string, Entry>, keyOf: (path: string) => string): void {
+  const cut = path.lastIndexOf('/');
+  if (cut < 0) return;
+  const parentPath = path.slice(0, cut);
+  const parent = byKey.get(keyOf(parentPath));
+  if (!parent) throw unsafe(path, `The name ${shown(path)} comes before its folder.`);
+  if (parent.path !== parentPath) throw unsafe(path, collision(parentPath, parent.path));
+  if (parent.kind !== 'folder')
+    throw unsafe(path, `The name ${shown(path)} needs a folder where the manifest has a ${parent.kind}.`);
+}
+
+/**
+ * Why a link might lead out of the destination. `..` behind another link means that link's parent, not the
+ * lexical one, so it is refused; only descending behind a link stays inside wherever that link, itself
+ * checked here, stays inside.
+ */
+function targetProblem(
+  link: Entry,
+  platform: Platform,
+  isLink: (path: string) => boolean,
+): string | undefined {
+  const { target } = link;
+  if (target === '') return 'points nowhere';
+  if (byteLength(target) > MAX_PATH) return `is longer than ${MAX_PATH} bytes`;
+  if (REFUSED.test(target)) return 'contains control characters';
+  if (platform === 'windows' && WINDOWS_REFUSED.test(target)) return 'is not a plain relative path';
+  if (target.startsWith('/')) return 'is absolute';
+  const at = link.path.split('/').slice(0, -1);
+  let behindLink = false;
+  for (const part of target.split('/')) {
+    if (part === '' || part === '.') continue;
+    // Windows drops trailing dots and spaces, so that '.. ' could be '..' there.
+    if (platform === 'windows' && part !== '..' && componentProblem(part, platform))
+      return 'is not a plain relative path';
+    if (part === '..') {
+      if (behindLink) return 'climbs behind another link';
+      if (at.length === 0) return 'leaves the destination';
+      at.pop();
+      continue;
+    }
+    if (behindLink) continue;
+    at.push(part);
+    // Deeper than any entry: nothing there can be a link of this manifest.
+    if (at.length <= MAX_DEPTH) behindLink = isLink(at.join('/'));
+  }
+  return undefined;
+}
+
+/** UTF-8 bytes, without encoding what is short anyway. */
+function byteLength(text: string): number {
+  return text.length * 3 <= MAX_COMPONENT || PRINTABLE_ASCII.test(text)
+    ? text.length
+    : utf8Encode(text).length;
+}
+
+function collision(path: string, other: string): string {
+  return path === other
+    ? `The name ${shown(path)} stands in the manifest twice.`
+    : `The names ${shown(path)} and ${shown(other)} would be one file on this disk.`;
+}
+
+/** Quoted, escaped, and cut to what fits a message. */
+function shown(text: string): string {
+  return `'${escapeName(text.length > 200 ? `${text.slice(0, 200)}…` : text)}'`;
+}
+
+function unsafe(path: string, sentence: string): BeelineError {
+  return new BeelineError('UNSAFE_NAME', `${sentence} Nothing was written under it.`, { paths: [path] });
+}

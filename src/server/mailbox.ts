@@ -1,0 +1,149 @@
+/** One nameplate's mailbox: at most one host and one guest, and what they say passed on at once, never kept. */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { BeelineError } from '../protocol/errors.ts';
+import { byteLength, type ServerMessage } from '../protocol/rendezvous.ts';
+import { type Limits, MESSAGE_COST } from './limits.ts';
+
+export type Side = 'host' | 'guest';
+
+/** A connection that sits at a mailbox. */
+export interface Sitter {
+  tell(message: ServerMessage): void;
+  /** Tells why and closes. */
+  refuse(error: BeelineError): void;
+  /** Closes without a word: a newer connection of the same client has its place. */
+  replaced(): void;
+}
+
+/** 128 random bits in hex, by which a client proves that a place is its own. */
+const newToken = () => randomBytes(16).toString('hex');
+
+export class Mailbox {
+  readonly nameplate: string;
+  /** The address key that it is counted under. */
+  readonly owner: string;
+  readonly born: number;
+  readonly hostToken = newToken();
+  #guestToken: string | undefined;
+  #host: Sitter | undefined;
+  #guest: Sitter | undefined;
+  /** When the host was lost, if it is. */
+  #hostLost: number | undefined;
+  #bytes = 0;
+  readonly #limits: Limits;
+
+  constructor(nameplate: string, owner: string, now: number, limits: Limits) {
+    this.nameplate = nameplate;
+    this.owner = owner;
+    this.born = now;
+    this.#limits = limits;
+  }
+
+  isHost(token: string | undefined): boolean {
+    return sameToken(this.hostToken, token);
+  }
+
+  seatHost(sitter: Sitter): void {
+    const old = this.#host;
+    this.#host = sitter;
+    this.#hostLost = undefined;
+    old?.replaced();
+    sitter.tell({ t: 'hosted', v: 1, nameplate: this.nameplate, token: this.hostToken });
+    sitter.tell({ t: 'peer', present: this.#guest !== undefined });
+    // A host that was never seen to leave has still lost what was under way: say so before it is back.
+    if (old) this.#guest?.tell({ t: 'peer', present: false });
+    this.#guest?.tell({ t: 'peer', present: true });
+  }
+
+  /** @throws BeelineError CROWDED if another guest sits there. */
+  seatGuest(sitter: Sitter, token: string | undefined): void {
+    const old = this.#guest;
+    if (old && !(this.#guestToken && sameToken(this.#guestToken, token)))
+      throw new BeelineError(
+        'CROWDED',
+        'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
+      );
+    this.#guest = sitter;
+    this.#guestToken = newToken();
+    old?.replaced();
+    sitter.tell({ t: 'joined', v: 1, token: this.#guestToken });
+    sitter.tell({ t: 'peer', present: this.#host !== undefined });
+    if (old) this.#host?.tell({ t: 'peer', present: false });
+    this.#host?.tell({ t: 'peer', present: true });
+  }
+
+  /** Frees a place at once, unless a newer connection has it already. */
+  rise(side: Side, sitter: Sitter, now: number): void {
+    if (side === 'host' && this.#host === sitter) {
+      this.#host = undefined;
+      this.#hostLost = now;
+      this.#guest?.tell({ t: 'peer', present: false });
+    } else if (side === 'guest' && this.#guest === sitter) {
+      this.#guest = undefined;
+      this.#guestToken = undefined;
+      this.#host?.tell({ t: 'peer', present: false });
+    }
+  }
+
+  /**
+   * Passes a body to the other side; with nobody there it is lost, as the sender of it was told.
+   * @throws BeelineError SERVER if it is too large; the mailbox's own budget is checked by `expired`.
+   */
+  relay(from: Side, body: string): void {
+    const size = byteLength(body);
+    if (size > this.#limits.messageBytes)
+      throw new BeelineError(
+        'SERVER',
+        `This server passes on messages of at most ${this.#limits.messageBytes} bytes; this one has ${size}.`,
+      );
+    this.#bytes += size;
+    if (this.#bytes > this.#limits.mailboxBytes) return;
+    (from === 'host' ? this.#guest : this.#host)?.tell({ t: 'message', body });
+  }
+
+  /** Every message has a price of its own, whatever it says. */
+  charge(): void {
+    this.#bytes += MESSAGE_COST;
+  }
+
+  dropGuest(): void {
+    const guest = this.#guest;
+    this.#guest = undefined;
+    this.#guestToken = undefined;
+    if (!guest) return;
+    guest.refuse(new BeelineError('REFUSED', 'The sender has put this side out, so that another may join.'));
+    this.#host?.tell({ t: 'peer', present: false });
+  }
+
+  /** Why this mailbox must end now, if it must. */
+  expired(now: number): BeelineError | undefined {
+    if (this.#hostLost !== undefined && now - this.#hostLost >= this.#limits.hostGrace)
+      return new BeelineError(
+        'NO_PEER',
+        'The sender has lost its connection to the server and not come back.',
+      );
+    if (now - this.born >= this.#limits.mailboxAge)
+      return new BeelineError(
+        'SERVER',
+        'This meeting has reached the age limit of the server. Start a new one.',
+      );
+    if (this.#bytes > this.#limits.mailboxBytes)
+      return new BeelineError(
+        'SERVER',
+        `This meeting has used up its ${this.#limits.mailboxBytes} bytes on the server. Start a new one.`,
+      );
+    return undefined;
+  }
+
+  end(error: BeelineError): void {
+    const [host, guest] = [this.#host, this.#guest];
+    this.#host = undefined;
+    this.#guest = undefined;
+    host?.refuse(error);
+    guest?.refuse(error);
+  }
+}
+
+function sameToken(known: string, given: string | undefined): boolean {
+  return given?.length === known.length && timingSafeEqual(Buffer.from(known), Buffer.from(given));
+}

@@ -1,0 +1,152 @@
+/**
+ * All mailboxes of a server, without sockets or timers: whoever has those calls `open`, the seat's methods and, now
+ * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
+ */
+import { BeelineError } from '../protocol/errors.ts';
+import { addressKey } from './address.ts';
+import { Holdings, Windowed } from './counts.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { Mailbox } from './mailbox.ts';
+import { freeNameplate } from './nameplates.ts';
+import { type Connection, Seat } from './seat.ts';
+
+export type { Connection, Seat } from './seat.ts';
+
+const HOUR = 3_600_000;
+
+export interface MailboxesOptions {
+  limits?: Partial<Limits>;
+  /** Milliseconds; for tests. */
+  clock?: () => number;
+}
+
+export class Mailboxes {
+  readonly limits: Readonly<Limits>;
+  readonly clock: () => number;
+  readonly #mailboxes = new Map<string, Mailbox>();
+  readonly #seats = new Set<Seat>();
+  readonly #connections = new Holdings();
+  readonly #owned = new Holdings();
+  readonly #joins = new Windowed(HOUR);
+
+  constructor({ limits, clock = Date.now }: MailboxesOptions = {}) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.clock = clock;
+  }
+
+  /** Mailboxes and connections there are, for health and metrics. */
+  get counts(): { mailboxes: number; connections: number } {
+    return { mailboxes: this.#mailboxes.size, connections: this.#seats.size };
+  }
+
+  /** Why one more connection from this address would be refused, if it would. */
+  refusal(address: string): BeelineError | undefined {
+    if (this.#seats.size >= this.limits.connections)
+      return busy(`This server is full (${this.limits.connections} connections). Try again later.`);
+    if (this.#connections.of(addressKey(address)) >= this.limits.connectionsPerAddress)
+      return busy(
+        `Too many connections from your address (${this.limits.connectionsPerAddress} is the limit). Close some first.`,
+      );
+    return undefined;
+  }
+
+  /** @throws BeelineError SERVER as `refusal` says. */
+  open(connection: Connection): Seat {
+    const refusal = this.refusal(connection.address);
+    if (refusal) throw refusal;
+    const key = addressKey(connection.address);
+    const seat = new Seat(this, connection, key, () => {
+      this.#seats.delete(seat);
+      this.#connections.remove(key);
+    });
+    this.#seats.add(seat);
+    this.#connections.add(key);
+    return seat;
+  }
+
+  /** @throws BeelineError CROWDED or SERVER. */
+  host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox {
+    const existing = nameplate === undefined ? undefined : this.#find(nameplate);
+    if (existing && !existing.isHost(token)) {
+      this.#countJoin(seat.key);
+      throw new BeelineError('CROWDED', 'Another sender uses this nameplate. Choose another code.');
+    }
+    const mailbox = existing ?? this.#create(seat.key, nameplate);
+    mailbox.seatHost(seat);
+    return mailbox;
+  }
+
+  /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
+  join(seat: Seat, nameplate: string, token: string | undefined): Mailbox {
+    this.#countJoin(seat.key);
+    const mailbox = this.#find(nameplate);
+    if (!mailbox)
+      throw new BeelineError(
+        'NO_PEER',
+        'Nobody is sending under this code. Check it, and that the sender still runs.',
+      );
+    mailbox.seatGuest(seat, token);
+    return mailbox;
+  }
+
+  end(mailbox: Mailbox, error: BeelineError): void {
+    if (this.#mailboxes.get(mailbox.nameplate) !== mailbox) return;
+    this.#mailboxes.delete(mailbox.nameplate);
+    this.#owned.remove(mailbox.owner);
+    mailbox.end(error);
+  }
+
+  /** Ends what has expired; call it every few seconds. */
+  sweep(): void {
+    const now = this.clock();
+    for (const mailbox of this.#mailboxes.values()) this.endIfExpired(mailbox);
+    for (const seat of this.#seats) seat.checkHello(now);
+    this.#joins.sweep(now);
+  }
+
+  endIfExpired(mailbox: Mailbox): boolean {
+    const error = mailbox.expired(this.clock());
+    if (error) this.end(mailbox, error);
+    return error !== undefined;
+  }
+
+  /** Refuses everyone; nothing is left afterwards. */
+  close(): void {
+    const error = busy('This server is shutting down.');
+    for (const mailbox of this.#mailboxes.values()) this.end(mailbox, error);
+    for (const seat of this.#seats) seat.refuse(error);
+  }
+
+  #find(nameplate: string): Mailbox | undefined {
+    const mailbox = this.#mailboxes.get(nameplate);
+    return mailbox && !this.endIfExpired(mailbox) ? mailbox : undefined;
+  }
+
+  #create(key: string, wanted: string | undefined): Mailbox {
+    if (this.#mailboxes.size >= this.limits.mailboxes)
+      throw busy(`This server is full (${this.limits.mailboxes} meetings). Try again later.`);
+    if (this.#owned.of(key) >= this.limits.mailboxesPerAddress)
+      throw busy(
+        `Too many meetings from your address (${this.limits.mailboxesPerAddress} is the limit). End some first.`,
+      );
+    const nameplate = wanted ?? freeNameplate((name) => this.#mailboxes.has(name));
+    if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
+    const mailbox = new Mailbox(nameplate, key, this.clock(), this.limits);
+    this.#mailboxes.set(nameplate, mailbox);
+    this.#owned.add(key);
+    return mailbox;
+  }
+
+  #countJoin(key: string): void {
+    const now = this.clock();
+    if (this.#joins.hit(key, now) <= this.limits.joinsPerHour) return;
+    const minutes = Math.ceil(this.#joins.wait(key, now) / 60_000);
+    throw busy(
+      `Too many joins from your address (${this.limits.joinsPerHour} an hour is the limit). Try again in ${minutes} min.`,
+    );
+  }
+}
+
+function busy(message: string): BeelineError {
+  return new BeelineError('SERVER', message);
+}

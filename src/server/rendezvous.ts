@@ -1,0 +1,152 @@
+/**
+ * The rendezvous on an HTTP server that somebody else listens with: `beeline server` or a sender that hosts its own.
+ */
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
+import { clientAddress } from './address.ts';
+import { HTTP_DEADLINE, type Limits } from './limits.ts';
+import { type LocalConnection, openLocal } from './local.ts';
+import { type ServerLog, SILENT } from './log.ts';
+import { Mailboxes } from './mailboxes.ts';
+import { type Attached, attach } from './socket.ts';
+
+export interface RendezvousOptions {
+  limits?: Partial<Limits>;
+  log?: ServerLog;
+  /** Believe the last entry of X-Forwarded-For. Only behind a proxy of one's own that sets it. */
+  trustProxy?: boolean;
+  /** Milliseconds between rounds of pings and sweeps; default 10 s. */
+  tick?: number;
+}
+
+export interface Rendezvous {
+  readonly mailboxes: Mailboxes;
+  /** Answers upgrades on the rendezvous path, `GET /` and `GET /healthz` of this server. */
+  handle(server: Server): void;
+  /** A connection inside this process, for the sender that hosts its own rendezvous. */
+  local(receive: (text: string) => void, closed: () => void): LocalConnection;
+  /** Refuses everyone, closes every connection and forgets everything. The HTTP server stays its owner's. */
+  close(): Promise<void>;
+}
+
+export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
+  const { limits, log = SILENT, trustProxy = false, tick = 10_000 } = options;
+  const mailboxes = new Mailboxes({ limits });
+  const sockets = new Set<Attached>();
+  let closed = false;
+
+  const timer = setInterval(() => {
+    mailboxes.sweep();
+    for (const socket of sockets) socket.check();
+  }, tick);
+  timer.unref();
+
+  // Loaded when a server is there, not before: most of what a command imports is for other commands.
+  let loading: Promise<import('ws').WebSocketServer> | undefined;
+  const webSockets = () => {
+    loading ??= import('ws').then(
+      ({ WebSocketServer }) =>
+        new WebSocketServer({
+          noServer: true,
+          clientTracking: false,
+          ...WS_OPTIONS,
+          maxPayload: MAX_RENDEZVOUS_TEXT,
+        }),
+    );
+    return loading;
+  };
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const ignore = () => {};
+    socket.on('error', ignore);
+    if (closed) return decline(socket, 503, 'This server is shutting down.');
+    if (new URL(request.url ?? '/', 'http://localhost').pathname !== RENDEZVOUS_PATH)
+      return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
+    const address = clientAddress(request, trustProxy);
+    const refusal = mailboxes.refusal(address);
+    if (refusal) {
+      log.warn({ address, reason: refusal.message }, 'connection refused');
+      return decline(socket, 429, refusal.message);
+    }
+    const server = await webSockets();
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignore);
+      const attached = attach(mailboxes, webSocket, address, () => {
+        sockets.delete(attached);
+        log.debug({ address, ...mailboxes.counts }, 'connection closed');
+      });
+      sockets.add(attached);
+      log.debug({ address, ...mailboxes.counts }, 'connection opened');
+      if (closed) attached.terminate();
+    });
+  }
+
+  return {
+    mailboxes,
+    handle(server) {
+      server.headersTimeout = HTTP_DEADLINE;
+      server.requestTimeout = HTTP_DEADLINE;
+      server.keepAliveTimeout = HTTP_DEADLINE / 2;
+      server.maxHeadersCount = 64;
+      server.maxRequestsPerSocket = 100;
+      // A failed load of ws is reported by the first upgrade that needs it.
+      webSockets().catch(() => {});
+      server.on('request', answer);
+      server.on('upgrade', (request, socket, head) => {
+        upgrade(request, socket, head).catch((error: unknown) => {
+          log.warn({ error: String(error) }, 'upgrade failed');
+          socket.destroy();
+        });
+      });
+    },
+    local(receive, lost) {
+      if (closed) throw new BeelineError('SERVER', 'This rendezvous has been closed.');
+      return openLocal(mailboxes, receive, lost);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      mailboxes.close();
+      await Promise.all([...sockets].map((socket) => socket.ended()));
+    },
+  };
+}
+
+/** Compression would cost memory per connection and gain nothing on sealed bodies. */
+const WS_OPTIONS = { perMessageDeflate: false, skipUTF8Validation: false } as const;
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const path = (request.url ?? '/').split('?')[0];
+  const found = path === '/' || path === '/healthz';
+  const allowed = request.method === 'GET' || request.method === 'HEAD';
+  const status = !found ? 404 : allowed ? 200 : 405;
+  const text =
+    status !== 200
+      ? `${STATUS_CODES[status]}\n`
+      : path === '/'
+        ? 'This is a Beeline rendezvous server: `beeline send --server <this URL> FILE`.\n'
+        : 'ok\n';
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // A body that nobody reads would otherwise be waited for.
+    ...(allowed ? {} : { connection: 'close', allow: 'GET, HEAD' }),
+  });
+  response.end(request.method === 'HEAD' ? undefined : text);
+}
+
+/** Refuses an upgrade with a sentence that the client shows. */
+function decline(socket: Duplex, status: number, sentence: string): void {
+  const body = `${sentence}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  // A client that never reads or closes is not waited for.
+  setTimeout(() => socket.destroy(), 1000).unref();
+}

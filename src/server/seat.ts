@@ -1,0 +1,112 @@
+/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. */
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import {
+  type ClientMessage,
+  decodeClientMessage,
+  encodeRendezvous,
+  type RefusalCode,
+  type ServerMessage,
+} from '../protocol/rendezvous.ts';
+import type { Mailbox, Side, Sitter } from './mailbox.ts';
+import type { Mailboxes } from './mailboxes.ts';
+
+/** What a transport gives: whole texts out, and an end. Neither method may throw. */
+export interface Connection {
+  readonly address: string;
+  send(text: string): void;
+  close(): void;
+}
+
+const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'];
+
+export class Seat implements Sitter {
+  readonly key: string;
+  readonly #registry: Mailboxes;
+  readonly #connection: Connection;
+  readonly #since: number;
+  readonly #gone: () => void;
+  #place: { side: Side; mailbox: Mailbox } | undefined;
+  #over = false;
+
+  /** @param gone is called once, when this connection no longer counts. */
+  constructor(registry: Mailboxes, connection: Connection, key: string, gone: () => void) {
+    this.#registry = registry;
+    this.#connection = connection;
+    this.#since = registry.clock();
+    this.#gone = gone;
+    this.key = key;
+  }
+
+  /** The connection received a text. Never throws: what is wrong with it is told to the other end. */
+  receive(text: string): void {
+    if (this.#over) return;
+    try {
+      this.#obey(decodeClientMessage(text));
+    } catch (thrown) {
+      this.refuse(asBeelineError(thrown, 'SERVER'));
+    }
+  }
+
+  /** The connection is gone: its place is free at once. */
+  closed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#gone();
+    this.#place?.mailbox.rise(this.#place.side, this, this.#registry.clock());
+  }
+
+  tell(message: ServerMessage): void {
+    if (!this.#over) this.#connection.send(encodeRendezvous(message));
+  }
+
+  refuse(error: BeelineError): void {
+    const code = REFUSALS.find((known) => known === error.code) ?? 'SERVER';
+    this.tell({ t: 'refused', code, message: error.message });
+    this.#close();
+  }
+
+  replaced(): void {
+    this.#close();
+  }
+
+  checkHello(now: number): void {
+    if (!this.#place && now - this.#since >= this.#registry.limits.helloDeadline)
+      this.refuse(new BeelineError('SERVER', 'This connection asked for nothing and was closed.'));
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.closed();
+    this.#connection.close();
+  }
+
+  #obey(message: ClientMessage): void {
+    if (message.t === 'host' || message.t === 'join') this.#sit(message);
+    else this.#speak(message);
+  }
+
+  #sit(message: ClientMessage & { t: 'host' | 'join' }): void {
+    if (this.#place) throw new BeelineError('PROTOCOL', 'This connection has a nameplate already.');
+    // Set only after success: a refused newcomer must not free the place of the one who has it.
+    this.#place =
+      message.t === 'host'
+        ? { side: 'host', mailbox: this.#registry.host(this, message.nameplate, message.token) }
+        : { side: 'guest', mailbox: this.#registry.join(this, message.nameplate, message.token) };
+  }
+
+  #speak(message: ClientMessage & { t: 'send' | 'drop' | 'leave' }): void {
+    if (!this.#place) throw new BeelineError('PROTOCOL', 'This connection must host or join first.');
+    const { side, mailbox } = this.#place;
+    mailbox.charge();
+    if (message.t === 'send') mailbox.relay(side, message.body);
+    else if (message.t === 'leave') this.#leave(side, mailbox);
+    else if (side === 'host') mailbox.dropGuest();
+    else throw new BeelineError('PROTOCOL', 'Only a host can put the other side out.');
+    this.#registry.endIfExpired(mailbox);
+  }
+
+  #leave(side: Side, mailbox: Mailbox): void {
+    this.#close();
+    if (side === 'host') this.#registry.end(mailbox, new BeelineError('NO_PEER', 'The sender has left.'));
+  }
+}

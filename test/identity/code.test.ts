@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wordlist } from '@scure/bip39/wordlists/english.js';
+import fc from 'fast-check';
+import { formatCode, generatePassword, MAX_PASSWORD, parseCode, suggest } from '../../src/identity/code.ts';
+import { editDistance } from '../../src/identity/distance.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+
+const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
+
+test('the first dash splits; case, space, dashes and Unicode form do not matter', () => {
+  const code = { nameplate: '7', password: 'crossover-clockwork' };
+  for (const text of [
+    '7-crossover-clockwork',
+    ' 7-Crossover  CLOCKWORK\n',
+    '7 - crossover -- clockwork-',
+    '7\u2011crossover\u2014clockwork',
+    '7-crossover\u00a0clockwork',
+  ])
+    assert.deepEqual(parseCode(text), code, JSON.stringify(text));
+  assert.deepEqual(parseCode('Ab9-x'), { nameplate: 'ab9', password: 'x' });
+  assert.equal(parseCode('7-caf\u00e9').password, parseCode('7-CAFE\u0301').password);
+  assert.equal(parseCode('7-stra\u00dfe').password, parseCode('7-STRASSE').password);
+  assert.equal(parseCode('7-\u1e9e').password, parseCode('7-ss').password);
+});
+
+test('what is not a code is refused with USAGE and without quoting it', () => {
+  const secret = 'hunter2hunter2';
+  for (const text of [
+    '',
+    secret,
+    `-${secret}`,
+    '7-',
+    '7- - ',
+    `7_8-${secret}`,
+    `${'n'.repeat(33)}-${secret}`,
+    `\u00e9-${secret}`,
+    `7-${secret}\u0000`,
+    `7-${secret}\u202e`,
+    `7-${secret}\ud800`,
+    `7-${secret.repeat(30)}`,
+    `7-${secret.repeat(300)}`,
+  ])
+    assert.throws(
+      () => parseCode(text),
+      (thrown) => isUsage(thrown) && !String(thrown).includes(secret),
+      JSON.stringify(text),
+    );
+});
+
+test('a password may have 256 bytes and no more', () => {
+  assert.equal(parseCode(`7-${'x'.repeat(MAX_PASSWORD)}`).password.length, MAX_PASSWORD);
+  assert.throws(() => parseCode(`7-${'x'.repeat(MAX_PASSWORD + 1)}`), isUsage);
+  assert.throws(() => parseCode(`7-${'\u00e9'.repeat(MAX_PASSWORD / 2 + 1)}`), isUsage);
+});
+
+test('any text either is refused with USAGE or parses to a code that parses to itself', () => {
+  const part = fc.string({ unit: 'binary', maxLength: 40 });
+  const anything = fc.oneof(
+    part,
+    part.map((text) => `7-${text}`),
+    fc.string({
+      unit: fc.constantFrom('-', ' ', 'A', '\u00df', '\u0130', '\u03a3', '\u0345', '\u0301', '7', '\ud83d'),
+      maxLength: 20,
+    }),
+  );
+  fc.assert(
+    fc.property(anything, (text) => {
+      let code: ReturnType<typeof parseCode>;
+      try {
+        code = parseCode(text);
+      } catch (thrown) {
+        assert.ok(isUsage(thrown), String(thrown));
+        return;
+      }
+      assert.match(code.nameplate, /^[a-z0-9]{1,32}$/);
+      const size = Buffer.byteLength(code.password);
+      assert.ok(size >= 1 && size <= MAX_PASSWORD);
+      assert.deepEqual(parseCode(formatCode(code)), code);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('every letter that has cases folds to one form', () => {
+  for (let point = 0x21; point < 0x20000; point++) {
+    const letter = String.fromCodePoint(point);
+    if (!/\p{L}/u.test(letter)) continue;
+    const { password } = parseCode(`7-${letter}`);
+    assert.equal(parseCode(`7-${password}`).password, password, point.toString(16));
+    assert.equal(parseCode(`7-${letter.toUpperCase()}`).password, password, point.toString(16));
+  }
+});
+
+test('generated passwords are list words that survive a round trip, and differ', async () => {
+  const seen = new Set<string>();
+  for (let i = 0; i < 200; i++) {
+    const password = await generatePassword();
+    const words = password.split('-');
+    assert.equal(words.length, 2);
+    for (const word of words) {
+      assert.ok(wordlist.includes(word));
+      seen.add(word);
+    }
+    assert.equal(parseCode(formatCode({ nameplate: '7', password })).password, password);
+  }
+  // 400 draws from 2048 words give 364 different ones, give or take 6.
+  assert.ok(seen.size > 300, String(seen.size));
+  assert.equal((await generatePassword(5)).split('-').length, 5);
+  for (const words of [0, 17, 1.5, Number.NaN]) await assert.rejects(generatePassword(words), isUsage);
+});
+
+test('a typo with one nearest word is corrected, anything else is left alone', async () => {
+  assert.equal(await suggest('abandn-zoo'), 'abandon-zoo');
+  assert.equal(await suggest('umberlla-zebar'), 'umbrella-zebra');
+  assert.equal(await suggest('abandon-zoo'), undefined, 'already right');
+  assert.equal(await suggest('abandon-qqqqqqqq'), undefined, 'nothing near');
+  assert.equal(await suggest('abandon-xat'), undefined, 'cat, hat, fat...');
+  assert.equal(await suggest(''), undefined);
+  assert.equal(await suggest('a'.repeat(256)), undefined);
+  assert.equal(await suggest('-'.repeat(256)), undefined);
+});
+
+test('edit distance counts insertions, deletions, substitutions and swaps', () => {
+  for (const [a, b, distance] of [
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['abc', 'abc', 0],
+    ['abc', 'ab', 1],
+    ['abc', 'acb', 1],
+    ['abc', 'axc', 1],
+    ['kitten', 'sitting', 3],
+    ['ca', 'abc', 3],
+  ] as const) {
+    assert.equal(editDistance(a, b), distance, `${a} ${b}`);
+    assert.equal(editDistance(b, a), distance, `${b} ${a}`);
+  }
+});

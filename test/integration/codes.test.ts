@@ -1,0 +1,92 @@
+/** Meeting by a code: right, wrong, unknown, in use, and every way to hand it over. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import { snapshot } from './tree.ts';
+import { errorCode, freePort, type Workspace, workspace } from './workspace.ts';
+
+const at = (port: number): string[] => ['--at', `127.0.0.1:${port}`, '--no-lan', '--yes'];
+
+/** A sender of one small file under a code of the test's own. */
+async function small(work: Workspace): Promise<Awaited<ReturnType<Workspace['sender']>>> {
+  writeFileSync(work.path('note.txt'), 'hello');
+  return work.sender([work.path('note.txt'), '--code', '7-crossover-clockwork']);
+}
+
+describe('integration: codes', { concurrency: 2 }, () => {
+  it('a wrong code burns it: both sides are told, both exit 4', async (t) => {
+    const work = workspace(t);
+    const { sender, port } = await small(work);
+    const wrong = work.receiver('7-crossover-crossover', port, ['--to', work.folder('out')]);
+    assert.equal(errorCode(await wrong.ends(4)), 'WRONG_CODE');
+    assert.equal(errorCode(await sender.ends(4)), 'WRONG_CODE');
+    assert.deepEqual(snapshot(work.path('out')), {});
+  });
+
+  it('an unknown nameplate ends with 6', async (t) => {
+    const work = workspace(t);
+    const { sender, port } = await small(work);
+    const lost = work.receiver('9-crossover-clockwork', port, ['--to', work.folder('out')]);
+    assert.equal(errorCode(await lost.ends(6)), 'NO_PEER');
+    // The sender is none the worse for it.
+    await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
+    await sender.ends(0);
+  });
+
+  it('nobody at the address ends with 6', async (t) => {
+    const work = workspace(t);
+    const lost = work.receiver('7-crossover-clockwork', await freePort(), ['--to', work.folder('out')]);
+    await lost.ends(6);
+  });
+
+  it('a third party is refused, and the pair goes on', async (t) => {
+    const work = workspace(t);
+    makeFile(work.path('one.bin'), 24 << 20);
+    const limit = ['--limit', String(8 << 20)];
+    const { sender, code, port } = await work.sender([work.path('one.bin'), ...limit]);
+    const receiver = work.receiver(code, port, ['--to', work.folder('out')]);
+    await receiver.until('progress');
+    const third = work.receiver(code, port, ['--to', work.folder('third')]);
+    assert.equal(errorCode(await third.ends(6)), 'CROWDED');
+    await receiver.ends(0);
+    await sender.ends(0);
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+    assert.deepEqual(snapshot(work.path('third')), {});
+  });
+
+  for (const how of ['BEELINE_CODE', 'standard input'] as const) {
+    it(`the code comes by ${how}`, async (t) => {
+      const work = workspace(t);
+      const { sender, code, port } = await small(work);
+      const options = how === 'BEELINE_CODE' ? { env: { BEELINE_CODE: code } } : { stdin: `${code}\n` };
+      const receiver = work.start(['receive', ...at(port), '--to', work.folder('out')], options);
+      await receiver.ends(0);
+      await sender.ends(0);
+      sameFile(work.path('note.txt'), work.path('out', 'note.txt'));
+    });
+  }
+
+  it('a code in capitals, with spaces around it, is the same code', async (t) => {
+    const work = workspace(t);
+    const { sender, port } = await small(work);
+    const receiver = work.receiver(' 7-Crossover-CLOCKWORK ', port, ['--to', work.folder('out')]);
+    await receiver.ends(0);
+    await sender.ends(0);
+  });
+
+  it('wrong calls end with 2 and say why', async (t) => {
+    const work = workspace(t);
+    const calls = [
+      ['send'],
+      ['receive', '--to'],
+      ['fly'],
+      ['send', 'x', '--lanes', 'many'],
+      ['receive', 'no code'],
+    ];
+    for (const call of calls) {
+      const { stderr, events } = await work.start(call).ends(2);
+      assert.ok(stderr.length > 0 || events.some((line) => line.event === 'error'), call.join(' '));
+    }
+  });
+});

@@ -1,0 +1,50 @@
+/** A destination that exists already: each policy does what it says. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { errorCode, type Workspace, workspace } from './workspace.ts';
+
+function clash(work: Workspace): string {
+  writeFileSync(work.path('note.txt'), 'new');
+  writeFileSync(work.path('other.txt'), 'other');
+  work.folder('out');
+  writeFileSync(work.path('out', 'note.txt'), 'old');
+  return work.path('out');
+}
+
+const both = (work: Workspace): string[] => [work.path('note.txt'), work.path('other.txt')];
+const read = (out: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(out).map((name) => [name, readFileSync(`${out}/${name}`, 'utf8')]));
+
+describe('integration: overwrite policies', () => {
+  it('skip keeps what is there', async (t) => {
+    const work = workspace(t);
+    const out = clash(work);
+    await work.deliver(both(work), { receive: ['--overwrite', 'skip'] });
+    assert.deepEqual(read(out), { 'note.txt': 'old', 'other.txt': 'other' });
+  });
+
+  it('replace puts the new one in its place', async (t) => {
+    const work = workspace(t);
+    const out = clash(work);
+    await work.deliver(both(work), { receive: ['--overwrite', 'replace'] });
+    assert.deepEqual(read(out), { 'note.txt': 'new', 'other.txt': 'other' });
+  });
+
+  it('rename keeps both', async (t) => {
+    const work = workspace(t);
+    const out = clash(work);
+    await work.deliver(both(work), { receive: ['--overwrite', 'rename'] });
+    const found = read(out);
+    assert.equal(found['note.txt'], 'old');
+    assert.deepEqual(Object.values(found).sort(), ['new', 'old', 'other']);
+  });
+
+  it('without a policy and without anybody to ask, nothing is touched and both sides fail', async (t) => {
+    const work = workspace(t);
+    const out = clash(work);
+    const { received } = await work.deliver(both(work), { statuses: [1, 1] });
+    assert.equal(errorCode(received), 'EXISTS');
+    assert.deepEqual(read(out), { 'note.txt': 'old' });
+  });
+});
