@@ -1,7 +1,7 @@
 /** From arguments to an exit code: picks the command, and tells whatever goes wrong, once and in one sentence. */
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
-import { EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
+import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
 import { COMMANDS, type Command } from './flags.ts';
 import type { Host } from './host.ts';
 import { hint } from './near.ts';
@@ -62,7 +62,7 @@ async function showVersion(host: Host): Promise<number> {
 
 /** Tells an error to person and program and gives the exit code. Also for what nothing caught. */
 export async function fail(thrown: unknown, argv: readonly string[], host: Host): Promise<number> {
-  if (thrown instanceof Error && thrown.constructor.name === 'BrokenPipe') return EXIT_FAILED;
+  if (thrown instanceof BrokenPipe) return EXIT_FAILED;
   const error = asBeelineError(thrown, 'INTERNAL', 'This should not have happened');
   const flags = beforeTerminator(argv);
   if (flags.includes('--json')) {

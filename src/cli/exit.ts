@@ -32,6 +32,9 @@ const CODES: { readonly [C in ErrorCode]: number } = {
   INTERNAL: EXIT_FAILED,
 };
 
+/** The reader of stdout went away (EPIPE): the command ends, and nobody is left to tell. */
+export class BrokenPipe extends Error {}
+
 /** The exit code of a failure. */
 export function exitCode(code: ErrorCode): number {
   return CODES[code] ?? EXIT_FAILED;

@@ -49,7 +49,7 @@ export function contents(offer: {
   bytes: number | null;
 }): string {
   const parts = [
-    offer.files > 0 || offer.folders + offer.links === 0 ? count(offer.files, 'file') : '',
+    offer.files > 0 ? count(offer.files, 'file') : '',
     offer.folders > 0 ? count(offer.folders, 'folder') : '',
     offer.links > 0 ? count(offer.links, 'link') : '',
     offer.bytes === null ? 'of unknown size' : formatBytes(offer.bytes),

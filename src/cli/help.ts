@@ -45,11 +45,10 @@ const ABOUT: {
   },
 };
 
-const KEYS =
-  'p pauses, r resumes, c cancels, on either side. Ctrl-C stops; the same command continues later.';
+const KEYS = 'p pauses, r resumes, c cancels, on either side. Ctrl-C stops.';
 const EXITS = [
   '0 done   1 failed   2 wrong usage   3 cancelled   4 wrong code or authentication',
-  '5 verification   6 no peer or no path   7 refused   130 interrupted, resumable',
+  '5 verification   6 no peer or no path   7 refused   130 interrupted',
 ];
 const ENVIRONMENT = [
   ['BEELINE_SERVER', 'as --server'],

@@ -23,7 +23,7 @@ export interface Codes {
 /** The part of src/server/index.ts that is used. */
 export interface ServerModule {
   startServer(options: {
-    port?: number;
+    port: number;
     host?: string;
     log?: Logger;
     trustProxy?: boolean;

@@ -9,6 +9,7 @@ const GRACE_MS = 10_000;
 export class Interrupt {
   readonly #controller = new AbortController();
   readonly #exit: (code: number) => void;
+  #grace: NodeJS.Timeout | undefined;
   readonly #onSignal = () => this.now();
 
   constructor(exit: (code: number) => void = (code) => process.exit(code)) {
@@ -23,15 +24,17 @@ export class Interrupt {
   /** What a signal does, for Ctrl-C where a raw terminal sends it as a character. */
   now(): void {
     if (this.signal.aborted) return this.#exit(EXIT_INTERRUPTED);
-    setTimeout(() => this.#exit(EXIT_INTERRUPTED), GRACE_MS).unref();
+    this.#grace = setTimeout(() => this.#exit(EXIT_INTERRUPTED), GRACE_MS);
+    this.#grace.unref();
     this.#controller.abort(interrupted());
   }
 
   close(): void {
+    clearTimeout(this.#grace);
     for (const name of SIGNALS) process.off(name, this.#onSignal);
   }
 }
 
 export function interrupted(): BeelineError {
-  return new BeelineError('INTERRUPTED', 'Interrupted. The same command again continues where it stopped.');
+  return new BeelineError('INTERRUPTED', 'Interrupted. Nothing unfinished stands under its final name.');
 }

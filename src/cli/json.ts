@@ -1,6 +1,4 @@
 /** The `--json` contract: one object a line on stdout, safe to look at in a terminal, and nothing else there. */
-import { once } from 'node:events';
-
 // JSON itself escapes only C0 and lone surrogates. DEL, C1, bidi and invisible characters in a file name would still
 // reach the terminal of someone who just looks at the output; as \u escapes they mean the same to every parser.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
@@ -22,13 +20,11 @@ export class JsonOutput {
   }
 
   /**
-   * Resolves when there is room for more, however long the reader takes: a slow reader of a pipe slows its writer.
-   * Progress that nobody has room for is dropped, since the next tells more.
+   * Progress that the reader has no room for is dropped, since the next one tells more; the other events are few, and
+   * on POSIX a pipe is written to synchronously, so a slow reader slows its writer.
    */
-  async write(value: { event: string }, signal?: AbortSignal): Promise<void> {
+  write(value: { event: string }): void {
     if (value.event === 'progress' && this.#stream.writableNeedDrain) return;
-    if (this.#stream.write(`${jsonLine(value)}\n`)) return;
-    // A reader that went away or a person who interrupts ends the wait; the stream's own handler says what follows.
-    await once(this.#stream, 'drain', { signal }).catch(() => undefined);
+    this.#stream.write(`${jsonLine(value)}\n`);
   }
 }

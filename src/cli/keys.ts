@@ -66,6 +66,7 @@ export class Keys {
     this.#raw = true;
     this.#input.setRawMode!(true);
     this.#input.on('data', this.#read);
+    this.#input.on('error', this.#leave); // the terminal is gone: go on without keys
     this.#input.resume();
   };
 
@@ -73,6 +74,7 @@ export class Keys {
     if (!this.#raw) return;
     this.#raw = false;
     this.#input.off('data', this.#read);
+    this.#input.off('error', this.#leave);
     this.#input.pause();
     try {
       this.#input.setRawMode!(false);

@@ -6,6 +6,8 @@ let exact: ((text: string) => number) | undefined;
 let loading: Promise<void> | undefined;
 
 const ASCII = /^[\x20-\x7e]*$/;
+/** With the display's own signs, which are one column wide; a status that counted as wider would erase lines above it. */
+const NARROW = /^[\x20-\x7e━─…]*$/;
 
 /** Resolves once widths are exact. Without the module they stay conservative. */
 export function loadWidths(): Promise<void> {
@@ -19,7 +21,7 @@ export function loadWidths(): Promise<void> {
 }
 
 export function columns(text: string): number {
-  if (ASCII.test(text)) return text.length;
+  if (NARROW.test(text)) return text.length;
   void loadWidths();
   if (exact) return exact(text);
   let width = 0;

@@ -1,4 +1,4 @@
-/** Questions on the terminal, one at a time. Every question has a deadline, and Ctrl-C answers all of them. */
+/** A question on the terminal; whoever asks several waits for each answer. Every question has a deadline, and Ctrl-C answers all of them. */
 import { createInterface } from 'node:readline';
 import { escapeName } from '../protocol/names.ts';
 import type { Input } from './host.ts';
@@ -21,7 +21,6 @@ export interface PromptOptions {
 
 export class Prompt {
   readonly #options: PromptOptions;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: PromptOptions) {
     this.#options = options;
@@ -36,13 +35,7 @@ export class Prompt {
    * The answer, trimmed; undefined if none came in time or the input ended (Ctrl-D).
    * @throws BeelineError INTERRUPTED
    */
-  ask(question: string): Promise<string | undefined> {
-    const answer = this.#last.then(() => this.#ask(question));
-    this.#last = answer.catch(() => undefined);
-    return answer;
-  }
-
-  async #ask(question: string): Promise<string | undefined> {
+  async ask(question: string): Promise<string | undefined> {
     const { input, output, interrupt, before, after } = this.#options;
     const { signal } = interrupt;
     if (signal.aborted) throw interrupted();

@@ -31,6 +31,7 @@ export class Questions {
   readonly #prompt: Prompt;
   readonly #screen: Screen;
   #always: Choice | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   /** Why the offer was refused, where nobody was asked. */
   refusal: string | undefined;
 
@@ -48,8 +49,17 @@ export class Questions {
     return {
       accept: args.yes ? undefined : (offer) => this.#accept(offer, args.to),
       onConflict:
-        args.overwrite === 'ask' && this.#prompt.possible ? (path) => this.#conflict(path) : undefined,
+        args.overwrite === 'ask' && this.#prompt.possible
+          ? (path) => this.#inTurn(() => this.#conflict(path))
+          : undefined,
     };
+  }
+
+  /** One at a time, so that an answer for all reaches the files that wait. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   async #accept(offer: OfferSummary, to: string): Promise<boolean> {

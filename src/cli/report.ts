@@ -10,10 +10,12 @@ export interface ReportOptions {
   /** Errors only: `--quiet` and `--json`. */
   terse: boolean;
   json: boolean;
+  /** The sender knows that it sends a text; a receiver finds out. */
+  text?: boolean;
   /** The code that the person chose, if so. */
   chosenCode?: string;
   /** What to tell about a code. */
-  instructions: (code: string) => Promise<void> | void;
+  instructions: (code: string) => void;
 }
 
 type StateEvent = Extract<TransferEvent, { event: 'state' }>;
@@ -23,12 +25,13 @@ export class Report {
   readonly #stdout: Host['stdout'];
   readonly #options: ReportOptions;
   #wasConnected = false;
-  #text = false;
+  #text: boolean;
 
   constructor(screen: Screen, stdout: Host['stdout'], options: ReportOptions) {
     this.#screen = screen;
     this.#stdout = stdout;
     this.#options = options;
+    this.#text = options.text ?? false;
   }
 
   /** A line that is not an error. */
@@ -36,11 +39,12 @@ export class Report {
     if (!this.#options.terse) this.#screen.line(...lines);
   }
 
-  async apply(event: TransferEvent): Promise<void> {
+  apply(event: TransferEvent): void {
     switch (event.event) {
       case 'code':
         return this.#code(event.code);
       case 'manifest':
+        if (this.#text) return;
         return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
       case 'peer': {
         const name = event.name === undefined ? '' : ` ${event.name},`;
@@ -62,7 +66,9 @@ export class Report {
 
   finished(result: Result): void {
     const sent = this.#options.role === 'send';
-    const what = this.#text ? formatBytes(result.bytes) : contents({ ...result, folders: 0, links: 0 });
+    const what = this.#text
+      ? `a text, ${formatBytes(result.bytes)},`
+      : contents({ ...result, folders: 0, links: 0 });
     const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
     const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
     this.say(
@@ -75,7 +81,7 @@ export class Report {
     if (result.skipped.length > 20) this.say('    ...');
   }
 
-  #code(code: string): Promise<void> | void {
+  #code(code: string): void {
     if (!this.#options.terse) return this.#options.instructions(code);
     // Without its code a quiet send could never be received; one that the person chose is known already.
     if (!this.#options.json && this.#options.role === 'send' && this.#options.chosenCode === undefined)

@@ -1,6 +1,7 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
 import type { CommonOptions, Transfer, TransferEvent } from '../peer/api.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
 import { Interrupt, interrupted } from './interrupt.ts';
 import { JsonOutput } from './json.ts';
@@ -12,9 +13,6 @@ import { Prompt } from './prompt.ts';
 import { Report, type ReportOptions } from './report.ts';
 import { Screen } from './screen.ts';
 import { Tracker } from './tracker.ts';
-
-/** The reader of stdout went away: nobody is left to tell. */
-export class BrokenPipe extends Error {}
 
 export interface SessionOptions {
   face: Face;
@@ -85,22 +83,24 @@ export class Session {
       this.#metrics = metrics;
       this.report.say(`Metrics: ${metrics.url}`);
     }
+    this.interrupt.signal.throwIfAborted();
     return { ...options, signal: this.interrupt.signal, log: this.#log?.logger };
   }
 
   /** Resolves when the transfer is done. @throws BeelineError; BrokenPipe */
   async follow(transfer: Transfer): Promise<void> {
     this.#transfer = transfer;
-    transfer.done.catch(() => undefined); // awaited below, after the events
     this.#startKeys();
+    // Listening rather than iterating: an iterator that lags may skip events, and a script counts on all of them.
+    const stop = transfer.subscribe((event) => this.#show(event));
     try {
-      for await (const event of transfer) await this.#show(event);
       const result = await transfer.done;
       this.#progress?.stop();
       this.report.finished(result);
     } catch (thrown) {
       throw this.#explained(thrown);
     } finally {
+      stop();
       this.#transfer = undefined;
       this.#keys.stop();
       this.#progress?.stop();
@@ -116,13 +116,13 @@ export class Session {
     this.#host.stdout.off('error', this.#onStdoutError);
   }
 
-  async #show(event: TransferEvent): Promise<void> {
+  #show(event: TransferEvent): void {
     this.#tracker.apply(event);
     if (event.event === 'code') this.#hide(event.code);
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
-    if (event.event !== 'error') await this.#json?.write(event, this.interrupt.signal);
-    await this.report.apply(event);
+    if (event.event !== 'error') this.#json?.write(event);
+    this.report.apply(event);
     this.#draw(event);
   }
 
@@ -150,10 +150,7 @@ export class Session {
   #explained(thrown: unknown): Error {
     if (this.#broken) return new BrokenPipe();
     // Whatever an interruption broke on its way, it is an interruption to the one who asked for it.
-    if (this.interrupt.signal.aborted) {
-      const error = asBeelineError(thrown, 'INTERRUPTED');
-      return error.code === 'INTERRUPTED' && thrown instanceof BeelineError ? error : interrupted();
-    }
+    if (this.interrupt.signal.aborted) return interrupted();
     const error = asBeelineError(thrown);
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';

@@ -25,7 +25,7 @@ export class Tracker {
     switch (event.event) {
       case 'state':
         this.state = event.to;
-        if (event.to !== 'transferring') this.rate = 0;
+        if (event.to === 'paused' || event.to === 'connecting') this.rate = 0;
         break;
       case 'manifest':
         this.fileCount = event.files;

@@ -47,19 +47,24 @@ const SETTLE = 25;
 
 async function findOnLan(nameplate: string, signal: AbortSignal): Promise<HostPort[]> {
   const found: HostPort[] = [];
+  const senders = new Set<string>();
   const enough = new AbortController();
-  const stop = AbortSignal.any([signal, enough.signal]);
   await find({
     nameplate,
     timeout: FIND_DEADLINE,
-    signal: stop,
-    onFound: (address) => {
+    signal: AbortSignal.any([signal, enough.signal]),
+    onFound: ({ host, port, instance }) => {
       if (found.length === 0) setTimeout(() => enough.abort(), SETTLE);
-      found.push(address);
+      found.push({ host, port });
+      senders.add(instance);
     },
   }).catch((thrown) => {
     if (found.length === 0) throw thrown;
   });
+  if (senders.size > 1) {
+    const text = `${senders.size} senders on this network announce ${nameplate}: say which one is meant with --at HOST:PORT.`;
+    throw new BeelineError('CROWDED', text);
+  }
   if (signal.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted here.');
   if (found.length > 0) return found;
   throw new BeelineError(

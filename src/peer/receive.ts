@@ -14,6 +14,7 @@ import type { ByteSpace } from '../transfer/space.ts';
 import { localCandidates } from './addresses.ts';
 import type { OfferSummary, ReceiveOptions, Transfer } from './api.ts';
 import { auditAtEnd, count, rootText } from './audit.ts';
+import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import { openPort } from './host.ts';
 import { meetAsGuest } from './meet.ts';
@@ -74,17 +75,17 @@ class Reception {
     session.cleanup.push(() => ending.abort());
     const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
 
-    let handshake: Handshake | undefined;
+    const ready = new Deferred<Handshake>();
     let mailbox: Mailbox | undefined;
     let patience: NodeJS.Timeout | undefined;
     session.cleanup.push(() => clearTimeout(patience));
     let addresses: { host: string; port: number }[] = [];
     const meeting = meetAsGuest(known.secret.nameplate, options, signal, {
-      onMessage: (body) => handshake?.receive(body),
+      onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
       onPeer: (present) => {
         if (!present) return session.dispatch('peer-left');
         session.dispatch('peer-found');
-        handshake?.peerAppeared();
+        ready.whenReady((handshake) => handshake.peerAppeared());
       },
       onLost: (error) => {
         if (!this.#peer.fingerprint) session.fail(error);
@@ -102,7 +103,7 @@ class Reception {
       () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
       HANDSHAKE_DEADLINE,
     );
-    handshake = new Handshake({
+    const handshake = new Handshake({
       role: 'receiver',
       secret: known.secret,
       hello: () => ({
@@ -124,6 +125,7 @@ class Reception {
       },
       onFail: (error) => failedHandshake(session, error, this.#peer.fingerprint !== ''),
     });
+    ready.resolve(handshake);
     auditAtEnd(session, 'receiver', () => ({
       peer: this.#peer.fingerprint,
       ...count(this.#entries),

@@ -16,6 +16,7 @@ import { chooseChunkSize } from '../transfer/space.ts';
 import { localCandidates } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
 import { auditAtEnd, count, rootText } from './audit.ts';
+import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import { host } from './host.ts';
 import { AGENT, platform } from './platform.ts';
@@ -55,19 +56,19 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
 
   const password = known ? undefined : await generatePassword();
   const plate = known?.secret.nameplate;
-  let handshake: Handshake | undefined;
+  const ready = new Deferred<Handshake>();
   let mailbox: Mailbox | undefined;
   let patience: NodeJS.Timeout | undefined;
   let peer = '';
   const hosted = await host(session, options, certificate, plate, {
-    onMessage: (body) => handshake?.receive(body),
+    onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
     onPeer: (present) => {
       clearTimeout(patience);
       if (!present) return session.dispatch('peer-left');
       session.dispatch('peer-found');
       // Somebody who takes the place and says nothing must not keep the right one out.
       patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
-      handshake?.peerAppeared();
+      ready.whenReady((handshake) => handshake.peerAppeared());
     },
     onLost: (error) => {
       if (!peer) session.fail(error);
@@ -77,7 +78,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   mailbox = hosted.mailbox;
   const secret: SharedSecret =
     known?.secret ?? fromCode({ nameplate: mailbox.nameplate, password: password! });
-  handshake = new Handshake({
+  const handshake = new Handshake({
     role: 'sender',
     secret,
     hello: () => ({
@@ -98,6 +99,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     },
     onFail: (error) => failedHandshake(session, error, peer !== ''),
   });
+  ready.resolve(handshake);
   auditAtEnd(session, 'sender', () => ({ peer, ...count(source.entries), bytes: progress.bytes }));
   if (secret.way === 'code') {
     const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };

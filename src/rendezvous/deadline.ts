@@ -3,7 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BeelineError } from '../protocol/errors.ts';
 
 /** A signal that aborts with `late` after `ms`, or with INTERRUPTED when the outer one does; `done` frees its timer. */
-export function deadlineScope(ms: number, late: BeelineError, outer: AbortSignal | undefined) {
+export function deadlineScope(
+  ms: number,
+  late: BeelineError,
+  outer: AbortSignal | undefined,
+): { signal: AbortSignal; done(): void } {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(late), ms);
   const stop = () =>

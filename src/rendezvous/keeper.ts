@@ -178,6 +178,7 @@ class Keeper implements Mailbox {
   }
 
   #hear(message: ServerMessage): void {
+    if (this.#end.signal.aborted) return;
     switch (message.t) {
       case 'message':
         return this.#tell(() => this.#options.onMessage(message.body));

@@ -73,7 +73,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const server = await webSockets();
     server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      const attached = attach(mailboxes, webSocket, address, () => {
+      const attached = attach(mailboxes, webSocket, address, tick, () => {
         sockets.delete(attached);
         log.debug({ address, ...mailboxes.counts }, 'connection closed');
       });

@@ -13,9 +13,17 @@ export interface Attached {
 /** How long a closing handshake may take, in milliseconds. */
 const CLOSING = 2000;
 
-export function attach(mailboxes: Mailboxes, socket: WebSocket, address: string, gone: () => void): Attached {
+/** @param tick the milliseconds between two calls of `check`. */
+export function attach(
+  mailboxes: Mailboxes,
+  socket: WebSocket,
+  address: string,
+  tick: number,
+  gone: () => void,
+): Attached {
   const { pongDeadline, backlogBytes } = mailboxes.limits;
-  let heard = mailboxes.clock();
+  // Counted, not timed: a server that was suspended itself must not cut everyone off when it wakes.
+  let unanswered = 0;
   let seat: Seat | undefined;
 
   const close = (code: number) => {
@@ -41,10 +49,10 @@ export function attach(mailboxes: Mailboxes, socket: WebSocket, address: string,
   // The 'close' that always follows does the work; ws itself answers oversized frames and bad UTF-8.
   socket.on('error', () => {});
   socket.on('pong', () => {
-    heard = mailboxes.clock();
+    unanswered = 0;
   });
   socket.on('message', (data, isBinary) => {
-    heard = mailboxes.clock();
+    unanswered = 0;
     if (isBinary) close(1003);
     else seat?.receive(data.toString());
   });
@@ -57,8 +65,9 @@ export function attach(mailboxes: Mailboxes, socket: WebSocket, address: string,
 
   return {
     check() {
-      if (mailboxes.clock() - heard >= pongDeadline) socket.terminate();
-      else if (socket.readyState === socket.OPEN) socket.ping();
+      if (unanswered * tick >= pongDeadline) return socket.terminate();
+      unanswered++;
+      if (socket.readyState === socket.OPEN) socket.ping();
     },
     terminate: () => socket.terminate(),
     ended: () => {

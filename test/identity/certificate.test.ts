@@ -42,8 +42,9 @@ async function handshake(ours: Certificate, theirs: Certificate) {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
-  const client = connect({ ...options, host: '127.0.0.1', port, cert: theirs.cert, key: theirs.key });
+  let client: TLSSocket | undefined;
   try {
+    client = connect({ ...options, host: '127.0.0.1', port, cert: theirs.cert, key: theirs.key });
     const [[atServer]] = await Promise.all([accepted, once(client, 'secureConnect')]);
     const seen = (socket: TLSSocket) => fingerprintOf(socket.getPeerX509Certificate()!.raw);
     atServer.end('hello');
@@ -55,7 +56,7 @@ async function handshake(ours: Certificate, theirs: Certificate) {
       data: data.toString(),
     };
   } finally {
-    client.destroy();
+    client?.destroy();
     server.close();
   }
 }

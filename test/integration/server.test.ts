@@ -8,7 +8,7 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
   it('two pairs meet at one server, each by its own code', async (t) => {
     const work = workspace(t);
     const server = work.start(['server', '--port', '0']);
-    const { url } = await server.until((line) => line.event === 'server');
+    const { url } = await server.until((line) => typeof line.url === 'string');
     const meet = ['--server', String(url), '--no-lan'];
     await Promise.all(
       ['one', 'two'].map(async (name) => {

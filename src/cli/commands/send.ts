@@ -9,18 +9,22 @@ import { readPsk } from '../psk.ts';
 import { shownPath } from '../report.ts';
 import { Session } from '../session.ts';
 
+type QrCode = (text: string) => string;
+
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = sendArgs(argv, host.env);
   if (args.common.code !== undefined || args.text !== undefined) host.hideArguments();
-  const session = new Session(host, {
+  const qrCode = args.qr ? (await import('../qr.ts')).qrCode : undefined;
+  const session: Session = new Session(host, {
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: args.paths.includes('-'),
     report: {
       role: 'send',
+      text: args.text !== undefined,
       chosenCode: args.common.code,
-      instructions: (code) => tell(session, args, code),
+      instructions: (code) => tell(session, args, qrCode, code),
     },
   });
   try {
@@ -55,13 +59,9 @@ function keyFlag(args: SendArgs): string | undefined {
   return args.common.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
 }
 
-async function tell({ report, screen }: Session, args: SendArgs, code: string): Promise<void> {
-  if (keyFlag(args)) return;
+function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | undefined, code: string): void {
   report.say('', `Code: ${code}`, '');
-  if (args.qr) {
-    const { qrCode } = await import('../qr.ts');
-    screen.raw(await qrCode(code));
-  }
+  if (qrCode) screen.raw(qrCode(code));
   report.say(...instructions(shellWord(code), args.common));
   const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);

@@ -21,7 +21,7 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
     const { startServer } = await host.server();
     const server = await startServer({ port, host: address, trustProxy, log: log?.logger });
     const listening = { event: 'listening', url: server.url, port: server.port };
-    if (face.json) await new JsonOutput(host.stdout).write(listening, interrupt.signal);
+    if (face.json) new JsonOutput(host.stdout).write(listening);
     else if (!face.quiet) screen.line(`Listening at ${server.url}. Ctrl-C stops.`);
     await aborted(interrupt.signal);
     // The interrupt's own deadline ends the process should a connection refuse to close.

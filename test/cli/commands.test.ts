@@ -1,0 +1,331 @@
+/** The commands around a transfer that a test drives: what goes where, and with which exit code. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, describe, it } from 'node:test';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { NO_TERMINAL } from '../../src/cli/questions.ts';
+import type { OfferSummary, ReceiveOptions } from '../../src/peer/api.ts';
+import type { ErrorCode } from '../../src/protocol/errors.ts';
+import { type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
+
+const CODE = '7-crossover-clockwork';
+const OFFER: OfferSummary = {
+  files: 2,
+  folders: 1,
+  links: 0,
+  bytes: 3_000_000,
+  kind: 'files',
+  names: ['holiday/', 'notes.txt'],
+  peer: { fingerprint: RESULT.peer },
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'beeline-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const usual = (transfer: FakeTransfer): void => {
+  transfer.emit(
+    { event: 'code', code: CODE },
+    { event: 'peer', fingerprint: RESULT.peer, agent: 'other/1\x1b[2J' },
+    { event: 'state', from: 'authenticating', to: 'transferring' },
+    { event: 'progress', bytes: 1, total: 3_000_000, rate: 1, eta: 2, files: 0, file: '\x1b[31mred\u202e' },
+    { event: 'state', from: 'transferring', to: 'paused', by: 'peer' },
+    { event: 'state', from: 'paused', to: 'transferring', by: 'self' },
+    { event: 'digest', path: 'a\nb', sha256: 'ab'.repeat(32) },
+  );
+  transfer.finish();
+};
+
+const accepting: Script<ReceiveOptions> = async (transfer, options) => {
+  if ((await options.accept?.(OFFER)) === false) transfer.fail('REFUSED', 'Declined.');
+  else transfer.finish();
+};
+
+describe('cli: send', () => {
+  it('tells what, the code, the command for the other side, and how it ended; all on stderr', async () => {
+    const host = fakeHost({ send: usual });
+    assert.equal(await dispatch(['send', 'a.txt', '--server', 'ws://h:1/?a&b'], host), 0);
+    assert.equal(host.stdout.text, '');
+    const { text } = host.stderr;
+    const order = [
+      /^Sending a\.txt$/m,
+      /^Code: 7-crossover-clockwork$/m,
+      /^ {4}beeline receive 7-crossover-clockwork --server 'ws:\/\/h:1\/\?a&b'$/m,
+      /^Waiting/m,
+      /^The other side paused\.$/m,
+      /^Resumed\.$/m,
+      /^Sent 2 files, 3\.00 MB in 2\.0s \(1\.50 MB\/s\)\.$/m,
+      /^Verified\. Root 0123 4567 89ab cdef, the same on both sides\. Peer fedc ba98 7654 3210\.$/m,
+    ].map((pattern) => text.search(pattern));
+    assert.ok(!order.includes(-1), `${order}\n${text}`);
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
+    assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+  });
+
+  it('names the addresses only when the port is known', async () => {
+    const at = fakeHost({ send: usual });
+    await dispatch(['send', 'x', '--at', 'lab2.example:4848', '--no-lan'], at);
+    assert.match(at.stderr.text, /beeline receive 7-crossover-clockwork --at lab2\.example:4848$/m);
+    const free = fakeHost({ send: usual });
+    await dispatch(['send', 'x'], free);
+    assert.doesNotMatch(free.stderr.text, /--at/);
+  });
+
+  it('--json gives the events and nothing else on stdout', async () => {
+    const host = fakeHost({ send: usual });
+    assert.equal(await dispatch(['send', 'a.txt', '--json'], host), 0);
+    const lines = host.stdout.text.trimEnd().split('\n');
+    const events = lines.map((line) => JSON.parse(line));
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['code', 'peer', 'state', 'progress', 'state', 'state', 'digest', 'done'],
+    );
+    assert.deepEqual(events[0], { event: 'code', code: CODE });
+    assert.deepEqual(Object.keys(events.at(-1)), ['event', 'files', 'bytes', 'resumed', 'seconds', 'root']);
+    assert.doesNotMatch(host.stdout.text, /[\x00-\x09\x0b-\x1f\u202e]/);
+    assert.equal(host.stderr.text, '');
+  });
+
+  it('--quiet says nothing, except a code that nobody could know otherwise', async () => {
+    const quiet = fakeHost({ send: usual });
+    await dispatch(['send', 'x', '--quiet'], quiet);
+    assert.equal(quiet.stderr.text, `${CODE}\n`);
+    const chosen = fakeHost({ send: usual });
+    await dispatch(['send', 'x', '--quiet', '--code', CODE], chosen);
+    assert.equal(chosen.stderr.text + chosen.stdout.text, '');
+  });
+
+  it('hands the options to the library', async () => {
+    let seen: Record<string, unknown> = {};
+    const host = fakeHost({
+      send(transfer, options) {
+        seen = { ...options };
+        transfer.finish();
+      },
+    });
+    await dispatch(
+      ['send', '-', '--name', 'a.tar', '--skip-unreadable', '--limit', '1M', '--lanes', '3'],
+      host,
+    );
+    assert.deepEqual(seen.what, ['-']);
+    assert.equal(seen.stdinName, 'a.tar');
+    assert.equal(seen.onUnreadable, 'skip');
+    assert.equal(seen.limit, 1_000_000);
+    assert.equal(seen.lanes, 3);
+    assert.ok(seen.signal instanceof AbortSignal);
+    assert.equal(seen.log, undefined);
+  });
+
+  it('reads a pre-shared key without its line end, and refuses a short one', async () => {
+    const path = join(folder, 'psk');
+    writeFileSync(path, 'sixteen bytes ok\r\n');
+    let psk: Uint8Array | undefined;
+    const host = fakeHost({
+      send(transfer, options) {
+        psk = options.psk;
+        transfer.finish();
+      },
+    });
+    assert.equal(await dispatch(['send', 'x', '--psk-file', path], host), 0);
+    assert.equal(Buffer.from(psk!).toString(), 'sixteen bytes ok');
+    assert.match(host.stderr.text, /beeline receive --psk-file/);
+    writeFileSync(path, 'fifteen bytes..\n');
+    assert.equal(await dispatch(['send', 'x', '--psk-file', path], host), 2);
+    assert.match(host.stderr.text, /holds 15 bytes/);
+    assert.equal(await dispatch(['send', 'x', '--psk-file', join(folder, 'none')], host), 2);
+  });
+
+  it('--qr draws the code', async () => {
+    const host = fakeHost({ send: usual });
+    await dispatch(['send', 'x', '--qr'], host);
+    assert.match(host.stderr.text, /█[▀▄█ ]{20,}█/);
+  });
+
+  it('takes a code or a text out of `ps`, and leaves other arguments there', async () => {
+    for (const [argv, hidden] of [
+      [['send', 'x'], 0],
+      [['send', 'x', '--code', CODE], 1],
+      [['send', '--text', 'secret'], 1],
+      [['receive', CODE, '--yes'], 1],
+    ] as const) {
+      const host = fakeHost({ send: usual, receive: usual });
+      await dispatch(argv, host);
+      assert.equal(host.hidden, hidden, argv.join(' '));
+    }
+  });
+
+  it('tells a failure once for people, once for programs, and exits by its code', async () => {
+    for (const [code, exit] of [
+      ['WRONG_CODE', 4],
+      ['VERIFICATION', 5],
+      ['NO_PEER', 6],
+      ['DISK_FULL', 1],
+    ] as [ErrorCode, number][]) {
+      const host = fakeHost({ send: (transfer) => transfer.fail(code, 'It\x1b[2J went wrong.') });
+      assert.equal(await dispatch(['send', 'x', '--json'], host), exit);
+      const events = host.stdout.text.trimEnd().split('\n');
+      assert.deepEqual(
+        events.map((line) => JSON.parse(line)),
+        [{ event: 'error', code, message: 'It\x1b[2J went wrong.' }],
+      );
+      assert.equal(host.stderr.text, 'beeline: It\\u{1b}[2J went wrong.\n');
+    }
+  });
+
+  it('says who cancelled', async () => {
+    for (const [by, says] of [
+      ['peer', 'beeline: The other side cancelled the transfer.\n'],
+      ['self', 'beeline: Cancelled.\n'],
+    ] as const) {
+      const host = fakeHost({
+        send(transfer) {
+          transfer.emit({ event: 'state', from: 'transferring', to: 'cancelled', by });
+          transfer.fail('CANCELLED', 'over');
+        },
+      });
+      assert.equal(await dispatch(['send', 'x', '-q'], host), 3);
+      assert.equal(host.stderr.text, says);
+    }
+  });
+
+  it('a signal aborts the library and exits 130, whatever the library says then', async () => {
+    const host = fakeHost({
+      send(transfer, { signal }) {
+        signal!.addEventListener('abort', () => transfer.fail('PROTOCOL', 'broken on the way out'));
+        process.emit('SIGTERM');
+      },
+    });
+    assert.equal(await dispatch(['send', 'x'], host), 130);
+    assert.match(host.stderr.text, /^beeline: Interrupted\./m);
+    assert.equal(process.listenerCount('SIGTERM'), 0);
+  });
+
+  it('a reader of stdout that went away ends it quietly', async () => {
+    const host = fakeHost({
+      send(transfer, { signal }) {
+        signal!.addEventListener('abort', () => transfer.fail('INTERRUPTED', 'x'));
+        host.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+      },
+    });
+    host.stdout.on('error', () => undefined); // as main.ts does
+    assert.equal(await dispatch(['send', 'x', '--json'], host), 1);
+    assert.equal(host.stderr.text, '');
+  });
+
+  it('an error that is no BeelineError is one sentence, and a stack only for debugging', async () => {
+    const host = fakeHost();
+    host.library = () => Promise.reject(new TypeError('x is not a function'));
+    assert.equal(await dispatch(['send', 'x', '-q'], host), 1);
+    assert.equal(host.stderr.text, 'beeline: This should not have happened: x is not a function\n');
+    await dispatch(['send', 'x', '-q', '--log-level', 'debug'], host);
+    assert.match(host.stderr.text, /caused by TypeError: x is not a function\n {4}at /);
+  });
+});
+
+describe('cli: receive', () => {
+  it('without a terminal refuses, and says that --yes is needed', async () => {
+    const host = fakeHost({ receive: accepting });
+    assert.equal(await dispatch(['receive', CODE], host), 7);
+    assert.match(host.stderr.text, /beeline: .*Run the command again with --yes/);
+    const json = fakeHost({ receive: accepting });
+    assert.equal(await dispatch(['receive', CODE, '--json'], json), 7);
+    assert.deepEqual(JSON.parse(json.stdout.text), { event: 'error', code: 'REFUSED', message: NO_TERMINAL });
+  });
+
+  it('with --yes asks nothing', async () => {
+    const host = fakeHost({ receive: accepting });
+    assert.equal(await dispatch(['receive', CODE, '--yes'], host), 0);
+    assert.match(host.stderr.text, /^Received 2 files, 3\.00 MB/m);
+  });
+
+  it('a refusal of the other side keeps its own words', async () => {
+    const host = fakeHost({ receive: (transfer) => transfer.fail('REFUSED', 'The other side declined.') });
+    assert.equal(await dispatch(['receive', CODE, '--yes', '-q'], host), 7);
+    assert.equal(host.stderr.text, 'beeline: The other side declined.\n');
+  });
+
+  it('lets the library raise EXISTS where nobody can be asked', async () => {
+    let seen: ReceiveOptions = {};
+    const host = fakeHost({
+      receive(transfer, options) {
+        seen = options;
+        transfer.finish();
+      },
+    });
+    await dispatch(['receive', CODE, '--to', 'd', '--yes'], host);
+    assert.equal(seen.overwrite, 'ask');
+    assert.equal(seen.onConflict, undefined);
+    assert.equal(seen.accept, undefined);
+    assert.equal(seen.to, 'd');
+    assert.equal(seen.code, CODE);
+  });
+
+  it('a received text is all that stands on stdout: to a pipe as it is, to a terminal escaped', async () => {
+    const script = (transfer: FakeTransfer) => {
+      transfer.emit({ event: 'text', text: 'one\n\x1b[2Jtwo' });
+      transfer.finish({ files: 1, bytes: 11 });
+    };
+    const pipe = fakeHost({ receive: script });
+    await dispatch(['receive', CODE, '--yes'], pipe);
+    assert.equal(pipe.stdout.text, 'one\n\x1b[2Jtwo');
+    assert.match(pipe.stderr.text, /^Received a text, 11 B,/m);
+    const terminal = fakeHost({ receive: script, stdout: new Sink(true) });
+    await dispatch(['receive', CODE, '--yes'], terminal);
+    assert.equal(terminal.stdout.text, 'one\n\\u{1b}[2Jtwo\n');
+  });
+
+  const receivedCode = async (argv: string[], options: Parameters<typeof fakeHost>[0]) => {
+    let code: string | undefined;
+    const host = fakeHost({
+      ...options,
+      receive(transfer, given) {
+        code = given.code;
+        transfer.finish();
+      },
+    });
+    const exit = await dispatch(['receive', '--yes', ...argv], host);
+    return { code, exit, said: host.stderr.text };
+  };
+
+  it('takes the code from an argument, the environment, or the first line of stdin', async () => {
+    const env = { BEELINE_CODE: '2-from-environment' };
+    const stdin = () => new PassThrough().end('3-from-stdin\nnot this\n');
+    assert.equal((await receivedCode([CODE], { env, stdin: stdin() })).code, CODE);
+    assert.equal((await receivedCode([], { env, stdin: stdin() })).code, '2-from-environment');
+    assert.equal((await receivedCode([], { stdin: stdin() })).code, '3-from-stdin');
+    assert.equal(
+      (await receivedCode([], { stdin: new PassThrough().end('4-no-newline') })).code,
+      '4-no-newline',
+    );
+  });
+
+  it('does not read further than a line, and not a long one', async () => {
+    const endless = new PassThrough();
+    endless.write('5-first\n'); // never ended
+    assert.equal((await receivedCode([], { stdin: endless })).code, '5-first');
+    const long = new PassThrough().end('6-'.padEnd(3000, 'x'));
+    const { exit, said } = await receivedCode([], { stdin: long });
+    assert.equal(exit, 2);
+    assert.match(said, /longer than 2048 bytes/);
+  });
+
+  it('an empty stdin and a malformed code are usage errors', async () => {
+    assert.equal((await receivedCode([], {})).exit, 2);
+    assert.equal((await receivedCode(['no code'], {})).exit, 2);
+  });
+
+  it('uses a code as typed where nobody can be asked what was meant', async () => {
+    const { code } = await receivedCode(['7-crosover-clockwork'], { suggest: () => 'crossover-clockwork' });
+    assert.equal(code, '7-crosover-clockwork');
+  });
+
+  it('asks for no code where a key stands for it', async () => {
+    const { code, exit } = await receivedCode(['--device', 'laptop'], { env: { BEELINE_CODE: CODE } });
+    assert.deepEqual([code, exit], [undefined, 0]);
+  });
+});

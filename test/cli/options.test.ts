@@ -1,0 +1,154 @@
+/** Arguments and environment to options: what is accepted, what is refused, and what the refusal says. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { parse } from '../../src/cli/args.ts';
+import { COMMANDS } from '../../src/cli/flags.ts';
+import { nearest } from '../../src/cli/near.ts';
+import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+
+const send = (...argv: string[]) => sendArgs(argv, {});
+const receive = (...argv: string[]) => receiveArgs(argv, {});
+
+const refusals: [name: string, call: () => unknown, says: RegExp][] = [
+  ['an unknown flag, with the near miss', () => send('x', '--limt', '3'), /--limt.*Did you mean --limit\?/],
+  ['a flag of the other command', () => receive('--text', 'x'), /There is no --text/],
+  ['an unknown flag that is like nothing', () => send('x', '--zzzzzzzz'), /There is no --zzzzzzzz\. `/],
+  ['a forgotten value', () => receive('--to', '--yes'), /--to needs a value.*--to=--yes/],
+  ['a value at the very end', () => receive('--to'), /--to needs a value/],
+  ['an empty value', () => receive('--to='), /--to needs a value/],
+  ['a value for a switch', () => send('x', '--json=yes'), /--json takes no value/],
+  ['nothing to send', () => send(), /What shall be sent/],
+  ['paths and a text', () => send('x', '--text', 'y'), /either paths or --text/],
+  ['stdin and a path', () => send('x', '-'), /goes alone/],
+  ['a name without stdin', () => send('x', '--name', 'y'), /--name is for/],
+  ['an empty path', () => send(''), /empty/],
+  ['a long text', () => send('--text', 'x'.repeat((1 << 20) + 1)), /at most 1048576 bytes/],
+  ['two codes', () => receive('7-a', '8-b'), /one code/],
+  ['a code twice', () => receive('7-a', '--code', '7-a'), /twice/],
+  ['an empty code', () => receive(''), /empty/],
+  ['code and device', () => receive('7-a', '--device', 'laptop'), /Choose one of a code and --device/],
+  ['psk and device', () => send('x', '--psk-file', 'k', '--device', 'l'), /--psk-file and --device/],
+  ['server and at', () => send('x', '--server', 'ws://h', '--at', 'h:1'), /two places/],
+  ['lanes in words', () => send('x', '--lanes', 'many'), /--lanes many: .* from 1 to 64/],
+  ['no lanes', () => send('x', '--lanes', '0'), /from 1 to 64/],
+  ['65 lanes', () => send('x', '--lanes', '65'), /from 1 to 64/],
+  ['a port too high', () => send('x', '--port', '65536'), /from 0 to 65535/],
+  ['a port in hex', () => send('x', '--port', '0x10'), /whole number/],
+  ['a URL without scheme', () => send('x', '--server', 'example.org'), /must be a URL/],
+  ['a URL of another scheme', () => send('x', '--server', 'file:///etc'), /must be a URL/],
+  ['at without port', () => receive('7-a', '--at', 'host'), /HOST:PORT/],
+  ['at with bare IPv6', () => receive('7-a', '--at', 'fe80::1:80'), /HOST:PORT/],
+  ['dialling port 0', () => receive('7-a', '--at', 'host:0'), /HOST:PORT/],
+  ['a policy', () => receive('7-a', '--overwrite', 'replce'), /one of ask, .*Did you mean replace\?/],
+  ['a log level', () => send('x', '--log-level', 'loud'), /one of trace/],
+  ['both on stdout', () => receive('7-a', '--to', '-', '--json'), /both want stdout/],
+  ['server arguments', () => serverArgs(['x']), /flags only/],
+  ['a bad BEELINE_SERVER', () => sendArgs(['x'], { BEELINE_SERVER: 'nonsense' }), /BEELINE_SERVER/],
+];
+
+describe('cli: arguments', () => {
+  for (const [name, call, says] of refusals)
+    it(`refuses ${name}`, () => {
+      assert.throws(call, (error) => {
+        assert.ok(error instanceof BeelineError);
+        assert.equal(error.code, 'USAGE');
+        assert.match(error.message, says);
+        return true;
+      });
+    });
+
+  it('escapes hostile arguments in its answer', () => {
+    assert.throws(
+      () => send('x', '--\x1b[2J'),
+      (error: Error) => !error.message.includes('\x1b'),
+    );
+  });
+
+  it('turns every common flag into its option', () => {
+    const { common, face, metricsPort, pskFile } = send(
+      ...['x', '--at', '[fd00::7]:4848', '--port', '5000', '--lanes', '8', '--no-lan', '--code', '7-a-b'],
+      ...['--limit', '10M', '--sha256', '--json', '-q', '--log-level', 'debug', '--log-file', 'log'],
+      ...['--metrics-port', '0', '--config-dir', 'conf'],
+    );
+    assert.deepEqual(common, {
+      server: undefined,
+      at: '[fd00::7]:4848',
+      code: '7-a-b',
+      device: undefined,
+      configDir: 'conf',
+      port: 5000,
+      lanes: 8,
+      lan: false,
+      limit: 10_000_000,
+      sha256: true,
+    });
+    assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
+    assert.equal(metricsPort, 0);
+    assert.equal(pskFile, undefined);
+  });
+
+  it('takes what stands after -- as paths', () => {
+    assert.deepEqual(send('--', '--yes', '-x').paths, ['--yes', '-x']);
+  });
+
+  it('takes - for stdin and stdout', () => {
+    assert.deepEqual(send('-', '--name', 'a.tar').stdinName, 'a.tar');
+    assert.equal(receive('7-a', '--to', '-').to, '-');
+  });
+
+  it('names the receiving flags that a sender was given', () => {
+    assert.deepEqual(send('x', '--to', 'd', '--overwrite', 'skip', '--yes').ignored, ['to', 'overwrite']);
+  });
+
+  it('lets flags beat the environment, also other flags for the same purpose', () => {
+    const env = { BEELINE_SERVER: 'ws://env', BEELINE_CODE: '1-env', BEELINE_CONFIG_DIR: 'env' };
+    assert.equal(receiveArgs([], env).common.code, '1-env');
+    assert.equal(receiveArgs([], env).common.server, 'ws://env');
+    assert.equal(receiveArgs([], env).common.configDir, 'env');
+    assert.equal(receiveArgs(['7-a'], env).common.code, '7-a');
+    assert.equal(receiveArgs(['--code', '7-a'], env).common.code, '7-a');
+    assert.equal(receiveArgs(['--device', 'l'], env).common.code, undefined);
+    assert.equal(receiveArgs(['--psk-file', 'k'], env).common.code, undefined);
+    assert.equal(receiveArgs(['--at', 'h:1'], env).common.server, undefined);
+    assert.equal(receiveArgs(['--server', 'wss://flag'], env).common.server, 'wss://flag');
+    assert.equal(receiveArgs(['--config-dir', 'flag'], env).common.configDir, 'flag');
+  });
+
+  it('takes empty variables as absent', () => {
+    const { common } = sendArgs(['x'], { BEELINE_SERVER: '', BEELINE_CODE: '', BEELINE_CONFIG_DIR: '' });
+    assert.deepEqual([common.server, common.code, common.configDir], [undefined, undefined, undefined]);
+  });
+
+  it('has a port of its own for the server', () => {
+    assert.equal(serverArgs([]).port, 4848);
+    assert.deepEqual(serverArgs(['--port', '0', '--host', '::1', '--trust-proxy']), {
+      face: { json: false, quiet: false, logLevel: undefined, logFile: undefined },
+      port: 0,
+      host: '::1',
+      trustProxy: true,
+    });
+  });
+
+  it('never throws anything but USAGE, whatever is typed', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...COMMANDS), fc.array(fc.string({ unit: 'binary' })), (command, argv) => {
+        try {
+          parse(command, argv);
+        } catch (error) {
+          assert.equal((error as BeelineError).code, 'USAGE');
+        }
+      }),
+    );
+  });
+
+  it('suggests only what is near', () => {
+    assert.equal(nearest('recieve', COMMANDS), 'receive');
+    assert.equal(nearest('snd', COMMANDS), 'send');
+    assert.equal(nearest('serv', COMMANDS), 'server');
+    assert.equal(nearest('upload', COMMANDS), undefined);
+    assert.equal(nearest('', COMMANDS), undefined);
+    assert.equal(nearest('s'.repeat(1e6), COMMANDS), undefined);
+  });
+});

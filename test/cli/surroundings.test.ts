@@ -1,0 +1,205 @@
+/** Help, log, metrics, trust and server. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
+import { commandHelp } from '../../src/cli/help.ts';
+import { openLog } from '../../src/cli/log.ts';
+import { metricsText, serveMetrics } from '../../src/cli/metrics.ts';
+import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
+import { Tracker } from '../../src/cli/tracker.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { fakeHost } from './fakes.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'beeline-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+describe('cli: help', () => {
+  for (const command of COMMANDS)
+    it(`of ${command} names every flag, has examples, and fits 120 columns`, async () => {
+      const host = fakeHost();
+      assert.equal(await dispatch([command, '--help'], host), 0);
+      assert.equal(host.stdout.text, commandHelp(command));
+      for (const { name } of FLAGS[command]) assert.match(host.stdout.text, new RegExp(`--${name}\\b`));
+      assert.match(host.stdout.text, /Examples:\n {2}(\S.*\| )?(BEELINE_CODE=\S+ )?beeline /);
+      for (const line of host.stdout.text.split('\n')) assert.ok(line.length <= 120, line);
+    });
+
+  it('has only examples that parse', () => {
+    for (const command of COMMANDS.filter((name) => name !== 'trust')) {
+      const examples = commandHelp(command)
+        .split('Examples:\n')[1]!
+        .split('\n\n')[0]!
+        .split('\n')
+        .map((line) => line.replace(/^.*?beeline \w+ ?/, '').replace(/ [<>].*$/, ''));
+      assert.ok(examples.length > 0);
+      for (const example of examples) {
+        const words = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
+        const read = { send: sendArgs, receive: receiveArgs, server: serverArgs }[command as 'send'];
+        assert.doesNotThrow(() => read(words, { BEELINE_CODE: '7-a' }), `${command} ${example}`);
+      }
+    }
+  });
+
+  it('knows the version, the overview and unknown commands', async () => {
+    const host = fakeHost();
+    assert.equal(await dispatch(['--version'], host), 0);
+    assert.match(host.stdout.text, /^\d+\.\d+\.\d+\n$/);
+    assert.equal(await dispatch(['help', 'send'], host), 0);
+    assert.ok(host.stdout.text.endsWith(commandHelp('send')));
+    assert.equal(await dispatch([], host), 2);
+    assert.match(host.stderr.text, /^Usage:$/m);
+    assert.equal(await dispatch(['recieve'], host), 2);
+    assert.match(host.stderr.text, /Did you mean beeline receive\?/);
+  });
+});
+
+describe('cli: log', () => {
+  it('blanks secrets by name and by value, and keeps error codes', async () => {
+    let text = '';
+    const log = (await openLog({ json: false, quiet: false, logLevel: 'debug' }, (line) => {
+      text += line;
+    }))!;
+    log.hide('7-cross"over');
+    log.hide('cross"over');
+    log.logger.info({ psk: 'PSK', sessionKey: 'KEY', nested: { password: 'PASS', privateKey: 'PRIV' } }, 'a');
+    log.logger.warn({ code: 'clock-work', error: 'at 7-cross"over' }, 'the words cross"over');
+    const cause = new BeelineError('NO_PEER', 'about 7-cross"over', { cause: new Error('cross"over') });
+    log.logger.error({ code: 'NO_PEER', err: cause, bytes: new Uint8Array(9) }, 'x');
+    assert.doesNotMatch(text, /PSK|KEY|PASS|PRIV|clock-work|over/);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      ['info', 'warn', 'error'],
+    );
+    assert.equal(lines[2].code, 'NO_PEER');
+    assert.equal(lines[2].bytes, '9 bytes');
+  });
+
+  it('goes to a file that only its owner can read, even if others could before', async () => {
+    const path = join(folder, 'log');
+    writeFileSync(path, '', { mode: 0o644 });
+    const log = (await openLog({ json: false, quiet: false, logFile: path }, assert.fail))!;
+    log.logger.info({}, 'hello');
+    log.logger.debug({}, 'below the default level');
+    log.close();
+    assert.equal(JSON.parse(readFileSync(path, 'utf8')).msg, 'hello');
+    if (process.platform !== 'win32') assert.equal(statSync(path).mode & 0o777, 0o600);
+  });
+
+  it('is not even loaded when nobody wants it', async () => {
+    assert.equal(await openLog({ json: true, quiet: true }, assert.fail), undefined);
+  });
+
+  it('says when the file cannot be opened', async () => {
+    const face = { json: false, quiet: false, logFile: join(folder, 'no', 'such') };
+    await assert.rejects(openLog(face, assert.fail), { code: 'WRITE_FAILED', message: /log file/ });
+  });
+});
+
+describe('cli: metrics', () => {
+  const view = new Tracker();
+  view.apply({ event: 'state', from: 'idle', to: 'transferring' });
+  view.apply({ event: 'progress', bytes: 5, total: 10, rate: 2, eta: 2, files: 1 });
+  view.apply({ event: 'lane', id: 1, kind: 'tcp"\n\\', local: '', remote: '', status: 'open' });
+
+  it('are in the Prometheus text format', () => {
+    const text = metricsText(view);
+    assert.match(text, /^beeline_bytes 5$/m);
+    assert.match(text, /^beeline_bytes_expected 10$/m);
+    assert.match(text, /^beeline_rate_bytes_per_second 2$/m);
+    assert.match(text, /^beeline_lanes_open\{kind="tcp\\"\\n\\\\"\} 1$/m);
+    assert.match(text, /^beeline_state\{state="transferring"\} 1$/m);
+    assert.match(text, /^beeline_state\{state="paused"\} 0$/m);
+    assert.match(text, /\n$/);
+    for (const line of text.trimEnd().split('\n'))
+      assert.match(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{\w+=".*"\})? \d+)$/);
+  });
+
+  it('are served on the loopback, and a taken port is a clear error', async () => {
+    const served = await serveMetrics(0, view);
+    assert.match(served.url, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    const answer = await fetch(served.url, { headers: { connection: 'close' } });
+    assert.match(answer.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/);
+    assert.equal(await answer.text(), metricsText(view));
+    const port = Number(new URL(served.url).port);
+    assert.equal(
+      (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).status,
+      404,
+    );
+    await assert.rejects(serveMetrics(port, view), { code: 'USAGE', message: /--metrics-port/ });
+    served.close();
+  });
+});
+
+describe('cli: trust', () => {
+  const devices = [{ name: 'lap\u202etop', key: 'bl1aaa' }];
+  const host = () => ({
+    ...fakeHost(),
+    devices: async () => ({
+      own: { publicKey: 'bl1own' },
+      list: () => devices,
+      add: async (name: string, key: string) => ({ name, key }),
+      remove: async (name: string) => ({ name, key: 'bl1aaa' }),
+    }),
+  });
+
+  it('lists, adds and removes, on stdout and as JSON', async () => {
+    const plain = host();
+    assert.equal(await dispatch(['trust'], plain), 0);
+    assert.equal(plain.stdout.text, 'This device: bl1own\nbl1aaa  lap\\u{202e}top\n');
+    const json = host();
+    assert.equal(await dispatch(['trust', 'list', '--json'], json), 0);
+    assert.equal(await dispatch(['trust', 'add', 'x', 'bl1x', '--json'], json), 0);
+    assert.equal(await dispatch(['trust', 'remove', 'x', '--json'], json), 0);
+    assert.deepEqual(
+      json.stdout.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      [
+        { event: 'own', key: 'bl1own' },
+        { event: 'device', name: 'lap\u202etop', key: 'bl1aaa' },
+        { event: 'added', name: 'x', key: 'bl1x' },
+        { event: 'removed', name: 'x', key: 'bl1aaa' },
+      ],
+    );
+  });
+
+  it('refuses what it cannot do', async () => {
+    for (const argv of [['ad', 'x', 'y'], ['add', 'x'], ['remove'], ['list', 'x']]) {
+      assert.equal(await dispatch(['trust', ...argv], host()), 2, argv.join(' '));
+    }
+  });
+});
+
+describe('cli: server', () => {
+  it('says where it listens, and ends with 0 when it is told to', async () => {
+    let closed = 0;
+    let given: unknown;
+    const host = {
+      ...fakeHost(),
+      server: async () => ({
+        async startServer(options: object) {
+          given = options;
+          setImmediate(() => process.emit('SIGTERM'));
+          return { url: 'http://localhost:4848', port: 4848, close: async () => void closed++ };
+        },
+      }),
+    };
+    assert.equal(await dispatch(['server', '--json', '--host', '::1'], host), 0);
+    assert.deepEqual(JSON.parse(host.stdout.text), {
+      event: 'listening',
+      url: 'http://localhost:4848',
+      port: 4848,
+    });
+    assert.equal(closed, 1);
+    assert.deepEqual(given, { port: 4848, host: '::1', trustProxy: false, log: undefined });
+  });
+});

@@ -1,0 +1,231 @@
+/** A person at a terminal: questions and their answers, keys, and the state in which the terminal is left. */
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, it } from 'node:test';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { Keys, type Signals } from '../../src/cli/keys.ts';
+import { describeOffer } from '../../src/cli/questions.ts';
+import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/peer/api.ts';
+import { type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
+
+const OFFER: OfferSummary = {
+  files: 25,
+  folders: 1,
+  links: 0,
+  bytes: null,
+  kind: 'files',
+  names: Array.from({ length: 20 }, (_, i) => `name${i}`),
+  peer: { fingerprint: RESULT.peer, name: 'laptop' },
+};
+
+/** Types each answer when a question that fits has been asked since the last answer. */
+class Person {
+  readonly keyboard = new Keyboard();
+  readonly stderr = new Sink(true);
+
+  constructor(...answers: [question: RegExp, keys: string][]) {
+    let from = 0;
+    const write = this.stderr._write.bind(this.stderr);
+    this.stderr._write = (chunk, encoding, done) => {
+      write(chunk, encoding, done);
+      const [question, keys] = answers[0] ?? [];
+      if (!question?.test(this.stderr.text.slice(from))) return;
+      from = this.stderr.text.length;
+      answers.shift();
+      setImmediate(() => this.keyboard.write(keys!));
+    };
+  }
+}
+
+async function receive(
+  person: Person,
+  argv: string[],
+  script: (transfer: FakeTransfer, options: ReceiveOptions) => void | Promise<void>,
+  suggest?: (password: string) => string | undefined,
+): Promise<number> {
+  const host = fakeHost({ stdin: person.keyboard, stderr: person.stderr, receive: script, suggest });
+  const exit = await dispatch(['receive', ...argv], host);
+  assert.equal(person.keyboard.raw, false, 'the terminal is left as it was');
+  return exit;
+}
+
+const accept = async (transfer: FakeTransfer, options: ReceiveOptions) =>
+  (await options.accept!(OFFER)) ? transfer.finish() : transfer.fail('REFUSED', 'Declined here.');
+
+describe('cli: questions', () => {
+  it('accepts on y and on nothing else', async () => {
+    for (const [answer, exit] of [
+      ['y\r', 0],
+      ['YES\r', 0],
+      ['\r', 7],
+      ['n\r', 7],
+      ['x\r', 7],
+      ['\x04', 7], // Ctrl-D
+    ] as const) {
+      const person = new Person([/Accept into .*\[y\/N\]/, answer]);
+      assert.equal(await receive(person, ['7-a'], accept), exit, JSON.stringify(answer));
+      assert.match(
+        person.stderr.text,
+        /laptop \(fedc ba98 7654 3210\) offers 25 files, 1 folder, of unknown size:/,
+      );
+      assert.match(person.stderr.text, /^ {4}name19$/m);
+    }
+  });
+
+  it('Ctrl-C at a question interrupts', async () => {
+    const person = new Person([/Accept/, '\x03']);
+    const exit = await receive(person, ['7-a'], async (transfer, options) => {
+      await assert.rejects(Promise.resolve(options.accept!(OFFER)), { code: 'INTERRUPTED' });
+      transfer.fail('INTERRUPTED', 'x');
+    });
+    assert.equal(exit, 130);
+  });
+
+  it('asks about each file that exists, until a capital letter answers for all', async () => {
+    const person = new Person(
+      [/a exists/, 's\r'],
+      [/b exists/, 'q\r'], // not an answer: asked again
+      [/b exists/, 'rename\r'],
+      [/c exists/, 'P\r'],
+    );
+    const choices: Overwrite[] = [];
+    const exit = await receive(person, ['7-a', '--yes'], async (transfer, options) => {
+      choices.push(
+        ...(await Promise.all(['a', 'b', 'c', 'd', 'e'].map((path) => options.onConflict!(path)))),
+      );
+      transfer.finish();
+    });
+    assert.equal(exit, 0);
+    assert.deepEqual(choices, ['skip', 'rename', 'replace', 'replace', 'replace']);
+  });
+
+  it('no answer overwrites nothing', async () => {
+    const person = new Person([/exists/, '\x04']);
+    await receive(person, ['7-a', '--yes'], async (transfer, options) => {
+      assert.equal(await options.onConflict!('\x1b[2J'), 'skip');
+      transfer.finish();
+    });
+    assert.match(person.stderr.text, /\\u\{1b\}\[2J exists/);
+  });
+
+  it('prompts for the code, again if it is malformed, and asks about a likely typo', async () => {
+    const codes: (string | undefined)[] = [];
+    const script = (transfer: FakeTransfer, options: ReceiveOptions) => {
+      codes.push(options.code);
+      transfer.finish();
+    };
+    const suggest = (password: string) => (password === 'crosover' ? 'crossover' : undefined);
+    const yes = new Person(
+      [/Code: /, 'nonsense\r'],
+      [/Code: /, '7-crosover\r'],
+      [/Did you mean 7-crossover\?/, '\r'],
+    );
+    assert.equal(await receive(yes, ['--yes'], script, suggest), 0);
+    const no = new Person([/Did you mean/, 'n\r']);
+    assert.equal(await receive(no, ['7-crosover', '--yes'], script, suggest), 0);
+    assert.deepEqual(codes, ['7-crossover', '7-crosover']);
+    const none = new Person([/Code: /, '\x04']);
+    assert.equal(await receive(none, ['--yes'], script, suggest), 2);
+  });
+
+  it('describes a text and an unnamed peer', () => {
+    const text = { ...OFFER, kind: 'text' as const, bytes: 12, peer: { fingerprint: RESULT.peer } };
+    assert.deepEqual(describeOffer(text), ['The other side (fedc ba98 7654 3210) offers a text, 12 B.']);
+    assert.equal(describeOffer(OFFER).at(-1), '    ...');
+  });
+});
+
+class FakeSignals extends EventEmitter implements Signals {
+  readonly pid = 4711;
+  readonly sent: [number, string][] = [];
+  kill(pid: number, signal: string): void {
+    this.sent.push([pid, signal]);
+  }
+}
+
+function keys(foreground = true) {
+  const keyboard = new Keyboard();
+  const signals = new FakeSignals();
+  const calls: string[] = [];
+  const call = (name: string) => () => void calls.push(name);
+  const actions = {
+    pause: call('pause'),
+    resume: call('resume'),
+    cancel: call('cancel'),
+    interrupt: call('interrupt'),
+    redraw: call('redraw'),
+  };
+  return { keyboard, signals, calls, keys: new Keys(keyboard, actions, signals, () => foreground) };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('cli: keys', () => {
+  it('p, r, c and Ctrl-C do what they say; arrows and other keys do nothing', async () => {
+    const { keyboard, calls, keys: pressed } = keys();
+    pressed.start();
+    assert.equal(keyboard.raw, true);
+    for (const key of ['p', 'R', 'x', '\x1b[C', 'c', '\x03']) {
+      keyboard.write(key);
+      await settled();
+    }
+    pressed.stop();
+    assert.deepEqual(calls, ['pause', 'resume', 'cancel', 'interrupt']);
+    assert.equal(keyboard.raw, false);
+  });
+
+  it('gives the terminal back for Ctrl-Z and takes it again after', async () => {
+    const { keyboard, signals, calls, keys: pressed } = keys();
+    pressed.start();
+    keyboard.write('\x1a');
+    await settled();
+    assert.deepEqual(signals.sent, [[0, 'SIGTSTP']]);
+    signals.emit('SIGTSTP');
+    assert.equal(keyboard.raw, false);
+    assert.deepEqual(signals.sent[1], [4711, 'SIGSTOP']);
+    signals.emit('SIGCONT');
+    assert.equal(keyboard.raw, true);
+    assert.deepEqual(calls, ['redraw']);
+    pressed.stop();
+  });
+
+  it('gives the terminal back when the process ends, and leaves no listeners', () => {
+    const { keyboard, signals, keys: pressed } = keys();
+    pressed.start();
+    signals.emit('exit');
+    assert.equal(keyboard.raw, false);
+    pressed.stop();
+    assert.deepEqual(signals.eventNames(), []);
+    assert.equal(keyboard.listenerCount('data'), 0);
+  });
+
+  it('does not touch the terminal from the background', () => {
+    const { keyboard, keys: pressed } = keys(false);
+    pressed.start();
+    assert.equal(keyboard.raw, false);
+  });
+
+  it('reach the transfer while it runs', async () => {
+    const keyboard = new Keyboard();
+    const stderr = new Sink(true);
+    let transfer: FakeTransfer | undefined;
+    const host = fakeHost({
+      stdin: keyboard,
+      stderr,
+      async send(running) {
+        transfer = running;
+        // Only a foreground process has keys, and a test runner may be in the background.
+        if (keyboard.raw) {
+          keyboard.write('prc');
+          await settled();
+        }
+        running.finish();
+      },
+    });
+    const raw = keyboard.listenerCount('data');
+    assert.equal(await dispatch(['send', 'x'], host), 0);
+    assert.equal(raw, 0);
+    assert.ok([0, 3].includes(transfer!.calls.length), String(transfer!.calls));
+    assert.equal(keyboard.raw, false);
+  });
+});

@@ -1,0 +1,158 @@
+/** The keeper against a scripted server: what only happens when a server or a network misbehaves. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { encodeRendezvous, type ServerMessage } from '../../src/protocol/rendezvous.ts';
+import { Backlog } from '../../src/rendezvous/backlog.ts';
+import { keepMailbox } from '../../src/rendezvous/keeper.ts';
+import type { MailboxOptions } from '../../src/rendezvous/ports.ts';
+import { rendezvousUrl } from '../../src/rendezvous/url.ts';
+import type { Dial, WireEvents } from '../../src/rendezvous/wire.ts';
+
+const token = 'f'.repeat(32);
+const hosted: ServerMessage = { t: 'hosted', v: 1, nameplate: '7', token };
+const nobody: ServerMessage = { t: 'refused', code: 'NO_PEER', message: 'Nobody.' };
+const gone = new BeelineError('SERVER', 'gone');
+const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
+
+/** Answers the nth hello with the nth script line. */
+function server(...answers: (ServerMessage | 'silence' | string)[]) {
+  const said: string[] = [];
+  const wires: WireEvents[] = [];
+  const dial: Dial = async (events) => {
+    const answer = answers[Math.min(wires.length, answers.length - 1)]!;
+    wires.push(events);
+    return {
+      send(text) {
+        said.push(text);
+        if (!/"t":"(host|join)"/.test(text) || answer === 'silence') return;
+        queueMicrotask(() => events.text(typeof answer === 'string' ? answer : encodeRendezvous(answer)));
+      },
+      close: () => said.push('closed'),
+    };
+  };
+  const tell = (message: ServerMessage) => wires.at(-1)!.text(encodeRendezvous(message));
+  return { dial, said, wires, tell };
+}
+
+function listener() {
+  const events: unknown[] = [];
+  const waiting: (() => void)[] = [];
+  const tell = (event: unknown) => {
+    events.push(event);
+    for (const wake of waiting.splice(0)) wake();
+  };
+  const options: MailboxOptions = {
+    role: 'host',
+    deadline: 20_000,
+    onMessage: tell,
+    onPeer: tell,
+    onLost: tell,
+  };
+  const until = async (wanted: () => boolean) => {
+    while (!wanted()) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return { events, options, until };
+}
+
+test('a wait for a host that never comes ends as NO_PEER, a silent server as TIMEOUT', async () => {
+  const guest = {
+    ...listener().options,
+    role: 'guest',
+    nameplate: '7',
+    waitForHost: true,
+    deadline: 20,
+  } as const;
+  await assert.rejects(keepMailbox(server(nobody).dial, guest), code('NO_PEER'));
+  await assert.rejects(keepMailbox(server('silence').dial, guest), code('TIMEOUT'));
+});
+
+test('a server that answers with something else is refused', async () => {
+  const { options } = listener();
+  for (const answer of ['junk', '{"t":"peer","present":true}', `{"t":"joined","v":1,"token":"${token}"}`])
+    await assert.rejects(keepMailbox(server(answer).dial, options), code('PROTOCOL'), answer);
+  await assert.rejects(keepMailbox(server(hosted).dial, { ...options, nameplate: '8' }), code('PROTOCOL'));
+  await assert.rejects(keepMailbox(server('{"t":"hosted","v":2}').dial, options), code('VERSION'));
+});
+
+test('the place is taken back with its token, and what was said meanwhile follows', async () => {
+  const it = listener();
+  const script = server(hosted, 'silence', hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 1);
+  script.wires[0]!.closed(gone);
+  mailbox.send('meanwhile');
+  mailbox.drop();
+  while (script.wires.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  script.wires[1]!.closed(gone);
+  while (script.said.filter((text) => text.includes('"host"')).length < 3)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(script.said.at(-1), `{"t":"host","v":1,"nameplate":"7","token":"${token}"}`);
+  await new Promise((resolve) => setImmediate(resolve));
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 2);
+  assert.deepEqual(it.events, [true, true]);
+  assert.deepEqual(script.said.slice(-2), ['{"t":"send","body":"meanwhile"}', '{"t":"drop"}']);
+  mailbox.close();
+  mailbox.close();
+  assert.deepEqual(script.said.slice(-2), ['{"t":"leave"}', 'closed']);
+});
+
+test('a loss that cannot be mended is told once, also right after opening', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const opening = keepMailbox(script.dial, { ...it.options, reconnect: false });
+  while (script.said.length === 0) await null;
+  await null;
+  script.wires[0]!.closed(gone);
+  const mailbox = await opening;
+  assert.deepEqual(it.events, [], 'not before the opener has its mailbox');
+  await it.until(() => it.events.length === 1);
+  mailbox.send('into the void');
+  script.tell({ t: 'message', body: 'late' });
+  assert.deepEqual(it.events, [gone]);
+
+  const other = listener();
+  const crowded = server(hosted, { t: 'refused', code: 'CROWDED', message: 'Taken.' });
+  await keepMailbox(crowded.dial, other.options);
+  crowded.wires[0]!.closed(gone);
+  await other.until(() => other.events.length === 1);
+  assert.ok(code('CROWDED')(other.events[0]));
+});
+
+test('nothing is told after close, and an aborted signal closes', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const stop = new AbortController();
+  const mailbox = await keepMailbox(script.dial, { ...it.options, signal: stop.signal });
+  script.tell({ t: 'message', body: 'held' });
+  stop.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(it.events, []);
+  assert.equal(script.said.at(-1), 'closed');
+  mailbox.close();
+});
+
+test('a backlog is bounded and drops the oldest', () => {
+  const backlog = new Backlog();
+  for (let i = 0; i < 1000; i++) backlog.add(String(i));
+  const kept = backlog.take();
+  assert.equal(kept.length, 64);
+  assert.deepEqual([kept[0], kept.at(-1)], ['936', '999']);
+  for (let i = 0; i < 64; i++) backlog.add('x'.repeat(30_000));
+  assert.ok(backlog.take().length < 10);
+  assert.deepEqual(backlog.take(), []);
+});
+
+test('URLs of all four schemes lead to the rendezvous path', () => {
+  const expected = {
+    'http://h': 'ws://h/v1/rendezvous',
+    'https://h/': 'wss://h/v1/rendezvous',
+    'ws://h:8080/sub/': 'ws://h:8080/sub/v1/rendezvous',
+    'wss://[::1]/v1/rendezvous#x': 'wss://[::1]/v1/rendezvous',
+  };
+  for (const [text, url] of Object.entries(expected)) assert.equal(rendezvousUrl(text), url);
+  for (const text of ['', 'h:1', 'file:///x', 'mailto:x'])
+    assert.throws(() => rendezvousUrl(text), code('USAGE'), text);
+});

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type ClientMessage,
+  decodeServerMessage,
+  encodeRendezvous,
+  type ServerMessage,
+} from '../../src/protocol/rendezvous.ts';
+import type { Limits } from '../../src/server/limits.ts';
+import { Mailboxes } from '../../src/server/mailboxes.ts';
+
+function world(limits: Partial<Limits> = {}) {
+  let now = 1000;
+  const mailboxes = new Mailboxes({ limits, clock: () => now });
+  function client(address = '192.0.2.1') {
+    const heard: ServerMessage[] = [];
+    const state = { closed: false };
+    const seat = mailboxes.open({
+      address,
+      send: (text) => heard.push(decodeServerMessage(text)),
+      close: () => {
+        state.closed = true;
+      },
+    });
+    return {
+      seat,
+      state,
+      say: (message: ClientMessage) => seat.receive(encodeRendezvous(message)),
+      /** What came since the last look. */
+      heard: () => heard.splice(0),
+    };
+  }
+  function host(nameplate?: string, token?: string, address?: string) {
+    const it = client(address);
+    it.say({ t: 'host', v: 1, nameplate, token });
+    const heard = it.heard();
+    const hosted = heard.find((message) => message.t === 'hosted');
+    return { ...it, nameplate: hosted?.nameplate ?? '', token: hosted?.token ?? '', first: heard };
+  }
+  function join(nameplate: string, token?: string, address?: string) {
+    const it = client(address);
+    it.say({ t: 'join', v: 1, nameplate, token });
+    const heard = it.heard();
+    return { ...it, token: heard.find((message) => message.t === 'joined')?.token ?? '', first: heard };
+  }
+  return { mailboxes, client, host, join, pass: (ms: number) => (now += ms) };
+}
+
+const codes = (messages: ServerMessage[]) => messages.filter((m) => m.t === 'refused').map((m) => m.code);
+const peers = (messages: ServerMessage[]) => messages.filter((m) => m.t === 'peer').map((m) => m.present);
+const bodies = (messages: ServerMessage[]) => messages.filter((m) => m.t === 'message').map((m) => m.body);
+
+test('two meet, talk both ways, and a third is refused without disturbing them', () => {
+  const { host, join } = world();
+  const a = host();
+  assert.match(a.nameplate, /^[1-9][0-9]{0,2}$/);
+  assert.deepEqual(peers(a.first), [false]);
+  const b = join(a.nameplate);
+  assert.deepEqual(peers(b.first), [true]);
+  assert.deepEqual(peers(a.heard()), [true]);
+  const third = join(a.nameplate, '0'.repeat(32));
+  assert.deepEqual(codes(third.first), ['CROWDED']);
+  assert.ok(third.state.closed);
+  const rival = host(a.nameplate, '0'.repeat(32));
+  assert.deepEqual(codes(rival.first), ['CROWDED']);
+  a.say({ t: 'send', body: 'ping' });
+  b.say({ t: 'send', body: 'pong' });
+  assert.deepEqual(bodies(b.heard()), ['ping']);
+  const heard = a.heard();
+  assert.deepEqual(bodies(heard), ['pong']);
+  assert.deepEqual(peers(heard), [], 'the refused ones were not seen');
+});
+
+test('a lost guest frees its place at once, and drop puts one out', () => {
+  const { host, join } = world();
+  const a = host('7');
+  const b = join('7');
+  b.seat.closed();
+  const c = join('7');
+  assert.deepEqual(peers(a.heard()), [true, false, true]);
+  a.say({ t: 'drop' });
+  assert.deepEqual(codes(c.heard()), ['REFUSED']);
+  assert.ok(c.state.closed);
+  assert.deepEqual(peers(a.heard()), [false]);
+  assert.deepEqual(codes(join('7', c.token).first), []);
+});
+
+test('a host takes its nameplate back within the grace, with the token only', () => {
+  const { mailboxes, host, join, pass } = world({ hostGrace: 60_000 });
+  const a = host('7');
+  const b = join('7');
+  a.seat.closed();
+  assert.deepEqual(peers(b.heard()), [false]);
+  pass(59_999);
+  mailboxes.sweep();
+  assert.deepEqual(codes(host('7').first), ['CROWDED']);
+  const again = host('7', a.token);
+  assert.deepEqual(peers(again.first), [true]);
+  assert.deepEqual(peers(b.heard()), [true]);
+  again.seat.closed();
+  pass(60_000);
+  mailboxes.sweep();
+  assert.deepEqual(codes(b.heard()), ['NO_PEER']);
+  assert.deepEqual(mailboxes.counts, { mailboxes: 0, connections: 0 });
+  assert.deepEqual(codes(host('7', a.token).first), [], 'and later it is simply free');
+});
+
+test('a connection that the server still believes in is replaced by its own client', () => {
+  const { host, join } = world();
+  const a = host('7');
+  const b = join('7');
+  a.heard();
+  const a2 = host('7', a.token);
+  assert.ok(a.state.closed);
+  assert.deepEqual(peers(b.heard()), [false, true], 'so that both repeat what may have been lost');
+  const b2 = join('7', b.token);
+  assert.ok(b.state.closed);
+  assert.deepEqual(codes(b2.first), []);
+  assert.deepEqual(peers(a2.heard()), [false, true]);
+  b.seat.closed();
+  b.say({ t: 'send', body: 'ghost' });
+  assert.deepEqual(a2.heard(), [], 'the replaced one has no say any more');
+});
+
+test('a host that leaves ends the meeting; a guest that leaves does not', () => {
+  const { mailboxes, host, join } = world();
+  const a = host('7');
+  const b = join('7');
+  b.say({ t: 'leave' });
+  assert.ok(b.state.closed);
+  const c = join('7');
+  a.say({ t: 'leave' });
+  assert.deepEqual(codes(c.heard()), ['NO_PEER']);
+  assert.deepEqual(mailboxes.counts, { mailboxes: 0, connections: 0 });
+  assert.deepEqual(codes(join('7').first), ['NO_PEER']);
+});
+
+test('every limit refuses with a sentence', () => {
+  const sentence = (messages: ServerMessage[], pattern: RegExp) => {
+    const refusal = messages.find((message) => message.t === 'refused');
+    assert.equal(refusal?.code, 'SERVER');
+    assert.match(refusal!.message, pattern);
+  };
+  const perAddress = world({ mailboxesPerAddress: 1 });
+  perAddress.host();
+  sentence(perAddress.host().first, /Too many meetings from your address \(1/);
+  assert.deepEqual(codes(perAddress.host(undefined, undefined, '192.0.2.2').first), []);
+
+  const all = world({ mailboxes: 1 });
+  all.host();
+  sentence(all.host(undefined, undefined, '192.0.2.2').first, /server is full \(1 meetings/);
+
+  const joins = world({ joinsPerHour: 2 });
+  joins.join('1', undefined, '2001:db8::1');
+  joins.join('2', undefined, '2001:db8::2');
+  sentence(joins.join('3', undefined, '2001:db8::3').first, /Too many joins.*in 60 min/);
+  joins.pass(3_600_000);
+  assert.deepEqual(codes(joins.join('3', undefined, '2001:db8::3').first), ['NO_PEER']);
+
+  const size = world({ messageBytes: 4 });
+  const big = size.host('7');
+  const guest = size.join('7');
+  big.say({ t: 'send', body: '\u00e9\u00e9' });
+  assert.deepEqual(bodies(guest.heard()), ['\u00e9\u00e9']);
+  big.heard();
+  big.say({ t: 'send', body: '\u00e9\u00e9x' });
+  sentence(big.heard(), /at most 4 bytes; this one has 5/);
+
+  const traffic = world({ mailboxBytes: 1000 });
+  const talker = traffic.host('7');
+  for (let i = 0; i < 20; i++) talker.say({ t: 'drop' });
+  sentence(talker.heard(), /used up its 1000 bytes/);
+
+  const age = world({ mailboxAge: 1000 });
+  const old = age.host('7');
+  age.pass(1000);
+  age.mailboxes.sweep();
+  sentence(old.heard(), /age limit/);
+
+  const idle = world({ helloDeadline: 1000 });
+  const silent = idle.client();
+  idle.pass(1000);
+  idle.mailboxes.sweep();
+  sentence(silent.heard(), /asked for nothing/);
+
+  const connections = world({ connections: 3, connectionsPerAddress: 2 });
+  const first = connections.client();
+  connections.client();
+  assert.throws(() => connections.client(), /Too many connections from your address \(2/);
+  connections.client('192.0.2.2');
+  assert.throws(() => connections.client('192.0.2.3'), /server is full \(3/);
+  first.seat.closed();
+  first.seat.closed();
+  connections.client();
+});
+
+test('nonsense, a second hello and talk before one are refused', () => {
+  const { client, host } = world();
+  for (const text of ['x', '{"t":"send","body":"x"}', '{"t":"leave"}', '{"t":"peer","present":true}']) {
+    const it = client();
+    it.seat.receive(text);
+    assert.deepEqual(codes(it.heard()), ['PROTOCOL'], text);
+    assert.ok(it.state.closed);
+  }
+  const old = client();
+  old.seat.receive('{"t":"host","v":0}');
+  assert.deepEqual(codes(old.heard()), ['VERSION']);
+  const twice = host('7');
+  twice.say({ t: 'join', v: 1, nameplate: '7' });
+  assert.deepEqual(codes(twice.heard()), ['PROTOCOL']);
+});
+
+test('allocated nameplates are distinct, and short while few are taken', () => {
+  const { host } = world({ mailboxesPerAddress: 1000, connectionsPerAddress: 1000 });
+  const seen = new Set(Array.from({ length: 300 }, () => host().nameplate));
+  assert.equal(seen.size, 300);
+  assert.ok([...seen].every((nameplate) => /^[1-9][0-9]{0,3}$/.test(nameplate)));
+});
+
+test('whatever clients do, a meeting has two sides at most and nothing is left in the end', () => {
+  const act = fc.record({
+    who: fc.nat(4),
+    what: fc.constantFrom('host', 'join', 'send', 'drop', 'leave', 'close', 'junk', 'wait'),
+  });
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      const { mailboxes, client, pass } = world();
+      const clients = Array.from({ length: 5 }, () => client());
+      const reached = new Set<number>();
+      for (const { who, what } of acts) {
+        if (clients[who]!.state.closed) clients[who] = client();
+        const it = clients[who]!;
+        for (const each of clients) each.heard();
+        if (what === 'host') it.say({ t: 'host', v: 1, nameplate: '7' });
+        else if (what === 'join') it.say({ t: 'join', v: 1, nameplate: '7' });
+        else if (what === 'send') {
+          it.say({ t: 'send', body: 'x' });
+          reached.clear();
+          for (const [i, each] of clients.entries()) if (bodies(each.heard()).length > 0) reached.add(i);
+          assert.ok(reached.size <= 1 && !reached.has(who));
+        } else if (what === 'drop' || what === 'leave') it.say({ t: what });
+        else if (what === 'junk') it.seat.receive('junk');
+        else if (what === 'wait') pass(30_000);
+        else {
+          it.seat.closed();
+          clients[who] = client();
+        }
+        mailboxes.sweep();
+      }
+      for (const it of clients) it.seat.closed();
+      pass(60_000);
+      mailboxes.sweep();
+      assert.deepEqual(mailboxes.counts, { mailboxes: 0, connections: 0 });
+    }),
+    { numRuns: 200 },
+  );
+});
