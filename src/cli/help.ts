@@ -111,7 +111,7 @@ export function overview(): string {
   ].join('\n');
 }
 
-/** From package.json, which lies two folders above this file in the source and in the build alike. */
+/** From package.json, two folders above: src/cli, dist/cli and dist/chunks (where the bundler puts this) are alike in that. */
 export function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

@@ -52,7 +52,7 @@ async function receive(
 const accept = async (transfer: FakeTransfer, options: ReceiveOptions) =>
   (await options.accept!(OFFER)) ? transfer.finish() : transfer.fail('REFUSED', 'Declined here.');
 
-describe('cli: questions', () => {
+describe('cli: questions', { timeout: 60_000 }, () => {
   it('accepts on y and on nothing else', async () => {
     for (const [answer, exit] of [
       ['y\r', 0],

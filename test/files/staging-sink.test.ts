@@ -105,6 +105,18 @@ test('chunks may be written at the same time', async (t) => {
   }
 });
 
+test('a chunk that comes twice counts once', async (t) => {
+  const to = scratch(t);
+  const sink = new StagingSink({ to, overwrite: 'ask' });
+  const { write } = await opened(sink, [file('f', 2 * CHUNK)]);
+  await Promise.all([write(0, 1), write(0, 1)]);
+  await write(0, 1);
+  assert.deepEqual(readdirSync(to), staged(to), 'half of it is still missing');
+  await write(1, 2);
+  assert.equal(readFileSync(join(to, 'f'))[2 * CHUNK - 1], 2);
+  await sink.finish();
+});
+
 test('modes are stripped of what is dangerous', linux, async (t) => {
   const to = scratch(t);
   const sink = new StagingSink({ to, overwrite: 'ask' });

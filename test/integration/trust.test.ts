@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import type { Ended, StartOptions } from './command.ts';
-import { errorCode, event, freePort, type Workspace, workspace } from './workspace.ts';
+import { errorCode, event, freePort, listening, type Workspace, workspace } from './workspace.ts';
 
 /** Starts both sides with flags of their own at one address; resolves with how they ended, receiver first. */
 async function meet(
@@ -19,6 +19,7 @@ async function meet(
   const port = await freePort();
   const sending = ['send', work.path('one.bin'), '--no-lan', '--port', String(port), ...sendFlags];
   const sender = work.start(sending, options);
+  await listening(port);
   const at = ['--at', `127.0.0.1:${port}`, '--no-lan', '--yes', '--to', work.folder('out')];
   const received = await work.start(['receive', ...at, ...receiveFlags], options).ends(statuses[1]);
   return [received, await sender.ends(statuses[0])];

@@ -1,10 +1,11 @@
 /** A test's own folder and processes, both gone when the test ends, and the usual pair of commands. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command, type Ended, type Line, type StartOptions } from './command.ts';
 
 /** What both sides of a finished pair have said. */
@@ -135,4 +136,18 @@ export function freePort(): Promise<number> {
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
     });
   });
+}
+
+/** Resolves once something listens at the port: a sender without a code shows none when it is ready. */
+export async function listening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const there = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+      socket.on('connect', () => socket.destroy());
+    });
+    if (there) return;
+    await delay(100);
+  }
+  assert.fail(`Nothing listens at port ${port}.`);
 }

@@ -1,0 +1,183 @@
+/** Both engines joined by lanes over memory pipes, with files in memory: the whole transfer without a socket. */
+import { createHash } from 'node:crypto';
+import { Lane } from '../../src/lanes/lane.ts';
+import type { BeelineError } from '../../src/protocol/errors.ts';
+import type { Entry } from '../../src/protocol/manifest.ts';
+import type { Extent, Sink, Source } from '../../src/transfer/ports.ts';
+import { Receiver } from '../../src/transfer/receiver.ts';
+import { Sender } from '../../src/transfer/sender.ts';
+import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
+
+export const CHUNK = 1024 * 1024;
+
+export function entry(path: string, size: number): Entry {
+  return { path, kind: 'file', size, mode: 0o644, mtime: 0, target: '' };
+}
+
+export class MemorySource implements Source {
+  readonly kind = 'files' as const;
+  readonly entries: Entry[];
+  readonly files: Uint8Array[];
+  readonly length: number;
+  /** Called before each read; may throw. */
+  onRead: (extents: readonly Extent[]) => void = () => {};
+  reads = 0;
+
+  constructor(files: Record<string, Uint8Array>) {
+    this.entries = Object.entries(files).map(([path, bytes]) => entry(path, bytes.length));
+    this.files = Object.values(files);
+    this.length = this.files.reduce((sum, file) => sum + file.length, 0);
+  }
+
+  async read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    this.reads++;
+    this.onRead(extents);
+    for (const { entry: index, offset, length, at } of extents) {
+      into.set(this.files[index]!.subarray(offset, offset + length), at);
+    }
+    return extents.reduce((sum, extent) => sum + extent.length, 0);
+  }
+
+  release(): void {}
+  async changed(): Promise<string[]> {
+    return [];
+  }
+  async digests(): Promise<Map<number, string>> {
+    return new Map();
+  }
+  async close(): Promise<void> {}
+}
+
+export class MemorySink implements Sink {
+  readonly window = Number.POSITIVE_INFINITY;
+  files: Uint8Array[] = [];
+  dropped = new Set<number>();
+  skipped = new Set<number>();
+  writes = 0;
+  delay = 0;
+  finished = false;
+
+  async open(entries: readonly Entry[]): Promise<void> {
+    this.files = entries.map(({ size }) => new Uint8Array(size));
+  }
+  wants(index: number): boolean {
+    return !this.skipped.has(index);
+  }
+  async write(_chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
+    this.writes++;
+    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    for (const { entry: index, offset, length, at } of extents) {
+      if (data) this.files[index]!.set(data.subarray(at, at + length), offset);
+    }
+  }
+  async drop(index: number): Promise<void> {
+    this.dropped.add(index);
+  }
+  async finish(): Promise<void> {
+    this.finished = true;
+  }
+  async digests(): Promise<Map<number, string>> {
+    return new Map();
+  }
+  async abort(): Promise<void> {}
+}
+
+export interface Outcome {
+  sent?: Uint8Array;
+  received?: Uint8Array;
+  error?: BeelineError;
+  gone: string[];
+}
+
+const platform = {
+  digest: (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest(),
+  allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
+  now: (): number => performance.now() / 1000,
+  sleep: (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  limit: undefined,
+};
+
+export class Pair {
+  readonly outcome: Outcome = { gone: [] };
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly pipes = new Set<MemoryPipe>();
+  readonly done: Promise<void>;
+  opened = 0;
+  /** Called when a lane has died, unless all is over. */
+  onLost = (): void => {};
+  #ids = 0;
+  #over = false;
+
+  constructor(source: Source, sink: Sink) {
+    let finish!: () => void;
+    this.done = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const settle = () => {
+      const { sent, received, error } = this.outcome;
+      if (!error && !(sent && received)) return;
+      this.#over = true;
+      for (const pipe of this.pipes) pipe.cut();
+      finish();
+    };
+    const fail = (error: BeelineError) => {
+      this.outcome.error ??= error;
+      settle();
+    };
+    this.sender = new Sender(source, CHUNK, {
+      ...platform,
+      sha256: false,
+      progress: () => {},
+      gone: () => {},
+      complete: (root) => {
+        this.outcome.sent = root;
+        settle();
+      },
+      fail,
+    });
+    this.receiver = new Receiver({
+      ...platform,
+      open: async (_offer, entries, space) => {
+        await sink.open(entries, space);
+        return sink;
+      },
+      progress: () => {},
+      gone: (path) => this.outcome.gone.push(path),
+      complete: (root) => {
+        this.outcome.received = root;
+        settle();
+      },
+      fail,
+    });
+  }
+
+  /** Opens one more lane between the two. */
+  connect(faults: Faults = {}): MemoryPipe {
+    const [a, b] = memoryPipes(faults);
+    this.pipes.add(a);
+    this.opened++;
+    const id = ++this.#ids;
+    const sending = new Lane(id, a, {
+      message: (lane, message) => this.sender.message(lane, message),
+      slab: () => {
+        throw new Error('a receiver sent a chunk');
+      },
+      closed: (lane) => this.sender.removeLane(lane),
+    });
+    const receiving = new Lane(id, b, {
+      message: (lane, message, slab) => this.receiver.message(lane, message, slab),
+      slab: (_lane, then) => this.receiver.slab(then),
+      closed: (lane) => {
+        this.pipes.delete(a);
+        this.receiver.removeLane(lane);
+        if (!this.#over) this.onLost();
+      },
+    });
+    this.sender.addLane(sending);
+    this.receiver.addLane(receiving);
+    sending.start();
+    receiving.start();
+    return a;
+  }
+}
