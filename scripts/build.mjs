@@ -5,9 +5,15 @@ import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+});
 await build({
-  entryPoints: { index: 'src/index.ts', 'server/index': 'src/server/index.ts', 'cli/main': 'src/cli/main.ts' },
+  entryPoints: {
+    index: 'src/index.ts',
+    'server/index': 'src/server/index.ts',
+    'cli/main': 'src/cli/main.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -21,6 +27,8 @@ await build({
   legalComments: 'none',
   // pino starts worker threads from its own files, and is only loaded when logs are asked for.
   external: ['pino'],
-  banner: { js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
+  },
 });
 chmodSync('dist/cli/main.js', 0o755);

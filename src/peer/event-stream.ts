@@ -15,7 +15,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
     const last = this.#past.at(-1);
     if (event.event === 'progress' && last?.event === 'progress') this.#past.pop();
     this.#past.push(event);
-    if (this.#past.length > MAX_LAG) this.#past.splice(this.#past.findIndex(isDroppable), 1);
+    bound(this.#past);
     this.#ended = event.event === 'done' || event.event === 'error';
     for (const listener of [...this.#listeners]) listener(event);
   }
@@ -32,7 +32,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
     const stop = this.subscribe((event) => {
       if (event.event === 'progress' && queue.at(-1)?.event === 'progress') queue.pop();
       queue.push(event);
-      if (queue.length > MAX_LAG) queue.splice(queue.findIndex(isDroppable), 1);
+      bound(queue);
       wake();
     });
     try {
@@ -54,3 +54,8 @@ export class EventStream implements AsyncIterable<TransferEvent> {
 }
 
 const isDroppable = (event: TransferEvent) => event.event === 'progress' || event.event === 'lane';
+
+/** Drops one event from a full queue: the oldest that says least, and never the newest. */
+function bound(queue: TransferEvent[]): void {
+  if (queue.length > MAX_LAG) queue.splice(Math.max(0, queue.findIndex(isDroppable)), 1);
+}

@@ -8,7 +8,8 @@ import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '..
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { type HostPort, parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
-import type { Certificate, Session } from './session.ts';
+import type { Certificate } from './engine.ts';
+import type { Session } from './session.ts';
 
 type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
 

@@ -14,7 +14,8 @@ export class Progress {
   readonly #files: FileProgress;
   readonly #meter = new RateMeter();
   readonly #total: () => number | undefined;
-  readonly #started = platform.now();
+  /** When bytes could first move: waiting for the other side is no part of a rate. */
+  #started = platform.now();
   #bytes = 0;
   #current: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -26,6 +27,14 @@ export class Progress {
     this.#files = new FileProgress(entries);
     this.#total = total;
     this.#meter.add(0, this.#started);
+    let waiting = session.state !== 'transferring';
+    session.subscribe((event) => {
+      if (!waiting || event.event !== 'state' || event.to !== 'transferring') return;
+      waiting = false;
+      this.#started = platform.now();
+      this.#meter.reset();
+      this.#meter.add(0, this.#started);
+    });
     session.cleanup.push(() => this.stop());
   }
 

@@ -12,39 +12,18 @@ import { DEFAULT_LANES, HANDSHAKE_DEADLINE, MAX_LANES, RECONNECT_DEADLINE } from
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
-import type { LanePort, Slab } from '../transfer/ports.ts';
-import type { CommonOptions, Logger, Result, Transfer, TransferEvent } from './api.ts';
+import type { Slab } from '../transfer/ports.ts';
+import type { Logger, Result, Transfer, TransferEvent } from './api.ts';
+import type { Certificate, Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
+import { lastWord } from './last-word.ts';
 import { errorFromPeer, StatusRegister } from './status.ts';
-
-/** The transfer engine of either side, as the session drives it. */
-export interface Engine {
-  addLane(lane: LanePort): void;
-  removeLane(lane: LanePort): void;
-  message(lane: LanePort, message: Message, slab?: Slab): void;
-  slab?(then: (slab: Slab) => void): void;
-  hold(): void;
-  pull(): void;
-  stop(): void | Promise<void>;
-}
-
-export interface SessionOptions extends CommonOptions {
-  role: 'sender' | 'receiver';
-}
-
-export interface Certificate {
-  cert: string;
-  key: string;
-  fingerprint: string;
-}
 
 interface Cause {
   by?: 'self' | 'peer';
   error?: BeelineError;
 }
 
-/** Milliseconds that a last word may take to leave before lanes are closed over it. */
-const LAST_WORD = 1000;
 /** Milliseconds the sender waits for the receiver to hear that all is well. */
 const LINGER = 5000;
 /** Lanes that proved a certificate before the rendezvous told us whose is right. */
@@ -255,7 +234,7 @@ export class Session implements Transfer {
     clearTimeout(this.#deadline);
     await this.engine?.stop();
     const lanes = [...(this.#supervisor?.lanes ?? [])];
-    if (lanes.length > 0 && this.#state !== 'completed') await this.#lastWord(lanes);
+    if (lanes.length > 0 && this.#state !== 'completed') await lastWord(lanes);
     for (const { pipe } of this.#early.splice(0)) pipe.destroy();
     for (const release of this.cleanup.splice(0).reverse()) {
       try {
@@ -265,17 +244,6 @@ export class Session implements Transfer {
       }
     }
     announce();
-  }
-
-  /** A ping queued behind the status has left when the status has. */
-  async #lastWord(lanes: Lane[]): Promise<void> {
-    const sent = lanes.map((lane) => lane.send({ type: 'ping', nonce: 0 }).catch(() => {}));
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_WORD);
-    });
-    await Promise.race([Promise.any(sent), enough]);
-    clearTimeout(timer);
   }
 
   #waitAtMost(milliseconds: number, code: 'NO_PATH', message: string): void {

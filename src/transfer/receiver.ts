@@ -4,16 +4,18 @@
  */
 import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { MAX_GONE, MAX_MANIFEST } from '../protocol/limits.ts';
-import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
+import { MAX_GONE } from '../protocol/limits.ts';
+import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
 import { HaveMap } from './have.ts';
+import { ManifestPull } from './manifest-pull.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { Digest, Extent, LanePort, Sink, Slab } from './ports.ts';
 import { TokenBucket } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
+import { touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
-import { ByteSpace } from './space.ts';
+import type { ByteSpace } from './space.ts';
 import { ZeroHashes } from './zeros.ts';
 
 export interface ReceiverPorts {
@@ -34,9 +36,6 @@ export interface ReceiverPorts {
   fail: (error: BeelineError) => void;
 }
 
-/** Manifest pages asked for at a time. */
-const PAGES_AHEAD = 8;
-
 export class Receiver {
   readonly #ports: ReceiverPorts;
   readonly #lanes = new Map<number, LanePort>();
@@ -44,18 +43,16 @@ export class Receiver {
   readonly #hashes = new ChunkHashes();
   readonly #writing = new Set<number>();
   readonly #gone = new Set<number>();
-  readonly #pages: Uint8Array[] = [];
   readonly #bucket: TokenBucket | undefined;
   readonly #zeroHashes: ZeroHashes;
   #offer: Offer | undefined;
+  #manifest: ManifestPull | undefined;
   #entries: Entry[] = [];
   #space: ByteSpace | undefined;
   #scheduler: Scheduler | undefined;
   #pool: SlabPool | undefined;
   #sink: Sink | undefined;
   #opening = false;
-  #manifestBytes = 0;
-  #nextPage = 0;
   #unwanted = new Set<number>();
   #bytes = 0;
   #held = false;
@@ -85,7 +82,7 @@ export class Receiver {
     if (!this.#lanes.delete(lane.id)) return;
     this.#scheduler?.removeLane(lane.id);
     // A page asked for on that lane will not come: ask again from the first missing one.
-    if (!this.#sink) this.#nextPage = this.#firstMissingPage();
+    this.#manifest?.again();
     this.#askPages();
     this.#pump();
   }
@@ -137,6 +134,7 @@ export class Receiver {
   #takeOffer(offer: Offer): void {
     if (!this.#offer) {
       this.#offer = offer;
+      this.#manifest = new ManifestPull(offer);
       this.#askPages();
       return;
     }
@@ -156,50 +154,25 @@ export class Receiver {
     }
   }
 
-  #firstMissingPage(): number {
-    let page = 0;
-    while (this.#pages[page]) page++;
-    return page;
-  }
-
   #askPages(): void {
     const lane = this.#lanes.values().next().value;
-    if (!lane || !this.#offer || this.#space) return;
-    const limit = Math.min(this.#offer.pages, this.#firstMissingPage() + PAGES_AHEAD);
-    for (; this.#nextPage < limit; this.#nextPage++) {
-      if (!this.#pages[this.#nextPage]) lane.send({ type: 'get-page', page: this.#nextPage }).catch(() => {});
-    }
+    if (lane && !this.#manifest?.complete) this.#manifest?.ask(lane);
   }
 
   #takePage(page: number, bytes: Uint8Array): void {
-    if (!this.#offer || page >= this.#offer.pages)
-      throw new BeelineError('PROTOCOL', 'A page was not asked for.');
-    if (this.#pages[page]) return;
-    this.#manifestBytes += bytes.length;
-    if (this.#manifestBytes > MAX_MANIFEST)
-      throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
-    this.#pages[page] = bytes;
-    if (this.#firstMissingPage() < this.#offer.pages) return this.#askPages();
-    if (!this.#opening) {
-      this.#opening = true;
-      void this.#openSink(this.#offer);
-    }
+    if (!this.#manifest) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    this.#manifest.take(page, bytes);
+    if (!this.#manifest.complete) return this.#askPages();
+    if (this.#opening) return;
+    this.#opening = true;
+    void this.#openSink(this.#manifest);
   }
 
-  async #openSink(offer: Offer): Promise<void> {
+  async #openSink(manifest: ManifestPull): Promise<void> {
     try {
-      for (const page of this.#pages) this.#entries.push(...decodePage(page));
-      const sizes = this.#entries.map((entry) => entry.size);
-      const space = new ByteSpace(sizes, offer.chunkSize, offer.kind === 'stream');
-      const fits =
-        offer.kind === 'files' || (this.#entries.length === 1 && this.#entries[0]!.kind === 'file');
-      if (
-        this.#entries.length !== offer.entries ||
-        !fits ||
-        (offer.kind !== 'stream' && space.bytes !== offer.bytes)
-      ) {
-        throw new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
-      }
+      const { offer } = manifest;
+      const { entries, space } = manifest.decode();
+      this.#entries = entries;
       const sink = await this.#ports.open(offer, this.#entries, space);
       // The stream may have ended while the person was being asked.
       if (offer.kind === 'stream' && this.#offer!.bytes !== undefined) space.end(this.#offer!.bytes);
@@ -293,7 +266,7 @@ export class Receiver {
     try {
       await this.#sink!.finish();
       const space = this.#space!;
-      this.#root = this.#hashes.root(this.#pages, space.chunks, touches(space, this.#gone));
+      this.#root = this.#hashes.root(this.#manifest!.pages, space.chunks, touches(space, this.#gone));
       for (const lane of this.#lanes.values()) void this.#sendFinish(lane);
     } catch (thrown) {
       this.#over = false;
@@ -322,23 +295,4 @@ export class Receiver {
     this.#over = true;
     this.#ports.fail(asBeelineError(thrown));
   }
-}
-
-/** Chunks in which no file is wanted. */
-function unwantedChunks(space: ByteSpace, entries: readonly Entry[], sink: Sink): Set<number> {
-  const unwanted = new Set<number>();
-  for (let entry = 0; entry < entries.length; entry++) {
-    if (space.stream || sink.wants(entry)) continue;
-    const { first, end } = space.chunksOf(entry);
-    for (let chunk = first; chunk < end; chunk++) {
-      if (!space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
-    }
-  }
-  return unwanted;
-}
-
-/** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
-export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
-  if (entries.size === 0) return () => false;
-  return (chunk) => space.extents(chunk).some((extent) => entries.has(extent.entry));
 }

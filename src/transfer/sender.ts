@@ -9,7 +9,7 @@ import type { Message } from '../protocol/messages.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { Digest, Extent, LanePort, Slab, Source } from './ports.ts';
 import { TokenBucket } from './rate.ts';
-import { touches } from './receiver.ts';
+import { touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import { ByteSpace } from './space.ts';
 import { isZero, ZeroHashes } from './zeros.ts';

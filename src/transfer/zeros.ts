@@ -3,8 +3,9 @@ import type { Digest } from './ports.ts';
 
 /** A chunk that is not zeros is told from one in its first bytes, nearly always. */
 export function isZero(data: Uint8Array): boolean {
+  // Slabs are aligned; anything else is compared byte by byte.
   const words = data.byteOffset % 4 === 0 ? Math.floor(data.length / 4) : 0;
-  const view = new Uint32Array(data.buffer, data.byteOffset, words);
+  const view = words > 0 ? new Uint32Array(data.buffer, data.byteOffset, words) : data;
   for (let i = 0; i < words; i++) if (view[i] !== 0) return false;
   for (let i = words * 4; i < data.length; i++) if (data[i] !== 0) return false;
   return true;

@@ -98,9 +98,11 @@ export class Command {
     }
   }
 
-  /** Waits for the end and asserts the exit status. */
+  /** Waits for the end and asserts the exit status, and that nothing but events stood on standard output. */
   async ends(status: number): Promise<Ended> {
     const ended = await this.exited;
+    const stray = ended.events.find((line) => line.event === 'not JSON');
+    assert.equal(stray, undefined, `${this.#what} printed ${JSON.stringify(stray)} on standard output.`);
     assert.equal(ended.status, status, `${this.#what} ended with ${ended.status}.\n${this.#said()}`);
     return ended;
   }
@@ -163,7 +165,7 @@ export class Command {
     try {
       parsed = JSON.parse(line) as Line;
     } catch {
-      // The contract: nothing but events on standard output. `until` and the tests show this one.
+      // The contract: nothing but events on standard output. `ends` fails on this one.
       parsed = { event: 'not JSON', line };
     }
     this.events.push(parsed);

@@ -6,7 +6,10 @@ import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
 
 function same(source: MemorySource, sink: MemorySink): void {
   for (const [i, bytes] of source.files.entries()) {
-    assert.ok(Buffer.from(bytes).equals(Buffer.from(sink.files[i]!)), `file ${source.entries[i]!.path} differs`);
+    assert.ok(
+      Buffer.from(bytes).equals(Buffer.from(sink.files[i]!)),
+      `file ${source.entries[i]!.path} differs`,
+    );
   }
 }
 
@@ -84,7 +87,8 @@ test('a file that changes under the sender is named and dropped, the rest arrive
   let reads = 0;
   source.onRead = (extents) => {
     const touched = extents.some((extent) => source.entries[extent.entry]!.path === 'big.bin');
-    if (touched && ++reads >= 2) throw new BeelineError('SOURCE_CHANGED', 'big.bin changed', { paths: ['big.bin'] });
+    if (touched && ++reads >= 2)
+      throw new BeelineError('SOURCE_CHANGED', 'big.bin changed', { paths: ['big.bin'] });
   };
   const sink = new MemorySink();
   const pair = new Pair(source, sink);

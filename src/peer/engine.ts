@@ -1,0 +1,25 @@
+/** What a session drives and is made with. */
+import type { Message } from '../protocol/messages.ts';
+import type { LanePort, Slab } from '../transfer/ports.ts';
+import type { CommonOptions } from './api.ts';
+
+/** The transfer engine of either side, as the session drives it. */
+export interface Engine {
+  addLane(lane: LanePort): void;
+  removeLane(lane: LanePort): void;
+  message(lane: LanePort, message: Message, slab?: Slab): void;
+  slab?(then: (slab: Slab) => void): void;
+  hold(): void;
+  pull(): void;
+  stop(): void | Promise<void>;
+}
+
+export interface SessionOptions extends CommonOptions {
+  role: 'sender' | 'receiver';
+}
+
+export interface Certificate {
+  cert: string;
+  key: string;
+  fingerprint: string;
+}

@@ -1,0 +1,61 @@
+/** Pulls the manifest's pages, a few at a time on any one lane, and decodes them once all are there. */
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_MANIFEST } from '../protocol/limits.ts';
+import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
+import type { LanePort } from './ports.ts';
+import { ByteSpace } from './space.ts';
+
+/** Pages asked for at a time. */
+const AHEAD = 8;
+
+export class ManifestPull {
+  readonly offer: Offer;
+  readonly pages: Uint8Array[] = [];
+  #firstMissing = 0;
+  #next = 0;
+  #bytes = 0;
+
+  constructor(offer: Offer) {
+    this.offer = offer;
+  }
+
+  get complete(): boolean {
+    return this.#firstMissing === this.offer.pages;
+  }
+
+  ask(lane: LanePort): void {
+    const limit = Math.min(this.offer.pages, this.#firstMissing + AHEAD);
+    for (; this.#next < limit; this.#next++) {
+      if (!this.pages[this.#next]) lane.send({ type: 'get-page', page: this.#next }).catch(() => {});
+    }
+  }
+
+  /** A lane died: what was asked for on it will not come. */
+  again(): void {
+    this.#next = this.#firstMissing;
+  }
+
+  /** @throws BeelineError PROTOCOL, BAD_MANIFEST */
+  take(page: number, bytes: Uint8Array): void {
+    if (page >= this.offer.pages) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (this.pages[page]) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > MAX_MANIFEST) throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
+    this.pages[page] = bytes;
+    while (this.pages[this.#firstMissing]) this.#firstMissing++;
+  }
+
+  /** The entries and their byte space. @throws BeelineError BAD_MANIFEST if they are not what was offered. */
+  decode(): { entries: Entry[]; space: ByteSpace } {
+    const { kind, chunkSize, bytes } = this.offer;
+    const entries = this.pages.flatMap((page) => decodePage(page));
+    const sizes = entries.map((entry) => entry.size);
+    const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
+    const single = entries.length === 1 && entries[0]!.kind === 'file';
+    const sizeFits = kind === 'stream' ? sizes[0] === 0 : space.bytes === bytes;
+    if (entries.length !== this.offer.entries || !sizeFits || (kind !== 'files' && !single)) {
+      throw new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
+    }
+    return { entries, space };
+  }
+}

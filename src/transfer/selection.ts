@@ -1,0 +1,23 @@
+/** Which chunks a set of files concerns: what is not to be fetched, and what does not count. */
+import type { Entry } from '../protocol/manifest.ts';
+import type { Sink } from './ports.ts';
+import type { ByteSpace } from './space.ts';
+
+/** Chunks in which no file is wanted. */
+export function unwantedChunks(space: ByteSpace, entries: readonly Entry[], sink: Sink): Set<number> {
+  const unwanted = new Set<number>();
+  for (let entry = 0; entry < entries.length; entry++) {
+    if (space.stream || sink.wants(entry)) continue;
+    const { first, end } = space.chunksOf(entry);
+    for (let chunk = first; chunk < end; chunk++) {
+      if (!space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
+    }
+  }
+  return unwanted;
+}
+
+/** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
+export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
+  if (entries.size === 0) return () => false;
+  return (chunk) => space.extents(chunk).some((extent) => entries.has(extent.entry));
+}

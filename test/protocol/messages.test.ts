@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { FrameReader } from '../../src/lanes/framing.ts';
+import { Reader, Writer } from '../../src/protocol/bytes.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { MAX_CHUNK, MAX_CONTROL_FRAME } from '../../src/protocol/limits.ts';
+import { decodePage, type Entry, encodePages } from '../../src/protocol/manifest.ts';
+import { decodeHeader, encodeMessage, type Message } from '../../src/protocol/messages.ts';
+import { decodeHello, decodeSignal, encodeSignal } from '../../src/protocol/signal.ts';
+
+const runs = Number(process.env.RUNS ?? 1000);
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const natural = fc.maxSafeNat();
+
+const message: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({
+    type: fc.constant('offer' as const),
+    version: fc.nat(100),
+    kind: fc.constant('files' as const),
+    entries: fc.integer({ min: 10, max: 1000 }),
+    pages: fc.integer({ min: 1, max: 10 }),
+    bytes: natural,
+    chunkSize: fc.constantFrom(1 << 20, 1 << 21, 1 << 22),
+    sha256: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('get-page' as const), page: fc.nat(4096) }),
+  fc.record({ type: fc.constant('page' as const), page: fc.nat(4096), bytes: fc.uint8Array() }),
+  fc.record({ type: fc.constant('get' as const), chunks: fc.array(natural, { maxLength: 256 }) }),
+  fc.record({ type: fc.constant('written' as const), below: natural }),
+  fc.record({
+    type: fc.constant('status' as const),
+    seq: natural,
+    state: fc.constantFrom('running' as const, 'paused' as const, 'cancelled' as const, 'failed' as const),
+    code: fc.string({ maxLength: 10 }),
+    text: fc.string({ maxLength: 100 }),
+  }),
+  fc.record({ type: fc.constantFrom('ping' as const, 'pong' as const), nonce: fc.nat() }),
+  fc.record({ type: fc.constant('want-lanes' as const), count: fc.nat(64) }),
+  fc.record({ type: fc.constant('finish' as const), root: hash, gone: fc.array(natural, { maxLength: 20 }) }),
+  fc.record({ type: fc.constant('finished' as const), root: hash }),
+  fc.record({
+    type: fc.constant('gone' as const),
+    entry: natural,
+    code: fc.string({ maxLength: 10 }),
+    text: fc.string({ maxLength: 100 }),
+  }),
+);
+
+/** Feeds bytes in pieces and collects what comes out. */
+function read(bytes: Uint8Array, piece: number) {
+  const messages: Message[] = [];
+  const errors: BeelineError[] = [];
+  const reader = new FrameReader({
+    message: (m, slab) => {
+      messages.push(m.type === 'chunk' ? { ...m, data: m.data.slice() } : m);
+      slab?.release();
+    },
+    slab: (then) =>
+      then({ bytes: new Uint8Array(MAX_CHUNK), headroom: new Uint8Array(64), release: () => {} }),
+    pause: () => {},
+    resume: () => {},
+    fail: (error) => errors.push(error),
+  });
+  for (let at = 0; at < bytes.length; at += piece) reader.feed(bytes.subarray(at, at + piece));
+  return { messages, errors };
+}
+
+test('every message survives its encoding, however it is cut into pieces', () => {
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 6 }), fc.integer({ min: 1, max: 300 }), (list, piece) => {
+      const { messages, errors } = read(Buffer.concat(list.map((m) => encodeMessage(m))), piece);
+      assert.deepEqual(errors, []);
+      assert.deepEqual(messages.map(plain), list.map(plain));
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('a chunk survives its encoding, its data uncopied behind its header', () => {
+  fc.assert(
+    fc.property(
+      natural,
+      fc.uint8Array({ maxLength: 3000 }),
+      hash,
+      fc.integer({ min: 1, max: 99 }),
+      (index, data, sha256, piece) => {
+        const chunk = { type: 'chunk' as const, index, length: data.length, zero: false, sha256, data };
+        const { messages, errors } = read(Buffer.concat([encodeMessage(chunk), data]), piece);
+        assert.deepEqual(errors, []);
+        assert.deepEqual(messages.map(plain), [plain(chunk)]);
+      },
+    ),
+    { numRuns: runs },
+  );
+});
+
+test('garbage on a lane gives messages or one BeelineError, never anything else', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.nat(11),
+      fc.integer({ min: 1, max: 50 }),
+      (noise, type, piece) => {
+        // Half of the cases get a plausible header, so that the bodies' decoders are reached.
+        const framed = Buffer.concat([
+          Buffer.from([0, 0, noise.length >> 8, noise.length & 255, type]),
+          noise,
+        ]);
+        for (const bytes of [noise, framed]) {
+          const { errors } = read(bytes, piece);
+          assert.ok(errors.length <= 1);
+          for (const error of errors)
+            assert.ok(error instanceof BeelineError && error.code !== 'INTERNAL', String(error));
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
+});
+
+test('an oversized frame is refused from its header, before anything is allocated', () => {
+  for (const type of [0, 1, 2, 3, 5, 6]) {
+    const header = new Writer()
+      .u32(MAX_CONTROL_FRAME + 1)
+      .u8(type)
+      .done();
+    assert.throws(() => decodeHeader(header), { code: 'PROTOCOL' });
+  }
+  const chunk = new Writer()
+    .u32(MAX_CHUNK + 46)
+    .u8(4)
+    .done();
+  assert.throws(() => decodeHeader(chunk), { code: 'PROTOCOL' });
+  assert.throws(() => decodeHeader(new Writer().u32(1).u8(200).done()), { code: 'PROTOCOL' });
+});
+
+test('an absurd offer is refused', () => {
+  const offer = {
+    type: 'offer' as const,
+    version: 1,
+    kind: 'files' as const,
+    entries: 5,
+    pages: 1,
+    bytes: 9,
+    chunkSize: 1 << 20,
+    sha256: false,
+  };
+  const bad = [
+    { entries: 0 },
+    { entries: 3_000_000 },
+    { pages: 0 },
+    { pages: 6 },
+    { chunkSize: 3 << 20 },
+    { chunkSize: 1 << 30 },
+    { chunkSize: 0 },
+    { bytes: undefined },
+  ];
+  for (const change of bad) {
+    const { errors } = read(encodeMessage({ ...offer, ...change }), 7);
+    assert.equal(errors[0]?.code, 'BAD_MANIFEST', JSON.stringify(change));
+  }
+});
+
+const entry: fc.Arbitrary<Entry> = fc
+  .record({
+    path: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
+    kind: fc.constantFrom('file' as const, 'folder' as const, 'link' as const),
+    size: natural,
+    mode: fc.nat(0o777),
+    mtime: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+    target: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+  })
+  .map((e) => ({ ...e, size: e.kind === 'file' ? e.size : 0, target: e.kind === 'link' ? e.target : '' }));
+
+test('manifest pages survive their encoding', () => {
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 1, maxLength: 50 }), (entries) => {
+      assert.deepEqual(encodePages(entries).flatMap(decodePage), entries);
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('garbage pages end in a BeelineError or in entries with sane fields', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
+      try {
+        for (const e of decodePage(noise))
+          assert.ok(Number.isSafeInteger(e.size) && e.size >= 0 && e.mode <= 0o777);
+      } catch (error) {
+        assert.ok(error instanceof BeelineError, String(error));
+      }
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('integers have one encoding and never leave the safe range', () => {
+  fc.assert(
+    fc.property(natural, (value) => {
+      assert.equal(new Reader(new Writer().varint(value).done()).varint(), value);
+    }),
+    { numRuns: runs },
+  );
+  for (const bytes of [[0x80, 0], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], [0x80]]) {
+    assert.throws(() => new Reader(Uint8Array.from(bytes)).varint(), { code: 'PROTOCOL' });
+  }
+});
+
+test('signals survive their encoding; garbage and other versions are refused', () => {
+  const share = new Uint8Array(65).fill(4);
+  const confirmation = new Uint8Array(32).fill(7);
+  for (const signal of [
+    { k: 'share' as const, v: 1, share },
+    { k: 'answer' as const, v: 1, share, confirmation, sealed: 'abc' },
+    { k: 'accept' as const, confirmation, sealed: 'x' },
+    { k: 'sealed' as const, sealed: 'y' },
+    { k: 'refuse' as const, code: 'WRONG_CODE' as const },
+  ]) {
+    assert.deepEqual(decodeSignal(encodeSignal(signal), 1), signal);
+  }
+  assert.throws(() => decodeSignal(encodeSignal({ k: 'share', v: 2, share }), 1), { code: 'VERSION' });
+  assert.throws(() => decodeSignal(encodeSignal({ k: 'share', v: 0, share }), 1), { code: 'VERSION' });
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json()), (noise) => {
+      assert.throws(
+        () => decodeSignal(noise, 1),
+        (error) => error instanceof BeelineError,
+      );
+      assert.throws(
+        () => decodeHello(noise),
+        (error) => error instanceof BeelineError,
+      );
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('a hello with names instead of addresses, or too many of them, is refused', () => {
+  const hello = {
+    fingerprint: 'a'.repeat(64),
+    candidates: [{ host: '10.0.0.1', port: 1 }],
+    agent: 'x',
+    lanes: 0,
+  };
+  assert.deepEqual(decodeHello(JSON.stringify(hello)), hello);
+  for (const change of [
+    { candidates: [{ host: 'evil.example', port: 80 }] },
+    { candidates: [{ host: '10.0.0.1', port: 0 }] },
+    { candidates: [{ host: '10.0.0.1', port: 70000 }] },
+    { candidates: Array.from({ length: 65 }, () => ({ host: '10.0.0.1', port: 1 })) },
+    { fingerprint: 'A'.repeat(64) },
+    { lanes: -1 },
+  ]) {
+    assert.throws(() => decodeHello(JSON.stringify({ ...hello, ...change })), { code: 'PROTOCOL' });
+  }
+});
+
+/** Typed arrays of different classes compare equal. */
+function plain(value: Message): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, v) => (v instanceof Uint8Array ? [...v] : v)));
+}
