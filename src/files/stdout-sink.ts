@@ -52,7 +52,7 @@ export class StdoutSink implements Sink {
     if (chunk !== this.#next || this.#writing) {
       if (chunk > this.#next + this.window)
         throw new BeelineError('INTERNAL', `Chunk ${chunk} is too early; ${this.#next} is next.`);
-      this.#held.set(chunk, bytes.slice());
+      this.#held.set(chunk, new Uint8Array(bytes));
       return;
     }
     this.#writing = true;

@@ -48,7 +48,7 @@ export class FrameReader {
   feed(bytes: Uint8Array): void {
     if (this.#ended) return;
     if (this.#waiting) {
-      this.#stash.push(bytes.slice());
+      this.#stash.push(new Uint8Array(bytes));
       return;
     }
     try {
@@ -71,7 +71,7 @@ export class FrameReader {
     let at = 0;
     while (at < bytes.length && !this.#ended) {
       if (this.#waiting) {
-        this.#stash.push(bytes.slice(at));
+        this.#stash.push(new Uint8Array(bytes.subarray(at)));
         return;
       }
       const take = Math.min(this.#target.length - this.#filled, bytes.length - at);

@@ -4,6 +4,7 @@
  * dials first, since a dialled lane is read more cheaply, and decides how many there are; the sender dials a
  * moment later, for the case that only it can reach the other.
  */
+import { setMaxListeners } from 'node:events';
 import type { Message } from '../protocol/messages.ts';
 import type { Slab } from '../transfer/ports.ts';
 import { Lane } from './lane.ts';
@@ -42,6 +43,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    // Every dial under way listens for the end, and there may be as many as lanes.
+    setMaxListeners(0, this.#life.signal);
     // The sender opens only what it is asked for.
     this.#wanted = options.role === 'receiver' ? options.count : 1;
   }
@@ -128,6 +131,7 @@ export class Supervisor {
   #startRace(): void {
     if (this.#race || this.#candidates.length === 0) return;
     const race = new AbortController();
+    setMaxListeners(0, race.signal);
     this.#race = race;
     const dials = this.#candidates.map(async (candidate) => {
       const pipe = await this.#options.dial(candidate, race.signal);

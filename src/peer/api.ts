@@ -12,6 +12,8 @@ export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace';
 /** Everything that a transfer tells. Sizes are bytes, rates bytes a second, times seconds. */
 export type TransferEvent =
   | { event: 'code'; code: string }
+  /** The sender is ready to be found; `port` is where its lanes (and its own rendezvous) are. */
+  | { event: 'listening'; port: number }
   | { event: 'state'; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
   | { event: 'peer'; fingerprint: string; name?: string; agent: string }
   | {

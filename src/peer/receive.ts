@@ -87,9 +87,9 @@ class Reception {
         session.dispatch('peer-found');
         ready.whenReady((handshake) => handshake.peerAppeared());
       },
-      onLost: (error) => {
-        if (!this.#peer.fingerprint) session.fail(error);
-      },
+      // In turn with the messages: the last one may say why the sender left.
+      onLost: (error) =>
+        ready.whenReady(() => failedHandshake(session, error, this.#peer.fingerprint !== '')),
     });
     // The certificate is made while the sender is being looked for.
     const [met, certificate] = await Promise.all([meeting, makeCertificate()]);
@@ -188,7 +188,7 @@ class Reception {
         session.events.emit({ event: 'digest', path: this.#entries[entry]!.path, sha256 });
       }
     }
-    if (this.#gone.length > 0) return session.fail(incomplete(this.#gone));
+    if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
     session.complete({
       files: this.#entries.filter((entry, i) => entry.kind === 'file' && this.#sink?.wants(i)).length,
       bytes: this.#progress?.bytes ?? 0,

@@ -9,6 +9,7 @@ import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode, type SharedSecret } from '../identity/secret.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
+import { escapeName } from '../protocol/names.ts';
 import type { Mailbox } from '../rendezvous/mailbox.ts';
 import type { Source } from '../transfer/ports.ts';
 import { Sender } from '../transfer/sender.ts';
@@ -70,9 +71,8 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
       patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
       ready.whenReady((handshake) => handshake.peerAppeared());
     },
-    onLost: (error) => {
-      if (!peer) session.fail(error);
-    },
+    // In turn with the messages: the last one may say why the other side left.
+    onLost: (error) => ready.whenReady(() => failedHandshake(session, error, peer !== '')),
   });
   session.cleanup.push(() => clearTimeout(patience));
   mailbox = hosted.mailbox;
@@ -101,6 +101,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   });
   ready.resolve(handshake);
   auditAtEnd(session, 'sender', () => ({ peer, ...count(source.entries), bytes: progress.bytes }));
+  session.events.emit({ event: 'listening', port: hosted.port });
   if (secret.way === 'code') {
     const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
     session.events.emit({ event: 'code', code: formatCode(code) });
@@ -115,7 +116,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
           session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
         }
       }
-      if (vanished.length > 0) return session.fail(incomplete(vanished));
+      if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
       session.complete({
         files,
         bytes,
@@ -192,11 +193,11 @@ export function failedHandshake(session: Session, error: BeelineError, proven: b
 }
 
 export function incomplete(paths: readonly string[]): BeelineError {
-  const names = paths.slice(0, 3).join(', ');
+  const names = paths.slice(0, 3).map(escapeName).join(', ');
   const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
   return new BeelineError(
     'SOURCE_CHANGED',
-    `Changed or vanished while being sent, and not delivered: ${names}${more}. Everything else arrived.`,
+    `Changed or vanished while being sent: ${names}${more}. Everything else arrived.`,
     { paths },
   );
 }

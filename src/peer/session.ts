@@ -97,11 +97,12 @@ export class Session implements Transfer {
     this.dispatch('cancel', { by: 'self', error: new BeelineError('CANCELLED', 'Cancelled here.') });
   }
 
-  fail(thrown: unknown, by: 'self' | 'peer' = 'self'): void {
+  /** @param by 'both' when the other side comes to the same conclusion and need not be told */
+  fail(thrown: unknown, by: 'self' | 'peer' | 'both' = 'self'): void {
     if (this.over) return;
     const error = asBeelineError(thrown);
     if (by === 'self') this.#status.set('failed', error.code);
-    this.dispatch('fail', { by, error });
+    this.dispatch('fail', { by: by === 'both' ? 'self' : by, error });
   }
 
   /** Both sides agree on the root. */

@@ -221,10 +221,13 @@ export class Receiver {
     slab: Slab | undefined,
   ): Promise<void> {
     const { index, length, sha256 } = message;
+    this.#scheduler?.arrived(lane.id, index, this.#ports.now());
+    if (this.#over || this.#have.has(index) || this.#writing.has(index)) {
+      slab?.release();
+      return this.#pump();
+    }
     try {
       const space = this.#space!;
-      this.#scheduler?.arrived(lane.id, index, this.#ports.now());
-      if (this.#over || this.#have.has(index) || this.#writing.has(index)) return;
       this.#writing.add(index);
       if (index >= space.chunks) return;
       if (space.stream && length < space.chunkSize) space.end(index * space.chunkSize + length);

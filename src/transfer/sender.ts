@@ -6,6 +6,7 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
+import { escapeName } from '../protocol/names.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { Digest, Extent, LanePort, Slab, Source } from './ports.ts';
 import { TokenBucket } from './rate.ts';
@@ -117,7 +118,11 @@ export class Sender {
       case 'written':
         return this.#source.release(message.below);
       case 'finish':
-        return this.#finish(lane, message.gone);
+        if (this.#space.chunks === Number.POSITIVE_INFINITY) {
+          throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
+        }
+        this.#finish(lane, message.gone).catch((thrown) => this.#fail(thrown));
+        return;
       default:
         throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
     }
@@ -223,12 +228,19 @@ export class Sender {
     if (wait > 0) await this.#ports.sleep(wait);
   }
 
-  #finish(lane: LanePort, gone: number[]): void {
-    if (this.#space.chunks === Number.POSITIVE_INFINITY)
-      throw new BeelineError('PROTOCOL', 'The stream has not ended.');
+  /** The receiver has everything. What changed since it was read is named before the last word is said. */
+  async #finish(lane: LanePort, gone: number[]): Promise<void> {
+    const changed = new Set(await this.#source.changed());
+    for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
+      if (!changed.has(path) || this.#gone.has(entry) || this.#gone.size >= MAX_GONE) continue;
+      this.#declareGone(
+        entry,
+        new BeelineError('SOURCE_CHANGED', `'${escapeName(path)}' changed while it was being sent.`),
+      );
+    }
     const absent = touches(this.#space, new Set(gone));
     const root = this.#hashes.root(this.#pages, this.#space.chunks, absent);
-    lane.send({ type: 'finished', root }).then(
+    await lane.send({ type: 'finished', root }).then(
       () => this.#ports.complete(root),
       () => {},
     );

@@ -85,6 +85,13 @@ describe('integration: files and folders', () => {
     assert.deepEqual(snapshot(work.path('out', 'tree')), before);
   });
 
+  it('small files that several lanes race for at the end are written once', async (t) => {
+    const work = workspace(t);
+    makeTree(work.path('tree'), 300, 4096);
+    await work.deliver([work.path('tree')]);
+    assert.deepEqual(snapshot(work.path('out', 'tree')), snapshot(work.path('tree')));
+  });
+
   it('names in many scripts, and awkward ones, arrive as they are', async (t) => {
     const work = workspace(t);
     for (const [i, name] of NAMES.entries()) {

@@ -24,7 +24,7 @@ export class ReadBridge {
   /** False stops reading until `resume`. */
   #read(bytes: Uint8Array): boolean {
     if (this.#data) this.#data(bytes);
-    else this.#early.push(bytes.slice());
+    else this.#early.push(new Uint8Array(bytes));
     return !this.paused;
   }
 }
