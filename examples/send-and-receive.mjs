@@ -20,13 +20,15 @@ try {
   let received;
   for await (const event of sending) {
     // The code is what a person would read out to the receiver.
-    if (event.event === 'code') received = follow(receiving(event.code));
-    if (event.event === 'error') throw await sending.done.catch((error) => error);
+    if (event.event !== 'code') continue;
+    received = follow(receiving(event.code));
+    // A receiver that never got through cannot tell the sender: stop it here.
+    received.catch(() => sending.cancel());
   }
-
-  const [sent, got] = await Promise.all([sending.done, received]);
+  const [got, sent] = await Promise.all([received, sending.done]);
   if (sent.root !== got.root) throw new Error('The roots differ.');
-  if (!readFileSync(file).equals(readFileSync(join(inbox, 'photo.raw')))) throw new Error('The files differ.');
+  if (!readFileSync(file).equals(readFileSync(join(inbox, 'photo.raw'))))
+    throw new Error('The files differ.');
   console.log(`${got.files} file, ${got.bytes} bytes in ${got.seconds.toFixed(2)} s`);
   console.log(`root ${got.root}, the same on both sides`);
 } catch (error) {

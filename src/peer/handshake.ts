@@ -39,18 +39,28 @@ export class Handshake {
   #pake: Spake2 | undefined;
   #pending: { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel } | undefined;
   #channel: KeyedChannel | undefined;
+  /** The share at hand has been shown to a peer: the next one gets another. */
+  #shown = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
     // The version and the nameplate are in every key: neither can be altered on the way unnoticed.
     this.#context = `beeline/${PROTOCOL_VERSION}/${options.secret.nameplate}`;
     this.#scalar = deriveScalar(options.secret.password, this.#context);
+    this.#pake = this.#start();
+  }
+
+  /** An exchange with itself, thrown away: the curve's code is compiled while nobody waits, not while the peer does. */
+  warmUp(): void {
+    const other = new Spake2({ role: 'B', w: this.#scalar, idA: '', idB: '' });
+    new Spake2({ role: 'A', w: this.#scalar, idA: '', idB: '' }).finish(other.share);
   }
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
   peerAppeared(): void {
     if (this.#options.role === 'receiver') return this.update();
-    this.#pake = this.#start();
+    if (this.#shown || !this.#pake) this.#pake = this.#start();
+    this.#shown = true;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
   }
 
@@ -98,7 +108,9 @@ export class Handshake {
   /** Receiver: the sender's share came. One that already knows its sender just says where it is now. */
   #answer(share: Uint8Array): void {
     if (this.#channel) return this.update();
-    const pake = this.#start();
+    // Made ahead for the first share; every further one gets its own.
+    const pake = this.#pake ?? this.#start();
+    this.#pake = undefined;
     const { key, confirmation, verify } = pake.finish(share);
     const channel = new KeyedChannel(key, 'receiver', this.#context);
     this.#pending = { verify, channel };

@@ -106,6 +106,8 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
     session.events.emit({ event: 'code', code: formatCode(code) });
   }
+  const warming = setTimeout(() => handshake.warmUp());
+  session.cleanup.push(() => clearTimeout(warming));
 
   function makeComplete(root: Uint8Array): void {
     const { files } = count(source.entries);

@@ -52,6 +52,8 @@ export class Sender {
   readonly #served = new Set<number>();
   readonly #bucket: TokenBucket | undefined;
   readonly #zeroHashes: ZeroHashes;
+  /** Names of files that changed since they were stat'ed, once that is being looked at. */
+  #checking: Promise<string[]> | undefined;
   #bytes = 0;
   #held = false;
   #over = false;
@@ -181,6 +183,8 @@ export class Sender {
     );
     if (!sent || this.#served.has(index)) return;
     this.#served.add(index);
+    // The receiver is still writing the last ones: the time to look whether anything changed meanwhile.
+    if (this.#served.size === this.#space.chunks) this.#checking ??= this.#source.changed();
     this.#bytes += length;
     this.#ports.progress(this.#bytes, extents);
   }
@@ -230,7 +234,8 @@ export class Sender {
 
   /** The receiver has everything. What changed since it was read is named before the last word is said. */
   async #finish(lane: LanePort, gone: number[]): Promise<void> {
-    const changed = new Set(await this.#source.changed());
+    this.#checking ??= this.#source.changed();
+    const changed = new Set(await this.#checking);
     for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
       if (!changed.has(path) || this.#gone.has(entry) || this.#gone.size >= MAX_GONE) continue;
       this.#declareGone(
