@@ -1,9 +1,11 @@
 /** Sources that are missing, unreadable or change under the sender: named, and nothing wrong is delivered. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
   existsSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -20,6 +22,8 @@ const SIZE = 24 << 20;
 const unprivileged =
   process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : undefined;
 
+const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
 const CHANGES: Record<string, (path: string) => void> = {
   grows: (path) => appendFileSync(path, 'more'),
   shrinks: (path) => truncateSync(path, SIZE / 2),
@@ -32,10 +36,11 @@ const CHANGES: Record<string, (path: string) => void> = {
 
 describe('integration: sources', () => {
   for (const [what, change] of Object.entries(CHANGES)) {
-    it(`a file that ${what} while it is sent is named, and not delivered`, async (t) => {
+    it(`a file that ${what} while it is sent is named, and never delivered as a mix`, async (t) => {
       const work = workspace(t);
       const path = work.path('changing.bin');
       makeFile(path, SIZE);
+      const before = sha256(path);
       const { sender, code, port } = await work.sender([path, '--limit', String(6 << 20)]);
       const receiver = work.receiver(code, port, ['--to', work.folder('out')]);
       await receiver.until('progress');
@@ -45,7 +50,9 @@ describe('integration: sources', () => {
       assert.match(String(event(sent, 'error').message), /changing\.bin/);
       const received = await receiver.ends(1);
       assert.match(String(event(received, 'error').message), /changing\.bin/);
-      assert.equal(existsSync(work.path('out', 'changing.bin')), false);
+      // An open file outlives its name, so it may have been read to its end as it was; anything else is a mix.
+      const delivered = work.path('out', 'changing.bin');
+      if (existsSync(delivered)) assert.equal(sha256(delivered), before);
     });
   }
 
