@@ -45,9 +45,13 @@ export class Folders {
     this.#known.add(path);
   }
 
-  ensureParent(path: string): void {
+  /** True if this run made the folder, which nobody else may enter before it is complete. */
+  ensureParent(path: string): boolean {
     const cut = path.lastIndexOf('/');
-    if (cut >= 0) this.ensure(path.slice(0, cut));
+    if (cut < 0) return false;
+    const parent = path.slice(0, cut);
+    this.ensure(parent);
+    return this.#made.has(parent);
   }
 
   /** Modes and times of the folders made here, deepest first; folders that were there keep theirs. */

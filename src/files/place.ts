@@ -36,9 +36,10 @@ export class Placer {
     const { root, entries, folders, plan, overwrite } = this.#places;
     const replace = overwrite === 'replace' || plan.replaced.has(entry);
     for (;;) {
-      folders.ensureParent(this.#relative(entry));
+      const ours = folders.ensureParent(this.#relative(entry));
       try {
-        this.#move(staged, this.path(entry), replace, entries[entry]!.kind === 'link');
+        // In a folder of our own nothing can stand in the way: one rename, and no second look.
+        this.#move(staged, this.path(entry), replace || ours, entries[entry]!.kind === 'link');
         return;
       } catch (error) {
         // Conflicts were settled before; only `rename` has an answer to a later one.
