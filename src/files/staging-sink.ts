@@ -76,6 +76,8 @@ export class StagingSink implements Sink {
     this.#placed = new Uint8Array(entries.length);
     const { overwrite, onConflict } = this.#options;
     this.#plan = await settle(this.#destination.find(), entries, overwrite, onConflict);
+    // Whoever was asked may have taken longer than the transfer lived.
+    this.#checkOpen();
     try {
       const root = this.#destination.make();
       this.#staging = Staging.create(root);

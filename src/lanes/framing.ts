@@ -51,12 +51,7 @@ export class FrameReader {
       this.#stash.push(new Uint8Array(bytes));
       return;
     }
-    try {
-      this.#consume(bytes);
-    } catch (thrown) {
-      this.end();
-      this.#sink.fail(asBeelineError(thrown, 'PROTOCOL'));
-    }
+    this.#guarded(() => this.#consume(bytes));
   }
 
   /** The lane is over: gives back what it holds. */
@@ -65,6 +60,15 @@ export class FrameReader {
     this.#slab?.release();
     this.#slab = undefined;
     this.#stash = [];
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      this.end();
+      this.#sink.fail(asBeelineError(thrown, 'PROTOCOL'));
+    }
   }
 
   #consume(bytes: Uint8Array): void {
@@ -126,8 +130,12 @@ export class FrameReader {
       if (this.#ended) return slab.release();
       this.#waiting = false;
       this.#slab = slab;
-      this.#expect(slab.bytes.subarray(0, length));
-      if (!now) this.#unstash();
+      if (now) return this.#expect(slab.bytes.subarray(0, length));
+      // Called by whoever gave the buffer back: what is wrong with this lane is not for it to catch.
+      this.#guarded(() => {
+        this.#expect(slab.bytes.subarray(0, length));
+        this.#unstash();
+      });
     });
     now = false;
     if (this.#waiting) this.#sink.pause();

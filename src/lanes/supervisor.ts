@@ -5,6 +5,8 @@
  * moment later, for the case that only it can reach the other.
  */
 import { setMaxListeners } from 'node:events';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_LANES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Slab } from '../transfer/ports.ts';
 import { Lane } from './lane.ts';
@@ -65,7 +67,8 @@ export class Supervisor {
 
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
   add(pipe: Pipe, path?: Address): void {
-    const surplus = this.#options.role === 'receiver' && this.#lanes.size >= this.#options.count;
+    const { role, count } = this.#options;
+    const surplus = this.#lanes.size >= (role === 'receiver' ? count : MAX_LANES);
     if (this.#life.signal.aborted || surplus) return pipe.destroy();
     this.#race?.abort();
     this.#race = undefined;
@@ -91,6 +94,8 @@ export class Supervisor {
 
   #message(lane: Lane, message: Message, slab?: Slab): void {
     if (message.type !== 'want-lanes') return this.#options.onMessage(lane, message, slab);
+    if (this.#options.role === 'receiver')
+      throw new BeelineError('PROTOCOL', "A sender does not send 'want-lanes'.");
     this.#wanted = Math.max(1, message.count);
     this.#topUp();
   }

@@ -5,6 +5,8 @@ import type { CommonOptions } from './api.ts';
 
 /** The transfer engine of either side, as the session drives it. */
 export interface Engine {
+  /** What the other side has to say now, in words; they change when some of it comes. Undefined: nothing. */
+  readonly awaits: string | undefined;
   addLane(lane: LanePort): void;
   removeLane(lane: LanePort): void;
   message(lane: LanePort, message: Message, slab?: Slab): void;

@@ -17,7 +17,16 @@ export class EventStream implements AsyncIterable<TransferEvent> {
     this.#past.push(event);
     bound(this.#past);
     this.#ended = event.event === 'done' || event.event === 'error';
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (thrown) {
+        // The listener's own bug: it must surface, but not in the middle of a transition.
+        queueMicrotask(() => {
+          throw thrown;
+        });
+      }
+    }
   }
 
   subscribe(listener: (event: TransferEvent) => void): () => void {

@@ -41,6 +41,8 @@ export class Handshake {
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
   #shown = false;
+  /** A guess at a code has failed, or may be under way: no other is allowed in this run. */
+  #spent = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
@@ -58,7 +60,7 @@ export class Handshake {
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
   peerAppeared(): void {
-    if (this.#options.role === 'receiver') return this.update();
+    if (this.#options.role === 'receiver' || this.#spent) return this.update();
     if (this.#shown || !this.#pake) this.#pake = this.#start();
     this.#shown = true;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
@@ -108,6 +110,10 @@ export class Handshake {
   /** Receiver: the sender's share came. One that already knows its sender just says where it is now. */
   #answer(share: Uint8Array): void {
     if (this.#channel) return this.update();
+    // The answer proves this side first, so whoever chose the share learns whether its guess was right: a second
+    // share before the first is settled may be a second guess.
+    if (this.#spent) throw this.#interfered();
+    this.#spend();
     // Made ahead for the first share; every further one gets its own.
     const pake = this.#pake ?? this.#start();
     this.#pake = undefined;
@@ -126,6 +132,8 @@ export class Handshake {
     this.#pake = undefined;
     const { key, confirmation, verify } = pake.finish(answer.share);
     if (!verify(answer.confirmation)) {
+      // Also when the right one has come long ago: the rendezvous must not go on guessing while files move.
+      this.#spend();
       this.#send({ k: 'refuse', code: 'WRONG_CODE' });
       throw this.#wrong();
     }
@@ -175,6 +183,19 @@ export class Handshake {
 
   #send(signal: Signal): void {
     this.#options.send(encodeSignal(signal));
+  }
+
+  /** A key or a device's secret cannot be guessed; a code can, and may be tried once. */
+  #spend(): void {
+    this.#spent = this.#options.secret.way === 'code';
+  }
+
+  #interfered(): BeelineError {
+    return new BeelineError(
+      'AUTHENTICATION',
+      'The connection to the sender was interrupted while the code was being checked, or somebody tries to guess it. ' +
+        'Receive again; if this repeats, ask the sender for a new code.',
+    );
   }
 
   #wrong(): BeelineError {

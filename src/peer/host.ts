@@ -1,10 +1,12 @@
 /** The sender's end of a meeting: its port, its mailbox (its own or at a server), and its announcement on the LAN. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { announce, taken } from '../lan/mdns.ts';
 import { laneContext } from '../lanes/tcp/credentials.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
+import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { type HostPort, parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
@@ -27,20 +29,38 @@ export async function openPort(
   rendezvous?: Rendezvous,
 ): Promise<Listener> {
   const http = rendezvous && createServer({ maxHeaderSize: 8192 });
+  // One listener for each connection until it ends: bounded where connections are.
+  http?.setMaxListeners(0);
   if (http) rendezvous.handle(http);
   const listener = await listen({
     port: bind?.port ?? options.port,
     host: bind?.host,
     context: laneContext(certificate.cert, certificate.key),
     onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
-    onOther: http && ((socket) => http.emit('connection', socket)),
+    onOther: http && ((socket) => serve(http, socket)),
   });
   session.cleanup.push(async () => {
     await rendezvous?.close();
-    http?.closeAllConnections();
     await listener.close();
   });
   return listener;
+}
+
+/**
+ * Hands a connection to an HTTP server that does not listen itself, for which node:http never starts its own clocks:
+ * what has not become a WebSocket within the deadline is a stranger's, and ends.
+ */
+function serve(http: Server, socket: Socket): void {
+  const upgraded = (_request: unknown, which: unknown) => {
+    if (which === socket) clearTimeout(timer);
+  };
+  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINE);
+  http.on('upgrade', upgraded);
+  socket.once('close', () => {
+    clearTimeout(timer);
+    http.off('upgrade', upgraded);
+  });
+  http.emit('connection', socket);
 }
 
 export interface Hosted {

@@ -18,6 +18,7 @@ import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import { openPort } from './host.ts';
 import { meetAsGuest } from './meet.ts';
+import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
 import { secretFrom } from './secret.ts';
@@ -57,7 +58,7 @@ class Reception {
       limit: options.limit,
       open: (offer, entries, space) => this.#open(offer, entries, space),
       progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
-      gone: (path, code, text) => this.#warn(path, code as ErrorCode, text),
+      gone: (path, code) => this.#lost(path, code),
       complete: (root) => void this.#complete(root).catch((thrown) => session.fail(thrown)),
       fail: (error) => session.fail(error),
     });
@@ -98,7 +99,9 @@ class Reception {
     session.cleanup.push(() => mailbox?.close());
     if (session.over) return void mailbox.close();
     session.lanes(certificate);
+    losePatience(session, this.#engine);
     const listener = await openPort(session, { ...options, port: options.port }, certificate, undefined);
+    if (session.over) return;
     patience = setTimeout(
       () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
       HANDSHAKE_DEADLINE,
@@ -143,10 +146,13 @@ class Reception {
     const bytes = offer.bytes ?? null;
     session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
     const accepted = await this.#options.accept?.(this.#summary(offer, entries));
+    // The other side may have left while the person was thinking: nothing is begun then.
+    if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
     if (accepted === false) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
     const sink = this.#makeSink(offer);
     session.cleanup.push(() => sink.abort());
     await sink.open(entries, space);
+    if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before anything was written.');
     this.#sink = sink;
     this.#progress = new Progress(session, entries, () => this.#wantedBytes());
     return sink;
@@ -167,7 +173,7 @@ class Reception {
       to,
       overwrite,
       onConflict,
-      onWarning: (warning) => this.#warn(warning.paths[0] ?? '', warning.code, warning.message, false),
+      onWarning: (warning) => this.#warn(warning.paths[0] ?? '', warning.code, warning.message),
     });
   }
 
@@ -176,13 +182,25 @@ class Reception {
     return this.#entries.reduce((sum, entry, i) => sum + (this.#sink?.wants(i) ? entry.size : 0), 0);
   }
 
-  #warn(path: string, code: ErrorCode, message: string, gone = true): void {
-    if (gone) this.#gone.push(path);
+  /** The sender's own words are for its own screen: what is shown here is composed here. */
+  #lost(path: string, code: string): void {
+    this.#gone.push(path);
+    const unreadable = code === 'UNREADABLE';
+    const what = unreadable ? 'could not be read' : 'changed while it was being sent';
+    this.#warn(
+      path,
+      unreadable ? code : 'SOURCE_CHANGED',
+      `'${escapeName(path)}' ${what} on the other side.`,
+    );
+  }
+
+  #warn(path: string, code: ErrorCode, message: string): void {
     this.#session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
   }
 
   async #complete(root: Uint8Array): Promise<void> {
     const session = this.#session;
+    session.farewell.say();
     if (this.#sha256 && this.#sink) {
       for (const [entry, sha256] of await this.#sink.digests()) {
         session.events.emit({ event: 'digest', path: this.#entries[entry]!.path, sha256 });

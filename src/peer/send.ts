@@ -20,6 +20,7 @@ import { auditAtEnd, count, rootText } from './audit.ts';
 import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import { host } from './host.ts';
+import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
 import { secretFrom } from './secret.ts';
@@ -54,6 +55,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   if (session.over) return;
   const { engine, progress } = makeEngine(session, source, options, warn);
   session.lanes(certificate);
+  losePatience(session, session.engine!);
 
   const password = known ? undefined : await generatePassword();
   const plate = known?.secret.nameplate;
@@ -75,6 +77,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     onLost: (error) => ready.whenReady(() => failedHandshake(session, error, peer !== '')),
   });
   session.cleanup.push(() => clearTimeout(patience));
+  if (session.over) return;
   mailbox = hosted.mailbox;
   const secret: SharedSecret =
     known?.secret ?? fromCode({ nameplate: mailbox.nameplate, password: password! });

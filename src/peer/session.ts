@@ -7,15 +7,17 @@ import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import { laneContext } from '../lanes/tcp/credentials.ts';
 import { type Address, dial } from '../lanes/tcp/dial.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import { DEFAULT_LANES, HANDSHAKE_DEADLINE, MAX_LANES, RECONNECT_DEADLINE } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
 import type { Slab } from '../transfer/ports.ts';
 import type { Logger, Result, Transfer, TransferEvent } from './api.ts';
+import { Cleanup } from './cleanup.ts';
 import type { Certificate, Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
+import { Farewell } from './farewell.ts';
 import { lastWord } from './last-word.ts';
 import { errorFromPeer, StatusRegister } from './status.ts';
 
@@ -24,8 +26,8 @@ interface Cause {
   error?: BeelineError;
 }
 
-/** Milliseconds the sender waits for the receiver to hear that all is well. */
-const LINGER = 5000;
+/** Ends of a lane that opening another one would only repeat. */
+const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
 /** Lanes that proved a certificate before the rendezvous told us whose is right. */
 const MAX_EARLY = 8;
 
@@ -36,7 +38,8 @@ export class Session implements Transfer {
   /** Given the sum of the transfer once it is known. */
   engine: Engine | undefined;
   /** Released in reverse order at the end, whatever the end is. */
-  readonly cleanup: (() => void | Promise<void>)[] = [];
+  readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
+  readonly farewell = new Farewell();
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
   readonly #early: { pipe: Pipe; fingerprint: string }[] = [];
@@ -44,8 +47,6 @@ export class Session implements Transfer {
   #state: State = 'idle';
   #supervisor: Supervisor | undefined;
   #pin: string | undefined;
-  /** Set once the last message is out: lanes that close now are no loss. */
-  #lingering: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
@@ -124,11 +125,8 @@ export class Session implements Transfer {
 
   /** The last message is out: resolves when the other side has closed its lanes, or had time enough to. */
   async linger(): Promise<void> {
-    if ([...(this.#supervisor?.lanes ?? [])].length === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#lingering = resolve;
-      setTimeout(resolve, LINGER).unref();
-    });
+    this.farewell.say();
+    if ([...(this.#supervisor?.lanes ?? [])].length > 0) await this.farewell.wait();
   }
 
   /** Makes the lanes' owner; `pipe`s may be offered from now on. */
@@ -151,7 +149,8 @@ export class Session implements Transfer {
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    if (this.#pin === undefined && this.#early.length < MAX_EARLY) this.#early.push({ pipe, fingerprint });
+    if (this.#pin === undefined && !this.over && this.#early.length < MAX_EARLY)
+      this.#early.push({ pipe, fingerprint });
     else if (this.#pin === fingerprint && !this.over) this.#supervisor?.add(pipe);
     else pipe.destroy();
   }
@@ -233,17 +232,12 @@ export class Session implements Transfer {
 
   async #end(announce: () => void): Promise<void> {
     clearTimeout(this.#deadline);
+    this.farewell.over();
     await this.engine?.stop();
     const lanes = [...(this.#supervisor?.lanes ?? [])];
     if (lanes.length > 0 && this.#state !== 'completed') await lastWord(lanes);
     for (const { pipe } of this.#early.splice(0)) pipe.destroy();
-    for (const release of this.cleanup.splice(0).reverse()) {
-      try {
-        await release();
-      } catch (thrown) {
-        this.log?.warn({ error: String(thrown) }, 'cleanup failed');
-      }
-    }
+    await this.cleanup.run();
     announce();
   }
 
@@ -275,9 +269,14 @@ export class Session implements Transfer {
       ...(error && { reason: error.message }),
     });
     this.log?.info({ lane: id, reason: error?.message }, 'lane closed');
-    if (left > 0) return;
-    if (this.#lingering) this.#lingering();
-    else this.dispatch('lanes-lost');
+    if (this.farewell.said) {
+      if (left === 0) this.farewell.over();
+    } else if (error instanceof BeelineError && FATAL.has(error.code)) {
+      // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
+      this.fail(error);
+    } else if (left === 0) {
+      this.dispatch('lanes-lost');
+    }
   }
 
   #message(lane: Lane, message: Message, slab?: Slab): void {

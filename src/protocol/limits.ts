@@ -29,6 +29,12 @@ export const MAX_GONE = 10_000;
 /** `--text` bodies. */
 export const MAX_TEXT = 1 * MiB;
 
+/** Chunks in one transfer: 256 TiB at the largest chunk size, and what their bitmaps may cost. */
+export const MAX_CHUNKS = 2 ** 26;
+
+/** A status's counter: far from where a peer could make this side's own next word unspeakable. */
+export const MAX_STATUS_SEQ = 2 ** 32;
+
 /** Chunks asked for on one lane and not yet answered. */
 export const MAX_OUTSTANDING = 256;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
@@ -51,5 +57,7 @@ export const LANE_OPEN_DEADLINE = 10_000;
 export const HANDSHAKE_DEADLINE = 30_000;
 /** How long a session without any live lane keeps trying. */
 export const RECONNECT_DEADLINE = 120_000;
+/** What a connected side answers at once: its offer, a page of its manifest, its last word (behind a look at all its files). */
+export const ANSWER_DEADLINE = 300_000;
 /** How long a receiver looks for the sender of a code. */
 export const FIND_DEADLINE = 30_000;

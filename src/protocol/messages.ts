@@ -13,6 +13,7 @@ import {
   MAX_OUTSTANDING,
   MAX_PAGE,
   MAX_PAGES,
+  MAX_STATUS_SEQ,
   MIN_CHUNK,
 } from './limits.ts';
 import type { Offer } from './manifest.ts';
@@ -212,7 +213,7 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
     case 'written':
       return { type, below: reader.varint() };
     case 'status': {
-      const seq = reader.varint();
+      const seq = bounded(reader.varint(), MAX_STATUS_SEQ);
       const state = STATUS_STATES[reader.u8()];
       if (!state) throw malformed();
       return { type, seq, state, code: reader.text(64), text: reader.text(2048) };

@@ -87,12 +87,15 @@ export function decodeHello(plain: string): Hello {
     const host = text(item as Fields, 'host');
     const port = integer(item as Fields, 'port', 65535);
     // Addresses only: a name would make this side ask a name server of the peer's choosing.
-    if (!/^[0-9a-fA-F:.]{2,45}$/.test(host) || port < 1) throw malformed();
+    if (!ADDRESS.test(host) || port < 1) throw malformed();
     return { host, port };
   });
   const agent = text(fields, 'agent').slice(0, 64);
   return { fingerprint, candidates, agent, lanes: integer(fields, 'lanes', 64) };
 }
+
+/** IPv4, or hex groups with colons: `bad.cafe` is spelled in hex digits and is a name all the same. */
+const ADDRESS = /^(?:(?:\d{1,3}\.){3}\d{1,3}|(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45})$/;
 
 type Fields = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 /** Pulls the manifest's pages, a few at a time on any one lane, and decodes them once all are there. */
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_MANIFEST } from '../protocol/limits.ts';
+import { MAX_CHUNKS, MAX_MANIFEST } from '../protocol/limits.ts';
 import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
 import type { LanePort } from './ports.ts';
 import { ByteSpace } from './space.ts';
@@ -17,6 +17,10 @@ export class ManifestPull {
 
   constructor(offer: Offer) {
     this.offer = offer;
+  }
+
+  get firstMissing(): number {
+    return this.#firstMissing;
   }
 
   get complete(): boolean {
@@ -48,14 +52,28 @@ export class ManifestPull {
   /** The entries and their byte space. @throws BeelineError BAD_MANIFEST if they are not what was offered. */
   decode(): { entries: Entry[]; space: ByteSpace } {
     const { kind, chunkSize, bytes } = this.offer;
-    const entries = this.pages.flatMap((page) => decodePage(page));
+    const entries: Entry[] = [];
+    for (const page of this.pages) {
+      for (const entry of decodePage(page)) entries.push(entry);
+      // Before all of it is in memory: a page can say much in little.
+      if (entries.length > this.offer.entries) throw this.#notAsAnnounced();
+    }
     const sizes = entries.map((entry) => entry.size);
     const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
     const single = entries.length === 1 && entries[0]!.kind === 'file';
     const sizeFits = kind === 'stream' ? sizes[0] === 0 : space.bytes === bytes;
     if (entries.length !== this.offer.entries || !sizeFits || (kind !== 'files' && !single)) {
-      throw new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
+      throw this.#notAsAnnounced();
     }
+    if (kind !== 'stream' && space.chunks > MAX_CHUNKS)
+      throw new BeelineError(
+        'BAD_MANIFEST',
+        'The other side offers more than this program can keep track of.',
+      );
     return { entries, space };
+  }
+
+  #notAsAnnounced(): BeelineError {
+    return new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
   }
 }

@@ -28,7 +28,10 @@ export class RateMeter {
   }
 }
 
-/** A token bucket: says how long to wait before `bytes` more may go. Holds at most a quarter second of tokens. */
+/**
+ * A token bucket: says how long to wait before `bytes` more may go. Holds at most a quarter second of tokens. What
+ * goes is paid for afterwards, so that a small transfer does not begin with a wait.
+ */
 export class TokenBucket {
   readonly #rate: number;
   #tokens = 0;
@@ -39,11 +42,12 @@ export class TokenBucket {
     this.#rate = bytesPerSecond;
   }
 
-  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until the debt is paid. */
+  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until the debt there was is paid. */
   take(bytes: number, now: number): number {
     const elapsed = this.#at === undefined ? 0 : now - this.#at;
     this.#at = now;
-    this.#tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#rate / 4) - bytes;
-    return this.#tokens >= 0 ? 0 : -this.#tokens / this.#rate;
+    const tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#rate / 4);
+    this.#tokens = tokens - bytes;
+    return tokens >= 0 ? 0 : -tokens / this.#rate;
   }
 }

@@ -7,34 +7,17 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
+import type { ReceiverPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
 import { ManifestPull } from './manifest-pull.ts';
 import { ChunkHashes } from './merkle.ts';
-import type { Digest, Extent, LanePort, Sink, Slab } from './ports.ts';
+import type { LanePort, Sink, Slab } from './ports.ts';
 import { TokenBucket } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
 import { touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
 import { ZeroHashes } from './zeros.ts';
-
-export interface ReceiverPorts {
-  digest: Digest;
-  allocate: (bytes: number) => Uint8Array;
-  /** Seconds, monotonic. */
-  now: () => number;
-  sleep: (seconds: number) => Promise<void>;
-  /** Bytes a second. */
-  limit: number | undefined;
-  /** The manifest is whole and coherent: check names, ask the person, and give the opened sink. */
-  open: (offer: Offer, entries: readonly Entry[], space: ByteSpace) => Promise<Sink>;
-  /** Bytes written so far, and the pieces written just now. */
-  progress: (bytes: number, extents: readonly Extent[]) => void;
-  gone: (path: string, code: string, text: string) => void;
-  /** Everything is written and both roots are equal. */
-  complete: (root: Uint8Array) => void;
-  fail: (error: BeelineError) => void;
-}
 
 export class Receiver {
   readonly #ports: ReceiverPorts;
@@ -53,10 +36,11 @@ export class Receiver {
   #pool: SlabPool | undefined;
   #sink: Sink | undefined;
   #opening = false;
-  #unwanted = new Set<number>();
+  #unwanted = new HaveMap();
   #bytes = 0;
   #held = false;
   #root: Uint8Array | undefined;
+  #confirmed = false;
   #over = false;
 
   constructor(ports: ReceiverPorts) {
@@ -65,9 +49,11 @@ export class Receiver {
     this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
   }
 
-  /** True once everything is written, whether or not the sender has confirmed the root. */
-  get written(): boolean {
-    return this.#root !== undefined;
+  /** What an honest sender says without delay, in words; undefined while it may take its time. */
+  get awaits(): string | undefined {
+    if (!this.#manifest) return 'its offer';
+    if (!this.#manifest.complete) return `page ${this.#manifest.firstMissing} of its manifest`;
+    return this.#root && !this.#confirmed ? 'its last word' : undefined;
   }
 
   addLane(lane: LanePort): void {
@@ -100,6 +86,8 @@ export class Receiver {
   /** No more writes are begun; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#over = true;
+    // A write to a pipe that nobody reads ends only when the sink is told to give up.
+    if (this.#writing.size > 0) await this.#sink?.abort().catch(() => {});
     while (this.#writing.size > 0) await this.#ports.sleep(0.01);
   }
 
@@ -194,10 +182,16 @@ export class Receiver {
     }
   }
 
+  /** A stream's end is the sender's word, and chunks past it do not make up for missing ones. */
+  #allDown(space: ByteSpace): boolean {
+    if (space.stream) return this.#have.firstMissing >= space.chunks;
+    return this.#have.count + this.#unwanted.count >= space.chunks;
+  }
+
   /** Asks wherever there is room, and notices the end. */
   #pump(): void {
     if (this.#over || !this.#scheduler || !this.#space) return;
-    if (this.#have.count + this.#unwanted.size >= this.#space.chunks) return void this.#finish();
+    if (this.#allDown(this.#space)) return void this.#finish();
     if (this.#held) return;
     const now = this.#ports.now();
     for (const lane of this.#lanes.values()) {
@@ -207,8 +201,9 @@ export class Receiver {
   }
 
   async #ask(lane: LanePort, chunks: number[]): Promise<void> {
-    if (this.#bucket && this.#offer) {
-      const wait = this.#bucket.take(chunks.length * this.#offer.chunkSize, this.#ports.now());
+    if (this.#bucket) {
+      const bytes = chunks.reduce((sum, chunk) => sum + this.#space!.length(chunk), 0);
+      const wait = this.#bucket.take(bytes, this.#ports.now());
       if (wait > 0) await this.#ports.sleep(wait);
     }
     // A lane that dies is removed by its owner, which gives its chunks back.
@@ -284,6 +279,9 @@ export class Receiver {
   #takeFinished(root: Uint8Array): void {
     if (!this.#root)
       throw new BeelineError('PROTOCOL', 'The other side ended a transfer that is not finished.');
+    // Every lane brings it: one is enough.
+    if (this.#confirmed) return;
+    this.#confirmed = true;
     if (equalBytes(root, this.#root)) this.#ports.complete(root);
     else
       this.#fail(

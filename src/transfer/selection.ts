@@ -1,16 +1,19 @@
 /** Which chunks a set of files concerns: what is not to be fetched, and what does not count. */
 import type { Entry } from '../protocol/manifest.ts';
+import { HaveMap } from './have.ts';
 import type { Sink } from './ports.ts';
 import type { ByteSpace } from './space.ts';
 
 /** Chunks in which no file is wanted. */
-export function unwantedChunks(space: ByteSpace, entries: readonly Entry[], sink: Sink): Set<number> {
-  const unwanted = new Set<number>();
+export function unwantedChunks(space: ByteSpace, entries: readonly Entry[], sink: Sink): HaveMap {
+  const unwanted = new HaveMap();
   for (let entry = 0; entry < entries.length; entry++) {
     if (space.stream || sink.wants(entry)) continue;
     const { first, end } = space.chunksOf(entry);
     for (let chunk = first; chunk < end; chunk++) {
-      if (!space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
+      // Only at its ends can a file share a chunk with others.
+      const inside = chunk > first && chunk < end - 1;
+      if (inside || !space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
     }
   }
   return unwanted;

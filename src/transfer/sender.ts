@@ -2,34 +2,21 @@
  * The serving side: answers what the receiver asks for, on the lane that asked. It keeps no notion of progress of
  * its own beyond what it has served, so any lane can die at any time. Non-goals: sockets, files, states.
  */
+import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
 import { escapeName } from '../protocol/names.ts';
+import type { SenderPorts } from './engine-ports.ts';
+import { HaveMap } from './have.ts';
 import { ChunkHashes } from './merkle.ts';
-import type { Digest, Extent, LanePort, Slab, Source } from './ports.ts';
+import type { Extent, LanePort, Slab, Source } from './ports.ts';
 import { TokenBucket } from './rate.ts';
 import { touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import { ByteSpace } from './space.ts';
 import { isZero, ZeroHashes } from './zeros.ts';
-
-export interface SenderPorts {
-  digest: Digest;
-  allocate: (bytes: number) => Uint8Array;
-  now: () => number;
-  sleep: (seconds: number) => Promise<void>;
-  limit: number | undefined;
-  sha256: boolean;
-  /** Bytes moved so far, and the pieces that moved just now. */
-  progress: (bytes: number, extents: readonly Extent[]) => void;
-  /** A file changed or went away; the rest goes on. */
-  gone: (path: string, error: BeelineError) => void;
-  /** The receiver has everything, and its root is this. */
-  complete: (root: Uint8Array) => void;
-  fail: (error: BeelineError) => void;
-}
 
 /** Chunks being read and hashed for one lane while another is on its way into the socket. */
 const PER_LANE = 2;
@@ -38,6 +25,9 @@ interface Serving {
   lane: LanePort;
   queue: number[];
   busy: number;
+  /** How many of the gone files this lane has been told of, and the telling that is under way. */
+  told: number;
+  telling: Promise<void> | undefined;
 }
 
 export class Sender {
@@ -48,12 +38,16 @@ export class Sender {
   readonly #pool: SlabPool;
   readonly #hashes = new ChunkHashes();
   readonly #lanes = new Map<number, Serving>();
-  readonly #gone = new Map<number, Message & { type: 'gone' }>();
-  readonly #served = new Set<number>();
+  readonly #gone = new Set<number>();
+  /** What the receiver is told of them, in order. */
+  readonly #obituaries: (Message & { type: 'gone' })[] = [];
+  readonly #served = new HaveMap();
+  readonly #pagesAsked = new HaveMap();
   readonly #bucket: TokenBucket | undefined;
   readonly #zeroHashes: ZeroHashes;
   /** Names of files that changed since they were stat'ed, once that is being looked at. */
   #checking: Promise<string[]> | undefined;
+  #confirmed = false;
   #bytes = 0;
   #held = false;
   #over = false;
@@ -73,10 +67,17 @@ export class Sender {
     return this.#space;
   }
 
+  /** What an honest receiver asks for without delay, in words; undefined once a person may be asked there. */
+  get awaits(): string | undefined {
+    const page = this.#pagesAsked.firstMissing;
+    return page < this.#pages.length ? `its request for page ${page} of the manifest` : undefined;
+  }
+
   addLane(lane: LanePort): void {
-    this.#lanes.set(lane.id, { lane, queue: [], busy: 0 });
+    const serving: Serving = { lane, queue: [], busy: 0, told: 0, telling: undefined };
+    this.#lanes.set(lane.id, serving);
     this.#tell(lane, this.#offer());
-    for (const message of this.#gone.values()) this.#tell(lane, message);
+    void this.#tellGone(serving);
   }
 
   removeLane(lane: LanePort): void {
@@ -106,6 +107,7 @@ export class Sender {
         const bytes = this.#pages[message.page];
         if (!bytes)
           throw new BeelineError('PROTOCOL', 'The other side asked for a page that does not exist.');
+        this.#pagesAsked.add(message.page);
         return this.#tell(lane, { type: 'page', page: message.page, bytes });
       }
       case 'get':
@@ -123,7 +125,9 @@ export class Sender {
         if (this.#space.chunks === Number.POSITIVE_INFINITY) {
           throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
         }
-        this.#finish(lane, message.gone).catch((thrown) => this.#fail(thrown));
+        if (!message.gone.every((entry) => this.#gone.has(entry)))
+          throw new BeelineError('PROTOCOL', 'The other side misses files that were not declared gone.');
+        this.#finish(serving, message).catch((thrown) => this.#fail(thrown));
         return;
       default:
         throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
@@ -153,7 +157,7 @@ export class Sender {
       serving.busy++;
       const chunk = serving.queue.shift()!;
       this.#pool.wait((slab) => {
-        this.#serveChunk(serving.lane, chunk, slab)
+        this.#serveChunk(serving, chunk, slab)
           .catch((thrown) => this.#fail(thrown))
           .finally(() => {
             slab.release();
@@ -164,7 +168,8 @@ export class Sender {
     }
   }
 
-  async #serveChunk(lane: LanePort, index: number, slab: Slab): Promise<void> {
+  async #serveChunk(serving: Serving, index: number, slab: Slab): Promise<void> {
+    const { lane } = serving;
     if (!this.#lanes.has(lane.id) || index >= this.#space.chunks) return;
     const extents = this.#space.extents(index);
     const length = await this.#read(index, extents, slab.bytes);
@@ -175,16 +180,17 @@ export class Sender {
     const sha256 = zero ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
     this.#hashes.set(index, sha256);
     if (this.#bucket) await this.#throttle(this.#bucket, length);
+    // A file's zeros must not overtake the word that it is gone.
+    while (serving.told < this.#obituaries.length && this.#lanes.has(lane.id)) await this.#tellGone(serving);
     if (!this.#lanes.has(lane.id)) return;
     // A dead lane rejects; its chunks will be asked for on another.
     const sent = await lane.send({ type: 'chunk', index, length, zero, sha256, data }, slab).then(
       () => true,
       () => false,
     );
-    if (!sent || this.#served.has(index)) return;
-    this.#served.add(index);
+    if (!sent || !this.#served.add(index)) return;
     // The receiver is still writing the last ones: the time to look whether anything changed meanwhile.
-    if (this.#served.size === this.#space.chunks) this.#checking ??= this.#source.changed();
+    if (this.#served.count === this.#space.chunks) void this.#check().catch(() => {});
     this.#bytes += length;
     this.#ports.progress(this.#bytes, extents);
   }
@@ -215,10 +221,26 @@ export class Sender {
   }
 
   #declareGone(entry: number, error: BeelineError): void {
-    const message = { type: 'gone' as const, entry, code: error.code, text: error.message.slice(0, 500) };
-    this.#gone.set(entry, message);
-    for (const { lane } of this.#lanes.values()) this.#tell(lane, message);
+    this.#gone.add(entry);
+    this.#obituaries.push({ type: 'gone', entry, code: error.code, text: error.message.slice(0, 500) });
+    for (const serving of this.#lanes.values()) void this.#tellGone(serving);
     this.#ports.gone(this.#source.entries[entry]!.path, error);
+  }
+
+  /** One after the other: there may be more of them than a lane's queue holds. Resolves when it knows of all. */
+  #tellGone(serving: Serving): Promise<void> {
+    const tell = async () => {
+      try {
+        while (serving.told < this.#obituaries.length)
+          await serving.lane.send(this.#obituaries[serving.told++]!);
+      } catch {
+        // The lane is dead; the next one is told everything.
+      }
+      serving.telling = undefined;
+    };
+    if (serving.told === this.#obituaries.length) return serving.telling ?? Promise.resolve();
+    serving.telling ??= tell();
+    return serving.telling;
   }
 
   #endStream(): void {
@@ -232,10 +254,14 @@ export class Sender {
     if (wait > 0) await this.#ports.sleep(wait);
   }
 
-  /** The receiver has everything. What changed since it was read is named before the last word is said. */
-  async #finish(lane: LanePort, gone: number[]): Promise<void> {
+  #check(): Promise<string[]> {
     this.#checking ??= this.#source.changed();
-    const changed = new Set(await this.#checking);
+    return this.#checking;
+  }
+
+  /** The receiver has everything. What changed since it was read is named before the last word is said. */
+  async #finish(serving: Serving, { root: theirs, gone }: Message & { type: 'finish' }): Promise<void> {
+    const changed = new Set(await this.#check());
     for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
       if (!changed.has(path) || this.#gone.has(entry) || this.#gone.size >= MAX_GONE) continue;
       this.#declareGone(
@@ -243,12 +269,22 @@ export class Sender {
         new BeelineError('SOURCE_CHANGED', `'${escapeName(path)}' changed while it was being sent.`),
       );
     }
+    await this.#tellGone(serving);
     const absent = touches(this.#space, new Set(gone));
     const root = this.#hashes.root(this.#pages, this.#space.chunks, absent);
-    await lane.send({ type: 'finished', root }).then(
-      () => this.#ports.complete(root),
-      () => {},
+    const told = await serving.lane.send({ type: 'finished', root }).then(
+      () => true,
+      () => false,
     );
+    // Every lane brings a finish: one that was answered is enough.
+    if (!told || this.#confirmed) return;
+    this.#confirmed = true;
+    if (!equalBytes(theirs, root))
+      throw new BeelineError(
+        'VERIFICATION',
+        'The two sides have different roots: what arrived is not what was sent.',
+      );
+    this.#ports.complete(root);
   }
 
   #fail(thrown: unknown): void {

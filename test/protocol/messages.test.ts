@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { FrameReader } from '../../src/lanes/framing.ts';
 import { Reader, Writer } from '../../src/protocol/bytes.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
-import { MAX_CHUNK, MAX_CONTROL_FRAME } from '../../src/protocol/limits.ts';
+import { MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/protocol/limits.ts';
 import { decodePage, type Entry, encodePages } from '../../src/protocol/manifest.ts';
 import { decodeHeader, encodeMessage, type Message } from '../../src/protocol/messages.ts';
 import { decodeHello, decodeSignal, encodeSignal } from '../../src/protocol/signal.ts';
@@ -30,7 +30,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('written' as const), below: natural }),
   fc.record({
     type: fc.constant('status' as const),
-    seq: natural,
+    seq: fc.integer({ min: 0, max: MAX_STATUS_SEQ }),
     state: fc.constantFrom('running' as const, 'paused' as const, 'cancelled' as const, 'failed' as const),
     code: fc.string({ maxLength: 10 }),
     text: fc.string({ maxLength: 100 }),

@@ -155,6 +155,8 @@ export class Pair {
   /** Opens one more lane between the two. */
   connect(faults: Faults = {}): MemoryPipe {
     const [a, b] = memoryPipes(faults);
+    // A lane opened after the end would keep its timers, and the process, alive.
+    if (this.#over) return a;
     this.pipes.add(a);
     this.opened++;
     const id = ++this.#ids;

@@ -24,6 +24,7 @@ export interface ListenOptions {
 
 export interface Listener {
   readonly port: number;
+  /** Ends every connection that came in, whoever has it now: a stranger's must not keep this side from ending. */
   close(): Promise<void>;
 }
 
@@ -31,13 +32,18 @@ export interface Listener {
 const TLS_HANDSHAKE = 0x16;
 /** Strangers may hold this many connections open before they have proved anything. */
 const MAX_UNPROVEN = 2 * MAX_LANES;
+/** Lanes, the rendezvous' own connections and strangers together. */
+const MAX_CONNECTIONS = 8 * MAX_LANES;
 
 /** @throws BeelineError USAGE when the port is taken or not allowed. */
 export function listen(options: ListenOptions): Promise<Listener> {
   const unproven = new Set<Socket>();
+  const all = new Set<Socket>();
   const server = createServer({ pauseOnConnect: false }, (socket) => {
     socket.on('error', () => socket.destroy());
-    if (unproven.size >= MAX_UNPROVEN) return void socket.destroy();
+    if (unproven.size >= MAX_UNPROVEN || all.size >= MAX_CONNECTIONS) return void socket.destroy();
+    all.add(socket);
+    socket.once('close', () => all.delete(socket));
     unproven.add(socket);
     const timer = setTimeout(() => socket.destroy(), LANE_OPEN_DEADLINE);
     const settled = () => {
@@ -52,18 +58,18 @@ export function listen(options: ListenOptions): Promise<Listener> {
       const where = options.host ? `${options.host}:${options.port ?? 0}` : `port ${options.port ?? 0}`;
       reject(new BeelineError('USAGE', `Cannot listen on ${where}: ${cause.message}.`, { cause }));
     });
-    server.listen({ port: options.port ?? 0, host: options.host }, () => resolve(listener(server, unproven)));
+    server.listen({ port: options.port ?? 0, host: options.host }, () => resolve(listener(server, all)));
   });
 }
 
-function listener(server: Server, unproven: Set<Socket>): Listener {
+function listener(server: Server, connections: Set<Socket>): Listener {
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : 0,
     close: () =>
       new Promise((resolve) => {
-        for (const socket of unproven) socket.destroy();
         server.close(() => resolve());
+        for (const socket of connections) socket.destroy();
       }),
   };
 }

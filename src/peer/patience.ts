@@ -1,0 +1,26 @@
+/**
+ * Ends a session whose other side is connected and answers pings, but does not say what an honest one says at once.
+ * Non-goal: slow bytes. A person may think over an offer, a stream may be quiet and a limit low, for as long as they like.
+ */
+import { BeelineError } from '../protocol/errors.ts';
+import { ANSWER_DEADLINE } from '../protocol/limits.ts';
+import type { Engine } from './engine.ts';
+import type { Session } from './session.ts';
+
+/** Watches until the session ends. @param deadline milliseconds */
+export function losePatience(session: Session, engine: Engine, deadline = ANSWER_DEADLINE): void {
+  let awaited: string | undefined;
+  let since = 0;
+  const look = () => {
+    // Without a lane there are other deadlines, and a pause is a pause.
+    const now = session.state === 'transferring' ? engine.awaits : undefined;
+    if (now !== awaited || now === undefined) {
+      awaited = now;
+      since = performance.now();
+    } else if (performance.now() - since >= deadline) {
+      session.fail(new BeelineError('TIMEOUT', `The other side is connected but does not send ${now}.`));
+    }
+  };
+  const timer = setInterval(look, deadline / 8);
+  session.cleanup.push(() => clearInterval(timer));
+}

@@ -1,0 +1,271 @@
+/** Each engine against a peer that does not play by the rules, message by message. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import { FrameReader } from '../../src/lanes/framing.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
+import { encodeMessage, type Message } from '../../src/protocol/messages.ts';
+import { decodeHello } from '../../src/protocol/signal.ts';
+import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
+import { HEADROOM, type LanePort, type Sink, type Slab } from '../../src/transfer/ports.ts';
+import { TokenBucket } from '../../src/transfer/rate.ts';
+import { Receiver } from '../../src/transfer/receiver.ts';
+import { Sender } from '../../src/transfer/sender.ts';
+import { CHUNK, entry, MemorySink, MemorySource, Pair } from './harness.ts';
+
+const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+class FakeLane implements LanePort {
+  readonly id = 1;
+  readonly kind = 'fake';
+  readonly sent: Message[] = [];
+  async send(message: Message): Promise<void> {
+    this.sent.push(message);
+  }
+  close(): void {}
+  of<T extends Message['type']>(type: T): (Message & { type: T })[] {
+    return this.sent.filter((message): message is Message & { type: T } => message.type === type);
+  }
+}
+
+const means = {
+  digest: sha256,
+  allocate: (bytes: number) => new Uint8Array(bytes),
+  now: () => performance.now() / 1000,
+  sleep: (seconds: number) => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000)),
+  limit: undefined,
+  progress: () => {},
+};
+
+function slabOf(data: Uint8Array): Slab {
+  return { bytes: data, headroom: new Uint8Array(HEADROOM), release: () => {} };
+}
+
+interface Told {
+  roots: Uint8Array[];
+  errors: BeelineError[];
+}
+
+function receiverFor(sink: Sink, told: Told): Receiver {
+  return new Receiver({
+    ...means,
+    open: async (_offer, entries, space) => {
+      await sink.open(entries, space);
+      return sink;
+    },
+    gone: () => {},
+    complete: (root) => told.roots.push(root),
+    fail: (error) => told.errors.push(error),
+  });
+}
+
+function senderFor(source: MemorySource, told: Told): Sender {
+  return new Sender(source, CHUNK, {
+    ...means,
+    sha256: false,
+    gone: () => {},
+    complete: (root) => told.roots.push(root),
+    fail: (error) => told.errors.push(error),
+  });
+}
+
+function offerOf(entries: Entry[], pages: number, more: Partial<Offer> = {}): Message {
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  const fixed = { version: 1, kind: 'files' as const, chunkSize: CHUNK, sha256: false };
+  return { type: 'offer', ...fixed, entries: entries.length, pages, bytes, ...more };
+}
+
+/** A receiver that has been offered entries and has asked for chunks. */
+async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<Offer> = {}) {
+  const receiver = receiverFor(sink, told);
+  const lane = new FakeLane();
+  receiver.addLane(lane);
+  const pages = encodePages(entries);
+  receiver.message(lane, offerOf(entries, pages.length, more));
+  for (const [page, bytes] of pages.entries()) receiver.message(lane, { type: 'page', page, bytes });
+  await turn();
+  const chunk = (index: number, data: Uint8Array) => {
+    const message = { type: 'chunk' as const, index, length: data.length, zero: false, data };
+    receiver.message(lane, { ...message, sha256: sha256(data) }, slabOf(data));
+  };
+  return { receiver, lane, chunk };
+}
+
+test('a stream that is ended early does not count chunks past its end for missing ones', async () => {
+  const told: Told = { roots: [], errors: [] };
+  const sink = new MemorySink();
+  sink.write = async () => {};
+  const { lane, chunk } = await offered([entry('s', 0)], sink, told, { kind: 'stream', bytes: undefined });
+  const asked = () => lane.of('get').flatMap((message) => message.chunks);
+  const full = new Uint8Array(CHUNK).fill(1);
+  // Chunk 0 never comes; as many others do as the shortened stream has chunks.
+  for (const [index, data] of [
+    [1, full],
+    [3, full],
+    [4, full],
+    [2, full.subarray(0, 10)],
+  ] as const) {
+    assert.ok(asked().includes(index), `chunk ${index} was not asked for`);
+    chunk(index, data);
+    await turn();
+  }
+  await turn();
+  assert.equal(lane.of('finish').length, 0);
+  assert.ok(!sink.finished);
+});
+
+test('finished on every lane ends a transfer once', async () => {
+  const told: Told = { roots: [], errors: [] };
+  const { receiver, lane, chunk } = await offered([entry('a', 10)], new MemorySink(), told);
+  chunk(0, new Uint8Array(10).fill(7));
+  await turn();
+  const root = lane.of('finish')[0]!.root;
+  for (let i = 0; i < 4; i++) receiver.message(lane, { type: 'finished', root });
+  assert.equal(told.roots.length, 1);
+});
+
+test('finish on every lane ends a transfer once, and a wrong root is no success', async () => {
+  for (const right of [true, false]) {
+    const told: Told = { roots: [], errors: [] };
+    const sender = senderFor(new MemorySource({ a: new Uint8Array(10).fill(7) }), told);
+    const lane = new FakeLane();
+    sender.addLane(lane);
+    sender.message(lane, { type: 'get', chunks: [0] });
+    await turn();
+    // What an honest receiver would compute is what the sender answers.
+    sender.message(lane, { type: 'finish', root: new Uint8Array(32), gone: [] });
+    await turn();
+    assert.equal(told.roots.length, 0);
+    assert.equal(told.errors[0]?.code, 'VERIFICATION');
+    if (!right) continue;
+    const root = lane.of('finished')[0]!.root;
+    const again: Told = { roots: [], errors: [] };
+    const honest = senderFor(new MemorySource({ a: new Uint8Array(10).fill(7) }), again);
+    const lanes = [new FakeLane(), new FakeLane()];
+    honest.addLane(lanes[0]!);
+    honest.message(lanes[0]!, { type: 'get', chunks: [0] });
+    await turn();
+    for (let i = 0; i < 4; i++) honest.message(lanes[0]!, { type: 'finish', root, gone: [] });
+    await turn();
+    assert.equal(again.roots.length, 1);
+    assert.equal(lanes[0]!.of('finished').length, 4);
+  }
+});
+
+test('a receiver cannot declare files gone that the sender has', () => {
+  const told: Told = { roots: [], errors: [] };
+  const sender = senderFor(new MemorySource({ a: new Uint8Array(10) }), told);
+  const lane = new FakeLane();
+  sender.addLane(lane);
+  const finish = { type: 'finish' as const, root: new Uint8Array(32), gone: [0] };
+  assert.throws(() => sender.message(lane, finish), { code: 'PROTOCOL' });
+});
+
+test('thousands of files that vanish at once fit any lane, and arrive before their zeros', async () => {
+  const files = Object.fromEntries(
+    Array.from({ length: 3000 }, (_, i) => [`f${i}`, new Uint8Array(100).fill(1)]),
+  );
+  const source = new MemorySource(files);
+  source.onRead = (extents) => {
+    const paths = extents.map((extent) => source.entries[extent.entry]!.path);
+    throw new BeelineError('SOURCE_CHANGED', 'all changed', { paths });
+  };
+  const sink = new MemorySink();
+  const pair = new Pair(source, sink);
+  pair.connect();
+  pair.connect();
+  await pair.done;
+  assert.equal(pair.outcome.error, undefined);
+  assert.equal(pair.opened, 2);
+  assert.equal(pair.outcome.gone.length, 3000);
+  assert.equal(sink.dropped.size, 3000);
+});
+
+test('a write that never ends does not keep a receiver from stopping', async () => {
+  const told: Told = { roots: [], errors: [] };
+  const sink = new MemorySink();
+  let giveUp = () => {};
+  sink.write = () =>
+    new Promise((_resolve, reject) => {
+      giveUp = () => reject(new BeelineError('CANCELLED', 'given up'));
+    });
+  sink.abort = async () => giveUp();
+  const { receiver, chunk } = await offered([entry('a', 10)], sink, told);
+  chunk(0, new Uint8Array(10));
+  await turn();
+  await receiver.stop();
+});
+
+test('a page that holds more entries than were offered is refused before the next is decoded', () => {
+  const many = encodePages(Array.from({ length: 20_000 }, (_, i) => entry(`f${i}`, 0)));
+  assert.ok(many.length > 1);
+  const offer = {
+    version: 1,
+    kind: 'files' as const,
+    entries: 10,
+    bytes: 0,
+    chunkSize: CHUNK,
+    sha256: false,
+  };
+  const pull = new ManifestPull({ ...offer, pages: 2 });
+  pull.take(0, many[0]!);
+  // Not a page at all: reaching it would end in PROTOCOL.
+  pull.take(1, new Uint8Array([255]));
+  assert.throws(() => pull.decode(), { code: 'BAD_MANIFEST' });
+});
+
+test('a file of absurd size is refused before anything is kept for its chunks', () => {
+  const entries = [entry('a', 2 ** 52)];
+  const offer = { version: 1, kind: 'files' as const, entries: 1, bytes: 2 ** 52, chunkSize: CHUNK };
+  const pull = new ManifestPull({ ...offer, pages: 1, sha256: false });
+  pull.take(0, encodePages(entries)[0]!);
+  assert.throws(() => pull.decode(), { code: 'BAD_MANIFEST' });
+});
+
+test('what is wrong with a chunk that waited for a buffer ends its own lane, not who gave the buffer back', () => {
+  let lend: ((slab: Slab) => void) | undefined;
+  let failed: BeelineError | undefined;
+  const reader = new FrameReader({
+    message: () => {
+      throw new BeelineError('PROTOCOL', 'not asked for');
+    },
+    slab: (then) => {
+      lend = then;
+    },
+    pause: () => {},
+    resume: () => {},
+    fail: (error) => {
+      failed = error;
+    },
+  });
+  const empty = new Uint8Array(0);
+  const chunk = {
+    type: 'chunk' as const,
+    index: 0,
+    length: 0,
+    zero: false,
+    sha256: sha256(empty),
+    data: empty,
+  };
+  reader.feed(encodeMessage(chunk));
+  assert.ok(lend);
+  lend(slabOf(new Uint8Array(CHUNK)));
+  assert.equal(failed?.code, 'PROTOCOL');
+});
+
+test('a candidate is an address: a name spelled in hex digits is none', () => {
+  const hello = (host: string) =>
+    JSON.stringify({ fingerprint: 'ab'.repeat(32), candidates: [{ host, port: 1 }], agent: 'x', lanes: 0 });
+  for (const host of ['bad.cafe', 'dead.beef.de', 'a.b', '1.1', 'abc', '1.2.3.4.5', 'a:b'])
+    assert.throws(() => decodeHello(hello(host)), { code: 'PROTOCOL' }, host);
+  for (const host of ['10.0.0.1', '::1', 'fd00::7', '::ffff:10.0.0.1', '2001:db8:0:0:0:0:0:1'])
+    assert.equal(decodeHello(hello(host)).candidates[0]!.host, host);
+});
+
+test('a limit does not make a small transfer wait, and is kept all the same', () => {
+  const bucket = new TokenBucket(1000);
+  assert.equal(bucket.take(5000, 0), 0);
+  assert.equal(bucket.take(1, 0), 5);
+});
