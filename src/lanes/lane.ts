@@ -74,8 +74,9 @@ export class Lane implements LanePort {
       this.close(new BeelineError('PROTOCOL', 'The other side does not read.'));
       return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
     }
-    const bytes = frameBytes(message, slab);
     return new Promise((resolve, reject) => {
+      // Inside, so that what cannot be encoded rejects like everything else.
+      const bytes = frameBytes(message, slab);
       this.#queue.push({ bytes, resolve, reject });
       if (!this.#writing) this.#writeNext();
     });

@@ -11,6 +11,8 @@ export interface Engine {
   removeLane(lane: LanePort): void;
   message(lane: LanePort, message: Message, slab?: Slab): void;
   slab?(then: (slab: Slab) => void): void;
+  /** Sender: the peer is a new process of the same secret. */
+  restart?(): void;
   hold(): void;
   pull(): void;
   stop(): void | Promise<void>;

@@ -18,7 +18,8 @@ export const platform = {
   digest,
   allocate: (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes),
   now: (): number => performance.now() / 1000,
-  sleep: (seconds: number): Promise<void> => delay(seconds * 1000),
+  /** Does not keep a process alive: what is waited for does. */
+  sleep: (seconds: number): Promise<void> => delay(seconds * 1000, undefined, { ref: false }),
 };
 
 export const AGENT = 'beeline/0.1.0';

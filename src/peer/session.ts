@@ -109,13 +109,7 @@ export class Session implements Transfer {
   /** Both sides agree on the root. */
   complete(result: Result): void {
     if (this.over) return;
-    const from = this.#state;
     this.dispatch('verified');
-    if (this.#state !== 'completed') {
-      // Verified while paused or while lanes were being replaced: it is complete all the same.
-      this.#state = 'completed';
-      this.events.emit({ event: 'state', from, to: 'completed' });
-    }
     const { files, bytes, resumed, seconds, root } = result;
     void this.#end(() => {
       this.events.emit({ event: 'done', files, bytes, resumed, seconds, root });
@@ -161,6 +155,7 @@ export class Session implements Transfer {
     if (this.#pin !== undefined && this.#pin !== hello.fingerprint) {
       // The same secret, proven anew by a new process: the old one's lanes are dead even if they do not know it.
       for (const lane of this.#supervisor?.lanes ?? []) lane.close();
+      this.engine?.restart?.();
     }
     this.#pin = hello.fingerprint;
     for (const { pipe, fingerprint } of this.#early.splice(0)) this.offerPipe(pipe, fingerprint);

@@ -56,6 +56,8 @@ export const TABLE: Table = {
   connecting: {
     'peer-found': to('authenticating', 'prove'),
     'lane-up': to('transferring', 'pull'),
+    // The last word came and the lane that brought it died.
+    verified: to('completed', 'finish'),
     fail,
     cancel,
   },
@@ -75,6 +77,8 @@ export const TABLE: Table = {
   paused: {
     resume: to('transferring', 'pull', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
+    // Paused when nothing was left to move.
+    verified: to('completed', 'finish'),
     fail,
     cancel,
   },

@@ -9,7 +9,7 @@ import { ByteSpace } from './space.ts';
 const AHEAD = 8;
 
 export class ManifestPull {
-  readonly offer: Offer;
+  offer: Offer;
   readonly pages: Uint8Array[] = [];
   #firstMissing = 0;
   #next = 0;
@@ -21,6 +21,18 @@ export class ManifestPull {
 
   get firstMissing(): number {
     return this.#firstMissing;
+  }
+
+  /** The offer came again, as it does on every lane. True if it newly says where a stream ends. BAD_MANIFEST. */
+  update(offer: Offer): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.offer;
+    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
+    if (!same || chunkSize !== offer.chunkSize) {
+      throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
+    }
+    if (kind !== 'stream' || bytes !== undefined || offer.bytes === undefined) return false;
+    this.offer = offer;
+    return true;
   }
 
   get complete(): boolean {

@@ -51,3 +51,29 @@ export class TokenBucket {
     return tokens >= 0 ? 0 : -tokens / this.#rate;
   }
 }
+
+/** What a limiter needs of the world; the engines' ports have it. */
+export interface LimitPorts {
+  /** Bytes a second; undefined: no limit. */
+  limit: number | undefined;
+  /** Seconds, monotonic. */
+  now: () => number;
+  sleep: (seconds: number) => Promise<void>;
+}
+
+/** Keeps to the limit that the ports give, if any. */
+export class Limiter {
+  readonly #ports: LimitPorts;
+  readonly #bucket: TokenBucket | undefined;
+
+  constructor(ports: LimitPorts) {
+    this.#ports = ports;
+    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+  }
+
+  /** Resolves when `bytes` may go. */
+  async pass(bytes: number): Promise<void> {
+    const wait = this.#bucket?.take(bytes, this.#ports.now()) ?? 0;
+    if (wait > 0) await this.#ports.sleep(wait);
+  }
+}

@@ -12,7 +12,7 @@ import { HaveMap } from './have.ts';
 import { ManifestPull } from './manifest-pull.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { LanePort, Sink, Slab } from './ports.ts';
-import { TokenBucket } from './rate.ts';
+import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
 import { touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
@@ -26,9 +26,8 @@ export class Receiver {
   readonly #hashes = new ChunkHashes();
   readonly #writing = new Set<number>();
   readonly #gone = new Set<number>();
-  readonly #bucket: TokenBucket | undefined;
+  readonly #limiter: Limiter;
   readonly #zeroHashes: ZeroHashes;
-  #offer: Offer | undefined;
   #manifest: ManifestPull | undefined;
   #entries: Entry[] = [];
   #space: ByteSpace | undefined;
@@ -39,6 +38,7 @@ export class Receiver {
   #unwanted = new HaveMap();
   #bytes = 0;
   #held = false;
+  #looking = false;
   #root: Uint8Array | undefined;
   #confirmed = false;
   #over = false;
@@ -46,7 +46,7 @@ export class Receiver {
   constructor(ports: ReceiverPorts) {
     this.#ports = ports;
     this.#zeroHashes = new ZeroHashes(ports.digest);
-    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+    this.#limiter = new Limiter(ports);
   }
 
   /** What an honest sender says without delay, in words; undefined while it may take its time. */
@@ -120,24 +120,11 @@ export class Receiver {
   }
 
   #takeOffer(offer: Offer): void {
-    if (!this.#offer) {
-      this.#offer = offer;
+    if (!this.#manifest) {
       this.#manifest = new ManifestPull(offer);
       this.#askPages();
-      return;
-    }
-    const { kind, entries, pages, chunkSize } = this.#offer;
-    if (
-      kind !== offer.kind ||
-      entries !== offer.entries ||
-      pages !== offer.pages ||
-      chunkSize !== offer.chunkSize
-    ) {
-      throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
-    }
-    if (kind === 'stream' && offer.bytes !== undefined && this.#offer.bytes === undefined) {
-      this.#offer = offer;
-      this.#space?.end(offer.bytes);
+    } else if (this.#manifest.update(offer)) {
+      this.#space?.end(offer.bytes!);
       this.#pump();
     }
   }
@@ -163,7 +150,7 @@ export class Receiver {
       this.#entries = entries;
       const sink = await this.#ports.open(offer, this.#entries, space);
       // The stream may have ended while the person was being asked.
-      if (offer.kind === 'stream' && this.#offer!.bytes !== undefined) space.end(this.#offer!.bytes);
+      if (manifest.offer.bytes !== undefined && space.stream) space.end(manifest.offer.bytes);
       this.#unwanted = unwantedChunks(space, this.#entries, sink);
       for (const entry of this.#gone) await sink.drop(entry);
       this.#space = space;
@@ -194,18 +181,26 @@ export class Receiver {
     if (this.#allDown(this.#space)) return void this.#finish();
     if (this.#held) return;
     const now = this.#ports.now();
+    let idle = false;
     for (const lane of this.#lanes.values()) {
       const chunks = this.#scheduler.ask(lane.id, now);
       if (chunks.length > 0) void this.#ask(lane, chunks);
+      else if (this.#scheduler.idle(lane.id)) idle = true;
     }
+    if (idle) void this.#lookAgain();
+  }
+
+  /** A lane has nothing to do while others owe chunks: in a while it may take over from one that turns out slow. */
+  async #lookAgain(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    await this.#ports.sleep(0.5);
+    this.#looking = false;
+    this.#pump();
   }
 
   async #ask(lane: LanePort, chunks: number[]): Promise<void> {
-    if (this.#bucket) {
-      const bytes = chunks.reduce((sum, chunk) => sum + this.#space!.length(chunk), 0);
-      const wait = this.#bucket.take(bytes, this.#ports.now());
-      if (wait > 0) await this.#ports.sleep(wait);
-    }
+    await this.#limiter.pass(chunks.reduce((sum, chunk) => sum + this.#space!.length(chunk), 0));
     // A lane that dies is removed by its owner, which gives its chunks back.
     await lane.send({ type: 'get', chunks }).catch(() => {});
   }
@@ -251,7 +246,7 @@ export class Receiver {
   #takeGone(entry: number, code: string, text: string): void {
     if (this.#gone.has(entry)) return;
     if (this.#gone.size >= MAX_GONE) throw new BeelineError('PROTOCOL', 'Too many files vanished.');
-    if (entry >= (this.#offer?.entries ?? 0))
+    if (entry >= (this.#manifest?.offer.entries ?? 0))
       throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
     this.#gone.add(entry);
     this.#sink?.drop(entry).catch((thrown) => this.#fail(thrown));

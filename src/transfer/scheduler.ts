@@ -69,6 +69,11 @@ export class Scheduler {
     return this.#lanes.get(lane)?.owed.has(chunk) ?? false;
   }
 
+  /** True if nothing is owed on the lane. */
+  idle(lane: number): boolean {
+    return this.#lanes.get(lane)?.owed.size === 0;
+  }
+
   /** Nobody brings this chunk any more: it is to be asked for again, before new ones. */
   #giveBack(chunk: number): void {
     if (this.#options.have.has(chunk)) return;
@@ -86,7 +91,7 @@ export class Scheduler {
     if (state.owed.size > window / 2) return chunks;
     if (state.owed.size === 0) state.lastArrival = now;
     while (state.owed.size < window) {
-      const chunk = this.#pick() ?? (state.owed.size === 0 ? this.#double(lane) : undefined);
+      const chunk = this.#pick() ?? (state.owed.size === 0 ? this.#double(lane, now) : undefined);
       if (chunk === undefined) break;
       state.owed.add(chunk);
       chunks.push(chunk);
@@ -107,12 +112,14 @@ export class Scheduler {
   }
 
   /** Near the end: the chunk that the slowest other lane would bring last. */
-  #double(lane: number): number | undefined {
+  #double(lane: number, now: number): number | undefined {
     let slowest: LaneState | undefined;
     let longest = SLOW;
     for (const [id, other] of this.#lanes) {
       if (id === lane || other.owed.size === 0) continue;
-      const seconds = other.rate === 0 ? Number.POSITIVE_INFINITY : other.owed.size / other.rate;
+      // One that has brought nothing yet is judged by how long it has kept us waiting.
+      const waited = now - other.lastArrival;
+      const seconds = other.rate === 0 ? waited : Math.max(waited, other.owed.size / other.rate);
       if (seconds > longest) {
         longest = seconds;
         slowest = other;

@@ -12,7 +12,7 @@ import type { SenderPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { Extent, LanePort, Slab, Source } from './ports.ts';
-import { TokenBucket } from './rate.ts';
+import { Limiter } from './rate.ts';
 import { touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import { ByteSpace } from './space.ts';
@@ -36,14 +36,14 @@ export class Sender {
   readonly #space: ByteSpace;
   readonly #pages: Uint8Array[];
   readonly #pool: SlabPool;
-  readonly #hashes = new ChunkHashes();
+  #hashes = new ChunkHashes();
   readonly #lanes = new Map<number, Serving>();
   readonly #gone = new Set<number>();
   /** What the receiver is told of them, in order. */
   readonly #obituaries: (Message & { type: 'gone' })[] = [];
-  readonly #served = new HaveMap();
-  readonly #pagesAsked = new HaveMap();
-  readonly #bucket: TokenBucket | undefined;
+  #served = new HaveMap();
+  #pagesAsked = new HaveMap();
+  readonly #limiter: Limiter;
   readonly #zeroHashes: ZeroHashes;
   /** Names of files that changed since they were stat'ed, once that is being looked at. */
   #checking: Promise<string[]> | undefined;
@@ -60,7 +60,7 @@ export class Sender {
     this.#space = new ByteSpace(sizes, chunkSize, source.kind === 'stream');
     this.#pages = encodePages(source.entries);
     this.#pool = new SlabPool(chunkSize, ports.allocate);
-    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+    this.#limiter = new Limiter(ports);
   }
 
   get space(): ByteSpace {
@@ -82,6 +82,16 @@ export class Sender {
 
   removeLane(lane: LanePort): void {
     this.#lanes.delete(lane.id);
+  }
+
+  /** The receiver is a new process: what the old one got says nothing about what this one has. */
+  restart(): void {
+    this.#hashes = new ChunkHashes();
+    this.#served = new HaveMap();
+    this.#pagesAsked = new HaveMap();
+    this.#checking = undefined;
+    this.#bytes = 0;
+    this.#confirmed = false;
   }
 
   hold(): void {
@@ -179,7 +189,7 @@ export class Sender {
     const zero = isZero(data);
     const sha256 = zero ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
     this.#hashes.set(index, sha256);
-    if (this.#bucket) await this.#throttle(this.#bucket, length);
+    await this.#limiter.pass(length);
     // A file's zeros must not overtake the word that it is gone.
     while (serving.told < this.#obituaries.length && this.#lanes.has(lane.id)) await this.#tellGone(serving);
     if (!this.#lanes.has(lane.id)) return;
@@ -247,11 +257,6 @@ export class Sender {
     if (this.#space.bytes !== undefined || this.#source.length === undefined) return;
     this.#space.end(this.#source.length);
     for (const { lane } of this.#lanes.values()) this.#tell(lane, this.#offer());
-  }
-
-  async #throttle(bucket: TokenBucket, bytes: number): Promise<void> {
-    const wait = bucket.take(bytes, this.#ports.now());
-    if (wait > 0) await this.#ports.sleep(wait);
   }
 
   #check(): Promise<string[]> {
