@@ -1,0 +1,60 @@
+/** Real sockets, killed at random under a running transfer: some, and now and then all of them at once. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { TLSSocket } from 'node:tls';
+import { receive, send, type TransferEvent } from '../../src/index.ts';
+import { randomBytes, randomFrom, seed } from '../seed.ts';
+
+const SIZE = 48 * 1024 * 1024;
+
+/** Every TLS socket of this process: both ends of every lane. Undocumented, but the only honest way to break one. */
+function laneSockets(): TLSSocket[] {
+  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
+  return handles.filter((handle): handle is TLSSocket => handle instanceof TLSSocket && !handle.destroyed);
+}
+
+test('lanes killed at random, sometimes all at once, never change a byte, and the session goes on', async (t) => {
+  const random = randomFrom(seed);
+  const folder = mkdtempSync(join(tmpdir(), 'beeline-reconnect-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const content = randomBytes(random, SIZE);
+  writeFileSync(join(folder, 'data.bin'), content);
+
+  const states: string[] = [];
+  const sender = send([join(folder, 'data.bin')], { lan: false, limit: 24e6 });
+  const { code, port } = await new Promise<{ code: string; port: number }>((resolve) => {
+    let at = 0;
+    sender.subscribe((event) => {
+      if (event.event === 'listening') at = event.port;
+      if (event.event === 'code') resolve({ code: event.code, port: at });
+    });
+  });
+  const receiver = receive({ code, at: `127.0.0.1:${port}`, to: join(folder, 'out'), lan: false, lanes: 3 });
+  let opened = 0;
+  receiver.subscribe((event: TransferEvent) => {
+    if (event.event === 'state') states.push(event.to);
+    if (event.event === 'lane' && event.status === 'open') opened++;
+  });
+
+  // A bounded number of kills, so that the transfer ends however fast or slow this machine is.
+  let kills = 0;
+  const timer = setInterval(() => {
+    const sockets = laneSockets();
+    if (sockets.length === 0 || kills >= 24) return;
+    kills++;
+    const all = kills % 8 === 0;
+    for (const socket of sockets) if (all || random() < 0.2) socket.destroy();
+  }, 60);
+  try {
+    const [sent, received] = await Promise.all([sender.done, receiver.done]);
+    assert.equal(sent.root, received.root);
+  } finally {
+    clearInterval(timer);
+  }
+  assert.ok(content.equals(readFileSync(join(folder, 'out', 'data.bin'))));
+  assert.ok(kills >= 8 && opened > 3, `${kills} kills, ${opened} lanes`);
+  assert.ok(states.filter((state) => state === 'connecting').length >= 2, states.join(' '));
+});
