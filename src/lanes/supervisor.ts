@@ -37,6 +37,8 @@ export class Supervisor {
   #path: Address | undefined;
   #race: AbortController | undefined;
   #nextId = 1;
+  /** Lanes to keep, at the receiver; the sender opens what it is asked for. */
+  #count: number;
   #wanted: number;
   #dialling = 0;
   #backoff = FIRST_BACKOFF;
@@ -48,6 +50,7 @@ export class Supervisor {
     // Every dial under way listens for the end, and there may be as many as lanes.
     setMaxListeners(0, this.#life.signal);
     // The sender opens only what it is asked for.
+    this.#count = options.count;
     this.#wanted = options.role === 'receiver' ? options.count : 1;
   }
 
@@ -65,10 +68,16 @@ export class Supervisor {
     this.#later(this.#options.role === 'sender' ? SENDER_DELAY : 0);
   }
 
+  /** Receiver: how many lanes the sender asked for, when the person here did not say. */
+  keep(count: number): void {
+    this.#count = Math.min(MAX_LANES, Math.max(1, count));
+    if (this.#options.role === 'receiver') this.#wanted = this.#count;
+  }
+
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
   add(pipe: Pipe, path?: Address): void {
-    const { role, count } = this.#options;
-    const surplus = this.#lanes.size >= (role === 'receiver' ? count : MAX_LANES);
+    const most = this.#options.role === 'receiver' ? this.#count : MAX_LANES;
+    const surplus = this.#lanes.size >= most;
     if (this.#life.signal.aborted || surplus) return pipe.destroy();
     this.#race?.abort();
     this.#race = undefined;

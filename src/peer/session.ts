@@ -158,6 +158,7 @@ export class Session implements Transfer {
       this.engine?.restart?.();
     }
     this.#pin = hello.fingerprint;
+    if (this.#options.lanes === undefined && hello.lanes > 0) this.#supervisor?.keep(hello.lanes);
     for (const { pipe, fingerprint } of this.#early.splice(0)) this.offerPipe(pipe, fingerprint);
     this.#supervisor?.candidates([...extra, ...hello.candidates]);
     if (this.#state === 'authenticating') {

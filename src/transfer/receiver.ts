@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { MAX_GONE } from '../protocol/limits.ts';
+import { MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
@@ -120,6 +120,9 @@ export class Receiver {
   }
 
   #takeOffer(offer: Offer): void {
+    if (offer.version !== PROTOCOL_VERSION) {
+      throw new BeelineError('VERSION', `The other side offers files in protocol version ${offer.version}.`);
+    }
     if (!this.#manifest) {
       this.#manifest = new ManifestPull(offer);
       this.#askPages();

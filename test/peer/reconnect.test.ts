@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { TLSSocket } from 'node:tls';
-import { receive, send, type TransferEvent } from '../../src/index.ts';
+import { receive, send, type Transfer, type TransferEvent } from '../../src/index.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 
 const SIZE = 48 * 1024 * 1024;
@@ -14,6 +14,17 @@ const SIZE = 48 * 1024 * 1024;
 function laneSockets(): TLSSocket[] {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
   return handles.filter((handle): handle is TLSSocket => handle instanceof TLSSocket && !handle.destroyed);
+}
+
+/** What a receiver needs to find this sender. */
+function meeting(sender: Transfer): Promise<{ code: string; port: number }> {
+  return new Promise((resolve) => {
+    let port = 0;
+    sender.subscribe((event) => {
+      if (event.event === 'listening') port = event.port;
+      if (event.event === 'code') resolve({ code: event.code, port });
+    });
+  });
 }
 
 test('lanes killed at random, sometimes all at once, never change a byte, and the session goes on', async (t) => {
@@ -57,4 +68,23 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
   assert.ok(content.equals(readFileSync(join(folder, 'out', 'data.bin'))));
   assert.ok(kills >= 8 && opened > 3, `${kills} kills, ${opened} lanes`);
   assert.ok(states.filter((state) => state === 'connecting').length >= 2, states.join(' '));
+});
+
+test('the sender may ask for a number of lanes; the receiver decides when it has a wish of its own', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'beeline-lanes-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'data.bin'), Buffer.alloc(3_000_000, 7));
+  for (const [wish, own, expected] of [
+    [2, undefined, 2],
+    [6, 1, 1],
+  ] as const) {
+    const sender = send([join(folder, 'data.bin')], { lan: false, lanes: wish, limit: 1e6 });
+    const { code, port } = await meeting(sender);
+    const options = { code, at: `127.0.0.1:${port}`, to: join(folder, `out-${wish}`), lan: false };
+    const receiver = receive(own === undefined ? options : { ...options, lanes: own });
+    const opened = new Set<number>();
+    receiver.subscribe((event) => event.event === 'lane' && event.status === 'open' && opened.add(event.id));
+    await Promise.all([sender.done, receiver.done]);
+    assert.equal(opened.size, expected);
+  }
 });
