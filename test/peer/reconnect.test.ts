@@ -36,13 +36,7 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
 
   const states: string[] = [];
   const sender = send([join(folder, 'data.bin')], { lan: false, limit: 24e6 });
-  const { code, port } = await new Promise<{ code: string; port: number }>((resolve) => {
-    let at = 0;
-    sender.subscribe((event) => {
-      if (event.event === 'listening') at = event.port;
-      if (event.event === 'code') resolve({ code: event.code, port: at });
-    });
-  });
+  const { code, port } = await meeting(sender);
   const receiver = receive({ code, at: `127.0.0.1:${port}`, to: join(folder, 'out'), lan: false, lanes: 3 });
   let opened = 0;
   receiver.subscribe((event: TransferEvent) => {
