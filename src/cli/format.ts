@@ -1,4 +1,5 @@
 /** Numbers and names as people read them. Sizes are bytes with SI prefixes (1 kB = 1000 B), times seconds. */
+import { shortFingerprint } from '../identity/certificate.ts';
 import { escapeName } from '../protocol/names.ts';
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
@@ -61,7 +62,7 @@ export function contents(offer: {
 export function groups(hex: string): string {
   const clean = hex.replace(/[:\s]/g, '');
   if (!/^[0-9a-f]+$/i.test(clean)) return hex;
-  return (clean.slice(0, 16).match(/.{1,4}/g) ?? []).join(' ');
+  return shortFingerprint(clean);
 }
 
 /** A word for a POSIX shell, quoted only where it must be. */

@@ -17,7 +17,6 @@ const ORDER = Point.Fn.ORDER;
 const SCALAR_BYTES = 32;
 /** An uncompressed SEC 1 point. */
 export const SHARE_BYTES = 65;
-export const CONFIRMATION_BYTES = 32;
 
 // RFC 9382 section 4: points whose discrete logarithms nobody knows. A blinds its share with M, B with N.
 const M = Point.fromHex('02886e2f97ace46e55ba9dd7242579f2993b64e16ef3dcab95afd497333d8fa12f');

@@ -2,7 +2,7 @@
  * The library's types: what a program gives to `send` and `receive` and what it gets back. The command's `--json`
  * lines are these events, one object a line.
  */
-import type { BeelineError, ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import type { State } from '../transfer/machine.ts';
 
 export type { State } from '../transfer/machine.ts';
@@ -139,8 +139,6 @@ export interface Transfer extends AsyncIterable<TransferEvent> {
   /** Ends both sides as CANCELLED. */
   cancel(): void;
 }
-
-export type TransferError = BeelineError;
 
 /** The part of pino's interface that the library uses. */
 export interface Logger {

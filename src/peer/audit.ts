@@ -1,5 +1,4 @@
 /** One line for each transfer in the log: who, what, how much, and how it ended. Never a code, key or file content. */
-import { toHex } from '../protocol/bytes.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import type { Session } from './session.ts';
 
@@ -24,5 +23,3 @@ export function auditAtEnd(session: Session, role: 'sender' | 'receiver', facts:
     (error) => line({ result: 'failed', code: error.code }),
   );
 }
-
-export const rootText = (root: Uint8Array): string => toHex(root);

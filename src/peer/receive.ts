@@ -3,6 +3,7 @@ import { StagingSink } from '../files/staging-sink.ts';
 import { StdoutSink } from '../files/stdout-sink.ts';
 import { TextSink } from '../files/text-sink.ts';
 import { makeCertificate } from '../identity/certificate.ts';
+import { toHex } from '../protocol/bytes.ts';
 import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
@@ -13,8 +14,9 @@ import { Receiver } from '../transfer/receiver.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { localCandidates } from './addresses.ts';
 import type { OfferSummary, ReceiveOptions, Transfer } from './api.ts';
-import { auditAtEnd, count, rootText } from './audit.ts';
+import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';
+import { failedHandshake, incomplete } from './endings.ts';
 import { Handshake } from './handshake.ts';
 import { openPort } from './host.ts';
 import { meetAsGuest } from './meet.ts';
@@ -22,7 +24,6 @@ import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
 import { secretFrom } from './secret.ts';
-import { failedHandshake, incomplete } from './send.ts';
 import { Session } from './session.ts';
 
 /**
@@ -212,7 +213,7 @@ class Reception {
       bytes: this.#progress?.bytes ?? 0,
       resumed: 0,
       seconds: this.#progress?.seconds ?? 0,
-      root: rootText(root),
+      root: toHex(root),
       peer: this.#peer.fingerprint,
       skipped: [],
     });

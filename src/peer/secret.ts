@@ -1,5 +1,5 @@
 /** Which secret two peers meet under: a code, a pre-shared key, or a pair of known devices. */
-import { type Code, parseCode } from '../identity/code.ts';
+import { parseCode } from '../identity/code.ts';
 import { fromCode, fromPsk, type SharedSecret } from '../identity/secret.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import type { CommonOptions } from './api.ts';
@@ -26,5 +26,3 @@ export async function secretFrom(options: CommonOptions): Promise<Known | undefi
   }
   return { secret: devices.secretFor(options.device), device };
 }
-
-export type { Code };

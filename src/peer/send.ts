@@ -7,17 +7,18 @@ import { walk } from '../files/walk.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode, type SharedSecret } from '../identity/secret.ts';
+import { toHex } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
-import { escapeName } from '../protocol/names.ts';
 import type { Mailbox } from '../rendezvous/mailbox.ts';
 import type { Source } from '../transfer/ports.ts';
 import { Sender } from '../transfer/sender.ts';
 import { chooseChunkSize } from '../transfer/space.ts';
 import { localCandidates } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
-import { auditAtEnd, count, rootText } from './audit.ts';
+import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';
+import { failedHandshake, incomplete } from './endings.ts';
 import { Handshake } from './handshake.ts';
 import { host } from './host.ts';
 import { losePatience } from './patience.ts';
@@ -53,9 +54,26 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   ]);
   session.cleanup.push(() => source.close());
   if (session.over) return;
-  const { engine, progress } = makeEngine(session, source, options, warn);
+  const chunkSize = source.kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
+  const vanished: string[] = [];
+  const engine = new Sender(source, chunkSize, {
+    ...platform,
+    limit: options.limit,
+    sha256: options.sha256 ?? false,
+    progress: (bytes, extents) => progress.moved(bytes, extents),
+    gone: (path, error) => {
+      vanished.push(path);
+      warn(path, error);
+    },
+    complete: (root) => void complete(root).catch((thrown) => session.fail(thrown)),
+    fail: (error) => session.fail(error),
+  });
+  session.engine = engine;
+  const progress = new Progress(session, source.entries, () => engine.space.bytes);
+  const bytes = source.length ?? null;
+  session.events.emit({ event: 'manifest', ...count(source.entries), bytes, chunkSize });
   session.lanes(certificate);
-  losePatience(session, session.engine!);
+  losePatience(session, engine);
 
   const password = known ? undefined : await generatePassword();
   const plate = known?.secret.nameplate;
@@ -112,63 +130,25 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   const warming = setTimeout(() => handshake.warmUp());
   session.cleanup.push(() => clearTimeout(warming));
 
-  function makeComplete(root: Uint8Array): void {
-    const { files } = count(source.entries);
-    const bytes = engine.space.bytes ?? 0;
-    void session.linger().then(async () => {
-      if (options.sha256) {
-        for (const [entry, sha256] of await source.digests()) {
-          session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
-        }
+  /** The receiver has everything: both sides tell their people. */
+  async function complete(root: Uint8Array): Promise<void> {
+    await session.linger();
+    if (options.sha256) {
+      for (const [entry, sha256] of await source.digests()) {
+        session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
       }
-      if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
-      session.complete({
-        files,
-        bytes,
-        resumed: 0,
-        seconds: progress.seconds,
-        root: rootText(root),
-        peer,
-        skipped,
-      });
+    }
+    if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
+    session.complete({
+      files: count(source.entries).files,
+      bytes: engine.space.bytes ?? 0,
+      resumed: 0,
+      seconds: progress.seconds,
+      root: toHex(root),
+      peer,
+      skipped,
     });
   }
-  const vanished = engine.vanished;
-  engine.onComplete = makeComplete;
-}
-
-/** Builds the serving engine and tells what it offers. */
-function makeEngine(
-  session: Session,
-  source: Source,
-  options: SendOptions,
-  warn: (path: string, error: BeelineError) => void,
-) {
-  const chunkSize = source.kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
-  const vanished: string[] = [];
-  const hooks = { onComplete: (_root: Uint8Array): void => {} };
-  const sender = new Sender(source, chunkSize, {
-    ...platform,
-    limit: options.limit,
-    sha256: options.sha256 ?? false,
-    progress: (bytes, extents) => progress.moved(bytes, extents),
-    gone: (path, error) => {
-      vanished.push(path);
-      warn(path, error);
-    },
-    complete: (root) => hooks.onComplete(root),
-    fail: (error) => session.fail(error),
-  });
-  const progress = new Progress(session, source.entries, () => sender.space.bytes);
-  session.engine = sender;
-  session.events.emit({
-    event: 'manifest',
-    ...count(source.entries),
-    bytes: source.length ?? null,
-    chunkSize,
-  });
-  const engine = Object.assign(hooks, { space: sender.space, vanished });
-  return { engine, progress };
 }
 
 async function openSource(
@@ -189,20 +169,4 @@ async function openSource(
     });
   }
   return new FileSource(await walk(paths, { onUnreadable: options.onUnreadable ?? 'fail', onSkip: warn }));
-}
-
-/** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
-export function failedHandshake(session: Session, error: BeelineError, proven: boolean): void {
-  if (proven) session.log?.warn({ code: error.code }, 'ignored on the rendezvous');
-  else session.fail(error);
-}
-
-export function incomplete(paths: readonly string[]): BeelineError {
-  const names = paths.slice(0, 3).map(escapeName).join(', ');
-  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
-  return new BeelineError(
-    'SOURCE_CHANGED',
-    `Changed or vanished while being sent: ${names}${more}. Everything else arrived.`,
-    { paths },
-  );
 }
