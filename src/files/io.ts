@@ -1,6 +1,6 @@
 /** Positional reads and writes of whole ranges, and times in microseconds. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, read, type Stats, write } from 'node:fs';
+import { type BigIntStats, closeSync, constants, openSync, read, write } from 'node:fs';
 
 /** Windows has no such flag; there a link is caught by lstat alone. */
 const NOFOLLOW = constants.O_NOFOLLOW ?? 0;
@@ -62,9 +62,9 @@ export async function hashFile(path: string): Promise<string> {
   }
 }
 
-/** Modification time in whole microseconds; what Node gives as a double is exact to a quarter of one. */
-export function toMicros(stat: Pick<Stats, 'mtimeMs'>): number {
-  return Math.round(stat.mtimeMs * 1000);
+/** Modification time in whole microseconds, rounded down; from nanoseconds, since Node's double may be a quarter off. */
+export function toMicros({ mtimeNs }: Pick<BigIntStats, 'mtimeNs'>): number {
+  return Number(mtimeNs / 1000n) - (mtimeNs % 1000n < 0n ? 1 : 0);
 }
 
 /**

@@ -2,7 +2,7 @@
  * Files as a Source: read where the walk found them, and compared with what it saw, so that a file that changes
  * under the transfer is reported by name and never sent as a mixture.
  */
-import { closeSync, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName } from '../protocol/names.ts';
@@ -56,7 +56,7 @@ export class FileSource implements Source {
     const changed: string[] = [];
     for (const [index, entry] of this.entries.entries()) {
       if (entry.kind === 'folder') continue;
-      const now = lstatSync(this.#walked.absolute[index]!, { throwIfNoEntry: false });
+      const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
       if (!now || !same(now, this.#walked.stats[index]!)) changed.push(entry.path);
       if (slices.over()) await slices.next();
     }
@@ -70,7 +70,7 @@ export class FileSource implements Source {
       const path = this.#walked.absolute[index]!;
       try {
         digests.set(index, await hashFile(path));
-        this.#check(index, lstatSync(path));
+        this.#check(index, lstatSync(path, { bigint: true }));
       } catch (error) {
         throw this.#failure(index, error);
       }
@@ -90,7 +90,7 @@ export class FileSource implements Source {
       let got = 0;
       for (let more = 1; more > 0 && got < length; got += more)
         more = readSync(fd, into, at + got, length - got, got);
-      this.#check(entry, fstatSync(fd), got === length);
+      this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
     } finally {
       closeSync(fd);
     }
@@ -100,14 +100,14 @@ export class FileSource implements Source {
     const { entry, offset, length, at } = extent;
     await this.#files.use(entry, async (fd) => {
       const got = await readFully(fd, into, at, length, offset);
-      this.#check(entry, fstatSync(fd), got === length);
+      this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
     });
   }
 
   #open(entry: number): number {
     const fd = openSync(this.#walked.absolute[entry]!, READ_FLAGS);
     try {
-      this.#check(entry, fstatSync(fd));
+      this.#check(entry, fstatSync(fd, { bigint: true }));
       return fd;
     } catch (error) {
       closeSync(fd);
@@ -115,7 +115,7 @@ export class FileSource implements Source {
     }
   }
 
-  #check(entry: number, now: Stats, complete = true): void {
+  #check(entry: number, now: FileStat, complete = true): void {
     const before = this.#walked.stats[entry]!;
     if (complete && same(now, before)) return;
     let what = 'changed';
@@ -145,7 +145,7 @@ export class FileSource implements Source {
 function same(now: FileStat, before: FileStat): boolean {
   return (
     now.size === before.size &&
-    now.mtimeMs === before.mtimeMs &&
+    now.mtimeNs === before.mtimeNs &&
     now.ino === before.ino &&
     now.dev === before.dev
   );

@@ -2,7 +2,15 @@
  * What there is to send: paths of the command line become manifest entries. Links inside are kept as links and
  * never followed; only a link that is itself named is, as scp and rsync users expect. Nothing is read, only stat'ed.
  */
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  type BigIntStats,
+  constants,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { basename, sep } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_ENTRIES } from '../protocol/limits.ts';
@@ -12,13 +20,8 @@ import { codeOf, toMicros } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
 
-/** What tells a changed file. Bytes and milliseconds. */
-export interface FileStat {
-  size: number;
-  mtimeMs: number;
-  ino: number;
-  dev: number;
-}
+/** What tells a changed file. Exact: an inode of some file systems does not fit a double. */
+export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino' | 'dev'>;
 
 export interface Walked {
   /** Depth first, by the bytes of their names, a folder before what is in it. */
@@ -96,10 +99,10 @@ class Walker {
     try {
       const problem = nameProblem(path, 'posix');
       if (problem) throw new BeelineError('UNSAFE_NAME', `The name ${shown(path)} ${problem}.`);
-      const stat = named ? statSync(absolute) : lstatSync(absolute);
+      const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
       if (stat.isFile()) {
         checkReadable(absolute, stat);
-        this.#push(path, absolute, 'file', stat, stat.size, '');
+        this.#push(path, absolute, 'file', stat, Number(stat.size), '');
       } else if (stat.isSymbolicLink()) {
         this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
       } else if (stat.isDirectory()) {
@@ -121,16 +124,23 @@ class Walker {
     return undefined;
   }
 
-  #push(path: string, absolute: string, kind: EntryKind, stat: Stats, size: number, target: string): void {
+  #push(
+    path: string,
+    absolute: string,
+    kind: EntryKind,
+    stat: BigIntStats,
+    size: number,
+    target: string,
+  ): void {
     const { entries, absolute: places, stats } = this.walked;
     if (entries.length >= MAX_ENTRIES)
       throw new BeelineError(
         'USAGE',
         `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
       );
-    entries.push({ path, kind, size, mode: stat.mode & 0o777, mtime: toMicros(stat), target });
+    entries.push({ path, kind, size, mode: Number(stat.mode) & 0o777, mtime: toMicros(stat), target });
     places.push(absolute);
-    stats.push({ size: stat.size, mtimeMs: stat.mtimeMs, ino: stat.ino, dev: stat.dev });
+    stats.push({ size: stat.size, mtimeNs: stat.mtimeNs, ino: stat.ino, dev: stat.dev });
   }
 
   /** Names in the order of their UTF-8 bytes; those that are not UTF-8 cannot be sent. */
@@ -170,8 +180,8 @@ class Walker {
 }
 
 /** Only asked where a mode bit leaves a doubt: a call a file is what 100,000 files would notice. */
-function checkReadable(absolute: string, stat: Stats): void {
-  if ((stat.mode & 0o444) !== 0o444) accessSync(absolute, constants.R_OK);
+function checkReadable(absolute: string, stat: BigIntStats): void {
+  if ((stat.mode & 0o444n) !== 0o444n) accessSync(absolute, constants.R_OK);
 }
 
 function readLink(absolute: string): string {

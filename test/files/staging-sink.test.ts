@@ -37,8 +37,8 @@ function inventory(dir: string): string[] {
     .sort()
     .map((name) => {
       const path = join(dir, name);
-      const stat = lstatSync(path);
-      const mode = (stat.mode & 0o7777).toString(8);
+      const stat = lstatSync(path, { bigint: true });
+      const mode = (stat.mode & 0o7777n).toString(8);
       let what = 'folder';
       if (stat.isSymbolicLink()) what = `-> ${readlinkSync(path)}`;
       if (stat.isFile()) what = createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -444,7 +444,7 @@ test('an old time and a mode that the file system keeps exactly', linux, async (
   );
   await sink.finish();
   assert.deepEqual(
-    times.map((_, i) => toMicros(statSync(join(to, `f${i}`)))),
+    times.map((_, i) => toMicros(statSync(join(to, `f${i}`), { bigint: true }))),
     times,
   );
   truncateSync(join(to, 'f0'));

@@ -52,7 +52,7 @@ test('a tree comes depth first, in the order of name bytes, folders before their
     target: '../nowhere',
   });
   assert.equal(absolute[3], join(dir, 'top/a/inner'));
-  assert.equal(stats[3]!.size, 5);
+  assert.equal(stats[3]!.size, 5n);
   assert.equal(entries.length, stats.length);
 });
 
