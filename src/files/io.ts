@@ -68,11 +68,11 @@ export function toMicros({ mtimeNs }: Pick<BigIntStats, 'mtimeNs'>): number {
 }
 
 /**
- * What utimes takes. The quarter keeps libuv's truncation from losing a microsecond; before 1970 Node takes only
+ * What utimes takes. The half keeps what doubles and libuv's truncation lose inside the microsecond; before 1970 Node takes only
  * a Date (a negative number means now to it), to the millisecond.
  */
 export function fromMicros(mtime: number): number | Date {
-  return mtime < 0 ? new Date(mtime / 1000) : (mtime + 0.25) / 1e6;
+  return mtime < 0 ? new Date(mtime / 1000) : (mtime + 0.5) / 1e6;
 }
 
 /** The `code` of a Node system error, '' for anything else. */
