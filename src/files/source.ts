@@ -10,7 +10,8 @@ import type { Extent, Source } from '../transfer/ports.ts';
 import { FdCache } from './fd-cache.ts';
 import { codeOf, hashFile, READ_FLAGS, readFully } from './io.ts';
 import { Slices } from './slices.ts';
-import type { FileStat, Walked } from './walk.ts';
+import { type FileStat, sameFile } from './version.ts';
+import type { Walked } from './walk.ts';
 
 /** Up to this size a synchronous read costs less than the trip through the thread pool. */
 const SMALL = 128 * 1024;
@@ -57,7 +58,7 @@ export class FileSource implements Source {
     for (const [index, entry] of this.entries.entries()) {
       if (entry.kind === 'folder') continue;
       const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
-      if (!now || !same(now, this.#walked.stats[index]!)) changed.push(entry.path);
+      if (!now || !sameFile(now, this.#walked.stats[index]!)) changed.push(entry.path);
       if (slices.over()) await slices.next();
     }
     return changed;
@@ -117,7 +118,7 @@ export class FileSource implements Source {
 
   #check(entry: number, now: FileStat, complete = true): void {
     const before = this.#walked.stats[entry]!;
-    if (complete && same(now, before)) return;
+    if (complete && sameFile(now, before)) return;
     let what = 'changed';
     if (now.ino !== before.ino || now.dev !== before.dev) what = 'was replaced by another file';
     else if (now.size < before.size) what = `shrank from ${before.size} to ${now.size} bytes`;
@@ -140,15 +141,6 @@ export class FileSource implements Source {
     const text = `'${escapeName(path)}' cannot be read (${code || String(error)}).`;
     return new BeelineError('UNREADABLE', text, { cause: error, paths: [path] });
   }
-}
-
-function same(now: FileStat, before: FileStat): boolean {
-  return (
-    now.size === before.size &&
-    now.mtimeNs === before.mtimeNs &&
-    now.ino === before.ino &&
-    now.dev === before.dev
-  );
 }
 
 /** One error in the words of the first, with the paths of all. */

@@ -49,7 +49,9 @@ export class StreamSource implements Source {
     this.#stream = stream;
     this.#chunkSize = options.chunkSize;
     this.#hash = options.sha256 ? createHash('sha256') : undefined;
-    this.entries = [{ path: name, kind: 'file', size: 0, mode: 0o644, mtime: Date.now() * 1000, target: '' }];
+    this.entries = [
+      { path: name, kind: 'file', size: 0, mode: 0o644, mtime: Date.now() * 1000, target: '', version: '' },
+    ];
   }
 
   get length(): number | undefined {

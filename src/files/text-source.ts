@@ -18,6 +18,7 @@ export function textSource(text: string): Source {
     mode: 0o600,
     mtime: Date.now() * 1000,
     target: '',
+    version: '',
   };
   return {
     entries: [entry],

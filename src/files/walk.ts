@@ -19,9 +19,7 @@ import { escapeName, nameProblem } from '../protocol/names.ts';
 import { codeOf, toMicros } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
-
-/** What tells a changed file. Exact: an inode of some file systems does not fit a double. */
-export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino' | 'dev'>;
+import { type FileStat, Versions } from './version.ts';
 
 export interface Walked {
   /** Depth first, by the bytes of their names, a folder before what is in it. */
@@ -36,6 +34,8 @@ export interface WalkOptions {
   onUnreadable: 'fail' | 'skip';
   /** Also told of sockets, pipes and devices inside folders, which are always left out. */
   onSkip?: (path: string, error: BeelineError) => void;
+  /** Key for the entries' versions; absent: they have none, and a receiver that resumes compares by hash. */
+  versionKey?: Uint8Array;
 }
 
 /** @throws BeelineError NO_SUCH_PATH, UNREADABLE, UNSAFE_NAME (a name no receiver takes) or USAGE. */
@@ -71,10 +71,12 @@ interface Level {
 class Walker {
   readonly walked: Walked = { entries: [], absolute: [], stats: [] };
   readonly #options: WalkOptions;
+  readonly #versions: Versions | undefined;
   readonly #slices = new Slices();
 
   constructor(options: WalkOptions) {
     this.#options = options;
+    this.#versions = options.versionKey && new Versions(options.versionKey);
   }
 
   async add(name: string, absolute: string): Promise<void> {
@@ -138,7 +140,16 @@ class Walker {
         'USAGE',
         `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
       );
-    entries.push({ path, kind, size, mode: Number(stat.mode) & 0o777, mtime: toMicros(stat), target });
+    const version = kind === 'file' ? (this.#versions?.of(stat) ?? '') : '';
+    entries.push({
+      path,
+      kind,
+      size,
+      mode: Number(stat.mode) & 0o777,
+      mtime: toMicros(stat),
+      target,
+      version,
+    });
     places.push(absolute);
     stats.push({ size: stat.size, mtimeNs: stat.mtimeNs, ino: stat.ino, dev: stat.dev });
   }

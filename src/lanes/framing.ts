@@ -101,7 +101,8 @@ export class FrameReader {
       this.#deliver(decodeMessage(this.#frame.type, this.#target));
     } else if (!this.#chunk) {
       this.#chunk = decodeChunkHeader(this.#target, this.#frame.length);
-      if (this.#chunk.zero) this.#deliver({ type: 'chunk', ...this.#chunk, data: new Uint8Array(0) });
+      if (this.#chunk.form !== 'data')
+        this.#deliver({ type: 'chunk', ...this.#chunk, data: new Uint8Array(0) });
       else this.#borrow(this.#chunk.length);
     } else {
       const slab = this.#slab;

@@ -137,7 +137,7 @@ export class Lane implements LanePort {
 /** A chunk's header is put right before its data, so that the whole frame is one write and nothing is copied. */
 function frameBytes(message: Message, slab?: Slab): Uint8Array {
   const header = encodeMessage(message);
-  if (message.type !== 'chunk' || message.zero) return header;
+  if (message.type !== 'chunk' || message.form !== 'data') return header;
   if (!slab) throw new BeelineError('INTERNAL', 'A chunk is sent from a slab.');
   slab.headroom.set(header, slab.headroom.length - header.length);
   const start = slab.headroom.byteOffset + slab.headroom.length - header.length;

@@ -60,6 +60,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     ...platform,
     limit: options.limit,
     sha256: options.sha256 ?? false,
+    update: false,
     progress: (bytes, extents) => progress.moved(bytes, extents),
     gone: (path, error) => {
       vanished.push(path);

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'EXISTS' // the destination exists and the overwrite policy says no
   | 'DISK_FULL' // no room (or no quota) at the destination
   | 'WRITE_FAILED' // any other failure to write at the destination
+  | 'LOCKED' // another receive is at work on the same unfinished data
   | 'UNSAFE_NAME' // the peer offered a name or link that must not be written
   | 'BAD_MANIFEST' // the peer's manifest is absurd or contradicts itself
   | 'PROTOCOL' // the peer sent something that is not the protocol

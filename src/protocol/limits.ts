@@ -37,6 +37,8 @@ export const MAX_STATUS_SEQ = 2 ** 32;
 
 /** Chunks asked for on one lane and not yet answered. */
 export const MAX_OUTSTANDING = 256;
+/** Chunks in one message about what is there from an earlier run. */
+export const MAX_HAVE = 4096;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;
 export const MAX_LANES = 64;

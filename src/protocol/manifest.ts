@@ -2,7 +2,7 @@
  * The manifest: what a transfer consists of, as a list of entries, encoded in pages that the receiver pulls.
  * Non-goal: deciding whether a name is safe to write. That is `names.ts`, and every decoded entry passes it.
  */
-import { Reader, Writer } from './bytes.ts';
+import { fromHex, Reader, toHex, Writer } from './bytes.ts';
 import { BeelineError } from './errors.ts';
 import { MAX_ENTRIES, MAX_PAGE, MAX_PATH } from './limits.ts';
 
@@ -20,6 +20,11 @@ export interface Entry {
   mtime: number;
   /** Where a link points, as stored in the source; '' for other kinds. */
   target: string;
+  /**
+   * Files: 16 hex digits that change with the file's content, as far as its sender can tell without reading it, and
+   * that no other sender gives to another content; '' where it cannot tell. Opaque to the receiver.
+   */
+  version: string;
 }
 
 /** What a transfer is, in its sender's words: sent on every lane, and again when a stream's length becomes known. */
@@ -34,9 +39,14 @@ export interface Offer {
   chunkSize: number;
   /** True when the sender wants each file's plain SHA-256 shown at the end. */
   sha256: boolean;
+  /** True when this refreshes what was sent before: a hint for the receiver's questions, never a permission. */
+  update: boolean;
 }
 
 const KINDS: readonly EntryKind[] = ['file', 'folder', 'link'];
+/** Bytes. */
+const VERSION_LENGTH = 8;
+const NONE = new Uint8Array();
 
 /** Packs entries into pages of at most MAX_PAGE bytes, each page a count and its entries. */
 export function encodePages(entries: readonly Entry[]): Uint8Array<ArrayBuffer>[] {
@@ -63,6 +73,7 @@ function encodeEntry(entry: Entry): Uint8Array {
     // Zigzag, so that times before 1970 stay short too.
     .varint(entry.mtime < 0 ? -entry.mtime * 2 - 1 : entry.mtime * 2);
   if (entry.kind === 'link') writer.text(entry.target);
+  if (entry.kind === 'file') writer.bytes(fromHex(entry.version));
   return writer.done();
 }
 
@@ -79,10 +90,16 @@ export function decodePage(page: Uint8Array): Entry[] {
     const zigzag = reader.varint();
     const mtime = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
     const target = kind === 'link' ? reader.text(MAX_PATH) : '';
-    if (mode > 0o777 || (kind !== 'file' && size !== 0) || (kind === 'link' && target === '')) {
+    const version = kind === 'file' ? reader.bytes(VERSION_LENGTH) : NONE;
+    if (
+      version.length % VERSION_LENGTH !== 0 ||
+      mode > 0o777 ||
+      (kind !== 'file' && size !== 0) ||
+      (kind === 'link' && target === '')
+    ) {
       throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry that contradicts itself.');
     }
-    entries.push({ path, kind, size, mode, mtime, target });
+    entries.push({ path, kind, size, mode, mtime, target, version: toHex(version) });
     if (entries.length > MAX_ENTRIES)
       throw new BeelineError('BAD_MANIFEST', 'The manifest has too many entries.');
   }

@@ -9,6 +9,7 @@ import {
   MAX_CONTROL_FRAME,
   MAX_ENTRIES,
   MAX_GONE,
+  MAX_HAVE,
   MAX_LANES,
   MAX_OUTSTANDING,
   MAX_PAGE,
@@ -28,10 +29,16 @@ export interface Status {
 
 export interface ChunkHeader {
   index: number;
-  /** Bytes of data; that many follow, unless `zero`. */
+  /** Bytes of data; that many follow if `form` is 'data', none otherwise. */
   length: number;
-  /** All zeros: no data follows. */
-  zero: boolean;
+  /** 'zeros': it is all zeros. 'same': it is what the receiver has already, by its own word in a `compare`. */
+  form: 'data' | 'zeros' | 'same';
+  sha256: Uint8Array;
+}
+
+/** A chunk by what is in it. */
+export interface ChunkHash {
+  index: number;
   sha256: Uint8Array;
 }
 
@@ -40,6 +47,10 @@ export type Message =
   | { type: 'get-page'; page: number }
   | { type: 'page'; page: number; bytes: Uint8Array }
   | { type: 'get'; chunks: number[] }
+  /** Receiver to sender: get these, unless their hashes are the ones that are here already. */
+  | { type: 'compare'; chunks: ChunkHash[] }
+  /** Receiver to sender: these are here from an earlier run and will not be asked for. */
+  | { type: 'have'; chunks: ChunkHash[] }
   | ({ type: 'chunk'; data: Uint8Array } & ChunkHeader)
   /** Receiver to sender, for streams: every chunk below this one is written. */
   | { type: 'written'; below: number }
@@ -50,8 +61,10 @@ export type Message =
   | { type: 'want-lanes'; count: number }
   /** Receiver to sender: everything is written, this is my root. */
   | { type: 'finish'; root: Uint8Array; gone: number[] }
-  /** Sender to receiver: my root; the transfer is over. */
-  | { type: 'finished'; root: Uint8Array }
+  /** Sender to receiver: my root, and when this began and ended by my clock (ms since 1970), for both receipts. */
+  | { type: 'finished'; root: Uint8Array; started: number; ended: number }
+  /** Receiver to sender: your last word has come, do not wait for me. */
+  | { type: 'confirmed' }
   /** Sender to receiver: this entry's file changed or went away and will not be delivered; its bytes come as zeros. */
   | { type: 'gone'; entry: number; code: string; text: string };
 
@@ -72,7 +85,11 @@ const TYPES: readonly MessageType[] = [
   'finish',
   'finished',
   'gone',
+  'compare',
+  'have',
+  'confirmed',
 ];
+const FORMS: readonly ChunkHeader['form'][] = ['data', 'zeros', 'same'];
 const OFFER_KINDS: readonly Offer['kind'][] = ['files', 'text', 'stream'];
 const STATUS_STATES: readonly Status['state'][] = ['running', 'paused', 'cancelled', 'failed'];
 
@@ -122,7 +139,7 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
         .varint(message.entries)
         .varint(message.pages);
       body.u8(message.bytes === undefined ? 0 : 1).varint(message.bytes ?? 0);
-      body.u32(message.chunkSize).u8(message.sha256 ? 1 : 0);
+      body.u32(message.chunkSize).u8((message.sha256 ? 1 : 0) | (message.update ? 2 : 0));
       break;
     case 'get-page':
       body.varint(message.page);
@@ -140,10 +157,15 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
         .u32(high)
         .u32(message.index % 2 ** 32)
         .u32(message.length)
-        .u8(message.zero ? 1 : 0)
+        .u8(FORMS.indexOf(message.form))
         .raw(message.sha256);
-      return frame('chunk', body.done(), message.zero ? 0 : message.length);
+      return frame('chunk', body.done(), message.form === 'data' ? message.length : 0);
     }
+    case 'compare':
+    case 'have':
+      body.varint(message.chunks.length);
+      for (const { index, sha256 } of message.chunks) body.varint(index).raw(sha256);
+      break;
     case 'written':
       body.varint(message.below);
       break;
@@ -162,7 +184,9 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
       for (const entry of message.gone) body.varint(entry);
       break;
     case 'finished':
-      body.raw(message.root);
+      body.raw(message.root).varint(message.started).varint(message.ended);
+      break;
+    case 'confirmed':
       break;
     case 'gone':
       body.varint(message.entry).text(message.code).text(message.text);
@@ -176,18 +200,17 @@ export function decodeChunkHeader(bytes: Uint8Array, bodyLength: number): ChunkH
   const reader = new Reader(bytes);
   const index = reader.u32() * 2 ** 32 + reader.u32();
   const length = reader.u32();
-  const flags = reader.u8();
+  const form = FORMS[reader.u8()];
   const sha256 = reader.raw(32).slice();
-  const zero = flags === 1;
   if (
-    flags > 1 ||
+    !form ||
     !Number.isSafeInteger(index) ||
     length > MAX_CHUNK ||
-    bodyLength !== CHUNK_HEADER_LENGTH + (zero ? 0 : length)
+    bodyLength !== CHUNK_HEADER_LENGTH + (form === 'data' ? length : 0)
   ) {
     throw new BeelineError('PROTOCOL', 'The other side sent a malformed chunk.');
   }
-  return { index, length, zero, sha256 };
+  return { index, length, form, sha256 };
 }
 
 /** Decodes every message but `chunk`. Throws PROTOCOL, VERSION or BAD_MANIFEST. */
@@ -210,6 +233,10 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
       const count = bounded(reader.varint(), MAX_OUTSTANDING);
       return { type, chunks: Array.from({ length: count }, () => reader.varint()) };
     }
+    case 'compare':
+      return { type, chunks: chunkHashes(reader, MAX_OUTSTANDING) };
+    case 'have':
+      return { type, chunks: chunkHashes(reader, MAX_HAVE) };
     case 'written':
       return { type, below: reader.varint() };
     case 'status': {
@@ -229,10 +256,17 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
       return { type, root, gone: Array.from({ length: count }, () => reader.varint()) };
     }
     case 'finished':
-      return { type, root: reader.raw(32).slice() };
+      return { type, root: reader.raw(32).slice(), started: reader.varint(), ended: reader.varint() };
+    case 'confirmed':
+      return { type };
     case 'gone':
       return { type, entry: reader.varint(), code: reader.text(64), text: reader.text(2048) };
   }
+}
+
+function chunkHashes(reader: Reader, most: number): ChunkHash[] {
+  const count = bounded(reader.varint(), most);
+  return Array.from({ length: count }, () => ({ index: reader.varint(), sha256: reader.raw(32).slice() }));
 }
 
 function decodeOffer(reader: Reader): Message {
@@ -243,10 +277,11 @@ function decodeOffer(reader: Reader): Message {
   const known = reader.u8() === 1;
   const bytes = reader.varint();
   const chunkSize = reader.u32();
-  const sha256 = reader.u8() === 1;
+  const flags = reader.u8();
   const power = chunkSize >= MIN_CHUNK && chunkSize <= MAX_CHUNK && (chunkSize & (chunkSize - 1)) === 0;
   if (
     !kind ||
+    flags > 3 ||
     !power ||
     entries < 1 ||
     entries > MAX_ENTRIES ||
@@ -265,7 +300,8 @@ function decodeOffer(reader: Reader): Message {
     pages,
     bytes: known ? bytes : undefined,
     chunkSize,
-    sha256,
+    sha256: (flags & 1) !== 0,
+    update: (flags & 2) !== 0,
   };
 }
 

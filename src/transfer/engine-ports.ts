@@ -21,6 +21,8 @@ interface EnginePorts {
 
 export interface SenderPorts extends EnginePorts {
   sha256: boolean;
+  /** The person calls this a refresh of what was sent before. */
+  update: boolean;
   /** A file changed or went away; the rest goes on. */
   gone: (path: string, error: BeelineError) => void;
 }

@@ -226,7 +226,7 @@ export class Receiver {
       if (space.stream && length < space.chunkSize) space.end(index * space.chunkSize + length);
       if (length !== space.length(index))
         throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
-      const data = message.zero ? undefined : message.data;
+      const data = message.form === 'zeros' ? undefined : message.data;
       const hash = data ? await this.#ports.digest(data) : await this.#zeroHashes.get(length);
       if (!equalBytes(hash, sha256))
         throw new BeelineError('VERIFICATION', `Chunk ${index} is not what its hash says.`);

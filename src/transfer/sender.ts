@@ -155,6 +155,7 @@ export class Sender {
       bytes: this.#space.bytes,
       chunkSize: this.#space.chunkSize,
       sha256: this.#ports.sha256,
+      update: this.#ports.update,
     };
   }
 
@@ -186,15 +187,15 @@ export class Sender {
     if (this.#space.stream && length < this.#space.chunkSize) this.#endStream();
     if (length === 0) return;
     const data = slab.bytes.subarray(0, length);
-    const zero = isZero(data);
-    const sha256 = zero ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
+    const form = isZero(data) ? 'zeros' : 'data';
+    const sha256 = form === 'zeros' ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
     this.#hashes.set(index, sha256);
     await this.#limiter.pass(length);
     // A file's zeros must not overtake the word that it is gone.
     while (serving.told < this.#obituaries.length && this.#lanes.has(lane.id)) await this.#tellGone(serving);
     if (!this.#lanes.has(lane.id)) return;
     // A dead lane rejects; its chunks will be asked for on another.
-    const sent = await lane.send({ type: 'chunk', index, length, zero, sha256, data }, slab).then(
+    const sent = await lane.send({ type: 'chunk', index, length, form, sha256, data }, slab).then(
       () => true,
       () => false,
     );
@@ -277,7 +278,7 @@ export class Sender {
     await this.#tellGone(serving);
     const absent = touches(this.#space, new Set(gone));
     const root = this.#hashes.root(this.#pages, this.#space.chunks, absent);
-    const told = await serving.lane.send({ type: 'finished', root }).then(
+    const told = await serving.lane.send({ type: 'finished', root, started: 0, ended: 0 }).then(
       () => true,
       () => false,
     );

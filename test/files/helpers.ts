@@ -27,15 +27,15 @@ export function failure(code: ErrorCode, ...parts: string[]) {
 }
 
 export function file(path: string, size = 0, mode = 0o644, mtime = 1_700_000_000_123_456): Entry {
-  return { path, kind: 'file', size, mode, mtime, target: '' };
+  return { path, kind: 'file', size, mode, mtime, target: '', version: '' };
 }
 
 export function folder(path: string, mode = 0o755, mtime = 1_700_000_000_000_000): Entry {
-  return { path, kind: 'folder', size: 0, mode, mtime, target: '' };
+  return { path, kind: 'folder', size: 0, mode, mtime, target: '', version: '' };
 }
 
 export function link(path: string, target: string): Entry {
-  return { path, kind: 'link', size: 0, mode: 0o777, mtime: 1_600_000_000_000_001, target };
+  return { path, kind: 'link', size: 0, mode: 0o777, mtime: 1_600_000_000_000_001, target, version: '' };
 }
 
 export function spaceOf(entries: readonly Entry[], chunkSize = CHUNK): ByteSpace {

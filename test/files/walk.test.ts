@@ -40,7 +40,7 @@ test('a tree comes depth first, in the order of name bytes, folders before their
   const inner = entries[3]!;
   assert.deepEqual(
     { ...inner, mtime: 0 },
-    { path: 'top/a/inner', kind: 'file', size: 5, mode: 0o640, mtime: 0, target: '' },
+    { path: 'top/a/inner', kind: 'file', size: 5, mode: 0o640, mtime: 0, target: '', version: '' },
   );
   assert.ok(Math.abs(inner.mtime - 1_600_000_000_123_457) <= 1);
   assert.deepEqual(entries[6], {

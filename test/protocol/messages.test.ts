@@ -12,6 +12,7 @@ import { decodeHello, decodeSignal, encodeSignal } from '../../src/protocol/sign
 const runs = Number(process.env.RUNS ?? 1000);
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const natural = fc.maxSafeNat();
+const hashes = fc.array(fc.record({ index: natural, sha256: hash }), { maxLength: 20 });
 
 const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
@@ -23,6 +24,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     bytes: natural,
     chunkSize: fc.constantFrom(1 << 20, 1 << 21, 1 << 22),
     sha256: fc.boolean(),
+    update: fc.boolean(),
   }),
   fc.record({ type: fc.constant('get-page' as const), page: fc.nat(4096) }),
   fc.record({ type: fc.constant('page' as const), page: fc.nat(4096), bytes: fc.uint8Array() }),
@@ -38,7 +40,9 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constantFrom('ping' as const, 'pong' as const), nonce: fc.nat() }),
   fc.record({ type: fc.constant('want-lanes' as const), count: fc.nat(64) }),
   fc.record({ type: fc.constant('finish' as const), root: hash, gone: fc.array(natural, { maxLength: 20 }) }),
-  fc.record({ type: fc.constant('finished' as const), root: hash }),
+  fc.record({ type: fc.constant('finished' as const), root: hash, started: natural, ended: natural }),
+  fc.record({ type: fc.constant('confirmed' as const) }),
+  fc.record({ type: fc.constantFrom('compare' as const, 'have' as const), chunks: hashes }),
   fc.record({
     type: fc.constant('gone' as const),
     entry: natural,
@@ -85,7 +89,14 @@ test('a chunk survives its encoding, its data uncopied behind its header', () =>
       hash,
       fc.integer({ min: 1, max: 99 }),
       (index, data, sha256, piece) => {
-        const chunk = { type: 'chunk' as const, index, length: data.length, zero: false, sha256, data };
+        const chunk = {
+          type: 'chunk' as const,
+          index,
+          length: data.length,
+          form: 'data' as const,
+          sha256,
+          data,
+        };
         const { messages, errors } = read(Buffer.concat([encodeMessage(chunk), data]), piece);
         assert.deepEqual(errors, []);
         assert.deepEqual(messages.map(plain), [plain(chunk)]);
@@ -99,7 +110,7 @@ test('garbage on a lane gives messages or one BeelineError, never anything else'
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 400 }),
-      fc.nat(11),
+      fc.nat(16),
       fc.integer({ min: 1, max: 50 }),
       (noise, type, piece) => {
         // Half of the cases get a plausible header, so that the bodies' decoders are reached.
@@ -145,6 +156,7 @@ test('an absurd offer is refused', () => {
     bytes: 9,
     chunkSize: 1 << 20,
     sha256: false,
+    update: false,
   };
   const bad = [
     { entries: 0 },
@@ -170,8 +182,14 @@ const entry: fc.Arbitrary<Entry> = fc
     mode: fc.nat(0o777),
     mtime: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
     target: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+    version: fc.constantFrom('', '0123456789abcdef', 'ffffffffffffffff'),
   })
-  .map((e) => ({ ...e, size: e.kind === 'file' ? e.size : 0, target: e.kind === 'link' ? e.target : '' }));
+  .map((e) => ({
+    ...e,
+    size: e.kind === 'file' ? e.size : 0,
+    target: e.kind === 'link' ? e.target : '',
+    version: e.kind === 'file' ? e.version : '',
+  }));
 
 test('manifest pages survive their encoding', () => {
   fc.assert(

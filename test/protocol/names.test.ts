@@ -13,6 +13,7 @@ const entry = (path: string, kind: EntryKind = 'file', target = ''): Entry => ({
   mode: 0o644,
   mtime: 0,
   target,
+  version: '',
 });
 const folder = (path: string) => entry(path, 'folder');
 const link = (path: string, target: string) => entry(path, 'link', target);

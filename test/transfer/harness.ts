@@ -11,7 +11,7 @@ import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.
 export const CHUNK = 1024 * 1024;
 
 export function entry(path: string, size: number): Entry {
-  return { path, kind: 'file', size, mode: 0o644, mtime: 0, target: '' };
+  return { path, kind: 'file', size, mode: 0o644, mtime: 0, target: '', version: '' };
 }
 
 export class MemorySource implements Source {
@@ -128,6 +128,7 @@ export class Pair {
     this.sender = new Sender(source, CHUNK, {
       ...platform,
       sha256: false,
+      update: false,
       progress: () => {},
       gone: () => {},
       complete: (root) => {

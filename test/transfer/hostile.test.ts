@@ -65,6 +65,7 @@ function senderFor(source: MemorySource, told: Told): Sender {
   return new Sender(source, CHUNK, {
     ...means,
     sha256: false,
+    update: false,
     gone: () => {},
     complete: (root) => told.roots.push(root),
     fail: (error) => told.errors.push(error),
@@ -73,7 +74,7 @@ function senderFor(source: MemorySource, told: Told): Sender {
 
 function offerOf(entries: Entry[], pages: number, more: Partial<Offer> = {}): Message {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
-  const fixed = { version: 1, kind: 'files' as const, chunkSize: CHUNK, sha256: false };
+  const fixed = { version: 1, kind: 'files' as const, chunkSize: CHUNK, sha256: false, update: false };
   return { type: 'offer', ...fixed, entries: entries.length, pages, bytes, ...more };
 }
 
@@ -87,7 +88,7 @@ async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<O
   for (const [page, bytes] of pages.entries()) receiver.message(lane, { type: 'page', page, bytes });
   await turn();
   const chunk = (index: number, data: Uint8Array) => {
-    const message = { type: 'chunk' as const, index, length: data.length, zero: false, data };
+    const message = { type: 'chunk' as const, index, length: data.length, form: 'data' as const, data };
     receiver.message(lane, { ...message, sha256: sha256(data) }, slabOf(data));
   };
   return { receiver, lane, chunk };
@@ -122,7 +123,7 @@ test('finished on every lane ends a transfer once', async () => {
   chunk(0, new Uint8Array(10).fill(7));
   await turn();
   const root = lane.of('finish')[0]!.root;
-  for (let i = 0; i < 4; i++) receiver.message(lane, { type: 'finished', root });
+  for (let i = 0; i < 4; i++) receiver.message(lane, { type: 'finished', root, started: 0, ended: 0 });
   assert.equal(told.roots.length, 1);
 });
 
@@ -208,6 +209,7 @@ test('a page that holds more entries than were offered is refused before the nex
     bytes: 0,
     chunkSize: CHUNK,
     sha256: false,
+    update: false,
   };
   const pull = new ManifestPull({ ...offer, pages: 2 });
   pull.take(0, many[0]!);
@@ -219,7 +221,7 @@ test('a page that holds more entries than were offered is refused before the nex
 test('a file of absurd size is refused before anything is kept for its chunks', () => {
   const entries = [entry('a', 2 ** 52)];
   const offer = { version: 1, kind: 'files' as const, entries: 1, bytes: 2 ** 52, chunkSize: CHUNK };
-  const pull = new ManifestPull({ ...offer, pages: 1, sha256: false });
+  const pull = new ManifestPull({ ...offer, pages: 1, sha256: false, update: false });
   pull.take(0, encodePages(entries)[0]!);
   assert.throws(() => pull.decode(), { code: 'BAD_MANIFEST' });
 });
@@ -245,7 +247,7 @@ test('what is wrong with a chunk that waited for a buffer ends its own lane, not
     type: 'chunk' as const,
     index: 0,
     length: 0,
-    zero: false,
+    form: 'data' as const,
     sha256: sha256(empty),
     data: empty,
   };

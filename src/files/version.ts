@@ -1,0 +1,38 @@
+/**
+ * What tells a file's content from any other without reading it: device, inode, size and modification time, under a
+ * key of this machine's, so that nobody else can claim to have the same file, and none of the four is told to anybody.
+ */
+import { hash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
+
+/** Exact: an inode of some file systems does not fit a double. */
+export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino' | 'dev'>;
+
+/** Bytes of a key. */
+export const VERSION_KEY = 32;
+
+/** 16 hex digits, as a manifest entry's `version`. */
+export class Versions {
+  readonly #buffer = Buffer.alloc(VERSION_KEY + 32);
+
+  /** @param key VERSION_KEY bytes that only this user of this machine knows */
+  constructor(key: Uint8Array) {
+    this.#buffer.set(key.subarray(0, VERSION_KEY));
+  }
+
+  /** All parts have a fixed length and the result is cut, so that a plain hash over key and parts is a sound MAC. */
+  of({ dev, ino, size, mtimeNs }: FileStat): string {
+    for (const [i, part] of [dev, ino, size, mtimeNs].entries())
+      this.#buffer.writeBigInt64BE(BigInt.asIntN(64, part), VERSION_KEY + 8 * i);
+    return hash('sha256', this.#buffer, 'hex').slice(0, 16);
+  }
+}
+
+export function sameFile(now: FileStat, before: FileStat): boolean {
+  return (
+    now.size === before.size &&
+    now.mtimeNs === before.mtimeNs &&
+    now.ino === before.ino &&
+    now.dev === before.dev
+  );
+}
