@@ -17,6 +17,7 @@ const digest: Digest =
 export const platform = {
   digest,
   allocate: (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes),
+  clock: (): number => Date.now(),
   now: (): number => performance.now() / 1000,
   /** Does not keep a process alive: what is waited for does. */
   sleep: (seconds: number): Promise<void> => delay(seconds * 1000, undefined, { ref: false }),

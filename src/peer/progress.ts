@@ -11,12 +11,13 @@ const INTERVAL = 100;
 export class Progress {
   readonly #session: Session;
   readonly #entries: readonly Entry[];
-  readonly #files: FileProgress;
+  #files: FileProgress;
   readonly #meter = new RateMeter();
   readonly #total: () => number | undefined;
   /** When bytes could first move: waiting for the other side is no part of a rate. */
   #started = platform.now();
   #bytes = 0;
+  #resumed = 0;
   #current: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -42,6 +43,11 @@ export class Progress {
     return this.#bytes;
   }
 
+  /** Of these, what an earlier run had moved. */
+  get resumed(): number {
+    return this.#resumed;
+  }
+
   get seconds(): number {
     return platform.now() - this.#started;
   }
@@ -51,6 +57,17 @@ export class Progress {
     this.#files.add(extents);
     this.#current = extents.at(-1)?.entry;
     this.#timer ??= setTimeout(() => this.#emit(), INTERVAL);
+  }
+
+  /** This much of what is across was so before this run, and is no part of the rate. 0: counting begins anew. */
+  start(resumed: number): void {
+    if (resumed === 0) {
+      this.#files = new FileProgress(this.#entries);
+      this.#bytes = 0;
+    }
+    this.#resumed = resumed;
+    this.#meter.reset();
+    this.#meter.add(this.#bytes, platform.now());
   }
 
   /** The last word, so that whoever draws it reaches the end. */

@@ -9,6 +9,7 @@ import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import { checkEntries, escapeName } from '../protocol/names.ts';
 import type { Mailbox } from '../rendezvous/mailbox.ts';
+import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Sink } from '../transfer/ports.ts';
 import { Receiver } from '../transfer/receiver.ts';
 import type { ByteSpace } from '../transfer/space.ts';
@@ -60,7 +61,9 @@ class Reception {
       open: (offer, entries, space) => this.#open(offer, entries, space),
       progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
       gone: (path, code) => this.#lost(path, code),
-      complete: (root) => void this.#complete(root).catch((thrown) => session.fail(thrown)),
+      resumed: (bytes) => this.#progress?.start(bytes),
+      stalled: () => false,
+      complete: (outcome) => void this.#complete(outcome).catch((thrown) => session.fail(thrown)),
       fail: (error) => session.fail(error),
     });
     session.engine = this.#engine;
@@ -199,7 +202,7 @@ class Reception {
     this.#session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
   }
 
-  async #complete(root: Uint8Array): Promise<void> {
+  async #complete({ root }: Outcome): Promise<void> {
     const session = this.#session;
     session.farewell.say();
     if (this.#sha256 && this.#sink) {
@@ -211,7 +214,7 @@ class Reception {
     session.complete({
       files: this.#entries.filter((entry, i) => entry.kind === 'file' && this.#sink?.wants(i)).length,
       bytes: this.#progress?.bytes ?? 0,
-      resumed: 0,
+      resumed: this.#progress?.resumed ?? 0,
       seconds: this.#progress?.seconds ?? 0,
       root: toHex(root),
       peer: this.#peer.fingerprint,

@@ -11,6 +11,7 @@ import { toHex } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
 import type { Mailbox } from '../rendezvous/mailbox.ts';
+import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Source } from '../transfer/ports.ts';
 import { Sender } from '../transfer/sender.ts';
 import { chooseChunkSize } from '../transfer/space.ts';
@@ -66,7 +67,9 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
       vanished.push(path);
       warn(path, error);
     },
-    complete: (root) => void complete(root).catch((thrown) => session.fail(thrown)),
+    resumed: (bytes) => progress.start(bytes),
+    confirmed: () => {},
+    complete: (outcome) => void complete(outcome).catch((thrown) => session.fail(thrown)),
     fail: (error) => session.fail(error),
   });
   session.engine = engine;
@@ -132,7 +135,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   session.cleanup.push(() => clearTimeout(warming));
 
   /** The receiver has everything: both sides tell their people. */
-  async function complete(root: Uint8Array): Promise<void> {
+  async function complete({ root }: Outcome): Promise<void> {
     await session.linger();
     if (options.sha256) {
       for (const [entry, sha256] of await source.digests()) {
@@ -143,7 +146,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     session.complete({
       files: count(source.entries).files,
       bytes: engine.space.bytes ?? 0,
-      resumed: 0,
+      resumed: progress.resumed,
       seconds: progress.seconds,
       root: toHex(root),
       peer,

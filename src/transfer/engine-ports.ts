@@ -12,11 +12,24 @@ interface EnginePorts {
   sleep: (seconds: number) => Promise<void>;
   /** Bytes a second. */
   limit: number | undefined;
-  /** Bytes moved so far, and the pieces that moved just now. */
+  /** Bytes that are across so far, and the pieces that came across just now. */
   progress: (bytes: number, extents: readonly Extent[]) => void;
+  /** Bytes of it that an earlier run had moved and that need not move again; `progress` counts from zero after a 0. */
+  resumed: (bytes: number) => void;
   /** Both sides have everything and their roots are equal. Called once. */
-  complete: (root: Uint8Array) => void;
+  complete: (outcome: Outcome) => void;
   fail: (error: BeelineError) => void;
+}
+
+/** What both sides come to the same of, and a receipt is made from. */
+export interface Outcome {
+  root: Uint8Array;
+  /** SHA-256 of each chunk; undefined for one that was not moved. */
+  hash: (chunk: number) => Uint8Array | undefined;
+  chunks: number;
+  /** Milliseconds since 1970 by the sender's clock. */
+  started: number;
+  ended: number;
 }
 
 export interface SenderPorts extends EnginePorts {
@@ -25,6 +38,10 @@ export interface SenderPorts extends EnginePorts {
   update: boolean;
   /** A file changed or went away; the rest goes on. */
   gone: (path: string, error: BeelineError) => void;
+  /** The receiver has heard the last word. May come more than once. */
+  confirmed: () => void;
+  /** Milliseconds since 1970. */
+  clock: () => number;
 }
 
 export interface ReceiverPorts extends EnginePorts {
@@ -32,4 +49,6 @@ export interface ReceiverPorts extends EnginePorts {
   open: (offer: Offer, entries: readonly Entry[], space: ByteSpace) => Promise<Sink>;
   /** The sender cannot deliver a file; `code` and `text` are its words and not trusted. */
   gone: (path: string, code: string, text: string) => void;
+  /** A write failed; true if the session holds now and will pull again, false if that is the end. */
+  stalled: (error: BeelineError) => boolean;
 }

@@ -14,6 +14,12 @@ export class HaveMap {
     return this.#firstMissing;
   }
 
+  clear(): void {
+    this.#bits.fill(0);
+    this.#count = 0;
+    this.#firstMissing = 0;
+  }
+
   has(index: number): boolean {
     return ((this.#bits[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0;
   }

@@ -3,7 +3,7 @@
  * pipe to the peer. Adapters (files, sockets, browsers) implement these; the engine imports none of them.
  */
 import type { Entry } from '../protocol/manifest.ts';
-import type { Message } from '../protocol/messages.ts';
+import type { ChunkHash, Message } from '../protocol/messages.ts';
 import type { ByteSpace } from './space.ts';
 
 /** A piece of one file inside one chunk. Offsets and lengths are bytes. */
@@ -42,22 +42,42 @@ export interface Source {
 /** Where the receiver's bytes go. Nothing stands under a final name before it is whole. */
 export interface Sink {
   /**
-   * Called once with the checked manifest, before any chunk: settles conflicts, checks room, makes staging.
-   * @throws BeelineError EXISTS, UNSAFE_NAME, DISK_FULL, WRITE_FAILED, REFUSED. Nothing is left behind then.
+   * Called once with the checked manifest, before any chunk: settles conflicts, checks room, makes staging, or finds
+   * what an earlier run left.
+   * @throws BeelineError EXISTS, UNSAFE_NAME, DISK_FULL, WRITE_FAILED, LOCKED, REFUSED. Nothing new is left behind then.
    */
   open(entries: readonly Entry[], space: ByteSpace): Promise<void>;
+  /** Chunks that an earlier run left safely down, with the hashes they were checked against. Absent: never any. */
+  held?(): Iterable<ChunkHash>;
+  /** The hash of what lies in the place of a chunk that is not held, right or not; undefined if nothing does. */
+  guess?(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined;
+  /** The sender's chunk has the hash that was guessed: it counts as written. */
+  keep?(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void>;
   /** False for files that the overwrite policy skips: their bytes are never asked for. */
   wants(entry: number): boolean;
   /** Writes a verified chunk; `data` undefined means zeros, which a file system may keep as a hole. */
-  write(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void>;
+  write(
+    chunk: number,
+    extents: readonly Extent[],
+    data: Uint8Array | undefined,
+    sha256: Uint8Array,
+  ): Promise<void>;
   /** For sinks that need bytes in order (stdout): how many chunks past the first missing one they can hold. */
   readonly window: number;
   /** The sender could not deliver this entry: forget what was written of it. A file that is finished stays. */
   drop(entry: number): Promise<void>;
-  /** Every chunk is written: puts modes, times, links and folders right and the last files in place. */
+  /** Every chunk is written: puts modes, times, links and folders right and everything durably in place. */
   finish(): Promise<void>;
+  /** Both sides agree that all is well: what a later run would need to go on is no longer kept. */
+  settle?(): Promise<void>;
   /** Plain SHA-256 of each written file in hex, by entry index; for `--sha256`, after `finish`. */
   digests(): Promise<Map<number, string>>;
+  /** After a failed write: true once writing may work again. */
+  ready?(): Promise<boolean>;
+  /** After a failed write: begins anew with what is certain, which `held` then says. Throws as `open`. */
+  reopen?(): Promise<void>;
+  /** Stops for now: what is down is kept for a later run. Safe to call at any time, and twice. */
+  suspend?(): Promise<void>;
   /** Gives up: removes the staging. Files already finished stay. Safe to call at any time, and twice. */
   abort(): Promise<void>;
 }

@@ -2,50 +2,48 @@
  * The pulling side. Lanes come and go; this asks any live one for what the have-map says is missing, checks each
  * chunk against its hash, and writes it. Goals: flat memory, no lane special. Non-goals: sockets, files, states.
  */
-import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
+import { askFor } from './asking.ts';
+import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
+import { Holdings } from './holdings.ts';
+import { Intake } from './intake.ts';
 import { ManifestPull } from './manifest-pull.ts';
-import { ChunkHashes } from './merkle.ts';
-import type { LanePort, Sink, Slab } from './ports.ts';
+import type { Extent, LanePort, Sink, Slab } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
 import { touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
-import { ZeroHashes } from './zeros.ts';
 
 export class Receiver {
   readonly #ports: ReceiverPorts;
   readonly #lanes = new Map<number, LanePort>();
-  readonly #have = new HaveMap();
-  readonly #hashes = new ChunkHashes();
-  readonly #writing = new Set<number>();
+  readonly #holdings = new Holdings();
   readonly #gone = new Set<number>();
   readonly #limiter: Limiter;
-  readonly #zeroHashes: ZeroHashes;
   #manifest: ManifestPull | undefined;
   #entries: Entry[] = [];
   #space: ByteSpace | undefined;
   #scheduler: Scheduler | undefined;
   #pool: SlabPool | undefined;
   #sink: Sink | undefined;
+  #intake: Intake | undefined;
+  #closing: Closing | undefined;
   #opening = false;
   #unwanted = new HaveMap();
-  #bytes = 0;
   #held = false;
+  /** A write failed: nothing is written until the sink has begun anew. */
+  #stalled = false;
   #looking = false;
-  #root: Uint8Array | undefined;
-  #confirmed = false;
   #over = false;
 
   constructor(ports: ReceiverPorts) {
     this.#ports = ports;
-    this.#zeroHashes = new ZeroHashes(ports.digest);
     this.#limiter = new Limiter(ports);
   }
 
@@ -53,14 +51,15 @@ export class Receiver {
   get awaits(): string | undefined {
     if (!this.#manifest) return 'its offer';
     if (!this.#manifest.complete) return `page ${this.#manifest.firstMissing} of its manifest`;
-    return this.#root && !this.#confirmed ? 'its last word' : undefined;
+    return this.#closing && !this.#closing.confirmed ? 'its last word' : undefined;
   }
 
   addLane(lane: LanePort): void {
     this.#lanes.set(lane.id, lane);
     this.#scheduler?.addLane(lane.id, this.#ports.now());
-    if (this.#root) void this.#sendFinish(lane);
-    else this.#askPages();
+    this.#closing?.say(this.#lanes.values());
+    this.#askPages();
+    if (this.#lanes.size === 1) this.#sayHeld();
     this.#pump();
   }
 
@@ -70,6 +69,7 @@ export class Receiver {
     // A page asked for on that lane will not come: ask again from the first missing one.
     this.#manifest?.again();
     this.#askPages();
+    this.#closing?.say(this.#lanes.values());
     this.#pump();
   }
 
@@ -80,15 +80,16 @@ export class Receiver {
 
   pull(): void {
     this.#held = false;
-    this.#pump();
+    if (this.#stalled) void this.#reopen();
+    else this.#pump();
   }
 
   /** No more writes are begun; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#over = true;
     // A write to a pipe that nobody reads ends only when the sink is told to give up.
-    if (this.#writing.size > 0) await this.#sink?.abort().catch(() => {});
-    while (this.#writing.size > 0) await this.#ports.sleep(0.01);
+    if (this.#intake?.busy && !this.#sink?.suspend) await this.#sink?.abort().catch(() => {});
+    while (this.#intake?.busy) await this.#ports.sleep(0.01);
   }
 
   /** A buffer for a chunk that begins to arrive, now or later. */
@@ -108,12 +109,15 @@ export class Receiver {
         if (!this.#scheduler?.owes(lane.id, message.index)) {
           throw new BeelineError('PROTOCOL', 'The other side sent a chunk that was not asked for.');
         }
+        this.#scheduler.arrived(lane.id, message.index, this.#ports.now());
         void this.#takeChunk(lane, message, slab);
         return;
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
-        return this.#takeFinished(message.root);
+        if (!this.#closing)
+          throw new BeelineError('PROTOCOL', 'The other side ended a transfer that is not finished.');
+        return this.#closing.take(lane, message);
       default:
         throw new BeelineError('PROTOCOL', `A sender does not send '${message.type}'.`);
     }
@@ -159,35 +163,57 @@ export class Receiver {
       this.#space = space;
       this.#sink = sink;
       this.#pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
+      const { digest, progress } = this.#ports;
+      const holdings = this.#holdings;
+      const written = (extents: readonly Extent[]) => progress(holdings.bytes, extents);
+      this.#intake = new Intake({ digest, space, sink, holdings, written });
+      this.#takeStock();
       this.#scheduler = new Scheduler({
-        have: this.#have,
+        have: this.#holdings.have,
         total: () => space.chunks,
         unwanted: (chunk) => this.#unwanted.has(chunk),
         window: sink.window,
       });
       for (const lane of this.#lanes.values()) this.#scheduler.addLane(lane.id, this.#ports.now());
       this.#pump();
+      this.#sayHeld();
     } catch (thrown) {
       this.#fail(thrown);
     }
   }
 
+  /** What the sink holds from an earlier run is down, and nothing else. */
+  #takeStock(): void {
+    const space = this.#space!;
+    const bytes = this.#holdings.restart(this.#sink!.held?.() ?? [], space);
+    this.#ports.resumed(0);
+    for (let chunk = 0; bytes > 0 && chunk < space.chunks; chunk++)
+      if (this.#holdings.have.has(chunk)) this.#ports.progress(bytes, space.extents(chunk));
+    if (bytes > 0) this.#ports.resumed(bytes);
+  }
+
+  /** For the sender's progress: what it need not send. Lost with its lane, it is missed there only. */
+  #sayHeld(): void {
+    const [lane] = this.#lanes.values();
+    if (lane && this.#sink) sayHeld(lane, this.#holdings, this.#space!.chunks).catch(() => {});
+  }
+
   /** A stream's end is the sender's word, and chunks past it do not make up for missing ones. */
   #allDown(space: ByteSpace): boolean {
-    if (space.stream) return this.#have.firstMissing >= space.chunks;
-    return this.#have.count + this.#unwanted.count >= space.chunks;
+    if (space.stream) return this.#holdings.have.firstMissing >= space.chunks;
+    return this.#holdings.have.count + this.#unwanted.count >= space.chunks;
   }
 
   /** Asks wherever there is room, and notices the end. */
   #pump(): void {
-    if (this.#over || !this.#scheduler || !this.#space) return;
+    if (this.#over || this.#stalled || !this.#scheduler || !this.#space) return;
     if (this.#allDown(this.#space)) return void this.#finish();
     if (this.#held) return;
     const now = this.#ports.now();
     let idle = false;
     for (const lane of this.#lanes.values()) {
       const chunks = this.#scheduler.ask(lane.id, now);
-      if (chunks.length > 0) void this.#ask(lane, chunks);
+      if (chunks.length > 0) this.#ask(lane, chunks);
       else if (this.#scheduler.idle(lane.id)) idle = true;
     }
     if (idle) void this.#lookAgain();
@@ -202,47 +228,36 @@ export class Receiver {
     this.#pump();
   }
 
-  async #ask(lane: LanePort, chunks: number[]): Promise<void> {
-    await this.#limiter.pass(chunks.reduce((sum, chunk) => sum + this.#space!.length(chunk), 0));
-    // A lane that dies is removed by its owner, which gives its chunks back.
-    await lane.send({ type: 'get', chunks }).catch(() => {});
+  #ask(lane: LanePort, chunks: number[]): void {
+    const ports = { intake: this.#intake!, space: this.#space!, limiter: this.#limiter };
+    askFor(lane, chunks, ports).catch((thrown) => this.#fail(thrown));
   }
 
-  async #takeChunk(
-    lane: LanePort,
-    message: Message & { type: 'chunk' },
-    slab: Slab | undefined,
-  ): Promise<void> {
-    const { index, length, sha256 } = message;
-    this.#scheduler?.arrived(lane.id, index, this.#ports.now());
-    if (this.#over || this.#have.has(index) || this.#writing.has(index)) {
-      slab?.release();
-      return this.#pump();
-    }
+  async #takeChunk(lane: LanePort, message: Message & { type: 'chunk' }, slab?: Slab): Promise<void> {
     try {
-      const space = this.#space!;
-      this.#writing.add(index);
-      if (index >= space.chunks) return;
-      if (space.stream && length < space.chunkSize) space.end(index * space.chunkSize + length);
-      if (length !== space.length(index))
-        throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
-      const data = message.form === 'zeros' ? undefined : message.data;
-      const hash = data ? await this.#ports.digest(data) : await this.#zeroHashes.get(length);
-      if (!equalBytes(hash, sha256))
-        throw new BeelineError('VERIFICATION', `Chunk ${index} is not what its hash says.`);
-      const extents = space.extents(index);
-      await this.#sink!.write(index, extents, data);
-      this.#hashes.set(index, sha256);
-      this.#have.add(index);
-      this.#bytes += length;
-      this.#ports.progress(this.#bytes, extents);
-      if (space.stream) lane.send({ type: 'written', below: this.#have.firstMissing }).catch(() => {});
+      if (this.#over || this.#stalled) slab?.release();
+      else await this.#intake!.take(message, slab);
+      if (this.#space!.stream)
+        lane.send({ type: 'written', below: this.#holdings.have.firstMissing }).catch(() => {});
     } catch (thrown) {
       this.#fail(thrown);
     } finally {
-      this.#writing.delete(index);
-      slab?.release();
       this.#pump();
+    }
+  }
+
+  /** The disk may take bytes again: what it certainly has is looked up, the rest comes again. */
+  async #reopen(): Promise<void> {
+    try {
+      while (this.#intake!.busy) await this.#ports.sleep(0.01);
+      if (this.#over || this.#held || !this.#stalled) return;
+      this.#stalled = false;
+      await this.#sink!.reopen?.();
+      this.#takeStock();
+      this.#scheduler!.again();
+      this.#pump();
+    } catch (thrown) {
+      this.#fail(thrown);
     }
   }
 
@@ -257,41 +272,28 @@ export class Receiver {
   }
 
   async #finish(): Promise<void> {
-    if (this.#over || this.#root) return;
+    if (this.#over || this.#closing) return;
     this.#over = true;
     try {
       await this.#sink!.finish();
-      const space = this.#space!;
-      this.#root = this.#hashes.root(this.#manifest!.pages, space.chunks, touches(space, this.#gone));
-      for (const lane of this.#lanes.values()) void this.#sendFinish(lane);
+      const { chunks } = this.#space!;
+      const holdings = this.#holdings;
+      const gone = [...this.#gone];
+      const absent = touches(this.#space!, this.#gone);
+      const root = holdings.hashes.root(this.#manifest!.pages, chunks, absent);
+      this.#closing = new Closing(this.#ports, holdings, { root, chunks, absent, gone });
+      this.#closing.say(this.#lanes.values());
     } catch (thrown) {
       this.#over = false;
       this.#fail(thrown);
     }
   }
 
-  async #sendFinish(lane: LanePort): Promise<void> {
-    await lane.send({ type: 'finish', root: this.#root!, gone: [...this.#gone] }).catch(() => {});
-  }
-
-  #takeFinished(root: Uint8Array): void {
-    if (!this.#root)
-      throw new BeelineError('PROTOCOL', 'The other side ended a transfer that is not finished.');
-    // Every lane brings it: one is enough.
-    if (this.#confirmed) return;
-    this.#confirmed = true;
-    if (equalBytes(root, this.#root)) this.#ports.complete(root);
-    else
-      this.#fail(
-        new BeelineError(
-          'VERIFICATION',
-          'The two sides have different roots: what arrived is not what was sent.',
-        ),
-      );
-  }
-
   #fail(thrown: unknown): void {
+    const error = asBeelineError(thrown);
+    this.#stalled ||= this.#ports.stalled(error);
+    if (this.#stalled) return;
     this.#over = true;
-    this.#ports.fail(asBeelineError(thrown));
+    this.#ports.fail(error);
   }
 }

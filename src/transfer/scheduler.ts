@@ -64,6 +64,12 @@ export class Scheduler {
     state.lastArrival = now;
   }
 
+  /** What was down may be missing again: everything is looked at anew. */
+  again(): void {
+    this.#returned.clear();
+    this.#next = 0;
+  }
+
   /** True if the lane was asked for that chunk. */
   owes(lane: number, chunk: number): boolean {
     return this.#lanes.get(lane)?.owed.has(chunk) ?? false;
@@ -77,8 +83,7 @@ export class Scheduler {
   /** Nobody brings this chunk any more: it is to be asked for again, before new ones. */
   #giveBack(chunk: number): void {
     if (this.#options.have.has(chunk)) return;
-    for (const other of this.#lanes.values()) if (other.owed.has(chunk)) return;
-    this.#returned.add(chunk);
+    if (!this.#owed(chunk)) this.#returned.add(chunk);
   }
 
   /** What to ask for on a lane now; empty when its window is full or nothing is left. */
@@ -106,7 +111,8 @@ export class Scheduler {
       this.#returned.delete(chunk);
       if (chunk < total() && !have.has(chunk) && !unwanted(chunk)) return chunk;
     }
-    while (this.#next < total() && (have.has(this.#next) || unwanted(this.#next))) this.#next++;
+    const skip = (chunk: number) => have.has(chunk) || unwanted(chunk) || this.#owed(chunk);
+    while (this.#next < total() && skip(this.#next)) this.#next++;
     if (this.#next >= total() || this.#next >= have.firstMissing + window) return undefined;
     return this.#next++;
   }
@@ -127,6 +133,11 @@ export class Scheduler {
     }
     const owed = slowest ? [...slowest.owed] : [];
     return owed.reverse().find((chunk) => !this.#options.have.has(chunk) && !this.#owedTwice(chunk));
+  }
+
+  #owed(chunk: number): boolean {
+    for (const state of this.#lanes.values()) if (state.owed.has(chunk)) return true;
+    return false;
   }
 
   #owedTwice(chunk: number): boolean {

@@ -6,13 +6,15 @@ import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
-import type { Message } from '../protocol/messages.ts';
+import type { ChunkHash, Message } from '../protocol/messages.ts';
 import { escapeName } from '../protocol/names.ts';
+import { differentRoots } from './closing.ts';
 import type { SenderPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
 import { ChunkHashes } from './merkle.ts';
-import type { Extent, LanePort, Slab, Source } from './ports.ts';
+import type { LanePort, Slab, Source } from './ports.ts';
 import { Limiter } from './rate.ts';
+import { Reading } from './reading.ts';
 import { touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import { ByteSpace } from './space.ts';
@@ -21,13 +23,18 @@ import { isZero, ZeroHashes } from './zeros.ts';
 /** Chunks being read and hashed for one lane while another is on its way into the socket. */
 const PER_LANE = 2;
 
+interface Asked {
+  index: number;
+  /** Not if this is its hash: the receiver has it then. */
+  sha256?: Uint8Array;
+}
+
+const plainly = (index: number): Asked => ({ index });
+
 interface Serving {
   lane: LanePort;
-  queue: number[];
+  queue: Asked[];
   busy: number;
-  /** How many of the gone files this lane has been told of, and the telling that is under way. */
-  told: number;
-  telling: Promise<void> | undefined;
 }
 
 export class Sender {
@@ -36,11 +43,9 @@ export class Sender {
   readonly #space: ByteSpace;
   readonly #pages: Uint8Array[];
   readonly #pool: SlabPool;
-  #hashes = new ChunkHashes();
+  readonly #hashes = new ChunkHashes();
   readonly #lanes = new Map<number, Serving>();
-  readonly #gone = new Set<number>();
-  /** What the receiver is told of them, in order. */
-  readonly #obituaries: (Message & { type: 'gone' })[] = [];
+  readonly #reading: Reading;
   #served = new HaveMap();
   #pagesAsked = new HaveMap();
   readonly #limiter: Limiter;
@@ -49,12 +54,18 @@ export class Sender {
   #checking: Promise<string[]> | undefined;
   #confirmed = false;
   #bytes = 0;
+  /** Of these, what the receiver had before. */
+  #resumed = 0;
+  /** Milliseconds since 1970. */
+  #started: number | undefined;
+  #ended: number | undefined;
   #held = false;
   #over = false;
 
   constructor(source: Source, chunkSize: number, ports: SenderPorts) {
     this.#ports = ports;
     this.#source = source;
+    this.#reading = new Reading(source, ports.gone);
     this.#zeroHashes = new ZeroHashes(ports.digest);
     const sizes = source.entries.map((entry) => entry.size);
     this.#space = new ByteSpace(sizes, chunkSize, source.kind === 'stream');
@@ -74,24 +85,27 @@ export class Sender {
   }
 
   addLane(lane: LanePort): void {
-    const serving: Serving = { lane, queue: [], busy: 0, told: 0, telling: undefined };
+    const serving: Serving = { lane, queue: [], busy: 0 };
     this.#lanes.set(lane.id, serving);
     this.#tell(lane, this.#offer());
-    void this.#tellGone(serving);
+    this.#reading.obituaries.addLane(lane);
   }
 
   removeLane(lane: LanePort): void {
     this.#lanes.delete(lane.id);
+    this.#reading.obituaries.removeLane(lane);
   }
 
-  /** The receiver is a new process: what the old one got says nothing about what this one has. */
+  /** The receiver is a new process: it says what it still has. What a chunk's hash was does not change. */
   restart(): void {
-    this.#hashes = new ChunkHashes();
     this.#served = new HaveMap();
     this.#pagesAsked = new HaveMap();
     this.#checking = undefined;
     this.#bytes = 0;
+    this.#resumed = 0;
+    this.#ended = undefined;
     this.#confirmed = false;
+    this.#ports.resumed(0);
   }
 
   hold(): void {
@@ -121,21 +135,22 @@ export class Sender {
         return this.#tell(lane, { type: 'page', page: message.page, bytes });
       }
       case 'get':
-        if (serving.queue.length + message.chunks.length > MAX_OUTSTANDING) {
-          throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
-        }
-        if (!message.chunks.every((chunk) => this.#space.stream || chunk < this.#space.chunks)) {
-          throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
-        }
-        serving.queue.push(...message.chunks);
-        return this.#serve(serving);
+        return this.#enqueue(serving, message.chunks.map(plainly));
+      case 'compare':
+        return this.#enqueue(serving, message.chunks);
+      case 'have':
+        return this.#takeHave(message.chunks);
+      case 'confirmed':
+        if (!this.#confirmed)
+          throw new BeelineError('PROTOCOL', 'The other side confirms what was not said.');
+        return this.#ports.confirmed();
       case 'written':
         return this.#source.release(message.below);
       case 'finish':
         if (this.#space.chunks === Number.POSITIVE_INFINITY) {
           throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
         }
-        if (!message.gone.every((entry) => this.#gone.has(entry)))
+        if (!message.gone.every((entry) => this.#reading.gone.has(entry)))
           throw new BeelineError('PROTOCOL', 'The other side misses files that were not declared gone.');
         this.#finish(serving, message).catch((thrown) => this.#fail(thrown));
         return;
@@ -163,12 +178,40 @@ export class Sender {
     lane.send(message).catch(() => {});
   }
 
+  #enqueue(serving: Serving, asked: readonly Asked[]): void {
+    if (serving.queue.length + asked.length > MAX_OUTSTANDING) {
+      throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
+    }
+    if (!asked.every(({ index }) => this.#space.stream || index < this.#space.chunks)) {
+      throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
+    }
+    this.#started ??= this.#ports.clock();
+    serving.queue.push(...asked);
+    this.#serve(serving);
+  }
+
+  /** What the receiver has from an earlier run, by its own word: it can only cheat itself. */
+  #takeHave(chunks: readonly ChunkHash[]): void {
+    if (!chunks.every(({ index }) => !this.#space.stream && index < this.#space.chunks)) {
+      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
+    }
+    for (const { index, sha256 } of chunks) {
+      if (!this.#hashes.get(index)) this.#hashes.set(index, sha256);
+      if (!this.#served.add(index)) continue;
+      const length = this.#space.length(index);
+      this.#bytes += length;
+      this.#resumed += length;
+      this.#ports.progress(this.#bytes, this.#space.extents(index));
+    }
+    this.#ports.resumed(this.#resumed);
+  }
+
   #serve(serving: Serving): void {
     while (!this.#held && !this.#over && serving.busy < PER_LANE && serving.queue.length > 0) {
       serving.busy++;
-      const chunk = serving.queue.shift()!;
+      const asked = serving.queue.shift()!;
       this.#pool.wait((slab) => {
-        this.#serveChunk(serving, chunk, slab)
+        this.#serveChunk(serving, asked, slab)
           .catch((thrown) => this.#fail(thrown))
           .finally(() => {
             slab.release();
@@ -179,20 +222,23 @@ export class Sender {
     }
   }
 
-  async #serveChunk(serving: Serving, index: number, slab: Slab): Promise<void> {
+  async #serveChunk(serving: Serving, { index, sha256: theirs }: Asked, slab: Slab): Promise<void> {
     const { lane } = serving;
     if (!this.#lanes.has(lane.id) || index >= this.#space.chunks) return;
     const extents = this.#space.extents(index);
-    const length = await this.#read(index, extents, slab.bytes);
+    const length = await this.#reading.read(index, extents, slab.bytes);
     if (this.#space.stream && length < this.#space.chunkSize) this.#endStream();
     if (length === 0) return;
     const data = slab.bytes.subarray(0, length);
-    const form = isZero(data) ? 'zeros' : 'data';
-    const sha256 = form === 'zeros' ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
+    const zeros = isZero(data);
+    const sha256 = zeros ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
     this.#hashes.set(index, sha256);
-    await this.#limiter.pass(length);
+    const same = theirs && equalBytes(theirs, sha256);
+    const form = same ? 'same' : zeros ? 'zeros' : 'data';
+    if (!same) await this.#limiter.pass(length);
     // A file's zeros must not overtake the word that it is gone.
-    while (serving.told < this.#obituaries.length && this.#lanes.has(lane.id)) await this.#tellGone(serving);
+    for (let told = this.#reading.obituaries.tell(lane); told; told = this.#reading.obituaries.tell(lane))
+      await told;
     if (!this.#lanes.has(lane.id)) return;
     // A dead lane rejects; its chunks will be asked for on another.
     const sent = await lane.send({ type: 'chunk', index, length, form, sha256, data }, slab).then(
@@ -204,54 +250,6 @@ export class Sender {
     if (this.#served.count === this.#space.chunks) void this.#check().catch(() => {});
     this.#bytes += length;
     this.#ports.progress(this.#bytes, extents);
-  }
-
-  /** Reads a chunk; files that changed under us are declared gone and read as zeros. */
-  async #read(index: number, extents: Extent[], into: Uint8Array): Promise<number> {
-    for (;;) {
-      const alive =
-        this.#gone.size === 0 ? extents : extents.filter((extent) => !this.#gone.has(extent.entry));
-      for (const extent of extents) {
-        if (this.#gone.has(extent.entry)) into.fill(0, extent.at, extent.at + extent.length);
-      }
-      try {
-        if (alive.length > 0) {
-          const length = await this.#source.read(index, alive, into);
-          if (this.#space.stream) return length;
-        }
-        return extents.reduce((sum, extent) => sum + extent.length, 0);
-      } catch (thrown) {
-        const error = asBeelineError(thrown, 'UNREADABLE');
-        const entries = alive.map((extent) => extent.entry);
-        const named = entries.filter((entry) => error.paths.includes(this.#source.entries[entry]!.path));
-        if (this.#source.kind !== 'files' || named.length === 0 || this.#gone.size + named.length > MAX_GONE)
-          throw error;
-        for (const entry of named) this.#declareGone(entry, error);
-      }
-    }
-  }
-
-  #declareGone(entry: number, error: BeelineError): void {
-    this.#gone.add(entry);
-    this.#obituaries.push({ type: 'gone', entry, code: error.code, text: error.message.slice(0, 500) });
-    for (const serving of this.#lanes.values()) void this.#tellGone(serving);
-    this.#ports.gone(this.#source.entries[entry]!.path, error);
-  }
-
-  /** One after the other: there may be more of them than a lane's queue holds. Resolves when it knows of all. */
-  #tellGone(serving: Serving): Promise<void> {
-    const tell = async () => {
-      try {
-        while (serving.told < this.#obituaries.length)
-          await serving.lane.send(this.#obituaries[serving.told++]!);
-      } catch {
-        // The lane is dead; the next one is told everything.
-      }
-      serving.telling = undefined;
-    };
-    if (serving.told === this.#obituaries.length) return serving.telling ?? Promise.resolve();
-    serving.telling ??= tell();
-    return serving.telling;
   }
 
   #endStream(): void {
@@ -269,28 +267,29 @@ export class Sender {
   async #finish(serving: Serving, { root: theirs, gone }: Message & { type: 'finish' }): Promise<void> {
     const changed = new Set(await this.#check());
     for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
-      if (!changed.has(path) || this.#gone.has(entry) || this.#gone.size >= MAX_GONE) continue;
-      this.#declareGone(
+      if (!changed.has(path) || this.#reading.gone.has(entry) || this.#reading.gone.size >= MAX_GONE)
+        continue;
+      this.#reading.declareGone(
         entry,
         new BeelineError('SOURCE_CHANGED', `'${escapeName(path)}' changed while it was being sent.`),
       );
     }
-    await this.#tellGone(serving);
+    await this.#reading.obituaries.tell(serving.lane);
     const absent = touches(this.#space, new Set(gone));
-    const root = this.#hashes.root(this.#pages, this.#space.chunks, absent);
-    const told = await serving.lane.send({ type: 'finished', root, started: 0, ended: 0 }).then(
+    const { chunks } = this.#space;
+    const root = this.#hashes.root(this.#pages, chunks, absent);
+    const ended = (this.#ended ??= this.#ports.clock());
+    const started = this.#started ?? ended;
+    const told = await serving.lane.send({ type: 'finished', root, started, ended }).then(
       () => true,
       () => false,
     );
     // Every lane brings a finish: one that was answered is enough.
     if (!told || this.#confirmed) return;
     this.#confirmed = true;
-    if (!equalBytes(theirs, root))
-      throw new BeelineError(
-        'VERIFICATION',
-        'The two sides have different roots: what arrived is not what was sent.',
-      );
-    this.#ports.complete(root);
+    if (!equalBytes(theirs, root)) throw differentRoots();
+    const hash = (chunk: number) => (absent(chunk) ? undefined : this.#hashes.get(chunk));
+    this.#ports.complete({ root, hash, chunks, started, ended });
   }
 
   #fail(thrown: unknown): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,10 @@ export function scratch(t: TestContext): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'beeline-test-')));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
+}
+
+export function hashOf(data: Uint8Array): Uint8Array {
+  return createHash('sha256').update(data).digest();
 }
 
 /** Matches a BeelineError by its code, and what its message must contain. */
@@ -59,7 +64,7 @@ export async function move(
     if (!extents.some((extent) => sink.wants(extent.entry))) continue;
     const length = await source.read(chunk, extents, buffer);
     const data = buffer.subarray(0, length);
-    await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined);
+    await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, hashOf(data));
     buffer.fill(0xee);
   }
   await sink.finish();
@@ -71,7 +76,8 @@ export async function opened(sink: Sink, entries: readonly Entry[]) {
   await sink.open(entries, space);
   const write = (chunk: number, value: number) => {
     const extents = space.extents(chunk);
-    return sink.write(chunk, extents, new Uint8Array(space.length(chunk)).fill(value));
+    const data = new Uint8Array(space.length(chunk)).fill(value);
+    return sink.write(chunk, extents, data, hashOf(data));
   };
   return { space, write };
 }

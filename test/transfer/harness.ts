@@ -95,6 +95,8 @@ const platform = {
   now: (): number => performance.now() / 1000,
   sleep: (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
   limit: undefined,
+  clock: (): number => Date.now(),
+  resumed: (): void => {},
 };
 
 export class Pair {
@@ -131,7 +133,8 @@ export class Pair {
       update: false,
       progress: () => {},
       gone: () => {},
-      complete: (root) => {
+      confirmed: () => {},
+      complete: ({ root }) => {
         this.outcome.sent = root;
         settle();
       },
@@ -145,7 +148,8 @@ export class Pair {
       },
       progress: () => {},
       gone: (path) => this.outcome.gone.push(path),
-      complete: (root) => {
+      stalled: () => false,
+      complete: ({ root }) => {
         this.outcome.received = root;
         settle();
       },

@@ -37,6 +37,8 @@ const means = {
   sleep: (seconds: number) => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000)),
   limit: undefined,
   progress: () => {},
+  resumed: () => {},
+  clock: () => 0,
 };
 
 function slabOf(data: Uint8Array): Slab {
@@ -56,7 +58,8 @@ function receiverFor(sink: Sink, told: Told): Receiver {
       return sink;
     },
     gone: () => {},
-    complete: (root) => told.roots.push(root),
+    stalled: () => false,
+    complete: ({ root }) => told.roots.push(root),
     fail: (error) => told.errors.push(error),
   });
 }
@@ -67,7 +70,8 @@ function senderFor(source: MemorySource, told: Told): Sender {
     sha256: false,
     update: false,
     gone: () => {},
-    complete: (root) => told.roots.push(root),
+    confirmed: () => {},
+    complete: ({ root }) => told.roots.push(root),
     fail: (error) => told.errors.push(error),
   });
 }

@@ -1,0 +1,48 @@
+/** Reading chunks from a source whose files may change meanwhile: those are declared gone, and read as zeros. */
+import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
+import { MAX_GONE } from '../protocol/limits.ts';
+import { Obituaries } from './obituaries.ts';
+import type { Extent, Source } from './ports.ts';
+
+export class Reading {
+  readonly obituaries = new Obituaries();
+  readonly #source: Source;
+  readonly #onGone: (path: string, error: BeelineError) => void;
+
+  constructor(source: Source, onGone: (path: string, error: BeelineError) => void) {
+    this.#source = source;
+    this.#onGone = onGone;
+  }
+
+  get gone(): ReadonlySet<number> {
+    return this.obituaries.entries;
+  }
+
+  /** Resolves with the number of bytes. @throws BeelineError what the source throws of no file by name, or of too many */
+  async read(index: number, extents: Extent[], into: Uint8Array): Promise<number> {
+    for (;;) {
+      const { gone } = this;
+      const alive = gone.size === 0 ? extents : extents.filter((extent) => !gone.has(extent.entry));
+      for (const { entry, at, length } of extents) if (gone.has(entry)) into.fill(0, at, at + length);
+      try {
+        if (alive.length > 0) {
+          const length = await this.#source.read(index, alive, into);
+          if (this.#source.kind === 'stream') return length;
+        }
+        return extents.reduce((sum, extent) => sum + extent.length, 0);
+      } catch (thrown) {
+        const error = asBeelineError(thrown, 'UNREADABLE');
+        const entries = alive.map((extent) => extent.entry);
+        const named = entries.filter((entry) => error.paths.includes(this.#source.entries[entry]!.path));
+        if (this.#source.kind !== 'files' || named.length === 0 || gone.size + named.length > MAX_GONE)
+          throw error;
+        for (const entry of named) this.declareGone(entry, error);
+      }
+    }
+  }
+
+  declareGone(entry: number, error: BeelineError): void {
+    this.obituaries.declare(entry, error);
+    this.#onGone(this.#source.entries[entry]!.path, error);
+  }
+}
