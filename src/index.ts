@@ -18,4 +18,5 @@ export type {
 } from './peer/api.ts';
 export { receive } from './peer/receive.ts';
 export { send } from './peer/send.ts';
+export { type Problem, type Verification, type VerifyOptions, verify } from './peer/verify.ts';
 export { BeelineError, type ErrorCode } from './protocol/errors.ts';

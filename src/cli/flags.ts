@@ -1,7 +1,7 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
 import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
 
-export const COMMANDS = ['send', 'receive', 'server', 'trust'] as const;
+export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface Flag {
@@ -53,6 +53,11 @@ const COMMON: Flag[] = [
   { name: 'psk-file', value: 'FILE', help: 'a shared secret of at least 16 bytes instead of a code' },
   { name: 'device', value: 'NAME', help: 'a trusted device instead of a code (see `beeline trust`)' },
   { name: 'limit', value: 'RATE', help: 'bytes a second at most, such as 800k, 10M or 1.5MiB' },
+  {
+    name: 'wait',
+    value: 'TIME',
+    help: 'how long to wait for a lost other side, as 10m or 2h; default 24h to send, 1h to receive',
+  },
   { name: 'sha256', help: "show each file's plain SHA-256 at the end" },
   {
     name: 'to',
@@ -91,6 +96,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     ...ALWAYS,
   ],
   trust: [JSON_FLAG, CONFIG_DIR, ...ALWAYS],
+  verify: [JSON_FLAG, { name: 'quiet', short: 'q', help: 'only what differs' }, ...ALWAYS],
 };
 
 /** Flags that only one side acts on; the other takes them, because scripts share one set, and says so. */

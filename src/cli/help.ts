@@ -43,6 +43,20 @@ const ABOUT: {
     examples: ['beeline trust', 'beeline trust add laptop bl1...', 'beeline trust remove laptop'],
     notes: ['Both devices must trust each other. `beeline trust` shows the key to give to the other one.'],
   },
+  verify: {
+    line: 'check files against the receipt of the transfer that brought them',
+    usage: ['beeline verify RECEIPT PATH'],
+    examples: [
+      'beeline verify ~/.local/state/beeline/receipts/2026-11-23T00-22-57Z-9f86d081884c.jsonl ~/Downloads',
+      'beeline verify receipt.jsonl ~/Downloads/holiday',
+      'beeline verify receipt.jsonl /mnt/backup --quiet',
+    ],
+    notes: [
+      'PATH is the folder that was received into, or the one file or folder that was received. Names, kinds, sizes,',
+      'link targets and contents are compared; modes, times and files that the receipt does not name are not.',
+      'Exit codes: 0 all as received   5 something differs   2 wrong usage   1 failed   130 interrupted',
+    ],
+  },
 };
 
 const KEYS = 'p pauses, r resumes, c cancels, on either side. Ctrl-C stops.';

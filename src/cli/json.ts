@@ -1,16 +1,7 @@
 /** The `--json` contract: one object a line on stdout, safe to look at in a terminal, and nothing else there. */
-// JSON itself escapes only C0 and lone surrogates. DEL, C1, bidi and invisible characters in a file name would still
-// reach the terminal of someone who just looks at the output; as \u escapes they mean the same to every parser.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+import { jsonLine } from '../protocol/json-line.ts';
 
-/** One line, without the line feed. */
-export function jsonLine(value: object): string {
-  return JSON.stringify(value).replace(UNSAFE, (found) => {
-    let text = '';
-    for (let i = 0; i < found.length; i++) text += `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`;
-    return text;
-  });
-}
+export { jsonLine };
 
 export class JsonOutput {
   readonly #stream: NodeJS.WritableStream & { writableNeedDrain?: boolean };

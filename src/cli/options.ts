@@ -1,11 +1,11 @@
 /** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
 import type { CommonOptions, Overwrite } from '../peer/api.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_LANES, MAX_TEXT } from '../protocol/limits.ts';
+import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../protocol/limits.ts';
 import { type Parsed, parse, usage } from './args.ts';
 import { LOG_LEVELS, OVERWRITE, RECEIVER_ONLY } from './flags.ts';
 import { parseSize } from './size.ts';
-import { hostPort, integer, oneOf, serverUrl } from './values.ts';
+import { duration, hostPort, integer, oneOf, serverUrl } from './values.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -147,6 +147,7 @@ function transferArgs(
   // A flag beats the environment, also where it is another flag for the same purpose.
   const server = strings.get('server') ?? (at === undefined ? env.BEELINE_SERVER || undefined : undefined);
   const limit = strings.get('limit');
+  const wait = strings.get('wait');
   return {
     face: face(parsed),
     pskFile: strings.get('psk-file'),
@@ -162,6 +163,7 @@ function transferArgs(
       lanes: number('lanes', 1, MAX_LANES),
       lan: !switches.has('no-lan'),
       limit: limit === undefined ? undefined : parseSize('limit', limit),
+      wait: wait === undefined ? undefined : duration('wait', wait, MAX_WAIT),
       sha256: switches.has('sha256'),
     },
   };

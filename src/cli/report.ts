@@ -95,8 +95,8 @@ export class Report {
     else if (to === 'transferring' && from === 'paused')
       this.say(peer ? 'The other side resumed.' : 'Resumed.');
     else if (to === 'transferring' && this.#wasConnected) this.say('Connected again.');
-    else if (to === 'connecting' && this.#wasConnected)
-      this.say(`Every connection to the other side was lost${why}; trying again.`);
+    else if (to === 'connecting' && (from === 'transferring' || from === 'paused'))
+      this.say(peer && reason ? reason : `Every connection to the other side was lost${why}; trying again.`);
     if (to === 'transferring') this.#wasConnected = true;
   }
 

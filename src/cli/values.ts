@@ -13,6 +13,17 @@ export function integer(flag: string, text: string, least: number, most: number)
   return value;
 }
 
+const SECONDS = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/** Seconds: a whole number of them, or of minutes, hours or days: `90`, `90s`, `10m`, `2h`, `1d`. */
+export function duration(flag: string, text: string, most: number): number {
+  const match = /^(\d{1,9})([smhd]?)$/.exec(text);
+  const value = match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : Number.NaN;
+  if (!(value <= most))
+    throw bad(flag, text, `it must be a time such as 90s, 10m or 2h, at most ${most} seconds.`);
+  return value;
+}
+
 export function oneOf<T extends string>(flag: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((value) => value === text);
   if (found === undefined)

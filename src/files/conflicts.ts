@@ -8,16 +8,25 @@ import { diskError } from './disk-errors.ts';
 import { staysInside } from './links.ts';
 import { Slices } from './slices.ts';
 
-export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace';
+/** `update` replaces files that differ, moving only what differs in them, and leaves those of equal size and time. */
+export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
 export type OnConflict = (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
+/** What an earlier run of the same transfer decided, or did: `ours` is what it put there itself. */
+export type Decided = { choice: 'ours' | 'skip' | 'replace' | 'rename'; as: string };
 
 export interface Plan {
-  /** Entries that are not written: the policy skips them, or the very same link stands there. */
+  /** Entries that are not written: the policy skips them, the very same stands there, or it is a folder of before. */
   skipped: Set<number>;
   /** Entries that replace what stands there. */
   replaced: Set<number>;
   /** Entries written under another relative path. */
   renamed: Map<number, string>;
+  /** Of those that are replaced, the ones whose old content is worth comparing. */
+  updated: Set<number>;
+}
+
+export function emptyPlan(): Plan {
+  return { skipped: new Set(), replaced: new Set(), renamed: new Map(), updated: new Set() };
 }
 
 /** How many conflicting names an error lists. */
@@ -32,8 +41,9 @@ export async function settle(
   entries: readonly Entry[],
   overwrite: Overwrite,
   onConflict: OnConflict | undefined,
+  decided: ReadonlyMap<number, Decided> = new Map(),
 ): Promise<Plan> {
-  const plan: Plan = { skipped: new Set(), replaced: new Set(), renamed: new Map() };
+  const plan = emptyPlan();
   if (root === undefined) return plan;
   const slices = new Slices();
   const rootStat = lstat(root, '.');
@@ -52,13 +62,18 @@ export async function settle(
     // Only inside folders that exist can anything exist.
     if (cut >= 0 && !there.has(path.slice(0, cut))) continue;
     if (slices.over()) await slices.next();
+    const before = decided.get(index);
     const found = lstat(`${root}/${path}`, path);
-    if (!found) continue;
     if (kind === 'folder') {
+      if (!found) continue;
       checkFolder(path, found, rootStat);
       there.add(path);
+      if (before?.choice !== 'ours') plan.skipped.add(index);
       continue;
     }
+    if (before?.choice === 'skip') plan.skipped.add(index);
+    if (before?.choice === 'rename') plan.renamed.set(index, before.as);
+    if (!found || (before && before.choice !== 'replace')) continue;
     if (found.isDirectory())
       throw new BeelineError('EXISTS', `'${escapeName(path)}' is a folder here and a ${kind} there.`, {
         paths: [path],
@@ -67,14 +82,22 @@ export async function settle(
       plan.skipped.add(index);
       continue;
     }
-    const choice = overwrite === 'ask' ? await onConflict?.(path) : overwrite;
-    if (choice === 'skip') plan.skipped.add(index);
-    else if (choice === 'replace') plan.replaced.add(index);
+    const choice = before?.choice ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
+    if (choice === 'skip' || (choice === 'update' && unchanged(entry, found))) plan.skipped.add(index);
+    else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
     else if (choice === 'rename') plan.renamed.set(index, names.free(path));
     else refused.push(path);
+    if (choice === 'update' && kind === 'file' && found.isFile()) plan.updated.add(index);
   }
   if (refused.length > 0) throw exists(refused);
   return plan;
+}
+
+/** As far as can be told without reading it. */
+function unchanged(entry: Entry, found: Stats): boolean {
+  if (entry.kind !== 'file' || !found.isFile() || found.size !== entry.size) return false;
+  // What Node gives as a double is a quarter of a microsecond off at most.
+  return Math.abs(found.mtimeMs * 1000 - entry.mtime) < 1.5;
 }
 
 function checkFolder(path: string, found: Stats, root: Stats | undefined): void {

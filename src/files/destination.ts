@@ -1,5 +1,5 @@
-/** The folder to receive into: found or made, and measured. */
-import { mkdirSync, realpathSync, rmdirSync, statfsSync, statSync } from 'node:fs';
+/** The folder to receive into: found or made. */
+import { mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
@@ -47,16 +47,6 @@ export class Destination {
       for (let path = this.#to; path.length >= this.#made.length; path = dirname(path)) rmdirSync(path);
     } catch {
       // Something is in it by now, and stays.
-    }
-  }
-
-  /** Bytes that this user may still write there, or undefined where the system does not say. */
-  free(): number | undefined {
-    try {
-      const { bavail, bsize } = statfsSync(this.#to);
-      return bavail * bsize;
-    } catch {
-      return undefined;
     }
   }
 }

@@ -23,10 +23,13 @@ export class Folders {
   /** Relative paths of folders that this run made or found to be real ones. */
   readonly #known = new Set<string>(['']);
   readonly #made = new Set<string>();
+  readonly #before: (path: string) => boolean;
 
-  constructor(root: string, attributes: Attributes) {
+  /** @param before whether an earlier run of this transfer made a folder, which has yet to get its mode and time */
+  constructor(root: string, attributes: Attributes, before: (path: string) => boolean) {
     this.#root = root;
     this.#attributes = attributes;
+    this.#before = before;
   }
 
   /** Makes sure that a relative path and all above it are real folders, never links. EXISTS, UNSAFE_NAME. */
@@ -54,13 +57,20 @@ export class Folders {
     return this.#made.has(parent);
   }
 
-  /** Modes and times of the folders made here, deepest first; folders that were there keep theirs. */
+  /** Absolute paths of the folder of each of these relative paths, each once. */
+  parents(paths: Iterable<string>): string[] {
+    const parents = new Set<string>();
+    for (const path of paths) parents.add(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    return [...parents].map((path) => (path ? `${this.#root}/${path}` : this.#root));
+  }
+
+  /** Modes and times of the folders made for this transfer, deepest first; others keep theirs. */
   async finish(entries: readonly Entry[]): Promise<void> {
     const slices = new Slices();
     // The manifest has a folder before what is in it, so that backwards is deepest first.
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i]!;
-      if (entry.kind !== 'folder' || !this.#made.has(entry.path)) continue;
+      if (entry.kind !== 'folder' || !(this.#made.has(entry.path) || this.#before(entry.path))) continue;
       this.#settle(entry);
       if (slices.over()) await slices.next();
     }

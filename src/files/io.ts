@@ -7,7 +7,7 @@ const NOFOLLOW = constants.O_NOFOLLOW ?? 0;
 /** Non-blocking, so that a file swapped for a FIFO cannot hang the open. */
 export const READ_FLAGS = constants.O_RDONLY | NOFOLLOW | (constants.O_NONBLOCK ?? 0);
 export const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NOFOLLOW;
-export const WRITE_FLAGS = constants.O_WRONLY | NOFOLLOW;
+export const UPDATE_FLAGS = constants.O_RDWR | NOFOLLOW;
 export const FOLDER_FLAGS = constants.O_RDONLY | NOFOLLOW | (constants.O_DIRECTORY ?? 0);
 
 const HASH_BUFFER = 1024 * 1024;

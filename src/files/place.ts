@@ -28,7 +28,7 @@ export class Placer {
 
   /** Where an entry stands, or will. */
   path(entry: number): string {
-    return `${this.#places.root}/${this.#relative(entry)}`;
+    return `${this.#places.root}/${this.relative(entry)}`;
   }
 
   /** Puts what is staged in place, its folders made before it. EXISTS if something appeared there meanwhile. */
@@ -36,7 +36,7 @@ export class Placer {
     const { root, entries, folders, plan, overwrite } = this.#places;
     const replace = overwrite === 'replace' || plan.replaced.has(entry);
     for (;;) {
-      const ours = folders.ensureParent(this.#relative(entry));
+      const ours = folders.ensureParent(this.relative(entry));
       try {
         // In a folder of our own nothing can stand in the way: one rename, and no second look.
         this.#move(staged, this.path(entry), replace || ours, entries[entry]!.kind === 'link');
@@ -44,13 +44,14 @@ export class Placer {
       } catch (error) {
         // Conflicts were settled before; only `rename` has an answer to a later one.
         if (codeOf(error) !== 'EEXIST' || overwrite !== 'rename')
-          throw diskError(error, this.#relative(entry));
+          throw diskError(error, this.relative(entry));
         plan.renamed.set(entry, new FreeNames(root, entries).free(entries[entry]!.path));
       }
     }
   }
 
-  #relative(entry: number): string {
+  /** The same below the destination. */
+  relative(entry: number): string {
     return this.#places.plan.renamed.get(entry) ?? this.#places.entries[entry]!.path;
   }
 

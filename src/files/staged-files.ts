@@ -1,9 +1,19 @@
 /** Files being put together in the staging folder, piece by piece and in any order. */
-import { closeSync, ftruncateSync, openSync, rmSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fdatasync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import type { Entry } from '../protocol/manifest.ts';
+import { isZero } from '../transfer/zeros.ts';
 import type { Attributes } from './attributes.ts';
 import { FdCache } from './fd-cache.ts';
-import { CREATE_FLAGS, fromMicros, WRITE_FLAGS, writeFully } from './io.ts';
+import { CREATE_FLAGS, fromMicros, readFully, UPDATE_FLAGS, writeFully } from './io.ts';
 import type { Staging } from './staging.ts';
 
 /** All of it throws Node's own errors. */
@@ -14,6 +24,8 @@ export class StagedFiles {
   readonly #open = new FdCache((entry) => this.#openFile(entry));
   /** Bytes still missing of files that have been begun. */
   readonly #left = new Map<number, number>();
+  /** Files of an earlier run: whatever it wrote, and did not journal, may be where something else belongs. */
+  readonly #adopted = new Set<number>();
 
   constructor(staging: Staging, entries: readonly Entry[], attributes: Attributes) {
     this.#staging = staging;
@@ -21,11 +33,28 @@ export class StagedFiles {
     this.#attributes = attributes;
   }
 
+  /** An earlier run left this one, with all but `left` bytes certain. */
+  adopt(index: number, left: number): void {
+    // It may be whole and read-only already.
+    chmodSync(this.path(index), 0o600);
+    this.#left.set(index, left);
+    this.#adopted.add(index);
+  }
+
+  /** What lies in an adopted file counts already where it belongs. */
+  adopted(index: number): boolean {
+    return this.#adopted.has(index);
+  }
+
+  path(index: number): string {
+    return this.#staging.file(this.#entries[index]!.path);
+  }
+
   /** A whole small file in one go, with mode and time; `data` undefined means zeros. Its path. */
   whole(index: number, data: Uint8Array | undefined): string {
     const entry = this.#entries[index]!;
-    const path = this.#staging.file(index);
-    const fd = openSync(path, CREATE_FLAGS, 0o600);
+    const path = this.path(index);
+    const fd = this.#create(path);
     try {
       if (!data) ftruncateSync(fd, entry.size);
       for (let at = 0; data && at < data.length; ) at += writeSync(fd, data, at, data.length - at, at);
@@ -46,16 +75,16 @@ export class StagedFiles {
     length: number,
     data: Uint8Array | undefined,
   ): Promise<string | undefined> {
-    const whole = await this.#open.use(index, async (fd) => {
-      // A fresh file reads as zeros already.
+    return this.#count(index, length, async (fd) => {
       if (data) await writeFully(fd, data, offset);
-      // Forgotten meanwhile.
-      if (!this.#left.has(index)) return false;
-      const left = this.#left.get(index)! - length;
-      this.#left.set(index, left);
-      return left === 0;
+      // A fresh file reads as zeros already.
+      else if (this.#adopted.has(index)) await clear(fd, offset, length);
     });
-    return whole ? await this.end(index, this.#entries[index]!.size) : undefined;
+  }
+
+  /** A piece that lies where it belongs. As `piece`. */
+  keep(index: number, length: number): Promise<string | undefined> {
+    return this.#count(index, length, async () => {});
   }
 
   /** The file is `size` bytes long and has all of them. Its path. */
@@ -66,22 +95,34 @@ export class StagedFiles {
     });
     this.#open.drop(index);
     this.#left.delete(index);
-    return this.#staging.file(index);
+    return this.path(index);
   }
 
   link(index: number): string {
     const { target, path, mtime } = this.#entries[index]!;
-    const staged = this.#staging.file(index);
+    const staged = this.path(index);
+    rmSync(staged, { force: true });
     symlinkSync(target, staged);
     this.#attributes.linkTime(staged, path, fromMicros(mtime));
     return staged;
+  }
+
+  /** The data of a file that is being put together is on the disk. */
+  async sync(index: number): Promise<void> {
+    if (!this.#left.has(index)) return;
+    await this.#open.use(
+      index,
+      (fd) =>
+        new Promise<void>((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
+    );
   }
 
   /** Removes what there is of a file. */
   forget(index: number): void {
     this.#open.drop(index);
     this.#left.delete(index);
-    rmSync(this.#staging.file(index), { force: true });
+    this.#adopted.delete(index);
+    rmSync(this.path(index), { force: true });
   }
 
   /** Resolves once nothing is open, and what was being written is. */
@@ -89,20 +130,52 @@ export class StagedFiles {
     return this.#open.close();
   }
 
-  /** The first time makes the file, at its full size but without blocks. */
+  async #count(
+    index: number,
+    length: number,
+    work: (fd: number) => Promise<void>,
+  ): Promise<string | undefined> {
+    const whole = await this.#open.use(index, async (fd) => {
+      await work(fd);
+      // Forgotten meanwhile.
+      if (!this.#left.has(index)) return false;
+      const left = this.#left.get(index)! - length;
+      this.#left.set(index, left);
+      return left === 0;
+    });
+    return whole ? await this.end(index, this.#entries[index]!.size) : undefined;
+  }
+
+  /** At its full size from the first time on, but without blocks. */
   #openFile(index: number): number {
-    const path = this.#staging.file(index);
-    if (this.#left.has(index)) return openSync(path, WRITE_FLAGS);
+    const path = this.path(index);
     const { size } = this.#entries[index]!;
-    const fd = openSync(path, CREATE_FLAGS, 0o600);
+    const fd = this.#left.has(index) ? openSync(path, UPDATE_FLAGS) : this.#create(path);
     try {
       ftruncateSync(fd, size);
     } catch (error) {
       closeSync(fd);
-      rmSync(path, { force: true });
       throw error;
     }
-    this.#left.set(index, size);
+    if (!this.#left.has(index)) this.#left.set(index, size);
     return fd;
   }
+
+  /** Whatever of that name an earlier run left, and nobody adopted, is in the way. */
+  #create(path: string): number {
+    try {
+      return openSync(path, CREATE_FLAGS, 0o600);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      rmSync(path);
+      return openSync(path, CREATE_FLAGS, 0o600);
+    }
+  }
+}
+
+/** Zeros a range, without filling what is a hole already. */
+async function clear(fd: number, offset: number, length: number): Promise<void> {
+  const there = new Uint8Array(length);
+  const got = await readFully(fd, there, 0, length, offset);
+  if (!isZero(there.subarray(0, got))) await writeFully(fd, there.fill(0), offset);
 }

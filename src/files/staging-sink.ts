@@ -1,27 +1,35 @@
 /**
  * A folder as a Sink. Data goes to a staging folder first and is renamed into place when a file is whole, so that
- * nothing unfinished stands under a final name and no final path is ever opened for writing.
+ * nothing unfinished stands under a final name and no final path is ever opened for writing. A journal beside it lets
+ * another run go on.
  * Limit: between two looks at a parent folder another program of this same user could swap it; Node has no openat.
  */
 import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
+import type { ChunkHash } from '../protocol/messages.ts';
 import { checkEntries, escapeName } from '../protocol/names.ts';
 import type { Extent, Sink } from '../transfer/ports.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { Attributes } from './attributes.ts';
-import { type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
+import { ChunkWriter } from './chunk-writer.ts';
+import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
 import { diskError } from './disk-errors.ts';
-import { Folders } from './folders.ts';
+import { Inventory } from './inventory.ts';
 import { codeOf, hashFile } from './io.ts';
-import { Placer } from './place.ts';
-import { Slices } from './slices.ts';
-import { StagedFiles } from './staged-files.ts';
-import { Staging } from './staging.ts';
-
-/** Up to this size a synchronous write costs less than the trip through the thread pool. */
-const SMALL = 128 * 1024;
+import { Journal } from './journal.ts';
+import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
+import { readStaging, Staging } from './staging.ts';
+import { syncFolders } from './sync.ts';
+import {
+  choicesOf,
+  closeWorkspace,
+  inventoryOf,
+  type Job,
+  openWorkspace,
+  type Workspace,
+} from './workspace.ts';
 
 export interface StagingOptions {
   /** Destination folder; made if it is missing. */
@@ -41,17 +49,14 @@ export class StagingSink implements Sink {
   readonly #attributes: Attributes;
   #entries: readonly Entry[] = [];
   #space: ByteSpace | undefined;
-  #plan: Plan = { skipped: new Set(), replaced: new Set(), renamed: new Map() };
+  #plan: Plan = emptyPlan();
+  #root = '';
   #staging: Staging | undefined;
-  #files: StagedFiles | undefined;
-  #folders: Folders | undefined;
-  #placer: Placer | undefined;
-  /** 1 for each entry that is in place. */
-  #placed = new Uint8Array(0);
+  #inventory = new Inventory();
+  #work: Workspace | undefined;
+  #writer: ChunkWriter | undefined;
   readonly #dropped = new Set<number>();
-  /** Chunks that are down, so that one delivered twice is counted once. */
-  readonly #written = new Set<number>();
-  #aborted = false;
+  #over = false;
 
   constructor(options: StagingOptions) {
     this.#options = options;
@@ -73,78 +78,97 @@ export class StagingSink implements Sink {
     checkEntries(entries, { platform, foldsCase });
     this.#entries = entries;
     this.#space = space;
-    this.#placed = new Uint8Array(entries.length);
-    const { overwrite, onConflict } = this.#options;
-    this.#plan = await settle(this.#destination.find(), entries, overwrite, onConflict);
-    // Whoever was asked may have taken longer than the transfer lived.
-    this.#checkOpen();
     try {
-      const root = this.#destination.make();
-      this.#staging = Staging.create(root);
+      const root = this.#destination.find();
+      const found = root === undefined ? undefined : await Staging.find(root, entries);
+      this.#staging = found?.staging;
+      this.#inventory = await inventoryOf(root ?? '', entries, space, found);
+      await this.#settle(root);
+      // Whoever was asked may have taken longer than the transfer lived.
+      this.#checkOpen();
+      this.#root = this.#destination.make();
+      this.#staging ??= Staging.create(this.#root);
       if (!foldsCase && this.#staging.foldsCase()) checkEntries(entries, { platform, foldsCase: true });
-      const folders = new Folders(root, this.#attributes);
-      this.#folders = folders;
-      this.#files = new StagedFiles(this.#staging, entries, this.#attributes);
-      this.#placer = new Placer({ root, entries, folders, plan: this.#plan, overwrite });
+      await this.#begin();
       this.#checkRoom();
     } catch (error) {
-      await this.abort();
+      await this.suspend();
       throw diskError(error, this.#options.to);
     }
+  }
+
+  *held(): Generator<ChunkHash> {
+    const { have, hashes } = this.#inventory;
+    const { count } = have;
+    for (let index = 0, said = 0; said < count; index++) {
+      if (!have.has(index)) continue;
+      said++;
+      yield { index, sha256: hashes.get(index)! };
+    }
+  }
+
+  guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
+    const { guesses, doubtful, seeds } = this.#inventory;
+    if (doubtful.size === 0 && seeds.size === 0) return undefined;
+    const known = guesses.get(chunk);
+    if (known) return Promise.resolve(known);
+    if (!extents.some(({ entry }) => doubtful.has(entry) || seeds.has(entry))) return undefined;
+    return this.#work!.local.hash(extents);
+  }
+
+  async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
+    const { files, local } = this.#work!;
+    const moves = extents.some(({ entry }) => this.#writer!.misses(entry) && !files.adopted(entry));
+    const data = moves ? await local.again(extents, sha256) : undefined;
+    await this.#writer!.take({ chunk, extents, sha256, data, kept: true });
   }
 
   wants(entry: number): boolean {
     return !this.#plan.skipped.has(entry);
   }
 
-  async write(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
-    if (this.#written.has(chunk)) return;
-    this.#written.add(chunk);
-    try {
-      const slices = new Slices();
-      for (const extent of extents) {
-        this.#checkOpen();
-        if (!this.#misses(extent.entry)) continue;
-        if (data && extent.at + extent.length > data.length)
-          throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
-        const part = data?.subarray(extent.at, extent.at + extent.length);
-        if (extent.length === this.#entries[extent.entry]!.size && extent.length <= SMALL) {
-          this.#put(extent.entry, () => this.#files!.whole(extent.entry, part));
-          if (slices.over()) await slices.next();
-        } else {
-          await this.#writePiece(extent, part);
-        }
-      }
-    } catch (error) {
-      this.#written.delete(chunk);
-      throw error;
-    }
+  write(
+    chunk: number,
+    extents: readonly Extent[],
+    data: Uint8Array | undefined,
+    sha256: Uint8Array,
+  ): Promise<void> {
+    return this.#writer!.take({ chunk, extents, sha256, data, kept: false });
   }
 
   async drop(entry: number): Promise<void> {
     this.#dropped.add(entry);
-    if (!this.#placed[entry]) this.#files?.forget(entry);
+    if (!this.#work || this.#writer?.done(entry)) return;
+    this.#work.files.forget(entry);
+    // Chunks that come from now on may have zeros in its place.
+    await this.#work.journal.append([{ type: 'lost', entries: [entry] }]);
   }
 
   async finish(): Promise<void> {
-    const slices = new Slices();
-    for (const [index, entry] of this.#entries.entries()) {
-      this.#checkOpen();
-      if (slices.over()) await slices.next();
-      if (entry.kind === 'folder') this.#folders!.ensure(entry.path);
-      else if (this.#misses(index)) await this.#finishEntry(index, entry);
+    const { committer, folders } = this.#work!;
+    try {
+      await this.#writer!.finish();
+      await committer.finish();
+      await folders.finish(this.#entries);
+      const made = this.#entries.filter((entry, i) => entry.kind === 'folder' && this.wants(i));
+      await syncFolders(folders.parents(made.map((entry) => `${entry.path}/`)), this.#root);
+    } catch (error) {
+      throw diskError(error, this.#options.to);
     }
-    await this.#folders!.finish(this.#entries);
-    await this.#files!.close();
-    this.#removeStaging();
+  }
+
+  async settle(): Promise<void> {
+    this.#over = true;
+    await this.#close();
+    this.#remove();
   }
 
   async digests(): Promise<Map<number, string>> {
     const digests = new Map<number, string>();
     for (const [index, entry] of this.#entries.entries()) {
-      if (entry.kind !== 'file' || !this.#placed[index]) continue;
+      if (entry.kind !== 'file' || !this.#writer?.done(index)) continue;
       try {
-        digests.set(index, await hashFile(this.#placer!.path(index)));
+        digests.set(index, await hashFile(this.#work!.placer.path(index)));
       } catch (cause) {
         const text = `'${escapeName(entry.path)}' cannot be read again for its SHA-256 (${codeOf(cause)}).`;
         throw new BeelineError('WRITE_FAILED', text, { cause, paths: [entry.path] });
@@ -153,77 +177,122 @@ export class StagingSink implements Sink {
     return digests;
   }
 
+  async ready(): Promise<boolean> {
+    return this.#staging !== undefined && (await canWriteAgain(this.#staging, this.#missing()));
+  }
+
+  async reopen(): Promise<void> {
+    try {
+      await this.#close();
+      const staging = this.#staging!;
+      const before = await readStaging(staging.path);
+      this.#inventory = await inventoryOf(
+        this.#root,
+        this.#entries,
+        this.#space!,
+        before && { staging, ...before },
+      );
+      this.#seed(this.#root);
+      await this.#begin();
+    } catch (error) {
+      throw diskError(error, this.#options.to);
+    }
+  }
+
+  async suspend(): Promise<void> {
+    if (!this.#over) await this.#work?.committer.finish().catch(() => {});
+    this.#over = true;
+    const { have, placed, staged } = this.#inventory;
+    const left = this.#writer?.used || have.count + placed.size + staged.size > 0;
+    if (!left || this.#space?.stream) return this.abort();
+    await this.#close();
+    this.#staging?.release();
+  }
+
   async abort(): Promise<void> {
-    this.#aborted = true;
-    await this.#files?.close();
-    this.#removeStaging();
+    this.#over = true;
+    await this.#close();
+    this.#remove();
     this.#destination.unmake();
   }
 
-  #misses(entry: number): boolean {
-    return !this.#placed[entry] && !this.#plan.skipped.has(entry) && !this.#dropped.has(entry);
+  async #settle(root: string | undefined): Promise<void> {
+    const { overwrite, onConflict } = this.#options;
+    const { decided } = this.#inventory;
+    this.#plan = await settle(root, this.#entries, overwrite, onConflict, decided);
+    this.#seed(root);
   }
 
-  async #writePiece({ entry, offset, length }: Extent, data: Uint8Array | undefined): Promise<void> {
-    try {
-      const staged = await this.#files!.piece(entry, offset, length, data);
-      this.#checkOpen();
-      if (staged !== undefined && this.#misses(entry)) this.#put(entry, () => staged);
-    } catch (error) {
-      throw diskError(error, this.#entries[entry]!.path);
-    }
+  /** Files that are updated: what stands there now may be right in parts. */
+  #seed(root: string | undefined): void {
+    const { seeds, placed } = this.#inventory;
+    for (const entry of this.#plan.updated)
+      if (!placed.has(entry)) seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
   }
 
-  /** What no chunk completes: links, empty files, and a stream, whose length is known only now. */
-  async #finishEntry(index: number, entry: Entry): Promise<void> {
-    const { stream, bytes } = this.#space!;
-    if (entry.kind === 'link') return this.#put(index, () => this.#files!.link(index));
-    if (stream && bytes !== undefined) {
-      const staged = await this.#files!.end(index, bytes).catch((error) => {
-        throw diskError(error, entry.path);
-      });
-      return this.#put(index, () => staged);
-    }
-    if (stream || entry.size > 0)
-      throw new BeelineError('INTERNAL', `'${escapeName(entry.path)}' is not complete.`);
-    this.#put(index, () => this.#files!.whole(index, new Uint8Array(0)));
-  }
-
-  #put(entry: number, stage: () => string): void {
-    try {
-      this.#placer!.put(entry, stage());
-      this.#placed[entry] = 1;
-    } catch (error) {
-      throw diskError(error, this.#entries[entry]!.path);
-    }
-  }
-
-  #checkOpen(): void {
-    if (this.#aborted) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+  /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
+  async #begin(): Promise<void> {
+    const staging = this.#staging!;
+    const inventory = this.#inventory;
+    for (const path of inventory.altered)
+      this.#warn('EXISTS', `'${escapeName(path)}' was changed here since it arrived, and is left as it is.`);
+    const goesOn = inventory.current && inventory.have.count + inventory.placed.size > 0;
+    const open = goesOn ? await Journal.open(staging.journal) : undefined;
+    const job: Job = {
+      root: this.#root,
+      entries: this.#entries,
+      space: this.#space!,
+      plan: this.#plan,
+      overwrite: this.#options.overwrite,
+      attributes: this.#attributes,
+      staging,
+      inventory,
+    };
+    this.#work = await openWorkspace(job, open?.journal);
+    this.#writer = new ChunkWriter(job, this.#work, this.#dropped);
+    if (open) await open.journal.append([{ type: 'plan', choices: choicesOf(this.#plan) }]);
+    for (const entry of this.#dropped) await this.drop(entry);
+    for (const [entry, left] of inventory.staged)
+      if (left === 0) await this.#writer.complete(entry, this.#entries[entry]!.size);
   }
 
   /** Files with holes may need less than their size, so that too little room is a warning until a write fails. */
   #checkRoom(): void {
-    const free = this.#destination.free();
-    let needed = 0;
-    for (const [index, entry] of this.#entries.entries()) if (this.wants(index)) needed += entry.size;
-    if (free === undefined || needed <= free) return;
-    this.#warn(
-      'DISK_FULL',
-      `The files have ${needed} bytes and the disk has ${free} bytes left. They may not fit.`,
-    );
+    const free = freeBytes(this.#root);
+    const missing = this.#missing();
+    if (free === undefined || missing <= free) return;
+    const text = `There are ${missing} bytes to come and the disk has ${free} bytes left. They may not fit.`;
+    this.#warn('DISK_FULL', text);
   }
 
-  #removeStaging(): void {
+  /** Bytes that are still to come. */
+  #missing(): number {
+    return missingBytes(this.#space!, this.#inventory.have, (entry) => this.wants(entry));
+  }
+
+  #checkOpen(): void {
+    if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+  }
+
+  async #close(): Promise<void> {
+    this.#writer?.stop();
+    const work = this.#work;
+    this.#work = undefined;
+    if (work) await closeWorkspace(work);
+  }
+
+  #remove(): void {
+    const staging = this.#staging;
+    this.#staging = undefined;
     try {
-      this.#staging?.remove();
+      staging?.remove(this.#entries.map((entry) => entry.path));
     } catch (cause) {
-      const where = escapeName(this.#staging?.path ?? '');
+      const where = escapeName(staging?.path ?? '');
       this.#warn('WRITE_FAILED', `The unfinished data in '${where}' could not be removed.`, cause);
     }
   }
 
-  #warn(code: 'DISK_FULL' | 'WRITE_FAILED', text: string, cause?: unknown): void {
+  #warn(code: 'DISK_FULL' | 'EXISTS' | 'WRITE_FAILED', text: string, cause?: unknown): void {
     this.#options.onWarning?.(new BeelineError(code, text, { cause }));
   }
 }

@@ -7,7 +7,8 @@ import type { State } from '../transfer/machine.ts';
 
 export type { State } from '../transfer/machine.ts';
 
-export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace';
+/** `update`: files of equal size and time are skipped, others replaced, moving only the chunks that differ. */
+export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
 
 /** Everything that a transfer tells. Sizes are bytes, rates bytes a second, times seconds. */
 export type TransferEvent =
@@ -24,6 +25,8 @@ export type TransferEvent =
       bytes: number | null;
       chunkSize: number;
     }
+  /** So many bytes are here from an earlier run, or from an older version, and need not move. At the receiver only. */
+  | { event: 'resumed'; bytes: number }
   | {
       event: 'lane';
       id: number;
@@ -45,7 +48,16 @@ export type TransferEvent =
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
-  | { event: 'done'; files: number; bytes: number; resumed: number; seconds: number; root: string }
+  | {
+      event: 'done';
+      files: number;
+      bytes: number;
+      resumed: number;
+      seconds: number;
+      root: string;
+      /** Where the receipt was written. */
+      receipt?: string;
+    }
   | { event: 'error'; code: ErrorCode; message: string };
 
 export interface Result {
@@ -60,6 +72,8 @@ export interface Result {
   peer: string;
   /** Files that could not be sent, by path (only with `onUnreadable: 'skip'`). */
   skipped: string[];
+  /** Where the receipt was written; absent if none was asked for, or it could not be (a warning says so). */
+  receipt?: string;
 }
 
 /** What the receiver is asked to accept. */
@@ -69,6 +83,8 @@ export interface OfferSummary {
   links: number;
   bytes: number | null;
   kind: 'files' | 'text' | 'stream';
+  /** The sender calls it a refresh of what it sent before: a hint, to which `overwrite: 'update'` would be the answer. */
+  update: boolean;
   /** Top-level names, escaped for display, at most 20. */
   names: string[];
   peer: { fingerprint: string; name?: string };
@@ -95,9 +111,19 @@ export interface CommonOptions {
   lan?: boolean;
   /** Bytes a second, for the sum of all lanes; absent: no limit. */
   limit?: number;
+  /**
+   * Seconds to wait for the other side once it was connected and is lost, 0 to 2,000,000; default 86,400 for the
+   * sender, 3,600 for the receiver. Then NO_PATH.
+   */
+  wait?: number;
   /** Show each file's plain SHA-256 at the end, as `digest` events. */
   sha256?: boolean;
-  /** Ends the transfer as INTERRUPTED. */
+  /**
+   * At the end, a record that is the same on both sides: true for the receipts folder (`$XDG_STATE_HOME/beeline/receipts`),
+   * or a path. Absent: none. `verify` checks a tree against it.
+   */
+  receipt?: boolean | string;
+  /** Ends the transfer as INTERRUPTED; the receiver keeps what has arrived, for a later `receive` to go on with. */
   signal?: AbortSignal;
   /** Structured log lines; never a secret in any. */
   log?: Logger;
@@ -106,6 +132,8 @@ export interface CommonOptions {
 export interface SendOptions extends CommonOptions {
   /** An unreadable source: 'fail' (default) stops before anything moves, 'skip' names it and sends the rest. */
   onUnreadable?: 'fail' | 'skip';
+  /** Tells the receiver that this refreshes what was sent before; it moves only what changed if it agrees. */
+  update?: boolean;
   /** For `-`: the file name that the receiver sees; default `stdin`. */
   stdinName?: string;
   /** Instead of `process.stdin` for the path `-`. */

@@ -4,8 +4,8 @@ import { escapeName } from '../protocol/names.ts';
 import type { Session } from './session.ts';
 
 /** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
-export function failedHandshake(session: Session, error: BeelineError, proven: boolean): void {
-  if (proven) session.log?.warn({ code: error.code }, 'ignored on the rendezvous');
+export function failedHandshake(session: Session, error: BeelineError): void {
+  if (session.proven) session.log?.warn({ code: error.code }, 'ignored on the rendezvous');
   else session.fail(error);
 }
 

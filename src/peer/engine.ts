@@ -11,6 +11,10 @@ export interface Engine {
   removeLane(lane: LanePort): void;
   message(lane: LanePort, message: Message, slab?: Slab): void;
   slab?(then: (slab: Slab) => void): void;
+  /** Receiver: everything is here and checked; only the sender's last word is missing. */
+  readonly arrived?: boolean;
+  /** Sender: false once a new process could not be served from the beginning. */
+  readonly restartable?: boolean;
   /** Sender: the peer is a new process of the same secret. */
   restart?(): void;
   hold(): void;

@@ -1,11 +1,15 @@
-/** Behind the last message: lanes that close now are no loss. */
-
-/** Milliseconds the sender waits for the receiver to hear that all is well. */
-const LINGER = 5000;
+/**
+ * The sender's end. Once the roots are equal the receiver has everything; it is only given time to hear so, and to come
+ * back and ask if it did not. What happens to lanes afterwards is no loss.
+ */
+import { CONFIRM_DEADLINE } from '../protocol/limits.ts';
 
 export class Farewell {
+  /** Milliseconds for the receiver to confirm. */
+  patience = CONFIRM_DEADLINE;
   #said = false;
-  #waiting: (() => void)[] = [];
+  #conclude = (): void => {};
+  #timer: NodeJS.Timeout | undefined;
 
   /** True once nothing that matters can be lost any more. */
   get said(): boolean {
@@ -14,21 +18,26 @@ export class Farewell {
 
   say(): void {
     this.#said = true;
+    this.over();
   }
 
-  /** Resolves when the other side has closed its lanes, or had time enough to. */
-  async wait(): Promise<void> {
-    this.say();
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      timer = setTimeout(resolve, LINGER);
-    });
-    clearTimeout(timer);
+  /** Calls back once: when the receiver has heard, or had time enough to. */
+  wait(conclude: () => void): void {
+    this.over();
+    this.#conclude = conclude;
+    this.#timer = setTimeout(() => this.heard(), this.patience);
   }
 
-  /** The last lane has closed, or the session has ended. */
+  /** The receiver has confirmed. */
+  heard(): void {
+    const conclude = this.#conclude;
+    this.over();
+    conclude();
+  }
+
+  /** Nothing is waited for any more: the session ends, or the receiver is a new process that has heard nothing. */
   over(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    clearTimeout(this.#timer);
+    this.#conclude = () => {};
   }
 }

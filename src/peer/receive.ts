@@ -24,8 +24,10 @@ import { meetAsGuest } from './meet.ts';
 import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
+import { keepReceipt } from './receipts.ts';
 import { secretFrom } from './secret.ts';
 import { Session } from './session.ts';
+import { Stall } from './stall.ts';
 
 /**
  * Receives what a sender offers under `options.code` (or `psk`, or `device`).
@@ -40,29 +42,36 @@ export function receive(options: ReceiveOptions): Transfer {
   return session;
 }
 
+/** Ends after which nothing is kept. */
+const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'REFUSED', 'VERIFICATION']);
+
 class Reception {
   readonly #session: Session;
   readonly #options: ReceiveOptions;
   readonly #engine: Receiver;
   readonly #gone: string[] = [];
-  #peer: OfferSummary['peer'] = { fingerprint: '' };
+  readonly #stall: Stall;
   #entries: readonly Entry[] = [];
   #sink: Sink | undefined;
   #progress: Progress | undefined;
   #space: ByteSpace | undefined;
+  #kind: Offer['kind'] = 'files';
   #sha256 = false;
+  /** This side, as the other sees it. */
+  #self = '';
 
   constructor(session: Session, options: ReceiveOptions) {
     this.#session = session;
     this.#options = options;
+    this.#stall = new Stall(session);
     this.#engine = new Receiver({
       ...platform,
       limit: options.limit,
       open: (offer, entries, space) => this.#open(offer, entries, space),
       progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
       gone: (path, code) => this.#lost(path, code),
-      resumed: (bytes) => this.#progress?.start(bytes),
-      stalled: () => false,
+      resumed: (bytes) => this.#resumed(bytes),
+      stalled: (error) => this.#stall.begin(error, this.#sink),
       complete: (outcome) => void this.#complete(outcome).catch((thrown) => session.fail(thrown)),
       fail: (error) => session.fail(error),
     });
@@ -93,8 +102,7 @@ class Reception {
         ready.whenReady((handshake) => handshake.peerAppeared());
       },
       // In turn with the messages: the last one may say why the sender left.
-      onLost: (error) =>
-        ready.whenReady(() => failedHandshake(session, error, this.#peer.fingerprint !== '')),
+      onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
     });
     // The certificate is made while the sender is being looked for.
     const [met, certificate] = await Promise.all([meeting, makeCertificate()]);
@@ -102,6 +110,7 @@ class Reception {
     addresses = met.addresses;
     session.cleanup.push(() => mailbox?.close());
     if (session.over) return void mailbox.close();
+    this.#self = known.own ?? certificate.fingerprint;
     session.lanes(certificate);
     losePatience(session, this.#engine);
     const listener = await openPort(session, { ...options, port: options.port }, certificate, undefined);
@@ -122,19 +131,13 @@ class Reception {
       send: (body) => mailbox?.send(body),
       onHello: (hello) => {
         clearTimeout(patience);
-        const fingerprint = known.device?.key ?? hello.fingerprint;
-        const name = known.device?.name;
-        if (fingerprint !== this.#peer.fingerprint) {
-          session.events.emit({ event: 'peer', fingerprint, agent: hello.agent, ...(name && { name }) });
-        }
-        this.#peer = { fingerprint, ...(name && { name }) };
-        session.peerKnown(hello, addresses);
+        session.peerProven(hello, known.device, addresses);
       },
-      onFail: (error) => failedHandshake(session, error, this.#peer.fingerprint !== ''),
+      onFail: (error) => failedHandshake(session, error),
     });
     ready.resolve(handshake);
     auditAtEnd(session, 'receiver', () => ({
-      peer: this.#peer.fingerprint,
+      peer: session.peer.fingerprint,
       ...count(this.#entries),
       bytes: this.#progress?.bytes ?? 0,
     }));
@@ -146,6 +149,7 @@ class Reception {
     checkEntries(entries, { platform: process.platform === 'win32' ? 'windows' : 'posix' });
     this.#entries = entries;
     this.#space = space;
+    this.#kind = offer.kind;
     this.#sha256 = this.#options.sha256 || offer.sha256;
     const bytes = offer.bytes ?? null;
     session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
@@ -154,7 +158,7 @@ class Reception {
     if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
     if (accepted === false) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
     const sink = this.#makeSink(offer);
-    session.cleanup.push(() => sink.abort());
+    session.cleanup.push(() => this.#leave(sink));
     await sink.open(entries, space);
     if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before anything was written.');
     this.#sink = sink;
@@ -165,7 +169,14 @@ class Reception {
   #summary(offer: Offer, entries: readonly Entry[]): OfferSummary {
     const top = entries.filter((entry) => !entry.path.includes('/')).slice(0, 20);
     const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
-    return { ...count(entries), bytes: offer.bytes ?? null, kind: offer.kind, names, peer: this.#peer };
+    return {
+      ...count(entries),
+      bytes: offer.bytes ?? null,
+      kind: offer.kind,
+      update: offer.update,
+      names,
+      peer: this.#session.peer,
+    };
   }
 
   #makeSink(offer: Offer): Sink {
@@ -179,6 +190,18 @@ class Reception {
       onConflict,
       onWarning: (warning) => this.#warn(warning.paths[0] ?? '', warning.code, warning.message),
     });
+  }
+
+  #resumed(bytes: number): void {
+    this.#progress?.start(bytes);
+    if (bytes > 0) this.#session.events.emit({ event: 'resumed', bytes });
+  }
+
+  /** What has arrived is kept for another run, unless it must not be, or is whole. */
+  async #leave(sink: Sink): Promise<void> {
+    const { failure } = this.#session;
+    if (failure && sink.suspend && !GIVEN_UP.has(failure.code)) await sink.suspend();
+    else await sink.abort();
   }
 
   #wantedBytes(): number | undefined {
@@ -202,7 +225,7 @@ class Reception {
     this.#session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
   }
 
-  async #complete({ root }: Outcome): Promise<void> {
+  async #complete(outcome: Outcome): Promise<void> {
     const session = this.#session;
     session.farewell.say();
     if (this.#sha256 && this.#sink) {
@@ -211,14 +234,25 @@ class Reception {
       }
     }
     if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
+    await this.#sink?.settle?.();
+    const { fingerprint } = session.peer;
+    const receipt = await keepReceipt(session, this.#options.receipt, {
+      kind: this.#kind,
+      entries: this.#entries,
+      space: this.#space!,
+      outcome,
+      sender: fingerprint,
+      receiver: this.#self,
+    });
     session.complete({
       files: this.#entries.filter((entry, i) => entry.kind === 'file' && this.#sink?.wants(i)).length,
       bytes: this.#progress?.bytes ?? 0,
       resumed: this.#progress?.resumed ?? 0,
       seconds: this.#progress?.seconds ?? 0,
-      root: toHex(root),
-      peer: this.#peer.fingerprint,
+      root: toHex(outcome.root),
+      peer: fingerprint,
       skipped: [],
+      ...(receipt !== undefined && { receipt }),
     });
   }
 }

@@ -8,6 +8,8 @@ export interface Known {
   secret: SharedSecret;
   /** Set for a trusted device. */
   device?: { name: string; key: string };
+  /** This device's own key, then. */
+  own?: string;
 }
 
 /** The secret that the options give; undefined if a code must still be made. @throws BeelineError USAGE. */
@@ -24,5 +26,5 @@ export async function secretFrom(options: CommonOptions): Promise<Known | undefi
   if (!device) {
     throw new BeelineError('USAGE', `No trusted device is called '${options.device}'. See 'beeline trust'.`);
   }
-  return { secret: devices.secretFor(options.device), device };
+  return { secret: devices.secretFor(options.device), device, own: devices.own.publicKey };
 }

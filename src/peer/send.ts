@@ -7,6 +7,7 @@ import { walk } from '../files/walk.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode, type SharedSecret } from '../identity/secret.ts';
+import { versionKey } from '../identity/version-key.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
@@ -25,6 +26,7 @@ import { host } from './host.ts';
 import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
+import { keepReceipt } from './receipts.ts';
 import { secretFrom } from './secret.ts';
 import { Session } from './session.ts';
 
@@ -61,15 +63,17 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     ...platform,
     limit: options.limit,
     sha256: options.sha256 ?? false,
-    update: false,
+    update: options.update ?? false,
     progress: (bytes, extents) => progress.moved(bytes, extents),
     gone: (path, error) => {
       vanished.push(path);
       warn(path, error);
     },
     resumed: (bytes) => progress.start(bytes),
-    confirmed: () => {},
-    complete: (outcome) => void complete(outcome).catch((thrown) => session.fail(thrown)),
+    confirmed: () => session.farewell.heard(),
+    // Both have the same; the receiver is given time to hear it.
+    complete: (outcome) =>
+      session.farewell.wait(() => void complete(outcome).catch((thrown) => session.fail(thrown))),
     fail: (error) => session.fail(error),
   });
   session.engine = engine;
@@ -84,7 +88,6 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   const ready = new Deferred<Handshake>();
   let mailbox: Mailbox | undefined;
   let patience: NodeJS.Timeout | undefined;
-  let peer = '';
   const hosted = await host(session, options, certificate, plate, {
     onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
     onPeer: (present) => {
@@ -96,7 +99,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
       ready.whenReady((handshake) => handshake.peerAppeared());
     },
     // In turn with the messages: the last one may say why the other side left.
-    onLost: (error) => ready.whenReady(() => failedHandshake(session, error, peer !== '')),
+    onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
   });
   session.cleanup.push(() => clearTimeout(patience));
   if (session.over) return;
@@ -115,17 +118,16 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     send: (body) => mailbox?.send(body),
     onHello: (hello) => {
       clearTimeout(patience);
-      const fingerprint = known?.device?.key ?? hello.fingerprint;
-      const name = known?.device?.name;
-      if (fingerprint !== peer)
-        session.events.emit({ event: 'peer', fingerprint, agent: hello.agent, ...(name && { name }) });
-      peer = fingerprint;
-      session.peerKnown(hello, []);
+      session.peerProven(hello, known?.device);
     },
-    onFail: (error) => failedHandshake(session, error, peer !== ''),
+    onFail: (error) => failedHandshake(session, error),
   });
   ready.resolve(handshake);
-  auditAtEnd(session, 'sender', () => ({ peer, ...count(source.entries), bytes: progress.bytes }));
+  auditAtEnd(session, 'sender', () => ({
+    peer: session.peer.fingerprint,
+    ...count(source.entries),
+    bytes: progress.bytes,
+  }));
   session.events.emit({ event: 'listening', port: hosted.port });
   if (secret.way === 'code') {
     const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
@@ -135,22 +137,32 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   session.cleanup.push(() => clearTimeout(warming));
 
   /** The receiver has everything: both sides tell their people. */
-  async function complete({ root }: Outcome): Promise<void> {
-    await session.linger();
+  async function complete(outcome: Outcome): Promise<void> {
+    session.farewell.say();
     if (options.sha256) {
       for (const [entry, sha256] of await source.digests()) {
         session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
       }
     }
     if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
+    const { fingerprint } = session.peer;
+    const receipt = await keepReceipt(session, options.receipt, {
+      kind: source.kind,
+      entries: source.entries,
+      space: engine.space,
+      outcome,
+      sender: known?.own ?? certificate.fingerprint,
+      receiver: fingerprint,
+    });
     session.complete({
       files: count(source.entries).files,
       bytes: engine.space.bytes ?? 0,
       resumed: progress.resumed,
       seconds: progress.seconds,
-      root: toHex(root),
-      peer,
+      root: toHex(outcome.root),
+      peer: fingerprint,
       skipped,
+      ...(receipt !== undefined && { receipt }),
     });
   }
 }
@@ -172,5 +184,7 @@ async function openSource(
       sha256: options.sha256,
     });
   }
-  return new FileSource(await walk(paths, { onUnreadable: options.onUnreadable ?? 'fail', onSkip: warn }));
+  const onUnreadable = options.onUnreadable ?? 'fail';
+  const key = await versionKey(options.configDir);
+  return new FileSource(await walk(paths, { onUnreadable, onSkip: warn, versionKey: key }));
 }

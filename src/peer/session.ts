@@ -8,28 +8,27 @@ import { Supervisor } from '../lanes/supervisor.ts';
 import { laneContext } from '../lanes/tcp/credentials.ts';
 import { type Address, dial } from '../lanes/tcp/dial.ts';
 import { asBeelineError, BeelineError, type ErrorCode } from '../protocol/errors.ts';
-import { DEFAULT_LANES, HANDSHAKE_DEADLINE, MAX_LANES, RECONNECT_DEADLINE } from '../protocol/limits.ts';
+import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
 import type { Slab } from '../transfer/ports.ts';
-import type { Logger, Result, Transfer, TransferEvent } from './api.ts';
+import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
+import { type Cause, laneEvent, stateEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
+import { Door } from './door.ts';
 import type { Certificate, Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import { lastWord } from './last-word.ts';
-import { errorFromPeer, StatusRegister } from './status.ts';
+import { Reach } from './reach.ts';
+import type { Known } from './secret.ts';
+import { StatusRegister } from './status.ts';
+import { reasonToWait, verdict } from './verdict.ts';
 
-interface Cause {
-  by?: 'self' | 'peer';
-  error?: BeelineError;
-}
-
+const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
 /** Ends of a lane that opening another one would only repeat. */
 const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
-/** Lanes that proved a certificate before the rendezvous told us whose is right. */
-const MAX_EARLY = 8;
 
 export class Session implements Transfer {
   readonly events = new EventStream();
@@ -42,17 +41,22 @@ export class Session implements Transfer {
   readonly farewell = new Farewell();
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
-  readonly #early: { pipe: Pipe; fingerprint: string }[] = [];
+  readonly #door = new Door();
+  readonly #reach: Reach;
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
   #state: State = 'idle';
   #supervisor: Supervisor | undefined;
-  #pin: string | undefined;
-  #deadline: NodeJS.Timeout | undefined;
+  #peer: OfferSummary['peer'] = { fingerprint: '' };
+  /** What this side pauses for by itself. */
+  #held: BeelineError | undefined;
+  #failure: BeelineError | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.log = options.log;
     this.#status = new StatusRegister(options.role);
+    const rest = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
+    this.#reach = new Reach(options, (error) => this.fail(error), rest);
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -72,6 +76,20 @@ export class Session implements Transfer {
     return isFinal(this.#state);
   }
 
+  /** Why it ends; undefined while it runs, and after a success. */
+  get failure(): BeelineError | undefined {
+    return this.#failure;
+  }
+
+  /** Whom people see: a trusted device, or the certificate of the other side's process. Empty until it is proven. */
+  get peer(): OfferSummary['peer'] {
+    return this.#peer;
+  }
+
+  get proven(): boolean {
+    return this.#peer.fingerprint !== '';
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<TransferEvent> {
     return this.events[Symbol.asyncIterator]();
   }
@@ -81,6 +99,7 @@ export class Session implements Transfer {
   }
 
   pause(): void {
+    this.#held = undefined;
     if (this.#state !== 'transferring') return;
     this.#status.set('paused');
     this.dispatch('pause', { by: 'self' });
@@ -90,6 +109,20 @@ export class Session implements Transfer {
     if (this.#state !== 'paused') return;
     this.#status.set('running');
     this.dispatch('resume', { by: 'self' });
+  }
+
+  /** Pauses because of something that a person may mend. Without a lane there is nothing to pause. */
+  hold(error: BeelineError): void {
+    if (this.#state !== 'transferring') return;
+    this.#held = error;
+    this.#status.set('paused', error.code);
+    this.dispatch('pause', { by: 'self', error });
+  }
+
+  /** It has been mended. What a person paused meanwhile stays so. */
+  release(error: BeelineError): void {
+    if (this.#state === 'paused' && this.#held === error) this.resume();
+    else if (this.#state !== 'paused') this.engine?.pull();
   }
 
   cancel(): void {
@@ -110,17 +143,11 @@ export class Session implements Transfer {
   complete(result: Result): void {
     if (this.over) return;
     this.dispatch('verified');
-    const { files, bytes, resumed, seconds, root } = result;
+    const { peer, skipped, ...done } = result;
     void this.#end(() => {
-      this.events.emit({ event: 'done', files, bytes, resumed, seconds, root });
+      this.events.emit({ event: 'done', ...done });
       this.#settle.resolve(result);
     });
-  }
-
-  /** The last message is out: resolves when the other side has closed its lanes, or had time enough to. */
-  async linger(): Promise<void> {
-    this.farewell.say();
-    if ([...(this.#supervisor?.lanes ?? [])].length > 0) await this.farewell.wait();
   }
 
   /** Makes the lanes' owner; `pipe`s may be offered from now on. */
@@ -129,7 +156,7 @@ export class Session implements Transfer {
     this.#supervisor = new Supervisor({
       role: this.#options.role,
       count: Math.min(MAX_LANES, Math.max(1, this.#options.lanes ?? DEFAULT_LANES)),
-      dial: (to: Address, signal: AbortSignal) => dial(to, context, this.#pin ?? '', signal),
+      dial: (to: Address, signal: AbortSignal) => dial(to, context, this.#door.pin ?? '', signal),
       onLane: (lane) => this.#laneUp(lane),
       onMessage: (lane, message, slab) => this.#message(lane, message, slab),
       onSlab: (_lane, then) => {
@@ -143,31 +170,44 @@ export class Session implements Transfer {
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    if (this.#pin === undefined && !this.over && this.#early.length < MAX_EARLY)
-      this.#early.push({ pipe, fingerprint });
-    else if (this.#pin === fingerprint && !this.over) this.#supervisor?.add(pipe);
-    else pipe.destroy();
+    if (this.over) pipe.destroy();
+    else if (this.#door.admits(pipe, fingerprint)) this.#supervisor?.add(pipe);
   }
 
-  /** The peer is proven, and said where it can be reached. */
-  peerKnown(hello: Hello, extra: Address[]): void {
+  /**
+   * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
+   * @param device whom the secret belongs to, if it is a trusted device's
+   * @param extra where it can be reached besides
+   */
+  peerProven(hello: Hello, device: Known['device'], extra: Address[] = []): void {
+    if (this.over || this.farewell.said) return;
+    const who = this.#door.prove(hello.fingerprint);
+    if (who === 'ended') return;
+    this.#introduce(hello, device);
+    if (who === 'new') this.#restart();
     if (this.over) return;
-    if (this.#pin !== undefined && this.#pin !== hello.fingerprint) {
-      // The same secret, proven anew by a new process: the old one's lanes are dead even if they do not know it.
-      for (const lane of this.#supervisor?.lanes ?? []) lane.close();
-      this.engine?.restart?.();
-    }
-    this.#pin = hello.fingerprint;
     if (this.#options.lanes === undefined && hello.lanes > 0) this.#supervisor?.keep(hello.lanes);
-    for (const { pipe, fingerprint } of this.#early.splice(0)) this.offerPipe(pipe, fingerprint);
+    for (const { pipe, fingerprint } of this.#door.early()) this.offerPipe(pipe, fingerprint);
     this.#supervisor?.candidates([...extra, ...hello.candidates]);
-    if (this.#state === 'authenticating') {
-      this.#waitAtMost(
-        HANDSHAKE_DEADLINE,
-        'NO_PATH',
-        'The other side is there, but no connection to it can be opened.',
-      );
-    }
+    if (this.#state === 'authenticating') this.#reach.proven();
+  }
+
+  #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
+    const fingerprint = device?.key ?? certificate;
+    const name = device && { name: device.name };
+    if (fingerprint !== this.#peer.fingerprint)
+      this.events.emit({ event: 'peer', fingerprint, agent, ...name });
+    this.#peer = { fingerprint, ...name };
+  }
+
+  /** The same secret, proven by a new process: the old one's lanes are dead even if they do not know it. */
+  #restart(): void {
+    this.#closeLanes();
+    this.farewell.over();
+    this.#status.restart();
+    if (this.engine?.restartable === false)
+      this.fail(new BeelineError('PEER_FAILED', 'The other side ended, and a stream cannot be sent twice.'));
+    else this.engine?.restart?.();
   }
 
   dispatch(event: Event, cause: Cause = {}): void {
@@ -176,38 +216,26 @@ export class Session implements Transfer {
     if (!transition) return;
     this.#state = transition.to;
     this.log?.debug({ from, to: transition.to, event }, 'state');
-    const reason = cause.error?.message;
-    const { by } = cause;
-    this.events.emit({
-      event: 'state',
-      from,
-      to: transition.to,
-      ...(by && { by }),
-      ...(reason && { reason }),
-    });
+    this.events.emit(stateEvent(from, transition.to, cause));
     for (const effect of transition.effects) this.#perform(effect, cause);
   }
 
   #perform(effect: Effect, cause: Cause): void {
     switch (effect) {
       case 'pull':
-        clearTimeout(this.#deadline);
-        this.engine?.pull();
-        return;
+        this.#reach.connected();
+        return this.engine?.pull();
       case 'hold':
         return this.engine?.hold();
       case 'open-lanes':
-        return this.#waitAtMost(
-          RECONNECT_DEADLINE,
-          'NO_PATH',
-          `The connection was lost and could not be opened again in ${RECONNECT_DEADLINE / 1000} seconds.`,
-        );
+        return this.#reach.lost();
+      case 'meet':
+        return this.#reach.left();
       case 'tell-peer':
         return this.#tellPeer();
       case 'stop':
         return this.#stop(cause.error ?? new BeelineError('INTERNAL', 'Stopped without a reason.'));
-      // Going to the rendezvous and the handshake are begun by who dispatched; finishing by `complete`.
-      case 'meet':
+      // The handshake is begun by who dispatched; finishing by `complete`.
       case 'prove':
       case 'finish':
         return;
@@ -219,6 +247,7 @@ export class Session implements Transfer {
   }
 
   #stop(error: BeelineError): void {
+    this.#failure = error;
     void this.#end(() => {
       const { code, message } = error;
       this.events.emit({ event: 'error', code, message });
@@ -227,24 +256,25 @@ export class Session implements Transfer {
   }
 
   async #end(announce: () => void): Promise<void> {
-    clearTimeout(this.#deadline);
+    this.#reach.end();
     this.farewell.over();
     await this.engine?.stop();
     const lanes = [...(this.#supervisor?.lanes ?? [])];
-    if (lanes.length > 0 && this.#state !== 'completed') await lastWord(lanes);
-    for (const { pipe } of this.#early.splice(0)) pipe.destroy();
+    // A sender that is done was told so, and has nothing more to say.
+    const word = this.#state !== 'completed' || this.#options.role === 'receiver';
+    if (word && lanes.length > 0) await lastWord(lanes);
+    for (const { pipe } of this.#door.early()) pipe.destroy();
     await this.cleanup.run();
     announce();
   }
 
-  #waitAtMost(milliseconds: number, code: 'NO_PATH', message: string): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.fail(new BeelineError(code, message)), milliseconds);
+  #closeLanes(): void {
+    for (const lane of this.#supervisor?.lanes ?? []) lane.close();
   }
 
   #laneUp(lane: Lane): void {
     const { id, kind, local, remote } = lane;
-    this.events.emit({ event: 'lane', id, kind, local, remote, status: 'open' });
+    this.events.emit(laneEvent(lane, 'open'));
     this.log?.info({ lane: id, kind, local, remote }, 'lane open');
     if (this.#status.spoken) lane.send(this.#status.message()).catch(() => {});
     this.engine?.addLane(lane);
@@ -254,20 +284,10 @@ export class Session implements Transfer {
 
   #laneDown(lane: Lane, error: Error | undefined, left: number): void {
     this.engine?.removeLane(lane);
-    const { id, kind, local, remote } = lane;
-    this.events.emit({
-      event: 'lane',
-      id,
-      kind,
-      local,
-      remote,
-      status: 'closed',
-      ...(error && { reason: error.message }),
-    });
-    this.log?.info({ lane: id, reason: error?.message }, 'lane closed');
-    if (this.farewell.said) {
-      if (left === 0) this.farewell.over();
-    } else if (error instanceof BeelineError && FATAL.has(error.code)) {
+    this.events.emit(laneEvent(lane, 'closed', error));
+    this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');
+    if (this.farewell.said) return;
+    if (error instanceof BeelineError && FATAL.has(error.code)) {
       // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
       this.fail(error);
     } else if (left === 0) {
@@ -277,19 +297,19 @@ export class Session implements Transfer {
 
   #message(lane: Lane, message: Message, slab?: Slab): void {
     if (message.type !== 'status') return this.engine?.message(lane, message, slab);
-    if (!this.#status.take(message)) return;
-    switch (message.state) {
-      case 'paused':
-        return this.dispatch('pause', { by: 'peer' });
-      case 'running':
-        return this.dispatch('resume', { by: 'peer' });
-      case 'cancelled':
-        return this.dispatch('cancel', {
-          by: 'peer',
-          error: new BeelineError('CANCELLED', 'The other side cancelled.'),
-        });
-      case 'failed':
-        return this.fail(errorFromPeer(message.code), 'peer');
-    }
+    const { role } = this.#options;
+    const reason = role === 'sender' && message.state === 'failed' ? reasonToWait(message.code) : undefined;
+    if (reason && this.engine?.restartable !== false) return this.#peerEnded(reason);
+    if (this.#status.take(message))
+      this.dispatch(...verdict(message, role === 'sender' ? 'receiver' : 'sender'));
+  }
+
+  /** Whatever the register says: that a process ends is a fact, not a wish. */
+  #peerEnded(reason: string): void {
+    this.#door.end();
+    this.dispatch('peer-ended', { by: 'peer', reason });
+    // Nobody is left to dial.
+    this.#supervisor?.candidates([]);
+    this.#closeLanes();
   }
 }

@@ -2,7 +2,6 @@
  * Paused, running, cancelled or failed: one register that both sides write, with a Lamport clock, so that the later
  * word wins whichever lane brings it, and either side may undo what the other did.
  */
-import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import type { Message, Status } from '../protocol/messages.ts';
 
 export class StatusRegister {
@@ -48,33 +47,18 @@ export class StatusRegister {
     return true;
   }
 
+  /** The other side is a new process, which has said and heard nothing yet: only a pause of our own still stands. */
+  restart(): void {
+    const paused = this.#state === 'paused' && this.#by === 'self';
+    this.#seq = 0;
+    this.#state = 'running';
+    this.#code = '';
+    this.#by = 'self';
+    if (paused) this.set('paused');
+  }
+
   /** Codes only: an error's text may name paths that are nobody else's business. */
   message(): Message {
     return { type: 'status', seq: this.#seq, state: this.#state, code: this.#code, text: '' };
   }
-}
-
-/** Failures that mean the same on both sides. */
-const SHARED: Partial<Record<string, string>> = {
-  REFUSED: 'The other side declined.',
-  VERIFICATION: 'The other side found that what arrived is not what was sent.',
-  VERSION: 'The other side speaks another protocol version.',
-};
-const REASONS: Partial<Record<string, string>> = {
-  DISK_FULL: 'has no room left on its disk',
-  EXISTS: 'has files of these names already and was not told to replace, rename or skip them',
-  WRITE_FAILED: 'cannot write at its destination',
-  INTERRUPTED: 'was interrupted',
-  UNSAFE_NAME: 'refuses a name in the transfer',
-  BAD_MANIFEST: 'could not make sense of the manifest',
-  SOURCE_CHANGED: 'found that a file changed while it was being sent',
-  UNREADABLE: 'cannot read a file',
-};
-
-/** What this side says when the other has reported a failure. `code` is the peer's word and not trusted. */
-export function errorFromPeer(code: string): BeelineError {
-  const shared = SHARED[code];
-  if (shared) return new BeelineError(code as ErrorCode, shared);
-  const known = /^[A-Z_]{2,24}$/.test(code) ? ` (${code})` : '';
-  return new BeelineError('PEER_FAILED', `The other side ${REASONS[code] ?? 'failed'}${known}.`);
 }

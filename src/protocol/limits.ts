@@ -57,8 +57,16 @@ export const LANE_PING = 4_000;
 export const LANE_OPEN_DEADLINE = 10_000;
 /** From the first PAKE message to both sides being sure. */
 export const HANDSHAKE_DEADLINE = 30_000;
-/** How long a session without any live lane keeps trying. */
-export const RECONNECT_DEADLINE = 120_000;
+/** Seconds that a session which was connected waits for its other side: a sender costs nothing while it waits. */
+export const SENDER_WAIT = 86_400;
+export const RECEIVER_WAIT = 3_600;
+/** What a timer of 31 bits of milliseconds can hold. */
+export const MAX_WAIT = 2_000_000;
+/** How long a sender that knows all is there waits to hear that the receiver knows it too. */
+export const CONFIRM_DEADLINE = 30_000;
+/** A receiver whose disk takes no more looks so often whether it does again, and for so long. */
+export const STALL_LOOK = 2_000;
+export const STALL_DEADLINE = 86_400_000;
 /** What a connected side answers at once: its offer, a page of its manifest, its last word (behind a look at all its files). */
 export const ANSWER_DEADLINE = 300_000;
 /** How long a receiver looks for the sender of a code. */

@@ -19,6 +19,7 @@ export type Event =
   | 'peer-left' // it went away before it was known to be the right one
   | 'lane-up' // the first authenticated lane carries messages
   | 'lanes-lost' // the last lane died
+  | 'peer-ended' // the other side's process said that it ends, and may be started again
   | 'pause'
   | 'resume'
   | 'verified' // both roots are equal
@@ -27,9 +28,9 @@ export type Event =
 
 /** What the peer layer does on a transition. */
 export type Effect =
-  | 'meet' // go to the rendezvous
+  | 'meet' // be at the rendezvous
   | 'prove' // run the handshake
-  | 'open-lanes' // dial and listen
+  | 'open-lanes' // dial and listen, for as long as the person will wait
   | 'pull' // ask for (or serve) chunks
   | 'hold' // stop asking and serving
   | 'tell-peer' // send a status on every lane
@@ -56,7 +57,7 @@ export const TABLE: Table = {
   connecting: {
     'peer-found': to('authenticating', 'prove'),
     'lane-up': to('transferring', 'pull'),
-    // The last word came and the lane that brought it died.
+    // Both have everything, and the lane that brought the last word died.
     verified: to('completed', 'finish'),
     fail,
     cancel,
@@ -64,12 +65,15 @@ export const TABLE: Table = {
   authenticating: {
     'peer-left': to('connecting', 'meet'),
     'lane-up': to('transferring', 'pull'),
+    // As when connecting, and somebody has just come to the rendezvous.
+    verified: to('completed', 'finish'),
     fail,
     cancel,
   },
   transferring: {
     pause: to('paused', 'hold', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
+    'peer-ended': to('connecting', 'open-lanes'),
     verified: to('completed', 'finish'),
     fail,
     cancel,
@@ -77,6 +81,7 @@ export const TABLE: Table = {
   paused: {
     resume: to('transferring', 'pull', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
+    'peer-ended': to('connecting', 'open-lanes'),
     // Paused when nothing was left to move.
     verified: to('completed', 'finish'),
     fail,

@@ -54,6 +54,11 @@ export class Receiver {
     return this.#closing && !this.#closing.confirmed ? 'its last word' : undefined;
   }
 
+  /** Everything is written and checked; only the sender's last word is missing. */
+  get arrived(): boolean {
+    return this.#closing?.confirmed === false;
+  }
+
   addLane(lane: LanePort): void {
     this.#lanes.set(lane.id, lane);
     this.#scheduler?.addLane(lane.id, this.#ports.now());

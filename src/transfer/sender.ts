@@ -84,6 +84,11 @@ export class Sender {
     return page < this.#pages.length ? `its request for page ${page} of the manifest` : undefined;
   }
 
+  /** False for a stream that has begun: what is gone from it cannot be read again for a new process. */
+  get restartable(): boolean {
+    return !this.#space.stream || this.#served.count === 0;
+  }
+
   addLane(lane: LanePort): void {
     const serving: Serving = { lane, queue: [], busy: 0 };
     this.#lanes.set(lane.id, serving);
@@ -275,17 +280,17 @@ export class Sender {
       );
     }
     await this.#reading.obituaries.tell(serving.lane);
+    // The receiver asks again where that lane has died, unless it is a new process, which has finished nothing.
+    if (!this.#lanes.has(serving.lane.id)) return;
     const absent = touches(this.#space, new Set(gone));
     const { chunks } = this.#space;
     const root = this.#hashes.root(this.#pages, chunks, absent);
-    const ended = (this.#ended ??= this.#ports.clock());
+    const ended = this.#ended ?? this.#ports.clock();
+    this.#ended = ended;
     const started = this.#started ?? ended;
-    const told = await serving.lane.send({ type: 'finished', root, started, ended }).then(
-      () => true,
-      () => false,
-    );
-    // Every lane brings a finish: one that was answered is enough.
-    if (!told || this.#confirmed) return;
+    serving.lane.send({ type: 'finished', root, started, ended }).catch(() => {});
+    // It is asked again when a lane has died with the answer, and answered again.
+    if (this.#confirmed) return;
     this.#confirmed = true;
     if (!equalBytes(theirs, root)) throw differentRoots();
     const hash = (chunk: number) => (absent(chunk) ? undefined : this.#hashes.get(chunk));

@@ -34,6 +34,8 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['lanes in words', () => send('x', '--lanes', 'many'), /--lanes many: .* from 1 to 64/],
   ['no lanes', () => send('x', '--lanes', '0'), /from 1 to 64/],
   ['65 lanes', () => send('x', '--lanes', '65'), /from 1 to 64/],
+  ['a wait in words', () => send('x', '--wait', 'long'), /--wait long: .*such as 90s, 10m or 2h/],
+  ['a wait of a month', () => receive('7-a', '--wait', '31d'), /at most 2000000 seconds/],
   ['a port too high', () => send('x', '--port', '65536'), /from 0 to 65535/],
   ['a port in hex', () => send('x', '--port', '0x10'), /whole number/],
   ['a URL without scheme', () => send('x', '--server', 'example.org'), /must be a URL/],
@@ -70,7 +72,7 @@ describe('cli: arguments', () => {
     const { common, face, metricsPort, pskFile } = send(
       ...['x', '--at', '[fd00::7]:4848', '--port', '5000', '--lanes', '8', '--no-lan', '--code', '7-a-b'],
       ...['--limit', '10M', '--sha256', '--json', '-q', '--log-level', 'debug', '--log-file', 'log'],
-      ...['--metrics-port', '0', '--config-dir', 'conf'],
+      ...['--metrics-port', '0', '--config-dir', 'conf', '--wait', '10m'],
     );
     assert.deepEqual(common, {
       server: undefined,
@@ -82,11 +84,17 @@ describe('cli: arguments', () => {
       lanes: 8,
       lan: false,
       limit: 10_000_000,
+      wait: 600,
       sha256: true,
     });
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
     assert.equal(pskFile, undefined);
+  });
+
+  it('takes a time in seconds, minutes, hours or days', () => {
+    const waits = ['0', '90', '90s', '2h', '1d'].map((time) => send('x', '--wait', time).common.wait);
+    assert.deepEqual(waits, [0, 90, 90, 7200, 86_400]);
   });
 
   it('takes what stands after -- as paths', () => {

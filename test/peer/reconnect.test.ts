@@ -4,28 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { TLSSocket } from 'node:tls';
-import { receive, send, type Transfer, type TransferEvent } from '../../src/index.ts';
+import { receive, send, type TransferEvent } from '../../src/index.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
+import { laneSockets, meeting } from './meeting.ts';
 
 const SIZE = 48 * 1024 * 1024;
-
-/** Every TLS socket of this process: both ends of every lane. Undocumented, but the only honest way to break one. */
-function laneSockets(): TLSSocket[] {
-  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
-  return handles.filter((handle): handle is TLSSocket => handle instanceof TLSSocket && !handle.destroyed);
-}
-
-/** What a receiver needs to find this sender. */
-function meeting(sender: Transfer): Promise<{ code: string; port: number }> {
-  return new Promise((resolve) => {
-    let port = 0;
-    sender.subscribe((event) => {
-      if (event.event === 'listening') port = event.port;
-      if (event.event === 'code') resolve({ code: event.code, port });
-    });
-  });
-}
 
 test('lanes killed at random, sometimes all at once, never change a byte, and the session goes on', async (t) => {
   const random = randomFrom(seed);

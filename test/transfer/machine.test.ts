@@ -11,6 +11,7 @@ const events: Event[] = [
   'peer-left',
   'lane-up',
   'lanes-lost',
+  'peer-ended',
   'pause',
   'resume',
   'verified',

@@ -1,0 +1,67 @@
+/** `beeline verify`: checks a tree against a receipt. What differs, and the verdict, are its product: on stdout. */
+import { type Problem, type Verification, verify } from '../../peer/verify.ts';
+import { escapeName } from '../../protocol/names.ts';
+import { parse, usage } from '../args.ts';
+import { EXIT_DONE, exitCode } from '../exit.ts';
+import { contents, count, formatBytes, groups } from '../format.ts';
+import type { Host } from '../host.ts';
+import { Interrupt } from '../interrupt.ts';
+import { jsonLine } from '../json.ts';
+import { Screen } from '../screen.ts';
+
+/** Milliseconds between two redraws. */
+const REDRAW = 100;
+
+/** Resolves to the exit code: 5 if anything differs. @throws BeelineError */
+export async function verifyCommand(argv: readonly string[], host: Host): Promise<number> {
+  const { positionals, switches } = parse('verify', argv);
+  const [receipt, path, ...rest] = positionals;
+  if (receipt === undefined || path === undefined || rest.length > 0)
+    throw usage('verify', '`beeline verify RECEIPT PATH` needs a receipt and what to check against it.');
+  const json = switches.has('json');
+  const quiet = switches.has('quiet');
+  const screen = new Screen(host.stderr, host.env);
+  const print = (event: object, text: string) => {
+    // Where both are one terminal, the status must not stand in the line.
+    screen.status([]);
+    host.stdout.write(json ? `${jsonLine(event)}\n` : `${escapeName(text)}\n`);
+  };
+  let drawn = 0;
+  const interrupt = new Interrupt();
+  try {
+    const result = await verify(receipt, path, {
+      signal: interrupt.signal,
+      onProblem: (problem) => print({ event: 'difference', ...problem }, sentence(problem)),
+      onProgress: (bytes, total) => {
+        if (json || quiet || performance.now() < drawn + REDRAW) return;
+        drawn = performance.now();
+        screen.status([`Checking: ${formatBytes(bytes)} of ${formatBytes(total)}`.slice(0, screen.width)]);
+      },
+    });
+    const { problems, bytes, notMoved, unchecked } = result;
+    const { root, files, folders, links } = result.receipt;
+    const counts = { differences: problems, files, folders, links, bytes, notMoved, unchecked, root };
+    const event = problems > 0 ? 'differs' : 'verified';
+    if (json) print({ event, ...counts }, '');
+    else if (!quiet) for (const line of verdict(result)) print({}, line);
+    return problems > 0 ? exitCode('VERIFICATION') : EXIT_DONE;
+  } finally {
+    screen.status([]);
+    interrupt.close();
+  }
+}
+
+function sentence({ path, detail }: Problem): string {
+  return `'${path}' ${detail}.`;
+}
+
+function verdict({ problems, notMoved, unchecked, receipt }: Verification): string[] {
+  const lines = [];
+  if (notMoved > 0)
+    lines.push(`Not moved in that transfer, so nothing is known of them: ${count(notMoved, 'chunk')}.`);
+  if (unchecked > 0)
+    lines.push(`Not checked, since a file in them is missing or unreadable: ${count(unchecked, 'chunk')}.`);
+  if (problems > 0) lines.push(`Not as it was received: ${count(problems, 'difference')}.`);
+  else lines.push(`All is as it was received: ${contents(receipt)}. Verified, root ${groups(receipt.root)}.`);
+  return lines;
+}

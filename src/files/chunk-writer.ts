@@ -1,0 +1,141 @@
+/** Chunks into staged files: each piece where it belongs, and each file that is whole to the next group commit. */
+import { BeelineError } from '../protocol/errors.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import { escapeName } from '../protocol/names.ts';
+import type { Extent } from '../transfer/ports.ts';
+import { diskError } from './disk-errors.ts';
+import { Slices } from './slices.ts';
+import type { Job, Workspace } from './workspace.ts';
+
+/** Up to this size a synchronous write costs less than the trip through the thread pool. */
+const SMALL = 128 * 1024;
+
+/** A chunk to take. Without `data` it is zeros, or, if it is `kept`, lies where it belongs already. */
+export interface Taking {
+  chunk: number;
+  extents: readonly Extent[];
+  sha256: Uint8Array;
+  data: Uint8Array | undefined;
+  kept: boolean;
+}
+
+export class ChunkWriter {
+  readonly #job: Job;
+  readonly #work: Workspace;
+  readonly #dropped: ReadonlySet<number>;
+  /** 1 for each entry that is staged whole, or in place. */
+  readonly #done: Uint8Array;
+  /** Chunks taken, so that one delivered twice is counted once. */
+  readonly #taken = new Set<number>();
+  #stopped = false;
+
+  /** @param dropped entries that will not come; may grow */
+  constructor(job: Job, work: Workspace, dropped: ReadonlySet<number>) {
+    this.#job = job;
+    this.#work = work;
+    this.#dropped = dropped;
+    this.#done = new Uint8Array(job.entries.length);
+    for (const entry of job.inventory.placed) this.#done[entry] = 1;
+  }
+
+  /** Whether anything has been written at all. */
+  get used(): boolean {
+    return this.#taken.size > 0;
+  }
+
+  done(entry: number): boolean {
+    return this.#done[entry] === 1;
+  }
+
+  misses(entry: number): boolean {
+    return !this.#done[entry] && !this.#job.plan.skipped.has(entry) && !this.#dropped.has(entry);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async take(taking: Taking): Promise<void> {
+    const { chunk, extents, sha256, data } = taking;
+    if (this.#taken.has(chunk)) return;
+    this.#taken.add(chunk);
+    const { committer } = this.#work;
+    try {
+      const slices = new Slices();
+      let bytes = 0;
+      for (const extent of extents) {
+        this.#checkGoing();
+        if (!this.misses(extent.entry)) continue;
+        if (data && extent.at + extent.length > data.length)
+          throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
+        const part = data?.subarray(extent.at, extent.at + extent.length);
+        await this.#piece(extent, part, taking.kept);
+        bytes += extent.length;
+        if (slices.over()) await slices.next();
+      }
+      if (!this.#job.space.stream) committer.batch.chunks.push({ index: chunk, sha256 });
+      await committer.added(bytes);
+    } catch (error) {
+      this.#taken.delete(chunk);
+      throw diskError(error, this.#job.entries[extents[0]?.entry ?? 0]!.path);
+    }
+  }
+
+  /** What no chunk completes: folders, links, empty files, and a stream, whose length is known only now. */
+  async finish(): Promise<void> {
+    const slices = new Slices();
+    for (const [index, entry] of this.#job.entries.entries()) {
+      this.#checkGoing();
+      if (slices.over()) await slices.next();
+      try {
+        if (entry.kind === 'folder') this.#work.folders.ensure(entry.path);
+        else if (this.misses(index)) await this.#finishEntry(index, entry);
+      } catch (error) {
+        throw diskError(error, entry.path);
+      }
+    }
+  }
+
+  /** Everything of this one is staged. */
+  async complete(index: number, size: number): Promise<void> {
+    this.#whole(index, await this.#work.files.end(index, size));
+  }
+
+  async #piece(
+    { entry, offset, length }: Extent,
+    data: Uint8Array | undefined,
+    kept: boolean,
+  ): Promise<void> {
+    const { files, committer } = this.#work;
+    const inPlace = kept && files.adopted(entry);
+    try {
+      if (!inPlace && length === this.#job.entries[entry]!.size && length <= SMALL)
+        return this.#whole(entry, files.whole(entry, data));
+      const staged = await (inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data));
+      this.#checkGoing();
+      if (staged === undefined) committer.batch.dirty.add(entry);
+      else if (this.misses(entry)) this.#whole(entry, staged);
+    } catch (error) {
+      throw diskError(error, this.#job.entries[entry]!.path);
+    }
+  }
+
+  async #finishEntry(index: number, entry: Entry): Promise<void> {
+    const { files } = this.#work;
+    const { stream, bytes } = this.#job.space;
+    if (entry.kind === 'link') return this.#whole(index, files.link(index));
+    if (stream && bytes !== undefined) return this.complete(index, bytes);
+    if (stream || entry.size > 0)
+      throw new BeelineError('INTERNAL', `'${escapeName(entry.path)}' is not complete.`);
+    this.#whole(index, files.whole(index, new Uint8Array(0)));
+  }
+
+  #whole(entry: number, staged: string): void {
+    this.#done[entry] = 1;
+    this.#work.committer.batch.whole.set(entry, staged);
+  }
+
+  #checkGoing(): void {
+    if (this.#stopped) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+  }
+}

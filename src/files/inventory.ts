@@ -1,0 +1,246 @@
+/**
+ * What an earlier run left, seen with the eyes of a new one: which chunks are certain, which may be right and are worth
+ * comparing, which files stand already, and what was decided about names. Nothing is read but the journal and stats.
+ */
+import { type BigIntStats, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import type { Entry } from '../protocol/manifest.ts';
+import { HaveMap } from '../transfer/have.ts';
+import { ChunkHashes } from '../transfer/merkle.ts';
+import type { Extent } from '../transfer/ports.ts';
+import { ByteSpace } from '../transfer/space.ts';
+import type { Decided } from './conflicts.ts';
+import { toMicros } from './io.ts';
+import { Slices } from './slices.ts';
+import type { Found } from './staging.ts';
+
+export class Inventory {
+  /** Chunks that are certain, with their hashes. */
+  readonly have = new HaveMap();
+  readonly hashes = new ChunkHashes();
+  /** Hashes of chunks that lie in their places and may not be the sender's any more. */
+  readonly guesses = new ChunkHashes();
+  /** Entries that stand under their final names, as this transfer put them there. */
+  readonly placed = new Set<number>();
+  /** Entries with a staged file, and how many of their bytes are not certain. */
+  readonly staged = new Map<number, number>();
+  /** Of those, the ones that were staged from another version of the file. */
+  readonly doubtful = new Set<number>();
+  /** Entries of which another version stands where they belong: absolute paths. */
+  readonly seeds = new Map<number, string>();
+  readonly decided = new Map<number, Decided>();
+  /** Names of files that somebody changed here since they arrived, which are left alone. */
+  readonly altered: string[] = [];
+  /** True if the journal says all this already and may go on. */
+  current = true;
+}
+
+interface Old {
+  found: Found;
+  space: ByteSpace;
+  /** Index of a path's entry in the old manifest. */
+  index: (entry: number) => number | undefined;
+  /** The manifests are the same to the byte. */
+  same: boolean;
+}
+
+/**
+ * @param root real path of the destination
+ * @param same whether the old manifest and chunk size are exactly the new ones
+ */
+export async function takeInventory(
+  root: string,
+  entries: readonly Entry[],
+  space: ByteSpace,
+  found: Found,
+  same: boolean,
+): Promise<Inventory> {
+  const inventory = new Inventory();
+  const sizes = found.entries.map((entry) => entry.size);
+  const paths = same ? undefined : new Map(found.entries.map((entry, index) => [entry.path, index]));
+  const index = (entry: number) => (paths ? paths.get(entries[entry]!.path) : entry);
+  const old: Old = { found, space: new ByteSpace(sizes, found.state.chunkSize), index, same };
+  const slices = new Slices();
+  if (!same) forgetOthers(found, entries);
+  inventory.current = same && found.state.lost.size === 0;
+  for (const [entry, now] of entries.entries()) {
+    if (slices.over()) await slices.next();
+    const before = index(entry);
+    if (before !== undefined && found.entries[before]!.kind === now.kind)
+      new EntryLook(inventory, root, old, entry, before, now).take();
+  }
+  for (let chunk = 0; chunk < space.chunks; chunk++) {
+    if (slices.over()) await slices.next();
+    takeChunk(inventory, old, entries, space, chunk);
+  }
+  for (const entry of inventory.staged.keys())
+    inventory.staged.set(entry, missing(inventory, entries, space, entry));
+  return inventory;
+}
+
+/** What is staged of files that are no longer offered, which no journal will name. */
+function forgetOthers({ staging, entries: before }: Found, entries: readonly Entry[]): void {
+  const paths = new Set(entries.map((entry) => entry.path));
+  for (const { path } of before) if (!paths.has(path)) rmSync(staging.file(path), { force: true });
+}
+
+/** One entry that the old manifest has too. */
+class EntryLook {
+  readonly #inventory: Inventory;
+  readonly #root: string;
+  readonly #old: Old;
+  readonly #entry: number;
+  readonly #before: number;
+  readonly #now: Entry;
+  readonly #was: Entry;
+  readonly #staged: string;
+
+  constructor(inventory: Inventory, root: string, old: Old, entry: number, before: number, now: Entry) {
+    this.#inventory = inventory;
+    this.#root = root;
+    this.#old = old;
+    this.#entry = entry;
+    this.#before = before;
+    this.#now = now;
+    this.#was = old.found.entries[before]!;
+    this.#staged = old.found.staging.file(now.path);
+  }
+
+  take(): void {
+    const { state } = this.#old.found;
+    const { decided } = this.#inventory;
+    const choice = state.choices.get(this.#before);
+    if (choice) decided.set(this.#entry, choice);
+    if (choice?.choice === 'skip') return;
+    if (this.#now.kind === 'folder') decided.set(this.#entry, { choice: 'ours', as: '' });
+    else if (state.lost.has(this.#before)) rmSync(this.#staged, { force: true });
+    else if (this.#now.kind === 'link') this.#takeLink();
+    else {
+      const relative = choice?.choice === 'rename' ? choice.as : this.#now.path;
+      this.#takeFile(state.placed.has(this.#before), relative, choice?.choice === 'replace');
+    }
+  }
+
+  #takeLink(): void {
+    const { decided, placed } = this.#inventory;
+    if (!this.#old.found.state.placed.has(this.#before)) return;
+    const path = `${this.#root}/${this.#now.path}`;
+    const stat = look(path);
+    if (!stat?.isSymbolicLink() || readlinkSync(path) !== this.#was.target) return;
+    if (this.#was.target === this.#now.target) {
+      placed.add(this.#entry);
+      decided.set(this.#entry, { choice: 'ours', as: '' });
+    } else decided.set(this.#entry, { choice: 'replace', as: '' });
+  }
+
+  #takeFile(placed: boolean, relative: string, replaces: boolean): void {
+    const path = `${this.#root}/${relative}`;
+    const staged = look(this.#staged);
+    // The run died between link and unlink: it stands, and the second name goes.
+    const final = placed || !staged || staged.nlink > 1n ? look(path) : undefined;
+    const twice = staged && final && staged.ino === final.ino && staged.dev === final.dev;
+    if (twice) rmSync(this.#staged);
+    // Or between the rename and the record of it. Nothing stood there before, unless it was to be replaced.
+    const moved = !staged && final && this.#untouched(final) && (!replaces || this.#complete());
+    if (final?.isFile() && (placed || twice || moved)) return this.#stands(path, final);
+    if (placed) this.#inventory.current = false;
+    if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(this.#was.size)) return;
+    this.#inventory.staged.set(this.#entry, this.#now.size);
+    if (!this.#equal()) this.#inventory.doubtful.add(this.#entry);
+  }
+
+  #complete(): boolean {
+    const { first, end } = this.#old.space.chunksOf(this.#before);
+    for (let chunk = first; chunk < end; chunk++)
+      if (!this.#old.found.state.chunks.have.has(chunk)) return false;
+    return true;
+  }
+
+  /** It is where it belongs, or was when it was put there. */
+  #stands(path: string, final: BigIntStats): void {
+    const { decided, placed, seeds, altered } = this.#inventory;
+    const untouched = this.#untouched(final);
+    if (this.#equal()) {
+      placed.add(this.#entry);
+      if (!decided.has(this.#entry)) decided.set(this.#entry, { choice: 'ours', as: '' });
+      if (!untouched) altered.push(this.#now.path);
+    } else if (untouched) {
+      seeds.set(this.#entry, path);
+      // A renamed one is its own, under its name of then.
+      if (!decided.has(this.#entry)) decided.set(this.#entry, { choice: 'replace', as: '' });
+    }
+  }
+
+  /** The file is the old one, as far as its sender can tell. */
+  #equal(): boolean {
+    return this.#old.same || equalFiles(this.#was, this.#now);
+  }
+
+  #untouched(stat: BigIntStats): boolean {
+    return stat.size === BigInt(this.#was.size) && toMicros(stat) === this.#was.mtime;
+  }
+}
+
+function equalFiles(was: Entry, now: Entry): boolean {
+  return was.size === now.size && was.version !== '' && was.version === now.version;
+}
+
+/** A chunk that an old one corresponds to, file by file, is as certain as its files are equal. */
+function takeChunk(
+  inventory: Inventory,
+  old: Old,
+  entries: readonly Entry[],
+  space: ByteSpace,
+  chunk: number,
+): void {
+  const { state } = old.found;
+  if (old.same && !state.chunks.have.has(chunk)) return;
+  const extents = space.extents(chunk);
+  const before = old.same ? chunk : counterpart(old, space, extents);
+  if (before === undefined || !state.chunks.have.has(before)) return;
+  const equal = (entry: number) =>
+    old.same || equalFiles(old.found.entries[old.index(entry)!]!, entries[entry]!);
+  const skipped = (entry: number) => inventory.decided.get(entry)?.choice === 'skip';
+  const there = (entry: number) =>
+    inventory.placed.has(entry) || inventory.staged.has(entry) || skipped(entry);
+  const sha256 = state.chunks.hashes.get(before)!;
+  if (extents.every(({ entry }) => there(entry) && equal(entry))) {
+    inventory.have.add(chunk);
+    inventory.hashes.set(chunk, sha256);
+    return;
+  }
+  inventory.current = false;
+  if (extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry)))
+    inventory.guesses.set(chunk, sha256);
+}
+
+/** The old chunk with the same pieces of the same files, if there is one. */
+function counterpart(old: Old, space: ByteSpace, extents: readonly Extent[]): number | undefined {
+  const [first] = extents;
+  const entry = first && old.index(first.entry);
+  if (entry === undefined || old.space.chunkSize !== space.chunkSize) return undefined;
+  const { first: begin, end } = old.space.chunksOf(entry);
+  const chunk = begin + Math.floor(first!.offset / space.chunkSize);
+  if (chunk >= end) return undefined;
+  const before = old.space.extents(chunk);
+  const alike = (extent: Extent, i: number) => {
+    const other = before[i]!;
+    const fits = other.offset === extent.offset && other.length === extent.length && other.at === extent.at;
+    return fits && old.index(extent.entry) === other.entry;
+  };
+  return before.length === extents.length && extents.every(alike) ? chunk : undefined;
+}
+
+/** Bytes of an entry that are in no certain chunk. */
+function missing(inventory: Inventory, entries: readonly Entry[], space: ByteSpace, entry: number): number {
+  let left = entries[entry]!.size;
+  const { first, end } = space.chunksOf(entry);
+  for (let chunk = first; chunk < end; chunk++) {
+    if (!inventory.have.has(chunk)) continue;
+    for (const extent of space.extents(chunk)) if (extent.entry === entry) left -= extent.length;
+  }
+  return left;
+}
+
+function look(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}

@@ -1,0 +1,51 @@
+/** Whether a disk has room, and whether it takes writes again after it did not. */
+import { closeSync, fsync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import type { HaveMap } from '../transfer/have.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+import { CREATE_FLAGS } from './io.ts';
+import type { Staging } from './staging.ts';
+
+/** Bytes. Going on for less than this would only stop again. */
+const ENOUGH = 64 * 1024 * 1024;
+const PROBE = new Uint8Array(64 * 1024);
+
+/** Bytes that this user may still write there, or undefined where the system does not say. */
+export function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is to come of a transfer, in bytes; 0 for a stream, of which nobody knows. */
+export function missingBytes(space: ByteSpace, have: HaveMap, wants: (entry: number) => boolean): number {
+  let missing = 0;
+  for (let chunk = 0; !space.stream && chunk < space.chunks; chunk++) {
+    if (have.has(chunk)) continue;
+    for (const { entry, length } of space.extents(chunk)) if (wants(entry)) missing += length;
+  }
+  return missing;
+}
+
+/** True if writing may go on. @param missing bytes that are still to come */
+export async function canWriteAgain(staging: Staging, missing: number): Promise<boolean> {
+  const free = freeBytes(staging.path);
+  if (free !== undefined && free < Math.min(missing, ENOUGH)) return false;
+  // A quota, a read-only file system and a drive that is gone show only when something is written.
+  const path = staging.probe;
+  try {
+    const fd = openSync(path, CREATE_FLAGS, 0o600);
+    try {
+      writeSync(fd, PROBE);
+      await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+    } finally {
+      closeSync(fd);
+      unlinkSync(path);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+/** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
+import { type Entry, encodePages } from '../protocol/manifest.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+import type { Attributes } from './attributes.ts';
+import { Committer } from './commit.ts';
+import type { Overwrite, Plan } from './conflicts.ts';
+import { Folders } from './folders.ts';
+import { Inventory, takeInventory } from './inventory.ts';
+import { Journal } from './journal.ts';
+import type { JournalRecord } from './journal-records.ts';
+import { LocalData } from './local-data.ts';
+import { Placer } from './place.ts';
+import { StagedFiles } from './staged-files.ts';
+import type { Found, Staging } from './staging.ts';
+import { syncFiles, syncFolders } from './sync.ts';
+
+export interface Job {
+  /** Real path of the destination. */
+  root: string;
+  entries: readonly Entry[];
+  space: ByteSpace;
+  plan: Plan;
+  overwrite: Overwrite;
+  attributes: Attributes;
+  staging: Staging;
+  inventory: Inventory;
+}
+
+export interface Workspace {
+  files: StagedFiles;
+  folders: Folders;
+  placer: Placer;
+  local: LocalData;
+  journal: Journal;
+  committer: Committer;
+}
+
+/** What an earlier run left for these entries. */
+export function inventoryOf(
+  root: string,
+  entries: readonly Entry[],
+  space: ByteSpace,
+  found: Found | undefined,
+): Promise<Inventory> {
+  // What was staged of a stream is of no use without the same stream.
+  if (!found || space.stream) return Promise.resolve(new Inventory());
+  const { pages, chunkSize } = found.state;
+  const now = encodePages(entries);
+  const same =
+    chunkSize === space.chunkSize &&
+    now.length === pages.length &&
+    now.every((page, i) => Buffer.compare(page, pages[i]!) === 0);
+  return takeInventory(root, entries, space, found, same);
+}
+
+/** @param journal an earlier run's, still open, if it may go on */
+export async function openWorkspace(job: Job, journal: Journal | undefined): Promise<Workspace> {
+  const { root, entries, plan, overwrite, attributes, staging, inventory } = job;
+  const staged = new StagedFiles(staging, entries, attributes);
+  for (const [entry, left] of inventory.staged) staged.adopt(entry, left);
+  const ours = new Set<string>();
+  for (const [entry, { choice }] of inventory.decided)
+    if (choice === 'ours' && entries[entry]!.kind === 'folder') ours.add(entries[entry]!.path);
+  const folders = new Folders(root, attributes, (path) => ours.has(path));
+  const placer = new Placer({ root, entries, folders, plan, overwrite });
+  const local = new LocalData((entry) => {
+    if (inventory.placed.has(entry)) return placer.path(entry);
+    return inventory.seeds.get(entry) ?? (staged.adopted(entry) ? staged.path(entry) : undefined);
+  });
+  const open = journal ?? (await beginJournal(job));
+  const committer = new Committer({
+    journal: open,
+    sync: async ({ dirty, whole }) => {
+      for (const entry of dirty) await staged.sync(entry);
+      // A link is nothing but its name.
+      const files = [...whole].filter(([entry]) => entries[entry]!.kind !== 'link');
+      await syncFiles(
+        files.map(([, path]) => path),
+        root,
+      );
+    },
+    place: async ({ whole }) => {
+      for (const [entry, path] of whole) placer.put(entry, path);
+      await syncFolders(folders.parents([...whole.keys()].map((entry) => placer.relative(entry))), root);
+      return [...whole.keys()];
+    },
+  });
+  return { files: staged, folders, placer, local, journal: open, committer };
+}
+
+/** A journal that says what the inventory says, in place of whatever was there. */
+function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
+  const pages = encodePages(entries);
+  const chunks: { index: number; sha256: Uint8Array }[] = [];
+  for (let index = 0; chunks.length < inventory.have.count; index++)
+    if (inventory.have.has(index)) chunks.push({ index, sha256: inventory.hashes.get(index)! });
+  return Journal.replace(staging.journal, [
+    { type: 'begin', created: Date.now(), chunkSize: space.chunkSize, pages: pages.length },
+    ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
+    { type: 'plan', choices: choicesOf(plan) },
+    { type: 'chunks', chunks },
+    { type: 'placed', entries: [...inventory.placed] },
+  ]);
+}
+
+/** A plan as the journal keeps it. */
+export function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choices'] {
+  return [
+    ...[...plan.skipped].map((entry) => ({ entry, choice: 'skip' as const, as: '' })),
+    ...[...plan.replaced].map((entry) => ({ entry, choice: 'replace' as const, as: '' })),
+    ...[...plan.renamed].map(([entry, as]) => ({ entry, choice: 'rename' as const, as })),
+  ];
+}
+
+export async function closeWorkspace({ files, local, journal, committer }: Workspace): Promise<void> {
+  await committer.stop();
+  await files.close();
+  await local.close();
+  await journal.close();
+}

@@ -1,0 +1,22 @@
+/** Who made a state change, why, and how that is told. */
+import type { Lane } from '../lanes/lane.ts';
+import type { BeelineError } from '../protocol/errors.ts';
+import type { State } from '../transfer/machine.ts';
+import type { TransferEvent } from './api.ts';
+
+export interface Cause {
+  by?: 'self' | 'peer';
+  error?: BeelineError;
+  /** Of a change that is no error; else the error's own text is it. */
+  reason?: string;
+}
+
+export function stateEvent(from: State, to: State, { by, error, reason }: Cause): TransferEvent {
+  const why = reason ?? error?.message;
+  return { event: 'state', from, to, ...(by && { by }), ...(why && { reason: why }) };
+}
+
+export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error): TransferEvent {
+  const { id, kind, local, remote } = lane;
+  return { event: 'lane', id, kind, local, remote, status, ...(error && { reason: error.message }) };
+}

@@ -1,0 +1,55 @@
+/** The record that both sides of a transfer end with: made of what they agree on, so that it is the same to the byte. */
+import { toHex } from '../protocol/bytes.ts';
+import type { Entry, Offer } from '../protocol/manifest.ts';
+import type { Outcome } from '../transfer/engine-ports.ts';
+import type { Receipt } from '../transfer/receipt.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+import { count } from './audit.ts';
+import type { Session } from './session.ts';
+
+export interface Facts {
+  kind: Offer['kind'];
+  entries: readonly Entry[];
+  space: ByteSpace;
+  outcome: Outcome;
+  /** Fingerprints. */
+  sender: string;
+  receiver: string;
+}
+
+/**
+ * Where it was written; undefined if none is wanted. A transfer is done whether or not this works, so that a failure
+ * is a warning.
+ * @param wanted true: into the receipts folder; a string: to that path
+ */
+export async function keepReceipt(
+  session: Session,
+  wanted: boolean | string | undefined,
+  facts: Facts,
+): Promise<string | undefined> {
+  const { kind, entries, space, outcome, sender, receiver } = facts;
+  if (!wanted || kind === 'text') return undefined;
+  const chunks = Array.from({ length: space.chunks }, (_, chunk) => outcome.hash(chunk));
+  const { root, started, ended } = outcome;
+  const receipt: Receipt = {
+    root: toHex(root),
+    kind,
+    chunkSize: space.chunkSize,
+    bytes: space.bytes ?? 0,
+    ...count(entries),
+    started,
+    ended,
+    sender,
+    receiver,
+    entries,
+    chunks,
+  };
+  try {
+    const { writeReceipt } = await import('../files/receipt-file.ts');
+    return await writeReceipt(receipt, wanted === true ? undefined : wanted);
+  } catch (thrown) {
+    const message = `The receipt could not be written: ${thrown instanceof Error ? thrown.message : thrown}`;
+    session.events.emit({ event: 'warning', code: 'WRITE_FAILED', message });
+    return undefined;
+  }
+}

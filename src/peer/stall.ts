@@ -1,0 +1,57 @@
+/**
+ * A receiver whose disk takes no more waits instead of failing: somebody may make room, raise the quota or plug the
+ * drive in again, at 3 a.m. perhaps nobody at once. It looks again by itself, and goes on from what is certain.
+ */
+import type { BeelineError } from '../protocol/errors.ts';
+import { STALL_DEADLINE, STALL_LOOK } from '../protocol/limits.ts';
+import type { Sink } from '../transfer/ports.ts';
+import type { Session } from './session.ts';
+
+/** What may pass: no room, no quota, read-only for now, and a drive that is gone. */
+const PASSING = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'ENXIO',
+  'ENODEV',
+  'ESTALE',
+  'ENOTCONN',
+  'ETIMEDOUT',
+]);
+
+export class Stall {
+  readonly #session: Session;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+    session.cleanup.push(() => clearTimeout(this.#timer));
+  }
+
+  /** True if the session holds now, and pulls again once the sink can write. */
+  begin(error: BeelineError, sink: Sink | undefined): boolean {
+    if (!sink?.ready || !passing(error) || this.#session.over) return false;
+    clearTimeout(this.#timer);
+    this.#session.hold(error);
+    this.#look(sink, performance.now(), error);
+    return true;
+  }
+
+  #look(sink: Sink, since: number, error: BeelineError): void {
+    this.#timer = setTimeout(async () => {
+      if (this.#session.over) return;
+      if (await sink.ready?.().catch(() => false)) return this.#session.release(error);
+      if (performance.now() - since > STALL_DEADLINE) this.#session.fail(error);
+      else this.#look(sink, since, error);
+    }, STALL_LOOK);
+  }
+}
+
+function passing(error: BeelineError): boolean {
+  for (let cause: unknown = error.cause, depth = 0; cause instanceof Error && depth < 5; depth++) {
+    if ('code' in cause && PASSING.has(String(cause.code))) return true;
+    cause = cause.cause;
+  }
+  return error.code === 'DISK_FULL';
+}

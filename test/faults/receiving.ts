@@ -1,0 +1,241 @@
+/** A small mixed tree, received into a StagingSink on a faulty disk, and what must hold whenever that stops. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { toMicros } from '../../src/files/io.ts';
+import { StagingSink } from '../../src/files/staging-sink.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import type { Entry } from '../../src/protocol/manifest.ts';
+import { CHUNK, file, folder, hashOf, link, spaceOf, staged } from '../files/helpers.ts';
+import { randomBytes, randomFrom } from '../seed.ts';
+import { FaultyDisk, type Outcome } from './disk.ts';
+import type { PlanOptions } from './plan.ts';
+
+/** So many small files that they are synced by `sync -f`. */
+const MANY = Array.from({ length: 26 }, (_, i) => file(`top/many/f${i}`, 10 + i));
+const ENTRIES: readonly Entry[] = [
+  folder('top'),
+  file('top/a', 10, 0o600),
+  file('top/b', 5000, 0o444),
+  folder('top/empty', 0o500),
+  file('top/large', 2 * CHUNK + 12_345),
+  link('top/link', 'sub/c'),
+  folder('top/many'),
+  ...MANY,
+  file('top/none', 0),
+  folder('top/sub', 0o700),
+  file('top/sub/c', 200_000),
+  file('top/sub/half', CHUNK + 1000),
+  file('alone', 100),
+].map((entry, i) => ({
+  ...entry,
+  mtime: entry.mtime + i,
+  version: entry.kind === 'file' ? String(i).padStart(16, '0') : '',
+}));
+const SPACE = spaceOf(ENTRIES);
+/** By entry; the second half of top/sub/half is zeros, which come as holes. */
+const BYTES = ENTRIES.map(({ path, size }, i) => {
+  const bytes = randomBytes(randomFrom(i), size);
+  return path === 'top/sub/half' ? bytes.fill(0, CHUNK) : bytes;
+});
+
+/** What a whole transfer leaves. */
+const EXPECTED = ENTRIES.map((entry, i) => {
+  const { path, kind, target, mtime, mode } = entry;
+  const what = { file: hex(BYTES[i]!), folder: 'folder', link: `-> ${target}` }[kind];
+  return `${path} ${kind === 'link' ? 'link' : mode.toString(8)} ${mtime} ${what}`;
+}).sort();
+
+export class Receiving {
+  readonly to: string;
+  readonly disk: FaultyDisk;
+  /** The receiver has told the sender that all is well. */
+  finished = false;
+  readonly #random: () => number;
+  readonly #mock: TestContext['mock'];
+
+  constructor(t: TestContext, random: () => number) {
+    const dir = realpathSync(mkdtempSync(join(tmpdir(), 'beeline-faulty-')));
+    this.to = join(dir, 'to');
+    mkdirSync(this.to);
+    this.disk = new FaultyDisk(dir, random);
+    this.#random = random;
+    this.#mock = t.mock;
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => {
+      this.end();
+      rmSync(dir, { recursive: true, force: true });
+    });
+  }
+
+  end(): void {
+    this.disk.dispose();
+    this.#mock.timers.reset();
+  }
+
+  /** One process that receives, or goes on receiving, whatever befalls it. Returns what became of it. */
+  async life(options: PlanOptions, again = false): Promise<Outcome<void>> {
+    const outcome = await this.disk.run(options, async () => {
+      const sink = new StagingSink({ to: this.to, overwrite: 'ask' });
+      try {
+        await sink.open(ENTRIES, SPACE);
+        for (;;) {
+          try {
+            await this.#move(sink);
+            await sink.finish();
+            this.finished = true;
+            await sink.settle();
+            return;
+          } catch (error) {
+            if (!again || !(error instanceof BeelineError)) throw error;
+            checkClear(error);
+            if (!(await sink.ready())) throw error;
+            await sink.reopen();
+          }
+        }
+      } finally {
+        await sink.suspend();
+        // Of syncs side by side, one may have failed while the others still have their files open.
+        for (let turn = 0; turn < 30; turn++) await setImmediate();
+      }
+    });
+    if (outcome.error instanceof assert.AssertionError) throw outcome.error;
+    if (!outcome.crashed) {
+      assert.deepEqual(outcome.leftOpen, []);
+      // What is there then is whole, and in the way of receiving it once more.
+      const exists = this.finished && (outcome.error as BeelineError | undefined)?.code === 'EXISTS';
+      if (outcome.error !== undefined && !exists) checkClear(outcome.error);
+    }
+    return outcome;
+  }
+
+  /** What no end of a process or loss of power may do. */
+  check(): void {
+    for (const [i, { path, kind, target, size }] of ENTRIES.entries()) {
+      const found = lstatSync(join(this.to, path), { throwIfNoEntry: false });
+      if (!found || kind === 'folder') continue;
+      if (kind === 'link') assert.equal(readlinkSync(join(this.to, path)), target);
+      else {
+        const bytes = readFileSync(join(this.to, path));
+        assert.equal(bytes.length, size, `${path} is not whole`);
+        assert.ok(bytes.equals(BYTES[i]!), `${path} has other bytes`);
+      }
+    }
+  }
+
+  /** Everything is there and nothing else. `strays`: but for the staging, whose end a power loss may have undone. */
+  checkWhole({ strays = false } = {}): void {
+    const names = (readdirSync(this.to, { recursive: true }) as string[]).filter(
+      (name) => !strays || !name.startsWith('.beeline-'),
+    );
+    const found = names.map((name) => {
+      const path = join(this.to, name);
+      const stat = lstatSync(path, { bigint: true });
+      const mode = stat.isSymbolicLink() ? 'link' : (stat.mode & 0o7777n).toString(8);
+      const what = stat.isDirectory() ? 'folder' : stat.isFile() ? hex(readFileSync(path)) : '';
+      return `${name} ${mode} ${toMicros(stat)} ${what || `-> ${readlinkSync(path)}`}`;
+    });
+    assert.deepEqual(found.sort(), EXPECTED);
+  }
+
+  /**
+   * The process that held the lock was this one, which lives: makes it a dead one's, of some time ago. Without this a
+   * test could not be two processes.
+   */
+  async bury(): Promise<void> {
+    const outcome = await this.disk.run({}, () => {
+      for (const staging of staged(this.to))
+        for (const name of readdirSync(join(this.to, staging))) {
+          if (!name.startsWith('lock')) continue;
+          const path = join(this.to, staging, name);
+          const text = readFileSync(path, 'utf8');
+          const dead = text.replace(/"pid":\d+/, '"pid":2147483646');
+          if (dead !== text) writeFileSync(path, dead);
+          utimesSync(path, 1, 1);
+        }
+    });
+    if (outcome.error) throw outcome.error;
+  }
+
+  /** Chunks that are not held, in random order, some at the same time, with a commit now and then. */
+  async #move(sink: StagingSink): Promise<void> {
+    const held = new Map([...sink.held()].map(({ index, sha256 }) => [index, sha256]));
+    for (const [chunk, sha256] of held) this.#checkHeld(chunk, sha256);
+    const missing = Array.from({ length: SPACE.chunks }, (_, chunk) => chunk).filter(
+      (chunk) => !held.has(chunk),
+    );
+    const running: Promise<void>[] = [];
+    let failure: unknown;
+    while (missing.length > 0 && failure === undefined) {
+      const [chunk] = missing.splice(Math.floor(this.#random() * missing.length), 1) as [number];
+      const written = this.#write(sink, chunk).catch((error) => {
+        failure ??= error;
+      });
+      running.push(written);
+      if (this.#random() < 0.6) await written;
+      if (this.#random() < 0.5) this.#mock.timers.tick(10_000);
+    }
+    await Promise.all(running);
+    if (failure !== undefined) throw failure;
+  }
+
+  async #write(sink: StagingSink, chunk: number): Promise<void> {
+    const extents = SPACE.extents(chunk);
+    const data = dataOf(chunk);
+    const sha256 = hashOf(data);
+    const guess = await sink.guess(chunk, extents);
+    if (guess && Buffer.compare(guess, sha256) === 0) await sink.keep(chunk, extents, sha256);
+    else await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, sha256);
+  }
+
+  /** The invariant: a journaled chunk is on the disk. */
+  #checkHeld(chunk: number, sha256: Uint8Array): void {
+    const sha = Buffer.from(sha256);
+    const read = SPACE.extents(chunk).map(({ entry, offset, length }) => {
+      const { path } = ENTRIES[entry]!;
+      const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
+      const places = [...staged(this.to).map((staging) => join(this.to, staging, name)), join(this.to, path)];
+      const place = places.find((each) => existsSync(each));
+      assert.ok(place, `chunk ${chunk} is held, but there is no ${path}`);
+      return readFileSync(place).subarray(offset, offset + length);
+    });
+    assert.deepEqual(hashOf(Buffer.concat(read)), sha, `chunk ${chunk} is held, but its bytes are not there`);
+    assert.deepEqual(hashOf(dataOf(chunk)), sha, `chunk ${chunk} is held with another hash`);
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(hashOf(bytes)).toString('hex');
+}
+
+function dataOf(chunk: number): Buffer {
+  const data = Buffer.alloc(SPACE.length(chunk));
+  for (const { entry, offset, length, at } of SPACE.extents(chunk))
+    BYTES[entry]!.copy(data, at, offset, offset + length);
+  return data;
+}
+
+/** What a person gets to read of a failing disk. */
+function checkClear(error: unknown): void {
+  if (!(error instanceof BeelineError)) throw error;
+  const system = /^E(NOSPC|DQUOT|IO|ROFS)/.exec(String((error.cause as Error | undefined)?.message))?.[0];
+  const codes = system === 'ENOSPC' || system === 'EDQUOT' ? ['DISK_FULL'] : ['WRITE_FAILED'];
+  assert.ok(codes.includes(error.code), `${error.code} for ${system}: ${error.message}`);
+  assert.match(error.message, /cannot be written: .+\.$/);
+}

@@ -1,0 +1,168 @@
+/**
+ * A sender made of the project's own pieces that is met and proven like a real one, while every word it says on a
+ * lane is in the hands of a test. Loopback only.
+ */
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { TestContext } from 'node:test';
+import { makeCertificate } from '../../src/identity/certificate.ts';
+import { fromCode } from '../../src/identity/secret.ts';
+import { Lane } from '../../src/lanes/lane.ts';
+import type { Pipe } from '../../src/lanes/pipe.ts';
+import { laneContext } from '../../src/lanes/tcp/credentials.ts';
+import { listen } from '../../src/lanes/tcp/listen.ts';
+import { Handshake } from '../../src/peer/handshake.ts';
+import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
+import type { Message } from '../../src/protocol/messages.ts';
+import { localMailbox, type Mailbox } from '../../src/rendezvous/mailbox.ts';
+import { createRendezvous } from '../../src/server/rendezvous.ts';
+import { HEADROOM } from '../../src/transfer/ports.ts';
+import { ByteSpace } from '../../src/transfer/space.ts';
+
+export const CODE = '7-crossover-clockwork';
+export const CHUNK = 1024 * 1024;
+
+/** What it says. Each hook replaces the honest answer; without any, it is an honest sender of `entries`. */
+export interface Script {
+  entries?: readonly Entry[];
+  /** Changes to the honest offer. */
+  offer?: Partial<Offer>;
+  /** Instead of the encoding of `entries`. */
+  pages?: Uint8Array[];
+  /** Bytes of a chunk; default: 0x61, as many as its place has. */
+  data?: (chunk: number, length: number) => Uint8Array;
+  /** Program and version in its hello. */
+  agent?: string;
+  /** Takes a lane over before it is one: nothing else is said on it. */
+  pipe?: (pipe: Pipe) => void;
+  /** A lane is up; instead of the offer. `honest` says the offer. */
+  lane?: (lane: Lane, honest: () => void) => void;
+  /** Before each answer; false: it is not answered. */
+  answer?: (lane: Lane, message: Message) => boolean | undefined;
+}
+
+export interface BadSender {
+  readonly port: number;
+  /** `--at` of the receiver. */
+  readonly at: string;
+  readonly lanes: readonly Lane[];
+  /** Says a chunk's header with data behind it. */
+  chunk(lane: Lane, index: number, data: Uint8Array, more?: Partial<Message & { type: 'chunk' }>): void;
+}
+
+export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
+
+export function offerOf(entries: readonly Entry[], pages: number, more: Partial<Offer> = {}): Message {
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  const fixed = { version: 1, kind: 'files' as const, chunkSize: CHUNK, sha256: false, update: false };
+  return { type: 'offer', ...fixed, entries: entries.length, pages, bytes, ...more };
+}
+
+/** Sends a chunk as it is told to, right or wrong. */
+export function sendChunk(
+  lane: Lane,
+  index: number,
+  data: Uint8Array,
+  more: Partial<Message & { type: 'chunk' }> = {},
+): void {
+  const whole = new Uint8Array(HEADROOM + data.length);
+  whole.set(data, HEADROOM);
+  const slab = {
+    headroom: whole.subarray(0, HEADROOM),
+    bytes: whole.subarray(HEADROOM),
+    release: () => {},
+  };
+  const chunk = { type: 'chunk' as const, index, length: data.length, form: 'data' as const, data };
+  lane.send({ ...chunk, sha256: sha256(data), ...more }, slab).catch(() => {});
+}
+
+/** Hosts its own rendezvous until the test ends. */
+export async function badSender(t: TestContext, script: Script): Promise<BadSender> {
+  const { entries = [] } = script;
+  const pages = script.pages ?? encodePages(entries);
+  const offer = offerOf(entries, pages.length, script.offer);
+  const certificate = await makeCertificate();
+  const rendezvous = createRendezvous();
+  const http = createServer();
+  rendezvous.handle(http);
+  const lanes: Lane[] = [];
+  let pin = '';
+
+  const answer = (lane: Lane, message: Message): void => {
+    if (script.answer?.(lane, message) === false) return;
+    const tell = (said: Message) => void lane.send(said).catch(() => {});
+    if (message.type === 'get-page')
+      tell({ type: 'page', page: message.page, bytes: pages[message.page] ?? new Uint8Array(0) });
+    if (message.type === 'get' || message.type === 'compare') {
+      const sizes = entries.map(({ size }) => size);
+      const space = new ByteSpace(sizes, CHUNK, script.offer?.kind === 'stream');
+      for (const asked of message.chunks) {
+        const chunk = typeof asked === 'number' ? asked : asked.index;
+        const length = space.length(chunk);
+        sendChunk(lane, chunk, script.data?.(chunk, length) ?? new Uint8Array(length).fill(0x61));
+      }
+    }
+    // A liar has no reason to compute anything: it agrees with whatever root it is told.
+    if (message.type === 'finish') tell({ type: 'finished', root: message.root, started: 0, ended: 0 });
+  };
+
+  const open = (pipe: Pipe): void => {
+    if (script.pipe) return script.pipe(pipe);
+    const lane = new Lane(lanes.length + 1, pipe, {
+      message: answer,
+      slab: () => {
+        throw new Error('a receiver sent a chunk');
+      },
+      closed: () => {},
+    });
+    lanes.push(lane);
+    lane.start();
+    const honest = () => void lane.send(offer).catch(() => {});
+    if (script.lane) script.lane(lane, honest);
+    else honest();
+  };
+
+  const pipes = new Set<Pipe>();
+  const listener = await listen({
+    host: '127.0.0.1',
+    context: laneContext(certificate.cert, certificate.key),
+    onPipe: (pipe, fingerprint) => {
+      pipes.add(pipe);
+      if (fingerprint === pin) open(pipe);
+      else pipe.destroy();
+    },
+    onOther: (socket) => void http.emit('connection', socket),
+  });
+  let mailbox: Mailbox | undefined;
+  const handshake = new Handshake({
+    role: 'sender',
+    secret: fromCode({ nameplate: '7', password: 'crossover-clockwork' }),
+    hello: () => ({
+      fingerprint: certificate.fingerprint,
+      candidates: [{ host: '127.0.0.1', port: listener.port }],
+      agent: script.agent ?? 'test',
+      lanes: 0,
+    }),
+    send: (body) => mailbox?.send(body),
+    onHello: (hello) => {
+      pin = hello.fingerprint;
+    },
+    onFail: () => {},
+  });
+  mailbox = await localMailbox(rendezvous, {
+    role: 'host',
+    nameplate: '7',
+    deadline: 5000,
+    onMessage: (body) => handshake.receive(body),
+    onPeer: (present) => void (present && handshake.peerAppeared()),
+    onLost: () => {},
+  });
+  t.after(async () => {
+    for (const lane of lanes) lane.close();
+    for (const pipe of pipes) pipe.destroy();
+    mailbox?.close();
+    await rendezvous.close();
+    await listener.close();
+  });
+  return { port: listener.port, at: `127.0.0.1:${listener.port}`, lanes, chunk: sendChunk };
+}

@@ -1,0 +1,131 @@
+/** What these tests have in common: a folder with something outside the destination, a receiver, and how it ended. */
+import assert from 'node:assert/strict';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/peer/api.ts';
+import { receive } from '../../src/peer/receive.ts';
+import { send } from '../../src/peer/send.ts';
+import type { BeelineError } from '../../src/protocol/errors.ts';
+import { badSender, CODE, type Script } from './bad-sender.ts';
+
+/** Milliseconds after which a test has hung. */
+export const LIMIT = { timeout: 60_000 };
+export const posix = {
+  ...LIMIT,
+  skip: process.platform === 'win32' && 'Windows has other rules for names, links and modes',
+};
+
+export interface World {
+  /** The test's folder. */
+  dir: string;
+  /** The destination, which is there and empty. */
+  to: string;
+  /** A folder beside it with a file in it that nobody may touch. */
+  outside: string;
+}
+
+export function world(t: TestContext): World {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'beeline-hostile-')));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const [to, outside] = [join(dir, 'to'), join(dir, 'outside')];
+  mkdirSync(to);
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'precious'), 'precious');
+  return { dir, to, outside };
+}
+
+/** Everything below a folder: kind, and content or target. */
+export function tree(root: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of readdirSync(root)) {
+    const path = join(root, name);
+    const stat = lstatSync(path);
+    if (stat.isSymbolicLink()) found[name] = `-> ${readlinkSync(path)}`;
+    else if (!stat.isDirectory())
+      found[name] = stat.size > 1000 ? `${stat.size} bytes` : readFileSync(path, 'utf8');
+    else {
+      found[name] = '/';
+      for (const [below, what] of Object.entries(tree(path))) found[`${name}/${below}`] = what;
+    }
+  }
+  return found;
+}
+
+/** Nothing beside the destination has changed, and the destination has no unfinished data. */
+export function assertConfined({ dir, to, outside }: World): void {
+  assert.deepEqual(tree(outside), { precious: 'precious' });
+  assert.deepEqual(readdirSync(dir).sort(), ['outside', 'to']);
+  for (const name of readdirSync(to)) assert.ok(!name.startsWith('.beeline-'), `${name} was left behind`);
+}
+
+/** The error that a transfer ends with; undefined if it succeeds. */
+export const failure = (transfer: Transfer): Promise<BeelineError | undefined> =>
+  transfer.done.then(
+    () => undefined,
+    (error) => error,
+  );
+
+/** Its code; '' if it succeeds. */
+export const ending = async (transfer: Transfer): Promise<string> => (await failure(transfer))?.code ?? '';
+
+export function until<E extends TransferEvent['event']>(transfer: Transfer, name: E) {
+  return new Promise<TransferEvent & { event: E }>((resolve) => {
+    transfer.subscribe((event) => {
+      if (event.event === name) resolve(event as TransferEvent & { event: E });
+    });
+  });
+}
+
+/** A real receiver that meets a hostile sender. */
+export async function meet(t: TestContext, script: Script, options: ReceiveOptions) {
+  const sender = await badSender(t, script);
+  const receiver = receive({ lan: false, code: CODE, at: sender.at, ...options });
+  t.after(() => receiver.cancel());
+  return { sender, receiver };
+}
+
+/** A real sender that can be found at its port, and the way to join it; cancelled behind the test. */
+export async function realSender(t: TestContext, path: string, options: SendOptions = {}) {
+  const sender = send([path], { lan: false, code: CODE, at: '127.0.0.1:0', ...options });
+  t.after(() => sender.cancel());
+  const { port } = await until(sender, 'listening');
+  const join = (more: ReceiveOptions = {}) => {
+    const receiver = receive({ lan: false, code: CODE, at: `127.0.0.1:${port}`, ...more });
+    t.after(() => receiver.cancel());
+    return receiver;
+  };
+  return { sender, port, join };
+}
+
+/** Makes timers of exactly `from` milliseconds run after `to`, while a test runs: for deadlines that are constants. */
+export function shorten(t: TestContext, from: number, to: number): void {
+  const real = globalThis.setTimeout;
+  const short = (work: (...args: unknown[]) => void, after?: number, ...args: unknown[]) =>
+    real(work, after === from ? to : after, ...args);
+  t.mock.method(globalThis, 'setTimeout', Object.assign(short, real));
+}
+
+/** Runs work on each item, a few at a time. */
+export async function each<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+  atOnce = 4,
+): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
