@@ -18,5 +18,12 @@ export type {
 } from './peer/api.ts';
 export { receive } from './peer/receive.ts';
 export { send } from './peer/send.ts';
+export {
+  type Discarded,
+  discard,
+  type Unfinished,
+  type UnfinishedTransfer,
+  unfinished,
+} from './peer/unfinished.ts';
 export { type Problem, type Verification, type VerifyOptions, verify } from './peer/verify.ts';
 export { BeelineError, type ErrorCode } from './protocol/errors.ts';

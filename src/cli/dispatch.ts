@@ -13,6 +13,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   receive: async () => (await import('./commands/receive.ts')).receiveCommand,
   server: async () => (await import('./commands/server.ts')).serverCommand,
   trust: async () => (await import('./commands/trust.ts')).trustCommand,
+  resume: async () => (await import('./commands/resume.ts')).resumeCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
 };
 

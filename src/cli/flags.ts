@@ -1,7 +1,7 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
 import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
 
-export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify'] as const;
+export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface Flag {
@@ -13,7 +13,7 @@ export interface Flag {
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export const OVERWRITE = ['ask', 'skip', 'rename', 'replace'] as const;
+export const OVERWRITE = ['ask', 'skip', 'rename', 'replace', 'update'] as const;
 
 const CONFIG_DIR: Flag = {
   name: 'config-dir',
@@ -60,6 +60,16 @@ const COMMON: Flag[] = [
   },
   { name: 'sha256', help: "show each file's plain SHA-256 at the end" },
   {
+    name: 'receipt',
+    value: 'FILE',
+    help: 'where to write the receipt; default a new file in the receipts folder',
+  },
+  { name: 'no-receipt', help: 'write no receipt' },
+  {
+    name: 'update',
+    help: 'a refresh of what was sent before: replace what differs, and move only that',
+  },
+  {
     name: 'to',
     value: 'DIR',
     help: 'where to put what is received; `-` for stdout; default the current folder',
@@ -96,6 +106,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     ...ALWAYS,
   ],
   trust: [JSON_FLAG, CONFIG_DIR, ...ALWAYS],
+  resume: [{ name: 'yes', short: 'y', help: 'remove without asking' }, JSON_FLAG, ...ALWAYS],
   verify: [JSON_FLAG, { name: 'quiet', short: 'q', help: 'only what differs' }, ...ALWAYS],
 };
 

@@ -14,6 +14,10 @@ const ABOUT: {
       'beeline send --text "the gate code is 4711"',
       'beeline send disk.img --at 0.0.0.0:4848 --limit 10M',
       'beeline send report.pdf --device laptop',
+      'beeline send photos/ --update',
+    ],
+    notes: [
+      'Should either side stop or die, send the same paths again: the receiver keeps what has arrived.',
     ],
   },
   receive: {
@@ -25,8 +29,12 @@ const ABOUT: {
       'beeline receive 7-crossover-clockwork --at 192.168.1.7:4848',
       'beeline receive --yes --to - < code.txt > disk.img',
       'BEELINE_CODE=7-crossover-clockwork beeline receive --json --yes',
+      'beeline receive 7-crossover-clockwork --to ~/mirror --update --receipt today.jsonl',
     ],
-    notes: ['Without CODE: BEELINE_CODE, else the first line of stdin, else a prompt.'],
+    notes: [
+      'Without CODE: BEELINE_CODE, else the first line of stdin, else a prompt.',
+      'Whatever stopped it: received again into the same folder it goes on. `beeline resume` lists what is unfinished.',
+    ],
   },
   server: {
     line: 'run a meeting point for senders and receivers',
@@ -42,6 +50,22 @@ const ABOUT: {
     usage: ['beeline trust', 'beeline trust add NAME KEY', 'beeline trust remove NAME|KEY'],
     examples: ['beeline trust', 'beeline trust add laptop bl1...', 'beeline trust remove laptop'],
     notes: ['Both devices must trust each other. `beeline trust` shows the key to give to the other one.'],
+  },
+  resume: {
+    line: 'list what is unfinished in a folder, or give it up',
+    usage: ['beeline resume [DIR]', 'beeline resume clean [DIR]'],
+    examples: [
+      'beeline resume',
+      'beeline resume ~/Downloads --json',
+      'beeline resume clean',
+      'beeline resume clean ~/Downloads --yes',
+    ],
+    notes: [
+      'DIR is the folder that was received into; default the current one. A folder of the name clean is ./clean.',
+      'To go on, receive again into DIR: with the same code while the sender waits, or with a new one.',
+      '`clean` removes only what the journal of an unfinished receive names, and nothing that is being received now.',
+      'Exit codes: 0 done, or nothing is unfinished   1 something was left   2 wrong usage   7 nobody to ask',
+    ],
   },
   verify: {
     line: 'check files against the receipt of the transfer that brought them',
@@ -68,6 +92,7 @@ const ENVIRONMENT = [
   ['BEELINE_SERVER', 'as --server'],
   ['BEELINE_CODE', 'as --code, but not shown by `ps`'],
   ['BEELINE_CONFIG_DIR', 'as --config-dir'],
+  ['BEELINE_STATE_DIR', 'where receipts are kept, in a folder `receipts`'],
   ['NO_COLOR', 'no colours'],
 ] as const;
 

@@ -35,6 +35,7 @@ export class Interrupt {
   }
 }
 
-export function interrupted(): BeelineError {
-  return new BeelineError('INTERRUPTED', 'Interrupted. Nothing unfinished stands under its final name.');
+/** @param afterwards what that means for what was begun */
+export function interrupted(afterwards?: string): BeelineError {
+  return new BeelineError('INTERRUPTED', ['Interrupted.', afterwards].filter(Boolean).join(' '));
 }

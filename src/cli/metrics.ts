@@ -20,6 +20,7 @@ export function metricsText(view: Tracker): string {
       : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples.map((sample) => name + sample)];
   return [
     ...metric('beeline_bytes', 'Bytes that are safely across.', [` ${view.bytes}`]),
+    ...metric('beeline_bytes_resumed', 'Of those, bytes that were here before.', [` ${view.resumed}`]),
     // A stream's total is not known before its end: absent then, for 0 would be a lie.
     ...metric(
       'beeline_bytes_expected',

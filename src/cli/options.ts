@@ -30,6 +30,7 @@ export interface SendArgs extends TransferArgs {
   text?: string;
   stdinName?: string;
   qr: boolean;
+  update: boolean;
   skipUnreadable: boolean;
   /** Flags given that only a receiver acts on. */
   ignored: string[];
@@ -73,6 +74,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     text,
     stdinName: strings.get('name'),
     qr: switches.has('qr'),
+    update: switches.has('update'),
     skipUnreadable: switches.has('skip-unreadable'),
     ignored: RECEIVER_ONLY.filter((name) => strings.has(name)),
   };
@@ -95,10 +97,19 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   return {
     ...args,
     to,
-    overwrite: oneOf('overwrite', strings.get('overwrite') ?? 'ask', OVERWRITE),
+    overwrite: overwrite(parsed),
     yes: switches.has('yes'),
     codeInArguments: code !== undefined,
   };
+}
+
+function overwrite({ strings, switches }: Parsed): Overwrite {
+  const how = strings.get('overwrite');
+  const chosen = how === undefined ? undefined : oneOf('overwrite', how, OVERWRITE);
+  if (!switches.has('update')) return chosen ?? 'ask';
+  if (chosen !== undefined && chosen !== 'update')
+    throw usage('receive', `--update and --overwrite ${chosen} contradict each other; choose one.`);
+  return 'update';
 }
 
 /** @throws BeelineError USAGE */
@@ -138,6 +149,8 @@ function transferArgs(
   if (given.length > 1) throw usage(command, `Choose one of ${given.join(' and ')}.`);
   if (strings.has('server') && strings.has('at'))
     throw usage(command, '--server and --at are two places to meet; choose one.');
+  if (strings.has('receipt') && switches.has('no-receipt'))
+    throw usage(command, '--receipt and --no-receipt contradict each other; choose one.');
 
   const number = (name: string, least: number, most: number): number | undefined => {
     const value = strings.get(name);
@@ -165,6 +178,7 @@ function transferArgs(
       limit: limit === undefined ? undefined : parseSize('limit', limit),
       wait: wait === undefined ? undefined : duration('wait', wait, MAX_WAIT),
       sha256: switches.has('sha256'),
+      receipt: strings.get('receipt') ?? !switches.has('no-receipt'),
     },
   };
 }

@@ -1,6 +1,7 @@
 /** What a receiver is asked before anything is written: whether to accept, and what to do with files that exist. */
 import { resolve } from 'node:path';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../peer/api.ts';
+import { BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
 import { contents, formatBytes, groups } from './format.ts';
 import { isYes, type Prompt } from './prompt.ts';
@@ -8,6 +9,8 @@ import type { Screen } from './screen.ts';
 
 export const NO_TERMINAL =
   'Nothing was accepted, because there is no terminal to ask on. Run the command again with --yes to accept without being asked.';
+
+const REFRESH = 'The sender calls this a refresh: receive with --update to replace files that differ.';
 
 /** The lines above the question. Names in an offer come escaped; `Screen.line` would escape them again, harmlessly. */
 export function describeOffer(offer: OfferSummary): string[] {
@@ -24,16 +27,17 @@ export function describeOffer(offer: OfferSummary): string[] {
 }
 
 type Choice = Exclude<Overwrite, 'ask'>;
-const CHOICES: Readonly<Record<string, Choice>> = { s: 'skip', r: 'rename', p: 'replace' };
+const CHOICES: Readonly<Record<string, Choice>> = { s: 'skip', r: 'rename', p: 'replace', u: 'update' };
 
 /** Asks on the terminal, and remembers a capital letter's answer for the files after it. */
 export class Questions {
   readonly #prompt: Prompt;
   readonly #screen: Screen;
   #always: Choice | undefined;
+  /** The sender calls it a refresh, and nobody has been asked what to make of that. */
+  #refresh = false;
   #last: Promise<unknown> = Promise.resolve();
-  /** Why the offer was refused, where nobody was asked. */
-  refusal: string | undefined;
+  #refused = false;
 
   constructor(prompt: Prompt, screen: Screen) {
     this.#prompt = prompt;
@@ -47,12 +51,28 @@ export class Questions {
     overwrite: Overwrite;
   }): Pick<ReceiveOptions, 'accept' | 'onConflict'> {
     return {
-      accept: args.yes ? undefined : (offer) => this.#accept(offer, args.to),
+      accept: (offer) => {
+        this.#refresh = offer.update && args.overwrite === 'ask';
+        return args.yes || this.#accept(offer, args.to);
+      },
       onConflict:
         args.overwrite === 'ask' && this.#prompt.possible
           ? (path) => this.#inTurn(() => this.#conflict(path))
           : undefined,
     };
+  }
+
+  /** The library knows only that there was no answer; the person should know that nobody was asked, and what to do. */
+  explained(thrown: unknown): unknown {
+    if (!(thrown instanceof BeelineError)) return thrown;
+    if (thrown.code === 'REFUSED' && this.#refused)
+      return new BeelineError('REFUSED', NO_TERMINAL, { cause: thrown });
+    if (thrown.code === 'EXISTS' && this.#refresh)
+      return new BeelineError('EXISTS', `${thrown.message} ${REFRESH}`, {
+        cause: thrown,
+        paths: thrown.paths,
+      });
+    return thrown;
   }
 
   /** One at a time, so that an answer for all reaches the files that wait. */
@@ -64,7 +84,7 @@ export class Questions {
 
   async #accept(offer: OfferSummary, to: string): Promise<boolean> {
     if (!this.#prompt.possible) {
-      this.refusal = NO_TERMINAL;
+      this.#refused = true;
       return false;
     }
     this.#screen.line(...describeOffer(offer));
@@ -73,10 +93,15 @@ export class Questions {
   }
 
   async #conflict(path: string): Promise<Choice> {
+    if (this.#refresh) {
+      this.#refresh = false;
+      const question = 'The sender calls this a refresh. Replace files here that differ from it? [y/N] ';
+      if (isYes(await this.#prompt.ask(question))) this.#always = 'update';
+    }
     for (;;) {
       if (this.#always) return this.#always;
       const answer = await this.#prompt.ask(
-        `${escapeName(path)} exists: [s]kip, [r]ename, re[p]lace (capitals: for all)? `,
+        `${escapeName(path)} exists: [s]kip, [r]ename, re[p]lace, [u]pdate (capitals: for all)? `,
       );
       // Silence must not overwrite anything.
       if (answer === undefined) return 'skip';

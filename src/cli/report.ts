@@ -25,6 +25,7 @@ export class Report {
   readonly #stdout: Host['stdout'];
   readonly #options: ReportOptions;
   #wasConnected = false;
+  #ofAll = '';
   #text: boolean;
 
   constructor(screen: Screen, stdout: Host['stdout'], options: ReportOptions) {
@@ -44,8 +45,11 @@ export class Report {
       case 'code':
         return this.#code(event.code);
       case 'manifest':
+        if (event.bytes !== null) this.#ofAll = ` of ${formatBytes(event.bytes)}`;
         if (this.#text) return;
         return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
+      case 'resumed':
+        return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} are here already.`);
       case 'peer': {
         const name = event.name === undefined ? '' : ` ${event.name},`;
         return this.say(`The other side is${name} ${groups(event.fingerprint)} (${event.agent}).`);
@@ -75,6 +79,7 @@ export class Report {
       `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
       `Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`,
     );
+    if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
     if (result.skipped.length === 0) return;
     this.say(`Not sent, because they could not be read (${result.skipped.length}):`);
     this.say(...result.skipped.slice(0, 20).map((path) => `    ${path}`));
@@ -91,13 +96,24 @@ export class Report {
   #state({ from, to, by, reason }: StateEvent): void {
     const why = reason ? ` (${reason})` : '';
     const peer = by === 'peer';
-    if (to === 'paused') this.say(peer ? 'The other side paused.' : 'Paused; r resumes.');
+    if (to === 'paused') this.#paused(peer, reason);
     else if (to === 'transferring' && from === 'paused')
       this.say(peer ? 'The other side resumed.' : 'Resumed.');
     else if (to === 'transferring' && this.#wasConnected) this.say('Connected again.');
     else if (to === 'connecting' && (from === 'transferring' || from === 'paused'))
       this.say(peer && reason ? reason : `Every connection to the other side was lost${why}; trying again.`);
     if (to === 'transferring') this.#wasConnected = true;
+  }
+
+  /** With a reason it is a disk that takes no more, here or there. */
+  #paused(peer: boolean, reason: string | undefined): void {
+    if (reason === undefined) this.say(peer ? 'The other side paused.' : 'Paused; r resumes.');
+    else if (peer) this.say(`Paused: ${reason} It goes on by itself once that side can write again.`);
+    else
+      this.say(
+        `Paused: ${reason}`,
+        'It goes on by itself once there is room; Ctrl-C stops, and a later receive goes on.',
+      );
   }
 
   /** The one thing a person wants on stdout. A pipe gets the very bytes, a terminal nothing that steers it. */

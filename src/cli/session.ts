@@ -1,6 +1,7 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
 import type { CommonOptions, Transfer, TransferEvent } from '../peer/api.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { afterInterrupt, type Side } from './afterwards.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
 import { Interrupt, interrupted } from './interrupt.ts';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   /** stdin carries data (or a code), so it has no keys. */
   stdinTaken: boolean;
   report: Omit<ReportOptions, 'terse' | 'json'>;
+  /** For what is said of an interruption. */
+  side: Omit<Side, 'role'>;
 }
 
 export class Session {
@@ -150,7 +153,10 @@ export class Session {
   #explained(thrown: unknown): Error {
     if (this.#broken) return new BrokenPipe();
     // Whatever an interruption broke on its way, it is an interruption to the one who asked for it.
-    if (this.interrupt.signal.aborted) return interrupted();
+    if (this.interrupt.signal.aborted) {
+      const { side, report } = this.#options;
+      return interrupted(afterInterrupt({ ...side, role: report.role }, this.#tracker));
+    }
     const error = asBeelineError(thrown);
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';

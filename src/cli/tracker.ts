@@ -10,8 +10,12 @@ export interface Lane {
 export class Tracker {
   state: State = 'idle';
   bytes = 0;
+  /** Of these, what was here before. */
+  resumed = 0;
   /** Undefined until known, as for stdin. */
   total: number | undefined;
+  /** Its total is known only at its end. */
+  stream = false;
   /** Bytes a second; the library averages over the last seconds. */
   rate = 0;
   /** Seconds left. */
@@ -30,6 +34,11 @@ export class Tracker {
       case 'manifest':
         this.fileCount = event.files;
         this.total = event.bytes ?? undefined;
+        this.stream = event.bytes === null;
+        break;
+      case 'resumed':
+        this.resumed = event.bytes;
+        this.bytes = event.bytes;
         break;
       case 'lane':
         if (event.status === 'open') this.lanes.set(event.id, { kind: event.kind, remote: event.remote });
@@ -44,6 +53,7 @@ export class Tracker {
         this.file = event.file;
         break;
       case 'done':
+        this.resumed = event.resumed;
         this.files = event.files;
         this.bytes = event.bytes;
         this.total = event.bytes;

@@ -28,6 +28,7 @@ export class ChunkWriter {
   /** Chunks taken, so that one delivered twice is counted once. */
   readonly #taken = new Set<number>();
   #stopped = false;
+  #finishing = false;
 
   /** @param dropped entries that will not come; may grow */
   constructor(job: Job, work: Workspace, dropped: ReadonlySet<number>) {
@@ -40,7 +41,7 @@ export class ChunkWriter {
 
   /** Whether anything has been written at all. */
   get used(): boolean {
-    return this.#taken.size > 0;
+    return this.#finishing || this.#taken.size > 0;
   }
 
   done(entry: number): boolean {
@@ -49,6 +50,11 @@ export class ChunkWriter {
 
   misses(entry: number): boolean {
     return !this.#done[entry] && !this.#job.plan.skipped.has(entry) && !this.#dropped.has(entry);
+  }
+
+  /** What was guessed of it lies in the staged file, and not in another version of it. */
+  inPlace(entry: number): boolean {
+    return this.#work.files.adopted(entry) && !this.#job.inventory.seeds.has(entry);
   }
 
   stop(): void {
@@ -70,7 +76,8 @@ export class ChunkWriter {
           throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
         const part = data?.subarray(extent.at, extent.at + extent.length);
         await this.#piece(extent, part, taking.kept);
-        bytes += extent.length;
+        // Zeros are holes, and cost the disk nothing.
+        if (data) bytes += extent.length;
         if (slices.over()) await slices.next();
       }
       if (!this.#job.space.stream) committer.batch.chunks.push({ index: chunk, sha256 });
@@ -83,6 +90,7 @@ export class ChunkWriter {
 
   /** What no chunk completes: folders, links, empty files, and a stream, whose length is known only now. */
   async finish(): Promise<void> {
+    this.#finishing = true;
     const slices = new Slices();
     for (const [index, entry] of this.#job.entries.entries()) {
       this.#checkGoing();
@@ -107,7 +115,7 @@ export class ChunkWriter {
     kept: boolean,
   ): Promise<void> {
     const { files, committer } = this.#work;
-    const inPlace = kept && files.adopted(entry);
+    const inPlace = kept && this.inPlace(entry);
     try {
       if (!inPlace && length === this.#job.entries[entry]!.size && length <= SMALL)
         return this.#whole(entry, files.whole(entry, data));

@@ -3,6 +3,7 @@
  * chunk is on the disk whatever dies, nothing unsynced stands under a final name, and the disk is waited for a few
  * times a second instead of once a chunk.
  */
+import { BeelineError } from '../protocol/errors.ts';
 import type { ChunkHash } from '../protocol/messages.ts';
 import type { Journal } from './journal.ts';
 
@@ -93,7 +94,7 @@ export class Committer {
   /** No more commits are begun; resolves when a running one is done. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#failure ??= new Error('stopped');
+    this.#failure ??= new BeelineError('CANCELLED', 'Receiving was given up.');
     await this.#running;
   }
 

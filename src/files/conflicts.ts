@@ -12,7 +12,13 @@ import { Slices } from './slices.ts';
 export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
 export type OnConflict = (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
 /** What an earlier run of the same transfer decided, or did: `ours` is what it put there itself. */
-export type Decided = { choice: 'ours' | 'skip' | 'replace' | 'rename'; as: string };
+export interface Decided {
+  choice: 'ours' | 'skip' | 'replace' | 'rename';
+  /** The other relative path of `rename`, else ''. */
+  as: string;
+  /** What stands there by now is this transfer's own. */
+  stands: boolean;
+}
 
 export interface Plan {
   /** Entries that are not written: the policy skips them, the very same stands there, or it is a folder of before. */
@@ -53,16 +59,22 @@ export async function settle(
   for (const [index, entry] of entries.entries()) {
     const { path, kind } = entry;
     const cut = path.lastIndexOf('/');
+    const before = decided.get(index);
     if (kind === 'link' && !staysInside(root, path.slice(0, Math.max(cut, 0)), entry.target))
       throw new BeelineError(
         'UNSAFE_NAME',
         `The link '${escapeName(path)}' to '${escapeName(entry.target)}' leaves the destination through a link here.`,
         { paths: [path] },
       );
+    if (before?.choice === 'skip' && kind !== 'folder') plan.skipped.add(index);
+    if (before?.choice === 'rename') {
+      const taken = !before.stands && lstat(`${root}/${before.as}`, before.as);
+      plan.renamed.set(index, taken ? names.free(path) : before.as);
+      if (before.stands) plan.replaced.add(index);
+    }
     // Only inside folders that exist can anything exist.
     if (cut >= 0 && !there.has(path.slice(0, cut))) continue;
     if (slices.over()) await slices.next();
-    const before = decided.get(index);
     const found = lstat(`${root}/${path}`, path);
     if (kind === 'folder') {
       if (!found) continue;
@@ -71,8 +83,6 @@ export async function settle(
       if (before?.choice !== 'ours') plan.skipped.add(index);
       continue;
     }
-    if (before?.choice === 'skip') plan.skipped.add(index);
-    if (before?.choice === 'rename') plan.renamed.set(index, before.as);
     if (!found || (before && before.choice !== 'replace')) continue;
     if (found.isDirectory())
       throw new BeelineError('EXISTS', `'${escapeName(path)}' is a folder here and a ${kind} there.`, {
@@ -87,7 +97,9 @@ export async function settle(
     else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
     else if (choice === 'rename') plan.renamed.set(index, names.free(path));
     else refused.push(path);
-    if (choice === 'update' && kind === 'file' && found.isFile()) plan.updated.add(index);
+    // The journal does not say whether `replace` was said by `update`.
+    const compared = choice === 'update' || before?.choice === 'replace';
+    if (compared && kind === 'file' && found.isFile()) plan.updated.add(index);
   }
   if (refused.length > 0) throw exists(refused);
   return plan;

@@ -14,11 +14,13 @@ import type { Entry } from '../protocol/manifest.ts';
 import { escapeName } from '../protocol/names.ts';
 import { type Attributes, permissions } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
+import { HeldFolders } from './held-folders.ts';
 import { codeOf, FOLDER_FLAGS, fromMicros } from './io.ts';
 import { Slices } from './slices.ts';
 
 export class Folders {
   readonly #root: string;
+  readonly #held: HeldFolders;
   readonly #attributes: Attributes;
   /** Relative paths of folders that this run made or found to be real ones. */
   readonly #known = new Set<string>(['']);
@@ -28,6 +30,7 @@ export class Folders {
   /** @param before whether an earlier run of this transfer made a folder, which has yet to get its mode and time */
   constructor(root: string, attributes: Attributes, before: (path: string) => boolean) {
     this.#root = root;
+    this.#held = new HeldFolders(root);
     this.#attributes = attributes;
     this.#before = before;
   }
@@ -36,16 +39,26 @@ export class Folders {
   ensure(path: string): void {
     if (this.#known.has(path)) return;
     this.ensureParent(path);
-    const absolute = `${this.#root}/${path}`;
+    const at = this.#held.at(path);
     try {
       // Nobody else looks in before it is complete.
-      mkdirSync(absolute, 0o700);
+      mkdirSync(at, 0o700);
       this.#made.add(path);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw diskError(error, path);
-      checkReal(absolute, path);
+      checkReal(at, path);
     }
+    this.#held.inside(path);
     this.#known.add(path);
+  }
+
+  /** Where something below the destination is reached, for use at once: through the very folder that `ensure` saw. */
+  at(path: string): string {
+    return this.#held.at(path);
+  }
+
+  close(): void {
+    this.#held.close();
   }
 
   /** True if this run made the folder, which nobody else may enter before it is complete. */
@@ -74,10 +87,11 @@ export class Folders {
       this.#settle(entry);
       if (slices.over()) await slices.next();
     }
+    this.#held.checkAll();
   }
 
   #settle(entry: Entry): void {
-    const absolute = `${this.#root}/${entry.path}`;
+    const absolute = this.#held.at(entry.path);
     const time = fromMicros(entry.mtime);
     const mode = permissions(entry.mode);
     // Windows opens no folders this way, and has no modes to protect there.

@@ -23,8 +23,8 @@ export class Inventory {
   readonly placed = new Set<number>();
   /** Entries with a staged file, and how many of their bytes are not certain. */
   readonly staged = new Map<number, number>();
-  /** Of those, the ones that were staged from another version of the file. */
-  readonly doubtful = new Set<number>();
+  /** Chunks of a changed manifest whose bytes lie here in other chunks, or from other versions. */
+  readonly compare = new HaveMap();
   /** Entries of which another version stands where they belong: absolute paths. */
   readonly seeds = new Map<number, string>();
   readonly decided = new Map<number, Decided>();
@@ -32,6 +32,8 @@ export class Inventory {
   readonly altered: string[] = [];
   /** True if the journal says all this already and may go on. */
   current = true;
+  /** The manifest is the very one of before. */
+  same = true;
 }
 
 interface Old {
@@ -62,6 +64,7 @@ export async function takeInventory(
   const slices = new Slices();
   if (!same) forgetOthers(found, entries);
   inventory.current = same && found.state.lost.size === 0;
+  inventory.same = same;
   for (const [entry, now] of entries.entries()) {
     if (slices.over()) await slices.next();
     const before = index(entry);
@@ -109,45 +112,60 @@ class EntryLook {
     const { state } = this.#old.found;
     const { decided } = this.#inventory;
     const choice = state.choices.get(this.#before);
-    if (choice) decided.set(this.#entry, choice);
+    if (choice?.choice === 'skip' && this.#outdated()) return;
+    if (choice) decided.set(this.#entry, { ...choice, stands: false });
     if (choice?.choice === 'skip') return;
-    if (this.#now.kind === 'folder') decided.set(this.#entry, { choice: 'ours', as: '' });
+    const path = `${this.#root}/${choice?.as || this.#now.path}`;
+    if (this.#now.kind === 'folder') this.#decide('ours');
     else if (state.lost.has(this.#before)) rmSync(this.#staged, { force: true });
-    else if (this.#now.kind === 'link') this.#takeLink();
-    else {
-      const relative = choice?.choice === 'rename' ? choice.as : this.#now.path;
-      this.#takeFile(state.placed.has(this.#before), relative, choice?.choice === 'replace');
-    }
+    else if (this.#now.kind === 'link') this.#takeLink(path);
+    else this.#takeFile(path, state.placed.has(this.#before));
   }
 
-  #takeLink(): void {
-    const { decided, placed } = this.#inventory;
-    if (!this.#old.found.state.placed.has(this.#before)) return;
+  /** It was skipped because the very same stood there, which is the same no more. */
+  #outdated(): boolean {
+    const { kind, size, mtime, target } = this.#now;
+    const was = this.#was;
+    if (kind === 'folder' || (size === was.size && mtime === was.mtime && target === was.target))
+      return false;
     const path = `${this.#root}/${this.#now.path}`;
     const stat = look(path);
-    if (!stat?.isSymbolicLink() || readlinkSync(path) !== this.#was.target) return;
-    if (this.#was.target === this.#now.target) {
-      placed.add(this.#entry);
-      decided.set(this.#entry, { choice: 'ours', as: '' });
-    } else decided.set(this.#entry, { choice: 'replace', as: '' });
+    return kind === 'link'
+      ? stat?.isSymbolicLink() === true && readlinkSync(path) === was.target
+      : stat?.isFile() === true && this.#untouched(stat);
   }
 
-  #takeFile(placed: boolean, relative: string, replaces: boolean): void {
-    const path = `${this.#root}/${relative}`;
+  /** Something of this transfer stands where the entry belongs; under another name it keeps that. */
+  #decide(choice: 'ours' | 'replace'): void {
+    const { decided } = this.#inventory;
+    const before = decided.get(this.#entry);
+    decided.set(this.#entry, { as: '', choice, ...before, stands: true });
+  }
+
+  #takeLink(path: string): void {
+    if (!this.#old.found.state.placed.has(this.#before)) return;
+    const stat = look(path);
+    if (!stat?.isSymbolicLink() || readlinkSync(path) !== this.#was.target) return;
+    const equal = this.#was.target === this.#now.target;
+    if (equal) this.#inventory.placed.add(this.#entry);
+    this.#decide(equal ? 'ours' : 'replace');
+  }
+
+  #takeFile(path: string, placed: boolean): void {
     const staged = look(this.#staged);
     // The run died between link and unlink: it stands, and the second name goes.
     const final = placed || !staged || staged.nlink > 1n ? look(path) : undefined;
     const twice = staged && final && staged.ino === final.ino && staged.dev === final.dev;
     if (twice) rmSync(this.#staged);
-    // Or between the rename and the record of it. Nothing stood there before, unless it was to be replaced.
-    const moved = !staged && final && this.#untouched(final) && (!replaces || this.#complete());
+    // Or between the rename and the record of it.
+    const moved = !staged && final && this.#untouched(final) && this.#complete();
     if (final?.isFile() && (placed || twice || moved)) return this.#stands(path, final);
     if (placed) this.#inventory.current = false;
     if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(this.#was.size)) return;
     this.#inventory.staged.set(this.#entry, this.#now.size);
-    if (!this.#equal()) this.#inventory.doubtful.add(this.#entry);
   }
 
+  /** Only what was is placed. */
   #complete(): boolean {
     const { first, end } = this.#old.space.chunksOf(this.#before);
     for (let chunk = first; chunk < end; chunk++)
@@ -157,22 +175,23 @@ class EntryLook {
 
   /** It is where it belongs, or was when it was put there. */
   #stands(path: string, final: BigIntStats): void {
-    const { decided, placed, seeds, altered } = this.#inventory;
+    const { placed, seeds, altered } = this.#inventory;
     const untouched = this.#untouched(final);
     if (this.#equal()) {
       placed.add(this.#entry);
-      if (!decided.has(this.#entry)) decided.set(this.#entry, { choice: 'ours', as: '' });
+      this.#decide('ours');
       if (!untouched) altered.push(this.#now.path);
     } else if (untouched) {
       seeds.set(this.#entry, path);
-      // A renamed one is its own, under its name of then.
-      if (!decided.has(this.#entry)) decided.set(this.#entry, { choice: 'replace', as: '' });
+      this.#decide('replace');
     }
   }
 
-  /** The file is the old one, as far as its sender can tell. */
+  /** The file is the old one, as far as its sender can tell, with the same mode and time. */
   #equal(): boolean {
-    return this.#old.same || equalFiles(this.#was, this.#now);
+    if (this.#old.same) return true;
+    const { mode, mtime } = this.#now;
+    return equalFiles(this.#was, this.#now) && this.#was.mode === mode && this.#was.mtime === mtime;
   }
 
   #untouched(stat: BigIntStats): boolean {
@@ -196,7 +215,10 @@ function takeChunk(
   if (old.same && !state.chunks.have.has(chunk)) return;
   const extents = space.extents(chunk);
   const before = old.same ? chunk : counterpart(old, space, extents);
-  if (before === undefined || !state.chunks.have.has(before)) return;
+  if (before === undefined || !state.chunks.have.has(before)) {
+    if (extents.every((extent) => isHere(inventory, old, extent))) inventory.compare.add(chunk);
+    return;
+  }
   const equal = (entry: number) =>
     old.same || equalFiles(old.found.entries[old.index(entry)!]!, entries[entry]!);
   const skipped = (entry: number) => inventory.decided.get(entry)?.choice === 'skip';
@@ -228,6 +250,19 @@ function counterpart(old: Old, space: ByteSpace, extents: readonly Extent[]): nu
     return fits && old.index(extent.entry) === other.entry;
   };
   return before.length === extents.length && extents.every(alike) ? chunk : undefined;
+}
+
+/** All of these bytes came in the earlier run, in whatever chunks. */
+function isHere({ placed, seeds, staged }: Inventory, old: Old, { entry, offset, length }: Extent): boolean {
+  if (placed.has(entry) || seeds.has(entry)) return true;
+  if (!staged.has(entry)) return false;
+  const { chunkSize } = old.space;
+  const { first, end } = old.space.chunksOf(old.index(entry)!);
+  const past = first + Math.ceil((offset + length) / chunkSize);
+  if (past > end) return false;
+  for (let chunk = first + Math.floor(offset / chunkSize); chunk < past; chunk++)
+    if (!old.found.state.chunks.have.has(chunk)) return false;
+  return true;
 }
 
 /** Bytes of an entry that are in no certain chunk. */

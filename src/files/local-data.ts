@@ -17,13 +17,17 @@ export class LocalData {
     this.#open = new FdCache((entry) => openSync(path(entry)!, READ_FLAGS));
   }
 
-  /** All bytes of a chunk, or undefined if some are missing. Node's error codes. */
+  /** All bytes of a chunk, or undefined if some are missing, or cannot be read. */
   async read(extents: readonly Extent[]): Promise<Uint8Array | undefined> {
     if (!extents.every(({ entry }) => this.#path(entry) !== undefined)) return undefined;
     const bytes = new Uint8Array(extents.reduce((sum, extent) => sum + extent.length, 0));
     for (const { entry, offset, length, at } of extents) {
-      const got = await this.#open.use(entry, (fd) => readFully(fd, bytes, at, length, offset));
-      if (got < length) return undefined;
+      try {
+        const got = await this.#open.use(entry, (fd) => readFully(fd, bytes, at, length, offset));
+        if (got < length) return undefined;
+      } catch {
+        return undefined;
+      }
     }
     return bytes;
   }
@@ -41,11 +45,6 @@ export class LocalData {
       'WRITE_FAILED',
       'A file here changed while it was being compared. Receive again once nothing writes to it.',
     );
-  }
-
-  /** An entry's bytes lie elsewhere from now on. */
-  forget(entry: number): void {
-    this.#open.drop(entry);
   }
 
   close(): Promise<void> {

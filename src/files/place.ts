@@ -36,10 +36,11 @@ export class Placer {
     const { root, entries, folders, plan, overwrite } = this.#places;
     const replace = overwrite === 'replace' || plan.replaced.has(entry);
     for (;;) {
-      const ours = folders.ensureParent(this.relative(entry));
+      const relative = this.relative(entry);
+      const ours = folders.ensureParent(relative);
       try {
         // In a folder of our own nothing can stand in the way: one rename, and no second look.
-        this.#move(staged, this.path(entry), replace || ours, entries[entry]!.kind === 'link');
+        this.#move(staged, folders.at(relative), replace || ours, entries[entry]!.kind === 'link');
         return;
       } catch (error) {
         // Conflicts were settled before; only `rename` has an answer to a later one.

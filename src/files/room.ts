@@ -1,5 +1,5 @@
 /** Whether a disk has room, and whether it takes writes again after it did not. */
-import { closeSync, fsync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import type { HaveMap } from '../transfer/have.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { CREATE_FLAGS } from './io.ts';
@@ -36,6 +36,8 @@ export async function canWriteAgain(staging: Staging, missing: number): Promise<
   // A quota, a read-only file system and a drive that is gone show only when something is written.
   const path = staging.probe;
   try {
+    // From a run that ended right here.
+    rmSync(path, { force: true });
     const fd = openSync(path, CREATE_FLAGS, 0o600);
     try {
       writeSync(fd, PROBE);

@@ -56,6 +56,8 @@ export class StagingSink implements Sink {
   #work: Workspace | undefined;
   #writer: ChunkWriter | undefined;
   readonly #dropped = new Set<number>();
+  /** There may be something in the staging that this opening did not put there. */
+  #earlier = false;
   #over = false;
 
   constructor(options: StagingOptions) {
@@ -82,6 +84,7 @@ export class StagingSink implements Sink {
       const root = this.#destination.find();
       const found = root === undefined ? undefined : await Staging.find(root, entries);
       this.#staging = found?.staging;
+      this.#earlier = found !== undefined;
       this.#inventory = await inventoryOf(root ?? '', entries, space, found);
       await this.#settle(root);
       // Whoever was asked may have taken longer than the transfer lived.
@@ -108,19 +111,18 @@ export class StagingSink implements Sink {
   }
 
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
-    const { guesses, doubtful, seeds } = this.#inventory;
-    if (doubtful.size === 0 && seeds.size === 0) return undefined;
+    const { guesses, compare, seeds } = this.#inventory;
     const known = guesses.get(chunk);
     if (known) return Promise.resolve(known);
-    if (!extents.some(({ entry }) => doubtful.has(entry) || seeds.has(entry))) return undefined;
-    return this.#work!.local.hash(extents);
+    if (!compare.has(chunk) && !extents.some(({ entry }) => seeds.has(entry))) return undefined;
+    return this.#work?.local.hash(extents);
   }
 
   async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
-    const { files, local } = this.#work!;
-    const moves = extents.some(({ entry }) => this.#writer!.misses(entry) && !files.adopted(entry));
-    const data = moves ? await local.again(extents, sha256) : undefined;
-    await this.#writer!.take({ chunk, extents, sha256, data, kept: true });
+    const writer = this.#writer!;
+    const moves = extents.some(({ entry }) => writer.misses(entry) && !writer.inPlace(entry));
+    const data = moves ? await this.#work!.local.again(extents, sha256) : undefined;
+    await writer.take({ chunk, extents, sha256, data, kept: true });
   }
 
   wants(entry: number): boolean {
@@ -184,14 +186,11 @@ export class StagingSink implements Sink {
   async reopen(): Promise<void> {
     try {
       await this.#close();
+      this.#earlier = true;
       const staging = this.#staging!;
       const before = await readStaging(staging.path);
-      this.#inventory = await inventoryOf(
-        this.#root,
-        this.#entries,
-        this.#space!,
-        before && { staging, ...before },
-      );
+      const found = before && { staging, ...before };
+      this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found);
       this.#seed(this.#root);
       await this.#begin();
     } catch (error) {
@@ -202,9 +201,7 @@ export class StagingSink implements Sink {
   async suspend(): Promise<void> {
     if (!this.#over) await this.#work?.committer.finish().catch(() => {});
     this.#over = true;
-    const { have, placed, staged } = this.#inventory;
-    const left = this.#writer?.used || have.count + placed.size + staged.size > 0;
-    if (!left || this.#space?.stream) return this.abort();
+    if (this.#space?.stream || !(this.#earlier || this.#writer?.used)) return this.abort();
     await this.#close();
     this.#staging?.release();
   }
@@ -225,9 +222,11 @@ export class StagingSink implements Sink {
 
   /** Files that are updated: what stands there now may be right in parts. */
   #seed(root: string | undefined): void {
-    const { seeds, placed } = this.#inventory;
+    const { seeds, placed, staged, same } = this.#inventory;
+    // What was staged under another manifest is compared itself.
     for (const entry of this.#plan.updated)
-      if (!placed.has(entry)) seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
+      if (!placed.has(entry) && (same || !staged.has(entry)))
+        seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
   }
 
   /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
@@ -251,9 +250,9 @@ export class StagingSink implements Sink {
     this.#work = await openWorkspace(job, open?.journal);
     this.#writer = new ChunkWriter(job, this.#work, this.#dropped);
     if (open) await open.journal.append([{ type: 'plan', choices: choicesOf(this.#plan) }]);
-    for (const entry of this.#dropped) await this.drop(entry);
     for (const [entry, left] of inventory.staged)
-      if (left === 0) await this.#writer.complete(entry, this.#entries[entry]!.size);
+      if (left === 0 && this.wants(entry)) await this.#writer.complete(entry, this.#entries[entry]!.size);
+    for (const entry of this.#dropped) await this.drop(entry);
   }
 
   /** Files with holes may need less than their size, so that too little room is a warning until a write fails. */

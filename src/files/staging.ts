@@ -41,7 +41,12 @@ export class Staging {
   static create(root: string): Staging {
     const path = join(root, STAGING_PREFIX + randomBytes(8).toString('hex'));
     mkdirSync(path, 0o700);
-    return new Staging(path, takeLock(path));
+    try {
+      return new Staging(path, takeLock(path));
+    } catch (error) {
+      removeFolder(path);
+      throw error;
+    }
   }
 
   /**
@@ -54,13 +59,14 @@ export class Staging {
     let locked: BeelineError | undefined;
     for (const path of stagings(root)) {
       const before = await readStaging(path);
-      if (before && topNames(before.entries) !== wanted) continue;
+      if (before ? topNames(before.entries) !== wanted : !isEmpty(path)) continue;
       try {
         const staging = new Staging(path, takeLock(path));
         // Again behind the lock: whoever held it may have gone on.
         const found = await readStaging(path);
-        if (found) return { staging, ...found };
-        staging.remove([]);
+        if (found && topNames(found.entries) === wanted) return { staging, ...found };
+        if (found) staging.release();
+        else staging.remove([]);
       } catch (error) {
         if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
         if (before) locked = error;
@@ -144,6 +150,11 @@ export function removeFolder(path: string): void {
     if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOENT')
       throw error;
   }
+}
+
+/** True if nothing in it could be of use to anybody. */
+function isEmpty(path: string): boolean {
+  return readdirSync(path).every((name) => OWN.test(name));
 }
 
 /** A real folder that nobody else can have put anything into. */

@@ -3,8 +3,18 @@
  * few; where there are many, coreutils' `sync -f` does it, and where that is not to be had, each is synced by itself.
  */
 import { execFile } from 'node:child_process';
-import { close, constants, existsSync, fsync, open } from 'node:fs';
-import { FOLDER_FLAGS, READ_FLAGS } from './io.ts';
+import {
+  chmodSync,
+  close,
+  constants,
+  existsSync,
+  fchmodSync,
+  fsync,
+  open,
+  openSync,
+  statSync,
+} from 'node:fs';
+import { codeOf, FOLDER_FLAGS, READ_FLAGS } from './io.ts';
 
 /** From so many on, starting a process costs less. */
 const MANY = 24;
@@ -20,13 +30,22 @@ export async function syncFiles(paths: readonly string[], root: string): Promise
   if (paths.length >= MANY && (await syncAll(root))) return;
   // Windows flushes only what is open for writing.
   const flags = process.platform === 'win32' ? constants.O_RDWR : READ_FLAGS;
-  await eachOf(paths, (path) => syncOne(path, flags));
+  await eachOf(paths, (path) => syncOne(path, flags, () => openUnreadable(path)));
 }
 
 /** Which names folders hold. Windows opens no folders, and keeps their names by itself. */
 export async function syncFolders(paths: readonly string[], root: string): Promise<void> {
   if (process.platform === 'win32' || (paths.length >= MANY && (await syncAll(root)))) return;
-  await eachOf(paths, (path) => syncOne(path, FOLDER_FLAGS));
+  await eachOf(paths, (path) => syncOne(path, FOLDER_FLAGS, () => syncAll(root).then(() => undefined)));
+}
+
+/** A file of ours that its own mode does not let us read. */
+async function openUnreadable(path: string): Promise<number> {
+  const mode = statSync(path).mode & 0o7777;
+  chmodSync(path, mode | 0o400);
+  const fd = openSync(path, READ_FLAGS);
+  fchmodSync(fd, mode);
+  return fd;
 }
 
 /** True if everything on the file system of `root` is durable now. */
@@ -42,10 +61,19 @@ async function eachOf(paths: readonly string[], work: (path: string) => Promise<
     await Promise.all(paths.slice(at, at + TOGETHER).map(work));
 }
 
-async function syncOne(path: string, flags: number): Promise<void> {
+/** @param refused what is done where reading is not permitted, which gives an open file or takes care of it all */
+async function syncOne(
+  path: string,
+  flags: number,
+  refused: () => Promise<number | undefined>,
+): Promise<void> {
   const fd = await new Promise<number>((resolve, reject) =>
     open(path, flags, (error, opened) => (error ? reject(error) : resolve(opened))),
-  );
+  ).catch((error) => {
+    if (codeOf(error) === 'EACCES') return refused();
+    throw error;
+  });
+  if (fd === undefined) return;
   try {
     await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
   } finally {

@@ -80,7 +80,18 @@ export async function openWorkspace(job: Job, journal: Journal | undefined): Pro
       );
     },
     place: async ({ whole }) => {
-      for (const [entry, path] of whole) placer.put(entry, path);
+      const renamed: number[] = [];
+      for (const [entry, path] of whole) {
+        const name = placer.relative(entry);
+        placer.put(entry, path);
+        if (placer.relative(entry) !== name) renamed.push(entry);
+      }
+      const choices = renamed.map((entry) => ({
+        entry,
+        choice: 'rename' as const,
+        as: placer.relative(entry),
+      }));
+      if (choices.length > 0) await open.append([{ type: 'plan', choices }]);
       await syncFolders(folders.parents([...whole.keys()].map((entry) => placer.relative(entry))), root);
       return [...whole.keys()];
     },
@@ -112,9 +123,16 @@ export function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choic
   ];
 }
 
-export async function closeWorkspace({ files, local, journal, committer }: Workspace): Promise<void> {
+export async function closeWorkspace({
+  files,
+  folders,
+  local,
+  journal,
+  committer,
+}: Workspace): Promise<void> {
   await committer.stop();
   await files.close();
   await local.close();
+  folders.close();
   await journal.close();
 }

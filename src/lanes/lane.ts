@@ -18,6 +18,8 @@ export interface LaneOwner {
 
 /** Messages queued on a lane that takes none: far more than an honest side queues. */
 const MAX_QUEUE = 1024;
+/** Bytes of an unfinished message that count as a sign of life: one now and then must not keep a lane open for ever. */
+const SIGN_OF_LIFE = 1024;
 
 interface Pending {
   bytes: Uint8Array;
@@ -37,6 +39,8 @@ export class Lane implements LanePort {
   readonly #timer: NodeJS.Timeout;
   #writing: Pending | undefined;
   #heard = performance.now();
+  /** Bytes since then. */
+  #trickle = 0;
   #paused = false;
   #closed = false;
 
@@ -61,7 +65,8 @@ export class Lane implements LanePort {
   start(): void {
     this.#pipe.start(
       (bytes) => {
-        this.#heard = performance.now();
+        this.#trickle += bytes.length;
+        if (this.#trickle >= SIGN_OF_LIFE) this.#hear();
         this.#reader.feed(bytes);
       },
       (error) => this.close(error),
@@ -106,7 +111,13 @@ export class Lane implements LanePort {
     });
   }
 
+  #hear(): void {
+    this.#heard = performance.now();
+    this.#trickle = 0;
+  }
+
   #message(message: Message, slab?: Slab): void {
+    this.#hear();
     if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce }).catch(() => {});
     else if (message.type !== 'pong') this.#owner.message(this, message, slab);
   }
@@ -118,7 +129,7 @@ export class Lane implements LanePort {
 
   #resume(): void {
     this.#paused = false;
-    this.#heard = performance.now();
+    this.#hear();
     this.#pipe.resume();
   }
 

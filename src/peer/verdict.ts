@@ -7,47 +7,54 @@ import type { Cause } from './cause.ts';
 type Role = 'sender' | 'receiver';
 
 /** Failures that mean the same on both sides. */
-const SHARED: Partial<Record<string, string>> = {
-  REFUSED: 'The other side declined.',
-  VERIFICATION: 'The other side found that what arrived is not what was sent.',
-  VERSION: 'The other side speaks another protocol version.',
-};
+const SHARED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    REFUSED: 'The other side declined.',
+    VERIFICATION: 'The other side found that what arrived is not what was sent.',
+    VERSION: 'The other side speaks another protocol version.',
+  }),
+);
 const SENDER_INTERRUPTED =
   'The sender was interrupted. What has arrived is kept: receive again with its new code to go on.';
-const REASONS: Partial<Record<string, string>> = {
-  DISK_FULL: 'has no room left on its disk',
-  EXISTS: 'has files of these names already and was not told to replace, rename or skip them',
-  WRITE_FAILED: 'cannot write at its destination',
-  INTERRUPTED: 'was interrupted',
-  UNSAFE_NAME: 'refuses a name in the transfer',
-  BAD_MANIFEST: 'could not make sense of the manifest',
-  SOURCE_CHANGED: 'found that a file changed while it was being sent',
-  UNREADABLE: 'cannot read a file',
-  LOCKED: 'is at work on the same files with another receive',
-};
+const REASONS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    DISK_FULL: 'has no room left on its disk',
+    EXISTS: 'has files of these names already and was not told to replace, rename or skip them',
+    WRITE_FAILED: 'cannot write at its destination',
+    INTERRUPTED: 'was interrupted',
+    UNSAFE_NAME: 'refuses a name in the transfer',
+    BAD_MANIFEST: 'could not make sense of the manifest',
+    SOURCE_CHANGED: 'found that a file changed while it was being sent',
+    UNREADABLE: 'cannot read a file',
+    LOCKED: 'is at work on the same files with another receive',
+  }),
+);
 /** Failures of a receiver that a person cures and then receives again. */
 const CURABLE: ReadonlySet<string> = new Set(['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED']);
 
 /** Why a sender whose receiver ends with this goes on waiting, in a sentence; undefined where it does not. */
 export function reasonToWait(code: string): string | undefined {
   if (!CURABLE.has(code)) return undefined;
-  return `The other side ${REASONS[code]}. Waiting for it to come back with the same code.`;
+  return `The other side ${REASONS.get(code)}. Waiting for it to come back with the same code.`;
 }
 
 /** What this side says when the other has reported a failure. `code` is the peer's word and not trusted. */
 function errorFromPeer(code: string, peer: Role): BeelineError {
   if (code === 'INTERRUPTED' && peer === 'sender') return new BeelineError('PEER_FAILED', SENDER_INTERRUPTED);
-  const shared = SHARED[code];
+  const shared = SHARED.get(code);
   if (shared) return new BeelineError(code as ErrorCode, shared);
   const known = /^[A-Z_]{2,24}$/.test(code) ? ` (${code})` : '';
-  return new BeelineError('PEER_FAILED', `The other side ${REASONS[code] ?? 'failed'}${known}.`);
+  return new BeelineError('PEER_FAILED', `The other side ${REASONS.get(code) ?? 'failed'}${known}.`);
 }
 
 /** @param peer who says it */
 export function verdict({ state, code }: Status, peer: Role): [Event, Cause] {
   switch (state) {
     case 'paused':
-      return ['pause', { by: 'peer', ...(REASONS[code] && { reason: `The other side ${REASONS[code]}.` }) }];
+      return [
+        'pause',
+        { by: 'peer', ...(REASONS.has(code) && { reason: `The other side ${REASONS.get(code)}.` }) },
+      ];
     case 'running':
       return ['resume', { by: 'peer' }];
     case 'cancelled':

@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
-import type { OfferSummary, ReceiveOptions } from '../../src/peer/api.ts';
+import type { OfferSummary, ReceiveOptions, SendOptions, TransferEvent } from '../../src/peer/api.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
 import { type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 
@@ -18,6 +18,7 @@ const OFFER: OfferSummary = {
   links: 0,
   bytes: 3_000_000,
   kind: 'files',
+  update: false,
   names: ['holiday/', 'notes.txt'],
   peer: { fingerprint: RESULT.peer },
 };
@@ -67,6 +68,43 @@ describe('cli: send', () => {
     assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
   });
 
+  it('says where the receipt is, to people and to programs', async () => {
+    const send: Script<SendOptions> = (transfer, { receipt }) => {
+      assert.equal(receipt, 'r.jsonl');
+      transfer.finish({ receipt: '/abs/\x1b[2Jr.jsonl' });
+    };
+    const host = fakeHost({ send });
+    assert.equal(await dispatch(['send', 'x', '--receipt', 'r.jsonl'], host), 0);
+    assert.match(host.stderr.text, /^Receipt: \/abs\/\\u\{1b\}\[2Jr\.jsonl$/m);
+    const json = fakeHost({ send });
+    assert.equal(await dispatch(['send', 'x', '--receipt', 'r.jsonl', '--json'], json), 0);
+    assert.equal(JSON.parse(json.stdout.text).receipt, '/abs/\x1b[2Jr.jsonl');
+    const none = fakeHost({ send: (transfer) => transfer.finish() });
+    await dispatch(['send', 'x', '--no-receipt'], none);
+    assert.doesNotMatch(none.stderr.text, /Receipt/);
+  });
+
+  it('says why a full disk pauses it, on either side', async () => {
+    const paused = async (by: 'self' | 'peer', reason: string) => {
+      const host = fakeHost({
+        send(transfer) {
+          transfer.emit({ event: 'state', from: 'transferring', to: 'paused', by, reason });
+          transfer.finish();
+        },
+      });
+      await dispatch(['send', 'x'], host);
+      return host.stderr.text;
+    };
+    assert.match(
+      await paused('self', 'The disk is full.'),
+      /^Paused: The disk is full\.\nIt goes on by itself/m,
+    );
+    assert.match(
+      await paused('peer', 'The other side has no room.'),
+      /^Paused: The other side has no room\. It/m,
+    );
+  });
+
   it('names the addresses only when the port is known', async () => {
     const at = fakeHost({ send: usual });
     await dispatch(['send', 'x', '--at', 'lab2.example:4848', '--no-lan'], at);
@@ -109,9 +147,11 @@ describe('cli: send', () => {
       },
     });
     await dispatch(
-      ['send', '-', '--name', 'a.tar', '--skip-unreadable', '--limit', '1M', '--lanes', '3'],
+      ['send', '-', '--name', 'a.tar', '--skip-unreadable', '--limit', '1M', '--lanes', '3', '--update'],
       host,
     );
+    assert.equal(seen.update, true);
+    assert.equal(seen.receipt, true);
     assert.deepEqual(seen.what, ['-']);
     assert.equal(seen.stdinName, 'a.tar');
     assert.equal(seen.onUnreadable, 'skip');
@@ -205,6 +245,42 @@ describe('cli: send', () => {
     assert.equal(process.listenerCount('SIGTERM'), 0);
   });
 
+  it('an interruption says what is kept, and how to go on', async () => {
+    const manifest = {
+      event: 'manifest',
+      files: 1,
+      folders: 0,
+      links: 0,
+      bytes: 9,
+      chunkSize: 1 << 20,
+    } as const;
+    const stream = { ...manifest, bytes: null };
+    const moved = { event: 'progress', bytes: 5, total: 9, rate: 1, eta: 4, files: 0 } as const;
+    const resumed = { event: 'resumed', bytes: 5 } as const;
+    const again = /send again for a new code to go on\./;
+    const key = ['--device', 'laptop'];
+    for (const [argv, events, says] of [
+      [['send', 'x'], [manifest, moved], again],
+      [['send', 'x', '--code', CODE], [manifest, moved], /arrived: send again to go on\./],
+      [['send', 'x', ...key], [manifest, moved], /arrived: send again to go on\./],
+      [['send', 'x'], [manifest], /Interrupted\. Nothing had moved yet\.$/],
+      [['send', '-'], [stream, moved], /it has to be sent anew\./],
+      [['receive', CODE], [manifest, resumed], /receive again into the same folder.* with the same code/],
+      [['receive', ...key], [manifest, moved], /receive again into the same folder to go on\.$/],
+      [['receive', CODE, '--to', '-'], [manifest, moved], /it has to be sent anew\./],
+      [['receive', CODE], [stream, moved], /it has to be sent anew\./],
+    ] as [string[], TransferEvent[], RegExp][]) {
+      const script: Script<SendOptions | ReceiveOptions> = (transfer, { signal }) => {
+        signal!.addEventListener('abort', () => transfer.fail('INTERRUPTED', 'x'));
+        transfer.emit(...events);
+        process.emit('SIGINT');
+      };
+      const host = fakeHost({ send: script, receive: script });
+      assert.equal(await dispatch([...argv, '--quiet', '--yes'], host), 130);
+      assert.match(host.stderr.text.trim(), says, argv.join(' '));
+    }
+  });
+
   it('a reader of stdout that went away ends it quietly', async () => {
     const host = fakeHost({
       send(transfer, { signal }) {
@@ -249,6 +325,41 @@ describe('cli: receive', () => {
     assert.equal(host.stderr.text, 'beeline: The other side declined.\n');
   });
 
+  it('says how much is here already, and draws from there', async () => {
+    const script = (transfer: FakeTransfer) => {
+      transfer.emit(
+        { event: 'manifest', files: 1, folders: 0, links: 0, bytes: 3_400_000_000, chunkSize: 1 << 20 },
+        { event: 'resumed', bytes: 1_200_000_000 },
+      );
+      transfer.finish({ resumed: 1_200_000_000 });
+    };
+    const host = fakeHost({ receive: script });
+    assert.equal(await dispatch(['receive', CODE, '--yes'], host), 0);
+    assert.match(host.stderr.text, /^Going on: 1\.20 GB of 3\.40 GB are here already\.$/m);
+    const json = fakeHost({ receive: script });
+    await dispatch(['receive', CODE, '--yes', '--json'], json);
+    assert.deepEqual(JSON.parse(json.stdout.text.split('\n')[1]!), {
+      event: 'resumed',
+      bytes: 1_200_000_000,
+    });
+  });
+
+  it('what exists and was sent as a refresh is refused with the word that would take it', async () => {
+    const existing = (update: boolean): Script<ReceiveOptions> => {
+      return async (transfer, options) => {
+        await options.accept!({ ...OFFER, update });
+        assert.equal(options.onConflict, undefined);
+        transfer.fail('EXISTS', "'a' exists already.");
+      };
+    };
+    const host = fakeHost({ receive: existing(true) });
+    assert.equal(await dispatch(['receive', CODE, '--yes', '-q'], host), 1);
+    assert.match(host.stderr.text, /^beeline: 'a' exists already\. .*receive with --update to replace/);
+    const other = fakeHost({ receive: existing(false) });
+    assert.equal(await dispatch(['receive', CODE, '--yes', '-q'], other), 1);
+    assert.equal(other.stderr.text, "beeline: 'a' exists already.\n");
+  });
+
   it('lets the library raise EXISTS where nobody can be asked', async () => {
     let seen: ReceiveOptions = {};
     const host = fakeHost({
@@ -260,7 +371,7 @@ describe('cli: receive', () => {
     await dispatch(['receive', CODE, '--to', 'd', '--yes'], host);
     assert.equal(seen.overwrite, 'ask');
     assert.equal(seen.onConflict, undefined);
-    assert.equal(seen.accept, undefined);
+    assert.equal(await seen.accept!(OFFER), true);
     assert.equal(seen.to, 'd');
     assert.equal(seen.code, CODE);
   });

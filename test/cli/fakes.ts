@@ -71,8 +71,8 @@ export class FakeTransfer implements Transfer {
 
   finish(result: Partial<Result> = {}): void {
     const whole = { ...RESULT, ...result };
-    const { files, bytes, resumed, seconds, root } = whole;
-    this.emit({ event: 'done', files, bytes, resumed, seconds, root });
+    const { peer: _peer, skipped: _skipped, ...told } = whole;
+    this.emit({ event: 'done', ...told });
     this.#settle.resolve(whole);
   }
 

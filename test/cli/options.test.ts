@@ -44,6 +44,8 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['at with bare IPv6', () => receive('7-a', '--at', 'fe80::1:80'), /HOST:PORT/],
   ['dialling port 0', () => receive('7-a', '--at', 'host:0'), /HOST:PORT/],
   ['a policy', () => receive('7-a', '--overwrite', 'replce'), /one of ask, .*Did you mean replace\?/],
+  ['two policies', () => receive('7-a', '--update', '--overwrite', 'skip'), /--update and --overwrite skip/],
+  ['a receipt and none', () => send('x', '--receipt', 'r', '--no-receipt'), /contradict each other/],
   ['a log level', () => send('x', '--log-level', 'loud'), /one of trace/],
   ['both on stdout', () => receive('7-a', '--to', '-', '--json'), /both want stdout/],
   ['server arguments', () => serverArgs(['x']), /flags only/],
@@ -86,6 +88,7 @@ describe('cli: arguments', () => {
       limit: 10_000_000,
       wait: 600,
       sha256: true,
+      receipt: true,
     });
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
@@ -95,6 +98,21 @@ describe('cli: arguments', () => {
   it('takes a time in seconds, minutes, hours or days', () => {
     const waits = ['0', '90', '90s', '2h', '1d'].map((time) => send('x', '--wait', time).common.wait);
     assert.deepEqual(waits, [0, 90, 90, 7200, 86_400]);
+  });
+
+  it('writes a receipt unless told otherwise, and where it is told to', () => {
+    assert.equal(receive('7-a').common.receipt, true);
+    assert.equal(send('x', '--receipt', 'r.jsonl').common.receipt, 'r.jsonl');
+    assert.equal(send('x', '--no-receipt').common.receipt, false);
+  });
+
+  it('takes --update for a policy at the receiver, and for a word at the sender', () => {
+    assert.equal(receive('7-a').overwrite, 'ask');
+    assert.equal(receive('7-a', '--update').overwrite, 'update');
+    assert.equal(receive('7-a', '--overwrite', 'update').overwrite, 'update');
+    assert.equal(receive('7-a', '--update', '--overwrite', 'update').overwrite, 'update');
+    assert.equal(send('x', '--update').update, true);
+    assert.equal(send('x').update, false);
   });
 
   it('takes what stands after -- as paths', () => {

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { parse } from '../../src/cli/args.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
 import { commandHelp } from '../../src/cli/help.ts';
@@ -29,7 +30,7 @@ describe('cli: help', () => {
     });
 
   it('has only examples that parse', () => {
-    for (const command of COMMANDS.filter((name) => name !== 'trust')) {
+    for (const command of COMMANDS) {
       const examples = commandHelp(command)
         .split('Examples:\n')[1]!
         .split('\n\n')[0]!
@@ -38,8 +39,9 @@ describe('cli: help', () => {
       assert.ok(examples.length > 0);
       for (const example of examples) {
         const words = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
-        const read = { send: sendArgs, receive: receiveArgs, server: serverArgs }[command as 'send'];
-        assert.doesNotThrow(() => read(words, { BEELINE_CODE: '7-a' }), `${command} ${example}`);
+        const read = { send: sendArgs, receive: receiveArgs, server: serverArgs }[command as string];
+        const check = read ?? ((argv: string[]) => parse(command, argv));
+        assert.doesNotThrow(() => check(words, { BEELINE_CODE: '7-a' }), `${command} ${example}`);
       }
     }
   });
@@ -106,12 +108,14 @@ describe('cli: log', () => {
 describe('cli: metrics', () => {
   const view = new Tracker();
   view.apply({ event: 'state', from: 'idle', to: 'transferring' });
+  view.apply({ event: 'resumed', bytes: 3 });
   view.apply({ event: 'progress', bytes: 5, total: 10, rate: 2, eta: 2, files: 1 });
   view.apply({ event: 'lane', id: 1, kind: 'tcp"\n\\', local: '', remote: '', status: 'open' });
 
   it('are in the Prometheus text format', () => {
     const text = metricsText(view);
     assert.match(text, /^beeline_bytes 5$/m);
+    assert.match(text, /^beeline_bytes_resumed 3$/m);
     assert.match(text, /^beeline_bytes_expected 10$/m);
     assert.match(text, /^beeline_rate_bytes_per_second 2$/m);
     assert.match(text, /^beeline_lanes_open\{kind="tcp\\"\\n\\\\"\} 1$/m);

@@ -14,6 +14,7 @@ const OFFER: OfferSummary = {
   links: 0,
   bytes: null,
   kind: 'files',
+  update: false,
   names: Array.from({ length: 20 }, (_, i) => `name${i}`),
   peer: { fingerprint: RESULT.peer, name: 'laptop' },
 };
@@ -22,8 +23,10 @@ const OFFER: OfferSummary = {
 class Person {
   readonly keyboard = new Keyboard();
   readonly stderr = new Sink(true);
+  readonly answers: [question: RegExp, keys: string][];
 
   constructor(...answers: [question: RegExp, keys: string][]) {
+    this.answers = answers;
     let from = 0;
     const write = this.stderr._write.bind(this.stderr);
     this.stderr._write = (chunk, encoding, done) => {
@@ -97,6 +100,45 @@ describe('cli: questions', { timeout: 60_000 }, () => {
     });
     assert.equal(exit, 0);
     assert.deepEqual(choices, ['skip', 'rename', 'replace', 'replace', 'replace']);
+  });
+
+  const conflicts = (update: boolean, choices: Overwrite[]) => {
+    return async (transfer: FakeTransfer, options: ReceiveOptions) => {
+      assert.equal(await options.accept!({ ...OFFER, update }), true);
+      for (const path of ['a', 'b']) choices.push(await options.onConflict!(path));
+      transfer.finish();
+    };
+  };
+
+  it('asks once whether to follow what the sender calls a refresh', async () => {
+    for (const argv of [['7-a', '--yes'], ['7-a']]) {
+      const person = new Person([/Accept into/, 'y\r'], [/calls this a refresh.*\[y\/N\]/, 'y\r']);
+      const choices: Overwrite[] = [];
+      if (argv.includes('--yes')) person.answers.shift();
+      assert.equal(await receive(person, argv, conflicts(true, choices)), 0);
+      assert.deepEqual(choices, ['update', 'update']);
+    }
+  });
+
+  it('asks about each file if not, or if there was no such word', async () => {
+    for (const update of [true, false]) {
+      const person = new Person([/refresh/, '\r'], [/a exists.*\[u\]pdate/, 'u\r'], [/b exists/, 'U\r']);
+      const choices: Overwrite[] = [];
+      if (!update) person.answers.shift();
+      assert.equal(await receive(person, ['7-a', '--yes'], conflicts(update, choices)), 0);
+      assert.deepEqual(choices, ['update', 'update']);
+      assert.equal(person.stderr.text.includes('refresh'), update);
+    }
+  });
+
+  it('a refresh is not asked about where a policy is given', async () => {
+    const person = new Person();
+    const exit = await receive(person, ['7-a', '--yes', '--update'], async (transfer, options) => {
+      await options.accept!({ ...OFFER, update: true });
+      assert.deepEqual([options.overwrite, options.onConflict], ['update', undefined]);
+      transfer.finish();
+    });
+    assert.equal(exit, 0);
   });
 
   it('no answer overwrites nothing', async () => {

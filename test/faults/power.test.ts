@@ -165,6 +165,26 @@ describe('a power loss', linux, () => {
     assert.deepEqual([full.seen, full.times], [new Set(['new']), new Set([1_000_000])]);
   });
 
+  test('a sync in one folder may or may not keep what came before it in another', async (t) => {
+    const work = (dir: string) => {
+      put(join(dir, 'f'), 'old', fsyncSync);
+      mkdirSync(join(dir, 'd'));
+      mkdirSync(join(dir, 'e'));
+      syncFolder(dir);
+      renameSync(join(dir, 'f'), join(dir, 'd/f'));
+      put(join(dir, 'e/g'), '', fsyncSync);
+    };
+    assert.deepEqual((await outcomes(t, work, 'e/g')).seen, new Set(['']));
+    assert.deepEqual((await outcomes(t, work, 'd/f')).seen, new Set(['old', undefined]));
+    // What a synced file is in, is kept with it.
+    const nested = (dir: string) => {
+      mkdirSync(join(dir, 'd'));
+      mkdirSync(join(dir, 'd/e'));
+      put(join(dir, 'd/e/g'), '', fsyncSync);
+    };
+    assert.deepEqual((await outcomes(t, nested, 'd/e/g')).seen, new Set(['']));
+  });
+
   test('a sync does not cover a write that is still under way', async (t) => {
     const work = async (dir: string) => {
       const fd = openSync(join(dir, 'f'), 'w');

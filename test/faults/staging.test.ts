@@ -71,7 +71,7 @@ test('a crash between any two operations, with the power or without', linux, asy
 
 test('a disk that fails at any operation: a clear error, and the next run goes on', linux, async (t) => {
   const total = await measure(t);
-  for (const n of points(total, 40, randomFrom(seed + 1)))
+  for (const n of points(total, 30, randomFrom(seed + 1)))
     await each(t, n, async (receiving, random) => {
       const code = (['ENOSPC', 'EIO', 'EDQUOT', 'EROFS'] as const)[Math.floor(random() * 4)]!;
       const faults: Fault[] = [{ code, from: n, to: random() < 0.5 ? n : Infinity }];
@@ -80,7 +80,10 @@ test('a disk that fails at any operation: a clear error, and the next run goes o
       receiving.check();
       await receiving.bury();
       const { finished } = receiving;
-      const { error } = await receiving.life({});
+      let { error } = await receiving.life({});
+      // Linux tells a failure that nobody was told of to whoever syncs that file next, once.
+      if (code === 'EIO' && /EIO/.test(String((error as Error | undefined)?.cause)))
+        ({ error } = await receiving.life({}));
       if (error && !finished) throw error;
       receiving.checkWhole();
     });
@@ -88,7 +91,7 @@ test('a disk that fails at any operation: a clear error, and the next run goes o
 
 test('a disk that works again: the same run goes on', linux, async (t) => {
   const total = await measure(t);
-  for (const n of points(total, 40, randomFrom(seed + 2)))
+  for (const n of points(total, 30, randomFrom(seed + 2)))
     await each(t, n, async (receiving, random) => {
       const code = (['ENOSPC', 'EIO', 'EDQUOT'] as const)[Math.floor(random() * 3)]!;
       const { error } = await receiving.life({ faults: [{ code, from: n }], shortWrites: 0.3 }, true);

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BeelineError, ErrorCode } from '../../src/protocol/errors.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
 import type { Sink, Source } from '../../src/transfer/ports.ts';
@@ -50,12 +51,12 @@ export function spaceOf(entries: readonly Entry[], chunkSize = CHUNK): ByteSpace
   );
 }
 
-/** Moves everything, in the order given, through one buffer that is scribbled over between chunks. */
+/** Moves everything, in the order given, through one buffer that is scribbled over between chunks. Its digests. */
 export async function move(
   source: Source,
   sink: Sink,
   order: (chunks: number[]) => number[] = (all) => all,
-): Promise<void> {
+): Promise<Map<number, string>> {
   const space = spaceOf(source.entries);
   await sink.open(source.entries, space);
   const buffer = new Uint8Array(CHUNK);
@@ -68,6 +69,15 @@ export async function move(
     buffer.fill(0xee);
   }
   await sink.finish();
+  const digests = await sink.digests();
+  await sink.settle?.();
+  return digests;
+}
+
+/** Waits for something that comes in its own time, like a group commit; how long is no part of the test. */
+export async function until(what: string, done: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 20_000; !(await done()); await sleep(5))
+    if (performance.now() > end) throw new Error(`${what}: not within 20 s`);
 }
 
 /** A Sink that has been given its manifest, and the way to write one chunk of one byte value to it. */

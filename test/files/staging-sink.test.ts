@@ -27,7 +27,22 @@ import { walk } from '../../src/files/walk.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import { STREAM_WINDOW } from '../../src/protocol/limits.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
-import { CHUNK, failure, file, folder, link, move, opened, scratch, spaceOf, staged } from './helpers.ts';
+import {
+  CHUNK,
+  failure,
+  file,
+  folder,
+  link,
+  move,
+  opened,
+  scratch,
+  spaceOf,
+  staged,
+  until,
+} from './helpers.ts';
+
+/** For sinks that keep no hashes. */
+const NONE = new Uint8Array(32);
 
 const linux = { skip: process.platform !== 'linux' && 'looks at Linux' };
 
@@ -75,12 +90,12 @@ test('a tree arrives with bytes, modes, times and links, whatever the order of c
     const to = join(dir, `to${i}`);
     const source = new FileSource(walked);
     const sink = new StagingSink({ to: join(to, 'deep'), overwrite: 'ask' });
-    await move(source, sink, order);
+    const digests = await move(source, sink, order);
     assert.deepEqual(
       inventory(join(to, 'deep')),
       inventory(dir).filter((line) => line.startsWith('top')),
     );
-    assert.deepEqual(await sink.digests(), await source.digests());
+    assert.deepEqual(digests, await source.digests());
     assert.ok(statSync(join(to, 'deep/top/zeros')).blocks < 64, 'zeros stay a hole');
     await source.close();
   }
@@ -111,10 +126,22 @@ test('a chunk that comes twice counts once', async (t) => {
   const { write } = await opened(sink, [file('f', 2 * CHUNK)]);
   await Promise.all([write(0, 1), write(0, 1)]);
   await write(0, 1);
-  assert.deepEqual(readdirSync(to), staged(to), 'half of it is still missing');
   await write(1, 2);
-  assert.equal(readFileSync(join(to, 'f'))[2 * CHUNK - 1], 2);
+  await write(1, 3);
   await sink.finish();
+  const bytes = readFileSync(join(to, 'f'));
+  assert.deepEqual([bytes[CHUNK - 1], bytes[2 * CHUNK - 1]], [1, 2]);
+});
+
+test('a chunk that comes twice does not make its file whole', async (t) => {
+  const to = scratch(t);
+  const sink = new StagingSink({ to, overwrite: 'ask' });
+  const { write } = await opened(sink, [file('f', 2 * CHUNK)]);
+  await Promise.all([write(0, 1), write(0, 1)]);
+  await write(0, 1);
+  await assert.rejects(sink.finish(), failure('INTERNAL', 'not complete'));
+  await sink.suspend();
+  assert.deepEqual(readdirSync(to), staged(to), 'half of it is still missing');
 });
 
 test('modes are stripped of what is dangerous', linux, async (t) => {
@@ -137,11 +164,17 @@ test('nothing stands under a final name before it is whole, nor is left in the s
   const sink = new StagingSink({ to, overwrite: 'ask' });
   const { write } = await opened(sink, [file('large', CHUNK + 1), file('small', 10)]);
   await write(0, 1);
+  const staging = join(to, staged(to)[0]!);
+  assert.equal(statSync(staging).mode & 0o777, 0o700);
+  const journal = statSync(join(staging, 'journal')).size;
+  await until('the chunk is journaled', () => statSync(join(staging, 'journal')).size > journal);
   assert.deepEqual(readdirSync(to), staged(to));
-  assert.equal(statSync(join(to, staged(to)[0]!)).mode & 0o777, 0o700);
   await write(1, 2);
-  assert.ok(existsSync(join(to, 'large')));
+  await until('both are in place', () => readdirSync(to).length === 3);
+  assert.deepEqual(readdirSync(to).sort(), [...staged(to), 'large', 'small']);
   await sink.finish();
+  assert.deepEqual(readdirSync(staging).sort(), ['journal', 'lock'], 'nothing else once all is in place');
+  await sink.settle();
   assert.deepEqual(readdirSync(to).sort(), ['large', 'small']);
 });
 
@@ -151,6 +184,7 @@ describe('giving up', () => {
     const sink = new StagingSink({ to, overwrite: 'ask' });
     const { write } = await opened(sink, [file('done', 5), file('large', 3 * CHUNK)]);
     await write(0, 1);
+    await until('the small one is in place', () => existsSync(join(to, 'done')));
     await write(1, 1);
     const last = write(2, 1);
     await sink.abort();
@@ -181,11 +215,12 @@ test('an entry that the sender could not deliver is forgotten, the rest stays ri
   await last;
   await write(0, 7);
   await sink.drop(0);
-  assert.equal(readdirSync(join(to, staged(to)[0]!)).length, 0);
   await sink.finish();
+  assert.deepEqual(readdirSync(join(to, staged(to)[0]!)).sort(), ['journal', 'lock']);
+  assert.deepEqual([...(await sink.digests()).keys()], [0]);
+  await sink.settle();
   assert.deepEqual(readdirSync(to), ['whole']);
   assert.deepEqual(readFileSync(join(to, 'whole')), Buffer.from([7, 7]));
-  assert.deepEqual([...(await sink.digests()).keys()], [0]);
 });
 
 test('a stream, whose length is known only at its end', async (t) => {
@@ -203,6 +238,7 @@ test('a stream, whose length is known only at its end', async (t) => {
         chunk,
         space.extents(chunk),
         chunk === 2 ? undefined : new Uint8Array(length).fill(chunk + 1),
+        NONE,
       );
     }
     if (total === 0) space.end(0);
@@ -222,8 +258,8 @@ test('a sparse 100 GiB file needs no room', linux, async (t) => {
   const space = new ByteSpace([size], 4 * CHUNK);
   await sink.open([file('huge', size)], space);
   const last = space.chunks - 1;
-  for (let chunk = 0; chunk < last; chunk++) await sink.write(chunk, space.extents(chunk), undefined);
-  await sink.write(last, space.extents(last), new Uint8Array(space.length(last)).fill(9));
+  for (let chunk = 0; chunk < last; chunk++) await sink.write(chunk, space.extents(chunk), undefined, NONE);
+  await sink.write(last, space.extents(last), new Uint8Array(space.length(last)).fill(9), NONE);
   await sink.finish();
   const stat = statSync(join(to, 'huge'));
   assert.equal(stat.size, size);
@@ -243,7 +279,8 @@ describe('hostile destinations', () => {
     const late = new StagingSink({ to, overwrite: 'replace' });
     const { write } = await opened(late, entries);
     symlinkSync(outside, join(to, 'd'));
-    await assert.rejects(write(0, 1), failure('UNSAFE_NAME', "'d' is a link"));
+    await write(0, 1);
+    await assert.rejects(late.finish(), failure('UNSAFE_NAME', "'d' is a link"));
     await late.abort();
     assert.deepEqual(readdirSync(outside), []);
     assert.deepEqual(readdirSync(to), ['d']);
@@ -262,20 +299,18 @@ describe('hostile destinations', () => {
   });
 
   test('something that appears meanwhile is left as it is', async (t) => {
-    for (const overwrite of ['ask', 'skip'] as const) {
-      const to = scratch(t);
-      const sink = new StagingSink({ to, overwrite });
-      const { write } = await opened(sink, [file('f', 3), link('l', 'f')]);
-      writeFileSync(join(to, 'f'), 'mine');
-      await assert.rejects(write(0, 65), failure('EXISTS', "'f'"));
-      await sink.drop(0);
-      writeFileSync(join(to, 'l'), 'mine too');
-      await assert.rejects(sink.finish(), failure('EXISTS', "'l'"));
-      await sink.abort();
-      assert.deepEqual(
-        readdirSync(to).map((name) => readFileSync(join(to, name), 'utf8')),
-        ['mine', 'mine too'],
-      );
+    for (const overwrite of ['ask', 'skip', 'update'] as const) {
+      for (const name of ['f', 'l']) {
+        const to = scratch(t);
+        const sink = new StagingSink({ to, overwrite });
+        const { write } = await opened(sink, [file('f', 3), link('l', 'f')]);
+        writeFileSync(join(to, name), 'mine');
+        await write(0, 65);
+        await assert.rejects(sink.finish(), failure('EXISTS', `'${name}'`));
+        await sink.abort();
+        assert.equal(readFileSync(join(to, name), 'utf8'), 'mine');
+        assert.deepEqual(staged(to), []);
+      }
     }
     const to = scratch(t);
     const sink = new StagingSink({ to, overwrite: 'rename' });
@@ -345,6 +380,7 @@ describe('hostile destinations', () => {
           const { space, write } = await opened(sink, entries);
           for (let chunk = 0; chunk < space.chunks; chunk++) await write(chunk, 1);
           await sink.finish();
+          await sink.settle();
           written++;
         } catch (error) {
           assert.ok(['UNSAFE_NAME', 'EXISTS'].includes((error as BeelineError).code), String(error));
@@ -375,7 +411,10 @@ describe('disks that refuse', () => {
     const sink = new StagingSink({ to: scratch(t), overwrite: 'ask' });
     const entries = [file('a', 5)];
     await opened(sink, entries);
-    await assert.rejects(sink.write(0, spaceOf(entries).extents(0), new Uint8Array(4)), failure('PROTOCOL'));
+    await assert.rejects(
+      sink.write(0, spaceOf(entries).extents(0), new Uint8Array(4), NONE),
+      failure('PROTOCOL'),
+    );
     await assert.rejects(sink.finish(), failure('INTERNAL', 'not complete'));
   });
 
@@ -410,6 +449,7 @@ describe('disks that refuse', () => {
          const { space, write } = await h.opened(sink, entries);
          let code;
          for (let c = 0; c < space.chunks && !code; c++) await write(c, 1).catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
+         if (!code) await sink.finish().catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
          await sink.abort();
          console.log(code, warnings.length, h.staged("${dir}").length);
          const fs = await import("node:fs"); for (const f of fs.readdirSync("${dir}")) fs.rmSync("${dir}/" + f);

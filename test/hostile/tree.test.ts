@@ -46,7 +46,7 @@ test(
       { to: place.to, overwrite: 'replace' },
     );
     assert.equal(await ending(receiver), 'UNSAFE_NAME');
-    assertConfined(place);
+    assertConfined(place, true);
   },
 );
 
@@ -75,13 +75,13 @@ test('protects from: a parent folder that is replaced by a link between two writ
       { to: place.to, overwrite: 'replace', lanes: 1 },
     );
     const code = await ending(receiver);
-    assertConfined(place);
+    assertConfined(place, true);
     assert.notEqual(code, '', 'a transfer whose folder went away did not arrive as it was sent');
   }
 });
 
 test('protects from: a link that stands at the final name', posix, async (t) => {
-  const expected: Record<Overwrite, string> = { ask: 'EXISTS', skip: '', rename: '', replace: '' };
+  const expected: Partial<Record<Overwrite, string>> = { ask: 'EXISTS', skip: '', rename: '', replace: '' };
   await each(POLICIES, async (overwrite) => {
     for (const target of ['../outside/precious', '../outside', 'nowhere', 'f']) {
       const place = world(t);
@@ -113,7 +113,7 @@ test('protects from: a link that appears at the final name meanwhile', posix, as
     );
     const code = await ending(receiver);
     assert.equal(code, overwrite === 'ask' || overwrite === 'skip' ? 'EXISTS' : '', overwrite);
-    assertConfined(place);
+    assertConfined(place, true);
   });
 });
 
@@ -150,7 +150,7 @@ test('protects from: a sent link that leaves through one of the destination', po
 });
 
 test('protects from: hard links, at the destination and in the manifest', posix, async (t) => {
-  const expected: Record<Overwrite, string> = { ask: 'EXISTS', skip: '', rename: '', replace: '' };
+  const expected: Partial<Record<Overwrite, string>> = { ask: 'EXISTS', skip: '', rename: '', replace: '' };
   await each(POLICIES, async (overwrite) => {
     const place = world(t);
     linkSync(join(place.outside, 'precious'), join(place.to, 'f'));

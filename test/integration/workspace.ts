@@ -45,9 +45,13 @@ export class Workspace {
     return path;
   }
 
-  /** Starts the command with a configuration folder of this test's own. */
+  /** Starts the command with folders of this test's own for configuration and receipts. */
   start(args: readonly string[], options: StartOptions = {}): Command {
-    const env = { XDG_CONFIG_HOME: this.path('config'), ...options.env };
+    const env = {
+      XDG_CONFIG_HOME: this.path('config'),
+      BEELINE_STATE_DIR: this.path('state'),
+      ...options.env,
+    };
     const command = new Command(args, { ...options, env });
     this.#commands.push(command);
     return command;

@@ -84,6 +84,28 @@ test('a failure that its person can cure makes the sender wait, any other ends i
   }
 });
 
+test('a receiver that takes its time to end is not let in again meanwhile', LIMIT, async (t) => {
+  const { dir, sender, receiver, arrived } = await slowSender(t);
+  const first = receiver({ to: join(dir, 'gone'), lanes: 1 });
+  await until(first, 'progress');
+  // Long enough for its lanes to be dialled again, were it not for the end.
+  const stop = first.engine!.stop.bind(first.engine);
+  first.engine!.stop = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await stop();
+  };
+  const states: string[] = [];
+  first.fail(new BeelineError('INTERRUPTED', 'for this test'));
+  await until(sender, 'state', (event) => event.to === 'connecting' && event.by === 'peer');
+  let past = true;
+  sender.subscribe((event) => void (!past && event.event === 'state' && states.push(event.to)));
+  past = false;
+  await failure(first);
+  assert.deepEqual(states, []);
+  await Promise.all([receiver({ to: join(dir, 'out') }).done, sender.done]);
+  assert.ok(arrived('out'));
+});
+
 test('a pause of the sender outlives its receiver, and one of the receiver does not', LIMIT, async (t) => {
   for (const who of ['sender', 'receiver'] as const) {
     const { dir, sender, receiver, arrived } = await slowSender(t);

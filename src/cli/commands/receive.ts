@@ -1,6 +1,5 @@
 /** `beeline receive`. */
 import type { ReceiveOptions } from '../../peer/api.ts';
-import { BeelineError } from '../../protocol/errors.ts';
 import { obtainCode } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
@@ -18,6 +17,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     metricsPort: args.metricsPort,
     stdinTaken: false, // a code on stdin means that it is no terminal, and then it has no keys anyway
     report: { role: 'receive', instructions: () => undefined },
+    side: { newCode: needsCode(args), keeps: args.to !== '-' },
   });
   const questions = new Questions(session.prompt, session.screen);
   try {
@@ -38,10 +38,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     await session.follow(receive(options));
     return EXIT_DONE;
   } catch (thrown) {
-    // The library knows only that the answer was no; the person should know that nobody was asked.
-    if (questions.refusal !== undefined && thrown instanceof BeelineError && thrown.code === 'REFUSED')
-      throw new BeelineError('REFUSED', questions.refusal, { cause: thrown });
-    throw thrown;
+    throw questions.explained(thrown);
   } finally {
     session.close();
   }

@@ -26,6 +26,10 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       chosenCode: args.common.code,
       instructions: (code) => tell(session, args, qrCode, code),
     },
+    side: {
+      newCode: args.common.code === undefined && keyFlag(args) === undefined,
+      keeps: args.text === undefined,
+    },
   });
   try {
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
@@ -34,6 +38,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       psk,
       onUnreadable: args.skipUnreadable ? 'skip' : 'fail',
       stdinName: args.stdinName,
+      update: args.update,
     };
     const options = await session.prepare(base, [args.common.code]);
     announce(session, args);

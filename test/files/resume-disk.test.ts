@@ -1,0 +1,337 @@
+/** A disk that fails in the middle and then takes bytes again, in one run and the next. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs, { chownSync, readdirSync, statSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { StagingSink } from '../../src/files/staging-sink.ts';
+import { ByteSpace } from '../../src/transfer/space.ts';
+import { CHUNK, failure, file, hashOf, scratch } from './helpers.ts';
+import {
+  assertTree,
+  complete,
+  Files,
+  held,
+  interrupted,
+  journaled,
+  linux,
+  move,
+  noise,
+  open,
+  range,
+  receive,
+  sample,
+  stagingOf,
+} from './resuming.ts';
+
+type Name =
+  | 'write'
+  | 'writeSync'
+  | 'fdatasync'
+  | 'fsync'
+  | 'renameSync'
+  | 'linkSync'
+  | 'statfsSync'
+  | 'ftruncateSync';
+
+/** Replaces functions of node:fs; `heal` puts them back, which happens after the test in any case. */
+function patch(t: TestContext, name: Name, make: (real: (...args: unknown[]) => unknown) => unknown) {
+  const real = fs[name];
+  Object.assign(fs, { [name]: make(real as (...args: unknown[]) => unknown) });
+  syncBuiltinESMExports();
+  const heal = () => {
+    Object.assign(fs, { [name]: real });
+    syncBuiltinESMExports();
+  };
+  t.after(heal);
+  return heal;
+}
+
+const enospc = () => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+
+/** From the `nth` call that `counts` on, ENOSPC for `times` calls. */
+function failing(t: TestContext, name: Name, nth: number, counts: (args: unknown[]) => boolean, times = 1) {
+  let calls = 0;
+  return patch(t, name, (real) => (...args: unknown[]) => {
+    if (!counts(args)) return real(...args);
+    calls++;
+    if (calls < nth || calls >= nth + times) return real(...args);
+    const callback = args.at(-1);
+    if (typeof callback !== 'function') throw enospc();
+    setImmediate(() => callback(enospc()));
+  });
+}
+
+const large = (args: unknown[]) => args[3] === CHUNK;
+const any = () => true;
+
+/** As the engine: whatever fails, the sink is begun anew, and what it holds then is all that counts. */
+async function stubborn(t: TestContext, to: string, files: Files): Promise<number> {
+  const session = await open(to, files);
+  let failures = 0;
+  for (;;) {
+    try {
+      // Each chunk waits for its commit, so that every step of it can be what fails.
+      for (const chunk of range(0, session.space.chunks)) {
+        await move(session, (index) => index === chunk);
+        if (!session.log.held.includes(chunk)) session.log.held.push(chunk);
+      }
+      await session.sink.finish();
+      await session.sink.settle();
+      return failures;
+    } catch (error) {
+      assert.equal((error as { code: string }).code, 'DISK_FULL');
+      assert.ok(++failures < 5);
+      assert.equal(await session.sink.ready(), true);
+      await session.sink.reopen();
+      session.log.held = held(session.sink, files, session.space);
+      t.diagnostic(`holds ${session.log.held.length} after failure ${failures}`);
+    }
+  }
+}
+
+describe('a write that fails once', linux, () => {
+  for (const [name, nth, counts] of [
+    ['write', 1, large],
+    ['write', 3, large],
+    ['writeSync', 2, (args: unknown[]) => args[2] !== undefined && (args[1] as Uint8Array).length > 900],
+    ['fdatasync', 2, any],
+    ['fdatasync', 4, any],
+    ['fsync', 1, any],
+    ['fsync', 3, any],
+    ['renameSync', 1, (args: unknown[]) => !String(args[0]).includes('journal')],
+    ['linkSync', 1, (args: unknown[]) => !String(args[0]).includes('lock')],
+    ['ftruncateSync', 2, any],
+  ] as const)
+    test(`${name}, call ${nth}`, async (t) => {
+      const to = scratch(t);
+      const files = sample();
+      const heal = failing(t, name, nth, counts as (args: unknown[]) => boolean);
+      const failures = await stubborn(t, to, files);
+      heal();
+      // Places with link(2) only where the folder is not its own.
+      assert.equal(failures, name === 'linkSync' ? 0 : 1);
+      assertTree(to, files);
+    });
+
+  test('in the middle of chunks that come side by side', async (t) => {
+    const to = scratch(t);
+    const files = new Files();
+    for (const i of range(0, 6)) files.add(`f${i}`, noise(3 * CHUNK, `${i}`));
+    const session = await open(to, files);
+    failing(t, 'write', 7, large, 3);
+    const results = await Promise.allSettled(
+      range(0, 18).map((chunk) => move(session, (index) => index === chunk)),
+    );
+    assert.equal(results.filter(({ status }) => status === 'rejected').length, 3);
+    await session.sink.reopen();
+    session.log.held = held(session.sink, files, session.space);
+    assert.ok(session.log.held.length <= 15);
+    await complete(session);
+    assertTree(to, files);
+  });
+});
+
+describe('after a failure', linux, () => {
+  test('held() is what the journal says and no more, and the rest comes again', async (t) => {
+    const to = scratch(t);
+    const files = sample();
+    const session = await open(to, files);
+    await move(session, (chunk) => chunk < 2);
+    await journaled(to, 2);
+    const heal = failing(t, 'fdatasync', 1, any, Number.POSITIVE_INFINITY);
+    await move(session, (chunk) => chunk === 2);
+    await assert.rejects(session.sink.finish());
+    await assert.rejects(session.sink.reopen(), failure('DISK_FULL'));
+    heal();
+    await session.sink.reopen();
+    assert.deepEqual(held(session.sink, files, session.space), [0, 1]);
+    session.log.held = [0, 1];
+    await complete(session);
+    assertTree(to, files);
+  });
+
+  test('suspended instead, the next run goes on with what was journaled', async (t) => {
+    const to = scratch(t);
+    const files = sample();
+    const session = await open(to, files);
+    await move(session, (chunk) => chunk < 2);
+    await journaled(to, 2);
+    const heal = failing(t, 'write', 1, any, Number.POSITIVE_INFINITY);
+    await assert.rejects(
+      move(session, (chunk) => chunk === 2),
+      failure('DISK_FULL', "'top/big'"),
+    );
+    await session.sink.suspend();
+    heal();
+    const second = await receive(to, files);
+    assert.deepEqual(second.held, [0, 1]);
+    assertTree(to, files);
+  });
+
+  test('ready() is false while writing fails or too little is free, and leaves nothing', async (t) => {
+    const to = scratch(t);
+    const session = await open(to, sample());
+    await move(session, (chunk) => chunk === 1);
+    const names = readdirSync(stagingOf(to)).sort();
+    assert.equal(await session.sink.ready(), true);
+    for (const [name, make] of [
+      [
+        'writeSync',
+        () => () => {
+          throw enospc();
+        },
+      ],
+      ['fsync', () => (_: number, done: (error: Error) => void) => done(enospc())],
+      ['statfsSync', () => () => ({ bavail: 1000, bsize: 4096 })],
+    ] as const) {
+      const heal = patch(t, name, make as never);
+      assert.equal(await session.sink.ready(), false, name);
+      heal();
+      assert.equal(await session.sink.ready(), true);
+    }
+    // Less than there is to come, but plenty.
+    const heal = patch(t, 'statfsSync', () => () => ({ bavail: 2 ** 20, bsize: 4096 }));
+    assert.equal(await session.sink.ready(), true);
+    heal();
+    assert.deepEqual(readdirSync(stagingOf(to)).sort(), names);
+    await session.sink.abort();
+    assert.equal(await session.sink.ready(), false);
+  });
+
+  test('a file that vanishes at the sender meanwhile is not placed full of zeros', async (t) => {
+    const to = scratch(t);
+    const files = new Files().add('f', noise(CHUNK, 'f')).add('g', noise(2 * CHUNK, 'g'));
+    const session = await open(to, files);
+    // `f` is whole, and its placing fails.
+    failing(t, 'linkSync', 1, any);
+    await move(session, (chunk) => chunk === 0);
+    await assert.rejects(session.sink.finish());
+    await session.sink.drop(0);
+    await session.sink.reopen();
+    session.log.held = held(session.sink, files, session.space);
+    await complete(session);
+    assertTree(to, files);
+  });
+
+  test('while updating: what was kept and what is to be compared is not mixed up', async (t) => {
+    const to = scratch(t);
+    const files = new Files().add('f', noise(6 * CHUNK, 'f'));
+    const old = Buffer.from(files.all[0]!.bytes);
+    old[3 * CHUNK]! ^= 1;
+    fs.writeFileSync(join(to, 'f'), old);
+    const session = await open(to, files, { overwrite: 'update' });
+    await move(session, (chunk) => chunk < 2);
+    await journaled(to, 2);
+    failing(t, 'write', 1, large);
+    await assert.rejects(
+      move(session, (chunk) => chunk === 2),
+      failure('DISK_FULL'),
+    );
+    await session.sink.reopen();
+    session.log.held = held(session.sink, files, session.space);
+    assert.deepEqual(session.log.held, [0, 1]);
+    await complete(session);
+    assert.deepEqual(session.log.written, [3]);
+    assertTree(to, files);
+  });
+});
+
+test('a full disk that is given room', { ...linux, ...namespaces() }, async (t) => {
+  const dir = scratch(t);
+  const script = `
+    const { open, move, complete, held, noise, Files, assertTree } = await import(${JSON.stringify(pathToFileURL('test/files/resuming.ts').href)});
+    const fs = await import('node:fs');
+    fs.mkdirSync('${dir}/to');
+    fs.writeFileSync('${dir}/ballast', Buffer.alloc(3 << 20));
+    const files = new Files().add('big', noise(4 * 1048576, 'big')).add('small', noise(2 * 1048576 + 5, 'small'));
+    const session = await open('${dir}/to', files);
+    let code;
+    try { await move(session); await session.sink.finish(); } catch (error) { code = error.code; }
+    const before = await session.sink.ready();
+    fs.rmSync('${dir}/ballast');
+    const after = await session.sink.ready();
+    await session.sink.reopen();
+    session.log.held = held(session.sink, files, session.space);
+    await complete(session);
+    assertTree('${dir}/to', files);
+    console.log(code, before, after);`;
+  const out = execFileSync(
+    'unshare',
+    [
+      '-rm',
+      'sh',
+      '-c',
+      `mount -t tmpfs -o size=8m none ${dir} && exec "$0" --import "$1" --input-type=module -e "$2"`,
+      process.execPath,
+      import.meta.resolve('tsx'),
+      script,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  assert.equal(out.toString().trim(), 'DISK_FULL false true');
+});
+
+test('modes that forbid their own user to read, as an ordinary user', linux, (t) => {
+  const dir = scratch(t);
+  const root = process.getuid?.() === 0;
+  if (root) chownSync(dir, 65534, 65534);
+  const script = `
+    const { Files, receive, noise, sample } = await import(${JSON.stringify(pathToFileURL('test/files/resuming.ts').href)});
+    const { folder } = await import(${JSON.stringify(pathToFileURL('test/files/helpers.ts').href)});
+    const files = new Files().other(folder('d', 0o300)).add('d/f', noise(1048581, 'f'), 0).add('d/g', noise(9, 'g'), 0o200);
+    await receive(process.argv[1], files);
+    console.log(process.getuid() === 0);`;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script, dir],
+    { ...(root ? { uid: 65534, gid: 65534 } : {}), encoding: 'utf8', env: { ...process.env, TMPDIR: dir } },
+  );
+  assert.equal(stdout.trim(), 'false', stderr);
+  assert.equal(statSync(join(dir, 'd')).mode & 0o777, 0o300);
+  if (!root) return;
+  assert.deepEqual(
+    ['f', 'g'].map((name) => statSync(join(dir, 'd', name)).mode & 0o777),
+    [0, 0o200],
+  );
+});
+
+test('a stream leaves nothing to go on with', async (t) => {
+  const to = join(scratch(t), 'to');
+  const space = new ByteSpace([0], CHUNK, true);
+  const sink = new StagingSink({ to, overwrite: 'ask' });
+  await sink.open([file('in')], space);
+  const data = noise(CHUNK, 'in');
+  await sink.write(0, space.extents(0), data, hashOf(data));
+  assert.deepEqual([...sink.held()], []);
+  await sink.suspend();
+  await sink.suspend();
+  assert.equal(fs.existsSync(to), false);
+});
+
+test('a stream after a stream that was killed starts over', linux, async (t) => {
+  const to = scratch(t);
+  const first = new Files().add('in', noise(10, 'x'));
+  await interrupted(to, new Files().add('in', noise(2 * CHUNK, 'x')), (chunk) => chunk === 0);
+  const space = new ByteSpace([0], CHUNK, true);
+  const sink = new StagingSink({ to, overwrite: 'ask' });
+  await sink.open([file('in')], space);
+  assert.deepEqual([...sink.held()], []);
+  space.end(10);
+  await sink.write(0, space.extents(0), first.all[0]!.bytes, hashOf(first.all[0]!.bytes));
+  await sink.finish();
+  await sink.settle();
+  assert.deepEqual(readdirSync(to), ['in']);
+  assert.ok(fs.readFileSync(join(to, 'in')).equals(first.all[0]!.bytes));
+});
+
+function namespaces(): { skip?: string } {
+  try {
+    execFileSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' });
+    return {};
+  } catch {
+    return { skip: 'no mount namespaces here' };
+  }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { reasonToWait, verdict } from '../../src/peer/verdict.ts';
+
+test("a peer's code is looked up, never shown as it came, whatever it spells", () => {
+  for (const code of [
+    'constructor',
+    '__proto__',
+    'toString',
+    '\x1b[2J',
+    'x'.repeat(64),
+    '',
+    'TOTALLY_UNKNOWN_BUT_LONG_CODE',
+  ]) {
+    const [event, { error, reason }] = verdict({ seq: 1, state: 'failed', code, text: 'rm -rf' }, 'receiver');
+    assert.deepEqual(
+      [event, error?.code, error?.message, reason],
+      [...['fail', 'PEER_FAILED', 'The other side failed.'], undefined],
+    );
+    const paused = verdict({ seq: 1, state: 'paused', code, text: 'rm -rf' }, 'receiver');
+    assert.deepEqual(paused, ['pause', { by: 'peer' }]);
+    assert.equal(reasonToWait(code), undefined);
+  }
+});
+
+test('an interrupted sender says what to do, an interrupted receiver is waited for', () => {
+  const [, { error }] = verdict({ seq: 1, state: 'failed', code: 'INTERRUPTED', text: '' }, 'sender');
+  assert.match(error!.message, /^The sender was interrupted\. What has arrived is kept/);
+  assert.match(reasonToWait('INTERRUPTED')!, /Waiting for it to come back with the same code/);
+});
