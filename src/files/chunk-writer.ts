@@ -44,6 +44,10 @@ export class ChunkWriter {
     return this.#finishing || this.#taken.size > 0;
   }
 
+  took(chunk: number): boolean {
+    return this.#taken.has(chunk);
+  }
+
   done(entry: number): boolean {
     return this.#done[entry] === 1;
   }

@@ -138,7 +138,7 @@ function exists(paths: readonly string[]): BeelineError {
     .join(', ');
   const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
   const verb = paths.length > 1 ? 'exist' : 'exists';
-  const text = `${list}${more} ${verb} already. Choose with --overwrite skip, rename or replace.`;
+  const text = `${list}${more} ${verb} already. Choose with --overwrite skip, rename, replace or update.`;
   return new BeelineError('EXISTS', text, { paths });
 }
 

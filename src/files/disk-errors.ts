@@ -4,8 +4,8 @@ import { escapeName } from '../protocol/names.ts';
 import { codeOf } from './io.ts';
 
 const REASONS: { readonly [code: string]: readonly [ErrorCode, string] } = {
-  ENOSPC: ['DISK_FULL', 'the disk is full. Make room and receive again'],
-  EDQUOT: ['DISK_FULL', 'the disk quota is used up. Make room and receive again'],
+  ENOSPC: ['DISK_FULL', 'the disk is full. Make room'],
+  EDQUOT: ['DISK_FULL', 'the disk quota is used up. Make room'],
   EFBIG: ['WRITE_FAILED', 'this file system does not hold files that large. Choose another with --to'],
   EROFS: ['WRITE_FAILED', 'the file system is read-only. Choose another folder with --to'],
   EACCES: ['WRITE_FAILED', 'this user may not write there. Choose another folder with --to'],

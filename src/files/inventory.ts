@@ -25,6 +25,8 @@ export class Inventory {
   readonly staged = new Map<number, number>();
   /** Chunks of a changed manifest whose bytes lie here in other chunks, or from other versions. */
   readonly compare = new HaveMap();
+  /** Entries with a staged file of which something is to be compared. */
+  readonly doubtful = new Set<number>();
   /** Entries of which another version stands where they belong: absolute paths. */
   readonly seeds = new Map<number, string>();
   readonly decided = new Map<number, Decided>();
@@ -32,8 +34,6 @@ export class Inventory {
   readonly altered: string[] = [];
   /** True if the journal says all this already and may go on. */
   current = true;
-  /** The manifest is the very one of before. */
-  same = true;
 }
 
 interface Old {
@@ -64,7 +64,6 @@ export async function takeInventory(
   const slices = new Slices();
   if (!same) forgetOthers(found, entries);
   inventory.current = same && found.state.lost.size === 0;
-  inventory.same = same;
   for (const [entry, now] of entries.entries()) {
     if (slices.over()) await slices.next();
     const before = index(entry);
@@ -216,7 +215,9 @@ function takeChunk(
   const extents = space.extents(chunk);
   const before = old.same ? chunk : counterpart(old, space, extents);
   if (before === undefined || !state.chunks.have.has(before)) {
-    if (extents.every((extent) => isHere(inventory, old, extent))) inventory.compare.add(chunk);
+    if (!extents.every((extent) => isHere(inventory, old, extent))) return;
+    inventory.compare.add(chunk);
+    doubt(inventory, extents);
     return;
   }
   const equal = (entry: number) =>
@@ -231,8 +232,13 @@ function takeChunk(
     return;
   }
   inventory.current = false;
-  if (extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry)))
-    inventory.guesses.set(chunk, sha256);
+  if (!extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry))) return;
+  inventory.guesses.set(chunk, sha256);
+  doubt(inventory, extents);
+}
+
+function doubt({ staged, doubtful }: Inventory, extents: readonly Extent[]): void {
+  for (const { entry } of extents) if (staged.has(entry)) doubtful.add(entry);
 }
 
 /** The old chunk with the same pieces of the same files, if there is one. */

@@ -1,6 +1,5 @@
 /** Whether a disk has room, and whether it takes writes again after it did not. */
 import { closeSync, fsync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
-import type { HaveMap } from '../transfer/have.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { CREATE_FLAGS } from './io.ts';
 import type { Staging } from './staging.ts';
@@ -20,10 +19,14 @@ export function freeBytes(path: string): number | undefined {
 }
 
 /** What is to come of a transfer, in bytes; 0 for a stream, of which nobody knows. */
-export function missingBytes(space: ByteSpace, have: HaveMap, wants: (entry: number) => boolean): number {
+export function missingBytes(
+  space: ByteSpace,
+  down: (chunk: number) => boolean,
+  wants: (entry: number) => boolean,
+): number {
   let missing = 0;
   for (let chunk = 0; !space.stream && chunk < space.chunks; chunk++) {
-    if (have.has(chunk)) continue;
+    if (down(chunk)) continue;
     for (const { entry, length } of space.extents(chunk)) if (wants(entry)) missing += length;
   }
   return missing;

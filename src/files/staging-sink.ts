@@ -222,10 +222,9 @@ export class StagingSink implements Sink {
 
   /** Files that are updated: what stands there now may be right in parts. */
   #seed(root: string | undefined): void {
-    const { seeds, placed, staged, same } = this.#inventory;
-    // What was staged under another manifest is compared itself.
+    const { seeds, placed, doubtful } = this.#inventory;
     for (const entry of this.#plan.updated)
-      if (!placed.has(entry) && (same || !staged.has(entry)))
+      if (!placed.has(entry) && !doubtful.has(entry))
         seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
   }
 
@@ -266,7 +265,8 @@ export class StagingSink implements Sink {
 
   /** Bytes that are still to come. */
   #missing(): number {
-    return missingBytes(this.#space!, this.#inventory.have, (entry) => this.wants(entry));
+    const down = (chunk: number) => this.#inventory.have.has(chunk) || this.#writer?.took(chunk) === true;
+    return missingBytes(this.#space!, down, (entry) => this.wants(entry));
   }
 
   #checkOpen(): void {

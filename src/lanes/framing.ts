@@ -2,17 +2,10 @@
  * Cuts a lane's bytes into messages. Lengths are checked before anything is allocated; a chunk's data is copied
  * once, straight into a pooled buffer, and while none is free the lane is not read.
  */
+
+import { decodeChunkHeader, decodeHeader, decodeMessage, type FrameHeader } from '../protocol/decode.ts';
 import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
-import {
-  CHUNK_HEADER_LENGTH,
-  type ChunkHeader,
-  decodeChunkHeader,
-  decodeHeader,
-  decodeMessage,
-  type FrameHeader,
-  HEADER_LENGTH,
-  type Message,
-} from '../protocol/messages.ts';
+import { CHUNK_HEADER_LENGTH, type ChunkHeader, HEADER_LENGTH, type Message } from '../protocol/messages.ts';
 import type { Slab } from '../transfer/ports.ts';
 
 export interface FrameSink {

@@ -2,9 +2,11 @@
  * A lane: messages over a pipe, one write at a time, with pings and a deadline so that a silent path is noticed.
  * It knows nothing of transfers; whoever holds it decides what messages mean.
  */
+
+import { encodeMessage } from '../protocol/encode.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { LANE_DEADLINE, LANE_PING } from '../protocol/limits.ts';
-import { encodeMessage, type Message } from '../protocol/messages.ts';
+import type { Message } from '../protocol/messages.ts';
 import type { LanePort, Slab } from '../transfer/ports.ts';
 import { FrameReader } from './framing.ts';
 import type { Pipe } from './pipe.ts';

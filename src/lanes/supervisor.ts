@@ -114,7 +114,8 @@ export class Supervisor {
     this.#options.onClosed(lane, error, this.#lanes.size);
     if (this.#life.signal.aborted) return;
     if (this.#lanes.size === 0) this.#path = undefined;
-    this.#later(this.#nextBackoff());
+    // Only a dial that fails makes the next one wait longer: four lanes that die together are one loss.
+    this.#later(this.#backoff);
   }
 
   /** Opens what is missing: on the path that won if there is one, else by racing all candidates. */

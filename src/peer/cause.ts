@@ -6,7 +6,7 @@ import type { TransferEvent } from './api.ts';
 
 export interface Cause {
   by?: 'self' | 'peer';
-  error?: BeelineError;
+  error?: BeelineError | undefined;
   /** Of a change that is no error; else the error's own text is it. */
   reason?: string;
 }

@@ -51,6 +51,8 @@ class Reception {
   readonly #engine: Receiver;
   readonly #gone: string[] = [];
   readonly #stall: Stall;
+  /** Bytes that were here before this run. */
+  #before = 0;
   #entries: readonly Entry[] = [];
   #sink: Sink | undefined;
   #progress: Progress | undefined;
@@ -192,9 +194,11 @@ class Reception {
     });
   }
 
+  /** Said again after a failing disk, when part of what is here is this run's own work. */
   #resumed(bytes: number): void {
-    this.#progress?.start(bytes);
-    if (bytes > 0) this.#session.events.emit({ event: 'resumed', bytes });
+    if (bytes > 0 && this.#before === 0) this.#session.events.emit({ event: 'resumed', bytes });
+    if (bytes > 0) this.#before ||= bytes;
+    this.#progress?.start(Math.min(bytes, this.#before));
   }
 
   /** What has arrived is kept for another run, unless it must not be, or is whole. */

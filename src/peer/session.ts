@@ -47,8 +47,6 @@ export class Session implements Transfer {
   #state: State = 'idle';
   #supervisor: Supervisor | undefined;
   #peer: OfferSummary['peer'] = { fingerprint: '' };
-  /** What this side pauses for by itself. */
-  #held: BeelineError | undefined;
   #failure: BeelineError | undefined;
 
   constructor(options: SessionOptions) {
@@ -98,31 +96,17 @@ export class Session implements Transfer {
     return this.events.subscribe(listener);
   }
 
-  pause(): void {
-    this.#held = undefined;
+  /** @param error what makes it pause by itself */
+  pause(error?: BeelineError): void {
     if (this.#state !== 'transferring') return;
-    this.#status.set('paused');
-    this.dispatch('pause', { by: 'self' });
+    this.#status.set('paused', error?.code);
+    this.dispatch('pause', { by: 'self', error });
   }
 
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#status.set('running');
     this.dispatch('resume', { by: 'self' });
-  }
-
-  /** Pauses because of something that a person may mend. Without a lane there is nothing to pause. */
-  hold(error: BeelineError): void {
-    if (this.#state !== 'transferring') return;
-    this.#held = error;
-    this.#status.set('paused', error.code);
-    this.dispatch('pause', { by: 'self', error });
-  }
-
-  /** It has been mended. What a person paused meanwhile stays so. */
-  release(error: BeelineError): void {
-    if (this.#state === 'paused' && this.#held === error) this.resume();
-    else if (this.#state !== 'paused') this.engine?.pull();
   }
 
   cancel(): void {

@@ -33,7 +33,9 @@ export class Stall {
   begin(error: BeelineError, sink: Sink | undefined): boolean {
     if (!sink?.ready || !passing(error) || this.#session.over) return false;
     clearTimeout(this.#timer);
-    this.#session.hold(error);
+    // A pause that somebody wants already is theirs to end.
+    if (this.#session.state !== 'transferring') return true;
+    this.#session.pause(error);
     this.#look(sink, performance.now(), error);
     return true;
   }
@@ -41,7 +43,7 @@ export class Stall {
   #look(sink: Sink, since: number, error: BeelineError): void {
     this.#timer = setTimeout(async () => {
       if (this.#session.over) return;
-      if (await sink.ready?.().catch(() => false)) return this.#session.release(error);
+      if (await sink.ready?.().catch(() => false)) return this.#session.resume();
       if (performance.now() - since > STALL_DEADLINE) this.#session.fail(error);
       else this.#look(sink, since, error);
     }, STALL_LOOK);

@@ -1,6 +1,7 @@
 /** Reading chunks from a source whose files may change meanwhile: those are declared gone, and read as zeros. */
-import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE } from '../protocol/limits.ts';
+import { escapeName } from '../protocol/names.ts';
 import { Obituaries } from './obituaries.ts';
 import type { Extent, Source } from './ports.ts';
 
@@ -38,6 +39,16 @@ export class Reading {
           throw error;
         for (const entry of named) this.declareGone(entry, error);
       }
+    }
+  }
+
+  /** Of these paths, the files that are not known to be gone yet. */
+  declareChanged(paths: readonly string[]): void {
+    const changed = new Set(paths);
+    for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
+      if (!changed.has(path) || this.gone.has(entry) || this.gone.size >= MAX_GONE) continue;
+      const text = `'${escapeName(path)}' changed while it was being sent.`;
+      this.declareGone(entry, new BeelineError('SOURCE_CHANGED', text));
     }
   }
 

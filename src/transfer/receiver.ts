@@ -16,7 +16,7 @@ import { ManifestPull } from './manifest-pull.ts';
 import type { Extent, LanePort, Sink, Slab } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
-import { touches, unwantedChunks } from './selection.ts';
+import { allDown, touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
 
@@ -163,7 +163,6 @@ export class Receiver {
       const sink = await this.#ports.open(offer, this.#entries, space);
       // The stream may have ended while the person was being asked.
       if (manifest.offer.bytes !== undefined && space.stream) space.end(manifest.offer.bytes);
-      this.#unwanted = unwantedChunks(space, this.#entries, sink);
       for (const entry of this.#gone) await sink.drop(entry);
       this.#space = space;
       this.#sink = sink;
@@ -191,6 +190,7 @@ export class Receiver {
   #takeStock(): void {
     const space = this.#space!;
     const bytes = this.#holdings.restart(this.#sink!.held?.() ?? [], space);
+    this.#unwanted = unwantedChunks(space, this.#entries, this.#sink!, this.#holdings.have);
     this.#ports.resumed(0);
     for (let chunk = 0; bytes > 0 && chunk < space.chunks; chunk++)
       if (this.#holdings.have.has(chunk)) this.#ports.progress(bytes, space.extents(chunk));
@@ -203,16 +203,10 @@ export class Receiver {
     if (lane && this.#sink) sayHeld(lane, this.#holdings, this.#space!.chunks).catch(() => {});
   }
 
-  /** A stream's end is the sender's word, and chunks past it do not make up for missing ones. */
-  #allDown(space: ByteSpace): boolean {
-    if (space.stream) return this.#holdings.have.firstMissing >= space.chunks;
-    return this.#holdings.have.count + this.#unwanted.count >= space.chunks;
-  }
-
   /** Asks wherever there is room, and notices the end. */
   #pump(): void {
     if (this.#over || this.#stalled || !this.#scheduler || !this.#space) return;
-    if (this.#allDown(this.#space)) return void this.#finish();
+    if (allDown(this.#space, this.#holdings.have, this.#unwanted)) return void this.#finish();
     if (this.#held) return;
     const now = this.#ports.now();
     let idle = false;

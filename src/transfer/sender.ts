@@ -4,10 +4,9 @@
  */
 import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { MAX_GONE, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
 import type { ChunkHash, Message } from '../protocol/messages.ts';
-import { escapeName } from '../protocol/names.ts';
 import { differentRoots } from './closing.ts';
 import type { SenderPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
@@ -270,15 +269,7 @@ export class Sender {
 
   /** The receiver has everything. What changed since it was read is named before the last word is said. */
   async #finish(serving: Serving, { root: theirs, gone }: Message & { type: 'finish' }): Promise<void> {
-    const changed = new Set(await this.#check());
-    for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
-      if (!changed.has(path) || this.#reading.gone.has(entry) || this.#reading.gone.size >= MAX_GONE)
-        continue;
-      this.#reading.declareGone(
-        entry,
-        new BeelineError('SOURCE_CHANGED', `'${escapeName(path)}' changed while it was being sent.`),
-      );
-    }
+    this.#reading.declareChanged(await this.#check());
     await this.#reading.obituaries.tell(serving.lane);
     // The receiver asks again where that lane has died, unless it is a new process, which has finished nothing.
     if (!this.#lanes.has(serving.lane.id)) return;

@@ -6,14 +6,15 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Journal } from '../../src/files/journal.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
+import type { BeelineError } from '../../src/protocol/errors.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
-import { CHUNK, failure, file, hashOf, scratch } from './helpers.ts';
+import { CHUNK, failure, file, hashOf, scratch, until } from './helpers.ts';
 import {
   assertTree,
   complete,
   Files,
-  held,
   interrupted,
   journaled,
   linux,
@@ -22,6 +23,7 @@ import {
   open,
   range,
   receive,
+  reopen,
   sample,
   stagingOf,
 } from './resuming.ts';
@@ -51,43 +53,39 @@ function patch(t: TestContext, name: Name, make: (real: (...args: unknown[]) => 
 
 const enospc = () => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 
-/** From the `nth` call that `counts` on, ENOSPC for `times` calls. */
-function failing(t: TestContext, name: Name, nth: number, counts: (args: unknown[]) => boolean, times = 1) {
+/** ENOSPC for `times` calls from the `nth` on that `counts`. `failed`: how many did. */
+function failing(t: TestContext, name: Name, nth: number, counts = (_: unknown[]) => true, times = 1) {
   let calls = 0;
-  return patch(t, name, (real) => (...args: unknown[]) => {
-    if (!counts(args)) return real(...args);
-    calls++;
-    if (calls < nth || calls >= nth + times) return real(...args);
+  const heal = patch(t, name, (real) => (...args: unknown[]) => {
+    if (!counts(args) || ++calls < nth || calls >= nth + times) return real(...args);
     const callback = args.at(-1);
     if (typeof callback !== 'function') throw enospc();
     setImmediate(() => callback(enospc()));
   });
+  return { heal, failed: () => Math.max(0, Math.min(calls - nth + 1, times)) };
 }
 
 const large = (args: unknown[]) => args[3] === CHUNK;
 const any = () => true;
 
 /** As the engine: whatever fails, the sink is begun anew, and what it holds then is all that counts. */
-async function stubborn(t: TestContext, to: string, files: Files): Promise<number> {
+async function stubborn(t: TestContext, to: string, files: Files, failed: () => number): Promise<number> {
   const session = await open(to, files);
-  let failures = 0;
-  for (;;) {
+  for (let failures = 0; ; ) {
     try {
-      // Each chunk waits for its commit, so that every step of it can be what fails.
-      for (const chunk of range(0, session.space.chunks)) {
-        await move(session, (index) => index === chunk);
-        if (!session.log.held.includes(chunk)) session.log.held.push(chunk);
-      }
-      await session.sink.finish();
-      await session.sink.settle();
+      // Stops halfway until all is committed, or was to be.
+      await move(session, (chunk) => chunk < 6);
+      await until('a commit', async () => {
+        const state = await Journal.read(join(stagingOf(to), 'journal'));
+        return state!.chunks.have.count >= 6 || failed() > failures;
+      });
+      await complete(session);
       return failures;
     } catch (error) {
-      assert.equal((error as { code: string }).code, 'DISK_FULL');
+      failure('DISK_FULL')(error as BeelineError);
       assert.ok(++failures < 5);
       assert.equal(await session.sink.ready(), true);
-      await session.sink.reopen();
-      session.log.held = held(session.sink, files, session.space);
-      t.diagnostic(`holds ${session.log.held.length} after failure ${failures}`);
+      t.diagnostic(`holds ${(await reopen(session)).length} chunks then`);
     }
   }
 }
@@ -96,23 +94,23 @@ describe('a write that fails once', linux, () => {
   for (const [name, nth, counts] of [
     ['write', 1, large],
     ['write', 3, large],
-    ['writeSync', 2, (args: unknown[]) => args[2] !== undefined && (args[1] as Uint8Array).length > 900],
+    ['writeSync', 2, (args: unknown[]) => (args[1] as Uint8Array).length > 900],
+    // The journal's beginning, a staged file, the journal, and then the second commit.
     ['fdatasync', 2, any],
-    ['fdatasync', 4, any],
-    ['fsync', 1, any],
-    ['fsync', 3, any],
+    ['fdatasync', 3, any],
+    ['fdatasync', 5, any],
+    ['fsync', 2, any],
+    ['fsync', 5, any],
     ['renameSync', 1, (args: unknown[]) => !String(args[0]).includes('journal')],
-    ['linkSync', 1, (args: unknown[]) => !String(args[0]).includes('lock')],
     ['ftruncateSync', 2, any],
   ] as const)
     test(`${name}, call ${nth}`, async (t) => {
       const to = scratch(t);
       const files = sample();
-      const heal = failing(t, name, nth, counts as (args: unknown[]) => boolean);
-      const failures = await stubborn(t, to, files);
+      const { heal, failed } = failing(t, name, nth, counts as (args: unknown[]) => boolean);
+      const failures = await stubborn(t, to, files, failed);
       heal();
-      // Places with link(2) only where the folder is not its own.
-      assert.equal(failures, name === 'linkSync' ? 0 : 1);
+      assert.equal(failures, 1);
       assertTree(to, files);
     });
 
@@ -121,14 +119,13 @@ describe('a write that fails once', linux, () => {
     const files = new Files();
     for (const i of range(0, 6)) files.add(`f${i}`, noise(3 * CHUNK, `${i}`));
     const session = await open(to, files);
-    failing(t, 'write', 7, large, 3);
+    const { failed } = failing(t, 'write', 7, large, 3);
     const results = await Promise.allSettled(
       range(0, 18).map((chunk) => move(session, (index) => index === chunk)),
     );
     assert.equal(results.filter(({ status }) => status === 'rejected').length, 3);
-    await session.sink.reopen();
-    session.log.held = held(session.sink, files, session.space);
-    assert.ok(session.log.held.length <= 15);
+    assert.equal(failed(), 3);
+    assert.ok((await reopen(session)).length <= 15);
     await complete(session);
     assertTree(to, files);
   });
@@ -141,15 +138,33 @@ describe('after a failure', linux, () => {
     const session = await open(to, files);
     await move(session, (chunk) => chunk < 2);
     await journaled(to, 2);
-    const heal = failing(t, 'fdatasync', 1, any, Number.POSITIVE_INFINITY);
+    const { heal } = failing(t, 'fdatasync', 1, any, Number.POSITIVE_INFINITY);
     await move(session, (chunk) => chunk === 2);
     await assert.rejects(session.sink.finish());
     await assert.rejects(session.sink.reopen(), failure('DISK_FULL'));
     heal();
-    await session.sink.reopen();
-    assert.deepEqual(held(session.sink, files, session.space), [0, 1]);
-    session.log.held = [0, 1];
+    assert.deepEqual(await reopen(session), [0, 1]);
     await complete(session);
+    assertTree(to, files);
+  });
+
+  test('opening fails: nothing new is left behind, and nothing of an earlier run is lost', async (t) => {
+    const to = scratch(t);
+    const files = sample();
+    for (const [name, count] of [
+      ['write', 0],
+      ['fdatasync', 0],
+      ['fsync', 0],
+      ['fdatasync', 2],
+    ] as const) {
+      if (count > 0) await interrupted(to, files, (chunk) => chunk < count);
+      const { heal, failed } = failing(t, name, 1, any, Number.POSITIVE_INFINITY);
+      await assert.rejects(open(to, files), failure('DISK_FULL'));
+      heal();
+      assert.ok(failed() > 0);
+      if (count === 0) assert.deepEqual(readdirSync(to), []);
+    }
+    assert.deepEqual((await receive(to, files)).held, [0, 1]);
     assertTree(to, files);
   });
 
@@ -159,7 +174,7 @@ describe('after a failure', linux, () => {
     const session = await open(to, files);
     await move(session, (chunk) => chunk < 2);
     await journaled(to, 2);
-    const heal = failing(t, 'write', 1, any, Number.POSITIVE_INFINITY);
+    const { heal } = failing(t, 'write', 1, any, Number.POSITIVE_INFINITY);
     await assert.rejects(
       move(session, (chunk) => chunk === 2),
       failure('DISK_FULL', "'top/big'"),
@@ -206,12 +221,11 @@ describe('after a failure', linux, () => {
     const files = new Files().add('f', noise(CHUNK, 'f')).add('g', noise(2 * CHUNK, 'g'));
     const session = await open(to, files);
     // `f` is whole, and its placing fails.
-    failing(t, 'linkSync', 1, any);
+    const { failed } = failing(t, 'linkSync', 1);
     await move(session, (chunk) => chunk === 0);
-    await assert.rejects(session.sink.finish());
+    await until('placing fails', () => failed() === 1);
     await session.sink.drop(0);
-    await session.sink.reopen();
-    session.log.held = held(session.sink, files, session.space);
+    assert.deepEqual(await reopen(session), [0]);
     await complete(session);
     assertTree(to, files);
   });
@@ -230,10 +244,9 @@ describe('after a failure', linux, () => {
       move(session, (chunk) => chunk === 2),
       failure('DISK_FULL'),
     );
-    await session.sink.reopen();
-    session.log.held = held(session.sink, files, session.space);
-    assert.deepEqual(session.log.held, [0, 1]);
+    assert.deepEqual(await reopen(session), [0, 1]);
     await complete(session);
+    assert.deepEqual(session.log.kept, [0, 1, 2, 4, 5]);
     assert.deepEqual(session.log.written, [3]);
     assertTree(to, files);
   });
@@ -242,7 +255,7 @@ describe('after a failure', linux, () => {
 test('a full disk that is given room', { ...linux, ...namespaces() }, async (t) => {
   const dir = scratch(t);
   const script = `
-    const { open, move, complete, held, noise, Files, assertTree } = await import(${JSON.stringify(pathToFileURL('test/files/resuming.ts').href)});
+    const { open, move, complete, reopen, noise, Files, assertTree } = await import(${JSON.stringify(pathToFileURL('test/files/resuming.ts').href)});
     const fs = await import('node:fs');
     fs.mkdirSync('${dir}/to');
     fs.writeFileSync('${dir}/ballast', Buffer.alloc(3 << 20));
@@ -253,8 +266,7 @@ test('a full disk that is given room', { ...linux, ...namespaces() }, async (t) 
     const before = await session.sink.ready();
     fs.rmSync('${dir}/ballast');
     const after = await session.sink.ready();
-    await session.sink.reopen();
-    session.log.held = held(session.sink, files, session.space);
+    await reopen(session);
     await complete(session);
     assertTree('${dir}/to', files);
     console.log(code, before, after);`;

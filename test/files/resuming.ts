@@ -111,6 +111,8 @@ export interface Session {
   files: Files;
   space: ByteSpace;
   log: Log;
+  /** What the engine takes to be down. */
+  down: Set<number>;
   warnings: string[];
 }
 
@@ -131,7 +133,15 @@ export async function open(
   const space = spaceOf(files.entries, chunkSize);
   await sink.open(files.entries, space);
   const log = { held: held(sink, files, space), guessed: [], kept: [], written: [] };
-  return { sink, files, space, log, warnings };
+  return { sink, files, space, log, down: new Set(log.held), warnings };
+}
+
+/** Begins anew after a failure, as an engine does: what is held now is all that is down. */
+export async function reopen(session: Session): Promise<number[]> {
+  await session.sink.reopen();
+  const now = held(session.sink, session.files, session.space);
+  session.down = new Set(now);
+  return now;
 }
 
 /** Indexes of what a sink holds, each with the hash of the sender's own chunk. */
@@ -144,21 +154,22 @@ export function held(sink: StagingSink, files: Files, space: ByteSpace): number[
 
 /** Moves what is not held, as an engine does: compared first where something may be right. */
 export async function move(session: Session, only: (chunk: number) => boolean = () => true): Promise<void> {
-  const { sink, files, space, log } = session;
+  const { sink, files, space, log, down } = session;
   for (let chunk = 0; chunk < space.chunks; chunk++) {
     const extents = space.extents(chunk);
-    if (log.held.includes(chunk) || !only(chunk) || !extents.some(({ entry }) => sink.wants(entry))) continue;
+    if (down.has(chunk) || !only(chunk) || !extents.some(({ entry }) => sink.wants(entry))) continue;
     const data = files.chunk(space, chunk);
     const sha256 = hashOf(data);
     const guess = await sink.guess(chunk, extents);
     if (guess) log.guessed.push(chunk);
     if (guess && Buffer.compare(guess, sha256) === 0) {
-      log.kept.push(chunk);
       await sink.keep(chunk, extents, sha256);
+      log.kept.push(chunk);
     } else {
-      log.written.push(chunk);
       await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, sha256);
+      log.written.push(chunk);
     }
+    down.add(chunk);
   }
 }
 

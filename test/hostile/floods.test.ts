@@ -8,6 +8,7 @@ import type { Pipe } from '../../src/lanes/pipe.ts';
 import { losePatience } from '../../src/peer/patience.ts';
 import type { Session } from '../../src/peer/session.ts';
 import { Writer } from '../../src/protocol/bytes.ts';
+import { encodeMessage } from '../../src/protocol/encode.ts';
 import {
   LANE_DEADLINE,
   LANE_OPEN_DEADLINE,
@@ -18,7 +19,7 @@ import {
   MAX_PAGES,
 } from '../../src/protocol/limits.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
-import { encodeMessage, type Message } from '../../src/protocol/messages.ts';
+import type { Message } from '../../src/protocol/messages.ts';
 import { HTTP_DEADLINE } from '../../src/server/limits.ts';
 import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
 import { file } from '../files/helpers.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Writer } from '../../src/protocol/bytes.ts';
+import { encodeMessage } from '../../src/protocol/encode.ts';
 import { MAX_CONTROL_FRAME, MAX_ENTRIES, MAX_PAGES } from '../../src/protocol/limits.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
-import { encodeMessage } from '../../src/protocol/messages.ts';
 import { file } from '../files/helpers.ts';
 import { CHUNK, offerOf, type Script } from './bad-sender.ts';
 import { each, ending, LIMIT, meet, tree, world } from './world.ts';

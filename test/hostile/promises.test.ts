@@ -115,7 +115,7 @@ test('protects from: more bytes than announced', LIMIT, async (t) => {
     };
     const { receiver } = await meet(t, script, { to: place.to, lanes: 1 });
     assert.equal(await ending(receiver), 'PROTOCOL', what);
-    assertConfined(place);
+    assertConfined(place, true);
     for (const content of Object.values(tree(place.to))) assert.ok(content.length <= 1000, what);
   });
 });

@@ -3,10 +3,12 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { FrameReader } from '../../src/lanes/framing.ts';
 import { Reader, Writer } from '../../src/protocol/bytes.ts';
+import { decodeHeader } from '../../src/protocol/decode.ts';
+import { encodeMessage } from '../../src/protocol/encode.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/protocol/limits.ts';
 import { decodePage, type Entry, encodePages } from '../../src/protocol/manifest.ts';
-import { decodeHeader, encodeMessage, type Message } from '../../src/protocol/messages.ts';
+import type { Message } from '../../src/protocol/messages.ts';
 import { decodeHello, decodeSignal, encodeSignal } from '../../src/protocol/signal.ts';
 
 const runs = Number(process.env.RUNS ?? 1000);
