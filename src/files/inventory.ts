@@ -142,10 +142,12 @@ class EntryLook {
   }
 
   #takeLink(path: string): void {
-    if (!this.#old.found.state.placed.has(this.#before)) return;
     const stat = look(path);
     if (!stat?.isSymbolicLink() || readlinkSync(path) !== this.#was.target) return;
     const equal = this.#was.target === this.#now.target;
+    const recorded = this.#old.found.state.placed.has(this.#before);
+    // Placed just before the run died, as its time says.
+    if (!equal && !recorded && toMicros(stat) !== this.#was.mtime) return;
     if (equal) this.#inventory.placed.add(this.#entry);
     this.#decide(equal ? 'ours' : 'replace');
   }

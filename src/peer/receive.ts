@@ -194,10 +194,10 @@ class Reception {
     });
   }
 
-  /** Said again after a failing disk, when part of what is here is this run's own work. */
   #resumed(bytes: number): void {
-    if (bytes > 0 && this.#before === 0) this.#session.events.emit({ event: 'resumed', bytes });
-    if (bytes > 0) this.#before ||= bytes;
+    // Said again after a failing disk, when part of what is here is this run's own work.
+    if (!this.#stall.began) this.#before = bytes;
+    if (bytes > 0 && !this.#stall.began) this.#session.events.emit({ event: 'resumed', bytes });
     this.#progress?.start(Math.min(bytes, this.#before));
   }
 

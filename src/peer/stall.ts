@@ -23,15 +23,22 @@ const PASSING = new Set([
 export class Stall {
   readonly #session: Session;
   #timer: NodeJS.Timeout | undefined;
+  #began = false;
 
   constructor(session: Session) {
     this.#session = session;
     session.cleanup.push(() => clearTimeout(this.#timer));
   }
 
+  /** Whether the disk has failed before. */
+  get began(): boolean {
+    return this.#began;
+  }
+
   /** True if the session holds now, and pulls again once the sink can write. */
   begin(error: BeelineError, sink: Sink | undefined): boolean {
     if (!sink?.ready || !passing(error) || this.#session.over) return false;
+    this.#began = true;
     clearTimeout(this.#timer);
     // A pause that somebody wants already is theirs to end.
     if (this.#session.state !== 'transferring') return true;

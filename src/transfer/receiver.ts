@@ -16,9 +16,10 @@ import { ManifestPull } from './manifest-pull.ts';
 import type { Extent, LanePort, Sink, Slab } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
-import { allDown, touches, unwantedChunks } from './selection.ts';
+import { allDown, touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
+import { takeStock } from './stock.ts';
 
 export class Receiver {
   readonly #ports: ReceiverPorts;
@@ -39,6 +40,7 @@ export class Receiver {
   #held = false;
   /** A write failed: nothing is written until the sink has begun anew. */
   #stalled = false;
+  #reopening = false;
   #looking = false;
   #over = false;
 
@@ -171,7 +173,7 @@ export class Receiver {
       const holdings = this.#holdings;
       const written = (extents: readonly Extent[]) => progress(holdings.bytes, extents);
       this.#intake = new Intake({ digest, space, sink, holdings, written });
-      this.#takeStock();
+      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#entries, this.#sink!);
       this.#scheduler = new Scheduler({
         have: this.#holdings.have,
         total: () => space.chunks,
@@ -184,17 +186,6 @@ export class Receiver {
     } catch (thrown) {
       this.#fail(thrown);
     }
-  }
-
-  /** What the sink holds from an earlier run is down, and nothing else. */
-  #takeStock(): void {
-    const space = this.#space!;
-    const bytes = this.#holdings.restart(this.#sink!.held?.() ?? [], space);
-    this.#unwanted = unwantedChunks(space, this.#entries, this.#sink!, this.#holdings.have);
-    this.#ports.resumed(0);
-    for (let chunk = 0; bytes > 0 && chunk < space.chunks; chunk++)
-      if (this.#holdings.have.has(chunk)) this.#ports.progress(bytes, space.extents(chunk));
-    if (bytes > 0) this.#ports.resumed(bytes);
   }
 
   /** For the sender's progress: what it need not send. Lost with its lane, it is missed there only. */
@@ -249,14 +240,19 @@ export class Receiver {
   async #reopen(): Promise<void> {
     try {
       while (this.#intake!.busy) await this.#ports.sleep(0.01);
-      if (this.#over || this.#held || !this.#stalled) return;
-      this.#stalled = false;
+      if (this.#over || this.#held || this.#reopening) return;
+      this.#reopening = true;
       await this.#sink!.reopen?.();
-      this.#takeStock();
+      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#entries, this.#sink!);
       this.#scheduler!.again();
+      // Only now: what arrived meanwhile had no place to go, and comes again.
+      this.#stalled = false;
       this.#pump();
     } catch (thrown) {
+      this.#stalled = false;
       this.#fail(thrown);
+    } finally {
+      this.#reopening = false;
     }
   }
 

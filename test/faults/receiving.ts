@@ -188,8 +188,10 @@ export class Receiving {
         failure ??= error;
       });
       running.push(written);
-      if (this.#random() < 0.6) await written;
+      if (this.#random() < 0.4) await written;
       if (this.#random() < 0.5) this.#mock.timers.tick(10_000);
+      // So that what follows meets any state of the commit.
+      for (let turns = Math.floor(this.#random() * 8); turns > 0; turns--) await setImmediate();
     }
     await Promise.all(running);
     if (failure !== undefined) throw failure;

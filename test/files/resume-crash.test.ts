@@ -6,6 +6,7 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -178,6 +179,25 @@ describe('a crash between two steps of placing', linux, () => {
     symlinkSync('a', join(to, 'top/link'));
     await receive(to, files);
     assertTree(to, files.without('top/link'), ['top/link']);
+  });
+
+  test('a link placed and not recorded, which leads elsewhere by now', async (t) => {
+    for (const ours of [true, false]) {
+      const to = scratch(t);
+      const files = two().other(link('top/link', 'a'));
+      await built(to, files, [chunks(files, 0)]);
+      mkdirSync(join(to, 'top'), { mode: 0o700 });
+      put(join(to, 'top/a'), files, 'top/a');
+      symlinkSync('a', join(to, 'top/link'));
+      const time = fromMicros(files.entries[files.index('top/link')]!.mtime);
+      if (ours) lutimesSync(join(to, 'top/link'), time, time);
+      const now = two().other(link('top/link', 'big'));
+      if (!ours) await assert.rejects(open(to, now), failure('EXISTS', "'top/link'"));
+      else {
+        await receive(to, now);
+        assertTree(to, now);
+      }
+    }
   });
 
   test('before the journal began: the remains go', async (t) => {
