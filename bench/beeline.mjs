@@ -1,47 +1,77 @@
-/** One Beeline transfer from command to command over loopback, as a person would run it. */
+/** Beeline's command over loopback, as a person would run it: each side by itself, and one whole transfer. */
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { delay, failure, freePort, startMeasured, within } from './processes.mjs';
+import { DEADLINE, delay, failure, freePort, startMeasured, within } from './processes.mjs';
 
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Milliseconds for a sender to show its code, and to exit after its receiver has. */
 const SETTLE = 30_000;
+/** Bytes a second that are waited for, for files that take longer than any other command may. */
+const SLOWEST = 50e6;
 
-/**
- * The sender is up and waiting before the clock starts; `seconds` runs from the receiver's start to its exit.
- * Throws unless both exit 0 and show the same root.
- */
-export async function beeline(work, path, to, { lanes } = {}) {
-  const common = ['--json', '--no-lan', ...(lanes ? ['--lanes', String(lanes)] : [])];
-  const config = { XDG_CONFIG_HOME: work };
+/** Milliseconds that a transfer of so many bytes may take. */
+export const deadlineFor = (bytes) => Math.max(DEADLINE, (bytes / SLOWEST) * 1000);
+
+/** One side. `env` and `args` are added to what keeps it off the home folder and the local network. */
+function side(work, name, args, { lanes, deadline, env, onEvent, args: more = [] }) {
+  const common = ['--json', '--no-lan', ...(lanes ? ['--lanes', String(lanes)] : []), ...more];
+  return startMeasured(work, name, COMMAND, [...args, ...common], {
+    deadline,
+    env: { BEELINE_CONFIG_DIR: join(work, 'config'), BEELINE_STATE_DIR: join(work, 'state'), ...env },
+    onLine: (line) => {
+      const event = parse(line);
+      if (event) onEvent?.(event);
+    },
+  });
+}
+
+/** Resolves once the sender has shown its `code` and can be found at `port`. Throws if it does not get that far. */
+export async function startSender(work, path, options = {}) {
   const port = await freePort();
   let showCode = () => {};
   const code = new Promise((resolve) => {
     showCode = resolve;
   });
-  const sender = startMeasured(work, 'sender', COMMAND, ['send', path, '--port', String(port), ...common], {
-    env: config,
-    onLine: (line) => {
-      const event = parse(line);
-      if (event?.event === 'code') showCode(event.code);
-    },
-  });
+  const onEvent = (event) => {
+    if (event.event === 'code') showCode(event.code);
+  };
+  const sender = side(work, 'sender', ['send', path, '--port', String(port)], { ...options, onEvent });
+  const shown = await within(SETTLE, code, sender.exited);
+  if (typeof shown !== 'string') {
+    sender.kill('SIGKILL');
+    throw new Error(shown ? failure('beeline send', shown) : 'No code was shown.');
+  }
+  await delay(200);
+  return { ...sender, code: shown, port };
+}
+
+/** `sender` is what `startSender` gave; `options.onEvent` gets every event as it comes. */
+export function startReceiver(work, sender, to, options = {}) {
+  const args = ['receive', '--at', `127.0.0.1:${sender.port}`, '--to', to, '--yes'];
+  // By the environment, where `ps` does not show it.
+  return side(work, 'receiver', args, { ...options, env: { ...options.env, BEELINE_CODE: sender.code } });
+}
+
+/**
+ * Waits for both ends. `seconds` runs from the receiver's start to its exit, `done` is its last event.
+ * Throws unless both exit 0 and show the same root.
+ */
+export async function bothDone(sender, receiver) {
+  const received = await receiver.exited;
+  if (received.status !== 0) throw new Error(failure('beeline receive', received));
+  const sent = await within(SETTLE, sender.exited);
+  if (sent?.status !== 0) throw new Error(sent ? failure('beeline send', sent) : 'The sender did not exit.');
+  const [from, done] = [doneOf(sent.stdout), doneOf(received.stdout)];
+  if (!done?.root || done.root !== from?.root)
+    throw new Error(`The roots differ: ${from?.root} and ${done?.root}.`);
+  return { seconds: received.seconds, from: sender.usage(), to: receiver.usage(), root: done.root, done };
+}
+
+/** One transfer. The sender is up and waiting before the clock starts. */
+export async function beeline(work, path, to, options = {}) {
+  const sender = await startSender(work, path, options);
   try {
-    const shown = await within(SETTLE, code, sender.exited);
-    if (typeof shown !== 'string')
-      throw new Error(shown ? failure('beeline send', shown) : 'No code was shown.');
-    await delay(200);
-    const args = ['receive', '--at', `127.0.0.1:${port}`, '--to', to, '--yes', ...common];
-    const receiver = startMeasured(work, 'receiver', COMMAND, args, {
-      env: { ...config, BEELINE_CODE: shown },
-    });
-    const received = await receiver.exited;
-    if (received.status !== 0) throw new Error(failure('beeline receive', received));
-    const sent = await within(SETTLE, sender.exited);
-    if (sent?.status !== 0)
-      throw new Error(sent ? failure('beeline send', sent) : 'The sender did not exit.');
-    const roots = [rootOf(sent.stdout), rootOf(received.stdout)];
-    if (!roots[0] || roots[0] !== roots[1]) throw new Error(`The roots differ: ${roots.join(' and ')}.`);
-    return { seconds: received.seconds, from: sender.usage(), to: receiver.usage(), root: roots[0] };
+    return await bothDone(sender, startReceiver(work, sender, to, options));
   } finally {
     sender.kill('SIGKILL');
   }
@@ -55,7 +85,7 @@ function parse(line) {
   }
 }
 
-function rootOf(stdout) {
+function doneOf(stdout) {
   const events = stdout.split('\n').map(parse);
-  return events.find((event) => event?.event === 'done')?.root;
+  return events.find((event) => event?.event === 'done');
 }

@@ -2,6 +2,7 @@
 import { randomFillSync } from 'node:crypto';
 import {
   closeSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,6 +23,35 @@ export function makeFile(path, size) {
     left -= writeSync(file, block, 0, Math.min(left, BLOCK));
   }
   closeSync(file);
+}
+
+const SPOT = 4096;
+
+/** A file of `size` bytes, all holes but for `count` spots of 4 KiB random bytes, whose offsets it returns. */
+export function makeSparse(path, size, count) {
+  const file = openSync(path, 'wx');
+  ftruncateSync(file, size);
+  const spots = Array.from({ length: count }, (_, i) => Math.floor(((size - SPOT) / count) * i));
+  for (const at of spots) writeSync(file, randomFillSync(Buffer.allocUnsafe(SPOT)), 0, SPOT, at);
+  closeSync(file);
+  return spots;
+}
+
+/** Throws unless both files have one size and the same bytes at these offsets. */
+export function sameSpots(a, b, spots) {
+  const size = statSync(a).size;
+  if (statSync(b).size !== size) throw new Error(`${b} has ${statSync(b).size} bytes, not ${size}.`);
+  const files = [a, b].map((path) => openSync(path, 'r'));
+  const [one, two] = [Buffer.allocUnsafe(SPOT), Buffer.allocUnsafe(SPOT)];
+  try {
+    for (const at of spots) {
+      readSync(files[0], one, 0, SPOT, at);
+      if (readSync(files[1], two, 0, SPOT, at) !== SPOT || !one.equals(two))
+        throw new Error(`${b} differs from ${a} in the 4096 bytes from ${at} on.`);
+    }
+  } finally {
+    files.forEach(closeSync);
+  }
 }
 
 /** `count` files of `size` random bytes, a hundred to a folder. */

@@ -1,18 +1,21 @@
 #!/usr/bin/env node
 /** The benchmark of the main path: see `--help`. Contestants run in turn, round after round, on the same data. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { HELP, readArguments } from './args.mjs';
 import { beeline } from './beeline.mjs';
+import { durability } from './durability.mjs';
 import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
 import { endAll } from './processes.mjs';
 import { makeCertificate, pump } from './pump.mjs';
 import { fold, median, ratio, table } from './report.mjs';
+import { resume } from './resume.mjs';
 import { rsync, rsyncMissing } from './rsync.mjs';
 import { chooseScp, scp, scpMissing } from './scp.mjs';
 import { startSshd } from './ssh.mjs';
+import { inTurn } from './turns.mjs';
+import { update } from './update.mjs';
 
 const options = readArguments(process.argv.slice(2));
 if (options.help) {
@@ -33,11 +36,17 @@ if (options.help) {
 async function main(work) {
   const [cpu] = cpus();
   console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${work}`);
-  const sshd = await startSshd(work);
+  const wanted = (part) => options.only === undefined || options.only === part;
   const results = {};
-  if (options.only !== 'small') results.big = await oneFile(work, sshd);
-  if (options.only !== 'big') results.small = await manyFiles(work, sshd, results.big?.cipher);
-  sshd.stop?.();
+  if (wanted('big') || wanted('small')) {
+    const sshd = await startSshd(work);
+    if (wanted('big')) results.big = await oneFile(work, sshd);
+    if (wanted('small')) results.small = await manyFiles(work, sshd, results.big?.cipher);
+    sshd.stop?.();
+  }
+  if (wanted('sync')) results.sync = await durability(work, options);
+  if (wanted('update')) results.update = await update(work, options);
+  if (wanted('resume')) results.resume = await resume(work, options);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
@@ -112,25 +121,4 @@ async function manyFiles(work, sshd, cipher) {
   if (rows.rsync) console.log(ratio('rsync -a over ssh', rows.rsync.seconds, rows.Beeline.seconds, 2));
   else console.log(`rsync was skipped: ${noRsync}.`);
   return { files, fileSize, rows };
-}
-
-/** Runs each contestant once a round into an empty folder; what it delivered is checked outside its time. */
-async function inTurn(contestants, rounds, to, check) {
-  const results = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, go] of Object.entries(contestants)) {
-      rmSync(to, { recursive: true, force: true });
-      mkdirSync(to);
-      settleDisk();
-      results[name].push(await go());
-      check(name);
-    }
-  }
-  rmSync(to, { recursive: true, force: true });
-  return results;
-}
-
-/** Writes out what earlier runs left dirty, so that nobody pays for another's pages. */
-function settleDisk() {
-  if (existsSync('/bin/sync')) execFileSync('/bin/sync', { timeout: 120_000 });
 }

@@ -24,8 +24,9 @@ export function fold(rounds, bytes) {
   };
 }
 
-const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
-const mebibytes = (value) => (value === undefined ? '-' : (value / 2 ** 20).toFixed(0));
+export const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
+export const mebibytes = (value, digits = 0) =>
+  fixed(value === undefined ? undefined : value / 2 ** 20, digits);
 
 /** A table of contestants: `rows` maps a name to what `fold` gave. */
 export function table(rows) {
@@ -49,9 +50,13 @@ export function table(rows) {
     mebibytes(row.rss.to),
     row.all.map((seconds) => seconds.toFixed(2)).join(' '),
   ]);
+  return columns(head, lines, [0, head.length - 1]);
+}
+
+/** Lines of cells under a head, numbers to the right; the columns of the numbers `left` are text. */
+export function columns(head, lines, left = [0]) {
   const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i].length)));
-  const pad = (text, i) =>
-    i === 0 || i === head.length - 1 ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+  const pad = (text, i) => (left.includes(i) ? text.padEnd(widths[i]) : text.padStart(widths[i]));
   return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
 

@@ -80,7 +80,7 @@ function start(name, args, env = {}) {
   console.log(`$ beeline ${name} ${args.join(' ')}`);
   const child = spawn(process.execPath, [COMMAND, name, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, XDG_CONFIG_HOME: work, ...env },
+    env: { ...process.env, BEELINE_CONFIG_DIR: work, BEELINE_STATE_DIR: work, ...env },
   });
   running.push(child);
   const events = new Map();

@@ -13,6 +13,7 @@ const REASONS: { readonly [code: string]: readonly [ErrorCode, string] } = {
   ENAMETOOLONG: ['WRITE_FAILED', 'this file system does not hold names that long'],
   EILSEQ: ['WRITE_FAILED', 'this file system does not hold such names'],
   EINVAL: ['WRITE_FAILED', 'this file system does not hold such names'],
+  ENOENT: ['WRITE_FAILED', 'the folder is not there any more. Was a drive taken out, or the folder removed'],
   EIO: ['WRITE_FAILED', 'the disk reports a failure. Check it before trying again'],
   EXDEV: [
     'WRITE_FAILED',

@@ -7,17 +7,10 @@ import { STALL_DEADLINE, STALL_LOOK } from '../protocol/limits.ts';
 import type { Sink } from '../transfer/ports.ts';
 import type { Session } from './session.ts';
 
-/** What may pass: no room, no quota, read-only for now, and a drive that is gone. */
-const PASSING = new Set([
-  'ENOSPC',
-  'EDQUOT',
-  'EROFS',
-  'EIO',
-  'ENXIO',
-  'ENODEV',
-  'ESTALE',
-  'ENOTCONN',
-  'ETIMEDOUT',
+/** What may pass: no room, no quota, read-only for now, a drive or a share that is gone. */
+const PASSING: ReadonlySet<string> = new Set([
+  ...['ENOSPC', 'EDQUOT', 'EROFS'],
+  ...['EIO', 'ENOENT', 'ENXIO', 'ENODEV', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT'],
 ]);
 
 export class Stall {

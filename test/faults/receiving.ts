@@ -42,6 +42,7 @@ const ENTRIES: readonly Entry[] = [
   folder('top/sub', 0o700),
   file('top/sub/c', 200_000),
   file('top/sub/half', CHUNK + 1000),
+  file('top/two', CHUNK + 500),
   file('alone', 100),
 ].map((entry, i) => ({
   ...entry,
@@ -177,21 +178,28 @@ export class Receiving {
   async #move(sink: StagingSink): Promise<void> {
     const held = new Map([...sink.held()].map(({ index, sha256 }) => [index, sha256]));
     for (const [chunk, sha256] of held) this.#checkHeld(chunk, sha256);
-    const missing = Array.from({ length: SPACE.chunks }, (_, chunk) => chunk).filter(
-      (chunk) => !held.has(chunk),
+    const missing = shuffled(
+      Array.from({ length: SPACE.chunks }, (_, chunk) => chunk).filter((chunk) => !held.has(chunk)),
+      this.#random,
     );
+    // Either as it comes, or such that files become whole while a commit has just begun with their first pieces.
+    const burst = this.#random() < 0.4;
+    const begins = (chunk: number) =>
+      SPACE.extents(chunk).some(({ offset, length }) => offset === 0 && length === CHUNK);
+    if (burst) missing.sort((a, b) => Number(begins(b)) - Number(begins(a)));
     const running: Promise<void>[] = [];
     let failure: unknown;
-    while (missing.length > 0 && failure === undefined) {
-      const [chunk] = missing.splice(Math.floor(this.#random() * missing.length), 1) as [number];
+    for (const [i, chunk] of missing.entries()) {
+      if (failure !== undefined) break;
       const written = this.#write(sink, chunk).catch((error) => {
         failure ??= error;
       });
       running.push(written);
-      if (this.#random() < 0.4) await written;
-      if (this.#random() < 0.5) this.#mock.timers.tick(10_000);
+      const last = begins(chunk) && !begins(missing[i + 1] ?? 0);
+      if (burst ? begins(chunk) : this.#random() < 0.4) await written;
+      if (burst ? last : this.#random() < 0.5) this.#mock.timers.tick(10_000);
       // So that what follows meets any state of the commit.
-      for (let turns = Math.floor(this.#random() * 8); turns > 0; turns--) await setImmediate();
+      for (let turns = burst ? 0 : Math.floor(this.#random() * 8); turns > 0; turns--) await setImmediate();
     }
     await Promise.all(running);
     if (failure !== undefined) throw failure;
@@ -220,6 +228,14 @@ export class Receiving {
     assert.deepEqual(hashOf(Buffer.concat(read)), sha, `chunk ${chunk} is held, but its bytes are not there`);
     assert.deepEqual(hashOf(dataOf(chunk)), sha, `chunk ${chunk} is held with another hash`);
   }
+}
+
+function shuffled(all: number[], random: () => number): number[] {
+  for (let i = all.length - 1; i > 0; i--) {
+    const other = Math.floor(random() * (i + 1));
+    [all[i], all[other]] = [all[other]!, all[i]!];
+  }
+  return all;
 }
 
 function hex(bytes: Uint8Array): string {
