@@ -11,7 +11,7 @@ export const HELP = `npm run bench -- [--size 1GiB] [--rounds 5] [--files 10000]
 Over loopback, in turn, with medians and ratios; every delivery is compared byte by byte:
   big     one file of random data: Beeline command to command, scp, a raw TLS pump
   small   a tree of small files: Beeline, rsync
-  resume  a file with holes (--resume-size; 100GiB takes minutes) killed at 90 %, random data (--size) killed at 50 %,
+  resume  a file with holes (--resume-size; 100GiB takes minutes) killed at 90 %, random data (--size) at 50 %,
           received again: how soon it goes on, what was kept and lost. Of the holes it compares only what is none.
   update  a tenth of --files and a file of a quarter of --size sent, changed by a hundredth, and sent with --update
   sync    the same file and tree with syncing and without, in --dir and, if that is another file system, in --disk
@@ -20,7 +20,7 @@ Exit status: 0 when every transfer worked and was identical, whatever the figure
 
 const UNITS = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 /** Bytes; a smaller file is through before it can be killed. */
-const MIN_RESUME = 64 * 2 ** 20;
+const MIN_RESUME = 512 * 2 ** 20;
 
 /** Bytes of `64MiB` and the like. Throws on anything else. */
 export function bytes(text) {
@@ -55,7 +55,7 @@ export function readArguments(argv) {
   if (values.only !== undefined && !PARTS.includes(values.only))
     throw new Error(`--only wants ${PARTS.join(', ')}.`);
   const resumeSize = bytes(values['resume-size']);
-  if (resumeSize < MIN_RESUME) throw new Error('--resume-size wants at least 64MiB.');
+  if (resumeSize < MIN_RESUME) throw new Error('--resume-size wants at least 512MiB.');
   return {
     size: bytes(values.size),
     rounds: whole(values.rounds, 'rounds'),

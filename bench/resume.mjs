@@ -16,11 +16,14 @@ const SPOTS = 200;
 const GOAL = 1000;
 /** Seconds that a file is given, by a limit on its rate, if it is through before it can be killed. */
 const SLOWED = 2;
-/** Bytes; below, no time is spent on finding that out. */
-const SMALL = 512 * 2 ** 20;
+/** Bytes beyond the mark: below, no time is spent on finding that out. */
+const SOON = 200 * 2 ** 20;
+/** Bytes of random data at least: what is asked for at once must not be all that is left. */
+const MIN_RANDOM = 128 * 2 ** 20;
 
 /** Prints the figures and resolves with them. */
-export async function resume(work, { resumeSize, size, lanes }) {
+export async function resume(work, { resumeSize, size: wanted, lanes }) {
+  const size = Math.max(wanted, MIN_RANDOM);
   const to = join(work, 'to');
   const holes = join(work, 'holes.bin');
   const spots = makeSparse(holes, resumeSize, SPOTS);
@@ -42,7 +45,7 @@ export async function resume(work, { resumeSize, size, lanes }) {
 
 async function killed(work, path, to, options) {
   const slow = Math.ceil(options.size / SLOWED);
-  for (const limit of options.size < SMALL ? [slow] : [undefined, slow]) {
+  for (const limit of options.size * (1 - options.mark) < SOON ? [slow] : [undefined, slow]) {
     emptyFolder(to);
     const figures = await killAndGoOn(work, path, to, { ...options, limit });
     if (!figures) continue;
@@ -75,7 +78,8 @@ async function killAndGoOn(work, path, to, options) {
 async function untilKilled(work, sender, to, { size, mark, both, limit, lanes, deadline }) {
   let down = 0;
   const receiver = startReceiver(work, sender, to, {
-    lanes,
+    // One lane asks for less at once, so that a slowed file does not come in two pieces.
+    lanes: limit ? 1 : lanes,
     deadline,
     args: limit ? ['--limit', String(limit)] : [],
     onEvent: ({ event, bytes }) => {
@@ -135,7 +139,7 @@ function print(cases, resumeSize, size) {
   console.log(columns([...head, ...more], lines));
   if (Object.values(cases).some((one) => one.limit))
     console.log(
-      `* slowed by --limit to ${SLOWED} s in the first run; unlimited it is through before the kill.`,
+      `* first run slowed to ${SLOWED} s by --limit, on one lane; unlimited it is through before the kill.`,
     );
   const firsts = Object.values(cases).map((one) => one.first);
   const known = firsts.every((first) => first !== undefined);

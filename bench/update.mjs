@@ -23,14 +23,15 @@ export async function update(work, { size, files, fileSize, lanes }) {
     sameTree(tree, join(to, 'refreshed'));
     const left = readdirSync(to).filter((name) => name !== 'refreshed');
     if (left.length > 0) throw new Error(`The transfer left ${left.join(', ')} over.`);
-    return { seconds, bytes: done.bytes, moved: done.bytes - done.resumed, from, to: usage };
+    return { seconds, bytes: done.bytes, compared: done.bytes - done.resumed, from, to: usage };
   };
   const whole = await send([]);
+  const before = statSync(large).size;
   const changed = change(tree, large, count, fileSize);
   const total = statSync(large).size + count * fileSize;
   const cases = { 'all of it': whole, '--update': await send(['--update']) };
   cases['--update, nothing changed'] = await send(['--update']);
-  print(cases, count, fileSize, statSync(large).size, changed, total);
+  print(cases, count, fileSize, before, changed, total);
   rmSync(tree, { recursive: true });
   rmSync(to, { recursive: true });
   return { total, changed, cases };
@@ -62,14 +63,14 @@ function print(cases, count, fileSize, large, changed, total) {
     `\nRefresh: ${count} files of ${fileSize / 1024} KiB and one of ${mebibytes(large)} MiB, of which`,
   );
   console.log(
-    `${share} % changed (${(changed / MIB).toFixed(2)} MiB). \`moved\` is what the receiver tells,`,
+    `${share} % changed (${(changed / MIB).toFixed(2)} MiB). \`written, from\` is all that the sender wrote:`,
   );
-  console.log('`written` all that the sending process wrote, most of it to the network. MiB.');
-  const head = ['', 's', 'moved', 'written, from', 'read, from', 'read, to', 'CPU s, from', 'CPU s, to'];
-  const lines = Object.entries(cases).map(([name, { seconds, moved, from, to }]) => [
+  console.log('what moved, and a little else. `compared` moved, or was found to be right by its hash. MiB.');
+  const head = ['', 's', 'written, from', 'compared', 'read, from', 'read, to', 'CPU s, from', 'CPU s, to'];
+  const lines = Object.entries(cases).map(([name, { seconds, compared, from, to }]) => [
     name,
     fixed(seconds, 2),
-    ...[moved, from.written, from.read, to.read].map((bytes) => mebibytes(bytes, 2)),
+    ...[from.written, compared, from.read, to.read].map((bytes) => mebibytes(bytes, 2)),
     fixed(from.cpu, 2),
     fixed(to.cpu, 2),
   ]);

@@ -70,6 +70,11 @@ export class Progress {
     this.#meter.add(this.#bytes, platform.now());
   }
 
+  /** So many bytes of what moves next were there, and only compared. */
+  kept(bytes: number): void {
+    this.#resumed += bytes;
+  }
+
   /** The last word, so that whoever draws it reaches the end. */
   stop(): void {
     if (this.#timer) this.#emit();

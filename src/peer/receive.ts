@@ -73,6 +73,7 @@ class Reception {
       progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
       gone: (path, code) => this.#lost(path, code),
       resumed: (bytes) => this.#resumed(bytes),
+      kept: (bytes) => this.#progress?.kept(bytes),
       stalled: (error) => this.#stall.begin(error, this.#sink),
       complete: (outcome) => void this.#complete(outcome).catch((thrown) => session.fail(thrown)),
       fail: (error) => session.fail(error),

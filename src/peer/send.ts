@@ -70,6 +70,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
       warn(path, error);
     },
     resumed: (bytes) => progress.start(bytes),
+    kept: (bytes) => progress.kept(bytes),
     confirmed: () => session.farewell.heard(),
     // Both have the same; the receiver is given time to hear it.
     complete: (outcome) =>

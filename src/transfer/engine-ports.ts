@@ -16,6 +16,8 @@ interface EnginePorts {
   progress: (bytes: number, extents: readonly Extent[]) => void;
   /** Bytes of it that an earlier run had moved and that need not move again; `progress` counts from zero after a 0. */
   resumed: (bytes: number) => void;
+  /** So many bytes more were there already, and only had to be compared; `progress` tells of them too. */
+  kept: (bytes: number) => void;
   /** Both sides have everything and their roots are equal. Called once; by a sender, once for each new process. */
   complete: (outcome: Outcome) => void;
   fail: (error: BeelineError) => void;

@@ -12,8 +12,8 @@ export interface IntakeOptions {
   space: ByteSpace;
   sink: Sink;
   holdings: Holdings;
-  /** A chunk is down. */
-  written: (extents: readonly Extent[]) => void;
+  /** A chunk is down; `kept` bytes of it were here already. */
+  written: (extents: readonly Extent[], kept: number) => void;
 }
 
 export class Intake {
@@ -76,6 +76,6 @@ export class Intake {
     }
     this.#guesses.delete(index);
     holdings.add(index, sha256, length);
-    written(extents);
+    written(extents, form === 'same' ? length : 0);
   }
 }

@@ -169,9 +169,12 @@ export class Receiver {
       this.#space = space;
       this.#sink = sink;
       this.#pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
-      const { digest, progress } = this.#ports;
+      const { digest, progress, kept } = this.#ports;
       const holdings = this.#holdings;
-      const written = (extents: readonly Extent[]) => progress(holdings.bytes, extents);
+      const written = (extents: readonly Extent[], bytes: number) => {
+        if (bytes > 0) kept(bytes);
+        progress(holdings.bytes, extents);
+      };
       this.#intake = new Intake({ digest, space, sink, holdings, written });
       this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#entries, this.#sink!);
       this.#scheduler = new Scheduler({

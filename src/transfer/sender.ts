@@ -42,7 +42,10 @@ export class Sender {
   readonly #space: ByteSpace;
   readonly #pages: Uint8Array[];
   readonly #pool: SlabPool;
-  readonly #hashes = new ChunkHashes();
+  /** Of chunks that this receiver was sent, or has. */
+  #hashes = new ChunkHashes();
+  /** Of chunks that a receiver before it was sent: only to see whether this one still has them right. */
+  #earlier = new ChunkHashes();
   readonly #lanes = new Map<number, Serving>();
   readonly #reading: Reading;
   #served = new HaveMap();
@@ -91,7 +94,7 @@ export class Sender {
   addLane(lane: LanePort): void {
     const serving: Serving = { lane, queue: [], busy: 0 };
     this.#lanes.set(lane.id, serving);
-    this.#tell(lane, this.#offer());
+    lane.send(this.#offer()).catch(() => {});
     this.#reading.obituaries.addLane(lane);
   }
 
@@ -100,8 +103,10 @@ export class Sender {
     this.#reading.obituaries.removeLane(lane);
   }
 
-  /** The receiver is a new process: it says what it still has. What a chunk's hash was does not change. */
+  /** The receiver is a new process, and says what it still has. */
   restart(): void {
+    this.#earlier = this.#hashes;
+    this.#hashes = new ChunkHashes();
     this.#served = new HaveMap();
     this.#pagesAsked = new HaveMap();
     this.#checking = undefined;
@@ -136,7 +141,8 @@ export class Sender {
         if (!bytes)
           throw new BeelineError('PROTOCOL', 'The other side asked for a page that does not exist.');
         this.#pagesAsked.add(message.page);
-        return this.#tell(lane, { type: 'page', page: message.page, bytes });
+        lane.send({ type: 'page', page: message.page, bytes }).catch(() => {});
+        return;
       }
       case 'get':
         return this.#enqueue(serving, message.chunks.map(plainly));
@@ -178,10 +184,6 @@ export class Sender {
     };
   }
 
-  #tell(lane: LanePort, message: Message): void {
-    lane.send(message).catch(() => {});
-  }
-
   #enqueue(serving: Serving, asked: readonly Asked[]): void {
     if (serving.queue.length + asked.length > MAX_OUTSTANDING) {
       throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
@@ -200,7 +202,7 @@ export class Sender {
       throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
     }
     for (const { index, sha256 } of chunks) {
-      if (!this.#hashes.get(index)) this.#hashes.set(index, sha256);
+      if (!this.#hashes.get(index)) this.#hashes.set(index, this.#earlier.get(index) ?? sha256);
       if (!this.#served.add(index)) continue;
       const length = this.#space.length(index);
       this.#bytes += length;
@@ -240,6 +242,7 @@ export class Sender {
     const same = theirs && equalBytes(theirs, sha256);
     const form = same ? 'same' : zeros ? 'zeros' : 'data';
     if (!same) await this.#limiter.pass(length);
+    else if (!this.#served.has(index)) this.#ports.kept(length);
     // A file's zeros must not overtake the word that it is gone.
     for (let told = this.#reading.obituaries.tell(lane); told; told = this.#reading.obituaries.tell(lane))
       await told;
@@ -259,7 +262,7 @@ export class Sender {
   #endStream(): void {
     if (this.#space.bytes !== undefined || this.#source.length === undefined) return;
     this.#space.end(this.#source.length);
-    for (const { lane } of this.#lanes.values()) this.#tell(lane, this.#offer());
+    for (const { lane } of this.#lanes.values()) lane.send(this.#offer()).catch(() => {});
   }
 
   #check(): Promise<string[]> {
@@ -276,9 +279,8 @@ export class Sender {
     const absent = touches(this.#space, new Set(gone));
     const { chunks } = this.#space;
     const root = this.#hashes.root(this.#pages, chunks, absent);
-    const ended = this.#ended ?? this.#ports.clock();
-    this.#ended = ended;
-    const started = this.#started ?? ended;
+    this.#ended ??= this.#ports.clock();
+    const [started, ended] = [this.#started ?? this.#ended, this.#ended];
     serving.lane.send({ type: 'finished', root, started, ended }).catch(() => {});
     // It is asked again when a lane has died with the answer, and answered again.
     if (this.#confirmed) return;

@@ -1,4 +1,4 @@
-/** A small mixed tree, received into a StagingSink on a faulty disk, and what must hold whenever that stops. */
+/** The tree of tree.ts, received into a StagingSink on a faulty disk, and what must hold whenever that stops. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
@@ -21,47 +21,10 @@ import { setImmediate } from 'node:timers/promises';
 import { toMicros } from '../../src/files/io.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { CHUNK, file, folder, hashOf, link, spaceOf, staged } from '../files/helpers.ts';
-import { randomBytes, randomFrom } from '../seed.ts';
+import { CHUNK, hashOf, staged } from '../files/helpers.ts';
 import { FaultyDisk, type Outcome } from './disk.ts';
 import type { PlanOptions } from './plan.ts';
-
-/** So many small files that they are synced by `sync -f`. */
-const MANY = Array.from({ length: 26 }, (_, i) => file(`top/many/f${i}`, 10 + i));
-const ENTRIES: readonly Entry[] = [
-  folder('top'),
-  file('top/a', 10, 0o600),
-  file('top/b', 5000, 0o444),
-  folder('top/empty', 0o500),
-  file('top/large', 2 * CHUNK + 12_345),
-  link('top/link', 'sub/c'),
-  folder('top/many'),
-  ...MANY,
-  file('top/none', 0),
-  folder('top/sub', 0o700),
-  file('top/sub/c', 200_000),
-  file('top/sub/half', CHUNK + 1000),
-  file('top/two', CHUNK + 500),
-  file('alone', 100),
-].map((entry, i) => ({
-  ...entry,
-  mtime: entry.mtime + i,
-  version: entry.kind === 'file' ? String(i).padStart(16, '0') : '',
-}));
-const SPACE = spaceOf(ENTRIES);
-/** By entry; the second half of top/sub/half is zeros, which come as holes. */
-const BYTES = ENTRIES.map(({ path, size }, i) => {
-  const bytes = randomBytes(randomFrom(i), size);
-  return path === 'top/sub/half' ? bytes.fill(0, CHUNK) : bytes;
-});
-
-/** What a whole transfer leaves. */
-const EXPECTED = ENTRIES.map((entry, i) => {
-  const { path, kind, target, mtime, mode } = entry;
-  const what = { file: hex(BYTES[i]!), folder: 'folder', link: `-> ${target}` }[kind];
-  return `${path} ${kind === 'link' ? 'link' : mode.toString(8)} ${mtime} ${what}`;
-}).sort();
+import { BYTES, CHUNKS, ENTRIES, EXPECTED, hex, SPACE } from './tree.ts';
 
 export class Receiving {
   readonly to: string;
@@ -207,11 +170,10 @@ export class Receiving {
 
   async #write(sink: StagingSink, chunk: number): Promise<void> {
     const extents = SPACE.extents(chunk);
-    const data = dataOf(chunk);
-    const sha256 = hashOf(data);
+    const { data, sha256, zero } = CHUNKS[chunk]!;
     const guess = await sink.guess(chunk, extents);
     if (guess && Buffer.compare(guess, sha256) === 0) await sink.keep(chunk, extents, sha256);
-    else await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, sha256);
+    else await sink.write(chunk, extents, zero ? undefined : data, sha256);
   }
 
   /** The invariant: a journaled chunk is on the disk. */
@@ -226,7 +188,7 @@ export class Receiving {
       return readFileSync(place).subarray(offset, offset + length);
     });
     assert.deepEqual(hashOf(Buffer.concat(read)), sha, `chunk ${chunk} is held, but its bytes are not there`);
-    assert.deepEqual(hashOf(dataOf(chunk)), sha, `chunk ${chunk} is held with another hash`);
+    assert.deepEqual(CHUNKS[chunk]!.sha256, sha, `chunk ${chunk} is held with another hash`);
   }
 }
 
@@ -236,17 +198,6 @@ function shuffled(all: number[], random: () => number): number[] {
     [all[i], all[other]] = [all[other]!, all[i]!];
   }
   return all;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(hashOf(bytes)).toString('hex');
-}
-
-function dataOf(chunk: number): Buffer {
-  const data = Buffer.alloc(SPACE.length(chunk));
-  for (const { entry, offset, length, at } of SPACE.extents(chunk))
-    BYTES[entry]!.copy(data, at, offset, offset + length);
-  return data;
 }
 
 /** What a person gets to read of a failing disk. */

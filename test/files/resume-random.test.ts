@@ -90,7 +90,7 @@ test('whatever happens in between', linux, async (t) => {
         assertTree(to, files);
       },
     ),
-    { numRuns: 60, endOnFailure: false },
+    { numRuns: 40, endOnFailure: false },
   );
   assert.ok(resumed > 20, `only ${resumed} chunks were ever held`);
 });

@@ -79,15 +79,21 @@ describe('integration: sources', () => {
     assert.match(String(event(sent, 'error').message), /locked/);
   });
 
-  it('a destination that cannot be written is named on both sides, and both end with 1', async (t) => {
+  it('a destination that cannot be written is named on both sides, and the sender waits for another', async (t) => {
     const work = workspace(t);
     writeFileSync(work.path('note.txt'), 'hello');
     const out = work.folder('out');
     chmodSync(out, 0o555);
-    const { received } = await work.deliver([work.path('note.txt')], {
-      receiver: { prefix: unprivileged },
-      statuses: [1, 1],
-    });
+    const { sender, code, port } = await work.sender([work.path('note.txt')]);
+    const refused = work.receiver(code, port, ['--to', out], { prefix: unprivileged });
+    assert.equal(errorCode(await refused.ends(1)), 'WRITE_FAILED');
+    const waits = await sender.until((line) => line.event === 'state' && line.by === 'peer');
+    assert.equal(waits.to, 'connecting');
+    assert.match(String(waits.reason), /cannot write at its destination/);
+    assert.deepEqual(snapshot(out), {});
+    await work.receiver(code, port, ['--to', work.folder('better')]).ends(0);
+    await sender.ends(0);
+  });
     assert.equal(errorCode(received), 'WRITE_FAILED');
     assert.deepEqual(snapshot(out), {});
   });

@@ -97,6 +97,7 @@ const platform = {
   limit: undefined,
   clock: (): number => Date.now(),
   resumed: (): void => {},
+  kept: (): void => {},
 };
 
 export class Pair {

@@ -39,6 +39,7 @@ const means = {
   limit: undefined,
   progress: () => {},
   resumed: () => {},
+  kept: () => {},
   clock: () => 0,
 };
 
