@@ -27,6 +27,10 @@ export class ChunkWriter {
   readonly #done: Uint8Array;
   /** Chunks taken, so that one delivered twice is counted once. */
   readonly #taken = new Set<number>();
+  /** Chunks being written that hold a part of an entry. */
+  readonly #parts = new Map<number, number>();
+  /** Entries that are staged whole before all their chunks are written to the end, and where. */
+  readonly #early = new Map<number, string>();
   #stopped = false;
   #finishing = false;
 
@@ -70,6 +74,9 @@ export class ChunkWriter {
     if (this.#taken.has(chunk)) return;
     this.#taken.add(chunk);
     const { committer } = this.#work;
+    const { entries, space } = this.#job;
+    const parts = extents.filter(({ entry, length }) => length !== entries[entry]!.size);
+    for (const { entry } of parts) this.#parts.set(entry, (this.#parts.get(entry) ?? 0) + 1);
     try {
       const slices = new Slices();
       let bytes = 0;
@@ -79,16 +86,31 @@ export class ChunkWriter {
         if (data && extent.at + extent.length > data.length)
           throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
         const part = data?.subarray(extent.at, extent.at + extent.length);
-        await this.#piece(extent, part, taking.kept);
+        const staged = await this.#piece(extent, part, taking.kept);
+        if (staged !== undefined) this.#early.set(extent.entry, staged);
         // Zeros are holes, and cost the disk nothing.
         if (data) bytes += extent.length;
         if (slices.over()) await slices.next();
       }
-      if (!this.#job.space.stream) committer.batch.chunks.push({ index: chunk, sha256 });
+      this.#checkGoing();
+      // In one go, so that no commit comes between: synced before it is recorded, recorded before it is placed.
+      const { chunks, dirty, whole } = committer.batch;
+      if (!space.stream) chunks.push({ index: chunk, sha256 });
+      for (const { entry } of parts) {
+        dirty.add(entry);
+        this.#parts.set(entry, this.#parts.get(entry)! - 1);
+      }
+      for (const { entry } of extents) {
+        const staged = this.#early.get(entry);
+        // A chunk that fails is never written to the end, and holds its entries back.
+        if (staged === undefined || this.#parts.get(entry)) continue;
+        whole.set(entry, staged);
+        this.#early.delete(entry);
+      }
       await committer.added(bytes);
     } catch (error) {
       this.#taken.delete(chunk);
-      throw diskError(error, this.#job.entries[extents[0]?.entry ?? 0]!.path);
+      throw diskError(error, entries[extents[0]?.entry ?? 0]!.path);
     }
   }
 
@@ -113,20 +135,22 @@ export class ChunkWriter {
     this.#whole(index, await this.#work.files.end(index, size));
   }
 
+  /** Where the entry is staged, if that makes it whole. */
   async #piece(
     { entry, offset, length }: Extent,
     data: Uint8Array | undefined,
     kept: boolean,
-  ): Promise<void> {
-    const { files, committer } = this.#work;
+  ): Promise<string | undefined> {
+    const { files } = this.#work;
     const inPlace = kept && this.inPlace(entry);
     try {
-      if (!inPlace && length === this.#job.entries[entry]!.size && length <= SMALL)
-        return this.#whole(entry, files.whole(entry, data));
-      const staged = await (inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data));
-      this.#checkGoing();
-      if (staged === undefined) committer.batch.dirty.add(entry);
-      else if (this.misses(entry)) this.#whole(entry, staged);
+      const small = !inPlace && length === this.#job.entries[entry]!.size && length <= SMALL;
+      let staged: string | undefined;
+      if (small) staged = files.whole(entry, data);
+      else staged = await (inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data));
+      if (staged === undefined || !this.misses(entry)) return undefined;
+      this.#done[entry] = 1;
+      return staged;
     } catch (error) {
       throw diskError(error, this.#job.entries[entry]!.path);
     }

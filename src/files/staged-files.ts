@@ -111,14 +111,15 @@ export class StagedFiles {
     return staged;
   }
 
-  /** The data of a file that is being put together is on the disk. */
-  async sync(index: number): Promise<void> {
-    if (!this.#left.has(index)) return;
+  /** The data of a file that is being put together is on the disk. False if it is no longer being put together. */
+  async sync(index: number): Promise<boolean> {
+    if (!this.#left.has(index)) return false;
     await this.#open.use(
       index,
       (fd) =>
         new Promise<void>((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
     );
+    return true;
   }
 
   /** Removes what there is of a file. */

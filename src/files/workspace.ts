@@ -1,4 +1,5 @@
 /** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
+import { existsSync } from 'node:fs';
 import { type Entry, encodePages } from '../protocol/manifest.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import type { Attributes } from './attributes.ts';
@@ -71,11 +72,15 @@ export async function openWorkspace(job: Job, journal: Journal | undefined): Pro
   const committer = new Committer({
     journal: open,
     sync: async ({ dirty, whole }) => {
-      for (const entry of dirty) await staged.sync(entry);
       // A link is nothing but its name.
-      const files = [...whole].filter(([entry]) => entries[entry]!.kind !== 'link');
+      const files = new Set([...whole.keys()].filter((entry) => entries[entry]!.kind !== 'link'));
+      for (const entry of dirty) {
+        if (files.has(entry) || (await staged.sync(entry))) continue;
+        // Whole by now and in a later batch, or dropped.
+        if (existsSync(staged.path(entry))) files.add(entry);
+      }
       await syncFiles(
-        files.map(([, path]) => path),
+        [...files].map((entry) => staged.path(entry)),
         root,
       );
     },

@@ -94,7 +94,4 @@ describe('integration: sources', () => {
     await work.receiver(code, port, ['--to', work.folder('better')]).ends(0);
     await sender.ends(0);
   });
-    assert.equal(errorCode(received), 'WRITE_FAILED');
-    assert.deepEqual(snapshot(out), {});
-  });
 });
