@@ -2,7 +2,6 @@
  * A folder as a Sink. Data goes to a staging folder first and is renamed into place when a file is whole, so that
  * nothing unfinished stands under a final name and no final path is ever opened for writing. A journal beside it lets
  * another run go on.
- * Limit: between two looks at a parent folder another program of this same user could swap it; Node has no openat.
  */
 import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';

@@ -62,11 +62,16 @@ export class Staging {
       if (before ? topNames(before.entries) !== wanted : !isEmpty(path)) continue;
       try {
         const staging = new Staging(path, takeLock(path));
-        // Again behind the lock: whoever held it may have gone on.
-        const found = await readStaging(path);
-        if (found && topNames(found.entries) === wanted) return { staging, ...found };
-        if (found) staging.release();
-        else staging.remove([]);
+        let fits = false;
+        try {
+          // Again behind the lock: whoever held it may have gone on.
+          const found = await readStaging(path);
+          fits = found !== undefined && topNames(found.entries) === wanted;
+          if (found && fits) return { staging, ...found };
+          if (!found) staging.remove([]);
+        } finally {
+          if (!fits) staging.release();
+        }
       } catch (error) {
         if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
         if (before) locked = error;
@@ -103,8 +108,11 @@ export class Staging {
 
   /** Removes it and what is staged for these manifest paths; anything else in it stays, and the folder with it. */
   remove(paths: Iterable<string>): void {
-    emptyStaging(this.path, paths);
-    this.#lock.release();
+    try {
+      emptyStaging(this.path, paths);
+    } finally {
+      this.#lock.release();
+    }
     removeFolder(this.path);
   }
 }

@@ -163,7 +163,7 @@ test('one damaged byte: the records before it are read, none from it on, and non
       const sound = at < MAGIC.length ? 0 : ends.filter((end) => end <= at).length;
       assert.deepEqual(plain(await Journal.read(path)), states[sound]);
     }),
-    { numRuns: 400 },
+    { numRuns: Number(process.env.RUNS ?? 400) },
   );
 });
 
@@ -188,7 +188,7 @@ test('garbage, with right checksums too, is never a crash and never more than ga
       // What was cut off is gone for good: all that is left is read again.
       if (opened) assert.deepEqual(plain(await Journal.read(path)), plain(opened.records));
     }),
-    { numRuns: 300 },
+    { numRuns: Number(process.env.RUNS ?? 300) },
   );
 });
 

@@ -180,7 +180,7 @@ describe('receipt', () => {
           }
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: Number(process.env.RUNS ?? 2000) },
     );
   });
 });
