@@ -93,6 +93,14 @@ export class Report {
       this.#screen.line(code);
   }
 
+  /** A sender that was started anew cannot be told from one that is away: the person knows. */
+  #lost(why: string): string {
+    const lost = `Every connection to the other side was lost${why}; trying again.`;
+    if (this.#options.role === 'send')
+      return `${lost} The receiver may also be started again with the same code.`;
+    return `${lost} If it was started anew, stop this with Ctrl-C and receive with its new code: what has arrived is kept.`;
+  }
+
   #state({ from, to, by, reason }: StateEvent): void {
     const why = reason ? ` (${reason})` : '';
     const peer = by === 'peer';
@@ -101,7 +109,7 @@ export class Report {
       this.say(peer ? 'The other side resumed.' : 'Resumed.');
     else if (to === 'transferring' && this.#wasConnected) this.say('Connected again.');
     else if (to === 'connecting' && (from === 'transferring' || from === 'paused'))
-      this.say(peer && reason ? reason : `Every connection to the other side was lost${why}; trying again.`);
+      this.say(peer && reason ? reason : this.#lost(why));
     if (to === 'transferring') this.#wasConnected = true;
   }
 
