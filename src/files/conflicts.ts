@@ -80,7 +80,8 @@ export async function settle(
       if (!found) continue;
       checkFolder(path, found, rootStat);
       there.add(path);
-      if (before?.choice !== 'ours') plan.skipped.add(index);
+      // What is refreshed gets modes and times too, as its files do.
+      if (before?.choice !== 'ours' && overwrite !== 'update') plan.skipped.add(index);
       continue;
     }
     if (!found || (before && before.choice !== 'replace')) continue;

@@ -25,14 +25,14 @@ export class Folders {
   /** Relative paths of folders that this run made or found to be real ones. */
   readonly #known = new Set<string>(['']);
   readonly #made = new Set<string>();
-  readonly #before: (path: string) => boolean;
+  readonly #ours: (path: string) => boolean;
 
-  /** @param before whether an earlier run of this transfer made a folder, which has yet to get its mode and time */
-  constructor(root: string, attributes: Attributes, before: (path: string) => boolean) {
+  /** @param ours whether this transfer makes or made a folder, and gives it its mode and time */
+  constructor(root: string, attributes: Attributes, ours: (path: string) => boolean) {
     this.#root = root;
     this.#held = new HeldFolders(root);
     this.#attributes = attributes;
-    this.#before = before;
+    this.#ours = ours;
   }
 
   /** Makes sure that a relative path and all above it are real folders, never links. EXISTS, UNSAFE_NAME. */
@@ -83,7 +83,7 @@ export class Folders {
     // The manifest has a folder before what is in it, so that backwards is deepest first.
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i]!;
-      if (entry.kind !== 'folder' || !(this.#made.has(entry.path) || this.#before(entry.path))) continue;
+      if (entry.kind !== 'folder' || !this.#ours(entry.path)) continue;
       this.#settle(entry);
       if (slices.over()) await slices.next();
     }

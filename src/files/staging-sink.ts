@@ -146,13 +146,16 @@ export class StagingSink implements Sink {
   }
 
   async finish(): Promise<void> {
-    const { committer, folders } = this.#work!;
+    const { committer, folders, placer } = this.#work!;
     try {
       await this.#writer!.finish();
       await committer.finish();
       await folders.finish(this.#entries);
       const made = this.#entries.filter((entry, i) => entry.kind === 'folder' && this.wants(i));
-      await syncFolders(folders.parents(made.map((entry) => `${entry.path}/`)), this.#root);
+      // What an earlier run placed it may not have come to sync.
+      const names = [...this.#inventory.placed].map((entry) => placer.relative(entry));
+      for (const { path } of made) names.push(path, `${path}/`);
+      await syncFolders(folders.parents(names), this.#root);
     } catch (error) {
       throw diskError(error, this.#options.to);
     }

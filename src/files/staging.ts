@@ -50,35 +50,49 @@ export class Staging {
   }
 
   /**
-   * The staging in `root` of a transfer with the same names at its top, if there is one, locked. Remains of a run that
-   * was killed before its journal began are removed on the way.
+   * The staging in `root` of a transfer with the same names at its top, if there is one, locked.
    * @throws BeelineError LOCKED if another receive is at work in it
    */
   static async find(root: string, entries: readonly Entry[]): Promise<Found | undefined> {
+    await Staging.#sweep(root);
     const wanted = topNames(entries);
     let locked: BeelineError | undefined;
     for (const path of stagings(root)) {
       const before = await readStaging(path);
-      if (before ? topNames(before.entries) !== wanted : !isEmpty(path)) continue;
+      if (!before || topNames(before.entries) !== wanted) continue;
       try {
         const staging = new Staging(path, takeLock(path));
-        let fits = false;
         try {
           // Again behind the lock: whoever held it may have gone on.
           const found = await readStaging(path);
-          fits = found !== undefined && topNames(found.entries) === wanted;
-          if (found && fits) return { staging, ...found };
-          if (!found) staging.remove([]);
-        } finally {
-          if (!fits) staging.release();
+          if (found && topNames(found.entries) === wanted) return { staging, ...found };
+        } catch (error) {
+          staging.release();
+          throw error;
         }
+        staging.release();
       } catch (error) {
         if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
-        if (before) locked = error;
+        locked = error;
       }
     }
     if (locked) throw locked;
     return undefined;
+  }
+
+  /** Removes the remains of runs that were killed before they had anything. What cannot be removed is left. */
+  static async #sweep(root: string): Promise<void> {
+    for (const path of stagings(root)) {
+      try {
+        if (!(await isEmpty(path))) continue;
+        const staging = new Staging(path, takeLock(path));
+        // Again behind the lock.
+        if (await isEmpty(path)) staging.remove([]);
+        else staging.release();
+      } catch {
+        // Somebody's at work in it, or the disk's own matter: whoever needs it will be told.
+      }
+    }
   }
 
   get journal(): string {
@@ -161,8 +175,8 @@ export function removeFolder(path: string): void {
 }
 
 /** True if nothing in it could be of use to anybody. */
-function isEmpty(path: string): boolean {
-  return readdirSync(path).every((name) => OWN.test(name));
+async function isEmpty(path: string): Promise<boolean> {
+  return readdirSync(path).every((name) => OWN.test(name)) && !(await readStaging(path));
 }
 
 /** A real folder that nobody else can have put anything into. */

@@ -60,8 +60,8 @@ export async function openWorkspace(job: Job, journal: Journal | undefined): Pro
   const staged = new StagedFiles(staging, entries, attributes);
   for (const [entry, left] of inventory.staged) staged.adopt(entry, left);
   const ours = new Set<string>();
-  for (const [entry, { choice }] of inventory.decided)
-    if (choice === 'ours' && entries[entry]!.kind === 'folder') ours.add(entries[entry]!.path);
+  for (const [index, { kind, path }] of entries.entries())
+    if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
   const folders = new Folders(root, attributes, (path) => ours.has(path));
   const placer = new Placer({ root, entries, folders, plan, overwrite });
   const local = new LocalData((entry) => {

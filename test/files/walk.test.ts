@@ -50,6 +50,7 @@ test('a tree comes depth first, in the order of name bytes, folders before their
     mode: 0o777,
     mtime: 5_000_000,
     target: '../nowhere',
+    version: '',
   });
   assert.equal(absolute[3], join(dir, 'top/a/inner'));
   assert.equal(stats[3]!.size, 5n);
