@@ -32,8 +32,8 @@ export class Inventory {
   readonly decided = new Map<number, Decided>();
   /** Names of files that somebody changed here since they arrived, which are left alone. */
   readonly altered: string[] = [];
-  /** True if the journal says all this already and may go on. */
-  current = true;
+  /** When the transfer was begun, in milliseconds since 1970; undefined: now. */
+  created: number | undefined;
 }
 
 interface Old {
@@ -63,7 +63,7 @@ export async function takeInventory(
   const old: Old = { found, space: new ByteSpace(sizes, found.state.chunkSize), index, same };
   const slices = new Slices();
   if (!same) forgetOthers(found, entries);
-  inventory.current = same && found.state.lost.size === 0;
+  inventory.created = found.state.created;
   for (const [entry, now] of entries.entries()) {
     if (slices.over()) await slices.next();
     const before = index(entry);
@@ -161,7 +161,6 @@ class EntryLook {
     // Or between the rename and the record of it.
     const moved = !staged && final && this.#untouched(final) && this.#complete();
     if (final?.isFile() && (placed || twice || moved)) return this.#stands(path, final);
-    if (placed) this.#inventory.current = false;
     if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(this.#was.size)) return;
     this.#inventory.staged.set(this.#entry, this.#now.size);
   }
@@ -233,7 +232,6 @@ function takeChunk(
     inventory.hashes.set(chunk, sha256);
     return;
   }
-  inventory.current = false;
   if (!extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry))) return;
   inventory.guesses.set(chunk, sha256);
   doubt(inventory, extents);

@@ -3,17 +3,7 @@
  * Append-only; each append is one write and one fdatasync. A crash can only leave a torn end, which the checksums
  * show and the next opening cuts off. All system failures pass as Node's own errors.
  */
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  fsync,
-  ftruncate,
-  openSync,
-  renameSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, fdatasync, fstatSync, fsync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { concat, equalBytes } from '../protocol/bytes.ts';
@@ -55,20 +45,10 @@ export class Journal {
     this.#synced = length;
   }
 
-  /** Makes a new one that is on the disk with its first records, `begin` before all others. EEXIST if one is there. */
-  static async create(path: string, first: readonly JournalRecord[]): Promise<Journal> {
-    const journal = await Journal.#make(path, path, first);
-    try {
-      await syncFolder(dirname(path));
-      return journal;
-    } catch (error) {
-      await journal.close();
-      removeIfThere(path);
-      throw error;
-    }
-  }
-
-  /** Puts a new one where an old one may be; at any moment, the one or the other is there. Close the old one. */
+  /**
+   * Makes one that is on the disk with its first records, `begin` before all others. Where an old one is, at any moment
+   * the one or the other is there.
+   */
   static async replace(path: string, first: readonly JournalRecord[]): Promise<Journal> {
     const next = `${path}.next`;
     // From a run that ended right here.
@@ -101,34 +81,16 @@ export class Journal {
   }
 
   /**
-   * Opens one for going on, its torn or damaged rest cut off. Undefined if there is none, or none of this user's, or
-   * one without a whole beginning; then nothing was changed.
+   * What the one at a path says, its torn or damaged rest left out; changes nothing. Undefined if there is none, or none
+   * of this user's, or one without a whole beginning.
+   * To go on, begin anew with what it says: what is read may be in memory only, left by a sync that failed, and the
+   * disk would lose it with all that is appended behind it.
    */
-  static async open(path: string): Promise<{ journal: Journal; records: JournalState } | undefined> {
-    const fd = openOwn(path, READ_FLAGS | constants.O_RDWR);
-    if (fd === undefined) return undefined;
-    try {
-      const { state, length } = await replay(fd);
-      if (!state) {
-        closeSync(fd);
-        return undefined;
-      }
-      if (fstatSync(fd).size > length) await settled((done) => ftruncate(fd, length, done));
-      // Also for what a killed run had written and not yet synced.
-      await settled((done) => fdatasync(fd, done));
-      return { journal: new Journal(path, fd, length), records: state };
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-  }
-
-  /** The same for a look only: changes nothing. */
   static async read(path: string): Promise<JournalState | undefined> {
-    const fd = openOwn(path, READ_FLAGS);
+    const fd = openOwn(path);
     if (fd === undefined) return undefined;
     try {
-      return (await replay(fd)).state;
+      return await replay(fd);
     } finally {
       closeSync(fd);
     }
@@ -179,8 +141,8 @@ export class Journal {
   }
 }
 
-/** All whole records from the start, and how many bytes they are. */
-async function replay(fd: number): Promise<{ state: JournalState | undefined; length: number }> {
+/** All whole records from the start. */
+async function replay(fd: number): Promise<JournalState | undefined> {
   const buffer = new Uint8Array(BLOCK);
   const view = new DataView(buffer.buffer);
   const records = new Replay();
@@ -208,14 +170,14 @@ async function replay(fd: number): Promise<{ state: JournalState | undefined; le
     buffer.copyWithin(0, at, end);
     held = end - at;
   }
-  return { state: records.state(), length };
+  return records.state();
 }
 
 /** A regular file of this user's under one name only, so that nobody else wrote it and nothing else is cut. */
-function openOwn(path: string, flags: number): number | undefined {
+function openOwn(path: string): number | undefined {
   let fd: number;
   try {
-    fd = openSync(path, flags);
+    fd = openSync(path, READ_FLAGS);
   } catch (error) {
     if (NOT_OURS.includes(codeOf(error))) return undefined;
     throw error;

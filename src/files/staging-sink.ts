@@ -17,18 +17,10 @@ import { Destination } from './destination.ts';
 import { diskError } from './disk-errors.ts';
 import { Inventory } from './inventory.ts';
 import { codeOf, hashFile } from './io.ts';
-import { Journal } from './journal.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { readStaging, Staging } from './staging.ts';
 import { syncFolders } from './sync.ts';
-import {
-  choicesOf,
-  closeWorkspace,
-  inventoryOf,
-  type Job,
-  openWorkspace,
-  type Workspace,
-} from './workspace.ts';
+import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
 
 export interface StagingOptions {
   /** Destination folder; made if it is missing. */
@@ -119,9 +111,11 @@ export class StagingSink implements Sink {
 
   async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
     const writer = this.#writer!;
-    const moves = extents.some(({ entry }) => writer.misses(entry) && !writer.inPlace(entry));
+    // What no journal knows of was perhaps never on the disk, whatever is read: it is written again.
+    const kept = this.#inventory.guesses.get(chunk) !== undefined;
+    const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
     const data = moves ? await this.#work!.local.again(extents, sha256) : undefined;
-    await writer.take({ chunk, extents, sha256, data, kept: true });
+    await writer.take({ chunk, extents, sha256, data, kept });
   }
 
   wants(entry: number): boolean {
@@ -236,8 +230,6 @@ export class StagingSink implements Sink {
     const inventory = this.#inventory;
     for (const path of inventory.altered)
       this.#warn('EXISTS', `'${escapeName(path)}' was changed here since it arrived, and is left as it is.`);
-    const goesOn = inventory.current && inventory.have.count + inventory.placed.size > 0;
-    const open = goesOn ? await Journal.open(staging.journal) : undefined;
     const job: Job = {
       root: this.#root,
       entries: this.#entries,
@@ -248,9 +240,8 @@ export class StagingSink implements Sink {
       staging,
       inventory,
     };
-    this.#work = await openWorkspace(job, open?.journal);
+    this.#work = await openWorkspace(job);
     this.#writer = new ChunkWriter(job, this.#work, this.#dropped);
-    if (open) await open.journal.append([{ type: 'plan', choices: choicesOf(this.#plan) }]);
     for (const [entry, left] of inventory.staged)
       if (left === 0 && this.wants(entry)) await this.#writer.complete(entry, this.#entries[entry]!.size);
     for (const entry of this.#dropped) await this.drop(entry);

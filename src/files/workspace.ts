@@ -54,8 +54,7 @@ export function inventoryOf(
   return takeInventory(root, entries, space, found, same);
 }
 
-/** @param journal an earlier run's, still open, if it may go on */
-export async function openWorkspace(job: Job, journal: Journal | undefined): Promise<Workspace> {
+export async function openWorkspace(job: Job): Promise<Workspace> {
   const { root, entries, plan, overwrite, attributes, staging, inventory } = job;
   const staged = new StagedFiles(staging, entries, attributes);
   for (const [entry, left] of inventory.staged) staged.adopt(entry, left);
@@ -68,9 +67,9 @@ export async function openWorkspace(job: Job, journal: Journal | undefined): Pro
     if (inventory.placed.has(entry)) return placer.path(entry);
     return inventory.seeds.get(entry) ?? (staged.adopted(entry) ? staged.path(entry) : undefined);
   });
-  const open = journal ?? (await beginJournal(job));
+  const journal = await beginJournal(job);
   const committer = new Committer({
-    journal: open,
+    journal,
     sync: async ({ dirty, whole }) => {
       // A link is nothing but its name.
       const files = new Set([...whole.keys()].filter((entry) => entries[entry]!.kind !== 'link'));
@@ -96,12 +95,12 @@ export async function openWorkspace(job: Job, journal: Journal | undefined): Pro
         choice: 'rename' as const,
         as: placer.relative(entry),
       }));
-      if (choices.length > 0) await open.append([{ type: 'plan', choices }]);
+      if (choices.length > 0) await journal.append([{ type: 'plan', choices }]);
       await syncFolders(folders.parents([...whole.keys()].map((entry) => placer.relative(entry))), root);
       return [...whole.keys()];
     },
   });
-  return { files: staged, folders, placer, local, journal: open, committer };
+  return { files: staged, folders, placer, local, journal, committer };
 }
 
 /** A journal that says what the inventory says, in place of whatever was there. */
@@ -111,7 +110,12 @@ function beginJournal({ entries, space, plan, staging, inventory }: Job): Promis
   for (let index = 0; chunks.length < inventory.have.count; index++)
     if (inventory.have.has(index)) chunks.push({ index, sha256: inventory.hashes.get(index)! });
   return Journal.replace(staging.journal, [
-    { type: 'begin', created: Date.now(), chunkSize: space.chunkSize, pages: pages.length },
+    {
+      type: 'begin',
+      created: inventory.created ?? Date.now(),
+      chunkSize: space.chunkSize,
+      pages: pages.length,
+    },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     { type: 'plan', choices: choicesOf(plan) },
     { type: 'chunks', chunks },
@@ -120,7 +124,7 @@ function beginJournal({ entries, space, plan, staging, inventory }: Job): Promis
 }
 
 /** A plan as the journal keeps it. */
-export function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choices'] {
+function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choices'] {
   return [
     ...[...plan.skipped].map((entry) => ({ entry, choice: 'skip' as const, as: '' })),
     ...[...plan.replaced].map((entry) => ({ entry, choice: 'replace' as const, as: '' })),

@@ -9,6 +9,7 @@ import { Journal, type JournalState } from '../../src/files/journal.ts';
 import { encodeRecords, type JournalRecord, MAGIC } from '../../src/files/journal-records.ts';
 import { concat, Writer } from '../../src/protocol/bytes.ts';
 import { MAX_CHUNKS, MAX_ENTRIES, MAX_PAGE } from '../../src/protocol/limits.ts';
+import { goOn } from './going-on.ts';
 import { CHUNK, failure, scratch } from './helpers.ts';
 
 const sha = (seed: number) => createHash('sha256').update(String(seed)).digest();
@@ -56,7 +57,7 @@ const coded = (code: string) => (error: NodeJS.ErrnoException) => error.code ===
 test('what is appended is read again, from a listing too; a page is all of its bytes', async (t) => {
   const path = `${scratch(t)}/journal`;
   const big: JournalRecord = { type: 'page', page: 1, bytes: randomBytes(MAX_PAGE) };
-  const journal = await Journal.create(path, [BEGIN, PAGES[0]!, big]);
+  const journal = await Journal.replace(path, [BEGIN, PAGES[0]!, big]);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   await journal.append([
     {
@@ -92,7 +93,7 @@ test('what is appended is read again, from a listing too; a page is all of its b
   });
   assert.equal(state?.chunks.have.count, 3);
   assert.deepEqual(Buffer.from(state.chunks.hashes.get(MAX_CHUNKS - 1)!), sha(MAX_CHUNKS - 1));
-  const opened = await Journal.open(path);
+  const opened = await goOn(path);
   assert.deepEqual(plain(opened?.records), plain(state));
   await opened?.journal.append([chunks(8)]);
   await opened?.journal.close();
@@ -101,7 +102,7 @@ test('what is appended is read again, from a listing too; a page is all of its b
 
 test('long lists, longer than a record may be', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const many = Array.from({ length: 10_000 }, (_, i) => i);
   const as = (entry: number) => `${entry}${'/x'.repeat(50)}`;
   const choices = many.map((entry) => ({ entry, choice: 'rename' as const, as: as(entry) }));
@@ -124,7 +125,7 @@ test('torn at any byte of its last record: what was before survives, the rest is
       writeFileSync(path, concat(whole.subarray(0, length), new Uint8Array(tail)));
       assert.equal((await Journal.read(path))?.chunks.have.count, 2);
       assert.equal(statSync(path).size, length + tail);
-      const opened = await Journal.open(path);
+      const opened = await goOn(path);
       assert.equal(opened?.records.chunks.have.firstMissing, 2);
       assert.equal(statSync(path).size, before.length);
       await opened.journal.append([chunks(4)]);
@@ -139,7 +140,7 @@ test('without its whole beginning it is no journal, and stays as it is', async (
   const whole = concat(MAGIC, encodeRecords(FIRST));
   for (let length = 0; length < whole.length; length++) {
     writeFileSync(path, whole.subarray(0, length));
-    assert.equal(await Journal.open(path), undefined);
+    assert.equal(await goOn(path), undefined);
     assert.equal(statSync(path).size, length);
   }
 });
@@ -182,7 +183,7 @@ test('garbage, with right checksums too, is never a crash and never more than ga
   await fc.assert(
     fc.asyncProperty(file, fc.boolean(), fc.boolean(), async (parts, magic, begun) => {
       writeFileSync(path, concat(magic ? MAGIC : new Uint8Array(), ...(begun ? [begin] : []), ...parts));
-      const opened = await Journal.open(path);
+      const opened = await goOn(path);
       if (magic && begun) assert.ok(opened);
       await opened?.journal.close();
       // What was cut off is gone for good: all that is left is read again.
@@ -247,7 +248,7 @@ test('chunks strewn thinly over the whole range do not cost gigabytes', async (t
 
 test('what could not be read again is not written', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const size = statSync(path).size;
   const bad: JournalRecord[] = [
     BEGIN,
@@ -260,24 +261,23 @@ test('what could not be read again is not written', async (t) => {
     { type: 'plan', choices: [{ entry: 0, choice: 'skip', as: 'x' }] },
   ];
   for (const record of bad) await assert.rejects(journal.append([chunks(1), record]), failure('INTERNAL'));
-  await assert.rejects(Journal.create(`${path}2`, []), failure('INTERNAL'));
+  await assert.rejects(Journal.replace(`${path}2`, []), failure('INTERNAL'));
   assert.equal(statSync(path).size, size);
   await journal.close();
   await assert.rejects(journal.append([chunks(1)]), failure('INTERNAL'));
 });
 
-test('only a regular file of this user under one name is a journal; create makes only new ones', async (t) => {
+test('only a regular file of this user under one name is a journal', async (t) => {
   const folder = scratch(t);
   const path = `${folder}/journal`;
-  assert.equal(await Journal.open(path), undefined);
-  assert.equal(await Journal.open(folder), undefined);
+  assert.equal(await goOn(path), undefined);
+  assert.equal(await goOn(folder), undefined);
   written(`${folder}/real`, FIRST);
   fs.symlinkSync('real', path);
-  assert.equal(await Journal.open(path), undefined);
-  await assert.rejects(Journal.create(path, FIRST), coded('EEXIST'));
+  assert.equal(await goOn(path), undefined);
   fs.unlinkSync(path);
   fs.linkSync(`${folder}/real`, path);
-  assert.equal(await Journal.open(path), undefined);
+  assert.equal(await goOn(path), undefined);
   assert.equal(await Journal.read(path), undefined);
   fs.unlinkSync(`${folder}/real`);
   assert.ok(await Journal.read(path));
@@ -290,7 +290,7 @@ test('only a regular file of this user under one name is a journal; create makes
 
 test('appends land in the order of their calls, each as it was when called, and close waits for them', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const done: number[] = [];
   const sha256 = Buffer.alloc(32);
   const all = Array.from({ length: 40 }, (_, i) => {
@@ -318,7 +318,7 @@ test('short writes are gone on with; a full disk and a failed sync leave a journ
   const short: Write = (fd, data, at, length, position, done) =>
     write(fd, data, at, Math.min(length, 7), position, done);
   let restore = patch(t, { write: short });
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   await journal.append([chunks(1)]);
   restore();
   let size = statSync(path).size;
@@ -358,7 +358,7 @@ test('short writes are gone on with; a full disk and a failed sync leave a journ
 
 test('when a failed append cannot be taken back either, every later one rejects', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const restore = patch(t, {
     fdatasync: (_fd: number, done: Done) => done(fault('EIO')),
     ftruncate: (_fd: number, _length: number, done: Done) => done(fault('EROFS')),
@@ -373,7 +373,7 @@ test('when a failed append cannot be taken back either, every later one rejects'
 
 test('every synced append is on the disk before it resolves, with one write and one sync', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const { write, fdatasync } = fs;
   const calls: string[] = [];
   patch(t, {
@@ -398,19 +398,17 @@ test('every synced append is on the disk before it resolves, with one write and 
 
 test('a new journal that cannot be written leaves no file', async (t) => {
   const folder = scratch(t);
-  for (const name of ['fdatasync', 'fsync'] as const) {
-    const restore = patch(t, { [name]: (_fd: number, done: Done) => done(fault('ENOSPC')) });
-    await assert.rejects(Journal.create(`${folder}/journal`, FIRST), coded('ENOSPC'));
-    restore();
-    assert.deepEqual(readdirSync(folder), []);
-  }
+  const restore = patch(t, { fdatasync: (_fd: number, done: Done) => done(fault('ENOSPC')) });
+  await assert.rejects(Journal.replace(`${folder}/journal`, FIRST), coded('ENOSPC'));
+  restore();
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('replace leaves the old or the new, whatever fails', async (t) => {
   const folder = scratch(t);
   const path = `${folder}/journal`;
   const other: JournalRecord[] = [{ type: 'begin', created: 5, chunkSize: CHUNK, pages: 0 }];
-  await (await Journal.create(path, FIRST)).close();
+  await (await Journal.replace(path, FIRST)).close();
   const old = readFileSync(path);
   const faults = {
     write: (...args: Parameters<Write>) => args[5](fault('ENOSPC')),
@@ -449,7 +447,7 @@ test('replace leaves the old or the new, whatever fails', async (t) => {
 
 test('100,000 chunks are replayed', async (t) => {
   const path = `${scratch(t)}/journal`;
-  const journal = await Journal.create(path, FIRST);
+  const journal = await Journal.replace(path, FIRST);
   const hash = sha(0);
   for (let at = 0; at < 100_000; at += 64)
     await journal.append(

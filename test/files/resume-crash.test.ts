@@ -54,7 +54,7 @@ async function built(to: string, files: Files, more: JournalRecord[]): Promise<s
   const path = join(to, '.beeline-0123456789abcdef');
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const pages = encodePages(files.entries);
-  const journal = await Journal.create(join(path, 'journal'), [
+  const journal = await Journal.replace(join(path, 'journal'), [
     { type: 'begin', created: 1, chunkSize: CHUNK, pages: pages.length },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     ...more,

@@ -186,10 +186,10 @@ describe('giving up', () => {
     await write(0, 1);
     await until('the small one is in place', () => existsSync(join(to, 'done')));
     await write(1, 1);
-    const last = write(2, 1);
+    const last = write(2, 1).catch(() => {});
     await sink.abort();
     await sink.abort();
-    await last.catch(() => {});
+    await last;
     assert.deepEqual(readdirSync(to), ['done']);
     await assert.rejects(write(3, 1), failure('CANCELLED'));
   });

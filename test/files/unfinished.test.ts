@@ -44,7 +44,7 @@ async function journaled(
   const staging = Staging.create(root);
   const pages = encodePages(entries).map((bytes, page): JournalRecord => ({ type: 'page', page, bytes }));
   const begin = { type: 'begin', created: 1_700_000_000_000, chunkSize: CHUNK, pages: pages.length } as const;
-  const journal = await Journal.create(staging.journal, [begin, ...pages, ...more]);
+  const journal = await Journal.replace(staging.journal, [begin, ...pages, ...more]);
   await journal.close();
   staging.release();
   return { root, path: staging.path };

@@ -31,7 +31,7 @@ async function forge(at: string): Promise<string> {
   const bytes = Buffer.alloc(CHUNK, 'forged');
   writeFileSync(join(path, stagedName('d/f')), bytes, { mode: 0o600 });
   const pages = encodePages(entries);
-  const journal = await Journal.create(join(path, 'journal'), [
+  const journal = await Journal.replace(join(path, 'journal'), [
     { type: 'begin', created: Date.now(), chunkSize: CHUNK, pages: pages.length },
     ...pages.map((page, i) => ({ type: 'page' as const, page: i, bytes: page })),
     { type: 'chunks', chunks: [{ index: 0, sha256: createHash('sha256').update(bytes).digest() }] },
