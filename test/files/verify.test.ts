@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import fs, {
   appendFileSync,
-  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
