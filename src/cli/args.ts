@@ -55,7 +55,7 @@ export function parse(command: Command, argv: readonly string[]): Parsed {
     if (!token.inlineValue && token.value.length > 1 && token.value.startsWith('-'))
       throw usage(
         command,
-        `${shown} needs a value. If it does begin with a dash, write ${shown}=${escapeName(token.value)}.`,
+        `${shown} needs a value: ${shown} ${flag.value}. If it does begin with a dash, write ${shown}=${escapeName(token.value)}.`,
       );
     parsed.strings.set(flag.name, token.value);
   }

@@ -62,12 +62,12 @@ const COMMON: Flag[] = [
   {
     name: 'receipt',
     value: 'FILE',
-    help: 'where to write the receipt; default a new file in the receipts folder',
+    help: 'where to write the receipt, even over a file; default a new file in the receipts folder',
   },
   { name: 'no-receipt', help: 'write no receipt' },
   {
     name: 'update',
-    help: 'a refresh of what was sent before: replace what differs, and move only that',
+    help: 'receive: replace what differs, and move only that; send: say that this is a refresh',
   },
   {
     name: 'to',
@@ -88,7 +88,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     { name: 'text', value: 'TEXT', help: 'send this text instead of files' },
     { name: 'name', value: 'FILE', help: 'file name for what comes from stdin; default stdin' },
     { name: 'qr', help: 'show the code as a QR code too' },
-    { name: 'skip-unreadable', help: 'name files that cannot be read and send the rest' },
+    { name: 'skip-unreadable', help: 'name files that cannot be read or named, and send the rest' },
     ...COMMON,
     ...ALWAYS,
   ],

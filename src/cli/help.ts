@@ -17,7 +17,8 @@ const ABOUT: {
       'beeline send photos/ --update',
     ],
     notes: [
-      'Should either side stop or die, send the same paths again: the receiver keeps what has arrived.',
+      'Should the receiver stop or die, leave this waiting: it can come back with the same code. Should this stop or die,',
+      'send the same paths again: the receiver keeps what has arrived.',
     ],
   },
   receive: {
@@ -64,6 +65,7 @@ const ABOUT: {
       'DIR is the folder that was received into; default the current one. A folder of the name clean is ./clean.',
       'To go on, receive again into DIR: with the same code while the sender waits, or with a new one.',
       '`clean` removes only what the journal of an unfinished receive names, and nothing that is being received now.',
+      'Files that have their final names already stay.',
       'Exit codes: 0 done, or nothing is unfinished   1 something was left   2 wrong usage   7 nobody to ask',
     ],
   },
@@ -78,6 +80,8 @@ const ABOUT: {
     notes: [
       'PATH is the folder that was received into, or the one file or folder that was received. Names, kinds, sizes,',
       'link targets and contents are compared; modes, times and files that the receipt does not name are not.',
+      'What did not move in that transfer (skipped, or up to date) is not checked, not even whether it is there; what',
+      '--overwrite rename renamed is looked for under the name that it was sent with.',
       'Exit codes: 0 all as received   5 something differs   2 wrong usage   1 failed   130 interrupted',
     ],
   },

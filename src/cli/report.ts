@@ -72,7 +72,9 @@ export class Report {
     const sent = this.#options.role === 'send';
     const what = this.#text
       ? `a text, ${formatBytes(result.bytes)},`
-      : contents({ ...result, folders: 0, links: 0 });
+      : result.files > 0
+        ? contents({ ...result, folders: 0, links: 0 })
+        : 'no files';
     const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
     const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
     this.say(
@@ -81,7 +83,7 @@ export class Report {
     );
     if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
     if (result.skipped.length === 0) return;
-    this.say(`Not sent, because they could not be read (${result.skipped.length}):`);
+    this.say(`Not sent, because they could not be read or named (${result.skipped.length}):`);
     this.say(...result.skipped.slice(0, 20).map((path) => `    ${path}`));
     if (result.skipped.length > 20) this.say('    ...');
   }

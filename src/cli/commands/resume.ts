@@ -54,7 +54,9 @@ function list(dir: string, found: readonly Unfinished[], json: boolean, print: P
   }
   if (found.length === 0 || json) return;
   const to = dir === '.' ? '' : ` ${shellWord(dir)}`;
-  const lines = [`\`beeline resume clean${to}\` removes what is unfinished.`];
+  const lines = found.some(({ transfer }) => transfer)
+    ? [`\`beeline resume clean${to}\` removes what is unfinished.`]
+    : [];
   if (found.some(({ transfer }) => transfer && transfer.bytes !== null))
     lines.unshift(
       'To go on, receive again into this folder: with the same code while the sender waits, or with a new one:',
@@ -71,7 +73,7 @@ function describe({ path, active, changed, transfer }: Unfinished): string[] {
     return [
       active
         ? `${folder}: a receive has just begun in it.`
-        : `${folder}: damaged. It has no journal that can be read, so nothing can go on with it.`,
+        : `${folder}: damaged. It has no journal that can be read, so nothing can go on with it. Remove it yourself if you do not need it.`,
       `    Last changed ${ago(changed)}.`,
     ];
   return [
@@ -133,7 +135,7 @@ class Cleaner {
     // What cannot be removed is not asked about.
     if (transfer && !active && !this.#yes) {
       this.#screen.line(...describe(one));
-      if (!isYes(await this.#prompt.ask('Remove it? [y/N] ')))
+      if (!isYes(await this.#prompt.ask('Remove it? Files that have their final names already stay. [y/N] ')))
         return this.#left(path, 'declined', `Left as it is: ${path}.`);
     }
     try {

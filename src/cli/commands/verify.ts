@@ -55,13 +55,19 @@ function sentence({ path, detail }: Problem): string {
   return `'${path}' ${detail}.`;
 }
 
-function verdict({ problems, notMoved, unchecked, receipt }: Verification): string[] {
+function verdict({ problems, bytes, notMoved, unchecked, receipt }: Verification): string[] {
   const lines = [];
   if (notMoved > 0)
-    lines.push(`Not moved in that transfer, so nothing is known of them: ${count(notMoved, 'chunk')}.`);
+    lines.push(
+      `Not checked, since it did not move in that transfer (skipped, or up to date): ${count(notMoved, 'chunk')}.`,
+    );
   if (unchecked > 0)
     lines.push(`Not checked, since a file in them is missing or unreadable: ${count(unchecked, 'chunk')}.`);
   if (problems > 0) lines.push(`Not as it was received: ${count(problems, 'difference')}.`);
+  else if (notMoved > 0)
+    lines.push(
+      `What moved then is as it was received: ${formatBytes(bytes)} of ${formatBytes(receipt.bytes)}. Root ${groups(receipt.root)}.`,
+    );
   else lines.push(`All is as it was received: ${contents(receipt)}. Verified, root ${groups(receipt.root)}.`);
   return lines;
 }
