@@ -158,6 +158,11 @@ export class Session {
       return interrupted(afterInterrupt({ ...side, role: report.role }, this.#tracker));
     }
     const error = asBeelineError(thrown);
+    if (error.code === 'NO_PATH' && this.#tracker.bytes > 0) {
+      const { side, report } = this.#options;
+      const next = afterInterrupt({ ...side, role: report.role }, this.#tracker);
+      return new BeelineError('NO_PATH', `${error.message} ${next}`, { cause: error });
+    }
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';
     return new BeelineError('CANCELLED', who, { cause: error });

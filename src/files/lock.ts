@@ -276,7 +276,7 @@ function locked(path: string, holder: Holder | undefined): BeelineError {
   const who = holder ? `process ${holder.pid} on ${escapeName(holder.host)}` : 'another process';
   return new BeelineError(
     'LOCKED',
-    `Another receive is at work on the same unfinished data (${who}). Wait for it or stop it, then receive again. ` +
+    `Another receive is at work on the same unfinished data (${who}). Wait for it, or stop it and try again. ` +
       `If that process does not exist, delete '${escapeName(path)}'.`,
   );
 }

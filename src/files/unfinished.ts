@@ -137,9 +137,8 @@ async function count(state: JournalState, entries: readonly Entry[]): Promise<Un
     entries.map((entry) => entry.size),
     state.chunkSize,
   );
-  const { have } = state.chunks;
-  // Only a stream's entry has no size and yet chunks.
-  const stream = space.chunks === 0 && have.count > 0;
+  // An unfinished transfer of nothing but one empty file is that of a stream, whose length comes at its end.
+  const stream = space.chunks === 0 && entries.length === 1 && files.length === 1;
   return {
     created: state.created,
     names: tops.map(({ path, kind }) => escapeName(path) + (kind === 'folder' ? '/' : '')),

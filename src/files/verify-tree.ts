@@ -98,11 +98,10 @@ export async function survey({ receipt, space, place, report, check }: Surveyed)
       check();
       await slices.next();
     }
-    if (entry.kind === 'file' && !moved(index, receipt, space)) continue;
     const size = receipt.kind === 'stream' ? receipt.bytes : entry.size;
     const above = badFolders.get(dirname(entry.path));
     const found = above ?? look(place(entry.path), entry, size);
-    if (!found) continue;
+    if (!found || (found.problem === 'size' && !moved(index, receipt, space))) continue;
     states[index] = found.grown ? GROWN : BAD;
     if (entry.kind === 'folder') badFolders.set(entry.path, found);
     const detail = above ? `is in a folder that ${found.detail}` : found.detail;
@@ -111,7 +110,7 @@ export async function survey({ receipt, space, place, report, check }: Surveyed)
   return states;
 }
 
-/** Of a file that was skipped or vanished nothing is known, not even that it should be there. */
+/** A file of which nothing moved was skipped, because one stood there: what is in that one nobody has said. */
 function moved(entry: number, { chunks, kind }: Receipt, space: ByteSpace): boolean {
   const { first, end } = kind === 'stream' ? { first: 0, end: chunks.length } : space.chunksOf(entry);
   if (first === end) return true;

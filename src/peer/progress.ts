@@ -48,6 +48,11 @@ export class Progress {
     return this.#resumed;
   }
 
+  /** Files that are whole. */
+  get files(): number {
+    return this.#files.done;
+  }
+
   get seconds(): number {
     return platform.now() - this.#started;
   }

@@ -1,5 +1,6 @@
 /** The record that both sides of a transfer end with: made of what they agree on, so that it is the same to the byte. */
 import { toHex } from '../protocol/bytes.ts';
+import { asBeelineError } from '../protocol/errors.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Receipt } from '../transfer/receipt.ts';
@@ -48,7 +49,7 @@ export async function keepReceipt(
     const { writeReceipt } = await import('../files/receipt-file.ts');
     return await writeReceipt(receipt, wanted === true ? undefined : wanted);
   } catch (thrown) {
-    const message = `The receipt could not be written: ${thrown instanceof Error ? thrown.message : thrown}`;
+    const { message } = asBeelineError(thrown, 'WRITE_FAILED', 'The receipt could not be written');
     session.events.emit({ event: 'warning', code: 'WRITE_FAILED', message });
     return undefined;
   }

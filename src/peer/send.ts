@@ -156,8 +156,9 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
       receiver: fingerprint,
     });
     session.complete({
-      files: count(source.entries).files,
-      bytes: engine.space.bytes ?? 0,
+      // What the receiver skipped did not arrive by this.
+      files: source.kind === 'files' ? progress.files : 1,
+      bytes: progress.bytes,
       resumed: progress.resumed,
       seconds: progress.seconds,
       root: toHex(outcome.root),

@@ -37,9 +37,17 @@ export class Reading {
         const named = entries.filter((entry) => error.paths.includes(this.#source.entries[entry]!.path));
         if (this.#source.kind !== 'files' || named.length === 0 || gone.size + named.length > MAX_GONE)
           throw error;
-        for (const entry of named) this.declareGone(entry, error);
+        for (const entry of named) this.declareGone(entry, this.#ofOne(entry, error));
       }
     }
+  }
+
+  /** An error about several files, in the words of the first, as one about this one. */
+  #ofOne(entry: number, error: BeelineError): BeelineError {
+    if (error.paths.length < 2) return error;
+    const { path } = this.#source.entries[entry]!;
+    const text = `'${escapeName(path)}' changed while it was being sent, or cannot be read.`;
+    return new BeelineError(error.code, text, { cause: error, paths: [path] });
   }
 
   /** Of these paths, the files that are not known to be gone yet. */

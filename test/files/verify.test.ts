@@ -195,12 +195,14 @@ describe('verifyTree', () => {
     assert.deepEqual([after.found, after.unchecked], [['size top/b'], 1]);
   });
 
-  it('says nothing of files that were not moved, not even that they are missing, and counts their chunks', async (t) => {
+  it('says of files that were not moved only that they are missing, and counts their chunks', async (t) => {
     const root = tree(t);
     const receipt = await receiptOf([join(root, 'top', 'large')], (chunk) => chunk === 9);
     rmSync(join(root, 'top', 'large'));
     const { found, notMoved } = await check(receipt, join(root, 'top'));
-    assert.deepEqual([found, notMoved], [[], 4]);
+    assert.deepEqual([found, notMoved], [['missing large'], 4]);
+    writeFileSync(join(root, 'top', 'large'), 'another, which stood there');
+    assert.deepEqual((await check(receipt, join(root, 'top'))).found, []);
     writeFileSync(join(root, 'top', 'large'), Buffer.alloc(2 * CHUNK, 1));
     const partly = await receiptOf([join(root, 'top', 'large')], (chunk) => chunk === 0);
     corrupt(join(root, 'top', 'large'), CHUNK);
