@@ -93,7 +93,10 @@ export async function settle(
       plan.skipped.add(index);
       continue;
     }
-    const choice = before?.choice ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
+    // What is said now outranks what was said then; an update of what this transfer itself put there is one more try.
+    const then =
+      overwrite === 'ask' || (overwrite === 'update' && before?.stands) ? before?.choice : undefined;
+    const choice = then ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
     if (choice === 'skip' || (choice === 'update' && unchanged(entry, found))) plan.skipped.add(index);
     else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
     else if (choice === 'rename') plan.renamed.set(index, names.free(path));

@@ -32,6 +32,8 @@ export class Inventory {
   readonly decided = new Map<number, Decided>();
   /** Names of files that somebody changed here since they arrived, which are left alone. */
   readonly altered: string[] = [];
+  /** Where files lie that are staged and no longer offered, which no new journal will name. */
+  readonly others: string[] = [];
   /** When the transfer was begun, in milliseconds since 1970; undefined: now. */
   created: number | undefined;
 }
@@ -62,7 +64,7 @@ export async function takeInventory(
   const index = (entry: number) => (paths ? paths.get(entries[entry]!.path) : entry);
   const old: Old = { found, space: new ByteSpace(sizes, found.state.chunkSize), index, same };
   const slices = new Slices();
-  if (!same) forgetOthers(found, entries);
+  if (!same) findOthers(inventory, found, entries);
   inventory.created = found.state.created;
   for (const [entry, now] of entries.entries()) {
     if (slices.over()) await slices.next();
@@ -79,10 +81,13 @@ export async function takeInventory(
   return inventory;
 }
 
-/** What is staged of files that are no longer offered, which no journal will name. */
-function forgetOthers({ staging, entries: before }: Found, entries: readonly Entry[]): void {
+function findOthers(
+  { others }: Inventory,
+  { staging, entries: before }: Found,
+  entries: readonly Entry[],
+): void {
   const paths = new Set(entries.map((entry) => entry.path));
-  for (const { path } of before) if (!paths.has(path)) rmSync(staging.file(path), { force: true });
+  for (const { path } of before) if (!paths.has(path)) others.push(staging.file(path));
 }
 
 /** One entry that the old manifest has too. */
@@ -112,7 +117,9 @@ class EntryLook {
     const { decided } = this.#inventory;
     const choice = state.choices.get(this.#before);
     if (choice?.choice === 'skip' && this.#outdated()) return;
-    if (choice) decided.set(this.#entry, { ...choice, stands: false });
+    // To replace something was agreed to for that manifest only; another one may be somebody else's.
+    if (choice && (this.#old.same || choice.choice !== 'replace'))
+      decided.set(this.#entry, { ...choice, stands: false });
     if (choice?.choice === 'skip') return;
     const path = `${this.#root}/${choice?.as || this.#now.path}`;
     if (this.#now.kind === 'folder') this.#decide('ours');

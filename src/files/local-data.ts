@@ -7,6 +7,14 @@ import type { Extent } from '../transfer/ports.ts';
 import { FdCache } from './fd-cache.ts';
 import { READ_FLAGS, readFully } from './io.ts';
 
+/** Bytes of a file of this side's own whose hash may be shown: the sender chooses how many it asks for. */
+const GUESSABLE = 64;
+
+/** The hash of a few bytes would tell the sender what they are. */
+export function tellsTooMuch({ length }: Extent): boolean {
+  return length < GUESSABLE;
+}
+
 export class LocalData {
   readonly #path: (entry: number) => string | undefined;
   readonly #open: FdCache;

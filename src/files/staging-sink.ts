@@ -1,8 +1,5 @@
-/**
- * A folder as a Sink. Data goes to a staging folder first and is renamed into place when a file is whole, so that
- * nothing unfinished stands under a final name and no final path is ever opened for writing. A journal beside it lets
- * another run go on.
- */
+/** A folder as a Sink: what arrives is staged, journaled, and renamed into place when it is whole, so that nothing
+ *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
 import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
@@ -14,9 +11,10 @@ import { Attributes } from './attributes.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
+import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
 import { Inventory } from './inventory.ts';
-import { codeOf, hashFile } from './io.ts';
+import { tellsTooMuch } from './local-data.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { readStaging, Staging } from './staging.ts';
 import { syncFolders } from './sync.ts';
@@ -50,6 +48,8 @@ export class StagingSink implements Sink {
   /** There may be something in the staging that this opening did not put there. */
   #earlier = false;
   #over = false;
+  #beginning: Promise<void> | undefined;
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(options: StagingOptions) {
     this.#options = options;
@@ -60,7 +60,7 @@ export class StagingSink implements Sink {
     });
   }
 
-  /** The disk takes chunks in any order, but a stream's sender keeps only so many. Known after `open`. */
+  /** Bounded for a stream, of which the sender keeps only so much. */
   get window(): number {
     return this.#space?.stream ? STREAM_WINDOW : Number.POSITIVE_INFINITY;
   }
@@ -83,7 +83,7 @@ export class StagingSink implements Sink {
       this.#root = this.#destination.make();
       this.#staging ??= Staging.create(this.#root);
       if (!foldsCase && this.#staging.foldsCase()) checkEntries(entries, { platform, foldsCase: true });
-      await this.#begin();
+      await this.#undisturbed(() => this.#begin());
       this.#checkRoom();
     } catch (error) {
       await this.suspend();
@@ -104,8 +104,9 @@ export class StagingSink implements Sink {
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
     const { guesses, compare, seeds } = this.#inventory;
     const known = guesses.get(chunk);
-    if (known) return Promise.resolve(known);
-    if (!compare.has(chunk) && !extents.some(({ entry }) => seeds.has(entry))) return undefined;
+    const seeded = extents.filter(({ entry }) => seeds.has(entry));
+    if (known || (!compare.has(chunk) && seeded.length === 0) || seeded.some(tellsTooMuch))
+      return known && Promise.resolve(known);
     return this.#work?.local.hash(extents);
   }
 
@@ -161,18 +162,9 @@ export class StagingSink implements Sink {
     this.#remove();
   }
 
-  async digests(): Promise<Map<number, string>> {
-    const digests = new Map<number, string>();
-    for (const [index, entry] of this.#entries.entries()) {
-      if (entry.kind !== 'file' || !this.#writer?.done(index)) continue;
-      try {
-        digests.set(index, await hashFile(this.#work!.placer.path(index)));
-      } catch (cause) {
-        const text = `'${escapeName(entry.path)}' cannot be read again for its SHA-256 (${codeOf(cause)}).`;
-        throw new BeelineError('WRITE_FAILED', text, { cause, paths: [entry.path] });
-      }
-    }
-    return digests;
+  digests(): Promise<Map<number, string>> {
+    const { placer } = this.#work!;
+    return digestsOf(this.#entries, (entry) => (this.#writer?.done(entry) ? placer.path(entry) : undefined));
   }
 
   async ready(): Promise<boolean> {
@@ -182,13 +174,14 @@ export class StagingSink implements Sink {
   async reopen(): Promise<void> {
     try {
       await this.#close();
-      this.#earlier = true;
-      const staging = this.#staging!;
-      const before = await readStaging(staging.path);
-      const found = before && { staging, ...before };
-      this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found);
-      this.#seed(this.#root);
-      await this.#begin();
+      await this.#undisturbed(async () => {
+        this.#earlier = true;
+        const before = await readStaging(this.#staging!.path);
+        const found = before && { staging: this.#staging!, ...before };
+        this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found);
+        this.#seed(this.#root);
+        await this.#begin();
+      });
     } catch (error) {
       throw diskError(error, this.#options.to);
     }
@@ -222,6 +215,14 @@ export class StagingSink implements Sink {
     for (const entry of this.#plan.updated)
       if (!placed.has(entry) && !doubtful.has(entry))
         seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
+  }
+
+  /** Whoever closes meanwhile waits for it. */
+  async #undisturbed(work: () => Promise<void>): Promise<void> {
+    this.#checkOpen();
+    this.#beginning = work();
+    await this.#beginning;
+    this.#checkOpen();
   }
 
   /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
@@ -266,21 +267,28 @@ export class StagingSink implements Sink {
     if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
   }
 
-  async #close(): Promise<void> {
+  /** Behind whatever is being begun or closed, so that nothing is at work in a staging that is left or removed. */
+  #close(): Promise<void> {
     this.#writer?.stop();
-    const work = this.#work;
-    this.#work = undefined;
-    if (work) await closeWorkspace(work);
+    this.#closing = Promise.allSettled([this.#beginning, this.#closing]).then(async () => {
+      this.#writer?.stop();
+      const work = this.#work;
+      this.#work = undefined;
+      if (work) await closeWorkspace(work);
+    });
+    return this.#closing;
   }
 
   #remove(): void {
     const staging = this.#staging;
     this.#staging = undefined;
+    // An earlier run's, with which nothing was begun, may be of another offer with the same names.
+    if (this.#earlier && !this.#writer) return staging?.release();
     try {
       staging?.remove(this.#entries.map((entry) => entry.path));
     } catch (cause) {
-      const where = escapeName(staging?.path ?? '');
-      this.#warn('WRITE_FAILED', `The unfinished data in '${where}' could not be removed.`, cause);
+      const text = `The unfinished data in '${escapeName(staging?.path ?? '')}' could not be removed.`;
+      this.#warn('WRITE_FAILED', text, cause);
     }
   }
 

@@ -4,7 +4,7 @@
  * it whatever else has changed in the manifest.
  */
 import { hash, randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { decodePage, type Entry } from '../protocol/manifest.ts';
@@ -106,7 +106,7 @@ export class Staging {
 
   /** Where an entry's data (or link) is until it is whole; `path` as in the manifest. */
   file(path: string): string {
-    return `${this.path}/${stagedName(path)}`;
+    return stagedFile(this.path, path);
   }
 
   /** True if the file system finds it under upper-case letters too. */
@@ -129,6 +129,11 @@ export class Staging {
     }
     removeFolder(this.path);
   }
+}
+
+/** Where what a staging has for a manifest path is. */
+export function stagedFile(staging: string, path: string): string {
+  return `${staging}/${stagedName(path)}`;
 }
 
 /** Folders in `root` that are this user's stagings, as far as can be seen from outside. */
@@ -158,10 +163,10 @@ export function emptyStaging(path: string, paths: Iterable<string>): void {
   if (staged.size > 0)
     for (const named of paths) {
       const name = stagedName(named);
-      if (staged.delete(name)) unlinkSync(join(path, name));
+      if (staged.delete(name)) rmSync(join(path, name), { force: true });
     }
   // The journal last: as long as anything is staged it says what that is.
-  for (const name of names) if (OWN.test(name) && name !== 'lock') unlinkSync(join(path, name));
+  for (const name of names) if (OWN.test(name) && name !== 'lock') rmSync(join(path, name), { force: true });
 }
 
 /** Removes the folder if it is empty by now. */

@@ -1,5 +1,5 @@
 /** What receives have left unfinished in a folder, as their journals have it, and how it is given up. */
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
@@ -7,9 +7,9 @@ import { escapeName } from '../protocol/names.ts';
 import { ByteSpace } from '../transfer/space.ts';
 import { codeOf } from './io.ts';
 import type { JournalState } from './journal.ts';
-import { isLocked, takeLock } from './lock.ts';
+import { isLocked, type Lock, takeLock } from './lock.ts';
 import { Slices } from './slices.ts';
-import { emptyStaging, readStaging, removeFolder, stagings } from './staging.ts';
+import { emptyStaging, readStaging, removeFolder, stagedFile, stagings } from './staging.ts';
 
 /** Top-level names that are told. */
 const NAMED = 20;
@@ -86,10 +86,25 @@ export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Disca
   }
 }
 
+/** A lock needs a block, and what is to be discarded may have the last one: a file of it is emptied first then. */
+async function lockToDiscard(path: string): Promise<Lock> {
+  try {
+    return takeLock(path);
+  } catch (error) {
+    if (!(error instanceof BeelineError) || error.code !== 'DISK_FULL' || isLocked(path)) throw error;
+    const found = await readStaging(path);
+    for (const entry of found?.entries ?? []) {
+      const file = stagedFile(path, entry.path);
+      if (lookUp(file)?.isFile()) truncateSync(file);
+    }
+    return takeLock(path);
+  }
+}
+
 async function empty(path: string): Promise<Discarded> {
   if (!stagings(dirname(path)).includes(path))
     throw new BeelineError('USAGE', `'${escapeName(path)}' is not a folder of an unfinished receive.`);
-  const lock = takeLock(path);
+  const lock = await lockToDiscard(path);
   const left = () => readdirSync(path).filter((name) => !LOCKS.test(name));
   try {
     // Behind the lock: whoever held it may have gone on since it was listed.

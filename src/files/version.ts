@@ -1,6 +1,7 @@
 /**
- * What tells a file's content from any other without reading it: device, inode, size and modification time, under a
- * key of this machine's, so that nobody else can claim to have the same file, and none of the four is told to anybody.
+ * What tells a file's content from any other without reading it: device, inode, size and the times of its last
+ * changes, under a
+ * key of this machine's, so that nobody else can claim to have the same file, and none of them is told to anybody.
  */
 import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
@@ -13,16 +14,19 @@ export const VERSION_KEY = 32;
 
 /** 16 hex digits, as a manifest entry's `version`. */
 export class Versions {
-  readonly #buffer = Buffer.alloc(VERSION_KEY + 32);
+  readonly #buffer = Buffer.alloc(VERSION_KEY + 40);
 
   /** @param key VERSION_KEY bytes that only this user of this machine knows */
   constructor(key: Uint8Array) {
     this.#buffer.set(key.subarray(0, VERSION_KEY));
   }
 
-  /** All parts have a fixed length and the result is cut, so that a plain hash over key and parts is a sound MAC. */
-  of({ dev, ino, size, mtimeNs }: FileStat): string {
-    for (const [i, part] of [dev, ino, size, mtimeNs].entries())
+  /**
+   * The time of the last change of status too: whoever edits in place and puts the modification time back cannot put
+   * that back. All parts have a fixed length and the result is cut, so that a plain hash over key and parts is a sound MAC.
+   */
+  of({ dev, ino, size, mtimeNs, ctimeNs }: FileStat & Pick<BigIntStats, 'ctimeNs'>): string {
+    for (const [i, part] of [dev, ino, size, mtimeNs, ctimeNs].entries())
       this.#buffer.writeBigInt64BE(BigInt.asIntN(64, part), VERSION_KEY + 8 * i);
     return hash('sha256', this.#buffer, 'hex').slice(0, 16);
   }

@@ -15,7 +15,7 @@ import { basename, sep } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_ENTRIES } from '../protocol/limits.ts';
 import type { Entry, EntryKind } from '../protocol/manifest.ts';
-import { escapeName, nameProblem } from '../protocol/names.ts';
+import { escapeName, nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
 import { codeOf, toMicros } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
@@ -102,6 +102,11 @@ class Walker {
       const problem = nameProblem(path, 'posix');
       if (problem) throw new BeelineError('UNSAFE_NAME', `The name ${shown(path)} ${problem}.`);
       const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
+      if (!named && basename(path).startsWith(STAGING_PREFIX)) {
+        const text = `${shown(path)} is the unfinished data of a receive and was left out.`;
+        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+        return undefined;
+      }
       if (stat.isFile()) {
         checkReadable(absolute, stat);
         this.#push(path, absolute, 'file', stat, Number(stat.size), '');

@@ -1,5 +1,5 @@
 /** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { type Entry, encodePages } from '../protocol/manifest.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import type { Attributes } from './attributes.ts';
@@ -109,6 +109,8 @@ function beginJournal({ entries, space, plan, staging, inventory }: Job): Promis
   const chunks: { index: number; sha256: Uint8Array }[] = [];
   for (let index = 0; chunks.length < inventory.have.count; index++)
     if (inventory.have.has(index)) chunks.push({ index, sha256: inventory.hashes.get(index)! });
+  // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
+  for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [
     {
       type: 'begin',

@@ -21,6 +21,11 @@ export class Stall {
   constructor(session: Session) {
     this.#session = session;
     session.cleanup.push(() => clearTimeout(this.#timer));
+    // Whoever ends the pause ends the looking too: a later pause is somebody else's.
+    session.subscribe((event) => {
+      if (event.event === 'state' && event.from === 'paused' && event.to === 'transferring')
+        clearTimeout(this.#timer);
+    });
   }
 
   /** Whether the disk has failed before. */
@@ -32,9 +37,9 @@ export class Stall {
   begin(error: BeelineError, sink: Sink | undefined): boolean {
     if (!sink?.ready || !passing(error) || this.#session.over) return false;
     this.#began = true;
-    clearTimeout(this.#timer);
-    // A pause that somebody wants already is theirs to end.
+    // A pause that somebody wants already is theirs to end, and one of this stall's own is being looked after.
     if (this.#session.state !== 'transferring') return true;
+    clearTimeout(this.#timer);
     this.#session.pause(error);
     this.#look(sink, performance.now(), error);
     return true;
@@ -43,7 +48,9 @@ export class Stall {
   #look(sink: Sink, since: number, error: BeelineError): void {
     this.#timer = setTimeout(async () => {
       if (this.#session.over) return;
-      if (await sink.ready?.().catch(() => false)) return this.#session.resume();
+      const ready = await sink.ready?.().catch(() => false);
+      // Without a lane there is nothing to resume yet, and the pause stands when one is there again.
+      if (ready && this.#session.state === 'paused') return this.#session.resume();
       if (performance.now() - since > STALL_DEADLINE) this.#session.fail(error);
       else this.#look(sink, since, error);
     }, STALL_LOOK);

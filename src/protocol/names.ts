@@ -15,7 +15,7 @@ export interface NameRules {
   foldsCase?: boolean;
 }
 
-/** Folders that hold unfinished data begin with this, at the top of the destination. */
+/** Folders that hold unfinished data begin with this, at the top of a destination. */
 export const STAGING_PREFIX = '.beeline-';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
@@ -90,7 +90,8 @@ export function checkEntries(entries: readonly Entry[], rules: NameRules = { pla
     const problem = nameProblem(path, platform);
     if (problem) throw unsafe(path, `The name ${shown(path)} ${problem}.`);
     const key = keyOf(path);
-    if (key.startsWith(stagingKey))
+    // At every depth: any folder may be a destination one day.
+    if (key.startsWith(stagingKey) || key.includes(`/${stagingKey}`))
       throw unsafe(path, `The name ${shown(path)} is one that unfinished transfers use.`);
     const twin = byKey.get(key);
     if (twin) throw unsafe(path, collision(path, twin.path));

@@ -241,8 +241,9 @@ export class Sender {
     this.#hashes.set(index, sha256);
     const same = theirs && equalBytes(theirs, sha256);
     const form = same ? 'same' : zeros ? 'zeros' : 'data';
-    if (!same) await this.#limiter.pass(length);
-    else if (!this.#served.has(index)) this.#ports.kept(length);
+    // Comparing costs no bandwidth, but a receiver that compares again and again costs reading.
+    if (!same || this.#served.has(index)) await this.#limiter.pass(length);
+    else this.#ports.kept(length);
     // A file's zeros must not overtake the word that it is gone.
     for (let told = this.#reading.obituaries.tell(lane); told; told = this.#reading.obituaries.tell(lane))
       await told;

@@ -65,7 +65,7 @@ describe('a large file that changed', linux, () => {
   for (const [how, change, kept] of [
     ['grown at its end', (b: Buffer) => Buffer.concat([b, noise(2 * CHUNK, 'more')]), [0, 1, 2, 3]],
     ['grown inside its last chunk', (b: Buffer) => Buffer.concat([b, noise(100, 'more')]), [0, 1, 2, 3]],
-    ['shrunk', (b: Buffer) => b.subarray(0, 2 * CHUNK + 9), [0, 1, 2]],
+    ['shrunk', (b: Buffer) => b.subarray(0, 2 * CHUNK + 900), [0, 1, 2]],
     ['shrunk to a small one', (b: Buffer) => b.subarray(0, 900), [0]],
     ['emptied', (b: Buffer) => b.subarray(0, 0), []],
     ['zeroed inside', (b: Buffer) => b.fill(0, CHUNK, 3 * CHUNK), [0, 3, 4]],
