@@ -79,6 +79,23 @@ describe('decisions of the first run', linux, () => {
       }
     });
 
+  test('are outranked by what is said now', async (t) => {
+    const to = scratch(t);
+    existing(to);
+    await interrupted(to, policies, (chunk) => chunk === 0 || chunk === 2, { onConflict: choose });
+    await receive(to, policies, { overwrite: 'skip' });
+    assert.equal(readFileSync(join(to, 'replace'), 'utf8'), 'old');
+  });
+
+  test('to replace something do not hold for another manifest', async (t) => {
+    const to = scratch(t);
+    existing(to);
+    await interrupted(to, policies, (chunk) => chunk === 0 || chunk === 2, { onConflict: choose });
+    const others = policies.with('z', (bytes) => bytes.fill(9));
+    await assert.rejects(open(to, others), failure('EXISTS', "'replace' exists"));
+    assert.equal(readFileSync(join(to, 'replace'), 'utf8'), 'old');
+  });
+
   test('survive a crash, too', async (t) => {
     const to = scratch(t);
     existing(to);

@@ -188,3 +188,42 @@ describe('what cannot be sent', () => {
     );
   });
 });
+
+test('unfinished data of a receive is left out and named, wherever it is', async (t) => {
+  const dir = scratch(t);
+  mkdirSync(join(dir, 'top/in/.beeline-0123456789abcdef'), { recursive: true });
+  writeFileSync(join(dir, 'top/in/.beeline-0123456789abcdef/journal'), 'x');
+  writeFileSync(join(dir, 'top/in/f'), 'f');
+  const skipped: string[] = [];
+  const { entries } = await walk([join(dir, 'top')], {
+    onUnreadable: 'fail',
+    onSkip: (path) => skipped.push(path),
+  });
+  assert.deepEqual(
+    entries.map(({ path }) => path),
+    ['top', 'top/in', 'top/in/f'],
+  );
+  assert.deepEqual(skipped, ['top/in/.beeline-0123456789abcdef']);
+});
+
+test('a version changes with the content, also when its editor puts the time back', async (t) => {
+  const path = join(scratch(t), 'image');
+  writeFileSync(path, 'one');
+  utimesSync(path, 1_600_000_000, 1_600_000_000);
+  const look = async (key: number) => {
+    const { entries } = await walk([path], {
+      onUnreadable: 'fail',
+      versionKey: new Uint8Array(32).fill(key),
+    });
+    return entries[0]!.version;
+  };
+  const before = await look(1);
+  assert.match(before, /^[0-9a-f]{16}$/);
+  assert.equal(await look(1), before);
+  assert.notEqual(await look(2), before, 'another machine says something else');
+  // The clock of file times may stand still for some milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  writeFileSync(path, 'two');
+  utimesSync(path, 1_600_000_000, 1_600_000_000);
+  assert.notEqual(await look(1), before);
+});

@@ -131,9 +131,11 @@ describe('entries that contradict each other', () => {
     refused([folder('Dir'), entry('dir/a')], { platform: 'posix', foldsCase: true });
     refused([folder('dir'), link('Dir', 'x')], { platform: 'posix', foldsCase: true });
   });
-  test('the staging name in another case', () => {
+  test('the staging name in another case, and below', () => {
     refused([entry('.Beeline-x')], { platform: 'posix', foldsCase: true });
-    checkEntries([folder('d'), entry('d/.beeline-x'), entry('.beeline')]);
+    refused([folder('d'), entry('d/.beeline-x')]);
+    refused([folder('d'), folder('d/.beeline-x'), entry('d/.beeline-x/journal')]);
+    checkEntries([folder('d'), entry('d/beeline-x'), entry('d/x.beeline-'), entry('.beeline')]);
   });
 });
 
