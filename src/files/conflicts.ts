@@ -18,6 +18,8 @@ export interface Decided {
   as: string;
   /** What stands there by now is this transfer's own. */
   stands: boolean;
+  /** It was decided for the very same manifest. */
+  same: boolean;
 }
 
 export interface Plan {
@@ -93,9 +95,7 @@ export async function settle(
       plan.skipped.add(index);
       continue;
     }
-    // What is said now outranks what was said then; an update of what this transfer itself put there is one more try.
-    const then =
-      overwrite === 'ask' || (overwrite === 'update' && before?.stands) ? before?.choice : undefined;
+    const then = before && stillHolds(before, overwrite) ? before.choice : undefined;
     const choice = then ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
     if (choice === 'skip' || (choice === 'update' && unchanged(entry, found))) plan.skipped.add(index);
     else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
@@ -107,6 +107,14 @@ export async function settle(
   }
   if (refused.length > 0) throw exists(refused);
   return plan;
+}
+
+/**
+ * What is said now outranks what was said then. To replace something was agreed to for that very manifest, since another
+ * one may be another sender's; what the transfer itself put there it may replace, and an update replaces what differs.
+ */
+function stillHolds({ stands, same }: Decided, overwrite: Overwrite): boolean {
+  return overwrite === 'update' || (overwrite === 'ask' && (stands || same));
 }
 
 /** As far as can be told without reading it. */

@@ -117,9 +117,7 @@ class EntryLook {
     const { decided } = this.#inventory;
     const choice = state.choices.get(this.#before);
     if (choice?.choice === 'skip' && this.#outdated()) return;
-    // To replace something was agreed to for that manifest only; another one may be somebody else's.
-    if (choice && (this.#old.same || choice.choice !== 'replace'))
-      decided.set(this.#entry, { ...choice, stands: false });
+    if (choice) decided.set(this.#entry, { ...choice, stands: false, same: this.#old.same });
     if (choice?.choice === 'skip') return;
     const path = `${this.#root}/${choice?.as || this.#now.path}`;
     if (this.#now.kind === 'folder') this.#decide('ours');
@@ -145,7 +143,7 @@ class EntryLook {
   #decide(choice: 'ours' | 'replace'): void {
     const { decided } = this.#inventory;
     const before = decided.get(this.#entry);
-    decided.set(this.#entry, { as: '', choice, ...before, stands: true });
+    decided.set(this.#entry, { as: '', choice, same: this.#old.same, ...before, stands: true });
   }
 
   #takeLink(path: string): void {
