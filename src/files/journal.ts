@@ -3,12 +3,12 @@
  * Append-only; each append is one write and one fdatasync. A crash can only leave a torn end, which the checksums
  * show and the next opening cuts off. All system failures pass as Node's own errors.
  */
-import { closeSync, fdatasync, fstatSync, fsync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { concat, equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { CREATE_FLAGS, codeOf, FOLDER_FLAGS, READ_FLAGS, readFully, writeFully } from './io.ts';
+import { CREATE_FLAGS, codeOf, READ_FLAGS, readFully, settled, writeFully } from './io.ts';
 import {
   encodeRecords,
   FRAME,
@@ -19,6 +19,7 @@ import {
   MAX_BODY,
   Replay,
 } from './journal-records.ts';
+import { syncFolders } from './sync.ts';
 
 export type { JournalState };
 
@@ -56,7 +57,7 @@ export class Journal {
     const journal = await Journal.#make(next, path, first);
     try {
       renameSync(next, path);
-      await syncFolder(dirname(path));
+      await syncFolders([dirname(path)], dirname(path));
       return journal;
     } catch (error) {
       await journal.close();
@@ -188,26 +189,10 @@ function openOwn(path: string): number | undefined {
   return undefined;
 }
 
-/** Makes names in a folder durable; Windows opens no folders, and keeps its names by itself. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const fd = openSync(path, FOLDER_FLAGS);
-  try {
-    await settled((done) => fsync(fd, done));
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function removeIfThere(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
-}
-
-/** Runs one of node:fs's functions as it is at that moment. */
-function settled(run: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => run((error) => (error ? reject(error) : resolve())));
 }

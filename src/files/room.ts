@@ -1,7 +1,7 @@
 /** Whether a disk has room, and whether it takes writes again after it did not. */
 import { closeSync, fsync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import type { ByteSpace } from '../transfer/space.ts';
-import { CREATE_FLAGS } from './io.ts';
+import { CREATE_FLAGS, settled } from './io.ts';
 import type { Staging } from './staging.ts';
 
 /** Bytes. Going on for less than this would only stop again. */
@@ -44,7 +44,7 @@ export async function canWriteAgain(staging: Staging, missing: number): Promise<
     const fd = openSync(path, CREATE_FLAGS, 0o600);
     try {
       writeSync(fd, PROBE);
-      await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+      await settled((done) => fsync(fd, done));
     } finally {
       closeSync(fd);
       unlinkSync(path);

@@ -14,7 +14,7 @@ import type { Entry } from '../protocol/manifest.ts';
 import { isZero } from '../transfer/zeros.ts';
 import type { Attributes } from './attributes.ts';
 import { FdCache } from './fd-cache.ts';
-import { CREATE_FLAGS, fromMicros, UPDATE_FLAGS, writeFully } from './io.ts';
+import { CREATE_FLAGS, fromMicros, settled, UPDATE_FLAGS, writeFully } from './io.ts';
 import type { Staging } from './staging.ts';
 
 const LOOK = new Uint8Array(128 * 1024);
@@ -114,11 +114,7 @@ export class StagedFiles {
   /** The data of a file that is being put together is on the disk. False if it is no longer being put together. */
   async sync(index: number): Promise<boolean> {
     if (!this.#left.has(index)) return false;
-    await this.#open.use(
-      index,
-      (fd) =>
-        new Promise<void>((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve()))),
-    );
+    await this.#open.use(index, (fd) => settled((done) => fdatasync(fd, done)));
     return true;
   }
 

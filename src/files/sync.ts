@@ -14,7 +14,7 @@ import {
   openSync,
   statSync,
 } from 'node:fs';
-import { codeOf, FOLDER_FLAGS, READ_FLAGS } from './io.ts';
+import { codeOf, FOLDER_FLAGS, READ_FLAGS, settled } from './io.ts';
 
 /** From so many on, starting a process costs less. */
 const MANY = 24;
@@ -75,7 +75,7 @@ async function syncOne(
   });
   if (fd === undefined) return;
   try {
-    await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+    await settled((done) => fsync(fd, done));
   } finally {
     await new Promise<void>((resolve) => close(fd, () => resolve()));
   }
