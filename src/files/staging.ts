@@ -120,14 +120,14 @@ export class Staging {
     this.#lock.release();
   }
 
-  /** Removes it and what is staged for these manifest paths; anything else in it stays, and the folder with it. */
+  /** Removes it and what is staged for these manifest paths. Anything else in it stays, and this throws ENOTEMPTY. */
   remove(paths: Iterable<string>): void {
     try {
       emptyStaging(this.path, paths);
     } finally {
       this.#lock.release();
     }
-    removeFolder(this.path);
+    rmdirSync(this.path);
   }
 }
 

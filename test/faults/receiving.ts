@@ -31,6 +31,8 @@ export class Receiving {
   readonly disk: FaultyDisk;
   /** The receiver has told the sender that all is well. */
   finished = false;
+  /** It said so when it could not remove its staging. */
+  warned = false;
   readonly #random: () => number;
   readonly #mock: TestContext['mock'];
 
@@ -56,7 +58,7 @@ export class Receiving {
   /** One process that receives, or goes on receiving, whatever befalls it. Returns what became of it. */
   async life(options: PlanOptions, again = false): Promise<Outcome<void>> {
     const outcome = await this.disk.run(options, async () => {
-      const sink = new StagingSink({ to: this.to, overwrite: 'ask' });
+      const sink = new StagingSink({ to: this.to, overwrite: 'ask', onWarning: () => (this.warned = true) });
       try {
         await sink.open(ENTRIES, SPACE);
         for (;;) {
