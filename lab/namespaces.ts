@@ -2,11 +2,7 @@
  * Two network namespaces joined by a veth pair: two machines on one wire, as far as the kernel is concerned.
  * Needs root and iproute2. Nothing but the wire leads anywhere: no default route, no other interface.
  */
-import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-
-/** Milliseconds that one `ip` command may take. */
-const IP_DEADLINE = 10_000;
+import { ip, ipBatch, makeNamespace, prefixOf, removeNamespace, uniqueName } from './ip.ts';
 
 export interface Host {
   readonly namespace: string;
@@ -27,17 +23,15 @@ export interface Wire {
 export function whyNoNamespaces(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces need Linux';
   if (process.getuid?.() !== 0) return 'network namespaces need root';
-  const probe = name('probe');
+  const probe = uniqueName('probe');
   try {
-    ip('netns', 'add', probe);
-    try {
-      ip('-n', probe, 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1');
-      ip('netns', 'exec', probe, 'true');
-    } finally {
-      ip('netns', 'del', probe);
-    }
+    makeNamespace(probe);
+    ip('-n', probe, 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1');
+    ip('netns', 'exec', probe, 'true');
   } catch (error) {
     return `no network namespaces or veth pairs here: ${error instanceof Error ? error.message : error}`;
+  } finally {
+    removeNamespace(probe);
   }
   return undefined;
 }
@@ -47,26 +41,20 @@ export function makeWire(): Wire {
   const left = host('left', 1);
   const right = host('right', 2);
   const remove = (): void => {
-    for (const { namespace } of [left, right]) {
-      try {
-        ip('netns', 'del', namespace);
-      } catch {
-        // It was never made, or is gone already.
-      }
-    }
+    for (const { namespace } of [left, right]) removeNamespace(namespace);
   };
   try {
-    for (const { namespace } of [left, right]) ip('netns', 'add', namespace);
+    for (const { namespace } of [left, right]) makeNamespace(namespace);
     ip(
       ...['-n', left.namespace, 'link', 'add', 'wire', 'type', 'veth'],
       ...['peer', 'name', 'wire', 'netns', right.namespace],
     );
     for (const { namespace, address, address6 } of [left, right]) {
-      ip('-n', namespace, 'link', 'set', 'lo', 'up');
-      ip('-n', namespace, 'link', 'set', 'wire', 'up');
-      ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'wire');
-      // No duplicate address detection: the address is usable at once.
-      ip('-n', namespace, 'addr', 'add', `${address6}/64`, 'dev', 'wire', 'nodad');
+      ipBatch(namespace, [
+        'link set wire up',
+        `addr add ${address}/24 dev wire`,
+        `addr add ${address6}/64 dev wire nodad`,
+      ]);
     }
   } catch (error) {
     remove();
@@ -76,17 +64,11 @@ export function makeWire(): Wire {
 }
 
 function host(side: string, number: number): Host {
-  const namespace = name(side);
+  const namespace = uniqueName(side);
   return {
     namespace,
     address: `10.77.0.${number}`,
     address6: `fd77::${number}`,
-    prefix: ['ip', 'netns', 'exec', namespace],
+    prefix: prefixOf(namespace),
   };
-}
-
-const name = (part: string): string => `beeline-${part}-${process.pid}-${randomBytes(3).toString('hex')}`;
-
-function ip(...args: string[]): void {
-  execFileSync('ip', args, { timeout: IP_DEADLINE, stdio: ['ignore', 'ignore', 'pipe'] });
 }
