@@ -25,8 +25,8 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
-  // pino starts worker threads from its own files, and is only loaded when logs are asked for.
-  external: ['pino'],
+  // pino starts worker threads from its own files; udx-native finds its binary beside its own. Both are loaded when needed.
+  external: ['pino', 'udx-native'],
   banner: {
     js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
   },

@@ -16,6 +16,20 @@ export type {
   TransferEvent,
   What,
 } from './peer/api.ts';
+export { advise } from './peer/doctor/advise.ts';
+export { type DiagnoseOptions, diagnose } from './peer/doctor/diagnose.ts';
+export type {
+  Check,
+  CheckName,
+  Diagnosis,
+  Facts,
+  Failure,
+  Filtering,
+  LocalAddress,
+  Mapping,
+  NatFacts,
+  Scope,
+} from './peer/doctor/diagnosis.ts';
 export { receive } from './peer/receive.ts';
 export { send } from './peer/send.ts';
 export {

@@ -7,6 +7,8 @@ import { hint } from './near.ts';
 
 export interface Parsed {
   strings: Map<string, string>;
+  /** Every value of a flag that was given more than once, in order; `strings` has the last. */
+  all: Map<string, string[]>;
   switches: Set<string>;
   positionals: string[];
 }
@@ -30,7 +32,7 @@ export function parse(command: Command, argv: readonly string[]): Parsed {
     allowPositionals: true,
     tokens: true,
   });
-  const parsed: Parsed = { strings: new Map(), switches: new Set(), positionals: [] };
+  const parsed: Parsed = { strings: new Map(), all: new Map(), switches: new Set(), positionals: [] };
   for (const token of tokens) {
     if (token.kind === 'positional') parsed.positionals.push(token.value);
     if (token.kind !== 'option') continue;
@@ -58,6 +60,7 @@ export function parse(command: Command, argv: readonly string[]): Parsed {
         `${shown} needs a value: ${shown} ${flag.value}. If it does begin with a dash, write ${shown}=${escapeName(token.value)}.`,
       );
     parsed.strings.set(flag.name, token.value);
+    parsed.all.set(flag.name, [...(parsed.all.get(flag.name) ?? []), token.value]);
   }
   return parsed;
 }

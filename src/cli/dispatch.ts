@@ -15,6 +15,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   trust: async () => (await import('./commands/trust.ts')).trustCommand,
   resume: async () => (await import('./commands/resume.ts')).resumeCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };
 
 /** Resolves to the exit code; never rejects. */

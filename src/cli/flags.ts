@@ -1,7 +1,7 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
 import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
 
-export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume'] as const;
+export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface Flag {
@@ -13,6 +13,7 @@ export interface Flag {
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const RELAY = ['auto', 'never', 'only'] as const;
 export const OVERWRITE = ['ask', 'skip', 'rename', 'replace', 'update'] as const;
 
 const CONFIG_DIR: Flag = {
@@ -43,7 +44,17 @@ const COMMON: Flag[] = [
     help: "the sender's own meeting point: it listens there, the receiver goes there",
   },
   { name: 'port', value: 'N', help: 'local port for connections; default any' },
-  { name: 'lanes', value: 'N', help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}` },
+  {
+    name: 'lanes',
+    value: 'N',
+    help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}, and more where they help`,
+  },
+  {
+    name: 'relay',
+    value: 'WHEN',
+    help: `lanes through a relay: ${RELAY.join(', ')}; default auto, while nothing direct carries`,
+  },
+  { name: 'no-port-map', help: 'do not ask the router to map a port (asked only with --server)' },
   { name: 'no-lan', help: 'neither announce nor look on the local network' },
   {
     name: 'code',
@@ -100,6 +111,30 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
       name: 'trust-proxy',
       help: 'take client addresses from X-Forwarded-For; only behind a proxy that sets it',
     },
+    { name: 'no-relay', help: 'carry no bytes for peers that find no path of their own' },
+    { name: 'relay-limit', value: 'SIZE', help: 'relayed bytes of one meeting at most; default 256GiB' },
+    { name: 'relay-rate', value: 'RATE', help: 'relayed bytes a second, all meetings together; default any' },
+    {
+      name: 'stun-port',
+      value: 'N',
+      help: 'second port for STUN (UDP and TCP); default the port after --port',
+    },
+    { name: 'no-stun', help: 'do not tell peers how their addresses look from outside' },
+    {
+      name: 'turn-url',
+      value: 'URL',
+      help: 'a TURN server to recommend, such as turn:HOST:3478; may be repeated',
+    },
+    {
+      name: 'turn-secret-file',
+      value: 'FILE',
+      help: "the secret shared with it (coturn's static-auth-secret)",
+    },
+    {
+      name: 'turn-secret',
+      value: 'SECRET',
+      help: 'the same, seen by `ps`; better BEELINE_TURN_SECRET or the file',
+    },
     JSON_FLAG,
     QUIET,
     ...LOGGING,
@@ -108,6 +143,16 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
   trust: [JSON_FLAG, CONFIG_DIR, ...ALWAYS],
   resume: [{ name: 'yes', short: 'y', help: 'remove without asking' }, JSON_FLAG, ...ALWAYS],
   verify: [JSON_FLAG, { name: 'quiet', short: 'q', help: 'only what differs' }, ...ALWAYS],
+  doctor: [
+    {
+      name: 'server',
+      value: 'URL',
+      help: 'look at the way to this `beeline server` too (ws://, wss://, http://, https://)',
+    },
+    { name: 'no-port-map', help: 'do not ask the router to map a port for a moment' },
+    JSON_FLAG,
+    ...ALWAYS,
+  ],
 };
 
 /** Flags that only one side acts on; the other takes them, because scripts share one set, and says so. */

@@ -43,8 +43,13 @@ const ABOUT: {
     examples: [
       'beeline server',
       'beeline server --port 8080 --host 127.0.0.1 --trust-proxy --log-level info',
+      'beeline server --relay-limit 20G --relay-rate 10M',
+      'beeline server --turn-url turn:turn.example.org --turn-secret-file /etc/beeline/turn',
     ],
-    notes: ['It sees nameplates and opaque messages, never a code, a name or a byte of a file.'],
+    notes: [
+      'It sees nameplates and opaque messages, never a code or a name. What it relays is encrypted from end to end.',
+      'Open to the world: TCP --port, and for STUN UDP --port and TCP and UDP --stun-port.',
+    ],
   },
   trust: {
     line: 'show, add and remove devices that need no code',
@@ -83,6 +88,17 @@ const ABOUT: {
       'What did not move in that transfer (skipped, or up to date) is only looked for, not checked; what',
       '--overwrite rename renamed is looked for under the name that it was sent with.',
       'Exit codes: 0 all as received   5 something differs   2 wrong usage   1 failed   130 interrupted',
+    ],
+  },
+  doctor: {
+    line: 'tell what this network allows, and what to do about it',
+    usage: ['beeline doctor'],
+    examples: ['beeline doctor --server wss://beeline.example.org', 'beeline doctor --json --no-port-map'],
+    notes: [
+      'It takes some seconds. Without --server (or BEELINE_SERVER) only this machine and its router are looked at; a',
+      'server outside tells the kind of NAT, what is blocked, and whether its relay and TURN server work from here.',
+      'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are heeded. Nothing of what is found out leaves this machine.',
+      'Exit codes: 0 looked, however bad it is   6 the server cannot be reached   2 wrong usage   130 interrupted',
     ],
   },
 };

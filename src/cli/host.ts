@@ -5,6 +5,7 @@
 import type { Code } from '../identity/code.ts';
 import type { Device } from '../identity/devices.ts';
 import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../peer/api.ts';
+import type { ServerOptions } from '../server/index.ts';
 import type { Env } from './options.ts';
 import type { Output } from './screen.ts';
 
@@ -22,12 +23,14 @@ export interface Codes {
 
 /** The part of src/server/index.ts that is used. */
 export interface ServerModule {
-  startServer(options: {
-    port: number;
-    host?: string;
-    log?: Logger;
-    trustProxy?: boolean;
-  }): Promise<{ url: string; port: number; close(): Promise<void> | void }>;
+  startServer(
+    options: Pick<
+      ServerOptions,
+      'port' | 'host' | 'trustProxy' | 'relay' | 'stun' | 'stunPort' | 'turn' | 'limits'
+    > & {
+      log?: Logger;
+    },
+  ): Promise<{ url: string; port: number; stunPorts?: readonly number[]; close(): Promise<void> | void }>;
 }
 
 /** The part of KnownDevices that is used. */

@@ -3,7 +3,7 @@ import type { CommonOptions, Overwrite } from '../peer/api.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../protocol/limits.ts';
 import { type Parsed, parse, usage } from './args.ts';
-import { LOG_LEVELS, OVERWRITE, RECEIVER_ONLY } from './flags.ts';
+import { LOG_LEVELS, OVERWRITE, RECEIVER_ONLY, RELAY } from './flags.ts';
 import { parseSize } from './size.ts';
 import { duration, hostPort, integer, oneOf, serverUrl } from './values.ts';
 
@@ -49,6 +49,23 @@ export interface ServerArgs {
   port: number;
   host?: string;
   trustProxy: boolean;
+  relay: boolean;
+  /** Bytes of one meeting. */
+  relayLimit?: number;
+  /** Bytes a second, all meetings together. */
+  relayRate?: number;
+  stun: boolean;
+  stunPort?: number;
+  turn?: TurnArgs;
+}
+
+/** A secret, or the file that it is in. */
+export interface TurnArgs {
+  urls: string[];
+  secret?: string;
+  secretFile?: string;
+  /** The secret stood in the arguments, where `ps` shows it. */
+  secretInArguments: boolean;
 }
 
 const PORT_MAX = 65_535;
@@ -113,14 +130,66 @@ function overwrite({ strings, switches }: Parsed): Overwrite {
 }
 
 /** @throws BeelineError USAGE */
-export function serverArgs(argv: readonly string[]): ServerArgs {
+export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
   const parsed = parse('server', argv);
+  const { strings, switches } = parsed;
   if (parsed.positionals.length > 0) throw usage('server', 'It takes flags only.');
+  const exclude = (no: string, ...others: string[]) => {
+    for (const other of others)
+      if (switches.has(no) && strings.has(other))
+        throw usage('server', `--${no} and --${other} contradict each other; choose one.`);
+  };
+  exclude('no-relay', 'relay-limit', 'relay-rate');
+  exclude('no-stun', 'stun-port');
+  const size = (name: string) => {
+    const value = strings.get(name);
+    return value === undefined ? undefined : parseSize(name, value);
+  };
+  const stunPort = strings.get('stun-port');
   return {
     face: face(parsed),
-    port: integer('port', parsed.strings.get('port') ?? '4848', 0, PORT_MAX),
-    host: parsed.strings.get('host'),
-    trustProxy: parsed.switches.has('trust-proxy'),
+    port: integer('port', strings.get('port') ?? '4848', 0, PORT_MAX),
+    host: strings.get('host'),
+    trustProxy: switches.has('trust-proxy'),
+    relay: !switches.has('no-relay'),
+    relayLimit: size('relay-limit'),
+    relayRate: size('relay-rate'),
+    stun: !switches.has('no-stun'),
+    stunPort: stunPort === undefined ? undefined : integer('stun-port', stunPort, 0, PORT_MAX),
+    turn: turnArgs(parsed, env),
+  };
+}
+
+function turnArgs({ strings, all }: Parsed, env: Env): TurnArgs | undefined {
+  const urls = all.get('turn-url');
+  const [secret, secretFile] = [strings.get('turn-secret'), strings.get('turn-secret-file')];
+  if (secret !== undefined && secretFile !== undefined)
+    throw usage('server', '--turn-secret and --turn-secret-file are one secret; choose one.');
+  const given = secret ?? secretFile;
+  if (!urls && given !== undefined)
+    throw usage('server', 'A TURN secret needs --turn-url: which server is it for?');
+  if (!urls) return undefined;
+  const fromEnv = given === undefined ? env.BEELINE_TURN_SECRET || undefined : undefined;
+  if (given === undefined && fromEnv === undefined)
+    throw usage('server', '--turn-url needs --turn-secret-file, BEELINE_TURN_SECRET or --turn-secret.');
+  return { urls, secret: secret ?? fromEnv, secretFile, secretInArguments: secret !== undefined };
+}
+
+export interface DoctorArgs {
+  json: boolean;
+  server?: string;
+  portMap: boolean;
+}
+
+/** @throws BeelineError USAGE */
+export function doctorArgs(argv: readonly string[], env: Env): DoctorArgs {
+  const { positionals, strings, switches } = parse('doctor', argv);
+  if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
+  const server = strings.get('server') ?? (env.BEELINE_SERVER || undefined);
+  return {
+    json: switches.has('json'),
+    server: server === undefined ? undefined : checkedServer(strings.has('server'), server),
+    portMap: !switches.has('no-port-map'),
   };
 }
 
@@ -149,6 +218,8 @@ function transferArgs(
   if (given.length > 1) throw usage(command, `Choose one of ${given.join(' and ')}.`);
   if (strings.has('server') && strings.has('at'))
     throw usage(command, '--server and --at are two places to meet; choose one.');
+  if (strings.get('relay') === 'only' && !(strings.has('server') || env.BEELINE_SERVER))
+    throw usage(command, '--relay only needs a server that relays: --server URL.');
   if (strings.has('receipt') && switches.has('no-receipt'))
     throw usage(command, '--receipt and --no-receipt contradict each other; choose one.');
 
@@ -175,6 +246,8 @@ function transferArgs(
       port: number('port', 0, PORT_MAX),
       lanes: number('lanes', 1, MAX_LANES),
       lan: !switches.has('no-lan'),
+      relay: oneOf('relay', strings.get('relay') ?? 'auto', RELAY),
+      portMap: !switches.has('no-port-map'),
       limit: limit === undefined ? undefined : parseSize('limit', limit),
       wait: wait === undefined ? undefined : duration('wait', wait, MAX_WAIT),
       sha256: switches.has('sha256'),

@@ -65,7 +65,7 @@ function names(view: Tracker, width: number): string {
   const amount = view.fileCount ?? 0;
   const files = amount > 1 ? `${view.files}/${amount}` : '';
   const least = file === '' ? 0 : Math.min(columns(file), NAME_LEAST * 2) + GAP.length;
-  const lanes = escapeName(describeLanes(view.lanes));
+  const lanes = escapeName(describeLanes(view));
   const rest = fit(
     [files === '' ? [''] : [`${files} files`, files, ''], [lanes, lanes.split(',')[0] ?? '', '']],
     [1, 0, 1, 0],

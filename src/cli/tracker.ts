@@ -24,6 +24,8 @@ export class Tracker {
   fileCount: number | undefined;
   file: string | undefined;
   readonly lanes = new Map<number, Lane>();
+  /** Bytes a second by kind of lane. */
+  by: Readonly<Record<string, number>> = {};
 
   apply(event: TransferEvent): void {
     switch (event.event) {
@@ -51,6 +53,7 @@ export class Tracker {
         this.eta = event.eta ?? undefined;
         this.files = event.files;
         this.file = event.file;
+        this.by = event.by;
         break;
       case 'done':
         this.resumed = event.resumed;
@@ -69,15 +72,23 @@ export class Tracker {
   }
 }
 
-/** '4 lanes, tcp 192.168.1.7'; the most used path stands for the rest: '4 lanes, tcp 192.168.1.7 and 1 relay'. */
-export function describeLanes(lanes: ReadonlyMap<number, Lane>): string {
+/**
+ * '4 lanes, tcp 192.168.1.7'. Of several kinds each says what share it carries, the largest first:
+ * '6 lanes, udx 203.0.113.9 88%, tcp 12%'.
+ */
+export function describeLanes({ lanes, by }: Pick<Tracker, 'lanes' | 'by'>): string {
   if (lanes.size === 0) return '';
-  const paths = new Map<string, number>();
-  for (const lane of lanes.values()) {
-    const path = `${lane.kind} ${lane.remote.replace(/:\d+$/, '')}`;
-    paths.set(path, (paths.get(path) ?? 0) + 1);
+  const kinds = new Map<string, { count: number; host: string }>();
+  for (const { kind, remote } of lanes.values()) {
+    const { count = 0, host = remote.replace(/:\d+$/, '') } = kinds.get(kind) ?? {};
+    kinds.set(kind, { count: count + 1, host });
   }
-  const [first, ...others] = [...paths].sort((a, b) => b[1] - a[1]);
-  const more = others.length === 0 ? '' : ` and ${others.length} other path${others.length === 1 ? '' : 's'}`;
-  return `${lanes.size} lane${lanes.size === 1 ? '' : 's'}, ${first![0]}${more}`;
+  const rate = (kind: string) => by[kind] ?? 0;
+  const sum = [...kinds.keys()].reduce((total, kind) => total + rate(kind), 0);
+  const sorted = [...kinds].sort(([a, x], [b, y]) => rate(b) - rate(a) || y.count - x.count);
+  const texts = sorted.map(([kind, { host }], i) => {
+    const share = kinds.size > 1 && sum > 0 ? ` ${Math.round((100 * rate(kind)) / sum)}%` : '';
+    return `${kind}${i === 0 ? ` ${host}` : ''}${share}`;
+  });
+  return `${lanes.size} lane${lanes.size === 1 ? '' : 's'}, ${texts.join(', ')}`;
 }

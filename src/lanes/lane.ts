@@ -5,7 +5,7 @@
 
 import { encodeMessage } from '../protocol/encode.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { LANE_DEADLINE, LANE_PING } from '../protocol/limits.ts';
+import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { LanePort, Slab } from '../transfer/ports.ts';
 import { FrameReader } from './framing.ts';
@@ -45,6 +45,11 @@ export class Lane implements LanePort {
   #trickle = 0;
   #paused = false;
   #closed = false;
+  #received = 0;
+  #sent = 0;
+  /** When the ping that is not answered yet was sent. */
+  #asked: number | undefined;
+  #roundTrip = Infinity;
 
   constructor(id: number, pipe: Pipe, owner: LaneOwner) {
     this.id = id;
@@ -63,16 +68,43 @@ export class Lane implements LanePort {
     this.#timer = setInterval(() => this.#tick(), LANE_PING);
   }
 
+  /** Bytes that came. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Bytes that came and went. */
+  get carried(): number {
+    return this.#received + this.#sent;
+  }
+
+  /** The smallest that was seen, in milliseconds; Infinity before the first. Behind a full queue a ping waits. */
+  get roundTrip(): number {
+    return this.#roundTrip;
+  }
+
+  /** `performance.now()` when something came last. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** Nothing came for so long that the path may be dead. */
+  get quiet(): boolean {
+    return !this.#paused && performance.now() - this.#heard > LANE_QUIET;
+  }
+
   /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */
   start(): void {
     this.#pipe.start(
       (bytes) => {
         this.#trickle += bytes.length;
+        this.#received += bytes.length;
         if (this.#trickle >= SIGN_OF_LIFE) this.#hear();
         this.#reader.feed(bytes);
       },
       (error) => this.close(error),
     );
+    this.#ping();
   }
 
   send(message: Message, slab?: Slab): Promise<void> {
@@ -108,6 +140,7 @@ export class Lane implements LanePort {
     this.#pipe.write(pending.bytes, (error) => {
       if (this.#closed) return;
       if (error) return this.close(error);
+      this.#sent += pending.bytes.length;
       pending.resolve();
       this.#writeNext();
     });
@@ -121,7 +154,8 @@ export class Lane implements LanePort {
   #message(message: Message, slab?: Slab): void {
     this.#hear();
     if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce }).catch(() => {});
-    else if (message.type !== 'pong') this.#owner.message(this, message, slab);
+    else if (message.type === 'pong') this.#answered();
+    else this.#owner.message(this, message, slab);
   }
 
   #pause(): void {
@@ -142,8 +176,19 @@ export class Lane implements LanePort {
         new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
       );
     } else if (this.#queue.length === 0) {
-      this.send({ type: 'ping', nonce: 0 }).catch(() => {});
+      this.#ping();
     }
+  }
+
+  #ping(): void {
+    this.#asked ??= performance.now();
+    this.send({ type: 'ping', nonce: 0 }).catch(() => {});
+  }
+
+  #answered(): void {
+    if (this.#asked === undefined) return;
+    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - this.#asked);
+    this.#asked = undefined;
   }
 }
 

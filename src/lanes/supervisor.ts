@@ -1,104 +1,160 @@
 /**
- * Races, keeps and replaces a session's lanes. Every candidate is dialled at once and the first that authenticates
- * carries bytes (RFC 8305 in spirit: the others are dropped); more lanes follow on the path that won. The receiver
- * dials first, since a dialled lane is read more cheaply, and decides how many there are; the sender dials a
- * moment later, for the case that only it can reach the other.
+ * Keeps a session's lanes: opens what is missing, brings in another kind when one falls silent, and retires what is no
+ * longer needed. The receiver decides how many there are of which kind (targets.ts); the sender accepts, dials what it
+ * can reach, and opens more of these when asked.
  */
-import { setMaxListeners } from 'node:events';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Slab } from '../transfer/ports.ts';
+import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
+import { Measure } from './measure.ts';
+import { isRelayed, LANE_KINDS, type LaneKind, type Path } from './path.ts';
 import type { Pipe } from './pipe.ts';
-import type { Address } from './tcp/dial.ts';
+import { countKinds, targetsFor } from './targets.ts';
 
 export interface SupervisorOptions {
   role: 'sender' | 'receiver';
-  /** Lanes to keep open. */
-  count: number;
-  dial: (to: Address, signal: AbortSignal) => Promise<Pipe>;
+  /** Lanes that the person asked for; undefined: as many as turn out well. */
+  count?: number;
+  /** Nothing but the network holds the transfer back now. */
+  free: () => boolean;
   onLane: (lane: Lane) => void;
   onMessage: (lane: Lane, message: Message, slab?: Slab) => void;
   onSlab: (lane: Lane, then: (slab: Slab) => void) => void;
   onClosed: (lane: Lane, error: Error | undefined, left: number) => void;
+  /** A path did not open now; it is tried again. */
+  onFailed?: (path: Path, error: unknown) => void;
+  /** Receiver: ask for nothing more on it, and close it when what was asked for has come. */
+  onRetire: (lane: Lane) => void;
 }
 
 /** Milliseconds the sender gives the receiver's dials before its own. */
 const SENDER_DELAY = 250;
-const FIRST_BACKOFF = 200;
-const MAX_BACKOFF = 5000;
+/** Milliseconds that direct paths have before a relay is used: it costs its owner money. */
+const RELAY_DELAY = 150;
+/** Lanes opened by the sender that are let in beyond what there should be. */
+const SPARE = 4;
+/** Milliseconds between looks at the lanes. */
+const LOOK = 250;
+
+/** Kinds whose lanes name the very address that they stand on. */
+const ADDRESSED: ReadonlySet<string> = new Set<LaneKind>(['tcp', 'punched', 'turn']);
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #lanes = new Map<number, Lane>();
-  #candidates: Address[] = [];
-  /** The path that won: where to dial for more. */
-  #path: Address | undefined;
-  #race: AbortController | undefined;
+  readonly #lanes = new Map<number, { lane: Lane; path?: Path; retired: boolean }>();
+  readonly #dials = new Dials(
+    (pipe, path) => this.add(pipe, path),
+    (path, error) => {
+      this.#options.onFailed?.(path, error);
+      this.#tend();
+    },
+  );
+  /** What closed lanes have carried, by kind. */
+  readonly #past = new Map<string, number>();
+  #measure: Measure;
   #nextId = 1;
-  /** Lanes to keep, at the receiver; the sender opens what it is asked for. */
-  #count: number;
-  #wanted: number;
-  #dialling = 0;
-  #backoff = FIRST_BACKOFF;
+  /** Lanes that the receiver asked a sender for. */
+  #wanted = 1;
+  /** `performance.now()` from which this side dials, and from which through relays. */
+  #from = 0;
+  #relayFrom = 0;
   #timer: NodeJS.Timeout | undefined;
-  readonly #life = new AbortController();
+  #asked = 0;
+  #over = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    // Every dial under way listens for the end, and there may be as many as lanes.
-    setMaxListeners(0, this.#life.signal);
-    // The sender opens only what it is asked for.
-    this.#count = options.count;
-    this.#wanted = options.role === 'receiver' ? options.count : 1;
+    this.#measure = new Measure(options.count);
   }
 
   get lanes(): Iterable<Lane> {
-    return this.#lanes.values();
+    return [...this.#lanes.values()].map(({ lane }) => lane);
   }
 
-  /** Where the peer may be reached; replaces what was known, and races at once if no lane is up. */
-  candidates(candidates: Address[]): void {
-    this.#candidates = candidates;
-    this.#backoff = FIRST_BACKOFF;
-    if (this.#lanes.size > 0 || this.#life.signal.aborted) return;
-    this.#race?.abort();
-    this.#race = undefined;
-    this.#later(this.#options.role === 'sender' ? SENDER_DELAY : 0);
+  /** Bytes that lanes of each kind have carried so far. */
+  get carried(): Map<string, number> {
+    const carried = new Map(this.#past);
+    for (const { kind, carried: bytes } of this.lanes) carried.set(kind, (carried.get(kind) ?? 0) + bytes);
+    return carried;
+  }
+
+  /** The ways to the peer; replaces what was known, and tries the new ones at once. */
+  paths(paths: readonly Path[]): void {
+    if (this.#over) return;
+    const now = performance.now();
+    const first = this.#dials.paths.length === 0;
+    this.#dials.replace(paths);
+    // A silent lane whose path is known to be gone is not waited for.
+    for (const { lane, path } of this.#lanes.values())
+      if (path && lane.quiet && !this.#dials.has(path))
+        lane.close(new BeelineError('NO_PATH', 'Its path is gone.'));
+    if (first && this.#lanes.size === 0) {
+      const direct = paths.some(({ kind }) => !isRelayed(kind));
+      this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY : 0);
+      this.#relayFrom = now + (direct ? RELAY_DELAY : 0);
+    }
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#look(), LOOK);
+    for (const at of new Set([now, this.#from, this.#relayFrom]))
+      if (at > now) setTimeout(() => this.#tend(), at - now + 1);
+    this.#tend();
   }
 
   /** Receiver: how many lanes the sender asked for, when the person here did not say. */
   keep(count: number): void {
-    this.#count = Math.min(MAX_LANES, Math.max(1, count));
-    if (this.#options.role === 'receiver') this.#wanted = this.#count;
+    this.#measure = new Measure(Math.min(MAX_LANES, Math.max(1, count)));
   }
 
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
-  add(pipe: Pipe, path?: Address): void {
-    const most = this.#options.role === 'receiver' ? this.#count : MAX_LANES;
-    const surplus = this.#lanes.size >= most;
-    if (this.#life.signal.aborted || surplus) return pipe.destroy();
-    this.#race?.abort();
-    this.#race = undefined;
-    if (path) this.#path = path;
-    this.#backoff = FIRST_BACKOFF;
+  add(pipe: Pipe, path?: Path): void {
+    if (this.#over || this.#surplus(pipe.kind, path)) return pipe.destroy();
     const lane = new Lane(this.#nextId++, pipe, {
       message: (from, message, slab) => this.#message(from, message, slab),
       slab: (from, then) => this.#options.onSlab(from, then),
       closed: (from, error) => this.#gone(from, error),
     });
-    this.#lanes.set(lane.id, lane);
+    this.#lanes.set(lane.id, { lane, retired: false, ...(path && { path }) });
+    if (path) this.#dials.won(path);
     this.#options.onLane(lane);
     lane.start();
-    this.#topUp();
+    this.#tend();
+  }
+
+  /** The network has changed: lanes that stand on addresses that are gone, or fell silent, are dead. */
+  moved(hosts: ReadonlySet<string>): void {
+    for (const { lane } of [...this.#lanes.values()]) {
+      const host = lane.local.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+      const gone = ADDRESSED.has(lane.kind) && !host.startsWith('fe80:') && !hosts.has(host);
+      if (gone || lane.quiet)
+        lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
+    }
+  }
+
+  /** Closes the lanes there are. */
+  drop(): void {
+    for (const lane of this.lanes) lane.close();
   }
 
   close(): void {
-    this.#life.abort();
-    clearTimeout(this.#timer);
-    this.#race?.abort();
-    for (const lane of this.#lanes.values()) lane.close();
+    this.#over = true;
+    clearInterval(this.#timer);
+    this.#dials.close();
+    this.drop();
+  }
+
+  /**
+   * Whether one more of this kind is too many. An honest sender dials when its own lanes are dead, which this side may not
+   * have noticed yet: some are let in beyond what there should be, and what is heard of least goes.
+   */
+  #surplus(kind: string, path: Path | undefined): boolean {
+    if (this.#lanes.size >= MAX_LANES) return true;
+    if (this.#options.role === 'sender') return false;
+    const target = this.#targets()[kind as LaneKind] ?? 0;
+    const live = this.#live().filter(({ lane }) => lane.kind === kind).length;
+    return live >= target + (path ? 0 : SPARE);
   }
 
   #message(lane: Lane, message: Message, slab?: Slab): void {
@@ -106,69 +162,70 @@ export class Supervisor {
     if (this.#options.role === 'receiver')
       throw new BeelineError('PROTOCOL', "A sender does not send 'want-lanes'.");
     this.#wanted = Math.max(1, message.count);
-    this.#topUp();
+    this.#tend();
   }
 
   #gone(lane: Lane, error: Error | undefined): void {
-    if (!this.#lanes.delete(lane.id)) return;
+    const kept = this.#lanes.get(lane.id);
+    if (!kept) return;
+    this.#lanes.delete(lane.id);
+    this.#measure.closed(lane);
+    this.#past.set(lane.kind, (this.#past.get(lane.kind) ?? 0) + lane.carried);
+    if (kept.path) this.#dials.lost(kept.path);
     this.#options.onClosed(lane, error, this.#lanes.size);
-    if (this.#life.signal.aborted) return;
-    if (this.#lanes.size === 0) this.#path = undefined;
-    // Only a dial that fails makes the next one wait longer: four lanes that die together are one loss.
-    this.#later(this.#backoff);
+    if (!this.#over) this.#tend();
   }
 
-  /** Opens what is missing: on the path that won if there is one, else by racing all candidates. */
-  #topUp(): void {
-    if (this.#life.signal.aborted) return;
-    const missing = this.#wanted - this.#lanes.size - this.#dialling;
-    if (this.#lanes.size === 0) return this.#startRace();
-    if (missing <= 0) return;
-    const path = this.#path;
-    if (path) for (let i = 0; i < missing; i++) void this.#dialOne(path);
-    else if (this.#options.role === 'receiver') this.#askForMore();
+  #look(): void {
+    if (this.#options.role === 'receiver') this.#measure.take(this.lanes, this.#dials, this.#options.free());
+    this.#tend();
   }
 
-  /** Only the other side can dial: say how many lanes there should be. */
-  #askForMore(): void {
-    const lane = this.#lanes.values().next().value;
-    lane?.send({ type: 'want-lanes', count: this.#wanted }).catch(() => {});
+  #targets() {
+    const live = countKinds(this.#live().map(({ lane }) => lane.kind));
+    if (this.#options.role === 'receiver')
+      return targetsFor({ live, tuned: this.#measure.targets, carriesWell: this.#measure.carriesWell });
+    return { ...countKinds([]), tcp: this.#wanted };
   }
 
-  async #dialOne(path: Address): Promise<void> {
-    this.#dialling++;
-    const pipe = await this.#options.dial(path, this.#life.signal).catch(() => undefined);
-    this.#dialling--;
-    if (pipe) this.add(pipe, path);
-    else this.#later(this.#nextBackoff());
+  #live() {
+    return [...this.#lanes.values()].filter(({ lane, retired }) => !retired && !lane.quiet);
   }
 
-  #startRace(): void {
-    if (this.#race || this.#candidates.length === 0) return;
-    const race = new AbortController();
-    setMaxListeners(0, race.signal);
-    this.#race = race;
-    const dials = this.#candidates.map(async (candidate) => {
-      const pipe = await this.#options.dial(candidate, race.signal);
-      if (race.signal.aborted) return pipe.destroy();
-      this.add(pipe, candidate);
-    });
-    void Promise.allSettled(dials).then(() => {
-      if (this.#race !== race) return;
-      this.#race = undefined;
-      this.#later(this.#nextBackoff());
-    });
+  /** Opens what is missing and retires what is too much. */
+  #tend(): void {
+    const now = performance.now();
+    if (this.#over || now < this.#from) return;
+    const live = this.#live();
+    const counts = countKinds(live.map(({ lane }) => lane.kind));
+    const targets = this.#targets();
+    const direct = counts.tcp + counts.punched + counts.udx;
+    for (const kind of LANE_KINDS) {
+      const missing = targets[kind] - counts[kind];
+      if (targets[kind] === 0) this.#dials.cancel(kind);
+      if (missing < 0 && this.#options.role === 'receiver') this.#retire(kind, -missing);
+      if (missing <= 0 || (isRelayed(kind) && direct === 0 && now < this.#relayFrom)) continue;
+      const own = this.#dials.open(kind, counts[kind], missing, live.length > 0);
+      if (!own && kind === 'tcp' && counts.tcp > 0) this.#askForMore(counts.tcp + missing, now);
+    }
   }
 
-  #nextBackoff(): number {
-    const wait = this.#backoff;
-    this.#backoff = Math.min(MAX_BACKOFF, this.#backoff * 2);
-    return wait;
+  /** Only the other side can dial: say how many lanes there should be, now and then. */
+  #askForMore(count: number, now: number): void {
+    if (this.#options.role !== 'receiver' || now < this.#asked + 1000) return;
+    this.#asked = now;
+    const [lane] = this.#live().filter(({ lane }) => lane.kind === 'tcp');
+    lane?.lane.send({ type: 'want-lanes', count }).catch(() => {});
   }
 
-  #later(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    if (this.#life.signal.aborted) return;
-    this.#timer = setTimeout(() => this.#topUp(), milliseconds);
+  /** Those first that were heard of least lately; the last live lane stays whatever it is. */
+  #retire(kind: LaneKind, count: number): void {
+    const live = this.#live();
+    const some = live.filter(({ lane }) => lane.kind === kind);
+    some.sort((a, b) => a.lane.heard - b.lane.heard || b.lane.id - a.lane.id);
+    for (const kept of some.slice(0, Math.min(count, live.length - 1))) {
+      kept.retired = true;
+      this.#options.onRetire(kept.lane);
+    }
   }
 }

@@ -1,27 +1,29 @@
-/** Where this machine can be reached, as candidates for the peer. */
+/** This machine's addresses, and how a person writes one. */
 import { networkInterfaces } from 'node:os';
+import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_CANDIDATES } from '../protocol/limits.ts';
 
-export interface HostPort {
-  host: string;
-  port: number;
-}
+/** Each is two candidates, and others need room beside them. */
+const MOST = 16;
 
 /**
  * Every address of every interface, loopback last (two shells on one machine without a network). Link-local IPv6
  * addresses mean nothing without the other machine's interface name and are left out.
  */
-export function localCandidates(port: number): HostPort[] {
+export function localHosts(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const usable = all.filter(({ family, address }) => family === 'IPv4' || !/^fe[89ab]/i.test(address));
   const sorted = [...usable.filter((entry) => !entry.internal), ...usable.filter((entry) => entry.internal)];
-  const hosts = new Set(sorted.map((entry) => entry.address));
-  return [...hosts].slice(0, MAX_CANDIDATES).map((host) => ({ host, port }));
+  return [...new Set(sorted.map((entry) => entry.address))].slice(0, MOST);
+}
+
+/** Every address, of whatever use: two of the same sets say that the network is as it was. */
+export function allHosts(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
 }
 
 /** @throws BeelineError USAGE unless it is `HOST:PORT` or `[IPv6]:PORT`. */
-export function parseHostPort(text: string): HostPort {
+export function parseHostPort(text: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (!match || port > 65535) {

@@ -30,10 +30,13 @@ export type TransferEvent =
   | {
       event: 'lane';
       id: number;
+      /** tcp, punched (TCP through NATs), udx (UDP), turn, or relay (the server's). */
       kind: string;
       local: string;
       remote: string;
       status: 'open' | 'closed';
+      /** When it closed: what it carried both ways, with what protocols add. */
+      bytes?: number;
       reason?: string;
     }
   | {
@@ -43,6 +46,8 @@ export type TransferEvent =
       rate: number;
       eta: number | null;
       files: number;
+      /** Bytes a second by kind of lane, with what protocols add. */
+      by: { [kind: string]: number };
       file?: string;
     }
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
@@ -105,10 +110,17 @@ export interface CommonOptions {
   configDir?: string;
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
   port?: number;
-  /** Parallel lanes, 1 to 64. */
+  /** Parallel lanes, 1 to 64; absent: as many as turn out well, of each kind. */
   lanes?: number;
   /** False: neither announce nor look on the local network by mDNS. */
   lan?: boolean;
+  /**
+   * Lanes through somebody's relay (the server's, TURN): 'auto' (default) while nothing direct carries, 'never', or 'only',
+   * which also keeps this machine's addresses from the other side.
+   */
+  relay?: 'auto' | 'never' | 'only';
+  /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
+  portMap?: boolean;
   /** Bytes a second, for the sum of all lanes; absent: no limit. */
   limit?: number;
   /**

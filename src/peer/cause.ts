@@ -18,5 +18,15 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
 
 export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error): TransferEvent {
   const { id, kind, local, remote } = lane;
-  return { event: 'lane', id, kind, local, remote, status, ...(error && { reason: error.message }) };
+  const bytes = status === 'closed' && { bytes: lane.carried };
+  return {
+    event: 'lane',
+    id,
+    kind,
+    local,
+    remote,
+    status,
+    ...bytes,
+    ...(error && { reason: error.message }),
+  };
 }

@@ -12,9 +12,14 @@ export class Door {
   #pin: string | undefined;
   #ended = false;
 
-  /** The fingerprint of the peer's certificate, once it is proven. */
-  get pin(): string | undefined {
-    return this.#pin;
+  /** The fingerprint of the peer's certificate; empty, which none has, until it is proven. */
+  get pin(): string {
+    return this.#pin ?? '';
+  }
+
+  /** The peer's process has said that it ends, and no other has come. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** The owner of this certificate has proved the secret: for the first time, again, in place of another, or too late. */

@@ -9,6 +9,8 @@ export interface Engine {
   readonly awaits: string | undefined;
   addLane(lane: LanePort): void;
   removeLane(lane: LanePort): void;
+  /** Receiver: asks for nothing more on it, and closes it when what was asked for has come. */
+  retireLane?(lane: LanePort): void;
   message(lane: LanePort, message: Message, slab?: Slab): void;
   slab?(then: (slab: Slab) => void): void;
   /** Receiver: everything is here and checked; only the sender's last word is missing. */

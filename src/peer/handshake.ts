@@ -41,6 +41,8 @@ export class Handshake {
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
   #shown = false;
+  /** The peer was told something else, before it could be told again. */
+  #stale = false;
   /** A guess at a code has failed, or may be under way: no other is allowed in this run. */
   #spent = false;
 
@@ -60,7 +62,9 @@ export class Handshake {
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
   peerAppeared(): void {
-    if (this.#options.role === 'receiver' || this.#spent) return this.update();
+    // What was said while it was away is lost.
+    this.update();
+    if (this.#options.role === 'receiver' || this.#spent) return;
     if (this.#shown || !this.#pake) this.#pake = this.#start();
     this.#shown = true;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
@@ -68,6 +72,7 @@ export class Handshake {
 
   /** Tells a proven peer where this side can be reached now. */
   update(): void {
+    this.#stale = !this.#channel;
     if (this.#channel) this.#send({ k: 'sealed', sealed: this.#sealHello(this.#channel) });
   }
 
@@ -119,6 +124,7 @@ export class Handshake {
     this.#pake = undefined;
     const { key, confirmation, verify } = pake.finish(share);
     const channel = new KeyedChannel(key, 'receiver', this.#context);
+    this.#stale = false;
     this.#pending = { verify, channel };
     const sealed = this.#sealHello(channel);
     this.#send({ k: 'answer', v: PROTOCOL_VERSION, share: pake.share, confirmation, sealed });
@@ -153,6 +159,7 @@ export class Handshake {
       throw this.#wrong();
     }
     this.#channel = pending.channel;
+    if (this.#stale) this.update();
     this.#options.onHello(decodeHello(this.#channel.open(sealed)));
   }
 

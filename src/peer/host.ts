@@ -2,18 +2,20 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { announce, taken } from '../lan/mdns.ts';
-import { laneContext } from '../lanes/tcp/credentials.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
+import { laneContext } from '../lanes/tls/credentials.ts';
+import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import { SENDER_WAIT } from '../protocol/limits.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
-import { type HostPort, parseHostPort } from './addresses.ts';
+import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
 import type { Certificate } from './engine.ts';
 import type { Session } from './session.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost' | 'onWelcome'>;
 
 /** Milliseconds to listen for other senders' nameplates before one is chosen. */
 const PROBE = 120;
@@ -25,7 +27,7 @@ export async function openPort(
   session: Session,
   options: CommonOptions,
   certificate: Certificate,
-  bind: HostPort | undefined,
+  bind: Address | undefined,
   rendezvous?: Rendezvous,
 ): Promise<Listener> {
   const http = rendezvous && createServer({ maxHeaderSize: 8192 });
@@ -84,6 +86,7 @@ export async function host(
       url: options.server,
       nameplate,
       deadline: SERVER_DEADLINE,
+      keepFor: 1000 * (options.wait ?? SENDER_WAIT),
       signal: options.signal,
       ...on,
     });

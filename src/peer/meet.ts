@@ -1,17 +1,18 @@
 /** The way to the other side's mailbox: a standing server, an address given by hand, or the local network. */
 import { find } from '../lan/mdns.ts';
+import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { FIND_DEADLINE } from '../protocol/limits.ts';
+import { FIND_DEADLINE, RECEIVER_WAIT } from '../protocol/limits.ts';
 import { type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
-import { type HostPort, parseHostPort } from './addresses.ts';
+import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
 
 type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
 
 export interface Met {
-  mailbox: Mailbox;
-  /** Where the sender's own rendezvous was found: its lanes are on the same port. */
-  addresses: HostPort[];
+  readonly mailbox: Mailbox;
+  /** Where the sender's own rendezvous was found last: its lanes are on the same port. */
+  readonly addresses: Address[];
 }
 
 /**
@@ -24,29 +25,44 @@ export async function meetAsGuest(
   signal: AbortSignal,
   on: Callbacks,
 ): Promise<Met> {
-  const common = { role: 'guest' as const, nameplate, signal, deadline: FIND_DEADLINE, ...on };
-  if (options.server !== undefined) {
+  const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
+  const common = { role: 'guest' as const, nameplate, signal, deadline: FIND_DEADLINE, keepFor, ...on };
+  if (options.server !== undefined)
     return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
-  }
+  const find = finder(nameplate, options);
+  let addresses: Address[] = [];
+  const mailbox = await openMailbox({
+    ...common,
+    find: async (during) => {
+      addresses = await find(during);
+      return addresses;
+    },
+  });
+  return {
+    mailbox,
+    get addresses() {
+      return addresses;
+    },
+  };
+}
+
+function finder(nameplate: string, options: CommonOptions): (signal: AbortSignal) => Promise<Address[]> {
   if (options.at !== undefined) {
     const address = parseHostPort(options.at);
-    return { mailbox: await openMailbox({ ...common, addresses: [address] }), addresses: [address] };
+    return async () => [address];
   }
-  if (options.lan === false) {
-    throw new BeelineError(
-      'USAGE',
-      'Without the local network, say where the sender is: --at HOST:PORT or --server URL.',
-    );
-  }
-  const addresses = await findOnLan(nameplate, signal);
-  return { mailbox: await openMailbox({ ...common, addresses }), addresses };
+  if (options.lan !== false) return (signal) => findOnLan(nameplate, signal);
+  throw new BeelineError(
+    'USAGE',
+    'Without the local network, say where the sender is: --at HOST:PORT or --server URL.',
+  );
 }
 
 /** Milliseconds after the first answer in which the others of the same sender come in. */
 const SETTLE = 25;
 
-async function findOnLan(nameplate: string, signal: AbortSignal): Promise<HostPort[]> {
-  const found: HostPort[] = [];
+async function findOnLan(nameplate: string, signal: AbortSignal): Promise<Address[]> {
+  const found: Address[] = [];
   const senders = new Set<string>();
   const enough = new AbortController();
   await find({
@@ -65,7 +81,7 @@ async function findOnLan(nameplate: string, signal: AbortSignal): Promise<HostPo
     const text = `${senders.size} senders on this network announce ${nameplate}: say which one is meant with --at HOST:PORT.`;
     throw new BeelineError('CROWDED', text);
   }
-  if (signal.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted here.');
+  signal.throwIfAborted();
   if (found.length > 0) return found;
   throw new BeelineError(
     'NO_PEER',

@@ -13,6 +13,8 @@ export class Progress {
   readonly #entries: readonly Entry[];
   #files: FileProgress;
   readonly #meter = new RateMeter();
+  /** One for each kind of lane. */
+  readonly #kinds = new Map<string, RateMeter>();
   readonly #total: () => number | undefined;
   /** When bytes could first move: waiting for the other side is no part of a rate. */
   #started = platform.now();
@@ -100,7 +102,21 @@ export class Progress {
       rate: Math.round(rate),
       eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
       files: this.#files.done,
+      by: this.#by(now),
       ...(file !== undefined && { file }),
     });
+  }
+
+  /** What each kind of lane carries, in bytes a second with all that is around the data. */
+  #by(now: number): Record<string, number> {
+    const rates: Record<string, number> = {};
+    for (const [kind, bytes] of this.#session.supervisor?.carried ?? []) {
+      const meter = this.#kinds.get(kind) ?? new RateMeter();
+      this.#kinds.set(kind, meter);
+      meter.add(bytes, now);
+      const rate = Math.round(meter.rate(now));
+      if (rate > 0) rates[kind] = rate;
+    }
+    return rates;
   }
 }

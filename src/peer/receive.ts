@@ -13,7 +13,6 @@ import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Sink } from '../transfer/ports.ts';
 import { Receiver } from '../transfer/receiver.ts';
 import type { ByteSpace } from '../transfer/space.ts';
-import { localCandidates } from './addresses.ts';
 import type { OfferSummary, ReceiveOptions, Transfer } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';
@@ -21,6 +20,7 @@ import { failedHandshake, incomplete } from './endings.ts';
 import { Handshake } from './handshake.ts';
 import { openPort } from './host.ts';
 import { meetAsGuest } from './meet.ts';
+import { openNetwork } from './network/open.ts';
 import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
@@ -93,10 +93,10 @@ class Reception {
     const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
 
     const ready = new Deferred<Handshake>();
+    let told: Handshake | undefined;
     let mailbox: Mailbox | undefined;
     let patience: NodeJS.Timeout | undefined;
     session.cleanup.push(() => clearTimeout(patience));
-    let addresses: { host: string; port: number }[] = [];
     const meeting = meetAsGuest(known.secret.nameplate, options, signal, {
       onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
       onPeer: (present) => {
@@ -110,14 +110,15 @@ class Reception {
     // The certificate is made while the sender is being looked for.
     const [met, certificate] = await Promise.all([meeting, makeCertificate()]);
     mailbox = met.mailbox;
-    addresses = met.addresses;
     session.cleanup.push(() => mailbox?.close());
     if (session.over) return void mailbox.close();
     this.#self = known.own ?? certificate.fingerprint;
-    session.lanes(certificate);
+    const network = openNetwork(session, 'receiver', certificate, options, () => told?.update());
     losePatience(session, this.#engine);
     const listener = await openPort(session, { ...options, port: options.port }, certificate, undefined);
     if (session.over) return;
+    network.start(listener.port);
+    network.meet(mailbox, options.server);
     patience = setTimeout(
       () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
       HANDSHAKE_DEADLINE,
@@ -127,17 +128,18 @@ class Reception {
       secret: known.secret,
       hello: () => ({
         fingerprint: certificate.fingerprint,
-        candidates: localCandidates(listener.port),
+        ...network.hello(),
         agent: AGENT,
         lanes: options.lanes ?? 0,
       }),
       send: (body) => mailbox?.send(body),
       onHello: (hello) => {
         clearTimeout(patience);
-        session.peerProven(hello, known.device, addresses);
+        if (session.peerProven(hello, known.device)) network.peer(hello, met.addresses);
       },
       onFail: (error) => failedHandshake(session, error),
     });
+    told = handshake;
     ready.resolve(handshake);
     auditAtEnd(session, 'receiver', () => ({
       peer: session.peer.fingerprint,

@@ -16,13 +16,13 @@ import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Source } from '../transfer/ports.ts';
 import { Sender } from '../transfer/sender.ts';
 import { chooseChunkSize } from '../transfer/space.ts';
-import { localCandidates } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';
 import { failedHandshake, incomplete } from './endings.ts';
 import { Handshake } from './handshake.ts';
 import { host } from './host.ts';
+import { openNetwork } from './network/open.ts';
 import { losePatience } from './patience.ts';
 import { AGENT, platform } from './platform.ts';
 import { Progress } from './progress.ts';
@@ -81,15 +81,17 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   const progress = new Progress(session, source.entries, () => engine.space.bytes);
   const bytes = source.length ?? null;
   session.events.emit({ event: 'manifest', ...count(source.entries), bytes, chunkSize });
-  session.lanes(certificate);
+  const network = openNetwork(session, 'sender', certificate, options, () => told?.update());
   losePatience(session, engine);
 
   const password = known ? undefined : await generatePassword();
   const plate = known?.secret.nameplate;
   const ready = new Deferred<Handshake>();
+  let told: Handshake | undefined;
   let mailbox: Mailbox | undefined;
   let patience: NodeJS.Timeout | undefined;
   const hosted = await host(session, options, certificate, plate, {
+    onWelcome: () => network.welcome(),
     onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
     onPeer: (present) => {
       clearTimeout(patience);
@@ -105,6 +107,9 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   session.cleanup.push(() => clearTimeout(patience));
   if (session.over) return;
   mailbox = hosted.mailbox;
+  network.start(hosted.port);
+  // One in this process cannot be lost.
+  if (options.server !== undefined) network.meet(mailbox, options.server);
   const secret: SharedSecret =
     known?.secret ?? fromCode({ nameplate: mailbox.nameplate, password: password! });
   const handshake = new Handshake({
@@ -112,17 +117,18 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     secret,
     hello: () => ({
       fingerprint: certificate.fingerprint,
-      candidates: localCandidates(hosted.port),
+      ...network.hello(),
       agent: AGENT,
       lanes: options.lanes ?? 0,
     }),
     send: (body) => mailbox?.send(body),
     onHello: (hello) => {
       clearTimeout(patience);
-      session.peerProven(hello, known?.device);
+      if (session.peerProven(hello, known?.device)) network.peer(hello, []);
     },
     onFail: (error) => failedHandshake(session, error),
   });
+  told = handshake;
   ready.resolve(handshake);
   auditAtEnd(session, 'sender', () => ({
     peer: session.peer.fingerprint,

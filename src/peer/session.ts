@@ -3,12 +3,10 @@
  * it turns what lanes, the handshake and the person do into events, and the table's effects into calls.
  */
 import type { Lane } from '../lanes/lane.ts';
+import { isRelayed } from '../lanes/path.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
-import { laneContext } from '../lanes/tcp/credentials.ts';
-import { type Address, dial } from '../lanes/tcp/dial.ts';
 import { asBeelineError, BeelineError, type ErrorCode } from '../protocol/errors.ts';
-import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
@@ -17,7 +15,7 @@ import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './ap
 import { type Cause, laneEvent, stateEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
 import { Door } from './door.ts';
-import type { Certificate, Engine, SessionOptions } from './engine.ts';
+import type { Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import { lastWord } from './last-word.ts';
@@ -39,13 +37,14 @@ export class Session implements Transfer {
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
   readonly farewell = new Farewell();
+  readonly door = new Door();
+  /** Once there is something to open lanes with. */
+  supervisor: Supervisor | undefined;
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
-  readonly #door = new Door();
   readonly #reach: Reach;
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
   #state: State = 'idle';
-  #supervisor: Supervisor | undefined;
   #peer: OfferSummary['peer'] = { fingerprint: '' };
   #failure: BeelineError | undefined;
 
@@ -134,13 +133,13 @@ export class Session implements Transfer {
     });
   }
 
-  /** Makes the lanes' owner; `pipe`s may be offered from now on. */
-  lanes(certificate: Certificate): void {
-    const context = laneContext(certificate.cert, certificate.key);
-    this.#supervisor = new Supervisor({
-      role: this.#options.role,
-      count: Math.min(MAX_LANES, Math.max(1, this.#options.lanes ?? DEFAULT_LANES)),
-      dial: (to: Address, signal: AbortSignal) => dial(to, context, this.#door.pin ?? '', signal),
+  /** Makes the lanes' owner; pipes may be offered from now on. */
+  supervise(): void {
+    const { role, lanes: count, limit } = this.#options;
+    this.supervisor = new Supervisor({
+      role,
+      ...(count !== undefined && { count }),
+      free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
       onLane: (lane) => this.#laneUp(lane),
       onMessage: (lane, message, slab) => this.#message(lane, message, slab),
       onSlab: (_lane, then) => {
@@ -148,32 +147,34 @@ export class Session implements Transfer {
         this.engine.slab(then);
       },
       onClosed: (lane, error, left) => this.#laneDown(lane, error, left),
+      onFailed: ({ kind, name }, error) => this.log?.debug({ kind, name, error: String(error) }, 'no lane'),
+      onRetire: (lane) => this.engine?.retireLane?.(lane),
     });
-    this.cleanup.push(() => this.#supervisor?.close());
+    this.cleanup.push(() => this.supervisor?.close());
   }
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    if (this.over) pipe.destroy();
-    else if (this.#door.admits(pipe, fingerprint)) this.#supervisor?.add(pipe);
+    if (this.over || (this.#options.relay === 'only' && !isRelayed(pipe.kind))) pipe.destroy();
+    else if (this.door.admits(pipe, fingerprint)) this.supervisor?.add(pipe);
   }
 
   /**
    * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
    * @param device whom the secret belongs to, if it is a trusted device's
-   * @param extra where it can be reached besides
+   * @returns false when nothing is to be made of it any more
    */
-  peerProven(hello: Hello, device: Known['device'], extra: Address[] = []): void {
-    if (this.over || this.farewell.said) return;
-    const who = this.#door.prove(hello.fingerprint);
-    if (who === 'ended') return;
+  peerProven(hello: Hello, device: Known['device']): boolean {
+    if (this.over || this.farewell.said) return false;
+    const who = this.door.prove(hello.fingerprint);
+    if (who === 'ended') return false;
     this.#introduce(hello, device);
     if (who === 'new') this.#restart();
-    if (this.over) return;
-    if (this.#options.lanes === undefined && hello.lanes > 0) this.#supervisor?.keep(hello.lanes);
-    for (const { pipe, fingerprint } of this.#door.early()) this.offerPipe(pipe, fingerprint);
-    this.#supervisor?.candidates([...extra, ...hello.candidates]);
+    if (this.over) return false;
+    if (this.#options.lanes === undefined && hello.lanes > 0) this.supervisor?.keep(hello.lanes);
+    for (const { pipe, fingerprint } of this.door.early()) this.offerPipe(pipe, fingerprint);
     if (this.#state === 'authenticating') this.#reach.proven();
+    return true;
   }
 
   #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
@@ -186,7 +187,7 @@ export class Session implements Transfer {
 
   /** The same secret, proven by a new process: the old one's lanes are dead even if they do not know it. */
   #restart(): void {
-    this.#closeLanes();
+    this.supervisor?.drop();
     this.farewell.over();
     this.#status.restart();
     if (this.engine?.restartable === false)
@@ -227,7 +228,7 @@ export class Session implements Transfer {
   }
 
   #tellPeer(): void {
-    for (const lane of this.#supervisor?.lanes ?? []) lane.send(this.#status.message()).catch(() => {});
+    for (const lane of this.supervisor?.lanes ?? []) lane.send(this.#status.message()).catch(() => {});
   }
 
   #stop(error: BeelineError): void {
@@ -243,17 +244,13 @@ export class Session implements Transfer {
     this.#reach.end();
     this.farewell.over();
     await this.engine?.stop();
-    const lanes = [...(this.#supervisor?.lanes ?? [])];
+    const lanes = [...(this.supervisor?.lanes ?? [])];
     // A sender that is done was told so, and has nothing more to say.
     const word = this.#state !== 'completed' || this.#options.role === 'receiver';
     if (word && lanes.length > 0) await lastWord(lanes);
-    for (const { pipe } of this.#door.early()) pipe.destroy();
+    for (const { pipe } of this.door.early()) pipe.destroy();
     await this.cleanup.run();
     announce();
-  }
-
-  #closeLanes(): void {
-    for (const lane of this.#supervisor?.lanes ?? []) lane.close();
   }
 
   #laneUp(lane: Lane): void {
@@ -290,10 +287,10 @@ export class Session implements Transfer {
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */
   #peerEnded(reason: string): void {
-    this.#door.end();
+    this.door.end();
     this.dispatch('peer-ended', { by: 'peer', reason });
     // Nobody is left to dial.
-    this.#supervisor?.candidates([]);
-    this.#closeLanes();
+    this.supervisor?.paths([]);
+    this.supervisor?.drop();
   }
 }

@@ -44,15 +44,23 @@ export const STREAM_WINDOW = 8;
 export const MAX_LANES = 64;
 /** Chosen by `npm run bench` and docs/decisions.md: one lane fills a clean path, several fill a lossy one. */
 export const DEFAULT_LANES = 4;
+/** What trials may go up to. */
+export const MAX_STREAM_LANES = 16;
+export const MAX_UDX_LANES = 8;
+/** Lanes at once through somebody's relay. */
+export const RELAY_LANES = 2;
 
 /** A rendezvous message, the whole of a mailbox's traffic, and how long a mailbox may live. */
 export const MAX_SIGNAL = 16 * KiB;
 export const MAX_MAILBOX_BYTES = 1 * MiB;
 export const MAX_CANDIDATES = 64;
+export const MAX_SEEN = 8;
 
 /** A lane that answers nothing for this long is dead; pings keep a quiet one alive. */
 export const LANE_DEADLINE = 15_000;
-export const LANE_PING = 4_000;
+export const LANE_PING = 1_000;
+/** One that has said nothing for this long is no longer counted on, and another kind is brought in beside it. */
+export const LANE_QUIET = 1_600;
 /** TCP connect plus TLS handshake of one lane. */
 export const LANE_OPEN_DEADLINE = 10_000;
 /** From the first PAKE message to both sides being sure. */

@@ -8,6 +8,7 @@ import { MAX_SIGNAL } from './limits.ts';
 
 export const RENDEZVOUS_VERSION = 1;
 export const RENDEZVOUS_PATH = '/v1/rendezvous';
+export const RELAY_PATH = '/v1/relay';
 /** A whole message in UTF-8 bytes: JSON escapes may double a body that is itself JSON. */
 export const MAX_RENDEZVOUS_TEXT = 2 * MAX_SIGNAL + 512;
 
@@ -26,13 +27,32 @@ export type ClientMessage =
   | { t: 'leave' };
 
 export type ServerMessage =
-  | { t: 'hosted'; v: number; nameplate: string; token: string }
-  | { t: 'joined'; v: number; token: string }
+  | { t: 'hosted'; v: number; nameplate: string; token: string; services: Services }
+  | { t: 'joined'; v: number; token: string; services: Services }
   /** Follows `hosted` and `joined` at once, and then every change. */
   | { t: 'peer'; present: boolean }
   | { t: 'message'; body: string }
   /** Ends the connection. */
   | { t: 'refused'; code: RefusalCode; message: string };
+
+/** What else a server does for two peers who meet at it. */
+export interface Services {
+  /** It carries lanes (at RELAY_PATH) for whoever shows the token of a seat. */
+  relay: boolean;
+  /** Ports of the server's host that answer STUN over UDP and TCP: two, so that the kind of NAT can be told. */
+  stun: number[];
+  /** A TURN server that it has an agreement with. */
+  turn?: TurnServer;
+}
+
+export const NO_SERVICES: Services = { relay: false, stun: [] };
+
+export interface TurnServer {
+  /** `turn:host:port` or `turn:host:port?transport=tcp` (RFC 7065). */
+  urls: string[];
+  username: string;
+  credential: string;
+}
 
 export function isNameplate(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z0-9]{1,32}$/.test(text);
@@ -90,16 +110,16 @@ export function decodeServerMessage(text: string): ServerMessage {
   switch (fields.t) {
     case 'hosted': {
       checkVersion(fields);
-      only(fields, ['t', 'v', 'nameplate', 'token']);
+      only(fields, ['t', 'v', 'nameplate', 'token', 'services']);
       const { nameplate, token } = fields;
       if (!isNameplate(nameplate) || !isToken(token)) throw malformed('a malformed nameplate or token');
-      return { t: 'hosted', v: RENDEZVOUS_VERSION, nameplate, token };
+      return { t: 'hosted', v: RENDEZVOUS_VERSION, nameplate, token, services: services(fields.services) };
     }
     case 'joined': {
       checkVersion(fields);
-      only(fields, ['t', 'v', 'token']);
+      only(fields, ['t', 'v', 'token', 'services']);
       if (!isToken(fields.token)) throw malformed('a bad token');
-      return { t: 'joined', v: RENDEZVOUS_VERSION, token: fields.token };
+      return { t: 'joined', v: RENDEZVOUS_VERSION, token: fields.token, services: services(fields.services) };
     }
     case 'peer':
       only(fields, ['t', 'present']);
@@ -117,6 +137,23 @@ export function decodeServerMessage(text: string): ServerMessage {
     default:
       throw malformed('a message of an unknown kind');
   }
+}
+
+function services(value: unknown): Services {
+  if (typeof value !== 'object' || value === null) throw malformed('no services');
+  const { relay, stun, turn } = value as Record<string, unknown>;
+  const port = (each: unknown) => Number.isInteger(each) && (each as number) > 0 && (each as number) < 65536;
+  if (typeof relay !== 'boolean' || !Array.isArray(stun) || stun.length > 2 || !stun.every(port))
+    throw malformed('malformed services');
+  return { relay, stun, ...(turn !== undefined && { turn: turnServer(turn) }) };
+}
+
+function turnServer(value: unknown): TurnServer {
+  const { urls, username, credential } = (value ?? {}) as Record<string, unknown>;
+  const short = (each: unknown): each is string => typeof each === 'string' && each.length <= 256;
+  if (!Array.isArray(urls) || urls.length > 8 || !urls.every(short) || !short(username) || !short(credential))
+    throw malformed('a malformed TURN server');
+  return { urls, username, credential };
 }
 
 function parse(text: string): Record<string, unknown> {
@@ -155,7 +192,7 @@ function body(fields: Record<string, unknown>): string {
 }
 
 /** 128 random bits in hex. */
-function isToken(value: unknown): value is string {
+export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
 }
 

@@ -4,8 +4,9 @@
  * and learns none: it may drop, repeat or alter messages, and each of these ends in a clear error.
  */
 import { fromHex, toHex } from './bytes.ts';
+import { CANDIDATE_TYPES, type Candidate, isAddress } from './candidate.ts';
 import { BeelineError } from './errors.ts';
-import { MAX_CANDIDATES } from './limits.ts';
+import { MAX_CANDIDATES, MAX_SEEN } from './limits.ts';
 
 export type Signal =
   /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
@@ -23,11 +24,22 @@ export type Signal =
 export interface Hello {
   /** Hex SHA-256 of this session's certificate. */
   fingerprint: string;
-  candidates: { host: string; port: number }[];
+  candidates: Candidate[];
+  /** For its UDP port, if it has one. */
+  udp?: UdpHello;
+  /** Addresses that servers see it come from: whom a TURN server is to let in. At most 8. */
+  seen: string[];
   /** Program and version, for people. */
   agent: string;
   /** Lanes asked for on the command line; 0: no wish. */
   lanes: number;
+}
+
+export interface UdpHello {
+  /** The key of checks sent to it: 32 hex digits (RFC 8489's short-term credential). */
+  password: string;
+  /** Its NAT gives each destination another port: what is known of its address is of no use to the other side. */
+  symmetric: boolean;
 }
 
 export function encodeSignal(signal: Signal): string {
@@ -86,16 +98,25 @@ export function decodeHello(plain: string): Hello {
     if (typeof item !== 'object' || item === null) throw malformed();
     const host = text(item as Fields, 'host');
     const port = integer(item as Fields, 'port', 65535);
-    // Addresses only: a name would make this side ask a name server of the peer's choosing.
-    if (!ADDRESS.test(host) || port < 1) throw malformed();
-    return { host, port };
+    const type = CANDIDATE_TYPES.find((known) => known === (item as Fields).type);
+    if (!isAddress(host) || port < 1 || !type) throw malformed();
+    return { type, host, port };
   });
   const agent = text(fields, 'agent').slice(0, 64);
-  return { fingerprint, candidates, agent, lanes: integer(fields, 'lanes', 64) };
+  const udp = fields.udp === undefined ? undefined : decodeUdp(fields.udp);
+  const { seen } = fields;
+  if (!Array.isArray(seen) || seen.length > MAX_SEEN) throw malformed();
+  if (!seen.every((host): host is string => typeof host === 'string' && isAddress(host))) throw malformed();
+  return { fingerprint, candidates, ...(udp && { udp }), seen, agent, lanes: integer(fields, 'lanes', 64) };
 }
 
-/** IPv4, or hex groups with colons: `bad.cafe` is spelled in hex digits and is a name all the same. */
-const ADDRESS = /^(?:(?:\d{1,3}\.){3}\d{1,3}|(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45})$/;
+function decodeUdp(value: unknown): UdpHello {
+  if (typeof value !== 'object' || value === null) throw malformed();
+  const { symmetric } = value as Fields;
+  const password = text(value as Fields, 'password');
+  if (!/^[0-9a-f]{32}$/.test(password) || typeof symmetric !== 'boolean') throw malformed();
+  return { password, symmetric };
+}
 
 type Fields = Record<string, unknown>;
 

@@ -1,26 +1,33 @@
 /**
- * Keeps a mailbox: greets the server, hands on what it says, and after a lost connection takes the place back.
+ * Keeps a mailbox: greets the server, hands on what it says, and after a lost connection takes the place back. A host whose
+ * server has forgotten it, or ended it for its age, opens the same nameplate anew.
  * Non-goal: delivery. Bodies that were under way when a connection died are lost; both sides repeat on `onPeer(true)`.
  */
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import {
-  decodeServerMessage,
   encodeRendezvous,
   isNameplate,
+  NO_SERVICES,
   RENDEZVOUS_VERSION,
   type ServerMessage,
+  type Services,
 } from '../protocol/rendezvous.ts';
 import { Backlog } from './backlog.ts';
 import { deadlineScope, pauseFor } from './deadline.ts';
+import { greet } from './greet.ts';
 import type { Mailbox, MailboxOptions } from './ports.ts';
 import type { Dial, Wire } from './wire.ts';
 
 /** All in milliseconds. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
+/** A guest whose host is away asks less often: a server counts joins. */
+const LONGEST_JOIN_PAUSE = 20_000;
 const LONGEST_WAIT_PAUSE = 4000;
 const ATTEMPT_DEADLINE = 10_000;
-const RECONNECT_FOR = 600_000;
+const KEEP_FOR = 600_000;
+/** A connection that lasted shorter does not make the next pause short again. */
+const STABLE = 30_000;
 
 export async function keepMailbox(dial: Dial, options: MailboxOptions): Promise<Mailbox> {
   const { nameplate, role } = options;
@@ -38,7 +45,15 @@ class Keeper implements Mailbox {
   readonly #backlog = new Backlog();
   /** Aborted when the mailbox is over. */
   readonly #end = new AbortController();
-  #token: string | undefined;
+  token = '';
+  services: Services = NO_SERVICES;
+  /** Whether the token is shown to take the place back. */
+  #claims = false;
+  /** Aborted when another round of attempts begins. */
+  #round = new AbortController();
+  #pause = FIRST_PAUSE;
+  /** When the server last gave this side its place. */
+  #seated = 0;
   #wire: Wire | undefined;
   #present = false;
   /** Events that came before the opening resolved. */
@@ -103,8 +118,17 @@ class Keeper implements Mailbox {
     this.#over();
   }
 
+  reconnect(): void {
+    if (this.#end.signal.aborted || this.#options.reconnect === false) return;
+    this.#wire?.close();
+    this.#wire = undefined;
+    this.#pause = FIRST_PAUSE;
+    void this.#takeBack(true);
+  }
+
   #over(): void {
     this.#end.abort();
+    this.#round.abort();
     this.#wire?.close();
     this.#wire = undefined;
   }
@@ -115,48 +139,21 @@ class Keeper implements Mailbox {
     else this.#backlog.add(text);
   }
 
-  /** Dials, says hello and resolves when the place is ours; afterwards the wire's events go to `#hear` and `#lost`. */
-  async #greet(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    let wire: Wire | undefined;
-    let greeted = false;
-    let abort = () => {};
-    try {
-      await new Promise<void>((resolve, reject) => {
-        abort = () => reject(signal.reason);
-        signal.addEventListener('abort', abort);
-        const text = (text: string) => {
-          try {
-            const message = decodeServerMessage(text);
-            if (greeted) return this.#hear(message);
-            this.#welcome(message);
-            greeted = true;
-            this.#wire = wire;
-            resolve();
-          } catch (error) {
-            if (greeted) this.#fail(asBeelineError(error));
-            else reject(error);
-          }
-        };
-        const closed = (error: BeelineError) => (greeted ? this.#lost(error) : reject(error));
-        this.#dial({ text, closed }, signal).then((opened) => {
-          wire = opened;
-          if (signal.aborted) opened.close();
-          else opened.send(this.#hello());
-        }, reject);
-      });
-    } catch (error) {
-      wire?.close();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+  #greet(signal: AbortSignal): Promise<void> {
+    const on = {
+      hello: () => this.#hello(),
+      welcome: (message: ServerMessage, wire: Wire) => this.#welcome(message, wire),
+      hear: (message: ServerMessage) => this.#hear(message),
+      failed: (error: BeelineError) => this.#fail(error),
+      lost: (error: BeelineError) => this.#lost(error),
+    };
+    return greet(this.#dial, on, signal);
   }
 
   #hello(): string {
     const v = RENDEZVOUS_VERSION;
     const nameplate = this.nameplate || undefined;
-    const token = this.#token;
+    const token = this.#claims ? this.token : undefined;
     return encodeRendezvous(
       this.#options.role === 'host'
         ? { t: 'host', v, nameplate, token }
@@ -164,7 +161,7 @@ class Keeper implements Mailbox {
     );
   }
 
-  #welcome(message: ServerMessage): void {
+  #welcome(message: ServerMessage, wire: Wire): void {
     if (message.t === 'refused') throw new BeelineError(message.code, message.message);
     const expected = this.#options.role === 'host' ? 'hosted' : 'joined';
     const other = message.t === 'hosted' && this.nameplate !== '' && message.nameplate !== this.nameplate;
@@ -174,7 +171,13 @@ class Keeper implements Mailbox {
         'The rendezvous server answered with something else than was asked.',
       );
     if (message.t === 'hosted') this.nameplate = message.nameplate;
-    this.#token = (message as { token: string }).token;
+    const { token, services } = message as ServerMessage & { t: 'hosted' | 'joined' };
+    this.token = token;
+    this.services = services;
+    this.#claims = true;
+    this.#wire = wire;
+    this.#seated = performance.now();
+    this.#tell(() => this.#options.onWelcome?.());
   }
 
   #hear(message: ServerMessage): void {
@@ -190,7 +193,7 @@ class Keeper implements Mailbox {
         return;
       }
       case 'refused':
-        throw new BeelineError(message.code, message.message);
+        return this.#refused(new BeelineError(message.code, message.message));
       default:
         throw new BeelineError('PROTOCOL', 'The rendezvous server greeted twice.');
     }
@@ -208,32 +211,54 @@ class Keeper implements Mailbox {
     this.#tell(() => this.#options.onLost(error));
   }
 
+  /** SERVER: it restarts, or the meeting is too old for it; every other code means this side. */
+  #refused(error: BeelineError): void {
+    if (error.code !== 'SERVER' || this.#options.reconnect === false) return this.#fail(error);
+    this.#wire?.close();
+    this.#lost(error);
+  }
+
   #lost(error: BeelineError): void {
     this.#wire = undefined;
     if (this.#end.signal.aborted) return;
-    if (this.#options.reconnect === false) this.#fail(error);
-    else void this.#takeBack();
+    if (this.#options.reconnect === false) return this.#fail(error);
+    if (performance.now() - this.#seated >= STABLE) this.#pause = FIRST_PAUSE;
+    void this.#takeBack(false);
   }
 
-  async #takeBack(): Promise<void> {
-    const end = this.#end.signal;
-    const until = performance.now() + RECONNECT_FOR;
-    for (let pause = FIRST_PAUSE; !end.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+  async #takeBack(atOnce: boolean): Promise<void> {
+    this.#round.abort();
+    this.#round = new AbortController();
+    const { signal } = this.#round;
+    const until = performance.now() + (this.#options.keepFor ?? KEEP_FOR);
+    for (let now = atOnce; ; now = false) {
       // Jitter, so that everyone who lost the same server does not come back in step.
-      await pauseFor(pause * (0.5 + Math.random()), end).catch(() => {});
-      if (end.aborted) return;
-      const late = new BeelineError('SERVER', 'The rendezvous server cannot be reached any more.');
-      const scope = deadlineScope(ATTEMPT_DEADLINE, late, end);
-      try {
-        return await this.#greet(scope.signal);
-      } catch (thrown) {
-        const error = asBeelineError(thrown, 'SERVER');
-        // NO_PEER: the host is on its way back too. SERVER: unreachable, full or restarting.
-        const passing = error.code === 'NO_PEER' || error.code === 'SERVER';
-        if (!passing || performance.now() > until) return this.#fail(error);
-      } finally {
-        scope.done();
-      }
+      if (!now) await pauseFor(this.#pause * (0.5 + Math.random()), signal).catch(() => {});
+      if (signal.aborted) return;
+      const error = await this.#attempt(signal);
+      if (signal.aborted || !error) return;
+      const away = error.code === 'NO_PEER';
+      this.#pause = Math.min(2 * this.#pause, away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
+      // NO_PEER: the host is on its way back too. SERVER: unreachable, full or restarting.
+      const passing = away || error.code === 'SERVER';
+      if (passing && performance.now() < until) continue;
+      if (passing || this.#options.role === 'guest' || !this.#claims) return this.#fail(error);
+      // The place is not ours any more: the nameplate may be free all the same.
+      this.#claims = false;
+    }
+  }
+
+  /** Resolves to what went wrong, if it did. */
+  async #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
+    const late = new BeelineError('SERVER', 'The rendezvous server cannot be reached any more.');
+    const scope = deadlineScope(ATTEMPT_DEADLINE, late, signal);
+    try {
+      await this.#greet(scope.signal);
+      return undefined;
+    } catch (thrown) {
+      return asBeelineError(thrown, 'SERVER');
+    } finally {
+      scope.done();
     }
   }
 }

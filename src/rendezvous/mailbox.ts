@@ -10,7 +10,7 @@ export type { Target } from './websocket.ts';
 export { type Address, formatAddress } from './wire.ts';
 
 /**
- * Opens a mailbox at a server (`url`) or at a sender that hosts its own (`addresses`, tried all at once).
+ * Opens a mailbox at a server (`url`) or at a sender that hosts its own (what `find` finds, tried all at once).
  * @throws BeelineError USAGE (bad URL or nameplate), NO_PEER, CROWDED, SERVER, VERSION, PROTOCOL, TIMEOUT (deadline),
  * INTERRUPTED (signal).
  */

@@ -20,7 +20,7 @@ export class Holdings {
   }
 }
 
-/** Events per key in windows of a fixed length that start with a key's first event. */
+/** Events, or amounts of something, per key in windows of a fixed length that start with a key's first event. */
 export class Windowed {
   readonly #windows = new Map<string, { count: number; ends: number }>();
   readonly #length: number;
@@ -36,15 +36,24 @@ export class Windowed {
     return this.#windows.size;
   }
 
-  /** Counts one event and returns how many there were in the present window, this one included. */
-  hit(key: string, now: number): number {
+  /** Counts one event, or an amount, and returns how much there was in the present window, this included. */
+  hit(key: string, now: number, amount = 1): number {
     const window = this.#windows.get(key);
-    if (window && window.ends > now) return ++window.count;
+    if (window && window.ends > now) {
+      window.count += amount;
+      return window.count;
+    }
     this.#windows.delete(key);
     // A Map keeps insertion order and windows have one length: the first is always the oldest.
     if (this.#windows.size >= this.#max) this.#windows.delete(this.#windows.keys().next().value!);
-    this.#windows.set(key, { count: 1, ends: now + this.#length });
-    return 1;
+    this.#windows.set(key, { count: amount, ends: now + this.#length });
+    return amount;
+  }
+
+  /** How much there was so far in the present window. */
+  of(key: string, now: number): number {
+    const window = this.#windows.get(key);
+    return window && window.ends > now ? window.count : 0;
   }
 
   /** Milliseconds until the key's window ends. */

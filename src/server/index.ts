@@ -1,67 +1,146 @@
-/** `beeline/server`: a standing rendezvous server in one call, or on an HTTP server of one's own. */
+/** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { BeelineError } from '../protocol/errors.ts';
-import { HTTP_DEADLINE, MAX_HEADER_BYTES } from './limits.ts';
+import { createFront, type Front } from './front.ts';
+import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
+import { NO_RELAY, type RelayCounts } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
+import { type StunServer, startStun } from './stun.ts';
+import { turnCredentials } from './turn.ts';
 
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
 export type { LocalConnection } from './local.ts';
 export type { ServerLog } from './log.ts';
 export { Mailboxes } from './mailboxes.ts';
+export type { RelayCounts } from './relay.ts';
 export { createRendezvous, type Rendezvous, type RendezvousOptions } from './rendezvous.ts';
 
-export interface ServerOptions extends RendezvousOptions {
-  /** TCP port; 0 for any free one. */
+export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn'> {
+  /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
   host?: string;
+  /** Answer STUN on `port` and on a second one; default true. */
+  stun?: boolean;
+  /** The second port of STUN, TCP and UDP; default `port` + 1; 0 for any free one. */
+  stunPort?: number;
+  /** A TURN server that shares a secret with this one. */
+  turn?: { urls: string[]; secret: string };
 }
 
 export interface RunningServer {
   /** What goes after `--server` on this machine. */
   readonly url: string;
   readonly port: number;
+  /** STUN's two ports; empty without it. */
+  readonly stunPorts: readonly number[];
+  /** What there is at the moment, for metrics. */
+  counts(): ServerCounts;
   /** Refuses everyone still connected, and resolves when the port is free. */
   close(): Promise<void>;
 }
 
-/** @throws BeelineError SERVER if the port cannot be listened on. */
+/** Without a relay its numbers are 0. */
+export type ServerCounts = RelayCounts & { mailboxes: number; connections: number };
+
+/** How often another port is tried, when any will do and the one found is taken for UDP. */
+const PORT_TRIES = 8;
+
+/** @throws BeelineError SERVER if a port cannot be listened on, USAGE for useless TURN options. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { port, host, log } = options;
-  const rendezvous = createRendezvous(options);
-  const server = createServer({
-    maxHeaderSize: MAX_HEADER_BYTES,
-    connectionsCheckingInterval: HTTP_DEADLINE / 2,
+  const { host, log, turn } = options;
+  const makeTurn = turn && turnCredentials(turn);
+  let stun: StunServer | undefined;
+  const rendezvous = createRendezvous({
+    ...options,
+    relay: options.relay ?? true,
+    stun: () => (stun ? [...stun.ports] : []),
+    turn: makeTurn,
   });
-  // WebSockets and the plain requests beside them.
-  server.maxConnections = rendezvous.mailboxes.limits.connections + 256;
-  rendezvous.handle(server);
+  let front: Front | undefined;
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host }, resolve);
-    });
-  } catch (cause) {
+    for (let attempt = 1; !front; attempt++) {
+      const candidate = openFront(rendezvous, options, () => stun);
+      try {
+        await listen(candidate.server, options.port, host);
+        if (options.stun !== false) stun = await openStun(portOf(candidate.server), options);
+        front = candidate;
+      } catch (error) {
+        await candidate.close();
+        if (options.port !== 0 || attempt === PORT_TRIES) throw error;
+      }
+    }
+  } catch (error) {
     await rendezvous.close();
-    throw cannotListen(cause as NodeJS.ErrnoException, port, host);
+    throw error;
   }
+  const { server, close } = front;
   server.on('error', (error) => log?.warn({ error: error.message }, 'server error'));
-  const actual = (server.address() as AddressInfo).port;
+  const port = portOf(server);
   const name = host === undefined || host === '::' || host === '0.0.0.0' ? 'localhost' : host;
-  const url = `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
-  log?.info({ url }, 'listening');
+  const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  const stunPorts = stun?.ports ?? [];
+  log?.info({ url, relay: rendezvous.relay !== undefined, stunPorts, turn: turn?.urls ?? [] }, 'listening');
   return {
     url,
-    port: actual,
+    port,
+    stunPorts,
+    counts: () => ({ ...NO_RELAY, ...rendezvous.mailboxes.counts, ...rendezvous.relay?.counts }),
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await rendezvous.close();
-      server.closeAllConnections();
-      await closed;
+      const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+      await Promise.all([rendezvous.close(), stun?.close()]);
+      await Promise.all([close(), stopped]);
     },
   };
 }
+
+function openFront(
+  rendezvous: ReturnType<typeof createRendezvous>,
+  { limits }: ServerOptions,
+  stun: () => StunServer | undefined,
+): Front {
+  const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+  rendezvous.handle(http);
+  const { connections, relayConnections } = { ...DEFAULT_LIMITS, ...limits };
+  return createFront({
+    http,
+    stun: () => {
+      const server = stun();
+      return server && ((socket) => server.accept(socket));
+    },
+    // WebSockets, and beside them plain requests and STUN.
+    maxConnections: connections + relayConnections + 256,
+  });
+}
+
+/** On the port that the server listens on and a second one. */
+async function openStun(
+  port: number,
+  { stunPort, host, log, ...options }: ServerOptions,
+): Promise<StunServer> {
+  // Any port was good enough for the first; so it is for the second.
+  const second = stunPort ?? (options.port === 0 ? 0 : port + 1);
+  if (second > 65_535)
+    throw new BeelineError('USAGE', `There is no port after ${port} for STUN: choose one with --stun-port.`);
+  return startStun({ ports: [port, second], host, log });
+}
+
+async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (cause) {
+    throw cannotListen(cause as NodeJS.ErrnoException, port, host);
+  }
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
 function cannotListen(cause: NodeJS.ErrnoException, port: number, host = 'any address'): BeelineError {
   const why =

@@ -1,8 +1,9 @@
-/** Every bound of the rendezvous server, with its default. Sizes are bytes, times milliseconds. */
+/** Every bound of a server's rendezvous and relay, with its default. Sizes are bytes, times milliseconds. */
 import { MAX_MAILBOX_BYTES, MAX_SIGNAL } from '../protocol/limits.ts';
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
+const GiB = 2 ** 30;
 
 export interface Limits {
   /** One message's body; never above MAX_SIGNAL, which the decoders enforce. */
@@ -24,6 +25,25 @@ export interface Limits {
   pongDeadline: number;
   /** Bytes queued to one slow connection before it is cut off. */
   backlogBytes: number;
+  /** WebSockets at the relay, waiting or carrying. */
+  relayConnections: number;
+  relayConnectionsPerAddress: number;
+  /** One side's connections that wait for the other's; the other side's are as many. */
+  relayWaiting: number;
+  /** Pairs that carry at the same time. */
+  relayPairs: number;
+  relayPairsPerMailbox: number;
+  relayPairsPerAddress: number;
+  /** What the relay carries for one mailbox, both directions together. */
+  relayMailboxBytes: number;
+  /** What it carries in 24 h for one address; a byte counts at both ends. */
+  relayAddressBytes: number;
+  /** A pair on which nothing moves for this long ends; lanes ping far more often. */
+  relayIdle: number;
+  /** Bytes a second for all pairs together; 0: as fast as it goes. */
+  relayRate: number;
+  /** Bytes queued to a slow reader before its sender is read no further. */
+  relayBuffer: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -39,6 +59,17 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   helloDeadline: 15 * SECOND,
   pongDeadline: 30 * SECOND,
   backlogBytes: 256 * 1024,
+  relayConnections: 4_000,
+  relayConnectionsPerAddress: 64,
+  relayWaiting: 8,
+  relayPairs: 1_000,
+  relayPairsPerMailbox: 16,
+  relayPairsPerAddress: 32,
+  relayMailboxBytes: 256 * GiB,
+  relayAddressBytes: 1024 * GiB,
+  relayIdle: 60 * SECOND,
+  relayRate: 0,
+  relayBuffer: 256 * 1024,
 };
 
 /** Charged for every message, so that a flood of empty ones ends too. */

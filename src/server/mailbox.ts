@@ -1,10 +1,11 @@
 /** One nameplate's mailbox: at most one host and one guest, and what they say passed on at once, never kept. */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { BeelineError } from '../protocol/errors.ts';
-import { byteLength, type ServerMessage } from '../protocol/rendezvous.ts';
+import { byteLength, type ServerMessage, type Services } from '../protocol/rendezvous.ts';
 import { type Limits, MESSAGE_COST } from './limits.ts';
+import type { Places, Side } from './places.ts';
 
-export type Side = 'host' | 'guest';
+export type { Side } from './places.ts';
 
 /** A connection that sits at a mailbox. */
 export interface Sitter {
@@ -15,40 +16,62 @@ export interface Sitter {
   replaced(): void;
 }
 
-/** 128 random bits in hex, by which a client proves that a place is its own. */
-const newToken = () => randomBytes(16).toString('hex');
+/** What all mailboxes of a server share. */
+export interface House {
+  readonly limits: Readonly<Limits>;
+  /** Tokens by which clients prove that a place is their own, here and at the relay. */
+  readonly places: Places;
+  /** What the server does besides, said afresh to everyone who sits down; `user` is for a TURN server's log. */
+  services(user: string): Services;
+}
 
 export class Mailbox {
   readonly nameplate: string;
   /** The address key that it is counted under. */
   readonly owner: string;
   readonly born: number;
-  readonly hostToken = newToken();
+  readonly #hostToken: string;
+  /** Names this meeting to a TURN server: nameplates are nobody else's business. */
+  readonly #user = randomBytes(6).toString('hex');
   #guestToken: string | undefined;
   #host: Sitter | undefined;
   #guest: Sitter | undefined;
   /** When the host was lost, if it is. */
   #hostLost: number | undefined;
   #bytes = 0;
-  readonly #limits: Limits;
+  readonly #house: House;
 
-  constructor(nameplate: string, owner: string, now: number, limits: Limits) {
+  constructor(nameplate: string, owner: string, now: number, house: House) {
     this.nameplate = nameplate;
     this.owner = owner;
     this.born = now;
-    this.#limits = limits;
+    this.#house = house;
+    this.#hostToken = house.places.issue({ mailbox: this, side: 'host' });
   }
 
   isHost(token: string | undefined): boolean {
-    return sameToken(this.hostToken, token);
+    return this.#isPlace('host', token);
+  }
+
+  #isPlace(side: Side, token: string | undefined): boolean {
+    const place = this.#house.places.of(token);
+    return place?.mailbox === this && place.side === side;
   }
 
   seatHost(sitter: Sitter): void {
     const old = this.#host;
     this.#host = sitter;
+    // What waits at the relay for a host that has come back may be as dead as the connection that it lost.
+    if (old || this.#hostLost !== undefined) this.#house.places.vacate(this.#hostToken);
     this.#hostLost = undefined;
     old?.replaced();
-    sitter.tell({ t: 'hosted', v: 1, nameplate: this.nameplate, token: this.hostToken });
+    sitter.tell({
+      t: 'hosted',
+      v: 1,
+      nameplate: this.nameplate,
+      token: this.#hostToken,
+      services: this.#house.services(this.#user),
+    });
     sitter.tell({ t: 'peer', present: this.#guest !== undefined });
     // A host that was never seen to leave has still lost what was under way: say so before it is back.
     if (old) this.#guest?.tell({ t: 'peer', present: false });
@@ -58,15 +81,17 @@ export class Mailbox {
   /** @throws BeelineError CROWDED if another guest sits there. */
   seatGuest(sitter: Sitter, token: string | undefined): void {
     const old = this.#guest;
-    if (old && !(this.#guestToken && sameToken(this.#guestToken, token)))
+    if (old && !this.#isPlace('guest', token))
       throw new BeelineError(
         'CROWDED',
         'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
       );
     this.#guest = sitter;
-    this.#guestToken = newToken();
+    this.#revokeGuest();
+    this.#guestToken = this.#house.places.issue({ mailbox: this, side: 'guest' });
     old?.replaced();
-    sitter.tell({ t: 'joined', v: 1, token: this.#guestToken });
+    const services = this.#house.services(this.#user);
+    sitter.tell({ t: 'joined', v: 1, token: this.#guestToken, services });
     sitter.tell({ t: 'peer', present: this.#host !== undefined });
     if (old) this.#host?.tell({ t: 'peer', present: false });
     this.#host?.tell({ t: 'peer', present: true });
@@ -80,7 +105,7 @@ export class Mailbox {
       this.#guest?.tell({ t: 'peer', present: false });
     } else if (side === 'guest' && this.#guest === sitter) {
       this.#guest = undefined;
-      this.#guestToken = undefined;
+      this.#revokeGuest();
       this.#host?.tell({ t: 'peer', present: false });
     }
   }
@@ -91,13 +116,13 @@ export class Mailbox {
    */
   relay(from: Side, body: string): void {
     const size = byteLength(body);
-    if (size > this.#limits.messageBytes)
+    if (size > this.#house.limits.messageBytes)
       throw new BeelineError(
         'SERVER',
-        `This server passes on messages of at most ${this.#limits.messageBytes} bytes; this one has ${size}.`,
+        `This server passes on messages of at most ${this.#house.limits.messageBytes} bytes; this one has ${size}.`,
       );
     this.#bytes += size;
-    if (this.#bytes > this.#limits.mailboxBytes) return;
+    if (this.#bytes > this.#house.limits.mailboxBytes) return;
     (from === 'host' ? this.#guest : this.#host)?.tell({ t: 'message', body });
   }
 
@@ -109,7 +134,7 @@ export class Mailbox {
   dropGuest(): void {
     const guest = this.#guest;
     this.#guest = undefined;
-    this.#guestToken = undefined;
+    this.#revokeGuest();
     if (!guest) return;
     guest.refuse(new BeelineError('REFUSED', 'The sender has put this side out, so that another may join.'));
     this.#host?.tell({ t: 'peer', present: false });
@@ -117,20 +142,21 @@ export class Mailbox {
 
   /** Why this mailbox must end now, if it must. */
   expired(now: number): BeelineError | undefined {
-    if (this.#hostLost !== undefined && now - this.#hostLost >= this.#limits.hostGrace)
+    if (this.#hostLost !== undefined && now - this.#hostLost >= this.#house.limits.hostGrace)
+      // Not NO_PEER: a sender that slept may still come back, and opens its nameplate anew then.
       return new BeelineError(
-        'NO_PEER',
+        'SERVER',
         'The sender has lost its connection to the server and not come back.',
       );
-    if (now - this.born >= this.#limits.mailboxAge)
+    if (now - this.born >= this.#house.limits.mailboxAge)
       return new BeelineError(
         'SERVER',
         'This meeting has reached the age limit of the server. Start a new one.',
       );
-    if (this.#bytes > this.#limits.mailboxBytes)
+    if (this.#bytes > this.#house.limits.mailboxBytes)
       return new BeelineError(
         'SERVER',
-        `This meeting has used up its ${this.#limits.mailboxBytes} bytes on the server. Start a new one.`,
+        `This meeting has used up its ${this.#house.limits.mailboxBytes} bytes on the server. Start a new one.`,
       );
     return undefined;
   }
@@ -139,11 +165,14 @@ export class Mailbox {
     const [host, guest] = [this.#host, this.#guest];
     this.#host = undefined;
     this.#guest = undefined;
+    this.#revokeGuest();
+    this.#house.places.revoke(this.#hostToken);
     host?.refuse(error);
     guest?.refuse(error);
   }
-}
 
-function sameToken(known: string, given: string | undefined): boolean {
-  return given?.length === known.length && timingSafeEqual(Buffer.from(known), Buffer.from(given));
+  #revokeGuest(): void {
+    if (this.#guestToken) this.#house.places.revoke(this.#guestToken);
+    this.#guestToken = undefined;
+  }
 }

@@ -3,11 +3,13 @@
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
 import { BeelineError } from '../protocol/errors.ts';
+import { NO_SERVICES, type Services } from '../protocol/rendezvous.ts';
 import { addressKey } from './address.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { Mailbox } from './mailbox.ts';
+import { type House, Mailbox } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
+import { Places } from './places.ts';
 import { type Connection, Seat } from './seat.ts';
 
 export type { Connection, Seat } from './seat.ts';
@@ -18,20 +20,29 @@ export interface MailboxesOptions {
   limits?: Partial<Limits>;
   /** Milliseconds that never jump; for tests. */
   clock?: () => number;
+  /** What everyone who sits down is told of; default: nothing. */
+  services?: (user: string) => Services;
 }
 
-export class Mailboxes {
+export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
+  readonly places = new Places();
+  readonly services: (user: string) => Services;
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #seats = new Set<Seat>();
   readonly #connections = new Holdings();
   readonly #owned = new Holdings();
   readonly #joins = new Windowed(HOUR);
 
-  constructor({ limits, clock = () => performance.now() }: MailboxesOptions = {}) {
+  constructor({
+    limits,
+    clock = () => performance.now(),
+    services = () => NO_SERVICES,
+  }: MailboxesOptions = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.clock = clock;
+    this.services = services;
   }
 
   /** Mailboxes and connections there are, for health and metrics. */
@@ -131,7 +142,7 @@ export class Mailboxes {
       );
     const nameplate = wanted ?? freeNameplate((name) => this.#mailboxes.has(name));
     if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
-    const mailbox = new Mailbox(nameplate, key, this.clock(), this.limits);
+    const mailbox = new Mailbox(nameplate, key, this.clock(), this);
     this.#mailboxes.set(nameplate, mailbox);
     this.#owned.add(key);
     return mailbox;
@@ -147,6 +158,6 @@ export class Mailboxes {
   }
 }
 
-function busy(message: string): BeelineError {
+export function busy(message: string): BeelineError {
   return new BeelineError('SERVER', message);
 }

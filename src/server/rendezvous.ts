@@ -1,15 +1,19 @@
 /**
- * The rendezvous on an HTTP server that somebody else listens with: `beeline server` or a sender that hosts its own.
+ * The rendezvous on an HTTP server that somebody else listens with: `beeline server`, which may relay too, or a sender
+ * that hosts its own, which has no use for that.
  */
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
+import { MAX_RELAY_MESSAGE } from '../protocol/relay.ts';
+import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../protocol/rendezvous.ts';
 import { clientAddress } from './address.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type LocalConnection, openLocal } from './local.ts';
 import { type ServerLog, SILENT } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
+import { Relay } from './relay.ts';
 import { type Attached, attach } from './socket.ts';
 
 export interface RendezvousOptions {
@@ -19,11 +23,18 @@ export interface RendezvousOptions {
   trustProxy?: boolean;
   /** Milliseconds between rounds of pings and sweeps; default 10 s. */
   tick?: number;
+  /** Carry lanes for those who meet here, at RELAY_PATH; default false. */
+  relay?: boolean;
+  /** The ports of this host that answer STUN; default none. */
+  stun?: () => number[];
+  /** Credentials for a TURN server, made afresh for everyone who sits down. */
+  turn?: (user: string) => TurnServer;
 }
 
 export interface Rendezvous {
   readonly mailboxes: Mailboxes;
-  /** Answers upgrades on the rendezvous path, `GET /` and `GET /healthz` of this server. */
+  readonly relay?: Relay;
+  /** Answers upgrades on the paths of the rendezvous and the relay, `GET /` and `GET /healthz` of this server. */
   handle(server: Server): void;
   /** A connection inside this process, for the sender that hosts its own rendezvous. */
   local(receive: (text: string) => void, closed: () => void): LocalConnection;
@@ -33,28 +44,32 @@ export interface Rendezvous {
 
 export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const { limits, log = SILENT, trustProxy = false, tick = 10_000 } = options;
-  const mailboxes = new Mailboxes({ limits });
+  const mailboxes = new Mailboxes({
+    limits,
+    services: (user) => ({
+      relay: options.relay ?? false,
+      stun: options.stun?.() ?? [],
+      ...(options.turn && { turn: options.turn(user) }),
+    }),
+  });
+  const relay = options.relay ? new Relay(mailboxes, log) : undefined;
   const sockets = new Set<Attached>();
   let closed = false;
 
   const timer = setInterval(() => {
     mailboxes.sweep();
     for (const socket of sockets) socket.check();
+    relay?.sweep(tick);
   }, tick);
   timer.unref();
 
   // Loaded when a server is there, not before: most of what a command imports is for other commands.
-  let loading: Promise<import('ws').WebSocketServer> | undefined;
+  let loading: Promise<Acceptors> | undefined;
   const webSockets = () => {
-    loading ??= import('ws').then(
-      ({ WebSocketServer }) =>
-        new WebSocketServer({
-          noServer: true,
-          clientTracking: false,
-          ...WS_OPTIONS,
-          maxPayload: MAX_RENDEZVOUS_TEXT,
-        }),
-    );
+    loading ??= import('ws').then(({ WebSocketServer }) => ({
+      meeting: new WebSocketServer({ ...WS_OPTIONS, maxPayload: MAX_RENDEZVOUS_TEXT }),
+      relaying: new WebSocketServer({ ...WS_OPTIONS, maxPayload: MAX_RELAY_MESSAGE }),
+    }));
     return loading;
   };
 
@@ -62,29 +77,38 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const ignore = () => {};
     socket.on('error', ignore);
     if (closed) return decline(socket, 503, 'This server is shutting down.');
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== RENDEZVOUS_PATH)
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    const toRelay = relay !== undefined && path === RELAY_PATH;
+    if (path !== RENDEZVOUS_PATH && !toRelay)
       return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
     const address = clientAddress(request, trustProxy);
-    const refusal = mailboxes.refusal(address);
+    const refusal = toRelay ? relay.refusal(address) : mailboxes.refusal(address);
     if (refusal) {
       log.warn({ address, reason: refusal.message }, 'connection refused');
       return decline(socket, 429, refusal.message);
     }
-    const server = await webSockets();
-    server.handleUpgrade(request, socket, head, (webSocket) => {
+    const { meeting, relaying } = await webSockets();
+    const acceptor = toRelay ? relaying : meeting;
+    acceptor.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      const attached = attach(mailboxes, webSocket, address, tick, () => {
-        sockets.delete(attached);
-        log.debug({ address, ...mailboxes.counts }, 'connection closed');
-      });
-      sockets.add(attached);
-      log.debug({ address, ...mailboxes.counts }, 'connection opened');
-      if (closed) attached.terminate();
+      if (closed) webSocket.terminate();
+      else if (toRelay) relay.accept(webSocket, address);
+      else meet(webSocket, address);
     });
+  }
+
+  function meet(webSocket: WebSocket, address: string): void {
+    const attached = attach(mailboxes, webSocket, address, tick, () => {
+      sockets.delete(attached);
+      log.debug({ address, ...mailboxes.counts }, 'connection closed');
+    });
+    sockets.add(attached);
+    log.debug({ address, ...mailboxes.counts }, 'connection opened');
   }
 
   return {
     mailboxes,
+    relay,
     handle(server) {
       server.headersTimeout = HTTP_DEADLINE;
       server.requestTimeout = HTTP_DEADLINE;
@@ -109,14 +133,26 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       if (closed) return;
       closed = true;
       clearInterval(timer);
+      const relayed = relay?.close();
       mailboxes.close();
-      await Promise.all([...sockets].map((socket) => socket.ended()));
+      await Promise.all([relayed, ...[...sockets].map((socket) => socket.ended())]);
     },
   };
 }
 
+/** One for each path: they differ in how large a message may be. */
+interface Acceptors {
+  meeting: WebSocketServer;
+  relaying: WebSocketServer;
+}
+
 /** Compression would cost memory per connection and gain nothing on sealed bodies. */
-const WS_OPTIONS = { perMessageDeflate: false, skipUTF8Validation: false } as const;
+const WS_OPTIONS = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  skipUTF8Validation: false,
+} as const;
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? '/').split('?')[0];

@@ -80,6 +80,11 @@ export class Receiver {
     this.#pump();
   }
 
+  /** Asks for nothing more on it, and closes it when what was asked for has come. */
+  retireLane(lane: LanePort): void {
+    if (!this.#scheduler?.retire(lane.id)) lane.close();
+  }
+
   /** Stops asking; what is under way still lands. */
   hold(): void {
     this.#held = true;
@@ -113,11 +118,10 @@ export class Receiver {
       case 'page':
         return this.#takePage(message.page, message.bytes);
       case 'chunk':
-        if (!this.#scheduler?.owes(lane.id, message.index)) {
+        if (!this.#scheduler?.arrived(lane.id, message.index, this.#ports.now()))
           throw new BeelineError('PROTOCOL', 'The other side sent a chunk that was not asked for.');
-        }
-        this.#scheduler.arrived(lane.id, message.index, this.#ports.now());
         void this.#takeChunk(lane, message, slab);
+        if (this.#scheduler.spent(lane.id)) lane.close();
         return;
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
@@ -131,9 +135,8 @@ export class Receiver {
   }
 
   #takeOffer(offer: Offer): void {
-    if (offer.version !== PROTOCOL_VERSION) {
+    if (offer.version !== PROTOCOL_VERSION)
       throw new BeelineError('VERSION', `The other side offers files in protocol version ${offer.version}.`);
-    }
     if (!this.#manifest) {
       this.#manifest = new ManifestPull(offer);
       this.#askPages();
@@ -203,13 +206,11 @@ export class Receiver {
     if (allDown(this.#space, this.#holdings.have, this.#unwanted)) return void this.#finish();
     if (this.#held) return;
     const now = this.#ports.now();
-    let idle = false;
     for (const lane of this.#lanes.values()) {
       const chunks = this.#scheduler.ask(lane.id, now);
       if (chunks.length > 0) this.#ask(lane, chunks);
-      else if (this.#scheduler.idle(lane.id)) idle = true;
+      else if (this.#scheduler.idle(lane.id)) void this.#lookAgain();
     }
-    if (idle) void this.#lookAgain();
   }
 
   /** A lane has nothing to do while others owe chunks: in a while it may take over from one that turns out slow. */

@@ -18,6 +18,8 @@ interface LaneState {
   /** Chunks a second, smoothed; 0 before the first. */
   rate: number;
   lastArrival: number;
+  /** Nothing more is asked for on it. */
+  retired: boolean;
 }
 
 export interface SchedulerOptions {
@@ -42,7 +44,7 @@ export class Scheduler {
   }
 
   addLane(lane: number, now: number): void {
-    this.#lanes.set(lane, { owed: new Set(), rate: 0, lastArrival: now });
+    this.#lanes.set(lane, { owed: new Set(), rate: 0, lastArrival: now, retired: false });
   }
 
   /** Its chunks become askable again. */
@@ -53,15 +55,30 @@ export class Scheduler {
     for (const chunk of state.owed) this.#giveBack(chunk);
   }
 
-  /** A chunk came on a lane at `now` (seconds). Also frees it where an idle lane had doubled it. */
-  arrived(lane: number, chunk: number, now: number): void {
+  /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
+  retire(lane: number): boolean {
     const state = this.#lanes.get(lane);
-    if (!state?.owed.delete(chunk)) return;
+    if (state) state.retired = true;
+    return state !== undefined && !this.spent(lane);
+  }
+
+  /** True once a retired lane owes nothing that somebody else does not bring too. */
+  spent(lane: number): boolean {
+    const state = this.#lanes.get(lane);
+    if (!state?.retired) return false;
+    return [...state.owed].every((chunk) => this.#options.have.has(chunk) || this.#owedTwice(chunk));
+  }
+
+  /** A chunk came on a lane at `now` (seconds); false if it was not asked for on it. */
+  arrived(lane: number, chunk: number, now: number): boolean {
+    const state = this.#lanes.get(lane);
+    if (!state?.owed.delete(chunk)) return false;
     const elapsed = Math.max(now - state.lastArrival, 1e-6);
     const rate = 1 / elapsed;
     // Arrivals come in bursts: a long memory in chunks, so that a burst does not look like a rate.
     state.rate = state.rate === 0 ? rate : 1 / (0.75 / state.rate + 0.25 / rate);
     state.lastArrival = now;
+    return true;
   }
 
   /** What was down may be missing again: everything is looked at anew. */
@@ -70,14 +87,10 @@ export class Scheduler {
     this.#next = 0;
   }
 
-  /** True if the lane was asked for that chunk. */
-  owes(lane: number, chunk: number): boolean {
-    return this.#lanes.get(lane)?.owed.has(chunk) ?? false;
-  }
-
   /** True if nothing is owed on the lane. */
   idle(lane: number): boolean {
-    return this.#lanes.get(lane)?.owed.size === 0;
+    const state = this.#lanes.get(lane);
+    return state?.owed.size === 0 && !state.retired;
   }
 
   /** Nobody brings this chunk any more: it is to be asked for again, before new ones. */
@@ -89,7 +102,7 @@ export class Scheduler {
   /** What to ask for on a lane now; empty when its window is full or nothing is left. */
   ask(lane: number, now: number): number[] {
     const state = this.#lanes.get(lane);
-    if (!state) return [];
+    if (!state || state.retired) return [];
     const window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, Math.ceil(state.rate * HORIZON)));
     const chunks: number[] = [];
     // Half-empty before it is refilled: fewer and larger requests.

@@ -31,7 +31,16 @@ const usual = (transfer: FakeTransfer): void => {
     { event: 'code', code: CODE },
     { event: 'peer', fingerprint: RESULT.peer, agent: 'other/1\x1b[2J' },
     { event: 'state', from: 'authenticating', to: 'transferring' },
-    { event: 'progress', bytes: 1, total: 3_000_000, rate: 1, eta: 2, files: 0, file: '\x1b[31mred\u202e' },
+    {
+      event: 'progress',
+      bytes: 1,
+      total: 3_000_000,
+      rate: 1,
+      eta: 2,
+      files: 0,
+      by: {},
+      file: '\x1b[31mred\u202e',
+    },
     { event: 'state', from: 'transferring', to: 'paused', by: 'peer' },
     { event: 'state', from: 'paused', to: 'transferring', by: 'self' },
     { event: 'digest', path: 'a\nb', sha256: 'ab'.repeat(32) },
@@ -255,7 +264,7 @@ describe('cli: send', () => {
       chunkSize: 1 << 20,
     } as const;
     const stream = { ...manifest, bytes: null };
-    const moved = { event: 'progress', bytes: 5, total: 9, rate: 1, eta: 4, files: 0 } as const;
+    const moved = { event: 'progress', bytes: 5, total: 9, rate: 1, eta: 4, files: 0, by: {} } as const;
     const resumed = { event: 'resumed', bytes: 5 } as const;
     const again = /send again for a new code to go on\./;
     const key = ['--device', 'laptop'];

@@ -23,7 +23,7 @@ describe('cli: widths before they are exact', () => {
     const sink = new Sink(true, 80);
     const screen = new Screen(sink, { NO_COLOR: '1' });
     const view = new Tracker();
-    view.apply({ event: 'progress', bytes: 5, total: 10, rate: 1, eta: 1, files: 0, file: 'a' });
+    view.apply({ event: 'progress', bytes: 5, total: 10, rate: 1, eta: 1, files: 0, by: {}, file: 'a' });
     screen.status(render(view, screen.width));
     sink.text = '';
     screen.status([]);

@@ -49,6 +49,11 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['a log level', () => send('x', '--log-level', 'loud'), /one of trace/],
   ['both on stdout', () => receive('7-a', '--to', '-', '--json'), /both want stdout/],
   ['server arguments', () => serverArgs(['x']), /flags only/],
+  ['a limit without a relay', () => serverArgs(['--no-relay', '--relay-rate', '1M']), /contradict/],
+  ['a second port without STUN', () => serverArgs(['--no-stun', '--stun-port', '1']), /contradict/],
+  ['TURN without a secret', () => serverArgs(['--turn-url', 'turn:a']), /needs --turn-secret-file/],
+  ['a TURN secret for nobody', () => serverArgs(['--turn-secret', 'x']), /needs --turn-url/],
+  ['two TURN secrets', () => serverArgs(['--turn-secret', 'x', '--turn-secret-file', 'y']), /choose one/],
   ['a bad BEELINE_SERVER', () => sendArgs(['x'], { BEELINE_SERVER: 'nonsense' }), /BEELINE_SERVER/],
 ];
 
@@ -154,7 +159,31 @@ describe('cli: arguments', () => {
       port: 0,
       host: '::1',
       trustProxy: true,
+      relay: true,
+      relayLimit: undefined,
+      relayRate: undefined,
+      stun: true,
+      stunPort: undefined,
+      turn: undefined,
     });
+    const off = serverArgs(['--no-relay', '--no-stun']);
+    assert.deepEqual([off.relay, off.stun], [false, false]);
+    const turn = ['--turn-url', 'turn:a', '--turn-url', 'turn:b'];
+    const urls = ['turn:a', 'turn:b'];
+    const env = { BEELINE_TURN_SECRET: 'env' };
+    assert.deepEqual(serverArgs(turn, env).turn, {
+      urls,
+      secret: 'env',
+      secretFile: undefined,
+      secretInArguments: false,
+    });
+    assert.equal(serverArgs([...turn, '--turn-secret', 'flag'], env).turn?.secret, 'flag');
+    assert.equal(serverArgs([...turn, '--turn-secret-file', 'f'], env).turn?.secret, undefined);
+    assert.equal(
+      serverArgs([], env).turn,
+      undefined,
+      'a secret in the environment may be for another server',
+    );
   });
 
   it('never throws anything but USAGE, whatever is typed', () => {

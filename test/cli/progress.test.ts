@@ -22,6 +22,7 @@ const UNSAFE = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/;
 
 const progress = (bytes: number, total: number | null, file?: string): TransferEvent => ({
   event: 'progress',
+  by: {},
   bytes,
   total,
   rate: 12_300_000,
@@ -121,10 +122,12 @@ describe('cli: progress', () => {
   it('counts lanes by path', () => {
     const view = tracker();
     view.apply({ event: 'lane', id: 9, kind: 'relay', local: '', remote: '[fd00::1]:80', status: 'open' });
-    assert.equal(describeLanes(view.lanes), '5 lanes, tcp 192.168.1.7 and 1 other path');
+    assert.equal(describeLanes(view), '5 lanes, tcp 192.168.1.7, relay');
+    view.by = { relay: 9_000_000, tcp: 1_000_000 };
+    assert.equal(describeLanes(view), '5 lanes, relay [fd00::1] 90%, tcp 10%');
     for (const id of [1, 2, 3, 4])
       view.apply({ event: 'lane', id, kind: 'tcp', local: '', remote: '', status: 'closed' });
-    assert.equal(describeLanes(view.lanes), '1 lane, relay [fd00::1]');
+    assert.equal(describeLanes(view), '1 lane, relay [fd00::1]');
   });
 });
 

@@ -109,7 +109,7 @@ describe('cli: metrics', () => {
   const view = new Tracker();
   view.apply({ event: 'state', from: 'idle', to: 'transferring' });
   view.apply({ event: 'resumed', bytes: 3 });
-  view.apply({ event: 'progress', bytes: 5, total: 10, rate: 2, eta: 2, files: 1 });
+  view.apply({ event: 'progress', bytes: 5, total: 10, rate: 2, eta: 2, files: 1, by: {} });
   view.apply({ event: 'lane', id: 1, kind: 'tcp"\n\\', local: '', remote: '', status: 'open' });
 
   it('are in the Prometheus text format', () => {
@@ -202,8 +202,30 @@ describe('cli: server', () => {
       event: 'listening',
       url: 'http://localhost:4848',
       port: 4848,
+      relay: true,
+      stun: [],
     });
     assert.equal(closed, 1);
-    assert.deepEqual(given, { port: 4848, host: '::1', trustProxy: false, log: undefined });
+    const standard = { port: 4848, trustProxy: false, log: undefined };
+    const services = { relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} };
+    assert.deepEqual(given, { ...standard, ...services, host: '::1' });
+
+    const secret = join(folder, 'turn-secret');
+    writeFileSync(secret, 'hush\n');
+    const turn = ['--turn-url', 'turn:a', '--turn-url', 'turn:b', '--turn-secret-file', secret];
+    const limits = ['--relay-limit', '20G', '--relay-rate', '10MiB'];
+    assert.equal(await dispatch(['server', '--stun-port', '7', ...limits, ...turn], host), 0);
+    assert.deepEqual(given, {
+      ...standard,
+      ...services,
+      host: undefined,
+      stunPort: 7,
+      turn: { urls: ['turn:a', 'turn:b'], secret: 'hush' },
+      limits: { relayMailboxBytes: 20e9, relayRate: 10 * 2 ** 20 },
+    });
+    writeFileSync(secret, 'two\nlines\n');
+    assert.equal(await dispatch(['server', ...turn], host), 2);
+    rmSync(secret);
+    assert.notEqual(await dispatch(['server', ...turn], host), 0);
   });
 });

@@ -9,8 +9,8 @@ import { makeCertificate } from '../../src/identity/certificate.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
-import { laneContext } from '../../src/lanes/tcp/credentials.ts';
 import { listen } from '../../src/lanes/tcp/listen.ts';
+import { laneContext } from '../../src/lanes/tls/credentials.ts';
 import { Handshake } from '../../src/peer/handshake.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import type { Message } from '../../src/protocol/messages.ts';
@@ -139,7 +139,8 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     secret: fromCode({ nameplate: '7', password: 'crossover-clockwork' }),
     hello: () => ({
       fingerprint: certificate.fingerprint,
-      candidates: [{ host: '127.0.0.1', port: listener.port }],
+      candidates: [{ type: 'tcp', host: '127.0.0.1', port: listener.port }],
+      seen: [],
       agent: script.agent ?? 'test',
       lanes: 0,
     }),

@@ -21,6 +21,7 @@ import {
   decodeClientMessage,
   decodeServerMessage,
   isNameplate,
+  NO_SERVICES,
   RENDEZVOUS_PATH,
 } from '../../src/protocol/rendezvous.ts';
 import {
@@ -28,6 +29,7 @@ import {
   decodeSignal,
   encodeHello,
   encodeSignal,
+  type Hello,
   type Signal,
 } from '../../src/protocol/signal.ts';
 import { rendezvousUrl } from '../../src/rendezvous/url.ts';
@@ -82,12 +84,14 @@ const signals: Signal[] = [
   { k: 'sealed', sealed: 'y' },
   { k: 'refuse', code: 'WRONG_CODE' },
 ];
-const hello = {
+const hello: Hello = {
   fingerprint: 'ab'.repeat(32),
   candidates: [
-    { host: '10.0.0.1', port: 1 },
-    { host: 'fd00::7', port: 65535 },
+    { type: 'tcp', host: '10.0.0.1', port: 1 },
+    { type: 'udp', host: 'fd00::7', port: 65535 },
   ],
+  udp: { password: 'ef'.repeat(16), symmetric: true },
+  seen: ['192.0.2.1'],
   agent: 'beeline',
   lanes: 4,
 };
@@ -166,8 +170,8 @@ test('rendezvous messages: whatever comes, a message or PROTOCOL or VERSION', ()
     { t: 'send', body: 'x' },
     { t: 'drop' },
     { t: 'leave' },
-    { t: 'hosted', v: 1, nameplate: '7', token },
-    { t: 'joined', v: 1, token },
+    { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES },
+    { t: 'joined', v: 1, token, services: NO_SERVICES },
     { t: 'peer', present: true },
     { t: 'message', body: 'x' },
     { t: 'refused', code: 'NO_PEER', message: 'x' },

@@ -13,7 +13,7 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
   const handshake = new Handshake({
     role,
     secret: fromCode({ nameplate: '7', password }),
-    hello: () => ({ fingerprint, candidates: [], agent: name, lanes: 0 }),
+    hello: () => ({ fingerprint, candidates: [], seen: [], agent: name, lanes: 0 }),
     send: (body) => side.out.push(body),
     onHello: (hello) => side.met.push(hello.agent),
     onFail: (error) => side.errors.push(error),

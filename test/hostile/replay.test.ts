@@ -4,9 +4,9 @@ import { createServer, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
-import { laneContext } from '../../src/lanes/tcp/credentials.ts';
 import { dial } from '../../src/lanes/tcp/dial.ts';
 import { listen } from '../../src/lanes/tcp/listen.ts';
+import { laneContext } from '../../src/lanes/tls/credentials.ts';
 import { party } from './meetings.ts';
 import { LIMIT } from './world.ts';
 

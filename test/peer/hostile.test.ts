@@ -175,7 +175,13 @@ test('a side that is connected and says nothing is given up', { timeout: 30_000 
 
 /** Both handshakes of a code, with everything that crosses in the hands of the test. */
 function handshakes(receiverPassword = 'crossover-clockwork') {
-  const hello = (): Hello => ({ fingerprint: 'ab'.repeat(32), candidates: [], agent: 'test', lanes: 0 });
+  const hello = (): Hello => ({
+    fingerprint: 'ab'.repeat(32),
+    candidates: [],
+    seen: [],
+    agent: 'test',
+    lanes: 0,
+  });
   const make = (role: 'sender' | 'receiver', password: string) => {
     const side = { out: [] as string[], hellos: 0, errors: [] as BeelineError[] };
     const handshake = new Handshake({

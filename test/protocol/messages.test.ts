@@ -260,16 +260,18 @@ test('signals survive their encoding; garbage and other versions are refused', (
 test('a hello with names instead of addresses, or too many of them, is refused', () => {
   const hello = {
     fingerprint: 'a'.repeat(64),
-    candidates: [{ host: '10.0.0.1', port: 1 }],
+    candidates: [{ type: 'tcp', host: '10.0.0.1', port: 1 }],
+    udp: { password: 'cd'.repeat(16), symmetric: false },
+    seen: ['192.0.2.1', '2001:db8::1'],
     agent: 'x',
     lanes: 0,
   };
   assert.deepEqual(decodeHello(JSON.stringify(hello)), hello);
   for (const change of [
-    { candidates: [{ host: 'evil.example', port: 80 }] },
-    { candidates: [{ host: '10.0.0.1', port: 0 }] },
-    { candidates: [{ host: '10.0.0.1', port: 70000 }] },
-    { candidates: Array.from({ length: 65 }, () => ({ host: '10.0.0.1', port: 1 })) },
+    { candidates: [{ type: 'tcp', host: 'evil.example', port: 80 }] },
+    { candidates: [{ type: 'tcp', host: '10.0.0.1', port: 0 }] },
+    { candidates: [{ type: 'tcp', host: '10.0.0.1', port: 70000 }] },
+    { candidates: Array.from({ length: 65 }, () => ({ type: 'tcp', host: '10.0.0.1', port: 1 })) },
     { fingerprint: 'A'.repeat(64) },
     { lanes: -1 },
   ]) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/protocol/errors.ts';
-import { encodeRendezvous, type ServerMessage } from '../../src/protocol/rendezvous.ts';
+import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/protocol/rendezvous.ts';
 import { Backlog } from '../../src/rendezvous/backlog.ts';
 import { keepMailbox } from '../../src/rendezvous/keeper.ts';
 import type { MailboxOptions } from '../../src/rendezvous/ports.ts';
@@ -10,7 +10,7 @@ import { rendezvousUrl } from '../../src/rendezvous/url.ts';
 import type { Dial, WireEvents } from '../../src/rendezvous/wire.ts';
 
 const token = 'f'.repeat(32);
-const hosted: ServerMessage = { t: 'hosted', v: 1, nameplate: '7', token };
+const hosted: ServerMessage = { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES };
 const nobody: ServerMessage = { t: 'refused', code: 'NO_PEER', message: 'Nobody.' };
 const gone = new BeelineError('SERVER', 'gone');
 const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
@@ -119,6 +119,110 @@ test('a loss that cannot be mended is told once, also right after opening', asyn
   crowded.wires[0]!.closed(gone);
   await other.until(() => other.events.length === 1);
   assert.ok(code('CROWDED')(other.events[0]));
+});
+
+const other = 'e'.repeat(32);
+const services = { relay: true, stun: [4848, 4849] };
+
+async function eventually(wanted: () => boolean): Promise<void> {
+  while (!wanted()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('token and services are those of the last welcome, and every welcome is told', async () => {
+  const it = listener();
+  const script = server(hosted, { ...hosted, token: other, services } as ServerMessage);
+  let welcomes = 0;
+  const options = { ...it.options, onWelcome: () => void welcomes++ };
+  const mailbox = await keepMailbox(script.dial, options);
+  assert.deepEqual([mailbox.token, mailbox.services], [token, NO_SERVICES]);
+  assert.equal(welcomes, 0, 'not before the opener has its mailbox');
+  await eventually(() => welcomes === 1);
+  script.wires[0]!.closed(gone);
+  await eventually(() => welcomes === 2);
+  assert.deepEqual([mailbox.token, mailbox.services], [other, services]);
+  mailbox.close();
+});
+
+test('a server that ends the meeting for reasons of its own is come back to', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.tell({ t: 'refused', code: 'SERVER', message: 'This server is shutting down.' });
+  await eventually(() => script.wires.length === 2);
+  assert.deepEqual(it.events, []);
+  mailbox.close();
+  // Its refusal of this side is another matter.
+  const guest = listener();
+  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const meeting = server(joined);
+  await keepMailbox(meeting.dial, { ...guest.options, role: 'guest', nameplate: '7' });
+  meeting.tell({ t: 'refused', code: 'REFUSED', message: 'Out.' });
+  await guest.until(() => guest.events.length === 1);
+  assert.ok(code('REFUSED')(guest.events[0]));
+});
+
+test('a host whose place is not its own any more opens the nameplate anew; a guest gives up', async () => {
+  const it = listener();
+  const refusal: ServerMessage = { t: 'refused', code: 'CROWDED', message: 'Whose token is that?' };
+  const script = server(hosted, refusal, { ...hosted, token: other } as ServerMessage);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.wires[0]!.closed(gone);
+  await eventually(() => mailbox.token === other);
+  const hellos = script.said.filter((text) => text.includes('"host"')).map((text) => JSON.parse(text));
+  assert.deepEqual(
+    hellos.map((hello) => [hello.nameplate, hello.token]),
+    [
+      [undefined, undefined],
+      ['7', token],
+      ['7', undefined],
+    ],
+  );
+  assert.deepEqual(it.events, []);
+  mailbox.close();
+
+  const guest = listener();
+  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const taken = server(joined, refusal);
+  await keepMailbox(taken.dial, { ...guest.options, role: 'guest', nameplate: '7' });
+  taken.wires[0]!.closed(gone);
+  await guest.until(() => guest.events.length === 1);
+  assert.ok(code('CROWDED')(guest.events[0]));
+  assert.equal(taken.wires.length, 2);
+});
+
+test('a place is tried for as long as its owner wants, and no longer', async () => {
+  const it = listener();
+  const full: ServerMessage = { t: 'refused', code: 'SERVER', message: 'This server is full.' };
+  const script = server(hosted, full);
+  await keepMailbox(script.dial, { ...it.options, keepFor: 0 });
+  script.wires[0]!.closed(gone);
+  await it.until(() => it.events.length === 1);
+  assert.match((it.events[0] as Error).message, /full/);
+  assert.equal(script.wires.length, 2);
+});
+
+test('reconnect drops the present connection and dials again at once, also while a dial hangs', async () => {
+  const it = listener();
+  const script = server(hosted, 'silence', 'silence', hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  mailbox.reconnect();
+  assert.equal(script.said.at(-1), 'closed');
+  assert.equal(script.wires.length, 2, 'in the same turn');
+  await new Promise((resolve) => setImmediate(resolve));
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 3);
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 4);
+  await eventually(() => script.said.filter((text) => text === 'closed').length >= 3);
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 1);
+  assert.deepEqual(it.events, [true], 'no loss is told of what was mended');
+  mailbox.close();
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 4);
+  const local = await keepMailbox(server(hosted).dial, { ...it.options, reconnect: false });
+  local.reconnect();
+  local.close();
 });
 
 test('nothing is told after close, and an aborted signal closes', async () => {

@@ -162,6 +162,27 @@ test('both ends outlive a lost connection, and a restarted server', () =>
     await together();
   }));
 
+test('a meeting that the server ends for its age or its traffic goes on in a new one, under its nameplate', () =>
+  world(
+    async ({ meet }) => {
+      const host = await meet({ role: 'host' });
+      const { nameplate, token } = host.mailbox;
+      const guest = await meet({ role: 'guest', nameplate });
+      assert.deepEqual([await host.next(), await guest.next()], [true, true]);
+      for (let i = 0; i < 40; i++) host.mailbox.send('x'.repeat(100));
+      for (const it of [host, guest]) {
+        let event = await it.next();
+        while (event !== true) {
+          assert.ok(event === false || /^x+$/.test(event as string), String(event));
+          event = await it.next();
+        }
+      }
+      assert.equal(host.mailbox.nameplate, nameplate);
+      assert.notEqual(host.mailbox.token, token);
+    },
+    { mailboxBytes: 4000 },
+  ));
+
 test('a guest may come first and wait for its host', () =>
   world(async ({ meet }) => {
     await assert.rejects(meet({ role: 'guest', nameplate: '7' }), isError('NO_PEER', /Nobody is sending/));
@@ -208,7 +229,10 @@ test('the sender hosts in its own process; the guest tries all its addresses at 
       { host: '127.0.0.1', port: 1 },
       { host: '127.0.0.1', port },
     ];
-    const guest = await meet({ role: 'guest', nameplate: mailbox.nameplate }, { addresses });
+    const guest = await meet(
+      { role: 'guest', nameplate: mailbox.nameplate },
+      { find: async () => addresses },
+    );
     assert.deepEqual([await host.next(), await guest.next()], [true, true]);
     guest.mailbox.send('hello');
     assert.equal(await host.next(), 'hello');
@@ -218,7 +242,7 @@ test('the sender hosts in its own process; the guest tries all its addresses at 
     assert.equal(await guest.next(), false);
     isError('NO_PEER')(await guest.next());
     await assert.rejects(
-      meet({ role: 'guest', nameplate: '7' }, { addresses: addresses.slice(0, 1) }),
+      meet({ role: 'guest', nameplate: '7' }, { find: async () => addresses.slice(0, 1) }),
       isError('NO_PEER', /127\.0\.0\.1:1 \(ECONNREFUSED\)/),
     );
   }));

@@ -9,6 +9,7 @@ import {
   decodeServerMessage,
   encodeRendezvous,
   MAX_RENDEZVOUS_TEXT,
+  NO_SERVICES,
   type ServerMessage,
 } from '../../src/protocol/rendezvous.ts';
 
@@ -24,8 +25,8 @@ const client: ClientMessage[] = [
   { t: 'leave' },
 ];
 const server: ServerMessage[] = [
-  { t: 'hosted', v: 1, nameplate: '7', token },
-  { t: 'joined', v: 1, token },
+  { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES },
+  { t: 'joined', v: 1, token, services: NO_SERVICES },
   { t: 'peer', present: true },
   { t: 'message', body: '' },
   { t: 'refused', code: 'CROWDED', message: 'No.' },

@@ -265,7 +265,12 @@ test('what is wrong with a chunk that waited for a buffer ends its own lane, not
 
 test('a candidate is an address: a name spelled in hex digits is none', () => {
   const hello = (host: string) =>
-    JSON.stringify({ fingerprint: 'ab'.repeat(32), candidates: [{ host, port: 1 }], agent: 'x', lanes: 0 });
+    JSON.stringify({
+      fingerprint: 'ab'.repeat(32),
+      candidates: [{ type: 'tcp', host, port: 1 }],
+      agent: 'x',
+      lanes: 0,
+    });
   for (const host of ['bad.cafe', 'dead.beef.de', 'a.b', '1.1', 'abc', '1.2.3.4.5', 'a:b'])
     assert.throws(() => decodeHello(hello(host)), { code: 'PROTOCOL' }, host);
   for (const host of ['10.0.0.1', '::1', 'fd00::7', '::ffff:10.0.0.1', '2001:db8:0:0:0:0:0:1'])

@@ -141,8 +141,8 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
             }
           } else if (what === 'arrive' && mine && mine.length > 0) {
             const chunk = mine.shift()!;
-            assert.ok(scheduler.owes(lane, chunk));
-            scheduler.arrived(lane, chunk, now);
+            assert.ok(scheduler.arrived(lane, chunk, now));
+            assert.ok(!scheduler.arrived(lane, chunk, now), 'once only');
             have.add(chunk);
             if (unwanted(have.firstMissing)) have.add(have.firstMissing);
           }

@@ -4,12 +4,15 @@ import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
 import { JsonOutput } from '../json.ts';
 import type { Log } from '../log.ts';
-import { serverArgs } from '../options.ts';
+import { type ServerArgs, serverArgs } from '../options.ts';
 import { Screen } from '../screen.ts';
+import { readTurnSecret } from '../turn-secret.ts';
 
 /** Resolves to the exit code: 0 after a signal, for that is how a server ends. @throws BeelineError */
 export async function serverCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { face, port, host: address, trustProxy } = serverArgs(argv);
+  const args = serverArgs(argv, host.env);
+  if (args.turn?.secretInArguments) host.hideArguments();
+  const { face } = args;
   const screen = new Screen(host.stderr, host.env);
   const interrupt = new Interrupt();
   let log: Log | undefined;
@@ -19,8 +22,14 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
       log = await openLog(face, (lines) => screen.raw(lines));
     }
     const { startServer } = await host.server();
-    const server = await startServer({ port, host: address, trustProxy, log: log?.logger });
-    const listening = { event: 'listening', url: server.url, port: server.port };
+    const server = await startServer(await serverOptions(args, log));
+    const listening = {
+      event: 'listening',
+      url: server.url,
+      port: server.port,
+      relay: args.relay,
+      stun: server.stunPorts ?? [],
+    };
     if (face.json) new JsonOutput(host.stdout).write(listening);
     else if (!face.quiet) screen.line(`Listening at ${server.url}. Ctrl-C stops.`);
     await aborted(interrupt.signal);
@@ -31,6 +40,24 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
     log?.close();
     interrupt.close();
   }
+}
+
+async function serverOptions(args: ServerArgs, log: Log | undefined) {
+  const { port, host, trustProxy, relay, relayLimit, relayRate, stun, stunPort, turn } = args;
+  return {
+    port,
+    host,
+    trustProxy,
+    relay,
+    stun,
+    stunPort,
+    turn: turn && { urls: turn.urls, secret: turn.secret ?? (await readTurnSecret(turn.secretFile!)) },
+    limits: {
+      ...(relayLimit !== undefined && { relayMailboxBytes: relayLimit }),
+      ...(relayRate !== undefined && { relayRate }),
+    },
+    log: log?.logger,
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,18 +1,24 @@
 /** Opening a lane: TCP, TLS 1.3, and the pin, all within one deadline. */
 import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
+import type { Address } from '../../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
+import type { LaneKind } from '../path.ts';
 import type { Pipe } from '../pipe.ts';
-import { checkPin } from './credentials.ts';
-import { ReadBridge, tlsPipe } from './pipe.ts';
+import { checkPin } from '../tls/credentials.ts';
+import { ReadBridge, tcpEnds, tlsPipe } from '../tls/pipe.ts';
 
-export interface Address {
-  host: string;
-  port: number;
-}
-
-/** @throws BeelineError NO_PATH, TIMEOUT or AUTHENTICATION; nothing is left open then. */
-export function dial(to: Address, context: SecureContext, pin: string, signal: AbortSignal): Promise<Pipe> {
+/**
+ * @param kind 'turn' when the address is a TURN server's that leads to the peer
+ * @throws BeelineError NO_PATH, TIMEOUT or AUTHENTICATION; nothing is left open then.
+ */
+export function dial(
+  to: Address,
+  context: SecureContext,
+  pin: string,
+  signal: AbortSignal,
+  kind: LaneKind = 'tcp',
+): Promise<Pipe> {
   return new Promise((resolve, reject) => {
     const bridge = new ReadBridge();
     const socket = connect({
@@ -41,7 +47,7 @@ export function dial(to: Address, context: SecureContext, pin: string, signal: A
       try {
         checkPin(socket, pin);
         settle();
-        resolve(tlsPipe(socket, bridge));
+        resolve(tlsPipe(socket, { ...tcpEnds(socket), kind }, bridge));
       } catch (thrown) {
         settle(asBeelineError(thrown));
       }

@@ -7,8 +7,8 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
-import { peerFingerprint } from './credentials.ts';
-import { tlsPipe } from './pipe.ts';
+import { peerFingerprint } from '../tls/credentials.ts';
+import { tlsPipe } from '../tls/pipe.ts';
 
 export interface ListenOptions {
   /** 0 or undefined: any. */

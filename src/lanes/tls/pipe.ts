@@ -1,5 +1,6 @@
 /** A TLS socket as a pipe. One that we dialled is read into a buffer of ours, which costs a quarter less CPU. */
 import type { TLSSocket } from 'node:tls';
+import { formatAddress } from '../../protocol/candidate.ts';
 import type { Pipe } from '../pipe.ts';
 
 /** Filled by the socket when it was opened with `onread`; TLS hands over at most one record, 16 KiB, at a time. */
@@ -29,13 +30,16 @@ export class ReadBridge {
   }
 }
 
+/** What carries the socket, and between which addresses; default: TCP, and what the socket says. */
+export type Ends = Pick<Pipe, 'kind' | 'local' | 'remote'>;
+
 /** @param bridge given when the socket was opened with its `options` as `onread` */
-export function tlsPipe(socket: TLSSocket, bridge?: ReadBridge): Pipe {
+export function tlsPipe(socket: TLSSocket, ends: Ends = tcpEnds(socket), bridge?: ReadBridge): Pipe {
   socket.setNoDelay(true);
   return {
-    kind: 'tcp',
-    local: address(socket.localAddress, socket.localPort),
-    remote: address(socket.remoteAddress, socket.remotePort),
+    kind: ends.kind,
+    local: ends.local,
+    remote: ends.remote,
     write: (bytes, done) => void socket.write(bytes, done),
     start(data, closed) {
       let failure: Error | undefined;
@@ -63,7 +67,12 @@ export function tlsPipe(socket: TLSSocket, bridge?: ReadBridge): Pipe {
   };
 }
 
-function address(host = '?', port = 0): string {
-  const plain = host.startsWith('::ffff:') ? host.slice(7) : host;
-  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+/** The ends of a socket that is TCP itself. */
+export function tcpEnds(socket: TLSSocket): Ends {
+  const { localAddress = '?', localPort = 0, remoteAddress = '?', remotePort = 0 } = socket;
+  return {
+    kind: 'tcp',
+    local: formatAddress({ host: localAddress, port: localPort }),
+    remote: formatAddress({ host: remoteAddress, port: remotePort }),
+  };
 }

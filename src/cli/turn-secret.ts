@@ -1,0 +1,26 @@
+/** `--turn-secret-file`: the secret shared with a TURN server, one line of text. */
+import { createReadStream } from 'node:fs';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+
+/** Bytes; a larger file is not a secret. */
+const MOST = 4096;
+
+/** @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE */
+export async function readTurnSecret(path: string): Promise<string> {
+  const parts: Buffer[] = [];
+  try {
+    // A stream: a pipe (`--turn-secret-file <(pass turn)`) comes in pieces.
+    for await (const part of createReadStream(path, { end: MOST })) parts.push(part);
+  } catch (thrown) {
+    const missing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+    const code = missing ? 'NO_SUCH_PATH' : 'UNREADABLE';
+    throw asBeelineError(thrown, code, 'The --turn-secret-file cannot be read');
+  }
+  const secret = Buffer.concat(parts).toString('utf8').trim();
+  if (secret === '' || secret.includes('\n') || Buffer.byteLength(secret) > MOST)
+    throw new BeelineError(
+      'USAGE',
+      'The --turn-secret-file must hold one line: the secret, and nothing else.',
+    );
+  return secret;
+}

@@ -1,0 +1,148 @@
+/**
+ * The known paths and the dials under way on them. Paths of a kind without a lane are all dialled at once (RFC 8305 in
+ * spirit); once one has authenticated, more lanes go where it went. A path that fails is tried again later and later.
+ */
+import { setMaxListeners } from 'node:events';
+import type { LaneKind, Path } from './path.ts';
+import type { Pipe } from './pipe.ts';
+
+/** Milliseconds. */
+const FIRST_BACKOFF = 200;
+const MAX_BACKOFF = 5000;
+/** While other lanes carry, a path that does not work is not worth more. */
+const IDLE_BACKOFF = 15_000;
+
+interface State {
+  path: Path;
+  lanes: number;
+  dialling: Set<AbortController>;
+  backoff: number;
+  /** `performance.now()` before which it is not tried again. */
+  next: number;
+}
+
+export class Dials {
+  #states = new Map<string, State>();
+  readonly #opened: (pipe: Pipe, path: Path) => void;
+  readonly #failed: (path: Path, error: unknown) => void;
+
+  constructor(opened: (pipe: Pipe, path: Path) => void, failed: (path: Path, error: unknown) => void) {
+    this.#opened = opened;
+    this.#failed = failed;
+  }
+
+  get paths(): Path[] {
+    return [...this.#states.values()].map(({ path }) => path);
+  }
+
+  /** Replaces what is known. A path that stays keeps its lanes, but is worth a new try at once. */
+  replace(paths: readonly Path[]): void {
+    const before = this.#states;
+    this.#states = new Map();
+    for (const path of paths) {
+      const fresh = { path, lanes: 0, dialling: new Set<AbortController>() };
+      const known = before.get(keyOf(path)) ?? fresh;
+      this.#states.set(keyOf(path), Object.assign(known, { path, backoff: FIRST_BACKOFF, next: 0 }));
+    }
+    for (const [key, state] of before) if (!this.#states.has(key)) cancel(state);
+  }
+
+  has(path: Path): boolean {
+    return this.#states.has(keyOf(path));
+  }
+
+  possible(kind: LaneKind): boolean {
+    return this.paths.some((path) => path.kind === kind);
+  }
+
+  /** Dials of a kind that are under way. */
+  under(kind: LaneKind): number {
+    let sum = 0;
+    for (const { path, dialling } of this.#states.values()) if (path.kind === kind) sum += dialling.size;
+    return sum;
+  }
+
+  /** Dials for `missing` more lanes of a kind that has `live` ones. False if the live ones came from the other side, and only it can open more. */
+  open(kind: LaneKind, live: number, missing: number, calm: boolean): boolean {
+    const now = performance.now();
+    const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
+    const ready = all.filter(
+      ({ next, path, lanes, dialling }) => now >= next && lanes + dialling.size < path.most,
+    );
+    if (live === 0) {
+      for (const state of ready) if (state.dialling.size === 0) this.#dial(state, calm);
+    } else {
+      let left = missing - this.under(kind);
+      // Where a lane is already, another will come up; what has none may be a second way of the same kind.
+      const best = ready.sort((a, b) => Math.sign(b.lanes) - Math.sign(a.lanes));
+      const proven = best.filter(({ lanes, path }) => lanes > 0 || path.most === 1);
+      for (const state of proven)
+        for (
+          let room = state.path.most - state.lanes - state.dialling.size;
+          room > 0 && left > 0;
+          room--, left--
+        )
+          this.#dial(state, calm);
+    }
+    return all.some(({ dialling, lanes }) => lanes > 0 || (live === 0 && dialling.size > 0));
+  }
+
+  /** A lane came up on a path: other ways of the same kind, tried for the first one, are not needed. */
+  won(path: Path): void {
+    const own = this.#states.get(keyOf(path));
+    if (own) {
+      own.lanes++;
+      own.backoff = FIRST_BACKOFF;
+    }
+    if (path.most === 1) return;
+    for (const state of this.#states.values())
+      if (state !== own && state.path.kind === path.kind && state.lanes === 0) cancel(state);
+  }
+
+  lost(path: Path): void {
+    const state = this.#states.get(keyOf(path));
+    if (!state) return;
+    state.lanes = Math.max(0, state.lanes - 1);
+    // Lanes that die together are one loss.
+    state.next = Math.max(state.next, performance.now() + FIRST_BACKOFF);
+  }
+
+  cancel(kind: LaneKind): void {
+    for (const state of this.#states.values()) if (state.path.kind === kind) cancel(state);
+  }
+
+  close(): void {
+    for (const state of this.#states.values()) cancel(state);
+    this.#states.clear();
+  }
+
+  #dial(state: State, calm: boolean): void {
+    const { path } = state;
+    const control = new AbortController();
+    setMaxListeners(0, control.signal);
+    state.dialling.add(control);
+    path.open(control.signal).then(
+      (pipe) => {
+        state.dialling.delete(control);
+        if (control.signal.aborted || !this.has(path)) pipe.destroy();
+        else this.#opened(pipe, path);
+      },
+      (error: unknown) => {
+        state.dialling.delete(control);
+        if (control.signal.aborted) return;
+        state.next = performance.now() + state.backoff;
+        state.backoff = Math.min(calm ? IDLE_BACKOFF : MAX_BACKOFF, state.backoff * 2);
+        this.#failed(path, error);
+      },
+    );
+  }
+}
+
+function keyOf({ kind, name }: Path): string {
+  return `${kind} ${name}`;
+}
+
+function cancel({ dialling }: State): void {
+  for (const control of dialling) control.abort();
+  dialling.clear();
+}

@@ -1,0 +1,80 @@
+/** What the lanes carry, measured where the bytes arrive, and what the tuner makes of it. */
+
+import type { Dials } from './dials.ts';
+import type { Lane } from './lane.ts';
+import { isRelayed } from './path.ts';
+import { type Counts, countKinds, sortOf } from './targets.ts';
+import { type Targets, Tuner } from './tuner.ts';
+
+/** Seconds between samples: shorter ones see bursts. */
+const INTERVAL = 0.5;
+/** Of the best rate seen through a relay, what the direct lanes must carry before it is let go. */
+const WELL = 0.5;
+/** Seconds that direct lanes have to show what they carry. */
+const TRIED = 1;
+
+export class Measure {
+  readonly #tuner: Tuner;
+  /** Bytes of each lane at the last sample. */
+  readonly #seen = new Map<number, number>();
+  /** Bytes of lanes that closed since then. */
+  #rest = { direct: 0, relayed: 0 };
+  #last: number | undefined;
+  #bestRelayed = 0;
+  #directSince: number | undefined;
+  #well = false;
+
+  constructor(fixed?: number) {
+    this.#tuner = new Tuner(fixed);
+  }
+
+  get targets(): Targets {
+    return this.#tuner.targets;
+  }
+
+  /** The direct lanes do at least about as well as the relayed ones did. */
+  get carriesWell(): boolean {
+    return this.#well;
+  }
+
+  closed(lane: Lane): void {
+    this.#rest[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - (this.#seen.get(lane.id) ?? 0);
+    this.#seen.delete(lane.id);
+  }
+
+  take(lanes: Iterable<Lane>, dials: Dials, free: boolean): void {
+    const now = performance.now() / 1000;
+    const elapsed = now - (this.#last ?? now - INTERVAL);
+    if (elapsed < INTERVAL) return;
+    this.#last = now;
+    const all = [...lanes];
+    const bytes = this.#rest;
+    this.#rest = { direct: 0, relayed: 0 };
+    for (const lane of all) {
+      bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - (this.#seen.get(lane.id) ?? 0);
+      this.#seen.set(lane.id, lane.received);
+    }
+    const live = all.filter((lane) => !lane.quiet);
+    const counts = countKinds(live.map(({ kind }) => kind));
+    this.#compare(now, counts, bytes.direct / elapsed, bytes.relayed / elapsed, free);
+    const roundTrip = Math.min(...live.filter(({ kind }) => !isRelayed(kind)).map((lane) => lane.roundTrip));
+    const of = (sort: 'stream' | 'udx') => live.filter(({ kind }) => sortOf(kind) === sort).length;
+    this.#tuner.sample({
+      now,
+      rate: (bytes.direct + bytes.relayed) / elapsed,
+      lanes: { stream: of('stream'), udx: of('udx') },
+      possible: { stream: of('stream') > 0, udx: dials.possible('udx') },
+      roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
+      free,
+    });
+  }
+
+  #compare(now: number, counts: Counts, direct: number, relayed: number, free: boolean): void {
+    const up = counts.tcp + counts.punched + counts.udx > 0;
+    this.#directSince = up ? (this.#directSince ?? now) : undefined;
+    // What a relay carried an hour ago says little of now.
+    this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);
+    const tried = this.#directSince !== undefined && now - this.#directSince >= TRIED;
+    this.#well = tried && (!free || direct >= WELL * this.#bestRelayed || (this.#well && relayed === 0));
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The sender's end of relayed lanes. Nobody can dial it, so it keeps one connection waiting at the server, and the next as
+ * soon as that one is taken.
+ */
+import { setMaxListeners } from 'node:events';
+import type { SecureContext } from 'node:tls';
+import { asBeelineError } from '../../protocol/errors.ts';
+import type { Pipe } from '../pipe.ts';
+import { tlsServer } from '../tls/over.ts';
+import { relayStream } from './connect.ts';
+import { withReason } from './path.ts';
+import type { RelayStream } from './stream.ts';
+
+/** All in milliseconds. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 10_000;
+/** A connection that waited this long was a good one, and the next pause is short again. */
+const STABLE = 10_000;
+/** Connections in use at once; the server's own limit is higher. */
+const MOST = 8;
+
+export interface RelayListenerOptions {
+  /** As for `--server`. */
+  url: string;
+  /** The present one; undefined while this side has no place at the server. */
+  token: () => string | undefined;
+  context: SecureContext;
+  /** A peer proved to hold the certificate with this fingerprint; keep the pipe or destroy it. */
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  /** Connections in use at once; default 8. */
+  most?: number;
+  log?: { debug(fields: object, message: string): void };
+}
+
+export class RelayListener {
+  readonly #options: RelayListenerOptions;
+  readonly #life = new AbortController();
+  readonly #streams = new Set<RelayStream>();
+  /** Aborted to begin anew at once. */
+  #round = new AbortController();
+  #pause = FIRST_PAUSE;
+  /** Ends the wait for the next step, if there is one. */
+  #wake = () => {};
+
+  constructor(options: RelayListenerOptions) {
+    this.#options = options;
+    setMaxListeners(0, this.#life.signal);
+    void this.#run();
+  }
+
+  /** The network or the token has changed: what waits may be dead, so another is opened in its place at once. */
+  refresh(): void {
+    this.#pause = FIRST_PAUSE;
+    this.#round.abort();
+    this.#wake();
+  }
+
+  /** Ends everything that came in through it, too. */
+  close(): void {
+    this.#life.abort();
+    this.refresh();
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  async #run(): Promise<void> {
+    const { url, token, most = MOST, log } = this.#options;
+    while (!this.#life.signal.aborted) {
+      this.#round = new AbortController();
+      const shown = token();
+      // A place that opens, a token that comes: both call `refresh` or `#wake`.
+      if (!shown || this.#streams.size >= most) {
+        await this.#rest(LONGEST_PAUSE);
+        continue;
+      }
+      const began = performance.now();
+      const { signal } = this.#round;
+      try {
+        const stream = await relayStream(url, shown, signal);
+        this.#pause = FIRST_PAUSE;
+        this.#taken(stream);
+      } catch (thrown) {
+        if (signal.aborted) continue;
+        log?.debug({ reason: asBeelineError(thrown).message }, 'waiting at the relay failed');
+        if (performance.now() - began >= STABLE) this.#pause = FIRST_PAUSE;
+        // Jitter, so that everyone who lost the same server does not come back in step.
+        await this.#rest(this.#pause * (0.5 + Math.random()));
+        this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+      }
+    }
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#round.signal.aborted) this.#wake();
+    });
+  }
+
+  #taken(stream: RelayStream): void {
+    if (this.#life.signal.aborted) return void stream.destroy();
+    const { context, onPipe, log } = this.#options;
+    this.#streams.add(stream);
+    stream.once('close', () => {
+      const full = this.#streams.size >= (this.#options.most ?? MOST);
+      this.#streams.delete(stream);
+      if (full) this.#wake();
+    });
+    const { local, remote } = stream;
+    tlsServer(stream, { kind: 'relay', local, remote, context, signal: this.#life.signal }).then(
+      ({ pipe, fingerprint }) => onPipe(withReason(pipe, stream), fingerprint),
+      (error) => log?.debug({ reason: asBeelineError(error).message }, 'a relayed lane failed'),
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/** A TCP or TLS connection to a TURN server. */
+import { isIP, connect as plainConnect, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { formatAddress } from '../../protocol/candidate.ts';
+import { BeelineError } from '../../protocol/errors.ts';
+import type { TurnTarget } from './url.ts';
+
+/**
+ * Seconds of silence after which the operating system asks whether the server is still there: it notices a dead path,
+ * and home routers forget quiet connections.
+ */
+const KEEPALIVE = 20;
+
+/**
+ * @param address the IP address to go to instead of looking up the host: a later connection must reach the same server
+ * @param deadline milliseconds
+ * @throws BeelineError NO_PATH, TIMEOUT; nothing is left open then.
+ */
+export function connectTurn(
+  target: TurnTarget,
+  { address, deadline, signal }: { address?: string; deadline: number; signal: AbortSignal },
+): Promise<Socket> {
+  const { host, port, secure } = target;
+  const name = formatAddress(target);
+  return new Promise((resolve, reject) => {
+    const to = { host: address ?? host, port };
+    const socket = secure
+      ? // The name on the certificate must be the host's, wherever the host was found.
+        tlsConnect({ ...to, ...(isIP(host) === 0 && { servername: host }) })
+      : plainConnect(to);
+    const settle = (error?: BeelineError) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      if (!error) return resolve(socket);
+      socket.destroy();
+      reject(error);
+    };
+    const abort = () =>
+      settle(new BeelineError('NO_PATH', `The TURN server ${name} is not needed any more.`));
+    const timer = setTimeout(
+      () => settle(new BeelineError('TIMEOUT', `The TURN server ${name} did not answer over TCP in time.`)),
+      deadline,
+    );
+    // Kept for the socket's whole life: an error that nobody listens for would end the process.
+    socket.on('error', (cause) =>
+      settle(
+        new BeelineError('NO_PATH', `Cannot connect to the TURN server ${name}: ${cause.message}.`, {
+          cause,
+        }),
+      ),
+    );
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEPALIVE * 1000);
+      settle();
+    });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
+  });
+}

@@ -1,0 +1,178 @@
+/**
+ * Everything that this side knows of how to reach the other, and how it can be reached itself: host addresses, what
+ * servers and routers tell, relays. It makes the paths that lanes are opened on and the candidates for the peer, and
+ * makes both anew whenever something changes.
+ */
+import type { SecureContext } from 'node:tls';
+import type { Path } from '../../lanes/path.ts';
+import type { Pipe } from '../../lanes/pipe.ts';
+import { dial } from '../../lanes/tcp/dial.ts';
+import { type Address, type Candidate, type CandidateType, formatAddress } from '../../protocol/candidate.ts';
+import { MAX_CANDIDATES, MAX_LANES, MAX_SEEN } from '../../protocol/limits.ts';
+import type { Hello } from '../../protocol/signal.ts';
+import type { Mailbox } from '../../rendezvous/mailbox.ts';
+import { localHosts } from '../addresses.ts';
+import type { CommonOptions, Logger } from '../api.ts';
+import { Served } from './served.ts';
+import { UdpSide } from './udp.ts';
+
+export interface NetworkOptions {
+  role: 'sender' | 'receiver';
+  context: SecureContext;
+  /** Hex SHA-256 of the peer's certificate, as of now. */
+  pin: () => string;
+  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'lan'>;
+  /** Somebody proved on it to hold the certificate with this fingerprint. */
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  onPaths: (paths: Path[]) => void;
+  /** This side can be reached in another way: the peer is to be told. */
+  onChange: () => void;
+  log: Logger | undefined;
+}
+
+/** Milliseconds in which changes are gathered into one word to the peer. */
+const GATHER = 100;
+
+export class Network {
+  readonly #options: NetworkOptions;
+  #udp: UdpSide | undefined;
+  #opened: Promise<void> = Promise.resolve();
+  #udx: Path | undefined;
+  #served: Served | undefined;
+  #mailbox: Mailbox | undefined;
+  /** The TCP port that lanes may come in on; 0: none. */
+  #port = 0;
+  #peer: Hello | undefined;
+  #extra: Address[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  get #direct(): boolean {
+    return this.#options.options.relay !== 'only';
+  }
+
+  /** Opens what needs no server. @param port TCP, 0 if nothing listens */
+  start(port: number): void {
+    this.#port = port;
+    if (!this.#direct) return;
+    const { role, context, pin, onPipe, log } = this.#options;
+    this.#udp = new UdpSide({
+      ...{ role, context, pin, onPipe, log },
+      onPath: (path) => {
+        this.#udx = path;
+        this.#offer();
+      },
+      onChange: () => this.#changed(),
+    });
+    this.#opened = this.#udp.open();
+  }
+
+  /** Where the peers meet: kept up with, and used for what it offers besides if it is a standing server (with `url`). */
+  meet(mailbox: Mailbox, url: string | undefined): void {
+    if (this.#over) return;
+    this.#mailbox = mailbox;
+    if (url === undefined) return;
+    const { options, onPipe, role, context, pin, log } = this.#options;
+    this.#served = new Served({
+      ...{ url, mailbox, role, context, pin, onPipe, log },
+      ...{ relay: options.relay ?? 'auto', portMap: options.portMap !== false && this.#direct },
+      tcpPort: this.#port,
+      onServers: (servers) => this.#udp?.ask(servers),
+      onChange: () => this.#changed(),
+    });
+    void this.#opened.then(() => this.#served?.map(this.#udp?.port));
+    if (this.#peer) this.#served.peer(this.#peer);
+    this.#changed();
+  }
+
+  /** The server took us back: what it gave before may be worth nothing. */
+  welcome(): void {
+    this.#served?.welcome();
+  }
+
+  /** What a hello says of where this side is. */
+  hello(): Pick<Hello, 'candidates' | 'udp' | 'seen'> {
+    const hosts = this.#direct ? localHosts() : [];
+    const at = (type: CandidateType, port: number) => hosts.map((host): Candidate => ({ type, host, port }));
+    const candidates = [
+      ...(this.#port > 0 ? at('tcp', this.#port) : []),
+      ...(this.#udp?.port ? at('udp', this.#udp.port) : []),
+      ...(this.#udp?.reflexive ?? []),
+      ...(this.#served?.candidates ?? []),
+    ];
+    const udp = this.#udp?.hello;
+    const reflexive = this.#udp?.reflexive.map(({ host }) => host) ?? [];
+    const seen = [...new Set([...(this.#served?.seen ?? []), ...reflexive])].slice(0, MAX_SEEN);
+    return { candidates: candidates.slice(0, MAX_CANDIDATES), ...(udp && { udp }), seen };
+  }
+
+  /** The peer said where it is. @param extra where it can be reached besides, over TCP */
+  peer(hello: Hello, extra: Address[]): void {
+    this.#peer = hello;
+    this.#extra = extra;
+    if (this.#direct) this.#udp?.peer(hello);
+    this.#served?.peer(hello);
+    this.#offer();
+  }
+
+  /**
+   * This machine's addresses have changed, or it slept: all that was learned is learned again.
+   * @param lost an address is gone: the UDP port is given up for another, since routers still connect the old one to it
+   */
+  regather(lost: boolean): void {
+    if (lost) void this.#udp?.open();
+    this.#served?.again();
+    this.#mailbox?.reconnect();
+    this.#offer();
+    this.#changed();
+  }
+
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    void this.#udp?.close();
+    this.#served?.close();
+  }
+
+  #changed(): void {
+    if (this.#over || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#offer();
+      this.#options.onChange();
+    }, GATHER);
+  }
+
+  #offer(): void {
+    if (this.#peer && !this.#over) this.#options.onPaths(this.#paths(this.#peer));
+  }
+
+  #paths({ candidates }: Hello): Path[] {
+    const of = (wanted: CandidateType) => candidates.filter(({ type }) => type === wanted);
+    const direct = this.#direct ? [...this.#extra, ...of('tcp')].map((to) => this.#dialled('tcp', to)) : [];
+    // The receiver dials; only what listens at both sides is worth the sender's dials too.
+    if (this.#options.role === 'sender') return direct;
+    const relayed = this.#options.options.relay !== 'never';
+    return [
+      ...direct,
+      ...(this.#direct ? (this.#served?.punched ?? []) : []),
+      ...(this.#direct && this.#udx ? [this.#udx] : []),
+      ...(relayed ? of('turn').map((to) => this.#dialled('turn', to)) : []),
+      ...(relayed && this.#served?.relay ? [this.#served.relay] : []),
+    ];
+  }
+
+  #dialled(kind: 'tcp' | 'turn', to: Address): Path {
+    const { context, pin } = this.#options;
+    return {
+      kind,
+      name: formatAddress(to),
+      most: MAX_LANES,
+      open: (signal) => dial(to, context, pin(), signal, kind),
+    };
+  }
+}

@@ -1,0 +1,37 @@
+/** A session's network: made once its certificate is there, watched while it runs, closed with it. */
+import { laneContext } from '../../lanes/tls/credentials.ts';
+import type { CommonOptions } from '../api.ts';
+import type { Certificate } from '../engine.ts';
+import type { Session } from '../session.ts';
+import { Network } from './network.ts';
+import { watchNetwork } from './roaming.ts';
+
+/** @param tellPeer what this side's hello says has changed */
+export function openNetwork(
+  session: Session,
+  role: 'sender' | 'receiver',
+  certificate: Certificate,
+  options: CommonOptions,
+  tellPeer: () => void,
+): Network {
+  session.supervise();
+  const network = new Network({
+    role,
+    options,
+    context: laneContext(certificate.cert, certificate.key),
+    pin: () => session.door.pin,
+    onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+    // A process that said that it ends is not dialled.
+    onPaths: (paths) => session.supervisor?.paths(session.door.ended ? [] : paths),
+    onChange: tellPeer,
+    log: session.log,
+  });
+  session.cleanup.push(() => network.close());
+  const watch = watchNetwork((hosts, lost) => {
+    session.log?.info({ addresses: hosts.size }, 'the network has changed');
+    session.supervisor?.moved(hosts);
+    network.regather(lost);
+  });
+  session.cleanup.push(() => watch.close());
+  return network;
+}

@@ -1,0 +1,44 @@
+/** Tokens, and whose place at which mailbox each proves: what a client shows to take a place back or to be relayed. */
+import { randomBytes } from 'node:crypto';
+import type { Mailbox } from './mailbox.ts';
+
+export type Side = 'host' | 'guest';
+
+export interface Place {
+  readonly mailbox: Mailbox;
+  readonly side: Side;
+}
+
+export class Places {
+  // Looked up by hash: how long that takes says nothing about how much of a guessed token is right.
+  readonly #places = new Map<string, Place>();
+  /** Somebody has left the place or taken it anew: whatever else waits in its name must not wait on. */
+  onVacated: (place: Place) => void = () => {};
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** 128 random bits in hex. */
+  issue(place: Place): string {
+    const token = randomBytes(16).toString('hex');
+    this.#places.set(token, place);
+    return token;
+  }
+
+  of(token: string | undefined): Place | undefined {
+    return token === undefined ? undefined : this.#places.get(token);
+  }
+
+  /** The place has another connection now; its token stays. */
+  vacate(token: string): void {
+    const place = this.#places.get(token);
+    if (place) this.onVacated(place);
+  }
+
+  revoke(token: string): void {
+    const place = this.#places.get(token);
+    if (!this.#places.delete(token) || !place) return;
+    this.onVacated(place);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Two WebSockets whose binary messages are passed on to each other, unread. Memory is bounded by backpressure: a side
+ * whose receiver does not keep up is read no further, and its own TCP window does the rest.
+ */
+import type { RawData } from 'ws';
+import { CLOSE } from '../protocol/relay.ts';
+import type { RelaySocket } from './relay-socket.ts';
+
+export interface PairMeter {
+  /** Bytes have come; the sentence of the limit that they break, if they do. */
+  count(bytes: number): string | undefined;
+  /** Milliseconds until a reader of so many bytes may read on. */
+  pace(bytes: number): number;
+}
+
+export interface PairOptions {
+  host: RelaySocket;
+  guest: RelaySocket;
+  meter: PairMeter;
+  /** Bytes queued to one side before the other is read no further. */
+  buffer: number;
+  clock: () => number;
+  /** Called once, when neither passes anything on any more. */
+  ended: (pair: Pair) => void;
+}
+
+export class Pair {
+  readonly host: RelaySocket;
+  readonly guest: RelaySocket;
+  /** Both directions together. */
+  bytes = 0;
+  readonly born: number;
+  /** Why it ended, for the log. */
+  why = '';
+  readonly #options: PairOptions;
+  readonly #timers = new Map<RelaySocket, NodeJS.Timeout>();
+  #moved: number;
+  #over = false;
+
+  constructor(options: PairOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.guest = options.guest;
+    this.born = this.#moved = options.clock();
+    this.#splice(this.host, this.guest);
+    this.#splice(this.guest, this.host);
+  }
+
+  /** Ends it if nothing has moved for so many milliseconds. */
+  checkIdle(now: number, limit: number): void {
+    if (now - this.#moved >= limit)
+      this.end(CLOSE.policy, `Nothing was sent through the relay for ${limit / 1000} s.`);
+  }
+
+  /** Closes both, each once what was queued to it has gone out. */
+  end(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.why = reason;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.host.end(code, reason);
+    this.guest.end(code, reason);
+    this.#options.ended(this);
+  }
+
+  #splice(from: RelaySocket, to: RelaySocket): void {
+    from.webSocket.on('message', (data, isBinary) => this.#pass(from, to, data, isBinary));
+    from.webSocket.once('close', () => this.end(CLOSE.normal, ''));
+  }
+
+  #pass(from: RelaySocket, to: RelaySocket, data: RawData, isBinary: boolean): void {
+    if (this.#over) return;
+    if (!isBinary) return this.end(CLOSE.protocol, 'Only binary messages are relayed.');
+    const { meter, buffer, clock } = this.#options;
+    const bytes = data as Buffer;
+    this.#moved = clock();
+    this.bytes += bytes.length;
+    const broken = meter.count(bytes.length);
+    if (broken) return this.end(CLOSE.policy, broken);
+    const { webSocket } = to;
+    webSocket.send(bytes, () => {
+      if (from.webSocket.isPaused && webSocket.bufferedAmount <= buffer / 2) this.#readOn(from);
+    });
+    if (webSocket.bufferedAmount > buffer) from.webSocket.pause();
+    const wait = meter.pace(bytes.length);
+    if (wait > 0) this.#hold(from, wait);
+  }
+
+  /** Reads no further for a while, whatever the other side takes. */
+  #hold(from: RelaySocket, milliseconds: number): void {
+    from.webSocket.pause();
+    clearTimeout(this.#timers.get(from));
+    const timer = setTimeout(() => {
+      this.#timers.delete(from);
+      const to = from === this.host ? this.guest : this.host;
+      if (to.webSocket.bufferedAmount <= this.#options.buffer / 2) this.#readOn(from);
+    }, milliseconds);
+    this.#timers.set(from, timer);
+  }
+
+  #readOn(from: RelaySocket): void {
+    if (!this.#over && !this.#timers.has(from)) from.webSocket.resume();
+  }
+}

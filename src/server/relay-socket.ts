@@ -1,0 +1,54 @@
+/** One WebSocket at the relay: it shows a token, waits for the other side's, and is then half of a pair. */
+import type { WebSocket } from 'ws';
+import { CLOSE, closeReason } from '../protocol/relay.ts';
+import type { Place } from './places.ts';
+
+export class RelaySocket {
+  readonly webSocket: WebSocket;
+  /** The address key that it counts under. */
+  readonly key: string;
+  readonly since: number;
+  readonly closed: Promise<void>;
+  /** Whose it is; undefined until it has shown a token. */
+  place: Place | undefined;
+  // Counted, not timed: a server that was suspended itself must not cut everyone off when it wakes.
+  #unanswered = 0;
+
+  constructor(webSocket: WebSocket, key: string, now: number) {
+    this.webSocket = webSocket;
+    this.key = key;
+    this.since = now;
+    this.closed = new Promise((resolve) => webSocket.once('close', () => resolve()));
+    // The 'close' that always follows does the work.
+    webSocket.on('error', () => {});
+    webSocket.on('pong', () => {
+      this.#unanswered = 0;
+    });
+  }
+
+  get open(): boolean {
+    return this.webSocket.readyState === this.webSocket.OPEN;
+  }
+
+  /** Closes once what is queued has gone out, within the half minute that ws gives a closing handshake. */
+  end(code: number, reason = ''): void {
+    // The other end's closing frame is read only by one that reads.
+    this.webSocket.resume();
+    this.webSocket.close(code, closeReason(reason));
+  }
+
+  terminate(): void {
+    this.webSocket.terminate();
+  }
+
+  /** While it waits: pings, or ends a connection that has answered none for `deadline`. Both in milliseconds. */
+  ping(tick: number, deadline: number): void {
+    if (this.#unanswered * tick >= deadline) return this.terminate();
+    this.#unanswered++;
+    if (this.open) this.webSocket.ping();
+  }
+
+  refuse(reason: string): void {
+    this.end(CLOSE.policy, reason);
+  }
+}

@@ -1,0 +1,102 @@
+/** What the relay's limits count: pairs and bytes by mailbox, by address, and in all. */
+import { Holdings, Windowed } from './counts.ts';
+import type { Limits } from './limits.ts';
+import type { Mailbox } from './mailbox.ts';
+import { SharedRate } from './rate.ts';
+import type { PairMeter } from './relay-pair.ts';
+import type { RelaySocket } from './relay-socket.ts';
+
+const DAY = 86_400_000;
+
+interface MailboxUsage {
+  pairs: number;
+  bytes: number;
+}
+
+export class RelayUsage {
+  readonly #limits: Readonly<Limits>;
+  readonly #clock: () => number;
+  // A pair outlives its mailbox if need be; its count goes when both have.
+  readonly #mailboxes = new WeakMap<Mailbox, MailboxUsage>();
+  readonly #pairs = new Holdings();
+  readonly #bytes = new Windowed(DAY);
+  readonly #rate: SharedRate;
+  /** Since the start. */
+  bytes = 0;
+  pairs = 0;
+
+  constructor(limits: Readonly<Limits>, clock: () => number) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#rate = new SharedRate(limits.relayRate);
+  }
+
+  sweep(now: number): void {
+    this.#bytes.sweep(now);
+  }
+
+  /** Counts a pair, or says which limit forbids it. */
+  open(mailbox: Mailbox, ends: readonly RelaySocket[]): string | undefined {
+    const { relayPairs, relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
+    const usage = this.#of(mailbox);
+    const keys = keysOf(ends);
+    if (this.pairs >= relayPairs)
+      return `This server's relay is full (${relayPairs} connections). Try again later.`;
+    if (usage.pairs >= relayPairsPerMailbox)
+      return `This meeting has ${usage.pairs} relayed connections; this server allows no more.`;
+    if (keys.some((key) => this.#pairs.of(key) >= relayPairsPerAddress))
+      return `One side's address has ${relayPairsPerAddress} relayed connections; this server allows no more.`;
+    const spent = this.#spent(usage, keys, 1);
+    if (spent) return spent;
+    this.pairs++;
+    usage.pairs++;
+    for (const key of keys) this.#pairs.add(key);
+    return undefined;
+  }
+
+  close(mailbox: Mailbox, ends: readonly RelaySocket[]): void {
+    this.pairs--;
+    this.#of(mailbox).pairs--;
+    for (const key of keysOf(ends)) this.#pairs.remove(key);
+  }
+
+  meter(mailbox: Mailbox, ends: readonly RelaySocket[]): PairMeter {
+    const usage = this.#of(mailbox);
+    const keys = keysOf(ends);
+    return {
+      // What breaks a limit counts too: else smaller pieces would go on to fit.
+      count: (bytes) => {
+        this.bytes += bytes;
+        usage.bytes += bytes;
+        for (const key of keys) this.#bytes.hit(key, this.#clock(), bytes);
+        return this.#spent(usage, keys, 0);
+      },
+      pace: (bytes) => this.#rate.take(bytes, this.#clock()),
+    };
+  }
+
+  /** The sentence of the limit that so many more bytes would break. */
+  #spent(usage: MailboxUsage, keys: readonly string[], bytes: number): string | undefined {
+    const { relayMailboxBytes, relayAddressBytes } = this.#limits;
+    const now = this.#clock();
+    if (usage.bytes + bytes > relayMailboxBytes)
+      return `This server's relay carries at most ${relayMailboxBytes} bytes for one meeting.`;
+    if (keys.some((key) => this.#bytes.of(key, now) + bytes > relayAddressBytes))
+      return `This server's relay carries at most ${relayAddressBytes} bytes a day for one address.`;
+    return undefined;
+  }
+
+  #of(mailbox: Mailbox): MailboxUsage {
+    let usage = this.#mailboxes.get(mailbox);
+    if (!usage) {
+      usage = { pairs: 0, bytes: 0 };
+      this.#mailboxes.set(mailbox, usage);
+    }
+    return usage;
+  }
+}
+
+/** Two sides behind one address are one address. */
+function keysOf(ends: readonly RelaySocket[]): string[] {
+  return [...new Set(ends.map(({ key }) => key))];
+}

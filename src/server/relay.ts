@@ -1,0 +1,186 @@
+/**
+ * The relay: connections of a mailbox's two sides, matched and spliced. It needs no trust: what it carries is the peers'
+ * TLS. A pair outlives the place, and the mailbox, that it was opened from: a lost mailbox must not end a transfer that
+ * runs. Its own limits end it.
+ */
+import type { WebSocket } from 'ws';
+import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
+import { CLOSE, decodeRelayHello, encodePaired } from '../protocol/relay.ts';
+import { addressKey } from './address.ts';
+import { Holdings } from './counts.ts';
+import type { ServerLog } from './log.ts';
+import type { Mailbox } from './mailbox.ts';
+import { busy, type Mailboxes } from './mailboxes.ts';
+import type { Place, Side } from './places.ts';
+import { Pair } from './relay-pair.ts';
+import { RelaySocket } from './relay-socket.ts';
+import { RelayUsage } from './relay-usage.ts';
+
+/** How long closing handshakes may take when the server closes, in milliseconds. */
+const CLOSING = 2000;
+
+type Waiting = Record<Side, RelaySocket[]>;
+
+export interface RelayCounts {
+  relayConnections: number;
+  relayPairs: number;
+  /** Since the start, both directions. */
+  relayBytes: number;
+}
+
+export const NO_RELAY: Readonly<RelayCounts> = { relayConnections: 0, relayPairs: 0, relayBytes: 0 };
+
+export class Relay {
+  readonly #mailboxes: Mailboxes;
+  readonly #log: ServerLog;
+  readonly #sockets = new Set<RelaySocket>();
+  readonly #addresses = new Holdings();
+  readonly #waiting = new Map<Mailbox, Waiting>();
+  readonly #pairs = new Set<Pair>();
+  readonly #usage: RelayUsage;
+
+  constructor(mailboxes: Mailboxes, log: ServerLog) {
+    this.#mailboxes = mailboxes;
+    this.#log = log;
+    this.#usage = new RelayUsage(mailboxes.limits, mailboxes.clock);
+    mailboxes.places.onVacated = ({ mailbox, side }) => {
+      for (const socket of this.#waiting.get(mailbox)?.[side].slice() ?? []) {
+        this.#forget(socket);
+        socket.end(CLOSE.goingAway, 'This place at the meeting was left, or taken by a newer connection.');
+      }
+    };
+  }
+
+  get counts(): RelayCounts {
+    const { bytes, pairs } = this.#usage;
+    return { relayConnections: this.#sockets.size, relayPairs: pairs, relayBytes: bytes };
+  }
+
+  /** Why one more connection from this address would be refused, if it would. */
+  refusal(address: string): BeelineError | undefined {
+    const { relayConnections, relayConnectionsPerAddress } = this.#mailboxes.limits;
+    if (this.#sockets.size >= relayConnections)
+      return busy(`This server's relay is full (${relayConnections} connections). Try again later.`);
+    if (this.#addresses.of(addressKey(address)) >= relayConnectionsPerAddress)
+      return busy(
+        `Too many connections to the relay from your address (${relayConnectionsPerAddress} is the limit).`,
+      );
+    return undefined;
+  }
+
+  accept(webSocket: WebSocket, address: string): void {
+    const socket = new RelaySocket(webSocket, addressKey(address), this.#mailboxes.clock());
+    this.#sockets.add(socket);
+    this.#addresses.add(socket.key);
+    webSocket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#addresses.remove(socket.key);
+      this.#forget(socket);
+    });
+    // Between the check before the upgrade and now, others may have come; this one is counted already.
+    if (this.#sockets.size > this.#mailboxes.limits.relayConnections)
+      return socket.end(CLOSE.busy, "This server's relay is full.");
+    webSocket.once('message', (data, isBinary) => {
+      try {
+        this.#greeted(socket, isBinary ? '' : data.toString());
+      } catch (thrown) {
+        socket.end(CLOSE.protocol, asBeelineError(thrown).message);
+      }
+    });
+  }
+
+  /** Pings who waits, and ends who asks for nothing, answers nothing or sends nothing. `tick`: milliseconds between calls. */
+  sweep(tick: number): void {
+    const { clock, limits } = this.#mailboxes;
+    const now = clock();
+    for (const socket of this.#sockets)
+      if (!socket.place && now - socket.since >= limits.helloDeadline)
+        socket.refuse('This connection asked for nothing and was closed.');
+    for (const { host, guest } of this.#waiting.values())
+      for (const socket of [...host, ...guest]) socket.ping(tick, limits.pongDeadline);
+    for (const pair of this.#pairs) pair.checkIdle(now, limits.relayIdle);
+    this.#usage.sweep(now);
+  }
+
+  async close(): Promise<void> {
+    const reason = 'This server is shutting down.';
+    for (const pair of this.#pairs) pair.end(CLOSE.goingAway, reason);
+    const all = [...this.#sockets];
+    for (const socket of all) socket.end(CLOSE.goingAway, reason);
+    const cut = setTimeout(() => {
+      for (const socket of all) socket.terminate();
+    }, CLOSING);
+    await Promise.all(all.map(({ closed }) => closed));
+    clearTimeout(cut);
+  }
+
+  #greeted(socket: RelaySocket, text: string): void {
+    const place = this.#mailboxes.places.of(decodeRelayHello(text).token);
+    if (!place) return socket.refuse('The relay knows no such place at a meeting (any more).');
+    socket.place = place;
+    const other = this.#take(place);
+    if (other) return this.#pair(place, socket, other);
+    const { relayWaiting } = this.#mailboxes.limits;
+    const waiting = this.#waitingAt(place.mailbox)[place.side];
+    if (waiting.length >= relayWaiting)
+      return socket.refuse(`Too many connections of this side wait already (${relayWaiting} is the limit).`);
+    waiting.push(socket);
+    socket.webSocket.once('message', () => {
+      if (waiting.includes(socket)) socket.end(CLOSE.protocol, 'The other side was not there yet.');
+    });
+  }
+
+  /** The other side's connection that came last: of several, the one that is least likely to be dead unnoticed. */
+  #take({ mailbox, side }: Place): RelaySocket | undefined {
+    const others = this.#waiting.get(mailbox)?.[side === 'host' ? 'guest' : 'host'] ?? [];
+    const found = others.findLast(({ open }) => open);
+    if (found) this.#forget(found);
+    return found;
+  }
+
+  #pair({ mailbox, side }: Place, socket: RelaySocket, other: RelaySocket): void {
+    const ends = [socket, other];
+    const refusal = this.#usage.open(mailbox, ends);
+    if (refusal) {
+      for (const end of ends) end.refuse(refusal);
+      return;
+    }
+    const { limits, clock } = this.#mailboxes;
+    const [host, guest] = side === 'host' ? [socket, other] : [other, socket];
+    const pair = new Pair({
+      host,
+      guest,
+      meter: this.#usage.meter(mailbox, ends),
+      buffer: limits.relayBuffer,
+      clock,
+      ended: () => {
+        this.#pairs.delete(pair);
+        this.#usage.close(mailbox, ends);
+        const seconds = Math.round((clock() - pair.born) / 1000);
+        this.#log.info({ bytes: pair.bytes, seconds, why: pair.why, ...this.counts }, 'relayed');
+      },
+    });
+    this.#pairs.add(pair);
+    this.#log.debug({ host: host.key, guest: guest.key, ...this.counts }, 'relaying');
+    for (const { webSocket } of ends) webSocket.send(encodePaired());
+  }
+
+  #waitingAt(mailbox: Mailbox): Waiting {
+    let waiting = this.#waiting.get(mailbox);
+    if (!waiting) {
+      waiting = { host: [], guest: [] };
+      this.#waiting.set(mailbox, waiting);
+    }
+    return waiting;
+  }
+
+  /** It waits no longer. */
+  #forget({ place, webSocket }: RelaySocket): void {
+    const waiting = place && this.#waiting.get(place.mailbox);
+    if (!waiting) return;
+    const queue = waiting[place.side];
+    const index = queue.findIndex((each) => each.webSocket === webSocket);
+    if (index >= 0) queue.splice(index, 1);
+    if (waiting.host.length + waiting.guest.length === 0) this.#waiting.delete(place.mailbox);
+  }
+}

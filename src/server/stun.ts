@@ -1,0 +1,217 @@
+/**
+ * A STUN responder (RFC 8489) on two ports of one host, over UDP and TCP, so that the kind of NAT can be told
+ * (RFC 5780, without its second address). It holds no state for UDP, and gives nobody much: see src/stun/answer.ts.
+ * Non-goal: a host of several addresses that answers UDP from the one it was asked at: name the address then.
+ */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
+import { plainHost } from '../protocol/candidate.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { answerBinding } from '../stun/answer.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
+import { looksLikeStun } from '../stun/message.ts';
+import { RateLimit } from '../stun/rate.ts';
+import { addressKey } from './address.ts';
+import { Holdings } from './counts.ts';
+import { type ServerLog, SILENT } from './log.ts';
+
+export interface StunOptions {
+  /**
+   * UDP on both, TCP on the second: the first is the HTTP server's, which hands connections over. 0: any. The second
+   * must be another one.
+   */
+  ports: readonly [number, number];
+  /** Address to listen on; undefined: all, IPv4 and IPv6. */
+  host?: string;
+  log?: ServerLog;
+  /** Requests a second from one address (IPv6: from one /64). */
+  perSecond?: number;
+  /** Of TCP connections. */
+  connection?: ConnectionLimits;
+}
+
+export interface StunServer {
+  readonly ports: [number, number];
+  /** A connection to the first port that begins like STUN; nobody else reads it from here on. */
+  accept(socket: Socket): void;
+  /** Ends every connection, and resolves when the ports are free. */
+  close(): Promise<void>;
+}
+
+/** Many may share one address behind a carrier's NAT; each of them asks a handful of times to begin with. */
+const PER_SECOND = 50;
+/** All addresses together, so that a flood with forged sources leaves this process time for the rest. */
+const TOTAL = 100;
+/** TCP connections, of one address and in total: a session asks from as many ports as it opens lanes. */
+const MAX_OF_ADDRESS = 64;
+const MAX_CONNECTIONS = 1_000;
+/** Tries for a port that is free for UDP and TCP. */
+const TRIES = 10;
+
+/** @throws BeelineError SERVER if a port cannot be listened on; nothing is left open then. */
+export async function startStun(options: StunOptions): Promise<StunServer> {
+  const { ports, log = SILENT, perSecond = PER_SECOND, connection = CONNECTION_LIMITS } = options;
+  const host = options.host === undefined || isIP(options.host) ? options.host : await resolve(options.host);
+
+  const each = new RateLimit(perSecond, perSecond);
+  const all = new RateLimit(TOTAL * perSecond, TOTAL * perSecond);
+  const sockets = new Set<Socket>();
+  const held = new Holdings();
+  const take = (socket: Socket, other?: number) => {
+    const key = addressKey(socket.remoteAddress ?? '');
+    const full = held.of(key) >= MAX_OF_ADDRESS || sockets.size >= MAX_CONNECTIONS;
+    if (other === undefined || full || !each.take(key)) return void socket.destroy();
+    sockets.add(socket);
+    held.add(key);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      held.remove(key);
+    });
+    serveConnection(socket, other, connection);
+  };
+
+  let numbers: [number, number] | undefined;
+  const opened = await open(ports, host, log, (socket) => take(socket, numbers?.[0]));
+  const { udp } = opened;
+  numbers = opened.numbers;
+  const [first, second] = numbers;
+  // Which of a host's addresses a datagram came to is not told by node:dgram: unspecified is for "the one you asked".
+  const unspecified = host === undefined || host === '::' || host === '0.0.0.0';
+  const own = unspecified ? '0.0.0.0' : plainHost(host);
+  udp.forEach((socket, i) => {
+    const other = { host: own, port: i === 0 ? second : first };
+    socket.on('message', (bytes, { address, port }) => {
+      // A forged source port of 0 cannot be sent to.
+      if (port === 0 || !looksLikeStun(bytes)) return;
+      if (!each.take(addressKey(address)) || !all.take()) return;
+      const from = { host: plainHost(address), port };
+      const answer = answerBinding(bytes, { from, other, canChange: true });
+      // Lost answers are asked for again.
+      if (answer) udp[answer.changePort ? 1 - i : i]!.send(answer.bytes, port, address, () => {});
+    });
+  });
+  log.info({ ports: [first, second] }, 'STUN');
+  let closing: Promise<void> | undefined;
+
+  return {
+    ports: [first, second],
+    accept: (socket) => take(socket, second),
+    close() {
+      closing ??= opened.close();
+      for (const socket of sockets) socket.destroy();
+      return closing;
+    },
+  };
+}
+
+interface Opened {
+  udp: [UdpSocket, UdpSocket];
+  numbers: [number, number];
+  close(): Promise<void>;
+}
+
+async function open(
+  [first, second]: readonly [number, number],
+  host: string | undefined,
+  log: ServerLog,
+  onSocket: (socket: Socket) => void,
+): Promise<Opened> {
+  const udpA = await bindUdp(first, host, log);
+  const opened: (UdpSocket | Server)[] = [udpA];
+  const close = async () => {
+    await Promise.all(opened.map((each) => new Promise<void>((done) => each.close(() => done()))));
+  };
+  try {
+    for (let tries = second === 0 ? TRIES : 1; ; tries--) {
+      const tcp = await listenTcp(second, host, log, onSocket);
+      opened.push(tcp);
+      const number = (tcp.address() as AddressInfo).port;
+      try {
+        const udpB = await bindUdp(number, host, log);
+        opened.push(udpB);
+        return { udp: [udpA, udpB], numbers: [udpA.address().port, number], close };
+      } catch (thrown) {
+        if (tries <= 1) throw thrown;
+        opened.pop();
+        tcp.close();
+      }
+    }
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+async function bindUdp(port: number, host: string | undefined, log: ServerLog): Promise<UdpSocket> {
+  if (host !== undefined) return bindFamily(isIP(host) === 6 ? 'udp6' : 'udp4', port, log, host);
+  // One socket for both families, where there are both.
+  return bindFamily('udp6', port, log).catch((thrown: BeelineError) => {
+    const { code } = (thrown.cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw thrown;
+    return bindFamily('udp4', port, log);
+  });
+}
+
+function bindFamily(
+  type: 'udp4' | 'udp6',
+  port: number,
+  log: ServerLog,
+  address?: string,
+): Promise<UdpSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(type);
+    const failed = (cause: NodeJS.ErrnoException) => {
+      socket.close();
+      reject(cannotListen(cause, 'UDP', port, address));
+    };
+    socket.once('error', failed);
+    socket.bind({ port, address }, () => {
+      socket.removeListener('error', failed);
+      socket.on('error', (error) => log.warn({ error: error.message, port }, 'STUN socket error'));
+      resolve(socket);
+    });
+  });
+}
+
+function listenTcp(
+  port: number,
+  host: string | undefined,
+  log: ServerLog,
+  onSocket: (socket: Socket) => void,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true }, onSocket);
+    server.maxConnections = MAX_CONNECTIONS;
+    const failed = (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, 'TCP', port, host));
+    server.once('error', failed);
+    server.listen({ port, host }, () => {
+      server.removeListener('error', failed);
+      server.on('error', (error) => log.warn({ error: error.message, port }, 'STUN listener error'));
+      resolve(server);
+    });
+  });
+}
+
+async function resolve(name: string): Promise<string> {
+  try {
+    return (await lookup(name)).address;
+  } catch (cause) {
+    throw new BeelineError('SERVER', `Cannot listen on ${name} for STUN: no such host. Check --host.`, {
+      cause,
+    });
+  }
+}
+
+function cannotListen(cause: NodeJS.ErrnoException, protocol: string, port: number, host = 'any address') {
+  const why =
+    cause.code === 'EADDRINUSE'
+      ? 'another program uses it. Choose another port'
+      : cause.code === 'EACCES'
+        ? 'this user may not. Ports below 1024 usually need more rights; choose a higher one'
+        : cause.code === 'EADDRNOTAVAIL'
+          ? 'this machine has no such address. Check --host'
+          : cause.message;
+  const what = `Cannot listen on ${protocol} port ${port} of ${host} for STUN`;
+  return new BeelineError('SERVER', `${what}: ${why}.`, { cause });
+}

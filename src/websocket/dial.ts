@@ -1,0 +1,118 @@
+/** Opening a WebSocket to a Beeline server: directly or through the network's proxy, with refusals in words. */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ClientOptions, WebSocket } from 'ws';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { proxyFor, tunnel } from './proxy.ts';
+
+const CLOSING = 2000;
+/** Of a refusal's text, in characters. */
+const MOST_REFUSAL = 300;
+
+export interface DialOptions {
+  /** A ws or wss URL. */
+  url: string;
+  /** What is there and where, for people: 'the rendezvous at wss://...'. */
+  name: string;
+  /** Bytes of one message that comes in. */
+  maxPayload: number;
+  signal: AbortSignal;
+  /** A connection that is open already; no proxy is asked then. It is destroyed with the WebSocket. */
+  socket?: () => Promise<Socket>;
+  generateMask?: ClientOptions['generateMask'];
+}
+
+/**
+ * @param adopt is called in the very turn in which the WebSocket opens, so that no message is missed
+ * @throws BeelineError SERVER, USAGE (a proxy that is none), or what the signal was aborted with.
+ */
+export async function dialWebSocket<T>(options: DialOptions, adopt: (socket: WebSocket) => T): Promise<T> {
+  const { url, maxPayload, signal, generateMask } = options;
+  signal.throwIfAborted();
+  const loading = import('ws');
+  // An import that fails while the race is lost must not be an unhandled rejection.
+  loading.catch(() => {});
+  const socket = await (options.socket?.() ?? throughProxy(url, signal));
+  const { WebSocket } = await loading;
+  if (signal.aborted) socket?.destroy();
+  signal.throwIfAborted();
+  const webSocket = new WebSocket(url, {
+    perMessageDeflate: false,
+    maxPayload,
+    followRedirects: false,
+    ...(generateMask && { generateMask }),
+    ...(socket && { createConnection: () => socket }),
+  });
+  return handshake(webSocket, socket, options, adopt);
+}
+
+async function throughProxy(url: string, signal: AbortSignal): Promise<Socket | undefined> {
+  const proxy = await proxyFor(url);
+  return proxy && tunnel(url, proxy, signal);
+}
+
+function handshake<T>(
+  webSocket: WebSocket,
+  socket: Socket | undefined,
+  { name, signal }: DialOptions,
+  adopt: (socket: WebSocket) => T,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => fail(signal.reason);
+    const fail = (reason: unknown) => {
+      signal.removeEventListener('abort', abort);
+      webSocket.on('error', () => {});
+      webSocket.terminate();
+      socket?.destroy();
+      reject(asBeelineError(reason, 'SERVER'));
+    };
+    signal.addEventListener('abort', abort);
+    webSocket.once('error', (error) => fail(unreachable(name, error)));
+    webSocket.once('unexpected-response', (_request, response) => {
+      refusalOf(name, response).then(fail, fail);
+    });
+    webSocket.once('open', () => {
+      signal.removeEventListener('abort', abort);
+      resolve(adopt(webSocket));
+    });
+  });
+}
+
+function unreachable(name: string, cause: Error): BeelineError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  return new BeelineError(
+    'SERVER',
+    `Cannot reach ${name}: ${cause.message || code}. Check the address, and that the server runs.`,
+    { cause },
+  );
+}
+
+/** A server that refuses before the upgrade says why in a short plain text. */
+async function refusalOf(name: string, response: IncomingMessage): Promise<BeelineError> {
+  let text = '';
+  response.setEncoding('utf8');
+  const cut = setTimeout(() => response.destroy(), CLOSING);
+  try {
+    for await (const part of response) {
+      text += part;
+      if (text.length > MOST_REFUSAL) break;
+    }
+  } catch {
+    // What came so far is enough.
+  } finally {
+    clearTimeout(cut);
+    response.destroy();
+  }
+  const isText = response.headers['content-type']?.startsWith('text/plain') ?? false;
+  const said = isText
+    ? text
+        .slice(0, MOST_REFUSAL)
+        .replace(/[^\x20-\x7e]+/g, ' ')
+        .trim()
+    : '';
+  const sentence = name[0]!.toUpperCase() + name.slice(1);
+  return new BeelineError(
+    'SERVER',
+    `${sentence} refused (HTTP ${response.statusCode})${said ? `: ${said}` : '. Is it a Beeline server?'}`,
+  );
+}

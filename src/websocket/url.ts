@@ -1,0 +1,36 @@
+/** From what a person writes after `--server` to the WebSocket URL of one of the server's services. */
+import { BeelineError } from '../protocol/errors.ts';
+import { type RELAY_PATH, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
+
+const SCHEMES: Record<string, string> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' };
+
+/**
+ * Accepts ws, wss, http and https URLs; a path is kept as a prefix, for servers behind a proxy.
+ * @throws BeelineError USAGE.
+ */
+export function serviceUrl(text: string, path: typeof RENDEZVOUS_PATH | typeof RELAY_PATH): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new BeelineError('USAGE', `"${text}" is not a URL. Write it like https://beeline.example.`, {
+      cause,
+    });
+  }
+  const protocol = SCHEMES[url.protocol];
+  if (!protocol || url.hostname === '')
+    throw new BeelineError('USAGE', `"${text}" is not a ws, wss, http or https URL with a host.`);
+  url.protocol = protocol;
+  url.hash = '';
+  let prefix = url.pathname.replace(/\/+$/, '');
+  // Somebody who copied the rendezvous' own URL means the server.
+  if (prefix.endsWith(RENDEZVOUS_PATH)) prefix = prefix.slice(0, -RENDEZVOUS_PATH.length);
+  url.pathname = prefix + path;
+  return url.href;
+}
+
+/** `host:port` of a WebSocket URL, for people and logs. */
+export function authorityOf(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port || (protocol === 'wss:' ? 443 : 80)}`;
+}

@@ -1,0 +1,263 @@
+/** Paths that come, go and change while files move. What is measured in seconds is printed, and decides nothing. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
+import { startCoturn } from '../../lab/services.ts';
+import { joinByWan, whyNoWan } from '../../lab/wan.ts';
+import type { Command, Line } from '../integration/command.ts';
+import { event, Workspace } from '../integration/workspace.ts';
+
+const missing = whyNoLab('turnserver') ?? whyNoWan();
+// On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
+const skip = missing !== undefined && !process.env.CI ? missing : false;
+const SIZE = 96 * 1024 * 1024;
+
+describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
+  let work: Workspace;
+  let internet: Internet | undefined;
+  let url: string;
+  let turnUrl: string;
+
+  before(async () => {
+    assert.equal(missing, undefined);
+    work = new Workspace();
+    makeFile(work.path('file'), SIZE);
+    internet = await makeInternet({
+      join: async (a, b) => {
+        const link = await joinByWan(a.namespace, a.device, b.namespace, b.device, { delayMs: 10 });
+        return () => link.remove();
+      },
+    });
+    const { server } = internet;
+    const coturn = await startCoturn(server, { secret: 'lab secret', staleNonce: 30, port: 3478 });
+    after(() => coturn.stop());
+    const prefix = server.prefix;
+    const serve = async (...args: string[]) => {
+      const command = work.start(['server', ...args], { prefix, deadline: 280_000 });
+      const { port } = await command.until('listening');
+      return `http://${server.address}:${port}`;
+    };
+    url = await serve('--port', '4848');
+    turnUrl = await serve('--port', '4850', '--turn-url', coturn.url, '--turn-secret', 'lab secret');
+  });
+  after(async () => {
+    await work?.dispose();
+    internet?.remove();
+  });
+
+  interface Crossing {
+    sender: LabHost;
+    receiver: LabHost;
+    send: Command;
+    receive: Command;
+    ends(): Promise<Line>;
+  }
+
+  /** Two hosts of these kinds, and a transfer between them that has begun. */
+  async function crossing(
+    t: TestContext,
+    kinds: readonly [HostKind, HostKind],
+    options: {
+      limit?: string;
+      server?: string;
+      prepare?: (sender: LabHost, receiver: LabHost) => void;
+      flags?: string[];
+    } = {},
+  ): Promise<Crossing> {
+    const [sender, receiver] = [await internet!.addHost(kinds[0]), await internet!.addHost(kinds[1])];
+    t.after(() => {
+      receiver.remove();
+      sender.remove();
+    });
+    options.prepare?.(sender, receiver);
+    const { limit = '8M', server = url, flags = [] } = options;
+    const meet = ['--no-lan', '--server', server, ...flags];
+    const send = work.start(['send', work.path('file'), '--limit', limit, ...meet], {
+      prefix: sender.prefix,
+    });
+    const { code } = await send.until('code');
+    const to = work.folder(`out-${sender.namespace}`);
+    const receive = work.start(['receive', String(code), '--yes', '--to', to, ...meet], {
+      prefix: receiver.prefix,
+    });
+    await receive.until((line) => line.event === 'progress' && Number(line.bytes) > 0);
+    const ends = async () => {
+      const received = await receive.ends(0);
+      await send.ends(0);
+      sameFile(work.path('file'), `${to}/file`);
+      return event(received, 'done');
+    };
+    return { sender, receiver, send, receive, ends };
+  }
+
+  const lane =
+    (kind: string, status = 'open') =>
+    (line: Line) =>
+      line.event === 'lane' && line.kind === kind && line.status === status;
+  const carriedBy = (kind: string) => (line: Line) =>
+    line.event === 'progress' && ((line.by as Record<string, number>)[kind] ?? 0) > 1e6;
+  const times = (command: Command, state: string) =>
+    command.events.filter((line) => line.event === 'state' && line.to === state).length;
+
+  const reaches = (host: string) => (line: Line) =>
+    line.event === 'lane' && line.status === 'open' && String(line.remote).startsWith(`${host}:`);
+  /** The second time that it is connected. */
+  const again = (command: Command) => (line: Line) =>
+    line.event === 'state' && line.to === 'transferring' && times(command, 'transferring') > 1;
+
+  async function seconds(t: TestContext, what: string, wait: Promise<unknown>): Promise<void> {
+    const began = performance.now();
+    await wait;
+    console.log(`# ${t.name}: ${what} after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  }
+
+  it('a relay carries at once, and a punched lane takes over without a pause', async (t) => {
+    const { receive, ends } = await crossing(t, ['cone', 'cone'], {
+      // TCP is punched only once both know of each other; until then the relay has it.
+      prepare: (sender, receiver) => sender.cut({ to: receiver.addresses }),
+    });
+    await receive.until(carriedBy('relay'));
+    assert.ok(times(receive, 'transferring') === 1);
+    await ends();
+    assert.equal(times(receive, 'transferring'), 1);
+  });
+
+  it('a direct path that is cut: the relay goes on, and no byte is lost', async (t) => {
+    const { sender, receiver, receive, ends } = await crossing(t, ['cone', 'cone']);
+    await receive.until(lane('punched'));
+    await receive.until(carriedBy('punched'));
+    sender.cut({ to: receiver.addresses });
+    await seconds(t, 'the relay carries', receive.until(carriedBy('relay')));
+    await ends();
+  });
+
+  it('a cut that heals: a direct lane comes back', async (t) => {
+    const { sender, receive, ends } = await crossing(t, ['cone', 'cone'], {
+      prepare: (from, to) => from.cut({ to: to.addresses }),
+      limit: '4M',
+    });
+    await receive.until(carriedBy('relay'));
+    sender.heal();
+    await seconds(
+      t,
+      'a direct lane',
+      receive.until((line) => lane('punched')(line) || lane('udx')(line)),
+    );
+    await ends();
+  });
+
+  it('UDP between two cones whose TCP does not get through', async (t) => {
+    const { receive, ends } = await crossing(t, ['cone', 'cone'], {
+      prepare: (sender, receiver) => sender.cut({ tcp: true, to: receiver.addresses }),
+    });
+    await receive.until(carriedBy('udx'));
+    await ends();
+  });
+
+  it('TURN between two symmetric NATs, with a nonce that goes stale', async (t) => {
+    const { receive, ends } = await crossing(t, ['symmetric', 'symmetric'], { server: turnUrl });
+    await receive.until(carriedBy('turn'));
+    await ends();
+  });
+
+  it('--relay only: nothing else, though all would be possible', async (t) => {
+    const { receive, ends } = await crossing(t, ['open', 'open'], {
+      flags: ['--relay', 'only'],
+      limit: '50M',
+    });
+    await ends();
+    assert.ok(receive.events.filter((line) => line.event === 'lane').every((line) => line.kind === 'relay'));
+  });
+
+  it('--relay never: a pair that has no other way is told so', async (t) => {
+    const [sender, receiver] = [await internet!.addHost('symmetric'), await internet!.addHost('symmetric')];
+    t.after(() => {
+      receiver.remove();
+      sender.remove();
+    });
+    const meet = ['--no-lan', '--server', url, '--relay', 'never'];
+    const send = work.start(['send', work.path('file'), ...meet], { prefix: sender.prefix });
+    const { code } = await send.until('code');
+    const receive = work.start(['receive', String(code), '--yes', '--to', work.folder('never'), ...meet], {
+      prefix: receiver.prefix,
+    });
+    const { stderr } = await receive.ends(6);
+    assert.match(stderr, /no connection to it can be opened/);
+    await send.kill();
+  });
+
+  it('the receiver gets another address', async (t) => {
+    const { receiver, receive, ends } = await crossing(t, ['cone', 'cone']);
+    await receive.until(carriedBy('punched'));
+    receiver.changeAddress();
+    await seconds(t, 'bytes again', receive.until(again(receive)));
+    await ends();
+  });
+
+  it('the sender gets another address', async (t) => {
+    const { sender, receive, ends } = await crossing(t, ['open', 'cone']);
+    await receive.until(carriedBy('tcp'));
+    const moved = sender.changeAddress();
+    await seconds(t, 'a lane to where it is now', receive.until(reaches(moved)));
+    await ends();
+  });
+
+  it('an interface goes down for a while', async (t) => {
+    const { receiver, receive, ends } = await crossing(t, ['cone', 'cone']);
+    await receive.until(carriedBy('punched'));
+    receiver.setLink('down');
+    await seconds(
+      t,
+      'noticed',
+      receive.until(
+        (line) => line.event === 'state' && line.to === 'connecting' && line.from === 'transferring',
+      ),
+    );
+    receiver.setLink('up');
+    await seconds(t, 'bytes again', receive.until(again(receive)));
+    await ends();
+  });
+
+  it("without a server: the sender's own rendezvous is found again by --at", async (t) => {
+    const [sender, receiver] = [await internet!.addHost('open'), await internet!.addHost('cone')];
+    t.after(() => {
+      receiver.remove();
+      sender.remove();
+    });
+    const send = work.start(['send', work.path('file'), '--no-lan', '--port', '4900', '--limit', '8M'], {
+      prefix: sender.prefix,
+    });
+    const { code } = await send.until('code');
+    const to = work.folder(`out-${sender.namespace}`);
+    const receive = work.start(
+      ['receive', String(code), '--yes', '--no-lan', '--at', `${sender.address}:4900`, '--to', to],
+      { prefix: receiver.prefix },
+    );
+    await receive.until(carriedBy('tcp'));
+    receiver.changeAddress();
+    await seconds(t, 'bytes again', receive.until(again(receive)));
+    await receive.ends(0);
+    await send.ends(0);
+    sameFile(work.path('file'), `${to}/file`);
+  });
+
+  it('without a server: a sender that moves on the LAN is found again by mDNS', async (t) => {
+    const sender = await internet!.addHost('cone');
+    const receiver = await internet!.addHost('cone', { behind: sender });
+    t.after(() => {
+      receiver.remove();
+      sender.remove();
+    });
+    const send = work.start(['send', work.path('file'), '--limit', '8M'], { prefix: sender.prefix });
+    const { code } = await send.until('code');
+    const to = work.folder(`out-${sender.namespace}`);
+    const receive = work.start(['receive', String(code), '--yes', '--to', to], { prefix: receiver.prefix });
+    await receive.until(carriedBy('tcp'));
+    const moved = sender.changeAddress();
+    await seconds(t, 'a lane to where it is now', receive.until(reaches(moved)));
+    await receive.ends(0);
+    await send.ends(0);
+    sameFile(work.path('file'), `${to}/file`);
+  });
+});

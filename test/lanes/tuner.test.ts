@@ -1,0 +1,93 @@
+/** The tuner against simulated paths: what it ends with, not when. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
+import { MAX_STREAM_LANES, MAX_UDX_LANES } from '../../src/protocol/limits.ts';
+
+interface Simulated {
+  /** Bytes a second that so many lanes carry. */
+  carries: (lanes: Targets) => number;
+  udx?: boolean;
+  stream?: boolean;
+  roundTrip?: number;
+  seconds?: number;
+  fixed?: number;
+  /** Lanes that the path can open at most. */
+  most?: Targets;
+  free?: (now: number) => boolean;
+}
+
+function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[] } {
+  const { carries, udx = true, stream = true, roundTrip = 0.005, seconds = 120, fixed, most } = path;
+  const tuner = new Tuner(fixed);
+  const seen: Targets[] = [];
+  for (let now = 0; now < seconds; now += 0.5) {
+    const { targets } = tuner;
+    const lanes = {
+      stream: stream ? Math.min(targets.stream, most?.stream ?? Infinity) : 0,
+      udx: udx ? Math.min(targets.udx, most?.udx ?? Infinity) : 0,
+    };
+    const free = path.free?.(now) ?? true;
+    tuner.sample({ now, rate: carries(lanes), lanes, possible: { stream, udx }, roundTrip, free });
+    seen.push({ ...tuner.targets });
+  }
+  return { targets: { ...tuner.targets }, tuner, seen };
+}
+
+test('a fast clean network: four TCP lanes, and nothing is tried', () => {
+  const { targets, seen } = run({ carries: () => 500e6 });
+  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.ok(seen.every(({ udx }) => udx === 0));
+});
+
+test('a slow clean link that one lane fills: what was tried is taken back', () => {
+  const { targets, seen } = run({ carries: () => 10e6, seconds: 30 });
+  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.ok(
+    seen.some(({ udx }) => udx > 0),
+    'it was tried',
+  );
+  assert.ok(
+    seen.some(({ stream }) => stream > 4),
+    'it was tried',
+  );
+});
+
+test('losses: TCP lanes each carry little, and are doubled up to the cap', () => {
+  const { targets } = run({ carries: ({ stream }) => stream * 0.5e6, udx: false });
+  assert.deepEqual(targets, { stream: MAX_STREAM_LANES, udx: 0 });
+});
+
+test('a long lossy path gets UDX lanes without a trial, and more while they help', () => {
+  const { seen, targets } = run({
+    carries: ({ stream, udx }) => stream * 0.1e6 + Math.min(30e6, udx * 5e6),
+    roundTrip: 0.1,
+  });
+  assert.equal(seen[0]!.udx, 4);
+  assert.equal(targets.udx, MAX_UDX_LANES);
+});
+
+test('without any TCP, UDX carries alone', () => {
+  const { seen } = run({ carries: ({ udx }) => udx * 1e6, stream: false });
+  assert.equal(seen[0]!.udx, 4);
+});
+
+test('a number given by the person is kept', () => {
+  const { seen } = run({ carries: ({ stream }) => stream * 1e6, fixed: 2 });
+  assert.ok(seen.every(({ stream, udx }) => stream === 2 && udx === 0));
+  assert.ok(run({ carries: () => 1e6, fixed: 2, stream: false }).seen.every(({ udx }) => udx === 2));
+});
+
+test('what a pause or an end makes slow is no judgement', () => {
+  const { seen } = run({
+    carries: ({ udx }) => (udx > 0 ? 20e6 : 1e6),
+    roundTrip: 0.1,
+    free: (now) => now % 2 < 1,
+  });
+  assert.ok(seen.slice(1).every(({ stream, udx }) => stream <= 8 && udx >= 4));
+});
+
+test('a path that carries only two lanes is not asked for more and more', () => {
+  const { targets } = run({ carries: ({ stream }) => stream * 1e6, udx: false, most: { stream: 2, udx: 0 } });
+  assert.equal(targets.stream, 4);
+});

@@ -1,0 +1,110 @@
+/** One port for HTTP, WebSockets and STUN, told apart by their first byte. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { createFront } from '../../src/server/front.ts';
+import { startServer } from '../../src/server/index.ts';
+import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/stun/message.ts';
+
+const request = () =>
+  encodeStun({ class: 'request', method: METHOD.binding, transaction: newTransaction(), attributes: [] });
+
+async function answerTo(socket: Socket, bytes: Uint8Array | string): Promise<Buffer> {
+  await once(socket, 'connect');
+  socket.write(bytes);
+  return (await once(socket, 'data'))[0];
+}
+
+test('STUN over TCP and UDP, HTTP and WebSockets share a port', async () => {
+  const server = await startServer({ port: 0, host: '127.0.0.1' });
+  try {
+    const { port, stunPorts } = server;
+    assert.equal(stunPorts.length, 2);
+    assert.equal(stunPorts[0], port);
+    for (const each of stunPorts) {
+      const tcp = connect(each, '127.0.0.1');
+      const answer = decodeStun(await answerTo(tcp, request()));
+      assert.equal(answer?.class, 'success', `TCP ${each}`);
+      tcp.destroy();
+      const udp = createSocket('udp4');
+      udp.send(request(), each, '127.0.0.1');
+      assert.equal(decodeStun((await once(udp, 'message'))[0])?.class, 'success', `UDP ${each}`);
+      udp.close();
+    }
+    assert.equal(await (await fetch(`${server.url}/healthz`)).text(), 'ok\n');
+    const { WebSocket } = await import('ws');
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/rendezvous`);
+    await once(socket, 'open');
+    socket.send('{"t":"host","v":1}');
+    const { services } = JSON.parse(String((await once(socket, 'message'))[0]));
+    assert.deepEqual(services, { relay: true, stun: stunPorts });
+    socket.terminate();
+  } finally {
+    await server.close();
+  }
+});
+
+test('without STUN such a connection is closed, and HTTP goes on', async () => {
+  const server = await startServer({ port: 0, host: '127.0.0.1', stun: false });
+  try {
+    assert.deepEqual(server.stunPorts, []);
+    const socket = connect(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(request());
+    socket.on('error', () => {});
+    await once(socket, 'close');
+    assert.equal((await fetch(server.url)).status, 200);
+  } finally {
+    await server.close();
+  }
+});
+
+test('a port that another program has is named, for TCP and for STUN', async () => {
+  const first = await startServer({ port: 0, host: '127.0.0.1' });
+  const taken = (error: unknown) => error instanceof BeelineError && error.code === 'SERVER';
+  await assert.rejects(startServer({ port: first.port, host: '127.0.0.1' }), taken);
+  const [, second] = first.stunPorts;
+  await assert.rejects(
+    startServer({ port: 0, host: '127.0.0.1', stunPort: second }),
+    (error) => taken(error) && (error as Error).message.includes(String(second)),
+  );
+  await first.close();
+  const again = await startServer({ port: first.port, host: '127.0.0.1', stunPort: second });
+  assert.deepEqual(again.stunPorts, [first.port, second]);
+  await again.close();
+  await assert.rejects(
+    startServer({ port: 0, host: '127.0.0.1', turn: { urls: ['nonsense'], secret: 'x' } }),
+    (error) => error instanceof BeelineError && error.code === 'USAGE',
+  );
+});
+
+test('a silent connection ends by itself, one that is kept alive is served again', async () => {
+  const http = createServer((_request, response) => response.end('hello'));
+  http.keepAliveTimeout = 0;
+  const deadline = 2000;
+  const front = createFront({ http, stun: () => undefined, maxConnections: 10, deadline });
+  front.server.listen(0, '127.0.0.1');
+  await once(front.server, 'listening');
+  const { port } = front.server.address() as { port: number };
+  const silent = connect(port, '127.0.0.1');
+  silent.on('error', () => {});
+  const ended = once(silent.resume(), 'close');
+
+  const talking = connect(port, '127.0.0.1');
+  talking.on('error', () => {});
+  const get = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+  assert.match(String(await answerTo(talking, get)), /hello/);
+  for (let i = 0; i < 3; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 0.4 * deadline));
+    talking.write(get);
+    assert.match(String((await once(talking, 'data'))[0]), /hello/);
+  }
+  await ended;
+  const over = once(talking, 'close');
+  await front.close();
+  await over;
+});
