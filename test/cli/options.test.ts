@@ -79,7 +79,17 @@ describe('cli: arguments', () => {
     const { common, face, metricsPort, pskFile } = send(
       ...['x', '--at', '[fd00::7]:4848', '--port', '5000', '--lanes', '8', '--no-lan', '--code', '7-a-b'],
       ...['--limit', '10M', '--sha256', '--json', '-q', '--log-level', 'debug', '--log-file', 'log'],
-      ...['--metrics-port', '0', '--config-dir', 'conf', '--wait', '10m'],
+      ...[
+        '--metrics-port',
+        '0',
+        '--config-dir',
+        'conf',
+        '--wait',
+        '10m',
+        '--relay',
+        'never',
+        '--no-port-map',
+      ],
     );
     assert.deepEqual(common, {
       server: undefined,
@@ -92,12 +102,20 @@ describe('cli: arguments', () => {
       lan: false,
       limit: 10_000_000,
       wait: 600,
+      relay: 'never',
+      portMap: false,
       sha256: true,
       receipt: true,
     });
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
     assert.equal(pskFile, undefined);
+  });
+
+  it('relays only where there is a relay', () => {
+    assert.throws(() => send('x', '--relay', 'only'), { code: 'USAGE' });
+    assert.throws(() => send('x', '--relay', 'sometimes'), { code: 'USAGE' });
+    assert.equal(send('x', '--relay', 'only', '--server', 'wss://example.org').common.relay, 'only');
   });
 
   it('takes a time in seconds, minutes, hours or days', () => {

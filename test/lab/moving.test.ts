@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
-import { startCoturn } from '../../lab/services.ts';
+import { type Coturn, startCoturn } from '../../lab/services.ts';
 import { joinByWan, whyNoWan } from '../../lab/wan.ts';
 import type { Command, Line } from '../integration/command.ts';
 import { event, Workspace } from '../integration/workspace.ts';
@@ -18,6 +18,7 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
   let internet: Internet | undefined;
   let url: string;
   let turnUrl: string;
+  let coturn: Coturn | undefined;
 
   before(async () => {
     assert.equal(missing, undefined);
@@ -30,8 +31,7 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
       },
     });
     const { server } = internet;
-    const coturn = await startCoturn(server, { secret: 'lab secret', staleNonce: 30, port: 3478 });
-    after(() => coturn.stop());
+    coturn = await startCoturn(server, { secret: 'lab secret', staleNonce: 30 });
     const prefix = server.prefix;
     const serve = async (...args: string[]) => {
       const command = work.start(['server', ...args], { prefix, deadline: 280_000 });
@@ -43,6 +43,7 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
   });
   after(async () => {
     await work?.dispose();
+    await coturn?.stop();
     internet?.remove();
   });
 

@@ -268,6 +268,7 @@ test('a candidate is an address: a name spelled in hex digits is none', () => {
     JSON.stringify({
       fingerprint: 'ab'.repeat(32),
       candidates: [{ type: 'tcp', host, port: 1 }],
+      seen: [],
       agent: 'x',
       lanes: 0,
     });
