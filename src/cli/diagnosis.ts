@@ -31,7 +31,7 @@ const MAPPINGS: { readonly [M in NatFacts['mapping']]: string } = {
   unknown: 'a NAT of unknown kind',
 };
 const FILTERS: { readonly [F in Facts['udp4']['filtering']]: string } = {
-  open: 'lets strangers in',
+  open: 'lets in also from ports not sent to',
   dependent: 'lets in only whom this side has sent to',
   unknown: '',
 };

@@ -48,10 +48,13 @@ export class Measure {
     if (elapsed < INTERVAL) return;
     this.#last = now;
     const all = [...lanes];
+    let streams = 0;
     const bytes = this.#rest;
     this.#rest = { direct: 0, relayed: 0 };
     for (const lane of all) {
-      bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - (this.#seen.get(lane.id) ?? 0);
+      const came = lane.received - (this.#seen.get(lane.id) ?? 0);
+      bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += came;
+      if (sortOf(lane.kind) === 'stream') streams += came;
       this.#seen.set(lane.id, lane.received);
     }
     const live = all.filter((lane) => !lane.quiet);
@@ -62,6 +65,7 @@ export class Measure {
     this.#tuner.sample({
       now,
       rate: (bytes.direct + bytes.relayed) / elapsed,
+      streams: streams / elapsed,
       lanes: { stream: of('stream'), udx: of('udx') },
       possible: { stream: of('stream') > 0, udx: dials.possible('udx') },
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,

@@ -39,8 +39,11 @@ const SPARE = 4;
 /** Milliseconds between looks at the lanes. */
 const LOOK = 250;
 
-/** Kinds whose lanes name the very address that they stand on. */
-const ADDRESSED: ReadonlySet<string> = new Set<LaneKind>(['tcp', 'punched', 'turn']);
+/** Kinds whose lanes name the very address that they stand on; the sender's by TURN name the server's. */
+const ADDRESSED: Record<SupervisorOptions['role'], ReadonlySet<string>> = {
+  sender: new Set<LaneKind>(['tcp', 'punched']),
+  receiver: new Set<LaneKind>(['tcp', 'punched', 'turn']),
+};
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -125,9 +128,10 @@ export class Supervisor {
 
   /** The network has changed: lanes that stand on addresses that are gone, or fell silent, are dead. */
   moved(hosts: ReadonlySet<string>): void {
+    const addressed = ADDRESSED[this.#options.role];
     for (const { lane } of [...this.#lanes.values()]) {
       const host = lane.local.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-      const gone = ADDRESSED.has(lane.kind) && !host.startsWith('fe80:') && !hosts.has(host);
+      const gone = addressed.has(lane.kind) && !host.startsWith('fe80:') && !hosts.has(host);
       if (gone || lane.quiet)
         lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
     }

@@ -1,6 +1,7 @@
 /**
- * How many lanes of each sort a session should have, found by trying: one more step of a sort is opened, and stays if
- * the whole carries clearly more than before. Pure: time and rates are given, in seconds and bytes a second.
+ * How many lanes of each sort a session should have, found by trying: a step of a sort is made, and stays if the whole
+ * carries clearly more than before (or, of a step down, no less). Pure: time and rates are given, in seconds and bytes a
+ * second.
  *
  * Two sorts: `stream` (TCP in any form; several help where losses keep each of them small) and `udx` (UDP; fills lossy
  * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could).
@@ -15,6 +16,8 @@ export interface Sample {
   now: number;
   /** Bytes a second since the last sample, all lanes together. */
   rate: number;
+  /** Of these, those of streams. */
+  streams: number;
   /** Live lanes by sort. */
   lanes: Targets;
   /** What there is a path for. */
@@ -29,13 +32,29 @@ const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES };
 const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4 };
 /** A path this long is likely to lose packets somewhere, and one lane's window is soon too small for it. */
 const LONG = 0.015;
-/** A trial stays if the whole grew by this factor. */
+/** From here on twice as many: each of them takes many seconds to find what the path gives. */
+const VERY_LONG = 0.08;
+/** A step up stays if the whole grew by this factor, a step down if it is still at least this. */
 const GAIN = 1.1;
+const SAME = 0.95;
+/** Beside UDX, streams with less than this part of the whole are on a path that is not for TCP: two stay, in reserve. */
+const POOR = 0.15;
+const RESERVE = 2;
+/** With more than this part of it they may do as well alone. */
+const RICH = 0.4;
+/** Seconds, and round trips, that UDX lanes have to find what the path gives before anything is judged beside them. */
+const RAMP = 8;
+const RAMP_ROUND_TRIPS = 30;
 /** Above this UDX has nothing to add, and more TCP lanes cost more than they bring. Bytes a second. */
 const FAST = 80e6;
+/** Seconds until a step shows, and to measure it. */
 const SETTLE = 2;
 const MEASURE = 2;
-/** Between rounds of trials that brought nothing: paths change. */
+/** Of both, at least so many round trips. */
+const ROUND_TRIPS = 15;
+/** Seconds of samples that are kept. */
+const KEPT = 20;
+/** Seconds between rounds of trials that brought nothing: paths change. */
 const REST = 20;
 const LONGEST_REST = 320;
 
@@ -43,7 +62,9 @@ interface Trial {
   sort: Sort;
   before: number;
   baseline: number;
-  /** When its lanes were all up; undefined until then. */
+  /** Of the baseline, what must come of it. */
+  factor: number;
+  /** When its lanes were all up, or gone; undefined until then. */
   since?: number;
   given: number;
 }
@@ -51,12 +72,14 @@ interface Trial {
 export class Tuner {
   readonly #fixed: number | undefined;
   #targets: { [S in Sort]: number };
-  #history: { at: number; rate: number }[] = [];
+  #history: { at: number; rate: number; streams: number }[] = [];
   #trial: Trial | undefined;
-  /** Sorts still to be tried in this round. */
-  #round: Sort[] = [];
+  /** Steps still to be tried in this round. */
+  #round: ('down' | Sort)[] = [];
   #nextRound: number | undefined;
   #rest = REST;
+  /** When UDX lanes came up. */
+  #udxSince: number | undefined;
   /** A long path has had its first UDX lanes. */
   #begun = false;
 
@@ -74,23 +97,17 @@ export class Tuner {
   sample(sample: Sample): void {
     this.#start(sample);
     if (this.#fixed !== undefined) return;
+    const { now, rate, streams, lanes } = sample;
+    this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
+    if (lanes.stream + lanes.udx === 0) return this.#reset();
     if (!sample.free) {
       // What is measured now says nothing about the path.
       this.#history = [];
-      if (this.#trial) this.#revert(this.#trial);
+      if (this.#trial) this.#revert(this.#trial, now);
       return;
     }
-    if (sample.lanes.stream + sample.lanes.udx === 0) {
-      // Nothing direct to judge; what comes next is to be judged afresh.
-      this.#history = [];
-      this.#trial = undefined;
-      this.#round = [];
-      this.#nextRound = undefined;
-      this.#begun = false;
-      return;
-    }
-    this.#history.push({ at: sample.now, rate: sample.rate });
-    while (this.#history.length > 0 && this.#history[0]!.at < sample.now - 3 * MEASURE) this.#history.shift();
+    this.#history.push({ at: now, rate, streams });
+    while (this.#history[0]!.at < now - KEPT) this.#history.shift();
     if (this.#trial) this.#judge(this.#trial, sample);
     else this.#tryMore(sample);
   }
@@ -98,66 +115,98 @@ export class Tuner {
   /** What is needed at all, and what a long path gets without a trial. */
   #start({ possible, lanes, roundTrip }: Sample): void {
     const { udx } = this.#targets;
+    // The reserve is one no longer.
+    if (lanes.udx === 0) this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
     if (!possible.udx) this.#targets.udx = 0;
     else if (udx > 0) return;
     else if (!possible.stream && lanes.stream === 0) this.#targets.udx = this.#fixed ?? FIRST.udx;
     else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
       this.#begun = true;
-      this.#targets.udx = FIRST.udx;
+      this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
     }
   }
 
-  #mean(from: number, to: number): number | undefined {
-    const seen = this.#history.filter(({ at }) => at > from && at <= to);
-    return seen.length < 2 ? undefined : seen.reduce((sum, { rate }) => sum + rate, 0) / seen.length;
+  /** Nothing direct is up: what comes next is to be judged afresh. */
+  #reset(): void {
+    this.#history = [];
+    this.#trial = undefined;
+    this.#round = [];
+    this.#nextRound = undefined;
+    this.#begun = false;
   }
 
-  #tryMore({ now, lanes, possible }: Sample): void {
-    this.#nextRound ??= now + SETTLE;
+  #mean(from: number, to: number): { rate: number; streams: number } | undefined {
+    const seen = this.#history.filter(({ at }) => at > from && at <= to);
+    if (seen.length < 2) return undefined;
+    const mean = (of: 'rate' | 'streams') => seen.reduce((sum, each) => sum + each[of], 0) / seen.length;
+    return { rate: mean('rate'), streams: mean('streams') };
+  }
+
+  #tryMore({ now, lanes, possible, roundTrip }: Sample): void {
+    this.#nextRound ??= now + span(SETTLE, roundTrip);
+    if (now < (this.#udxSince ?? -Infinity) + Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip)) return;
     if (this.#round.length === 0) {
       if (now < this.#nextRound) return;
-      this.#round = ['udx', 'stream'];
+      this.#round = ['down', 'udx', 'stream'];
     }
-    const baseline = this.#mean(now - MEASURE, now);
-    if (baseline === undefined) return;
-    const sort = this.#round.shift()!;
-    const before = this.#targets[sort];
-    const fast = baseline > FAST;
+    const seen = this.#mean(now - span(MEASURE, roundTrip), now);
+    if (seen === undefined) return;
+    const what = this.#round.shift()!;
+    if (what === 'down') return this.#stepDown(now, lanes, seen);
+    const before = this.#targets[what];
+    const enough = seen.rate > FAST || (what === 'stream' && lanes.udx > 0 && before <= RESERVE);
     // A sort whose lanes could not all be opened will not have more of them.
-    const short = lanes[sort] < before;
-    if (possible[sort] && !fast && !short && before < MOST[sort]) {
-      this.#targets[sort] = Math.min(MOST[sort], before === 0 ? FIRST[sort] : before * 2);
-      this.#trial = { sort, before, baseline, given: now };
+    const short = lanes[what] < before;
+    if (possible[what] && !enough && !short && before < MOST[what]) {
+      this.#targets[what] = Math.min(MOST[what], before === 0 ? FIRST[what] : before * 2);
+      this.#trial = { sort: what, before, baseline: seen.rate, factor: GAIN, given: now };
     } else if (this.#round.length === 0) this.#endRound(now);
   }
 
+  #stepDown(now: number, lanes: Targets, { rate, streams }: { rate: number; streams: number }): void {
+    if (lanes.udx === 0 || lanes.stream === 0) return;
+    if (streams < POOR * rate) this.#targets.stream = RESERVE;
+    if (streams < RICH * rate) return;
+    const before = this.#targets.udx;
+    this.#targets.udx = 0;
+    this.#trial = { sort: 'udx', before, baseline: rate, factor: SAME, given: now };
+    // It is tried again in the next round, should it go.
+    this.#round = ['stream'];
+  }
+
   #judge(trial: Trial, { now, lanes, roundTrip }: Sample): void {
-    const { sort, before, baseline, given } = trial;
+    const { sort, before, baseline, given, factor } = trial;
     if (trial.since === undefined) {
-      const up = lanes[sort] >= this.#targets[sort];
+      const target = this.#targets[sort];
+      const there = target > before ? lanes[sort] >= target : lanes[sort] <= target;
       // Those that came count: not every path carries as many as were asked for.
-      if (!up && now < given + SETTLE) return;
-      if (lanes[sort] <= before) return this.#revert(trial);
+      if (!there && now < given + span(SETTLE, roundTrip)) return;
+      if (target > before && lanes[sort] <= before) return this.#revert(trial, now);
       trial.since = now;
     }
-    const ramp = Math.max(SETTLE, 15 * roundTrip);
-    if (now < trial.since + ramp + MEASURE) return;
-    const after = this.#mean(now - MEASURE, now) ?? 0;
-    if (after < GAIN * baseline) return this.#revert(trial, now);
+    const measure = span(MEASURE, roundTrip);
+    if (now < trial.since + span(SETTLE, roundTrip) + measure) return;
+    const after = this.#mean(now - measure, now)?.rate ?? 0;
+    if (after < factor * baseline) return this.#revert(trial, now);
     this.#trial = undefined;
     this.#rest = REST;
     // More of the same, at once.
-    this.#round.unshift(sort);
+    if (factor === GAIN) this.#round.unshift(sort);
   }
 
-  #revert({ sort, before }: Trial, now?: number): void {
+  #revert({ sort, before }: Trial, now: number): void {
     this.#targets[sort] = before;
     this.#trial = undefined;
-    if (now !== undefined && this.#round.length === 0) this.#endRound(now);
+    if (this.#round.length === 0) this.#endRound(now);
   }
 
   #endRound(now: number): void {
     this.#nextRound = now + this.#rest;
     this.#rest = Math.min(LONGEST_REST, this.#rest * 2);
   }
+}
+
+/** Seconds: what is asked, or longer on a long path. */
+function span(seconds: number, roundTrip: number): number {
+  return Math.max(seconds, ROUND_TRIPS * roundTrip);
 }

@@ -6,6 +6,8 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { addressKey } from './address.ts';
+import { Holdings } from './counts.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 
 export interface FrontOptions {
@@ -13,6 +15,8 @@ export interface FrontOptions {
   /** Takes a connection that begins like STUN; undefined: there is no STUN here. */
   stun: () => ((socket: Socket) => void) | undefined;
   maxConnections: number;
+  /** Of one address, while they are neither WebSockets nor STUN; absent: any number, as for a proxy. */
+  maxUntoldPerAddress?: number;
   /** Milliseconds for a connection to become a WebSocket, to be told for STUN, or to ask its next request. */
   deadline?: number;
 }
@@ -23,25 +27,32 @@ export interface Front {
   close(): Promise<void>;
 }
 
-export function createFront({ http, stun, maxConnections, deadline = HTTP_DEADLINE }: FrontOptions): Front {
+export function createFront(options: FrontOptions): Front {
+  const { http, stun, maxConnections, maxUntoldPerAddress, deadline = HTTP_DEADLINE } = options;
   const all = new Set<Socket>();
   /** For connections that have neither become WebSockets nor been handed to STUN. */
-  const clocks = new Map<Duplex, NodeJS.Timeout>();
+  const clocks = new Map<Duplex, { timer: NodeJS.Timeout; key: string }>();
+  const untold = new Holdings();
   const settle = (socket: Duplex) => {
-    clearTimeout(clocks.get(socket));
+    const clock = clocks.get(socket);
+    if (!clock) return;
+    clearTimeout(clock.timer);
     clocks.delete(socket);
+    untold.remove(clock.key);
   };
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => settle(socket));
   // A next request on a connection that is kept alive; how many there may be, the HTTP server bounds.
-  http.on('request', ({ socket }: IncomingMessage) => clocks.get(socket)?.refresh());
+  http.on('request', ({ socket }: IncomingMessage) => clocks.get(socket)?.timer.refresh());
 
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
+    const key = addressKey(socket.remoteAddress ?? '');
+    // Else a single host that says nothing could take all of maxConnections for itself.
+    if (maxUntoldPerAddress !== undefined && untold.of(key) >= maxUntoldPerAddress)
+      return void socket.destroy();
     all.add(socket);
-    clocks.set(
-      socket,
-      setTimeout(() => socket.destroy(), deadline),
-    );
+    untold.add(key);
+    clocks.set(socket, { timer: setTimeout(() => socket.destroy(), deadline), key });
     socket.once('close', () => {
       all.delete(socket);
       settle(socket);

@@ -6,7 +6,7 @@ import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
 import { NO_RELAY, type RelayCounts } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
-import { type StunServer, startStun } from './stun.ts';
+import { MAX_STUN_CONNECTIONS, type StunServer, startStun } from './stun.ts';
 import { turnCredentials } from './turn.ts';
 
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const candidate = openFront(rendezvous, options, () => stun);
       try {
         await listen(candidate.server, options.port, host);
-        if (options.stun !== false) stun = await openStun(portOf(candidate.server), options);
+        if (wantsStun(options)) stun = await openStun(portOf(candidate.server), options);
         front = candidate;
       } catch (error) {
         await candidate.close();
@@ -97,20 +97,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 function openFront(
   rendezvous: ReturnType<typeof createRendezvous>,
-  { limits }: ServerOptions,
+  { limits, trustProxy }: ServerOptions,
   stun: () => StunServer | undefined,
 ): Front {
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
   rendezvous.handle(http);
-  const { connections, relayConnections } = { ...DEFAULT_LIMITS, ...limits };
+  const { connections, connectionsPerAddress, relayConnections } = { ...DEFAULT_LIMITS, ...limits };
   return createFront({
     http,
     stun: () => {
       const server = stun();
       return server && ((socket) => server.accept(socket));
     },
-    // WebSockets, and beside them plain requests and STUN.
-    maxConnections: connections + relayConnections + 256,
+    // WebSockets and STUN, and beside them plain requests.
+    maxConnections: connections + relayConnections + MAX_STUN_CONNECTIONS + 256,
+    maxUntoldPerAddress: trustProxy ? undefined : connectionsPerAddress,
   });
 }
 
@@ -123,6 +124,11 @@ async function openStun(
   const second = stunPort ?? (options.port === 0 ? 0 : port + 1);
   if (second > 65_535)
     throw new BeelineError('USAGE', `There is no port after ${port} for STUN: choose one with --stun-port.`);
+  if (second === port)
+    throw new BeelineError(
+      'USAGE',
+      `STUN needs two ports, and ${port} is the first: choose another with --stun-port.`,
+    );
   return startStun({ ports: [port, second], host, log });
 }
 
@@ -152,4 +158,10 @@ function cannotListen(cause: NodeJS.ErrnoException, port: number, host = 'any ad
           ? 'this machine has no such address. Check --host'
           : cause.message;
   return new BeelineError('SERVER', `Cannot listen on port ${port} of ${host}: ${why}.`, { cause });
+}
+
+/** Behind a proxy on the same machine, only the proxy gets there: nobody else could ask for an address. */
+function wantsStun({ stun = true, host, trustProxy }: ServerOptions): boolean {
+  const hidden = trustProxy === true && host !== undefined && /^(127\.|::1$|localhost$)/.test(host);
+  return stun && !hidden;
 }

@@ -15,6 +15,8 @@ export interface Limits {
   hostGrace: number;
   mailboxes: number;
   mailboxesPerAddress: number;
+  /** New ones an hour of one address: each is a user of its own to a TURN server, whose quotas are for users. */
+  mailboxesPerHour: number;
   /** Joins an hour from one address, wrong nameplates included: it bounds guessing at nameplates. */
   joinsPerHour: number;
   connections: number;
@@ -42,7 +44,7 @@ export interface Limits {
   relayIdle: number;
   /** Bytes a second for all pairs together; 0: as fast as it goes. */
   relayRate: number;
-  /** Bytes queued to a slow reader before its sender is read no further. */
+  /** Bytes queued to a slow reader, MESSAGE_MEMORY more for each message, before its sender is read no further. */
   relayBuffer: number;
 }
 
@@ -53,6 +55,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   hostGrace: 60 * SECOND,
   mailboxes: 10_000,
   mailboxesPerAddress: 64,
+  mailboxesPerHour: 600,
   joinsPerHour: 240,
   connections: 4_000,
   connectionsPerAddress: 128,
@@ -72,8 +75,10 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   relayBuffer: 256 * 1024,
 };
 
-/** Charged for every message, so that a flood of empty ones ends too. */
+/** Charged for every message at a mailbox, and the least for one at the relay, so that a flood of empty ones ends too. */
 export const MESSAGE_COST = 64;
+/** What a queued message takes beside its bytes. */
+export const MESSAGE_MEMORY = 512;
 /** Addresses whose joins are remembered; the oldest is forgotten first. */
 export const REMEMBERED_ADDRESSES = 50_000;
 /** HTTP requests have no body here and small headers. */

@@ -34,6 +34,7 @@ export class Mailboxes implements House {
   readonly #connections = new Holdings();
   readonly #owned = new Holdings();
   readonly #joins = new Windowed(HOUR);
+  readonly #created = new Windowed(HOUR);
 
   constructor({
     limits,
@@ -79,7 +80,7 @@ export class Mailboxes implements House {
   host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox {
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
     if (existing && !existing.isHost(token)) {
-      this.#countJoin(seat.key);
+      this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
       throw new BeelineError('CROWDED', 'Another sender uses this nameplate. Choose another code.');
     }
     const mailbox = existing ?? this.#create(seat.key, nameplate);
@@ -89,7 +90,7 @@ export class Mailboxes implements House {
 
   /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
   join(seat: Seat, nameplate: string, token: string | undefined): Mailbox {
-    this.#countJoin(seat.key);
+    this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
     const mailbox = this.#find(nameplate);
     if (!mailbox)
       throw new BeelineError(
@@ -113,6 +114,7 @@ export class Mailboxes implements House {
     for (const mailbox of this.#mailboxes.values()) this.endIfExpired(mailbox);
     for (const seat of this.#seats) seat.checkHello(now);
     this.#joins.sweep(now);
+    this.#created.sweep(now);
   }
 
   endIfExpired(mailbox: Mailbox): boolean {
@@ -140,6 +142,7 @@ export class Mailboxes implements House {
       throw busy(
         `Too many meetings from your address (${this.limits.mailboxesPerAddress} is the limit). End some first.`,
       );
+    this.#count(this.#created, key, 'new meetings', this.limits.mailboxesPerHour);
     const nameplate = wanted ?? freeNameplate((name) => this.#mailboxes.has(name));
     if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
     const mailbox = new Mailbox(nameplate, key, this.clock(), this);
@@ -148,12 +151,13 @@ export class Mailboxes implements House {
     return mailbox;
   }
 
-  #countJoin(key: string): void {
+  /** One more event of an address. @throws BeelineError SERVER */
+  #count(events: Windowed, key: string, what: string, limit: number): void {
     const now = this.clock();
-    if (this.#joins.hit(key, now) <= this.limits.joinsPerHour) return;
-    const minutes = Math.ceil(this.#joins.wait(key, now) / 60_000);
+    if (events.hit(key, now) <= limit) return;
+    const minutes = Math.ceil(events.wait(key, now) / 60_000);
     throw busy(
-      `Too many joins from your address (${this.limits.joinsPerHour} an hour is the limit). Try again in ${minutes} min.`,
+      `Too many ${what} from your address (${limit} an hour is the limit). Try again in ${minutes} min.`,
     );
   }
 }

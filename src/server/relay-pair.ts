@@ -3,7 +3,8 @@
  * whose receiver does not keep up is read no further, and its own TCP window does the rest.
  */
 import type { RawData } from 'ws';
-import { CLOSE } from '../protocol/relay.ts';
+import { CLOSE, MAX_RELAY_MESSAGE } from '../protocol/relay.ts';
+import { MESSAGE_COST, MESSAGE_MEMORY } from './limits.ts';
 import type { RelaySocket } from './relay-socket.ts';
 
 export interface PairMeter {
@@ -23,6 +24,8 @@ export interface PairOptions {
   /** Called once, when neither passes anything on any more. */
   ended: (pair: Pair) => void;
 }
+
+const TOO_SMALL = 'Too many small messages at once for a receiver that does not keep up.';
 
 export class Pair {
   readonly host: RelaySocket;
@@ -75,14 +78,23 @@ export class Pair {
     const bytes = data as Buffer;
     this.#moved = clock();
     this.bytes += bytes.length;
-    const broken = meter.count(bytes.length);
+    const charged = Math.max(bytes.length, MESSAGE_COST);
+    const broken = meter.count(charged);
     if (broken) return this.end(CLOSE.policy, broken);
-    const { webSocket } = to;
-    webSocket.send(bytes, () => {
-      if (from.webSocket.isPaused && webSocket.bufferedAmount <= buffer / 2) this.#readOn(from);
+    // Not `bufferedAmount`: of a tiny message that tells a few bytes, and it takes hundreds to keep.
+    const kept = bytes.length + MESSAGE_MEMORY;
+    to.queued += kept;
+    to.webSocket.send(bytes, () => {
+      to.queued -= kept;
+      if (from.webSocket.isPaused && to.queued <= buffer / 2) this.#readOn(from);
     });
-    if (webSocket.bufferedAmount > buffer) from.webSocket.pause();
-    const wait = meter.pace(bytes.length);
+    // What had been read before the pause still comes: of honest messages that is less than two of the largest.
+    if (to.queued > buffer + 4 * MAX_RELAY_MESSAGE) {
+      this.end(CLOSE.policy, TOO_SMALL);
+      return from.terminate();
+    }
+    if (to.queued > buffer) from.webSocket.pause();
+    const wait = meter.pace(charged);
     if (wait > 0) this.#hold(from, wait);
   }
 
@@ -93,7 +105,7 @@ export class Pair {
     const timer = setTimeout(() => {
       this.#timers.delete(from);
       const to = from === this.host ? this.guest : this.host;
-      if (to.webSocket.bufferedAmount <= this.#options.buffer / 2) this.#readOn(from);
+      if (to.queued <= this.#options.buffer / 2) this.#readOn(from);
     }, milliseconds);
     this.#timers.set(from, timer);
   }

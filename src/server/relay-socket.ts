@@ -11,6 +11,8 @@ export class RelaySocket {
   readonly closed: Promise<void>;
   /** Whose it is; undefined until it has shown a token. */
   place: Place | undefined;
+  /** Bytes of memory that what waits to go out to it takes. */
+  queued = 0;
   // Counted, not timed: a server that was suspended itself must not cut everyone off when it wakes.
   #unanswered = 0;
 

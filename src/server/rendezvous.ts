@@ -146,12 +146,16 @@ interface Acceptors {
   relaying: WebSocketServer;
 }
 
-/** Compression would cost memory per connection and gain nothing on sealed bodies. */
 const WS_OPTIONS = {
   noServer: true,
   clientTracking: false,
+  // Compression would cost memory per connection and gain nothing on sealed bodies.
   perMessageDeflate: false,
   skipUTF8Validation: false,
+  // Each piece of an unfinished message may keep a whole read buffer of 64 KiB alive; nobody honest sends many.
+  maxFragments: 8,
+  // As many reads as the largest message takes in the smallest segments, and more.
+  maxBufferedChunks: 1024,
 } as const;
 
 function answer(request: IncomingMessage, response: ServerResponse): void {

@@ -43,9 +43,9 @@ export interface StunServer {
 const PER_SECOND = 50;
 /** All addresses together, so that a flood with forged sources leaves this process time for the rest. */
 const TOTAL = 100;
-/** TCP connections, of one address and in total: a session asks from as many ports as it opens lanes. */
-const MAX_OF_ADDRESS = 64;
-const MAX_CONNECTIONS = 1_000;
+/** TCP connections, of one address and in total: a session, also one that waits for its peer, keeps four in each family. */
+const MAX_OF_ADDRESS = 256;
+export const MAX_STUN_CONNECTIONS = 4_000;
 /** Tries for a port that is free for UDP and TCP. */
 const TRIES = 10;
 
@@ -60,7 +60,7 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
   const held = new Holdings();
   const take = (socket: Socket, other?: number) => {
     const key = addressKey(socket.remoteAddress ?? '');
-    const full = held.of(key) >= MAX_OF_ADDRESS || sockets.size >= MAX_CONNECTIONS;
+    const full = held.of(key) >= MAX_OF_ADDRESS || sockets.size >= MAX_STUN_CONNECTIONS;
     if (other === undefined || full || !each.take(key)) return void socket.destroy();
     sockets.add(socket);
     held.add(key);
@@ -182,7 +182,7 @@ function listenTcp(
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ noDelay: true }, onSocket);
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = MAX_STUN_CONNECTIONS;
     const failed = (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, 'TCP', port, host));
     server.once('error', failed);
     server.listen({ port, host }, () => {
@@ -206,7 +206,7 @@ async function resolve(name: string): Promise<string> {
 function cannotListen(cause: NodeJS.ErrnoException, protocol: string, port: number, host = 'any address') {
   const why =
     cause.code === 'EADDRINUSE'
-      ? 'another program uses it. Choose another port'
+      ? 'another program uses it. Choose another with --port or --stun-port, or do without: --no-stun'
       : cause.code === 'EACCES'
         ? 'this user may not. Ports below 1024 usually need more rights; choose a higher one'
         : cause.code === 'EADDRNOTAVAIL'

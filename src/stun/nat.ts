@@ -18,7 +18,10 @@ import { ipBytes, ipText } from './ip.ts';
  */
 export type Mapping = 'none' | 'endpoint-independent' | 'dependent' | 'unknown';
 
-/** `open`: strangers' packets reach a mapped port. `dependent`: only those of addresses or ports sent to before. */
+/**
+ * `open`: packets of a port that was not sent to reach a mapped port; two ports of one host cannot tell whether those of
+ * another host do. `dependent`: only those of addresses and ports sent to before.
+ */
 export type Filtering = 'open' | 'dependent' | 'unknown';
 
 export interface TcpNat {

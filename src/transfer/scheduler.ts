@@ -5,9 +5,18 @@
  */
 import type { HaveMap } from './have.ts';
 
-/** Seconds of a lane's own rate to keep asked for: longer than any sane round trip. */
-const HORIZON = 0.6;
+/**
+ * Seconds of a lane's own rate to keep asked for: many round trips, since a path whose sender runs dry now and then is
+ * never probed for more. Asked for is not yet in memory: a chunk has a buffer once it comes.
+ */
+const HORIZON = 3;
+/** A lane that brings nothing for long is not given more. */
 const MIN_WINDOW = 2;
+/** While a lane has brought nothing yet. */
+const FIRST_WINDOW = 4;
+/** One that brings a chunk at least every LIVELY seconds is kept this busy, so that its path is asked for all it has. */
+const LIVELY_WINDOW = 8;
+const LIVELY = 5;
 const MAX_WINDOW = 32;
 /** An idle lane takes over from one that would need longer than this, in seconds, for what it still owes. */
 const SLOW = 0.5;
@@ -103,7 +112,7 @@ export class Scheduler {
   ask(lane: number, now: number): number[] {
     const state = this.#lanes.get(lane);
     if (!state || state.retired) return [];
-    const window = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, Math.ceil(state.rate * HORIZON)));
+    const window = windowOf(state, now);
     const chunks: number[] = [];
     // Half-empty before it is refilled: fewer and larger requests.
     if (state.owed.size > window / 2) return chunks;
@@ -158,4 +167,11 @@ export class Scheduler {
     for (const state of this.#lanes.values()) if (state.owed.has(chunk)) lanes++;
     return lanes > 1;
   }
+}
+
+/** Chunks to keep asked for on a lane. */
+function windowOf({ rate, lastArrival }: LaneState, now: number): number {
+  if (rate === 0) return FIRST_WINDOW;
+  const least = now - lastArrival < LIVELY ? LIVELY_WINDOW : MIN_WINDOW;
+  return Math.min(MAX_WINDOW, Math.max(least, Math.ceil(rate * HORIZON)));
 }

@@ -6,6 +6,8 @@ import { HEADROOM, type Slab } from './ports.ts';
 
 /** Bytes of chunk buffers a side may hold, all lanes together. */
 const BUDGET = 32 * 1024 * 1024;
+/** One for each lane that may be in the middle of a chunk, so that a slow one keeps no other waiting. */
+const LEAST = 16;
 
 export class SlabPool {
   readonly #size: number;
@@ -17,7 +19,7 @@ export class SlabPool {
   constructor(chunkSize: number, allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
     this.#size = chunkSize;
     this.#allocate = allocate;
-    this.#left = Math.max(4, Math.floor(BUDGET / chunkSize));
+    this.#left = Math.max(LEAST, Math.floor(BUDGET / chunkSize));
   }
 
   /** A buffer if one is free now. */

@@ -81,7 +81,7 @@ describe('cli: doctor, in words', () => {
       'Server         answers, round trip 9.9 ms; offers a relay, STUN (ports 4848 and 4849), TURN',
       'UDP over IPv4  cone NAT, one port for all destinations, lets in only whom this side has sent to, seen as 198.51.100.7, round trip 21 ms',
       'TCP over IPv4  symmetric NAT, another port for each destination, seen as 198.51.100.7, round trip 0.4 ms',
-      'UDP over IPv6  no NAT, lets strangers in, seen as 2001:db8::7, round trip 10 ms',
+      'UDP over IPv6  no NAT, lets in also from ports not sent to, seen as 2001:db8::7, round trip 10 ms',
       'TCP over IPv6  a NAT of unknown kind, seen as 2001:db8::7, round trip 3.0 ms',
       'Relay          works, round trip 44 ms, at least 12.3 MB/s',
       'TURN           works, gave 203.0.113.10:50000, 60 ms',

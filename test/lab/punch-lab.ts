@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LabHost } from '../../lab/network.ts';
 
-const STUN = ['7001', '7002'] as const;
+/** Ports of the STUN server. */
+export const STUN = ['7001', '7002'] as const;
 /** Milliseconds for one event: longer than any deadline in the program. */
 const EVENT_DEADLINE = 20_000;
 

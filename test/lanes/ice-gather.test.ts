@@ -53,6 +53,26 @@ describe('gathering', () => {
     assert.deepEqual(mapping, { reflexive: [{ host: '127.0.0.1', port }], symmetric: false });
   });
 
+  it('a server that was silent at first is asked again', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    let reachable = false;
+    const seen = { host: '203.0.113.9', port: 4 };
+    const askServer: Checks['askServer'] = (_socket, _to, answered) => {
+      const transaction = new Uint8Array(12);
+      const attributes = [{ type: ATTRIBUTE.xorMappedAddress, value: xorAddress(seen, transaction) }];
+      if (reachable) answered({ class: 'success', method: 1, transaction, attributes }, 1);
+    };
+    const told: Mapping[] = [];
+    const gatherer = new Gatherer({ askServer } as Checks, {} as UdpSocket, (mapping) => told.push(mapping));
+    const gathered = gatherer.run([{ host: '198.51.100.1', port: 3478 }]);
+    t.mock.timers.tick(3_500);
+    assert.deepEqual((await gathered).reflexive, []);
+    reachable = true;
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(told, [{ reflexive: [seen], symmetric: false }]);
+    gatherer.close();
+  });
+
   it('two that see different ones tell of a symmetric NAT', async () => {
     const seen = { host: '203.0.113.9', port: 4 };
     const { mapping } = await gather([await server(() => ({ ...seen, port: 5 })), await server(() => seen)]);

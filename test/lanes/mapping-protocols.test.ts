@@ -219,6 +219,31 @@ test('UPnP: a taken port and a router with permanent leases only; deletes what i
   upnp.close();
 });
 
+test('UPnP: what is granted after nobody waits any more is taken back', async () => {
+  const table = new Set<string>();
+  let adding = () => {};
+  const asked = new Promise<void>((resolve) => {
+    adding = resolve;
+  });
+  const upnp = await igd((action, body, response) => {
+    if (action === 'GetExternalIPAddress')
+      return void response.end('<NewExternalIPAddress>100.64.1.2</NewExternalIPAddress>');
+    const key = value(body, 'NewExternalPort')!;
+    if (action === 'DeletePortMapping') return table.delete(key) ? void response.end() : fault(response, 714);
+    adding();
+    setTimeout(() => {
+      table.add(key);
+      response.end();
+    }, 50);
+  });
+  const mapped = upnp.map('tcp', 1234, 600);
+  await asked;
+  await upnp.unmap('tcp', 1234);
+  await mapped;
+  assert.equal(table.size, 0);
+  upnp.close();
+});
+
 test('UPnP: refusals, an offline router and a control address elsewhere are errors', async () => {
   const offline = await igd((_, __, response) =>
     response.end('<NewExternalIPAddress>0.0.0.0</NewExternalIPAddress>'),

@@ -159,6 +159,17 @@ test('a router that hangs does not hold up the end, and an abort is an end', asy
   assert.deepEqual(told, []);
 });
 
+test('a router that never granted anything is told, and not waited for', async () => {
+  const silent = new FakeMapper('PCP', true);
+  silent.hangs = true;
+  const { session } = begin([silent]);
+  await settle();
+  const began = performance.now();
+  await session.close();
+  assert.ok(performance.now() - began < 400);
+  assert.deepEqual(silent.calls.slice(2), ['unmap tcp 10', 'unmap udp 20']);
+});
+
 test('nothing to map, or nobody there any more: the router is not asked', async () => {
   const pcp = new FakeMapper('PCP', true);
   await begin([pcp], {}).session.close();

@@ -1,6 +1,7 @@
 /** Lanes through the server's relay: both ends of them, with TLS, against a real server. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { before, test } from 'node:test';
 import type { SecureContext } from 'node:tls';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
@@ -195,6 +196,32 @@ test('an open that is given up leaves nothing', () =>
     await assert.rejects(path.open(race.signal), isError('NO_PATH'));
   }));
 
+test('a connection made ahead is used by the next open, and let go when it is not needed', () =>
+  relayWorld({}, async (world) => {
+    const { listener, path, next } = await met(world, '7');
+    const pairs = () => world.counts().relayPairs;
+    path.prepare();
+    path.prepare();
+    await until(() => pairs() === 1);
+    const pipe = await path.open(forever);
+    assert.equal(pairs(), 1, 'no second one');
+    const far = await next();
+    const heard = new Heard(far.pipe);
+    await write(pipe, new Uint8Array(1000));
+    await heard.until(1000);
+    pipe.destroy();
+    await heard.closed;
+    path.prepare();
+    await until(() => pairs() === 1);
+    path.close();
+    await until(() => pairs() === 0);
+    // What was prepared and died in the meantime is no obstacle.
+    path.prepare();
+    listener.close();
+    await until(() => world.counts().relayConnections === 0);
+    path.close();
+  }));
+
 test("a limit's sentence ends the lane at both sides", () =>
   relayWorld({ limits: { relayMailboxBytes: MiB } }, async (world) => {
     const { listener, path, next } = await met(world, '7');
@@ -244,6 +271,21 @@ test('a server that restarts is found again', async () => {
   lane.destroy();
   listener.close();
   await again.close();
+});
+
+test('a server that takes connections and says nothing is given up', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const silent = createServer((socket) => socket.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const connected = new Promise<Socket>((resolve) => silent.once('connection', resolve));
+  const opening = relayStream(`http://127.0.0.1:${port}`, '0'.repeat(32), new AbortController().signal);
+  const refused = assert.rejects(opening, isError('NO_PATH', /did not answer in time/));
+  const socket = await connected;
+  t.mock.timers.tick(10_000);
+  await refused;
+  socket.destroy();
+  silent.close();
 });
 
 test('a stream ends with its other end, having delivered what was sent', () =>

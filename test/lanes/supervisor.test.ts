@@ -158,6 +158,13 @@ test('lanes on an address that this machine has no more are closed', async (t) =
   assert.equal(kinds().length, 1);
 });
 
+test("a sender's TURN lane names an address of the server's, and stays when this machine's change", (t) => {
+  const { supervisor, pipe, kinds } = world(t, 'sender');
+  supervisor.add({ ...pipe('turn'), local: '198.51.100.7:49152' });
+  supervisor.moved(new Set(['10.0.0.2']));
+  assert.deepEqual(kinds(), ['turn']);
+});
+
 test('where only the other side can dial, it is asked for more lanes', async (t) => {
   const { supervisor, path, pipe, asked } = world(t);
   supervisor.paths([path('tcp', 'unreachable', { open: fails })]);

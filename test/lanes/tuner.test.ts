@@ -7,6 +7,8 @@ import { MAX_STREAM_LANES, MAX_UDX_LANES } from '../../src/protocol/limits.ts';
 interface Simulated {
   /** Bytes a second that so many lanes carry. */
   carries: (lanes: Targets) => number;
+  /** Of these, what streams carry. */
+  streams?: (lanes: Targets) => number;
   udx?: boolean;
   stream?: boolean;
   roundTrip?: number;
@@ -28,7 +30,9 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
       udx: udx ? Math.min(targets.udx, most?.udx ?? Infinity) : 0,
     };
     const free = path.free?.(now) ?? true;
-    tuner.sample({ now, rate: carries(lanes), lanes, possible: { stream, udx }, roundTrip, free });
+    const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? carries(lanes) / 5 : 0);
+    const rate = carries(lanes);
+    tuner.sample({ now, rate, streams, lanes, possible: { stream, udx }, roundTrip, free });
     seen.push({ ...tuner.targets });
   }
   return { targets: { ...tuner.targets }, tuner, seen };
@@ -63,8 +67,48 @@ test('a long lossy path gets UDX lanes without a trial, and more while they help
     carries: ({ stream, udx }) => stream * 0.1e6 + Math.min(30e6, udx * 5e6),
     roundTrip: 0.1,
   });
-  assert.equal(seen[0]!.udx, 4);
+  assert.equal(seen[0]!.udx, 8);
+  assert.equal(targets.udx, 8, 'more brought nothing');
+});
+
+test('more UDX lanes, as long as they help', () => {
+  const { targets } = run({ carries: ({ udx }) => 1e6 + udx * 2e6, roundTrip: 0.02 });
   assert.equal(targets.udx, MAX_UDX_LANES);
+});
+
+test('a long clean path: UDX is let go where TCP does as well alone', () => {
+  const { seen, targets } = run({
+    carries: ({ stream, udx }) => (udx > 0 ? 22e6 : Math.min(24e6, stream * 6e6)),
+    streams: ({ stream }) => Math.min(10e6, stream * 6e6),
+    roundTrip: 0.1,
+  });
+  assert.equal(seen[0]!.udx, 8);
+  assert.deepEqual(targets, { stream: 4, udx: 0 });
+});
+
+test('a long path whose TCP would not do alone keeps its UDX', () => {
+  const { targets } = run({
+    carries: ({ stream, udx }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, udx * 6e6),
+    streams: ({ stream }) => Math.min(10e6, stream * 2.5e6),
+    roundTrip: 0.1,
+  });
+  assert.equal(targets.udx, 8);
+});
+
+test('where TCP carries next to nothing, two lanes of it stay in reserve, and more come when UDX is gone', () => {
+  let gone = false;
+  const path = {
+    carries: ({ stream, udx }: Targets) => stream * 0.1e6 + udx * 2e6,
+    streams: ({ stream }: Targets) => stream * 0.1e6,
+    roundTrip: 0.1,
+  };
+  const { tuner, targets } = run(path);
+  assert.equal(targets.stream, 2);
+  gone = true;
+  const lanes = { stream: 2, udx: 0 };
+  const possible = { stream: true, udx: !gone };
+  tuner.sample({ ...{ now: 500, rate: 1, streams: 1, lanes, possible }, roundTrip: 0.1, free: true });
+  assert.deepEqual(tuner.targets, { stream: 4, udx: 0 });
 });
 
 test('without any TCP, UDX carries alone', () => {

@@ -16,15 +16,27 @@ test('IPv4 counts by address, IPv6 by /64, mapped IPv4 as IPv4', () => {
 });
 
 test("only a trusted proxy's own entry is believed", () => {
-  const request = (forwarded?: string) =>
+  const request = (forwarded?: string, remoteAddress = '192.0.2.9') =>
     ({
-      socket: { remoteAddress: '192.0.2.9' },
+      socket: { remoteAddress },
       headers: { 'x-forwarded-for': forwarded },
     }) as unknown as IncomingMessage;
   assert.equal(clientAddress(request('203.0.113.1'), false), '192.0.2.9');
-  assert.equal(clientAddress(request('10.0.0.1, 203.0.113.1'), true), '203.0.113.1');
-  assert.equal(clientAddress(request('203.0.113.1, nonsense'), true), '192.0.2.9');
-  assert.equal(clientAddress(request(), true), '192.0.2.9');
+  for (const near of [
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.1.1',
+    '::1',
+    '::ffff:127.0.0.1',
+    'fd00::7',
+  ])
+    assert.equal(clientAddress(request('10.0.0.1, 203.0.113.1', near), true), '203.0.113.1', near);
+  // Whoever comes straight from the internet may write what he likes into it.
+  for (const far of ['192.0.2.9', '172.32.0.1', '2001:db8::1', '::ffff:192.0.2.9'])
+    assert.equal(clientAddress(request('203.0.113.1', far), true), far, far);
+  assert.equal(clientAddress(request('203.0.113.1, nonsense', '127.0.0.1'), true), '127.0.0.1');
+  assert.equal(clientAddress(request(undefined, '127.0.0.1'), true), '127.0.0.1');
 });
 
 test('counts forget what is over and stay bounded', () => {

@@ -73,6 +73,10 @@ test('a port that another program has is named, for TCP and for STUN', async () 
     (error) => taken(error) && (error as Error).message.includes(String(second)),
   );
   await first.close();
+  await assert.rejects(
+    startServer({ port: first.port, host: '127.0.0.1', stunPort: first.port }),
+    (error) => error instanceof BeelineError && error.code === 'USAGE' && /two ports/.test(error.message),
+  );
   const again = await startServer({ port: first.port, host: '127.0.0.1', stunPort: second });
   assert.deepEqual(again.stunPorts, [first.port, second]);
   await again.close();
@@ -107,4 +111,47 @@ test('a silent connection ends by itself, one that is kept alive is served again
   const over = once(talking, 'close');
   await front.close();
   await over;
+});
+
+test('one address that says nothing leaves room for the others, and for its own WebSockets', async () => {
+  const limits = { connections: 8, connectionsPerAddress: 4, relayConnections: 8 };
+  const server = await startServer({ port: 0, host: '127.0.0.1', limits });
+  const from = async (localAddress: string, count: number) => {
+    const sockets = Array.from({ length: count }, () =>
+      connect({ port: server.port, host: '127.0.0.1', localAddress }),
+    );
+    await Promise.all(
+      sockets.map((socket) =>
+        once(
+          socket.on('error', () => {}),
+          'connect',
+        ),
+      ),
+    );
+    return sockets;
+  };
+  const { WebSocket } = await import('ws');
+  try {
+    const meeting = new WebSocket(`ws://127.0.0.1:${server.port}/v1/rendezvous`);
+    await once(meeting, 'open');
+    const began = performance.now();
+    const silent = await from('127.0.0.1', 60);
+    for (const socket of silent) socket.resume();
+    while (silent.filter(({ closed }) => closed).length < 56)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(performance.now() - began < 5_000, 'at once, not when their time is over');
+    const [other] = await from('127.0.0.2', 1);
+    other!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    assert.match(String((await once(other!, 'data'))[0]), /200 OK/);
+    // One that is told counts no more.
+    silent.find(({ closed }) => !closed)!.write(request());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const [again] = await from('127.0.0.1', 1);
+    again!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    assert.match(String((await once(again!, 'data'))[0]), /200 OK/);
+    for (const socket of [...silent, other!, again!]) socket.destroy();
+    meeting.terminate();
+  } finally {
+    await server.close();
+  }
 });

@@ -151,6 +151,13 @@ test('every limit refuses with a sentence', () => {
   all.host();
   sentence(all.host(undefined, undefined, '192.0.2.2').first, /server is full \(1 meetings/);
 
+  const created = world({ mailboxesPerHour: 2 });
+  for (let i = 0; i < 2; i++) created.host().say({ t: 'leave' });
+  sentence(created.host('7').first, /Too many new meetings.*\(2 an hour.*in 60 min/);
+  assert.deepEqual(codes(created.host('7', undefined, '192.0.2.2').first), []);
+  created.pass(3_600_000);
+  assert.deepEqual(codes(created.host().first), []);
+
   const joins = world({ joinsPerHour: 2 });
   joins.join('1', undefined, '2001:db8::1');
   joins.join('2', undefined, '2001:db8::2');

@@ -57,7 +57,7 @@ export class Gatherer {
         this.#end = undefined;
         for (const timer of timers) clearTimeout(timer);
         signal?.removeEventListener('abort', end);
-        if (!this.#closed && this.#seen === seen) this.#keepAlive(seen);
+        if (!this.#closed && this.#seen === seen) this.#keepAlive(asked, seen);
         resolve(mappingOf(seen));
       };
       const ask = () => {
@@ -92,13 +92,11 @@ export class Gatherer {
     });
   }
 
-  /** All are asked: of a symmetric NAT each has a mapping of its own, but only changes matter. */
-  #keepAlive(seen: Map<string, Address>): void {
-    const servers = [...seen.keys()].map((key) => {
-      const cut = key.lastIndexOf('|');
-      return { host: key.slice(0, cut), port: Number(key.slice(cut + 1)) };
-    });
-    if (servers.length === 0) return;
+  /**
+   * All are asked: of a symmetric NAT each has a mapping of its own, and one that was silent may only have been asked while
+   * the network was still coming up. Only changes are told.
+   */
+  #keepAlive(servers: readonly Address[], seen: Map<string, Address>): void {
     this.#keep = setInterval(() => {
       for (const server of servers) {
         const before = textOf(mappingOf(seen));

@@ -58,6 +58,8 @@ class Session implements PortMapper {
   #mappers: Mapper[] = [];
   /** Those that may have mapped something: a request may be on its way. */
   readonly #used = new Set<Mapper>();
+  /** The one that has mapped something. */
+  #granted: Mapper | undefined;
   #gateway: Gateway | undefined;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -86,15 +88,23 @@ class Session implements PortMapper {
   async #close(): Promise<void> {
     this.#options.signal.removeEventListener('abort', this.#abort);
     clearTimeout(this.#timer);
-    const all = [...this.#used].flatMap((mapper) =>
-      this.#wanted.map(([transport, port]) => mapper.unmap(transport, port)),
-    );
+    const ends = [...this.#used].map((mapper) => {
+      const all = this.#wanted.map(([transport, port]) => mapper.unmap(transport, port));
+      return {
+        all: Promise.allSettled(all),
+        awaited: mapper === this.#granted || mapper.protocol === 'UPnP',
+      };
+    });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
       timer = setTimeout(resolve, CLOSE_DEADLINE);
     });
-    await Promise.race([Promise.allSettled(all), late]);
+    // A router that never answered is told, but is not waited for. UPnP itself knows whether there is anything to take back.
+    const awaited = ends.flatMap(({ all, awaited }) => (awaited ? [all] : []));
+    await Promise.race([Promise.all(awaited), late]);
     clearTimeout(timer);
+    // What was only just said leaves first.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#drop();
   }
 
@@ -138,6 +148,7 @@ class Session implements PortMapper {
       }
       for (const other of mappers) if (other !== mapper) other.close();
       this.#mappers = [mapper];
+      this.#granted = mapper;
       return Math.min(...lifetimes);
     }
     return undefined;
@@ -166,6 +177,7 @@ class Session implements PortMapper {
     for (const mapper of this.#mappers) mapper.close();
     this.#mappers = [];
     this.#used.clear();
+    this.#granted = undefined;
     this.#failures = 0;
   }
 

@@ -25,6 +25,8 @@ export class Upnp implements Mapper {
   readonly #service: Promise<Service | undefined>;
   /** Outer port of each `transport port` that is mapped. */
   readonly #outer = new Map<string, number>();
+  /** What the router has been asked for last, settled when it has answered. */
+  readonly #asked = new Map<string, Promise<void>>();
 
   /** Begins to search at once, so that the router is known when it is needed. */
   constructor(gateway: Gateway, ssdpPort = SSDP_PORT) {
@@ -41,8 +43,13 @@ export class Upnp implements Mapper {
     let outer = this.#outer.get(key) ?? port;
     for (let left = TRIES; ; left--) {
       try {
-        const granted = await this.#add(transport, port, outer, lifetime);
-        this.#outer.set(key, outer);
+        const adding = this.#add(transport, port, outer, lifetime);
+        const added = () => void this.#outer.set(key, outer);
+        this.#asked.set(
+          key,
+          adding.then(added, () => {}),
+        );
+        const granted = await adding;
         return { address: { host, port: outer }, lifetime: granted };
       } catch (error) {
         if (left <= 1 || !(error instanceof UpnpError) || !CONFLICT.includes(error.number)) throw error;
@@ -53,6 +60,8 @@ export class Upnp implements Mapper {
 
   async unmap(transport: Transport, port: number): Promise<void> {
     const key = `${transport} ${port}`;
+    // It may be about to grant what nobody waits for any more, and some grant it for ever.
+    await this.#asked.get(key);
     const outer = this.#outer.get(key);
     if (outer === undefined) return;
     this.#outer.delete(key);

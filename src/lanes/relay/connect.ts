@@ -2,6 +2,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { formatAddress } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
+import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
 import { dialWebSocket } from '../../websocket/dial.ts';
@@ -18,20 +19,30 @@ const SILENCE = 35_000;
  */
 export async function relayStream(url: string, token: string, signal: AbortSignal): Promise<RelayStream> {
   const target = serviceUrl(url, RELAY_PATH);
+  // Only the pairing may take long: what a dead network swallows is noticed by nothing else for a quarter of an hour.
+  const dialling = new AbortController();
+  const abort = () => dialling.abort(signal.reason);
+  const late = () => dialling.abort(refused('it did not answer in time'));
+  const timer = setTimeout(late, LANE_OPEN_DEADLINE);
+  signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
   // In an object: the promise in it is not to be awaited by the dialling.
   const opened = await dialWebSocket(
     {
       url: target,
       name: `the relay at ${target}`,
       maxPayload: MAX_RELAY_MESSAGE,
-      signal,
+      signal: dialling.signal,
       // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
       // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS records, random by themselves, and a mask
       // of zeros spares both ends a pass over them and this one a copy.
       generateMask: (mask) => mask.fill(0),
     },
     (webSocket) => ({ pairing: paired(webSocket, target, token, signal) }),
-  );
+  ).finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  });
   return opened.pairing;
 }
 

@@ -14,6 +14,9 @@ import type { RelayStream } from './stream.ts';
 /** Lanes at once: one TCP connection through a relay is slow only where the way to it loses packets. */
 const MOST = 4;
 
+/** Milliseconds that a connection made ahead is worth something: the sender's end gives TLS LANE_OPEN_DEADLINE. */
+const AHEAD = 5_000;
+
 export interface RelayPathOptions {
   /** As for `--server`. */
   url: string;
@@ -29,6 +32,7 @@ export class RelayPath implements Path {
   readonly name: string;
   readonly most = MOST;
   readonly #options: RelayPathOptions;
+  #ahead: { stream: Promise<RelayStream>; control: AbortController; timer: NodeJS.Timeout } | undefined;
 
   /** @throws BeelineError USAGE for a malformed URL */
   constructor(options: RelayPathOptions) {
@@ -36,10 +40,43 @@ export class RelayPath implements Path {
     this.name = authorityOf(serviceUrl(options.url, RELAY_PATH));
   }
 
+  /**
+   * Connects to the sender's end now, while the two still prove themselves to each other, so that TLS can begin as soon as
+   * a relay turns out to be needed. Let go again if it is not.
+   */
+  prepare(): void {
+    const { url, token } = this.#options;
+    const shown = token();
+    if (this.#ahead || !shown) return;
+    const control = new AbortController();
+    const stream = relayStream(url, shown, control.signal);
+    const ahead = { stream, control, timer: setTimeout(() => this.close(), AHEAD) };
+    this.#ahead = ahead;
+    const gone = () => {
+      if (this.#ahead === ahead) this.close();
+    };
+    stream.then((open) => open.once('close', gone), gone);
+  }
+
+  /** Lets go of what was prepared. */
+  close(): void {
+    const ahead = this.#take();
+    ahead?.control.abort();
+    ahead?.stream.then((open) => open.destroy()).catch(() => {});
+  }
+
+  #take() {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    clearTimeout(ahead?.timer);
+    return ahead;
+  }
+
   async open(signal: AbortSignal): Promise<Pipe> {
     const { url, token, context, pin } = this.#options;
     const shown = token();
     if (!shown) throw new BeelineError('NO_PATH', 'This side has no place at the server at the moment.');
+    const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
     const scope = new AbortController();
     setMaxListeners(0, scope.signal);
@@ -50,7 +87,8 @@ export class RelayPath implements Path {
     signal.addEventListener('abort', outer);
     if (signal.aborted) outer();
     try {
-      const stream = await relayStream(url, shown, scope.signal);
+      scope.signal.addEventListener('abort', () => ahead?.control.abort());
+      const stream = await (ahead?.stream ?? relayStream(url, shown, scope.signal));
       const { local, remote } = stream;
       const over = { kind: this.kind, local, remote, context, signal: scope.signal } as const;
       return withReason(await tlsClient(stream, over, pin()), stream);

@@ -1,4 +1,5 @@
 /** The local ports from which a session punches, and what the world sees of them. */
+import { isIP } from 'node:net';
 import type { Address } from '../../protocol/candidate.ts';
 import { askTcp } from '../../stun/ask.ts';
 import { PunchBudget } from './attempt.ts';
@@ -85,7 +86,7 @@ export async function openPunchPorts(servers: Address[], options: OpenPunchPorts
 
 /** Our n-th usable port belongs to the peer's n-th candidate, in each family. */
 export function pairs(ports: PunchPorts, peer: readonly Address[]): { port: PunchPort; to: Address }[] {
-  const sane = peer.slice(0, MAX_PUNCHED).filter(({ host }) => !NOWHERE.test(host));
+  const sane = peer.slice(0, MAX_PUNCHED).filter(({ host }) => isIP(host) !== 0 && !NOWHERE.test(host));
   return [4, 6].flatMap((family) => {
     const theirs = sane.filter(({ host }) => host.includes(':') === (family === 6));
     const ours = ports.usable.filter((port) => port.family === family);

@@ -99,6 +99,7 @@ class Agent implements UdpAgent {
       // Another one, or the same begun anew: nothing that was proved holds for it.
       for (const pair of this.#pairs) this.#forget(pair);
       this.#select(undefined);
+      this.#birthday.stop();
       this.#checks.peer(peer.password);
     }
     this.#peer = peer;

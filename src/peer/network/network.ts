@@ -4,15 +4,19 @@
  * makes both anew whenever something changes.
  */
 import type { SecureContext } from 'node:tls';
+import { usable } from '../../lanes/ice/address.ts';
+import { Allowance } from '../../lanes/ice/allowance.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
 import { dial } from '../../lanes/tcp/dial.ts';
 import { type Address, type Candidate, type CandidateType, formatAddress } from '../../protocol/candidate.ts';
+import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_CANDIDATES, MAX_LANES, MAX_SEEN } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import { localHosts } from '../addresses.ts';
 import type { CommonOptions, Logger } from '../api.ts';
+import type { Change } from './roaming.ts';
 import { Served } from './served.ts';
 import { UdpSide } from './udp.ts';
 
@@ -32,6 +36,9 @@ export interface NetworkOptions {
 
 /** Milliseconds in which changes are gathered into one word to the peer. */
 const GATHER = 100;
+/** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
+const DIALS = 512;
+const DIALS_RATE = 32;
 
 export class Network {
   readonly #options: NetworkOptions;
@@ -44,6 +51,7 @@ export class Network {
   #port = 0;
   #peer: Hello | undefined;
   #extra: Address[] = [];
+  readonly #dials = new Allowance(DIALS, DIALS_RATE);
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
@@ -84,7 +92,7 @@ export class Network {
       onServers: (servers) => this.#udp?.ask(servers),
       onChange: () => this.#changed(),
     });
-    void this.#opened.then(() => this.#served?.map(this.#udp?.port));
+    this.#map();
     if (this.#peer) this.#served.peer(this.#peer);
     this.#changed();
   }
@@ -120,22 +128,30 @@ export class Network {
   }
 
   /**
-   * This machine's addresses have changed, or it slept: all that was learned is learned again.
-   * @param lost an address is gone: the UDP port is given up for another, since routers still connect the old one to it
+   * This machine's addresses have changed: all that was learned is learned again, unless the world is still reached as before.
+   * Once moved, the UDP port is given up for another, since routers still connect the old one to an address that is gone.
    */
-  regather(lost: boolean): void {
-    if (lost) void this.#udp?.open();
-    this.#served?.again();
-    this.#mailbox?.reconnect();
+  regather(change: Change): void {
+    if (change === 'moved' && this.#udp) this.#opened = this.#udp.open();
+    if (change !== 'aside') {
+      this.#served?.again();
+      this.#map();
+      this.#mailbox?.reconnect();
+    }
     this.#offer();
     this.#changed();
   }
 
-  close(): void {
+  /** Resolves when the router has been told that it need not forward any more, or was given time enough to hear it. */
+  async close(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
     void this.#udp?.close();
-    this.#served?.close();
+    await this.#served?.close();
+  }
+
+  #map(): void {
+    void this.#opened.then(() => this.#served?.map(this.#udp?.port));
   }
 
   #changed(): void {
@@ -152,7 +168,9 @@ export class Network {
   }
 
   #paths({ candidates }: Hello): Path[] {
-    const of = (wanted: CandidateType) => candidates.filter(({ type }) => type === wanted);
+    // Names among them would ask a name server, and groups are not one machine.
+    const of = (wanted: CandidateType) =>
+      candidates.flatMap((each) => (each.type === wanted ? (usable(each) ?? []) : []));
     const direct = this.#direct ? [...this.#extra, ...of('tcp')].map((to) => this.#dialled('tcp', to)) : [];
     // The receiver dials; only what listens at both sides is worth the sender's dials too.
     if (this.#options.role === 'sender') return direct;
@@ -161,7 +179,8 @@ export class Network {
       ...direct,
       ...(this.#direct ? (this.#served?.punched ?? []) : []),
       ...(this.#direct && this.#udx ? [this.#udx] : []),
-      ...(relayed ? of('turn').map((to) => this.#dialled('turn', to)) : []),
+      // What a peer calls a TURN server's may be its own: who wants only relays would show itself there.
+      ...(relayed && this.#direct ? of('turn').map((to) => this.#dialled('turn', to)) : []),
       ...(relayed && this.#served?.relay ? [this.#served.relay] : []),
     ];
   }
@@ -172,7 +191,10 @@ export class Network {
       kind,
       name: formatAddress(to),
       most: MAX_LANES,
-      open: (signal) => dial(to, context, pin(), signal, kind),
+      open: async (signal) => {
+        if (!this.#dials.take()) throw new BeelineError('NO_PATH', 'Too many addresses were tried just now.');
+        return dial(to, context, pin(), signal, kind);
+      },
     };
   }
 }

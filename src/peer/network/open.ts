@@ -27,10 +27,10 @@ export function openNetwork(
     log: session.log,
   });
   session.cleanup.push(() => network.close());
-  const watch = watchNetwork((hosts, lost) => {
-    session.log?.info({ addresses: hosts.size }, 'the network has changed');
+  const watch = watchNetwork((hosts, change) => {
+    session.log?.info({ addresses: hosts.size, change }, 'the network has changed');
     session.supervisor?.moved(hosts);
-    network.regather(lost);
+    network.regather(change);
   });
   session.cleanup.push(() => watch.close());
   return network;

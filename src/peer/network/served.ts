@@ -1,7 +1,7 @@
 /** What a standing server and the router add: reflexive and mapped addresses, punched ports, TURN, the relay. */
 import { lookup } from 'node:dns/promises';
 import type { SecureContext } from 'node:tls';
-import { mapPorts } from '../../lanes/mapping/map-ports.ts';
+import { mapPorts, type PortMapper } from '../../lanes/mapping/map-ports.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
 import { RelayListener } from '../../lanes/relay/listen.ts';
@@ -14,6 +14,12 @@ import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import type { Logger } from '../api.ts';
 import { TurnSide } from './turn.ts';
+
+/** Milliseconds until a server's name that led nowhere is looked up again: after a change of network names work last. */
+const FIRST_LOOKUP = 1_000;
+const LONGEST_LOOKUP = 30_000;
+/** Milliseconds after which a punched path that is tried again asks the other side to do so too. */
+const INVITE = 5_000;
 
 export interface ServedOptions {
   url: string;
@@ -40,11 +46,19 @@ export class Served {
   #puncher: PunchListener | undefined;
   #turn: TurnSide | undefined;
   #relayListener: RelayListener | undefined;
-  #mapping: { close(): Promise<void> } | undefined;
-  readonly #mapped = new Map<string, Candidate>();
+  #mapping: PortMapper | undefined;
+  /** One mapping after the other: what takes an old one back would end its successor. */
+  #mapped: Promise<void> = Promise.resolve();
+  readonly #forwarded = new Map<'tcp' | 'udp', Candidate>();
+  /** Times that the server was asked: an answer that another one overtook is not taken. */
+  #asked = 0;
+  #lookup: NodeJS.Timeout | undefined;
+  #pause = FIRST_LOOKUP;
+  /** `performance.now()` when the other side was told to try. */
+  #invited = -Infinity;
   #peer: Hello | undefined;
   /** Relay lanes of the receiver. */
-  readonly relay: Path | undefined;
+  readonly relay: RelayPath | undefined;
 
   constructor(options: ServedOptions) {
     this.#options = options;
@@ -55,6 +69,7 @@ export class Served {
       if (role === 'receiver') this.relay = new RelayPath(relay);
       else this.#relayListener = new RelayListener({ ...relay, onPipe });
     }
+    this.relay?.prepare();
     if (services.turn && options.relay !== 'never' && role === 'sender')
       this.#turn = new TurnSide({ ...options, signal: this.#end.signal });
     if (options.relay !== 'only') void this.#learn();
@@ -63,7 +78,7 @@ export class Served {
   get candidates(): Candidate[] {
     const punch = this.#punch?.candidates ?? [];
     return [
-      ...this.#mapped.values(),
+      ...this.#forwarded.values(),
       ...punch.map((address): Candidate => ({ type: 'punch', ...address })),
       ...(this.#turn?.candidates ?? []),
     ];
@@ -78,14 +93,11 @@ export class Served {
   get punched(): Path[] {
     const peer = this.#peer?.candidates.filter(({ type }) => type === 'punch') ?? [];
     if (!this.#punch || peer.length === 0) return [];
-    const { context, pin, onChange } = this.#options;
-    let first = true;
+    const { context, pin } = this.#options;
     return punchPath(this.#punch, peer, context, pin).map((path) => ({
       ...path,
       open: (signal) => {
-        // The other side tries for a while after each hello: a later try of ours needs another one.
-        if (!first) onChange();
-        first = false;
+        this.#invite();
         return path.open(signal);
       },
     }));
@@ -93,6 +105,8 @@ export class Served {
 
   peer(hello: Hello): void {
     this.#peer = hello;
+    // It tries from now on.
+    this.#invited = performance.now();
     this.#meet();
   }
 
@@ -105,32 +119,50 @@ export class Served {
   again(): void {
     this.#relayListener?.refresh();
     this.#turn?.check();
+    this.#pause = FIRST_LOOKUP;
     if (this.#options.relay !== 'only') void this.#learn();
   }
 
-  /** Has the router map the ports that lanes may come in on. @param udp undefined while there is none */
+  /** Has the router there is now map the ports that lanes may come in on, and no others. @param udp undefined while there is none */
   map(udp: number | undefined): void {
-    const { portMap, tcpPort, onChange, log } = this.#options;
-    if (!portMap || this.#mapping || this.#end.signal.aborted) return;
+    if (this.#options.portMap) this.#mapped = this.#mapped.then(() => this.#map(udp));
+  }
+
+  /** Resolves when the router has its ports back, or does not say so soon. */
+  async close(): Promise<void> {
+    this.#end.abort();
+    clearTimeout(this.#lookup);
+    this.#punch?.close();
+    this.#puncher?.close();
+    this.#relayListener?.close();
+    this.relay?.close();
+    this.#turn?.close();
+    await this.#mapped;
+    await this.#mapping?.close();
+  }
+
+  async #map(udp: number | undefined): Promise<void> {
+    const { tcpPort, onChange, log } = this.#options;
+    await this.#mapping?.close();
+    this.#forwarded.clear();
+    if (this.#end.signal.aborted) return;
     this.#mapping = mapPorts({
       ...(tcpPort > 0 && { tcp: tcpPort }),
       ...(udp !== undefined && { udp }),
       signal: this.#end.signal,
       onMapped: (transport, address) => {
-        this.#mapped.set(`${transport} ${address.host} ${address.port}`, { type: transport, ...address });
+        this.#forwarded.set(transport, { type: transport, ...address });
         onChange();
       },
       ...(log && { log }),
     });
   }
 
-  close(): void {
-    this.#end.abort();
-    this.#punch?.close();
-    this.#puncher?.close();
-    this.#relayListener?.close();
-    this.#turn?.close();
-    void this.#mapping?.close();
+  /** The other side tries for a while after each hello: a later try of ours needs another one. */
+  #invite(): void {
+    if (performance.now() - this.#invited < INVITE) return;
+    this.#invited = performance.now();
+    this.#options.onChange();
   }
 
   /** Both sides must try at once: as soon as each knows of the other. */
@@ -146,17 +178,25 @@ export class Served {
     const { stun } = mailbox.services;
     if (stun.length === 0) return;
     const { signal } = this.#end;
+    const asked = ++this.#asked;
+    const overtaken = () => signal.aborted || asked !== this.#asked;
+    clearTimeout(this.#lookup);
     const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
     const hosts = await lookup(host, { all: true, verbatim: true }).catch(() => []);
-    if (signal.aborted) return;
+    if (overtaken()) return;
+    if (hosts.length === 0) {
+      this.#lookup = setTimeout(() => void this.#learn(), this.#pause);
+      this.#pause = Math.min(LONGEST_LOOKUP, this.#pause * 2);
+      return;
+    }
     // Two ports of each: whether they see the same address tells the kind of NAT.
     const servers = hosts.slice(0, 4).flatMap(({ address }) => stun.map((port) => ({ host: address, port })));
     onServers(servers);
     const punch = await openPunchPorts(servers, { count: DEFAULT_LANES, signal, onChange });
+    if (overtaken()) return punch.close();
     this.#puncher?.close();
     this.#punch?.close();
     this.#punch = punch;
-    if (signal.aborted) return punch.close();
     if (this.#punch.dependent) log?.debug({}, 'this NAT gives every TCP destination another port');
     if (role === 'sender') this.#puncher = new PunchListener({ ports: this.#punch, context, onPipe });
     this.#meet();

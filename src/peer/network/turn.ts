@@ -32,7 +32,10 @@ export class TurnSide {
 
   /** The network has changed: a server that does not answer any more is noticed by asking it something. */
   check(): void {
-    this.#allocation?.check();
+    if (this.#allocation) return this.#allocation.check();
+    this.#pause = FIRST_PAUSE;
+    // Waiting for its next try: that may work now.
+    if (this.#timer) void this.#allocate();
   }
 
   close(): void {
@@ -42,6 +45,8 @@ export class TurnSide {
   }
 
   async #allocate(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const { mailbox, context, onPipe, onChange, log, signal } = this.#options;
     // As of now: credentials live for a day, and each welcome brings new ones.
     const server = mailbox.services.turn;

@@ -29,6 +29,8 @@ export class UdpSide {
   #mapping: Mapping = { reflexive: [], symmetric: false };
   #servers: Address[] = [];
   #peer: Hello | undefined;
+  /** Openings so far: one that another overtook leaves the port to that. */
+  #openings = 0;
   #over = false;
 
   constructor(options: UdpSideOptions) {
@@ -37,12 +39,15 @@ export class UdpSide {
 
   /** Opens a port, in place of the one before. Never rejects: where UDP cannot be had, the others do without. */
   async open(): Promise<void> {
+    const opening = ++this.#openings;
+    const overtaken = () => this.#over || opening !== this.#openings;
     const before = this.#agent;
     this.#agent = undefined;
     const { role, context, pin, onPath, onPipe, onChange, log } = this.#options;
     if (before) onPath(undefined);
     // Closed first: what it holds of the router's table must not be in the way of the next one.
     await before?.close();
+    if (overtaken()) return;
     const password = randomBytes(16).toString('hex');
     const onMapping = (mapping: Mapping) => {
       this.#mapping = mapping;
@@ -52,7 +57,7 @@ export class UdpSide {
     const agent = await openUdp(options).catch(
       (error: Error) => void log?.info({ reason: error.message }, 'no UDP lanes'),
     );
-    if (this.#over) return void agent?.close();
+    if (overtaken()) return void agent?.close();
     this.#agent = agent;
     this.#password = password;
     this.#mapping = { reflexive: [], symmetric: false };

@@ -1,0 +1,153 @@
+/** What a side knows of how to reach the other: whom it dials, what it gives up and takes up again, and what it keeps to itself. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import dns from 'node:dns/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { createServer } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { makeCertificate } from '../../src/identity/certificate.ts';
+import type { Path } from '../../src/lanes/path.ts';
+import { laneContext } from '../../src/lanes/tls/credentials.ts';
+import { Network, type NetworkOptions } from '../../src/peer/network/network.ts';
+import { changeOf } from '../../src/peer/network/roaming.ts';
+import { Served } from '../../src/peer/network/served.ts';
+import { UdpSide } from '../../src/peer/network/udp.ts';
+import type { Address, CandidateType } from '../../src/protocol/candidate.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import type { Hello } from '../../src/protocol/signal.ts';
+import type { Mailbox } from '../../src/rendezvous/mailbox.ts';
+import { freePort } from '../integration/workspace.ts';
+
+const certificate = makeCertificate();
+
+async function common(role: 'sender' | 'receiver') {
+  const { cert, key, fingerprint } = await certificate;
+  const context = laneContext(cert, key);
+  return { role, context, pin: () => fingerprint, onPipe: () => {}, onChange: () => {}, log: undefined };
+}
+
+/** A side's network without a server, and the paths that it has. */
+async function network(t: TestContext, options: NetworkOptions['options']) {
+  const offered: Path[][] = [];
+  const onPaths = (paths: Path[]) => void offered.push(paths);
+  const made = new Network({ ...(await common('receiver')), options, onPaths });
+  made.start(0);
+  t.after(() => made.close());
+  return { network: made, paths: () => offered.at(-1) ?? [] };
+}
+
+const hello = (...candidates: (readonly [CandidateType, string, number])[]): Hello => ({
+  fingerprint: 'ab'.repeat(32),
+  candidates: candidates.map(([type, host, port]) => ({ type, host, port })),
+  seen: [],
+  agent: 'test',
+  lanes: 0,
+});
+const named = (paths: readonly Path[]) => paths.map(({ kind, name }) => `${kind} ${name}`);
+
+describe('the addresses that a peer names', () => {
+  it('are dialled if they are addresses of one machine', async (t) => {
+    const { network: side, paths } = await network(t, { relay: 'auto' });
+    const names = ['999.1.2.3', '010.1.2.3', '1:2:3', '224.0.0.251', 'ff02::1', '0.0.0.0', 'fe80::1'];
+    side.peer(hello(...names.map((host) => ['tcp', host, 80] as const), ['tcp', '2001:DB8::1', 80]), []);
+    assert.deepEqual(named(paths()), ['tcp [2001:db8::1]:80']);
+  });
+
+  it('are not dialled by who wants relays only, whatever they are called', async (t) => {
+    const candidates = [
+      ['turn', '127.0.0.1', 80],
+      ['tcp', '127.0.0.1', 80],
+    ] as const;
+    const auto = await network(t, { relay: 'auto' });
+    auto.network.peer(hello(...candidates), []);
+    assert.deepEqual(named(auto.paths()), ['tcp 127.0.0.1:80', 'turn 127.0.0.1:80']);
+    const only = await network(t, { relay: 'only' });
+    only.network.peer(hello(...candidates), []);
+    assert.deepEqual(only.paths(), []);
+    assert.deepEqual(only.network.hello(), { candidates: [], seen: [] });
+  });
+
+  it('are not flooded, however often it names others', async (t) => {
+    const { network: side, paths } = await network(t, { relay: 'auto' });
+    let came = 0;
+    const server = createServer((socket) => {
+      came++;
+      socket.on('error', () => {}).destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const { port } = server.address() as { port: number };
+    const open = (path: Path) => path.open(new AbortController().signal);
+    for (let i = 0; i < 20; i++) {
+      const hosts = Array.from({ length: 64 }, (_, j) => ['tcp', `127.0.${i}.${j + 1}`, port] as const);
+      side.peer(hello(...hosts), []);
+      await Promise.allSettled(paths().map(open));
+      side.peer(hello(['tcp', '127.0.0.1', port]), []);
+      await Promise.allSettled(paths().map(open));
+    }
+    await assert.rejects(
+      open(paths()[0]!),
+      (error) => error instanceof BeelineError && /Too many/.test(error.message),
+    );
+    // Those to 127.0.0.1: one of each round until all were spent.
+    assert.ok(came > 5 && came < 600, `${came} connections`);
+  });
+});
+
+describe('a network that changes', () => {
+  it('is another one only if the world is reached from elsewhere', () => {
+    const v4 = ['10.0.0.2:0', ''];
+    assert.equal(changeOf(v4, v4, true), 'aside');
+    assert.equal(changeOf(v4, v4, false), 'aside');
+    assert.equal(changeOf(v4, ['10.0.0.3:0', ''], true), 'moved');
+    assert.equal(changeOf(v4, ['', ''], true), 'moved');
+    assert.equal(changeOf(['', ''], v4, false), 'joined');
+    assert.equal(changeOf(v4, ['10.0.0.2:0', '[2001:db8::2]:0'], false), 'joined');
+    // Nothing leads to the world: any address may be the one.
+    assert.equal(changeOf(['', ''], ['', ''], true), 'moved');
+    assert.equal(changeOf(['', ''], ['', ''], false), 'joined');
+  });
+
+  it('twice in a moment leaves no UDP port behind', async () => {
+    const ports = new Set<number>();
+    const side: UdpSide = new UdpSide({
+      ...(await common('receiver')),
+      onPath: () => {},
+      onChange: () => side.port !== undefined && ports.add(side.port),
+    });
+    await side.open();
+    await Promise.all([side.open(), side.open(), side.open()]);
+    assert.ok(side.port !== undefined && ports.size >= 2);
+    await side.close();
+    for (const port of ports) {
+      const socket = createSocket({ type: 'udp6', ipv6Only: false });
+      await new Promise<void>((resolve, reject) => socket.once('error', reject).bind(port, resolve));
+      socket.close();
+    }
+  });
+
+  it('looks a server up again whose name led nowhere at first', async (t) => {
+    let asked = 0;
+    t.mock.method(dns, 'lookup', async () => {
+      if (asked++ === 0) throw new Error('EAI_AGAIN');
+      return [{ address: '127.0.0.1', family: 4 }];
+    });
+    syncBuiltinESMExports();
+    t.after(() => {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    const port = await freePort();
+    const mailbox = { services: { relay: false, stun: [port] } } as unknown as Mailbox;
+    const servers = await new Promise<Address[]>((resolve) => {
+      void common('receiver').then((options) => {
+        const served = new Served({
+          ...{ ...options, url: 'http://server.example', mailbox, relay: 'auto', portMap: false, tcpPort: 0 },
+          onServers: resolve,
+        });
+        t.after(() => served.close());
+      });
+    });
+    assert.deepEqual([servers, asked], [[{ host: '127.0.0.1', port }], 2]);
+  });
+});
