@@ -30,10 +30,13 @@ export interface Sample {
 
 const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES };
 const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4 };
-/** A path this long is likely to lose packets somewhere, and one lane's window is soon too small for it. */
+/** A path this long is likely to lose packets somewhere, and TCP needs minutes there to find out what UDX knows soon. */
 const LONG = 0.015;
 /** From here on twice as many: each of them takes many seconds to find what the path gives. */
 const VERY_LONG = 0.08;
+/** Round trips after which TCP without losses has grown beyond START, in bytes a second; if it has, it needs no help yet. */
+const START_ROUND_TRIPS = 8;
+const START = 3e6;
 /** A step up stays if the whole grew by this factor, a step down if it is still at least this. */
 const GAIN = 1.1;
 const SAME = 0.95;
@@ -52,6 +55,8 @@ const SETTLE = 2;
 const MEASURE = 2;
 /** Of both, at least so many round trips. */
 const ROUND_TRIPS = 15;
+/** Seconds after which growth is no reason to wait any more. */
+const STEADY = 15;
 /** Seconds of samples that are kept. */
 const KEPT = 20;
 /** Seconds between rounds of trials that brought nothing: paths change. */
@@ -78,7 +83,8 @@ export class Tuner {
   #round: ('down' | Sort)[] = [];
   #nextRound: number | undefined;
   #rest = REST;
-  /** When UDX lanes came up. */
+  /** When the first lane came up, and when UDX lanes did. */
+  #since: number | undefined;
   #udxSince: number | undefined;
   /** A long path has had its first UDX lanes. */
   #begun = false;
@@ -98,6 +104,7 @@ export class Tuner {
     this.#start(sample);
     if (this.#fixed !== undefined) return;
     const { now, rate, streams, lanes } = sample;
+    this.#since ??= now;
     this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
     if (lanes.stream + lanes.udx === 0) return this.#reset();
     if (!sample.free) {
@@ -113,7 +120,7 @@ export class Tuner {
   }
 
   /** What is needed at all, and what a long path gets without a trial. */
-  #start({ possible, lanes, roundTrip }: Sample): void {
+  #start({ now, rate, possible, lanes, roundTrip }: Sample): void {
     const { udx } = this.#targets;
     // The reserve is one no longer.
     if (lanes.udx === 0) this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
@@ -121,8 +128,9 @@ export class Tuner {
     else if (udx > 0) return;
     else if (!possible.stream && lanes.stream === 0) this.#targets.udx = this.#fixed ?? FIRST.udx;
     else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
+      if (now < (this.#since ?? now) + START_ROUND_TRIPS * roundTrip) return;
       this.#begun = true;
-      this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
+      if (rate < START) this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
     }
   }
 
@@ -132,6 +140,7 @@ export class Tuner {
     this.#trial = undefined;
     this.#round = [];
     this.#nextRound = undefined;
+    this.#since = undefined;
     this.#begun = false;
   }
 
@@ -149,17 +158,21 @@ export class Tuner {
       if (now < this.#nextRound) return;
       this.#round = ['down', 'udx', 'stream'];
     }
-    const seen = this.#mean(now - span(MEASURE, roundTrip), now);
-    if (seen === undefined) return;
+    const measure = span(MEASURE, roundTrip);
+    const seen = this.#mean(now - measure, now);
+    const before = this.#mean(now - 2 * measure, now - measure);
+    if (seen === undefined || before === undefined) return;
+    // While it grows by itself, a step would be praised for that.
+    if (seen.rate > GAIN * before.rate && now < (this.#since ?? now) + STEADY) return;
     const what = this.#round.shift()!;
     if (what === 'down') return this.#stepDown(now, lanes, seen);
-    const before = this.#targets[what];
-    const enough = seen.rate > FAST || (what === 'stream' && lanes.udx > 0 && before <= RESERVE);
+    const count = this.#targets[what];
+    const enough = seen.rate > FAST || (what === 'stream' && lanes.udx > 0 && count <= RESERVE);
     // A sort whose lanes could not all be opened will not have more of them.
-    const short = lanes[what] < before;
-    if (possible[what] && !enough && !short && before < MOST[what]) {
-      this.#targets[what] = Math.min(MOST[what], before === 0 ? FIRST[what] : before * 2);
-      this.#trial = { sort: what, before, baseline: seen.rate, factor: GAIN, given: now };
+    const short = lanes[what] < count;
+    if (possible[what] && !enough && !short && count < MOST[what]) {
+      this.#targets[what] = Math.min(MOST[what], count === 0 ? FIRST[what] : count * 2);
+      this.#trial = { sort: what, before: count, baseline: seen.rate, factor: GAIN, given: now };
     } else if (this.#round.length === 0) this.#endRound(now);
   }
 
