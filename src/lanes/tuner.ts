@@ -34,9 +34,10 @@ const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4 };
 const LONG = 0.015;
 /** From here on twice as many: each of them takes many seconds to find what the path gives. */
 const VERY_LONG = 0.08;
-/** Round trips after which TCP without losses has grown beyond START, in bytes a second; if it has, it needs no help yet. */
-const START_ROUND_TRIPS = 8;
-const START = 3e6;
+/** Round trips, but no more than START_MOST seconds, after which TCP without losses carries START bytes a second. */
+const START_ROUND_TRIPS = 12;
+const START_MOST = 1.5;
+const START = 5e6;
 /** A step up stays if the whole grew by this factor, a step down if it is still at least this. */
 const GAIN = 1.1;
 const SAME = 0.95;
@@ -128,7 +129,7 @@ export class Tuner {
     else if (udx > 0) return;
     else if (!possible.stream && lanes.stream === 0) this.#targets.udx = this.#fixed ?? FIRST.udx;
     else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
-      if (now < (this.#since ?? now) + START_ROUND_TRIPS * roundTrip) return;
+      if (now < (this.#since ?? now) + Math.min(START_MOST, START_ROUND_TRIPS * roundTrip)) return;
       this.#begun = true;
       if (rate < START) this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
     }

@@ -46,7 +46,7 @@ export const MAX_LANES = 64;
 export const DEFAULT_LANES = 4;
 /** What trials may go up to. */
 export const MAX_STREAM_LANES = 16;
-export const MAX_UDX_LANES = 16;
+export const MAX_UDX_LANES = 8;
 /** Lanes at once through somebody's relay. */
 export const RELAY_LANES = 2;
 

@@ -67,7 +67,7 @@ test('a long lossy path gets UDX lanes without a trial, and more while they help
     carries: ({ stream, udx }) => stream * 0.1e6 + Math.min(30e6, udx * 5e6),
     roundTrip: 0.1,
   });
-  assert.equal(seen[2]!.udx, 8);
+  assert.equal(seen[3]!.udx, 8);
   assert.equal(targets.udx, 8, 'more brought nothing');
 });
 
@@ -144,7 +144,7 @@ test('what a pause or an end makes slow is no judgement', () => {
     roundTrip: 0.1,
     free: (now) => now % 2 < 1,
   });
-  assert.ok(seen.slice(2).every(({ stream, udx }) => stream <= 8 && udx >= 4));
+  assert.ok(seen.slice(3).every(({ stream, udx }) => stream <= 8 && udx >= 4));
 });
 
 test('a path that carries only two lanes is not asked for more and more', () => {
