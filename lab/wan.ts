@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Join } from './join.ts';
 import { type Host, whyNoNamespaces } from './namespaces.ts';
 import { type Counters, startEmulator } from './wan-process.ts';
 
@@ -82,6 +83,14 @@ export async function makeWan(options: WanOptions & { congestion?: string }): Pr
     throw error;
   }
   return { left, right, pid: link.pid, counters: link.counters, remove };
+}
+
+/** For the lab's internet: links with a delay (one-way, milliseconds) instead of plain wires. */
+export function distant(delayMs: number): Join {
+  return async (a, b) => {
+    const link = await joinByWan(a.namespace, a.device, b.namespace, b.device, { delayMs });
+    return () => link.remove();
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { makeFile } from '../../bench/files.mjs';
 import { HOST_KINDS, type HostKind, type Internet, makeInternet, whyNoLab } from '../../lab/network.ts';
-import { joinByWan, whyNoWan } from '../../lab/wan.ts';
+import { distant, whyNoWan } from '../../lab/wan.ts';
 import type { Command } from '../integration/command.ts';
 import { Workspace } from '../integration/workspace.ts';
 import { cross, describeCrossing, expectedKind } from './matrix.ts';
@@ -37,12 +37,7 @@ for (const from of KINDS) {
       assert.equal(missing, undefined);
       work = new Workspace();
       makeFile(work.path('file'), SIZE);
-      internet = await makeInternet({
-        join: async (a, b) => {
-          const link = await joinByWan(a.namespace, a.device, b.namespace, b.device, { delayMs: 10 });
-          return () => link.remove();
-        },
-      });
+      internet = await makeInternet({ join: distant(10) });
       server = work.start(['server', '--port', '443'], { prefix: internet.server.prefix, deadline: 280_000 });
       await server.until('listening');
       const { address, address6 } = internet.server;

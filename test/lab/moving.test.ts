@@ -4,7 +4,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
 import { type Coturn, startCoturn } from '../../lab/services.ts';
-import { joinByWan, whyNoWan } from '../../lab/wan.ts';
+import { distant, whyNoWan } from '../../lab/wan.ts';
 import type { Command, Line } from '../integration/command.ts';
 import { event, Workspace } from '../integration/workspace.ts';
 
@@ -24,12 +24,7 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
     assert.equal(missing, undefined);
     work = new Workspace();
     makeFile(work.path('file'), SIZE);
-    internet = await makeInternet({
-      join: async (a, b) => {
-        const link = await joinByWan(a.namespace, a.device, b.namespace, b.device, { delayMs: 10 });
-        return () => link.remove();
-      },
-    });
+    internet = await makeInternet({ join: distant(10) });
     const { server } = internet;
     coturn = await startCoturn(server, { secret: 'lab secret', staleNonce: 30 });
     const prefix = server.prefix;

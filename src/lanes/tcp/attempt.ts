@@ -4,6 +4,7 @@
  * before its NAT has let one out is dropped (then ours stays, and the peer's answers it) or refused (then try again soon).
  */
 import { connect, isIPv6, type Socket } from 'node:net';
+import { setTimeout as setTimer } from 'node:timers/promises';
 import type { Address } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import type { PunchPort } from './punch-port.ts';
@@ -108,18 +109,9 @@ function tryOnce(local: number, to: Address, life: number, signal: AbortSignal):
   });
 }
 
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done);
-  });
-}
+/** Or until the signal aborts. */
+const sleep = (milliseconds: number, signal: AbortSignal) =>
+  setTimer(milliseconds, undefined, { signal }).catch(() => {});
 
 /** 0.5 to 1.5 */
 function vary(): number {

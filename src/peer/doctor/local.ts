@@ -1,5 +1,6 @@
 /** Checks that need nobody but this machine. */
 import { networkInterfaces } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { Links } from '../../lan/links.ts';
 import { SERVICE } from '../../lan/records.ts';
 import { loadUdx } from '../../lanes/udx/socket.ts';
@@ -46,7 +47,8 @@ export async function checkLan(signal: AbortSignal): Promise<Facts['lan']> {
       await Promise.all(
         asking.all.map((link) => link.query({ questions: [{ type: 'PTR', name: SERVICE }] })),
       );
-      await pause(ECHO / 2, signal);
+      // Aborted, there is nothing to wait for.
+      await setTimeout(ECHO / 2, undefined, { signal }).catch(() => {});
     }
   } finally {
     hearing.close();
@@ -54,18 +56,6 @@ export async function checkLan(signal: AbortSignal): Promise<Facts['lan']> {
   }
   if (heard.size > 0) return { interfaces: [...heard] };
   throw new BeelineError('NO_PATH', 'No question to the multicast group of mDNS came back.');
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done);
-  });
 }
 
 /** @throws BeelineError NO_PATH */
