@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Path } from '../../src/lanes/path.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { Network, type NetworkOptions } from '../../src/peer/network/network.ts';
+import { isHere, Network, type NetworkOptions } from '../../src/peer/network/network.ts';
 import { changeOf } from '../../src/peer/network/roaming.ts';
 import { Served } from '../../src/peer/network/served.ts';
 import { UdpSide } from '../../src/peer/network/udp.ts';
@@ -150,4 +150,11 @@ describe('a network that changes', () => {
     });
     assert.deepEqual([servers, asked], [[{ host: '127.0.0.1', port }], 2]);
   });
+});
+
+it('a router is not asked for the sake of a server on this machine', () => {
+  for (const url of ['http://localhost:4848', 'ws://127.0.0.1:1', 'https://[::1]:443/x', 'wss://LOCALHOST'])
+    assert.ok(isHere(url), url);
+  for (const url of ['http://localhost.example', 'ws://128.0.0.1', 'https://[::2]', 'https://meet.example'])
+    assert.ok(!isHere(url), url);
 });

@@ -87,7 +87,8 @@ export class Network {
     const { options, onPipe, role, context, pin, log } = this.#options;
     this.#served = new Served({
       ...{ url, mailbox, role, context, pin, onPipe, log },
-      ...{ relay: options.relay ?? 'auto', portMap: options.portMap !== false && this.#direct },
+      relay: options.relay ?? 'auto',
+      portMap: options.portMap !== false && this.#direct && !isHere(url),
       tcpPort: this.#port,
       onServers: (servers) => this.#udp?.ask(servers),
       onChange: () => this.#changed(),
@@ -197,4 +198,9 @@ export class Network {
       },
     };
   }
+}
+
+/** A server on this very machine: whoever meets at it is here too, and no router stands between. */
+export function isHere(url: string): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname);
 }
