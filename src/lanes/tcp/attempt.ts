@@ -7,6 +7,7 @@ import { connect, isIPv6, type Socket } from 'node:net';
 import { setTimeout as setTimer } from 'node:timers/promises';
 import type { Address } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
+import { Allowance } from '../ice/allowance.ts';
 import type { PunchPort } from './punch-port.ts';
 
 /**
@@ -22,19 +23,12 @@ const PAUSE_GROWTH = 1.12;
 const STUCK_AFTER = 5;
 
 /** How often a session may try at all, whatever its peer asks for: so many at once, and so many a second after that. */
-export class PunchBudget {
+export class PunchBudget extends Allowance {
   static readonly most = 256;
   static readonly perSecond = 16;
-  #left = PunchBudget.most;
-  #at = performance.now();
 
-  take(): boolean {
-    const now = performance.now();
-    this.#left = Math.min(PunchBudget.most, this.#left + ((now - this.#at) * PunchBudget.perSecond) / 1000);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left--;
-    return true;
+  constructor() {
+    super(PunchBudget.most, PunchBudget.perSecond);
   }
 }
 

@@ -25,7 +25,7 @@ export interface NetworkOptions {
   context: SecureContext;
   /** Hex SHA-256 of the peer's certificate, as of now. */
   pin: () => string;
-  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'lan'>;
+  options: Pick<CommonOptions, 'relay' | 'portMap'>;
   /** Somebody proved on it to hold the certificate with this fingerprint. */
   onPipe: (pipe: Pipe, fingerprint: string) => void;
   onPaths: (paths: Path[]) => void;
