@@ -1,5 +1,6 @@
 // Runs every test file under test/ (or those whose path contains an argument) on node's own runner, then
-// prints one closing line. Skips are listed with their reasons, so that CI can tell which suites ran.
+// prints one closing line. Before it come the skips with their reasons, so that CI can tell which suites ran, and
+// the failures with theirs, so that the end of a log is enough.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,17 @@ const files = readdirSync('test', { recursive: true })
       name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => name.includes(part))),
   )
   .sort();
+
+/** The failed tests of a TAP text, each with its diagnosis; not those that failed only for a test within them. */
+function failures(text) {
+  const lines = text.split('\n');
+  return lines.flatMap((line, at) => {
+    if (!/^\s*not ok /.test(line)) return [];
+    const end = lines.findIndex((other, index) => index > at && other.trim() === '...');
+    const block = lines.slice(at, end < 0 ? at + 40 : Math.min(end, at + 40));
+    return block.some((other) => other.includes("failureType: 'subtestsFailed'")) ? [] : [block.join('\n')];
+  });
+}
 
 const runner = spawn(
   process.execPath,
@@ -36,6 +48,7 @@ runner.on('close', (status) => {
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
   const failed = count('fail') + count('cancelled');
   for (const line of text.match(/^\s*ok .* # SKIP.*$/gm) ?? []) console.log(`skipped: ${line.trim()}`);
+  for (const block of failures(text)) console.log(`failed: ${block.trim()}`);
   console.log(`${count('pass')} passed, ${failed} failed, ${count('skipped')} skipped`);
   process.exitCode = status === 0 && failed === 0 && count('pass') > 0 ? 0 : 1;
 });
