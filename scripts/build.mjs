@@ -2,13 +2,14 @@
 // is most of a short command's time (docs/decisions.md has the figures).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { build as esbuild } from 'esbuild';
+import { build as buildPage } from 'vite';
 
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
-await build({
+await esbuild({
   entryPoints: {
     index: 'src/index.ts',
     'server/index': 'src/server/index.ts',
@@ -25,10 +26,29 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
-  // pino starts worker threads from its own files; udx-native finds its binary beside its own. Both are loaded when needed.
-  external: ['pino', 'udx-native'],
+  // pino starts worker threads from its own files; udx-native and node-datachannel find their binaries beside theirs. All are loaded when needed.
+  external: ['pino', 'udx-native', 'node-datachannel'],
   banner: {
     js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
   },
 });
 chmodSync('dist/cli/main.js', 0o755);
+
+// The page's code as a library, with its workers beside it.
+await esbuild({
+  entryPoints: {
+    index: 'src/browser/index.ts',
+    'storage.worker': 'src/browser/files/storage.worker.ts',
+    'download.worker': 'src/browser/files/download.worker.ts',
+  },
+  outdir: 'dist/browser',
+  bundle: true,
+  platform: 'browser',
+  format: 'esm',
+  target: 'es2022',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+});
+// The page itself.
+await buildPage({ configFile: 'web/vite.config.ts', logLevel: 'warn' });

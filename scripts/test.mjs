@@ -32,7 +32,7 @@ const runner = spawn(
     'tsx',
     '--test',
     '--test-concurrency=2',
-    '--test-timeout=300000',
+    '--test-timeout=600000',
     '--test-reporter=tap',
     ...files,
   ],

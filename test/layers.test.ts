@@ -15,6 +15,7 @@ const MAY: Record<string, readonly string[]> = {
   lanes: ['protocol', 'transfer', 'stun', 'websocket'],
   files: ['protocol', 'transfer'],
   server: ['protocol', 'stun'],
+  session: ['protocol', 'transfer', 'identity', 'rendezvous', 'lanes'],
   peer: [
     'protocol',
     'transfer',
@@ -26,12 +27,16 @@ const MAY: Record<string, readonly string[]> = {
     'lanes',
     'files',
     'server',
+    'session',
   ],
+  browser: ['protocol', 'transfer', 'identity', 'rendezvous', 'websocket', 'lanes', 'session'],
   'index.ts': ['peer', 'identity', 'protocol'],
-  cli: ['index.ts', 'peer', 'identity', 'server', 'protocol', 'transfer'],
+  cli: ['index.ts', 'peer', 'session', 'identity', 'server', 'protocol', 'transfer'],
 };
-/** Layers that must run in a browser as they are: no node:, and of packages only these. */
-const PURE: Record<string, readonly string[]> = { protocol: [], transfer: ['@noble/hashes'] };
+/** What runs in a browser: whole layers, and with the page's entry everything that it is built of. */
+const PURE_LAYERS: ReadonlySet<string> = new Set(['protocol', 'transfer', 'session', 'browser']);
+const PURE_PACKAGES = ['@noble/', '@scure/bip39', 'client-zip'];
+const GLOBALS_OF_NODE = /\b(?:Buffer|process|NodeJS|setImmediate)\b\s*[.(]/;
 
 const files = readdirSync('src', { recursive: true })
   .map(String)
@@ -40,6 +45,11 @@ const files = readdirSync('src', { recursive: true })
 function imports(file: string): string[] {
   const text = readFileSync(join('src', file), 'utf8');
   return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
+}
+
+function imported(code: string): { name: string; typeOnly: boolean }[] {
+  const all = code.matchAll(/(import|export)\s+(type\s)?[^;'"]*?from\s*'([^']+)'|import\s*\(?\s*'([^']+)'/g);
+  return [...all].map(([, , type, from, bare]) => ({ name: (from ?? bare)!, typeOnly: type !== undefined }));
 }
 
 test('every import goes the way the layers allow', () => {
@@ -55,15 +65,25 @@ test('every import goes the way the layers allow', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('the pure layers import nothing that a browser lacks', () => {
+test('what a page is built of needs nothing that a browser lacks', () => {
   const wrong: string[] = [];
-  for (const file of files) {
-    const allowed = PURE[file.split(sep)[0]!];
-    if (!allowed) continue;
-    for (const name of imports(file).filter((name) => !name.startsWith('.'))) {
-      if (!allowed.some((start) => name.startsWith(start))) wrong.push(`${file} imports ${name}`);
+  const seen = new Set<string>();
+  const look = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const code = readFileSync(join('src', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+    if (GLOBALS_OF_NODE.test(code)) wrong.push(`${file} uses a global of Node`);
+    for (const { name, typeOnly } of imported(code)) {
+      if (name.startsWith('.')) {
+        const other = normalize(join(dirname(file), name.replace(/\?.*$/, '')));
+        if (!typeOnly) look(other);
+      } else if (!typeOnly && !PURE_PACKAGES.some((start) => name.startsWith(start))) {
+        wrong.push(`${file} imports ${name}`);
+      }
     }
-  }
+  };
+  for (const file of files) if (PURE_LAYERS.has(file.split(sep)[0]!)) look(file);
+  assert.ok(seen.size > PURE_LAYERS.size);
   assert.deepEqual(wrong, []);
 });
 

@@ -99,6 +99,10 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     { name: 'text', value: 'TEXT', help: 'send this text instead of files' },
     { name: 'name', value: 'FILE', help: 'file name for what comes from stdin; default stdin' },
     { name: 'qr', help: 'show the code as a QR code too' },
+    {
+      name: 'web',
+      help: 'also serve the page from this process, for browsers on the local network',
+    },
     { name: 'skip-unreadable', help: 'name files that cannot be read or named, and send the rest' },
     ...COMMON,
     ...ALWAYS,
@@ -110,6 +114,17 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     {
       name: 'trust-proxy',
       help: 'take client addresses from X-Forwarded-For; only behind a proxy that sets it',
+    },
+    {
+      name: 'tls-cert',
+      value: 'FILE',
+      help: 'speak TLS with this certificate (PEM, its whole chain); a new one is read by itself',
+    },
+    { name: 'tls-key', value: 'FILE', help: 'its private key (PEM, not encrypted)' },
+    {
+      name: 'allow-origin',
+      value: 'URL',
+      help: 'let pages of another site use this server, such as https://example.org; may be repeated',
     },
     { name: 'no-relay', help: 'carry no bytes for peers that find no path of their own' },
     { name: 'relay-limit', value: 'SIZE', help: 'relayed bytes of one meeting at most; default 256GiB' },

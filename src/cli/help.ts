@@ -15,6 +15,7 @@ const ABOUT: {
       'beeline send disk.img --at 0.0.0.0:4848 --limit 10M',
       'beeline send report.pdf --device laptop',
       'beeline send photos/ --update',
+      'beeline send holiday/ --web --qr',
     ],
     notes: [
       'Should the receiver stop or die, leave this waiting: it can come back with the same code. Should this stop or die,',
@@ -42,12 +43,15 @@ const ABOUT: {
     usage: ['beeline server'],
     examples: [
       'beeline server',
+      'beeline server --port 443 --tls-cert fullchain.pem --tls-key privkey.pem',
       'beeline server --port 8080 --host 127.0.0.1 --trust-proxy --log-level info',
       'beeline server --relay-limit 20G --relay-rate 10M',
       'beeline server --turn-url turn:turn.example.org --turn-secret-file /etc/beeline/turn',
     ],
     notes: [
       'It sees nameplates and opaque messages, never a code or a name. What it relays is encrypted from end to end.',
+      'Browsers get the page at its URL; away from localhost they need TLS for it: --tls-cert, or a proxy in front.',
+      'With --tls-cert, SIGHUP reads the certificate again; without, it ends the server as SIGINT and SIGTERM do.',
       'Open to the world: TCP --port, and for STUN UDP --port and TCP and UDP --stun-port.',
     ],
   },

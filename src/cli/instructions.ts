@@ -24,15 +24,18 @@ function meetingPoints(options: CommonOptions, addresses: () => string[]): strin
   return (anywhere ? addresses() : [host]).map((address) => `${address}:${known}`);
 }
 
-/** Lines for the person. @param how `CODE`, or the flag that stands for it */
+/** Lines for the person. @param how the code, or the flag that stands for it, as a shell takes it @param code the code itself */
 export function instructions(
   how: string,
   options: CommonOptions,
+  code?: string,
   addresses: () => string[] = ownAddresses,
 ): string[] {
   const command = `    beeline receive ${how}`;
-  if (options.server !== undefined)
-    return ['On the other machine, run:', '', `${command} --server ${shellWord(options.server)}`, ''];
+  if (options.server !== undefined) {
+    const run = ['On the other machine, run:', '', `${command} --server ${shellWord(options.server)}`, ''];
+    return code === undefined ? run : [...run, ...orOpen([pageLink(options.server, code)])];
+  }
   const direct = meetingPoints(options, addresses).map((point) => `${command} --at ${shellWord(point)}`);
   if (options.lan === false && direct.length > 0)
     return [`On the other machine, run${direct.length > 1 ? ' one of' : ''}:`, '', ...direct, ''];
@@ -40,6 +43,26 @@ export function instructions(
   return direct.length === 0
     ? main
     : [...main, 'or, if it is not on the same local network:', '', ...direct, ''];
+}
+
+/** Lines about the page that this process serves. */
+export function webLines(links: readonly string[]): string[] {
+  return [
+    ...orOpen(links.slice(0, MOST_ADDRESSES)),
+    'Nobody vouches for the certificate of that page, so the browser asks first: go on to it.',
+    '',
+  ];
+}
+
+function orOpen(links: readonly string[]): string[] {
+  return ['or open in a browser there:', '', ...links.map((link) => `    ${link}`), ''];
+}
+
+/** The server's page, which has the code in the part of the URL that browsers send to nobody. */
+export function pageLink(server: string, code: string): string {
+  const url = new URL(server.replace(/^ws/, 'http'));
+  url.hash = code;
+  return url.href;
 }
 
 /** `photo.jpg, docs and 3 more`. */

@@ -30,6 +30,8 @@ export interface SendArgs extends TransferArgs {
   text?: string;
   stdinName?: string;
   qr: boolean;
+  /** Serve the page for browsers from this process too. */
+  web: boolean;
   update: boolean;
   skipUnreadable: boolean;
   /** Flags given that only a receiver acts on. */
@@ -49,6 +51,9 @@ export interface ServerArgs {
   port: number;
   host?: string;
   trustProxy: boolean;
+  /** Files. */
+  tls?: { cert: string; key: string };
+  allowOrigins?: string[];
   relay: boolean;
   /** Bytes of one meeting. */
   relayLimit?: number;
@@ -85,12 +90,20 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     throw usage('send', '--name is for `-` (stdin); other files keep their names.');
   if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
     throw usage('send', `--text takes at most ${MAX_TEXT} bytes; put it into a file.`);
+  const web = switches.has('web');
+  const other = ['server', 'psk-file', 'device'].find((name) => strings.has(name));
+  if (web && other === 'server')
+    throw usage('send', '--web serves the page from here, and --server has one of its own; choose one.');
+  if (web && other !== undefined)
+    throw usage('send', `--web is for browsers, which need a code; --${other} is for commands. Choose one.`);
   return {
-    ...transferArgs('send', parsed, env, strings.get('code')),
+    // As --at does, --web says where to meet.
+    ...transferArgs('send', parsed, web ? { ...env, BEELINE_SERVER: undefined } : env, strings.get('code')),
     paths,
     text,
     stdinName: strings.get('name'),
     qr: switches.has('qr'),
+    web,
     update: switches.has('update'),
     skipUnreadable: switches.has('skip-unreadable'),
     ignored: RECEIVER_ONLY.filter((name) => strings.has(name)),
@@ -141,6 +154,9 @@ export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
   };
   exclude('no-relay', 'relay-limit', 'relay-rate');
   exclude('no-stun', 'stun-port');
+  const [cert, key] = [strings.get('tls-cert'), strings.get('tls-key')];
+  if ((cert === undefined) !== (key === undefined))
+    throw usage('server', 'TLS needs both: --tls-cert and --tls-key.');
   const size = (name: string) => {
     const value = strings.get(name);
     return value === undefined ? undefined : parseSize(name, value);
@@ -151,6 +167,8 @@ export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
     port: integer('port', strings.get('port') ?? '4848', 0, PORT_MAX),
     host: strings.get('host'),
     trustProxy: switches.has('trust-proxy'),
+    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+    allowOrigins: parsed.all.get('allow-origin'),
     relay: !switches.has('no-relay'),
     relayLimit: size('relay-limit'),
     relayRate: size('relay-rate'),

@@ -16,6 +16,8 @@ export interface ReportOptions {
   chosenCode?: string;
   /** What to tell about a code. */
   instructions: (code: string) => void;
+  /** What to tell about pages that this process serves. */
+  pages?: (links: readonly string[]) => void;
 }
 
 type StateEvent = Extract<TransferEvent, { event: 'state' }>;
@@ -44,6 +46,8 @@ export class Report {
     switch (event.event) {
       case 'code':
         return this.#code(event.code);
+      case 'web':
+        return this.#options.pages?.(event.links);
       case 'manifest':
         if (event.bytes !== null) this.#ofAll = ` of ${formatBytes(event.bytes)}`;
         if (this.#text) return;

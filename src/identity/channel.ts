@@ -3,12 +3,14 @@
  * reorder. Candidates and certificate fingerprints cross in it. A message is base64url(counter || ciphertext || tag),
  * AES-256-GCM with a key for each direction and the 8-byte big-endian counter as nonce (after four zero bytes).
  */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { utf8Decode, utf8Encode } from '../protocol/bytes.ts';
+import { gcm } from '@noble/ciphers/aes.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concat, utf8Decode, utf8Encode } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_SIGNAL } from '../protocol/limits.ts';
+import { fromBase64Url, toBase64Url } from './base64.ts';
 
-const CIPHER = 'aes-256-gcm';
 const COUNTER_BYTES = 8;
 const TAG_BYTES = 16;
 
@@ -40,12 +42,9 @@ export class KeyedChannel {
     const bytes = utf8Encode(plain);
     if (bytes.length > MAX_PLAIN)
       throw new BeelineError('INTERNAL', `A channel message of ${bytes.length} bytes is over ${MAX_PLAIN}.`);
-    const counter = Buffer.alloc(COUNTER_BYTES);
-    counter.writeBigUInt64BE(this.#nextCounter++);
-    const cipher = createCipheriv(CIPHER, this.#sealing, nonceOf(counter), { authTagLength: TAG_BYTES });
-    return Buffer.concat([counter, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString(
-      'base64url',
-    );
+    const counter = new Uint8Array(COUNTER_BYTES);
+    new DataView(counter.buffer).setBigUint64(0, this.#nextCounter++);
+    return toBase64Url(concat(counter, gcm(this.#sealing, nonceOf(counter)).encrypt(bytes)));
   }
 
   /**
@@ -57,12 +56,10 @@ export class KeyedChannel {
     const bytes = decode(sealed);
     if (bytes === undefined) throw refused('damaged');
     const counter = bytes.subarray(0, COUNTER_BYTES);
-    const number = counter.readBigUInt64BE();
-    const decipher = createDecipheriv(CIPHER, this.#opening, nonceOf(counter), { authTagLength: TAG_BYTES });
-    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-    let plain: Buffer;
+    const number = new DataView(counter.buffer, counter.byteOffset).getBigUint64(0);
+    let plain: Uint8Array;
     try {
-      plain = Buffer.concat([decipher.update(bytes.subarray(COUNTER_BYTES, -TAG_BYTES)), decipher.final()]);
+      plain = gcm(this.#opening, nonceOf(counter)).decrypt(bytes.subarray(COUNTER_BYTES));
     } catch (cause) {
       throw refused('changed on the way', cause);
     }
@@ -75,22 +72,17 @@ export class KeyedChannel {
 
 /** Keys are named after who seals with them. */
 function directionKey(key: Uint8Array, from: Role, context: string): Uint8Array {
-  return new Uint8Array(
-    hkdfSync('sha256', key, '', utf8Encode(`beeline channel from ${from}\0${context}`), 32),
-  );
+  return hkdf(sha256, key, undefined, utf8Encode(`beeline channel from ${from}\0${context}`), 32);
 }
 
-function nonceOf(counter: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.alloc(4), counter]);
+function nonceOf(counter: Uint8Array): Uint8Array {
+  return concat(new Uint8Array(4), counter);
 }
 
-/** Strict base64url, checked for length before anything is allocated; undefined if it cannot be a message. */
-function decode(sealed: string): Buffer | undefined {
-  if (sealed.length > MAX_SEALED || !/^[A-Za-z0-9_-]*$/.test(sealed)) return undefined;
-  const bytes = Buffer.from(sealed, 'base64url');
-  if (bytes.length < COUNTER_BYTES + TAG_BYTES) return undefined;
-  // Node ignores stray last characters and bits; two texts for one message would be one too many.
-  return bytes.toString('base64url') === sealed ? bytes : undefined;
+/** Checked for length before anything is allocated; undefined if it cannot be a message. */
+function decode(sealed: string): Uint8Array | undefined {
+  const bytes = sealed.length > MAX_SEALED ? undefined : fromBase64Url(sealed);
+  return bytes && bytes.length >= COUNTER_BYTES + TAG_BYTES ? bytes : undefined;
 }
 
 function refused(what: string, cause?: unknown): BeelineError {

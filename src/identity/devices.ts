@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
-import { fromDevices, type SharedSecret } from './secret.ts';
+import type { SharedSecret } from './secret.ts';
+import { fromDevices } from './standing-secret.ts';
 import { generatePrivatePem, readPrivatePem } from './x25519.ts';
 
 export interface Device {

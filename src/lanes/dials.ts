@@ -2,7 +2,6 @@
  * The known paths and the dials under way on them. Paths of a kind without a lane are all dialled at once (RFC 8305 in
  * spirit); once one has authenticated, more lanes go where it went. A path that fails is tried again later and later.
  */
-import { setMaxListeners } from 'node:events';
 import type { LaneKind, Path } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
@@ -119,7 +118,6 @@ export class Dials {
   #dial(state: State, calm: boolean): void {
     const { path } = state;
     const control = new AbortController();
-    setMaxListeners(0, control.signal);
     state.dialling.add(control);
     path.open(control.signal).then(
       (pipe) => {

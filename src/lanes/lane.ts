@@ -38,7 +38,7 @@ export class Lane implements LanePort {
   readonly #owner: LaneOwner;
   readonly #reader: FrameReader;
   readonly #queue: Pending[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: ReturnType<typeof setInterval>;
   #writing: Pending | undefined;
   #heard = performance.now();
   /** Bytes since then. */

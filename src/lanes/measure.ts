@@ -74,7 +74,7 @@ export class Measure {
   }
 
   #compare(now: number, counts: Counts, direct: number, relayed: number, free: boolean): void {
-    const up = counts.tcp + counts.punched + counts.udx > 0;
+    const up = counts.tcp + counts.punched + counts.udx + counts.webrtc > 0;
     this.#directSince = up ? (this.#directSince ?? now) : undefined;
     // What a relay carried an hour ago says little of now.
     this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);

@@ -5,7 +5,7 @@
 import type { Pipe } from './pipe.ts';
 
 /** What carries a lane, best first: the order in which the supervisor prefers them. */
-export const LANE_KINDS = ['tcp', 'punched', 'udx', 'turn', 'relay'] as const;
+export const LANE_KINDS = ['tcp', 'punched', 'udx', 'webrtc', 'turn', 'relay'] as const;
 export type LaneKind = (typeof LANE_KINDS)[number];
 
 /** Kinds that go through somebody's relay, which costs its owner money. */

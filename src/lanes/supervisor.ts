@@ -64,7 +64,7 @@ export class Supervisor {
   /** `performance.now()` from which this side dials, and from which through relays. */
   #from = 0;
   #relayFrom = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
   #asked = 0;
   #over = false;
 
@@ -203,7 +203,7 @@ export class Supervisor {
     const live = this.#live();
     const counts = countKinds(live.map(({ lane }) => lane.kind));
     const targets = this.#targets();
-    const direct = counts.tcp + counts.punched + counts.udx;
+    const direct = counts.tcp + counts.punched + counts.udx + counts.webrtc;
     for (const kind of LANE_KINDS) {
       const missing = targets[kind] - counts[kind];
       if (targets[kind] === 0) this.#dials.cancel(kind);

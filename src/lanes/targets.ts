@@ -1,5 +1,5 @@
 /** How many lanes of each kind there should be now, from what is up and what the tuner found. Pure. */
-import { RELAY_LANES } from '../protocol/limits.ts';
+import { MAX_WEBRTC_LANES, RELAY_LANES } from '../protocol/limits.ts';
 import { isRelayed, LANE_KINDS, type LaneKind } from './path.ts';
 import type { Sort, Targets } from './tuner.ts';
 
@@ -26,7 +26,7 @@ export function sortOf(kind: string): Sort | undefined {
 }
 
 export function targetsFor({ live, tuned, carriesWell }: Situation): Counts {
-  const direct = live.tcp + live.punched + live.udx;
+  const direct = live.tcp + live.punched + live.udx + live.webrtc;
   // While nothing direct is up, everything is tried; the first that authenticates decides what the rest becomes.
   const udx = direct === 0 ? Math.max(1, tuned.udx) : tuned.udx;
   return {
@@ -34,6 +34,7 @@ export function targetsFor({ live, tuned, carriesWell }: Situation): Counts {
     // A plain connection needs no punched one beside it.
     punched: live.tcp > 0 ? 0 : tuned.stream,
     udx,
+    webrtc: Math.min(MAX_WEBRTC_LANES, tuned.stream),
     turn: relayed('turn'),
     relay: relayed('relay'),
   };

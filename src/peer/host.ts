@@ -1,6 +1,7 @@
 /** The sender's end of a meeting: its port, its mailbox (its own or at a server), and its announcement on the LAN. */
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Certificate } from '../identity/certificate.ts';
 import { announce, taken } from '../lan/mdns.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { laneContext } from '../lanes/tls/credentials.ts';
@@ -10,10 +11,10 @@ import { SENDER_WAIT } from '../protocol/limits.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
+import type { Session } from '../session/session.ts';
 import { parseHostPort } from './addresses.ts';
-import type { CommonOptions } from './api.ts';
-import type { Certificate } from './engine.ts';
-import type { Session } from './session.ts';
+import type { CommonOptions, SendOptions } from './api.ts';
+import { serveWeb } from './web.ts';
 
 type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost' | 'onWelcome'>;
 
@@ -68,12 +69,14 @@ function serve(http: Server, socket: Socket): void {
 export interface Hosted {
   mailbox: Mailbox;
   port: number;
+  /** With `web`: where the page is. */
+  pages?: string[];
 }
 
 /** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
 export async function host(
   session: Session,
-  options: CommonOptions,
+  options: SendOptions,
   certificate: Certificate,
   nameplate: string | undefined,
   on: Callbacks,
@@ -94,7 +97,8 @@ export async function host(
     return { mailbox, port: listener.port };
   }
   const lan = options.lan !== false;
-  const rendezvous = createRendezvous({ log: options.log });
+  const { web = false } = options;
+  const rendezvous = createRendezvous({ log: options.log, page: web, relay: web });
   const [listener, used] = await Promise.all([
     openPort(session, options, certificate, bind, rendezvous),
     lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
@@ -106,7 +110,9 @@ export async function host(
     const announcement = await announce({ nameplate: plate, port: listener.port });
     session.cleanup.push(() => announcement.close());
   }
-  return { mailbox, port: listener.port };
+  if (!web) return { mailbox, port: listener.port };
+  const at = { host: bind?.host, port: bind?.port ?? options.port };
+  return { mailbox, port: listener.port, pages: await serveWeb(session, rendezvous, certificate, at) };
 }
 
 /** A short number that nobody on this network uses. */

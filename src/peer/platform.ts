@@ -2,6 +2,7 @@
 import { createHash, webcrypto } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Platform } from '../session/ports.ts';
 import type { Digest } from '../transfer/ports.ts';
 
 /**
@@ -14,13 +15,12 @@ const digest: Digest =
         new Uint8Array(await webcrypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>))
     : (data) => createHash('sha256').update(data).digest();
 
-export const platform = {
+export const platform: Platform = {
   digest,
   allocate: (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes),
   clock: (): number => Date.now(),
   now: (): number => performance.now() / 1000,
   /** Does not keep a process alive: what is waited for does. */
   sleep: (seconds: number): Promise<void> => delay(seconds * 1000, undefined, { ref: false }),
+  agent: 'beeline/0.1.0',
 };
-
-export const AGENT = 'beeline/0.1.0';

@@ -1,22 +1,10 @@
 /** The record that both sides of a transfer end with: made of what they agree on, so that it is the same to the byte. */
 import { toHex } from '../protocol/bytes.ts';
 import { asBeelineError } from '../protocol/errors.ts';
-import type { Entry, Offer } from '../protocol/manifest.ts';
-import type { Outcome } from '../transfer/engine-ports.ts';
+import { count } from '../session/audit.ts';
+import type { Facts } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
 import type { Receipt } from '../transfer/receipt.ts';
-import type { ByteSpace } from '../transfer/space.ts';
-import { count } from './audit.ts';
-import type { Session } from './session.ts';
-
-export interface Facts {
-  kind: Offer['kind'];
-  entries: readonly Entry[];
-  space: ByteSpace;
-  outcome: Outcome;
-  /** Fingerprints. */
-  sender: string;
-  receiver: string;
-}
 
 /**
  * Where it was written; undefined if none is wanted. A transfer is done whether or not this works, so that a failure

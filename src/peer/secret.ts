@@ -1,16 +1,9 @@
 /** Which secret two peers meet under: a code, a pre-shared key, or a pair of known devices. */
 import { parseCode } from '../identity/code.ts';
-import { fromCode, fromPsk, type SharedSecret } from '../identity/secret.ts';
+import { fromCode } from '../identity/secret.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import type { Known } from '../session/known.ts';
 import type { CommonOptions } from './api.ts';
-
-export interface Known {
-  secret: SharedSecret;
-  /** Set for a trusted device. */
-  device?: { name: string; key: string };
-  /** This device's own key, then. */
-  own?: string;
-}
 
 /** The secret that the options give; undefined if a code must still be made. @throws BeelineError USAGE. */
 export async function secretFrom(options: CommonOptions): Promise<Known | undefined> {
@@ -18,7 +11,10 @@ export async function secretFrom(options: CommonOptions): Promise<Known | undefi
   if (ways.length > 1)
     throw new BeelineError('USAGE', 'Give one of a code, a pre-shared key and a device, not several.');
   if (options.code !== undefined) return { secret: fromCode(parseCode(options.code)) };
-  if (options.psk) return { secret: fromPsk(options.psk) };
+  if (options.psk) {
+    const { fromPsk } = await import('../identity/standing-secret.ts');
+    return { secret: fromPsk(options.psk) };
+  }
   if (options.device === undefined) return undefined;
   const { KnownDevices } = await import('../identity/devices.ts');
   const devices = await KnownDevices.open(options.configDir);

@@ -1,34 +1,23 @@
-/** `send`: prepares the source, hosts the meeting, and serves whoever proves to know the secret. */
-
+/** `send` on Node: files, a stream or a text, from a port of this machine. */
 import { FileSource } from '../files/source.ts';
 import { stdinSource } from '../files/stream-source.ts';
-import { textSource } from '../files/text-source.ts';
 import { walk } from '../files/walk.ts';
 import { makeCertificate } from '../identity/certificate.ts';
-import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
-import { fromCode, type SharedSecret } from '../identity/secret.ts';
 import { versionKey } from '../identity/version-key.ts';
-import { toHex } from '../protocol/bytes.ts';
+import { formatAddress } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
-import type { Mailbox } from '../rendezvous/mailbox.ts';
-import type { Outcome } from '../transfer/engine-ports.ts';
+import { MIN_CHUNK } from '../protocol/limits.ts';
+import { serve } from '../session/sending.ts';
+import { Session } from '../session/session.ts';
+import { textSource } from '../session/text-source.ts';
 import type { Source } from '../transfer/ports.ts';
-import { Sender } from '../transfer/sender.ts';
-import { chooseChunkSize } from '../transfer/space.ts';
+import { parseHostPort } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
-import { auditAtEnd, count } from './audit.ts';
-import { Deferred } from './deferred.ts';
-import { failedHandshake, incomplete } from './endings.ts';
-import { Handshake } from './handshake.ts';
 import { host } from './host.ts';
 import { openNetwork } from './network/open.ts';
-import { losePatience } from './patience.ts';
-import { AGENT, platform } from './platform.ts';
-import { Progress } from './progress.ts';
+import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretFrom } from './secret.ts';
-import { Session } from './session.ts';
 
 /**
  * Sends files, folders, a stream or a text to one receiver.
@@ -51,128 +40,57 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
   };
   session.dispatch('start');
   const [known, source, certificate] = await Promise.all([
-    secretFrom(options),
+    secretFor(options),
     openSource(what, options, warn),
     makeCertificate(),
   ]);
-  session.cleanup.push(() => source.close());
-  if (session.over) return;
-  const chunkSize = source.kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
-  const vanished: string[] = [];
-  const engine = new Sender(source, chunkSize, {
-    ...platform,
-    limit: options.limit,
-    sha256: options.sha256 ?? false,
-    update: options.update ?? false,
-    progress: (bytes, extents) => progress.moved(bytes, extents),
-    gone: (path, error) => {
-      vanished.push(path);
-      warn(path, error);
+  let network: ReturnType<typeof openNetwork>;
+  await serve(session, {
+    ...{ options, platform, known, source, skipped, warn },
+    connect(tellPeer) {
+      network = openNetwork(session, 'sender', certificate, options, tellPeer);
+      return { hello: () => network.hello(), peer: (hello) => network.peer(hello, []) };
     },
-    resumed: (bytes) => progress.start(bytes),
-    kept: (bytes) => progress.kept(bytes),
-    confirmed: () => session.farewell.heard(),
-    // Both have the same; the receiver is given time to hear it.
-    complete: (outcome) =>
-      session.farewell.wait(() => void complete(outcome).catch((thrown) => session.fail(thrown))),
-    fail: (error) => session.fail(error),
-  });
-  session.engine = engine;
-  const progress = new Progress(session, source.entries, () => engine.space.bytes);
-  const bytes = source.length ?? null;
-  session.events.emit({ event: 'manifest', ...count(source.entries), bytes, chunkSize });
-  const network = openNetwork(session, 'sender', certificate, options, () => told?.update());
-  losePatience(session, engine);
-
-  const password = known ? undefined : await generatePassword();
-  const plate = known?.secret.nameplate;
-  const ready = new Deferred<Handshake>();
-  let told: Handshake | undefined;
-  let mailbox: Mailbox | undefined;
-  let patience: NodeJS.Timeout | undefined;
-  const hosted = await host(session, options, certificate, plate, {
-    onWelcome: () => network.welcome(),
-    onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
-    onPeer: (present) => {
-      clearTimeout(patience);
-      if (!present) return session.dispatch('peer-left');
-      session.dispatch('peer-found');
-      // Somebody who takes the place and says nothing must not keep the right one out.
-      patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
-      ready.whenReady((handshake) => handshake.peerAppeared());
-    },
-    // In turn with the messages: the last one may say why the other side left.
-    onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
-  });
-  session.cleanup.push(() => clearTimeout(patience));
-  if (session.over) return;
-  mailbox = hosted.mailbox;
-  network.start(hosted.port);
-  // One in this process cannot be lost.
-  if (options.server !== undefined) network.meet(mailbox, options.server);
-  const secret: SharedSecret =
-    known?.secret ?? fromCode({ nameplate: mailbox.nameplate, password: password! });
-  const handshake = new Handshake({
-    role: 'sender',
-    secret,
-    hello: () => ({
-      fingerprint: certificate.fingerprint,
-      ...network.hello(),
-      agent: AGENT,
-      lanes: options.lanes ?? 0,
-    }),
-    send: (body) => mailbox?.send(body),
-    onHello: (hello) => {
-      clearTimeout(patience);
-      if (session.peerProven(hello, known?.device)) network.peer(hello, []);
-    },
-    onFail: (error) => failedHandshake(session, error),
-  });
-  told = handshake;
-  ready.resolve(handshake);
-  auditAtEnd(session, 'sender', () => ({
-    peer: session.peer.fingerprint,
-    ...count(source.entries),
-    bytes: progress.bytes,
-  }));
-  session.events.emit({ event: 'listening', port: hosted.port });
-  if (secret.way === 'code') {
-    const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
-    session.events.emit({ event: 'code', code: formatCode(code) });
-  }
-  const warming = setTimeout(() => handshake.warmUp());
-  session.cleanup.push(() => clearTimeout(warming));
-
-  /** The receiver has everything: both sides tell their people. */
-  async function complete(outcome: Outcome): Promise<void> {
-    session.farewell.say();
-    if (options.sha256) {
-      for (const [entry, sha256] of await source.digests()) {
-        session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
+    async host(nameplate, on) {
+      const onWelcome = () => network.welcome();
+      const hosted = await host(session, options, certificate, nameplate, { ...on, onWelcome });
+      if (session.over) return hosted;
+      network.start(hosted.port);
+      // One in this process cannot be lost.
+      if (options.server !== undefined) network.meet(hosted.mailbox, options.server);
+      if (hosted.pages) {
+        announcePages(session, hosted.pages);
+        // Pages that cannot connect directly come through the relay in this process.
+        network.meet(hosted.mailbox, localUrl(options.at, hosted.port));
       }
-    }
-    if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
-    const { fingerprint } = session.peer;
-    const receipt = await keepReceipt(session, options.receipt, {
-      kind: source.kind,
-      entries: source.entries,
-      space: engine.space,
-      outcome,
-      sender: known?.own ?? certificate.fingerprint,
-      receiver: fingerprint,
-    });
-    session.complete({
-      // What the receiver skipped did not arrive by this.
-      files: source.kind === 'files' ? progress.files : 1,
-      bytes: progress.bytes,
-      resumed: progress.resumed,
-      seconds: progress.seconds,
-      root: toHex(outcome.root),
-      peer: fingerprint,
-      skipped,
-      ...(receipt !== undefined && { receipt }),
-    });
-  }
+      return hosted;
+    },
+    keep: (facts) => keepReceipt(session, options.receipt, facts),
+  });
+}
+
+/** @throws BeelineError USAGE */
+async function secretFor(options: SendOptions) {
+  const { web, server, psk, device } = options;
+  if (web && (server !== undefined || psk !== undefined || device !== undefined))
+    throw new BeelineError('USAGE', 'A page from this process needs a code, and no server besides.');
+  return secretFrom(options);
+}
+
+/** The links, as soon as there is a code to put into them. */
+function announcePages(session: Session, pages: readonly string[]): void {
+  session.subscribe((event) => {
+    if (event.event !== 'code') return;
+    const links = pages.map((page) => `${page}#${encodeURIComponent(event.code)}`);
+    // After everybody has heard of the code.
+    queueMicrotask(() => session.events.emit({ event: 'web', links }));
+  });
+}
+
+/** This process's own rendezvous, from within. @param at where it listens, if not everywhere */
+function localUrl(at: string | undefined, port: number): string {
+  const host = at === undefined ? '127.0.0.1' : parseHostPort(at).host;
+  return `http://${formatAddress({ host, port })}`;
 }
 
 async function openSource(

@@ -47,6 +47,7 @@ export const DEFAULT_LANES = 4;
 /** What trials may go up to. */
 export const MAX_STREAM_LANES = 16;
 export const MAX_UDX_LANES = 8;
+export const MAX_WEBRTC_LANES = 4;
 /** Lanes at once through somebody's relay. */
 export const RELAY_LANES = 2;
 
@@ -55,6 +56,10 @@ export const MAX_SIGNAL = 16 * KiB;
 export const MAX_MAILBOX_BYTES = 1 * MiB;
 export const MAX_CANDIDATES = 64;
 export const MAX_SEEN = 8;
+/** WebRTC connections that one side negotiates at a time, the ICE candidates of each, and the characters of one. */
+export const MAX_RTC = 4;
+export const MAX_RTC_CANDIDATES = 10;
+export const MAX_RTC_CANDIDATE = 128;
 
 /** A lane that answers nothing for this long is dead; pings keep a quiet one alive. */
 export const LANE_DEADLINE = 15_000;

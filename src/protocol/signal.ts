@@ -6,7 +6,8 @@
 import { fromHex, toHex } from './bytes.ts';
 import { CANDIDATE_TYPES, type Candidate, isAddress } from './candidate.ts';
 import { BeelineError } from './errors.ts';
-import { MAX_CANDIDATES, MAX_SEEN } from './limits.ts';
+import { MAX_CANDIDATES, MAX_RTC, MAX_SEEN } from './limits.ts';
+import { decodeRtc, type RtcDescription } from './rtc.ts';
 
 export type Signal =
   /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
@@ -22,8 +23,14 @@ export type Signal =
 
 /** The sealed part: who I am on lanes, and where. */
 export interface Hello {
-  /** Hex SHA-256 of this session's certificate. */
+  /** Hex SHA-256 of this session's certificate; of a side without TLS (a browser's page), 64 random hex digits. */
   fingerprint: string;
+  /** Its lanes can be TLS. A page has none: what is not WebRTC is sealed under a key from both sides' `seal` then. */
+  tls: boolean;
+  /** This process's half of the key of sealed lanes: 64 random hex digits. */
+  seal: string;
+  /** WebRTC connections that it negotiates: a receiver's offers, a sender's answers to those that it has heard of. */
+  rtc: RtcDescription[];
   candidates: Candidate[];
   /** For its UDP port, if it has one. */
   udp?: UdpHello;
@@ -92,6 +99,10 @@ export function decodeHello(plain: string): Hello {
   const fields = parse(plain);
   const fingerprint = text(fields, 'fingerprint');
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw malformed();
+  const seal = text(fields, 'seal');
+  const { tls, rtc } = fields;
+  if (!/^[0-9a-f]{64}$/.test(seal) || typeof tls !== 'boolean') throw malformed();
+  if (!Array.isArray(rtc) || rtc.length > MAX_RTC) throw malformed();
   const list = fields.candidates;
   if (!Array.isArray(list) || list.length > MAX_CANDIDATES) throw malformed();
   const candidates = list.map((item: unknown) => {
@@ -107,7 +118,18 @@ export function decodeHello(plain: string): Hello {
   const { seen } = fields;
   if (!Array.isArray(seen) || seen.length > MAX_SEEN) throw malformed();
   if (!seen.every((host): host is string => typeof host === 'string' && isAddress(host))) throw malformed();
-  return { fingerprint, candidates, ...(udp && { udp }), seen, agent, lanes: integer(fields, 'lanes', 64) };
+  return {
+    ...{ fingerprint, tls, seal, candidates, seen, agent },
+    ...(udp && { udp }),
+    rtc: rtc.map(rtcDescription),
+    lanes: integer(fields, 'lanes', 64),
+  };
+}
+
+function rtcDescription(value: unknown): RtcDescription {
+  const description = decodeRtc(value);
+  if (!description) throw malformed();
+  return description;
 }
 
 function decodeUdp(value: unknown): UdpHello {

@@ -1,5 +1,4 @@
 /** Waits that end: by a deadline, or because somebody has had enough. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BeelineError } from '../protocol/errors.ts';
 
 /** A signal that aborts with `late` after `ms`, or with INTERRUPTED when the outer one does; `done` frees its timer. */
@@ -28,10 +27,16 @@ export function deadlineScope(
 }
 
 /** Rejects with the signal's own reason. */
-export async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch {
-    throw signal.reason;
-  }
+export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+      act();
+    };
+    const aborted = () => settle(() => reject(signal.reason));
+    const timer = setTimeout(() => settle(resolve), ms);
+    signal.addEventListener('abort', aborted);
+    if (signal.aborted) aborted();
+  });
 }

@@ -96,7 +96,7 @@ class Keeper implements Mailbox {
     }
     signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.#end.signal });
     // Later than the continuation of whoever awaits the opening.
-    setImmediate(() => {
+    setTimeout(() => {
       const held = this.#held ?? [];
       this.#held = undefined;
       for (const act of held) this.#tell(act);

@@ -1,17 +1,22 @@
 /**
- * One TCP port for HTTP and STUN: a connection's first byte tells. A STUN message begins with 0x00 or 0x01 (RFC 8489, 5:
- * two zero bits, then the type), no HTTP request does. For connections that it is handed, node:http starts no clock of its
- * own, so there is one here.
+ * One TCP port for HTTP, with TLS or without, and STUN: a connection's first byte tells. A STUN message begins with 0x00 or
+ * 0x01 (RFC 8489, 5: two zero bits, then the type), a TLS handshake with 0x16 (RFC 8446, 5.1), no HTTP request with
+ * either. For connections that it is handed, node:http starts no clock of its own, so there is one here; it runs through
+ * the TLS handshake too.
  */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from './address.ts';
 import { Holdings } from './counts.ts';
+import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 
 export interface FrontOptions {
   http: HttpServer;
+  /** HTTP is spoken over TLS here; absent: without. */
+  tls?: Secure;
   /** Takes a connection that begins like STUN; undefined: there is no STUN here. */
   stun: () => ((socket: Socket) => void) | undefined;
   maxConnections: number;
@@ -21,6 +26,17 @@ export interface FrontOptions {
   deadline?: number;
 }
 
+export interface Secure {
+  /** Asked for each connection: a certificate is renewed. */
+  context: () => SecureContext;
+  /** For those who speak HTTP without TLS nevertheless. */
+  plain: HttpServer;
+}
+
+/** The first byte of what comes in. */
+const LAST_OF_STUN = 0x01;
+const TLS_HANDSHAKE = 0x16;
+
 export interface Front {
   readonly server: Server;
   /** Ends every connection that came in over it, whoever has it now, and frees the port. */
@@ -28,21 +44,30 @@ export interface Front {
 }
 
 export function createFront(options: FrontOptions): Front {
-  const { http, stun, maxConnections, maxUntoldPerAddress, deadline = HTTP_DEADLINE } = options;
+  const { http, tls, stun, maxConnections, maxUntoldPerAddress, deadline = HTTP_DEADLINE } = options;
   const all = new Set<Socket>();
   /** For connections that have neither become WebSockets nor been handed to STUN. */
   const clocks = new Map<Duplex, { timer: NodeJS.Timeout; key: string }>();
   const untold = new Holdings();
+  /** What a TLS connection goes over. */
+  const carriers = new WeakMap<Duplex, Socket>();
+  const clockOf = (socket: Duplex) => clocks.get(carriers.get(socket) ?? socket);
   const settle = (socket: Duplex) => {
-    const clock = clocks.get(socket);
+    const clock = clockOf(socket);
     if (!clock) return;
     clearTimeout(clock.timer);
-    clocks.delete(socket);
+    clocks.delete(carriers.get(socket) ?? socket);
     untold.remove(clock.key);
   };
+  const handshakes =
+    tls &&
+    createHandshakes(
+      tls.context,
+      maxUntoldPerAddress === undefined ? { atOnce: HANDSHAKE_LIMITS.atOnce } : HANDSHAKE_LIMITS,
+    );
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => settle(socket));
   // A next request on a connection that is kept alive; how many there may be, the HTTP server bounds.
-  http.on('request', ({ socket }: IncomingMessage) => clocks.get(socket)?.timer.refresh());
+  http.on('request', ({ socket }: IncomingMessage) => clockOf(socket)?.timer.refresh());
 
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
@@ -61,7 +86,12 @@ export function createFront(options: FrontOptions): Front {
       const head: Buffer | null = socket.read();
       if (!head) return void socket.destroy();
       socket.unshift(head);
-      if (head[0]! > 0x01) return void http.emit('connection', socket);
+      if (handshakes && head[0] === TLS_HANDSHAKE)
+        return handshakes.begin(socket, key, (secure: TLSSocket) => {
+          carriers.set(secure, socket);
+          http.emit('connection', secure);
+        });
+      if (head[0]! > LAST_OF_STUN) return void (tls?.plain ?? http).emit('connection', socket);
       settle(socket);
       const accept = stun();
       if (accept) accept(socket);

@@ -2,13 +2,17 @@
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { BeelineError } from '../protocol/errors.ts';
+import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
+import { answerPlain } from './page.ts';
+import { hasPage } from './page-files.ts';
 import { NO_RELAY, type RelayCounts } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
 import { MAX_STUN_CONNECTIONS, type StunServer, startStun } from './stun.ts';
 import { turnCredentials } from './turn.ts';
 
+export type { CertificateFiles } from './certificate.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
 export type { LocalConnection } from './local.ts';
 export type { ServerLog } from './log.ts';
@@ -16,6 +20,7 @@ export { Mailboxes } from './mailboxes.ts';
 export type { RelayCounts } from './relay.ts';
 export { createRendezvous, type Rendezvous, type RendezvousOptions } from './rendezvous.ts';
 
+/** `relay` and `page` are on unless they are switched off; the built page only where it has been built. */
 export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn'> {
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
@@ -27,6 +32,10 @@ export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn'> 
   stunPort?: number;
   /** A TURN server that shares a secret with this one. */
   turn?: { urls: string[]; secret: string };
+  /** Speak TLS on `port`: two PEM files, looked at every minute and read again when they change. */
+  tls?: CertificateFiles;
+  /** Takes a sentence for whoever runs the server; the log has it too. */
+  warn?: (sentence: string) => void;
 }
 
 export interface RunningServer {
@@ -37,6 +46,8 @@ export interface RunningServer {
   readonly stunPorts: readonly number[];
   /** What there is at the moment, for metrics. */
   counts(): ServerCounts;
+  /** Reads the certificate again; new connections get the new one. Never rejects: what is wrong goes to `warn`. */
+  reload(): Promise<void>;
   /** Refuses everyone still connected, and resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -47,21 +58,29 @@ export type ServerCounts = RelayCounts & { mailboxes: number; connections: numbe
 /** How often another port is tried, when any will do and the one found is taken for UDP. */
 const PORT_TRIES = 8;
 
-/** @throws BeelineError SERVER if a port cannot be listened on, USAGE for useless TURN options. */
+/**
+ * @throws BeelineError SERVER if a port cannot be listened on, USAGE for useless TURN options, origins, a folder without a
+ * page or a certificate that cannot be used, NO_SUCH_PATH and UNREADABLE for its files.
+ */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, log, turn } = options;
+  const { host, log, turn, tls, warn, page = true } = options;
   const makeTurn = turn && turnCredentials(turn);
+  if (typeof page === 'string' && !(await hasPage(page)))
+    throw new BeelineError('USAGE', `There is no page in ${JSON.stringify(page)}: it has no index.html.`);
   let stun: StunServer | undefined;
   const rendezvous = createRendezvous({
     ...options,
+    page,
     relay: options.relay ?? true,
     stun: () => (stun ? [...stun.ports] : []),
     turn: makeTurn,
   });
+  let certificate: ServerCertificate | undefined;
   let front: Front | undefined;
   try {
+    if (tls) certificate = await openCertificate({ ...tls, log, warn });
     for (let attempt = 1; !front; attempt++) {
-      const candidate = openFront(rendezvous, options, () => stun);
+      const candidate = openFront(rendezvous, options, certificate, () => stun);
       try {
         await listen(candidate.server, options.port, host);
         if (wantsStun(options)) stun = await openStun(portOf(candidate.server), options);
@@ -72,22 +91,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }
     }
   } catch (error) {
+    certificate?.close();
     await rendezvous.close();
     throw error;
   }
   const { server, close } = front;
   server.on('error', (error) => log?.warn({ error: error.message }, 'server error'));
   const port = portOf(server);
-  const name = host === undefined || host === '::' || host === '0.0.0.0' ? 'localhost' : host;
-  const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  const url = urlOf(port, host, certificate);
   const stunPorts = stun?.ports ?? [];
   log?.info({ url, relay: rendezvous.relay !== undefined, stunPorts, turn: turn?.urls ?? [] }, 'listening');
   return {
     url,
     port,
     stunPorts,
+    reload: async () => certificate?.reload(),
     counts: () => ({ ...NO_RELAY, ...rendezvous.mailboxes.counts, ...rendezvous.relay?.counts }),
     async close() {
+      certificate?.close();
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.all([rendezvous.close(), stun?.close()]);
       await Promise.all([close(), stopped]);
@@ -98,13 +119,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function openFront(
   rendezvous: ReturnType<typeof createRendezvous>,
   { limits, trustProxy }: ServerOptions,
+  certificate: ServerCertificate | undefined,
   stun: () => StunServer | undefined,
 ): Front {
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
   rendezvous.handle(http);
+  const plain = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain);
   const { connections, connectionsPerAddress, relayConnections } = { ...DEFAULT_LIMITS, ...limits };
   return createFront({
     http,
+    tls: certificate && { context: () => certificate.context, plain },
     stun: () => {
       const server = stun();
       return server && ((socket) => server.accept(socket));
@@ -113,6 +137,13 @@ function openFront(
     maxConnections: connections + relayConnections + MAX_STUN_CONNECTIONS + 256,
     maxUntoldPerAddress: trustProxy ? undefined : connectionsPerAddress,
   });
+}
+
+/** With TLS under a name that the certificate has, where the host is left open: no other one would be trusted. */
+function urlOf(port: number, host: string | undefined, certificate: ServerCertificate | undefined): string {
+  const any = host === undefined || host === '::' || host === '0.0.0.0';
+  const name = any ? (certificate?.name ?? 'localhost') : host;
+  return `${certificate ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 /** On the port that the server listens on and a second one. */

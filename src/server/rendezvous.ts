@@ -2,7 +2,8 @@
  * The rendezvous on an HTTP server that somebody else listens with: `beeline server`, which may relay too, or a sender
  * that hosts its own, which has no use for that.
  */
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { BeelineError } from '../protocol/errors.ts';
@@ -13,6 +14,9 @@ import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type LocalConnection, openLocal } from './local.ts';
 import { type ServerLog, SILENT } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
+import { originRefusal, parseOrigins } from './origin.ts';
+import { answerHttp, pathOf } from './page.ts';
+import type { PageFiles } from './page-files.ts';
 import { Relay } from './relay.ts';
 import { type Attached, attach } from './socket.ts';
 
@@ -29,21 +33,27 @@ export interface RendezvousOptions {
   stun?: () => number[];
   /** Credentials for a TURN server, made afresh for everyone who sits down. */
   turn?: (user: string) => TurnServer;
+  /** Serve the page for browsers: the one that was built with this (true), or of a folder; default false. */
+  page?: boolean | string;
+  /** Origins (`https://HOST[:PORT]`) whose pages may meet here, beside this server's own. */
+  allowOrigins?: readonly string[];
 }
 
 export interface Rendezvous {
   readonly mailboxes: Mailboxes;
   readonly relay?: Relay;
-  /** Answers upgrades on the paths of the rendezvous and the relay, `GET /` and `GET /healthz` of this server. */
-  handle(server: Server): void;
+  /** Answers upgrades on the paths of the rendezvous and the relay, the page and `GET /healthz` of this server. */
+  handle(server: Server | SecureServer): void;
   /** A connection inside this process, for the sender that hosts its own rendezvous. */
   local(receive: (text: string) => void, closed: () => void): LocalConnection;
   /** Refuses everyone, closes every connection and forgets everything. The HTTP server stays its owner's. */
   close(): Promise<void>;
 }
 
+/** @throws BeelineError USAGE for an origin that is none */
 export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const { limits, log = SILENT, trustProxy = false, tick = 10_000 } = options;
+  const origins = parseOrigins(options.allowOrigins);
   const mailboxes = new Mailboxes({
     limits,
     services: (user) => ({
@@ -73,15 +83,29 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     return loading;
   };
 
+  let reading: Promise<PageFiles> | undefined;
+  const page = () => {
+    reading ??= readPage(options.page ?? false).catch((error: unknown) => {
+      log.warn({ error: String(error) }, 'no page');
+      return new Map();
+    });
+    return reading;
+  };
+
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const ignore = () => {};
     socket.on('error', ignore);
     if (closed) return decline(socket, 503, 'This server is shutting down.');
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    const path = pathOf(request);
     const toRelay = relay !== undefined && path === RELAY_PATH;
     if (path !== RENDEZVOUS_PATH && !toRelay)
       return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
     const address = clientAddress(request, trustProxy);
+    const foreign = originRefusal(request, origins);
+    if (foreign) {
+      log.warn({ address, origin: request.headers.origin, host: request.headers.host }, 'origin refused');
+      return decline(socket, 403, foreign);
+    }
     const refusal = toRelay ? relay.refusal(address) : mailboxes.refusal(address);
     if (refusal) {
       log.warn({ address, reason: refusal.message }, 'connection refused');
@@ -117,7 +141,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       server.maxRequestsPerSocket = 100;
       // A failed load of ws is reported by the first upgrade that needs it.
       webSockets().catch(() => {});
-      server.on('request', answer);
+      void page();
+      server.on('request', answerHttp(page));
       server.on('upgrade', (request, socket, head) => {
         upgrade(request, socket, head).catch((error: unknown) => {
           log.warn({ error: String(error) }, 'upgrade failed');
@@ -146,6 +171,12 @@ interface Acceptors {
   relaying: WebSocketServer;
 }
 
+async function readPage(page: boolean | string): Promise<PageFiles> {
+  if (page === false) return new Map();
+  const { builtPage, loadPage } = await import('./page-files.ts');
+  return loadPage(page === true ? builtPage() : page);
+}
+
 const WS_OPTIONS = {
   noServer: true,
   clientTracking: false,
@@ -157,28 +188,6 @@ const WS_OPTIONS = {
   // As many reads as the largest message takes in the smallest segments, and more.
   maxBufferedChunks: 1024,
 } as const;
-
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const path = (request.url ?? '/').split('?')[0];
-  const found = path === '/' || path === '/healthz';
-  const allowed = request.method === 'GET' || request.method === 'HEAD';
-  const status = !found ? 404 : allowed ? 200 : 405;
-  const text =
-    status !== 200
-      ? `${STATUS_CODES[status]}\n`
-      : path === '/'
-        ? 'This is a Beeline rendezvous server: `beeline send --server <this URL> FILE`.\n'
-        : 'ok\n';
-  response.writeHead(status, {
-    'content-type': 'text/plain; charset=utf-8',
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    // A body that nobody reads would otherwise be waited for.
-    ...(allowed ? {} : { connection: 'close', allow: 'GET, HEAD' }),
-  });
-  response.end(request.method === 'HEAD' ? undefined : text);
-}
 
 /** Refuses an upgrade with a sentence that the client shows. */
 function decline(socket: Duplex, status: number, sentence: string): void {

@@ -49,6 +49,11 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['a log level', () => send('x', '--log-level', 'loud'), /one of trace/],
   ['both on stdout', () => receive('7-a', '--to', '-', '--json'), /both want stdout/],
   ['server arguments', () => serverArgs(['x']), /flags only/],
+  ['a certificate without its key', () => serverArgs(['--tls-cert', 'c']), /needs both/],
+  ['a key without its certificate', () => serverArgs(['--tls-key', 'k']), /needs both/],
+  ['the page from here and from a server', () => send('x', '--web', '--server', 'ws://h'), /one of its own/],
+  ['the page and a device', () => send('x', '--web', '--device', 'laptop'), /need a code/],
+  ['the page and a key', () => send('x', '--web', '--psk-file', 'f'), /need a code/],
   ['a limit without a relay', () => serverArgs(['--no-relay', '--relay-rate', '1M']), /contradict/],
   ['a second port without STUN', () => serverArgs(['--no-stun', '--stun-port', '1']), /contradict/],
   ['TURN without a secret', () => serverArgs(['--turn-url', 'turn:a']), /needs --turn-secret-file/],
@@ -165,6 +170,16 @@ describe('cli: arguments', () => {
     assert.equal(receiveArgs(['--config-dir', 'flag'], env).common.configDir, 'flag');
   });
 
+  it('serves the page from here when told to, whatever server the environment names', () => {
+    const env = { BEELINE_SERVER: 'ws://env', BEELINE_CODE: '7-a-b' };
+    assert.equal(sendArgs(['x'], env).web, false);
+    const { web, common } = sendArgs(['x', '--web', '--at', '0.0.0.0:4848'], env);
+    assert.equal(web, true);
+    assert.deepEqual([common.server, common.at, common.code], [undefined, '0.0.0.0:4848', '7-a-b']);
+    assert.equal(sendArgs(['x', '--web'], env).common.server, undefined);
+    assert.throws(() => receiveArgs(['--web'], {}), { code: 'USAGE' });
+  });
+
   it('takes empty variables as absent', () => {
     const { common } = sendArgs(['x'], { BEELINE_SERVER: '', BEELINE_CODE: '', BEELINE_CONFIG_DIR: '' });
     assert.deepEqual([common.server, common.code, common.configDir], [undefined, undefined, undefined]);
@@ -177,6 +192,8 @@ describe('cli: arguments', () => {
       port: 0,
       host: '::1',
       trustProxy: true,
+      tls: undefined,
+      allowOrigins: undefined,
       relay: true,
       relayLimit: undefined,
       relayRate: undefined,
@@ -184,6 +201,12 @@ describe('cli: arguments', () => {
       stunPort: undefined,
       turn: undefined,
     });
+    const { tls, allowOrigins } = serverArgs([
+      ...['--tls-cert', 'c.pem', '--tls-key', 'k.pem'],
+      ...['--allow-origin', 'https://a.example', '--allow-origin', 'https://b.example'],
+    ]);
+    assert.deepEqual(tls, { cert: 'c.pem', key: 'k.pem' });
+    assert.deepEqual(allowOrigins, ['https://a.example', 'https://b.example']);
     const off = serverArgs(['--no-relay', '--no-stun']);
     assert.deepEqual([off.relay, off.stun], [false, false]);
     const turn = ['--turn-url', 'turn:a', '--turn-url', 'turn:b'];

@@ -13,6 +13,7 @@ import { metricsText, serveMetrics } from '../../src/cli/metrics.ts';
 import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
+import type { ServerOptions } from '../../src/server/index.ts';
 import { fakeHost } from './fakes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'beeline-cli-'));
@@ -206,16 +207,27 @@ describe('cli: server', () => {
       stun: [],
     });
     assert.equal(closed, 1);
-    const standard = { port: 4848, trustProxy: false, log: undefined };
+    const standard = {
+      port: 4848,
+      trustProxy: false,
+      log: undefined,
+      tls: undefined,
+      allowOrigins: undefined,
+    };
     const services = { relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} };
-    assert.deepEqual(given, { ...standard, ...services, host: '::1' });
+    const told = () => {
+      const { warn, ...rest } = given as { warn: unknown };
+      assert.equal(typeof warn, 'function');
+      return rest;
+    };
+    assert.deepEqual(told(), { ...standard, ...services, host: '::1' });
 
     const secret = join(folder, 'turn-secret');
     writeFileSync(secret, 'hush\n');
     const turn = ['--turn-url', 'turn:a', '--turn-url', 'turn:b', '--turn-secret-file', secret];
     const limits = ['--relay-limit', '20G', '--relay-rate', '10MiB'];
     assert.equal(await dispatch(['server', '--stun-port', '7', ...limits, ...turn], host), 0);
-    assert.deepEqual(given, {
+    assert.deepEqual(told(), {
       ...standard,
       ...services,
       host: undefined,
@@ -227,5 +239,37 @@ describe('cli: server', () => {
     assert.equal(await dispatch(['server', ...turn], host), 2);
     rmSync(secret);
     assert.notEqual(await dispatch(['server', ...turn], host), 0);
+  });
+
+  it('reads its certificate again on SIGHUP, and ends on it without one', async () => {
+    const did: string[] = [];
+    const signals: NodeJS.Signals[] = [];
+    const host = {
+      ...fakeHost(),
+      server: async () => ({
+        async startServer(options: object) {
+          const { tls, warn } = options as Pick<ServerOptions, 'tls' | 'warn'>;
+          did.push(JSON.stringify(tls));
+          warn?.('The certificate ended.');
+          setImmediate(() => {
+            for (const signal of signals) process.emit(signal);
+          });
+          return {
+            ...{ url: 'https://localhost:4848', port: 4848 },
+            reload: async () => void did.push('reload'),
+            close: async () => void did.push('close'),
+          };
+        },
+      }),
+    };
+    const before = process.listenerCount('SIGHUP');
+    signals.push('SIGHUP', 'SIGHUP', 'SIGTERM');
+    assert.equal(await dispatch(['server', '--tls-cert', 'c', '--tls-key', 'k'], host), 0);
+    assert.deepEqual(did.splice(0), ['{"cert":"c","key":"k"}', 'reload', 'reload', 'close']);
+    assert.match(host.stderr.text, /The certificate ended\.\n/);
+    signals.splice(0, 3, 'SIGHUP');
+    assert.equal(await dispatch(['server'], host), 0);
+    assert.deepEqual(did, [undefined, 'close']);
+    assert.equal(process.listenerCount('SIGHUP'), before);
   });
 });

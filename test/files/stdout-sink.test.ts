@@ -5,8 +5,8 @@ import { describe, test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { StdoutSink } from '../../src/files/stdout-sink.ts';
-import { TextSink } from '../../src/files/text-sink.ts';
 import { MAX_TEXT, STREAM_WINDOW } from '../../src/protocol/limits.ts';
+import { TextSink } from '../../src/session/text-sink.ts';
 import { CHUNK, failure, file, folder, opened, spaceOf } from './helpers.ts';
 
 /** Keeps the first byte of each piece (copied late, as a slow pipe would), and writes only when let. */

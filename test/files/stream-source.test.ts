@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { stdinSource } from '../../src/files/stream-source.ts';
-import { textSource } from '../../src/files/text-source.ts';
 import { MAX_TEXT, STREAM_WINDOW } from '../../src/protocol/limits.ts';
+import { textSource } from '../../src/session/text-source.ts';
 import { failure } from './helpers.ts';
 
 const options = { chunkSize: 16, sha256: true };

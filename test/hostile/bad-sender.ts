@@ -11,11 +11,11 @@ import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { listen } from '../../src/lanes/tcp/listen.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { Handshake } from '../../src/peer/handshake.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import type { Message } from '../../src/protocol/messages.ts';
 import { localMailbox, type Mailbox } from '../../src/rendezvous/mailbox.ts';
 import { createRendezvous } from '../../src/server/rendezvous.ts';
+import { Handshake } from '../../src/session/handshake.ts';
 import { HEADROOM } from '../../src/transfer/ports.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
 
@@ -141,6 +141,9 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
       fingerprint: certificate.fingerprint,
       candidates: [{ type: 'tcp', host: '127.0.0.1', port: listener.port }],
       seen: [],
+      tls: true,
+      seal: 'cd'.repeat(32),
+      rtc: [],
       agent: script.agent ?? 'test',
       lanes: 0,
     }),

@@ -92,6 +92,22 @@ const hello: Hello = {
   ],
   udp: { password: 'ef'.repeat(16), symmetric: true },
   seen: ['192.0.2.1'],
+  tls: false,
+  seal: '01'.repeat(32),
+  rtc: [
+    {
+      id: '0123456789abcdef',
+      kind: 'offer',
+      ufrag: 'abcd',
+      password: 'x'.repeat(22),
+      fingerprint: 'cd'.repeat(32),
+      candidates: [
+        'candidate:1 1 UDP 2114977791 192.0.2.2 44221 typ host',
+        'candidate:0 1 udp 2122187007 e1a5a1c0-9c3b-4b6c-8f8e-2f6a1f6c0d3e.local 51234 typ host generation 0',
+        'candidate:2 1 udp 1685921535 2001:db8::7 44221 typ srflx raddr 0.0.0.0 rport 0',
+      ],
+    },
+  ],
   agent: 'beeline',
   lanes: 4,
 };

@@ -43,7 +43,16 @@ test('protects from: a downgrade of the protocol version in a handshake', LIMIT,
   assert.ok(answer.k === 'answer');
   const { key, confirmation, verify } = newer.finish(answer.share);
   assert.ok(!verify(answer.confirmation));
-  const hello = { fingerprint: 'ab'.repeat(32), candidates: [], seen: [], agent: 'x', lanes: 0 };
+  const hello = {
+    fingerprint: 'ab'.repeat(32),
+    candidates: [],
+    seen: [],
+    tls: true,
+    seal: 'cd'.repeat(32),
+    rtc: [],
+    agent: 'x',
+    lanes: 0,
+  };
   const sealed = new KeyedChannel(key, 'sender', context).seal(encodeHello(hello));
   receiver.handshake.receive(encodeSignal({ k: 'accept', confirmation, sealed }));
   assert.deepEqual(receiver.met, []);

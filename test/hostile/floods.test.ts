@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
-import { losePatience } from '../../src/peer/patience.ts';
-import type { Session } from '../../src/peer/session.ts';
 import { Writer } from '../../src/protocol/bytes.ts';
 import { encodeMessage } from '../../src/protocol/encode.ts';
 import {
@@ -21,6 +19,8 @@ import {
 import { encodePages } from '../../src/protocol/manifest.ts';
 import type { Message } from '../../src/protocol/messages.ts';
 import { HTTP_DEADLINE } from '../../src/server/limits.ts';
+import { losePatience } from '../../src/session/patience.ts';
+import type { Session } from '../../src/session/session.ts';
 import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
 import { file } from '../files/helpers.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
@@ -92,7 +92,7 @@ test('protects from: a flood of frames', LIMIT, async (t) => {
 });
 
 test('protects from: a flood of strangers who prove nothing', LIMIT, async (t) => {
-  shorten(t, LANE_OPEN_DEADLINE, 300);
+  const asBefore = shorten(t, LANE_OPEN_DEADLINE, 300);
   assert.equal(HTTP_DEADLINE, LANE_OPEN_DEADLINE, 'one of them is not shortened');
   const place = world(t);
   const { sender, port, join: receiver } = await realSender(t, join(place.outside, 'precious'));
@@ -109,6 +109,7 @@ test('protects from: a flood of strangers who prove nothing', LIMIT, async (t) =
   });
   t.after(() => strangers.forEach((socket) => void socket.destroy()));
   while (closed < strangers.length) await new Promise((resolve) => setTimeout(resolve, 20));
+  asBefore();
   assert.equal(await ending(receiver({ to: place.to })), '');
   assert.equal(await ending(sender), '');
 });

@@ -7,7 +7,7 @@ import { send } from '../../src/peer/send.ts';
 import { HANDSHAKE_DEADLINE } from '../../src/protocol/limits.ts';
 import { CODE } from './bad-sender.ts';
 import { server, stranger } from './meetings.ts';
-import { ending, LIMIT, realSender, shorten, tree, until, world } from './world.ts';
+import { ending, holdBack, LIMIT, realSender, tree, until, world } from './world.ts';
 
 const WRONG = '7-wrong-words';
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -82,7 +82,7 @@ test('protects from: a nameplate squatted by a third party', LIMIT, async (t) =>
 });
 
 test('protects from: a nameplate squatted by somebody who is first and says nothing', LIMIT, async (t) => {
-  shorten(t, HANDSHAKE_DEADLINE, 400);
+  const runOut = holdBack(t, HANDSHAKE_DEADLINE);
   const place = world(t);
   const { url } = await server(t);
   const sender = send([join(place.outside, 'precious')], { lan: false, server: url, code: CODE });
@@ -91,6 +91,7 @@ test('protects from: a nameplate squatted by somebody who is first and says noth
   const squatter = await stranger(t, url);
   assert.equal(squatter.refused, '');
   assert.equal(await ending(receive({ lan: false, server: url, code: CODE, to: place.to })), 'CROWDED');
+  runOut();
   while (squatter.lost.length === 0) await pause(10);
   assert.deepEqual(squatter.lost, ['REFUSED']);
   assert.equal(await ending(receive({ lan: false, server: url, code: CODE, to: place.to })), '');

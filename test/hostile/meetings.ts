@@ -1,10 +1,10 @@
 import type { TestContext } from 'node:test';
 import { fromCode } from '../../src/identity/secret.ts';
-import { Handshake } from '../../src/peer/handshake.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import { type Mailbox as Client, openMailbox } from '../../src/rendezvous/mailbox.ts';
 import { startServer } from '../../src/server/index.ts';
 import type { Limits } from '../../src/server/limits.ts';
+import { Handshake } from '../../src/session/handshake.ts';
 
 /** One side's handshake, with all that it says kept. */
 export function party(role: 'sender' | 'receiver', password: string, name: string) {
@@ -13,7 +13,16 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
   const handshake = new Handshake({
     role,
     secret: fromCode({ nameplate: '7', password }),
-    hello: () => ({ fingerprint, candidates: [], seen: [], agent: name, lanes: 0 }),
+    hello: () => ({
+      fingerprint,
+      candidates: [],
+      seen: [],
+      tls: true,
+      seal: 'cd'.repeat(32),
+      rtc: [],
+      agent: name,
+      lanes: 0,
+    }),
     send: (body) => side.out.push(body),
     onHello: (hello) => side.met.push(hello.agent),
     onFail: (error) => side.errors.push(error),

@@ -90,7 +90,6 @@ test(
   'protects from: a server that drops, repeats, alters or reflects what two real peers say',
   LIMIT,
   async (t) => {
-    shorten(t, HANDSHAKE_DEADLINE, 1500);
     const held: string[] = [];
     const relays: Record<string, [Relay, 'works' | 'fails' | 'either']> = {
       'passes everything on': [(_from, body) => [body], 'works'],
@@ -140,7 +139,19 @@ test(
       for (const code of [sent, received]) assert.notEqual(code, 'INTERNAL', what);
       assert.deepEqual(tree(place.to), received === '' ? { precious: 'precious' } : {}, what);
     };
-    await each(Object.entries(relays), run, 7);
+    // What may work has the time that it needs, on a busy machine too.
+    const all = Object.entries(relays);
+    await each(
+      all.filter(([, [, expected]]) => expected !== 'fails'),
+      run,
+      3,
+    );
+    shorten(t, HANDSHAKE_DEADLINE, 1500);
+    await each(
+      all.filter(([, [, expected]]) => expected === 'fails'),
+      run,
+      7,
+    );
   },
 );
 

@@ -116,11 +116,35 @@ export async function realSender(t: TestContext, path: string, options: SendOpti
 }
 
 /** Makes timers of exactly `from` milliseconds run after `to`, while a test runs: for deadlines that are constants. */
-export function shorten(t: TestContext, from: number, to: number): void {
+export function shorten(t: TestContext, from: number, to: number): () => void {
   const real = globalThis.setTimeout;
   const short = (work: (...args: unknown[]) => void, after?: number, ...args: unknown[]) =>
     real(work, after === from ? to : after, ...args);
-  t.mock.method(globalThis, 'setTimeout', Object.assign(short, real));
+  const { mock } = t.mock.method(globalThis, 'setTimeout', Object.assign(short, real));
+  return () => mock.restore();
+}
+
+/** Timers of `after` milliseconds that begin from now on run out when the function that is returned is called, and not before. */
+export function holdBack(t: TestContext, after: number): () => void {
+  const { setTimeout: begin, clearTimeout: clear } = globalThis;
+  const held = new Map<unknown, () => void>();
+  const hold = (work: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const timer = begin(work, ms, ...args);
+    if (ms === after) held.set(timer, () => work(...args));
+    return timer;
+  };
+  t.mock.method(globalThis, 'setTimeout', Object.assign(hold, begin));
+  t.mock.method(globalThis, 'clearTimeout', (timer: NodeJS.Timeout | undefined) => {
+    held.delete(timer);
+    clear(timer);
+  });
+  return () => {
+    for (const [timer, work] of [...held]) {
+      held.delete(timer);
+      clear(timer as NodeJS.Timeout);
+      work();
+    }
+  };
 }
 
 /** Runs work on each item, a few at a time. */

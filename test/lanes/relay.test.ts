@@ -1,4 +1,4 @@
-/** Lanes through the server's relay: both ends of them, with TLS, against a real server. */
+/** Lanes through the server's relay: both ends of them, with TLS or sealed, against a real server. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -7,8 +7,7 @@ import type { SecureContext } from 'node:tls';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { relayStream } from '../../src/lanes/relay/connect.ts';
-import { RelayListener } from '../../src/lanes/relay/listen.ts';
-import { RelayPath } from '../../src/lanes/relay/path.ts';
+import { nodeRelayListener, nodeRelayPath } from '../../src/lanes/relay/secure.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { startServer } from '../../src/server/index.ts';
@@ -74,10 +73,11 @@ async function met(world: RelayWorld, nameplate: string, pin = sender.fingerprin
   const arrived: { pipe: Pipe; fingerprint: string }[] = [];
   const waiting: (() => void)[] = [];
   const logged: string[] = [];
-  const listener = new RelayListener({
+  const listener = nodeRelayListener({
     url,
     token: () => tokens.host,
     context: sender.context,
+    sealed: () => undefined,
     most,
     onPipe: (pipe, fingerprint) => {
       arrived.push({ pipe, fingerprint });
@@ -85,11 +85,12 @@ async function met(world: RelayWorld, nameplate: string, pin = sender.fingerprin
     },
     log: { debug: (fields) => void logged.push(JSON.stringify(fields)) },
   });
-  const path = new RelayPath({
+  const path = nodeRelayPath({
     url: `${url}/v1/rendezvous`,
     token: () => tokens.guest,
     context: receiver.context,
     pin: () => pin,
+    sealed: () => undefined,
   });
   const next = async () => {
     while (arrived.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));

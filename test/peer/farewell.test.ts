@@ -21,7 +21,7 @@ test('every lane cut before the last word is heard: the receiver comes back for 
   const { sender, receiving, arrived } = await pair(t);
   let lanes = 0;
   receiving.subscribe((event) => void (event.event === 'lane' && event.status === 'open' && lanes++));
-  intercept(receiving, 'finished', cutLanes);
+  intercept(receiving, 'finished', () => cutLanes(sender, receiving));
   const [sent, received] = await Promise.all([sender.done, receiving.done]);
   assert.equal(sent.root, received.root);
   assert.ok(lanes > 4, `${lanes} lanes: it did not come back`);
@@ -35,7 +35,7 @@ test(
     const { sender, receiving, arrived } = await pair(t);
     sender.farewell.patience = 300;
     intercept(receiving, 'finished', (deliver) => {
-      cutLanes();
+      cutLanes(sender, receiving);
       deliver();
     });
     const [sent, received] = await Promise.all([sender.done, receiving.done]);
@@ -48,7 +48,7 @@ test('a receiver that has everything and never comes back: the sender succeeds',
   const { sender, receiving, arrived } = await pair(t);
   sender.farewell.patience = 300;
   intercept(receiving, 'finished', () => {
-    cutLanes();
+    cutLanes(sender, receiving);
     receiving.fail(new BeelineError('INTERRUPTED', 'for this test'));
   });
   await failure(receiving);
@@ -59,7 +59,7 @@ test('a receiver that has everything and never comes back: the sender succeeds',
 test('a new receiver in place of one that had everything is served from the start', LIMIT, async (t) => {
   const { dir, sender, receiver, receiving } = await pair(t);
   intercept(receiving, 'finished', () => {
-    cutLanes();
+    cutLanes(sender, receiving);
     receiving.fail(new BeelineError('INTERRUPTED', 'for this test'));
   });
   await failure(receiving);
@@ -72,7 +72,10 @@ test('a new receiver in place of one that had everything is served from the star
 test('a sender gone before its last word: the receiver says that only this is missing', LIMIT, async (t) => {
   const { sender, receiving, arrived } = await pair(t, 0.2);
   intercept(receiving, 'finished', () => {
-    cutLanes();
+    // Nothing of it is heard any more, as of a process that was killed.
+    sender.door.end();
+    sender.supervisor!.paths([]);
+    cutLanes(sender, receiving);
     sender.fail(new BeelineError('INTERNAL', 'for this test'));
   });
   const { code, message } = await failure(receiving);

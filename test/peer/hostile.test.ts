@@ -8,14 +8,14 @@ import { Writable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/peer/api.ts';
-import { Handshake } from '../../src/peer/handshake.ts';
-import { losePatience } from '../../src/peer/patience.ts';
 import { receive } from '../../src/peer/receive.ts';
 import { send } from '../../src/peer/send.ts';
-import type { Session } from '../../src/peer/session.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import type { Message } from '../../src/protocol/messages.ts';
 import type { Hello } from '../../src/protocol/signal.ts';
+import { Handshake } from '../../src/session/handshake.ts';
+import { losePatience } from '../../src/session/patience.ts';
+import type { Session } from '../../src/session/session.ts';
 import { freePort } from '../integration/workspace.ts';
 
 const CODE = '7-crossover-clockwork';
@@ -179,6 +179,9 @@ function handshakes(receiverPassword = 'crossover-clockwork') {
     fingerprint: 'ab'.repeat(32),
     candidates: [],
     seen: [],
+    tls: true,
+    seal: 'cd'.repeat(32),
+    rtc: [],
     agent: 'test',
     lanes: 0,
   });

@@ -8,9 +8,9 @@ import { TLSSocket } from 'node:tls';
 import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/peer/api.ts';
 import { receive } from '../../src/peer/receive.ts';
 import { send } from '../../src/peer/send.ts';
-import type { Session } from '../../src/peer/session.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import type { Message } from '../../src/protocol/messages.ts';
+import type { Session } from '../../src/session/session.ts';
 
 /** Every TLS socket of this process: both ends of every lane. Undocumented, but the only honest way to break one. */
 export function laneSockets(): TLSSocket[] {
@@ -18,8 +18,10 @@ export function laneSockets(): TLSSocket[] {
   return handles.filter((handle): handle is TLSSocket => handle instanceof TLSSocket && !handle.destroyed);
 }
 
-export function cutLanes(): void {
+/** Every lane of these sides, whatever carries it: those over UDP are no handles of the process. */
+export function cutLanes(...sides: Session[]): void {
   for (const socket of laneSockets()) socket.destroy();
+  for (const { supervisor } of sides) for (const lane of supervisor?.lanes ?? []) lane.close();
 }
 
 /** What a receiver needs to find this sender. */

@@ -23,7 +23,17 @@ const certificate = makeCertificate();
 async function common(role: 'sender' | 'receiver') {
   const { cert, key, fingerprint } = await certificate;
   const context = laneContext(cert, key);
-  return { role, context, pin: () => fingerprint, onPipe: () => {}, onChange: () => {}, log: undefined };
+  return {
+    role,
+    context,
+    pin: () => fingerprint,
+    onPipe: () => {},
+    onChange: () => {},
+    onLack: () => {},
+    fingerprint: 'ef'.repeat(32),
+    seal: '01'.repeat(32),
+    log: undefined,
+  };
 }
 
 /** A side's network without a server, and the paths that it has. */
@@ -40,6 +50,9 @@ const hello = (...candidates: (readonly [CandidateType, string, number])[]): Hel
   fingerprint: 'ab'.repeat(32),
   candidates: candidates.map(([type, host, port]) => ({ type, host, port })),
   seen: [],
+  tls: true,
+  seal: 'cd'.repeat(32),
+  rtc: [],
   agent: 'test',
   lanes: 0,
 });
@@ -64,7 +77,8 @@ describe('the addresses that a peer names', () => {
     const only = await network(t, { relay: 'only' });
     only.network.peer(hello(...candidates), []);
     assert.deepEqual(only.paths(), []);
-    assert.deepEqual(only.network.hello(), { candidates: [], seen: [] });
+    const { candidates: none, seen } = only.network.hello();
+    assert.deepEqual({ none, seen }, { none: [], seen: [] });
   });
 
   it('are not flooded, however often it names others', async (t) => {

@@ -1,11 +1,11 @@
 /** How long is waited, in what words, and what the register of states keeps of a process that is gone. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { inWords, Reach } from '../../src/peer/reach.ts';
-import { StatusRegister } from '../../src/peer/status.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, RECEIVER_WAIT, SENDER_WAIT } from '../../src/protocol/limits.ts';
 import type { Status } from '../../src/protocol/messages.ts';
+import { inWords, Reach } from '../../src/session/reach.ts';
+import { StatusRegister } from '../../src/session/status.ts';
 
 test('a time is said in the largest unit that divides it', () => {
   const words = [0, 1, 90, 60, 600, 3600, 7200, 5400, 86_400, 172_800].map(inWords);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { reasonToWait, verdict } from '../../src/peer/verdict.ts';
+import { reasonToWait, verdict } from '../../src/session/verdict.ts';
 
 test("a peer's code is looked up, never shown as it came, whatever it spells", () => {
   for (const code of [

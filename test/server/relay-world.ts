@@ -1,7 +1,7 @@
 /** A server with a relay, seats at it, and bare WebSockets at its relay. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { RELAY_PATH, RENDEZVOUS_PATH } from '../../src/protocol/rendezvous.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/index.ts';
 
@@ -11,19 +11,27 @@ export interface SeatAt {
   socket: WebSocket;
 }
 
+export interface Way {
+  base: string;
+  options: ClientOptions;
+}
+
 export class RelayWorld {
   readonly server: RunningServer;
   readonly #sockets = new Set<WebSocket>();
+  readonly #way: Way;
 
-  constructor(server: RunningServer) {
+  /** @param way to the server; default straight. */
+  constructor(server: RunningServer, way: Way = { base: `ws://127.0.0.1:${server.port}`, options: {} }) {
     this.server = server;
+    this.#way = way;
   }
 
   /** What the relay counts. */
   readonly counts = () => this.server.counts();
 
   #open(path: string): WebSocket {
-    const socket = new WebSocket(`ws://127.0.0.1:${this.server.port}${path}`);
+    const socket = new WebSocket(this.#way.base + path, this.#way.options);
     socket.on('error', () => {});
     this.#sockets.add(socket);
     return socket;

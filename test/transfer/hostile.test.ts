@@ -269,6 +269,9 @@ test('a candidate is an address: a name spelled in hex digits is none', () => {
       fingerprint: 'ab'.repeat(32),
       candidates: [{ type: 'tcp', host, port: 1 }],
       seen: [],
+      tls: true,
+      seal: 'cd'.repeat(32),
+      rtc: [],
       agent: 'x',
       lanes: 0,
     });

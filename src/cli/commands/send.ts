@@ -3,7 +3,7 @@ import type { SendOptions } from '../../peer/api.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
-import { instructions, listed } from '../instructions.ts';
+import { instructions, listed, pageLink, webLines } from '../instructions.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
 import { readPsk } from '../psk.ts';
 import { shownPath } from '../report.ts';
@@ -25,6 +25,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       text: args.text !== undefined,
       chosenCode: args.common.code,
       instructions: (code) => tell(session, args, qrCode, code),
+      pages: (links) => tellPages(session, qrCode, links),
     },
     side: {
       newCode: args.common.code === undefined && keyFlag(args) === undefined,
@@ -39,6 +40,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       onUnreadable: args.skipUnreadable ? 'skip' : 'fail',
       stdinName: args.stdinName,
       update: args.update,
+      web: args.web,
     };
     const options = await session.prepare(base, [args.common.code]);
     announce(session, args);
@@ -66,8 +68,15 @@ function keyFlag(args: SendArgs): string | undefined {
 
 function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | undefined, code: string): void {
   report.say('', `Code: ${code}`, '');
-  if (qrCode) screen.raw(qrCode(code));
-  report.say(...instructions(shellWord(code), args.common));
+  const { server } = args.common;
+  // A telephone's camera can do something with a link; with a page of this process, that comes next.
+  if (qrCode && !args.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
+  report.say(...instructions(shellWord(code), args.common, code));
   const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);
+}
+
+function tellPages({ report, screen }: Session, qrCode: QrCode | undefined, links: readonly string[]): void {
+  if (qrCode && links[0] !== undefined) screen.raw(qrCode(links[0]));
+  report.say(...webLines(links));
 }

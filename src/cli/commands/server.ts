@@ -1,4 +1,5 @@
 /** `beeline server`: runs until it is told to stop. */
+import type { RunningServer, ServerOptions } from '../../server/index.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -16,13 +17,18 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
   const screen = new Screen(host.stderr, host.env);
   const interrupt = new Interrupt();
   let log: Log | undefined;
+  let hangup: (() => void) | undefined;
   try {
     if (face.logLevel !== undefined || face.logFile !== undefined) {
       const { openLog } = await import('../log.ts');
       log = await openLog(face, (lines) => screen.raw(lines));
     }
     const { startServer } = await host.server();
-    const server = await startServer(await serverOptions(args, log));
+    const warn = (sentence: string) => {
+      if (!face.quiet) screen.line(sentence);
+    };
+    const server: Running = await startServer(await serverOptions(args, log, warn));
+    if (args.tls) hangup = onHangup(() => void server.reload?.());
     const listening = {
       event: 'listening',
       url: server.url,
@@ -37,17 +43,39 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
     await server.close();
     return EXIT_DONE;
   } finally {
+    hangup?.();
     log?.close();
     interrupt.close();
   }
 }
 
-async function serverOptions(args: ServerArgs, log: Log | undefined) {
-  const { port, host, trustProxy, relay, relayLimit, relayRate, stun, stunPort, turn } = args;
+/** Tests start stand-ins, which have less. */
+type Running = Pick<RunningServer, 'url' | 'port'> &
+  Partial<Pick<RunningServer, 'stunPorts' | 'reload'>> & { close(): Promise<void> | void };
+
+/**
+ * As servers do: SIGHUP is for what renews the certificate, and ends no server that has one. Takes the place of what
+ * Interrupt does on it.
+ */
+function onHangup(act: () => void): () => void {
+  process.removeAllListeners('SIGHUP');
+  process.on('SIGHUP', act);
+  return () => process.off('SIGHUP', act);
+}
+
+async function serverOptions(
+  args: ServerArgs,
+  log: Log | undefined,
+  warn: (sentence: string) => void,
+): Promise<Omit<ServerOptions, 'log'> & { log: Log['logger'] | undefined }> {
+  const { port, host, trustProxy, tls, allowOrigins, relay, relayLimit, relayRate, stun, stunPort, turn } =
+    args;
   return {
     port,
     host,
     trustProxy,
+    tls,
+    allowOrigins,
     relay,
     stun,
     stunPort,
@@ -57,6 +85,7 @@ async function serverOptions(args: ServerArgs, log: Log | undefined) {
       ...(relayRate !== undefined && { relayRate }),
     },
     log: log?.logger,
+    warn,
   };
 }
 

@@ -2,14 +2,8 @@
  * The sender's end of relayed lanes. Nobody can dial it, so it keeps one connection waiting at the server, and the next as
  * soon as that one is taken.
  */
-import { setMaxListeners } from 'node:events';
-import type { SecureContext } from 'node:tls';
 import { asBeelineError } from '../../protocol/errors.ts';
-import type { Pipe } from '../pipe.ts';
-import { tlsServer } from '../tls/over.ts';
-import { relayStream } from './connect.ts';
-import { withReason } from './path.ts';
-import type { RelayStream } from './stream.ts';
+import type { Connect, Link, Linked } from './link.ts';
 
 /** All in milliseconds. */
 const FIRST_PAUSE = 250;
@@ -20,13 +14,10 @@ const STABLE = 10_000;
 const MOST = 8;
 
 export interface RelayListenerOptions {
-  /** As for `--server`. */
-  url: string;
   /** The present one; undefined while this side has no place at the server. */
   token: () => string | undefined;
-  context: SecureContext;
-  /** A peer proved to hold the certificate with this fingerprint; keep the pipe or destroy it. */
-  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  /** What secures a link gives the pipe to whom it may concern. */
+  connect: Connect<void>;
   /** Connections in use at once; default 8. */
   most?: number;
   log?: { debug(fields: object, message: string): void };
@@ -35,7 +26,7 @@ export interface RelayListenerOptions {
 export class RelayListener {
   readonly #options: RelayListenerOptions;
   readonly #life = new AbortController();
-  readonly #streams = new Set<RelayStream>();
+  readonly #links = new Set<Link>();
   /** Aborted to begin anew at once. */
   #round = new AbortController();
   #pause = FIRST_PAUSE;
@@ -44,7 +35,6 @@ export class RelayListener {
 
   constructor(options: RelayListenerOptions) {
     this.#options = options;
-    setMaxListeners(0, this.#life.signal);
     void this.#run();
   }
 
@@ -59,25 +49,25 @@ export class RelayListener {
   close(): void {
     this.#life.abort();
     this.refresh();
-    for (const stream of this.#streams) stream.destroy();
+    for (const link of this.#links) link.destroy();
   }
 
   async #run(): Promise<void> {
-    const { url, token, most = MOST, log } = this.#options;
+    const { connect, token, most = MOST, log } = this.#options;
     while (!this.#life.signal.aborted) {
       this.#round = new AbortController();
       const shown = token();
       // A place that opens, a token that comes: both call `refresh` or `#wake`.
-      if (!shown || this.#streams.size >= most) {
+      if (!shown || this.#links.size >= most) {
         await this.#rest(LONGEST_PAUSE);
         continue;
       }
       const began = performance.now();
       const { signal } = this.#round;
       try {
-        const stream = await relayStream(url, shown, signal);
+        const linked = await connect(shown, signal);
         this.#pause = FIRST_PAUSE;
-        this.#taken(stream);
+        this.#taken(linked);
       } catch (thrown) {
         if (signal.aborted) continue;
         log?.debug({ reason: asBeelineError(thrown).message }, 'waiting at the relay failed');
@@ -100,19 +90,18 @@ export class RelayListener {
     });
   }
 
-  #taken(stream: RelayStream): void {
-    if (this.#life.signal.aborted) return void stream.destroy();
-    const { context, onPipe, log } = this.#options;
-    this.#streams.add(stream);
-    stream.once('close', () => {
-      const full = this.#streams.size >= (this.#options.most ?? MOST);
-      this.#streams.delete(stream);
+  #taken({ link, secure }: Linked<void>): void {
+    if (this.#life.signal.aborted) return link.destroy();
+    const { log } = this.#options;
+    this.#links.add(link);
+    void link.gone.then(() => {
+      const full = this.#links.size >= (this.#options.most ?? MOST);
+      this.#links.delete(link);
       if (full) this.#wake();
     });
-    const { local, remote } = stream;
-    tlsServer(stream, { kind: 'relay', local, remote, context, signal: this.#life.signal }).then(
-      ({ pipe, fingerprint }) => onPipe(withReason(pipe, stream), fingerprint),
-      (error) => log?.debug({ reason: asBeelineError(error).message }, 'a relayed lane failed'),
-    );
+    secure(this.#life.signal).catch((thrown) => {
+      link.destroy();
+      log?.debug({ reason: asBeelineError(thrown).message }, 'a relayed lane failed');
+    });
   }
 }

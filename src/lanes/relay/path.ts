@@ -1,20 +1,16 @@
 /** The receiver's end of relayed lanes: dialled at the server, like any other path. */
-import { setMaxListeners } from 'node:events';
-import type { SecureContext } from 'node:tls';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
 import { authorityOf, serviceUrl } from '../../websocket/url.ts';
 import type { Path } from '../path.ts';
 import type { Pipe } from '../pipe.ts';
-import { tlsClient } from '../tls/over.ts';
-import { relayStream } from './connect.ts';
-import type { RelayStream } from './stream.ts';
+import { type Connect, type Linked, withReason } from './link.ts';
 
 /** Lanes at once: one TCP connection through a relay is slow only where the way to it loses packets. */
 const MOST = 4;
 
-/** Milliseconds that a connection made ahead is worth something: the sender's end gives TLS LANE_OPEN_DEADLINE. */
+/** Milliseconds that a connection made ahead is worth something: the sender's end waits LANE_OPEN_DEADLINE for the handshake. */
 const AHEAD = 5_000;
 
 export interface RelayPathOptions {
@@ -22,9 +18,7 @@ export interface RelayPathOptions {
   url: string;
   /** The present one; undefined while this side has no place at the server. */
   token: () => string | undefined;
-  context: SecureContext;
-  /** Hex SHA-256 of the sender's certificate. */
-  pin: () => string;
+  connect: Connect<Pipe>;
 }
 
 export class RelayPath implements Path {
@@ -32,7 +26,9 @@ export class RelayPath implements Path {
   readonly name: string;
   readonly most = MOST;
   readonly #options: RelayPathOptions;
-  #ahead: { stream: Promise<RelayStream>; control: AbortController; timer: NodeJS.Timeout } | undefined;
+  #ahead:
+    | { linked: Promise<Linked<Pipe>>; control: AbortController; timer: ReturnType<typeof setTimeout> }
+    | undefined;
 
   /** @throws BeelineError USAGE for a malformed URL */
   constructor(options: RelayPathOptions) {
@@ -41,28 +37,28 @@ export class RelayPath implements Path {
   }
 
   /**
-   * Connects to the sender's end now, while the two still prove themselves to each other, so that TLS can begin as soon as
-   * a relay turns out to be needed. Let go again if it is not.
+   * Connects to the sender's end now, while the two still prove themselves to each other, so that the handshake can begin as
+   * soon as a relay turns out to be needed. Let go again if it is not.
    */
   prepare(): void {
-    const { url, token } = this.#options;
+    const { token, connect } = this.#options;
     const shown = token();
     if (this.#ahead || !shown) return;
     const control = new AbortController();
-    const stream = relayStream(url, shown, control.signal);
-    const ahead = { stream, control, timer: setTimeout(() => this.close(), AHEAD) };
+    const linked = connect(shown, control.signal);
+    const ahead = { linked, control, timer: setTimeout(() => this.close(), AHEAD) };
     this.#ahead = ahead;
     const gone = () => {
       if (this.#ahead === ahead) this.close();
     };
-    stream.then((open) => open.once('close', gone), gone);
+    linked.then(({ link }) => void link.gone.then(gone), gone);
   }
 
   /** Lets go of what was prepared. */
   close(): void {
     const ahead = this.#take();
     ahead?.control.abort();
-    ahead?.stream.then((open) => open.destroy()).catch(() => {});
+    ahead?.linked.then(({ link }) => link.destroy()).catch(() => {});
   }
 
   #take() {
@@ -73,13 +69,12 @@ export class RelayPath implements Path {
   }
 
   async open(signal: AbortSignal): Promise<Pipe> {
-    const { url, token, context, pin } = this.#options;
+    const { token, connect } = this.#options;
     const shown = token();
     if (!shown) throw new BeelineError('NO_PATH', 'This side has no place at the server at the moment.');
     const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
     const scope = new AbortController();
-    setMaxListeners(0, scope.signal);
     const stop = (why: BeelineError) => () => scope.abort(why);
     const late = new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
     const timer = setTimeout(stop(late), LANE_OPEN_DEADLINE);
@@ -88,10 +83,8 @@ export class RelayPath implements Path {
     if (signal.aborted) outer();
     try {
       scope.signal.addEventListener('abort', () => ahead?.control.abort());
-      const stream = await (ahead?.stream ?? relayStream(url, shown, scope.signal));
-      const { local, remote } = stream;
-      const over = { kind: this.kind, local, remote, context, signal: scope.signal } as const;
-      return withReason(await tlsClient(stream, over, pin()), stream);
+      const { link, secure } = await (ahead?.linked ?? connect(shown, scope.signal));
+      return withReason(await secure(scope.signal), link);
     } catch (thrown) {
       if (scope.signal.aborted) throw scope.signal.reason;
       const error = asBeelineError(thrown, 'NO_PATH');
@@ -102,12 +95,4 @@ export class RelayPath implements Path {
       signal.removeEventListener('abort', outer);
     }
   }
-}
-
-/** TLS says only that the stream below has closed: what the relay said of it is put in its place. */
-export function withReason(pipe: Pipe, stream: RelayStream): Pipe {
-  return {
-    ...pipe,
-    start: (data, closed) => pipe.start(data, (error) => closed(stream.failure ?? error)),
-  };
 }

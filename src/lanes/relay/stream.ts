@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { BeelineError } from '../../protocol/errors.ts';
 import { CLOSE, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
+import type { Link } from './link.ts';
 
 /** Bytes either way before the other end is slowed down. */
 const HIGH_WATER = 256 * 1024;
@@ -14,9 +15,13 @@ export interface Ends {
   remote: string;
 }
 
-export class RelayStream extends Duplex {
+export class RelayStream extends Duplex implements Link {
   readonly local: string;
   readonly remote: string;
+  readonly gone: Promise<void>;
+  /** The first byte that comes; it is still to be read. */
+  readonly first: Promise<number>;
+  #began: (byte: number) => void = () => {};
   readonly #webSocket: WebSocket;
   #failure: BeelineError | undefined;
 
@@ -27,6 +32,12 @@ export class RelayStream extends Duplex {
     this.#webSocket = webSocket;
     // Whoever gets the stream listens a turn later; an error that nobody listens for would end the process.
     this.on('error', () => {});
+    this.gone = new Promise((resolve) => {
+      this.once('close', resolve);
+    });
+    this.first = new Promise((resolve) => {
+      this.#began = resolve;
+    });
     webSocket.on('message', (data, isBinary) => this.#arrived(data, isBinary));
     webSocket.on('error', (cause) =>
       this.#fail(`the connection to the relay failed: ${cause.message}`, cause),
@@ -83,6 +94,8 @@ export class RelayStream extends Duplex {
   #arrived(data: RawData, isBinary: boolean): void {
     if (this.destroyed) return;
     if (!isBinary) return this.#fail('the relay sent text among the bytes');
+    const [first] = data as Buffer;
+    if (first !== undefined) this.#began(first);
     if (!this.push(data as Buffer)) this.#webSocket.pause();
   }
 

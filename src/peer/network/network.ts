@@ -3,12 +3,15 @@
  * servers and routers tell, relays. It makes the paths that lanes are opened on and the candidates for the peer, and
  * makes both anew whenever something changes.
  */
+import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { usable } from '../../lanes/ice/address.ts';
 import { Allowance } from '../../lanes/ice/allowance.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
 import { dial } from '../../lanes/tcp/dial.ts';
+import { iceServers } from '../../lanes/webrtc/servers.ts';
 import { type Address, type Candidate, type CandidateType, formatAddress } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_CANDIDATES, MAX_LANES, MAX_SEEN } from '../../protocol/limits.ts';
@@ -17,12 +20,15 @@ import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import { localHosts } from '../addresses.ts';
 import type { CommonOptions, Logger } from '../api.ts';
 import type { Change } from './roaming.ts';
+import { Rtc } from './rtc.ts';
 import { Served } from './served.ts';
 import { UdpSide } from './udp.ts';
 
 export interface NetworkOptions {
   role: 'sender' | 'receiver';
   context: SecureContext;
+  /** Hex SHA-256 of this side's certificate. */
+  fingerprint: string;
   /** Hex SHA-256 of the peer's certificate, as of now. */
   pin: () => string;
   options: Pick<CommonOptions, 'relay' | 'portMap'>;
@@ -31,11 +37,16 @@ export interface NetworkOptions {
   onPaths: (paths: Path[]) => void;
   /** This side can be reached in another way: the peer is to be told. */
   onChange: () => void;
+  /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
+  onLack: (sentence: string) => void;
   log: Logger | undefined;
 }
 
 /** Milliseconds in which changes are gathered into one word to the peer. */
 const GATHER = 100;
+const NO_WEBRTC =
+  'The other side is a browser, and browsers cannot reach this side directly: the optional package node-datachannel is not ' +
+  "installed here. Bytes go through the server's relay, if it has one.";
 /** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
 const DIALS = 512;
 const DIALS_RATE = 32;
@@ -46,7 +57,12 @@ export class Network {
   #opened: Promise<void> = Promise.resolve();
   #udx: Path | undefined;
   #served: Served | undefined;
+  readonly #rtc: Rtc;
+  /** This process's half of the key of sealed lanes. */
+  readonly #seal = randomBytes(32).toString('hex');
   #mailbox: Mailbox | undefined;
+  /** The standing server's. */
+  #url: string | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
   #peer: Hello | undefined;
@@ -57,6 +73,17 @@ export class Network {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
+    const { role, onPipe, pin, onLack, log } = options;
+    const { relay } = options.options;
+    this.#rtc = new Rtc({
+      ...{ role, log },
+      iceServers: () =>
+        this.#mailbox ? iceServers(this.#mailbox.services, this.#url, relay !== 'never') : [],
+      relayOnly: relay === 'only',
+      onPipe: (pipe) => onPipe(pipe, pin()),
+      onChange: () => this.#changed(),
+      onLack: () => onLack(NO_WEBRTC),
+    });
   }
 
   get #direct(): boolean {
@@ -83,10 +110,12 @@ export class Network {
   meet(mailbox: Mailbox, url: string | undefined): void {
     if (this.#over) return;
     this.#mailbox = mailbox;
+    this.#url = url;
     if (url === undefined) return;
     const { options, onPipe, role, context, pin, log } = this.#options;
+    const seal = this.#seal;
     this.#served = new Served({
-      ...{ url, mailbox, role, context, pin, onPipe, log },
+      ...{ url, mailbox, role, context, pin, seal, onPipe, log },
       relay: options.relay ?? 'auto',
       portMap: options.portMap !== false && this.#direct && !isHere(url),
       tcpPort: this.#port,
@@ -104,7 +133,7 @@ export class Network {
   }
 
   /** What a hello says of where this side is. */
-  hello(): Pick<Hello, 'candidates' | 'udp' | 'seen'> {
+  hello(): Omit<Hello, 'agent' | 'lanes'> {
     const hosts = this.#direct ? localHosts() : [];
     const at = (type: CandidateType, port: number) => hosts.map((host): Candidate => ({ type, host, port }));
     const candidates = [
@@ -116,7 +145,12 @@ export class Network {
     const udp = this.#udp?.hello;
     const reflexive = this.#udp?.reflexive.map(({ host }) => host) ?? [];
     const seen = [...new Set([...(this.#served?.seen ?? []), ...reflexive])].slice(0, MAX_SEEN);
-    return { candidates: candidates.slice(0, MAX_CANDIDATES), ...(udp && { udp }), seen };
+    return {
+      ...{ fingerprint: this.#options.fingerprint, tls: true, seal: this.#seal },
+      candidates: candidates.slice(0, MAX_CANDIDATES),
+      ...(udp && { udp }),
+      ...{ seen, rtc: this.#rtc.descriptions },
+    };
   }
 
   /** The peer said where it is. @param extra where it can be reached besides, over TCP */
@@ -124,6 +158,7 @@ export class Network {
     this.#peer = hello;
     this.#extra = extra;
     if (this.#direct) this.#udp?.peer(hello);
+    this.#rtc.peer(hello);
     this.#served?.peer(hello);
     this.#offer();
   }
@@ -148,6 +183,7 @@ export class Network {
     this.#over = true;
     clearTimeout(this.#timer);
     void this.#udp?.close();
+    this.#rtc.close();
     await this.#served?.close();
   }
 
@@ -165,7 +201,7 @@ export class Network {
   }
 
   #offer(): void {
-    if (this.#peer && !this.#over) this.#options.onPaths(this.#paths(this.#peer));
+    if (this.#peer && !this.#over) this.#options.onPaths(this.#paths(this.#peer).map(roomy));
   }
 
   #paths({ candidates }: Hello): Path[] {
@@ -182,6 +218,7 @@ export class Network {
       ...(this.#direct && this.#udx ? [this.#udx] : []),
       // What a peer calls a TURN server's may be its own: who wants only relays would show itself there.
       ...(relayed && this.#direct ? of('turn').map((to) => this.#dialled('turn', to)) : []),
+      ...(this.#rtc.path ? [this.#rtc.path] : []),
       ...(relayed && this.#served?.relay ? [this.#served.relay] : []),
     ];
   }
@@ -198,6 +235,15 @@ export class Network {
       },
     };
   }
+}
+
+/** An opening may wait for many things at once, each with the same signal: Node warns of more than ten. */
+function roomy(path: Path): Path {
+  const open = (signal: AbortSignal) => {
+    setMaxListeners(0, signal);
+    return path.open(signal);
+  };
+  return { kind: path.kind, name: path.name, most: path.most, open };
 }
 
 /** A server on this very machine: whoever meets at it is here too, and no router stands between. */

@@ -1,8 +1,9 @@
 /** A session's network: made once its certificate is there, watched while it runs, closed with it. */
+
+import type { Certificate } from '../../identity/certificate.ts';
 import { laneContext } from '../../lanes/tls/credentials.ts';
+import type { Session } from '../../session/session.ts';
 import type { CommonOptions } from '../api.ts';
-import type { Certificate } from '../engine.ts';
-import type { Session } from '../session.ts';
 import { Network } from './network.ts';
 import { watchNetwork } from './roaming.ts';
 
@@ -19,11 +20,13 @@ export function openNetwork(
     role,
     options,
     context: laneContext(certificate.cert, certificate.key),
+    fingerprint: certificate.fingerprint,
     pin: () => session.door.pin,
     onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
     // A process that said that it ends is not dialled.
     onPaths: (paths) => session.supervisor?.paths(session.door.ended ? [] : paths),
     onChange: tellPeer,
+    onLack: (message) => session.events.emit({ event: 'warning', code: 'NO_PATH', message }),
     log: session.log,
   });
   session.cleanup.push(() => network.close());

@@ -4,10 +4,12 @@ import type { SecureContext } from 'node:tls';
 import { mapPorts, type PortMapper } from '../../lanes/mapping/map-ports.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
-import { RelayListener } from '../../lanes/relay/listen.ts';
-import { RelayPath } from '../../lanes/relay/path.ts';
+import type { RelayListener } from '../../lanes/relay/listen.ts';
+import type { RelayPath } from '../../lanes/relay/path.ts';
+import { nodeRelayListener, nodeRelayPath, type SealedPeer } from '../../lanes/relay/secure.ts';
 import { PunchListener, punchPath } from '../../lanes/tcp/punch.ts';
 import { openPunchPorts, type PunchPorts } from '../../lanes/tcp/punch-ports.ts';
+import { fromHex } from '../../protocol/bytes.ts';
 import type { Address, Candidate } from '../../protocol/candidate.ts';
 import { DEFAULT_LANES } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
@@ -27,6 +29,8 @@ export interface ServedOptions {
   role: 'sender' | 'receiver';
   context: SecureContext;
   pin: () => string;
+  /** This process's half of the key of sealed lanes: 64 hex digits. */
+  seal: string;
   relay: 'auto' | 'never' | 'only';
   portMap: boolean;
   /** The port that lanes may come in on; 0: none. */
@@ -65,9 +69,9 @@ export class Served {
     const { role, mailbox, url, context, pin, onPipe, log } = options;
     const { services } = mailbox;
     if (services.relay && options.relay !== 'never') {
-      const relay = { url, token: () => mailbox.token, context, pin, ...(log && { log }) };
-      if (role === 'receiver') this.relay = new RelayPath(relay);
-      else this.#relayListener = new RelayListener({ ...relay, onPipe });
+      const relay = { url, token: () => mailbox.token, context, sealed: () => this.#sealed() };
+      if (role === 'receiver') this.relay = nodeRelayPath({ ...relay, pin });
+      else this.#relayListener = nodeRelayListener({ ...relay, onPipe, ...(log && { log }) });
     }
     this.relay?.prepare();
     if (services.turn && options.relay !== 'never' && role === 'sender')
@@ -139,6 +143,14 @@ export class Served {
     this.#turn?.close();
     await this.#mapped;
     await this.#mapping?.close();
+  }
+
+  /** A peer without TLS, as its latest hello has it. */
+  #sealed(): SealedPeer | undefined {
+    if (!this.#peer || this.#peer.tls) return undefined;
+    const { role, seal } = this.#options;
+    const { fingerprint, seal: peer } = this.#peer;
+    return { secret: { own: fromHex(seal), peer: fromHex(peer), role }, fingerprint };
   }
 
   async #map(udp: number | undefined): Promise<void> {

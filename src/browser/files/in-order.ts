@@ -1,0 +1,54 @@
+/** Chunks that come in any order, handed on in the order of the byte space; early ones are held, at most STREAM_WINDOW. */
+import { BeelineError } from '../../protocol/errors.ts';
+import { STREAM_WINDOW } from '../../protocol/limits.ts';
+import type { Extent } from '../../transfer/ports.ts';
+
+interface Held {
+  extents: readonly Extent[];
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+export class InOrder {
+  readonly #emit: (extents: readonly Extent[], bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
+  readonly #held = new Map<number, Held>();
+  #next = 0;
+  #busy = false;
+
+  /** @param emit called for one chunk after the other; the bytes are its own */
+  constructor(emit: (extents: readonly Extent[], bytes: Uint8Array<ArrayBuffer>) => Promise<void>) {
+    this.#emit = emit;
+  }
+
+  /** Chunks held. */
+  get waiting(): number {
+    return this.#held.size;
+  }
+
+  /** Resolves once the chunk, and all that waited for it, is handed on; at once for one that is early. */
+  async take(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
+    if (chunk < this.#next || this.#held.has(chunk)) return;
+    if (chunk > this.#next + STREAM_WINDOW)
+      throw new BeelineError('INTERNAL', `Chunk ${chunk} is too early; ${this.#next} is next.`);
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    if (data && data.length < length)
+      throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
+    const bytes = new Uint8Array(length);
+    if (data) bytes.set(data.subarray(0, length));
+    this.#held.set(chunk, { extents, bytes });
+    if (this.#busy || chunk !== this.#next) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#held.get(this.#next); next; next = this.#held.get(this.#next)) {
+        this.#held.delete(this.#next);
+        this.#next++;
+        await this.#emit(next.extents, next.bytes);
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  clear(): void {
+    this.#held.clear();
+  }
+}

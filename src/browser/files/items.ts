@@ -1,0 +1,103 @@
+/**
+ * What a person chose or dropped, as items: paths and `File` references. Nothing is read. Links cannot be told apart
+ * in a browser: a chosen or dropped link is what it points to.
+ */
+import { BeelineError } from '../../protocol/errors.ts';
+import { MAX_DEPTH, MAX_ENTRIES } from '../../protocol/limits.ts';
+import { escapeName } from '../../protocol/names.ts';
+
+export interface Item {
+  /** Relative, `/` between parts. */
+  path: string;
+  /** Absent: a folder. */
+  file?: File;
+}
+
+/** From an `<input type=file>`; with `webkitdirectory` the paths begin with the folder's name, and empty folders are missing. */
+export function itemsOfInput(files: ArrayLike<File>): Item[] {
+  return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
+}
+
+/**
+ * From a drop, folders with all that is in them. Call it in the event's own turn: afterwards the list is empty.
+ * @throws BeelineError UNREADABLE (with the path), USAGE if it is more, or deeper, than one transfer takes.
+ */
+export function itemsOfDrop(dropped: DataTransferItemList): Promise<Item[]> {
+  const files = [...dropped].filter((item) => item.kind === 'file');
+  // An entry knows what is in a folder; where there is none (an image out of another page), there is a file.
+  const found = files.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  return new Drop().take(found);
+}
+
+interface Folder {
+  entry: FileSystemDirectoryEntry;
+  path: string;
+  depth: number;
+}
+
+class Drop {
+  readonly #items: Item[] = [];
+
+  async take(found: readonly (FileSystemEntry | File | null)[]): Promise<Item[]> {
+    const folders: Folder[] = [];
+    for (const one of found) {
+      if (one instanceof File) this.#push({ path: one.name, file: one });
+      else if (one) folders.push(...(await this.#visit([one], '', 1)));
+    }
+    for (let folder = folders.pop(); folder; folder = folders.pop())
+      folders.push(...(await this.#children(folder)));
+    return this.#items;
+  }
+
+  async #children({ entry, path, depth }: Folder): Promise<Folder[]> {
+    const reader = entry.createReader();
+    const below: Folder[] = [];
+    for (;;) {
+      // Browsers hand out a hundred at a time; an empty list is the end.
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+        reader.readEntries(resolve, reject),
+      ).catch((cause) => {
+        throw unreadable(path, cause);
+      });
+      if (some.length === 0) return below;
+      below.push(...(await this.#visit(some, `${path}/`, depth + 1)));
+    }
+  }
+
+  /** Takes entries that stand side by side; the folders among them are returned. */
+  async #visit(entries: readonly FileSystemEntry[], prefix: string, depth: number): Promise<Folder[]> {
+    if (depth > MAX_DEPTH)
+      throw new BeelineError('USAGE', `'${escapeName(prefix)}' is more than ${MAX_DEPTH} folders deep.`);
+    const folders: Folder[] = [];
+    const taken = await Promise.all(
+      entries.map(async (entry): Promise<Item> => {
+        const path = prefix + entry.name;
+        if (entry.isFile) return { path, file: await fileOf(entry as FileSystemFileEntry, path) };
+        folders.push({ entry: entry as FileSystemDirectoryEntry, path, depth });
+        return { path };
+      }),
+    );
+    for (const item of taken) this.#push(item);
+    return folders;
+  }
+
+  #push(item: Item): void {
+    if (this.#items.length >= MAX_ENTRIES)
+      throw new BeelineError(
+        'USAGE',
+        `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
+      );
+    this.#items.push(item);
+  }
+}
+
+function fileOf(entry: FileSystemFileEntry, path: string): Promise<File> {
+  return new Promise((resolve, reject) =>
+    entry.file(resolve, (cause: unknown) => reject(unreadable(path, cause))),
+  );
+}
+
+function unreadable(path: string, cause: unknown): BeelineError {
+  const text = `'${escapeName(path)}' cannot be read by this browser. Leave it out, or choose it again.`;
+  return new BeelineError('UNREADABLE', text, { cause, paths: [path] });
+}

@@ -1,0 +1,266 @@
+/**
+ * This browser's storage as a Sink: one file holds the whole byte space, written in place by a worker; a journal
+ * beside it says what is certainly down, so that a reloaded page, or the next visit, can go on. It is kept until it
+ * has been saved somewhere and somebody removes it.
+ */
+import { concat } from '../../protocol/bytes.ts';
+import { BeelineError } from '../../protocol/errors.ts';
+import { STREAM_WINDOW } from '../../protocol/limits.ts';
+import type { Entry } from '../../protocol/manifest.ts';
+import type { ChunkHash } from '../../protocol/messages.ts';
+import { checkEntries } from '../../protocol/names.ts';
+import type { Extent, Sink } from '../../transfer/ports.ts';
+import type { ByteSpace } from '../../transfer/space.ts';
+import { hashBlob } from './hash-blob.ts';
+import {
+  bringBack,
+  encodeBeginning,
+  encodeRecord,
+  type JournalState,
+  replay,
+  transferKey,
+} from './journal.ts';
+import { type Kept, readKept } from './kept.ts';
+import { warnOfLinks } from './links.ts';
+import { removeKept } from './opfs.ts';
+import { lengthOf } from './places.ts';
+import { StorageClient } from './storage-client.ts';
+import { noRoom, storageError } from './storage-errors.ts';
+
+const NOTHING = new Uint8Array();
+
+export interface KeptOptions {
+  /** What a person should know though the transfer goes on: links that a browser cannot make. */
+  onWarning?: (path: string, message: string) => void;
+}
+
+export class KeptSink implements Sink {
+  readonly #options: KeptOptions;
+  #entries: readonly Entry[] = [];
+  #space: ByteSpace | undefined;
+  #key = '';
+  #client: StorageClient | undefined;
+  /** As found; what is written since is in `#taken`. */
+  #state: JournalState | undefined;
+  #taken = new Set<number>();
+  readonly #lost = new Set<number>();
+  /** What lies there under the key is this object's to remove. */
+  #mine = false;
+  #finished = false;
+  #settled = false;
+  #over = false;
+  /** Beginnings and ends, one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: KeptOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Bounded for a stream, of which the sender keeps only so much. */
+  get window(): number {
+    return this.#space?.stream ? STREAM_WINDOW : Number.POSITIVE_INFINITY;
+  }
+
+  /** What is kept of it, to be saved from. @throws BeelineError WRITE_FAILED if it is not there any more. */
+  async kept(): Promise<Kept> {
+    const kept = await readKept(this.#key).catch((thrown) => Promise.reject(storageError(thrown)));
+    if (!kept) throw new BeelineError('WRITE_FAILED', 'Nothing is kept of this transfer. Receive it again.');
+    return kept;
+  }
+
+  async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
+    checkEntries(entries);
+    this.#entries = entries;
+    this.#space = space;
+    // A stream cannot be gone on with, and another one of its name is none of its business.
+    this.#key = space.stream
+      ? crypto.randomUUID().replaceAll('-', '')
+      : transferKey(entries, space.chunkSize);
+    // Whether the browser may clear it under pressure; some ask the person, and nothing waits for that.
+    void navigator.storage?.persist?.().catch(() => {});
+    await this.#inTurn(() => this.#begin());
+    warnOfLinks(entries, this.#options.onWarning);
+  }
+
+  *held(): Generator<ChunkHash> {
+    const { have, hashes } = this.#state ?? { have: [] };
+    for (const index of have) yield { index, sha256: hashes!.get(index)! };
+  }
+
+  wants(): boolean {
+    return true;
+  }
+
+  async write(
+    chunk: number,
+    extents: readonly Extent[],
+    data: Uint8Array | undefined,
+    sha256: Uint8Array,
+  ): Promise<void> {
+    const client = this.#opened();
+    const { chunkSize, stream } = this.#space!;
+    if (this.#taken.has(chunk)) return;
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    if (length > chunkSize || (data && data.length < length))
+      throw new BeelineError('PROTOCOL', 'The other side sent a chunk of a wrong length.');
+    this.#taken.add(chunk);
+    try {
+      const at = chunk * chunkSize;
+      const record = stream ? NOTHING : encodeRecord({ type: 'chunk', index: chunk, sha256 });
+      if (data) await client.write(at, data.subarray(0, length), record, chunkSize);
+      else await client.ask({ type: 'zeros', at, length, record });
+    } catch (thrown) {
+      this.#taken.delete(chunk);
+      throw thrown;
+    }
+  }
+
+  async drop(entry: number): Promise<void> {
+    this.#lost.add(entry);
+    if (!this.#finished) await this.#sayLost([entry]);
+  }
+
+  async finish(): Promise<void> {
+    const client = this.#opened();
+    const record = encodeRecord({ type: 'complete', bytes: this.#space!.bytes! });
+    await client.ask({ type: 'append', records: record });
+    await client.ask({ type: 'flush' });
+    this.#finished = true;
+  }
+
+  async settle(): Promise<void> {
+    this.#settled = true;
+    this.#over = true;
+    await this.#inTurn(() => this.#close());
+  }
+
+  /** The files are let go of first: not every browser reads what is locked. */
+  async digests(): Promise<Map<number, string>> {
+    await this.#inTurn(() => this.#close());
+    const digests = new Map<number, string>();
+    const { files } = await this.kept();
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    for (const [index, { path }] of this.#entries.entries()) {
+      const blob = await byPath.get(path)?.blob();
+      if (blob)
+        digests.set(index, await hashBlob(blob).catch((thrown) => Promise.reject(storageError(thrown))));
+    }
+    return digests;
+  }
+
+  async ready(): Promise<boolean> {
+    const client = this.#client;
+    // Where beginning anew is what failed, only another beginning shows.
+    if (!client || client.ended) return true;
+    const answer = client.ask({ type: 'try', bytes: this.#space!.chunkSize });
+    return answer.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async reopen(): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#close();
+      await this.#begin();
+    });
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#finished && this.#over) return this.#turn;
+    this.#over = true;
+    await this.#inTurn(async () => {
+      await this.#client?.ask({ type: 'flush' }).catch(() => {});
+      await this.#close();
+      const empty = !this.#state?.have.size && this.#taken.size === 0 && !this.#finished;
+      if (empty || (this.#space!.stream && !this.#finished)) await this.#remove();
+    });
+  }
+
+  async abort(): Promise<void> {
+    this.#over = true;
+    await this.#inTurn(async () => {
+      await this.#close();
+      if (!this.#settled) await this.#remove();
+    });
+  }
+
+  /** From the journal on: the same for a first opening, a later page's, and one after a failure. */
+  async #begin(): Promise<void> {
+    this.#checkOpen();
+    const space = this.#space!;
+    const size = lengthOf(space);
+    const client = new StorageClient();
+    this.#client = client;
+    let anew = false;
+    try {
+      const found = await client.ask({ type: 'open', key: this.#key });
+      const state = replay(found.journal);
+      anew = !state || space.stream || found.size < size;
+      this.#checkOpen();
+      this.#state = anew ? undefined : state;
+      const records = this.#state ? recover(this.#state) : encodeBeginning(this.#entries, space, Date.now());
+      await client.ask({ type: 'begin', trusted: this.#state?.trusted ?? 0, records, size });
+      this.#mine = true;
+      this.#taken = new Set(this.#state?.have);
+      await this.#sayLost(this.#lost);
+      this.#checkOpen();
+    } catch (thrown) {
+      await this.#close();
+      if (anew) await removeKept(this.#key).catch(() => {});
+      const error = storageError(thrown);
+      throw error.code === 'DISK_FULL' ? await noRoom(size, thrown) : error;
+    }
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Before any chunk that has zeros in their places; what is here of a file that is whole stays. */
+  async #sayLost(entries: Iterable<number>): Promise<void> {
+    for (const entry of entries)
+      if (!this.#whole(entry))
+        await this.#client?.ask({ type: 'append', records: encodeRecord({ type: 'lost', entry }) });
+  }
+
+  /** Whether all of it has arrived. */
+  #whole(entry: number): boolean {
+    const { first, end } = this.#space!.chunksOf(entry);
+    for (let chunk = first; chunk < end; chunk++) if (!this.#taken.has(chunk)) return false;
+    return first < end;
+  }
+
+  async #close(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.ask({ type: 'close' }).catch(() => {});
+    client?.end();
+  }
+
+  async #remove(): Promise<void> {
+    if (!this.#mine) return;
+    this.#mine = false;
+    // What cannot be removed now stands among what is kept, and can be removed there.
+    await removeKept(this.#key).catch(() => {});
+  }
+
+  #opened(): StorageClient {
+    this.#checkOpen();
+    if (!this.#client) throw new BeelineError('INTERNAL', 'The storage is not open.');
+    return this.#client;
+  }
+
+  #checkOpen(): void {
+    if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+  }
+}
+
+/** What was lost is wanted again. Returns the records that say so. */
+function recover(state: JournalState): Uint8Array {
+  const records = [...state.lost].map((entry) => encodeRecord({ type: 'back', entry }));
+  for (const entry of state.lost) bringBack(state, entry);
+  return concat(...records);
+}

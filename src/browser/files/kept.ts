@@ -1,0 +1,114 @@
+/** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
+import { BeelineError } from '../../protocol/errors.ts';
+import { escapeName } from '../../protocol/names.ts';
+import { type JournalState, replay } from './journal.ts';
+import { DATA, JOURNAL, keptFolder, removeKept } from './opfs.ts';
+import { startOf } from './places.ts';
+import { storageError } from './storage-errors.ts';
+
+export interface KeptFile {
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Milliseconds since 1970. */
+  mtime: number;
+  /** Permission bits. */
+  mode: number;
+  /** A slice of what is on the disk, never in memory. It can be read until the transfer is removed or gone on with. */
+  blob(): Promise<Blob>;
+}
+
+export interface Kept {
+  id: string;
+  /** For people: the first name at the top. Escape it before showing it. */
+  name: string;
+  /** Without those that their sender could not deliver. */
+  files: KeptFile[];
+  folders: string[];
+  /** Of all files. */
+  bytes: number;
+  /** All that will come is here. */
+  complete: boolean;
+  /** Bytes that are here. */
+  have: number;
+  /** When it was begun: milliseconds since 1970. */
+  at: number;
+  /** @throws BeelineError LOCKED while it is being received, WRITE_FAILED. */
+  remove(): Promise<void>;
+}
+
+/** Newest first. Empty where this browser keeps nothing. */
+export async function keptTransfers(): Promise<Kept[]> {
+  const found: Kept[] = [];
+  try {
+    for (const key of await keys()) {
+      const kept = await readKept(key).catch(() => undefined);
+      if (kept) found.push(kept);
+    }
+  } catch {
+    // No OPFS, or not for this window.
+  }
+  return found.sort((a, b) => b.at - a.at);
+}
+
+/** One of them by its key; undefined if it is not there. What nobody can go on with is removed. */
+export async function readKept(key: string): Promise<Kept | undefined> {
+  const top = await keptFolder();
+  const folder = await top.getDirectoryHandle(key);
+  const journal = await (await folder.getFileHandle(JOURNAL)).getFile();
+  const state = replay(new Uint8Array(await journal.arrayBuffer()));
+  if (state && (state.complete || !state.space.stream)) return describe(key, folder, state);
+  // Not if it is just being made: its maker holds a lock.
+  await removeKept(key).catch(() => {});
+  return undefined;
+}
+
+async function keys(): Promise<string[]> {
+  const names: string[] = [];
+  const top = (await keptFolder()) as FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
+  for await (const name of top.keys()) names.push(name);
+  return names;
+}
+
+function describe(id: string, folder: FileSystemDirectoryHandle, state: JournalState): Kept {
+  const { entries, space, lost, have, complete, created } = state;
+  const files: KeptFile[] = [];
+  const folders: string[] = [];
+  for (const [index, { kind, path, size: known, mtime, mode }] of entries.entries()) {
+    if (kind === 'folder') folders.push(path);
+    if (kind !== 'file' || lost.has(index)) continue;
+    const size = space.stream ? (space.bytes ?? 0) : known;
+    const blob = () => slice(folder, path, space.stream ? 0 : startOf(space, index), size);
+    files.push({ path, size, mtime: Math.round(mtime / 1000), mode, blob });
+  }
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  let held = 0;
+  for (const chunk of have) held += space.length(chunk);
+  return {
+    id,
+    name: entries[0]?.path.split('/')[0] ?? '',
+    files,
+    folders,
+    bytes,
+    complete,
+    have: complete ? bytes : Math.min(held, bytes),
+    at: created,
+    remove: () => removeKept(id).catch((thrown) => Promise.reject(storageError(thrown))),
+  };
+}
+
+async function slice(
+  folder: FileSystemDirectoryHandle,
+  path: string,
+  start: number,
+  size: number,
+): Promise<Blob> {
+  try {
+    const data = await (await folder.getFileHandle(DATA)).getFile();
+    if (data.size >= start + size) return data.slice(start, start + size, 'application/octet-stream');
+  } catch (thrown) {
+    throw storageError(thrown);
+  }
+  const text = `'${escapeName(path)}' is not whole in this browser's storage. Receive it again.`;
+  throw new BeelineError('WRITE_FAILED', text, { paths: [path] });
+}

@@ -1,0 +1,25 @@
+/** Where in this browser's private file system (OPFS) what was received lies: a folder a transfer, named by its key. */
+
+const TOP = 'beeline';
+/** The byte space of a transfer, and what is certain of it. */
+export const DATA = 'data';
+export const JOURNAL = 'journal';
+
+/** Rejects with a DOMException, or a TypeError where there is no OPFS. */
+export async function keptFolder(): Promise<FileSystemDirectoryHandle> {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(TOP, { create: true });
+}
+
+/** Fails with NoModificationAllowedError while somebody receives into it. */
+export async function removeKept(key: string): Promise<void> {
+  const top = await keptFolder();
+  const folder = await top.getDirectoryHandle(key);
+  // A lock is on a file, not on its folder: the journal goes first, and without it nothing is left.
+  await folder.removeEntry(JOURNAL).catch(ignoreMissing);
+  await top.removeEntry(key, { recursive: true });
+}
+
+export function ignoreMissing(thrown: unknown): void {
+  if (!(thrown instanceof DOMException) || thrown.name !== 'NotFoundError') throw thrown;
+}

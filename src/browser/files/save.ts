@@ -1,0 +1,160 @@
+/**
+ * What was received and is kept here, copied into a folder that the person picked. The browser copies from disk to
+ * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
+ */
+import { BeelineError } from '../../protocol/errors.ts';
+import { escapeName } from '../../protocol/names.ts';
+import { atOnce } from './at-once.ts';
+import type { Kept, KeptFile } from './kept.ts';
+import { numbered } from './numbered.ts';
+import { storageError } from './storage-errors.ts';
+
+/** Bytes handed to the browser at once, and told of as progress. */
+const PIECE = 16 * 1024 * 1024;
+/** Files being written at a time: the small ones are all waiting for the browser's own checks. */
+const AT_ONCE = 4;
+const MOST_COPIES = 10_000;
+
+/**
+ * @param progress bytes saved so far, of all files
+ * @throws BeelineError USAGE (not complete), UNSAFE_NAME (with the paths that this file system or browser refuses; all
+ *   others are saved), CANCELLED, DISK_FULL, WRITE_FAILED. A file that is not whole is removed.
+ */
+export async function saveToFolder(
+  kept: Kept,
+  folder: FileSystemDirectoryHandle,
+  progress: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (!kept.complete)
+    throw new BeelineError('USAGE', 'This transfer is not complete yet. Receive the rest first.');
+  const saving = new Saving(folder, progress, signal);
+  for (const path of kept.folders) await saving.folder(path);
+  await atOnce(AT_ONCE, kept.files, (file) => saving.file(file));
+  saving.tellRefused();
+}
+
+class Saving {
+  readonly #progress: (bytes: number) => void;
+  readonly #signal: AbortSignal | undefined;
+  /** By path as received. */
+  readonly #folders = new Map<string, FileSystemDirectoryHandle>();
+  readonly #refused: string[] = [];
+  #bytes = 0;
+  /** Names are taken one at a time, since two that differ in case only may be one there. */
+  #taking: Promise<unknown> = Promise.resolve();
+
+  constructor(top: FileSystemDirectoryHandle, progress: (bytes: number) => void, signal?: AbortSignal) {
+    this.#folders.set('', top);
+    this.#progress = progress;
+    this.#signal = signal;
+  }
+
+  /** Its parent must have been made before, or refused. */
+  async folder(path: string): Promise<void> {
+    const made = await this.#make(path, (parent, name) => parent.getDirectoryHandle(name, { create: true }));
+    if (made) this.#folders.set(path, made.handle);
+  }
+
+  async file(file: KeptFile): Promise<void> {
+    const { path } = file;
+    const made = await this.#make(path, (parent, name) => parent.getFileHandle(name, { create: true }));
+    if (!made) return;
+    try {
+      await this.#copy(file, made.handle);
+    } catch (thrown) {
+      await made.parent.removeEntry(made.name).catch(() => {});
+      throw failure(path, thrown);
+    }
+  }
+
+  /** What could not be saved for its name's sake, after everything else. */
+  tellRefused(): void {
+    const [first] = this.#refused;
+    if (first === undefined) return;
+    const more = this.#refused.length > 1 ? ` and ${this.#refused.length - 1} more` : '';
+    const text = `This browser refuses to write the name '${escapeName(first)}'${more} in that folder. Everything else is saved; use "Save" to have all as one download.`;
+    throw new BeelineError('UNSAFE_NAME', text, { paths: this.#refused });
+  }
+
+  async #copy(file: KeptFile, handle: FileSystemFileHandle): Promise<void> {
+    this.#checkGoing();
+    const blob = await file.blob();
+    const target = await handle.createWritable();
+    try {
+      for (let at = 0; at < blob.size; at += PIECE) {
+        this.#checkGoing();
+        const piece = blob.slice(at, at + PIECE);
+        await target.write(piece);
+        this.#bytes += piece.size;
+        this.#progress(this.#bytes);
+      }
+      this.#checkGoing();
+      await target.close();
+    } catch (thrown) {
+      await target.abort().catch(() => {});
+      throw thrown;
+    }
+  }
+
+  /** Under its name, or the next free one. Undefined if the name, or that of a folder around it, is refused. */
+  async #make<T>(
+    path: string,
+    make: (parent: FileSystemDirectoryHandle, name: string) => Promise<T>,
+  ): Promise<{ parent: FileSystemDirectoryHandle; name: string; handle: T } | undefined> {
+    const slash = path.lastIndexOf('/');
+    const parent = this.#folders.get(path.slice(0, Math.max(0, slash)));
+    if (!parent) return this.#refuse(path);
+    const taken = this.#taking.then(async () => {
+      this.#checkGoing();
+      const name = await freeName(parent, path.slice(slash + 1));
+      return { parent, name, handle: await make(parent, name) };
+    });
+    this.#taking = taken.catch(() => {});
+    try {
+      return await taken;
+    } catch (thrown) {
+      // The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name
+      if (thrown instanceof TypeError) return this.#refuse(path);
+      throw failure(path, thrown);
+    }
+  }
+
+  #refuse(path: string): undefined {
+    this.#refused.push(path);
+  }
+
+  #checkGoing(): void {
+    if (this.#signal?.aborted)
+      throw new BeelineError('CANCELLED', 'Saving was stopped. What was whole by then is there.');
+  }
+}
+
+async function freeName(folder: FileSystemDirectoryHandle, name: string): Promise<string> {
+  for (let n = 1; n < MOST_COPIES; n++) {
+    const candidate = n === 1 ? name : numbered(name, n);
+    if (!(await exists(folder, candidate))) return candidate;
+  }
+  throw new BeelineError('EXISTS', `There are too many copies of '${escapeName(name)}' there.`);
+}
+
+async function exists(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  try {
+    await folder.getFileHandle(name);
+    return true;
+  } catch (thrown) {
+    const kind = thrown instanceof DOMException ? thrown.name : '';
+    if (kind === 'NotFoundError') return false;
+    // A folder of that name.
+    if (kind === 'TypeMismatchError') return true;
+    throw thrown;
+  }
+}
+
+function failure(path: string, thrown: unknown): BeelineError {
+  if (thrown instanceof BeelineError && thrown.paths.length > 0) return thrown;
+  const error = storageError(thrown);
+  if (error.code === 'CANCELLED') return error;
+  const text = `'${escapeName(path)}' cannot be saved. ${error.message}`;
+  return new BeelineError(error.code, text, { cause: thrown, paths: [path] });
+}

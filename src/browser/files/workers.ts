@@ -1,0 +1,46 @@
+/**
+ * Where the page's workers come from. The page makes them, since its bundler and its Trusted Types policy want their
+ * addresses in its own code.
+ */
+import { BeelineError } from '../../protocol/errors.ts';
+
+export interface Workers {
+  /** A dedicated worker that runs `storage.worker.ts`. */
+  storage(): Worker;
+  /** Registers `download.worker.ts` with a scope that ends in `/download/`. */
+  register(): Promise<ServiceWorkerRegistration>;
+}
+
+let workers: Workers | undefined;
+let registered: Promise<ServiceWorkerRegistration> | undefined;
+
+/** Call it once, before anything is received or saved. */
+export function useWorkers(made: Workers): void {
+  workers = made;
+  registered = undefined;
+}
+
+/** @throws BeelineError WRITE_FAILED where there are no workers. */
+export function storageWorker(): Worker {
+  try {
+    if (!workers) throw new Error('useWorkers() was not called');
+    return workers.storage();
+  } catch (cause) {
+    const text = 'This page cannot start the worker that writes what is received. Load it again.';
+    throw new BeelineError('WRITE_FAILED', text, { cause });
+  }
+}
+
+/** @throws BeelineError WRITE_FAILED where there are no service workers (an insecure page, a private window). */
+export async function downloadWorker(): Promise<ServiceWorkerRegistration> {
+  try {
+    if (!workers) throw new Error('useWorkers() was not called');
+    registered ??= workers.register();
+    return await registered;
+  } catch (cause) {
+    registered = undefined;
+    const text =
+      'This browser does not let the page stream downloads here. Try a window that is not private.';
+    throw new BeelineError('WRITE_FAILED', text, { cause });
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Beeline in a browser: the page's `send` and `receive`, and what becomes of what arrived. The same protocol, engine and
+ * session as the command's, on File, OPFS, WebSocket and RTCPeerConnection.
+ * @module
+ */
+export { type Code, formatCode, parseCode } from '../identity/code.ts';
+export { BeelineError, type ErrorCode } from '../protocol/errors.ts';
+export { escapeName } from '../protocol/names.ts';
+export type { OfferSummary, Result, State, Transfer, TransferEvent } from '../session/api.ts';
+export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
+export type { BrowserOptions, Item, Reception, Store } from './api.ts';
+export { type Abilities, abilities } from './files/abilities.ts';
+export { saveAsDownloads } from './files/download.ts';
+export { itemsOfDrop, itemsOfInput } from './files/items.ts';
+export { type Kept, type KeptFile, keptTransfers } from './files/kept.ts';
+export { saveToFolder } from './files/save.ts';
+export { useWorkers, type Workers } from './files/workers.ts';
+export { type BrowserReceiveOptions, receive } from './receive.ts';
+export { type BrowserSendOptions, send } from './send.ts';

@@ -1,0 +1,22 @@
+/** What a page gives the engine: a clock, sleep, buffers, and SHA-256 off the main thread. */
+import { BeelineError } from '../protocol/errors.ts';
+import type { Platform } from '../session/ports.ts';
+
+export const platform: Platform = {
+  digest: async (data) =>
+    new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)),
+  allocate: (bytes) => new Uint8Array(bytes),
+  clock: () => Date.now(),
+  now: () => performance.now() / 1000,
+  sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  agent: 'beeline/0.1.0 (browser)',
+};
+
+/** @throws BeelineError USAGE where browsers give a page no cryptography: over plain HTTP, but for this very machine. */
+export function requireSecureContext(): void {
+  if (isSecureContext && crypto.subtle) return;
+  throw new BeelineError(
+    'USAGE',
+    'This page was loaded over plain HTTP, where browsers allow no encryption. Open it by https:// or on localhost.',
+  );
+}

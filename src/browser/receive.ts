@@ -1,0 +1,83 @@
+/** `receive` in a page: into this browser's storage, a download, or as a text. */
+import { parseCode } from '../identity/code.ts';
+import { fromCode } from '../identity/secret.ts';
+import { FIND_DEADLINE, RECEIVER_WAIT } from '../protocol/limits.ts';
+import type { Offer } from '../protocol/manifest.ts';
+import { keepMailbox } from '../rendezvous/keeper.ts';
+import type { OfferSummary } from '../session/api.ts';
+import { Reception as Receiving } from '../session/receiving.ts';
+import { Session } from '../session/session.ts';
+import { TextSink } from '../session/text-sink.ts';
+import type { Sink } from '../transfer/ports.ts';
+import type { BrowserOptions, Reception, Store } from './api.ts';
+import type { Kept } from './files/kept.ts';
+import { KeptSink } from './files/kept-sink.ts';
+import { StreamSink } from './files/stream-sink.ts';
+import { Network } from './network.ts';
+import { platform, requireSecureContext } from './platform.ts';
+import { dialRendezvous } from './rendezvous.ts';
+
+export interface BrowserReceiveOptions extends BrowserOptions {
+  /** The whole code, `7-crossover-clockwork`. */
+  code: string;
+  /** Called with the offer before any byte moves: where the bytes shall go, or false, which ends both sides as REFUSED. */
+  accept: (offer: OfferSummary) => Promise<Store | false>;
+}
+
+/**
+ * Receives what a sender offers under a code, into this page.
+ *
+ * @returns a running transfer: subscribe to its events, or await its `done`.
+ * Errors arrive there: USAGE, WRONG_CODE, NO_PEER, CROWDED, SERVER, NO_PATH, UNSAFE_NAME, DISK_FULL, REFUSED, VERIFICATION,
+ * CANCELLED, and the rest of ErrorCode.
+ */
+export function receive(options: BrowserReceiveOptions): Reception {
+  const session = new Session({ ...options, role: 'receiver' });
+  const { server, wait = RECEIVER_WAIT } = options;
+  let sink: Sink | undefined;
+  let network: Network;
+  const receiving = new Receiving(session, {
+    ...{ options, platform },
+    // A folder that files are saved to may be any system's.
+    names: 'windows',
+    async known() {
+      requireSecureContext();
+      return { secret: fromCode(parseCode(options.code)) };
+    },
+    meet: (nameplate, signal, on) =>
+      keepMailbox(dialRendezvous(server), {
+        ...{ role: 'guest', nameplate, signal, deadline: FIND_DEADLINE, keepFor: 1000 * wait },
+        ...on,
+      }),
+    async connect(mailbox, tellPeer) {
+      network = new Network(session, { role: 'receiver', server, relay: options.relay }, tellPeer);
+      await network.meet(mailbox);
+      return network;
+    },
+    async sink(offer, summary) {
+      const store = await options.accept(summary);
+      if (store) sink = makeSink(session, offer, store);
+      return sink;
+    },
+    keep: async () => undefined,
+  });
+  receiving.run().catch((thrown) => session.fail(thrown));
+  return Object.assign(session, { kept: keptBy(session, () => sink) });
+}
+
+function makeSink(session: Session, { kind }: Offer, store: Store): Sink {
+  if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
+  const onWarning = (path: string, message: string) =>
+    session.events.emit({ event: 'warning', code: 'UNSAFE_NAME', message, path });
+  return store === 'kept' ? new KeptSink({ onWarning }) : new StreamSink({ onWarning });
+}
+
+async function keptBy(session: Session, sink: () => Sink | undefined): Promise<Kept | undefined> {
+  try {
+    await session.done;
+  } catch {
+    return undefined;
+  }
+  const into = sink();
+  return into instanceof KeptSink ? into.kept() : undefined;
+}

@@ -1,0 +1,28 @@
+/** Notices that the network came back or is another one, or that the device slept: connections are dead then unnoticed. */
+
+/** Milliseconds between looks, and how late one must come, by the wall clock, to say that the device slept. */
+const LOOK = 2_000;
+const SLEPT = 10_000;
+
+/** @returns the way to stop */
+export function watchNetwork(changed: () => void): () => void {
+  let last = Date.now();
+  // Timers of a page in the background come once a minute: that is no sleep.
+  const late = () => (document.visibilityState === 'hidden' ? 70_000 : SLEPT);
+  const timer = setInterval(() => {
+    const now = Date.now();
+    const slept = now - last > LOOK + late();
+    last = now;
+    if (slept) changed();
+  }, LOOK);
+  const shown = () => {
+    last = Date.now();
+  };
+  addEventListener('online', changed);
+  document.addEventListener('visibilitychange', shown);
+  return () => {
+    clearInterval(timer);
+    removeEventListener('online', changed);
+    document.removeEventListener('visibilitychange', shown);
+  };
+}

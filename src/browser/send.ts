@@ -1,0 +1,77 @@
+/** `send` in a page: files, folders or a text, to whoever has the code. */
+import { parseCode } from '../identity/code.ts';
+import { fromCode } from '../identity/secret.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { SENDER_WAIT } from '../protocol/limits.ts';
+import { keepMailbox } from '../rendezvous/keeper.ts';
+import type { Transfer } from '../session/api.ts';
+import { serve } from '../session/sending.ts';
+import { Session } from '../session/session.ts';
+import { textSource } from '../session/text-source.ts';
+import type { BrowserOptions, Item } from './api.ts';
+import { FileListSource } from './files/source.ts';
+import { Network } from './network.ts';
+import { platform, requireSecureContext } from './platform.ts';
+import { dialRendezvous } from './rendezvous.ts';
+
+/** Milliseconds for the server to answer. */
+const SERVER_DEADLINE = 15_000;
+
+export interface BrowserSendOptions extends BrowserOptions {
+  /** A code of one's own, `7-crossover-clockwork`; absent: one is made. */
+  code?: string;
+}
+
+/**
+ * Sends files, folders or a text to one receiver, from this page.
+ *
+ * @returns a running transfer: subscribe to its events, or await its `done`.
+ * Errors arrive there: USAGE, UNREADABLE, WRONG_CODE, SERVER, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
+ */
+export function send(what: readonly Item[] | { text: string }, options: BrowserSendOptions): Transfer {
+  const session = new Session({ ...options, role: 'sender' });
+  run(session, what, options).catch((thrown) => session.fail(thrown));
+  return session;
+}
+
+async function run(
+  session: Session,
+  what: readonly Item[] | { text: string },
+  options: BrowserSendOptions,
+): Promise<void> {
+  session.dispatch('start');
+  requireSecureContext();
+  const { server, code, wait = SENDER_WAIT, signal } = options;
+  const skipped: string[] = [];
+  let network: Network;
+  await serve(session, {
+    ...{ options, platform, skipped },
+    known: code === undefined ? undefined : { secret: fromCode(parseCode(code)) },
+    source: openSource(what, options.sha256),
+    warn(path: string, error: BeelineError) {
+      skipped.push(path);
+      session.events.emit({ event: 'warning', code: error.code, message: error.message, path });
+    },
+    connect(tellPeer) {
+      network = new Network(session, { role: 'sender', server, relay: options.relay }, tellPeer);
+      return network;
+    },
+    async host(nameplate, on) {
+      const mailbox = await keepMailbox(dialRendezvous(server), {
+        ...{ role: 'host', nameplate, deadline: SERVER_DEADLINE, keepFor: 1000 * wait, signal },
+        ...on,
+        onWelcome: () => network.welcome(),
+      });
+      session.cleanup.push(() => mailbox.close());
+      await network.meet(mailbox);
+      return { mailbox };
+    },
+    keep: async () => undefined,
+  });
+}
+
+function openSource(what: readonly Item[] | { text: string }, sha256 = false) {
+  if ('text' in what) return textSource(what.text);
+  if (what.length === 0) throw new BeelineError('USAGE', 'Nothing to send: choose at least one file.');
+  return new FileListSource(what, { sha256 });
+}

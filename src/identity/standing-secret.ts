@@ -1,0 +1,52 @@
+/** Secrets that stand for longer than one meeting: a pre-shared key, and a pair of device keys. */
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concat, utf8Encode } from '../protocol/bytes.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { toBase32 } from './base32.ts';
+import type { SharedSecret } from './secret.ts';
+import { agree } from './x25519.ts';
+
+/** Bytes: 128 bits, if they are random. */
+export const MIN_PSK = 16;
+
+/**
+ * The key has to be random (`head -c 32 /dev/urandom`), not a phrase: the nameplate is a hash of it, against which
+ * a server could test guesses at leisure.
+ * @throws BeelineError USAGE if the key is shorter than 16 bytes.
+ */
+export function fromPsk(key: Uint8Array): SharedSecret {
+  if (key.length < MIN_PSK)
+    throw new BeelineError(
+      'USAGE',
+      'A pre-shared key has at least 16 bytes. Make one with `head -c 32 /dev/urandom > key` and copy it to both sides.',
+    );
+  return derive('psk', key, new Uint8Array());
+}
+
+/**
+ * Keys are raw X25519, 32 bytes each. Both devices get the same, whichever of them asks.
+ * @throws BeelineError USAGE for an unusable key.
+ */
+export function fromDevices(
+  ownPrivate: Uint8Array,
+  ownPublic: Uint8Array,
+  peerPublic: Uint8Array,
+): SharedSecret {
+  const shared = agree(ownPrivate, peerPublic);
+  // RFC 7748 section 6.1 advises to bind both public keys, since several of them can give one shared secret.
+  const keys = [ownPublic, peerPublic].sort((a, b) => Buffer.compare(a, b));
+  return derive('device', shared, concat(...keys));
+}
+
+/** Nameplate and password come out of HKDF under different infos, so that the public one says nothing of the other. */
+function derive(way: 'psk' | 'device', key: Uint8Array, binding: Uint8Array): SharedSecret {
+  const output = (use: string) =>
+    hkdf(sha256, key, undefined, concat(utf8Encode(`beeline ${way} ${use}\0`), binding), 32);
+  return {
+    way,
+    // 75 bits: no two keys meet by chance.
+    nameplate: way[0] + toBase32(output('nameplate')).slice(0, 15),
+    password: output('password'),
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * The certificate of a server that speaks TLS itself, from two PEM files. Whoever renews it replaces the files; they are
+ * looked at every minute, and read again when asked. What is wrong at the start is an error; what is wrong later is told,
+ * and the certificate from before stays.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { type ServerLog, SILENT } from './log.ts';
+
+export interface CertificateFiles {
+  /** PEM: the server's certificate first, then those between it and the authority's. */
+  cert: string;
+  /** PEM, not encrypted. */
+  key: string;
+}
+
+export interface CertificateOptions extends CertificateFiles {
+  log?: ServerLog;
+  /** Takes a sentence for a person: about to end or ended, readable by others, not usable when it was read again. */
+  warn?: (sentence: string) => void;
+  /** Milliseconds between two looks at the files. */
+  every?: number;
+}
+
+export interface ServerCertificate {
+  /** For the next connection; those that are open keep theirs. */
+  readonly context: SecureContext;
+  /** The first name in it that is one host's; undefined if there is none. */
+  readonly name: string | undefined;
+  /** Reads the files again. Never rejects: it warns. */
+  reload(): Promise<void>;
+  close(): void;
+}
+
+const MINUTE = 60_000;
+/** Bytes; a larger file is neither a key nor a chain. */
+const MOST = 2 ** 20;
+
+interface Loaded {
+  context: SecureContext;
+  name: string | undefined;
+  validTo: string;
+}
+
+/** @throws BeelineError NO_SUCH_PATH, UNREADABLE, USAGE for files that are not a certificate and its key */
+export async function openCertificate(options: CertificateOptions): Promise<ServerCertificate> {
+  const { log = SILENT, warn = () => {}, every = MINUTE } = options;
+  const tell = (sentence: string) => {
+    log.warn({ cert: options.cert }, sentence);
+    warn(sentence);
+  };
+  let stamp = await stampOf(options);
+  let loaded = await load(options, tell);
+  let turn = Promise.resolve();
+
+  const read = async () => {
+    // Taken before the reading: what changes meanwhile is seen at the next look.
+    stamp = await stampOf(options);
+    try {
+      loaded = await load(options, tell);
+      log.info({ cert: options.cert, validTo: loaded.validTo }, 'certificate read again');
+    } catch (thrown) {
+      tell(
+        `${asBeelineError(thrown).message.replace(/\.?$/, '.')} The certificate from before stays in use.`,
+      );
+    }
+  };
+  const inTurn = (act: () => Promise<void>) => {
+    turn = turn.then(act);
+    return turn;
+  };
+  const look = async () => {
+    if ((await stampOf(options)) !== stamp) await read();
+  };
+  const timer = setInterval(() => void inTurn(look), every);
+  timer.unref();
+
+  return {
+    get context() {
+      return loaded.context;
+    },
+    get name() {
+      return loaded.name;
+    },
+    reload: () => inTurn(read),
+    close: () => clearInterval(timer),
+  };
+}
+
+/** Changes with either file, also where a link leads to another one now. */
+async function stampOf({ cert, key }: CertificateFiles): Promise<string> {
+  const each = [cert, key].map((path) =>
+    stat(path).then(
+      ({ ino, size, mtimeMs }) => `${ino} ${size} ${mtimeMs}`,
+      () => 'none',
+    ),
+  );
+  return (await Promise.all(each)).join('; ');
+}
+
+async function load(files: CertificateFiles, tell: (sentence: string) => void): Promise<Loaded> {
+  const [cert, key] = await Promise.all([read(files.cert, 'cert'), read(files.key, 'key')]);
+  const certificate = parseCertificate(cert);
+  checkKey(certificate, key);
+  const context = makeContext(cert, key);
+  warnings(certificate).forEach(tell);
+  if (await isOpenToOthers(files.key))
+    tell('The file of --tls-key can be read by every user of this machine: chmod 600 it.');
+  // A name with a wildcard is no place to go to.
+  const name = /DNS:([a-z0-9][a-z0-9.-]*)/i.exec(certificate.subjectAltName ?? '')?.[1];
+  return { context, name, validTo: certificate.validTo };
+}
+
+async function read(path: string, flag: 'cert' | 'key'): Promise<string> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of createReadStream(path, { end: MOST })) parts.push(part);
+  } catch (thrown) {
+    const missing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+    const code = missing ? 'NO_SUCH_PATH' : 'UNREADABLE';
+    throw asBeelineError(thrown, code, `The file of --tls-${flag} cannot be read`);
+  }
+  return Buffer.concat(parts).toString('latin1');
+}
+
+function parseCertificate(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new BeelineError(
+      'USAGE',
+      'The file of --tls-cert holds no certificate in PEM form (-----BEGIN CERTIFICATE-----).',
+      { cause },
+    );
+  }
+}
+
+function checkKey(certificate: X509Certificate, pem: string): void {
+  if (/ENCRYPTED/.test(pem))
+    throw new BeelineError(
+      'USAGE',
+      'The key in --tls-key is encrypted, and nobody is there to type its passphrase: decrypt it (openssl pkey -in KEY -out PLAIN).',
+    );
+  let fits: boolean;
+  try {
+    fits = certificate.checkPrivateKey(createPrivateKey(pem));
+  } catch (cause) {
+    throw new BeelineError(
+      'USAGE',
+      'The file of --tls-key holds no private key in PEM form (-----BEGIN PRIVATE KEY-----).',
+      { cause },
+    );
+  }
+  if (!fits)
+    throw new BeelineError(
+      'USAGE',
+      'The key in --tls-key is not that of the first certificate in --tls-cert: the one of this server must come first.',
+    );
+}
+
+function makeContext(cert: string, key: string): SecureContext {
+  try {
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  } catch (thrown) {
+    throw asBeelineError(thrown, 'USAGE', 'The certificate in --tls-cert cannot be used');
+  }
+}
+
+function warnings({ validFrom, validTo }: X509Certificate): string[] {
+  const now = Date.now();
+  if (Date.parse(validTo) <= now)
+    return [`The certificate in --tls-cert ended on ${validTo}: nobody will trust it.`];
+  if (Date.parse(validFrom) > now)
+    return [`The certificate in --tls-cert begins on ${validFrom} only: nobody will trust it before.`];
+  return [];
+}
+
+/** Windows has no such mode: what stat tells there is made up. */
+async function isOpenToOthers(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false;
+  return ((await stat(path)).mode & 0o004) !== 0;
+}

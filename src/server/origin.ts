@@ -1,0 +1,43 @@
+/**
+ * Which pages may open WebSockets here: this server's own. Browsers ask no permission before a page of anywhere talks to
+ * a server on the person's network; what they do is to say where the page is from (RFC 6455, 10.2). Commands say nothing.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { BeelineError } from '../protocol/errors.ts';
+
+const MAX_ORIGINS = 64;
+
+/** Origins as browsers write them. @throws BeelineError USAGE for what is none */
+export function parseOrigins(texts: readonly string[] = []): ReadonlySet<string> {
+  if (texts.length > MAX_ORIGINS)
+    throw new BeelineError('USAGE', `Allow ${MAX_ORIGINS} origins at most, not ${texts.length}.`);
+  return new Set(texts.map(parseOrigin));
+}
+
+function parseOrigin(text: string): string {
+  const url = webUrl(text);
+  if (url && url.href === `${url.origin}/`) return url.origin;
+  throw new BeelineError(
+    'USAGE',
+    `${JSON.stringify(text)} is not an origin: write https://HOST or https://HOST:PORT, without a path.`,
+  );
+}
+
+/** Why the page that this request comes from may not, if it may not. */
+export function originRefusal(request: IncomingMessage, allowed: ReadonlySet<string>): string | undefined {
+  const { origin, host } = request.headers;
+  if (origin === undefined || allowed.has(origin)) return undefined;
+  const from = webUrl(origin);
+  // Only by way of the page's own scheme do `meet.example` and `meet.example:443` become the same.
+  const here = from && host !== undefined ? webUrl(`${from.protocol}//${host}`) : undefined;
+  // A page that came without TLS is not this server's own where this server speaks TLS.
+  const stripped = (request.socket as Partial<TLSSocket>).encrypted === true && from?.protocol !== 'https:';
+  if (from && here && from.host === here.host && !stripped) return undefined;
+  return 'Pages of other sites may not use this server (--allow-origin allows one).';
+}
+
+function webUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url && /^https?:$/.test(url.protocol) ? url : undefined;
+}

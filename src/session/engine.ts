@@ -1,0 +1,29 @@
+/** What a session drives and is made with. */
+import type { Message } from '../protocol/messages.ts';
+import type { LanePort, Slab } from '../transfer/ports.ts';
+import type { TransferOptions } from './api.ts';
+
+/** The transfer engine of either side, as the session drives it. */
+export interface Engine {
+  /** What the other side has to say now, in words; they change when some of it comes. Undefined: nothing. */
+  readonly awaits: string | undefined;
+  addLane(lane: LanePort): void;
+  removeLane(lane: LanePort): void;
+  /** Receiver: asks for nothing more on it, and closes it when what was asked for has come. */
+  retireLane?(lane: LanePort): void;
+  message(lane: LanePort, message: Message, slab?: Slab): void;
+  slab?(then: (slab: Slab) => void): void;
+  /** Receiver: everything is here and checked; only the sender's last word is missing. */
+  readonly arrived?: boolean;
+  /** Sender: false once a new process could not be served from the beginning. */
+  readonly restartable?: boolean;
+  /** Sender: the peer is a new process of the same secret. */
+  restart?(): void;
+  hold(): void;
+  pull(): void;
+  stop(): void | Promise<void>;
+}
+
+export interface SessionOptions extends TransferOptions {
+  role: 'sender' | 'receiver';
+}

@@ -1,0 +1,43 @@
+/**
+ * The sender's end. Once the roots are equal the receiver has everything; it is only given time to hear so, and to come
+ * back and ask if it did not. What happens to lanes afterwards is no loss.
+ */
+import { CONFIRM_DEADLINE } from '../protocol/limits.ts';
+
+export class Farewell {
+  /** Milliseconds for the receiver to confirm. */
+  patience = CONFIRM_DEADLINE;
+  #said = false;
+  #conclude = (): void => {};
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** True once nothing that matters can be lost any more. */
+  get said(): boolean {
+    return this.#said;
+  }
+
+  say(): void {
+    this.#said = true;
+    this.over();
+  }
+
+  /** Calls back once: when the receiver has heard, or had time enough to. */
+  wait(conclude: () => void): void {
+    this.over();
+    this.#conclude = conclude;
+    this.#timer = setTimeout(() => this.heard(), this.patience);
+  }
+
+  /** The receiver has confirmed. */
+  heard(): void {
+    const conclude = this.#conclude;
+    this.over();
+    conclude();
+  }
+
+  /** Nothing is waited for any more: the session ends, or the receiver is a new process that has heard nothing. */
+  over(): void {
+    clearTimeout(this.#timer);
+    this.#conclude = () => {};
+  }
+}

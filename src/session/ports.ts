@@ -1,0 +1,44 @@
+/** What a session asks of the machine that it runs on, be that Node or a browser's page. */
+import type { Entry, Offer } from '../protocol/manifest.ts';
+import type { Hello } from '../protocol/signal.ts';
+import type { MailboxOptions } from '../rendezvous/ports.ts';
+import type { Outcome } from '../transfer/engine-ports.ts';
+import type { Digest } from '../transfer/ports.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+
+export interface Platform {
+  digest: Digest;
+  allocate: (bytes: number) => Uint8Array;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+  /** Seconds, monotonic. */
+  now: () => number;
+  sleep: (seconds: number) => Promise<void>;
+  /** Program and version, for people. */
+  agent: string;
+}
+
+/** Every way to the peer, and of it to this side. */
+export interface NetworkPort {
+  /** What a hello says of this side, as of now. */
+  hello(): Omit<Hello, 'agent' | 'lanes'>;
+  /** The peer said who and where it is. */
+  peer(hello: Hello): void;
+}
+
+/** What a meeting tells of; what each is, src/rendezvous/ports.ts says. */
+export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+
+/** What both sides of a finished transfer agree on, to make a record of. */
+export interface Facts {
+  kind: Offer['kind'];
+  entries: readonly Entry[];
+  space: ByteSpace;
+  outcome: Outcome;
+  /** Fingerprints. */
+  sender: string;
+  receiver: string;
+}
+
+/** Makes a record of a finished transfer, if one is wanted: where it is. Never rejects. */
+export type Keep = (facts: Facts) => Promise<string | undefined>;

@@ -1,0 +1,123 @@
+/** Progress as events: at most ten a second, and one at the end. */
+import type { Entry } from '../protocol/manifest.ts';
+import { FileProgress } from '../transfer/file-progress.ts';
+import type { Extent } from '../transfer/ports.ts';
+import { RateMeter } from '../transfer/rate.ts';
+import type { Session } from './session.ts';
+
+const INTERVAL = 100;
+/** Seconds. */
+const now = () => performance.now() / 1000;
+
+export class Progress {
+  readonly #session: Session;
+  readonly #entries: readonly Entry[];
+  #files: FileProgress;
+  readonly #meter = new RateMeter();
+  /** One for each kind of lane. */
+  readonly #kinds = new Map<string, RateMeter>();
+  readonly #total: () => number | undefined;
+  /** When bytes could first move: waiting for the other side is no part of a rate. */
+  #started = now();
+  #bytes = 0;
+  #resumed = 0;
+  #current: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param total bytes, undefined while a stream runs */
+  constructor(session: Session, entries: readonly Entry[], total: () => number | undefined) {
+    this.#session = session;
+    this.#entries = entries;
+    this.#files = new FileProgress(entries);
+    this.#total = total;
+    this.#meter.add(0, this.#started);
+    let waiting = session.state !== 'transferring';
+    session.subscribe((event) => {
+      if (!waiting || event.event !== 'state' || event.to !== 'transferring') return;
+      waiting = false;
+      this.#started = now();
+      this.#meter.reset();
+      this.#meter.add(0, this.#started);
+    });
+    session.cleanup.push(() => this.stop());
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Of these, what an earlier run had moved. */
+  get resumed(): number {
+    return this.#resumed;
+  }
+
+  /** Files that are whole. */
+  get files(): number {
+    return this.#files.done;
+  }
+
+  get seconds(): number {
+    return now() - this.#started;
+  }
+
+  moved(bytes: number, extents: readonly Extent[]): void {
+    this.#bytes = bytes;
+    this.#files.add(extents);
+    this.#current = extents.at(-1)?.entry;
+    this.#timer ??= setTimeout(() => this.#emit(), INTERVAL);
+  }
+
+  /** This much of what is across was so before this run, and is no part of the rate. 0: counting begins anew. */
+  start(resumed: number): void {
+    if (resumed === 0) {
+      this.#files = new FileProgress(this.#entries);
+      this.#bytes = 0;
+    }
+    this.#resumed = resumed;
+    this.#meter.reset();
+    this.#meter.add(this.#bytes, now());
+  }
+
+  /** So many bytes of what moves next were there, and only compared. */
+  kept(bytes: number): void {
+    this.#resumed += bytes;
+  }
+
+  /** The last word, so that whoever draws it reaches the end. */
+  stop(): void {
+    if (this.#timer) this.#emit();
+    clearTimeout(this.#timer);
+  }
+
+  #emit(): void {
+    this.#timer = undefined;
+    const at = now();
+    this.#meter.add(this.#bytes, at);
+    const rate = this.#meter.rate(at);
+    const total = this.#total();
+    const file = this.#current === undefined ? undefined : this.#entries[this.#current]?.path;
+    this.#session.events.emit({
+      event: 'progress',
+      bytes: this.#bytes,
+      total: total ?? null,
+      rate: Math.round(rate),
+      eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
+      files: this.#files.done,
+      by: this.#by(at),
+      ...(file !== undefined && { file }),
+    });
+  }
+
+  /** What each kind of lane carries, in bytes a second with all that is around the data. */
+  #by(at: number): Record<string, number> {
+    const rates: Record<string, number> = {};
+    for (const [kind, bytes] of this.#session.supervisor?.carried ?? []) {
+      const meter = this.#kinds.get(kind) ?? new RateMeter();
+      this.#kinds.set(kind, meter);
+      meter.add(bytes, at);
+      const rate = Math.round(meter.rate(at));
+      if (rate > 0) rates[kind] = rate;
+    }
+    return rates;
+  }
+}

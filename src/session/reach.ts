@@ -1,0 +1,77 @@
+/**
+ * How long a side tries to reach the other: for the first lane a moment, since all is ready for it; once they have been
+ * connected, as long as the person will wait.
+ */
+import { BeelineError } from '../protocol/errors.ts';
+import { HANDSHAKE_DEADLINE, MAX_WAIT, RECEIVER_WAIT, SENDER_WAIT } from '../protocol/limits.ts';
+
+export interface ReachOptions {
+  role: 'sender' | 'receiver';
+  /** Seconds. */
+  wait?: number;
+}
+
+export class Reach {
+  readonly #role: ReachOptions['role'];
+  readonly #wait: number;
+  readonly #fail: (error: BeelineError) => void;
+  /** More for the person to know, when the wait ends. */
+  readonly #rest: () => string;
+  #connected = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ role, wait }: ReachOptions, fail: (error: BeelineError) => void, rest: () => string) {
+    this.#role = role;
+    const seconds = wait ?? (role === 'sender' ? SENDER_WAIT : RECEIVER_WAIT);
+    this.#wait = Math.min(MAX_WAIT, Math.max(0, seconds));
+    this.#fail = fail;
+    this.#rest = rest;
+  }
+
+  /** The peer is proven, and lanes to it are being opened. */
+  proven(): void {
+    if (this.#connected) return;
+    const text = 'The other side is there, but no connection to it can be opened.';
+    this.#within(HANDSHAKE_DEADLINE, () => text);
+  }
+
+  /** It went away. A sender that was never connected waits for another, for as long as it is let. */
+  left(): void {
+    if (!this.#connected && this.#role === 'sender') this.end();
+  }
+
+  connected(): void {
+    this.#connected = true;
+    this.end();
+  }
+
+  lost(): void {
+    const time = inWords(this.#wait);
+    this.#within(
+      this.#wait * 1000,
+      () => `The connection was lost, and the other side did not come back within ${time}.${this.#rest()}`,
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #within(milliseconds: number, text: () => string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fail(new BeelineError('NO_PATH', text())), milliseconds);
+  }
+}
+
+const UNITS = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+] as const;
+
+/** In the largest unit that divides it: '24 hours' would do, '1 day' reads better, '90 seconds' is what was asked. */
+export function inWords(seconds: number): string {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size && seconds % size === 0) ?? [1, 'second'];
+  const count = seconds / size;
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,232 @@
+/** The receiver's part of a session: it finds the sender, proves the secret, has somebody asked, and pulls. */
+import { toHex } from '../protocol/bytes.ts';
+import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
+import type { Entry, Offer } from '../protocol/manifest.ts';
+import { checkEntries, escapeName } from '../protocol/names.ts';
+import type { Mailbox } from '../rendezvous/ports.ts';
+import type { Outcome } from '../transfer/engine-ports.ts';
+import type { Sink } from '../transfer/ports.ts';
+import { Receiver } from '../transfer/receiver.ts';
+import type { ByteSpace } from '../transfer/space.ts';
+import type { OfferSummary, TransferOptions } from './api.ts';
+import { auditAtEnd, count } from './audit.ts';
+import { Deferred } from './deferred.ts';
+import { failedHandshake, incomplete } from './endings.ts';
+import { Handshake } from './handshake.ts';
+import type { Known } from './known.ts';
+import { losePatience } from './patience.ts';
+import type { Keep, MeetingEvents, NetworkPort, Platform } from './ports.ts';
+import { Progress } from './progress.ts';
+import type { Session } from './session.ts';
+import { Stall } from './stall.ts';
+
+export interface Receiving {
+  options: Pick<TransferOptions, 'lanes' | 'limit' | 'sha256' | 'signal'>;
+  platform: Platform;
+  known: () => Promise<Known>;
+  /** Whose rules names must follow. */
+  names: 'posix' | 'windows';
+  /** Joins the sender under a nameplate. Ends with the signal. */
+  meet: (nameplate: string, signal: AbortSignal, on: MeetingEvents) => Promise<Mailbox>;
+  /** Called once after that. @param tellPeer the hello says something else than before */
+  connect: (mailbox: Mailbox, tellPeer: () => void) => Promise<NetworkPort>;
+  /** Has somebody asked, and makes what takes the bytes; undefined if it is declined. */
+  sink: (offer: Offer, summary: OfferSummary) => Promise<Sink | undefined>;
+  keep: Keep;
+}
+
+/** Ends after which nothing is kept. */
+const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'REFUSED', 'VERIFICATION']);
+
+export class Reception {
+  readonly #session: Session;
+  readonly #receiving: Receiving;
+  readonly #engine: Receiver;
+  readonly #gone: string[] = [];
+  readonly #stall: Stall;
+  /** Bytes that were here before this run. */
+  #before = 0;
+  #entries: readonly Entry[] = [];
+  #sink: Sink | undefined;
+  #progress: Progress | undefined;
+  #space: ByteSpace | undefined;
+  #kind: Offer['kind'] = 'files';
+  #sha256 = false;
+  /** This side, as the other sees it. */
+  #self = '';
+
+  constructor(session: Session, receiving: Receiving) {
+    this.#session = session;
+    this.#receiving = receiving;
+    this.#stall = new Stall(session);
+    this.#engine = new Receiver({
+      ...receiving.platform,
+      limit: receiving.options.limit,
+      open: (offer, entries, space) => this.#open(offer, entries, space),
+      progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
+      gone: (path, code) => this.#lost(path, code),
+      resumed: (bytes) => this.#resumed(bytes),
+      kept: (bytes) => this.#progress?.kept(bytes),
+      stalled: (error) => this.#stall.begin(error, this.#sink),
+      complete: (outcome) => void this.#complete(outcome).catch((thrown) => session.fail(thrown)),
+      fail: (error) => session.fail(error),
+    });
+    session.engine = this.#engine;
+  }
+
+  /** Runs until the sender has been met; what follows is the session's. */
+  async run(): Promise<void> {
+    const { options, platform, known: knownLater, meet, connect } = this.#receiving;
+    const session = this.#session;
+    session.dispatch('start');
+    const known = await knownLater();
+    const ending = new AbortController();
+    session.cleanup.push(() => ending.abort());
+    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+
+    const ready = new Deferred<Handshake>();
+    let told: Handshake | undefined;
+    let patience: ReturnType<typeof setTimeout> | undefined;
+    session.cleanup.push(() => clearTimeout(patience));
+    const mailbox = await meet(known.secret.nameplate, signal, {
+      onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
+      onPeer: (present) => {
+        if (!present) return session.dispatch('peer-left');
+        session.dispatch('peer-found');
+        ready.whenReady((handshake) => handshake.peerAppeared());
+      },
+      // In turn with the messages: the last one may say why the sender left.
+      onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
+    });
+    session.cleanup.push(() => mailbox.close());
+    if (session.over) return void mailbox.close();
+    const network = await connect(mailbox, () => told?.update());
+    losePatience(session, this.#engine);
+    if (session.over) return;
+    this.#self = known.own ?? network.hello().fingerprint;
+    patience = setTimeout(
+      () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
+      HANDSHAKE_DEADLINE,
+    );
+    const handshake = new Handshake({
+      role: 'receiver',
+      secret: known.secret,
+      hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
+      send: (body) => mailbox.send(body),
+      onHello: (hello) => {
+        clearTimeout(patience);
+        if (session.peerProven(hello, known.device)) network.peer(hello);
+      },
+      onFail: (error) => failedHandshake(session, error),
+    });
+    told = handshake;
+    ready.resolve(handshake);
+    auditAtEnd(session, 'receiver', () => ({
+      peer: session.peer.fingerprint,
+      ...count(this.#entries),
+      bytes: this.#progress?.bytes ?? 0,
+    }));
+  }
+
+  /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
+  async #open(offer: Offer, entries: readonly Entry[], space: ByteSpace): Promise<Sink> {
+    const session = this.#session;
+    checkEntries(entries, { platform: this.#receiving.names });
+    this.#entries = entries;
+    this.#space = space;
+    this.#kind = offer.kind;
+    this.#sha256 = this.#receiving.options.sha256 || offer.sha256;
+    const bytes = offer.bytes ?? null;
+    session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
+    const sink = await this.#receiving.sink(offer, this.#summary(offer, entries));
+    // The other side may have left while the person was thinking: nothing is begun then.
+    if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
+    if (!sink) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
+    session.cleanup.push(() => this.#leave(sink));
+    await sink.open(entries, space);
+    if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before anything was written.');
+    this.#sink = sink;
+    this.#progress = new Progress(session, entries, () => this.#wantedBytes());
+    return sink;
+  }
+
+  #summary(offer: Offer, entries: readonly Entry[]): OfferSummary {
+    const top = entries.filter((entry) => !entry.path.includes('/')).slice(0, 20);
+    const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
+    return {
+      ...count(entries),
+      bytes: offer.bytes ?? null,
+      kind: offer.kind,
+      update: offer.update,
+      names,
+      peer: this.#session.peer,
+    };
+  }
+
+  #resumed(bytes: number): void {
+    // Said again after a failing disk, when part of what is here is this run's own work.
+    if (!this.#stall.began) this.#before = bytes;
+    if (bytes > 0 && !this.#stall.began) this.#session.events.emit({ event: 'resumed', bytes });
+    this.#progress?.start(Math.min(bytes, this.#before));
+  }
+
+  /** What has arrived is kept for another run, unless it must not be, or is whole. */
+  async #leave(sink: Sink): Promise<void> {
+    const { failure } = this.#session;
+    if (failure && sink.suspend && !GIVEN_UP.has(failure.code)) await sink.suspend();
+    else await sink.abort();
+  }
+
+  #wantedBytes(): number | undefined {
+    if (this.#space?.stream) return this.#space.bytes;
+    return this.#entries.reduce((sum, entry, i) => sum + (this.#sink?.wants(i) ? entry.size : 0), 0);
+  }
+
+  /** The sender's own words are for its own screen: what is shown here is composed here. */
+  #lost(path: string, code: string): void {
+    this.#gone.push(path);
+    const unreadable = code === 'UNREADABLE';
+    const what = unreadable ? 'could not be read' : 'changed while it was being sent';
+    this.#warn(
+      path,
+      unreadable ? code : 'SOURCE_CHANGED',
+      `'${escapeName(path)}' ${what} on the other side.`,
+    );
+  }
+
+  #warn(path: string, code: ErrorCode, message: string): void {
+    this.#session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
+  }
+
+  async #complete(outcome: Outcome): Promise<void> {
+    const session = this.#session;
+    session.farewell.say();
+    if (this.#sha256 && this.#sink) {
+      for (const [entry, sha256] of await this.#sink.digests()) {
+        session.events.emit({ event: 'digest', path: this.#entries[entry]!.path, sha256 });
+      }
+    }
+    if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
+    await this.#sink?.settle?.();
+    const { fingerprint } = session.peer;
+    const receipt = await this.#receiving.keep({
+      kind: this.#kind,
+      entries: this.#entries,
+      space: this.#space!,
+      outcome,
+      sender: fingerprint,
+      receiver: this.#self,
+    });
+    session.complete({
+      files: this.#entries.filter((entry, i) => entry.kind === 'file' && this.#sink?.wants(i)).length,
+      bytes: this.#progress?.bytes ?? 0,
+      resumed: this.#progress?.resumed ?? 0,
+      seconds: this.#progress?.seconds ?? 0,
+      root: toHex(outcome.root),
+      peer: fingerprint,
+      skipped: [],
+      ...(receipt !== undefined && { receipt }),
+    });
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * A session: two peers that share a key, whatever connections come and go. This runs the state table for one side:
+ * it turns what lanes, the handshake and the person do into events, and the table's effects into calls.
+ */
+import type { Lane } from '../lanes/lane.ts';
+import { isRelayed } from '../lanes/path.ts';
+import type { Pipe } from '../lanes/pipe.ts';
+import { Supervisor } from '../lanes/supervisor.ts';
+import { asBeelineError, BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import type { Message } from '../protocol/messages.ts';
+import type { Hello } from '../protocol/signal.ts';
+import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
+import type { Slab } from '../transfer/ports.ts';
+import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
+import { type Cause, laneEvent, stateEvent } from './cause.ts';
+import { Cleanup } from './cleanup.ts';
+import { Door } from './door.ts';
+import type { Engine, SessionOptions } from './engine.ts';
+import { EventStream } from './event-stream.ts';
+import { Farewell } from './farewell.ts';
+import type { Known } from './known.ts';
+import { lastWord } from './last-word.ts';
+import { Reach } from './reach.ts';
+import { StatusRegister } from './status.ts';
+import { reasonToWait, verdict } from './verdict.ts';
+
+const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
+/** Ends of a lane that opening another one would only repeat. */
+const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
+
+export class Session implements Transfer {
+  readonly events = new EventStream();
+  readonly done: Promise<Result>;
+  readonly log: Logger | undefined;
+  /** Given the sum of the transfer once it is known. */
+  engine: Engine | undefined;
+  /** Released in reverse order at the end, whatever the end is. */
+  readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
+  readonly farewell = new Farewell();
+  readonly door = new Door();
+  /** Once there is something to open lanes with. */
+  supervisor: Supervisor | undefined;
+  readonly #options: SessionOptions;
+  readonly #status: StatusRegister;
+  readonly #reach: Reach;
+  #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
+  #state: State = 'idle';
+  #peer: OfferSummary['peer'] = { fingerprint: '' };
+  #failure: BeelineError | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.log = options.log;
+    this.#status = new StatusRegister(options.role);
+    const rest = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
+    this.#reach = new Reach(options, (error) => this.fail(error), rest);
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // Who only iterates the events must not be killed by an unhandled rejection.
+    this.done.catch(() => {});
+    const { signal } = options;
+    const interrupt = () => this.fail(new BeelineError('INTERRUPTED', 'Interrupted here.'));
+    signal?.addEventListener('abort', interrupt, { once: true });
+    this.cleanup.push(() => signal?.removeEventListener('abort', interrupt));
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get over(): boolean {
+    return isFinal(this.#state);
+  }
+
+  /** Why it ends; undefined while it runs, and after a success. */
+  get failure(): BeelineError | undefined {
+    return this.#failure;
+  }
+
+  /** Whom people see: a trusted device, or the certificate of the other side's process. Empty until it is proven. */
+  get peer(): OfferSummary['peer'] {
+    return this.#peer;
+  }
+
+  get proven(): boolean {
+    return this.#peer.fingerprint !== '';
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<TransferEvent> {
+    return this.events[Symbol.asyncIterator]();
+  }
+
+  subscribe(listener: (event: TransferEvent) => void): () => void {
+    return this.events.subscribe(listener);
+  }
+
+  /** @param error what makes it pause by itself */
+  pause(error?: BeelineError): void {
+    if (this.#state !== 'transferring') return;
+    this.#status.set('paused', error?.code);
+    this.dispatch('pause', { by: 'self', error });
+  }
+
+  resume(): void {
+    if (this.#state !== 'paused') return;
+    this.#status.set('running');
+    this.dispatch('resume', { by: 'self' });
+  }
+
+  cancel(): void {
+    if (this.over) return;
+    this.#status.set('cancelled');
+    this.dispatch('cancel', { by: 'self', error: new BeelineError('CANCELLED', 'Cancelled here.') });
+  }
+
+  /** @param by 'both' when the other side comes to the same conclusion and need not be told */
+  fail(thrown: unknown, by: 'self' | 'peer' | 'both' = 'self'): void {
+    if (this.over) return;
+    const error = asBeelineError(thrown);
+    if (by === 'self') this.#status.set('failed', error.code);
+    this.dispatch('fail', { by: by === 'both' ? 'self' : by, error });
+  }
+
+  /** Both sides agree on the root. */
+  complete(result: Result): void {
+    if (this.over) return;
+    this.dispatch('verified');
+    const { peer, skipped, ...done } = result;
+    void this.#end(() => {
+      this.events.emit({ event: 'done', ...done });
+      this.#settle.resolve(result);
+    });
+  }
+
+  /** Makes the lanes' owner; pipes may be offered from now on. */
+  supervise(): void {
+    const { role, lanes: count, limit } = this.#options;
+    this.supervisor = new Supervisor({
+      role,
+      ...(count !== undefined && { count }),
+      free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
+      onLane: (lane) => this.#laneUp(lane),
+      onMessage: (lane, message, slab) => this.#message(lane, message, slab),
+      onSlab: (_lane, then) => {
+        if (!this.engine?.slab) throw new BeelineError('PROTOCOL', 'A receiver does not send chunks.');
+        this.engine.slab(then);
+      },
+      onClosed: (lane, error, left) => this.#laneDown(lane, error, left),
+      onFailed: ({ kind, name }, error) => this.log?.debug({ kind, name, error: String(error) }, 'no lane'),
+      onRetire: (lane) => this.engine?.retireLane?.(lane),
+    });
+    this.cleanup.push(() => this.supervisor?.close());
+  }
+
+  /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
+  offerPipe(pipe: Pipe, fingerprint: string): void {
+    if (this.over || (this.#options.relay === 'only' && !isRelayed(pipe.kind))) pipe.destroy();
+    else if (this.door.admits(pipe, fingerprint)) this.supervisor?.add(pipe);
+  }
+
+  /**
+   * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
+   * @param device whom the secret belongs to, if it is a trusted device's
+   * @returns false when nothing is to be made of it any more
+   */
+  peerProven(hello: Hello, device: Known['device']): boolean {
+    if (this.over || this.farewell.said) return false;
+    const who = this.door.prove(hello.fingerprint);
+    if (who === 'ended') return false;
+    this.#introduce(hello, device);
+    if (who === 'new') this.#restart();
+    if (this.over) return false;
+    if (this.#options.lanes === undefined && hello.lanes > 0) this.supervisor?.keep(hello.lanes);
+    for (const { pipe, fingerprint } of this.door.early()) this.offerPipe(pipe, fingerprint);
+    if (this.#state === 'authenticating') this.#reach.proven();
+    return true;
+  }
+
+  #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
+    const fingerprint = device?.key ?? certificate;
+    const name = device && { name: device.name };
+    if (fingerprint !== this.#peer.fingerprint)
+      this.events.emit({ event: 'peer', fingerprint, agent, ...name });
+    this.#peer = { fingerprint, ...name };
+  }
+
+  /** The same secret, proven by a new process: the old one's lanes are dead even if they do not know it. */
+  #restart(): void {
+    this.supervisor?.drop();
+    this.farewell.over();
+    this.#status.restart();
+    if (this.engine?.restartable === false)
+      this.fail(new BeelineError('PEER_FAILED', 'The other side ended, and a stream cannot be sent twice.'));
+    else this.engine?.restart?.();
+  }
+
+  dispatch(event: Event, cause: Cause = {}): void {
+    const from = this.#state;
+    const transition = step(from, event);
+    if (!transition) return;
+    this.#state = transition.to;
+    this.log?.debug({ from, to: transition.to, event }, 'state');
+    this.events.emit(stateEvent(from, transition.to, cause));
+    for (const effect of transition.effects) this.#perform(effect, cause);
+  }
+
+  #perform(effect: Effect, cause: Cause): void {
+    switch (effect) {
+      case 'pull':
+        this.#reach.connected();
+        return this.engine?.pull();
+      case 'hold':
+        return this.engine?.hold();
+      case 'open-lanes':
+        return this.#reach.lost();
+      case 'meet':
+        return this.#reach.left();
+      case 'tell-peer':
+        return this.#tellPeer();
+      case 'stop':
+        return this.#stop(cause.error ?? new BeelineError('INTERNAL', 'Stopped without a reason.'));
+      // The handshake is begun by who dispatched; finishing by `complete`.
+      case 'prove':
+      case 'finish':
+        return;
+    }
+  }
+
+  #tellPeer(): void {
+    for (const lane of this.supervisor?.lanes ?? []) lane.send(this.#status.message()).catch(() => {});
+  }
+
+  #stop(error: BeelineError): void {
+    this.#failure = error;
+    void this.#end(() => {
+      const { code, message } = error;
+      this.events.emit({ event: 'error', code, message });
+      this.#settle.reject(error);
+    });
+  }
+
+  async #end(announce: () => void): Promise<void> {
+    this.#reach.end();
+    this.farewell.over();
+    await this.engine?.stop();
+    const lanes = [...(this.supervisor?.lanes ?? [])];
+    // A sender that is done was told so, and has nothing more to say.
+    const word = this.#state !== 'completed' || this.#options.role === 'receiver';
+    if (word && lanes.length > 0) await lastWord(lanes);
+    for (const { pipe } of this.door.early()) pipe.destroy();
+    await this.cleanup.run();
+    announce();
+  }
+
+  #laneUp(lane: Lane): void {
+    const { id, kind, local, remote } = lane;
+    this.events.emit(laneEvent(lane, 'open'));
+    this.log?.info({ lane: id, kind, local, remote }, 'lane open');
+    if (this.#status.spoken) lane.send(this.#status.message()).catch(() => {});
+    this.engine?.addLane(lane);
+    this.dispatch('lane-up');
+    if (this.#status.state === 'paused') this.dispatch('pause', { by: this.#status.by });
+  }
+
+  #laneDown(lane: Lane, error: Error | undefined, left: number): void {
+    this.engine?.removeLane(lane);
+    this.events.emit(laneEvent(lane, 'closed', error));
+    this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');
+    if (this.farewell.said) return;
+    if (error instanceof BeelineError && FATAL.has(error.code)) {
+      // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
+      this.fail(error);
+    } else if (left === 0) {
+      this.dispatch('lanes-lost');
+    }
+  }
+
+  #message(lane: Lane, message: Message, slab?: Slab): void {
+    if (message.type !== 'status') return this.engine?.message(lane, message, slab);
+    const { role } = this.#options;
+    const reason = role === 'sender' && message.state === 'failed' ? reasonToWait(message.code) : undefined;
+    if (reason && this.engine?.restartable !== false) return this.#peerEnded(reason);
+    if (this.#status.take(message))
+      this.dispatch(...verdict(message, role === 'sender' ? 'receiver' : 'sender'));
+  }
+
+  /** Whatever the register says: that a process ends is a fact, not a wish. */
+  #peerEnded(reason: string): void {
+    this.door.end();
+    this.dispatch('peer-ended', { by: 'peer', reason });
+    // Nobody is left to dial.
+    this.supervisor?.paths([]);
+    this.supervisor?.drop();
+  }
+}

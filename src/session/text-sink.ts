@@ -1,0 +1,58 @@
+/** A sent text: collected, at most MAX_TEXT, and handed over whole. It is the peer's; escape it before a terminal. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { toHex, utf8Decode } from '../protocol/bytes.ts';
+import { BeelineError } from '../protocol/errors.ts';
+import { MAX_TEXT } from '../protocol/limits.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import type { Extent, Sink } from '../transfer/ports.ts';
+
+export class TextSink implements Sink {
+  readonly window = Number.POSITIVE_INFINITY;
+  readonly #onText: (text: string) => void;
+  #bytes = new Uint8Array(0);
+
+  /** @param onText called once, from `finish` */
+  constructor(onText: (text: string) => void) {
+    this.#onText = onText;
+  }
+
+  async open(entries: readonly Entry[]): Promise<void> {
+    const [entry, ...more] = entries;
+    if (entry?.kind !== 'file' || more.length > 0 || entry.size > MAX_TEXT)
+      throw new BeelineError(
+        'BAD_MANIFEST',
+        `The other side offers a text that is not one text of at most ${MAX_TEXT} bytes.`,
+      );
+    this.#bytes = new Uint8Array(entry.size);
+  }
+
+  wants(): boolean {
+    return true;
+  }
+
+  async write(_chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
+    for (const { offset, length, at } of extents) {
+      if (offset + length > this.#bytes.length || (data && at + length > data.length))
+        throw new BeelineError('PROTOCOL', 'The other side sent a chunk that does not fit the text.');
+      // Zeros are there already.
+      if (data) this.#bytes.set(data.subarray(at, at + length), offset);
+    }
+  }
+
+  async drop(): Promise<void> {
+    throw new BeelineError('PROTOCOL', 'The other side took back its text.');
+  }
+
+  /** PROTOCOL if it is not UTF-8. */
+  async finish(): Promise<void> {
+    this.#onText(utf8Decode(this.#bytes));
+  }
+
+  async digests(): Promise<Map<number, string>> {
+    return new Map([[0, toHex(sha256(this.#bytes))]]);
+  }
+
+  async abort(): Promise<void> {
+    this.#bytes = new Uint8Array(0);
+  }
+}

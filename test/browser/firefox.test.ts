@@ -1,0 +1,127 @@
+/** The paths that Firefox has: it sends, receives and keeps; there is no folder to save to, so several files are one ZIP. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import type { Line } from '../integration/command.ts';
+import { errorCode, event } from '../integration/workspace.ts';
+import { NO_WEBRTC } from './harness/no-webrtc.ts';
+import { inBrowser } from './harness/suite.ts';
+import { assertSame, makeMixedFolder, readFolder, within } from './harness/tree.ts';
+import { readZip } from './harness/zip.ts';
+
+const SIZE = 12_345_678;
+const kindsOf = (events: readonly Line[]) =>
+  events.filter(({ event }) => event === 'lane').map(({ kind }) => kind);
+
+inBrowser('firefox', 'transfers', ({ test }) => {
+  test('command to browser: kept, then saved as a download', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const { sender, code } = await stage.sends([work.path('one.bin')]);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.reaches('completed');
+    const sent = await sender.ends(0);
+    assert.equal((await page.text('#root')).trim(), event(sent, 'done').root);
+    assert.ok(kindsOf(sent.events).includes('webrtc'), `a WebRTC lane, not only ${kindsOf(sent.events)}`);
+    assert.equal(await page.has('Save to a folder'), false, 'no button that could not work');
+    const [saved] = await stage.downloads(() => page.press('Save'));
+    assert.equal(basename(saved!), 'one.bin');
+    sameFile(work.path('one.bin'), saved!);
+  });
+
+  test('command to browser: a folder is saved as a ZIP', async (stage) => {
+    const { work } = stage;
+    makeMixedFolder(work.path('mixed'));
+    const { sender, code } = await stage.sends([work.path('mixed')]);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.reaches('completed');
+    await sender.ends(0);
+    const [saved] = await stage.downloads(() => page.press('Save'));
+    const files = (map: Map<string, Buffer>) => new Map([...map].filter(([path]) => !path.endsWith('/')));
+    const expected = within('mixed', readFolder(work.path('mixed')));
+    assertSame(files(readZip(readFileSync(saved!))), files(expected));
+  });
+
+  test('browser to command: files, over WebRTC', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    makeFile(work.path('empty'), 0);
+    const page = await stage.page();
+    await page.choose(work.path('one.bin'), work.path('empty'));
+    const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);
+    await page.reaches('completed');
+    assert.equal((await page.text('#root')).trim(), event(received, 'done').root);
+    assert.ok(kindsOf(received.events).includes('webrtc'), `not only ${kindsOf(received.events)}`);
+    for (const name of ['one.bin', 'empty']) sameFile(work.path(name), work.path('out', name));
+  });
+
+  test('a text, both ways', async (stage) => {
+    const text = 'Grüße & <b>日本語</b>\n';
+    const { sender, code } = await stage.sends(['--text', text]);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.reaches('completed');
+    await sender.ends(0);
+    assert.equal(await page.ask("document.querySelector('pre#text, #text pre').textContent"), text);
+    await page.press('Again');
+    await page.fill('Text', text);
+    await page.press('Send text');
+    const received = await (await stage.receives(await page.code(), stage.work.folder('out'))).ends(0);
+    assert.equal(event(received, 'text').text, text);
+    await page.reaches('completed');
+  });
+
+  test('without WebRTC, the relay carries both ways', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '8M']);
+    const page = await stage.page({ prepare: NO_WEBRTC });
+    await page.receive(code);
+    await page.shows("/relay/i.test(document.querySelector('#path')?.textContent)");
+    await page.reaches('completed');
+    assert.deepEqual([...new Set(kindsOf((await sender.ends(0)).events))], ['relay']);
+    await page.press('Again');
+    await page.choose(work.path('one.bin'));
+    const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);
+    assert.deepEqual([...new Set(kindsOf(received.events))], ['relay']);
+    await page.reaches('completed');
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+  });
+
+  test('a tab that was closed: a new one goes on where it was', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), 32 << 20);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '6M']);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.moved(0.35);
+    await page.page.close();
+    const again = await stage.page({ code });
+    await again.press('Go on');
+    await again.reaches(['offer', 'transferring', 'completed']);
+    if ((await again.state()) === 'offer') await again.press('Receive');
+    await again.reaches('completed');
+    assert.ok(Number(event(await sender.ends(0), 'done').resumed) > 1 << 20);
+    const [saved] = await stage.downloads(() => again.press('Save'));
+    sameFile(work.path('one.bin'), saved!);
+  });
+
+  test('pause, resume and cancel', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), 32 << 20);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '6M']);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.moved(0.05);
+    await page.press('Pause');
+    await page.reaches('paused');
+    await page.press('Resume');
+    await page.reaches('transferring');
+    await page.press('Cancel');
+    await page.reaches('cancelled');
+    assert.equal(errorCode(await sender.ends(3)), 'CANCELLED');
+  });
+});

@@ -1,0 +1,77 @@
+/**
+ * A file larger than any buffer, both ways, with memory measured: on CI and with LONG=1 it has 2 GiB (BROWSER_GIB=4 for
+ * another size), else 512 MiB.
+ */
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import { MemoryWatch, mebibytes } from './harness/memory.ts';
+import { inBrowser } from './harness/suite.ts';
+
+const GiB = 2 ** 30;
+const MiB = 2 ** 20;
+const long = process.env.CI !== undefined || process.env.LONG === '1';
+const SIZE = process.env.BROWSER_GIB ? Number(process.env.BROWSER_GIB) * GiB : long ? 2 * GiB : GiB / 2;
+const DEADLINE = 280_000 + 120_000 * (SIZE / GiB);
+
+/** The page's heap, with array buffers, for a file of any size. */
+const HEAP = 200 * MiB;
+/** What all of the browser's processes may have more at the end than in the first half; a file is far larger. */
+const GROWTH = 128 * MiB;
+
+function assertFlat(memory: MemoryWatch, what: string): void {
+  const { samples } = memory;
+  assert.ok(samples.length >= 8, `${samples.length} samples`);
+  const [first, second] = [memory.peak('resident', 0.1, 0.5), memory.peak('resident', 0.5, 1)];
+  console.log(
+    `# ${what}, ${mebibytes(SIZE)}: heap at most ${mebibytes(memory.peak('heap'))}; all processes ` +
+      `${mebibytes(first)} in the first half, ${mebibytes(second)} in the second`,
+  );
+  assert.ok(memory.peak('heap') < HEAP, `a heap of ${mebibytes(memory.peak('heap'))}`);
+  assert.ok(second - first < GROWTH, `from ${mebibytes(first)} to ${mebibytes(second)}`);
+}
+
+inBrowser('chromium', 'large files', ({ test }) => {
+  const options = { timeout: DEADLINE };
+
+  test(
+    'command to browser: flat memory while it is received and while it is saved',
+    async (stage) => {
+      const { work, browser } = stage;
+      makeFile(work.path('large.bin'), SIZE);
+      const { sender, code } = await stage.sends([work.path('large.bin')], { deadline: DEADLINE });
+      const page = await stage.page();
+      await page.receive(code);
+      await page.reaches('transferring');
+      const memory = MemoryWatch.start(browser, page);
+      await page.reaches('completed', DEADLINE);
+      await memory.stop();
+      await sender.ends(0);
+      assertFlat(memory, 'received');
+      const [saved] = await stage.downloads(() => page.press('Save'));
+      sameFile(work.path('large.bin'), saved!);
+      rmSync(saved!);
+    },
+    options,
+  );
+
+  test(
+    'browser to command: flat memory while it is sent',
+    async (stage) => {
+      const { work, browser } = stage;
+      makeFile(work.path('large.bin'), SIZE);
+      const page = await stage.page();
+      await page.choose(work.path('large.bin'));
+      const code = await page.code();
+      const receiver = await stage.receives(code, work.folder('out'), [], { deadline: DEADLINE });
+      await page.reaches('transferring');
+      const memory = MemoryWatch.start(browser, page);
+      await receiver.ends(0);
+      await page.reaches('completed');
+      await memory.stop();
+      assertFlat(memory, 'sent');
+      sameFile(work.path('large.bin'), work.path('out', 'large.bin'));
+    },
+    options,
+  );
+});

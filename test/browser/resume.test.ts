@@ -1,0 +1,144 @@
+/** Tabs that are closed and opened again, reloads, and a server that is restarted: what is there is not sent again. */
+import assert from 'node:assert/strict';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import type { Command, Line } from '../integration/command.ts';
+import { event } from '../integration/workspace.ts';
+import { NO_WEBRTC } from './harness/no-webrtc.ts';
+import type { BeelinePage } from './harness/page.ts';
+import type { Stage } from './harness/stage.ts';
+import { inBrowser } from './harness/suite.ts';
+
+const SIZE = 32 << 20;
+const LIMIT = ['--limit', '6M'];
+/** A server that is gone: the page tries to reach it again. */
+const UNREACHABLE = /WebSocket|ERR_CONNECTION/;
+
+const reached = (state: string, after = 0) => {
+  let seen = 0;
+  return (line: Line): boolean => line.event === 'state' && line.to === state && seen++ >= after;
+};
+
+interface Underway {
+  page: BeelinePage;
+  sender: Command;
+  code: string;
+}
+
+/** A page that receives from a command, a third of it kept. */
+async function receiving(stage: Stage, prepare?: string): Promise<Underway> {
+  makeFile(stage.work.path('one.bin'), SIZE);
+  const { sender, code } = await stage.sends([stage.work.path('one.bin'), ...LIMIT]);
+  const page = await stage.page({ prepare });
+  await page.receive(code);
+  await page.moved(0.35);
+  return { page, sender, code };
+}
+
+/** The rest of it, by the button "Go on", and that much of it was not sent again. */
+async function goesOn(stage: Stage, page: BeelinePage, sender: Command): Promise<void> {
+  await page.press('Go on');
+  await page.reaches(['offer', 'transferring', 'completed']);
+  if ((await page.state()) === 'offer') await page.press('Receive');
+  await page.reaches('completed');
+  const done = event(await sender.ends(0), 'done');
+  assert.ok(Number(done.resumed) > SIZE / 5, `${done.resumed} bytes were there`);
+  assert.ok(Number(done.resumed) < SIZE);
+  const [saved] = await stage.downloads(() => page.press('Save'));
+  sameFile(stage.work.path('one.bin'), saved!);
+}
+
+inBrowser('chromium', 'resume', ({ test }) => {
+  test('a tab that was closed: a new one goes on where it was', async (stage) => {
+    const { page, sender, code } = await receiving(stage);
+    await page.page.close();
+    await sender.until(reached('connecting', 1));
+    const again = await stage.page({ code });
+    assert.match(await again.text('main'), /Unfinished and unsaved[\s\S]*one\.bin/);
+    await goesOn(stage, again, sender);
+  });
+
+  test('a page that is reloaded keeps its code, and goes on where it was', async (stage) => {
+    const { page, sender } = await receiving(stage);
+    await page.page.reload();
+    await page.reaches('home');
+    await goesOn(stage, page, sender);
+  });
+
+  test('what is complete but not saved can still be saved after a reload, and deleted', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), 3_000_000);
+    const { sender, code } = await stage.sends([work.path('one.bin')]);
+    const page = await stage.page();
+    await page.receive(code);
+    await page.reaches('completed');
+    await sender.ends(0);
+    await page.page.close();
+
+    const again = await stage.page();
+    assert.match(await again.text('main'), /Unfinished and unsaved[\s\S]*one\.bin/);
+    assert.equal(await again.has('Go on'), false);
+    const [saved] = await stage.downloads(() => again.press('Save'));
+    sameFile(work.path('one.bin'), saved!);
+    await again.press('Delete');
+    await again.shows("!document.querySelector('main').innerText.includes('one.bin')");
+    await again.page.reload();
+    await again.reaches('home');
+    assert.doesNotMatch(await again.text('main'), /one\.bin/);
+  });
+
+  test('a sending page that is reloaded: the same file, chosen again, is not sent from its start', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const page = await stage.page();
+    await page.choose(work.path('one.bin'));
+    const first = await stage.receives(await page.code(), work.folder('out'), LIMIT);
+    await page.moved(0.35);
+    await page.page.reload();
+    await first.until(reached('connecting', 1));
+    first.signal('SIGINT');
+    await first.ends(130);
+    await page.reaches('home');
+    await page.choose(work.path('one.bin'));
+    const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);
+    await page.reaches('completed');
+    assert.ok(Number(event(received, 'done').resumed) > SIZE / 5);
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+  });
+
+  test('a command that is killed and started again: the sending page goes on', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const page = await stage.page();
+    await page.choose(work.path('one.bin'));
+    const code = await page.code();
+    const first = await stage.receives(code, work.folder('out'), LIMIT);
+    await page.moved(0.35);
+    await first.kill();
+    await page.reaches('connecting');
+    const received = await (await stage.receives(code, work.folder('out'))).ends(0);
+    assert.ok(Number(event(received, 'done').resumed) > SIZE / 5);
+    await page.reaches('completed');
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+  });
+
+  for (const [what, prepare] of [
+    ['over WebRTC', undefined],
+    ['over its relay', NO_WEBRTC],
+  ] as const) {
+    test(`the server is killed and restarted under way, ${what}: the transfer goes on`, async (stage) => {
+      stage.expected = UNREACHABLE;
+      const { page, sender } = await receiving(stage, prepare);
+      const { server, port } = await stage.site();
+      await server.kill();
+      if (prepare !== undefined) {
+        await page.reaches('connecting');
+        await sender.until(reached('connecting', 1));
+      }
+      await stage.serve(port);
+      await page.reaches('completed', 90_000);
+      assert.ok(Number(event(await sender.ends(0), 'done').bytes) === SIZE);
+      const [saved] = await stage.downloads(() => page.press('Save'));
+      sameFile(stage.work.path('one.bin'), saved!);
+    });
+  }
+});

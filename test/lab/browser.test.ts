@@ -1,0 +1,180 @@
+/**
+ * A page in a browser and a command, or two pages, each in a network of its own: the server by TLS with a certificate of its
+ * own making, a real coturn, real NATs. What carried is asserted by kind and address.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
+import { type Coturn, startCoturn } from '../../lab/services.ts';
+import { closeBrowser, launch, whyNoBrowser } from '../browser/harness/browsers.ts';
+import type { BeelinePage } from '../browser/harness/page.ts';
+import { Stage } from '../browser/harness/stage.ts';
+import type { Line } from '../integration/command.ts';
+import { Workspace as Work, type Workspace } from '../integration/workspace.ts';
+
+const missing = whyNoLab('turnserver') ?? whyNoBrowser('chromium');
+// On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
+const skip = missing !== undefined && !process.env.CI ? missing : false;
+const SIZE = 24 * 2 ** 20;
+const SECRET = 'lab secret';
+
+describe('lab: pages behind NATs', { skip }, () => {
+  let work: Workspace;
+  let internet: Internet | undefined;
+  let coturn: Coturn | undefined;
+  let origin: string;
+  let trust: Record<string, string>;
+
+  before(async () => {
+    assert.equal(missing, undefined);
+    work = new Work();
+    makeFile(work.path('one.bin'), SIZE);
+    internet = await makeInternet();
+    const { server } = internet;
+    coturn = await startCoturn(server, { secret: SECRET });
+    const [cert, key] = [work.path('server.crt'), work.path('server.key')];
+    const subject = ['-subj', '/CN=beeline lab', '-addext', `subjectAltName=IP:${server.address}`];
+    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    execFileSync('openssl', ['req', '-x509', ...made, ...subject, '-keyout', key, '-out', cert], {
+      stdio: 'ignore',
+      timeout: 20_000,
+    });
+    trust = { NODE_EXTRA_CA_CERTS: cert };
+    const words = ['--port', '443', '--tls-cert', cert, '--tls-key', key, '--turn-url', coturn.url];
+    const command = work.start(['server', ...words, '--turn-secret', SECRET], {
+      prefix: server.prefix,
+      deadline: 280_000,
+    });
+    await command.until('listening');
+    origin = `https://${server.address}`;
+  });
+  after(async () => {
+    await work?.dispose();
+    await coturn?.stop();
+    internet?.remove();
+  });
+
+  /** A machine of this kind, gone when the test ends. */
+  async function host(t: TestContext, kind: HostKind, behind?: LabHost): Promise<LabHost> {
+    const made = await internet!.addHost(kind, { behind });
+    t.after(() => made.remove());
+    return made;
+  }
+
+  /** A browser on that machine with the page open, as its user has it: its own address is behind an mDNS name. */
+  async function pageOn(t: TestContext, machine: LabHost): Promise<{ page: BeelinePage; stage: Stage }> {
+    const folder = work.folder(`browser-${machine.namespace}`);
+    const browser = await launch('chromium', {
+      folder,
+      prefix: machine.prefix,
+      mdns: true,
+      args: ['--ignore-certificate-errors'],
+    });
+    const stage = new Stage(browser, folder, 'chromium');
+    t.after(async () => {
+      await stage.dispose();
+      await closeBrowser(browser);
+    });
+    const page = await stage.tab(origin);
+    await page.open();
+    return { page, stage };
+  }
+
+  const meet = () => ['--no-lan', '--server', origin];
+
+  /** A command on one machine sends to a page on another; the lanes that the command had. */
+  async function commandToPage(t: TestContext, from: LabHost, to: LabHost): Promise<Line[]> {
+    const send = work.start(['send', work.path('one.bin'), ...meet()], { prefix: from.prefix, env: trust });
+    const { code } = await send.until('code');
+    const { page, stage } = await pageOn(t, to);
+    await page.receive(String(code));
+    await page.reaches('completed');
+    const { events } = await send.ends(0);
+    const [saved] = await stage.downloads(() => page.press('Save'));
+    sameFile(work.path('one.bin'), saved!);
+    return tell(t, events);
+  }
+
+  async function pageToCommand(t: TestContext, from: LabHost, to: LabHost): Promise<Line[]> {
+    const { page } = await pageOn(t, from);
+    await page.choose(work.path('one.bin'));
+    const out = work.folder(`out-${to.namespace}`);
+    const words = ['receive', await page.code(), '--yes', '--to', out, ...meet()];
+    const { events } = await work.start(words, { prefix: to.prefix, env: trust }).ends(0);
+    await page.reaches('completed');
+    sameFile(work.path('one.bin'), `${out}/one.bin`);
+    return tell(t, events);
+  }
+
+  /** Lanes as they closed, with what they carried. */
+  function tell(t: TestContext, events: readonly Line[]): Line[] {
+    const lanes = events.filter(({ event, status }) => event === 'lane' && status === 'closed');
+    for (const { kind, local, remote, bytes } of lanes)
+      console.log(`# ${t.name}: ${kind} ${local} - ${remote}, ${bytes} bytes`);
+    return lanes;
+  }
+
+  const total = (lanes: readonly Line[], fits: (lane: Line) => boolean) =>
+    lanes.filter(fits).reduce((sum, { bytes }) => sum + Number(bytes), 0);
+  const hostOf = (address: unknown) => String(address).replace(/:\d+$/, '');
+  const turned = ({ kind, local, remote }: Line) =>
+    kind === 'webrtc' && [local, remote].some((end) => hostOf(end) === internet!.server.address);
+  const direct = (lane: Line) => lane.kind === 'webrtc' && !turned(lane);
+  const relayed = ({ kind }: Line) => kind === 'relay';
+
+  function carriedMostly(lanes: readonly Line[], fits: (lane: Line) => boolean): void {
+    const share = total(lanes, fits) / total(lanes, () => true);
+    assert.ok(share > 0.5, `${Math.round(100 * share)} % of the bytes were carried so`);
+  }
+
+  for (const [name, run] of [
+    ['a command sends to a page', commandToPage],
+    ['a page sends to a command', pageToCommand],
+  ] as const) {
+    it(`${name}, both behind cones: directly`, async (t) => {
+      const lanes = await run(t, await host(t, 'cone'), await host(t, 'cone'));
+      carriedMostly(lanes, direct);
+      assert.equal(total(lanes, turned), 0, 'nothing by TURN');
+    });
+
+    it(`${name}, both behind symmetric NATs: through TURN`, async (t) => {
+      const lanes = await run(t, await host(t, 'symmetric'), await host(t, 'symmetric'));
+      carriedMostly(lanes, turned);
+      assert.equal(total(lanes, direct), 0, 'nothing directly');
+    });
+
+    it(`${name}, on one LAN: directly, by their own addresses`, async (t) => {
+      const from = await host(t, 'cone');
+      const lanes = await run(t, from, await host(t, 'cone', from));
+      carriedMostly(lanes, direct);
+    });
+  }
+
+  it('a page whose network lets out no UDP: through the relay, by WebSocket', async (t) => {
+    const lanes = await commandToPage(t, await host(t, 'cone'), await host(t, 'udp-blocked'));
+    carriedMostly(lanes, (lane) => relayed(lane) || turned(lane));
+    assert.equal(total(lanes, direct), 0);
+  });
+
+  it('a page that sends to a command whose network lets out no UDP', async (t) => {
+    const lanes = await pageToCommand(t, await host(t, 'cone'), await host(t, 'udp-blocked'));
+    carriedMostly(lanes, relayed);
+    assert.equal(total(lanes, direct), 0);
+  });
+
+  it('two pages behind cones', async (t) => {
+    const from = await pageOn(t, await host(t, 'cone'));
+    const to = await pageOn(t, await host(t, 'cone'));
+    await from.page.choose(work.path('one.bin'));
+    await to.page.receive(await from.page.code());
+    await to.page.moved(0.01);
+    const path = await to.page.text('#path');
+    await to.page.reaches('completed');
+    await from.page.reaches('completed');
+    console.log(`# two pages behind cones: ${path}`);
+    const [saved] = await to.stage.downloads(() => to.page.press('Save'));
+    sameFile(work.path('one.bin'), saved!);
+  });
+});

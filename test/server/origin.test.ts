@@ -1,0 +1,113 @@
+/** Whose pages may open WebSockets at a server. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { WebSocket } from 'ws';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { startServer } from '../../src/server/index.ts';
+import { originRefusal, parseOrigins } from '../../src/server/origin.ts';
+
+const request = (origin?: string, host?: string, encrypted = false) =>
+  ({ headers: { origin, host }, socket: { encrypted } }) as unknown as IncomingMessage;
+
+describe('server: origins', () => {
+  it('are those of the host that was asked', () => {
+    const same: [string, string][] = [
+      ['http://meet.example:4848', 'meet.example:4848'],
+      ['https://meet.example', 'meet.example'],
+      ['https://meet.example', 'meet.example:443'],
+      ['http://meet.example', 'meet.example:80'],
+      ['http://meet.example', 'MEET.example'],
+      ['http://[fd00::7]:4848', '[FD00::7]:4848'],
+      ['http://localhost:4848', 'localhost:4848'],
+    ];
+    for (const [origin, host] of same)
+      assert.equal(originRefusal(request(origin, host), new Set()), undefined, `${origin} ${host}`);
+    const other: [string, string | undefined][] = [
+      ['https://evil.example', 'meet.example'],
+      ['http://meet.example:4849', 'meet.example:4848'],
+      ['https://meet.example.evil.example', 'meet.example'],
+      ['https://sub.meet.example', 'meet.example'],
+      ['https://meet.example:8443', 'meet.example'],
+      ['https://meet.example', 'meet.example:80'],
+      ['null', 'meet.example'],
+      ['', 'meet.example'],
+      ['file://', ''],
+      ['chrome-extension://meet.example', 'meet.example'],
+      ['https://evil.example', 'x@evil.example:1'],
+      ['http://undefined', undefined],
+    ];
+    for (const [origin, host] of other)
+      assert.match(originRefusal(request(origin, host), new Set()) ?? '', /^Pages of/, `${origin} ${host}`);
+  });
+
+  it('are over TLS where the server speaks TLS', () => {
+    assert.equal(originRefusal(request('https://meet.example', 'meet.example', true), new Set()), undefined);
+    assert.notEqual(
+      originRefusal(request('http://meet.example', 'meet.example', true), new Set()),
+      undefined,
+    );
+  });
+
+  it('may be listed, exactly, and a command has none', () => {
+    const allowed = parseOrigins(['https://a.example/', 'HTTP://B.example:80']);
+    assert.deepEqual([...allowed], ['https://a.example', 'http://b.example']);
+    assert.equal(originRefusal(request('https://a.example', 'meet.example'), allowed), undefined);
+    assert.notEqual(originRefusal(request('http://a.example', 'meet.example'), allowed), undefined);
+    assert.equal(originRefusal(request(undefined, 'meet.example'), new Set()), undefined);
+    const wrong = [
+      '*',
+      'a.example',
+      'https://a.example/path',
+      'https://a.example/?q',
+      'file:///x',
+      'wss://a',
+      '',
+    ];
+    for (const text of [...wrong, 'https://u:p@a.example', 'https://a.example/#x'])
+      assert.throws(
+        () => parseOrigins([text]),
+        (error) => error instanceof BeelineError && error.code === 'USAGE',
+        text,
+      );
+    assert.throws(() => parseOrigins(Array.from({ length: 65 }, (_, i) => `https://a${i}`)), /at most/);
+  });
+
+  it('are asked for before anything is opened, at the meeting and at the relay', async () => {
+    const lines: string[] = [];
+    const log = {
+      debug: () => {},
+      info: () => {},
+      warn: (_: object, message: string) => void lines.push(message),
+    };
+    const server = await startServer({
+      ...{ port: 0, host: '127.0.0.1', stun: false, log },
+      allowOrigins: ['https://friend.example'],
+    });
+    try {
+      for (const path of ['/v1/rendezvous', '/v1/relay']) {
+        const url = `ws://127.0.0.1:${server.port}${path}`;
+        const opens = async (origin?: string) => {
+          const socket = new WebSocket(url, origin === undefined ? {} : { origin });
+          socket.on('error', () => {});
+          const answer = await Promise.race([
+            once(socket, 'open').then(() => 101),
+            once(socket, 'unexpected-response').then(([, response]) => response.statusCode as number),
+          ]);
+          socket.terminate();
+          return answer;
+        };
+        assert.equal(await opens(), 101);
+        assert.equal(await opens(server.url), 101);
+        assert.equal(await opens('https://friend.example'), 101);
+        assert.equal(await opens('https://evil.example'), 403);
+        assert.equal(await opens('http://127.0.0.1'), 403);
+        assert.equal(await opens('null'), 403);
+      }
+      assert.equal(lines.filter((line) => line === 'origin refused').length, 6);
+    } finally {
+      await server.close();
+    }
+  });
+});

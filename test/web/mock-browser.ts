@@ -1,0 +1,148 @@
+/**
+ * Stands in for src/browser in a build of the page, so that a test can bring about every state: `globalThis.mock` plays the
+ * other side. Typed by the real thing, so that it cannot drift from it. Never shipped.
+ */
+import type * as real from '../../src/browser/index.ts';
+
+export { formatCode, parseCode } from '../../src/identity/code.ts';
+export { BeelineError } from '../../src/protocol/errors.ts';
+export { escapeName } from '../../src/protocol/names.ts';
+export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';
+
+import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
+
+type Event = real.TransferEvent;
+
+class MockTransfer implements real.Reception {
+  state: real.State = 'idle';
+  readonly done: Promise<real.Result>;
+  readonly kept: Promise<real.Kept | undefined>;
+  #listeners = new Set<(event: Event) => void>();
+  #settle!: { resolve: (result: real.Result) => void; reject: (error: BeelineError) => void };
+  #keep!: (kept: real.Kept | undefined) => void;
+
+  constructor() {
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.kept = new Promise((resolve) => {
+      this.#keep = resolve;
+    });
+  }
+
+  emit(...events: Event[]): void {
+    for (const event of events) {
+      if (event.event === 'state') this.state = event.to;
+      for (const listener of this.#listeners) listener(event);
+    }
+  }
+
+  move(to: real.State, by?: 'self' | 'peer', reason?: string): void {
+    this.emit({ event: 'state', from: this.state, to, ...(by && { by }), ...(reason && { reason }) });
+  }
+
+  finish(done: Extract<Event, { event: 'done' }>, kept?: real.Kept): void {
+    this.move('completed');
+    this.emit(done);
+    this.#settle.resolve({ ...done, peer: '', skipped: [] });
+    this.#keep(kept);
+  }
+
+  fail(code: ErrorCode, message: string, by: 'self' | 'peer' = 'self'): void {
+    this.move(code === 'CANCELLED' ? 'cancelled' : 'failed', by, message);
+    this.emit({ event: 'error', code, message });
+    this.#settle.reject(new BeelineError(code, message));
+    this.#keep(undefined);
+  }
+
+  subscribe(listener: (event: Event) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  pause(): void {
+    this.move('paused', 'self');
+  }
+
+  resume(): void {
+    this.move('transferring', 'self');
+  }
+
+  cancel(): void {
+    this.fail('CANCELLED', 'Cancelled here.');
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Event> {
+    throw new Error('The page subscribes.');
+  }
+}
+
+const mock = {
+  abilities: { secure: true, opfs: true, folder: true, stream: true, webrtc: true },
+  transfer: undefined as MockTransfer | undefined,
+  /** The page's question to the person, and what became of it. */
+  accept: undefined as real.BrowserReceiveOptions['accept'] | undefined,
+  answer: undefined as Promise<real.Store | false> | undefined,
+  /** What `send` or `receive` was called with. */
+  given: undefined as unknown,
+  kept: [] as real.Kept[],
+  removed: [] as string[],
+  /** Ends a `saveToFolder` or `saveAsDownloads` that is under way. */
+  saved: undefined as
+    | { resolve(): void; reject(error: Error): void; progress?(bytes: number): void }
+    | undefined,
+
+  /** Something that arrived. */
+  keep(name: string, sizes: readonly number[], have?: number): real.Kept {
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const files = sizes.map((size, index) => ({
+      ...{ path: sizes.length === 1 ? name : `${name}/${index}`, size, mtime: 0, mode: 0o644 },
+      blob: async () => new Blob([]),
+    }));
+    const id = String(mock.kept.length);
+    const kept: real.Kept = {
+      ...{ id, name, files, folders: [], bytes, have: have ?? bytes, complete: have === undefined },
+      at: Date.UTC(2026, 0, 2, 3, 4),
+      async remove() {
+        mock.removed.push(name);
+        mock.kept = mock.kept.filter((one) => one !== kept);
+      },
+    };
+    mock.kept.push(kept);
+    return kept;
+  },
+};
+Object.assign(globalThis, { mock });
+
+function begin(given: unknown): MockTransfer {
+  mock.given = given;
+  mock.transfer = new MockTransfer();
+  return mock.transfer;
+}
+
+export const send: typeof real.send = (what) => begin(what);
+
+export const receive: typeof real.receive = ({ code, accept }) => {
+  mock.accept = (offer) => {
+    mock.answer = accept(offer);
+    return mock.answer;
+  };
+  return begin({ code });
+};
+
+export const keptTransfers: typeof real.keptTransfers = async () => mock.kept;
+export const abilities: typeof real.abilities = async () => mock.abilities;
+export const useWorkers: typeof real.useWorkers = () => {};
+export const itemsOfInput: typeof real.itemsOfInput = (files) =>
+  Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
+export const itemsOfDrop: typeof real.itemsOfDrop = async (list) =>
+  Array.from(list, (item) => item.getAsFile()!).map((file) => ({ path: file.name, file }));
+
+const saving = (progress?: (bytes: number) => void, signal?: AbortSignal) =>
+  new Promise<void>((resolve, reject) => {
+    mock.saved = { resolve, reject, ...(progress && { progress }) };
+    signal?.addEventListener('abort', () => reject(new BeelineError('INTERRUPTED', 'Stopped.')));
+  });
+export const saveToFolder: typeof real.saveToFolder = (_kept, _folder, progress, signal) =>
+  saving(progress, signal);
+export const saveAsDownloads: typeof real.saveAsDownloads = () => saving();

@@ -1,0 +1,99 @@
+/** The page built on the mock of src/browser, served as `beeline server` serves it, in Chromium. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
+import type { Browser, Page } from 'puppeteer-core';
+import { build, type Plugin } from 'vite';
+import config from '../../web/vite.config.ts';
+import { closeBrowser, launch } from '../browser/harness/browsers.ts';
+
+/** As strict as the server's: what this page did against it would be a violation there too. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; img-src 'self'; " +
+  "manifest-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types beeline";
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
+};
+const STORAGE = '\0storage.worker';
+
+const mock: Plugin = {
+  name: 'mock-browser',
+  enforce: 'pre',
+  resolveId(source) {
+    if (source.endsWith('?worker&url')) return STORAGE;
+    return source.endsWith('src/browser/index.ts') ? resolve('test/web/mock-browser.ts') : undefined;
+  },
+  load: (id) => (id === STORAGE ? "export default '/storage.worker.js'" : undefined),
+};
+
+export interface MockPage {
+  origin: string;
+  browser: Browser;
+  /** A tab with its own recorder of violated policies and of errors. */
+  open(path?: string, from?: string): Promise<{ page: Page; errors: string[] }>;
+  close(): Promise<void>;
+}
+
+/** @param args more of them for the browser */
+export async function mockPage(args: readonly string[] = []): Promise<MockPage> {
+  const folder = await mkdtemp(join(tmpdir(), 'beeline-web-'));
+  const outDir = join(folder, 'web');
+  await build({
+    ...config,
+    ...{ configFile: false, logLevel: 'warn', plugins: [mock], build: { ...config.build, outDir } },
+  });
+  const server = createServer(async ({ url = '/' }, response) => {
+    const path = url === '/' ? '/index.html' : new URL(url, 'http://x').pathname;
+    try {
+      const body = await readFile(join(outDir, path));
+      response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream');
+      response.setHeader('content-security-policy', POLICY);
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const browser = await launch('chromium', { folder: join(folder, 'chromium'), args });
+  return {
+    ...{ origin, browser },
+    async open(path = '/', from = origin) {
+      const page = await browser.newPage();
+      const errors: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+      page.on('pageerror', (error) => errors.push(String(error)));
+      page.on('request', (request) => {
+        if (!request.url().startsWith(`${from}/`)) errors.push(`asked for ${request.url()}`);
+      });
+      await page.goto(from + path);
+      await page.waitForSelector('main');
+      return { page, errors };
+    },
+    async close() {
+      await closeBrowser(browser);
+      await new Promise((done) => server.close(done));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs an expression on `mock` in the page, and lets the page draw what follows. */
+export async function play<T>(page: Page, expression: string): Promise<T> {
+  const value = await page.evaluate(`Promise.resolve(${expression}).then((value) => value)`);
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+  return value as T;
+}
+
+export async function state(page: Page, wanted: string): Promise<void> {
+  const found = await page.$eval('main', (main) => (main as HTMLElement).dataset.state);
+  assert.equal(found, wanted);
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { TransferEvent } from '../../src/browser/index.ts';
+import { begun, next, percent, type Running } from '../../web/model/running.ts';
+import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
+import { announcement, sentence, title } from '../../web/model/words.ts';
+
+type To = Extract<TransferEvent, { event: 'state' }>['to'];
+
+const to = (state: To, by?: 'self' | 'peer', reason?: string): TransferEvent => ({
+  ...{ event: 'state', from: 'idle', to: state },
+  ...(by && { by }),
+  ...(reason && { reason }),
+});
+const after = (role: Running['role'], ...events: TransferEvent[]): Running =>
+  events.reduce(next, begun(role));
+const shown = (running: Running): View => ({ at: 'transfer', running });
+const code: TransferEvent = { event: 'code', code: '7-crossover-clockwork' };
+const progress: TransferEvent = {
+  ...{ event: 'progress', bytes: 250, total: 1000, rate: 50, eta: 15, files: 1 },
+  ...{ by: { webrtc: 60 }, file: 'a' },
+};
+
+test('a sender waits once it has a code, until somebody comes', () => {
+  assert.equal(stateOf(shown(after('send', to('connecting')))), 'connecting');
+  const waiting = after('send', to('connecting'), code);
+  assert.equal(stateOf(shown(waiting)), 'waiting');
+  assert.equal(stateOf(shown(next(waiting, to('authenticating')))), 'authenticating');
+  // The one who came had the wrong server or went away: it is as before.
+  assert.equal(stateOf(shown(after('send', code, to('authenticating'), to('connecting')))), 'waiting');
+  // Once they were connected, it is this connection that is awaited.
+  assert.equal(stateOf(shown(after('send', code, to('transferring'), to('connecting')))), 'connecting');
+});
+
+test('a receiver never waits for somebody with its code', () => {
+  assert.equal(stateOf(shown(after('receive', to('connecting')))), 'connecting');
+});
+
+test('a pause and a lost connection keep the screen, and so the focus', () => {
+  const running = after('send', code, to('transferring'), progress);
+  const paused = next(running, to('paused', 'self'));
+  const lost = next(running, to('connecting'));
+  assert.deepEqual([running, paused, lost].map(shown).map(screenOf), ['running', 'running', 'running']);
+  assert.equal(lost.rate, 0);
+  assert.deepEqual(lost.byKind, {});
+});
+
+test('who paused or cancelled is said', () => {
+  assert.match(sentence(after('send', to('transferring'), to('paused', 'self'))), /^You paused/);
+  assert.match(sentence(after('send', to('transferring'), to('paused', 'peer'))), /^The other side paused/);
+  assert.match(sentence(after('send', to('transferring'), to('paused', 'peer', 'No room.'))), /^No room\./);
+  assert.match(sentence(after('send', to('cancelled', 'self'))), /^You/);
+  assert.match(sentence(after('send', to('cancelled', 'peer'))), /^The other side/);
+});
+
+test('percent is 100 only when all is there', () => {
+  assert.equal(percent({ bytes: 999_999, total: 1_000_000 }), 99);
+  assert.equal(percent({ bytes: 1, total: 1 }), 100);
+  assert.equal(percent({ bytes: 0, total: 0 }), 100);
+  assert.equal(percent({ bytes: 5, total: null }), undefined);
+});
+
+test('the title tells state and percent', () => {
+  assert.equal(title({ at: 'home', code: '' }), 'Beeline');
+  assert.equal(title(shown(after('send', to('transferring'), progress))), '25% · Sending · Beeline');
+  assert.equal(
+    title(shown(after('receive', to('transferring'), progress, to('paused')))),
+    '25% · Paused · Beeline',
+  );
+});
+
+test('nothing is announced twice: progress changes no announcement', () => {
+  const running = after('receive', to('transferring'), progress);
+  const later = next(running, { ...progress, bytes: 500 } as TransferEvent);
+  assert.equal(announcement(shown(running)), announcement(shown(later)));
+});
+
+test('leaving is warned of while there is something to lose', () => {
+  assert.equal(mustStay({ at: 'home', code: '' }), false);
+  assert.equal(mustStay(shown(after('send', to('connecting'), code))), true);
+  assert.equal(mustStay(shown(after('send', to('transferring')))), true);
+  for (const end of ['completed', 'failed', 'cancelled'] as const)
+    assert.equal(mustStay(shown(after('send', to('transferring'), to(end)))), false);
+  assert.equal(mustWake(shown(after('send', to('transferring'), to('paused')))), false);
+});
+
+test('a flood of warnings is cut', () => {
+  const warning: TransferEvent = { event: 'warning', code: 'UNREADABLE', message: 'x', path: 'a' };
+  const running = after('receive', ...Array.from({ length: 1000 }, () => warning));
+  assert.equal(running.warnings.length, 50);
+  assert.equal(running.warnings[0], 'a: x');
+});

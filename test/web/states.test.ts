@@ -1,0 +1,363 @@
+/** Every state of the page, in Chromium, on a mock of the other side: names of controls, focus, reflow, contrast, policy. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test, { after, before } from 'node:test';
+import type { Page } from 'puppeteer-core';
+import { whyNoBrowser } from '../browser/harness/browsers.ts';
+import { type MockPage, mockPage, play, state } from './mock-page.ts';
+
+const skip = whyNoBrowser('chromium');
+const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
+const CODE = '7-crossover-clockwork';
+const ROOT = '9f'.repeat(32);
+const T = 'mock.transfer';
+const DONE = `{ event: 'done', files: 3, bytes: 1e9, resumed: 3e8, seconds: 20, root: '${ROOT}' }`;
+const HOSTILE = '<img src=x onerror=alert(1)>\u202egpj.exe';
+const OFFER = `{ files: 3, folders: 1, links: 0, bytes: 1e9, kind: 'files', update: false,
+  names: ['photos', ${JSON.stringify(HOSTILE)}], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
+const PROGRESS = `{ event: 'progress', bytes: 42e7, total: 1e9, rate: 2e7, eta: 29, files: 1, by: { webrtc: 2e7 },
+  file: ${JSON.stringify(`photos/${HOSTILE}`)} }`;
+const MANIFEST = "{ event: 'manifest', files: 3, folders: 1, links: 0, bytes: 1e9, chunkSize: 1 }";
+const PEER = `{ event: 'peer', fingerprint: '${'ab12'.repeat(16)}', agent: 'x' }`;
+
+let site: MockPage;
+before(async () => {
+  // A name that is not this machine's own: what comes from there over plain HTTP is insecure.
+  if (!skip) site = await mockPage(['--host-resolver-rules=MAP beeline.test 127.0.0.1']);
+});
+after(() => site?.close());
+
+const press = (page: Page, name: string) =>
+  page.locator(`::-p-aria([name="${name}"][role="button"])`).setTimeout(5000).click();
+const text = (page: Page, selector: string) => page.$eval(selector, (element) => element.textContent?.trim());
+const focused = (page: Page) => page.evaluate('document.activeElement.textContent') as Promise<string>;
+const has = async (page: Page, name: string) =>
+  (await page.$(`::-p-aria([name="${name}"][role="button"])`)) !== null;
+
+async function send(page: Page): Promise<void> {
+  await page.locator('::-p-aria([name="Text"][role="textbox"])').fill('hello');
+  await press(page, 'Send text');
+  await play(page, `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '${CODE}' }))`);
+}
+
+async function receive(page: Page): Promise<void> {
+  await page.locator('::-p-aria([name="Code"][role="textbox"])').fill(CODE);
+  await press(page, 'Receive');
+  await play(page, `${T}.move('connecting')`);
+}
+
+async function run(page: Page): Promise<void> {
+  await receive(page);
+  await play(page, `(${T}.emit(${PEER}), ${T}.move('transferring'), ${T}.emit(${MANIFEST}, ${PROGRESS}))`);
+}
+
+/** No rule of WCAG 2.2 A and AA broken, in both palettes; nothing to scroll sideways at 320 pixels (400 % of 1280). */
+async function sound(page: Page, what: string): Promise<void> {
+  await page.evaluate(AXE);
+  for (const value of ['light', 'dark']) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
+    const found = (await page.evaluate(
+      `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+        .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html)))`,
+    )) as string[];
+    assert.deepEqual(found, [], `${what}, ${value}`);
+  }
+  await page.setViewport({ width: 320, height: 600 });
+  const wide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+  assert.equal(wide, false, `${what} at 320 pixels`);
+  const small = (await page.evaluate(
+    `[...document.querySelectorAll('button, input:not([hidden]), textarea')].filter((element) => {
+      const { width, height } = element.getBoundingClientRect();
+      return width < 44 || height < 44;
+    }).map(({ outerHTML }) => outerHTML)`,
+  )) as string[];
+  assert.deepEqual(small, [], `${what}: to be touched`);
+  await page.setViewport({ width: 1000, height: 800 });
+}
+
+test('home has its controls, and says what is wrong with a code', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await state(page, 'home');
+  for (const name of ['Choose files', 'Choose a folder', 'Send text', 'Receive'])
+    assert.ok(await has(page, name), name);
+  assert.equal(await text(page, 'h1'), 'Beeline');
+  await press(page, 'Receive');
+  assert.match((await text(page, '#code-problem'))!, /Type or paste/);
+  await sound(page, 'home');
+  await page.locator('#code-to-receive').fill(`https://beeline.example/#${CODE}`);
+  assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a link fills the field, and nothing begins before the click', { skip }, async () => {
+  const { page, errors } = await site.open(`/#${CODE}`);
+  assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);
+  assert.equal(await page.evaluate(`${T}`), undefined);
+  await page.evaluate("location.hash = '#9-other-words'");
+  await play(page, '0');
+  assert.equal(
+    await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value),
+    '9-other-words',
+  );
+  await page.evaluate("location.hash = '#nonsense'");
+  await play(page, '0');
+  assert.match((await text(page, '#code-problem'))!, /not complete/);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a sender shows code, link and QR code, then how far it is', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await send(page);
+  await state(page, 'waiting');
+  assert.equal(await focused(page), 'Ready to send');
+  assert.equal(await text(page, '#code'), CODE);
+  assert.equal(
+    await page.$eval('#link', (link) => (link as HTMLAnchorElement).href),
+    `${site.origin}/#${CODE}`,
+  );
+  assert.equal(await text(page, '#qr title'), 'QR code of the link');
+  await sound(page, 'waiting');
+  await play(page, `${T}.move('authenticating')`);
+  await state(page, 'authenticating');
+  await play(page, `(${T}.move('transferring'), ${T}.emit(${PEER}))`);
+  await state(page, 'transferring');
+  assert.match((await text(page, 'main'))!, /Waiting for the other side to say yes/);
+  await play(page, `${T}.finish(${DONE})`);
+  await state(page, 'completed');
+  assert.equal(await text(page, '#root'), ROOT);
+  assert.equal(await has(page, 'Save'), false);
+  await press(page, 'Again');
+  await state(page, 'home');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('an offer is asked about, with its names as text', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await receive(page);
+  await sound(page, 'connecting');
+  await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await state(page, 'offer');
+  assert.match((await text(page, '#offer-names'))!, /<img src=x onerror=alert\(1\)>\\u\{202e\}gpj\.exe/);
+  assert.equal(await page.$('#offer-names img'), null);
+  await sound(page, 'offer');
+  await press(page, 'Decline');
+  assert.equal(await play(page, 'mock.answer'), false);
+  await play(page, `${T}.fail('REFUSED', 'Declined here. Nothing was written.')`);
+  await state(page, 'failed');
+  assert.match((await text(page, '[role=alert]'))!, /Declined here/);
+  assert.equal(await page.evaluate('location.hash'), '');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a yes is for the storage of the browser, or a download where there is none', { skip }, async () => {
+  const { page } = await site.open();
+  for (const [opfs, store] of [
+    [true, 'kept'],
+    [false, 'stream'],
+  ] as const) {
+    await play(page, `mock.abilities.opfs = ${opfs}`);
+    await receive(page);
+    await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+    await press(page, 'Receive');
+    assert.equal(await play(page, 'mock.answer'), store);
+    assert.equal(await page.evaluate('location.hash'), `#${CODE}`);
+    await play(page, `${T}.finish(${DONE})`);
+    assert.equal(await page.evaluate('location.hash'), '');
+    await press(page, 'Again');
+  }
+  await page.close();
+});
+
+test('progress, pause and cancel, from either side', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await state(page, 'transferring');
+  assert.equal(await page.$eval('#progress', (bar) => (bar as HTMLProgressElement).position), 0.42);
+  assert.match((await text(page, '#file'))!, /1 of 3 files done/);
+  assert.equal(await text(page, '#rate'), '20.0 MB/s');
+  assert.equal(await text(page, '#left'), '29s');
+  assert.equal(await text(page, '#path'), 'direct, WebRTC');
+  assert.equal(await text(page, '#peer'), 'ab12 ab12 ab12 ab12');
+  assert.equal(await page.title(), '42% · Receiving · Beeline');
+  await sound(page, 'transferring');
+  await press(page, 'Pause');
+  await state(page, 'paused');
+  // The keyboard stays where it was.
+  assert.equal(await focused(page), 'Resume');
+  assert.match((await text(page, '.unseen'))!, /You paused/);
+  await sound(page, 'paused');
+  await press(page, 'Resume');
+  await play(page, `${T}.move('paused', 'peer')`);
+  assert.match((await text(page, '.unseen'))!, /The other side paused/);
+  await play(page, `(${T}.move('transferring', 'peer'), ${T}.move('connecting'))`);
+  await state(page, 'connecting');
+  assert.equal(await text(page, 'h1'), 'Connecting again');
+  await play(page, `${T}.fail('CANCELLED', 'The other side cancelled.', 'peer')`);
+  await state(page, 'cancelled');
+  assert.match((await text(page, '[role=alert]'))!, /The other side cancelled/);
+  await sound(page, 'cancelled');
+  await press(page, 'Back');
+  await run(page);
+  await press(page, 'Cancel');
+  await state(page, 'cancelled');
+  assert.match((await text(page, '[role=alert]'))!, /You cancelled/);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('an error keeps the code that can still be used', { skip }, async () => {
+  const { page } = await site.open();
+  await receive(page);
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await state(page, 'failed');
+  assert.equal(await focused(page), 'That did not work');
+  assert.equal(await page.evaluate('location.hash'), `#${CODE}`);
+  await sound(page, 'failed');
+  await press(page, 'Back');
+  assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);
+  await press(page, 'Receive');
+  await play(page, `${T}.fail('WRONG_CODE', 'The code was wrong.')`);
+  assert.equal(await page.evaluate('location.hash'), '');
+  await page.close();
+});
+
+test('what arrived is saved to a folder and deleted here, with progress', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await play(page, `${T}.finish(${DONE}, mock.keep('photos', [6e8, 4e8]))`);
+  await state(page, 'completed');
+  await sound(page, 'completed');
+  await page.evaluate("showDirectoryPicker = async () => ({ name: 'Pictures' })");
+  await press(page, 'Save to a folder');
+  await play(page, 'mock.saved.progress(25e7)');
+  await state(page, 'saving');
+  assert.equal(await page.$eval('#progress', (bar) => (bar as HTMLProgressElement).position), 0.25);
+  await sound(page, 'saving');
+  await press(page, 'Cancel');
+  await state(page, 'completed');
+  assert.deepEqual(await page.evaluate('mock.removed'), []);
+  await press(page, 'Save to a folder');
+  await play(page, '0');
+  await play(page, 'mock.saved.resolve()');
+  await state(page, 'completed');
+  assert.deepEqual(await page.evaluate('mock.removed'), ['photos']);
+  assert.equal(await has(page, 'Save'), false);
+  assert.match((await text(page, '.note'))!, /in the folder 'Pictures'/);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a download keeps what arrived until the person deletes it', { skip }, async () => {
+  const { page } = await site.open();
+  await run(page);
+  await play(page, `(mock.abilities.folder = false, ${T}.finish(${DONE}, mock.keep('report.pdf', [1e9])))`);
+  assert.equal(await focused(page), 'Save');
+  await press(page, 'Save');
+  await play(page, "mock.saved.reject(new Error('The download was stopped.'))");
+  assert.match((await text(page, '[role=alert]'))!, /The download was stopped/);
+  assert.equal(await has(page, 'Delete from this browser'), false);
+  await press(page, 'Save');
+  await play(page, '0');
+  await play(page, 'mock.saved.resolve()');
+  assert.deepEqual(await page.evaluate('mock.removed'), []);
+  await press(page, 'Delete from this browser');
+  await play(page, '0');
+  assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
+  assert.equal(await has(page, 'Save'), false);
+  await page.close();
+});
+
+test('a text is shown as text', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await receive(page);
+  await play(page, `(${T}.move('transferring'), ${T}.emit({ event: 'text', text: '<b>hi</b>\\nthere' }))`);
+  await play(page, `${T}.finish({ ...${DONE}, files: 0, bytes: 16, resumed: 0 })`);
+  assert.equal(await text(page, '#text'), '<b>hi</b>\nthere');
+  assert.ok(await has(page, 'Copy'));
+  await sound(page, 'text');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('home offers what is unfinished and unsaved', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await play(page, "(mock.keep('photos', [1e9], 42e7), mock.keep('report.pdf', [2e6]))");
+  await page.evaluate(`location.hash = '#${CODE}'`);
+  await page.waitForSelector('::-p-aria([name="Unfinished and unsaved"][role="region"])');
+  assert.match((await text(page, '.kept li'))!, /photos.*42% has arrived/);
+  await sound(page, 'kept');
+  await press(page, 'Go on');
+  // Agreed to before: what carries the same name is not asked about again.
+  assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Back');
+  await page.waitForSelector('.kept');
+  await page.locator('.kept li:last-child ::-p-aria([name="Delete"][role="button"])').click();
+  await page.waitForFunction("!document.querySelector('.kept').textContent.includes('report.pdf')");
+  assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+async function again(page: Page): Promise<void> {
+  await press(page, 'Cancel');
+  await press(page, 'Back');
+  await play(page, '0');
+}
+
+test('files are taken by the input, by a paste and by a drop', { skip }, async () => {
+  const { page, errors } = await site.open();
+  const given = () => play<string[]>(page, 'mock.given.map(({ path }) => path)');
+  const input = (await page.$('#files')) as unknown as { uploadFile(path: string): Promise<void> };
+  await input.uploadFile('package.json');
+  assert.deepEqual(await given(), ['package.json']);
+  await again(page);
+  const transfer = `(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['a'], 'image.png'));
+    data.items.add(new File(['b'], 'image.png'));
+    return data;
+  })()`;
+  await play(page, `dispatchEvent(new ClipboardEvent('paste', { clipboardData: ${transfer} }))`);
+  assert.deepEqual(await given(), ['image.png', 'image (2).png']);
+  await again(page);
+  await play(
+    page,
+    `dispatchEvent(new DragEvent('dragenter', { dataTransfer: ${transfer}, cancelable: true }))`,
+  );
+  assert.equal(await text(page, '.drop'), 'Drop to send');
+  await play(page, `dispatchEvent(new DragEvent('drop', { dataTransfer: ${transfer}, cancelable: true }))`);
+  assert.deepEqual(await given(), ['image.png', 'image.png']);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('where a browser gives no cryptography, there is one message and no control', { skip }, async () => {
+  const { page, errors } = await site.open('/#7-a', site.origin.replace('127.0.0.1', 'beeline.test'));
+  assert.equal(await page.evaluate('isSecureContext'), false);
+  await state(page, 'insecure');
+  assert.match((await text(page, 'main'))!, /https:/);
+  assert.equal(await page.$('button, input, textarea'), null);
+  await sound(page, 'insecure');
+  assert.deepEqual(
+    errors.filter((error) => !error.includes('Cross-Origin-Opener-Policy')),
+    [],
+  );
+  await page.close();
+});
+
+test('leaving is asked about only while there is something to lose', { skip }, async () => {
+  const { page } = await site.open();
+  const leaving = () =>
+    page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))") as Promise<boolean>;
+  assert.equal(await leaving(), false);
+  await send(page);
+  assert.equal(await leaving(), true);
+  await press(page, 'Cancel');
+  assert.equal(await leaving(), false);
+  await page.close();
+});

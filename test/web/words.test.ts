@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import fc from 'fast-check';
+import { advice } from '../../web/model/advice.ts';
+import { keptTitle, percentKept, resumable } from '../../web/model/kept.ts';
+import { distinct } from '../../web/model/names.ts';
+import { pathWords } from '../../web/model/paths.ts';
+import { qrPath } from '../../web/model/qr.ts';
+import { contentsWords, shortPrint } from '../../web/model/words.ts';
+
+test('every error has something to do next, or a reason for none', () => {
+  const source = readFileSync('src/protocol/errors.ts', 'utf8');
+  const codes = [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((match) => match[1]!);
+  assert.ok(codes.length > 20);
+  // Both were the wish of a person at this very page.
+  const clear = new Set(['CANCELLED send', 'CANCELLED receive', 'REFUSED receive']);
+  for (const code of codes)
+    for (const role of ['send', 'receive'] as const)
+      assert.equal(advice(code, role) === '', clear.has(`${code} ${role}`), `${code} ${role}`);
+  assert.equal(advice('NO_SUCH_CODE', 'send'), '');
+});
+
+test('paths are told by what they carry', () => {
+  assert.equal(pathWords({ webrtc: 10 }, ['webrtc', 'relay']), 'direct, WebRTC');
+  assert.equal(pathWords({ relay: 10 }, []), "through the server's relay");
+  assert.equal(
+    pathWords({ webrtc: 25, relay: 75 }, []),
+    "through the server's relay (75%) and direct, WebRTC (25%)",
+  );
+  assert.equal(pathWords({}, ['webrtc', 'webrtc']), 'direct, WebRTC');
+  assert.equal(pathWords({}, []), '');
+  assert.equal(pathWords({ carrier: 1 }, []), 'carrier');
+});
+
+test('contents and fingerprints', () => {
+  const contents = { files: 1234, folders: 1, links: 0, bytes: 1_200_000_000 };
+  assert.equal(contentsWords(contents), '1,234 files, 1 folder, 1.20 GB');
+  assert.equal(contentsWords({ files: 1, folders: 0, links: 0, bytes: null }), '1 file, of unknown size');
+  assert.equal(shortPrint('ab12cd34ef56ab78ffff'), 'ab12 cd34 ef56 ab78');
+  assert.equal(shortPrint(''), '');
+});
+
+test('names of pasted files become distinct and stay what they are otherwise', () => {
+  assert.deepEqual(distinct(['image.png', 'image.png', 'image (2).png']), [
+    ...['image.png', 'image (3).png', 'image (2).png'],
+  ]);
+  assert.deepEqual(distinct(['.profile', '.profile']), ['.profile', '.profile (2)']);
+  const name = fc.constantFrom('a', 'a (2)', 'a.b', 'a (2).b', 'c');
+  fc.assert(
+    fc.property(fc.array(name, { maxLength: 12 }), (names) => {
+      const made = distinct(names);
+      assert.equal(new Set(made).size, names.length);
+      if (new Set(names).size === names.length) assert.deepEqual(made, names);
+    }),
+  );
+});
+
+test('an unfinished transfer goes on under its own code only', () => {
+  const kept = { complete: false, name: 'a\u202eb' };
+  assert.equal(resumable(kept), true);
+  assert.equal(resumable(kept, 'a\\u{202e}b'), true);
+  assert.equal(resumable(kept, 'other'), false);
+  assert.equal(resumable({ ...kept, complete: true }), false);
+  const files = ['a/x', 'a/y', 'b'].map((path) => ({ path })) as never;
+  assert.equal(keptTitle({ name: 'a', files, folders: ['a', 'c'] }), 'a and 2 more');
+  assert.equal(keptTitle({ name: 'a\u202e', files: [], folders: ['a\u202e'] }), 'a\\u{202e}');
+  assert.equal(percentKept({ have: 10, bytes: 10 }), 99);
+  assert.equal(percentKept({ have: 0, bytes: 0 }), 0);
+});
+
+test('a QR path draws each dark module once, within a quiet zone of four', () => {
+  const { size, path } = qrPath('https://beeline.example/#7-crossover-clockwork');
+  const runs = [...path.matchAll(/M(\d+) (\d+)h(\d+)v1h-(\d+)z/g)].map((run) => run.slice(1).map(Number));
+  assert.equal(runs.map(([x, y, w]) => `M${x} ${y}h${w}v1h-${w}z`).join(''), path);
+  // The three finders begin with a run of seven at their corners.
+  for (const [x, y] of [
+    [4, 4],
+    [size - 11, 4],
+    [4, size - 11],
+  ])
+    assert.ok(path.includes(`M${x} ${y}h7v1`), `a finder at ${x} ${y}`);
+  for (const [x, y, w] of runs)
+    assert.ok(x! >= 4 && y! >= 4 && x! + w! <= size - 4 && y! < size - 4, 'in the quiet zone');
+});

@@ -1,0 +1,33 @@
+/**
+ * The page's address. A code stands behind its '#', which no browser sends anywhere; while something is received it stays
+ * there, so that a reloaded page can go on.
+ */
+import { codeIn } from './model/code.ts';
+
+/** The code of the link that was opened, or ''. Whether it is well-formed is not looked at. */
+export function code(): string {
+  return location.hash.length > 1 ? codeIn(location.hash) : '';
+}
+
+/** The first name of what is received under the code, as far as this tab knows. */
+export function nameUnderWay(): string | undefined {
+  const { name } = (history.state ?? {}) as { name?: unknown };
+  return typeof name === 'string' ? name : undefined;
+}
+
+export function keep(code: string): void {
+  const same = code === codeIn(location.hash);
+  history.replaceState(same ? history.state : null, '', `#${encodeURIComponent(code)}`);
+}
+
+export function name(first: string | undefined): void {
+  history.replaceState({ name: first }, '');
+}
+
+export function clear(): void {
+  history.replaceState(null, '', location.pathname + location.search);
+}
+
+export function onChange(listener: () => void): void {
+  addEventListener('hashchange', listener);
+}

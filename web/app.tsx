@@ -1,0 +1,104 @@
+/** The frame that every screen stands in. */
+import type { JSX } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useAwake } from './awake.ts';
+import { mustStay, mustWake, screenOf, stateOf, type View } from './model/view.ts';
+import { announcement, title } from './model/words.ts';
+import type { Page } from './page.ts';
+import { Drop } from './parts/drop.tsx';
+import { Mark } from './parts/mark.tsx';
+import { CompletedScreen } from './screens/completed.tsx';
+import { EndedScreen } from './screens/ended.tsx';
+import { HomeScreen } from './screens/home.tsx';
+import { MeetingScreen } from './screens/meeting.tsx';
+import { OfferScreen } from './screens/offer.tsx';
+import { RunningScreen } from './screens/running.tsx';
+import { SavingScreen } from './screens/saving.tsx';
+import { WaitingScreen } from './screens/waiting.tsx';
+
+export function App({ page }: { page: Page }): JSX.Element {
+  const view = useView(page);
+  const screen = screenOf(view);
+  const main = useRef<HTMLElement>(null);
+  useTitle(title(view));
+  useGuard(mustStay(view));
+  useAwake(mustWake(view));
+  useHeadingFocus(main, screen);
+  return (
+    <>
+      <header class="top">
+        <Mark />
+        {screen !== 'home' && <span class="brand">Beeline</span>}
+      </header>
+      <main ref={main} data-state={stateOf(view)}>
+        {screenFor(view, screen, page)}
+      </main>
+      <p class="unseen" role="status">
+        {announcement(view)}
+      </p>
+      <footer>
+        <p>
+          Files are encrypted from end to end, and go straight to the other device wherever there is a direct
+          path. The server that serves this page cannot read them.
+        </p>
+      </footer>
+      {view.at === 'home' && <Drop page={page} />}
+    </>
+  );
+}
+
+function screenFor(view: View, screen: string, page: Page): JSX.Element {
+  if (view.at === 'home') return <HomeScreen home={view} page={page} />;
+  if (view.at === 'gathering') return <MeetingScreen view={view} page={page} />;
+  if (view.at === 'saving') return <SavingScreen saving={view} page={page} />;
+  switch (screen) {
+    case 'waiting':
+      return <WaitingScreen view={view} page={page} />;
+    case 'offer':
+      return <OfferScreen offer={view.offer!} page={page} />;
+    case 'running':
+      return <RunningScreen view={view} page={page} />;
+    case 'completed':
+      return <CompletedScreen view={view} page={page} />;
+    case 'failed':
+    case 'cancelled':
+      return <EndedScreen running={view.running} page={page} />;
+    default:
+      return <MeetingScreen view={view} page={page} />;
+  }
+}
+
+function useView(page: Page): View {
+  const [view, setView] = useState(page.view);
+  useLayoutEffect(() => {
+    setView(page.view);
+    return page.subscribe(() => setView(page.view));
+  }, [page]);
+  return view;
+}
+
+function useTitle(text: string): void {
+  useEffect(() => {
+    document.title = text;
+  }, [text]);
+}
+
+/** A new screen begins at its heading, for screen readers and for the tab key; the first one where the browser begins. */
+function useHeadingFocus(main: { current: HTMLElement | null }, screen: string): void {
+  const shown = useRef(screen);
+  useLayoutEffect(() => {
+    if (shown.current === screen) return;
+    shown.current = screen;
+    scrollTo(0, 0);
+    main.current?.querySelector('h1')?.focus({ preventScroll: true });
+  }, [screen]);
+}
+
+function useGuard(on: boolean): void {
+  useEffect(() => {
+    if (!on) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [on]);
+}

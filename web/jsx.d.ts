@@ -1,0 +1,8 @@
+import 'preact';
+
+declare module 'preact' {
+  interface InputHTMLAttributes {
+    /** https://wicg.github.io/entries-api/ */
+    webkitdirectory?: boolean;
+  }
+}

@@ -1,0 +1,124 @@
+/** What is known of a transfer, from its events. Pure: every event makes a new value. */
+import type { State, TransferEvent } from '../../src/browser/index.ts';
+
+/** Warnings kept for the person; a hostile sender could cause any number. */
+const MAX_WARNINGS = 50;
+
+export interface Contents {
+  files: number;
+  folders: number;
+  links: number;
+  /** null: not known yet, as of a stream. */
+  bytes: number | null;
+}
+
+export interface Running {
+  readonly role: 'send' | 'receive';
+  readonly state: State;
+  /** Who made the latest change of state, and why. */
+  readonly by?: 'self' | 'peer';
+  readonly reason?: string;
+  /** The sender's, once the server has given it a place. */
+  readonly code?: string;
+  /** The two were connected at some time. */
+  readonly connected: boolean;
+  /** Bytes have moved, or at least were counted. */
+  readonly moving: boolean;
+  readonly peer?: { fingerprint: string; name?: string };
+  readonly contents?: Contents;
+  readonly bytes: number;
+  readonly total: number | null;
+  /** Bytes a second. */
+  readonly rate: number;
+  /** Seconds left. */
+  readonly eta: number | null;
+  /** Files that are whole. */
+  readonly files: number;
+  readonly file?: string;
+  readonly lanes: ReadonlyMap<number, string>;
+  readonly byKind: Readonly<Record<string, number>>;
+  readonly resumed: number;
+  readonly text?: string;
+  readonly warnings: readonly string[];
+  readonly error?: { code: string; message: string };
+  readonly done?: { files: number; bytes: number; resumed: number; seconds: number; root: string };
+}
+
+export function begun(role: Running['role']): Running {
+  return {
+    role,
+    state: 'idle',
+    connected: false,
+    moving: false,
+    bytes: 0,
+    total: null,
+    rate: 0,
+    eta: null,
+    files: 0,
+    lanes: new Map(),
+    byKind: {},
+    resumed: 0,
+    warnings: [],
+  };
+}
+
+export function next(running: Running, event: TransferEvent): Running {
+  switch (event.event) {
+    case 'code':
+      return { ...running, code: event.code };
+    case 'state': {
+      const { to, by, reason } = event;
+      const still = to !== 'transferring';
+      const connected = running.connected || to === 'transferring';
+      return {
+        ...running,
+        state: to,
+        by,
+        reason,
+        connected,
+        ...(still && { rate: 0, eta: null, byKind: {} }),
+      };
+    }
+    case 'peer':
+      return { ...running, peer: { fingerprint: event.fingerprint, name: event.name } };
+    case 'manifest': {
+      const { files, folders, links, bytes } = event;
+      return { ...running, contents: { files, folders, links, bytes }, total: bytes };
+    }
+    case 'resumed':
+      return { ...running, resumed: event.bytes, bytes: event.bytes };
+    case 'lane': {
+      const lanes = new Map(running.lanes);
+      if (event.status === 'open') lanes.set(event.id, event.kind);
+      else lanes.delete(event.id);
+      return { ...running, lanes };
+    }
+    case 'progress': {
+      const { bytes, total, rate, eta, files, file, by } = event;
+      return { ...running, moving: true, bytes, total, rate, eta, files, file, byKind: by };
+    }
+    case 'warning':
+      if (running.warnings.length >= MAX_WARNINGS) return running;
+      return { ...running, warnings: [...running.warnings, warning(event)] };
+    case 'text':
+      return { ...running, text: event.text };
+    case 'done':
+      return { ...running, done: event, bytes: event.bytes, total: event.bytes, files: event.files };
+    case 'error':
+      return { ...running, error: { code: event.code, message: event.message } };
+    // Nothing that a page shows.
+    default:
+      return running;
+  }
+}
+
+function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>): string {
+  return path === undefined ? message : `${path}: ${message}`;
+}
+
+/** 0 to 100, and 100 only when all is there; undefined without a total. */
+export function percent({ bytes, total }: { bytes: number; total: number | null }): number | undefined {
+  if (total === null) return undefined;
+  if (bytes >= total) return 100;
+  return Math.min(99, Math.floor((bytes / total) * 100));
+}

@@ -1,0 +1,90 @@
+/** What the page can show: one value, and what follows from it. Pure. */
+import type { Kept, OfferSummary } from '../../src/browser/index.ts';
+import type { Running } from './running.ts';
+
+/** How something kept was saved, or what became of it. */
+export interface Note {
+  kind: 'done' | 'error';
+  text: string;
+}
+
+export interface Home {
+  at: 'home';
+  /** What the field holds at first: the code of the link that was opened. */
+  code: string;
+  note?: Note;
+}
+
+/** Folders are being read, which for many files takes a while. */
+export interface Gathering {
+  at: 'gathering';
+}
+
+export interface Transferring {
+  at: 'transfer';
+  running: Running;
+  /** What the receiver is asked about. */
+  offer?: OfferSummary;
+  /** What has arrived and is in this browser's storage. */
+  kept?: Kept;
+  /** The browser's own download took it. */
+  streamed?: boolean;
+  /** It was saved at least once. */
+  saved?: boolean;
+  note?: Note;
+}
+
+export interface Saving {
+  at: 'saving';
+  kept: Kept;
+  /** Bytes; undefined where the browser's downloads show how far they are. */
+  written?: number;
+  before: Home | Transferring;
+}
+
+export type View = Home | Gathering | Transferring | Saving;
+
+/** `data-state` of the page. */
+export function stateOf(view: View): string {
+  switch (view.at) {
+    case 'home':
+    case 'saving':
+      return view.at;
+    case 'gathering':
+      return 'connecting';
+    case 'transfer': {
+      const { running, offer } = view;
+      if (offer) return 'offer';
+      if (running.state === 'idle') return 'connecting';
+      return isWaiting(running) ? 'waiting' : running.state;
+    }
+  }
+}
+
+/** The sender has a code to tell, and nobody has come with it yet. */
+export function isWaiting({ role, state, code, connected }: Running): boolean {
+  return role === 'send' && code !== undefined && !connected && (state === 'connecting' || state === 'idle');
+}
+
+/** Views of one screen share a name; when it changes, so does the heading that has the focus. */
+export function screenOf(view: View): string {
+  const state = stateOf(view);
+  if (view.at !== 'transfer') return view.at;
+  if (state === 'transferring' || state === 'paused') return 'running';
+  if (state === 'connecting' || state === 'authenticating')
+    return view.running.connected ? 'running' : 'meeting';
+  return state;
+}
+
+/** To leave now would stop something that the person wants. */
+export function mustStay(view: View): boolean {
+  const state = stateOf(view);
+  if (view.at === 'saving') return true;
+  if (view.at !== 'transfer') return false;
+  return state !== 'completed' && state !== 'failed' && state !== 'cancelled';
+}
+
+/** The screen should not go dark, since phones then stop what runs. */
+export function mustWake(view: View): boolean {
+  return mustStay(view) && stateOf(view) !== 'paused';
+}

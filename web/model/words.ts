@@ -1,0 +1,113 @@
+/** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
+import { escapeName, formatBytes } from '../../src/browser/index.ts';
+import { type Contents, percent, type Running } from './running.ts';
+import { isWaiting, stateOf, type View } from './view.ts';
+
+export function count(amount: number, noun: string): string {
+  return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+/** '3 files, 1 folder, 1.20 GB'; kinds that are not there are left out. */
+export function contentsWords({ files, folders, links, bytes }: Contents): string {
+  const parts = [
+    files > 0 && count(files, 'file'),
+    folders > 0 && count(folders, 'folder'),
+    links > 0 && count(links, 'link'),
+    bytes === null ? 'of unknown size' : formatBytes(bytes),
+  ];
+  return parts.filter((part) => part !== false).join(', ');
+}
+
+/** The first 16 hex digits in groups of four, for two people to compare aloud. */
+export function shortPrint(fingerprint: string): string {
+  const hex = fingerprint.replaceAll(':', '').slice(0, 16);
+  return hex.match(/.{1,4}/g)?.join(' ') ?? '';
+}
+
+export function peerWords({ peer }: Running): string {
+  if (!peer) return '';
+  const print = shortPrint(peer.fingerprint);
+  return peer.name === undefined ? print : `${escapeName(peer.name)} (${print})`;
+}
+
+export function heading(view: View): string {
+  switch (view.at) {
+    case 'home':
+      return 'Beeline';
+    case 'gathering':
+      return 'Looking through your files';
+    case 'saving':
+      return 'Saving';
+    case 'transfer':
+      return view.offer ? 'Do you want to receive this?' : transferHeading(view.running);
+  }
+}
+
+export function transferHeading(running: Running): string {
+  const { role, state, connected, error } = running;
+  if (isWaiting(running)) return 'Ready to send';
+  switch (state) {
+    case 'idle':
+    case 'connecting':
+      if (connected) return 'Connecting again';
+      return role === 'send' ? 'Getting a code' : 'Looking for the sender';
+    case 'authenticating':
+      return 'Checking the code';
+    case 'transferring':
+      return role === 'send' ? 'Sending' : 'Receiving';
+    case 'paused':
+      return 'Paused';
+    case 'completed':
+      return role === 'send' ? 'Sent' : 'Received';
+    case 'failed':
+      return error?.code === 'REFUSED' ? 'Declined' : 'That did not work';
+    case 'cancelled':
+      return 'Cancelled';
+  }
+}
+
+/** A sentence below the heading: what goes on, and what is expected of the person. */
+export function sentence(running: Running): string {
+  const { role, state, by, reason, connected, moving } = running;
+  const peer = by === 'peer';
+  if (isWaiting(running))
+    return 'Keep this page open. Nothing is uploaded: sending begins when the other side comes.';
+  switch (state) {
+    case 'idle':
+    case 'connecting':
+      if (!connected) return 'The server only helps the two sides to find each other.';
+      if (peer && reason) return reason;
+      return 'The connection was lost. Nothing that has arrived is lost with it; this page keeps trying.';
+    case 'authenticating':
+      return 'The two sides prove to each other that they have the same code.';
+    case 'transferring':
+      if (role === 'send' && !moving) return 'Connected. Waiting for the other side to say yes.';
+      return '';
+    case 'paused':
+      if (reason) return `${reason} It goes on by itself once that is over.`;
+      return peer ? 'The other side paused.' : 'You paused. The connection is kept.';
+    case 'completed':
+      return 'Every byte was checked: both sides computed the same root.';
+    case 'failed':
+      return '';
+    case 'cancelled':
+      return peer ? 'The other side cancelled.' : 'You cancelled.';
+  }
+}
+
+/** For screen readers, whenever it changes: what a heading that keeps its place does not tell. */
+export function announcement(view: View): string {
+  if (view.at !== 'transfer' || view.offer) return '';
+  return `${transferHeading(view.running)}. ${sentence(view.running)}`.trim();
+}
+
+export function title(view: View): string {
+  if (view.at === 'home') return 'Beeline';
+  const state = stateOf(view);
+  const parts = [heading(view), 'Beeline'];
+  if (view.at === 'transfer' && (state === 'transferring' || state === 'paused' || state === 'connecting')) {
+    const done = view.running.connected ? percent(view.running) : undefined;
+    if (done !== undefined) parts.unshift(`${done}%`);
+  }
+  return parts.join(' · ');
+}

@@ -1,0 +1,55 @@
+/** The whole page takes files and folders that are dropped on it, and files that are pasted. */
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Page } from '../page.ts';
+
+const holdsFiles = (data: DataTransfer | null): data is DataTransfer =>
+  data?.types.includes('Files') ?? false;
+
+export function Drop({ page }: { page: Page }): JSX.Element | null {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    // Every element that is entered and left says so: what counts is whether any is still entered.
+    let depth = 0;
+    const enter = (event: DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      event.preventDefault();
+      depth++;
+      setOver(true);
+    };
+    const hover = (event: DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = 'copy';
+    };
+    const leave = (event: DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) setOver(false);
+    };
+    const drop = (event: DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      event.preventDefault();
+      depth = 0;
+      setOver(false);
+      void page.sendDropped(event.dataTransfer.items);
+    };
+    const paste = ({ clipboardData, target }: ClipboardEvent) => {
+      // What is copied from an office program is a text, and a picture of it besides.
+      const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+      if (!clipboardData?.files.length || (typing && clipboardData.types.includes('text/plain'))) return;
+      page.sendPasted(clipboardData.files);
+    };
+    const listeners = Object.entries({ dragenter: enter, dragover: hover, dragleave: leave, drop, paste });
+    for (const [name, listener] of listeners) addEventListener(name, listener as EventListener);
+    return () => {
+      for (const [name, listener] of listeners) removeEventListener(name, listener as EventListener);
+    };
+  }, [page]);
+  if (!over) return null;
+  return (
+    <div class="drop" aria-hidden="true">
+      <p>Drop to send</p>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { formatBytes, type Kept, keptTransfers } from '../../src/browser/index.ts';
+import { code, nameUnderWay } from '../address.ts';
+import { codeProblem } from '../model/code.ts';
+import { keptTitle, percentKept, resumable } from '../model/kept.ts';
+import type { Home } from '../model/view.ts';
+import { count } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { SaveButtons } from './save-buttons.tsx';
+
+/** What is in this browser's storage: it stays there until it is saved and deleted. */
+export function KeptList({ home, page }: { home: Home; page: Page }): JSX.Element | null {
+  const [kept, setKept] = useState<readonly Kept[]>([]);
+  useEffect(() => {
+    let over = false;
+    keptTransfers().then(
+      (found) => over || setKept(found),
+      // Storage that cannot be read holds nothing that could be offered.
+      () => over || setKept([]),
+    );
+    return () => {
+      over = true;
+    };
+  }, [home]);
+  if (kept.length === 0) return null;
+  const link = code();
+  const known = link !== '' && codeProblem(link) === undefined ? link : undefined;
+  return (
+    <section class="card" aria-labelledby="kept">
+      <h2 id="kept">Unfinished and unsaved</h2>
+      <ul class="kept">
+        {kept.map((one) => (
+          <KeptItem key={one.id} kept={one} known={known} page={page} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Page }): JSX.Element {
+  const name = `kept-${kept.id}`;
+  const goesOn = known !== undefined && resumable(kept, nameUnderWay());
+  const amounts = `${count(kept.files.length, 'file')}, ${formatBytes(kept.bytes)}`;
+  const state = kept.complete ? 'complete, not saved yet' : `${percentKept(kept)}% has arrived`;
+  return (
+    <li>
+      <p id={name} class="name">
+        <bdi>{keptTitle(kept)}</bdi>
+      </p>
+      <p class="hint">
+        {amounts}; {state}; {new Date(kept.at).toLocaleString()}
+      </p>
+      {!kept.complete && !goesOn && (
+        <p class="hint">To go on, enter its code above, or a new one if the sender sends it again.</p>
+      )}
+      <div class="buttons">
+        {!kept.complete && goesOn && (
+          <button
+            type="button"
+            class="primary"
+            aria-describedby={name}
+            onClick={() => page.receive(known, kept)}
+          >
+            Go on
+          </button>
+        )}
+        {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}
+        <button type="button" class="quiet" aria-describedby={name} onClick={() => page.remove(kept)}>
+          Delete
+        </button>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,67 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { codeIn, codeProblem } from '../model/code.ts';
+import type { Page } from '../page.ts';
+
+/** @param code what the opened link brought, if anything; nothing is done with it before the person says so */
+export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.Element {
+  const [text, setText] = useState(code);
+  const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
+  const field = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const wrong = codeProblem(text);
+    if (wrong === undefined) return page.receive(codeIn(text));
+    setProblem(wrong);
+    field.current?.focus();
+  };
+  return (
+    <section class="card" aria-labelledby="receive">
+      <h2 id="receive">Receive</h2>
+      <form onSubmit={submit} noValidate>
+        <label for="code-to-receive">Code</label>
+        <div class="row">
+          <input
+            ref={field}
+            id="code-to-receive"
+            type="text"
+            value={text}
+            placeholder="7-crossover-clockwork"
+            autocomplete="off"
+            autocapitalize="none"
+            autocorrect="off"
+            spellcheck={false}
+            enterkeyhint="go"
+            aria-invalid={problem !== ''}
+            aria-describedby="code-problem code-hint"
+            onInput={({ currentTarget }: { currentTarget: HTMLInputElement }) => {
+              setText(tidy(currentTarget.value));
+              setProblem('');
+            }}
+          />
+          <button type="submit" class="primary">
+            Receive
+          </button>
+        </div>
+        <p id="code-problem" class="problem" role="alert">
+          {problem}
+        </p>
+        <p id="code-hint" class="hint">
+          {code === ''
+            ? 'The code or the link that the sender shows. You see what is offered before anything is stored.'
+            : 'Your link brought this code. You see what is offered before anything is stored.'}
+        </p>
+      </form>
+    </section>
+  );
+}
+
+/** A pasted link becomes its code; what is being typed stays as it is. */
+function tidy(text: string): string {
+  return text.includes('#') ? codeIn(text) || text : text;
+}
+
+function linkProblem(code: string): string {
+  const problem = codeProblem(code);
+  return problem === undefined ? '' : `The link is not complete. ${problem}`;
+}

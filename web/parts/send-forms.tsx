@@ -1,0 +1,69 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import type { Page } from '../page.ts';
+import { choosesFolders } from '../platform.ts';
+
+export function SendForms({ page }: { page: Page }): JSX.Element {
+  return (
+    <section class="card" aria-labelledby="send">
+      <h2 id="send">Send</h2>
+      <FileButtons page={page} />
+      <TextForm page={page} />
+    </section>
+  );
+}
+
+function FileButtons({ page }: { page: Page }): JSX.Element {
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const take = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
+    if (currentTarget.files?.length) page.sendChosen(currentTarget.files);
+  };
+  return (
+    <div class="zone">
+      <input ref={files} id="files" type="file" multiple hidden onChange={take} />
+      <input ref={folder} id="folder" type="file" webkitdirectory hidden onChange={take} />
+      <div class="buttons">
+        <button type="button" class="primary" onClick={() => files.current?.click()}>
+          Choose files
+        </button>
+        {choosesFolders() && (
+          <button type="button" onClick={() => folder.current?.click()}>
+            Choose a folder
+          </button>
+        )}
+      </div>
+      <p class="hint">or drop them anywhere on this page</p>
+    </div>
+  );
+}
+
+function TextForm({ page }: { page: Page }): JSX.Element {
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState('');
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (text === '') setProblem('Type or paste a text first.');
+    else page.sendText(text);
+  };
+  return (
+    <form onSubmit={submit} noValidate>
+      <label for="text-to-send">Text</label>
+      <textarea
+        id="text-to-send"
+        rows={2}
+        value={text}
+        aria-invalid={problem !== ''}
+        aria-describedby="text-problem"
+        onInput={({ currentTarget }) => {
+          setText(currentTarget.value);
+          setProblem('');
+        }}
+      />
+      <p id="text-problem" class="problem" role="alert">
+        {problem}
+      </p>
+      <button type="submit">Send text</button>
+    </form>
+  );
+}

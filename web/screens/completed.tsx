@@ -1,0 +1,91 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
+import type { Running } from '../model/running.ts';
+import type { Transferring } from '../model/view.ts';
+import { count, heading, sentence } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Copy } from '../parts/copy.tsx';
+import { Heading } from '../parts/heading.tsx';
+import { NoteLine } from '../parts/note.tsx';
+import { SaveButtons } from '../parts/save-buttons.tsx';
+import { Warnings } from '../parts/warnings.tsx';
+
+export function CompletedScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+  const { running, kept, streamed, saved, note } = view;
+  const { done, text, warnings } = running;
+  return (
+    <>
+      <Heading>{heading(view)}</Heading>
+      <p class="lead">{summary(running)}</p>
+      {text !== undefined && <ReceivedText text={text} />}
+      {kept && <ToSave kept={kept} page={page} saved={saved ?? false} />}
+      {streamed && <p>It is in your browser's downloads.</p>}
+      <NoteLine note={note} />
+      <div class="card">
+        <p>{sentence(running)}</p>
+        <dl>
+          <div class="wide">
+            <dt>Root</dt>
+            <dd id="root" class="hex">
+              {done?.root}
+            </dd>
+          </div>
+        </dl>
+      </div>
+      <Warnings warnings={warnings} />
+      <div class="buttons">
+        <button type="button" onClick={() => page.back()}>
+          Again
+        </button>
+      </div>
+    </>
+  );
+}
+
+function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const only = kept.files.length === 1 && !page.able.folder && !saved;
+  useEffect(() => {
+    if (only) box.current?.querySelector('button')?.focus();
+  }, [only]);
+  return (
+    <div class="card">
+      <p>
+        {saved
+          ? 'If it is where you want it, you can delete the copy in this browser.'
+          : 'It is in the storage of this browser. Save it to where you want it.'}
+      </p>
+      <div class="buttons" ref={box}>
+        <SaveButtons kept={kept} page={page} primary={!saved} />
+        {saved && (
+          <button type="button" class="quiet" onClick={() => page.remove(kept)}>
+            Delete from this browser
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function ReceivedText({ text }: { text: string }): JSX.Element {
+  return (
+    <div class="card">
+      <pre id="text">{text}</pre>
+      <div class="buttons">
+        <Copy text={text} label="Copy" primary />
+      </div>
+    </div>
+  );
+}
+
+function summary({ role, done, text, contents }: Running): string {
+  if (!done) return '';
+  const { files, bytes, resumed, seconds } = done;
+  const isText =
+    text !== undefined || (role === 'send' && files === 0 && contents?.folders === 0 && bytes > 0);
+  const what = isText ? 'A text' : count(files, 'file');
+  const rate = formatRate(Math.max(0, bytes - resumed) / Math.max(seconds, 0.001));
+  const again = resumed > 0 ? `; ${formatBytes(resumed)} of it was there from before` : '';
+  return `${what}, ${formatBytes(bytes)} in ${formatDuration(seconds)} (${rate})${again}.`;
+}

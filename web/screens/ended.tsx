@@ -1,0 +1,34 @@
+import type { JSX } from 'preact';
+import { escapeName } from '../../src/browser/index.ts';
+import { advice } from '../model/advice.ts';
+import type { Running } from '../model/running.ts';
+import { sentence, transferHeading } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Heading } from '../parts/heading.tsx';
+import { Warnings } from '../parts/warnings.tsx';
+
+/** It failed or was cancelled: what happened, who did it, and what to do now. */
+export function EndedScreen({ running, page }: { running: Running; page: Page }): JSX.Element {
+  const { role, error, reason = '', warnings } = running;
+  const who = sentence(running);
+  // The state changes a moment before the error is told.
+  const message = error?.message ?? reason;
+  const next = error ? advice(error.code, role) : '';
+  return (
+    <>
+      <Heading>{transferHeading(running)}</Heading>
+      <div class="card">
+        <div role="alert">
+          <p class="big">{who === '' ? escapeName(message) : who}</p>
+        </div>
+        {next !== '' && <p class="next">{next}</p>}
+        <div class="buttons">
+          <button type="button" class="primary" onClick={() => page.back()}>
+            Back
+          </button>
+        </div>
+      </div>
+      <Warnings warnings={warnings} />
+    </>
+  );
+}

@@ -1,0 +1,27 @@
+import type { JSX } from 'preact';
+import { Mark } from '../parts/mark.tsx';
+
+/** Browsers give a page no cryptography unless it came over TLS or from this machine. */
+export function Insecure(): JSX.Element {
+  return (
+    <>
+      <header class="top">
+        <Mark />
+      </header>
+      <main data-state="insecure">
+        <h1>Beeline</h1>
+        <div class="card">
+          <p role="alert">
+            This page came over a connection that is not encrypted, so the browser keeps its cryptography from
+            it, and nothing can be sent or received safely here.
+          </p>
+          <p>
+            Open the same address with <strong>https://</strong> in front. If it has none yet, its owner can
+            start it with <code>beeline server --tls-cert FILE --tls-key FILE</code>. The command{' '}
+            <code>beeline receive</code> works without.
+          </p>
+        </div>
+      </main>
+    </>
+  );
+}

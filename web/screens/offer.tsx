@@ -1,0 +1,66 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/index.ts';
+import { contentsWords, shortPrint } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Heading } from '../parts/heading.tsx';
+import { room } from '../platform.ts';
+
+/** Nothing is stored before the person has said yes to this. */
+export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }): JSX.Element {
+  const { names, peer, kind } = offer;
+  const isText = kind === 'text';
+  return (
+    <>
+      <Heading>Do you want to receive this?</Heading>
+      <div class="card">
+        <p class="big">{isText ? `A text, ${formatBytes(offer.bytes ?? 0)}` : contentsWords(offer)}</p>
+        <ul id="offer-names">
+          {isText ? (
+            <li>Text</li>
+          ) : (
+            names.map((name) => (
+              <li key={name}>
+                <bdi>{escapeName(name)}</bdi>
+              </li>
+            ))
+          )}
+        </ul>
+        <p class="hint">
+          From{' '}
+          <span id="peer">
+            {peer.name === undefined ? shortPrint(peer.fingerprint) : escapeName(peer.name)}
+          </span>
+          , who has the same code as you.
+        </p>
+        {!isText && <Room bytes={offer.bytes} page={page} />}
+        <div class="buttons">
+          <button type="button" class="primary" onClick={() => page.answer(true)}>
+            Receive
+          </button>
+          <button type="button" onClick={() => page.answer(false)}>
+            Decline
+          </button>
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** What the person should know of this browser before saying yes. */
+function Room({ bytes, page }: { bytes: number | null; page: Page }): JSX.Element | null {
+  const [free, setFree] = useState<number>();
+  const { opfs } = page.able;
+  useEffect(() => {
+    if (opfs) void room().then(setFree);
+  }, [opfs]);
+  if (!opfs)
+    return (
+      <p class="note">
+        This browser cannot keep what is unfinished. It goes straight to your downloads: keep this page open
+        to the end.
+      </p>
+    );
+  if (free === undefined || bytes === null || bytes < free) return null;
+  return <p class="note error">This browser may have room for only {formatBytes(free)}.</p>;
+}

@@ -1,0 +1,111 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/index.ts';
+import { pathWords } from '../model/paths.ts';
+import { percent, type Running } from '../model/running.ts';
+import type { Transferring } from '../model/view.ts';
+import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Heading } from '../parts/heading.tsx';
+import { Warnings } from '../parts/warnings.tsx';
+
+/** While bytes move, and while they are held up: both sides see the same. */
+export function RunningScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+  const { running } = view;
+  const { state, bytes, total, warnings } = running;
+  const done = percent(running);
+  return (
+    <>
+      <Heading>{heading(view)}</Heading>
+      <p class="lead">{sentence(running) || (running.contents && contentsWords(running.contents))}</p>
+      <div class="card">
+        <p class="meter">
+          <label for="progress">All together</label>
+          <span class="big">{done === undefined ? '' : `${done}%`}</span>
+        </p>
+        <progress
+          id="progress"
+          max={total || 1}
+          value={done === 100 ? total || 1 : total === null ? undefined : bytes}
+        />
+        <p>
+          <span id="bytes">
+            {formatBytes(bytes)}
+            {total !== null && ` of ${formatBytes(total)}`}
+          </span>
+        </p>
+        <Facts running={running} />
+        <div class="buttons">
+          {state === 'paused' ? (
+            <button type="button" class="primary" key="pause" onClick={() => page.resume()}>
+              Resume
+            </button>
+          ) : (
+            <button
+              type="button"
+              key="pause"
+              disabled={state !== 'transferring'}
+              onClick={() => page.pause()}
+            >
+              Pause
+            </button>
+          )}
+          <button type="button" class="quiet" onClick={() => page.cancel()}>
+            Cancel
+          </button>
+        </div>
+      </div>
+      <Warnings warnings={warnings} />
+    </>
+  );
+}
+
+function Facts({ running }: { running: Running }): JSX.Element {
+  const { rate, eta, resumed, lanes, byKind } = running;
+  const path = pathWords(byKind, lanes.values());
+  return (
+    <dl>
+      <Fact id="file" name="File" wide>
+        {fileWords(running)}
+      </Fact>
+      <Fact id="rate" name="Speed">
+        {rate > 0 ? formatRate(rate) : '–'}
+      </Fact>
+      <Fact id="left" name="Time left">
+        {eta === null ? '–' : formatDuration(eta)}
+      </Fact>
+      <Fact id="path" name="Path" wide>
+        {path === '' ? 'not connected' : path}
+      </Fact>
+      <Fact id="peer" name="Other side" wide>
+        {peerWords(running)}
+      </Fact>
+      {resumed > 0 && (
+        <Fact id="resumed" name="From an earlier try" wide>
+          {formatBytes(resumed)} was here already
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Fact(props: { id: string; name: string; wide?: boolean; children: ComponentChildren }): JSX.Element {
+  const { id, name, wide = false, children } = props;
+  return (
+    <div class={wide ? 'wide' : ''}>
+      <dt>{name}</dt>
+      <dd id={id}>{children}</dd>
+    </div>
+  );
+}
+
+function fileWords({ file, files, contents }: Running): JSX.Element {
+  const all = contents?.files ?? 0;
+  const amount = all > 1 ? `${files.toLocaleString('en')} of ${count(all, 'file')} done` : '';
+  return (
+    <>
+      {file !== undefined && <bdi class="name">{escapeName(file)}</bdi>}
+      {amount !== '' && <span class="hint"> {amount}</span>}
+      {file === undefined && amount === '' && '–'}
+    </>
+  );
+}

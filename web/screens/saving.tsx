@@ -1,0 +1,36 @@
+import type { JSX } from 'preact';
+import { formatBytes } from '../../src/browser/index.ts';
+import { keptTitle } from '../model/kept.ts';
+import type { Saving } from '../model/view.ts';
+import type { Page } from '../page.ts';
+import { Heading } from '../parts/heading.tsx';
+
+export function SavingScreen({ saving, page }: { saving: Saving; page: Page }): JSX.Element {
+  const { kept, written } = saving;
+  return (
+    <>
+      <Heading>Saving</Heading>
+      <div class="card">
+        <p class="name">
+          <bdi>{keptTitle(kept)}</bdi>
+        </p>
+        <p class="meter">
+          <label for="progress">Saved so far</label>
+        </p>
+        <progress id="progress" max={kept.bytes || 1} value={written} />
+        <p class="hint">
+          {written === undefined
+            ? 'The browser shows how far its download is.'
+            : `${formatBytes(written)} of ${formatBytes(kept.bytes)}`}
+        </p>
+        {written !== undefined && (
+          <div class="buttons">
+            <button type="button" onClick={() => page.cancel()}>
+              Cancel
+            </button>
+          </div>
+        )}
+      </div>
+    </>
+  );
+}

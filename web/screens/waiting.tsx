@@ -1,0 +1,57 @@
+import type { JSX } from 'preact';
+import { linkTo } from '../model/code.ts';
+import type { Transferring } from '../model/view.ts';
+import { contentsWords, heading, sentence } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Copy } from '../parts/copy.tsx';
+import { Heading } from '../parts/heading.tsx';
+import { Qr } from '../parts/qr.tsx';
+
+/** The sender's code, in every form in which it can get to the other person. */
+export function WaitingScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+  const { code = '', contents } = view.running;
+  const link = linkTo(location.origin, code);
+  return (
+    <>
+      <Heading>{heading(view)}</Heading>
+      <p class="lead">
+        Give the link or the code to one person you trust. It works once.
+        {contents && ` To send: ${contentsWords(contents)}.`}
+      </p>
+      <div class="card share">
+        <div class="code">
+          <p class="label" id="code-label">
+            Code
+          </p>
+          <p id="code">{code}</p>
+          <p class="label">Link</p>
+          <p>
+            {/* Here it would only replace the sender's own page. */}
+            <a id="link" href={link} target="_blank" rel="noreferrer">
+              {link}
+            </a>
+          </p>
+          <div class="buttons">
+            <Copy text={link} label="Copy link" primary />
+            {'share' in navigator && (
+              <button type="button" onClick={() => navigator.share({ url: link }).catch(() => {})}>
+                Share link
+              </button>
+            )}
+          </div>
+        </div>
+        <Qr text={link} />
+      </div>
+      <p class="hint">
+        Without a browser:{' '}
+        <code class="command">{`beeline receive ${code} --server ${location.origin}`}</code>
+      </p>
+      <p>{sentence(view.running)}</p>
+      <div class="buttons">
+        <button type="button" onClick={() => page.cancel()}>
+          Cancel
+        </button>
+      </div>
+    </>
+  );
+}

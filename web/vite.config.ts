@@ -1,0 +1,53 @@
+/**
+ * Builds the page into dist/web: no inline script or style and no data: address, as its content security policy demands. The
+ * service worker is a script of its own, in one file at a fixed address: its scope ends where its folder does, and not
+ * every browser lets one import modules.
+ */
+import { fileURLToPath } from 'node:url';
+import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const OUT = here('../dist/web');
+/** Chromium, Firefox and Safari of 2023: the first with OPFS handles, top-level await and `:has` all together. */
+const TARGET = ['chrome111', 'firefox115', 'safari16.4'];
+
+export default defineConfig({
+  root: here('.'),
+  publicDir: here('public'),
+  // Relative addresses would be those of whatever the page is called by.
+  base: '/',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  worker: { format: 'es' },
+  plugins: [serviceWorker('../src/browser/files/download.worker.ts', 'download.worker.js')],
+  build: {
+    outDir: OUT,
+    emptyOutDir: true,
+    target: TARGET,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});
+
+function serviceWorker(input: string, name: string): Plugin {
+  let outDir = OUT;
+  return {
+    name: 'beeline-service-worker',
+    apply: 'build',
+    configResolved(config) {
+      outDir = config.build.outDir;
+    },
+    async closeBundle() {
+      const config: InlineConfig = {
+        configFile: false,
+        publicDir: false,
+        logLevel: 'warn',
+        build: {
+          ...{ outDir, emptyOutDir: false, target: TARGET, reportCompressedSize: false },
+          rolldownOptions: { input: here(input), output: { format: 'iife', entryFileNames: name } },
+        },
+      };
+      await build(config);
+    },
+  };
+}
