@@ -15,9 +15,10 @@ import { OfferScreen } from './screens/offer.tsx';
 import { RunningScreen } from './screens/running.tsx';
 import { SavingScreen } from './screens/saving.tsx';
 import { WaitingScreen } from './screens/waiting.tsx';
+import type { Shown } from './shown.ts';
 
 export function App({ page }: { page: Page }): JSX.Element {
-  const view = useView(page);
+  const view = useView(page.shown);
   const screen = screenOf(view);
   const main = useRef<HTMLElement>(null);
   useTitle(title(view));
@@ -68,12 +69,12 @@ function screenFor(view: View, screen: string, page: Page): JSX.Element {
   }
 }
 
-function useView(page: Page): View {
-  const [view, setView] = useState(page.view);
+function useView(shown: Shown): View {
+  const [view, setView] = useState(shown.view);
   useLayoutEffect(() => {
-    setView(page.view);
-    return page.subscribe(() => setView(page.view));
-  }, [page]);
+    setView(shown.view);
+    return shown.subscribe(() => setView(shown.view));
+  }, [shown]);
   return view;
 }
 

@@ -10,17 +10,15 @@ import {
   type OfferSummary,
   receive,
   type Store,
-  saveAsDownloads,
-  saveToFolder,
   send,
   type Transfer,
 } from '../src/browser/index.ts';
 import * as address from './address.ts';
-import { keptTitle } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, next } from './model/running.ts';
-import { type Home, mustStay, type Note, type Transferring, type View } from './model/view.ts';
-import { pickFolder } from './platform.ts';
+import { type Home, mustStay, type Note } from './model/view.ts';
+import { Saver } from './saver.ts';
+import { messageOf, Shown } from './shown.ts';
 
 /** Codes that no one can use again. */
 const SPENT: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'CANCELLED', 'AUTHENTICATION']);
@@ -29,32 +27,22 @@ export class Page {
   /** What this browser can do; until that is known, what most can. */
   able: Abilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
   readonly #looked: Promise<void>;
-  #view: View;
   #transfer: Transfer | undefined;
   #answer: ((yes: boolean) => void) | undefined;
-  /** Of what runs without a transfer: reading folders, saving. */
+  /** Reading folders that were dropped. */
   #task: AbortController | undefined;
-  readonly #listeners = new Set<() => void>();
+  readonly shown = new Shown(home());
+  readonly saver = new Saver(this.shown);
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<Abilities>) {
-    this.#view = home();
     this.#looked = able.then((found) => {
       this.able = found;
-      this.#show({ ...this.#view });
+      this.shown.show({ ...this.shown.view });
     });
     address.onChange(() => {
-      if (!mustStay(this.#view)) this.back();
+      if (!mustStay(this.shown.view)) this.back();
     });
-  }
-
-  get view(): View {
-    return this.#view;
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** From an input. */
@@ -72,12 +60,12 @@ export class Page {
     const task = new AbortController();
     this.#task = task;
     const found = itemsOfDrop(list);
-    this.#show({ at: 'gathering' });
+    this.shown.show({ at: 'gathering' });
     try {
       const items = await found;
       if (!task.signal.aborted) this.#send(items);
     } catch (thrown) {
-      if (!task.signal.aborted) this.#show(home({ kind: 'error', text: messageOf(thrown) }));
+      if (!task.signal.aborted) this.shown.show(home({ kind: 'error', text: messageOf(thrown) }));
     }
   }
 
@@ -107,7 +95,8 @@ export class Page {
         async () => {
           address.clear();
           const arrived = await reception.kept;
-          if (this.#transfer === reception) this.#patch({ kept: arrived, streamed: streamed && !arrived });
+          if (this.#transfer === reception)
+            this.shown.patch({ kept: arrived, streamed: streamed && !arrived });
         },
         (error) => {
           if (error instanceof BeelineError && SPENT.has(error.code)) address.clear();
@@ -123,7 +112,7 @@ export class Page {
   answer(yes: boolean): void {
     const answer = this.#answer;
     this.#answer = undefined;
-    this.#patch({ offer: undefined });
+    this.shown.patch({ offer: undefined });
     answer?.(yes);
   }
 
@@ -137,56 +126,20 @@ export class Page {
 
   cancel(): void {
     this.#task?.abort();
+    this.saver.cancel();
     this.#transfer?.cancel();
-    if (this.#view.at === 'gathering') this.#show(home());
+    if (this.shown.view.at === 'gathering') this.shown.show(home());
   }
 
   /** Back to the beginning. What has arrived stays in this browser's storage. */
   back(): void {
     this.#transfer = undefined;
-    this.#show(home());
-  }
-
-  async saveAsDownloads(kept: Kept): Promise<void> {
-    await this.#save(kept, async () => {
-      await saveAsDownloads(kept);
-      return { note: { kind: 'done', text: "It is in your browser's downloads." }, removed: false };
-    });
-  }
-
-  async saveToFolder(kept: Kept): Promise<void> {
-    // At once: a browser shows its dialog only as the answer to a click.
-    const folder = await pickFolder().catch(
-      (thrown) => void this.#note({ kind: 'error', text: messageOf(thrown) }),
-    );
-    if (!folder) return;
-    await this.#save(
-      kept,
-      async (signal) => {
-        await saveToFolder(kept, folder, (written) => this.#written(kept, written), signal);
-        await kept.remove();
-        const text = `It is in the folder '${escapeName(folder.name)}', and was deleted from this browser.`;
-        return { note: { kind: 'done', text }, removed: true };
-      },
-      0,
-    );
-  }
-
-  async remove(kept: Kept): Promise<void> {
-    try {
-      await kept.remove();
-      this.#note(
-        { kind: 'done', text: `Deleted '${keptTitle(kept)}' from this browser.` },
-        { kept: undefined },
-      );
-    } catch (thrown) {
-      this.#note({ kind: 'error', text: messageOf(thrown) });
-    }
+    this.shown.show(home());
   }
 
   #send(what: readonly Item[] | { text: string }): void {
     if (Array.isArray(what) && what.length === 0)
-      return this.#show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
+      return this.shown.show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
     this.#begin('send', () => send(what, { server: location.origin }));
   }
 
@@ -195,18 +148,18 @@ export class Page {
     try {
       const transfer = start();
       this.#transfer = transfer;
-      this.#show({ at: 'transfer', running: { ...begun(role), state: transfer.state } });
+      this.shown.show({ at: 'transfer', running: { ...begun(role), state: transfer.state } });
       transfer.subscribe((event) => {
-        if (this.#transfer !== transfer || this.#view.at !== 'transfer') return;
-        const running = next(this.#view.running, event);
+        if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
+        const running = next(this.shown.view.running, event);
         const over = event.event === 'error' || event.event === 'done';
         // Whoever ended it, nobody waits for an answer any more.
         if (over) this.#answer?.(false);
-        this.#patch({ running, ...(over && { offer: undefined }) });
+        this.shown.patch({ running, ...(over && { offer: undefined }) });
       });
       transfer.done.catch(() => {});
     } catch (thrown) {
-      this.#show(home({ kind: 'error', text: messageOf(thrown) }));
+      this.shown.show(home({ kind: 'error', text: messageOf(thrown) }));
     }
   }
 
@@ -214,56 +167,11 @@ export class Page {
     this.#answer?.(false);
     return new Promise((resolve) => {
       this.#answer = resolve;
-      this.#patch({ offer });
+      this.shown.patch({ offer });
     });
-  }
-
-  async #save(
-    kept: Kept,
-    save: (signal: AbortSignal) => Promise<{ note: Note; removed: boolean }>,
-    written?: number,
-  ): Promise<void> {
-    const before = this.#view;
-    if (before.at !== 'home' && before.at !== 'transfer') return;
-    const task = new AbortController();
-    this.#task = task;
-    this.#show({ at: 'saving', kept, written, before });
-    try {
-      const { note, removed } = await save(task.signal);
-      this.#show(before);
-      this.#note(note, { saved: true, ...(removed && { kept: undefined }) });
-    } catch (thrown) {
-      this.#show(before);
-      const text = task.signal.aborted
-        ? 'Saving was stopped. Everything is still in this browser.'
-        : messageOf(thrown);
-      this.#note({ kind: task.signal.aborted ? 'done' : 'error', text });
-    }
-  }
-
-  #written(kept: Kept, written: number): void {
-    if (this.#view.at === 'saving' && this.#view.kept === kept) this.#show({ ...this.#view, written });
-  }
-
-  #note(note: Note, change: Partial<Transferring> = {}): void {
-    if (this.#view.at === 'home') this.#show({ ...this.#view, note });
-    else this.#patch({ note, ...change });
-  }
-
-  #patch(change: Partial<Transferring>): void {
-    if (this.#view.at === 'transfer') this.#show({ ...this.#view, ...change });
-  }
-
-  #show(view: View): void {
-    this.#view = view;
-    for (const listener of this.#listeners) listener();
   }
 }
 
 function home(note?: Note): Home {
   return { at: 'home', code: address.code(), note };
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

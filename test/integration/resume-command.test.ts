@@ -12,7 +12,7 @@ const SIZE = 24 << 20;
 const LIMIT = ['--limit', String(6 << 20)];
 const staged = (path: string) => readdirSync(path).filter((name) => name.startsWith('.beeline-'));
 
-/** A receiver in the middle of one file, of which some is certainly here. */
+/** A receiver in the middle of one file, of which some is certainly here: its sender stands still until SIGCONT. */
 async function underway(work: Workspace): Promise<{
   sender: Command;
   receiver: Command;
@@ -29,6 +29,7 @@ async function underway(work: Workspace): Promise<{
     assert.ok(look < 200, 'Nothing was journaled.');
     await delay(25);
   }
+  sender.signal('SIGSTOP');
   return { sender, receiver, to, again };
 }
 
@@ -45,6 +46,7 @@ describe('integration: resume', () => {
     const text = (await work.start(['resume', to], { json: false }).ends(0)).stdout.toString();
     assert.match(text, /^one\.bin: 1 file, 25\.2 MB$/m);
 
+    sender.signal('SIGCONT');
     const received = await again().ends(0);
     const sent = await sender.ends(0);
     assert.equal(event(received, 'resumed').bytes, here);
@@ -83,6 +85,7 @@ describe('integration: resume', () => {
     );
     assert.deepEqual(readdirSync(to), []);
 
+    sender.signal('SIGCONT');
     sender.signal('SIGINT');
     assert.match(
       (await sender.ends(130)).stderr,
@@ -96,6 +99,7 @@ describe('integration: resume', () => {
     const { code, port } = await work.sender([work.path('one.bin')]);
     const second = await work.receiver(code, port, ['--to', to]).ends(1);
     assert.equal(errorCode(second), 'LOCKED');
+    sender.signal('SIGCONT');
     await receiver.ends(0);
     await sender.ends(0);
     sameFile(work.path('one.bin'), work.path('out', 'one.bin'));

@@ -66,7 +66,7 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
           </button>
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}
-        <button type="button" class="quiet" aria-describedby={name} onClick={() => page.remove(kept)}>
+        <button type="button" class="quiet" aria-describedby={name} onClick={() => page.saver.remove(kept)}>
           Delete
         </button>
       </div>

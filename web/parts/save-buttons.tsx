@@ -16,12 +16,12 @@ export function SaveButtons(props: {
         type="button"
         class={primary ? 'primary' : ''}
         aria-describedby={describedBy}
-        onClick={() => page.saveAsDownloads(kept)}
+        onClick={() => page.saver.asDownloads(kept)}
       >
         Save
       </button>
       {page.able.folder && (
-        <button type="button" aria-describedby={describedBy} onClick={() => page.saveToFolder(kept)}>
+        <button type="button" aria-describedby={describedBy} onClick={() => page.saver.toFolder(kept)}>
           Save to a folder
         </button>
       )}

@@ -59,7 +59,7 @@ function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean 
       <div class="buttons" ref={box}>
         <SaveButtons kept={kept} page={page} primary={!saved} />
         {saved && (
-          <button type="button" class="quiet" onClick={() => page.remove(kept)}>
+          <button type="button" class="quiet" onClick={() => page.saver.remove(kept)}>
             Delete from this browser
           </button>
         )}

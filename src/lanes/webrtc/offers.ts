@@ -25,6 +25,7 @@ export class Offers {
   readonly #pacing = new Pacing();
   /** Made before it was needed. */
   #ahead: Ahead | undefined;
+  #unclaimed: ReturnType<typeof setTimeout> | undefined;
   #over = false;
 
   constructor(fresh: Fresh) {
@@ -53,7 +54,7 @@ export class Offers {
     const since = performance.now();
     if (!this.#pacing.ready) throw new BeelineError('NO_PATH', 'WebRTC did not work just now.');
     const offer = this.#pending()?.offer ?? this.#offer();
-    this.#ahead = undefined;
+    this.#claim();
     const stopped = new BeelineError('NO_PATH', 'Another path was faster.');
     let connection: Connection | undefined;
     const abort = () => connection?.close(stopped);
@@ -91,7 +92,7 @@ export class Offers {
 
   close(): void {
     this.#over = true;
-    this.#ahead = undefined;
+    this.#claim();
     for (const connection of [...this.#negotiating.values()]) connection.close();
   }
 
@@ -105,14 +106,22 @@ export class Offers {
 
   #drop(): void {
     this.#ahead?.offer.then((connection) => connection.close()).catch(() => {});
+    this.#claim();
+  }
+
+  #claim(): void {
     this.#ahead = undefined;
+    clearTimeout(this.#unclaimed);
   }
 
   /** The sender has answered what nobody here has taken yet: it must not stay open for ever. */
   #watch(connection: Connection): void {
     connection.within(LANE_OPEN_DEADLINE);
-    const unclaimed = () => this.#ahead?.connection === connection && this.#drop();
-    connection.opened.then(() => setTimeout(unclaimed, LANE_OPEN_DEADLINE)).catch(() => {});
+    const opened = () => {
+      if (this.#ahead?.connection === connection)
+        this.#unclaimed = setTimeout(() => this.#drop(), LANE_OPEN_DEADLINE);
+    };
+    connection.opened.then(opened).catch(() => {});
   }
 
   /** Resolves once there is something to tell. */

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { randomBytes, randomFrom, seed } from '../../seed.ts';
@@ -35,7 +43,12 @@ function sample(): Tree {
   return tree;
 }
 
-async function input(page: StoragePage, id: string, folder: boolean, paths: readonly string[]): Promise<void> {
+async function input(
+  page: StoragePage,
+  id: string,
+  folder: boolean,
+  paths: readonly string[],
+): Promise<void> {
   await page.do('makeInput', id, folder);
   const element = await page.page.$(`#${id}`);
   await (element as unknown as { uploadFile(...paths: string[]): Promise<void> }).uploadFile(...paths);
@@ -91,7 +104,12 @@ storageSuite('sources', (test) => {
     const tree = new Tree();
     for (const name of ['fine', 'grown', 'shrunk', 'touched', 'vanished']) tree.file(name, 3000);
     const page = await origin.page();
-    await input(page, 'files', false, [...tree.digests.keys()].map((name) => tree.at(name)));
+    await input(
+      page,
+      'files',
+      false,
+      [...tree.digests.keys()].map((name) => tree.at(name)),
+    );
     await page.do('choose', '#files');
     assert.deepEqual((await page.do('readAll')).failures, []);
     appendFileSync(tree.at('grown'), 'more');

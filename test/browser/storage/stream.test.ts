@@ -89,7 +89,11 @@ storageSuite('streamed', (test) => {
     assert.ok(!readdirSync(downloads).includes('given up'));
   });
 
-  test('a download that the person cancels is an error with words', async ({ origin, browser, downloads }) => {
+  test('a download that the person cancels is an error with words', async ({
+    origin,
+    browser,
+    downloads,
+  }) => {
     const page = await origin.page();
     const cdp = await browser.target().createCDPSession();
     const begun = new Promise<string>((resolve) =>

@@ -1,0 +1,75 @@
+/** What a person does with what is in this browser's storage: save it elsewhere, or delete it. */
+import { escapeName, type Kept, saveAsDownloads, saveToFolder } from '../src/browser/index.ts';
+import type { Note } from './model/view.ts';
+import { pickFolder } from './platform.ts';
+import type { Shown } from './shown.ts';
+
+export class Saver {
+  readonly #shown: Shown;
+  #task: AbortController | undefined;
+
+  constructor(shown: Shown) {
+    this.#shown = shown;
+  }
+
+  /** The copy here stays: a browser does not tell a page what became of a download. */
+  async asDownloads(kept: Kept): Promise<void> {
+    await this.#save(kept, undefined, async () => {
+      await saveAsDownloads(kept);
+      return { note: { kind: 'done', text: "It is in your browser's downloads." }, removed: false };
+    });
+  }
+
+  async toFolder(kept: Kept): Promise<void> {
+    // At once: a browser shows its dialog only as the answer to a click.
+    const folder = await pickFolder().catch((thrown) => this.#shown.fault(thrown));
+    if (!folder) return;
+    await this.#save(kept, 0, async (signal) => {
+      await saveToFolder(kept, folder, (written) => this.#written(kept, written), signal);
+      await kept.remove();
+      const text = `It is in the folder '${escapeName(folder.name)}', and was deleted from this browser.`;
+      return { note: { kind: 'done', text }, removed: true };
+    });
+  }
+
+  async remove(kept: Kept): Promise<void> {
+    try {
+      await kept.remove();
+      this.#shown.note({ kind: 'done', text: 'Deleted from this browser.' }, { kept: undefined });
+    } catch (thrown) {
+      this.#shown.fault(thrown);
+    }
+  }
+
+  cancel(): void {
+    this.#task?.abort();
+  }
+
+  /** @param written 0 where progress will be told, else undefined */
+  async #save(
+    kept: Kept,
+    written: number | undefined,
+    save: (signal: AbortSignal) => Promise<{ note: Note; removed: boolean }>,
+  ): Promise<void> {
+    const before = this.#shown.view;
+    if (before.at !== 'home' && before.at !== 'transfer') return;
+    const task = new AbortController();
+    this.#task = task;
+    this.#shown.show({ at: 'saving', kept, written, before: { ...before, note: undefined } });
+    try {
+      const { note, removed } = await save(task.signal);
+      this.#shown.show(before);
+      this.#shown.note(note, { saved: true, ...(removed && { kept: undefined }) });
+    } catch (thrown) {
+      this.#shown.show(before);
+      const stopped = 'Saving was stopped. Everything is still in this browser.';
+      if (task.signal.aborted) this.#shown.note({ kind: 'done', text: stopped });
+      else this.#shown.fault(thrown);
+    }
+  }
+
+  #written(kept: Kept, written: number): void {
+    const { view } = this.#shown;
+    if (view.at === 'saving' && view.kept === kept) this.#shown.show({ ...view, written });
+  }
+}

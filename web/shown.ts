@@ -1,0 +1,45 @@
+/** What the page shows at the moment, and who wants to know when that changes. */
+import type { Note, Transferring, View } from './model/view.ts';
+
+export class Shown {
+  #view: View;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(view: View) {
+    this.#view = view;
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** @returns the way to stop */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  show(view: View): void {
+    this.#view = view;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Changes what is shown of a transfer, if one is shown. */
+  patch(change: Partial<Transferring>): void {
+    if (this.#view.at === 'transfer') this.show({ ...this.#view, ...change });
+  }
+
+  /** Says what became of something, at home or at the transfer. */
+  note(note: Note, change: Partial<Transferring> = {}): void {
+    if (this.#view.at === 'home') this.show({ ...this.#view, note });
+    else this.patch({ note, ...change });
+  }
+
+  fault(thrown: unknown): void {
+    this.note({ kind: 'error', text: messageOf(thrown) });
+  }
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
