@@ -87,6 +87,22 @@ test('what a page is built of needs nothing that a browser lacks', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('the page knows the library by its entry alone', () => {
+  const page = readdirSync('web', { recursive: true }).map(String);
+  const wrong: string[] = [];
+  for (const file of page.filter((name) => /\.tsx?$/.test(name))) {
+    for (const { name } of imported(readFileSync(join('web', file), 'utf8'))) {
+      const own = name.startsWith('.') && !join('web', dirname(file), name).startsWith('src');
+      // The workers' addresses, which are no code.
+      const worker = file === 'trusted.ts' && name.endsWith('?worker&url');
+      const entry = name.endsWith('src/browser/index.ts');
+      const known = /^(?:preact(?:\/hooks)?|uqr|vite|node:.*)$/.test(name);
+      if (!own && !worker && !entry && !known) wrong.push(`${file} imports ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
 test('no source file is longer than 300 lines', () => {
   const long = files.filter((file) => readFileSync(join('src', file), 'utf8').split('\n').length > 300);
   assert.deepEqual(long, []);

@@ -26,11 +26,18 @@ export interface ServerModule {
   startServer(
     options: Pick<
       ServerOptions,
-      'port' | 'host' | 'trustProxy' | 'relay' | 'stun' | 'stunPort' | 'turn' | 'limits'
+      | ('port' | 'host' | 'trustProxy' | 'relay' | 'stun' | 'stunPort' | 'turn' | 'limits')
+      | ('tls' | 'allowOrigins' | 'warn')
     > & {
       log?: Logger;
     },
-  ): Promise<{ url: string; port: number; stunPorts?: readonly number[]; close(): Promise<void> | void }>;
+  ): Promise<{
+    url: string;
+    port: number;
+    stunPorts?: readonly number[];
+    reload?(): Promise<void>;
+    close(): Promise<void> | void;
+  }>;
 }
 
 /** The part of KnownDevices that is used. */

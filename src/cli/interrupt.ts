@@ -2,19 +2,21 @@
 import { BeelineError } from '../protocol/errors.ts';
 import { EXIT_INTERRUPTED } from './exit.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** Milliseconds that an orderly end may take before the process ends anyway. */
 const GRACE_MS = 10_000;
 
 export class Interrupt {
   readonly #controller = new AbortController();
+  readonly #signals: readonly NodeJS.Signals[];
   readonly #exit: (code: number) => void;
   #grace: NodeJS.Timeout | undefined;
   readonly #onSignal = () => this.now();
 
-  constructor(exit: (code: number) => void = (code) => process.exit(code)) {
+  constructor(signals = SIGNALS, exit: (code: number) => void = (code) => process.exit(code)) {
+    this.#signals = signals;
     this.#exit = exit;
-    for (const name of SIGNALS) process.on(name, this.#onSignal);
+    for (const name of signals) process.on(name, this.#onSignal);
   }
 
   get signal(): AbortSignal {
@@ -31,7 +33,7 @@ export class Interrupt {
 
   close(): void {
     clearTimeout(this.#grace);
-    for (const name of SIGNALS) process.off(name, this.#onSignal);
+    for (const name of this.#signals) process.off(name, this.#onSignal);
   }
 }
 

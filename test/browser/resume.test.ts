@@ -13,6 +13,10 @@ const LIMIT = ['--limit', '6M'];
 /** A server that is gone: the page tries to reach it again. */
 const UNREACHABLE = /WebSocket|ERR_CONNECTION/;
 
+/** The list is read from the storage after the page has come up. */
+const UNFINISHED =
+  "/Unfinished and unsaved[\\s\\S]*one\\.bin/.test(document.querySelector('main').innerText)";
+
 const reached = (state: string, after = 0) => {
   let seen = 0;
   return (line: Line): boolean => line.event === 'state' && line.to === state && seen++ >= after;
@@ -53,7 +57,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     await page.page.close();
     await sender.until(reached('connecting', 1));
     const again = await stage.page({ code });
-    assert.match(await again.text('main'), /Unfinished and unsaved[\s\S]*one\.bin/);
+    await again.shows(UNFINISHED);
     await goesOn(stage, again, sender);
   });
 
@@ -75,7 +79,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     await page.page.close();
 
     const again = await stage.page();
-    assert.match(await again.text('main'), /Unfinished and unsaved[\s\S]*one\.bin/);
+    await again.shows(UNFINISHED);
     assert.equal(await again.has('Go on'), false);
     const [saved] = await stage.downloads(() => again.press('Save'));
     sameFile(work.path('one.bin'), saved!);

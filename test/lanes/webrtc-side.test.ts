@@ -135,6 +135,7 @@ describe('WebRTC lanes', () => {
       'candidate:2 1 udp 99 203.0.113.5 40000 typ srflx raddr 0.0.0.0 rport 0',
     );
     receiver.side.close();
+    sender.side.close();
     await assert.rejects(opening, { code: 'NO_PATH' });
   });
 
@@ -156,7 +157,7 @@ describe('WebRTC lanes', () => {
   });
 
   it('that are not wanted any more are closed, and are no failure', async () => {
-    const { network, receiver } = parties();
+    const { network, sender, receiver } = parties();
     network.dead = true;
     const control = new AbortController();
     const opening = assert.rejects(receiver.open(control.signal), { code: 'NO_PATH' });
@@ -167,6 +168,7 @@ describe('WebRTC lanes', () => {
     await assert.rejects(receiver.open(AbortSignal.abort()), { code: 'NO_PATH' });
     network.dead = false;
     await receiver.open();
+    sender.side.close();
   });
 
   it('are not opened without end at once', async () => {

@@ -19,7 +19,7 @@ export interface SyncFile {
 const DELAY = 300;
 /** Bytes that are committed without waiting for that. */
 const FULL = 64 * 1024 * 1024;
-/** Bytes compared at once. */
+/** Bytes read or written by one call: writes of 2 MiB took ten times as long here (Linux 6.18, ext4). */
 const BLOCK = 1024 * 1024;
 
 export class SpaceFile {
@@ -170,7 +170,7 @@ export class SpaceFile {
 
 function writeFully(file: SyncFile, bytes: Uint8Array, at: number): void {
   for (let done = 0, more = 1; done < bytes.length; done += more) {
-    more = file.write(bytes.subarray(done), { at: at + done });
+    more = file.write(bytes.subarray(done, done + BLOCK), { at: at + done });
     // A browser that writes nothing and says nothing has no room.
     if (more <= 0) throw new DOMException('Nothing more could be written.', 'QuotaExceededError');
   }

@@ -1,5 +1,5 @@
 /** `beeline server`: runs until it is told to stop. */
-import type { RunningServer, ServerOptions } from '../../server/index.ts';
+import type { ServerOptions } from '../../server/index.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -15,7 +15,8 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
   if (args.turn?.secretInArguments) host.hideArguments();
   const { face } = args;
   const screen = new Screen(host.stderr, host.env);
-  const interrupt = new Interrupt();
+  // To a server that has a certificate SIGHUP says, as to other servers, that it was renewed.
+  const interrupt = args.tls ? new Interrupt(['SIGINT', 'SIGTERM']) : new Interrupt();
   let log: Log | undefined;
   let hangup: (() => void) | undefined;
   try {
@@ -27,7 +28,7 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
     const warn = (sentence: string) => {
       if (!face.quiet) screen.line(sentence);
     };
-    const server: Running = await startServer(await serverOptions(args, log, warn));
+    const server = await startServer(await serverOptions(args, log, warn));
     if (args.tls) hangup = onHangup(() => void server.reload?.());
     const listening = {
       event: 'listening',
@@ -49,16 +50,7 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
   }
 }
 
-/** Tests start stand-ins, which have less. */
-type Running = Pick<RunningServer, 'url' | 'port'> &
-  Partial<Pick<RunningServer, 'stunPorts' | 'reload'>> & { close(): Promise<void> | void };
-
-/**
- * As servers do: SIGHUP is for what renews the certificate, and ends no server that has one. Takes the place of what
- * Interrupt does on it.
- */
 function onHangup(act: () => void): () => void {
-  process.removeAllListeners('SIGHUP');
   process.on('SIGHUP', act);
   return () => process.off('SIGHUP', act);
 }

@@ -7,7 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'puppeteer-core';
-import type { Command, StartOptions } from '../../integration/command.ts';
+import { type Command, type StartOptions, within } from '../../integration/command.ts';
 import { Workspace } from '../../integration/workspace.ts';
 import { downloadsOf, type Kind } from './browsers.ts';
 import { type BeelinePage, openPage } from './page.ts';
@@ -104,6 +104,17 @@ export class Stage {
 
   async clean(): Promise<void> {
     for (const page of this.#pages) await page.clean(this.expected);
+  }
+
+  /** What can be told of a test that failed. */
+  async account(): Promise<string> {
+    const pages = this.#pages.map(async ({ page, watch }, index) => {
+      if (page.isClosed()) return `page ${index} is closed`;
+      const told = await within(3_000, Promise.all([watch.states(), watch.violations()]));
+      const [states, violations] = told ?? [['it does not answer'], []];
+      return [`page ${index}: ${states.join(' → ')}`, ...violations, ...watch.errors].join('\n  ');
+    });
+    return (await Promise.all(pages)).join('\n');
   }
 
   async dispose(): Promise<void> {

@@ -42,12 +42,15 @@ export function inBrowser(
       rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     });
     tests({
-      test: (title, body, { timeout = 120_000 } = {}) =>
+      test: (title, body, { timeout = 240_000 } = {}) =>
         it(title, { timeout }, async () => {
           const stage = new Stage(browser!, folder, kind);
           try {
             await body(stage);
             await stage.clean();
+          } catch (error) {
+            console.log(`# ${title}: ${await stage.account()}`);
+            throw error;
           } finally {
             await stage.dispose();
           }
