@@ -1,6 +1,6 @@
 /**
  * The relay: connections of a mailbox's two sides, matched and spliced. It needs no trust: what it carries is the peers'
- * TLS. A pair outlives the place, and the mailbox, that it was opened from: a lost mailbox must not end a transfer that
+ * TLS, or a page's sealed lane. A pair outlives the place, and the mailbox, that it was opened from: a lost mailbox must not end a transfer that
  * runs. Its own limits end it.
  */
 import type { WebSocket } from 'ws';

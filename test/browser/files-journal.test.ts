@@ -65,7 +65,9 @@ test('what is journaled is replayed, whatever the end of the file looks like', (
       for (const index of down) assert.deepEqual(state.hashes.get(index), hash(index));
       // Torn anywhere, with noise behind it: the records before the tear count, and nothing else.
       const end = Math.max(0, whole.length - cut);
-      const torn = replay(concat(whole.subarray(0, end), noise));
+      // Not by chance what was torn off.
+      const noisy = new Uint8Array([(whole[end] ?? 0) ^ 0xff, ...noise]);
+      const torn = replay(concat(whole.subarray(0, end), noisy));
       if (end < beginning.length) return;
       let sound = beginning.length;
       let count = 0;

@@ -21,9 +21,9 @@ export interface Sides {
   close(): void;
 }
 
-type Alter = (rtc: RtcDescription[]) => RtcDescription[];
+type Alter = (rtc: RtcDescription[], hearer: 'sender' | 'receiver') => RtcDescription[];
 
-/** @param alter what the sender hears of the receiver */
+/** @param alter what a side hears of the other */
 export function sides(connect: () => Promise<Connect | undefined>, alter: Alter = (rtc) => rtc): Sides {
   const pipes: Pipe[] = [];
   const side = (role: 'sender' | 'receiver', tell: (rtc: RtcDescription[]) => void): WebRtcSide => {
@@ -35,8 +35,8 @@ export function sides(connect: () => Promise<Connect | undefined>, alter: Alter 
     });
     return made;
   };
-  const sender = side('sender', (rtc) => receiver.peer(rtc));
-  const receiver = side('receiver', (rtc) => sender.peer(alter(rtc)));
+  const sender = side('sender', (rtc) => receiver.peer(alter(rtc, 'receiver')));
+  const receiver = side('receiver', (rtc) => sender.peer(alter(rtc, 'sender')));
   const close = () => {
     sender.close();
     receiver.close();

@@ -47,19 +47,18 @@ describe('a WebRTC lane of Node', { skip }, () => {
     for (const reading of readings) await reading.until(({ over }) => over);
   });
 
-  it('never opens to a side with another fingerprint', { timeout: 30_000 }, async () => {
-    const wrong = made(nodePeerConnections, (rtc) =>
-      rtc.map((each) => ({
-        ...each,
-        fingerprint: each.fingerprint.replace(/./g, (c) => (c === '0' ? '1' : '0')),
-      })),
-    );
-    await assert.rejects(
-      wrong.receiver.path!.open(new AbortController().signal),
-      (error: { code?: string }) => ['TIMEOUT', 'NO_PATH'].includes(error.code ?? ''),
-    );
-    assert.equal(wrong.pipes.length, 0);
-  });
+  for (const deceived of ['sender', 'receiver'] as const)
+    it(`never opens when the ${deceived} was told another fingerprint`, { timeout: 30_000 }, async () => {
+      const other = (print: string) => print.replace(/./, (digit) => (digit === '0' ? '1' : '0'));
+      const wrong = made(nodePeerConnections, (rtc, hearer) =>
+        rtc.map((each) => (hearer === deceived ? { ...each, fingerprint: other(each.fingerprint) } : each)),
+      );
+      await assert.rejects(
+        wrong.receiver.path!.open(new AbortController().signal),
+        (error: { code?: string }) => ['TIMEOUT', 'NO_PATH'].includes(error.code ?? ''),
+      );
+      assert.equal(wrong.pipes.length, 0);
+    });
 
   it('takes no hurt from candidates that lead nowhere', async () => {
     const both = made(nodePeerConnections, (rtc) =>

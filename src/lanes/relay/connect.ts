@@ -34,8 +34,8 @@ export async function relayStream(url: string, token: string, signal: AbortSigna
       maxPayload: MAX_RELAY_MESSAGE,
       signal: dialling.signal,
       // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
-      // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves, and a mask
-      // of zeros spares both ends a pass over them and this one a copy.
+      // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves,
+      // and a mask of zeros spares both ends a pass over them and this one a copy.
       generateMask: (mask) => mask.fill(0),
     },
     (webSocket) => ({ pairing: paired(webSocket, target, token, signal) }),

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Kept } from '../../src/browser/files/kept.ts';
+import { saveToFolder } from '../../src/browser/files/save.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+
+/** A picked folder whose file system folds case, and whose browser refuses some names. */
+class Folder {
+  readonly kind = 'directory';
+  readonly entries = new Map<string, { name: string; item: Folder | SavedFile }>();
+  failing: Error | undefined;
+
+  #find(name: string, kind: string, create?: boolean): Folder | SavedFile {
+    if (/[\\:]|\.lnk$/.test(name)) throw new TypeError('Name is not allowed.');
+    const found = this.entries.get(name.toLowerCase());
+    if (found && found.item.kind !== kind) throw new DOMException('Another kind.', 'TypeMismatchError');
+    if (found) return found.item;
+    if (!create) throw new DOMException('Not there.', 'NotFoundError');
+    const item = kind === 'file' ? new SavedFile(() => this.failing) : new Folder();
+    this.entries.set(name.toLowerCase(), { name, item });
+    return item;
+  }
+
+  async getFileHandle(name: string, options?: { create?: boolean }) {
+    return this.#find(name, 'file', options?.create);
+  }
+
+  async getDirectoryHandle(name: string, options?: { create?: boolean }) {
+    return this.#find(name, 'directory', options?.create);
+  }
+
+  async removeEntry(name: string) {
+    this.entries.delete(name.toLowerCase());
+  }
+
+  list(prefix = ''): string[] {
+    return [...this.entries.values()].flatMap(({ name, item }) =>
+      item instanceof Folder
+        ? [`${prefix}${name}/`, ...item.list(`${prefix}${name}/`)]
+        : [`${prefix}${name}=${item.text}`],
+    );
+  }
+}
+
+class SavedFile {
+  readonly kind = 'file';
+  text = '';
+  readonly #failure: () => Error | undefined;
+
+  constructor(failure: () => Error | undefined) {
+    this.#failure = failure;
+  }
+
+  async createWritable() {
+    let coming = '';
+    return {
+      write: async (blob: Blob) => {
+        coming += await blob.text();
+        const failure = this.#failure();
+        if (failure) throw failure;
+      },
+      close: async () => {
+        this.text = coming;
+      },
+      abort: async () => {},
+    };
+  }
+}
+
+function kept(paths: readonly string[]): Kept {
+  const files = paths.filter((path) => !path.endsWith('/'));
+  return {
+    ...{ id: 'x', name: 'x', bytes: 0, complete: true, have: 0, at: 0, remove: async () => {} },
+    files: files.map((path) => ({ path, size: 1, mtime: 0, mode: 0, blob: async () => new Blob([path]) })),
+    folders: paths.filter((path) => path.endsWith('/')).map((path) => path.slice(0, -1)),
+  };
+}
+
+const save = (paths: readonly string[], folder: Folder) =>
+  saveToFolder(kept(paths), folder as unknown as FileSystemDirectoryHandle, () => {});
+
+test('two names that are one on that disk become two files', async () => {
+  const folder = new Folder();
+  await save(['d/', 'd/A.txt', 'd/a.txt', 'E/', 'E/x', 'e/', 'e/x'], folder);
+  assert.deepEqual(folder.list().sort(), [
+    'E/',
+    'E/x=E/x',
+    'd/',
+    'd/A.txt=d/A.txt',
+    'd/a (2).txt=d/a.txt',
+    'e (2)/',
+    'e (2)/x=e/x',
+  ]);
+});
+
+test('a folder stands beside a file of its name, and the other way round', async () => {
+  const folder = new Folder();
+  await save(['a/', 'a/x', 'b'], folder);
+  await save(['a', 'b/', 'b/y'], folder);
+  assert.deepEqual(folder.list().sort(), ['a (2)=a', 'a/', 'a/x=a/x', 'b (2)/', 'b (2)/y=b/y', 'b=b']);
+});
+
+test('refused names, and what is in a refused folder, are all named, behind everything else', async () => {
+  const folder = new Folder();
+  await assert.rejects(save(['c:/', 'c:/in', 'fine', 'x.lnk'], folder), (error: BeelineError) => {
+    assert.equal(error.code, 'UNSAFE_NAME');
+    assert.deepEqual(error.paths, ['c:', 'c:/in', 'x.lnk']);
+    assert.match(error.message, /'c:' and 2 more in that folder/);
+    return true;
+  });
+  assert.deepEqual(folder.list(), ['fine=fine']);
+});
+
+test('a file that fails is removed, and said by name', async () => {
+  const folder = new Folder();
+  folder.failing = new DOMException('No room.', 'QuotaExceededError');
+  await assert.rejects(
+    save(['x'], folder),
+    (error) => error instanceof BeelineError && error.code === 'DISK_FULL' && error.paths[0] === 'x',
+  );
+  assert.deepEqual(folder.list(), []);
+});
