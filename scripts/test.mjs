@@ -1,16 +1,19 @@
-// Runs every test file under test/ (or those whose path contains an argument) on node's own runner, then
-// prints one closing line. Before it come the skips with their reasons, so that CI can tell which suites ran, and
+// Runs every test file under test/ on node's own runner: or those whose path contains an argument, and not those whose
+// path contains one after a '-' (`browser -lab`). Then prints one closing line. Before it come the skips with their reasons, so that CI can tell which suites ran, and
 // the failures with theirs, so that the end of a log is enough.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const wanted = process.argv.slice(2);
+const given = process.argv.slice(2);
+const wanted = given.filter((part) => !part.startsWith('-'));
+const unwanted = given.filter((part) => part.startsWith('-')).map((part) => part.slice(1));
 const files = readdirSync('test', { recursive: true })
   .map((name) => join('test', String(name)))
   .filter(
     (name) =>
-      name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => name.includes(part))),
+      name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => name.includes(part))) &&
+      !unwanted.some((part) => name.includes(part)),
   )
   .sort();
 
