@@ -12,7 +12,8 @@ const files = readdirSync('test', { recursive: true })
   .map((name) => join('test', String(name)))
   .filter(
     (name) =>
-      name.endsWith('.test.ts') && (wanted.length === 0 || wanted.some((part) => name.includes(part))) &&
+      name.endsWith('.test.ts') &&
+      (wanted.length === 0 || wanted.some((part) => name.includes(part))) &&
       !unwanted.some((part) => name.includes(part)),
   )
   .sort();

@@ -20,11 +20,14 @@ export function keep(code: string): void {
   history.replaceState(same ? history.state : null, '', `#${encodeURIComponent(code)}`);
 }
 
-export function name(first: string | undefined): void {
-  history.replaceState({ name: first }, '');
+/** Unless the person has opened another link meanwhile. */
+export function name(under: string, first: string | undefined): void {
+  if (code() === under) history.replaceState({ name: first }, '');
 }
 
-export function clear(): void {
+/** Forgets a code; one of a link that was opened meanwhile stays. */
+export function clear(spent: string): void {
+  if (code() !== spent) return;
   history.replaceState(null, '', location.pathname + location.search);
 }
 

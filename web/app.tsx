@@ -16,6 +16,7 @@ import { RunningScreen } from './screens/running.tsx';
 import { SavingScreen } from './screens/saving.tsx';
 import { WaitingScreen } from './screens/waiting.tsx';
 import type { Shown } from './shown.ts';
+import { useSingleClicks } from './single-clicks.ts';
 
 export function App({ page }: { page: Page }): JSX.Element {
   const view = useView(page.shown);
@@ -24,6 +25,7 @@ export function App({ page }: { page: Page }): JSX.Element {
   useTitle(title(view));
   useGuard(mustStay(view));
   useAwake(mustWake(view));
+  useSingleClicks();
   useHeadingFocus(main, screen);
   return (
     <>

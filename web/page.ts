@@ -2,7 +2,6 @@
 import {
   type Abilities,
   BeelineError,
-  escapeName,
   type Item,
   itemsOfDrop,
   itemsOfInput,
@@ -14,6 +13,7 @@ import {
   type Transfer,
 } from '../src/browser/index.ts';
 import * as address from './address.ts';
+import { firstName, sameContents } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, next } from './model/running.ts';
 import { type Home, mustStay, type Note } from './model/view.ts';
@@ -23,6 +23,9 @@ import { messageOf, Shown } from './shown.ts';
 /** Codes that no one can use again. */
 const SPENT: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'CANCELLED', 'AUTHENTICATION']);
 
+/** Milliseconds: a worker whose script does not come must not keep a person's yes from being heard. */
+const LOOK_DEADLINE = 10_000;
+
 export class Page {
   /** What this browser can do; until that is known, what most can. */
   able: Abilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
@@ -31,15 +34,18 @@ export class Page {
   #answer: ((yes: boolean) => void) | undefined;
   /** Reading folders that were dropped. */
   #task: AbortController | undefined;
+  /** Ends a receive that another one can go on with. */
+  #stop: AbortController | undefined;
   readonly shown = new Shown(home());
   readonly saver = new Saver(this.shown);
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<Abilities>) {
-    this.#looked = able.then((found) => {
+    const looked = able.then((found) => {
       this.able = found;
       this.shown.show({ ...this.shown.view });
     });
+    this.#looked = Promise.race([looked, new Promise<void>((resolve) => setTimeout(resolve, LOOK_DEADLINE))]);
     address.onChange(() => {
       if (!mustStay(this.shown.view)) this.back();
     });
@@ -73,33 +79,36 @@ export class Page {
     this.#send({ text });
   }
 
-  /** @param kept what is gone on with: the person agreed to that offer before */
+  /** @param kept what is gone on with: the person agreed to the same offer before */
   receive(code: string, kept?: Kept): void {
     address.keep(code);
     let streamed = false;
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
     this.#begin('receive', () => {
       const reception = receive({
         server: location.origin,
         code,
+        signal,
         accept: async (offer) => {
-          const again = kept !== undefined && offer.names[0] === escapeName(kept.name);
+          const again = kept !== undefined && sameContents(offer, kept);
           if (!again && !(await this.#ask(offer))) return false;
           await this.#looked;
           const store: Store = this.able.opfs ? 'kept' : 'stream';
-          address.name(offer.names[0]);
+          address.name(code, firstName(offer));
           streamed = store === 'stream' && offer.kind !== 'text';
           return store;
         },
       });
       reception.done.then(
         async () => {
-          address.clear();
+          address.clear(code);
           const arrived = await reception.kept;
           if (this.#transfer === reception)
             this.shown.patch({ kept: arrived, streamed: streamed && !arrived });
         },
         (error) => {
-          if (error instanceof BeelineError && SPENT.has(error.code)) address.clear();
+          if (error instanceof BeelineError && SPENT.has(error.code)) address.clear(code);
         },
       );
       // It fails as the transfer does, and is told there.
@@ -124,6 +133,11 @@ export class Page {
     this.#transfer?.resume();
   }
 
+  /** Ends a receive, and keeps what has arrived. */
+  stop(): void {
+    this.#stop?.abort();
+  }
+
   cancel(): void {
     this.#task?.abort();
     this.saver.cancel();
@@ -133,6 +147,7 @@ export class Page {
 
   /** Back to the beginning. What has arrived stays in this browser's storage. */
   back(): void {
+    this.#task?.abort();
     this.#transfer = undefined;
     this.shown.show(home());
   }

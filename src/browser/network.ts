@@ -131,6 +131,7 @@ export class Network implements NetworkPort {
     for (const lane of this.#session.supervisor?.lanes ?? []) if (lane.quiet) lane.close();
     this.#mailbox?.reconnect();
     this.#relayListener?.refresh();
+    this.#rtc?.again();
     this.#offer();
     this.#tellPeer();
   }

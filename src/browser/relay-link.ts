@@ -20,10 +20,14 @@ const MAX_HELD = 1024 * 1024;
  */
 const WAIT = 60_000;
 
+/** `WebSocket.OPEN`. */
+const OPEN = 1;
+
 /** What is used of a WebSocket: the page's own, or another with its interface. */
 export interface WebSocketLike {
   binaryType: string;
   readonly bufferedAmount: number;
+  readonly readyState: number;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number): void;
   addEventListener(type: 'open' | 'error', listener: () => void): void;
@@ -119,7 +123,9 @@ export class RelayLink implements Link, Pipe {
 
   write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
     if (this.#over) return void queueMicrotask(() => done(closed()));
-    for (let at = 0; at < bytes.length; at += MAX_RELAY_MESSAGE)
+    // One that is closing takes nothing more: its 'close', which comes at once, tells why, and a browser logs an error for each try.
+    const closing = this.#webSocket.readyState > OPEN;
+    for (let at = 0; !closing && at < bytes.length; at += MAX_RELAY_MESSAGE)
       this.#webSocket.send(bytes.subarray(at, at + MAX_RELAY_MESSAGE) as Uint8Array<ArrayBuffer>);
     this.#look(done, FIRST_LOOK);
   }

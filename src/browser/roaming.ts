@@ -3,21 +3,21 @@
 /** Milliseconds between looks, and how late one must come, by the wall clock, to say that the device slept. */
 const LOOK = 2_000;
 const SLEPT = 10_000;
+/** Timers of a page in the background come once a minute: that is no sleep. */
+const HIDDEN = 70_000;
 
 /** @returns the way to stop */
 export function watchNetwork(changed: () => void): () => void {
   let last = Date.now();
-  // Timers of a page in the background come once a minute: that is no sleep.
-  const late = () => (document.visibilityState === 'hidden' ? 70_000 : SLEPT);
-  const timer = setInterval(() => {
+  const look = (late: number) => {
     const now = Date.now();
-    const slept = now - last > LOOK + late();
+    const slept = now - last > LOOK + late;
     last = now;
     if (slept) changed();
-  }, LOOK);
-  const shown = () => {
-    last = Date.now();
   };
+  const timer = setInterval(() => look(document.visibilityState === 'hidden' ? HIDDEN : SLEPT), LOOK);
+  // What passed until now, passed in the other state; a page that was frozen in the background learns of it here first.
+  const shown = () => look(HIDDEN);
   addEventListener('online', changed);
   document.addEventListener('visibilitychange', shown);
   return () => {

@@ -41,7 +41,10 @@ async function run(
 ): Promise<void> {
   session.dispatch('start');
   requireSecureContext();
-  const { server, code, wait = SENDER_WAIT, signal } = options;
+  const { server, code, wait = SENDER_WAIT } = options;
+  const ending = new AbortController();
+  session.cleanup.push(() => ending.abort());
+  const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
   const skipped: string[] = [];
   let network: Network;
   await serve(session, {
@@ -63,7 +66,8 @@ async function run(
         onWelcome: () => network.welcome(),
       });
       session.cleanup.push(() => mailbox.close());
-      await network.meet(mailbox);
+      // Cancelled while the server thought it over: nothing is opened any more.
+      if (!session.over) await network.meet(mailbox);
       return { mailbox };
     },
     keep: async () => undefined,

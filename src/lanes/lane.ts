@@ -9,6 +9,7 @@ import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { LanePort, Slab } from '../transfer/ports.ts';
 import { FrameReader } from './framing.ts';
+import { isRelayed } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
 export interface LaneOwner {
@@ -32,6 +33,7 @@ interface Pending {
 export class Lane implements LanePort {
   readonly id: number;
   readonly kind: string;
+  readonly relayed: boolean;
   readonly local: string;
   readonly remote: string;
   readonly #pipe: Pipe;
@@ -54,6 +56,7 @@ export class Lane implements LanePort {
   constructor(id: number, pipe: Pipe, owner: LaneOwner) {
     this.id = id;
     this.kind = pipe.kind;
+    this.relayed = pipe.relayed ?? isRelayed(pipe.kind);
     this.local = pipe.local;
     this.remote = pipe.remote;
     this.#pipe = pipe;

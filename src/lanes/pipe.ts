@@ -1,6 +1,8 @@
 /** What a lane needs of a transport: an ordered, authenticated byte pipe with backpressure both ways. */
 export interface Pipe {
   readonly kind: string;
+  /** It goes through somebody's relay though its kind does not say so: WebRTC by a TURN server. */
+  readonly relayed?: boolean;
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;
   readonly remote: string;

@@ -22,6 +22,8 @@ type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost' | 'onWel
 const PROBE = 120;
 /** Milliseconds for a standing server to answer. */
 const SERVER_DEADLINE = 15_000;
+/** One person's rendezvous: no stranger on the network takes most of its connections. */
+const OWN_LIMITS = { connectionsPerAddress: 32, relayConnectionsPerAddress: 32 };
 
 /** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the session. */
 export async function openPort(
@@ -98,11 +100,18 @@ export async function host(
   }
   const lan = options.lan !== false;
   const { web = false } = options;
-  const rendezvous = createRendezvous({ log: options.log, page: web, relay: web });
+  const rendezvous = createRendezvous({
+    ...{ log: options.log, page: web, relay: web, limits: OWN_LIMITS },
+    // What strangers want to send each other is no business of this process.
+    hosts: 'this process',
+  });
   const [listener, used] = await Promise.all([
     openPort(session, options, certificate, bind, rendezvous),
     lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
   ]);
+  const at = { host: bind?.host, port: bind?.port ?? options.port };
+  // Before the mailbox, so that it is closed after it: who waits there hears why.
+  const pages = web ? await serveWeb(session, rendezvous, certificate, at) : undefined;
   const plate = nameplate ?? freeNameplate(used);
   const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
   session.cleanup.push(() => mailbox.close());
@@ -110,9 +119,7 @@ export async function host(
     const announcement = await announce({ nameplate: plate, port: listener.port });
     session.cleanup.push(() => announcement.close());
   }
-  if (!web) return { mailbox, port: listener.port };
-  const at = { host: bind?.host, port: bind?.port ?? options.port };
-  return { mailbox, port: listener.port, pages: await serveWeb(session, rendezvous, certificate, at) };
+  return { mailbox, port: listener.port, ...(pages && { pages }) };
 }
 
 /** A short number that nobody on this network uses. */

@@ -3,24 +3,30 @@
  * came by plain HTTP from another machine, so that it comes by TLS, with this session's own certificate: nobody vouches
  * for that, and browsers ask before they show the page.
  */
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { Certificate } from '../identity/certificate.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { HTTP_DEADLINE, MAX_HEADER_BYTES } from '../server/limits.ts';
+import { createFront } from '../server/front.ts';
+import { MAX_HEADER_BYTES } from '../server/limits.ts';
+import { answerPlain } from '../server/page.ts';
 import type { Rendezvous } from '../server/rendezvous.ts';
 import type { Session } from '../session/session.ts';
 import { localHosts } from './addresses.ts';
 
 /** Connections at once, of one person's few browsers. */
 const MOST = 256;
+/** Of one address, before they are WebSockets: no stranger takes all of them. */
+const MOST_UNTOLD = 32;
+const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
  * Closed with the session.
- * @param port of lanes: the page is on the next one, or on any if that one was any
+ * @param bind of lanes: the page is on the next port, or on any if that one was any
  * @returns where the page is, best first
- * @throws BeelineError SERVER if the port cannot be listened on.
+ * @throws BeelineError SERVER if the port cannot be listened on, USAGE if there is none.
  */
 export async function serveWeb(
   session: Session,
@@ -28,24 +34,46 @@ export async function serveWeb(
   { cert, key }: Certificate,
   bind: Partial<Address>,
 ): Promise<string[]> {
-  const https = createServer({ cert, key, maxHeaderSize: MAX_HEADER_BYTES, handshakeTimeout: HTTP_DEADLINE });
-  https.maxConnections = MOST;
-  https.on('tlsClientError', () => {});
-  rendezvous.handle(https);
-  const wanted = bind.port ? bind.port + 1 : 0;
-  await new Promise<void>((resolve, reject) => {
-    https.once('error', (cause) =>
-      reject(
-        new BeelineError('SERVER', `Cannot serve the page on port ${wanted}: ${cause.message}.`, { cause }),
-      ),
-    );
-    https.listen({ port: wanted, host: bind.host }, resolve);
+  const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+  rendezvous.handle(http);
+  const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  const front = createFront({
+    http,
+    tls: {
+      context: () => context,
+      plain: createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain),
+    },
+    stun: () => undefined,
+    maxConnections: MOST,
+    maxUntoldPerAddress: MOST_UNTOLD,
   });
-  session.cleanup.push(() => {
-    https.close();
-    https.closeAllConnections();
+  const port = await listen(front.server, bind);
+  front.server.on('error', (error) => session.log?.warn({ error: error.message }, 'page'));
+  session.cleanup.push(async () => {
+    // Whoever is still connected is told why first.
+    await rendezvous.close();
+    await front.close();
   });
-  const { port } = https.address() as AddressInfo;
-  const hosts = bind.host ? [bind.host] : localHosts();
+  const hosts = bind.host && !ANYWHERE.has(bind.host) ? [bind.host] : localHosts();
   return hosts.map((host) => `https://${formatAddress({ host, port })}/`);
+}
+
+function listen(server: Server, bind: Partial<Address>): Promise<number> {
+  const port = bind.port ? bind.port + 1 : 0;
+  if (port > 65_535)
+    throw new BeelineError(
+      'USAGE',
+      `The page is on the port after ${bind.port}, and there is none: choose a lower one.`,
+    );
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error) =>
+      reject(
+        new BeelineError('SERVER', `Cannot serve the page on port ${port}: ${cause.message}.`, { cause }),
+      );
+    server.once('error', failed);
+    server.listen({ port, host: bind.host }, () => {
+      server.off('error', failed);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }

@@ -21,7 +21,7 @@ export type { RelayCounts } from './relay.ts';
 export { createRendezvous, type Rendezvous, type RendezvousOptions } from './rendezvous.ts';
 
 /** `relay` and `page` are on unless they are switched off; the built page only where it has been built. */
-export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn'> {
+export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts'> {
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
   /** Address to listen on; absent: all, IPv4 and IPv6. */

@@ -17,6 +17,7 @@ export function openLocal(
   const later = (act: () => void) => setImmediate(() => open && act());
   const seat = mailboxes.open({
     address: 'this process',
+    local: true,
     send: (text) => later(() => receive(text)),
     close: () =>
       later(() => {

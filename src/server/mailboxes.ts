@@ -22,6 +22,8 @@ export interface MailboxesOptions {
   clock?: () => number;
   /** What everyone who sits down is told of; default: nothing. */
   services?: (user: string) => Services;
+  /** Who may host a meeting; default: anyone. */
+  hosts?: 'anyone' | 'this process';
 }
 
 export class Mailboxes implements House {
@@ -29,6 +31,7 @@ export class Mailboxes implements House {
   readonly clock: () => number;
   readonly places = new Places();
   readonly services: (user: string) => Services;
+  readonly #hosts: MailboxesOptions['hosts'];
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #seats = new Set<Seat>();
   readonly #connections = new Holdings();
@@ -40,10 +43,12 @@ export class Mailboxes implements House {
     limits,
     clock = () => performance.now(),
     services = () => NO_SERVICES,
+    hosts,
   }: MailboxesOptions = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.clock = clock;
     this.services = services;
+    this.#hosts = hosts;
   }
 
   /** Mailboxes and connections there are, for health and metrics. */
@@ -76,8 +81,13 @@ export class Mailboxes implements House {
     return seat;
   }
 
-  /** @throws BeelineError CROWDED or SERVER. */
+  /** @throws BeelineError CROWDED, SERVER or REFUSED. */
   host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox {
+    if (this.#hosts === 'this process' && !seat.local)
+      throw new BeelineError(
+        'REFUSED',
+        "This is one sender's own page and meeting place: it is there to receive from that sender only.",
+      );
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
     if (existing && !existing.isHost(token)) {
       this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);

@@ -33,9 +33,17 @@ export function originRefusal(request: IncomingMessage, allowed: ReadonlySet<str
   const here = from && host !== undefined ? webUrl(`${from.protocol}//${host}`) : undefined;
   // A page that came without TLS is not this server's own where this server speaks TLS.
   const stripped = (request.socket as Partial<TLSSocket>).encrypted === true && from?.protocol !== 'https:';
-  if (from && here && from.host === here.host && !stripped) return undefined;
+  if (from && here && from.host === here.host && !stripped && isSecure(from)) return undefined;
   return 'Pages of other sites may not use this server (--allow-origin allows one).';
 }
+
+/**
+ * Whether browsers give a page of this origin cryptography (Secure Contexts, 3.1). One that has none is no page of Beeline's
+ * at work, but it may be anybody's whose name leads here for a moment: such a name is `Host` and `Origin` alike, and only
+ * TLS tells it from the server's own.
+ */
+const isSecure = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 
 function webUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;

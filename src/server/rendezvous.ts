@@ -33,6 +33,8 @@ export interface RendezvousOptions {
   stun?: () => number[];
   /** Credentials for a TURN server, made afresh for everyone who sits down. */
   turn?: (user: string) => TurnServer;
+  /** Who may host a meeting here; default: anyone. */
+  hosts?: 'anyone' | 'this process';
   /** Serve the page for browsers: the one that was built with this (true), or of a folder; default false. */
   page?: boolean | string;
   /** Origins (`https://HOST[:PORT]`) whose pages may meet here, beside this server's own. */
@@ -56,6 +58,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const origins = parseOrigins(options.allowOrigins);
   const mailboxes = new Mailboxes({
     limits,
+    hosts: options.hosts,
     services: (user) => ({
       relay: options.relay ?? false,
       stun: options.stun?.() ?? [],

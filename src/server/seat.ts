@@ -13,6 +13,8 @@ import type { Mailboxes } from './mailboxes.ts';
 /** What a transport gives: whole texts out, and an end. Neither method may throw. */
 export interface Connection {
   readonly address: string;
+  /** Of this very process. */
+  readonly local?: boolean;
   send(text: string): void;
   close(): void;
 }
@@ -21,6 +23,7 @@ const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSI
 
 export class Seat implements Sitter {
   readonly key: string;
+  readonly local: boolean;
   readonly #registry: Mailboxes;
   readonly #connection: Connection;
   readonly #since: number;
@@ -35,6 +38,7 @@ export class Seat implements Sitter {
     this.#since = registry.clock();
     this.#gone = gone;
     this.key = key;
+    this.local = connection.local === true;
   }
 
   /** The connection received a text. Never throws: what is wrong with it is told to the other end. */

@@ -34,6 +34,8 @@ export type TransferEvent =
       local: string;
       remote: string;
       status: 'open' | 'closed';
+      /** It goes through somebody's relay: the server's, or a TURN server. */
+      relayed?: true;
       /** When it closed: what it carried both ways, with what protocols add. */
       bytes?: number;
       reason?: string;

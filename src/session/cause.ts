@@ -17,7 +17,7 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
 }
 
 export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error): TransferEvent {
-  const { id, kind, local, remote } = lane;
+  const { id, kind, local, remote, relayed } = lane;
   const bytes = status === 'closed' && { bytes: lane.carried };
   return {
     event: 'lane',
@@ -26,6 +26,7 @@ export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error):
     local,
     remote,
     status,
+    ...(relayed && { relayed }),
     ...bytes,
     ...(error && { reason: error.message }),
   };

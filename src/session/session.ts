@@ -155,7 +155,9 @@ export class Session implements Transfer {
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    if (this.over || (this.#options.relay === 'only' && !isRelayed(pipe.kind))) pipe.destroy();
+    // WebRTC was told then to use TURN servers only, and does.
+    const hidden = isRelayed(pipe.kind) || pipe.kind === 'webrtc';
+    if (this.over || (this.#options.relay === 'only' && !hidden)) pipe.destroy();
     else if (this.door.admits(pipe, fingerprint)) this.supervisor?.add(pipe);
   }
 

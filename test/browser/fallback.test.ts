@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import type { Ended } from '../integration/command.ts';
-import { NO_WEBRTC } from './harness/no-webrtc.ts';
+import { NO_CANDIDATES, NO_WEBRTC } from './harness/no-webrtc.ts';
 import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 16 << 20;
@@ -95,26 +95,19 @@ inBrowser('chromium', 'fallback', ({ test }) => {
     assert.notEqual((await page.text('[role=alert]')).trim(), '');
     await sender.kill();
   });
-});
 
-inBrowser(
-  'chromium',
-  'fallback, WebRTC without UDP',
-  ({ test }) => {
-    test('no candidate is found, and the relay carries both ways', async (stage) => {
-      const { work } = stage;
-      makeFile(work.path('one.bin'), SIZE);
-      const { sender, code } = await stage.sends([work.path('one.bin')]);
-      const page = await stage.page();
-      await page.receive(code);
-      await page.reaches('completed');
-      relayOnly(await sender.ends(0));
-      await page.press('Again');
-      await page.choose(work.path('one.bin'));
-      relayOnly(await (await stage.receives(await page.code(), work.folder('out'))).ends(0));
-      await page.reaches('completed');
-      sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
-    });
-  },
-  { args: ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp'] },
-);
+  test('WebRTC that finds no candidate: the relay carries both ways', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const { sender, code } = await stage.sends([work.path('one.bin')]);
+    const page = await stage.page({ prepare: NO_CANDIDATES });
+    await page.receive(code);
+    await page.reaches('completed');
+    relayOnly(await sender.ends(0));
+    await page.press('Again');
+    await page.choose(work.path('one.bin'));
+    relayOnly(await (await stage.receives(await page.code(), work.folder('out'))).ends(0));
+    await page.reaches('completed');
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+  });
+});

@@ -264,3 +264,26 @@ test('whatever clients do, a meeting has two sides at most and nothing is left i
     { numRuns: 200 },
   );
 });
+
+test('where only this process hosts, others only join', () => {
+  const mailboxes = new Mailboxes({ hosts: 'this process' });
+  const sit = (local: boolean) => {
+    const heard: ServerMessage[] = [];
+    const send = (text: string) => heard.push(decodeServerMessage(text));
+    const seat = mailboxes.open({ address: '192.0.2.1', local, send, close: () => {} });
+    const say = (message: ClientMessage) => {
+      seat.receive(encodeRendezvous(message));
+      return heard;
+    };
+    return { heard, say };
+  };
+  assert.deepEqual(codes(sit(false).say({ t: 'host', v: 1, nameplate: 'a', token: undefined })), ['REFUSED']);
+  const own = sit(true).say({ t: 'host', v: 1, nameplate: 'a', token: undefined });
+  const [hosted] = own;
+  assert.equal(hosted?.t, 'hosted');
+  // Not even to take a place back.
+  const token = hosted?.t === 'hosted' ? hosted.token : '';
+  assert.deepEqual(codes(sit(false).say({ t: 'host', v: 1, nameplate: 'a', token })), ['REFUSED']);
+  assert.equal(sit(false).say({ t: 'join', v: 1, nameplate: 'a', token: undefined })[0]?.t, 'joined');
+  assert.equal(mailboxes.counts.mailboxes, 1);
+});

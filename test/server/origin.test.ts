@@ -14,19 +14,21 @@ const request = (origin?: string, host?: string, encrypted = false) =>
 describe('server: origins', () => {
   it('are those of the host that was asked', () => {
     const same: [string, string][] = [
-      ['http://meet.example:4848', 'meet.example:4848'],
+      ['https://meet.example:4848', 'meet.example:4848'],
       ['https://meet.example', 'meet.example'],
       ['https://meet.example', 'meet.example:443'],
-      ['http://meet.example', 'meet.example:80'],
-      ['http://meet.example', 'MEET.example'],
-      ['http://[fd00::7]:4848', '[FD00::7]:4848'],
+      ['https://meet.example', 'MEET.example'],
+      ['https://[fd00::7]:4848', '[FD00::7]:4848'],
       ['http://localhost:4848', 'localhost:4848'],
+      ['http://beeline.localhost', 'beeline.localhost:80'],
+      ['http://127.0.0.1:4848', '127.0.0.1:4848'],
+      ['http://[::1]:4848', '[::1]:4848'],
     ];
     for (const [origin, host] of same)
       assert.equal(originRefusal(request(origin, host), new Set()), undefined, `${origin} ${host}`);
     const other: [string, string | undefined][] = [
       ['https://evil.example', 'meet.example'],
-      ['http://meet.example:4849', 'meet.example:4848'],
+      ['http://localhost:4849', 'localhost:4848'],
       ['https://meet.example.evil.example', 'meet.example'],
       ['https://sub.meet.example', 'meet.example'],
       ['https://meet.example:8443', 'meet.example'],
@@ -40,6 +42,23 @@ describe('server: origins', () => {
     ];
     for (const [origin, host] of other)
       assert.match(originRefusal(request(origin, host), new Set()) ?? '', /^Pages of/, `${origin} ${host}`);
+  });
+
+  it('are none that a name only leads to: without TLS no page but those of this machine can work', () => {
+    for (const host of [
+      'rebound.example:4848',
+      '192.168.1.7:4848',
+      '[fd00::7]:4848',
+      'localhost.evil.example:4848',
+      '127.0.0.1.evil.example',
+      'evil-localhost:4848',
+    ])
+      assert.match(originRefusal(request(`http://${host}`, host), new Set()) ?? '', /^Pages of/, host);
+    const listed = new Set(['http://rebound.example:4848']);
+    assert.equal(
+      originRefusal(request('http://rebound.example:4848', 'rebound.example:4848'), listed),
+      undefined,
+    );
   });
 
   it('are over TLS where the server speaks TLS', () => {

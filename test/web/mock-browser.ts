@@ -87,6 +87,8 @@ const mock = {
   given: undefined as unknown,
   kept: [] as real.Kept[],
   removed: [] as string[],
+  /** What the reading of dropped folders waits for. */
+  dropped: undefined as Promise<void> | undefined,
   /** Ends a `saveToFolder` or `saveAsDownloads` that is under way. */
   saved: undefined as
     | { resolve(): void; reject(error: Error): void; progress?(bytes: number): void }
@@ -101,7 +103,8 @@ const mock = {
     }));
     const id = String(mock.kept.length);
     const kept: real.Kept = {
-      ...{ id, name, files, folders: [], bytes, have: have ?? bytes, complete: have === undefined },
+      ...{ id, name, files, folders: sizes.length === 1 ? [] : [name], bytes },
+      ...{ have: have ?? bytes, complete: have === undefined },
       at: Date.UTC(2026, 0, 2, 3, 4),
       async remove() {
         mock.removed.push(name);
@@ -135,8 +138,11 @@ export const abilities: typeof real.abilities = async () => mock.abilities;
 export const useWorkers: typeof real.useWorkers = () => {};
 export const itemsOfInput: typeof real.itemsOfInput = (files) =>
   Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
-export const itemsOfDrop: typeof real.itemsOfDrop = async (list) =>
-  Array.from(list, (item) => item.getAsFile()!).map((file) => ({ path: file.name, file }));
+export const itemsOfDrop: typeof real.itemsOfDrop = async (list) => {
+  const files = Array.from(list, (item) => item.getAsFile()!);
+  await mock.dropped;
+  return files.map((file) => ({ path: file.name, file }));
+};
 
 const saving = (progress?: (bytes: number) => void, signal?: AbortSignal) =>
   new Promise<void>((resolve, reject) => {

@@ -14,7 +14,7 @@ const T = 'mock.transfer';
 const DONE = `{ event: 'done', files: 3, bytes: 1e9, resumed: 3e8, seconds: 20, root: '${ROOT}' }`;
 const HOSTILE = '<img src=x onerror=alert(1)>\u202egpj.exe';
 const OFFER = `{ files: 3, folders: 1, links: 0, bytes: 1e9, kind: 'files', update: false,
-  names: ['photos', ${JSON.stringify(HOSTILE)}], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
+  names: ['photos/', ${JSON.stringify(HOSTILE)}], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
 const PROGRESS = `{ event: 'progress', bytes: 42e7, total: 1e9, rate: 2e7, eta: 29, files: 1, by: { webrtc: 2e7 },
   file: ${JSON.stringify(`photos/${HOSTILE}`)} }`;
 const MANIFEST = "{ event: 'manifest', files: 3, folders: 1, links: 0, bytes: 1e9, chunkSize: 1 }";
@@ -285,20 +285,99 @@ test('a text is shown as text', { skip }, async () => {
 
 test('home offers what is unfinished and unsaved', { skip }, async () => {
   const { page, errors } = await site.open();
-  await play(page, "(mock.keep('photos', [1e9], 42e7), mock.keep('report.pdf', [2e6]))");
+  await play(page, "(mock.keep('photos', [5e8, 3e8, 2e8], 42e7), mock.keep('report.pdf', [2e6]))");
   await page.evaluate(`location.hash = '#${CODE}'`);
   await page.waitForSelector('::-p-aria([name="Unfinished and unsaved"][role="region"])');
   assert.match((await text(page, '.kept li'))!, /photos.*42% has arrived/);
   await sound(page, 'kept');
   await press(page, 'Go on');
-  // Agreed to before: what carries the same name is not asked about again.
+  // Agreed to before: the same is not asked about again.
   assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await page.reload();
+  await state(page, 'home');
+  await play(page, "(mock.keep('photos', [5e8, 3e8, 2e8], 42e7), mock.keep('report.pdf', [2e6]))");
+  await page.evaluate("dispatchEvent(new Event('hashchange'))");
+  // This tab knows by now what is received under the code: the folder, whatever says that it is one.
+  await press(page, 'Go on');
+  await play(page, `(${T}.move('transferring'), mock.accept({ ...${OFFER}, bytes: 2e9 }), 0)`);
+  // Of the same name, and something else.
+  await state(page, 'offer');
+  await press(page, 'Decline');
+  assert.equal(await play(page, 'mock.answer'), false);
   await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
   await press(page, 'Back');
   await page.waitForSelector('.kept');
   await page.locator('.kept li:last-child ::-p-aria([name="Delete"][role="button"])').click();
   await page.waitForFunction("!document.querySelector('.kept').textContent.includes('report.pdf')");
   assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+/** Both clicks at one place, as a mouse makes them. */
+async function twice(page: Page, name: string): Promise<void> {
+  const button = await page.waitForSelector(`::-p-aria([name="${name}"][role="button"])`);
+  await button!.scrollIntoView();
+  const { x, y } = await button!.clickablePoint();
+  for (const clickCount of [1, 2]) {
+    await page.mouse.move(x, y);
+    await page.mouse.down({ clickCount });
+    await page.mouse.up({ clickCount });
+    // What the first one changes has been drawn.
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))');
+  }
+}
+
+test('the second half of a double click does nothing', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await play(page, "(mock.keep('a', [2e6]), mock.keep('b', [2e6]), mock.keep('c', [2e6]))");
+  await page.evaluate("dispatchEvent(new Event('hashchange'))");
+  await page.waitForSelector('.kept');
+  // The next of the list moves up to where the first was.
+  await twice(page, 'Delete');
+  await page.waitForFunction("document.querySelectorAll('.kept li').length === 2");
+  assert.deepEqual(await page.evaluate('mock.removed'), ['a']);
+  await run(page);
+  await twice(page, 'Pause');
+  assert.equal(await play(page, `${T}.state`), 'paused');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a link that is opened meanwhile is neither obeyed nor forgotten', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await page.evaluate("location.hash = '#8-other-words'");
+  await state(page, 'transferring');
+  await play(page, `${T}.finish(${DONE})`);
+  await state(page, 'completed');
+  assert.equal(await page.evaluate('location.hash'), '#8-other-words');
+  assert.equal(await page.evaluate('history.state'), null);
+  await press(page, 'Again');
+  assert.equal(
+    await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value),
+    '8-other-words',
+  );
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a link that is opened while folders are read stops that', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await page.evaluate(`(() => {
+    mock.dropped = new Promise((resolve) => { mock.drop = resolve; });
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'x.txt'));
+    dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+  })()`);
+  await state(page, 'connecting');
+  await page.evaluate(`location.hash = '#${CODE}'`);
+  await state(page, 'home');
+  await page.evaluate('mock.drop([])');
+  await play(page, '0');
+  await state(page, 'home');
+  assert.equal(await page.evaluate('mock.given'), undefined);
   assert.deepEqual(errors, []);
   await page.close();
 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import fc from 'fast-check';
 import { advice } from '../../web/model/advice.ts';
-import { keptTitle, percentKept, resumable } from '../../web/model/kept.ts';
+import { firstName, keptTitle, percentKept, resumable, sameContents } from '../../web/model/kept.ts';
 import { distinct } from '../../web/model/names.ts';
 import { pathWords } from '../../web/model/paths.ts';
 import { qrPath } from '../../web/model/qr.ts';
@@ -82,4 +82,22 @@ test('a QR path draws each dark module once, within a quiet zone of four', () =>
     assert.ok(path.includes(`M${x} ${y}h7v1`), `a finder at ${x} ${y}`);
   for (const [x, y, w] of runs)
     assert.ok(x! >= 4 && y! >= 4 && x! + w! <= size - 4 && y! < size - 4, 'in the quiet zone');
+});
+
+test('what is gone on with without a question is the same to the last byte and file', () => {
+  const file = { path: 'photos/1', size: 10, mtime: 0, mode: 0, blob: async () => new Blob([]) };
+  const kept = { name: 'photos', files: [file], folders: ['photos'], bytes: 10 };
+  const offer = { names: ['photos/'], files: 1, folders: 1, bytes: 10 };
+  assert.equal(firstName(offer), 'photos');
+  assert.ok(sameContents(offer, kept));
+  const others = [
+    { files: 2 },
+    { folders: 0 },
+    { bytes: 11 },
+    { bytes: null },
+    { names: ['photo/'] },
+    { names: [] },
+  ];
+  for (const other of others) assert.ok(!sameContents({ ...offer, ...other }, kept), JSON.stringify(other));
+  assert.ok(resumable({ complete: false, name: 'photos' }, firstName(offer)));
 });

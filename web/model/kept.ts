@@ -1,5 +1,5 @@
 /** What is in this browser's storage, as it is offered. Pure. */
-import { escapeName, type Kept } from '../../src/browser/index.ts';
+import { escapeName, type Kept, type OfferSummary } from '../../src/browser/index.ts';
 
 /** The first name at the top, and how many more there are beside it. */
 export function keptTitle({ name, files, folders }: Pick<Kept, 'name' | 'files' | 'folders'>): string {
@@ -10,6 +10,20 @@ export function keptTitle({ name, files, folders }: Pick<Kept, 'name' | 'files' 
 /** 0 to 99: what is not complete is never called so. */
 export function percentKept({ have, bytes }: Pick<Kept, 'have' | 'bytes'>): number {
   return bytes === 0 ? 0 : Math.min(99, Math.floor((have / bytes) * 100));
+}
+
+/** The first name at the top of an offer, without what says that it is a folder; escaped. */
+export function firstName({ names }: Pick<OfferSummary, 'names'>): string | undefined {
+  return names[0]?.replace(/\/$/, '');
+}
+
+/** Whether an offer is, as far as people are told, the very thing that is kept a part of. */
+export function sameContents(
+  offer: Pick<OfferSummary, 'names' | 'files' | 'folders' | 'bytes'>,
+  { name, files, folders, bytes }: Pick<Kept, 'name' | 'files' | 'folders' | 'bytes'>,
+): boolean {
+  const same = offer.files === files.length && offer.folders === folders.length && offer.bytes === bytes;
+  return same && firstName(offer) === escapeName(name);
 }
 
 /**

@@ -15,8 +15,11 @@ export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<
     const words = WORDS[kind] ?? kind;
     rates.set(words, (rates.get(words) ?? 0) + rate);
   };
-  for (const kind of new Set(lanes)) add(kind, 0);
-  for (const [kind, rate] of Object.entries(by)) add(kind, rate);
+  const kinds = new Set(lanes);
+  // WebRTC's lanes are counted together: where each goes through a TURN server, so do the bytes.
+  const turned = kinds.has('turn') && !kinds.has('webrtc');
+  for (const kind of kinds) add(kind, 0);
+  for (const [kind, rate] of Object.entries(by)) add(kind === 'webrtc' && turned ? 'turn' : kind, rate);
   const sum = [...rates.values()].reduce((total, rate) => total + rate, 0);
   // A kind that carries nothing is worth a word only while no kind carries anything.
   const used = [...rates].filter(([, rate]) => rate > 0 || sum === 0).sort(([, a], [, b]) => b - a);

@@ -89,7 +89,8 @@ export function next(running: Running, event: TransferEvent): Running {
       return { ...running, resumed: event.bytes, bytes: event.bytes };
     case 'lane': {
       const lanes = new Map(running.lanes);
-      if (event.status === 'open') lanes.set(event.id, event.kind);
+      const kind = event.kind === 'webrtc' && event.relayed ? 'turn' : event.kind;
+      if (event.status === 'open') lanes.set(event.id, kind);
       else lanes.delete(event.id);
       return { ...running, lanes };
     }

@@ -49,6 +49,11 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
               Pause
             </button>
           )}
+          {running.role === 'receive' && page.able.opfs && (
+            <button type="button" onClick={() => page.stop()}>
+              Stop for now
+            </button>
+          )}
           <button type="button" class="quiet" onClick={() => page.cancel()}>
             Cancel
           </button>

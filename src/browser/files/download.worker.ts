@@ -10,6 +10,8 @@ const OFFER = 60_000;
 const MOST = 64;
 /** Pieces on the way to a reader. */
 const AHEAD = 2;
+/** Pieces behind which one is certainly read: those on the way, the one that is being read, and one to be sure. */
+const READ = AHEAD + 2;
 
 interface ExtendableEvent extends Event {
   waitUntil(promise: Promise<unknown>): void;
@@ -35,6 +37,8 @@ interface Offered {
 
 const scope = globalThis as unknown as Scope;
 const downloads = new Map<string, Offered>();
+const { port1: nowhere, port2: closed } = new MessageChannel();
+closed.close();
 
 scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
 
@@ -63,18 +67,23 @@ scope.addEventListener('fetch', (event) => {
 
 function body(id: string, port: MessagePort): ReadableStream<Uint8Array<ArrayBuffer>> {
   let asked: (() => void) | undefined;
+  const pieces: ArrayBuffer[] = [];
   return new ReadableStream(
     {
       start(controller) {
         port.onmessage = ({ data }: MessageEvent<FromPage>) => {
-          if (data.type === 'piece') controller.enqueue(data.bytes);
-          else downloads.delete(id);
+          if (data.type === 'piece') {
+            pieces.push(data.bytes.buffer);
+            controller.enqueue(data.bytes);
+          } else downloads.delete(id);
           if (data.type === 'end') controller.close();
           if (data.type === 'fail') controller.error(new Error('The page ended it.'));
           asked?.();
         };
       },
       pull() {
+        // A worker that does little else is seldom cleaned up: hundreds of megabytes would lie about.
+        if (pieces.length > READ) free(pieces.shift()!);
         say(port, { type: 'pull' });
         return new Promise<void>((resolve) => {
           asked = resolve;
@@ -87,6 +96,11 @@ function body(id: string, port: MessagePort): ReadableStream<Uint8Array<ArrayBuf
     },
     { highWaterMark: AHEAD },
   );
+}
+
+/** Gives its memory back now: what is transferred to a port that is closed is nobody's any more. */
+function free(buffer: ArrayBuffer): void {
+  nowhere.postMessage(undefined, [buffer]);
 }
 
 function headers({ name, size }: Offered): Headers {

@@ -1,15 +1,17 @@
 /** Between which addresses a connection runs, for people and logs, from its statistics (W3C WebRTC Statistics). */
-import { formatAddress } from '../../protocol/candidate.ts';
+import { formatAddress, isAddress } from '../../protocol/candidate.ts';
 import type { PeerConnection } from './ports.ts';
 
 export interface Ends {
   local: string;
   remote: string;
+  /** A TURN server is between, on either side. */
+  relayed: boolean;
 }
 
 /** Milliseconds: nobody waits longer for what is only said. */
 const DEADLINE = 300;
-const UNKNOWN: Ends = { local: 'webrtc', remote: 'webrtc' };
+const UNKNOWN: Ends = { local: 'webrtc', remote: 'webrtc', relayed: false };
 
 export function endsOf(connection: PeerConnection): Promise<Ends> {
   return new Promise((resolve) => {
@@ -35,17 +37,17 @@ function selected(entries: ReadonlyMap<unknown, Record<string, unknown>>): Ends 
   const pair =
     entries.get(transport?.selectedCandidatePairId) ??
     all.find(({ type, state, nominated }) => type === 'candidate-pair' && nominated && state === 'succeeded');
-  return {
-    local: place(entries.get(pair?.localCandidateId)),
-    remote: place(entries.get(pair?.remoteCandidateId)),
-  };
+  const local = entries.get(pair?.localCandidateId);
+  const remote = entries.get(pair?.remoteCandidateId);
+  const relayed = [local, remote].some((candidate) => candidate?.candidateType === 'relay');
+  return { local: place(local), remote: place(remote), relayed };
 }
 
-/** A browser may keep addresses to itself. */
+/** A browser may keep addresses to itself, or give names that it made up (draft-ietf-mmusic-mdns-ice-candidates). */
 function place(candidate: Record<string, unknown> | undefined): string {
   const host = candidate?.address ?? candidate?.ip;
   const port = candidate?.port;
-  return typeof host === 'string' && host !== '' && typeof port === 'number'
+  return typeof host === 'string' && isAddress(host) && typeof port === 'number'
     ? formatAddress({ host, port })
     : 'webrtc';
 }

@@ -22,6 +22,7 @@ export class ChannelPipe implements Pipe {
   readonly kind = 'webrtc';
   local = 'webrtc';
   remote = 'webrtc';
+  relayed = false;
   readonly #channel: DataChannel;
   /** Closes the connection. */
   readonly #close: () => void;

@@ -171,6 +171,7 @@ export class Network {
     if (change === 'moved' && this.#udp) this.#opened = this.#udp.open();
     if (change !== 'aside') {
       this.#served?.again();
+      this.#rtc.again();
       this.#map();
       this.#mailbox?.reconnect();
     }

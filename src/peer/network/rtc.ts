@@ -44,6 +44,11 @@ export class Rtc {
     this.#side?.peer(hello.rtc);
   }
 
+  /** The network has changed. */
+  again(): void {
+    this.#side?.again();
+  }
+
   close(): void {
     this.#over = true;
     this.#side?.close();

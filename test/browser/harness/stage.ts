@@ -3,7 +3,7 @@
  * commands. All of it ends with the test, and a page in which anything went wrong fails it.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'puppeteer-core';
@@ -85,18 +85,18 @@ export class Stage {
     return this.work.start(words, options);
   }
 
-  /** Does something that starts downloads, and waits until `count` new files are whole; their paths. */
+  /** Does something that starts downloads, and waits until `count` files are whole; their paths. Earlier ones are removed. */
   async downloads(act: () => Promise<unknown>, count = 1): Promise<string[]> {
     const list = () => readdirSync(this.#downloads).map((name) => join(this.#downloads, name));
-    const earlier = new Set(list());
+    for (const path of list()) rmSync(path);
     await act();
     let before = '';
     for (const end = Date.now() + DOWNLOAD_DEADLINE; Date.now() < end; await delay(300)) {
-      const fresh = list().filter((path) => !earlier.has(path));
+      const files = list();
       // Firefox holds the name with an empty file while it writes beside it; Chromium writes under another name.
-      const underway = fresh.some((path) => /\.(part|crdownload)$|\.org\.chromium/.test(path));
-      const now = fresh.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`).join();
-      if (fresh.length >= count && !underway && now === before) return fresh.sort();
+      const underway = files.some((path) => /\.(part|crdownload)$|\.org\.chromium/.test(path));
+      const now = files.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`).join();
+      if (files.length >= count && !underway && now === before) return files.sort();
       before = now;
     }
     assert.fail(`${count} downloads in time, not: ${before}`);

@@ -19,6 +19,8 @@ export interface Suite {
 
 export interface SuiteOptions {
   args?: readonly string[];
+  /** What this browser logs as an error although it is none. */
+  expected?: RegExp;
 }
 
 /** A suite in one browser, which is skipped with the reason where there is none; on CI that is a failure. */
@@ -45,6 +47,7 @@ export function inBrowser(
       test: (title, body, { timeout = 240_000 } = {}) =>
         it(title, { timeout }, async () => {
           const stage = new Stage(browser!, folder, kind);
+          stage.expected = options.expected;
           try {
             await body(stage);
             await stage.clean();
