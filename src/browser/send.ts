@@ -8,6 +8,7 @@ import type { Transfer } from '../session/api.ts';
 import { serve } from '../session/sending.ts';
 import { Session } from '../session/session.ts';
 import { textSource } from '../session/text-source.ts';
+import { untilEnd } from '../session/until-end.ts';
 import type { BrowserOptions, Item } from './api.ts';
 import { FileListSource } from './files/source.ts';
 import { Network } from './network.ts';
@@ -42,9 +43,7 @@ async function run(
   session.dispatch('start');
   requireSecureContext();
   const { server, code, wait = SENDER_WAIT } = options;
-  const ending = new AbortController();
-  session.cleanup.push(() => ending.abort());
-  const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+  const signal = untilEnd(session, options.signal);
   const skipped: string[] = [];
   let network: Network;
   await serve(session, {

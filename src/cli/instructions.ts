@@ -1,6 +1,7 @@
 /** What the sender tells its person: the command for the other machine, and how else it can be written. */
 import { networkInterfaces } from 'node:os';
 import type { CommonOptions } from '../peer/api.ts';
+import { RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
 import { shellWord } from './format.ts';
 
 const MOST_ADDRESSES = 3;
@@ -60,7 +61,11 @@ function orOpen(links: readonly string[]): string[] {
 
 /** The server's page, which has the code in the part of the URL that browsers send to nobody. */
 export function pageLink(server: string, code: string): string {
-  const url = new URL(server.replace(/^ws/, 'http'));
+  const url = new URL(server);
+  url.protocol = url.protocol.replace(/^ws/, 'http');
+  // As elsewhere, somebody who copied the rendezvous' own URL means the server.
+  if (url.pathname.endsWith(RENDEZVOUS_PATH))
+    url.pathname = url.pathname.slice(0, 1 - RENDEZVOUS_PATH.length);
   url.hash = code;
   return url.href;
 }

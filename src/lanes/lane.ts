@@ -174,13 +174,19 @@ export class Lane implements LanePort {
 
   #tick(): void {
     // While we do not read because our disk is slow, silence says nothing about the path.
-    if (!this.#paused && performance.now() - this.#heard > LANE_DEADLINE) {
+    if (!this.#paused && performance.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
       this.close(
         new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
       );
     } else if (this.#queue.length === 0) {
       this.#ping();
     }
+  }
+
+  /** Or else this side has not asked: in a page that nobody looks at, timers come once a minute. */
+  get #unanswered(): boolean {
+    if (this.#asked === undefined) return this.#writing !== undefined;
+    return performance.now() - this.#asked > LANE_DEADLINE;
   }
 
   #ping(): void {

@@ -20,6 +20,7 @@ import type { Keep, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
 import type { Session } from './session.ts';
 import { Stall } from './stall.ts';
+import { untilEnd } from './until-end.ts';
 
 export interface Receiving {
   options: Pick<TransferOptions, 'lanes' | 'limit' | 'sha256' | 'signal'>;
@@ -81,9 +82,7 @@ export class Reception {
     const session = this.#session;
     session.dispatch('start');
     const known = await knownLater();
-    const ending = new AbortController();
-    session.cleanup.push(() => ending.abort());
-    const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+    const signal = untilEnd(session, options.signal);
 
     const ready = new Deferred<Handshake>();
     let told: Handshake | undefined;

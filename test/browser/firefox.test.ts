@@ -11,6 +11,8 @@ import { assertSame, makeMixedFolder, readFolder, within } from './harness/tree.
 import { readZip } from './harness/zip.ts';
 
 const SIZE = 12_345_678;
+/** A shorter transfer may be over, by the relay, before WebRTC has connected. */
+const LIMIT = ['--limit', '4M'];
 const kindsOf = (events: readonly Line[]) =>
   events.filter(({ event }) => event === 'lane').map(({ kind }) => kind);
 
@@ -24,7 +26,7 @@ function suite({ test }: Suite): void {
   test('command to browser: kept, then saved as a download', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), SIZE);
-    const { sender, code } = await stage.sends([work.path('one.bin')]);
+    const { sender, code } = await stage.sends([work.path('one.bin'), ...LIMIT]);
     const page = await stage.page();
     await page.receive(code);
     await page.reaches('completed');
@@ -45,10 +47,14 @@ function suite({ test }: Suite): void {
     await page.receive(code);
     await page.reaches('completed');
     await sender.ends(0);
-    const [saved] = await stage.downloads(() => page.press('Save'));
     const files = (map: Map<string, Buffer>) => new Map([...map].filter(([path]) => !path.endsWith('/')));
-    const expected = within('mixed', readFolder(work.path('mixed')));
-    assertSame(files(readZip(readFileSync(saved!))), files(expected));
+    const expected = files(within('mixed', readFolder(work.path('mixed'))));
+    // So small an archive is handed over before the browser has made a download of it: once is no proof.
+    for (let round = 0; round < 5; round++) {
+      await page.reaches('completed');
+      const [saved] = await stage.downloads(() => page.press('Save'));
+      assertSame(files(readZip(readFileSync(saved!))), expected);
+    }
   });
 
   test('browser to command: files, over WebRTC', async (stage) => {
@@ -57,7 +63,7 @@ function suite({ test }: Suite): void {
     makeFile(work.path('empty'), 0);
     const page = await stage.page();
     await page.choose(work.path('one.bin'), work.path('empty'));
-    const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);
+    const received = await (await stage.receives(await page.code(), work.folder('out'), LIMIT)).ends(0);
     await page.reaches('completed');
     assert.equal((await page.text('#root')).trim(), event(received, 'done').root);
     assert.ok(kindsOf(received.events).includes('webrtc'), `not only ${kindsOf(received.events)}`);

@@ -18,6 +18,8 @@ const missing = whyNoLab('turnserver') ?? whyNoBrowser('chromium');
 // On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
 const skip = missing !== undefined && !process.env.CI ? missing : false;
 const SIZE = 24 * 2 ** 20;
+/** Slow enough for the relay, by which every transfer begins, to be let go before the end. */
+const LIMIT = ['--limit', '4M'];
 const SECRET = 'lab secret';
 
 describe('lab: pages behind NATs', { skip }, () => {
@@ -82,7 +84,7 @@ describe('lab: pages behind NATs', { skip }, () => {
     return { page, stage };
   }
 
-  const meet = () => ['--no-lan', '--server', origin];
+  const meet = () => ['--no-lan', '--server', origin, ...LIMIT];
 
   /** A command on one machine sends to a page on another; the lanes that the command had. */
   async function commandToPage(t: TestContext, from: LabHost, to: LabHost): Promise<Line[]> {
@@ -136,7 +138,6 @@ describe('lab: pages behind NATs', { skip }, () => {
     it(`${name}, both behind cones: directly`, async (t) => {
       const lanes = await run(t, await host(t, 'cone'), await host(t, 'cone'));
       carriedMostly(lanes, direct);
-      assert.equal(total(lanes, turned), 0, 'nothing by TURN');
     });
 
     it(`${name}, both behind symmetric NATs: through TURN`, async (t) => {

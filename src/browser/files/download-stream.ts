@@ -13,6 +13,8 @@ export interface Download {
 
 /** Milliseconds from handing it over to the browser's asking for it, and for a new worker to start. */
 const BEGIN = 30_000;
+/** Milliseconds: Firefox drops a download whose frame goes before it has taken it over from there, and says so to nobody. */
+const LINGER = 60_000;
 /** Browsers stop a service worker after 30 s without an event; what a port brings is none. */
 const PING = 5_000;
 /** Pings without an answer after which the worker is gone. The person may pause a download for as long as they like. */
@@ -132,7 +134,7 @@ class Handing {
 
   #leave(): void {
     clearInterval(this.#timer);
-    this.#frame.remove();
+    setTimeout(() => this.#frame.remove(), LINGER);
   }
 
   #say(message: FromPage, transfer: Transferable[] = []): void {

@@ -1,0 +1,55 @@
+/** When a lane is given up: after silence in answer to a ping, and not because this side has not looked for a while. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { Lane } from '../../src/lanes/lane.ts';
+import type { Pipe } from '../../src/lanes/pipe.ts';
+import { memoryPipes } from './memory-pipe.ts';
+
+/** What browsers leave of the timers of a page that nobody looks at. */
+const ONCE_A_MINUTE = 60_000;
+
+function laneOn(pipe: Pipe) {
+  const seen: { closed?: Error & { code?: string } } = {};
+  const lane = new Lane(1, pipe, {
+    message: () => {},
+    slab: () => {},
+    closed: (_lane, error) => {
+      seen.closed = error;
+    },
+  });
+  lane.start();
+  return { lane, seen };
+}
+
+function clockOf(t: TestContext) {
+  let now = 1_000;
+  const ticks: (() => void)[] = [];
+  t.mock.method(performance, 'now', () => now);
+  t.mock.method(globalThis, 'setInterval', (tick: () => void) => void ticks.push(tick));
+  return async (milliseconds: number) => {
+    now += milliseconds;
+    for (const tick of ticks) tick();
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+}
+
+test('two pages in the background, whose timers come once a minute, keep a quiet lane', async (t) => {
+  const pass = clockOf(t);
+  const [near, far] = memoryPipes();
+  const ends = [laneOn(near), laneOn(far)];
+  for (let minute = 0; minute < 10; minute++) await pass(ONCE_A_MINUTE);
+  assert.deepEqual(
+    ends.map(({ seen }) => seen.closed),
+    [undefined, undefined],
+  );
+  for (const { lane } of ends) lane.close();
+});
+
+test('one whose other side has gone is given up at the second look', async (t) => {
+  const pass = clockOf(t);
+  const [near] = memoryPipes();
+  const { seen } = laneOn(near);
+  await pass(ONCE_A_MINUTE);
+  await pass(ONCE_A_MINUTE);
+  assert.equal(seen.closed?.code, 'TIMEOUT');
+});
