@@ -37,6 +37,7 @@ test('two pages in the background, whose timers come once a minute, keep a quiet
   const pass = clockOf(t);
   const [near, far] = memoryPipes();
   const ends = [laneOn(near), laneOn(far)];
+  await pass(0);
   for (let minute = 0; minute < 10; minute++) await pass(ONCE_A_MINUTE);
   assert.deepEqual(
     ends.map(({ seen }) => seen.closed),
