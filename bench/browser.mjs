@@ -19,7 +19,8 @@ const { Stage } = await tsImport('../test/browser/harness/stage.ts', import.meta
 const HELP = `npm run bench:browser -- [--size 512MiB] [--rounds 3]
 
 Chromium and the command over this machine's own interfaces, in turn, with medians and ratios:
-  a file from the page to the command, and from the command into the browser's storage, each compared byte by byte;
+  a file from the page to the command, and from the command into the browser's storage, by WebRTC alone, each compared
+  byte by byte;
   the same number of bytes over a bare data channel between the browser and a Node process, both ways, with nothing
   read, hashed or written.
 Exit status: 0 when every transfer worked and was identical, whatever the figures; 1 otherwise.`;
@@ -32,6 +33,8 @@ const { values } = parseArgs({
   },
 });
 const GOAL = 0.8;
+/** Nothing but what the bare channel is of. */
+const WEBRTC = ['--relay', 'never', '--no-receipt'];
 const DIRECTIONS = { 'from-page': 'page to command', 'to-page': 'command to page' };
 
 if (values.help) {
@@ -103,7 +106,7 @@ async function beeline(browser, folder, direction, file) {
 
 async function fromPage(stage, page, file) {
   await page.choose(file);
-  const receiver = await stage.receives(await page.code(), stage.work.folder('out'), ['--no-receipt']);
+  const receiver = await stage.receives(await page.code(), stage.work.folder('out'), WEBRTC);
   await receiver.until(({ event, to }) => event === 'state' && to === 'transferring');
   const seconds = await until(receiver);
   await page.reaches('completed');
@@ -112,7 +115,7 @@ async function fromPage(stage, page, file) {
 }
 
 async function toPage(stage, page, file) {
-  const { sender, code } = await stage.sends([file, '--no-receipt']);
+  const { sender, code } = await stage.sends([file, ...WEBRTC]);
   await page.asks(code);
   const pressed = page.press('Receive');
   const seconds = await until(sender);

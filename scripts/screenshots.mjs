@@ -11,7 +11,7 @@ const { closeBrowser, launch, whyNoBrowser } = await harness('browsers');
 const { Stage } = await harness('stage');
 
 const FOLDER = process.argv[2] ?? 'docs/images';
-const DESKTOP = { width: 760, height: 640 };
+const DESKTOP = { width: 760, height: 700 };
 const PHONE = { width: 360, height: 680 };
 /** Bytes that one picture may have. */
 const MOST = 60_000;

@@ -34,7 +34,7 @@ export class Page {
   #answer: ((yes: boolean) => void) | undefined;
   /** Reading folders that were dropped. */
   #task: AbortController | undefined;
-  /** Ends a receive that another one can go on with. */
+  /** Ends what runs, so that another one can go on with it. */
   #stop: AbortController | undefined;
   readonly shown = new Shown(home());
   readonly saver = new Saver(this.shown);
@@ -46,6 +46,10 @@ export class Page {
       this.shown.show({ ...this.shown.view });
     });
     this.#looked = Promise.race([looked, new Promise<void>((resolve) => setTimeout(resolve, LOOK_DEADLINE))]);
+    // The other side is told at once: of a tab that just vanishes, WebRTC tells it half a minute later.
+    addEventListener('pagehide', ({ persisted }: PageTransitionEvent) => {
+      if (!persisted) this.stop();
+    });
     address.onChange(() => {
       if (!mustStay(this.shown.view)) this.back();
     });
@@ -83,9 +87,7 @@ export class Page {
   receive(code: string, kept?: Kept): void {
     address.keep(code);
     let streamed = false;
-    this.#stop = new AbortController();
-    const { signal } = this.#stop;
-    this.#begin('receive', () => {
+    this.#begin('receive', (signal) => {
       const reception = receive({
         server: location.origin,
         code,
@@ -133,7 +135,7 @@ export class Page {
     this.#transfer?.resume();
   }
 
-  /** Ends a receive, and keeps what has arrived. */
+  /** Ends what runs; what has arrived is kept. */
   stop(): void {
     this.#stop?.abort();
   }
@@ -155,13 +157,14 @@ export class Page {
   #send(what: readonly Item[] | { text: string }): void {
     if (Array.isArray(what) && what.length === 0)
       return this.shown.show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
-    this.#begin('send', () => send(what, { server: location.origin }));
+    this.#begin('send', (signal) => send(what, { server: location.origin, signal }));
   }
 
-  #begin(role: 'send' | 'receive', start: () => Transfer): void {
+  #begin(role: 'send' | 'receive', start: (signal: AbortSignal) => Transfer): void {
     this.#task = undefined;
+    this.#stop = new AbortController();
     try {
-      const transfer = start();
+      const transfer = start(this.#stop.signal);
       this.#transfer = transfer;
       this.shown.show({ at: 'transfer', running: { ...begun(role), state: transfer.state } });
       transfer.subscribe((event) => {

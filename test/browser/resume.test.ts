@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import type { Command, Line } from '../integration/command.ts';
-import { event } from '../integration/workspace.ts';
+import { errorCode, event } from '../integration/workspace.ts';
 import { NO_WEBRTC } from './harness/no-webrtc.ts';
 import type { BeelinePage } from './harness/page.ts';
 import type { Stage } from './harness/stage.ts';
@@ -68,6 +68,17 @@ inBrowser('chromium', 'resume', ({ test }) => {
     await goesOn(stage, page, sender);
   });
 
+  test('what is stopped for now is gone on with by the same page: the sender waits', async (stage) => {
+    const { page, sender } = await receiving(stage);
+    await page.press('Stop for now');
+    assert.equal((await sender.until(reached('connecting', 1))).by, 'peer');
+    await page.reaches('failed');
+    assert.match(await page.text('main'), /kept/);
+    await page.press('Back');
+    await page.reaches('home');
+    await goesOn(stage, page, sender);
+  });
+
   test('what is complete but not saved can still be saved after a reload, and deleted', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), 3_000_000);
@@ -98,9 +109,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     const first = await stage.receives(await page.code(), work.folder('out'), LIMIT);
     await page.moved(0.35);
     await page.page.reload();
-    await first.until(reached('connecting', 1));
-    first.signal('SIGINT');
-    await first.ends(130);
+    assert.equal(errorCode(await first.ends(1)), 'PEER_FAILED');
     await page.reaches('home');
     await page.choose(work.path('one.bin'));
     const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);

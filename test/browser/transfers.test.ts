@@ -27,6 +27,8 @@ inBrowser('chromium', 'transfers', ({ test }) => {
       'the link brings the code in its fragment',
     );
     assert.equal(await page.ask("document.querySelector('#qr title').textContent"), 'QR code of the link');
+    await page.press('Copy link');
+    await page.shows("/Copied/.test(document.querySelector('main').innerText)");
     assert.equal(await page.state(), 'waiting');
     const received = await (await stage.receives(code, work.folder('out'), LIMIT)).ends(0);
     await page.reaches('completed');

@@ -45,10 +45,26 @@ export function sides(connect: () => Promise<Connect | undefined>, alter: Alter 
   return { sender, receiver, pipes, close };
 }
 
+/**
+ * The receiver's end of one more lane. libdatachannel can see the other side's certificate before it has stored the fingerprint
+ * to compare it with, when both are in one busy process: then the connection fails, and the next one is tried, as a supervisor does.
+ */
+export async function opened({ receiver }: Sides): Promise<Pipe> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await receiver.path!.open(new AbortController().signal);
+    } catch (error) {
+      if (tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
+}
+
 /** Both ends of one lane, the sender's first. */
-export async function lane({ receiver, pipes }: Sides): Promise<[Pipe, Pipe]> {
+export async function lane(both: Sides): Promise<[Pipe, Pipe]> {
+  const { pipes } = both;
   const before = pipes.length;
-  const ours = await receiver.path!.open(new AbortController().signal);
+  const ours = await opened(both);
   while (pipes.length === before) await new Promise((resolve) => setTimeout(resolve, 2));
   return [pipes.at(-1)!, ours];
 }

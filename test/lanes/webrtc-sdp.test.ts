@@ -114,6 +114,18 @@ describe('our own SDP', () => {
     assert.throws(() => taken(text(sha1), ID, 'offer'), { code: 'INTERNAL' });
   });
 
+  it('keeps to itself candidates that a peer would refuse the whole of it for', () => {
+    const lines = ['name.example', '1.2.3.4', 'fe80::1%eth0', 'host.local'].map(
+      (host) => `a=candidate:1 1 udp 1 ${host} 5 typ host`,
+    );
+    const { candidates } = taken(
+      text([...base, ...lines, 'a=candidate:1 1 udp 1 1.2.3.4 0 typ host']),
+      ID,
+      'offer',
+    );
+    assert.deepEqual(candidates, ['candidate:1 1 udp 1 1.2.3.4 5 typ host']);
+  });
+
   it('with more candidates than may cross is cut, and each type keeps its best', () => {
     const candidate = fc.record({
       type: fc.constantFrom('host', 'srflx', 'relay'),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import type { Pipe } from '../../src/lanes/pipe.ts';
+import { Pacing } from '../../src/lanes/webrtc/pacing.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC, MAX_WEBRTC_LANES } from '../../src/protocol/limits.ts';
 import { Reading, write } from './webrtc-contract.ts';
 import { FakeNetwork, type FakePeerConnection } from './webrtc-fake.ts';
@@ -145,5 +146,29 @@ describe('WebRTC lanes', () => {
     await reading.until(({ over }) => over);
     assert.equal((reading.error as { code?: string }).code, 'NO_PATH');
     await until('both ends', () => network.open.length === 0 && sender.pipes.length === 1);
+  });
+});
+
+describe('a way that does not work', () => {
+  it('is tried less and less often, down to once an hour', (t) => {
+    let now = 1000;
+    t.mock.method(performance, 'now', () => now);
+    const pacing = new Pacing();
+    const waits: number[] = [];
+    for (let i = 0; i < 14; i++) {
+      assert.ok(pacing.ready);
+      const began = now++;
+      pacing.failed(began);
+      // Another that was under way at the same time is no second failure.
+      pacing.failed(began);
+      const failed = now;
+      while (!pacing.ready) now += 500;
+      waits.push((now - failed) / 1000);
+    }
+    assert.deepEqual(waits.slice(0, 5), [0.5, 1, 2, 4, 8]);
+    assert.equal(waits.at(-1), 3600);
+    pacing.failed(now);
+    pacing.reset();
+    assert.ok(pacing.ready);
   });
 });

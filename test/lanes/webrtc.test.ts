@@ -5,7 +5,7 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { nodePeerConnections } from '../../src/lanes/webrtc/node.ts';
 import { contract, Reading } from './webrtc-contract.ts';
-import { lacking, lane, type Sides, sides } from './webrtc-node.ts';
+import { lacking, lane, opened, type Sides, sides } from './webrtc-node.ts';
 
 const skip = (await lacking()) ?? false;
 const all: Sides[] = [];
@@ -32,9 +32,7 @@ describe('a WebRTC lane of Node', { skip }, () => {
 
   it('carries more when there are several', async () => {
     const both = made();
-    const lanes = await Promise.all(
-      [1, 2, 3, 4].map(() => both.receiver.path!.open(new AbortController().signal)),
-    );
+    const lanes = await Promise.all([1, 2, 3, 4].map(() => opened(both)));
     assert.equal(new Set(lanes.map(({ local }) => local)).size, 4);
     for (const each of lanes) each.destroy();
   });

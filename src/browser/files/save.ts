@@ -93,7 +93,7 @@ class Saving {
       await target.close();
     } catch (thrown) {
       await target.abort().catch(() => {});
-      throw thrown;
+      throw await blamed(thrown, blob);
     }
   }
 
@@ -128,6 +128,19 @@ class Saving {
     if (this.#signal?.aborted)
       throw new BeelineError('CANCELLED', 'Saving was stopped. What was whole by then is there.');
   }
+}
+
+/** Chromium sometimes says of a write that found no room that what was to be written could not be read: whether it can, shows. */
+async function blamed(thrown: unknown, blob: Blob): Promise<unknown> {
+  if (!(thrown instanceof DOMException) || thrown.name !== 'NotReadableError') return thrown;
+  const readable = await blob
+    .slice(0, PIECE)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    );
+  return readable ? new DOMException('No room for what was to be written.', 'QuotaExceededError') : thrown;
 }
 
 async function freeName(folder: FileSystemDirectoryHandle, name: string): Promise<string> {

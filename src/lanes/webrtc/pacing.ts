@@ -1,11 +1,12 @@
 /** How often a way that does not work is tried again: each try costs the rendezvous a few messages, and it allows only so many. */
 
 /** Milliseconds after the first failure; each further one doubles it. */
-const FIRST = 2_000;
+const FIRST = 500;
 const LONGEST = 3_600_000;
 
 export class Pacing {
   #failures = 0;
+  #failedAt = 0;
   /** `performance.now()` before which nothing is tried. */
   #next = 0;
 
@@ -19,7 +20,6 @@ export class Pacing {
     this.#failedAt = performance.now();
     this.#next = this.#failedAt + Math.min(LONGEST, FIRST * 2 ** this.#failures++);
   }
-  #failedAt = 0;
 
   /** It works, or what it depends on has changed. */
   reset(): void {
