@@ -50,6 +50,9 @@ export type TransferEvent =
       /** Bytes a second by kind of lane, with what protocols add. */
       by: { [kind: string]: number };
       file?: string;
+      /** Of that file: how large it is (0 for a stream), and how much of it is across. */
+      fileSize?: number;
+      fileBytes?: number;
     }
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
   | { event: 'text'; text: string }

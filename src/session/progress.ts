@@ -95,7 +95,8 @@ export class Progress {
     this.#meter.add(this.#bytes, at);
     const rate = this.#meter.rate(at);
     const total = this.#total();
-    const file = this.#current === undefined ? undefined : this.#entries[this.#current]?.path;
+    const current = this.#current;
+    const entry = current === undefined ? undefined : this.#entries[current];
     this.#session.events.emit({
       event: 'progress',
       bytes: this.#bytes,
@@ -104,7 +105,11 @@ export class Progress {
       eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
       files: this.#files.done,
       by: this.#by(at),
-      ...(file !== undefined && { file }),
+      ...(entry && {
+        file: entry.path,
+        fileSize: entry.size,
+        fileBytes: entry.size - this.#files.left(current!),
+      }),
     });
   }
 

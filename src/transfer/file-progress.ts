@@ -15,6 +15,11 @@ export class FileProgress {
     return this.#done;
   }
 
+  /** Bytes of this entry that have not moved. */
+  left(entry: number): number {
+    return this.#left[entry] ?? 0;
+  }
+
   add(extents: readonly Extent[]): void {
     for (const { entry, length } of extents) {
       const left = this.#left[entry]! - length;

@@ -35,6 +35,9 @@ export interface Running {
   /** Files that are whole. */
   readonly files: number;
   readonly file?: string;
+  /** Bytes of that file in all, and across. */
+  readonly fileSize?: number;
+  readonly fileBytes?: number;
   readonly lanes: ReadonlyMap<number, string>;
   readonly byKind: Readonly<Record<string, number>>;
   readonly resumed: number;
@@ -95,8 +98,8 @@ export function next(running: Running, event: TransferEvent): Running {
       return { ...running, lanes };
     }
     case 'progress': {
-      const { bytes, total, rate, eta, files, file, by } = event;
-      return { ...running, moving: true, bytes, total, rate, eta, files, file, byKind: by };
+      const { event: _, by, ...now } = event;
+      return { ...running, moving: true, ...now, byKind: by };
     }
     case 'warning':
       if (running.warnings.length >= MAX_WARNINGS) return running;

@@ -71,6 +71,7 @@ function Facts({ running }: { running: Running }): JSX.Element {
     <dl>
       <Fact id="file" name="File" wide>
         {fileWords(running)}
+        {fileMeter(running)}
       </Fact>
       <Fact id="rate" name="Speed">
         {rate > 0 ? formatRate(rate) : '–'}
@@ -101,6 +102,12 @@ function Fact(props: { id: string; name: string; wide?: boolean; children: Compo
       <dd id={id}>{children}</dd>
     </div>
   );
+}
+
+/** Of several files the one that moves has a bar of its own. */
+function fileMeter({ fileSize = 0, fileBytes = 0, contents }: Running): JSX.Element | undefined {
+  if ((contents?.files ?? 0) < 2 || fileSize === 0) return undefined;
+  return <progress id="file-progress" aria-label="This file" max={fileSize} value={fileBytes} />;
 }
 
 function fileWords({ file, files, contents }: Running): JSX.Element {
