@@ -47,7 +47,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.shows("/\\d/.test(document.querySelector('#left').textContent)");
     await page.shows("/WebRTC|direct/i.test(document.querySelector('#path').textContent)");
     const peer = event({ events: sender.events, status: 0, stdout: Buffer.alloc(0), stderr: '' }, 'peer');
-    assert.match(await page.text('#peer'), /[0-9a-f]{4}/);
+    await page.says(/[0-9a-f]{4}/, '#peer');
     assert.ok(peer.fingerprint);
     assert.ok(
       await page
@@ -67,7 +67,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.press('Pause');
     await page.reaches('paused');
     assert.equal((await sender.until(reached('paused'))).by, 'peer');
-    assert.match(await page.text('main'), /You paused/);
+    await page.says(/You paused/);
     await page.press('Resume');
     await page.reaches('transferring');
     await page.reaches('completed');
@@ -81,7 +81,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.press('Pause');
     await page.reaches('paused');
     assert.equal((await receiver.until(reached('paused'))).by, 'peer');
-    assert.match(await page.text('main'), /You paused/);
+    await page.says(/You paused/);
     await page.press('Resume');
     await receiver.ends(0);
     await page.reaches('completed');
@@ -98,19 +98,19 @@ inBrowser('chromium', 'control', ({ test }) => {
     await to.moved(0.01);
     await from.press('Pause');
     await to.reaches('paused');
-    assert.match(await to.text('main'), /The other side paused/);
-    assert.match(await from.text('main'), /You paused/);
+    await to.says(/The other side paused/);
+    await from.says(/You paused/);
     const before = await to.progress();
     await from.press('Resume');
     await to.moved(before! + 0.01);
     await to.press('Pause');
     await from.reaches('paused');
-    assert.match(await from.text('main'), /The other side paused/);
+    await from.says(/The other side paused/);
     await to.press('Cancel');
     await from.reaches('cancelled');
-    assert.match(await from.text('main'), /The other side cancelled/);
+    await from.says(/The other side cancelled/);
     await to.reaches('cancelled');
-    assert.match(await to.text('main'), /You cancelled/);
+    await to.says(/You cancelled/);
   });
 
   test('a receiving page cancels: both sides end, nothing is left in its storage', async (stage) => {
@@ -118,7 +118,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.press('Cancel');
     assert.equal(errorCode(await sender.ends(3)), 'CANCELLED');
     await page.reaches('cancelled');
-    assert.match(await page.text('main'), /You cancelled/);
+    await page.says(/You cancelled/);
     await page.press('Back');
     await page.reaches('home');
     assert.equal(await page.has('Delete'), false, 'nothing is kept');
@@ -129,7 +129,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.press('Cancel');
     assert.equal(errorCode(await receiver.ends(3)), 'CANCELLED');
     await page.reaches('cancelled');
-    assert.match(await page.text('main'), /You cancelled/);
+    await page.says(/You cancelled/);
     assert.equal(existsSync(stage.work.path('out', 'one.bin')), false);
   });
 
@@ -138,7 +138,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     sender.signal('SIGINT');
     await sender.ends(130);
     await page.reaches('failed');
-    assert.match(await page.text('[role=alert]'), /interrupted.*kept/);
+    await page.says(/interrupted.*kept/, '[role=alert]');
     await page.press('Back');
     await page.shows("/Unfinished[\\s\\S]*one\\.bin/.test(document.querySelector('main').innerText)");
   });
@@ -150,7 +150,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.fill('Code', `${code}-zoo`);
     await page.press('Receive');
     await page.reaches('failed');
-    assert.match(await page.text('[role=alert]'), /code/i);
+    await page.says(/code/i, '[role=alert]');
     assert.equal(errorCode(await sender.ends(4)), 'WRONG_CODE');
     await page.press('Back');
     await page.reaches('home');
@@ -163,7 +163,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     const wrong = await stage.receives(`${await page.code()}-zoo`, stage.work.folder('out'));
     assert.equal(errorCode(await wrong.ends(4)), 'WRONG_CODE');
     await page.reaches('failed');
-    assert.match(await page.text('[role=alert]'), /code/i);
+    await page.says(/code/i, '[role=alert]');
   });
 
   test('what is no code is told before anything is asked of the server', async (stage) => {

@@ -31,7 +31,7 @@ function suite({ test }: Suite): void {
     await page.receive(code);
     await page.reaches('completed');
     const sent = await sender.ends(0);
-    assert.equal((await page.text('#root')).trim(), event(sent, 'done').root);
+    assert.equal(await page.root(), event(sent, 'done').root);
     assert.ok(kindsOf(sent.events).includes('webrtc'), `a WebRTC lane, not only ${kindsOf(sent.events)}`);
     assert.equal(await page.has('Save to a folder'), false, 'no button that could not work');
     const [saved] = await stage.downloads(() => page.press('Save'));
@@ -65,7 +65,7 @@ function suite({ test }: Suite): void {
     await page.choose(work.path('one.bin'), work.path('empty'));
     const received = await (await stage.receives(await page.code(), work.folder('out'), LIMIT)).ends(0);
     await page.reaches('completed');
-    assert.equal((await page.text('#root')).trim(), event(received, 'done').root);
+    assert.equal(await page.root(), event(received, 'done').root);
     assert.ok(kindsOf(received.events).includes('webrtc'), `not only ${kindsOf(received.events)}`);
     for (const name of ['one.bin', 'empty']) sameFile(work.path(name), work.path('out', name));
   });

@@ -69,6 +69,15 @@ export class BeelinePage {
     );
   }
 
+  /** Waits until a person reads this there: a state can be shown a moment before its words. */
+  async says(wanted: RegExp, selector = 'main'): Promise<void> {
+    await this.when(
+      async () => wanted.test(await this.text(selector)),
+      () => `text like ${wanted}`,
+      30_000,
+    );
+  }
+
   /** What a person reads there; '' where there is nothing. */
   text(selector: string): Promise<string> {
     return this.ask(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`);
@@ -119,6 +128,12 @@ export class BeelinePage {
   async code(): Promise<string> {
     await this.shows("document.querySelector('#code')?.textContent?.includes('-')");
     return (await this.text('#code')).trim();
+  }
+
+  /** The root of what was transferred, hex. */
+  async root(): Promise<string> {
+    await this.says(/^\s*[0-9a-f]{64}\s*$/, '#root');
+    return (await this.text('#root')).trim();
   }
 
   /** Share of what has moved, 0 to 1; undefined while there is no bar. */

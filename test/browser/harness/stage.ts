@@ -45,7 +45,7 @@ export class Stage {
   async serve(port = 0, ...flags: string[]): Promise<Site> {
     const server = this.work.start(
       ['server', '--port', String(port), '--host', '127.0.0.1', '--no-stun', ...flags],
-      { deadline: 280_000 },
+      { deadline: 900_000 },
     );
     const listening = await server.until('listening');
     const at = Number(listening.port);
