@@ -64,7 +64,8 @@ async function heapOf(session: CDPSession): Promise<number> {
   }
 }
 
-function residentOf(pid: number): number {
+/** Private and shared memory of a process, not files that are cached; 0 once it has ended. */
+export function residentOf(pid: number): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
