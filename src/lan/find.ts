@@ -97,7 +97,13 @@ async function look(
   const ask = (link: Link) => void link.query({ ...query });
   const asking = new Links('ask', { packet, opened: ask }, interfaces);
   const hearing = new Links('answer', { packet }, interfaces);
-  const end = AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]);
+  // Not AbortSignal.any of AbortSignal.timeout: Node 20 may collect the one that nobody else holds, which then never aborts.
+  const control = new AbortController();
+  const { signal: end } = control;
+  const stop = () => control.abort();
+  const timer = setTimeout(stop, timeout);
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
   try {
     // `opened` asks first, on each link as soon as it can.
     void asking.refresh();
@@ -111,6 +117,8 @@ async function look(
   } catch (error) {
     if (!end.aborted) throw error;
   } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
     asking.close();
     hearing.close();
   }
