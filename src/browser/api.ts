@@ -2,17 +2,11 @@
 import type { Transfer, TransferOptions } from '../session/api.ts';
 import type { Kept } from './files/kept.ts';
 
+export type { Item } from './files/items.ts';
+
 export interface BrowserOptions extends TransferOptions {
   /** The server to meet at: its origin, as a rule `location.origin`. */
   server: string;
-}
-
-/** A file or an empty folder to send. */
-export interface Item {
-  /** Relative, with '/' between its parts. */
-  path: string;
-  /** Absent: a folder. */
-  file?: File;
 }
 
 /** Where bytes go: into this browser's storage, to be saved when all is there, or straight into a download. */

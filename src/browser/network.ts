@@ -128,7 +128,8 @@ export class Network implements NetworkPort {
 
   #moved(): void {
     this.#session.log?.info({}, 'the network has changed');
-    for (const lane of this.#session.supervisor?.lanes ?? []) if (lane.quiet) lane.close();
+    // No lane of a page names an address of its own: those go that have fallen silent.
+    this.#session.supervisor?.moved(new Set());
     this.#mailbox?.reconnect();
     this.#relayListener?.refresh();
     this.#rtc?.again();
