@@ -91,6 +91,18 @@ export class Receiving {
     return outcome;
   }
 
+  /**
+   * The same on a disk that works: what is still wrong then. Linux tells a failure that nobody was told of, whatever its
+   * kind, to whoever syncs that file next, once for each file: as many processes may find one.
+   */
+  async recover(): Promise<unknown> {
+    for (let left = ENTRIES.length; ; left--) {
+      const { error } = await this.life({});
+      const late = /EIO/.test(String((error as Error | undefined)?.cause));
+      if (!late || left === 0) return error;
+    }
+  }
+
   /** What no end of a process or loss of power may do. */
   check(): void {
     for (const [i, { path, kind, target, size }] of ENTRIES.entries()) {
