@@ -4,7 +4,7 @@ import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
 import { isRelayed } from './path.ts';
 import { type Counts, countKinds, sortOf } from './targets.ts';
-import { type Targets, Tuner } from './tuner.ts';
+import { type Sort, type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */
 const INTERVAL = 0.5;
@@ -61,13 +61,13 @@ export class Measure {
     const counts = countKinds(live.map(({ kind }) => kind));
     this.#compare(now, counts, bytes.direct / elapsed, bytes.relayed / elapsed, free);
     const roundTrip = Math.min(...live.filter(({ kind }) => !isRelayed(kind)).map((lane) => lane.roundTrip));
-    const of = (sort: 'stream' | 'udx') => live.filter(({ kind }) => sortOf(kind) === sort).length;
+    const of = (sort: Sort) => live.filter(({ kind }) => sortOf(kind) === sort).length;
     this.#tuner.sample({
       now,
       rate: (bytes.direct + bytes.relayed) / elapsed,
       streams: streams / elapsed,
-      lanes: { stream: of('stream'), udx: of('udx') },
-      possible: { stream: of('stream') > 0, udx: dials.possible('udx') },
+      lanes: { stream: of('stream'), udx: of('udx'), channel: of('channel') },
+      possible: { stream: of('stream') > 0, udx: dials.possible('udx'), channel: of('channel') > 0 },
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
       free,
     });

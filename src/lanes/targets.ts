@@ -1,5 +1,5 @@
 /** How many lanes of each kind there should be now, from what is up and what the tuner found. Pure. */
-import { MAX_WEBRTC_LANES, RELAY_LANES } from '../protocol/limits.ts';
+import { RELAY_LANES } from '../protocol/limits.ts';
 import { isRelayed, LANE_KINDS, type LaneKind } from './path.ts';
 import type { Sort, Targets } from './tuner.ts';
 
@@ -22,6 +22,7 @@ export function countKinds(kinds: Iterable<string>): Counts {
 /** What the tuner counts a kind as; undefined for relayed ones, which are not tuned. */
 export function sortOf(kind: string): Sort | undefined {
   if (isRelayed(kind)) return undefined;
+  if (kind === 'webrtc') return 'channel';
   return kind === 'udx' ? 'udx' : 'stream';
 }
 
@@ -34,7 +35,7 @@ export function targetsFor({ live, tuned, carriesWell }: Situation): Counts {
     // A plain connection needs no punched one beside it.
     punched: live.tcp > 0 ? 0 : tuned.stream,
     udx,
-    webrtc: Math.min(MAX_WEBRTC_LANES, tuned.stream),
+    webrtc: tuned.channel,
     turn: relayed('turn'),
     relay: relayed('relay'),
   };

@@ -3,12 +3,13 @@
  * carries clearly more than before (or, of a step down, no less). Pure: time and rates are given, in seconds and bytes a
  * second.
  *
- * Two sorts: `stream` (TCP in any form; several help where losses keep each of them small) and `udx` (UDP; fills lossy
- * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could).
+ * Three sorts: `stream` (TCP in any form; several help where losses keep each of them small), `udx` (UDP; fills lossy
+ * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could), and `channel` (WebRTC, the only one
+ * that a page has beside relays: each connection more costs both sides CPU, which is what bounds it on a good path).
  */
-import { DEFAULT_LANES, MAX_STREAM_LANES, MAX_UDX_LANES } from '../protocol/limits.ts';
+import { DEFAULT_LANES, MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../protocol/limits.ts';
 
-export type Sort = 'stream' | 'udx';
+export type Sort = 'stream' | 'udx' | 'channel';
 export type Targets = { readonly [S in Sort]: number };
 
 export interface Sample {
@@ -28,8 +29,8 @@ export interface Sample {
   free: boolean;
 }
 
-const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES };
-const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4 };
+const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES, channel: MAX_WEBRTC_LANES };
+const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4, channel: 2 };
 /** A path this long is likely to lose packets somewhere, and TCP needs minutes there to find out what UDX knows soon. */
 const LONG = 0.015;
 /** From here on twice as many: each of them takes many seconds to find what the path gives. */
@@ -93,7 +94,8 @@ export class Tuner {
   /** @param fixed lanes asked for by the person: then nothing is tried */
   constructor(fixed?: number) {
     this.#fixed = fixed;
-    this.#targets = { stream: fixed ?? DEFAULT_LANES, udx: 0 };
+    const channel = Math.min(MOST.channel, fixed ?? FIRST.channel);
+    this.#targets = { stream: fixed ?? FIRST.stream, udx: 0, channel };
   }
 
   get targets(): Targets {
@@ -107,7 +109,7 @@ export class Tuner {
     const { now, rate, streams, lanes } = sample;
     this.#since ??= now;
     this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
-    if (lanes.stream + lanes.udx === 0) return this.#reset();
+    if (lanes.stream + lanes.udx + lanes.channel === 0) return this.#reset();
     if (!sample.free) {
       // What is measured now says nothing about the path.
       this.#history = [];
@@ -157,7 +159,7 @@ export class Tuner {
     if (now < (this.#udxSince ?? -Infinity) + Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip)) return;
     if (this.#round.length === 0) {
       if (now < this.#nextRound) return;
-      this.#round = ['down', 'udx', 'stream'];
+      this.#round = ['down', 'udx', 'stream', 'channel'];
     }
     const measure = span(MEASURE, roundTrip);
     const seen = this.#mean(now - measure, now);

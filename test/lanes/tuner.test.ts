@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
-import { MAX_STREAM_LANES, MAX_UDX_LANES } from '../../src/protocol/limits.ts';
+import { MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../../src/protocol/limits.ts';
 
 interface Simulated {
   /** Bytes a second that so many lanes carry. */
@@ -11,16 +11,19 @@ interface Simulated {
   streams?: (lanes: Targets) => number;
   udx?: boolean;
   stream?: boolean;
+  /** The other side is a page. */
+  channel?: boolean;
   roundTrip?: number;
   seconds?: number;
   fixed?: number;
   /** Lanes that the path can open at most. */
-  most?: Targets;
+  most?: Omit<Targets, 'channel'>;
   free?: (now: number) => boolean;
 }
 
 function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[] } {
-  const { carries, udx = true, stream = true, roundTrip = 0.005, seconds = 120, fixed, most } = path;
+  const { channel = false, roundTrip = 0.005, seconds = 120, fixed, most, carries } = path;
+  const { udx = !channel, stream = !channel } = path;
   const tuner = new Tuner(fixed);
   const seen: Targets[] = [];
   for (let now = 0; now < seconds; now += 0.5) {
@@ -28,11 +31,12 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
     const lanes = {
       stream: stream ? Math.min(targets.stream, most?.stream ?? Infinity) : 0,
       udx: udx ? Math.min(targets.udx, most?.udx ?? Infinity) : 0,
+      channel: channel ? targets.channel : 0,
     };
     const free = path.free?.(now) ?? true;
     const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? carries(lanes) / 5 : 0);
     const rate = carries(lanes);
-    tuner.sample({ now, rate, streams, lanes, possible: { stream, udx }, roundTrip, free });
+    tuner.sample({ now, rate, streams, lanes, possible: { stream, udx, channel }, roundTrip, free });
     seen.push({ ...tuner.targets });
   }
   return { targets: { ...tuner.targets }, tuner, seen };
@@ -40,13 +44,13 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
 
 test('a fast clean network: four TCP lanes, and nothing is tried', () => {
   const { targets, seen } = run({ carries: () => 500e6 });
-  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
   assert.ok(seen.every(({ udx }) => udx === 0));
 });
 
 test('a slow clean link that one lane fills: what was tried is taken back', () => {
   const { targets, seen } = run({ carries: () => 10e6, seconds: 30 });
-  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
   assert.ok(
     seen.some(({ udx }) => udx > 0),
     'it was tried',
@@ -59,7 +63,7 @@ test('a slow clean link that one lane fills: what was tried is taken back', () =
 
 test('losses: TCP lanes each carry little, and are doubled up to the cap', () => {
   const { targets } = run({ carries: ({ stream }) => stream * 0.5e6, udx: false });
-  assert.deepEqual(targets, { stream: MAX_STREAM_LANES, udx: 0 });
+  assert.deepEqual(targets, { stream: MAX_STREAM_LANES, udx: 0, channel: 2 });
 });
 
 test('a long lossy path gets UDX lanes without a trial, and more while they help', () => {
@@ -86,7 +90,7 @@ test('a long clean path: UDX is let go where TCP does as well alone', () => {
     seen.slice(0, 4).every(({ udx }) => udx === 0),
     'TCP grows fast, and is left alone',
   );
-  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
 });
 
 test('a path that grows by itself is not taken for one on which a step helped', () => {
@@ -99,7 +103,7 @@ test('a path that grows by itself is not taken for one on which a step helped', 
     roundTrip: 0.03,
     seconds: 35,
   });
-  assert.deepEqual(targets, { stream: 4, udx: 0 });
+  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
 });
 
 test('a long path whose TCP would not do alone keeps its UDX', () => {
@@ -121,10 +125,10 @@ test('where TCP carries next to nothing, two lanes of it stay in reserve, and mo
   const { tuner, targets } = run(path);
   assert.equal(targets.stream, 2);
   gone = true;
-  const lanes = { stream: 2, udx: 0 };
-  const possible = { stream: true, udx: !gone };
+  const lanes = { stream: 2, udx: 0, channel: 0 };
+  const possible = { stream: true, udx: !gone, channel: false };
   tuner.sample({ ...{ now: 500, rate: 1, streams: 1, lanes, possible }, roundTrip: 0.1, free: true });
-  assert.deepEqual(tuner.targets, { stream: 4, udx: 0 });
+  assert.deepEqual(tuner.targets, { stream: 4, udx: 0, channel: 2 });
 });
 
 test('without any TCP, UDX carries alone', () => {
@@ -150,4 +154,18 @@ test('what a pause or an end makes slow is no judgement', () => {
 test('a path that carries only two lanes is not asked for more and more', () => {
   const { targets } = run({ carries: ({ stream }) => stream * 1e6, udx: false, most: { stream: 2, udx: 0 } });
   assert.equal(targets.stream, 4);
+});
+
+test('a page: two connections, and four where more carry more', () => {
+  const clean = run({ carries: () => 20e6, channel: true });
+  assert.equal(clean.targets.channel, 2);
+  assert.ok(
+    clean.seen.some(({ channel }) => channel > 2),
+    'it was tried',
+  );
+  const lossy = run({ carries: ({ channel }) => channel * 0.5e6, channel: true });
+  assert.equal(lossy.targets.channel, MAX_WEBRTC_LANES);
+  const fixed = run({ carries: ({ channel }) => channel * 0.5e6, channel: true, fixed: 3 });
+  assert.ok(fixed.seen.every(({ channel }) => channel === 3));
+  assert.equal(run({ carries: () => 1e6, channel: true, fixed: 9 }).targets.channel, MAX_WEBRTC_LANES);
 });
