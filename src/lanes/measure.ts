@@ -10,13 +10,15 @@ import { type Sort, type Targets, Tuner } from './tuner.ts';
 const INTERVAL = 0.5;
 /** Of the best rate seen through a relay, what the direct lanes must carry before it is let go. */
 const WELL = 0.5;
+/** Weight of what a lane brought before the last sample. */
+const LATELY = 0.7;
 /** Seconds that direct lanes have to show what they carry. */
 const TRIED = 1;
 
 export class Measure {
   readonly #tuner: Tuner;
-  /** Bytes of each lane at the last sample. */
-  readonly #seen = new Map<number, number>();
+  /** Bytes of each lane at the last sample, and of late in one sample. */
+  readonly #seen = new Map<number, { received: number; lately: number }>();
   /** Bytes of lanes that closed since then. */
   #rest = { direct: 0, relayed: 0 };
   #last: number | undefined;
@@ -37,8 +39,14 @@ export class Measure {
     return this.#well;
   }
 
+  /** What a lane brought of late, to compare lanes by; of a new one nothing is known, and the best hoped. */
+  lately(lane: Lane): number {
+    return this.#seen.get(lane.id)?.lately ?? Infinity;
+  }
+
   closed(lane: Lane): void {
-    this.#rest[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - (this.#seen.get(lane.id) ?? 0);
+    const seen = this.#seen.get(lane.id)?.received ?? 0;
+    this.#rest[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - seen;
     this.#seen.delete(lane.id);
   }
 
@@ -52,10 +60,12 @@ export class Measure {
     const bytes = this.#rest;
     this.#rest = { direct: 0, relayed: 0 };
     for (const lane of all) {
-      const came = lane.received - (this.#seen.get(lane.id) ?? 0);
+      const { received } = lane;
+      const seen = this.#seen.get(lane.id) ?? { received: 0, lately: 0 };
+      const came = received - seen.received;
       bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += came;
       if (sortOf(lane.kind) === 'stream') streams += came;
-      this.#seen.set(lane.id, lane.received);
+      this.#seen.set(lane.id, { received, lately: LATELY * seen.lately + (1 - LATELY) * came });
     }
     const live = all.filter((lane) => !lane.quiet);
     const counts = countKinds(live.map(({ kind }) => kind));

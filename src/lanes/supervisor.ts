@@ -36,6 +36,8 @@ const SENDER_DELAY = 250;
 const RELAY_DELAY = 150;
 /** Lanes opened by the sender that are let in beyond what there should be. */
 const SPARE = 4;
+/** Milliseconds without a word from a lane, with others busy, after which it goes first. */
+const SILENT = 500;
 /** Milliseconds between looks at the lanes. */
 const LOOK = 250;
 
@@ -151,7 +153,7 @@ export class Supervisor {
 
   /**
    * Whether one more of this kind is too many. An honest sender dials when its own lanes are dead, which this side may not
-   * have noticed yet: some are let in beyond what there should be, and what is heard of least goes.
+   * have noticed yet: some are let in beyond what there should be, and what is worth least goes.
    */
   #surplus(kind: string, path: Path | undefined): boolean {
     if (this.#lanes.size >= MAX_LANES) return true;
@@ -222,14 +224,23 @@ export class Supervisor {
     lane?.lane.send({ type: 'want-lanes', count }).catch(() => {});
   }
 
-  /** Those first that were heard of least lately; the last live lane stays whatever it is. */
+  /** Those first that are worth least; the last live lane stays whatever it is. */
   #retire(kind: LaneKind, count: number): void {
+    const now = performance.now();
     const live = this.#live();
-    const some = live.filter(({ lane }) => lane.kind === kind);
-    some.sort((a, b) => a.lane.heard - b.lane.heard || b.lane.id - a.lane.id);
-    for (const kept of some.slice(0, Math.min(count, live.length - 1))) {
+    const some = live
+      .filter(({ lane }) => lane.kind === kind)
+      .map((kept) => ({ kept, worth: this.#worth(kept.lane, now) }));
+    // Of those that are alike the newest.
+    some.sort((a, b) => a.worth - b.worth || b.kept.lane.id - a.kept.lane.id);
+    for (const { kept } of some.slice(0, Math.min(count, live.length - 1))) {
       kept.retired = true;
       this.#options.onRetire(kept.lane);
     }
+  }
+
+  /** A lane may be dead of which nothing was heard for a while; of the others, what one brings the rest must find room for. */
+  #worth(lane: Lane, now: number): number {
+    return now - lane.heard > SILENT ? lane.heard - now : this.#measure.lately(lane);
   }
 }

@@ -58,7 +58,11 @@ const MEASURE = 2;
 /** Of both, at least so many round trips. */
 const ROUND_TRIPS = 15;
 /** Seconds after which growth is no reason to wait any more. */
-const STEADY = 15;
+const GROWTH = 15;
+/** A rate of which most samples of EVEN_FOR seconds are this near to the median is that of a full link, or of one shaped so. */
+const EVEN = 0.02;
+const EVEN_SHARE = 0.6;
+const EVEN_FOR = 4;
 /** Seconds of samples that are kept. */
 const KEPT = 20;
 /** Seconds between rounds of trials that brought nothing: paths change. */
@@ -87,6 +91,9 @@ export class Tuner {
   #rest = REST;
   /** When the first lane came up, and when UDX lanes did. */
   #since: number | undefined;
+  /** From when on it may be growing by itself: the start, or a step taken back; and what it then should grow to again. */
+  #growing = 0;
+  #before = 0;
   #udxSince: number | undefined;
   /** A long path has had its first UDX lanes. */
   #begun = false;
@@ -107,7 +114,10 @@ export class Tuner {
     this.#start(sample);
     if (this.#fixed !== undefined) return;
     const { now, rate, streams, lanes } = sample;
-    this.#since ??= now;
+    if (this.#since === undefined) {
+      this.#since = this.#growing = now;
+      this.#before = 0;
+    }
     this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
     if (lanes.stream + lanes.udx + lanes.channel === 0) return this.#reset();
     if (!sample.free) {
@@ -147,11 +157,22 @@ export class Tuner {
     this.#begun = false;
   }
 
-  #mean(from: number, to: number): { rate: number; streams: number } | undefined {
+  /** Medians: what a stall holds back comes in one sample later, more than the path ever carries. */
+  #typical(from: number, to: number): { rate: number; streams: number } | undefined {
     const seen = this.#history.filter(({ at }) => at > from && at <= to);
     if (seen.length < 2) return undefined;
-    const mean = (of: 'rate' | 'streams') => seen.reduce((sum, each) => sum + each[of], 0) / seen.length;
-    return { rate: mean('rate'), streams: mean('streams') };
+    return {
+      rate: median(seen.map(({ rate }) => rate)),
+      streams: median(seen.map(({ streams }) => streams)),
+    };
+  }
+
+  /** The rate hardly changes. */
+  #even(now: number): boolean {
+    const rates = this.#history.filter(({ at }) => at > now - EVEN_FOR).map(({ rate }) => rate);
+    const middle = median(rates);
+    const near = rates.filter((rate) => Math.abs(rate - middle) <= EVEN * middle);
+    return near.length >= EVEN_SHARE * rates.length;
   }
 
   #tryMore({ now, lanes, possible, roundTrip }: Sample): void {
@@ -162,20 +183,24 @@ export class Tuner {
       this.#round = ['down', 'udx', 'stream', 'channel'];
     }
     const measure = span(MEASURE, roundTrip);
-    const seen = this.#mean(now - measure, now);
-    const before = this.#mean(now - 2 * measure, now - measure);
+    const seen = this.#typical(now - measure, now);
+    const before = this.#typical(now - 2 * measure, now - measure);
     if (seen === undefined || before === undefined) return;
     // While it grows by itself, a step would be praised for that.
-    if (seen.rate > GAIN * before.rate && now < (this.#since ?? now) + STEADY) return;
+    const growing = now < this.#growing + GROWTH;
+    if (growing && seen.rate > GAIN * before.rate) return;
+    const baseline = Math.max(seen.rate, growing ? this.#before : 0);
     const what = this.#round.shift()!;
     if (what === 'down') return this.#stepDown(now, lanes, seen);
     const count = this.#targets[what];
-    const enough = seen.rate > FAST || (what === 'stream' && lanes.udx > 0 && count <= RESERVE);
+    // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
+    const full = what === 'udx' && lanes.stream > 0 && lanes.udx === 0 && this.#even(now);
+    const enough = seen.rate > FAST || full || (what === 'stream' && lanes.udx > 0 && count <= RESERVE);
     // A sort whose lanes could not all be opened will not have more of them.
     const short = lanes[what] < count;
     if (possible[what] && !enough && !short && count < MOST[what]) {
       this.#targets[what] = Math.min(MOST[what], count === 0 ? FIRST[what] : count * 2);
-      this.#trial = { sort: what, before: count, baseline: seen.rate, factor: GAIN, given: now };
+      this.#trial = { sort: what, before: count, baseline, factor: GAIN, given: now };
     } else if (this.#round.length === 0) this.#endRound(now);
   }
 
@@ -202,7 +227,7 @@ export class Tuner {
     }
     const measure = span(MEASURE, roundTrip);
     if (now < trial.since + span(SETTLE, roundTrip) + measure) return;
-    const after = this.#mean(now - measure, now)?.rate ?? 0;
+    const after = this.#typical(now - measure, now)?.rate ?? 0;
     if (after < factor * baseline) return this.#revert(trial, now);
     this.#trial = undefined;
     this.#rest = REST;
@@ -210,9 +235,13 @@ export class Tuner {
     if (factor === GAIN) this.#round.unshift(sort);
   }
 
-  #revert({ sort, before }: Trial, now: number): void {
+  #revert({ sort, before, baseline }: Trial, now: number): void {
     this.#targets[sort] = before;
     this.#trial = undefined;
+    // What there was before the step has to find its place again, before a next one is judged by it.
+    this.#history = [];
+    this.#growing = now;
+    this.#before = baseline;
     if (this.#round.length === 0) this.#endRound(now);
   }
 
@@ -225,4 +254,10 @@ export class Tuner {
 /** Seconds: what is asked, or longer on a long path. */
 function span(seconds: number, roundTrip: number): number {
   return Math.max(seconds, ROUND_TRIPS * roundTrip);
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }

@@ -60,7 +60,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
   const silence = (kind: string) => {
     for (const end of far) if (end.kind === kind) end.pipe.write = () => {};
   };
-  return { supervisor, path, pipe, up, retired, asked, kinds, silence, dials: () => dials };
+  return { supervisor, path, pipe, up, far, retired, asked, kinds, silence, dials: () => dials };
 }
 
 /** Methods of a memory pipe use `this`. */
@@ -179,6 +179,28 @@ test('a TURN lane makes the relay of the server superfluous', async (t) => {
   await until('relay lanes', () => kinds().join() === 'relay,relay');
   supervisor.paths([path('relay', 'server'), path('turn', '192.0.2.7:5')]);
   await until('TURN lanes only', () => kinds().join() === 'turn,turn');
+});
+
+test('of lanes that are too many those go that bring least', async (t) => {
+  const { supervisor, path, pipe, far, retired, kinds } = world(t);
+  supervisor.paths([path('tcp', 'good')]);
+  await until('four lanes', () => kinds().length === 4);
+  const busy = new Set([...supervisor.lanes].slice(0, 2));
+  let stop = false;
+  t.after(() => {
+    stop = true;
+  });
+  // The other ends of these two talk all the time, those of the other two now and then.
+  for (const [i, { lane }] of far.entries())
+    void (async () => {
+      for (; !stop; await sleep(i < 2 ? 2 : 100)) await lane.send({ type: 'ping', nonce: i }).catch(() => {});
+    })();
+  await sleep(1_500);
+  supervisor.add(pipe('tcp'));
+  await until('one retired', () => retired.length > 0);
+  assert.equal(retired.length, 1);
+  assert.ok(!busy.has(retired[0]!), 'a busy one was retired');
+  assert.ok(retired[0]!.id <= 4, 'the new one was retired');
 });
 
 for (const [role, most] of [

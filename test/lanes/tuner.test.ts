@@ -34,8 +34,8 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
       channel: channel ? targets.channel : 0,
     };
     const free = path.free?.(now) ?? true;
-    const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? carries(lanes) / 5 : 0);
     const rate = carries(lanes);
+    const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? rate / 5 : 0);
     tuner.sample({ now, rate, streams, lanes, possible: { stream, udx, channel }, roundTrip, free });
     seen.push({ ...tuner.targets });
   }
@@ -48,8 +48,24 @@ test('a fast clean network: four TCP lanes, and nothing is tried', () => {
   assert.ok(seen.every(({ udx }) => udx === 0));
 });
 
-test('a slow clean link that one lane fills: what was tried is taken back', () => {
+/** A rate as losses and other traffic leave it. */
+function uneven(carries: Simulated['carries']): Simulated['carries'] {
+  let turn = 0;
+  return (lanes) => carries(lanes) * (0.95 + 0.1 * (turn++ % 2));
+}
+
+test('a link that TCP keeps full at an even rate: more TCP is tried and taken back, UDX is not', () => {
   const { targets, seen } = run({ carries: () => 10e6, seconds: 30 });
+  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+  assert.ok(seen.every(({ udx }) => udx === 0));
+  assert.ok(
+    seen.some(({ stream }) => stream > 4),
+    'it was tried',
+  );
+});
+
+test('a slow link that one lane fills: what was tried is taken back', () => {
+  const { targets, seen } = run({ carries: uneven(() => 10e6), seconds: 35 });
   assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
   assert.ok(
     seen.some(({ udx }) => udx > 0),
@@ -108,7 +124,7 @@ test('a path that grows by itself is not taken for one on which a step helped', 
 
 test('a long path whose TCP would not do alone keeps its UDX', () => {
   const { targets } = run({
-    carries: ({ stream, udx }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, udx * 6e6),
+    carries: uneven(({ stream, udx }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, udx * 6e6)),
     streams: ({ stream }) => Math.min(10e6, stream * 2.5e6),
     roundTrip: 0.1,
   });
@@ -129,6 +145,33 @@ test('where TCP carries next to nothing, two lanes of it stay in reserve, and mo
   const possible = { stream: true, udx: !gone, channel: false };
   tuner.sample({ ...{ now: 500, rate: 1, streams: 1, lanes, possible }, roundTrip: 0.1, free: true });
   assert.deepEqual(tuner.targets, { stream: 4, udx: 0, channel: 2 });
+});
+
+test('a stall and the burst after it are no reason to keep what was tried', () => {
+  const rates = [10.4e6, 9.6e6, 10e6, 1e6, 19e6];
+  for (let first = 0; first < rates.length; first++) {
+    let turn = first;
+    const { seen, targets } = run({ carries: () => rates[turn++ % rates.length]!, seconds: 35 });
+    assert.ok(seen.some(({ udx }) => udx > 0));
+    assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+  }
+});
+
+test('what a step disturbed recovers before the next one is judged by it', () => {
+  let lost = 0;
+  let early = false;
+  let turn = 0;
+  const { seen } = run({
+    carries: ({ stream, udx }) => {
+      // UDX takes the place of streams, which need 10 s to find it again.
+      lost = udx > 0 ? 20 : Math.max(0, lost - 1);
+      early ||= stream > 4 && lost > 0;
+      return 10e6 * (udx > 0 ? 0.9 : 1 - lost / 25) * (0.95 + 0.1 * (turn++ % 2));
+    },
+    seconds: 100,
+  });
+  assert.ok(seen.some(({ udx }) => udx > 0) && seen.some(({ stream }) => stream > 4), 'both were tried');
+  assert.ok(!early, 'a step was tried while what the last one cost was not yet made up for');
 });
 
 test('without any TCP, UDX carries alone', () => {
