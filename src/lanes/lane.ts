@@ -86,14 +86,14 @@ export class Lane implements LanePort {
     return this.#roundTrip;
   }
 
-  /** `performance.now()` when something came last. */
-  get heard(): number {
-    return this.#heard;
+  /** Milliseconds since something came; none while this side takes nothing. */
+  get silence(): number {
+    return this.#paused ? 0 : performance.now() - this.#heard;
   }
 
   /** Nothing came for so long that the path may be dead. */
   get quiet(): boolean {
-    return !this.#paused && performance.now() - this.#heard > LANE_QUIET;
+    return this.silence > LANE_QUIET;
   }
 
   /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */

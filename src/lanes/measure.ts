@@ -17,8 +17,8 @@ const TRIED = 1;
 
 export class Measure {
   readonly #tuner: Tuner;
-  /** Bytes of each lane at the last sample, and of late in one sample. */
-  readonly #seen = new Map<number, { received: number; lately: number }>();
+  /** Bytes of each lane at the last sample, and of late in one sample once there was a whole one. */
+  readonly #seen = new Map<number, { received: number; lately?: number }>();
   /** Bytes of lanes that closed since then. */
   #rest = { direct: 0, relayed: 0 };
   #last: number | undefined;
@@ -61,11 +61,12 @@ export class Measure {
     this.#rest = { direct: 0, relayed: 0 };
     for (const lane of all) {
       const { received } = lane;
-      const seen = this.#seen.get(lane.id) ?? { received: 0, lately: 0 };
-      const came = received - seen.received;
+      const seen = this.#seen.get(lane.id);
+      const came = received - (seen?.received ?? 0);
       bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += came;
       if (sortOf(lane.kind) === 'stream') streams += came;
-      this.#seen.set(lane.id, { received, lately: LATELY * seen.lately + (1 - LATELY) * came });
+      const lately = seen && LATELY * (seen.lately ?? came) + (1 - LATELY) * came;
+      this.#seen.set(lane.id, { received, ...(lately !== undefined && { lately }) });
     }
     const live = all.filter((lane) => !lane.quiet);
     const counts = countKinds(live.map(({ kind }) => kind));

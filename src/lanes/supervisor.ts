@@ -36,7 +36,7 @@ const SENDER_DELAY = 250;
 const RELAY_DELAY = 150;
 /** Lanes opened by the sender that are let in beyond what there should be. */
 const SPARE = 4;
-/** Milliseconds without a word from a lane, with others busy, after which it goes first. */
+/** Milliseconds: a lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
 const SILENT = 500;
 /** Milliseconds between looks at the lanes. */
 const LOOK = 250;
@@ -67,7 +67,10 @@ export class Supervisor {
   #from = 0;
   #relayFrom = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** When the sender was last asked for lanes, and for how many. */
   #asked = 0;
+  #askedFor = 0;
+  #kept: number | undefined;
   #over = false;
 
   constructor(options: SupervisorOptions) {
@@ -110,6 +113,9 @@ export class Supervisor {
 
   /** Receiver: how many lanes the sender asked for, when the person here did not say. */
   keep(count: number): void {
+    // It may say so again, and what was measured is not to be lost for that.
+    if (count === this.#kept) return;
+    this.#kept = count;
     this.#measure = new Measure(Math.min(MAX_LANES, Math.max(1, count)));
   }
 
@@ -209,7 +215,11 @@ export class Supervisor {
     for (const kind of LANE_KINDS) {
       const missing = targets[kind] - counts[kind];
       if (targets[kind] === 0) this.#dials.cancel(kind);
-      if (missing < 0 && this.#options.role === 'receiver') this.#retire(kind, -missing);
+      if (missing < 0 && this.#options.role === 'receiver') {
+        // Or it would dial again for each that goes.
+        if (kind === 'tcp' && this.#askedFor > targets.tcp) this.#ask(targets.tcp);
+        this.#retire(kind, -missing);
+      }
       if (missing <= 0 || (isRelayed(kind) && direct === 0 && now < this.#relayFrom)) continue;
       const own = this.#dials.open(kind, counts[kind], missing, live.length > 0);
       if (!own && kind === 'tcp' && counts.tcp > 0) this.#askForMore(counts.tcp + missing, now);
@@ -220,17 +230,21 @@ export class Supervisor {
   #askForMore(count: number, now: number): void {
     if (this.#options.role !== 'receiver' || now < this.#asked + 1000) return;
     this.#asked = now;
+    this.#ask(count);
+  }
+
+  #ask(count: number): void {
+    this.#askedFor = count;
     const [lane] = this.#live().filter(({ lane }) => lane.kind === 'tcp');
     lane?.lane.send({ type: 'want-lanes', count }).catch(() => {});
   }
 
   /** Those first that are worth least; the last live lane stays whatever it is. */
   #retire(kind: LaneKind, count: number): void {
-    const now = performance.now();
     const live = this.#live();
     const some = live
       .filter(({ lane }) => lane.kind === kind)
-      .map((kept) => ({ kept, worth: this.#worth(kept.lane, now) }));
+      .map((kept) => ({ kept, worth: this.#worth(kept.lane) }));
     // Of those that are alike the newest.
     some.sort((a, b) => a.worth - b.worth || b.kept.lane.id - a.kept.lane.id);
     for (const { kept } of some.slice(0, Math.min(count, live.length - 1))) {
@@ -240,7 +254,7 @@ export class Supervisor {
   }
 
   /** A lane may be dead of which nothing was heard for a while; of the others, what one brings the rest must find room for. */
-  #worth(lane: Lane, now: number): number {
-    return now - lane.heard > SILENT ? lane.heard - now : this.#measure.lately(lane);
+  #worth(lane: Lane): number {
+    return lane.silence > SILENT ? -lane.silence : this.#measure.lately(lane);
   }
 }

@@ -7,7 +7,13 @@
  * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could), and `channel` (WebRTC, the only one
  * that a page has beside relays: each connection more costs both sides CPU, which is what bounds it on a good path).
  */
-import { DEFAULT_LANES, MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../protocol/limits.ts';
+import {
+  DEFAULT_LANES,
+  LANE_OPEN_DEADLINE,
+  MAX_STREAM_LANES,
+  MAX_UDX_LANES,
+  MAX_WEBRTC_LANES,
+} from '../protocol/limits.ts';
 
 export type Sort = 'stream' | 'udx' | 'channel';
 export type Targets = { readonly [S in Sort]: number };
@@ -121,8 +127,10 @@ export class Tuner {
     this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
     if (lanes.stream + lanes.udx + lanes.channel === 0) return this.#reset();
     if (!sample.free) {
-      // What is measured now says nothing about the path.
+      // What is measured now says nothing about the path, and a connection that rested begins anew.
       this.#history = [];
+      this.#growing = now;
+      this.#before = 0;
       if (this.#trial) this.#revert(this.#trial, now);
       return;
     }
@@ -150,6 +158,7 @@ export class Tuner {
   /** Nothing direct is up: what comes next is to be judged afresh. */
   #reset(): void {
     this.#history = [];
+    if (this.#trial) this.#targets[this.#trial.sort] = this.#trial.before;
     this.#trial = undefined;
     this.#round = [];
     this.#nextRound = undefined;
@@ -158,13 +167,12 @@ export class Tuner {
   }
 
   /** Medians: what a stall holds back comes in one sample later, more than the path ever carries. */
-  #typical(from: number, to: number): { rate: number; streams: number } | undefined {
+  #typical(from: number, to: number): { rate: number; streams: number; mean: number } | undefined {
     const seen = this.#history.filter(({ at }) => at > from && at <= to);
     if (seen.length < 2) return undefined;
-    return {
-      rate: median(seen.map(({ rate }) => rate)),
-      streams: median(seen.map(({ streams }) => streams)),
-    };
+    const rates = seen.map(({ rate }) => rate);
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+    return { rate: median(rates), streams: median(seen.map(({ streams }) => streams)), mean };
   }
 
   /** The rate hardly changes. */
@@ -186,6 +194,8 @@ export class Tuner {
     const seen = this.#typical(now - measure, now);
     const before = this.#typical(now - 2 * measure, now - measure);
     if (seen === undefined || before === undefined) return;
+    // Nothing comes, or it comes in bursts, as into a disk that is slower than the path: more lanes would change nothing.
+    if (seen.rate <= seen.mean / 2) return;
     // While it grows by itself, a step would be praised for that.
     const growing = now < this.#growing + GROWTH;
     if (growing && seen.rate > GAIN * before.rate) return;
@@ -221,7 +231,8 @@ export class Tuner {
       const target = this.#targets[sort];
       const there = target > before ? lanes[sort] >= target : lanes[sort] <= target;
       // Those that came count: not every path carries as many as were asked for.
-      if (!there && now < given + span(SETTLE, roundTrip)) return;
+      const opening = sort === 'channel' ? LANE_OPEN_DEADLINE / 1000 : SETTLE;
+      if (!there && now < given + span(opening, roundTrip)) return;
       if (target > before && lanes[sort] <= before) return this.#revert(trial, now);
       trial.since = now;
     }

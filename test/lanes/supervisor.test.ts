@@ -171,6 +171,9 @@ test('where only the other side can dial, it is asked for more lanes', async (t)
   supervisor.add(pipe('tcp'));
   await until('it was asked', () => asked.length > 0);
   assert.equal(asked[0], 4);
+  for (let more = 0; more < 3; more++) supervisor.add(pipe('tcp'));
+  supervisor.keep(2);
+  await until('it was asked for fewer', () => asked.at(-1) === 2);
 });
 
 test('a TURN lane makes the relay of the server superfluous', async (t) => {

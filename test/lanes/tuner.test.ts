@@ -157,6 +157,33 @@ test('a stall and the burst after it are no reason to keep what was tried', () =
   }
 });
 
+test('what comes in bursts, or not at all, is not held back by the lanes: nothing is tried', () => {
+  let turn = 0;
+  for (const carries of [() => (turn++ % 4 === 0 ? 60e6 : 0), () => 0]) {
+    const { seen } = run({ carries, seconds: 60 });
+    assert.ok(
+      seen.every(({ stream, udx }) => stream === 4 && udx === 0),
+      'something was tried',
+    );
+  }
+});
+
+test('a trial in which every lane falls silent is over', () => {
+  const carries = uneven(({ stream }) => stream * 1e6);
+  const tuner = new Tuner();
+  let now = 0;
+  for (; now < 60 && tuner.targets.stream === 4; now += 0.5) {
+    const lanes = { ...tuner.targets, udx: 0, channel: 0 };
+    const possible = { stream: true, udx: false, channel: false };
+    tuner.sample({ now, rate: carries(lanes), streams: 1e6, lanes, possible, roundTrip: 0.005, free: true });
+  }
+  assert.equal(tuner.targets.stream, 8, 'nothing was tried');
+  const lanes = { stream: 0, udx: 0, channel: 0 };
+  const possible = { stream: false, udx: false, channel: false };
+  tuner.sample({ now, rate: 0, streams: 0, lanes, possible, roundTrip: 0, free: true });
+  assert.equal(tuner.targets.stream, 4);
+});
+
 test('what a step disturbed recovers before the next one is judged by it', () => {
   let lost = 0;
   let early = false;
