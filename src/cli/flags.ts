@@ -47,7 +47,7 @@ const COMMON: Flag[] = [
   {
     name: 'lanes',
     value: 'N',
-    help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}, and more where they help`,
+    help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}, 2 with a page, and more where they help`,
   },
   {
     name: 'relay',
@@ -88,7 +88,7 @@ const COMMON: Flag[] = [
   { name: 'overwrite', value: 'HOW', help: `files that exist already: ${OVERWRITE.join(', ')}; default ask` },
   { name: 'yes', short: 'y', help: 'accept what is offered without asking' },
   JSON_FLAG,
-  QUIET,
+  { ...QUIET, help: 'errors only, and a code that was not chosen' },
   ...LOGGING,
   { name: 'metrics-port', value: 'N', help: 'serve Prometheus metrics at 127.0.0.1:N/metrics' },
   CONFIG_DIR,
@@ -98,7 +98,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
   send: [
     { name: 'text', value: 'TEXT', help: 'send this text instead of files' },
     { name: 'name', value: 'FILE', help: 'file name for what comes from stdin; default stdin' },
-    { name: 'qr', help: 'show the code as a QR code too' },
+    { name: 'qr', help: 'show the code, or the link to the page if there is one, as a QR code too' },
     {
       name: 'web',
       help: 'also serve the page from this process, for browsers on the local network',

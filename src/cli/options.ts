@@ -106,7 +106,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     web,
     update: switches.has('update'),
     skipUnreadable: switches.has('skip-unreadable'),
-    ignored: RECEIVER_ONLY.filter((name) => strings.has(name)),
+    ignored: RECEIVER_ONLY.filter((name) => strings.has(name) || switches.has(name)),
   };
 }
 
@@ -236,8 +236,6 @@ function transferArgs(
   if (given.length > 1) throw usage(command, `Choose one of ${given.join(' and ')}.`);
   if (strings.has('server') && strings.has('at'))
     throw usage(command, '--server and --at are two places to meet; choose one.');
-  if (strings.get('relay') === 'only' && !(strings.has('server') || env.BEELINE_SERVER))
-    throw usage(command, '--relay only needs a server that relays: --server URL.');
   if (strings.has('receipt') && switches.has('no-receipt'))
     throw usage(command, '--receipt and --no-receipt contradict each other; choose one.');
 
@@ -248,6 +246,8 @@ function transferArgs(
   const at = strings.get('at');
   // A flag beats the environment, also where it is another flag for the same purpose.
   const server = strings.get('server') ?? (at === undefined ? env.BEELINE_SERVER || undefined : undefined);
+  if (strings.get('relay') === 'only' && server === undefined)
+    throw usage(command, '--relay only needs a server that relays: --server URL.');
   const limit = strings.get('limit');
   const wait = strings.get('wait');
   return {

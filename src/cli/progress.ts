@@ -71,7 +71,11 @@ function names(view: Tracker, width: number): string {
     [1, 0, 1, 0],
     Math.max(0, width - least),
   ).join(GAP);
-  const name = keepEnd(file, width - (rest === '' ? 0 : columns(rest) + GAP.length));
+  const room = width - (rest === '' ? 0 : columns(rest) + GAP.length);
+  // How far the file is: said of one of several, whole or not at all.
+  const part = amount > 1 && view.filePercent !== undefined ? ` ${view.filePercent}%` : '';
+  const partFits = file !== '' && columns(file) + part.length <= room;
+  const name = partFits ? file + part : keepEnd(file, room);
   return [name, rest].filter((text) => text !== '').join(GAP);
 }
 

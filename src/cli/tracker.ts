@@ -23,6 +23,8 @@ export class Tracker {
   files = 0;
   fileCount: number | undefined;
   file: string | undefined;
+  /** 0 to 100, and 100 only when all of it is there. */
+  filePercent: number | undefined;
   readonly lanes = new Map<number, Lane>();
   /** Bytes a second by kind of lane. */
   by: Readonly<Record<string, number>> = {};
@@ -53,6 +55,7 @@ export class Tracker {
         this.eta = event.eta ?? undefined;
         this.files = event.files;
         this.file = event.file;
+        this.filePercent = percentOf(event.fileBytes, event.fileSize);
         this.by = event.by;
         break;
       case 'done':
@@ -66,10 +69,13 @@ export class Tracker {
 
   /** 0 to 100, and 100 only when all is there; undefined without a total. */
   get percent(): number | undefined {
-    if (this.total === undefined) return undefined;
-    if (this.bytes >= this.total) return 100;
-    return Math.min(99, Math.floor((this.bytes / this.total) * 100));
+    return percentOf(this.bytes, this.total);
   }
+}
+
+function percentOf(bytes: number | undefined, total: number | undefined): number | undefined {
+  if (bytes === undefined || total === undefined) return undefined;
+  return bytes >= total ? 100 : Math.min(99, Math.floor((bytes / total) * 100));
 }
 
 /**

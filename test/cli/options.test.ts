@@ -120,6 +120,11 @@ describe('cli: arguments', () => {
   it('relays only where there is a relay', () => {
     assert.throws(() => send('x', '--relay', 'only'), { code: 'USAGE' });
     assert.throws(() => send('x', '--relay', 'sometimes'), { code: 'USAGE' });
+    const env = { BEELINE_SERVER: 'wss://example.org' };
+    assert.throws(() => receiveArgs(['7-a', '--relay', 'only', '--at', '192.0.2.1:5'], env), {
+      code: 'USAGE',
+    });
+    assert.equal(receiveArgs(['7-a', '--relay', 'only'], env).common.relay, 'only');
     assert.equal(send('x', '--relay', 'only', '--server', 'wss://example.org').common.relay, 'only');
   });
 
@@ -153,7 +158,11 @@ describe('cli: arguments', () => {
   });
 
   it('names the receiving flags that a sender was given', () => {
-    assert.deepEqual(send('x', '--to', 'd', '--overwrite', 'skip', '--yes').ignored, ['to', 'overwrite']);
+    assert.deepEqual(send('x', '--to', 'd', '--overwrite', 'skip', '--yes').ignored, [
+      'to',
+      'overwrite',
+      'yes',
+    ]);
   });
 
   it('lets flags beat the environment, also other flags for the same purpose', () => {

@@ -58,6 +58,16 @@ class ManualClock implements Clock {
 }
 
 describe('cli: progress', () => {
+  it('says how far one of several files is, where there is room', () => {
+    const view = tracker('notes.txt');
+    assert.match(render(view, 100)[1]!, /^notes\.txt {2}/);
+    view.apply({ ...progress(1e9, 2e9, 'notes.txt'), fileSize: 300, fileBytes: 299 } as TransferEvent);
+    assert.match(render(view, 100)[1]!, /^notes\.txt 99% /);
+    for (let width = 1; width < 100; width++) assert.ok(columns(render(view, width)[1] ?? '') <= width);
+    view.apply({ event: 'manifest', files: 1, folders: 0, links: 0, bytes: 300, chunkSize: 1 << 20 });
+    assert.match(render(view, 100)[1]!, /^notes\.txt {2}/);
+  });
+
   before(loadWidths);
 
   for (const width of [20, 40, 80, 200])

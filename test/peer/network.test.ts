@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Path } from '../../src/lanes/path.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { isHere, Network, type NetworkOptions } from '../../src/peer/network/network.ts';
+import { mapsPort, Network, type NetworkOptions } from '../../src/peer/network/network.ts';
 import { changeOf } from '../../src/peer/network/roaming.ts';
 import { Served } from '../../src/peer/network/served.ts';
 import { UdpSide } from '../../src/peer/network/udp.ts';
@@ -166,9 +166,11 @@ describe('a network that changes', () => {
   });
 });
 
-it('a router is not asked for the sake of a server on this machine', () => {
+it('a router is asked for the sake of a server only, and not of one on this machine', () => {
+  assert.ok(!mapsPort({}), 'a meeting point of its own');
+  assert.ok(!mapsPort({ portMap: false, server: 'https://meet.example' }));
   for (const url of ['http://localhost:4848', 'ws://127.0.0.1:1', 'https://[::1]:443/x', 'wss://LOCALHOST'])
-    assert.ok(isHere(url), url);
+    assert.ok(!mapsPort({ server: url }), url);
   for (const url of ['http://localhost.example', 'ws://128.0.0.1', 'https://[::2]', 'https://meet.example'])
-    assert.ok(!isHere(url), url);
+    assert.ok(mapsPort({ server: url }), url);
 });

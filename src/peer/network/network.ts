@@ -31,7 +31,7 @@ export interface NetworkOptions {
   fingerprint: string;
   /** Hex SHA-256 of the peer's certificate, as of now. */
   pin: () => string;
-  options: Pick<CommonOptions, 'relay' | 'portMap'>;
+  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server'>;
   /** Somebody proved on it to hold the certificate with this fingerprint. */
   onPipe: (pipe: Pipe, fingerprint: string) => void;
   onPaths: (paths: Path[]) => void;
@@ -117,7 +117,7 @@ export class Network {
     this.#served = new Served({
       ...{ url, mailbox, role, context, pin, seal, onPipe, log },
       relay: options.relay ?? 'auto',
-      portMap: options.portMap !== false && this.#direct && !isHere(url),
+      portMap: mapsPort(options) && this.#direct,
       tcpPort: this.#port,
       onServers: (servers) => this.#udp?.ask(servers),
       onChange: () => this.#changed(),
@@ -247,7 +247,11 @@ function roomy(path: Path): Path {
   return { kind: path.kind, name: path.name, most: path.most, open };
 }
 
-/** A server on this very machine: whoever meets at it is here too, and no router stands between. */
-export function isHere(url: string): boolean {
-  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname);
+/**
+ * Whether the router is asked for a port. Not for a sender's own meeting point, whose page and relay are for its network
+ * only; nor for a server on this very machine: whoever meets there is here too, and no router stands between.
+ */
+export function mapsPort({ portMap, server }: Pick<CommonOptions, 'portMap' | 'server'>): boolean {
+  if (portMap === false || server === undefined) return false;
+  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(server).hostname);
 }
