@@ -16,6 +16,7 @@ import type { Entry } from '../../src/protocol/manifest.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
 
 const MiB = 2 ** 20;
+const numRuns = Number(process.env.RUNS ?? 100);
 
 function entriesOf(sizes: readonly number[]): Entry[] {
   return sizes.map((size, i) => ({
@@ -27,7 +28,10 @@ const sizes = fc.array(fc.oneof(fc.nat(3000), fc.nat(5 * MiB)), { maxLength: 30 
 const hash = (fillWith: number) => new Uint8Array(32).fill(fillWith);
 
 test('the checksum is the one everybody means by CRC-32', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => crc32(bytes) === reference(bytes)));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => crc32(bytes) === reference(bytes)),
+    { numRuns },
+  );
 });
 
 test('a file is one slice of the space that is kept, and no two overlap', () => {
@@ -44,6 +48,7 @@ test('a file is one slice of the space that is kept, and no two overlap', () => 
           assert.ok(key + length <= lengthOf(space));
         }
     }),
+    { numRuns },
   );
 });
 
@@ -76,6 +81,7 @@ test('what is journaled is replayed, whatever the end of the file looks like', (
       assert.deepEqual([...torn!.have], down.slice(0, count));
       assert.equal(torn!.trusted, sound);
     }),
+    { numRuns },
   );
 });
 
@@ -93,6 +99,7 @@ test('one flipped bit ends what is trusted', () => {
       const state = replay(bad)!;
       assert.equal(state.have.size, Math.floor(at / size));
     }),
+    { numRuns },
   );
   assert.equal(replay(beginning.subarray(0, beginning.length - 1)), undefined);
   assert.equal(replay(new Uint8Array(100)), undefined);

@@ -1,4 +1,4 @@
-/** Sizes past 32 bits, holes, and memory that stays flat. BEELINE_LONG=1 adds the 100 GiB file. */
+/** Sizes past 32 bits, holes, and memory that stays flat. LONG=1 adds the 100 GiB file. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
@@ -32,7 +32,7 @@ function sameAt(a: string, b: string, places: readonly number[]): void {
 }
 
 describe('integration: large files', () => {
-  const sizes = process.env.BEELINE_LONG ? [5 * GiB, 100 * GiB] : [5 * GiB];
+  const sizes = process.env.LONG === '1' ? [5 * GiB, 100 * GiB] : [5 * GiB];
   for (const size of sizes) {
     it(`a sparse file of ${size / GiB} GiB arrives, sparse, in flat memory`, {
       timeout: 3_600_000,

@@ -19,7 +19,7 @@ import { Workspace as Work, type Workspace } from '../integration/workspace.ts';
 const missing = whyNoLab('turnserver') ?? whyNoBrowser('chromium');
 // On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
 const skip = missing !== undefined && !process.env.CI ? missing : false;
-const SIZE = 32 * 2 ** 20;
+const SIZE = 64 * 2 ** 20;
 /** Slow enough for what connects to carry before the relay, by which every transfer begins, has carried all. */
 const LIMIT = ['--limit', '4M'];
 const SECRET = 'lab secret';
@@ -174,7 +174,7 @@ describe('lab: pages behind NATs', { skip }, () => {
   });
 
   it('two pages behind cones: WebRTC joins the relay', async (t) => {
-    makeFile(work.path('large.bin'), 4 * SIZE);
+    makeFile(work.path('large.bin'), 2 * SIZE);
     const from = await pageOn(t, await host(t, 'cone'));
     const to = await pageOn(t, await host(t, 'cone'));
     await from.page.choose(work.path('large.bin'));

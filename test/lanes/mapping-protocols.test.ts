@@ -16,6 +16,7 @@ import { seed } from '../seed.ts';
 
 const HERE = { gateway: '127.0.0.1', local: '127.0.0.1' };
 const closers: (() => void)[] = [];
+const numRuns = Number(process.env.RUNS ?? 100);
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
@@ -123,7 +124,7 @@ test('PCP: no answer makes reading throw anything but a refusal', () => {
         assert.equal((error as { code?: string }).code, 'NO_PATH');
       }
     }),
-    { seed },
+    { seed, numRuns },
   );
 });
 
@@ -275,7 +276,7 @@ test('UPnP: answers to a search that are not the router speaking of itself are n
   assert.equal(routerUrl('//192.168.1.9/x', new URL('http://192.168.1.1/d.xml'), gateway), undefined);
   fc.assert(
     fc.property(fc.string(), (text) => descriptionOf(text, gateway) === undefined),
-    { seed },
+    { seed, numRuns },
   );
 });
 
@@ -296,7 +297,7 @@ test('UPnP: no description makes reading it throw, or slow', () => {
       const service = serviceOf(words.join(''), base, '192.168.1.1');
       return service === undefined || service.control.hostname === '192.168.1.1';
     }),
-    { seed },
+    { seed, numRuns },
   );
   assert.equal(serviceOf('<service><serviceType>'.repeat(6_000), base, '192.168.1.1'), undefined);
 });
@@ -352,7 +353,7 @@ eth0 0000000A 00000000 0001 0 0 100 00FFFFFF 0 0 0
     fc.property(fc.string(), (text) => {
       for (const read of [linuxRoute, macRoute, windowsRoute]) read(`head\n${text}`);
     }),
-    { seed },
+    { seed, numRuns },
   );
 });
 

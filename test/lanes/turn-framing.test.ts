@@ -57,7 +57,7 @@ test('messages come whole however the stream is cut, and what follows the last i
       );
       assert.deepEqual(await rest(stream), Buffer.from(after));
     }),
-    { numRuns: 200, verbose: true },
+    { numRuns: Number(process.env.RUNS ?? 200), verbose: true },
   );
 });
 

@@ -8,6 +8,7 @@ import { decodeRtc, isRtcCandidate, type RtcDescription } from '../../src/protoc
 
 const print = Array.from({ length: 32 }, (_, i) => i.toString(16).padStart(2, '0'));
 const ID = '0123456789abcdef';
+const numRuns = Number(process.env.RUNS ?? 100);
 
 /** The lines that Chromium, Firefox and libdatachannel say, in their order. */
 const CHROMIUM = [
@@ -150,6 +151,7 @@ describe('our own SDP', () => {
           [...priorities].sort((a, b) => b - a),
         );
       }),
+      { numRuns },
     );
   });
 });
@@ -173,6 +175,7 @@ describe("the other side's SDP", () => {
         assert.equal(lines.length, 16);
         assert.ok(lines.every((line) => /^[a-z]=[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(line)));
       }),
+      { numRuns },
     );
   });
 

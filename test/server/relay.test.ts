@@ -40,7 +40,7 @@ test('hellos and answers are read strictly', () => {
         }
       }
     }),
-    { seed },
+    { seed, numRuns: Number(process.env.RUNS ?? 100) },
   );
 });
 

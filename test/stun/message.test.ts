@@ -45,6 +45,7 @@ const message: fc.Arbitrary<StunMessage> = fc.record(
   },
   { noNullPrototype: true },
 );
+const numRuns = Number(process.env.RUNS ?? 100);
 const request = (attributes: StunMessage['attributes']): StunMessage => ({
   class: 'request',
   method: METHOD.binding,
@@ -68,6 +69,7 @@ test('every message survives encoding and decoding, with and without key and fin
       assert.equal(hasIntegrity(bytes, key ?? new Uint8Array(1)), key !== undefined);
       if (key) assert.ok(!hasIntegrity(bytes, Uint8Array.of(...key, 1)));
     }),
+    { numRuns },
   );
 });
 
@@ -95,7 +97,7 @@ test('nothing makes decoding throw, and what is decoded encodes again', () => {
       const attributes = got.attributes.filter(({ type }) => !OWN.includes(type));
       assert.deepEqual(decodeStun(encodeStun({ ...got, attributes }))?.attributes, attributes);
     }),
-    { numRuns: 2000 },
+    { numRuns: Number(process.env.RUNS ?? 2000) },
   );
 });
 
@@ -166,6 +168,7 @@ test('addresses survive, IPv4 in IPv6 becomes IPv4, and malformed ones are undef
       assert.deepEqual(readXorAddress(xorAddress({ host, port }, transaction), transaction), expected);
       assert.deepEqual(readPlainAddress(plainAddress({ host, port })), expected);
     }),
+    { numRuns },
   );
   const id = newTransaction();
   assert.equal(xorAddress({ host: '::ffff:192.0.2.1', port: 1 }, id).length, 8);
