@@ -1,6 +1,6 @@
 /** A process that uses WebRTC in one of several ways and is then done: it must end by itself. */
 import { nodePeerConnections } from '../../src/lanes/webrtc/node.ts';
-import { Reading, write } from './webrtc-contract.ts';
+import { Reading, write } from './pipe-contract.ts';
 import { lane, sides } from './webrtc-node.ts';
 
 const [, , how] = process.argv;

@@ -9,7 +9,7 @@ import {
   MAX_WEBRTC_LANES,
 } from '../../src/protocol/limits.ts';
 import type { RtcDescription } from '../../src/protocol/rtc.ts';
-import { Reading } from './webrtc-contract.ts';
+import { Reading } from './pipe-contract.ts';
 import { FakeChannel, FakeNetwork, type FakePeerConnection } from './webrtc-fake.ts';
 import { offer, Party, parties, turn, until } from './webrtc-parties.ts';
 

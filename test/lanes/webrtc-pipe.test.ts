@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CREDIT_STEP, CREDIT_WINDOW } from '../../src/lanes/credit.ts';
 import { ChannelPipe, HIGH_WATER, LEAST, MAX_MESSAGE } from '../../src/lanes/webrtc/pipe.ts';
-import { contract, Reading, write } from './webrtc-contract.ts';
-import { channels, type FakeChannel } from './webrtc-fake.ts';
+import { contract, Reading, write } from './pipe-contract.ts';
+import { BOUNDS, channels, type FakeChannel } from './webrtc-fake.ts';
 
 interface End {
   pipe: ChannelPipe;
@@ -38,7 +38,7 @@ function puppet(): { pipe: ChannelPipe; end: End; channel: FakeChannel; said: un
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a data channel as a pipe', () => {
-  contract(async () => ends().map(({ pipe }) => pipe) as [ChannelPipe, ChannelPipe], 60);
+  contract(async () => ends().map(({ pipe }) => pipe) as [ChannelPipe, ChannelPipe], { runs: 60, ...BOUNDS });
 
   it('splits writes into messages that every implementation takes', async () => {
     const { pipe, said } = puppet();

@@ -4,7 +4,7 @@ import { afterEach, describe, it, mock } from 'node:test';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { Pacing } from '../../src/lanes/webrtc/pacing.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC, MAX_WEBRTC_LANES } from '../../src/protocol/limits.ts';
-import { Reading, write } from './webrtc-contract.ts';
+import { Reading, write } from './pipe-contract.ts';
 import { FakeNetwork, type FakePeerConnection } from './webrtc-fake.ts';
 import { Party, parties, turn, until } from './webrtc-parties.ts';
 

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { nodePeerConnections } from '../../src/lanes/webrtc/node.ts';
-import { contract, Reading } from './webrtc-contract.ts';
+import { contract, Reading } from './pipe-contract.ts';
+import { BOUNDS } from './webrtc-fake.ts';
 import { lacking, lane, opened, type Sides, sides } from './webrtc-node.ts';
 
 const skip = (await lacking()) ?? false;
@@ -21,7 +22,7 @@ describe('a WebRTC lane of Node', { skip }, () => {
   after(() => {
     for (const each of all) each.close();
   });
-  contract(async () => lane(made()), 4);
+  contract(async () => lane(made()), { runs: 4, ...BOUNDS });
 
   it('is between addresses that people know', async () => {
     const [theirs, ours] = await lane(made());
