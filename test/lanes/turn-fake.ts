@@ -135,7 +135,11 @@ export class FakeTurn {
         const peer = this.#peers.get(
           Buffer.from(attributeOf(message, ATTRIBUTE.connectionId)!).toString('hex'),
         );
-        peer?.pipe(socket).pipe(peer);
+        if (!peer) return;
+        peer.pipe(socket).pipe(peer);
+        // A reset of one is the end of the other, which pipe() does not see to.
+        peer.on('close', () => socket.destroySoon());
+        socket.on('close', () => peer.destroySoon());
       },
       () => socket.destroy(),
     );
