@@ -11,6 +11,11 @@ export function groups(hex: string): string {
   return shortFingerprint(clean);
 }
 
+/** 0 to 100, and 100 only when all is there. */
+export function percentOf(bytes: number, total: number): number {
+  return bytes >= total ? 100 : Math.min(99, Math.floor((bytes / total) * 100));
+}
+
 /** A word for a POSIX shell, quoted only where it must be. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,5 +1,6 @@
 /** What is known of a running transfer, from its events: for the progress display and the metrics. */
 import type { State, TransferEvent } from '../peer/api.ts';
+import { percentOf } from './format.ts';
 
 export interface Lane {
   kind: string;
@@ -55,7 +56,10 @@ export class Tracker {
         this.eta = event.eta ?? undefined;
         this.files = event.files;
         this.file = event.file;
-        this.filePercent = percentOf(event.fileBytes, event.fileSize);
+        this.filePercent =
+          event.fileBytes === undefined || event.fileSize === undefined
+            ? undefined
+            : percentOf(event.fileBytes, event.fileSize);
         this.by = event.by;
         break;
       case 'done':
@@ -69,13 +73,8 @@ export class Tracker {
 
   /** 0 to 100, and 100 only when all is there; undefined without a total. */
   get percent(): number | undefined {
-    return percentOf(this.bytes, this.total);
+    return this.total === undefined ? undefined : percentOf(this.bytes, this.total);
   }
-}
-
-function percentOf(bytes: number | undefined, total: number | undefined): number | undefined {
-  if (bytes === undefined || total === undefined) return undefined;
-  return bytes >= total ? 100 : Math.min(99, Math.floor((bytes / total) * 100));
 }
 
 /**

@@ -12,7 +12,7 @@ import { BeelineError } from '../../protocol/errors.ts';
 import { escapeName } from '../../protocol/names.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
-import { contents, formatBytes, formatDuration, shellWord } from '../format.ts';
+import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
 import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -90,9 +90,7 @@ function what(transfer: UnfinishedTransfer): string {
 
 function progress({ here, bytes }: UnfinishedTransfer): string {
   if (bytes === null) return 'It came from stdin, which cannot go on: it has to be sent anew.';
-  // 100 only when all is there.
-  const percent = here >= bytes ? 100 : Math.min(99, Math.floor((here / bytes) * 100));
-  return `${formatBytes(here)} of it are here, ${percent}%.`;
+  return `${formatBytes(here)} of it are here, ${percentOf(here, bytes)}%.`;
 }
 
 /** @param time milliseconds since 1970 */
