@@ -109,14 +109,15 @@ function suite({ test }: Suite): void {
     const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '6M']);
     const page = await stage.page();
     await page.receive(code);
-    await page.moved(0.35);
+    await page.keeps();
     await page.page.close();
     const again = await stage.page({ code });
     await again.press('Go on');
     await again.reaches(['offer', 'transferring', 'completed']);
     if ((await again.state()) === 'offer') await again.press('Receive');
     await again.reaches('completed');
-    assert.ok(Number(event(await sender.ends(0), 'done').resumed) > 1 << 20);
+    const { resumed } = event(await sender.ends(0), 'done');
+    assert.ok(Number(resumed) > 0, 'some of it was there');
     const [saved] = await stage.downloads(() => again.press('Save'));
     sameFile(work.path('one.bin'), saved!);
   });

@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
-import { unfinished } from '../../src/index.ts';
 import type { Command } from './command.ts';
-import { errorCode, event, type Workspace, workspace } from './workspace.ts';
+import { errorCode, event, journaled, type Workspace, workspace } from './workspace.ts';
 
 const SIZE = 24 << 20;
 const LIMIT = ['--limit', String(6 << 20)];
@@ -25,10 +23,7 @@ async function underway(work: Workspace): Promise<{
   const again = (...args: string[]) => work.receiver(code, port, ['--to', to, ...args]);
   const receiver = again();
   await receiver.until('progress');
-  for (let look = 0; !(await unfinished(to))[0]?.transfer?.here; look++) {
-    assert.ok(look < 200, 'Nothing was journaled.');
-    await delay(25);
-  }
+  await journaled(to);
   sender.signal('SIGSTOP');
   return { sender, receiver, to, again };
 }

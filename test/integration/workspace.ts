@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { unfinished } from '../../src/index.ts';
 import { Command, type Ended, type Line, type StartOptions } from './command.ts';
 
 /** What both sides of a finished pair have said. */
@@ -129,6 +130,12 @@ export function event(ended: Ended, name: string): Line {
 /** The code of the error event. */
 export function errorCode(ended: Ended): unknown {
   return event(ended, 'error').code;
+}
+
+/** Waits until some of what is received into a folder is certainly down: what is said to have come can still be lost. */
+export async function journaled(folder: string): Promise<void> {
+  for (const end = Date.now() + 60_000; !(await unfinished(folder))[0]?.transfer?.here; await delay(25))
+    assert.ok(Date.now() < end, `Nothing was journaled in ${folder}.`);
 }
 
 /** A TCP port that was free a moment ago, on IPv4 and IPv6 loopback. */

@@ -150,6 +150,16 @@ export class BeelinePage {
     );
   }
 
+  /** Waits until some of what comes is certainly down in the page's storage: what is said to have come can still be lost. */
+  async keeps(): Promise<void> {
+    await this.moved(0.05);
+    const before = await this.ask<number>(JOURNALED);
+    await this.when(
+      async () => (await this.ask<number>(JOURNALED)) > before,
+      () => 'record that something is down',
+    );
+  }
+
   /** Types a code and is asked: the offer stands on the page then. */
   async asks(code: string): Promise<void> {
     await this.fill('Code', code);
@@ -172,6 +182,14 @@ export class BeelinePage {
     assert.deepEqual(violations, [], 'no violation of a policy');
   }
 }
+
+/** Bytes of the journals in the page's storage. */
+const JOURNALED = `(async () => {
+  let bytes = 0;
+  const top = await (await navigator.storage.getDirectory()).getDirectoryHandle('beeline');
+  for await (const folder of top.values()) bytes += (await (await folder.getFileHandle('journal')).getFile()).size;
+  return bytes;
+})()`;
 
 const accessible = (name: string, role: Role) => `::-p-aria([name="${name}"][role="${role}"])`;
 
