@@ -183,10 +183,12 @@ test('over TCP: too many requests at once, another protocol and other messages e
 test('over TCP: who says nothing, is too slow with a request or stays idle is cut off', async (t) => {
   const { stun } = await server(t, { connection: { ...CONNECTION_LIMITS, whole: 150, idle: 150 } });
   const dials = () => dial(t, stun.ports[1]);
+  const trickles: number[][] = [];
   const [mute, slow, late, idle] = await Promise.all([dials(), dials(), dials(), dials()]);
-  // A byte now and then must not move the deadline: all 28 would take 2.8 s.
+  // A byte now and then must not move the deadline: it is over before all have gone.
   const trickle = (socket: Socket) => {
     const bytes = [...request()];
+    trickles.push(bytes);
     const timer = setInterval(() => socket.write(Uint8Array.of(bytes.shift() ?? 0)), 100);
     socket.once('close', () => clearInterval(timer));
   };
@@ -195,9 +197,11 @@ test('over TCP: who says nothing, is too slow with a request or stays idle is cu
   await answers(late, 1);
   trickle(late);
   idle.write(request());
-  const began = performance.now();
   await Promise.all([mute, slow, late, idle].map(ended));
-  assert.ok(performance.now() - began < 2_500, 'before the whole request was there');
+  assert.ok(
+    trickles.every((rest) => rest.length > 0),
+    'before the whole request was there',
+  );
 });
 
 test('over TCP: one address has a bounded number of connections', async (t) => {

@@ -436,7 +436,7 @@ test('leaving is asked about only while there is something to lose', { skip }, a
   // What guards the page is put on and off after it is drawn.
   const becomes = async (asks: boolean) => {
     for (let look = 0; (await leaving()) !== asks; look++) {
-      assert.ok(look < 100, `leaving is ${asks ? 'not ' : ''}asked about`);
+      assert.ok(look < 600, `leaving is ${asks ? 'not ' : ''}asked about`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { seed } from '../../seed.ts';
 import { rejects } from './driver.ts';
 import type { Offer } from './page.ts';
@@ -51,13 +52,10 @@ storageSuite('kept', (test) => {
   test('a page that dies in the middle is gone on with by another', async ({ origin }) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
-    await page.do('write', 'x', { seed, count: 14 });
+    const written = (await page.do('write', 'x', { seed, count: 14 })).bytes;
     // Until the group commit has said so in the journal.
-    for (let length = 0, before = -1; length !== before || length < 600; ) {
-      before = length;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      length = (await page.do('sizes'))[0]![0];
-    }
+    for (const end = Date.now() + 60_000; (await page.do('kept'))[0]?.have !== written; await delay(50))
+      assert.ok(Date.now() < end, 'not all of it was journaled');
     await page.kill();
     const again = await origin.page();
     const [kept] = await again.do('kept');
