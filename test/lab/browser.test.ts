@@ -49,7 +49,7 @@ describe('lab: pages behind NATs', { skip }, () => {
     const words = ['--port', '443', '--tls-cert', cert, '--tls-key', key, '--turn-url', coturn.url];
     const command = work.start(['server', ...words, '--turn-secret', SECRET], {
       prefix: server.prefix,
-      deadline: 280_000,
+      deadline: 900_000,
     });
     await command.until('listening');
     origin = `https://${server.address}`;

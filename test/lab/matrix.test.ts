@@ -38,7 +38,7 @@ for (const from of KINDS) {
       work = new Workspace();
       makeFile(work.path('file'), SIZE);
       internet = await makeInternet({ join: distant(10) });
-      server = work.start(['server', '--port', '443'], { prefix: internet.server.prefix, deadline: 280_000 });
+      server = work.start(['server', '--port', '443'], { prefix: internet.server.prefix, deadline: 900_000 });
       await server.until('listening');
       const { address, address6 } = internet.server;
       url = (kind) => `http://${kind === 'ipv6-only' ? `[${address6}]` : address}:443`;

@@ -29,7 +29,7 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
     coturn = await startCoturn(server, { secret: 'lab secret', staleNonce: 30 });
     const prefix = server.prefix;
     const serve = async (...args: string[]) => {
-      const command = work.start(['server', ...args], { prefix, deadline: 280_000 });
+      const command = work.start(['server', ...args], { prefix, deadline: 900_000 });
       const { port } = await command.until('listening');
       return `http://${server.address}:${port}`;
     };
