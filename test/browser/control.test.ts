@@ -10,7 +10,7 @@ import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 24 << 20;
 /** Seconds enough at this rate to act in the middle. */
-const LIMIT = ['--limit', '6M'];
+const LIMIT = ['--limit', '3M'];
 
 const reached = (state: string, after = 0) => {
   let seen = 0;
@@ -90,7 +90,7 @@ inBrowser('chromium', 'control', ({ test }) => {
 
   test('a receiving page is paused by the other page, and told so', async (stage) => {
     const { work } = stage;
-    makeFile(work.path('one.bin'), 256 << 20);
+    makeFile(work.path('one.bin'), 512 << 20);
     const from = await stage.page();
     await from.choose(work.path('one.bin'));
     const to = await stage.page();

@@ -125,7 +125,7 @@ function suite({ test }: Suite): void {
   test('pause, resume and cancel', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), 32 << 20);
-    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '6M']);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '3M']);
     const page = await stage.page();
     await page.receive(code);
     await page.moved(0.05);

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { taken } from '../../src/lan/mdns.ts';
 
-test('looking for nameplates ends, whatever the garbage collector does', { timeout: 30_000 }, async (t) => {
+test('looking for nameplates ends, whatever the garbage collector does', { timeout: 90_000 }, async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const collecting = setInterval(collect, 20);

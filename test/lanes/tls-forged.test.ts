@@ -12,7 +12,7 @@ import { laneContext } from '../../src/lanes/tls/credentials.ts';
 const FORGED = Buffer.concat([Buffer.of(0x17, 3, 3, 0, 32), Buffer.alloc(32, 7)]);
 
 for (const victim of ['listener', 'dialler'] as const)
-  test(`a forged record ends the lane of the ${victim}`, { timeout: 20_000 }, async (t) => {
+  test(`a forged record ends the lane of the ${victim}`, { timeout: 90_000 }, async (t) => {
     const { cert, key, fingerprint } = await makeCertificate();
     const context = laneContext(cert, key);
     let came: (pipe: Pipe) => void;

@@ -8,7 +8,7 @@ import { openUdp, type UdpAgent } from '../../src/lanes/udx/agent.ts';
 import type { Address } from '../../src/protocol/candidate.ts';
 
 /** Milliseconds within which anything here comes about. */
-const DEADLINE = 20_000;
+const DEADLINE = 60_000;
 export const certificates = Promise.all([makeCertificate(), makeCertificate()]).then(
   ([sender, receiver]) => ({ sender, receiver }),
 );

@@ -57,7 +57,7 @@ describe('a WebRTC lane of Node', { skip }, () => {
   });
 
   for (const deceived of ['sender', 'receiver'] as const)
-    it(`never opens when the ${deceived} was told another fingerprint`, { timeout: 30_000 }, async () => {
+    it(`never opens when the ${deceived} was told another fingerprint`, { timeout: 90_000 }, async () => {
       const other = (print: string) => print.replace(/./, (digit) => (digit === '0' ? '1' : '0'));
       const wrong = made(nodePeerConnections, (rtc, hearer) =>
         rtc.map((each) => (hearer === deceived ? { ...each, fingerprint: other(each.fingerprint) } : each)),

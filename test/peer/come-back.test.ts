@@ -7,7 +7,7 @@ import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { failure, folder, start, until } from './meeting.ts';
 
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 90_000 };
 const random = randomFrom(seed);
 
 /** A file that takes half a second at its limit, so that there is a middle to end in. */

@@ -246,7 +246,7 @@ async function unused(t: TestContext): Promise<number> {
   return port;
 }
 
-describe('doctor: the router', { timeout: 20_000 }, () => {
+describe('doctor: the router', { timeout: 90_000 }, () => {
   type Answer = { host: string } | { code: ErrorCode; message: string };
   const log: string[] = [];
   const mapper = (protocol: Mapper['protocol'], answer: Answer): Mapper => ({
@@ -297,7 +297,7 @@ describe('doctor: the router', { timeout: 20_000 }, () => {
   });
 });
 
-describe('doctor: an examination', { timeout: 20_000 }, () => {
+describe('doctor: an examination', { timeout: 90_000 }, () => {
   it('ends a probe that does not heed its signal, and keeps what was noted first', async () => {
     const stop = new AbortController();
     const exam = new Examination(undefined, stop.signal);

@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { cutLanes, failure, folder, intercept, start } from './meeting.ts';
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 90_000 };
 
 async function pair(t: TestContext, wait?: number) {
   const dir = folder(t);

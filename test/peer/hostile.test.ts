@@ -61,7 +61,7 @@ const ending = (transfer: Transfer): Promise<string> =>
     (error: BeelineError) => error.code,
   );
 
-test("a stranger's open connection does not keep a sender from ending", { timeout: 30_000 }, async (t) => {
+test("a stranger's open connection does not keep a sender from ending", { timeout: 90_000 }, async (t) => {
   const dir = folder(t);
   const { sender, port, join: receiver } = await start(file(dir));
   const stranger = connect(port, '127.0.0.1');
@@ -75,7 +75,7 @@ test("a stranger's open connection does not keep a sender from ending", { timeou
   await closed;
 });
 
-test('a port that opens after its session has ended is closed again', { timeout: 30_000 }, async (t) => {
+test('a port that opens after its session has ended is closed again', { timeout: 90_000 }, async (t) => {
   const dir = folder(t);
   const port = await freePort();
   for (const moment of ['state', 'manifest'] as const) {
@@ -92,7 +92,7 @@ test('a port that opens after its session has ended is closed again', { timeout:
   }
 });
 
-test('an offer accepted after the sender has left begins nothing', { timeout: 30_000 }, async (t) => {
+test('an offer accepted after the sender has left begins nothing', { timeout: 90_000 }, async (t) => {
   const dir = folder(t);
   const to = join(dir, 'to');
   const { sender, join: receiver } = await start(file(dir));
@@ -118,7 +118,7 @@ test('an offer accepted after the sender has left begins nothing', { timeout: 30
   assert.deepEqual(readdirSync(dir), ['file.bin']);
 });
 
-test('cancelling ends a receiver whose standard output nobody reads', { timeout: 30_000 }, async (t) => {
+test('cancelling ends a receiver whose standard output nobody reads', { timeout: 90_000 }, async (t) => {
   const dir = folder(t);
   const { sender, join: receiver } = await start(file(dir, 5_000_000));
   let begun = () => {};
@@ -146,7 +146,7 @@ const broken: Record<string, Message> = {
   'a wish for lanes': { type: 'want-lanes', count: 64 },
 };
 for (const [name, message] of Object.entries(broken)) {
-  test(`a sender that sends ${name} ends the transfer`, { timeout: 30_000 }, async (t) => {
+  test(`a sender that sends ${name} ends the transfer`, { timeout: 90_000 }, async (t) => {
     const dir = folder(t);
     const { sender, join: receiver } = await start(file(dir));
     sender.engine!.addLane = (lane) => void lane.send(message).catch(() => {});
@@ -158,7 +158,7 @@ for (const [name, message] of Object.entries(broken)) {
   });
 }
 
-test('a side that is connected and says nothing is given up', { timeout: 30_000 }, async (t) => {
+test('a side that is connected and says nothing is given up', { timeout: 90_000 }, async (t) => {
   for (const silent of ['sender', 'receiver'] as const) {
     const dir = folder(t);
     const { sender, join: receiver } = await start(file(dir));
