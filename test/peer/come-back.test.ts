@@ -10,12 +10,12 @@ import { failure, folder, start, until } from './meeting.ts';
 const LIMIT = { timeout: 90_000 };
 const random = randomFrom(seed);
 
-/** A file that takes half a second at its limit, so that there is a middle to end in. */
+/** A file that takes two seconds at its limit, so that there is a middle to end in, on a busy machine too. */
 async function slowSender(t: TestContext) {
   const dir = folder(t);
-  const content = randomBytes(random, 4_000_000);
+  const content = randomBytes(random, 8_000_000);
   writeFileSync(join(dir, 'data.bin'), content);
-  const { sender, join: receiver } = await start(join(dir, 'data.bin'), { limit: 8e6 });
+  const { sender, join: receiver } = await start(join(dir, 'data.bin'), { limit: 4e6 });
   const arrived = (to: string) => content.equals(readFileSync(join(dir, to, 'data.bin')));
   return { dir, sender, receiver, arrived };
 }

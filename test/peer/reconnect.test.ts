@@ -18,7 +18,7 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
   writeFileSync(join(folder, 'data.bin'), content);
 
   const states: string[] = [];
-  const sender = send([join(folder, 'data.bin')], { lan: false, limit: 24e6 });
+  const sender = send([join(folder, 'data.bin')], { lan: false, limit: 12e6 });
   const { code, port } = await meeting(sender);
   const receiver = receive({ code, at: `127.0.0.1:${port}`, to: join(folder, 'out'), lan: false, lanes: 3 });
   let opened = 0;
