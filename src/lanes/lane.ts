@@ -36,6 +36,9 @@ export class Lane implements LanePort {
   readonly relayed: boolean;
   readonly local: string;
   readonly remote: string;
+  /** Resolves when it is closed, by whichever side. */
+  readonly over: Promise<void>;
+  #end = () => {};
   readonly #pipe: Pipe;
   readonly #owner: LaneOwner;
   readonly #reader: FrameReader;
@@ -59,6 +62,9 @@ export class Lane implements LanePort {
     this.relayed = pipe.relayed ?? isRelayed(pipe.kind);
     this.local = pipe.local;
     this.remote = pipe.remote;
+    this.over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     this.#pipe = pipe;
     this.#owner = owner;
     this.#reader = new FrameReader({
@@ -124,6 +130,13 @@ export class Lane implements LanePort {
     });
   }
 
+  /** Nothing that comes is of use any more: it is read, so that the other side's end shows, and thrown away. */
+  discard(): void {
+    if (this.#closed) return;
+    this.#reader.end();
+    this.#resume();
+  }
+
   close(reason?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -133,6 +146,7 @@ export class Lane implements LanePort {
     const error = reason ?? new BeelineError('NO_PATH', 'The lane is closed.');
     this.#writing?.reject(error);
     for (const pending of this.#queue.splice(0)) pending.reject(error);
+    this.#end();
     this.#owner.closed(this, reason);
   }
 

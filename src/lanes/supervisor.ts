@@ -40,6 +40,8 @@ const SPARE = 4;
 const SILENT = 500;
 /** Milliseconds between looks at the lanes. */
 const LOOK = 250;
+/** Milliseconds since the last look after which this process stood still. */
+const STOOD = 4 * LOOK;
 
 /** Kinds whose lanes name the very address that they stand on; the sender's by TURN name the server's. */
 const ADDRESSED: Record<SupervisorOptions['role'], ReadonlySet<string>> = {
@@ -67,6 +69,9 @@ export class Supervisor {
   #from = 0;
   #relayFrom = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** `performance.now()` of the last look. */
+  #looked = 0;
+  #skipped = false;
   /** When the sender was last asked for lanes, and for how many. */
   #asked = 0;
   #askedFor = 0;
@@ -105,6 +110,7 @@ export class Supervisor {
       this.#relayFrom = now + (direct ? RELAY_DELAY : 0);
     }
     clearInterval(this.#timer);
+    this.#looked = now;
     this.#timer = setInterval(() => this.#look(), LOOK);
     for (const at of new Set([now, this.#from, this.#relayFrom]))
       if (at > now) setTimeout(() => this.#tend(), at - now + 1);
@@ -189,6 +195,12 @@ export class Supervisor {
   }
 
   #look(): void {
+    const now = performance.now();
+    const stood = now - this.#looked > STOOD;
+    this.#looked = now;
+    // Until what came meanwhile is read, every lane looks silent. In a page that nobody looks at, timers are always late.
+    this.#skipped = stood && !this.#skipped;
+    if (this.#skipped) return;
     if (this.#options.role === 'receiver') this.#measure.take(this.lanes, this.#dials, this.#options.free());
     this.#tend();
   }

@@ -6,7 +6,7 @@ import type { Lane } from '../lanes/lane.ts';
 import { isRelayed } from '../lanes/path.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
-import { asBeelineError, BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
@@ -19,14 +19,12 @@ import type { Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import type { Known } from './known.ts';
-import { lastWord } from './last-word.ts';
+import { lastWordHeard, lastWordLeft } from './last-word.ts';
 import { Reach } from './reach.ts';
 import { StatusRegister } from './status.ts';
-import { reasonToWait, verdict } from './verdict.ts';
+import { FATAL, reasonToWait, verdict } from './verdict.ts';
 
 const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
-/** Ends of a lane that opening another one would only repeat. */
-const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
 
 export class Session implements Transfer {
   readonly events = new EventStream();
@@ -245,11 +243,14 @@ export class Session implements Transfer {
   async #end(announce: () => void): Promise<void> {
     this.#reach.end();
     this.farewell.over();
-    await this.engine?.stop();
+    const { final, by } = this.#status;
+    // By closing a side shows that it has heard.
+    if (final && by === 'peer') this.supervisor?.close();
     const lanes = [...(this.supervisor?.lanes ?? [])];
+    await Promise.all([this.engine?.stop(), final && lastWordHeard(lanes)]);
     // A sender that is done was told so, and has nothing more to say.
     const word = this.#state !== 'completed' || this.#options.role === 'receiver';
-    if (word && lanes.length > 0) await lastWord(lanes);
+    if (word && !final) await lastWordLeft(lanes);
     for (const { pipe } of this.door.early()) pipe.destroy();
     await this.cleanup.run();
     announce();

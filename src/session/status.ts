@@ -19,6 +19,11 @@ export class StatusRegister {
     return this.#state;
   }
 
+  /** The present word ends the session. */
+  get final(): boolean {
+    return this.#state === 'cancelled' || this.#state === 'failed';
+  }
+
   /** Who said the present word. */
   get by(): 'self' | 'peer' {
     return this.#by;

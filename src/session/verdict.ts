@@ -6,6 +6,9 @@ import type { Cause } from './cause.ts';
 
 type Role = 'sender' | 'receiver';
 
+/** Ends of a lane that opening another one would only repeat. */
+export const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
+
 /** Failures that mean the same on both sides. */
 const SHARED: ReadonlyMap<string, string> = new Map(
   Object.entries({

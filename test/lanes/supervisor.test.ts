@@ -136,6 +136,18 @@ test('a direct path that falls silent brings the relay in, before its lanes are 
   await until('relay lanes beside them', () => kinds().join() === 'relay,relay,tcp,tcp,tcp,tcp');
 });
 
+test('a process that stood still does not blame its lanes', async (t) => {
+  const { supervisor, path, kinds, dials } = world(t);
+  supervisor.paths([path('tcp', 'good'), path('relay', 'server')]);
+  await until('direct lanes', () => kinds().join() === 'tcp,tcp,tcp,tcp');
+  // Past the moment from which a relay may be dialled.
+  await sleep(300);
+  const before = dials();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+  await sleep(1_000);
+  assert.equal(dials(), before);
+});
+
 test('a silent lane whose path is gone is closed at once', async (t) => {
   const { supervisor, path, kinds, silence } = world(t);
   supervisor.paths([path('udx', 'checked')]);
