@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds until a program that was started must be ready, and until one that is asked to end is killed. */
-const START_DEADLINE = 10_000;
+const START_DEADLINE = 60_000;
 const STOP_DEADLINE = 3000;
 
 /** Anything with a namespace to run programs in: a host, or a router. */

@@ -89,7 +89,7 @@ function suite({ test }: Suite): void {
   test('without WebRTC, the relay carries both ways', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), SIZE);
-    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '8M']);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '2M']);
     const page = await stage.page({ prepare: NO_WEBRTC });
     await page.receive(code);
     await page.shows("/relay/i.test(document.querySelector('#path')?.textContent)");

@@ -21,7 +21,7 @@ const DEADLINE = 280_000 + 120_000 * (RECEIVED / GiB);
 /** The page's heap, with array buffers, for a file of any size. */
 const HEAP = 200 * MiB;
 /** What all of the browser's processes may have more at the end than in the first half; a file is far larger. */
-const GROWTH = 128 * MiB;
+const GROWTH = 192 * MiB;
 
 function assertFlat(memory: MemoryWatch, what: string, size: number): void {
   const { samples } = memory;

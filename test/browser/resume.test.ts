@@ -11,6 +11,8 @@ import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 32 << 20;
 const LIMIT = ['--limit', '6M'];
+/** For a command that is ended in the middle, even if its disk takes seconds to commit what has come. */
+const SLOW = ['--limit', '1M'];
 /** A server that is gone: the page tries to reach it again. */
 const UNREACHABLE = /WebSocket|ERR_CONNECTION/;
 
@@ -111,7 +113,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     makeFile(work.path('one.bin'), SIZE);
     const page = await stage.page();
     await page.choose(work.path('one.bin'));
-    const first = await stage.receives(await page.code(), work.folder('out'), LIMIT);
+    const first = await stage.receives(await page.code(), work.folder('out'), SLOW);
     await journaled(work.path('out'));
     await page.page.reload();
     // The page's last word, if it gets there before the page is gone; else the receiver would wait for an hour.
@@ -132,7 +134,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     const page = await stage.page();
     await page.choose(work.path('one.bin'));
     const code = await page.code();
-    const first = await stage.receives(code, work.folder('out'), LIMIT);
+    const first = await stage.receives(code, work.folder('out'), SLOW);
     await journaled(work.path('out'));
     await first.kill();
     const [left] = await unfinished(work.path('out'));

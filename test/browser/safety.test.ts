@@ -51,7 +51,7 @@ inBrowser('chromium', 'safety', ({ test }) => {
     for (const name of RECEIVED) makeFile(work.path(name), 2_000_000);
     const { sender, code } = await stage.sends([
       ...RECEIVED.map((name) => work.path(name)),
-      ...['--limit', '3M'],
+      ...['--limit', '1M'],
     ]);
     const page = await stage.page();
     await page.asks(code);
@@ -79,7 +79,7 @@ inBrowser('chromium', 'safety', ({ test }) => {
     const page = await stage.page();
     await page.page.setViewport({ width: 320, height: 640 });
     await page.choose(...names.map((name) => work.path(name)));
-    const receiver = await stage.receives(await page.code(), work.folder('out'), ['--limit', '6M']);
+    const receiver = await stage.receives(await page.code(), work.folder('out'), ['--limit', '1500K']);
     await page.reaches('transferring');
     await harmlessUntilCompleted(page);
     await receiver.ends(0);

@@ -47,8 +47,11 @@ describe('integration: codes', { concurrency: 2 }, () => {
     const { sender, code, port } = await work.sender([work.path('one.bin'), ...limit]);
     const receiver = work.receiver(code, port, ['--to', work.folder('out')]);
     await receiver.until('progress');
+    // The transfer is not over before the third has come.
+    receiver.signal('SIGSTOP');
     const third = work.receiver(code, port, ['--to', work.folder('third')]);
     assert.equal(errorCode(await third.ends(6)), 'CROWDED');
+    receiver.signal('SIGCONT');
     await receiver.ends(0);
     await sender.ends(0);
     sameFile(work.path('one.bin'), work.path('out', 'one.bin'));

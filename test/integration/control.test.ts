@@ -115,7 +115,8 @@ describe('integration: control', () => {
   it('receivers that are killed and interrupted, and at last one that is not: both commands end with 0', async (t) => {
     const work = workspace(t);
     makeFile(work.path('one.bin'), SIZE);
-    const { sender, code, port } = await work.sender([work.path('one.bin'), '--limit', String(LIMIT)]);
+    const slow = ['--limit', String(LIMIT / 2)];
+    const { sender, code, port } = await work.sender([work.path('one.bin'), ...slow]);
     const to = work.folder('out');
     let lost = 0;
     for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL'] as const) {

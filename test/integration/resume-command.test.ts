@@ -23,8 +23,9 @@ async function underway(work: Workspace): Promise<{
   const again = (...args: string[]) => work.receiver(code, port, ['--to', to, ...args]);
   const receiver = again();
   await receiver.until('progress');
-  await journaled(to);
+  // What has come is committed meanwhile, however long the disk takes.
   sender.signal('SIGSTOP');
+  await journaled(to);
   return { sender, receiver, to, again };
 }
 

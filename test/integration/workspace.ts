@@ -106,7 +106,7 @@ export class Workspace {
 
   async dispose(): Promise<void> {
     await Promise.all(this.#commands.map((command) => command.kill()));
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

@@ -93,7 +93,7 @@ describe('lab: disks that fail', { skip: reason !== undefined && !process.env.CI
     const real = work.folder('real');
     const disk = mounted('--bind', real);
     const paths = [work.path('big'), work.path('other')];
-    const { sender, code, port } = await work.sender([...paths, '--limit', '20M']);
+    const { sender, code, port } = await work.sender([...paths, '--limit', '6M']);
     const receiver = work.receiver(code, port, ['--to', disk]);
     await receiver.until((line) => line.event === 'progress' && Number(line.bytes) > 10 * MiB);
     assert.equal(spawnSync('umount', ['-l', disk], { timeout: 10_000 }).status, 0);

@@ -24,7 +24,7 @@ const SIZE = 64 * 1024 * 1024;
 /** Slow enough for better lanes to join before the end. */
 const LIMIT = '25M';
 /** Random probing takes some seconds. */
-const BIRTHDAY_LIMIT = '5M';
+const BIRTHDAY_LIMIT = '3M';
 
 for (const from of KINDS) {
   describe(`lab: from a ${from} network`, { skip, concurrency: 2 }, () => {

@@ -81,7 +81,7 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
     async close() {
       await closeBrowser(browser);
       await new Promise((done) => server.close(done));
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }

@@ -28,7 +28,7 @@ before(async () => {
 after(() => site?.close());
 
 const press = (page: Page, name: string) =>
-  page.locator(`::-p-aria([name="${name}"][role="button"])`).setTimeout(5000).click();
+  page.locator(`::-p-aria([name="${name}"][role="button"])`).setTimeout(30_000).click();
 const text = (page: Page, selector: string) => page.$eval(selector, (element) => element.textContent?.trim());
 const focused = (page: Page) => page.evaluate('document.activeElement.textContent') as Promise<string>;
 const has = async (page: Page, name: string) =>

@@ -7,7 +7,7 @@ import { SpaceFile, type SyncFile } from './space-file.ts';
 import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
 
 /** A page that was just closed or reloaded lets go of its files a moment later. */
-const TRIES = 50;
+const TRIES = 30;
 const BETWEEN = 200;
 const PROBE = 'probe';
 

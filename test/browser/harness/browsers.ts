@@ -17,7 +17,7 @@ const PROGRAMS: Record<Kind, readonly string[]> = {
 };
 /** Milliseconds until a browser must have started, and until one that is told to close is killed. */
 const LAUNCH_DEADLINE = 60_000;
-const CLOSE_DEADLINE = 5_000;
+const CLOSE_DEADLINE = 60_000;
 
 /** Why this browser cannot be driven here, or undefined when it can. */
 export function whyNoBrowser(kind: Kind): string | undefined {

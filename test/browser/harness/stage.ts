@@ -96,7 +96,7 @@ export class Stage {
       // Firefox holds the name with an empty file while it writes beside it; Chromium writes under another name.
       const underway = files.some((path) => /\.(part|crdownload)$|\.org\.chromium/.test(path));
       const now = files.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`).join();
-      if (files.length >= count && !underway && now === before) return files.sort();
+      if (files.length >= count && !underway && now === before && !/ 0(,|$)/.test(now)) return files.sort();
       before = now;
     }
     assert.fail(`${count} downloads in time, not: ${before}`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Milliseconds. */
-const DEADLINE = 30_000;
+const DEADLINE = 240_000;
 
 /** Waits for a download of exactly so many bytes under a name; Chromium gives it its name when it is whole. */
 export async function downloaded(folder: string, name: string, size?: number): Promise<string> {

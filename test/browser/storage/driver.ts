@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'puppeteer-core';
 import { BeelineError, type ErrorCode } from '../../../src/protocol/errors.ts';
@@ -108,6 +109,12 @@ export class StoragePage {
     cdp.send('Page.crash').catch(() => {});
     await dead;
   }
+}
+
+/** Waits until the group commit has said of so many bytes that they are down. */
+export async function journaled(page: StoragePage, bytes: number): Promise<void> {
+  for (const end = Date.now() + 60_000; (await page.do('kept'))[0]?.have !== bytes; await delay(50))
+    assert.ok(Date.now() < end, 'not all of it was journaled');
 }
 
 /** Asserts the code, and that a person is told something that ends in a full stop. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { seed } from '../../seed.ts';
-import { rejects } from './driver.ts';
+import { journaled, rejects } from './driver.ts';
 import type { Offer } from './page.ts';
 import { storageSuite } from './suite.ts';
 
@@ -52,10 +51,7 @@ storageSuite('kept', (test) => {
   test('a page that dies in the middle is gone on with by another', async ({ origin }) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
-    const written = (await page.do('write', 'x', { seed, count: 14 })).bytes;
-    // Until the group commit has said so in the journal.
-    for (const end = Date.now() + 60_000; (await page.do('kept'))[0]?.have !== written; await delay(50))
-      assert.ok(Date.now() < end, 'not all of it was journaled');
+    await journaled(page, (await page.do('write', 'x', { seed, count: 14 })).bytes);
     await page.kill();
     const again = await origin.page();
     const [kept] = await again.do('kept');
@@ -137,7 +133,8 @@ storageSuite('kept', (test) => {
     const page = await origin.page();
     const other = await origin.page();
     await page.do('openKept', 'x', OFFER);
-    await page.do('write', 'x', { count: 3 });
+    const { bytes } = await page.do('write', 'x', { count: 3 });
+    await journaled(page, bytes);
     const opening = other.do('openKept', 'x', OFFER);
     await page.do('end', 'x', 'suspend');
     assert.deepEqual(await opening, [0, 1, 2]);

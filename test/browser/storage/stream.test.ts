@@ -102,7 +102,7 @@ storageSuite('streamed', (test) => {
     await cdp.send('Browser.setDownloadBehavior', {
       ...{ behavior: 'allow', downloadPath: downloads, eventsEnabled: true },
     });
-    await page.do('openStream', 'x', { files: [['unwanted', 400 * MiB]] });
+    await page.do('openStream', 'x', { files: [['unwanted', 20_000 * MiB]] });
     const writing = page.do('write', 'x', { unhashed: true });
     writing.catch(() => {});
     await cdp.send('Browser.cancelDownload', { guid: await begun });
