@@ -98,26 +98,31 @@ class Contender {
     this.#fd = this.#write(this.#announcement);
     // As the file system's clock has it.
     const now = fstatSync(this.#fd).mtimeMs;
-    for (const deadline = performance.now() + CONTEST; ; ) {
+    const deadline = performance.now() + CONTEST;
+    const wait = () => {
+      if (performance.now() > deadline) throw locked(this.#path, undefined);
+      pause();
+    };
+    for (;;) {
       const others = this.#others(now);
       // Looked at after the others: from then on nobody else replaces a stale one.
       const found = look(this.#path);
       // Over NFS a link may be made and yet reported as failed.
       if (found?.holder?.id === this.#me.id) return this.#held();
       if (found && !isStale(found, now)) throw locked(this.#path, found.holder);
-      if (performance.now() > deadline) throw locked(this.#path, undefined);
       if (this.#fd === undefined) {
         if (others.length === 0) this.#fd = this.#write(this.#announcement);
-        else pause();
+        else wait();
       } else if (!found) {
         if (this.#link()) return this.#held();
+        wait();
       } else if (others.length === 0) {
         renameSync(this.#announcement, this.#path);
         return this.#held();
       } else {
         // The least of all stays; the others make room, and come back only when nobody is left.
         if (others.some((id) => id < this.#me.id)) this.leave();
-        pause();
+        wait();
       }
     }
   }

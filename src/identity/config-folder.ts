@@ -10,8 +10,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BeelineError } from '../protocol/errors.ts';
 
-/** Milliseconds that a writer waits for its turn; a turn takes a few. */
-const LOCK_DEADLINE = 5_000;
+/** Milliseconds that one writer's turn may take: a few, but for a disk that is slow to sync. */
+const LOCK_DEADLINE = 10_000;
 const LOCK_POLL = 20;
 
 /** $BEELINE_CONFIG_DIR, else %APPDATA%\beeline on Windows, else $XDG_CONFIG_HOME/beeline, else ~/.config/beeline. */
@@ -91,8 +91,16 @@ export async function writePrivate(path: string, text: string): Promise<void> {
 export async function whileLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   await makePrivateFolder(folder);
   const lock = join(folder, '.lock');
-  const deadline = Date.now() + LOCK_DEADLINE;
+  let deadline = Date.now() + LOCK_DEADLINE;
+  let holder = '';
   while (!(await take(lock))) {
+    // Each of those before us has its time.
+    const held = await stat(lock).then(
+      ({ ino, mtimeMs }) => `${ino} ${mtimeMs}`,
+      () => '',
+    );
+    if (held !== holder) deadline = Date.now() + LOCK_DEADLINE;
+    holder = held;
     if (Date.now() > deadline)
       throw new BeelineError(
         'TIMEOUT',

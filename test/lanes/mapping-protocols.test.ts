@@ -54,7 +54,8 @@ test('PCP: maps and gives back with one nonce, and tells a private address too',
   });
   await pcp.unmap('tcp', 1234);
   pcp.close();
-  const [map, unmap] = seen as [Buffer, Buffer];
+  // A busy machine may have asked twice.
+  const [map, unmap] = [seen[0]!, seen.at(-1)!];
   assert.deepEqual(map.subarray(24, 36), unmap.subarray(24, 36));
   assert.equal(map.readUInt16BE(40), 1234);
   assert.equal(map[36], 6);
@@ -70,7 +71,7 @@ test('PCP: a lost request is sent again', async () => {
   const pcp = new Pcp(HERE, port);
   await pcp.map('udp', 99, 600);
   pcp.close();
-  assert.equal(lost, 2);
+  assert.ok(lost >= 2, `${lost} requests`);
 });
 
 test('PCP: a NAT-PMP router, a refusal, silence and what is not the answer', async () => {

@@ -180,17 +180,29 @@ test('a proxy that never answers is waited for no longer than allowed, and its s
     process.env.HTTP_PROXY = `http://127.0.0.1:${port}`;
     await assert.rejects(hosting('http://127.0.0.1:9', 200), isError('TIMEOUT', /./));
   }
+  await Promise.all(closed);
+  assert.equal(closed.length, 1);
+  mute.close();
+  tcp.close();
+});
+
+test('a proxy that never answers is left as soon as its caller has had enough', async () => {
+  const tcp = createTcpServer((socket: Socket) => void socket.on('error', () => {}).resume());
+  tcp.listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  process.env.HTTP_PROXY = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}`;
   const stop = new AbortController();
   const options = { url: 'ws://127.0.0.1:9', name: 'x', maxPayload: 1, signal: stop.signal };
+  const accepted = once(tcp, 'connection');
   const dialling = assert.rejects(
     dialWebSocket(options, () => {}),
     /had enough/,
   );
-  setTimeout(() => stop.abort(new Error('had enough')), 50);
+  const [socket] = (await accepted) as [Socket];
+  const gone = new Promise((resolve) => socket.once('close', resolve));
+  stop.abort(new Error('had enough'));
   await dialling;
-  await Promise.all(closed);
-  assert.equal(closed.length, 2);
-  mute.close();
+  await gone;
   tcp.close();
 });
 

@@ -89,7 +89,7 @@ test('a port that another program has is named, for TCP and for STUN', async () 
 test('a silent connection ends by itself, one that is kept alive is served again', async () => {
   const http = createServer((_request, response) => response.end('hello'));
   http.keepAliveTimeout = 0;
-  const deadline = 2000;
+  const deadline = 10_000;
   const front = createFront({ http, stun: () => undefined, maxConnections: 10, deadline });
   front.server.listen(0, '127.0.0.1');
   await once(front.server, 'listening');
@@ -134,18 +134,18 @@ test('one address that says nothing leaves room for the others, and for its own 
   try {
     const meeting = new WebSocket(`ws://127.0.0.1:${server.port}/v1/rendezvous`);
     await once(meeting, 'open');
-    const began = performance.now();
     const silent = await from('127.0.0.1', 60);
     for (const socket of silent) socket.resume();
     while (silent.filter(({ closed }) => closed).length < 56)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.ok(performance.now() - began < 5_000, 'at once, not when their time is over');
+    assert.equal(silent.filter(({ closed }) => closed).length, 56, 'not all, as when their time is over');
     const [other] = await from('127.0.0.2', 1);
     other!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
     assert.match(String((await once(other!, 'data'))[0]), /200 OK/);
     // One that is told counts no more.
-    silent.find(({ closed }) => !closed)!.write(request());
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const told = silent.find(({ closed }) => !closed)!;
+    told.write(request());
+    await once(told, 'data');
     const [again] = await from('127.0.0.1', 1);
     again!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
     assert.match(String((await once(again!, 'data'))[0]), /200 OK/);

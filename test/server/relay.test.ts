@@ -287,12 +287,17 @@ test('each limit ends what breaks it, with its sentence', async () => {
   });
 });
 
-test('a connection that shows no token, or waits and answers no ping, is ended', () =>
-  relayWorld({ limits: { helloDeadline: 50, pongDeadline: 100 }, tick: 20 }, async (world) => {
+test('a connection that shows no token is ended', () =>
+  relayWorld({ limits: { helloDeadline: 50 }, tick: 20 }, async (world) => {
     const { WebSocket } = await import('ws');
     const mute = new WebSocket(`ws://127.0.0.1:${world.server.port}/v1/relay`);
     const [code, reason] = await once(mute, 'close');
     assert.deepEqual([code, /asked for nothing/.test(String(reason))], [1008, true]);
+  }));
+
+test('a connection that waits and answers no ping is ended', () =>
+  relayWorld({ limits: { pongDeadline: 100 }, tick: 20 }, async (world) => {
+    const { WebSocket } = await import('ws');
     const { token } = await world.seat('host', '7');
     const lively = await world.relay(token);
     const deaf = new WebSocket(`ws://127.0.0.1:${world.server.port}/v1/relay`, { autoPong: false });

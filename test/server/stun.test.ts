@@ -46,10 +46,10 @@ async function dial(t: TestContext, port: number): Promise<Socket> {
   return socket;
 }
 
-/** Until the other side has closed it, or 10 s. */
+/** Until the other side has closed it, also by a reset. */
 async function ended(socket: Socket): Promise<void> {
   socket.resume();
-  if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(10_000) });
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 /** Reads so many answers. */
@@ -181,7 +181,7 @@ test('over TCP: too many requests at once, another protocol and other messages e
 });
 
 test('over TCP: who says nothing, is too slow with a request or stays idle is cut off', async (t) => {
-  const { stun } = await server(t, { connection: { ...CONNECTION_LIMITS, whole: 150, idle: 150 } });
+  const { stun } = await server(t, { connection: { ...CONNECTION_LIMITS, whole: 1_000, idle: 150 } });
   const dials = () => dial(t, stun.ports[1]);
   const trickles: number[][] = [];
   const [mute, slow, late, idle] = await Promise.all([dials(), dials(), dials(), dials()]);

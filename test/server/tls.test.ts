@@ -268,14 +268,14 @@ describe('server: TLS handshakes of strangers', () => {
     }));
 
   it('end by themselves, and free their places', () =>
-    fronted(1500, async (port) => {
+    fronted(5_000, async (port) => {
       const slow = await dawdlers(port, HANDSHAKE_LIMITS.ofAddress);
       while (settled(slow) < slow.length) await sleep(10);
       (await secure(port)).destroy();
     }));
 
   it('that lead to nothing end too; a WebSocket is let be, and a request starts the clock anew', () =>
-    fronted(1500, async (port) => {
+    fronted(10_000, async (port) => {
       const upgraded = await secure(port);
       upgraded.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
       assert.match(String((await once(upgraded, 'data'))[0]), /101/);
@@ -287,7 +287,7 @@ describe('server: TLS handshakes of strangers', () => {
       for (let i = 0; i < 3; i++) {
         talking.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
         assert.match(String((await once(talking, 'data'))[0]), /hello/);
-        await sleep(600);
+        await sleep(4_000);
       }
       assert.equal(talking.closed, false);
       talking.destroy();
