@@ -146,7 +146,7 @@ describe('streams that one side no longer knows', () => {
     const told = () => heard.filter((message) => message.class === 'indication');
     await until('a word', () => told().length > 0);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    assert.ok(told().length <= 40, `${told().length} words`);
+    assert.ok(told().length <= 100, `${told().length} words`);
     assert.deepEqual(streamIds(told()[0]!), [9, 9]);
     const stranger = createSocket('udp4');
     let answers = 0;
