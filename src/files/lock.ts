@@ -101,7 +101,7 @@ class Contender {
     const deadline = performance.now() + CONTEST;
     const wait = () => {
       if (performance.now() > deadline) throw locked(this.#path, undefined);
-      pause();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK);
     };
     for (;;) {
       const others = this.#others(now);
@@ -297,7 +297,3 @@ function attempt<T>(ask: () => T): T | undefined {
 
 /** What stays, whoever takes the lock next clears up. */
 const removeQuietly = (path: string) => attempt(() => unlinkSync(path));
-
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK);
-}

@@ -1,10 +1,9 @@
 /** A UDX stream as a node:stream, for TLS to run over: with backpressure both ways, and an end that reaches the other side. */
 import { Duplex } from 'node:stream';
 import type { UdxRawStream } from 'udx-native';
+import { linger } from '../linger.ts';
 import { Credit, WINDOW } from './credit.ts';
 
-/** Milliseconds that what was written has to get there after this side has closed. */
-const LINGER = 1_000;
 /** One turn's packets, which are counted after they came. */
 const SLACK = 256 * 1024;
 
@@ -77,8 +76,10 @@ export class UdxStream extends Duplex {
   #linger(): void {
     this.#raw.end();
     // Tells the other side, in one packet.
-    const timer = setTimeout(() => this.#raw.destroy(), LINGER);
-    this.#raw.once('close', () => clearTimeout(timer));
+    this.#raw.once(
+      'close',
+      linger(() => this.#raw.destroy()),
+    );
   }
 
   /** What came before is read first. */

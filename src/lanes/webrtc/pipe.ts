@@ -4,6 +4,7 @@
  */
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { ReliableCredit } from '../credit.ts';
+import { linger } from '../linger.ts';
 import type { Pipe } from '../pipe.ts';
 import type { DataChannel } from './ports.ts';
 
@@ -14,8 +15,6 @@ export const LEAST = 512;
 /** Bytes that a channel holds unsent: above the first nothing is added until it has fallen to the second. */
 export const HIGH_WATER = 2 * 1024 * 1024;
 const LOW_WATER = 512 * 1024;
-/** Milliseconds that what was written last has to get there after this side has ended. */
-const LINGER = 1_000;
 const END = 'end';
 
 export class ChannelPipe implements Pipe {
@@ -37,7 +36,7 @@ export class ChannelPipe implements Pipe {
   #paused = false;
   #handing = false;
   #failure: Error | undefined;
-  #linger: ReturnType<typeof setTimeout> | undefined;
+  #lingered = () => {};
   /** `ended`: nothing comes or goes any more, but what came is still handed over. */
   #state: 'open' | 'ended' | 'over' = 'open';
 
@@ -82,12 +81,12 @@ export class ChannelPipe implements Pipe {
     this.#finish();
     if (!open) return this.#close();
     this.#say(END);
-    this.#linger = setTimeout(this.#close, LINGER);
+    this.#lingered = linger(this.#close);
   }
 
   /** The connection has ended, or is worth nothing any more. What came before is still handed over. */
   fail(error: Error | undefined): void {
-    clearTimeout(this.#linger);
+    this.#lingered();
     this.#close();
     if (this.#state !== 'open') return;
     this.#state = 'ended';
