@@ -41,7 +41,7 @@ describe('integration: sources', () => {
       const path = work.path('changing.bin');
       makeFile(path, SIZE);
       const before = sha256(path);
-      const { sender, code, port } = await work.sender([path, '--limit', String(2 << 20)]);
+      const { sender, code, port } = await work.sender([path, '--limit', String(3 << 20)]);
       const receiver = work.receiver(code, port, ['--to', work.folder('out')]);
       await receiver.until('progress');
       change(path);
