@@ -150,8 +150,14 @@ export class Page {
   /** Back to the beginning. What has arrived stays in this browser's storage. */
   back(): void {
     this.#task?.abort();
+    const { view } = this.shown;
+    const left = this.#transfer;
     this.#transfer = undefined;
     this.shown.show(home());
+    // Its end is shown a moment before it has given up what was kept of it: what is listed then is looked up again.
+    if (view.at !== 'transfer' || view.running.error || view.running.done) return;
+    const again = () => this.shown.view.at === 'home' && this.shown.show(home());
+    left?.done.then(again, again);
   }
 
   #send(what: readonly Item[] | { text: string }): void {
