@@ -102,8 +102,3 @@ test('the page knows the library by its entry alone', () => {
   }
   assert.deepEqual(wrong, []);
 });
-
-test('no source file is longer than 300 lines', () => {
-  const long = files.filter((file) => readFileSync(join('src', file), 'utf8').split('\n').length > 300);
-  assert.deepEqual(long, []);
-});
