@@ -75,7 +75,7 @@ export function table(diagnosis: Diagnosis): string[] {
     const check = diagnosis[name] as Check | undefined;
     return check ? [{ title: TITLES[name], text: `${check.ok ? '' : 'no: '}${detail(name, check)}` }] : [];
   });
-  const width = Math.max(0, ...rows.map(({ title }) => title.length)) + 2;
+  const width = rows.reduce((most, { title }) => Math.max(most, title.length), 0) + 2;
   return rows.map(({ title, text }) => `${title.padEnd(width)}${text}`);
 }
 

@@ -87,7 +87,7 @@ export class Questions {
       this.#refused = true;
       return false;
     }
-    this.#screen.line(...describeOffer(offer));
+    this.#screen.line(describeOffer(offer));
     const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${escapeName(resolve(to))}`;
     return isYes(await this.#prompt.ask(`Accept${where}? [y/N] `));
   }

@@ -37,8 +37,8 @@ export class Report {
     this.#text = options.text ?? false;
   }
 
-  /** A line that is not an error. */
-  say(...lines: string[]): void {
+  /** Lines that are no error. */
+  say(...lines: (string | readonly string[])[]): void {
     if (!this.#options.terse) this.#screen.line(...lines);
   }
 
@@ -88,7 +88,7 @@ export class Report {
     if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
     if (result.skipped.length === 0) return;
     this.say(`Not sent, because they could not be read or named (${result.skipped.length}):`);
-    this.say(...result.skipped.slice(0, 20).map((path) => `    ${path}`));
+    this.say(result.skipped.slice(0, 20).map((path) => `    ${path}`));
     if (result.skipped.length > 20) this.say('    ...');
   }
 

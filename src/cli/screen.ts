@@ -37,9 +37,14 @@ export class Screen {
     return Math.max(1, (this.#stream.columns || DEFAULT_COLUMNS) - 1);
   }
 
-  /** Each argument is one line; a line feed inside one is shown as an escape, for a peer may have put it there. */
-  line(...texts: string[]): void {
-    this.raw(texts.map((text) => `${escapeName(text)}\n`).join(''));
+  /** Each text is one line; a line feed inside one is shown as an escape, for a peer may have put it there. */
+  line(...texts: (string | readonly string[])[]): void {
+    this.raw(
+      texts
+        .flat()
+        .map((text) => `${escapeName(text)}\n`)
+        .join(''),
+    );
   }
 
   /** Whole lines that are safe already: a QR code, a log line. */

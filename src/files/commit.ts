@@ -106,6 +106,6 @@ export class Committer {
       { type: 'chunks', chunks: batch.chunks },
       { type: 'placed', entries: placed },
     ]);
-    this.#placed.push(...(await place(batch)));
+    for (const entry of await place(batch)) this.#placed.push(entry);
   }
 }

@@ -1,10 +1,7 @@
 /** RFC 4648 base64url without padding. One byte string has exactly one text. */
-const LONGEST_CALL = 8192;
-
 export function toBase64Url(bytes: Uint8Array): string {
   let binary = '';
-  for (let at = 0; at < bytes.length; at += LONGEST_CALL)
-    binary += String.fromCharCode(...bytes.subarray(at, at + LONGEST_CALL));
+  for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 }
 

@@ -7,7 +7,7 @@ import { p256 } from '@noble/curves/nist.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, equalBytes, toHex, utf8Encode } from '../protocol/bytes.ts';
+import { concat, concatAll, equalBytes, toHex, utf8Encode } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 
 type Point = InstanceType<typeof p256.Point>;
@@ -77,7 +77,7 @@ export class Spake2 {
     const shared = unblinded.multiply(scalar).toBytes(false);
 
     const [shareA, shareB] = role === 'A' ? [this.share, peerShare] : [peerShare, this.share];
-    const transcript = concat(...[bytesOf(idA), bytesOf(idB), shareA, shareB, shared, w].flatMap(prefixed));
+    const transcript = concatAll([bytesOf(idA), bytesOf(idB), shareA, shareB, shared, w].flatMap(prefixed));
     return keySchedule(role, transcript, aad);
   }
 }

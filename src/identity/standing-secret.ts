@@ -1,7 +1,7 @@
 /** Secrets that stand for longer than one meeting: a pre-shared key, and a pair of device keys. */
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, utf8Encode } from '../protocol/bytes.ts';
+import { concat, concatAll, utf8Encode } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { toBase32 } from './base32.ts';
 import type { SharedSecret } from './secret.ts';
@@ -36,7 +36,7 @@ export function fromDevices(
   const shared = agree(ownPrivate, peerPublic);
   // RFC 7748 section 6.1 advises to bind both public keys, since several of them can give one shared secret.
   const keys = [ownPublic, peerPublic].sort((a, b) => Buffer.compare(a, b));
-  return derive('device', shared, concat(...keys));
+  return derive('device', shared, concatAll(keys));
 }
 
 /** Nameplate and password come out of HKDF under different infos, so that the public one says nothing of the other. */

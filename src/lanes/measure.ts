@@ -71,7 +71,11 @@ export class Measure {
     const live = all.filter((lane) => !lane.quiet);
     const counts = countKinds(live.map(({ kind }) => kind));
     this.#compare(now, counts, bytes.direct / elapsed, bytes.relayed / elapsed, free);
-    const roundTrip = Math.min(...live.filter(({ kind }) => !isRelayed(kind)).map((lane) => lane.roundTrip));
+    const direct = live.filter(({ kind }) => !isRelayed(kind));
+    const roundTrip = direct.reduce(
+      (least, lane) => Math.min(least, lane.roundTrip),
+      Number.POSITIVE_INFINITY,
+    );
     const of = (sort: Sort) => live.filter(({ kind }) => sortOf(kind) === sort).length;
     this.#tuner.sample({
       now,

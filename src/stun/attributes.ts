@@ -26,7 +26,7 @@ export function readXorAddress(value: Uint8Array | undefined, transaction: Uint8
 export function plainAddress({ host, port }: Address): Uint8Array {
   const ip = ipBytes(host);
   if (!ip) throw new BeelineError('INTERNAL', `${JSON.stringify(host)} is not an IP address.`);
-  return Uint8Array.of(0, ip.length === 4 ? FAMILY_V4 : FAMILY_V6, port >> 8, port & 0xff, ...ip);
+  return Uint8Array.from([0, ip.length === 4 ? FAMILY_V4 : FAMILY_V6, port >> 8, port & 0xff, ...ip]);
 }
 
 export function readPlainAddress(value: Uint8Array | undefined): Address | undefined {

@@ -48,7 +48,10 @@ export interface Seen {
 export function natKind({ answers, isLocal }: Seen): TcpNat {
   const first = answers[0]?.mapped;
   if (!first) return { blocked: true, mapping: 'unknown' };
-  const roundTrip = Math.min(...answers.map((each) => each.roundTrip));
+  const roundTrip = answers.reduce(
+    (least, each) => Math.min(least, each.roundTrip),
+    Number.POSITIVE_INFINITY,
+  );
   const same = answers.every(({ mapped }) => mapped.host === first.host && mapped.port === first.port);
   const several: Mapping = same ? 'endpoint-independent' : 'dependent';
   const one: Mapping = answers.length > 1 ? several : 'unknown';

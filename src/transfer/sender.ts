@@ -192,7 +192,7 @@ export class Sender {
       throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
     }
     this.#started ??= this.#ports.clock();
-    serving.queue.push(...asked);
+    for (const one of asked) serving.queue.push(one);
     this.#serve(serving);
   }
 

@@ -42,16 +42,14 @@ class Drop {
     const folders: Folder[] = [];
     for (const one of found) {
       if (one instanceof File) this.#push({ path: one.name, file: one });
-      else if (one) folders.push(...(await this.#visit([one], '', 1)));
+      else if (one) await this.#visit([one], '', 1, folders);
     }
-    for (let folder = folders.pop(); folder; folder = folders.pop())
-      folders.push(...(await this.#children(folder)));
+    for (let folder = folders.pop(); folder; folder = folders.pop()) await this.#children(folder, folders);
     return this.#items;
   }
 
-  async #children({ entry, path, depth }: Folder): Promise<Folder[]> {
+  async #children({ entry, path, depth }: Folder, folders: Folder[]): Promise<void> {
     const reader = entry.createReader();
-    const below: Folder[] = [];
     for (;;) {
       // Browsers hand out a hundred at a time; an empty list is the end.
       const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
@@ -59,16 +57,20 @@ class Drop {
       ).catch((cause) => {
         throw unreadable(path, cause);
       });
-      if (some.length === 0) return below;
-      below.push(...(await this.#visit(some, `${path}/`, depth + 1)));
+      if (some.length === 0) return;
+      await this.#visit(some, `${path}/`, depth + 1, folders);
     }
   }
 
-  /** Takes entries that stand side by side; the folders among them are returned. */
-  async #visit(entries: readonly FileSystemEntry[], prefix: string, depth: number): Promise<Folder[]> {
+  /** Takes entries that stand side by side; the folders among them go to `folders`. */
+  async #visit(
+    entries: readonly FileSystemEntry[],
+    prefix: string,
+    depth: number,
+    folders: Folder[],
+  ): Promise<void> {
     if (depth > MAX_DEPTH)
       throw new BeelineError('USAGE', `'${escapeName(prefix)}' is more than ${MAX_DEPTH} folders deep.`);
-    const folders: Folder[] = [];
     const taken = await Promise.all(
       entries.map(async (entry): Promise<Item> => {
         const path = prefix + entry.name;
@@ -78,7 +80,6 @@ class Drop {
       }),
     );
     for (const item of taken) this.#push(item);
-    return folders;
   }
 
   #push(item: Item): void {

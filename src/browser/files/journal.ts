@@ -3,7 +3,7 @@
  * of the body, u8 type, body, u32 CRC-32 over all three`. A torn or damaged record ends what is trusted. Pure.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts';
+import { concatAll, equalBytes, Reader, toHex, Writer } from '../../protocol/bytes.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_CHUNK, MAX_ENTRIES, MAX_PAGE, MAX_PAGES, MIN_CHUNK } from '../../protocol/limits.ts';
 import { decodePage, type Entry, encodePages } from '../../protocol/manifest.ts';
@@ -58,7 +58,7 @@ export function encodeBeginning(entries: readonly Entry[], space: ByteSpace, cre
   const pages = encodePages(entries);
   const { chunkSize, stream } = space;
   const begin = encodeRecord({ type: 'begin', created, chunkSize, pages: pages.length, stream });
-  return concat(MAGIC, begin, ...pages.map((bytes) => encodeRecord({ type: 'page', bytes })));
+  return concatAll([MAGIC, begin, ...pages.map((bytes) => encodeRecord({ type: 'page', bytes }))]);
 }
 
 export function encodeRecord(record: JournalRecord): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,7 @@
  * beside it says what is certainly down, so that a reloaded page, or the next visit, can go on. It is kept until it
  * has been saved somewhere and somebody removes it.
  */
-import { concat } from '../../protocol/bytes.ts';
+import { concatAll } from '../../protocol/bytes.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { STREAM_WINDOW } from '../../protocol/limits.ts';
 import type { Entry } from '../../protocol/manifest.ts';
@@ -262,5 +262,5 @@ export class KeptSink implements Sink {
 function recover(state: JournalState): Uint8Array {
   const records = [...state.lost].map((entry) => encodeRecord({ type: 'back', entry }));
   for (const entry of state.lost) bringBack(state, entry);
-  return concat(...records);
+  return concatAll(records);
 }

@@ -3,7 +3,7 @@
  * first, then the records that say so are written, then those are flushed; so a recorded chunk is down whatever dies.
  * Runs in the storage worker, where alone such handles exist.
  */
-import { concat } from '../../protocol/bytes.ts';
+import { concatAll } from '../../protocol/bytes.ts';
 
 /** The part of FileSystemSyncAccessHandle that is used; its calls throw DOMExceptions. */
 export interface SyncFile {
@@ -126,7 +126,7 @@ export class SpaceFile {
     if (!this.#dirty) return;
     this.#data.flush();
     if (this.#records.length > 0) {
-      this.#append(concat(...this.#records));
+      this.#append(concatAll(this.#records));
       this.#journal.flush();
     }
     this.#records = [];

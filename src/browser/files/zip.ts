@@ -4,7 +4,7 @@
  * more than 65,534 members needs (APPNOTE 4.3.14, 4.4.1.4) whatever its size.
  */
 import { makeZip, predictLength } from 'client-zip';
-import { concat, utf8Encode } from '../../protocol/bytes.ts';
+import { concatAll, utf8Encode } from '../../protocol/bytes.ts';
 import { numbered } from './numbered.ts';
 
 export interface ZipMember {
@@ -73,7 +73,7 @@ export function zipStream(members: AsyncIterable<ZipMember>): ReadableStream<Uin
           bytes += value.length;
         }
         // What is one piece already passes as it is, and can be transferred without a copy.
-        if (bytes > 0) controller.enqueue(some.length === 1 ? own(some[0]!) : concat(...some));
+        if (bytes > 0) controller.enqueue(some.length === 1 ? own(some[0]!) : concatAll(some));
         if (bytes < PIECE) controller.close();
       },
       cancel: (reason) => zipped.cancel(reason),

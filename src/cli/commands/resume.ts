@@ -35,7 +35,7 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
     throw usage('resume', `It takes one folder.${hint(positionals[0] ?? '', [CLEAN], 'beeline resume ')}`);
   if (switches.has('yes') && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
   const print: Print = (event, ...lines) => {
-    const text = switches.has('json') ? [jsonLine(event)] : lines.map(escapeName);
+    const text = switches.has('json') ? [jsonLine(event)] : lines.flat().map(escapeName);
     host.stdout.write(text.map((line) => `${line}\n`).join(''));
   };
   const found = await unfinished(dir);
@@ -45,12 +45,12 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
   return EXIT_DONE;
 }
 
-type Print = (event: object, ...lines: string[]) => void;
+type Print = (event: object, ...lines: (string | readonly string[])[]) => void;
 
 function list(dir: string, found: readonly Unfinished[], json: boolean, print: Print): void {
   for (const one of found) {
     const { transfer, ...staging } = one;
-    print({ event: 'unfinished', ...staging, damaged: !transfer, ...transfer }, ...describe(one), '');
+    print({ event: 'unfinished', ...staging, damaged: !transfer, ...transfer }, describe(one), '');
   }
   if (found.length === 0 || json) return;
   const to = dir === '.' ? '' : ` ${shellWord(dir)}`;
@@ -64,7 +64,7 @@ function list(dir: string, found: readonly Unfinished[], json: boolean, print: P
       `    beeline receive CODE${to && ` --to${to}`}`,
       '',
     );
-  print({}, ...lines);
+  print({}, lines);
 }
 
 function describe({ path, active, changed, transfer }: Unfinished): string[] {
@@ -132,7 +132,7 @@ class Cleaner {
     const { path, active, transfer } = one;
     // What cannot be removed is not asked about.
     if (transfer && !active && !this.#yes) {
-      this.#screen.line(...describe(one));
+      this.#screen.line(describe(one));
       if (!isYes(await this.#prompt.ask('Remove it? Files that have their final names already stay. [y/N] ')))
         return this.#left(path, 'declined', `Left as it is: ${path}.`);
     }

@@ -57,7 +57,7 @@ function announce({ report }: Session, args: SendArgs): void {
   report.say(args.text === undefined ? `Sending ${listed(args.paths.map(shownPath))}` : 'Sending a text');
   for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
   const how = keyFlag(args);
-  if (how) report.say('', ...instructions(how, args.common), 'Waiting for the other side...');
+  if (how) report.say('', instructions(how, args.common), 'Waiting for the other side...');
 }
 
 function keyFlag(args: SendArgs): string | undefined {
@@ -71,12 +71,12 @@ function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | unde
   const { server } = args.common;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
   if (qrCode && !args.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
-  report.say(...instructions(shellWord(code), args.common, code));
+  report.say(instructions(shellWord(code), args.common, code));
   const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);
 }
 
 function tellPages({ report, screen }: Session, qrCode: QrCode | undefined, links: readonly string[]): void {
   if (qrCode && links[0] !== undefined) screen.raw(qrCode(links[0]));
-  report.say(...webLines(links));
+  report.say(webLines(links));
 }

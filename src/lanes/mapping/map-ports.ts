@@ -149,7 +149,7 @@ class Session implements PortMapper {
       for (const other of mappers) if (other !== mapper) other.close();
       this.#mappers = [mapper];
       this.#granted = mapper;
-      return Math.min(...lifetimes);
+      return lifetimes.reduce((least, each) => Math.min(least, each));
     }
     return undefined;
   }
