@@ -2,9 +2,9 @@
  * All mailboxes of a server, without sockets or timers: whoever has those calls `open`, the seat's methods and, now
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
+import { addressKey } from '../protocol/address-key.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { NO_SERVICES, type Services } from '../protocol/rendezvous.ts';
-import { addressKey } from './address.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type House, Mailbox } from './mailbox.ts';

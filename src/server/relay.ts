@@ -4,9 +4,9 @@
  * runs. Its own limits end it.
  */
 import type { WebSocket } from 'ws';
+import { addressKey } from '../protocol/address-key.ts';
 import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
 import { CLOSE, decodeRelayHello, encodePaired } from '../protocol/relay.ts';
-import { addressKey } from './address.ts';
 import { Holdings } from './counts.ts';
 import type { ServerLog } from './log.ts';
 import type { Mailbox } from './mailbox.ts';

@@ -6,13 +6,13 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
+import { addressKey } from '../protocol/address-key.ts';
 import { plainHost } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { answerBinding } from '../stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
 import { looksLikeStun } from '../stun/message.ts';
 import { RateLimit } from '../stun/rate.ts';
-import { addressKey } from './address.ts';
 import { Holdings } from './counts.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
