@@ -45,6 +45,8 @@ interface Old {
   index: (entry: number) => number | undefined;
   /** The manifests are the same to the byte. */
   same: boolean;
+  /** The new manifest comes from whoever made the old one, as far as that can be told. */
+  sameOrigin: boolean;
 }
 
 /**
@@ -62,8 +64,14 @@ export async function takeInventory(
   const sizes = found.entries.map((entry) => entry.size);
   const paths = same ? undefined : new Map(found.entries.map((entry, index) => [entry.path, index]));
   const index = (entry: number) => (paths ? paths.get(entries[entry]!.path) : entry);
-  const old: Old = { found, space: new ByteSpace(sizes, found.state.chunkSize), index, same };
   const slices = new Slices();
+  const old: Old = {
+    found,
+    space: new ByteSpace(sizes, found.state.chunkSize),
+    index,
+    same,
+    sameOrigin: same || (await sharesVersion(found.entries, entries, index, slices)),
+  };
   if (!same) findOthers(inventory, found, entries);
   inventory.created = found.state.created;
   for (const [entry, now] of entries.entries()) {
@@ -79,6 +87,24 @@ export async function takeInventory(
   for (const entry of inventory.staged.keys())
     inventory.staged.set(entry, missing(inventory, entries, space, entry));
   return inventory;
+}
+
+/**
+ * Whether a file has the version that it had: versions hang on a key of their sender's. Without that, what the other
+ * transfer put here is nobody's to replace unasked, and what was decided about names for it says nothing.
+ */
+async function sharesVersion(
+  before: readonly Entry[],
+  entries: readonly Entry[],
+  index: (entry: number) => number | undefined,
+  slices: Slices,
+): Promise<boolean> {
+  for (const [entry, now] of entries.entries()) {
+    if (slices.over()) await slices.next();
+    const was = index(entry);
+    if (was !== undefined && equalFiles(before[was]!, now)) return true;
+  }
+  return false;
 }
 
 function findOthers(
@@ -115,12 +141,13 @@ class EntryLook {
   take(): void {
     const { state } = this.#old.found;
     const { decided } = this.#inventory;
-    const choice = state.choices.get(this.#before);
+    const isFolder = this.#now.kind === 'folder';
+    const choice = this.#old.sameOrigin || isFolder ? state.choices.get(this.#before) : undefined;
     if (choice?.choice === 'skip' && this.#outdated()) return;
     if (choice) decided.set(this.#entry, { ...choice, stands: false, same: this.#old.same });
     if (choice?.choice === 'skip') return;
     const path = `${this.#root}/${choice?.as || this.#now.path}`;
-    if (this.#now.kind === 'folder') this.#decide('ours');
+    if (isFolder) this.#decide('ours');
     else if (state.lost.has(this.#before)) rmSync(this.#staged, { force: true });
     else if (this.#now.kind === 'link') this.#takeLink(path);
     else this.#takeFile(path, state.placed.has(this.#before));
@@ -154,6 +181,7 @@ class EntryLook {
     // Placed just before the run died, as its time says.
     if (!equal && !recorded && toMicros(stat) !== this.#was.mtime) return;
     if (equal) this.#inventory.placed.add(this.#entry);
+    else if (!this.#old.sameOrigin) return;
     this.#decide(equal ? 'ours' : 'replace');
   }
 
@@ -186,7 +214,7 @@ class EntryLook {
       placed.add(this.#entry);
       this.#decide('ours');
       if (!untouched) altered.push(this.#now.path);
-    } else if (untouched) {
+    } else if (untouched && this.#old.sameOrigin) {
       seeds.set(this.#entry, path);
       this.#decide('replace');
     }

@@ -105,3 +105,36 @@ test('protects from: a lock of somebody else', posix, async (t) => {
   );
   lock.release();
 });
+
+test(
+  'protects from: a second sender that replaces what an unfinished transfer has placed',
+  posix,
+  async (t) => {
+    const versions = { first: '0123456789abcdef', second: '' };
+    const offered = (version: string, mtime: number) => [
+      folder('d'),
+      { ...file('d/f', CHUNK, 0o644, mtime), version },
+      { ...file('d/g', CHUNK, 0o644, mtime), version },
+    ];
+    await each([versions, { first: '', second: '' }], async ({ first, second }) => {
+      const place = world(t);
+      // Chunk 0 comes, chunk 1 breaks the rules: the first transfer is left in the middle.
+      const short = (chunk: number, length: number) => new Uint8Array(length - chunk).fill(0x61);
+      const one = await meet(
+        t,
+        { entries: offered(first, 1_700_000_000_000_000), data: short },
+        { to: place.to },
+      );
+      assert.equal(await ending(one.receiver), 'PROTOCOL');
+      assert.equal(tree(place.to)['d/f'], `${CHUNK} bytes`);
+      const other = (_: number, length: number) => new Uint8Array(length).fill(0x62);
+      const two = await meet(
+        t,
+        { entries: offered(second, 1_700_000_000_000_007), data: other },
+        { to: place.to },
+      );
+      assert.equal(await ending(two.receiver), 'EXISTS');
+      assert.ok(readFileSync(join(place.to, 'd', 'f')).every((byte) => byte === 0x61));
+    });
+  },
+);
