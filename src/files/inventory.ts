@@ -10,6 +10,7 @@ import type { Extent } from '../transfer/ports.ts';
 import { ByteSpace } from '../transfer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';
+import { mayTell } from './local-data.ts';
 import { Slices } from './slices.ts';
 import type { Found } from './staging.ts';
 
@@ -27,6 +28,10 @@ export class Inventory {
   readonly compare = new HaveMap();
   /** Entries with a staged file of which something is to be compared. */
   readonly doubtful = new Set<number>();
+  /** How long the staged files of entries were when they were found. */
+  readonly ends = new Map<number, number>();
+  /** Entries of which all that is here came from this very sender, which a comparison tells nothing. */
+  readonly senders = new Set<number>();
   /** Entries of which another version stands where they belong: absolute paths. */
   readonly seeds = new Map<number, string>();
   readonly decided = new Map<number, Decided>();
@@ -196,6 +201,8 @@ class EntryLook {
     if (final?.isFile() && (placed || twice || moved)) return this.#stands(path, final);
     if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(this.#was.size)) return;
     this.#inventory.staged.set(this.#entry, this.#now.size);
+    this.#inventory.ends.set(this.#entry, this.#was.size);
+    if (this.#old.sameOrigin) this.#inventory.senders.add(this.#entry);
   }
 
   /** Only what was is placed. */
@@ -210,6 +217,7 @@ class EntryLook {
   #stands(path: string, final: BigIntStats): void {
     const { placed, seeds, altered } = this.#inventory;
     const untouched = this.#untouched(final);
+    if (untouched && this.#old.sameOrigin) this.#inventory.senders.add(this.#entry);
     if (this.#equal()) {
       placed.add(this.#entry);
       this.#decide('ours');
@@ -266,8 +274,15 @@ function takeChunk(
     return;
   }
   if (!extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry))) return;
+  const may = (extent: Extent) =>
+    inventory.senders.has(extent.entry) || mayTell(extent, sizeBefore(old, extent.entry), space.chunkSize);
+  if (!extents.every(may)) return;
   inventory.guesses.set(chunk, sha256);
   doubt(inventory, extents);
+}
+
+function sizeBefore({ found, index }: Old, entry: number): number {
+  return found.entries[index(entry)!]!.size;
 }
 
 function doubt({ staged, doubtful }: Inventory, extents: readonly Extent[]): void {

@@ -1,33 +1,47 @@
 /** What lies here already where a chunk belongs: read back, hashed, and compared with what the sender has. */
 import { createHash } from 'node:crypto';
-import { openSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import { equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Extent } from '../transfer/ports.ts';
 import { FdCache } from './fd-cache.ts';
 import { READ_FLAGS, readFully } from './io.ts';
 
-/** Bytes of a file of this side's own whose hash may be shown: the sender chooses how many it asks for. */
-const GUESSABLE = 64;
+/** A smaller piece is not compared, but sent. */
+const LEAST_COMPARED_BYTES = 16 * 1024;
 
-/** The hash of a few bytes would tell the sender what they are. */
-export function tellsTooMuch({ length }: Extent): boolean {
-  return length < GUESSABLE;
+/**
+ * Whether the sender may learn that a piece of a file is what it has. It chooses where files end in its manifest: a piece
+ * that ends wherever it likes would let it find out a file byte by byte, each time with only the next few to try.
+ * @param end how long the file is that is here
+ */
+export function mayTell({ offset, length }: Extent, end: number, chunkSize: number): boolean {
+  const endsThere = (offset + length) % chunkSize === 0 || offset + length === end;
+  return endsThere && length >= LEAST_COMPARED_BYTES;
+}
+
+export interface LocalPlaces {
+  chunkSize: number;
+  /** Where an entry's bytes lie now, right or not; undefined: nowhere. */
+  path: (entry: number) => string | undefined;
+  /** How many there are where the file that is here may have another length by now; undefined: as many as it has. */
+  end: (entry: number) => number | undefined;
+  /** They came from this very sender, and are its to compare. */
+  isSenders: (entry: number) => boolean;
 }
 
 export class LocalData {
-  readonly #path: (entry: number) => string | undefined;
+  readonly #places: LocalPlaces;
   readonly #open: FdCache;
 
-  /** @param path where an entry's bytes lie now, right or not; undefined: nowhere */
-  constructor(path: (entry: number) => string | undefined) {
-    this.#path = path;
-    this.#open = new FdCache((entry) => openSync(path(entry)!, READ_FLAGS));
+  constructor(places: LocalPlaces) {
+    this.#places = places;
+    this.#open = new FdCache((entry) => openSync(places.path(entry)!, READ_FLAGS));
   }
 
   /** All bytes of a chunk, or undefined if some are missing, or cannot be read. */
   async read(extents: readonly Extent[]): Promise<Uint8Array | undefined> {
-    if (!extents.every(({ entry }) => this.#path(entry) !== undefined)) return undefined;
+    if (!extents.every(({ entry }) => this.#places.path(entry) !== undefined)) return undefined;
     const bytes = new Uint8Array(extents.reduce((sum, extent) => sum + extent.length, 0));
     for (const { entry, offset, length, at } of extents) {
       try {
@@ -40,7 +54,9 @@ export class LocalData {
     return bytes;
   }
 
+  /** The hash of all bytes of a chunk, if they are here and may be compared. */
   async hash(extents: readonly Extent[]): Promise<Uint8Array | undefined> {
+    if (!(await this.#mayTell(extents))) return undefined;
     const bytes = await this.read(extents);
     return bytes && createHash('sha256').update(bytes).digest();
   }
@@ -57,5 +73,22 @@ export class LocalData {
 
   close(): Promise<void> {
     return this.#open.close();
+  }
+
+  async #mayTell(extents: readonly Extent[]): Promise<boolean> {
+    const { chunkSize, end, isSenders } = this.#places;
+    const strange = extents.filter(({ entry }) => !isSenders(entry));
+    // Before any file is opened: there may be thousands of small ones.
+    if (strange.some(({ length }) => length < LEAST_COMPARED_BYTES)) return false;
+    for (const extent of strange) {
+      try {
+        const known = end(extent.entry);
+        const there = known ?? (await this.#open.use(extent.entry, async (fd) => fstatSync(fd).size));
+        if (!mayTell(extent, there, chunkSize)) return false;
+      } catch {
+        return false;
+      }
+    }
+    return true;
   }
 }

@@ -14,7 +14,6 @@ import { Destination } from './destination.ts';
 import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
 import { Inventory } from './inventory.ts';
-import { tellsTooMuch } from './local-data.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { readStaging, Staging } from './staging.ts';
 import { syncFolders } from './sync.ts';
@@ -104,9 +103,8 @@ export class StagingSink implements Sink {
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
     const { guesses, compare, seeds } = this.#inventory;
     const known = guesses.get(chunk);
-    const seeded = extents.filter(({ entry }) => seeds.has(entry));
-    if (known || (!compare.has(chunk) && seeded.length === 0) || seeded.some(tellsTooMuch))
-      return known && Promise.resolve(known);
+    if (known) return Promise.resolve(known);
+    if (!compare.has(chunk) && !extents.some(({ entry }) => seeds.has(entry))) return undefined;
     return this.#work?.local.hash(extents);
   }
 
@@ -211,10 +209,15 @@ export class StagingSink implements Sink {
 
   /** Files that are updated: what stands there now may be right in parts. */
   #seed(root: string | undefined): void {
-    const { seeds, placed, doubtful } = this.#inventory;
-    for (const entry of this.#plan.updated)
-      if (!placed.has(entry) && !doubtful.has(entry))
-        seeds.set(entry, `${root}/${this.#entries[entry]!.path}`);
+    const { seeds, placed, doubtful, senders } = this.#inventory;
+    for (const entry of this.#plan.updated) {
+      if (placed.has(entry) || doubtful.has(entry)) continue;
+      const path = `${root}/${this.#entries[entry]!.path}`;
+      // What the transfer itself had put there is the sender's; anything else is not, whatever else is staged of it.
+      if (seeds.get(entry) === path) continue;
+      seeds.set(entry, path);
+      senders.delete(entry);
+    }
   }
 
   /** Whoever closes meanwhile waits for it. */

@@ -55,7 +55,7 @@ export function inventoryOf(
 }
 
 export async function openWorkspace(job: Job): Promise<Workspace> {
-  const { root, entries, plan, overwrite, attributes, staging, inventory } = job;
+  const { root, entries, space, plan, overwrite, attributes, staging, inventory } = job;
   const staged = new StagedFiles(staging, entries, attributes);
   for (const [entry, left] of inventory.staged) staged.adopt(entry, left);
   const ours = new Set<string>();
@@ -63,9 +63,15 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
     if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
   const folders = new Folders(root, attributes, (path) => ours.has(path));
   const placer = new Placer({ root, entries, folders, plan, overwrite });
-  const local = new LocalData((entry) => {
-    if (inventory.placed.has(entry)) return placer.path(entry);
-    return inventory.seeds.get(entry) ?? (staged.adopted(entry) ? staged.path(entry) : undefined);
+  const local = new LocalData({
+    chunkSize: space.chunkSize,
+    path: (entry) => {
+      if (inventory.placed.has(entry)) return placer.path(entry);
+      return inventory.seeds.get(entry) ?? (staged.adopted(entry) ? staged.path(entry) : undefined);
+    },
+    // A staged file gets its new length once it is written to.
+    end: (entry) => (inventory.seeds.has(entry) ? undefined : inventory.ends.get(entry)),
+    isSenders: (entry) => inventory.senders.has(entry),
   });
   const journal = await beginJournal(job);
   const committer = new Committer({

@@ -108,7 +108,8 @@ describe('a large file that changed', linux, () => {
     const second = await interrupted(to, now, (chunk) => chunk < 2);
     assert.deepEqual(second.kept, [0, 1]);
     const third = await receive(to, now);
-    assert.deepEqual(third, { held: [0, 1], guessed: [2, 3, 4], kept: [3, 4], written: [2, 5, 6] });
+    // Its last 500 bytes are too few to be compared with what may be the person's own by now.
+    assert.deepEqual(third, { held: [0, 1], guessed: [2, 3], kept: [3], written: [2, 4, 5, 6] });
     assertTree(to, now);
   });
 

@@ -240,7 +240,7 @@ describe('update', linux, () => {
   const update = { overwrite: 'update' as const };
   const files = new Files()
     .other(folder('d', 0o755))
-    .add('d/big', noise(5 * CHUNK + 900, 'big'))
+    .add('d/big', noise(5 * CHUNK + 20_000, 'big'))
     .add('d/equal', noise(2 * CHUNK, 'equal'))
     .add('d/small', noise(3000, 'small'))
     .add('d/tiny', noise(30, 'tiny'));

@@ -38,8 +38,9 @@ function filesOf(slots: (typeof slot extends fc.Arbitrary<infer T> ? T : never)[
     const { size, seed, mode, flip } = state;
     const bytes = seed === 'zero' ? Buffer.alloc(size) : noise(size, seed);
     if (flip !== undefined && flip * CHUNK < size) bytes[flip * CHUNK]! ^= 1;
-    // A changed file has another time, as a rule that versions rest upon.
-    const mtime = 1_700_000_000_000_000 + size * 100 + seed.length * 10 + (flip ?? 7);
+    // A changed file has another time, as a rule that versions rest upon, and `update` where there are none.
+    const content = ['x', 'y', 'zero'].indexOf(seed) * 10 + (flip ?? 7);
+    const mtime = 1_700_000_000_000_000 + size * 1000 + content * 10;
     files.add(`top/${name}`, bytes, mode, mtime);
   }
   return known ? files : files.unknown();
