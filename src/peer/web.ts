@@ -5,7 +5,6 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import type { Certificate } from '../identity/certificate.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
@@ -13,6 +12,7 @@ import { createFront } from '../server/front.ts';
 import { MAX_HEADER_BYTES } from '../server/limits.ts';
 import { answerPlain } from '../server/page.ts';
 import type { Rendezvous } from '../server/rendezvous.ts';
+import { publicContext } from '../server/tls.ts';
 import type { Session } from '../session/session.ts';
 import { localHosts } from './addresses.ts';
 
@@ -36,7 +36,7 @@ export async function serveWeb(
 ): Promise<string[]> {
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
   rendezvous.handle(http);
-  const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  const context = publicContext(cert, key);
   const front = createFront({
     http,
     tls: {

@@ -6,9 +6,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { type ServerLog, SILENT } from './log.ts';
+import { publicContext } from './tls.ts';
 
 export interface CertificateFiles {
   /** PEM: the server's certificate first, then those between it and the authority's. */
@@ -163,7 +164,7 @@ function checkKey(certificate: X509Certificate, pem: string): void {
 
 function makeContext(cert: string, key: string): SecureContext {
   try {
-    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+    return publicContext(cert, key);
   } catch (thrown) {
     throw asBeelineError(thrown, 'USAGE', 'The certificate in --tls-cert cannot be used');
   }

@@ -10,6 +10,7 @@ import { BeelineError } from '../protocol/errors.ts';
 import { MAX_RELAY_MESSAGE } from '../protocol/relay.ts';
 import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../protocol/rendezvous.ts';
 import { clientAddress } from './address.ts';
+import { boundControlFrames, WEB_SOCKET_OPTIONS } from './frames.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type LocalConnection, openLocal } from './local.ts';
 import { type ServerLog, SILENT } from './log.ts';
@@ -80,8 +81,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   let loading: Promise<Acceptors> | undefined;
   const webSockets = () => {
     loading ??= import('ws').then(({ WebSocketServer }) => ({
-      meeting: new WebSocketServer({ ...WS_OPTIONS, maxPayload: MAX_RENDEZVOUS_TEXT }),
-      relaying: new WebSocketServer({ ...WS_OPTIONS, maxPayload: MAX_RELAY_MESSAGE }),
+      meeting: new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RENDEZVOUS_TEXT }),
+      relaying: new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RELAY_MESSAGE }),
     }));
     return loading;
   };
@@ -118,6 +119,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const acceptor = toRelay ? relaying : meeting;
     acceptor.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
+      boundControlFrames(webSocket);
       if (closed) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
       else meet(webSocket, address);
@@ -179,18 +181,6 @@ async function readPage(page: boolean | string): Promise<PageFiles> {
   const { builtPage, loadPage } = await import('./page-files.ts');
   return loadPage(page === true ? builtPage() : page);
 }
-
-const WS_OPTIONS = {
-  noServer: true,
-  clientTracking: false,
-  // Compression would cost memory per connection and gain nothing on sealed bodies.
-  perMessageDeflate: false,
-  skipUTF8Validation: false,
-  // Each piece of an unfinished message may keep a whole read buffer of 64 KiB alive; nobody honest sends many.
-  maxFragments: 8,
-  // As many reads as the largest message takes in the smallest segments, and more.
-  maxBufferedChunks: 1024,
-} as const;
 
 /** Refuses an upgrade with a sentence that the client shows. */
 function decline(socket: Duplex, status: number, sentence: string): void {

@@ -56,3 +56,45 @@ for (const path of ['/v1/rendezvous', '/v1/relay'])
       }
       assert.equal((await closed)[0], 1008);
     }));
+
+test(
+  'a message in dozens of fragments passes, as Chromium sends it: no honest browser is cut off',
+  { timeout: 30_000 },
+  () =>
+    relayWorld({}, async (world) => {
+      const { host, guest } = await world.pair('7');
+      const size = 128 * 1024;
+      // 4 KiB and less, uneven: whatever its pipe had room for.
+      for (const piece of [4096, 1021, 512]) {
+        const before = guest.received;
+        const body = Buffer.alloc(size, piece % 251);
+        for (let at = 0; at < size; at += piece)
+          host.socket.send(body.subarray(at, at + piece), { binary: true, fin: at + piece >= size });
+        const all = await guest.until(before + size);
+        assert.ok(all.subarray(before).equals(body), `pieces of ${piece} bytes`);
+      }
+      assert.equal(host.socket.readyState, WebSocket.OPEN);
+    }),
+);
+
+test('a message in thousands of fragments is refused', () =>
+  relayWorld({}, async (world) => {
+    const { host, guest } = await world.pair('7');
+    raw(host.socket).write(Buffer.concat([frame(0x02, 1), ...Array(2_000).fill(frame(MORE, 1))]));
+    assert.equal((await host.closed).code, 1008);
+    assert.equal(guest.received, 0);
+  }));
+
+for (const [what, first] of [
+  ['pings', 0x89],
+  ['pongs', PONG],
+] as const)
+  test(`a flood of ${what} ends the connection, a few do not`, () =>
+    relayWorld({}, async (world) => {
+      const { host } = await world.pair('7');
+      raw(host.socket).write(Buffer.concat(Array(16).fill(frame(first, 125))));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(host.socket.readyState, WebSocket.OPEN);
+      raw(host.socket).write(Buffer.concat(Array(400).fill(frame(first, 125))));
+      assert.equal((await host.closed).code, 1008);
+    }));

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, getCiphers, type TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { createFront } from '../../src/server/front.ts';
@@ -145,6 +145,58 @@ describe('server: TLS', () => {
         again.resume().renegotiate({}, resolve);
       });
       assert.ok((await outcome) instanceof Error);
+    }));
+
+  it('offers no cipher and no group but the good ones', () =>
+    running(async ({ port }) => {
+      const passes = async (options: object) => {
+        let socket: TLSSocket | undefined;
+        try {
+          socket = connectTls({ ...BASE, port, ...options });
+          await once(socket, 'secureConnect');
+          return true;
+        } catch {
+          // Refused; or this OpenSSL could not even ask for it.
+          return false;
+        } finally {
+          socket?.destroy();
+        }
+      };
+      const good = /^ecdhe-.*-(?:gcm-sha\d+|chacha20-poly1305)$/;
+      const ecdsa = /-ecdsa-/;
+      // Every one that this OpenSSL can ask for at all, one by one.
+      const all = getCiphers().filter(
+        (name) => !name.startsWith('tls_') && !/-psk-|^psk-|srp-|anon/.test(name),
+      );
+      assert.ok(all.some((name) => good.test(name)));
+      assert.ok(
+        all.some((name) => name.endsWith('-sha')),
+        'CBC with SHA-1 is among them',
+      );
+      for (const name of all) {
+        const ciphers = `${name.toUpperCase()}:@SECLEVEL=0`;
+        const expected = good.test(name) && ecdsa.test(name) && !name.includes('aria');
+        assert.equal(await passes({ maxVersion: 'TLSv1.2', ciphers }), expected, name);
+      }
+      const others = ['AES128-CCM8', 'AES256-CCM8', 'AES128-CCM', 'ARIA128-GCM-SHA256', 'CAMELLIA128-SHA256'];
+      for (const name of others)
+        assert.equal(
+          await passes({ maxVersion: 'TLSv1.2', ciphers: `ECDHE-ECDSA-${name}:@SECLEVEL=0` }),
+          false,
+          name,
+        );
+      for (const ciphers of ['TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'])
+        assert.ok(await passes({ minVersion: 'TLSv1.3', ciphers }), ciphers);
+      const ccm = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_CCM_SHA256' };
+      assert.equal(await passes(ccm), false);
+      for (const [ecdhCurve, expected] of [
+        ['X25519', true],
+        ['P-256', true],
+        // A tenth of a second of computing for who asks for it in one packet.
+        ['ffdhe8192', false],
+        ['ffdhe2048', false],
+      ] as const)
+        assert.equal(await passes({ minVersion: 'TLSv1.3', ecdhCurve }), expected, ecdhCurve);
     }));
 
   it('ends a connection whose records are forged', () =>

@@ -3,21 +3,25 @@ import { constants, X509Certificate } from 'node:crypto';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { createSecureContext } from 'node:tls';
 import { BeelineError } from '../../protocol/errors.ts';
+import { withGroups } from '../../protocol/tls.ts';
 
 /** AES-128-GCM first: a quarter faster than AES-256 where AES is in hardware; ChaCha20 for peers without it. */
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384';
 
 /** @param cert PEM @param key PEM, PKCS #8 */
 export function laneContext(cert: string, key: string): SecureContext {
-  return createSecureContext({
-    cert,
-    key,
-    minVersion: 'TLSv1.3',
-    maxVersion: 'TLSv1.3',
-    ciphers: CIPHERS,
-    // Lanes never resume. OpenSSL sends two tickets all the same (how many is out of Node's reach), but nothing is in them.
-    secureOptions: constants.SSL_OP_NO_TICKET,
-  });
+  return withGroups((ecdhCurve) =>
+    createSecureContext({
+      cert,
+      key,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      ciphers: CIPHERS,
+      ecdhCurve,
+      // Lanes never resume. OpenSSL sends two tickets all the same (how many is out of Node's reach), but nothing is in them.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    }),
+  );
 }
 
 /** Hex SHA-256 of the certificate that the peer has proved to hold; undefined if it showed none. */
