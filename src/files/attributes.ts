@@ -29,7 +29,7 @@ export class Attributes {
   }
 
   /** Modification time of a symbolic link itself. */
-  linkTime(absolute: string, path: string, time: number | Date): void {
+  linkTime(absolute: string, path: string, time: number | string): void {
     this.attempt(path, () => lutimesSync(absolute, time, time));
   }
 

@@ -1,6 +1,8 @@
 /** Positional reads and writes of whole ranges, and times in microseconds. */
 import { createHash } from 'node:crypto';
 import { type BigIntStats, closeSync, constants, openSync, read, write } from 'node:fs';
+import { MAX_TIME_S } from '../protocol/limits.ts';
+import type { Entry } from '../protocol/manifest.ts';
 
 /** Windows has no such flag; there a link is caught by lstat alone. */
 const NOFOLLOW = constants.O_NOFOLLOW ?? 0;
@@ -67,12 +69,21 @@ export function toMicros({ mtimeNs }: Pick<BigIntStats, 'mtimeNs'>): number {
   return Number(mtimeNs / 1000n) - (mtimeNs % 1000n < 0n ? 1 : 0);
 }
 
+/** The same with the nanoseconds on top, as a manifest entry has it; beyond what one can say, the nearest that it can. */
+export function timeOf(stat: Pick<BigIntStats, 'mtimeNs'>): Pick<Entry, 'mtime' | 'nanos'> {
+  const mtime = toMicros(stat);
+  const nanos = Number(((stat.mtimeNs % 1000n) + 1000n) % 1000n);
+  if (Number.isSafeInteger(mtime)) return nanos ? { mtime, nanos } : { mtime };
+  const seconds = Math.min(Math.max(Math.round(mtime / 1e6), -MAX_TIME_S), MAX_TIME_S);
+  return { mtime: seconds * 1e6 };
+}
+
 /**
- * What utimes takes. The half keeps what doubles and libuv's truncation lose inside the microsecond; before 1970 Node takes only
- * a Date (a negative number means now to it), to the millisecond.
+ * What utimes takes: seconds. The half keeps what doubles and libuv's truncation towards zero lose inside the microsecond. Before
+ * 1970 it is a text, since Node takes a negative number for now.
  */
-export function fromMicros(mtime: number): number | Date {
-  return mtime < 0 ? new Date(mtime / 1000) : (mtime + 0.5) / 1e6;
+export function fromMicros(mtime: number): number | string {
+  return mtime < 0 ? String((mtime - 0.5) / 1e6) : (mtime + 0.5) / 1e6;
 }
 
 /** The `code` of a Node system error, '' for anything else. */

@@ -16,7 +16,7 @@ import { BeelineError } from '../protocol/errors.ts';
 import { MAX_ENTRIES } from '../protocol/limits.ts';
 import type { Entry, EntryKind } from '../protocol/manifest.ts';
 import { escapeName, nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
-import { codeOf, toMicros } from './io.ts';
+import { codeOf, timeOf } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
 import { type FileStat, Versions } from './version.ts';
@@ -151,7 +151,7 @@ class Walker {
       kind,
       size,
       mode: Number(stat.mode) & 0o777,
-      mtime: toMicros(stat),
+      ...timeOf(stat),
       target,
       version,
     });

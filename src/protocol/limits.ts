@@ -22,6 +22,8 @@ export const MAX_MANIFEST = 256 * MiB;
 export const MAX_PATH = 4096;
 export const MAX_COMPONENT = 255;
 export const MAX_DEPTH = 128;
+/** Seconds before and after 1970: more than any file system keeps, and far from what a number cannot count. */
+export const MAX_TIME_S = 2 ** 42;
 
 /** Files that may vanish or change under one transfer before it is given up as a whole. */
 export const MAX_GONE = 10_000;

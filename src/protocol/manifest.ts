@@ -4,7 +4,7 @@
  */
 import { fromHex, Reader, toHex, Writer } from './bytes.ts';
 import { BeelineError } from './errors.ts';
-import { MAX_ENTRIES, MAX_PAGE, MAX_PATH } from './limits.ts';
+import { MAX_ENTRIES, MAX_PAGE, MAX_PATH, MAX_TIME_S } from './limits.ts';
 
 export type EntryKind = 'file' | 'folder' | 'link';
 
@@ -16,8 +16,10 @@ export interface Entry {
   size: number;
   /** Permission bits, 0 to 0o777. */
   mode: number;
-  /** Microseconds since 1970; may be negative. */
+  /** Whole microseconds since 1970; may be negative. */
   mtime: number;
+  /** Nanoseconds on top of these, 1 to 999; absent: none. */
+  nanos?: number;
   /** Where a link points, as stored in the source; '' for other kinds. */
   target: string;
   /**
@@ -48,6 +50,31 @@ const KINDS: readonly EntryKind[] = ['file', 'folder', 'link'];
 const VERSION_LENGTH = 8;
 const NONE = new Uint8Array();
 
+/** Microseconds in a second. */
+const MICROS = 1e6;
+
+/**
+ * The seconds of a time in microseconds, rounded down. Past 2^53 microseconds a number holds no fractions of a second
+ * that could be trusted, and the nearest second is meant.
+ */
+function secondsOf(mtime: number): number {
+  return Number.isSafeInteger(mtime) ? Math.floor(mtime / MICROS) : Math.round(mtime / MICROS);
+}
+
+/** What is left of a time, 0 to 999,999,999 nanoseconds. */
+function nanosOf({ mtime, nanos = 0 }: Entry): number {
+  return Number.isSafeInteger(mtime) ? (mtime - secondsOf(mtime) * MICROS) * 1000 + nanos : 0;
+}
+
+/** So that times before 1970 stay short too. */
+function zigzag(value: number): number {
+  return value < 0 ? -value * 2 - 1 : value * 2;
+}
+
+function unzigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
 /** Packs entries into pages of at most MAX_PAGE bytes, each page a count and its entries. */
 export function encodePages(entries: readonly Entry[]): Uint8Array<ArrayBuffer>[] {
   const pages: Uint8Array<ArrayBuffer>[] = [];
@@ -70,8 +97,8 @@ function encodeEntry(entry: Entry): Uint8Array {
     .text(entry.path)
     .varint(entry.size)
     .varint(entry.mode)
-    // Zigzag, so that times before 1970 stay short too.
-    .varint(entry.mtime < 0 ? -entry.mtime * 2 - 1 : entry.mtime * 2);
+    .varint(zigzag(secondsOf(entry.mtime)))
+    .varint(nanosOf(entry));
   if (entry.kind === 'link') writer.text(entry.target);
   if (entry.kind === 'file') writer.bytes(fromHex(entry.version));
   return writer.done();
@@ -87,19 +114,23 @@ export function decodePage(page: Uint8Array): Entry[] {
     const path = reader.text(MAX_PATH);
     const size = reader.varint();
     const mode = reader.varint();
-    const zigzag = reader.varint();
-    const mtime = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    const seconds = unzigzag(reader.varint());
+    const fraction = reader.varint();
+    const mtime = seconds * MICROS + Math.floor(fraction / 1000);
+    const nanos = fraction % 1000;
     const target = kind === 'link' ? reader.text(MAX_PATH) : '';
     const version = kind === 'file' ? reader.bytes(VERSION_LENGTH) : NONE;
     if (
       version.length % VERSION_LENGTH !== 0 ||
       mode > 0o777 ||
+      Math.abs(seconds) > MAX_TIME_S ||
+      fraction >= 1e9 ||
       (kind !== 'file' && size !== 0) ||
       (kind === 'link' && target === '')
     ) {
       throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry that contradicts itself.');
     }
-    entries.push({ path, kind, size, mode, mtime, target, version: toHex(version) });
+    entries.push({ path, kind, size, mode, mtime, ...(nanos && { nanos }), target, version: toHex(version) });
     if (entries.length > MAX_ENTRIES)
       throw new BeelineError('BAD_MANIFEST', 'The manifest has too many entries.');
   }

@@ -4,7 +4,15 @@
  */
 import { fromHex, toHex, utf8Encode } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_CHUNK, MAX_CHUNKS, MAX_ENTRIES, MAX_MANIFEST, MAX_PATH, MIN_CHUNK } from '../protocol/limits.ts';
+import {
+  MAX_CHUNK,
+  MAX_CHUNKS,
+  MAX_ENTRIES,
+  MAX_MANIFEST,
+  MAX_PATH,
+  MAX_TIME_S,
+  MIN_CHUNK,
+} from '../protocol/limits.ts';
 import type { Entry, EntryKind } from '../protocol/manifest.ts';
 import { HASHES_A_LINE, RECEIPT_VERSION, type Receipt, receiptRoot, receiptSpace } from './receipt.ts';
 
@@ -15,7 +23,7 @@ const HASH = /^[0-9a-f]{64}$/;
 const VERSION = /^(?:[0-9a-f]{16})?$/;
 const FINGERPRINT_LENGTH = 256;
 /** Microseconds: what the manifest's encoding can say. */
-const MAX_MTIME = 2 ** 52 - 1;
+const MAX_MTIME = MAX_TIME_S * 1e6;
 
 type Json = Readonly<Record<string, unknown>>;
 type Head = Omit<Receipt, 'entries' | 'chunks'> & { chunks: number };
@@ -106,13 +114,14 @@ export class ReceiptReader {
   }
 
   #entry(value: Json, head: Head): void {
-    const { path, kind, mode, mtime, size = 0, target = '', version = '' } = value;
+    const { path, kind, mode, mtime, nanos = 0, size = 0, target = '', version = '' } = value;
     if (
       !isText(path, MAX_PATH) ||
       path === '' ||
       !isKind(kind) ||
       !isCount(mode, 0o777) ||
-      !isInteger(mtime, MAX_MTIME) ||
+      !isTime(mtime) ||
+      !isCount(nanos, 999) ||
       !isCount(size, kind === 'file' ? undefined : 0) ||
       !isText(target, MAX_PATH) ||
       (kind === 'link') !== (target !== '') ||
@@ -125,7 +134,7 @@ export class ReceiptReader {
     if (this.#characters > MAX_MANIFEST) throw this.#refused('its names are too long');
     this.#bytes += size;
     if (head.kind === 'files' && this.#bytes > head.bytes) throw this.#refused('its sizes do not add up');
-    this.#entries.push({ path, kind, size, mode, mtime, target, version });
+    this.#entries.push({ path, kind, size, mode, mtime, ...(nanos && { nanos }), target, version });
     if (this.#entries.length === this.#promised) this.#complete(head);
   }
 
@@ -177,6 +186,11 @@ function isCount(value: unknown, max = Number.MAX_SAFE_INTEGER): value is number
 
 function isInteger(value: unknown, max: number): value is number {
   return Number.isSafeInteger(value) && Math.abs(value as number) <= max;
+}
+
+/** Past 2^53 too, where not every integer is a number. */
+function isTime(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(value as number) <= MAX_MTIME;
 }
 
 /** @param max UTF-8 bytes */

@@ -82,7 +82,10 @@ export function* encodeReceipt(receipt: Receipt): Generator<string> {
 }
 
 /** In a fixed order, without those that an entry of its kind does not have. */
-function fieldsOf({ path, kind, size, mode, mtime, target, version }: Entry): object {
-  if (kind === 'folder') return { path, kind, mode, mtime };
-  return kind === 'link' ? { path, kind, mode, mtime, target } : { path, kind, size, mode, mtime, version };
+function fieldsOf({ path, kind, size, mode, mtime, nanos, target, version }: Entry): object {
+  const time = nanos ? { mtime, nanos } : { mtime };
+  if (kind === 'folder') return { path, kind, mode, ...time };
+  return kind === 'link'
+    ? { path, kind, mode, ...time, target }
+    : { path, kind, size, mode, ...time, version };
 }

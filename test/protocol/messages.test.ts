@@ -182,12 +182,18 @@ const entry: fc.Arbitrary<Entry> = fc
     kind: fc.constantFrom('file' as const, 'folder' as const, 'link' as const),
     size: natural,
     mode: fc.nat(0o777),
-    mtime: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+    mtime: fc.oneof(
+      fc.maxSafeInteger(),
+      fc.integer({ min: -(2 ** 42), max: 2 ** 42 }).map((seconds) => seconds * 1e6),
+    ),
+    nanos: fc.nat(999),
     target: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
     version: fc.constantFrom('', '0123456789abcdef', 'ffffffffffffffff'),
   })
-  .map((e) => ({
+  .map(({ nanos, ...e }) => ({
     ...e,
+    // Where a number of microseconds is not exact there is nothing below them.
+    ...(nanos > 0 && Number.isSafeInteger(e.mtime) && { nanos }),
     size: e.kind === 'file' ? e.size : 0,
     target: e.kind === 'link' ? e.target : '',
     version: e.kind === 'file' ? e.version : '',
@@ -200,6 +206,32 @@ test('manifest pages survive their encoding', () => {
     }),
     { numRuns: runs },
   );
+});
+
+test('times of any year cross: 1601, before 1970 with a fraction, 2106, 2150, the year 9999', () => {
+  for (const text of ['1601-01-01T00:00:00Z', '1969-12-31T23:59:59.999Z', '1970-01-01T00:00:00Z'])
+    times(text);
+  for (const text of ['2038-01-19T03:14:08Z', '2106-02-07T06:28:16.123Z', '2150-06-01T00:00:00.5Z'])
+    times(text);
+  times('9999-12-31T23:59:59Z');
+
+  function times(text: string) {
+    for (const nanos of [undefined, 1, 999]) {
+      const mtime = Date.parse(text) * 1000 + (text.includes('.') ? 1 : 0);
+      const exact = Number.isSafeInteger(mtime);
+      const e: Entry = { path: 'a', kind: 'folder', size: 0, mode: 0, mtime, target: '', version: '' };
+      if (nanos && exact) e.nanos = nanos;
+      assert.deepEqual(encodePages([e]).flatMap(decodePage), [e], text);
+    }
+  }
+});
+
+test('a time that no sender writes is refused', () => {
+  const page = (seconds: number, fraction: number) =>
+    new Writer().u8(1).text('a').varint(0).varint(0).varint(seconds).varint(fraction).done();
+  assert.equal(decodePage(page(2 ** 43, 999_999_999)).length, 1);
+  assert.throws(() => decodePage(page(2 ** 43 + 2, 0)), { code: 'BAD_MANIFEST' });
+  assert.throws(() => decodePage(page(0, 1e9)), { code: 'BAD_MANIFEST' });
 });
 
 test('garbage pages end in a BeelineError or in entries with sane fields', () => {

@@ -56,14 +56,19 @@ describe('receipt', () => {
       .filter((text) => !/\p{Cs}/u.test(text));
     const entry = fc.oneof(
       fc
-        .record({ path: name, mode: fc.nat(0o777), mtime: fc.integer() })
+        .record({
+          path: name,
+          mode: fc.nat(0o777),
+          mtime: fc.integer(),
+          nanos: fc.integer({ min: 1, max: 999 }),
+        })
         .map((more) => ({ ...folder('x'), ...more })),
       fc.record({ path: name, target: name }).map((more) => ({ ...link('x', 'y'), ...more })),
       fc
         .record({
           path: name,
           size: fc.nat(CHUNK),
-          mtime: fc.integer({ min: 1 - 2 ** 52, max: 2 ** 52 - 1 }),
+          mtime: fc.maxSafeInteger(),
         })
         .map((more) => ({ ...file('x'), ...more })),
     );
@@ -140,7 +145,9 @@ describe('receipt', () => {
       entry({ size: -1 }),
       entry({ size: 2 ** 60 }),
       entry({ mode: 0o4755 }),
-      entry({ mtime: 2 ** 52 }),
+      entry({ mtime: 1.5 }),
+      entry({ mtime: 2 ** 63 }),
+      entry({ nanos: 1000 }),
       entry({ target: 'x' }),
       entry({ version: '0123' }),
       hashes([]),
