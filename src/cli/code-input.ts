@@ -1,4 +1,5 @@
 /** Where the receiver's code comes from when it is not an argument, and help with one that was typed wrongly. */
+import type { Code } from '../identity/code.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { usage } from './args.ts';
 import type { Codes, Input } from './host.ts';
@@ -70,14 +71,14 @@ export interface CodeQuestion {
 }
 
 /**
- * A well-formed code. A wrong guess burns it, so one that looks mistyped is asked about where there is someone to
- * ask; elsewhere it is used as it stands, for a person may have chosen words of their own.
+ * A well-formed code, without what was typed or pasted around it. A wrong guess burns it, so one that looks mistyped is
+ * asked about before anything is tried; where nobody can be asked it is refused.
  * @param given from an argument or the environment
  * @throws BeelineError USAGE, TIMEOUT, INTERRUPTED
  */
 export async function obtainCode(given: string | undefined, question: CodeQuestion): Promise<string> {
   const { prompt, say } = question;
-  const { parseCode, suggest } = await question.codes();
+  const { parseCode, formatCode, doubtAbout, describeDoubt } = await question.codes();
   let text = given;
   if (text === undefined && question.input.isTTY !== true)
     text = await firstLine(question.input, question.signal);
@@ -87,20 +88,36 @@ export async function obtainCode(given: string | undefined, question: CodeQuesti
     throw usage('receive', 'stdin holds no code. Give one there, as an argument or in BEELINE_CODE.');
 
   for (;;) {
-    const typed = text ?? (await prompt.ask('Code: '));
-    if (typed === undefined) throw usage('receive', 'No code was given.');
+    const typed = text ?? (await answer('Code: '));
+    let code: Code;
     try {
-      const code = parseCode(typed);
-      const meant = await suggest(code.password);
-      if (meant === undefined || !prompt.possible) return typed;
-      const whole = `${code.nameplate}-${meant}`;
-      const answer = await prompt.ask(`Did you mean ${whole}? [Y/n] `);
-      if (answer === undefined) throw usage('receive', 'No code was given.');
-      return answer === '' || /^y(es)?$/i.test(answer) ? whole : typed;
+      code = parseCode(typed);
     } catch (error) {
       // What was typed at the prompt can be typed again; a script's code cannot.
       if (text !== undefined || !(error instanceof BeelineError) || typed === '') throw error;
       say(error.message);
+      continue;
     }
+    const doubt = await doubtAbout(code.password);
+    if (!doubt) return formatCode(code);
+    if (!prompt.possible)
+      throw usage(
+        'receive',
+        `${describeDoubt(doubt)} Nothing was tried, so the code still works: give it again.`,
+      );
+    if (doubt.meant !== undefined) {
+      const meant = formatCode({ ...code, password: doubt.meant });
+      const yes = await answer(`Did you mean ${meant}? [Y/n] `);
+      return yes === '' || /^y(es)?$/i.test(yes) ? meant : formatCode(code);
+    }
+    const again = await answer(`${describeDoubt(doubt)} The code again, or Enter if it is right: `);
+    if (again === '') return formatCode(code);
+    text = again;
+  }
+
+  async function answer(to: string): Promise<string> {
+    const text = await prompt.ask(to);
+    if (text === undefined) throw usage('receive', 'No code was given.');
+    return text;
   }
 }

@@ -2,7 +2,7 @@
  * What a command needs from the process around it. main.ts fills it in with the real thing, tests with stand-ins;
  * the heavy parts are functions so that only what a command uses is loaded.
  */
-import type { Code } from '../identity/code.ts';
+import type { Code, Doubt } from '../identity/code.ts';
 import type { Device } from '../identity/devices.ts';
 import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../peer/api.ts';
 import type { ServerOptions } from '../server/index.ts';
@@ -18,7 +18,9 @@ export interface Library {
 /** The part of src/identity/code.ts that is used. */
 export interface Codes {
   parseCode(text: string): Code;
-  suggest(password: string): Promise<string | undefined>;
+  formatCode(code: Code): string;
+  doubtAbout(password: string): Promise<Doubt | undefined>;
+  describeDoubt(doubt: Doubt): string;
 }
 
 /** The part of src/server/index.ts that is used. */

@@ -114,9 +114,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
 export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   const parsed = parse('receive', argv);
   const { strings, switches, positionals } = parsed;
-  const [argument, ...more] = positionals;
-  if (more.length > 0)
-    throw usage('receive', 'Give one code, its words joined by hyphens: 7-crossover-clockwork.');
+  const argument = codeArgument(positionals);
   if (argument !== undefined && strings.has('code'))
     throw usage('receive', 'The code was given twice: as an argument and by --code.');
   const code = argument ?? strings.get('code');
@@ -131,6 +129,20 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     yes: switches.has('yes'),
     codeInArguments: code !== undefined,
   };
+}
+
+/** A code whose words a shell took apart, or the whole command as the sender shows it, is one argument all the same. */
+function codeArgument(positionals: readonly string[]): string | undefined {
+  if (positionals.length < 2) return positionals[0];
+  const command = positionals[0] === 'beeline' && positionals[1] === 'receive';
+  const words = command ? positionals.slice(2) : positionals;
+  // A word more is no part of the code but a folder, say: trying it with the code would burn that.
+  if (words.length === 1 || (words.length === 3 && words.every((word) => /^[\p{L}\d]+[.,]?$/u.test(word))))
+    return words.join(' ');
+  throw usage(
+    'receive',
+    'Give one code, its words joined by hyphens: 7-crossover-clockwork. The folder comes after --to.',
+  );
 }
 
 function overwrite({ strings, switches }: Parsed): Overwrite {

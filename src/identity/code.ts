@@ -14,34 +14,84 @@ export interface Code {
 
 /** UTF-8 bytes of a normalised password. */
 export const MAX_PASSWORD = 256;
-/** Characters looked at at all: normalising can shorten a text, but not by this much. */
-const MAX_TYPED = 1024;
+/** Characters looked at at all: what stands around a code may be long, but not longer than this. */
+const MAX_TYPED = 4096;
 
 const NAMEPLATE = /^[a-z0-9]{1,32}$/;
 // Word processors and phones turn '-' into its typographic cousins, so every Unicode dash counts as one.
 const DASHES = /[\p{Pd}\u2212]/gu;
-const SEPARATORS = /[\s-]+/gu;
+/** Between two words; whoever dictates gets full stops and commas before the spaces. */
+const SEPARATORS = /[.,;:]*[\s-]+/gu;
+/** Around a code, and no part of it: quotes, brackets, the full stop of its sentence, marks without a width. */
+const EDGE = '[\\s\\p{P}`<>\\u00b4\\u200b-\\u200f\\u2060]+';
+const LEADING = new RegExp(`^${EDGE}`, 'u');
+const TRAILING = new RegExp(`${EDGE}$`, 'u');
 // Lone surrogates all encode as U+FFFD, and nobody can see or retype the others.
 const UNTYPABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}]/u;
+/** A link, with or without its scheme; what follows the '#' is the code. */
+const LINK = /(?:^|[\s\p{Ps}\p{Pi}<"'])(?:(?:https?|wss?):\/\/[^\s#]*|[\w.-]+(?::\d{1,5})?\/)#([^\s<>"]*)/iu;
+/** The command that the sender shows. */
+const COMMAND = /(?:^|[\s/\\'"`])beeline(?:\.\w{1,4})?\s+receive\s+(.*)$/isu;
+const FLAG = /(?:^|\s)(?:--|[\u2013\u2014])[a-z].*$/isu;
+const LABEL = /^(?:code|your code|the code is)\s*:\s*/i;
 
 const usage = (message: string) => new BeelineError('USAGE', message);
 
-/** @throws BeelineError USAGE, without the text of the code. */
+/**
+ * The code's own text in what was typed or pasted: of a link what follows its '#', of the sender's command the argument.
+ * What is none of these comes back as it is, trimmed.
+ */
+export function codeIn(text: string): string {
+  if (text.length > MAX_TYPED) return text;
+  // Typed with an Asian input method, each ASCII sign has a wide form.
+  const narrow = text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
+  const trimmed = narrow.trim();
+  const fragment = trimmed.startsWith('#') ? trimmed.slice(1) : LINK.exec(trimmed)?.[1];
+  if (fragment !== undefined) return decoded(fragment);
+  const command = COMMAND.exec(trimmed)?.[1];
+  // The code stands first there, before any flag.
+  if (command !== undefined)
+    return command
+      .replace(/^--code[\s=]\s*/i, '')
+      .replace(FLAG, '')
+      .trim();
+  return trimmed.replace(LABEL, '');
+}
+
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    // A '%' that encodes nothing was typed as such.
+    return fragment;
+  }
+}
+
+/**
+ * Takes whatever a person types, pastes or dictates for a code.
+ * @throws BeelineError USAGE, without the text of the code.
+ */
 export function parseCode(text: string): Code {
-  if (text.length > MAX_TYPED)
+  const own = codeIn(text);
+  if (own.length > MAX_TYPED)
     throw usage('That code is too long: at most 256 bytes may follow the first dash.');
-  const typed = text.replace(DASHES, '-').trim();
-  const split = typed.indexOf('-');
-  if (split < 0)
+  const typed = own.normalize('NFC').replace(DASHES, '-').replace(LEADING, '');
+  const split = /^(?<nameplate>[^\s-]*?)[.,;:]*(?:[\s-]+|$)/u.exec(typed)!;
+  const dashed = split[0].includes('-');
+  // Of two words without a dash or a digit, none is a nameplate: that is no code but a sentence.
+  if (!dashed && !/\d.*\s/s.test(split[0]))
     throw usage(
       'A code has two parts joined by a dash, like 7-crossover-clockwork. Type all of what the sender shows.',
     );
-  const nameplate = typed.slice(0, split).trim().toLowerCase();
+  const nameplate = split.groups!.nameplate!.toLowerCase();
   if (!NAMEPLATE.test(nameplate))
     throw usage(
       'The part of a code before its first dash is 1 to 32 letters a-z or digits, like the 7 in 7-crossover-clockwork.',
     );
-  return { nameplate, password: normalisePassword(typed.slice(split + 1)) };
+  const code = { nameplate, password: normalisePassword(typed.slice(split[0].length)) };
+  const whole = formatCode(code);
+  // What became a link only by being tidied up is read as one, so that a code always reads as itself.
+  return codeIn(whole) === whole ? code : parseCode(codeIn(whole));
 }
 
 export function formatCode(code: Code): string {
@@ -57,39 +107,74 @@ export async function generatePassword(words = 2): Promise<string> {
   return Array.from(random, (value) => list[value % list.length]!).join('-');
 }
 
+/** What makes a code look mistyped. */
+export interface Doubt {
+  /** The first word that is not on the list. */
+  word: string;
+  /** The listed words nearest to it, at least one and at most `MOST_NEAR`. */
+  near: readonly string[];
+  /** The whole password with every such word corrected, if there is only one nearest to each. */
+  meant: string | undefined;
+}
+
+const MOST_NEAR = 5;
+
 /**
- * A correction for a mistyped password of list words, or undefined when it is right, is not of list words, or more
- * than one correction is as near. For prompts: a wrong guess burns the code, so typos are caught before it is tried.
+ * Whether a password looks like mistyped words of the list: each is on it or near to it, and not all are on it. Undefined if
+ * it is right, or somebody's own choice. A wrong guess burns the code, so this is asked before it is tried.
  */
-export async function suggest(password: string): Promise<string | undefined> {
+export async function doubtAbout(password: string): Promise<Doubt | undefined> {
   const list = await wordList();
   const words = password.split('-');
   if (words.length > 16) return undefined;
-  const corrected = words.map((word) => nearest(word, list));
-  if (corrected.includes(undefined)) return undefined;
-  const text = corrected.join('-');
-  return text === password ? undefined : text;
+  const near = words.map((word) => nearest(word, list));
+  if (near.some((those) => those.length === 0)) return undefined;
+  const wrong = words.findIndex((word, i) => near[i]![0] !== word);
+  if (wrong < 0) return undefined;
+  const single = near.every((those) => those.length === 1);
+  return {
+    word: words[wrong]!,
+    near: near[wrong]!.slice(0, MOST_NEAR),
+    meant: single ? near.map(([only]) => only!).join('-') : undefined,
+  };
 }
 
-/** The word itself if listed, else the one listed word nearest to it, at most two edits away. */
-function nearest(word: string, list: readonly string[]): string | undefined {
-  if (word.length > 10) return undefined; // the longest listed word has 8 letters
-  let best: string | undefined;
-  let distance = 3;
+/** The same in words for a person. It names one word of the code, and that not as it should be. */
+export function describeDoubt({ word, near }: Doubt): string {
+  const quoted = near.map((one) => `'${one}'`);
+  const last = quoted.pop()!;
+  const those = quoted.length > 0 ? `${quoted.join(', ')} or ${last}` : last;
+  return `'${word}' is not a word of a code. Did you mean ${those}?`;
+}
+
+/** The word itself if listed, else those listed words that are nearest to it, and near enough. */
+function nearest(word: string, list: readonly string[]): string[] {
+  if (word.length > 10) return []; // the longest listed word has 8 letters
+  // Of a short word nothing is left after two edits.
+  const most = word.length < 3 ? 0 : word.length < 4 ? 1 : 2;
+  let best: string[] = [];
+  let distance = most;
   for (const candidate of list) {
-    if (Math.abs(candidate.length - word.length) > 2) continue;
+    if (Math.abs(candidate.length - word.length) > distance) continue;
     const d = editDistance(word, candidate);
-    if (d === 0) return word;
+    if (d === 0) return [word];
     if (d < distance) {
       distance = d;
-      best = candidate;
-    } else if (d === distance) best = undefined;
+      best = [candidate];
+    } else if (d === distance) best.push(candidate);
   }
-  return best;
+  // A plural, or what is two edits from several words, is somebody's own word.
+  const own = word === `${best[0]}s` || (distance > 1 && best.length > 1);
+  return own ? [] : best;
 }
 
 function normalisePassword(text: string): string {
-  const joined = text.replace(SEPARATORS, '-').replace(/^-|-$/g, '');
+  const joined = text
+    .replace(SEPARATORS, '-')
+    .replace(/[\u2018\u2019\u201b]/g, "'")
+    .replace(/[\u201c-\u201f]/g, '"')
+    .replace(LEADING, '')
+    .replace(TRAILING, '');
   if (UNTYPABLE.test(joined))
     throw usage('That code contains invisible characters. Type it instead of pasting it.');
   const password = foldCase(joined);

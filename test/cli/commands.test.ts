@@ -439,9 +439,36 @@ describe('cli: receive', () => {
     assert.equal((await receivedCode(['no code'], {})).exit, 2);
   });
 
-  it('uses a code as typed where nobody can be asked what was meant', async () => {
-    const { code } = await receivedCode(['7-crosover-clockwork'], { suggest: () => 'crossover-clockwork' });
-    assert.equal(code, '7-crosover-clockwork');
+  it('a code that looks mistyped is not tried where nobody can be asked: the error names the word', async () => {
+    const { code, exit, said } = await receivedCode(['7-abandn-zoo'], {});
+    assert.deepEqual([code, exit], [undefined, 2]);
+    assert.match(said, /'abandn' is not a word of a code\. Did you mean 'abandon'\? Nothing was tried/);
+    const own = await receivedCode(['7-crosover-clockwork'], {});
+    assert.equal(own.code, '7-crosover-clockwork', 'near to nothing: words of somebody’s own');
+  });
+
+  it('a sender’s own code is refused if its receiver would take it for a mistyped one', async () => {
+    const host = fakeHost({ send: (transfer) => transfer.finish() });
+    assert.equal(await dispatch(['send', 'x', '--code', '7-abandn-zoo'], host), 2);
+    assert.match(host.stderr.text, /take it for a mistyped one.*'abandn'.*'abandon'/);
+  });
+
+  it('finds the code in whatever was pasted, and joins one that a shell took apart', async () => {
+    for (const argv of [
+      ['7-alpha-zoo.'],
+      ['7', 'Alpha', 'zoo'],
+      ['7.', 'alpha,', 'zoo.'],
+      ['beeline', 'receive', '7-alpha-zoo'],
+      ['beeline receive 7-alpha-zoo --server https://x.example'],
+      ['<https://x.example/#7-alpha-zoo>.'],
+    ])
+      assert.equal((await receivedCode(argv, {})).code, '7-alpha-zoo', argv.join(' '));
+    for (const argv of [
+      ['7-alpha-zoo', 'Downloads'],
+      ['7', 'alpha', 'zoo', 'Downloads'],
+      ['7', 'alpha'],
+    ])
+      assert.deepEqual(await receivedCode(argv, {}).then(({ code, exit }) => [code, exit]), [undefined, 2]);
   });
 
   it('asks for no code where a key stands for it', async () => {

@@ -105,7 +105,6 @@ export interface FakeHostOptions {
   stdout?: Sink;
   send?: Script<SendOptions & { what: What }>;
   receive?: Script<ReceiveOptions>;
-  suggest?: (password: string) => string | undefined;
 }
 
 export interface FakeHost extends Host {
@@ -135,8 +134,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stderr: options.stderr ?? new Sink(),
     library: async () => library,
     codes: async () => {
-      const { parseCode } = await import('../../src/identity/code.ts');
-      return { parseCode, suggest: async (password) => options.suggest?.(password) };
+      return import('../../src/identity/code.ts');
     },
     server: () => Promise.reject(new Error('no server here')),
     devices: () => Promise.reject(new Error('no devices here')),

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import fc from 'fast-check';
-import { formatCode, generatePassword, MAX_PASSWORD, parseCode, suggest } from '../../src/identity/code.ts';
+import {
+  codeIn,
+  describeDoubt,
+  doubtAbout,
+  formatCode,
+  generatePassword,
+  MAX_PASSWORD,
+  parseCode,
+} from '../../src/identity/code.ts';
 import { editDistance } from '../../src/identity/distance.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 
@@ -110,15 +118,88 @@ test('generated passwords are list words that survive a round trip, and differ',
   for (const words of [0, 17, 1.5, Number.NaN]) await assert.rejects(generatePassword(words), isUsage);
 });
 
-test('a typo with one nearest word is corrected, anything else is left alone', async () => {
-  assert.equal(await suggest('abandn-zoo'), 'abandon-zoo');
-  assert.equal(await suggest('umberlla-zebar'), 'umbrella-zebra');
-  assert.equal(await suggest('abandon-zoo'), undefined, 'already right');
-  assert.equal(await suggest('abandon-qqqqqqqq'), undefined, 'nothing near');
-  assert.equal(await suggest('abandon-xat'), undefined, 'cat, hat, fat...');
-  assert.equal(await suggest(''), undefined);
-  assert.equal(await suggest('a'.repeat(256)), undefined);
-  assert.equal(await suggest('-'.repeat(256)), undefined);
+test('what stands around a code when people type, paste or dictate it is no part of it', () => {
+  for (const text of [
+    '7-alpha-zoo.',
+    '7 alpha zoo',
+    '7 - alpha - zoo',
+    '7. Alpha. Zoo.',
+    '7, alpha, zoo!',
+    '\u201c7-alpha-zoo\u201d',
+    '\u201e7-alpha-zoo\u201c,',
+    '\u00ab 7-alpha-zoo \u00bb',
+    "'7-alpha-zoo'",
+    '`7-alpha-zoo`',
+    '**7-alpha-zoo**',
+    '(7-alpha-zoo)',
+    '7\u00a0alpha\u00a0zoo',
+    '\u200b7-alpha-zoo\u200b',
+    '\uff17\uff0d\uff41lpha\uff0dzoo',
+    'Code: 7-alpha-zoo',
+    '#7-alpha-zoo',
+    'https://x.example/#7-alpha-zoo.',
+    '<https://x.example:4848/#7-alpha-zoo>',
+    '(https://x.example/#7-alpha-zoo)',
+    '[here](https://x.example/#7-alpha-zoo)',
+    'Take it: https://x.example/#7-alpha-zoo, until noon',
+    'x.example/#7-alpha-zoo\u3002',
+    'beeline receive 7-alpha-zoo',
+    '    beeline receive 7-alpha-zoo --at 192.0.2.1:4848',
+    '$ beeline receive "7-alpha-zoo"',
+    'npx beeline receive --code=7-alpha-zoo',
+    'beeline receive 7 alpha zoo \u2014server https://x.example',
+  ])
+    assert.deepEqual(parseCode(text), { nameplate: '7', password: 'alpha-zoo' }, JSON.stringify(text));
+  assert.deepEqual(parseCode('7-don\u2019t-ask'), parseCode("7-don't-ask"));
+  for (const sentence of ['no code', 'beeline receive', 'https://x.example/', 'https://x.example/#'])
+    assert.throws(() => parseCode(sentence), isUsage, sentence);
+});
+
+test('looking for a code in a text takes time in proportion to it', () => {
+  for (const part of ['http://', 'beeline receive ', 'x.', ' #', 'a/#', '.,', '- ', '\u201c']) {
+    const before = performance.now();
+    codeIn(part.repeat(5e5));
+    try {
+      parseCode(part.repeat(Math.floor(4000 / part.length)));
+    } catch (thrown) {
+      assert.ok(isUsage(thrown));
+    }
+    assert.ok(performance.now() - before < 2000, JSON.stringify(part));
+  }
+});
+
+test('a typo is told with what was meant, anything else is left alone', async () => {
+  const meant = async (password: string) => (await doubtAbout(password))?.meant;
+  assert.equal(await meant('abandn-zoo'), 'abandon-zoo');
+  assert.equal(await meant('umberlla-zebar'), 'umbrella-zebra');
+  const several = (await doubtAbout('abandon-xat'))!;
+  assert.deepEqual(several, { word: 'xat', near: ['cat', 'fat', 'hat'], meant: undefined });
+  assert.equal(describeDoubt(several), "'xat' is not a word of a code. Did you mean 'cat', 'fat' or 'hat'?");
+  for (const right of [
+    'abandon-zoo',
+    'abandon-qqqqqqqq',
+    'secret-words',
+    'x-y',
+    'alpha-beta',
+    '',
+    '-'.repeat(256),
+  ])
+    assert.equal(await doubtAbout(right), undefined, right);
+  assert.equal(await doubtAbout('a'.repeat(256)), undefined);
+});
+
+test('one slip in any word of a generated code is noticed before it is tried', async () => {
+  const letters = 'abcdefghijklmnopqrstuvwxyz';
+  for (let run = 0; run < 300; run++) {
+    const [first, second] = (await generatePassword()).split('-') as [string, string];
+    const at = run % first.length;
+    const other = letters[(run * 7) % 26]!;
+    const slip = first.slice(0, at) + other + first.slice(at + 1);
+    // Another listed word, or a plural, is nobody's typo to see.
+    if (wordlist.includes(slip) || wordlist.some((word) => slip === `${word}s`)) continue;
+    const doubt = await doubtAbout(`${slip}-${second}`);
+    assert.equal(doubt?.word, slip, `${slip}-${second}`);
+  }
 });
 
 test('edit distance counts insertions, deletions, substitutions and swaps', () => {

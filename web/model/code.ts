@@ -1,22 +1,16 @@
-/** Codes as people type, paste and open them: bare, or at the end of a link. Pure. */
-import { BeelineError, parseCode } from '../../src/browser/index.ts';
+/** Codes as people type, paste and open them, in words for the page. What is one, src/identity/code.ts says. Pure. */
+import {
+  BeelineError,
+  codeIn,
+  describeDoubt,
+  doubtAbout,
+  formatCode,
+  parseCode,
+} from '../../src/browser/index.ts';
 
-/** A link (with or without its scheme) or a bare fragment; what follows the '#' is the code. */
-const LINK = /^(?:[a-z][a-z0-9+.-]*:\/\/\S*?|[\w.-]+(?::\d{1,5})?\/)?#(.*)$/i;
+export { codeIn } from '../../src/browser/index.ts';
+
 const ADDRESS = /^https?:\/\//i;
-
-/** The code in a text, or the text itself where it is no link. */
-export function codeIn(text: string): string {
-  const trimmed = text.trim();
-  const fragment = LINK.exec(trimmed)?.[1];
-  if (fragment === undefined) return trimmed;
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    // A '%' that encodes nothing was typed as such.
-    return fragment;
-  }
-}
 
 /** Why a text is no code, in words for the person; undefined if it is one. */
 export function codeProblem(text: string): string | undefined {
@@ -30,6 +24,28 @@ export function codeProblem(text: string): string | undefined {
   } catch (thrown) {
     return thrown instanceof BeelineError ? thrown.message : 'That is not a code.';
   }
+}
+
+/** The code as both sides write it. @throws BeelineError USAGE where `codeProblem` says why. */
+export function plainCode(text: string): string {
+  return formatCode(parseCode(text));
+}
+
+/** What to ask before a code that looks mistyped is tried. */
+export interface Question {
+  text: string;
+  /** The code that was probably meant, if there is only one. */
+  meant: string | undefined;
+}
+
+/** Undefined if there is nothing to ask. @param code one without a problem */
+export async function questionAbout(code: string): Promise<Question | undefined> {
+  const { nameplate, password } = parseCode(code);
+  // Without the list nothing can be said of it.
+  const doubt = await doubtAbout(password).catch(() => undefined);
+  if (!doubt) return undefined;
+  const meant = doubt.meant === undefined ? undefined : formatCode({ nameplate, password: doubt.meant });
+  return { text: describeDoubt(doubt), meant };
 }
 
 /** The fragment is never sent to a server, so the secret in it stays between the two people. */

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { codeIn, codeProblem } from '../model/code.ts';
+import { codeIn, codeProblem, plainCode, type Question, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
 
 /** @param code what the opened link brought, if anything; nothing is done with it before the person says so */
@@ -8,12 +8,26 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);
-  const submit = (event: Event) => {
+  const [question, setQuestion] = useState<Question>();
+  const submit = async (event: Event) => {
     event.preventDefault();
     const wrong = codeProblem(text);
-    if (wrong === undefined) return page.receive(codeIn(text));
-    setProblem(wrong);
+    if (wrong !== undefined) {
+      setProblem(wrong);
+      field.current?.focus();
+      return;
+    }
+    const plain = plainCode(text);
+    // Whoever has been asked and presses again means it. A wrong code is burned, so the question comes first.
+    const asked = question ? undefined : await questionAbout(plain);
+    if (!asked) return page.receive(plain);
+    setQuestion(asked);
     field.current?.focus();
+  };
+  const change = (text: string) => {
+    setText(text);
+    setProblem('');
+    setQuestion(undefined);
   };
   return (
     <section class="card" aria-labelledby="receive">
@@ -35,8 +49,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
             aria-invalid={problem !== ''}
             aria-describedby="code-problem code-hint"
             onInput={({ currentTarget }: { currentTarget: HTMLInputElement }) => {
-              setText(tidy(currentTarget.value));
-              setProblem('');
+              change(tidy(currentTarget.value));
             }}
           />
           <button type="submit" class="primary">
@@ -45,7 +58,13 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
         </div>
         <p id="code-problem" class="problem" role="alert">
           {problem}
+          {question && `${question.text} If the code is right as it stands, press Receive again.`}
         </p>
+        {question?.meant !== undefined && (
+          <button type="button" onClick={() => change(question.meant!)}>
+            Use {question.meant}
+          </button>
+        )}
         <p id="code-hint" class="hint">
           {code === ''
             ? 'The code or the link that the sender shows. You see what is offered before anything is stored.'

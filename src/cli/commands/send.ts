@@ -1,5 +1,6 @@
 /** `beeline send`. */
 import type { SendOptions } from '../../peer/api.ts';
+import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
@@ -33,6 +34,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
     },
   });
   try {
+    if (args.common.code !== undefined) await checkCode(args.common.code, host);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const base: SendOptions = {
       ...args.common,
@@ -50,6 +52,17 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   } finally {
     session.close();
   }
+}
+
+/** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */
+async function checkCode(text: string, host: Host): Promise<void> {
+  const { parseCode, doubtAbout, describeDoubt } = await host.codes();
+  const doubt = await doubtAbout(parseCode(text).password);
+  if (doubt)
+    throw usage(
+      'send',
+      `Choose another code: who receives would take it for a mistyped one. ${describeDoubt(doubt)}`,
+    );
 }
 
 /** The first lines. A code comes later, as an event; a key or a device needs none. */
