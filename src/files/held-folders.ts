@@ -45,6 +45,13 @@ export class HeldFolders {
     return `${this.inside(path.slice(0, Math.max(0, cut)))}/${path.slice(cut + 1)}`;
   }
 
+  /** True if a folder that was used still stands where it did. */
+  isAt(path: string): boolean {
+    const before = this.#seen.get(path);
+    const now = lstatSync(this.at(path), { bigint: true, throwIfNoEntry: false });
+    return before !== undefined && now?.dev === before.dev && now.ino === before.ino;
+  }
+
   /** @throws BeelineError UNSAFE_NAME if any folder that was used stands somewhere else by now */
   checkAll(): void {
     for (const path of this.#seen.keys()) this.#recognise(path);

@@ -57,7 +57,8 @@ export class Journal {
     const journal = await Journal.#make(next, path, first);
     try {
       renameSync(next, path);
-      await syncFolders([dirname(path)], dirname(path));
+      // Its name may be a link to a folder that is held open, as in /proc/self/fd.
+      await syncFolders([`${dirname(path)}/.`], dirname(path));
       return journal;
     } catch (error) {
       await journal.close();

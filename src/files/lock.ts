@@ -62,14 +62,14 @@ const CONTEST = 2_000;
 const LOOK = 5;
 const ANNOUNCED = /^lock\.([0-9a-f]{32})$/;
 
-/** Takes `folder/lock`. @throws BeelineError LOCKED, naming who holds it; for a failing disk what diskError says */
-export function takeLock(folder: string): Lock {
-  const contender = new Contender(folder);
+/** Takes `folder/lock`. @param shown what the folder is called in errors @throws BeelineError LOCKED, naming who holds it; for a failing disk what diskError says */
+export function takeLock(folder: string, shown = folder): Lock {
+  const contender = new Contender(folder, shown);
   try {
     return contender.take();
   } catch (error) {
     contender.leave();
-    throw diskError(error, `${basename(folder)}/lock`);
+    throw diskError(error, `${basename(shown)}/lock`);
   }
 }
 
@@ -82,14 +82,16 @@ export function isLocked(folder: string): boolean {
 class Contender {
   readonly #folder: string;
   readonly #path: string;
+  readonly #shown: string;
   readonly #me = thisProcess();
   readonly #bytes = Buffer.from(`${JSON.stringify(this.#me)}\n`);
   readonly #announcement: string;
   /** Undefined while withdrawn. Kept open by the holder, since only its own file must be touched. */
   #fd: number | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, shown: string) {
     this.#folder = folder;
+    this.#shown = `${shown}/lock`;
     this.#path = `${folder}/lock`;
     this.#announcement = `${folder}/lock.${this.#me.id}`;
   }
@@ -100,7 +102,7 @@ class Contender {
     const now = fstatSync(this.#fd).mtimeMs;
     const deadline = performance.now() + CONTEST;
     const wait = () => {
-      if (performance.now() > deadline) throw locked(this.#path, undefined);
+      if (performance.now() > deadline) throw locked(this.#shown, undefined);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK);
     };
     for (;;) {
@@ -109,7 +111,7 @@ class Contender {
       const found = look(this.#path);
       // Over NFS a link may be made and yet reported as failed.
       if (found?.holder?.id === this.#me.id) return this.#held();
-      if (found && !isStale(found, now)) throw locked(this.#path, found.holder);
+      if (found && !isStale(found, now)) throw locked(this.#shown, found.holder);
       if (this.#fd === undefined) {
         if (others.length === 0) this.#fd = this.#write(this.#announcement);
         else wait();

@@ -1,5 +1,6 @@
 /** Whether a disk has room, and whether it takes writes again after it did not. */
 import { closeSync, fsync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ByteSpace } from '../transfer/space.ts';
 import { CREATE_FLAGS, settled } from './io.ts';
 import type { Staging } from './staging.ts';
@@ -34,7 +35,7 @@ export function missingBytes(
 
 /** True if writing may go on. @param missing bytes that are still to come */
 export async function canWriteAgain(staging: Staging, missing: number): Promise<boolean> {
-  const free = freeBytes(staging.path);
+  const free = freeBytes(dirname(staging.path));
   if (free !== undefined && free < Math.min(missing, ENOUGH)) return false;
   // A quota, a read-only file system and a drive that is gone show only when something is written.
   const path = staging.probe;

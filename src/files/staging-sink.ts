@@ -15,7 +15,7 @@ import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
-import { readStaging, Staging } from './staging.ts';
+import { Staging } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
 
@@ -174,7 +174,7 @@ export class StagingSink implements Sink {
       await this.#close();
       await this.#undisturbed(async () => {
         this.#earlier = true;
-        const before = await readStaging(this.#staging!.path);
+        const before = await this.#staging!.read();
         const found = before && { staging: this.#staging!, ...before };
         this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found);
         this.#seed(this.#root);

@@ -4,49 +4,84 @@
  * it whatever else has changed in the manifest.
  */
 import { hash, randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { decodePage, type Entry } from '../protocol/manifest.ts';
-import { STAGING_PREFIX } from '../protocol/names.ts';
+import { escapeName, STAGING_PREFIX } from '../protocol/names.ts';
+import { HeldFolders } from './held-folders.ts';
 import { codeOf } from './io.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { type Lock, takeLock } from './lock.ts';
 
 /** What this program itself puts beside the staged files. */
 const OWN = /^(journal(\.next)?|lock(\..+)?|probe)$/;
+/** Why a folder that was listed cannot be held: gone, closed to us, or not a folder. */
+const NOT_THERE = ['ENOENT', 'EACCES', 'UNSAFE_NAME'];
 
 /** What something staged for a manifest path is called. */
 function stagedName(path: string): string {
   return hash('sha256', path, 'hex').slice(0, 32);
 }
 
-/** An earlier run's staging, its journal replayed. */
-export interface Found {
-  staging: Staging;
+/** What a journal says. */
+export interface Recorded {
   state: JournalState;
   entries: Entry[];
 }
 
-export class Staging {
-  readonly path: string;
-  readonly #lock: Lock;
+/** An earlier run's staging, its journal replayed. */
+export interface Found extends Recorded {
+  staging: Staging;
+}
 
-  private constructor(path: string, lock: Lock) {
+/**
+ * It is held open from the first look to the last, and everything in it is reached through that: in a folder that others
+ * may write to somebody could rename it meanwhile, and put a link to another folder in its place.
+ */
+export class Staging {
+  /** Where it is for people. */
+  readonly path: string;
+  readonly #name: string;
+  readonly #held: HeldFolders;
+  #lock: Lock | undefined;
+  #closed = false;
+
+  private constructor(path: string) {
     this.path = path;
-    this.#lock = lock;
+    this.#name = basename(path);
+    this.#held = new HeldFolders(dirname(path));
   }
 
-  /** Makes a new one, for this user only. Node's error codes. */
+  /** Makes a new one, for this user only, locked. UNSAFE_NAME if somebody puts something else in its place; Node's error codes. */
   static create(root: string): Staging {
-    const path = join(root, STAGING_PREFIX + randomBytes(8).toString('hex'));
-    mkdirSync(path, 0o700);
+    const staging = new Staging(join(root, STAGING_PREFIX + randomBytes(8).toString('hex')));
     try {
-      return new Staging(path, takeLock(path));
+      mkdirSync(staging.#held.at(staging.#name), 0o700);
+      if (!staging.#isOwn() || staging.#names().length > 0) throw swapped(staging.path);
     } catch (error) {
-      removeFolder(path);
+      staging.release();
       throw error;
     }
+    try {
+      staging.lock();
+      return staging;
+    } catch (error) {
+      staging.remove([]);
+      throw error;
+    }
+  }
+
+  /** Holds one that is there, not locked. Undefined if it is a link, or not this user's alone. Node's error codes. */
+  static open(path: string): Staging | undefined {
+    const staging = new Staging(path);
+    try {
+      if (staging.#isOwn()) return staging;
+    } catch (error) {
+      if (!NOT_THERE.includes(codeOf(error))) throw error;
+    }
+    staging.release();
+    return undefined;
   }
 
   /**
@@ -58,23 +93,22 @@ export class Staging {
     const wanted = topNames(entries);
     let locked: BeelineError | undefined;
     for (const path of stagings(root)) {
-      const before = await readStaging(path);
-      if (!before || topNames(before.entries) !== wanted) continue;
+      const staging = Staging.open(path);
+      if (!staging) continue;
       try {
-        const staging = new Staging(path, takeLock(path));
-        try {
+        const before = await staging.read();
+        if (before && topNames(before.entries) === wanted) {
+          staging.lock();
           // Again behind the lock: whoever held it may have gone on.
-          const found = await readStaging(path);
+          const found = await staging.read();
           if (found && topNames(found.entries) === wanted) return { staging, ...found };
-        } catch (error) {
-          staging.release();
-          throw error;
         }
-        staging.release();
       } catch (error) {
+        staging.release();
         if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
         locked = error;
       }
+      staging.release();
     }
     if (locked) throw locked;
     return undefined;
@@ -83,112 +117,139 @@ export class Staging {
   /** Removes the remains of runs that were killed before they had anything. What cannot be removed is left. */
   static async #sweep(root: string): Promise<void> {
     for (const path of stagings(root)) {
+      const staging = Staging.open(path);
       try {
-        if (!(await isEmpty(path))) continue;
-        const staging = new Staging(path, takeLock(path));
+        if (!staging || !(await staging.#isEmpty())) continue;
+        staging.lock();
         // Again behind the lock.
-        if (await isEmpty(path)) staging.remove([]);
-        else staging.release();
+        if (await staging.#isEmpty()) staging.remove([]);
       } catch {
         // Somebody's at work in it, or the disk's own matter: whoever needs it will be told.
+      } finally {
+        staging?.release();
       }
     }
   }
 
   get journal(): string {
-    return join(this.path, 'journal');
+    return this.#at('journal');
   }
 
   /** A file that is written only to see whether writing works. */
   get probe(): string {
-    return join(this.path, 'probe');
+    return this.#at('probe');
   }
 
-  /** Where an entry's data (or link) is until it is whole; `path` as in the manifest. */
+  /** Where an entry's data (or link) is until it is whole, for use at once; `path` as in the manifest. */
   file(path: string): string {
-    return stagedFile(this.path, path);
+    return this.#at(stagedName(path));
   }
 
   /** True if the file system finds it under upper-case letters too. */
   foldsCase(): boolean {
-    const upper = join(dirname(this.path), basename(this.path).toUpperCase());
-    return lstatSync(upper, { throwIfNoEntry: false }) !== undefined;
+    return lstatSync(this.#held.at(this.#name.toUpperCase()), { throwIfNoEntry: false }) !== undefined;
   }
 
-  /** Leaves it to a later run. */
+  /** @throws BeelineError LOCKED */
+  lock(): void {
+    this.#lock = takeLock(this.#at('.'), this.path);
+  }
+
+  /** What its journal says, or undefined if it has none that can be read. */
+  async read(): Promise<Recorded | undefined> {
+    const state = await Journal.read(this.journal);
+    if (!state) return undefined;
+    try {
+      return { state, entries: state.pages.flatMap(decodePage) };
+    } catch (error) {
+      if (error instanceof BeelineError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Leaves it to a later run. Nothing in it may be in use any more. */
   release(): void {
-    this.#lock.release();
+    this.#lock?.release();
+    this.#lock = undefined;
+    this.#closed = true;
+    this.#held.close();
+  }
+
+  /** Removes what is staged for these manifest paths, and the journal; the lock stays. */
+  empty(paths: Iterable<string>): void {
+    const names = this.#names();
+    const staged = new Set(names.filter((name) => !OWN.test(name)));
+    if (staged.size > 0)
+      for (const named of paths) {
+        const name = stagedName(named);
+        if (staged.delete(name)) rmSync(this.#at(name), { force: true });
+      }
+    // The journal last: as long as anything is staged it says what that is.
+    for (const name of names) if (OWN.test(name) && name !== 'lock') rmSync(this.#at(name), { force: true });
+  }
+
+  /** Names in it that are nobody's lock. */
+  strangers(): string[] {
+    return this.#names().filter((name) => !/^lock(\.|$)/.test(name));
   }
 
   /** Removes it and what is staged for these manifest paths. Anything else in it stays, and this throws ENOTEMPTY. */
   remove(paths: Iterable<string>): void {
     try {
-      emptyStaging(this.path, paths);
+      this.empty(paths);
+      this.removeFolder();
     } finally {
-      this.#lock.release();
+      this.release();
     }
-    rmdirSync(this.path);
   }
-}
 
-/** Where what a staging has for a manifest path is. */
-export function stagedFile(staging: string, path: string): string {
-  return `${staging}/${stagedName(path)}`;
+  /** Removes the folder, which must be empty, but for the lock. Node's error codes; UNSAFE_NAME if another stands there. */
+  removeFolder(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+    if (!this.#held.isAt(this.#name)) throw swapped(this.path);
+    rmdirSync(this.#held.at(this.#name));
+  }
+
+  #at(name: string): string {
+    if (this.#closed) throw new BeelineError('INTERNAL', 'The staging folder is closed.');
+    return `${this.#held.inside(this.#name)}/${name}`;
+  }
+
+  #names(): string[] {
+    return readdirSync(this.#at('.'));
+  }
+
+  #isOwn(): boolean {
+    return isOwn(statSync(this.#at('.')));
+  }
+
+  /** True if nothing in it could be of use to anybody. */
+  async #isEmpty(): Promise<boolean> {
+    return this.#names().every((name) => OWN.test(name)) && !(await this.read());
+  }
 }
 
 /** Folders in `root` that are this user's stagings, as far as can be seen from outside. */
 export function stagings(root: string): string[] {
   const names = readdirSync(root).filter((name) => name.startsWith(STAGING_PREFIX));
-  return names.map((name) => join(root, name)).filter(isOwn);
-}
-
-/** What its journal says, or undefined if it has none that can be read. */
-export async function readStaging(
-  path: string,
-): Promise<{ state: JournalState; entries: Entry[] } | undefined> {
-  const state = await Journal.read(join(path, 'journal'));
-  if (!state) return undefined;
-  try {
-    return { state, entries: state.pages.flatMap(decodePage) };
-  } catch (error) {
-    if (error instanceof BeelineError) return undefined;
-    throw error;
-  }
-}
-
-/** Removes what a staging has for these manifest paths, and its journal; the lock stays. */
-export function emptyStaging(path: string, paths: Iterable<string>): void {
-  const names = readdirSync(path);
-  const staged = new Set(names.filter((name) => !OWN.test(name)));
-  if (staged.size > 0)
-    for (const named of paths) {
-      const name = stagedName(named);
-      if (staged.delete(name)) rmSync(join(path, name), { force: true });
-    }
-  // The journal last: as long as anything is staged it says what that is.
-  for (const name of names) if (OWN.test(name) && name !== 'lock') rmSync(join(path, name), { force: true });
-}
-
-/** Removes the folder if it is empty by now. */
-export function removeFolder(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOENT')
-      throw error;
-  }
-}
-
-/** True if nothing in it could be of use to anybody. */
-async function isEmpty(path: string): Promise<boolean> {
-  return readdirSync(path).every((name) => OWN.test(name)) && !(await readStaging(path));
+  return names
+    .map((name) => join(root, name))
+    .filter((path) => {
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      return found !== undefined && isOwn(found);
+    });
 }
 
 /** A real folder that nobody else can have put anything into. */
-function isOwn(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) return false;
+function isOwn(found: Stats): boolean {
+  if (!found.isDirectory()) return false;
   return process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o077) === 0);
+}
+
+function swapped(path: string): BeelineError {
+  const text = `Somebody put something else in the place of '${escapeName(path)}'. It was left as it is.`;
+  return new BeelineError('UNSAFE_NAME', text, { paths: [path] });
 }
 
 /** One text for all names without a `/`, with their kinds; no name has a line feed in it. */

@@ -1,5 +1,5 @@
 /** What receives have left unfinished in a folder, as their journals have it, and how it is given up. */
-import { lstatSync, readdirSync, realpathSync, truncateSync } from 'node:fs';
+import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
@@ -7,14 +7,12 @@ import { escapeName } from '../protocol/names.ts';
 import { ByteSpace } from '../transfer/space.ts';
 import { codeOf } from './io.ts';
 import type { JournalState } from './journal.ts';
-import { isLocked, type Lock, takeLock } from './lock.ts';
+import { isLocked } from './lock.ts';
 import { Slices } from './slices.ts';
-import { emptyStaging, readStaging, removeFolder, stagedFile, stagings } from './staging.ts';
+import { Staging, stagings } from './staging.ts';
 
 /** Top-level names that are told. */
 const NAMED = 20;
-/** What one who holds or wants the staging puts into it. */
-const LOCKS = /^lock(\.|$)/;
 
 /** A receive's staging folder that is still there. */
 export interface Unfinished {
@@ -87,37 +85,40 @@ export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Disca
 }
 
 /** A lock needs a block, and what is to be discarded may have the last one: a file of it is emptied first then. */
-async function lockToDiscard(path: string): Promise<Lock> {
+async function lockToDiscard(staging: Staging): Promise<void> {
   try {
-    return takeLock(path);
+    return staging.lock();
   } catch (error) {
-    if (!(error instanceof BeelineError) || error.code !== 'DISK_FULL' || isLocked(path)) throw error;
-    const found = await readStaging(path);
+    if (!(error instanceof BeelineError) || error.code !== 'DISK_FULL' || isLocked(staging.path)) throw error;
+    const found = await staging.read();
     for (const entry of found?.entries ?? []) {
-      const file = stagedFile(path, entry.path);
+      const file = staging.file(entry.path);
       if (lookUp(file)?.isFile()) truncateSync(file);
     }
-    return takeLock(path);
+    staging.lock();
   }
 }
 
 async function empty(path: string): Promise<Discarded> {
-  if (!stagings(dirname(path)).includes(path))
+  const staging = stagings(dirname(path)).includes(path) ? Staging.open(path) : undefined;
+  if (!staging)
     throw new BeelineError('USAGE', `'${escapeName(path)}' is not a folder of an unfinished receive.`);
-  const lock = await lockToDiscard(path);
-  const left = () => readdirSync(path).filter((name) => !LOCKS.test(name));
   try {
+    await lockToDiscard(staging);
     // Behind the lock: whoever held it may have gone on since it was listed.
-    const found = await readStaging(path);
-    if (!found) return { removed: false, damaged: true, left: left() };
-    const paths = found.entries.map((entry) => entry.path);
-    emptyStaging(path, paths);
-    const strangers = left();
-    lock.release();
-    removeFolder(path);
-    return { removed: lookUp(path) === undefined, damaged: false, left: strangers };
+    const found = await staging.read();
+    if (!found) return { removed: false, damaged: true, left: staging.strangers() };
+    staging.empty(found.entries.map((entry) => entry.path));
+    const left = staging.strangers();
+    try {
+      staging.removeFolder();
+    } catch (error) {
+      // What is left is told; somebody else may have removed it.
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
+    }
+    return { removed: lookUp(path) === undefined, damaged: false, left };
   } finally {
-    lock.release();
+    staging.release();
   }
 }
 
@@ -135,12 +136,16 @@ function list(dir: string): string[] {
 
 /** Undefined if its journal cannot be read, or says what none would. */
 async function look(path: string): Promise<UnfinishedTransfer | undefined> {
+  let staging: Staging | undefined;
   try {
-    const found = await readStaging(path);
+    staging = Staging.open(path);
+    const found = await staging?.read();
     return found && (await count(found.state, found.entries));
   } catch {
     // A failing disk under one staging is no reason to say nothing of the others.
     return undefined;
+  } finally {
+    staging?.release();
   }
 }
 

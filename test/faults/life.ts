@@ -80,9 +80,19 @@ export class Life {
 }
 
 function textOf(path: unknown): string | undefined {
+  // A folder by itself, which may be reached through /proc/self/fd: resolve() would take the dot away, and name the link.
+  if (typeof path === 'string' && path.endsWith('/.')) return whole(path);
   if (typeof path === 'string') return resolve(path);
   if (path instanceof URL) return fileURLToPath(path);
   return Buffer.isBuffer(path) ? resolve(path.toString()) : undefined;
+}
+
+function whole(path: string): string {
+  try {
+    return real.realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 /** With all but the last name free of links, where that exists. */

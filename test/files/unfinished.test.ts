@@ -166,7 +166,7 @@ describe('files: what is unfinished', () => {
     const damaged = Staging.create(root);
     writeFileSync(damaged.journal, 'no journal');
     damaged.release();
-    utimesSync(damaged.journal, 2, 2);
+    utimesSync(join(damaged.path, 'journal'), 2, 2);
     const found = await unfinished(root);
     assert.deepEqual(
       found.map(({ path, transfer }) => [path, transfer !== undefined]),

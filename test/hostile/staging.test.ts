@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,8 +16,10 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { Journal } from '../../src/files/journal.ts';
 import { takeLock } from '../../src/files/lock.ts';
+import { StagingSink } from '../../src/files/staging-sink.ts';
+import { discard } from '../../src/files/unfinished.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
-import { file, folder } from '../files/helpers.ts';
+import { file, folder, opened } from '../files/helpers.ts';
 import { stagedName } from '../files/resuming.ts';
 import { CHUNK } from './bad-sender.ts';
 import { each, ending, meet, posix, tree, type World, world } from './world.ts';
@@ -138,3 +141,79 @@ test(
     });
   },
 );
+
+/** Puts a link to `outside`, which has everything that a staging could have, in the place of the staging in `to`. */
+function swap({ to, outside }: World): { name: string; aside: string } {
+  const name = readdirSync(to).find((found) => found.startsWith('.beeline-'))!;
+  for (const bait of ['journal', 'journal.next', 'lock', 'probe', 'd', 'd/f', 'd/g', 'd/h'])
+    if (!bait.startsWith('d')) writeFileSync(join(outside, bait), 'precious', { mode: 0o600 });
+    else writeFileSync(join(outside, stagedName(bait)), 'precious', { mode: 0o600 });
+  const aside = join(to, 'aside');
+  renameSync(join(to, name), aside);
+  symlinkSync(outside, join(to, name));
+  return { name, aside };
+}
+
+const linux = {
+  skip: process.platform !== 'linux' && 'only Linux reaches names through an open folder',
+  timeout: 60_000,
+};
+
+test('protects from: a staging folder swapped for a link', linux, async (t) => {
+  const many = [folder('d'), file('d/f', CHUNK), file('d/g', 2 * CHUNK), file('d/h', 10)];
+  /** How the receive goes on behind the swap, and what of the tree must stand then. */
+  const ways: Record<
+    string,
+    [(sink: StagingSink, write: (chunk: number) => Promise<void>) => Promise<void>, string[]]
+  > = {
+    finished: [
+      async (sink, write) => {
+        for (const chunk of [2, 3]) await write(chunk);
+        await sink.finish();
+        await sink.settle();
+      },
+      ['d/f', 'd/g', 'd/h'],
+    ],
+    'left for later': [async (sink) => sink.suspend(), ['d/f']],
+    'given up': [async (sink) => sink.abort(), []],
+    'begun anew after a failure': [
+      async (sink, write) => {
+        await sink.reopen();
+        const held = [...sink.held()].map(({ index }) => index);
+        for (const chunk of [0, 1, 2, 3]) if (!held.includes(chunk)) await write(chunk);
+        await sink.finish();
+        await sink.abort();
+      },
+      ['d/f', 'd/g', 'd/h'],
+    ],
+  };
+  await each(Object.entries(ways), async ([way, [go, standing]]) => {
+    const place = world(t);
+    const warnings: string[] = [];
+    const sink = new StagingSink({
+      to: place.to,
+      overwrite: 'ask',
+      onWarning: ({ message }) => warnings.push(message),
+    });
+    const { write } = await opened(sink, many);
+    await write(0, 0x61);
+    await write(1, 0x61);
+    const { name } = swap(place);
+    const before = tree(place.outside);
+    await go(sink, (chunk) => write(chunk, 0x61));
+    assert.deepEqual(tree(place.outside), before, way);
+    const stand = Object.keys(tree(place.to)).filter((path) => path.startsWith('d/'));
+    assert.deepEqual(stand, standing, way);
+    assert.equal(tree(place.to)[name], `-> ${place.outside}`);
+    if (way === 'finished' || way === 'given up') assert.match(warnings.join(), /could not be removed/);
+  });
+});
+
+test('protects from: a staging folder swapped for a link before it is discarded', linux, async (t) => {
+  const place = world(t);
+  const path = await forge(place.to);
+  swap(place);
+  const before = tree(place.outside);
+  await assert.rejects(discard({ path }), /not a folder of an unfinished receive/);
+  assert.deepEqual(tree(place.outside), before);
+});
