@@ -37,11 +37,15 @@ export class Questions {
   /** The sender calls it a refresh, and nobody has been asked what to make of that. */
   #refresh = false;
   #last: Promise<unknown> = Promise.resolve();
-  #refused = false;
 
   constructor(prompt: Prompt, screen: Screen) {
     this.#prompt = prompt;
     this.#screen = screen;
+  }
+
+  /** Before anybody is met: a sender goes on waiting for one who can answer. @throws BeelineError REFUSED */
+  check(args: { yes: boolean }): void {
+    if (!args.yes && !this.#prompt.possible) throw new BeelineError('REFUSED', NO_TERMINAL);
   }
 
   /** The callbacks that the library needs; without a terminal no `onConflict`, so that it raises EXISTS. */
@@ -65,8 +69,6 @@ export class Questions {
   /** The library knows only that there was no answer; the person should know that nobody was asked, and what to do. */
   explained(thrown: unknown): unknown {
     if (!(thrown instanceof BeelineError)) return thrown;
-    if (thrown.code === 'REFUSED' && this.#refused)
-      return new BeelineError('REFUSED', NO_TERMINAL, { cause: thrown });
     if (thrown.code === 'EXISTS' && this.#refresh)
       return new BeelineError('EXISTS', `${thrown.message} ${REFRESH}`, {
         cause: thrown,
@@ -83,10 +85,6 @@ export class Questions {
   }
 
   async #accept(offer: OfferSummary, to: string): Promise<boolean> {
-    if (!this.#prompt.possible) {
-      this.#refused = true;
-      return false;
-    }
     this.#screen.line(describeOffer(offer));
     const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${escapeName(resolve(to))}`;
     return isYes(await this.#prompt.ask(`Accept${where}? [y/N] `));

@@ -32,8 +32,10 @@ const REASONS: ReadonlyMap<string, string> = new Map(
     LOCKED: 'is at work on the same files with another receive',
   }),
 );
-/** Failures of a receiver that a person cures and then receives again. */
-const CURABLE: ReadonlySet<string> = new Set(['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED']);
+/** Failures of a receiver that its person cures, here by another folder or another flag, and then receives again. */
+const CURABLE: ReadonlySet<string> = new Set([
+  ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME'],
+]);
 
 /** Why a sender whose receiver ends with this goes on waiting, in a sentence; undefined where it does not. */
 export function reasonToWait(code: string): string | undefined {

@@ -40,11 +40,25 @@ describe('integration: overwrite policies', () => {
     assert.deepEqual(Object.values(found).sort(), ['new', 'old', 'other']);
   });
 
-  it('without a policy and without anybody to ask, nothing is touched and both sides fail', async (t) => {
+  it('without a policy and without anybody to ask nothing is touched, and the sender waits for a receive that says how', async (t) => {
     const work = workspace(t);
     const out = clash(work);
-    const { received } = await work.deliver(both(work), { statuses: [1, 1] });
+    const { sender, code, port } = await work.sender(both(work));
+    const received = await work.receiver(code, port, ['--to', out]).ends(1);
     assert.equal(errorCode(received), 'EXISTS');
     assert.deepEqual(read(out), { 'note.txt': 'old' });
+    await work.receiver(code, port, ['--to', out, '--overwrite', 'replace']).ends(0);
+    await sender.ends(0);
+    assert.deepEqual(read(out), { 'note.txt': 'new', 'other.txt': 'other' });
+  });
+
+  it('a file where the folder should be ends the receiver, and the sender waits for another folder', async (t) => {
+    const work = workspace(t);
+    clash(work);
+    const { sender, code, port } = await work.sender(both(work));
+    const received = await work.receiver(code, port, ['--to', work.path('other.txt')]).ends(1);
+    assert.equal(errorCode(received), 'EXISTS');
+    await work.receiver(code, port, ['--to', work.path('new')]).ends(0);
+    await sender.ends(0);
   });
 });

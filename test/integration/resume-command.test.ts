@@ -116,9 +116,11 @@ describe('integration: update', () => {
     writeFileSync(work.path('tree', 'large.bin'), Buffer.alloc(1, 255), { flag: 'r+' });
     utimesSync(work.path('tree', 'large.bin'), 2_000_000_000, 2_000_000_000);
 
-    const { received } = await work.deliver([work.path('tree')], { send: ['--update'], statuses: [1, 1] });
+    const { sender, code, port } = await work.sender([work.path('tree'), '--update']);
+    const received = await work.receiver(code, port, ['--to', work.path('out')]).ends(1);
     assert.equal(errorCode(received), 'EXISTS');
     assert.match(received.stderr, /calls this a refresh: receive with --update/);
+    await sender.kill();
     assert.equal(readFileSync(work.path('out', 'tree', 'note.txt'), 'utf8'), 'old');
 
     const own = work.path('own.jsonl');

@@ -23,6 +23,13 @@ test("a peer's code is looked up, never shown as it came, whatever it spells", (
   }
 });
 
+test('a receiver that could take it elsewhere, or with another flag, is waited for', () => {
+  for (const code of ['EXISTS', 'UNSAFE_NAME', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED'])
+    assert.match(reasonToWait(code)!, /Waiting for it to come back with the same code/, code);
+  for (const code of ['REFUSED', 'VERIFICATION', 'PROTOCOL', 'CANCELLED'])
+    assert.equal(reasonToWait(code), undefined, code);
+});
+
 test('an interrupted sender says what to do, an interrupted receiver is waited for', () => {
   const [, { error }] = verdict({ seq: 1, state: 'failed', code: 'INTERRUPTED', text: '' }, 'sender');
   assert.match(error!.message, /^The sender was interrupted\. What has arrived is kept/);

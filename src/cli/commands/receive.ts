@@ -21,6 +21,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   });
   const questions = new Questions(session.prompt, session.screen);
   try {
+    questions.check(args);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const code = needsCode(args) ? await askCode(args, host, session) : undefined;
     const base: ReceiveOptions = {
