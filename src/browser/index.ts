@@ -3,15 +3,8 @@
  * session as the command's, on File, OPFS, WebSocket and RTCPeerConnection.
  * @module
  */
-export {
-  type Code,
-  codeIn,
-  type Doubt,
-  describeDoubt,
-  doubtAbout,
-  formatCode,
-  parseCode,
-} from '../identity/code.ts';
+export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
+export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';
 export { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 export { escapeName } from '../protocol/names.ts';
 export type { OfferSummary, Result, State, Transfer, TransferEvent } from '../session/api.ts';

@@ -98,7 +98,7 @@ export async function obtainCode(given: string | undefined, question: CodeQuesti
       say(error.message);
       continue;
     }
-    const doubt = await doubtAbout(code.password);
+    const doubt = doubtAbout(code.password);
     if (!doubt) return formatCode(code);
     if (!prompt.possible)
       throw usage(

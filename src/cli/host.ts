@@ -2,8 +2,9 @@
  * What a command needs from the process around it. main.ts fills it in with the real thing, tests with stand-ins;
  * the heavy parts are functions so that only what a command uses is loaded.
  */
-import type { Code, Doubt } from '../identity/code.ts';
+import type { Code } from '../identity/code.ts';
 import type { Device } from '../identity/devices.ts';
+import type { Doubt } from '../identity/doubt.ts';
 import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../peer/api.ts';
 import type { ServerOptions } from '../server/index.ts';
 import type { Env } from './options.ts';
@@ -15,11 +16,11 @@ export interface Library {
   receive(options: ReceiveOptions): Transfer;
 }
 
-/** The part of src/identity/code.ts that is used. */
+/** The parts of src/identity/code.ts and doubt.ts that are used. */
 export interface Codes {
   parseCode(text: string): Code;
   formatCode(code: Code): string;
-  doubtAbout(password: string): Promise<Doubt | undefined>;
+  doubtAbout(password: string): Doubt | undefined;
   describeDoubt(doubt: Doubt): string;
 }
 

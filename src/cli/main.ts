@@ -14,7 +14,10 @@ const host: Host = {
   stdout: process.stdout,
   stderr: process.stderr,
   library: () => import('../index.ts'),
-  codes: () => import('../identity/code.ts'),
+  codes: async () => ({
+    ...(await import('../identity/code.ts')),
+    ...(await import('../identity/doubt.ts')),
+  }),
   server: () => import('../server/index.ts'),
   devices: async (configDir) => (await import('../identity/devices.ts')).KnownDevices.open(configDir),
   hideArguments() {

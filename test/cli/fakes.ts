@@ -133,9 +133,10 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stdout: options.stdout ?? new Sink(),
     stderr: options.stderr ?? new Sink(),
     library: async () => library,
-    codes: async () => {
-      return import('../../src/identity/code.ts');
-    },
+    codes: async () => ({
+      ...(await import('../../src/identity/code.ts')),
+      ...(await import('../../src/identity/doubt.ts')),
+    }),
     server: () => Promise.reject(new Error('no server here')),
     devices: () => Promise.reject(new Error('no devices here')),
     hidden: 0,

@@ -30,7 +30,10 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     stdout,
     stderr,
     library: async () => options.library ?? (await import('../../src/index.ts')),
-    codes: () => import('../../src/identity/code.ts'),
+    codes: async () => ({
+      ...(await import('../../src/identity/code.ts')),
+      ...(await import('../../src/identity/doubt.ts')),
+    }),
     server: () => import('../../src/server/index.ts'),
     devices: () => Promise.reject(new Error('no devices here')),
     hideArguments() {},

@@ -2,16 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import fc from 'fast-check';
-import {
-  codeIn,
-  describeDoubt,
-  doubtAbout,
-  formatCode,
-  generatePassword,
-  MAX_PASSWORD,
-  parseCode,
-} from '../../src/identity/code.ts';
+import { codeIn, formatCode, generatePassword, MAX_PASSWORD, parseCode } from '../../src/identity/code.ts';
 import { editDistance } from '../../src/identity/distance.ts';
+import { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
@@ -169,10 +162,10 @@ test('looking for a code in a text takes time in proportion to it', () => {
 });
 
 test('a typo is told with what was meant, anything else is left alone', async () => {
-  const meant = async (password: string) => (await doubtAbout(password))?.meant;
-  assert.equal(await meant('abandn-zoo'), 'abandon-zoo');
-  assert.equal(await meant('umberlla-zebar'), 'umbrella-zebra');
-  const several = (await doubtAbout('abandon-xat'))!;
+  const meant = (password: string) => doubtAbout(password)?.meant;
+  assert.equal(meant('abandn-zoo'), 'abandon-zoo');
+  assert.equal(meant('umberlla-zebar'), 'umbrella-zebra');
+  const several = doubtAbout('abandon-xat')!;
   assert.deepEqual(several, { word: 'xat', near: ['cat', 'fat', 'hat'], meant: undefined });
   assert.equal(describeDoubt(several), "'xat' is not a word of a code. Did you mean 'cat', 'fat' or 'hat'?");
   for (const right of [
@@ -184,8 +177,8 @@ test('a typo is told with what was meant, anything else is left alone', async ()
     '',
     '-'.repeat(256),
   ])
-    assert.equal(await doubtAbout(right), undefined, right);
-  assert.equal(await doubtAbout('a'.repeat(256)), undefined);
+    assert.equal(doubtAbout(right), undefined, right);
+  assert.equal(doubtAbout('a'.repeat(256)), undefined);
 });
 
 test('one slip in any word of a generated code is noticed before it is tried', async () => {
@@ -197,7 +190,7 @@ test('one slip in any word of a generated code is noticed before it is tried', a
     const slip = first.slice(0, at) + other + first.slice(at + 1);
     // Another listed word, or a plural, is nobody's typo to see.
     if (wordlist.includes(slip) || wordlist.some((word) => slip === `${word}s`)) continue;
-    const doubt = await doubtAbout(`${slip}-${second}`);
+    const doubt = doubtAbout(`${slip}-${second}`);
     assert.equal(doubt?.word, slip, `${slip}-${second}`);
   }
 });

@@ -36,15 +36,15 @@ test('a link leads back to its code, whatever is in it', () => {
   );
 });
 
-test('what was pasted around a code goes, and what looks mistyped is asked about before it is tried', async () => {
+test('what was pasted around a code goes, and what looks mistyped is asked about before it is tried', () => {
   assert.equal(plainCode('<https://beeline.example/#7-Alpha-zoo>.'), '7-alpha-zoo');
   assert.equal(plainCode('7 alpha zoo'), '7-alpha-zoo');
   assert.equal(plainCode('beeline receive \u201c7-alpha-zoo\u201d'), '7-alpha-zoo');
-  assert.equal(await questionAbout('7-alpha-zoo'), undefined);
-  const one = await questionAbout('7-alpah-zoo');
+  assert.equal(questionAbout('7-alpha-zoo'), undefined);
+  const one = questionAbout('7-alpah-zoo');
   assert.match(one!.text, /'alpah' is not a word of a code. Did you mean 'alpha'\?/);
   assert.equal(one!.meant, '7-alpha-zoo');
-  assert.equal((await questionAbout('7-xat-zoo'))!.meant, undefined);
+  assert.equal(questionAbout('7-xat-zoo')!.meant, undefined);
 });
 
 test('what is no code is said in words that do not repeat it', () => {

@@ -4,7 +4,8 @@
  */
 import type * as real from '../../src/browser/index.ts';
 
-export { formatCode, parseCode } from '../../src/identity/code.ts';
+export { codeIn, formatCode, parseCode } from '../../src/identity/code.ts';
+export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 export { BeelineError } from '../../src/protocol/errors.ts';
 export { escapeName } from '../../src/protocol/names.ts';
 export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';

@@ -90,6 +90,24 @@ test('home has its controls, and says what is wrong with a code', { skip }, asyn
   await page.close();
 });
 
+test('a code that looks mistyped is asked about before anything is tried', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await page.locator('#code-to-receive').fill('7 alpah zoo.');
+  await press(page, 'Receive');
+  assert.match(
+    (await text(page, '#code-problem'))!,
+    /'alpah' is not a word of a code. Did you mean 'alpha'\?/,
+  );
+  assert.equal(await page.evaluate(`${T}`), undefined, 'nothing began');
+  await sound(page, 'question');
+  await press(page, 'Use 7-alpha-zoo');
+  await press(page, 'Receive');
+  await play(page, `${T}.move('connecting')`);
+  assert.equal(await page.evaluate('location.hash'), '#7-alpha-zoo');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('a link fills the field, and nothing begins before the click', { skip }, async () => {
   const { page, errors } = await site.open(`/#${CODE}`);
   assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);

@@ -39,10 +39,9 @@ export interface Question {
 }
 
 /** Undefined if there is nothing to ask. @param code one without a problem */
-export async function questionAbout(code: string): Promise<Question | undefined> {
+export function questionAbout(code: string): Question | undefined {
   const { nameplate, password } = parseCode(code);
-  // Without the list nothing can be said of it.
-  const doubt = await doubtAbout(password).catch(() => undefined);
+  const doubt = doubtAbout(password);
   if (!doubt) return undefined;
   const meant = doubt.meant === undefined ? undefined : formatCode({ nameplate, password: doubt.meant });
   return { text: describeDoubt(doubt), meant };

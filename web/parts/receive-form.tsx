@@ -9,7 +9,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);
   const [question, setQuestion] = useState<Question>();
-  const submit = async (event: Event) => {
+  const submit = (event: Event) => {
     event.preventDefault();
     const wrong = codeProblem(text);
     if (wrong !== undefined) {
@@ -19,7 +19,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
     }
     const plain = plainCode(text);
     // Whoever has been asked and presses again means it. A wrong code is burned, so the question comes first.
-    const asked = question ? undefined : await questionAbout(plain);
+    const asked = question ? undefined : questionAbout(plain);
     if (!asked) return page.receive(plain);
     setQuestion(asked);
     field.current?.focus();

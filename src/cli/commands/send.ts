@@ -57,7 +57,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
 /** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */
 async function checkCode(text: string, host: Host): Promise<void> {
   const { parseCode, doubtAbout, describeDoubt } = await host.codes();
-  const doubt = await doubtAbout(parseCode(text).password);
+  const doubt = doubtAbout(parseCode(text).password);
   if (doubt)
     throw usage(
       'send',
