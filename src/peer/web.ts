@@ -17,9 +17,10 @@ import type { Session } from '../session/session.ts';
 import { localHosts } from './addresses.ts';
 
 /** Connections at once, of one person's few browsers. */
-const MOST = 256;
-/** Of one address, before they are WebSockets: no stranger takes all of them. */
-const MOST_UNTOLD = 32;
+const MOST = 512;
+/** Before they are WebSockets, in all and of one address. Those that are, the rendezvous bounds. */
+const MOST_UNTOLD = 128;
+const MOST_UNTOLD_OF_ADDRESS = 32;
 const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
@@ -44,8 +45,8 @@ export async function serveWeb(
       plain: createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain),
     },
     stun: () => undefined,
+    strangers: { inAll: MOST_UNTOLD, ofAddress: MOST_UNTOLD_OF_ADDRESS },
     maxConnections: MOST,
-    maxUntoldPerAddress: MOST_UNTOLD,
   });
   const port = await listen(front.server, bind);
   front.server.on('error', (error) => session.log?.warn({ error: error.message }, 'page'));

@@ -43,6 +43,11 @@ export class Room<T> {
     return this.#members.get(key)?.size ?? 0;
   }
 
+  /** Whoever is in, the first who came before the others. */
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.#keys.keys();
+  }
+
   has(member: T): boolean {
     return this.#keys.has(member);
   }

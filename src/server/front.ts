@@ -9,7 +9,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from '../protocol/address-key.ts';
-import { Holdings } from './counts.ts';
+import { Room, type RoomLimits } from '../protocol/room.ts';
 import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 
@@ -19,9 +19,10 @@ export interface FrontOptions {
   tls?: Secure;
   /** Takes a connection that begins like STUN; undefined: there is no STUN here. */
   stun: () => ((socket: Socket) => void) | undefined;
+  /** Those of the WebSockets and of STUN have limits of their own, which are below this together with `strangers`. */
   maxConnections: number;
-  /** Of one address, while they are neither WebSockets nor STUN; absent: any number, as for a proxy. */
-  maxUntoldPerAddress?: number;
+  /** For those that are neither WebSockets nor STUN: a full room makes way for whoever comes. */
+  strangers: RoomLimits;
   /** Milliseconds for a connection to become a WebSocket, to be told for STUN, or to ask its next request. */
   deadline?: number;
 }
@@ -44,44 +45,45 @@ export interface Front {
 }
 
 export function createFront(options: FrontOptions): Front {
-  const { http, tls, stun, maxConnections, maxUntoldPerAddress, deadline = HTTP_DEADLINE } = options;
+  const { http, tls, stun, maxConnections, deadline = HTTP_DEADLINE } = options;
   const all = new Set<Socket>();
   /** For connections that have neither become WebSockets nor been handed to STUN. */
-  const clocks = new Map<Duplex, { timer: NodeJS.Timeout; key: string }>();
-  const untold = new Holdings();
+  const clocks = new Map<Duplex, NodeJS.Timeout>();
+  const strangers = new Room<Socket>(options.strangers, 'oldest', (socket) => socket.destroy());
   /** What a TLS connection goes over. */
   const carriers = new WeakMap<Duplex, Socket>();
-  const clockOf = (socket: Duplex) => clocks.get(carriers.get(socket) ?? socket);
-  const settle = (socket: Duplex) => {
-    const clock = clockOf(socket);
-    if (!clock) return;
-    clearTimeout(clock.timer);
-    clocks.delete(carriers.get(socket) ?? socket);
-    untold.remove(clock.key);
+  const carrierOf = (socket: Duplex) => carriers.get(socket) ?? (socket as Socket);
+  const settle = (socket: Socket) => {
+    clearTimeout(clocks.get(socket));
+    clocks.delete(socket);
+    strangers.leave(socket);
   };
   const handshakes =
     tls &&
     createHandshakes(
       tls.context,
-      maxUntoldPerAddress === undefined ? { atOnce: HANDSHAKE_LIMITS.atOnce } : HANDSHAKE_LIMITS,
+      options.strangers.ofAddress === undefined ? { atOnce: HANDSHAKE_LIMITS.atOnce } : HANDSHAKE_LIMITS,
     );
-  http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => settle(socket));
+  http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+    // One that has been refused is a stranger's until it is gone.
+    if (!socket.writableEnded) settle(carrierOf(socket));
+  });
   // A next request on a connection that is kept alive; how many there may be, the HTTP server bounds.
-  http.on('request', ({ socket }: IncomingMessage) => clockOf(socket)?.timer.refresh());
+  http.on('request', ({ socket }: IncomingMessage) => clocks.get(carrierOf(socket))?.refresh());
 
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const key = addressKey(socket.remoteAddress ?? '');
-    // Else a single host that says nothing could take all of maxConnections for itself.
-    if (maxUntoldPerAddress !== undefined && untold.of(key) >= maxUntoldPerAddress)
-      return void socket.destroy();
     all.add(socket);
-    untold.add(key);
-    clocks.set(socket, { timer: setTimeout(() => socket.destroy(), deadline), key });
+    clocks.set(
+      socket,
+      setTimeout(() => socket.destroy(), deadline),
+    );
     socket.once('close', () => {
       all.delete(socket);
       settle(socket);
     });
+    if (!strangers.enter(key, socket)) return void socket.destroy();
     socket.once('readable', () => {
       const head: Buffer | null = socket.read();
       if (!head) return void socket.destroy();

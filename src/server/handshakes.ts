@@ -1,11 +1,12 @@
 /**
  * TLS handshakes on connections that came in. They cost more than anything else that a stranger can ask for before he has
- * said who he is, so they are counted: how many run, in all and of one address, and how many one address may begin.
+ * said who he is, so they are counted: how many run, in all and of one address, and how many one address may begin. Of too
+ * many at once the oldest of the busiest address is ended.
  */
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { Room } from '../protocol/room.ts';
 import { RateLimit } from '../stun/rate.ts';
-import { Holdings } from './counts.ts';
 
 export interface HandshakeLimits {
   /** At the same time, in all. */
@@ -20,8 +21,8 @@ export const HANDSHAKE_LIMITS: Readonly<HandshakeLimits> = { atOnce: 512, ofAddr
 
 export interface Handshakes {
   /**
-   * Makes the server's end of a TLS connection, or destroys the socket if there are too many. The caller bounds the time
-   * by destroying the socket. @param done with the plain side, once both have proved what TLS asks for.
+   * Makes the server's end of a TLS connection, or destroys the socket if its address begins too many. The caller bounds the
+   * time by destroying the socket. @param done with the plain side, once both have proved what TLS asks for.
    */
   begin(socket: Socket, key: string, done: (secure: TLSSocket) => void): void;
   /** How many run. */
@@ -35,27 +36,17 @@ export function createHandshakes(
 ): Handshakes {
   const each = 'perSecond' in limits ? limits : undefined;
   const rate = each && new RateLimit(each.perSecond, each.perSecond);
-  const held = new Holdings();
-  let running = 0;
-
-  const isTooMany = (key: string) =>
-    running >= limits.atOnce || (each && held.of(key) >= each.ofAddress) || rate?.take(key) === false;
+  const running = new Room<Socket>({ inAll: limits.atOnce, ofAddress: each?.ofAddress }, 'oldest', (socket) =>
+    socket.destroy(),
+  );
 
   return {
     get running() {
-      return running;
+      return running.size;
     },
     begin(socket, key, done) {
-      if (isTooMany(key)) return void socket.destroy();
-      running++;
-      held.add(key);
-      let over = false;
-      const end = () => {
-        if (over) return;
-        over = true;
-        running--;
-        held.remove(key);
-      };
+      if (rate?.take(key) === false || !running.enter(key, socket)) return void socket.destroy();
+      const end = () => running.leave(socket);
       const secure = new TLSSocket(socket, {
         isServer: true,
         secureContext: context(),

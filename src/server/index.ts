@@ -55,6 +55,8 @@ export interface RunningServer {
 /** Without a relay its numbers are 0. */
 export type ServerCounts = RelayCounts & { mailboxes: number; connections: number };
 
+/** Connections that are on their way out, beside those that count anywhere. */
+const CLOSING = 1_000;
 /** How often another port is tried, when any will do and the one found is taken for UDP. */
 const PORT_TRIES = 8;
 
@@ -125,7 +127,10 @@ function openFront(
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
   rendezvous.handle(http);
   const plain = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain);
-  const { connections, connectionsPerAddress, relayConnections } = { ...DEFAULT_LIMITS, ...limits };
+  const { connections, connectionsPerAddress, strangers, relayConnections, relayStrangers } = {
+    ...DEFAULT_LIMITS,
+    ...limits,
+  };
   return createFront({
     http,
     tls: certificate && { context: () => certificate.context, plain },
@@ -133,9 +138,10 @@ function openFront(
       const server = stun();
       return server && ((socket) => server.accept(socket));
     },
-    // WebSockets and STUN, and beside them plain requests.
-    maxConnections: connections + relayConnections + MAX_STUN_CONNECTIONS + 256,
-    maxUntoldPerAddress: trustProxy ? undefined : connectionsPerAddress,
+    strangers: { inAll: strangers, ofAddress: trustProxy ? undefined : connectionsPerAddress },
+    // More than all rooms together: those that are being closed have left theirs.
+    maxConnections:
+      strangers + connections + relayStrangers + relayConnections + MAX_STUN_CONNECTIONS + CLOSING,
   });
 }
 

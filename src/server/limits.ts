@@ -21,14 +21,19 @@ export interface Limits {
   joinsPerHour: number;
   connections: number;
   connectionsPerAddress: number;
+  /** Connections that have not become WebSockets, nor asked STUN anything; of one address `connectionsPerAddress`. */
+  strangers: number;
   /** A connection that neither hosts nor joins within this is closed. */
   helloDeadline: number;
   /** A WebSocket that answers no ping for this long is dead. */
   pongDeadline: number;
   /** Bytes queued to one slow connection before it is cut off. */
   backlogBytes: number;
+  /** WebSockets at the relay that have shown no token yet. */
+  relayStrangers: number;
   /** WebSockets at the relay, waiting or carrying. */
   relayConnections: number;
+  /** With a token, and as many without. */
   relayConnectionsPerAddress: number;
   /** One side's connections that wait for the other's; the other side's are as many. */
   relayWaiting: number;
@@ -59,9 +64,11 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   joinsPerHour: 240,
   connections: 4_000,
   connectionsPerAddress: 128,
+  strangers: 2_000,
   helloDeadline: 15 * SECOND,
   pongDeadline: 30 * SECOND,
   backlogBytes: 256 * 1024,
+  relayStrangers: 1_000,
   relayConnections: 4_000,
   relayConnectionsPerAddress: 64,
   relayWaiting: 8,

@@ -3,6 +3,9 @@ import type { WebSocket } from 'ws';
 import { CLOSE, closeReason } from '../protocol/relay.ts';
 import type { Place } from './places.ts';
 
+/** Milliseconds for one that was refused to read why. */
+const REFUSED_MS = 2_000;
+
 export class RelaySocket {
   readonly webSocket: WebSocket;
   /** The address key that it counts under. */
@@ -50,7 +53,9 @@ export class RelaySocket {
     if (this.open) this.webSocket.ping();
   }
 
-  refuse(reason: string): void {
-    this.end(CLOSE.policy, reason);
+  /** Closes, and waits for the other end's closing frame for a moment only: nothing of a peer's is queued to it. */
+  refuse(reason: string, code: number = CLOSE.policy): void {
+    this.end(code, reason);
+    setTimeout(() => this.terminate(), REFUSED_MS).unref();
   }
 }

@@ -37,11 +37,9 @@ export class RelayUsage {
 
   /** Counts a pair, or says which limit forbids it. */
   open(mailbox: Mailbox, ends: readonly RelaySocket[]): string | undefined {
-    const { relayPairs, relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
+    const { relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
-    if (this.pairs >= relayPairs)
-      return `This server's relay is full (${relayPairs} connections). Try again later.`;
     if (usage.pairs >= relayPairsPerMailbox)
       return `This meeting has ${usage.pairs} relayed connections; this server allows no more.`;
     if (keys.some((key) => this.#pairs.of(key) >= relayPairsPerAddress))

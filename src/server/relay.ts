@@ -7,7 +7,7 @@ import type { WebSocket } from 'ws';
 import { addressKey } from '../protocol/address-key.ts';
 import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
 import { CLOSE, decodeRelayHello, encodePaired } from '../protocol/relay.ts';
-import { Holdings } from './counts.ts';
+import { Room } from '../protocol/room.ts';
 import type { ServerLog } from './log.ts';
 import type { Mailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';
@@ -18,6 +18,9 @@ import { RelayUsage } from './relay-usage.ts';
 
 /** How long closing handshakes may take when the server closes, in milliseconds. */
 const CLOSING = 2000;
+
+const MADE_WAY = 'The relay is full, and this address has more of it than others: it makes way for them.';
+const fullOf = (most: number) => `This server's relay is full (${most} connections). Try again later.`;
 
 type Waiting = Record<Side, RelaySocket[]>;
 
@@ -34,15 +37,27 @@ export class Relay {
   readonly #mailboxes: Mailboxes;
   readonly #log: ServerLog;
   readonly #sockets = new Set<RelaySocket>();
-  readonly #addresses = new Holdings();
+  /** Those that have shown no token, and those that have. */
+  readonly #strangers: Room<RelaySocket>;
+  readonly #members: Room<RelaySocket>;
   readonly #waiting = new Map<Mailbox, Waiting>();
-  readonly #pairs = new Set<Pair>();
+  /** By the address that the meeting belongs to. */
+  readonly #pairs: Room<Pair>;
   readonly #usage: RelayUsage;
 
   constructor(mailboxes: Mailboxes, log: ServerLog) {
     this.#mailboxes = mailboxes;
     this.#log = log;
-    this.#usage = new RelayUsage(mailboxes.limits, mailboxes.clock);
+    const { limits } = mailboxes;
+    this.#usage = new RelayUsage(limits, mailboxes.clock);
+    const { relayStrangers, relayConnections, relayConnectionsPerAddress: ofAddress, relayPairs } = limits;
+    this.#strangers = new Room({ inAll: relayStrangers, ofAddress }, 'oldest', (socket) =>
+      socket.terminate(),
+    );
+    this.#members = new Room({ inAll: relayConnections, ofAddress }, 'fair', (socket) =>
+      socket.refuse(MADE_WAY, CLOSE.busy),
+    );
+    this.#pairs = new Room({ inAll: relayPairs }, 'fair', (pair) => pair.end(CLOSE.busy, MADE_WAY));
     mailboxes.places.onVacated = ({ mailbox, side }) => {
       for (const socket of this.#waiting.get(mailbox)?.[side].slice() ?? []) {
         this.#forget(socket);
@@ -58,33 +73,25 @@ export class Relay {
 
   /** Why one more connection from this address would be refused, if it would. */
   refusal(address: string): BeelineError | undefined {
-    const { relayConnections, relayConnectionsPerAddress } = this.#mailboxes.limits;
-    if (this.#sockets.size >= relayConnections)
-      return busy(`This server's relay is full (${relayConnections} connections). Try again later.`);
-    if (this.#addresses.of(addressKey(address)) >= relayConnectionsPerAddress)
-      return busy(
-        `Too many connections to the relay from your address (${relayConnectionsPerAddress} is the limit).`,
-      );
-    return undefined;
+    const reason = this.#full(addressKey(address));
+    return reason === undefined ? undefined : busy(reason);
   }
 
   accept(webSocket: WebSocket, address: string): void {
     const socket = new RelaySocket(webSocket, addressKey(address), this.#mailboxes.clock());
     this.#sockets.add(socket);
-    this.#addresses.add(socket.key);
+    this.#strangers.enter(socket.key, socket);
     webSocket.once('close', () => {
       this.#sockets.delete(socket);
-      this.#addresses.remove(socket.key);
+      this.#strangers.leave(socket);
+      this.#members.leave(socket);
       this.#forget(socket);
     });
-    // Between the check before the upgrade and now, others may have come; this one is counted already.
-    if (this.#sockets.size > this.#mailboxes.limits.relayConnections)
-      return socket.end(CLOSE.busy, "This server's relay is full.");
     webSocket.once('message', (data, isBinary) => {
       try {
         this.#greeted(socket, isBinary ? '' : data.toString());
       } catch (thrown) {
-        socket.end(CLOSE.protocol, asBeelineError(thrown).message);
+        socket.refuse(asBeelineError(thrown).message, CLOSE.protocol);
       }
     });
   }
@@ -117,6 +124,11 @@ export class Relay {
   #greeted(socket: RelaySocket, text: string): void {
     const place = this.#mailboxes.places.of(decodeRelayHello(text).token);
     if (!place) return socket.refuse('The relay knows no such place at a meeting (any more).');
+    // Between the check before the upgrade and now, others may have come.
+    const full = this.#full(socket.key);
+    if (full !== undefined) return socket.refuse(full, CLOSE.busy);
+    this.#strangers.leave(socket);
+    this.#members.enter(socket.key, socket);
     socket.place = place;
     const other = this.#take(place);
     if (other) return this.#pair(place, socket, other);
@@ -140,12 +152,13 @@ export class Relay {
 
   #pair({ mailbox, side }: Place, socket: RelaySocket, other: RelaySocket): void {
     const ends = [socket, other];
-    const refusal = this.#usage.open(mailbox, ends);
+    const { limits, clock } = this.#mailboxes;
+    const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);
+    const refusal = full ?? this.#usage.open(mailbox, ends);
     if (refusal) {
       for (const end of ends) end.refuse(refusal);
       return;
     }
-    const { limits, clock } = this.#mailboxes;
     const [host, guest] = side === 'host' ? [socket, other] : [other, socket];
     const pair = new Pair({
       host,
@@ -154,15 +167,25 @@ export class Relay {
       buffer: limits.relayBuffer,
       clock,
       ended: () => {
-        this.#pairs.delete(pair);
+        this.#pairs.leave(pair);
         this.#usage.close(mailbox, ends);
         const seconds = Math.round((clock() - pair.born) / 1000);
         this.#log.info({ bytes: pair.bytes, seconds, why: pair.why, ...this.counts }, 'relayed');
       },
     });
-    this.#pairs.add(pair);
+    this.#pairs.enter(mailbox.owner, pair);
     this.#log.debug({ host: host.key, guest: guest.key, ...this.counts }, 'relaying');
     for (const { webSocket } of ends) webSocket.send(encodePaired());
+  }
+
+  /** Why no further connection with a token may come from this address, if none may. */
+  #full(key: string): string | undefined {
+    const { relayConnections, relayConnectionsPerAddress } = this.#mailboxes.limits;
+    const reason = this.#members.refusal(key);
+    if (reason === 'all') return fullOf(relayConnections);
+    if (reason === 'address')
+      return `Too many connections to the relay from your address (${relayConnectionsPerAddress} is the limit).`;
+    return undefined;
   }
 
   #waitingAt(mailbox: Mailbox): Waiting {

@@ -9,11 +9,11 @@ import { type AddressInfo, createServer, isIP, type Server, type Socket } from '
 import { addressKey } from '../protocol/address-key.ts';
 import { plainHost } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import { Room } from '../protocol/room.ts';
 import { answerBinding } from '../stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
 import { looksLikeStun } from '../stun/message.ts';
 import { RateLimit } from '../stun/rate.ts';
-import { Holdings } from './counts.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
 export interface StunOptions {
@@ -45,7 +45,10 @@ const PER_SECOND = 50;
 const TOTAL = 100;
 /** TCP connections, of one address and in total: a session, also one that waits for its peer, keeps four in each family. */
 const MAX_OF_ADDRESS = 256;
-export const MAX_STUN_CONNECTIONS = 4_000;
+const MAX_ASKING = 3_000;
+/** Those that have not asked anything yet: they have seconds. */
+const MAX_SILENT = 1_000;
+export const MAX_STUN_CONNECTIONS = MAX_ASKING + MAX_SILENT;
 /** Tries for a port that is free for UDP and TCP. */
 const TRIES = 10;
 
@@ -57,18 +60,22 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
   const each = new RateLimit(perSecond, perSecond);
   const all = new RateLimit(TOTAL * perSecond, TOTAL * perSecond);
   const sockets = new Set<Socket>();
-  const held = new Holdings();
+  const destroy = (socket: Socket) => void socket.destroy();
+  const silent = new Room<Socket>({ inAll: MAX_SILENT, ofAddress: MAX_OF_ADDRESS }, 'oldest', destroy);
+  const asking = new Room<Socket>({ inAll: MAX_ASKING, ofAddress: MAX_OF_ADDRESS }, 'fair', destroy);
   const take = (socket: Socket, other?: number) => {
     const key = addressKey(socket.remoteAddress ?? '');
-    const full = held.of(key) >= MAX_OF_ADDRESS || sockets.size >= MAX_STUN_CONNECTIONS;
-    if (other === undefined || full || !each.take(key)) return void socket.destroy();
+    if (other === undefined || !each.take(key) || !silent.enter(key, socket)) return void socket.destroy();
     sockets.add(socket);
-    held.add(key);
     socket.once('close', () => {
       sockets.delete(socket);
-      held.remove(key);
+      silent.leave(socket);
+      asking.leave(socket);
     });
-    serveConnection(socket, other, connection);
+    serveConnection(socket, other, connection, () => {
+      silent.leave(socket);
+      return asking.enter(key, socket);
+    });
   };
 
   let numbers: [number, number] | undefined;
@@ -182,7 +189,8 @@ function listenTcp(
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ noDelay: true }, onSocket);
-    server.maxConnections = MAX_STUN_CONNECTIONS;
+    // More than the rooms hold: those that are being closed have left theirs.
+    server.maxConnections = 2 * MAX_STUN_CONNECTIONS;
     const failed = (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, 'TCP', port, host));
     server.once('error', failed);
     server.listen({ port, host }, () => {

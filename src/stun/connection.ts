@@ -24,8 +24,16 @@ export const CONNECTION_LIMITS: Readonly<ConnectionLimits> = {
   burst: 8,
 };
 
-/** Answers until the client ends or is over a limit; the socket is destroyed then. `other` has this server's other port. */
-export function serveConnection(socket: Socket, other: number, limits = CONNECTION_LIMITS): void {
+/**
+ * Answers until the client ends or is over a limit; the socket is destroyed then. `other` has this server's other port.
+ * @param asked before the first answer; false: there is no room for one that goes on
+ */
+export function serveConnection(
+  socket: Socket,
+  other: number,
+  limits = CONNECTION_LIMITS,
+  asked: () => boolean = () => true,
+): void {
   const { remoteAddress, remotePort, localAddress } = socket;
   socket.on('error', () => socket.destroy());
   // Gone already.
@@ -35,6 +43,7 @@ export function serveConnection(socket: Socket, other: number, limits = CONNECTI
   const frames = new StunFrames();
   const rate = new RateLimit(limits.rate, limits.burst);
   let left = limits.requests;
+  let known = false;
 
   let timer: NodeJS.Timeout;
   const expect = (within: number) => {
@@ -54,7 +63,8 @@ export function serveConnection(socket: Socket, other: number, limits = CONNECTI
       let answered = false;
       for (let request = frames.next(); request; request = frames.next()) {
         const answer = rate.take() && left-- > 0 ? answerBinding(request, question) : undefined;
-        if (!answer) return void socket.destroy();
+        known = answer !== undefined && (known || asked());
+        if (!answer || !known) return void socket.destroy();
         socket.write(answer.bytes);
         answered = true;
       }

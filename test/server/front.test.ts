@@ -90,7 +90,13 @@ test('a silent connection ends by itself, one that is kept alive is served again
   const http = createServer((_request, response) => response.end('hello'));
   http.keepAliveTimeout = 0;
   const deadline = 10_000;
-  const front = createFront({ http, stun: () => undefined, maxConnections: 10, deadline });
+  const front = createFront({
+    http,
+    stun: () => undefined,
+    maxConnections: 10,
+    deadline,
+    strangers: { inAll: 10 },
+  });
   front.server.listen(0, '127.0.0.1');
   await once(front.server, 'listening');
   const { port } = front.server.address() as { port: number };
@@ -113,44 +119,89 @@ test('a silent connection ends by itself, one that is kept alive is served again
   await over;
 });
 
-test('one address that says nothing leaves room for the others, and for its own WebSockets', async () => {
+const connected = (socket: Socket) => once(socket.on('error', () => {}).resume(), 'connect');
+
+/** So many connections of one address of this machine that say nothing. */
+async function silentOf(port: number, localAddress: string, count: number): Promise<Socket[]> {
+  const sockets = Array.from({ length: count }, () => connect({ port, host: '127.0.0.1', localAddress }));
+  await Promise.all(sockets.map(connected));
+  return sockets;
+}
+
+/** Resolves once so many of them have ended. */
+async function ended(sockets: Socket[], count: number): Promise<void> {
+  while (sockets.filter(({ closed }) => closed).length < count)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(sockets.filter(({ closed }) => closed).length, count, 'not all, as when their time is over');
+}
+
+const HEALTH = 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n';
+
+test('one address that says nothing leaves room for the others, and for its own', {
+  timeout: 60_000,
+}, async () => {
   const limits = { connections: 8, connectionsPerAddress: 4, relayConnections: 8 };
   const server = await startServer({ port: 0, host: '127.0.0.1', limits });
-  const from = async (localAddress: string, count: number) => {
-    const sockets = Array.from({ length: count }, () =>
-      connect({ port: server.port, host: '127.0.0.1', localAddress }),
-    );
-    await Promise.all(
-      sockets.map((socket) =>
-        once(
-          socket.on('error', () => {}),
-          'connect',
-        ),
-      ),
-    );
-    return sockets;
-  };
   const { WebSocket } = await import('ws');
   try {
     const meeting = new WebSocket(`ws://127.0.0.1:${server.port}/v1/rendezvous`);
     await once(meeting, 'open');
-    const silent = await from('127.0.0.1', 60);
-    for (const socket of silent) socket.resume();
-    while (silent.filter(({ closed }) => closed).length < 56)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(silent.filter(({ closed }) => closed).length, 56, 'not all, as when their time is over');
-    const [other] = await from('127.0.0.2', 1);
-    other!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+    const silent = await silentOf(server.port, '127.0.0.1', 60);
+    await ended(silent, 56);
+    const [other] = await silentOf(server.port, '127.0.0.2', 1);
+    other!.write(HEALTH);
     assert.match(String((await once(other!, 'data'))[0]), /200 OK/);
+    // Its own newcomer takes the place of its oldest.
+    const [again] = await silentOf(server.port, '127.0.0.1', 1);
+    again!.write(HEALTH);
+    assert.match(String((await once(again!, 'data'))[0]), /200 OK/);
+    await ended(silent, 57);
     // One that is told counts no more.
     const told = silent.find(({ closed }) => !closed)!;
     told.write(request());
     await once(told, 'data');
-    const [again] = await from('127.0.0.1', 1);
-    again!.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
-    assert.match(String((await once(again!, 'data'))[0]), /200 OK/);
-    for (const socket of [...silent, other!, again!]) socket.destroy();
+    await silentOf(server.port, '127.0.0.1', 1);
+    await ended(silent, 57);
+    assert.equal(meeting.readyState, WebSocket.OPEN);
     meeting.terminate();
+  } finally {
+    await server.close();
+  }
+});
+
+test('12,800 silent connections of 100 addresses, to scale: a newcomer of another one is served, and stays', {
+  timeout: 60_000,
+}, async () => {
+  const limits = { connectionsPerAddress: 8, strangers: 60 };
+  const server = await startServer({ port: 0, host: '127.0.0.1', limits });
+  try {
+    const flood = async () => {
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => silentOf(server.port, `127.0.1.${i + 1}`, 8)),
+      );
+      return all.flat();
+    };
+    const first = await flood();
+    await ended(first, 100);
+    const [honest] = await silentOf(server.port, '127.0.0.1', 1);
+    await flood();
+    honest!.write(HEALTH);
+    assert.match(String((await once(honest!, 'data'))[0]), /200 OK/);
+    assert.equal(honest!.closed, false);
+  } finally {
+    await server.close();
+  }
+});
+
+test('an upgrade that is refused counts until it is gone', { timeout: 60_000 }, async () => {
+  const limits = { connectionsPerAddress: 4 };
+  const server = await startServer({ port: 0, host: '127.0.0.1', limits });
+  try {
+    const refused = await silentOf(server.port, '127.0.0.1', 20);
+    for (const socket of refused)
+      socket.write('GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+    await ended(refused, 20);
+    assert.equal(server.counts().connections, 0);
   } finally {
     await server.close();
   }

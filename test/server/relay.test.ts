@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { decodePaired, decodeRelayHello, encodePaired, encodeRelayHello } from '../../src/protocol/relay.ts';
 import { SharedRate } from '../../src/server/rate.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
-import { type Relayed, relayWorld } from './relay-world.ts';
+import { type Relayed, RelayWorld, relayWorld } from './relay-world.ts';
 
 const MiB = 2 ** 20;
 
@@ -338,3 +339,48 @@ test('a server that closes says so to who waits and who is paired', async () => 
   for (const { code, reason } of await Promise.all(ended))
     assert.deepEqual([code, reason], [1001, 'This server is shutting down.']);
 });
+
+/** The same server, from another address of this machine. */
+const from = (world: RelayWorld, localAddress: string) =>
+  new RelayWorld(world.server, { base: `ws://127.0.0.1:${world.server.port}`, options: { localAddress } });
+
+test('silent connections at the relay keep nobody out who has a token', { timeout: 60_000 }, () =>
+  relayWorld({ limits: { relayStrangers: 6, relayConnectionsPerAddress: 4 } }, async (world) => {
+    const silent = Array.from(
+      { length: 20 },
+      (_, i) =>
+        new WebSocket(`ws://127.0.0.1:${world.server.port}/v1/relay`, {
+          localAddress: `127.0.1.${1 + (i % 4)}`,
+        }),
+    );
+    for (const socket of silent) socket.on('error', () => {});
+    await Promise.all(silent.map((socket) => once(socket, 'open')));
+    const { host, guest } = await world.pair('7');
+    host.socket.send(Buffer.from('hello'));
+    assert.equal(String(await guest.until(5)), 'hello');
+    assert.ok(silent.filter(({ readyState }) => readyState === WebSocket.OPEN).length <= 6);
+    for (const socket of silent) socket.terminate();
+  }),
+);
+
+test('a full relay makes way for an address that has less of it, and for no other', { timeout: 60_000 }, () =>
+  relayWorld({ limits: { relayPairs: 3 } }, async (world) => {
+    const busy = [await world.pair('1'), await world.pair('2'), await world.pair('3')];
+    const other = from(world, '127.0.0.2');
+    const { host, guest } = await other.pair('4');
+    const { code, reason } = await busy[0]!.host.closed;
+    assert.equal(code, 1013);
+    assert.match(reason, /makes way/);
+    await busy[0]!.guest.closed;
+    host.socket.send(Buffer.from('hello'));
+    assert.equal(String(await guest.until(5)), 'hello');
+    // Two against one: the next of either finds it full, and whoever carries goes on.
+    const a = await world.relay((await world.seat('host', '8')).token);
+    const b = await world.relay((await world.seat('join', '8')).token);
+    for (const it of [a, b]) assert.match((await it.closed).reason, /relay is full \(3 connections\)/);
+    for (const { host } of busy.slice(1)) assert.equal(host.socket.readyState, WebSocket.OPEN);
+    assert.equal(world.counts().relayPairs, 3);
+    host.socket.terminate();
+    guest.socket.terminate();
+  }),
+);
