@@ -48,8 +48,9 @@ export class ChunkWriter {
     return this.#finishing || this.#taken.size > 0;
   }
 
-  took(chunk: number): boolean {
-    return this.#taken.has(chunk);
+  /** Chunks that were taken and did not fail. */
+  get taken(): ReadonlySet<number> {
+    return this.#taken;
   }
 
   done(entry: number): boolean {

@@ -5,7 +5,7 @@ import { MAX_COMPONENT } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName, foldKey } from '../protocol/names.ts';
 import { diskError } from './disk-errors.ts';
-import { staysInside } from './links.ts';
+import { DestinationLinks } from './links.ts';
 import { Slices } from './slices.ts';
 
 /** `update` replaces files that differ, moving only what differs in them, and leaves those of equal size and time. */
@@ -58,11 +58,13 @@ export async function settle(
   const there = new Set<string>();
   const names = new FreeNames(root, entries);
   const refused: string[] = [];
+  const links = new DestinationLinks(root);
   for (const [index, entry] of entries.entries()) {
+    if (slices.over()) await slices.next();
     const { path, kind } = entry;
     const cut = path.lastIndexOf('/');
     const before = decided.get(index);
-    if (kind === 'link' && !staysInside(root, path.slice(0, Math.max(cut, 0)), entry.target))
+    if (kind === 'link' && !links.contains(path.slice(0, Math.max(cut, 0)), entry.target))
       throw new BeelineError(
         'UNSAFE_NAME',
         `The link '${escapeName(path)}' to '${escapeName(entry.target)}' leaves the destination through a link here.`,
@@ -76,7 +78,6 @@ export async function settle(
     }
     // Only inside folders that exist can anything exist.
     if (cut >= 0 && !there.has(path.slice(0, cut))) continue;
-    if (slices.over()) await slices.next();
     const found = lstat(`${root}/${path}`, path);
     if (kind === 'folder') {
       if (!found) continue;

@@ -22,7 +22,7 @@ export class Inventory {
   readonly guesses = new ChunkHashes();
   /** Entries that stand under their final names, as this transfer put them there. */
   readonly placed = new Set<number>();
-  /** Entries with a staged file, and how many of their bytes are not certain. */
+  /** Entries with a staged file, and how many of their bytes are in no certain chunk. */
   readonly staged = new Map<number, number>();
   /** Chunks of a changed manifest whose bytes lie here in other chunks, or from other versions. */
   readonly compare = new HaveMap();
@@ -89,8 +89,13 @@ export async function takeInventory(
     if (slices.over()) await slices.next();
     takeChunk(inventory, old, entries, space, chunk);
   }
-  for (const entry of inventory.staged.keys())
-    inventory.staged.set(entry, missing(inventory, entries, space, entry));
+  for (const chunk of inventory.have) {
+    if (slices.over()) await slices.next();
+    for (const { entry, length } of space.extents(chunk)) {
+      const left = inventory.staged.get(entry);
+      if (left !== undefined) inventory.staged.set(entry, left - length);
+    }
+  }
   return inventory;
 }
 
@@ -317,17 +322,6 @@ function isHere({ placed, seeds, staged }: Inventory, old: Old, { entry, offset,
   for (let chunk = first + Math.floor(offset / chunkSize); chunk < past; chunk++)
     if (!old.found.state.chunks.have.has(chunk)) return false;
   return true;
-}
-
-/** Bytes of an entry that are in no certain chunk. */
-function missing(inventory: Inventory, entries: readonly Entry[], space: ByteSpace, entry: number): number {
-  let left = entries[entry]!.size;
-  const { first, end } = space.chunksOf(entry);
-  for (let chunk = first; chunk < end; chunk++) {
-    if (!inventory.have.has(chunk)) continue;
-    for (const extent of space.extents(chunk)) if (extent.entry === entry) left -= extent.length;
-  }
-  return left;
 }
 
 function look(path: string): BigIntStats | undefined {

@@ -1,8 +1,10 @@
 /** Whether a disk has room, and whether it takes writes again after it did not. */
 import { closeSync, fsync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Entry } from '../protocol/manifest.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { CREATE_FLAGS, settled } from './io.ts';
+import { Slices } from './slices.ts';
 import type { Staging } from './staging.ts';
 
 /** Bytes. Going on for less than this would only stop again. */
@@ -19,16 +21,26 @@ export function freeBytes(path: string): number | undefined {
   }
 }
 
-/** What is to come of a transfer, in bytes; 0 for a stream, of which nobody knows. */
-export function missingBytes(
+/**
+ * What is to come of a transfer, in bytes; 0 for a stream, of which nobody knows.
+ * @param down chunks that are here, each once
+ */
+export async function missingBytes(
   space: ByteSpace,
-  down: (chunk: number) => boolean,
+  entries: readonly Entry[],
+  down: Iterable<number>,
   wants: (entry: number) => boolean,
-): number {
+): Promise<number> {
+  if (space.stream) return 0;
+  const slices = new Slices();
   let missing = 0;
-  for (let chunk = 0; !space.stream && chunk < space.chunks; chunk++) {
-    if (down(chunk)) continue;
-    for (const { entry, length } of space.extents(chunk)) if (wants(entry)) missing += length;
+  for (const [entry, { size }] of entries.entries()) {
+    if (slices.over()) await slices.next();
+    if (wants(entry)) missing += size;
+  }
+  for (const chunk of down) {
+    if (slices.over()) await slices.next();
+    for (const { entry, length } of space.extents(chunk)) if (wants(entry)) missing -= length;
   }
   return missing;
 }

@@ -4,7 +4,7 @@ import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import type { ChunkHash } from '../protocol/messages.ts';
-import { checkEntries, escapeName } from '../protocol/names.ts';
+import { checkingEntries, escapeName } from '../protocol/names.ts';
 import type { Extent, Sink } from '../transfer/ports.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { Attributes } from './attributes.ts';
@@ -15,6 +15,7 @@ import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
+import { Slices } from './slices.ts';
 import { Staging } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
@@ -67,7 +68,8 @@ export class StagingSink implements Sink {
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
     const platform = process.platform === 'win32' ? 'windows' : 'posix';
     const foldsCase = this.#options.foldsCase ?? ['win32', 'darwin'].includes(process.platform);
-    checkEntries(entries, { platform, foldsCase });
+    const slices = new Slices();
+    await slices.run(checkingEntries(entries, { platform, foldsCase }));
     this.#entries = entries;
     this.#space = space;
     try {
@@ -81,9 +83,10 @@ export class StagingSink implements Sink {
       this.#checkOpen();
       this.#root = this.#destination.make();
       this.#staging ??= Staging.create(this.#root);
-      if (!foldsCase && this.#staging.foldsCase()) checkEntries(entries, { platform, foldsCase: true });
+      if (!foldsCase && this.#staging.foldsCase())
+        await slices.run(checkingEntries(entries, { platform, foldsCase: true }));
       await this.#undisturbed(() => this.#begin());
-      this.#checkRoom();
+      await this.#checkRoom();
     } catch (error) {
       await this.suspend();
       throw diskError(error, this.#options.to);
@@ -92,12 +95,7 @@ export class StagingSink implements Sink {
 
   *held(): Generator<ChunkHash> {
     const { have, hashes } = this.#inventory;
-    const { count } = have;
-    for (let index = 0, said = 0; said < count; index++) {
-      if (!have.has(index)) continue;
-      said++;
-      yield { index, sha256: hashes.get(index)! };
-    }
+    for (const index of have) yield { index, sha256: hashes.get(index)! };
   }
 
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
@@ -166,7 +164,7 @@ export class StagingSink implements Sink {
   }
 
   async ready(): Promise<boolean> {
-    return this.#staging !== undefined && (await canWriteAgain(this.#staging, this.#missing()));
+    return this.#staging !== undefined && (await canWriteAgain(this.#staging, await this.#missing()));
   }
 
   async reopen(): Promise<void> {
@@ -252,18 +250,20 @@ export class StagingSink implements Sink {
   }
 
   /** Files with holes may need less than their size, so that too little room is a warning until a write fails. */
-  #checkRoom(): void {
+  async #checkRoom(): Promise<void> {
     const free = freeBytes(this.#root);
-    const missing = this.#missing();
+    const missing = await this.#missing();
     if (free === undefined || missing <= free) return;
     const text = `There are ${missing} bytes to come and the disk has ${free} bytes left. They may not fit.`;
     this.#warn('DISK_FULL', text);
   }
 
   /** Bytes that are still to come. */
-  #missing(): number {
-    const down = (chunk: number) => this.#inventory.have.has(chunk) || this.#writer?.took(chunk) === true;
-    return missingBytes(this.#space!, down, (entry) => this.wants(entry));
+  #missing(): Promise<number> {
+    const { have } = this.#inventory;
+    const down = [...have];
+    for (const chunk of this.#writer?.taken ?? []) if (!have.has(chunk)) down.push(chunk);
+    return missingBytes(this.#space!, this.#entries, down, (entry) => this.wants(entry));
   }
 
   #checkOpen(): void {

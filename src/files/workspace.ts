@@ -113,8 +113,7 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
 function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
   const pages = encodePages(entries);
   const chunks: { index: number; sha256: Uint8Array }[] = [];
-  for (let index = 0; chunks.length < inventory.have.count; index++)
-    if (inventory.have.has(index)) chunks.push({ index, sha256: inventory.hashes.get(index)! });
+  for (const index of inventory.have) chunks.push({ index, sha256: inventory.hashes.get(index)! });
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [

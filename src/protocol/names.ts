@@ -6,6 +6,7 @@ import { utf8Encode } from './bytes.ts';
 import { BeelineError } from './errors.ts';
 import { MAX_COMPONENT, MAX_DEPTH, MAX_PATH } from './limits.ts';
 import type { Entry } from './manifest.ts';
+import { atOnce, type Steps } from './slices.ts';
 
 export type Platform = 'posix' | 'windows';
 
@@ -76,16 +77,26 @@ function componentProblem(name: string, platform: Platform): string | undefined 
   return undefined;
 }
 
+/** All of `checkingEntries` in one go: for what is known to be small. */
+export function checkEntries(entries: readonly Entry[], rules?: NameRules): void {
+  atOnce(checkingEntries(entries, rules));
+}
+
 /**
  * Throws UNSAFE_NAME for the first entry that must not be written. Every entry's folder must be an earlier entry,
  * so that a file or a link can never stand where a folder is needed.
  */
-export function checkEntries(entries: readonly Entry[], rules: NameRules = { platform: 'posix' }): void {
+export function* checkingEntries(
+  entries: readonly Entry[],
+  rules: NameRules = { platform: 'posix' },
+): Steps<void> {
   const { platform, foldsCase = platform === 'windows' } = rules;
   const keyOf = foldsCase ? foldKey : (path: string) => path;
   const stagingKey = keyOf(STAGING_PREFIX);
   const byKey = new Map<string, Entry>();
+  const links = new LinkTree();
   for (const entry of entries) {
+    yield;
     const { path } = entry;
     const problem = nameProblem(path, platform);
     if (problem) throw unsafe(path, `The name ${shown(path)} ${problem}.`);
@@ -97,12 +108,46 @@ export function checkEntries(entries: readonly Entry[], rules: NameRules = { pla
     if (twin) throw unsafe(path, collision(path, twin.path));
     checkParent(path, byKey, keyOf);
     byKey.set(key, entry);
+    if (entry.kind === 'link') links.add(key);
   }
   for (const entry of entries) {
+    yield;
     if (entry.kind !== 'link') continue;
-    const problem = targetProblem(entry, platform, (path) => byKey.get(keyOf(path))?.kind === 'link');
+    const problem = targetProblem(entry, platform, links, keyOf);
     if (problem)
       throw unsafe(entry.path, `The link ${shown(entry.path)} to ${shown(entry.target)} ${problem}.`);
+  }
+}
+
+/** A folder that has links somewhere below it, or a link. */
+interface LinkNode {
+  isLink: boolean;
+  readonly below: Map<string, LinkNode>;
+}
+
+/** The manifest's links by the parts of their paths, so that following a target costs no more than its length. */
+class LinkTree {
+  readonly top: LinkNode = { isLink: false, below: new Map() };
+
+  add(key: string): void {
+    let node = this.top;
+    for (const part of key.split('/')) {
+      const next: LinkNode = node.below.get(part) ?? { isLink: false, below: new Map() };
+      node.below.set(part, next);
+      node = next;
+    }
+    node.isLink = true;
+  }
+
+  /** The folders above a link, from the top. */
+  above(key: string): (LinkNode | undefined)[] {
+    const folders: (LinkNode | undefined)[] = [];
+    let node: LinkNode | undefined = this.top;
+    for (const part of key.split('/').slice(0, -1)) {
+      node = node?.below.get(part);
+      folders.push(node);
+    }
+    return folders;
   }
 }
 
@@ -125,7 +170,8 @@ function checkParent(path: string, byKey: ReadonlyMap<string, Entry>, keyOf: (pa
 function targetProblem(
   link: Entry,
   platform: Platform,
-  isLink: (path: string) => boolean,
+  links: LinkTree,
+  keyOf: (name: string) => string,
 ): string | undefined {
   const { target } = link;
   if (target === '') return 'points nowhere';
@@ -133,7 +179,8 @@ function targetProblem(
   if (REFUSED.test(target)) return 'contains control characters';
   if (platform === 'windows' && WINDOWS_REFUSED.test(target)) return 'is not a plain relative path';
   if (target.startsWith('/')) return 'is absolute';
-  const at = link.path.split('/').slice(0, -1);
+  // Where the target leads, one folder a step; undefined where neither it nor anything below it is a link.
+  const at = links.above(keyOf(link.path));
   let behindLink = false;
   for (const part of target.split('/')) {
     if (part === '' || part === '.') continue;
@@ -147,9 +194,9 @@ function targetProblem(
       continue;
     }
     if (behindLink) continue;
-    at.push(part);
-    // Deeper than any entry: nothing there can be a link of this manifest.
-    if (at.length <= MAX_DEPTH) behindLink = isLink(at.join('/'));
+    const next = (at.length > 0 ? at.at(-1) : links.top)?.below.get(keyOf(part));
+    at.push(next);
+    behindLink = next?.isLink === true;
   }
   return undefined;
 }

@@ -3,7 +3,8 @@ import { toHex } from '../protocol/bytes.ts';
 import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
-import { checkEntries, escapeName } from '../protocol/names.ts';
+import { checkingEntries, escapeName } from '../protocol/names.ts';
+import { Slices, type Steps } from '../protocol/slices.ts';
 import type { Mailbox } from '../rendezvous/ports.ts';
 import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Sink } from '../transfer/ports.ts';
@@ -37,6 +38,8 @@ export interface Receiving {
   keep: Keep;
 }
 
+/** Top-level names that a question shows. */
+const NAMED = 20;
 /** Ends after which nothing is kept. */
 const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'REFUSED', 'VERIFICATION']);
 
@@ -50,6 +53,8 @@ export class Reception {
   #before = 0;
   #entries: readonly Entry[] = [];
   #sink: Sink | undefined;
+  /** Bytes of the files that the sink wants, which that settles when it is opened. */
+  #wanted = 0;
   #progress: Progress | undefined;
   #space: ByteSpace | undefined;
   #kind: Offer['kind'] = 'files';
@@ -131,14 +136,20 @@ export class Reception {
   /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
   async #open(offer: Offer, entries: readonly Entry[], space: ByteSpace): Promise<Sink> {
     const session = this.#session;
-    checkEntries(entries, { platform: this.#receiving.names });
+    const { now, sleep } = this.#receiving.platform;
+    const slices = new Slices(
+      () => now() * 1000,
+      () => sleep(0),
+    );
+    await slices.run(checkingEntries(entries, { platform: this.#receiving.names }));
     this.#entries = entries;
     this.#space = space;
     this.#kind = offer.kind;
     this.#sha256 = this.#receiving.options.sha256 || offer.sha256;
     const bytes = offer.bytes ?? null;
     session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
-    const sink = await this.#receiving.sink(offer, this.#summary(offer, entries));
+    const summary = await slices.run(this.#summary(offer, entries));
+    const sink = await this.#receiving.sink(offer, summary);
     // The other side may have left while the person was thinking: nothing is begun then.
     if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
     if (!sink) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
@@ -146,12 +157,21 @@ export class Reception {
     await sink.open(entries, space);
     if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before anything was written.');
     this.#sink = sink;
+    for (const [index, entry] of entries.entries()) {
+      if (slices.over()) await slices.next();
+      if (sink.wants(index)) this.#wanted += entry.size;
+    }
     this.#progress = new Progress(session, entries, () => this.#wantedBytes());
     return sink;
   }
 
-  #summary(offer: Offer, entries: readonly Entry[]): OfferSummary {
-    const top = entries.filter((entry) => !entry.path.includes('/')).slice(0, 20);
+  *#summary(offer: Offer, entries: readonly Entry[]): Steps<OfferSummary> {
+    const top: Entry[] = [];
+    for (const entry of entries) {
+      yield;
+      if (!entry.path.includes('/')) top.push(entry);
+      if (top.length === NAMED) break;
+    }
     const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
     return {
       ...count(entries),
@@ -179,7 +199,7 @@ export class Reception {
 
   #wantedBytes(): number | undefined {
     if (this.#space?.stream) return this.#space.bytes;
-    return this.#entries.reduce((sum, entry, i) => sum + (this.#sink?.wants(i) ? entry.size : 0), 0);
+    return this.#wanted;
   }
 
   /** The sender's own words are for its own screen: what is shown here is composed here. */

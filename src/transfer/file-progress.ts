@@ -7,8 +7,13 @@ export class FileProgress {
   #done: number;
 
   constructor(entries: readonly Entry[]) {
-    this.#left = Float64Array.from(entries, (entry) => entry.size);
-    this.#done = entries.filter((entry) => entry.kind === 'file' && entry.size === 0).length;
+    this.#left = new Float64Array(entries.length);
+    this.#done = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const { kind, size } = entries[i]!;
+      this.#left[i] = size;
+      if (kind === 'file' && size === 0) this.#done++;
+    }
   }
 
   get done(): number {

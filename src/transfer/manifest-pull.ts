@@ -2,6 +2,7 @@
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_CHUNKS, MAX_MANIFEST } from '../protocol/limits.ts';
 import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
+import type { Steps } from '../protocol/slices.ts';
 import type { LanePort } from './ports.ts';
 import { ByteSpace } from './space.ts';
 
@@ -62,15 +63,18 @@ export class ManifestPull {
   }
 
   /** The entries and their byte space. @throws BeelineError BAD_MANIFEST if they are not what was offered. */
-  decode(): { entries: Entry[]; space: ByteSpace } {
+  *decoding(): Steps<{ entries: Entry[]; space: ByteSpace }> {
     const { kind, chunkSize, bytes } = this.offer;
     const entries: Entry[] = [];
     for (const page of this.pages) {
+      yield;
       for (const entry of decodePage(page)) entries.push(entry);
       // Before all of it is in memory: a page can say much in little.
       if (entries.length > this.offer.entries) throw this.#notAsAnnounced();
     }
+    yield;
     const sizes = entries.map((entry) => entry.size);
+    yield;
     const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
     const single = entries.length === 1 && entries[0]!.kind === 'file';
     const sizeFits = kind === 'stream' ? sizes[0] === 0 : space.bytes === bytes;

@@ -6,6 +6,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat } from '../protocol/bytes.ts';
+import { atOnce, type Steps } from '../protocol/slices.ts';
 
 const CHUNK_LEAF = new Uint8Array([0]);
 const NODE = new Uint8Array([1]);
@@ -24,19 +25,56 @@ export function chunkLeaf(hash: Uint8Array | undefined): Uint8Array {
 
 /** Root over leaf hashes in order; of no leaves, the hash of nothing (RFC 9162, 2.1.1). */
 export function merkleRoot(leaves: Iterable<Uint8Array>): Uint8Array {
-  // Perfect subtrees so far, largest first; equal neighbours merge at once, so the stack stays logarithmic.
-  const peaks: { hash: Uint8Array; size: number }[] = [];
-  for (const leaf of leaves) {
-    let node = { hash: leaf, size: 1 };
-    for (let last = peaks.at(-1); last && last.size === node.size; last = peaks.at(-1)) {
-      peaks.pop();
+  const tree = new Peaks();
+  for (const leaf of leaves) tree.add(leaf);
+  return tree.root();
+}
+
+/** Perfect subtrees so far, largest first; equal neighbours merge at once, so that the stack stays logarithmic. */
+class Peaks {
+  readonly #peaks: { hash: Uint8Array; size: number }[] = [];
+  /** Roots of 1, 2, 4, … leaves of chunks that were not moved. */
+  readonly #absent: Uint8Array[] = [];
+  #leaves = 0;
+
+  add(leaf: Uint8Array): void {
+    this.#push(leaf, 1);
+  }
+
+  /** So many leaves of chunks that were not moved, in a few steps: there may be millions of them in a row. */
+  addAbsent(leaves: number): void {
+    for (let left = leaves; left > 0; ) {
+      // The largest subtree that begins here and is full of them.
+      let level = 0;
+      while (2 ** (level + 1) <= left && this.#leaves % 2 ** (level + 1) === 0) level++;
+      this.#push(this.#absentRoot(level), 2 ** level);
+      left -= 2 ** level;
+    }
+  }
+
+  root(): Uint8Array {
+    let root: Uint8Array | undefined;
+    for (const { hash } of this.#peaks.reverse()) root = root ? sha256(concat(NODE, hash, root)) : hash;
+    return root ?? sha256(new Uint8Array());
+  }
+
+  #push(hash: Uint8Array, size: number): void {
+    this.#leaves += size;
+    let node = { hash, size };
+    for (let last = this.#peaks.at(-1); last?.size === node.size; last = this.#peaks.at(-1)) {
+      this.#peaks.pop();
       node = { hash: sha256(concat(NODE, last.hash, node.hash)), size: node.size * 2 };
     }
-    peaks.push(node);
+    this.#peaks.push(node);
   }
-  let root = peaks.pop()?.hash;
-  for (let peak = peaks.pop(); peak && root; peak = peaks.pop()) root = sha256(concat(NODE, peak.hash, root));
-  return root ?? sha256(new Uint8Array());
+
+  #absentRoot(level: number): Uint8Array {
+    for (let at = this.#absent.length; at <= level; at++) {
+      const below = this.#absent[at - 1];
+      this.#absent.push(below ? sha256(concat(NODE, below, below)) : chunkLeaf(undefined));
+    }
+    return this.#absent[level]!;
+  }
 }
 
 const BLOCK = 4096;
@@ -60,13 +98,35 @@ export class ChunkHashes {
     return this.#known[block]?.[at] ? this.#blocks[block]!.subarray(at * 32, at * 32 + 32) : undefined;
   }
 
-  /** The transfer's root. `absent` says which chunks count as not moved even if their hash is known. */
+  /** All of `rooting` in one go: for what is known to be small. */
   root(pages: readonly Uint8Array[], chunks: number, absent: (chunk: number) => boolean): Uint8Array {
-    const get = (chunk: number) => (absent(chunk) ? undefined : this.get(chunk));
-    function* leaves(): Generator<Uint8Array> {
-      for (const page of pages) yield pageLeaf(sha256(page));
-      for (let chunk = 0; chunk < chunks; chunk++) yield chunkLeaf(get(chunk));
+    return atOnce(this.rooting(pages, chunks, absent));
+  }
+
+  /** The transfer's root. `absent` says which chunks count as not moved even if their hash is known. */
+  *rooting(
+    pages: readonly Uint8Array[],
+    chunks: number,
+    absent: (chunk: number) => boolean,
+  ): Steps<Uint8Array> {
+    const tree = new Peaks();
+    for (const page of pages) {
+      yield;
+      tree.add(pageLeaf(sha256(page)));
     }
-    return merkleRoot(leaves());
+    for (let chunk = 0; chunk < chunks; ) {
+      yield;
+      const known = this.#known[Math.floor(chunk / BLOCK)];
+      const end = Math.min(chunks, (Math.floor(chunk / BLOCK) + 1) * BLOCK);
+      if (known) {
+        const hash = absent(chunk) ? undefined : this.get(chunk);
+        tree.add(chunkLeaf(hash));
+        chunk++;
+      } else {
+        tree.addAbsent(end - chunk);
+        chunk = end;
+      }
+    }
+    return tree.root();
   }
 }

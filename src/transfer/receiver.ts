@@ -6,6 +6,7 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Message } from '../protocol/messages.ts';
+import { Slices } from '../protocol/slices.ts';
 import { askFor } from './asking.ts';
 import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
@@ -163,7 +164,7 @@ export class Receiver {
   async #openSink(manifest: ManifestPull): Promise<void> {
     try {
       const { offer } = manifest;
-      const { entries, space } = manifest.decode();
+      const { entries, space } = await this.#slices().run(manifest.decoding());
       this.#entries = entries;
       const sink = await this.#ports.open(offer, this.#entries, space);
       // The stream may have ended while the person was being asked.
@@ -179,7 +180,7 @@ export class Receiver {
         progress(holdings.bytes, extents);
       };
       this.#intake = new Intake({ digest, space, sink, holdings, written });
-      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#entries, this.#sink!);
+      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#sink!);
       this.#scheduler = new Scheduler({
         have: this.#holdings.have,
         total: () => space.chunks,
@@ -192,6 +193,14 @@ export class Receiver {
     } catch (thrown) {
       this.#fail(thrown);
     }
+  }
+
+  #slices(): Slices {
+    const { now, sleep } = this.#ports;
+    return new Slices(
+      () => now() * 1000,
+      () => sleep(0),
+    );
   }
 
   /** For the sender's progress: what it need not send. Lost with its lane, it is missed there only. */
@@ -247,7 +256,7 @@ export class Receiver {
       if (this.#over || this.#held || this.#reopening) return;
       this.#reopening = true;
       await this.#sink!.reopen?.();
-      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#entries, this.#sink!);
+      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#sink!);
       this.#scheduler!.again();
       // Only now: what arrived meanwhile had no place to go, and comes again.
       this.#stalled = false;
@@ -279,7 +288,7 @@ export class Receiver {
       const holdings = this.#holdings;
       const gone = [...this.#gone];
       const absent = touches(this.#space!, this.#gone);
-      const root = holdings.hashes.root(this.#manifest!.pages, chunks, absent);
+      const root = await this.#slices().run(holdings.hashes.rooting(this.#manifest!.pages, chunks, absent));
       this.#closing = new Closing(this.#ports, holdings, { root, chunks, absent, gone });
       this.#closing.say(this.#lanes.values());
     } catch (thrown) {

@@ -1,26 +1,26 @@
 /** Which chunks a set of files concerns: what is not to be fetched, and what does not count. */
-import type { Entry } from '../protocol/manifest.ts';
 import { HaveMap } from './have.ts';
 import type { Sink } from './ports.ts';
 import type { ByteSpace } from './space.ts';
 
 /** Chunks in which no file is wanted, but for those that are here all the same. */
-export function unwantedChunks(
-  space: ByteSpace,
-  entries: readonly Entry[],
-  sink: Sink,
-  have: HaveMap,
-): HaveMap {
+export function unwantedChunks(space: ByteSpace, sink: Sink, have: HaveMap): HaveMap {
   const unwanted = new HaveMap();
-  for (let entry = 0; entry < entries.length; entry++) {
-    if (space.stream || sink.wants(entry)) continue;
-    const { first, end } = space.chunksOf(entry);
-    for (let chunk = first; chunk < end; chunk++) {
-      if (have.has(chunk)) continue;
-      // Only at its ends can a file share a chunk with others.
-      const inside = chunk > first && chunk < end - 1;
-      if (inside || !space.extents(chunk).some((extent) => sink.wants(extent.entry))) unwanted.add(chunk);
-    }
+  if (space.stream) return unwanted;
+  // Only at its ends can a file share a chunk with others.
+  const wanted = new HaveMap();
+  let skipped = false;
+  for (const { entry, first, end } of space.occupied()) {
+    if (sink.wants(entry)) {
+      wanted.add(first);
+      wanted.add(end - 1);
+    } else skipped = true;
+  }
+  if (!skipped) return unwanted;
+  for (const { entry, first, end } of space.occupied()) {
+    if (sink.wants(entry)) continue;
+    for (const edge of [first, end - 1]) if (!wanted.has(edge) && !have.has(edge)) unwanted.add(edge);
+    unwanted.addRange(first + 1, end - 1, have);
   }
   return unwanted;
 }

@@ -7,6 +7,7 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
 import type { ChunkHash, Message } from '../protocol/messages.ts';
+import { Slices } from '../protocol/slices.ts';
 import { differentRoots } from './closing.ts';
 import type { SenderPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
@@ -279,7 +280,14 @@ export class Sender {
     if (!this.#lanes.has(serving.lane.id)) return;
     const absent = touches(this.#space, new Set(gone));
     const { chunks } = this.#space;
-    const root = this.#hashes.root(this.#pages, chunks, absent);
+    const { now, sleep } = this.#ports;
+    const slices = new Slices(
+      () => now() * 1000,
+      () => sleep(0),
+    );
+    const root = await slices.run(this.#hashes.rooting(this.#pages, chunks, absent));
+    // It may have died meanwhile, or belong to a process that is gone.
+    if (!this.#lanes.has(serving.lane.id)) return;
     this.#ended ??= this.#ports.clock();
     const [started, ended] = [this.#started ?? this.#ended, this.#ended];
     serving.lane.send({ type: 'finished', root, started, ended }).catch(() => {});

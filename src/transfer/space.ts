@@ -35,7 +35,8 @@ export class ByteSpace {
       return;
     }
     let at = 0;
-    for (const [entry, size] of sizes.entries()) {
+    for (let entry = 0; entry < sizes.length; entry++) {
+      const size = sizes[entry]!;
       if (size === 0) continue;
       const room = chunkSize - (at % chunkSize);
       if (size >= chunkSize || size > room) at = Math.ceil(at / chunkSize) * chunkSize;
@@ -110,6 +111,19 @@ export class ByteSpace {
       first: Math.floor(start / this.chunkSize),
       end: Math.ceil((start + this.#sizes[entry]!) / this.chunkSize),
     };
+  }
+
+  /** Every entry that has bytes, in order, with the first chunk and the one past the last that hold some of it. */
+  *occupied(): Generator<{ entry: number; first: number; end: number }> {
+    for (let i = 0; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]!;
+      const start = this.#starts[i]!;
+      yield {
+        entry,
+        first: Math.floor(start / this.chunkSize),
+        end: Math.ceil((start + this.#sizes[entry]!) / this.chunkSize),
+      };
+    }
   }
 
   #lastStartingAtOrBefore(position: number): number {

@@ -1,5 +1,4 @@
 /** What is here when a sink has been opened, or opened anew: what its earlier run left is down, and nothing else. */
-import type { Entry } from '../protocol/manifest.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
 import type { HaveMap } from './have.ts';
 import type { Holdings } from './holdings.ts';
@@ -12,13 +11,11 @@ export function takeStock(
   ports: Pick<ReceiverPorts, 'resumed' | 'progress'>,
   holdings: Holdings,
   space: ByteSpace,
-  entries: readonly Entry[],
   sink: Sink,
 ): HaveMap {
   const bytes = holdings.restart(sink.held?.() ?? [], space);
   ports.resumed(0);
-  for (let chunk = 0; bytes > 0 && chunk < space.chunks; chunk++)
-    if (holdings.have.has(chunk)) ports.progress(bytes, space.extents(chunk));
+  if (bytes > 0) for (const chunk of holdings.have) ports.progress(bytes, space.extents(chunk));
   if (bytes > 0) ports.resumed(bytes);
-  return unwantedChunks(space, entries, sink, holdings.have);
+  return unwantedChunks(space, sink, holdings.have);
 }

@@ -8,6 +8,7 @@ import { BeelineError } from '../../src/protocol/errors.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import type { Message } from '../../src/protocol/messages.ts';
 import { decodeHello } from '../../src/protocol/signal.ts';
+import { atOnce } from '../../src/protocol/slices.ts';
 import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
 import { HEADROOM, type LanePort, type Sink, type Slab } from '../../src/transfer/ports.ts';
 import { TokenBucket } from '../../src/transfer/rate.ts';
@@ -221,7 +222,7 @@ test('a page that holds more entries than were offered is refused before the nex
   pull.take(0, many[0]!);
   // Not a page at all: reaching it would end in PROTOCOL.
   pull.take(1, new Uint8Array([255]));
-  assert.throws(() => pull.decode(), { code: 'BAD_MANIFEST' });
+  assert.throws(() => atOnce(pull.decoding()), { code: 'BAD_MANIFEST' });
 });
 
 test('a file of absurd size is refused before anything is kept for its chunks', () => {
@@ -229,7 +230,7 @@ test('a file of absurd size is refused before anything is kept for its chunks', 
   const offer = { version: 1, kind: 'files' as const, entries: 1, bytes: 2 ** 52, chunkSize: CHUNK };
   const pull = new ManifestPull({ ...offer, pages: 1, sha256: false, update: false });
   pull.take(0, encodePages(entries)[0]!);
-  assert.throws(() => pull.decode(), { code: 'BAD_MANIFEST' });
+  assert.throws(() => atOnce(pull.decoding()), { code: 'BAD_MANIFEST' });
 });
 
 test('what is wrong with a chunk that waited for a buffer ends its own lane, not who gave the buffer back', () => {

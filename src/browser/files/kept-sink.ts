@@ -8,7 +8,7 @@ import { BeelineError } from '../../protocol/errors.ts';
 import { STREAM_WINDOW } from '../../protocol/limits.ts';
 import type { Entry } from '../../protocol/manifest.ts';
 import type { ChunkHash } from '../../protocol/messages.ts';
-import { checkEntries } from '../../protocol/names.ts';
+import { checkingEntries } from '../../protocol/names.ts';
 import type { Extent, Sink } from '../../transfer/ports.ts';
 import type { ByteSpace } from '../../transfer/space.ts';
 import { hashBlob } from './hash-blob.ts';
@@ -24,6 +24,7 @@ import { type Kept, readKept } from './kept.ts';
 import { warnOfLinks } from './links.ts';
 import { removeKept } from './opfs.ts';
 import { lengthOf } from './places.ts';
+import { Slices } from './slices.ts';
 import { StorageClient } from './storage-client.ts';
 import { noRoom, storageError } from './storage-errors.ts';
 
@@ -69,7 +70,7 @@ export class KeptSink implements Sink {
   }
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    checkEntries(entries);
+    await new Slices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
     // A stream cannot be gone on with, and another one of its name is none of its business.

@@ -7,13 +7,14 @@ import { toHex } from '../../protocol/bytes.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { STREAM_WINDOW } from '../../protocol/limits.ts';
 import type { Entry } from '../../protocol/manifest.ts';
-import { checkEntries } from '../../protocol/names.ts';
+import { checkingEntries } from '../../protocol/names.ts';
 import type { Extent, Sink } from '../../transfer/ports.ts';
 import type { ByteSpace } from '../../transfer/space.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
 import { InOrder } from './in-order.ts';
 import { warnOfLinks } from './links.ts';
+import { Slices } from './slices.ts';
 import { archiveName, type ZipMember, zipStream } from './zip.ts';
 
 export interface StreamOptions {
@@ -46,7 +47,7 @@ export class StreamSink implements Sink {
 
   /** @throws BeelineError UNSAFE_NAME, and WRITE_FAILED if the browser takes no download. */
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    checkEntries(entries);
+    await new Slices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
     const [only, ...others] = entries;
