@@ -5,6 +5,7 @@
 import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
 import type { Logger } from '../peer/api.ts';
 import { asBeelineError } from '../protocol/errors.ts';
+import { escapeJson } from '../protocol/json-line.ts';
 import type { Face } from './options.ts';
 
 export interface Log {
@@ -33,6 +34,8 @@ export async function openLog(face: Face, print: (lines: string) => void): Promi
   const write = (line: string): void => {
     let text = line;
     for (const secret of secrets) text = text.replaceAll(secret, CENSORED);
+    // The line is JSON, which leaves C1 and bidi controls as they are: errors, say, quote what others have said.
+    text = `${escapeJson(text.trimEnd())}\n`;
     if (file === undefined) return print(text);
     try {
       writeSync(file, text);

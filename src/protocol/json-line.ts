@@ -5,7 +5,12 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** One line, without the line feed. */
 export function jsonLine(value: object): string {
-  return JSON.stringify(value).replace(UNSAFE, (found) => {
+  return escapeJson(JSON.stringify(value));
+}
+
+/** The same JSON, where what is invisible or steers a terminal stands as an escape. @param json without line feeds */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (found) => {
     let text = '';
     for (let i = 0; i < found.length; i++) text += `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`;
     return text;

@@ -7,13 +7,14 @@ import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { BeelineError } from '../protocol/errors.ts';
+import { escapingLog } from '../protocol/log-fields.ts';
 import { MAX_RELAY_MESSAGE } from '../protocol/relay.ts';
 import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../protocol/rendezvous.ts';
 import { clientAddress } from './address.ts';
 import { boundControlFrames, WEB_SOCKET_OPTIONS } from './frames.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type LocalConnection, openLocal } from './local.ts';
-import { type ServerLog, SILENT } from './log.ts';
+import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, pathOf } from './page.ts';
@@ -55,7 +56,9 @@ export interface Rendezvous {
 
 /** @throws BeelineError USAGE for an origin that is none */
 export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
-  const { limits, log = SILENT, trustProxy = false, tick = 10_000 } = options;
+  const { limits, trustProxy = false, tick = 10_000 } = options;
+  const log = options.log ? escapingLog(options.log) : SILENT;
+  const strangers = new StrangersLog(log);
   const origins = parseOrigins(options.allowOrigins);
   const mailboxes = new Mailboxes({
     limits,
@@ -107,12 +110,15 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const address = clientAddress(request, trustProxy);
     const foreign = originRefusal(request, origins);
     if (foreign) {
-      log.warn({ address, origin: request.headers.origin, host: request.headers.host }, 'origin refused');
+      strangers.warn(
+        { address, origin: request.headers.origin, host: request.headers.host },
+        'origin refused',
+      );
       return decline(socket, 403, foreign);
     }
     const refusal = toRelay ? relay.refusal(address) : mailboxes.refusal(address);
     if (refusal) {
-      log.warn({ address, reason: refusal.message }, 'connection refused');
+      strangers.warn({ address, reason: refusal.message }, 'connection refused');
       return decline(socket, 429, refusal.message);
     }
     const { meeting, relaying } = await webSockets();
@@ -150,7 +156,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       server.on('request', answerHttp(page));
       server.on('upgrade', (request, socket, head) => {
         upgrade(request, socket, head).catch((error: unknown) => {
-          log.warn({ error: String(error) }, 'upgrade failed');
+          strangers.warn({ error: String(error) }, 'upgrade failed');
           socket.destroy();
         });
       });

@@ -2,11 +2,13 @@
  * A session: two peers that share a key, whatever connections come and go. This runs the state table for one side:
  * it turns what lanes, the handshake and the person do into events, and the table's effects into calls.
  */
+
 import type { Lane } from '../lanes/lane.ts';
 import { isRelayed } from '../lanes/path.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { escapingLog } from '../protocol/log-fields.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Hello } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
@@ -48,7 +50,7 @@ export class Session implements Transfer {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.log = options.log;
+    this.log = options.log && escapingLog(options.log);
     this.#status = new StatusRegister(options.role);
     const rest = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
     this.#reach = new Reach(options, (error) => this.fail(error), rest);

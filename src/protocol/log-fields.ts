@@ -1,0 +1,39 @@
+/** What comes from outside, on its way into a log: whoever reads the log in a terminal must not be steered by it. */
+import { escapeName } from './names.ts';
+
+/** UTF-16 units of one string: what a stranger sends fills no disk by being told. */
+const MAX_TEXT = 512;
+const MAX_DEPTH = 5;
+const MAX_ITEMS = 100;
+
+/** The methods of a logger that are used; pino and console-like ones fit. */
+type Level = 'debug' | 'info' | 'warn' | 'error';
+type Line = (fields: object, message: string) => void;
+
+/** The same logger, in which every string is escaped and has an end, whatever the lines are made of and wherever they go. */
+export function escapingLog<T extends Partial<Record<Level, Line>>>(log: T): T {
+  const line =
+    (level: Level): Line =>
+    (fields, message) =>
+      log[level]?.(escaped(fields, 0) as object, escapeName(message));
+  const levels: Record<Level, Line> = {
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+  };
+  return levels as unknown as T;
+}
+
+/** Errors and bytes stay what they are: a logger has its own way with them. */
+function escaped(value: unknown, depth: number): unknown {
+  if (typeof value === 'string')
+    return escapeName(value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value);
+  if (value === null || typeof value !== 'object' || value instanceof Error || ArrayBuffer.isView(value))
+    return value;
+  if (depth >= MAX_DEPTH) return '…';
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => escaped(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [escapeName(name), escaped(item, depth + 1)]),
+  );
+}
