@@ -170,6 +170,7 @@ describe('lab: TCP allocations at coturn', { skip, timeout: long ? 600_000 : 120
     const waiting: (() => void)[] = [];
     const lost: BeelineError[] = [];
     const allocation = await allocate({
+      rendezvous: '127.0.0.1',
       server: credentials(user),
       context: laneContext(ours.cert, ours.key),
       onPipe: (pipe, fingerprint) => {

@@ -153,6 +153,7 @@ describe('TLS by a TURN server', () => {
   before(async () => {
     fake = await FakeTurn.start();
     allocation = await allocate({
+      rendezvous: '127.0.0.1',
       server: { urls: [fake.url], ...LOGIN },
       context: ours.context,
       onPipe: arrivals.add,

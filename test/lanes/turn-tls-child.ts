@@ -13,6 +13,7 @@ const signal = new AbortController().signal;
 try {
   const [ours, theirs] = await Promise.all([makeCertificate(), makeCertificate()]);
   const allocation = await allocate({
+    rendezvous: HOST,
     server: { urls: [`turns:${HOST}:${fake.port}`], ...LOGIN },
     context: laneContext(ours.cert, ours.key),
     onPipe: (pipe) => pipe.write(Buffer.from('hello'), () => {}),

@@ -39,6 +39,7 @@ describe('TURN allocations', () => {
     const lost: BeelineError[] = [];
     const urls = Array.isArray(fakes) ? fakes : [fakes.url];
     const allocation = await allocate({
+      rendezvous: '127.0.0.1',
       server: { urls, ...LOGIN },
       context: laneContext(ours.cert, ours.key),
       onPipe: (pipe, fingerprint) => pipes.push({ pipe, fingerprint }),

@@ -6,6 +6,7 @@ import { formatAddress } from '../../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { readXorAddress } from '../../stun/attributes.ts';
 import { ATTRIBUTE, attributeOf, METHOD } from '../../stun/message.ts';
+import { boundedLookup } from './bounds.ts';
 import { connectTurn } from './connect.ts';
 import { ControlConnection } from './control.ts';
 import { Credential } from './credential.ts';
@@ -40,7 +41,8 @@ async function allocateAt(target: TurnTarget, options: TurnOptions): Promise<Tur
   const { signal, server } = options;
   const timing = { ...TIMING, ...options.timing };
   const name = formatAddress(target);
-  const socket = await connectTurn(target, { deadline: timing.answer, signal });
+  const lookup = await boundedLookup(target, options.rendezvous);
+  const socket = await connectTurn(target, { lookup, deadline: timing.answer, signal });
   const credential = new Credential(server);
   let allocation: Standing | undefined;
   const control = new ControlConnection(socket, {

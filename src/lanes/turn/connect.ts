@@ -1,5 +1,5 @@
 /** A TCP or TLS connection to a TURN server. */
-import { isIP, connect as plainConnect, type Socket } from 'node:net';
+import { isIP, type LookupFunction, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { formatAddress } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
@@ -13,17 +13,23 @@ const KEEPALIVE = 20;
 
 /**
  * @param address the IP address to go to instead of looking up the host: a later connection must reach the same server
+ * @param lookup finds the host's addresses, where there is no `address`
  * @param deadline milliseconds
  * @throws BeelineError NO_PATH, TIMEOUT; nothing is left open then.
  */
 export function connectTurn(
   target: TurnTarget,
-  { address, deadline, signal }: { address?: string; deadline: number; signal: AbortSignal },
+  {
+    address,
+    lookup,
+    deadline,
+    signal,
+  }: { address?: string; lookup?: LookupFunction; deadline: number; signal: AbortSignal },
 ): Promise<Socket> {
   const { host, port, secure } = target;
   const name = formatAddress(target);
   return new Promise((resolve, reject) => {
-    const to = { host: address ?? host, port };
+    const to = { host: address ?? host, port, ...(lookup && { lookup }) };
     const socket = secure
       ? // The name on the certificate must be the host's, wherever the host was found.
         tlsConnect({ ...to, ...(isIP(host) === 0 && { servername: host }) })

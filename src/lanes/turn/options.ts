@@ -8,6 +8,8 @@ import type { Pipe } from '../pipe.ts';
 
 export interface TurnOptions {
   server: TurnServer;
+  /** The host of the rendezvous server that named it, which bounds where this side goes. */
+  rendezvous: string;
   /** This session's certificate, for the TLS with the peer. */
   context: SecureContext;
   /** A peer connected and proved to hold the certificate with this fingerprint; keep the pipe or destroy it. */

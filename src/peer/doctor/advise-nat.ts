@@ -1,6 +1,7 @@
 /** What the NATs on the way mean for a transfer. Pure. */
+
+import { scopeOf } from '../../stun/scope.ts';
 import { type Diagnosis, failed, found } from './diagnosis.ts';
-import { scopeOf } from './scope.ts';
 
 /** How packets get out: without NAT, by one that keeps its mapping, by one that does not, by some, or not at all. */
 export type Way = 'open' | 'cone' | 'symmetric' | 'unknown' | 'blocked';

@@ -1,7 +1,8 @@
 /** What follows for a person from what was found out. Pure. */
+
+import { scopeOf } from '../../stun/scope.ts';
 import { adviseOnNat, outside, wayOut } from './advise-nat.ts';
 import { type Diagnosis, failed, found } from './diagnosis.ts';
-import { scopeOf } from './scope.ts';
 
 type Rule = (diagnosis: Diagnosis) => string | false | undefined;
 

@@ -60,7 +60,7 @@ async function examineServer(exam: Examination, url: string): Promise<void> {
     await Promise.all([
       examineMessages(exam, url, host, hosts),
       checkNats(exam, hosts, services.stun),
-      turn && exam.check('turn', (signal) => checkTurn(exam, turn, signal)),
+      turn && exam.check('turn', (signal) => checkTurn(exam, turn, new URL(url).hostname, signal)),
     ]);
   } catch (thrown) {
     exam.note('server', failure(asBeelineError(thrown, 'SERVER')));

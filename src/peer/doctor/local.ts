@@ -5,8 +5,8 @@ import { Links } from '../../lan/links.ts';
 import { SERVICE } from '../../lan/records.ts';
 import { loadUdx } from '../../lanes/udx/socket.ts';
 import { BeelineError } from '../../protocol/errors.ts';
+import { scopeOf } from '../../stun/scope.ts';
 import type { Facts } from './diagnosis.ts';
-import { scopeOf } from './scope.ts';
 
 /** Milliseconds in which a question to the group comes back to the machine that asked it. */
 const ECHO = 800;

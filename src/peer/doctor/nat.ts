@@ -2,10 +2,10 @@
 import { isIPv6 } from 'node:net';
 import { BeelineError } from '../../protocol/errors.ts';
 import { probeTcp, probeUdp, type TcpNat } from '../../stun/nat.ts';
+import { scopeOf } from '../../stun/scope.ts';
 import type { NatFacts } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
 import { localAddresses } from './local.ts';
-import { scopeOf } from './scope.ts';
 
 /** Notes nothing for a family that the server or this machine does not have. */
 export async function checkNats(

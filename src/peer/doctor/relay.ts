@@ -84,12 +84,13 @@ function changed(): BeelineError {
 export async function checkTurn(
   exam: Examination,
   server: TurnServer,
+  rendezvous: string,
   signal: AbortSignal,
 ): Promise<Facts['turn']> {
   const { cert, key } = await makeCertificate();
   const began = performance.now();
   const allocation = await allocate({
-    server,
+    ...{ server, rendezvous },
     context: laneContext(cert, key),
     onPipe: (pipe) => pipe.destroy(),
     onLost: () => {},

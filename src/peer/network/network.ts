@@ -11,10 +11,12 @@ import { Allowance } from '../../lanes/ice/allowance.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
 import { dial } from '../../lanes/tcp/dial.ts';
+import { boundedServer } from '../../lanes/turn/bounds.ts';
 import { iceServers } from '../../lanes/webrtc/servers.ts';
 import { type Address, type Candidate, type CandidateType, formatAddress } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_CANDIDATES, MAX_LANES, MAX_SEEN } from '../../protocol/limits.ts';
+import type { TurnServer } from '../../protocol/rendezvous.ts';
 import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import { localHosts } from '../addresses.ts';
@@ -63,6 +65,8 @@ export class Network {
   #mailbox: Mailbox | undefined;
   /** The standing server's. */
   #url: string | undefined;
+  /** The TURN server for WebRTC, once it is known where it is. */
+  #turn: TurnServer | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
   #peer: Hello | undefined;
@@ -78,7 +82,9 @@ export class Network {
     this.#rtc = new Rtc({
       ...{ role, log },
       iceServers: () =>
-        this.#mailbox ? iceServers(this.#mailbox.services, this.#url, relay !== 'never') : [],
+        this.#mailbox
+          ? iceServers({ ...this.#mailbox.services, turn: this.#turn }, this.#url, relay !== 'never')
+          : [],
       relayOnly: relay === 'only',
       onPipe: (pipe) => onPipe(pipe, pin()),
       onChange: () => this.#changed(),
@@ -123,13 +129,20 @@ export class Network {
       onChange: () => this.#changed(),
     });
     this.#map();
+    void this.#boundTurn();
     if (this.#peer) this.#served.peer(this.#peer);
     this.#changed();
+  }
+
+  async #boundTurn(): Promise<void> {
+    const turn = this.#mailbox?.services.turn;
+    this.#turn = turn && this.#url ? await boundedServer(turn, new URL(this.#url).hostname) : undefined;
   }
 
   /** The server took us back: what it gave before may be worth nothing. */
   welcome(): void {
     this.#served?.welcome();
+    void this.#boundTurn();
   }
 
   /** What a hello says of where this side is. */

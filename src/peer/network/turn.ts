@@ -47,13 +47,14 @@ export class TurnSide {
   async #allocate(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { mailbox, context, onPipe, onChange, log, signal } = this.#options;
+    const { mailbox, url, context, onPipe, onChange, log, signal } = this.#options;
     // As of now: credentials live for a day, and each welcome brings new ones.
     const server = mailbox.services.turn;
     if (!server || signal.aborted) return;
     try {
       const allocation = await allocate({
         ...{ server, context, onPipe, signal, ...(log && { log }) },
+        rendezvous: new URL(url).hostname,
         onLost: (error) => {
           log?.info({ reason: error.message }, 'TURN allocation lost');
           this.#allocation = undefined;

@@ -1,6 +1,6 @@
 /** How far an IP address reaches. */
 import { BlockList, isIPv6 } from 'node:net';
-import { plainHost } from '../../protocol/candidate.ts';
+import { plainHost } from '../protocol/candidate.ts';
 
 /** `shared`: 100.64.0.0/10 (RFC 6598) and 192.0.0.0/29 (DS-Lite, RFC 6333), between a provider's NAT and its customers. */
 export type Scope = 'global' | 'private' | 'shared' | 'link-local' | 'loopback';
