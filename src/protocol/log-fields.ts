@@ -1,4 +1,5 @@
 /** What comes from outside, on its way into a log: whoever reads the log in a terminal must not be steered by it. */
+import { harmless } from './callback.ts';
 import { escapeName } from './names.ts';
 
 /** UTF-16 units of one string: what a stranger sends fills no disk by being told. */
@@ -10,12 +11,15 @@ const MAX_ITEMS = 100;
 type Level = 'debug' | 'info' | 'warn' | 'error';
 type Line = (fields: object, message: string) => void;
 
-/** The same logger, in which every string is escaped and has an end, whatever the lines are made of and wherever they go. */
+/**
+ * The same logger, in which every string is escaped and has an end, whatever the lines are made of and wherever they go. It
+ * does not throw.
+ */
 export function escapingLog<T extends Partial<Record<Level, Line>>>(log: T): T {
-  const line =
-    (level: Level): Line =>
-    (fields, message) =>
-      log[level]?.(escaped(fields, 0) as object, escapeName(message));
+  const line = (level: Level): Line =>
+    harmless(`the log's \`${level}\``, (fields: object, message: string) =>
+      log[level]?.(escaped(fields, 0) as object, escapeName(message)),
+    );
   const levels: Record<Level, Line> = {
     debug: line('debug'),
     info: line('info'),

@@ -1,7 +1,9 @@
 /** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import { harmless } from '../protocol/callback.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import { escapingLog } from '../protocol/log-fields.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
@@ -65,7 +67,9 @@ const PORT_TRIES = 8;
  * page or a certificate that cannot be used, NO_SUCH_PATH and UNREADABLE for its files.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, log, turn, tls, warn, page = true } = options;
+  const { host, turn, tls, page = true } = options;
+  const log = options.log && escapingLog(options.log);
+  const warn = options.warn && harmless('`warn`', options.warn);
   const makeTurn = turn && turnCredentials(turn);
   if (typeof page === 'string' && !(await hasPage(page)))
     throw new BeelineError('USAGE', `There is no page in ${JSON.stringify(page)}: it has no index.html.`);
@@ -85,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const candidate = openFront(rendezvous, options, certificate, () => stun);
       try {
         await listen(candidate.server, options.port, host);
-        if (wantsStun(options)) stun = await openStun(portOf(candidate.server), options);
+        if (wantsStun(options)) stun = await openStun(portOf(candidate.server), { ...options, log });
         front = candidate;
       } catch (error) {
         await candidate.close();

@@ -1,4 +1,5 @@
 /** Events for whoever listens: callbacks at once, and an async iterator that never holds more than one progress. */
+import { harmless } from '../protocol/callback.ts';
 import type { TransferEvent } from './api.ts';
 
 /** Events an iterator may lag behind before the oldest progress, then the oldest of all, is dropped. */
@@ -17,22 +18,16 @@ export class EventStream implements AsyncIterable<TransferEvent> {
     this.#past.push(event);
     bound(this.#past);
     this.#ended = event.event === 'done' || event.event === 'error';
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (thrown) {
-        // The listener's own bug: it must surface, but not in the middle of a transition.
-        queueMicrotask(() => {
-          throw thrown;
-        });
-      }
-    }
+    for (const listener of [...this.#listeners]) listener(event);
   }
 
   subscribe(listener: (event: TransferEvent) => void): () => void {
-    for (const event of this.#past) listener(event);
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    // Its own bug must surface, but neither in the middle of a transition nor as the end of the process.
+    const safe = harmless('a listener of `subscribe`', listener);
+    // A copy: a listener may bring about events, which it hears as they come.
+    for (const event of [...this.#past]) safe(event);
+    this.#listeners.add(safe);
+    return () => void this.#listeners.delete(safe);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TransferEvent> {
