@@ -1,5 +1,6 @@
 /**
- * A lane: messages over a pipe, one write at a time, with pings and a deadline so that a silent path is noticed.
+ * A lane: messages over a pipe, one write at a time, control before data, with pings and a deadline so that a silent path is
+ * noticed.
  * It knows nothing of transfers; whoever holds it decides what messages mean.
  */
 
@@ -21,6 +22,8 @@ export interface LaneOwner {
 
 /** Messages queued on a lane that takes none: far more than an honest side queues. */
 const MAX_QUEUE = 1024;
+/** What all others go before: in order among themselves, since what they say does not depend on what goes beside them. */
+const BULK: ReadonlySet<Message['type']> = new Set(['chunk', 'page']);
 /** Bytes of an unfinished message that count as a sign of life: one now and then must not keep a lane open for ever. */
 const SIGN_OF_LIFE = 1024;
 
@@ -42,7 +45,9 @@ export class Lane implements LanePort {
   readonly #pipe: Pipe;
   readonly #owner: LaneOwner;
   readonly #reader: FrameReader;
-  readonly #queue: Pending[] = [];
+  /** Waits for the message that is being written, and for nothing else: however much data is queued, a word is heard. */
+  readonly #control: Pending[] = [];
+  readonly #bulk: Pending[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   #writing: Pending | undefined;
   #heard = performance.now();
@@ -87,7 +92,7 @@ export class Lane implements LanePort {
     return this.#received + this.#sent;
   }
 
-  /** The smallest that was seen, in milliseconds; Infinity before the first. Behind a full queue a ping waits. */
+  /** The smallest that was seen, in milliseconds; Infinity before the first. A ping waits behind what the pipe has taken. */
   get roundTrip(): number {
     return this.#roundTrip;
   }
@@ -118,14 +123,14 @@ export class Lane implements LanePort {
 
   send(message: Message, slab?: Slab): Promise<void> {
     if (this.#closed) return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
-    if (this.#queue.length >= MAX_QUEUE) {
+    if (this.#control.length + this.#bulk.length >= MAX_QUEUE) {
       this.close(new BeelineError('PROTOCOL', 'The other side does not read.'));
       return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
     }
     return new Promise((resolve, reject) => {
       // Inside, so that what cannot be encoded rejects like everything else.
       const bytes = frameBytes(message, slab);
-      this.#queue.push({ bytes, resolve, reject });
+      (BULK.has(message.type) ? this.#bulk : this.#control).push({ bytes, resolve, reject });
       if (!this.#writing) this.#writeNext();
     });
   }
@@ -145,13 +150,13 @@ export class Lane implements LanePort {
     this.#pipe.destroy(reason);
     const error = reason ?? new BeelineError('NO_PATH', 'The lane is closed.');
     this.#writing?.reject(error);
-    for (const pending of this.#queue.splice(0)) pending.reject(error);
+    for (const pending of [...this.#control.splice(0), ...this.#bulk.splice(0)]) pending.reject(error);
     this.#end();
     this.#owner.closed(this, reason);
   }
 
   #writeNext(): void {
-    const pending = this.#queue.shift();
+    const pending = this.#control.shift() ?? this.#bulk.shift();
     this.#writing = pending;
     if (!pending) return;
     this.#pipe.write(pending.bytes, (error) => {
@@ -192,7 +197,7 @@ export class Lane implements LanePort {
       this.close(
         new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
       );
-    } else if (this.#queue.length === 0) {
+    } else if (this.#control.length === 0) {
       this.#ping();
     }
   }

@@ -6,7 +6,8 @@
 import { fromHex, toHex } from './bytes.ts';
 import { CANDIDATE_TYPES, type Candidate, isAddress } from './candidate.ts';
 import { BeelineError } from './errors.ts';
-import { MAX_CANDIDATES, MAX_RTC, MAX_SEEN } from './limits.ts';
+import { MAX_CANDIDATES, MAX_RTC, MAX_SEEN, MAX_STATUS_SEQ } from './limits.ts';
+import { STATUS_STATES, type Status } from './messages.ts';
 import { decodeRtc, type RtcDescription } from './rtc.ts';
 
 export type Signal =
@@ -16,10 +17,10 @@ export type Signal =
   | { k: 'answer'; v: number; share: Uint8Array; confirmation: Uint8Array; sealed: string }
   /** Sender, once the proof is right: its own proof, and its sealed hello. */
   | { k: 'accept'; confirmation: Uint8Array; sealed: string }
-  /** Either, later: a sealed hello again, with where it can be reached now. */
+  /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
   | { k: 'sealed'; sealed: string }
-  /** Either: it ends here. */
-  | { k: 'refuse'; code: 'WRONG_CODE' | 'VERSION' };
+  /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
+  | { k: 'refuse'; code: 'WRONG_CODE' | 'VERSION' | 'ENDED' };
 
 /** The sealed part: who I am on lanes, and where. */
 export interface Hello {
@@ -42,12 +43,25 @@ export interface Hello {
   lanes: number;
 }
 
+/**
+ * What must be heard though no lane carries it, or none in time: the status register's present word, or that the receiver is
+ * done and has told the sender so.
+ */
+export interface Word {
+  seq: number;
+  state: Status['state'] | 'completed';
+  /** An error code, or empty. */
+  code: string;
+}
+
 export interface UdpHello {
   /** The key of checks sent to it: 32 hex digits (RFC 8489's short-term credential). */
   password: string;
   /** Its NAT gives each destination another port: what is known of its address is of no use to the other side. */
   symmetric: boolean;
 }
+
+const WORDS: readonly Word['state'][] = [...STATUS_STATES, 'completed'];
 
 export function encodeSignal(signal: Signal): string {
   const plain: Record<string, unknown> = { ...signal };
@@ -84,7 +98,10 @@ export function decodeSignal(body: string, ours: number): Signal {
     case 'sealed':
       return { k: 'sealed', sealed: text(fields, 'sealed') };
     case 'refuse':
-      return { k: 'refuse', code: fields.code === 'VERSION' ? 'VERSION' : 'WRONG_CODE' };
+      return {
+        k: 'refuse',
+        code: fields.code === 'VERSION' || fields.code === 'ENDED' ? fields.code : 'WRONG_CODE',
+      };
     default:
       throw malformed();
   }
@@ -92,6 +109,20 @@ export function decodeSignal(body: string, ours: number): Signal {
 
 export function encodeHello(hello: Hello): string {
   return JSON.stringify(hello);
+}
+
+export function encodeWord({ seq, state, code }: Word): string {
+  return JSON.stringify({ seq, state, code });
+}
+
+/** What a `sealed` says. @throws BeelineError PROTOCOL */
+export function decodeSealed(plain: string): { hello: Hello } | { word: Word } {
+  const fields = parse(plain);
+  if (!('state' in fields)) return { hello: decodeHello(plain) };
+  const state = WORDS.find((known) => known === fields.state);
+  const code = text(fields, 'code');
+  if (!state || code.length > 64) throw malformed();
+  return { word: { seq: integer(fields, 'seq', MAX_STATUS_SEQ), state, code } };
 }
 
 /** @throws BeelineError PROTOCOL */

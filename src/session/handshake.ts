@@ -9,11 +9,14 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import {
   decodeHello,
+  decodeSealed,
   decodeSignal,
   encodeHello,
   encodeSignal,
+  encodeWord,
   type Hello,
   type Signal,
+  type Word,
 } from '../protocol/signal.ts';
 
 export interface HandshakeOptions {
@@ -23,6 +26,8 @@ export interface HandshakeOptions {
   send: (body: string) => void;
   /** The peer is proven; again when it comes back from elsewhere or as a new process. */
   onHello: (hello: Hello) => void;
+  /** The proven peer says something that does not wait for a lane. */
+  onWord: (word: Word) => void;
   onFail: (error: BeelineError) => void;
 }
 
@@ -76,6 +81,13 @@ export class Handshake {
     if (this.#channel) this.#send({ k: 'sealed', sealed: this.#sealHello(this.#channel) });
   }
 
+  /** Says it to a proven peer. Before there is one, a receiver only hears from the sender that it ends. */
+  say(word: Word): void {
+    if (this.#channel) this.#send({ k: 'sealed', sealed: this.#channel.seal(encodeWord(word)) });
+    else if (this.#shown && (word.state === 'failed' || word.state === 'cancelled'))
+      this.#send({ k: 'refuse', code: 'ENDED' });
+  }
+
   /** A body came from the rendezvous. Never throws. */
   receive(body: string): void {
     try {
@@ -101,8 +113,9 @@ export class Handshake {
         return;
       case 'sealed':
         // What does not open was meant for an earlier run of the other side, or was tampered with: it says nothing.
-        return this.#takeHello(signal.sealed);
+        return this.#open(signal.sealed);
       case 'refuse':
+        if (signal.code === 'ENDED') return this.#ended();
         throw signal.code === 'VERSION'
           ? new BeelineError(
               'VERSION',
@@ -163,7 +176,7 @@ export class Handshake {
     this.#options.onHello(decodeHello(this.#channel.open(sealed)));
   }
 
-  #takeHello(sealed: string): void {
+  #open(sealed: string): void {
     if (!this.#channel) return;
     let plain: string;
     try {
@@ -171,7 +184,15 @@ export class Handshake {
     } catch {
       return;
     }
-    this.#options.onHello(decodeHello(plain));
+    const said = decodeSealed(plain);
+    if ('word' in said) this.#options.onWord(said.word);
+    else this.#options.onHello(said.hello);
+  }
+
+  /** A receiver may have come and gone for all that a sender knows: it waits for the next one. */
+  #ended(): void {
+    if (this.#options.role === 'receiver')
+      throw new BeelineError('PEER_FAILED', 'The sender ended before the two sides were connected.');
   }
 
   #start(): Spake2 {

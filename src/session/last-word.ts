@@ -2,13 +2,7 @@
 import type { Lane } from '../lanes/lane.ts';
 
 /** Milliseconds. */
-const ENOUGH = 1000;
-
-/** Resolves when one lane has sent all it had queued: a ping behind it has left when it has. */
-export function lastWordLeft(lanes: readonly Lane[]): Promise<void> {
-  if (lanes.length === 0) return Promise.resolve();
-  return soon(Promise.any(lanes.map((lane) => lane.send({ type: 'ping', nonce: 0 }))));
-}
+const ENOUGH = 3000;
 
 /**
  * Resolves when the other side has closed the lanes, as it does when it hears that this one ends. Closed here, with
@@ -16,7 +10,9 @@ export function lastWordLeft(lanes: readonly Lane[]): Promise<void> {
  */
 export function lastWordHeard(lanes: readonly Lane[]): Promise<void> {
   for (const lane of lanes) lane.discard();
-  return soon(Promise.all(lanes.map((lane) => lane.over)));
+  // A lane that has fallen silent, maybe because nobody is there any more, is not worth the person's wait.
+  const live = lanes.filter((lane) => !lane.quiet);
+  return soon(Promise.all(live.map((lane) => lane.over)));
 }
 
 async function soon(what: Promise<unknown>): Promise<void> {

@@ -122,9 +122,11 @@ export class Reception {
         clearTimeout(patience);
         if (session.peerProven(hello, known.device)) network.peer(hello);
       },
+      onWord: (word) => session.hear(word),
       onFail: (error) => failedHandshake(session, error),
     });
     told = handshake;
+    session.say = (word) => handshake.say(word);
     ready.resolve(handshake);
     auditAtEnd(session, 'receiver', () => ({
       peer: session.peer.fingerprint,
@@ -220,7 +222,7 @@ export class Reception {
 
   async #complete(outcome: Outcome): Promise<void> {
     const session = this.#session;
-    session.farewell.say();
+    session.agreed();
     if (this.#sha256 && this.#sink) {
       for (const [entry, sha256] of await this.#sink.digests()) {
         session.events.emit({ event: 'digest', path: this.#entries[entry]!.path, sha256 });

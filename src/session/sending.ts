@@ -104,9 +104,11 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
       clearTimeout(patience);
       if (session.peerProven(hello, known?.device)) network.peer(hello);
     },
+    onWord: (word) => session.hear(word),
     onFail: (error) => failedHandshake(session, error),
   });
   told = handshake;
+  session.say = (word) => handshake.say(word);
   ready.resolve(handshake);
   auditAtEnd(session, 'sender', () => ({
     peer: session.peer.fingerprint,
@@ -123,7 +125,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
 
   /** The receiver has everything: both sides tell their people. */
   async function complete(outcome: Outcome): Promise<void> {
-    session.farewell.say();
+    session.agreed();
     if (options.sha256) {
       for (const [entry, sha256] of await source.digests()) {
         session.events.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });

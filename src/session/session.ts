@@ -9,8 +9,8 @@ import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { escapingLog } from '../protocol/log-fields.ts';
-import type { Message } from '../protocol/messages.ts';
-import type { Hello } from '../protocol/signal.ts';
+import type { Message, Status } from '../protocol/messages.ts';
+import type { Hello, Word } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
 import type { Slab } from '../transfer/ports.ts';
 import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
@@ -21,7 +21,7 @@ import type { Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import type { Known } from './known.ts';
-import { lastWordHeard, lastWordLeft } from './last-word.ts';
+import { lastWordHeard } from './last-word.ts';
 import { Reach } from './reach.ts';
 import { StatusRegister } from './status.ts';
 import { FATAL, reasonToWait, verdict } from './verdict.ts';
@@ -40,6 +40,8 @@ export class Session implements Transfer {
   readonly door = new Door();
   /** Once there is something to open lanes with. */
   supervisor: Supervisor | undefined;
+  /** Says a word by the rendezvous, once somebody is met there: no data goes that way, and it may be there before any lane. */
+  say: ((word: Word) => void) | undefined;
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
   readonly #reach: Reach;
@@ -103,9 +105,11 @@ export class Session implements Transfer {
   }
 
   resume(): void {
-    if (this.#state !== 'paused') return;
+    if (this.over || this.#status.state !== 'paused') return;
     this.#status.set('running');
-    this.dispatch('resume', { by: 'self' });
+    if (this.#state === 'paused') this.dispatch('resume', { by: 'self' });
+    // Paused, and then every lane was lost: what comes back is to run.
+    else this.#tellPeer();
   }
 
   cancel(): void {
@@ -131,6 +135,16 @@ export class Session implements Transfer {
       this.events.emit({ event: 'done', ...done });
       this.#settle.resolve(result);
     });
+  }
+
+  /**
+   * The roots are equal, and both sides know it: nothing that matters can be lost any more. The receiver says so by the
+   * rendezvous too, should the lane that bears its word break; a sender that has heard it closes.
+   */
+  agreed(): void {
+    this.farewell.say();
+    if (this.#options.role === 'sender') this.supervisor?.close();
+    else this.say?.({ ...this.#status.word, state: 'completed' });
   }
 
   /** Makes the lanes' owner; pipes may be offered from now on. */
@@ -175,6 +189,8 @@ export class Session implements Transfer {
     if (this.over) return false;
     if (this.#options.lanes === undefined && hello.lanes > 0) this.supervisor?.keep(hello.lanes);
     for (const { pipe, fingerprint } of this.door.early()) this.offerPipe(pipe, fingerprint);
+    // What was said while it was away is lost.
+    if (this.#status.spoken) this.say?.(this.#status.word);
     if (this.#state === 'authenticating') this.#reach.proven();
     return true;
   }
@@ -231,6 +247,7 @@ export class Session implements Transfer {
 
   #tellPeer(): void {
     for (const lane of this.supervisor?.lanes ?? []) lane.send(this.#status.message()).catch(() => {});
+    this.say?.(this.#status.word);
   }
 
   #stop(error: BeelineError): void {
@@ -246,13 +263,10 @@ export class Session implements Transfer {
     this.#reach.end();
     this.farewell.over();
     const { final, by } = this.#status;
-    // By closing a side shows that it has heard.
-    if (final && by === 'peer') this.supervisor?.close();
-    const lanes = [...(this.supervisor?.lanes ?? [])];
-    await Promise.all([this.engine?.stop(), final && lastWordHeard(lanes)]);
-    // A sender that is done was told so, and has nothing more to say.
-    const word = this.#state !== 'completed' || this.#options.role === 'receiver';
-    if (word && !final) await lastWordLeft(lanes);
+    const { role } = this.#options;
+    // By closing a side shows that it has heard: that the other ends, or as a sender that the receiver is done.
+    if (this.farewell.said ? role === 'sender' : final && by === 'peer') this.supervisor?.close();
+    await Promise.all([this.engine?.stop(), lastWordHeard([...(this.supervisor?.lanes ?? [])])]);
     for (const { pipe } of this.door.early()) pipe.destroy();
     await this.cleanup.run();
     announce();
@@ -270,7 +284,9 @@ export class Session implements Transfer {
 
   #laneDown(lane: Lane, error: Error | undefined, left: number): void {
     this.engine?.removeLane(lane);
-    this.events.emit(laneEvent(lane, 'closed', error));
+    // At the end both sides close, in whatever order: how a lane took that is no reason for anything.
+    const reason = this.over || this.farewell.said ? undefined : error;
+    this.events.emit(laneEvent(lane, 'closed', reason));
     this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');
     if (this.farewell.said) return;
     if (error instanceof BeelineError && FATAL.has(error.code)) {
@@ -283,11 +299,23 @@ export class Session implements Transfer {
 
   #message(lane: Lane, message: Message, slab?: Slab): void {
     if (message.type !== 'status') return this.engine?.message(lane, message, slab);
+    this.#hear(message);
+  }
+
+  /** The proven peer says it by the rendezvous. */
+  hear(word: Word): void {
+    if (this.over || this.door.ended) return;
+    const { state } = word;
+    if (state !== 'completed') this.#hear({ ...word, state, text: '' });
+    else if (this.#options.role === 'sender') this.farewell.heard();
+  }
+
+  #hear(status: Status): void {
     const { role } = this.#options;
-    const reason = role === 'sender' && message.state === 'failed' ? reasonToWait(message.code) : undefined;
+    const reason = role === 'sender' && status.state === 'failed' ? reasonToWait(status.code) : undefined;
     if (reason && this.engine?.restartable !== false) return this.#peerEnded(reason);
-    if (this.#status.take(message))
-      this.dispatch(...verdict(message, role === 'sender' ? 'receiver' : 'sender'));
+    if (this.#status.take(status))
+      this.dispatch(...verdict(status, role === 'sender' ? 'receiver' : 'sender'));
   }
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */

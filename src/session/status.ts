@@ -3,6 +3,7 @@
  * word wins whichever lane brings it, and either side may undo what the other did.
  */
 import type { Message, Status } from '../protocol/messages.ts';
+import type { Word } from '../protocol/signal.ts';
 
 export class StatusRegister {
   readonly #role: 'sender' | 'receiver';
@@ -60,6 +61,10 @@ export class StatusRegister {
     this.#code = '';
     this.#by = 'self';
     if (paused) this.set('paused');
+  }
+
+  get word(): Word {
+    return { seq: this.#seq, state: this.#state, code: this.#code };
   }
 
   /** Codes only: an error's text may name paths that are nobody else's business. */

@@ -64,6 +64,8 @@ export const TABLE: Table = {
   },
   authenticating: {
     'peer-left': to('connecting', 'meet'),
+    // It was proven, and said so before any lane was open.
+    'peer-ended': to('connecting', 'meet'),
     'lane-up': to('transferring', 'pull'),
     // As when connecting, and somebody has just come to the rendezvous.
     verified: to('completed', 'finish'),

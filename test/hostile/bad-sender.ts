@@ -148,6 +148,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
       lanes: 0,
     }),
     send: (body) => mailbox?.send(body),
+    onWord: () => {},
     onHello: (hello) => {
       pin = hello.fingerprint;
     },

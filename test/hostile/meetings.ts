@@ -8,7 +8,13 @@ import { Handshake } from '../../src/session/handshake.ts';
 
 /** One side's handshake, with all that it says kept. */
 export function party(role: 'sender' | 'receiver', password: string, name: string) {
-  const side = { name, out: [] as string[], met: [] as string[], errors: [] as BeelineError[] };
+  const side = {
+    name,
+    out: [] as string[],
+    met: [] as string[],
+    words: [] as string[],
+    errors: [] as BeelineError[],
+  };
   const fingerprint = Buffer.from(name.padEnd(32)).toString('hex');
   const handshake = new Handshake({
     role,
@@ -25,6 +31,7 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
     }),
     send: (body) => side.out.push(body),
     onHello: (hello) => side.met.push(hello.agent),
+    onWord: (word) => side.words.push(word.state),
     onFail: (error) => side.errors.push(error),
   });
   return Object.assign(side, { role, handshake });

@@ -54,3 +54,42 @@ test('one whose other side has gone is given up at the second look', async (t) =
   await pass(ONCE_A_MINUTE);
   assert.equal(seen.closed?.code, 'TIMEOUT');
 });
+
+test('a word goes before all data that is queued, and waits for one message at most', async () => {
+  const [near, far] = memoryPipes();
+  const written: string[] = [];
+  const begun: (() => void)[] = [];
+  // What the far end hears, in order; the near pipe takes a message only when it is let.
+  const slow: Pipe = {
+    ...near,
+    write: (bytes, done) => void begun.push(() => near.write(bytes, done)),
+    start: (data, closed) => near.start(data, closed),
+    destroy: () => near.destroy(),
+  };
+  const { lane } = laneOn(slow);
+  const other = new Lane(2, far, {
+    message: (_lane, { type }) => void written.push(type),
+    slab: () => {},
+    closed: () => {},
+  });
+  other.start();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const letGo = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      begun.shift()?.();
+      for (let wait = 0; wait < 4; wait++) await turn();
+    }
+  };
+  // The ping that it begins with.
+  await letGo(1);
+  for (let page = 0; page < 20; page++)
+    void lane.send({ type: 'page', page, bytes: new Uint8Array(100_000) }).catch(() => {});
+  const word = lane.send({ type: 'status', seq: 1, state: 'cancelled', code: '', text: '' });
+  for (let step = 0; step < 30 && !written.includes('status'); step++) await letGo(1);
+  await word;
+  assert.ok(written.filter((type) => type === 'page').length <= 1, written.join());
+  await letGo(30);
+  assert.equal(written.length, 21);
+  lane.close();
+  other.close();
+});

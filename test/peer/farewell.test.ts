@@ -77,6 +77,7 @@ test('a sender gone before its last word: the receiver says that only this is mi
   const { sender, receiving, arrived } = await pair(t, 0.2);
   intercept(receiving, 'finished', () => {
     // Nothing of it is heard any more, as of a process that was killed.
+    sender.say = undefined;
     sender.door.end();
     sender.supervisor!.paths([]);
     cutLanes(sender, receiving);

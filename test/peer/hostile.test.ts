@@ -193,6 +193,7 @@ function handshakes(receiverPassword = 'crossover-clockwork') {
       hello,
       send: (body) => side.out.push(body),
       onHello: () => side.hellos++,
+      onWord: () => {},
       onFail: (error) => side.errors.push(error),
     });
     return Object.assign(side, { handshake });

@@ -1,0 +1,70 @@
+/** What is said by the rendezvous though no lane carries it: only the proven peer's is heard, and only once. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { party } from '../hostile/meetings.ts';
+
+const WORD = { seq: 1, state: 'failed', code: 'INTERRUPTED' } as const;
+
+/** Hands over what each has said until neither says more. */
+function talk(a: ReturnType<typeof party>, b: ReturnType<typeof party>): void {
+  while (a.out.length + b.out.length > 0) {
+    for (const body of a.out.splice(0)) b.handshake.receive(body);
+    for (const body of b.out.splice(0)) a.handshake.receive(body);
+  }
+}
+
+function met() {
+  const sender = party('sender', 'right-words', 'sender');
+  const receiver = party('receiver', 'right-words', 'receiver');
+  sender.handshake.peerAppeared();
+  talk(sender, receiver);
+  return { sender, receiver };
+}
+
+it('crosses both ways once both are proven, and no replay of it is heard', () => {
+  const { sender, receiver } = met();
+  sender.handshake.say(WORD);
+  const body = sender.out[0]!;
+  talk(sender, receiver);
+  receiver.handshake.receive(body);
+  receiver.handshake.say({ ...WORD, state: 'completed' });
+  talk(sender, receiver);
+  assert.deepEqual([receiver.words, sender.words], [['failed'], ['completed']]);
+  assert.deepEqual([...sender.errors, ...receiver.errors], []);
+});
+
+it('is not taken from who does not have the key, nor if it is none', () => {
+  const { sender, receiver } = met();
+  const stranger = met();
+  stranger.sender.handshake.say(WORD);
+  talk(stranger.sender, receiver);
+  sender.handshake.say({ ...WORD, state: 'on fire' as 'failed' });
+  talk(sender, receiver);
+  assert.deepEqual(receiver.words, []);
+  assert.deepEqual(
+    receiver.errors.map(({ code }) => code),
+    ['PROTOCOL'],
+  );
+});
+
+it('a sender that ends before it is proven says so, and a pause is no end', () => {
+  const sender = party('sender', 'right-words', 'sender');
+  const receiver = party('receiver', 'right-words', 'receiver');
+  sender.handshake.say(WORD);
+  assert.deepEqual(sender.out, [], 'nobody was there to hear it');
+  sender.handshake.peerAppeared();
+  sender.handshake.say({ ...WORD, state: 'paused' });
+  sender.handshake.say(WORD);
+  talk(sender, receiver);
+  assert.deepEqual(
+    receiver.errors.map(({ code }) => code),
+    ['PEER_FAILED'],
+  );
+});
+
+it('nobody at the rendezvous can end a sender that waits by saying that it ends', () => {
+  const sender = party('sender', 'right-words', 'sender');
+  sender.handshake.peerAppeared();
+  sender.handshake.receive('{"k":"refuse","code":"ENDED"}');
+  assert.deepEqual(sender.errors, []);
+});
