@@ -39,7 +39,7 @@ export async function openPort(
   const http = rendezvous && createServer({ maxHeaderSize: 8192 });
   // One listener for each connection until it ends: bounded where connections are.
   http?.setMaxListeners(0);
-  if (http) rendezvous.handle(http);
+  if (http) rendezvous.serve(http);
   const listener = await listen({
     port: bind?.port ?? options.port,
     host: bind?.host,

@@ -36,7 +36,7 @@ export async function serveWeb(
   bind: Partial<Address>,
 ): Promise<string[]> {
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
-  rendezvous.handle(http);
+  rendezvous.serve(http);
   const context = publicContext(cert, key);
   const front = createFront({
     http,

@@ -129,7 +129,7 @@ function openFront(
   stun: () => StunServer | undefined,
 ): Front {
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
-  rendezvous.handle(http);
+  rendezvous.serve(http);
   const plain = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain);
   const { connections, connectionsPerAddress, strangers, relayConnections, relayStrangers } = {
     ...DEFAULT_LIMITS,

@@ -46,8 +46,15 @@ export interface RendezvousOptions {
 export interface Rendezvous {
   readonly mailboxes: Mailboxes;
   readonly relay?: Relay;
-  /** Answers upgrades on the paths of the rendezvous and the relay, the page and `GET /healthz` of this server. */
-  handle(server: Server | SecureServer): void;
+  /**
+   * Takes the WebSockets at its own paths of somebody's server, until `close`. Requests, and WebSockets at other paths, are
+   * left alone; but where nobody else listens for upgrades, who asks for one at another path is told so.
+   * @param prefix before the paths, as clients have it in their URL: `/meet` for `--server https://HOST/meet`
+   * @throws BeelineError USAGE for a prefix that is none
+   */
+  handle(server: Server | SecureServer, prefix?: string): void;
+  /** Has a whole server for itself: the page, `GET /healthz`, an answer to everything else, and time limits for strangers. */
+  serve(server: Server | SecureServer): void;
   /** A connection inside this process, for the sender that hosts its own rendezvous. */
   local(receive: (text: string) => void, closed: () => void): LocalConnection;
   /** Refuses everyone, closes every connection and forgets everything. The HTTP server stays its owner's. */
@@ -71,6 +78,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   });
   const relay = options.relay ? new Relay(mailboxes, log) : undefined;
   const sockets = new Set<Attached>();
+  /** Each leaves a server of somebody else. */
+  const letGo: (() => void)[] = [];
   let closed = false;
 
   const timer = setInterval(() => {
@@ -99,14 +108,21 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     return reading;
   };
 
-  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  /** Which of ours is at a path. */
+  const placeAt = (path: string): 'meeting' | 'relay' | undefined =>
+    path === RENDEZVOUS_PATH ? 'meeting' : path === RELAY_PATH && relay ? 'relay' : undefined;
+
+  async function upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    place: 'meeting' | 'relay' | undefined,
+  ): Promise<void> {
     const ignore = () => {};
     socket.on('error', ignore);
     if (closed) return decline(socket, 503, 'This server is shutting down.');
-    const path = pathOf(request);
-    const toRelay = relay !== undefined && path === RELAY_PATH;
-    if (path !== RENDEZVOUS_PATH && !toRelay)
-      return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
+    if (!place) return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
+    const toRelay = relay !== undefined && place === 'relay';
     const address = clientAddress(request, trustProxy);
     const foreign = originRefusal(request, origins);
     if (foreign) {
@@ -132,6 +148,13 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     });
   }
 
+  const take = (...[request, socket, head, place]: Parameters<typeof upgrade>) => {
+    upgrade(request, socket, head, place).catch((error: unknown) => {
+      strangers.warn({ error: String(error) }, 'upgrade failed');
+      socket.destroy();
+    });
+  };
+
   function meet(webSocket: WebSocket, address: string): void {
     const attached = attach(mailboxes, webSocket, address, tick, () => {
       sockets.delete(attached);
@@ -144,7 +167,22 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   return {
     mailboxes,
     relay,
-    handle(server) {
+    handle(server, prefix = '') {
+      if (!PREFIX.test(prefix))
+        throw new BeelineError(
+          'USAGE',
+          `${JSON.stringify(prefix)} is no prefix of paths: write /NAME, without a slash at the end.`,
+        );
+      webSockets().catch(() => {});
+      const listener = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        const path = pathOf(request);
+        const place = path.startsWith(`${prefix}/`) ? placeAt(path.slice(prefix.length)) : undefined;
+        if (place || server.listenerCount('upgrade') === 1) take(request, socket, head, place);
+      };
+      server.on('upgrade', listener);
+      letGo.push(() => server.off('upgrade', listener));
+    },
+    serve(server) {
       server.headersTimeout = HTTP_DEADLINE;
       server.requestTimeout = HTTP_DEADLINE;
       server.keepAliveTimeout = HTTP_DEADLINE / 2;
@@ -154,12 +192,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       webSockets().catch(() => {});
       void page();
       server.on('request', answerHttp(page));
-      server.on('upgrade', (request, socket, head) => {
-        upgrade(request, socket, head).catch((error: unknown) => {
-          strangers.warn({ error: String(error) }, 'upgrade failed');
-          socket.destroy();
-        });
-      });
+      server.on('upgrade', (request, socket, head) => take(request, socket, head, placeAt(pathOf(request))));
     },
     local(receive, lost) {
       if (closed) throw new BeelineError('SERVER', 'This rendezvous has been closed.');
@@ -168,6 +201,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     async close() {
       if (closed) return;
       closed = true;
+      for (const leave of letGo.splice(0)) leave();
       clearInterval(timer);
       const relayed = relay?.close();
       mailboxes.close();
@@ -175,6 +209,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     },
   };
 }
+
+const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /** One for each path: they differ in how large a message may be. */
 interface Acceptors {
