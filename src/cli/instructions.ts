@@ -1,5 +1,5 @@
 /** What the sender tells its person: the command for the other machine, and how else it can be written. */
-import { networkInterfaces } from 'node:os';
+import { localHosts } from '../peer/addresses.ts';
 import type { CommonOptions } from '../peer/api.ts';
 import { RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
 import { shellWord } from './format.ts';
@@ -8,12 +8,11 @@ const MOST_ADDRESSES = 3;
 
 /** Addresses that other machines may reach this one by; link-local ones need a zone, so they are no use in a command. */
 export function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const usable = all.filter((address) => !address.internal && !/^(fe80:|169\.254\.)/i.test(address.address));
-  return usable
-    .sort((a, b) => a.family.localeCompare(b.family))
+  return localHosts()
+    .filter((host) => !/^(127\.|::1$|169\.254\.)/.test(host))
+    .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
     .slice(0, MOST_ADDRESSES)
-    .map((address) => (address.family === 'IPv6' ? `[${address.address}]` : address.address));
+    .map((host) => (host.includes(':') ? `[${host}]` : host));
 }
 
 /** Where the sender can be reached directly, as far as its options say: only a chosen port is known beforehand. */

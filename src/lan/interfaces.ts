@@ -1,9 +1,10 @@
 /** The machine's network interfaces as mDNS sees them: one IPv4 and one IPv6 way into each link. */
 import { BlockList, isIPv4 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { type Listing, rankedInterfaces } from './rank.ts';
 
-/** Container hosts can have hundreds; each costs sockets. */
-const MOST_INTERFACES = 32;
+/** Container hosts can have hundreds, and each costs sockets: an IPv4 and an IPv6 one. */
+const MOST_INTERFACES = 64;
 /** Keeps an announcement within one Ethernet frame. */
 const MOST_ADDRESSES = 16;
 
@@ -19,25 +20,25 @@ export interface Interface {
   isOnLink(source: string): boolean;
 }
 
-type Listing = Record<string, NetworkInterfaceInfo[] | undefined>;
-
 /**
  * Interfaces that can carry multicast; `only` restricts them to these names or addresses. The loopback interface
- * takes part, so that two processes on a machine without a network meet.
+ * takes part, so that two processes on a machine without a network meet. Those that matter most come first.
  */
 export function multicastInterfaces(
   only?: readonly string[],
   listing: Listing = networkInterfaces(),
 ): Interface[] {
   const found: Interface[] = [];
-  for (const [name, infos = []] of Object.entries(listing)) {
+  let most = MOST_INTERFACES;
+  for (const [name, infos] of rankedInterfaces(listing)) {
     const usable = infos.filter((info) => isWanted(name, info, only));
     const v4 = usable.find((info) => info.family === 'IPv4');
     const v6 = usable.find((info) => info.family === 'IPv6' && isLinkLocal(info.address));
     if (v4) found.push(describe(name, v4, infos));
     if (v6) found.push(describe(name, v6, infos));
+    if ((v4 || v6) && --most === 0) break;
   }
-  return found.slice(0, MOST_INTERFACES);
+  return found;
 }
 
 /** What to announce on a link: the link's own addresses first, then others that might be reached through a router. */
@@ -48,7 +49,7 @@ export function addressesFor(
 ): string[] {
   const own: string[] = [];
   const others: string[] = [];
-  for (const [name, infos = []] of Object.entries(listing)) {
+  for (const [name, infos] of rankedInterfaces(listing)) {
     for (const info of infos) {
       if (!isWanted(name, info, only)) continue;
       if (name === link.name) own.push(info.address);

@@ -1,20 +1,23 @@
 /** This machine's addresses, and how a person writes one. */
 import { networkInterfaces } from 'node:os';
+import { type Listing, rankedInterfaces } from '../lan/rank.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
 
 /** Each is two candidates, and others need room beside them. */
-const MOST = 16;
+const MOST = 24;
+const MOST_INTERNAL = 4;
 
 /**
- * Every address of every interface, loopback last (two shells on one machine without a network). Link-local IPv6
+ * The addresses of interfaces, of those that matter most first, loopback last (two shells on one machine without a network). Link-local IPv6
  * addresses mean nothing without the other machine's interface name and are left out.
  */
-export function localHosts(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+export function localHosts(listing?: Listing): string[] {
+  const all = rankedInterfaces(listing).flatMap(([, infos]) => infos);
   const usable = all.filter(({ family, address }) => family === 'IPv4' || !/^fe[89ab]/i.test(address));
-  const sorted = [...usable.filter((entry) => !entry.internal), ...usable.filter((entry) => entry.internal)];
-  return [...new Set(sorted.map((entry) => entry.address))].slice(0, MOST);
+  const own = usable.filter(({ internal }) => internal).slice(0, MOST_INTERNAL);
+  const others = usable.filter(({ internal }) => !internal).slice(0, MOST - own.length);
+  return [...new Set([...others, ...own].map(({ address }) => address))];
 }
 
 /** Every address, of whatever use: two of the same sets say that the network is as it was. */
