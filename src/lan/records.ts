@@ -48,6 +48,24 @@ export function records(service: Service, addresses: readonly string[], purpose:
   return { answers, additionals };
 }
 
+/** A query that says which name a sender is about to take, and by which label it would be known (RFC 6762, 8.2). */
+export function probe({ nameplate, label, port }: Service) {
+  const name = instanceName(nameplate);
+  const data = { port, target: `${label}.local` };
+  const question: Question = { type: 'ANY' as Question['type'], name };
+  const authorities: Answer[] = [{ type: 'SRV', name, ttl: TTL, class: 'IN', data }];
+  return { questions: [question], authorities };
+}
+
+/** The labels of those who probe for a nameplate in this packet. */
+export function probers(packet: Packet, nameplate: string): string[] {
+  if (packet.type !== 'query') return [];
+  return (packet.authorities ?? []).flatMap((answer) => {
+    if (answer.type !== 'SRV' || nameplateOf(answer.name) !== nameplate) return [];
+    return /^([a-z0-9-]{1,63})\.local$/.exec(answer.data.target.toLowerCase())?.[1] ?? [];
+  });
+}
+
 /** True if a question asks for anything that `records` would answer. */
 export function asksFor(question: Question, { nameplate, label }: Service): boolean {
   const name = question.name.toLowerCase();

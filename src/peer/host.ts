@@ -1,8 +1,9 @@
 /** The sender's end of a meeting: its port, its mailbox (its own or at a server), and its announcement on the LAN. */
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Certificate } from '../identity/certificate.ts';
-import { announce, taken } from '../lan/mdns.ts';
+import { type Announcing, announce, taken } from '../lan/mdns.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { laneContext } from '../lanes/tls/credentials.ts';
 import type { Address } from '../protocol/candidate.ts';
@@ -115,21 +116,26 @@ export async function host(
   const at = { host: bind?.host, port: bind?.port ?? options.port };
   // Before the mailbox, so that it is closed after it: who waits there hears why.
   const pages = web ? await serveWeb(session, rendezvous, certificate, at) : undefined;
-  const plate = nameplate ?? freeNameplate(used);
+  // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
+  const claim = () => announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
+  const announcing = lan && nameplate === undefined ? await claim() : undefined;
+  const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
+  const goodbye = (announced: Announcing) => session.cleanup.push(() => announced.close());
+  if (announcing) goodbye(announcing);
   const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
   session.cleanup.push(() => mailbox.close());
-  if (lan) {
-    const announcement = await announce({ nameplate: plate, port: listener.port });
-    session.cleanup.push(() => announcement.close());
-  }
+  if (lan && !announcing) goodbye(await claim());
   return { mailbox, port: listener.port, ...(pages && { pages }) };
 }
 
-/** A short number that nobody on this network uses. */
-function freeNameplate(used: ReadonlySet<string>): string {
+/** A short number that nobody on this network uses, as far as is known, another one each time. */
+function freeNameplate(used: Set<string>): string {
   for (let attempt = 0; attempt < 1000; attempt++) {
-    const plate = String(1 + Math.floor(Math.random() * (attempt < 20 ? 99 : 9999)));
-    if (!used.has(plate)) return plate;
+    // Three digits are easy to say, and so many that those who start together seldom choose the same.
+    const plate = String(1 + randomInt(attempt < 20 ? 999 : 99_999));
+    if (used.has(plate)) continue;
+    used.add(plate);
+    return plate;
   }
   throw new BeelineError(
     'CROWDED',

@@ -1,13 +1,17 @@
 /** The way to the other side's mailbox: a standing server, an address given by hand, or the local network. */
+import { multicastInterfaces } from '../lan/interfaces.ts';
 import { find } from '../lan/mdns.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { FIND_DEADLINE, RECEIVER_WAIT } from '../protocol/limits.ts';
+import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../protocol/limits.ts';
 import { type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'> & {
+  /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
+  onNobody: (sentence: string) => void;
+};
 
 export interface Met {
   readonly mailbox: Mailbox;
@@ -16,7 +20,8 @@ export interface Met {
 }
 
 /**
- * Joins the sender under a nameplate, as its guest.
+ * Joins the sender under a nameplate, as its guest. Who starts first does not matter: the sender is looked for until
+ * FIND_DEADLINE, or as long as `wait` says if that is longer.
  * @throws BeelineError NO_PEER, CROWDED, SERVER, TIMEOUT, INTERRUPTED, USAGE.
  */
 export async function meetAsGuest(
@@ -26,13 +31,38 @@ export async function meetAsGuest(
   on: Callbacks,
 ): Promise<Met> {
   const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
-  const common = { role: 'guest' as const, nameplate, signal, deadline: FIND_DEADLINE, keepFor, ...on };
-  if (options.server !== undefined)
-    return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
+  const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
+  const { onNobody, ...callbacks } = on;
+  const common = {
+    ...{ role: 'guest' as const, nameplate, signal, deadline, keepFor },
+    waitForHost: true,
+    ...callbacks,
+  };
+  const word = setTimeout(() => onNobody(stillLooking(options)), FIND_WORD);
+  try {
+    if (options.server !== undefined)
+      return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
+    return await meetAtSender(nameplate, options, common, onNobody);
+  } finally {
+    clearTimeout(word);
+  }
+}
+
+/** At the rendezvous in the sender's own process. */
+async function meetAtSender(
+  nameplate: string,
+  options: CommonOptions,
+  common: MailboxOptions,
+  onNobody: Callbacks['onNobody'],
+): Promise<Met> {
+  const onLan = options.at === undefined;
   const find = finder(nameplate, options);
+  if (onLan) checkInterfaces(onNobody);
   let addresses: Address[] = [];
   const mailbox = await openMailbox({
     ...common,
+    eager: true,
+    nobody: () => (onLan && addresses.length === 0 ? nobodyOnLan() : undefined),
     find: async (during) => {
       addresses = await find(during).catch((error: unknown) => {
         // Which one was meant is known by now: somebody else's announcement must not end a session that looks for it again.
@@ -63,16 +93,47 @@ function finder(nameplate: string, options: CommonOptions): (signal: AbortSignal
   );
 }
 
+function stillLooking({ server, at }: CommonOptions): string {
+  const where =
+    server !== undefined ? 'at that server' : at !== undefined ? 'at that address' : 'on this network';
+  return `Nobody sends under that code ${where} yet; still looking.`;
+}
+
+const ONLY_ITSELF =
+  'This machine has no network but itself, so only a sender on this very machine can be found.';
+
+/** @throws BeelineError NO_PEER at once if nothing can be looked at. */
+function checkInterfaces(onNobody: Callbacks['onNobody']): void {
+  const interfaces = multicastInterfaces();
+  if (interfaces.length === 0)
+    throw new BeelineError(
+      'NO_PEER',
+      'This machine has no network interface that a sender could be found on. Connect it to a network first.',
+    );
+  if (interfaces.every(({ loopback }) => loopback)) onNobody(ONLY_ITSELF);
+}
+
+function nobodyOnLan(): BeelineError {
+  const alone = multicastInterfaces().every(({ loopback }) => loopback) ? `${ONLY_ITSELF} ` : '';
+  const text =
+    `${alone}Nobody on this network sends under that code. Check the code, that the sender still runs, and that both machines ` +
+    'are on the same network. If they are not, or it keeps machines apart, use --at HOST:PORT or --server URL, as the sender shows.';
+  return new BeelineError('NO_PEER', text);
+}
+
 /** Milliseconds after the first answer in which the others of the same sender come in. */
 const SETTLE = 25;
+/** What a timer holds: the signal ends the search. */
+const MAX_TIMER = 2 ** 31 - 1;
 
+/** Looks until the signal. */
 async function findOnLan(nameplate: string, signal: AbortSignal): Promise<Address[]> {
   const found: Address[] = [];
   const senders = new Set<string>();
   const enough = new AbortController();
   await find({
     nameplate,
-    timeout: FIND_DEADLINE,
+    timeout: MAX_TIMER,
     signal: AbortSignal.any([signal, enough.signal]),
     onFound: ({ host, port, instance }) => {
       if (found.length === 0) setTimeout(() => enough.abort(), SETTLE);
@@ -88,8 +149,5 @@ async function findOnLan(nameplate: string, signal: AbortSignal): Promise<Addres
   }
   signal.throwIfAborted();
   if (found.length > 0) return found;
-  throw new BeelineError(
-    'NO_PEER',
-    `Nobody on this network sends under that code. If the sender is elsewhere, use --at HOST:PORT or --server URL.`,
-  );
+  throw nobodyOnLan();
 }

@@ -39,7 +39,9 @@ export function receive(options: ReceiveOptions): Transfer {
       return known;
     },
     async meet(nameplate, signal, on) {
-      met = await meetAsGuest(nameplate, options, signal, on);
+      const onNobody = (message: string) =>
+        session.events.emit({ event: 'warning', code: 'NO_PEER', message });
+      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
       return met.mailbox;
     },
     async connect(mailbox, tellPeer) {

@@ -84,5 +84,6 @@ export const STALL_LOOK = 2_000;
 export const STALL_DEADLINE = 86_400_000;
 /** What a connected side answers at once: its offer, a page of its manifest, its last word (behind a look at all its files). */
 export const ANSWER_DEADLINE = 300_000;
-/** How long a receiver looks for the sender of a code. */
-export const FIND_DEADLINE = 30_000;
+/** How long a receiver looks for the sender of a code, unless it is told to wait longer; and when it says that it still looks. */
+export const FIND_DEADLINE = 12_000;
+export const FIND_WORD = 3_000;

@@ -20,10 +20,12 @@ import type { Dial, Wire } from './wire.ts';
 
 /** All in milliseconds. */
 const FIRST_PAUSE = 500;
+/** While the loss is fresh, the server or the host may be back at any moment, and both sides must meet soon after. */
+const FRESH = 60_000;
+const LONGEST_FRESH_PAUSE = 1500;
 const LONGEST_PAUSE = 10_000;
 /** A guest whose host is away asks less often: a server counts joins. */
 const LONGEST_JOIN_PAUSE = 20_000;
-const LONGEST_WAIT_PAUSE = 4000;
 const ATTEMPT_DEADLINE = 10_000;
 const KEEP_FOR = 600_000;
 /** A connection that lasted shorter does not make the next pause short again. */
@@ -68,19 +70,20 @@ class Keeper implements Mailbox {
   }
 
   async open(): Promise<void> {
-    const { deadline, signal, waitForHost } = this.#options;
+    const { deadline, signal, waitForHost, nobody } = this.#options;
+    const begin = performance.now();
     const late = new BeelineError('TIMEOUT', `The rendezvous did not answer within ${deadline / 1000} s.`);
     const scope = deadlineScope(deadline, late, signal);
     let last: BeelineError | undefined;
     try {
-      for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_WAIT_PAUSE)) {
+      for (let pause = FIRST_PAUSE; ; pause = this.#longer(pause, begin, true)) {
         try {
           await this.#greet(scope.signal);
           break;
         } catch (thrown) {
           const error = asBeelineError(thrown, 'SERVER');
           // Running out of time while nobody was there says less than that nobody was there.
-          if (error === late && last) throw last;
+          if (error === late) throw last ?? nobody?.() ?? late;
           if (error.code !== 'NO_PEER' || !waitForHost) throw error;
           last = error;
         }
@@ -230,7 +233,8 @@ class Keeper implements Mailbox {
     this.#round.abort();
     this.#round = new AbortController();
     const { signal } = this.#round;
-    const until = performance.now() + (this.#options.keepFor ?? KEEP_FOR);
+    const begin = performance.now();
+    const until = begin + (this.#options.keepFor ?? KEEP_FOR);
     for (let now = atOnce; ; now = false) {
       // Jitter, so that everyone who lost the same server does not come back in step.
       if (!now) await pauseFor(this.#pause * (0.5 + Math.random()), signal).catch(() => {});
@@ -238,7 +242,7 @@ class Keeper implements Mailbox {
       const error = await this.#attempt(signal);
       if (signal.aborted || !error) return;
       const away = error.code === 'NO_PEER';
-      this.#pause = Math.min(2 * this.#pause, away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
+      this.#pause = this.#longer(this.#pause, begin, away);
       // NO_PEER: the host is on its way back too. SERVER: unreachable, full or restarting.
       const passing = away || error.code === 'SERVER';
       if (passing && performance.now() < until) continue;
@@ -246,6 +250,12 @@ class Keeper implements Mailbox {
       // The place is not ours any more: the nameplate may be free all the same.
       this.#claims = false;
     }
+  }
+
+  /** The pause after this one, of attempts that go on since `begin`. @param away the server answers, but no host is there */
+  #longer(pause: number, begin: number, away: boolean): number {
+    const fresh = this.#options.eager || performance.now() - begin < FRESH;
+    return Math.min(2 * pause, fresh ? LONGEST_FRESH_PAUSE : away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
   }
 
   /** Resolves to what went wrong, if it did. */

@@ -12,6 +12,10 @@ export interface MailboxOptions {
   signal?: AbortSignal;
   /** Guest: keep trying until the deadline while nobody hosts the nameplate. */
   waitForHost?: boolean;
+  /** Guest: what the deadline means while nobody has answered at all; default: TIMEOUT. */
+  nobody?: () => BeelineError | undefined;
+  /** The server is the peer's own, so that asking it often is nobody else's burden. */
+  eager?: boolean;
   /** False: a lost connection is final. Default true. */
   reconnect?: boolean;
   /** Milliseconds that a lost place is tried for; default 10 min. */

@@ -40,6 +40,8 @@ export interface Receiving {
 
 /** Top-level names that a question shows. */
 const NAMED = 20;
+/** Times that the sender may come or go before it is proven, each with a deadline of its own. */
+const MOST_TURNS = 16;
 /** Ends after which nothing is kept. */
 const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'REFUSED', 'VERIFICATION']);
 
@@ -93,9 +95,23 @@ export class Reception {
     let told: Handshake | undefined;
     let patience: ReturnType<typeof setTimeout> | undefined;
     session.cleanup.push(() => clearTimeout(patience));
+    let turns = 0;
+    const expect = (present: boolean) => {
+      // A rendezvous that lets the sender come and go for ever makes no wait longer.
+      if (++turns > MOST_TURNS) return;
+      clearTimeout(patience);
+      const error = present
+        ? new BeelineError('TIMEOUT', 'The sender is there but does not answer.')
+        : new BeelineError(
+            'NO_PEER',
+            'The sender left before this side was connected, and has not come back.',
+          );
+      patience = setTimeout(() => session.fail(error), HANDSHAKE_DEADLINE);
+    };
     const mailbox = await meet(known.secret.nameplate, signal, {
       onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
       onPeer: (present) => {
+        if (!session.proven) expect(present);
         if (!present) return session.dispatch('peer-left');
         session.dispatch('peer-found');
         ready.whenReady((handshake) => handshake.peerAppeared());
@@ -109,10 +125,8 @@ export class Reception {
     losePatience(session, this.#engine);
     if (session.over) return;
     this.#self = known.own ?? network.hello().fingerprint;
-    patience = setTimeout(
-      () => session.fail(new BeelineError('TIMEOUT', 'The sender is there but does not answer.')),
-      HANDSHAKE_DEADLINE,
-    );
+    // Unless it is known to be away.
+    if (!patience) expect(true);
     const handshake = new Handshake({
       role: 'receiver',
       secret: known.secret,

@@ -40,6 +40,19 @@ describe('integration: codes', { concurrency: 2 }, () => {
     await lost.ends(6);
   });
 
+  it('the receiver may start first with --at: a refused connection is not there yet', async (t) => {
+    const work = workspace(t);
+    const port = await freePort();
+    const receiver = work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]);
+    const word = await receiver.until('warning');
+    assert.equal(word.code, 'NO_PEER');
+    writeFileSync(work.path('note.txt'), 'hello');
+    const own = ['--code', '7-crossover-clockwork', '--no-lan', '--port', String(port)];
+    const sender = work.start(['send', work.path('note.txt'), ...own]);
+    await receiver.ends(0);
+    await sender.ends(0);
+  });
+
   it('a third party is refused, and the pair goes on', async (t) => {
     const work = workspace(t);
     makeFile(work.path('one.bin'), 24 << 20);

@@ -30,6 +30,24 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
     );
   });
 
+  it('the receiver may start first: an empty mailbox is not there yet, and nobody at all is NO_PEER', async (t) => {
+    const work = workspace(t);
+    const server = work.start(['server', '--port', '0']);
+    const { url } = await server.until((line) => typeof line.url === 'string');
+    const meet = ['--server', String(url), '--no-lan'];
+    makeFile(work.path('one'), 3_000_000);
+    const receive = (code: string) =>
+      work.start(['receive', code, ...meet, '--yes', '--to', work.folder('out')]);
+    const receiver = receive('7-crossover-clockwork');
+    const lost = receive('8-crossover-clockwork');
+    const word = await receiver.until('warning');
+    assert.match(String(word.message), /at that server yet; still looking/);
+    const sender = work.start(['send', work.path('one'), '--code', '7-crossover-clockwork', ...meet]);
+    await receiver.ends(0);
+    await sender.ends(0);
+    assert.equal(errorCode(await lost.ends(6)), 'NO_PEER');
+  });
+
   it('no server at the address ends with 6', async (t) => {
     const work = workspace(t);
     makeFile(work.path('one'), 10);

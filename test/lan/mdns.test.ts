@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { multicastInterfaces } from '../../src/lan/interfaces.ts';
 import { Links } from '../../src/lan/links.ts';
 import { announce, find, taken } from '../../src/lan/mdns.ts';
+import { records } from '../../src/lan/records.ts';
 
 const interfaces = ['127.0.0.1'];
 /** Other tests and programs may announce on the same link. */
@@ -86,6 +87,46 @@ test('a sender that comes later is heard without asking; two of one nameplate ar
   assert.deepEqual(instances, new Set([first.instance, second.instance]));
   assert.notEqual(first.instance, second.instance);
   await Promise.all([first.close(), second.close()]);
+});
+
+test('senders that start together never share a name, and one that comes later takes another', async (context) => {
+  if (!(await multicastWorks(context))) return;
+  const prefix = unique();
+  const choose = () => {
+    let next = 0;
+    return () => `${prefix}n${next++}`;
+  };
+  const start = (port: number) => announce({ nameplate: choose(), port, interfaces });
+  const together = await Promise.all(Array.from({ length: 12 }, (_, i) => start(1001 + i)));
+  const later = await start(2001);
+  const names = [...together, later].map(({ nameplate }) => nameplate);
+  assert.equal(new Set(names).size, 13, names.join());
+  await Promise.all([...together, later].map((each) => each.close()));
+});
+
+test('a stranger that says every name is taken does not keep a sender from having one', async (context) => {
+  if (!(await multicastWorks(context))) return;
+  const prefix = unique();
+  const stranger = new Links(
+    'answer',
+    {
+      packet(packet, _source, link) {
+        for (const { name } of packet.questions) {
+          const nameplate = name.split('.')[0]!;
+          if (nameplate.startsWith(prefix))
+            void link.respond(records({ nameplate, port: 1, label: 'zz' }, ['127.0.0.1'], 'announce'));
+        }
+      },
+    },
+    interfaces,
+  );
+  await stranger.refresh();
+  let asked = 0;
+  const ours = await announce({ nameplate: () => `${prefix}n${asked++}`, port: 1001, interfaces });
+  assert.ok(asked > 1, 'others were tried');
+  assert.equal(ours.nameplate, `${prefix}n${asked - 1}`);
+  await ours.close();
+  stranger.close();
 });
 
 test('nobody there: the search ends at its timeout with nothing, and another nameplate is not it', async (context) => {
