@@ -61,7 +61,6 @@ async function meetAtSender(
   let addresses: Address[] = [];
   const mailbox = await openMailbox({
     ...common,
-    eager: true,
     nobody: () => (onLan && addresses.length === 0 ? nobodyOnLan() : undefined),
     find: async (during) => {
       addresses = await find(during).catch((error: unknown) => {

@@ -254,7 +254,7 @@ class Keeper implements Mailbox {
 
   /** The pause after this one, of attempts that go on since `begin`. @param away the server answers, but no host is there */
   #longer(pause: number, begin: number, away: boolean): number {
-    const fresh = this.#options.eager || performance.now() - begin < FRESH;
+    const fresh = performance.now() - begin < FRESH;
     return Math.min(2 * pause, fresh ? LONGEST_FRESH_PAUSE : away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
   }
 

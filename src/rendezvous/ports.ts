@@ -14,8 +14,6 @@ export interface MailboxOptions {
   waitForHost?: boolean;
   /** Guest: what the deadline means while nobody has answered at all; default: TIMEOUT. */
   nobody?: () => BeelineError | undefined;
-  /** The server is the peer's own, so that asking it often is nobody else's burden. */
-  eager?: boolean;
   /** False: a lost connection is final. Default true. */
   reconnect?: boolean;
   /** Milliseconds that a lost place is tried for; default 10 min. */

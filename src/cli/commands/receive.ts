@@ -21,9 +21,10 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   });
   const questions = new Questions(session.prompt, session.screen);
   try {
-    questions.check(args);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const code = needsCode(args) ? await askCode(args, host, session) : undefined;
+    // What is wrong with the code is said first: that is cured first.
+    questions.check(args);
     const base: ReceiveOptions = {
       ...args.common,
       code,
