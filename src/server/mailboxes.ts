@@ -5,6 +5,7 @@
 import { addressKey } from '../protocol/address-key.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { NO_SERVICES, type Services } from '../protocol/rendezvous.ts';
+import { Room } from '../protocol/room.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type House, Mailbox } from './mailbox.ts';
@@ -34,7 +35,11 @@ export class Mailboxes implements House {
   readonly #hosts: MailboxesOptions['hosts'];
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #seats = new Set<Seat>();
+  /** Those that have not said yet what they want: who comes is let in, and the oldest of the busiest address goes. */
+  readonly #silent: Room<Seat>;
+  /** Those that have, by address. */
   readonly #connections = new Holdings();
+  readonly #spoke = new WeakSet<Seat>();
   readonly #owned = new Holdings();
   readonly #joins = new Windowed(HOUR);
   readonly #created = new Windowed(HOUR);
@@ -46,6 +51,12 @@ export class Mailboxes implements House {
     hosts,
   }: MailboxesOptions = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...limits };
+    const { connections, connectionsPerAddress } = this.limits;
+    this.#silent = new Room(
+      { inAll: Math.ceil(connections / 4), ofAddress: Math.ceil(connectionsPerAddress / 2) },
+      'oldest',
+      (seat) => seat.refuse(busy('This connection asked for nothing, and others came.')),
+    );
     this.clock = clock;
     this.services = services;
     this.#hosts = hosts;
@@ -58,7 +69,7 @@ export class Mailboxes implements House {
 
   /** Why one more connection from this address would be refused, if it would. */
   refusal(address: string): BeelineError | undefined {
-    if (this.#seats.size >= this.limits.connections)
+    if (this.#seats.size - this.#silent.size >= this.limits.connections)
       return busy(`This server is full (${this.limits.connections} connections). Try again later.`);
     if (this.#connections.of(addressKey(address)) >= this.limits.connectionsPerAddress)
       return busy(
@@ -74,11 +85,21 @@ export class Mailboxes implements House {
     const key = addressKey(connection.address);
     const seat = new Seat(this, connection, key, () => {
       this.#seats.delete(seat);
-      this.#connections.remove(key);
+      if (this.#silent.has(seat)) this.#silent.leave(seat);
+      else if (this.#spoke.delete(seat)) this.#connections.remove(key);
     });
+    this.#silent.enter(key, seat);
     this.#seats.add(seat);
-    this.#connections.add(key);
     return seat;
+  }
+
+  /** It has said what it wants, and counts among those that are here for something. @throws BeelineError SERVER as `refusal` says. */
+  #speaks(seat: Seat): void {
+    const refusal = this.refusal(seat.address);
+    if (refusal) throw refusal;
+    this.#silent.leave(seat);
+    this.#spoke.add(seat);
+    this.#connections.add(seat.key);
   }
 
   /** @throws BeelineError CROWDED, SERVER or REFUSED. */
@@ -88,6 +109,7 @@ export class Mailboxes implements House {
         'REFUSED',
         "This is one sender's own page and meeting place: it is there to receive from that sender only.",
       );
+    this.#speaks(seat);
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
     if (existing && !existing.isHost(token)) {
       this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
@@ -100,6 +122,7 @@ export class Mailboxes implements House {
 
   /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
   join(seat: Seat, nameplate: string, token: string | undefined): Mailbox {
+    this.#speaks(seat);
     this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
     const mailbox = this.#find(nameplate);
     if (!mailbox)

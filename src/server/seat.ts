@@ -23,6 +23,7 @@ const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSI
 
 export class Seat implements Sitter {
   readonly key: string;
+  readonly address: string;
   readonly local: boolean;
   readonly #registry: Mailboxes;
   readonly #connection: Connection;
@@ -38,6 +39,7 @@ export class Seat implements Sitter {
     this.#since = registry.clock();
     this.#gone = gone;
     this.key = key;
+    this.address = connection.address;
     this.local = connection.local === true;
   }
 

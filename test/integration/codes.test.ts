@@ -1,6 +1,8 @@
 /** Meeting by a code: right, wrong, unknown, in use, and every way to hand it over. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { snapshot } from './tree.ts';
@@ -50,6 +52,18 @@ describe('integration: codes', { concurrency: 2 }, () => {
     const own = ['--code', '7-crossover-clockwork', '--no-lan', '--port', String(port)];
     const sender = work.start(['send', work.path('note.txt'), ...own]);
     await receiver.ends(0);
+    await sender.ends(0);
+  });
+
+  it('140 silent connections of one host keep no receiver out, of that very host either', async (t) => {
+    const work = workspace(t);
+    const { sender, port } = await small(work);
+    const silent = Array.from({ length: 140 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    t.after(() => {
+      for (const socket of silent) socket.destroy();
+    });
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
     await sender.ends(0);
   });
 

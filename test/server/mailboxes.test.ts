@@ -192,14 +192,35 @@ test('every limit refuses with a sentence', () => {
   sentence(silent.heard(), /asked for nothing/);
 
   const connections = world({ connections: 3, connectionsPerAddress: 2 });
-  const first = connections.client();
-  connections.client();
+  const hosting = (address?: string) => {
+    const it = connections.client(address);
+    it.seat.receive('{"t":"host","v":1}');
+    return it;
+  };
+  const first = hosting();
+  hosting();
   assert.throws(() => connections.client(), /Too many connections from your address \(2/);
-  connections.client('192.0.2.2');
+  hosting('192.0.2.2');
   assert.throws(() => connections.client('192.0.2.3'), /server is full \(3/);
   first.seat.closed();
   first.seat.closed();
-  connections.client();
+  hosting();
+});
+
+test('silent connections of one address keep nobody out: the oldest of them goes', () => {
+  const { client, host } = world({ connections: 100, connectionsPerAddress: 8 });
+  const { nameplate } = host();
+  const silent = Array.from({ length: 140 }, () => client('192.0.2.66'));
+  const [refused] = silent[0]!.heard();
+  assert.match(refused?.t === 'refused' ? refused.message : '', /asked for nothing, and others came/);
+  assert.ok(silent.filter(({ state }) => !state.closed).length <= 4);
+  // From another address, and from that very one.
+  for (const address of ['192.0.2.7', '192.0.2.66']) {
+    const guest = client(address);
+    guest.seat.receive(JSON.stringify({ t: 'join', v: 1, nameplate }));
+    assert.equal(guest.heard()[0]!.t, 'joined', address);
+    guest.seat.receive('{"t":"leave"}');
+  }
 });
 
 test('nonsense, a second hello and talk before one are refused', () => {

@@ -4,8 +4,10 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { addressKey } from '../../protocol/address-key.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../protocol/limits.ts';
+import { Room } from '../../protocol/room.ts';
 import type { Pipe } from '../pipe.ts';
 import { peerFingerprint } from '../tls/credentials.ts';
 import { tlsPipe } from '../tls/pipe.ts';
@@ -30,28 +32,35 @@ export interface Listener {
 
 /** The first byte of a TLS handshake record (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
-/** Strangers may hold this many connections open before they have proved anything. */
-const MAX_UNPROVEN = 2 * MAX_LANES;
-/** Lanes, the rendezvous' own connections and strangers together. */
-const MAX_CONNECTIONS = 8 * MAX_LANES;
+/** Connections that have proved nothing yet: who comes is let in, and the oldest of the busiest address goes. */
+const UNPROVEN = { inAll: 2 * MAX_LANES, ofAddress: MAX_LANES };
+/** Connections of the HTTP server, a receiver's at the rendezvous among them: that one makes way to no crowd. */
+const OTHERS = { inAll: 4 * MAX_LANES, ofAddress: MAX_LANES };
 
 /** @throws BeelineError USAGE when the port is taken or not allowed. */
 export function listen(options: ListenOptions): Promise<Listener> {
-  const unproven = new Set<Socket>();
   const all = new Set<Socket>();
+  const unproven = new Room<Socket>(UNPROVEN, 'oldest', (socket) => socket.destroy());
+  const others = new Room<Socket>(OTHERS, 'fair', (socket) => socket.destroy());
   const server = createServer({ pauseOnConnect: false }, (socket) => {
     socket.on('error', () => socket.destroy());
-    if (unproven.size >= MAX_UNPROVEN || all.size >= MAX_CONNECTIONS) return void socket.destroy();
+    const key = addressKey(socket.remoteAddress ?? 'unknown');
+    if (!unproven.enter(key, socket)) return void socket.destroy();
     all.add(socket);
-    socket.once('close', () => all.delete(socket));
-    unproven.add(socket);
+    socket.once('close', () => {
+      all.delete(socket);
+      others.leave(socket);
+    });
     const timer = setTimeout(() => socket.destroy(), LANE_OPEN_DEADLINE);
     const settled = () => {
       clearTimeout(timer);
-      unproven.delete(socket);
+      unproven.leave(socket);
     };
     socket.once('close', settled);
-    socket.once('readable', () => sort(socket, options, settled));
+    const { onOther } = options;
+    const other = (socket: Socket) =>
+      onOther && others.enter(key, socket) ? onOther(socket) : void socket.destroy();
+    socket.once('readable', () => sort(socket, { ...options, onOther: other }, settled));
   });
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
@@ -74,15 +83,15 @@ function listener(server: Server, connections: Set<Socket>): Listener {
   };
 }
 
-function sort(socket: Socket, options: ListenOptions, settled: () => void): void {
+type Sorting = ListenOptions & Required<Pick<ListenOptions, 'onOther'>>;
+
+function sort(socket: Socket, options: Sorting, settled: () => void): void {
   const head: Buffer | null = socket.read();
   if (!head) return void socket.destroy();
   socket.unshift(head);
   if (head[0] !== TLS_HANDSHAKE) {
     settled();
-    if (options.onOther) options.onOther(socket);
-    else socket.destroy();
-    return;
+    return options.onOther(socket);
   }
   const tls = new TLSSocket(socket, {
     isServer: true,
