@@ -28,27 +28,34 @@ export class RateMeter {
   }
 }
 
+/** What may go at once, in seconds of the rate: small beside the half second within which a limit is to hold. */
+const BURST_S = 0.2;
+
 /**
- * A token bucket: says how long to wait before `bytes` more may go. Holds at most a quarter second of tokens. What
- * goes is paid for afterwards, so that a small transfer does not begin with a wait.
+ * A token bucket: says how long to wait before `bytes` more may go. It begins full, so that a small transfer does not
+ * begin with a wait. What is larger than the bucket goes when that is full, and is paid for afterwards; so in any time t
+ * goes at most rate * (t + BURST_S), and the last piece's excess over the bucket.
  */
 export class TokenBucket {
   readonly #rate: number;
-  #tokens = 0;
+  readonly #most: number;
+  #tokens: number;
   #at: number | undefined;
 
   /** @param bytesPerSecond above 0 */
   constructor(bytesPerSecond: number) {
     this.#rate = bytesPerSecond;
+    this.#most = bytesPerSecond * BURST_S;
+    this.#tokens = this.#most;
   }
 
-  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until the debt there was is paid. */
+  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until they would have been there. */
   take(bytes: number, now: number): number {
     const elapsed = this.#at === undefined ? 0 : now - this.#at;
     this.#at = now;
-    const tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#rate / 4);
+    const tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#most);
     this.#tokens = tokens - bytes;
-    return tokens >= 0 ? 0 : -tokens / this.#rate;
+    return Math.max(0, Math.min(bytes, this.#most) - tokens) / this.#rate;
   }
 }
 
