@@ -40,7 +40,7 @@ async function run(
   what: readonly Item[] | { text: string },
   options: BrowserSendOptions,
 ): Promise<void> {
-  session.dispatch('start');
+  if (!session.begin()) return;
   requireSecureContext();
   const { server, code, wait = SENDER_WAIT } = options;
   const signal = untilEnd(session, options.signal);

@@ -12,6 +12,7 @@ import type { ReceiveOptions, Transfer } from './api.ts';
 import { openPort } from './host.ts';
 import { type Met, meetAsGuest } from './meet.ts';
 import { openNetwork } from './network/open.ts';
+import { checkReceive } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretFrom } from './secret.ts';
@@ -25,17 +26,19 @@ import { secretFrom } from './secret.ts';
  */
 export function receive(options: ReceiveOptions): Transfer {
   const session = new Session({ ...options, role: 'receiver' });
-  // Made while the sender is being looked for.
-  const made = makeCertificate();
-  made.catch(() => {});
+  let made: ReturnType<typeof makeCertificate> | undefined;
   let met: Met | undefined;
   const reception = new Reception(session, {
     options,
     platform,
     names: process.platform === 'win32' ? 'windows' : 'posix',
     async known() {
+      checkReceive(options);
       const known = await secretFrom(options);
       if (!known) throw new BeelineError('USAGE', 'A code is needed: the sender shows it.');
+      // Made while the sender is being looked for.
+      made = makeCertificate();
+      made.catch(() => {});
       return known;
     },
     async meet(nameplate, signal, on) {
@@ -45,7 +48,7 @@ export function receive(options: ReceiveOptions): Transfer {
       return met.mailbox;
     },
     async connect(mailbox, tellPeer) {
-      const certificate = await made;
+      const certificate = await made!;
       const network = openNetwork(session, 'receiver', certificate, options, tellPeer);
       const listener = await openPort(session, options, certificate, undefined);
       if (!session.over) {

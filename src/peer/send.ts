@@ -15,6 +15,7 @@ import { parseHostPort } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
 import { host } from './host.ts';
 import { openNetwork } from './network/open.ts';
+import { checkSend } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretFrom } from './secret.ts';
@@ -38,7 +39,8 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
     skipped.push(path);
     session.events.emit({ event: 'warning', code: error.code, message: error.message, path });
   };
-  session.dispatch('start');
+  if (!session.begin()) return;
+  checkSend(what, options);
   const [known, source, certificate] = await Promise.all([
     secretFor(options),
     openSource(what, options, warn),

@@ -1,6 +1,7 @@
 /** Checks what was received against its receipt: the library's entry, and the command's. */
 import { readReceipt } from '../files/receipt-file.ts';
 import { type Problem, type Verified, verifyTree } from '../files/verify.ts';
+import { BeelineError } from '../protocol/errors.ts';
 import type { Receipt } from '../transfer/receipt.ts';
 import { platform } from './platform.ts';
 
@@ -32,6 +33,7 @@ export async function verify(
   path: string,
   options: VerifyOptions = {},
 ): Promise<Verification> {
+  if (options.signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const whole = await readReceipt(receiptPath);
   const { onProblem = () => undefined, onProgress, signal, concurrency } = options;
   const result = await verifyTree(whole, path, {

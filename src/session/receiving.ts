@@ -87,7 +87,7 @@ export class Reception {
   async run(): Promise<void> {
     const { options, platform, known: knownLater, meet, connect } = this.#receiving;
     const session = this.#session;
-    session.dispatch('start');
+    if (!session.begin()) return;
     const known = await knownLater();
     const signal = untilEnd(session, options.signal);
 

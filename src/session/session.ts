@@ -67,6 +67,14 @@ export class Session implements Transfer {
     this.cleanup.push(() => signal?.removeEventListener('abort', interrupt));
   }
 
+  /** Ends it if the signal was aborted before. @returns false if nothing may be opened any more */
+  begin(): boolean {
+    if (this.#options.signal?.aborted)
+      this.fail(new BeelineError('INTERRUPTED', 'Interrupted before it began.'));
+    this.dispatch('start');
+    return !this.over;
+  }
+
   get state(): State {
     return this.#state;
   }

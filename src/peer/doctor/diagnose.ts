@@ -2,7 +2,7 @@
 import { asBeelineError } from '../../protocol/errors.ts';
 import { rendezvousUrl } from '../../rendezvous/url.ts';
 import { CHECKS, type Diagnosis, failure } from './diagnosis.ts';
-import { Examination, type OnCheck } from './examination.ts';
+import { Examination, type OnCheck, stopped } from './examination.ts';
 import { checkLan, checkUdx, localAddresses } from './local.ts';
 import { checkNats } from './nat.ts';
 import { checkRelay, checkTurn } from './relay.ts';
@@ -26,6 +26,7 @@ export interface DiagnoseOptions {
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
   const { server, portMap = true, onCheck, signal } = options;
   if (server !== undefined) rendezvousUrl(server);
+  if (signal?.aborted) throw stopped(signal);
   const exam = new Examination(onCheck, signal);
   try {
     await Promise.all([

@@ -98,7 +98,8 @@ export class Examination {
   readonly #stop = () => this.#end.abort(stopped(this.#outer!));
 }
 
-function stopped({ reason }: AbortSignal): BeelineError {
+/** What a signal says that was aborted. */
+export function stopped({ reason }: AbortSignal): BeelineError {
   if (reason instanceof BeelineError) return reason;
   return new BeelineError('INTERRUPTED', 'The check was stopped.', { cause: reason });
 }
