@@ -107,7 +107,7 @@ const ABOUT: {
   },
 };
 
-const KEYS = 'p pauses, r resumes, c cancels, on either side. Ctrl-C stops.';
+const KEYS = 'p pauses, r resumes, c (twice) cancels, on either side. Ctrl-C stops.';
 const EXITS = [
   '0 done   1 failed   2 wrong usage   3 cancelled   4 wrong code or authentication',
   '5 verification   6 no peer or no path   7 refused   130 interrupted',

@@ -8,6 +8,8 @@ import type { Input } from './host.ts';
 export interface KeyActions {
   pause(): void;
   resume(): void;
+  /** `c` was pressed once: only a second one cancels. */
+  askCancel(): void;
   cancel(): void;
   interrupt(): void;
   /** Back in the foreground after Ctrl-Z. */
@@ -22,6 +24,9 @@ export interface Signals {
   readonly pid: number;
 }
 
+/** Milliseconds in which a second `c` belongs to the first. */
+const ASKED_MS = 5_000;
+
 export class Keys {
   readonly #input: Input;
   readonly #actions: KeyActions;
@@ -29,6 +34,8 @@ export class Keys {
   readonly #foreground: () => boolean;
   #raw = false;
   #wanted = false;
+  /** `performance.now()` when `c` was pressed. */
+  #askedAt = -Infinity;
 
   constructor(
     input: Input,
@@ -94,11 +101,20 @@ export class Keys {
     this.#actions.redraw();
   };
 
+  /** What has arrived is thrown away on both sides: one slip of a finger must not do that. */
+  #cancel(): void {
+    const now = performance.now();
+    if (now - this.#askedAt <= ASKED_MS) return this.#actions.cancel();
+    this.#askedAt = now;
+    this.#actions.askCancel();
+  }
+
   readonly #read = (data: Buffer | string): void => {
     for (const key of data.toString().slice(0, 64)) {
+      if (key !== 'c' && key !== 'C') this.#askedAt = -Infinity;
       if (key === 'p' || key === 'P') this.#actions.pause();
       else if (key === 'r' || key === 'R') this.#actions.resume();
-      else if (key === 'c' || key === 'C') this.#actions.cancel();
+      else if (key === 'c' || key === 'C') this.#cancel();
       else if (key === '\x03') this.#actions.interrupt();
       // 0 is the whole foreground group, which is whom the terminal itself would have stopped.
       else if (key === '\x1a' && process.platform !== 'win32') this.#process.kill(0, 'SIGTSTP');

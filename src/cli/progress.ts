@@ -35,8 +35,7 @@ function numbers(view: Tracker, width: number): string {
   const { percent, total } = view;
   const done = formatBytes(view.bytes);
   const left = view.eta === undefined ? '' : formatDuration(view.eta);
-  const standing =
-    view.state === 'paused' ? 'paused' : view.state === 'connecting' ? 'reconnecting' : undefined;
+  const standing = standingOf(view);
   const parts = [
     percent === undefined ? [''] : [`${percent}%`.padStart(4)],
     total === undefined ? [done] : [`${done} of ${formatBytes(total)}`, done, ''],
@@ -53,6 +52,13 @@ function numbers(view: Tracker, width: number): string {
   const room = width - columns(text) - GAP.length;
   if (!wantsBar || room < BAR_LEAST) return keepEnd(text, width);
   return `${bar(percent, Math.min(room, BAR_MOST))}${GAP}${text}`;
+}
+
+/** What is to be said in place of a rate. */
+function standingOf({ state, silent }: Tracker): string | undefined {
+  if (state === 'paused') return 'paused';
+  if (state === 'connecting') return 'reconnecting';
+  return silent === undefined ? undefined : `no answer for ${silent} s`;
 }
 
 function bar(percent: number, room: number): string {
@@ -83,9 +89,10 @@ function names(view: Tracker, width: number): string {
 export function plain(view: Tracker): string {
   const percent = view.percent === undefined ? '' : `${view.percent}%`;
   const total = view.total === undefined ? '' : ` of ${formatBytes(view.total)}`;
-  const eta = view.eta === undefined ? '' : `${formatDuration(view.eta)} left`;
+  const standing = standingOf(view);
+  const eta = standing || view.eta === undefined ? '' : `${formatDuration(view.eta)} left`;
   const files = (view.fileCount ?? 0) > 1 ? `${view.files}/${view.fileCount} files` : '';
-  return [percent, formatBytes(view.bytes) + total, formatRate(view.rate), eta, files]
+  return [percent, formatBytes(view.bytes) + total, standing ?? formatRate(view.rate), eta, files]
     .filter((text) => text !== '')
     .join(', ');
 }

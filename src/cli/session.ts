@@ -25,6 +25,9 @@ export interface SessionOptions {
   side: Omit<Side, 'role'>;
 }
 
+const ASK_CANCEL =
+  'Press c again to cancel on both sides and keep nothing. (Ctrl-C stops, and can go on later.)';
+
 export class Session {
   readonly screen: Screen;
   readonly interrupt = new Interrupt();
@@ -52,6 +55,9 @@ export class Session {
     this.#keys = new Keys(host.stdin, {
       pause: () => this.#transfer?.pause(),
       resume: () => this.#transfer?.resume(),
+      askCancel: () => {
+        if (this.#transfer) this.report.say(ASK_CANCEL);
+      },
       cancel: () => this.#transfer?.cancel(),
       interrupt: () => this.interrupt.now(),
       redraw: () => this.#progress?.changed(),

@@ -19,6 +19,8 @@ export class Tracker {
   stream = false;
   /** Bytes a second; the library averages over the last seconds. */
   rate = 0;
+  /** Seconds for which nothing has come from the other side. */
+  silent: number | undefined;
   /** Seconds left. */
   eta: number | undefined;
   files = 0;
@@ -35,6 +37,7 @@ export class Tracker {
       case 'state':
         this.state = event.to;
         if (event.to === 'paused' || event.to === 'connecting') this.rate = 0;
+        this.silent = undefined;
         break;
       case 'manifest':
         this.fileCount = event.files;
@@ -53,6 +56,7 @@ export class Tracker {
         this.bytes = event.bytes;
         this.total = event.total ?? undefined;
         this.rate = event.rate;
+        this.silent = event.silent;
         this.eta = event.eta ?? undefined;
         this.files = event.files;
         this.file = event.file;

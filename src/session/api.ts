@@ -53,6 +53,8 @@ export type TransferEvent =
       /** Of that file: how large it is (0 for a stream), and how much of it is across. */
       fileSize?: number;
       fileBytes?: number;
+      /** Seconds for which nothing has come from the other side, though it is connected; absent while it is heard of. */
+      silent?: number;
     }
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
   | { event: 'text'; text: string }

@@ -7,6 +7,9 @@ import { ANSWER_DEADLINE } from '../protocol/limits.ts';
 import type { Engine } from './engine.ts';
 import type { Session } from './session.ts';
 
+/** How late the end may come. */
+const LOOK_MS = 1_000;
+
 /** Watches until the session ends. @param deadline milliseconds */
 export function losePatience(session: Session, engine: Engine, deadline = ANSWER_DEADLINE): void {
   let awaited: string | undefined;
@@ -21,6 +24,6 @@ export function losePatience(session: Session, engine: Engine, deadline = ANSWER
       session.fail(new BeelineError('TIMEOUT', `The other side is connected but does not send ${now}.`));
     }
   };
-  const timer = setInterval(look, deadline / 8);
+  const timer = setInterval(look, Math.min(LOOK_MS, deadline / 8));
   session.cleanup.push(() => clearInterval(timer));
 }

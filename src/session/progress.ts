@@ -6,6 +6,10 @@ import { RateMeter } from '../transfer/rate.ts';
 import type { Session } from './session.ts';
 
 const INTERVAL = 100;
+/** Milliseconds between looks at whether the other side is heard of. */
+const LOOK_MS = 1_000;
+/** Milliseconds: pings come each second, and behind a full link a little later. */
+const SILENT_MS = 3_000;
 /** Seconds. */
 const now = () => performance.now() / 1000;
 
@@ -23,6 +27,7 @@ export class Progress {
   #resumed = 0;
   #current: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wasSilent = false;
 
   /** @param total bytes, undefined while a stream runs */
   constructor(session: Session, entries: readonly Entry[], total: () => number | undefined) {
@@ -39,7 +44,11 @@ export class Progress {
       this.#meter.reset();
       this.#meter.add(0, this.#started);
     });
-    session.cleanup.push(() => this.stop());
+    const look = setInterval(() => this.#look(), LOOK_MS);
+    session.cleanup.push(() => {
+      clearInterval(look);
+      this.stop();
+    });
   }
 
   get bytes(): number {
@@ -83,6 +92,21 @@ export class Progress {
     this.#resumed += bytes;
   }
 
+  /** While nothing comes nothing moves either: the rate and the silence are said all the same. */
+  #look(): void {
+    const silent = this.#silence !== undefined;
+    if ((silent || this.#wasSilent) && this.#timer === undefined) this.#emit();
+    this.#wasSilent = silent;
+  }
+
+  /** Whole seconds; undefined while the other side is heard of, or no lane is open. */
+  get #silence(): number | undefined {
+    const { state, supervisor } = this.#session;
+    const silence = Math.min(...[...(supervisor?.lanes ?? [])].map((lane) => lane.silence));
+    if (state !== 'transferring' || silence < SILENT_MS || silence === Infinity) return undefined;
+    return Math.floor(silence / 1000);
+  }
+
   /** The last word, so that whoever draws it reaches the end. */
   stop(): void {
     if (this.#timer) this.#emit();
@@ -97,6 +121,7 @@ export class Progress {
     const total = this.#total();
     const current = this.#current;
     const entry = current === undefined ? undefined : this.#entries[current];
+    const silent = this.#silence;
     this.#session.events.emit({
       event: 'progress',
       bytes: this.#bytes,
@@ -105,6 +130,7 @@ export class Progress {
       eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
       files: this.#files.done,
       by: this.#by(at),
+      ...(silent !== undefined && { silent }),
       ...(entry && {
         file: entry.path,
         fileSize: entry.size,

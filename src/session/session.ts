@@ -14,7 +14,7 @@ import type { Hello, Word } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
 import type { Slab } from '../transfer/ports.ts';
 import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
-import { type Cause, laneEvent, stateEvent } from './cause.ts';
+import { type Cause, laneEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
 import { Door } from './door.ts';
 import type { Engine, SessionOptions } from './engine.ts';
@@ -22,6 +22,7 @@ import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import type { Known } from './known.ts';
 import { lastWordHeard } from './last-word.ts';
+import { StateNews } from './news.ts';
 import { Reach } from './reach.ts';
 import { StatusRegister } from './status.ts';
 import { FATAL, reasonToWait, verdict } from './verdict.ts';
@@ -45,6 +46,7 @@ export class Session implements Transfer {
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
   readonly #reach: Reach;
+  readonly #news = new StateNews((event) => this.events.emit(event));
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
   #state: State = 'idle';
   #peer: OfferSummary['peer'] = { fingerprint: '' };
@@ -227,7 +229,7 @@ export class Session implements Transfer {
     if (!transition) return;
     this.#state = transition.to;
     this.log?.debug({ from, to: transition.to, event }, 'state');
-    this.events.emit(stateEvent(from, transition.to, cause));
+    this.#news.changed(transition.to, cause);
     for (const effect of transition.effects) this.#perform(effect, cause);
   }
 

@@ -264,3 +264,13 @@ describe('cli: drawing', () => {
     assert.equal(sink.text.split('\n').length - 1, 4);
   });
 });
+
+it('cli: a peer that is not heard of is said to be silent, in place of a rate that is old', () => {
+  const view = tracker('a');
+  view.apply({ ...progress(1_200_000_000, 2_700_000_000, 'a'), silent: 7 } as TransferEvent);
+  assert.match(render(view, 100).join('\n'), /no answer for 7 s/);
+  assert.doesNotMatch(render(view, 100).join('\n'), /MB\/s|left/);
+  assert.match(plain(view), /no answer for 7 s/);
+  view.apply(progress(1_200_000_001, 2_700_000_000, 'a'));
+  assert.match(render(view, 100).join('\n'), /MB\/s/);
+});

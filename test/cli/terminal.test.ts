@@ -195,6 +195,7 @@ function keys(foreground = true) {
   const actions = {
     pause: call('pause'),
     resume: call('resume'),
+    askCancel: call('ask'),
     cancel: call('cancel'),
     interrupt: call('interrupt'),
     redraw: call('redraw'),
@@ -209,13 +210,24 @@ describe('cli: keys', () => {
     const { keyboard, calls, keys: pressed } = keys();
     pressed.start();
     assert.equal(keyboard.raw, true);
-    for (const key of ['p', 'R', 'x', '\x1b[C', 'c', '\x03']) {
+    for (const key of ['p', 'R', 'x', '\x1b[C', 'c', 'c', '\x03']) {
       keyboard.write(key);
       await settled();
     }
     pressed.stop();
-    assert.deepEqual(calls, ['pause', 'resume', 'cancel', 'interrupt']);
+    assert.deepEqual(calls, ['pause', 'resume', 'ask', 'cancel', 'interrupt']);
     assert.equal(keyboard.raw, false);
+  });
+
+  it('c asks first, and again once another key was pressed', async () => {
+    const { keyboard, calls, keys: pressed } = keys();
+    pressed.start();
+    for (const key of ['c', 'x', 'c', 'p', 'c']) {
+      keyboard.write(key);
+      await settled();
+    }
+    pressed.stop();
+    assert.deepEqual(calls, ['ask', 'ask', 'pause', 'ask']);
   });
 
   it('gives the terminal back for Ctrl-Z and takes it again after', async () => {

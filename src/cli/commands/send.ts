@@ -85,7 +85,7 @@ function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | unde
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
   if (qrCode && !args.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
   report.say(instructions(shellWord(code), args.common, code));
-  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c cancels)' : '';
+  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, cc cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);
 }
 

@@ -1,5 +1,4 @@
 /** What a standing server and the router add: reflexive and mapped addresses, punched ports, TURN, the relay. */
-import { lookup } from 'node:dns/promises';
 import type { SecureContext } from 'node:tls';
 import { mapPorts, type PortMapper } from '../../lanes/mapping/map-ports.ts';
 import type { Path } from '../../lanes/path.ts';
@@ -15,6 +14,7 @@ import { DEFAULT_LANES } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import type { Logger } from '../api.ts';
+import { serverHosts } from './server-hosts.ts';
 import { TurnSide } from './turn.ts';
 
 /** Milliseconds until a server's name that led nowhere is looked up again: after a change of network names work last. */
@@ -193,8 +193,7 @@ export class Served {
     const asked = ++this.#asked;
     const overtaken = () => signal.aborted || asked !== this.#asked;
     clearTimeout(this.#lookup);
-    const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-    const hosts = await lookup(host, { all: true, verbatim: true }).catch(() => []);
+    const hosts = await serverHosts(url, signal);
     if (overtaken()) return;
     if (hosts.length === 0) {
       this.#lookup = setTimeout(() => void this.#learn(), this.#pause);
@@ -202,7 +201,7 @@ export class Served {
       return;
     }
     // Two ports of each: whether they see the same address tells the kind of NAT.
-    const servers = hosts.slice(0, 4).flatMap(({ address }) => stun.map((port) => ({ host: address, port })));
+    const servers = hosts.slice(0, 4).flatMap((host) => stun.map((port) => ({ host, port })));
     onServers(servers);
     const punch = await openPunchPorts(servers, { count: DEFAULT_LANES, signal, onChange });
     if (overtaken()) return punch.close();

@@ -1,0 +1,113 @@
+/** What a person is told of changes of state, and how long is waited for what an honest side says at once. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { ANSWER_DEADLINE } from '../../src/protocol/limits.ts';
+import type { TransferEvent } from '../../src/session/api.ts';
+import { StateNews } from '../../src/session/news.ts';
+import { losePatience } from '../../src/session/patience.ts';
+import { Progress } from '../../src/session/progress.ts';
+
+function told() {
+  const events: (TransferEvent & { event: 'state' })[] = [];
+  const news = new StateNews((event) => event.event === 'state' && events.push(event));
+  return { events, news };
+}
+
+it('a proven peer that pauses and resumes without end is told of once a second, and its end at once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => 0);
+  const { events, news } = told();
+  for (let i = 0; i < 10_001; i++) news.changed(i % 2 ? 'paused' : 'transferring', { by: 'peer' });
+  assert.equal(events.length, 16);
+  news.changed('paused', { by: 'peer' });
+  // It is so already: nothing to tell.
+  t.mock.timers.tick(1000);
+  assert.equal(events.length, 16);
+  news.changed('transferring', { by: 'peer' });
+  t.mock.timers.tick(999);
+  assert.equal(events.length, 16);
+  t.mock.timers.tick(1);
+  assert.deepEqual([events.length, events.at(-1)?.from, events.at(-1)?.to], [17, 'paused', 'transferring']);
+  news.changed('cancelled', { by: 'peer' });
+  assert.deepEqual([events.length, events.at(-1)?.to], [18, 'cancelled']);
+});
+
+it("a person's own pause is told at once, whatever the other side does", (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => 0);
+  const { events, news } = told();
+  for (let i = 0; i < 101; i++) news.changed(i % 2 ? 'paused' : 'transferring', { by: 'peer' });
+  news.changed('paused', { by: 'self' });
+  news.changed('transferring', { by: 'self' });
+  assert.deepEqual(events.at(-1), { event: 'state', from: 'paused', to: 'transferring', by: 'self' });
+  t.mock.timers.tick(5000);
+  assert.equal(events.at(-1)?.to, 'transferring');
+});
+
+it('a peer that does not answer is given up after its deadline, and no more than a second later', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  let failed = Infinity;
+  let awaits: string | undefined;
+  const session = {
+    state: 'transferring',
+    fail: () => {
+      failed = Math.min(failed, now);
+    },
+    cleanup: { push: () => {} },
+  };
+  const engine = {
+    get awaits() {
+      return awaits;
+    },
+  };
+  losePatience(session as never, engine as never);
+  const pass = (milliseconds: number) => {
+    for (let step = 0; step < milliseconds; step += 250) {
+      now += 250;
+      t.mock.timers.tick(250);
+    }
+  };
+  pass(500);
+  awaits = 'its offer';
+  pass(ANSWER_DEADLINE - 1000);
+  assert.equal(failed, Infinity);
+  pass(3000);
+  assert.ok(failed >= ANSWER_DEADLINE && failed <= ANSWER_DEADLINE + 2500, `${failed}`);
+});
+
+it('a stopped peer is said to be silent while nothing moves, and its rate falls', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const events: (TransferEvent & { event: 'progress' })[] = [];
+  const lanes = [{ silence: 100 }, { silence: 200 }];
+  const session = {
+    state: 'transferring',
+    supervisor: { lanes, carried: new Map() },
+    subscribe: () => {},
+    cleanup: { push: () => {} },
+    events: { emit: (event: TransferEvent) => event.event === 'progress' && events.push(event) },
+  };
+  const progress = new Progress(session as never, [], () => 1_000_000);
+  const pass = (seconds: number) => {
+    for (let step = 0; step < 10 * seconds; step++) {
+      now += 100;
+      t.mock.timers.tick(100);
+    }
+  };
+  for (let bytes = 1000; bytes < 10_000; bytes += 1000) {
+    progress.moved(bytes, []);
+    pass(0.2);
+  }
+  assert.ok(events.at(-1)!.rate > 0);
+  assert.equal(events.at(-1)!.silent, undefined);
+  for (const lane of lanes) lane.silence = 7500;
+  pass(6);
+  assert.deepEqual([events.at(-1)!.silent, events.at(-1)!.rate], [7, 0]);
+  lanes[1]!.silence = 10;
+  pass(1);
+  assert.equal(events.at(-1)!.silent, undefined);
+  progress.stop();
+});
