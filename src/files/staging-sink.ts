@@ -98,12 +98,14 @@ export class StagingSink implements Sink {
     for (const index of have) yield { index, sha256: hashes.get(index)! };
   }
 
-  guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined {
+  comparable(chunk: number): boolean {
     const { guesses, compare, seeds } = this.#inventory;
-    const known = guesses.get(chunk);
-    if (known) return Promise.resolve(known);
-    if (!compare.has(chunk) && !extents.some(({ entry }) => seeds.has(entry))) return undefined;
-    return this.#work?.local.hash(extents);
+    if (guesses.get(chunk) || compare.has(chunk)) return true;
+    return seeds.size > 0 && this.#space!.extents(chunk).some(({ entry }) => seeds.has(entry));
+  }
+
+  async guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> {
+    return this.#inventory.guesses.get(chunk) ?? (await this.#work?.local.hash(extents));
   }
 
   async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {

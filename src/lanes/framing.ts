@@ -1,36 +1,37 @@
 /**
- * Cuts a lane's bytes into messages. Lengths are checked before anything is allocated; a chunk's data is copied
- * once, straight into a pooled buffer, and while none is free the lane is not read.
+ * Cuts a lane's bytes into messages. Lengths are checked before anything is allocated;
+ * the data of blocks is copied once, straight to where their chunk gathers. There is a place for whatever was asked for,
+ * so that a lane is always read, and a word of control is heard however slow this side's disk is.
  */
 
-import { decodeChunkHeader, decodeHeader, decodeMessage, type FrameHeader } from '../protocol/decode.ts';
+import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../protocol/decode.ts';
 import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
-import { CHUNK_HEADER_LENGTH, type ChunkHeader, HEADER_LENGTH, type Message } from '../protocol/messages.ts';
-import type { Slab } from '../transfer/ports.ts';
+import {
+  BLOCKS_HEADER_LENGTH,
+  type BlocksHeader,
+  HEADER_LENGTH,
+  type Message,
+} from '../protocol/messages.ts';
+import type { Landing } from '../transfer/ports.ts';
 
 export interface FrameSink {
-  message(message: Message, slab?: Slab): void;
-  /** A chunk begins: lend a buffer, now or later. Throws when no chunk is expected. */
-  slab(then: (slab: Slab) => void): void;
-  /** Stop and go on reading the pipe. */
-  pause(): void;
-  resume(): void;
+  message(message: Message): void;
+  /** Blocks begin: says where they go. Throws when none are expected. */
+  land(header: BlocksHeader): Landing;
   /** Not the protocol: the lane must end. */
   fail(error: BeelineError): void;
 }
 
 export class FrameReader {
   readonly #sink: FrameSink;
-  readonly #fixed = new Uint8Array(HEADER_LENGTH + CHUNK_HEADER_LENGTH);
+  readonly #fixed = new Uint8Array(HEADER_LENGTH + BLOCKS_HEADER_LENGTH);
   /** Where the bytes of the present part go, and how many are there. */
   #target: Uint8Array;
   #filled = 0;
   #frame: FrameHeader | undefined;
-  #chunk: ChunkHeader | undefined;
-  #slab: Slab | undefined;
-  #waiting = false;
-  /** What came while waiting for a buffer: at most what the pipe delivers after `pause`. */
-  #stash: Uint8Array[] = [];
+  #landing: Landing | undefined;
+  /** Bytes of the present blocks that are to come. */
+  #left = 0;
   #ended = false;
 
   constructor(sink: FrameSink) {
@@ -40,19 +41,14 @@ export class FrameReader {
 
   feed(bytes: Uint8Array): void {
     if (this.#ended) return;
-    if (this.#waiting) {
-      this.#stash.push(new Uint8Array(bytes));
-      return;
-    }
     this.#guarded(() => this.#consume(bytes));
   }
 
   /** The lane is over: gives back what it holds. */
   end(): void {
     this.#ended = true;
-    this.#slab?.release();
-    this.#slab = undefined;
-    this.#stash = [];
+    this.#landing?.cut();
+    this.#landing = undefined;
   }
 
   #guarded(work: () => void): void {
@@ -67,9 +63,14 @@ export class FrameReader {
   #consume(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.#ended) {
-      if (this.#waiting) {
-        this.#stash.push(new Uint8Array(bytes.subarray(at)));
-        return;
+      if (this.#landing) {
+        const take = Math.min(this.#left, bytes.length - at);
+        this.#left -= take;
+        const landing = this.#landing;
+        if (this.#left === 0) this.#next();
+        landing.put(bytes.subarray(at, at + take));
+        at += take;
+        continue;
       }
       const take = Math.min(this.#target.length - this.#filled, bytes.length - at);
       this.#target.set(bytes.subarray(at, at + take), this.#filled);
@@ -85,60 +86,31 @@ export class FrameReader {
     if (target.length === 0) this.#partDone();
   }
 
+  #next(): void {
+    this.#frame = undefined;
+    this.#landing = undefined;
+    this.#target = this.#fixed.subarray(0, HEADER_LENGTH);
+    this.#filled = 0;
+  }
+
   #partDone(): void {
     if (!this.#frame) {
       this.#frame = decodeHeader(this.#target);
       const { type, length } = this.#frame;
-      this.#expect(type === 'chunk' ? this.#fixed.subarray(HEADER_LENGTH) : new Uint8Array(length));
-    } else if (this.#frame.type !== 'chunk') {
-      this.#deliver(decodeMessage(this.#frame.type, this.#target));
-    } else if (!this.#chunk) {
-      this.#chunk = decodeChunkHeader(this.#target, this.#frame.length);
-      if (this.#chunk.form !== 'data')
-        this.#deliver({ type: 'chunk', ...this.#chunk, data: new Uint8Array(0) });
-      else this.#borrow(this.#chunk.length);
+      this.#expect(type === 'blocks' ? this.#fixed.subarray(HEADER_LENGTH) : new Uint8Array(length));
+    } else if (this.#frame.type !== 'blocks') {
+      const message = decodeMessage(this.#frame.type, this.#target);
+      this.#next();
+      this.#sink.message(message);
     } else {
-      const slab = this.#slab;
-      this.#slab = undefined;
-      this.#deliver({ type: 'chunk', ...this.#chunk, data: this.#target }, slab);
+      const header = decodeBlocksHeader(this.#target, this.#frame.length);
+      if (header.form === 'data') {
+        this.#left = header.bytes;
+        this.#landing = this.#sink.land(header);
+      } else {
+        this.#next();
+        this.#sink.message({ type: 'blocks', ...header, data: new Uint8Array(0) });
+      }
     }
-  }
-
-  #deliver(message: Message, slab?: Slab): void {
-    this.#frame = undefined;
-    this.#chunk = undefined;
-    this.#target = this.#fixed.subarray(0, HEADER_LENGTH);
-    this.#filled = 0;
-    try {
-      this.#sink.message(message, slab);
-    } catch (thrown) {
-      slab?.release();
-      throw thrown;
-    }
-  }
-
-  #borrow(length: number): void {
-    let now = true;
-    this.#waiting = true;
-    this.#sink.slab((slab) => {
-      if (this.#ended) return slab.release();
-      this.#waiting = false;
-      this.#slab = slab;
-      if (now) return this.#expect(slab.bytes.subarray(0, length));
-      // Called by whoever gave the buffer back: what is wrong with this lane is not for it to catch.
-      this.#guarded(() => {
-        this.#expect(slab.bytes.subarray(0, length));
-        this.#unstash();
-      });
-    });
-    now = false;
-    if (this.#waiting) this.#sink.pause();
-  }
-
-  #unstash(): void {
-    const stash = this.#stash;
-    this.#stash = [];
-    for (const bytes of stash) this.feed(bytes);
-    if (!this.#waiting && !this.#ended) this.#sink.resume();
   }
 }

@@ -7,23 +7,24 @@
 import { encodeMessage } from '../protocol/encode.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
-import type { Message } from '../protocol/messages.ts';
-import type { LanePort, Slab } from '../transfer/ports.ts';
+import type { BlocksHeader, Message } from '../protocol/messages.ts';
+import type { Landing, LanePort, Slab } from '../transfer/ports.ts';
 import { FrameReader } from './framing.ts';
 import { isRelayed } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
 export interface LaneOwner {
   /** Throws a BeelineError for what must end the lane. */
-  message(lane: Lane, message: Message, slab?: Slab): void;
-  slab(lane: Lane, then: (slab: Slab) => void): void;
+  message(lane: Lane, message: Message): void;
+  /** Blocks begin to come: says where their bytes go. Throws when none are expected. */
+  land(lane: Lane, header: BlocksHeader): Landing;
   closed(lane: Lane, error?: Error): void;
 }
 
 /** Messages queued on a lane that takes none: far more than an honest side queues. */
 const MAX_QUEUE = 1024;
 /** What all others go before: in order among themselves, since what they say does not depend on what goes beside them. */
-const BULK: ReadonlySet<Message['type']> = new Set(['chunk', 'page']);
+const BULK: ReadonlySet<Message['type']> = new Set(['blocks', 'page']);
 /** Bytes of an unfinished message that count as a sign of life: one now and then must not keep a lane open for ever. */
 const SIGN_OF_LIFE = 1024;
 
@@ -53,7 +54,6 @@ export class Lane implements LanePort {
   #heard = performance.now();
   /** Bytes since then. */
   #trickle = 0;
-  #paused = false;
   #closed = false;
   #received = 0;
   #sent = 0;
@@ -73,10 +73,8 @@ export class Lane implements LanePort {
     this.#pipe = pipe;
     this.#owner = owner;
     this.#reader = new FrameReader({
-      message: (message, slab) => this.#message(message, slab),
-      slab: (then) => owner.slab(this, then),
-      pause: () => this.#pause(),
-      resume: () => this.#resume(),
+      message: (message) => this.#message(message),
+      land: (header) => owner.land(this, header),
       fail: (error) => this.close(error),
     });
     this.#timer = setInterval(() => this.#tick(), LANE_PING);
@@ -97,9 +95,9 @@ export class Lane implements LanePort {
     return this.#roundTrip;
   }
 
-  /** Milliseconds since something came; none while this side takes nothing. */
+  /** Milliseconds since something came. */
   get silence(): number {
-    return this.#paused ? 0 : performance.now() - this.#heard;
+    return performance.now() - this.#heard;
   }
 
   /** Nothing came for so long that the path may be dead. */
@@ -139,7 +137,6 @@ export class Lane implements LanePort {
   discard(): void {
     if (this.#closed) return;
     this.#reader.end();
-    this.#resume();
   }
 
   close(reason?: Error): void {
@@ -173,27 +170,15 @@ export class Lane implements LanePort {
     this.#trickle = 0;
   }
 
-  #message(message: Message, slab?: Slab): void {
+  #message(message: Message): void {
     this.#hear();
     if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce }).catch(() => {});
     else if (message.type === 'pong') this.#answered();
-    else this.#owner.message(this, message, slab);
-  }
-
-  #pause(): void {
-    this.#paused = true;
-    this.#pipe.pause();
-  }
-
-  #resume(): void {
-    this.#paused = false;
-    this.#hear();
-    this.#pipe.resume();
+    else this.#owner.message(this, message);
   }
 
   #tick(): void {
-    // While we do not read because our disk is slow, silence says nothing about the path.
-    if (!this.#paused && performance.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
+    if (performance.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
       this.close(
         new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
       );
@@ -220,12 +205,18 @@ export class Lane implements LanePort {
   }
 }
 
-/** A chunk's header is put right before its data, so that the whole frame is one write and nothing is copied. */
+/** The header is put right before the data where there is room, so that the whole frame is one write and nothing is copied. */
 function frameBytes(message: Message, slab?: Slab): Uint8Array {
   const header = encodeMessage(message);
-  if (message.type !== 'chunk' || message.form !== 'data') return header;
-  if (!slab) throw new BeelineError('INTERNAL', 'A chunk is sent from a slab.');
+  if (message.type !== 'blocks' || message.form !== 'data') return header;
+  const { data } = message;
+  if (!slab) {
+    const whole = new Uint8Array(header.length + data.length);
+    whole.set(header);
+    whole.set(data, header.length);
+    return whole;
+  }
   slab.headroom.set(header, slab.headroom.length - header.length);
   const start = slab.headroom.byteOffset + slab.headroom.length - header.length;
-  return new Uint8Array(slab.headroom.buffer, start, header.length + message.length);
+  return new Uint8Array(slab.headroom.buffer, start, header.length + data.length);
 }

@@ -5,8 +5,8 @@
  */
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
-import type { Message } from '../protocol/messages.ts';
-import type { Slab } from '../transfer/ports.ts';
+import type { BlocksHeader, Message } from '../protocol/messages.ts';
+import type { Landing } from '../transfer/ports.ts';
 import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
 import { Measure } from './measure.ts';
@@ -21,8 +21,8 @@ export interface SupervisorOptions {
   /** Nothing but the network holds the transfer back now. */
   free: () => boolean;
   onLane: (lane: Lane) => void;
-  onMessage: (lane: Lane, message: Message, slab?: Slab) => void;
-  onSlab: (lane: Lane, then: (slab: Slab) => void) => void;
+  onMessage: (lane: Lane, message: Message) => void;
+  onBlocks: (lane: Lane, header: BlocksHeader) => Landing;
   onClosed: (lane: Lane, error: Error | undefined, left: number) => void;
   /** A path did not open now; it is tried again. */
   onFailed?: (path: Path, error: unknown) => void;
@@ -129,8 +129,8 @@ export class Supervisor {
   add(pipe: Pipe, path?: Path): void {
     if (this.#over || this.#surplus(pipe.kind, path)) return pipe.destroy();
     const lane = new Lane(this.#nextId++, pipe, {
-      message: (from, message, slab) => this.#message(from, message, slab),
-      slab: (from, then) => this.#options.onSlab(from, then),
+      message: (from, message) => this.#message(from, message),
+      land: (from, header) => this.#options.onBlocks(from, header),
       closed: (from, error) => this.#gone(from, error),
     });
     this.#lanes.set(lane.id, { lane, retired: false, ...(path && { path }) });
@@ -175,8 +175,8 @@ export class Supervisor {
     return live >= target + (path ? 0 : SPARE);
   }
 
-  #message(lane: Lane, message: Message, slab?: Slab): void {
-    if (message.type !== 'want-lanes') return this.#options.onMessage(lane, message, slab);
+  #message(lane: Lane, message: Message): void {
+    if (message.type !== 'want-lanes') return this.#options.onMessage(lane, message);
     if (this.#options.role === 'receiver')
       throw new BeelineError('PROTOCOL', "A sender does not send 'want-lanes'.");
     this.#wanted = Math.max(1, message.count);

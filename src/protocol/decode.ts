@@ -2,6 +2,7 @@
 import { Reader } from './bytes.ts';
 import { BeelineError } from './errors.ts';
 import {
+  BLOCK_BYTES,
   MAX_CHUNK,
   MAX_CONTROL_FRAME,
   MAX_ENTRIES,
@@ -15,9 +16,10 @@ import {
   MIN_CHUNK,
 } from './limits.ts';
 import {
-  CHUNK_HEADER_LENGTH,
+  BLOCKS_HEADER_LENGTH,
+  type BlockRange,
+  type BlocksHeader,
   type ChunkHash,
-  type ChunkHeader,
   FORMS,
   type Message,
   type MessageType,
@@ -38,44 +40,43 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
   const length = reader.u32();
   const type = TYPES[reader.u8()];
   if (!type) throw new BeelineError('PROTOCOL', 'The other side sent a frame of an unknown type.');
-  const max = type === 'chunk' ? CHUNK_HEADER_LENGTH + MAX_CHUNK : MAX_CONTROL_FRAME;
+  const max = type === 'blocks' ? BLOCKS_HEADER_LENGTH + MAX_CHUNK : MAX_CONTROL_FRAME;
   if (length > max)
     throw new BeelineError(
       'PROTOCOL',
       `The other side sent a frame of ${length} bytes; ${max} is the limit.`,
     );
-  if (type === 'chunk' && length < CHUNK_HEADER_LENGTH)
-    throw new BeelineError('PROTOCOL', 'The other side sent a truncated chunk.');
+  if (type === 'blocks' && length < BLOCKS_HEADER_LENGTH)
+    throw new BeelineError('PROTOCOL', 'The other side sent truncated blocks.');
   return { type, length };
 }
 
-/** Decodes the fixed part of a chunk frame's body; `bodyLength` is the whole body's. Throws PROTOCOL. */
-export function decodeChunkHeader(bytes: Uint8Array, bodyLength: number): ChunkHeader {
-  const reader = new Reader(bytes);
+/** Decodes the fixed part of a frame of blocks; `bodyLength` is the whole body's. Throws PROTOCOL. */
+export function decodeBlocksHeader(body: Uint8Array, bodyLength: number): BlocksHeader {
+  const reader = new Reader(body);
   const index = reader.u32() * 2 ** 32 + reader.u32();
   const length = reader.u32();
+  const offset = reader.u32();
   const form = FORMS[reader.u8()];
   const sha256 = reader.raw(32).slice();
-  if (
-    !form ||
-    !Number.isSafeInteger(index) ||
-    length > MAX_CHUNK ||
-    bodyLength !== CHUNK_HEADER_LENGTH + (form === 'data' ? length : 0)
-  ) {
-    throw new BeelineError('PROTOCOL', 'The other side sent a malformed chunk.');
-  }
-  return { index, length, form, sha256 };
+  const bytes = bodyLength - BLOCKS_HEADER_LENGTH;
+  const end = offset + bytes;
+  const whole = bytes > 0 && (end === length || (end < length && bytes % BLOCK_BYTES === 0));
+  const fits = form === 'zeros' ? offset === 0 && bytes === 0 : offset % BLOCK_BYTES === 0 && whole;
+  if (!form || !Number.isSafeInteger(index) || length === 0 || length > MAX_CHUNK || !fits)
+    throw new BeelineError('PROTOCOL', 'The other side sent malformed blocks.');
+  return { index, length, form, sha256, offset, bytes };
 }
 
-/** Decodes every message but `chunk`. Throws PROTOCOL, VERSION or BAD_MANIFEST. */
-export function decodeMessage(type: Exclude<MessageType, 'chunk'>, body: Uint8Array): Message {
+/** Decodes every message but `blocks`. Throws PROTOCOL, VERSION or BAD_MANIFEST. */
+export function decodeMessage(type: Exclude<MessageType, 'blocks'>, body: Uint8Array): Message {
   const reader = new Reader(body);
   const message = decodeBody(type, reader);
   reader.end();
   return message;
 }
 
-function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Message {
+function decodeBody(type: Exclude<MessageType, 'blocks'>, reader: Reader): Message {
   switch (type) {
     case 'offer':
       return decodeOffer(reader);
@@ -85,10 +86,16 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
       return { type, page: bounded(reader.varint(), MAX_PAGES), bytes: reader.bytes(MAX_PAGE).slice() };
     case 'get': {
       const count = bounded(reader.varint(), MAX_OUTSTANDING);
-      return { type, chunks: Array.from({ length: count }, () => reader.varint()) };
+      return { type, ranges: Array.from({ length: count }, () => blockRange(reader)) };
     }
-    case 'compare':
-      return { type, chunks: chunkHashes(reader, MAX_OUTSTANDING) };
+    case 'get-hash':
+      return { type, chunks: indices(reader, MAX_OUTSTANDING) };
+    case 'hash': {
+      const index = reader.varint();
+      return { type, index, length: bounded(reader.varint(), MAX_CHUNK), sha256: reader.raw(32).slice() };
+    }
+    case 'arrived':
+      return { type, bytes: reader.varint(), kept: reader.varint(), chunks: indices(reader, MAX_HAVE) };
     case 'have':
       return { type, chunks: chunkHashes(reader, MAX_HAVE) };
     case 'written':
@@ -116,6 +123,19 @@ function decodeBody(type: Exclude<MessageType, 'chunk'>, reader: Reader): Messag
     case 'gone':
       return { type, entry: reader.varint(), code: reader.text(64), text: reader.text(2048) };
   }
+}
+
+function indices(reader: Reader, most: number): number[] {
+  const count = bounded(reader.varint(), most);
+  return Array.from({ length: count }, () => reader.varint());
+}
+
+function blockRange(reader: Reader): BlockRange {
+  const index = reader.varint();
+  const from = reader.varint();
+  const to = bounded(reader.varint(), MAX_CHUNK / BLOCK_BYTES);
+  if (from >= to) throw malformed();
+  return { index, from, to };
 }
 
 function chunkHashes(reader: Reader, most: number): ChunkHash[] {

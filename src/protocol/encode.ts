@@ -10,7 +10,7 @@ function frame(type: MessageType, body: Uint8Array, dataLength = 0): Uint8Array<
     .done();
 }
 
-/** The frame of a message; for a chunk everything before its data, which the lane sends right behind it uncopied. */
+/** The frame of a message; for blocks everything before its data. */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   const body = new Writer();
   switch (message.type) {
@@ -30,20 +30,31 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
       body.varint(message.page).bytes(message.bytes);
       break;
     case 'get':
+      body.varint(message.ranges.length);
+      for (const { index, from, to } of message.ranges) body.varint(index).varint(from).varint(to);
+      break;
+    case 'get-hash':
       body.varint(message.chunks.length);
       for (const chunk of message.chunks) body.varint(chunk);
       break;
-    case 'chunk': {
+    case 'hash':
+      body.varint(message.index).varint(message.length).raw(message.sha256);
+      break;
+    case 'arrived':
+      body.varint(message.bytes).varint(message.kept).varint(message.chunks.length);
+      for (const chunk of message.chunks) body.varint(chunk);
+      break;
+    case 'blocks': {
       const high = Math.floor(message.index / 2 ** 32);
       body
         .u32(high)
         .u32(message.index % 2 ** 32)
         .u32(message.length)
+        .u32(message.offset)
         .u8(FORMS.indexOf(message.form))
         .raw(message.sha256);
-      return frame('chunk', body.done(), message.form === 'data' ? message.length : 0);
+      return frame('blocks', body.done(), message.bytes);
     }
-    case 'compare':
     case 'have':
       body.varint(message.chunks.length);
       for (const { index, sha256 } of message.chunks) body.varint(index).raw(sha256);

@@ -1,6 +1,6 @@
 /** Every bound of the protocol in one place. Sizes are bytes, times are milliseconds unless a name says otherwise. */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -9,7 +9,10 @@ const MiB = 1024 * KiB;
 export const MIN_CHUNK = 1 * MiB;
 export const MAX_CHUNK = 4 * MiB;
 
-/** A lane frame that is not a chunk; larger ones end the lane before anything is allocated. */
+/** What is asked for at once: part of a chunk. That of the largest TLS record (RFC 8446, 5.1). */
+export const BLOCK_BYTES = 16 * KiB;
+
+/** A lane frame without blocks; larger ones end the lane before anything is allocated. */
 export const MAX_CONTROL_FRAME = 256 * KiB;
 /** A manifest page: encoded entries. */
 export const MAX_PAGE = 128 * KiB;
@@ -37,9 +40,9 @@ export const MAX_CHUNKS = 2 ** 26;
 /** A status's counter: far from where a peer could make this side's own next word unspeakable. */
 export const MAX_STATUS_SEQ = 2 ** 32;
 
-/** Chunks asked for on one lane and not yet answered. */
-export const MAX_OUTSTANDING = 256;
-/** Chunks in one message about what is there from an earlier run. */
+/** Ranges of blocks, and hashes, asked for on one lane and not yet answered. */
+export const MAX_OUTSTANDING = 4096;
+/** Chunks in one message about what is there. */
 export const MAX_HAVE = 4096;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;

@@ -12,13 +12,26 @@ export interface Status {
   text: string;
 }
 
-export interface ChunkHeader {
+/** What comes before the bytes of one or more blocks of a chunk, one after the other. */
+export interface BlocksHeader {
   index: number;
-  /** Bytes of data; that many follow if `form` is 'data', none otherwise. */
+  /** Bytes of the whole chunk. */
   length: number;
-  /** 'zeros': it is all zeros. 'same': it is what the receiver has already, by its own word in a `compare`. */
-  form: 'data' | 'zeros' | 'same';
+  /** 'zeros': the whole chunk is zeros, and no bytes follow. */
+  form: 'data' | 'zeros';
+  /** Of the whole chunk. */
   sha256: Uint8Array;
+  /** Where in the chunk these bytes belong: a multiple of BLOCK_BYTES. */
+  offset: number;
+  /** Bytes that follow: whole blocks, but for the chunk's last. */
+  bytes: number;
+}
+
+/** Blocks of one chunk: `from` up to, not including, `to`. */
+export interface BlockRange {
+  index: number;
+  from: number;
+  to: number;
 }
 
 /** A chunk by what is in it. */
@@ -31,12 +44,20 @@ export type Message =
   | ({ type: 'offer' } & Offer)
   | { type: 'get-page'; page: number }
   | { type: 'page'; page: number; bytes: Uint8Array }
-  | { type: 'get'; chunks: number[] }
-  /** Receiver to sender: get these, unless their hashes are the ones that are here already. */
-  | { type: 'compare'; chunks: ChunkHash[] }
+  /** Receiver to sender: send these blocks. */
+  | { type: 'get'; ranges: BlockRange[] }
+  /** Receiver to sender: say what the hashes of these chunks are; something lies in their places already. */
+  | { type: 'get-hash'; chunks: number[] }
+  /** Sender to receiver: the hash of a chunk. */
+  | ({ type: 'hash'; length: number } & ChunkHash)
   /** Receiver to sender: these are here from an earlier run and will not be asked for. */
   | { type: 'have'; chunks: ChunkHash[] }
-  | ({ type: 'chunk'; data: Uint8Array } & ChunkHeader)
+  | ({ type: 'blocks'; data: Uint8Array } & BlocksHeader)
+  /**
+   * Receiver to sender: so many bytes are here, `kept` of them were here before and only compared, and these chunks
+   * are down since it was said last.
+   */
+  | { type: 'arrived'; bytes: number; kept: number; chunks: number[] }
   /** Receiver to sender, for streams: every chunk below this one is written. */
   | { type: 'written'; below: number }
   | ({ type: 'status' } & Status)
@@ -61,7 +82,7 @@ export const TYPES: readonly MessageType[] = [
   'get-page',
   'page',
   'get',
-  'chunk',
+  'blocks',
   'written',
   'status',
   'ping',
@@ -70,14 +91,16 @@ export const TYPES: readonly MessageType[] = [
   'finish',
   'finished',
   'gone',
-  'compare',
+  'get-hash',
   'have',
   'confirmed',
+  'hash',
+  'arrived',
 ];
-export const FORMS: readonly ChunkHeader['form'][] = ['data', 'zeros', 'same'];
+export const FORMS: readonly BlocksHeader['form'][] = ['data', 'zeros'];
 export const OFFER_KINDS: readonly Offer['kind'][] = ['files', 'text', 'stream'];
 export const STATUS_STATES: readonly Status['state'][] = ['running', 'paused', 'cancelled', 'failed'];
 
 export const HEADER_LENGTH = 5;
-/** index (8) length (4) flags (1) sha256 (32): fixed, so that a chunk's data always starts at the same place. */
-export const CHUNK_HEADER_LENGTH = 45;
+/** index (8) length (4) offset (4) form (1) sha256 (32): fixed, so that the data always starts at the same place. */
+export const BLOCKS_HEADER_LENGTH = 49;

@@ -1,6 +1,6 @@
 /** What a session drives and is made with. */
-import type { Message } from '../protocol/messages.ts';
-import type { LanePort, Slab } from '../transfer/ports.ts';
+import type { BlocksHeader, Message } from '../protocol/messages.ts';
+import type { Landing, LanePort } from '../transfer/ports.ts';
 import type { TransferOptions } from './api.ts';
 
 /** The transfer engine of either side, as the session drives it. */
@@ -11,8 +11,9 @@ export interface Engine {
   removeLane(lane: LanePort): void;
   /** Receiver: asks for nothing more on it, and closes it when what was asked for has come. */
   retireLane?(lane: LanePort): void;
-  message(lane: LanePort, message: Message, slab?: Slab): void;
-  slab?(then: (slab: Slab) => void): void;
+  message(lane: LanePort, message: Message): void;
+  /** Receiver: blocks begin to come; says where their bytes go. */
+  land?(lane: LanePort, header: BlocksHeader): Landing;
   /** Receiver: everything is here and checked; only the sender's last word is missing. */
   readonly arrived?: boolean;
   /** Sender: false once a new process could not be served from the beginning. */

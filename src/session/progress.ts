@@ -72,7 +72,7 @@ export class Progress {
   moved(bytes: number, extents: readonly Extent[]): void {
     this.#bytes = bytes;
     this.#files.add(extents);
-    this.#current = extents.at(-1)?.entry;
+    this.#current = extents.at(-1)?.entry ?? this.#current;
     this.#timer ??= setTimeout(() => this.#emit(), INTERVAL);
   }
 

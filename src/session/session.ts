@@ -12,7 +12,6 @@ import { escapingLog } from '../protocol/log-fields.ts';
 import type { Message, Status } from '../protocol/messages.ts';
 import type { Hello, Word } from '../protocol/signal.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
-import type { Slab } from '../transfer/ports.ts';
 import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
 import { type Cause, laneEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
@@ -165,10 +164,10 @@ export class Session implements Transfer {
       ...(count !== undefined && { count }),
       free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
       onLane: (lane) => this.#laneUp(lane),
-      onMessage: (lane, message, slab) => this.#message(lane, message, slab),
-      onSlab: (_lane, then) => {
-        if (!this.engine?.slab) throw new BeelineError('PROTOCOL', 'A receiver does not send chunks.');
-        this.engine.slab(then);
+      onMessage: (lane, message) => this.#message(lane, message),
+      onBlocks: (lane, header) => {
+        if (!this.engine?.land) throw new BeelineError('PROTOCOL', 'A receiver does not send blocks.');
+        return this.engine.land(lane, header);
       },
       onClosed: (lane, error, left) => this.#laneDown(lane, error, left),
       onFailed: ({ kind, name }, error) => this.log?.debug({ kind, name, error: String(error) }, 'no lane'),
@@ -307,8 +306,8 @@ export class Session implements Transfer {
     }
   }
 
-  #message(lane: Lane, message: Message, slab?: Slab): void {
-    if (message.type !== 'status') return this.engine?.message(lane, message, slab);
+  #message(lane: Lane, message: Message): void {
+    if (message.type !== 'status') return this.engine?.message(lane, message);
     this.#hear(message);
   }
 

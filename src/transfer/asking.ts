@@ -1,27 +1,36 @@
-/** Asking a lane for chunks: plainly, or, where something lies in a chunk's place already, unless that is right. */
-import type { ChunkHash } from '../protocol/messages.ts';
-import type { Intake } from './intake.ts';
+/** Asking a lane for blocks, and for the hashes of chunks in whose place something lies already. */
+import { BLOCK_BYTES } from '../protocol/limits.ts';
+import type { BlockRange } from '../protocol/messages.ts';
+import type { Claim } from './chunks.ts';
 import type { LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
-import type { ByteSpace } from './space.ts';
 
-export interface AskingPorts {
-  intake: Intake;
-  space: ByteSpace;
-  limiter: Limiter;
+/** Seconds of a limited rate that are asked for in one piece. */
+const PIECE_S = 0.125;
+
+/** So that bytes come evenly under a limit, not in bursts. Undefined: as many as there are. */
+export function blocksInOnePiece(limit: number | undefined): number | undefined {
+  return limit === undefined ? undefined : Math.max(1, Math.floor((limit * PIECE_S) / BLOCK_BYTES));
 }
 
-/** Never rejects for the lane's sake: one that dies is removed by its owner, which gives its chunks back. */
-export async function askFor(lane: LanePort, chunks: number[], ports: AskingPorts): Promise<void> {
-  const get: number[] = [];
-  const compare: ChunkHash[] = [];
-  for (const index of chunks) {
-    const sha256 = await ports.intake.guess(index);
-    if (sha256) compare.push({ index, sha256 });
-    else get.push(index);
+/** Never rejects for the lane's sake: one that dies is removed by its owner, which gives back what it owes. */
+export async function askFor(lane: LanePort, claims: readonly Claim[], limiter: Limiter): Promise<void> {
+  const hashes: number[] = [];
+  let ranges: BlockRange[] = [];
+  const ask = () => {
+    if (ranges.length > 0) lane.send({ type: 'get', ranges }).catch(() => {});
+    ranges = [];
+  };
+  for (const claim of claims) if (claim.what === 'hash') hashes.push(claim.index);
+  if (hashes.length > 0) lane.send({ type: 'get-hash', chunks: hashes }).catch(() => {});
+  for (const claim of claims) {
+    if (claim.what === 'hash') continue;
+    const { index, from, to } = claim;
+    if (limiter.limited) {
+      await limiter.pass((to - from) * BLOCK_BYTES);
+      ask();
+    }
+    ranges.push({ index, from, to });
   }
-  if (compare.length > 0) lane.send({ type: 'compare', chunks: compare }).catch(() => {});
-  if (get.length === 0) return;
-  await ports.limiter.pass(get.reduce((sum, chunk) => sum + ports.space.length(chunk), 0));
-  lane.send({ type: 'get', chunks: get }).catch(() => {});
+  ask();
 }

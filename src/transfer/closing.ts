@@ -6,15 +6,15 @@ import { equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_HAVE } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { Chunks } from './chunks.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
-import type { Holdings } from './holdings.ts';
 import type { LanePort } from './ports.ts';
 
 type ClosingPorts = Pick<ReceiverPorts, 'complete' | 'fail'>;
 
 export interface Ending {
   root: Uint8Array;
-  chunks: number;
   absent: (chunk: number) => boolean;
   gone: number[];
 }
@@ -26,20 +26,22 @@ export function differentRoots(): BeelineError {
 }
 
 /** Tells the sender which chunks an earlier run left here. Rejects when the lane dies. */
-export async function sayHeld(lane: LanePort, holdings: Holdings, chunks: number): Promise<void> {
-  for (const list of holdings.heldBefore(chunks, MAX_HAVE)) await lane.send({ type: 'have', chunks: list });
+export async function sayHeld(lane: LanePort, chunks: Chunks): Promise<void> {
+  for (const list of chunks.heldBefore(MAX_HAVE)) await lane.send({ type: 'have', chunks: list });
 }
 
 export class Closing {
   readonly #ports: ClosingPorts;
-  readonly #holdings: Holdings;
+  readonly #chunks: Chunks;
+  readonly #arrivals: Arrivals;
   readonly #ending: Ending;
   #lane: LanePort | undefined;
   #confirmed = false;
 
-  constructor(ports: ClosingPorts, holdings: Holdings, ending: Ending) {
+  constructor(ports: ClosingPorts, chunks: Chunks, arrivals: Arrivals, ending: Ending) {
     this.#ports = ports;
-    this.#holdings = holdings;
+    this.#chunks = chunks;
+    this.#arrivals = arrivals;
     this.#ending = ending;
   }
 
@@ -60,16 +62,19 @@ export class Closing {
     lane.send({ type: 'confirmed' }).catch(() => {});
     if (this.#confirmed) return;
     this.#confirmed = true;
-    const { chunks, absent } = this.#ending;
-    const hash = (chunk: number) => (absent(chunk) ? undefined : this.#holdings.hashes.get(chunk));
+    const { absent } = this.#ending;
+    const { hashes, space } = this.#chunks;
+    const { chunks } = space;
+    const hash = (chunk: number) => (absent(chunk) ? undefined : hashes.get(chunk));
     if (equalBytes(root, this.#ending.root)) this.#ports.complete({ root, hash, chunks, started, ended });
     else this.#ports.fail(differentRoots());
   }
 
   /** What an earlier run had is behind the same root: a sender that did not serve it has to be told what it was. */
   async #tell(lane: LanePort): Promise<void> {
-    const { root, gone, chunks } = this.#ending;
-    await sayHeld(lane, this.#holdings, chunks);
+    const { root, gone } = this.#ending;
+    await sayHeld(lane, this.#chunks);
+    this.#arrivals.repeat(lane);
     await lane.send({ type: 'finish', root, gone });
   }
 }

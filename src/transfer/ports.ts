@@ -49,7 +49,9 @@ export interface Sink {
   open(entries: readonly Entry[], space: ByteSpace): Promise<void>;
   /** Chunks that an earlier run left safely down, with the hashes they were checked against. Absent: never any. */
   held?(): Iterable<ChunkHash>;
-  /** The hash of what lies in the place of a chunk that is not held, right or not; undefined if nothing does. */
+  /** Whether something lies in the place of a chunk that is not held, right or not. */
+  comparable?(chunk: number): boolean;
+  /** The hash of that; undefined if it cannot be read. Stays on this side: the sender's is compared with it. */
   guess?(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined;
   /** The sender's chunk has the hash that was guessed: it counts as written. */
   keep?(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void>;
@@ -95,6 +97,14 @@ export interface Slab {
   release(): void;
 }
 
+/** Where the bytes of blocks go as they come. */
+export interface Landing {
+  /** The next of them. */
+  put(bytes: Uint8Array): void;
+  /** No more come: the lane is over. */
+  cut(): void;
+}
+
 /**
  * One authenticated, ordered pipe to the peer, as the engine sees it. The adapter frames, bounds and times out.
  */
@@ -103,7 +113,7 @@ export interface LanePort {
   readonly kind: string;
   /**
    * Queues a message; resolves when its bytes have left for the network (backpressure). Rejects once the lane is
-   * dead. With a chunk, `slab` is the buffer that its data stands at the beginning of.
+   * dead. With blocks, `slab` is the buffer that their data stands at the beginning of, if nobody else uses its headroom.
    */
   send(message: Message, slab?: Slab): Promise<void>;
   /** Closes the lane; `reason` goes to events and logs. */

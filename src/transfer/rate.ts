@@ -78,6 +78,10 @@ export class Limiter {
     this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
   }
 
+  get limited(): boolean {
+    return this.#bucket !== undefined;
+  }
+
   /** Resolves when `bytes` may go. */
   async pass(bytes: number): Promise<void> {
     const wait = this.#bucket?.take(bytes, this.#ports.now()) ?? 0;

@@ -3,46 +3,56 @@
  * chunk against its hash, and writes it. Goals: flat memory, no lane special. Non-goals: sockets, files, states.
  */
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { BLOCK_BYTES, MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
-import type { Message } from '../protocol/messages.ts';
+import type { BlocksHeader, ChunkHash, Message } from '../protocol/messages.ts';
 import { Slices } from '../protocol/slices.ts';
-import { askFor } from './asking.ts';
+import { Arrivals } from './arrivals.ts';
+import { askFor, blocksInOnePiece } from './asking.ts';
+import { blocksOf, Chunks, type Range } from './chunks.ts';
 import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
-import { HaveMap } from './have.ts';
-import { Holdings } from './holdings.ts';
 import { Intake } from './intake.ts';
 import { ManifestPull } from './manifest-pull.ts';
-import type { Extent, LanePort, Sink, Slab } from './ports.ts';
+import type { Landing, LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
-import { allDown, touches } from './selection.ts';
+import { touches, unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
-import { takeStock } from './stock.ts';
+
+/** An idle lane looks again so often whether there is something that another does not bring. */
+const LOOK_S = 0.5;
+
+/** A page of the manifest that has not come for so long is asked for on another lane. */
+const PAGE_S = 1.5;
+
+/** What there is once the manifest is whole and somebody said yes. */
+interface Work {
+  readonly space: ByteSpace;
+  readonly sink: Sink;
+  readonly chunks: Chunks;
+  readonly intake: Intake;
+  readonly scheduler: Scheduler;
+  readonly arrivals: Arrivals;
+}
 
 export class Receiver {
   readonly #ports: ReceiverPorts;
   readonly #lanes = new Map<number, LanePort>();
-  readonly #holdings = new Holdings();
   readonly #gone = new Set<number>();
   readonly #limiter: Limiter;
   #manifest: ManifestPull | undefined;
-  #entries: Entry[] = [];
-  #space: ByteSpace | undefined;
-  #scheduler: Scheduler | undefined;
-  #pool: SlabPool | undefined;
-  #sink: Sink | undefined;
-  #intake: Intake | undefined;
+  #entries: readonly Entry[] = [];
+  #work: Work | undefined;
   #closing: Closing | undefined;
   #opening = false;
-  #unwanted = new HaveMap();
   #held = false;
   /** A write failed: nothing is written until the sink has begun anew. */
   #stalled = false;
   #reopening = false;
   #looking = false;
+  #lookingForPages = false;
   #over = false;
 
   constructor(ports: ReceiverPorts) {
@@ -64,16 +74,18 @@ export class Receiver {
 
   addLane(lane: LanePort): void {
     this.#lanes.set(lane.id, lane);
-    this.#scheduler?.addLane(lane.id, this.#ports.now());
+    this.#work?.scheduler.addLane(lane.id, this.#ports.now());
     this.#closing?.say(this.#lanes.values());
     this.#askPages();
     if (this.#lanes.size === 1) this.#sayHeld();
+    this.#work?.arrivals.say(this.#lanes.values());
     this.#pump();
   }
 
   removeLane(lane: LanePort): void {
     if (!this.#lanes.delete(lane.id)) return;
-    this.#scheduler?.removeLane(lane.id);
+    this.#work?.scheduler.removeLane(lane.id);
+    this.#work?.arrivals.unsay(lane);
     // A page asked for on that lane will not come: ask again from the first missing one.
     this.#manifest?.again();
     this.#askPages();
@@ -83,7 +95,7 @@ export class Receiver {
 
   /** Asks for nothing more on it, and closes it when what was asked for has come. */
   retireLane(lane: LanePort): void {
-    if (!this.#scheduler?.retire(lane.id)) lane.close();
+    if (!this.#work?.scheduler.retire(lane.id)) lane.close();
   }
 
   /** Stops asking; what is under way still lands. */
@@ -100,30 +112,48 @@ export class Receiver {
   /** No more writes are begun; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#over = true;
+    const { intake, sink } = this.#work ?? {};
+    intake?.stop();
     // A write to a pipe that nobody reads ends only when the sink is told to give up.
-    if (this.#intake?.busy && !this.#sink?.suspend) await this.#sink?.abort().catch(() => {});
-    while (this.#intake?.busy) await this.#ports.sleep(0.01);
+    if (intake?.busy && !sink?.suspend) await sink?.abort().catch(() => {});
+    await intake?.idle();
   }
 
-  /** A buffer for a chunk that begins to arrive, now or later. */
-  slab(then: (slab: Slab) => void): void {
-    if (!this.#pool) throw new BeelineError('PROTOCOL', 'The other side sent a chunk before its manifest.');
-    this.#pool.wait(then);
+  /** Blocks begin to come: says where their bytes go. Throws PROTOCOL for what was not asked for: drop the lane then. */
+  land(lane: LanePort, header: BlocksHeader): Landing {
+    const { index, length, offset, bytes } = header;
+    const work = this.#work;
+    const owed = work?.scheduler.begins(lane.id, blocksAt(index, offset, bytes));
+    if (!work || !owed)
+      throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
+    this.#shorten(work, index, length);
+    const { scheduler } = work;
+    const now = this.#ports.now;
+    const came = (to: number, count: number) => scheduler.came(lane.id, index, to, count, now());
+    const landing = work.intake.land(header, came, !owed.void && !this.#over && !this.#stalled);
+    let left = bytes;
+    return {
+      put: (part) => {
+        scheduler.heard(lane.id, now());
+        landing.put(part);
+        left -= part.length;
+        if (left === 0) this.#landed(lane, work);
+      },
+      cut: () => landing.cut(),
+    };
   }
 
   /** A message came. Throws PROTOCOL, BAD_MANIFEST or VERSION for what no honest sender sends: drop the lane then. */
-  message(lane: LanePort, message: Message, slab?: Slab): void {
+  message(lane: LanePort, message: Message): void {
     switch (message.type) {
       case 'offer':
         return this.#takeOffer(message);
       case 'page':
         return this.#takePage(message.page, message.bytes);
-      case 'chunk':
-        if (!this.#scheduler?.arrived(lane.id, message.index, this.#ports.now()))
-          throw new BeelineError('PROTOCOL', 'The other side sent a chunk that was not asked for.');
-        void this.#takeChunk(lane, message, slab);
-        if (this.#scheduler.spent(lane.id)) lane.close();
-        return;
+      case 'blocks':
+        return this.#takeZeros(lane, message);
+      case 'hash':
+        return this.#takeHash(lane, message);
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
@@ -142,14 +172,34 @@ export class Receiver {
       this.#manifest = new ManifestPull(offer);
       this.#askPages();
     } else if (this.#manifest.update(offer)) {
-      this.#space?.end(offer.bytes!);
+      this.#endStream(offer.bytes!);
       this.#pump();
     }
   }
 
   #askPages(): void {
     const lane = this.#lanes.values().next().value;
-    if (lane && !this.#manifest?.complete) this.#manifest?.ask(lane);
+    if (!lane || !this.#manifest || this.#manifest.complete) return;
+    this.#manifest.ask(lane);
+    void this.#lookForPages(this.#manifest);
+  }
+
+  /** The lane that was asked may have fallen silent: in a while another one is asked. */
+  async #lookForPages(manifest: ManifestPull): Promise<void> {
+    if (this.#lookingForPages) return;
+    this.#lookingForPages = true;
+    let from = manifest.firstMissing;
+    for (let turn = 1; !this.#over && !manifest.complete; turn++) {
+      await this.#ports.sleep(PAGE_S);
+      const lanes = [...this.#lanes.values()];
+      const lane = lanes[turn % lanes.length];
+      if (lane && !this.#over && manifest.firstMissing === from && !manifest.complete) {
+        manifest.again();
+        manifest.ask(lane);
+      }
+      from = manifest.firstMissing;
+    }
+    this.#lookingForPages = false;
   }
 
   #takePage(page: number, bytes: Uint8Array): void {
@@ -166,28 +216,31 @@ export class Receiver {
       const { offer } = manifest;
       const { entries, space } = await this.#slices().run(manifest.decoding());
       this.#entries = entries;
-      const sink = await this.#ports.open(offer, this.#entries, space);
+      const sink = await this.#ports.open(offer, entries, space);
       // The stream may have ended while the person was being asked.
       if (manifest.offer.bytes !== undefined && space.stream) space.end(manifest.offer.bytes);
       for (const entry of this.#gone) await sink.drop(entry);
-      this.#space = space;
-      this.#sink = sink;
-      this.#pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
-      const { digest, progress, kept } = this.#ports;
-      const holdings = this.#holdings;
-      const written = (extents: readonly Extent[], bytes: number) => {
-        if (bytes > 0) kept(bytes);
-        progress(holdings.bytes, extents);
-      };
-      this.#intake = new Intake({ digest, space, sink, holdings, written });
-      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#sink!);
-      this.#scheduler = new Scheduler({
-        have: this.#holdings.have,
-        total: () => space.chunks,
-        unwanted: (chunk) => this.#unwanted.has(chunk),
-        window: sink.window,
+      const pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
+      const comparable = (chunk: number) => sink.comparable?.(chunk) === true;
+      const chunks = new Chunks({ space, window: sink.window, most: pool.size, comparable });
+      const arrivals = new Arrivals(this.#ports, () => chunks.arrived);
+      const intake = new Intake({
+        digest: this.#ports.digest,
+        chunks,
+        pool,
+        sink,
+        written: (chunk, extents, kept) => {
+          arrivals.down(chunk, kept, this.#lanes.values());
+          if (kept > 0) this.#ports.kept(kept);
+          this.#ports.progress(chunks.arrived, extents);
+        },
+        changed: () => this.#pump(),
+        fail: (thrown) => this.#fail(thrown),
       });
-      for (const lane of this.#lanes.values()) this.#scheduler.addLane(lane.id, this.#ports.now());
+      const scheduler = new Scheduler(chunks, blocksInOnePiece(this.#ports.limit));
+      this.#work = { space, sink, chunks, intake, scheduler, arrivals };
+      this.#takeStock(this.#work);
+      for (const lane of this.#lanes.values()) scheduler.addLane(lane.id, this.#ports.now());
       this.#pump();
       this.#sayHeld();
     } catch (thrown) {
@@ -203,63 +256,108 @@ export class Receiver {
     );
   }
 
+  /** What an earlier run left is down, and nothing else is here. */
+  #takeStock({ chunks, sink, space }: Work): void {
+    const { resumed, progress } = this.#ports;
+    chunks.restart(sink.held?.() ?? [], (down) => unwantedChunks(space, sink, down));
+    resumed(0);
+    const { bytes } = chunks;
+    if (bytes === 0) return;
+    for (let chunk = 0; chunk < space.chunks; chunk++)
+      if (chunks.down.has(chunk)) progress(bytes, space.extents(chunk));
+    resumed(bytes);
+  }
+
   /** For the sender's progress: what it need not send. Lost with its lane, it is missed there only. */
   #sayHeld(): void {
     const [lane] = this.#lanes.values();
-    if (lane && this.#sink) sayHeld(lane, this.#holdings, this.#space!.chunks).catch(() => {});
+    if (lane && this.#work) sayHeld(lane, this.#work.chunks).catch(() => {});
   }
 
   /** Asks wherever there is room, and notices the end. */
   #pump(): void {
-    if (this.#over || this.#stalled || !this.#scheduler || !this.#space) return;
-    if (allDown(this.#space, this.#holdings.have, this.#unwanted)) return void this.#finish();
+    const work = this.#work;
+    if (this.#over || this.#stalled || !work) return;
+    if (work.chunks.complete) return void this.#finish(work);
     if (this.#held) return;
     const now = this.#ports.now();
     for (const lane of this.#lanes.values()) {
-      const chunks = this.#scheduler.ask(lane.id, now);
-      if (chunks.length > 0) this.#ask(lane, chunks);
-      else if (this.#scheduler.idle(lane.id)) void this.#lookAgain();
+      const claims = work.scheduler.ask(lane.id, now);
+      if (claims.length > 0) askFor(lane, claims, this.#limiter).catch((thrown) => this.#fail(thrown));
+      else if (work.scheduler.idle(lane.id)) void this.#lookAgain();
     }
   }
 
-  /** A lane has nothing to do while others owe chunks: in a while it may take over from one that turns out slow. */
+  /** A lane has nothing to do while others owe blocks: in a while it may take over from one that turns out slow. */
   async #lookAgain(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    await this.#ports.sleep(0.5);
+    await this.#ports.sleep(LOOK_S);
     this.#looking = false;
     this.#pump();
   }
 
-  #ask(lane: LanePort, chunks: number[]): void {
-    const ports = { intake: this.#intake!, space: this.#space!, limiter: this.#limiter };
-    askFor(lane, chunks, ports).catch((thrown) => this.#fail(thrown));
+  #takeZeros(lane: LanePort, header: BlocksHeader): void {
+    const work = this.#work;
+    const owed = work?.scheduler.answered(lane.id, 'blocks', header.index, this.#ports.now());
+    if (!work || !owed)
+      throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
+    this.#shorten(work, header.index, header.length);
+    if (!owed.void && !this.#over && !this.#stalled) work.intake.zeros(header);
+    this.#landed(lane, work);
   }
 
-  async #takeChunk(lane: LanePort, message: Message & { type: 'chunk' }, slab?: Slab): Promise<void> {
-    try {
-      if (this.#over || this.#stalled) slab?.release();
-      else await this.#intake!.take(message, slab);
-      if (this.#space!.stream)
-        lane.send({ type: 'written', below: this.#holdings.have.firstMissing }).catch(() => {});
-    } catch (thrown) {
-      this.#fail(thrown);
-    } finally {
-      this.#pump();
-    }
+  #takeHash(lane: LanePort, message: ChunkHash & { length: number }): void {
+    const work = this.#work;
+    const owed = work?.scheduler.answered(lane.id, 'hash', message.index, this.#ports.now());
+    if (!work || !owed)
+      throw new BeelineError('PROTOCOL', 'The other side sent a hash that was not asked for.');
+    if (message.length !== work.space.length(message.index))
+      throw new BeelineError('PROTOCOL', `Chunk ${message.index} has a wrong length.`);
+    if (!owed.void && !this.#over && !this.#stalled) work.intake.compare(message);
+    this.#landed(lane, work);
+  }
+
+  /** Something that a lane owed has come. */
+  #landed(lane: LanePort, { chunks, scheduler, arrivals, space }: Work): void {
+    this.#ports.progress(chunks.arrived, []);
+    arrivals.more(this.#lanes.values());
+    if (space.stream) lane.send({ type: 'written', below: chunks.down.firstMissing }).catch(() => {});
+    if (scheduler.spent(lane.id)) lane.close();
+    this.#pump();
+  }
+
+  /** A chunk of a stream that is shorter than the others is its last. */
+  #shorten({ space, scheduler }: Work, index: number, length: number): void {
+    if (!space.stream || length >= space.chunkSize) return;
+    scheduler.shortened(index, blocksOf(length));
+    this.#endStream(index * space.chunkSize + length);
+  }
+
+  #endStream(bytes: number): void {
+    const work = this.#work;
+    if (!work) return;
+    work.space.end(bytes);
+    work.chunks.ended();
+    work.scheduler.ended(work.space.chunks);
   }
 
   /** The disk may take bytes again: what it certainly has is looked up, the rest comes again. */
   async #reopen(): Promise<void> {
+    if (this.#reopening) return;
+    this.#reopening = true;
+    const work = this.#work!;
     try {
-      while (this.#intake!.busy) await this.#ports.sleep(0.01);
-      if (this.#over || this.#held || this.#reopening) return;
-      this.#reopening = true;
-      await this.#sink!.reopen?.();
-      this.#unwanted = takeStock(this.#ports, this.#holdings, this.#space!, this.#sink!);
-      this.#scheduler!.again();
+      await work.intake.idle();
+      if (this.#over || this.#held) return;
+      await work.sink.reopen?.();
+      work.intake.again();
+      work.scheduler.again();
+      this.#takeStock(work);
+      work.arrivals.again();
       // Only now: what arrived meanwhile had no place to go, and comes again.
       this.#stalled = false;
+      this.#sayHeld();
       this.#pump();
     } catch (thrown) {
       this.#stalled = false;
@@ -275,21 +373,20 @@ export class Receiver {
     if (entry >= (this.#manifest?.offer.entries ?? 0))
       throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
     this.#gone.add(entry);
-    this.#sink?.drop(entry).catch((thrown) => this.#fail(thrown));
+    this.#work?.sink.drop(entry).catch((thrown) => this.#fail(thrown));
     this.#ports.gone(this.#entries[entry]?.path ?? '', code, text);
   }
 
-  async #finish(): Promise<void> {
+  async #finish({ sink, space, chunks, arrivals }: Work): Promise<void> {
     if (this.#over || this.#closing) return;
     this.#over = true;
     try {
-      await this.#sink!.finish();
-      const { chunks } = this.#space!;
-      const holdings = this.#holdings;
+      await sink.finish();
       const gone = [...this.#gone];
-      const absent = touches(this.#space!, this.#gone);
-      const root = await this.#slices().run(holdings.hashes.rooting(this.#manifest!.pages, chunks, absent));
-      this.#closing = new Closing(this.#ports, holdings, { root, chunks, absent, gone });
+      const absent = touches(space, this.#gone);
+      const rooting = chunks.hashes.rooting(this.#manifest!.pages, space.chunks, absent);
+      const root = await this.#slices().run(rooting);
+      this.#closing = new Closing(this.#ports, chunks, arrivals, { root, absent, gone });
       this.#closing.say(this.#lanes.values());
     } catch (thrown) {
       this.#over = false;
@@ -304,4 +401,10 @@ export class Receiver {
     this.#over = true;
     this.#ports.fail(error);
   }
+}
+
+/** @param offset bytes, a multiple of BLOCK_BYTES */
+function blocksAt(index: number, offset: number, bytes: number): Range {
+  const from = offset / BLOCK_BYTES;
+  return { index, from, to: from + blocksOf(bytes) };
 }

@@ -1,67 +1,90 @@
 /**
- * Who asks for what next. Pure: lanes are numbers, time is given. Every lane keeps as many chunks asked for as its
- * measured rate would carry in HORIZON, so a fast or long path is kept full and a slow one never holds much back.
- * A lane that dies gives its chunks back; near the end an idle lane doubles what a slow one still owes.
+ * Who asks for what next. Pure: lanes are numbers, time is given. Every lane keeps as many blocks asked for as its
+ * measured rate would carry in HORIZON_S, so a fast or long path is kept full and a slow one never holds much back.
+ * A lane that dies gives its blocks back. Near the end an idle lane also asks for what another owes, but only if that
+ * one is silent, or measurably slower: lanes that share a link would only make it carry the same bytes twice.
  */
-import type { HaveMap } from './have.ts';
+import { BLOCK_BYTES } from '../protocol/limits.ts';
+import type { Chunks, Claim, Range } from './chunks.ts';
 
 /**
  * Seconds of a lane's own rate to keep asked for: many round trips, since a path whose sender runs dry now and then is
- * never probed for more. Asked for is not yet in memory: a chunk has a buffer once it comes.
+ * never probed for more. Asked for is not yet in memory, nor on the way: the sender keeps a list.
  */
-const HORIZON = 3;
-/** A lane that brings nothing for long is not given more. */
-const MIN_WINDOW = 2;
-/** While a lane has brought nothing yet. */
-const FIRST_WINDOW = 4;
-/** One that brings a chunk at least every LIVELY seconds is kept this busy, so that its path is asked for all it has. */
-const LIVELY_WINDOW = 8;
-const LIVELY = 5;
-const MAX_WINDOW = 32;
-/** An idle lane takes over from one that would need longer than this, in seconds, for what it still owes. */
-const SLOW = 0.5;
+const HORIZON_S = 3;
+/** Blocks to keep asked for on a lane that has brought nothing yet, at least, and at most (32 MiB). */
+const FIRST_BLOCKS = 16;
+const MIN_BLOCKS = 4;
+const MAX_BLOCKS = 2048;
+/** Chunks whose hash is asked for on a lane: the sender reads each of them whole for it. */
+const MAX_HASHES = 32;
+/** A rate is measured over at least so long: bytes come in bursts. */
+const SAMPLE_S = 0.05;
+/** An idle lane takes over from one that would need longer than this for what it still owes ... */
+const SLOW_S = 0.5;
+/** ... if it is so many times as fast, ... */
+const FASTER = 2;
+/** ... or if the other has brought nothing for so long. */
+const SILENT_S = 1.5;
+
+/** Blocks of a chunk, or its hash, that a lane owes. */
+interface Owed extends Range {
+  readonly what: Claim['what'];
+  /** All began anew since it was asked for: when it comes, it counts for nothing. */
+  void: boolean;
+}
 
 interface LaneState {
-  /** Chunks asked for and not come, oldest first. */
-  owed: Set<number>;
-  /** Chunks a second, smoothed; 0 before the first. */
+  /** Oldest first. */
+  owed: Owed[];
+  /** How many blocks and hashes that makes. */
+  blocks: number;
+  hashes: number;
+  /** Bytes a second, smoothed; 0 before the first. */
   rate: number;
+  /** Bytes that came since `sampled`, for the next measurement. */
+  came: number;
+  sampled: number;
   lastArrival: number;
   /** Nothing more is asked for on it. */
   retired: boolean;
 }
 
-export interface SchedulerOptions {
-  have: HaveMap;
-  /** How many chunks there are; Infinity while unknown. */
-  total: () => number;
-  /** Chunks that are not to be fetched. */
-  unwanted: (chunk: number) => boolean;
-  /** How far past the first missing chunk may be asked; Infinity for random-access sinks. */
-  window: number;
-}
-
 export class Scheduler {
-  readonly #options: SchedulerOptions;
+  readonly #chunks: Chunks;
   readonly #lanes = new Map<number, LaneState>();
-  /** Chunks that came back from dead lanes, to be asked for before new ones. */
-  readonly #returned = new Set<number>();
-  #next = 0;
+  /** Blocks to ask for in one piece. */
+  readonly #most: number;
 
-  constructor(options: SchedulerOptions) {
-    this.#options = options;
+  /** @param most blocks to ask for in one piece at most */
+  constructor(chunks: Chunks, most = MAX_BLOCKS) {
+    this.#chunks = chunks;
+    this.#most = most;
   }
 
   addLane(lane: number, now: number): void {
-    this.#lanes.set(lane, { owed: new Set(), rate: 0, lastArrival: now, retired: false });
+    this.#lanes.set(lane, {
+      owed: [],
+      blocks: 0,
+      hashes: 0,
+      rate: 0,
+      came: 0,
+      sampled: now,
+      lastArrival: now,
+      retired: false,
+    });
   }
 
-  /** Its chunks become askable again. */
+  /** What it owes becomes askable again. */
   removeLane(lane: number): void {
     const state = this.#lanes.get(lane);
     if (!state) return;
     this.#lanes.delete(lane);
-    for (const chunk of state.owed) this.#giveBack(chunk);
+    for (const owed of state.owed) {
+      if (owed.void) continue;
+      if (owed.what === 'hash') this.#chunks.unclaimHash(owed.index);
+      else this.#chunks.unclaim(owed);
+    }
   }
 
   /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
@@ -74,104 +97,171 @@ export class Scheduler {
   /** True once a retired lane owes nothing that somebody else does not bring too. */
   spent(lane: number): boolean {
     const state = this.#lanes.get(lane);
-    if (!state?.retired) return false;
-    return [...state.owed].every((chunk) => this.#options.have.has(chunk) || this.#owedTwice(chunk));
+    return state?.retired === true && !state.owed.some((owed) => this.#needed(owed));
   }
 
-  /** A chunk came on a lane at `now` (seconds); false if it was not asked for on it. */
-  arrived(lane: number, chunk: number, now: number): boolean {
-    const state = this.#lanes.get(lane);
-    if (!state?.owed.delete(chunk)) return false;
-    const elapsed = Math.max(now - state.lastArrival, 1e-6);
-    const rate = 1 / elapsed;
-    // Arrivals come in bursts: a long memory in chunks, so that a burst does not look like a rate.
-    state.rate = state.rate === 0 ? rate : 1 / (0.75 / state.rate + 0.25 / rate);
-    state.lastArrival = now;
-    return true;
-  }
-
-  /** What was down may be missing again: everything is looked at anew. */
+  /** All is looked at anew: what is owed is still to come, and counts for nothing. */
   again(): void {
-    this.#returned.clear();
-    this.#next = 0;
+    for (const state of this.#lanes.values()) for (const owed of state.owed) owed.void = true;
+  }
+
+  /** A stream has ended: what lies past its end never comes. */
+  ended(chunks: number): void {
+    for (const state of this.#lanes.values()) {
+      state.owed = state.owed.filter(({ index }) => index < chunks);
+      this.#count(state);
+    }
   }
 
   /** True if nothing is owed on the lane. */
   idle(lane: number): boolean {
     const state = this.#lanes.get(lane);
-    return state?.owed.size === 0 && !state.retired;
-  }
-
-  /** Nobody brings this chunk any more: it is to be asked for again, before new ones. */
-  #giveBack(chunk: number): void {
-    if (this.#options.have.has(chunk)) return;
-    if (!this.#owed(chunk)) this.#returned.add(chunk);
+    return state?.owed.length === 0 && !state.retired;
   }
 
   /** What to ask for on a lane now; empty when its window is full or nothing is left. */
-  ask(lane: number, now: number): number[] {
+  ask(lane: number, now: number): Claim[] {
     const state = this.#lanes.get(lane);
-    if (!state || state.retired) return [];
-    const window = windowOf(state, now);
-    const chunks: number[] = [];
+    const claims: Claim[] = [];
+    if (!state || state.retired) return claims;
+    const window = windowOf(state);
     // Half-empty before it is refilled: fewer and larger requests.
-    if (state.owed.size > window / 2) return chunks;
-    if (state.owed.size === 0) state.lastArrival = now;
-    while (state.owed.size < window) {
-      const chunk = this.#pick() ?? (state.owed.size === 0 ? this.#double(lane, now) : undefined);
-      if (chunk === undefined) break;
-      state.owed.add(chunk);
-      chunks.push(chunk);
+    if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
+    if (state.owed.length === 0) {
+      state.lastArrival = now;
+      state.sampled = now;
+      state.came = 0;
     }
-    return chunks;
-  }
-
-  /** The next chunk nobody owes. */
-  #pick(): number | undefined {
-    const { have, total, unwanted, window } = this.#options;
-    for (const chunk of this.#returned) {
-      this.#returned.delete(chunk);
-      if (chunk < total() && !have.has(chunk) && !unwanted(chunk)) return chunk;
-    }
-    const skip = (chunk: number) => have.has(chunk) || unwanted(chunk) || this.#owed(chunk);
-    while (this.#next < total() && skip(this.#next)) this.#next++;
-    if (this.#next >= total() || this.#next >= have.firstMissing + window) return undefined;
-    return this.#next++;
-  }
-
-  /** Near the end: the chunk that the slowest other lane would bring last. */
-  #double(lane: number, now: number): number | undefined {
-    let slowest: LaneState | undefined;
-    let longest = SLOW;
-    for (const [id, other] of this.#lanes) {
-      if (id === lane || other.owed.size === 0) continue;
-      // One that has brought nothing yet is judged by how long it has kept us waiting.
-      const waited = now - other.lastArrival;
-      const seconds = other.rate === 0 ? waited : Math.max(waited, other.owed.size / other.rate);
-      if (seconds > longest) {
-        longest = seconds;
-        slowest = other;
+    while (state.blocks < window && state.hashes < MAX_HASHES) {
+      const most = Math.min(window - state.blocks, this.#most);
+      const claim =
+        this.#chunks.claim(most) ?? (state.owed.length === 0 ? this.#double(lane, now) : undefined);
+      if (!claim) break;
+      if (claim.what === 'hash') {
+        state.hashes++;
+        state.owed.push({ ...claim, from: 0, to: 0, void: false });
+      } else {
+        state.blocks += claim.to - claim.from;
+        state.owed.push({ ...claim, void: false });
       }
+      claims.push(claim);
     }
-    const owed = slowest ? [...slowest.owed] : [];
-    return owed.reverse().find((chunk) => !this.#options.have.has(chunk) && !this.#owedTwice(chunk));
+    return claims;
   }
 
-  #owed(chunk: number): boolean {
-    for (const state of this.#lanes.values()) if (state.owed.has(chunk)) return true;
+  /**
+   * These blocks begin to come on a lane.
+   * @returns undefined if they were not asked for on it; `void` if nobody waits for them any more
+   */
+  begins(lane: number, { index, from, to }: Range): { void: boolean } | undefined {
+    const state = this.#lanes.get(lane);
+    return state?.owed.find(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to >= to,
+    );
+  }
+
+  /** Some bytes came on a lane: it is not silent. */
+  heard(lane: number, now: number): void {
+    const state = this.#lanes.get(lane);
+    if (state) state.lastArrival = now;
+  }
+
+  /** Blocks of a chunk have come on a lane, up to `to`, with so many bytes. */
+  came(lane: number, index: number, to: number, bytes: number, now: number): void {
+    const state = this.#lanes.get(lane);
+    if (!state) return;
+    const at = state.owed.findIndex(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from < to,
+    );
+    const owed = state.owed[at];
+    if (!owed) return;
+    state.blocks -= Math.min(to, owed.to) - owed.from;
+    owed.from = to;
+    if (owed.from >= owed.to) state.owed.splice(at, 1);
+    this.#measure(state, bytes, now);
+  }
+
+  /** A chunk that is all zeros came on a lane, or its hash. False if it was not asked for on it. */
+  answered(lane: number, what: Claim['what'], index: number, now: number): { void: boolean } | undefined {
+    const state = this.#lanes.get(lane);
+    const found = state?.owed.find((owed) => owed.what === what && owed.index === index);
+    if (!state || !found) return undefined;
+    state.owed = state.owed.filter((owed) => owed.what !== what || owed.index !== index);
+    this.#count(state);
+    this.#measure(state, 0, now);
+    return found;
+  }
+
+  /** The stream's last chunk is shorter than it could be known to be: the rest of it never comes. */
+  shortened(index: number, blocks: number): void {
+    for (const state of this.#lanes.values()) {
+      for (const owed of state.owed) if (owed.index === index) owed.to = Math.min(owed.to, blocks);
+      state.owed = state.owed.filter((owed) => owed.what === 'hash' || owed.from < owed.to);
+      this.#count(state);
+    }
+  }
+
+  #count(state: LaneState): void {
+    state.blocks = state.owed.reduce((sum, { from, to }) => sum + to - from, 0);
+    state.hashes = state.owed.filter(({ what }) => what === 'hash').length;
+  }
+
+  #measure(state: LaneState, bytes: number, now: number): void {
+    state.lastArrival = now;
+    state.came += bytes;
+    const elapsed = now - state.sampled;
+    if (elapsed < SAMPLE_S) return;
+    const rate = state.came / elapsed;
+    state.sampled = now;
+    state.came = 0;
+    // Up at once, so that a path is soon asked for all it has; down slowly, since bytes come in bursts.
+    if (rate > state.rate) state.rate = state.rate === 0 ? rate : (state.rate + rate) / 2;
+    else state.rate = 0.8 * state.rate + 0.2 * rate;
+  }
+
+  #needed(owed: Owed): boolean {
+    if (owed.void) return false;
+    if (owed.what === 'hash') return this.#chunks.comparing(owed.index);
+    for (let block = owed.from; block < owed.to; block++)
+      if (this.#chunks.hangsOn(owed.index, block)) return true;
     return false;
   }
 
-  #owedTwice(chunk: number): boolean {
-    let lanes = 0;
-    for (const state of this.#lanes.values()) if (state.owed.has(chunk)) lanes++;
-    return lanes > 1;
+  /** Near the end: the last blocks that the slowest other lane would bring. */
+  #double(lane: number, now: number): Claim | undefined {
+    const mine = this.#lanes.get(lane)!;
+    let slowest: LaneState | undefined;
+    let longest = SLOW_S;
+    for (const [id, other] of this.#lanes) {
+      if (id === lane || other.blocks === 0) continue;
+      const waited = now - other.lastArrival;
+      const silent = waited > SILENT_S;
+      if (!silent && mine.rate < FASTER * other.rate) continue;
+      if (!silent && other.rate === 0) continue;
+      const seconds = silent ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
+      if (seconds <= longest) continue;
+      longest = seconds;
+      slowest = other;
+    }
+    if (!slowest) return undefined;
+    // Not more than this lane brings while the other brings the rest.
+    const most = Math.max(MIN_BLOCKS, Math.floor((mine.rate * longest) / 3 / BLOCK_BYTES));
+    for (let i = slowest.owed.length - 1; i >= 0; i--) {
+      const owed = slowest.owed[i]!;
+      if (owed.void) continue;
+      if (owed.what === 'hash') {
+        if (this.#chunks.comparing(owed.index)) return { what: 'hash', index: owed.index };
+        continue;
+      }
+      const range = this.#chunks.double(owed, Math.min(most, this.#most, MAX_BLOCKS));
+      if (range) return { what: 'blocks', ...range };
+    }
+    return undefined;
   }
 }
 
-/** Chunks to keep asked for on a lane. */
-function windowOf({ rate, lastArrival }: LaneState, now: number): number {
-  if (rate === 0) return FIRST_WINDOW;
-  const least = now - lastArrival < LIVELY ? LIVELY_WINDOW : MIN_WINDOW;
-  return Math.min(MAX_WINDOW, Math.max(least, Math.ceil(rate * HORIZON)));
+/** Blocks to keep asked for on a lane. */
+function windowOf({ rate }: LaneState): number {
+  if (rate === 0) return FIRST_BLOCKS;
+  return Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.ceil((rate * HORIZON_S) / BLOCK_BYTES)));
 }

@@ -25,12 +25,6 @@ export function unwantedChunks(space: ByteSpace, sink: Sink, have: HaveMap): Hav
   return unwanted;
 }
 
-/** A stream's end is the sender's word, and chunks past it do not make up for missing ones. */
-export function allDown(space: ByteSpace, have: HaveMap, unwanted: HaveMap): boolean {
-  if (space.stream) return have.firstMissing >= space.chunks;
-  return have.count + unwanted.count >= space.chunks;
-}
-
 /** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
 export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
   if (entries.size === 0) return () => false;

@@ -4,37 +4,50 @@
  */
 import { equalBytes } from '../protocol/bytes.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { BLOCK_BYTES, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
-import type { ChunkHash, Message } from '../protocol/messages.ts';
+import type { BlockRange, ChunkHash, Message } from '../protocol/messages.ts';
 import { Slices } from '../protocol/slices.ts';
+import { blocksOf } from './chunks.ts';
 import { differentRoots } from './closing.ts';
 import type { SenderPorts } from './engine-ports.ts';
 import { HaveMap } from './have.ts';
 import { ChunkHashes } from './merkle.ts';
-import type { LanePort, Slab, Source } from './ports.ts';
+import { type Lease, type Loaded, Outgoing } from './outgoing.ts';
+import type { LanePort, Source } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Reading } from './reading.ts';
 import { touches } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 import { ByteSpace } from './space.ts';
-import { isZero, ZeroHashes } from './zeros.ts';
+import { ZeroHashes } from './zeros.ts';
 
-/** Chunks being read and hashed for one lane while another is on its way into the socket. */
-const PER_LANE = 2;
+/** Pieces that are on their way into a lane at a time: one is written while the next is ready. */
+const PIECES_AT_ONCE = 2;
+/** A piece takes about this long at the lane's own rate, so that nothing else waits long behind one. */
+const PIECE_S = 0.05;
+/** The same for a limited rate. */
+const LIMITED_PIECE_S = 0.125;
+/** Bytes of a piece on a lane whose rate is not known yet. */
+const FIRST_PIECE = 64 * 1024;
+/** A lane's rate is measured over at least so long. */
+const SAMPLE_S = 0.05;
 
-interface Asked {
-  index: number;
-  /** Not if this is its hash: the receiver has it then. */
-  sha256?: Uint8Array;
-}
-
-const plainly = (index: number): Asked => ({ index });
+/** What a lane was asked for: blocks of a chunk, or its hash. */
+type Asked = BlockRange | { index: number; from?: undefined };
 
 interface Serving {
-  lane: LanePort;
+  readonly lane: LanePort;
+  /** Oldest first. */
   queue: Asked[];
-  busy: number;
+  running: boolean;
+  /** The chunk after the present one is being read while that is sent. */
+  ahead: Lease | undefined;
+  /** Bytes a second that the lane takes; 0 before it is known. */
+  rate: number;
+  /** Bytes that it took since `sampled`. */
+  taken: number;
+  sampled: number;
 }
 
 export class Sender {
@@ -42,23 +55,31 @@ export class Sender {
   readonly #source: Source;
   readonly #space: ByteSpace;
   readonly #pages: Uint8Array[];
-  readonly #pool: SlabPool;
   /** Of chunks that this receiver was sent, or has. */
   #hashes = new ChunkHashes();
   /** Of chunks that a receiver before it was sent: only to see whether this one still has them right. */
   #earlier = new ChunkHashes();
   readonly #lanes = new Map<number, Serving>();
   readonly #reading: Reading;
-  #served = new HaveMap();
+  readonly #outgoing: Outgoing;
+  /** Chunks that are at the receiver, by its word. */
+  #arrived = new HaveMap();
+  /** Chunks whose hash was asked for. */
+  #compared = new HaveMap();
+  /** Something has been read for this receiver. */
+  #begun = false;
   #pagesAsked = new HaveMap();
   readonly #limiter: Limiter;
   readonly #zeroHashes: ZeroHashes;
   /** Names of files that changed since they were stat'ed, once that is being looked at. */
   #checking: Promise<string[]> | undefined;
   #confirmed = false;
+  /** Bytes of the chunks that have arrived; and what the receiver says is there, with parts of chunks. */
   #bytes = 0;
-  /** Of these, what the receiver had before. */
+  #said = 0;
+  /** Of these, what the receiver had before, and what it had and only compared. */
   #resumed = 0;
+  #kept = 0;
   /** Milliseconds since 1970. */
   #started: number | undefined;
   #ended: number | undefined;
@@ -73,8 +94,13 @@ export class Sender {
     const sizes = source.entries.map((entry) => entry.size);
     this.#space = new ByteSpace(sizes, chunkSize, source.kind === 'stream');
     this.#pages = encodePages(source.entries);
-    this.#pool = new SlabPool(chunkSize, ports.allocate);
     this.#limiter = new Limiter(ports);
+    this.#outgoing = new Outgoing({
+      pool: new SlabPool(chunkSize, ports.allocate),
+      digest: ports.digest,
+      zeroHashes: this.#zeroHashes,
+      read: (index, into) => this.#read(index, into),
+    });
   }
 
   get space(): ByteSpace {
@@ -89,11 +115,12 @@ export class Sender {
 
   /** False for a stream that has begun: what is gone from it cannot be read again for a new process. */
   get restartable(): boolean {
-    return !this.#space.stream || this.#served.count === 0;
+    return !this.#space.stream || !this.#begun;
   }
 
   addLane(lane: LanePort): void {
-    const serving: Serving = { lane, queue: [], busy: 0 };
+    const sampled = this.#ports.now();
+    const serving = { lane, queue: [], running: false, ahead: undefined, rate: 0, taken: 0, sampled };
     this.#lanes.set(lane.id, serving);
     lane.send(this.#offer()).catch(() => {});
     this.#reading.obituaries.addLane(lane);
@@ -108,11 +135,16 @@ export class Sender {
   restart(): void {
     this.#earlier = this.#hashes;
     this.#hashes = new ChunkHashes();
-    this.#served = new HaveMap();
+    this.#arrived = new HaveMap();
+    this.#compared = new HaveMap();
+    this.#begun = false;
+    this.#outgoing.clear();
     this.#pagesAsked = new HaveMap();
     this.#checking = undefined;
     this.#bytes = 0;
+    this.#said = 0;
     this.#resumed = 0;
+    this.#kept = 0;
     this.#ended = undefined;
     this.#confirmed = false;
     this.#ports.resumed(0);
@@ -124,7 +156,7 @@ export class Sender {
 
   pull(): void {
     this.#held = false;
-    for (const serving of this.#lanes.values()) this.#serve(serving);
+    for (const serving of this.#lanes.values()) void this.#serve(serving);
   }
 
   stop(): void {
@@ -146,9 +178,18 @@ export class Sender {
         return;
       }
       case 'get':
-        return this.#enqueue(serving, message.chunks.map(plainly));
-      case 'compare':
-        return this.#enqueue(serving, message.chunks);
+        // Copied: they are counted down as they are served.
+        return this.#enqueue(
+          serving,
+          message.ranges.map((range) => ({ ...range })),
+        );
+      case 'get-hash':
+        return this.#enqueue(
+          serving,
+          message.chunks.map((index) => ({ index })),
+        );
+      case 'arrived':
+        return this.#takeArrived(message);
       case 'have':
         return this.#takeHave(message.chunks);
       case 'confirmed':
@@ -189,76 +230,182 @@ export class Sender {
     if (serving.queue.length + asked.length > MAX_OUTSTANDING) {
       throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
     }
-    if (!asked.every(({ index }) => this.#space.stream || index < this.#space.chunks)) {
+    const { stream, chunks, chunkSize } = this.#space;
+    if (!asked.every(({ index }) => stream || index < chunks)) {
       throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
+    }
+    const blocks = (index: number) => blocksOf(stream ? chunkSize : this.#space.length(index));
+    if (!asked.every((one) => one.from === undefined || one.to <= blocks(one.index))) {
+      throw new BeelineError('PROTOCOL', 'The other side asked for blocks that do not exist.');
     }
     this.#started ??= this.#ports.clock();
     for (const one of asked) serving.queue.push(one);
-    this.#serve(serving);
+    void this.#serve(serving);
   }
 
   /** What the receiver has from an earlier run, by its own word: it can only cheat itself. */
   #takeHave(chunks: readonly ChunkHash[]): void {
-    if (!chunks.every(({ index }) => !this.#space.stream && index < this.#space.chunks)) {
-      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
-    }
+    if (this.#space.stream)
+      throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
+    this.#checkExist(chunks.map(({ index }) => index));
     for (const { index, sha256 } of chunks) {
       if (!this.#hashes.get(index)) this.#hashes.set(index, this.#earlier.get(index) ?? sha256);
-      if (!this.#served.add(index)) continue;
-      const length = this.#space.length(index);
-      this.#bytes += length;
-      this.#resumed += length;
-      this.#ports.progress(this.#bytes, this.#space.extents(index));
+      this.#resumed += this.#there(index);
     }
     this.#ports.resumed(this.#resumed);
   }
 
-  #serve(serving: Serving): void {
-    while (!this.#held && !this.#over && serving.busy < PER_LANE && serving.queue.length > 0) {
-      serving.busy++;
-      const asked = serving.queue.shift()!;
-      this.#pool.wait((slab) => {
-        this.#serveChunk(serving, asked, slab)
-          .catch((thrown) => this.#fail(thrown))
-          .finally(() => {
-            slab.release();
-            serving.busy--;
-            this.#serve(serving);
-          });
-      });
+  /** What has arrived, by the receiver's own word. */
+  #takeArrived({ bytes, kept, chunks }: Message & { type: 'arrived' }): void {
+    this.#checkExist(chunks);
+    if (kept > this.#kept) this.#ports.kept(kept - this.#kept);
+    this.#kept = Math.max(kept, this.#kept);
+    this.#said = Math.min(Math.max(bytes, this.#said), this.#space.bytes ?? bytes);
+    for (const index of chunks) this.#there(index);
+    this.#ports.progress(Math.max(this.#bytes, this.#said), []);
+  }
+
+  #checkExist(chunks: readonly number[]): void {
+    if (!chunks.every((index) => index < this.#space.chunks))
+      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
+  }
+
+  /** A chunk is at the receiver. Returns its length in bytes, if that is news. */
+  #there(index: number): number {
+    if (!this.#arrived.add(index)) return 0;
+    const extents = this.#space.extents(index);
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    this.#bytes += length;
+    this.#ports.progress(Math.max(this.#bytes, this.#said), extents);
+    // The receiver puts all in order now: the time to look whether anything changed meanwhile.
+    if (this.#arrived.count === this.#space.chunks) void this.#check().catch(() => {});
+    return length;
+  }
+
+  /** Answers a lane in the order of its requests, until it has no more, or this side holds. */
+  async #serve(serving: Serving): Promise<void> {
+    if (serving.running) return;
+    serving.running = true;
+    serving.taken = 0;
+    serving.sampled = this.#ports.now();
+    const sending = new Set<Promise<void>>();
+    try {
+      while (this.#serves(serving) && serving.queue.length > 0) {
+        const lease = this.#lease(serving);
+        try {
+          const loaded = await lease.loaded;
+          while (this.#serves(serving) && serving.queue[0]?.index === lease.index)
+            await this.#answer(serving, loaded, sending);
+        } finally {
+          lease.release();
+        }
+      }
+      await Promise.all(sending);
+    } catch (thrown) {
+      this.#fail(thrown);
+    } finally {
+      serving.ahead?.release();
+      serving.ahead = undefined;
+      serving.running = false;
+      // What came while the last of it was sent.
+      if (this.#serves(serving) && serving.queue.length > 0) void this.#serve(serving);
     }
   }
 
-  async #serveChunk(serving: Serving, { index, sha256: theirs }: Asked, slab: Slab): Promise<void> {
-    const { lane } = serving;
-    if (!this.#lanes.has(lane.id) || index >= this.#space.chunks) return;
-    const extents = this.#space.extents(index);
-    const length = await this.#reading.read(index, extents, slab.bytes);
+  #serves(serving: Serving): boolean {
+    return !this.#held && !this.#over && this.#lanes.get(serving.lane.id) === serving;
+  }
+
+  /** The chunk that is to be served now; the one after it begins to be read. */
+  #lease(serving: Serving): Lease {
+    const { index } = serving.queue[0]!;
+    const lease = this.#outgoing.lease(index);
+    serving.ahead?.release();
+    const next = serving.queue.find((asked) => asked.index !== index);
+    serving.ahead = next && this.#outgoing.lease(next.index);
+    return lease;
+  }
+
+  async #read(index: number, into: Uint8Array): Promise<number> {
+    if (index >= this.#space.chunks) return 0;
+    this.#begun = true;
+    const length = await this.#reading.read(index, this.#space.extents(index), into);
     if (this.#space.stream && length < this.#space.chunkSize) this.#endStream();
-    if (length === 0) return;
-    const data = slab.bytes.subarray(0, length);
-    const zeros = isZero(data);
-    const sha256 = zeros ? await this.#zeroHashes.get(length) : await this.#ports.digest(data);
-    this.#hashes.set(index, sha256);
-    const same = theirs && equalBytes(theirs, sha256);
-    const form = same ? 'same' : zeros ? 'zeros' : 'data';
-    // Comparing costs no bandwidth, but a receiver that compares again and again costs reading.
-    if (!same || this.#served.has(index)) await this.#limiter.pass(length);
-    else this.#ports.kept(length);
+    return length;
+  }
+
+  /** One piece of what the lane was asked for first. */
+  async #answer(serving: Serving, loaded: Loaded, sending: Set<Promise<void>>): Promise<void> {
+    const { lane } = serving;
+    const { index, data, sha256 } = loaded;
+    const asked = serving.queue[0]!;
+    const end = asked.from === undefined ? 0 : Math.min(data.length, asked.to * BLOCK_BYTES);
+    const offset = (asked.from ?? 0) * BLOCK_BYTES;
+    const bytes = loaded.zeros ? 0 : Math.min(end - offset, this.#pieceOf(serving));
+    if (asked.from === undefined) {
+      // Comparing costs no bandwidth, but a receiver that compares again and again costs reading.
+      if (!this.#compared.add(index)) await this.#limiter.pass(data.length);
+    } else if (bytes > 0) await this.#limiter.pass(bytes);
     // A file's zeros must not overtake the word that it is gone.
     for (let told = this.#reading.obituaries.tell(lane); told; told = this.#reading.obituaries.tell(lane))
       await told;
-    if (!this.#lanes.has(lane.id)) return;
-    // A dead lane rejects; its chunks will be asked for on another.
-    const sent = await lane.send({ type: 'chunk', index, length, form, sha256, data }, slab).then(
-      () => true,
-      () => false,
-    );
-    if (!sent || !this.#served.add(index)) return;
-    // The receiver is still writing the last ones: the time to look whether anything changed meanwhile.
-    if (this.#served.count === this.#space.chunks) void this.#check().catch(() => {});
-    this.#bytes += length;
-    this.#ports.progress(this.#bytes, extents);
+    while (sending.size >= PIECES_AT_ONCE) await Promise.race(sending);
+    if (!this.#serves(serving)) return;
+    if (asked.from === undefined) {
+      serving.queue.shift();
+      if (data.length > 0) this.#hashes.set(index, sha256);
+      lane.send({ type: 'hash', index, length: data.length, sha256 }).catch(() => {});
+      return;
+    }
+    if (loaded.zeros) {
+      // Whatever else of it was asked for here is answered with it.
+      serving.queue = serving.queue.filter((other) => other.index !== index || other.from === undefined);
+    } else if (offset + bytes >= end) serving.queue.shift();
+    else asked.from += bytes / BLOCK_BYTES;
+    // A stream that has ended before what was asked for: its end has been said.
+    if (offset >= end) return;
+    this.#hashes.set(index, sha256);
+    const piece = this.#send(serving, loaded, offset, bytes).finally(() => sending.delete(piece));
+    sending.add(piece);
+  }
+
+  /** Resolves when the lane has taken it. One that dies is asked for on another. */
+  async #send(serving: Serving, loaded: Loaded, offset: number, bytes: number): Promise<void> {
+    const { index, data, sha256, zeros, slab } = loaded;
+    const use = this.#outgoing.lease(index);
+    const first = offset === 0 && bytes > 0 && !loaded.headroomTaken;
+    if (first) loaded.headroomTaken = true;
+    const header = { type: 'blocks' as const, index, length: data.length, sha256, offset, bytes };
+    const form = zeros ? ('zeros' as const) : ('data' as const);
+    const part = data.subarray(offset, offset + bytes);
+    try {
+      await serving.lane.send({ ...header, form, data: part }, first ? slab : undefined);
+      this.#took(serving, bytes);
+    } catch {
+      // The lane is dead.
+    } finally {
+      if (first) loaded.headroomTaken = false;
+      use.release();
+    }
+  }
+
+  #took(serving: Serving, bytes: number): void {
+    serving.taken += bytes;
+    const now = this.#ports.now();
+    const elapsed = now - serving.sampled;
+    if (elapsed < SAMPLE_S) return;
+    const rate = serving.taken / elapsed;
+    serving.rate = serving.rate === 0 ? rate : (serving.rate + rate) / 2;
+    serving.taken = 0;
+    serving.sampled = now;
+  }
+
+  /** Bytes of a piece: whole blocks. */
+  #pieceOf({ rate }: Serving): number {
+    const { limit } = this.#ports;
+    const bytes = rate === 0 ? FIRST_PIECE : rate * PIECE_S;
+    const most = limit === undefined ? bytes : Math.min(bytes, limit * LIMITED_PIECE_S);
+    return Math.max(1, Math.floor(most / BLOCK_BYTES)) * BLOCK_BYTES;
   }
 
   #endStream(): void {

@@ -1,6 +1,7 @@
 /**
  * A bounded pool of chunk buffers: the one place where chunk data lives, so memory stays flat whatever the disk
- * or the network does. Who finds it empty waits, and so stops reading its lane or its file.
+ * or the network does. A receiver asks for no more chunks than there are buffers; a sender that finds none free waits,
+ * and so stops reading its files.
  */
 import { HEADROOM, type Slab } from './ports.ts';
 
@@ -10,22 +11,30 @@ const BUDGET = 32 * 1024 * 1024;
 const LEAST = 16;
 
 export class SlabPool {
-  readonly #size: number;
+  /** Buffers in all. */
+  readonly size: number;
+  readonly #bytes: number;
   readonly #allocate: (bytes: number) => Uint8Array;
   readonly #free: Uint8Array[] = [];
   readonly #waiting: ((slab: Slab) => void)[] = [];
   #left: number;
 
   constructor(chunkSize: number, allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
-    this.#size = chunkSize;
+    this.#bytes = chunkSize;
     this.#allocate = allocate;
-    this.#left = Math.max(LEAST, Math.floor(BUDGET / chunkSize));
+    this.size = Math.max(LEAST, Math.floor(BUDGET / chunkSize));
+    this.#left = this.size;
   }
 
   /** A buffer if one is free now. */
   take(): Slab | undefined {
     const bytes = this.#free.pop() ?? (this.#left > 0 ? this.#grow() : undefined);
     return bytes && this.#lend(bytes);
+  }
+
+  /** Whether somebody waits. */
+  get short(): boolean {
+    return this.#waiting.length > 0;
   }
 
   /** Calls back with a buffer, at once or when one comes free, first come first served. */
@@ -37,7 +46,7 @@ export class SlabPool {
 
   #grow(): Uint8Array {
     this.#left--;
-    return this.#allocate(HEADROOM + this.#size);
+    return this.#allocate(HEADROOM + this.#bytes);
   }
 
   #lend(whole: Uint8Array): Slab {

@@ -11,12 +11,12 @@ import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { listen } from '../../src/lanes/tcp/listen.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
+import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
-import type { Message } from '../../src/protocol/messages.ts';
+import type { BlockRange, BlocksHeader, Message } from '../../src/protocol/messages.ts';
 import { localMailbox, type Mailbox } from '../../src/rendezvous/mailbox.ts';
 import { createRendezvous } from '../../src/server/rendezvous.ts';
 import { Handshake } from '../../src/session/handshake.ts';
-import { HEADROOM } from '../../src/transfer/ports.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
 
 export const CODE = '7-crossover-clockwork';
@@ -46,34 +46,38 @@ export interface BadSender {
   /** `--at` of the receiver. */
   readonly at: string;
   readonly lanes: readonly Lane[];
-  /** Says a chunk's header with data behind it. */
-  chunk(lane: Lane, index: number, data: Uint8Array, more?: Partial<Message & { type: 'chunk' }>): void;
 }
 
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 
 export function offerOf(entries: readonly Entry[], pages: number, more: Partial<Offer> = {}): Message {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
-  const fixed = { version: 1, kind: 'files' as const, chunkSize: CHUNK, sha256: false, update: false };
+  const fixed = {
+    version: PROTOCOL_VERSION,
+    kind: 'files' as const,
+    chunkSize: CHUNK,
+    sha256: false,
+    update: false,
+  };
   return { type: 'offer', ...fixed, entries: entries.length, pages, bytes, ...more };
 }
 
-/** Sends a chunk as it is told to, right or wrong. */
-export function sendChunk(
+/** All blocks that so many bytes make. */
+export function allBlocks(index: number, bytes: number): BlockRange {
+  return { index, from: 0, to: Math.max(1, Math.ceil(bytes / BLOCK_BYTES)) };
+}
+
+/** Sends blocks of a chunk whose data is this, as it is told to, right or wrong. */
+export function sendBlocks(
   lane: Lane,
-  index: number,
-  data: Uint8Array,
-  more: Partial<Message & { type: 'chunk' }> = {},
+  { index, from, to }: BlockRange,
+  chunk: Uint8Array,
+  more: Partial<BlocksHeader> = {},
 ): void {
-  const whole = new Uint8Array(HEADROOM + data.length);
-  whole.set(data, HEADROOM);
-  const slab = {
-    headroom: whole.subarray(0, HEADROOM),
-    bytes: whole.subarray(HEADROOM),
-    release: () => {},
-  };
-  const chunk = { type: 'chunk' as const, index, length: data.length, form: 'data' as const, data };
-  lane.send({ ...chunk, sha256: sha256(data), ...more }, slab).catch(() => {});
+  const offset = from * BLOCK_BYTES;
+  const data = more.form === 'zeros' ? new Uint8Array(0) : chunk.subarray(offset, to * BLOCK_BYTES);
+  const header = { type: 'blocks' as const, index, length: chunk.length, form: 'data' as const, offset };
+  lane.send({ ...header, sha256: sha256(chunk), bytes: data.length, data, ...more }).catch(() => {});
 }
 
 /** Hosts its own rendezvous until the test ends. */
@@ -93,14 +97,18 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     const tell = (said: Message) => void lane.send(said).catch(() => {});
     if (message.type === 'get-page')
       tell({ type: 'page', page: message.page, bytes: pages[message.page] ?? new Uint8Array(0) });
-    if (message.type === 'get' || message.type === 'compare') {
+    if (message.type === 'get' || message.type === 'get-hash') {
       const sizes = entries.map(({ size }) => size);
       const space = new ByteSpace(sizes, CHUNK, script.offer?.kind === 'stream');
-      for (const asked of message.chunks) {
-        const chunk = typeof asked === 'number' ? asked : asked.index;
+      const data = (chunk: number) => {
         const length = space.length(chunk);
-        sendChunk(lane, chunk, script.data?.(chunk, length) ?? new Uint8Array(length).fill(0x61));
-      }
+        return script.data?.(chunk, length) ?? new Uint8Array(length).fill(0x61);
+      };
+      if (message.type === 'get')
+        for (const range of message.ranges) sendBlocks(lane, range, data(range.index));
+      else
+        for (const index of message.chunks)
+          tell({ type: 'hash', index, length: space.length(index), sha256: sha256(data(index)) });
     }
     // A liar has no reason to compute anything: it agrees with whatever root it is told.
     if (message.type === 'finish') tell({ type: 'finished', root: message.root, started: 0, ended: 0 });
@@ -110,8 +118,8 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     if (script.pipe) return script.pipe(pipe);
     const lane = new Lane(lanes.length + 1, pipe, {
       message: answer,
-      slab: () => {
-        throw new Error('a receiver sent a chunk');
+      land: () => {
+        throw new Error('a receiver sent blocks');
       },
       closed: () => {},
     });
@@ -169,5 +177,5 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     await rendezvous.close();
     await listener.close();
   });
-  return { port: listener.port, at: `127.0.0.1:${listener.port}`, lanes, chunk: sendChunk };
+  return { port: listener.port, at: `127.0.0.1:${listener.port}`, lanes };
 }

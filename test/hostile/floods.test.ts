@@ -168,7 +168,7 @@ test('protects from: a lane that drips a frame and never ends it', LIMIT, async 
     let closed: (Error & { code?: string }) | undefined;
     const lane = new Lane(1, near, {
       message: () => {},
-      slab: () => {},
+      land: () => ({ put: () => {}, cut: () => {} }),
       closed: (_lane, error) => {
         closed = error;
       },

@@ -8,7 +8,7 @@ import { MAX_TEXT } from '../../src/protocol/limits.ts';
 import { encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import { Sink as Output } from '../cli/fakes.ts';
 import { file } from '../files/helpers.ts';
-import { CHUNK, offerOf, type Script, sendChunk } from './bad-sender.ts';
+import { allBlocks, CHUNK, offerOf, type Script, sendBlocks } from './bad-sender.ts';
 import { assertConfined, each, ending, LIMIT, meet, tree, world } from './world.ts';
 
 test('protects from: an accepted list that differs from what is then sent', LIMIT, async (t) => {
@@ -82,25 +82,37 @@ test('protects from: an accepted list that differs from what is then sent', LIMI
   assert.equal(roots.size, 1, 'what was said later is in the root');
 });
 
+/** A whole chunk of so many zero bytes, as data. */
+const send = (lane: Lane, index: number, bytes: number) =>
+  sendBlocks(lane, allBlocks(index, bytes), new Uint8Array(bytes));
+
 test('protects from: more bytes than announced', LIMIT, async (t) => {
   const entries = [file('a', 1000), file('b', CHUNK), file('c', 1000)];
   // What is said when a chunk is asked for.
   const tries: Record<string, [number, (lane: Lane) => void]> = {
-    'a chunk longer than its place': [0, (lane) => sendChunk(lane, 0, new Uint8Array(1001))],
-    'a chunk as long as a chunk': [0, (lane) => sendChunk(lane, 0, new Uint8Array(CHUNK))],
-    'a chunk longer than a chunk': [1, (lane) => sendChunk(lane, 1, new Uint8Array(CHUNK + 1))],
-    'a chunk of four times the size': [1, (lane) => sendChunk(lane, 1, new Uint8Array(4 * CHUNK))],
+    'a chunk longer than its place': [0, (lane) => send(lane, 0, 1001)],
+    'a chunk as long as a chunk': [0, (lane) => send(lane, 0, CHUNK)],
+    'a chunk longer than a chunk': [1, (lane) => send(lane, 1, CHUNK + 1)],
+    'a chunk of four times the size': [1, (lane) => send(lane, 1, 4 * CHUNK)],
+    'blocks behind those that were asked for': [
+      1,
+      (lane) => sendBlocks(lane, { index: 1, from: 0, to: 64 }, new Uint8Array(CHUNK)),
+    ],
+    'blocks out of their order': [
+      1,
+      (lane) => sendBlocks(lane, { index: 1, from: 1, to: 2 }, new Uint8Array(CHUNK)),
+    ],
     'zeros longer than their place': [
       0,
-      (lane) => sendChunk(lane, 0, new Uint8Array(0), { form: 'zeros', length: 4 * CHUNK }),
+      (lane) => sendBlocks(lane, allBlocks(0, 1), new Uint8Array(4 * CHUNK), { form: 'zeros' }),
     ],
-    'a chunk behind the end': [0, (lane) => sendChunk(lane, 3, new Uint8Array(1000))],
-    'a chunk far behind the end': [0, (lane) => sendChunk(lane, 2 ** 52, new Uint8Array(1000))],
+    'a chunk behind the end': [0, (lane) => send(lane, 3, 1000)],
+    'a chunk far behind the end': [0, (lane) => send(lane, 2 ** 52, 1000)],
     'a chunk twice': [
       0,
       (lane) => {
-        sendChunk(lane, 0, new Uint8Array(1000));
-        sendChunk(lane, 0, new Uint8Array(1000));
+        send(lane, 0, 1000);
+        send(lane, 0, 1000);
       },
     ],
   };
@@ -109,7 +121,7 @@ test('protects from: more bytes than announced', LIMIT, async (t) => {
     const script: Script = {
       entries,
       answer: (lane, message) => {
-        if (message.type === 'get' && message.chunks.includes(chunk)) say(lane);
+        if (message.type === 'get' && message.ranges.some(({ index }) => index === chunk)) say(lane);
         return message.type !== 'get';
       },
     };
@@ -123,14 +135,14 @@ test('protects from: more bytes than announced', LIMIT, async (t) => {
 test('protects from: a stream or a text that goes on', LIMIT, async (t) => {
   const streams: Record<string, (lane: Lane) => void> = {
     'past its end': (lane) => {
-      sendChunk(lane, 0, new Uint8Array(1000));
-      sendChunk(lane, 1, new Uint8Array(1000));
+      send(lane, 0, 1000);
+      send(lane, 1, 1000);
     },
     'with two ends': (lane) => {
-      sendChunk(lane, 0, new Uint8Array(1000));
+      send(lane, 0, 1000);
       void lane.send(offerOf([file('s')], 1, { kind: 'stream', bytes: 2000 }));
     },
-    'beyond its window': (lane) => sendChunk(lane, 100, new Uint8Array(CHUNK)),
+    'beyond its window': (lane) => send(lane, 100, CHUNK),
   };
   await each(Object.entries(streams), async ([what, say]) => {
     for (const to of ['-', 'folder']) {
@@ -140,7 +152,7 @@ test('protects from: a stream or a text that goes on', LIMIT, async (t) => {
         entries: [file('s')],
         offer: { kind: 'stream', bytes: undefined },
         answer: (lane, message) => {
-          if (message.type === 'get' && message.chunks.includes(0)) say(lane);
+          if (message.type === 'get' && message.ranges[0]?.from === 0) say(lane);
           return message.type !== 'get';
         },
       };
@@ -173,9 +185,9 @@ test('protects from: data that is not what its hash says', LIMIT, async (t) => {
     entries: [file('a', 3), file('b', CHUNK)],
     answer: (lane, message) => {
       if (message.type !== 'get') return true;
-      for (const chunk of message.chunks) {
-        const data = new Uint8Array(chunk === 0 ? 3 : CHUNK).fill(0x61);
-        sendChunk(lane, chunk, data, chunk === 1 ? { sha256: new Uint8Array(32) } : {});
+      for (const range of message.ranges) {
+        const data = new Uint8Array(range.index === 0 ? 3 : CHUNK).fill(0x61);
+        sendBlocks(lane, range, data, range.index === 1 ? { sha256: new Uint8Array(32) } : {});
       }
       return false;
     },

@@ -10,7 +10,7 @@ import { jsonLine } from '../../src/cli/json.ts';
 import { file, folder } from '../files/helpers.ts';
 import type { Command } from '../integration/command.ts';
 import { freePort, type Workspace, workspace } from '../integration/workspace.ts';
-import { CHUNK, sendChunk } from './bad-sender.ts';
+import { CHUNK, sendBlocks } from './bad-sender.ts';
 import { runCommand } from './command.ts';
 import { LIMIT, meet, posix, world } from './world.ts';
 
@@ -201,8 +201,10 @@ test('protects from: other users of the machine, in unfinished data', posix, asy
       // What is small, and one chunk of three, and then no more.
       answer: (lane, message) => {
         if (message.type !== 'get') return true;
-        if (message.chunks.includes(0)) sendChunk(lane, 0, new Uint8Array(1000).fill(0x61));
-        if (message.chunks.includes(1)) sendChunk(lane, 1, new Uint8Array(CHUNK).fill(0x61));
+        for (const range of message.ranges) {
+          if (range.index > 1) continue;
+          sendBlocks(lane, range, new Uint8Array(range.index === 0 ? 1000 : CHUNK).fill(0x61));
+        }
         return false;
       },
     },

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { Overwrite } from '../../src/peer/api.ts';
 import { Writer } from '../../src/protocol/bytes.ts';
+import type { BlockRange } from '../../src/protocol/messages.ts';
 import { file, folder, link } from '../files/helpers.ts';
-import { CHUNK, sendChunk } from './bad-sender.ts';
+import { CHUNK, sendBlocks } from './bad-sender.ts';
 import { assertConfined, each, ending, meet, posix, tree, world } from './world.ts';
 
 const POLICIES: readonly Overwrite[] = ['ask', 'skip', 'rename', 'replace'];
@@ -56,19 +57,28 @@ test('protects from: a parent folder that is replaced by a link between two writ
     // Made by the receiver, or there before.
     if (found) mkdirSync(join(place.to, 'd'));
     const entries = [folder('d'), file('d/first', CHUNK), file('d/precious', CHUNK)];
+    const waiting: BlockRange[] = [];
+    let swapped = false;
     const { receiver } = await meet(
       t,
       {
         entries,
         answer: (lane, message) => {
           if (message.type !== 'get') return true;
-          if (message.chunks.includes(0)) sendChunk(lane, 0, new Uint8Array(CHUNK).fill(1));
-          if (message.chunks.includes(1))
-            void appears(join(place.to, 'd', 'first')).then(() => {
-              renameSync(join(place.to, 'd'), join(place.to, 'moved'));
-              symlinkSync(place.outside, join(place.to, 'd'));
-              sendChunk(lane, 1, new Uint8Array(CHUNK).fill(1));
-            });
+          const data = new Uint8Array(CHUNK).fill(1);
+          for (const range of message.ranges) {
+            if (range.index === 0 || swapped) sendBlocks(lane, range, data);
+            else {
+              waiting.push(range);
+              if (waiting.length > 1) continue;
+              void appears(join(place.to, 'd', 'first')).then(() => {
+                renameSync(join(place.to, 'd'), join(place.to, 'moved'));
+                symlinkSync(place.outside, join(place.to, 'd'));
+                swapped = true;
+                for (const held of waiting) sendBlocks(lane, held, data);
+              });
+            }
+          }
           return false;
         },
       },

@@ -12,7 +12,7 @@ function laneOn(pipe: Pipe) {
   const seen: { closed?: Error & { code?: string } } = {};
   const lane = new Lane(1, pipe, {
     message: () => {},
-    slab: () => {},
+    land: () => ({ put: () => {}, cut: () => {} }),
     closed: (_lane, error) => {
       seen.closed = error;
     },
@@ -69,7 +69,7 @@ test('a word goes before all data that is queued, and waits for one message at m
   const { lane } = laneOn(slow);
   const other = new Lane(2, far, {
     message: (_lane, { type }) => void written.push(type),
-    slab: () => {},
+    land: () => ({ put: () => {}, cut: () => {} }),
     closed: () => {},
   });
   other.start();

@@ -18,7 +18,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     message: (_lane: Lane, message: { type: string; count?: number }) => {
       if (message.type === 'want-lanes') asked.push(message.count!);
     },
-    slab: () => {},
+    land: () => ({ put: () => {}, cut: () => {} }),
     closed: () => {},
   };
   const supervisor = new Supervisor({
@@ -27,7 +27,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     free: () => true,
     onLane: (lane) => up.push(lane),
     onMessage: () => {},
-    onSlab: () => {},
+    onBlocks: () => ({ put: () => {}, cut: () => {} }),
     onClosed: (lane) => up.splice(up.indexOf(lane), 1),
     onRetire: (lane) => {
       retired.push(lane);

@@ -87,8 +87,8 @@ export function intercept(
 ): void {
   const engine = receiver.engine!;
   const original = engine.message.bind(engine);
-  engine.message = (lane, message, slab) => {
-    const deliver = () => original(lane, message, slab);
+  engine.message = (lane, message) => {
+    const deliver = () => original(lane, message);
     if (message.type !== type) return deliver();
     engine.message = original;
     act(deliver);

@@ -6,7 +6,7 @@ import { Reader, Writer } from '../../src/protocol/bytes.ts';
 import { decodeHeader } from '../../src/protocol/decode.ts';
 import { encodeMessage } from '../../src/protocol/encode.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
-import { MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/protocol/limits.ts';
+import { BLOCK_BYTES, MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/protocol/limits.ts';
 import { decodePage, type Entry, encodePages } from '../../src/protocol/manifest.ts';
 import type { Message } from '../../src/protocol/messages.ts';
 import { decodeHello, decodeSignal, encodeSignal } from '../../src/protocol/signal.ts';
@@ -15,6 +15,10 @@ const runs = Number(process.env.RUNS ?? 1000);
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const natural = fc.maxSafeNat();
 const hashes = fc.array(fc.record({ index: natural, sha256: hash }), { maxLength: 20 });
+
+const range = fc
+  .tuple(natural, fc.nat(100), fc.integer({ min: 1, max: 100 }))
+  .map(([index, from, count]) => ({ index, from, to: from + count }));
 
 const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
@@ -30,7 +34,15 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ type: fc.constant('get-page' as const), page: fc.nat(4096) }),
   fc.record({ type: fc.constant('page' as const), page: fc.nat(4096), bytes: fc.uint8Array() }),
-  fc.record({ type: fc.constant('get' as const), chunks: fc.array(natural, { maxLength: 256 }) }),
+  fc.record({ type: fc.constant('get' as const), ranges: fc.array(range, { maxLength: 256 }) }),
+  fc.record({ type: fc.constant('get-hash' as const), chunks: fc.array(natural, { maxLength: 256 }) }),
+  fc.record({ type: fc.constant('hash' as const), index: natural, length: fc.nat(MAX_CHUNK), sha256: hash }),
+  fc.record({
+    type: fc.constant('arrived' as const),
+    bytes: natural,
+    kept: natural,
+    chunks: fc.array(natural, { maxLength: 256 }),
+  }),
   fc.record({ type: fc.constant('written' as const), below: natural }),
   fc.record({
     type: fc.constant('status' as const),
@@ -44,7 +56,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('finish' as const), root: hash, gone: fc.array(natural, { maxLength: 20 }) }),
   fc.record({ type: fc.constant('finished' as const), root: hash, started: natural, ended: natural }),
   fc.record({ type: fc.constant('confirmed' as const) }),
-  fc.record({ type: fc.constantFrom('compare' as const, 'have' as const), chunks: hashes }),
+  fc.record({ type: fc.constant('have' as const), chunks: hashes }),
   fc.record({
     type: fc.constant('gone' as const),
     entry: natural,
@@ -58,14 +70,19 @@ function read(bytes: Uint8Array, piece: number) {
   const messages: Message[] = [];
   const errors: BeelineError[] = [];
   const reader = new FrameReader({
-    message: (m, slab) => {
-      messages.push(m.type === 'chunk' ? { ...m, data: m.data.slice() } : m);
-      slab?.release();
+    message: (m) => messages.push(m),
+    land: (header) => {
+      const data = new Uint8Array(header.bytes);
+      let at = 0;
+      return {
+        put: (part) => {
+          data.set(part, at);
+          at += part.length;
+          if (at === data.length) messages.push({ type: 'blocks', ...header, data });
+        },
+        cut: () => {},
+      };
     },
-    slab: (then) =>
-      then({ bytes: new Uint8Array(MAX_CHUNK), headroom: new Uint8Array(64), release: () => {} }),
-    pause: () => {},
-    resume: () => {},
     fail: (error) => errors.push(error),
   });
   for (let at = 0; at < bytes.length; at += piece) reader.feed(bytes.subarray(at, at + piece));
@@ -83,20 +100,24 @@ test('every message survives its encoding, however it is cut into pieces', () =>
   );
 });
 
-test('a chunk survives its encoding, its data uncopied behind its header', () => {
+test('blocks survive their encoding, their data behind their header', () => {
   fc.assert(
     fc.property(
       natural,
-      fc.uint8Array({ maxLength: 3000 }),
+      fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+      fc.nat(3),
       hash,
       fc.integer({ min: 1, max: 99 }),
-      (index, data, sha256, piece) => {
+      (index, data, block, sha256, piece) => {
+        const offset = block * BLOCK_BYTES;
         const chunk = {
-          type: 'chunk' as const,
+          type: 'blocks' as const,
           index,
-          length: data.length,
+          length: offset + data.length,
           form: 'data' as const,
           sha256,
+          offset,
+          bytes: data.length,
           data,
         };
         const { messages, errors } = read(Buffer.concat([encodeMessage(chunk), data]), piece);
@@ -141,7 +162,7 @@ test('an oversized frame is refused from its header, before anything is allocate
     assert.throws(() => decodeHeader(header), { code: 'PROTOCOL' });
   }
   const chunk = new Writer()
-    .u32(MAX_CHUNK + 46)
+    .u32(MAX_CHUNK + 50)
     .u8(4)
     .done();
   assert.throws(() => decodeHeader(chunk), { code: 'PROTOCOL' });

@@ -10,10 +10,9 @@ const WORD = { type: 'status', seq: 1, state: 'cancelled', code: '', text: '' } 
 
 function pair(owner: Partial<LaneOwner>): { near: Lane; far: Lane } {
   const [one, other] = memoryPipes();
-  // A side that has no buffer free: its lane is not read.
-  const full: LaneOwner = { message() {}, slab() {}, closed() {} };
-  const near = new Lane(1, one, full);
-  const far = new Lane(2, other, { ...full, ...owner });
+  const owned: LaneOwner = { message() {}, land: () => ({ put: () => {}, cut: () => {} }), closed() {} };
+  const near = new Lane(1, one, owned);
+  const far = new Lane(2, other, { ...owned, ...owner });
   near.start();
   far.start();
   return { near, far };
@@ -29,15 +28,17 @@ it('is waited for until the other side closes, though chunks stand before its en
   });
   const slab = new SlabPool(65_536).take()!;
   const { bytes: data } = slab;
-  const chunk = {
-    type: 'chunk',
+  const blocks = {
+    type: 'blocks',
     index: 0,
     form: 'data',
     length: 65_536,
+    offset: 0,
+    bytes: 65_536,
     sha256: new Uint8Array(32),
     data,
   } as const;
-  await far.send(chunk, slab);
+  await far.send(blocks, slab);
   near.send(WORD).catch(() => {});
   await lastWordHeard([near]);
   assert.deepEqual(heard, ['status']);

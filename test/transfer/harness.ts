@@ -168,14 +168,14 @@ export class Pair {
     const id = ++this.#ids;
     const sending = new Lane(id, a, {
       message: (lane, message) => this.sender.message(lane, message),
-      slab: () => {
-        throw new Error('a receiver sent a chunk');
+      land: () => {
+        throw new Error('a receiver sent blocks');
       },
       closed: (lane) => this.sender.removeLane(lane),
     });
     const receiving = new Lane(id, b, {
-      message: (lane, message, slab) => this.receiver.message(lane, message, slab),
-      slab: (_lane, then) => this.receiver.slab(then),
+      message: (lane, message) => this.receiver.message(lane, message),
+      land: (lane, header) => this.receiver.land(lane, header),
       closed: (lane) => {
         this.pipes.delete(a);
         this.receiver.removeLane(lane);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { BLOCK_BYTES } from '../../src/protocol/limits.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
 import type { ChunkHash, Message } from '../../src/protocol/messages.ts';
 import { ChunkHashes } from '../../src/transfer/merkle.ts';
@@ -23,9 +24,11 @@ class HoldingSink extends MemorySink {
   *held(): Generator<ChunkHash> {
     yield* this.certain;
   }
-  guess(chunk: number): Promise<Uint8Array | undefined> | undefined {
-    const guess = this.guesses.get(chunk);
-    return guess && Promise.resolve(guess);
+  comparable(chunk: number): boolean {
+    return this.guesses.has(chunk);
+  }
+  async guess(chunk: number): Promise<Uint8Array | undefined> {
+    return this.guesses.get(chunk);
   }
   async keep(chunk: number): Promise<void> {
     this.kept.push(chunk);
@@ -87,7 +90,7 @@ describe('a receiver that has something already', () => {
     await pair.done;
     assert.equal(pair.outcome.error, undefined);
     const { lane, sender, told } = senderOf(source);
-    sender.message(lane, { type: 'get', chunks: [0, 1, 2, 3, 4, 5] });
+    sender.message(lane, { type: 'get', ranges: whole(0, 1, 2, 3, 4, 5) });
     await settled();
     sender.removeLane(lane);
     sender.restart();
@@ -106,13 +109,13 @@ test('a new receiver that skips what the one before was sent agrees with the sen
   const file = randomBytes(random, 2 * CHUNK);
   const source = new MemorySource({ a: file.subarray(0, CHUNK), b: file.subarray(CHUNK) });
   const { lane, sender, told } = senderOf(source);
-  sender.message(lane, { type: 'get', chunks: [0, 1] });
+  sender.message(lane, { type: 'get', ranges: whole(0, 1) });
   await settled();
   sender.removeLane(lane);
   sender.restart();
   const next = new FakeLane();
   sender.addLane(next);
-  sender.message(next, { type: 'get', chunks: [1] });
+  sender.message(next, { type: 'get', ranges: whole(1) });
   await settled();
   const root = rootOf(source, [{ index: 1, sha256: hashOf(file.subarray(CHUNK)) }]);
   sender.message(next, { type: 'finish', root, gone: [] });
@@ -121,20 +124,46 @@ test('a new receiver that skips what the one before was sent agrees with the sen
   assert.equal(told.completed, 1);
 });
 
-test('a chunk that is said to be the same without having been compared ends the lane', async () => {
+test('a hash that was not asked for ends the lane', async () => {
   const sink = new HoldingSink();
   const pair = new Pair(new MemorySource({ a: new Uint8Array(CHUNK).fill(1) }), sink);
   const honest = pair.sender.message.bind(pair.sender);
+  let said = false;
   pair.sender.message = (lane: LanePort, message: Message) => {
-    if (message.type !== 'get') return honest(lane, message);
-    const same = { type: 'chunk' as const, index: 0, length: CHUNK, form: 'same' as const };
-    lane.send({ ...same, sha256: hashOf(new Uint8Array(CHUNK).fill(1)), data: new Uint8Array(0) });
+    if (message.type !== 'get' || said) return honest(lane, message);
+    said = true;
+    lane.send({ type: 'hash', index: 0, length: CHUNK, sha256: hashOf(new Uint8Array(CHUNK).fill(1)) });
+  };
+  pair.onLost = () => pair.connect();
+  pair.connect();
+  await pair.done;
+  assert.equal(pair.outcome.error, undefined);
+  assert.equal(pair.opened, 2, 'the lane that lied is gone');
+  assert.deepEqual(sink.kept, []);
+});
+
+test('what lies here never leaves: the sender hears which chunks are asked for, and no hash of them', async () => {
+  const file = randomBytes(random, 3 * CHUNK);
+  const sink = new HoldingSink();
+  for (const chunk of [0, 1, 2]) sink.guesses.set(chunk, hashOf(randomBytes(random, 32)));
+  const pair = new Pair(new MemorySource({ a: file }), sink);
+  const honest = pair.sender.message.bind(pair.sender);
+  const heard: Message[] = [];
+  pair.sender.message = (lane: LanePort, message: Message) => {
+    heard.push(message);
+    honest(lane, message);
   };
   pair.connect();
   await pair.done;
-  assert.equal(pair.outcome.error?.code, 'PROTOCOL');
-  assert.deepEqual(sink.kept, []);
+  assert.equal(pair.outcome.error, undefined);
+  const said = JSON.stringify(heard, (_key, value) =>
+    value instanceof Uint8Array ? [...value].join() : value,
+  );
+  for (const guess of sink.guesses.values()) assert.ok(!said.includes([...guess].join()));
 });
+
+/** All blocks of chunks that are full. */
+const whole = (...chunks: number[]) => chunks.map((index) => ({ index, from: 0, to: CHUNK / BLOCK_BYTES }));
 
 class FakeLane implements LanePort {
   readonly id = Math.random();
