@@ -62,7 +62,7 @@ export function decodeBlocksHeader(body: Uint8Array, bodyLength: number): Blocks
   const bytes = bodyLength - BLOCKS_HEADER_LENGTH;
   const end = offset + bytes;
   const whole = bytes > 0 && (end === length || (end < length && bytes % BLOCK_BYTES === 0));
-  const fits = form === 'zeros' ? offset === 0 && bytes === 0 : offset % BLOCK_BYTES === 0 && whole;
+  const fits = offset % BLOCK_BYTES === 0 && (form === 'zeros' ? offset < length && bytes === 0 : whole);
   if (!form || !Number.isSafeInteger(index) || length === 0 || length > MAX_CHUNK || !fits)
     throw new BeelineError('PROTOCOL', 'The other side sent malformed blocks.');
   return { index, length, form, sha256, offset, bytes };

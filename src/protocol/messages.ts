@@ -21,7 +21,7 @@ export interface BlocksHeader {
   form: 'data' | 'zeros';
   /** Of the whole chunk. */
   sha256: Uint8Array;
-  /** Where in the chunk these bytes belong: a multiple of BLOCK_BYTES. */
+  /** Where in the chunk these bytes belong: a multiple of BLOCK_BYTES. Of zeros: where the range that they answer begins. */
   offset: number;
   /** Bytes that follow: whole blocks, but for the chunk's last. */
   bytes: number;

@@ -136,7 +136,8 @@ export class Chunks {
     this.#writing = 0;
     for (const { index, sha256 } of held) {
       this.#add(index, sha256, this.space.length(index));
-      this.#before.add(index);
+      // A stream is not gone on with by another process: its sender need not hear of what is here.
+      if (!this.space.stream) this.#before.add(index);
     }
     this.#unwanted = unwanted(this.down);
   }

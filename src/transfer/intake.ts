@@ -128,6 +128,7 @@ export class Intake {
   async #compare({ index, sha256, length }: ChunkHash & { length: number }): Promise<void> {
     const { chunks, sink, written, changed } = this.#options;
     const extents = chunks.space.extents(index);
+    if (!chunks.comparing(index)) return;
     const guess = await sink.guess?.(index, extents);
     if (!chunks.comparing(index) || this.#over) return;
     if (!guess || !equalBytes(guess, sha256)) {

@@ -61,6 +61,8 @@ export class Reading {
   }
 
   declareGone(entry: number, error: BeelineError): void {
+    // Two chunks of one file are read at a time.
+    if (this.gone.has(entry)) return;
     this.obituaries.declare(entry, error);
     this.#onGone(this.#source.entries[entry]!.path, error);
   }

@@ -44,6 +44,8 @@ export class Receiver {
   readonly #limiter: Limiter;
   #manifest: ManifestPull | undefined;
   #entries: readonly Entry[] = [];
+  /** Files that were gone before the manifest was whole: their names are not known yet. */
+  readonly #early: { entry: number; code: string; text: string }[] = [];
   #work: Work | undefined;
   #closing: Closing | undefined;
   #opening = false;
@@ -51,6 +53,8 @@ export class Receiver {
   /** A write failed: nothing is written until the sink has begun anew. */
   #stalled = false;
   #reopening = false;
+  /** Of a stream: below this chunk the sender has forgotten. */
+  #released = 0;
   #looking = false;
   #lookingForPages = false;
   #over = false;
@@ -78,6 +82,7 @@ export class Receiver {
     this.#closing?.say(this.#lanes.values());
     this.#askPages();
     if (this.#lanes.size === 1) this.#sayHeld();
+    this.#sayWritten();
     this.#work?.arrivals.say(this.#lanes.values());
     this.#pump();
   }
@@ -216,6 +221,8 @@ export class Receiver {
       const { offer } = manifest;
       const { entries, space } = await this.#slices().run(manifest.decoding());
       this.#entries = entries;
+      for (const { entry, code, text } of this.#early.splice(0))
+        this.#ports.gone(entries[entry]!.path, code, text);
       const sink = await this.#ports.open(offer, entries, space);
       // The stream may have ended while the person was being asked.
       if (manifest.offer.bytes !== undefined && space.stream) space.end(manifest.offer.bytes);
@@ -233,6 +240,7 @@ export class Receiver {
           arrivals.down(chunk, kept, this.#lanes.values());
           if (kept > 0) this.#ports.kept(kept);
           this.#ports.progress(chunks.arrived, extents);
+          this.#sayWritten();
         },
         changed: () => this.#pump(),
         fail: (thrown) => this.#fail(thrown),
@@ -263,8 +271,11 @@ export class Receiver {
     resumed(0);
     const { bytes } = chunks;
     if (bytes === 0) return;
-    for (let chunk = 0; chunk < space.chunks; chunk++)
-      if (chunks.down.has(chunk)) progress(bytes, space.extents(chunk));
+    for (let chunk = 0, left = chunks.down.count; left > 0; chunk++) {
+      if (!chunks.down.has(chunk)) continue;
+      left--;
+      progress(bytes, space.extents(chunk));
+    }
     resumed(bytes);
   }
 
@@ -272,6 +283,15 @@ export class Receiver {
   #sayHeld(): void {
     const [lane] = this.#lanes.values();
     if (lane && this.#work) sayHeld(lane, this.#work.chunks).catch(() => {});
+  }
+
+  /** For a stream: what its sender may forget. Said again on each new lane, since it may be lost with one. */
+  #sayWritten(): void {
+    const work = this.#work;
+    if (!work?.space.stream) return;
+    this.#released = work.chunks.down.firstMissing;
+    for (const lane of this.#lanes.values())
+      lane.send({ type: 'written', below: this.#released }).catch(() => {});
   }
 
   /** Asks wherever there is room, and notices the end. */
@@ -299,7 +319,13 @@ export class Receiver {
 
   #takeZeros(lane: LanePort, header: BlocksHeader): void {
     const work = this.#work;
-    const owed = work?.scheduler.answered(lane.id, 'blocks', header.index, this.#ports.now());
+    const owed = work?.scheduler.answered(
+      lane.id,
+      'blocks',
+      header.index,
+      header.offset / BLOCK_BYTES,
+      this.#ports.now(),
+    );
     if (!work || !owed)
       throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
     this.#shorten(work, header.index, header.length);
@@ -309,7 +335,7 @@ export class Receiver {
 
   #takeHash(lane: LanePort, message: ChunkHash & { length: number }): void {
     const work = this.#work;
-    const owed = work?.scheduler.answered(lane.id, 'hash', message.index, this.#ports.now());
+    const owed = work?.scheduler.answered(lane.id, 'hash', message.index, 0, this.#ports.now());
     if (!work || !owed)
       throw new BeelineError('PROTOCOL', 'The other side sent a hash that was not asked for.');
     if (message.length !== work.space.length(message.index))
@@ -319,10 +345,9 @@ export class Receiver {
   }
 
   /** Something that a lane owed has come. */
-  #landed(lane: LanePort, { chunks, scheduler, arrivals, space }: Work): void {
+  #landed(lane: LanePort, { chunks, scheduler, arrivals }: Work): void {
     this.#ports.progress(chunks.arrived, []);
     arrivals.more(this.#lanes.values());
-    if (space.stream) lane.send({ type: 'written', below: chunks.down.firstMissing }).catch(() => {});
     if (scheduler.spent(lane.id)) lane.close();
     this.#pump();
   }
@@ -355,6 +380,8 @@ export class Receiver {
       work.scheduler.again();
       this.#takeStock(work);
       work.arrivals.again();
+      if (work.space.stream && work.chunks.down.firstMissing < this.#released)
+        throw new BeelineError('WRITE_FAILED', 'The disk lost a part of a stream that cannot be sent again.');
       // Only now: what arrived meanwhile had no place to go, and comes again.
       this.#stalled = false;
       this.#sayHeld();
@@ -374,7 +401,8 @@ export class Receiver {
       throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
     this.#gone.add(entry);
     this.#work?.sink.drop(entry).catch((thrown) => this.#fail(thrown));
-    this.#ports.gone(this.#entries[entry]?.path ?? '', code, text);
+    if (this.#entries.length > 0) this.#ports.gone(this.#entries[entry]!.path, code, text);
+    else this.#early.push({ entry, code, text });
   }
 
   async #finish({ sink, space, chunks, arrivals }: Work): Promise<void> {

@@ -181,12 +181,23 @@ export class Scheduler {
     this.#measure(state, bytes, now);
   }
 
-  /** A chunk that is all zeros came on a lane, or its hash. False if it was not asked for on it. */
-  answered(lane: number, what: Claim['what'], index: number, now: number): { void: boolean } | undefined {
+  /**
+   * A chunk's hash came on a lane; or, in answer to the range that begins with a block, that it is all zeros.
+   * @returns as `begins`
+   */
+  answered(
+    lane: number,
+    what: Claim['what'],
+    index: number,
+    from: number,
+    now: number,
+  ): { void: boolean } | undefined {
     const state = this.#lanes.get(lane);
-    const found = state?.owed.find((owed) => owed.what === what && owed.index === index);
+    const found = state?.owed.find(
+      (owed) => owed.what === what && owed.index === index && owed.from === from,
+    );
     if (!state || !found) return undefined;
-    state.owed = state.owed.filter((owed) => owed.what !== what || owed.index !== index);
+    state.owed.splice(state.owed.indexOf(found), 1);
     this.#count(state);
     this.#measure(state, 0, now);
     return found;

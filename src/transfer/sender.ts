@@ -252,7 +252,8 @@ export class Sender {
       if (!this.#hashes.get(index)) this.#hashes.set(index, this.#earlier.get(index) ?? sha256);
       this.#resumed += this.#there(index);
     }
-    this.#ports.resumed(this.#resumed);
+    // Chunks that this run served are no news: 0 would have all counted anew.
+    if (this.#resumed > 0) this.#ports.resumed(this.#resumed);
   }
 
   /** What has arrived, by the receiver's own word. */
@@ -260,7 +261,7 @@ export class Sender {
     this.#checkExist(chunks);
     if (kept > this.#kept) this.#ports.kept(kept - this.#kept);
     this.#kept = Math.max(kept, this.#kept);
-    this.#said = Math.min(Math.max(bytes, this.#said), this.#space.bytes ?? bytes);
+    this.#said = Math.min(Math.max(bytes, this.#said), this.#space.bytes ?? Number.POSITIVE_INFINITY);
     for (const index of chunks) this.#there(index);
     this.#ports.progress(Math.max(this.#bytes, this.#said), []);
   }
@@ -357,13 +358,10 @@ export class Sender {
       lane.send({ type: 'hash', index, length: data.length, sha256 }).catch(() => {});
       return;
     }
-    if (loaded.zeros) {
-      // Whatever else of it was asked for here is answered with it.
-      serving.queue = serving.queue.filter((other) => other.index !== index || other.from === undefined);
-    } else if (offset + bytes >= end) serving.queue.shift();
+    if (loaded.zeros || offset + bytes >= end) serving.queue.shift();
     else asked.from += bytes / BLOCK_BYTES;
     // A stream that has ended before what was asked for: its end has been said.
-    if (offset >= end) return;
+    if (offset >= data.length) return;
     this.#hashes.set(index, sha256);
     const piece = this.#send(serving, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);

@@ -160,7 +160,7 @@ export async function move(session: Session, only: (chunk: number) => boolean = 
     if (down.has(chunk) || !only(chunk) || !extents.some(({ entry }) => sink.wants(entry))) continue;
     const data = files.chunk(space, chunk);
     const sha256 = hashOf(data);
-    const guess = await sink.guess(chunk, extents);
+    const guess = sink.comparable(chunk) ? await sink.guess(chunk, extents) : undefined;
     if (guess) log.guessed.push(chunk);
     if (guess && Buffer.compare(guess, sha256) === 0) {
       await sink.keep(chunk, extents, sha256);

@@ -17,7 +17,7 @@ const OFFER = encodeMessage(offerOf([file('a', 1)], 1));
 
 test('protects from: a negative, huge or overlapping length in a frame', LIMIT, async (t) => {
   const chunkBody = (length: number, form: number, index = 0) =>
-    new Writer().u32(0).u32(index).u32(length).u8(form).raw(new Uint8Array(32)).done();
+    new Writer().u32(0).u32(index).u32(length).u32(0).u8(form).raw(new Uint8Array(32)).done();
   const overlong = (bytes: number[], type: number) =>
     Buffer.concat([header(bytes.length, type), Uint8Array.from(bytes)]);
   const raw: Record<string, Uint8Array> = {
@@ -30,11 +30,11 @@ test('protects from: a negative, huge or overlapping length in a frame', LIMIT, 
       ),
     ),
     'a chunk frame of 4 GiB': header(2 ** 32 - 1, 4),
-    'a chunk frame shorter than its header': header(44, 4),
-    'a chunk longer than its frame': Buffer.concat([header(45, 4), chunkBody(CHUNK, 0)]),
-    'a chunk shorter than its frame': Buffer.concat([header(45 + 10, 4), chunkBody(5, 0)]),
-    'a chunk with a negative length': Buffer.concat([header(45, 4), chunkBody(-1, 1)]),
-    'zeros that bring data': Buffer.concat([header(45 + 10, 4), chunkBody(10, 1)]),
+    'a chunk frame shorter than its header': header(48, 4),
+    'a chunk longer than its frame': Buffer.concat([header(49, 4), chunkBody(CHUNK, 0)]),
+    'a chunk shorter than its frame': Buffer.concat([header(49 + 10, 4), chunkBody(5, 0)]),
+    'a chunk with a negative length': Buffer.concat([header(49, 4), chunkBody(-1, 1)]),
+    'zeros that bring data': Buffer.concat([header(49 + 10, 4), chunkBody(10, 1)]),
     'an offer cut short': Buffer.concat([header(OFFER.length - 6, 0), OFFER.subarray(5, -1)]),
     'an offer with more behind it': Buffer.concat([
       header(OFFER.length - 4, 0),

@@ -135,8 +135,8 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
       const length = space.length(index);
       if (claim.what === 'hash') {
         mine.shift();
-        assert.ok(scheduler.answered(lane, 'hash', index, now));
-        assert.equal(scheduler.answered(lane, 'hash', index, now), undefined, 'once only');
+        assert.ok(scheduler.answered(lane, 'hash', index, 0, now));
+        assert.equal(scheduler.answered(lane, 'hash', index, 0, now), undefined, 'once only');
         if (chunks.comparing(index)) chunks.differs(index);
         return;
       }
