@@ -70,11 +70,9 @@ export class Folders {
     return this.#made.has(parent);
   }
 
-  /** Absolute paths of the folder of each of these relative paths, each once. */
-  parents(paths: Iterable<string>): string[] {
-    const parents = new Set<string>();
-    for (const path of paths) parents.add(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-    return [...parents].map((path) => (path ? `${this.#root}/${path}` : this.#root));
+  /** Where these folders are. */
+  absolute(folders: ReadonlySet<string>): string[] {
+    return [...folders].map((path) => (path ? `${this.#root}/${path}` : this.#root));
   }
 
   /** Modes and times of the folders made for this transfer, deepest first; others keep theirs. */
@@ -112,6 +110,11 @@ export class Folders {
       throw diskError(error, entry.path);
     }
   }
+}
+
+/** The folder of a relative path; '' at the top. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 function checkReal(absolute: string, path: string): void {

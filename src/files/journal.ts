@@ -6,7 +6,7 @@
 import { closeSync, fdatasync, fstatSync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { concat, equalBytes } from '../protocol/bytes.ts';
+import { concatAll, equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { CREATE_FLAGS, codeOf, READ_FLAGS, readFully, settled, writeFully } from './io.ts';
 import {
@@ -25,7 +25,7 @@ export type { JournalState };
 
 /** What an open that finds no journal of ours fails with: nothing there, a link, a folder, a socket, another's. */
 const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'EACCES'];
-/** Bytes read at once; any record fits. */
+/** Bytes read or written at once; any record of a running journal fits. */
 const BLOCK = 1024 * 1024;
 
 export class Journal {
@@ -69,12 +69,23 @@ export class Journal {
 
   static async #make(at: string, path: string, first: readonly JournalRecord[]): Promise<Journal> {
     if (first[0]?.type !== 'begin') throw new BeelineError('INTERNAL', 'A journal begins with `begin`.');
-    const data = concat(MAGIC, encodeRecords(first));
     const fd = openSync(at, CREATE_FLAGS, 0o600);
     try {
-      await writeFully(fd, data, 0);
+      // In blocks: a manifest may have many megabytes.
+      let block: Uint8Array[] = [MAGIC];
+      let [gathered, length] = [MAGIC.length, 0];
+      for (const [i, record] of first.entries()) {
+        const data = encodeRecords([record]);
+        block.push(data);
+        gathered += data.length;
+        if (gathered < BLOCK && i < first.length - 1) continue;
+        await writeFully(fd, concatAll(block), length);
+        length += gathered;
+        block = [];
+        gathered = 0;
+      }
       await settled((done) => fdatasync(fd, done));
-      return new Journal(path, fd, data.length);
+      return new Journal(path, fd, length);
     } catch (error) {
       closeSync(fd);
       removeIfThere(at);

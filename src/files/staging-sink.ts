@@ -13,6 +13,7 @@ import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from '.
 import { Destination } from './destination.ts';
 import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
+import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { Slices } from './slices.ts';
@@ -144,11 +145,15 @@ export class StagingSink implements Sink {
       await this.#writer!.finish();
       await committer.finish();
       await folders.finish(this.#entries);
-      const made = this.#entries.filter((entry, i) => entry.kind === 'folder' && this.wants(i));
-      // What an earlier run placed it may not have come to sync.
-      const names = [...this.#inventory.placed].map((entry) => placer.relative(entry));
-      for (const { path } of made) names.push(path, `${path}/`);
-      await syncFolders(folders.parents(names), this.#root);
+      const slices = new Slices();
+      const names = new Set<string>();
+      for (const [entry, { kind, path }] of this.#entries.entries()) {
+        if (slices.over()) await slices.next();
+        // What an earlier run placed it may not have come to sync.
+        if (this.#inventory.placed.has(entry)) names.add(parentOf(placer.relative(entry)));
+        if (kind === 'folder' && this.wants(entry)) names.add(parentOf(path)).add(path);
+      }
+      await syncFolders(folders.absolute(names), this.#root);
     } catch (error) {
       throw diskError(error, this.#options.to);
     }
@@ -157,7 +162,7 @@ export class StagingSink implements Sink {
   async settle(): Promise<void> {
     this.#over = true;
     await this.#close();
-    this.#remove();
+    await this.#remove();
   }
 
   digests(): Promise<Map<number, string>> {
@@ -196,7 +201,7 @@ export class StagingSink implements Sink {
   async abort(): Promise<void> {
     this.#over = true;
     await this.#close();
-    this.#remove();
+    await this.#remove();
     this.#destination.unmake();
   }
 
@@ -246,8 +251,11 @@ export class StagingSink implements Sink {
     };
     this.#work = await openWorkspace(job);
     this.#writer = new ChunkWriter(job, this.#work, this.#dropped);
-    for (const [entry, left] of inventory.staged)
+    const slices = new Slices();
+    for (const [entry, left] of inventory.staged) {
+      if (slices.over()) await slices.next();
       if (left === 0 && this.wants(entry)) await this.#writer.complete(entry, this.#entries[entry]!.size);
+    }
     for (const entry of this.#dropped) await this.drop(entry);
   }
 
@@ -284,13 +292,13 @@ export class StagingSink implements Sink {
     return this.#closing;
   }
 
-  #remove(): void {
+  async #remove(): Promise<void> {
     const staging = this.#staging;
     this.#staging = undefined;
     // An earlier run's, with which nothing was begun, may be of another offer with the same names.
     if (this.#earlier && !this.#writer) return staging?.release();
     try {
-      staging?.remove(this.#entries.map((entry) => entry.path));
+      await staging?.remove(pathsOf(this.#entries));
     } catch (cause) {
       const text = `The unfinished data in '${escapeName(staging?.path ?? '')}' could not be removed.`;
       this.#warn('WRITE_FAILED', text, cause);
@@ -300,4 +308,8 @@ export class StagingSink implements Sink {
   #warn(code: 'DISK_FULL' | 'EXISTS' | 'WRITE_FAILED', text: string, cause?: unknown): void {
     this.#options.onWarning?.(new BeelineError(code, text, { cause }));
   }
+}
+
+function* pathsOf(entries: readonly Entry[]): Generator<string> {
+  for (const { path } of entries) yield path;
 }

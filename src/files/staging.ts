@@ -13,6 +13,7 @@ import { HeldFolders } from './held-folders.ts';
 import { codeOf } from './io.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { type Lock, takeLock } from './lock.ts';
+import { Slices } from './slices.ts';
 
 /** What this program itself puts beside the staged files. */
 const OWN = /^(journal(\.next)?|lock(\..+)?|probe)$/;
@@ -67,7 +68,7 @@ export class Staging {
       staging.lock();
       return staging;
     } catch (error) {
-      staging.remove([]);
+      staging.discard();
       throw error;
     }
   }
@@ -122,7 +123,7 @@ export class Staging {
         if (!staging || !(await staging.#isEmpty())) continue;
         staging.lock();
         // Again behind the lock.
-        if (await staging.#isEmpty()) staging.remove([]);
+        if (await staging.#isEmpty()) await staging.remove([]);
       } catch {
         // Somebody's at work in it, or the disk's own matter: whoever needs it will be told.
       } finally {
@@ -176,11 +177,14 @@ export class Staging {
   }
 
   /** Removes what is staged for these manifest paths, and the journal; the lock stays. */
-  empty(paths: Iterable<string>): void {
+  async empty(paths: Iterable<string>): Promise<void> {
+    const slices = new Slices();
     const names = this.#names();
     const staged = new Set(names.filter((name) => !OWN.test(name)));
     if (staged.size > 0)
       for (const named of paths) {
+        if (staged.size === 0) break;
+        if (slices.over()) await slices.next();
         const name = stagedName(named);
         if (staged.delete(name)) rmSync(this.#at(name), { force: true });
       }
@@ -194,9 +198,18 @@ export class Staging {
   }
 
   /** Removes it and what is staged for these manifest paths. Anything else in it stays, and this throws ENOTEMPTY. */
-  remove(paths: Iterable<string>): void {
+  async remove(paths: Iterable<string>): Promise<void> {
     try {
-      this.empty(paths);
+      await this.empty(paths);
+      this.removeFolder();
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Removes it, which is empty. */
+  discard(): void {
+    try {
       this.removeFolder();
     } finally {
       this.release();

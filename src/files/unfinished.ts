@@ -108,7 +108,7 @@ async function empty(path: string): Promise<Discarded> {
     // Behind the lock: whoever held it may have gone on since it was listed.
     const found = await staging.read();
     if (!found) return { removed: false, damaged: true, left: staging.strangers() };
-    staging.empty(found.entries.map((entry) => entry.path));
+    await staging.empty(found.entries.map((entry) => entry.path));
     const left = staging.strangers();
     try {
       staging.removeFolder();

@@ -1,16 +1,17 @@
 /** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
 import { existsSync, rmSync } from 'node:fs';
-import { type Entry, encodePages } from '../protocol/manifest.ts';
+import { type Entry, encodingPages } from '../protocol/manifest.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import type { Attributes } from './attributes.ts';
 import { Committer } from './commit.ts';
 import type { Overwrite, Plan } from './conflicts.ts';
-import { Folders } from './folders.ts';
+import { Folders, parentOf } from './folders.ts';
 import { Inventory, takeInventory } from './inventory.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-records.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
+import { Slices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { Found, Staging } from './staging.ts';
 import { syncFiles, syncFolders } from './sync.ts';
@@ -37,16 +38,16 @@ export interface Workspace {
 }
 
 /** What an earlier run left for these entries. */
-export function inventoryOf(
+export async function inventoryOf(
   root: string,
   entries: readonly Entry[],
   space: ByteSpace,
   found: Found | undefined,
 ): Promise<Inventory> {
   // What was staged of a stream is of no use without the same stream.
-  if (!found || space.stream) return Promise.resolve(new Inventory());
+  if (!found || space.stream) return new Inventory();
   const { pages, chunkSize } = found.state;
-  const now = encodePages(entries);
+  const now = await new Slices().run(encodingPages(entries));
   const same =
     chunkSize === space.chunkSize &&
     now.length === pages.length &&
@@ -57,7 +58,11 @@ export function inventoryOf(
 export async function openWorkspace(job: Job): Promise<Workspace> {
   const { root, entries, space, plan, overwrite, attributes, staging, inventory } = job;
   const staged = new StagedFiles(staging, entries, attributes);
-  for (const [entry, left] of inventory.staged) staged.adopt(entry, left);
+  const slices = new Slices();
+  for (const [entry, left] of inventory.staged) {
+    if (slices.over()) await slices.next();
+    staged.adopt(entry, left);
+  }
   const ours = new Set<string>();
   for (const [index, { kind, path }] of entries.entries())
     if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
@@ -85,16 +90,21 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
         if (existsSync(staged.path(entry))) files.add(entry);
       }
       await syncFiles(
-        [...files].map((entry) => staged.path(entry)),
+        [...files].map((entry) => whole.get(entry) ?? staged.path(entry)),
         root,
       );
     },
     place: async ({ whole }) => {
       const renamed: number[] = [];
+      const names = new Set<string>();
+      const slices = new Slices();
       for (const [entry, path] of whole) {
+        if (slices.over()) await slices.next();
         const name = placer.relative(entry);
         placer.put(entry, path);
-        if (placer.relative(entry) !== name) renamed.push(entry);
+        const now = placer.relative(entry);
+        if (now !== name) renamed.push(entry);
+        names.add(parentOf(now));
       }
       const choices = renamed.map((entry) => ({
         entry,
@@ -102,7 +112,7 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
         as: placer.relative(entry),
       }));
       if (choices.length > 0) await journal.append([{ type: 'plan', choices }]);
-      await syncFolders(folders.parents([...whole.keys()].map((entry) => placer.relative(entry))), root);
+      await syncFolders(folders.absolute(names), root);
       return [...whole.keys()];
     },
   });
@@ -110,8 +120,8 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
 }
 
 /** A journal that says what the inventory says, in place of whatever was there. */
-function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
-  const pages = encodePages(entries);
+async function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
+  const pages = await new Slices().run(encodingPages(entries));
   const chunks: { index: number; sha256: Uint8Array }[] = [];
   for (const index of inventory.have) chunks.push({ index, sha256: inventory.hashes.get(index)! });
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.

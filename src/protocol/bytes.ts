@@ -102,6 +102,11 @@ export class Writer {
     return this.bytes(utf8Encode(text));
   }
 
+  /** Begins anew, in the same buffer. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** The bytes so far, as a copy that later writes do not touch. */
   done(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);

@@ -5,6 +5,7 @@
 import { fromHex, Reader, toHex, Writer } from './bytes.ts';
 import { BeelineError } from './errors.ts';
 import { MAX_ENTRIES, MAX_PAGE, MAX_PATH, MAX_TIME_S } from './limits.ts';
+import { atOnce, type Steps } from './slices.ts';
 
 export type EntryKind = 'file' | 'folder' | 'link';
 
@@ -75,24 +76,32 @@ function unzigzag(value: number): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
-/** Packs entries into pages of at most MAX_PAGE bytes, each page a count and its entries. */
+/** All of `encodingPages` in one go: for what is known to be small. */
 export function encodePages(entries: readonly Entry[]): Uint8Array<ArrayBuffer>[] {
+  return atOnce(encodingPages(entries));
+}
+
+/** Packs entries into pages of at most MAX_PAGE bytes, each page a count and its entries. */
+export function* encodingPages(entries: readonly Entry[]): Steps<Uint8Array<ArrayBuffer>[]> {
   const pages: Uint8Array<ArrayBuffer>[] = [];
-  let page = new Writer();
+  const page = new Writer();
   for (const entry of entries) {
-    const bytes = encodeEntry(entry);
-    if (page.length > 0 && page.length + bytes.length > MAX_PAGE) {
-      pages.push(page.done());
-      page = new Writer();
-    }
-    page.raw(bytes);
+    yield;
+    const before = page.length;
+    encodeEntry(page, entry);
+    if (before === 0 || page.length <= MAX_PAGE) continue;
+    // One too many: it begins the next page.
+    const whole = page.done();
+    pages.push(whole.slice(0, before));
+    page.clear();
+    page.raw(whole.subarray(before));
   }
   if (page.length > 0) pages.push(page.done());
   return pages;
 }
 
-function encodeEntry(entry: Entry): Uint8Array {
-  const writer = new Writer()
+function encodeEntry(writer: Writer, entry: Entry): void {
+  writer
     .u8(KINDS.indexOf(entry.kind))
     .text(entry.path)
     .varint(entry.size)
@@ -101,7 +110,6 @@ function encodeEntry(entry: Entry): Uint8Array {
     .varint(nanosOf(entry));
   if (entry.kind === 'link') writer.text(entry.target);
   if (entry.kind === 'file') writer.bytes(fromHex(entry.version));
-  return writer.done();
 }
 
 /** Decodes one page. Throws PROTOCOL or BAD_MANIFEST on anything `encodePages` would not have written. */
