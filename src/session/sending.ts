@@ -105,7 +105,13 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
       if (session.peerProven(hello, known?.device)) network.peer(hello);
     },
     onWord: (word) => session.hear(word),
-    onFail: (error) => failedHandshake(session, error),
+    onFail: (error) => {
+      if (secret.way === 'code' || session.proven) return failedHandshake(session, error);
+      // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
+      session.log?.warn({ code: error.code }, 'refused on the rendezvous');
+      clearTimeout(patience);
+      mailbox?.drop();
+    },
   });
   told = handshake;
   session.say = (word) => handshake.say(word);

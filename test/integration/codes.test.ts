@@ -5,8 +5,11 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import { fromPsk } from '../../src/identity/standing-secret.ts';
+import { openMailbox } from '../../src/rendezvous/mailbox.ts';
+import { Deferred } from '../../src/session/deferred.ts';
 import { snapshot } from './tree.ts';
-import { errorCode, freePort, type Workspace, workspace } from './workspace.ts';
+import { errorCode, freePort, listening, type Workspace, workspace } from './workspace.ts';
 
 const at = (port: number): string[] => ['--at', `127.0.0.1:${port}`, '--no-lan', '--yes'];
 
@@ -64,6 +67,43 @@ describe('integration: codes', { concurrency: 2 }, () => {
     });
     await Promise.all(silent.map((socket) => once(socket, 'connect')));
     await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
+    await sender.ends(0);
+  });
+
+  it('a stranger does not end a sender whose key nobody can guess', async (t) => {
+    const work = workspace(t);
+    writeFileSync(work.path('note.txt'), 'hello');
+    const psk = Buffer.from('0123456789abcdef0123456789abcdef');
+    writeFileSync(work.path('key'), psk, { mode: 0o600 });
+    const port = await freePort();
+    const key = ['--psk-file', work.path('key'), '--no-lan'];
+    const sender = work.start(['send', work.path('note.txt'), ...key, '--port', String(port)]);
+    await listening(port);
+    const share = Buffer.alloc(33, 2).toString('base64');
+    const guesses = [
+      'junk',
+      JSON.stringify({ k: 'share', v: 99, share }),
+      JSON.stringify({ k: 'answer', v: 1, share, confirmation: share, sealed: share }),
+      JSON.stringify({ k: 'refuse', code: 'WRONG_CODE' }),
+    ];
+    for (const guess of guesses) {
+      const put = new Deferred<string>();
+      const stranger = await openMailbox({
+        ...{ role: 'guest', nameplate: fromPsk(psk).nameplate, deadline: 20_000, reconnect: false },
+        find: async () => [{ host: '127.0.0.1', port }],
+        waitForHost: true,
+        onMessage: () => {},
+        onPeer: () => {},
+        onLost: (error) => put.resolve(error.code),
+      });
+      stranger.send(guess);
+      assert.equal(await put.promise, 'REFUSED', 'it is put out');
+    }
+    const receiver = work.start([
+      ...['receive', ...key, '--at', `127.0.0.1:${port}`],
+      ...['--yes', '--to', work.folder('out')],
+    ]);
+    await receiver.ends(0);
     await sender.ends(0);
   });
 
