@@ -2,7 +2,8 @@
  * Single keys while a transfer runs: p, r, c, and Ctrl-C and Ctrl-Z, which a raw terminal hands over as characters.
  * Goal: however the process ends or stops, the terminal is left as it was found.
  */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, readFileSync } from 'node:fs';
 import type { Input } from './host.ts';
 
 export interface KeyActions {
@@ -14,6 +15,8 @@ export interface KeyActions {
   interrupt(): void;
   /** Back in the foreground after Ctrl-Z. */
   redraw(): void;
+  /** In the background, from the start or after Ctrl-Z and `bg`. */
+  background(): void;
 }
 
 /** The part of `process` that is used. */
@@ -33,6 +36,8 @@ export class Keys {
   readonly #process: Signals;
   readonly #foreground: () => boolean;
   #raw = false;
+  /** Node believes that the terminal is raw. */
+  #stale = false;
   #wanted = false;
   /** `performance.now()` when `c` was pressed. */
   #askedAt = -Infinity;
@@ -69,8 +74,12 @@ export class Keys {
 
   readonly #enter = (): void => {
     // A background job that touches the terminal is stopped by SIGTTOU; `beeline send x &` must just run.
-    if (this.#raw || !this.#foreground()) return;
+    if (this.#raw) return;
+    if (!this.#foreground()) return this.#actions.background();
     this.#raw = true;
+    // A shell may have changed the mode meanwhile, unnoticed by Node, which would do nothing then.
+    if (this.#stale) this.#input.setRawMode!(false);
+    this.#stale = false;
     this.#input.setRawMode!(true);
     this.#input.on('data', this.#read);
     this.#input.on('error', this.#leave); // the terminal is gone: go on without keys
@@ -83,6 +92,8 @@ export class Keys {
     this.#input.off('data', this.#read);
     this.#input.off('error', this.#leave);
     this.#input.pause();
+    this.#stale = !this.#foreground();
+    if (this.#stale) return;
     try {
       this.#input.setRawMode!(false);
     } catch {
@@ -97,8 +108,13 @@ export class Keys {
   };
 
   readonly #continue = (): void => {
+    // Stopped by something else than Ctrl-Z: the shell has the terminal, or had it.
+    if (this.#raw) {
+      this.#leave();
+      this.#stale = true;
+    }
     this.#enter();
-    this.#actions.redraw();
+    if (this.#raw) this.#actions.redraw();
   };
 
   /** What has arrived is thrown away on both sides: one slip of a finger must not do that. */
@@ -133,5 +149,32 @@ export function inForeground(): boolean {
   } catch {
     // Not Linux: there is no cheap way to know, and in front is the usual place.
     return true;
+  }
+}
+
+/**
+ * At the end of a process that is in the background: Node restores the terminal's mode, for which it would be stopped by
+ * SIGTTOU and never end. Without the descriptor that it does that by, it cannot.
+ */
+export function releaseTerminal(
+  input: { _handle?: { fd?: number } | null },
+  foreground = inForeground,
+): void {
+  const fd = input._handle?.fd;
+  if (fd === undefined || fd <= 2 || foreground()) return;
+  try {
+    closeSync(fd);
+  } catch {
+    // Closed already.
+  }
+}
+
+/** True if output of a background job stops it (`stty tostop`). */
+export function stopsOutput(): boolean {
+  try {
+    const said = execFileSync('stty', ['-a'], { stdio: ['inherit', 'pipe', 'ignore'], timeout: 1000 });
+    return /(?:^|\s)tostop\b/.test(said.toString('latin1'));
+  } catch {
+    return false;
   }
 }

@@ -2,13 +2,17 @@
 /** The `beeline` command: the real process around `dispatch`. */
 import { dispatch, fail } from './dispatch.ts';
 import type { Host } from './host.ts';
+import { releaseTerminal } from './keys.ts';
 
 const argv = process.argv.slice(2);
 
+let opened = false;
 const host: Host = {
   env: process.env,
   // A getter, because touching process.stdin opens it, and most runs never read it.
   get stdin() {
+    if (!opened) process.on('exit', () => releaseTerminal(process.stdin as object));
+    opened = true;
     return process.stdin;
   },
   stdout: process.stdout,
@@ -34,6 +38,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
 
 process.exitCode = await dispatch(argv, host);
 // What was written must arrive before the process ends, and after it no forgotten socket may keep it alive.
+// An empty write too stops a job in the background (`stty tostop`).
 for (const stream of [process.stdout, process.stderr])
-  if (stream.writable) await new Promise<void>((done) => stream.write('', () => done()));
+  if (stream.writable && stream.writableLength > 0)
+    await new Promise<void>((done) => stream.write('', () => done()));
 process.exit();

@@ -16,6 +16,7 @@ export interface Output {
 }
 
 const DEFAULT_COLUMNS = 80;
+const MOST_WAITING = 1000;
 
 export class Screen {
   /** True where a status can be redrawn in place. */
@@ -24,6 +25,9 @@ export class Screen {
   readonly #color: boolean;
   #status: readonly string[] = [];
   #drawn: readonly string[] = [];
+  #held: 'nothing' | 'status' | 'all' = 'nothing';
+  /** Lines held back, the last ones. */
+  #waiting: string[] = [];
 
   constructor(stream: Output, env: Readonly<Record<string, string | undefined>> = {}) {
     this.#stream = stream;
@@ -49,13 +53,29 @@ export class Screen {
 
   /** Whole lines that are safe already: a QR code, a log line. */
   raw(text: string): void {
-    this.#stream.write(this.#erase() + text + this.#paint());
+    if (this.#held === 'all') {
+      this.#waiting.push(text);
+      if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
+    } else this.#stream.write(this.#erase() + text + this.#paint());
+  }
+
+  /**
+   * In the background a status is not drawn, since the terminal is another program's. Where output would even stop this
+   * process, lines wait too, until it is in front again.
+   */
+  hold(what: 'nothing' | 'status' | 'all'): void {
+    // Whoever is in front has drawn over it.
+    if (what !== 'nothing') this.#drawn = [];
+    this.#held = what;
+    if (what === 'all') return;
+    for (const text of this.#waiting.splice(0)) this.raw(text);
   }
 
   /** Replaces the status; each line must fit `width`. Does nothing where there is no terminal. */
   status(lines: readonly string[]): void {
     if (!this.live) return;
     this.#status = lines.map(escapeName);
+    if (this.#held !== 'nothing') return;
     const text = this.#erase() + this.#paint();
     if (text) this.#stream.write(text);
   }
@@ -77,6 +97,7 @@ export class Screen {
   }
 
   #paint(): string {
+    if (this.#held !== 'nothing') return '';
     this.#drawn = this.#status;
     const text = this.#status.join('\n');
     return this.#color ? text.replace(/━+/, (bar) => `\x1b[32m${bar}\x1b[39m`) : text;

@@ -6,7 +6,7 @@ import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
 import { Interrupt, interrupted } from './interrupt.ts';
 import { JsonOutput } from './json.ts';
-import { Keys } from './keys.ts';
+import { Keys, stopsOutput } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Face } from './options.ts';
 import { Progress } from './progress.ts';
@@ -60,7 +60,11 @@ export class Session {
       },
       cancel: () => this.#transfer?.cancel(),
       interrupt: () => this.interrupt.now(),
-      redraw: () => this.#progress?.changed(),
+      redraw: () => {
+        this.screen.hold('nothing');
+        this.#progress?.changed();
+      },
+      background: () => this.screen.hold(stopsOutput() ? 'all' : 'status'),
     });
     this.prompt = new Prompt({
       input: host.stdin,

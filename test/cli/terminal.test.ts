@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { Keys, type Signals } from '../../src/cli/keys.ts';
 import { describeOffer } from '../../src/cli/questions.ts';
+import { Screen } from '../../src/cli/screen.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/peer/api.ts';
 import { type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
 
@@ -199,8 +200,11 @@ function keys(foreground = true) {
     cancel: call('cancel'),
     interrupt: call('interrupt'),
     redraw: call('redraw'),
+    background: call('background'),
   };
-  return { keyboard, signals, calls, keys: new Keys(keyboard, actions, signals, () => foreground) };
+  const stand = { foreground };
+  const pressed = new Keys(keyboard, actions, signals, () => stand.foreground);
+  return { keyboard, signals, calls, stand, keys: pressed };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -256,9 +260,43 @@ describe('cli: keys', () => {
   });
 
   it('does not touch the terminal from the background', () => {
-    const { keyboard, keys: pressed } = keys(false);
+    const { keyboard, calls, keys: pressed } = keys(false);
     pressed.start();
     assert.equal(keyboard.raw, false);
+    assert.deepEqual(calls, ['background']);
+  });
+
+  it('Ctrl-Z and bg: it stays away from the terminal until fg, and has keys again then', async () => {
+    const { keyboard, signals, calls, stand, keys: pressed } = keys();
+    pressed.start();
+    signals.emit('SIGTSTP');
+    stand.foreground = false;
+    signals.emit('SIGCONT');
+    assert.equal(keyboard.raw, false);
+    stand.foreground = true;
+    signals.emit('SIGCONT');
+    assert.equal(keyboard.raw, true);
+    assert.deepEqual(calls, ['background', 'redraw']);
+    // Stopped from outside, without a word before: the shell has the terminal, and its mode is the shell's.
+    stand.foreground = false;
+    signals.emit('SIGCONT');
+    keyboard.setRawMode = () => assert.fail('the terminal was touched');
+    pressed.stop();
+    assert.deepEqual(calls, ['background', 'redraw', 'background']);
+  });
+
+  it('in the background no status is drawn, and held lines come when it is in front again', () => {
+    const stderr = new Sink(true);
+    const screen = new Screen(stderr);
+    screen.hold('status');
+    screen.status(['50%']);
+    screen.line('said');
+    assert.equal(stderr.text, 'said\n');
+    screen.hold('all');
+    screen.line('held');
+    assert.equal(stderr.text, 'said\n');
+    screen.hold('nothing');
+    assert.match(stderr.text, /^said\nheld\n50%/);
   });
 
   it('reach the transfer while it runs', async () => {
