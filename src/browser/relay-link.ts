@@ -1,5 +1,6 @@
 /** A page's WebSocket at the server's relay: opened, named by a token, waited with until it is paired, then a pipe. */
 
+import { Horizon } from '../lanes/horizon.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import type { Link } from '../lanes/relay/link.ts';
 import { BeelineError } from '../protocol/errors.ts';
@@ -7,8 +8,6 @@ import { LANE_OPEN_DEADLINE } from '../protocol/limits.ts';
 import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../protocol/relay.ts';
 import { authorityOf } from '../websocket/url.ts';
 
-/** Bytes that the WebSocket may hold back before a write is called done: enough for a hidden page, whose timers are slow. */
-const HIGH_WATER = 2 * 1024 * 1024;
 /** Milliseconds between looks at that: the first, and the longest. A message that comes is a reason to look, too. */
 const FIRST_LOOK = 4;
 const LONGEST_LOOK = 64;
@@ -98,6 +97,9 @@ export class RelayLink implements Link, Pipe {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #flowing = false;
+  readonly #horizon = new Horizon();
+  /** Bytes given to the WebSocket. */
+  #given = 0;
   #owner: { data: (bytes: Uint8Array) => void; closed: (error?: Error) => void } | undefined;
   #write: { done: (error?: Error | null) => void; timer: ReturnType<typeof setTimeout> } | undefined;
 
@@ -125,6 +127,7 @@ export class RelayLink implements Link, Pipe {
     if (this.#over) return void queueMicrotask(() => done(closed()));
     // One that is closing takes nothing more: its 'close', which comes at once, tells why, and a browser logs an error for each try.
     const closing = this.#webSocket.readyState > OPEN;
+    if (!closing) this.#given += bytes.length;
     for (let at = 0; !closing && at < bytes.length; at += MAX_RELAY_MESSAGE)
       this.#webSocket.send(bytes.subarray(at, at + MAX_RELAY_MESSAGE) as Uint8Array<ArrayBuffer>);
     this.#look(done, FIRST_LOOK);
@@ -167,7 +170,8 @@ export class RelayLink implements Link, Pipe {
   /** Calls back as soon as the WebSocket holds little enough; there is no event for that. */
   #look(done: (error?: Error | null) => void, next: number): void {
     this.#write = undefined;
-    if (this.#webSocket.bufferedAmount <= HIGH_WATER) return void queueMicrotask(done);
+    const { bufferedAmount } = this.#webSocket;
+    if (bufferedAmount <= this.#horizon.most(this.#given, bufferedAmount)) return void queueMicrotask(done);
     const timer = setTimeout(() => this.#look(done, Math.min(2 * next, LONGEST_LOOK)), next);
     this.#write = { done, timer };
   }

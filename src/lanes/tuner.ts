@@ -69,6 +69,10 @@ const GROWTH = 15;
 const EVEN = 0.02;
 const EVEN_SHARE = 0.6;
 const EVEN_FOR = 4;
+/** Samples that it takes to say so. */
+const EVEN_LEAST = 5;
+/** The same where little time has been to see it: of a path with losses hardly a sample is so near to the others. */
+const EVEN_START = 0.05;
 /** Seconds of samples that are kept. */
 const KEPT = 20;
 /** Seconds between rounds of trials that brought nothing: paths change. */
@@ -83,6 +87,8 @@ interface Trial {
   factor: number;
   /** When its lanes were all up, or gone; undefined until then. */
   since?: number;
+  /** Seconds more until it shows: the first UDX lanes of a long path. */
+  ramp?: number;
   given: number;
 }
 
@@ -131,6 +137,8 @@ export class Tuner {
       this.#history = [];
       this.#growing = now;
       this.#before = 0;
+      // What a long path began with is judged by what it brought so far: it stays.
+      if (this.#trial?.ramp !== undefined) this.#trial = undefined;
       if (this.#trial) this.#revert(this.#trial, now);
       return;
     }
@@ -149,9 +157,16 @@ export class Tuner {
     else if (udx > 0) return;
     else if (!possible.stream && lanes.stream === 0) this.#targets.udx = this.#fixed ?? FIRST.udx;
     else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
-      if (now < (this.#since ?? now) + Math.min(START_MOST, START_ROUND_TRIPS * roundTrip)) return;
+      // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
+      const wait = roundTrip > VERY_LONG ? Math.min(START_MOST, START_ROUND_TRIPS * roundTrip) : EVEN_FOR;
+      if (now < (this.#since ?? now) + wait) return;
       this.#begun = true;
-      if (rate < START) this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
+      // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
+      if (rate >= START || this.#even(now, EVEN_START)) return;
+      const baseline = this.#typical(now - MEASURE, now)?.rate ?? rate;
+      this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
+      const ramp = Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip);
+      this.#trial = { sort: 'udx', before: 0, baseline, factor: GAIN, given: now, ramp };
     }
   }
 
@@ -176,10 +191,11 @@ export class Tuner {
   }
 
   /** The rate hardly changes. */
-  #even(now: number): boolean {
+  #even(now: number, within = EVEN): boolean {
     const rates = this.#history.filter(({ at }) => at > now - EVEN_FOR).map(({ rate }) => rate);
+    if (rates.length < EVEN_LEAST) return false;
     const middle = median(rates);
-    const near = rates.filter((rate) => Math.abs(rate - middle) <= EVEN * middle);
+    const near = rates.filter((rate) => Math.abs(rate - middle) <= within * middle);
     return near.length >= EVEN_SHARE * rates.length;
   }
 
@@ -237,7 +253,7 @@ export class Tuner {
       trial.since = now;
     }
     const measure = span(MEASURE, roundTrip);
-    if (now < trial.since + span(SETTLE, roundTrip) + measure) return;
+    if (now < trial.since + Math.max(span(SETTLE, roundTrip), trial.ramp ?? 0) + measure) return;
     const after = this.#typical(now - measure, now)?.rate ?? 0;
     if (after < factor * baseline) return this.#revert(trial, now);
     this.#trial = undefined;

@@ -91,8 +91,14 @@ test('a long lossy path gets UDX lanes without a trial, and more while they help
   assert.equal(targets.udx, 8, 'more brought nothing');
 });
 
+/** Losses at random moments: no two samples are alike. */
+function lossy(carries: Simulated['carries']): Simulated['carries'] {
+  let turn = 0;
+  return (lanes) => carries(lanes) * (0.8 + 0.2 * (turn++ % 3));
+}
+
 test('more UDX lanes, as long as they help', () => {
-  const { targets } = run({ carries: ({ udx }) => 1e6 + udx * 2e6, roundTrip: 0.02 });
+  const { targets } = run({ carries: lossy(({ udx }) => 1e6 + udx * 2e6), roundTrip: 0.02 });
   assert.equal(targets.udx, MAX_UDX_LANES);
 });
 
@@ -238,4 +244,24 @@ test('a page: two connections, and four where more carry more', () => {
   const fixed = run({ carries: ({ channel }) => channel * 0.5e6, channel: true, fixed: 3 });
   assert.ok(fixed.seen.every(({ channel }) => channel === 3));
   assert.equal(run({ carries: () => 1e6, channel: true, fixed: 9 }).targets.channel, MAX_WEBRTC_LANES);
+});
+
+/** A line of 20 Mbit/s that looks long behind its own queue; UDX takes most of it and loses much of what it sends. */
+const HOME = {
+  carries: ({ udx }: Targets) => (udx > 0 ? 2.0e6 : 2.35e6),
+  streams: ({ udx }: Targets) => (udx > 0 ? 0.4e6 : 2.35e6),
+  roundTrip: 0.025,
+};
+
+test('a home line that TCP fills: no UDX lane joins it, though its queue makes it look long', () => {
+  const { targets, seen } = run(HOME);
+  assert.ok(seen.every(({ udx }) => udx === 0));
+  assert.equal(targets.udx, 0);
+});
+
+test('UDX that a long path began with goes again, if the whole does not carry more for it', () => {
+  // So uneven that nobody sees that it is full.
+  const { targets, seen } = run({ ...HOME, carries: lossy(HOME.carries), seconds: 40 });
+  assert.ok(seen.some(({ udx }) => udx > 0));
+  assert.equal(targets.udx, 0);
 });

@@ -1,12 +1,12 @@
 /** RTCPeerConnections in memory that connect as the real ones do: by descriptions that fit, and to the pinned fingerprint only. */
 import { randomBytes } from 'node:crypto';
 import { CREDIT_WINDOW } from '../../src/lanes/credit.ts';
-import { HIGH_WATER } from '../../src/lanes/webrtc/pipe.ts';
+import { MOST_HELD } from '../../src/lanes/horizon.ts';
 import type { Configuration, Connect, Description, PeerConnection } from '../../src/lanes/webrtc/ports.ts';
 import { CHUNK, MiB } from './pipe-contract.ts';
 
 /** Of a data channel's pipe, fake or not: what is taken for a reader that is paused. */
-export const BOUNDS = { least: CREDIT_WINDOW - CHUNK, most: CREDIT_WINDOW + HIGH_WATER + MiB };
+export const BOUNDS = { least: CREDIT_WINDOW - CHUNK, most: CREDIT_WINDOW + MOST_HELD + MiB };
 
 type Listener = (event: never) => void;
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CREDIT_STEP, CREDIT_WINDOW } from '../../src/lanes/credit.ts';
-import { ChannelPipe, HIGH_WATER, LEAST, MAX_MESSAGE } from '../../src/lanes/webrtc/pipe.ts';
+import { LEAST_HELD, MOST_HELD } from '../../src/lanes/horizon.ts';
+import { ChannelPipe, LEAST, MAX_MESSAGE } from '../../src/lanes/webrtc/pipe.ts';
 import { contract, Reading, write } from './pipe-contract.ts';
 import { BOUNDS, channels, type FakeChannel } from './webrtc-fake.ts';
 
@@ -56,18 +57,18 @@ describe('a data channel as a pipe', () => {
     source.channel.stuck = true;
     const reading = new Reading(target.pipe);
     let done = false;
-    const total = HIGH_WATER + 3 * MAX_MESSAGE;
+    const total = MOST_HELD + 3 * MAX_MESSAGE;
     const all = write(source.pipe, new Uint8Array(total)).then(() => {
       done = true;
     });
     for (let i = 0; i < 10; i++) await turn();
     assert.equal(done, false);
-    assert.equal(source.channel.bufferedAmount, HIGH_WATER);
+    assert.equal(source.channel.bufferedAmount, LEAST_HELD);
     source.channel.stuck = false;
     source.channel.leave();
     await all;
     await reading.until(({ bytes }) => bytes === total);
-    assert.ok(source.channel.peak < HIGH_WATER + MAX_MESSAGE);
+    assert.ok(source.channel.peak < MOST_HELD + MAX_MESSAGE);
     source.pipe.destroy();
   });
 
@@ -87,7 +88,7 @@ describe('a data channel as a pipe', () => {
     const [source, target] = ends();
     source.channel.stuck = true;
     const reading = new Reading(source.pipe);
-    const writing = assert.rejects(write(source.pipe, new Uint8Array(2 * HIGH_WATER)), { code: 'NO_PATH' });
+    const writing = assert.rejects(write(source.pipe, new Uint8Array(2 * MOST_HELD)), { code: 'NO_PATH' });
     source.pipe.fail(new Error('lost'));
     await writing;
     await reading.until(({ over }) => over);

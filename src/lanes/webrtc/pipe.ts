@@ -4,6 +4,7 @@
  */
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { ReliableCredit } from '../credit.ts';
+import { Horizon } from '../horizon.ts';
 import { linger } from '../linger.ts';
 import type { Pipe } from '../pipe.ts';
 import type { DataChannel } from './ports.ts';
@@ -12,9 +13,8 @@ import type { DataChannel } from './ports.ts';
 export const MAX_MESSAGE = 64 * 1024;
 /** What a message counts at least: many tiny ones must not cost a reader that is paused more than their bytes. */
 export const LEAST = 512;
-/** Bytes that a channel holds unsent: above the first nothing is added until it has fallen to the second. */
-export const HIGH_WATER = 2 * 1024 * 1024;
-const LOW_WATER = 512 * 1024;
+/** Part of what a channel may hold unsent: when it has fallen to that, more is added. */
+const LOW_WATER = 0.25;
 const END = 'end';
 
 export class ChannelPipe implements Pipe {
@@ -30,6 +30,9 @@ export class ChannelPipe implements Pipe {
   /** A message waits for credit. */
   #waiting = false;
   #writing = false;
+  readonly #horizon = new Horizon();
+  /** Bytes given to the channel. */
+  #given = 0;
   #data: ((bytes: Uint8Array) => void) | undefined;
   #closed: ((error?: Error) => void) | undefined;
   #queue: Uint8Array[] = [];
@@ -45,7 +48,6 @@ export class ChannelPipe implements Pipe {
     this.#channel = channel;
     this.#close = close;
     channel.binaryType = 'arraybuffer';
-    channel.bufferedAmountLowThreshold = LOW_WATER;
     channel.addEventListener('bufferedamountlow', () => this.#go());
     channel.addEventListener('message', ({ data }: { data: unknown }) => this.#hear(data));
     channel.addEventListener('close', () => this.fail(undefined));
@@ -121,7 +123,12 @@ export class ChannelPipe implements Pipe {
     if (this.#writing) return;
     this.#writing = true;
     while (this.#state === 'open' && this.#write && !this.#waiting) {
-      if (this.#channel.bufferedAmount >= HIGH_WATER) break;
+      const { bufferedAmount } = this.#channel;
+      const most = this.#horizon.most(this.#given, bufferedAmount);
+      if (bufferedAmount >= most) {
+        this.#channel.bufferedAmountLowThreshold = LOW_WATER * most;
+        break;
+      }
       const { bytes, at } = this.#write;
       const piece = bytes.subarray(at, at + MAX_MESSAGE) as Uint8Array<ArrayBuffer>;
       this.#waiting = true;
@@ -136,6 +143,7 @@ export class ChannelPipe implements Pipe {
     if (!write) return;
     try {
       if (piece.length > 0) this.#channel.send(piece);
+      this.#given += piece.length;
     } catch (thrown) {
       return this.fail(asBeelineError(thrown, 'NO_PATH', 'A data channel took no more'));
     }
