@@ -59,8 +59,8 @@ test('a failure that its person can cure makes the sender wait, any other ends i
     ['DISK_FULL', 'has no room left on its disk'],
     ['WRITE_FAILED', 'cannot write at its destination'],
     ['LOCKED', 'another receive'],
-    ['EXISTS', ''],
-    ['UNSAFE_NAME', ''],
+    ['EXISTS', 'has files of these names'],
+    ['UNSAFE_NAME', 'refuses a name'],
     ['REFUSED', ''],
   ];
   for (const [code, words] of outcomes) {
