@@ -14,6 +14,9 @@ export interface Flag {
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const RELAY = ['auto', 'never', 'only'] as const;
+/** What a receiver may have of links, and what a sender may make of them. */
+export const LINKS_RECEIVED = ['safe', 'all', 'skip'] as const;
+export const LINKS_SENT = ['keep', 'follow', 'skip'] as const;
 export const OVERWRITE = ['ask', 'skip', 'rename', 'replace', 'update'] as const;
 
 const CONFIG_DIR: Flag = {
@@ -103,11 +106,24 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
       name: 'web',
       help: 'also serve the page from this process, for browsers on the local network',
     },
+    {
+      name: 'links',
+      value: 'HOW',
+      help: 'links inside folders: keep sends them as links (default), follow what they point to, skip none',
+    },
     { name: 'skip-unreadable', help: 'name files that cannot be read or named, and send the rest' },
     ...COMMON,
     ...ALWAYS,
   ],
-  receive: [...COMMON, ...ALWAYS],
+  receive: [
+    {
+      name: 'links',
+      value: 'HOW',
+      help: 'safe leaves out links that lead out of what is received (default), all writes those too, skip none',
+    },
+    ...COMMON,
+    ...ALWAYS,
+  ],
   server: [
     { name: 'port', value: 'N', help: 'port to listen on; default 4848' },
     { name: 'host', value: 'ADDRESS', help: 'address to listen on; default all' },

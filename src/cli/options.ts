@@ -3,7 +3,7 @@ import type { CommonOptions, Overwrite } from '../peer/api.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../protocol/limits.ts';
 import { type Parsed, parse, usage } from './args.ts';
-import { LOG_LEVELS, OVERWRITE, RECEIVER_ONLY, RELAY } from './flags.ts';
+import { LINKS_RECEIVED, LINKS_SENT, LOG_LEVELS, OVERWRITE, RECEIVER_ONLY, RELAY } from './flags.ts';
 import { parseSize } from './size.ts';
 import { duration, hostPort, integer, oneOf, serverUrl } from './values.ts';
 
@@ -34,6 +34,7 @@ export interface SendArgs extends TransferArgs {
   web: boolean;
   update: boolean;
   skipUnreadable: boolean;
+  links: (typeof LINKS_SENT)[number];
   /** Flags given that only a receiver acts on. */
   ignored: string[];
 }
@@ -41,6 +42,7 @@ export interface SendArgs extends TransferArgs {
 export interface ReceiveArgs extends TransferArgs {
   to: string;
   overwrite: Overwrite;
+  links: (typeof LINKS_RECEIVED)[number];
   yes: boolean;
   /** The code stood in the arguments, where `ps` shows it. */
   codeInArguments: boolean;
@@ -106,6 +108,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     web,
     update: switches.has('update'),
     skipUnreadable: switches.has('skip-unreadable'),
+    links: oneOf('links', strings.get('links') ?? 'keep', LINKS_SENT),
     ignored: RECEIVER_ONLY.filter((name) => strings.has(name) || switches.has(name)),
   };
 }
@@ -126,6 +129,7 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     ...args,
     to,
     overwrite: overwrite(parsed),
+    links: oneOf('links', strings.get('links') ?? 'safe', LINKS_RECEIVED),
     yes: switches.has('yes'),
     codeInArguments: code !== undefined,
   };

@@ -14,23 +14,31 @@ export function permissions(mode: number): number {
 
 export class Attributes {
   readonly #warn: (path: string, error: unknown) => void;
+  /** This file system keeps permission bits. */
+  readonly modes: boolean;
   #warned = false;
 
   /** @param warn told once, of the first path whose mode or time could not be kept */
-  constructor(warn: (path: string, error: unknown) => void) {
+  constructor(modes: boolean, warn: (path: string, error: unknown) => void) {
+    this.modes = modes;
     this.#warn = warn;
   }
 
   /** Mode and modification time of an open file. */
   apply(fd: number, entry: Entry): void {
     const time = fromMicros(entry.mtime);
-    this.attempt(entry.path, () => fchmodSync(fd, permissions(entry.mode)));
+    this.mode(entry, (mode) => fchmodSync(fd, mode));
     this.attempt(entry.path, () => futimesSync(fd, time, time));
   }
 
   /** Modification time of a symbolic link itself. */
   linkTime(absolute: string, path: string, time: number | string): void {
     this.attempt(path, () => lutimesSync(absolute, time, time));
+  }
+
+  /** Permission bits, by whatever way they are set; not tried where they are not kept. */
+  mode({ path, mode }: Entry, set: (mode: number) => void): void {
+    if (this.modes) this.attempt(path, () => set(permissions(mode)));
   }
 
   attempt(path: string, set: () => void): void {

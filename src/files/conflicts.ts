@@ -31,10 +31,26 @@ export interface Plan {
   renamed: Map<number, string>;
   /** Of those that are replaced, the ones whose old content is worth comparing. */
   updated: Set<number>;
+  /** Of those that are not written, the ones that cannot be here, or that nobody wants: a later run decides anew. */
+  left: Set<number>;
 }
 
+/** What is to be settled, by what the destination can hold. */
+export interface Question {
+  /** Entries that are not written whatever stands there. */
+  left: ReadonlySet<number>;
+  /** Times that are less than so many microseconds apart may be one. */
+  step: number;
+  /** Links may lead out of the destination. */
+  outward: boolean;
+  /** Told of links that leave the destination through one that is there. */
+  onLeft: (entry: Entry) => void;
+}
+
+const PLAIN_QUESTION: Question = { left: new Set(), step: 2, outward: false, onLeft: () => {} };
+
 export function emptyPlan(): Plan {
-  return { skipped: new Set(), replaced: new Set(), renamed: new Map(), updated: new Set() };
+  return { skipped: new Set(), replaced: new Set(), renamed: new Map(), updated: new Set(), left: new Set() };
 }
 
 /** How many conflicting names an error lists. */
@@ -50,8 +66,14 @@ export async function settle(
   overwrite: Overwrite,
   onConflict: OnConflict | undefined,
   decided: ReadonlyMap<number, Decided> = new Map(),
+  { left, step, outward, onLeft }: Question = PLAIN_QUESTION,
 ): Promise<Plan> {
   const plan = emptyPlan();
+  const leave = (index: number) => {
+    plan.left.add(index);
+    plan.skipped.add(index);
+  };
+  for (const index of left) leave(index);
   if (root === undefined) return plan;
   const slices = new Slices();
   const rootStat = lstat(root, '.');
@@ -64,12 +86,12 @@ export async function settle(
     const { path, kind } = entry;
     const cut = path.lastIndexOf('/');
     const before = decided.get(index);
-    if (kind === 'link' && !links.contains(path.slice(0, Math.max(cut, 0)), entry.target))
-      throw new BeelineError(
-        'UNSAFE_NAME',
-        `The link '${escapeName(path)}' to '${escapeName(entry.target)}' leaves the destination through a link here.`,
-        { paths: [path] },
-      );
+    if (left.has(index)) continue;
+    if (kind === 'link' && !outward && !links.contains(path.slice(0, Math.max(cut, 0)), entry.target)) {
+      leave(index);
+      onLeft(entry);
+      continue;
+    }
     if (before?.choice === 'skip' && kind !== 'folder') plan.skipped.add(index);
     if (before?.choice === 'rename') {
       const taken = !before.stands && lstat(`${root}/${before.as}`, before.as);
@@ -98,7 +120,7 @@ export async function settle(
     }
     const then = before && stillHolds(before, overwrite) ? before.choice : undefined;
     const choice = then ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
-    if (choice === 'skip' || (choice === 'update' && unchanged(entry, found))) plan.skipped.add(index);
+    if (choice === 'skip' || (choice === 'update' && unchanged(entry, found, step))) plan.skipped.add(index);
     else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
     else if (choice === 'rename') plan.renamed.set(index, names.free(path));
     else refused.push(path);
@@ -119,10 +141,10 @@ function stillHolds({ stands, same }: Decided, overwrite: Overwrite): boolean {
 }
 
 /** As far as can be told without reading it. */
-function unchanged(entry: Entry, found: Stats): boolean {
+function unchanged(entry: Entry, found: Stats, step: number): boolean {
   if (entry.kind !== 'file' || !found.isFile() || found.size !== entry.size) return false;
-  // What Node gives as a double is a quarter of a microsecond off at most.
-  return Math.abs(found.mtimeMs * 1000 - entry.mtime) < 1.5;
+  // What Node gives as a double is a quarter of a microsecond off, or more where years have five digits.
+  return Math.abs(found.mtimeMs * 1000 - entry.mtime) < step;
 }
 
 function checkFolder(path: string, found: Stats, root: Stats | undefined): void {

@@ -12,7 +12,7 @@ import {
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName } from '../protocol/names.ts';
-import { type Attributes, permissions } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
 import { codeOf, FOLDER_FLAGS, fromMicros } from './io.ts';
@@ -91,18 +91,17 @@ export class Folders {
   #settle(entry: Entry): void {
     const absolute = this.#held.at(entry.path);
     const time = fromMicros(entry.mtime);
-    const mode = permissions(entry.mode);
     // Windows opens no folders this way, and has no modes to protect there.
     if (process.platform === 'win32') {
       this.#attributes.attempt(entry.path, () => utimesSync(absolute, time, time));
-      this.#attributes.attempt(entry.path, () => chmodSync(absolute, mode));
+      this.#attributes.mode(entry, (mode) => chmodSync(absolute, mode));
       return;
     }
     try {
       const fd = openSync(absolute, FOLDER_FLAGS);
       try {
         this.#attributes.attempt(entry.path, () => futimesSync(fd, time, time));
-        this.#attributes.attempt(entry.path, () => fchmodSync(fd, mode));
+        this.#attributes.mode(entry, (mode) => fchmodSync(fd, mode));
       } finally {
         closeSync(fd);
       }

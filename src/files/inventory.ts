@@ -45,6 +45,8 @@ export class Inventory {
 
 interface Old {
   found: Found;
+  /** Times that are less than so many microseconds apart may be one here. */
+  step: number;
   space: ByteSpace;
   /** Index of a path's entry in the old manifest. */
   index: (entry: number) => number | undefined;
@@ -64,6 +66,7 @@ export async function takeInventory(
   space: ByteSpace,
   found: Found,
   same: boolean,
+  step: number,
 ): Promise<Inventory> {
   const inventory = new Inventory();
   const sizes = found.entries.map((entry) => entry.size);
@@ -72,6 +75,7 @@ export async function takeInventory(
   const slices = new Slices();
   const old: Old = {
     found,
+    step,
     space: new ByteSpace(sizes, found.state.chunkSize),
     index,
     same,
@@ -189,7 +193,7 @@ class EntryLook {
     const equal = this.#was.target === this.#now.target;
     const recorded = this.#old.found.state.placed.has(this.#before);
     // Placed just before the run died, as its time says.
-    if (!equal && !recorded && toMicros(stat) !== this.#was.mtime) return;
+    if (!equal && !recorded && !this.#asOld(stat)) return;
     if (equal) this.#inventory.placed.add(this.#entry);
     else if (!this.#old.sameOrigin) return;
     this.#decide(equal ? 'ours' : 'replace');
@@ -241,7 +245,12 @@ class EntryLook {
   }
 
   #untouched(stat: BigIntStats): boolean {
-    return stat.size === BigInt(this.#was.size) && toMicros(stat) === this.#was.mtime;
+    return stat.size === BigInt(this.#was.size) && this.#asOld(stat);
+  }
+
+  /** It has the time that was set then. */
+  #asOld(stat: BigIntStats): boolean {
+    return Math.abs(toMicros(stat) - this.#was.mtime) < this.#old.step;
   }
 }
 

@@ -16,6 +16,8 @@ export interface Places {
   folders: Folders;
   plan: Plan;
   overwrite: Overwrite;
+  /** Told of names that this file system takes for one, and under which the second is put. */
+  onTwin: (path: string, as: string) => void;
 }
 
 export class Placer {
@@ -34,19 +36,23 @@ export class Placer {
   /** Puts what is staged in place, its folders made before it. EXISTS if something appeared there meanwhile. */
   put(entry: number, staged: string): void {
     const { root, entries, folders, plan, overwrite } = this.#places;
-    const replace = overwrite === 'replace' || plan.replaced.has(entry);
     for (;;) {
       const relative = this.relative(entry);
       const ours = folders.ensureParent(relative);
+      // In a folder of our own there is nothing to replace.
+      const replace = !ours && (overwrite === 'replace' || plan.replaced.has(entry));
       try {
-        // In a folder of our own nothing can stand in the way: one rename, and no second look.
-        this.#move(staged, folders.at(relative), replace || ours, entries[entry]!.kind === 'link');
+        this.#move(staged, folders.at(relative), replace, ours || entries[entry]!.kind === 'link');
         return;
       } catch (error) {
-        // Conflicts were settled before; only `rename` has an answer to a later one.
-        if (codeOf(error) !== 'EEXIST' || overwrite !== 'rename')
+        // Conflicts were settled before; only `rename` has an answer to a later one. In a folder of our own nobody but this
+        // transfer has put anything: there it is a name that this file system takes for the same.
+        if (codeOf(error) !== 'EEXIST' || (overwrite !== 'rename' && !ours))
           throw diskError(error, this.relative(entry));
-        plan.renamed.set(entry, new FreeNames(root, entries).free(entries[entry]!.path));
+        const { path } = entries[entry]!;
+        const free = new FreeNames(root, entries).free(path);
+        plan.renamed.set(entry, free);
+        if (ours) this.#places.onTwin(path, free);
       }
     }
   }
@@ -56,10 +62,11 @@ export class Placer {
     return this.#places.plan.renamed.get(entry) ?? this.#places.entries[entry]!.path;
   }
 
-  #move(staged: string, final: string, replace: boolean, isLink: boolean): void {
+  /** @param alone nobody else puts anything there, or it is a link */
+  #move(staged: string, final: string, replace: boolean, alone: boolean): void {
     if (!replace) {
       // link(2) refuses in one step what rename(2) would overwrite; POSIX leaves open whether it follows a link.
-      if (this.#hardLinks && !isLink && this.#linked(staged, final)) return;
+      if (this.#hardLinks && !alone && this.#linked(staged, final)) return;
       if (lstatSync(final, { throwIfNoEntry: false }))
         throw Object.assign(new Error('something stands there'), { code: 'EEXIST' });
     }

@@ -40,7 +40,7 @@ export class StagedFiles {
   /** An earlier run left this one, with all but `left` bytes certain. */
   adopt(index: number, left: number): void {
     // It may be whole and read-only already.
-    chmodSync(this.path(index), 0o600);
+    if (this.#attributes.modes) chmodSync(this.path(index), 0o600);
     this.#left.set(index, left);
     this.#adopted.add(index);
   }

@@ -7,17 +7,19 @@ import type { ChunkHash } from '../protocol/messages.ts';
 import { checkingEntries, escapeName } from '../protocol/names.ts';
 import type { Extent, Sink } from '../transfer/ports.ts';
 import type { ByteSpace } from '../transfer/space.ts';
+import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
 import { Attributes } from './attributes.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
 import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
+import { fit, type Links, Notices } from './fit.ts';
 import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { Slices } from './slices.ts';
-import { Staging } from './staging.ts';
+import { type Found, Staging, topNames } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
 
@@ -29,6 +31,8 @@ export interface StagingOptions {
   onConflict?: OnConflict;
   /** The target treats names as equal that differ in case. Default: on macOS and Windows, else found out. */
   foldsCase?: boolean;
+  /** Which links are written. Default: `safe`. */
+  links?: Links;
   /** What a person should know though the transfer goes on: little room, modes that cannot be kept. */
   onWarning?: (warning: BeelineError) => void;
 }
@@ -36,13 +40,18 @@ export interface StagingOptions {
 export class StagingSink implements Sink {
   readonly #options: StagingOptions;
   readonly #destination: Destination;
-  readonly #attributes: Attributes;
+  readonly #notices: Notices;
+  /** What the destination can hold, once that is known. */
+  #can: Abilities = ALL;
+  #attributes: Attributes | undefined;
   #entries: readonly Entry[] = [];
   #space: ByteSpace | undefined;
   #plan: Plan = emptyPlan();
   #root = '';
   #staging: Staging | undefined;
   #inventory = new Inventory();
+  /** Entries that are left out, whatever stands here. */
+  #left: ReadonlySet<number> = new Set();
   #work: Workspace | undefined;
   #writer: ChunkWriter | undefined;
   readonly #dropped = new Set<number>();
@@ -55,10 +64,7 @@ export class StagingSink implements Sink {
   constructor(options: StagingOptions) {
     this.#options = options;
     this.#destination = new Destination(options.to);
-    this.#attributes = new Attributes((path, cause) => {
-      const text = `This file system does not keep all modes and times ('${escapeName(path)}' is the first).`;
-      this.#warn('WRITE_FAILED', text, cause);
-    });
+    this.#notices = new Notices((warning) => options.onWarning?.(warning));
   }
 
   /** Bounded for a stream, of which the sender keeps only so much. */
@@ -67,31 +73,56 @@ export class StagingSink implements Sink {
   }
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    const platform = process.platform === 'win32' ? 'windows' : 'posix';
-    const foldsCase = this.#options.foldsCase ?? ['win32', 'darwin'].includes(process.platform);
-    const slices = new Slices();
-    await slices.run(checkingEntries(entries, { platform, foldsCase }));
+    await new Slices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
     try {
-      const root = this.#destination.find();
-      const found = root === undefined ? undefined : await Staging.find(root, entries);
-      this.#staging = found?.staging;
-      this.#earlier = found !== undefined;
-      this.#inventory = await inventoryOf(root ?? '', entries, space, found);
-      await this.#settle(root);
+      const found = await this.#findStaging();
+      this.#inventory = await inventoryOf(this.#root, this.#entries, space, found, this.#can.step);
+      await this.#settle();
       // Whoever was asked may have taken longer than the transfer lived.
       this.#checkOpen();
-      this.#root = this.#destination.make();
-      this.#staging ??= Staging.create(this.#root);
-      if (!foldsCase && this.#staging.foldsCase())
-        await slices.run(checkingEntries(entries, { platform, foldsCase: true }));
       await this.#undisturbed(() => this.#begin());
       await this.#checkRoom();
     } catch (error) {
       await this.suspend();
       throw diskError(error, this.#options.to);
     }
+  }
+
+  /** Also finds out what can be held here, which says what names to look for. */
+  async #findStaging(): Promise<Found | undefined> {
+    this.#destination.find();
+    this.#root = this.#destination.make();
+    let found = await Staging.find(this.#root, this.#entries);
+    this.#earlier = found !== undefined;
+    this.#staging = found?.staging ?? Staging.create(this.#root);
+    const asSent = this.#entries;
+    const { foldsCase = this.#staging.foldsCase(), links = 'safe' } = this.#options;
+    this.#can = await abilitiesOf(this.#staging.trial, asSent, foldsCase);
+    const fitted = await fit(this.#root, asSent, this.#can, links, this.#notices);
+    this.#entries = fitted.entries;
+    this.#left = fitted.left;
+    this.#checkOpen();
+    // An earlier run had the same answers, and so the same other names.
+    if (!found && topNames(this.#entries) !== topNames(asSent)) {
+      found = await Staging.find(this.#root, this.#entries);
+      if (found) {
+        this.#staging.remove([]);
+        this.#staging = found.staging;
+        this.#earlier = true;
+      }
+    }
+    if (!this.#can.modes)
+      this.#warn(
+        'WRITE_FAILED',
+        'This file system keeps no permissions: what arrives has those of everything there.',
+      );
+    this.#attributes = new Attributes(this.#can.modes, (path, cause) => {
+      const text = `This file system does not keep all modes and times ('${escapeName(path)}' is the first).`;
+      this.#warn('WRITE_FAILED', text, cause);
+    });
+    return found;
   }
 
   *held(): Generator<ChunkHash> {
@@ -181,8 +212,8 @@ export class StagingSink implements Sink {
         this.#earlier = true;
         const before = await this.#staging!.read();
         const found = before && { staging: this.#staging!, ...before };
-        this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found);
-        this.#seed(this.#root);
+        this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found, this.#can.step);
+        this.#seed();
         await this.#begin();
       });
     } catch (error) {
@@ -205,19 +236,28 @@ export class StagingSink implements Sink {
     this.#destination.unmake();
   }
 
-  async #settle(root: string | undefined): Promise<void> {
-    const { overwrite, onConflict } = this.#options;
+  async #settle(): Promise<void> {
+    const { overwrite, onConflict, links } = this.#options;
     const { decided } = this.#inventory;
-    this.#plan = await settle(root, this.#entries, overwrite, onConflict, decided);
-    this.#seed(root);
+    this.#plan = await settle(this.#root, this.#entries, overwrite, onConflict, decided, {
+      left: this.#left,
+      step: this.#can.step,
+      outward: links === 'all',
+      onLeft: ({ path, target }) => {
+        const text = `The link '${escapeName(path)}' to '${escapeName(target.slice(0, 200))}' leaves the destination through a link here. It is left out.`;
+        this.#notices.add('left out, because they lead out through links that are here', path, text);
+      },
+    });
+    this.#notices.end();
+    this.#seed();
   }
 
   /** Files that are updated: what stands there now may be right in parts. */
-  #seed(root: string | undefined): void {
+  #seed(): void {
     const { seeds, placed, doubtful, senders } = this.#inventory;
     for (const entry of this.#plan.updated) {
       if (placed.has(entry) || doubtful.has(entry)) continue;
-      const path = `${root}/${this.#entries[entry]!.path}`;
+      const path = `${this.#root}/${this.#entries[entry]!.path}`;
       // What the transfer itself had put there is the sender's; anything else is not, whatever else is staged of it.
       if (seeds.get(entry) === path) continue;
       seeds.set(entry, path);
@@ -245,9 +285,14 @@ export class StagingSink implements Sink {
       space: this.#space!,
       plan: this.#plan,
       overwrite: this.#options.overwrite,
-      attributes: this.#attributes,
+      attributes: this.#attributes!,
       staging,
       inventory,
+      onTwin: (path, as) =>
+        this.#warn(
+          'EXISTS',
+          `'${escapeName(path)}' and another name that came before it are one for this file system. It is written as '${escapeName(as)}'.`,
+        ),
     };
     this.#work = await openWorkspace(job);
     this.#writer = new ChunkWriter(job, this.#work, this.#dropped);

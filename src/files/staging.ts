@@ -4,19 +4,31 @@
  * it whatever else has changed in the manifest.
  */
 import { hash, randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { decodePage, type Entry } from '../protocol/manifest.ts';
 import { escapeName, STAGING_PREFIX } from '../protocol/names.ts';
 import { HeldFolders } from './held-folders.ts';
-import { codeOf } from './io.ts';
+import { CREATE_FLAGS, codeOf } from './io.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { Slices } from './slices.ts';
 
 /** What this program itself puts beside the staged files. */
-const OWN = /^(journal(\.next)?|lock(\..+)?|probe)$/;
+const OWN = /^(journal(\.next)?|lock(\..+)?|probe|trial)$/;
 /** Why a folder that was listed cannot be held: gone, closed to us, or not a folder. */
 const NOT_THERE = ['ENOENT', 'EACCES', 'UNSAFE_NAME'];
 
@@ -141,6 +153,11 @@ export class Staging {
     return this.#at('probe');
   }
 
+  /** A folder in which is tried out what this file system can hold. */
+  get trial(): string {
+    return this.#at('trial');
+  }
+
   /** Where an entry's data (or link) is until it is whole, for use at once; `path` as in the manifest. */
   file(path: string): string {
     return this.#at(stagedName(path));
@@ -189,7 +206,9 @@ export class Staging {
         if (staged.delete(name)) rmSync(this.#at(name), { force: true });
       }
     // The journal last: as long as anything is staged it says what that is.
-    for (const name of names) if (OWN.test(name) && name !== 'lock') rmSync(this.#at(name), { force: true });
+    for (const name of names)
+      if (OWN.test(name) && name !== 'lock')
+        rmSync(this.#at(name), { force: true, recursive: name === 'trial' });
   }
 
   /** Names in it that are nobody's lock. */
@@ -234,7 +253,7 @@ export class Staging {
   }
 
   #isOwn(): boolean {
-    return isOwn(statSync(this.#at('.')));
+    return isOwn(statSync(this.#at('.')), () => looksOf(this.#held));
   }
 
   /** True if nothing in it could be of use to anybody. */
@@ -246,18 +265,66 @@ export class Staging {
 /** Folders in `root` that are this user's stagings, as far as can be seen from outside. */
 export function stagings(root: string): string[] {
   const names = readdirSync(root).filter((name) => name.startsWith(STAGING_PREFIX));
-  return names
-    .map((name) => join(root, name))
-    .filter((path) => {
-      const found = lstatSync(path, { throwIfNoEntry: false });
-      return found !== undefined && isOwn(found);
-    });
+  let looks: Looks | undefined;
+  const held = new HeldFolders(root);
+  try {
+    return names
+      .map((name) => join(root, name))
+      .filter((path) => {
+        const found = lstatSync(path, { throwIfNoEntry: false });
+        if (!found) return false;
+        return isOwn(found, () => {
+          looks ??= looksOf(held);
+          return looks;
+        });
+      });
+  } finally {
+    held.close();
+  }
 }
 
-/** A real folder that nobody else can have put anything into. */
-function isOwn(found: Stats): boolean {
+/** How a folder that this user has just made for itself alone looks: whose it is, and who else may enter or write. */
+interface Looks {
+  uid: number;
+  others: number;
+}
+
+/**
+ * A real folder that nobody else can have put anything into. Where a file system keeps no modes or owners (FAT, exFAT, NTFS by
+ * FUSE, SMB) it is one that looks as our own do there: whoever else may write there may change what is finished as well.
+ */
+function isOwn(found: Stats, looks: () => Looks): boolean {
   if (!found.isDirectory()) return false;
-  return process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o077) === 0);
+  if (process.getuid === undefined) return true;
+  if (found.uid === process.getuid() && (found.mode & 0o077) === 0) return true;
+  try {
+    const { uid, others } = looks();
+    return found.uid === uid && (found.mode & 0o077 & ~others) === 0;
+  } catch {
+    // Who cannot make anything there has nothing of its own there.
+    return false;
+  }
+}
+
+/**
+ * Found out by making a file and a folder. Only the file counts for whose they are and for others writing: it is looked at
+ * through the very descriptor that made it, and nobody can put another one in its place. Node's error codes.
+ */
+function looksOf(held: HeldFolders): Looks {
+  const name = STAGING_PREFIX + randomBytes(8).toString('hex');
+  const fd = openSync(held.at(`${name}.trial`), CREATE_FLAGS, 0o600);
+  let file: Stats;
+  try {
+    file = fstatSync(fd);
+  } finally {
+    closeSync(fd);
+    unlinkSync(held.at(`${name}.trial`));
+  }
+  mkdirSync(held.at(name), 0o700);
+  const folder = lstatSync(held.at(name));
+  rmdirSync(held.at(name));
+  const writable = file.mode & 0o022;
+  return { uid: file.uid, others: folder.isDirectory() ? folder.mode & (0o055 | writable) : 0 };
 }
 
 function swapped(path: string): BeelineError {
@@ -266,7 +333,7 @@ function swapped(path: string): BeelineError {
 }
 
 /** One text for all names without a `/`, with their kinds; no name has a line feed in it. */
-function topNames(entries: readonly Entry[]): string {
+export function topNames(entries: readonly Entry[]): string {
   const tops = entries.filter((entry) => !entry.path.includes('/'));
   return tops
     .map((entry) => `${entry.kind} ${entry.path}`)

@@ -76,9 +76,13 @@ export function blame(extents: readonly Extent[], { entries, place, differences,
   }
 }
 
+/** Microseconds: two seconds, what FAT tells apart. */
+const COARSEST = 2e6;
+
 function timeDiffers(place: Place, entry: Entry): boolean {
   try {
-    return toMicros(lstatSync(place(entry.path), { bigint: true })) !== entry.mtime;
+    const found = toMicros(lstatSync(place(entry.path), { bigint: true }));
+    return Math.abs(found - entry.mtime) >= COARSEST;
   } catch {
     return true;
   }

@@ -9,13 +9,14 @@ import {
   lstatSync,
   readdirSync,
   readlinkSync,
+  realpathSync,
   statSync,
 } from 'node:fs';
 import { basename, sep } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_ENTRIES } from '../protocol/limits.ts';
 import type { Entry, EntryKind } from '../protocol/manifest.ts';
-import { escapeName, nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
+import { escapeName, nameProblem, STAGING_PREFIX, unsafeLinks } from '../protocol/names.ts';
 import { codeOf, timeOf } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
@@ -34,6 +35,10 @@ export interface WalkOptions {
   onUnreadable: 'fail' | 'skip';
   /** Also told of sockets, pipes and devices inside folders, which are always left out. */
   onSkip?: (path: string, error: BeelineError) => void;
+  /** Links inside folders: 'keep' (default) makes them entries, 'follow' makes what they point to entries, 'skip' neither. */
+  links?: 'keep' | 'follow' | 'skip';
+  /** Told of links that lead out of what is sent, which receivers leave out by default; '' for a last word on many. */
+  onOutward?: (path: string, error: BeelineError) => void;
   /** Key for the entries' versions; absent: they have none, and a receiver that resumes compares by hash. */
   versionKey?: Uint8Array;
 }
@@ -57,12 +62,32 @@ export async function walk(paths: readonly string[], options: WalkOptions): Prom
   }
   if (walker.walked.entries.length === 0)
     throw new BeelineError('UNREADABLE', 'Nothing that could be read is left to send.');
+  if (options.onOutward) await tellOutward(walker.walked.entries, options.onOutward);
   return walker.walked;
+}
+
+/** How many links that lead out are told by name. */
+const NAMED = 20;
+
+async function tellOutward(
+  entries: readonly Entry[],
+  tell: (path: string, error: BeelineError) => void,
+): Promise<void> {
+  const outward = [...(await new Slices().run(unsafeLinks(entries)))];
+  for (const [index, { problem }] of outward.slice(0, NAMED)) {
+    const { path, target } = entries[index]!;
+    const text = `The link ${shown(path)} to ${shown(target.slice(0, 200))} ${problem}: a receiver leaves it out, unless it receives with --links all. Send with --links follow to send what it points to.`;
+    tell(path, new BeelineError('UNSAFE_NAME', text, { paths: [path] }));
+  }
+  const more = outward.length - NAMED;
+  if (more > 0) tell('', new BeelineError('UNSAFE_NAME', `${more} more links lead out of what is sent.`));
 }
 
 /** A folder being walked: its children's names in order, and the next one. */
 interface Level {
   path: string;
+  dev: bigint;
+  ino: bigint;
   absolute: string;
   names: string[];
   next: number;
@@ -73,6 +98,8 @@ class Walker {
   readonly #options: WalkOptions;
   readonly #versions: Versions | undefined;
   readonly #slices = new Slices();
+  /** The folders that are being walked, outermost first. */
+  #levels: Level[] = [];
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -81,6 +108,7 @@ class Walker {
 
   async add(name: string, absolute: string): Promise<void> {
     const levels: Level[] = [];
+    this.#levels = levels;
     const first = this.#visit(name, absolute, true);
     if (first) levels.push(first);
     for (let level = levels.at(-1); level; level = levels.at(-1)) {
@@ -111,11 +139,12 @@ class Walker {
         checkReadable(absolute, stat);
         this.#push(path, absolute, 'file', stat, Number(stat.size), '');
       } else if (stat.isSymbolicLink()) {
-        this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
+        if (this.#options.links === 'follow') return this.#follow(path, absolute);
+        if (this.#options.links !== 'skip') this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
       } else if (stat.isDirectory()) {
         const names = this.#children(path, absolute);
         this.#push(path, absolute, 'folder', stat, 0, '');
-        return { path, absolute, names, next: 0 };
+        return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0 };
       } else if (named) {
         throw new BeelineError(
           'UNREADABLE',
@@ -129,6 +158,25 @@ class Walker {
       this.#unreadable(path, error);
     }
     return undefined;
+  }
+
+  /** What a link points to, as if it stood in its place. One that leads nowhere, or into itself, is left out. */
+  #follow(path: string, absolute: string): Level | undefined {
+    const leave = (why: string, cause?: unknown) => {
+      const text = `The link ${shown(path)} ${why} and was left out.`;
+      this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { cause, paths: [path] }));
+      return undefined;
+    };
+    let real: string;
+    try {
+      real = realpathSync(absolute);
+    } catch (error) {
+      return leave('leads nowhere', error);
+    }
+    const { dev, ino } = lstatSync(real, { bigint: true });
+    if (this.#levels.some((level) => level.dev === dev && level.ino === ino))
+      return leave('leads to a folder that it is in');
+    return this.#visit(path, real, false);
   }
 
   #push(

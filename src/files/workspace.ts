@@ -26,6 +26,8 @@ export interface Job {
   attributes: Attributes;
   staging: Staging;
   inventory: Inventory;
+  /** Told of what nobody foresaw: that this file system takes two names for one, and where the second is put. */
+  onTwin: (path: string, as: string) => void;
 }
 
 export interface Workspace {
@@ -37,12 +39,16 @@ export interface Workspace {
   committer: Committer;
 }
 
-/** What an earlier run left for these entries. */
+/**
+ * What an earlier run left for these entries.
+ * @param step times that are less than so many microseconds apart may be one here
+ */
 export async function inventoryOf(
   root: string,
   entries: readonly Entry[],
   space: ByteSpace,
   found: Found | undefined,
+  step: number,
 ): Promise<Inventory> {
   // What was staged of a stream is of no use without the same stream.
   if (!found || space.stream) return new Inventory();
@@ -52,7 +58,7 @@ export async function inventoryOf(
     chunkSize === space.chunkSize &&
     now.length === pages.length &&
     now.every((page, i) => Buffer.compare(page, pages[i]!) === 0);
-  return takeInventory(root, entries, space, found, same);
+  return takeInventory(root, entries, space, found, same, step);
 }
 
 export async function openWorkspace(job: Job): Promise<Workspace> {
@@ -67,7 +73,7 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
   for (const [index, { kind, path }] of entries.entries())
     if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
   const folders = new Folders(root, attributes, (path) => ours.has(path));
-  const placer = new Placer({ root, entries, folders, plan, overwrite });
+  const placer = new Placer({ root, entries, folders, plan, overwrite, onTwin: job.onTwin });
   const local = new LocalData({
     chunkSize: space.chunkSize,
     path: (entry) => {
@@ -143,7 +149,9 @@ async function beginJournal({ entries, space, plan, staging, inventory }: Job): 
 /** A plan as the journal keeps it. */
 function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choices'] {
   return [
-    ...[...plan.skipped].map((entry) => ({ entry, choice: 'skip' as const, as: '' })),
+    ...[...plan.skipped]
+      .filter((entry) => !plan.left.has(entry))
+      .map((entry) => ({ entry, choice: 'skip' as const, as: '' })),
     ...[...plan.replaced].map((entry) => ({ entry, choice: 'replace' as const, as: '' })),
     ...[...plan.renamed].map(([entry, as]) => ({ entry, choice: 'rename' as const, as })),
   ];

@@ -43,6 +43,11 @@ export interface CommonOptions extends TransferOptions {
 export interface SendOptions extends CommonOptions {
   /** An unreadable source: 'fail' (default) stops before anything moves, 'skip' names it and sends the rest. */
   onUnreadable?: 'fail' | 'skip';
+  /**
+   * Links inside folders: 'keep' (default) sends them as links, 'follow' what they point to, 'skip' none. A link that is itself
+   * named is always followed.
+   */
+  links?: 'keep' | 'follow' | 'skip';
   /** Tells the receiver that this refreshes what was sent before; it moves only what changed if it agrees. */
   update?: boolean;
   /**
@@ -62,6 +67,11 @@ export interface ReceiveOptions extends CommonOptions {
   /** Instead of `process.stdout` for `to: '-'`. */
   stdout?: NodeJS.WritableStream;
   overwrite?: Overwrite;
+  /**
+   * Links: 'safe' (default) writes those that stay inside what is received, and names the others in warnings; 'all' writes those
+   * too, wherever they lead; 'skip' writes none.
+   */
+  links?: 'safe' | 'all' | 'skip';
   /** For `overwrite: 'ask'`: called once per existing file, before any byte moves. Absent: EXISTS. */
   onConflict?: (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
   /** Called with the offer before any byte moves; false ends both sides as REFUSED. Absent: accepted. */

@@ -31,7 +31,8 @@ export function receive(options: ReceiveOptions): Transfer {
   const reception = new Reception(session, {
     options,
     platform,
-    names: process.platform === 'win32' ? 'windows' : 'posix',
+    // Names that this system does not take are given others by the sink.
+    names: 'posix',
     async known() {
       checkReceive(options);
       const known = await secretFrom(options);
@@ -71,11 +72,11 @@ export function receive(options: ReceiveOptions): Transfer {
 }
 
 function makeSink(session: Session, { kind, sha256 }: Offer, options: ReceiveOptions): Sink {
-  const { to = '.', stdout = process.stdout, overwrite = 'ask', onConflict } = options;
+  const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
   if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
   if (to === '-') return new StdoutSink(stdout, { sha256: options.sha256 || sha256 });
   return new StagingSink({
-    ...{ to, overwrite, onConflict },
+    ...{ to, overwrite, links, onConflict },
     onWarning: ({ paths: [path], code, message }) =>
       session.events.emit({ event: 'warning', code, message, ...(path && { path }) }),
   });

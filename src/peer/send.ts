@@ -35,15 +35,17 @@ export function send(what: What, options: SendOptions = {}): Transfer {
 
 async function run(session: Session, what: What, options: SendOptions): Promise<void> {
   const skipped: string[] = [];
+  const notice = (path: string, { code, message }: BeelineError) =>
+    session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
   const warn = (path: string, error: BeelineError) => {
     skipped.push(path);
-    session.events.emit({ event: 'warning', code: error.code, message: error.message, path });
+    notice(path, error);
   };
   if (!session.begin()) return;
   checkSend(what, options);
   const [known, source, certificate] = await Promise.all([
     secretFor(options),
-    openSource(what, options, warn),
+    openSource(what, options, warn, notice),
     makeCertificate(),
   ]);
   let network: ReturnType<typeof openNetwork>;
@@ -99,6 +101,7 @@ async function openSource(
   what: What,
   options: SendOptions,
   warn: (path: string, error: BeelineError) => void,
+  notice: (path: string, error: BeelineError) => void,
 ): Promise<Source> {
   if (!Array.isArray(what)) return textSource((what as { text: string }).text);
   const paths = what as readonly string[];
@@ -112,7 +115,9 @@ async function openSource(
       sha256: options.sha256,
     });
   }
-  const onUnreadable = options.onUnreadable ?? 'fail';
+  const { onUnreadable = 'fail', links } = options;
   const key = await versionKey(options.configDir);
-  return new FileSource(await walk(paths, { onUnreadable, onSkip: warn, versionKey: key }));
+  return new FileSource(
+    await walk(paths, { onUnreadable, links, onSkip: warn, onOutward: notice, versionKey: key }),
+  );
 }

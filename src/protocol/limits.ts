@@ -24,7 +24,7 @@ export const MAX_MANIFEST = 256 * MiB;
 /** A relative path, and one component of it, in UTF-8 bytes. */
 export const MAX_PATH = 4096;
 export const MAX_COMPONENT = 255;
-export const MAX_DEPTH = 128;
+export const MAX_DEPTH = 1000;
 /** Seconds before and after 1970: more than any file system keeps, and far from what a number cannot count. */
 export const MAX_TIME_S = 2 ** 42;
 

@@ -34,9 +34,9 @@ const IGNORED = /(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
 const WINDOWS_REFUSED = /[\\:<>"|?*]/;
 /** Win32 file naming: devices are reserved with any extension, and COM¹ counts as COM1. */
-const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+export const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 /** An 8.3 alias would name a file that the manifest (or the disk) has under its long name. */
-const WINDOWS_ALIAS = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
+export const WINDOWS_ALIAS = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
 
 /** A text for terminals and logs: whatever is invisible or steers a terminal becomes `\u{..}`. Idempotent. */
 export function escapeName(text: string): string {
@@ -84,7 +84,7 @@ export function checkEntries(entries: readonly Entry[], rules?: NameRules): void
 
 /**
  * Throws UNSAFE_NAME for the first entry that must not be written. Every entry's folder must be an earlier entry,
- * so that a file or a link can never stand where a folder is needed.
+ * so that a file or a link can never stand where a folder is needed. Where links lead is for `unsafeLinks` to say.
  */
 export function* checkingEntries(
   entries: readonly Entry[],
@@ -94,7 +94,6 @@ export function* checkingEntries(
   const keyOf = foldsCase ? foldKey : (path: string) => path;
   const stagingKey = keyOf(STAGING_PREFIX);
   const byKey = new Map<string, Entry>();
-  const links = new LinkTree();
   for (const entry of entries) {
     yield;
     const { path } = entry;
@@ -108,15 +107,46 @@ export function* checkingEntries(
     if (twin) throw unsafe(path, collision(path, twin.path));
     checkParent(path, byKey, keyOf);
     byKey.set(key, entry);
-    if (entry.kind === 'link') links.add(key);
   }
+}
+
+/** Of links that may lead out; whoever wants them all the same can have them. */
+const OUTWARD: ReadonlySet<string> = new Set([
+  'is absolute',
+  'climbs behind another link',
+  'leaves the destination',
+]);
+
+/** A link that leads out of what is received is `outward`; any other in the answer must not be written at all. */
+export interface LinkProblem {
+  /** To follow the link's path and target. */
+  problem: string;
+  outward: boolean;
+}
+
+/**
+ * The links that are not safe to write, by their index, and why. A receiver that writes the others only, into a folder
+ * without links of its own, has nothing in it that leads out of it.
+ */
+export function* unsafeLinks(
+  entries: readonly Entry[],
+  rules: NameRules = { platform: 'posix' },
+): Steps<Map<number, LinkProblem>> {
+  const { platform, foldsCase = platform === 'windows' } = rules;
+  const keyOf = foldsCase ? foldKey : (path: string) => path;
+  const links = new LinkTree();
   for (const entry of entries) {
+    yield;
+    if (entry.kind === 'link') links.add(keyOf(entry.path));
+  }
+  const found = new Map<number, LinkProblem>();
+  for (const [index, entry] of entries.entries()) {
     yield;
     if (entry.kind !== 'link') continue;
     const problem = targetProblem(entry, platform, links, keyOf);
-    if (problem)
-      throw unsafe(entry.path, `The link ${shown(entry.path)} to ${shown(entry.target)} ${problem}.`);
+    if (problem) found.set(index, { problem, outward: OUTWARD.has(problem) });
   }
+  return found;
 }
 
 /** A folder that has links somewhere below it, or a link. */

@@ -237,7 +237,6 @@ describe('verifyTree', () => {
       [file(join(outside, 'shadow'), 6)],
       [folder('a'), file('a/../../shadow', 6)],
       [link('link', '..'), file('link/shadow', 6)],
-      [link('link', '/etc')],
       [file('x\0y', 6)],
       [file('same', 3), file('same', 3)],
     ]) {

@@ -1,6 +1,15 @@
 /** Files and folders from command to command: what arrives is what was sent, name, content, mode, time and link. */
 import assert from 'node:assert/strict';
-import { chmodSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, it } from 'node:test';
 import { makeFile, makeTree, sameFile } from '../../bench/files.mjs';
 import { snapshot } from './tree.ts';
@@ -118,9 +127,31 @@ describe('integration: files and folders', () => {
     writeFileSync(work.path('secret'), 'never sent');
     writeFileSync(work.path('tree', 'fine'), 'sent');
     symlinkSync('../../secret', work.path('tree', 'out'));
-    const { received } = await work.deliver([tree], { statuses: [1, 1] });
-    assert.equal(event(received, 'error').code, 'UNSAFE_NAME');
-    assert.deepEqual(snapshot(work.path('out')), {});
+    symlinkSync(work.path('secret'), work.path('tree', 'absolute'));
+    const { received, sent } = await work.deliver([tree]);
+    assert.deepEqual(Object.keys(snapshot(work.path('out'))), ['tree', 'tree/fine']);
+    // Both people are told which.
+    for (const { events } of [received, sent])
+      assert.deepEqual(
+        events.flatMap((line) => (line.event === 'warning' ? [line.path] : [])),
+        ['tree/absolute', 'tree/out'],
+      );
+
+    await work.deliver([tree], { receive: ['--to', work.folder('all'), '--links', 'all'] });
+    assert.equal(readlinkSync(work.path('all', 'tree', 'out')), '../../secret');
+    await work.deliver([tree], { send: ['--links', 'follow'], receive: ['--to', work.folder('followed')] });
+    assert.equal(readFileSync(work.path('followed', 'tree', 'absolute'), 'utf8'), 'never sent');
+    await work.deliver([tree], { receive: ['--to', work.folder('none'), '--links', 'skip'] });
+    assert.deepEqual(Object.keys(snapshot(work.path('none'))), ['tree', 'tree/fine']);
+  });
+
+  it('folders 300 deep arrive', async (t) => {
+    const work = workspace(t);
+    const deep = Array.from({ length: 300 }, (_, i) => `d${i}`);
+    work.folder('tree', ...deep);
+    writeFileSync(work.path('tree', ...deep, 'leaf'), 'here');
+    await work.deliver([work.path('tree')]);
+    assert.equal(readFileSync(work.path('out', 'tree', ...deep, 'leaf'), 'utf8'), 'here');
   });
 
   for (const lanes of ['1', '16']) {

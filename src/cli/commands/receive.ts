@@ -32,6 +32,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
       to: args.to,
       stdout: args.to === '-' ? host.stdout : undefined,
       overwrite: args.overwrite,
+      links: args.links,
       ...questions.options(args),
     };
     const options = await session.prepare(base, [code, args.common.code]);

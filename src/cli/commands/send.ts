@@ -40,6 +40,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       ...args.common,
       psk,
       onUnreadable: args.skipUnreadable ? 'skip' : 'fail',
+      links: args.links,
       stdinName: args.stdinName,
       update: args.update,
       web: args.web,
