@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from '../protocol/address-key.ts';
 import { Room, type RoomLimits } from '../protocol/room.ts';
+import { RateLimit } from '../stun/rate.ts';
 import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 
@@ -38,6 +39,10 @@ export interface Secure {
 const LAST_OF_STUN = 0x01;
 const TLS_HANDSHAKE = 0x16;
 
+/** New connections of one address (not behind a proxy), and so many at once: an office behind one address needs far fewer. */
+const CONNECTIONS_PER_SECOND = 32;
+const CONNECTIONS_BURST = 256;
+
 export interface Front {
   readonly server: Server;
   /** Ends every connection that came in over it, whoever has it now, and frees the port. */
@@ -49,6 +54,10 @@ export function createFront(options: FrontOptions): Front {
   const all = new Set<Socket>();
   /** For connections that have neither become WebSockets nor been handed to STUN. */
   const clocks = new Map<Duplex, NodeJS.Timeout>();
+  const rate =
+    options.strangers.ofAddress === undefined
+      ? undefined
+      : new RateLimit(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST);
   const strangers = new Room<Socket>(options.strangers, 'oldest', (socket) => socket.destroy());
   /** What a TLS connection goes over. */
   const carriers = new WeakMap<Duplex, Socket>();
@@ -74,6 +83,8 @@ export function createFront(options: FrontOptions): Front {
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const key = addressKey(socket.remoteAddress ?? '');
+    // Cheaper than anything that it could ask for.
+    if (rate?.take(key) === false) return void socket.destroy();
     all.add(socket);
     clocks.set(
       socket,
