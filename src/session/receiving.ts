@@ -155,7 +155,10 @@ export class Reception {
     const { now, sleep } = this.#receiving.platform;
     const slices = new Slices(
       () => now() * 1000,
-      () => sleep(0),
+      async () => {
+        await sleep(0);
+        if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
+      },
     );
     await slices.run(checkingEntries(entries, { platform: this.#receiving.names }));
     this.#entries = entries;
