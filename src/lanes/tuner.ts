@@ -38,7 +38,7 @@ export interface Sample {
 const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES, channel: MAX_WEBRTC_LANES };
 const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4, channel: 2 };
 /** A path this long is likely to lose packets somewhere, and TCP needs minutes there to find out what UDX knows soon. */
-const LONG = 0.015;
+const LONG = 0.04;
 /** From here on twice as many: each of them takes many seconds to find what the path gives. */
 const VERY_LONG = 0.08;
 /** Round trips, but no more than START_MOST seconds, after which TCP without losses carries START bytes a second. */
