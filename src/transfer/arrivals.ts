@@ -80,6 +80,7 @@ export class Arrivals {
     if (lane !== this.#lane) return;
     for (const chunk of this.#said) this.#news.push(chunk);
     this.#said = [];
+    this.#told = -1;
     this.#lane = undefined;
   }
 

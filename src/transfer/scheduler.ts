@@ -170,8 +170,9 @@ export class Scheduler {
   came(lane: number, index: number, to: number, bytes: number, now: number): void {
     const state = this.#lanes.get(lane);
     if (!state) return;
+    // With a limit, ranges of one chunk may be asked for in another order than they were claimed in.
     const at = state.owed.findIndex(
-      (owed) => owed.what === 'blocks' && owed.index === index && owed.from < to,
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from < to && to <= owed.to,
     );
     const owed = state.owed[at];
     if (!owed) return;
