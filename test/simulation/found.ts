@@ -1,0 +1,36 @@
+/**
+ * Seeds that found something, and what: they are run with every test. A seed keeps its meaning as long as scenario.ts draws
+ * in the same order within its part.
+ */
+export interface Found {
+  seed: number;
+  what: string;
+}
+
+export const FOUND: readonly Found[] = [
+  {
+    seed: 52,
+    what: 'a chunk that takes long to write came again, and was written while it was being written',
+  },
+  { seed: 54, what: 'the same; `finish` then began before it was down, and progress counted it twice' },
+  { seed: 1, what: 'at the end of a stream a chunk past its end was asked for on a second lane' },
+  {
+    seed: 60,
+    what: 'after a full disk the sender counted from zero again, and said that nothing had been sent',
+  },
+  { seed: 214, what: 'a file that two reads found changed at once was declared gone twice' },
+  { seed: 632, what: 'a file that was gone before the manifest came was told of without its name' },
+  { seed: 138, what: 'a disk was begun anew while a second copy of a chunk was being written to it' },
+  { seed: 17, what: 'a stream to a slow disk hung: nobody said what was written once it was' },
+  { seed: 235, what: 'a chunk was read to be compared though it was down' },
+  {
+    seed: 201,
+    what: 'zeros answered ranges that a limit had not let out yet, which were then answered again',
+  },
+  { seed: 49, what: 'the same, and it never ended' },
+  { seed: 99, what: 'with a limit, ranges came in another order than they were claimed in: PROTOCOL' },
+  { seed: 462, what: 'the same over a single lane' },
+  { seed: 4632, what: 'what a limit held back was asked for after a failed write had made all begin anew' },
+  { seed: 8728, what: 'how much of a stream had come was told on a lane that died, and not again' },
+  { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
+];
