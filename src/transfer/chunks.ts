@@ -252,6 +252,8 @@ export class Chunks {
     const count = blocksOf(length);
     if (count < life.blocks.length) {
       life.blocks = life.blocks.slice(0, count);
+      // What nobody owed may all have been past the end.
+      if (!life.blocks.includes(0)) this.#lacking.delete(index);
       life.missing = life.blocks.reduce((sum, block) => sum + (block === HERE ? 0 : 1), 0);
     }
     return life;

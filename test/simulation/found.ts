@@ -32,5 +32,9 @@ export const FOUND: readonly Found[] = [
   { seed: 462, what: 'the same over a single lane' },
   { seed: 4632, what: 'what a limit held back was asked for after a failed write had made all begin anew' },
   { seed: 8728, what: 'how much of a stream had come was told on a lane that died, and not again' },
+  {
+    seed: 2150,
+    what: 'blocks past the end of a stream were still to be asked for, and nothing was: blocks -1 of its last chunk',
+  },
   { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
 ];
