@@ -1,4 +1,6 @@
 /** What a failing disk says, as errors that a person can act on. */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
 import { codeOf } from './io.ts';
@@ -26,12 +28,30 @@ const REASONS: { readonly [code: string]: readonly [ErrorCode, string] } = {
   ENOTEMPTY: ['EXISTS', 'a folder appeared there meanwhile. It was left as it is'],
 };
 
+const NO_INODES: readonly [ErrorCode, string] = [
+  'DISK_FULL',
+  'the disk can hold no more files (its inodes are used up), though it may have room. Remove some',
+];
+
+/** Whether a file could not be made because of their number, not of their size. */
+function lacksInodes(error: unknown): boolean {
+  try {
+    const { path } = error as NodeJS.ErrnoException;
+    if (path === undefined) return false;
+    const { files, ffree } = statfsSync(dirname(path));
+    return files > 0 && ffree === 0;
+  } catch {
+    return false;
+  }
+}
+
 /** Wraps a system error; one that is a BeelineError already passes. `path` is relative, or the destination itself. */
 export function diskError(error: unknown, path: string): BeelineError {
   if (error instanceof BeelineError) return error;
   const systemCode = codeOf(error);
   const fallback = ['WRITE_FAILED', systemCode || String(error)] as const;
-  const [code, reason] = REASONS[systemCode] ?? fallback;
+  const reasons = systemCode === 'ENOSPC' && lacksInodes(error) ? NO_INODES : REASONS[systemCode];
+  const [code, reason] = reasons ?? fallback;
   return new BeelineError(code, `'${escapeName(path)}' cannot be written: ${reason}.`, {
     cause: error,
     paths: [path],

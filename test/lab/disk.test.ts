@@ -1,7 +1,7 @@
 /** Disks that fill up, come read-only, or go away under a receiver: real mounts, so root is needed. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import type { Command } from '../integration/command.ts';
@@ -46,6 +46,22 @@ async function pausedBecause(receiver: Command, pattern: RegExp): Promise<void> 
 const reason = whyNot();
 // On CI a missing prerequisite is a failure, elsewhere a skip with its reason.
 describe('lab: disks that fail', { skip: reason !== undefined && !process.env.CI ? reason : false }, () => {
+  it('a disk whose inodes are used up says so, and goes on once files were removed', async (t) => {
+    const { work, mounted } = withDisk(t);
+    work.folder('many');
+    for (let i = 0; i < 60; i++) writeFileSync(work.path('many', `${i}`), `${i}`);
+    const disk = mounted('-t', 'tmpfs', '-o', 'size=40m,nr_inodes=90', 'tmpfs');
+    mkdirSync(`${disk}/full`);
+    for (let i = 0; i < 50; i++) writeFileSync(`${disk}/full/${i}`, '');
+    const { sender, code, port } = await work.sender([work.path('many')]);
+    const receiver = work.receiver(code, port, ['--to', disk]);
+    await pausedBecause(receiver, /inodes are used up/);
+    rmSync(`${disk}/full`, { recursive: true });
+    const received = await receiver.ends(0);
+    assert.equal(event(received, 'done').files, 60);
+    assert.equal(event(await sender.ends(0), 'done').files, 60);
+  });
+
   it('a full disk pauses both sides, and they go on by themselves once there is room', async (t) => {
     const { work, mounted } = withDisk(t);
     makeFile(work.path('big'), 60 * MiB);
