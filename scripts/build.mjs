@@ -23,8 +23,6 @@ await esbuild({
   mainFields: ['module', 'main'],
   format: 'esm',
   target: 'node20.19',
-  minifySyntax: true,
-  minifyWhitespace: true,
   legalComments: 'none',
   // pino starts worker threads from its own files; udx-native and node-datachannel find their binaries beside theirs. All are loaded when needed.
   external: ['pino', 'udx-native', 'node-datachannel'],
@@ -46,8 +44,6 @@ await esbuild({
   platform: 'browser',
   format: 'esm',
   target: 'es2022',
-  minifySyntax: true,
-  minifyWhitespace: true,
   legalComments: 'none',
 });
 // The page itself.

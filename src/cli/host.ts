@@ -62,6 +62,4 @@ export interface Host {
   codes(): Promise<Codes>;
   server(): Promise<ServerModule>;
   devices(configDir?: string): Promise<Devices>;
-  /** Takes the arguments out of what `ps` shows, once they are parsed. */
-  hideArguments(): void;
 }

@@ -1,45 +1,4 @@
 #!/usr/bin/env node
-/** The `beeline` command: the real process around `dispatch`. */
-import { dispatch, fail } from './dispatch.ts';
-import type { Host } from './host.ts';
-import { releaseTerminal } from './keys.ts';
-
-const argv = process.argv.slice(2);
-
-let opened = false;
-const host: Host = {
-  env: process.env,
-  // A getter, because touching process.stdin opens it, and most runs never read it.
-  get stdin() {
-    if (!opened) process.on('exit', () => releaseTerminal(process.stdin as object));
-    opened = true;
-    return process.stdin;
-  },
-  stdout: process.stdout,
-  stderr: process.stderr,
-  library: () => import('../index.ts'),
-  codes: async () => ({
-    ...(await import('../identity/code.ts')),
-    ...(await import('../identity/doubt.ts')),
-  }),
-  server: () => import('../server/index.ts'),
-  devices: async (configDir) => (await import('../identity/devices.ts')).KnownDevices.open(configDir),
-  hideArguments() {
-    process.title = 'beeline';
-  },
-};
-
-// A reader that went away (`beeline --help | head -1`) is no error to shout about; a running transfer listens too.
-process.stdout.on('error', () => undefined);
-process.stderr.on('error', () => undefined);
-
-for (const event of ['uncaughtException', 'unhandledRejection'])
-  process.on(event, (thrown) => void fail(thrown, argv, host).then((code) => process.exit(code)));
-
-process.exitCode = await dispatch(argv, host);
-// What was written must arrive before the process ends, and after it no forgotten socket may keep it alive.
-// An empty write too stops a job in the background (`stty tostop`).
-for (const stream of [process.stdout, process.stderr])
-  if (stream.writable && stream.writableLength > 0)
-    await new Promise<void>((done) => stream.write('', () => done()));
-process.exit();
+/** The `beeline` command. First of all its arguments leave what `ps` shows: loading the rest takes a moment, and a code may be among them. */
+process.title = 'beeline';
+await import('./process.ts');

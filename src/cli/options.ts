@@ -44,8 +44,6 @@ export interface ReceiveArgs extends TransferArgs {
   overwrite: Overwrite;
   links: (typeof LINKS_RECEIVED)[number];
   yes: boolean;
-  /** The code stood in the arguments, where `ps` shows it. */
-  codeInArguments: boolean;
 }
 
 export interface ServerArgs {
@@ -71,8 +69,6 @@ export interface TurnArgs {
   urls: string[];
   secret?: string;
   secretFile?: string;
-  /** The secret stood in the arguments, where `ps` shows it. */
-  secretInArguments: boolean;
 }
 
 const PORT_MAX = 65_535;
@@ -131,7 +127,6 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     overwrite: overwrite(parsed),
     links: oneOf('links', strings.get('links') ?? 'safe', LINKS_RECEIVED),
     yes: switches.has('yes'),
-    codeInArguments: code !== undefined,
   };
 }
 
@@ -206,7 +201,7 @@ function turnArgs({ strings, all }: Parsed, env: Env): TurnArgs | undefined {
   const fromEnv = given === undefined ? env.BEELINE_TURN_SECRET || undefined : undefined;
   if (given === undefined && fromEnv === undefined)
     throw usage('server', '--turn-url needs --turn-secret-file, BEELINE_TURN_SECRET or --turn-secret.');
-  return { urls, secret: secret ?? fromEnv, secretFile, secretInArguments: secret !== undefined };
+  return { urls, secret: secret ?? fromEnv, secretFile };
 }
 
 export interface DoctorArgs {

@@ -9,6 +9,8 @@ import type { ByteSpace } from '../transfer/space.ts';
 export interface StdoutOptions {
   /** Hash what passes, for `digests`; a pipe cannot be read again. Default false. */
   sha256?: boolean;
+  /** End the stream in `finish`, which then waits until all of it is out. Default false: it is the process's own. */
+  end?: boolean;
 }
 
 export class StdoutSink implements Sink {
@@ -19,14 +21,16 @@ export class StdoutSink implements Sink {
   #space: ByteSpace | undefined;
   #next = 0;
   #bytes = 0;
+  readonly #end: boolean;
   #writing = false;
+  #ended = false;
   #error: BeelineError | undefined;
   #reject: ((error: BeelineError) => void) | undefined;
   #digest: string | undefined;
 
-  /** @param stream stays open after `finish`; it is the caller's */
   constructor(stream: NodeJS.WritableStream, options: StdoutOptions = {}) {
     this.#stream = stream;
+    this.#end = options.end ?? false;
     this.#hash = options.sha256 ? createHash('sha256') : undefined;
   }
 
@@ -79,6 +83,10 @@ export class StdoutSink implements Sink {
     if (this.#error) throw this.#error;
     if (this.#held.size > 0 || this.#bytes !== this.#space?.bytes)
       throw new BeelineError('INTERNAL', 'Not everything has been written to standard output.');
+    if (this.#end && !this.#ended) {
+      this.#ended = true;
+      await this.#settled((done) => this.#stream.end(done));
+    }
     this.#digest ??= this.#hash?.digest('hex');
     this.#stream.off('error', this.#onError);
   }
@@ -96,13 +104,18 @@ export class StdoutSink implements Sink {
   /** Waits for the stream's own callback, not for `drain`: only then is the buffer free to be used again. */
   async #emit(bytes: Uint8Array): Promise<void> {
     this.#hash?.update(bytes);
+    await this.#settled((done) => this.#stream.write(bytes, done));
+    this.#bytes += bytes.length;
+  }
+
+  /** Resolves when the stream calls back; rejects when that, an `error` event or `abort` says so. */
+  async #settled(act: (done: (error?: Error | null) => void) => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#reject = reject;
       if (this.#error) reject(this.#error);
-      else this.#stream.write(bytes, (error) => (error ? this.#onError(error) : resolve()));
+      else act((error) => (error ? this.#onError(error) : resolve()));
     });
     this.#reject = undefined;
-    this.#bytes += bytes.length;
   }
 
   readonly #onError = (cause: Error): void => {

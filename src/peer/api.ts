@@ -64,7 +64,7 @@ export interface SendOptions extends CommonOptions {
 export interface ReceiveOptions extends CommonOptions {
   /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
   to?: string;
-  /** Instead of `process.stdout` for `to: '-'`. */
+  /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */
   stdout?: NodeJS.WritableStream;
   overwrite?: Overwrite;
   /**

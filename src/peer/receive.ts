@@ -27,6 +27,7 @@ import { secretFrom } from './secret.ts';
 export function receive(options: ReceiveOptions): Transfer {
   const session = new Session({ ...options, role: 'receiver' });
   let made: ReturnType<typeof makeCertificate> | undefined;
+  session.cleanup.push(() => endStream(session, options));
   let met: Met | undefined;
   const reception = new Reception(session, {
     options,
@@ -71,10 +72,20 @@ export function receive(options: ReceiveOptions): Transfer {
   return session;
 }
 
+const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
+
+/** Whoever reads what a program's stream carries must see the end: a clean one only if everything is there. */
+function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
+  if (to !== '-' || !stdout || isOfProcess(stdout)) return;
+  if (!session.failure) stdout.end();
+  else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
+}
+
 function makeSink(session: Session, { kind, sha256 }: Offer, options: ReceiveOptions): Sink {
   const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
   if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
-  if (to === '-') return new StdoutSink(stdout, { sha256: options.sha256 || sha256 });
+  if (to === '-')
+    return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
   return new StagingSink({
     ...{ to, overwrite, links, onConflict },
     onWarning: ({ paths: [path], code, message }) =>

@@ -195,19 +195,6 @@ describe('cli: send', () => {
     assert.match(host.stderr.text, /█[▀▄█ ]{20,}█/);
   });
 
-  it('takes a code or a text out of `ps`, and leaves other arguments there', async () => {
-    for (const [argv, hidden] of [
-      [['send', 'x'], 0],
-      [['send', 'x', '--code', CODE], 1],
-      [['send', '--text', 'secret'], 1],
-      [['receive', CODE, '--yes'], 1],
-    ] as const) {
-      const host = fakeHost({ send: usual, receive: usual });
-      await dispatch(argv, host);
-      assert.equal(host.hidden, hidden, argv.join(' '));
-    }
-  });
-
   it('tells a failure once for people, once for programs, and exits by its code', async () => {
     for (const [code, exit] of [
       ['WRONG_CODE', 4],

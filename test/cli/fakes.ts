@@ -110,7 +110,6 @@ export interface FakeHostOptions {
 export interface FakeHost extends Host {
   readonly stdout: Sink;
   readonly stderr: Sink;
-  hidden: number;
 }
 
 export function fakeHost(options: FakeHostOptions = {}): FakeHost {
@@ -139,9 +138,5 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     }),
     server: () => Promise.reject(new Error('no server here')),
     devices: () => Promise.reject(new Error('no devices here')),
-    hidden: 0,
-    hideArguments() {
-      this.hidden++;
-    },
   };
 }

@@ -225,7 +225,6 @@ describe('cli: arguments', () => {
       urls,
       secret: 'env',
       secretFile: undefined,
-      secretInArguments: false,
     });
     assert.equal(serverArgs([...turn, '--turn-secret', 'flag'], env).turn?.secret, 'flag');
     assert.equal(serverArgs([...turn, '--turn-secret-file', 'f'], env).turn?.secret, undefined);

@@ -118,6 +118,40 @@ test('a reader that goes away, and giving up on one that takes nothing', async (
   await assert.rejects(waiting, failure('CANCELLED'));
 });
 
+test("a stream that is not the process's own is ended, and `finish` waits until it has taken everything", async () => {
+  const out = new Slow(true);
+  const sink = new StdoutSink(out, { end: true });
+  const { write } = await opened(sink, [file('f', 3)]);
+  const written = write(0, 1);
+  await tick();
+  out.let();
+  await written;
+  let flushed = false;
+  out._final = (done) =>
+    setImmediate(() => {
+      flushed = true;
+      done();
+    });
+  await sink.finish();
+  assert.ok(flushed && out.writableFinished);
+
+  const full = new Writable({
+    write: (_piece, _encoding, done) => done(),
+    final: (done) => done(new Error('no room for the rest')),
+  });
+  const failing = new StdoutSink(full, { end: true });
+  const { write: writeFull } = await opened(failing, [file('f', 3)]);
+  await writeFull(0, 1);
+  await assert.rejects(failing.finish(), failure('WRITE_FAILED', 'no room'));
+
+  const open = new Slow();
+  const staying = new StdoutSink(open);
+  const { write: writeOpen } = await opened(staying, [file('f', 3)]);
+  await writeOpen(0, 1);
+  await staying.finish();
+  assert.equal(open.writableEnded, false);
+});
+
 describe('a text', () => {
   test('arrives whole', async () => {
     const got: string[] = [];

@@ -36,7 +36,6 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     }),
     server: () => import('../../src/server/index.ts'),
     devices: () => Promise.reject(new Error('no devices here')),
-    hideArguments() {},
   };
   const status = await dispatch(argv, host);
   return { status, stdout: stdout.text, stderr: stderr.text };

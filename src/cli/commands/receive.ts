@@ -11,7 +11,6 @@ import { Session } from '../session.ts';
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function receiveCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = receiveArgs(argv, host.env);
-  if (args.codeInArguments) host.hideArguments();
   const session = new Session(host, {
     face: args.face,
     metricsPort: args.metricsPort,

@@ -15,7 +15,6 @@ type QrCode = (text: string) => string;
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = sendArgs(argv, host.env);
-  if (args.common.code !== undefined || args.text !== undefined) host.hideArguments();
   const qrCode = args.qr ? (await import('../qr.ts')).qrCode : undefined;
   const session: Session = new Session(host, {
     face: args.face,

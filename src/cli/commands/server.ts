@@ -12,7 +12,6 @@ import { readTurnSecret } from '../turn-secret.ts';
 /** Resolves to the exit code: 0 after a signal, for that is how a server ends. @throws BeelineError */
 export async function serverCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = serverArgs(argv, host.env);
-  if (args.turn?.secretInArguments) host.hideArguments();
   const { face } = args;
   const screen = new Screen(host.stderr, host.env);
   // To a server that has a certificate SIGHUP says, as to other servers, that it was renewed.
