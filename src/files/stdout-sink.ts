@@ -104,7 +104,9 @@ export class StdoutSink implements Sink {
   /** Waits for the stream's own callback, not for `drain`: only then is the buffer free to be used again. */
   async #emit(bytes: Uint8Array): Promise<void> {
     this.#hash?.update(bytes);
-    await this.#settled((done) => this.#stream.write(bytes, done));
+    // A stream of a program's may keep what it was given after it has called back, as every Transform does.
+    const lasting = this.#end ? new Uint8Array(bytes) : bytes;
+    await this.#settled((done) => this.#stream.write(lasting, done));
     this.#bytes += bytes.length;
   }
 

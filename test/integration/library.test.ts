@@ -35,8 +35,8 @@ test('a stream goes to a stream through both ends in one process, which then end
     const stdout = new PassThrough();
     const receiver = receive({ ...(await meet(sender)), to: '-', stdout });
     const parts = [];
-    for await (const part of stdout) parts.push(part);
-    await Promise.all([sender.done, receiver.done]);
+    const reading = (async () => { for await (const part of stdout) parts.push(part); })();
+    await Promise.all([sender.done, receiver.done, reading]);
     say(Buffer.concat(parts).equals(bytes), stdout.writableFinished);`);
   assert.equal(said, 'true true');
 });
