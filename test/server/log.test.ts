@@ -14,8 +14,8 @@ const HOSTILE = 'http://evil\x9b31m\x85';
 const UNSAFE = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const LIMIT = { timeout: 60_000 };
 
-async function refusedOrigin(port: number, origin: string): Promise<void> {
-  const socket = connect(port, '127.0.0.1');
+async function refusedOrigin(port: number, origin: string, localAddress?: string): Promise<void> {
+  const socket = connect({ port, host: '127.0.0.1', ...(localAddress && { localAddress }) });
   socket.on('error', () => {}).resume();
   const closed = once(socket, 'close');
   const lines = ['GET /v1/rendezvous HTTP/1.1', 'host: x\x9b1m', 'connection: upgrade', 'upgrade: websocket'];
@@ -83,7 +83,10 @@ test('a flood of refusals is counted, not written down', LIMIT, async () => {
   });
   try {
     for (let i = 0; i < 20; i++)
-      await Promise.all(Array.from({ length: 20 }, () => refusedOrigin(server.port, HOSTILE)));
+      // Each round from another address: one has no more than 256 connections at once.
+      await Promise.all(
+        Array.from({ length: 20 }, () => refusedOrigin(server.port, HOSTILE, `127.0.0.${i + 2}`)),
+      );
     const refused = lines.filter(({ message }) => message === 'origin refused');
     assert.ok(refused.length >= 50 && refused.length < 200, `${refused.length} lines`);
     await new Promise((resolve) => setTimeout(resolve, 1_100));
