@@ -1,5 +1,5 @@
 /** The folder to receive into: found or made. */
-import { mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
@@ -14,6 +14,24 @@ export class Destination {
   /** @param to as the person gave it; may itself be a link to a folder */
   constructor(to: string) {
     this.#to = resolve(to);
+  }
+
+  /**
+   * Whether anything can be received into it, before a code is spent on that. What is missing is made, and removed again.
+   * @throws BeelineError EXISTS, WRITE_FAILED and their like
+   */
+  check(): void {
+    const found = this.find();
+    if (found === undefined) {
+      this.make();
+      this.unmake();
+      return;
+    }
+    try {
+      accessSync(found, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw diskError(error, this.#to);
+    }
   }
 
   /** Its real path, or undefined if there is nothing yet. EXISTS if it is a file. */
@@ -33,7 +51,7 @@ export class Destination {
   /** Makes it, and the folders above it, where they are missing; its real path. */
   make(): string {
     try {
-      this.#made = mkdirSync(this.#to, { recursive: true });
+      this.#made = makeFolders(this.#to);
       return realpathSync(this.#to);
     } catch (error) {
       throw diskError(error, this.#to);
@@ -49,4 +67,22 @@ export class Destination {
       // Something is in it by now, and stays.
     }
   }
+}
+
+/**
+ * Makes a folder and those above it that are missing; returns the topmost that it made. Node's own recursive `mkdir` never
+ * returns where a file system says ENOENT of a new name in a folder that is there, as /proc does.
+ */
+function makeFolders(path: string): string | undefined {
+  const missing: string[] = [];
+  for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      // Somebody else has made it meanwhile.
+      if (codeOf(error) !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
+    }
+  }
+  return missing[0];
 }

@@ -1,4 +1,5 @@
 /** `receive` on Node: into a folder, a stream, or as a text. */
+import { Destination } from '../files/destination.ts';
 import { StagingSink } from '../files/staging-sink.ts';
 import { StdoutSink } from '../files/stdout-sink.ts';
 import { makeCertificate } from '../identity/certificate.ts';
@@ -38,6 +39,8 @@ export function receive(options: ReceiveOptions): Transfer {
       checkReceive(options);
       const known = await secretFrom(options);
       if (!known) throw new BeelineError('USAGE', 'A code is needed: the sender shows it.');
+      // The folder one is in may be of no use for files and is no matter for a text.
+      if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
       // Made while the sender is being looked for.
       made = makeCertificate();
       made.catch(() => {});

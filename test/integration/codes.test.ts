@@ -1,7 +1,7 @@
 /** Meeting by a code: right, wrong, unknown, in use, and every way to hand it over. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
@@ -143,6 +143,27 @@ describe('integration: codes', { concurrency: 2 }, () => {
     const receiver = work.receiver(' 7-Crossover-CLOCKWORK ', port, ['--to', work.folder('out')]);
     await receiver.ends(0);
     await sender.ends(0);
+  });
+
+  it('--to is checked before the code is spent: a file, /proc and what is no folder end the receiver alone', async (t) => {
+    const work = workspace(t);
+    const { sender, port } = await small(work);
+    writeFileSync(work.path('file'), 'mine');
+    const places: [string, string][] = [
+      [work.path('file'), 'EXISTS'],
+      [work.path('file', 'below'), 'EXISTS'],
+      ...(process.platform === 'linux' ? [['/proc/x', 'WRITE_FAILED'] as [string, string]] : []),
+    ];
+    for (const [to, code] of places) {
+      const ended = await work.receiver('7-crossover-clockwork', port, ['--to', to]).exited;
+      assert.notEqual(ended.status, 0, to);
+      assert.equal(errorCode(ended), code, to);
+      assert.ok(!ended.events.some((line) => line.event === 'peer'), 'it never met the sender');
+    }
+    assert.equal(existsSync(work.path('new')), false);
+    await work.receiver('7-crossover-clockwork', port, ['--to', work.path('new', 'deep')]).ends(0);
+    await sender.ends(0);
+    sameFile(work.path('note.txt'), work.path('new', 'deep', 'note.txt'));
   });
 
   it('wrong calls end with 2 and say why', async (t) => {
