@@ -109,7 +109,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     {
       name: 'links',
       value: 'HOW',
-      help: 'links inside folders: keep sends them as links (default), follow what they point to, skip none',
+      help: 'links in folders: keep (default), follow what they point to, or skip',
     },
     { name: 'skip-unreadable', help: 'name files that cannot be read or named, and send the rest' },
     ...COMMON,
@@ -119,7 +119,7 @@ export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
     {
       name: 'links',
       value: 'HOW',
-      help: 'safe leaves out links that lead out of what is received (default), all writes those too, skip none',
+      help: 'safe (default) leaves out links that lead elsewhere, all writes them, skip leaves out all',
     },
     ...COMMON,
     ...ALWAYS,

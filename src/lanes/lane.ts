@@ -100,9 +100,12 @@ export class Lane implements LanePort {
     return performance.now() - this.#heard;
   }
 
+  /** Milliseconds of silence that say nothing yet: more where many lanes share a slow link. */
+  patience = LANE_QUIET;
+
   /** Nothing came for so long that the path may be dead. */
   get quiet(): boolean {
-    return this.silence > LANE_QUIET;
+    return this.silence > this.patience;
   }
 
   /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */

@@ -1,5 +1,6 @@
 /** What the lanes carry, measured where the bytes arrive, and what the tuner makes of it. */
 
+import { BLOCK_BYTES, LANE_QUIET } from '../protocol/limits.ts';
 import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
 import { isRelayed } from './path.ts';
@@ -12,6 +13,14 @@ const INTERVAL = 0.5;
 const WELL = 0.5;
 /** Weight of what a lane brought before the last sample. */
 const LATELY = 0.7;
+/**
+ * On a slow link a lane's turn comes seldom: silence says nothing before each has had so many turns, of a block each, and
+ * nothing beyond so many seconds.
+ */
+const TURNS = 4;
+const LONGEST_PATIENCE_S = 8;
+/** Bytes a second: less than this is not data on a slow link, but pings where there is no data. */
+const IDLE = 4096;
 /** Seconds that direct lanes have to show what they carry. */
 const TRIED = 1;
 
@@ -23,6 +32,8 @@ export class Measure {
   #rest = { direct: 0, relayed: 0 };
   #last: number | undefined;
   #bestRelayed = 0;
+  /** Bytes a second of all lanes, of the last LONGEST_PATIENCE_S. */
+  #rates: { at: number; rate: number }[] = [];
   #directSince: number | undefined;
   #well = false;
 
@@ -37,6 +48,13 @@ export class Measure {
   /** The direct lanes do at least about as well as the relayed ones did. */
   get carriesWell(): boolean {
     return this.#well;
+  }
+
+  /** Milliseconds of silence of one of so many lanes that say nothing yet. */
+  patience(lanes: number): number {
+    const best = this.#rates.reduce((most, { rate }) => Math.max(most, rate), 0);
+    const turns = best < IDLE ? 0 : (TURNS * lanes * BLOCK_BYTES) / best;
+    return Math.max(LANE_QUIET, 1000 * Math.min(LONGEST_PATIENCE_S, turns));
   }
 
   /** What a lane brought of late, to compare lanes by; of a new one nothing is known, and the best hoped. */
@@ -68,6 +86,11 @@ export class Measure {
       const lately = seen && LATELY * (seen.lately ?? came) + (1 - LATELY) * came;
       this.#seen.set(lane.id, { received, ...(lately !== undefined && { lately }) });
     }
+    const rate = (bytes.direct + bytes.relayed) / elapsed;
+    this.#rates.push({ at: now, rate });
+    this.#rates = this.#rates.filter(({ at }) => at > now - LONGEST_PATIENCE_S);
+    const patience = this.patience(all.length);
+    for (const lane of all) lane.patience = patience;
     const live = all.filter((lane) => !lane.quiet);
     const counts = countKinds(live.map(({ kind }) => kind));
     this.#compare(now, counts, bytes.direct / elapsed, bytes.relayed / elapsed, free);
@@ -79,7 +102,7 @@ export class Measure {
     const of = (sort: Sort) => live.filter(({ kind }) => sortOf(kind) === sort).length;
     this.#tuner.sample({
       now,
-      rate: (bytes.direct + bytes.relayed) / elapsed,
+      rate,
       streams: streams / elapsed,
       lanes: { stream: of('stream'), udx: of('udx'), channel: of('channel') },
       possible: { stream: of('stream') > 0, udx: dials.possible('udx'), channel: of('channel') > 0 },

@@ -58,6 +58,8 @@ const RAMP = 8;
 const RAMP_ROUND_TRIPS = 30;
 /** Above this UDX has nothing to add, and more TCP lanes cost more than they bring. Bytes a second. */
 const FAST = 80e6;
+/** Below this a handshake of TLS is a noticeable part of what the link carries. Bytes a second. */
+const SLOW = 1e6;
 /** Seconds until a step shows, and to measure it. */
 const SETTLE = 2;
 const MEASURE = 2;
@@ -221,7 +223,10 @@ export class Tuner {
     const count = this.#targets[what];
     // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
     const full = what === 'udx' && lanes.stream > 0 && lanes.udx === 0 && this.#even(now);
-    const enough = seen.rate > FAST || full || (what === 'stream' && lanes.udx > 0 && count <= RESERVE);
+    // A slow link that is full has nothing for more streams either: each would only cost it a handshake.
+    const slow = what === 'stream' && seen.rate < SLOW && this.#even(now, EVEN_START);
+    const reserve = what === 'stream' && lanes.udx > 0 && count <= RESERVE;
+    const enough = seen.rate > FAST || full || slow || reserve;
     // A sort whose lanes could not all be opened will not have more of them.
     const short = lanes[what] < count;
     if (possible[what] && !enough && !short && count < MOST[what]) {

@@ -109,6 +109,14 @@ export class Chunks {
     return this.#bytes + this.#gathered;
   }
 
+  /** Blocks that two lanes owe: the same bytes may come twice. */
+  get doubled(): number {
+    let count = 0;
+    for (const life of this.#open.values())
+      if (life.state === 'arriving') for (const owing of life.blocks) if (owing === 2) count++;
+    return count;
+  }
+
   /** How many are being written. */
   get writing(): number {
     return this.#writing;

@@ -18,14 +18,21 @@ const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 2048;
 /** Chunks whose hash is asked for on a lane: the sender reads each of them whole for it. */
 const MAX_HASHES = 32;
-/** A rate is measured over at least so long: bytes come in bursts. */
+/** A rate is measured over at least so long, and so many blocks or a second: bytes come in bursts. */
 const SAMPLE_S = 0.05;
+const SAMPLE_BLOCKS = 8;
+const LONG_SAMPLE_S = 1;
 /** An idle lane takes over from one that would need longer than this for what it still owes ... */
 const SLOW_S = 0.5;
 /** ... if it is so many times as fast, ... */
 const FASTER = 2;
-/** ... or if the other has brought nothing for so long. */
+/** ... or if the other has brought nothing for so long, ... */
 const SILENT_S = 1.5;
+/** ... and, where many lanes share a slow link, for so many turns of a block each, but no longer than the longest. */
+const SILENT_TURNS = 4;
+const LONGEST_SILENT_S = 8;
+/** Blocks that are asked for twice bring at most so many seconds of all lanes' rate, at least MIN_BLOCKS. */
+const DOUBLED_S = 0.5;
 
 /** Blocks of a chunk, or its hash, that a lane owes. */
 interface Owed extends Range {
@@ -124,7 +131,7 @@ export class Scheduler {
     const state = this.#lanes.get(lane);
     const claims: Claim[] = [];
     if (!state || state.retired) return claims;
-    const window = windowOf(state);
+    const window = this.#window(state);
     // Half-empty before it is refilled: fewer and larger requests.
     if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
     if (state.owed.length === 0) {
@@ -213,6 +220,14 @@ export class Scheduler {
     }
   }
 
+  /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
+  #window({ rate }: LaneState): number {
+    if (rate > 0) return blocksFor(rate);
+    const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
+    if (known.length === 0) return FIRST_BLOCKS;
+    return Math.min(FIRST_BLOCKS, blocksFor(known.reduce((sum, lane) => sum + lane.rate, 0) / known.length));
+  }
+
   #count(state: LaneState): void {
     state.blocks = state.owed.reduce((sum, { from, to }) => sum + to - from, 0);
     state.hashes = state.owed.filter(({ what }) => what === 'hash').length;
@@ -222,7 +237,7 @@ export class Scheduler {
     state.lastArrival = now;
     state.came += bytes;
     const elapsed = now - state.sampled;
-    if (elapsed < SAMPLE_S) return;
+    if (elapsed < (state.came < SAMPLE_BLOCKS * BLOCK_BYTES ? LONG_SAMPLE_S : SAMPLE_S)) return;
     const rate = state.came / elapsed;
     state.sampled = now;
     state.came = 0;
@@ -242,12 +257,18 @@ export class Scheduler {
   /** Near the end: the last blocks that the slowest other lane would bring. */
   #double(lane: number, now: number): Claim | undefined {
     const mine = this.#lanes.get(lane)!;
+    let all = 0;
+    for (const { rate } of this.#lanes.values()) all += rate;
+    const turns = all === 0 ? 0 : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
+    const silence = Math.max(SILENT_S, Math.min(LONGEST_SILENT_S, turns));
+    const room = Math.max(MIN_BLOCKS, Math.floor((DOUBLED_S * all) / BLOCK_BYTES)) - this.#chunks.doubled;
+    if (room <= 0) return undefined;
     let slowest: LaneState | undefined;
     let longest = SLOW_S;
     for (const [id, other] of this.#lanes) {
       if (id === lane || other.blocks === 0) continue;
       const waited = now - other.lastArrival;
-      const silent = waited > SILENT_S;
+      const silent = waited > silence;
       if (!silent && mine.rate < FASTER * other.rate) continue;
       if (!silent && other.rate === 0) continue;
       const seconds = silent ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
@@ -265,15 +286,14 @@ export class Scheduler {
         if (this.#chunks.comparing(owed.index)) return { what: 'hash', index: owed.index };
         continue;
       }
-      const range = this.#chunks.double(owed, Math.min(most, this.#most, MAX_BLOCKS));
+      const range = this.#chunks.double(owed, Math.min(most, this.#most, room));
       if (range) return { what: 'blocks', ...range };
     }
     return undefined;
   }
 }
 
-/** Blocks to keep asked for on a lane. */
-function windowOf({ rate }: LaneState): number {
-  if (rate === 0) return FIRST_BLOCKS;
+/** Blocks that come in HORIZON_S at a rate. */
+function blocksFor(rate: number): number {
   return Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.ceil((rate * HORIZON_S) / BLOCK_BYTES)));
 }

@@ -46,7 +46,7 @@ test('killing lanes at random through a transfer never changes a byte', async ()
     const pair = new Pair(source, sink);
     // Every lane dies after a random number of bytes and is replaced, until enough have died.
     const faulty = () => ({
-      cutAfter: pair.opened < 40 ? Math.floor(random() * 3 * CHUNK) : undefined,
+      cutAfter: pair.opened < 40 ? Math.floor(random() * 1.5 * CHUNK) : undefined,
       piece: 1 + Math.floor(random() * 100_000),
     });
     pair.onLost = () => setImmediate(() => pair.connect(faulty()));
