@@ -38,8 +38,8 @@ export function receive(options: BrowserReceiveOptions): Reception {
   let network: Network;
   const receiving = new Receiving(session, {
     ...{ options, platform },
-    // A folder that files are saved to may be any system's.
-    names: 'windows',
+    // What a folder or a download cannot hold gets another name there.
+    names: 'posix',
     async known() {
       requireSecureContext();
       return { secret: fromCode(parseCode(options.code)) };
@@ -67,8 +67,13 @@ export function receive(options: BrowserReceiveOptions): Reception {
 
 function makeSink(session: Session, { kind }: Offer, store: Store): Sink {
   if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
-  const onWarning = (path: string, message: string) =>
-    session.events.emit({ event: 'warning', code: 'UNSAFE_NAME', message, path });
+  const onWarning = (path: string | undefined, message: string) =>
+    session.events.emit({
+      event: 'warning',
+      code: 'UNSAFE_NAME',
+      message,
+      ...(path !== undefined && { path }),
+    });
   return store === 'kept' ? new KeptSink({ onWarning }) : new StreamSink({ onWarning });
 }
 

@@ -2,10 +2,10 @@
  * A manifest as the destination can hold it: other names where it refuses them, the nearest time where it ends earlier, and
  * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
  */
-import { BeelineError } from '../protocol/errors.ts';
 import { fitPaths, fitTarget } from '../protocol/fitting.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName, unsafeLinks } from '../protocol/names.ts';
+import type { Notices } from '../protocol/notices.ts';
 import type { Abilities } from './abilities.ts';
 import { Slices } from './slices.ts';
 
@@ -21,32 +21,6 @@ export interface Fitted {
 
 /** Bytes of a path that the system takes: PATH_MAX of Linux, of macOS and its kin, less the zero behind it. */
 const MAX_PATHS: Readonly<Record<string, number>> = { linux: 4095, darwin: 1023, freebsd: 1023 };
-/** How many entries with the same trouble are told by name. */
-const NAMED = 20;
-
-/** Tells of entries by name, and of what is too many to name by its number. */
-export class Notices {
-  readonly #warn: (warning: BeelineError) => void;
-  readonly #counts = new Map<string, number>();
-
-  constructor(warn: (warning: BeelineError) => void) {
-    this.#warn = warn;
-  }
-
-  /** @param trouble the same for all entries that have it @param text a sentence on this one */
-  add(trouble: string, path: string, text: string): void {
-    const count = (this.#counts.get(trouble) ?? 0) + 1;
-    this.#counts.set(trouble, count);
-    if (count <= NAMED) this.#warn(new BeelineError('UNSAFE_NAME', text, { paths: [path] }));
-  }
-
-  end(): void {
-    for (const [trouble, count] of this.#counts)
-      if (count > NAMED)
-        this.#warn(new BeelineError('UNSAFE_NAME', `${count - NAMED} more entries: ${trouble}.`));
-    this.#counts.clear();
-  }
-}
 
 /** @param root real path of the destination */
 export async function fit(

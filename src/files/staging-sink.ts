@@ -5,6 +5,7 @@ import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import type { ChunkHash } from '../protocol/messages.ts';
 import { checkingEntries, escapeName } from '../protocol/names.ts';
+import { Notices } from '../protocol/notices.ts';
 import type { Extent, Sink } from '../transfer/ports.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
@@ -14,7 +15,7 @@ import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from '.
 import { Destination } from './destination.ts';
 import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
-import { fit, type Links, Notices } from './fit.ts';
+import { fit, type Links } from './fit.ts';
 import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';

@@ -30,7 +30,8 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   LOCKED: 'Another tab of this browser is receiving the same. Close one of the two.',
   UNSAFE_NAME: {
     send: 'Rename that file, then send again.',
-    receive: 'Ask the sender to rename that file, or to send it inside a ZIP.',
+    receive:
+      'No system can hold that name as it is. Ask the sender to rename it, or to send it inside a ZIP.',
   },
   BAD_MANIFEST: 'If this happens again, one of the two programs may be out of date.',
   PROTOCOL: 'Try again with a new code. If this repeats, one of the two programs may be out of date.',

@@ -20,9 +20,9 @@ export async function saveAsDownloads(kept: Kept): Promise<void> {
   const { files, folders } = kept;
   if (files.length === 1) return downloadFile(files[0]!);
   const body = zipStream(members(kept));
-  const names = [...folders, ...files.map(({ path }) => path)].map((path) => ({ path }));
+  const paths = [...folders, ...files.map(({ path }) => path)];
   const size = zipLength(files, folders);
-  const started = await startDownload({ name: archiveName(names), size, body }).catch((error) => {
+  const started = await startDownload({ name: archiveName(paths), size, body }).catch((error) => {
     if (files.length === 0) throw error;
   });
   if (started) return started.done;

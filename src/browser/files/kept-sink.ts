@@ -11,6 +11,7 @@ import type { ChunkHash } from '../../protocol/messages.ts';
 import { checkingEntries } from '../../protocol/names.ts';
 import type { Extent, Sink } from '../../transfer/ports.ts';
 import type { ByteSpace } from '../../transfer/space.ts';
+import { fittedPaths, warnOfNames } from './fitted.ts';
 import { hashBlob } from './hash-blob.ts';
 import {
   bringBack,
@@ -31,8 +32,8 @@ import { noRoom, storageError } from './storage-errors.ts';
 const NOTHING = new Uint8Array();
 
 export interface KeptOptions {
-  /** What a person should know though the transfer goes on: links that a browser cannot make. */
-  onWarning?: (path: string, message: string) => void;
+  /** What a person should know though the transfer goes on: links that a browser cannot make, names that will be others. */
+  onWarning?: (path: string | undefined, message: string) => void;
 }
 
 export class KeptSink implements Sink {
@@ -81,6 +82,7 @@ export class KeptSink implements Sink {
     void navigator.storage?.persist?.().catch(() => {});
     await this.#inTurn(() => this.#begin());
     warnOfLinks(entries, this.#options.onWarning);
+    warnOfNames(entries, await fittedPaths(entries), this.#options.onWarning);
   }
 
   *held(): Generator<ChunkHash> {
@@ -141,7 +143,7 @@ export class KeptSink implements Sink {
     const digests = new Map<number, string>();
     const { files } = await this.kept();
     const byPath = new Map(files.map((file) => [file.path, file]));
-    for (const [index, { path }] of this.#entries.entries()) {
+    for (const [index, path] of (await fittedPaths(this.#entries)).entries()) {
       const blob = await byPath.get(path)?.blob();
       if (blob)
         digests.set(index, await hashBlob(blob).catch((thrown) => Promise.reject(storageError(thrown))));

@@ -1,12 +1,14 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
 import { BeelineError } from '../../protocol/errors.ts';
 import { escapeName } from '../../protocol/names.ts';
+import { fittedPaths } from './fitted.ts';
 import { type JournalState, replay } from './journal.ts';
 import { DATA, JOURNAL, keptFolder, removeKept } from './opfs.ts';
 import { startOf } from './places.ts';
 import { storageError } from './storage-errors.ts';
 
 export interface KeptFile {
+  /** As it is saved: not always as the sender called it. */
   path: string;
   /** Bytes. */
   size: number;
@@ -20,7 +22,7 @@ export interface KeptFile {
 
 export interface Kept {
   id: string;
-  /** For people: the first name at the top. Escape it before showing it. */
+  /** For people: the first name at the top, as the sender called it. Escape it before showing it. */
   name: string;
   /** Without those that their sender could not deliver. */
   files: KeptFile[];
@@ -70,11 +72,13 @@ async function keys(): Promise<string[]> {
   return names;
 }
 
-function describe(id: string, folder: FileSystemDirectoryHandle, state: JournalState): Kept {
+async function describe(id: string, folder: FileSystemDirectoryHandle, state: JournalState): Promise<Kept> {
   const { entries, space, lost, have, complete, created } = state;
   const files: KeptFile[] = [];
   const folders: string[] = [];
-  for (const [index, { kind, path, size: known, mtime, mode }] of entries.entries()) {
+  const fitted = await fittedPaths(entries);
+  for (const [index, { kind, size: known, mtime, mode }] of entries.entries()) {
+    const path = fitted[index]!;
     if (kind === 'folder') folders.push(path);
     if (kind !== 'file' || lost.has(index)) continue;
     const size = space.stream ? (space.bytes ?? 0) : known;

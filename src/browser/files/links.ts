@@ -5,7 +5,7 @@ import { escapeName } from '../../protocol/names.ts';
 /** Tells of all of them at once, if there are any. */
 export function warnOfLinks(
   entries: readonly Entry[],
-  onWarning: ((path: string, message: string) => void) | undefined,
+  onWarning: ((path: string | undefined, message: string) => void) | undefined,
 ): void {
   const links = entries.filter(({ kind }) => kind === 'link').map(({ path }) => path);
   if (links.length === 0) return;

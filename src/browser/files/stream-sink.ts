@@ -12,6 +12,7 @@ import type { Extent, Sink } from '../../transfer/ports.ts';
 import type { ByteSpace } from '../../transfer/space.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
+import { fittedPaths, warnOfNames } from './fitted.ts';
 import { InOrder } from './in-order.ts';
 import { warnOfLinks } from './links.ts';
 import { Slices } from './slices.ts';
@@ -21,7 +22,7 @@ export interface StreamOptions {
   /** Hash what passes, for `digests`. Default false. */
   sha256?: boolean;
   /** As of `KeptOptions`. */
-  onWarning?: (path: string, message: string) => void;
+  onWarning?: (path: string | undefined, message: string) => void;
   /** Hands it to the browser. Default: `startDownload`. */
   start?: typeof startDownload;
 }
@@ -34,6 +35,8 @@ export class StreamSink implements Sink {
   readonly #dropped = new Set<number>();
   readonly #hashes = new Map<number, ReturnType<typeof sha256.create>>();
   #entries: readonly Entry[] = [];
+  /** What each is called in the download. */
+  #fitted: readonly string[] = [];
   #space: ByteSpace | undefined;
   /** Bytes handed on, of the entry that they were of last. */
   #current = { entry: -1, bytes: 0 };
@@ -50,16 +53,18 @@ export class StreamSink implements Sink {
     await new Slices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
+    this.#fitted = await fittedPaths(entries);
     const [only, ...others] = entries;
     const single = only?.kind === 'file' && others.length === 0;
     const download: Download = single
-      ? { name: only.path, size: space.bytes, body: this.#plain() }
-      : { name: archiveName(entries), size: undefined, body: zipStream(this.#members()) };
+      ? { name: this.#fitted[0]!, size: space.bytes, body: this.#plain() }
+      : { name: archiveName(this.#fitted), size: undefined, body: zipStream(this.#members()) };
     const { done } = await (this.#options.start ?? startDownload)(download);
     if (this.#error) throw this.#error;
     this.#done = done;
     done.catch((error) => this.#fail(error));
     warnOfLinks(entries, this.#options.onWarning);
+    warnOfNames(entries, this.#fitted, this.#options.onWarning);
   }
 
   wants(): boolean {
@@ -133,8 +138,8 @@ export class StreamSink implements Sink {
 
   /** A file begins only once its first bytes are here, so that one that is dropped before leaves no trace. */
   async *#members(): AsyncGenerator<ZipMember> {
-    for (const [entry, { path, kind, size, mtime, mode }] of this.#entries.entries()) {
-      const member = { path, size, mtime: mtime / 1000, mode };
+    for (const [entry, { kind, size, mtime, mode }] of this.#entries.entries()) {
+      const member = { path: this.#fitted[entry]!, size, mtime: mtime / 1000, mode };
       if (kind === 'folder') yield member;
       if (kind !== 'file' || this.#dropped.has(entry)) continue;
       if (size > 0 && (await this.#conduit.peek())?.entry !== entry) continue;

@@ -1,11 +1,10 @@
 /**
- * Several files as one ZIP (stored, ZIP64 where needed), as a stream, made by client-zip. Added here: names that no
- * unpacker may misread, times that ZIP can say, fewer and larger pieces, and the ZIP64 end record that an archive of
- * more than 65,534 members needs (APPNOTE 4.3.14, 4.4.1.4) whatever its size.
+ * Several files as one ZIP (stored, ZIP64 where needed), as a stream, made by client-zip. Added here: times
+ * that ZIP can say, fewer and larger pieces, and the ZIP64 end record that an archive of more than 65,534 members needs
+ * (APPNOTE 4.3.14, 4.4.1.4) whatever its size. Names are its callers': fitted.ts leaves none that an unpacker may misread.
  */
 import { makeZip, predictLength } from 'client-zip';
 import { concatAll, utf8Encode } from '../../protocol/bytes.ts';
-import { numbered } from './numbered.ts';
 
 export interface ZipMember {
   path: string;
@@ -33,30 +32,21 @@ const LARGE = 0xffffffff;
 const EARLIEST = Date.UTC(1980, 0, 2);
 const LATEST = Date.UTC(2107, 11, 30);
 
-/**
- * A path as it stands in the archive. Unpackers on Windows take a backslash for a separator and `C:` for a drive, and
- * would write elsewhere than into the folder they were told.
- */
-export function zipName(path: string): string {
-  return path.replace(/[\\:]/g, '_');
-}
-
 /** For people: what is at the top, if it is one thing. */
-export function archiveName(entries: readonly { path: string }[]): string {
-  const tops = new Set(entries.map(({ path }) => path.split('/')[0]!));
+export function archiveName(paths: readonly string[]): string {
+  const tops = new Set(paths.map((path) => path.split('/')[0]!));
   const [only] = tops;
   return tops.size === 1 ? `${only}.zip` : 'beeline.zip';
 }
 
 export function zipStream(members: AsyncIterable<ZipMember>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const names = new Names();
   let count = 0;
   async function* inputs() {
     for await (const { path, content, mtime, mode } of members) {
       count++;
       const lastModified = new Date(Math.min(Math.max(mtime, EARLIEST), LATEST));
-      if (content) yield { name: names.free(path), input: content, lastModified, mode };
-      else yield { name: `${zipName(path)}/`, lastModified };
+      if (content) yield { name: path, input: content, lastModified, mode };
+      else yield { name: `${path}/`, lastModified };
     }
   }
   const zipped = makeZip(inputs()).getReader();
@@ -92,9 +82,8 @@ export function zipLength(
   members: readonly Omit<ZipMember, 'content'>[],
   folders: readonly string[],
 ): number {
-  const names = new Names();
-  const files = members.map(({ path, size }) => ({ name: names.free(path), size }));
-  const all = [...folders.map((path) => ({ name: `${zipName(path)}/`, size: undefined })), ...files];
+  const files = members.map(({ path, size }) => ({ name: path, size }));
+  const all = [...folders.map((path) => ({ name: `${path}/`, size: undefined })), ...files];
   const content = all.reduce((sum, { name, size = 0 }) => sum + aroundOf(name, size) + size, 0);
   const added = all.length >= MANY && content < LARGE ? END64_RECORD + END64_LOCATOR : 0;
   return Number(predictLength(all)) + added;
@@ -141,17 +130,4 @@ function end64(count: number, size: number, offset: number): Uint8Array {
   view.setBigUint64(64, BigInt(offset + size), true);
   view.setUint32(72, 1, true);
   return bytes;
-}
-
-/** Names in the archive so far: two that differ only in what cannot stand there become two. */
-class Names {
-  readonly #taken = new Set<string>();
-
-  free(path: string): string {
-    const plain = zipName(path);
-    let name = plain;
-    for (let n = 2; this.#taken.has(name); n++) name = numbered(plain, n);
-    this.#taken.add(name);
-    return name;
-  }
 }

@@ -252,12 +252,18 @@ storageSuite('kept', (test) => {
       ],
     };
     await page.do('openKept', 'x', odd);
-    assert.match((await page.do('warnings', 'x'))[0]!, /cannot make links: 'link@'/);
+    const warnings = await page.do('warnings', 'x');
+    assert.match(warnings[0]!, /cannot make links: 'link@'/);
+    assert.equal(warnings.length, 4);
+    assert.match(warnings[2]!, /'x:y.+' will be saved as 'x_y_\.\._z'/);
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
     await page.do('end', 'x', 'settle');
     assert.deepEqual(await page.do('wrong', odd), []);
-    assert.equal((await page.do('kept'))[0]!.files.length, 6);
+    assert.deepEqual(
+      (await page.do('kept'))[0]!.files.map(({ path }) => path),
+      ['con_', 'journal', 'x_y_.._z', '_img src=x onerror=alert(1)_', '‮cod.exe', `${'ü'.repeat(120)}.txt`],
+    );
   });
 
   test('digests are those of the files', async ({ origin }) => {

@@ -1,6 +1,7 @@
 /** What the tests have a page do with the storage code. Everything that crosses to the tests is JSON. */
 import { abilities } from '../../../src/browser/files/abilities.ts';
 import { saveAsDownloads } from '../../../src/browser/files/download.ts';
+import { fittedPaths } from '../../../src/browser/files/fitted.ts';
 import { itemsOfDrop, itemsOfInput } from '../../../src/browser/files/items.ts';
 import { type Kept, type KeptFile, keptTransfers } from '../../../src/browser/files/kept.ts';
 import { KeptSink } from '../../../src/browser/files/kept-sink.ts';
@@ -153,7 +154,12 @@ const scenarios = {
 
   openStream(name: string, offer: Offer, sha256 = false): Promise<number[]> {
     const warnings: string[] = [];
-    return open(name, offer, new StreamSink({ sha256, onWarning: (path) => warnings.push(path) }), warnings);
+    return open(
+      name,
+      offer,
+      new StreamSink({ sha256, onWarning: (path = '') => warnings.push(path) }),
+      warnings,
+    );
   },
 
   async warnings(name: string): Promise<string[]> {
@@ -238,9 +244,10 @@ const scenarios = {
   /** The paths of files that are not what was sent, by what `offer` says of their entries. */
   async wrong(offer: Offer): Promise<string[]> {
     const [kept] = await summaries();
+    const fitted = await fittedPaths(entriesOf(offer));
     const wrong: string[] = [];
     for (const file of kept!.files) {
-      const entry = offer.files.findIndex(([path]) => path === file.path);
+      const entry = fitted.indexOf(file.path);
       const at = await wrongByte(await file.blob(), entry);
       if (at >= 0) wrong.push(`${file.path} at ${at}`);
     }

@@ -1,0 +1,38 @@
+/**
+ * The names under which a page saves what arrived: those that every system takes, since a page does not know what its folder
+ * or its download will lie on. They follow from the manifest alone, so that every visit gives the same.
+ */
+import { fitPaths, PLAIN_NAMES } from '../../protocol/fitting.ts';
+import type { Entry } from '../../protocol/manifest.ts';
+import { escapeName } from '../../protocol/names.ts';
+import { Notices } from '../../protocol/notices.ts';
+import { Slices } from './slices.ts';
+
+export type Named = Pick<Entry, 'path' | 'kind'>;
+
+/** One for one; a link, which no browser can write, keeps its own and takes no other's. */
+export async function fittedPaths(entries: readonly Named[]): Promise<string[]> {
+  const written = entries.filter(({ kind }) => kind !== 'link').map(({ path }) => path);
+  const fitted = (await new Slices().run(fitPaths(written, PLAIN_NAMES)))[Symbol.iterator]();
+  return entries.map(({ path, kind }) => (kind === 'link' ? path : fitted.next().value!));
+}
+
+/** Tells of each name that is another one in `fitted`; what only lies in a folder of another name is not told of. */
+export function warnOfNames(
+  entries: readonly Named[],
+  fitted: readonly string[],
+  onWarning: ((path: string | undefined, message: string) => void) | undefined,
+): void {
+  const notices = new Notices(({ paths: [path], message }) => onWarning?.(path, message));
+  for (const [index, { path }] of entries.entries()) {
+    const name = lastPart(fitted[index]!);
+    if (name === lastPart(path)) continue;
+    const text = `'${escapeName(path)}' will be saved as '${escapeName(name)}', since not every system can hold it under its own name.`;
+    notices.add('saved under another name that every system can hold', path, text);
+  }
+  notices.end();
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fittedPaths, type Named, warnOfNames } from '../../src/browser/files/fitted.ts';
+
+const entries: Named[] = [
+  { path: 'notes', kind: 'folder' },
+  { path: 'notes/why?.txt', kind: 'file' },
+  { path: 'notes/why*.txt', kind: 'file' },
+  { path: 'a:b', kind: 'folder' },
+  { path: 'a:b/c', kind: 'file' },
+  { path: 'README', kind: 'link' },
+  { path: 'readme', kind: 'file' },
+  { path: 'Readme', kind: 'file' },
+  { path: 'con', kind: 'file' },
+  { path: 'ends.', kind: 'file' },
+  { path: 'plain', kind: 'file' },
+];
+
+test('what some system cannot hold gets another name, and no two the same', async () => {
+  assert.deepEqual(await fittedPaths(entries), [
+    ...['notes', 'notes/why_.txt', 'notes/why_ (1).txt', 'a_b', 'a_b/c'],
+    ...['README', 'readme', 'Readme (1)', 'con_', 'ends_', 'plain'],
+  ]);
+});
+
+test('each name that changes is told of, and not what only lies below it', async () => {
+  const told: [string | undefined, string][] = [];
+  warnOfNames(entries, await fittedPaths(entries), (path, message) => told.push([path, message]));
+  assert.deepEqual(
+    told.map(([path]) => path),
+    ['notes/why?.txt', 'notes/why*.txt', 'a:b', 'Readme', 'con', 'ends.'],
+  );
+  assert.match(told[1]![1], /^'notes\/why\*\.txt' will be saved as 'why_ \(1\)\.txt', since /);
+});
+
+test('of many names that change, some are told of and the rest are counted', async () => {
+  const many = Array.from({ length: 5000 }, (_, i): Named => ({ path: `${i}?`, kind: 'file' }));
+  const told: string[] = [];
+  warnOfNames(many, await fittedPaths(many), (_path, message) => told.push(message));
+  assert.equal(told.length, 21);
+  assert.match(told[20]!, /^4980 more entries: saved under another name/);
+});
