@@ -42,10 +42,10 @@ export function App({ page }: { page: Page }): JSX.Element {
       <footer>
         <p>
           Files are encrypted from end to end, and go straight to the other device wherever there is a direct
-          path. The server that serves this page cannot read them.
+          path. {page.receiving ? '' : 'The server that serves this page cannot read them.'}
         </p>
       </footer>
-      {view.at === 'home' && <Drop page={page} />}
+      {view.at === 'home' && !page.receiving && <Drop page={page} />}
     </>
   );
 }

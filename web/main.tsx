@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { abilities, useWorkers } from '../src/browser/index.ts';
 import { App } from './app.tsx';
 import { Page } from './page.ts';
+import { onlyReceives } from './platform.ts';
 import { Insecure } from './screens/insecure.tsx';
 import { workers } from './trusted.ts';
 
@@ -12,5 +13,5 @@ if (!isSecureContext || !globalThis.crypto?.subtle) {
   render(<Insecure />, root);
 } else {
   useWorkers(workers);
-  render(<App page={new Page(abilities())} />, root);
+  render(<App page={new Page(abilities(), onlyReceives())} />, root);
 }

@@ -27,6 +27,8 @@ const SPENT: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'CANCELLED'
 const LOOK_DEADLINE = 10_000;
 
 export class Page {
+  /** Nobody may send from here. */
+  readonly receiving: boolean;
   /** What this browser can do; until that is known, what most can. */
   able: Abilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
   readonly #looked: Promise<void>;
@@ -40,7 +42,8 @@ export class Page {
   readonly saver = new Saver(this.shown);
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
-  constructor(able: Promise<Abilities>) {
+  constructor(able: Promise<Abilities>, receiving: boolean) {
+    this.receiving = receiving;
     const looked = able.then((found) => {
       this.able = found;
       this.shown.show({ ...this.shown.view });

@@ -20,6 +20,10 @@ export async function pickFolder(): Promise<FileSystemDirectoryHandle | undefine
   }
 }
 
+/** This page came from a sender, whose server lets nobody else send: src/server/page-files.ts says so in the document. */
+export const onlyReceives = (): boolean =>
+  document.querySelector<HTMLMetaElement>('meta[name="beeline-use"]')?.content === 'receive';
+
 /** Phones mostly cannot give a web page a folder. */
 export const choosesFolders = (): boolean => 'webkitdirectory' in HTMLInputElement.prototype;
 

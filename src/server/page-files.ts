@@ -60,11 +60,20 @@ export async function hasPage(folder: string): Promise<boolean> {
   );
 }
 
-/** Empty for a folder without index.html. @throws BeelineError USAGE for one that is no page, UNREADABLE */
-export async function loadPage(folder: string): Promise<PageFiles> {
+/** Tells the page that nobody may send from here: it then offers to receive only. */
+export function receivingOnly(html: string): string {
+  return html.replace(/<head>/i, '$&<meta name="beeline-use" content="receive">');
+}
+
+/**
+ * Empty for a folder without index.html.
+ * @param use 'receive': nobody may host a meeting here
+ * @throws BeelineError USAGE for one that is no page, UNREADABLE
+ */
+export async function loadPage(folder: string, use: 'all' | 'receive' = 'all'): Promise<PageFiles> {
   if (!(await hasPage(folder))) return new Map();
   try {
-    return await load(folder);
+    return await load(folder, use);
   } catch (cause) {
     if (cause instanceof BeelineError) throw cause;
     throw new BeelineError('UNREADABLE', `The page in ${folder} cannot be read: ${String(cause)}.`, {
@@ -73,7 +82,7 @@ export async function loadPage(folder: string): Promise<PageFiles> {
   }
 }
 
-async function load(folder: string): Promise<PageFiles> {
+async function load(folder: string, use: 'all' | 'receive'): Promise<PageFiles> {
   const found = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -85,12 +94,14 @@ async function load(folder: string): Promise<PageFiles> {
       'USAGE',
       `${folder} is too large for a page (${MAX_FILES} files and ${MAX_BYTES / 2 ** 20} MiB at most): is it the right folder?`,
     );
-  const files = await Promise.all(found.map(({ file, path }) => prepare(file, path)));
+  const files = await Promise.all(found.map(({ file, path }) => prepare(file, path, use)));
   return new Map(files.map((each, i) => [found[i]!.path === '/index.html' ? '/' : found[i]!.path, each]));
 }
 
-async function prepare(file: string, path: string): Promise<PageFile> {
-  const content = await readFile(file);
+async function prepare(file: string, path: string, use: 'all' | 'receive'): Promise<PageFile> {
+  const read = await readFile(file);
+  const marked = use === 'receive' && path === '/index.html';
+  const content = marked ? Buffer.from(receivingOnly(read.toString())) : read;
   const bodies = new Map<Encoding, Buffer>([['identity', content]]);
   if (!COMPRESSED_ALREADY.has(extname(path))) {
     // Beyond 9 brotli takes ten times as long for one twentieth less.

@@ -101,7 +101,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
 
   let reading: Promise<PageFiles> | undefined;
   const page = () => {
-    reading ??= readPage(options.page ?? false).catch((error: unknown) => {
+    reading ??= readPage(options).catch((error: unknown) => {
       log.warn({ error: String(error) }, 'no page');
       return new Map();
     });
@@ -218,10 +218,10 @@ interface Acceptors {
   relaying: WebSocketServer;
 }
 
-async function readPage(page: boolean | string): Promise<PageFiles> {
+async function readPage({ page = false, hosts = 'anyone' }: RendezvousOptions): Promise<PageFiles> {
   if (page === false) return new Map();
   const { builtPage, loadPage } = await import('./page-files.ts');
-  return loadPage(page === true ? builtPage() : page);
+  return loadPage(page === true ? builtPage() : page, hosts === 'anyone' ? 'all' : 'receive');
 }
 
 /** Refuses an upgrade with a sentence that the client shows. */

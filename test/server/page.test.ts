@@ -12,7 +12,7 @@ import { chooseEncoding, type Encoding, hasTag } from '../../src/server/negotiat
 import { loadPage } from '../../src/server/page-files.ts';
 import { type Answer, type Ask, ask } from './raw-http.ts';
 
-const HTML = `<!doctype html><title>Beeline</title>${'<p>words</p>'.repeat(200)}`;
+const HTML = `<!doctype html><head><title>Beeline</title></head>${'<p>words</p>'.repeat(200)}`;
 const SCRIPT = `export const text = '${'many words '.repeat(500)}';`;
 const folder = mkdtempSync(join(tmpdir(), 'beeline-page-'));
 mkdirSync(join(folder, 'assets'));
@@ -246,6 +246,13 @@ describe('server: the page', () => {
       (error) =>
         error instanceof BeelineError && error.code === 'USAGE' && /no index\.html/.test(error.message),
     );
+  });
+
+  it('tells the page where only this process may send', async () => {
+    const told = async (use: 'all' | 'receive') =>
+      (await loadPage(folder, use)).get('/')!.bodies.get('identity')!.toString();
+    assert.match(await told('receive'), /<head>.*<meta name="beeline-use" content="receive">/s);
+    assert.doesNotMatch(await told('all'), /beeline-use/);
   });
 
   it('keeps no folder in memory that is larger than a page', async () => {

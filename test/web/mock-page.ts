@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { build, type Plugin } from 'vite';
+import { receivingOnly } from '../../src/server/page-files.ts';
 import config from '../../web/vite.config.ts';
 import { closeBrowser, launch } from '../browser/harness/browsers.ts';
 
@@ -53,8 +54,14 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
   const server = createServer(async ({ url = '/' }, response) => {
     const path = url === '/' ? '/index.html' : new URL(url, 'http://x').pathname;
     try {
-      const body = await readFile(join(outDir, path));
-      response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream');
+      // As the server of a sender gives it.
+      const receiving = path === '/receiving';
+      const file = await readFile(join(outDir, receiving ? 'index.html' : path));
+      const body = receiving ? receivingOnly(file.toString()) : file;
+      response.setHeader(
+        'content-type',
+        TYPES[receiving ? '.html' : extname(path)] ?? 'application/octet-stream',
+      );
       response.setHeader('content-security-policy', POLICY);
       response.end(body);
     } catch {

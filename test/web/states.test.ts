@@ -433,6 +433,25 @@ test('files are taken by the input, by a paste and by a drop', { skip }, async (
   await page.close();
 });
 
+test('a page from a sender offers to receive only', { skip }, async () => {
+  const { page, errors } = await site.open('/receiving');
+  await state(page, 'home');
+  assert.equal(await page.$('#send, #files, #text-to-send'), null);
+  assert.ok(await page.$('#code-to-receive'));
+  await page.evaluate(`(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'x.txt'));
+    dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+    dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }));
+  })()`);
+  await play(page, '0');
+  await state(page, 'home');
+  assert.equal(await page.evaluate('mock.given'), undefined);
+  await sound(page, 'receiving only');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('where a browser gives no cryptography, there is one message and no control', { skip }, async () => {
   const { page, errors } = await site.open('/#7-a', site.origin.replace('127.0.0.1', 'beeline.test'));
   assert.equal(await page.evaluate('isSecureContext'), false);

@@ -15,12 +15,13 @@ export function HomeScreen({ home, page }: { home: Home; page: Page }): JSX.Elem
     <>
       <Heading>Beeline</Heading>
       <p class="lead">
-        Send files of any size straight from one device to another. Nothing is stored in between, and nobody
-        needs an account.
+        {page.receiving
+          ? 'Somebody on this network sends files to you. They come straight from that device.'
+          : 'Send files of any size straight from one device to another. Nothing is stored in between, and nobody needs an account.'}
       </p>
       <NoteLine note={home.note} />
       {/* Whoever opened a link came to receive. */}
-      {home.code === '' ? [send, receive, kept] : [receive, kept, send]}
+      {page.receiving ? [receive, kept] : home.code === '' ? [send, receive, kept] : [receive, kept, send]}
     </>
   );
 }
