@@ -18,6 +18,8 @@ interface State {
   backoff: number;
   /** `performance.now()` before which it is not tried again. */
   next: number;
+  /** It failed while other lanes carried. */
+  idle: boolean;
 }
 
 export class Dials {
@@ -41,7 +43,10 @@ export class Dials {
     for (const path of paths) {
       const fresh = { path, lanes: 0, dialling: new Set<AbortController>() };
       const known = before.get(keyOf(path)) ?? fresh;
-      this.#states.set(keyOf(path), Object.assign(known, { path, backoff: FIRST_BACKOFF, next: 0 }));
+      this.#states.set(
+        keyOf(path),
+        Object.assign(known, { path, backoff: FIRST_BACKOFF, next: 0, idle: false }),
+      );
     }
     for (const [key, state] of before) if (!this.#states.has(key)) cancel(state);
   }
@@ -65,6 +70,10 @@ export class Dials {
   open(kind: LaneKind, live: number, missing: number, calm: boolean): boolean {
     const now = performance.now();
     const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
+    // The lanes that it could wait behind are gone.
+    if (!calm)
+      for (const state of all)
+        if (state.idle) Object.assign(state, { backoff: FIRST_BACKOFF, next: 0, idle: false });
     const ready = all.filter(
       ({ next, path, lanes, dialling }) => now >= next && lanes + dialling.size < path.most,
     );
@@ -128,6 +137,7 @@ export class Dials {
       (error: unknown) => {
         state.dialling.delete(control);
         if (control.signal.aborted) return;
+        state.idle = calm;
         state.next = performance.now() + state.backoff;
         state.backoff = Math.min(calm ? IDLE_BACKOFF : MAX_BACKOFF, state.backoff * 2);
         this.#failed(path, error);

@@ -4,6 +4,7 @@
  * Non-goal: delivery. Bodies that were under way when a connection died are lost; both sides repeat on `onPeer(true)`.
  */
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../protocol/pauses.ts';
 import {
   encodeRendezvous,
   isNameplate,
@@ -19,12 +20,9 @@ import type { Mailbox, MailboxOptions } from './ports.ts';
 import type { Dial, Wire } from './wire.ts';
 
 /** All in milliseconds. */
-const FIRST_PAUSE = 500;
-/** While the loss is fresh, the server or the host may be back at any moment, and both sides must meet soon after. */
-const FRESH = 60_000;
-const LONGEST_FRESH_PAUSE = 1500;
-const LONGEST_PAUSE = 10_000;
 /** A guest whose host is away asks less often: a server counts joins. */
+const LONGEST_FRESH_JOIN_PAUSE = 1500;
+const LONGEST_PAUSE = 10_000;
 const LONGEST_JOIN_PAUSE = 20_000;
 const ATTEMPT_DEADLINE = 10_000;
 const KEEP_FOR = 600_000;
@@ -235,14 +233,16 @@ class Keeper implements Mailbox {
     const { signal } = this.#round;
     const begin = performance.now();
     const until = begin + (this.#options.keepFor ?? KEEP_FOR);
+    let met = false;
     for (let now = atOnce; ; now = false) {
-      // Jitter, so that everyone who lost the same server does not come back in step.
-      if (!now) await pauseFor(this.#pause * (0.5 + Math.random()), signal).catch(() => {});
+      if (!now) await pauseFor(jittered(this.#pause), signal).catch(() => {});
       if (signal.aborted) return;
       const error = await this.#attempt(signal);
       if (signal.aborted || !error) return;
       const away = error.code === 'NO_PEER';
-      this.#pause = this.#longer(this.#pause, begin, away);
+      // The server is back: so is the host, a moment later.
+      this.#pause = away && !met ? FIRST_PAUSE : this.#longer(this.#pause, begin, away);
+      met ||= away;
       // NO_PEER: the host is on its way back too. SERVER: unreachable, full or restarting.
       const passing = away || error.code === 'SERVER';
       if (passing && performance.now() < until) continue;
@@ -255,7 +255,8 @@ class Keeper implements Mailbox {
   /** The pause after this one, of attempts that go on since `begin`. @param away the server answers, but no host is there */
   #longer(pause: number, begin: number, away: boolean): number {
     const fresh = performance.now() - begin < FRESH;
-    return Math.min(2 * pause, fresh ? LONGEST_FRESH_PAUSE : away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
+    if (fresh) return Math.min(2 * pause, away ? LONGEST_FRESH_JOIN_PAUSE : LONGEST_FRESH_PAUSE);
+    return Math.min(2 * pause, away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
   }
 
   /** Resolves to what went wrong, if it did. */

@@ -1,7 +1,9 @@
 /** A standing server introduces two peers that know only its address. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import type { Line } from './command.ts';
 import { errorCode, event, freePort, workspace } from './workspace.ts';
 
 describe('integration: a standing server', { concurrency: 2 }, () => {
@@ -28,6 +30,37 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
       'number',
       'the server ends by itself when it is told to',
     );
+  });
+
+  it('a server that is killed and started again while its relay carries costs little more than it was away', async (t) => {
+    const work = workspace(t);
+    const port = String(await freePort());
+    const serve = async () => {
+      const server = work.start(['server', '--host', '127.0.0.1', '--port', port]);
+      const { url } = await server.until((line) => typeof line.url === 'string');
+      return { server, url: String(url) };
+    };
+    const { server, url } = await serve();
+    makeFile(work.path('file'), 16_000_000);
+    const meet = ['--server', url, '--no-lan', '--relay', 'only'];
+    const sender = work.start(['send', work.path('file'), '--limit', '2M', ...meet]);
+    const { code } = await sender.until('code');
+    const to = ['--to', work.folder('out'), '--yes'];
+    const receiver = work.start(['receive', String(code), ...meet, ...to]);
+    const carried = (more: number) => (line: Line) => line.event === 'progress' && Number(line.bytes) > more;
+    await receiver.until(carried(2_000_000));
+    await server.kill();
+    await receiver.until((line) => line.event === 'state' && line.from === 'transferring');
+    await sleep(4000);
+    const lanes = receiver.events.length;
+    await serve();
+    const back = performance.now();
+    await receiver.until((line) => line.event === 'lane' && receiver.events.indexOf(line) >= lanes);
+    console.log(`# ${t.name}: a lane after ${((performance.now() - back) / 1000).toFixed(1)} s`);
+    const received = await receiver.ends(0);
+    const sent = await sender.ends(0);
+    assert.equal(event(sent, 'done').root, event(received, 'done').root);
+    sameFile(work.path('file'), work.path('out', 'file'));
   });
 
   it('the receiver may start first: an empty mailbox is not there yet, and nobody at all is NO_PEER', async (t) => {

@@ -1,6 +1,7 @@
 /** Paths that come, go and change while files move. What is measured in seconds is printed, and decides nothing. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
 import { type Coturn, startCoturn } from '../../lab/services.ts';
@@ -131,6 +132,29 @@ describe('lab: paths that change under way', { skip, concurrency: 2 }, () => {
     const { sender, receiver, receive, ends } = await crossing(t, ['cone', 'cone']);
     await receive.until(lane('punched'));
     await receive.until(carriedBy('punched'));
+    sender.cut({ to: receiver.addresses });
+    await seconds(t, 'the relay carries', receive.until(carriedBy('relay')));
+    await ends();
+  });
+
+  it('a direct path that is cut soon after the server was restarted: the relay goes on', async (t) => {
+    const { server } = internet!;
+    const serve = async () => {
+      const options = { prefix: server.prefix, deadline: 300_000 };
+      const command = work.start(['server', '--port', '4852'], options);
+      await command.until('listening');
+      return command;
+    };
+    const first = await serve();
+    const { sender, receiver, receive, ends } = await crossing(t, ['cone', 'cone'], {
+      server: `http://${server.address}:4852`,
+      limit: '3M',
+    });
+    await receive.until(carriedBy('punched'));
+    await first.kill();
+    await sleep(4000);
+    await serve();
+    await sleep(7000);
     sender.cut({ to: receiver.addresses });
     await seconds(t, 'the relay carries', receive.until(carriedBy('relay')));
     await ends();

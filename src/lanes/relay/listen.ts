@@ -3,10 +3,10 @@
  * soon as that one is taken.
  */
 import { asBeelineError } from '../../protocol/errors.ts';
+import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../../protocol/pauses.ts';
 import type { Connect, Link, Linked } from './link.ts';
 
 /** All in milliseconds. */
-const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 10_000;
 /** A connection that waited this long was a good one, and the next pause is short again. */
 const STABLE = 10_000;
@@ -30,6 +30,8 @@ export class RelayListener {
   /** Aborted to begin anew at once. */
   #round = new AbortController();
   #pause = FIRST_PAUSE;
+  /** `performance.now()` since which nothing has worked. */
+  #failing = Infinity;
   /** Ends the wait for the next step, if there is one. */
   #wake = () => {};
 
@@ -40,7 +42,7 @@ export class RelayListener {
 
   /** The network or the token has changed: what waits may be dead, so another is opened in its place at once. */
   refresh(): void {
-    this.#pause = FIRST_PAUSE;
+    this.#works();
     this.#round.abort();
     this.#wake();
   }
@@ -66,17 +68,24 @@ export class RelayListener {
       const { signal } = this.#round;
       try {
         const linked = await connect(shown, signal);
-        this.#pause = FIRST_PAUSE;
+        this.#works();
         this.#taken(linked);
       } catch (thrown) {
         if (signal.aborted) continue;
         log?.debug({ reason: asBeelineError(thrown).message }, 'waiting at the relay failed');
-        if (performance.now() - began >= STABLE) this.#pause = FIRST_PAUSE;
-        // Jitter, so that everyone who lost the same server does not come back in step.
-        await this.#rest(this.#pause * (0.5 + Math.random()));
-        this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+        const now = performance.now();
+        if (now - began >= STABLE) this.#works();
+        this.#failing = Math.min(this.#failing, now);
+        await this.#rest(jittered(this.#pause));
+        const fresh = performance.now() - this.#failing < FRESH;
+        this.#pause = Math.min(2 * this.#pause, fresh ? LONGEST_FRESH_PAUSE : LONGEST_PAUSE);
       }
     }
+  }
+
+  #works(): void {
+    this.#pause = FIRST_PAUSE;
+    this.#failing = Infinity;
   }
 
   #rest(milliseconds: number): Promise<void> {
