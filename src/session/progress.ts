@@ -117,7 +117,9 @@ export class Progress {
     this.#timer = undefined;
     const at = now();
     this.#meter.add(this.#bytes, at);
-    const rate = this.#meter.rate(at);
+    // What was under way when it was paused or lost still comes: it is counted, and is no rate of anything.
+    const moving = this.#session.state === 'transferring';
+    const rate = moving ? this.#meter.rate(at) : 0;
     const total = this.#total();
     const current = this.#current;
     const entry = current === undefined ? undefined : this.#entries[current];
@@ -129,7 +131,7 @@ export class Progress {
       rate: Math.round(rate),
       eta: total === undefined || rate === 0 ? null : Math.max(0, (total - this.#bytes) / rate),
       files: this.#files.done,
-      by: this.#by(at),
+      by: moving ? this.#by(at) : {},
       ...(silent !== undefined && { silent }),
       ...(entry && {
         file: entry.path,

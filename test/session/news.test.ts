@@ -77,20 +77,58 @@ it('a peer that does not answer is given up after its deadline, and no more than
   assert.ok(failed >= ANSWER_DEADLINE && failed <= ANSWER_DEADLINE + 2500, `${failed}`);
 });
 
+/** A session that says what it is told to, and the progress events of one transfer in it. */
+function progressOf(state: string, lanes: { silence: number }[] = [{ silence: 100 }]) {
+  const events: (TransferEvent & { event: 'progress' })[] = [];
+  const listeners: ((event: TransferEvent) => void)[] = [];
+  const session = {
+    state,
+    supervisor: { lanes, carried: new Map([['tcp', 0]]) },
+    subscribe: (listener: (event: TransferEvent) => void) => listeners.push(listener),
+    cleanup: { push: () => {} },
+    events: { emit: (event: TransferEvent) => event.event === 'progress' && events.push(event) },
+    becomes(to: 'transferring' | 'paused' | 'connecting') {
+      session.state = to;
+      for (const listener of listeners) listener({ event: 'state', from: 'idle', to });
+    },
+  };
+  return { session, events, progress: new Progress(session as never, [], () => 1_000_000) };
+}
+
+for (const state of ['paused', 'connecting'] as const)
+  it(`what arrives after it is ${state} is counted, without a rate or a time left`, (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const { session, events, progress } = progressOf('transferring');
+    const move = (bytes: number) => {
+      session.supervisor.carried.set('tcp', bytes);
+      progress.moved(bytes, []);
+    };
+    const pass = (milliseconds: number) => {
+      now += milliseconds;
+      t.mock.timers.tick(milliseconds);
+    };
+    for (let bytes = 1000; bytes < 10_000; bytes += 1000) {
+      move(bytes);
+      pass(100);
+    }
+    assert.ok(events.at(-1)!.rate > 0 && events.at(-1)!.eta !== null && events.at(-1)!.by.tcp);
+    // The timer of what came before runs, and more comes that was under way.
+    move(10_000);
+    session.becomes(state);
+    pass(100);
+    const { bytes, rate, eta, by } = events.at(-1)!;
+    assert.deepEqual({ bytes, rate, eta, by }, { bytes: 10_000, rate: 0, eta: null, by: {} });
+    progress.stop();
+  });
+
 it('a stopped peer is said to be silent while nothing moves, and its rate falls', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
-  const events: (TransferEvent & { event: 'progress' })[] = [];
   const lanes = [{ silence: 100 }, { silence: 200 }];
-  const session = {
-    state: 'transferring',
-    supervisor: { lanes, carried: new Map() },
-    subscribe: () => {},
-    cleanup: { push: () => {} },
-    events: { emit: (event: TransferEvent) => event.event === 'progress' && events.push(event) },
-  };
-  const progress = new Progress(session as never, [], () => 1_000_000);
+  const { events, progress } = progressOf('transferring', lanes);
   const pass = (seconds: number) => {
     for (let step = 0; step < 10 * seconds; step++) {
       now += 100;

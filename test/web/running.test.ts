@@ -45,6 +45,25 @@ test('a pause and a lost connection keep the screen, and so the focus', () => {
   assert.deepEqual(lost.byKind, {});
 });
 
+test('what arrives while it is paused or lost is counted, without a rate or a time left', () => {
+  const running = after('receive', to('transferring'), progress);
+  for (const state of ['paused', 'connecting', 'authenticating'] as const) {
+    const late = next(next(running, to(state)), { ...progress, bytes: 300, silent: 4 } as TransferEvent);
+    assert.deepEqual(
+      [late.bytes, late.rate, late.eta, late.byKind, late.silent],
+      [300, 0, null, {}, undefined],
+      state,
+    );
+  }
+});
+
+test('a silent other side is known until it is heard of, or another state says more', () => {
+  const silent = after('receive', to('transferring'), { ...progress, silent: 5 } as TransferEvent);
+  assert.equal(silent.silent, 5);
+  assert.equal(next(silent, progress).silent, undefined);
+  assert.equal(next(silent, to('connecting')).silent, undefined);
+});
+
 test('who paused or cancelled is said', () => {
   assert.match(sentence(after('send', to('transferring'), to('paused', 'self'))), /^You paused/);
   assert.match(sentence(after('send', to('transferring'), to('paused', 'peer'))), /^The other side paused/);

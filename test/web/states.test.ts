@@ -202,8 +202,15 @@ test('progress, pause and cancel, from either side', { skip }, async () => {
   assert.equal(await text(page, '#peer'), 'ab12 ab12 ab12 ab12');
   assert.equal(await page.title(), '42% · Receiving · Beeline');
   await sound(page, 'transferring');
+  await play(page, `${T}.emit({ ...${PROGRESS}, silent: 5 })`);
+  assert.deepEqual([await text(page, '#rate'), await text(page, '#left')], ['No answer for 5 s', '–']);
+  await play(page, `${T}.emit(${PROGRESS})`);
+  assert.equal(await text(page, '#rate'), '20.0 MB/s');
   await press(page, 'Pause');
   await state(page, 'paused');
+  // What was under way still comes.
+  await play(page, `${T}.emit(${PROGRESS})`);
+  assert.deepEqual([await text(page, '#rate'), await text(page, '#left')], ['–', '–']);
   // The keyboard stays where it was.
   assert.equal(await focused(page), 'Resume');
   assert.match((await text(page, '.unseen'))!, /You paused/);

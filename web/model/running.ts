@@ -40,12 +40,19 @@ export interface Running {
   readonly fileBytes?: number;
   readonly lanes: ReadonlyMap<number, string>;
   readonly byKind: Readonly<Record<string, number>>;
+  /** Seconds for which nothing has come from the other side, though it is connected. */
+  readonly silent?: number;
   readonly resumed: number;
   readonly text?: string;
   readonly warnings: readonly string[];
   readonly error?: { code: string; message: string };
   readonly done?: { files: number; bytes: number; resumed: number; seconds: number; root: string };
 }
+
+/** What is said of a rate while nothing is to move. */
+const STILL = { rate: 0, eta: null, byKind: {}, silent: undefined } as const;
+
+const mayMove = (state: State): boolean => state === 'transferring';
 
 export function begun(role: Running['role']): Running {
   return {
@@ -71,7 +78,7 @@ export function next(running: Running, event: TransferEvent): Running {
       return { ...running, code: event.code };
     case 'state': {
       const { to, by, reason } = event;
-      const still = to !== 'transferring';
+      const still = !mayMove(to);
       const connected = running.connected || to === 'transferring';
       return {
         ...running,
@@ -79,7 +86,7 @@ export function next(running: Running, event: TransferEvent): Running {
         by,
         reason,
         connected,
-        ...(still && { rate: 0, eta: null, byKind: {} }),
+        ...(still && STILL),
       };
     }
     case 'peer':
@@ -98,8 +105,10 @@ export function next(running: Running, event: TransferEvent): Running {
       return { ...running, lanes };
     }
     case 'progress': {
-      const { event: _, by, ...now } = event;
-      return { ...running, moving: true, ...now, byKind: by };
+      const { event: _, by, silent, ...now } = event;
+      // What was under way when it was paused still arrives, and is counted without a rate.
+      const still = !mayMove(running.state);
+      return { ...running, moving: true, ...now, byKind: by, silent, ...(still && STILL) };
     }
     case 'warning':
       if (running.warnings.length >= MAX_WARNINGS) return running;

@@ -65,7 +65,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
 }
 
 function Facts({ running }: { running: Running }): JSX.Element {
-  const { rate, eta, resumed, lanes, byKind } = running;
+  const { rate, eta, resumed, lanes, byKind, silent } = running;
   const path = pathWords(byKind, lanes.values());
   return (
     <dl>
@@ -74,10 +74,10 @@ function Facts({ running }: { running: Running }): JSX.Element {
         {fileMeter(running)}
       </Fact>
       <Fact id="rate" name="Speed">
-        {rate > 0 ? formatRate(rate) : '–'}
+        {speedWords(rate, silent)}
       </Fact>
       <Fact id="left" name="Time left">
-        {eta === null ? '–' : formatDuration(eta)}
+        {eta === null || silent !== undefined ? '–' : formatDuration(eta)}
       </Fact>
       <Fact id="path" name="Path" wide>
         {path === '' ? 'not connected' : path}
@@ -92,6 +92,11 @@ function Facts({ running }: { running: Running }): JSX.Element {
       )}
     </dl>
   );
+}
+
+function speedWords(rate: number, silent: number | undefined): string {
+  if (silent !== undefined) return `No answer for ${silent} s`;
+  return rate > 0 ? formatRate(rate) : '–';
 }
 
 function Fact(props: { id: string; name: string; wide?: boolean; children: ComponentChildren }): JSX.Element {
