@@ -21,8 +21,8 @@ export class Progress {
   /** One for each kind of lane. */
   readonly #kinds = new Map<string, RateMeter>();
   readonly #total: () => number | undefined;
-  /** When bytes could first move: waiting for the other side is no part of a rate. */
-  #started = now();
+  /** When bytes could first move: waiting for the other side, or for its person, is no part of a duration. */
+  #accepted: number | undefined;
   #bytes = 0;
   #resumed = 0;
   #current: number | undefined;
@@ -35,14 +35,9 @@ export class Progress {
     this.#entries = entries;
     this.#files = new FileProgress(entries);
     this.#total = total;
-    this.#meter.add(0, this.#started);
-    let waiting = session.state !== 'transferring';
+    // A pause is no part of the rate after it.
     session.subscribe((event) => {
-      if (!waiting || event.event !== 'state' || event.to !== 'transferring') return;
-      waiting = false;
-      this.#started = now();
-      this.#meter.reset();
-      this.#meter.add(0, this.#started);
+      if (event.event === 'state' && event.to === 'transferring') this.#meterAnew();
     });
     const look = setInterval(() => this.#look(), LOOK_MS);
     session.cleanup.push(() => {
@@ -65,8 +60,21 @@ export class Progress {
     return this.#files.done;
   }
 
+  /** Since it was accepted. */
   get seconds(): number {
-    return now() - this.#started;
+    return this.#accepted === undefined ? 0 : now() - this.#accepted;
+  }
+
+  /** The receiver has said yes and bytes may move; said again it changes nothing. */
+  accepted(): void {
+    if (this.#accepted !== undefined) return;
+    this.#accepted = now();
+    this.#meterAnew();
+  }
+
+  /** The other side is a new process, which has to be asked again. */
+  restart(): void {
+    this.#accepted = undefined;
   }
 
   moved(bytes: number, extents: readonly Extent[]): void {
@@ -83,8 +91,7 @@ export class Progress {
       this.#bytes = 0;
     }
     this.#resumed = resumed;
-    this.#meter.reset();
-    this.#meter.add(this.#bytes, now());
+    this.#meterAnew();
   }
 
   /** So many bytes of what moves next were there, and only compared. */
@@ -111,6 +118,12 @@ export class Progress {
   stop(): void {
     if (this.#timer) this.#emit();
     clearTimeout(this.#timer);
+  }
+
+  #meterAnew(): void {
+    this.#meter.reset();
+    this.#meter.add(this.#bytes, now());
+    this.#kinds.clear();
   }
 
   #emit(): void {

@@ -181,6 +181,7 @@ export class Reception {
       if (sink.wants(index)) this.#wanted += entry.size;
     }
     this.#progress = new Progress(session, entries, () => this.#wantedBytes());
+    this.#progress.accepted();
     return sink;
   }
 

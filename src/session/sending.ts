@@ -57,7 +57,11 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
       vanished.push(path);
       warn(path, error);
     },
-    resumed: (bytes) => progress.start(bytes),
+    accepted: () => progress.accepted(),
+    resumed: (bytes) => {
+      if (bytes === 0) progress.restart();
+      progress.start(bytes);
+    },
     kept: (bytes) => progress.kept(bytes),
     confirmed: () => session.farewell.heard(),
     // Both have the same; the receiver is given time to hear it.

@@ -35,6 +35,8 @@ export interface Outcome {
 }
 
 export interface SenderPorts extends EnginePorts {
+  /** The receiver asks for bytes, or says what it has: its person has said yes. Called each time. */
+  accepted: () => void;
   sha256: boolean;
   /** The person calls this a refresh of what was sent before. */
   update: boolean;

@@ -239,6 +239,7 @@ export class Sender {
       throw new BeelineError('PROTOCOL', 'The other side asked for blocks that do not exist.');
     }
     this.#started ??= this.#ports.clock();
+    this.#ports.accepted();
     for (const one of asked) serving.queue.push(one);
     void this.#serve(serving);
   }
@@ -248,6 +249,7 @@ export class Sender {
     if (this.#space.stream)
       throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
     this.#checkExist(chunks.map(({ index }) => index));
+    this.#ports.accepted();
     for (const { index, sha256 } of chunks) {
       if (!this.#hashes.get(index)) this.#hashes.set(index, this.#earlier.get(index) ?? sha256);
       this.#resumed += this.#there(index);
@@ -259,6 +261,7 @@ export class Sender {
   /** What has arrived, by the receiver's own word. */
   #takeArrived({ bytes, kept, chunks }: Message & { type: 'arrived' }): void {
     this.#checkExist(chunks);
+    this.#ports.accepted();
     if (kept > this.#kept) this.#ports.kept(kept - this.#kept);
     this.#kept = Math.max(kept, this.#kept);
     this.#said = Math.min(Math.max(bytes, this.#said), this.#space.bytes ?? Number.POSITIVE_INFINITY);

@@ -72,6 +72,24 @@ test('nobody iterates, nobody awaits, and an abort in the middle leaves nothing 
   assert.equal(said, 'error');
 });
 
+test('the time in which a person decides is part of no duration, on either side', async () => {
+  const said = await says(`
+    const seconds = () => performance.now() / 1000;
+    const sender = send(['-'], { ...near, stdin: Readable.from([Buffer.alloc(300_000)]) });
+    let answered;
+    const accept = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      answered = seconds();
+      return true;
+    };
+    const stdout = new Writable({ write: (_p, _e, done) => done() });
+    const receiver = receive({ ...(await meet(sender)), to: '-', stdout, accept });
+    const [there, here] = await Promise.all([sender.done, receiver.done]);
+    const since = seconds() - answered;
+    say(there.seconds > 0 && there.seconds <= since, here.seconds > 0 && here.seconds <= since);`);
+  assert.equal(said, 'true true');
+});
+
 test('two transfers at once in one process keep apart', async () => {
   const said = await says(`
     const one = async (text) => {

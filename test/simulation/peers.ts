@@ -274,6 +274,7 @@ export class SendingSide extends Side {
       gone: (path) => this.gone.push(path),
       clock: () => Math.floor(world.now * 1000),
       complete: (outcome) => this.#complete(outcome),
+      accepted: () => {},
       confirmed: () => this.#conclude(),
     });
   }

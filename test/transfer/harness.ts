@@ -134,6 +134,7 @@ export class Pair {
       update: false,
       progress: () => {},
       gone: () => {},
+      accepted: () => {},
       confirmed: () => {},
       complete: ({ root }) => {
         this.outcome.sent = root;

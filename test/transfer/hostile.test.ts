@@ -68,6 +68,7 @@ function senderFor(source: MemorySource, told: Told): Sender {
     sha256: false,
     update: false,
     gone: () => {},
+    accepted: () => {},
     confirmed: () => {},
     complete: ({ root }) => told.roots.push(root),
     fail: (error) => told.errors.push(error),

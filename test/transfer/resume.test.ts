@@ -187,6 +187,7 @@ function senderOf(source: MemorySource) {
     resumed: () => {},
     kept: () => {},
     gone: () => {},
+    accepted: () => {},
     confirmed: () => {},
     complete: () => told.completed++,
     fail: (error) => told.errors.push(error.code),
