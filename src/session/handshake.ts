@@ -31,10 +31,13 @@ export interface HandshakeOptions {
   onFail: (error: BeelineError) => void;
 }
 
+const BURNED = 'The code was wrong, and is burned: nobody can try it again.';
+const OTHER_KEY = 'The two sides have different pre-shared keys.';
+const OTHER_DEVICE = 'The other side is not the trusted device that it should be.';
+/** What each side is told: only the sender can make a new code. */
 const WRONG = {
-  code: 'The code was wrong, and is burned: nobody can try it again. Send again for a new one.',
-  psk: 'The two sides have different pre-shared keys.',
-  device: 'The other side is not the trusted device that it should be.',
+  sender: { code: `${BURNED} Send again for a new one.`, psk: OTHER_KEY, device: OTHER_DEVICE },
+  receiver: { code: `${BURNED} Ask the sender for a new one.`, psk: OTHER_KEY, device: OTHER_DEVICE },
 } as const;
 
 export class Handshake {
@@ -227,6 +230,6 @@ export class Handshake {
   }
 
   #wrong(): BeelineError {
-    return new BeelineError('WRONG_CODE', WRONG[this.#options.secret.way]);
+    return new BeelineError('WRONG_CODE', WRONG[this.#options.role][this.#options.secret.way]);
   }
 }

@@ -24,8 +24,11 @@ describe('integration: codes', { concurrency: 2 }, () => {
     const work = workspace(t);
     const { sender, port } = await small(work);
     const wrong = work.receiver('7-crossover-crossover', port, ['--to', work.folder('out')]);
-    assert.equal(errorCode(await wrong.ends(4)), 'WRONG_CODE');
-    assert.equal(errorCode(await sender.ends(4)), 'WRONG_CODE');
+    const [there, here] = [await wrong.ends(4), await sender.ends(4)];
+    assert.deepEqual([errorCode(there), errorCode(here)], ['WRONG_CODE', 'WRONG_CODE']);
+    // Only the sender can make another code.
+    assert.match(JSON.stringify(there.events.at(-1)), /Ask the sender for a new one/);
+    assert.match(JSON.stringify(here.events.at(-1)), /Send again for a new one/);
     assert.deepEqual(snapshot(work.path('out')), {});
   });
 

@@ -21,6 +21,12 @@ test('every error has something to do next, or a reason for none', () => {
   assert.equal(advice('NO_SUCH_CODE', 'send'), '');
 });
 
+test('a receiver is never told to send', () => {
+  const source = readFileSync('src/protocol/errors.ts', 'utf8');
+  for (const [, code] of source.matchAll(/^ {2}\| '([A-Z_]+)'/gm))
+    assert.doesNotMatch(advice(code!, 'receive'), /\bSend\b/, code);
+});
+
 test('paths are told by what they carry', () => {
   assert.equal(pathWords({ webrtc: 10 }, ['webrtc', 'relay']), 'direct, WebRTC');
   assert.equal(pathWords({ relay: 10 }, []), "through the server's relay");

@@ -41,8 +41,11 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     receive: 'Ask the sender for a new code, and compare it word for word.',
   },
   AUTHENTICATION: NEW_CODE,
-  VERIFICATION:
-    'Nothing wrong was saved. Send again; if this repeats, check the disks and memory on both sides.',
+  VERIFICATION: {
+    send: 'Nothing wrong was saved. Send again; if this repeats, check the disks and memory on both sides.',
+    receive:
+      'Nothing wrong was saved. Ask the sender to send it again; if this repeats, check the disks and memory on both sides.',
+  },
   NO_PEER: {
     send: 'Send again, and ask the other person to come while this page is open.',
     receive: "Check the code, and that the sender's page or program is still open and uses the same server.",
