@@ -27,6 +27,11 @@ export class Report {
   readonly #stdout: Host['stdout'];
   readonly #options: ReportOptions;
   #wasConnected = false;
+  /** Lanes are open: the server is not needed then. */
+  #connected = false;
+  /** Why it is away. */
+  #server: string | undefined;
+  #toldServer = false;
   #ofAll = '';
   #text: boolean;
 
@@ -60,6 +65,9 @@ export class Report {
       }
       case 'state':
         return this.#state(event);
+      case 'server':
+        this.#server = event.reachable ? undefined : (event.message ?? '');
+        return this.#tellServer();
       case 'warning': {
         const path = event.path === undefined ? '' : `${event.path}: `;
         return this.say(`Warning: ${path}${event.message}`);
@@ -117,6 +125,17 @@ export class Report {
     else if (to === 'connecting' && (from === 'transferring' || from === 'paused'))
       this.say(peer && reason ? reason : this.#lost(why));
     if (to === 'transferring') this.#wasConnected = true;
+    this.#connected = to !== 'connecting' && to !== 'authenticating';
+    this.#tellServer();
+  }
+
+  #tellServer(): void {
+    const away = this.#server !== undefined;
+    if (away && !this.#connected && !this.#toldServer)
+      this.say(`${this.#server || 'The server cannot be reached.'} Trying again.`);
+    else if (away || !this.#toldServer) return;
+    else this.say('The server is there again.');
+    this.#toldServer = away;
   }
 
   /** With a reason it is a disk that takes no more, here or there. */

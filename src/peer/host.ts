@@ -17,7 +17,7 @@ import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, SendOptions } from './api.ts';
 import { serveWeb } from './web.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost' | 'onWelcome'>;
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome'>;
 
 /** Milliseconds to listen for other senders' nameplates before one is chosen. */
 const PROBE = 120;

@@ -8,7 +8,7 @@ import { type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/ma
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'> & {
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
   onNobody: (sentence: string) => void;
 };
@@ -59,8 +59,10 @@ async function meetAtSender(
   const find = finder(nameplate, options);
   if (onLan) checkInterfaces(onNobody);
   let addresses: Address[] = [];
+  // No server of its own: that the sender is away is told otherwise.
+  const { onServer: _, ...own } = common;
   const mailbox = await openMailbox({
-    ...common,
+    ...own,
     nobody: () => (onLan && addresses.length === 0 ? nobodyOnLan() : undefined),
     find: async (during) => {
       addresses = await find(during).catch((error: unknown) => {

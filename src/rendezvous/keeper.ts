@@ -56,6 +56,8 @@ class Keeper implements Mailbox {
   #seated = 0;
   #wire: Wire | undefined;
   #present = false;
+  /** The owner knows that the server is away. */
+  #away = false;
   /** Events that came before the opening resolved. */
   #held: (() => void)[] | undefined = [];
   /** Closed by its owner, who wants to hear nothing more. */
@@ -178,6 +180,7 @@ class Keeper implements Mailbox {
     this.#claims = true;
     this.#wire = wire;
     this.#seated = performance.now();
+    this.#serverThere();
     this.#tell(() => this.#options.onWelcome?.());
   }
 
@@ -240,6 +243,8 @@ class Keeper implements Mailbox {
       const error = await this.#attempt(signal);
       if (signal.aborted || !error) return;
       const away = error.code === 'NO_PEER';
+      if (away) this.#serverThere();
+      else if (error.code === 'SERVER') this.#serverAway(error);
       // The server is back: so is the host, a moment later.
       this.#pause = away && !met ? FIRST_PAUSE : this.#longer(this.#pause, begin, away);
       met ||= away;
@@ -250,6 +255,18 @@ class Keeper implements Mailbox {
       // The place is not ours any more: the nameplate may be free all the same.
       this.#claims = false;
     }
+  }
+
+  #serverAway(error: BeelineError): void {
+    if (this.#away) return;
+    this.#away = true;
+    this.#tell(() => this.#options.onServer?.(error));
+  }
+
+  #serverThere(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    this.#tell(() => this.#options.onServer?.());
   }
 
   /** The pause after this one, of attempts that go on since `begin`. @param away the server answers, but no host is there */

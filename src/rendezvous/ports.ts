@@ -24,6 +24,11 @@ export interface MailboxOptions {
   onPeer(present: boolean): void;
   /** The server has given this side its place, for the first time or again: `token` and `services` may be new. */
   onWelcome?(): void;
+  /**
+   * The server cannot be reached, or turns this side away for now, while its place is tried for; then, without an error, that it
+   * is there again.
+   */
+  onServer?(error?: BeelineError): void;
   /** The mailbox is gone for good; called at most once. */
   onLost(error: BeelineError): void;
 }

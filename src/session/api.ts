@@ -56,6 +56,8 @@ export type TransferEvent =
       /** Seconds for which nothing has come from the other side, though it is connected; absent while it is heard of. */
       silent?: number;
     }
+  /** The server that the two meet at is away, and why, while this side tries again; then that it is there again. */
+  | { event: 'server'; reachable: boolean; message?: string }
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }

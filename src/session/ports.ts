@@ -27,7 +27,7 @@ export interface NetworkPort {
 }
 
 /** What a meeting tells of; what each is, src/rendezvous/ports.ts says. */
-export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
+export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'>;
 
 /** What both sides of a finished transfer agree on, to make a record of. */
 export interface Facts {

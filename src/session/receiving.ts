@@ -116,6 +116,7 @@ export class Reception {
         session.dispatch('peer-found');
         ready.whenReady((handshake) => handshake.peerAppeared());
       },
+      onServer: (error) => session.server(error),
       // In turn with the messages: the last one may say why the sender left.
       onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
     });

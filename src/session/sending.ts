@@ -91,6 +91,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
       patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
       ready.whenReady((handshake) => handshake.peerAppeared());
     },
+    onServer: (error) => session.server(error),
     // In turn with the messages: the last one may say why the other side left.
     onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
   });

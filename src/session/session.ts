@@ -127,6 +127,15 @@ export class Session implements Transfer {
     this.dispatch('cancel', { by: 'self', error: new BeelineError('CANCELLED', 'Cancelled here.') });
   }
 
+  /** The server that the two meet at is away, or there again. What is connected needs it only when it breaks. */
+  server(error?: BeelineError): void {
+    if (this.over) return;
+    this.events.emit({
+      ...{ event: 'server', reachable: error === undefined },
+      ...(error && { message: error.message }),
+    });
+  }
+
   /** @param by 'both' when the other side comes to the same conclusion and need not be told */
   fail(thrown: unknown, by: 'self' | 'peer' | 'both' = 'self'): void {
     if (this.over) return;

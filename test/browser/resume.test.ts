@@ -146,6 +146,23 @@ inBrowser('chromium', 'resume', ({ test }) => {
     sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
   });
 
+  test('a sending page says that its server is gone while it waits, and that it is back', async (stage) => {
+    stage.expected = UNREACHABLE;
+    const { work } = stage;
+    makeFile(work.path('one.bin'), 1 << 20);
+    const page = await stage.page();
+    await page.choose(work.path('one.bin'));
+    const code = await page.code();
+    const { server, port } = await stage.site();
+    await server.kill();
+    await page.says(/The server cannot be reached\. Trying again…/);
+    await stage.serve(port);
+    await page.says(/it is there again/);
+    await (await stage.receives(code, work.folder('out'))).ends(0);
+    await page.reaches('completed');
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+  });
+
   for (const [what, prepare] of [
     ['over WebRTC', undefined],
     ['over its relay', NO_WEBRTC],
@@ -157,6 +174,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
       await server.kill();
       if (prepare !== undefined) {
         await page.reaches('connecting');
+        await page.says(/The server cannot be reached\. Trying again…/);
         await sender.until(reached('connecting', 1));
       }
       await stage.serve(port);

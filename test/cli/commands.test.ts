@@ -114,6 +114,30 @@ describe('cli: send', () => {
     );
   });
 
+  it('says that the server is away while nothing is connected, and that it is there again', async () => {
+    const host = fakeHost({
+      send(transfer) {
+        const away = { event: 'server', reachable: false, message: 'Cannot reach h.' } as const;
+        transfer.emit({ event: 'state', from: 'idle', to: 'connecting' });
+        transfer.emit(away);
+        transfer.emit({ event: 'server', reachable: true });
+        transfer.emit({ event: 'state', from: 'connecting', to: 'transferring' });
+        transfer.emit(away);
+        transfer.emit({ event: 'server', reachable: true });
+        transfer.emit(away);
+        transfer.emit({ event: 'state', from: 'transferring', to: 'connecting' });
+        transfer.finish();
+      },
+    });
+    await dispatch(['send', 'x'], host);
+    assert.deepEqual(host.stderr.text.match(/^(?:Cannot reach h|The server|Every connection).*?\./gm), [
+      'Cannot reach h.',
+      'The server is there again.',
+      'Every connection to the other side was lost; trying again.',
+      'Cannot reach h.',
+    ]);
+  });
+
   it('names the addresses only when the port is known', async () => {
     const at = fakeHost({ send: usual });
     await dispatch(['send', 'x', '--at', 'lab2.example:4848', '--no-lan'], at);

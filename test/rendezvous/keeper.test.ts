@@ -161,6 +161,38 @@ test('a server that ends the meeting for reasons of its own is come back to', as
   assert.ok(code('REFUSED')(guest.events[0]));
 });
 
+test('a server that cannot be reached is told of once, and that it is there again', async () => {
+  const it = listener();
+  const script = server(hosted);
+  let away = false;
+  const told: unknown[] = [];
+  const dial: Dial = async (events, signal) => {
+    if (away) throw new BeelineError('SERVER', 'refused');
+    return script.dial(events, signal);
+  };
+  let attempts = 0;
+  const counted: Dial = (events, signal) => {
+    attempts++;
+    return dial(events, signal);
+  };
+  const options = { ...it.options, onServer: (error?: BeelineError) => told.push(error?.message) };
+  const mailbox = await keepMailbox(counted, options);
+  away = true;
+  script.wires[0]!.closed(gone);
+  await eventually(() => attempts === 3);
+  await eventually(() => told.length > 0);
+  assert.deepEqual(told, ['refused']);
+  away = false;
+  await eventually(() => told.length === 2);
+  assert.deepEqual(told, ['refused', undefined]);
+  assert.deepEqual(it.events, []);
+  // A connection that is made again at once is nothing to tell of.
+  script.wires.at(-1)!.closed(gone);
+  await eventually(() => script.wires.length === 3);
+  assert.equal(told.length, 2);
+  mailbox.close();
+});
+
 test('a host whose place is not its own any more opens the nameplate anew; a guest gives up', async () => {
   const it = listener();
   const refusal: ServerMessage = { t: 'refused', code: 'CROWDED', message: 'Whose token is that?' };

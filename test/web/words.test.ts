@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import fc from 'fast-check';
+import type { State, TransferEvent } from '../../src/browser/index.ts';
 import { advice } from '../../web/model/advice.ts';
 import { firstName, keptTitle, percentKept, resumable, sameContents } from '../../web/model/kept.ts';
 import { distinct } from '../../web/model/names.ts';
 import { pathWords } from '../../web/model/paths.ts';
 import { qrPath } from '../../web/model/qr.ts';
-import { contentsWords, shortPrint } from '../../web/model/words.ts';
+import { begun, next } from '../../web/model/running.ts';
+import { contentsWords, sentence, shortPrint } from '../../web/model/words.ts';
 
 test('every error has something to do next, or a reason for none', () => {
   const source = readFileSync('src/protocol/errors.ts', 'utf8');
@@ -45,6 +47,28 @@ test('contents and fingerprints', () => {
   assert.equal(contentsWords({ files: 1, folders: 0, links: 0, bytes: null }), '1 file, of unknown size');
   assert.equal(shortPrint('ab12cd34ef56ab78ffff'), 'ab12 cd34 ef56 ab78');
   assert.equal(shortPrint(''), '');
+});
+
+test('a server that is gone is told of until it is back, but not while the two are connected', () => {
+  const play = (role: 'send' | 'receive', ...events: TransferEvent[]) =>
+    sentence(events.reduce(next, begun(role)));
+  const code = { event: 'code', code: '7-crossover-clockwork' } as const;
+  const to = (state: State) => ({ event: 'state', from: 'idle', to: state }) as const;
+  const away = { event: 'server', reachable: false, message: 'x' } as const;
+  const back = { event: 'server', reachable: true } as const;
+  const gone = /The server cannot be reached\. Trying again…/;
+  for (const before of [
+    ['send', to('connecting'), code],
+    ['receive', to('connecting')],
+    ['receive', to('transferring'), to('connecting')],
+  ] as const) {
+    const [role, ...events] = before;
+    assert.doesNotMatch(play(role, ...events), /server (cannot|could)/);
+    assert.match(play(role, ...events, away), gone);
+    assert.match(play(role, ...events, away, back), /there again/);
+    assert.doesNotMatch(play(role, ...events, away, back), gone);
+  }
+  assert.equal(play('receive', to('transferring'), away), '');
 });
 
 test('names of pasted files become distinct and stay what they are otherwise', () => {

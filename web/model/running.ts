@@ -18,6 +18,8 @@ export interface Running {
   /** Who made the latest change of state, and why. */
   readonly by?: 'self' | 'peer';
   readonly reason?: string;
+  /** The server was lost, and is looked for, or was found again. */
+  readonly server?: 'away' | 'back';
   /** The sender's, once the server has given it a place. */
   readonly code?: string;
   /** The two were connected at some time. */
@@ -89,6 +91,8 @@ export function next(running: Running, event: TransferEvent): Running {
         ...(still && STILL),
       };
     }
+    case 'server':
+      return { ...running, server: event.reachable ? 'back' : 'away' };
     case 'peer':
       return { ...running, peer: { fingerprint: event.fingerprint, name: event.name } };
     case 'manifest': {

@@ -66,18 +66,26 @@ export function transferHeading(running: Running): string {
   }
 }
 
+/** While the two are not connected: nothing of a server that was there all the time. */
+function serverWords({ server }: Running): string {
+  if (server === undefined) return '';
+  return server === 'away'
+    ? 'The server cannot be reached. Trying again… '
+    : 'The server could not be reached for a while; it is there again. ';
+}
+
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: Running): string {
   const { role, state, by, reason, connected, moving } = running;
   const peer = by === 'peer';
   if (isWaiting(running))
-    return 'Keep this page open. Nothing is uploaded: sending begins when the other side comes.';
+    return `${serverWords(running)}Keep this page open. Nothing is uploaded: sending begins when the other side comes.`;
   switch (state) {
     case 'idle':
     case 'connecting':
-      if (!connected) return 'The server only helps the two sides to find each other.';
+      if (!connected) return `${serverWords(running)}The server only helps the two sides to find each other.`;
       if (peer && reason) return reason;
-      return 'The connection was lost. Nothing that has arrived is lost with it; this page keeps trying.';
+      return `The connection was lost. ${serverWords(running)}Nothing that has arrived is lost with it; this page keeps trying.`;
     case 'authenticating':
       return 'The two sides prove to each other that they have the same code.';
     case 'transferring':
