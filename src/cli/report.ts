@@ -69,8 +69,10 @@ export class Report {
         this.#server = event.reachable ? undefined : (event.message ?? '');
         return this.#tellServer();
       case 'warning': {
-        const path = event.path === undefined ? '' : `${event.path}: `;
-        return this.say(`Warning: ${path}${event.message}`);
+        const { path, message } = event;
+        // Most sentences name it themselves.
+        const named = path === undefined || message.includes(`'${escapeName(path)}'`);
+        return this.say(`Warning: ${named ? '' : `${path}: `}${message}`);
       }
       case 'digest':
         return this.say(`${event.sha256}  ${event.path}`);

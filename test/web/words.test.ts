@@ -71,6 +71,13 @@ test('a server that is gone is told of until it is back, but not while the two a
   assert.equal(play('receive', to('transferring'), away), '');
 });
 
+test('a warning names its path once', () => {
+  const told = (path: string, message: string) =>
+    next(begun('receive'), { event: 'warning', code: 'UNSAFE_NAME', path, message }).warnings;
+  assert.deepEqual(told('a\u202eb', "'a\\u{202e}b' is a link."), ["'a\\u{202e}b' is a link."]);
+  assert.deepEqual(told('a', 'It changed.'), ['a: It changed.']);
+});
+
 test('names of pasted files become distinct and stay what they are otherwise', () => {
   assert.deepEqual(distinct(['image.png', 'image.png', 'image (2).png']), [
     ...['image.png', 'image (3).png', 'image (2).png'],

@@ -1,5 +1,5 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
-import type { State, TransferEvent } from '../../src/browser/index.ts';
+import { escapeName, type State, type TransferEvent } from '../../src/browser/index.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
@@ -130,7 +130,9 @@ export function next(running: Running, event: TransferEvent): Running {
 }
 
 function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>): string {
-  return path === undefined ? message : `${path}: ${message}`;
+  // Most sentences name it themselves.
+  const named = path === undefined || message.includes(`'${escapeName(path)}'`);
+  return named ? message : `${path}: ${message}`;
 }
 
 /** 0 to 100, and 100 only when all is there; undefined without a total. */

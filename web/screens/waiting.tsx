@@ -9,7 +9,8 @@ import { Qr } from '../parts/qr.tsx';
 
 /** The sender's code, in every form in which it can get to the other person. */
 export function WaitingScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
-  const { code = '', contents } = view.running;
+  const { code = '', contents, server } = view.running;
+  const away = server === 'away';
   const link = linkTo(location.origin, code);
   return (
     <>
@@ -18,6 +19,8 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
         Give the link or the code to one person you trust. It works once.
         {contents && ` To send: ${contentsWords(contents)}.`}
       </p>
+      {/* Before the code, which is of no use meanwhile. */}
+      {away && <p class="note error">{sentence(view.running)}</p>}
       <div class="card share">
         <div class="code">
           <p class="label" id="code-label">
@@ -46,7 +49,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
         Without a browser:{' '}
         <code class="command">{`beeline receive ${code} --server ${location.origin}`}</code>
       </p>
-      <p>{sentence(view.running)}</p>
+      {!away && <p>{sentence(view.running)}</p>}
       <div class="buttons">
         <button type="button" onClick={() => page.cancel()}>
           Cancel
