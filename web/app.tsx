@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useAwake } from './awake.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from './model/view.ts';
-import { announcement, title } from './model/words.ts';
+import { announcement, dropWords, title } from './model/words.ts';
 import type { Page } from './page.ts';
 import { Drop } from './parts/drop.tsx';
 import { Mark } from './parts/mark.tsx';
@@ -45,7 +45,10 @@ export function App({ page }: { page: Page }): JSX.Element {
           path. {page.receiving ? '' : 'The server that serves this page cannot read them.'}
         </p>
       </footer>
-      {view.at === 'home' && !page.receiving && <Drop page={page} />}
+      <Drop
+        page={view.at === 'home' && !page.receiving ? page : undefined}
+        words={dropWords(view, page.receiving)}
+      />
     </>
   );
 }

@@ -10,8 +10,6 @@ export interface ReportOptions {
   /** Errors only: `--quiet` and `--json`. */
   terse: boolean;
   json: boolean;
-  /** The sender knows that it sends a text; a receiver finds out. */
-  text?: boolean;
   /** The code that the person chose, if so. */
   chosenCode?: string;
   /** What to tell about a code. */
@@ -33,13 +31,12 @@ export class Report {
   #server: string | undefined;
   #toldServer = false;
   #ofAll = '';
-  #text: boolean;
+  #kind: 'files' | 'text' | 'stream' = 'files';
 
   constructor(screen: Screen, stdout: Host['stdout'], options: ReportOptions) {
     this.#screen = screen;
     this.#stdout = stdout;
     this.#options = options;
-    this.#text = options.text ?? false;
   }
 
   /** Lines that are no error. */
@@ -55,7 +52,7 @@ export class Report {
         return this.#options.pages?.(event.links);
       case 'manifest':
         if (event.bytes !== null) this.#ofAll = ` of ${formatBytes(event.bytes)}`;
-        if (this.#text) return;
+        this.#kind = event.kind;
         return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
       case 'resumed':
         return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} are here already.`);
@@ -77,18 +74,14 @@ export class Report {
       case 'digest':
         return this.say(`${event.sha256}  ${event.path}`);
       case 'text':
-        this.#text = true;
         return this.#received(event.text);
     }
   }
 
   finished(result: Result): void {
     const sent = this.#options.role === 'send';
-    const what = this.#text
-      ? `a text, ${formatBytes(result.bytes)},`
-      : result.files > 0
-        ? contents({ ...result, folders: 0, links: 0 })
-        : 'no files';
+    const what =
+      result.files > 0 ? contents({ ...result, kind: this.#kind, folders: 0, links: 0 }) : 'no files';
     const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
     const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
     this.say(

@@ -18,6 +18,8 @@ export type TransferEvent =
   | { event: 'peer'; fingerprint: string; name?: string; agent: string }
   | {
       event: 'manifest';
+      /** A text and a stream are one entry, counted as a file. */
+      kind: OfferSummary['kind'];
       files: number;
       folders: number;
       links: number;

@@ -40,13 +40,15 @@ export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
-/** What a manifest or an offer holds: '3 files, 1 folder, 1.20 GB'. Empty kinds are left out. */
+/** What a manifest or an offer holds: '3 files, 1 folder, 1.20 GB', or 'a text, 83 B'. Empty kinds are left out. */
 export function contents(offer: {
+  kind?: 'files' | 'text' | 'stream';
   files: number;
   folders: number;
   links: number;
   bytes: number | null;
 }): string {
+  if (offer.kind === 'text') return `a text, ${formatBytes(offer.bytes ?? 0)}`;
   const parts = [
     offer.files > 0 ? count(offer.files, 'file') : '',
     offer.folders > 0 ? count(offer.folders, 'folder') : '',

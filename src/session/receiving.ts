@@ -167,7 +167,8 @@ export class Reception {
     this.#kind = offer.kind;
     this.#sha256 = this.#receiving.options.sha256 || offer.sha256;
     const bytes = offer.bytes ?? null;
-    session.events.emit({ event: 'manifest', ...count(entries), bytes, chunkSize: offer.chunkSize });
+    const { kind, chunkSize } = offer;
+    session.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
     const summary = await slices.run(this.#summary(offer, entries));
     const sink = await this.#receiving.sink(offer, summary);
     // The other side may have left while the person was thinking: nothing is begun then.

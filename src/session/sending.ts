@@ -72,7 +72,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
   session.engine = engine;
   const progress = new Progress(session, source.entries, () => engine.space.bytes);
   const bytes = source.length ?? null;
-  session.events.emit({ event: 'manifest', ...count(source.entries), bytes, chunkSize });
+  session.events.emit({ event: 'manifest', kind: source.kind, ...count(source.entries), bytes, chunkSize });
   const network = sending.connect(() => told?.update());
   losePatience(session, engine);
 

@@ -268,6 +268,7 @@ describe('cli: send', () => {
   it('an interruption says what is kept, and how to go on', async () => {
     const manifest = {
       event: 'manifest',
+      kind: 'files',
       files: 1,
       folders: 0,
       links: 0,
@@ -348,7 +349,15 @@ describe('cli: receive', () => {
   it('says how much is here already, and draws from there', async () => {
     const script = (transfer: FakeTransfer) => {
       transfer.emit(
-        { event: 'manifest', files: 1, folders: 0, links: 0, bytes: 3_400_000_000, chunkSize: 1 << 20 },
+        {
+          event: 'manifest',
+          kind: 'files',
+          files: 1,
+          folders: 0,
+          links: 0,
+          bytes: 3_400_000_000,
+          chunkSize: 1 << 20,
+        },
         { event: 'resumed', bytes: 1_200_000_000 },
       );
       transfer.finish({ resumed: 1_200_000_000 });
@@ -398,13 +407,16 @@ describe('cli: receive', () => {
 
   it('a received text is all that stands on stdout: to a pipe as it is, to a terminal escaped', async () => {
     const script = (transfer: FakeTransfer) => {
-      transfer.emit({ event: 'text', text: 'one\n\x1b[2Jtwo' });
+      transfer.emit(
+        { event: 'manifest', kind: 'text', files: 1, folders: 0, links: 0, bytes: 11, chunkSize: 1 },
+        { event: 'text', text: 'one\n\x1b[2Jtwo' },
+      );
       transfer.finish({ files: 1, bytes: 11 });
     };
     const pipe = fakeHost({ receive: script });
     await dispatch(['receive', CODE, '--yes'], pipe);
     assert.equal(pipe.stdout.text, 'one\n\x1b[2Jtwo');
-    assert.match(pipe.stderr.text, /^Received a text, 11 B,/m);
+    assert.match(pipe.stderr.text, /^Received a text, 11 B in /m);
     const terminal = fakeHost({ receive: script, stdout: new Sink(true) });
     await dispatch(['receive', CODE, '--yes'], terminal);
     assert.equal(terminal.stdout.text, 'one\n\\u{1b}[2Jtwo\n');

@@ -34,7 +34,15 @@ const progress = (bytes: number, total: number | null, file?: string): TransferE
 function tracker(file?: string, total: number | null = 2_700_000_000): Tracker {
   const view = new Tracker();
   view.apply({ event: 'state', from: 'authenticating', to: 'transferring' });
-  view.apply({ event: 'manifest', files: 340, folders: 1, links: 0, bytes: total, chunkSize: 1 << 20 });
+  view.apply({
+    event: 'manifest',
+    kind: 'files',
+    files: 340,
+    folders: 1,
+    links: 0,
+    bytes: total,
+    chunkSize: 1 << 20,
+  });
   for (const id of [1, 2, 3, 4])
     view.apply({ event: 'lane', id, kind: 'tcp', local: 'h:1', remote: '192.168.1.7:4848', status: 'open' });
   view.apply(progress(1_200_000_000, total, file));
@@ -64,7 +72,15 @@ describe('cli: progress', () => {
     view.apply({ ...progress(1e9, 2e9, 'notes.txt'), fileSize: 300, fileBytes: 299 } as TransferEvent);
     assert.match(render(view, 100)[1]!, /^notes\.txt 99% /);
     for (let width = 1; width < 100; width++) assert.ok(columns(render(view, width)[1] ?? '') <= width);
-    view.apply({ event: 'manifest', files: 1, folders: 0, links: 0, bytes: 300, chunkSize: 1 << 20 });
+    view.apply({
+      event: 'manifest',
+      kind: 'files',
+      files: 1,
+      folders: 0,
+      links: 0,
+      bytes: 300,
+      chunkSize: 1 << 20,
+    });
     assert.match(render(view, 100)[1]!, /^notes\.txt {2}/);
   });
 

@@ -86,6 +86,8 @@ const mock = {
   answer: undefined as Promise<real.Store | false> | undefined,
   /** What `send` or `receive` was called with. */
   given: undefined as unknown,
+  /** Aborted, it ends what runs. */
+  signal: undefined as AbortSignal | undefined,
   kept: [] as real.Kept[],
   removed: [] as string[],
   /** What the reading of dropped folders waits for. */
@@ -126,7 +128,8 @@ function begin(given: unknown): MockTransfer {
 
 export const send: typeof real.send = (what) => begin(what);
 
-export const receive: typeof real.receive = ({ code, accept }) => {
+export const receive: typeof real.receive = ({ code, accept, signal }) => {
+  mock.signal = signal;
   mock.accept = (offer) => {
     mock.answer = accept(offer);
     return mock.answer;

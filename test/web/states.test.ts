@@ -1,6 +1,7 @@
 /** Every state of the page, in Chromium, on a mock of the other side: names of controls, focus, reflow, contrast, policy. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import test, { after, before } from 'node:test';
 import type { Page } from 'puppeteer-core';
 import { whyNoBrowser } from '../browser/harness/browsers.ts';
@@ -17,7 +18,8 @@ const OFFER = `{ files: 3, folders: 1, links: 0, bytes: 1e9, kind: 'files', upda
   names: ['photos/', ${JSON.stringify(HOSTILE)}], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
 const PROGRESS = `{ event: 'progress', bytes: 42e7, total: 1e9, rate: 2e7, eta: 29, files: 1, by: { webrtc: 2e7 },
   file: ${JSON.stringify(`photos/${HOSTILE}`)} }`;
-const MANIFEST = "{ event: 'manifest', files: 3, folders: 1, links: 0, bytes: 1e9, chunkSize: 1 }";
+const MANIFEST =
+  "{ event: 'manifest', kind: 'files', files: 3, folders: 1, links: 0, bytes: 1e9, chunkSize: 1 }";
 const PEER = `{ event: 'peer', fingerprint: '${'ab12'.repeat(16)}', agent: 'x' }`;
 
 let site: MockPage;
@@ -234,6 +236,25 @@ test('progress, pause and cancel, from either side', { skip }, async () => {
   await page.close();
 });
 
+test('a receiver that stops for now is told what is kept, and that nothing went wrong', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await press(page, 'Stop for now');
+  assert.equal(await page.evaluate('mock.signal.aborted'), true);
+  await play(page, `${T}.fail('INTERRUPTED', 'Interrupted here.')`);
+  assert.equal(await focused(page), 'Stopped for now');
+  const said = await text(page, 'main');
+  assert.match(said!, /420 MB of 1\.00 GB/);
+  assert.match(said!, /kept in this browser/);
+  assert.doesNotMatch(said!, /did not work|Interrupted/);
+  assert.equal(await page.evaluate('location.hash'), `#${CODE}`);
+  await sound(page, 'stopped');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('an error keeps the code that can still be used', { skip }, async () => {
   const { page } = await site.open();
   await receive(page);
@@ -293,6 +314,24 @@ test('a download keeps what arrived until the person deletes it', { skip }, asyn
   await play(page, '0');
   assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
   assert.equal(await has(page, 'Save'), false);
+  await page.close();
+});
+
+test('a text is called a text on both sides, from the offer to the end', { skip }, async () => {
+  const { page, errors } = await site.open();
+  const manifest =
+    "{ event: 'manifest', kind: 'text', files: 1, folders: 0, links: 0, bytes: 83, chunkSize: 1 }";
+  const done = `{ ...${DONE}, files: 1, bytes: 83, resumed: 0 }`;
+  await send(page);
+  await play(page, `${T}.emit(${manifest})`);
+  assert.match((await text(page, '.lead'))!, /To send: A text, 83 B\.$/);
+  await play(page, `(${T}.move('transferring'), ${T}.finish(${done}))`);
+  assert.match((await text(page, '.lead'))!, /^A text, 83 B in /);
+  await press(page, 'Again');
+  await receive(page);
+  await play(page, `(${T}.move('transferring'), ${T}.emit(${manifest}), ${T}.finish(${done}))`);
+  assert.match((await text(page, '.lead'))!, /^A text, 83 B in /);
+  assert.deepEqual(errors, []);
   await page.close();
 });
 
@@ -404,6 +443,44 @@ test('a link that is opened while folders are read stops that', { skip }, async 
   await state(page, 'home');
   assert.equal(await page.evaluate('mock.given'), undefined);
   assert.deepEqual(errors, []);
+  await page.close();
+});
+
+/** A file from outside, held over the middle of the page and let go, as a person's hand does it. */
+async function dropFile(page: Page): Promise<string | undefined> {
+  const session = await page.createCDPSession();
+  const data = { items: [], files: [resolve('package.json')], dragOperationsMask: 1 };
+  const at = { x: 300, y: 300, data };
+  await session.send('Input.dispatchDragEvent', { type: 'dragEnter', ...at });
+  await session.send('Input.dispatchDragEvent', { type: 'dragOver', ...at });
+  await play(page, '0');
+  const words = await page.$eval('.drop', (drop) => drop.textContent ?? undefined).catch(() => undefined);
+  await session.send('Input.dispatchDragEvent', { type: 'drop', ...at });
+  await session.detach();
+  // A browser that opens the file has begun to by now.
+  await new Promise((done) => setTimeout(done, 300));
+  return words;
+}
+
+test('a file that is dropped where nothing is sent does not replace the page', { skip }, async () => {
+  const { page } = await site.open();
+  const stays = async (wanted: string, words: RegExp) => {
+    assert.match((await dropFile(page)) ?? '', words, wanted);
+    assert.equal(new URL(page.url()).origin, site.origin, wanted);
+    await state(page, wanted);
+    assert.equal(await page.$('.drop'), null);
+  };
+  await run(page);
+  await stays('transferring', /cancel it, then drop/);
+  await play(page, `${T}.finish(${DONE})`);
+  await stays('completed', /Press Again first/);
+  await press(page, 'Again');
+  await run(page);
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await stays('failed', /Press Back first/);
+  await press(page, 'Back');
+  assert.equal(await dropFile(page), 'Drop to send');
+  assert.deepEqual(await play(page, 'mock.given.map(({ path }) => path)'), ['package.json']);
   await page.close();
 });
 

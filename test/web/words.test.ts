@@ -42,9 +42,13 @@ test('paths are told by what they carry', () => {
 });
 
 test('contents and fingerprints', () => {
-  const contents = { files: 1234, folders: 1, links: 0, bytes: 1_200_000_000 };
+  const contents = { kind: 'files', files: 1234, folders: 1, links: 0, bytes: 1_200_000_000 } as const;
   assert.equal(contentsWords(contents), '1,234 files, 1 folder, 1.20 GB');
-  assert.equal(contentsWords({ files: 1, folders: 0, links: 0, bytes: null }), '1 file, of unknown size');
+  assert.equal(
+    contentsWords({ kind: 'files', files: 1, folders: 0, links: 0, bytes: null }),
+    '1 file, of unknown size',
+  );
+  assert.equal(contentsWords({ kind: 'text', files: 1, folders: 0, links: 0, bytes: 83 }), 'A text, 83 B');
   assert.equal(shortPrint('ab12cd34ef56ab78ffff'), 'ab12 cd34 ef56 ab78');
   assert.equal(shortPrint(''), '');
 });

@@ -64,7 +64,8 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   CANCELLED: '',
   INTERRUPTED: {
     send: 'Send the same again: the other side need not receive anything twice.',
-    receive: KEPT,
+    receive:
+      'Press Back to go on where it stopped: with the same code while the sender waits, or with a new code of the same files.',
   },
   PEER_FAILED: {
     send: 'The other side shows more about it.',

@@ -1,10 +1,11 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
-import { escapeName, type State, type TransferEvent } from '../../src/browser/index.ts';
+import { escapeName, type OfferSummary, type State, type TransferEvent } from '../../src/browser/index.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
 
 export interface Contents {
+  kind: OfferSummary['kind'];
   files: number;
   folders: number;
   links: number;
@@ -96,8 +97,8 @@ export function next(running: Running, event: TransferEvent): Running {
     case 'peer':
       return { ...running, peer: { fingerprint: event.fingerprint, name: event.name } };
     case 'manifest': {
-      const { files, folders, links, bytes } = event;
-      return { ...running, contents: { files, folders, links, bytes }, total: bytes };
+      const { kind, files, folders, links, bytes } = event;
+      return { ...running, contents: { kind, files, folders, links, bytes }, total: bytes };
     }
     case 'resumed':
       return { ...running, resumed: event.bytes, bytes: event.bytes };

@@ -1,14 +1,15 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
 import { escapeName, formatBytes } from '../../src/browser/index.ts';
 import { type Contents, percent, type Running } from './running.ts';
-import { isWaiting, stateOf, type View } from './view.ts';
+import { isWaiting, mustStay, stateOf, type View } from './view.ts';
 
 export function count(amount: number, noun: string): string {
   return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
-/** '3 files, 1 folder, 1.20 GB'; kinds that are not there are left out. */
-export function contentsWords({ files, folders, links, bytes }: Contents): string {
+/** '3 files, 1 folder, 1.20 GB' or 'A text, 83 B'; kinds that are not there are left out. */
+export function contentsWords({ kind, files, folders, links, bytes }: Contents): string {
+  if (kind === 'text') return `A text, ${formatBytes(bytes ?? 0)}`;
   const parts = [
     files > 0 && count(files, 'file'),
     folders > 0 && count(folders, 'folder'),
@@ -43,6 +44,9 @@ export function heading(view: View): string {
   }
 }
 
+/** Ends that somebody wanted are no failures to a person. */
+const ENDED: Readonly<Record<string, string>> = { REFUSED: 'Declined', INTERRUPTED: 'Stopped for now' };
+
 export function transferHeading(running: Running): string {
   const { role, state, connected, error } = running;
   if (isWaiting(running)) return 'Ready to send';
@@ -60,7 +64,7 @@ export function transferHeading(running: Running): string {
     case 'completed':
       return role === 'send' ? 'Sent' : 'Received';
     case 'failed':
-      return error?.code === 'REFUSED' ? 'Declined' : 'That did not work';
+      return ENDED[error?.code ?? ''] ?? 'That did not work';
     case 'cancelled':
       return 'Cancelled';
   }
@@ -97,16 +101,37 @@ export function sentence(running: Running): string {
     case 'completed':
       return 'Every byte was checked: both sides computed the same root.';
     case 'failed':
-      return '';
+      return running.error?.code === 'INTERRUPTED' ? stoppedWords(running) : '';
     case 'cancelled':
       return peer ? 'The other side cancelled.' : 'You cancelled.';
   }
+}
+
+/** The person stopped it here. */
+function stoppedWords({ role, bytes, total }: Running): string {
+  if (bytes === 0) return 'You stopped. Nothing had moved yet.';
+  const amount = total === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`;
+  return role === 'send'
+    ? `You stopped. The other side has ${amount}.`
+    : `You stopped. What has arrived, ${amount}, is kept in this browser.`;
 }
 
 /** For screen readers, whenever it changes: what a heading that keeps its place does not tell. */
 export function announcement(view: View): string {
   if (view.at !== 'transfer' || view.offer) return '';
   return `${transferHeading(view.running)}. ${sentence(view.running)}`.trim();
+}
+
+/**
+ * For whoever holds files over the page.
+ * @param receiving it offers no sending
+ */
+export function dropWords(view: View, receiving: boolean): string {
+  if (receiving) return 'This page only receives: nothing can be sent from here.';
+  if (view.at === 'home') return 'Drop to send';
+  if (mustStay(view) || view.at === 'gathering')
+    return 'One transfer at a time: let this one end or cancel it, then drop these.';
+  return `Press ${stateOf(view) === 'completed' ? 'Again' : 'Back'} first, then drop these.`;
 }
 
 export function title(view: View): string {

@@ -1,4 +1,7 @@
-/** The whole page takes files and folders that are dropped on it, and files that are pasted. */
+/**
+ * The whole page takes files and folders that are dropped on it, and files that are pasted. Where it cannot, it says what to do
+ * instead: a browser would open a dropped file in the place of the page, and so end what runs.
+ */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../page.ts';
@@ -6,7 +9,8 @@ import type { Page } from '../page.ts';
 const holdsFiles = (data: DataTransfer | null): data is DataTransfer =>
   data?.types.includes('Files') ?? false;
 
-export function Drop({ page }: { page: Page }): JSX.Element | null {
+/** @param page what takes them; absent where nothing can be sent, of which `words` tell */
+export function Drop({ page, words }: { page?: Page | undefined; words: string }): JSX.Element | null {
   const [over, setOver] = useState(false);
   useEffect(() => {
     // Every element that is entered and left says so: what counts is whether any is still entered.
@@ -20,7 +24,7 @@ export function Drop({ page }: { page: Page }): JSX.Element | null {
     const hover = (event: DragEvent) => {
       if (!holdsFiles(event.dataTransfer)) return;
       event.preventDefault();
-      event.dataTransfer.dropEffect = 'copy';
+      event.dataTransfer.dropEffect = page ? 'copy' : 'none';
     };
     const leave = (event: DragEvent) => {
       if (!holdsFiles(event.dataTransfer)) return;
@@ -32,13 +36,13 @@ export function Drop({ page }: { page: Page }): JSX.Element | null {
       event.preventDefault();
       depth = 0;
       setOver(false);
-      void page.sendDropped(event.dataTransfer.items);
+      void page?.sendDropped(event.dataTransfer.items);
     };
     const paste = ({ clipboardData, target }: ClipboardEvent) => {
       // What is copied from an office program is a text, and a picture of it besides.
       const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
       if (!clipboardData?.files.length || (typing && clipboardData.types.includes('text/plain'))) return;
-      page.sendPasted(clipboardData.files);
+      page?.sendPasted(clipboardData.files);
     };
     const listeners = Object.entries({ dragenter: enter, dragover: hover, dragleave: leave, drop, paste });
     for (const [name, listener] of listeners) addEventListener(name, listener as EventListener);
@@ -49,7 +53,7 @@ export function Drop({ page }: { page: Page }): JSX.Element | null {
   if (!over) return null;
   return (
     <div class="drop" aria-hidden="true">
-      <p>Drop to send</p>
+      <p>{words}</p>
     </div>
   );
 }

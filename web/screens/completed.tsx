@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
 import type { Running } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
-import { count, heading, sentence } from '../model/words.ts';
+import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Copy } from '../parts/copy.tsx';
 import { Heading } from '../parts/heading.tsx';
@@ -79,13 +79,12 @@ function ReceivedText({ text }: { text: string }): JSX.Element {
   );
 }
 
-function summary({ role, done, text, contents }: Running): string {
+function summary({ done, contents }: Running): string {
   if (!done) return '';
   const { files, bytes, resumed, seconds } = done;
-  const isText =
-    text !== undefined || (role === 'send' && files === 0 && contents?.folders === 0 && bytes > 0);
-  const what = isText ? 'A text' : count(files, 'file');
+  const kind = contents?.kind ?? 'files';
+  const what = contentsWords({ kind, files, folders: 0, links: 0, bytes });
   const rate = formatRate(Math.max(0, bytes - resumed) / Math.max(seconds, 0.001));
   const again = resumed > 0 ? `; ${formatBytes(resumed)} of it was there from before` : '';
-  return `${what}, ${formatBytes(bytes)} in ${formatDuration(seconds)} (${rate})${again}.`;
+  return `${what} in ${formatDuration(seconds)} (${rate})${again}.`;
 }

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { Drop } from '../parts/drop.tsx';
 import { Mark } from '../parts/mark.tsx';
 
 /** Browsers give a page no cryptography unless it came over TLS or from this machine. */
@@ -22,6 +23,7 @@ export function Insecure(): JSX.Element {
           </p>
         </div>
       </main>
+      <Drop words="Nothing can be sent from here." />
     </>
   );
 }

@@ -14,7 +14,7 @@ export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }
     <>
       <Heading>Do you want to receive this?</Heading>
       <div class="card">
-        <p class="big">{isText ? `A text, ${formatBytes(offer.bytes ?? 0)}` : contentsWords(offer)}</p>
+        <p class="big">{contentsWords(offer)}</p>
         <ul id="offer-names">
           {isText ? (
             <li>Text</li>

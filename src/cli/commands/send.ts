@@ -22,7 +22,6 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
     stdinTaken: args.paths.includes('-'),
     report: {
       role: 'send',
-      text: args.text !== undefined,
       chosenCode: args.common.code,
       instructions: (code) => tell(session, args, qrCode, code),
       pages: (links) => tellPages(session, qrCode, links),
