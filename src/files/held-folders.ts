@@ -3,7 +3,7 @@
  * link in its place meanwhile does not lead a write elsewhere. Linux reaches them through /proc/self/fd, as openat(2)
  * would; elsewhere Node has no way, and each is looked at right before it is used.
  */
-import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import { BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/names.ts';
 import { codeOf, FOLDER_FLAGS } from './io.ts';
@@ -52,6 +52,17 @@ export class HeldFolders {
     return before !== undefined && now?.dev === before.dev && now.ino === before.ino;
   }
 
+  /** True if the root still stands at its path: a drive that was taken out has left another folder there, or none. */
+  rootStands(): boolean {
+    try {
+      const now = statSync(this.#root, { bigint: true });
+      const held = statSync(this.inside(''), { bigint: true });
+      return now.dev === held.dev && now.ino === held.ino;
+    } catch {
+      return false;
+    }
+  }
+
   /** @throws BeelineError UNSAFE_NAME if any folder that was used stands somewhere else by now */
   checkAll(): void {
     for (const path of this.#seen.keys()) this.#recognise(path);
@@ -60,6 +71,12 @@ export class HeldFolders {
   close(): void {
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
+  }
+
+  /** Nothing that was held is right any more: what stands there now is held when it is used. */
+  begin(): void {
+    this.close();
+    this.#seen.clear();
   }
 
   #absolute(path: string): string {

@@ -47,6 +47,7 @@ export async function missingBytes(
 
 /** True if writing may go on. @param missing bytes that are still to come */
 export async function canWriteAgain(staging: Staging, missing: number): Promise<boolean> {
+  if (!staging.stands) return false;
   const free = freeBytes(dirname(staging.path));
   if (free !== undefined && free < Math.min(missing, ENOUGH)) return false;
   // A quota, a read-only file system and a drive that is gone show only when something is written.

@@ -211,6 +211,7 @@ export class StagingSink implements Sink {
       await this.#close();
       await this.#undisturbed(async () => {
         this.#earlier = true;
+        this.#staging!.holdAgain();
         const before = await this.#staging!.read();
         const found = before && { staging: this.#staging!, ...before };
         this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found, this.#can.step);

@@ -153,6 +153,27 @@ export class Staging {
     return this.#at('probe');
   }
 
+  /** True if the destination is where it was. */
+  get stands(): boolean {
+    return this.#held.rootStands();
+  }
+
+  /**
+   * Holds it by its path again: after a disk has failed, the drive may be another mount by then. What is held stays if
+   * something else stands at the path.
+   * @throws BeelineError LOCKED; UNSAFE_NAME if that is not this user's alone; Node's error codes
+   */
+  holdAgain(): void {
+    const now = lstatSync(this.path, { throwIfNoEntry: false });
+    const held = statSync(this.#at('.'));
+    if (now?.dev !== held.dev || now.ino !== held.ino) return;
+    this.#lock?.release();
+    this.#lock = undefined;
+    this.#held.begin();
+    if (!this.#isOwn()) throw swapped(this.path);
+    this.lock();
+  }
+
   /** A folder in which is tried out what this file system can hold. */
   get trial(): string {
     return this.#at('trial');

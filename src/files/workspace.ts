@@ -5,6 +5,7 @@ import type { ByteSpace } from '../transfer/space.ts';
 import type { Attributes } from './attributes.ts';
 import { Committer } from './commit.ts';
 import type { Overwrite, Plan } from './conflicts.ts';
+import { diskError } from './disk-errors.ts';
 import { Folders, parentOf } from './folders.ts';
 import { Inventory, takeInventory } from './inventory.ts';
 import { Journal } from './journal.ts';
@@ -88,6 +89,8 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
   const committer = new Committer({
     journal,
     sync: async ({ dirty, whole }) => {
+      // What is held open still takes bytes after the drive has been taken out of its place.
+      if (!staging.stands) throw diskError(Object.assign(new Error('gone'), { code: 'ENOENT' }), root);
       // A link is nothing but its name.
       const files = new Set([...whole.keys()].filter((entry) => entries[entry]!.kind !== 'link'));
       for (const entry of dirty) {

@@ -25,6 +25,9 @@ export interface NameAbilities {
 
 const STAGING_KEY = foldKey(STAGING_PREFIX);
 
+/** UTF-8 bytes of an extension, its dot included. */
+const MAX_EXTENSION = 16;
+
 /** What stands for what cannot be written. */
 const STAND_IN = '_';
 
@@ -129,8 +132,9 @@ function fitEnd(name: string, { ends }: NameAbilities): string {
 /** With something at the end of its stem, which is shortened by whole characters until all of it fits. */
 function suffixed(name: string, suffix: string, can: NameAbilities): string {
   const dot = name.lastIndexOf('.');
-  // A long extension is no extension.
-  const extension = dot > 0 && name.length - dot <= 16 ? name.slice(dot) : '';
+  // A long extension is no extension: there must be room for a stem before it.
+  const long = Math.min(MAX_EXTENSION, Math.floor(can.longest / 2));
+  const extension = dot > 0 && byteLength(name.slice(dot)) <= long ? name.slice(dot) : '';
   const stem = Array.from(extension ? name.slice(0, dot) : name);
   const rest = byteLength(suffix + extension);
   let length = byteLength(stem.join(''));

@@ -109,7 +109,8 @@ export class Progress {
   /** Whole seconds; undefined while the other side is heard of, or no lane is open. */
   get #silence(): number | undefined {
     const { state, supervisor } = this.#session;
-    const silence = Math.min(...[...(supervisor?.lanes ?? [])].map((lane) => lane.silence));
+    let silence = Number.POSITIVE_INFINITY;
+    for (const lane of supervisor?.lanes ?? []) silence = Math.min(silence, lane.silence);
     if (state !== 'transferring' || silence < SILENT_MS || silence === Infinity) return undefined;
     return Math.floor(silence / 1000);
   }
