@@ -26,6 +26,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // A part that is fetched later is missing once the server is gone, which may be at any time.
+    rolldownOptions: { output: { codeSplitting: false } },
   },
 });
 
