@@ -82,6 +82,15 @@ test('a server that is gone is told of until it is back, but not while the two a
   assert.equal(play('receive', to('transferring'), away), '');
 });
 
+test('a sender that waits on says why the one who came is gone', () => {
+  const code = { event: 'code', code: '7-crossover-clockwork' } as const;
+  const reason = 'The other side was interrupted. Waiting for it to come back with the same code.';
+  const waits = { event: 'state', from: 'authenticating', to: 'connecting' } as const;
+  const told = (why: object) => sentence([code, { ...waits, ...why }].reduce(next, begun('send')));
+  assert.ok(told({ by: 'peer', reason }).startsWith(`${reason} Keep this page open.`));
+  assert.match(told({}), /^Keep this page open/);
+});
+
 test('a warning names its path once', () => {
   const told = (path: string, message: string) =>
     next(begun('receive'), { event: 'warning', code: 'UNSAFE_NAME', path, message }).warnings;

@@ -82,8 +82,11 @@ function serverWords({ server }: Running): string {
 export function sentence(running: Running): string {
   const { role, state, by, reason, connected, moving } = running;
   const peer = by === 'peer';
-  if (isWaiting(running))
-    return `${serverWords(running)}Keep this page open. Nothing is uploaded: sending begins when the other side comes.`;
+  if (isWaiting(running)) {
+    // Somebody came with the code, and ended before the two were connected.
+    const ended = peer && reason ? `${reason} ` : '';
+    return `${serverWords(running)}${ended}Keep this page open. Nothing is uploaded: sending begins when the other side comes.`;
+  }
   switch (state) {
     case 'idle':
     case 'connecting':
