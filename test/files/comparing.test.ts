@@ -15,7 +15,7 @@ async function compared(to: string, files: Files, options = {}): Promise<number[
   const { sink, space } = await open(to, files, options);
   const found: number[] = [];
   for (const chunk of range(0, space.chunks))
-    if (await sink.guess(chunk, space.extents(chunk))) found.push(chunk);
+    if (sink.comparable(chunk) && (await sink.guess(chunk, space.extents(chunk)))) found.push(chunk);
   await sink.suspend();
   return found;
 }
