@@ -39,5 +39,5 @@ export {
   type UnfinishedTransfer,
   unfinished,
 } from './peer/unfinished.ts';
-export { type Problem, type Verification, type VerifyOptions, verify } from './peer/verify.ts';
+export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './peer/verify.ts';
 export { BeelineError, type ErrorCode } from './protocol/errors.ts';

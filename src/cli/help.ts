@@ -89,6 +89,8 @@ const ABOUT: {
     notes: [
       'PATH is the folder that was received into, or the one file or folder that was received. Names, kinds, sizes,',
       'link targets and contents are compared; modes, times and files that the receipt does not name are not.',
+      'What the file system could not hold as it was sent is looked for under the name that it was given there, and links',
+      'that lead out or cannot be there are told as left out; to find that out a trial folder is made and removed again.',
       'What did not move in that transfer (skipped, or up to date) is only looked for, not checked; what',
       '--overwrite rename renamed is looked for under the name that it was sent with.',
       'Exit codes: 0 all as received   5 something differs   2 wrong usage   1 failed   130 interrupted',

@@ -77,6 +77,13 @@ const ENDINGS = [
   ...['2106-02-07T06:28:15', '2038-01-19T03:14:07'],
 ];
 
+/** True if not every file system holds this: a link, an odd or long name, a time far off. */
+export function mayNotFit({ path, kind, mtime }: Pick<Entry, 'path' | 'kind' | 'mtime'>): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (kind === 'link' || mtime < FROM_1981 || mtime > TO_2037) return true;
+  return name.search(ODD) >= 0 || /[. ]$/.test(name) || WINDOWS_DEVICE.test(name) || name.length * 3 > SHORT;
+}
+
 /** What a manifest has that not every file system holds. */
 interface Needs {
   letters: Set<string>;

@@ -6,6 +6,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fchmodSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -22,7 +23,7 @@ import { BeelineError } from '../protocol/errors.ts';
 import { decodePage, type Entry } from '../protocol/manifest.ts';
 import { escapeName, STAGING_PREFIX } from '../protocol/names.ts';
 import { HeldFolders } from './held-folders.ts';
-import { CREATE_FLAGS, codeOf } from './io.ts';
+import { CREATE_FLAGS, codeOf, FOLDER_FLAGS } from './io.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { Slices } from './slices.ts';
@@ -328,8 +329,9 @@ function isOwn(found: Stats, looks: () => Looks): boolean {
 }
 
 /**
- * Found out by making a file and a folder. Only the file counts for whose they are and for others writing: it is looked at
- * through the very descriptor that made it, and nobody can put another one in its place. Node's error codes.
+ * Found out by making a file and a folder. The file says whose they are: it is looked at through the very descriptor that
+ * made it. What others may do to a folder counts only if it stays so when it is forbidden, through a descriptor too: a folder
+ * of this user's that somebody puts in its place would take the new mode where modes are kept. Node's error codes.
  */
 function looksOf(held: HeldFolders): Looks {
   const name = STAGING_PREFIX + randomBytes(8).toString('hex');
@@ -342,10 +344,27 @@ function looksOf(held: HeldFolders): Looks {
     unlinkSync(held.at(`${name}.trial`));
   }
   mkdirSync(held.at(name), 0o700);
-  const folder = lstatSync(held.at(name));
-  rmdirSync(held.at(name));
-  const writable = file.mode & 0o022;
-  return { uid: file.uid, others: folder.isDirectory() ? folder.mode & (0o055 | writable) : 0 };
+  let folder: Stats;
+  try {
+    folder = closed(openSync(held.at(name), FOLDER_FLAGS));
+  } finally {
+    rmdirSync(held.at(name));
+  }
+  return { uid: file.uid, others: folder.uid === file.uid ? folder.mode & 0o077 : 0 };
+}
+
+/** How a folder looks that was closed to others, if that is kept. Closes the descriptor. */
+function closed(fd: number): Stats {
+  try {
+    try {
+      fchmodSync(fd, 0o700);
+    } catch {
+      // FAT refuses modes that its mount does not have; what it has is what counts.
+    }
+    return fstatSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function swapped(path: string): BeelineError {

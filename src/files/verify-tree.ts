@@ -13,6 +13,12 @@ import type { Problem } from './verify.ts';
 /** The absolute path of an entry. */
 export type Place = (path: string) => string;
 
+export interface Located {
+  /** A real path that is in the file system of what is checked. */
+  folder: string;
+  place: Place;
+}
+
 /** Of an entry, after the survey. */
 export const FINE = 0;
 /** Reported, and not to be read. */
@@ -24,7 +30,7 @@ export const GROWN = 2;
  * Where entries are under the PATH that a person gave: the folder received into, or the one thing received itself.
  * @throws BeelineError NO_SUCH_PATH, UNREADABLE, USAGE
  */
-export function locateTree(entries: readonly Entry[], path: string): Place {
+export function locateTree(entries: readonly Entry[], path: string): Located {
   const top = entries.filter((entry) => !entry.path.includes('/'));
   const only = top.length === 1 ? top[0] : undefined;
   const named = resolve(path);
@@ -37,7 +43,10 @@ export function locateTree(entries: readonly Entry[], path: string): Place {
     const itself = isFolder
       ? only.kind === 'folder' && alike && !kindAt(join(absolute, only.path))
       : only.kind === 'file' || alike;
-    if (itself) return (entry) => absolute + entry.slice(only.path.length);
+    if (itself) {
+      const below = (entry: string) => absolute + entry.replace(/^[^/]*/, '');
+      return { folder: isFolder ? absolute : dirname(absolute), place: below };
+    }
   }
   if (!isFolder)
     throw new BeelineError(
@@ -47,8 +56,8 @@ export function locateTree(entries: readonly Entry[], path: string): Place {
   return inside(absolute);
 }
 
-function inside(folder: string): Place {
-  return (entry) => join(folder, entry);
+function inside(folder: string): Located {
+  return { folder, place: (entry) => join(folder, entry) };
 }
 
 function real(path: string): string {
@@ -83,13 +92,15 @@ export interface Surveyed {
   receipt: Receipt;
   space: ByteSpace;
   place: Place;
+  /** Entries that were left out where they were received: not there, and no problem. */
+  left?: ReadonlySet<number>;
   report: (problem: Problem) => void;
   /** Called now and then; what it throws ends the survey. */
   check: () => void;
 }
 
 /** One state an entry: FINE, BAD or GROWN. Reports what is not fine. */
-export async function survey({ receipt, space, place, report, check }: Surveyed): Promise<Uint8Array> {
+export async function survey({ receipt, space, place, left, report, check }: Surveyed): Promise<Uint8Array> {
   const states = new Uint8Array(receipt.entries.length);
   const badFolders = new Map<string, Found>();
   const slices = new Slices();
@@ -103,6 +114,7 @@ export async function survey({ receipt, space, place, report, check }: Surveyed)
     const found = above ?? look(place(entry.path), entry, size);
     if (!found || (found.problem === 'size' && !moved(index, receipt, space))) continue;
     states[index] = found.grown ? GROWN : BAD;
+    if (!above && found.problem === 'missing' && left?.has(index)) continue;
     if (entry.kind === 'folder') badFolders.set(entry.path, found);
     const detail = above ? `is in a folder that ${found.detail}` : found.detail;
     report({ path: entry.path, problem: found.problem, detail });

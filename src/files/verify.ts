@@ -1,16 +1,18 @@
 /**
  * Checks a tree against a receipt: first what stands where, then every chunk's SHA-256, several read at a time.
- * Nothing is written and no link below PATH is followed: each entry's folder was found to be a real one, and files
+ * Nothing is written, but for a trial folder where the file system may not hold what was sent, and no link below PATH is followed: each entry's folder was found to be a real one, and files
  * are opened without following. A folder that is swapped for a link while this runs could still have a file outside
  * read and hashed, of which nothing but "differs" is told.
  */
 import { BeelineError } from '../protocol/errors.ts';
-import { checkEntries } from '../protocol/names.ts';
+import { checkEntries, escapeName } from '../protocol/names.ts';
 import type { Digest } from '../transfer/ports.ts';
 import { type Receipt, receiptSpace } from '../transfer/receipt.ts';
+import { mayNotFit } from './abilities.ts';
 import { blame, Differences } from './verify-blame.ts';
 import { type Finding, Inspector } from './verify-chunk.ts';
-import { locateTree, survey } from './verify-tree.ts';
+import { asHere, type Here, maybeOthers } from './verify-fit.ts';
+import { BAD, FINE, type Located, locateTree, survey } from './verify-tree.ts';
 
 export interface Problem {
   /** As in the receipt, unescaped; of a group the first. */
@@ -20,9 +22,18 @@ export interface Problem {
   detail: string;
 }
 
+/** An entry that could not be here as it was sent, and is here under another name, or left out. No difference. */
+export interface Note {
+  path: string;
+  note: 'renamed' | 'left out';
+  /** In words, to follow the path. It may quote names: escape it too. */
+  detail: string;
+}
+
 export interface VerifyOptions {
   digest: Digest;
   onProblem: (problem: Problem) => void;
+  onNote?: (note: Note) => void;
   /** Bytes looked at so far, of the receipt's. */
   onProgress?: (bytes: number) => void;
   signal?: AbortSignal;
@@ -46,10 +57,9 @@ export interface Verified {
  * @throws BeelineError NO_SUCH_PATH, UNREADABLE, USAGE; UNSAFE_NAME if the receipt names what no transfer may; INTERRUPTED
  */
 export async function verifyTree(receipt: Receipt, path: string, options: VerifyOptions): Promise<Verified> {
-  const { entries } = receipt;
   checkNames(receipt);
   const space = receiptSpace(receipt);
-  const place = locateTree(entries, path);
+  const located = locateTree(receipt.entries, path);
   const result: Verified = { problems: 0, bytes: 0, notMoved: 0, unchecked: 0 };
   const report = (problem: Problem) => {
     result.problems++;
@@ -59,7 +69,8 @@ export async function verifyTree(receipt: Receipt, path: string, options: Verify
     if (options.signal?.aborted)
       throw new BeelineError('INTERRUPTED', 'Interrupted before everything was checked.');
   };
-  const states = await survey({ receipt, space, place, report, check });
+  const { place, entries, states, notes } = await look(receipt, located, report, check);
+  for (const note of notes) options.onNote?.(note);
   const { concurrency = 4, digest } = options;
   const inspector = new Inspector({ receipt, space, place, states, digest, buffers: concurrency });
   const differences = new Differences(receipt, space, report);
@@ -88,6 +99,45 @@ export async function verifyTree(receipt: Receipt, path: string, options: Verify
     await inspector.close();
   }
   return result;
+}
+
+type Looked = Pick<Here, 'entries' | 'place'> & { states: Uint8Array; notes: Note[] };
+
+/** First as it was sent; where that is not so and the file system may be the reason, as it can be here. */
+async function look(
+  receipt: Receipt,
+  { folder, place }: Located,
+  report: (problem: Problem) => void,
+  check: () => void,
+): Promise<Looked> {
+  const { entries } = receipt;
+  const space = receiptSpace(receipt);
+  const first: Problem[] = [];
+  let states = await survey({ receipt, space, place, report: (problem) => first.push(problem), check });
+  const odd = entries.some((entry, i) => states[i] !== FINE && mayNotFit(entry));
+  if (!odd && !maybeOthers(entries)) {
+    for (const problem of first) report(problem);
+    return { entries, place, states, notes: [] };
+  }
+  const here = await asHere(folder, place, entries);
+  const { left, renamed } = here;
+  states = await survey({
+    receipt: { ...receipt, entries: here.entries },
+    space,
+    place: here.place,
+    left,
+    report,
+    check,
+  });
+  const notes: Note[] = [];
+  for (const [i, { path }] of entries.entries()) {
+    const as = renamed.get(path);
+    if (left.has(i) && states[i] === BAD)
+      notes.push({ path, note: 'left out', detail: 'was left out: it leads out, or cannot be here' });
+    else if (as !== undefined && as.slice(as.lastIndexOf('/')) !== path.slice(path.lastIndexOf('/')))
+      notes.push({ path, note: 'renamed', detail: `is here as '${escapeName(as)}'` });
+  }
+  return { ...here, states, notes };
 }
 
 function checkNames({ entries }: Receipt): void {

@@ -1,15 +1,17 @@
 /** Checks what was received against its receipt: the library's entry, and the command's. */
 import { readReceipt } from '../files/receipt-file.ts';
-import { type Problem, type Verified, verifyTree } from '../files/verify.ts';
+import { type Note, type Problem, type Verified, verifyTree } from '../files/verify.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Receipt } from '../transfer/receipt.ts';
 import { platform } from './platform.ts';
 
-export type { Problem, Verified } from '../files/verify.ts';
+export type { Note, Problem, Verified } from '../files/verify.ts';
 
 export interface VerifyOptions {
   /** Called for everything that differs, in the receipt's order within kinds and sizes, and then within contents. */
   onProblem?: (problem: Problem) => void;
+  /** Called for what could not be there as it was sent: under another name, or left out. It does not count as differing. */
+  onNote?: (note: Note) => void;
   /** Bytes looked at so far, and in all. */
   onProgress?: (bytes: number, total: number) => void;
   /** Ends it as INTERRUPTED. */
@@ -35,10 +37,11 @@ export async function verify(
 ): Promise<Verification> {
   if (options.signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const whole = await readReceipt(receiptPath);
-  const { onProblem = () => undefined, onProgress, signal, concurrency } = options;
+  const { onProblem = () => undefined, onNote, onProgress, signal, concurrency } = options;
   const result = await verifyTree(whole, path, {
     digest: platform.digest,
     onProblem,
+    onNote,
     onProgress: onProgress && ((bytes) => onProgress(bytes, whole.bytes)),
     signal,
     concurrency,

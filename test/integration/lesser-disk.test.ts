@@ -54,13 +54,14 @@ static const char *cut(const char *path, char *into) {
 static void open_to_all(int fd) {
   __typeof__(&fchmod) change = (__typeof__(&fchmod))dlsym(RTLD_NEXT, "fchmod");
   if (fd >= 0 && lacks("modes")) change(fd, 0777);
+  if (fd >= 0 && lacks("private")) change(fd, 0600);
 }
 int mkdir(const char *path, mode_t mode) {
   REAL(mkdir);
   __typeof__(&chmod) change = (__typeof__(&chmod))dlsym(RTLD_NEXT, "chmod");
   if (refused(path)) return -1;
   int result = real(path, mode);
-  if (result == 0 && lacks("modes")) change(path, 0777);
+  if (result == 0 && (lacks("modes") || lacks("private"))) change(path, 0777);
   return result;
 }
 #define OPEN(name) \\
@@ -77,8 +78,8 @@ int mkdir(const char *path, mode_t mode) {
   }
 OPEN(open)
 OPEN(open64)
-int chmod(const char *path, mode_t mode) { REAL(chmod); return lacks("modes") ? 0 : real(path, mode); }
-int fchmod(int fd, mode_t mode) { REAL(fchmod); return lacks("modes") ? 0 : real(fd, mode); }
+int chmod(const char *path, mode_t mode) { REAL(chmod); return lacks("modes") || lacks("private") ? 0 : real(path, mode); }
+int fchmod(int fd, mode_t mode) { REAL(fchmod); return lacks("modes") || lacks("private") ? 0 : real(fd, mode); }
 int symlink(const char *target, const char *path) {
   REAL(symlink);
   if (!lacks("links")) return real(target, path);
@@ -162,6 +163,46 @@ describe('integration: a destination that keeps less', {
     assert.ok(Number(event(received, 'resumed').bytes) > 0);
     sameFile(work.path('one.bin'), join(to, 'one.bin'));
     assert.deepEqual(staged(to), []);
+  });
+
+  it('where files are private and folders open to all (fmask=0177, dmask=0) a file arrives', async (t) => {
+    const work = workspace(t);
+    makeFile(work.path('one.bin'), 100_000);
+    await work.deliver([work.path('one.bin')], { receiver: lacking('private') });
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+    assert.deepEqual(staged(work.path('out')), []);
+  });
+
+  it('verify knows other names, times and left-out links, and finds what differs under another name', async (t) => {
+    const work = workspace(t);
+    const tree = work.folder('tree');
+    for (const name of ['a', 'a.', 'b:c', 'z']) writeFileSync(join(tree, name), `content of ${name}`);
+    symlinkSync('/etc/passwd', join(tree, 'out'));
+    symlinkSync('b:c', join(tree, 'link'));
+    writeFileSync(join(work.folder('tree', 'what?'), 'in'), 'below');
+    utimesSync(join(tree, 'z'), 1, 1);
+    const { received } = await work.deliver([tree], { receiver: lacking(FAT) });
+    const receipt = String(event(received, 'done').receipt);
+    const to = work.path('out');
+    const verified = await work.start(['verify', receipt, to], lacking(FAT)).ends(0);
+    assert.deepEqual(
+      verified.events.map(({ event, note, path }) => [event, note, path].join(' ').trim()).sort(),
+      [
+        ...['left out tree/link', 'left out tree/out'].map((line) => `note ${line}`),
+        ...['a.', 'b:c', 'what?'].map((name) => `note renamed tree/${name}`),
+        'verified',
+      ],
+    );
+    assert.deepEqual(staged(to), []);
+    const differing = async () =>
+      (await work.start(['verify', receipt, to], lacking(FAT)).ends(5)).events
+        .filter(({ event }) => event === 'difference')
+        .map(({ problem, path }) => `${problem} ${path}`);
+    writeFileSync(join(to, 'tree', 'b_c'), 'longer than it was at first');
+    assert.deepEqual(await differing(), ['size tree/b:c']);
+    rmSync(join(to, 'tree', 'b_c'));
+    rmSync(join(to, 'tree', 'what_', 'in'));
+    assert.deepEqual(await differing(), ['missing tree/b:c', 'missing tree/what?/in']);
   });
 
   it('what it cannot hold is told before the first byte, and everything else arrives', async (t) => {

@@ -1,5 +1,5 @@
 /** `beeline verify`: checks a tree against a receipt. What differs, and the verdict, are its product: on stdout. */
-import { type Problem, type Verification, verify } from '../../peer/verify.ts';
+import { type Note, type Problem, type Verification, verify } from '../../peer/verify.ts';
 import { escapeName } from '../../protocol/names.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, exitCode } from '../exit.ts';
@@ -32,6 +32,9 @@ export async function verifyCommand(argv: readonly string[], host: Host): Promis
     const result = await verify(receipt, path, {
       signal: interrupt.signal,
       onProblem: (problem) => print({ event: 'difference', ...problem }, sentence(problem)),
+      onNote: (note) => {
+        if (json || !quiet) print({ event: 'note', ...note }, sentence(note));
+      },
       onProgress: (bytes, total) => {
         if (json || quiet || performance.now() < drawn + REDRAW) return;
         drawn = performance.now();
@@ -51,7 +54,7 @@ export async function verifyCommand(argv: readonly string[], host: Host): Promis
   }
 }
 
-function sentence({ path, detail }: Problem): string {
+function sentence({ path, detail }: Problem | Note): string {
   return `'${path}' ${detail}.`;
 }
 
