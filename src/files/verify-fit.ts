@@ -5,8 +5,9 @@
 
 import type { Entry } from '../protocol/manifest.ts';
 import { foldKey } from '../protocol/names.ts';
+import { Notices } from '../protocol/notices.ts';
 import { abilitiesOf, mayNotFit } from './abilities.ts';
-import { fit, Notices } from './fit.ts';
+import { fit } from './fit.ts';
 import { Staging } from './staging.ts';
 import type { Place } from './verify-tree.ts';
 
