@@ -26,11 +26,10 @@ export async function askFor(lane: LanePort, claims: readonly Claim[], limiter: 
   for (const claim of claims) {
     if (claim.what === 'hash') continue;
     const { index, from, to } = claim;
-    if (limiter.limited) {
-      await limiter.pass((to - from) * BLOCK_BYTES);
-      ask();
-    }
+    if (limiter.limited) await limiter.pass((to - from) * BLOCK_BYTES);
     ranges.push({ index, from, to });
+    // Under a limit each goes as soon as it is paid for.
+    if (limiter.limited) ask();
   }
   ask();
 }
