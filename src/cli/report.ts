@@ -90,8 +90,11 @@ export class Report {
     );
     if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
     if (result.skipped.length === 0) return;
-    this.say(`Not sent, because they could not be read or named (${result.skipped.length}):`);
-    this.say(result.skipped.slice(0, 20).map((path) => `    ${path}`));
+    const why = sent
+      ? 'Not sent, because they could not be read or named'
+      : 'Left out, because this destination cannot hold them, or they lead out of it';
+    this.say(`${why} (${result.skipped.length}):`);
+    this.say(result.skipped.slice(0, 20).map((path) => `    ${escapeName(path)}`));
     if (result.skipped.length > 20) this.say('    ...');
   }
 

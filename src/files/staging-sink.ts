@@ -45,6 +45,8 @@ export class StagingSink implements Sink {
   /** What the destination can hold, once that is known. */
   #can: Abilities = ALL;
   #attributes: Attributes | undefined;
+  /** As the sender names them, and as they are written here. */
+  #offered: readonly Entry[] = [];
   #entries: readonly Entry[] = [];
   #space: ByteSpace | undefined;
   #plan: Plan = emptyPlan();
@@ -75,6 +77,7 @@ export class StagingSink implements Sink {
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
     await new Slices().run(checkingEntries(entries));
+    this.#offered = entries;
     this.#entries = entries;
     this.#space = space;
     try {
@@ -148,6 +151,10 @@ export class StagingSink implements Sink {
     const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
     const data = moves ? await this.#work!.local.again(extents, sha256) : undefined;
     await writer.take({ chunk, extents, sha256, data, kept });
+  }
+
+  leftOut(): string[] {
+    return [...this.#plan.left].map((entry) => this.#offered[entry]!.path);
   }
 
   wants(entry: number): boolean {

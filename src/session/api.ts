@@ -85,7 +85,10 @@ export interface Result {
   root: string;
   /** The peer's fingerprint: a known device's key, else this session's certificate. */
   peer: string;
-  /** Files that could not be sent, by path (only with `onUnreadable: 'skip'`). */
+  /**
+   * By path. Sender: files that could not be sent (only with `onUnreadable: 'skip'`). Receiver: what its destination cannot
+   * hold, or must not, as a link that leads out of it.
+   */
   skipped: string[];
   /** Where the receipt was written; absent if none was asked for, or it could not be (a warning says so). */
   receipt?: string;

@@ -266,7 +266,7 @@ export class Reception {
       seconds: this.#progress?.seconds ?? 0,
       root: toHex(outcome.root),
       peer: fingerprint,
-      skipped: [],
+      skipped: this.#sink?.leftOut?.() ?? [],
       ...(receipt !== undefined && { receipt }),
     });
   }

@@ -57,6 +57,8 @@ export interface Sink {
   keep?(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void>;
   /** False for files that the overwrite policy skips: their bytes are never asked for. */
   wants(entry: number): boolean;
+  /** Paths of what this place cannot hold, or must not: it is left out, and has been warned of. */
+  leftOut?(): string[];
   /** Writes a verified chunk; `data` undefined means zeros, which a file system may keep as a hole. */
   write(
     chunk: number,

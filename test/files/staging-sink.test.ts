@@ -331,6 +331,7 @@ describe('hostile destinations', () => {
       const sink = new StagingSink({ to, overwrite: 'ask', onWarning });
       await opened(sink, [link('l', target)]);
       assert.equal(sink.wants(0), false);
+      assert.deepEqual(sink.leftOut(), ['l'], 'a result can name it');
       await sink.finish();
       await sink.settle();
       assert.match(warnings.join(), /leaves the destination through a link here\. It is left out/);
