@@ -1,6 +1,19 @@
 /** Positional reads and writes of whole ranges, and times in microseconds. */
 import { createHash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, openSync, read, write } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  read,
+  rmdirSync,
+  statSync,
+  utimesSync,
+  write,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MAX_TIME_S } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 
@@ -79,11 +92,32 @@ export function timeOf(stat: Pick<BigIntStats, 'mtimeNs'>): Pick<Entry, 'mtime' 
 }
 
 /**
- * What utimes takes: seconds. The half keeps what doubles and libuv's truncation towards zero lose inside the microsecond. Before
- * 1970 it is a text, since Node takes a negative number for now.
+ * What utimes takes: seconds. The half keeps what doubles and libuv's rounding lose inside the microsecond. Before 1970 it is a
+ * text, since Node takes a negative number for now.
  */
 export function fromMicros(mtime: number): number | string {
-  return mtime < 0 ? String((mtime - 0.5) / 1e6) : (mtime + 0.5) / 1e6;
+  if (mtime >= 0) return (mtime + 0.5) / 1e6;
+  truncates ??= findOut();
+  return String((mtime + (truncates ? -0.5 : 0.5)) / 1e6);
+}
+
+/** Whether libuv cuts times before 1970 towards zero, as it did, or down, as it does since it keeps nanoseconds. */
+let truncates: boolean | undefined;
+
+/** By trying: which version changed it is nobody's promise. */
+function findOut(): boolean {
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'beeline-'));
+    try {
+      utimesSync(folder, 1, '-1.5e-6');
+      return toMicros(statSync(folder, { bigint: true })) === -1;
+    } finally {
+      rmdirSync(folder);
+    }
+  } catch {
+    // Without a place to try it a time before 1970 may be a microsecond off.
+    return false;
+  }
 }
 
 /** The `code` of a Node system error, '' for anything else. */

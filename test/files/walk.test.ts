@@ -37,7 +37,8 @@ test('a tree comes depth first, in the order of name bytes, folders before their
       'top/😀',
     ],
   );
-  const inner = entries[3]!;
+  // How exactly utimes takes a double is Node's matter.
+  const { nanos: _, ...inner } = entries[3]!;
   assert.deepEqual(
     { ...inner, mtime: 0 },
     { path: 'top/a/inner', kind: 'file', size: 5, mode: 0o640, mtime: 0, target: '', version: '' },
