@@ -10,21 +10,14 @@
  */
 import { BeelineError } from '../protocol/errors.ts';
 import { BLOCK_BYTES } from '../protocol/limits.ts';
-import type { ChunkHash } from '../protocol/messages.ts';
+import type { BlockRange, ChunkHash } from '../protocol/messages.ts';
 import { HaveMap } from './have.ts';
 import { ChunkHashes } from './merkle.ts';
 import type { Slab } from './ports.ts';
 import type { ByteSpace } from './space.ts';
 
-/** Blocks of one chunk: from `from` up to, not including, `to`. */
-export interface Range {
-  index: number;
-  from: number;
-  to: number;
-}
-
 /** What to ask for: blocks, or what a chunk's hash is, since something lies in its place already. */
-export type Claim = ({ what: 'blocks' } & Range) | { what: 'hash'; index: number };
+export type Claim = ({ what: 'blocks' } & BlockRange) | { what: 'hash'; index: number };
 
 /** In place of the number of lanes that owe a block: it is here. */
 const HERE = 255;
@@ -194,7 +187,7 @@ export class Chunks {
   }
 
   /** Has one more lane owe the last of these blocks that only one owes, at most so many in a row. */
-  double({ index, from, to }: Range, most: number): Range | undefined {
+  double({ index, from, to }: BlockRange, most: number): BlockRange | undefined {
     const life = this.#open.get(index);
     if (life?.state !== 'arriving') return undefined;
     const { blocks } = life;
@@ -206,7 +199,7 @@ export class Chunks {
   }
 
   /** A lane that owed these blocks will not bring them. */
-  unclaim({ index, from, to }: Range): void {
+  unclaim({ index, from, to }: BlockRange): void {
     const life = this.#open.get(index);
     if (life?.state !== 'arriving') return;
     for (let block = from; block < Math.min(to, life.blocks.length); block++) {

@@ -5,11 +5,11 @@
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { BLOCK_BYTES, MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
-import type { BlocksHeader, ChunkHash, Message } from '../protocol/messages.ts';
+import type { BlockRange, BlocksHeader, ChunkHash, Message } from '../protocol/messages.ts';
 import { Slices } from '../protocol/slices.ts';
 import { Arrivals } from './arrivals.ts';
 import { askFor, blocksInOnePiece } from './asking.ts';
-import { blocksOf, Chunks, type Range } from './chunks.ts';
+import { blocksOf, Chunks } from './chunks.ts';
 import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
 import { Intake } from './intake.ts';
@@ -432,7 +432,7 @@ export class Receiver {
 }
 
 /** @param offset bytes, a multiple of BLOCK_BYTES */
-function blocksAt(index: number, offset: number, bytes: number): Range {
+function blocksAt(index: number, offset: number, bytes: number): BlockRange {
   const from = offset / BLOCK_BYTES;
   return { index, from, to: from + blocksOf(bytes) };
 }

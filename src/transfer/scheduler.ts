@@ -5,7 +5,8 @@
  * one is silent, or measurably slower: lanes that share a link would only make it carry the same bytes twice.
  */
 import { BLOCK_BYTES } from '../protocol/limits.ts';
-import type { Chunks, Claim, Range } from './chunks.ts';
+import type { BlockRange } from '../protocol/messages.ts';
+import type { Chunks, Claim } from './chunks.ts';
 
 /**
  * Seconds of a lane's own rate to keep asked for: many round trips, since a path whose sender runs dry now and then is
@@ -35,7 +36,7 @@ const LONGEST_SILENT_S = 8;
 const DOUBLED_S = 0.5;
 
 /** Blocks of a chunk, or its hash, that a lane owes. */
-interface Owed extends Range {
+interface Owed extends BlockRange {
   readonly what: Claim['what'];
   /** All began anew since it was asked for: when it comes, it counts for nothing. */
   void: boolean;
@@ -160,7 +161,7 @@ export class Scheduler {
    * These blocks begin to come on a lane.
    * @returns undefined if they were not asked for on it; `void` if nobody waits for them any more
    */
-  begins(lane: number, { index, from, to }: Range): { void: boolean } | undefined {
+  begins(lane: number, { index, from, to }: BlockRange): { void: boolean } | undefined {
     const state = this.#lanes.get(lane);
     return state?.owed.find(
       (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to >= to,
