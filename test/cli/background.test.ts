@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { freePort, workspace } from '../integration/workspace.ts';
+import { workspace } from '../integration/workspace.ts';
+import { freePort } from '../ports.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const skip =

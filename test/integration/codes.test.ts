@@ -8,8 +8,9 @@ import { makeFile, sameFile } from '../../bench/files.mjs';
 import { fromPsk } from '../../src/identity/standing-secret.ts';
 import { openMailbox } from '../../src/rendezvous/mailbox.ts';
 import { Deferred } from '../../src/session/deferred.ts';
+import { freePort } from '../ports.ts';
 import { snapshot } from './tree.ts';
-import { errorCode, freePort, listening, type Workspace, workspace } from './workspace.ts';
+import { errorCode, listening, type Workspace, workspace } from './workspace.ts';
 
 const at = (port: number): string[] => ['--at', `127.0.0.1:${port}`, '--no-lan', '--yes'];
 

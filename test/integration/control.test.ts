@@ -5,8 +5,9 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { receive, send, type Transfer } from '../../src/index.ts';
+import { freePort } from '../ports.ts';
 import { type Command, type Line, within } from './command.ts';
-import { errorCode, freePort, type Workspace, workspace } from './workspace.ts';
+import { errorCode, type Workspace, workspace } from './workspace.ts';
 
 const SIZE = 24 << 20;
 const LIMIT = 8 << 20;

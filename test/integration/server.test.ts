@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import { freePort } from '../ports.ts';
 import type { Line } from './command.ts';
-import { errorCode, event, freePort, workspace } from './workspace.ts';
+import { errorCode, event, workspace } from './workspace.ts';
 
 describe('integration: a standing server', { concurrency: 2 }, () => {
   it('two pairs meet at one server, each by its own code', async (t) => {

@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import { freePort } from '../ports.ts';
 import type { Ended, StartOptions } from './command.ts';
-import { errorCode, event, freePort, listening, type Workspace, workspace } from './workspace.ts';
+import { errorCode, event, listening, type Workspace, workspace } from './workspace.ts';
 
 /** Starts both sides with flags of their own at one address; resolves with how they ended, receiver first. */
 async function meet(

@@ -1,12 +1,13 @@
 /** A test's own folder and processes, both gone when the test ends, and the usual pair of commands. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { unfinished } from '../../src/index.ts';
+import { freePort } from '../ports.ts';
 import { Command, type Ended, type Line, type StartOptions } from './command.ts';
 
 /** What both sides of a finished pair have said. */
@@ -136,17 +137,6 @@ export function errorCode(ended: Ended): unknown {
 export async function journaled(folder: string): Promise<void> {
   for (const end = Date.now() + 60_000; !(await unfinished(folder))[0]?.transfer?.here; await delay(25))
     assert.ok(Date.now() < end, `Nothing was journaled in ${folder}.`);
-}
-
-/** A TCP port that was free a moment ago, on IPv4 and IPv6 loopback. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 /** Resolves once something listens at the port: a sender without a code shows none when it is ready. */

@@ -4,13 +4,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { type ServerOptions, startServer } from '../../src/server/index.ts';
+import { freePort } from '../ports.ts';
 import { makeServerCertificate } from '../server/certificates.ts';
 import { RelayWorld } from '../server/relay-world.ts';
 
@@ -28,15 +29,6 @@ function whyNoNginx(): string | undefined {
   } catch (error) {
     return `no nginx here: ${error instanceof Error ? error.message : error}`;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 /** @param site a `server` block */

@@ -7,7 +7,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -19,6 +19,7 @@ import { laneContext } from '../../src/lanes/tls/credentials.ts';
 import { allocate, type TurnAllocation, type TurnTiming } from '../../src/lanes/turn/allocation.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
+import { freePort } from '../ports.ts';
 
 const long = process.env.LONG === '1';
 const missing = whyNoCoturn();
@@ -73,15 +74,6 @@ async function startCoturn(...flags: string[]): Promise<Coturn> {
     }
   }
   return { port, log: () => readFileSync(log, 'utf8'), stop };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 function answers(port: number): Promise<boolean> {

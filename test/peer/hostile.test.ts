@@ -16,7 +16,7 @@ import type { Hello } from '../../src/protocol/signal.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { losePatience } from '../../src/session/patience.ts';
 import type { Session } from '../../src/session/session.ts';
-import { freePort } from '../integration/workspace.ts';
+import { freePort } from '../ports.ts';
 
 const CODE = '7-crossover-clockwork';
 

@@ -16,7 +16,7 @@ import type { Address, CandidateType } from '../../src/protocol/candidate.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import type { Hello } from '../../src/protocol/signal.ts';
 import type { Mailbox } from '../../src/rendezvous/mailbox.ts';
-import { freePort } from '../integration/workspace.ts';
+import { freePort } from '../ports.ts';
 
 const certificate = makeCertificate();
 

@@ -12,6 +12,7 @@ import { createFront } from '../../src/server/front.ts';
 import { HANDSHAKE_LIMITS } from '../../src/server/handshakes.ts';
 import { type ServerOptions, startServer } from '../../src/server/index.ts';
 import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/stun/message.ts';
+import { freePort } from '../ports.ts';
 import { certificateFiles, type Files, type Made, makeServerCertificate } from './certificates.ts';
 import { ask } from './raw-http.ts';
 
@@ -280,13 +281,6 @@ describe('server: TLS', () => {
     assert.equal(lines.find(({ message }) => message === 'connection opened')?.address, '198.51.100.7');
   });
 });
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = await startServer({ port: 0, host: '127.0.0.1', stun: false });
-  await server.close();
-  return server.port;
-}
 
 describe('server: TLS handshakes of strangers', () => {
   /** @param deadline in milliseconds */

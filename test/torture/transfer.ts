@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, within } from '../integration/command.ts';
 import { snapshot } from '../integration/tree.ts';
-import { freePort, Workspace } from '../integration/workspace.ts';
+import { Workspace } from '../integration/workspace.ts';
+import { freePort } from '../ports.ts';
 import { randomFrom } from '../seed.ts';
 import { change, plant } from './tree.ts';
 
