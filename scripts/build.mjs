@@ -1,9 +1,20 @@
 // tsc writes the types; esbuild writes the code as a few bundled modules, because loading several hundred small ones
 // is most of a short command's time (docs/decisions.md has the figures).
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
-import { build as esbuild } from 'esbuild';
-import { build as buildPage } from 'vite';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+
+// npm builds by `prepare`: also on `npm pack` of a clone in which nothing is installed, and on `npm install --omit=dev`.
+const missing = ['esbuild', 'typescript', 'vite'].filter(
+  (name) => !existsSync(`node_modules/${name}/package.json`),
+);
+if (missing.length > 0) {
+  console.error(
+    `Beeline cannot be built: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed. Run \`npm ci\` first, with the development packages.`,
+  );
+  process.exit(1);
+}
+const { build: esbuild } = await import('esbuild');
+const { build: buildPage } = await import('vite');
 
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
