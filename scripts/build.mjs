@@ -3,14 +3,17 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 
-// npm builds by `prepare`: also on `npm pack` of a clone in which nothing is installed, and on `npm install --omit=dev`.
+// npm builds by `prepare`: also where nothing is installed, as on `npm pack` in a new clone, or only what runs, as on
+// `npm install --omit=dev` and on `npm install --global` of a git address.
 const missing = ['esbuild', 'typescript', 'vite'].filter(
   (name) => !existsSync(`node_modules/${name}/package.json`),
 );
 if (missing.length > 0) {
-  console.error(
-    `Beeline cannot be built: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed. Run \`npm ci\` first, with the development packages.`,
-  );
+  const what = `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
+  console.error(`Beeline cannot be built: ${what}. Run \`npm ci\` first, with the development packages.`);
+  // What npm installs globally from a git address, it installs without them.
+  if (process.env.npm_config_global === 'true')
+    console.error('From a git address: `npm pack ADDRESS`, then `npm install --global FILE.tgz`.');
   process.exit(1);
 }
 const { build: esbuild } = await import('esbuild');

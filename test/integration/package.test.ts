@@ -1,7 +1,8 @@
 /** The tarball as a program's author gets it: what is packed, installed elsewhere, type-checked and run. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -135,4 +136,24 @@ test('the packed command and library run, from the packages that the tarball ask
 
 test('the package has what is built, and no sources or tests', () => {
   assert.deepEqual(readdirSync(installed()).sort(), ['LICENSE', 'README.md', 'dist', 'package.json']);
+});
+
+test('packing or installing a clone in which nothing is built or installed says what to do, and packs nothing', () => {
+  const clone = join(dir, 'clone');
+  mkdirSync(clone);
+  cpSync(join(ROOT, 'package.json'), join(clone, 'package.json'));
+  cpSync(join(ROOT, 'scripts'), join(clone, 'scripts'), { recursive: true });
+  const fails = (args: string[]) => {
+    const { status, stderr, stdout } = spawnSync('npm', args, {
+      ...{ cwd: clone, env: clean, encoding: 'utf8', timeout: 60_000 },
+    });
+    assert.notEqual(status, 0, args.join(' '));
+    return stderr + stdout;
+  };
+  assert.match(
+    fails(['pack']),
+    /Beeline cannot be built: esbuild, typescript, vite are not installed\. Run `npm ci` first/,
+  );
+  assert.match(fails(['run', 'build', '--global']), /`npm ci` first.*\s+.*`npm pack ADDRESS`, then/);
+  assert.deepEqual(readdirSync(clone).sort(), ['package.json', 'scripts']);
 });
