@@ -2,16 +2,19 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Certificate } from '../identity/certificate.ts';
 import { type Announcing, announce, taken } from '../lan/mdns.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { laneContext } from '../lanes/tls/credentials.ts';
+import { addressKey } from '../protocol/address-key.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { SENDER_WAIT } from '../protocol/limits.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
+import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
 import type { Session } from '../session/session.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, SendOptions } from './api.ts';
@@ -41,12 +44,13 @@ export async function openPort(
   // One listener for each connection until it ends: bounded where connections are.
   http?.setMaxListeners(0);
   if (http) rendezvous.serve(http);
+  const turnstile = http && createTurnstile(http);
   const listener = await listen({
     port: bind?.port ?? options.port,
     host: bind?.host,
     context: laneContext(certificate.cert, certificate.key),
     onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
-    onOther: http && ((socket) => serve(http, socket)),
+    onOther: turnstile && ((socket) => serve(http, turnstile, socket)),
   });
   session.cleanup.push(async () => {
     await rendezvous?.close();
@@ -59,9 +63,9 @@ export async function openPort(
  * Hands a connection to an HTTP server that does not listen itself, for which node:http never starts its own clocks:
  * what has not become a WebSocket within the deadline is a stranger's, and ends.
  */
-function serve(http: Server, socket: Socket): void {
-  const upgraded = (_request: unknown, which: unknown) => {
-    if (which === socket) clearTimeout(timer);
+function serve(http: Server, turnstile: Turnstile, socket: Socket): void {
+  const upgraded = (_request: unknown, which: Duplex) => {
+    if (turnstile.carrierOf(which) === socket) clearTimeout(timer);
   };
   const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINE);
   http.on('upgrade', upgraded);
@@ -69,7 +73,7 @@ function serve(http: Server, socket: Socket): void {
     clearTimeout(timer);
     http.off('upgrade', upgraded);
   });
-  http.emit('connection', socket);
+  turnstile.enter(socket, addressKey(socket.remoteAddress ?? ''));
 }
 
 export interface Hosted {

@@ -13,6 +13,7 @@ import { Room, type RoomLimits } from '../protocol/room.ts';
 import { RateLimit } from '../stun/rate.ts';
 import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
+import { createTurnstile } from './turnstile.ts';
 
 export interface FrontOptions {
   http: HttpServer;
@@ -54,25 +55,26 @@ export function createFront(options: FrontOptions): Front {
   const all = new Set<Socket>();
   /** For connections that have neither become WebSockets nor been handed to STUN. */
   const clocks = new Map<Duplex, NodeJS.Timeout>();
-  const rate =
-    options.strangers.ofAddress === undefined
-      ? undefined
-      : new RateLimit(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST);
+  const perAddress = options.strangers.ofAddress !== undefined;
+  const rate = perAddress ? new RateLimit(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST) : undefined;
   const strangers = new Room<Socket>(options.strangers, 'oldest', (socket) => socket.destroy());
+  const [turnstile, plainTurnstile] = [
+    createTurnstile(http, perAddress),
+    tls && createTurnstile(tls.plain, perAddress),
+  ];
   /** What a TLS connection goes over. */
   const carriers = new WeakMap<Duplex, Socket>();
-  const carrierOf = (socket: Duplex) => carriers.get(socket) ?? (socket as Socket);
+  const carrierOf = (socket: Duplex) => {
+    const plain = turnstile.carrierOf(socket);
+    return carriers.get(plain) ?? (plain as Socket);
+  };
   const settle = (socket: Socket) => {
     clearTimeout(clocks.get(socket));
     clocks.delete(socket);
     strangers.leave(socket);
   };
   const handshakes =
-    tls &&
-    createHandshakes(
-      tls.context,
-      options.strangers.ofAddress === undefined ? { atOnce: HANDSHAKE_LIMITS.atOnce } : HANDSHAKE_LIMITS,
-    );
+    tls && createHandshakes(tls.context, perAddress ? HANDSHAKE_LIMITS : { atOnce: HANDSHAKE_LIMITS.atOnce });
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
     // One that has been refused is a stranger's until it is gone.
     if (!socket.writableEnded) settle(carrierOf(socket));
@@ -102,9 +104,9 @@ export function createFront(options: FrontOptions): Front {
       if (handshakes && head[0] === TLS_HANDSHAKE)
         return handshakes.begin(socket, key, (secure: TLSSocket) => {
           carriers.set(secure, socket);
-          http.emit('connection', secure);
+          turnstile.enter(secure, key);
         });
-      if (head[0]! > LAST_OF_STUN) return void (tls?.plain ?? http).emit('connection', socket);
+      if (head[0]! > LAST_OF_STUN) return (plainTurnstile ?? turnstile).enter(socket, key);
       settle(socket);
       const accept = stun();
       if (accept) accept(socket);

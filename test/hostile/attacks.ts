@@ -51,6 +51,16 @@ const beat =
     socket.once('close', stop);
     until.addEventListener('abort', stop);
   };
+/** Writes the same as fast as it is taken, and reads what comes back. */
+const pour =
+  (bytes: string): Begin =>
+  (socket) => {
+    const more = () => {
+      while (!socket.destroyed && socket.write(bytes));
+    };
+    socket.resume().on('drain', more);
+    more();
+  };
 const once =
   (bytes: string | Buffer): Begin =>
   (socket) =>
@@ -61,7 +71,8 @@ export const ATTACKS: Readonly<Record<string, Begin>> = {
   'says nothing': () => {},
   'half of a TLS hello': once(Buffer.of(0x16, 3, 1, 2)),
   'headers that drip': beat('GET / HTTP/1.1\r\n', 'x: y\r\n', 300),
-  'requests without end': beat('', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(50), 50),
+  'requests without end': pour('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2400)),
+  'requests without end, and nobody who reads': beat('', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(50), 50),
   'a huge Origin': once(UPGRADE('/v1/rendezvous', `origin: http://${'x'.repeat(7_000)}`)),
   'more headers than may be': once(UPGRADE('/v1/rendezvous', `origin: http://${'x'.repeat(70_000)}`)),
   'a request with a body that never ends': beat(
@@ -101,7 +112,7 @@ function attacker(port: number, localAddress: string, begin: Begin, until: Abort
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   socket.on('error', () => {});
   // What it is told is never read by some, so that it stays where it is.
-  if (begin !== ATTACKS['requests without end']) socket.resume();
+  if (begin !== ATTACKS['requests without end, and nobody who reads']) socket.resume();
   socket.once('connect', () => begin(socket, until));
   const stop = () => socket.destroy();
   until.addEventListener('abort', stop);
