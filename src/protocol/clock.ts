@@ -1,0 +1,108 @@
+/**
+ * Time, as those who wait are given it: a machine's own, or a simulation's. Whoever takes it from here alone can be run
+ * under a virtual clock, where a day's wait costs nothing and the same seed is the same run. All times are milliseconds.
+ */
+
+export interface Clock {
+  /** Since some moment in the past; it never goes back. */
+  now(): number;
+  /** Since 1970: for what is written down, not for what is waited for. */
+  date(): number;
+  /** Calls back once, after so long. @returns takes it back */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** This machine's. */
+export const realClock: Clock = {
+  now: () => performance.now(),
+  date: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Calls back again and again, the first time after `ms`. @returns ends that */
+export function every(clock: Clock, ms: number, run: () => void): () => void {
+  const alarm = new Alarm(clock);
+  const next = () =>
+    alarm.set(ms, () => {
+      next();
+      run();
+    });
+  next();
+  return () => alarm.clear();
+}
+
+/** One wait at a time: to set it again forgets the one before. */
+export class Alarm {
+  readonly #clock: Clock;
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** It is set, and has not rung. */
+  get waits(): boolean {
+    return this.#cancel !== undefined;
+  }
+
+  set(ms: number, ring: () => void): void {
+    this.#cancel?.();
+    this.#cancel = this.#clock.after(ms, () => {
+      this.#cancel = undefined;
+      ring();
+    });
+  }
+
+  clear(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}
+
+/** Resolves after so long. Rejects with the signal's reason as soon as that is aborted. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const aborted = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener('abort', aborted);
+      resolve();
+    });
+    signal?.addEventListener('abort', aborted, { once: true });
+  });
+}
+
+/**
+ * Work that may take so long and no longer. Its signal is aborted when the time is over, with what `late` makes, or when the
+ * outer signal is, with that one's reason. The promise rejects with the same at that moment, even if the work does not listen:
+ * work that opens something closes it again once its signal is aborted.
+ */
+export function withDeadline<T>(
+  clock: Clock,
+  outer: AbortSignal | undefined,
+  ms: number,
+  late: () => Error,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const control = new AbortController();
+  const { signal } = control;
+  return new Promise<T>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    const stop = () => control.abort(outer?.reason);
+    if (outer?.aborted) return stop();
+    outer?.addEventListener('abort', stop, { once: true });
+    const cancel = clock.after(ms, () => control.abort(late()));
+    (async () => work(signal))()
+      .then(resolve, reject)
+      .finally(() => {
+        cancel();
+        outer?.removeEventListener('abort', stop);
+      });
+  });
+}
