@@ -1,22 +1,44 @@
-// Runs every test file under test/ on node's own runner: or those whose path contains an argument, and not those whose
-// path contains one after a '-' (`browser -lab`). Then prints one closing line. Before it come the skips with their reasons, so that CI can tell which suites ran, and
-// the failures with theirs, so that the end of a log is enough.
+// Runs test files on node's own runner, and ends with one closing line: `N passed, N failed, N skipped`.
+//
+//   node scripts/test.mjs               the quick tests: every test/**/*.test.ts that is not a heavy one
+//   node scripts/test.mjs --heavy       the heavy tests: every test/**/*.heavy.test.ts
+//   node scripts/test.mjs browser -lab  of both, the files whose path has one of the words, and none of those after a '-'
+//
+// Before the closing line come the skips with their reasons, so that CI can tell which suites ran, and the failures with
+// their diagnoses, so that the end of a log is enough.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const given = process.argv.slice(2);
-const wanted = given.filter((part) => !part.startsWith('-'));
-const unwanted = given.filter((part) => part.startsWith('-')).map((part) => part.slice(1));
+/** Files at once, and the milliseconds after which a file is ended. */
+const CONCURRENCY = 2;
+const FILE_DEADLINE = 600_000;
+
+const words = process.argv.slice(2);
+const heavyOnly = words.includes('--heavy');
+const wanted = words.filter((word) => !word.startsWith('-'));
+const unwanted = words.filter((word) => /^-[^-]/.test(word)).map((word) => word.slice(1));
+const unknown = words.find((word) => word.startsWith('--') && word !== '--heavy');
+if (unknown !== undefined) {
+  console.error(`There is no option ${unknown}; the head of scripts/test.mjs tells what there is.`);
+  process.exit(2);
+}
+
+function isAskedFor(name) {
+  if (!name.endsWith('.test.ts') || unwanted.some((word) => name.includes(word))) return false;
+  const heavy = name.endsWith('.heavy.test.ts');
+  if (wanted.length === 0) return heavy === heavyOnly;
+  return wanted.some((word) => name.includes(word)) && (heavy || !heavyOnly);
+}
+
 const files = readdirSync('test', { recursive: true })
   .map((name) => join('test', String(name)))
-  .filter(
-    (name) =>
-      name.endsWith('.test.ts') &&
-      (wanted.length === 0 || wanted.some((part) => name.includes(part))) &&
-      !unwanted.some((part) => name.includes(part)),
-  )
+  .filter(isAskedFor)
   .sort();
+if (files.length === 0) {
+  console.error('No test file has such a path.');
+  process.exit(2);
+}
 
 /** The failed tests of a TAP text, each with its diagnosis; not those that failed only for a test within them. */
 function failures(text) {
@@ -29,15 +51,18 @@ function failures(text) {
   });
 }
 
+/**
+ * What a TAP text says was left out: tests and whole suites. Node's own total counts the tests only, so a suite that is
+ * skipped with all that is in it would count as nothing. In names TAP writes `\#`. A test marked as "todo" cannot fail, so it
+ * counts as left out.
+ */
+const skips = (text) => text.match(/^\s*(?:not )?ok \d+ .*(?<!\\)# (?:SKIP|TODO)\b.*$/gm) ?? [];
+
 const runner = spawn(
   process.execPath,
   [
-    '--import',
-    'tsx',
-    '--test',
-    '--test-concurrency=2',
-    '--test-timeout=600000',
-    '--test-reporter=tap',
+    ...['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap'],
+    ...[`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${FILE_DEADLINE}`],
     ...files,
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -51,8 +76,9 @@ runner.stdout.on('data', (part) => {
 runner.on('close', (status) => {
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
   const failed = count('fail') + count('cancelled');
-  for (const line of text.match(/^\s*ok .* # SKIP.*$/gm) ?? []) console.log(`skipped: ${line.trim()}`);
+  const skipped = skips(text);
+  for (const line of skipped) console.log(`skipped: ${line.trim()}`);
   for (const block of failures(text)) console.log(`failed: ${block.trim()}`);
-  console.log(`${count('pass')} passed, ${failed} failed, ${count('skipped')} skipped`);
+  console.log(`${count('pass')} passed, ${failed} failed, ${skipped.length} skipped`);
   process.exitCode = status === 0 && failed === 0 && count('pass') > 0 ? 0 : 1;
 });

@@ -1,4 +1,4 @@
-/** Punching's parts on loopback; that it gets through NATs, test/lab/punch.test.ts shows. */
+/** Punching's parts on loopback; that it gets through NATs, test/lab/punch.heavy.test.ts shows. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';

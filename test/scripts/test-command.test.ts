@@ -1,0 +1,116 @@
+/** The test command itself, on small folders of tests: what it runs, and that its closing line hides nothing. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const COMMAND = fileURLToPath(new URL('../../scripts/test.mjs', import.meta.url));
+/** Milliseconds until a run of a few empty tests must have ended. */
+const DEADLINE = 120_000;
+const IMPORTS = "import { describe, it, test } from 'node:test';\n";
+
+/** Runs the command in a folder with these test files; each text is what follows the imports. */
+function run(context: TestContext, files: Record<string, string>, ...words: string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'beeline-test-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, 'test', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, IMPORTS + text);
+  }
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  // Without the variable the runner within would report to the runner of this test, and not to its output.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...words], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: DEADLINE,
+  });
+  const lines = stdout.trimEnd().split('\n');
+  return { status, lines, closing: lines.at(-1), stderr };
+}
+
+const QUICK = { 'wire/a.test.ts': "test('a', () => {});", 'wire/b.test.ts': "test('b', () => {});" };
+const BOTH = { ...QUICK, 'wire/c.heavy.test.ts': "test('c', () => {});" };
+const ran = (lines: string[]) =>
+  lines
+    .flatMap((line) => /^ok \d+ - (.)$/.exec(line)?.[1] ?? [])
+    .sort()
+    .join('');
+
+describe('the test command', () => {
+  it('counts a suite that is skipped whole, with its reason', (context) => {
+    const told = run(context, {
+      'a.test.ts': `test('runs', () => {});
+        describe('a whole suite', { skip: 'needs root' }, () => { it('one', () => {}); it('two', () => {}); });`,
+    });
+    assert.equal(told.closing, '1 passed, 0 failed, 1 skipped');
+    assert.match(told.lines.join('\n'), /^skipped: ok \d+ - a whole suite # SKIP needs root$/m);
+  });
+
+  it('counts each way to leave a test out, and no name that only looks like one', (context) => {
+    const told = run(context, {
+      'a.test.ts': `test('by option', { skip: true }, () => {});
+        test('under way', (t) => t.skip('late'));
+        test('never fails', { todo: true }, () => { throw new Error(); });
+        describe('outer', () => { describe('inner', { skip: 'why' }, () => { it('x', () => {}); }); it('y', () => {}); });
+        test('named # SKIP as it is', () => {});`,
+    });
+    assert.equal(told.closing, '2 passed, 0 failed, 4 skipped');
+    assert.equal(told.lines.filter((line) => line.startsWith('skipped: ')).length, 4);
+  });
+
+  it('runs the quick tests, or the heavy ones, or those whose path is named', (context) => {
+    assert.equal(ran(run(context, BOTH).lines), 'ab');
+    assert.equal(ran(run(context, BOTH, '--heavy').lines), 'c');
+    assert.equal(ran(run(context, BOTH, 'wire/').lines), 'abc');
+    assert.equal(ran(run(context, BOTH, 'wire/', '-wire/a').lines), 'bc');
+    assert.equal(ran(run(context, BOTH, '-wire/a').lines), 'b');
+  });
+
+  it('fails where a test fails, a file cannot be loaded, or nothing runs', (context) => {
+    const failed = run(context, {
+      'a.test.ts': "test('good', () => {}); test('bad', () => { throw new Error('as it should'); });",
+    });
+    assert.deepEqual([failed.status, failed.closing], [1, '1 passed, 1 failed, 0 skipped']);
+    assert.match(failed.lines.join('\n'), /^failed: not ok \d+ - bad[\s\S]*as it should/m);
+    assert.equal(run(context, { ...QUICK, 'c.test.ts': "import './none.ts';" }).status, 1);
+    assert.equal(run(context, { 'a.test.ts': "test('a', { skip: true }, () => {});" }).status, 1);
+    assert.equal(run(context, QUICK, 'nowhere').status, 2);
+    assert.equal(run(context, QUICK, '--all').status, 2);
+    assert.deepEqual(
+      [run(context, QUICK).status, run(context, QUICK).closing],
+      [0, '2 passed, 0 failed, 0 skipped'],
+    );
+  });
+});
+
+/** Whether a file, or anything of this repository that it imports, makes network namespaces or drives a browser. */
+function needsMore(file: string, seen: Set<string>): boolean {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const code = readFileSync(file, 'utf8');
+  const names = [...code.matchAll(/^(?:import|export|\})[^'"\n]*'([^']+)'/gm)].map(([, name]) => name!);
+  return names.some((name) => {
+    if (name === 'puppeteer-core') return true;
+    const other = normalize(join(dirname(file), name));
+    if (!name.startsWith('.') || !/^(?:test|lab)\/.*\.ts$/.test(other)) return false;
+    return other === 'lab/ip.ts' || needsMore(other, seen);
+  });
+}
+
+it('what needs namespaces or a browser is among the heavy tests, as its name says', () => {
+  const all = readdirSync('test', { recursive: true })
+    .map((name) => join('test', String(name)))
+    .filter((name) => name.endsWith('.test.ts'));
+  const needy = all.filter((name) => needsMore(name, new Set()));
+  assert.ok(needy.length > 20, 'those tests are found');
+  assert.deepEqual(
+    needy.filter((name) => !name.endsWith('.heavy.test.ts')),
+    [],
+  );
+});
