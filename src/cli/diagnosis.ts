@@ -41,6 +41,8 @@ const SCOPES: { readonly [S in LocalAddress['scope']]: string } = {
   shared: "a provider's NAT, or a VPN",
   'link-local': 'this link only',
   loopback: 'this machine only',
+  none: 'no host',
+  many: 'many hosts',
 };
 /** Addresses that a line has room for. */
 const MOST = 8;

@@ -1,6 +1,6 @@
 /** The machine's network interfaces as mDNS sees them: one IPv4 and one IPv6 way into each link. */
-import { BlockList, isIPv4 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { familyOf, needsZone, within } from '../protocol/addresses.ts';
 import { type Listing, rankedInterfaces } from './rank.ts';
 
 /** Container hosts can have hundreds, and each costs sockets: an IPv4 and an IPv6 one. */
@@ -33,7 +33,7 @@ export function multicastInterfaces(
   for (const [name, infos] of rankedInterfaces(listing)) {
     const usable = infos.filter((info) => isWanted(name, info, only));
     const v4 = usable.find((info) => info.family === 'IPv4');
-    const v6 = usable.find((info) => info.family === 'IPv6' && isLinkLocal(info.address));
+    const v6 = usable.find((info) => info.family === 'IPv6' && needsZone(info.address));
     if (v4) found.push(describe(name, v4, infos));
     if (v6) found.push(describe(name, v6, infos));
     if ((v4 || v6) && --most === 0) break;
@@ -54,14 +54,10 @@ export function addressesFor(
       if (!isWanted(name, info, only)) continue;
       if (name === link.name) own.push(info.address);
       // Elsewhere a loopback address is the reader's own, and a link-local one means nothing.
-      else if (!info.internal && !isLinkLocal(info.address)) others.push(info.address);
+      else if (!info.internal && !needsZone(info.address)) others.push(info.address);
     }
   }
   return [...own, ...others].slice(0, MOST_ADDRESSES);
-}
-
-export function isLinkLocal(address: string): boolean {
-  return /^fe[89ab][0-9a-f]:/i.test(address);
 }
 
 function isWanted(name: string, info: NetworkInterfaceInfo, only: readonly string[] | undefined): boolean {
@@ -71,14 +67,9 @@ function isWanted(name: string, info: NetworkInterfaceInfo, only: readonly strin
 function describe(name: string, info: NetworkInterfaceInfo, all: NetworkInterfaceInfo[]): Interface {
   const family = info.family === 'IPv4' ? 4 : 6;
   const zone = process.platform === 'win32' && info.family === 'IPv6' ? String(info.scopeid) : name;
-  const subnets = new BlockList();
-  let anything = false;
-  for (const { cidr, family } of all) {
-    const [address = '', prefix = ''] = cidr?.split('/') ?? [];
-    // A point-to-point interface has no subnet to compare with.
-    if (family === 'IPv4' && Number(prefix) === 32) anything = true;
-    if (address !== '') subnets.addSubnet(address, Number(prefix), family === 'IPv4' ? 'ipv4' : 'ipv6');
-  }
+  const isHere = within(all.flatMap(({ cidr }) => cidr ?? []));
+  // A point-to-point interface has no subnet to compare with.
+  const anything = all.some(({ cidr, family }) => family === 'IPv4' && cidr?.endsWith('/32'));
   return {
     name,
     family,
@@ -87,9 +78,9 @@ function describe(name: string, info: NetworkInterfaceInfo, all: NetworkInterfac
     zone,
     isOnLink(source) {
       const [address = '', scope] = source.split('%');
-      if (isIPv4(address)) return family === 4 && (anything || subnets.check(address, 'ipv4'));
-      if (isLinkLocal(address)) return family === 6 && scope === zone;
-      return family === 6 && subnets.check(address, 'ipv6');
+      if (familyOf(address) !== family) return false;
+      if (needsZone(address)) return scope === zone;
+      return (family === 4 && anything) || isHere(address);
     },
   };
 }

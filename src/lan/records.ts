@@ -3,10 +3,10 @@
  * host by chance: nothing says whose machine it is. All records of a sender come in one packet; readers rely on that.
  */
 
-import { isIPv4, isIPv6 } from 'node:net';
 import type { Answer, Packet, Question } from 'dns-packet';
+import { familyOf, isAddress, needsZone, plainHost, scopeOf } from '../protocol/addresses.ts';
 import { isNameplate } from '../protocol/rendezvous.ts';
-import { type Interface, isLinkLocal } from './interfaces.ts';
+import type { Interface } from './interfaces.ts';
 
 export const SERVICE = '_beeline._tcp.local';
 /** Seconds; RFC 6762, 10, for records that name a host. */
@@ -40,7 +40,7 @@ export function records(service: Service, addresses: readonly string[], purpose:
     { type: 'TXT', name, ...unique, data: ['v=1'] },
   ];
   const additionals: Answer[] = addresses.map((address) => ({
-    type: isIPv4(address) ? 'A' : 'AAAA',
+    type: familyOf(address) === 4 ? 'A' : 'AAAA',
     name: target,
     ...unique,
     data: address,
@@ -130,18 +130,14 @@ function addressesOf(answers: readonly Answer[], target: string, link: Interface
     if (addresses.size >= MOST_ADDRESSES) break;
     if (answer.type !== 'A' && answer.type !== 'AAAA') continue;
     if (answer.name.toLowerCase() !== target || !isDialable(answer.data, link)) continue;
-    addresses.add(isLinkLocal(answer.data) ? `${answer.data}%${link.zone}` : answer.data);
+    addresses.add(needsZone(answer.data) ? `${answer.data}%${link.zone}` : answer.data);
   }
   return [...addresses];
 }
 
 /** A stranger on the network must not make us dial ourselves, everybody or nobody. */
 function isDialable(address: string, link: Interface): boolean {
-  if (isIPv4(address)) {
-    const first = Number.parseInt(address, 10);
-    return first !== 0 && first < 224 && (first !== 127 || link.loopback);
-  }
-  if (!isIPv6(address) || address.includes('%') || /^ff/i.test(address) || address === '::') return false;
-  if (/^::ffff:/i.test(address)) return false;
-  return address !== '::1' || link.loopback;
+  if (!isAddress(address) || plainHost(address) !== address) return false;
+  const scope = scopeOf(address);
+  return scope !== 'none' && scope !== 'many' && (scope !== 'loopback' || link.loopback);
 }

@@ -3,6 +3,7 @@
  * longer needed. The receiver decides how many there are of which kind (targets.ts); the sender accepts, dials what it
  * can reach, and opens more of these when asked.
  */
+import { needsZone } from '../protocol/addresses.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
@@ -145,7 +146,7 @@ export class Supervisor {
     const addressed = ADDRESSED[this.#options.role];
     for (const { lane } of [...this.#lanes.values()]) {
       const host = lane.local.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-      const gone = addressed.has(lane.kind) && !host.startsWith('fe80:') && !hosts.has(host);
+      const gone = addressed.has(lane.kind) && !needsZone(host) && !hosts.has(host);
       if (gone || lane.quiet)
         lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
     }

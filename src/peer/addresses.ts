@@ -1,6 +1,7 @@
 /** This machine's addresses, and how a person writes one. */
 import { networkInterfaces } from 'node:os';
 import { type Listing, rankedInterfaces } from '../lan/rank.ts';
+import { needsZone } from '../protocol/addresses.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
 
@@ -14,7 +15,7 @@ const MOST_INTERNAL = 4;
  */
 export function localHosts(listing?: Listing): string[] {
   const all = rankedInterfaces(listing).flatMap(([, infos]) => infos);
-  const usable = all.filter(({ family, address }) => family === 'IPv4' || !/^fe[89ab]/i.test(address));
+  const usable = all.filter(({ family, address }) => family === 'IPv4' || !needsZone(address));
   const own = usable.filter(({ internal }) => internal).slice(0, MOST_INTERNAL);
   const others = usable.filter(({ internal }) => !internal).slice(0, MOST - own.length);
   return [...new Set([...others, ...own].map(({ address }) => address))];

@@ -7,7 +7,7 @@ import type { Certificate } from '../identity/certificate.ts';
 import { type Announcing, announce, taken } from '../lan/mdns.ts';
 import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { laneContext } from '../lanes/tls/credentials.ts';
-import { addressKey } from '../protocol/address-key.ts';
+import { addressKey } from '../protocol/addresses.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { SENDER_WAIT } from '../protocol/limits.ts';

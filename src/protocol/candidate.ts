@@ -1,4 +1,5 @@
 /** Where and how a side can be reached: what crosses, sealed, between the peers. Pure. */
+import { plainHost } from './addresses.ts';
 
 /** An IP address (never a name) and a port, 1 to 65535. */
 export interface Address {
@@ -20,21 +21,8 @@ export interface Candidate extends Address {
   type: CandidateType;
 }
 
-/** IPv4, or hex groups with colons: `bad.cafe` is spelled in hex digits and is a name all the same. */
-const ADDRESS = /^(?:(?:\d{1,3}\.){3}\d{1,3}|(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45})$/;
-
-/** True for an IPv4 or IPv6 address as text, false for a name: a name would make this side ask a name server of the peer's choosing. */
-export function isAddress(host: string): boolean {
-  return ADDRESS.test(host);
-}
-
 /** `host:port`, with brackets around IPv6; an IPv4 address mapped into IPv6 is shown as IPv4. */
 export function formatAddress({ host, port }: Address): string {
   const plain = plainHost(host);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
-}
-
-/** Sockets for both families report IPv4 peers as `::ffff:1.2.3.4`. */
-export function plainHost(host: string): string {
-  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(host) ? host.slice(7) : host;
 }

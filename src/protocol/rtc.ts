@@ -2,7 +2,7 @@
  * What a WebRTC connection needs to know of its other end: the part of SDP (RFC 8839, RFC 8842) that differs between two data
  * channels. It crosses sealed, in a hello; each side composes the rest itself, so that no peer's SDP reaches a parser. Pure.
  */
-import { isAddress } from './candidate.ts';
+import { isAddress } from './addresses.ts';
 import { MAX_RTC_CANDIDATE, MAX_RTC_CANDIDATES } from './limits.ts';
 
 export interface RtcDescription {

@@ -3,8 +3,10 @@
  * from the second on, everything that matters is sealed under the key they agree on. The server relays all of it
  * and learns none: it may drop, repeat or alter messages, and each of these ends in a clear error.
  */
+
+import { isAddress } from './addresses.ts';
 import { fromHex, toHex } from './bytes.ts';
-import { CANDIDATE_TYPES, type Candidate, isAddress } from './candidate.ts';
+import { CANDIDATE_TYPES, type Candidate } from './candidate.ts';
 import { BeelineError } from './errors.ts';
 import { MAX_CANDIDATES, MAX_RTC, MAX_SEEN, MAX_STATUS_SEQ } from './limits.ts';
 import { STATUS_STATES, type Status } from './messages.ts';

@@ -1,21 +1,9 @@
 /** Whose address a request counts under. */
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
-import { addressKey } from '../protocol/address-key.ts';
+import { isAddress, type Scope, scopeOf } from '../protocol/addresses.ts';
 
-/** Loopback, private and link-local addresses: where a proxy of one's own is. */
-const NEAR = new BlockList();
-for (const [net, prefix] of [
-  ['127.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['169.254.0.0', 16],
-] as const)
-  NEAR.addSubnet(net, prefix);
-NEAR.addAddress('::1', 'ipv6');
-NEAR.addSubnet('fc00::', 7, 'ipv6');
-NEAR.addSubnet('fe80::', 10, 'ipv6');
+/** Where a proxy of one's own is. */
+const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
 
 /**
  * The address a request counts under. Behind a trusted proxy that is the last entry of X-Forwarded-For: the one that
@@ -24,10 +12,8 @@ NEAR.addSubnet('fe80::', 10, 'ipv6');
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
   const direct = request.socket.remoteAddress ?? 'unknown';
-  const proxy = addressKey(direct);
-  const family = isIPv6(direct) && !isIP(proxy) ? 'ipv6' : 'ipv4';
-  if (!trustProxy || !NEAR.check(family === 'ipv6' ? direct.split('%')[0]! : proxy, family)) return direct;
+  if (!trustProxy || !NEAR.has(scopeOf(direct))) return direct;
   const header = request.headers['x-forwarded-for'];
   const last = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').at(-1)!.trim();
-  return isIP(last) ? last : direct;
+  return isAddress(last) ? last : direct;
 }

@@ -8,7 +8,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import { addressKey } from '../protocol/address-key.ts';
+import { addressKey } from '../protocol/addresses.ts';
 import { Room, type RoomLimits } from '../protocol/room.ts';
 import { RateLimit } from '../stun/rate.ts';
 import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';

@@ -2,7 +2,7 @@
  * All mailboxes of a server, without sockets or timers: whoever has those calls `open`, the seat's methods and, now
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
-import { addressKey } from '../protocol/address-key.ts';
+import { addressKey } from '../protocol/addresses.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { NO_SERVICES, type Services } from '../protocol/rendezvous.ts';
 import { Room } from '../protocol/room.ts';

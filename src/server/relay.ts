@@ -4,7 +4,7 @@
  * runs. Its own limits end it.
  */
 import type { WebSocket } from 'ws';
-import { addressKey } from '../protocol/address-key.ts';
+import { addressKey } from '../protocol/addresses.ts';
 import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
 import { CLOSE, decodeRelayHello, encodePaired } from '../protocol/relay.ts';
 import { Room } from '../protocol/room.ts';

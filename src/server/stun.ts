@@ -6,8 +6,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
-import { addressKey } from '../protocol/address-key.ts';
-import { plainHost } from '../protocol/candidate.ts';
+import { addressKey, plainHost } from '../protocol/addresses.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { Room } from '../protocol/room.ts';
 import { answerBinding } from '../stun/answer.ts';

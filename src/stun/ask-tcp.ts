@@ -1,6 +1,7 @@
 /** Asking a STUN server over TCP, from the very local port whose mapping is to be known. */
 import { connect, isIPv6, type Socket } from 'node:net';
-import { type Address, formatAddress, plainHost } from '../protocol/candidate.ts';
+import { plainHost } from '../protocol/addresses.ts';
+import { type Address, formatAddress } from '../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { ASK_DEADLINE, type Binding, bindingRequest, cancelled, readBinding, silent } from './binding.ts';
 import { StunFrames } from './frames.ts';

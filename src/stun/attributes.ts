@@ -1,7 +1,7 @@
 /** What STUN attributes say (RFC 8489, 14). Readers return undefined for what is malformed. */
+import { ipBytes, ipText } from '../protocol/addresses.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { ipBytes, ipText } from './ip.ts';
 import { ATTRIBUTE, attributeOf, type StunMessage } from './message.ts';
 
 const FAMILY_V4 = 1;

@@ -1,6 +1,7 @@
 /** One TCP connection to a STUN server: few requests, small answers, and never open for nothing. */
 import type { Socket } from 'node:net';
-import { type Address, plainHost } from '../protocol/candidate.ts';
+import { plainHost } from '../protocol/addresses.ts';
+import type { Address } from '../protocol/candidate.ts';
 import { answerBinding } from './answer.ts';
 import { StunFrames } from './frames.ts';
 import { RateLimit } from './rate.ts';

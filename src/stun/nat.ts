@@ -1,12 +1,12 @@
 /** What kind of NAT a machine is behind, by what STUN servers see of it (terms of RFC 4787 and RFC 5382). */
 import { createSocket } from 'node:dgram';
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { type Address, formatAddress, plainHost } from '../protocol/candidate.ts';
+import { familyOf, plainHost, spelled } from '../protocol/addresses.ts';
+import { type Address, formatAddress } from '../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { askTcp, StunAsker, type UdpBinding } from './ask.ts';
 import { ASK_DEADLINE, cancelled } from './binding.ts';
-import { ipBytes, ipText } from './ip.ts';
 
 /**
  * - `none`: the world sees the machine's own address.
@@ -65,7 +65,7 @@ export function natKind({ answers, isLocal }: Seen): TcpNat {
  */
 export async function probeUdp(servers: readonly Address[], signal?: AbortSignal): Promise<UdpNat> {
   const asked = ofOneFamily(servers);
-  const family = isIPv6(asked[0]!.host) ? 'udp6' : 'udp4';
+  const family = familyOf(asked[0]!.host) === 6 ? 'udp6' : 'udp4';
   // From a socket of its own: the one that asks every server has let in the other port's answers by that.
   const [many, changed] = await Promise.all([
     withAsker(family, (asker, port) => askAll(asker, asked, port, signal)),
@@ -149,11 +149,11 @@ function ofOneFamily(servers: readonly Address[]): Address[] {
   const [first] = servers;
   if (!first) throw new BeelineError('USAGE', 'No STUN server was named: give one with --server.');
   const distinct = new Map(servers.map((server) => [formatAddress(server), server]));
-  const six = (host: string) => isIPv6(plainHost(host));
+  const six = (host: string) => familyOf(plainHost(host)) === 6;
   return [...distinct.values()].filter(({ host }) => six(host) === six(first.host));
 }
 
 function localHosts(): Set<string> {
   const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  return new Set(all.map(({ address }) => ipText(ipBytes(address)!)));
+  return new Set(all.map(({ address }) => spelled(address)!));
 }

@@ -9,7 +9,7 @@ import {
   type Failure,
   type LocalAddress,
 } from '../../src/peer/doctor/diagnosis.ts';
-import { scopeOf } from '../../src/stun/scope.ts';
+import { scopeOf } from '../../src/protocol/addresses.ts';
 
 const NO: Failure = { ok: false, code: 'NO_PATH', reason: 'No answer.' };
 const OUTSIDE = '198.51.100.7';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ipBytes, ipText } from '../../src/protocol/addresses.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import {
   errorCode,
@@ -10,7 +11,6 @@ import {
   readXorAddress,
   xorAddress,
 } from '../../src/stun/attributes.ts';
-import { ipBytes, ipText } from '../../src/stun/ip.ts';
 import {
   ATTRIBUTE,
   attributeOf,

@@ -1,5 +1,6 @@
 /** What every way of asking a router for a port has in common. */
-import { type Address, isAddress } from '../../protocol/candidate.ts';
+import { familyOf, type Scope, scopeOf } from '../../protocol/addresses.ts';
+import type { Address } from '../../protocol/candidate.ts';
 
 export type Transport = 'tcp' | 'udp';
 
@@ -30,10 +31,10 @@ export interface Gateway {
 }
 
 /** This machine, no address (a router that is offline says so), or many: nothing to tell a peer. */
-const NOWHERE = /^(?:0\.|127\.|22[4-9]\.|2[3-5]\d\.)/;
+const NOWHERE: ReadonlySet<Scope> = new Set(['loopback', 'none', 'many']);
 
 /** The address, if a peer could make anything of it. */
 export function worldAddress(host: string, port: number): Address | undefined {
-  if (!isAddress(host) || host.includes(':') || NOWHERE.test(host)) return undefined;
+  if (familyOf(host) !== 4 || NOWHERE.has(scopeOf(host))) return undefined;
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { addressKey } from '../../protocol/address-key.ts';
+import { addressKey } from '../../protocol/addresses.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../protocol/limits.ts';
 import { Room } from '../../protocol/room.ts';

@@ -1,5 +1,5 @@
 /** The local ports from which a session punches, and what the world sees of them. */
-import { isIP } from 'node:net';
+import { isAddress, plainHost, type Scope, scopeOf } from '../../protocol/addresses.ts';
 import type { Address } from '../../protocol/candidate.ts';
 import { askTcp } from '../../stun/ask.ts';
 import { PunchBudget } from './attempt.ts';
@@ -86,7 +86,7 @@ export async function openPunchPorts(servers: Address[], options: OpenPunchPorts
 
 /** Our n-th usable port belongs to the peer's n-th candidate, in each family. */
 export function pairs(ports: PunchPorts, peer: readonly Address[]): { port: PunchPort; to: Address }[] {
-  const sane = peer.slice(0, MAX_PUNCHED).filter(({ host }) => isIP(host) !== 0 && !NOWHERE.test(host));
+  const sane = peer.slice(0, MAX_PUNCHED).filter(canBeSeen);
   return [4, 6].flatMap((family) => {
     const theirs = sane.filter(({ host }) => host.includes(':') === (family === 6));
     const ours = ports.usable.filter((port) => port.family === family);
@@ -94,8 +94,13 @@ export function pairs(ports: PunchPorts, peer: readonly Address[]): { port: Punc
   });
 }
 
-/** This machine itself, no address, many at once, or one link only: nothing that a STUN server sees. */
-const NOWHERE = /^(?:0\.|127\.|22[4-9]\.|2[3-5]\d\.|169\.254\.|::(?:$|1$|ffff:)|ff|fe[89ab])/i;
+/** What a STUN server can see: neither this machine itself, nor no address, many at once, or one link only. */
+const SEEN: ReadonlySet<Scope> = new Set(['global', 'private', 'shared']);
+
+/** In IPv6's spelling an IPv4 address would be paired with a port of the other family. */
+function canBeSeen({ host }: Address): boolean {
+  return isAddress(host) && plainHost(host) === host && SEEN.has(scopeOf(host));
+}
 
 /** What another port of the server sees of the same local port; undefined if it does not answer. */
 async function mappedTowards(

@@ -6,11 +6,10 @@
 import { type LookupAddress, type LookupOptions, lookup as lookupName } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { behindNat64, scopeOf } from '../../protocol/addresses.ts';
 import { formatAddress } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import type { TurnServer } from '../../protocol/rendezvous.ts';
-import { ipBytes, ipText } from '../../stun/ip.ts';
-import { scopeOf } from '../../stun/scope.ts';
 import { usable } from '../ice/address.ts';
 import { parseTurnUrl, type TurnTarget } from './url.ts';
 
@@ -29,25 +28,15 @@ export async function homeOf(host: string): Promise<string[]> {
 
 /** @param home addresses of the rendezvous server */
 export function mayGoTo(address: string, home: readonly string[]): boolean {
-  const text = plain(address);
+  const text = behindNat64(address);
   if (text === undefined) return false;
-  const near = home.flatMap((each) => plain(each) ?? []);
+  const near = home.flatMap((each) => behindNat64(each) ?? []);
   if (near.includes(text)) return true;
   if (!usable({ host: text, port: 1 })) return false;
   const scope = scopeOf(text);
   // A link's addresses lead to other hosts on another link: the server's own only.
   return scope === 'global' || (scope !== 'link-local' && near.some((each) => scopeOf(each) === scope));
 }
-
-/** In one spelling; where NAT64 leads to an IPv4 address (RFC 6052), that one. */
-function plain(address: string): string | undefined {
-  const bytes = ipBytes(address);
-  if (!bytes) return undefined;
-  const translated = bytes.length === 16 && NAT64.every((byte, i) => bytes[i] === byte);
-  return ipText(translated ? bytes.slice(12) : bytes);
-}
-
-const NAT64 = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /**
  * The name lookup for a connection to a TURN server: it finds allowed addresses only, so that a name which leads elsewhere

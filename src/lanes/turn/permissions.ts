@@ -1,12 +1,12 @@
 /** Who may connect to the relayed address: permissions, which the server forgets after 5 minutes (RFC 8656, 9). */
-import { ipBytes, ipText } from '../../stun/ip.ts';
+import { familyOf, spelled } from '../../protocol/addresses.ts';
 
 /** Addresses allowed at once; the one asked for longest ago makes room. */
 export const MAX_PERMISSIONS = 16;
 
 export interface PermissionOptions {
-  /** Bytes of an address that the allocation can talk to: 4 or 16. */
-  size: number;
+  /** Of the addresses that the allocation can talk to. */
+  family: 4 | 6;
   /** Installs or renews one permission at the server. */
   ask: (host: string) => Promise<void>;
   /** Milliseconds between renewals. */
@@ -30,8 +30,9 @@ export class Permissions {
 
   /** Resolves once the server has answered for each. What is no address of the right family is left out. */
   async permit(hosts: readonly string[]): Promise<void> {
-    const addresses = hosts.map(ipBytes).filter((bytes) => bytes?.length === this.#options.size);
-    const distinct = [...new Set(addresses.map((bytes) => ipText(bytes!)))].slice(0, MAX_PERMISSIONS);
+    const addresses = hosts.flatMap((host) => spelled(host) ?? []);
+    const fitting = addresses.filter((address) => familyOf(address) === this.#options.family);
+    const distinct = [...new Set(fitting)].slice(0, MAX_PERMISSIONS);
     for (const host of distinct) {
       const asked = this.#wanted.get(host);
       this.#wanted.delete(host);

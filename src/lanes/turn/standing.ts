@@ -1,9 +1,10 @@
 /** An allocation that stands: refreshed in time, its permissions renewed, its peers' connections taken. */
+
+import { familyOf } from '../../protocol/addresses.ts';
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
 import { asBeelineError, type BeelineError } from '../../protocol/errors.ts';
 import { MAX_LANES } from '../../protocol/limits.ts';
 import { readXorAddress, xorAddress } from '../../stun/attributes.ts';
-import { ipBytes } from '../../stun/ip.ts';
 import { ATTRIBUTE, attributeOf, METHOD, type StunMessage } from '../../stun/message.ts';
 import { tlsServer } from '../tls/over.ts';
 import type { ControlConnection } from './control.ts';
@@ -52,7 +53,7 @@ export class Standing implements TurnAllocation {
     this.relayed = relayed;
     this.mapped = mapped;
     this.#permissions = new Permissions({
-      size: ipBytes(relayed.host)!.length,
+      family: familyOf(relayed.host)!,
       ask: (host) => this.#ask(host),
       renew: timing.renew,
       refused: (host, error) => this.#log({ host, reason: String(error) }, 'no TURN permission'),

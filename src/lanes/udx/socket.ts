@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import type UDX from 'udx-native';
 import type { UdxRawSocket } from 'udx-native';
-import { type Address, plainHost } from '../../protocol/candidate.ts';
+import { plainHost } from '../../protocol/addresses.ts';
+import type { Address } from '../../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { UdxStream } from './stream.ts';
 

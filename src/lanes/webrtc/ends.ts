@@ -1,5 +1,6 @@
 /** Between which addresses a connection runs, for people and logs, from its statistics (W3C WebRTC Statistics). */
-import { formatAddress, isAddress } from '../../protocol/candidate.ts';
+import { isAddress } from '../../protocol/addresses.ts';
+import { formatAddress } from '../../protocol/candidate.ts';
 import type { PeerConnection } from './ports.ts';
 
 export interface Ends {

@@ -1,6 +1,6 @@
 /** What the NATs on the way mean for a transfer. Pure. */
 
-import { scopeOf } from '../../stun/scope.ts';
+import { scopeOf } from '../../protocol/addresses.ts';
 import { type Diagnosis, failed, found } from './diagnosis.ts';
 
 /** How packets get out: without NAT, by one that keeps its mapping, by one that does not, by some, or not at all. */

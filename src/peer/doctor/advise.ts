@@ -1,6 +1,6 @@
 /** What follows for a person from what was found out. Pure. */
 
-import { scopeOf } from '../../stun/scope.ts';
+import { scopeOf } from '../../protocol/addresses.ts';
 import { adviseOnNat, outside, wayOut } from './advise-nat.ts';
 import { type Diagnosis, failed, found } from './diagnosis.ts';
 

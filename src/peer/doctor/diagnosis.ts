@@ -1,7 +1,8 @@
 /** What can be found out about a machine's network. Times are milliseconds, sizes bytes, addresses `host:port` or plain IP. */
+
+import type { Scope } from '../../protocol/addresses.ts';
 import type { BeelineError, ErrorCode } from '../../protocol/errors.ts';
 import type { Filtering, Mapping } from '../../stun/nat.ts';
-import type { Scope } from '../../stun/scope.ts';
 
 export type { Filtering, Mapping, Scope };
 

@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Links } from '../../lan/links.ts';
 import { SERVICE } from '../../lan/records.ts';
 import { loadUdx } from '../../lanes/udx/socket.ts';
+import { scopeOf } from '../../protocol/addresses.ts';
 import { BeelineError } from '../../protocol/errors.ts';
-import { scopeOf } from '../../stun/scope.ts';
 import type { Facts } from './diagnosis.ts';
 
 /** Milliseconds in which a question to the group comes back to the machine that asked it. */

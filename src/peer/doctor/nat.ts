@@ -1,8 +1,8 @@
 /** How the server's STUN ports see this machine. */
-import { isIPv6 } from 'node:net';
+
+import { familyOf, scopeOf } from '../../protocol/addresses.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { probeTcp, probeUdp, type TcpNat } from '../../stun/nat.ts';
-import { scopeOf } from '../../stun/scope.ts';
 import type { NatFacts } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
 import { localAddresses } from './local.ts';
@@ -17,7 +17,7 @@ export async function checkNats(
   const own = ownAddresses();
   await Promise.all(
     ([4, 6] as const).map(async (family) => {
-      const has = (host: string) => isIPv6(host) === (family === 6);
+      const has = (host: string) => familyOf(host) === family;
       const host = hosts.find(has);
       // Without a name server nothing is sent in any family: IPv4 stands for both.
       if (host === undefined && (family === 6 || hosts.length > 0)) return;
