@@ -45,7 +45,7 @@ function receiving(code) {
     lan: false,
     at: `127.0.0.1:${PORT}`,
     to: inbox,
-    // Asked before a byte moves; without it, everything offered is accepted.
+    // Asked before a byte moves. `accept: 'all'` would take whatever comes.
     accept: (offer) => offer.files === 1 && offer.names[0] === 'photo.raw',
   });
 }

@@ -1,6 +1,7 @@
 /** `receive` in a page: into this browser's storage, a download, or as a text. */
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
+import { BeelineError } from '../protocol/errors.ts';
 import { FIND_DEADLINE, RECEIVER_WAIT } from '../protocol/limits.ts';
 import type { Offer } from '../protocol/manifest.ts';
 import { keepMailbox } from '../rendezvous/keeper.ts';
@@ -42,6 +43,8 @@ export function receive(options: BrowserReceiveOptions): Reception {
     names: 'posix',
     async known() {
       requireSecureContext();
+      if (typeof options.accept !== 'function')
+        throw new BeelineError('USAGE', '`accept` must be a function: it says where the bytes shall go.');
       return { secret: fromCode(parseCode(options.code)) };
     },
     meet: (nameplate, signal, on) =>

@@ -74,8 +74,11 @@ export interface ReceiveOptions extends CommonOptions {
   links?: 'safe' | 'all' | 'skip';
   /** For `overwrite: 'ask'`: called once per existing file, before any byte moves. Absent: EXISTS. */
   onConflict?: (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
-  /** Called with the offer before any byte moves; false ends both sides as REFUSED. Absent: accepted. */
-  accept?: (offer: OfferSummary) => boolean | Promise<boolean>;
+  /**
+   * Who decides about the offer, before any byte moves. 'all' accepts whatever comes, from whoever has the code. A function is asked:
+   * true accepts, anything else ends both sides as REFUSED.
+   */
+  accept: 'all' | ((offer: OfferSummary) => boolean | Promise<boolean>);
 }
 
 /** What `send` takes: paths, or one text. */

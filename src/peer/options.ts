@@ -66,5 +66,8 @@ export function checkReceive(options: ReceiveOptions): void {
   check('to', options.to, isText, "a folder, or '-'");
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');
   check('overwrite', options.overwrite, (way) => OVERWRITE.includes(way), `one of ${OVERWRITE.join(', ')}`);
-  for (const name of ['onConflict', 'accept'] as const) check(name, options[name], isFunction, 'a function');
+  check('onConflict', options.onConflict, isFunction, 'a function');
+  // Without a decision nothing is accepted: who forgets it hears of it before anybody is looked for.
+  const { accept } = options;
+  if (accept !== 'all' && !isFunction(accept)) throw wrong('accept', accept, "'all', or a function");
 }

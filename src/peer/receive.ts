@@ -66,8 +66,9 @@ export function receive(options: ReceiveOptions): Transfer {
       };
     },
     async sink(offer, summary) {
-      const accepted = await options.accept?.(summary);
-      return accepted === false ? undefined : makeSink(session, offer, options);
+      const { accept } = options;
+      const accepted = accept === 'all' || (await accept(summary)) === true;
+      return accepted ? makeSink(session, offer, options) : undefined;
     },
     keep: (facts) => keepReceipt(session, options.receipt, facts),
   });

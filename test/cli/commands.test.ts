@@ -9,7 +9,7 @@ import { dispatch } from '../../src/cli/dispatch.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
 import type { OfferSummary, ReceiveOptions, SendOptions, TransferEvent } from '../../src/peer/api.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
-import { type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
+import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 
 const CODE = '7-crossover-clockwork';
 const OFFER: OfferSummary = {
@@ -49,7 +49,7 @@ const usual = (transfer: FakeTransfer): void => {
 };
 
 const accepting: Script<ReceiveOptions> = async (transfer, options) => {
-  if ((await options.accept?.(OFFER)) === false) transfer.fail('REFUSED', 'Declined.');
+  if (!(await answer(options, OFFER))) transfer.fail('REFUSED', 'Declined.');
   else transfer.finish();
 };
 
@@ -376,7 +376,7 @@ describe('cli: receive', () => {
   it('what exists and was sent as a refresh is refused with the word that would take it', async () => {
     const existing = (update: boolean): Script<ReceiveOptions> => {
       return async (transfer, options) => {
-        await options.accept!({ ...OFFER, update });
+        await answer(options, { ...OFFER, update });
         assert.equal(options.onConflict, undefined);
         transfer.fail('EXISTS', "'a' exists already.");
       };
@@ -390,7 +390,7 @@ describe('cli: receive', () => {
   });
 
   it('lets the library raise EXISTS where nobody can be asked', async () => {
-    let seen: ReceiveOptions = {};
+    let seen: ReceiveOptions = { accept: 'all' };
     const host = fakeHost({
       receive(transfer, options) {
         seen = options;
@@ -400,7 +400,7 @@ describe('cli: receive', () => {
     await dispatch(['receive', CODE, '--to', 'd', '--yes'], host);
     assert.equal(seen.overwrite, 'ask');
     assert.equal(seen.onConflict, undefined);
-    assert.equal(await seen.accept!(OFFER), true);
+    assert.equal(await answer(seen, OFFER), true);
     assert.equal(seen.to, 'd');
     assert.equal(seen.code, CODE);
   });

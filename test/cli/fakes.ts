@@ -1,8 +1,10 @@
 /** Stand-ins for the process around a command: streams that remember, a transfer that a test drives. */
+import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import type { Host, Library } from '../../src/cli/host.ts';
 import type {
+  OfferSummary,
   ReceiveOptions,
   Result,
   SendOptions,
@@ -39,6 +41,12 @@ export class Keyboard extends PassThrough {
     this.raw = raw;
     return this;
   }
+}
+
+/** What the command answers about an offer: it always asks, or looks at `--yes`, itself. */
+export async function answer({ accept }: ReceiveOptions, offer: OfferSummary): Promise<boolean> {
+  assert.ok(typeof accept === 'function');
+  return await accept(offer);
 }
 
 export const RESULT: Result = {

@@ -7,7 +7,7 @@ import { Keys, type Signals } from '../../src/cli/keys.ts';
 import { describeOffer } from '../../src/cli/questions.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/peer/api.ts';
-import { type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
+import { answer, type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
 
 const OFFER: OfferSummary = {
   files: 25,
@@ -53,7 +53,7 @@ async function receive(
 }
 
 const accept = async (transfer: FakeTransfer, options: ReceiveOptions) =>
-  (await options.accept!(OFFER)) ? transfer.finish() : transfer.fail('REFUSED', 'Declined here.');
+  (await answer(options, OFFER)) ? transfer.finish() : transfer.fail('REFUSED', 'Declined here.');
 
 describe('cli: questions', { timeout: 60_000 }, () => {
   it('accepts on y and on nothing else', async () => {
@@ -78,7 +78,7 @@ describe('cli: questions', { timeout: 60_000 }, () => {
   it('Ctrl-C at a question interrupts', async () => {
     const person = new Person([/Accept/, '\x03']);
     const exit = await receive(person, ['7-a'], async (transfer, options) => {
-      await assert.rejects(Promise.resolve(options.accept!(OFFER)), { code: 'INTERRUPTED' });
+      await assert.rejects(answer(options, OFFER), { code: 'INTERRUPTED' });
       transfer.fail('INTERRUPTED', 'x');
     });
     assert.equal(exit, 130);
@@ -104,7 +104,7 @@ describe('cli: questions', { timeout: 60_000 }, () => {
 
   const conflicts = (update: boolean, choices: Overwrite[]) => {
     return async (transfer: FakeTransfer, options: ReceiveOptions) => {
-      assert.equal(await options.accept!({ ...OFFER, update }), true);
+      assert.equal(await answer(options, { ...OFFER, update }), true);
       for (const path of ['a', 'b']) choices.push(await options.onConflict!(path));
       transfer.finish();
     };
@@ -134,7 +134,7 @@ describe('cli: questions', { timeout: 60_000 }, () => {
   it('a refresh is not asked about where a policy is given', async () => {
     const person = new Person();
     const exit = await receive(person, ['7-a', '--yes', '--update'], async (transfer, options) => {
-      await options.accept!({ ...OFFER, update: true });
+      await answer(options, { ...OFFER, update: true });
       assert.deepEqual([options.overwrite, options.onConflict], ['update', undefined]);
       transfer.finish();
     });

@@ -16,7 +16,8 @@ test('protects from: a wrong code tried over and over against a sender', LIMIT, 
   const place = world(t);
   const { sender, port } = await realSender(t, join(place.outside, 'precious'));
   const url = `http://127.0.0.1:${port}`;
-  const guess = () => receive({ lan: false, code: WRONG, at: `127.0.0.1:${port}`, to: place.to });
+  const guess = () =>
+    receive({ accept: 'all', lan: false, code: WRONG, at: `127.0.0.1:${port}`, to: place.to });
   const first = guess();
   assert.equal(await ending(first), 'WRONG_CODE');
   assert.equal(await ending(sender), 'WRONG_CODE');
@@ -74,7 +75,7 @@ test('protects from: a nameplate squatted by a third party', LIMIT, async (t) =>
   // Neither as a second guest nor as a second host, and nobody is disturbed by the try.
   assert.equal((await stranger(t, url)).refused, 'CROWDED');
   assert.equal((await stranger(t, url, '7', 'host')).refused, 'CROWDED');
-  const late = receive({ lan: false, server: url, code: CODE, to: place.to });
+  const late = receive({ accept: 'all', lan: false, server: url, code: CODE, to: place.to });
   assert.equal(await ending(late), 'CROWDED');
   go(true);
   assert.equal(await ending(right), '');
@@ -90,11 +91,17 @@ test('protects from: a nameplate squatted by somebody who is first and says noth
   await until(sender, 'listening');
   const squatter = await stranger(t, url);
   assert.equal(squatter.refused, '');
-  assert.equal(await ending(receive({ lan: false, server: url, code: CODE, to: place.to })), 'CROWDED');
+  assert.equal(
+    await ending(receive({ accept: 'all', lan: false, server: url, code: CODE, to: place.to })),
+    'CROWDED',
+  );
   runOut();
   while (squatter.lost.length === 0) await pause(10);
   assert.deepEqual(squatter.lost, ['REFUSED']);
-  assert.equal(await ending(receive({ lan: false, server: url, code: CODE, to: place.to })), '');
+  assert.equal(
+    await ending(receive({ accept: 'all', lan: false, server: url, code: CODE, to: place.to })),
+    '',
+  );
   assert.equal(await ending(sender), '');
 });
 
@@ -106,7 +113,7 @@ test('protects from: a nameplate squatted by a host without the secret', LIMIT, 
   await until(squatter, 'listening');
   const sender = send([join(place.outside, 'precious')], { lan: false, server: url, code: CODE });
   assert.equal(await ending(sender), 'CROWDED');
-  const receiver = receive({ lan: false, server: url, code: CODE, to: place.to });
+  const receiver = receive({ accept: 'all', lan: false, server: url, code: CODE, to: place.to });
   assert.equal(await ending(receiver), 'WRONG_CODE');
   assert.deepEqual(tree(place.to), {});
 });

@@ -25,7 +25,7 @@ const TRAVERSALS = [
 test('protects from: traversal by name in every output mode', posix, async (t) => {
   interface Mode {
     what: string;
-    options: ReceiveOptions;
+    options: Partial<ReceiveOptions>;
     offer?: Partial<Offer>;
   }
   const modes: Mode[] = [
@@ -252,7 +252,14 @@ test('protects from: duplicate and colliding names', posix, async (t) => {
   writeFileSync(join(place.to, 'a.txt'), 'mine');
   const entries = [file('a.txt', 1), file('a (1).txt', 2)];
   const sending = await badSender(t, { entries });
-  const receiver = receive({ lan: false, code: CODE, at: sending.at, to: place.to, overwrite: 'rename' });
+  const receiver = receive({
+    accept: 'all',
+    lan: false,
+    code: CODE,
+    at: sending.at,
+    to: place.to,
+    overwrite: 'rename',
+  });
   assert.equal(await ending(receiver), '');
   assert.deepEqual(tree(place.to), { 'a.txt': 'mine', 'a (1).txt': 'aa', 'a (2).txt': 'a' });
 });

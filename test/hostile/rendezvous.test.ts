@@ -127,7 +127,7 @@ test(
       const options = { lan: false, server: url, code: `${nameplate}-crossover-clockwork` };
       const sender = send([join(place.outside, 'precious')], options);
       await until(sender, 'listening');
-      const receiver = receive({ ...options, to: place.to });
+      const receiver = receive({ ...options, accept: 'all', to: place.to });
       const received = await ending(receiver);
       // A sender whose receiver is gone without a proof waits for the right one, as it should.
       setTimeout(() => sender.cancel(), 2500).unref();
@@ -172,7 +172,7 @@ test('protects from: a server that splices two sessions', LIMIT, async (t) => {
     const options = { lan: false, server: url, code };
     const sender: Transfer = send([join(place.outside, 'precious')], options);
     await until(sender, 'listening');
-    const receiver = receive({ ...options, to: place.to });
+    const receiver = receive({ ...options, accept: 'all', to: place.to });
     endings.push(ending(sender), ending(receiver));
     setTimeout(() => sender.cancel(), 3000).unref();
   }

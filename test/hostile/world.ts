@@ -95,9 +95,9 @@ export function until<E extends TransferEvent['event']>(transfer: Transfer, name
 }
 
 /** A real receiver that meets a hostile sender. */
-export async function meet(t: TestContext, script: Script, options: ReceiveOptions) {
+export async function meet(t: TestContext, script: Script, options: Partial<ReceiveOptions>) {
   const sender = await badSender(t, script);
-  const receiver = receive({ lan: false, code: CODE, at: sender.at, ...options });
+  const receiver = receive({ accept: 'all', lan: false, code: CODE, at: sender.at, ...options });
   t.after(() => receiver.cancel());
   return { sender, receiver };
 }
@@ -107,8 +107,8 @@ export async function realSender(t: TestContext, path: string, options: SendOpti
   const sender = send([path], { lan: false, code: CODE, at: '127.0.0.1:0', ...options });
   t.after(() => sender.cancel());
   const { port } = await until(sender, 'listening');
-  const join = (more: ReceiveOptions = {}) => {
-    const receiver = receive({ lan: false, code: CODE, at: `127.0.0.1:${port}`, ...more });
+  const join = (more: Partial<ReceiveOptions> = {}) => {
+    const receiver = receive({ accept: 'all', lan: false, code: CODE, at: `127.0.0.1:${port}`, ...more });
     t.after(() => receiver.cancel());
     return receiver;
   };

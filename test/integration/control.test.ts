@@ -79,7 +79,7 @@ describe('integration: control', () => {
     const { sender, code, port } = await work.sender([work.path('one.bin'), '--limit', String(LIMIT)]);
     const at = `127.0.0.1:${port}`;
     const to = work.folder('out');
-    const transfer = receive({ code, at, lan: false, to, configDir: work.folder('library') });
+    const transfer = receive({ accept: 'all', code, at, lan: false, to, configDir: work.folder('library') });
     transfer.done.catch(() => {});
     await sender.until('progress');
     transfer.pause();

@@ -33,7 +33,7 @@ test('a stream goes to a stream through both ends in one process, which then end
     const bytes = Buffer.alloc(5_000_000, 'beeline');
     const sender = send(['-'], { ...near, stdin: Readable.from([bytes.subarray(0, 999_999), bytes.subarray(999_999)]) });
     const stdout = new PassThrough();
-    const receiver = receive({ ...(await meet(sender)), to: '-', stdout });
+    const receiver = receive({ ...(await meet(sender)), to: '-', stdout, accept: 'all' });
     const parts = [];
     const reading = (async () => { for await (const part of stdout) parts.push(part); })();
     await Promise.all([sender.done, receiver.done, reading]);
@@ -46,13 +46,13 @@ test('a stream that fails in the end, or whose transfer fails, is told of and ne
     const sender = send(['-'], { ...near, stdin: Readable.from([Buffer.alloc(9)]) });
     const stdout = new Writable({ write: (_p, _e, done) => done(new Error('full')) });
     stdout.on('error', () => {});
-    const receiver = receive({ ...(await meet(sender)), to: '-', stdout });
+    const receiver = receive({ ...(await meet(sender)), to: '-', stdout, accept: 'all' });
     say(await code(receiver.done), stdout.destroyed);
     sender.cancel();
     say(await code(sender.done));
     const never = new PassThrough();
     const reading = pipeline(never, async (source) => { for await (const _ of source); });
-    const late = receive({ code: '7-crossover-clockwork', at: '127.0.0.1:9', to: '-', stdout: never, signal: AbortSignal.timeout(200) });
+    const late = receive({ code: '7-crossover-clockwork', at: '127.0.0.1:9', to: '-', stdout: never, accept: 'all', signal: AbortSignal.timeout(200) });
     say(await code(late.done), await code(reading));`);
   assert.match(
     said,
@@ -65,7 +65,7 @@ test('nobody iterates, nobody awaits, and an abort in the middle leaves nothing 
     const ending = new AbortController();
     const endless = (async function* () { for (;;) yield Buffer.alloc(65_536); })();
     const sender = send(['-'], { ...near, stdin: endless });
-    const receiver = receive({ ...(await meet(sender)), to: '-', stdout: new Writable({ write: (_p, _e, done) => done() }), signal: ending.signal });
+    const receiver = receive({ ...(await meet(sender)), to: '-', stdout: new Writable({ write: (_p, _e, done) => done() }), accept: 'all', signal: ending.signal });
     receiver.subscribe((event) => { if (event.event === 'progress' && event.bytes > 0) ending.abort(); });
     for await (const { event } of receiver) if (event === 'error') say(event);
     sender.cancel();`);
@@ -94,7 +94,7 @@ test('two transfers at once in one process keep apart', async () => {
   const said = await says(`
     const one = async (text) => {
       const sender = send({ text }, near);
-      const receiver = receive(await meet(sender));
+      const receiver = receive({ ...(await meet(sender)), accept: 'all' });
       let got;
       for await (const event of receiver) if (event.event === 'text') got = event.text;
       await Promise.all([sender.done, receiver.done]);

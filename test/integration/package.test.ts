@@ -32,9 +32,34 @@ import { PassThrough, Readable } from 'node:stream';
 const options: SendOptions = { lan: false, stdin: Readable.from([new Uint8Array(3)]) };
 const sender: Transfer = send(['-'], options);
 for await (const event of sender) {
-  const line: TransferEvent = event;
-  if (line.event === 'code') console.log(line.code.length);
+  console.log(told(event));
 }
+// Each kind of event has what is its own, and no kind is left over.
+function told(event: TransferEvent): string | number | null | undefined {
+  switch (event.event) {
+    case 'code': return event.code;
+    case 'web': return event.links[0];
+    case 'listening': return event.port;
+    case 'state': return event.from + event.to;
+    case 'peer': return event.fingerprint;
+    case 'manifest': return event.chunkSize;
+    case 'resumed': return event.bytes;
+    case 'lane': return event.status === 'open' ? event.remote : event.reason;
+    case 'progress': return event.eta;
+    case 'server': return event.reachable ? 'there' : event.message;
+    case 'warning': return event.path;
+    case 'text': return event.text;
+    case 'digest': return event.sha256;
+    case 'done': return event.root;
+    case 'error': return event.code;
+    default: { const none: never = event; return none; }
+  }
+}
+// @ts-expect-error A kind has nothing of another one.
+export const links = (event: TransferEvent) => event.event === 'code' && event.links;
+// @ts-expect-error Who receives must decide.
+export const undecided = () => receive({ code: '7-crossover-clockwork' });
+export const all = () => receive({ code: '7-crossover-clockwork', accept: 'all' });
 const result: Result = await sender.done;
 const accept = (offer: OfferSummary): boolean => offer.files > 0;
 receive({ code: '7-crossover-clockwork', to: '-', stdout: new PassThrough(), accept }).cancel();

@@ -37,7 +37,13 @@ test('a sender interrupted before the first lane: its receiver hears of it', LIM
   const sender = send([path], { lan: false, at: '127.0.0.1:0', signal: stop.signal });
   const { code, port } = await meeting(sender);
   whenProven(sender, () => stop.abort());
-  const receiver = receive({ lan: false, code, at: `127.0.0.1:${port}`, to: join(dir, 'out') });
+  const receiver = receive({
+    accept: 'all',
+    lan: false,
+    code,
+    at: `127.0.0.1:${port}`,
+    to: join(dir, 'out'),
+  });
   const [sent, received] = await Promise.all([failure(sender), failure(receiver)]);
   assert.deepEqual([sent.code, received.code], ['INTERRUPTED', 'PEER_FAILED']);
   assert.match(received.message, /The sender was interrupted/);

@@ -37,7 +37,7 @@ function until<E extends TransferEvent['event']>(transfer: Transfer, name: E) {
 interface Started {
   sender: Session;
   port: number;
-  join(options?: ReceiveOptions): Session;
+  join(options?: Partial<ReceiveOptions>): Session;
 }
 
 /** A sender that can be found, and the way to join it. */
@@ -45,7 +45,11 @@ async function start(path: string, options: SendOptions = {}): Promise<Started> 
   const sender = send([path], { lan: false, code: CODE, at: '127.0.0.1:0', ...options }) as Session;
   const { port } = await until(sender, 'listening');
   const at = `127.0.0.1:${port}`;
-  return { sender, port, join: (more) => receive({ lan: false, code: CODE, at, ...more }) as Session };
+  return {
+    sender,
+    port,
+    join: (more) => receive({ accept: 'all', lan: false, code: CODE, at, ...more }) as Session,
+  };
 }
 
 function file(dir: string, bytes = 100_000): string {

@@ -46,11 +46,11 @@ export function folder(t: TestContext): string {
 export async function start(
   path: string,
   options: SendOptions = {},
-): Promise<{ sender: Session; join(options: Omit<ReceiveOptions, 'code'>): Session }> {
+): Promise<{ sender: Session; join(options: Partial<ReceiveOptions>): Session }> {
   const sender = send([path], { lan: false, at: '127.0.0.1:0', ...options }) as Session;
   const { code, port } = await meeting(sender);
   const at = `127.0.0.1:${port}`;
-  return { sender, join: (more) => receive({ lan: false, code, at, ...more }) as Session };
+  return { sender, join: (more) => receive({ accept: 'all', lan: false, code, at, ...more }) as Session };
 }
 
 /** The first event that fits, also one already seen; fails when the transfer ends without it. */

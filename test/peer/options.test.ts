@@ -13,7 +13,7 @@ import {
   verify,
 } from '../../src/index.ts';
 import type { What } from '../../src/peer/api.ts';
-import { folder } from './meeting.ts';
+import { failure, folder, start } from './meeting.ts';
 
 const CODE = '7-crossover-clockwork';
 
@@ -38,7 +38,7 @@ test('a signal that is aborted already ends a send at once: no port, no code', a
 
 test('a signal that is aborted already ends a receive at once', async (t) => {
   nothingListens(t);
-  const receiver = receive({ code: CODE, to: folder(t), signal: AbortSignal.abort() });
+  const receiver = receive({ accept: 'all', code: CODE, to: folder(t), signal: AbortSignal.abort() });
   assert.deepEqual(await events(receiver), ['state', 'error']);
   await assert.rejects(receiver.done, { code: 'INTERRUPTED' });
 });
@@ -81,7 +81,7 @@ test('every option is checked before a port is opened, and its error names it', 
     stdout: [{}],
     overwrite: ['maybe'],
     onConflict: ['skip'],
-    accept: [true],
+    accept: [undefined, true, 'none', null],
   };
   const isWrong = async (transfer: Transfer, name: string, value: unknown) => {
     const error = await transfer.done.then(
@@ -96,8 +96,21 @@ test('every option is checked before a port is opened, and its error names it', 
       await isWrong(send([import.meta.filename], { lan: false, [name]: value } as SendOptions), name, value);
   for (const [name, values] of Object.entries({ ...common, ...ofReceiver }))
     for (const value of values)
-      await isWrong(receive({ lan: false, code: CODE, [name]: value } as ReceiveOptions), name, value);
+      await isWrong(
+        receive({ lan: false, accept: 'all', code: CODE, [name]: value } as ReceiveOptions),
+        name,
+        value,
+      );
   for (const what of ['a', undefined, [5], [''], { text: 5 }, 7])
     await isWrong(send(what as unknown as What, { lan: false }), 'what', what);
   await isWrong(send(['-'], { stdin: Readable.from([]), stdinName: 'a/b' }), 'at', 'stdinName');
+});
+
+test('an offer is accepted by true alone: whoever forgets to answer has not said yes', async (t) => {
+  for (const answer of [undefined, 'all', 1, false]) {
+    const { sender, join: receiver } = await start(import.meta.filename);
+    const receiving = receiver({ to: folder(t), accept: (() => answer) as unknown as () => boolean });
+    const [sent, received] = await Promise.all([failure(sender), failure(receiving)]);
+    assert.deepEqual([sent.code, received.code], ['REFUSED', 'REFUSED'], String(answer));
+  }
 });

@@ -20,7 +20,14 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
   const states: string[] = [];
   const sender = send([join(folder, 'data.bin')], { lan: false, limit: 12e6 });
   const { code, port } = await meeting(sender);
-  const receiver = receive({ code, at: `127.0.0.1:${port}`, to: join(folder, 'out'), lan: false, lanes: 3 });
+  const receiver = receive({
+    accept: 'all',
+    code,
+    at: `127.0.0.1:${port}`,
+    to: join(folder, 'out'),
+    lan: false,
+    lanes: 3,
+  });
   let opened = 0;
   receiver.subscribe((event: TransferEvent) => {
     if (event.event === 'state') states.push(event.to);
@@ -58,7 +65,7 @@ test('the sender may ask for a number of lanes; the receiver decides when it has
     const sender = send([join(folder, 'data.bin')], { lan: false, lanes: wish, limit: 1e6 });
     const { code, port } = await meeting(sender);
     const options = { code, at: `127.0.0.1:${port}`, to: join(folder, `out-${wish}`), lan: false };
-    const receiver = receive(own === undefined ? options : { ...options, lanes: own });
+    const receiver = receive({ ...options, accept: 'all', ...(own !== undefined && { lanes: own }) });
     const opened = new Set<number>();
     receiver.subscribe((event) => event.event === 'lane' && event.status === 'open' && opened.add(event.id));
     await Promise.all([sender.done, receiver.done]);

@@ -43,7 +43,7 @@ test('a throwing or rejecting listener does not end the process', { timeout: 60_
       if (code && port) {
         const [c, p] = [code, port];
         code = undefined;
-        const receiver = receive({ code: c, to: process.env.TO, lan: false, at: '127.0.0.1:' + p });
+        const receiver = receive({ accept: 'all', code: c, to: process.env.TO, lan: false, at: '127.0.0.1:' + p });
         receiver.subscribe(() => { throw new Error('thrown') });
         receiver.done.then(() => sender.done).then(() => console.log('both done'));
       }
