@@ -1,10 +1,14 @@
 /** A page's ways to the other side: WebRTC, and the server's relay with sealed lanes. It listens on no port. */
-import type { Path } from '../lanes/path.ts';
-import type { RelayListener } from '../lanes/relay/listen.ts';
-import type { RelayPath } from '../lanes/relay/path.ts';
+import { RELAY, RelayTransport } from '../lanes/relay/transport.ts';
+import {
+  type Meeting,
+  type PeerFacts,
+  type Role,
+  type TransportKind,
+  Transports,
+} from '../lanes/transport.ts';
 import type { Connect } from '../lanes/webrtc/ports.ts';
-import { iceServers } from '../lanes/webrtc/servers.ts';
-import { WebRtcSide } from '../lanes/webrtc/side.ts';
+import { WEBRTC, type WebRtcSurroundings, WebRtcTransport } from '../lanes/webrtc/transport.ts';
 import { fromHex, toHex } from '../protocol/bytes.ts';
 import type { Hello } from '../protocol/signal.ts';
 import type { Mailbox } from '../rendezvous/ports.ts';
@@ -15,10 +19,21 @@ import { relayListener, relayPath } from './relay.ts';
 import { watchNetwork } from './roaming.ts';
 
 export interface NetworkOptions extends Pick<TransferOptions, 'relay'> {
-  role: 'sender' | 'receiver';
+  role: Role;
   /** The server's URL. */
   server: string;
 }
+
+interface PageSurroundings extends WebRtcSurroundings {
+  /** This side's half of the key of sealed lanes. */
+  readonly seal: Uint8Array;
+}
+
+/** The transports of a page, best first: a new one is a line here. */
+const PAGE_TRANSPORTS: readonly TransportKind<PageSurroundings>[] = [
+  { ...WEBRTC, make: webRtc },
+  { ...RELAY, make: relay },
+];
 
 /** Milliseconds that a first description may take: it is in the first hello then, else in a later one. */
 const AHEAD = 500;
@@ -26,104 +41,88 @@ const HALF = 32;
 
 export class Network implements NetworkPort {
   readonly #session: Session;
-  readonly #options: NetworkOptions;
+  readonly #server: string;
+  readonly #role: Role;
   readonly #tellPeer: () => void;
   readonly #seal = crypto.getRandomValues(new Uint8Array(HALF));
   readonly #fingerprint = toHex(crypto.getRandomValues(new Uint8Array(32)));
-  readonly #rtc: WebRtcSide | undefined;
+  readonly #transports: Transports;
   #mailbox: Mailbox | undefined;
-  #relayPath: RelayPath | undefined;
-  #relayListener: RelayListener | undefined;
-  #peer: Hello | undefined;
+  #heard = false;
 
   /** @param tellPeer what this side's hello says has changed */
-  constructor(session: Session, options: NetworkOptions, tellPeer: () => void) {
+  constructor(session: Session, { role, server, relay }: NetworkOptions, tellPeer: () => void) {
     this.#session = session;
-    this.#options = options;
+    this.#server = server;
+    this.#role = role;
     this.#tellPeer = tellPeer;
-    session.supervise();
-    const { role, relay, server } = options;
-    const connect = peerConnections();
-    this.#rtc =
-      connect &&
-      new WebRtcSide({
-        ...{ role, connect: () => connect, relayOnly: relay === 'only' },
-        iceServers: () =>
-          this.#mailbox ? iceServers(this.#mailbox.services, server, relay !== 'never') : [],
-        onPipe: (pipe) => session.offerPipe(pipe, session.door.pin),
-        onChange: () => {
-          this.#offer();
-          tellPeer();
-        },
-        ...(session.log && { log: session.log }),
-      });
+    const around: PageSurroundings = {
+      ...{ role, relay: relay ?? 'auto', seal: this.#seal, log: session.log },
+      pin: () => session.door.pin,
+      onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+      onChange: () => {
+        this.#offer();
+        tellPeer();
+      },
+    };
+    this.#transports = new Transports(PAGE_TRANSPORTS, around.relay, (index) =>
+      PAGE_TRANSPORTS[index]!.make(around),
+    );
+    session.supervise(this.#transports.kinds);
     const stop = watchNetwork(() => this.#moved());
     session.cleanup.push(() => {
       stop();
-      this.#rtc?.close();
-      this.#relayListener?.close();
-      this.#relayPath?.close();
+      return this.#transports.close();
     });
   }
 
   /** The place at the server is taken: what it offers is used from now on. */
   async meet(mailbox: Mailbox): Promise<void> {
     this.#mailbox = mailbox;
-    const { role, relay, server } = this.#options;
-    const secret = () => this.#secret();
-    const common = { server, token: () => mailbox.token, secret };
-    if (mailbox.services.relay && relay !== 'never') {
-      if (role === 'receiver') this.#relayPath = relayPath(common);
-      else
-        this.#relayListener = relayListener({
-          ...common,
-          onPipe: (pipe) => this.#session.offerPipe(pipe, this.#session.door.pin),
-          ...(this.#session.log && { log: this.#session.log }),
-        });
-    }
-    this.#relayPath?.prepare();
-    if (role === 'sender' || !this.#rtc) return;
+    const meeting: Meeting = {
+      url: this.#server,
+      get token() {
+        return mailbox.token;
+      },
+      get services() {
+        return mailbox.services;
+      },
+    };
+    const met = this.#transports.all.map(async (transport) => transport.meet?.(meeting));
+    if (this.#role === 'sender') return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const enough = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, AHEAD);
     });
-    await Promise.race([this.#rtc.prepare().catch(() => {}), enough]);
+    await Promise.race([Promise.allSettled(met), enough]);
     clearTimeout(timer);
   }
 
   /** The server gave this side its place anew: what it gave before may be worth nothing. */
   welcome(): void {
-    this.#relayListener?.refresh();
+    for (const transport of this.#transports.all) transport.welcome?.();
   }
 
   hello(): Omit<Hello, 'agent' | 'lanes'> {
     return {
-      fingerprint: this.#fingerprint,
-      tls: false,
-      seal: toHex(this.#seal),
-      rtc: this.#rtc?.descriptions ?? [],
-      candidates: [],
-      seen: [],
+      ...{ fingerprint: this.#fingerprint, tls: false, seal: toHex(this.#seal) },
+      transports: this.#transports.describe(),
+      hosts: [],
     };
   }
 
+  /** @throws BeelineError PROTOCOL */
   peer(hello: Hello): void {
-    this.#peer = hello;
-    this.#rtc?.peer(hello.rtc);
+    this.#heard = true;
+    this.#transports.hear(hello, []);
     this.#offer();
-  }
-
-  #secret() {
-    if (!this.#peer) return undefined;
-    return { own: this.#seal, peer: fromHex(this.#peer.seal), role: this.#options.role };
   }
 
   #offer(): void {
     const { supervisor, door } = this.#session;
-    if (!this.#peer || this.#options.role === 'sender') return;
-    const paths = [this.#rtc?.path, this.#relayPath].filter((path): path is Path => path !== undefined);
+    if (!this.#heard || this.#role === 'sender') return;
     // A process that said that it ends is not dialled.
-    supervisor?.paths(door.ended ? [] : paths);
+    supervisor?.paths(door.ended ? [] : this.#transports.paths());
   }
 
   #moved(): void {
@@ -131,14 +130,35 @@ export class Network implements NetworkPort {
     // No lane of a page names an address of its own: those go that have fallen silent.
     this.#session.supervisor?.moved(new Set());
     this.#mailbox?.reconnect();
-    this.#relayListener?.refresh();
-    this.#rtc?.again();
+    for (const transport of this.#transports.all) transport.again?.(true);
     this.#offer();
     this.#tellPeer();
   }
 }
 
+function webRtc(around: PageSurroundings): WebRtcTransport {
+  return new WebRtcTransport(around, {
+    load: peerConnections,
+    forPagesOnly: false,
+    turn: ({ services }) => services.turn,
+  });
+}
+
 function peerConnections(): Connect | undefined {
   if (typeof RTCPeerConnection !== 'function') return undefined;
   return (config) => new RTCPeerConnection(config) as unknown as ReturnType<Connect>;
+}
+
+function relay({ role, seal, pin, onPipe, log }: PageSurroundings): RelayTransport {
+  const secret = (peer: PeerFacts | undefined) => peer && { own: seal, peer: fromHex(peer.seal), role };
+  return new RelayTransport(role, {
+    path: (meeting, peer) =>
+      relayPath({ server: meeting.url, token: () => meeting.token, secret: () => secret(peer()) }),
+    listener: (meeting, peer) =>
+      relayListener({
+        ...{ server: meeting.url, token: () => meeting.token, secret: () => secret(peer()) },
+        onPipe: (pipe) => onPipe(pipe, pin()),
+        ...(log && { log }),
+      }),
+  });
 }

@@ -83,6 +83,7 @@ export function openRelayLink(
 
 export class RelayLink implements Link, Pipe {
   readonly kind = 'relay';
+  readonly relayed = true;
   /** A page is not told. */
   readonly local = 'page';
   readonly remote: string;

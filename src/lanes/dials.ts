@@ -2,7 +2,7 @@
  * The known paths and the dials under way on them. Paths of a kind without a lane are all dialled at once (RFC 8305 in
  * spirit); once one has authenticated, more lanes go where it went. A path that fails is tried again later and later.
  */
-import type { LaneKind, Path } from './path.ts';
+import type { Path } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
 /** Milliseconds. */
@@ -55,19 +55,19 @@ export class Dials {
     return this.#states.has(keyOf(path));
   }
 
-  possible(kind: LaneKind): boolean {
+  possible(kind: string): boolean {
     return this.paths.some((path) => path.kind === kind);
   }
 
   /** Dials of a kind that are under way. */
-  under(kind: LaneKind): number {
+  under(kind: string): number {
     let sum = 0;
     for (const { path, dialling } of this.#states.values()) if (path.kind === kind) sum += dialling.size;
     return sum;
   }
 
   /** Dials for `missing` more lanes of a kind that has `live` ones. False if the live ones came from the other side, and only it can open more. */
-  open(kind: LaneKind, live: number, missing: number, calm: boolean): boolean {
+  open(kind: string, live: number, missing: number, calm: boolean): boolean {
     const now = performance.now();
     const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
     // The lanes that it could wait behind are gone.
@@ -115,7 +115,7 @@ export class Dials {
     state.next = Math.max(state.next, performance.now() + FIRST_BACKOFF);
   }
 
-  cancel(kind: LaneKind): void {
+  cancel(kind: string): void {
     for (const state of this.#states.values()) if (state.path.kind === kind) cancel(state);
   }
 

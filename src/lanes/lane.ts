@@ -10,7 +10,6 @@ import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
 import type { Landing, LanePort, Slab } from '../transfer/ports.ts';
 import { FrameReader } from './framing.ts';
-import { isRelayed } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
 export interface LaneOwner {
@@ -64,7 +63,7 @@ export class Lane implements LanePort {
   constructor(id: number, pipe: Pipe, owner: LaneOwner) {
     this.id = id;
     this.kind = pipe.kind;
-    this.relayed = pipe.relayed ?? isRelayed(pipe.kind);
+    this.relayed = pipe.relayed ?? false;
     this.local = pipe.local;
     this.remote = pipe.remote;
     this.over = new Promise((resolve) => {

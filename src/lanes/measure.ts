@@ -3,8 +3,7 @@
 import { BLOCK_BYTES, LANE_QUIET } from '../protocol/limits.ts';
 import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
-import { isRelayed } from './path.ts';
-import { type Counts, countKinds, sortOf } from './targets.ts';
+import type { KnownKind } from './transport.ts';
 import { type Sort, type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */
@@ -26,6 +25,7 @@ const TRIED = 1;
 
 export class Measure {
   readonly #tuner: Tuner;
+  readonly #sorts: ReadonlyMap<string, Sort | undefined>;
   /** Bytes of each lane at the last sample, and of late in one sample once there was a whole one. */
   readonly #seen = new Map<number, { received: number; lately?: number }>();
   /** Bytes of lanes that closed since then. */
@@ -37,7 +37,9 @@ export class Measure {
   #directSince: number | undefined;
   #well = false;
 
-  constructor(fixed?: number) {
+  /** @param fixed lanes that somebody asked for */
+  constructor(kinds: readonly KnownKind[], fixed?: number) {
+    this.#sorts = new Map(kinds.map(({ kind, traits }) => [kind, traits.sort]));
     this.#tuner = new Tuner(fixed);
   }
 
@@ -64,7 +66,7 @@ export class Measure {
 
   closed(lane: Lane): void {
     const seen = this.#seen.get(lane.id)?.received ?? 0;
-    this.#rest[isRelayed(lane.kind) ? 'relayed' : 'direct'] += lane.received - seen;
+    this.#rest[lane.relayed ? 'relayed' : 'direct'] += lane.received - seen;
     this.#seen.delete(lane.id);
   }
 
@@ -81,8 +83,8 @@ export class Measure {
       const { received } = lane;
       const seen = this.#seen.get(lane.id);
       const came = received - (seen?.received ?? 0);
-      bytes[isRelayed(lane.kind) ? 'relayed' : 'direct'] += came;
-      if (sortOf(lane.kind) === 'stream') streams += came;
+      bytes[lane.relayed ? 'relayed' : 'direct'] += came;
+      if (this.#sorts.get(lane.kind) === 'stream') streams += came;
       const lately = seen && LATELY * (seen.lately ?? came) + (1 - LATELY) * came;
       this.#seen.set(lane.id, { received, ...(lately !== undefined && { lately }) });
     }
@@ -92,27 +94,26 @@ export class Measure {
     const patience = this.patience(all.length);
     for (const lane of all) lane.patience = patience;
     const live = all.filter((lane) => !lane.quiet);
-    const counts = countKinds(live.map(({ kind }) => kind));
-    this.#compare(now, counts, bytes.direct / elapsed, bytes.relayed / elapsed, free);
-    const direct = live.filter(({ kind }) => !isRelayed(kind));
+    const direct = live.filter(({ relayed }) => !relayed);
+    this.#compare(now, direct.length > 0, bytes.direct / elapsed, bytes.relayed / elapsed, free);
     const roundTrip = direct.reduce(
       (least, lane) => Math.min(least, lane.roundTrip),
       Number.POSITIVE_INFINITY,
     );
-    const of = (sort: Sort) => live.filter(({ kind }) => sortOf(kind) === sort).length;
+    const of = (sort: Sort) => direct.filter(({ kind }) => this.#sorts.get(kind) === sort).length;
+    const paths = dials.paths.some(({ kind }) => this.#sorts.get(kind) === 'udx');
     this.#tuner.sample({
       now,
       rate,
       streams: streams / elapsed,
       lanes: { stream: of('stream'), udx: of('udx'), channel: of('channel') },
-      possible: { stream: of('stream') > 0, udx: dials.possible('udx'), channel: of('channel') > 0 },
+      possible: { stream: of('stream') > 0, udx: paths, channel: of('channel') > 0 },
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
       free,
     });
   }
 
-  #compare(now: number, counts: Counts, direct: number, relayed: number, free: boolean): void {
-    const up = counts.tcp + counts.punched + counts.udx + counts.webrtc > 0;
+  #compare(now: number, up: boolean, direct: number, relayed: number, free: boolean): void {
     this.#directSince = up ? (this.#directSince ?? now) : undefined;
     // What a relay carried an hour ago says little of now.
     this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);

@@ -4,17 +4,9 @@
  */
 import type { Pipe } from './pipe.ts';
 
-/** What carries a lane, best first: the order in which the supervisor prefers them. */
-export const LANE_KINDS = ['tcp', 'punched', 'udx', 'webrtc', 'turn', 'relay'] as const;
-export type LaneKind = (typeof LANE_KINDS)[number];
-
-/** Kinds that go through somebody's relay, which costs its owner money. */
-export function isRelayed(kind: string): boolean {
-  return kind === 'turn' || kind === 'relay';
-}
-
 export interface Path {
-  readonly kind: LaneKind;
+  /** The transport's. */
+  readonly kind: string;
   /** Tells it from others: the same kind and name are the same path. For people and logs too. */
   readonly name: string;
   /** Lanes that it can carry at once. */

@@ -1,7 +1,8 @@
 /** What a lane needs of a transport: an ordered, authenticated byte pipe with backpressure both ways. */
 export interface Pipe {
+  /** The transport's. */
   readonly kind: string;
-  /** It goes through somebody's relay though its kind does not say so: WebRTC by a TURN server. */
+  /** It goes through somebody's relay, as far as is known: whoever made it tells. Absent: it does not. */
   readonly relayed?: boolean;
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;

@@ -11,12 +11,15 @@ import type { Landing } from '../transfer/ports.ts';
 import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
 import { Measure } from './measure.ts';
-import { isRelayed, LANE_KINDS, type LaneKind, type Path } from './path.ts';
+import type { Path } from './path.ts';
 import type { Pipe } from './pipe.ts';
-import { countKinds, targetsFor } from './targets.ts';
+import { countOf, targetsFor } from './targets.ts';
+import type { KnownKind, Role } from './transport.ts';
 
 export interface SupervisorOptions {
-  role: 'sender' | 'receiver';
+  role: Role;
+  /** The transports of this side, best first. Lanes of others are not let in. */
+  kinds: readonly KnownKind[];
   /** Lanes that the person asked for; undefined: as many as turn out well. */
   count?: number;
   /** Nothing but the network holds the transfer back now. */
@@ -41,17 +44,14 @@ const SPARE = 4;
 const SILENT = 500;
 /** Milliseconds between looks at the lanes. */
 const LOOK = 250;
+/** Milliseconds between words to the sender of how many lanes there should be. */
+const ASK_MS = 1_000;
 /** Milliseconds since the last look after which this process stood still. */
 const STOOD = 4 * LOOK;
 
-/** Kinds whose lanes name the very address that they stand on; the sender's by TURN name the server's. */
-const ADDRESSED: Record<SupervisorOptions['role'], ReadonlySet<string>> = {
-  sender: new Set<LaneKind>(['tcp', 'punched']),
-  receiver: new Set<LaneKind>(['tcp', 'punched', 'turn']),
-};
-
 export class Supervisor {
   readonly #options: SupervisorOptions;
+  readonly #kinds: ReadonlyMap<string, KnownKind>;
   readonly #lanes = new Map<number, { lane: Lane; path?: Path; retired: boolean }>();
   readonly #dials = new Dials(
     (pipe, path) => this.add(pipe, path),
@@ -81,7 +81,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#measure = new Measure(options.count);
+    this.#kinds = new Map(options.kinds.map((known) => [known.kind, known]));
+    this.#measure = new Measure(options.kinds, options.count);
   }
 
   get lanes(): Iterable<Lane> {
@@ -106,7 +107,7 @@ export class Supervisor {
       if (path && lane.quiet && !this.#dials.has(path))
         lane.close(new BeelineError('NO_PATH', 'Its path is gone.'));
     if (first && this.#lanes.size === 0) {
-      const direct = paths.some(({ kind }) => !isRelayed(kind));
+      const direct = paths.some(({ kind }) => !this.#traits(kind)?.relayed);
       this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY : 0);
       this.#relayFrom = now + (direct ? RELAY_DELAY : 0);
     }
@@ -123,12 +124,13 @@ export class Supervisor {
     // It may say so again, and what was measured is not to be lost for that.
     if (count === this.#kept) return;
     this.#kept = count;
-    this.#measure = new Measure(Math.min(MAX_LANES, Math.max(1, count)));
+    this.#measure = new Measure(this.#options.kinds, Math.min(MAX_LANES, Math.max(1, count)));
   }
 
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
   add(pipe: Pipe, path?: Path): void {
-    if (this.#over || this.#surplus(pipe.kind, path)) return pipe.destroy();
+    const known = this.#kinds.has(pipe.kind);
+    if (this.#over || !known || this.#surplus(pipe.kind, path)) return pipe.destroy();
     const lane = new Lane(this.#nextId++, pipe, {
       message: (from, message) => this.#message(from, message),
       land: (from, header) => this.#options.onBlocks(from, header),
@@ -143,10 +145,10 @@ export class Supervisor {
 
   /** The network has changed: lanes that stand on addresses that are gone, or fell silent, are dead. */
   moved(hosts: ReadonlySet<string>): void {
-    const addressed = ADDRESSED[this.#options.role];
     for (const { lane } of [...this.#lanes.values()]) {
       const host = lane.local.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-      const gone = addressed.has(lane.kind) && !needsZone(host) && !hosts.has(host);
+      const own = this.#traits(lane.kind)?.ownAddress.includes(this.#options.role);
+      const gone = own && !needsZone(host) && !hosts.has(host);
       if (gone || lane.quiet)
         lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
     }
@@ -171,9 +173,8 @@ export class Supervisor {
   #surplus(kind: string, path: Path | undefined): boolean {
     if (this.#lanes.size >= MAX_LANES) return true;
     if (this.#options.role === 'sender') return false;
-    const target = this.#targets()[kind as LaneKind] ?? 0;
-    const live = this.#live().filter(({ lane }) => lane.kind === kind).length;
-    return live >= target + (path ? 0 : SPARE);
+    const target = this.#targets().get(kind) ?? 0;
+    return this.#count(kind) >= target + (path ? 0 : SPARE);
   }
 
   #message(lane: Lane, message: Message): void {
@@ -206,11 +207,24 @@ export class Supervisor {
     this.#tend();
   }
 
-  #targets() {
-    const live = countKinds(this.#live().map(({ lane }) => lane.kind));
-    if (this.#options.role === 'receiver')
-      return targetsFor({ live, tuned: this.#measure.targets, carriesWell: this.#measure.carriesWell });
-    return { ...countKinds([]), tcp: this.#wanted };
+  #targets(): Map<string, number> {
+    const { role, kinds } = this.#options;
+    const live = this.#live().map(({ lane }) => lane);
+    const { targets: tuned, carriesWell } = this.#measure;
+    if (role === 'receiver') return targetsFor({ kinds, live, tuned, carriesWell });
+    const dialled = kinds.filter(({ traits }) => traits.senderDials);
+    return new Map(dialled.map(({ kind }) => [kind, this.#wanted]));
+  }
+
+  #traits(kind: string) {
+    return this.#kinds.get(kind)?.traits;
+  }
+
+  #count(kind: string): number {
+    return countOf(
+      this.#live().map(({ lane }) => lane),
+      kind,
+    );
   }
 
   #live() {
@@ -221,39 +235,40 @@ export class Supervisor {
   #tend(): void {
     const now = performance.now();
     if (this.#over || now < this.#from) return;
-    const live = this.#live();
-    const counts = countKinds(live.map(({ lane }) => lane.kind));
+    const live = this.#live().map(({ lane }) => lane);
     const targets = this.#targets();
-    const direct = counts.tcp + counts.punched + counts.udx + counts.webrtc;
-    for (const kind of LANE_KINDS) {
-      const missing = targets[kind] - counts[kind];
-      if (targets[kind] === 0) this.#dials.cancel(kind);
+    const direct = live.some(({ relayed }) => !relayed);
+    for (const [kind, target] of targets) {
+      const count = countOf(live, kind);
+      const { relayed, senderDials } = this.#traits(kind)!;
+      const missing = target - count;
+      if (target === 0) this.#dials.cancel(kind);
       if (missing < 0 && this.#options.role === 'receiver') {
         // Or it would dial again for each that goes.
-        if (kind === 'tcp' && this.#askedFor > targets.tcp) this.#ask(targets.tcp);
+        if (senderDials && this.#askedFor > target) this.#ask(kind, target);
         this.#retire(kind, -missing);
       }
-      if (missing <= 0 || (isRelayed(kind) && direct === 0 && now < this.#relayFrom)) continue;
-      const own = this.#dials.open(kind, counts[kind], missing, live.length > 0);
-      if (!own && kind === 'tcp' && counts.tcp > 0) this.#askForMore(counts.tcp + missing, now);
+      if (missing <= 0 || (relayed && !direct && now < this.#relayFrom)) continue;
+      const own = this.#dials.open(kind, count, missing, live.length > 0);
+      if (!own && senderDials && count > 0) this.#askForMore(kind, target, now);
     }
   }
 
   /** Only the other side can dial: say how many lanes there should be, now and then. */
-  #askForMore(count: number, now: number): void {
-    if (this.#options.role !== 'receiver' || now < this.#asked + 1000) return;
+  #askForMore(kind: string, count: number, now: number): void {
+    if (this.#options.role !== 'receiver' || now < this.#asked + ASK_MS) return;
     this.#asked = now;
-    this.#ask(count);
+    this.#ask(kind, count);
   }
 
-  #ask(count: number): void {
+  #ask(kind: string, count: number): void {
     this.#askedFor = count;
-    const [lane] = this.#live().filter(({ lane }) => lane.kind === 'tcp');
+    const [lane] = this.#live().filter(({ lane }) => lane.kind === kind);
     lane?.lane.send({ type: 'want-lanes', count }).catch(() => {});
   }
 
   /** Those first that are worth least; the last live lane stays whatever it is. */
-  #retire(kind: LaneKind, count: number): void {
+  #retire(kind: string, count: number): void {
     const live = this.#live();
     const some = live
       .filter(({ lane }) => lane.kind === kind)

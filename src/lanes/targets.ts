@@ -1,48 +1,52 @@
 /** How many lanes of each kind there should be now, from what is up and what the tuner found. Pure. */
 import { RELAY_LANES } from '../protocol/limits.ts';
-import { isRelayed, LANE_KINDS, type LaneKind } from './path.ts';
-import type { Sort, Targets } from './tuner.ts';
+import type { KnownKind } from './transport.ts';
+import type { Targets } from './tuner.ts';
 
-export type Counts = { readonly [K in LaneKind]: number };
+/** What is asked of a lane. */
+export interface Carrier {
+  readonly kind: string;
+  readonly relayed: boolean;
+}
 
 export interface Situation {
-  /** Lanes that were heard of lately, by kind. */
-  live: Counts;
+  /** Best first: of two that do the same, the one before makes the other needless. */
+  kinds: readonly KnownKind[];
+  /** Lanes that were heard of lately. */
+  live: readonly Carrier[];
   tuned: Targets;
   /** The direct lanes do at least about as well as the relayed ones. */
   carriesWell: boolean;
 }
 
-export function countKinds(kinds: Iterable<string>): Counts {
-  const counts = Object.fromEntries(LANE_KINDS.map((kind) => [kind, 0])) as { [K in LaneKind]: number };
-  for (const kind of kinds) if (kind in counts) counts[kind as LaneKind]++;
-  return counts;
+export function countOf(lanes: readonly Carrier[], kind: string): number {
+  return lanes.reduce((sum, lane) => sum + (lane.kind === kind ? 1 : 0), 0);
 }
 
-/** What the tuner counts a kind as; undefined for relayed ones, which are not tuned. */
-export function sortOf(kind: string): Sort | undefined {
-  if (isRelayed(kind)) return undefined;
-  if (kind === 'webrtc') return 'channel';
-  return kind === 'udx' ? 'udx' : 'stream';
-}
+/** By kind, in the order of `kinds`. */
+export function targetsFor({ kinds, live, tuned, carriesWell }: Situation): Map<string, number> {
+  const direct = live.some(({ relayed }) => !relayed);
+  const targets = new Map<string, number>();
+  // Sorts that a kind before serves already, and whether one relays.
+  const served = new Set<string | undefined>();
+  let relays = false;
+  for (const { kind, traits } of kinds) {
+    const lanes = live.filter((lane) => lane.kind === kind);
+    targets.set(kind, traits.relayed ? relayed(lanes.length) : own(traits));
+    if (lanes.some((lane) => !lane.relayed)) served.add(traits.sort);
+    relays ||= lanes.some((lane) => lane.relayed);
+  }
+  return targets;
 
-export function targetsFor({ live, tuned, carriesWell }: Situation): Counts {
-  const direct = live.tcp + live.punched + live.udx + live.webrtc;
-  // While nothing direct is up, everything is tried; the first that authenticates decides what the rest becomes.
-  const udx = direct === 0 ? Math.max(1, tuned.udx) : tuned.udx;
-  return {
-    tcp: tuned.stream,
-    // A plain connection needs no punched one beside it.
-    punched: live.tcp > 0 ? 0 : tuned.stream,
-    udx,
-    webrtc: tuned.channel,
-    turn: relayed('turn'),
-    relay: relayed('relay'),
-  };
+  /** While nothing direct is up, everything is tried; the first that authenticates decides what the rest becomes. */
+  function own({ sort }: KnownKind['traits']): number {
+    if (sort === undefined || served.has(sort)) return 0;
+    return direct ? tuned[sort] : Math.max(1, tuned[sort]);
+  }
 
-  /** One relay is enough, TURN's if there is one: that is what it is for. */
-  function relayed(kind: 'turn' | 'relay'): number {
-    if (direct > 0) return carriesWell ? 0 : live[kind];
-    return kind === 'relay' && live.turn > 0 ? 0 : RELAY_LANES;
+  /** One relay is enough. */
+  function relayed(count: number): number {
+    if (direct) return carriesWell ? 0 : count;
+    return relays ? 0 : RELAY_LANES;
   }
 }

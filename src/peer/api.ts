@@ -1,4 +1,5 @@
 /** What a program on Node gives to `send` and `receive`; what it gets back is the session's, the same everywhere. */
+import type { NodeTransport } from '../lanes/surroundings.ts';
 import type { OfferSummary, TransferOptions } from '../session/api.ts';
 
 export type {
@@ -33,6 +34,11 @@ export interface CommonOptions extends TransferOptions {
   lan?: boolean;
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
   portMap?: boolean;
+  /**
+   * The ways to open lanes, best first; default: all that Beeline has (`NODE_TRANSPORTS`). One of a program's own has to be in
+   * both sides' lists.
+   */
+  transports?: readonly NodeTransport[];
   /**
    * At the end, a record that is the same on both sides: true for the receipts folder (`$XDG_STATE_HOME/beeline/receipts`),
    * or a path. Absent: none. `verify` checks a tree against it.

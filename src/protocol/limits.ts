@@ -59,8 +59,10 @@ export const RELAY_LANES = 2;
 /** A rendezvous message, the whole of a mailbox's traffic, and how long a mailbox may live. */
 export const MAX_SIGNAL = 16 * KiB;
 export const MAX_MAILBOX_BYTES = 1 * MiB;
-export const MAX_CANDIDATES = 64;
-export const MAX_SEEN = 8;
+/** Transports that a hello speaks of, addresses that one of them names, and addresses that a side may come from. */
+export const MAX_TRANSPORTS = 16;
+export const MAX_ADDRESSES = 40;
+export const MAX_HOSTS = 40;
 /** WebRTC connections that one side negotiates at a time, the ICE candidates of each, and the characters of one. */
 export const MAX_RTC = 4;
 export const MAX_RTC_CANDIDATES = 10;

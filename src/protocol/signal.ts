@@ -6,11 +6,9 @@
 
 import { isAddress } from './addresses.ts';
 import { fromHex, toHex } from './bytes.ts';
-import { CANDIDATE_TYPES, type Candidate } from './candidate.ts';
 import { BeelineError } from './errors.ts';
-import { MAX_CANDIDATES, MAX_RTC, MAX_SEEN, MAX_STATUS_SEQ } from './limits.ts';
+import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from './limits.ts';
 import { STATUS_STATES, type Status } from './messages.ts';
-import { decodeRtc, type RtcDescription } from './rtc.ts';
 
 export type Signal =
   /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
@@ -32,13 +30,10 @@ export interface Hello {
   tls: boolean;
   /** This process's half of the key of sealed lanes: 64 random hex digits. */
   seal: string;
-  /** WebRTC connections that it negotiates: a receiver's offers, a sender's answers to those that it has heard of. */
-  rtc: RtcDescription[];
-  candidates: Candidate[];
-  /** For its UDP port, if it has one. */
-  udp?: UdpHello;
-  /** Addresses that servers see it come from: whom a TURN server is to let in. At most 8. */
-  seen: string[];
+  /** What each of its transports says to the peer's, by kind: opaque here. At most 16. */
+  transports: Readonly<Record<string, unknown>>;
+  /** Addresses that it may come from, its own and as servers see it: whom a TURN server is to let in. At most 40. */
+  hosts: string[];
   /** Program and version, for people. */
   agent: string;
   /** Lanes asked for on the command line; 0: no wish. */
@@ -56,13 +51,8 @@ export interface Word {
   code: string;
 }
 
-export interface UdpHello {
-  /** The key of checks sent to it: 32 hex digits (RFC 8489's short-term credential). */
-  password: string;
-  /** Its NAT gives each destination another port: what is known of its address is of no use to the other side. */
-  symmetric: boolean;
-}
-
+/** The name of a transport. */
+const KIND = /^[a-z][a-z0-9-]{0,15}$/;
 const WORDS: readonly Word['state'][] = [...STATUS_STATES, 'completed'];
 
 export function encodeSignal(signal: Signal): string {
@@ -133,44 +123,20 @@ export function decodeHello(plain: string): Hello {
   const fingerprint = text(fields, 'fingerprint');
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw malformed();
   const seal = text(fields, 'seal');
-  const { tls, rtc } = fields;
+  const { tls, transports, hosts } = fields;
   if (!/^[0-9a-f]{64}$/.test(seal) || typeof tls !== 'boolean') throw malformed();
-  if (!Array.isArray(rtc) || rtc.length > MAX_RTC) throw malformed();
-  const list = fields.candidates;
-  if (!Array.isArray(list) || list.length > MAX_CANDIDATES) throw malformed();
-  const candidates = list.map((item: unknown) => {
-    if (typeof item !== 'object' || item === null) throw malformed();
-    const host = text(item as Fields, 'host');
-    const port = integer(item as Fields, 'port', 65535);
-    const type = CANDIDATE_TYPES.find((known) => known === (item as Fields).type);
-    if (!isAddress(host) || port < 1 || !type) throw malformed();
-    return { type, host, port };
-  });
-  const agent = text(fields, 'agent').slice(0, 64);
-  const udp = fields.udp === undefined ? undefined : decodeUdp(fields.udp);
-  const { seen } = fields;
-  if (!Array.isArray(seen) || seen.length > MAX_SEEN) throw malformed();
-  if (!seen.every((host): host is string => typeof host === 'string' && isAddress(host))) throw malformed();
+  if (typeof transports !== 'object' || transports === null || Array.isArray(transports)) throw malformed();
+  const kinds = Object.keys(transports);
+  if (kinds.length > MAX_TRANSPORTS || !kinds.every((kind) => KIND.test(kind))) throw malformed();
+  if (!Array.isArray(hosts) || hosts.length > MAX_HOSTS) throw malformed();
+  if (!hosts.every((host): host is string => typeof host === 'string' && isAddress(host))) throw malformed();
   return {
-    ...{ fingerprint, tls, seal, candidates, seen, agent },
-    ...(udp && { udp }),
-    rtc: rtc.map(rtcDescription),
+    ...{ fingerprint, tls, seal, hosts },
+    // Each transport checks its own.
+    transports: transports as Record<string, unknown>,
+    agent: text(fields, 'agent').slice(0, 64),
     lanes: integer(fields, 'lanes', 64),
   };
-}
-
-function rtcDescription(value: unknown): RtcDescription {
-  const description = decodeRtc(value);
-  if (!description) throw malformed();
-  return description;
-}
-
-function decodeUdp(value: unknown): UdpHello {
-  if (typeof value !== 'object' || value === null) throw malformed();
-  const { symmetric } = value as Fields;
-  const password = text(value as Fields, 'password');
-  if (!/^[0-9a-f]{32}$/.test(password) || typeof symmetric !== 'boolean') throw malformed();
-  return { password, symmetric };
 }
 
 type Fields = Record<string, unknown>;

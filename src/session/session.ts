@@ -4,9 +4,9 @@
  */
 
 import type { Lane } from '../lanes/lane.ts';
-import { isRelayed } from '../lanes/path.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
+import type { KnownKind } from '../lanes/transport.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { escapingLog } from '../protocol/log-fields.ts';
 import type { Message, Status } from '../protocol/messages.ts';
@@ -165,11 +165,11 @@ export class Session implements Transfer {
     else this.say?.({ ...this.#status.word, state: 'completed' });
   }
 
-  /** Makes the lanes' owner; pipes may be offered from now on. */
-  supervise(): void {
+  /** Makes the lanes' owner; pipes may be offered from now on. @param kinds this side's transports, best first */
+  supervise(kinds: readonly KnownKind[]): void {
     const { role, lanes: count, limit } = this.#options;
     this.supervisor = new Supervisor({
-      role,
+      ...{ role, kinds },
       ...(count !== undefined && { count }),
       free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
       onLane: (lane) => this.#laneUp(lane),
@@ -187,9 +187,8 @@ export class Session implements Transfer {
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    // WebRTC was told then to use TURN servers only, and does.
-    const hidden = isRelayed(pipe.kind) || pipe.kind === 'webrtc';
-    if (this.over || (this.#options.relay === 'only' && !hidden)) pipe.destroy();
+    // The peer may have a relay of its own, which a person here did not want.
+    if (this.over || (this.#options.relay === 'never' && pipe.relayed)) pipe.destroy();
     else if (this.door.admits(pipe, fingerprint)) this.supervisor?.add(pipe);
   }
 

@@ -2,6 +2,7 @@
  * A sender made of the project's own pieces that is met and proven like a real one, while every word it says on a
  * lane is in the hands of a test. Loopback only.
  */
+
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
@@ -18,6 +19,7 @@ import { localMailbox, type Mailbox } from '../../src/rendezvous/mailbox.ts';
 import { createRendezvous } from '../../src/server/rendezvous.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
+import { helloOf } from '../hello.ts';
 
 export const CODE = '7-crossover-clockwork';
 export const CHUNK = 1024 * 1024;
@@ -145,16 +147,12 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
   const handshake = new Handshake({
     role: 'sender',
     secret: fromCode({ nameplate: '7', password: 'crossover-clockwork' }),
-    hello: () => ({
-      fingerprint: certificate.fingerprint,
-      candidates: [{ type: 'tcp', host: '127.0.0.1', port: listener.port }],
-      seen: [],
-      tls: true,
-      seal: 'cd'.repeat(32),
-      rtc: [],
-      agent: script.agent ?? 'test',
-      lanes: 0,
-    }),
+    hello: () =>
+      helloOf({
+        fingerprint: certificate.fingerprint,
+        transports: { tcp: [`127.0.0.1:${listener.port}`] },
+        ...(script.agent !== undefined && { agent: script.agent }),
+      }),
     send: (body) => mailbox?.send(body),
     onWord: () => {},
     onHello: (hello) => {

@@ -29,11 +29,11 @@ import {
   decodeSignal,
   encodeHello,
   encodeSignal,
-  type Hello,
   type Signal,
 } from '../../src/protocol/signal.ts';
 import { rendezvousUrl } from '../../src/rendezvous/url.ts';
 import { file, folder, link } from '../files/helpers.ts';
+import { helloOf } from '../hello.ts';
 
 const numRuns = Number(process.env.RUNS ?? 1000);
 
@@ -84,33 +84,22 @@ const signals: Signal[] = [
   { k: 'sealed', sealed: 'y' },
   { k: 'refuse', code: 'WRONG_CODE' },
 ];
-const hello: Hello = {
-  fingerprint: 'ab'.repeat(32),
+const at = ['10.0.0.1:1', '[fd00::7]:65535'];
+const rtc = {
+  id: '0123456789abcdef',
+  kind: 'offer',
+  ufrag: 'abcd',
+  password: 'x'.repeat(22),
+  fingerprint: 'cd'.repeat(32),
   candidates: [
-    { type: 'tcp', host: '10.0.0.1', port: 1 },
-    { type: 'udp', host: 'fd00::7', port: 65535 },
+    'candidate:1 1 UDP 2114977791 192.0.2.2 44221 typ host',
+    'candidate:0 1 udp 2122187007 e1a5a1c0-9c3b-4b6c-8f8e-2f6a1f6c0d3e.local 51234 typ host generation 0',
+    'candidate:2 1 udp 1685921535 2001:db8::7 44221 typ srflx raddr 0.0.0.0 rport 0',
   ],
-  udp: { password: 'ef'.repeat(16), symmetric: true },
-  seen: ['192.0.2.1'],
-  tls: false,
-  seal: '01'.repeat(32),
-  rtc: [
-    {
-      id: '0123456789abcdef',
-      kind: 'offer',
-      ufrag: 'abcd',
-      password: 'x'.repeat(22),
-      fingerprint: 'cd'.repeat(32),
-      candidates: [
-        'candidate:1 1 UDP 2114977791 192.0.2.2 44221 typ host',
-        'candidate:0 1 udp 2122187007 e1a5a1c0-9c3b-4b6c-8f8e-2f6a1f6c0d3e.local 51234 typ host generation 0',
-        'candidate:2 1 udp 1685921535 2001:db8::7 44221 typ srflx raddr 0.0.0.0 rport 0',
-      ],
-    },
-  ],
-  agent: 'beeline',
-  lanes: 4,
 };
+const udx = { at, password: 'ef'.repeat(16), symmetric: true };
+const transports = { tcp: at, punched: at, udx, turn: at, webrtc: [rtc] };
+const hello = helloOf({ transports, hosts: ['192.0.2.1'], tls: false, lanes: 4 });
 
 test('signals: whatever comes, a signal or PROTOCOL or VERSION', () => {
   const texts = signals.map(encodeSignal);
@@ -131,9 +120,10 @@ test('hellos: whatever comes, addresses within bounds or PROTOCOL', () => {
     fc.property(inputs, (text) => {
       const found = decoded(() => decodeHello(text), 'PROTOCOL');
       if (!found) return;
-      assert.ok(found.candidates.length <= 64 && found.agent.length <= 64 && found.lanes <= 64);
-      for (const { host, port } of found.candidates)
-        assert.ok(/^[0-9a-fA-F:.]+$/.test(host) && port >= 1 && port <= 65535, host);
+      assert.ok(found.hosts.length <= 40 && found.agent.length <= 64 && found.lanes <= 64);
+      for (const host of found.hosts) assert.ok(/^[0-9a-fA-F:.]+$/.test(host), host);
+      const kinds = Object.keys(found.transports);
+      assert.ok(kinds.length <= 16 && kinds.every((kind) => /^[a-z0-9-]{1,16}$/.test(kind)), kinds.join());
     }),
     { numRuns },
   );

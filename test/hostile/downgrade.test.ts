@@ -1,4 +1,5 @@
 /** Other versions of the protocol, offered or written in on the way. */
+
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { KeyedChannel } from '../../src/identity/channel.ts';
@@ -6,6 +7,7 @@ import { deriveScalar, Spake2 } from '../../src/identity/spake2.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { decodeSignal, encodeHello, encodeSignal } from '../../src/protocol/signal.ts';
 import { file } from '../files/helpers.ts';
+import { helloOf } from '../hello.ts';
 import { party, server } from './meetings.ts';
 import { ending, LIMIT, meet, tree, world } from './world.ts';
 
@@ -43,16 +45,7 @@ test('protects from: a downgrade of the protocol version in a handshake', LIMIT,
   assert.ok(answer.k === 'answer');
   const { key, confirmation, verify } = newer.finish(answer.share);
   assert.ok(!verify(answer.confirmation));
-  const hello = {
-    fingerprint: 'ab'.repeat(32),
-    candidates: [],
-    seen: [],
-    tls: true,
-    seal: 'cd'.repeat(32),
-    rtc: [],
-    agent: 'x',
-    lanes: 0,
-  };
+  const hello = helloOf();
   const sealed = new KeyedChannel(key, 'sender', context).seal(encodeHello(hello));
   receiver.handshake.receive(encodeSignal({ k: 'accept', confirmation, sealed }));
   assert.deepEqual(receiver.met, []);

@@ -5,6 +5,7 @@ import { type Mailbox as Client, openMailbox } from '../../src/rendezvous/mailbo
 import { startServer } from '../../src/server/index.ts';
 import type { Limits } from '../../src/server/limits.ts';
 import { Handshake } from '../../src/session/handshake.ts';
+import { helloOf } from '../hello.ts';
 
 /** One side's handshake, with all that it says kept. */
 export function party(role: 'sender' | 'receiver', password: string, name: string) {
@@ -19,16 +20,7 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
   const handshake = new Handshake({
     role,
     secret: fromCode({ nameplate: '7', password }),
-    hello: () => ({
-      fingerprint,
-      candidates: [],
-      seen: [],
-      tls: true,
-      seal: 'cd'.repeat(32),
-      rtc: [],
-      agent: name,
-      lanes: 0,
-    }),
+    hello: () => helloOf({ fingerprint, agent: name }),
     send: (body) => side.out.push(body),
     onHello: (hello) => side.met.push(hello.agent),
     onWord: (word) => side.words.push(word.state),

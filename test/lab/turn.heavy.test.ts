@@ -21,6 +21,8 @@ import type { BeelineError } from '../../src/protocol/errors.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
 import { freePort } from '../ports.ts';
 
+const TURN = { kind: 'turn', relayed: true };
+
 const long = process.env.LONG === '1';
 const missing = whyNoCoturn();
 const skip = missing !== undefined && !process.env.CI ? missing : false;
@@ -178,7 +180,7 @@ describe('lab: TCP allocations at coturn', { skip, timeout: long ? 600_000 : 120
   }
 
   function receiver(allocation: TurnAllocation): Promise<Pipe> {
-    return dial(allocation.relayed, laneContext(theirs.cert, theirs.key), ours.fingerprint, signal, 'turn');
+    return dial(allocation.relayed, laneContext(theirs.cert, theirs.key), ours.fingerprint, signal, TURN);
   }
 
   async function lane(side: Awaited<ReturnType<typeof sender>>): Promise<{ from: Pipe; to: Receiver }> {

@@ -24,6 +24,8 @@ import { forever, lane as sealedLane } from './sealed-ends.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';
 import { closeAll, connected, type Side as UdxSide, lane as udxLane } from './udx-ends.ts';
 
+const TURN = { kind: 'turn', relayed: true };
+
 /** As node:stream refuses. */
 const STREAM = { refusal: 'ERR_STREAM_DESTROYED' };
 /** Twice what Linux lets the sockets of one connection grow to by themselves, and then some for those between. */
@@ -166,8 +168,7 @@ describe('TLS by a TURN server', () => {
     await allocation.close();
     await fake.stop();
   });
-  const ends = () =>
-    arrivals.with(dial(allocation.relayed, theirs.context, ours.fingerprint, forever, 'turn'));
+  const ends = () => arrivals.with(dial(allocation.relayed, theirs.context, ours.fingerprint, forever, TURN));
   kind(ends, TLS, TCP);
 });
 

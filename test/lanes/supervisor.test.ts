@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lane } from '../../src/lanes/lane.ts';
-import type { LaneKind, Path } from '../../src/lanes/path.ts';
+import { NODE_TRANSPORTS } from '../../src/lanes/node.ts';
+import type { Path } from '../../src/lanes/path.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { Supervisor } from '../../src/lanes/supervisor.ts';
 import { MAX_LANES, RELAY_LANES } from '../../src/protocol/limits.ts';
@@ -22,7 +23,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     closed: () => {},
   };
   const supervisor = new Supervisor({
-    role,
+    ...{ role, kinds: NODE_TRANSPORTS },
     ...(count !== undefined && { count }),
     free: () => true,
     onLane: (lane) => up.push(lane),
@@ -43,10 +44,11 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     const lane = new Lane(far.length, other, owner);
     lane.start();
     far.push({ kind, lane, pipe: other });
-    return { ...near, ...bound(near), kind };
+    const relayed = kind === 'turn' || kind === 'relay';
+    return { ...near, ...bound(near), kind, relayed };
   };
   let dials = 0;
-  const path = (kind: LaneKind, name: string, more: Partial<Path> = {}): Path => ({
+  const path = (kind: string, name: string, more: Partial<Path> = {}): Path => ({
     kind,
     name,
     most: 16,

@@ -25,7 +25,7 @@ try {
     laneContext(theirs.cert, theirs.key),
     ours.fingerprint,
     signal,
-    'turn',
+    { kind: 'turn', relayed: true },
   );
   await new Promise<void>((resolve) =>
     pipe.start(

@@ -57,7 +57,7 @@ describe('TURN allocations', () => {
       laneContext(theirs.cert, theirs.key),
       ours.fingerprint,
       new AbortController().signal,
-      'turn',
+      { kind: 'turn', relayed: true },
     );
 
   async function until(what: string, met: () => boolean): Promise<void> {

@@ -1,4 +1,5 @@
 /** The library against strangers, a hostile rendezvous and a hostile peer. Loopback only, nothing announced. */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,10 +13,10 @@ import { receive } from '../../src/peer/receive.ts';
 import { send } from '../../src/peer/send.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import type { Message } from '../../src/protocol/messages.ts';
-import type { Hello } from '../../src/protocol/signal.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { losePatience } from '../../src/session/patience.ts';
 import type { Session } from '../../src/session/session.ts';
+import { helloOf } from '../hello.ts';
 import { freePort } from '../ports.ts';
 
 const CODE = '7-crossover-clockwork';
@@ -179,16 +180,7 @@ test('a side that is connected and says nothing is given up', { timeout: 90_000 
 
 /** Both handshakes of a code, with everything that crosses in the hands of the test. */
 function handshakes(receiverPassword = 'crossover-clockwork') {
-  const hello = (): Hello => ({
-    fingerprint: 'ab'.repeat(32),
-    candidates: [],
-    seen: [],
-    tls: true,
-    seal: 'cd'.repeat(32),
-    rtc: [],
-    agent: 'test',
-    lanes: 0,
-  });
+  const hello = () => helloOf();
   const make = (role: 'sender' | 'receiver', password: string) => {
     const side = { out: [] as string[], hellos: 0, errors: [] as BeelineError[] };
     const handshake = new Handshake({

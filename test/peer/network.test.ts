@@ -8,14 +8,16 @@ import { describe, it, type TestContext } from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Path } from '../../src/lanes/path.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { mapsPort, Network, type NetworkOptions } from '../../src/peer/network/network.ts';
+import { Udx } from '../../src/lanes/udx/transport.ts';
+import { mapsPort } from '../../src/peer/network/forwarding.ts';
+import { StunLookup } from '../../src/peer/network/lookup.ts';
+import { Network, type NetworkOptions } from '../../src/peer/network/network.ts';
 import { changeOf } from '../../src/peer/network/roaming.ts';
-import { Served } from '../../src/peer/network/served.ts';
-import { UdpSide } from '../../src/peer/network/udp.ts';
-import type { Address, CandidateType } from '../../src/protocol/candidate.ts';
+import type { Address } from '../../src/protocol/candidate.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import type { Hello } from '../../src/protocol/signal.ts';
-import type { Mailbox } from '../../src/rendezvous/mailbox.ts';
+import { helloOf } from '../hello.ts';
+import { around } from '../lanes/surroundings.ts';
 import { freePort } from '../ports.ts';
 
 const certificate = makeCertificate();
@@ -31,7 +33,6 @@ async function common(role: 'sender' | 'receiver') {
     onChange: () => {},
     onLack: () => {},
     fingerprint: 'ef'.repeat(32),
-    seal: '01'.repeat(32),
     log: undefined,
   };
 }
@@ -46,39 +47,34 @@ async function network(t: TestContext, options: NetworkOptions['options']) {
   return { network: made, paths: () => offered.at(-1) ?? [] };
 }
 
-const hello = (...candidates: (readonly [CandidateType, string, number])[]): Hello => ({
-  fingerprint: 'ab'.repeat(32),
-  candidates: candidates.map(([type, host, port]) => ({ type, host, port })),
-  seen: [],
-  tls: true,
-  seal: 'cd'.repeat(32),
-  rtc: [],
-  agent: 'test',
-  lanes: 0,
-});
+const hello = (transports: Hello['transports']): Hello => helloOf({ transports });
 const named = (paths: readonly Path[]) => paths.map(({ kind, name }) => `${kind} ${name}`);
 
 describe('the addresses that a peer names', () => {
   it('are dialled if they are addresses of one machine', async (t) => {
     const { network: side, paths } = await network(t, { relay: 'auto' });
-    const names = ['999.1.2.3', '010.1.2.3', '1:2:3', '224.0.0.251', 'ff02::1', '0.0.0.0', 'fe80::1'];
-    side.peer(hello(...names.map((host) => ['tcp', host, 80] as const), ['tcp', '2001:DB8::1', 80]), []);
+    const names = ['999.1.2.3', '010.1.2.3', '224.0.0.251', 'ff02::1', '0.0.0.0', 'fe80::1'];
+    // What is spelled as none is the protocol broken; what is one, and of no use, is left alone.
+    for (const host of names.filter((each) => each.includes(':')))
+      side.peer(hello({ tcp: [`[${host}]:80`, '[2001:DB8::1]:80'] }), []);
+    for (const host of names.filter((each) => !each.includes(':')))
+      side.peer(hello({ tcp: [`${host}:80`, '[2001:DB8::1]:80'] }), []);
     assert.deepEqual(named(paths()), ['tcp [2001:db8::1]:80']);
   });
 
   it('are not dialled by who wants relays only, whatever they are called', async (t) => {
-    const candidates = [
-      ['turn', '127.0.0.1', 80],
-      ['tcp', '127.0.0.1', 80],
-    ] as const;
+    const there = hello({ turn: ['127.0.0.1:80'], tcp: ['127.0.0.1:80'], udx: undefined });
     const auto = await network(t, { relay: 'auto' });
-    auto.network.peer(hello(...candidates), []);
+    auto.network.peer(there, []);
     assert.deepEqual(named(auto.paths()), ['tcp 127.0.0.1:80', 'turn 127.0.0.1:80']);
     const only = await network(t, { relay: 'only' });
-    only.network.peer(hello(...candidates), []);
+    only.network.peer(there, []);
     assert.deepEqual(only.paths(), []);
-    const { candidates: none, seen } = only.network.hello();
-    assert.deepEqual({ none, seen }, { none: [], seen: [] });
+    const { transports, hosts } = only.network.hello();
+    assert.deepEqual({ transports, hosts }, { transports: {}, hosts: [] });
+    const never = await network(t, { relay: 'never' });
+    never.network.peer(there, []);
+    assert.deepEqual(named(never.paths()), ['tcp 127.0.0.1:80']);
   });
 
   it('are not flooded, however often it names others', async (t) => {
@@ -93,10 +89,10 @@ describe('the addresses that a peer names', () => {
     const { port } = server.address() as { port: number };
     const open = (path: Path) => path.open(new AbortController().signal);
     for (let i = 0; i < 20; i++) {
-      const hosts = Array.from({ length: 64 }, (_, j) => ['tcp', `127.0.${i}.${j + 1}`, port] as const);
-      side.peer(hello(...hosts), []);
+      const hosts = Array.from({ length: 40 }, (_, j) => `127.0.${i}.${j + 1}:${port}`);
+      side.peer(hello({ tcp: hosts }), []);
       await Promise.allSettled(paths().map(open));
-      side.peer(hello(['tcp', '127.0.0.1', port]), []);
+      side.peer(hello({ tcp: [`127.0.0.1:${port}`] }), []);
       await Promise.allSettled(paths().map(open));
     }
     await assert.rejects(
@@ -124,14 +120,13 @@ describe('a network that changes', () => {
 
   it('twice in a moment leaves no UDP port behind', async () => {
     const ports = new Set<number>();
-    const side: UdpSide = new UdpSide({
-      ...(await common('receiver')),
-      onPath: () => {},
-      onChange: () => side.port !== undefined && ports.add(side.port),
+    const side: Udx = new Udx({
+      ...(await around('receiver')),
+      onChange: () => side.port() && ports.add(side.port()!.port),
     });
     await side.open();
     await Promise.all([side.open(), side.open(), side.open()]);
-    assert.ok(side.port !== undefined && ports.size >= 2);
+    assert.ok(side.port() !== undefined && ports.size >= 2);
     await side.close();
     for (const port of ports) {
       const socket = createSocket({ type: 'udp6', ipv6Only: false });
@@ -152,15 +147,10 @@ describe('a network that changes', () => {
       syncBuiltinESMExports();
     });
     const port = await freePort();
-    const mailbox = { services: { relay: false, stun: [port] } } as unknown as Mailbox;
     const servers = await new Promise<Address[]>((resolve) => {
-      void common('receiver').then((options) => {
-        const served = new Served({
-          ...{ ...options, url: 'http://server.example', mailbox, relay: 'auto', portMap: false, tcpPort: 0 },
-          onServers: resolve,
-        });
-        t.after(() => served.close());
-      });
+      const lookup = new StunLookup('http://server.example', () => [port], resolve);
+      t.after(() => lookup.close());
+      lookup.again();
     });
     assert.deepEqual([servers, asked], [[{ host: '127.0.0.1', port }], 2]);
   });

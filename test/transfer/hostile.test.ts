@@ -1,7 +1,9 @@
 /** Each engine against a peer that does not play by the rules, message by message. */
+
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
+import { decodeAddress, formatAddress } from '../../src/protocol/candidate.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
@@ -13,6 +15,7 @@ import type { LanePort, Sink } from '../../src/transfer/ports.ts';
 import { TokenBucket } from '../../src/transfer/rate.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
 import { Sender } from '../../src/transfer/sender.ts';
+import { helloOf } from '../hello.ts';
 import { CHUNK, entry, MemorySink, MemorySource, Pair } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
@@ -256,22 +259,25 @@ test('a file of absurd size is refused before anything is kept for its chunks', 
   assert.throws(() => atOnce(pull.decoding()), { code: 'BAD_MANIFEST' });
 });
 
-test('a candidate is an address: a name spelled in hex digits is none', () => {
-  const hello = (host: string) =>
-    JSON.stringify({
-      fingerprint: 'ab'.repeat(32),
-      candidates: [{ type: 'tcp', host, port: 1 }],
-      seen: [],
-      tls: true,
-      seal: 'cd'.repeat(32),
-      rtc: [],
-      agent: 'x',
-      lanes: 0,
-    });
-  for (const host of ['bad.cafe', 'dead.beef.de', 'a.b', '1.1', 'abc', '1.2.3.4.5', 'a:b'])
-    assert.throws(() => decodeHello(hello(host)), { code: 'PROTOCOL' }, host);
-  for (const host of ['10.0.0.1', '::1', 'fd00::7', '::ffff:10.0.0.1', '2001:db8:0:0:0:0:0:1'])
-    assert.equal(decodeHello(hello(host)).candidates[0]!.host, host);
+test('an address in a hello is one: a name spelled in hex digits is none', () => {
+  for (const host of [
+    'bad.cafe',
+    'dead.beef.de',
+    'a.b',
+    '1.1',
+    'abc',
+    '1.2.3.4.5',
+    'a:b',
+    '[a:b]',
+    'dead.beef',
+  ])
+    assert.equal(decodeAddress(`${host}:1`), undefined, host);
+  for (const host of ['10.0.0.1', '::1', 'fd00::7', '2001:db8:0:0:0:0:0:1'])
+    assert.deepEqual(decodeAddress(formatAddress({ host, port: 65535 })), { host, port: 65535 });
+  for (const odd of [7, null, '', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '::1:80', '[::1]', '[::1]:x'])
+    assert.equal(decodeAddress(odd), undefined, String(odd));
+  for (const host of ['bad.cafe', 'dead.beef.de', 'a:b', 7])
+    assert.throws(() => decodeHello(JSON.stringify({ ...helloOf(), hosts: [host] })), { code: 'PROTOCOL' });
 });
 
 test('a limit does not make a small transfer wait, and is kept all the same', () => {

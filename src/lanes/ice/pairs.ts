@@ -1,6 +1,6 @@
 /** The ways between this side's sockets and the peer's addresses (RFC 8445, 6.1.2), and which of them is best. */
 import type { Address } from '../../protocol/candidate.ts';
-import { MAX_CANDIDATES } from '../../protocol/limits.ts';
+import { MAX_ADDRESSES } from '../../protocol/limits.ts';
 import type { UdpSocket } from '../udx/socket.ts';
 import type { UdxStream } from '../udx/stream.ts';
 import { isNear, usable } from './address.ts';
@@ -54,7 +54,7 @@ export class Pairs {
   /** What the peer names now: others that do not work are forgotten. */
   name(socket: UdpSocket, candidates: readonly Address[]): void {
     for (const pair of this) pair.named = false;
-    const addresses = candidates.slice(0, MAX_CANDIDATES).map(usable);
+    const addresses = candidates.slice(0, MAX_ADDRESSES).map(usable);
     for (const remote of addresses.filter((each) => each !== undefined)) {
       const known = this.find(socket, remote) ?? this.#add(socket, remote);
       known.named = true;

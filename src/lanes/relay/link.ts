@@ -37,6 +37,7 @@ export function connector<L extends Link, T>(
 export function withReason(pipe: Pipe, link: Link): Pipe {
   return {
     kind: pipe.kind,
+    ...(pipe.relayed && { relayed: true }),
     local: pipe.local,
     remote: pipe.remote,
     write: (bytes, done) => pipe.write(bytes, done),

@@ -77,7 +77,7 @@ async function serveSealed(stream: RelayStream, sealed: () => SealedPeer | undef
 }
 
 const over = ({ local, remote }: RelayStream, context: SecureContext, signal: AbortSignal) =>
-  ({ kind: 'relay', local, remote, context, signal }) as const;
+  ({ kind: 'relay', relayed: true, local, remote, context, signal }) as const;
 
 /** Several lanes wait with one signal: Node warns of more than ten. */
 function roomy(signal: AbortSignal): AbortSignal {
@@ -113,6 +113,7 @@ function firstByte(stream: RelayStream, signal: AbortSignal): Promise<number> {
 export function relayPipe(stream: RelayStream): Pipe {
   return {
     kind: 'relay',
+    relayed: true,
     local: stream.local,
     remote: stream.remote,
     write: (bytes, done) => void stream.write(bytes, done),

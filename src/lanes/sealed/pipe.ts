@@ -12,6 +12,7 @@ const CLOSING = 2_000;
 
 export class SealedPipe implements Pipe {
   readonly kind: string;
+  readonly relayed: boolean;
   readonly local: string;
   readonly remote: string;
   /** The other side has proved that it has the keys; rejects if the pipe ends before. */
@@ -29,6 +30,7 @@ export class SealedPipe implements Pipe {
   /** @param side whose key this end seals with */
   constructor(inner: Pipe, keys: LaneKeys, side: keyof LaneKeys) {
     this.kind = inner.kind;
+    this.relayed = inner.relayed ?? false;
     this.local = inner.local;
     this.remote = inner.remote;
     this.#inner = inner;

@@ -3,13 +3,12 @@ import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
 import type { Address } from '../../protocol/candidate.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
-import type { LaneKind } from '../path.ts';
 import type { Pipe } from '../pipe.ts';
 import { checkPin } from '../tls/credentials.ts';
-import { ReadBridge, tcpEnds, tlsPipe } from '../tls/pipe.ts';
+import { type Ends, ReadBridge, tcpEnds, tlsPipe } from '../tls/pipe.ts';
 
 /**
- * @param kind 'turn' when the address is a TURN server's that leads to the peer
+ * @param as what carries it, if it is not TCP all the way to the peer
  * @throws BeelineError NO_PATH, TIMEOUT or AUTHENTICATION; nothing is left open then.
  */
 export function dial(
@@ -17,7 +16,7 @@ export function dial(
   context: SecureContext,
   pin: string,
   signal: AbortSignal,
-  kind: LaneKind = 'tcp',
+  as: Pick<Ends, 'kind' | 'relayed'> = { kind: 'tcp' },
 ): Promise<Pipe> {
   return new Promise((resolve, reject) => {
     const bridge = new ReadBridge();
@@ -47,7 +46,7 @@ export function dial(
       try {
         checkPin(socket, pin);
         settle();
-        resolve(tlsPipe(socket, { ...tcpEnds(socket), kind }, bridge));
+        resolve(tlsPipe(socket, { ...tcpEnds(socket), ...as }, bridge));
       } catch (thrown) {
         settle(asBeelineError(thrown));
       }

@@ -6,16 +6,11 @@ import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
-import type { LaneKind } from '../path.ts';
 import type { Pipe } from '../pipe.ts';
 import { checkPin, peerFingerprint } from './credentials.ts';
-import { tlsPipe } from './pipe.ts';
+import { type Ends, tlsPipe } from './pipe.ts';
 
-export interface Over {
-  kind: LaneKind;
-  /** For people: `host:port` at either end. */
-  local: string;
-  remote: string;
+export interface Over extends Ends {
   context: SecureContext;
   signal: AbortSignal;
 }

@@ -31,7 +31,7 @@ export class ReadBridge {
 }
 
 /** What carries the socket, and between which addresses; default: TCP, and what the socket says. */
-export type Ends = Pick<Pipe, 'kind' | 'local' | 'remote'>;
+export type Ends = Pick<Pipe, 'kind' | 'relayed' | 'local' | 'remote'>;
 
 /** @param bridge given when the socket was opened with its `options` as `onread` */
 export function tlsPipe(socket: TLSSocket, ends: Ends = tcpEnds(socket), bridge?: ReadBridge): Pipe {
@@ -40,6 +40,7 @@ export function tlsPipe(socket: TLSSocket, ends: Ends = tcpEnds(socket), bridge?
   socket.on('_tlsError', (error: Error) => socket.destroy(error));
   return {
     kind: ends.kind,
+    ...(ends.relayed && { relayed: true }),
     local: ends.local,
     remote: ends.remote,
     write: (bytes, done) => void socket.write(bytes, done),

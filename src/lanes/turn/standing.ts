@@ -105,7 +105,13 @@ export class Standing implements TurnAllocation {
       const socket = await bindConnection(bind);
       socket.once('close', () => this.#open.delete(life));
       signal.addEventListener('abort', () => socket.destroy());
-      const over = { kind: 'turn', local: formatAddress(this.relayed), remote, signal } as const;
+      const over = {
+        kind: 'turn',
+        relayed: true,
+        local: formatAddress(this.relayed),
+        remote,
+        signal,
+      } as const;
       const { pipe, fingerprint } = await tlsServer(socket, { ...over, context: options.context });
       options.onPipe(pipe, fingerprint);
     } catch (thrown) {

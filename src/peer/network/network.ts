@@ -1,30 +1,25 @@
 /**
- * Everything that this side knows of how to reach the other, and how it can be reached itself: host addresses, what
- * servers and routers tell, relays. It makes the paths that lanes are opened on and the candidates for the peer, and
- * makes both anew whenever something changes.
+ * This side's transports, and what they share on Node: the addresses of the machine, what the server tells of it, the
+ * router's mappings. Whatever changes is gathered into new paths here and a new hello to the peer.
  */
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
-import { usable } from '../../lanes/ice/address.ts';
 import { Allowance } from '../../lanes/ice/allowance.ts';
+import { NODE_TRANSPORTS } from '../../lanes/node.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
-import { dial } from '../../lanes/tcp/dial.ts';
-import { boundedServer } from '../../lanes/turn/bounds.ts';
-import { iceServers } from '../../lanes/webrtc/servers.ts';
-import { type Address, type Candidate, type CandidateType, formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
-import { MAX_CANDIDATES, MAX_LANES, MAX_SEEN } from '../../protocol/limits.ts';
-import type { TurnServer } from '../../protocol/rendezvous.ts';
+import type { Surroundings } from '../../lanes/surroundings.ts';
+import { type KnownKind, Transports } from '../../lanes/transport.ts';
+import type { Address } from '../../protocol/candidate.ts';
+import { MAX_HOSTS } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
 import { localHosts } from '../addresses.ts';
 import type { CommonOptions, Logger } from '../api.ts';
+import { Forwarding, mapsPort } from './forwarding.ts';
+import { StunLookup } from './lookup.ts';
 import type { Change } from './roaming.ts';
-import { Rtc } from './rtc.ts';
-import { Served } from './served.ts';
-import { UdpSide } from './udp.ts';
 
 export interface NetworkOptions {
   role: 'sender' | 'receiver';
@@ -33,7 +28,7 @@ export interface NetworkOptions {
   fingerprint: string;
   /** Hex SHA-256 of the peer's certificate, as of now. */
   pin: () => string;
-  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server'>;
+  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'transports'>;
   /** Somebody proved on it to hold the certificate with this fingerprint. */
   onPipe: (pipe: Pipe, fingerprint: string) => void;
   onPaths: (paths: Path[]) => void;
@@ -46,146 +41,118 @@ export interface NetworkOptions {
 
 /** Milliseconds in which changes are gathered into one word to the peer. */
 const GATHER = 100;
-const NO_WEBRTC =
-  'The other side is a browser, and browsers cannot reach this side directly: the optional package node-datachannel is not ' +
-  "installed here. Bytes go through the server's relay, if it has one.";
 /** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
 const DIALS = 512;
 const DIALS_RATE = 32;
 
 export class Network {
   readonly #options: NetworkOptions;
-  #udp: UdpSide | undefined;
-  #opened: Promise<void> = Promise.resolve();
-  #udx: Path | undefined;
-  #served: Served | undefined;
-  readonly #rtc: Rtc;
+  readonly #transports: Transports;
+  readonly #forwarding: Forwarding;
+  readonly #relay: NonNullable<CommonOptions['relay']>;
   /** This process's half of the key of sealed lanes. */
   readonly #seal = randomBytes(32).toString('hex');
+  #lookup: StunLookup | undefined;
   #mailbox: Mailbox | undefined;
-  /** The standing server's. */
-  #url: string | undefined;
-  /** The TURN server for WebRTC, once it is known where it is. */
-  #turn: TurnServer | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
-  #peer: Hello | undefined;
-  #extra: Address[] = [];
+  #heard = false;
   readonly #dials = new Allowance(DIALS, DIALS_RATE);
   #timer: NodeJS.Timeout | undefined;
+  /** The router may be another than the one that was asked. */
+  #anew = false;
   #over = false;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    const { role, onPipe, pin, onLack, log } = options;
-    const { relay } = options.options;
-    this.#rtc = new Rtc({
-      ...{ role, log },
-      iceServers: () =>
-        this.#mailbox
-          ? iceServers({ ...this.#mailbox.services, turn: this.#turn }, this.#url, relay !== 'never')
-          : [],
-      relayOnly: relay === 'only',
-      onPipe: (pipe) => onPipe(pipe, pin()),
+    const { role, context, pin, onPipe, onLack, log } = options;
+    const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
+    this.#relay = relay;
+    const around: Surroundings = {
+      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, log },
+      hosts: () => localHosts(),
+      tcpPort: () => this.#port,
+      mayDial: () => this.#dials.take(),
+      onPaths: () => this.#offer(),
       onChange: () => this.#changed(),
-      onLack: () => onLack(NO_WEBRTC),
-    });
+    };
+    this.#transports = new Transports(transports, relay, (index) => transports[index]!.make(around));
+    this.#forwarding = new Forwarding(this.#transports.all, () => this.#changed(), log);
   }
 
-  get #direct(): boolean {
-    return this.#options.options.relay !== 'only';
+  /** Those of this session's transports, best first. */
+  get kinds(): readonly KnownKind[] {
+    return this.#transports.kinds;
   }
 
   /** Opens what needs no server. @param port TCP, 0 if nothing listens */
   start(port: number): void {
     this.#port = port;
-    if (!this.#direct) return;
-    const { role, context, pin, onPipe, log } = this.#options;
-    this.#udp = new UdpSide({
-      ...{ role, context, pin, onPipe, log },
-      onPath: (path) => {
-        this.#udx = path;
-        this.#offer();
-      },
-      onChange: () => this.#changed(),
-    });
-    this.#opened = this.#udp.open();
+    for (const transport of this.#transports.all) transport.start?.();
   }
 
   /** Where the peers meet: kept up with, and used for what it offers besides if it is a standing server (with `url`). */
   meet(mailbox: Mailbox, url: string | undefined): void {
     if (this.#over) return;
     this.#mailbox = mailbox;
-    this.#url = url;
     if (url === undefined) return;
-    const { options, onPipe, role, context, pin, log } = this.#options;
-    const seal = this.#seal;
-    this.#served = new Served({
-      ...{ url, mailbox, role, context, pin, seal, onPipe, log },
-      relay: options.relay ?? 'auto',
-      portMap: mapsPort(options) && this.#direct,
-      tcpPort: this.#port,
-      onServers: (servers) => this.#udp?.ask(servers),
-      onChange: () => this.#changed(),
-    });
-    this.#map();
-    void this.#boundTurn();
-    if (this.#peer) this.#served.peer(this.#peer);
+    const meeting = {
+      url,
+      get token() {
+        return mailbox.token;
+      },
+      get services() {
+        return mailbox.services;
+      },
+    };
+    for (const transport of this.#transports.all) void transport.meet?.(meeting);
+    // Who wants only relays asks nobody how the world sees it.
+    if (this.#relay !== 'only') {
+      this.#lookup?.close();
+      this.#lookup = new StunLookup(
+        url,
+        () => mailbox.services.stun,
+        (servers) => {
+          for (const transport of this.#transports.all) transport.ask?.(servers);
+        },
+      );
+      this.#lookup.again();
+    }
     this.#changed();
-  }
-
-  async #boundTurn(): Promise<void> {
-    const turn = this.#mailbox?.services.turn;
-    this.#turn = turn && this.#url ? await boundedServer(turn, new URL(this.#url).hostname) : undefined;
   }
 
   /** The server took us back: what it gave before may be worth nothing. */
   welcome(): void {
-    this.#served?.welcome();
-    void this.#boundTurn();
+    for (const transport of this.#transports.all) transport.welcome?.();
   }
 
   /** What a hello says of where this side is. */
   hello(): Omit<Hello, 'agent' | 'lanes'> {
-    const hosts = this.#direct ? localHosts() : [];
-    const at = (type: CandidateType, port: number) => hosts.map((host): Candidate => ({ type, host, port }));
-    const candidates = [
-      ...(this.#port > 0 ? at('tcp', this.#port) : []),
-      ...(this.#udp?.port ? at('udp', this.#udp.port) : []),
-      ...(this.#udp?.reflexive ?? []),
-      ...(this.#served?.candidates ?? []),
-    ];
-    const udp = this.#udp?.hello;
-    const reflexive = this.#udp?.reflexive.map(({ host }) => host) ?? [];
-    const seen = [...new Set([...(this.#served?.seen ?? []), ...reflexive])].slice(0, MAX_SEEN);
+    const hosts = this.#relay === 'only' ? [] : [...this.#transports.seen(), ...localHosts()];
     return {
       ...{ fingerprint: this.#options.fingerprint, tls: true, seal: this.#seal },
-      candidates: candidates.slice(0, MAX_CANDIDATES),
-      ...(udp && { udp }),
-      ...{ seen, rtc: this.#rtc.descriptions },
+      transports: this.#transports.describe(),
+      hosts: [...new Set(hosts)].slice(0, MAX_HOSTS),
     };
   }
 
-  /** The peer said where it is. @param extra where it can be reached besides, over TCP */
-  peer(hello: Hello, extra: Address[]): void {
-    this.#peer = hello;
-    this.#extra = extra;
-    if (this.#direct) this.#udp?.peer(hello);
-    this.#rtc.peer(hello);
-    this.#served?.peer(hello);
+  /**
+   * The peer said where it is.
+   * @param met where it was met, over TCP
+   * @throws BeelineError PROTOCOL
+   */
+  peer(hello: Hello, met: readonly Address[]): void {
+    this.#heard = true;
+    this.#transports.hear(hello, met);
     this.#offer();
   }
 
-  /**
-   * This machine's addresses have changed: all that was learned is learned again, unless the world is still reached as before.
-   * Once moved, the UDP port is given up for another, since routers still connect the old one to an address that is gone.
-   */
+  /** This machine's addresses have changed: all that was learned is learned again, unless the world is still reached as before. */
   regather(change: Change): void {
-    if (change === 'moved' && this.#udp) this.#opened = this.#udp.open();
     if (change !== 'aside') {
-      this.#served?.again();
-      this.#rtc.again();
-      this.#map();
+      for (const transport of this.#transports.all) transport.again?.(change === 'moved');
+      this.#lookup?.again();
+      this.#anew = true;
       this.#mailbox?.reconnect();
     }
     this.#offer();
@@ -196,58 +163,28 @@ export class Network {
   async close(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
-    void this.#udp?.close();
-    this.#rtc.close();
-    await this.#served?.close();
+    this.#lookup?.close();
+    await Promise.all([this.#transports.close(), this.#forwarding.close()]);
   }
 
   #map(): void {
-    void this.#opened.then(() => this.#served?.map(this.#udp?.port));
+    if (!this.#mailbox || !mapsPort(this.#options.options)) return;
+    this.#forwarding.update(this.#anew);
+    this.#anew = false;
   }
 
   #changed(): void {
     if (this.#over || this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      this.#map();
       this.#offer();
       this.#options.onChange();
     }, GATHER);
   }
 
   #offer(): void {
-    if (this.#peer && !this.#over) this.#options.onPaths(this.#paths(this.#peer).map(roomy));
-  }
-
-  #paths({ candidates }: Hello): Path[] {
-    // Names among them would ask a name server, and groups are not one machine.
-    const of = (wanted: CandidateType) =>
-      candidates.flatMap((each) => (each.type === wanted ? (usable(each) ?? []) : []));
-    const direct = this.#direct ? [...this.#extra, ...of('tcp')].map((to) => this.#dialled('tcp', to)) : [];
-    // The receiver dials; only what listens at both sides is worth the sender's dials too.
-    if (this.#options.role === 'sender') return direct;
-    const relayed = this.#options.options.relay !== 'never';
-    return [
-      ...direct,
-      ...(this.#direct ? (this.#served?.punched ?? []) : []),
-      ...(this.#direct && this.#udx ? [this.#udx] : []),
-      // What a peer calls a TURN server's may be its own: who wants only relays would show itself there.
-      ...(relayed && this.#direct ? of('turn').map((to) => this.#dialled('turn', to)) : []),
-      ...(this.#rtc.path ? [this.#rtc.path] : []),
-      ...(relayed && this.#served?.relay ? [this.#served.relay] : []),
-    ];
-  }
-
-  #dialled(kind: 'tcp' | 'turn', to: Address): Path {
-    const { context, pin } = this.#options;
-    return {
-      kind,
-      name: formatAddress(to),
-      most: MAX_LANES,
-      open: async (signal) => {
-        if (!this.#dials.take()) throw new BeelineError('NO_PATH', 'Too many addresses were tried just now.');
-        return dial(to, context, pin(), signal, kind);
-      },
-    };
+    if (this.#heard && !this.#over) this.#options.onPaths(this.#transports.paths().map(roomy));
   }
 }
 
@@ -258,13 +195,4 @@ function roomy(path: Path): Path {
     return path.open(signal);
   };
   return { kind: path.kind, name: path.name, most: path.most, open };
-}
-
-/**
- * Whether the router is asked for a port. Not for a sender's own meeting point, whose page and relay are for its network
- * only; nor for a server on this very machine: whoever meets there is here too, and no router stands between.
- */
-export function mapsPort({ portMap, server }: Pick<CommonOptions, 'portMap' | 'server'>): boolean {
-  if (portMap === false || server === undefined) return false;
-  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(server).hostname);
 }

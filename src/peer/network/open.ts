@@ -15,7 +15,6 @@ export function openNetwork(
   options: CommonOptions,
   tellPeer: () => void,
 ): Network {
-  session.supervise();
   const network = new Network({
     role,
     options,
@@ -29,6 +28,7 @@ export function openNetwork(
     onLack: (message) => session.events.emit({ event: 'warning', code: 'NO_PATH', message }),
     log: session.log,
   });
+  session.supervise(network.kinds);
   session.cleanup.push(() => network.close());
   const watch = watchNetwork((hosts, change) => {
     session.log?.info({ addresses: hosts.size, change }, 'the network has changed');
