@@ -116,9 +116,9 @@ describe('pairs', () => {
     const socket = fakeSocket();
     const many = Array.from({ length: 300 }, (_, i) => ({ host: `198.51.100.${i % 250}`, port: 1 + i }));
     pairs.name(socket, many);
-    assert.equal([...pairs].length, 64);
+    assert.equal([...pairs].length, 40);
     for (let port = 1; port < 2000; port++) pairs.learn(socket, { host: '192.0.2.1', port });
-    assert.equal([...pairs].length, 64 + 16);
+    assert.equal([...pairs].length, 40 + 16);
     pairs.name(socket, []);
     assert.equal([...pairs].length, 0);
   });

@@ -110,3 +110,58 @@ it('a hello bears only what a transport is called by, and of each only its own',
   const many = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 1]));
   assert.throws(() => decodeHello(encodeHello(helloOf({ transports: many }))), { code: 'PROTOCOL' });
 });
+
+const rtc = {
+  id: '0123456789abcdef',
+  kind: 'answer',
+  ufrag: 'abcd',
+  password: 'x'.repeat(22),
+  fingerprint: 'cd'.repeat(32),
+  candidates: ['candidate:1 1 UDP 2114977791 192.0.2.2 44221 typ host'],
+};
+const udx = { at: ['10.0.0.1:1'], password: 'ef'.repeat(16), symmetric: false };
+const some = (count: number) => Array.from({ length: count }, () => '10.0.0.1:1');
+const REFUSED: Record<string, unknown[]> = {
+  tcp: [['evil.example:80'], ['10.0.0.1:0'], ['10.0.0.1:70000'], ['10.0.0.1'], [7], some(41), 'x', null, {}],
+  punched: [['evil.example:80'], some(41), {}],
+  turn: [['evil.example:80'], some(41), {}],
+  udx: [
+    ...[
+      [],
+      'x',
+      null,
+      { ...udx, at: ['evil.example:80'] },
+      { ...udx, at: some(41) },
+      { ...udx, symmetric: 1 },
+    ],
+    ...[
+      { ...udx, password: 'EF'.repeat(16) },
+      { ...udx, password: 'ef' },
+    ],
+  ],
+  webrtc: [
+    Array.from({ length: 5 }, () => rtc),
+    [{ ...rtc, fingerprint: 'x' }],
+    [{ ...rtc, ufrag: 'a\r\na=x' }],
+    [{ ...rtc, candidates: ['candidate:1 1 udp 1 evil.example 9 typ host'] }],
+    [{ ...rtc, candidates: ['candidate:1 1 udp 1 192.0.2.2 9 typ host\r\na=x'] }],
+  ],
+};
+const HEARD: Record<string, unknown> = {
+  tcp: some(40),
+  punched: some(40),
+  turn: some(1),
+  udx,
+  webrtc: [rtc],
+};
+
+for (const kind of NODE_TRANSPORTS) {
+  const refused = REFUSED[kind.kind];
+  if (!refused) continue;
+  it(`${kind.kind} refuses names instead of addresses, and too many of anything`, async (t) => {
+    const { transport } = await made(t, kind, 'receiver');
+    transport.hear(HEARD[kind.kind], peer);
+    for (const theirs of refused)
+      assert.throws(() => transport.hear(theirs, peer), { code: 'PROTOCOL' }, JSON.stringify(theirs));
+  });
+}

@@ -37,13 +37,16 @@ test('the built page fetches no part of itself later, when its server may be gon
 });
 
 test('paths are told by what they carry', () => {
-  assert.equal(pathWords({ webrtc: 10 }, ['webrtc', 'relay']), 'direct, WebRTC');
+  const way = (kind: string, relayed = false) => ({ kind, relayed });
+  assert.equal(pathWords({ webrtc: 10 }, [way('webrtc'), way('relay', true)]), 'direct, WebRTC');
   assert.equal(pathWords({ relay: 10 }, []), "through the server's relay");
   assert.equal(
     pathWords({ webrtc: 25, relay: 75 }, []),
     "through the server's relay (75%) and direct, WebRTC (25%)",
   );
-  assert.equal(pathWords({}, ['webrtc', 'webrtc']), 'direct, WebRTC');
+  assert.equal(pathWords({}, [way('webrtc'), way('webrtc')]), 'direct, WebRTC');
+  assert.equal(pathWords({ webrtc: 10 }, [way('webrtc', true), way('relay', true)]), 'through a TURN relay');
+  assert.equal(pathWords({ webrtc: 10 }, [way('webrtc', true), way('webrtc')]), 'direct, WebRTC');
   assert.equal(pathWords({}, []), '');
   assert.equal(pathWords({ carrier: 1 }, []), 'carrier');
 });

@@ -1,25 +1,35 @@
 /** Which way the bytes go, in words. Pure. */
-const WORDS: Readonly<Record<string, string>> = {
-  webrtc: 'direct, WebRTC',
-  tcp: 'direct, TCP',
-  punched: 'direct, TCP',
-  udx: 'direct, UDP',
-  turn: 'through a TURN relay',
-  relay: "through the server's relay",
+
+/** A lane that is open. */
+export interface Way {
+  readonly kind: string;
+  readonly relayed: boolean;
+}
+
+/** By kind: what it is called when it leads straight to the other side, and when somebody's relay is between. */
+const WORDS: Readonly<Record<string, { direct?: string; relayed?: string }>> = {
+  webrtc: { direct: 'direct, WebRTC', relayed: 'through a TURN relay' },
+  tcp: { direct: 'direct, TCP' },
+  punched: { direct: 'direct, TCP' },
+  udx: { direct: 'direct, UDP' },
+  turn: { relayed: 'through a TURN relay' },
+  relay: { relayed: "through the server's relay" },
 };
 
-/** @param by bytes a second by kind of lane @param lanes kinds of the lanes that are open, for when nothing moves */
-export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<string>): string {
+/** @param by bytes a second by kind of lane @param lanes those that are open, for when nothing moves, and for which are relayed */
+export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<Way>): string {
   const rates = new Map<string, number>();
   const add = (kind: string, rate: number) => {
-    const words = WORDS[kind] ?? kind;
+    // Lanes of a kind are counted together: where each is relayed, so do the bytes go.
+    const same = open.filter((lane) => lane.kind === kind);
+    const relayed = same.length > 0 && same.every((lane) => lane.relayed);
+    const known = WORDS[kind] ?? {};
+    const words = (relayed ? known.relayed : undefined) ?? known.direct ?? known.relayed ?? kind;
     rates.set(words, (rates.get(words) ?? 0) + rate);
   };
-  const kinds = new Set(lanes);
-  // WebRTC's lanes are counted together: where each goes through a TURN server, so do the bytes.
-  const turned = kinds.has('turn') && !kinds.has('webrtc');
-  for (const kind of kinds) add(kind, 0);
-  for (const [kind, rate] of Object.entries(by)) add(kind === 'webrtc' && turned ? 'turn' : kind, rate);
+  const open = [...lanes];
+  for (const { kind } of open) add(kind, 0);
+  for (const [kind, rate] of Object.entries(by)) add(kind, rate);
   const sum = [...rates.values()].reduce((total, rate) => total + rate, 0);
   // A kind that carries nothing is worth a word only while no kind carries anything.
   const used = [...rates].filter(([, rate]) => rate > 0 || sum === 0).sort(([, a], [, b]) => b - a);

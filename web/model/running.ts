@@ -1,5 +1,7 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
+
 import { escapeName, type OfferSummary, type State, type TransferEvent } from '../../src/browser/index.ts';
+import type { Way } from './paths.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
@@ -41,7 +43,7 @@ export interface Running {
   /** Bytes of that file in all, and across. */
   readonly fileSize?: number;
   readonly fileBytes?: number;
-  readonly lanes: ReadonlyMap<number, string>;
+  readonly lanes: ReadonlyMap<number, Way>;
   readonly byKind: Readonly<Record<string, number>>;
   /** Seconds for which nothing has come from the other side, though it is connected. */
   readonly silent?: number;
@@ -104,9 +106,9 @@ export function next(running: Running, event: TransferEvent): Running {
       return { ...running, resumed: event.bytes, bytes: event.bytes };
     case 'lane': {
       const lanes = new Map(running.lanes);
-      const kind = event.kind === 'webrtc' && event.relayed ? 'turn' : event.kind;
-      if (event.status === 'open') lanes.set(event.id, kind);
-      else lanes.delete(event.id);
+      const { id, kind, relayed = false } = event;
+      if (event.status === 'open') lanes.set(id, { kind, relayed });
+      else lanes.delete(id);
       return { ...running, lanes };
     }
     case 'progress': {
