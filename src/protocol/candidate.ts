@@ -22,4 +22,3 @@ export function decodeAddress(text: unknown): Address | undefined {
   const port = Number(digits);
   return host !== undefined && isAddress(host) && port >= 1 && port <= 65535 ? { host, port } : undefined;
 }
-
