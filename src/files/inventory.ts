@@ -16,8 +16,7 @@ import type { Found } from './staging.ts';
 
 export class Inventory {
   /** Chunks that are certain, with their hashes. */
-  readonly have = new HaveMap();
-  readonly hashes = new ChunkHashes();
+  readonly chunks = new ChunkHashes();
   /** Hashes of chunks that lie in their places and may not be the sender's any more. */
   readonly guesses = new ChunkHashes();
   /** Entries that stand under their final names, as this transfer put them there. */
@@ -93,7 +92,7 @@ export async function takeInventory(
     if (slices.over()) await slices.next();
     takeChunk(inventory, old, entries, space, chunk);
   }
-  for (const chunk of inventory.have) {
+  for (const chunk of inventory.chunks.have) {
     if (slices.over()) await slices.next();
     for (const { entry, length } of space.extents(chunk)) {
       const left = inventory.staged.get(entry);
@@ -281,10 +280,9 @@ function takeChunk(
   const skipped = (entry: number) => inventory.decided.get(entry)?.choice === 'skip';
   const there = (entry: number) =>
     inventory.placed.has(entry) || inventory.staged.has(entry) || skipped(entry);
-  const sha256 = state.chunks.hashes.get(before)!;
+  const sha256 = state.chunks.get(before)!;
   if (extents.every(({ entry }) => there(entry) && equal(entry))) {
-    inventory.have.add(chunk);
-    inventory.hashes.set(chunk, sha256);
+    inventory.chunks.set(chunk, sha256);
     return;
   }
   if (!extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry))) return;

@@ -129,9 +129,8 @@ export class StagingSink implements Sink {
     return found;
   }
 
-  *held(): Generator<ChunkHash> {
-    const { have, hashes } = this.#inventory;
-    for (const index of have) yield { index, sha256: hashes.get(index)! };
+  held(): Iterable<ChunkHash> {
+    return this.#inventory.chunks;
   }
 
   comparable(chunk: number): boolean {
@@ -324,7 +323,7 @@ export class StagingSink implements Sink {
 
   /** Bytes that are still to come. */
   #missing(): Promise<number> {
-    const { have } = this.#inventory;
+    const { have } = this.#inventory.chunks;
     const down = [...have];
     for (const chunk of this.#writer?.taken ?? []) if (!have.has(chunk)) down.push(chunk);
     return missingBytes(this.#space!, this.#entries, down, (entry) => this.wants(entry));

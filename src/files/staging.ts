@@ -20,11 +20,13 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
-import { decodePage, type Entry } from '../protocol/manifest.ts';
-import { escapeName, STAGING_PREFIX } from '../protocol/names.ts';
+import type { Entry } from '../protocol/manifest.ts';
+import { escapeName, nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
+import { Journal, type JournalDriver, manifestOf } from '../transfer/store/journal.ts';
+import type { Choice, JournalState } from '../transfer/store/journal-records.ts';
 import { HeldFolders } from './held-folders.ts';
 import { CREATE_FLAGS, codeOf, FOLDER_FLAGS } from './io.ts';
-import { Journal, type JournalState } from './journal.ts';
+import { journalAt } from './journal-file.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { Slices } from './slices.ts';
 
@@ -145,8 +147,8 @@ export class Staging {
     }
   }
 
-  get journal(): string {
-    return this.#at('journal');
+  get journal(): JournalDriver {
+    return journalAt(this.#at('journal'));
   }
 
   /** A file that is written only to see whether writing works. */
@@ -198,13 +200,8 @@ export class Staging {
   /** What its journal says, or undefined if it has none that can be read. */
   async read(): Promise<Recorded | undefined> {
     const state = await Journal.read(this.journal);
-    if (!state) return undefined;
-    try {
-      return { state, entries: state.pages.flatMap(decodePage) };
-    } catch (error) {
-      if (error instanceof BeelineError) return undefined;
-      throw error;
-    }
+    const entries = state && manifestOf(state);
+    return entries && [...state.choices.values()].every(isWritable) ? { state, entries } : undefined;
   }
 
   /** Leaves it to a later run. Nothing in it may be in use any more. */
@@ -370,6 +367,12 @@ function closed(fd: number): Stats {
 function swapped(path: string): BeelineError {
   const text = `Somebody put something else in the place of '${escapeName(path)}'. It was left as it is.`;
   return new BeelineError('UNSAFE_NAME', text, { paths: [path] });
+}
+
+/** Whether an entry may be written under the other name that a journal has for it. */
+function isWritable({ choice, as }: { choice: Choice; as: string }): boolean {
+  const windows = process.platform === 'win32';
+  return !windows || choice !== 'rename' || nameProblem(as, 'windows') === undefined;
 }
 
 /** One text for all names without a `/`, with their kinds; no name has a line feed in it. */

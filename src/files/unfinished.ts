@@ -5,8 +5,8 @@ import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName } from '../protocol/names.ts';
 import { ByteSpace } from '../transfer/space.ts';
+import type { JournalState } from '../transfer/store/journal-records.ts';
 import { codeOf } from './io.ts';
-import type { JournalState } from './journal.ts';
 import { isLocked } from './lock.ts';
 import { Slices } from './slices.ts';
 import { Staging, stagings } from './staging.ts';
@@ -157,29 +157,26 @@ async function count(state: JournalState, entries: readonly Entry[]): Promise<Un
     entries.map((entry) => entry.size),
     state.chunkSize,
   );
-  // An unfinished transfer of nothing but one empty file is that of a stream, whose length comes at its end.
-  const stream = space.chunks === 0 && entries.length === 1 && files.length === 1;
   return {
     created: state.created,
     names: tops.map(({ path, kind }) => escapeName(path) + (kind === 'folder' ? '/' : '')),
     files: files.length,
     folders: entries.filter(({ kind }) => kind === 'folder').length,
     links: entries.filter(({ kind }, index) => kind === 'link' && wanted(index)).length,
-    bytes: stream ? null : files.reduce((sum, { size }) => sum + size, 0),
+    bytes: state.stream ? null : files.reduce((sum, { size }) => sum + size, 0),
     here: await bytesHere(state, space, wanted),
   };
 }
 
 async function bytesHere(
-  { chunks: { have }, lost }: JournalState,
+  { chunks, lost }: JournalState,
   space: ByteSpace,
   wanted: (entry: number) => boolean,
 ): Promise<number> {
   const slices = new Slices();
   let here = 0;
-  for (let chunk = 0, seen = 0; chunk < space.chunks && seen < have.count; chunk++) {
-    if (!have.has(chunk)) continue;
-    seen++;
+  for (const chunk of chunks.have) {
+    if (chunk >= space.chunks) break;
     if (slices.over()) await slices.next();
     const extents = space.extents(chunk);
     // Whatever else is in a chunk with a lost entry, it comes again.

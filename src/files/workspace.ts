@@ -1,15 +1,16 @@
 /** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
 import { existsSync, rmSync } from 'node:fs';
+import { realClock } from '../protocol/clock.ts';
 import { type Entry, encodingPages } from '../protocol/manifest.ts';
 import type { ByteSpace } from '../transfer/space.ts';
+import { Committer } from '../transfer/store/commit.ts';
+import { Journal } from '../transfer/store/journal.ts';
+import type { JournalRecord } from '../transfer/store/journal-records.ts';
 import type { Attributes } from './attributes.ts';
-import { Committer } from './commit.ts';
 import type { Overwrite, Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import { Folders, parentOf } from './folders.ts';
 import { Inventory, takeInventory } from './inventory.ts';
-import { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-records.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
 import { Slices } from './slices.ts';
@@ -88,6 +89,7 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
   const journal = await beginJournal(job);
   const committer = new Committer({
     journal,
+    clock: realClock,
     sync: async ({ dirty, whole }) => {
       // What is held open still takes bytes after the drive has been taken out of its place.
       if (!staging.stands) throw diskError(Object.assign(new Error('gone'), { code: 'ENOENT' }), root);
@@ -131,8 +133,6 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
 /** A journal that says what the inventory says, in place of whatever was there. */
 async function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
   const pages = await new Slices().run(encodingPages(entries));
-  const chunks: { index: number; sha256: Uint8Array }[] = [];
-  for (const index of inventory.have) chunks.push({ index, sha256: inventory.hashes.get(index)! });
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [
@@ -141,10 +141,11 @@ async function beginJournal({ entries, space, plan, staging, inventory }: Job): 
       created: inventory.created ?? Date.now(),
       chunkSize: space.chunkSize,
       pages: pages.length,
+      stream: space.stream,
     },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     { type: 'plan', choices: choicesOf(plan) },
-    { type: 'chunks', chunks },
+    { type: 'chunks', chunks: [...inventory.chunks] },
     { type: 'placed', entries: [...inventory.placed] },
   ]);
 }

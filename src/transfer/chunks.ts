@@ -62,10 +62,10 @@ export interface ChunksOptions {
 
 export class Chunks {
   readonly #options: ChunksOptions;
-  /** Chunks that are safely with the sink. */
-  readonly down = new HaveMap();
-  /** Of chunks that are down. */
+  /** Of chunks that are safely with the sink. */
   readonly hashes = new ChunkHashes();
+  /** These chunks. */
+  readonly down = this.hashes.have;
   /** Chunks that an earlier run left here. */
   readonly #before = new HaveMap();
   /** Neither here nor wanted. */
@@ -129,7 +129,7 @@ export class Chunks {
     this.#lacking.clear();
     this.#again.clear();
     this.#compared.clear();
-    this.down.clear();
+    this.hashes.clear();
     this.#before.clear();
     this.#next = 0;
     this.#bytes = 0;
@@ -310,7 +310,7 @@ export class Chunks {
   }
 
   #add(index: number, sha256: Uint8Array, length: number): void {
-    if (!this.down.add(index)) return;
+    if (this.down.has(index)) return;
     this.hashes.set(index, sha256);
     this.#bytes += length;
   }

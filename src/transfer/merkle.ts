@@ -6,7 +6,9 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat } from '../protocol/bytes.ts';
+import type { ChunkHash } from '../protocol/messages.ts';
 import { atOnce, type Steps } from '../protocol/slices.ts';
+import { HaveMap } from './have.ts';
 
 const CHUNK_LEAF = new Uint8Array([0]);
 const NODE = new Uint8Array([1]);
@@ -79,23 +81,33 @@ class Peaks {
 
 const BLOCK = 4096;
 
-/** The SHA-256 of each chunk seen so far: 32 bytes a chunk, in blocks, so that sparse use costs little. */
+/** Chunks with the SHA-256 of each: 32 bytes a chunk, in blocks, so that sparse use costs little. */
 export class ChunkHashes {
+  /** Which ones there are. */
+  readonly have = new HaveMap();
   #blocks: (Uint8Array | undefined)[] = [];
-  #known: (Uint8Array | undefined)[] = [];
 
   set(index: number, hash: Uint8Array): void {
     const block = Math.floor(index / BLOCK);
     this.#blocks[block] ??= new Uint8Array(BLOCK * 32);
-    this.#known[block] ??= new Uint8Array(BLOCK);
     this.#blocks[block].set(hash, (index % BLOCK) * 32);
-    this.#known[block][index % BLOCK] = 1;
+    this.have.add(index);
   }
 
   get(index: number): Uint8Array | undefined {
-    const block = Math.floor(index / BLOCK);
-    const at = index % BLOCK;
-    return this.#known[block]?.[at] ? this.#blocks[block]!.subarray(at * 32, at * 32 + 32) : undefined;
+    if (!this.have.has(index)) return undefined;
+    const at = (index % BLOCK) * 32;
+    return this.#blocks[Math.floor(index / BLOCK)]!.subarray(at, at + 32);
+  }
+
+  clear(): void {
+    this.have.clear();
+    this.#blocks = [];
+  }
+
+  /** Each with its hash, in order. */
+  *[Symbol.iterator](): Generator<ChunkHash> {
+    for (const index of this.have) yield { index, sha256: this.get(index)! };
   }
 
   /** All of `rooting` in one go: for what is known to be small. */
@@ -116,7 +128,7 @@ export class ChunkHashes {
     }
     for (let chunk = 0; chunk < chunks; ) {
       yield;
-      const known = this.#known[Math.floor(chunk / BLOCK)];
+      const known = this.#blocks[Math.floor(chunk / BLOCK)];
       const end = Math.min(chunks, (Math.floor(chunk / BLOCK) + 1) * BLOCK);
       if (known) {
         const hash = absent(chunk) ? undefined : this.get(chunk);

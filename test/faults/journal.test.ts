@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Journal } from '../../src/files/journal.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
 import { goOn } from '../files/going-on.ts';
 import { randomFrom, seed } from '../seed.ts';
 import { FaultyDisk } from './disk.ts';
@@ -12,7 +13,7 @@ import type { PlanOptions } from './plan.ts';
 
 const linux = { skip: process.platform !== 'linux' && 'models Linux' };
 const BEGIN = [
-  { type: 'begin', created: 1, chunkSize: 2 ** 20, pages: 1 },
+  { type: 'begin', created: 1, chunkSize: 2 ** 20, pages: 1, stream: false },
   { type: 'page', page: 0, bytes: new Uint8Array(5000).fill(7) },
 ] as const;
 
@@ -21,7 +22,7 @@ const hash = (chunk: number) => new Uint8Array(32).fill(chunk + 1);
 
 /** One life: goes on with the journal, and adds to `acknowledged` what the journal said is safe. */
 async function append(path: string, random: () => number, next: () => number, acknowledged: Set<number>) {
-  const journal = (await goOn(path))?.journal ?? (await Journal.replace(path, BEGIN));
+  const journal = (await goOn(path))?.journal ?? (await Journal.replace(journalAt(path), BEGIN));
   try {
     let failure: unknown;
     const written: number[] = [];
@@ -67,11 +68,11 @@ async function live(t: TestContext, run: number, lives: number, planned: (at: nu
       assert.deepEqual(life.leftOpen, []);
       disk.check();
       if (random() < 0.7) disk.losePower();
-      const found = await Journal.read(path);
+      const found = await Journal.read(journalAt(path));
       for (const chunk of acknowledged)
         assert.ok(found?.chunks.have.has(chunk), `chunk ${chunk} was promised`);
       for (let chunk = 0; chunk < chunks; chunk++)
-        if (found?.chunks.have.has(chunk)) assert.deepEqual(found.chunks.hashes.get(chunk), hash(chunk));
+        if (found?.chunks.have.has(chunk)) assert.deepEqual(found.chunks.get(chunk), hash(chunk));
     }
   } finally {
     disk.dispose();

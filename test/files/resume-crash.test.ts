@@ -22,9 +22,10 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { fromMicros } from '../../src/files/io.ts';
-import { Journal } from '../../src/files/journal.ts';
-import type { JournalRecord } from '../../src/files/journal-records.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
+import type { JournalRecord } from '../../src/transfer/store/journal-records.ts';
 import { CHUNK, failure, file, folder, hashOf, link, scratch, spaceOf, staged } from './helpers.ts';
 import {
   assertTree,
@@ -54,8 +55,8 @@ async function built(to: string, files: Files, more: JournalRecord[]): Promise<s
   const path = join(to, '.beeline-0123456789abcdef');
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const pages = encodePages(files.entries);
-  const journal = await Journal.replace(join(path, 'journal'), [
-    { type: 'begin', created: 1, chunkSize: CHUNK, pages: pages.length },
+  const journal = await Journal.replace(journalAt(join(path, 'journal')), [
+    { type: 'begin', created: 1, chunkSize: CHUNK, pages: pages.length, stream: false },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     ...more,
   ]);

@@ -6,10 +6,11 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Journal } from '../../src/files/journal.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import { ByteSpace } from '../../src/transfer/space.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
 import { CHUNK, failure, file, hashOf, scratch, until } from './helpers.ts';
 import {
   assertTree,
@@ -76,7 +77,7 @@ async function stubborn(t: TestContext, to: string, files: Files, failed: () => 
       // Stops halfway until all is committed, or was to be.
       await move(session, (chunk) => chunk < 6);
       await until('a commit', async () => {
-        const state = await Journal.read(join(stagingOf(to), 'journal'));
+        const state = await Journal.read(journalAt(join(stagingOf(to), 'journal')));
         return state!.chunks.have.count >= 6 || failed() > failures;
       });
       await complete(session);

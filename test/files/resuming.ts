@@ -6,10 +6,11 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node
 import { join } from 'node:path';
 import { permissions } from '../../src/files/attributes.ts';
 import { toMicros } from '../../src/files/io.ts';
-import { Journal } from '../../src/files/journal.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
 import type { ByteSpace } from '../../src/transfer/space.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
 import { CHUNK, file, folder, hashOf, link, scratch, spaceOf, staged, until } from './helpers.ts';
 
 export type Options = Partial<Omit<ConstructorParameters<typeof StagingSink>[0], 'to'>>;
@@ -234,7 +235,7 @@ export function stagedName(path: string): string {
 export async function journaled(to: string, chunks: number, placed = 0): Promise<void> {
   const path = join(stagingOf(to), 'journal');
   await until(`${chunks} chunks are journaled`, async () => {
-    const state = await Journal.read(path);
+    const state = await Journal.read(journalAt(path));
     return state?.chunks.have.count === chunks && state.placed.size >= placed;
   });
 }

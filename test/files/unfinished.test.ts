@@ -13,13 +13,14 @@ import {
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { Journal } from '../../src/files/journal.ts';
-import type { JournalRecord } from '../../src/files/journal-records.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
 import { takeLock } from '../../src/files/lock.ts';
 import { Staging } from '../../src/files/staging.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import { discard, type UnfinishedTransfer, unfinished } from '../../src/files/unfinished.ts';
 import { type Entry, encodePages } from '../../src/protocol/manifest.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
+import type { JournalRecord } from '../../src/transfer/store/journal-records.ts';
 import { CHUNK, failure, file, folder, link, opened, scratch, spaceOf } from './helpers.ts';
 
 const SHA = new Uint8Array(32);
@@ -35,20 +36,30 @@ async function interrupted(to: string, entries: readonly Entry[], ...chunks: num
 }
 
 /** A staging whose journal says just this. */
-async function journaled(
+async function staged(
   t: TestContext,
   entries: readonly Entry[],
-  ...more: JournalRecord[]
+  stream: boolean,
+  more: readonly JournalRecord[],
 ): Promise<{ root: string; path: string }> {
   const root = scratch(t);
   const staging = Staging.create(root);
   const pages = encodePages(entries).map((bytes, page): JournalRecord => ({ type: 'page', page, bytes }));
-  const begin = { type: 'begin', created: 1_700_000_000_000, chunkSize: CHUNK, pages: pages.length } as const;
+  const begin = {
+    type: 'begin',
+    created: 1_700_000_000_000,
+    chunkSize: CHUNK,
+    pages: pages.length,
+    stream,
+  } as const;
   const journal = await Journal.replace(staging.journal, [begin, ...pages, ...more]);
   await journal.close();
   staging.release();
   return { root, path: staging.path };
 }
+
+const journaled = (t: TestContext, entries: readonly Entry[], ...more: JournalRecord[]) =>
+  staged(t, entries, false, more);
 
 const chunks = (...indexes: number[]): JournalRecord => ({
   type: 'chunks',
@@ -119,7 +130,7 @@ describe('files: what is unfinished', () => {
   });
 
   it('knows a stream, of which the size is not known', async (t) => {
-    const { root } = await journaled(t, [file('stdin')]);
+    const { root } = await staged(t, [file('stdin')], true, []);
     const { bytes, here } = await only(root);
     assert.deepEqual([bytes, here], [null, 0]);
     const empty = await journaled(t, [folder('d'), file('d/empty')]);
@@ -135,8 +146,16 @@ describe('files: what is unfinished', () => {
         const pages = encodePages(entries).map(
           (bytes, page): JournalRecord => ({ type: 'page', page, bytes }),
         );
-        const begin = { type: 'begin', created: 0, chunkSize: CHUNK, pages: pages.length } as const;
-        await (await Journal.replace(join(path, 'journal'), [begin, ...pages, chunks(...indexes)])).close();
+        const begin = {
+          type: 'begin',
+          created: 0,
+          chunkSize: CHUNK,
+          pages: pages.length,
+          stream: false,
+        } as const;
+        await (
+          await Journal.replace(journalAt(join(path, 'journal')), [begin, ...pages, chunks(...indexes)])
+        ).close();
         const space = spaceOf(entries);
         const valid = indexes.filter((index) => index < space.chunks);
         const { bytes, here } = await only(root);
@@ -164,7 +183,7 @@ describe('files: what is unfinished', () => {
     without.release();
     utimesSync(join(path, 'journal'), 1, 1);
     const damaged = Staging.create(root);
-    writeFileSync(damaged.journal, 'no journal');
+    writeFileSync(join(damaged.path, 'journal'), 'no journal');
     damaged.release();
     utimesSync(join(damaged.path, 'journal'), 2, 2);
     const found = await unfinished(root);

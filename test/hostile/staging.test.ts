@@ -14,11 +14,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { Journal } from '../../src/files/journal.ts';
+import { journalAt } from '../../src/files/journal-file.ts';
 import { takeLock } from '../../src/files/lock.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import { discard } from '../../src/files/unfinished.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
+import { Journal } from '../../src/transfer/store/journal.ts';
 import { file, folder, opened } from '../files/helpers.ts';
 import { stagedName } from '../files/resuming.ts';
 import { CHUNK } from './bad-sender.ts';
@@ -34,8 +35,8 @@ async function forge(at: string): Promise<string> {
   const bytes = Buffer.alloc(CHUNK, 'forged');
   writeFileSync(join(path, stagedName('d/f')), bytes, { mode: 0o600 });
   const pages = encodePages(entries);
-  const journal = await Journal.replace(join(path, 'journal'), [
-    { type: 'begin', created: Date.now(), chunkSize: CHUNK, pages: pages.length },
+  const journal = await Journal.replace(journalAt(join(path, 'journal')), [
+    { type: 'begin', created: Date.now(), chunkSize: CHUNK, pages: pages.length, stream: false },
     ...pages.map((page, i) => ({ type: 'page' as const, page: i, bytes: page })),
     { type: 'chunks', chunks: [{ index: 0, sha256: createHash('sha256').update(bytes).digest() }] },
   ]);

@@ -3,24 +3,24 @@
  * beside it says what is certainly down, so that a reloaded page, or the next visit, can go on. It is kept until it
  * has been saved somewhere and somebody removes it.
  */
-import { concatAll } from '../../protocol/bytes.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { toHex, Writer } from '../../protocol/bytes.ts';
+import { realClock } from '../../protocol/clock.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { STREAM_WINDOW } from '../../protocol/limits.ts';
-import type { Entry } from '../../protocol/manifest.ts';
+import { type Entry, encodePages } from '../../protocol/manifest.ts';
 import type { ChunkHash } from '../../protocol/messages.ts';
 import { checkingEntries } from '../../protocol/names.ts';
+import { ChunkHashes } from '../../transfer/merkle.ts';
 import type { Extent, Sink } from '../../transfer/ports.ts';
+import { touches } from '../../transfer/selection.ts';
 import type { ByteSpace } from '../../transfer/space.ts';
+import { Committer } from '../../transfer/store/commit.ts';
+import { Journal } from '../../transfer/store/journal.ts';
+import type { JournalRecord } from '../../transfer/store/journal-records.ts';
 import { fittedPaths, warnOfNames } from './fitted.ts';
 import { hashBlob } from './hash-blob.ts';
-import {
-  bringBack,
-  encodeBeginning,
-  encodeRecord,
-  type JournalState,
-  replay,
-  transferKey,
-} from './journal.ts';
+import { journalIn } from './journal-file.ts';
 import { type Kept, readKept } from './kept.ts';
 import { warnOfLinks } from './links.ts';
 import { removeKept } from './opfs.ts';
@@ -29,11 +29,16 @@ import { Slices } from './slices.ts';
 import { StorageClient } from './storage-client.ts';
 import { noRoom, storageError } from './storage-errors.ts';
 
-const NOTHING = new Uint8Array();
-
 export interface KeptOptions {
   /** What a person should know though the transfer goes on: links that a browser cannot make, names that will be others. */
   onWarning?: (path: string | undefined, message: string) => void;
+}
+
+/** What one opening works with. */
+interface Work {
+  client: StorageClient;
+  journal: Journal;
+  committer: Committer;
 }
 
 export class KeptSink implements Sink {
@@ -42,8 +47,9 @@ export class KeptSink implements Sink {
   #space: ByteSpace | undefined;
   #key = '';
   #client: StorageClient | undefined;
+  #work: Work | undefined;
   /** As found; what is written since is in `#taken`. */
-  #state: JournalState | undefined;
+  #found = new ChunkHashes();
   #taken = new Set<number>();
   readonly #lost = new Set<number>();
   /** What lies there under the key is this object's to remove. */
@@ -85,9 +91,8 @@ export class KeptSink implements Sink {
     warnOfNames(entries, await fittedPaths(entries), this.#options.onWarning);
   }
 
-  *held(): Generator<ChunkHash> {
-    const { have, hashes } = this.#state ?? { have: [] };
-    for (const index of have) yield { index, sha256: hashes!.get(index)! };
+  held(): Iterable<ChunkHash> {
+    return this.#found;
   }
 
   wants(): boolean {
@@ -100,7 +105,7 @@ export class KeptSink implements Sink {
     data: Uint8Array | undefined,
     sha256: Uint8Array,
   ): Promise<void> {
-    const client = this.#opened();
+    const { client, committer } = this.#opened();
     const { chunkSize, stream } = this.#space!;
     if (this.#taken.has(chunk)) return;
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
@@ -109,12 +114,17 @@ export class KeptSink implements Sink {
     this.#taken.add(chunk);
     try {
       const at = chunk * chunkSize;
-      const record = stream ? NOTHING : encodeRecord({ type: 'chunk', index: chunk, sha256 });
-      if (data) await client.write(at, data.subarray(0, length), record, chunkSize);
-      else await client.ask({ type: 'zeros', at, length, record });
+      if (data) await client.write(at, data.subarray(0, length), chunkSize);
+      else await client.ask({ type: 'zeros', at, length });
+      const { chunks, dirty } = committer.batch;
+      if (!stream) chunks.push({ index: chunk, sha256 });
+      for (const { entry } of extents) dirty.add(entry);
+      await committer.added(data ? length : 0);
     } catch (thrown) {
       this.#taken.delete(chunk);
-      throw thrown;
+      // Until all begins anew nothing is certain but what is in the journal.
+      void committer.stop(thrown);
+      throw storageError(thrown);
     }
   }
 
@@ -124,10 +134,13 @@ export class KeptSink implements Sink {
   }
 
   async finish(): Promise<void> {
-    const client = this.#opened();
-    const record = encodeRecord({ type: 'complete', bytes: this.#space!.bytes! });
-    await client.ask({ type: 'append', records: record });
-    await client.ask({ type: 'flush' });
+    const { committer, journal } = this.#opened();
+    try {
+      await committer.flush();
+      await journal.append([{ type: 'complete', bytes: this.#space!.bytes! }]);
+    } catch (thrown) {
+      throw storageError(thrown);
+    }
     this.#finished = true;
   }
 
@@ -173,9 +186,9 @@ export class KeptSink implements Sink {
     if (this.#finished && this.#over) return this.#turn;
     this.#over = true;
     await this.#inTurn(async () => {
-      await this.#client?.ask({ type: 'flush' }).catch(() => {});
+      await this.#work?.committer.flush().catch(() => {});
       await this.#close();
-      const empty = !this.#state?.have.size && this.#taken.size === 0 && !this.#finished;
+      const empty = this.#taken.size === 0 && !this.#finished;
       if (empty || (this.#space!.stream && !this.#finished)) await this.#remove();
     });
   }
@@ -197,15 +210,27 @@ export class KeptSink implements Sink {
     this.#client = client;
     let anew = false;
     try {
-      const found = await client.ask({ type: 'open', key: this.#key });
-      const state = replay(found.journal);
-      anew = !state || space.stream || found.size < size;
+      const there = await client.ask({ type: 'open', key: this.#key });
+      const driver = journalIn(client);
+      const state = space.stream ? undefined : await Journal.read(driver);
+      anew = !state || there < size;
       this.#checkOpen();
-      this.#state = anew ? undefined : state;
-      const records = this.#state ? recover(this.#state) : encodeBeginning(this.#entries, space, Date.now());
-      await client.ask({ type: 'begin', trusted: this.#state?.trusted ?? 0, records, size });
+      this.#found = new ChunkHashes();
+      // What was lost is wanted again, and whatever else is in its chunks.
+      const again = touches(space, state?.lost ?? new Set());
+      if (state && !anew)
+        for (const { index, sha256 } of state.chunks)
+          if (index < space.chunks && !again(index)) this.#found.set(index, sha256);
+      const journal = await Journal.replace(driver, this.#beginning(state?.created ?? Date.now()));
       this.#mine = true;
-      this.#taken = new Set(this.#state?.have);
+      if (anew) await client.ask({ type: 'truncate', file: 'data', length: 0 });
+      // Its full size at once, so that a quota that is too small shows now.
+      await client.ask({ type: 'truncate', file: 'data', length: size });
+      await client.ask({ type: 'sync', file: 'data' });
+      const sync = () => client.ask({ type: 'sync', file: 'data' });
+      const committer = new Committer({ clock: realClock, journal, sync, place: async () => [] });
+      this.#work = { client, journal, committer };
+      this.#taken = new Set(this.#found.have);
       await this.#sayLost(this.#lost);
       this.#checkOpen();
     } catch (thrown) {
@@ -216,6 +241,16 @@ export class KeptSink implements Sink {
     }
   }
 
+  #beginning(created: number): JournalRecord[] {
+    const { chunkSize, stream } = this.#space!;
+    const pages = encodePages(this.#entries);
+    return [
+      { type: 'begin', created, chunkSize, pages: pages.length, stream },
+      ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
+      { type: 'chunks', chunks: [...this.#found] },
+    ];
+  }
+
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});
@@ -224,9 +259,8 @@ export class KeptSink implements Sink {
 
   /** Before any chunk that has zeros in their places; what is here of a file that is whole stays. */
   async #sayLost(entries: Iterable<number>): Promise<void> {
-    for (const entry of entries)
-      if (!this.#whole(entry))
-        await this.#client?.ask({ type: 'append', records: encodeRecord({ type: 'lost', entry }) });
+    const parts = [...entries].filter((entry) => !this.#whole(entry));
+    if (parts.length > 0) await this.#work?.journal.append([{ type: 'lost', entries: parts }]);
   }
 
   /** Whether all of it has arrived. */
@@ -237,8 +271,11 @@ export class KeptSink implements Sink {
   }
 
   async #close(): Promise<void> {
-    const client = this.#client;
+    const [client, work] = [this.#client, this.#work];
     this.#client = undefined;
+    this.#work = undefined;
+    await work?.committer.stop();
+    await work?.journal.close();
     await client?.ask({ type: 'close' }).catch(() => {});
     client?.end();
   }
@@ -250,10 +287,10 @@ export class KeptSink implements Sink {
     await removeKept(this.#key).catch(() => {});
   }
 
-  #opened(): StorageClient {
+  #opened(): Work {
     this.#checkOpen();
-    if (!this.#client) throw new BeelineError('INTERNAL', 'The storage is not open.');
-    return this.#client;
+    if (!this.#work) throw new BeelineError('INTERNAL', 'The storage is not open.');
+    return this.#work;
   }
 
   #checkOpen(): void {
@@ -261,9 +298,9 @@ export class KeptSink implements Sink {
   }
 }
 
-/** What was lost is wanted again. Returns the records that say so. */
-function recover(state: JournalState): Uint8Array {
-  const records = [...state.lost].map((entry) => encodeRecord({ type: 'back', entry }));
-  for (const entry of state.lost) bringBack(state, entry);
-  return concatAll(records);
+/** The same for every offer of the same files, cut into the same chunks: 32 hex digits, fit for a folder's name. */
+export function transferKey(entries: readonly Entry[], chunkSize: number): string {
+  const hash = sha256.create().update(new Writer().u32(chunkSize).done());
+  for (const page of encodePages(entries)) hash.update(page);
+  return toHex(hash.digest()).slice(0, 32);
 }

@@ -1,9 +1,13 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
 import { BeelineError } from '../../protocol/errors.ts';
+import type { Entry } from '../../protocol/manifest.ts';
 import { escapeName } from '../../protocol/names.ts';
+import { ByteSpace } from '../../transfer/space.ts';
+import { Journal, manifestOf } from '../../transfer/store/journal.ts';
+import type { JournalState } from '../../transfer/store/journal-records.ts';
 import { fittedPaths } from './fitted.ts';
-import { type JournalState, replay } from './journal.ts';
-import { DATA, JOURNAL, keptFolder, removeKept } from './opfs.ts';
+import { journalOf } from './journal-file.ts';
+import { keptFolder, removeKept } from './opfs.ts';
 import { startOf } from './places.ts';
 import { storageError } from './storage-errors.ts';
 
@@ -57,9 +61,10 @@ export async function keptTransfers(): Promise<Kept[]> {
 export async function readKept(key: string): Promise<Kept | undefined> {
   const top = await keptFolder();
   const folder = await top.getDirectoryHandle(key);
-  const journal = await (await folder.getFileHandle(JOURNAL)).getFile();
-  const state = replay(new Uint8Array(await journal.arrayBuffer()));
-  if (state && (state.complete || !state.space.stream)) return describe(key, folder, state);
+  const state = await Journal.read(journalOf(folder));
+  const entries = state && manifestOf(state);
+  if (entries && (state.complete !== undefined || !state.stream))
+    return describe(key, folder, state, entries);
   // Not if it is just being made: its maker holds a lock.
   await removeKept(key).catch(() => {});
   return undefined;
@@ -72,8 +77,17 @@ async function keys(): Promise<string[]> {
   return names;
 }
 
-async function describe(id: string, folder: FileSystemDirectoryHandle, state: JournalState): Promise<Kept> {
-  const { entries, space, lost, have, complete, created } = state;
+async function describe(
+  id: string,
+  folder: FileSystemDirectoryHandle,
+  state: JournalState,
+  entries: readonly Entry[],
+): Promise<Kept> {
+  const { chunks, lost, created } = state;
+  const complete = state.complete !== undefined;
+  const sizes = entries.map((entry) => entry.size);
+  const space = new ByteSpace(sizes, state.chunkSize, state.stream);
+  if (space.stream) space.end(state.complete!);
   const files: KeptFile[] = [];
   const folders: string[] = [];
   const fitted = await fittedPaths(entries);
@@ -87,7 +101,7 @@ async function describe(id: string, folder: FileSystemDirectoryHandle, state: Jo
   }
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   let held = 0;
-  for (const chunk of have) held += space.length(chunk);
+  for (const chunk of chunks.have) if (chunk < space.chunks) held += space.length(chunk);
   return {
     id,
     name: entries[0]?.path.split('/')[0] ?? '',
@@ -108,7 +122,7 @@ async function slice(
   size: number,
 ): Promise<Blob> {
   try {
-    const data = await (await folder.getFileHandle(DATA)).getFile();
+    const data = await (await folder.getFileHandle('data')).getFile();
     if (data.size >= start + size) return data.slice(start, start + size, 'application/octet-stream');
   } catch (thrown) {
     throw storageError(thrown);

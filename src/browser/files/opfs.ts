@@ -1,9 +1,10 @@
 /** Where in this browser's private file system (OPFS) what was received lies: a folder a transfer, named by its key. */
 
 const TOP = 'beeline';
-/** The byte space of a transfer, and what is certain of it. */
-export const DATA = 'data';
-export const JOURNAL = 'journal';
+/** The byte space of a transfer, what is certain of it, and a journal that is to follow that one. */
+export const KEPT_FILES = ['journal', 'journal.next', 'data'] as const;
+
+export type KeptFileName = (typeof KEPT_FILES)[number];
 
 /** Rejects with a DOMException, or a TypeError where there is no OPFS. */
 export async function keptFolder(): Promise<FileSystemDirectoryHandle> {
@@ -16,10 +17,10 @@ export async function removeKept(key: string): Promise<void> {
   const top = await keptFolder();
   const folder = await top.getDirectoryHandle(key);
   // A lock is on a file, not on its folder: the journal goes first, and without it nothing is left.
-  await folder.removeEntry(JOURNAL).catch(ignoreMissing);
+  await folder.removeEntry('journal').catch(ignoreMissing);
   await top.removeEntry(key, { recursive: true });
 }
 
-export function ignoreMissing(thrown: unknown): void {
+export function ignoreMissing(thrown: unknown): undefined {
   if (!(thrown instanceof DOMException) || thrown.name !== 'NotFoundError') throw thrown;
 }

@@ -57,13 +57,13 @@ export class StorageClient {
     });
   }
 
-  /** Copies `bytes` first, so that they may be reused once this resolves, or rejects. */
-  async write(at: number, bytes: Uint8Array, record: Uint8Array, capacity: number): Promise<void> {
+  /** A chunk's bytes. They are copied first, so that they may be reused once this resolves, or rejects. */
+  async write(at: number, bytes: Uint8Array, capacity: number): Promise<void> {
     let buffer = await this.#buffer(capacity);
     try {
       new Uint8Array(buffer).set(bytes);
       const { length } = bytes;
-      buffer = await this.ask({ type: 'write', at, length, buffer, record }, [buffer]);
+      buffer = await this.ask({ type: 'write', file: 'data', at, length, buffer }, [buffer]);
     } finally {
       // One that went down with a failed request is not missed: another may be made for it.
       if (buffer.byteLength > 0) this.#free.push(buffer);

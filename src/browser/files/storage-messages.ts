@@ -1,32 +1,35 @@
 /** What the page and its storage worker say to each other. Every request is answered once, in the order of asking. */
+import type { KeptFileName } from './opfs.ts';
 
 export type StorageRequest =
   /** Is there storage of the kind that is needed at all? */
   | { type: 'probe' }
   /** Locks the transfer's files, made if they are missing. */
   | { type: 'open'; key: string }
-  /** See `SpaceFile.begin`. */
-  | { type: 'begin'; trusted: number; records: Uint8Array; size: number }
+  /** As many bytes as there are from `at` on, at most `length`. */
+  | { type: 'read'; file: KeptFileName; at: number; length: number }
   /** The buffer comes back with the answer. */
-  | { type: 'write'; at: number; length: number; buffer: ArrayBuffer; record: Uint8Array }
-  | { type: 'zeros'; at: number; length: number; record: Uint8Array }
-  | { type: 'append'; records: Uint8Array }
-  | { type: 'flush' }
+  | { type: 'write'; file: KeptFileName; at: number; length: number; buffer: ArrayBuffer }
+  /** Zeros in the data, which is made longer for them if it has to be; a hole that is one stays one. */
+  | { type: 'zeros'; at: number; length: number }
+  | { type: 'truncate'; file: KeptFileName; length: number }
+  /** What was written to it is down. */
+  | { type: 'sync'; file: KeptFileName }
   /** Can so many bytes be written beside it? */
   | { type: 'try'; bytes: number }
-  /** Lets go of the files. What is not flushed is forgotten. */
+  /** Lets go of the files. */
   | { type: 'close' };
 
 /** What each is answered with. */
 export interface StorageAnswers {
   probe: undefined;
-  /** The journal as found, and how many bytes of data there are. */
-  open: { journal: Uint8Array<ArrayBuffer>; size: number };
-  begin: undefined;
+  /** How many bytes of data there are. */
+  open: number;
+  read: ArrayBuffer;
   write: ArrayBuffer;
   zeros: undefined;
-  append: undefined;
-  flush: undefined;
+  truncate: undefined;
+  sync: undefined;
   try: undefined;
   close: undefined;
 }

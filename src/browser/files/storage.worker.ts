@@ -2,9 +2,9 @@
  * The storage worker: holds the exclusive handles of one transfer's files and does what the page asks, in turn. It
  * knows nothing of manifests and chunks.
  */
-import { DATA, JOURNAL, keptFolder } from './opfs.ts';
-import { SpaceFile, type SyncFile } from './space-file.ts';
+import { KEPT_FILES, type KeptFileName, keptFolder } from './opfs.ts';
 import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
+import { clear, readFully, type SyncFile, writeFully } from './sync-file.ts';
 
 /** A page that was just closed or reloaded lets go of its files a moment later. */
 const TRIES = 30;
@@ -21,7 +21,7 @@ type Answer = StorageAnswers[keyof StorageAnswers];
 
 const scope = globalThis as unknown as Scope;
 let folder: FileSystemDirectoryHandle | undefined;
-let space: SpaceFile | undefined;
+const files = new Map<KeptFileName, SyncFile>();
 let turn = Promise.resolve();
 
 scope.addEventListener('message', ({ data }: MessageEvent<Asked>) => {
@@ -43,24 +43,25 @@ async function handle(request: StorageRequest): Promise<Answer> {
   switch (request.type) {
     case 'open':
       return open(request.key);
+    case 'read': {
+      const into = new Uint8Array(request.length);
+      return into.buffer.slice(0, readFully(opened(request.file), into, request.at));
+    }
     case 'write':
-      opened().write(request.at, new Uint8Array(request.buffer, 0, request.length), request.record);
+      writeFully(opened(request.file), new Uint8Array(request.buffer, 0, request.length), request.at);
       return request.buffer;
+    case 'zeros':
+      return void clear(opened('data'), request.at, request.length);
+    case 'truncate':
+      return void opened(request.file).truncate(request.length);
+    case 'sync':
+      return void opened(request.file).flush();
     case 'probe':
       return void (await probe());
     case 'try':
       return void (await tryWriting(request.bytes));
-    case 'begin':
-      return void opened().begin(request.trusted, request.records, request.size);
-    case 'zeros':
-      return void opened().zeros(request.at, request.length, request.record);
-    case 'append':
-      return void opened().append(request.records);
-    case 'flush':
-      return void opened().flush();
     case 'close':
-      space?.close();
-      space = undefined;
+      close();
   }
 }
 
@@ -70,7 +71,7 @@ async function probe(): Promise<void> {
     throw new DOMException('There are no synchronous file handles.', 'NotSupportedError');
 }
 
-async function open(key: string): Promise<StorageAnswers['open']> {
+async function open(key: string): Promise<number> {
   for (let left = TRIES; ; left--) {
     try {
       return await lock(key);
@@ -84,17 +85,21 @@ async function open(key: string): Promise<StorageAnswers['open']> {
   }
 }
 
-async function lock(key: string): Promise<StorageAnswers['open']> {
+async function lock(key: string): Promise<number> {
   const top = await keptFolder();
   folder = await top.getDirectoryHandle(key, { create: true });
-  const journal = await syncFile(folder, JOURNAL);
   try {
-    space = new SpaceFile(await syncFile(folder, DATA), journal);
+    for (const name of KEPT_FILES) files.set(name, await syncFile(folder, name));
   } catch (thrown) {
-    journal.close();
+    close();
     throw thrown;
   }
-  return { journal: space.read(), size: space.size };
+  return opened('data').getSize();
+}
+
+function close(): void {
+  for (const file of files.values()) file.close();
+  files.clear();
 }
 
 async function syncFile(inside: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
@@ -115,7 +120,8 @@ async function tryWriting(bytes: number): Promise<void> {
   }
 }
 
-function opened(): SpaceFile {
-  if (!space) throw new DOMException('The files are not open.', 'InvalidStateError');
-  return space;
+function opened(name: KeptFileName): SyncFile {
+  const file = files.get(name);
+  if (!file) throw new DOMException('The files are not open.', 'InvalidStateError');
+  return file;
 }

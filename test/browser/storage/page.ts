@@ -5,7 +5,7 @@ import { fittedPaths } from '../../../src/browser/files/fitted.ts';
 import { itemsOfDrop, itemsOfInput } from '../../../src/browser/files/items.ts';
 import { type Kept, type KeptFile, keptTransfers } from '../../../src/browser/files/kept.ts';
 import { KeptSink } from '../../../src/browser/files/kept-sink.ts';
-import { DATA, JOURNAL, keptFolder } from '../../../src/browser/files/opfs.ts';
+import { keptFolder } from '../../../src/browser/files/opfs.ts';
 import { saveToFolder } from '../../../src/browser/files/save.ts';
 import { FileListSource } from '../../../src/browser/files/source.ts';
 import { StreamSink } from '../../../src/browser/files/stream-sink.ts';
@@ -307,7 +307,7 @@ const scenarios = {
     const top = await keptFolder();
     const keys = (top as unknown as { keys(): AsyncIterable<string> }).keys();
     for await (const key of keys) {
-      const file = await (await top.getDirectoryHandle(key)).getFileHandle(JOURNAL);
+      const file = await (await top.getDirectoryHandle(key)).getFileHandle('journal');
       const old = new Uint8Array(await (await file.getFile()).arrayBuffer());
       const place = at < 0 ? old.length + at : at;
       if (how === 'flip') old[place]! ^= 0x40;
@@ -326,7 +326,7 @@ const scenarios = {
     for await (const key of keys) {
       const folder = await top.getDirectoryHandle(key);
       const size = async (name: string) => (await (await folder.getFileHandle(name)).getFile()).size;
-      found.push([await size(JOURNAL), await size(DATA)]);
+      found.push([await size('journal'), await size('data')]);
     }
     return found;
   },

@@ -1,16 +1,17 @@
 /**
  * Group commit: what was written is made durable in batches, only then journaled, and only then placed. So a journaled
  * chunk is on the disk whatever dies, nothing unsynced stands under a final name, and the disk is waited for a few
- * times a second instead of once a chunk.
+ * times a second instead of once a chunk. Pure: the same order in every runtime, and in the simulator.
  */
-import { BeelineError } from '../protocol/errors.ts';
-import type { ChunkHash } from '../protocol/messages.ts';
+import { Alarm, type Clock } from '../../protocol/clock.ts';
+import { BeelineError } from '../../protocol/errors.ts';
+import type { ChunkHash } from '../../protocol/messages.ts';
 import type { Journal } from './journal.ts';
 
-/** Milliseconds until what was written is committed: what a crash can cost. */
-const DELAY = 250;
+/** Until what was written is committed: what a crash can cost. */
+const DELAY_MS = 250;
 /** Bytes that are committed without waiting for that, and that may be uncommitted while a commit runs. */
-const FULL = 64 * 1024 * 1024;
+const FULL_BYTES = 64 * 1024 * 1024;
 
 export interface Batch {
   chunks: ChunkHash[];
@@ -22,7 +23,8 @@ export interface Batch {
 }
 
 export interface CommitPorts {
-  journal: Journal;
+  clock: Clock;
+  journal: Pick<Journal, 'append'>;
   /** Makes a batch's staged files durable. */
   sync: (batch: Batch) => Promise<void>;
   /** Renames whole files into place, durably. Returns the entries that are. */
@@ -38,12 +40,15 @@ export class Committer {
   #batch = emptyBatch();
   /** Placed since the last record that says so. */
   #placed: number[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #alarm: Alarm;
+  /** When something was first added to the batch. */
+  #since = 0;
   #running: Promise<void> | undefined;
   #failure: unknown;
 
   constructor(ports: CommitPorts) {
     this.#ports = ports;
+    this.#alarm = new Alarm(ports.clock);
   }
 
   /** What is being gathered for the next commit. */
@@ -54,20 +59,29 @@ export class Committer {
   /** Something was added to the batch. Resolves when more may be; rejects if a commit has failed. */
   async added(bytes: number): Promise<void> {
     if (this.#failure) throw this.#failure;
+    const { clock } = this.#ports;
     this.#batch.bytes += bytes;
-    if (this.#batch.bytes < FULL) {
-      this.#timer ??= setTimeout(() => void this.flush().catch(() => {}), DELAY);
+    if (this.#batch.bytes < FULL_BYTES) {
+      // Alarms may be late: those of a page that nobody looks at ring once a minute.
+      if (this.#alarm.waits && clock.now() - this.#since >= 2 * DELAY_MS) this.#begin();
+      if (this.#alarm.waits) return;
+      this.#since = clock.now();
+      this.#alarm.set(DELAY_MS, () => this.#begin());
       return;
     }
     // The next commit gathers what comes meanwhile; a disk that cannot follow is waited for.
     if (this.#running) await this.#running;
-    else void this.flush().catch(() => {});
+    else this.#begin();
+  }
+
+  /** Whoever asks next is told if it fails. */
+  #begin(): void {
+    this.flush().catch(() => {});
   }
 
   /** Resolves when everything added so far is durable, journaled and in place. Rejects if any of it failed. */
   async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#alarm.clear();
     while (this.#running) await this.#running;
     if (this.#failure) throw this.#failure;
     const batch = this.#batch;
@@ -91,10 +105,10 @@ export class Committer {
     if (placed.length > 0) await this.#ports.journal.append([{ type: 'placed', entries: placed }]);
   }
 
-  /** No more commits are begun; resolves when a running one is done. */
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#failure ??= new BeelineError('CANCELLED', 'Receiving was given up.');
+  /** No more commits are begun: whoever asks is told the reason. Resolves when a running one is done. */
+  async stop(reason: unknown = new BeelineError('CANCELLED', 'Receiving was given up.')): Promise<void> {
+    this.#alarm.clear();
+    this.#failure ??= reason;
     await this.#running;
   }
 

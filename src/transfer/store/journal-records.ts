@@ -1,11 +1,11 @@
 /**
- * What the receiver's journal says, and how it stands in the file: a magic with the format's version, then records
- * of `u32 length of the body, u8 type, body, u32 CRC-32 over all three`. What the encoder lets through the decoder
- * takes, so that no record can cut off those behind it.
+ * What a receiver's journal says, and how it stands in its file, in every runtime: a magic with the format's version,
+ * then records of `u32 length of the body, u8 type, body, u32 CRC-32 over all three`. What the encoder lets through
+ * the decoder takes, so that no record can cut off those behind it.
  */
-import { crc32 } from 'node:zlib';
-import { Reader, Writer } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { Reader, Writer } from '../../protocol/bytes.ts';
+import { crc32 } from '../../protocol/crc32.ts';
+import { BeelineError } from '../../protocol/errors.ts';
 import {
   MAX_CHUNK,
   MAX_CHUNKS,
@@ -14,17 +14,16 @@ import {
   MAX_PAGES,
   MAX_PATH,
   MIN_CHUNK,
-} from '../protocol/limits.ts';
-import { nameProblem } from '../protocol/names.ts';
-import { HaveMap } from '../transfer/have.ts';
-import { ChunkHashes } from '../transfer/merkle.ts';
+} from '../../protocol/limits.ts';
+import { nameProblem } from '../../protocol/names.ts';
+import { ChunkHashes } from '../merkle.ts';
 
 /** What was decided for an entry whose name the destination has already. */
 export type Choice = 'skip' | 'replace' | 'rename';
 
 export type JournalRecord =
   /** `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. */
-  | { type: 'begin'; created: number; chunkSize: number; pages: number }
+  | { type: 'begin'; created: number; chunkSize: number; pages: number; stream: boolean }
   /** A manifest page as received. */
   | { type: 'page'; page: number; bytes: Uint8Array }
   /** `as`: relative path for `rename`, else ''. */
@@ -34,7 +33,9 @@ export type JournalRecord =
   /** Entries that stand under their final names; undoes an earlier `lost`. */
   | { type: 'placed'; entries: number[] }
   /** Entries no longer held (dropped, vanished): their chunks do not count. Undoes an earlier `placed`. */
-  | { type: 'lost'; entries: number[] };
+  | { type: 'lost'; entries: number[] }
+  /** All that will come is here: so many bytes of all files. */
+  | { type: 'complete'; bytes: number };
 
 /** A journal replayed. */
 export interface JournalState {
@@ -42,16 +43,19 @@ export interface JournalState {
   created: number;
   /** Bytes. */
   chunkSize: number;
+  stream: boolean;
   pages: Uint8Array[];
   choices: Map<number, { choice: Choice; as: string }>;
-  chunks: { have: HaveMap; hashes: ChunkHashes };
+  chunks: ChunkHashes;
   placed: Set<number>;
   /** Entries lost and not placed since. Which chunks that invalidates is the caller's concern. */
   lost: Set<number>;
+  /** Bytes of all files, once all that will come is here. */
+  complete: number | undefined;
 }
 
 /** The last byte is the format's version. */
-export const MAGIC = new Uint8Array([...'bljrnl\n'].map((letter) => letter.charCodeAt(0)).concat(1));
+export const MAGIC = new Uint8Array([...'bljrnl\n'].map((letter) => letter.charCodeAt(0)).concat(2));
 /** Bytes of a record before its body, and around it. */
 export const HEADER = 5;
 export const FRAME = HEADER + 4;
@@ -65,8 +69,7 @@ const SHA256 = 32;
 const MAX_CHOICE_BYTES = 4 + 1 + 2 + MAX_PATH;
 const CHOICES: readonly Choice[] = ['skip', 'replace', 'rename'];
 /** A record's type is its place here; 0 stays unused, since zeros are what a crash leaves behind. */
-const TYPES = [undefined, 'begin', 'page', 'plan', 'chunks', 'placed', 'lost'] as const;
-const PLATFORM = process.platform === 'win32' ? 'windows' : 'posix';
+const TYPES = [undefined, 'begin', 'page', 'plan', 'chunks', 'placed', 'lost', 'complete'] as const;
 
 /** ChunkHashes allocates by this many chunks. */
 const REGION = 4096;
@@ -91,7 +94,11 @@ function* bodies(record: JournalRecord): Generator<Writer> {
   switch (record.type) {
     case 'begin':
       if (!sound(record)) throw unwritable();
-      yield new Writer().varint(record.created).varint(record.chunkSize).varint(record.pages);
+      yield new Writer()
+        .varint(record.created)
+        .varint(record.chunkSize)
+        .varint(record.pages)
+        .u8(record.stream ? 1 : 0);
       break;
     case 'page':
       if (!(record.page < MAX_PAGES) || record.bytes.length > MAX_PAGE) throw unwritable();
@@ -121,6 +128,9 @@ function* bodies(record: JournalRecord): Generator<Writer> {
         yield body;
       }
       break;
+    case 'complete':
+      yield new Writer().varint(record.bytes);
+      break;
     default:
       for (let at = 0; at < record.entries.length; at += MAX_ITEMS) {
         const body = new Writer();
@@ -136,8 +146,8 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
   const name = TYPES[type];
   switch (name) {
     case 'begin': {
-      const created = reader.varint();
-      const record = { type: name, created, chunkSize: reader.varint(), pages: reader.varint() };
+      const [created, chunkSize, pages] = [reader.varint(), reader.varint(), reader.varint()];
+      const record = { type: name, created, chunkSize, pages, stream: reader.u8() === 1 };
       reader.end();
       if (!sound(record)) throw malformed();
       return record;
@@ -168,6 +178,11 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
     case 'placed':
     case 'lost':
       return { type: name, entries: integers(body, MAX_ENTRIES) };
+    case 'complete': {
+      const bytes = reader.varint();
+      reader.end();
+      return { type: name, bytes };
+    }
     default:
       throw malformed();
   }
@@ -199,11 +214,14 @@ export class Replay {
     const state = this.#state;
     if (record.type === 'begin') {
       if (state) return false;
-      const { created, chunkSize, pages } = record;
+      const { created, chunkSize, pages, stream } = record;
       this.#pages = this.#pagesLeft = pages;
-      const chunks = { have: new HaveMap(), hashes: new ChunkHashes() };
       const [placed, lost] = [new Set<number>(), new Set<number>()];
-      this.#state = { created, chunkSize, pages: [], choices: new Map(), chunks, placed, lost };
+      const [choices, chunks] = [new Map(), new ChunkHashes()];
+      this.#state = {
+        ...{ created, chunkSize, stream, pages: [], choices, chunks, placed, lost },
+        complete: undefined,
+      };
       return true;
     }
     if (!state) return false;
@@ -218,9 +236,7 @@ export class Replay {
         break;
       case 'chunks':
         for (const { index, sha256 } of record.chunks) {
-          if (!this.#affords(index, state.chunks.have.count)) continue;
-          state.chunks.have.add(index);
-          state.chunks.hashes.set(index, sha256);
+          if (this.#affords(index, state.chunks.have.count)) state.chunks.set(index, sha256);
         }
         break;
       case 'placed':
@@ -228,6 +244,9 @@ export class Replay {
         break;
       case 'lost':
         for (const entry of record.entries) move(entry, state.placed, state.lost);
+        break;
+      case 'complete':
+        state.complete = record.bytes;
     }
     return true;
   }
@@ -267,9 +286,9 @@ function sound({ chunkSize, pages }: { chunkSize: number; pages: number }): bool
   return powerOfTwo && chunkSize >= MIN_CHUNK && chunkSize <= MAX_CHUNK && pages <= MAX_PAGES;
 }
 
-/** A name from the disk is trusted as little as one from a peer. */
+/** A name from the disk is trusted as little as one from a peer; who runs on Windows asks more of it. */
 function fits(choice: Choice, as: string): boolean {
-  return choice === 'rename' ? nameProblem(as, PLATFORM) === undefined : as === '';
+  return choice === 'rename' ? nameProblem(as, 'posix') === undefined : as === '';
 }
 
 function within(value: number, limit: number): number {
