@@ -77,18 +77,21 @@ export class ChunkWriter {
     const { committer } = this.#work;
     const { entries, space } = this.#job;
     const parts = extents.filter(({ entry, length }) => length !== entries[entry]!.size);
+    // Where each extent's file is staged, if this chunk alone makes it whole.
+    const staged: (string | undefined)[] = [];
     for (const { entry } of parts) this.#parts.set(entry, (this.#parts.get(entry) ?? 0) + 1);
     try {
       const slices = new Slices();
       let bytes = 0;
-      for (const extent of extents) {
+      for (const [i, extent] of extents.entries()) {
         this.#checkGoing();
         if (!this.misses(extent.entry)) continue;
         if (data && extent.at + extent.length > data.length)
           throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
         const part = data?.subarray(extent.at, extent.at + extent.length);
-        const staged = await this.#piece(extent, part, taking.kept);
-        if (staged !== undefined) this.#early.set(extent.entry, staged);
+        const path = await this.#piece(extent, part, taking.kept);
+        if (path !== undefined && this.#parts.has(extent.entry)) this.#early.set(extent.entry, path);
+        else staged[i] = path;
         // Zeros are holes, and cost the disk nothing.
         if (data) bytes += extent.length;
         if (slices.over()) await slices.next();
@@ -101,16 +104,17 @@ export class ChunkWriter {
         dirty.add(entry);
         this.#parts.set(entry, this.#parts.get(entry)! - 1);
       }
-      for (const { entry } of extents) {
-        const staged = this.#early.get(entry);
+      for (const [i, { entry }] of extents.entries()) {
+        const path = staged[i] ?? this.#early.get(entry);
         // A chunk that fails is never written to the end, and holds its entries back.
-        if (staged === undefined || this.#parts.get(entry)) continue;
-        whole.set(entry, staged);
+        if (path === undefined || this.#parts.get(entry)) continue;
+        whole.set(entry, path);
         this.#early.delete(entry);
       }
       await committer.added(bytes);
     } catch (error) {
       this.#taken.delete(chunk);
+      for (const [i, path] of staged.entries()) if (path) this.#early.set(extents[i]!.entry, path);
       throw diskError(error, entries[extents[0]?.entry ?? 0]!.path);
     }
   }

@@ -135,7 +135,8 @@ export class Reader {
   }
 
   u8(): number {
-    return this.raw(1)[0]!;
+    if (this.left < 1) throw truncated();
+    return this.#bytes[this.#at++]!;
   }
 
   u32(): number {
@@ -161,7 +162,7 @@ export class Reader {
   }
 
   raw(length: number): Uint8Array {
-    if (length > this.left) throw new BeelineError('PROTOCOL', 'The other side sent a truncated message.');
+    if (length > this.left) throw truncated();
     const part = this.#bytes.subarray(this.#at, this.#at + length);
     this.#at += length;
     return part;
@@ -186,4 +187,8 @@ export class Reader {
     if (this.left > 0)
       throw new BeelineError('PROTOCOL', 'The other side sent a message with trailing bytes.');
   }
+}
+
+function truncated(): BeelineError {
+  return new BeelineError('PROTOCOL', 'The other side sent a truncated message.');
 }

@@ -75,14 +75,10 @@ export class ByteSpace {
 
   /** The pieces of files in a chunk, in the order of their bytes. */
   extents(chunk: number): Extent[] {
-    if (!(chunk >= 0 && chunk < this.#chunks))
-      throw new BeelineError('PROTOCOL', `There is no chunk ${chunk}.`);
+    this.#checkExists(chunk);
     const from = chunk * this.chunkSize;
     const to = from + this.chunkSize;
-    if (this.#stream) {
-      const length = Math.min(this.chunkSize, (this.bytes ?? Number.POSITIVE_INFINITY) - from);
-      return [{ entry: 0, offset: from, length, at: 0 }];
-    }
+    if (this.#stream) return [{ entry: 0, offset: from, length: this.length(chunk), at: 0 }];
     const found: Extent[] = [];
     let at = 0;
     for (let i = this.#lastStartingAtOrBefore(from); i < this.#starts.length && this.#starts[i]! < to; i++) {
@@ -97,9 +93,15 @@ export class ByteSpace {
     return found;
   }
 
-  /** Bytes of a chunk's data. */
+  /** Bytes of a chunk's data. Asked for with each range of blocks, so that no extents are made for it. */
   length(chunk: number): number {
-    return this.extents(chunk).reduce((sum, extent) => sum + extent.length, 0);
+    this.#checkExists(chunk);
+    const from = chunk * this.chunkSize;
+    const to = from + this.chunkSize;
+    if (this.#stream) return Math.min(to, this.bytes ?? Number.POSITIVE_INFINITY) - from;
+    // A gap is at a chunk's end only: what lies in it ends where the last file that begins in or before it does.
+    const last = lowerBound(this.#starts, to) - 1;
+    return Math.min(to, this.#starts[last]! + this.#sizes[this.#entries[last]!]!) - from;
   }
 
   /** The first chunk and the one past the last that hold bytes of an entry; equal when it has none. */
@@ -124,6 +126,11 @@ export class ByteSpace {
         end: Math.ceil((start + this.#sizes[entry]!) / this.chunkSize),
       };
     }
+  }
+
+  #checkExists(chunk: number): void {
+    if (!(chunk >= 0 && chunk < this.#chunks))
+      throw new BeelineError('PROTOCOL', `There is no chunk ${chunk}.`);
   }
 
   #lastStartingAtOrBefore(position: number): number {
