@@ -1,10 +1,18 @@
 /** A clock that stands until a test lets time pass: a day's wait costs nothing, and a stall of the machine decides nothing. */
 import type { Clock } from '../src/protocol/clock.ts';
 
+interface Wait {
+  at: number;
+  order: number;
+  run: () => void;
+}
+
+const inTurn = (a: Wait, b: Wait) => a.at - b.at || a.order - b.order;
+
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
-  #waiting: { at: number; order: number; run: () => void }[] = [];
+  #waiting: Wait[] = [];
 
   now(): number {
     return this.#now;
@@ -27,12 +35,20 @@ export class VirtualClock implements Clock {
     return this.#waiting.length;
   }
 
+  /** So long is over at once, as for a machine that stood still: what is overdue is called late, and once. */
+  jump(ms: number): void {
+    this.#now += ms;
+    const due = this.#waiting.filter(({ at }) => at <= this.#now).sort(inTurn);
+    this.#waiting = this.#waiting.filter(({ at }) => at > this.#now);
+    for (const { run } of due) run();
+  }
+
   /** Lets so many milliseconds pass. Between two waits every promise that can go on does so. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
       await settled();
-      const next = this.#waiting.sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      const next = this.#waiting.sort(inTurn)[0];
       if (!next || next.at > end) break;
       this.#waiting.shift();
       this.#now = next.at;
@@ -45,5 +61,5 @@ export class VirtualClock implements Clock {
 
 /** Everything that waits for nothing but promises has run: ticks come after all promises that are ready. */
 export function settled(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
+  return Promise.resolve().then(() => new Promise((resolve) => process.nextTick(resolve)));
 }

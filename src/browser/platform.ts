@@ -1,4 +1,5 @@
-/** What a page gives the engine: a clock, sleep, buffers, and SHA-256 off the main thread. */
+/** What a page gives the engine: a clock, buffers, and SHA-256 off the main thread. */
+import { realClock } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Platform } from '../session/ports.ts';
 
@@ -6,9 +7,7 @@ export const platform: Platform = {
   digest: async (data) =>
     new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)),
   allocate: (bytes) => new Uint8Array(bytes),
-  clock: () => Date.now(),
-  now: () => performance.now() / 1000,
-  sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  clock: realClock,
   agent: 'beeline/0.1.0 (browser)',
 };
 

@@ -33,7 +33,7 @@ export interface BrowserReceiveOptions extends BrowserOptions {
  * CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: BrowserReceiveOptions): Reception {
-  const session = new Session({ ...options, role: 'receiver' });
+  const session = new Session({ ...options, clock: platform.clock, role: 'receiver' });
   const { server, wait = RECEIVER_WAIT } = options;
   let sink: Sink | undefined;
   let network: Network;

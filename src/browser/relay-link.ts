@@ -3,6 +3,7 @@
 import { Horizon } from '../lanes/horizon.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import type { Link } from '../lanes/relay/link.ts';
+import { realClock } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../protocol/limits.ts';
 import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../protocol/relay.ts';
@@ -98,7 +99,7 @@ export class RelayLink implements Link, Pipe {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #flowing = false;
-  readonly #horizon = new Horizon();
+  readonly #horizon = new Horizon(realClock);
   /** Bytes given to the WebSocket. */
   #given = 0;
   #owner: { data: (bytes: Uint8Array) => void; closed: (error?: Error) => void } | undefined;

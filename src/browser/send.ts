@@ -30,7 +30,7 @@ export interface BrowserSendOptions extends BrowserOptions {
  * Errors arrive there: USAGE, UNREADABLE, WRONG_CODE, SERVER, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: readonly Item[] | { text: string }, options: BrowserSendOptions): Transfer {
-  const session = new Session({ ...options, role: 'sender' });
+  const session = new Session({ ...options, clock: platform.clock, role: 'sender' });
   run(session, what, options).catch((thrown) => session.fail(thrown));
   return session;
 }
@@ -74,7 +74,7 @@ async function run(
 }
 
 function openSource(what: readonly Item[] | { text: string }, sha256 = false) {
-  if ('text' in what) return textSource(what.text);
+  if ('text' in what) return textSource(what.text, platform.clock);
   if (what.length === 0) throw new BeelineError('USAGE', 'Nothing to send: choose at least one file.');
   return new FileListSource(what, { sha256 });
 }

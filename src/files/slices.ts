@@ -1,12 +1,10 @@
 /** Long runs of synchronous calls on Node, cut so that sockets, timers and signals get their turn. */
 import { setImmediate } from 'node:timers/promises';
+import { realClock } from '../protocol/clock.ts';
 import * as protocol from '../protocol/slices.ts';
 
 export class Slices extends protocol.Slices {
   constructor() {
-    super(
-      () => performance.now(),
-      () => setImmediate(),
-    );
+    super(realClock, () => setImmediate());
   }
 }

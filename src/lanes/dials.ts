@@ -2,6 +2,7 @@
  * The known paths and the dials under way on them. Paths of a kind without a lane are all dialled at once (RFC 8305 in
  * spirit); once one has authenticated, more lanes go where it went. A path that fails is tried again later and later.
  */
+import type { Clock } from '../protocol/clock.ts';
 import type { Path } from './path.ts';
 import type { Pipe } from './pipe.ts';
 
@@ -16,7 +17,7 @@ interface State {
   lanes: number;
   dialling: Set<AbortController>;
   backoff: number;
-  /** `performance.now()` before which it is not tried again. */
+  /** The clock's time before which it is not tried again. */
   next: number;
   /** It failed while other lanes carried. */
   idle: boolean;
@@ -24,10 +25,16 @@ interface State {
 
 export class Dials {
   #states = new Map<string, State>();
+  readonly #clock: Clock;
   readonly #opened: (pipe: Pipe, path: Path) => void;
   readonly #failed: (path: Path, error: unknown) => void;
 
-  constructor(opened: (pipe: Pipe, path: Path) => void, failed: (path: Path, error: unknown) => void) {
+  constructor(
+    clock: Clock,
+    opened: (pipe: Pipe, path: Path) => void,
+    failed: (path: Path, error: unknown) => void,
+  ) {
+    this.#clock = clock;
     this.#opened = opened;
     this.#failed = failed;
   }
@@ -68,7 +75,7 @@ export class Dials {
 
   /** Dials for `missing` more lanes of a kind that has `live` ones. False if the live ones came from the other side, and only it can open more. */
   open(kind: string, live: number, missing: number, calm: boolean): boolean {
-    const now = performance.now();
+    const now = this.#clock.now();
     const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
     // The lanes that it could wait behind are gone.
     if (!calm)
@@ -112,7 +119,7 @@ export class Dials {
     if (!state) return;
     state.lanes = Math.max(0, state.lanes - 1);
     // Lanes that die together are one loss.
-    state.next = Math.max(state.next, performance.now() + FIRST_BACKOFF);
+    state.next = Math.max(state.next, this.#clock.now() + FIRST_BACKOFF);
   }
 
   cancel(kind: string): void {
@@ -138,7 +145,7 @@ export class Dials {
         state.dialling.delete(control);
         if (control.signal.aborted) return;
         state.idle = calm;
-        state.next = performance.now() + state.backoff;
+        state.next = this.#clock.now() + state.backoff;
         state.backoff = Math.min(calm ? IDLE_BACKOFF : MAX_BACKOFF, state.backoff * 2);
         this.#failed(path, error);
       },

@@ -3,6 +3,8 @@
  * behind it, and so must not wait longer on a slow path; on a fast one there has to be enough for a late timer.
  */
 
+import type { Clock } from '../protocol/clock.ts';
+
 /** Seconds. */
 const HORIZON_S = 0.4;
 /** Bytes that it may hold however slow it is. */
@@ -15,17 +17,23 @@ const SAMPLE_MS = 200;
 const MEMORY = 0.6;
 
 export class Horizon {
+  readonly #clock: Clock;
   #rate = 0;
-  #since = performance.now();
+  #since: number;
   /** Bytes that had left by then. */
   #left = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.now();
+  }
 
   /**
    * Bytes that it may hold now.
    * @param given to it since the beginning. @param held of these
    */
   most(given: number, held: number): number {
-    const now = performance.now();
+    const now = this.#clock.now();
     const seconds = (now - this.#since) / 1000;
     const left = given - held;
     const rate = (left - this.#left) / Math.max(seconds, 0.001);

@@ -4,6 +4,7 @@
  * It knows nothing of transfers; whoever holds it decides what messages mean.
  */
 
+import { type Clock, every } from '../protocol/clock.ts';
 import { encodeMessage } from '../protocol/encode.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
@@ -48,9 +49,10 @@ export class Lane implements LanePort {
   /** Waits for the message that is being written, and for nothing else: however much data is queued, a word is heard. */
   readonly #control: Pending[] = [];
   readonly #bulk: Pending[] = [];
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #clock: Clock;
+  readonly #endPings: () => void;
   #writing: Pending | undefined;
-  #heard = performance.now();
+  #heard: number;
   /** Bytes since then. */
   #trickle = 0;
   #closed = false;
@@ -60,7 +62,7 @@ export class Lane implements LanePort {
   #asked: number | undefined;
   #roundTrip = Infinity;
 
-  constructor(id: number, pipe: Pipe, owner: LaneOwner) {
+  constructor(id: number, pipe: Pipe, owner: LaneOwner, clock: Clock) {
     this.id = id;
     this.kind = pipe.kind;
     this.relayed = pipe.relayed ?? false;
@@ -70,13 +72,15 @@ export class Lane implements LanePort {
       this.#end = resolve;
     });
     this.#pipe = pipe;
+    this.#clock = clock;
+    this.#heard = clock.now();
     this.#owner = owner;
     this.#reader = new FrameReader({
       message: (message) => this.#message(message),
       land: (header) => owner.land(this, header),
       fail: (error) => this.close(error),
     });
-    this.#timer = setInterval(() => this.#tick(), LANE_PING);
+    this.#endPings = every(clock, LANE_PING, () => this.#tick());
   }
 
   /** Bytes that came. */
@@ -96,7 +100,7 @@ export class Lane implements LanePort {
 
   /** Milliseconds since something came. */
   get silence(): number {
-    return performance.now() - this.#heard;
+    return this.#clock.now() - this.#heard;
   }
 
   /** Milliseconds of silence that say nothing yet: more where many lanes share a slow link. */
@@ -144,7 +148,7 @@ export class Lane implements LanePort {
   close(reason?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#endPings();
     this.#reader.end();
     this.#pipe.destroy(reason);
     const error = reason ?? new BeelineError('NO_PATH', 'The lane is closed.');
@@ -168,7 +172,7 @@ export class Lane implements LanePort {
   }
 
   #hear(): void {
-    this.#heard = performance.now();
+    this.#heard = this.#clock.now();
     this.#trickle = 0;
   }
 
@@ -180,7 +184,7 @@ export class Lane implements LanePort {
   }
 
   #tick(): void {
-    if (performance.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
+    if (this.#clock.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
       this.close(
         new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
       );
@@ -192,17 +196,17 @@ export class Lane implements LanePort {
   /** Or else this side has not asked: in a page that nobody looks at, timers come once a minute. */
   get #unanswered(): boolean {
     if (this.#asked === undefined) return this.#writing !== undefined;
-    return performance.now() - this.#asked > LANE_DEADLINE;
+    return this.#clock.now() - this.#asked > LANE_DEADLINE;
   }
 
   #ping(): void {
-    this.#asked ??= performance.now();
+    this.#asked ??= this.#clock.now();
     this.send({ type: 'ping', nonce: 0 }).catch(() => {});
   }
 
   #answered(): void {
     if (this.#asked === undefined) return;
-    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - this.#asked);
+    this.#roundTrip = Math.min(this.#roundTrip, this.#clock.now() - this.#asked);
     this.#asked = undefined;
   }
 }

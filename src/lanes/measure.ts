@@ -1,5 +1,6 @@
 /** What the lanes carry, measured where the bytes arrive, and what the tuner makes of it. */
 
+import { type Clock, seconds } from '../protocol/clock.ts';
 import { BLOCK_BYTES, LANE_QUIET } from '../protocol/limits.ts';
 import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
@@ -24,6 +25,7 @@ const IDLE = 4096;
 const TRIED = 1;
 
 export class Measure {
+  readonly #clock: Clock;
   readonly #tuner: Tuner;
   readonly #sorts: ReadonlyMap<string, Sort | undefined>;
   /** Bytes of each lane at the last sample, and of late in one sample once there was a whole one. */
@@ -38,7 +40,8 @@ export class Measure {
   #well = false;
 
   /** @param fixed lanes that somebody asked for */
-  constructor(kinds: readonly KnownKind[], fixed?: number) {
+  constructor(clock: Clock, kinds: readonly KnownKind[], fixed?: number) {
+    this.#clock = clock;
     this.#sorts = new Map(kinds.map(({ kind, traits }) => [kind, traits.sort]));
     this.#tuner = new Tuner(fixed);
   }
@@ -71,7 +74,7 @@ export class Measure {
   }
 
   take(lanes: Iterable<Lane>, dials: Dials, free: boolean): void {
-    const now = performance.now() / 1000;
+    const now = seconds(this.#clock);
     const elapsed = now - (this.#last ?? now - INTERVAL);
     if (elapsed < INTERVAL) return;
     this.#last = now;

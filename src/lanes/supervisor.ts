@@ -4,6 +4,7 @@
  * can reach, and opens more of these when asked.
  */
 import { needsZone } from '../protocol/addresses.ts';
+import { type Clock, every } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
@@ -20,6 +21,7 @@ export interface SupervisorOptions {
   role: Role;
   /** The transports of this side, best first. Lanes of others are not let in. */
   kinds: readonly KnownKind[];
+  clock: Clock;
   /** Lanes that the person asked for; undefined: as many as turn out well. */
   count?: number;
   /** Nothing but the network holds the transfer back now. */
@@ -42,35 +44,30 @@ const RELAY_DELAY = 150;
 const SPARE = 4;
 /** Milliseconds: a lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
 const SILENT = 500;
-/** Milliseconds between looks at the lanes. */
-const LOOK = 250;
-/** Milliseconds between words to the sender of how many lanes there should be. */
+/** Between looks at the lanes. */
+const LOOK_MS = 250;
+/** Between words to the sender of how many lanes there should be. */
 const ASK_MS = 1_000;
-/** Milliseconds since the last look after which this process stood still. */
-const STOOD = 4 * LOOK;
+/** Since the last look, after which this process stood still. */
+const STOOD_MS = 4 * LOOK_MS;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #kinds: ReadonlyMap<string, KnownKind>;
   readonly #lanes = new Map<number, { lane: Lane; path?: Path; retired: boolean }>();
-  readonly #dials = new Dials(
-    (pipe, path) => this.add(pipe, path),
-    (path, error) => {
-      this.#options.onFailed?.(path, error);
-      this.#tend();
-    },
-  );
+  readonly #clock: Clock;
+  readonly #dials: Dials;
   /** What closed lanes have carried, by kind. */
   readonly #past = new Map<string, number>();
   #measure: Measure;
   #nextId = 1;
   /** Lanes that the receiver asked a sender for. */
   #wanted = 1;
-  /** `performance.now()` from which this side dials, and from which through relays. */
+  /** The clock's time from which this side dials, and from which through relays. */
   #from = 0;
   #relayFrom = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  /** `performance.now()` of the last look. */
+  #endLooks = () => {};
+  /** The clock's time of the last look. */
   #looked = 0;
   #skipped = false;
   /** When the sender was last asked for lanes, and for how many. */
@@ -82,7 +79,16 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#kinds = new Map(options.kinds.map((known) => [known.kind, known]));
-    this.#measure = new Measure(options.kinds, options.count);
+    this.#clock = options.clock;
+    this.#measure = new Measure(this.#clock, options.kinds, options.count);
+    this.#dials = new Dials(
+      this.#clock,
+      (pipe, path) => this.add(pipe, path),
+      (path, error) => {
+        options.onFailed?.(path, error);
+        this.#tend();
+      },
+    );
   }
 
   get lanes(): Iterable<Lane> {
@@ -99,7 +105,7 @@ export class Supervisor {
   /** The ways to the peer; replaces what was known, and tries the new ones at once. */
   paths(paths: readonly Path[]): void {
     if (this.#over) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     const first = this.#dials.paths.length === 0;
     this.#dials.replace(paths);
     // A silent lane whose path is known to be gone is not waited for.
@@ -111,11 +117,11 @@ export class Supervisor {
       this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY : 0);
       this.#relayFrom = now + (direct ? RELAY_DELAY : 0);
     }
-    clearInterval(this.#timer);
+    this.#endLooks();
     this.#looked = now;
-    this.#timer = setInterval(() => this.#look(), LOOK);
+    this.#endLooks = every(this.#clock, LOOK_MS, () => this.#look());
     for (const at of new Set([now, this.#from, this.#relayFrom]))
-      if (at > now) setTimeout(() => this.#tend(), at - now + 1);
+      if (at > now) this.#clock.after(at - now + 1, () => this.#tend());
     this.#tend();
   }
 
@@ -124,18 +130,23 @@ export class Supervisor {
     // It may say so again, and what was measured is not to be lost for that.
     if (count === this.#kept) return;
     this.#kept = count;
-    this.#measure = new Measure(this.#options.kinds, Math.min(MAX_LANES, Math.max(1, count)));
+    this.#measure = new Measure(this.#clock, this.#options.kinds, Math.min(MAX_LANES, Math.max(1, count)));
   }
 
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
   add(pipe: Pipe, path?: Path): void {
     const known = this.#kinds.has(pipe.kind);
     if (this.#over || !known || this.#surplus(pipe.kind, path)) return pipe.destroy();
-    const lane = new Lane(this.#nextId++, pipe, {
-      message: (from, message) => this.#message(from, message),
-      land: (from, header) => this.#options.onBlocks(from, header),
-      closed: (from, error) => this.#gone(from, error),
-    });
+    const lane = new Lane(
+      this.#nextId++,
+      pipe,
+      {
+        message: (from, message) => this.#message(from, message),
+        land: (from, header) => this.#options.onBlocks(from, header),
+        closed: (from, error) => this.#gone(from, error),
+      },
+      this.#clock,
+    );
     this.#lanes.set(lane.id, { lane, retired: false, ...(path && { path }) });
     if (path) this.#dials.won(path);
     this.#options.onLane(lane);
@@ -161,7 +172,7 @@ export class Supervisor {
 
   close(): void {
     this.#over = true;
-    clearInterval(this.#timer);
+    this.#endLooks();
     this.#dials.close();
     this.drop();
   }
@@ -197,8 +208,8 @@ export class Supervisor {
   }
 
   #look(): void {
-    const now = performance.now();
-    const stood = now - this.#looked > STOOD;
+    const now = this.#clock.now();
+    const stood = now - this.#looked > STOOD_MS;
     this.#looked = now;
     // Until what came meanwhile is read, every lane looks silent. In a page that nobody looks at, timers are always late.
     this.#skipped = stood && !this.#skipped;
@@ -233,7 +244,7 @@ export class Supervisor {
 
   /** Opens what is missing and retires what is too much. */
   #tend(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (this.#over || now < this.#from) return;
     const live = this.#live().map(({ lane }) => lane);
     const targets = this.#targets();

@@ -1,7 +1,7 @@
-/** What this machine gives the engine: a clock, sleep, buffers, and the fastest SHA-256 for its number of cores. */
+/** What this machine gives the engine: a clock, buffers, and the fastest SHA-256 for its number of cores. */
 import { createHash, webcrypto } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
+import { realClock } from '../protocol/clock.ts';
 import type { Platform } from '../session/ports.ts';
 import type { Digest } from '../transfer/ports.ts';
 
@@ -18,9 +18,6 @@ const digest: Digest =
 export const platform: Platform = {
   digest,
   allocate: (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes),
-  clock: (): number => Date.now(),
-  now: (): number => performance.now() / 1000,
-  /** Does not keep a process alive: what is waited for does. */
-  sleep: (seconds: number): Promise<void> => delay(seconds * 1000, undefined, { ref: false }),
+  clock: realClock,
   agent: 'beeline/0.1.0',
 };

@@ -26,7 +26,7 @@ import { secretFrom } from './secret.ts';
  * VERIFICATION, CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: ReceiveOptions): Transfer {
-  const session = new Session({ ...options, role: 'receiver' });
+  const session = new Session({ ...options, clock: platform.clock, role: 'receiver' });
   let made: ReturnType<typeof makeCertificate> | undefined;
   session.cleanup.push(() => endStream(session, options));
   let met: Met | undefined;

@@ -28,7 +28,7 @@ import { secretFrom } from './secret.ts';
  * Errors arrive there: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: What, options: SendOptions = {}): Transfer {
-  const session = new Session({ ...options, role: 'sender' });
+  const session = new Session({ ...options, clock: platform.clock, role: 'sender' });
   run(session, what, options).catch((thrown) => session.fail(thrown));
   return session;
 }
@@ -103,7 +103,7 @@ async function openSource(
   warn: (path: string, error: BeelineError) => void,
   notice: (path: string, error: BeelineError) => void,
 ): Promise<Source> {
-  if (!Array.isArray(what)) return textSource((what as { text: string }).text);
+  if (!Array.isArray(what)) return textSource((what as { text: string }).text, platform.clock);
   const paths = what as readonly string[];
   if (paths.length === 0) throw new BeelineError('USAGE', 'Nothing to send: name at least one path.');
   if (paths.includes('-')) {

@@ -22,6 +22,11 @@ export const realClock: Clock = {
   },
 };
 
+/** The time of `now`, in seconds, beside rates in bytes a second. */
+export function seconds(clock: Clock): number {
+  return clock.now() / 1000;
+}
+
 /** Calls back again and again, the first time after `ms`. @returns ends that */
 export function every(clock: Clock, ms: number, run: () => void): () => void {
   const alarm = new Alarm(clock);

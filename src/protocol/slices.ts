@@ -3,34 +3,33 @@
  * it may be interrupted; nothing between two yields may take more than a few milliseconds, whatever a peer has sent.
  */
 
+import { type Clock, sleep } from './clock.ts';
+
 /** Milliseconds. Long enough to make a turn of the event loop cheap, short enough that lanes and keys do not notice. */
 const SLICE_MS = 20;
 
 export type Steps<T> = Generator<void, T>;
 
 export class Slices {
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #turn: () => Promise<void>;
   #end: number;
 
-  /**
-   * @param now milliseconds, from anywhere
-   * @param turn lets the event loop run once
-   */
-  constructor(now: () => number, turn: () => Promise<void>) {
-    this.#now = now;
+  /** @param turn lets the event loop run once */
+  constructor(clock: Clock, turn = () => sleep(clock, 0)) {
+    this.#clock = clock;
     this.#turn = turn;
-    this.#end = now() + SLICE_MS;
+    this.#end = clock.now() + SLICE_MS;
   }
 
   /** True once this slice has used its time; then `await next()`. */
   over(): boolean {
-    return this.#now() >= this.#end;
+    return this.#clock.now() >= this.#end;
   }
 
   async next(): Promise<void> {
     await this.#turn();
-    this.#end = this.#now() + SLICE_MS;
+    this.#end = this.#clock.now() + SLICE_MS;
   }
 
   /** All of some work, however many slices it takes. Rejects with what it throws. */

@@ -1,4 +1,5 @@
 /** What a session drives and is made with. */
+import type { Clock } from '../protocol/clock.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
 import type { Landing, LanePort } from '../transfer/ports.ts';
 import type { TransferOptions } from './api.ts';
@@ -27,4 +28,5 @@ export interface Engine {
 
 export interface SessionOptions extends TransferOptions {
   role: 'sender' | 'receiver';
+  clock: Clock;
 }

@@ -2,6 +2,7 @@
  * The sender's end. Once the roots are equal the receiver has everything; it is only given time to hear so, and to come
  * back and ask if it did not. What happens to lanes afterwards is no loss.
  */
+import { Alarm, type Clock } from '../protocol/clock.ts';
 import { CONFIRM_DEADLINE } from '../protocol/limits.ts';
 
 export class Farewell {
@@ -9,7 +10,11 @@ export class Farewell {
   patience = CONFIRM_DEADLINE;
   #said = false;
   #conclude = (): void => {};
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #alarm: Alarm;
+
+  constructor(clock: Clock) {
+    this.#alarm = new Alarm(clock);
+  }
 
   /** True once nothing that matters can be lost any more. */
   get said(): boolean {
@@ -25,7 +30,7 @@ export class Farewell {
   wait(conclude: () => void): void {
     this.over();
     this.#conclude = conclude;
-    this.#timer = setTimeout(() => this.heard(), this.patience);
+    this.#alarm.set(this.patience, () => this.heard());
   }
 
   /** The receiver has confirmed. */
@@ -37,7 +42,7 @@ export class Farewell {
 
   /** Nothing is waited for any more: the session ends, or the receiver is a new process that has heard nothing. */
   over(): void {
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
     this.#conclude = () => {};
   }
 }

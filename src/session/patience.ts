@@ -2,6 +2,7 @@
  * Ends a session whose other side is connected and answers pings, but does not say what an honest one says at once.
  * Non-goal: slow bytes. A person may think over an offer, a stream may be quiet and a limit low, for as long as they like.
  */
+import { every } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { ANSWER_DEADLINE } from '../protocol/limits.ts';
 import type { Engine } from './engine.ts';
@@ -12,6 +13,7 @@ const LOOK_MS = 1_000;
 
 /** Watches until the session ends. @param deadline milliseconds */
 export function losePatience(session: Session, engine: Engine, deadline = ANSWER_DEADLINE): void {
+  const { clock } = session;
   let awaited: string | undefined;
   let since = 0;
   const look = () => {
@@ -19,11 +21,10 @@ export function losePatience(session: Session, engine: Engine, deadline = ANSWER
     const now = session.state === 'transferring' ? engine.awaits : undefined;
     if (now !== awaited || now === undefined) {
       awaited = now;
-      since = performance.now();
-    } else if (performance.now() - since >= deadline) {
+      since = clock.now();
+    } else if (clock.now() - since >= deadline) {
       session.fail(new BeelineError('TIMEOUT', `The other side is connected but does not send ${now}.`));
     }
   };
-  const timer = setInterval(look, Math.min(LOOK_MS, deadline / 8));
-  session.cleanup.push(() => clearInterval(timer));
+  session.cleanup.push(every(clock, Math.min(LOOK_MS, deadline / 8), look));
 }

@@ -1,4 +1,5 @@
 /** What a session asks of the machine that it runs on, be that Node or a browser's page. */
+import type { Clock } from '../protocol/clock.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Hello } from '../protocol/signal.ts';
 import type { MailboxOptions } from '../rendezvous/ports.ts';
@@ -9,11 +10,7 @@ import type { ByteSpace } from '../transfer/space.ts';
 export interface Platform {
   digest: Digest;
   allocate: (bytes: number) => Uint8Array;
-  /** Milliseconds since 1970. */
-  clock: () => number;
-  /** Seconds, monotonic. */
-  now: () => number;
-  sleep: (seconds: number) => Promise<void>;
+  clock: Clock;
   /** Program and version, for people. */
   agent: string;
 }

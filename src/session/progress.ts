@@ -1,20 +1,21 @@
 /** Progress as events: at most ten a second, and one at the end. */
+import { Alarm, type Clock, every, seconds } from '../protocol/clock.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { FileProgress } from '../transfer/file-progress.ts';
 import type { Extent } from '../transfer/ports.ts';
 import { RateMeter } from '../transfer/rate.ts';
 import type { Session } from './session.ts';
 
-const INTERVAL = 100;
-/** Milliseconds between looks at whether the other side is heard of. */
+const INTERVAL_MS = 100;
+/** Between looks at whether the other side is heard of. */
 const LOOK_MS = 1_000;
-/** Milliseconds: pings come each second, and behind a full link a little later. */
+/** Pings come each second, and behind a full link a little later. */
 const SILENT_MS = 3_000;
-/** Seconds. */
-const now = () => performance.now() / 1000;
 
 export class Progress {
   readonly #session: Session;
+  readonly #clock: Clock;
+  readonly #soon: Alarm;
   readonly #entries: readonly Entry[];
   #files: FileProgress;
   readonly #meter = new RateMeter();
@@ -26,12 +27,13 @@ export class Progress {
   #bytes = 0;
   #resumed = 0;
   #current: number | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #wasSilent = false;
 
   /** @param total bytes, undefined while a stream runs */
   constructor(session: Session, entries: readonly Entry[], total: () => number | undefined) {
     this.#session = session;
+    this.#clock = session.clock;
+    this.#soon = new Alarm(this.#clock);
     this.#entries = entries;
     this.#files = new FileProgress(entries);
     this.#total = total;
@@ -39,11 +41,8 @@ export class Progress {
     session.subscribe((event) => {
       if (event.event === 'state' && event.to === 'transferring') this.#meterAnew();
     });
-    const look = setInterval(() => this.#look(), LOOK_MS);
-    session.cleanup.push(() => {
-      clearInterval(look);
-      this.stop();
-    });
+    session.cleanup.push(() => this.stop());
+    session.cleanup.push(every(this.#clock, LOOK_MS, () => this.#look()));
   }
 
   get bytes(): number {
@@ -62,13 +61,13 @@ export class Progress {
 
   /** Since it was accepted. */
   get seconds(): number {
-    return this.#accepted === undefined ? 0 : now() - this.#accepted;
+    return this.#accepted === undefined ? 0 : seconds(this.#clock) - this.#accepted;
   }
 
   /** The receiver has said yes and bytes may move; said again it changes nothing. */
   accepted(): void {
     if (this.#accepted !== undefined) return;
-    this.#accepted = now();
+    this.#accepted = seconds(this.#clock);
     this.#meterAnew();
   }
 
@@ -81,7 +80,7 @@ export class Progress {
     this.#bytes = bytes;
     this.#files.add(extents);
     this.#current = extents.at(-1)?.entry ?? this.#current;
-    this.#timer ??= setTimeout(() => this.#emit(), INTERVAL);
+    if (!this.#soon.waits) this.#soon.set(INTERVAL_MS, () => this.#emit());
   }
 
   /** This much of what is across was so before this run, and is no part of the rate. 0: counting begins anew. */
@@ -102,7 +101,7 @@ export class Progress {
   /** While nothing comes nothing moves either: the rate and the silence are said all the same. */
   #look(): void {
     const silent = this.#silence !== undefined;
-    if ((silent || this.#wasSilent) && this.#timer === undefined) this.#emit();
+    if ((silent || this.#wasSilent) && !this.#soon.waits) this.#emit();
     this.#wasSilent = silent;
   }
 
@@ -117,19 +116,18 @@ export class Progress {
 
   /** The last word, so that whoever draws it reaches the end. */
   stop(): void {
-    if (this.#timer) this.#emit();
-    clearTimeout(this.#timer);
+    if (this.#soon.waits) this.#emit();
   }
 
   #meterAnew(): void {
     this.#meter.reset();
-    this.#meter.add(this.#bytes, now());
+    this.#meter.add(this.#bytes, seconds(this.#clock));
     this.#kinds.clear();
   }
 
   #emit(): void {
-    this.#timer = undefined;
-    const at = now();
+    this.#soon.clear();
+    const at = seconds(this.#clock);
     this.#meter.add(this.#bytes, at);
     // What was under way when it was paused or lost still comes: it is counted, and is no rate of anything.
     const moving = this.#session.state === 'transferring';

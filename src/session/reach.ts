@@ -2,25 +2,28 @@
  * How long a side tries to reach the other: for the first lane a moment, since all is ready for it; once they have been
  * connected, as long as the person will wait.
  */
+import { Alarm, type Clock } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MAX_WAIT, RECEIVER_WAIT, SENDER_WAIT } from '../protocol/limits.ts';
 
 export interface ReachOptions {
   role: 'sender' | 'receiver';
+  clock: Clock;
   /** Seconds. */
   wait?: number;
 }
 
 export class Reach {
+  readonly #alarm: Alarm;
   readonly #role: ReachOptions['role'];
   readonly #wait: number;
   readonly #fail: (error: BeelineError) => void;
   /** More for the person to know, when the wait ends. */
   readonly #rest: () => string;
   #connected = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ role, wait }: ReachOptions, fail: (error: BeelineError) => void, rest: () => string) {
+  constructor({ role, clock, wait }: ReachOptions, fail: (error: BeelineError) => void, rest: () => string) {
+    this.#alarm = new Alarm(clock);
     this.#role = role;
     const seconds = wait ?? (role === 'sender' ? SENDER_WAIT : RECEIVER_WAIT);
     this.#wait = Math.min(MAX_WAIT, Math.max(0, seconds));
@@ -54,12 +57,11 @@ export class Reach {
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
   }
 
   #within(milliseconds: number, text: () => string): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fail(new BeelineError('NO_PATH', text())), milliseconds);
+    this.#alarm.set(milliseconds, () => this.#fail(new BeelineError('NO_PATH', text())));
   }
 }
 

@@ -1,5 +1,6 @@
 /** The receiver's part of a session: it finds the sender, proves the secret, has somebody asked, and pulls. */
 import { toHex } from '../protocol/bytes.ts';
+import { Alarm, sleep } from '../protocol/clock.ts';
 import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
@@ -93,20 +94,19 @@ export class Reception {
 
     const ready = new Deferred<Handshake>();
     let told: Handshake | undefined;
-    let patience: ReturnType<typeof setTimeout> | undefined;
-    session.cleanup.push(() => clearTimeout(patience));
+    const patience = new Alarm(platform.clock);
+    session.cleanup.push(() => patience.clear());
     let turns = 0;
     const expect = (present: boolean) => {
       // A rendezvous that lets the sender come and go for ever makes no wait longer.
       if (++turns > MOST_TURNS) return;
-      clearTimeout(patience);
       const error = present
         ? new BeelineError('TIMEOUT', 'The sender is there but does not answer.')
         : new BeelineError(
             'NO_PEER',
             'The sender left before this side was connected, and has not come back.',
           );
-      patience = setTimeout(() => session.fail(error), HANDSHAKE_DEADLINE);
+      patience.set(HANDSHAKE_DEADLINE, () => session.fail(error));
     };
     const mailbox = await meet(known.secret.nameplate, signal, {
       onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
@@ -127,14 +127,14 @@ export class Reception {
     if (session.over) return;
     this.#self = known.own ?? network.hello().fingerprint;
     // Unless it is known to be away.
-    if (!patience) expect(true);
+    if (turns === 0) expect(true);
     const handshake = new Handshake({
       role: 'receiver',
       secret: known.secret,
       hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
       send: (body) => mailbox.send(body),
       onHello: (hello) => {
-        clearTimeout(patience);
+        patience.clear();
         if (session.peerProven(hello, known.device)) network.peer(hello);
       },
       onWord: (word) => session.hear(word),
@@ -153,14 +153,11 @@ export class Reception {
   /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
   async #open(offer: Offer, entries: readonly Entry[], space: ByteSpace): Promise<Sink> {
     const session = this.#session;
-    const { now, sleep } = this.#receiving.platform;
-    const slices = new Slices(
-      () => now() * 1000,
-      async () => {
-        await sleep(0);
-        if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
-      },
-    );
+    const { clock } = this.#receiving.platform;
+    const slices = new Slices(clock, async () => {
+      await sleep(clock, 0);
+      if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
+    });
     await slices.run(checkingEntries(entries, { platform: this.#receiving.names }));
     this.#entries = entries;
     this.#space = space;

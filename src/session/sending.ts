@@ -2,6 +2,7 @@
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode, type SharedSecret } from '../identity/secret.ts';
 import { toHex } from '../protocol/bytes.ts';
+import { Alarm } from '../protocol/clock.ts';
 import type { BeelineError } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
 import type { Mailbox } from '../rendezvous/ports.ts';
@@ -80,22 +81,22 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
   const ready = new Deferred<Handshake>();
   let told: Handshake | undefined;
   let mailbox: Mailbox | undefined;
-  let patience: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Alarm(platform.clock);
+  session.cleanup.push(() => patience.clear());
   const hosted = await sending.host(known?.secret.nameplate, {
     onMessage: (body) => ready.whenReady((handshake) => handshake.receive(body)),
     onPeer: (present) => {
-      clearTimeout(patience);
+      patience.clear();
       if (!present) return session.dispatch('peer-left');
       session.dispatch('peer-found');
       // Somebody who takes the place and says nothing must not keep the right one out.
-      patience = setTimeout(() => mailbox?.drop(), HANDSHAKE_DEADLINE);
+      patience.set(HANDSHAKE_DEADLINE, () => mailbox?.drop());
       ready.whenReady((handshake) => handshake.peerAppeared());
     },
     onServer: (error) => session.server(error),
     // In turn with the messages: the last one may say why the other side left.
     onLost: (error) => ready.whenReady(() => failedHandshake(session, error)),
   });
-  session.cleanup.push(() => clearTimeout(patience));
   if (session.over) return;
   mailbox = hosted.mailbox;
   const secret: SharedSecret =
@@ -106,7 +107,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
     hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
     send: (body) => mailbox?.send(body),
     onHello: (hello) => {
-      clearTimeout(patience);
+      patience.clear();
       if (session.peerProven(hello, known?.device)) network.peer(hello);
     },
     onWord: (word) => session.hear(word),
@@ -114,7 +115,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
       if (secret.way === 'code' || session.proven) return failedHandshake(session, error);
       // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
       session.log?.warn({ code: error.code }, 'refused on the rendezvous');
-      clearTimeout(patience);
+      patience.clear();
       mailbox?.drop();
     },
   });
@@ -131,8 +132,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
     const code = known ? parseCode(options.code!) : { nameplate: secret.nameplate, password: password! };
     session.events.emit({ event: 'code', code: formatCode(code) });
   }
-  const warming = setTimeout(() => handshake.warmUp());
-  session.cleanup.push(() => clearTimeout(warming));
+  session.cleanup.push(platform.clock.after(0, () => handshake.warmUp()));
 
   /** The receiver has everything: both sides tell their people. */
   async function complete(outcome: Outcome): Promise<void> {

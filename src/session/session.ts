@@ -7,6 +7,7 @@ import type { Lane } from '../lanes/lane.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import type { KnownKind } from '../lanes/transport.ts';
+import type { Clock } from '../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { escapingLog } from '../protocol/log-fields.ts';
 import type { Message, Status } from '../protocol/messages.ts';
@@ -32,11 +33,13 @@ export class Session implements Transfer {
   readonly events = new EventStream();
   readonly done: Promise<Result>;
   readonly log: Logger | undefined;
+  /** All time of this session, its lanes and its engine. */
+  readonly clock: Clock;
   /** Given the sum of the transfer once it is known. */
   engine: Engine | undefined;
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
-  readonly farewell = new Farewell();
+  readonly farewell: Farewell;
   readonly door = new Door();
   /** Once there is something to open lanes with. */
   supervisor: Supervisor | undefined;
@@ -45,7 +48,7 @@ export class Session implements Transfer {
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
   readonly #reach: Reach;
-  readonly #news = new StateNews((event) => this.events.emit(event));
+  readonly #news: StateNews;
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
   #state: State = 'idle';
   #peer: OfferSummary['peer'] = { fingerprint: '' };
@@ -53,6 +56,9 @@ export class Session implements Transfer {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.clock = options.clock;
+    this.farewell = new Farewell(this.clock);
+    this.#news = new StateNews(this.clock, (event) => this.events.emit(event));
     this.log = options.log && escapingLog(options.log);
     this.#status = new StatusRegister(options.role);
     const rest = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
@@ -169,7 +175,7 @@ export class Session implements Transfer {
   supervise(kinds: readonly KnownKind[]): void {
     const { role, lanes: count, limit } = this.#options;
     this.supervisor = new Supervisor({
-      ...{ role, kinds },
+      ...{ role, kinds, clock: this.clock },
       ...(count !== undefined && { count }),
       free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
       onLane: (lane) => this.#laneUp(lane),
@@ -283,7 +289,7 @@ export class Session implements Transfer {
     const { role } = this.#options;
     // By closing a side shows that it has heard: that the other ends, or as a sender that the receiver is done.
     if (this.farewell.said ? role === 'sender' : final && by === 'peer') this.supervisor?.close();
-    await Promise.all([this.engine?.stop(), lastWordHeard([...(this.supervisor?.lanes ?? [])])]);
+    await Promise.all([this.engine?.stop(), lastWordHeard(this.clock, [...(this.supervisor?.lanes ?? [])])]);
     for (const { pipe } of this.door.early()) pipe.destroy();
     await this.cleanup.run();
     announce();

@@ -2,6 +2,7 @@
  * A receiver whose disk takes no more waits instead of failing: somebody may make room, raise the quota or plug the
  * drive in again, at 3 a.m. perhaps nobody at once. It looks again by itself, and goes on from what is certain.
  */
+import { Alarm } from '../protocol/clock.ts';
 import type { BeelineError } from '../protocol/errors.ts';
 import { STALL_DEADLINE, STALL_LOOK } from '../protocol/limits.ts';
 import type { Sink } from '../transfer/ports.ts';
@@ -15,16 +16,17 @@ const PASSING: ReadonlySet<string> = new Set([
 
 export class Stall {
   readonly #session: Session;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #looks: Alarm;
   #began = false;
 
   constructor(session: Session) {
     this.#session = session;
-    session.cleanup.push(() => clearTimeout(this.#timer));
+    this.#looks = new Alarm(session.clock);
+    session.cleanup.push(() => this.#looks.clear());
     // Whoever ends the pause ends the looking too: a later pause is somebody else's.
     session.subscribe((event) => {
       if (event.event === 'state' && event.from === 'paused' && event.to === 'transferring')
-        clearTimeout(this.#timer);
+        this.#looks.clear();
     });
   }
 
@@ -39,21 +41,21 @@ export class Stall {
     this.#began = true;
     // A pause that somebody wants already is theirs to end, and one of this stall's own is being looked after.
     if (this.#session.state !== 'transferring') return true;
-    clearTimeout(this.#timer);
+    this.#looks.clear();
     this.#session.pause(error);
-    this.#look(sink, performance.now(), error);
+    this.#look(sink, this.#session.clock.now(), error);
     return true;
   }
 
   #look(sink: Sink, since: number, error: BeelineError): void {
-    this.#timer = setTimeout(async () => {
+    this.#looks.set(STALL_LOOK, async () => {
       if (this.#session.over) return;
       const ready = await sink.ready?.().catch(() => false);
       // Without a lane there is nothing to resume yet, and the pause stands when one is there again.
       if (ready && this.#session.state === 'paused') return this.#session.resume();
-      if (performance.now() - since > STALL_DEADLINE) this.#session.fail(error);
+      if (this.#session.clock.now() - since > STALL_DEADLINE) this.#session.fail(error);
       else this.#look(sink, since, error);
-    }, STALL_LOOK);
+    });
   }
 }
 

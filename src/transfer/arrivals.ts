@@ -2,20 +2,17 @@
  * What the receiver tells the sender of its progress: how much is here, and which chunks are down. A few times a second
  * at most; what a lane may have taken with it is said again on another.
  */
+import { Alarm, type Clock } from '../protocol/clock.ts';
 import { MAX_HAVE } from '../protocol/limits.ts';
 import type { LanePort } from './ports.ts';
 
 /** Not more often than this. */
-const EVERY_S = 0.2;
+const EVERY_MS = 200;
 /** What was said on a lane is said again if it dies: so many chunks, the last ones, may have been under way. */
 const MAX_UNSURE = 4 * MAX_HAVE;
 
-interface ArrivalPorts {
-  sleep: (seconds: number) => Promise<void>;
-}
-
 export class Arrivals {
-  readonly #ports: ArrivalPorts;
+  readonly #soon: Alarm;
   readonly #bytes: () => number;
   /** Down, and not said yet. */
   #news: number[] = [];
@@ -23,11 +20,10 @@ export class Arrivals {
   #lane: LanePort | undefined;
   #kept = 0;
   #told = -1;
-  #waiting = false;
 
   /** @param bytes that are here now */
-  constructor(ports: ArrivalPorts, bytes: () => number) {
-    this.#ports = ports;
+  constructor(clock: Clock, bytes: () => number) {
+    this.#soon = new Alarm(clock);
     this.#bytes = bytes;
   }
 
@@ -40,15 +36,7 @@ export class Arrivals {
 
   /** More is here than before: it is said soon, on one of the lanes that there are then. */
   more(lanes: Iterable<LanePort>): void {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    this.#ports.sleep(EVERY_S).then(
-      () => {
-        this.#waiting = false;
-        this.say(lanes);
-      },
-      () => {},
-    );
+    if (!this.#soon.waits) this.#soon.set(EVERY_MS, () => this.say(lanes));
   }
 
   /** Says it now, on the first of these. */
@@ -82,6 +70,11 @@ export class Arrivals {
     this.#said = [];
     this.#told = -1;
     this.#lane = undefined;
+  }
+
+  /** Nothing is said any more by itself. */
+  stop(): void {
+    this.#soon.clear();
   }
 
   /** All begins anew: what is down is said in another way. */

@@ -1,4 +1,5 @@
 /** What the two engines are given: this machine's means, and whom to tell. */
+import type { Clock } from '../protocol/clock.ts';
 import type { BeelineError } from '../protocol/errors.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import type { Digest, Extent, Sink } from './ports.ts';
@@ -7,9 +8,7 @@ import type { ByteSpace } from './space.ts';
 interface EnginePorts {
   digest: Digest;
   allocate: (bytes: number) => Uint8Array;
-  /** Seconds, monotonic. */
-  now: () => number;
-  sleep: (seconds: number) => Promise<void>;
+  clock: Clock;
   /** Bytes a second. */
   limit: number | undefined;
   /** Bytes that are across so far, and the pieces that came across just now. */
@@ -44,8 +43,6 @@ export interface SenderPorts extends EnginePorts {
   gone: (path: string, error: BeelineError) => void;
   /** The receiver has heard the last word. May come more than once. */
   confirmed: () => void;
-  /** Milliseconds since 1970. */
-  clock: () => number;
 }
 
 export interface ReceiverPorts extends EnginePorts {

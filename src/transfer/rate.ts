@@ -1,4 +1,5 @@
 /** Rates: measuring one for people, and keeping to one when asked. Times are seconds, amounts bytes. */
+import { type Clock, seconds, sleep } from '../protocol/clock.ts';
 
 /** Bytes a second over the last few seconds. */
 export class RateMeter {
@@ -59,23 +60,15 @@ export class TokenBucket {
   }
 }
 
-/** What a limiter needs of the world; the engines' ports have it. */
-export interface LimitPorts {
-  /** Bytes a second; undefined: no limit. */
-  limit: number | undefined;
-  /** Seconds, monotonic. */
-  now: () => number;
-  sleep: (seconds: number) => Promise<void>;
-}
-
-/** Keeps to the limit that the ports give, if any. */
+/** Keeps to a limit, if there is one. */
 export class Limiter {
-  readonly #ports: LimitPorts;
+  readonly #clock: Clock;
   readonly #bucket: TokenBucket | undefined;
 
-  constructor(ports: LimitPorts) {
-    this.#ports = ports;
-    this.#bucket = ports.limit === undefined ? undefined : new TokenBucket(ports.limit);
+  /** @param limit bytes a second; undefined: none */
+  constructor({ clock, limit }: { clock: Clock; limit: number | undefined }) {
+    this.#clock = clock;
+    this.#bucket = limit === undefined ? undefined : new TokenBucket(limit);
   }
 
   get limited(): boolean {
@@ -84,7 +77,7 @@ export class Limiter {
 
   /** Resolves when `bytes` may go. */
   async pass(bytes: number): Promise<void> {
-    const wait = this.#bucket?.take(bytes, this.#ports.now()) ?? 0;
-    if (wait > 0) await this.#ports.sleep(wait);
+    const wait = this.#bucket?.take(bytes, seconds(this.#clock)) ?? 0;
+    if (wait > 0) await sleep(this.#clock, wait * 1000);
   }
 }

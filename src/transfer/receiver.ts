@@ -2,6 +2,7 @@
  * The pulling side. Lanes come and go; this asks any live one for what the have-map says is missing, checks each
  * chunk against its hash, and writes it. Goals: flat memory, no lane special. Non-goals: sockets, files, states.
  */
+import { Alarm, seconds } from '../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { BLOCK_BYTES, MAX_GONE, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
@@ -22,10 +23,10 @@ import { SlabPool } from './slabs.ts';
 import type { ByteSpace } from './space.ts';
 
 /** An idle lane looks again so often whether there is something that another does not bring. */
-const LOOK_S = 0.5;
+const LOOK_MS = 500;
 
 /** A page of the manifest that has not come for so long is asked for on another lane. */
-const PAGE_S = 1.5;
+const PAGE_MS = 1_500;
 
 /** What there is once the manifest is whole and somebody said yes. */
 interface Work {
@@ -42,6 +43,8 @@ export class Receiver {
   readonly #lanes = new Map<number, LanePort>();
   readonly #gone = new Set<number>();
   readonly #limiter: Limiter;
+  readonly #pageLook: Alarm;
+  readonly #idleLook: Alarm;
   #manifest: ManifestPull | undefined;
   #entries: readonly Entry[] = [];
   /** Files that were gone before the manifest was whole: their names are not known yet. */
@@ -55,13 +58,13 @@ export class Receiver {
   #reopening = false;
   /** Of a stream: below this chunk the sender has forgotten. */
   #released = 0;
-  #looking = false;
-  #lookingForPages = false;
   #over = false;
 
   constructor(ports: ReceiverPorts) {
     this.#ports = ports;
     this.#limiter = new Limiter(ports);
+    this.#pageLook = new Alarm(ports.clock);
+    this.#idleLook = new Alarm(ports.clock);
   }
 
   /** What an honest sender says without delay, in words; undefined while it may take its time. */
@@ -78,7 +81,7 @@ export class Receiver {
 
   addLane(lane: LanePort): void {
     this.#lanes.set(lane.id, lane);
-    this.#work?.scheduler.addLane(lane.id, this.#ports.now());
+    this.#work?.scheduler.addLane(lane.id, seconds(this.#ports.clock));
     this.#closing?.say(this.#lanes.values());
     this.#askPages();
     if (this.#lanes.size === 1) this.#sayHeld();
@@ -117,7 +120,9 @@ export class Receiver {
   /** No more writes are begun; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#over = true;
-    const { intake, sink } = this.#work ?? {};
+    const { intake, sink, arrivals } = this.#work ?? {};
+    for (const look of [this.#pageLook, this.#idleLook]) look.clear();
+    arrivals?.stop();
     intake?.stop();
     // A write to a pipe that nobody reads ends only when the sink is told to give up.
     if (intake?.busy && !sink?.suspend) await sink?.abort().catch(() => {});
@@ -133,7 +138,7 @@ export class Receiver {
       throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
     this.#shorten(work, index, length);
     const { scheduler } = work;
-    const now = this.#ports.now;
+    const now = () => seconds(this.#ports.clock);
     const came = (to: number, count: number) => scheduler.came(lane.id, index, to, count, now());
     const landing = work.intake.land(header, came, !owed.void && !this.#over && !this.#stalled);
     let left = bytes;
@@ -186,25 +191,23 @@ export class Receiver {
     const lane = this.#lanes.values().next().value;
     if (!lane || !this.#manifest || this.#manifest.complete) return;
     this.#manifest.ask(lane);
-    void this.#lookForPages(this.#manifest);
+    this.#lookForPages(this.#manifest);
   }
 
   /** The lane that was asked may have fallen silent: in a while another one is asked. */
-  async #lookForPages(manifest: ManifestPull): Promise<void> {
-    if (this.#lookingForPages) return;
-    this.#lookingForPages = true;
-    let from = manifest.firstMissing;
-    for (let turn = 1; !this.#over && !manifest.complete; turn++) {
-      await this.#ports.sleep(PAGE_S);
+  #lookForPages(manifest: ManifestPull, turn = 1): void {
+    if (this.#pageLook.waits) return;
+    const from = manifest.firstMissing;
+    this.#pageLook.set(PAGE_MS, () => {
+      if (this.#over || manifest.complete) return;
       const lanes = [...this.#lanes.values()];
       const lane = lanes[turn % lanes.length];
-      if (lane && !this.#over && manifest.firstMissing === from && !manifest.complete) {
+      if (lane && manifest.firstMissing === from) {
         manifest.again();
         manifest.ask(lane);
       }
-      from = manifest.firstMissing;
-    }
-    this.#lookingForPages = false;
+      this.#lookForPages(manifest, turn + 1);
+    });
   }
 
   #takePage(page: number, bytes: Uint8Array): void {
@@ -213,13 +216,14 @@ export class Receiver {
     if (!this.#manifest.complete) return this.#askPages();
     if (this.#opening) return;
     this.#opening = true;
+    this.#pageLook.clear();
     void this.#openSink(this.#manifest);
   }
 
   async #openSink(manifest: ManifestPull): Promise<void> {
     try {
       const { offer } = manifest;
-      const { entries, space } = await this.#slices().run(manifest.decoding());
+      const { entries, space } = await new Slices(this.#ports.clock).run(manifest.decoding());
       this.#entries = entries;
       for (const { entry, code, text } of this.#early.splice(0))
         this.#ports.gone(entries[entry]!.path, code, text);
@@ -230,7 +234,7 @@ export class Receiver {
       const pool = new SlabPool(offer.chunkSize, this.#ports.allocate);
       const comparable = (chunk: number) => sink.comparable?.(chunk) === true;
       const chunks = new Chunks({ space, window: sink.window, most: pool.size, comparable });
-      const arrivals = new Arrivals(this.#ports, () => chunks.arrived);
+      const arrivals = new Arrivals(this.#ports.clock, () => chunks.arrived);
       const intake = new Intake({
         digest: this.#ports.digest,
         chunks,
@@ -248,20 +252,12 @@ export class Receiver {
       const scheduler = new Scheduler(chunks, blocksInOnePiece(this.#ports.limit));
       this.#work = { space, sink, chunks, intake, scheduler, arrivals };
       this.#takeStock(this.#work);
-      for (const lane of this.#lanes.values()) scheduler.addLane(lane.id, this.#ports.now());
+      for (const lane of this.#lanes.values()) scheduler.addLane(lane.id, seconds(this.#ports.clock));
       this.#pump();
       this.#sayHeld();
     } catch (thrown) {
       this.#fail(thrown);
     }
-  }
-
-  #slices(): Slices {
-    const { now, sleep } = this.#ports;
-    return new Slices(
-      () => now() * 1000,
-      () => sleep(0),
-    );
   }
 
   /** What an earlier run left is down, and nothing else is here. */
@@ -300,21 +296,17 @@ export class Receiver {
     if (this.#over || this.#stalled || !work) return;
     if (work.chunks.complete) return void this.#finish(work);
     if (this.#held) return;
-    const now = this.#ports.now();
+    const now = seconds(this.#ports.clock);
     for (const lane of this.#lanes.values()) {
       const claims = work.scheduler.ask(lane.id, now);
       if (claims.length > 0) askFor(lane, claims, this.#limiter).catch((thrown) => this.#fail(thrown));
-      else if (work.scheduler.idle(lane.id)) void this.#lookAgain();
+      else if (work.scheduler.idle(lane.id)) this.#lookAgain();
     }
   }
 
   /** A lane has nothing to do while others owe blocks: in a while it may take over from one that turns out slow. */
-  async #lookAgain(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    await this.#ports.sleep(LOOK_S);
-    this.#looking = false;
-    this.#pump();
+  #lookAgain(): void {
+    if (!this.#idleLook.waits) this.#idleLook.set(LOOK_MS, () => this.#pump());
   }
 
   #takeZeros(lane: LanePort, header: BlocksHeader): void {
@@ -324,7 +316,7 @@ export class Receiver {
       'blocks',
       header.index,
       header.offset / BLOCK_BYTES,
-      this.#ports.now(),
+      seconds(this.#ports.clock),
     );
     if (!work || !owed)
       throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
@@ -335,7 +327,7 @@ export class Receiver {
 
   #takeHash(lane: LanePort, message: ChunkHash & { length: number }): void {
     const work = this.#work;
-    const owed = work?.scheduler.answered(lane.id, 'hash', message.index, 0, this.#ports.now());
+    const owed = work?.scheduler.answered(lane.id, 'hash', message.index, 0, seconds(this.#ports.clock));
     if (!work || !owed)
       throw new BeelineError('PROTOCOL', 'The other side sent a hash that was not asked for.');
     if (message.length !== work.space.length(message.index))
@@ -413,7 +405,7 @@ export class Receiver {
       const gone = [...this.#gone];
       const absent = touches(space, this.#gone);
       const rooting = chunks.hashes.rooting(this.#manifest!.pages, space.chunks, absent);
-      const root = await this.#slices().run(rooting);
+      const root = await new Slices(this.#ports.clock).run(rooting);
       this.#closing = new Closing(this.#ports, chunks, arrivals, { root, absent, gone });
       this.#closing.say(this.#lanes.values());
     } catch (thrown) {

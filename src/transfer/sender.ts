@@ -3,6 +3,7 @@
  * its own beyond what it has served, so any lane can die at any time. Non-goals: sockets, files, states.
  */
 import { equalBytes } from '../protocol/bytes.ts';
+import { seconds } from '../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { BLOCK_BYTES, MAX_OUTSTANDING, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { encodePages } from '../protocol/manifest.ts';
@@ -119,7 +120,7 @@ export class Sender {
   }
 
   addLane(lane: LanePort): void {
-    const sampled = this.#ports.now();
+    const sampled = seconds(this.#ports.clock);
     const serving = { lane, queue: [], running: false, ahead: undefined, rate: 0, taken: 0, sampled };
     this.#lanes.set(lane.id, serving);
     lane.send(this.#offer()).catch(() => {});
@@ -238,7 +239,7 @@ export class Sender {
     if (!asked.every((one) => one.from === undefined || one.to <= blocks(one.index))) {
       throw new BeelineError('PROTOCOL', 'The other side asked for blocks that do not exist.');
     }
-    this.#started ??= this.#ports.clock();
+    this.#started ??= this.#ports.clock.date();
     this.#ports.accepted();
     for (const one of asked) serving.queue.push(one);
     void this.#serve(serving);
@@ -291,7 +292,7 @@ export class Sender {
     if (serving.running) return;
     serving.running = true;
     serving.taken = 0;
-    serving.sampled = this.#ports.now();
+    serving.sampled = seconds(this.#ports.clock);
     const sending = new Set<Promise<void>>();
     try {
       while (this.#serves(serving) && serving.queue.length > 0) {
@@ -392,7 +393,7 @@ export class Sender {
 
   #took(serving: Serving, bytes: number): void {
     serving.taken += bytes;
-    const now = this.#ports.now();
+    const now = seconds(this.#ports.clock);
     const elapsed = now - serving.sampled;
     if (elapsed < SAMPLE_S) return;
     const rate = serving.taken / elapsed;
@@ -428,15 +429,10 @@ export class Sender {
     if (!this.#lanes.has(serving.lane.id)) return;
     const absent = touches(this.#space, new Set(gone));
     const { chunks } = this.#space;
-    const { now, sleep } = this.#ports;
-    const slices = new Slices(
-      () => now() * 1000,
-      () => sleep(0),
-    );
-    const root = await slices.run(this.#hashes.rooting(this.#pages, chunks, absent));
+    const root = await new Slices(this.#ports.clock).run(this.#hashes.rooting(this.#pages, chunks, absent));
     // It may have died meanwhile, or belong to a process that is gone.
     if (!this.#lanes.has(serving.lane.id)) return;
-    this.#ended ??= this.#ports.clock();
+    this.#ended ??= this.#ports.clock.date();
     const [started, ended] = [this.#started ?? this.#ended, this.#ended];
     serving.lane.send({ type: 'finished', root, started, ended }).catch(() => {});
     // It is asked again when a lane has died with the answer, and answered again.

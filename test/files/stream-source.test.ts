@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { stdinSource } from '../../src/files/stream-source.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { MAX_TEXT, STREAM_WINDOW } from '../../src/protocol/limits.ts';
 import { textSource } from '../../src/session/text-source.ts';
 import { failure } from './helpers.ts';
@@ -89,10 +90,10 @@ test('names that cannot be sent', () => {
 });
 
 test('a text is its UTF-8 bytes, up to a limit', async () => {
-  const source = textSource('grüße');
+  const source = textSource('grüße', realClock);
   const into = new Uint8Array(20);
   const length = await source.read(0, [{ entry: 0, offset: 0, length: 7, at: 0 }], into);
   assert.equal(Buffer.from(into.subarray(0, length)).toString(), 'grüße');
   assert.deepEqual([source.kind, source.length, source.entries[0]!.size], ['text', 7, 7]);
-  assert.throws(() => textSource('x'.repeat(MAX_TEXT + 1)), failure('USAGE'));
+  assert.throws(() => textSource('x'.repeat(MAX_TEXT + 1), realClock), failure('USAGE'));
 });

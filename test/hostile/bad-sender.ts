@@ -12,6 +12,7 @@ import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { listen } from '../../src/lanes/tcp/listen.ts';
 import { laneContext } from '../../src/lanes/tls/credentials.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/protocol/messages.ts';
@@ -118,13 +119,18 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
 
   const open = (pipe: Pipe): void => {
     if (script.pipe) return script.pipe(pipe);
-    const lane = new Lane(lanes.length + 1, pipe, {
-      message: answer,
-      land: () => {
-        throw new Error('a receiver sent blocks');
+    const lane = new Lane(
+      lanes.length + 1,
+      pipe,
+      {
+        message: answer,
+        land: () => {
+          throw new Error('a receiver sent blocks');
+        },
+        closed: () => {},
       },
-      closed: () => {},
-    });
+      realClock,
+    );
     lanes.push(lane);
     lane.start();
     const honest = () => void lane.send(offer).catch(() => {});

@@ -1,4 +1,5 @@
 /** Peers and strangers that say too much, too slowly, or without end. */
+
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import test from 'node:test';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { Writer } from '../../src/protocol/bytes.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { encodeMessage } from '../../src/protocol/encode.ts';
 import {
   LANE_DEADLINE,
@@ -166,13 +168,18 @@ test('protects from: a lane that drips a frame and never ends it', LIMIT, async 
   for (const drips of [false, true]) {
     const [near, far] = memoryPipes();
     let closed: (Error & { code?: string }) | undefined;
-    const lane = new Lane(1, near, {
-      message: () => {},
-      land: () => ({ put: () => {}, cut: () => {} }),
-      closed: (_lane, error) => {
-        closed = error;
+    const lane = new Lane(
+      1,
+      near,
+      {
+        message: () => {},
+        land: () => ({ put: () => {}, cut: () => {} }),
+        closed: (_lane, error) => {
+          closed = error;
+        },
       },
-    });
+      realClock,
+    );
     lane.start();
     // A control frame of 256 KiB at a byte in ten seconds would take a month.
     far.write(header(MAX_CONTROL_FRAME, 2), () => {});

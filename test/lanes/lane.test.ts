@@ -1,42 +1,48 @@
 /** When a lane is given up: after silence in answer to a ping, and not because this side has not looked for a while. */
+
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
+import { type Clock, realClock } from '../../src/protocol/clock.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 import { memoryPipes } from './memory-pipe.ts';
 
 /** What browsers leave of the timers of a page that nobody looks at. */
 const ONCE_A_MINUTE = 60_000;
 
-function laneOn(pipe: Pipe) {
+function laneOn(pipe: Pipe, clock: Clock = realClock) {
   const seen: { closed?: Error & { code?: string } } = {};
-  const lane = new Lane(1, pipe, {
-    message: () => {},
-    land: () => ({ put: () => {}, cut: () => {} }),
-    closed: (_lane, error) => {
-      seen.closed = error;
+  const lane = new Lane(
+    1,
+    pipe,
+    {
+      message: () => {},
+      land: () => ({ put: () => {}, cut: () => {} }),
+      closed: (_lane, error) => {
+        seen.closed = error;
+      },
     },
-  });
+    clock,
+  );
   lane.start();
   return { lane, seen };
 }
 
-function clockOf(t: TestContext) {
-  let now = 1_000;
-  const ticks: (() => void)[] = [];
-  t.mock.method(performance, 'now', () => now);
-  t.mock.method(globalThis, 'setInterval', (tick: () => void) => void ticks.push(tick));
-  return async (milliseconds: number) => {
-    now += milliseconds;
-    for (const tick of ticks) tick();
+/** A clock whose waits are looked at seldom, and late. */
+function seldom() {
+  const clock = new VirtualClock();
+  const pass = async (milliseconds: number) => {
+    clock.jump(milliseconds);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
+  return { clock, pass };
 }
 
-test('two pages in the background, whose timers come once a minute, keep a quiet lane', async (t) => {
-  const pass = clockOf(t);
+test('two pages in the background, whose timers come once a minute, keep a quiet lane', async () => {
+  const { clock, pass } = seldom();
   const [near, far] = memoryPipes();
-  const ends = [laneOn(near), laneOn(far)];
+  const ends = [laneOn(near, clock), laneOn(far, clock)];
   await pass(0);
   for (let minute = 0; minute < 10; minute++) await pass(ONCE_A_MINUTE);
   assert.deepEqual(
@@ -46,10 +52,10 @@ test('two pages in the background, whose timers come once a minute, keep a quiet
   for (const { lane } of ends) lane.close();
 });
 
-test('one whose other side has gone is given up at the second look', async (t) => {
-  const pass = clockOf(t);
+test('one whose other side has gone is given up at the second look', async () => {
+  const { clock, pass } = seldom();
   const [near] = memoryPipes();
-  const { seen } = laneOn(near);
+  const { seen } = laneOn(near, clock);
   await pass(ONCE_A_MINUTE);
   await pass(ONCE_A_MINUTE);
   assert.equal(seen.closed?.code, 'TIMEOUT');
@@ -67,11 +73,16 @@ test('a word goes before all data that is queued, and waits for one message at m
     destroy: () => near.destroy(),
   };
   const { lane } = laneOn(slow);
-  const other = new Lane(2, far, {
-    message: (_lane, { type }) => void written.push(type),
-    land: () => ({ put: () => {}, cut: () => {} }),
-    closed: () => {},
-  });
+  const other = new Lane(
+    2,
+    far,
+    {
+      message: (_lane, { type }) => void written.push(type),
+      land: () => ({ put: () => {}, cut: () => {} }),
+      closed: () => {},
+    },
+    realClock,
+  );
   other.start();
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const letGo = async (count: number) => {

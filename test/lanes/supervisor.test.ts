@@ -6,6 +6,7 @@ import { NODE_TRANSPORTS } from '../../src/lanes/node.ts';
 import type { Path } from '../../src/lanes/path.ts';
 import type { Pipe } from '../../src/lanes/pipe.ts';
 import { Supervisor } from '../../src/lanes/supervisor.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { MAX_LANES, RELAY_LANES } from '../../src/protocol/limits.ts';
 import { type MemoryPipe, memoryPipes } from './memory-pipe.ts';
 
@@ -23,7 +24,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     closed: () => {},
   };
   const supervisor = new Supervisor({
-    ...{ role, kinds: NODE_TRANSPORTS },
+    ...{ role, kinds: NODE_TRANSPORTS, clock: realClock },
     ...(count !== undefined && { count }),
     free: () => true,
     onLane: (lane) => up.push(lane),
@@ -41,7 +42,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
   });
   const pipe = (kind: string): Pipe => {
     const [near, other] = memoryPipes();
-    const lane = new Lane(far.length, other, owner);
+    const lane = new Lane(far.length, other, owner, realClock);
     lane.start();
     far.push({ kind, lane, pipe: other });
     const relayed = kind === 'turn' || kind === 'relay';

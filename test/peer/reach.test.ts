@@ -1,4 +1,5 @@
 /** How long is waited, in what words, and what the register of states keeps of a process that is gone. */
+
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { BeelineError } from '../../src/protocol/errors.ts';
@@ -6,6 +7,7 @@ import { HANDSHAKE_DEADLINE, RECEIVER_WAIT, SENDER_WAIT } from '../../src/protoc
 import type { Status } from '../../src/protocol/messages.ts';
 import { inWords, Reach } from '../../src/session/reach.ts';
 import { StatusRegister } from '../../src/session/status.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 test('a time is said in the largest unit that divides it', () => {
   const words = [0, 1, 90, 60, 600, 3600, 7200, 5400, 86_400, 172_800].map(inWords);
@@ -15,12 +17,12 @@ test('a time is said in the largest unit that divides it', () => {
   ]);
 });
 
-test('a lane that never was is given up soon, one that was lost only after the wait', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+test('a lane that never was is given up soon, one that was lost only after the wait', async () => {
+  const clock = new VirtualClock();
   const ended: string[] = [];
   const reach = (role: 'sender' | 'receiver', wait?: number) =>
     new Reach(
-      { role, wait },
+      { role, clock, wait },
       (error: BeelineError) => ended.push(`${error.code} ${error.message}`),
       () => ' More.',
     );
@@ -28,7 +30,7 @@ test('a lane that never was is given up soon, one that was lost only after the w
   first.proven();
   // Only a sender may be found by somebody else.
   first.left();
-  t.mock.timers.tick(HANDSHAKE_DEADLINE);
+  await clock.pass(HANDSHAKE_DEADLINE);
   assert.match(ended.pop()!, /^NO_PATH The other side is there/);
 
   const left = reach('sender');
@@ -45,9 +47,9 @@ test('a lane that never was is given up soon, one that was lost only after the w
     // Somebody comes and goes at the rendezvous meanwhile: the wait goes on.
     side.proven();
     side.left();
-    t.mock.timers.tick(seconds * 1000 - 1);
+    await clock.pass(seconds * 1000 - 1);
     assert.deepEqual(ended, []);
-    t.mock.timers.tick(1);
+    await clock.pass(1);
     assert.equal(
       ended.pop(),
       `NO_PATH The connection was lost, and the other side did not come back within ${inWords(seconds)}. More.`,
@@ -56,7 +58,7 @@ test('a lane that never was is given up soon, one that was lost only after the w
   const back = reach('sender', 5);
   back.lost();
   back.connected();
-  t.mock.timers.tick(10_000);
+  await clock.pass(10_000);
   assert.deepEqual(ended, []);
 });
 

@@ -1,9 +1,11 @@
 /** How soon those come back who have lost a server, on a clock of the test's own. */
+
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Dials } from '../../src/lanes/dials.ts';
 import type { Path } from '../../src/lanes/path.ts';
 import { RelayListener } from '../../src/lanes/relay/listen.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/protocol/rendezvous.ts';
 import { keepMailbox } from '../../src/rendezvous/keeper.ts';
@@ -110,6 +112,7 @@ test('a path that failed while others carried is tried at once when they are gon
     },
   };
   const dials = new Dials(
+    realClock,
     () => assert.fail(),
     () => {},
   );

@@ -1,26 +1,30 @@
 /** The last word of a side that ends: it is heard before the lanes are closed over it. */
+
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Lane, type LaneOwner } from '../../src/lanes/lane.ts';
+import { LANE_QUIET } from '../../src/protocol/limits.ts';
 import { lastWordHeard } from '../../src/session/last-word.ts';
 import { SlabPool } from '../../src/transfer/slabs.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 const WORD = { type: 'status', seq: 1, state: 'cancelled', code: '', text: '' } as const;
 
-function pair(owner: Partial<LaneOwner>): { near: Lane; far: Lane } {
+function pair(owner: Partial<LaneOwner>) {
   const [one, other] = memoryPipes();
   const owned: LaneOwner = { message() {}, land: () => ({ put: () => {}, cut: () => {} }), closed() {} };
-  const near = new Lane(1, one, owned);
-  const far = new Lane(2, other, { ...owned, ...owner });
+  const clock = new VirtualClock();
+  const near = new Lane(1, one, owned, clock);
+  const far = new Lane(2, other, { ...owned, ...owner }, clock);
   near.start();
   far.start();
-  return { near, far };
+  return { clock, near, far };
 }
 
 it('is waited for until the other side closes, though chunks stand before its end', async () => {
   const heard: string[] = [];
-  const { near, far } = pair({
+  const { clock, near, far } = pair({
     message(lane, message) {
       heard.push(message.type);
       lane.close();
@@ -40,14 +44,31 @@ it('is waited for until the other side closes, though chunks stand before its en
   } as const;
   await far.send(blocks, slab);
   near.send(WORD).catch(() => {});
-  await lastWordHeard([near]);
+  await lastWordHeard(clock, [near]);
   assert.deepEqual(heard, ['status']);
 });
 
 it('is not waited for without end', async () => {
-  const { near, far } = pair({});
-  await lastWordHeard([near]);
+  const { clock, near, far } = pair({});
+  let over = false;
+  const waited = lastWordHeard(clock, [near]).then(() => {
+    over = true;
+  });
+  await clock.pass(2999);
+  assert.equal(over, false);
+  await clock.pass(1);
+  await waited;
   near.close();
   await near.over;
   far.close();
+});
+
+it('is not waited for on a lane that has fallen silent, nor where there is none', async () => {
+  const { clock, near, far } = pair({});
+  clock.jump(LANE_QUIET + 1);
+  assert.ok(near.quiet);
+  await lastWordHeard(clock, [near]);
+  await lastWordHeard(clock, []);
+  for (const lane of [near, far]) lane.close();
+  assert.equal(clock.waiting, 0);
 });

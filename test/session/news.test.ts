@@ -1,4 +1,5 @@
 /** What a person is told of changes of state, and how long is waited for what an honest side says at once. */
+
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ANSWER_DEADLINE } from '../../src/protocol/limits.ts';
@@ -6,54 +7,57 @@ import type { TransferEvent } from '../../src/session/api.ts';
 import { StateNews } from '../../src/session/news.ts';
 import { losePatience } from '../../src/session/patience.ts';
 import { Progress } from '../../src/session/progress.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 function told() {
   const events: (TransferEvent & { event: 'state' })[] = [];
-  const news = new StateNews((event) => event.event === 'state' && events.push(event));
-  return { events, news };
+  const clock = new VirtualClock();
+  const news = new StateNews(clock, (event) => event.event === 'state' && events.push(event));
+  return { clock, events, news };
 }
 
-it('a proven peer that pauses and resumes without end is told of once a second, and its end at once', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  t.mock.method(performance, 'now', () => 0);
-  const { events, news } = told();
+it('a proven peer that pauses and resumes without end is told of once a second, and its end at once', async () => {
+  const { clock, events, news } = told();
   for (let i = 0; i < 10_001; i++) news.changed(i % 2 ? 'paused' : 'transferring', { by: 'peer' });
   assert.equal(events.length, 16);
   news.changed('paused', { by: 'peer' });
   // It is so already: nothing to tell.
-  t.mock.timers.tick(1000);
+  await clock.pass(1000);
   assert.equal(events.length, 16);
+  // A second has earned one more, and the next one waits for the next second.
   news.changed('transferring', { by: 'peer' });
-  t.mock.timers.tick(999);
-  assert.equal(events.length, 16);
-  t.mock.timers.tick(1);
   assert.deepEqual([events.length, events.at(-1)?.from, events.at(-1)?.to], [17, 'paused', 'transferring']);
+  news.changed('paused', { by: 'peer' });
+  await clock.pass(999);
+  assert.equal(events.length, 17);
+  await clock.pass(1);
+  assert.deepEqual([events.length, events.at(-1)?.to], [18, 'paused']);
+  news.changed('transferring', { by: 'peer' });
   news.changed('cancelled', { by: 'peer' });
-  assert.deepEqual([events.length, events.at(-1)?.to], [18, 'cancelled']);
+  assert.deepEqual([events.length, events.at(-1)?.from, events.at(-1)?.to], [19, 'paused', 'cancelled']);
+  await clock.pass(5000);
+  assert.equal(events.length, 19);
 });
 
-it("a person's own pause is told at once, whatever the other side does", (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  t.mock.method(performance, 'now', () => 0);
-  const { events, news } = told();
+it("a person's own pause is told at once, whatever the other side does", async () => {
+  const { clock, events, news } = told();
   for (let i = 0; i < 101; i++) news.changed(i % 2 ? 'paused' : 'transferring', { by: 'peer' });
   news.changed('paused', { by: 'self' });
   news.changed('transferring', { by: 'self' });
   assert.deepEqual(events.at(-1), { event: 'state', from: 'paused', to: 'transferring', by: 'self' });
-  t.mock.timers.tick(5000);
+  await clock.pass(5000);
   assert.equal(events.at(-1)?.to, 'transferring');
 });
 
-it('a peer that does not answer is given up after its deadline, and no more than a second later', (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let now = 0;
-  t.mock.method(performance, 'now', () => now);
+it('a peer that does not answer is given up after its deadline, and no more than a second later', async () => {
+  const clock = new VirtualClock();
   let failed = Infinity;
   let awaits: string | undefined;
   const session = {
     state: 'transferring',
+    clock,
     fail: () => {
-      failed = Math.min(failed, now);
+      failed = Math.min(failed, clock.now());
     },
     cleanup: { push: () => {} },
   };
@@ -63,17 +67,11 @@ it('a peer that does not answer is given up after its deadline, and no more than
     },
   };
   losePatience(session as never, engine as never);
-  const pass = (milliseconds: number) => {
-    for (let step = 0; step < milliseconds; step += 250) {
-      now += 250;
-      t.mock.timers.tick(250);
-    }
-  };
-  pass(500);
+  await clock.pass(500);
   awaits = 'its offer';
-  pass(ANSWER_DEADLINE - 1000);
+  await clock.pass(ANSWER_DEADLINE - 1000);
   assert.equal(failed, Infinity);
-  pass(3000);
+  await clock.pass(3000);
   assert.ok(failed >= ANSWER_DEADLINE && failed <= ANSWER_DEADLINE + 2500, `${failed}`);
 });
 
@@ -81,8 +79,10 @@ it('a peer that does not answer is given up after its deadline, and no more than
 function progressOf(state: string, lanes: { silence: number }[] = [{ silence: 100 }]) {
   const events: (TransferEvent & { event: 'progress' })[] = [];
   const listeners: ((event: TransferEvent) => void)[] = [];
+  const clock = new VirtualClock();
   const session = {
     state,
+    clock,
     supervisor: { lanes, carried: new Map([['tcp', 0]]) },
     subscribe: (listener: (event: TransferEvent) => void) => listeners.push(listener),
     cleanup: { push: () => {} },
@@ -92,60 +92,44 @@ function progressOf(state: string, lanes: { silence: number }[] = [{ silence: 10
       for (const listener of listeners) listener({ event: 'state', from: 'idle', to });
     },
   };
-  return { session, events, progress: new Progress(session as never, [], () => 1_000_000) };
+  return { clock, session, events, progress: new Progress(session as never, [], () => 1_000_000) };
 }
 
 for (const state of ['paused', 'connecting'] as const)
-  it(`what arrives after it is ${state} is counted, without a rate or a time left`, (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
-    let now = 0;
-    t.mock.method(performance, 'now', () => now);
-    const { session, events, progress } = progressOf('transferring');
+  it(`what arrives after it is ${state} is counted, without a rate or a time left`, async () => {
+    const { clock, session, events, progress } = progressOf('transferring');
     const move = (bytes: number) => {
       session.supervisor.carried.set('tcp', bytes);
       progress.moved(bytes, []);
     };
-    const pass = (milliseconds: number) => {
-      now += milliseconds;
-      t.mock.timers.tick(milliseconds);
-    };
     for (let bytes = 1000; bytes < 10_000; bytes += 1000) {
       move(bytes);
-      pass(100);
+      await clock.pass(100);
     }
     assert.ok(events.at(-1)!.rate > 0 && events.at(-1)!.eta !== null && events.at(-1)!.by.tcp);
     // The timer of what came before runs, and more comes that was under way.
     move(10_000);
     session.becomes(state);
-    pass(100);
+    await clock.pass(100);
     const { bytes, rate, eta, by } = events.at(-1)!;
     assert.deepEqual({ bytes, rate, eta, by }, { bytes: 10_000, rate: 0, eta: null, by: {} });
     progress.stop();
   });
 
-it('a stopped peer is said to be silent while nothing moves, and its rate falls', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
-  let now = 0;
-  t.mock.method(performance, 'now', () => now);
+it('a stopped peer is said to be silent while nothing moves, and its rate falls', async () => {
   const lanes = [{ silence: 100 }, { silence: 200 }];
-  const { events, progress } = progressOf('transferring', lanes);
-  const pass = (seconds: number) => {
-    for (let step = 0; step < 10 * seconds; step++) {
-      now += 100;
-      t.mock.timers.tick(100);
-    }
-  };
+  const { clock, events, progress } = progressOf('transferring', lanes);
   for (let bytes = 1000; bytes < 10_000; bytes += 1000) {
     progress.moved(bytes, []);
-    pass(0.2);
+    await clock.pass(200);
   }
   assert.ok(events.at(-1)!.rate > 0);
   assert.equal(events.at(-1)!.silent, undefined);
   for (const lane of lanes) lane.silence = 7500;
-  pass(6);
+  await clock.pass(6000);
   assert.deepEqual([events.at(-1)!.silent, events.at(-1)!.rate], [7, 0]);
   lanes[1]!.silence = 10;
-  pass(1);
+  await clock.pass(1000);
   assert.equal(events.at(-1)!.silent, undefined);
   progress.stop();
 });

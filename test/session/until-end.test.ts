@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { it } from 'node:test';
+import { realClock } from '../../src/protocol/clock.ts';
 import { Session } from '../../src/session/session.ts';
 import { untilEnd } from '../../src/session/until-end.ts';
 
 const session = () => {
-  const made = new Session({ role: 'receiver' });
+  const made = new Session({ clock: realClock, role: 'receiver' });
   made.dispatch('start');
   return made;
 };

@@ -89,8 +89,7 @@ export abstract class Side implements LaneOwner {
         // Whoever reads what was never written shall see it.
         return new Uint8Array(bytes).fill(0xdd);
       },
-      now: () => world.now,
-      sleep: world.sleep,
+      clock: world.clock,
       limit: scenario.limits[this.role],
       progress: (bytes: number, extents: readonly Extent[]) => this.#progress(bytes, extents, entries()),
       resumed: (bytes: number) => {
@@ -272,7 +271,6 @@ export class SendingSide extends Side {
       sha256: false,
       update: disk.temper.old.size > 0,
       gone: (path) => this.gone.push(path),
-      clock: () => Math.floor(world.now * 1000),
       complete: (outcome) => this.#complete(outcome),
       accepted: () => {},
       confirmed: () => this.#conclude(),

@@ -2,6 +2,7 @@
  * Virtual time for a whole transfer: one queue of what happens when, one source of chance, nothing real. Between two
  * happenings every promise that can go on does so; then the clock jumps to the next one.
  */
+import type { Clock } from '../../src/protocol/clock.ts';
 import { randomFrom } from '../seed.ts';
 
 interface Happening {
@@ -83,6 +84,12 @@ export class World extends Chance {
       happening.off = true;
     };
   }
+
+  readonly clock: Clock = {
+    now: () => this.#now * 1000,
+    date: () => Math.floor(this.#now * 1000),
+    after: (ms, run) => this.after(ms / 1000, run),
+  };
 
   readonly sleep = (seconds: number): Promise<void> =>
     new Promise((resolve) => {

@@ -1,6 +1,7 @@
 /** Both engines joined by lanes over memory pipes, with files in memory: the whole transfer without a socket. */
 import { createHash } from 'node:crypto';
 import { Lane } from '../../src/lanes/lane.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
 import type { Extent, Sink, Source } from '../../src/transfer/ports.ts';
@@ -92,10 +93,8 @@ export interface Outcome {
 const platform = {
   digest: (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest(),
   allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
-  now: (): number => performance.now() / 1000,
-  sleep: (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
   limit: undefined,
-  clock: (): number => Date.now(),
+  clock: realClock,
   resumed: (): void => {},
   kept: (): void => {},
 };
@@ -167,22 +166,32 @@ export class Pair {
     this.pipes.add(a);
     this.opened++;
     const id = ++this.#ids;
-    const sending = new Lane(id, a, {
-      message: (lane, message) => this.sender.message(lane, message),
-      land: () => {
-        throw new Error('a receiver sent blocks');
+    const sending = new Lane(
+      id,
+      a,
+      {
+        message: (lane, message) => this.sender.message(lane, message),
+        land: () => {
+          throw new Error('a receiver sent blocks');
+        },
+        closed: (lane) => this.sender.removeLane(lane),
       },
-      closed: (lane) => this.sender.removeLane(lane),
-    });
-    const receiving = new Lane(id, b, {
-      message: (lane, message) => this.receiver.message(lane, message),
-      land: (lane, header) => this.receiver.land(lane, header),
-      closed: (lane) => {
-        this.pipes.delete(a);
-        this.receiver.removeLane(lane);
-        if (!this.#over) this.onLost();
+      realClock,
+    );
+    const receiving = new Lane(
+      id,
+      b,
+      {
+        message: (lane, message) => this.receiver.message(lane, message),
+        land: (lane, header) => this.receiver.land(lane, header),
+        closed: (lane) => {
+          this.pipes.delete(a);
+          this.receiver.removeLane(lane);
+          if (!this.#over) this.onLost();
+        },
       },
-    });
+      realClock,
+    );
     this.sender.addLane(sending);
     this.receiver.addLane(receiving);
     sending.start();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { decodeAddress, formatAddress } from '../../src/protocol/candidate.ts';
+import { realClock } from '../../src/protocol/clock.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
@@ -37,13 +38,11 @@ class FakeLane implements LanePort {
 const means = {
   digest: sha256,
   allocate: (bytes: number) => new Uint8Array(bytes),
-  now: () => performance.now() / 1000,
-  sleep: (seconds: number) => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000)),
   limit: undefined,
   progress: () => {},
   resumed: () => {},
   kept: () => {},
-  clock: () => 0,
+  clock: realClock,
 };
 
 interface Told {

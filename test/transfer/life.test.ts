@@ -7,6 +7,7 @@ import { encodePages } from '../../src/protocol/manifest.ts';
 import type { BlocksHeader, Message } from '../../src/protocol/messages.ts';
 import type { Extent, LanePort } from '../../src/transfer/ports.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, MemorySink } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
@@ -46,16 +47,14 @@ class SlowSink extends MemorySink {
 /** A receiver with lanes whose time and answers are the test's. */
 async function world(sizes: number[], lanes: number) {
   const sink = new SlowSink();
-  const clock = { now: 0, sleeping: [] as { at: number; wake: () => void }[] };
+  const clock = new VirtualClock();
   const roots: Uint8Array[] = [];
   const errors: string[] = [];
   const progress: number[] = [];
   const receiver = new Receiver({
     digest: sha256,
     allocate: (bytes) => new Uint8Array(bytes),
-    now: () => clock.now,
-    sleep: (seconds) =>
-      new Promise((wake) => clock.sleeping.push({ at: clock.now + seconds, wake: () => wake(undefined) })),
+    clock,
     limit: undefined,
     progress: (bytes) => progress.push(bytes),
     resumed: () => {},
@@ -87,10 +86,7 @@ async function world(sizes: number[], lanes: number) {
   await turns();
   /** Lets so much time pass, and everybody look who waited for it. */
   const pass = async (seconds: number) => {
-    clock.now += seconds;
-    const due = clock.sleeping.filter(({ at }) => at <= clock.now);
-    clock.sleeping = clock.sleeping.filter(({ at }) => at > clock.now);
-    for (const { wake } of due) wake();
+    await clock.pass(seconds * 1000);
     await turns();
   };
   /** Ranges that were asked for on a lane and not taken from here yet. */

@@ -1,8 +1,10 @@
 /** What `limit` promises, on a clock of the test's own. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { seconds, sleep } from '../../src/protocol/clock.ts';
 import { Limiter } from '../../src/transfer/rate.ts';
 import { randomFrom, seed } from '../seed.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 const LIMIT = 512_000;
 const SECONDS = 60;
@@ -10,29 +12,20 @@ const random = randomFrom(seed);
 
 /** Lanes that share a limit for a minute; returns what went, and when. @param pause seconds before a lane's next piece */
 async function share(lanes: number, piece: () => number, pause: () => number) {
-  let now = 0;
-  const asleep: { until: number; wake: () => void }[] = [];
-  const sleep = (seconds: number) =>
-    new Promise<void>((wake) => void asleep.push({ until: now + seconds, wake }));
-  const limiter = new Limiter({ limit: LIMIT, now: () => now, sleep });
+  const clock = new VirtualClock();
+  const limiter = new Limiter({ limit: LIMIT, clock });
   const gone: { at: number; bytes: number }[] = [];
   const lane = async () => {
-    while (now < SECONDS) {
+    while (seconds(clock) < SECONDS) {
       const bytes = piece();
       await limiter.pass(bytes);
-      gone.push({ at: now, bytes });
-      await sleep(pause());
+      gone.push({ at: seconds(clock), bytes });
+      await sleep(clock, pause() * 1000);
     }
   };
   const running = Array.from({ length: lanes }, lane);
-  for (;;) {
-    await new Promise((settled) => setImmediate(settled));
-    asleep.sort((a, b) => a.until - b.until);
-    const next = asleep.shift();
-    if (!next) break;
-    now = next.until;
-    next.wake();
-  }
+  await clock.pass(0);
+  while (clock.waiting > 0) await clock.pass(1000);
   await Promise.all(running);
   return gone;
 }

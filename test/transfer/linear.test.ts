@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { realClock } from '../../src/protocol/clock.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import { checkingEntries } from '../../src/protocol/names.ts';
 import { Slices, type Steps } from '../../src/protocol/slices.ts';
@@ -23,7 +24,7 @@ function entry(path: string, kind: Entry['kind'] = 'file', size = 0, target = ''
 /** All of some work on a real clock, and the longest time in milliseconds that it held the event loop. */
 async function inSlices<T>(steps: Steps<T>): Promise<{ value: T; held: number }> {
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const slices = new Slices(() => performance.now(), turn);
+  const slices = new Slices(realClock, turn);
   return longestHold(() => slices.run(steps));
 }
 

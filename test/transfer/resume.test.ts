@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { realClock } from '../../src/protocol/clock.ts';
 import { BLOCK_BYTES } from '../../src/protocol/limits.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
 import type { ChunkHash, Message } from '../../src/protocol/messages.ts';
@@ -177,9 +178,7 @@ function senderOf(source: MemorySource) {
   const sender = new Sender(source, CHUNK, {
     digest: hashOf,
     allocate: (bytes) => new Uint8Array(bytes),
-    now: () => performance.now() / 1000,
-    sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
-    clock: () => 0,
+    clock: realClock,
     limit: undefined,
     sha256: false,
     update: false,

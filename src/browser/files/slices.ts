@@ -1,11 +1,9 @@
 /** Long work in a page, cut so that it is drawn, and clicks and lanes get their turn. */
+import { realClock } from '../../protocol/clock.ts';
 import * as protocol from '../../protocol/slices.ts';
 
 export class Slices extends protocol.Slices {
   constructor() {
-    super(
-      () => performance.now(),
-      () => new Promise((resolve) => setTimeout(resolve)),
-    );
+    super(realClock);
   }
 }

@@ -1,6 +1,8 @@
 /** A UDX stream as a node:stream, for TLS to run over: with backpressure both ways, and an end that reaches the other side. */
+
 import { Duplex } from 'node:stream';
 import type { UdxRawStream } from 'udx-native';
+import { realClock } from '../../protocol/clock.ts';
 import { linger } from '../linger.ts';
 import { Credit, WINDOW } from './credit.ts';
 
@@ -78,7 +80,7 @@ export class UdxStream extends Duplex {
     // Tells the other side, in one packet.
     this.#raw.once(
       'close',
-      linger(() => this.#raw.destroy()),
+      linger(realClock, () => this.#raw.destroy()),
     );
   }
 

@@ -2,6 +2,7 @@
  * A data channel as a pipe. Data crosses in binary messages; in text ones each side says how much its reader has taken
  * (see ../credit.ts: a data channel takes in whatever comes), and that it has ended. Pure.
  */
+import { realClock } from '../../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { ReliableCredit } from '../credit.ts';
 import { Horizon } from '../horizon.ts';
@@ -30,7 +31,7 @@ export class ChannelPipe implements Pipe {
   /** A message waits for credit. */
   #waiting = false;
   #writing = false;
-  readonly #horizon = new Horizon();
+  readonly #horizon = new Horizon(realClock);
   /** Bytes given to the channel. */
   #given = 0;
   #data: ((bytes: Uint8Array) => void) | undefined;
@@ -83,7 +84,7 @@ export class ChannelPipe implements Pipe {
     this.#finish();
     if (!open) return this.#close();
     this.#say(END);
-    this.#lingered = linger(this.#close);
+    this.#lingered = linger(realClock, this.#close);
   }
 
   /** The connection has ended, or is worth nothing any more. What came before is still handed over. */
