@@ -7,7 +7,7 @@ import type { Entry } from '../protocol/manifest.ts';
 import { foldKey } from '../protocol/names.ts';
 import { Notices } from '../protocol/notices.ts';
 import { abilitiesOf, mayNotFit } from './abilities.ts';
-import { fit } from './fit.ts';
+import { fit, type Links } from './fit.ts';
 import { Staging } from './staging.ts';
 import type { Place } from './verify-tree.ts';
 
@@ -32,8 +32,16 @@ export function maybeOthers(entries: readonly Entry[]): boolean {
   return false;
 }
 
-/** @param folder real path; a trial folder stands in it for a moment. Where none can be made, all is as it was sent */
-export async function asHere(folder: string, place: Place, entries: readonly Entry[]): Promise<Here> {
+/**
+ * @param folder real path; a trial folder stands in it for a moment. Where none can be made, all is as it was sent
+ * @param links which ones were written when it was received
+ */
+export async function asHere(
+  folder: string,
+  place: Place,
+  entries: readonly Entry[],
+  links: Links,
+): Promise<Here> {
   const plain: Here = { entries, place, left: new Set(), renamed: new Map() };
   let staging: Staging;
   try {
@@ -44,7 +52,7 @@ export async function asHere(folder: string, place: Place, entries: readonly Ent
   }
   try {
     const can = await abilitiesOf(staging.trial, entries, staging.foldsCase());
-    const fitted = await fit(folder, entries, can, 'safe', new Notices(() => undefined));
+    const fitted = await fit(folder, entries, can, links, new Notices(() => undefined));
     const renamed = new Map<string, string>();
     for (const [i, { path }] of fitted.entries.entries())
       if (path !== entries[i]!.path) renamed.set(entries[i]!.path, path);

@@ -119,7 +119,7 @@ async function look(
     for (const problem of first) report(problem);
     return { entries, place, states, notes: [] };
   }
-  const here = await asHere(folder, place, entries);
+  const here = await asHere(folder, place, entries, receipt.linksWritten ?? 'safe');
   const { left, renamed } = here;
   states = await survey({
     receipt: { ...receipt, entries: here.entries },
@@ -133,7 +133,7 @@ async function look(
   for (const [i, { path }] of entries.entries()) {
     const as = renamed.get(path);
     if (left.has(i) && states[i] === BAD)
-      notes.push({ path, note: 'left out', detail: 'was left out: it leads out, or cannot be here' });
+      notes.push({ path, note: 'left out', detail: 'was left out when it was received' });
     else if (as !== undefined && as.slice(as.lastIndexOf('/')) !== path.slice(path.lastIndexOf('/')))
       notes.push({ path, note: 'renamed', detail: `is here as '${escapeName(as)}'` });
   }

@@ -1,4 +1,5 @@
-/** The record that both sides of a transfer end with: made of what they agree on, so that it is the same to the byte. */
+/** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
+import type { Links } from '../files/fit.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { asBeelineError } from '../protocol/errors.ts';
 import { count } from '../session/audit.ts';
@@ -10,11 +11,13 @@ import type { Receipt } from '../transfer/receipt.ts';
  * Where it was written; undefined if none is wanted. A transfer is done whether or not this works, so that a failure
  * is a warning.
  * @param wanted true: into the receipts folder; a string: to that path
+ * @param links which ones a receiver wrote; its own receipt tells it to `verify`
  */
 export async function keepReceipt(
   session: Session,
   wanted: boolean | string | undefined,
   facts: Facts,
+  links: Links = 'safe',
 ): Promise<string | undefined> {
   const { kind, entries, space, outcome, sender, receiver } = facts;
   if (!wanted || kind === 'text') return undefined;
@@ -26,6 +29,7 @@ export async function keepReceipt(
     chunkSize: space.chunkSize,
     bytes: space.bytes ?? 0,
     ...count(entries),
+    ...(links !== 'safe' && { linksWritten: links }),
     started,
     ended,
     sender,

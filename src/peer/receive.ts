@@ -70,7 +70,7 @@ export function receive(options: ReceiveOptions): Transfer {
       const accepted = accept === 'all' || (await accept(summary)) === true;
       return accepted ? makeSink(session, offer, options) : undefined;
     },
-    keep: (facts) => keepReceipt(session, options.receipt, facts),
+    keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
   });
   reception.run().catch((thrown) => session.fail(thrown));
   return session;

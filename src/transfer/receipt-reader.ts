@@ -81,8 +81,8 @@ export class ReceiptReader {
   }
 
   #header(value: Json): Head {
-    const { root, kind, chunkSize, bytes, files, folders, links, started, ended, sender, receiver, chunks } =
-      value;
+    const { root, kind, chunkSize, bytes, files, folders, links, linksWritten, started, ended } = value;
+    const { sender, receiver, chunks } = value;
     if (value.beeline !== 'receipt') throw this.#refused('it begins like something else');
     if (value.version !== RECEIPT_VERSION)
       throw new BeelineError(
@@ -104,13 +104,16 @@ export class ReceiptReader {
       files + folders + links === 0 ||
       files + folders + links > MAX_ENTRIES ||
       (kind === 'stream' && (files !== 1 || folders + links > 0)) ||
+      !isLinksWritten(linksWritten) ||
       !isCount(started) ||
       !isCount(ended) ||
       !isText(sender, FINGERPRINT_LENGTH) ||
       !isText(receiver, FINGERPRINT_LENGTH)
     )
       throw this.#refused('its header is not one');
-    return { root, kind, chunkSize, bytes, files, folders, links, started, ended, sender, receiver, chunks };
+    const counts = { bytes, files, folders, links, chunks };
+    const written = linksWritten && { linksWritten };
+    return { root, kind, chunkSize, ...counts, ...written, started, ended, sender, receiver };
   }
 
   #entry(value: Json, head: Head): void {
@@ -196,6 +199,10 @@ function isTime(value: unknown): value is number {
 /** @param max UTF-8 bytes */
 function isText(value: unknown, max: number): value is string {
   return typeof value === 'string' && (value.length * 3 <= max || utf8Encode(value).length <= max);
+}
+
+function isLinksWritten(value: unknown): value is Head['linksWritten'] {
+  return value === undefined || value === 'all' || value === 'skip';
 }
 
 function isKind(value: unknown): value is EntryKind {

@@ -1,6 +1,6 @@
 /**
- * The receipt: what both sides of a finished transfer keep of it, byte for byte the same, so that a tree can be checked
- * against it later. As text it is JSON lines: a header, one line an entry, then the chunks' hashes.
+ * The receipt: what both sides of a finished transfer keep of it, so that a tree can be checked against it later. It is
+ * byte for byte the same on both, but for `linksWritten`. As text it is JSON lines: a header, one line an entry, then the chunks' hashes.
  * Non-goal: proof against its keeper. Root and content must fit each other, but nobody has signed them.
  */
 import { toHex } from '../protocol/bytes.ts';
@@ -24,6 +24,8 @@ export interface Receipt {
   files: number;
   folders: number;
   links: number;
+  /** Only in a receiver's: it wrote links that lead out too (`all`), or no links (`skip`). Absent: those that stay inside. */
+  linksWritten?: 'all' | 'skip' | undefined;
   /** Milliseconds since 1970 by the sender's clock. */
   started: number;
   ended: number;
@@ -57,7 +59,20 @@ export function receiptRoot({ entries, chunks }: Pick<Receipt, 'entries' | 'chun
 
 /** The receipt's lines, without line feeds. Equal receipts have equal lines. */
 export function* encodeReceipt(receipt: Receipt): Generator<string> {
-  const { root, kind, chunkSize, bytes, files, folders, links, started, ended, sender, receiver } = receipt;
+  const {
+    root,
+    kind,
+    chunkSize,
+    bytes,
+    files,
+    folders,
+    links,
+    linksWritten,
+    started,
+    ended,
+    sender,
+    receiver,
+  } = receipt;
   yield jsonLine({
     beeline: 'receipt',
     version: RECEIPT_VERSION,
@@ -68,6 +83,7 @@ export function* encodeReceipt(receipt: Receipt): Generator<string> {
     files,
     folders,
     links,
+    ...(linksWritten && { linksWritten }),
     started,
     ended,
     sender,

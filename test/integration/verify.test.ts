@@ -1,6 +1,7 @@
 /** The real command over a real tree and a receipt made by hand: intact, then altered. */
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeFile } from '../../bench/files.mjs';
 import { writeReceipt } from '../../src/files/receipt-file.ts';
@@ -45,6 +46,33 @@ describe('integration: verify', () => {
     const text = swapped.stdout.toString();
     assert.match(text, /^'tree\/sub' is a link instead of a folder\.$/m);
     assert.equal(text.match(/is in a folder that is a link/g)?.length, 50);
+  });
+
+  it('knows by the receipt which links were written: all of them, none, or those that stay inside', async (t) => {
+    const work = workspace(t);
+    const tree = work.folder('tree');
+    writeFileSync(join(tree, 'file'), 'content');
+    symlinkSync('file', join(tree, 'inside'));
+    symlinkSync('/etc/passwd', join(tree, 'outside'));
+    const verified = async (receipt: string, to: string, status: number) =>
+      (await work.start(['verify', receipt, to]).ends(status)).events.flatMap((line) =>
+        'path' in line ? [`${line.event} ${line.problem ?? line.note} ${line.path}`] : [],
+      );
+    const left = {
+      all: [],
+      safe: ['note left out tree/outside'],
+      skip: ['note left out tree/inside', 'note left out tree/outside'],
+    };
+    for (const [links, notes] of Object.entries(left)) {
+      const to = work.folder(`out-${links}`);
+      const { received } = await work.deliver([tree], { receive: ['--links', links, '--to', to] });
+      const receipt = String(event(received, 'done').receipt);
+      assert.deepEqual(await verified(receipt, to, 0), notes, links);
+      if (links !== 'all') continue;
+      // What was written and is gone is missing, wherever it led.
+      unlinkSync(join(to, 'tree', 'outside'));
+      assert.deepEqual(await verified(receipt, to, 5), ['difference missing tree/outside']);
+    }
   });
 
   it('refuses a receipt that is cut, changed, or names what is outside', async (t) => {
