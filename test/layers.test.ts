@@ -35,7 +35,7 @@ const MAY: Record<string, readonly string[]> = {
 };
 /** What runs in a browser: whole layers, and with the page's entry everything that it is built of. */
 const PURE_LAYERS: ReadonlySet<string> = new Set(['protocol', 'transfer', 'session', 'browser']);
-const PURE_PACKAGES = ['@noble/', '@scure/bip39', 'client-zip', 'ipaddr.js'];
+const PURE_PACKAGES = ['@noble/', '@scure/bip39', 'client-zip', 'ipaddr.js', 'valibot'];
 const GLOBALS_OF_NODE = /\b(?:Buffer|process|NodeJS|setImmediate)\b\s*[.(]/;
 
 const files = readdirSync('src', { recursive: true })

@@ -24,7 +24,9 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
+import * as v from 'valibot';
 import { BeelineError } from '../protocol/errors.ts';
+import { count, text, tryJson } from '../protocol/json.ts';
 import { escapeName } from '../protocol/names.ts';
 import { diskError } from './disk-errors.ts';
 import { CREATE_FLAGS, codeOf, READ_FLAGS } from './io.ts';
@@ -35,17 +37,19 @@ export interface Lock {
 }
 
 /** Where the system does not tell, a field is ''. */
-interface Holder {
-  id: string;
-  pid: number;
+const HOLDER = v.object({
+  id: text(255),
+  /** 0 and negative numbers would mean groups of processes to kill(2). */
+  pid: count(2 ** 31 - 1, 1),
   /** Start time of the process in clock ticks since boot, against reused numbers. */
-  start: string;
+  start: text(255),
   /** This run of the kernel. */
-  boot: string;
+  boot: text(255),
   /** The pid namespace: numbers of another one mean nothing here. */
-  space: string;
-  host: string;
-}
+  space: text(255),
+  host: text(255),
+});
+type Holder = v.InferOutput<typeof HOLDER>;
 
 interface Found {
   /** Undefined if what is there cannot be read as a lock. */
@@ -262,21 +266,10 @@ function look(path: string): Found | undefined {
     const stat = fstatSync(fd);
     const buffer = Buffer.alloc(4096);
     const length = stat.isFile() ? readSync(fd, buffer) : 0;
-    return { holder: parse(buffer.toString('utf8', 0, length)), touched: stat.mtimeMs };
+    return { holder: tryJson(HOLDER, buffer.toString('utf8', 0, length)), touched: stat.mtimeMs };
   } finally {
     closeSync(fd);
   }
-}
-
-function parse(json: string): Holder | undefined {
-  const { pid, ...texts } =
-    attempt(() => Object(JSON.parse(json)) as Partial<Record<keyof Holder, unknown>>) ?? {};
-  const { id, start, boot, space, host } = texts;
-  const isText = (field: unknown) => typeof field === 'string' && field.length <= 255;
-  // 0 and negative numbers would mean groups of processes to kill(2).
-  const isPid = Number.isInteger(pid) && (pid as number) > 0 && (pid as number) < 2 ** 31;
-  if (!isPid || ![id, start, boot, space, host].every(isText)) return undefined;
-  return { id, pid, start, boot, space, host } as Holder;
 }
 
 function locked(path: string, holder: Holder | undefined): BeelineError {

@@ -3,7 +3,9 @@
  * PEM) and `devices.json`. Both sides of a pair must have added each other; then no code is needed.
  */
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { BeelineError } from '../protocol/errors.ts';
+import { list, tryJson } from '../protocol/json.ts';
 import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import type { SharedSecret } from './secret.ts';
@@ -183,16 +185,19 @@ async function readDevices(folder: string): Promise<readonly Device[]> {
   return devices;
 }
 
+const LIST = v.object({
+  version: v.literal(1),
+  devices: list(v.object({ name: v.string(), key: v.string() }), MAX_DEVICES),
+});
+
 /** Undefined unless every entry is one that `add` could have written: a half-read trust list is worse than none. */
 function parseDevices(text: string): Device[] | undefined {
   try {
-    const { version, devices } = JSON.parse(text) as { version: unknown; devices: unknown };
-    if (version !== 1 || !Array.isArray(devices) || devices.length > MAX_DEVICES) return undefined;
-    const parsed = devices.map(
+    const parsed = tryJson(LIST, text)?.devices.map(
       ({ name, key }): Device => ({ name: checkName(name), key: formatDeviceKey(parseDeviceKey(key)) }),
     );
-    const distinct = new Set(parsed.flatMap(({ name, key }) => [name, key]));
-    return distinct.size === 2 * parsed.length ? parsed : undefined;
+    const distinct = new Set(parsed?.flatMap(({ name, key }) => [name, key]));
+    return distinct.size === 2 * (parsed?.length ?? 0) ? parsed : undefined;
   } catch {
     return undefined;
   }

@@ -4,8 +4,11 @@
  * a `TransportKind`, a line in each list that should have it (`node.ts`, `browser.ts`), the contract suite and a row in
  * docs/nat.md. Pure.
  */
+import * as v from 'valibot';
 import { type Address, decodeAddress } from '../protocol/candidate.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import { list, readValue } from '../protocol/json.ts';
+import { MAX_ADDRESSES } from '../protocol/limits.ts';
 import type { Services } from '../protocol/rendezvous.ts';
 import type { Hello } from '../protocol/signal.ts';
 import type { Path } from './path.ts';
@@ -131,18 +134,21 @@ function allows(relay: RelayUse, { traits }: KnownKind): boolean {
   return relay === 'only' ? traits.hides : relay !== 'never' || !traits.relayed;
 }
 
-/** Of a description that is a list of `HOST:PORT`. @throws BeelineError PROTOCOL */
-export function decodeAddresses(theirs: unknown, most: number): Address[] {
-  if (theirs === undefined) return [];
-  if (!Array.isArray(theirs) || theirs.length > most) throw malformed();
-  return theirs.map((text) => decodeAddress(text) ?? fail());
-}
+const WRITTEN = v.pipe(
+  v.unknown(),
+  v.transform(decodeAddress),
+  v.custom<Address>((address) => address !== undefined),
+);
 
-function fail(): never {
-  throw malformed();
-}
+/** What a description of the kind `HOST:PORT, ...` is. */
+export const ADDRESSES = v.optional(list(WRITTEN, MAX_ADDRESSES), []);
 
-/** What a transport says of a description that is none of its kind's. */
-export function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side said of a transport what makes no sense.');
+/** @param theirs a transport's description @throws BeelineError PROTOCOL unless it is one of its kind's */
+export function understood<S extends v.GenericSchema>(schema: S, theirs: unknown): v.InferOutput<S> {
+  return readValue(
+    schema,
+    theirs,
+    (fault) =>
+      new BeelineError('PROTOCOL', `The other side said of a transport what makes no sense: ${fault}.`),
+  );
 }

@@ -2,8 +2,10 @@
  * What a peer and a server's relay say to each other at RELAY_PATH: a text each way, then the peers' own bytes in binary
  * messages that the server does not look into. A limit of the server ends the WebSocket with its sentence as the reason.
  */
+import * as v from 'valibot';
 import { BeelineError } from './errors.ts';
-import { isToken } from './rendezvous.ts';
+import { only, readJson, version } from './json.ts';
+import { TOKEN } from './rendezvous.ts';
 
 export const RELAY_VERSION = 1;
 /** One WebSocket message, in bytes: what a relay holds whole before it passes it on. */
@@ -27,14 +29,7 @@ export function encodeRelayHello({ token }: RelayHello): string {
 
 /** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
 export function decodeRelayHello(text: string): RelayHello {
-  const { t, v, token, ...more } = fieldsOf(text);
-  if (t !== 'relay' || !Number.isSafeInteger(v)) throw malformed();
-  if (v !== RELAY_VERSION)
-    throw new BeelineError(
-      'VERSION',
-      `This relay speaks version ${RELAY_VERSION}, the client ${v}. Update the older Beeline.`,
-    );
-  if (!isToken(token) || Object.keys(more).length > 0) throw malformed();
+  const { token } = read(HELLO, text);
   return { token };
 }
 
@@ -45,9 +40,22 @@ export function encodePaired(): string {
 
 /** @throws BeelineError PROTOCOL if it is anything else. */
 export function decodePaired(text: string): void {
-  const { t, ...more } = fieldsOf(text);
-  if (t !== 'paired' || Object.keys(more).length > 0) throw malformed();
+  read(PAIRED, text);
 }
+
+const HELLO = only({
+  t: v.literal('relay'),
+  v: version(
+    RELAY_VERSION,
+    (theirs) =>
+      new BeelineError(
+        'VERSION',
+        `This relay speaks version ${RELAY_VERSION}, the client ${theirs}. Update the older Beeline.`,
+      ),
+  ),
+  token: TOKEN,
+});
+const PAIRED = only({ t: v.literal('paired') });
 
 /** A sentence cut to what a close frame can carry. Ours are ASCII: a unit is a byte. */
 export function closeReason(sentence: string): string {
@@ -62,16 +70,9 @@ export function readReason(reason: string): string {
     .trim();
 }
 
-function fieldsOf(text: string): Record<string, unknown> {
+function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
   if (text.length > MAX_TEXT) throw malformed();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw malformed();
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
-  return value as Record<string, unknown>;
+  return readJson(schema, text, malformed);
 }
 
 function malformed(): BeelineError {

@@ -2,8 +2,10 @@
  * What a peer and a rendezvous server say to each other: one JSON object per WebSocket text message.
  * Non-goal: what the bodies mean. They are opaque here, and sealed by the peers.
  */
+import * as v from 'valibot';
 import { utf8Encode } from './bytes.ts';
 import { BeelineError, type ErrorCode } from './errors.ts';
+import { count, hex, list, only, readJson, text, version } from './json.ts';
 import { MAX_SIGNAL } from './limits.ts';
 
 export const RENDEZVOUS_VERSION = 1;
@@ -74,126 +76,68 @@ export function byteLength(text: string): number {
 
 /** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
 export function decodeClientMessage(text: string): ClientMessage {
-  const fields = parse(text);
-  switch (fields.t) {
-    case 'host': {
-      checkVersion(fields);
-      only(fields, ['t', 'v', 'nameplate', 'token']);
-      const { nameplate, token } = fields;
-      if (nameplate !== undefined && !isNameplate(nameplate)) throw malformed('a malformed nameplate');
-      if (token !== undefined && (!isToken(token) || nameplate === undefined)) throw malformed('a bad token');
-      return { t: 'host', v: RENDEZVOUS_VERSION, nameplate, token };
-    }
-    case 'join': {
-      checkVersion(fields);
-      only(fields, ['t', 'v', 'nameplate', 'token']);
-      const { nameplate, token } = fields;
-      if (!isNameplate(nameplate)) throw malformed('a malformed nameplate');
-      if (token !== undefined && !isToken(token)) throw malformed('a bad token');
-      return { t: 'join', v: RENDEZVOUS_VERSION, nameplate, token };
-    }
-    case 'send':
-      only(fields, ['t', 'body']);
-      return { t: 'send', body: body(fields) };
-    case 'drop':
-    case 'leave':
-      only(fields, ['t']);
-      return { t: fields.t };
-    default:
-      throw malformed('a message of an unknown kind');
-  }
+  return read(CLIENT, text);
 }
 
 /** @throws BeelineError PROTOCOL, or VERSION if the server speaks another version. */
 export function decodeServerMessage(text: string): ServerMessage {
-  const fields = parse(text);
-  switch (fields.t) {
-    case 'hosted': {
-      checkVersion(fields);
-      only(fields, ['t', 'v', 'nameplate', 'token', 'services']);
-      const { nameplate, token } = fields;
-      if (!isNameplate(nameplate) || !isToken(token)) throw malformed('a malformed nameplate or token');
-      return { t: 'hosted', v: RENDEZVOUS_VERSION, nameplate, token, services: services(fields.services) };
-    }
-    case 'joined': {
-      checkVersion(fields);
-      only(fields, ['t', 'v', 'token', 'services']);
-      if (!isToken(fields.token)) throw malformed('a bad token');
-      return { t: 'joined', v: RENDEZVOUS_VERSION, token: fields.token, services: services(fields.services) };
-    }
-    case 'peer':
-      only(fields, ['t', 'present']);
-      if (typeof fields.present !== 'boolean') throw malformed('a malformed message');
-      return { t: 'peer', present: fields.present };
-    case 'message':
-      only(fields, ['t', 'body']);
-      return { t: 'message', body: body(fields) };
-    case 'refused': {
-      only(fields, ['t', 'code', 'message']);
-      const code = REFUSALS.find((known) => known === fields.code);
-      if (!code || typeof fields.message !== 'string') throw malformed('a malformed refusal');
-      return { t: 'refused', code, message: plain(fields.message) };
-    }
-    default:
-      throw malformed('a message of an unknown kind');
-  }
-}
-
-function services(value: unknown): Services {
-  if (typeof value !== 'object' || value === null) throw malformed('no services');
-  const { relay, stun, turn } = value as Record<string, unknown>;
-  const port = (each: unknown) => Number.isInteger(each) && (each as number) > 0 && (each as number) < 65536;
-  if (typeof relay !== 'boolean' || !Array.isArray(stun) || stun.length > 2 || !stun.every(port))
-    throw malformed('malformed services');
-  return { relay, stun, ...(turn !== undefined && { turn: turnServer(turn) }) };
-}
-
-function turnServer(value: unknown): TurnServer {
-  const { urls, username, credential } = (value ?? {}) as Record<string, unknown>;
-  const short = (each: unknown): each is string => typeof each === 'string' && each.length <= 256;
-  if (!Array.isArray(urls) || urls.length > 8 || !urls.every(short) || !short(username) || !short(credential))
-    throw malformed('a malformed TURN server');
-  return { urls, username, credential };
-}
-
-function parse(text: string): Record<string, unknown> {
-  // UTF-16 units first: they are never more than the bytes, and counting bytes allocates.
-  if (text.length > MAX_RENDEZVOUS_TEXT || byteLength(text) > MAX_RENDEZVOUS_TEXT)
-    throw malformed(`a message of more than ${MAX_RENDEZVOUS_TEXT} bytes`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw malformed('text that is not JSON', cause);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw malformed('JSON that is not an object');
-  return value as Record<string, unknown>;
-}
-
-function checkVersion(fields: Record<string, unknown>): void {
-  if (fields.v === RENDEZVOUS_VERSION) return;
-  if (!Number.isSafeInteger(fields.v)) throw malformed('no protocol version');
-  throw new BeelineError(
-    'VERSION',
-    `This side speaks rendezvous version ${RENDEZVOUS_VERSION}, the other version ${fields.v}. Update the older Beeline.`,
-  );
-}
-
-function only(fields: Record<string, unknown>, allowed: readonly string[]): void {
-  for (const key of Object.keys(fields)) if (!allowed.includes(key)) throw malformed('an unknown field');
-}
-
-function body(fields: Record<string, unknown>): string {
-  const { body } = fields;
-  if (typeof body !== 'string') throw malformed('a message without a body');
-  if (byteLength(body) > MAX_SIGNAL) throw malformed(`a body of more than ${MAX_SIGNAL} bytes`);
-  return body;
+  return read(SERVER, text);
 }
 
 /** 128 random bits in hex. */
-export function isToken(value: unknown): value is string {
-  return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
+export const TOKEN = hex(16);
+
+const NAMEPLATE = v.custom<string>(isNameplate);
+const VERSION = version(
+  RENDEZVOUS_VERSION,
+  (theirs) =>
+    new BeelineError(
+      'VERSION',
+      `This side speaks rendezvous version ${RENDEZVOUS_VERSION}, the other version ${theirs}. Update the older Beeline.`,
+    ),
+);
+const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
+
+const CLIENT = v.variant('t', [
+  v.pipe(
+    only({
+      t: v.literal('host'),
+      v: VERSION,
+      nameplate: v.optional(NAMEPLATE),
+      token: v.optional(TOKEN),
+    }),
+    v.check(({ nameplate, token }) => token === undefined || nameplate !== undefined),
+  ),
+  only({ t: v.literal('join'), v: VERSION, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
+  only({ t: v.literal('send'), body: BODY }),
+  only({ t: v.literal('drop') }),
+  only({ t: v.literal('leave') }),
+]);
+
+// Later servers may do more for a meeting: what is not known of services is left out.
+const SERVICES = v.object({
+  relay: v.boolean(),
+  stun: list(count(65_535, 1), 2),
+  turn: v.optional(v.object({ urls: list(text(256), 8), username: text(256), credential: text(256) })),
+});
+
+const SERVER = v.variant('t', [
+  only({ t: v.literal('hosted'), v: VERSION, nameplate: NAMEPLATE, token: TOKEN, services: SERVICES }),
+  only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
+  only({ t: v.literal('peer'), present: v.boolean() }),
+  only({ t: v.literal('message'), body: BODY }),
+  only({
+    t: v.literal('refused'),
+    code: v.picklist(REFUSALS),
+    message: v.pipe(v.string(), v.transform(plain)),
+  }),
+]);
+
+function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  // UTF-16 units first: they are never more than the bytes, and counting bytes allocates.
+  if (text.length > MAX_RENDEZVOUS_TEXT || byteLength(text) > MAX_RENDEZVOUS_TEXT)
+    throw malformed(`a message of more than ${MAX_RENDEZVOUS_TEXT} bytes`);
+  return readJson(schema, text, malformed);
 }
 
 /** A server's sentence goes to a person's terminal: one line, no control or bidirectional characters. */

@@ -2,7 +2,9 @@
  * What a WebRTC connection needs to know of its other end: the part of SDP (RFC 8839, RFC 8842) that differs between two data
  * channels. It crosses sealed, in a hello; each side composes the rest itself, so that no peer's SDP reaches a parser. Pure.
  */
+import * as v from 'valibot';
 import { isAddress } from './addresses.ts';
+import { hex, list } from './json.ts';
 import { MAX_RTC_CANDIDATE, MAX_RTC_CANDIDATES } from './limits.ts';
 
 export interface RtcDescription {
@@ -29,16 +31,12 @@ export function isRtcCandidate(text: string): boolean {
   return host.endsWith('.local') || isAddress(host);
 }
 
-/** Undefined if it is none. */
-export function decodeRtc(value: unknown): RtcDescription | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { id, kind, ufrag, password, fingerprint, candidates } = value as Record<string, unknown>;
-  const is = (text: unknown, form: RegExp): text is string => typeof text === 'string' && form.test(text);
-  if (!is(id, /^[0-9a-f]{16}$/) || (kind !== 'offer' && kind !== 'answer')) return undefined;
+export const RTC_DESCRIPTION = v.object({
+  id: hex(8),
+  kind: v.picklist(['offer', 'answer']),
   // RFC 8839, 5.4.
-  if (!is(ufrag, /^[A-Za-z0-9+/]{4,64}$/) || !is(password, /^[A-Za-z0-9+/]{22,64}$/)) return undefined;
-  if (!is(fingerprint, /^[0-9a-f]{64}$/)) return undefined;
-  if (!Array.isArray(candidates) || candidates.length > MAX_RTC_CANDIDATES) return undefined;
-  if (!candidates.every((each) => typeof each === 'string' && isRtcCandidate(each))) return undefined;
-  return { id, kind, ufrag, password, fingerprint, candidates };
-}
+  ufrag: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{4,64}$/)),
+  password: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{22,64}$/)),
+  fingerprint: hex(32),
+  candidates: list(v.pipe(v.string(), v.check(isRtcCandidate)), MAX_RTC_CANDIDATES),
+});

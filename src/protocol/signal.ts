@@ -4,9 +4,11 @@
  * and learns none: it may drop, repeat or alter messages, and each of these ends in a clear error.
  */
 
+import * as v from 'valibot';
 import { isAddress } from './addresses.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { BeelineError } from './errors.ts';
+import { count, hex, list, readJson, record, text, version } from './json.ts';
 import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from './limits.ts';
 import { STATUS_STATES, type Status } from './messages.ts';
 
@@ -20,7 +22,9 @@ export type Signal =
   /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
   | { k: 'sealed'; sealed: string }
   /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
-  | { k: 'refuse'; code: 'WRONG_CODE' | 'VERSION' | 'ENDED' };
+  | { k: 'refuse'; code: (typeof REFUSALS)[number] };
+
+const REFUSALS = ['WRONG_CODE', 'VERSION', 'ENDED'] as const;
 
 /** The sealed part: who I am on lanes, and where. */
 export interface Hello {
@@ -53,7 +57,6 @@ export interface Word {
 
 /** The name of a transport. */
 const KIND = /^[a-z][a-z0-9-]{0,15}$/;
-const WORDS: readonly Word['state'][] = [...STATUS_STATES, 'completed'];
 
 export function encodeSignal(signal: Signal): string {
   const plain: Record<string, unknown> = { ...signal };
@@ -64,40 +67,30 @@ export function encodeSignal(signal: Signal): string {
 
 /** @throws BeelineError PROTOCOL; VERSION if a share comes from another protocol version (`ours`). */
 export function decodeSignal(body: string, ours: number): Signal {
-  const fields = parse(body);
-  const version = () => {
-    const v = integer(fields, 'v', 1e6);
-    if (v === ours) return v;
-    const who = v > ours ? 'a newer' : 'an older';
-    throw new BeelineError(
-      'VERSION',
-      `The other side speaks ${who} protocol (${v}, this is ${ours}): update the older one.`,
-    );
-  };
-  switch (fields.k) {
-    case 'share':
-      return { k: 'share', v: version(), share: hex(fields, 'share', 65) };
-    case 'answer':
-      return {
-        k: 'answer',
-        v: version(),
-        share: hex(fields, 'share', 65),
-        confirmation: hex(fields, 'confirmation', 32),
-        sealed: text(fields, 'sealed'),
-      };
-    case 'accept':
-      return { k: 'accept', confirmation: hex(fields, 'confirmation', 32), sealed: text(fields, 'sealed') };
-    case 'sealed':
-      return { k: 'sealed', sealed: text(fields, 'sealed') };
-    case 'refuse':
-      return {
-        k: 'refuse',
-        code: fields.code === 'VERSION' || fields.code === 'ENDED' ? fields.code : 'WRONG_CODE',
-      };
-    default:
-      throw malformed();
-  }
+  return readJson(signals(ours), body, malformed);
 }
+
+function signals(ours: number) {
+  const v1 = version(ours, (theirs) => {
+    const who = theirs > ours ? 'a newer' : 'an older';
+    return new BeelineError(
+      'VERSION',
+      `The other side speaks ${who} protocol (${theirs}, this is ${ours}): update the older one.`,
+    );
+  });
+  const share = bytes(65);
+  const confirmation = bytes(32);
+  const sealed = v.string();
+  return v.variant('k', [
+    v.object({ k: v.literal('share'), v: v1, share }),
+    v.object({ k: v.literal('answer'), v: v1, share, confirmation, sealed }),
+    v.object({ k: v.literal('accept'), confirmation, sealed }),
+    v.object({ k: v.literal('sealed'), sealed }),
+    v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
+  ]);
+}
+
+const bytes = (length: number) => v.pipe(hex(length), v.transform(fromHex));
 
 export function encodeHello(hello: Hello): string {
   return JSON.stringify(hello);
@@ -109,67 +102,40 @@ export function encodeWord({ seq, state, code }: Word): string {
 
 /** What a `sealed` says. @throws BeelineError PROTOCOL */
 export function decodeSealed(plain: string): { hello: Hello } | { word: Word } {
-  const fields = parse(plain);
-  if (!('state' in fields)) return { hello: decodeHello(plain) };
-  const state = WORDS.find((known) => known === fields.state);
-  const code = text(fields, 'code');
-  if (!state || code.length > 64) throw malformed();
-  return { word: { seq: integer(fields, 'seq', MAX_STATUS_SEQ), state, code } };
+  const said = readJson(SEALED, plain, malformed);
+  return 'state' in said ? { word: said } : { hello: said };
 }
 
 /** @throws BeelineError PROTOCOL */
 export function decodeHello(plain: string): Hello {
-  const fields = parse(plain);
-  const fingerprint = text(fields, 'fingerprint');
-  if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw malformed();
-  const seal = text(fields, 'seal');
-  const { tls, transports, hosts } = fields;
-  if (!/^[0-9a-f]{64}$/.test(seal) || typeof tls !== 'boolean') throw malformed();
-  if (typeof transports !== 'object' || transports === null || Array.isArray(transports)) throw malformed();
-  const kinds = Object.keys(transports);
-  if (kinds.length > MAX_TRANSPORTS || !kinds.every((kind) => KIND.test(kind))) throw malformed();
-  if (!Array.isArray(hosts) || hosts.length > MAX_HOSTS) throw malformed();
-  if (!hosts.every((host): host is string => typeof host === 'string' && isAddress(host))) throw malformed();
-  return {
-    ...{ fingerprint, tls, seal, hosts },
-    // Each transport checks its own.
-    transports: transports as Record<string, unknown>,
-    agent: text(fields, 'agent').slice(0, 64),
-    lanes: integer(fields, 'lanes', 64),
-  };
+  return readJson(HELLO, plain, malformed);
 }
 
-type Fields = Record<string, unknown>;
+const WORD = v.object({
+  seq: count(MAX_STATUS_SEQ),
+  state: v.picklist([...STATUS_STATES, 'completed']),
+  code: text(64),
+});
 
-function parse(body: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw malformed();
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
-  return value as Fields;
-}
+const HELLO = v.object({
+  fingerprint: hex(32),
+  tls: v.boolean(),
+  seal: hex(32),
+  // Each transport checks its own.
+  transports: record(KIND, MAX_TRANSPORTS),
+  hosts: list(v.pipe(v.string(), v.check(isAddress)), MAX_HOSTS),
+  agent: v.pipe(
+    v.string(),
+    v.transform((agent) => agent.slice(0, 64)),
+  ),
+  lanes: count(64),
+});
 
-function text(fields: Fields, key: string): string {
-  const value = fields[key];
-  if (typeof value !== 'string') throw malformed();
-  return value;
-}
+/** A state makes it a word. */
+const SEALED = v.lazy((said) => (Object.hasOwn(Object(said), 'state') ? WORD : HELLO));
 
-function integer(fields: Fields, key: string, max: number): number {
-  const value = fields[key];
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) throw malformed();
-  return value;
-}
-
-function hex(fields: Fields, key: string, length: number): Uint8Array {
-  const bytes = fromHex(text(fields, key));
-  if (bytes.length !== length) throw malformed();
-  return bytes;
-}
-
-function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent something that is not a Beeline handshake.');
+function malformed(_fault: string, cause?: unknown): BeelineError {
+  return new BeelineError('PROTOCOL', 'The other side sent something that is not a Beeline handshake.', {
+    cause,
+  });
 }

@@ -2,8 +2,10 @@
  * Reads a receipt, from a file that anybody may have written: every line is checked and every count bounded before
  * anything is kept. Names are not judged here; whoever uses them passes them through `checkEntries` first.
  */
-import { fromHex, toHex, utf8Encode } from '../protocol/bytes.ts';
+import * as v from 'valibot';
+import { fromHex, toHex } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
+import { count, hex, list, readJson } from '../protocol/json.ts';
 import {
   MAX_CHUNK,
   MAX_CHUNKS,
@@ -13,20 +15,65 @@ import {
   MAX_TIME_S,
   MIN_CHUNK,
 } from '../protocol/limits.ts';
-import type { Entry, EntryKind } from '../protocol/manifest.ts';
+import type { Entry } from '../protocol/manifest.ts';
 import { HASHES_A_LINE, RECEIPT_VERSION, type Receipt, receiptRoot, receiptSpace } from './receipt.ts';
 
 /** Characters. A path and a target of MAX_PATH bytes each, all escaped (six characters a byte), and the rest. */
 export const MAX_RECEIPT_LINE = 64 * 1024;
 
-const HASH = /^[0-9a-f]{64}$/;
 const VERSION = /^(?:[0-9a-f]{16})?$/;
 const FINGERPRINT_LENGTH = 256;
 /** Microseconds: what the manifest's encoding can say. */
 const MAX_MTIME = MAX_TIME_S * 1e6;
 
-type Json = Readonly<Record<string, unknown>>;
 type Head = Omit<Receipt, 'entries' | 'chunks'> & { chunks: number };
+
+const utf8 = (max: number) => v.pipe(v.string(), v.maxBytes(max));
+const anyCount = count(Number.MAX_SAFE_INTEGER);
+const START = v.object({ beeline: v.literal('receipt'), version: v.optional(v.unknown()) });
+
+const HEAD = v.pipe(
+  v.object({
+    root: hex(32),
+    kind: v.picklist(['files', 'stream']),
+    chunkSize: v.pipe(
+      count(MAX_CHUNK, MIN_CHUNK),
+      v.check((size) => (size & (size - 1)) === 0),
+    ),
+    bytes: anyCount,
+    files: count(MAX_ENTRIES),
+    folders: count(MAX_ENTRIES),
+    links: count(MAX_ENTRIES),
+    linksWritten: v.optional(v.picklist(['all', 'skip'])),
+    started: anyCount,
+    ended: anyCount,
+    sender: utf8(FINGERPRINT_LENGTH),
+    receiver: utf8(FINGERPRINT_LENGTH),
+    chunks: count(MAX_CHUNKS),
+  }),
+  v.check(({ bytes, chunks, chunkSize }) => bytes <= chunks * chunkSize),
+  v.check(({ files, folders, links }) => files + folders + links > 0),
+  v.check(({ files, folders, links }) => files + folders + links <= MAX_ENTRIES),
+  v.check(({ kind, files, folders, links }) => kind === 'files' || (files === 1 && folders + links === 0)),
+);
+
+const ENTRY = v.pipe(
+  v.object({
+    path: v.pipe(v.string(), v.nonEmpty(), v.maxBytes(MAX_PATH)),
+    kind: v.picklist(['file', 'folder', 'link']),
+    mode: count(0o777),
+    // Past 2^53 too, where not every integer is a number.
+    mtime: count(MAX_MTIME, -MAX_MTIME),
+    nanos: v.optional(count(999), 0),
+    size: v.optional(anyCount, 0),
+    target: v.optional(utf8(MAX_PATH), ''),
+    version: v.optional(v.pipe(v.string(), v.regex(VERSION)), ''),
+  }),
+  v.check(({ kind, size, version }) => kind === 'file' || (size === 0 && version === '')),
+  v.check(({ kind, target }) => (kind === 'link') === (target !== '')),
+);
+
+const HASHES = v.object({ chunks: list(v.nullable(hex(32)), HASHES_A_LINE) });
 
 export class ReceiptReader {
   readonly #name: string;
@@ -47,12 +94,12 @@ export class ReceiptReader {
   /** One line, without its line feed. @throws BeelineError USAGE if no receipt has such a line there. */
   push(line: string): void {
     this.#lines++;
-    const value = this.#parse(line);
+    if (line.length > MAX_RECEIPT_LINE) throw this.#refused('a line is too long');
     if (!this.#head) {
-      this.#head = this.#header(value);
+      this.#head = this.#header(line);
       this.#promised = this.#head.files + this.#head.folders + this.#head.links;
-    } else if (this.#entries.length < this.#promised) this.#entry(value, this.#head);
-    else this.#hashes(value, this.#head);
+    } else if (this.#entries.length < this.#promised) this.#entry(line, this.#head);
+    else this.#hashes(line, this.#head);
   }
 
   /** @throws BeelineError USAGE if lines are missing; VERIFICATION if the root does not fit the content. */
@@ -69,75 +116,28 @@ export class ReceiptReader {
     return receipt;
   }
 
-  #parse(line: string): Json {
-    if (line.length > MAX_RECEIPT_LINE) throw this.#refused('a line is too long');
-    try {
-      const value: unknown = JSON.parse(line);
-      if (typeof value === 'object' && value !== null) return value as Json;
-    } catch {
-      // It is refused below, in words that do not quote it.
-    }
-    throw this.#refused('a line is not a JSON object');
+  #read<S extends v.GenericSchema>(schema: S, line: string, otherwise: string): v.InferOutput<S> {
+    return readJson(schema, line, () => this.#refused(otherwise));
   }
 
-  #header(value: Json): Head {
-    const { root, kind, chunkSize, bytes, files, folders, links, linksWritten, started, ended } = value;
-    const { sender, receiver, chunks } = value;
-    if (value.beeline !== 'receipt') throw this.#refused('it begins like something else');
-    if (value.version !== RECEIPT_VERSION)
+  #header(line: string): Head {
+    const { version } = this.#read(START, line, 'it begins like something else');
+    if (version !== RECEIPT_VERSION)
       throw new BeelineError(
         'USAGE',
         `${this.#name} was made by another version of Beeline. Use a newer one.`,
       );
-    if (
-      !isText(root, 64) ||
-      !HASH.test(root) ||
-      (kind !== 'files' && kind !== 'stream') ||
-      !isCount(chunkSize, MAX_CHUNK) ||
-      chunkSize < MIN_CHUNK ||
-      (chunkSize & (chunkSize - 1)) !== 0 ||
-      !isCount(chunks, MAX_CHUNKS) ||
-      !isCount(bytes, chunks * chunkSize) ||
-      !isCount(files, MAX_ENTRIES) ||
-      !isCount(folders, MAX_ENTRIES) ||
-      !isCount(links, MAX_ENTRIES) ||
-      files + folders + links === 0 ||
-      files + folders + links > MAX_ENTRIES ||
-      (kind === 'stream' && (files !== 1 || folders + links > 0)) ||
-      !isLinksWritten(linksWritten) ||
-      !isCount(started) ||
-      !isCount(ended) ||
-      !isText(sender, FINGERPRINT_LENGTH) ||
-      !isText(receiver, FINGERPRINT_LENGTH)
-    )
-      throw this.#refused('its header is not one');
-    const counts = { bytes, files, folders, links, chunks };
-    const written = linksWritten && { linksWritten };
-    return { root, kind, chunkSize, ...counts, ...written, started, ended, sender, receiver };
+    return this.#read(HEAD, line, 'its header is not one');
   }
 
-  #entry(value: Json, head: Head): void {
-    const { path, kind, mode, mtime, nanos = 0, size = 0, target = '', version = '' } = value;
-    if (
-      !isText(path, MAX_PATH) ||
-      path === '' ||
-      !isKind(kind) ||
-      !isCount(mode, 0o777) ||
-      !isTime(mtime) ||
-      !isCount(nanos, 999) ||
-      !isCount(size, kind === 'file' ? undefined : 0) ||
-      !isText(target, MAX_PATH) ||
-      (kind === 'link') !== (target !== '') ||
-      !isText(version, 16) ||
-      !VERSION.test(version) ||
-      (kind !== 'file' && version !== '')
-    )
-      throw this.#refused('an entry contradicts itself');
+  #entry(line: string, head: Head): void {
+    const { nanos, ...entry } = this.#read(ENTRY, line, 'an entry contradicts itself');
+    const { path, target, size } = entry;
     this.#characters += path.length + target.length;
     if (this.#characters > MAX_MANIFEST) throw this.#refused('its names are too long');
     this.#bytes += size;
     if (head.kind === 'files' && this.#bytes > head.bytes) throw this.#refused('its sizes do not add up');
-    this.#entries.push({ path, kind, size, mode, mtime, ...(nanos && { nanos }), target, version });
+    this.#entries.push({ ...entry, ...(nanos && { nanos }) });
     if (this.#entries.length === this.#promised) this.#complete(head);
   }
 
@@ -156,15 +156,12 @@ export class ReceiptReader {
       throw this.#refused('its header does not fit its entries');
   }
 
-  #hashes(value: Json, head: Head): void {
+  #hashes(line: string, head: Head): void {
     const left = head.chunks - this.#chunks.length;
-    const { chunks } = value;
-    if (!Array.isArray(chunks) || left === 0 || chunks.length !== Math.min(left, HASHES_A_LINE))
+    const { chunks } = this.#read(HASHES, line, 'a line of hashes is not one');
+    if (left === 0 || chunks.length !== Math.min(left, HASHES_A_LINE))
       throw this.#refused('a line of hashes has the wrong length');
-    for (const hash of chunks as unknown[]) {
-      if (hash !== null && (!isText(hash, 64) || !HASH.test(hash))) throw this.#refused('a hash is not one');
-      this.#chunks.push(hash === null ? undefined : fromHex(hash));
-    }
+    for (const hash of chunks) this.#chunks.push(hash === null ? undefined : fromHex(hash));
   }
 
   #refused(why: string): BeelineError {
@@ -181,30 +178,4 @@ export async function decodeReceipt(
   const reader = new ReceiptReader(name);
   for await (const line of lines) reader.push(line);
   return reader.end();
-}
-
-function isCount(value: unknown, max = Number.MAX_SAFE_INTEGER): value is number {
-  return isInteger(value, max) && value >= 0;
-}
-
-function isInteger(value: unknown, max: number): value is number {
-  return Number.isSafeInteger(value) && Math.abs(value as number) <= max;
-}
-
-/** Past 2^53 too, where not every integer is a number. */
-function isTime(value: unknown): value is number {
-  return Number.isInteger(value) && Math.abs(value as number) <= MAX_MTIME;
-}
-
-/** @param max UTF-8 bytes */
-function isText(value: unknown, max: number): value is string {
-  return typeof value === 'string' && (value.length * 3 <= max || utf8Encode(value).length <= max);
-}
-
-function isLinksWritten(value: unknown): value is Head['linksWritten'] {
-  return value === undefined || value === 'all' || value === 'skip';
-}
-
-function isKind(value: unknown): value is EntryKind {
-  return value === 'file' || value === 'folder' || value === 'link';
 }

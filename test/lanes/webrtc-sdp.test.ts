@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { compose, describe as taken } from '../../src/lanes/webrtc/sdp.ts';
 import { MAX_RTC_CANDIDATES } from '../../src/protocol/limits.ts';
-import { decodeRtc, isRtcCandidate, type RtcDescription } from '../../src/protocol/rtc.ts';
+import { isRtcCandidate, RTC_DESCRIPTION, type RtcDescription } from '../../src/protocol/rtc.ts';
 
 const print = Array.from({ length: 32 }, (_, i) => i.toString(16).padStart(2, '0'));
 const ID = '0123456789abcdef';
@@ -74,6 +75,11 @@ const LIBDATACHANNEL = [
 ];
 const text = (lines: string[]) => `${lines.join('\r\n')}\r\n`;
 const base = [`a=fingerprint:sha-256 ${print.join(':')}`, 'a=ice-ufrag:abcd', `a=ice-pwd:${'x'.repeat(22)}`];
+
+function decodeRtc(value: unknown): RtcDescription | undefined {
+  const { success, output } = v.safeParse(RTC_DESCRIPTION, value);
+  return success ? output : undefined;
+}
 
 describe('our own SDP', () => {
   it('gives what is the same in every implementation', () => {

@@ -6,10 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import type { Path } from '../../src/lanes/path.ts';
 import type { NodeTransport, Surroundings } from '../../src/lanes/surroundings.ts';
 import { tlsClient, tlsServer } from '../../src/lanes/tls/over.ts';
-import { malformed, type Transport } from '../../src/lanes/transport.ts';
+import { type Transport, understood } from '../../src/lanes/transport.ts';
+import { text } from '../../src/protocol/json.ts';
 
 export function unixTransport(): NodeTransport {
   return {
@@ -45,8 +47,7 @@ class Unix implements Transport {
   }
 
   hear(theirs: unknown): void {
-    if (theirs !== undefined && (typeof theirs !== 'string' || theirs.length > 100)) throw malformed();
-    this.#theirs = theirs;
+    this.#theirs = understood(v.optional(text(100)), theirs);
   }
 
   paths(): Path[] {

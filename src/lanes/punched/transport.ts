@@ -1,9 +1,9 @@
 /** TCP through NATs on both sides: both dial at once, from ports that a server has seen (RFC 5128, 3.4). */
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
-import { DEFAULT_LANES, MAX_ADDRESSES } from '../../protocol/limits.ts';
+import { DEFAULT_LANES } from '../../protocol/limits.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { decodeAddresses, type Transport } from '../transport.ts';
+import { ADDRESSES, type Transport, understood } from '../transport.ts';
 import { PunchListener, punchPath } from './punch.ts';
 import { openPunchPorts, type PunchPorts } from './punch-ports.ts';
 
@@ -41,7 +41,7 @@ class Punched implements Transport {
   }
 
   hear(theirs: unknown): void {
-    this.#theirs = decodeAddresses(theirs, MAX_ADDRESSES);
+    this.#theirs = understood(ADDRESSES, theirs);
     // It tries from now on.
     this.#invited = performance.now();
     this.#attempt();

@@ -6,7 +6,7 @@ import { usable } from '../ice/address.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import type { Ends } from '../tls/pipe.ts';
-import { decodeAddresses, type PeerFacts, type Transport } from '../transport.ts';
+import { ADDRESSES, type PeerFacts, type Transport, understood } from '../transport.ts';
 import { dial } from './dial.ts';
 
 export const tcp: NodeTransport = {
@@ -40,7 +40,7 @@ class Tcp implements Transport {
 
   hear(theirs: unknown, { met }: PeerFacts): void {
     // Names among them would ask a name server, and groups are not one machine.
-    this.#theirs = [...met, ...decodeAddresses(theirs, MAX_ADDRESSES).flatMap((each) => usable(each) ?? [])];
+    this.#theirs = [...met, ...understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? [])];
   }
 
   paths(): Path[] {

@@ -4,12 +4,11 @@
  */
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
 import { asBeelineError } from '../../protocol/errors.ts';
-import { MAX_ADDRESSES } from '../../protocol/limits.ts';
 import { usable } from '../ice/address.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import { dialled } from '../tcp/transport.ts';
-import { decodeAddresses, type Meeting, type PeerFacts, type Transport } from '../transport.ts';
+import { ADDRESSES, type Meeting, type PeerFacts, type Transport, understood } from '../transport.ts';
 import { allocate, type TurnAllocation } from './allocation.ts';
 
 /** Milliseconds. */
@@ -43,7 +42,7 @@ class Turn implements Transport {
   }
 
   hear(theirs: unknown, { hosts }: PeerFacts): void {
-    this.#theirs = decodeAddresses(theirs, MAX_ADDRESSES).flatMap((each) => usable(each) ?? []);
+    this.#theirs = understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? []);
     // Whom the server is to let in: every address that the peer may come from.
     this.#hosts = [...new Set(hosts)];
     void this.#permit();

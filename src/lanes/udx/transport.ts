@@ -1,11 +1,13 @@
 /** UDX over this side's UDP port, if the machine can have one: checked by ICE's way before use. */
 import { randomBytes } from 'node:crypto';
+import * as v from 'valibot';
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
+import { hex } from '../../protocol/json.ts';
 import { MAX_ADDRESSES } from '../../protocol/limits.ts';
 import type { Mapping } from '../ice/gather.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { decodeAddresses, malformed, type Transport } from '../transport.ts';
+import { ADDRESSES, type Transport, understood } from '../transport.ts';
 import { openUdp } from './agent.ts';
 import type { UdpAgent, UdpPeer } from './api.ts';
 
@@ -144,11 +146,10 @@ export class Udx implements Transport {
   }
 }
 
+const DESCRIPTION = v.object({ at: ADDRESSES, password: hex(16), symmetric: v.boolean() });
+
 /** @throws BeelineError PROTOCOL */
 function decode(theirs: unknown): UdpPeer {
-  if (typeof theirs !== 'object' || theirs === null) throw malformed();
-  const { at, password, symmetric } = theirs as { [K in keyof Description]?: unknown };
-  if (typeof password !== 'string' || !/^[0-9a-f]{32}$/.test(password)) throw malformed();
-  if (typeof symmetric !== 'boolean') throw malformed();
-  return { candidates: decodeAddresses(at, MAX_ADDRESSES), password, symmetric };
+  const { at, ...rest } = understood(DESCRIPTION, theirs);
+  return { candidates: at, ...rest };
 }

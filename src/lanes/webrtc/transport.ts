@@ -1,17 +1,19 @@
 /** WebRTC: the one direct way to and from a browser's page. Pure: who has RTCPeerConnection, and from where, is given. */
+import * as v from 'valibot';
+import { list } from '../../protocol/json.ts';
 import { MAX_RTC } from '../../protocol/limits.ts';
 import type { TurnServer } from '../../protocol/rendezvous.ts';
-import { decodeRtc, type RtcDescription } from '../../protocol/rtc.ts';
+import { RTC_DESCRIPTION, type RtcDescription } from '../../protocol/rtc.ts';
 import type { Path } from '../path.ts';
 import type { Pipe } from '../pipe.ts';
 import {
   type Meeting,
-  malformed,
   type PeerFacts,
   type RelayUse,
   type Role,
   type Traits,
   type Transport,
+  understood,
 } from '../transport.ts';
 import type { Connect } from './ports.ts';
 import { iceServers } from './servers.ts';
@@ -66,7 +68,7 @@ export class WebRtcTransport implements Transport {
   }
 
   hear(theirs: unknown, { tls }: PeerFacts): void {
-    this.#theirs = decode(theirs);
+    this.#theirs = understood(DESCRIPTIONS, theirs);
     if (!tls && this.#runtime.forPagesOnly && !this.#loading) void this.#load();
     this.#side?.peer(this.#theirs);
   }
@@ -120,13 +122,4 @@ export class WebRtcTransport implements Transport {
   }
 }
 
-/** @throws BeelineError PROTOCOL */
-function decode(theirs: unknown): RtcDescription[] {
-  if (theirs === undefined) return [];
-  if (!Array.isArray(theirs) || theirs.length > MAX_RTC) throw malformed();
-  return theirs.map((each) => {
-    const description = decodeRtc(each);
-    if (!description) throw malformed();
-    return description;
-  });
-}
+const DESCRIPTIONS = v.optional(list(RTC_DESCRIPTION, MAX_RTC), []);
