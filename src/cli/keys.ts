@@ -29,6 +29,8 @@ export interface Signals {
 
 /** Milliseconds in which a second `c` belongs to the first. */
 const ASKED_MS = 5_000;
+/** No signal tells a running job that `fg` puts it in front, so it looks. */
+const LOOK_MS = 500;
 
 export class Keys {
   readonly #input: Input;
@@ -39,6 +41,8 @@ export class Keys {
   /** Node believes that the terminal is raw. */
   #stale = false;
   #wanted = false;
+  /** Runs while this is in the background. */
+  #looking: NodeJS.Timeout | undefined;
   /** `performance.now()` when `c` was pressed. */
   #askedAt = -Infinity;
 
@@ -66,6 +70,7 @@ export class Keys {
   stop(): void {
     if (!this.#wanted) return;
     this.#wanted = false;
+    this.#look(false);
     this.#leave();
     this.#process.off('exit', this.#leave);
     this.#process.off('SIGTSTP', this.#suspend);
@@ -75,7 +80,11 @@ export class Keys {
   readonly #enter = (): void => {
     // A background job that touches the terminal is stopped by SIGTTOU; `beeline send x &` must just run.
     if (this.#raw) return;
-    if (!this.#foreground()) return this.#actions.background();
+    if (!this.#foreground()) {
+      this.#look(true);
+      return this.#actions.background();
+    }
+    this.#look(false);
     this.#raw = true;
     // A shell may have changed the mode meanwhile, unnoticed by Node, which would do nothing then.
     if (this.#stale) this.#input.setRawMode!(false);
@@ -85,6 +94,15 @@ export class Keys {
     this.#input.on('error', this.#leave); // the terminal is gone: go on without keys
     this.#input.resume();
   };
+
+  #look(wanted: boolean): void {
+    clearInterval(this.#looking);
+    if (!wanted) return;
+    this.#looking = setInterval(() => {
+      if (this.#foreground()) this.#continue();
+    }, LOOK_MS);
+    this.#looking.unref();
+  }
 
   readonly #leave = (): void => {
     if (!this.#raw) return;

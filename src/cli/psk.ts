@@ -1,6 +1,7 @@
 /** `--psk-file`: the secret is the file's bytes without one line end at their end, as editors and `echo` add it. */
 import { open } from 'node:fs/promises';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { escapeName } from '../protocol/names.ts';
 
 /** Bytes. A secret of 16 is what the library asks for; a larger file than this is not a key. */
 const LEAST = 16;
@@ -24,7 +25,11 @@ export async function readPsk(path: string): Promise<Uint8Array> {
     }
   } catch (thrown) {
     const missing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
-    throw asBeelineError(thrown, missing ? 'NO_SUCH_PATH' : 'UNREADABLE', 'The --psk-file cannot be read');
+    if (missing)
+      throw new BeelineError('NO_SUCH_PATH', `--psk-file ${escapeName(path)}: there is no such file.`, {
+        cause: thrown,
+      });
+    throw asBeelineError(thrown, 'UNREADABLE', 'The --psk-file cannot be read');
   }
   if (length > MOST)
     throw new BeelineError('USAGE', `The --psk-file is larger than ${MOST} bytes: is it the right file?`);

@@ -1,6 +1,7 @@
 /** `--turn-secret-file`: the secret shared with a TURN server, one line of text. */
 import { createReadStream } from 'node:fs';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { escapeName } from '../protocol/names.ts';
 
 /** Bytes; a larger file is not a secret. */
 const MOST = 4096;
@@ -13,8 +14,13 @@ export async function readTurnSecret(path: string): Promise<string> {
     for await (const part of createReadStream(path, { end: MOST })) parts.push(part);
   } catch (thrown) {
     const missing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
-    const code = missing ? 'NO_SUCH_PATH' : 'UNREADABLE';
-    throw asBeelineError(thrown, code, 'The --turn-secret-file cannot be read');
+    if (missing)
+      throw new BeelineError(
+        'NO_SUCH_PATH',
+        `--turn-secret-file ${escapeName(path)}: there is no such file.`,
+        { cause: thrown },
+      );
+    throw asBeelineError(thrown, 'UNREADABLE', 'The --turn-secret-file cannot be read');
   }
   const secret = Buffer.concat(parts).toString('utf8').trim();
   if (secret === '' || secret.includes('\n') || Buffer.byteLength(secret) > MOST)

@@ -1,4 +1,4 @@
-/** A real terminal, a real shell: Ctrl-Z, `bg`, and the finished command ends. */
+/** A real terminal, a real shell: Ctrl-Z, `bg`, `fg`, and the finished command ends. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -285,6 +285,22 @@ describe('cli: keys', () => {
     assert.deepEqual(calls, ['background', 'redraw', 'background']);
   });
 
+  it('fg of a job that ran on in the background, of which no signal tells, brings the keys back', (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const { keyboard, calls, stand, keys: pressed } = keys(false);
+    pressed.start();
+    t.mock.timers.tick(10_000);
+    assert.equal(keyboard.raw, false);
+    stand.foreground = true;
+    t.mock.timers.tick(500);
+    assert.equal(keyboard.raw, true);
+    assert.deepEqual(calls, ['background', 'redraw']);
+    stand.foreground = false;
+    t.mock.timers.tick(10_000);
+    assert.deepEqual(calls, ['background', 'redraw']);
+    pressed.stop();
+  });
+
   it('in the background no status is drawn, and held lines come when it is in front again', () => {
     const stderr = new Sink(true);
     const screen = new Screen(stderr);
