@@ -9,6 +9,9 @@ const MiB = 1024 * KiB;
 export const MIN_CHUNK = 1 * MiB;
 export const MAX_CHUNK = 4 * MiB;
 
+/** Files with bytes in one chunk: whatever is done with each of them is done in milliseconds, however small they are. */
+export const MAX_PIECES = 4096;
+
 /** What is asked for at once: part of a chunk. That of the largest TLS record (RFC 8446, 5.1). */
 export const BLOCK_BYTES = 16 * KiB;
 

@@ -9,7 +9,7 @@ import { type Entry, encodePages } from '../protocol/manifest.ts';
 import { ChunkHashes } from './merkle.ts';
 import { ByteSpace } from './space.ts';
 
-export const RECEIPT_VERSION = 1;
+export const RECEIPT_VERSION = 2;
 /** Hashes in one line. */
 export const HASHES_A_LINE = 256;
 

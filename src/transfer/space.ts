@@ -1,10 +1,11 @@
 /**
  * The byte space: every file of a transfer laid out in one line and cut into chunks of one size. Large files start
  * on a chunk boundary; small ones stand side by side and never straddle one, so that a small file is whole as
- * soon as its chunk is. Gaps exist in the layout only: a chunk's data is its extents, one after the other.
+ * soon as its chunk is. Gaps exist in the layout only: a chunk's data is its extents, one after the other. No chunk has
+ * more than MAX_PIECES of them, so that what is done with one chunk is bounded in time too.
  */
 import { BeelineError } from '../protocol/errors.ts';
-import { MAX_CHUNK, MIN_CHUNK } from '../protocol/limits.ts';
+import { MAX_CHUNK, MAX_PIECES, MIN_CHUNK } from '../protocol/limits.ts';
 import type { Extent } from './ports.ts';
 
 /** Chosen so that a transfer has at most 131,072 chunks until the largest chunk size is reached. */
@@ -35,14 +36,20 @@ export class ByteSpace {
       return;
     }
     let at = 0;
+    /** In the chunk that is being filled. */
+    let pieces = 0;
     for (let entry = 0; entry < sizes.length; entry++) {
       const size = sizes[entry]!;
       if (size === 0) continue;
       const room = chunkSize - (at % chunkSize);
-      if (size >= chunkSize || size > room) at = Math.ceil(at / chunkSize) * chunkSize;
+      if (size >= chunkSize || size > room || pieces === MAX_PIECES)
+        at = Math.ceil(at / chunkSize) * chunkSize;
+      if (at % chunkSize === 0) pieces = 0;
       this.#entries.push(entry);
       this.#starts.push(at);
       at += size;
+      // The end of a large file is the first piece of its last chunk.
+      pieces = size > chunkSize ? 1 : pieces + 1;
       this.#bytes += size;
       if (!Number.isSafeInteger(at))
         throw new BeelineError('BAD_MANIFEST', 'The sizes in the manifest add up to more than 2^53 bytes.');

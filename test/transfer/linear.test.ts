@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { realClock } from '../../src/protocol/clock.ts';
+import { MAX_PIECES } from '../../src/protocol/limits.ts';
 import { type Entry, encodePages, type Offer } from '../../src/protocol/manifest.ts';
 import { checkingEntries } from '../../src/protocol/names.ts';
 import { Slices, type Steps } from '../../src/protocol/slices.ts';
@@ -30,7 +31,7 @@ async function inSlices<T>(steps: Steps<T>): Promise<{ value: T; held: number }>
 
 const wanting = (wants: (entry: number) => boolean) => ({ wants }) as unknown as Sink;
 
-test('skipping thousands of files of one chunk looks at each once', (t) => {
+test('skipping thousands of files of each chunk looks at each once', (t) => {
   const files = 200_000;
   const space = new ByteSpace(new Array(files).fill(1), CHUNK);
   const extents = t.mock.method(ByteSpace.prototype, 'extents');
@@ -39,7 +40,8 @@ test('skipping thousands of files of one chunk looks at each once', (t) => {
     asked++;
     return index === files - 1;
   });
-  assert.equal(unwantedChunks(space, sink, new HaveMap()).count, 0, 'one of them is wanted');
+  assert.equal(space.chunks, Math.ceil(files / MAX_PIECES));
+  assert.equal(unwantedChunks(space, sink, new HaveMap()).count, space.chunks - 1, 'one file is wanted');
   assert.ok(asked <= 2 * files, `asked ${asked} times`);
   assert.equal(
     unwantedChunks(
@@ -47,7 +49,7 @@ test('skipping thousands of files of one chunk looks at each once', (t) => {
       wanting(() => false),
       new HaveMap(),
     ).count,
-    1,
+    space.chunks,
   );
   assert.equal(extents.mock.callCount(), 0);
 });
@@ -161,5 +163,42 @@ test('a manifest of 200,000 entries is decoded and checked in slices', async () 
   assert.ok(
     Math.max(decoded.held, checked.held) < 100,
     `${decoded.held} and ${checked.held} ms in one piece`,
+  );
+});
+
+test('a chunk has bytes of 4096 files at most, however small they are, and of all together each once', () => {
+  const size = fc.oneof(
+    { arbitrary: fc.constantFrom(0, 1), weight: 8 },
+    fc.nat(300),
+    fc.constantFrom(CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK - 7),
+  );
+  // Runs of one size, so that there are enough of the small ones.
+  const sizes = fc
+    .array(fc.tuple(size, fc.constantFrom(1, 2, 4095, 4096, 4097, 9000)), { maxLength: 6 })
+    .map((runs) => runs.flatMap(([each, count]) => new Array<number>(each < 2 ? count : 1).fill(each)));
+  fc.assert(
+    fc.property(sizes, (sizes) => {
+      const space = new ByteSpace(sizes, CHUNK);
+      const seen = new Array<number>(sizes.length).fill(0);
+      for (let chunk = 0; chunk < space.chunks; chunk++) {
+        const extents = space.extents(chunk);
+        assert.ok(extents.length > 0 && extents.length <= MAX_PIECES, `${extents.length} pieces`);
+        let at = 0;
+        for (const extent of extents) {
+          assert.deepEqual([extent.at, extent.offset], [at, seen[extent.entry]]);
+          at += extent.length;
+          seen[extent.entry]! += extent.length;
+        }
+        assert.equal(space.length(chunk), at);
+        assert.ok(at <= CHUNK);
+      }
+      assert.deepEqual(seen, sizes);
+      for (const [entry, bytes] of sizes.entries()) {
+        const { first, end } = space.chunksOf(entry);
+        assert.equal(bytes > 0, end > first);
+        if (bytes < CHUNK) assert.ok(end - first <= 1, 'a small one is in one chunk');
+      }
+    }),
+    { numRuns: 200 },
   );
 });
