@@ -20,7 +20,7 @@ import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { Slices } from './slices.ts';
-import { type Found, Staging, topNames } from './staging.ts';
+import { type Found, Staging, sameTops } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
 
@@ -109,7 +109,7 @@ export class StagingSink implements Sink {
     this.#left = fitted.left;
     this.#checkOpen();
     // An earlier run had the same answers, and so the same other names.
-    if (!found && topNames(this.#entries) !== topNames(asSent)) {
+    if (!found && !(await new Slices().run(sameTops(this.#entries, asSent)))) {
       found = await Staging.find(this.#root, this.#entries);
       if (found) {
         this.#staging.remove([]);

@@ -18,10 +18,12 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { escapeName, nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
+import type { Steps } from '../protocol/slices.ts';
 import { Journal, type JournalDriver, manifestOf } from '../transfer/store/journal.ts';
 import type { Choice, JournalState } from '../transfer/store/journal-records.ts';
 import { HeldFolders } from './held-folders.ts';
@@ -106,18 +108,18 @@ export class Staging {
    */
   static async find(root: string, entries: readonly Entry[]): Promise<Found | undefined> {
     await Staging.#sweep(root);
-    const wanted = topNames(entries);
+    const slices = new Slices();
     let locked: BeelineError | undefined;
     for (const path of stagings(root)) {
       const staging = Staging.open(path);
       if (!staging) continue;
       try {
         const before = await staging.read();
-        if (before && topNames(before.entries) === wanted) {
+        if (before && (await slices.run(sameTops(before.entries, entries)))) {
           staging.lock();
           // Again behind the lock: whoever held it may have gone on.
           const found = await staging.read();
-          if (found && topNames(found.entries) === wanted) return { staging, ...found };
+          if (found && (await slices.run(sameTops(found.entries, entries)))) return { staging, ...found };
         }
       } catch (error) {
         staging.release();
@@ -239,27 +241,33 @@ export class Staging {
   async remove(paths: Iterable<string>): Promise<void> {
     try {
       await this.empty(paths);
-      this.removeFolder();
+      await this.removeFolder();
     } finally {
       this.release();
     }
   }
 
-  /** Removes it, which is empty. */
+  /** Removes it, in which nothing has ever been. */
   discard(): void {
     try {
-      this.removeFolder();
+      rmdirSync(this.#letGo());
     } finally {
       this.release();
     }
   }
 
   /** Removes the folder, which must be empty, but for the lock. Node's error codes; UNSAFE_NAME if another stands there. */
-  removeFolder(): void {
+  async removeFolder(): Promise<void> {
+    // One that had hundreds of thousands of names takes as many milliseconds.
+    await rmdir(this.#letGo());
+  }
+
+  /** Where the folder is, which is not locked any more. */
+  #letGo(): string {
     this.#lock?.release();
     this.#lock = undefined;
     if (!this.#held.isAt(this.#name)) throw swapped(this.path);
-    rmdirSync(this.#held.at(this.#name));
+    return this.#held.at(this.#name);
   }
 
   #at(name: string): string {
@@ -375,11 +383,21 @@ function isWritable({ choice, as }: { choice: Choice; as: string }): boolean {
   return !windows || choice !== 'rename' || nameProblem(as, 'windows') === undefined;
 }
 
-/** One text for all names without a `/`, with their kinds; no name has a line feed in it. */
-export function topNames(entries: readonly Entry[]): string {
-  const tops = entries.filter((entry) => !entry.path.includes('/'));
-  return tops
-    .map((entry) => `${entry.kind} ${entry.path}`)
-    .sort()
-    .join('\n');
+/** Whether the names without a `/` are the same, with their kinds: no manifest has one twice. */
+export function* sameTops(some: readonly Entry[], others: readonly Entry[]): Steps<boolean> {
+  const names = new Set<string>();
+  for (const entry of some) {
+    yield;
+    if (isTop(entry)) names.add(`${entry.kind} ${entry.path}`);
+  }
+  let count = 0;
+  for (const entry of others) {
+    yield;
+    if (!isTop(entry)) continue;
+    count++;
+    if (!names.has(`${entry.kind} ${entry.path}`)) return false;
+  }
+  return count === names.size;
 }
+
+const isTop = ({ path }: Entry): boolean => !path.includes('/');

@@ -111,7 +111,7 @@ async function empty(path: string): Promise<Discarded> {
     await staging.empty(found.entries.map((entry) => entry.path));
     const left = staging.strangers();
     try {
-      staging.removeFolder();
+      await staging.removeFolder();
     } catch (error) {
       // What is left is told; somebody else may have removed it.
       if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;

@@ -10,26 +10,44 @@ const SLICE_MS = 20;
 
 export type Steps<T> = Generator<void, T>;
 
+/** Those who share one take turns: one slice of one of them in each turn of the event loop, however many they are. */
+export class Line {
+  /** When the present slice has used its time. */
+  end: number;
+  /** Whoever comes next goes behind this. */
+  last: Promise<void> = Promise.resolve();
+
+  /** @param now by the clock of its `Slices` */
+  constructor(now: number) {
+    this.end = now + SLICE_MS;
+  }
+}
+
 export class Slices {
   readonly #clock: Clock;
   readonly #turn: () => Promise<void>;
-  #end: number;
+  readonly #line: Line;
 
-  /** @param turn lets the event loop run once */
-  constructor(clock: Clock, turn = () => sleep(clock, 0)) {
+  /**
+   * @param turn lets the event loop run once
+   * @param line of all work that may run at the same time; default: one of its own
+   */
+  constructor(clock: Clock, turn = () => sleep(clock, 0), line = new Line(clock.now())) {
     this.#clock = clock;
     this.#turn = turn;
-    this.#end = clock.now() + SLICE_MS;
+    this.#line = line;
   }
 
   /** True once this slice has used its time; then `await next()`. */
   over(): boolean {
-    return this.#clock.now() >= this.#end;
+    return this.#clock.now() >= this.#line.end;
   }
 
   async next(): Promise<void> {
-    await this.#turn();
-    this.#end = this.#clock.now() + SLICE_MS;
+    const turn = this.#line.last.then(() => this.#turn());
+    this.#line.last = turn.catch(() => {});
+    await turn;
+    this.#line.end = this.#clock.now() + SLICE_MS;
   }
 
   /** All of some work, however many slices it takes. Rejects with what it throws. */

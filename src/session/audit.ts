@@ -10,7 +10,11 @@ export interface Counts {
 
 export function count(entries: readonly Entry[]): Counts {
   const counts: Counts = { files: 0, folders: 0, links: 0 };
-  for (const { kind } of entries) counts[`${kind}s`]++;
+  // In one go, so without making the fields' names: there may be millions.
+  for (const { kind } of entries)
+    if (kind === 'file') counts.files++;
+    else if (kind === 'folder') counts.folders++;
+    else counts.links++;
   return counts;
 }
 

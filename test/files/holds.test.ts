@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FreeNames, settle } from '../../src/files/conflicts.ts';
 import { DestinationLinks } from '../../src/files/links.ts';
+import { Slices } from '../../src/files/slices.ts';
 import { StagingSink } from '../../src/files/staging-sink.ts';
 import { longestHold } from '../holds.ts';
 import { file, folder, hashOf, link, scratch, spaceOf } from './helpers.ts';
@@ -22,7 +23,10 @@ test('5,000 files of a byte, received and updated, are worked through in slices'
     const { held } = await longestHold(async () => {
       await sink.open(now, space);
       assert.equal(await sink.guess(0, space.extents(0)), undefined, 'too small to be compared');
-      await sink.write(0, space.extents(0), data, hashOf(data));
+      for (let chunk = 0; chunk < space.chunks; chunk++) {
+        const part = data.subarray(0, space.length(chunk));
+        await sink.write(chunk, space.extents(chunk), part, hashOf(part));
+      }
       await sink.finish();
       await sink.settle();
     });
@@ -55,4 +59,31 @@ test('names that are taken in a row are passed once', (t) => {
   const names = new FreeNames(scratch(t), entries);
   assert.equal(names.free('f'), 'f (3001)');
   assert.equal(names.free('f (5)'), 'f (5) (1)');
+});
+
+test('many at work in slices hold the process no longer together than one', async () => {
+  let turns = 0;
+  let over = false;
+  const turn = () => {
+    turns++;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  let longest = 0;
+  let inTurn = { turn: -1, ms: 0 };
+  const work = async () => {
+    const slices = new Slices();
+    for (let i = 0; i < 40; i++) {
+      if (slices.over()) await slices.next();
+      const begun = process.cpuUsage();
+      while (process.cpuUsage(begun).user < 5_000);
+      if (inTurn.turn !== turns) inTurn = { turn: turns, ms: 0 };
+      inTurn.ms += 5;
+      longest = Math.max(longest, inTurn.ms);
+    }
+  };
+  await Promise.all([work(), work(), work(), work(), work(), work(), work(), work()]);
+  over = true;
+  // Each has slices of 20 ms: that is 25 at most, and twice that where two meet in one turn.
+  assert.ok(longest <= 50, `${longest} ms in one turn`);
 });

@@ -2,8 +2,11 @@
 import { realClock } from '../../protocol/clock.ts';
 import * as protocol from '../../protocol/slices.ts';
 
+/** What runs at the same time takes turns. */
+const line = new protocol.Line(realClock.now());
+
 export class Slices extends protocol.Slices {
   constructor() {
-    super(realClock);
+    super(realClock, undefined, line);
   }
 }
