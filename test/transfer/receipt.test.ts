@@ -161,7 +161,7 @@ describe('receipt', () => {
       LINES.with(1, `{"a":"${'x'.repeat(MAX_RECEIPT_LINE)}"}`),
     ])
       await assert.rejects(decodeReceipt(lines), failure('USAGE', 'not a receipt'));
-    await assert.rejects(decodeReceipt(head({ version: 2 })), failure('USAGE', 'another version'));
+    await assert.rejects(decodeReceipt(head({ version: 3 })), failure('USAGE', 'another version'));
   });
 
   it('stops at the first wrong line, whatever follows', () => {
