@@ -8,9 +8,9 @@ import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
 /** The chunk is looked through to be read, to be written, and for each side's progress. */
 const LOOKS = 6;
 
-test('a chunk of 100,000 files is looked through a few times, in however many pieces it comes', async (t) => {
+test('a chunk of 4,000 files is looked through a few times, in however many pieces it comes', async (t) => {
   const files: Record<string, Uint8Array> = {};
-  for (let i = 0; i < 100_000; i++) files[`f${i}`] = new Uint8Array(10).fill(1 + (i % 255));
+  for (let i = 0; i < 4_000; i++) files[`f${i}`] = new Uint8Array(250).fill(1 + (i % 255));
   const source = new MemorySource(files);
   const sink = new MemorySink();
   const extents = t.mock.method(ByteSpace.prototype, 'extents');
@@ -19,7 +19,7 @@ test('a chunk of 100,000 files is looked through a few times, in however many pi
   pair.connect({ piece: 5_000 });
   await pair.done;
   assert.equal(pair.outcome.error, undefined);
-  assert.deepEqual(sink.files[99_999], source.files[99_999]);
+  assert.deepEqual(sink.files[3_999], source.files[3_999]);
   assert.ok(extents.mock.callCount() <= LOOKS, `${extents.mock.callCount()} times`);
 });
 
