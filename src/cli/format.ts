@@ -1,6 +1,6 @@
 /** What a terminal shows, as people read it. */
 import { shortFingerprint } from '../identity/certificate.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 
 export { contents, count, formatBytes, formatDuration, formatRate } from '../session/format.ts';
 

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../peer/api.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { contents, formatBytes, groups } from './format.ts';
 import { isYes, type Prompt } from './prompt.ts';
 import type { Screen } from './screen.ts';

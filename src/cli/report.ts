@@ -1,6 +1,6 @@
 /** A transfer in plain sentences, for the person at this side. What is drawn in place is progress.ts. */
 import type { Result, TransferEvent } from '../peer/api.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import type { Host } from './host.ts';
 import type { Screen } from './screen.ts';

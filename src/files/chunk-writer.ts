@@ -1,8 +1,8 @@
 /** Chunks into staged files: each piece where it belongs, and each file that is whole to the next group commit. */
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
-import type { Extent } from '../transfer/ports.ts';
+import { escapeName } from '../protocol/printable.ts';
+import type { Extent } from '../transfer/space.ts';
 import { diskError } from './disk-errors.ts';
 import { Slices } from './slices.ts';
 import type { Job, Workspace } from './workspace.ts';

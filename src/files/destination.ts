@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { diskError } from './disk-errors.ts';
 import { codeOf } from './io.ts';
 

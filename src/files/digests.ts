@@ -1,7 +1,7 @@
 /** Plain SHA-256 of what was received, for `--sha256`: each file read again from where it stands. */
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { codeOf, hashFile } from './io.ts';
 
 /**

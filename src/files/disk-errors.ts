@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { codeOf } from './io.ts';
 
 const REASONS: { readonly [code: string]: readonly [ErrorCode, string] } = {

@@ -4,8 +4,9 @@
  */
 import { fitPaths, fitTarget } from '../protocol/fitting.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName, unsafeLinks } from '../protocol/names.ts';
+import { unsafeLinks } from '../protocol/names.ts';
 import type { Notices } from '../protocol/notices.ts';
+import { escapeName } from '../protocol/printable.ts';
 import type { Abilities } from './abilities.ts';
 import { Slices } from './slices.ts';
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import type { Attributes } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';

@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { codeOf, FOLDER_FLAGS } from './io.ts';
 
 const HANDLES = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/proc/self/fd' : undefined;

@@ -6,7 +6,7 @@ import { type BigIntStats, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import type { Entry } from '../protocol/manifest.ts';
 import { HaveMap } from '../transfer/have.ts';
 import { ChunkHashes } from '../transfer/merkle.ts';
-import type { Extent } from '../transfer/ports.ts';
+import type { Extent } from '../transfer/space.ts';
 import { ByteSpace } from '../transfer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';

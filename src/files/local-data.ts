@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { fstatSync, openSync } from 'node:fs';
 import { equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
-import type { Extent } from '../transfer/ports.ts';
+import type { Extent } from '../transfer/space.ts';
 import { FdCache } from './fd-cache.ts';
 import { READ_FLAGS, readFully } from './io.ts';
 

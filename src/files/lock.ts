@@ -27,7 +27,7 @@ import { basename } from 'node:path';
 import * as v from 'valibot';
 import { BeelineError } from '../protocol/errors.ts';
 import { count, text, tryJson } from '../protocol/json.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { diskError } from './disk-errors.ts';
 import { CREATE_FLAGS, codeOf, READ_FLAGS } from './io.ts';
 

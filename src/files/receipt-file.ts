@@ -8,7 +8,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:f
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { encodeReceipt, type Receipt } from '../transfer/receipt.ts';
 import { decodeReceipt, MAX_RECEIPT_LINE } from '../transfer/receipt-reader.ts';
 import { codeOf } from './io.ts';

@@ -5,8 +5,9 @@
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
-import type { Extent, Source } from '../transfer/ports.ts';
+import { escapeName } from '../protocol/printable.ts';
+import type { Source } from '../transfer/ports.ts';
+import type { Extent } from '../transfer/space.ts';
 import { FdCache } from './fd-cache.ts';
 import { codeOf, hashFile, READ_FLAGS, readFully } from './io.ts';
 import { Slices } from './slices.ts';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import type { Extent, Sink } from '../transfer/ports.ts';
-import type { ByteSpace } from '../transfer/space.ts';
+import type { Sink } from '../transfer/ports.ts';
+import type { ByteSpace, Extent } from '../transfer/space.ts';
 
 export interface StdoutOptions {
   /** Hash what passes, for `digests`; a pipe cannot be read again. Default false. */

@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto';
 import { BeelineError } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName, nameProblem } from '../protocol/names.ts';
-import type { Extent, Source } from '../transfer/ports.ts';
+import { nameProblem } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
+import type { Source } from '../transfer/ports.ts';
+import type { Extent } from '../transfer/space.ts';
 
 export interface StreamOptions {
   /** Bytes; the transfer's. */

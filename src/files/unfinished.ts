@@ -3,7 +3,7 @@ import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { ByteSpace } from '../transfer/space.ts';
 import type { JournalState } from '../transfer/store/journal-records.ts';
 import { codeOf } from './io.ts';

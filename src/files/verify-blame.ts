@@ -1,12 +1,10 @@
 /** Whose content differs: a chunk has one hash, and may hold thousands of small files. */
 import { lstatSync } from 'node:fs';
 import type { Entry } from '../protocol/manifest.ts';
-import type { Extent } from '../transfer/ports.ts';
 import type { Receipt } from '../transfer/receipt.ts';
-import type { ByteSpace } from '../transfer/space.ts';
+import type { ByteSpace, Extent } from '../transfer/space.ts';
 import { toMicros } from './io.ts';
-import type { Problem } from './verify.ts';
-import type { Place } from './verify-tree.ts';
+import type { Place, Problem } from './verify-tree.ts';
 
 /** Differing chunks of files that have chunks of their own, told once a file: when its last chunk has been seen. */
 export class Differences {

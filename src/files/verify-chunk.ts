@@ -1,12 +1,12 @@
 /** Reads one chunk's files as they stand and compares its SHA-256 with the receipt's. */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { equalBytes } from '../protocol/bytes.ts';
-import type { Digest, Extent } from '../transfer/ports.ts';
+import type { Digest } from '../transfer/ports.ts';
 import type { Receipt } from '../transfer/receipt.ts';
-import type { ByteSpace } from '../transfer/space.ts';
+import type { ByteSpace, Extent } from '../transfer/space.ts';
 import { FdCache } from './fd-cache.ts';
 import { READ_FLAGS, readFully } from './io.ts';
-import type { Problem } from './verify.ts';
+import type { Problem } from './verify-tree.ts';
 import { BAD, FINE, GROWN, type Place, trouble } from './verify-tree.ts';
 
 export interface Finding {

@@ -3,12 +3,20 @@ import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import type { Receipt } from '../transfer/receipt.ts';
 import type { ByteSpace } from '../transfer/space.ts';
 import { codeOf } from './io.ts';
 import { Slices } from './slices.ts';
-import type { Problem } from './verify.ts';
+
+/** A difference between the receipt and what stands here. */
+export interface Problem {
+  /** As in the receipt, unescaped; of a group the first. */
+  path: string;
+  problem: 'missing' | 'size' | 'content' | 'kind' | 'target' | 'unreadable';
+  /** In words, to follow the path. It may quote names: escape it too. */
+  detail: string;
+}
 
 /** The absolute path of an entry. */
 export type Place = (path: string) => string;

@@ -5,22 +5,17 @@
  * read and hashed, of which nothing but "differs" is told.
  */
 import { BeelineError } from '../protocol/errors.ts';
-import { checkEntries, escapeName } from '../protocol/names.ts';
+import { checkEntries } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import type { Digest } from '../transfer/ports.ts';
 import { type Receipt, receiptSpace } from '../transfer/receipt.ts';
 import { mayNotFit } from './abilities.ts';
 import { blame, Differences } from './verify-blame.ts';
 import { type Finding, Inspector } from './verify-chunk.ts';
 import { asHere, type Here, maybeOthers } from './verify-fit.ts';
-import { BAD, FINE, type Located, locateTree, survey } from './verify-tree.ts';
+import { BAD, FINE, type Located, locateTree, type Problem, survey } from './verify-tree.ts';
 
-export interface Problem {
-  /** As in the receipt, unescaped; of a group the first. */
-  path: string;
-  problem: 'missing' | 'size' | 'content' | 'kind' | 'target' | 'unreadable';
-  /** In words, to follow the path. It may quote names: escape it too. */
-  detail: string;
-}
+export type { Problem } from './verify-tree.ts';
 
 /** An entry that could not be here as it was sent, and is here under another name, or left out. No difference. */
 export interface Note {

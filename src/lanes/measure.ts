@@ -4,8 +4,8 @@ import { type Clock, seconds } from '../protocol/clock.ts';
 import { BLOCK_BYTES, LANE_QUIET } from '../protocol/limits.ts';
 import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
-import type { KnownKind } from './transport.ts';
-import { type Sort, type Targets, Tuner } from './tuner.ts';
+import type { KnownKind, Sort } from './transport.ts';
+import { type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */
 const INTERVAL = 0.5;

@@ -12,11 +12,16 @@ import { MAX_ADDRESSES } from '../protocol/limits.ts';
 import type { Services } from '../protocol/rendezvous.ts';
 import type { Hello } from '../protocol/signal.ts';
 import type { Path } from './path.ts';
-import type { Sort } from './tuner.ts';
 
 export type Role = 'sender' | 'receiver';
 /** Whether relays may be used, besides or instead of direct ways. */
 export type RelayUse = 'auto' | 'never' | 'only';
+
+/**
+ * What the tuner counts lanes as: `stream` (TCP in any form), `udx` (UDP that fills lossy and long paths), `channel` (a data
+ * channel of WebRTC, the only direct way that a page has).
+ */
+export type Sort = 'stream' | 'udx' | 'channel';
 
 export interface Traits {
   /** Its bytes go through somebody's relay, which costs its owner money: used only while nothing direct carries. */

@@ -7,6 +7,7 @@
  * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could), and `channel` (WebRTC, the only one
  * that a page has beside relays: each connection more costs both sides CPU, which is what bounds it on a good path).
  */
+
 import {
   DEFAULT_LANES,
   LANE_OPEN_DEADLINE,
@@ -14,8 +15,8 @@ import {
   MAX_UDX_LANES,
   MAX_WEBRTC_LANES,
 } from '../protocol/limits.ts';
+import type { Sort } from './transport.ts';
 
-export type Sort = 'stream' | 'udx' | 'channel';
 export type Targets = { readonly [S in Sort]: number };
 
 export interface Sample {

@@ -2,7 +2,7 @@
 
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES, MAX_WAIT } from '../protocol/limits.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { rendezvousUrl } from '../rendezvous/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';

@@ -1,6 +1,6 @@
 /** What comes from outside, on its way into a log: whoever reads the log in a terminal must not be steered by it. */
 import { harmless } from './callback.ts';
-import { escapeName } from './names.ts';
+import { escapeName } from './printable.ts';
 
 /** UTF-16 units of one string: what a stranger sends fills no disk by being told. */
 const MAX_TEXT = 512;

@@ -1,11 +1,12 @@
 /**
- * Which names and link targets a peer may have written, and how any name is shown. Pure, for browsers too.
+ * Which names and link targets a peer may have written. Pure, for browsers too.
  * Goal: what is refused is dangerous or ambiguous on the receiving platform; every other name survives as it is.
  */
 import { utf8Encode } from './bytes.ts';
 import { BeelineError } from './errors.ts';
 import { MAX_COMPONENT, MAX_DEPTH, MAX_PATH } from './limits.ts';
 import type { Entry } from './manifest.ts';
+import { escapeName, PRINTABLE_ASCII } from './printable.ts';
 import { atOnce, type Steps } from './slices.ts';
 
 export type Platform = 'posix' | 'windows';
@@ -19,16 +20,8 @@ export interface NameRules {
 /** Folders that hold unfinished data begin with this, at the top of a destination. */
 export const STAGING_PREFIX = '.beeline-';
 
-const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 /** C0, DEL, C1, line and paragraph separators, and (under /u) surrogates without their other half. */
 const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
-/**
- * What a terminal obeys or does not show. Default_Ignorable covers bidi controls, zero-width and tag characters;
- * variation selectors are in it too but choose the glyph of the letter before them, so they stay, like the Arabic
- * number signs, which are format characters that print.
- */
-const INVISIBLE =
-  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufff9-\ufffb]|(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 /** HFS+ and APFS do not see these when they compare names. */
 const IGNORED = /(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
@@ -37,12 +30,6 @@ const WINDOWS_REFUSED = /[\\:<>"|?*]/;
 export const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 /** An 8.3 alias would name a file that the manifest (or the disk) has under its long name. */
 export const WINDOWS_ALIAS = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
-
-/** A text for terminals and logs: whatever is invisible or steers a terminal becomes `\u{..}`. Idempotent. */
-export function escapeName(text: string): string {
-  if (PRINTABLE_ASCII.test(text)) return text;
-  return text.replace(INVISIBLE, (found) => `\\u{${found.codePointAt(0)!.toString(16)}}`);
-}
 
 /** Two paths with the same key may be one file on a file system that folds case or normalises. */
 export function foldKey(path: string): string {

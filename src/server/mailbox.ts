@@ -20,7 +20,7 @@ export interface Sitter {
 export interface House {
   readonly limits: Readonly<Limits>;
   /** Tokens by which clients prove that a place is their own, here and at the relay. */
-  readonly places: Places;
+  readonly places: Places<Mailbox>;
   /** What the server does besides, said afresh to everyone who sits down; `user` is for a TURN server's log. */
   services(user: string): Services;
 }

@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type House, Mailbox } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
 import { Places } from './places.ts';
-import { type Connection, Seat } from './seat.ts';
+import { type Connection, type Registry, Seat } from './seat.ts';
 
 export type { Connection, Seat } from './seat.ts';
 
@@ -27,10 +27,10 @@ export interface MailboxesOptions {
   hosts?: 'anyone' | 'this process';
 }
 
-export class Mailboxes implements House {
+export class Mailboxes implements House, Registry {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
-  readonly places = new Places();
+  readonly places = new Places<Mailbox>();
   readonly services: (user: string) => Services;
   readonly #hosts: MailboxesOptions['hosts'];
   readonly #mailboxes = new Map<string, Mailbox>();

@@ -1,6 +1,7 @@
 /** One WebSocket at the relay: it shows a token, waits for the other side's, and is then half of a pair. */
 import type { WebSocket } from 'ws';
 import { CLOSE, closeReason } from '../protocol/relay.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { Place } from './places.ts';
 
 /** Milliseconds for one that was refused to read why. */
@@ -13,7 +14,7 @@ export class RelaySocket {
   readonly since: number;
   readonly closed: Promise<void>;
   /** Whose it is; undefined until it has shown a token. */
-  place: Place | undefined;
+  place: Place<Mailbox> | undefined;
   /** Bytes of memory that what waits to go out to it takes. */
   queued = 0;
   // Counted, not timed: a server that was suspended itself must not cut everyone off when it wakes.

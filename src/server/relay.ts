@@ -143,14 +143,14 @@ export class Relay {
   }
 
   /** The other side's connection that came last: of several, the one that is least likely to be dead unnoticed. */
-  #take({ mailbox, side }: Place): RelaySocket | undefined {
+  #take({ mailbox, side }: Place<Mailbox>): RelaySocket | undefined {
     const others = this.#waiting.get(mailbox)?.[side === 'host' ? 'guest' : 'host'] ?? [];
     const found = others.findLast(({ open }) => open);
     if (found) this.#forget(found);
     return found;
   }
 
-  #pair({ mailbox, side }: Place, socket: RelaySocket, other: RelaySocket): void {
+  #pair({ mailbox, side }: Place<Mailbox>, socket: RelaySocket, other: RelaySocket): void {
     const ends = [socket, other];
     const { limits, clock } = this.#mailboxes;
     const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);

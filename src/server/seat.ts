@@ -7,8 +7,8 @@ import {
   type RefusalCode,
   type ServerMessage,
 } from '../protocol/rendezvous.ts';
+import type { Limits } from './limits.ts';
 import type { Mailbox, Side, Sitter } from './mailbox.ts';
-import type { Mailboxes } from './mailboxes.ts';
 
 /** What a transport gives: whole texts out, and an end. Neither method may throw. */
 export interface Connection {
@@ -19,13 +19,26 @@ export interface Connection {
   close(): void;
 }
 
+/** What a seat asks of all mailboxes of the server (mailboxes.ts). */
+export interface Registry {
+  readonly limits: Readonly<Limits>;
+  /** Milliseconds that never jump. */
+  clock(): number;
+  /** @throws BeelineError CROWDED, SERVER or REFUSED. */
+  host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox;
+  /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
+  join(seat: Seat, nameplate: string, token: string | undefined): Mailbox;
+  end(mailbox: Mailbox, error: BeelineError): void;
+  endIfExpired(mailbox: Mailbox): boolean;
+}
+
 const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'];
 
 export class Seat implements Sitter {
   readonly key: string;
   readonly address: string;
   readonly local: boolean;
-  readonly #registry: Mailboxes;
+  readonly #registry: Registry;
   readonly #connection: Connection;
   readonly #since: number;
   readonly #gone: () => void;
@@ -33,7 +46,7 @@ export class Seat implements Sitter {
   #over = false;
 
   /** @param gone is called once, when this connection no longer counts. */
-  constructor(registry: Mailboxes, connection: Connection, key: string, gone: () => void) {
+  constructor(registry: Registry, connection: Connection, key: string, gone: () => void) {
     this.#registry = registry;
     this.#connection = connection;
     this.#since = registry.clock();

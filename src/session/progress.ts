@@ -2,8 +2,8 @@
 import { Alarm, type Clock, every, seconds } from '../protocol/clock.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { FileProgress } from '../transfer/file-progress.ts';
-import type { Extent } from '../transfer/ports.ts';
 import { RateMeter } from '../transfer/rate.ts';
+import type { Extent } from '../transfer/space.ts';
 import type { Session } from './session.ts';
 
 const INTERVAL_MS = 100;

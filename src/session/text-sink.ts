@@ -4,7 +4,8 @@ import { toHex, utf8Decode } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_TEXT } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
-import type { Extent, Sink } from '../transfer/ports.ts';
+import type { Sink } from '../transfer/ports.ts';
+import type { Extent } from '../transfer/space.ts';
 
 export class TextSink implements Sink {
   readonly window = Number.POSITIVE_INFINITY;

@@ -2,8 +2,8 @@
 import type { Clock } from '../protocol/clock.ts';
 import type { BeelineError } from '../protocol/errors.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
-import type { Digest, Extent, Sink } from './ports.ts';
-import type { ByteSpace } from './space.ts';
+import type { Digest, Sink } from './ports.ts';
+import type { ByteSpace, Extent } from './space.ts';
 
 interface EnginePorts {
   digest: Digest;

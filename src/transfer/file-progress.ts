@@ -1,6 +1,6 @@
 /** How many files are done, from the extents that moved: the same count on either side. */
 import type { Entry } from '../protocol/manifest.ts';
-import type { Extent } from './ports.ts';
+import type { Extent } from './space.ts';
 
 export class FileProgress {
   readonly #left: Float64Array;

@@ -7,8 +7,9 @@ import { BeelineError } from '../protocol/errors.ts';
 import { BLOCK_BYTES } from '../protocol/limits.ts';
 import type { BlocksHeader, ChunkHash } from '../protocol/messages.ts';
 import { type Arriving, blocksOf, type Chunks } from './chunks.ts';
-import type { Digest, Extent, Landing, Sink } from './ports.ts';
+import type { Digest, Landing, Sink } from './ports.ts';
 import type { SlabPool } from './slabs.ts';
+import type { Extent } from './space.ts';
 import { ZeroHashes } from './zeros.ts';
 
 /** Chunks that are read here at a time, to be compared. */

@@ -4,18 +4,7 @@
  */
 import type { Entry } from '../protocol/manifest.ts';
 import type { ChunkHash, Message } from '../protocol/messages.ts';
-import type { ByteSpace } from './space.ts';
-
-/** A piece of one file inside one chunk. Offsets and lengths are bytes. */
-export interface Extent {
-  /** Index into the manifest's entries. */
-  entry: number;
-  /** Where in the file. */
-  offset: number;
-  length: number;
-  /** Where in the chunk's data. */
-  at: number;
-}
+import type { ByteSpace, Extent } from './space.ts';
 
 /** The sender's files. */
 export interface Source {

@@ -1,9 +1,10 @@
 /** Reading chunks from a source whose files may change meanwhile: those are declared gone, and read as zeros. */
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { MAX_GONE } from '../protocol/limits.ts';
-import { escapeName } from '../protocol/names.ts';
+import { escapeName } from '../protocol/printable.ts';
 import { Obituaries } from './obituaries.ts';
-import type { Extent, Source } from './ports.ts';
+import type { Source } from './ports.ts';
+import type { Extent } from './space.ts';
 
 export class Reading {
   readonly obituaries = new Obituaries();

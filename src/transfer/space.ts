@@ -6,7 +6,17 @@
  */
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_CHUNK, MAX_PIECES, MIN_CHUNK } from '../protocol/limits.ts';
-import type { Extent } from './ports.ts';
+
+/** A piece of one file inside one chunk. Offsets and lengths are bytes. */
+export interface Extent {
+  /** Index into the manifest's entries. */
+  entry: number;
+  /** Where in the file. */
+  offset: number;
+  length: number;
+  /** Where in the chunk's data. */
+  at: number;
+}
 
 /** Chosen so that a transfer has at most 131,072 chunks until the largest chunk size is reached. */
 export function chooseChunkSize(totalBytes: number): number {

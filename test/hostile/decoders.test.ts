@@ -16,7 +16,8 @@ import { isPlausible } from '../../src/lan/screen.ts';
 import { parseHostPort } from '../../src/peer/addresses.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { decodePage, encodePages } from '../../src/protocol/manifest.ts';
-import { checkEntries, escapeName, nameProblem } from '../../src/protocol/names.ts';
+import { checkEntries, nameProblem } from '../../src/protocol/names.ts';
+import { escapeName } from '../../src/protocol/printable.ts';
 import {
   decodeClientMessage,
   decodeServerMessage,

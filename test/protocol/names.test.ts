@@ -4,7 +4,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import type { Entry, EntryKind } from '../../src/protocol/manifest.ts';
-import { checkEntries, escapeName, foldKey, type NameRules, unsafeLinks } from '../../src/protocol/names.ts';
+import { checkEntries, foldKey, type NameRules, unsafeLinks } from '../../src/protocol/names.ts';
+import { escapeName } from '../../src/protocol/printable.ts';
 import { atOnce } from '../../src/protocol/slices.ts';
 
 const entry = (path: string, kind: EntryKind = 'file', target = ''): Entry => ({

@@ -7,8 +7,8 @@ import { BeelineError } from '../../src/protocol/errors.ts';
 import { STREAM_WINDOW } from '../../src/protocol/limits.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
 import type { ChunkHash } from '../../src/protocol/messages.ts';
-import type { Extent, Sink, Source } from '../../src/transfer/ports.ts';
-import type { ByteSpace } from '../../src/transfer/space.ts';
+import type { Sink, Source } from '../../src/transfer/ports.ts';
+import type { ByteSpace, Extent } from '../../src/transfer/space.ts';
 import type { World } from './world.ts';
 
 export function hashOf(data: Uint8Array): Uint8Array {

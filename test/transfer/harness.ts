@@ -4,9 +4,10 @@ import { Lane } from '../../src/lanes/lane.ts';
 import { realClock } from '../../src/protocol/clock.ts';
 import type { BeelineError } from '../../src/protocol/errors.ts';
 import type { Entry } from '../../src/protocol/manifest.ts';
-import type { Extent, Sink, Source } from '../../src/transfer/ports.ts';
+import type { Sink, Source } from '../../src/transfer/ports.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
 import { Sender } from '../../src/transfer/sender.ts';
+import type { Extent } from '../../src/transfer/space.ts';
 import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
 
 export const CHUNK = 1024 * 1024;

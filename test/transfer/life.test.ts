@@ -5,9 +5,10 @@ import test from 'node:test';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
 import type { BlocksHeader, Message } from '../../src/protocol/messages.ts';
-import type { Extent, LanePort } from '../../src/transfer/ports.ts';
+import type { LanePort } from '../../src/transfer/ports.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
 import { VirtualClock } from '../virtual-clock.ts';
+import type { Extent } from '../../src/transfer/space.ts';
 import { CHUNK, entry, MemorySink } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();

@@ -7,8 +7,9 @@ import { BLOCK_BYTES } from '../../src/protocol/limits.ts';
 import { encodePages } from '../../src/protocol/manifest.ts';
 import type { ChunkHash, Message } from '../../src/protocol/messages.ts';
 import { ChunkHashes } from '../../src/transfer/merkle.ts';
-import type { Extent, LanePort } from '../../src/transfer/ports.ts';
+import type { LanePort } from '../../src/transfer/ports.ts';
 import { Sender } from '../../src/transfer/sender.ts';
+import type { Extent } from '../../src/transfer/space.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
 

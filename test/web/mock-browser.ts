@@ -7,7 +7,7 @@ import type * as real from '../../src/browser/index.ts';
 export { codeIn, formatCode, parseCode } from '../../src/identity/code.ts';
 export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 export { BeelineError } from '../../src/protocol/errors.ts';
-export { escapeName } from '../../src/protocol/names.ts';
+export { escapeName } from '../../src/protocol/printable.ts';
 export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';
 
 import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';

@@ -4,8 +4,8 @@
  */
 import { fitPaths, PLAIN_NAMES } from '../../protocol/fitting.ts';
 import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/names.ts';
 import { Notices } from '../../protocol/notices.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import { Slices } from './slices.ts';
 
 export type Named = Pick<Entry, 'path' | 'kind'>;

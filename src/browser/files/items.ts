@@ -4,7 +4,7 @@
  */
 import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_DEPTH, MAX_ENTRIES } from '../../protocol/limits.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 
 export interface Item {
   /** Relative, `/` between parts. */

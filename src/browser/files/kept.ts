@@ -1,7 +1,7 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
 import { BeelineError } from '../../protocol/errors.ts';
 import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import { ByteSpace } from '../../transfer/space.ts';
 import { Journal, manifestOf } from '../../transfer/store/journal.ts';
 import type { JournalState } from '../../transfer/store/journal-records.ts';

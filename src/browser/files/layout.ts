@@ -6,7 +6,8 @@ import { utf8Encode } from '../../protocol/bytes.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { MAX_ENTRIES } from '../../protocol/limits.ts';
 import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName, nameProblem, STAGING_PREFIX } from '../../protocol/names.ts';
+import { nameProblem, STAGING_PREFIX } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import type { Item } from './items.ts';
 
 export interface Layout {

@@ -1,6 +1,6 @@
 /** Links are the one kind of entry that no browser can write. */
 import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 
 /** Tells of all of them at once, if there are any. */
 export function warnOfLinks(

@@ -3,7 +3,7 @@
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
 import { BeelineError } from '../../protocol/errors.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import { atOnce } from './at-once.ts';
 import type { Kept, KeptFile } from './kept.ts';
 import { numbered } from './numbered.ts';

@@ -4,8 +4,9 @@
  */
 import { BeelineError } from '../../protocol/errors.ts';
 import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/names.ts';
-import type { Extent, Source } from '../../transfer/ports.ts';
+import { escapeName } from '../../protocol/printable.ts';
+import type { Source } from '../../transfer/ports.ts';
+import type { Extent } from '../../transfer/space.ts';
 import { atOnce } from './at-once.ts';
 import { hashBlob } from './hash-blob.ts';
 import type { Item } from './items.ts';

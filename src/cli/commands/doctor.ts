@@ -2,7 +2,7 @@
 import { advise } from '../../peer/doctor/advise.ts';
 import { diagnose } from '../../peer/doctor/diagnose.ts';
 import type { Check, CheckName, Diagnosis } from '../../peer/doctor/diagnosis.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import { advice, detail, table } from '../diagnosis.ts';
 import { EXIT_DONE, exitCode } from '../exit.ts';
 import type { Host } from '../host.ts';

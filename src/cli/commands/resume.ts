@@ -9,7 +9,7 @@ import {
   unfinished,
 } from '../../peer/unfinished.ts';
 import { BeelineError } from '../../protocol/errors.ts';
-import { escapeName } from '../../protocol/names.ts';
+import { escapeName } from '../../protocol/printable.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
 import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../format.ts';

@@ -4,10 +4,10 @@
  * ports of the first one's address. With 256 sockets one of 252 ports is right. Either side alone would have to try all.
  */
 import type { Address } from '../../protocol/candidate.ts';
-import type { UdpSocket } from '../udx/socket.ts';
 import { isNear } from './address.ts';
 import { Allowance } from './allowance.ts';
 import type { Answered, Checks } from './checks.ts';
+import type { UdpPort } from './port.ts';
 
 /** Sockets at once: file descriptors and a router's table bear them. */
 const SOCKETS = 256;
@@ -29,12 +29,12 @@ const RATE = 5;
 
 export interface BirthdayOptions {
   checks: Checks;
-  main: UdpSocket;
+  main: UdpPort;
   /** @returns undefined when there are no more */
-  open: () => UdpSocket | undefined;
-  answered: (socket: UdpSocket, remote: Address, roundTrip: number) => void;
+  open: () => UdpPort | undefined;
+  answered: (socket: UdpPort, remote: Address, roundTrip: number) => void;
   /** It leads to the peer, and is not closed with the others. */
-  kept: (socket: UdpSocket) => boolean;
+  kept: (socket: UdpPort) => boolean;
 }
 
 export class Birthday {
@@ -43,7 +43,7 @@ export class Birthday {
   readonly #ports = shuffledPorts();
   #at = 0;
   /** By their turn. */
-  readonly #sockets = new Map<number, UdpSocket>();
+  readonly #sockets = new Map<number, UdpPort>();
   #timer: NodeJS.Timeout | undefined;
   #started = 0;
   #sent = 0;
@@ -116,7 +116,7 @@ export class Birthday {
     return false;
   }
 
-  #ask(socket: UdpSocket, to: Address): void {
+  #ask(socket: UdpPort, to: Address): void {
     const answered: Answered = (answer, roundTrip) => {
       if (answer.class === 'success') this.#options.answered(socket, to, roundTrip);
     };

@@ -19,7 +19,7 @@ import {
   type StunAttribute,
   type StunMessage,
 } from '../../stun/message.ts';
-import type { UdpSocket } from '../udx/socket.ts';
+import type { UdpPort } from './port.ts';
 
 /** Requests that wait for an answer; beyond that the oldest is forgotten. */
 const MAX_TRANSACTIONS = 4096;
@@ -32,7 +32,7 @@ export type Answered = (answer: StunMessage, roundTrip: number) => void;
 
 export interface Asked {
   /** A request of the peer, from whatever address. @returns what to answer, undefined: nothing. */
-  request(message: StunMessage, from: Address, socket: UdpSocket): Answer | undefined;
+  request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined;
   /** The peer says, without asking. */
   indication(message: StunMessage): void;
 }
@@ -40,7 +40,7 @@ export interface Asked {
 export type Answer = { class: 'success' | 'error'; attributes: StunAttribute[] };
 
 interface Transaction {
-  socket: UdpSocket;
+  socket: UdpPort;
   to: string;
   sent: number;
   key: Uint8Array | undefined;
@@ -66,23 +66,23 @@ export class Checks {
   }
 
   /** Asks the peer; nothing happens while its password is unknown. */
-  ask(socket: UdpSocket, to: Address, attributes: StunAttribute[], answered: Answered): void {
+  ask(socket: UdpPort, to: Address, attributes: StunAttribute[], answered: Answered): void {
     if (this.#theirs) this.#send(socket, to, attributes, this.#theirs, answered);
   }
 
   /** Asks a STUN server, which knows no password. */
-  askServer(socket: UdpSocket, to: Address, answered: Answered): void {
+  askServer(socket: UdpPort, to: Address, answered: Answered): void {
     this.#send(socket, to, [], undefined, answered);
   }
 
   /** Says something to the peer that needs no answer. */
-  tell(socket: UdpSocket, to: Address, attributes: StunAttribute[]): void {
+  tell(socket: UdpPort, to: Address, attributes: StunAttribute[]): void {
     const message = { class: 'indication' as const, method: METHOD.binding, transaction: newTransaction() };
     if (this.#theirs)
       socket.send(encodeStun({ ...message, attributes }, { key: this.#theirs, fingerprint: true }), to);
   }
 
-  receive(bytes: Uint8Array, from: Address, socket: UdpSocket): void {
+  receive(bytes: Uint8Array, from: Address, socket: UdpPort): void {
     const message = decodeStun(bytes);
     if (message?.method !== METHOD.binding) return;
     if (message.class === 'success' || message.class === 'error')
@@ -101,7 +101,7 @@ export class Checks {
     socket.send(encodeStun(reply, { key: this.#ours, fingerprint: true }), from);
   }
 
-  #answer(bytes: Uint8Array, message: StunMessage, from: Address, socket: UdpSocket): void {
+  #answer(bytes: Uint8Array, message: StunMessage, from: Address, socket: UdpPort): void {
     const id = toHex(message.transaction);
     const transaction = this.#transactions.get(id);
     // From where it was sent to (RFC 8445, 7.2.5.2.1), over the same socket, and keyed as the request was.
@@ -113,7 +113,7 @@ export class Checks {
   }
 
   #send(
-    socket: UdpSocket,
+    socket: UdpPort,
     to: Address,
     attributes: StunAttribute[],
     key: Uint8Array | undefined,

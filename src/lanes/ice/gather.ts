@@ -2,9 +2,9 @@
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
 import { readXorAddress } from '../../stun/attributes.ts';
 import { ATTRIBUTE, attributeOf } from '../../stun/message.ts';
-import type { UdpSocket } from '../udx/socket.ts';
 import { usable } from './address.ts';
 import { type Checks, keyOf } from './checks.ts';
+import type { UdpPort } from './port.ts';
 
 export interface Mapping {
   /** What servers saw, each address once. */
@@ -25,7 +25,7 @@ const KEEP_EVERY = 20_000;
 
 export class Gatherer {
   readonly #checks: Checks;
-  readonly #socket: UdpSocket;
+  readonly #socket: UdpPort;
   readonly #changed: (mapping: Mapping) => void;
   #seen = new Map<string, Address>();
   #keep: NodeJS.Timeout | undefined;
@@ -33,7 +33,7 @@ export class Gatherer {
   #closed = false;
 
   /** @param changed the mapping is another one than it was */
-  constructor(checks: Checks, socket: UdpSocket, changed: (mapping: Mapping) => void) {
+  constructor(checks: Checks, socket: UdpPort, changed: (mapping: Mapping) => void) {
     this.#checks = checks;
     this.#socket = socket;
     this.#changed = changed;

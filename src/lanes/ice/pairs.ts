@@ -1,11 +1,10 @@
 /** The ways between this side's sockets and the peer's addresses (RFC 8445, 6.1.2), and which of them is best. */
 import type { Address } from '../../protocol/candidate.ts';
 import { MAX_ADDRESSES } from '../../protocol/limits.ts';
-import type { UdpSocket } from '../udx/socket.ts';
-import type { UdxStream } from '../udx/stream.ts';
 import { isNear, usable } from './address.ts';
 import { Allowance } from './allowance.ts';
 import { keyOf } from './checks.ts';
+import type { PairStream, UdpPort } from './port.ts';
 
 /** Addresses that the peer never named, but asked from: a NAT's mapping, as a rule (RFC 8445, 7.3.1.3). */
 const MAX_PEER_REFLEXIVE = 16;
@@ -14,7 +13,7 @@ const WORTH_FACTOR = 0.5;
 const WORTH_TIME = 10;
 
 export interface Pair {
-  readonly socket: UdpSocket;
+  readonly socket: UdpPort;
   readonly remote: Address;
   /** On a network of ours: no router's mapping in between. */
   readonly near: boolean;
@@ -31,7 +30,7 @@ export interface Pair {
   silent: number;
   /** Smoothed, in milliseconds. */
   roundTrip: number;
-  readonly streams: Set<UdxStream>;
+  readonly streams: Set<PairStream>;
   /** How often it may be told of streams that are no more. */
   readonly mayTell: Allowance;
 }
@@ -47,12 +46,12 @@ export class Pairs {
     return [...this.#all.values()].filter((pair) => pair.working);
   }
 
-  find(socket: UdpSocket, remote: Address): Pair | undefined {
+  find(socket: UdpPort, remote: Address): Pair | undefined {
     return this.#all.get(idOf(socket, remote));
   }
 
   /** What the peer names now: others that do not work are forgotten. */
-  name(socket: UdpSocket, candidates: readonly Address[]): void {
+  name(socket: UdpPort, candidates: readonly Address[]): void {
     for (const pair of this) pair.named = false;
     const addresses = candidates.slice(0, MAX_ADDRESSES).map(usable);
     for (const remote of addresses.filter((each) => each !== undefined)) {
@@ -63,7 +62,7 @@ export class Pairs {
   }
 
   /** A way that the peer showed by using it; undefined when there are too many, or nothing leads there. */
-  learn(socket: UdpSocket, from: Address): Pair | undefined {
+  learn(socket: UdpPort, from: Address): Pair | undefined {
     const remote = usable(from);
     if (!remote) return undefined;
     const known = this.find(socket, remote);
@@ -89,7 +88,7 @@ export class Pairs {
     return first.roundTrip < now.roundTrip * WORTH_FACTOR && gain > WORTH_TIME ? first : now;
   }
 
-  #add(socket: UdpSocket, remote: Address): Pair {
+  #add(socket: UdpPort, remote: Address): Pair {
     const pair: Pair = {
       socket,
       remote,
@@ -109,6 +108,6 @@ export class Pairs {
   }
 }
 
-function idOf(socket: UdpSocket, remote: Address): string {
+function idOf(socket: UdpPort, remote: Address): string {
   return `${socket.port}|${keyOf(remote)}`;
 }

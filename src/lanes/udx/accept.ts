@@ -5,9 +5,9 @@ import { formatAddress } from '../../protocol/candidate.ts';
 import { MAX_LANES } from '../../protocol/limits.ts';
 import { localAddress } from '../ice/address.ts';
 import type { Pair } from '../ice/pairs.ts';
+import type { PairStream } from '../ice/port.ts';
 import type { Pipe } from '../pipe.ts';
 import { tlsServer } from '../tls/over.ts';
-import type { UdxStream } from './stream.ts';
 
 /** Streams that have not yet finished TLS, which has LANE_OPEN_DEADLINE. */
 const MAX_UNPROVEN = 16;
@@ -23,7 +23,7 @@ export interface AcceptOptions {
 
 export class Acceptor {
   readonly #options: AcceptOptions;
-  readonly #streams = new Map<string, UdxStream>();
+  readonly #streams = new Map<string, PairStream>();
   readonly #remembered = new Set<string>();
   readonly #end = new AbortController();
   #unproven = 0;
@@ -58,7 +58,7 @@ export class Acceptor {
     this.#end.abort();
   }
 
-  async #prove(pair: Pair, stream: UdxStream): Promise<void> {
+  async #prove(pair: Pair, stream: PairStream): Promise<void> {
     const remote = formatAddress(pair.remote);
     this.#unproven++;
     try {

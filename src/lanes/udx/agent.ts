@@ -11,6 +11,7 @@ import { type Answer, Checks, streamAttribute, streamIds, TOO_MANY } from '../ic
 import { Connectivity } from '../ice/connectivity.ts';
 import { Gatherer, type Mapping } from '../ice/gather.ts';
 import { type Pair, Pairs } from '../ice/pairs.ts';
+import type { UdpPort } from '../ice/port.ts';
 import type { Path } from '../path.ts';
 import { Acceptor } from './accept.ts';
 import type { UdpAgent, UdpOptions, UdpPeer } from './api.ts';
@@ -139,7 +140,7 @@ class Agent implements UdpAgent {
     }
   }
 
-  #receive(bytes: Uint8Array, from: Address, socket: UdpSocket): void {
+  #receive(bytes: Uint8Array, from: Address, socket: UdpPort): void {
     if (this.#closed) return;
     const stray = unknownStream(bytes);
     if (stray === undefined) return this.#checks.receive(bytes, from, socket);
@@ -149,7 +150,7 @@ class Agent implements UdpAgent {
       this.#checks.tell(socket, from, [streamAttribute(stray, stray)]);
   }
 
-  #request(message: StunMessage, from: Address, socket: UdpSocket): Answer | undefined {
+  #request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined {
     const pair = this.#pairs.learn(socket, from);
     if (!pair) return { class: 'success', attributes: [] };
     const ids = streamIds(message);
