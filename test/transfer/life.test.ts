@@ -7,8 +7,8 @@ import { encodePages } from '../../src/protocol/manifest.ts';
 import type { BlocksHeader, Message } from '../../src/protocol/messages.ts';
 import type { LanePort } from '../../src/transfer/ports.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
-import { VirtualClock } from '../virtual-clock.ts';
 import type { Extent } from '../../src/transfer/space.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, MemorySink } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
