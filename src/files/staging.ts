@@ -22,10 +22,9 @@ import { rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/manifest.ts';
-
-import type { Steps } from '../protocol/slices.ts';
 import { nameProblem, STAGING_PREFIX } from '../protocol/names.ts';
 import { escapeName } from '../protocol/printable.ts';
+import type { Steps } from '../protocol/slices.ts';
 import { Journal, type JournalDriver, manifestOf } from '../transfer/store/journal.ts';
 import type { Choice, JournalState } from '../transfer/store/journal-records.ts';
 import { HeldFolders } from './held-folders.ts';
