@@ -1,4 +1,4 @@
-/** What a program on Node gives to `send` and `receive`; what it gets back is the session's, the same everywhere. */
+/** What a program on Node gives to `send` and `receive`. What it gets back comes from the session, and is the same in a page. */
 import type { NodeTransport } from '../lanes/surroundings.ts';
 import type { OfferSummary, TransferOptions } from '../session/api.ts';
 
@@ -12,7 +12,7 @@ export type {
   TransferOptions,
 } from '../session/api.ts';
 
-/** `update`: files of equal size and time are skipped, others replaced, moving only the chunks that differ. */
+/** `update` skips files of equal size and time. It replaces the others, and moves only the chunks that differ. */
 export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
 
 export interface CommonOptions extends TransferOptions {
@@ -20,13 +20,13 @@ export interface CommonOptions extends TransferOptions {
   server?: string;
   /** Host and port of the sender's own rendezvous (receiver), or the address to listen on (sender). */
   at?: string;
-  /** The whole code, `7-crossover-clockwork`. The sender may choose it; the receiver must have it (or psk, or device). */
+  /** The whole code, `7-crossover-clockwork`. The sender may choose it. The receiver needs it, or `psk`, or `device`. */
   code?: string;
   /** A pre-shared key, at least 16 bytes, instead of a code. */
   psk?: Uint8Array;
-  /** A known device's name (see `beeline trust`), instead of a code. */
+  /** A trusted device's name (see `beeline trust`), instead of a code. */
   device?: string;
-  /** Where known devices and this device's key are kept; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
+  /** The folder of this device's key and of the trusted devices; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
   configDir?: string;
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
   port?: number;
@@ -35,30 +35,30 @@ export interface CommonOptions extends TransferOptions {
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
   portMap?: boolean;
   /**
-   * The ways to open lanes, best first; default: all that Beeline has (`NODE_TRANSPORTS`). One of a program's own has to be in
-   * both sides' lists.
+   * The ways to open lanes, best first; default: all that Beeline has (`NODE_TRANSPORTS`). A transport of your own must be in
+   * the lists of both sides.
    */
   transports?: readonly NodeTransport[];
   /**
-   * At the end, a record that is the same on both sides: true for the receipts folder (`$XDG_STATE_HOME/beeline/receipts`),
-   * or a path. Absent: none. `verify` checks a tree against it.
+   * Writes a receipt at the end, which `verify` can check a folder against. True: into the receipts folder
+   * (`$XDG_STATE_HOME/beeline/receipts`); a string: to that path; absent: none. Both sides write the same receipt.
    */
   receipt?: boolean | string;
 }
 
 export interface SendOptions extends CommonOptions {
-  /** An unreadable source: 'fail' (default) stops before anything moves, 'skip' names it and sends the rest. */
+  /** If a source cannot be read, 'fail' (default) ends before anything moves; 'skip' names it and sends the rest. */
   onUnreadable?: 'fail' | 'skip';
   /**
-   * Links inside folders: 'keep' (default) sends them as links, 'follow' what they point to, 'skip' none. A link that is itself
-   * named is always followed.
+   * Links inside folders: 'keep' (default) sends them as links, 'follow' sends what they point to, 'skip' leaves them out. If a
+   * path that you name is a link, it is always followed.
    */
   links?: 'keep' | 'follow' | 'skip';
-  /** Tells the receiver that this refreshes what was sent before; it moves only what changed if it agrees. */
+  /** Tells the receiver that this refreshes what was sent before. If the receiver agrees, only what changed moves. */
   update?: boolean;
   /**
-   * Also serves the page from this process, for browsers on the local network, over TLS on the port after `port`: the `web`
-   * event says where. Needs a code, and no `server`.
+   * Also serves the page from this process, for browsers on the local network, over TLS on the port after `port`. The `web`
+   * event says where. It needs a code, and no `server`.
    */
   web?: boolean;
   /** For `-`: the file name that the receiver sees; default `stdin`. */
@@ -78,11 +78,11 @@ export interface ReceiveOptions extends CommonOptions {
    * too, wherever they lead; 'skip' writes none.
    */
   links?: 'safe' | 'all' | 'skip';
-  /** For `overwrite: 'ask'`: called once per existing file, before any byte moves. Absent: EXISTS. */
+  /** For `overwrite: 'ask'`: called once for each file that exists, before any byte moves. Absent: the receiver ends as EXISTS. */
   onConflict?: (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
   /**
-   * Who decides about the offer, before any byte moves. 'all' accepts whatever comes, from whoever has the code. A function is asked:
-   * true accepts, anything else ends both sides as REFUSED.
+   * Decides about the offer, before any byte moves. 'all' accepts every offer from anybody who has the code. A function is called
+   * with the offer: if it returns true, the offer is accepted; otherwise both sides end as REFUSED.
    */
   accept: 'all' | ((offer: OfferSummary) => boolean | Promise<boolean>);
 }

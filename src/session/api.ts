@@ -26,7 +26,7 @@ export type TransferEvent =
       bytes: number | null;
       chunkSize: number;
     }
-  /** So many bytes are here from an earlier run, or from an older version, and need not move. At the receiver only. */
+  /** At the receiver only: so many bytes are here already, from an earlier run or an older version, and need not move. */
   | { event: 'resumed'; bytes: number }
   | {
       event: 'lane';
@@ -52,13 +52,13 @@ export type TransferEvent =
       /** Bytes a second by kind of lane, with what protocols add. */
       by: { [kind: string]: number };
       file?: string;
-      /** Of that file: how large it is (0 for a stream), and how much of it is across. */
+      /** The size of `file` (0 for a stream), and how much of it has arrived. */
       fileSize?: number;
       fileBytes?: number;
-      /** Seconds for which nothing has come from the other side, though it is connected; absent while it is heard of. */
+      /** The other side is connected, but nothing has come from it for so many seconds. Absent while something comes. */
       silent?: number;
     }
-  /** The server that the two meet at is away, and why, while this side tries again; then that it is there again. */
+  /** The server that the two meet at cannot be reached, and why; this side tries again. Then: it can be reached again. */
   | { event: 'server'; reachable: boolean; message?: string }
   | { event: 'warning'; code: ErrorCode; message: string; path?: string }
   | { event: 'text'; text: string }
@@ -83,11 +83,11 @@ export interface Result {
   seconds: number;
   /** Hex of the Merkle root; the same on both sides. */
   root: string;
-  /** The peer's fingerprint: a known device's key, else this session's certificate. */
+  /** The peer's fingerprint: of a trusted device's key, else of this session's certificate. */
   peer: string;
   /**
-   * By path. Sender: files that could not be sent (only with `onUnreadable: 'skip'`). Receiver: what its destination cannot
-   * hold, or must not, as a link that leads out of it.
+   * Paths. At the sender: files that could not be sent (only with `onUnreadable: 'skip'`). At the receiver: what its destination
+   * cannot hold, or must not hold, such as a link that leads out of it.
    */
   skipped: string[];
   /** Where the receipt was written; absent if none was asked for, or it could not be (a warning says so). */
@@ -101,7 +101,7 @@ export interface OfferSummary {
   links: number;
   bytes: number | null;
   kind: 'files' | 'text' | 'stream';
-  /** The sender calls it a refresh of what it sent before: a hint, to which `overwrite: 'update'` would be the answer. */
+  /** The sender says that this refreshes what it sent before. It is a hint: `overwrite: 'update'` would be the answer. */
   update: boolean;
   /** Top-level names, escaped for display, at most 20. */
   names: string[];
@@ -110,34 +110,34 @@ export interface OfferSummary {
 
 /** Options that mean the same wherever a transfer runs. */
 export interface TransferOptions {
-  /** Parallel lanes, 1 to 64; absent: as many as turn out well, of each kind. */
+  /** Parallel lanes, 1 to 64; absent: Beeline finds out how many of each kind help. */
   lanes?: number;
   /**
-   * Lanes through somebody's relay (the server's, TURN): 'auto' (default) while nothing direct carries, 'never', or 'only',
-   * which also keeps this machine's addresses from the other side.
+   * Whether lanes may go through a relay (the server's, or TURN): 'auto' (default) only while nothing direct carries; 'never'; or
+   * 'only', which also keeps this machine's addresses from the other side.
    */
   relay?: 'auto' | 'never' | 'only';
   /** Bytes a second, for the sum of all lanes; absent: no limit. */
   limit?: number;
   /**
-   * Seconds to wait for the other side once it was connected and is lost, 0 to 2,000,000; default 86,400 for the
-   * sender, 3,600 for the receiver. Then NO_PATH.
+   * If the connection is lost, how many seconds to wait for the other side, 0 to 2,000,000; default 86,400 for the sender and
+   * 3,600 for the receiver. After that the transfer ends as NO_PATH.
    */
   wait?: number;
   /** Show each file's plain SHA-256 at the end, as `digest` events. */
   sha256?: boolean;
-  /** Ends the transfer as INTERRUPTED; the receiver keeps what has arrived, for a later `receive` to go on with. */
+  /** Ends the transfer as INTERRUPTED. The receiver keeps what has arrived, so that a later `receive` can go on. */
   signal?: AbortSignal;
-  /** Structured log lines; never a secret in any. */
+  /** Gets structured log lines. No line has a secret in it. */
   log?: Logger;
 }
 
 /** A running transfer. Iterate it for events; iteration ends after `done` or `error`. */
 export interface Transfer extends AsyncIterable<TransferEvent> {
   readonly state: State;
-  /** Resolves once verified on both sides; rejects with a BeelineError. */
+  /** Resolves when both sides have verified everything; rejects with a BeelineError. */
   readonly done: Promise<Result>;
-  /** Also delivers every event, at once; returns the way to stop. */
+  /** Calls `listener` with every event, at once. Returns a function that ends that. */
   subscribe(listener: (event: TransferEvent) => void): () => void;
   pause(): void;
   resume(): void;
