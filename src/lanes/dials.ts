@@ -122,6 +122,12 @@ export class Dials {
     state.next = Math.max(state.next, this.#clock.now() + FIRST_BACKOFF);
   }
 
+  /** It leads somewhere, but lanes come up too often. */
+  rest(path: Path): void {
+    const state = this.#states.get(keyOf(path));
+    if (state) state.next = this.#clock.now() + MAX_BACKOFF;
+  }
+
   cancel(kind: string): void {
     for (const state of this.#states.values()) if (state.path.kind === kind) cancel(state);
   }

@@ -8,6 +8,7 @@ import { type Clock, every } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
+import { RateLimit } from '../stun/rate.ts';
 import type { Landing } from '../transfer/ports.ts';
 import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
@@ -44,6 +45,12 @@ const RELAY_DELAY = 150;
 const SPARE = 4;
 /** Milliseconds: a lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
 const SILENT = 500;
+/**
+ * Lanes that may come up in a second, and at once after a pause: each is told of, and an honest side's are few, however
+ * bad its network. A peer that opens lanes and closes them, or closes those that are dialled, has no more than these.
+ */
+const LANES_PER_S = 4;
+const LANES_BURST = 2 * MAX_LANES;
 /** Between looks at the lanes. */
 const LOOK_MS = 250;
 /** Between words to the sender of how many lanes there should be. */
@@ -57,6 +64,7 @@ export class Supervisor {
   readonly #lanes = new Map<number, { lane: Lane; path?: Path; retired: boolean }>();
   readonly #clock: Clock;
   readonly #dials: Dials;
+  readonly #rate: RateLimit;
   /** What closed lanes have carried, by kind. */
   readonly #past = new Map<string, number>();
   #measure: Measure;
@@ -80,6 +88,7 @@ export class Supervisor {
     this.#options = options;
     this.#kinds = new Map(options.kinds.map((known) => [known.kind, known]));
     this.#clock = options.clock;
+    this.#rate = new RateLimit(LANES_PER_S, LANES_BURST, 1, () => this.#clock.now());
     this.#measure = new Measure(this.#clock, options.kinds, options.count);
     this.#dials = new Dials(
       this.#clock,
@@ -137,6 +146,10 @@ export class Supervisor {
   add(pipe: Pipe, path?: Path): void {
     const known = this.#kinds.has(pipe.kind);
     if (this.#over || !known || this.#surplus(pipe.kind, path)) return pipe.destroy();
+    if (!this.#rate.take()) {
+      if (path) this.#dials.rest(path);
+      return pipe.destroy();
+    }
     const lane = new Lane(
       this.#nextId++,
       pipe,

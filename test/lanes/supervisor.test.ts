@@ -242,3 +242,39 @@ for (const [role, most] of [
     assert.ok(refused >= MAX_LANES + 10 - most - retired.length);
   });
 }
+
+test('protects from: a peer that opens lanes and closes them, without end', async (t) => {
+  const begun = performance.now();
+  const { supervisor, up, pipe } = world(t);
+  let opened = 0;
+  for (let i = 0; i < 2000; i++) {
+    supervisor.add(pipe('tcp'));
+    if (up.length === 0) continue;
+    opened++;
+    up[0]!.close();
+  }
+  const most = 2 * MAX_LANES + (4 * (performance.now() - begun)) / 1000;
+  assert.ok(opened >= 2 * MAX_LANES && opened <= most + 1, `${opened} lanes`);
+  // An honest one that comes a little later is let in.
+  await sleep(600);
+  supervisor.add(pipe('tcp'));
+  assert.equal(up.length, 1);
+});
+
+test('protects from: a peer that closes each lane that is dialled', async (t) => {
+  const begun = performance.now();
+  const { supervisor, up, path } = world(t);
+  let opened = 0;
+  supervisor.paths([path('tcp', 'a')]);
+  while (performance.now() - begun < 2000 || opened <= MAX_LANES) {
+    for (const lane of [...up]) {
+      opened++;
+      lane.close();
+    }
+    // It may be dialled again at once.
+    supervisor.paths([path('tcp', 'a')]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const most = 2 * MAX_LANES + (4 * (performance.now() - begun)) / 1000;
+  assert.ok(opened <= most + 1, `${opened} lanes`);
+});
