@@ -1,6 +1,6 @@
 /**
  * Chunks on their way out: each is read and hashed once, and its blocks go over any lanes that were asked for them. One
- * that nobody needs now is kept for a while, since a slow lane is asked for few blocks at a time.
+ * of which some bytes have not gone is kept for a while, since a slow lane is asked for few blocks at a time.
  */
 import type { Digest, Slab } from './ports.ts';
 import type { SlabPool } from './slabs.ts';
@@ -19,6 +19,8 @@ export interface Loaded {
   readonly zeros: boolean;
   /** A lane is writing its header in front of the data: no other may. */
   headroomTaken: boolean;
+  /** Bytes of it that have gone, counted again where they went twice. */
+  gone: number;
 }
 
 /** The use of a chunk, until it is released. */
@@ -31,7 +33,8 @@ export interface Lease {
 
 interface Shelf {
   loaded: Promise<Loaded>;
-  slab: Slab | undefined;
+  /** What that resolved to. */
+  here: Loaded | undefined;
   users: number;
 }
 
@@ -57,7 +60,7 @@ export class Outgoing {
   lease(index: number): Lease {
     let shelf = this.#shelves.get(index);
     if (!shelf) {
-      shelf = { loaded: undefined as never, slab: undefined, users: 0 };
+      shelf = { loaded: undefined as never, here: undefined, users: 0 };
       shelf.loaded = this.#load(index, shelf);
       // Whoever awaits it hears of it; nobody may be awaiting it yet.
       shelf.loaded.catch(() => {});
@@ -87,17 +90,16 @@ export class Outgoing {
       pool.wait(resolve);
       if (pool.short) this.clear();
     });
-    shelf.slab = slab;
     try {
       const length = await read(index, slab.bytes);
       const data = slab.bytes.subarray(0, length);
       const zeros = isZero(data);
       const sha256 = zeros ? await zeroHashes.get(length) : await digest(data);
-      return { index, data, slab, sha256, zeros, headroomTaken: false };
+      shelf.here = { index, data, slab, sha256, zeros, headroomTaken: false, gone: 0 };
+      return shelf.here;
     } catch (thrown) {
       // Read anew for whoever asks next.
       if (this.#shelves.get(index) === shelf) this.#shelves.delete(index);
-      shelf.slab = undefined;
       slab.release();
       throw thrown;
     }
@@ -107,7 +109,9 @@ export class Outgoing {
     shelf.users--;
     if (shelf.users > 0 || this.#shelves.get(index) !== shelf) return;
     this.#idle++;
-    if (!shelf.slab || this.#ports.pool.short) return this.#drop(index, shelf);
+    // One that has gone as a whole is hardly asked for again: its buffer, still in the processor's cache, is the next one's.
+    const { here } = shelf;
+    if (!here || here.gone >= here.data.length || this.#ports.pool.short) return this.#drop(index, shelf);
     this.#shelves.delete(index);
     this.#shelves.set(index, shelf);
     for (const [other, kept] of this.#shelves) {

@@ -32,6 +32,8 @@ const SILENT_S = 1.5;
 /** ... and, where many lanes share a slow link, for so many turns of a block each, but no longer than the longest. */
 const SILENT_TURNS = 4;
 const LONGEST_SILENT_S = 8;
+/** An idle lane that has found nothing to take over looks again so much later, however often it could. */
+const IDLE_S = 0.05;
 /** Blocks that are asked for twice bring at most so many seconds of all lanes' rate, at least MIN_BLOCKS. */
 const DOUBLED_S = 0.5;
 
@@ -54,6 +56,8 @@ interface LaneState {
   came: number;
   sampled: number;
   lastArrival: number;
+  /** When there was nothing to take over from another. */
+  looked: number;
   /** Nothing more is asked for on it. */
   retired: boolean;
 }
@@ -79,6 +83,7 @@ export class Scheduler {
       came: 0,
       sampled: now,
       lastArrival: now,
+      looked: Number.NEGATIVE_INFINITY,
       retired: false,
     });
   }
@@ -143,7 +148,7 @@ export class Scheduler {
     while (state.blocks < window && state.hashes < MAX_HASHES) {
       const most = Math.min(window - state.blocks, this.#most);
       const claim =
-        this.#chunks.claim(most) ?? (state.owed.length === 0 ? this.#double(lane, now) : undefined);
+        this.#chunks.claim(most) ?? (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
       if (!claim) break;
       if (claim.what === 'hash') {
         state.hashes++;
@@ -253,6 +258,14 @@ export class Scheduler {
     for (let block = owed.from; block < owed.to; block++)
       if (this.#chunks.hangsOn(owed.index, block)) return true;
     return false;
+  }
+
+  #takeOver(lane: number, now: number): Claim | undefined {
+    const state = this.#lanes.get(lane)!;
+    if (now - state.looked < IDLE_S) return undefined;
+    const claim = this.#double(lane, now);
+    if (!claim) state.looked = now;
+    return claim;
   }
 
   /** Near the end: the last blocks that the slowest other lane would bring. */

@@ -382,6 +382,7 @@ export class Sender {
     const part = data.subarray(offset, offset + bytes);
     try {
       await serving.lane.send({ ...header, form, data: part }, first ? slab : undefined);
+      loaded.gone += bytes;
       this.#took(serving, bytes);
     } catch {
       // The lane is dead.
