@@ -13,10 +13,20 @@ export function blocksInOnePiece(limit: number | undefined): number | undefined 
   return limit === undefined ? undefined : Math.max(1, Math.floor((limit * PIECE_S) / BLOCK_BYTES));
 }
 
-/** Never rejects for the lane's sake: one that dies is removed by its owner, which gives back what it owes. */
-export async function askFor(lane: LanePort, claims: readonly Claim[], limiter: Limiter): Promise<void> {
+/**
+ * Never rejects for the lane's sake: one that dies is removed by its owner, which gives back what it owes.
+ * @param withdrawn takes back blocks that nobody needs by now, or that this lane will not bring; true if it did
+ * @returns whether it took back any
+ */
+export async function askFor(
+  lane: LanePort,
+  claims: readonly Claim[],
+  limiter: Limiter,
+  withdrawn: (range: BlockRange) => boolean,
+): Promise<boolean> {
   const hashes: number[] = [];
   let ranges: BlockRange[] = [];
+  let fewer = false;
   const ask = () => {
     if (ranges.length > 0) lane.send({ type: 'get', ranges }).catch(() => {});
     ranges = [];
@@ -26,10 +36,24 @@ export async function askFor(lane: LanePort, claims: readonly Claim[], limiter: 
   for (const claim of claims) {
     if (claim.what === 'hash') continue;
     const { index, from, to } = claim;
-    if (limiter.limited) await limiter.pass((to - from) * BLOCK_BYTES);
+    if (limiter.limited) {
+      // A chunk may turn out to be zeros, or its lane die, while this waits its turn: nobody pays for what is not asked for.
+      const bytes = (to - from) * BLOCK_BYTES;
+      let spared = withdrawn(claim);
+      if (!spared) {
+        await limiter.pass(bytes);
+        spared = withdrawn(claim);
+        if (spared) limiter.giveBack(bytes);
+      }
+      if (spared) {
+        fewer = true;
+        continue;
+      }
+    }
     ranges.push({ index, from, to });
     // Under a limit each goes as soon as it is paid for.
     if (limiter.limited) ask();
   }
   ask();
+  return fewer;
 }

@@ -223,6 +223,11 @@ export class Chunks {
     return life?.state === 'arriving' && life.blocks[block] === 1;
   }
 
+  /** No block of it is of use any more: it is being written, or down. */
+  closed(index: number): boolean {
+    return this.#open.get(index)?.state === 'writing' || this.down.has(index);
+  }
+
   /** The chunk's hash has been asked for. */
   comparing(index: number): boolean {
     return this.#open.get(index)?.state === 'comparing';

@@ -58,6 +58,11 @@ export class TokenBucket {
     this.#tokens = tokens - bytes;
     return Math.max(0, Math.min(bytes, this.#most) - tokens) / this.#rate;
   }
+
+  /** Of what was taken, so many bytes did not go. */
+  giveBack(bytes: number): void {
+    this.#tokens = Math.min(this.#tokens + bytes, this.#most);
+  }
 }
 
 /** Keeps to a limit, if there is one. */
@@ -79,5 +84,10 @@ export class Limiter {
   async pass(bytes: number): Promise<void> {
     const wait = this.#bucket?.take(bytes, seconds(this.#clock)) ?? 0;
     if (wait > 0) await sleep(this.#clock, wait * 1000);
+  }
+
+  /** These bytes, which might have gone, did not. */
+  giveBack(bytes: number): void {
+    this.#bucket?.giveBack(bytes);
   }
 }

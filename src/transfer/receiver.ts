@@ -10,7 +10,7 @@ import type { BlockRange, BlocksHeader, ChunkHash, Message } from '../protocol/m
 import { Slices } from '../protocol/slices.ts';
 import { Arrivals } from './arrivals.ts';
 import { askFor, blocksInOnePiece } from './asking.ts';
-import { blocksOf, Chunks } from './chunks.ts';
+import { blocksOf, Chunks, type Claim } from './chunks.ts';
 import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
 import { Intake } from './intake.ts';
@@ -299,8 +299,17 @@ export class Receiver {
     const now = seconds(this.#ports.clock);
     for (const lane of this.#lanes.values()) {
       const claims = work.scheduler.ask(lane.id, now);
-      if (claims.length > 0) askFor(lane, claims, this.#limiter).catch((thrown) => this.#fail(thrown));
+      if (claims.length > 0) void this.#askFor(work, lane, claims);
       else if (work.scheduler.idle(lane.id)) this.#lookAgain();
+    }
+  }
+
+  async #askFor({ scheduler }: Work, lane: LanePort, claims: readonly Claim[]): Promise<void> {
+    try {
+      if (await askFor(lane, claims, this.#limiter, (range) => scheduler.withdraw(lane.id, range)))
+        this.#pump();
+    } catch (thrown) {
+      this.#fail(thrown);
     }
   }
 
@@ -320,6 +329,7 @@ export class Receiver {
     );
     if (!work || !owed)
       throw new BeelineError('PROTOCOL', 'The other side sent blocks that were not asked for.');
+    this.#limiter.giveBack((owed.to - owed.from) * BLOCK_BYTES);
     this.#shorten(work, header.index, header.length);
     if (!owed.void && !this.#over && !this.#stalled) work.intake.zeros(header);
     this.#landed(lane, work);

@@ -132,6 +132,20 @@ export class Scheduler {
     return state?.owed.length === 0 && !state.retired;
   }
 
+  /** Takes back blocks that were claimed on a lane and not asked for yet, if nobody needs them or the lane is gone. */
+  withdraw(lane: number, { index, from, to }: BlockRange): boolean {
+    const state = this.#lanes.get(lane);
+    if (!state) return true;
+    const at = state.owed.findIndex(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to === to,
+    );
+    const owed = state.owed[at];
+    if (!owed || !(owed.void || this.#chunks.closed(index))) return false;
+    state.owed.splice(at, 1);
+    this.#count(state);
+    return true;
+  }
+
   /** What to ask for on a lane now; empty when its window is full or nothing is left. */
   ask(lane: number, now: number): Claim[] {
     const state = this.#lanes.get(lane);
@@ -205,7 +219,7 @@ export class Scheduler {
     index: number,
     from: number,
     now: number,
-  ): { void: boolean } | undefined {
+  ): { void: boolean; from: number; to: number } | undefined {
     const state = this.#lanes.get(lane);
     const found = state?.owed.find(
       (owed) => owed.what === what && owed.index === index && owed.from === from,

@@ -112,7 +112,8 @@ export class Pair {
   #ids = 0;
   #over = false;
 
-  constructor(source: Source, sink: Sink) {
+  /** @param limit the receiver's, in bytes a second */
+  constructor(source: Source, sink: Sink, limit?: number) {
     let finish!: () => void;
     this.done = new Promise((resolve) => {
       finish = resolve;
@@ -144,6 +145,7 @@ export class Pair {
     });
     this.receiver = new Receiver({
       ...platform,
+      limit,
       open: async (_offer, entries, space) => {
         await sink.open(entries, space);
         return sink;
