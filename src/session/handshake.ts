@@ -4,7 +4,7 @@
  */
 import { KeyedChannel } from '../identity/channel.ts';
 import type { SharedSecret } from '../identity/secret.ts';
-import { deriveScalar, Spake2 } from '../identity/spake2.ts';
+import { deriveScalar, Spake2, type Spake2Options } from '../identity/spake2.ts';
 import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import {
@@ -19,10 +19,15 @@ import {
   type Word,
 } from '../protocol/signal.ts';
 
+/** The exchange that proves the secret, of one run. */
+export type Pake = (options: Spake2Options) => Pick<Spake2, 'share' | 'finish'>;
+
 export interface HandshakeOptions {
   role: 'sender' | 'receiver';
   secret: SharedSecret;
   hello: () => Hello;
+  /** SPAKE2, if it is not said otherwise: a simulation has no time for the curve. */
+  pake?: Pake | undefined;
   send: (body: string) => void;
   /** The peer is proven; again when it comes back from elsewhere or as a new process. */
   onHello: (hello: Hello) => void;
@@ -44,7 +49,8 @@ export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #context: string;
   readonly #scalar: Uint8Array;
-  #pake: Spake2 | undefined;
+  readonly #exchange: Pake;
+  #pake: ReturnType<Pake> | undefined;
   #pending: { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel } | undefined;
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
@@ -59,13 +65,14 @@ export class Handshake {
     // The version and the nameplate are in every key: neither can be altered on the way unnoticed.
     this.#context = `beeline/${PROTOCOL_VERSION}/${options.secret.nameplate}`;
     this.#scalar = deriveScalar(options.secret.password, this.#context);
+    this.#exchange = options.pake ?? ((of) => new Spake2(of));
     this.#pake = this.#start();
   }
 
   /** An exchange with itself, thrown away: the curve's code is compiled while nobody waits, not while the peer does. */
   warmUp(): void {
-    const other = new Spake2({ role: 'B', w: this.#scalar, idA: '', idB: '' });
-    new Spake2({ role: 'A', w: this.#scalar, idA: '', idB: '' }).finish(other.share);
+    const other = this.#exchange({ role: 'B', w: this.#scalar, idA: '', idB: '' });
+    this.#exchange({ role: 'A', w: this.#scalar, idA: '', idB: '' }).finish(other.share);
   }
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
@@ -198,8 +205,8 @@ export class Handshake {
       throw new BeelineError('PEER_FAILED', 'The sender ended before the two sides were connected.');
   }
 
-  #start(): Spake2 {
-    return new Spake2({
+  #start(): ReturnType<Pake> {
+    return this.#exchange({
       role: this.#options.role === 'sender' ? 'A' : 'B',
       w: this.#scalar,
       idA: 'beeline sender',

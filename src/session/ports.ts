@@ -6,11 +6,14 @@ import type { MailboxOptions } from '../rendezvous/ports.ts';
 import type { Outcome } from '../transfer/engine-ports.ts';
 import type { Digest } from '../transfer/ports.ts';
 import type { ByteSpace } from '../transfer/space.ts';
+import type { Pake } from './handshake.ts';
 
 export interface Platform {
   digest: Digest;
   allocate: (bytes: number) => Uint8Array;
   clock: Clock;
+  /** In place of SPAKE2, where nobody is to be kept out. */
+  pake?: Pake;
   /** Program and version, for people. */
   agent: string;
 }

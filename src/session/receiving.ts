@@ -132,6 +132,7 @@ export class Reception {
     const handshake = new Handshake({
       role: 'receiver',
       secret: known.secret,
+      pake: platform.pake,
       hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
       send: (body) => mailbox.send(body),
       onHello: (hello) => {

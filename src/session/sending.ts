@@ -104,6 +104,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
   const handshake = new Handshake({
     role: 'sender',
     secret,
+    pake: platform.pake,
     hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
     send: (body) => mailbox?.send(body),
     onHello: (hello) => {

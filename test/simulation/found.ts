@@ -38,3 +38,6 @@ export const FOUND: readonly Found[] = [
   },
   { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
 ];
+
+/** The same of the world of sessions.ts. */
+export const FOUND_BY_SESSIONS: readonly Found[] = [];

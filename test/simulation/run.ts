@@ -4,9 +4,10 @@ import type { Message } from '../../src/protocol/messages.ts';
 import { Bottleneck, type End, type Mutate, wire } from './lanes.ts';
 import { liar } from './liar.ts';
 import { ReceivingSide, SendingSide } from './peers.ts';
+import { type Report, reported } from './report.ts';
 import { type Deed, describe, type Scenario, scenarioOf, temperOf } from './scenario.ts';
 import { Disk, SimSource } from './stores.ts';
-import { World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Virtual seconds, and happenings, within which every run ends. */
 const MOST_SECONDS = 20_000;
@@ -20,46 +21,8 @@ const ALONE = 300;
 /** Ends of a receiver that a person cures and then receives again. */
 const CURABLE = ['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED'];
 
-export interface Report {
-  seed: number;
-  /** What was wrong; empty if nothing was. */
-  violations: readonly string[];
-  scenario: string;
-  trace: readonly string[];
-  events: number;
-  seconds: number;
-  /** How it ended on both sides. */
-  ended: string;
-}
-
-export async function run(seed: number): Promise<Report> {
-  const world = new World(seed);
-  const scenario = scenarioOf(world);
-  const story = new Story(world, scenario);
-  try {
-    await story.tell();
-  } catch (error) {
-    world.violate(`thrown: ${error instanceof Error ? error.stack : error}`);
-  }
-  // What nobody caught is told only when the machine comes to rest.
-  const loose = await looseEnds();
-  for (const error of loose) world.violate(`nobody caught: ${error instanceof Error ? error.stack : error}`);
-  return {
-    seed,
-    violations: world.violations,
-    scenario: describe(scenario),
-    trace: world.trace,
-    events: world.events,
-    seconds: world.now,
-    ended: story.ended,
-  };
-}
-
-/** What a person needs to see it again. */
-export function report({ seed, violations, scenario, trace, ended, seconds, events }: Report): string {
-  const found = violations.map((text) => `  ${text}`).join('\n');
-  const last = trace.map((line) => `    ${line}`).join('\n');
-  return `seed ${seed}: ${ended}; ${seconds.toFixed(1)} s, ${events} events\n${found}\n  ${scenario}\n${last}`;
+export function run(seed: number): Promise<Report> {
+  return reported(seed, (world) => new Story(world, scenarioOf(world)));
 }
 
 class Story {
@@ -89,6 +52,10 @@ class Story {
     this.#sender = new SendingSide(world, scenario, source, this.#disk);
     this.#receiver = new ReceivingSide(world, scenario, this.#disk);
     this.#liar = scenario.lies === 'none' ? undefined : liar(world, scenario, this.#heard);
+  }
+
+  get scenario(): string {
+    return describe(this.#scenario);
   }
 
   get ended(): string {
@@ -294,13 +261,4 @@ class Story {
       if (Buffer.compare(same, bytes) !== 0) return this.#world.violate(`file ${entry} is not what was sent`);
     }
   }
-}
-
-const loose: unknown[] = [];
-process.on('unhandledRejection', (reason) => loose.push(reason));
-
-/** Rejections that nobody caught, told at the latest when the machine comes to rest. */
-async function looseEnds(): Promise<unknown[]> {
-  await new Promise((resolve) => setImmediate(resolve));
-  return loose.splice(0);
 }

@@ -1,24 +1,32 @@
 /**
- * `npm run simulate`: many seeded transfers under virtual time. Ends with 1 if any of them broke a promise.
- * Flags: --seeds N (default 10,000), --from N (the first; by chance, or SEED=n), --seed N (just that one, with its trace), --minutes M
- * at most.
+ * `npm run simulate`: many seeded transfers under virtual time, of both kinds: two engines with lanes between them, and two whole
+ * sessions. Ends with 1 if any of them broke a promise. Flags: --seeds N (default 10,000, each of both kinds), --from N (the first; by
+ * chance, or SEED=n), --seed N (just that one, with its trace), --world engines or sessions (one kind only), --minutes M at most.
  */
 import { parseArgs } from 'node:util';
 import { seed as chosen } from '../seed.ts';
-import { report, run } from './run.ts';
+import { report } from './report.ts';
+import { run } from './run.ts';
+import { runSessions } from './sessions.ts';
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '10000' },
     from: { type: 'string' },
     seed: { type: 'string' },
+    world: { type: 'string' },
     minutes: { type: 'string', default: '600' },
   },
 });
+const WORLDS = { engines: run, sessions: runSessions };
+const worlds = Object.entries(WORLDS).filter(([name]) => (values.world ?? name) === name);
+if (worlds.length === 0) throw new Error(`--world is one of ${Object.keys(WORLDS).join(', ')}`);
 if (values.seed !== undefined) {
-  const told = await run(Number(values.seed));
-  console.log(report(told));
-  process.exitCode = told.violations.length === 0 ? 0 : 1;
+  for (const [name, runIn] of worlds) {
+    const told = await runIn(Number(values.seed));
+    console.log(`${name}: ${report(told)}`);
+    if (told.violations.length > 0) process.exitCode = 1;
+  }
 } else {
   const first = Number(values.from ?? chosen);
   const began = performance.now();
@@ -27,16 +35,19 @@ if (values.seed !== undefined) {
   const ends = new Map<string, number>();
   let [done, events, virtual] = [0, 0, 0];
   for (; done < Number(values.seeds) && performance.now() < end; done++) {
-    const told = await run(first + done);
-    events += told.events;
-    virtual += told.seconds;
-    ends.set(told.ended, (ends.get(told.ended) ?? 0) + 1);
-    if (told.violations.length === 0) continue;
-    const kind = told.violations[0]!.split('\n')[0]!.replace(/\d+(, ?\d+)*/g, 'N');
-    const seeds = kinds.get(kind) ?? [];
-    kinds.set(kind, seeds);
-    seeds.push(told.seed);
-    if (seeds.length === 1) console.log(report(told));
+    for (const [name, runIn] of worlds) {
+      const told = await runIn(first + done);
+      events += told.events;
+      virtual += told.seconds;
+      const ended = `${name} ${told.ended}`;
+      ends.set(ended, (ends.get(ended) ?? 0) + 1);
+      if (told.violations.length === 0) continue;
+      const kind = `${name}: ${told.violations[0]!.split('\n')[0]!.replace(/\d+(, ?\d+)*/g, 'N')}`;
+      const seeds = kinds.get(kind) ?? [];
+      kinds.set(kind, seeds);
+      seeds.push(told.seed);
+      if (seeds.length === 1) console.log(`${name}: ${report(told)}`);
+    }
   }
   const seconds = (performance.now() - began) / 1000;
   for (const [kind, seeds] of kinds)
@@ -44,7 +55,7 @@ if (values.seed !== undefined) {
   for (const [kind, count] of [...ends].sort((a, b) => b[1] - a[1])) console.log(`${count} ended ${kind}`);
   const failed = [...kinds.values()].reduce((sum, seeds) => sum + seeds.length, 0);
   console.log(
-    `${done} transfers from seed ${first}, ${failed} failed; ${events} events, ${Math.round(virtual / 3600)} hours in ${Math.round(seconds)} s`,
+    `${done} seeds from ${first}, ${failed} failed; ${events} events, ${Math.round(virtual / 3600)} hours in ${Math.round(seconds)} s`,
   );
   process.exitCode = failed === 0 ? 0 : 1;
 }

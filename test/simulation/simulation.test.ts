@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { seed } from '../seed.ts';
-import { FOUND } from './found.ts';
-import { report, run } from './run.ts';
+import { FOUND, FOUND_BY_SESSIONS } from './found.ts';
+import { report } from './report.ts';
+import { run } from './run.ts';
+import { runSessions } from './sessions.ts';
 
-const SEEDS = 2000;
+const SEEDS = 1250;
+const SESSION_SEEDS = 750;
 const BATCH = 250;
 
 describe('simulation', () => {
@@ -23,10 +26,25 @@ describe('simulation', () => {
       }
     });
 
+  for (const { seed: found, what } of FOUND_BY_SESSIONS)
+    test(`sessions, seed ${found}: ${what}`, async () => {
+      const told = await runSessions(found);
+      assert.deepEqual(told.violations, [], report(told));
+    });
+
+  for (let first = 0; first < SESSION_SEEDS; first += BATCH)
+    test(`sessions end as they should, whatever befalls them (seeds from ${seed + first})`, async () => {
+      for (let i = first; i < first + BATCH; i++) {
+        const told = await runSessions(seed + i);
+        assert.deepEqual(told.violations, [], report(told));
+      }
+    });
+
   test('the same seed is the same run', async () => {
-    for (let i = 0; i < 20; i++) {
-      const [one, other] = [await run(seed + i), await run(seed + i)];
-      assert.deepEqual(one, other);
-    }
+    for (const runIn of [run, runSessions])
+      for (let i = 0; i < 20; i++) {
+        const [one, other] = [await runIn(seed + i), await runIn(seed + i)];
+        assert.deepEqual(one, other);
+      }
   });
 });
