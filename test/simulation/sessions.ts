@@ -551,7 +551,13 @@ class Story {
       this.#world.violate('the two roots differ');
     if (!this.#agree(sender.end, receiver.end)) this.#world.violate(`they end as ${this.ended}`);
     const ends = [sender, receiver].map((one) => one.overAt).filter((at) => at !== undefined);
-    if (this.#calm && this.#sender.connected && ends.length === 2 && Math.abs(ends[0]! - ends[1]!) > HEARD)
+    if (
+      this.#calm &&
+      this.#sender.connected &&
+      this.#receiver.connected &&
+      ends.length === 2 &&
+      Math.abs(ends[0]! - ends[1]!) > HEARD
+    )
       this.#world.violate(
         `the ends are ${Math.abs(ends[0]! - ends[1]!).toFixed(1)} s apart, as ${this.ended}`,
       );
@@ -560,6 +566,7 @@ class Story {
   /** Which ends belong together: the same, or that of one who was cut off from the other's. */
   #agree(sender: string, receiver: string): boolean {
     if (sender === receiver || this.#forsaken) return true;
+    const met = this.#sender.connected && this.#receiver.connected;
     // Whoever ends by its own wish when the other is done has nobody to tell.
     const wished = ['CANCELLED', 'INTERRUPTED', 'killed'];
     if (sender === 'done' && wished.includes(receiver)) return this.#ruptures.length > 0;
@@ -567,9 +574,20 @@ class Story {
     if (sender === 'done')
       return receiver === 'NO_PATH' && !this.#calm && this.#receiver.session.engine?.arrived === true;
     if (receiver === 'done') return wished.includes(sender) && this.#ruptures.length > 0;
+    // The guess was wrong, and whoever made it did not wait to hear so.
+    if (sender === 'WRONG_CODE') return wished.includes(receiver);
     // The sender's own end, as its receiver tells of it, if it heard of it at all.
-    const cutOff = !this.#calm || !this.#sender.connected;
-    const alone = ['PEER_FAILED', 'NO_PATH', 'NO_PEER', 'TIMEOUT', ...wished, ...CURABLE];
+    const cutOff = !this.#calm || !met;
+    const alone = [
+      'PEER_FAILED',
+      'NO_PATH',
+      'NO_PEER',
+      'TIMEOUT',
+      'AUTHENTICATION',
+      'REFUSED',
+      ...wished,
+      ...CURABLE,
+    ];
     if (sender === 'INTERRUPTED')
       return receiver === 'PEER_FAILED' || wished.includes(receiver) || (cutOff && alone.includes(receiver));
     if (sender === 'CANCELLED') return wished.includes(receiver) || (cutOff && alone.includes(receiver));
