@@ -355,9 +355,8 @@ export class Receiver {
   }
 
   /** A chunk of a stream that is shorter than the others is its last. */
-  #shorten({ space, scheduler }: Work, index: number, length: number): void {
+  #shorten({ space }: Work, index: number, length: number): void {
     if (!space.stream || length >= space.chunkSize) return;
-    scheduler.shortened(index, blocksOf(length));
     this.#endStream(index * space.chunkSize + length);
   }
 
@@ -367,6 +366,9 @@ export class Receiver {
     work.space.end(bytes);
     work.chunks.ended();
     work.scheduler.ended(work.space.chunks);
+    // Blocks of its last chunk past the end never come either, whoever says where that is.
+    const last = work.space.chunks - 1;
+    if (last >= 0) work.scheduler.shortened(last, blocksOf(work.space.length(last)));
   }
 
   /** The disk may take bytes again: what it certainly has is looked up, the rest comes again. */

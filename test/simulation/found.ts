@@ -40,4 +40,9 @@ export const FOUND: readonly Found[] = [
 ];
 
 /** The same of the world of sessions.ts. */
-export const FOUND_BY_SESSIONS: readonly Found[] = [];
+export const FOUND_BY_SESSIONS: readonly Found[] = [
+  {
+    seed: 12_456,
+    what: "a stream's end that came with its offer left a lane waiting for blocks past it, for ever",
+  },
+];
