@@ -565,8 +565,10 @@ class Story {
 
   /** Which ends belong together: the same, or that of one who was cut off from the other's. */
   #agree(sender: string, receiver: string): boolean {
-    if (sender === receiver || this.#forsaken) return true;
     const met = this.#sender.connected && this.#receiver.connected;
+    // A pipe that fails is followed by others, and nobody is out of reach for as long as they wait: those who met find each other.
+    if (sender === 'NO_PATH' && receiver === 'NO_PATH') return !met;
+    if (sender === receiver || this.#forsaken) return true;
     // Whoever ends by its own wish when the other is done has nobody to tell.
     const wished = ['CANCELLED', 'INTERRUPTED', 'killed'];
     if (sender === 'done' && wished.includes(receiver)) return this.#ruptures.length > 0;
