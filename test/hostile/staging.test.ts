@@ -22,7 +22,7 @@ import { encodePages } from '../../src/protocol/manifest.ts';
 import { Journal } from '../../src/transfer/store/journal.ts';
 import { file, folder, opened } from '../files/helpers.ts';
 import { stagedName } from '../files/resuming.ts';
-import { CHUNK } from './bad-sender.ts';
+import { CHUNK, type Script, sendBlocks } from './bad-sender.ts';
 import { each, ending, meet, posix, tree, type World, world } from './world.ts';
 
 const entries = [folder('d'), file('d/f', CHUNK)];
@@ -124,9 +124,25 @@ test(
       const place = world(t);
       // Chunk 0 comes, chunk 1 breaks the rules: the first transfer is left in the middle.
       const short = (chunk: number, length: number) => new Uint8Array(length - chunk).fill(0x61);
+      // Over another lane chunk 1 may be here first: it is held back until the other one is down.
+      const held: (() => void)[] = [];
+      let down = false;
+      const inOrder: Script['answer'] = (lane, message) => {
+        if (message.type === 'arrived' && message.chunks.includes(0)) {
+          down = true;
+          for (const go of held.splice(0)) go();
+        }
+        if (message.type !== 'get') return true;
+        for (const range of message.ranges) {
+          const go = () => sendBlocks(lane, range, short(range.index, CHUNK));
+          if (range.index === 0 || down) go();
+          else held.push(go);
+        }
+        return false;
+      };
       const one = await meet(
         t,
-        { entries: offered(first, 1_700_000_000_000_000), data: short },
+        { entries: offered(first, 1_700_000_000_000_000), answer: inOrder },
         { to: place.to },
       );
       assert.equal(await ending(one.receiver), 'PROTOCOL');
