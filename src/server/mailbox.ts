@@ -30,7 +30,10 @@ export class Mailbox {
   /** The address key that it is counted under. */
   readonly owner: string;
   readonly born: number;
-  readonly #hostToken: string;
+  /** Of the host that sat down last. */
+  #hostToken: string;
+  /** Of a host that was lost, and has been succeeded by one that could not prove anything: it may take its place back. */
+  #lost: { token: string; since: number } | undefined;
   /** Names this meeting to a TURN server: nameplates are nobody else's business. */
   readonly #user = randomBytes(6).toString('hex');
   #guestToken: string | undefined;
@@ -53,14 +56,22 @@ export class Mailbox {
     return this.#isPlace('host', token);
   }
 
+  /** Its host was lost: another may sit down in its place, which needs no token. */
+  get awaitsHost(): boolean {
+    return this.#hostLost !== undefined;
+  }
+
   #isPlace(side: Side, token: string | undefined): boolean {
     const place = this.#house.places.of(token);
     return place?.mailbox === this && place.side === side;
   }
 
-  seatHost(sitter: Sitter): void {
+  /** @param token of a host that takes its place back */
+  seatHost(sitter: Sitter, token: string | undefined): void {
     const old = this.#host;
     this.#host = sitter;
+    if (this.#isPlace('host', token)) this.#return(token!);
+    else this.#succeed();
     // What waits at the relay for a host that has come back may be as dead as the connection that it lost.
     if (old || this.#hostLost !== undefined) this.#house.places.vacate(this.#hostToken);
     this.#hostLost = undefined;
@@ -76,6 +87,25 @@ export class Mailbox {
     // A host that was never seen to leave has still lost what was under way: say so before it is back.
     if (old) this.#guest?.tell({ t: 'peer', present: false });
     this.#guest?.tell({ t: 'peer', present: true });
+  }
+
+  /** The owner of a place is back: who has taken it meanwhile loses it. */
+  #return(token: string): void {
+    if (token !== this.#lost?.token) return;
+    this.#house.places.revoke(this.#hostToken);
+    this.#hostToken = token;
+    this.#lost = undefined;
+  }
+
+  /**
+   * The sender may have been started again, with the same code: only its receiver can tell, and tests it. If it is a
+   * stranger, the lost host puts it out when it comes back.
+   */
+  #succeed(): void {
+    if (this.#hostLost === undefined) return;
+    if (this.#lost) this.#house.places.withdraw(this.#hostToken);
+    else this.#lost = { token: this.#hostToken, since: this.#hostLost };
+    this.#hostToken = this.#house.places.issue({ mailbox: this, side: 'host' });
   }
 
   /** @throws BeelineError CROWDED if another guest sits there. */
@@ -142,6 +172,7 @@ export class Mailbox {
 
   /** Why this mailbox must end now, if it must. */
   expired(now: number): BeelineError | undefined {
+    if (this.#lost && now - this.#lost.since >= this.#house.limits.hostGrace) this.#forgetLost();
     if (this.#hostLost !== undefined && now - this.#hostLost >= this.#house.limits.hostGrace)
       // Not NO_PEER: a sender that slept may still come back, and opens its nameplate anew then.
       return new BeelineError(
@@ -166,9 +197,15 @@ export class Mailbox {
     this.#host = undefined;
     this.#guest = undefined;
     this.#revokeGuest();
+    this.#forgetLost();
     this.#house.places.revoke(this.#hostToken);
     host?.refuse(error);
     guest?.refuse(error);
+  }
+
+  #forgetLost(): void {
+    if (this.#lost) this.#house.places.withdraw(this.#lost.token);
+    this.#lost = undefined;
   }
 
   #revokeGuest(): void {

@@ -113,10 +113,11 @@ export class Mailboxes implements House, Registry {
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
     if (existing && !existing.isHost(token)) {
       this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
-      throw new BeelineError('CROWDED', 'Another sender uses this nameplate. Choose another code.');
+      if (!existing.awaitsHost)
+        throw new BeelineError('CROWDED', 'Another sender uses this nameplate. Choose another code.');
     }
     const mailbox = existing ?? this.#create(seat.key, nameplate);
-    mailbox.seatHost(seat);
+    mailbox.seatHost(seat, token);
     return mailbox;
   }
 

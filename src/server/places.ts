@@ -37,8 +37,12 @@ export class Places<M> {
   }
 
   revoke(token: string): void {
-    const place = this.#places.get(token);
-    if (!this.#places.delete(token) || !place) return;
-    this.onVacated(place);
+    this.vacate(token);
+    this.withdraw(token);
+  }
+
+  /** The token proves nothing any more; whoever has another one for the place is left alone. */
+  withdraw(token: string): void {
+    this.#places.delete(token);
   }
 }

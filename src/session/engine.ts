@@ -17,10 +17,10 @@ export interface Engine {
   land?(lane: LanePort, header: BlocksHeader): Landing;
   /** Receiver: everything is here and checked; only the sender's last word is missing. */
   readonly arrived?: boolean;
-  /** Sender: false once a new process could not be served from the beginning. */
-  readonly restartable?: boolean;
-  /** Sender: the peer is a new process of the same secret. */
-  restart?(): void;
+  /** False once a new process on the other side could not go on, or be served from the beginning: a stream. */
+  readonly restartable: boolean;
+  /** The peer is a new process of the same secret. */
+  restart(): void;
   hold(): void;
   pull(): void;
   stop(): void | Promise<void>;

@@ -59,6 +59,8 @@ export class Handshake {
   #stale = false;
   /** A guess at a code has failed, or may be under way: no other is allowed in this run. */
   #spent = false;
+  /** Since the other side came, something has come from the process that is known there. */
+  #heard = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
@@ -77,6 +79,7 @@ export class Handshake {
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
   peerAppeared(): void {
+    this.#heard = false;
     // What was said while it was away is lost.
     this.update();
     if (this.#options.role === 'receiver' || this.#spent) return;
@@ -87,7 +90,7 @@ export class Handshake {
 
   /** Tells a proven peer where this side can be reached now. */
   update(): void {
-    this.#stale = !this.#channel;
+    this.#stale = !this.#channel || this.#pending !== undefined;
     if (this.#channel) this.#send({ k: 'sealed', sealed: this.#sealHello(this.#channel) });
   }
 
@@ -135,11 +138,14 @@ export class Handshake {
     }
   }
 
-  /** Receiver: the sender's share came. One that already knows its sender just says where it is now. */
+  /**
+   * Receiver: the sender's share came. A sender that knows this side says so before it shows one, and is just told where
+   * this side is now. Anybody else may be the sender started again, and has to prove it.
+   */
   #answer(share: Uint8Array): void {
-    if (this.#channel) return this.update();
+    if (this.#channel && this.#heard) return this.update();
     // The answer proves this side first, so whoever chose the share learns whether its guess was right: a second
-    // share before the first is settled may be a second guess.
+    // share before the first is settled may be a second guess. One that was settled had the code, and guessed nothing.
     if (this.#spent) throw this.#interfered();
     this.#spend();
     // Made ahead for the first share; every further one gets its own.
@@ -182,6 +188,8 @@ export class Handshake {
       throw this.#wrong();
     }
     this.#channel = pending.channel;
+    this.#spent = false;
+    this.#heard = true;
     if (this.#stale) this.update();
     this.#options.onHello(decodeHello(this.#channel.open(sealed)));
   }
@@ -194,6 +202,7 @@ export class Handshake {
     } catch {
       return;
     }
+    this.#heard = true;
     const said = decodeSealed(plain);
     if ('word' in said) this.#options.onWord(said.word);
     else this.#options.onHello(said.hello);

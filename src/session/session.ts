@@ -233,7 +233,7 @@ export class Session implements Transfer {
     this.#status.restart();
     if (this.engine?.restartable === false)
       this.fail(new BeelineError('PEER_FAILED', 'The other side ended, and a stream cannot be sent twice.'));
-    else this.engine?.restart?.();
+    else this.engine?.restart();
   }
 
   dispatch(event: Event, cause: Cause = {}): void {

@@ -27,14 +27,14 @@ const REASONS: ReadonlyMap<string, string> = new Map(
     INTERRUPTED: 'was interrupted',
     UNSAFE_NAME: 'refuses a name in the transfer',
     BAD_MANIFEST: 'could not make sense of the manifest',
-    SOURCE_CHANGED: 'found that a file changed while it was being sent',
+    SOURCE_CHANGED: 'found that what is being sent has changed',
     UNREADABLE: 'cannot read a file',
     LOCKED: 'is at work on the same files with another receive',
   }),
 );
 /** Failures of a receiver that its person cures, here by another folder or another flag, and then receives again. */
 const CURABLE: ReadonlySet<string> = new Set([
-  ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME'],
+  ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME', 'SOURCE_CHANGED'],
 ]);
 
 /** Why a sender whose receiver ends with this goes on waiting, in a sentence; undefined where it does not. */

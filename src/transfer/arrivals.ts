@@ -82,4 +82,11 @@ export class Arrivals {
     this.#news = [];
     this.#said = [];
   }
+
+  /** The same, to a sender that has heard nothing yet. */
+  renewed(): void {
+    this.again();
+    this.#kept = 0;
+    this.#told = -1;
+  }
 }

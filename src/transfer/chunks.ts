@@ -143,6 +143,11 @@ export class Chunks {
     this.#unwanted = unwanted(this.down);
   }
 
+  /** The sender is a new process, to which all that is down is from earlier. */
+  renewed(): void {
+    for (const index of this.down) this.#before.add(index);
+  }
+
   /** What an earlier run left here, in lists of at most `most`. */
   *heldBefore(most: number): Generator<ChunkHash[]> {
     let list: ChunkHash[] = [];

@@ -1,4 +1,5 @@
 /** Pulls the manifest's pages, a few at a time on any one lane, and decodes them once all are there. */
+import { equalBytes } from '../protocol/bytes.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_CHUNKS, MAX_MANIFEST } from '../protocol/limits.ts';
 import { decodePage, type Entry, type Offer } from '../protocol/manifest.ts';
@@ -34,6 +35,22 @@ export class ManifestPull {
     if (kind !== 'stream' || bytes !== undefined || offer.bytes === undefined) return false;
     this.offer = offer;
     return true;
+  }
+
+  /** Whether these offers are of the same: what they say besides is how the sender would like it. */
+  announcesSame({ offer }: ManifestPull): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.offer;
+    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
+    return same && chunkSize === offer.chunkSize && bytes === offer.bytes;
+  }
+
+  /** Whether the manifests, both whole, are the same to the byte. */
+  *comparing(other: ManifestPull): Steps<boolean> {
+    for (const [page, bytes] of this.pages.entries()) {
+      yield;
+      if (!equalBytes(bytes, other.pages[page]!)) return false;
+    }
+    return this.announcesSame(other);
   }
 
   get complete(): boolean {

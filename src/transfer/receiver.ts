@@ -47,8 +47,10 @@ export class Receiver {
   readonly #idleLook: Alarm;
   #manifest: ManifestPull | undefined;
   #entries: readonly Entry[] = [];
-  /** Files that were gone before the manifest was whole: their names are not known yet. */
-  readonly #early: { entry: number; code: string; text: string }[] = [];
+  /** The sender is a new process, and has not shown yet that it offers the same: what it offers, as far as that is known. */
+  #renewal: { manifest: ManifestPull | undefined } | undefined;
+  /** Files that were gone before the manifest was whole, or known to be the same: by entry, why. */
+  readonly #early = new Map<number, { code: string; text: string }>();
   #work: Work | undefined;
   #closing: Closing | undefined;
   #opening = false;
@@ -69,8 +71,9 @@ export class Receiver {
 
   /** What an honest sender says without delay, in words; undefined while it may take its time. */
   get awaits(): string | undefined {
-    if (!this.#manifest) return 'its offer';
-    if (!this.#manifest.complete) return `page ${this.#manifest.firstMissing} of its manifest`;
+    const manifest = this.#pulled;
+    if (!manifest) return 'its offer';
+    if (!manifest.complete) return `page ${manifest.firstMissing} of its manifest`;
     return this.#closing && !this.#closing.confirmed ? 'its last word' : undefined;
   }
 
@@ -79,14 +82,29 @@ export class Receiver {
     return this.#closing?.confirmed === false;
   }
 
+  /** False once a stream is on its way: a new process of the sender could not go on with it. */
+  get restartable(): boolean {
+    return this.#manifest?.offer.kind !== 'stream';
+  }
+
+  /** The sender is a new process of the same secret. Nothing is said to it of what is here until it offers the same. */
+  restart(): void {
+    if (this.#manifest?.complete) this.#renewal = { manifest: undefined };
+    // Nobody has been asked about it yet.
+    else this.#manifest = undefined;
+    this.#early.clear();
+    this.#pageLook.clear();
+    this.#work?.arrivals.renewed();
+  }
+
   addLane(lane: LanePort): void {
     this.#lanes.set(lane.id, lane);
     this.#work?.scheduler.addLane(lane.id, seconds(this.#ports.clock));
-    this.#closing?.say(this.#lanes.values());
+    this.#closing?.say(this.#hearing);
     this.#askPages();
     if (this.#lanes.size === 1) this.#sayHeld();
     this.#sayWritten();
-    this.#work?.arrivals.say(this.#lanes.values());
+    this.#work?.arrivals.say(this.#hearing);
     this.#pump();
   }
 
@@ -95,9 +113,9 @@ export class Receiver {
     this.#work?.scheduler.removeLane(lane.id);
     this.#work?.arrivals.unsay(lane);
     // A page asked for on that lane will not come: ask again from the first missing one.
-    this.#manifest?.again();
+    this.#pulled?.again();
     this.#askPages();
-    this.#closing?.say(this.#lanes.values());
+    this.#closing?.say(this.#hearing);
     this.#pump();
   }
 
@@ -178,20 +196,35 @@ export class Receiver {
   #takeOffer(offer: Offer): void {
     if (offer.version !== PROTOCOL_VERSION)
       throw new BeelineError('VERSION', `The other side offers files in protocol version ${offer.version}.`);
-    if (!this.#manifest) {
-      this.#manifest = new ManifestPull(offer);
-      this.#askPages();
-    } else if (this.#manifest.update(offer)) {
+    const pulled = this.#pulled;
+    if (!pulled) {
+      const manifest = new ManifestPull(offer);
+      if (this.#renewal) this.#renewal.manifest = manifest;
+      else this.#manifest = manifest;
+      if (this.#renewal && !this.#manifest!.announcesSame(manifest)) this.#fail(anotherOffer());
+      else this.#askPages();
+    } else if (pulled.update(offer)) {
       this.#endStream(offer.bytes!);
       this.#pump();
     }
   }
 
+  /** The manifest of the sender's present process. */
+  get #pulled(): ManifestPull | undefined {
+    return this.#renewal ? this.#renewal.manifest : this.#manifest;
+  }
+
+  /** Lanes on which anything may be said of what is here. */
+  get #hearing(): Iterable<LanePort> {
+    return { [Symbol.iterator]: () => (this.#renewal ? [] : this.#lanes).values() };
+  }
+
   #askPages(): void {
     const lane = this.#lanes.values().next().value;
-    if (!lane || !this.#manifest || this.#manifest.complete) return;
-    this.#manifest.ask(lane);
-    this.#lookForPages(this.#manifest);
+    const manifest = this.#pulled;
+    if (!lane || !manifest || manifest.complete) return;
+    manifest.ask(lane);
+    this.#lookForPages(manifest);
   }
 
   /** The lane that was asked may have fallen silent: in a while another one is asked. */
@@ -211,13 +244,43 @@ export class Receiver {
   }
 
   #takePage(page: number, bytes: Uint8Array): void {
-    if (!this.#manifest) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
-    this.#manifest.take(page, bytes);
-    if (!this.#manifest.complete) return this.#askPages();
+    const manifest = this.#pulled;
+    if (!manifest) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    const was = manifest.complete;
+    manifest.take(page, bytes);
+    if (!manifest.complete) return this.#askPages();
+    if (was) return;
+    this.#pageLook.clear();
+    if (this.#renewal) return void this.#renew(this.#renewal, manifest).catch((thrown) => this.#fail(thrown));
     if (this.#opening) return;
     this.#opening = true;
-    this.#pageLook.clear();
-    void this.#openSink(this.#manifest);
+    void this.#openSink(manifest);
+  }
+
+  /** Goes on with the sender's new process if it offers what the old one did, and gives up otherwise. */
+  async #renew(renewal: object, offered: ManifestPull): Promise<void> {
+    const same = await new Slices(this.#ports.clock).run(this.#manifest!.comparing(offered));
+    // What the old process sent is written with its hash, which the new one is told of.
+    if (same) await this.#work?.intake.idle();
+    // It may have been started once more meanwhile.
+    if (this.#renewal !== renewal) return;
+    // A file that was given up is not what the new process offers.
+    if (!same || this.#gone.size > 0) return this.#fail(anotherOffer());
+    this.#work?.chunks.renewed();
+    this.#renewal = undefined;
+    if (this.#entries.length > 0) this.#dropEarly(this.#entries);
+    this.#closing?.say(this.#hearing);
+    this.#sayHeld();
+    this.#pump();
+  }
+
+  #dropEarly(entries: readonly Entry[]): void {
+    for (const [entry, { code, text }] of this.#early) {
+      this.#gone.add(entry);
+      this.#work?.sink.drop(entry).catch((thrown) => this.#fail(thrown));
+      this.#ports.gone(entries[entry]!.path, code, text);
+    }
+    this.#early.clear();
   }
 
   async #openSink(manifest: ManifestPull): Promise<void> {
@@ -225,8 +288,7 @@ export class Receiver {
       const { offer } = manifest;
       const { entries, space } = await new Slices(this.#ports.clock).run(manifest.decoding());
       this.#entries = entries;
-      for (const { entry, code, text } of this.#early.splice(0))
-        this.#ports.gone(entries[entry]!.path, code, text);
+      if (!this.#renewal) this.#dropEarly(entries);
       const sink = await this.#ports.open(offer, entries, space);
       // The stream may have ended while the person was being asked.
       if (manifest.offer.bytes !== undefined && space.stream) space.end(manifest.offer.bytes);
@@ -241,7 +303,7 @@ export class Receiver {
         pool,
         sink,
         written: (chunk, extents, kept) => {
-          arrivals.down(chunk, kept, this.#lanes.values());
+          arrivals.down(chunk, kept, this.#hearing);
           if (kept > 0) this.#ports.kept(kept);
           this.#ports.progress(chunks.arrived, extents);
           this.#sayWritten();
@@ -277,7 +339,7 @@ export class Receiver {
 
   /** For the sender's progress: what it need not send. Lost with its lane, it is missed there only. */
   #sayHeld(): void {
-    const [lane] = this.#lanes.values();
+    const [lane] = this.#hearing;
     if (lane && this.#work) sayHeld(lane, this.#work.chunks).catch(() => {});
   }
 
@@ -286,14 +348,13 @@ export class Receiver {
     const work = this.#work;
     if (!work?.space.stream) return;
     this.#released = work.chunks.down.firstMissing;
-    for (const lane of this.#lanes.values())
-      lane.send({ type: 'written', below: this.#released }).catch(() => {});
+    for (const lane of this.#hearing) lane.send({ type: 'written', below: this.#released }).catch(() => {});
   }
 
   /** Asks wherever there is room, and notices the end. */
   #pump(): void {
     const work = this.#work;
-    if (this.#over || this.#stalled || !work) return;
+    if (this.#over || this.#stalled || this.#renewal || !work) return;
     if (work.chunks.complete) return void this.#finish(work);
     if (this.#held) return;
     const now = seconds(this.#ports.clock);
@@ -349,7 +410,7 @@ export class Receiver {
   /** Something that a lane owed has come. */
   #landed(lane: LanePort, { chunks, scheduler, arrivals }: Work): void {
     this.#ports.progress(chunks.arrived, []);
-    arrivals.more(this.#lanes.values());
+    arrivals.more(this.#hearing);
     if (scheduler.spent(lane.id)) lane.close();
     this.#pump();
   }
@@ -399,14 +460,13 @@ export class Receiver {
   }
 
   #takeGone(entry: number, code: string, text: string): void {
-    if (this.#gone.has(entry)) return;
-    if (this.#gone.size >= MAX_GONE) throw new BeelineError('PROTOCOL', 'Too many files vanished.');
-    if (entry >= (this.#manifest?.offer.entries ?? 0))
+    if (this.#gone.has(entry) || this.#early.has(entry)) return;
+    if (this.#gone.size + this.#early.size >= MAX_GONE)
+      throw new BeelineError('PROTOCOL', 'Too many files vanished.');
+    if (entry >= (this.#pulled?.offer.entries ?? 0))
       throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
-    this.#gone.add(entry);
-    this.#work?.sink.drop(entry).catch((thrown) => this.#fail(thrown));
-    if (this.#entries.length > 0) this.#ports.gone(this.#entries[entry]!.path, code, text);
-    else this.#early.push({ entry, code, text });
+    this.#early.set(entry, { code, text });
+    if (this.#entries.length > 0 && !this.#renewal) this.#dropEarly(this.#entries);
   }
 
   async #finish({ sink, space, chunks, arrivals }: Work): Promise<void> {
@@ -419,7 +479,7 @@ export class Receiver {
       const rooting = chunks.hashes.rooting(this.#manifest!.pages, space.chunks, absent);
       const root = await new Slices(this.#ports.clock).run(rooting);
       this.#closing = new Closing(this.#ports, chunks, arrivals, { root, absent, gone });
-      this.#closing.say(this.#lanes.values());
+      this.#closing.say(this.#hearing);
     } catch (thrown) {
       this.#over = false;
       this.#fail(thrown);
@@ -433,6 +493,15 @@ export class Receiver {
     this.#over = true;
     this.#ports.fail(error);
   }
+}
+
+/** What the receiver was asked to accept is gone. What has come of it is kept for a run that is asked again. */
+function anotherOffer(): BeelineError {
+  return new BeelineError(
+    'SOURCE_CHANGED',
+    'The sender was started again and offers something else than before. What has arrived is kept: receive again to be ' +
+      'asked about that.',
+  );
 }
 
 /** @param offset bytes, a multiple of BLOCK_BYTES */

@@ -86,7 +86,7 @@ test('a lost guest frees its place at once, and drop puts one out', () => {
   assert.deepEqual(codes(join('7', c.token).first), []);
 });
 
-test('a host takes its nameplate back within the grace, with the token only', () => {
+test('a host takes its nameplate back within the grace, with its token', () => {
   const { mailboxes, host, join, pass } = world({ hostGrace: 60_000 });
   const a = host('7');
   const b = join('7');
@@ -94,7 +94,6 @@ test('a host takes its nameplate back within the grace, with the token only', ()
   assert.deepEqual(peers(b.heard()), [false]);
   pass(59_999);
   mailboxes.sweep();
-  assert.deepEqual(codes(host('7').first), ['CROWDED']);
   const again = host('7', a.token);
   assert.deepEqual(peers(again.first), [true]);
   assert.deepEqual(peers(b.heard()), [true]);
@@ -104,6 +103,60 @@ test('a host takes its nameplate back within the grace, with the token only', ()
   assert.deepEqual(codes(b.heard()), ['SERVER']);
   assert.deepEqual(mailboxes.counts, { mailboxes: 0, connections: 0 });
   assert.deepEqual(codes(host('7', a.token).first), [], 'and later it is simply free');
+});
+
+test('a lost host is succeeded by one without a token, a live one never', () => {
+  const { host, join } = world();
+  const a = host('7');
+  const b = join('7');
+  assert.deepEqual(codes(host('7').first), ['CROWDED']);
+  a.seat.closed();
+  b.heard();
+  const heir = host('7');
+  assert.deepEqual(peers(heir.first), [true]);
+  assert.deepEqual(peers(b.heard()), [true]);
+  assert.notEqual(heir.token, a.token);
+  assert.deepEqual(codes(host('7').first), ['CROWDED'], 'the heir lives');
+  // It is lost in turn, and takes its place back with its own token.
+  heir.seat.closed();
+  const back = host('7', heir.token);
+  assert.equal(back.token, heir.token);
+});
+
+test('a lost host that comes back puts its heir out, until its grace is over', () => {
+  const { mailboxes, host, join, pass } = world({ hostGrace: 60_000 });
+  const a = host('7');
+  const b = join('7');
+  a.seat.closed();
+  const stranger = host('7');
+  stranger.seat.closed();
+  const another = host('7');
+  assert.equal(mailboxes.places.of(stranger.token), undefined, 'one heir at a time');
+  b.heard();
+  const back = host('7', a.token);
+  assert.equal(back.token, a.token);
+  assert.ok(another.state.closed);
+  assert.deepEqual(peers(b.heard()), [false, true]);
+  assert.deepEqual(codes(host('7', another.token).first), ['CROWDED']);
+  back.seat.closed();
+  const heir = host('7');
+  pass(60_000);
+  mailboxes.sweep();
+  assert.deepEqual(codes(host('7', a.token).first), ['CROWDED']);
+  heir.say({ t: 'send', body: 'still here' });
+  assert.deepEqual(bodies(b.heard()), ['still here']);
+  heir.say({ t: 'leave' });
+  assert.equal(mailboxes.places.size, 0, 'no token is left behind');
+});
+
+test('taking a lost place counts as trying nameplates does', () => {
+  const { host } = world({ joinsPerHour: 2 });
+  host('7').seat.closed();
+  for (const expected of [[], [], ['SERVER']]) {
+    const heir = host('7', undefined, '192.0.2.9');
+    assert.deepEqual(codes(heir.first), expected);
+    heir.seat.closed();
+  }
 });
 
 test('a connection that the server still believes in is replaced by its own client', () => {

@@ -33,6 +33,47 @@ it('crosses both ways once both are proven, and no replay of it is heard', () =>
   assert.deepEqual([...sender.errors, ...receiver.errors], []);
 });
 
+it('a sender that is started again is proven anew, as often as it is', () => {
+  const { receiver } = met();
+  for (const name of ['second', 'third']) {
+    const again = party('sender', 'right-words', name);
+    receiver.handshake.peerAppeared();
+    again.handshake.peerAppeared();
+    talk(again, receiver);
+    assert.deepEqual([again.met, receiver.met.at(-1)], [['receiver'], name]);
+  }
+  assert.deepEqual(receiver.errors, []);
+});
+
+it('the same sender come back is told where its receiver is, and nothing is proven anew', () => {
+  const { sender, receiver } = met();
+  receiver.handshake.peerAppeared();
+  sender.handshake.peerAppeared();
+  const said = [...sender.out];
+  talk(sender, receiver);
+  assert.equal(said.length, 2, 'a sealed hello, then a share');
+  assert.deepEqual([...sender.errors, ...receiver.errors], []);
+  assert.equal(receiver.met.length, 2);
+});
+
+it('whoever stands in for a sender that is gone guesses once, whatever else the receiver has proven', () => {
+  const { receiver } = met();
+  const guesses = ['wrong-guess', 'other-guess', 'right-words'].map((words) => {
+    const stranger = party('sender', words, 'stranger');
+    receiver.handshake.peerAppeared();
+    stranger.handshake.peerAppeared();
+    receiver.out.splice(0);
+    for (const body of stranger.out.splice(0)) receiver.handshake.receive(body);
+    return receiver.out.some((body) => JSON.parse(body).k === 'answer');
+  });
+  assert.deepEqual(guesses, [true, false, false]);
+  assert.deepEqual(
+    receiver.errors.map(({ code }) => code),
+    ['AUTHENTICATION', 'AUTHENTICATION'],
+  );
+  assert.deepEqual(receiver.met, ['sender'], 'the one that it knows is not forgotten');
+});
+
 it('is not taken from who does not have the key, nor if it is none', () => {
   const { sender, receiver } = met();
   const stranger = met();

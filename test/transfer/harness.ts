@@ -102,7 +102,7 @@ const platform = {
 
 export class Pair {
   readonly outcome: Outcome = { gone: [] };
-  readonly sender: Sender;
+  sender: Sender;
   readonly receiver: Receiver;
   readonly pipes = new Set<MemoryPipe>();
   readonly done: Promise<void>;
@@ -111,6 +111,7 @@ export class Pair {
   onLost = (): void => {};
   #ids = 0;
   #over = false;
+  readonly #serve: (source: Source) => Sender;
 
   /** @param limit the receiver's, in bytes a second */
   constructor(source: Source, sink: Sink, limit?: number) {
@@ -129,20 +130,22 @@ export class Pair {
       this.outcome.error ??= error;
       settle();
     };
-    this.sender = new Sender(source, CHUNK, {
-      ...platform,
-      sha256: false,
-      update: false,
-      progress: () => {},
-      gone: () => {},
-      accepted: () => {},
-      confirmed: () => {},
-      complete: ({ root }) => {
-        this.outcome.sent = root;
-        settle();
-      },
-      fail,
-    });
+    this.#serve = (offered) =>
+      new Sender(offered, CHUNK, {
+        ...platform,
+        sha256: false,
+        update: false,
+        progress: () => {},
+        gone: () => {},
+        accepted: () => {},
+        confirmed: () => {},
+        complete: ({ root }) => {
+          this.outcome.sent = root;
+          settle();
+        },
+        fail,
+      });
+    this.sender = this.#serve(source);
     this.receiver = new Receiver({
       ...platform,
       limit,
@@ -159,6 +162,14 @@ export class Pair {
       },
       fail,
     });
+  }
+
+  /** The sender's process is killed, and started again with this to offer; the receiver has been told. */
+  restartSender(source: Source): void {
+    for (const pipe of [...this.pipes]) pipe.cut();
+    this.sender.stop();
+    this.sender = this.#serve(source);
+    this.receiver.restart();
   }
 
   /** Opens one more lane between the two. */
