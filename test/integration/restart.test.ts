@@ -80,7 +80,7 @@ describe('integration: a sender that is killed and started again with the same c
     const { file, sending, receiver, to } = await killed(work, code, byAddress, 'one');
     appendFileSync(file, 'more');
     const again = work.start(sending);
-    const ended = await receiver.ends(3);
+    const ended = await receiver.ends(1);
     assert.equal(errorCode(ended), 'SOURCE_CHANGED');
     await journaled(to);
     // It waits for whoever receives again, and is asked about the new offer.
