@@ -1,0 +1,183 @@
+/** Session logic by itself, on a virtual clock: the sender's farewell, a disk that stalls, whose pipes come in, and what words mean. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Pipe } from '../../src/lanes/pipe.ts';
+import { BeelineError } from '../../src/protocol/errors.ts';
+import { CONFIRM_DEADLINE, STALL_DEADLINE, STALL_LOOK } from '../../src/protocol/limits.ts';
+import type { TransferEvent } from '../../src/session/api.ts';
+import { Door } from '../../src/session/door.ts';
+import { Farewell } from '../../src/session/farewell.ts';
+import { Stall } from '../../src/session/stall.ts';
+import { reasonToWait, verdict } from '../../src/session/verdict.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+
+describe("a sender's farewell", () => {
+  const waiting = () => {
+    const clock = new VirtualClock();
+    const farewell = new Farewell(clock);
+    const seen = { ends: 0 };
+    farewell.wait(() => seen.ends++);
+    return { clock, farewell, seen };
+  };
+
+  it('ends once its receiver has heard, and once only', async () => {
+    const { clock, farewell, seen } = waiting();
+    farewell.heard();
+    farewell.heard();
+    await clock.pass(2 * CONFIRM_DEADLINE);
+    assert.equal(seen.ends, 1);
+  });
+
+  it('ends by itself after its patience', async () => {
+    const { clock, seen } = waiting();
+    await clock.pass(CONFIRM_DEADLINE - 1);
+    assert.equal(seen.ends, 0);
+    await clock.pass(1);
+    assert.equal(seen.ends, 1);
+  });
+
+  it('is called off for a receiver that is a new process', async () => {
+    const { clock, farewell, seen } = waiting();
+    farewell.over();
+    farewell.heard();
+    await clock.pass(2 * CONFIRM_DEADLINE);
+    assert.equal(seen.ends, 0);
+    assert.equal(clock.waiting, 0);
+  });
+});
+
+describe('a disk that takes no more', () => {
+  const full = new BeelineError('DISK_FULL', 'full');
+
+  function stalled() {
+    const clock = new VirtualClock();
+    const listeners: ((event: TransferEvent) => void)[] = [];
+    const seen = { resumed: 0, failed: [] as string[] };
+    const session = {
+      clock,
+      state: 'transferring',
+      over: false,
+      cleanup: { push: () => {} },
+      subscribe: (listener: (event: TransferEvent) => void) => listeners.push(listener),
+      becomes(to: 'transferring' | 'paused') {
+        const event = { event: 'state', from: session.state, to } as TransferEvent;
+        session.state = to;
+        for (const listener of listeners) listener(event);
+      },
+      pause: () => session.becomes('paused'),
+      resume() {
+        seen.resumed++;
+        session.becomes('transferring');
+      },
+      fail: ({ code }: BeelineError) => seen.failed.push(code),
+    };
+    const sink = { room: false, ready: async () => sink.room };
+    return { clock, seen, session, sink, stall: new Stall(session as never) };
+  }
+
+  it('pauses the session, which goes on at the first look that finds room', async () => {
+    const { clock, seen, session, sink, stall } = stalled();
+    assert.equal(stall.begin(full, sink as never), true);
+    assert.equal(session.state, 'paused');
+    await clock.pass(3 * STALL_LOOK);
+    assert.equal(seen.resumed, 0);
+    sink.room = true;
+    await clock.pass(STALL_LOOK);
+    assert.deepEqual([seen.resumed, session.state], [1, 'transferring']);
+    await clock.pass(10 * STALL_LOOK);
+    assert.deepEqual([seen.resumed, clock.waiting], [1, 0]);
+  });
+
+  it('ends it after a day', async () => {
+    const { clock, seen, sink, stall } = stalled();
+    stall.begin(full, sink as never);
+    await clock.pass(STALL_DEADLINE);
+    assert.deepEqual(seen.failed, []);
+    await clock.pass(2 * STALL_LOOK);
+    assert.deepEqual(seen.failed, ['DISK_FULL']);
+  });
+
+  it('is not looked at once somebody else has gone on', async () => {
+    const { clock, seen, session, sink, stall } = stalled();
+    stall.begin(full, sink as never);
+    session.becomes('transferring');
+    sink.room = true;
+    await clock.pass(10 * STALL_LOOK);
+    assert.deepEqual([seen.resumed, clock.waiting], [0, 0]);
+  });
+
+  it('does not pause for what will not pass, nor where the sink cannot go on', () => {
+    const { session, sink, stall } = stalled();
+    assert.equal(stall.begin(new BeelineError('WRITE_FAILED', 'broken'), sink as never), false);
+    assert.equal(stall.begin(full, {} as never), false);
+    assert.equal(session.state, 'transferring');
+  });
+});
+
+describe('the door', () => {
+  const pipe = () => {
+    const made = {
+      closed: false,
+      destroy() {
+        made.closed = true;
+      },
+    };
+    return made as typeof made & Pipe;
+  };
+
+  it('keeps a few pipes that come before the peer is known, and closes those beyond', () => {
+    const door = new Door();
+    const pipes = Array.from({ length: 10 }, pipe);
+    for (const each of pipes) assert.equal(door.admits(each, 'aa'), false);
+    assert.deepEqual(
+      pipes.map(({ closed }) => closed),
+      [...Array(8).fill(false), true, true],
+    );
+    assert.equal(door.early().length, 8);
+    assert.equal(door.early().length, 0);
+  });
+
+  it("lets in the proven peer's alone, until its process says that it ends", () => {
+    const door = new Door();
+    assert.equal(door.prove('aa'), 'first');
+    assert.equal(door.prove('aa'), 'same');
+    assert.equal(door.admits(pipe(), 'aa'), true);
+    const stranger = pipe();
+    assert.equal(door.admits(stranger, 'bb'), false);
+    assert.ok(stranger.closed);
+    door.end();
+    const late = pipe();
+    assert.equal(door.admits(late, 'aa'), false);
+    assert.ok(late.closed);
+    assert.equal(door.prove('aa'), 'ended');
+    assert.equal(door.prove('bb'), 'new');
+    assert.equal(door.admits(pipe(), 'bb'), true);
+  });
+});
+
+describe("the other side's word", () => {
+  const word = (state: 'paused' | 'running' | 'cancelled' | 'failed', code = '') =>
+    verdict({ seq: 1, state, code, text: '' }, 'receiver');
+
+  it('is an event of the table, by the peer', () => {
+    assert.equal(word('paused')[0], 'pause');
+    assert.equal(word('running')[0], 'resume');
+    assert.deepEqual([word('cancelled')[0], word('cancelled')[1].error?.code], ['cancel', 'CANCELLED']);
+    for (const state of ['paused', 'running', 'cancelled', 'failed'] as const)
+      assert.equal(word(state)[1].by, 'peer');
+  });
+
+  it('means the same on both sides where it can, and nothing of it is shown that is not a code', () => {
+    assert.equal(word('failed', 'REFUSED')[1].error?.code, 'REFUSED');
+    const strange = word('failed', '\u001b[31m evil')[1].error!;
+    assert.deepEqual([strange.code, strange.message], ['PEER_FAILED', 'The other side failed.']);
+    const interrupted = verdict({ seq: 1, state: 'failed', code: 'INTERRUPTED', text: '' }, 'sender');
+    assert.equal(interrupted[1].error?.code, 'PEER_FAILED');
+  });
+
+  it('is waited on only where a person cures the cause', () => {
+    assert.match(reasonToWait('DISK_FULL') ?? '', /no room.*Waiting/);
+    for (const code of ['REFUSED', 'CANCELLED', 'VERIFICATION', 'toString', ''])
+      assert.equal(reasonToWait(code), undefined);
+  });
+});
