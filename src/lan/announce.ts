@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FullPacket } from 'multicast-dns';
-import { Bucket } from './bucket.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
 import { addressesFor } from './interfaces.ts';
 import { type Link, Links } from './links.ts';
 import { announcements, asksFor, probe, probers, records, type Service, wantsUnicast } from './records.ts';
@@ -43,8 +43,8 @@ export interface Announcing {
 export async function announce(options: AnnounceOptions): Promise<Announcing> {
   const { nameplate, port, interfaces: only, log } = options;
   const label = `b-${randomBytes(6).toString('hex')}`;
-  const unicast = new Bucket(UNICAST_PER_SECOND);
-  const multicast = new WeakMap<Link, Bucket>();
+  const unicast = new TokenBucket(UNICAST_PER_SECOND);
+  const multicast = new WeakMap<Link, TokenBucket>();
   const links = new Links('answer', { opened, packet: hear }, only);
   /** Undefined while the name is not ours yet. */
   let service: Service | undefined;
@@ -57,7 +57,7 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
   };
 
   function opened(link: Link): void {
-    multicast.set(link, new Bucket(MULTICAST_PER_SECOND));
+    multicast.set(link, new TokenBucket(MULTICAST_PER_SECOND));
     if (service) announceOn(link);
     else if (claimed) void link.query(probe(claimed));
   }

@@ -1,5 +1,5 @@
 /** What is thrown away before it is parsed: anybody on the link can send anything to port 5353, at any rate. */
-import { Bucket } from './bucket.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
 import { SERVICE } from './records.ts';
 
 /** Announcements fit one Ethernet frame; larger packets are other services'. */
@@ -25,6 +25,6 @@ const LABEL = `${String.fromCharCode(SERVICE.indexOf('.'))}${SERVICE.split('.')[
 
 /** `isPlausible` at a bounded rate. */
 export function screen(): (packet: Buffer) => boolean {
-  const bucket = new Bucket(PACKETS_PER_SECOND);
+  const bucket = new TokenBucket(PACKETS_PER_SECOND);
   return (packet) => isPlausible(packet) && bucket.take();
 }

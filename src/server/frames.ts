@@ -4,7 +4,7 @@
  * other frames may fill that read.
  */
 import type { WebSocket } from 'ws';
-import { RateLimit } from '../stun/rate.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
 
 export const WEB_SOCKET_OPTIONS = {
   noServer: true,
@@ -27,7 +27,7 @@ const CLOSING_MS = 2_000;
 
 /** Ends a connection whose client floods it with pings or pongs. */
 export function boundControlFrames(webSocket: WebSocket): void {
-  const rate = new RateLimit(CONTROL_PER_SECOND, CONTROL_BURST);
+  const rate = new TokenBucket(CONTROL_PER_SECOND, CONTROL_BURST);
   const count = () => {
     if (rate.take()) return;
     webSocket.off('ping', count);

@@ -9,8 +9,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from '../protocol/addresses.ts';
+import { TokenBuckets } from '../protocol/bucket.ts';
 import { Room, type RoomLimits } from '../protocol/room.ts';
-import { RateLimit } from '../stun/rate.ts';
 import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 import { createTurnstile } from './turnstile.ts';
@@ -56,7 +56,7 @@ export function createFront(options: FrontOptions): Front {
   /** For connections that have neither become WebSockets nor been handed to STUN. */
   const clocks = new Map<Duplex, NodeJS.Timeout>();
   const perAddress = options.strangers.ofAddress !== undefined;
-  const rate = perAddress ? new RateLimit(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST) : undefined;
+  const rate = perAddress ? new TokenBuckets(CONNECTIONS_PER_SECOND, CONNECTIONS_BURST) : undefined;
   const strangers = new Room<Socket>(options.strangers, 'oldest', (socket) => socket.destroy());
   const [turnstile, plainTurnstile] = [
     createTurnstile(http, perAddress),

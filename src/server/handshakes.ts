@@ -5,8 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { TokenBuckets } from '../protocol/bucket.ts';
 import { Room } from '../protocol/room.ts';
-import { RateLimit } from '../stun/rate.ts';
 
 export interface HandshakeLimits {
   /** At the same time, in all. */
@@ -35,7 +35,7 @@ export function createHandshakes(
   limits: HandshakeLimits | Pick<HandshakeLimits, 'atOnce'> = HANDSHAKE_LIMITS,
 ): Handshakes {
   const each = 'perSecond' in limits ? limits : undefined;
-  const rate = each && new RateLimit(each.perSecond, each.perSecond);
+  const rate = each && new TokenBuckets(each.perSecond, each.perSecond);
   const running = new Room<Socket>({ inAll: limits.atOnce, ofAddress: each?.ofAddress }, 'oldest', (socket) =>
     socket.destroy(),
   );

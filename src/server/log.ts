@@ -1,4 +1,4 @@
-import { RateLimit } from '../stun/rate.ts';
+import { TokenBuckets } from '../protocol/bucket.ts';
 
 /** Where the server's log lines go; pino and console-like loggers fit. Never a body or a whole nameplate in one. */
 export interface ServerLog {
@@ -14,7 +14,7 @@ const BURST = 50;
 /** For what strangers bring about: a line that is one too many is only counted, and the next of its kind tells how many. */
 export class StrangersLog {
   readonly #log: ServerLog;
-  readonly #rate = new RateLimit(PER_SECOND, BURST);
+  readonly #rate = new TokenBuckets(PER_SECOND, BURST);
   readonly #unlogged = new Map<string, number>();
 
   constructor(log: ServerLog) {

@@ -1,10 +1,14 @@
 /** What the relay's limits count: pairs and bytes by mailbox, by address, and in all. */
+
+import { TokenBucket } from '../protocol/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
 import type { Limits } from './limits.ts';
 import type { Mailbox } from './mailbox.ts';
-import { SharedRate } from './rate.ts';
 import type { PairMeter } from './relay-pair.ts';
 import type { RelaySocket } from './relay-socket.ts';
+
+/** What of the rate may pass at once, in seconds of it. */
+const BURST_S = 0.1;
 
 const DAY = 86_400_000;
 
@@ -20,7 +24,8 @@ export class RelayUsage {
   readonly #mailboxes = new WeakMap<Mailbox, MailboxUsage>();
   readonly #pairs = new Holdings();
   readonly #bytes = new Windowed(DAY);
-  readonly #rate: SharedRate;
+  /** Readers share it: each is told how long to stop, so that all together keep to it. */
+  readonly #rate: TokenBucket | undefined;
   /** Since the start. */
   bytes = 0;
   pairs = 0;
@@ -28,7 +33,9 @@ export class RelayUsage {
   constructor(limits: Readonly<Limits>, clock: () => number) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#rate = new SharedRate(limits.relayRate);
+    const { relayRate } = limits;
+    this.#rate =
+      relayRate === 0 ? undefined : new TokenBucket(relayRate, relayRate * BURST_S, { now: clock });
   }
 
   sweep(now: number): void {
@@ -69,7 +76,7 @@ export class RelayUsage {
         for (const key of keys) this.#bytes.hit(key, this.#clock(), bytes);
         return this.#spent(usage, keys, 0);
       },
-      pace: (bytes) => this.#rate.take(bytes, this.#clock()),
+      pace: (bytes) => this.#rate?.owe(bytes) ?? 0,
     };
   }
 

@@ -7,12 +7,12 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
 import { addressKey, plainHost } from '../protocol/addresses.ts';
+import { TokenBucket, TokenBuckets } from '../protocol/bucket.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { Room } from '../protocol/room.ts';
 import { answerBinding } from '../stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
 import { looksLikeStun } from '../stun/message.ts';
-import { RateLimit } from '../stun/rate.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
 export interface StunOptions {
@@ -56,8 +56,8 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
   const { ports, log = SILENT, perSecond = PER_SECOND, connection = CONNECTION_LIMITS } = options;
   const host = options.host === undefined || isIP(options.host) ? options.host : await resolve(options.host);
 
-  const each = new RateLimit(perSecond, perSecond);
-  const all = new RateLimit(TOTAL * perSecond, TOTAL * perSecond);
+  const each = new TokenBuckets(perSecond, perSecond);
+  const all = new TokenBucket(TOTAL * perSecond);
   const sockets = new Set<Socket>();
   const destroy = (socket: Socket) => void socket.destroy();
   const silent = new Room<Socket>({ inAll: MAX_SILENT, ofAddress: MAX_OF_ADDRESS }, 'oldest', destroy);

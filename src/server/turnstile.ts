@@ -7,7 +7,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { RateLimit } from '../stun/rate.ts';
+import { TokenBuckets } from '../protocol/bucket.ts';
 
 /** Requests of one address, and at once after a pause: a page is a dozen, and an office may be behind one address. */
 const REQUESTS_PER_SECOND = 32;
@@ -31,7 +31,7 @@ export interface Turnstile {
  * @param perAddress false for a proxy that everybody comes through
  */
 export function createTurnstile(http: HttpServer, perAddress = true): Turnstile {
-  const rate = perAddress ? new RateLimit(REQUESTS_PER_SECOND, REQUESTS_BURST) : undefined;
+  const rate = perAddress ? new TokenBuckets(REQUESTS_PER_SECOND, REQUESTS_BURST) : undefined;
   /** Who waits, by address: the one whose turn it is comes first. */
   const lines = new Map<string, Set<Gate>>();
   let left = REQUESTS_PER_TICK;

@@ -1,10 +1,10 @@
 /** One TCP connection to a STUN server: few requests, small answers, and never open for nothing. */
 import type { Socket } from 'node:net';
 import { plainHost } from '../protocol/addresses.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
 import type { Address } from '../protocol/candidate.ts';
 import { answerBinding } from './answer.ts';
 import { StunFrames } from './frames.ts';
-import { RateLimit } from './rate.ts';
 
 export interface ConnectionLimits {
   /** Milliseconds between requests: a mapping lives as long as its connection. */
@@ -42,7 +42,7 @@ export function serveConnection(
   const from: Address = { host: plainHost(remoteAddress), port: remotePort };
   const question = { from, other: { host: localAddress, port: other }, canChange: false };
   const frames = new StunFrames();
-  const rate = new RateLimit(limits.rate, limits.burst);
+  const rate = new TokenBucket(limits.rate, limits.burst);
   let left = limits.requests;
   let known = false;
 

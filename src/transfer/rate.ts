@@ -1,5 +1,6 @@
 /** Rates: measuring one for people, and keeping to one when asked. Times are seconds, amounts bytes. */
-import { type Clock, seconds, sleep } from '../protocol/clock.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
+import { type Clock, sleep } from '../protocol/clock.ts';
 
 /** Bytes a second over the last few seconds. */
 export class RateMeter {
@@ -32,39 +33,6 @@ export class RateMeter {
 /** What may go at once, in seconds of the rate: small beside the half second within which a limit is to hold. */
 const BURST_S = 0.2;
 
-/**
- * A token bucket: says how long to wait before `bytes` more may go. It begins full, so that a small transfer does not
- * begin with a wait. What is larger than the bucket goes when that is full, and is paid for afterwards; so in any time t
- * goes at most rate * (t + BURST_S), and the last piece's excess over the bucket.
- */
-export class TokenBucket {
-  readonly #rate: number;
-  readonly #most: number;
-  #tokens: number;
-  #at: number | undefined;
-
-  /** @param bytesPerSecond above 0 */
-  constructor(bytesPerSecond: number) {
-    this.#rate = bytesPerSecond;
-    this.#most = bytesPerSecond * BURST_S;
-    this.#tokens = this.#most;
-  }
-
-  /** Takes the tokens, perhaps into debt, and returns the seconds to wait until they would have been there. */
-  take(bytes: number, now: number): number {
-    const elapsed = this.#at === undefined ? 0 : now - this.#at;
-    this.#at = now;
-    const tokens = Math.min(this.#tokens + elapsed * this.#rate, this.#most);
-    this.#tokens = tokens - bytes;
-    return Math.max(0, Math.min(bytes, this.#most) - tokens) / this.#rate;
-  }
-
-  /** Of what was taken, so many bytes did not go. */
-  giveBack(bytes: number): void {
-    this.#tokens = Math.min(this.#tokens + bytes, this.#most);
-  }
-}
-
 /** Keeps to a limit, if there is one. */
 export class Limiter {
   readonly #clock: Clock;
@@ -73,7 +41,7 @@ export class Limiter {
   /** @param limit bytes a second; undefined: none */
   constructor({ clock, limit }: { clock: Clock; limit: number | undefined }) {
     this.#clock = clock;
-    this.#bucket = limit === undefined ? undefined : new TokenBucket(limit);
+    this.#bucket = limit === undefined ? undefined : new TokenBucket(limit, limit * BURST_S, clock);
   }
 
   get limited(): boolean {
@@ -82,8 +50,8 @@ export class Limiter {
 
   /** Resolves when `bytes` may go. */
   async pass(bytes: number): Promise<void> {
-    const wait = this.#bucket?.take(bytes, seconds(this.#clock)) ?? 0;
-    if (wait > 0) await sleep(this.#clock, wait * 1000);
+    const wait = this.#bucket?.pass(bytes) ?? 0;
+    if (wait > 0) await sleep(this.#clock, wait);
   }
 
   /** These bytes, which might have gone, did not. */

@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import type { Packet, Question } from 'dns-packet';
 import fc from 'fast-check';
-import { Bucket } from '../../src/lan/bucket.ts';
 import { addressesFor, type Interface } from '../../src/lan/interfaces.ts';
 import {
   announcedNameplates,
@@ -15,6 +14,7 @@ import {
   wantsUnicast,
 } from '../../src/lan/records.ts';
 import { isPlausible } from '../../src/lan/screen.ts';
+import { TokenBucket } from '../../src/protocol/bucket.ts';
 
 // The codec that multicast-dns uses.
 const { resolve } = createRequire(createRequire(import.meta.url).resolve('multicast-dns'));
@@ -162,7 +162,7 @@ test('any packet that passes the screen is read or refused, never worse', () => 
 
 test('a bucket gives its burst, then its rate', () => {
   let now = 0;
-  const bucket = new Bucket(10, () => now);
+  const bucket = new TokenBucket(10, 10, { now: () => now });
   const takes = () => Array.from({ length: 20 }, () => bucket.take()).filter(Boolean).length;
   assert.equal(takes(), 10);
   now = 500;

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { isNear, usable } from '../../src/lanes/ice/address.ts';
-import { Allowance } from '../../src/lanes/ice/allowance.ts';
 import { type Answer, Checks, streamAttribute, streamIds } from '../../src/lanes/ice/checks.ts';
 import { Pairs } from '../../src/lanes/ice/pairs.ts';
 import type { UdpSocket } from '../../src/lanes/udx/socket.ts';
+import { TokenBucket } from '../../src/protocol/bucket.ts';
 import type { Address } from '../../src/protocol/candidate.ts';
 import { readErrorCode } from '../../src/stun/attributes.ts';
 import { shortTermKey } from '../../src/stun/credentials.ts';
@@ -179,7 +179,7 @@ describe('pairs', () => {
   });
 
   it('an allowance ends', () => {
-    const allowance = new Allowance(5, 0);
+    const allowance = new TokenBucket(0, 5);
     assert.equal(Array.from({ length: 20 }, () => allowance.take()).filter(Boolean).length, 5);
   });
 });

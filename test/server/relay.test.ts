@@ -7,7 +7,9 @@ import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/protocol/errors.ts';
 import { decodePaired, decodeRelayHello, encodePaired, encodeRelayHello } from '../../src/protocol/relay.ts';
-import { SharedRate } from '../../src/server/rate.ts';
+import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
+import type { Mailbox } from '../../src/server/mailbox.ts';
+import { RelayUsage } from '../../src/server/relay-usage.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { type Relayed, RelayWorld, relayWorld } from './relay-world.ts';
 
@@ -309,12 +311,21 @@ test('a connection that waits and answers no ping is ended', () =>
   }));
 
 test('a rate for all is kept to, and shared', async () => {
-  const rate = new SharedRate(1000);
-  assert.equal(rate.take(100, 0), 0, 'a tenth of a second goes at once');
-  assert.equal(rate.take(100, 0), 100);
-  assert.equal(rate.take(100, 0), 200, 'the second reader waits behind the first');
-  assert.equal(rate.take(100, 10_000), 0, 'what was not used is not saved up');
-  assert.equal(new SharedRate(0).take(1e12, 0), 0);
+  let now = 0;
+  const usage = (relayRate: number) => new RelayUsage({ ...DEFAULT_LIMITS, relayRate }, () => now);
+  const shared = usage(1000);
+  const [first, second] = [0, 1].map(() => shared.meter({} as Mailbox, []));
+  assert.equal(first!.pace(100), 0, 'a tenth of a second goes at once');
+  assert.equal(first!.pace(100), 100);
+  assert.equal(second!.pace(100), 200, 'the second reader waits behind the first');
+  now = 10_000;
+  assert.equal(second!.pace(100), 0, 'what was not used is not saved up');
+  assert.equal(
+    usage(0)
+      .meter({} as Mailbox, [])
+      .pace(1e12),
+    0,
+  );
 
   await relayWorld({ limits: { relayRate: 2 * MiB } }, async (world) => {
     const pairs = [await world.pair('7'), await world.pair('8')];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { TokenBuckets } from '../../src/protocol/bucket.ts';
 import { answerBinding, MAX_GROWTH } from '../../src/stun/answer.ts';
 import { readErrorCode, readPlainAddress, readXorAddress } from '../../src/stun/attributes.ts';
 import {
@@ -12,7 +13,6 @@ import {
   newTransaction,
   type StunClass,
 } from '../../src/stun/message.ts';
-import { RateLimit } from '../../src/stun/rate.ts';
 
 const V6 = { host: '2001:db8:1111:2222:3333:4444:5555:6666', port: 65535 };
 const request = (
@@ -73,7 +73,7 @@ test('what must be understood and is not, or cannot be done, is refused', () => 
 
 test('a rate limit gives its burst, then its rate, to each key, and forgets the longest unused', () => {
   let now = 0;
-  const limit = new RateLimit(10, 3, 2, () => now);
+  const limit = new TokenBuckets(10, 3, 2, { now: () => now });
   const takes = (key: string, n: number) =>
     Array.from({ length: n }, () => limit.take(key)).filter(Boolean).length;
   assert.equal(takes('a', 9), 3);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
+import { TokenBucket } from '../../src/protocol/bucket.ts';
 import { decodeAddress, formatAddress } from '../../src/protocol/candidate.ts';
 import { realClock } from '../../src/protocol/clock.ts';
 import { BeelineError } from '../../src/protocol/errors.ts';
@@ -13,7 +14,6 @@ import { decodeHello } from '../../src/protocol/signal.ts';
 import { atOnce } from '../../src/protocol/slices.ts';
 import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
 import type { LanePort, Sink } from '../../src/transfer/ports.ts';
-import { TokenBucket } from '../../src/transfer/rate.ts';
 import { Receiver } from '../../src/transfer/receiver.ts';
 import { Sender } from '../../src/transfer/sender.ts';
 import { helloOf } from '../hello.ts';
@@ -280,7 +280,7 @@ test('an address in a hello is one: a name spelled in hex digits is none', () =>
 });
 
 test('a limit does not make a small transfer wait, and is kept all the same', () => {
-  const bucket = new TokenBucket(1000);
-  assert.equal(bucket.take(5000, 0), 0);
-  assert.equal(bucket.take(200, 0), 5);
+  const bucket = new TokenBucket(1000, 200, { now: () => 0 });
+  assert.equal(bucket.pass(5000), 0);
+  assert.equal(bucket.pass(200), 5000);
 });

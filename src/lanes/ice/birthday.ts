@@ -3,9 +3,10 @@
  * many sockets, each with a mapping of its own, while the other side, behind a NAT that keeps its port, asks at random
  * ports of the first one's address. With 256 sockets one of 252 ports is right. Either side alone would have to try all.
  */
+
+import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
 import { isNear } from './address.ts';
-import { Allowance } from './allowance.ts';
 import type { Answered, Checks } from './checks.ts';
 import type { UdpPort } from './port.ts';
 
@@ -39,7 +40,7 @@ export interface BirthdayOptions {
 
 export class Birthday {
   readonly #options: BirthdayOptions;
-  readonly #allowance = new Allowance(BURST, RATE);
+  readonly #allowance = new TokenBucket(RATE, BURST);
   readonly #ports = shuffledPorts();
   #at = 0;
   /** By their turn. */

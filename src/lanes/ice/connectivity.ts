@@ -2,7 +2,7 @@
  * When which pair is checked: paced and backing off until it works (RFC 8445, 6.1.4 and 14), then for as long as it does
  * (RFC 7675), which keeps NATs open and notices a path that died.
  */
-import { Allowance } from './allowance.ts';
+import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Checks } from './checks.ts';
 import type { Pair, Pairs } from './pairs.ts';
 
@@ -38,7 +38,7 @@ export interface ConnectivityOptions {
 
 export class Connectivity {
   readonly #options: ConnectivityOptions;
-  readonly #unproven = new Allowance(UNPROVEN_BURST, UNPROVEN_RATE);
+  readonly #unproven = new TokenBucket(UNPROVEN_RATE, UNPROVEN_BURST);
   #timer: NodeJS.Timeout | undefined;
   #looked = performance.now();
   #closed = false;

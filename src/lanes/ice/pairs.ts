@@ -1,8 +1,9 @@
 /** The ways between this side's sockets and the peer's addresses (RFC 8445, 6.1.2), and which of them is best. */
+
+import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
 import { MAX_ADDRESSES } from '../../protocol/limits.ts';
 import { isNear, usable } from './address.ts';
-import { Allowance } from './allowance.ts';
 import { keyOf } from './checks.ts';
 import type { PairStream, UdpPort } from './port.ts';
 
@@ -32,7 +33,7 @@ export interface Pair {
   roundTrip: number;
   readonly streams: Set<PairStream>;
   /** How often it may be told of streams that are no more. */
-  readonly mayTell: Allowance;
+  readonly mayTell: TokenBucket;
 }
 
 export class Pairs {
@@ -101,7 +102,7 @@ export class Pairs {
       silent: 0,
       roundTrip: 0,
       streams: new Set(),
-      mayTell: new Allowance(32, 8),
+      mayTell: new TokenBucket(8, 32),
     };
     this.#all.set(idOf(socket, remote), pair);
     return pair;

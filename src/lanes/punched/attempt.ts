@@ -5,9 +5,9 @@
  */
 import { connect, isIPv6, type Socket } from 'node:net';
 import { setTimeout as setTimer } from 'node:timers/promises';
+import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
 import { BeelineError } from '../../protocol/errors.ts';
-import { Allowance } from '../ice/allowance.ts';
 import type { PunchPort } from './punch-port.ts';
 
 /**
@@ -23,12 +23,12 @@ const PAUSE_GROWTH = 1.12;
 const STUCK_AFTER = 5;
 
 /** How often a session may try at all, whatever its peer asks for: so many at once, and so many a second after that. */
-export class PunchBudget extends Allowance {
+export class PunchBudget extends TokenBucket {
   static readonly most = 256;
   static readonly perSecond = 16;
 
   constructor() {
-    super(PunchBudget.most, PunchBudget.perSecond);
+    super(PunchBudget.perSecond, PunchBudget.most);
   }
 }
 

@@ -1,7 +1,8 @@
 /** The sender's connections: it answers the receiver's offers, as many and as often as is honest. Pure. */
+
+import { TokenBucket } from '../../protocol/bucket.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC, MAX_WEBRTC_LANES } from '../../protocol/limits.ts';
 import type { RtcDescription } from '../../protocol/rtc.ts';
-import { Allowance } from '../ice/allowance.ts';
 import type { Pipe } from '../pipe.ts';
 import type { Connection } from './connection.ts';
 
@@ -21,7 +22,7 @@ export class Answers {
   readonly #onPipe: (pipe: Pipe) => void;
   readonly #connections = new Map<string, Connection>();
   readonly #past = new Set<string>();
-  readonly #allowance = new Allowance(BURST, RATE);
+  readonly #allowance = new TokenBucket(RATE, BURST);
   #offers: RtcDescription[] = [];
   #over = false;
 

@@ -5,12 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
-import { Allowance } from '../../lanes/ice/allowance.ts';
 import { NODE_TRANSPORTS } from '../../lanes/node.ts';
 import type { Path } from '../../lanes/path.ts';
 import type { Pipe } from '../../lanes/pipe.ts';
 import type { Surroundings } from '../../lanes/surroundings.ts';
 import { type KnownKind, Transports } from '../../lanes/transport.ts';
+import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
 import { MAX_HOSTS } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
@@ -57,7 +57,7 @@ export class Network {
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
   #heard = false;
-  readonly #dials = new Allowance(DIALS, DIALS_RATE);
+  readonly #dials = new TokenBucket(DIALS_RATE, DIALS);
   #timer: NodeJS.Timeout | undefined;
   /** The router may be another than the one that was asked. */
   #anew = false;
