@@ -1,6 +1,8 @@
 /** The local ports from which a session punches, and what the world sees of them. */
 import { isAddress, plainHost, type Scope, scopeOf } from '../../protocol/addresses.ts';
 import type { Address } from '../../protocol/candidate.ts';
+import { realClock, withDeadline } from '../../protocol/clock.ts';
+import { BeelineError } from '../../protocol/errors.ts';
 import { askTcp } from '../../stun/ask.ts';
 import { PunchBudget } from './attempt.ts';
 import { PunchPort } from './punch-port.ts';
@@ -63,7 +65,7 @@ export async function openPunchPorts(servers: Address[], options: OpenPunchPorts
     for (const port of group.ports) dependent.add(port);
     changed();
   });
-  await within(OPEN_DEADLINE, Promise.all(learned));
+  await withDeadline(realClock, undefined, OPEN_DEADLINE, late, () => Promise.all(learned)).catch(() => {});
   open = true;
   const usable = () => ports.filter((port) => port.mapped && !dependent.has(port));
   return {
@@ -108,31 +110,16 @@ async function mappedTowards(
   port: PunchPort,
   signal: AbortSignal,
 ): Promise<Address | undefined> {
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  const timer = setTimeout(abort, OPEN_DEADLINE);
-  signal.addEventListener('abort', abort);
-  try {
-    const { mapped, socket } = await askTcp(server, { localPort: await port.choose(), signal: stop.signal });
+  const ask = async (signal: AbortSignal) => {
+    const { mapped, socket } = await askTcp(server, { localPort: await port.choose(), signal });
     socket.destroy();
     return mapped;
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-  }
+  };
+  return withDeadline(realClock, signal, OPEN_DEADLINE, late, ask).catch(() => undefined);
 }
+
+const late = () => new BeelineError('TIMEOUT', 'A STUN server did not answer in time.');
 
 function isSame(a: Address, b: Address): boolean {
   return a.host === b.host && a.port === b.port;
-}
-
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

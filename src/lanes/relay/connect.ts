@@ -1,6 +1,7 @@
 /** A connection at a server's relay: opened, named by a token, and waited with until the other side's is there. */
 import type { RawData, WebSocket } from 'ws';
 import { formatAddress } from '../../protocol/candidate.ts';
+import { realClock, withDeadline } from '../../protocol/clock.ts';
 import { BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
@@ -20,29 +21,28 @@ const SILENCE = 35_000;
 export async function relayStream(url: string, token: string, signal: AbortSignal): Promise<RelayStream> {
   const target = serviceUrl(url, RELAY_PATH);
   // Only the pairing may take long: what a dead network swallows is noticed by nothing else for a quarter of an hour.
-  const dialling = new AbortController();
-  const abort = () => dialling.abort(signal.reason);
-  const late = () => dialling.abort(refused('it did not answer in time'));
-  const timer = setTimeout(late, LANE_OPEN_DEADLINE);
-  signal.addEventListener('abort', abort);
-  if (signal.aborted) abort();
+  const late = () => refused('it did not answer in time');
   // In an object: the promise in it is not to be awaited by the dialling.
-  const opened = await dialWebSocket(
-    {
-      url: target,
-      name: `the relay at ${target}`,
-      maxPayload: MAX_RELAY_MESSAGE,
-      signal: dialling.signal,
-      // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
-      // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves,
-      // and a mask of zeros spares both ends a pass over them and this one a copy.
-      generateMask: (mask) => mask.fill(0),
-    },
-    (webSocket) => ({ pairing: paired(webSocket, target, token, signal) }),
-  ).finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-  });
+  const opened = await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, (dialling) =>
+    dialWebSocket(
+      {
+        url: target,
+        name: `the relay at ${target}`,
+        maxPayload: MAX_RELAY_MESSAGE,
+        signal: dialling,
+        // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
+        // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves,
+        // and a mask of zeros spares both ends a pass over them and this one a copy.
+        generateMask: (mask) => mask.fill(0),
+      },
+      (webSocket) => {
+        const pairing = paired(webSocket, target, token, signal);
+        // Should the deadline come in this moment, nobody waits for it any more.
+        pairing.catch(() => {});
+        return { pairing };
+      },
+    ),
+  );
   return opened.pairing;
 }
 

@@ -1,4 +1,5 @@
 /** The receiver's end of relayed lanes: dialled at the server, like any other path. */
+import { realClock, withDeadline } from '../../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
@@ -74,25 +75,18 @@ export class RelayPath implements Path {
     if (!shown) throw new BeelineError('NO_PATH', 'This side has no place at the server at the moment.');
     const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
-    const scope = new AbortController();
-    const stop = (why: BeelineError) => () => scope.abort(why);
-    const late = new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
-    const timer = setTimeout(stop(late), LANE_OPEN_DEADLINE);
-    const outer = stop(new BeelineError('NO_PATH', 'Another path was faster.'));
-    signal.addEventListener('abort', outer);
-    if (signal.aborted) outer();
+    const late = () => new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
     try {
-      scope.signal.addEventListener('abort', () => ahead?.control.abort());
-      const { link, secure } = await (ahead?.linked ?? connect(shown, scope.signal));
-      return withReason(await secure(scope.signal), link);
+      return await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, async (scope) => {
+        scope.addEventListener('abort', () => ahead?.control.abort());
+        const { link, secure } = await (ahead?.linked ?? connect(shown, scope));
+        return withReason(await secure(scope), link);
+      });
     } catch (thrown) {
-      if (scope.signal.aborted) throw scope.signal.reason;
+      if (signal.aborted) throw new BeelineError('NO_PATH', 'Another path was faster.');
       const error = asBeelineError(thrown, 'NO_PATH');
       const kept = error.code === 'AUTHENTICATION' || error.code === 'TIMEOUT' || error.code === 'NO_PATH';
       throw kept ? error : new BeelineError('NO_PATH', error.message, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', outer);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Runs checks side by side, each for a bounded time, and notes what they find. */
+import { realClock, withDeadline } from '../../protocol/clock.ts';
 import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
 import { type Check, type CheckName, type Diagnosis, type Facts, failure } from './diagnosis.ts';
 
@@ -52,24 +53,9 @@ export class Examination {
 
   /** Ends at the deadline even where the probe does not heed its signal. @throws BeelineError */
   async bounded<T>(probe: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const scope = new AbortController();
-    const timer = setTimeout(() => scope.abort(late(CHECK)), CHECK);
-    const stop = () => scope.abort(this.#end.signal.reason);
-    this.#end.signal.addEventListener('abort', stop);
-    try {
-      if (this.#end.signal.aborted) stop();
-      scope.signal.throwIfAborted();
-      const aborted = new Promise<never>((_, reject) => {
-        scope.signal.addEventListener('abort', () => reject(scope.signal.reason));
-      });
-      return await Promise.race([probe(scope.signal), aborted]);
-    } catch (thrown) {
-      // A probe says that it was aborted, not why.
-      throw scope.signal.aborted ? scope.signal.reason : thrown;
-    } finally {
-      clearTimeout(timer);
-      this.#end.signal.removeEventListener('abort', stop);
-    }
+    const { signal } = this.#end;
+    signal.throwIfAborted();
+    return withDeadline(realClock, signal, CHECK, () => late(CHECK), probe);
   }
 
   /** Something that is being given back: the end waits a moment for it. */
