@@ -4,11 +4,12 @@
  * can reach, and opens more of these when asked.
  */
 import { needsZone } from '../protocol/addresses.ts';
+import { TokenBucket } from '../protocol/bucket.ts';
 import { type Clock, every } from '../protocol/clock.ts';
 import { BeelineError } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
-import { RateLimit } from '../stun/rate.ts';
+
 import type { Landing } from '../transfer/ports.ts';
 import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
@@ -64,7 +65,7 @@ export class Supervisor {
   readonly #lanes = new Map<number, { lane: Lane; path?: Path; retired: boolean }>();
   readonly #clock: Clock;
   readonly #dials: Dials;
-  readonly #rate: RateLimit;
+  readonly #rate: TokenBucket;
   /** What closed lanes have carried, by kind. */
   readonly #past = new Map<string, number>();
   #measure: Measure;
@@ -88,7 +89,7 @@ export class Supervisor {
     this.#options = options;
     this.#kinds = new Map(options.kinds.map((known) => [known.kind, known]));
     this.#clock = options.clock;
-    this.#rate = new RateLimit(LANES_PER_S, LANES_BURST, 1, () => this.#clock.now());
+    this.#rate = new TokenBucket(LANES_PER_S, LANES_BURST, this.#clock);
     this.#measure = new Measure(this.#clock, options.kinds, options.count);
     this.#dials = new Dials(
       this.#clock,
