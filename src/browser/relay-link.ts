@@ -4,7 +4,7 @@ import { Horizon } from '../lanes/horizon.ts';
 import type { Pipe } from '../lanes/pipe.ts';
 import type { Link } from '../lanes/relay/link.ts';
 import { realClock } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../protocol/limits.ts';
 import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../protocol/relay.ts';
 import { authorityOf } from '../websocket/url.ts';
@@ -218,9 +218,9 @@ export class RelayLink implements Link, Pipe {
 }
 
 function refused(what: string): BeelineError {
-  return new BeelineError('NO_PATH', `The connection through the server's relay failed: ${what}`);
+  return fault('RELAY_FAILED', { what });
 }
 
 function closed(): BeelineError {
-  return new BeelineError('NO_PATH', 'The lane is closed.');
+  return fault('LANE_CLOSED');
 }

@@ -7,7 +7,7 @@ import { RelayPath } from '../lanes/relay/path.ts';
 import { sealedClient, sealedServer } from '../lanes/sealed/handshake.ts';
 import type { LaneSecret } from '../lanes/sealed/keys.ts';
 import { equalBytes } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { RELAY_PATH } from '../protocol/rendezvous.ts';
 import { serviceUrl } from '../websocket/url.ts';
 import { openRelayLink, type RelayLink, type WebSocketMaker } from './relay-link.ts';
@@ -37,7 +37,7 @@ export function relayPath({ server, token, secret, WebSocket }: PageRelayOptions
     const shared = secret();
     if (shared) return sealedClient(link, shared, signal);
     link.destroy();
-    throw new BeelineError('NO_PATH', 'The other side has not said hello yet.');
+    throw fault('RELAY_NO_HELLO');
   };
   return new RelayPath({ url: server, token, connect: connector(opener(server, WebSocket), secure) });
 }

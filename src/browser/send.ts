@@ -5,6 +5,7 @@ import { BeelineError } from '../protocol/errors.ts';
 import { SENDER_WAIT } from '../protocol/limits.ts';
 import { keepMailbox } from '../rendezvous/keeper.ts';
 import type { Transfer } from '../session/api.ts';
+import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
 import { Session } from '../session/session.ts';
 import { textSource } from '../session/text-source.ts';
@@ -52,7 +53,7 @@ async function run(
     source: openSource(what, options.sha256),
     warn(path: string, error: BeelineError) {
       skipped.push(path);
-      session.events.emit({ event: 'warning', code: error.code, message: error.message, path });
+      session.events.emit(warningEvent(error, path));
     },
     connect(tellPeer) {
       network = new Network(session, { role: 'sender', server, relay: options.relay }, tellPeer);

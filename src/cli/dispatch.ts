@@ -3,6 +3,7 @@ import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
 import { COMMANDS, type Command } from './flags.ts';
+import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import { hint } from './near.ts';
 
@@ -67,12 +68,14 @@ async function showVersion(host: Host): Promise<number> {
 export async function fail(thrown: unknown, argv: readonly string[], host: Host): Promise<number> {
   if (thrown instanceof BrokenPipe) return EXIT_FAILED;
   const error = asBeelineError(thrown, 'INTERNAL', 'This should not have happened');
+  const message = withHint(error);
   const flags = beforeTerminator(argv);
   if (flags.includes('--json')) {
     const { jsonLine } = await import('./json.ts');
-    host.stdout.write(`${jsonLine({ event: 'error', code: error.code, message: error.message })}\n`);
+    const { code, reason } = error;
+    host.stdout.write(`${jsonLine({ event: 'error', code, ...(reason && { reason }), message })}\n`);
   }
-  host.stderr.write(`beeline: ${escapeName(error.message)}\n`);
+  host.stderr.write(`beeline: ${escapeName(message)}\n`);
   if (wantsStack(flags)) host.stderr.write(`${stackOf(error).split('\n').map(escapeName).join('\n')}\n`);
   return exitCode(error.code);
 }

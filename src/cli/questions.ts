@@ -71,6 +71,7 @@ export class Questions {
     if (!(thrown instanceof BeelineError)) return thrown;
     if (thrown.code === 'EXISTS' && this.#refresh)
       return new BeelineError('EXISTS', `${thrown.message} ${REFRESH}`, {
+        reason: thrown.reason,
         cause: thrown,
         paths: thrown.paths,
       });

@@ -2,6 +2,7 @@
 import type { Result, TransferEvent } from '../peer/api.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
+import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import type { Screen } from './screen.ts';
 
@@ -66,7 +67,8 @@ export class Report {
         this.#server = event.reachable ? undefined : (event.message ?? '');
         return this.#tellServer();
       case 'warning': {
-        const { path, message } = event;
+        const { path } = event;
+        const message = withHint(event);
         // Most sentences name it themselves.
         const named = path === undefined || message.includes(`'${escapeName(path)}'`);
         return this.say(`Warning: ${named ? '' : `${path}: `}${message}`);

@@ -171,7 +171,10 @@ export class Session {
     if (error.code === 'NO_PATH' && this.#tracker.bytes > 0) {
       const { side, report } = this.#options;
       const next = afterInterrupt({ ...side, role: report.role }, this.#tracker);
-      return new BeelineError('NO_PATH', `${error.message} ${next}`, { cause: error });
+      return new BeelineError('NO_PATH', `${error.message} ${next}`, {
+        reason: error.reason,
+        cause: error,
+      });
     }
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';

@@ -1,6 +1,6 @@
 /** What to do where the destination has something already: settled for every entry before anything is written. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { MAX_COMPONENT } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { foldKey } from '../protocol/names.ts';
@@ -150,21 +150,11 @@ function unchanged(entry: Entry, found: Stats, step: number): boolean {
 
 function checkFolder(path: string, found: Stats, root: Stats | undefined): void {
   const shown = `'${escapeName(path)}'`;
-  if (found.isSymbolicLink())
-    throw new BeelineError(
-      'UNSAFE_NAME',
-      `${shown} is a link here, and files would be written through it. Remove it or choose another folder with --to.`,
-      { paths: [path] },
-    );
+  if (found.isSymbolicLink()) throw fault('LINK_IN_THE_WAY', { path: shown }, { paths: [path] });
   if (!found.isDirectory())
     throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
   // A finished file is renamed from the staging, which works inside one file system only.
-  if (found.dev !== root?.dev)
-    throw new BeelineError(
-      'WRITE_FAILED',
-      `${shown} is on another file system than the destination. Receive straight into it with --to.`,
-      { paths: [path] },
-    );
+  if (found.dev !== root?.dev) throw fault('OTHER_FILE_SYSTEM', { path: shown }, { paths: [path] });
 }
 
 function exists(paths: readonly string[]): BeelineError {
@@ -174,8 +164,7 @@ function exists(paths: readonly string[]): BeelineError {
     .join(', ');
   const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
   const verb = paths.length > 1 ? 'exist' : 'exists';
-  const text = `${list}${more} ${verb} already. Choose with --overwrite skip, rename, replace or update.`;
-  return new BeelineError('EXISTS', text, { paths });
+  return fault('FILES_EXIST', { list: `${list}${more} ${verb}` }, { paths });
 }
 
 /** Finds `name (1).ext`, free on the disk, in the manifest, and among the names given out before. */

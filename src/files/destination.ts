@@ -1,7 +1,7 @@
 /** The folder to receive into: found or made. */
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { diskError } from './disk-errors.ts';
 import { codeOf } from './io.ts';
@@ -42,10 +42,7 @@ export class Destination {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw diskError(error, this.#to);
     }
-    throw new BeelineError(
-      'EXISTS',
-      `'${escapeName(this.#to)}' is not a folder. Choose a folder with --to, or '--to -' for one file.`,
-    );
+    throw fault('DESTINATION_NO_FOLDER', { path: escapeName(this.#to) });
   }
 
   /** Makes it, and the folders above it, where they are missing; its real path. */

@@ -1,37 +1,30 @@
 /** What a failing disk says, as errors that a person can act on. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import { BeelineError, fault, type Reason } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { codeOf } from './io.ts';
 
-const REASONS: { readonly [code: string]: readonly [ErrorCode, string] } = {
-  ENOSPC: ['DISK_FULL', 'the disk is full. Make room'],
-  EDQUOT: ['DISK_FULL', 'the disk quota is used up. Make room'],
-  EFBIG: ['WRITE_FAILED', 'this file system does not hold files that large. Choose another with --to'],
-  EROFS: ['WRITE_FAILED', 'the file system is read-only. Choose another folder with --to'],
-  EACCES: ['WRITE_FAILED', 'this user may not write there. Choose another folder with --to'],
-  EPERM: ['WRITE_FAILED', 'the system does not permit it. Choose another folder with --to'],
-  ENAMETOOLONG: ['WRITE_FAILED', 'this file system does not hold names that long'],
-  EILSEQ: ['WRITE_FAILED', 'this file system does not hold such names'],
-  EINVAL: ['WRITE_FAILED', 'this file system does not hold such names'],
-  ENOENT: ['WRITE_FAILED', 'the folder is not there any more. Was a drive taken out, or the folder removed'],
-  EIO: ['WRITE_FAILED', 'the disk reports a failure. Check it before trying again'],
-  EXDEV: [
-    'WRITE_FAILED',
-    'it is on another file system than the destination. Receive straight into it with --to',
-  ],
-  ELOOP: ['UNSAFE_NAME', 'a link stands in the way. Nothing was written through it'],
-  EEXIST: ['EXISTS', 'something appeared there meanwhile. It was left as it is'],
-  EISDIR: ['EXISTS', 'a folder appeared there meanwhile. It was left as it is'],
-  ENOTDIR: ['EXISTS', 'a file stands where a folder is needed'],
-  ENOTEMPTY: ['EXISTS', 'a folder appeared there meanwhile. It was left as it is'],
-};
-
-const NO_INODES: readonly [ErrorCode, string] = [
-  'DISK_FULL',
-  'the disk can hold no more files (its inodes are used up), though it may have room. Remove some',
-];
+/** By the system's own code. */
+const CAUSES = {
+  ENOSPC: 'DISK_NO_SPACE',
+  EDQUOT: 'DISK_QUOTA',
+  EFBIG: 'FILE_TOO_LARGE',
+  EROFS: 'DISK_READ_ONLY',
+  EACCES: 'DISK_FORBIDDEN',
+  EPERM: 'DISK_NOT_PERMITTED',
+  ENAMETOOLONG: 'NAME_TOO_LONG',
+  EILSEQ: 'NAME_NOT_HELD',
+  EINVAL: 'NAME_NOT_HELD',
+  ENOENT: 'FOLDER_GONE',
+  EIO: 'DISK_BROKEN',
+  EXDEV: 'OTHER_FILE_SYSTEM',
+  ELOOP: 'LINK_APPEARED',
+  EEXIST: 'SOMETHING_APPEARED',
+  EISDIR: 'FOLDER_APPEARED',
+  ENOTDIR: 'FILE_IN_THE_WAY',
+  ENOTEMPTY: 'FOLDER_APPEARED',
+} as const satisfies { readonly [code: string]: Reason };
 
 /** Whether a file could not be made because of their number, not of their size. */
 function lacksInodes(error: unknown): boolean {
@@ -49,11 +42,10 @@ function lacksInodes(error: unknown): boolean {
 export function diskError(error: unknown, path: string): BeelineError {
   if (error instanceof BeelineError) return error;
   const systemCode = codeOf(error);
-  const fallback = ['WRITE_FAILED', systemCode || String(error)] as const;
-  const reasons = systemCode === 'ENOSPC' && lacksInodes(error) ? NO_INODES : REASONS[systemCode];
-  const [code, reason] = reasons ?? fallback;
-  return new BeelineError(code, `'${escapeName(path)}' cannot be written: ${reason}.`, {
-    cause: error,
-    paths: [path],
-  });
+  const detail = { cause: error, paths: [path] };
+  const shown = { path: `'${escapeName(path)}'` };
+  const cause = Object.hasOwn(CAUSES, systemCode) ? CAUSES[systemCode as keyof typeof CAUSES] : undefined;
+  if (cause === undefined) return fault('DISK_OTHER', { ...shown, why: systemCode || String(error) }, detail);
+  if (cause === 'DISK_NO_SPACE' && lacksInodes(error)) return fault('DISK_NO_INODES', shown, detail);
+  return fault(cause, shown, detail);
 }

@@ -2,6 +2,7 @@
  * A manifest as the destination can hold it: other names where it refuses them, the nearest time where it ends earlier, and
  * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
  */
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { fitPaths, fitTarget } from '../protocol/fitting.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import { unsafeLinks } from '../protocol/names.ts';
@@ -56,9 +57,10 @@ export async function fit(
   for (const [i, { path, kind, target }] of entries.entries()) {
     if (slices.over()) await slices.next();
     const name = `'${escapeName(path)}'`;
-    const out = (trouble: string, text: string) => {
+    const out = (trouble: string, told: string | BeelineError) => {
       left.add(i);
-      notices.add(`left out, ${trouble}`, path, `${text} It is left out.`);
+      const text = typeof told === 'string' ? `${told} It is left out.` : told;
+      notices.add(`left out, ${trouble}`, path, text);
     };
     const now = moved[i]!;
     if (Buffer.byteLength(now.path) > room) {
@@ -79,10 +81,14 @@ export async function fit(
         continue;
       }
       if (problem && !(problem.outward && links === 'all')) {
-        const more = problem.outward ? ' Receive with --links all to have it.' : '';
+        const link = {
+          link: name,
+          target: `'${escapeName(target.slice(0, 200))}'`,
+          problem: problem.problem,
+        };
         out(
           'because they are links that lead out of what is received',
-          `The link ${name} to '${escapeName(target.slice(0, 200))}' ${problem.problem}.${more}`,
+          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, { paths: [path] }),
         );
         continue;
       }

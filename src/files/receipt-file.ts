@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { encodeReceipt, type Receipt } from '../transfer/receipt.ts';
 import { decodeReceipt, MAX_RECEIPT_LINE } from '../transfer/receipt-reader.ts';
@@ -125,7 +125,7 @@ async function prune(folder: string): Promise<void> {
 }
 
 /**
- * @throws BeelineError NO_SUCH_PATH, UNREADABLE; USAGE if it is no receipt; VERIFICATION if it was damaged.
+ * @throws BeelineError NO_SUCH_PATH, UNREADABLE; DAMAGED if it is no receipt; VERIFICATION if it was damaged.
  */
 export async function readReceipt(path: string): Promise<Receipt> {
   try {
@@ -133,7 +133,7 @@ export async function readReceipt(path: string): Promise<Receipt> {
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       if (!(await file.stat()).isFile())
-        throw new BeelineError('USAGE', `${quoted(path)} is not a receipt: it is not a file.`);
+        throw fault('RECEIPT_MALFORMED', { name: quoted(path), why: 'it is not a file', where: '' });
       return await decodeReceipt(linesOf(file, path), quoted(path));
     } finally {
       await file.close();
@@ -163,7 +163,11 @@ async function* linesOf(file: FileHandle, path: string): AsyncGenerator<string> 
     try {
       rest += decoder.decode(buffer.subarray(0, bytesRead), { stream: bytesRead > 0 });
     } catch (cause) {
-      throw new BeelineError('USAGE', `${quoted(path)} is not a receipt: it is not UTF-8 text.`, { cause });
+      throw fault(
+        'RECEIPT_MALFORMED',
+        { name: quoted(path), why: 'it is not UTF-8 text', where: '' },
+        { cause },
+      );
     }
     const lines = rest.split('\n');
     rest = lines.pop()!;

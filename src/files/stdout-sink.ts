@@ -1,6 +1,6 @@
 /** One file (or stream) to a writable stream, in order; chunks that come early are held, at most STREAM_WINDOW. */
 import { createHash } from 'node:crypto';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { STREAM_WINDOW } from '../protocol/limits.ts';
 import type { Entry } from '../protocol/manifest.ts';
 import type { Sink } from '../transfer/ports.ts';
@@ -36,10 +36,7 @@ export class StdoutSink implements Sink {
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
     if (entries.length !== 1 || entries[0]!.kind !== 'file')
-      throw new BeelineError(
-        'USAGE',
-        `Only a single file can go to standard output, and ${entries.length} files and folders are offered. Receive with --to DIR.`,
-      );
+      throw fault('STDOUT_NEEDS_ONE_FILE', { count: entries.length });
     this.#space = space;
     this.#stream.on('error', this.#onError);
   }

@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, sep } from 'node:path';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { MAX_ENTRIES } from '../protocol/limits.ts';
 import type { Entry, EntryKind } from '../protocol/manifest.ts';
 import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../protocol/names.ts';
@@ -77,8 +77,8 @@ async function tellOutward(
   const outward = [...(await new Slices().run(unsafeLinks(entries)))];
   for (const [index, { problem }] of outward.slice(0, NAMED)) {
     const { path, target } = entries[index]!;
-    const text = `The link ${shown(path)} to ${shown(target.slice(0, 200))} ${problem}: a receiver leaves it out, unless it receives with --links all. Send with --links follow to send what it points to.`;
-    tell(path, new BeelineError('UNSAFE_NAME', text, { paths: [path] }));
+    const link = { link: shown(path), target: shown(target.slice(0, 200)), problem };
+    tell(path, fault('LINK_LEADS_OUT', link, { paths: [path] }));
   }
   const more = outward.length - NAMED;
   if (more > 0) tell('', new BeelineError('UNSAFE_NAME', `${more} more links lead out of what is sent.`));

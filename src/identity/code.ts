@@ -2,7 +2,7 @@
  * Transfer codes, `nameplate-password`: the nameplate is public and only says where to meet, the password is the
  * secret that the PAKE proves. Goal: what people type, paste and dictate for one code is one byte string.
  */
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 
 export interface Code {
   /** Public: 1 to 32 of a-z and 0-9. */
@@ -34,7 +34,7 @@ const COMMAND = /(?:^|[\s/\\'"`])beeline(?:\.\w{1,4})?\s+receive\s+(.*)$/isu;
 const FLAG = /(?:^|\s)(?:--|[\u2013\u2014])[a-z].*$/isu;
 const LABEL = /^(?:code|your code|the code is)\s*:\s*/i;
 
-const usage = (message: string) => new BeelineError('USAGE', message);
+const usage = (what: string) => fault('CODE_MALFORMED', { what });
 
 /**
  * The code's own text in what was typed or pasted: of a link what follows its '#', of the sender's command the argument.

@@ -8,7 +8,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 
 /** Milliseconds that one writer's turn may take: a few, but for a disk that is slow to sync. */
 const LOCK_DEADLINE = 10_000;
@@ -32,7 +32,7 @@ export interface FileRules {
 
 /**
  * A file's text, or undefined if there is none.
- * @throws BeelineError USAGE if its permissions or size are not as `rules` say; UNREADABLE.
+ * @throws BeelineError USAGE if its permissions are not as `rules` say; DAMAGED if it is too large; UNREADABLE.
  */
 export async function readPrivate(path: string, rules: FileRules): Promise<string | undefined> {
   try {
@@ -40,15 +40,11 @@ export async function readPrivate(path: string, rules: FileRules): Promise<strin
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const found = await file.stat();
-      if (!found.isFile()) throw new BeelineError('USAGE', `${path} is not a file. Move it out of the way.`);
+      if (!found.isFile()) throw fault('PRIVATE_FILE_IS_NONE', { path });
       // Windows keeps access in lists that mode bits do not show; a user's profile is private there.
       if (process.platform !== 'win32' && (found.mode & rules.forbidden) !== 0)
-        throw new BeelineError(
-          'USAGE',
-          `Other users of this machine can get at ${path}, so it is not used. Run: chmod 600 '${path}'`,
-        );
-      if (found.size > rules.max)
-        throw new BeelineError('USAGE', `${path} is far too large to be what it should be.`);
+        throw fault('PRIVATE_FILE_OPEN', { path });
+      if (found.size > rules.max) throw fault('PRIVATE_FILE_TOO_LARGE', { path });
       const buffer = Buffer.alloc(rules.max);
       const { bytesRead } = await file.read(buffer, 0, rules.max, 0);
       return buffer.toString('utf8', 0, bytesRead);
@@ -125,11 +121,7 @@ async function makePrivateFolder(folder: string): Promise<void> {
       cause,
     });
   }
-  if (process.platform !== 'win32' && (mode & 0o002) !== 0)
-    throw new BeelineError(
-      'USAGE',
-      `Everyone may write to ${folder}, so no key is kept there. Use a folder of your own.`,
-    );
+  if (process.platform !== 'win32' && (mode & 0o002) !== 0) throw fault('PRIVATE_FOLDER_OPEN', { folder });
 }
 
 /** Creating a file that must not exist is the one test-and-set that every file system has. */

@@ -1,7 +1,7 @@
 /** The text form of a device's public key: `bl1`, then base32 of the key and of the first 4 bytes of its SHA-256. */
 import { createHash } from 'node:crypto';
 import { concat, equalBytes } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { fromBase32, toBase32 } from './base32.ts';
 import { X25519_BYTES } from './x25519.ts';
 
@@ -21,17 +21,11 @@ export function formatDeviceKey(key: Uint8Array): string {
 export function parseDeviceKey(text: string): Uint8Array {
   const typed = text.length > 2 * TEXT_LENGTH ? '' : text.trim().toLowerCase();
   if (!typed.startsWith(DEVICE_KEY_PREFIX) || typed.length !== TEXT_LENGTH)
-    throw new BeelineError(
-      'USAGE',
-      `A device key starts with ${DEVICE_KEY_PREFIX} and has ${TEXT_LENGTH} characters. \`beeline trust\` shows it on the other device.`,
-    );
+    throw fault('DEVICE_KEY_MALFORMED', { prefix: DEVICE_KEY_PREFIX, length: TEXT_LENGTH });
   const bytes = fromBase32(typed.slice(DEVICE_KEY_PREFIX.length));
   const key = bytes?.slice(0, X25519_BYTES);
   if (!bytes || !key || !equalBytes(bytes.subarray(X25519_BYTES), checksum(key)))
-    throw new BeelineError(
-      'USAGE',
-      'That device key has a typing error in it. Copy it again from the other device.',
-    );
+    throw fault('DEVICE_KEY_MISTYPED');
   return key;
 }
 

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import { list, tryJson } from '../protocol/json.ts';
 import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
@@ -44,7 +44,7 @@ export class KnownDevices {
 
   /**
    * Reads the folder, and makes it and this device's key at first use.
-   * @throws BeelineError USAGE if a file in it is open to others or damaged; UNREADABLE, WRITE_FAILED, TIMEOUT.
+   * @throws BeelineError USAGE if a file in it is open to others; DAMAGED; UNREADABLE, WRITE_FAILED, TIMEOUT.
    */
   static async open(configDir: string = defaultConfigDir()): Promise<KnownDevices> {
     const keys = (await readOwnKeys(configDir)) ?? (await createOwnKeys(configDir));
@@ -69,28 +69,17 @@ export class KnownDevices {
   async add(name: string, key: string): Promise<Device> {
     const peerPublic = parseDeviceKey(key);
     const device = { name: checkName(name), key: formatDeviceKey(peerPublic) };
-    if (device.key === this.own.publicKey)
-      throw new BeelineError(
-        'USAGE',
-        "That is this device's own key. Add the key that the other device shows.",
-      );
+    if (device.key === this.own.publicKey) throw fault('DEVICE_KEY_OWN');
     // Refuses keys of small order now, not at the first transfer.
     fromDevices(this.#privateKey, this.#publicKey, peerPublic);
     await this.#change((devices) => {
       const other = devices.find((known) => known.name === device.name || known.key === device.key);
       if (other?.name === device.name && other.key === device.key) return devices;
       if (other)
-        throw new BeelineError(
-          'USAGE',
-          other.name === device.name
-            ? `A device called ${other.name} is trusted already, with another key. Remove it first, or choose another name.`
-            : `That key is trusted already, as ${other.name}. Remove it first to give it another name.`,
-        );
-      if (devices.length >= MAX_DEVICES)
-        throw new BeelineError(
-          'USAGE',
-          `No more than ${MAX_DEVICES} devices can be trusted. Remove one first.`,
-        );
+        throw fault(other.name === device.name ? 'DEVICE_NAME_TAKEN' : 'DEVICE_KEY_TRUSTED', {
+          name: other.name,
+        });
+      if (devices.length >= MAX_DEVICES) throw fault('TOO_MANY_DEVICES', { most: MAX_DEVICES });
       return [...devices, device];
     });
     return device;
@@ -135,8 +124,7 @@ function findIn(devices: readonly Device[], nameOrKey: string): Device | undefin
 
 function requireIn(devices: readonly Device[], nameOrKey: string): Device {
   const device = findIn(devices, nameOrKey);
-  if (!device)
-    throw new BeelineError('USAGE', 'No such device is trusted here. `beeline trust` lists those that are.');
+  if (!device) throw fault('DEVICE_UNKNOWN', { name: nameOrKey });
   return device;
 }
 
@@ -150,11 +138,7 @@ async function readOwnKeys(folder: string): Promise<OwnKeys | undefined> {
   const pem = await readPrivate(path, KEY_RULES);
   if (pem === undefined) return undefined;
   const keys = readPrivatePem(pem);
-  if (!keys)
-    throw new BeelineError(
-      'USAGE',
-      `${path} is damaged. Restore it from a backup, or delete it: a new key is made then, which other devices must be told.`,
-    );
+  if (!keys) throw fault('DEVICE_KEY_FILE_DAMAGED', { path });
   return keys;
 }
 
@@ -177,11 +161,7 @@ async function readDevices(folder: string): Promise<readonly Device[]> {
   const text = await readPrivate(path, LIST_RULES);
   if (text === undefined) return [];
   const devices = parseDevices(text);
-  if (!devices)
-    throw new BeelineError(
-      'USAGE',
-      `${path} is damaged or from a newer beeline. Repair it, or delete it and trust your devices again.`,
-    );
+  if (!devices) throw fault('DEVICE_LIST_DAMAGED', { path });
   return devices;
 }
 
@@ -207,9 +187,6 @@ function checkName(text: string): string {
   const name = text.trim().normalize('NFC');
   // The prefix is kept for keys, so that a name never reads as one.
   if (!NAME.test(name) || name.toLowerCase().startsWith(DEVICE_KEY_PREFIX))
-    throw new BeelineError(
-      'USAGE',
-      `A device name is 1 to 64 visible characters and does not start with ${DEVICE_KEY_PREFIX}.`,
-    );
+    throw fault('DEVICE_NAME_MALFORMED', { prefix: DEVICE_KEY_PREFIX });
   return name;
 }

@@ -2,7 +2,7 @@
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, concatAll, utf8Encode } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import { toBase32 } from './base32.ts';
 import type { SharedSecret } from './secret.ts';
 import { agree } from './x25519.ts';
@@ -16,11 +16,7 @@ export const MIN_PSK = 16;
  * @throws BeelineError USAGE if the key is shorter than 16 bytes.
  */
 export function fromPsk(key: Uint8Array): SharedSecret {
-  if (key.length < MIN_PSK)
-    throw new BeelineError(
-      'USAGE',
-      'A pre-shared key has at least 16 bytes. Make one with `head -c 32 /dev/urandom > key` and copy it to both sides.',
-    );
+  if (key.length < MIN_PSK) throw fault('PSK_SHORT');
   return derive('psk', key, new Uint8Array());
 }
 

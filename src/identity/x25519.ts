@@ -7,7 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { concat, fromHex } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 
 export const X25519_BYTES = 32;
 
@@ -39,7 +39,7 @@ export function readPrivatePem(pem: string): { privateKey: Uint8Array; publicKey
  */
 export function agree(ownPrivate: Uint8Array, peerPublic: Uint8Array): Uint8Array {
   if (ownPrivate.length !== X25519_BYTES || peerPublic.length !== X25519_BYTES)
-    throw new BeelineError('USAGE', 'A device key is 32 bytes long.');
+    throw fault('DEVICE_KEY_LENGTH');
   try {
     return diffieHellman({
       privateKey: createPrivateKey({ key: der(PKCS8_HEAD, ownPrivate), format: 'der', type: 'pkcs8' }),
@@ -47,10 +47,7 @@ export function agree(ownPrivate: Uint8Array, peerPublic: Uint8Array): Uint8Arra
     });
   } catch {
     // No cause: nothing that was near a private key goes into an error.
-    throw new BeelineError(
-      'USAGE',
-      'That device key is not usable. Ask for the key that `beeline trust` shows there.',
-    );
+    throw fault('DEVICE_KEY_UNUSABLE');
   }
 }
 

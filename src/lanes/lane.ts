@@ -6,7 +6,7 @@
 
 import { type Clock, every } from '../protocol/clock.ts';
 import { encodeMessage } from '../protocol/encode.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
 import type { Landing, LanePort, Slab } from '../transfer/ports.ts';
@@ -126,10 +126,10 @@ export class Lane implements LanePort {
   }
 
   send(message: Message, slab?: Slab): Promise<void> {
-    if (this.#closed) return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
+    if (this.#closed) return Promise.reject(fault('LANE_CLOSED'));
     if (this.#control.length + this.#bulk.length >= MAX_QUEUE) {
       this.close(new BeelineError('PROTOCOL', 'The other side does not read.'));
-      return Promise.reject(new BeelineError('NO_PATH', 'The lane is closed.'));
+      return Promise.reject(fault('LANE_CLOSED'));
     }
     return new Promise((resolve, reject) => {
       // Inside, so that what cannot be encoded rejects like everything else.
@@ -151,7 +151,7 @@ export class Lane implements LanePort {
     this.#endPings();
     this.#reader.end();
     this.#pipe.destroy(reason);
-    const error = reason ?? new BeelineError('NO_PATH', 'The lane is closed.');
+    const error = reason ?? fault('LANE_CLOSED');
     this.#writing?.reject(error);
     for (const pending of [...this.#control.splice(0), ...this.#bulk.splice(0)]) pending.reject(error);
     this.#end();

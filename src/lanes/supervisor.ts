@@ -6,7 +6,7 @@
 import { needsZone } from '../protocol/addresses.ts';
 import { TokenBucket } from '../protocol/bucket.ts';
 import { type Clock, every } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { MAX_LANES } from '../protocol/limits.ts';
 import type { BlocksHeader, Message } from '../protocol/messages.ts';
 
@@ -120,8 +120,7 @@ export class Supervisor {
     this.#dials.replace(paths);
     // A silent lane whose path is known to be gone is not waited for.
     for (const { lane, path } of this.#lanes.values())
-      if (path && lane.quiet && !this.#dials.has(path))
-        lane.close(new BeelineError('NO_PATH', 'Its path is gone.'));
+      if (path && lane.quiet && !this.#dials.has(path)) lane.close(fault('LANE_PATH_GONE'));
     if (first && this.#lanes.size === 0) {
       const direct = paths.some(({ kind }) => !this.#traits(kind)?.relayed);
       this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY : 0);
@@ -174,8 +173,7 @@ export class Supervisor {
       const host = lane.local.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
       const own = this.#traits(lane.kind)?.ownAddress.includes(this.#options.role);
       const gone = own && !needsZone(host) && !hosts.has(host);
-      if (gone || lane.quiet)
-        lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
+      if (gone || lane.quiet) lane.close(fault('LANE_NETWORK_CHANGED'));
     }
   }
 

@@ -1,5 +1,6 @@
 /** What a session gives to each of its transports on Node. */
 import type { SecureContext } from 'node:tls';
+import type { BeelineError } from '../protocol/errors.ts';
 import type { Pipe } from './pipe.ts';
 import type { RelayUse, Role, TransportKind } from './transport.ts';
 
@@ -24,8 +25,8 @@ export interface Surroundings {
   onPaths(): void;
   /** What is described is another than before; so may the paths be. */
   onChange(): void;
-  /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
-  onLack(sentence: string): void;
+  /** Something that is missing here makes a way to the peer impossible: why. */
+  onLack(error: BeelineError): void;
   readonly log:
     | { debug(fields: object, message: string): void; info(fields: object, message: string): void }
     | undefined;

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { type Listing, rankedInterfaces } from '../lan/rank.ts';
 import { needsZone } from '../protocol/addresses.ts';
 import type { Address } from '../protocol/candidate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 
 /** Each is two candidates, and others need room beside them. */
 const MOST = 24;
@@ -31,10 +31,7 @@ export function parseHostPort(text: string): Address {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (!match || port > 65535) {
-    throw new BeelineError(
-      'USAGE',
-      `'${text}' is not HOST:PORT. Examples: 192.168.1.7:4848, [fd00::7]:4848, lab2.example:4848.`,
-    );
+    throw fault('ADDRESS_MALFORMED', { text });
   }
   return { host: (match[1] ?? match[2])!, port };
 }

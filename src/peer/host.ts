@@ -9,7 +9,7 @@ import { type Listener, listen } from '../lanes/tcp/listen.ts';
 import { laneContext } from '../lanes/tls/credentials.ts';
 import { addressKey } from '../protocol/addresses.ts';
 import type { Address } from '../protocol/candidate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import { SENDER_WAIT } from '../protocol/limits.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
@@ -141,8 +141,5 @@ function freeNameplate(used: Set<string>): string {
     used.add(plate);
     return plate;
   }
-  throw new BeelineError(
-    'CROWDED',
-    'Every short code on this network is taken: choose one of your own with --code.',
-  );
+  throw fault('CODES_TAKEN');
 }

@@ -2,7 +2,7 @@
 import { multicastInterfaces } from '../lan/interfaces.ts';
 import { find } from '../lan/mdns.ts';
 import type { Address } from '../protocol/candidate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../protocol/limits.ts';
 import { type Mailbox, type MailboxOptions, openMailbox } from '../rendezvous/mailbox.ts';
 import { parseHostPort } from './addresses.ts';
@@ -10,7 +10,7 @@ import type { CommonOptions } from './api.ts';
 
 type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
-  onNobody: (sentence: string) => void;
+  onNobody: (error: BeelineError) => void;
 };
 
 export interface Met {
@@ -88,38 +88,25 @@ function finder(nameplate: string, options: CommonOptions): (signal: AbortSignal
     return async () => [address];
   }
   if (options.lan !== false) return (signal) => findOnLan(nameplate, signal);
-  throw new BeelineError(
-    'USAGE',
-    'Without the local network, say where the sender is: --at HOST:PORT or --server URL.',
-  );
+  throw fault('NO_MEETING_PLACE');
 }
 
-function stillLooking({ server, at }: CommonOptions): string {
+function stillLooking({ server, at }: CommonOptions): BeelineError {
   const where =
     server !== undefined ? 'at that server' : at !== undefined ? 'at that address' : 'on this network';
-  return `Nobody sends under that code ${where} yet; still looking.`;
+  return fault('NOBODY_YET', { where });
 }
-
-const ONLY_ITSELF =
-  'This machine has no network but itself, so only a sender on this very machine can be found.';
 
 /** @throws BeelineError NO_PEER at once if nothing can be looked at. */
 function checkInterfaces(onNobody: Callbacks['onNobody']): void {
   const interfaces = multicastInterfaces();
-  if (interfaces.length === 0)
-    throw new BeelineError(
-      'NO_PEER',
-      'This machine has no network interface that a sender could be found on. Connect it to a network first.',
-    );
-  if (interfaces.every(({ loopback }) => loopback)) onNobody(ONLY_ITSELF);
+  if (interfaces.length === 0) throw fault('NO_INTERFACE');
+  if (interfaces.every(({ loopback }) => loopback)) onNobody(fault('ONLY_THIS_MACHINE'));
 }
 
 function nobodyOnLan(): BeelineError {
-  const alone = multicastInterfaces().every(({ loopback }) => loopback) ? `${ONLY_ITSELF} ` : '';
-  const text =
-    `${alone}Nobody on this network sends under that code. Check the code, that the sender still runs, and that both machines ` +
-    'are on the same network. If they are not, or it keeps machines apart, use --at HOST:PORT or --server URL, as the sender shows.';
-  return new BeelineError('NO_PEER', text);
+  const itself = multicastInterfaces().every(({ loopback }) => loopback);
+  return fault('NOBODY_ON_LAN', { alone: itself ? `${fault('ONLY_THIS_MACHINE').message} ` : '' });
 }
 
 /** Milliseconds after the first answer in which the others of the same sender come in. */
@@ -145,8 +132,7 @@ async function findOnLan(nameplate: string, signal: AbortSignal): Promise<Addres
     if (found.length === 0) throw thrown;
   });
   if (senders.size > 1) {
-    const text = `${senders.size} senders on this network announce ${nameplate}: say which one is meant with --at HOST:PORT.`;
-    throw new BeelineError('CROWDED', text);
+    throw fault('SEVERAL_SENDERS', { count: senders.size, nameplate });
   }
   signal.throwIfAborted();
   if (found.length > 0) return found;

@@ -1,6 +1,6 @@
 /** What a program gave to `send` and `receive`, looked at before anything is opened. All throw BeelineError USAGE. */
 
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { MAX_LANES, MAX_WAIT } from '../protocol/limits.ts';
 import { escapeName } from '../protocol/printable.ts';
 import { rendezvousUrl } from '../rendezvous/url.ts';
@@ -15,7 +15,7 @@ const shown = (value: unknown) =>
   escapeName(typeof value === 'string' ? `'${value.slice(0, 80)}'` : String(value));
 
 function wrong(name: string, value: unknown, must: string): BeelineError {
-  return new BeelineError('USAGE', `\`${name}\` is ${shown(value)}: it must be ${must}.`);
+  return fault('OPTION_WRONG', { name, value: shown(value), must });
 }
 
 /** An option that is absent is right. */

@@ -1,8 +1,9 @@
 /** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
 import type { Links } from '../files/fit.ts';
 import { toHex } from '../protocol/bytes.ts';
-import { asBeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError } from '../protocol/errors.ts';
 import { count } from '../session/audit.ts';
+import { warningEvent } from '../session/cause.ts';
 import type { Facts } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { Receipt } from '../transfer/receipt.ts';
@@ -41,8 +42,8 @@ export async function keepReceipt(
     const { writeReceipt } = await import('../files/receipt-file.ts');
     return await writeReceipt(receipt, wanted === true ? undefined : wanted);
   } catch (thrown) {
-    const { message } = asBeelineError(thrown, 'WRITE_FAILED', 'The receipt could not be written');
-    session.events.emit({ event: 'warning', code: 'WRITE_FAILED', message });
+    const { message, reason } = asBeelineError(thrown, 'WRITE_FAILED', 'The receipt could not be written');
+    session.events.emit(warningEvent(new BeelineError('WRITE_FAILED', message, { reason, cause: thrown })));
     return undefined;
   }
 }

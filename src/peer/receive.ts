@@ -3,8 +3,9 @@ import { Destination } from '../files/destination.ts';
 import { StagingSink } from '../files/staging-sink.ts';
 import { StdoutSink } from '../files/stdout-sink.ts';
 import { makeCertificate } from '../identity/certificate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import type { Offer } from '../protocol/manifest.ts';
+import { warningEvent } from '../session/cause.ts';
 import { Reception } from '../session/receiving.ts';
 import { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
@@ -38,7 +39,7 @@ export function receive(options: ReceiveOptions): Transfer {
     async known() {
       checkReceive(options);
       const known = await secretFrom(options);
-      if (!known) throw new BeelineError('USAGE', 'A code is needed: the sender shows it.');
+      if (!known) throw fault('CODE_MISSING');
       // The folder one is in may be of no use for files and is no matter for a text.
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
       // Made while the sender is being looked for.
@@ -47,8 +48,7 @@ export function receive(options: ReceiveOptions): Transfer {
       return known;
     },
     async meet(nameplate, signal, on) {
-      const onNobody = (message: string) =>
-        session.events.emit({ event: 'warning', code: 'NO_PEER', message });
+      const onNobody = (error: BeelineError) => session.events.emit(warningEvent(error));
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
       return met.mailbox;
     },
@@ -92,7 +92,6 @@ function makeSink(session: Session, { kind, sha256 }: Offer, options: ReceiveOpt
     return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
   return new StagingSink({
     ...{ to, overwrite, links, onConflict },
-    onWarning: ({ paths: [path], code, message }) =>
-      session.events.emit({ event: 'warning', code, message, ...(path && { path }) }),
+    onWarning: (error) => session.events.emit(warningEvent(error, error.paths[0])),
   });
 }

@@ -1,15 +1,14 @@
 /** Which secret two peers meet under: a code, a pre-shared key, or a pair of known devices. */
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import type { Known } from '../session/known.ts';
 import type { CommonOptions } from './api.ts';
 
 /** The secret that the options give; undefined if a code must still be made. @throws BeelineError USAGE. */
 export async function secretFrom(options: CommonOptions): Promise<Known | undefined> {
   const ways = [options.code, options.psk, options.device].filter((way) => way !== undefined);
-  if (ways.length > 1)
-    throw new BeelineError('USAGE', 'Give one of a code, a pre-shared key and a device, not several.');
+  if (ways.length > 1) throw fault('SEVERAL_SECRETS');
   if (options.code !== undefined) return { secret: fromCode(parseCode(options.code)) };
   if (options.psk) {
     const { fromPsk } = await import('../identity/standing-secret.ts');
@@ -20,7 +19,7 @@ export async function secretFrom(options: CommonOptions): Promise<Known | undefi
   const devices = await KnownDevices.open(options.configDir);
   const device = devices.find(options.device);
   if (!device) {
-    throw new BeelineError('USAGE', `No trusted device is called '${options.device}'. See 'beeline trust'.`);
+    throw fault('DEVICE_UNKNOWN', { name: options.device });
   }
   return { secret: devices.secretFor(options.device), device, own: devices.own.publicKey };
 }

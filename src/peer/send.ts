@@ -5,8 +5,9 @@ import { walk } from '../files/walk.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { formatAddress } from '../protocol/candidate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { MIN_CHUNK } from '../protocol/limits.ts';
+import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
 import { Session } from '../session/session.ts';
 import { textSource } from '../session/text-source.ts';
@@ -35,8 +36,7 @@ export function send(what: What, options: SendOptions = {}): Transfer {
 
 async function run(session: Session, what: What, options: SendOptions): Promise<void> {
   const skipped: string[] = [];
-  const notice = (path: string, { code, message }: BeelineError) =>
-    session.events.emit({ event: 'warning', code, message, ...(path && { path }) });
+  const notice = (path: string, error: BeelineError) => session.events.emit(warningEvent(error, path));
   const warn = (path: string, error: BeelineError) => {
     skipped.push(path);
     notice(path, error);
@@ -77,7 +77,7 @@ async function run(session: Session, what: What, options: SendOptions): Promise<
 async function secretFor(options: SendOptions) {
   const { web, server, psk, device } = options;
   if (web && (server !== undefined || psk !== undefined || device !== undefined))
-    throw new BeelineError('USAGE', 'A page from this process needs a code, and no server besides.');
+    throw fault('WEB_NEEDS_CODE');
   return secretFrom(options);
 }
 
@@ -105,10 +105,9 @@ async function openSource(
 ): Promise<Source> {
   if (!Array.isArray(what)) return textSource((what as { text: string }).text, platform.clock);
   const paths = what as readonly string[];
-  if (paths.length === 0) throw new BeelineError('USAGE', 'Nothing to send: name at least one path.');
+  if (paths.length === 0) throw fault('NOTHING_TO_SEND');
   if (paths.includes('-')) {
-    if (paths.length > 1)
-      throw new BeelineError('USAGE', "'-' (standard input) cannot be sent together with paths.");
+    if (paths.length > 1) throw fault('STDIN_WITH_PATHS');
     const stream = options.stdin ?? process.stdin;
     return stdinSource(stream, options.stdinName ?? 'stdin', {
       chunkSize: MIN_CHUNK,

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { Certificate } from '../identity/certificate.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { createFront } from '../server/front.ts';
 import { MAX_HEADER_BYTES } from '../server/limits.ts';
 import { answerPlain } from '../server/page.ts';
@@ -61,11 +61,7 @@ export async function serveWeb(
 
 function listen(server: Server, bind: Partial<Address>): Promise<number> {
   const port = bind.port ? bind.port + 1 : 0;
-  if (port > 65_535)
-    throw new BeelineError(
-      'USAGE',
-      `The page is on the port after ${bind.port}, and there is none: choose a lower one.`,
-    );
+  if (port > 65_535) throw fault('WEB_NO_PORT', { port: bind.port ?? 0 });
   return new Promise((resolve, reject) => {
     const failed = (cause: Error) =>
       reject(

@@ -13,11 +13,14 @@ export class Notices {
     this.#warn = warn;
   }
 
-  /** @param trouble the same for all entries that have it @param text a sentence on this one */
-  add(trouble: string, path: string, text: string): void {
+  /** @param trouble the same for all entries that have it @param told a sentence on this one, or the error that has it */
+  add(trouble: string, path: string, told: string | BeelineError): void {
     const count = (this.#counts.get(trouble) ?? 0) + 1;
     this.#counts.set(trouble, count);
-    if (count <= NAMED) this.#warn(new BeelineError('UNSAFE_NAME', text, { paths: [path] }));
+    if (count > NAMED) return;
+    this.#warn(
+      told instanceof BeelineError ? told : new BeelineError('UNSAFE_NAME', told, { paths: [path] }),
+    );
   }
 
   end(): void {

@@ -1,6 +1,6 @@
 /** Connecting to whichever of several addresses of one machine answers first. */
 import { connect, type Socket } from 'node:net';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { type Address, formatAddress } from './wire.ts';
 
 /** More addresses than any machine offers are not tried. */
@@ -35,8 +35,5 @@ export function connectFirst(addresses: readonly Address[], signal: AbortSignal)
 }
 
 function nobody(failures: readonly string[]): BeelineError {
-  return new BeelineError(
-    'NO_PEER',
-    `The sender does not answer at ${failures.join(', ')}. Check the address, and that it still runs and no firewall is between.`,
-  );
+  return fault('SENDER_SILENT', { where: failures.join(', ') });
 }

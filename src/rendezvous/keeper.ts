@@ -3,7 +3,7 @@
  * server has forgotten it, or ended it for its age, opens the same nameplate anew.
  * Non-goal: delivery. Bodies that were under way when a connection died are lost; both sides repeat on `onPeer(true)`.
  */
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../protocol/errors.ts';
 import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../protocol/pauses.ts';
 import {
   encodeRendezvous,
@@ -32,7 +32,7 @@ const STABLE = 30_000;
 export async function keepMailbox(dial: Dial, options: MailboxOptions): Promise<Mailbox> {
   const { nameplate, role } = options;
   if (nameplate === undefined ? role === 'guest' : !isNameplate(nameplate))
-    throw new BeelineError('USAGE', 'A nameplate is 1 to 32 lower-case letters and digits.');
+    throw fault('NAMEPLATE_MALFORMED');
   const keeper = new Keeper(dial, options);
   await keeper.open();
   return keeper;

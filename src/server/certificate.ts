@@ -7,7 +7,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, fault, faultFrom } from '../protocol/errors.ts';
 import { type ServerLog, SILENT } from './log.ts';
 import { publicContext } from './tls.ts';
 
@@ -103,26 +103,25 @@ async function stampOf({ cert, key }: CertificateFiles): Promise<string> {
 }
 
 async function load(files: CertificateFiles, tell: (sentence: string) => void): Promise<Loaded> {
-  const [cert, key] = await Promise.all([read(files.cert, 'cert'), read(files.key, 'key')]);
+  const [cert, key] = await Promise.all([read(files.cert, 'certificate'), read(files.key, 'private key')]);
   const certificate = parseCertificate(cert);
   checkKey(certificate, key);
   const context = makeContext(cert, key);
   warnings(certificate).forEach(tell);
   if (await isOpenToOthers(files.key))
-    tell('The file of --tls-key can be read by every user of this machine: chmod 600 it.');
+    tell(`Every user of this machine can read the private key in ${files.key}: chmod 600 it.`);
   // A name with a wildcard is no place to go to.
   const name = /DNS:([a-z0-9][a-z0-9.-]*)/i.exec(certificate.subjectAltName ?? '')?.[1];
   return { context, name, validTo: certificate.validTo };
 }
 
-async function read(path: string, flag: 'cert' | 'key'): Promise<string> {
+async function read(path: string, what: 'certificate' | 'private key'): Promise<string> {
   const parts: Buffer[] = [];
   try {
     for await (const part of createReadStream(path, { end: MOST })) parts.push(part);
   } catch (thrown) {
     const missing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
-    const code = missing ? 'NO_SUCH_PATH' : 'UNREADABLE';
-    throw asBeelineError(thrown, code, `The file of --tls-${flag} cannot be read`);
+    throw faultFrom(thrown, missing ? 'CERTIFICATE_MISSING' : 'CERTIFICATE_UNREADABLE', { what });
   }
   return Buffer.concat(parts).toString('latin1');
 }
@@ -131,51 +130,34 @@ function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (cause) {
-    throw new BeelineError(
-      'USAGE',
-      'The file of --tls-cert holds no certificate in PEM form (-----BEGIN CERTIFICATE-----).',
-      { cause },
-    );
+    throw fault('CERTIFICATE_MALFORMED', {}, { cause });
   }
 }
 
 function checkKey(certificate: X509Certificate, pem: string): void {
-  if (/ENCRYPTED/.test(pem))
-    throw new BeelineError(
-      'USAGE',
-      'The key in --tls-key is encrypted, and nobody is there to type its passphrase: decrypt it (openssl pkey -in KEY -out PLAIN).',
-    );
+  if (/ENCRYPTED/.test(pem)) throw fault('CERTIFICATE_KEY_ENCRYPTED');
   let fits: boolean;
   try {
     fits = certificate.checkPrivateKey(createPrivateKey(pem));
   } catch (cause) {
-    throw new BeelineError(
-      'USAGE',
-      'The file of --tls-key holds no private key in PEM form (-----BEGIN PRIVATE KEY-----).',
-      { cause },
-    );
+    throw fault('CERTIFICATE_KEY_MALFORMED', {}, { cause });
   }
-  if (!fits)
-    throw new BeelineError(
-      'USAGE',
-      'The key in --tls-key is not that of the first certificate in --tls-cert: the one of this server must come first.',
-    );
+  if (!fits) throw fault('CERTIFICATE_KEY_OTHER');
 }
 
 function makeContext(cert: string, key: string): SecureContext {
   try {
     return publicContext(cert, key);
   } catch (thrown) {
-    throw asBeelineError(thrown, 'USAGE', 'The certificate in --tls-cert cannot be used');
+    throw faultFrom(thrown, 'CERTIFICATE_UNUSABLE');
   }
 }
 
 function warnings({ validFrom, validTo }: X509Certificate): string[] {
   const now = Date.now();
-  if (Date.parse(validTo) <= now)
-    return [`The certificate in --tls-cert ended on ${validTo}: nobody will trust it.`];
+  if (Date.parse(validTo) <= now) return [`The certificate ended on ${validTo}: nobody will trust it.`];
   if (Date.parse(validFrom) > now)
-    return [`The certificate in --tls-cert begins on ${validFrom} only: nobody will trust it before.`];
+    return [`The certificate begins on ${validFrom} only: nobody will trust it before.`];
   return [];
 }
 

@@ -2,8 +2,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { harmless } from '../protocol/callback.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { escapingLog } from '../protocol/log-fields.ts';
+import { cannotListen } from './cannot-listen.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
@@ -163,13 +164,8 @@ async function openStun(
 ): Promise<StunServer> {
   // Any port was good enough for the first; so it is for the second.
   const second = stunPort ?? (options.port === 0 ? 0 : port + 1);
-  if (second > 65_535)
-    throw new BeelineError('USAGE', `There is no port after ${port} for STUN: choose one with --stun-port.`);
-  if (second === port)
-    throw new BeelineError(
-      'USAGE',
-      `STUN needs two ports, and ${port} is the first: choose another with --stun-port.`,
-    );
+  if (second > 65_535) throw fault('STUN_NO_PORT', { port });
+  if (second === port) throw fault('STUN_SAME_PORT', { port });
   return startStun({ ports: [port, second], host, log });
 }
 
@@ -183,23 +179,11 @@ async function listen(server: Server, port: number, host: string | undefined): P
       });
     });
   } catch (cause) {
-    throw cannotListen(cause as NodeJS.ErrnoException, port, host);
+    throw cannotListen(cause as NodeJS.ErrnoException, `port ${port} of ${host ?? 'any address'}`);
   }
 }
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
-
-function cannotListen(cause: NodeJS.ErrnoException, port: number, host = 'any address'): BeelineError {
-  const why =
-    cause.code === 'EADDRINUSE'
-      ? 'another program uses it. Choose another with --port'
-      : cause.code === 'EACCES'
-        ? 'this user may not. Ports below 1024 usually need more rights; choose a higher one with --port'
-        : cause.code === 'EADDRNOTAVAIL'
-          ? 'this machine has no such address. Check --host'
-          : cause.message;
-  return new BeelineError('SERVER', `Cannot listen on port ${port} of ${host}: ${why}.`, { cause });
-}
 
 /** Behind a proxy on the same machine, only the proxy gets there: nobody else could ask for an address. */
 function wantsStun({ stun = true, host, trustProxy }: ServerOptions): boolean {

@@ -34,7 +34,7 @@ export function originRefusal(request: IncomingMessage, allowed: ReadonlySet<str
   // A page that came without TLS is not this server's own where this server speaks TLS.
   const stripped = (request.socket as Partial<TLSSocket>).encrypted === true && from?.protocol !== 'https:';
   if (from && here && from.host === here.host && !stripped && isSecure(from)) return undefined;
-  return 'Pages of other sites may not use this server (--allow-origin allows one).';
+  return 'Pages of other sites may not use this server, unless whoever runs it allows theirs.';
 }
 
 /**

@@ -8,11 +8,12 @@ import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
 import { addressKey, plainHost } from '../protocol/addresses.ts';
 import { TokenBucket, TokenBuckets } from '../protocol/bucket.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { Room } from '../protocol/room.ts';
 import { answerBinding } from '../stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
 import { looksLikeStun } from '../stun/message.ts';
+import { cannotListen } from './cannot-listen.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
 export interface StunOptions {
@@ -169,7 +170,7 @@ function bindFamily(
     const socket = createSocket(type);
     const failed = (cause: NodeJS.ErrnoException) => {
       socket.close();
-      reject(cannotListen(cause, 'UDP', port, address));
+      reject(cannotListen(cause, `UDP port ${port} of ${address ?? 'any address'} for STUN`));
     };
     socket.once('error', failed);
     socket.bind({ port, address }, () => {
@@ -190,7 +191,8 @@ function listenTcp(
     const server = createServer({ noDelay: true }, onSocket);
     // More than the rooms hold: those that are being closed have left theirs.
     server.maxConnections = 2 * MAX_STUN_CONNECTIONS;
-    const failed = (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, 'TCP', port, host));
+    const failed = (cause: NodeJS.ErrnoException) =>
+      reject(cannotListen(cause, `TCP port ${port} of ${host ?? 'any address'} for STUN`));
     server.once('error', failed);
     server.listen({ port, host }, () => {
       server.removeListener('error', failed);
@@ -204,21 +206,6 @@ async function resolve(name: string): Promise<string> {
   try {
     return (await lookup(name)).address;
   } catch (cause) {
-    throw new BeelineError('SERVER', `Cannot listen on ${name} for STUN: no such host. Check --host.`, {
-      cause,
-    });
+    throw fault('HOST_UNKNOWN', { what: `${name} for STUN` }, { cause });
   }
-}
-
-function cannotListen(cause: NodeJS.ErrnoException, protocol: string, port: number, host = 'any address') {
-  const why =
-    cause.code === 'EADDRINUSE'
-      ? 'another program uses it. Choose another with --port or --stun-port, or do without: --no-stun'
-      : cause.code === 'EACCES'
-        ? 'this user may not. Ports below 1024 usually need more rights; choose a higher one'
-        : cause.code === 'EADDRNOTAVAIL'
-          ? 'this machine has no such address. Check --host'
-          : cause.message;
-  const what = `Cannot listen on ${protocol} port ${port} of ${host} for STUN`;
-  return new BeelineError('SERVER', `${what}: ${why}.`, { cause });
 }

@@ -2,7 +2,7 @@
  * The library's types: what a program gives to `send` and `receive` and what it gets back. The command's `--json`
  * lines are these events, one object a line.
  */
-import type { ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode, Reason } from '../protocol/errors.ts';
 import type { State } from '../transfer/machine.ts';
 
 export type { State } from '../transfer/machine.ts';
@@ -60,7 +60,7 @@ export type TransferEvent =
     }
   /** The server that the two meet at cannot be reached, and why; this side tries again. Then: it can be reached again. */
   | { event: 'server'; reachable: boolean; message?: string }
-  | { event: 'warning'; code: ErrorCode; message: string; path?: string }
+  | { event: 'warning'; code: ErrorCode; reason?: Reason; message: string; path?: string }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
   | {
@@ -73,7 +73,7 @@ export type TransferEvent =
       /** Where the receipt was written. */
       receipt?: string;
     }
-  | { event: 'error'; code: ErrorCode; message: string };
+  | { event: 'error'; code: ErrorCode; reason?: Reason; message: string };
 
 export interface Result {
   files: number;

@@ -16,6 +16,11 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
   return { event: 'state', from, to, ...(by && { by }), ...(why && { reason: why }) };
 }
 
+/** What an error says of one path, or of the whole, while the transfer goes on. */
+export function warningEvent({ code, reason, message }: BeelineError, path?: string): TransferEvent {
+  return { event: 'warning', code, ...(reason && { reason }), message, ...(path && { path }) };
+}
+
 export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error): TransferEvent {
   const { id, kind, local, remote, relayed } = lane;
   const bytes = status === 'closed' && { bytes: lane.carried };

@@ -3,7 +3,7 @@
  * connected, as long as the person will wait.
  */
 import { Alarm, type Clock } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE, MAX_WAIT, RECEIVER_WAIT, SENDER_WAIT } from '../protocol/limits.ts';
 
 export interface ReachOptions {
@@ -34,8 +34,7 @@ export class Reach {
   /** The peer is proven, and lanes to it are being opened. */
   proven(): void {
     if (this.#connected) return;
-    const text = 'The other side is there, but no connection to it can be opened.';
-    this.#within(HANDSHAKE_DEADLINE, () => text);
+    this.#within(HANDSHAKE_DEADLINE, () => fault('NO_FIRST_LANE'));
   }
 
   /** It went away. A sender that was never connected waits for another, for as long as it is let. */
@@ -50,18 +49,15 @@ export class Reach {
 
   lost(): void {
     const time = inWords(this.#wait);
-    this.#within(
-      this.#wait * 1000,
-      () => `The connection was lost, and the other side did not come back within ${time}.${this.#rest()}`,
-    );
+    this.#within(this.#wait * 1000, () => fault('PEER_AWAY', { time, more: this.#rest() }));
   }
 
   end(): void {
     this.#alarm.clear();
   }
 
-  #within(milliseconds: number, text: () => string): void {
-    this.#alarm.set(milliseconds, () => this.#fail(new BeelineError('NO_PATH', text())));
+  #within(milliseconds: number, error: () => BeelineError): void {
+    this.#alarm.set(milliseconds, () => this.#fail(error()));
   }
 }
 

@@ -1,7 +1,7 @@
 /** The receiver's part of a session: it finds the sender, proves the secret, has somebody asked, and pulls. */
 import { toHex } from '../protocol/bytes.ts';
 import { Alarm, sleep } from '../protocol/clock.ts';
-import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
+import { BeelineError, type ErrorCode, fault } from '../protocol/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../protocol/limits.ts';
 import type { Entry, Offer } from '../protocol/manifest.ts';
 import { checkingEntries } from '../protocol/names.ts';
@@ -103,10 +103,7 @@ export class Reception {
       if (++turns > MOST_TURNS) return;
       const error = present
         ? new BeelineError('TIMEOUT', 'The sender is there but does not answer.')
-        : new BeelineError(
-            'NO_PEER',
-            'The sender left before this side was connected, and has not come back.',
-          );
+        : fault('SENDER_LEFT');
       patience.set(HANDSHAKE_DEADLINE, () => session.fail(error));
     };
     const mailbox = await meet(known.secret.nameplate, signal, {

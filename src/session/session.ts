@@ -276,8 +276,8 @@ export class Session implements Transfer {
   #stop(error: BeelineError): void {
     this.#failure = error;
     void this.#end(() => {
-      const { code, message } = error;
-      this.events.emit({ event: 'error', code, message });
+      const { code, reason, message } = error;
+      this.events.emit({ event: 'error', code, ...(reason && { reason }), message });
       this.#settle.reject(error);
     });
   }

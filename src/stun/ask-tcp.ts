@@ -2,7 +2,7 @@
 import { connect, isIPv6, type Socket } from 'node:net';
 import { plainHost } from '../protocol/addresses.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../protocol/errors.ts';
 import { ASK_DEADLINE, type Binding, bindingRequest, cancelled, readBinding, silent } from './binding.ts';
 import { StunFrames } from './frames.ts';
 import { decodeStun, METHOD, newTransaction, type StunMessage } from './message.ts';
@@ -109,10 +109,6 @@ function keepAlive(socket: Socket): void {
 }
 
 function unreachable(server: Address, cause?: Error): BeelineError {
-  const why = cause === undefined ? 'it closed the connection' : cause.message;
-  return new BeelineError(
-    'NO_PATH',
-    `Cannot ask the STUN server at ${formatAddress(server)} over TCP: ${why}.`,
-    { cause },
-  );
+  const what = cause === undefined ? 'it closed the connection' : cause.message;
+  return fault('STUN_TCP_FAILED', { server: formatAddress(server), what }, { cause });
 }

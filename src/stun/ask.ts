@@ -1,7 +1,7 @@
 /** Asking STUN servers over a UDP socket that somebody else owns and shares with other traffic. */
 import { toHex } from '../protocol/bytes.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
-import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, type BeelineError, faultFrom } from '../protocol/errors.ts';
 import { ASK_DEADLINE, type Binding, bindingRequest, cancelled, readBinding, silent } from './binding.ts';
 import { decodeStun, newTransaction, type StunMessage } from './message.ts';
 
@@ -81,7 +81,7 @@ export class StunAsker {
         try {
           this.#send(request, server);
         } catch (thrown) {
-          failed(asBeelineError(thrown, 'NO_PATH', `Cannot send to ${formatAddress(server)}`));
+          failed(faultFrom(thrown, 'STUN_UNSENT', { server: formatAddress(server) }));
         }
       };
       transmit(FIRST_RTO);

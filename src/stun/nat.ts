@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { familyOf, plainHost, spelled } from '../protocol/addresses.ts';
 import { type Address, formatAddress } from '../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { fault, faultFrom } from '../protocol/errors.ts';
 import { askTcp, StunAsker, type UdpBinding } from './ask.ts';
 import { ASK_DEADLINE, cancelled } from './binding.ts';
 
@@ -134,7 +134,7 @@ function withAsker<T>(
   const asker = new StunAsker((bytes, to) => socket.send(bytes, to.port, to.host, () => {}));
   socket.on('message', (bytes, from) => asker.receive(bytes, { host: from.address, port: from.port }));
   const bound = new Promise<void>((resolve, reject) => {
-    socket.on('error', (cause) => reject(asBeelineError(cause, 'NO_PATH', 'Cannot open a UDP socket')));
+    socket.on('error', (cause) => reject(faultFrom(cause, 'STUN_NO_SOCKET')));
     socket.bind(0, resolve);
   });
   return bound
@@ -147,7 +147,7 @@ function withAsker<T>(
 
 function ofOneFamily(servers: readonly Address[]): Address[] {
   const [first] = servers;
-  if (!first) throw new BeelineError('USAGE', 'No STUN server was named: give one with --server.');
+  if (!first) throw fault('STUN_UNNAMED');
   const distinct = new Map(servers.map((server) => [formatAddress(server), server]));
   const six = (host: string) => familyOf(plainHost(host)) === 6;
   return [...distinct.values()].filter(({ host }) => six(host) === six(first.host));

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { fromHex, toHex } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 import { count, hex, list, readJson } from '../protocol/json.ts';
 import {
   MAX_CHUNK,
@@ -91,7 +91,7 @@ export class ReceiptReader {
     this.#name = name;
   }
 
-  /** One line, without its line feed. @throws BeelineError USAGE if no receipt has such a line there. */
+  /** One line, without its line feed. @throws BeelineError DAMAGED if no receipt has such a line there. */
   push(line: string): void {
     this.#lines++;
     if (line.length > MAX_RECEIPT_LINE) throw this.#refused('a line is too long');
@@ -102,7 +102,7 @@ export class ReceiptReader {
     else this.#hashes(line, this.#head);
   }
 
-  /** @throws BeelineError USAGE if lines are missing; VERIFICATION if the root does not fit the content. */
+  /** @throws BeelineError DAMAGED if lines are missing; VERIFICATION if the root does not fit the content. */
   end(): Receipt {
     const head = this.#head;
     if (!head || this.#entries.length < this.#promised || this.#chunks.length < head.chunks)
@@ -122,11 +122,7 @@ export class ReceiptReader {
 
   #header(line: string): Head {
     const { version } = this.#read(START, line, 'it begins like something else');
-    if (version !== RECEIPT_VERSION)
-      throw new BeelineError(
-        'USAGE',
-        `${this.#name} was made by another version of Beeline. Use a newer one.`,
-      );
+    if (version !== RECEIPT_VERSION) throw fault('RECEIPT_OTHER_VERSION', { name: this.#name });
     return this.#read(HEAD, line, 'its header is not one');
   }
 
@@ -166,7 +162,7 @@ export class ReceiptReader {
 
   #refused(why: string): BeelineError {
     const where = this.#lines > 0 ? ` (line ${this.#lines})` : '';
-    return new BeelineError('USAGE', `${this.#name} is not a receipt: ${why}${where}.`);
+    return fault('RECEIPT_MALFORMED', { name: this.#name, why, where });
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../protocol/errors.ts';
 
 const VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'];
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -48,10 +48,7 @@ function parse(text: string): Proxy {
   } catch {
     // The text may hold a password: it is not quoted.
   }
-  throw new BeelineError(
-    'USAGE',
-    'The proxy in HTTPS_PROXY or HTTP_PROXY is not an http or https URL such as http://proxy.example:3128.',
-  );
+  throw fault('PROXY_MALFORMED');
 }
 
 /**

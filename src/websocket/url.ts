@@ -1,5 +1,5 @@
 /** From what a person writes after `--server` to the WebSocket URL of one of the server's services. */
-import { BeelineError } from '../protocol/errors.ts';
+import { fault } from '../protocol/errors.ts';
 import { type RELAY_PATH, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
 
 const SCHEMES: Record<string, string> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' };
@@ -13,13 +13,10 @@ export function serviceUrl(text: string, path: typeof RENDEZVOUS_PATH | typeof R
   try {
     url = new URL(text);
   } catch (cause) {
-    throw new BeelineError('USAGE', `"${text}" is not a URL. Write it like https://beeline.example.`, {
-      cause,
-    });
+    throw fault('URL_MALFORMED', { text }, { cause });
   }
   const protocol = SCHEMES[url.protocol];
-  if (!protocol || url.hostname === '')
-    throw new BeelineError('USAGE', `"${text}" is not a ws, wss, http or https URL with a host.`);
+  if (!protocol || url.hostname === '') throw fault('URL_OTHER_SCHEME', { text });
   url.protocol = protocol;
   url.hash = '';
   let prefix = url.pathname.replace(/\/+$/, '');

@@ -136,6 +136,7 @@ describe('cli: exit codes', () => {
       'DISK_FULL',
       'WRITE_FAILED',
       'UNSAFE_NAME',
+      'DAMAGED',
       'TIMEOUT',
       'INTERNAL',
     ],

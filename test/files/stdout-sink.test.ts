@@ -97,7 +97,7 @@ test('a chunk beyond the window is an error, not memory', async () => {
 describe('what cannot go to a pipe', () => {
   for (const entries of [[file('a', 1), file('b', 1)], [folder('d')], [folder('d'), file('d/f', 1)]])
     test(entries.map((entry) => entry.path).join(' '), () =>
-      assert.rejects(opened(new StdoutSink(new Slow()), entries), failure('USAGE', '--to DIR')),
+      assert.rejects(opened(new StdoutSink(new Slow()), entries), failure('USAGE', 'Only a single file')),
     );
 });
 

@@ -343,14 +343,14 @@ describe('receipt files', () => {
     const root = scratch(t);
     const path = join(root, 'r');
     await assert.rejects(readReceipt(path), failure('NO_SUCH_PATH', path));
-    await assert.rejects(readReceipt(root), failure('USAGE', 'not a receipt'));
+    await assert.rejects(readReceipt(root), failure('DAMAGED', 'not a receipt'));
     for (const bad of ['', 'hello\n', Buffer.alloc(3_000_000, 'x'), Buffer.from([0x7b, 0xff, 0x0a])]) {
       writeFileSync(path, bad);
-      await assert.rejects(readReceipt(path), failure('USAGE', 'not a receipt'));
+      await assert.rejects(readReceipt(path), failure('DAMAGED', 'not a receipt'));
     }
     await writeReceipt(receipt, path);
     truncateSync(path, statSync(path).size - 20);
-    await assert.rejects(readReceipt(path), failure('USAGE', 'not a receipt'));
+    await assert.rejects(readReceipt(path), failure('DAMAGED', 'not a receipt'));
   });
 
   it('that cannot be written say so', async (t) => {

@@ -153,13 +153,13 @@ test('damaged files are named, never replaced or half believed', async () => {
     'x'.repeat(1024 * 1024 + 1),
   ]) {
     await writeFile(list, text, { mode: 0o600 });
-    await assert.rejects(KnownDevices.open(folder), isCode('USAGE', list), text.slice(0, 80));
-    await assert.rejects(devices.add('three', someKey()), isUsage);
+    await assert.rejects(KnownDevices.open(folder), isCode('DAMAGED', list), text.slice(0, 80));
+    await assert.rejects(devices.add('three', someKey()), isCode('DAMAGED', list));
     assert.equal(await readFile(list, 'utf8'), text);
   }
   await rm(list);
   await writeFile(join(folder, 'device.key'), 'not a key', { mode: 0o600 });
-  await assert.rejects(KnownDevices.open(folder), isCode('USAGE', 'device.key'));
+  await assert.rejects(KnownDevices.open(folder), isCode('DAMAGED', 'device.key'));
   await rm(join(folder, 'device.key'));
   await mkdir(join(folder, 'device.key'));
   await assert.rejects(KnownDevices.open(folder), isCode('USAGE', 'device.key'));
@@ -202,7 +202,7 @@ test('nothing printable of the object or its errors holds the private key', asyn
   await writeFile(join(folder, 'device.key'), pem.replace('MC4', 'MC5'), { mode: 0o600 });
   await assert.rejects(KnownDevices.open(folder), (thrown) => {
     const text = inspect(thrown, { showHidden: true, depth: 9 });
-    return isUsage(thrown) && !text.includes(pem.split('\n')[1]!.slice(-20));
+    return isCode('DAMAGED')(thrown) && !text.includes(pem.split('\n')[1]!.slice(-20));
   });
 });
 

@@ -87,7 +87,7 @@ describe('integration: verify', () => {
     assert.equal(await refused(5), 'VERIFICATION');
     await writeReceipt(receipt, path);
     truncateSync(path, 700);
-    assert.equal(await refused(2), 'USAGE');
+    assert.equal(await refused(1), 'DAMAGED');
     const outside = { ...receipt.entries[0]!, path: '../../etc/shadow' };
     await writeReceipt(around([outside], receipt.chunks), path);
     assert.equal(await refused(1), 'UNSAFE_NAME');

@@ -51,11 +51,11 @@ describe('server: certificate', () => {
       await refused('USAGE', /no certificate/);
       files.write(first);
       unlinkSync(files.key);
-      await refused('NO_SUCH_PATH', /--tls-key cannot be read/);
+      await refused('NO_SUCH_PATH', /private key file is not there/);
       files.write(first);
       rmSync(files.cert);
       symlinkSync(files.folder, files.cert);
-      await refused('UNREADABLE', /--tls-cert cannot be read/);
+      await refused('UNREADABLE', /certificate file cannot be read/);
     }));
 
   it('warns of one that has ended, and of a key that others can read', () =>
@@ -117,7 +117,7 @@ describe('server: certificate', () => {
         while (certificate.name !== 'other.example') await sleep(10);
         unlinkSync(files.key);
         await certificate.reload();
-        assert.match(warnings.at(-1)!, /cannot be read/);
+        assert.match(warnings.at(-1)!, /is not there/);
         assert.equal(certificate.name, 'other.example');
       } finally {
         certificate.close();

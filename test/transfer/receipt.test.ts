@@ -90,13 +90,13 @@ describe('receipt', () => {
     for (let line = 0; line < LINES.length; line++) {
       await assert.rejects(
         decodeReceipt(LINES.toSpliced(line, 1)),
-        failure('USAGE', 'not a receipt'),
+        failure('DAMAGED', 'not a receipt'),
         `${line}`,
       );
       const doubled = LINES.toSpliced(line, 0, LINES[line]!);
-      await assert.rejects(decodeReceipt(doubled), failure('USAGE', 'not a receipt'), `${line} twice`);
+      await assert.rejects(decodeReceipt(doubled), failure('DAMAGED', 'not a receipt'), `${line} twice`);
     }
-    await assert.rejects(decodeReceipt([]), failure('USAGE', 'ends too early'));
+    await assert.rejects(decodeReceipt([]), failure('DAMAGED', 'ends too early'));
     const swapped = [LINES[0]!, LINES[2]!, LINES[1]!, ...LINES.slice(3)];
     await assert.rejects(decodeReceipt(swapped), failure('VERIFICATION', 'root'));
   });
@@ -160,13 +160,13 @@ describe('receipt', () => {
       LINES.with(1, '{'),
       LINES.with(1, `{"a":"${'x'.repeat(MAX_RECEIPT_LINE)}"}`),
     ])
-      await assert.rejects(decodeReceipt(lines), failure('USAGE', 'not a receipt'));
-    await assert.rejects(decodeReceipt(head({ version: 3 })), failure('USAGE', 'another version'));
+      await assert.rejects(decodeReceipt(lines), failure('DAMAGED', 'not a receipt'));
+    await assert.rejects(decodeReceipt(head({ version: 3 })), failure('DAMAGED', 'another version'));
   });
 
   it('stops at the first wrong line, whatever follows', () => {
     const reader = new ReceiptReader("'x'");
-    assert.throws(() => reader.push('#!/bin/sh'), failure('USAGE', "'x' is not a receipt", 'line 1'));
+    assert.throws(() => reader.push('#!/bin/sh'), failure('DAMAGED', "'x' is not a receipt", 'line 1'));
   });
 
   it('survives any change of its text', async () => {
@@ -183,7 +183,7 @@ describe('receipt', () => {
             assert.equal(receiptSpace(read).chunks, read.chunks.length);
           } catch (error) {
             const { code } = error as { code?: string };
-            assert.ok(code === 'USAGE' || code === 'VERIFICATION', String(error));
+            assert.ok(code === 'DAMAGED' || code === 'VERIFICATION', String(error));
           }
         },
       ),

@@ -1,6 +1,6 @@
 /** HTTP to a router, whose answers are not trusted: to its address only, bounded in time and length, never redirected. */
 import { type IncomingMessage, request } from 'node:http';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 
 /** Milliseconds for a whole exchange. */
 const DEADLINE = 3_000;
@@ -41,9 +41,7 @@ export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<
       () => settle(new BeelineError('TIMEOUT', `The router at ${url.host} did not answer in time.`)),
       DEADLINE,
     );
-    asked.on('error', (cause) =>
-      settle(new BeelineError('NO_PATH', `Cannot ask the router at ${url.host}.`, { cause })),
-    );
+    asked.on('error', (cause) => settle(fault('ROUTER_UNREACHABLE', { router: url.host }, { cause })));
     asked.once('response', (response: IncomingMessage) => {
       const parts: Buffer[] = [];
       let bytes = 0;

@@ -1,5 +1,5 @@
 /** NAT-PMP (RFC 6886): Apple's routers and the many that imitate them. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
 import { PMP_PORT, PmpSocket } from './pmp-socket.ts';
 
@@ -26,7 +26,7 @@ export class NatPmp implements Mapper {
   async map(transport: Transport, port: number, lifetime: number): Promise<Mapping> {
     const [host, mapped] = await Promise.all([this.#publicHost(), this.#request(transport, port, lifetime)]);
     const address = worldAddress(host, mapped.port);
-    if (!address) throw new BeelineError('NO_PATH', 'The router has no address on the internet (NAT-PMP).');
+    if (!address) throw fault('ROUTER_NO_ADDRESS', { protocol: 'NAT-PMP' });
     return { address, lifetime: mapped.lifetime };
   }
 
@@ -73,5 +73,5 @@ function isAnswer(bytes: Buffer, opcode: number, length: number): boolean {
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== opcode + ANSWER) return false;
   const result = bytes.readUInt16BE(2);
   if (result === 0) return bytes.length >= length;
-  throw new BeelineError('NO_PATH', `The router maps no port: ${RESULTS[result - 1] ?? result} (NAT-PMP).`);
+  throw fault('ROUTER_REFUSED', { what: RESULTS[result - 1] ?? result, protocol: 'NAT-PMP' });
 }

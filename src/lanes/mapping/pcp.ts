@@ -1,6 +1,6 @@
 /** The Port Control Protocol's MAP request (RFC 6887, 11): newer routers, and many carriers' gateways. */
 import { randomBytes } from 'node:crypto';
-import { BeelineError } from '../../protocol/errors.ts';
+import { type BeelineError, fault } from '../../protocol/errors.ts';
 import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
 import { PMP_PORT, PmpSocket } from './pmp-socket.ts';
 
@@ -39,7 +39,7 @@ export class Pcp implements Mapper {
     const wish = { local: this.#gateway.local, nonce, protocol: PROTOCOL[transport], port, lifetime };
     const answer = await this.#socket.ask(pcpRequest(wish), (bytes) => readPcpAnswer(bytes, wish));
     const address = worldAddress(answer.host, answer.port);
-    if (!address) throw new BeelineError('NO_PATH', 'The router has no address on the internet (PCP).');
+    if (!address) throw fault('ROUTER_NO_ADDRESS', { protocol: 'PCP' });
     return { address, lifetime: answer.lifetime };
   }
 
@@ -106,5 +106,5 @@ function mapped(host: string): Buffer {
 }
 
 function refused(result: number): BeelineError {
-  return new BeelineError('NO_PATH', `The router maps no port: ${RESULTS[result - 1] ?? result} (PCP).`);
+  return fault('ROUTER_REFUSED', { what: RESULTS[result - 1] ?? result, protocol: 'PCP' });
 }

@@ -1,6 +1,6 @@
 /** Questions to a router's UDP port 5351, repeated until it answers. Only the router's own datagrams are seen. */
 import { createSocket, type Socket } from 'node:dgram';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 
 export const PMP_PORT = 5351;
 /** Milliseconds until the first repetition (RFC 6886, 3.1), doubled each time; and for the answer. */
@@ -70,9 +70,7 @@ export class PmpSocket {
       const socket = createSocket('udp4');
       // "Connection refused", too: nothing at the router listens there.
       socket.on('error', (cause) => {
-        const error = new BeelineError('NO_PATH', `The router at ${this.#gateway} cannot be asked.`, {
-          cause,
-        });
+        const error = fault('ROUTER_UNREACHABLE', { router: this.#gateway }, { cause });
         for (const { fail } of [...this.#asked]) fail(error);
         reject(error);
       });

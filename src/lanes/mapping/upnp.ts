@@ -1,6 +1,6 @@
 /** UPnP's WANIPConnection service (version 1, which version 2 includes): most home routers. */
 import { isIPv4 } from 'node:net';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { exchange } from './http.ts';
 import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
 import { findDescription, routerUrl, SSDP_PORT } from './ssdp.ts';
@@ -37,8 +37,7 @@ export class Upnp implements Mapper {
   async map(transport: Transport, port: number, lifetime: number): Promise<Mapping> {
     const answer = await this.#call('GetExternalIPAddress', {});
     const host = /<NewExternalIPAddress[^>]*>\s*([\d.]{7,15})\s*</.exec(answer)?.[1] ?? '';
-    if (!isIPv4(host) || !worldAddress(host, port))
-      throw new BeelineError('NO_PATH', 'The router has no address on the internet (UPnP).');
+    if (!isIPv4(host) || !worldAddress(host, port)) throw fault('ROUTER_NO_ADDRESS', { protocol: 'UPnP' });
     const key = `${transport} ${port}`;
     let outer = this.#outer.get(key) ?? port;
     for (let left = TRIES; ; left--) {
@@ -101,8 +100,7 @@ export class Upnp implements Mapper {
   /** All values are our own words and numbers, so nothing has to be escaped. */
   async #call(action: string, values: Record<string, string | number>): Promise<string> {
     const service = await this.#service;
-    if (!service)
-      throw new BeelineError('NO_PATH', 'The router offers no UPnP, or it is switched off there.');
+    if (!service) throw fault('ROUTER_NO_UPNP');
     const inner = Object.entries(values).map(([name, value]) => `<${name}>${value}</${name}>`);
     const { status, body } = await exchange({
       url: service.control,
@@ -154,7 +152,9 @@ class UpnpError extends BeelineError {
   readonly number: number;
 
   constructor(action: string, number: number) {
-    super('NO_PATH', `The router maps no port: it answers ${action} with error ${number} (UPnP).`);
+    const what = `it answers ${action} with error ${number}`;
+    const { code, message, reason } = fault('ROUTER_REFUSED', { what, protocol: 'UPnP' });
+    super(code, message, { reason });
     this.number = number;
   }
 }

@@ -7,7 +7,7 @@ import { connect, isIPv6, type Socket } from 'node:net';
 import { setTimeout as setTimer } from 'node:timers/promises';
 import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import type { PunchPort } from './punch-port.ts';
 
 /**
@@ -59,7 +59,7 @@ export class Puncher {
       this.#unblock(outcome);
       if (outcome !== 'TIMEOUT') await this.rest(performance.now() - began, signal);
     }
-    throw new BeelineError('NO_PATH', 'Another path was faster.');
+    throw fault('LANE_OUTPACED');
   }
 
   /** @param took milliseconds until the refusal: about the round trip, and the window in which two SYNs can cross */

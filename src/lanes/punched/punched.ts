@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import type { Over } from '../tls/over.ts';
@@ -33,7 +33,7 @@ export async function punch(
   { port, to, budget, context, secure }: Punch,
   signal: AbortSignal,
 ): Promise<Punched> {
-  if (!port.take()) throw new BeelineError('NO_PATH', `Port ${port.local} carries a lane already.`);
+  if (!port.take()) throw fault('PORT_CARRIES_LANE', { port: port.local });
   const stop = new AbortController();
   const abort = () => stop.abort();
   const timer = setTimeout(abort, LANE_OPEN_DEADLINE);

@@ -2,7 +2,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { formatAddress } from '../../protocol/candidate.ts';
 import { realClock, withDeadline } from '../../protocol/clock.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
@@ -103,5 +103,5 @@ function localOf(webSocket: WebSocket): string {
 }
 
 function refused(what: string, cause?: Error): BeelineError {
-  return new BeelineError('NO_PATH', `The server's relay gave no connection: ${what}`, { cause });
+  return fault('RELAY_REFUSED', { what }, { cause });
 }

@@ -1,6 +1,6 @@
 /** The receiver's end of relayed lanes: dialled at the server, like any other path. */
 import { realClock, withDeadline } from '../../protocol/clock.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault, faultFrom } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
 import { authorityOf, serviceUrl } from '../../websocket/url.ts';
@@ -72,7 +72,7 @@ export class RelayPath implements Path {
   async open(signal: AbortSignal): Promise<Pipe> {
     const { token, connect } = this.#options;
     const shown = token();
-    if (!shown) throw new BeelineError('NO_PATH', 'This side has no place at the server at the moment.');
+    if (!shown) throw fault('RELAY_NO_PLACE');
     const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
     const late = () => new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
@@ -83,10 +83,10 @@ export class RelayPath implements Path {
         return withReason(await secure(scope), link);
       });
     } catch (thrown) {
-      if (signal.aborted) throw new BeelineError('NO_PATH', 'Another path was faster.');
-      const error = asBeelineError(thrown, 'NO_PATH');
+      if (signal.aborted) throw fault('LANE_OUTPACED');
+      const error = faultFrom(thrown, 'RELAY_LANE_BROKEN');
       const kept = error.code === 'AUTHENTICATION' || error.code === 'TIMEOUT' || error.code === 'NO_PATH';
-      throw kept ? error : new BeelineError('NO_PATH', error.message, { cause: error });
+      throw kept ? error : fault('RELAY_LANE_BROKEN', { why: error.message }, { cause: error });
     }
   }
 }

@@ -1,7 +1,7 @@
 /** How a program secures relayed lanes: TLS with another program, sealed with a page. The first byte tells which. */
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import { SEALED_FIRST, sealedClient, sealedServer } from '../sealed/handshake.ts';
@@ -96,7 +96,7 @@ function firstByte(stream: RelayStream, signal: AbortSignal): Promise<number> {
       stream.destroy();
       reject(error);
     };
-    const abort = () => fail(new BeelineError('NO_PATH', 'Another path was faster.'));
+    const abort = () => fail(fault('LANE_OUTPACED'));
     const late = new BeelineError('TIMEOUT', 'Nothing came from the other side of a relayed lane.');
     const timer = setTimeout(() => fail(late), LANE_OPEN_DEADLINE);
     signal.addEventListener('abort', abort);
@@ -105,7 +105,7 @@ function firstByte(stream: RelayStream, signal: AbortSignal): Promise<number> {
       settle();
       resolve(byte);
     });
-    stream.gone.then(() => fail(new BeelineError('NO_PATH', 'A relayed lane closed before it began.')));
+    stream.gone.then(() => fail(fault('RELAY_LANE_STILLBORN')));
   });
 }
 

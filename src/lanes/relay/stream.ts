@@ -1,7 +1,7 @@
 /** A WebSocket's binary messages as a byte stream, with backpressure both ways. */
 import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import { BeelineError } from '../../protocol/errors.ts';
+import { type BeelineError, fault } from '../../protocol/errors.ts';
 import { CLOSE, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
 import type { Link } from './link.ts';
 
@@ -108,7 +108,7 @@ export class RelayStream extends Duplex implements Link {
 
   #fail(what: string, cause?: Error): void {
     if (this.destroyed) return;
-    this.#failure = new BeelineError('NO_PATH', `The lane through the server ended: ${what}`, { cause });
+    this.#failure = fault('RELAY_LANE_ENDED', { what }, { cause });
     this.destroy(this.#failure);
   }
 }

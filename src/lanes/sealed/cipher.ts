@@ -1,5 +1,5 @@
 /** One direction of a sealed lane: AES-256-GCM (NIST SP 800-38D) with a counter for a nonce, so each record has its place. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { type RecordType, recordHeader, type SealedRecord } from './record.ts';
 
 const { subtle } = globalThis.crypto;
@@ -21,8 +21,7 @@ class Counter {
   }
 
   take(): Uint8Array<ArrayBuffer> {
-    if (this.#next >= MAX_RECORDS)
-      throw new BeelineError('NO_PATH', 'The lane has carried what one key may protect; another takes over.');
+    if (this.#next >= MAX_RECORDS) throw fault('LANE_KEY_USED_UP');
     const nonce = new Uint8Array(NONCE_LENGTH);
     new DataView(nonce.buffer).setUint32(NONCE_LENGTH - 4, this.#next++);
     return nonce;

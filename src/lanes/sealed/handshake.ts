@@ -9,7 +9,7 @@
  * Only then is it a pipe, at either end.
  */
 import { concat } from '../../protocol/bytes.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import { type LaneSecret, laneKeys } from './keys.ts';
@@ -83,7 +83,7 @@ async function opening(
     const { kind, remote } = inner;
     const late = new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`);
     timer = setTimeout(() => reject(late), deadline);
-    abort = () => reject(new BeelineError('NO_PATH', 'Another path was faster.'));
+    abort = () => reject(fault('LANE_OUTPACED'));
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
   });

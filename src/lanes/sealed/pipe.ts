@@ -1,5 +1,5 @@
 /** A pipe sealed with keys of its own over one that nobody trusts. Made by the handshake, which feeds it what comes in. */
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { type BeelineError, fault, faultFrom } from '../../protocol/errors.ts';
 import { encodeGrant, ReliableCredit } from '../credit.ts';
 import type { Pipe } from '../pipe.ts';
 import { Opener, Sealer } from './cipher.ts';
@@ -34,7 +34,7 @@ export class SealedPipe implements Pipe {
     this.local = inner.local;
     this.remote = inner.remote;
     this.#inner = inner;
-    const fail = (error: unknown) => this.#over(asBeelineError(error, 'NO_PATH'));
+    const fail = (error: unknown) => this.#over(faultFrom(error, 'LANE_WRITE_FAILED'));
     const credit = new ReliableCredit((total) => this.#writer.control('grant', encodeGrant(total)));
     this.#writer = new SealedWriter(inner, new Sealer(keys[side]), credit, fail);
     const opener = new Opener(keys[side === 'client' ? 'server' : 'client']);
@@ -47,7 +47,8 @@ export class SealedPipe implements Pipe {
     this.greeted.catch(() => {});
     this.#reader = new SealedReader(opener, credit, {
       greeted: () => greeted(),
-      ended: (clean) => this.#over(clean ? undefined : asBeelineError(this.#cause ?? cutOff(), 'NO_PATH')),
+      ended: (clean) =>
+        this.#over(clean ? undefined : faultFrom(this.#cause ?? cutOff(), 'LANE_WRITE_FAILED')),
       fail,
     });
   }
@@ -100,7 +101,7 @@ export class SealedPipe implements Pipe {
   #over(error?: Error): void {
     if (this.#end) return;
     this.#end = { error };
-    this.#refuse(asBeelineError(error ?? cutOff(), 'NO_PATH'));
+    this.#refuse(faultFrom(error ?? cutOff(), 'LANE_WRITE_FAILED'));
     clearTimeout(this.#closing);
     this.#reader.close();
     this.#writer.close(error);
@@ -115,5 +116,5 @@ export class SealedPipe implements Pipe {
 }
 
 function cutOff(): BeelineError {
-  return new BeelineError('NO_PATH', 'The lane was cut off by something on the way.');
+  return fault('LANE_CUT_OFF');
 }

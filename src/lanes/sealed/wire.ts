@@ -1,6 +1,6 @@
 /** The pipe below a sealed lane: its first bytes are read by the handshake, the rest go to the sealed pipe. */
 import { concat } from '../../protocol/bytes.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault, faultFrom } from '../../protocol/errors.ts';
 import type { Pipe } from '../pipe.ts';
 import type { SealedPipe } from './pipe.ts';
 import { HEADER_LENGTH, TAG_LENGTH } from './record.ts';
@@ -29,14 +29,16 @@ export class Wire {
       (error) => {
         if (this.#pipe) return this.#pipe.cut(error);
         const { kind, remote } = inner;
-        this.#fail(asBeelineError(error ?? new Error(`The lane to ${remote} (${kind}) closed.`), 'NO_PATH'));
+        this.#fail(error ? faultFrom(error, 'LANE_WRITE_FAILED') : fault('LANE_ENDED', { remote, kind }));
       },
     );
   }
 
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#inner.write(bytes, (error) => (error ? reject(asBeelineError(error, 'NO_PATH')) : resolve()));
+      this.#inner.write(bytes, (error) =>
+        error ? reject(faultFrom(error, 'LANE_WRITE_FAILED')) : resolve(),
+      );
     });
   }
 

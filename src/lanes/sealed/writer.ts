@@ -1,5 +1,5 @@
 /** What leaves a sealed lane: the owner's bytes, as far as there is credit for them, and control records ahead of them. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { type BeelineError, fault } from '../../protocol/errors.ts';
 import type { ReliableCredit } from '../credit.ts';
 import type { Pipe } from '../pipe.ts';
 import type { Sealer } from './cipher.ts';
@@ -161,5 +161,5 @@ export class SealedWriter {
 }
 
 function closed(): BeelineError {
-  return new BeelineError('NO_PATH', 'The lane is closed.');
+  return fault('LANE_CLOSED');
 }

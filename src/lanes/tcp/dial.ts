@@ -1,7 +1,7 @@
 /** Opening a lane: TCP, TLS 1.3, and the pin, all within one deadline. */
 import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
 import type { Address } from '../../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import { checkPin } from '../tls/credentials.ts';
@@ -37,7 +37,7 @@ export function dial(
       socket.destroy();
       reject(error);
     };
-    const abort = () => settle(new BeelineError('NO_PATH', 'Another path was faster.'));
+    const abort = () => settle(fault('LANE_OUTPACED'));
     const timer = setTimeout(
       () => settle(new BeelineError('TIMEOUT', `${to.host}:${to.port} did not answer in time.`)),
       LANE_OPEN_DEADLINE,
@@ -52,7 +52,7 @@ export function dial(
       }
     };
     socket.on('error', (cause) =>
-      settle(new BeelineError('NO_PATH', `Cannot reach ${to.host}:${to.port}.`, { cause })),
+      settle(fault('ADDRESS_UNREACHABLE', { host: to.host, port: to.port }, { cause })),
     );
     socket.once('secureConnect', proven);
     if (signal.aborted) abort();

@@ -1,6 +1,6 @@
 /** TCP to where the peer listens, and from there to here. */
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import { MAX_ADDRESSES, MAX_LANES } from '../../protocol/limits.ts';
 import { usable } from '../ice/address.ts';
 import type { Path } from '../path.ts';
@@ -66,7 +66,7 @@ export function dialled(to: Address, around: Surroundings, as: Pick<Ends, 'kind'
     name: formatAddress(to),
     most: MAX_LANES,
     open: async (signal) => {
-      if (!around.mayDial()) throw new BeelineError('NO_PATH', 'Too many addresses were tried just now.');
+      if (!around.mayDial()) throw fault('ADDRESSES_PACED');
       return dial(to, around.context, around.pin(), signal, as);
     },
   };

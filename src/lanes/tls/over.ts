@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import { checkPin, peerFingerprint } from './credentials.ts';
@@ -57,19 +57,17 @@ function secured<T>(
       stream.destroy();
       reject(error);
     };
-    const abort = () => fail(new BeelineError('NO_PATH', 'Another path was faster.'));
+    const abort = () => fail(fault('LANE_OUTPACED'));
     const timer = setTimeout(
       () => fail(new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`)),
       LANE_OPEN_DEADLINE,
     );
     // Kept for the socket's whole life: an error that nobody listens for would end the process.
-    socket.on('error', (cause) =>
-      fail(new BeelineError('NO_PATH', `The lane to ${remote} (${kind}) failed.`, { cause })),
-    );
+    socket.on('error', (cause) => fail(fault('LANE_FAILED', { remote, kind }, { cause })));
     stream.on('error', () => socket.destroy());
     // A stream below that just ends says nothing to the TLS above.
     stream.on('close', () => socket.destroy());
-    socket.once('close', () => fail(new BeelineError('NO_PATH', `The lane to ${remote} (${kind}) closed.`)));
+    socket.once('close', () => fail(fault('LANE_ENDED', { remote, kind })));
     socket.once(event, () => {
       try {
         const result = proven();

@@ -3,7 +3,7 @@
  * TLS from end to end, and every connection that it makes becomes a pipe. It works where UDP does not.
  */
 import { formatAddress } from '../../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../../protocol/errors.ts';
 import { readXorAddress } from '../../stun/attributes.ts';
 import { ATTRIBUTE, attributeOf, METHOD } from '../../stun/message.ts';
 import { boundedLookup } from './bounds.ts';
@@ -60,7 +60,7 @@ async function allocateAt(target: TurnTarget, options: TurnOptions): Promise<Tur
     const answer = await control.request(METHOD.allocate, () => [attribute]);
     const relayed = readXorAddress(attributeOf(answer, ATTRIBUTE.xorRelayedAddress), answer.transaction);
     const mapped = readXorAddress(attributeOf(answer, ATTRIBUTE.xorMappedAddress), answer.transaction);
-    if (socket.destroyed) throw new BeelineError('NO_PATH', `The TURN server ${name} closed the connection.`);
+    if (socket.destroyed) throw fault('TURN_CLOSED', { name });
     if (!relayed || !mapped)
       throw new BeelineError('PROTOCOL', `The TURN server ${name} gave an address that is none.`);
     // Later connections must reach the same server, which a name may not lead to again.

@@ -2,7 +2,7 @@
 import { isIP, type LookupFunction, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import type { TurnTarget } from './url.ts';
 
 /**
@@ -41,20 +41,13 @@ export function connectTurn(
       socket.destroy();
       reject(error);
     };
-    const abort = () =>
-      settle(new BeelineError('NO_PATH', `The TURN server ${name} is not needed any more.`));
+    const abort = () => settle(fault('TURN_NOT_NEEDED', { name }));
     const timer = setTimeout(
       () => settle(new BeelineError('TIMEOUT', `The TURN server ${name} did not answer over TCP in time.`)),
       deadline,
     );
     // Kept for the socket's whole life: an error that nobody listens for would end the process.
-    socket.on('error', (cause) =>
-      settle(
-        new BeelineError('NO_PATH', `Cannot connect to the TURN server ${name}: ${cause.message}.`, {
-          cause,
-        }),
-      ),
-    );
+    socket.on('error', (cause) => settle(fault('TURN_UNREACHABLE', { name, why: cause.message }, { cause })));
     socket.once(secure ? 'secureConnect' : 'connect', () => {
       socket.setNoDelay(true);
       socket.setKeepAlive(true, KEEPALIVE * 1000);

@@ -3,7 +3,7 @@
  * long-term credential. Goal: a nonce may go stale at any time and nobody above notices.
  */
 import type { Socket } from 'node:net';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { readErrorCode } from '../../stun/attributes.ts';
 import {
   decodeStun,
@@ -60,7 +60,7 @@ export class ControlConnection {
     this.#reader = readStun(
       socket,
       (bytes) => this.#message(bytes),
-      () => this.#fail('PROTOCOL', 'answers with something that is not STUN'),
+      () => this.#broken('answers with something that is not STUN'),
     );
     socket.once('close', this.#closed);
     if (socket.destroyed) this.#closed();
@@ -92,7 +92,7 @@ export class ControlConnection {
   }
 
   destroy(): void {
-    this.#end(new BeelineError('NO_PATH', `The TURN server ${this.#options.name} is not needed any more.`));
+    this.#end(fault('TURN_NOT_NEEDED', { name: this.#options.name }));
     this.#socket.destroy();
   }
 
@@ -131,7 +131,7 @@ export class ControlConnection {
 
   #message(bytes: Uint8Array): void {
     const message = decodeStun(bytes);
-    if (!message) return this.#fail('PROTOCOL', 'answers with malformed STUN');
+    if (!message) return this.#broken('answers with malformed STUN');
     if (message.class === 'indication') return this.#options.indication?.(message);
     const waiting = this.#waiting.get(idOf(message.transaction));
     if (!waiting) return;
@@ -145,11 +145,14 @@ export class ControlConnection {
     waiting.resolve(message);
   }
 
-  readonly #closed = () => this.#fail('NO_PATH', 'closed the connection');
+  readonly #closed = () => this.#fail(fault('TURN_CLOSED', { name: this.#options.name }));
 
-  #fail(code: 'PROTOCOL' | 'NO_PATH', what: string): void {
+  #broken(what: string): void {
+    this.#fail(new BeelineError('PROTOCOL', `The TURN server ${this.#options.name} ${what}.`));
+  }
+
+  #fail(error: BeelineError): void {
     if (this.#over) return;
-    const error = new BeelineError(code, `The TURN server ${this.#options.name} ${what}.`);
     this.#end(error);
     this.#socket.destroy();
     this.#options.closed?.(error);

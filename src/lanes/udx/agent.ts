@@ -3,7 +3,7 @@
  * chooses the way and opens streams; the sender checks, so that NATs open from both sides, and takes streams.
  */
 import { type Address, formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import { errorCode } from '../../stun/attributes.ts';
 import { ATTRIBUTE, type StunMessage } from '../../stun/message.ts';
 import { Birthday } from '../ice/birthday.ts';
@@ -221,11 +221,7 @@ class Agent implements UdpAgent {
       most: MOST,
       open: async (signal) => {
         const way = pair.working ? pair : this.#selected;
-        if (this.#closed || !way || way.streams.size >= MOST)
-          throw new BeelineError(
-            'NO_PATH',
-            'There is no way to the other side over UDP now, or no room on it.',
-          );
+        if (this.#closed || !way || way.streams.size >= MOST) throw fault('UDP_NO_WAY');
         return dialStream(way, { checks: this.#checks, context, pin }, signal);
       },
     };

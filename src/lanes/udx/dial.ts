@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 import { formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import { localAddress } from '../ice/address.ts';
 import { type Checks, streamAttribute } from '../ice/checks.ts';
 import type { Pair } from '../ice/pairs.ts';
@@ -57,10 +57,10 @@ function announce(
       if (error) reject(error);
       else resolve();
     };
-    const abort = () => settle(new BeelineError('NO_PATH', 'Another path was faster.'));
+    const abort = () => settle(fault('LANE_OUTPACED'));
     const late = new BeelineError('TIMEOUT', `${remote} did not answer over UDP in time.`);
     const deadline = setTimeout(() => settle(late), ANSWER_DEADLINE);
-    const full = new BeelineError('NO_PATH', `${remote} takes no more lanes over UDP.`);
+    const full = fault('UDP_FULL', { remote });
     const ask = (wait: number) => {
       checks.ask(pair.socket, pair.remote, [streamAttribute(...ids)], (answer) =>
         settle(answer.class === 'success' ? undefined : full),

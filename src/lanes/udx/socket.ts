@@ -4,7 +4,7 @@ import type UDX from 'udx-native';
 import type { UdxRawSocket } from 'udx-native';
 import { plainHost } from '../../protocol/addresses.ts';
 import type { Address } from '../../protocol/candidate.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { fault, faultFrom } from '../../protocol/errors.ts';
 import { UdxStream } from './stream.ts';
 
 export type Udx = UDX;
@@ -24,11 +24,7 @@ export async function loadUdx(): Promise<Udx> {
     const { default: Engine } = await import('udx-native');
     return new Engine();
   } catch (cause) {
-    throw new BeelineError(
-      'NO_PATH',
-      'Lanes over UDP are not available here: the native part of udx-native cannot be loaded. Others are used.',
-      { cause },
-    );
+    throw fault('UDP_NO_ENGINE', {}, { cause });
   }
 }
 
@@ -48,7 +44,7 @@ export class UdpSocket {
     try {
       this.#raw.bind(0);
     } catch (thrown) {
-      throw asBeelineError(thrown, 'NO_PATH', 'No UDP port can be opened');
+      throw faultFrom(thrown, 'UDP_NO_PORT');
     }
     this.port = this.#raw.address()!.port;
     this.#raw.on('message', (bytes, { host, port }) => {

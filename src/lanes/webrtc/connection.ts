@@ -2,7 +2,7 @@
  * One WebRTC connection with one data channel, from its description to a pipe. The DTLS fingerprint of the other side's
  * description is its pin: it crossed sealed, and WebRTC itself connects to nobody else. Pure.
  */
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault, faultFrom } from '../../protocol/errors.ts';
 import { MAX_RTC_CANDIDATES } from '../../protocol/limits.ts';
 import type { RtcDescription } from '../../protocol/rtc.ts';
 import { endsOf } from './ends.ts';
@@ -139,7 +139,7 @@ export class Connection {
   }
 
   /** @param error why, for who waits for it to open */
-  close(error = new BeelineError('NO_PATH', 'The WebRTC connection was closed.')): void {
+  close(error = fault('WEBRTC_CLOSED')): void {
     if (this.#state === 'over') return;
     if (this.#state === 'open') return this.#pipe?.fail(error);
     this.#end();
@@ -160,7 +160,7 @@ export class Connection {
     try {
       await work();
     } catch (thrown) {
-      this.close(asBeelineError(thrown, 'NO_PATH', 'WebRTC does not work here'));
+      this.close(faultFrom(thrown, 'WEBRTC_FAILED'));
     }
   }
 
@@ -199,8 +199,7 @@ export class Connection {
 
   #changed(): void {
     const state = this.#pc.connectionState;
-    if (state === 'failed')
-      this.close(new BeelineError('NO_PATH', 'WebRTC found no way to the other side, or lost it.'));
+    if (state === 'failed') this.close(fault('WEBRTC_NO_WAY'));
     if (state === 'closed') this.close();
   }
 

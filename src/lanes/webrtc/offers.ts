@@ -1,5 +1,5 @@
 /** The receiver's connections: each lane that is opened is an offer, which the sender answers. Pure. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC } from '../../protocol/limits.ts';
 import type { RtcDescription } from '../../protocol/rtc.ts';
 import type { Pipe } from '../pipe.ts';
@@ -52,10 +52,10 @@ export class Offers {
   /** @throws BeelineError NO_PATH, TIMEOUT or PROTOCOL; nothing is left open then. */
   async open(signal: AbortSignal): Promise<Pipe> {
     const since = performance.now();
-    if (!this.#pacing.ready) throw new BeelineError('NO_PATH', 'WebRTC did not work just now.');
+    if (!this.#pacing.ready) throw fault('WEBRTC_PAUSED');
     const offer = this.#pending()?.offer ?? this.#offer();
     this.#claim();
-    const stopped = new BeelineError('NO_PATH', 'Another path was faster.');
+    const stopped = fault('LANE_OUTPACED');
     let connection: Connection | undefined;
     const abort = () => connection?.close(stopped);
     signal.addEventListener('abort', abort);
@@ -126,11 +126,10 @@ export class Offers {
 
   /** Resolves once there is something to tell. */
   async #offer(): Promise<Connection> {
-    if (this.#making + this.#negotiating.size >= MAX_RTC)
-      throw new BeelineError('NO_PATH', `No more than ${MAX_RTC} WebRTC connections are opened at once.`);
+    if (this.#making + this.#negotiating.size >= MAX_RTC) throw fault('WEBRTC_FULL', { most: MAX_RTC });
     this.#making++;
     const made = await this.#fresh(({ id }) => this.#negotiating.delete(id)).finally(() => this.#making--);
-    if (!made) throw new BeelineError('NO_PATH', 'WebRTC is not available here.');
+    if (!made) throw fault('WEBRTC_MISSING');
     this.#negotiating.set(made.id, made);
     if (this.#over) made.close();
     made.within(LANE_OPEN_DEADLINE);

@@ -3,7 +3,7 @@
  * (see ../credit.ts: a data channel takes in whatever comes), and that it has ended. Pure.
  */
 import { realClock } from '../../protocol/clock.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, BeelineError, fault, faultFrom } from '../../protocol/errors.ts';
 import { ReliableCredit } from '../credit.ts';
 import { Horizon } from '../horizon.ts';
 import { linger } from '../linger.ts';
@@ -117,7 +117,7 @@ export class ChannelPipe implements Pipe {
   #abandon(): void {
     const done = this.#write?.done;
     this.#write = undefined;
-    if (done) queueMicrotask(() => done(new BeelineError('NO_PATH', 'The lane is closed.')));
+    if (done) queueMicrotask(() => done(fault('LANE_CLOSED')));
   }
 
   #go(): void {
@@ -146,7 +146,7 @@ export class ChannelPipe implements Pipe {
       if (piece.length > 0) this.#channel.send(piece);
       this.#given += piece.length;
     } catch (thrown) {
-      return this.fail(asBeelineError(thrown, 'NO_PATH', 'A data channel took no more'));
+      return this.fail(faultFrom(thrown, 'WEBRTC_WRITE_FAILED'));
     }
     write.at += piece.length;
     if (write.at < write.bytes.length) return;

@@ -4,7 +4,7 @@
  * have their own RTCPeerConnection, Node has one by node.ts.
  */
 import { toHex } from '../../protocol/bytes.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { fault, faultFrom } from '../../protocol/errors.ts';
 import { MAX_RTC, MAX_WEBRTC_LANES } from '../../protocol/limits.ts';
 import type { RtcDescription } from '../../protocol/rtc.ts';
 import type { Path } from '../path.ts';
@@ -100,7 +100,7 @@ export class WebRtcSide {
   }
 
   async #open(signal: AbortSignal): Promise<Pipe> {
-    if (!this.path) throw new BeelineError('NO_PATH', 'There is no way to the other side by WebRTC.');
+    if (!this.path) throw fault('WEBRTC_NO_PATH_YET');
     return this.#offers!.open(signal);
   }
 
@@ -141,7 +141,7 @@ export class WebRtcSide {
         iceTransportPolicy: relayOnly ? 'relay' : 'all',
       });
     } catch (thrown) {
-      throw asBeelineError(thrown, 'NO_PATH', 'WebRTC does not work here');
+      throw faultFrom(thrown, 'WEBRTC_FAILED');
     }
     return new Connection({
       ...{ id, peerConnection, onEnd: ended, ...(log && { log }) },

@@ -1,6 +1,6 @@
 /** Runs checks side by side, each for a bounded time, and notes what they find. */
 import { realClock, withDeadline } from '../../protocol/clock.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, faultFrom } from '../../protocol/errors.ts';
 import { type Check, type CheckName, type Diagnosis, type Facts, failure } from './diagnosis.ts';
 
 /** Milliseconds: of one check, and of all. */
@@ -47,7 +47,7 @@ export class Examination {
     try {
       this.note(name, { ok: true, ...(await this.bounded(probe)) });
     } catch (thrown) {
-      this.note(name, failure(asBeelineError(thrown, 'NO_PATH')));
+      this.note(name, failure(faultFrom(thrown, 'CHECK_FAILED')));
     }
   }
 

@@ -5,7 +5,7 @@ import { Links } from '../../lan/links.ts';
 import { SERVICE } from '../../lan/records.ts';
 import { loadUdx } from '../../lanes/udx/socket.ts';
 import { scopeOf } from '../../protocol/addresses.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import type { Facts } from './diagnosis.ts';
 
 /** Milliseconds in which a question to the group comes back to the machine that asked it. */
@@ -22,7 +22,7 @@ export function localAddresses(listing: Listing = networkInterfaces()): Facts['a
     .filter(({ internal }) => !internal)
     .map(({ name, address }) => ({ interface: name, address, scope: scopeOf(address) }))
     .slice(0, MOST);
-  if (addresses.length === 0) throw new BeelineError('NO_PATH', 'This machine is connected to no network.');
+  if (addresses.length === 0) throw fault('NO_NETWORK');
   return { addresses };
 }
 
@@ -55,7 +55,7 @@ export async function checkLan(signal: AbortSignal): Promise<Facts['lan']> {
     asking.close();
   }
   if (heard.size > 0) return { interfaces: [...heard] };
-  throw new BeelineError('NO_PATH', 'No question to the multicast group of mDNS came back.');
+  throw fault('MULTICAST_SILENT');
 }
 
 /** @throws BeelineError NO_PATH */

@@ -1,7 +1,7 @@
 /** How the server's STUN ports see this machine. */
 
 import { familyOf, scopeOf } from '../../protocol/addresses.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { fault } from '../../protocol/errors.ts';
 import { probeTcp, probeUdp, type TcpNat } from '../../stun/nat.ts';
 import type { NatFacts } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
@@ -46,11 +46,10 @@ function ownAddresses(): string[] {
 
 function named<T>(servers: readonly T[]): readonly T[] {
   if (servers.length > 0) return servers;
-  throw new BeelineError('NO_PATH', 'The name of the server cannot be looked up here.');
+  throw fault('SERVER_NAME_UNKNOWN');
 }
 
 function facts({ blocked, mapping, mapped, roundTrip }: TcpNat, transport: string): NatFacts {
-  if (blocked || !mapped || roundTrip === undefined)
-    throw new BeelineError('NO_PATH', `No answer from the STUN ports of the server over ${transport}.`);
+  if (blocked || !mapped || roundTrip === undefined) throw fault('STUN_SILENT', { transport });
   return { ms: Math.round(roundTrip * 10) / 10, mapping, host: mapped.host };
 }

@@ -6,7 +6,7 @@ import { relayStream } from '../../lanes/relay/connect.ts';
 import { laneContext } from '../../lanes/tls/credentials.ts';
 import { allocate } from '../../lanes/turn/allocation.ts';
 import { formatAddress } from '../../protocol/candidate.ts';
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError, fault } from '../../protocol/errors.ts';
 import type { TurnServer } from '../../protocol/rendezvous.ts';
 import { type Facts, since } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
@@ -68,8 +68,7 @@ function sendThrough(from: Duplex, to: Duplex, bytes: number): Promise<number> {
       settle(() => (same ? resolve(since(began)) : reject(changed())));
     };
     const failed = (error: Error) => settle(() => reject(error));
-    const closed = () =>
-      settle(() => reject(new BeelineError('NO_PATH', 'The relay closed the connection.')));
+    const closed = () => settle(() => reject(fault('RELAY_CLOSED')));
     to.on('data', arrived);
     for (const stream of [from, to]) stream.on('close', closed).on('error', failed);
     from.write(sent);

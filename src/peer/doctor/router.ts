@@ -5,7 +5,7 @@ import type { Mapper } from '../../lanes/mapping/mapper.ts';
 import { NatPmp } from '../../lanes/mapping/nat-pmp.ts';
 import { Pcp } from '../../lanes/mapping/pcp.ts';
 import { Upnp } from '../../lanes/mapping/upnp.ts';
-import { asBeelineError, BeelineError } from '../../protocol/errors.ts';
+import { asBeelineError, fault } from '../../protocol/errors.ts';
 import { type Facts, since } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
 
@@ -15,7 +15,7 @@ const LIFETIME = 120;
 /** @throws BeelineError NO_PATH */
 export async function checkRouter(exam: Examination, signal: AbortSignal): Promise<Facts['router']> {
   const gateway = await findGateway();
-  if (!gateway) throw new BeelineError('NO_PATH', 'This machine has no IPv4 router.');
+  if (!gateway) throw fault('ROUTER_MISSING');
   signal.throwIfAborted();
   // All at once, because UPnP searches from the beginning.
   return askMappers([new Pcp(gateway), new NatPmp(gateway), new Upnp(gateway)], exam, signal);
@@ -56,7 +56,7 @@ export async function askMappers(
     for (const mapper of waiting) mapper.close();
   }
   const silence = silent.length > 0 ? [`No answer to ${silent.join(' and ')}.`] : [];
-  throw new BeelineError('NO_PATH', [...silence, ...refusals].join(' '));
+  throw fault('ROUTER_MAPS_NOTHING', { what: [...silence, ...refusals].join(' ') });
 }
 
 async function giveBack(mapper: Mapper, mapping: Promise<unknown>, port: number): Promise<void> {

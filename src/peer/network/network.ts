@@ -12,6 +12,7 @@ import type { Surroundings } from '../../lanes/surroundings.ts';
 import { type KnownKind, Transports } from '../../lanes/transport.ts';
 import { TokenBucket } from '../../protocol/bucket.ts';
 import type { Address } from '../../protocol/candidate.ts';
+import type { BeelineError } from '../../protocol/errors.ts';
 import { MAX_HOSTS } from '../../protocol/limits.ts';
 import type { Hello } from '../../protocol/signal.ts';
 import type { Mailbox } from '../../rendezvous/mailbox.ts';
@@ -35,7 +36,7 @@ export interface NetworkOptions {
   /** This side can be reached in another way: the peer is to be told. */
   onChange: () => void;
   /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
-  onLack: (sentence: string) => void;
+  onLack: (error: BeelineError) => void;
   log: Logger | undefined;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Certificate } from '../../identity/certificate.ts';
 import { laneContext } from '../../lanes/tls/credentials.ts';
+import { warningEvent } from '../../session/cause.ts';
 import type { Session } from '../../session/session.ts';
 import type { CommonOptions } from '../api.ts';
 import { Network } from './network.ts';
@@ -25,7 +26,7 @@ export function openNetwork(
     // A process that said that it ends is not dialled.
     onPaths: (paths) => session.supervisor?.paths(session.door.ended ? [] : paths),
     onChange: tellPeer,
-    onLack: (message) => session.events.emit({ event: 'warning', code: 'NO_PATH', message }),
+    onLack: (error) => session.events.emit(warningEvent(error)),
     log: session.log,
   });
   session.supervise(network.kinds);
