@@ -18,6 +18,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     send: 'Close the program that writes to it, then send again: what has arrived there is not sent twice.',
     receive: 'Ask the sender to send again. What has arrived is kept in this browser.',
   },
+  DAMAGED: 'It cannot be used as it is. Start again, without what was kept.',
   EXISTS: 'Files of these names are in the way at the destination.',
   DISK_FULL: {
     send: 'The other side needs more room. It can make some and receive again with the same code.',
