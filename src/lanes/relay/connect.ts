@@ -2,7 +2,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { formatAddress } from '../../protocol/candidate.ts';
 import { realClock, withDeadline } from '../../protocol/clock.ts';
-import { BeelineError, fault } from '../../protocol/errors.ts';
+import { type BeelineError, fault } from '../../protocol/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../protocol/limits.ts';
 import { decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../protocol/relay.ts';
 import { RELAY_PATH } from '../../protocol/rendezvous.ts';
