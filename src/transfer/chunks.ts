@@ -165,8 +165,9 @@ export class Chunks {
   /** A stream's end has become known: nothing past it is awaited. */
   ended(): void {
     for (const [index, life] of this.#open) {
-      if (index < this.space.chunks || life.state !== 'arriving') continue;
-      this.#drop(life);
+      if (life.state !== 'arriving') continue;
+      if (index >= this.space.chunks) this.#drop(life);
+      else this.#shorten(life, this.space.length(index));
     }
   }
 
@@ -259,15 +260,18 @@ export class Chunks {
       this.#forget(life);
     }
     life.promised = { length, sha256 };
-    // A stream's last chunk is shorter than could be known when it was asked for.
-    const count = blocksOf(length);
-    if (count < life.blocks.length) {
-      life.blocks = life.blocks.slice(0, count);
-      // What nobody owed may all have been past the end.
-      if (!life.blocks.includes(0)) this.#lacking.delete(index);
-      life.missing = life.blocks.reduce((sum, block) => sum + (block === HERE ? 0 : 1), 0);
-    }
+    this.#shorten(life, length);
     return life;
+  }
+
+  /** A stream's last chunk is shorter than could be known when it was asked for. */
+  #shorten(life: Arriving, length: number): void {
+    const count = blocksOf(length);
+    if (count >= life.blocks.length) return;
+    life.blocks = life.blocks.slice(0, count);
+    // What nobody owed may all have been past the end.
+    if (!life.blocks.includes(0)) this.#lacking.delete(life.index);
+    life.missing = life.blocks.reduce((sum, block) => sum + (block === HERE ? 0 : 1), 0);
   }
 
   /** What arrived of it was for another hash, and comes again. */

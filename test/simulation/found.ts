@@ -45,4 +45,5 @@ export const FOUND_BY_SESSIONS: readonly Found[] = [
     seed: 12_456,
     what: "a stream's end that came with its offer left a lane waiting for blocks past it, for ever",
   },
+  { seed: 50_288, what: 'the same: blocks past the end were still asked for, of the last chunk' },
 ];
