@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Entry } from '../protocol/manifest.ts';
+import type { StagedFiles as Staged } from '../transfer/store/chunk-writer.ts';
 import { isZero } from '../transfer/zeros.ts';
 import type { Attributes } from './attributes.ts';
 import { FdCache } from './fd-cache.ts';
@@ -21,7 +22,7 @@ const LOOK = new Uint8Array(128 * 1024);
 const ZEROS = new Uint8Array(LOOK.length);
 
 /** All of it throws Node's own errors. */
-export class StagedFiles {
+export class StagedFiles implements Staged {
   readonly #staging: Staging;
   readonly #attributes: Attributes;
   readonly #entries: readonly Entry[];

@@ -9,9 +9,9 @@ import { Notices } from '../protocol/notices.ts';
 import { escapeName } from '../protocol/printable.ts';
 import type { Sink } from '../transfer/ports.ts';
 import type { ByteSpace, Extent } from '../transfer/space.ts';
+import { ChunkWriter } from '../transfer/store/chunk-writer.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
 import { Attributes } from './attributes.ts';
-import { ChunkWriter } from './chunk-writer.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
 import { digestsOf } from './digests.ts';
@@ -304,7 +304,19 @@ export class StagingSink implements Sink {
         ),
     };
     this.#work = await openWorkspace(job);
-    this.#writer = new ChunkWriter(job, this.#work, this.#dropped);
+    const { files, committer, folders } = this.#work;
+    this.#writer = new ChunkWriter({
+      entries: this.#entries,
+      space: this.#space!,
+      files,
+      committer,
+      placed: inventory.placed,
+      skips: (entry) => this.#plan.skipped.has(entry) || this.#dropped.has(entry),
+      renews: (entry) => inventory.seeds.has(entry),
+      makeFolder: (path) => folders.ensure(path),
+      failure: diskError,
+      slices: () => new Slices(),
+    });
     const slices = new Slices();
     for (const [entry, left] of inventory.staged) {
       if (slices.over()) await slices.next();

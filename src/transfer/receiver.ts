@@ -488,7 +488,8 @@ export class Receiver {
 
   #fail(thrown: unknown): void {
     const error = asBeelineError(thrown);
-    this.#stalled ||= this.#ports.stalled(error);
+    // Before all is open there is nothing that could begin anew.
+    this.#stalled ||= this.#work !== undefined && this.#ports.stalled(error);
     if (this.#stalled) return;
     this.#over = true;
     this.#ports.fail(error);

@@ -36,6 +36,10 @@ export const FOUND: readonly Found[] = [
     seed: 2150,
     what: 'blocks past the end of a stream were still to be asked for, and nothing was: blocks -1 of its last chunk',
   },
+  {
+    seed: 281,
+    what: 'a full disk while a file that was gone was told to a sink just opened: what was not there began anew',
+  },
   { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
 ];
 

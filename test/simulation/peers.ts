@@ -388,7 +388,7 @@ export class ReceivingSide extends Side {
   override kill(): void {
     super.kill();
     this.sink?.end();
-    this.disk.crash(this.sink?.space);
+    this.disk.crash();
   }
 
   protected async leave(): Promise<void> {

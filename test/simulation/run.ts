@@ -6,7 +6,7 @@ import { liar } from './liar.ts';
 import { ReceivingSide, SendingSide } from './peers.ts';
 import { type Report, reported } from './report.ts';
 import { type Deed, describe, type Scenario, scenarioOf, temperOf } from './scenario.ts';
-import { Disk, SimSource } from './stores.ts';
+import { Disk, type Fault, SimSource } from './stores.ts';
 import type { World } from './world.ts';
 
 /** Virtual seconds, and happenings, within which every run ends. */
@@ -21,8 +21,9 @@ const ALONE = 300;
 /** Ends of a receiver that a person cures and then receives again. */
 const CURABLE = ['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED'];
 
-export function run(seed: number): Promise<Report> {
-  return reported(seed, (world) => new Story(world, scenarioOf(world)));
+/** @param fault of the disk's, to see that it is found */
+export function run(seed: number, fault?: Fault): Promise<Report> {
+  return reported(seed, (world) => new Story(world, scenarioOf(world), fault));
 }
 
 class Story {
@@ -42,10 +43,11 @@ class Story {
   /** Something that may end one side and not the other. */
   #rupture = false;
 
-  constructor(world: World, scenario: Scenario) {
+  constructor(world: World, scenario: Scenario, fault: Fault | undefined) {
     this.#world = world;
     this.#scenario = scenario;
-    this.#disk = new Disk(world, scenario.disk);
+    const expected = scenario.lies === 'none' ? scenario.files : undefined;
+    this.#disk = new Disk(world, scenario.disk, expected, fault);
     this.#deaths = scenario.deaths;
     this.#bottleneck = new Bottleneck(scenario.bottleneck);
     const source = new SimSource(world, scenario.files, scenario.source, scenario.stream);
@@ -251,14 +253,14 @@ class Story {
   }
 
   #checkFiles(): void {
-    const { files, stream, disk } = this.#scenario;
+    const { files, disk } = this.#scenario;
     for (const [entry, bytes] of files.entries()) {
       const name = this.#sender.source.entries[entry]!.path;
       if (disk.skipped.has(entry) || this.#sender.gone.includes(name) || this.#receiver.gone.includes(name))
         continue;
-      const found = this.#disk.files[entry] ?? Buffer.alloc(0);
-      const same = stream ? found.subarray(0, bytes.length) : found;
-      if (Buffer.compare(same, bytes) !== 0) return this.#world.violate(`file ${entry} is not what was sent`);
+      const found = this.#disk.final(entry)?.bytes ?? Buffer.alloc(0);
+      if (Buffer.compare(found, bytes) !== 0)
+        return this.#world.violate(`file ${entry} is not what was sent`);
     }
   }
 }

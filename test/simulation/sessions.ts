@@ -295,7 +295,7 @@ class Story {
     this.#plan = planOf(world.fork('plan'));
     this.#scenario = scenarioOf(world);
     this.#network = world.fork('pipes');
-    this.#disk = new Disk(world, this.#scenario.disk);
+    this.#disk = new Disk(world, this.#scenario.disk, this.#scenario.files, undefined);
     this.#meeting = new Meeting(world, this.#plan.meeting);
     this.#deaths = this.#plan.deaths;
     this.#sender = this.#make('sender');
@@ -489,7 +489,7 @@ class Story {
     process.kill(heard);
     this.#meeting.abandoned(process, heard);
     process.sink?.end();
-    this.#disk.crash(process.sink?.space);
+    this.#disk.crash();
   }
 
   #do({ who, what }: Deed): void {
@@ -600,12 +600,12 @@ class Story {
   }
 
   #checkFiles(): void {
-    const { files, disk, stream, source } = this.#scenario;
+    const { files, disk, source } = this.#scenario;
     for (const [entry, bytes] of files.entries()) {
       if (disk.skipped.has(entry) || source.changes.some((change) => change.entry === entry)) continue;
-      const found = this.#disk.files[entry] ?? Buffer.alloc(0);
-      const same = stream ? found.subarray(0, bytes.length) : found;
-      if (Buffer.compare(same, bytes) !== 0) return this.#world.violate(`file ${entry} is not what was sent`);
+      const found = this.#disk.final(entry)?.bytes ?? Buffer.alloc(0);
+      if (Buffer.compare(found, bytes) !== 0)
+        return this.#world.violate(`file ${entry} is not what was sent`);
     }
   }
 }

@@ -40,6 +40,16 @@ describe('simulation', () => {
       }
     });
 
+  for (const fault of [
+    'files are not synced',
+    'the journal is not synced',
+    'it is placed before it is synced',
+  ] as const)
+    test(`it is found if ${fault}`, async () => {
+      for (let seed = 1; seed <= 400; seed++) if ((await run(seed, fault)).violations.length > 0) return;
+      assert.fail('it was not found');
+    });
+
   test('the same seed is the same run', async () => {
     for (const runIn of [run, runSessions])
       for (let i = 0; i < 20; i++) {

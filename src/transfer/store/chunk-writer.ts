@@ -1,14 +1,16 @@
-/** Chunks into staged files: each piece where it belongs, and each file that is whole to the next group commit. */
-import { BeelineError } from '../protocol/errors.ts';
-import type { Entry } from '../protocol/manifest.ts';
-import { escapeName } from '../protocol/printable.ts';
-import type { Extent } from '../transfer/space.ts';
-import { diskError } from './disk-errors.ts';
-import { Slices } from './slices.ts';
-import type { Job, Workspace } from './workspace.ts';
+/**
+ * Chunks into staged files: each piece where it belongs, and each file that is whole to the next group commit. Pure: the
+ * files are whatever the runtime stages.
+ */
+import { BeelineError } from '../../protocol/errors.ts';
+import type { Entry } from '../../protocol/manifest.ts';
+import { escapeName } from '../../protocol/printable.ts';
+import type { Slices } from '../../protocol/slices.ts';
+import type { ByteSpace, Extent } from '../space.ts';
+import type { Committer } from './commit.ts';
 
-/** Up to this size a synchronous write costs less than the trip through the thread pool. */
-const SMALL = 128 * 1024;
+/** Up to this size a whole file goes down in one call: it costs less than the trip through a thread pool. */
+const SMALL_BYTES = 128 * 1024;
 
 /** A chunk to take. Without `data` it is zeros, or, if it is `kept`, lies where it belongs already. */
 export interface Taking {
@@ -19,10 +21,44 @@ export interface Taking {
   kept: boolean;
 }
 
+/** Files being put together, by entry. Each resolves with where the file is staged once that makes it whole. */
+export interface StagedFiles {
+  /** All of a small file; `data` undefined means zeros. */
+  whole(entry: number, data: Uint8Array | undefined): string;
+  piece(
+    entry: number,
+    offset: number,
+    length: number,
+    data: Uint8Array | undefined,
+  ): Promise<string | undefined>;
+  /** A piece that lies where it belongs. */
+  keep(entry: number, length: number): Promise<string | undefined>;
+  /** It has `size` bytes, and all of them are here. */
+  end(entry: number, size: number): Promise<string>;
+  link(entry: number): string;
+  /** What an earlier run left of it counts where it lies. */
+  adopted(entry: number): boolean;
+}
+
+export interface ChunkWriterPorts {
+  entries: readonly Entry[];
+  space: ByteSpace;
+  files: StagedFiles;
+  committer: Committer;
+  /** Entries that stand under their final names already. */
+  placed: Iterable<number>;
+  /** The entry is not to be written. */
+  skips: (entry: number) => boolean;
+  /** Another version of the entry stands here, and what lies in its place is of that one. */
+  renews: (entry: number) => boolean;
+  makeFolder: (path: string) => void;
+  /** What a failing disk says, for people. */
+  failure: (error: unknown, path: string) => BeelineError;
+  slices: () => Slices;
+}
+
 export class ChunkWriter {
-  readonly #job: Job;
-  readonly #work: Workspace;
-  readonly #dropped: ReadonlySet<number>;
+  readonly #ports: ChunkWriterPorts;
   /** 1 for each entry that is staged whole, or in place. */
   readonly #done: Uint8Array;
   /** Chunks taken, so that one delivered twice is counted once. */
@@ -34,13 +70,10 @@ export class ChunkWriter {
   #stopped = false;
   #finishing = false;
 
-  /** @param dropped entries that will not come; may grow */
-  constructor(job: Job, work: Workspace, dropped: ReadonlySet<number>) {
-    this.#job = job;
-    this.#work = work;
-    this.#dropped = dropped;
-    this.#done = new Uint8Array(job.entries.length);
-    for (const entry of job.inventory.placed) this.#done[entry] = 1;
+  constructor(ports: ChunkWriterPorts) {
+    this.#ports = ports;
+    this.#done = new Uint8Array(ports.entries.length);
+    for (const entry of ports.placed) this.#done[entry] = 1;
   }
 
   /** Whether anything has been written at all. */
@@ -58,12 +91,12 @@ export class ChunkWriter {
   }
 
   misses(entry: number): boolean {
-    return !this.#done[entry] && !this.#job.plan.skipped.has(entry) && !this.#dropped.has(entry);
+    return !this.#done[entry] && !this.#ports.skips(entry);
   }
 
   /** What was guessed of it lies in the staged file, and not in another version of it. */
   inPlace(entry: number): boolean {
-    return this.#work.files.adopted(entry) && !this.#job.inventory.seeds.has(entry);
+    return this.#ports.files.adopted(entry) && !this.#ports.renews(entry);
   }
 
   stop(): void {
@@ -74,14 +107,13 @@ export class ChunkWriter {
     const { chunk, extents, sha256, data } = taking;
     if (this.#taken.has(chunk)) return;
     this.#taken.add(chunk);
-    const { committer } = this.#work;
-    const { entries, space } = this.#job;
+    const { committer, entries, space, slices: slicing, failure } = this.#ports;
     const parts = extents.filter(({ entry, length }) => length !== entries[entry]!.size);
     // Where each extent's file is staged, if this chunk alone makes it whole.
     const staged: (string | undefined)[] = [];
     for (const { entry } of parts) this.#parts.set(entry, (this.#parts.get(entry) ?? 0) + 1);
     try {
-      const slices = new Slices();
+      const slices = slicing();
       let bytes = 0;
       for (const [i, extent] of extents.entries()) {
         this.#checkGoing();
@@ -115,29 +147,30 @@ export class ChunkWriter {
     } catch (error) {
       this.#taken.delete(chunk);
       for (const [i, path] of staged.entries()) if (path) this.#early.set(extents[i]!.entry, path);
-      throw diskError(error, entries[extents[0]?.entry ?? 0]!.path);
+      throw failure(error, entries[extents[0]?.entry ?? 0]!.path);
     }
   }
 
   /** What no chunk completes: folders, links, empty files, and a stream, whose length is known only now. */
   async finish(): Promise<void> {
     this.#finishing = true;
-    const slices = new Slices();
-    for (const [index, entry] of this.#job.entries.entries()) {
+    const { entries, makeFolder, failure } = this.#ports;
+    const slices = this.#ports.slices();
+    for (const [index, entry] of entries.entries()) {
       this.#checkGoing();
       if (slices.over()) await slices.next();
       try {
-        if (entry.kind === 'folder') this.#work.folders.ensure(entry.path);
+        if (entry.kind === 'folder') makeFolder(entry.path);
         else if (this.misses(index)) await this.#finishEntry(index, entry);
       } catch (error) {
-        throw diskError(error, entry.path);
+        throw failure(error, entry.path);
       }
     }
   }
 
   /** Everything of this one is staged. */
   async complete(index: number, size: number): Promise<void> {
-    this.#whole(index, await this.#work.files.end(index, size));
+    this.#whole(index, await this.#ports.files.end(index, size));
   }
 
   /** Where the entry is staged, if that makes it whole. */
@@ -146,10 +179,10 @@ export class ChunkWriter {
     data: Uint8Array | undefined,
     kept: boolean,
   ): Promise<string | undefined> {
-    const { files } = this.#work;
+    const { files, entries, failure } = this.#ports;
     const inPlace = kept && this.inPlace(entry);
     try {
-      const small = !inPlace && length === this.#job.entries[entry]!.size && length <= SMALL;
+      const small = !inPlace && length === entries[entry]!.size && length <= SMALL_BYTES;
       let staged: string | undefined;
       if (small) staged = files.whole(entry, data);
       else staged = await (inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data));
@@ -157,13 +190,13 @@ export class ChunkWriter {
       this.#done[entry] = 1;
       return staged;
     } catch (error) {
-      throw diskError(error, this.#job.entries[entry]!.path);
+      throw failure(error, entries[entry]!.path);
     }
   }
 
   async #finishEntry(index: number, entry: Entry): Promise<void> {
-    const { files } = this.#work;
-    const { stream, bytes } = this.#job.space;
+    const { files } = this.#ports;
+    const { stream, bytes } = this.#ports.space;
     if (entry.kind === 'link') return this.#whole(index, files.link(index));
     if (stream && bytes !== undefined) return this.complete(index, bytes);
     if (stream || entry.size > 0)
@@ -173,7 +206,7 @@ export class ChunkWriter {
 
   #whole(entry: number, staged: string): void {
     this.#done[entry] = 1;
-    this.#work.committer.batch.whole.set(entry, staged);
+    this.#ports.committer.batch.whole.set(entry, staged);
   }
 
   #checkGoing(): void {
