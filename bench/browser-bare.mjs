@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const END = fileURLToPath(new URL('./browser-bare-end.mjs', import.meta.url));
 const DEADLINE = 300_000;
-/** As of a WebRTC lane: src/lanes/webrtc/pipe.ts. */
+/** As of a WebRTC lane: src/transports/webrtc/pipe.ts. */
 const MESSAGE = 64 * 1024;
 const HIGH_WATER = 2 * 1024 * 1024;
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { register } from 'tsx/esm/api';
 
 register();
-const { REASONS } = await import('../src/protocol/reasons.ts');
+const { REASONS } = await import('../src/base/reasons.ts');
 const rows = Object.entries(REASONS).map(
   ([reason, [code, text]]) => `| \`${reason}\` | \`${code}\` | ${text} |`,
 );
@@ -11,7 +11,7 @@ writeFileSync(
   'docs/errors.md',
   `# Reasons of errors
 
-Generated from the table in \`src/protocol/reasons.ts\` by \`npm run docs\`; do not edit.
+Generated from the table in \`src/base/reasons.ts\` by \`npm run docs\`; do not edit.
 
 An error has a \`code\`, which decides the exit status ([json.md](json.md#error-codes-and-exit-codes)). Where a code stands for several
 causes, a \`reason\` says which one it is: on a \`BeelineError\`, and in the events \`error\` and \`warning\`. Names stay; new ones may be

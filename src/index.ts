@@ -2,6 +2,8 @@
  * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`.
  * @module
  */
+
+export { BeelineError, type ErrorCode } from './base/errors.ts';
 export { type Device, KnownDevices } from './identity/devices.ts';
 export type {
   CommonOptions,
@@ -15,9 +17,9 @@ export type {
   Transfer,
   TransferEvent,
   What,
-} from './peer/api.ts';
-export { advise } from './peer/doctor/advise.ts';
-export { type DiagnoseOptions, diagnose } from './peer/doctor/diagnose.ts';
+} from './node/api.ts';
+export { advise } from './node/doctor/advise.ts';
+export { type DiagnoseOptions, diagnose } from './node/doctor/diagnose.ts';
 export type {
   Check,
   CheckName,
@@ -29,15 +31,14 @@ export type {
   Mapping,
   NatFacts,
   Scope,
-} from './peer/doctor/diagnosis.ts';
-export { receive } from './peer/receive.ts';
-export { send } from './peer/send.ts';
+} from './node/doctor/diagnosis.ts';
+export { receive } from './node/receive.ts';
+export { send } from './node/send.ts';
 export {
   type Discarded,
   discard,
   type Unfinished,
   type UnfinishedTransfer,
   unfinished,
-} from './peer/unfinished.ts';
-export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './peer/verify.ts';
-export { BeelineError, type ErrorCode } from './protocol/errors.ts';
+} from './node/unfinished.ts';
+export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './node/verify.ts';

@@ -5,7 +5,7 @@ import test from 'node:test';
 import ts from 'typescript';
 
 /** What is run under a virtual clock and one seed: whole folders, and the logic of lanes. Their transports are not. */
-const FOLDERS = ['src/session', 'src/transfer', 'src/lanes'];
+const FOLDERS = ['src/offer', 'src/sync', 'src/sync/store', 'src/session', 'src/lanes'];
 /** Time and chance that a file takes by itself, and the clock that is this machine's. */
 const OWN = new Set([
   ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'requestAnimationFrame'],
@@ -60,7 +60,7 @@ test('each way to take them is noticed', () => {
     ...['Date.now()', 'new Date()', 'performance.now()', 'setTimeout(f, 1)', 'globalThis.setTimeout(f)'],
     ...['setInterval(f, 1)', 'Math.random()', 'crypto.randomUUID()', 'AbortSignal.timeout(5)'],
     ...["import { setTimeout as wait } from 'node:timers/promises'", 'const { now } = performance'],
-    ...["import { realClock } from '../protocol/clock.ts'", 'globalThis.crypto.getRandomValues(b)'],
+    ...["import { realClock } from '../base/clock.ts'", 'globalThis.crypto.getRandomValues(b)'],
   ];
   for (const way of ways) assert.ok(ownIn('x.ts', way).length > 0, way);
   assert.deepEqual(ownIn('x.ts', "// Date.now()\nconst text = 'setTimeout'; clock.now(); clock.date();"), []);

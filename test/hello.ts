@@ -1,5 +1,5 @@
 /** A hello for tests: of a side that can be reached in no way, unless something else is said. */
-import type { Hello } from '../src/protocol/signal.ts';
+import type { Hello } from '../src/wire/signal.ts';
 
 export function helloOf(said: Partial<Hello> = {}): Hello {
   return {

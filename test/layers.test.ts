@@ -3,38 +3,28 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, sep } from 'node:path';
 import test from 'node:test';
 
-/** What each layer may import besides itself. Arrows point one way: docs/architecture.md draws them. */
-const MAY: Record<string, readonly string[]> = {
-  protocol: [],
-  transfer: ['protocol'],
-  identity: ['protocol'],
-  rendezvous: ['protocol', 'websocket'],
-  lan: ['protocol'],
-  stun: ['protocol'],
-  websocket: ['protocol'],
-  lanes: ['protocol', 'transfer', 'stun', 'websocket'],
-  files: ['protocol', 'transfer'],
-  server: ['protocol', 'stun'],
-  session: ['protocol', 'transfer', 'identity', 'rendezvous', 'lanes'],
-  peer: [
-    'protocol',
-    'transfer',
-    'identity',
-    'rendezvous',
-    'lan',
-    'stun',
-    'websocket',
-    'lanes',
-    'files',
-    'server',
-    'session',
-  ],
-  browser: ['protocol', 'transfer', 'identity', 'rendezvous', 'websocket', 'lanes', 'session'],
-  'index.ts': ['peer', 'identity', 'protocol'],
-  cli: ['index.ts', 'peer', 'session', 'identity', 'server', 'protocol', 'transfer'],
-};
+/**
+ * Lowest first: a folder may import those before it, and the ones in the same line nothing of each other. docs/architecture.md
+ * draws it.
+ */
+const LAYERS: readonly (readonly string[])[] = [
+  ['base'],
+  ['offer'],
+  ['wire'],
+  ['sync', 'identity', 'websocket'],
+  ['meeting', 'nat'],
+  ['secure'],
+  ['transports'],
+  ['lanes'],
+  ['session'],
+  ['server'],
+  ['node', 'browser'],
+  ['index.ts'],
+  ['cli'],
+];
+const RANK = new Map(LAYERS.flatMap((names, rank) => names.map((name) => [name, rank] as const)));
 /** What runs in a browser: whole layers, and with the page's entry everything that it is built of. */
-const PURE_LAYERS: ReadonlySet<string> = new Set(['protocol', 'transfer', 'session', 'browser']);
+const PURE_LAYERS: ReadonlySet<string> = new Set(['base', 'offer', 'wire', 'sync', 'session', 'browser']);
 const PURE_PACKAGES = ['@noble/', '@scure/bip39', 'client-zip', 'ipaddr.js', 'valibot'];
 const GLOBALS_OF_NODE = /\b(?:Buffer|process|NodeJS|setImmediate)\b\s*[.(]/;
 
@@ -56,13 +46,29 @@ test('every import goes the way the layers allow', () => {
   const wrong: string[] = [];
   for (const file of files) {
     const layer = file.split(sep)[0]!;
-    assert.ok(MAY[layer], `src/${layer} is not a known layer`);
+    const rank = RANK.get(layer);
+    assert.ok(rank !== undefined, `src/${layer} is not a known layer`);
     for (const target of imports(file).filter((name) => name.startsWith('.'))) {
       const other = normalize(join(dirname(file), target)).split(sep)[0]!;
-      if (other !== layer && !MAY[layer].includes(other)) wrong.push(`${file} imports ${target}`);
+      if (other !== layer && !(RANK.get(other)! < rank)) wrong.push(`${file} imports ${target}`);
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+test('inside a folder imports go one way, too: no module needs itself', () => {
+  const rings: string[] = [];
+  const done = new Set<string>();
+  const look = (file: string, path: readonly string[]) => {
+    if (path.includes(file))
+      return void rings.push([...path.slice(path.indexOf(file)), file].join(' imports '));
+    if (done.has(file)) return;
+    for (const target of imports(file).filter((name) => name.startsWith('.')))
+      look(normalize(join(dirname(file), target)), [...path, file]);
+    done.add(file);
+  };
+  for (const file of files.filter((name) => !name.endsWith('.d.ts'))) look(file, []);
+  assert.deepEqual(rings, []);
 });
 
 test('what a page is built of needs nothing that a browser lacks', () => {

@@ -1,5 +1,5 @@
 /** A clock that stands until a test lets time pass: a day's wait costs nothing, and a stall of the machine decides nothing. */
-import type { Clock } from '../src/protocol/clock.ts';
+import type { Clock } from '../src/base/clock.ts';
 
 interface Wait {
   at: number;

@@ -3,10 +3,11 @@
  * session as the command's, on File, OPFS, WebSocket and RTCPeerConnection.
  * @module
  */
+
+export { BeelineError, type ErrorCode } from '../base/errors.ts';
+export { escapeName } from '../base/printable.ts';
 export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
 export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';
-export { BeelineError, type ErrorCode } from '../protocol/errors.ts';
-export { escapeName } from '../protocol/printable.ts';
 export type { OfferSummary, Result, State, Transfer, TransferEvent } from '../session/api.ts';
 export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
 export type { BrowserOptions, Item, Reception, Store } from './api.ts';

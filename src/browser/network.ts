@@ -1,20 +1,21 @@
 /** A page's ways to the other side: WebRTC, and the server's relay with sealed lanes. It listens on no port. */
-import { RELAY, RelayTransport } from '../lanes/relay/transport.ts';
+
+import { fromHex, toHex } from '../base/bytes.ts';
+import type { Mailbox } from '../meeting/ports.ts';
+import type { TransferOptions } from '../session/api.ts';
+import type { NetworkPort } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
+import { RELAY, RelayTransport } from '../transports/relay/transport.ts';
 import {
   type Meeting,
   type PeerFacts,
   type Role,
   type TransportKind,
   Transports,
-} from '../lanes/transport.ts';
-import type { Connect } from '../lanes/webrtc/ports.ts';
-import { WEBRTC, type WebRtcSurroundings, WebRtcTransport } from '../lanes/webrtc/transport.ts';
-import { fromHex, toHex } from '../protocol/bytes.ts';
-import type { Hello } from '../protocol/signal.ts';
-import type { Mailbox } from '../rendezvous/ports.ts';
-import type { TransferOptions } from '../session/api.ts';
-import type { NetworkPort } from '../session/ports.ts';
-import type { Session } from '../session/session.ts';
+} from '../transports/transport.ts';
+import type { Connect } from '../transports/webrtc/ports.ts';
+import { WEBRTC, type WebRtcSurroundings, WebRtcTransport } from '../transports/webrtc/transport.ts';
+import type { Hello } from '../wire/signal.ts';
 import { relayListener, relayPath } from './relay.ts';
 import { watchNetwork } from './roaming.ts';
 

@@ -1,6 +1,6 @@
 /** What a page gives the engine: a clock, buffers, and SHA-256 off the main thread. */
-import { realClock } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { realClock } from '../base/clock.ts';
+import { BeelineError } from '../base/errors.ts';
 import type { Platform } from '../session/ports.ts';
 
 export const platform: Platform = {

@@ -1,15 +1,16 @@
 /** `receive` in a page: into this browser's storage, a download, or as a text. */
+
+import { BeelineError } from '../base/errors.ts';
+import { FIND_DEADLINE, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { FIND_DEADLINE, RECEIVER_WAIT } from '../protocol/limits.ts';
-import type { Offer } from '../protocol/manifest.ts';
-import { keepMailbox } from '../rendezvous/keeper.ts';
+import { keepMailbox } from '../meeting/keeper.ts';
+import type { Offer } from '../offer/manifest.ts';
 import type { OfferSummary } from '../session/api.ts';
 import { Reception as Receiving } from '../session/receiving.ts';
 import { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
-import type { Sink } from '../transfer/ports.ts';
+import type { Sink } from '../sync/ports.ts';
 import type { BrowserOptions, Reception, Store } from './api.ts';
 import type { Kept } from './files/kept.ts';
 import { KeptSink } from './files/kept-sink.ts';

@@ -1,13 +1,13 @@
 /** A page's WebSocket at the server's relay: opened, named by a token, waited with until it is paired, then a pipe. */
 
-import { Horizon } from '../lanes/horizon.ts';
-import type { Pipe } from '../lanes/pipe.ts';
-import type { Link } from '../lanes/relay/link.ts';
-import { realClock } from '../protocol/clock.ts';
-import { type BeelineError, fault } from '../protocol/errors.ts';
-import { LANE_OPEN_DEADLINE } from '../protocol/limits.ts';
-import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../protocol/relay.ts';
+import { realClock } from '../base/clock.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
+import { Horizon } from '../base/horizon.ts';
+import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
+import type { Pipe } from '../secure/pipe.ts';
+import type { Link } from '../transports/relay/link.ts';
 import { authorityOf } from '../websocket/url.ts';
+import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../wire/relay.ts';
 
 /** Milliseconds between looks at that: the first, and the longest. A message that comes is a reason to look, too. */
 const FIRST_LOOK = 4;

@@ -1,15 +1,15 @@
 /** A page's lanes through the server's relay: its own WebSocket, and sealed, since a page has no TLS of its own. */
 
-import type { Pipe } from '../lanes/pipe.ts';
-import { connector, withReason } from '../lanes/relay/link.ts';
-import { RelayListener } from '../lanes/relay/listen.ts';
-import { RelayPath } from '../lanes/relay/path.ts';
-import { sealedClient, sealedServer } from '../lanes/sealed/handshake.ts';
-import type { LaneSecret } from '../lanes/sealed/keys.ts';
-import { equalBytes } from '../protocol/bytes.ts';
-import { BeelineError, fault } from '../protocol/errors.ts';
-import { RELAY_PATH } from '../protocol/rendezvous.ts';
+import { equalBytes } from '../base/bytes.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import type { Pipe } from '../secure/pipe.ts';
+import { sealedClient, sealedServer } from '../secure/sealed/handshake.ts';
+import type { LaneSecret } from '../secure/sealed/keys.ts';
+import { connector, withReason } from '../transports/relay/link.ts';
+import { RelayListener } from '../transports/relay/listen.ts';
+import { RelayPath } from '../transports/relay/path.ts';
 import { serviceUrl } from '../websocket/url.ts';
+import { RELAY_PATH } from '../wire/rendezvous.ts';
 import { openRelayLink, type RelayLink, type WebSocketMaker } from './relay-link.ts';
 
 export interface PageRelayOptions {

@@ -1,9 +1,9 @@
 /** The wire to a rendezvous over the page's own WebSocket. */
-import { BeelineError } from '../protocol/errors.ts';
-import { MAX_MAILBOX_BYTES } from '../protocol/limits.ts';
-import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
-import type { Dial, Wire, WireEvents } from '../rendezvous/wire.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
+import type { Dial, Wire, WireEvents } from '../meeting/wire.ts';
 import { serviceUrl } from '../websocket/url.ts';
+import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
 
 /** @param server a URL as after `--server`. @throws BeelineError USAGE at once for a malformed one. */
 export function dialRendezvous(server: string): Dial {

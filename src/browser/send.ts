@@ -1,9 +1,10 @@
 /** `send` in a page: files, folders or a text, to whoever has the code. */
+
+import { BeelineError } from '../base/errors.ts';
+import { SENDER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { SENDER_WAIT } from '../protocol/limits.ts';
-import { keepMailbox } from '../rendezvous/keeper.ts';
+import { keepMailbox } from '../meeting/keeper.ts';
 import type { Transfer } from '../session/api.ts';
 import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';

@@ -1,7 +1,7 @@
 /** Turns a command's arguments into flags and positionals, or a USAGE error that names the near miss. */
 import { parseArgs } from 'node:util';
-import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import { type Command, FLAGS } from './flags.ts';
 import { hint } from './near.ts';
 

@@ -1,6 +1,7 @@
 /** Where the receiver's code comes from when it is not an argument, and help with one that was typed wrongly. */
+
+import { BeelineError } from '../base/errors.ts';
 import type { Code } from '../identity/code.ts';
-import { BeelineError } from '../protocol/errors.ts';
 import { usage } from './args.ts';
 import type { Codes, Input } from './host.ts';
 import { interrupted } from './interrupt.ts';

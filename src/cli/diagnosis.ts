@@ -7,7 +7,7 @@ import {
   type Facts,
   type LocalAddress,
   type NatFacts,
-} from '../peer/doctor/diagnosis.ts';
+} from '../node/doctor/diagnosis.ts';
 import { formatRate } from './format.ts';
 
 const TITLES: { readonly [N in CheckName]: string } = {

@@ -1,6 +1,6 @@
 /** From arguments to an exit code: picks the command, and tells whatever goes wrong, once and in one sentence. */
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
 import { COMMANDS, type Command } from './flags.ts';
 import { withHint } from './hints.ts';

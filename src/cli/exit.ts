@@ -1,5 +1,5 @@
 /** Exit codes. Scripts depend on them; the table is total, so a new error code cannot be forgotten here. */
-import type { ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode } from '../base/errors.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;

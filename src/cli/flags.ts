@@ -1,5 +1,5 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
-import { DEFAULT_LANES, MAX_LANES } from '../protocol/limits.ts';
+import { DEFAULT_LANES, MAX_LANES } from '../base/limits.ts';
 
 export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
 export type Command = (typeof COMMANDS)[number];

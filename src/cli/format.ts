@@ -1,6 +1,7 @@
 /** What a terminal shows, as people read it. */
+
+import { escapeName } from '../base/printable.ts';
 import { shortFingerprint } from '../identity/certificate.ts';
-import { escapeName } from '../protocol/printable.ts';
 
 export { contents, count, formatBytes, formatDuration, formatRate } from '../session/format.ts';
 

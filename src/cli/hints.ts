@@ -1,5 +1,5 @@
 /** What to type in the command about an error of the library, whose own texts know no flags. */
-import type { BeelineError, Reason } from '../protocol/errors.ts';
+import type { BeelineError, Reason } from '../base/errors.ts';
 
 const ELSEWHERE = '--to chooses the folder.';
 const PORTS = '--port chooses the port, --stun-port that of STUN; --no-stun does without.';

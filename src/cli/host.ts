@@ -5,7 +5,7 @@
 import type { Code } from '../identity/code.ts';
 import type { Device } from '../identity/devices.ts';
 import type { Doubt } from '../identity/doubt.ts';
-import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../peer/api.ts';
+import type { Logger, ReceiveOptions, SendOptions, Transfer, What } from '../node/api.ts';
 import type { ServerOptions } from '../server/index.ts';
 import type { Env } from './options.ts';
 import type { Output } from './screen.ts';

@@ -1,7 +1,7 @@
 /** What the sender tells its person: the command for the other machine, and how else it can be written. */
-import { localHosts } from '../peer/addresses.ts';
-import type { CommonOptions } from '../peer/api.ts';
-import { RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
+import { localHosts } from '../node/addresses.ts';
+import type { CommonOptions } from '../node/api.ts';
+import { RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
 import { shellWord } from './format.ts';
 
 const MOST_ADDRESSES = 3;

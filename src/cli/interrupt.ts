@@ -1,5 +1,5 @@
 /** Ctrl-C and its kin: the first asks for an orderly, resumable end, the second ends the process at once. */
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError } from '../base/errors.ts';
 import { EXIT_INTERRUPTED } from './exit.ts';
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];

@@ -1,5 +1,5 @@
 /** The `--json` contract: one object a line on stdout, safe to look at in a terminal, and nothing else there. */
-import { jsonLine } from '../protocol/json-line.ts';
+import { jsonLine } from '../base/json-line.ts';
 
 export { jsonLine };
 

@@ -3,9 +3,9 @@
  * is ever logged: fields with a secret's name are blanked, and known secrets are cut out of the finished line.
  */
 import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
-import type { Logger } from '../peer/api.ts';
-import { asBeelineError } from '../protocol/errors.ts';
-import { escapeJson } from '../protocol/json-line.ts';
+import { asBeelineError } from '../base/errors.ts';
+import { escapeJson } from '../base/json-line.ts';
+import type { Logger } from '../node/api.ts';
 import type { Face } from './options.ts';
 
 export interface Log {

@@ -4,9 +4,9 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { State } from '../peer/api.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { TABLE } from '../transfer/machine.ts';
+import { BeelineError } from '../base/errors.ts';
+import type { State } from '../node/api.ts';
+import { TABLE } from '../sync/machine.ts';
 import type { Tracker } from './tracker.ts';
 
 const STATES = Object.keys(TABLE) as State[];

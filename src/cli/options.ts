@@ -1,7 +1,8 @@
 /** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
-import type { CommonOptions, Overwrite } from '../peer/api.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../protocol/limits.ts';
+
+import { BeelineError } from '../base/errors.ts';
+import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../base/limits.ts';
+import type { CommonOptions, Overwrite } from '../node/api.ts';
 import { type Parsed, parse, usage } from './args.ts';
 import { LINKS_RECEIVED, LINKS_SENT, LOG_LEVELS, OVERWRITE, RECEIVER_ONLY, RELAY } from './flags.ts';
 import { parseSize } from './size.ts';

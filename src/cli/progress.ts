@@ -1,5 +1,5 @@
 /** The progress display: two lines redrawn in place on a terminal, now and then a plain line elsewhere. */
-import { escapeName } from '../protocol/printable.ts';
+import { escapeName } from '../base/printable.ts';
 import { formatBytes, formatDuration, formatRate } from './format.ts';
 import { columns, keepEnd } from './measure.ts';
 import type { Screen } from './screen.ts';

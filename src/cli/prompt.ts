@@ -1,6 +1,6 @@
 /** A question on the terminal; whoever asks several waits for each answer. Every question has a deadline, and Ctrl-C answers all of them. */
 import { createInterface } from 'node:readline';
-import { escapeName } from '../protocol/printable.ts';
+import { escapeName } from '../base/printable.ts';
 import type { Input } from './host.ts';
 import { type Interrupt, interrupted } from './interrupt.ts';
 import type { Output } from './screen.ts';

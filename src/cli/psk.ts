@@ -1,7 +1,7 @@
 /** `--psk-file`: the secret is the file's bytes without one line end at their end, as editors and `echo` add it. */
 import { open } from 'node:fs/promises';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 
 /** Bytes. A secret of 16 is what the library asks for; a larger file than this is not a key. */
 const LEAST = 16;

@@ -1,8 +1,8 @@
 /** What a receiver is asked before anything is written: whether to accept, and what to do with files that exist. */
 import { resolve } from 'node:path';
-import type { OfferSummary, Overwrite, ReceiveOptions } from '../peer/api.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
+import type { OfferSummary, Overwrite, ReceiveOptions } from '../node/api.ts';
 import { contents, formatBytes, groups } from './format.ts';
 import { isYes, type Prompt } from './prompt.ts';
 import type { Screen } from './screen.ts';

@@ -1,6 +1,7 @@
 /** A transfer in plain sentences, for the person at this side. What is drawn in place is progress.ts. */
-import type { Result, TransferEvent } from '../peer/api.ts';
-import { escapeName } from '../protocol/printable.ts';
+
+import { escapeName } from '../base/printable.ts';
+import type { Result, TransferEvent } from '../node/api.ts';
 import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';

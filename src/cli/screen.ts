@@ -3,7 +3,7 @@
  * place. Everything but `raw` is escaped here once more, so nothing that quotes a peer can steer the terminal.
  */
 
-import { escapeName } from '../protocol/printable.ts';
+import { escapeName } from '../base/printable.ts';
 import { columns } from './measure.ts';
 
 /** The part of process.stderr that is used. */

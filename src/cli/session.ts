@@ -1,6 +1,7 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
-import type { CommonOptions, Transfer, TransferEvent } from '../peer/api.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
 import { afterInterrupt, type Side } from './afterwards.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';

@@ -1,5 +1,5 @@
 /** Sizes and rates as people type them. */
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError } from '../base/errors.ts';
 
 const STEPS = ['', 'k', 'm', 'g', 't'];
 

@@ -1,5 +1,5 @@
 /** What is known of a running transfer, from its events: for the progress display and the metrics. */
-import type { State, TransferEvent } from '../peer/api.ts';
+import type { State, TransferEvent } from '../node/api.ts';
 import { percentOf } from './format.ts';
 
 export interface Lane {

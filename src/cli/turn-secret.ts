@@ -1,7 +1,7 @@
 /** `--turn-secret-file`: the secret shared with a TURN server, one line of text. */
 import { createReadStream } from 'node:fs';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 
 /** Bytes; a larger file is not a secret. */
 const MOST = 4096;

@@ -1,6 +1,6 @@
 /** Values of flags, checked. All throw BeelineError USAGE with the flag, the value and what is allowed. */
-import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import { hint } from './near.ts';
 
 const bad = (flag: string, text: string, why: string): BeelineError =>

@@ -6,9 +6,9 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, utf8Decode, utf8Encode } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { MAX_SIGNAL } from '../protocol/limits.ts';
+import { concat, utf8Decode, utf8Encode } from '../base/bytes.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_SIGNAL } from '../base/limits.ts';
 import { fromBase64Url, toBase64Url } from './base64.ts';
 
 const COUNTER_BYTES = 8;

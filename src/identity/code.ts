@@ -2,7 +2,7 @@
  * Transfer codes, `nameplate-password`: the nameplate is public and only says where to meet, the password is the
  * secret that the PAKE proves. Goal: what people type, paste and dictate for one code is one byte string.
  */
-import { fault } from '../protocol/errors.ts';
+import { fault } from '../base/errors.ts';
 
 export interface Code {
   /** Public: 1 to 32 of a-z and 0-9. */

@@ -8,7 +8,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BeelineError, fault } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 
 /** Milliseconds that one writer's turn may take: a few, but for a disk that is slow to sync. */
 const LOCK_DEADLINE = 10_000;

@@ -1,7 +1,7 @@
 /** The text form of a device's public key: `bl1`, then base32 of the key and of the first 4 bytes of its SHA-256. */
 import { createHash } from 'node:crypto';
-import { concat, equalBytes } from '../protocol/bytes.ts';
-import { BeelineError, fault } from '../protocol/errors.ts';
+import { concat, equalBytes } from '../base/bytes.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { fromBase32, toBase32 } from './base32.ts';
 import { X25519_BYTES } from './x25519.ts';
 

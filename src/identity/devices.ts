@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { fault } from '../protocol/errors.ts';
-import { list, tryJson } from '../protocol/json.ts';
+import { fault } from '../base/errors.ts';
+import { list, tryJson } from '../base/json.ts';
 import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import type { SharedSecret } from './secret.ts';

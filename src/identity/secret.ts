@@ -3,7 +3,7 @@
  * (secret, the PAKE's password). A code is for people and one use; a pre-shared key and a pair of device keys are for
  * unattended use, and go through the PAKE as well, so that every session has fresh keys and forward secrecy.
  */
-import { utf8Encode } from '../protocol/bytes.ts';
+import { utf8Encode } from '../base/bytes.ts';
 import type { Code } from './code.ts';
 
 export interface SharedSecret {

@@ -7,8 +7,8 @@ import { p256 } from '@noble/curves/nist.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, concatAll, equalBytes, toHex, utf8Encode } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
+import { concat, concatAll, equalBytes, toHex, utf8Encode } from '../base/bytes.ts';
+import { BeelineError } from '../base/errors.ts';
 
 type Point = InstanceType<typeof p256.Point>;
 

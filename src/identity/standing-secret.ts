@@ -1,8 +1,8 @@
 /** Secrets that stand for longer than one meeting: a pre-shared key, and a pair of device keys. */
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concat, concatAll, utf8Encode } from '../protocol/bytes.ts';
-import { fault } from '../protocol/errors.ts';
+import { concat, concatAll, utf8Encode } from '../base/bytes.ts';
+import { fault } from '../base/errors.ts';
 import { toBase32 } from './base32.ts';
 import type { SharedSecret } from './secret.ts';
 import { agree } from './x25519.ts';

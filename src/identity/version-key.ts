@@ -1,4 +1,4 @@
-/** The key under which this machine names versions of its files to receivers (files/version.ts): made once, kept. */
+/** The key under which this machine names versions of its files to receivers (node/files/version.ts): made once, kept. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';

@@ -6,8 +6,8 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import { concat, fromHex } from '../protocol/bytes.ts';
-import { fault } from '../protocol/errors.ts';
+import { concat, fromHex } from '../base/bytes.ts';
+import { fault } from '../base/errors.ts';
 
 export const X25519_BYTES = 32;
 

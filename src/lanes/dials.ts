@@ -2,9 +2,9 @@
  * The known paths and the dials under way on them. Paths of a kind without a lane are all dialled at once (RFC 8305 in
  * spirit); once one has authenticated, more lanes go where it went. A path that fails is tried again later and later.
  */
-import type { Clock } from '../protocol/clock.ts';
-import type { Path } from './path.ts';
-import type { Pipe } from './pipe.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Pipe } from '../secure/pipe.ts';
+import type { Path } from '../transports/path.ts';
 
 /** Milliseconds. */
 const FIRST_BACKOFF = 200;

@@ -4,15 +4,10 @@
  * so that a lane is always read, and a word of control is heard however slow this side's disk is.
  */
 
-import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../protocol/decode.ts';
-import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
-import {
-  BLOCKS_HEADER_LENGTH,
-  type BlocksHeader,
-  HEADER_LENGTH,
-  type Message,
-} from '../protocol/messages.ts';
-import type { Landing } from '../transfer/ports.ts';
+import { asBeelineError, type BeelineError } from '../base/errors.ts';
+import type { Landing } from '../sync/ports.ts';
+import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../wire/decode.ts';
+import { BLOCKS_HEADER_LENGTH, type BlocksHeader, HEADER_LENGTH, type Message } from '../wire/messages.ts';
 
 export interface FrameSink {
   message(message: Message): void;

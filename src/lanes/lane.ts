@@ -4,14 +4,14 @@
  * It knows nothing of transfers; whoever holds it decides what messages mean.
  */
 
-import { type Clock, every } from '../protocol/clock.ts';
-import { encodeMessage } from '../protocol/encode.ts';
-import { BeelineError, fault } from '../protocol/errors.ts';
-import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../protocol/limits.ts';
-import type { BlocksHeader, Message } from '../protocol/messages.ts';
-import type { Landing, LanePort, Slab } from '../transfer/ports.ts';
+import { type Clock, every } from '../base/clock.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
+import type { Pipe } from '../secure/pipe.ts';
+import type { Landing, LanePort, Slab } from '../sync/ports.ts';
+import { encodeMessage } from '../wire/encode.ts';
+import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { FrameReader } from './framing.ts';
-import type { Pipe } from './pipe.ts';
 
 export interface LaneOwner {
   /** Throws a BeelineError for what must end the lane. */

@@ -1,10 +1,10 @@
 /** What the lanes carry, measured where the bytes arrive, and what the tuner makes of it. */
 
-import { type Clock, seconds } from '../protocol/clock.ts';
-import { BLOCK_BYTES, LANE_QUIET } from '../protocol/limits.ts';
+import { type Clock, seconds } from '../base/clock.ts';
+import { BLOCK_BYTES, LANE_QUIET } from '../base/limits.ts';
+import type { KnownKind, Sort } from '../transports/transport.ts';
 import type { Dials } from './dials.ts';
 import type { Lane } from './lane.ts';
-import type { KnownKind, Sort } from './transport.ts';
 import { type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */

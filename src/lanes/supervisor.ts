@@ -3,21 +3,21 @@
  * longer needed. The receiver decides how many there are of which kind (targets.ts); the sender accepts, dials what it
  * can reach, and opens more of these when asked.
  */
-import { needsZone } from '../protocol/addresses.ts';
-import { TokenBucket } from '../protocol/bucket.ts';
-import { type Clock, every } from '../protocol/clock.ts';
-import { BeelineError, fault } from '../protocol/errors.ts';
-import { MAX_LANES } from '../protocol/limits.ts';
-import type { BlocksHeader, Message } from '../protocol/messages.ts';
+import { needsZone } from '../base/addresses.ts';
+import { TokenBucket } from '../base/bucket.ts';
+import { type Clock, every } from '../base/clock.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import { MAX_LANES } from '../base/limits.ts';
+import type { Pipe } from '../secure/pipe.ts';
 
-import type { Landing } from '../transfer/ports.ts';
+import type { Landing } from '../sync/ports.ts';
+import type { Path } from '../transports/path.ts';
+import type { KnownKind, Role } from '../transports/transport.ts';
+import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
 import { Measure } from './measure.ts';
-import type { Path } from './path.ts';
-import type { Pipe } from './pipe.ts';
 import { countOf, targetsFor } from './targets.ts';
-import type { KnownKind, Role } from './transport.ts';
 
 export interface SupervisorOptions {
   role: Role;

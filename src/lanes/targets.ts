@@ -1,6 +1,6 @@
 /** How many lanes of each kind there should be now, from what is up and what the tuner found. Pure. */
-import { RELAY_LANES } from '../protocol/limits.ts';
-import type { KnownKind } from './transport.ts';
+import { RELAY_LANES } from '../base/limits.ts';
+import type { KnownKind } from '../transports/transport.ts';
 import type { Targets } from './tuner.ts';
 
 /** What is asked of a lane. */

@@ -14,8 +14,8 @@ import {
   MAX_STREAM_LANES,
   MAX_UDX_LANES,
   MAX_WEBRTC_LANES,
-} from '../protocol/limits.ts';
-import type { Sort } from './transport.ts';
+} from '../base/limits.ts';
+import type { Sort } from '../transports/transport.ts';
 
 export type Targets = { readonly [S in Sort]: number };
 

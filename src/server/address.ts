@@ -1,6 +1,6 @@
 /** Whose address a request counts under. */
 import type { IncomingMessage } from 'node:http';
-import { isAddress, type Scope, scopeOf } from '../protocol/addresses.ts';
+import { isAddress, type Scope, scopeOf } from '../base/addresses.ts';
 
 /** Where a proxy of one's own is. */
 const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);

@@ -1,5 +1,5 @@
 /** Why a server cannot listen where it was told to. */
-import { type BeelineError, fault } from '../protocol/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 
 /** @param what such as `port 80 of any address` */
 export function cannotListen(cause: NodeJS.ErrnoException, what: string): BeelineError {

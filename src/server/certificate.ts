@@ -7,7 +7,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
-import { asBeelineError, fault, faultFrom } from '../protocol/errors.ts';
+import { asBeelineError, fault, faultFrom } from '../base/errors.ts';
 import { type ServerLog, SILENT } from './log.ts';
 import { publicContext } from './tls.ts';
 

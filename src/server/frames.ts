@@ -4,7 +4,7 @@
  * other frames may fill that read.
  */
 import type { WebSocket } from 'ws';
-import { TokenBucket } from '../protocol/bucket.ts';
+import { TokenBucket } from '../base/bucket.ts';
 
 export const WEB_SOCKET_OPTIONS = {
   noServer: true,

@@ -5,8 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { TokenBuckets } from '../protocol/bucket.ts';
-import { Room } from '../protocol/room.ts';
+import { TokenBuckets } from '../base/bucket.ts';
+import { Room } from '../base/room.ts';
 
 export interface HandshakeLimits {
   /** At the same time, in all. */

@@ -1,9 +1,9 @@
 /** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
-import { harmless } from '../protocol/callback.ts';
-import { BeelineError, fault } from '../protocol/errors.ts';
-import { escapingLog } from '../protocol/log-fields.ts';
+import { harmless } from '../base/callback.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import { escapingLog } from '../base/log-fields.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';

@@ -1,5 +1,5 @@
 /** Every bound of a server's rendezvous and relay, with its default. Sizes are bytes, times milliseconds. */
-import { MAX_MAILBOX_BYTES, MAX_SIGNAL } from '../protocol/limits.ts';
+import { MAX_MAILBOX_BYTES, MAX_SIGNAL } from '../base/limits.ts';
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;

@@ -1,4 +1,4 @@
-import { TokenBuckets } from '../protocol/bucket.ts';
+import { TokenBuckets } from '../base/bucket.ts';
 
 /** Where the server's log lines go; pino and console-like loggers fit. Never a body or a whole nameplate in one. */
 export interface ServerLog {

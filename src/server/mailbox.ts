@@ -1,7 +1,7 @@
 /** One nameplate's mailbox: at most one host and one guest, and what they say passed on at once, never kept. */
 import { randomBytes } from 'node:crypto';
-import { BeelineError } from '../protocol/errors.ts';
-import { byteLength, type ServerMessage, type Services } from '../protocol/rendezvous.ts';
+import { BeelineError } from '../base/errors.ts';
+import { byteLength, type ServerMessage, type Services } from '../wire/rendezvous.ts';
 import { type Limits, MESSAGE_COST } from './limits.ts';
 import type { Places, Side } from './places.ts';
 

@@ -2,10 +2,10 @@
  * All mailboxes of a server, without sockets or timers: whoever has those calls `open`, the seat's methods and, now
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
-import { addressKey } from '../protocol/addresses.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { NO_SERVICES, type Services } from '../protocol/rendezvous.ts';
-import { Room } from '../protocol/room.ts';
+import { addressKey } from '../base/addresses.ts';
+import { BeelineError } from '../base/errors.ts';
+import { Room } from '../base/room.ts';
+import { NO_SERVICES, type Services } from '../wire/rendezvous.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type House, Mailbox } from './mailbox.ts';

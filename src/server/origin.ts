@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError } from '../base/errors.ts';
 
 const MAX_ORIGINS = 64;
 

@@ -8,7 +8,7 @@ import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip, constants as zlib } from 'node:zlib';
-import { BeelineError } from '../protocol/errors.ts';
+import { BeelineError } from '../base/errors.ts';
 import type { Encoding } from './negotiate.ts';
 
 export interface PageFile {

@@ -3,7 +3,7 @@
  * whose receiver does not keep up is read no further, and its own TCP window does the rest.
  */
 import type { RawData } from 'ws';
-import { CLOSE, MAX_RELAY_MESSAGE } from '../protocol/relay.ts';
+import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MESSAGE_COST, MESSAGE_MEMORY } from './limits.ts';
 import type { RelaySocket } from './relay-socket.ts';
 

@@ -1,6 +1,6 @@
 /** One WebSocket at the relay: it shows a token, waits for the other side's, and is then half of a pair. */
 import type { WebSocket } from 'ws';
-import { CLOSE, closeReason } from '../protocol/relay.ts';
+import { CLOSE, closeReason } from '../wire/relay.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { Place } from './places.ts';
 

@@ -1,6 +1,6 @@
 /** What the relay's limits count: pairs and bytes by mailbox, by address, and in all. */
 
-import { TokenBucket } from '../protocol/bucket.ts';
+import { TokenBucket } from '../base/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
 import type { Limits } from './limits.ts';
 import type { Mailbox } from './mailbox.ts';

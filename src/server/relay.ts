@@ -4,10 +4,10 @@
  * runs. Its own limits end it.
  */
 import type { WebSocket } from 'ws';
-import { addressKey } from '../protocol/addresses.ts';
-import { asBeelineError, type BeelineError } from '../protocol/errors.ts';
-import { CLOSE, decodeRelayHello, encodePaired } from '../protocol/relay.ts';
-import { Room } from '../protocol/room.ts';
+import { addressKey } from '../base/addresses.ts';
+import { asBeelineError, type BeelineError } from '../base/errors.ts';
+import { Room } from '../base/room.ts';
+import { CLOSE, decodeRelayHello, encodePaired } from '../wire/relay.ts';
 import type { ServerLog } from './log.ts';
 import type { Mailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';

@@ -1,12 +1,12 @@
 /** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. */
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
 import {
   type ClientMessage,
   decodeClientMessage,
   encodeRendezvous,
   type RefusalCode,
   type ServerMessage,
-} from '../protocol/rendezvous.ts';
+} from '../wire/rendezvous.ts';
 import type { Limits } from './limits.ts';
 import type { Mailbox, Side, Sitter } from './mailbox.ts';
 

@@ -1,18 +1,18 @@
 /**
  * A STUN responder (RFC 8489) on two ports of one host, over UDP and TCP, so that the kind of NAT can be told
- * (RFC 5780, without its second address). It holds no state for UDP, and gives nobody much: see src/stun/answer.ts.
+ * (RFC 5780, without its second address). It holds no state for UDP, and gives nobody much: see src/nat/stun/answer.ts.
  * Non-goal: a host of several addresses that answers UDP from the one it was asked at: name the address then.
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
-import { addressKey, plainHost } from '../protocol/addresses.ts';
-import { TokenBucket, TokenBuckets } from '../protocol/bucket.ts';
-import { type BeelineError, fault } from '../protocol/errors.ts';
-import { Room } from '../protocol/room.ts';
-import { answerBinding } from '../stun/answer.ts';
-import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../stun/connection.ts';
-import { looksLikeStun } from '../stun/message.ts';
+import { addressKey, plainHost } from '../base/addresses.ts';
+import { TokenBucket, TokenBuckets } from '../base/bucket.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
+import { Room } from '../base/room.ts';
+import { answerBinding } from '../nat/stun/answer.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../nat/stun/connection.ts';
+import { looksLikeStun } from '../nat/stun/message.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { type ServerLog, SILENT } from './log.ts';
 

@@ -1,6 +1,6 @@
 /** What a server that browsers and commands of anybody speak to offers in TLS. Lanes have their own: src/lanes/tls. */
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { withGroups } from '../protocol/tls.ts';
+import { withGroups } from '../base/tls.ts';
 
 /**
  * TLS 1.3, and of 1.2 what is as good: keys of ECDHE, and ciphers that authenticate what they encrypt, with a whole tag.

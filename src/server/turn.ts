@@ -1,7 +1,7 @@
 /** Credentials for a TURN server that shares a secret with this one: coturn's REST scheme (`--use-auth-secret`). */
 import { createHmac } from 'node:crypto';
-import { BeelineError } from '../protocol/errors.ts';
-import type { TurnServer } from '../protocol/rendezvous.ts';
+import { BeelineError } from '../base/errors.ts';
+import type { TurnServer } from '../wire/rendezvous.ts';
 
 export interface TurnCredentialOptions {
   /** `turn:host[:port][?transport=tcp]`, or `turns:` for TLS (RFC 7065); 1 to 8. */

@@ -7,7 +7,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { TokenBuckets } from '../protocol/bucket.ts';
+import { TokenBuckets } from '../base/bucket.ts';
 
 /** Requests of one address, and at once after a pause: a page is a dozen, and an office may be behind one address. */
 const REQUESTS_PER_SECOND = 32;

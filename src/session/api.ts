@@ -2,10 +2,10 @@
  * The library's types: what a program gives to `send` and `receive` and what it gets back. The command's `--json`
  * lines are these events, one object a line.
  */
-import type { ErrorCode, Reason } from '../protocol/errors.ts';
-import type { State } from '../transfer/machine.ts';
+import type { ErrorCode, Reason } from '../base/errors.ts';
+import type { State } from '../sync/machine.ts';
 
-export type { State } from '../transfer/machine.ts';
+export type { State } from '../sync/machine.ts';
 
 /** Everything that a transfer tells. Sizes are bytes, rates bytes a second, times seconds. */
 export type TransferEvent =

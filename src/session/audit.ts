@@ -1,5 +1,5 @@
 /** One line for each transfer in the log: who, what, how much, and how it ended. Never a code, key or file content. */
-import type { Entry } from '../protocol/manifest.ts';
+import type { Entry } from '../offer/manifest.ts';
 import type { Session } from './session.ts';
 
 export interface Counts {

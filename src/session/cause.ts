@@ -1,7 +1,8 @@
 /** Who made a state change, why, and how that is told. */
+
+import type { BeelineError } from '../base/errors.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { BeelineError } from '../protocol/errors.ts';
-import type { State } from '../transfer/machine.ts';
+import type { State } from '../sync/machine.ts';
 import type { TransferEvent } from './api.ts';
 
 export interface Cause {

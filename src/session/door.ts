@@ -2,7 +2,7 @@
  * Whose pipes come in: those of the process that proved the secret last, until it says that it ends. A new process of
  * the same secret takes the old one's place, and is trusted no more and no less.
  */
-import type { Pipe } from '../lanes/pipe.ts';
+import type { Pipe } from '../secure/pipe.ts';
 
 /** Pipes that proved a certificate before the rendezvous told us whose is right. */
 const MAX_EARLY = 8;

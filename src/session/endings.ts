@@ -1,6 +1,6 @@
 /** Ends that sending and receiving have in common. */
-import { BeelineError } from '../protocol/errors.ts';
-import { escapeName } from '../protocol/printable.ts';
+import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import type { Session } from './session.ts';
 
 /** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */

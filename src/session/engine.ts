@@ -1,7 +1,7 @@
 /** What a session drives and is made with. */
-import type { Clock } from '../protocol/clock.ts';
-import type { BlocksHeader, Message } from '../protocol/messages.ts';
-import type { Landing, LanePort } from '../transfer/ports.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Landing, LanePort } from '../sync/ports.ts';
+import type { BlocksHeader, Message } from '../wire/messages.ts';
 import type { TransferOptions } from './api.ts';
 
 /** The transfer engine of either side, as the session drives it. */

@@ -1,5 +1,5 @@
 /** Events for whoever listens: callbacks at once, and an async iterator that never holds more than one progress. */
-import { harmless } from '../protocol/callback.ts';
+import { harmless } from '../base/callback.ts';
 import type { TransferEvent } from './api.ts';
 
 /** Events an iterator may lag behind before the oldest progress, then the oldest of all, is dropped. */

@@ -2,8 +2,8 @@
  * The sender's end. Once the roots are equal the receiver has everything; it is only given time to hear so, and to come
  * back and ask if it did not. What happens to lanes afterwards is no loss.
  */
-import { Alarm, type Clock } from '../protocol/clock.ts';
-import { CONFIRM_DEADLINE } from '../protocol/limits.ts';
+import { Alarm, type Clock } from '../base/clock.ts';
+import { CONFIRM_DEADLINE } from '../base/limits.ts';
 
 export class Farewell {
   /** Milliseconds for the receiver to confirm. */

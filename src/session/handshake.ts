@@ -2,11 +2,12 @@
  * Two peers prove to each other that they share a secret, and exchange hellos under the key they get from it. The
  * receiver proves first: it made the guess, and the sender shows nothing to one that cannot prove it.
  */
+
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { PROTOCOL_VERSION } from '../base/limits.ts';
 import { KeyedChannel } from '../identity/channel.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import { deriveScalar, Spake2, type Spake2Options } from '../identity/spake2.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import {
   decodeHello,
   decodeSealed,
@@ -17,7 +18,7 @@ import {
   type Hello,
   type Signal,
   type Word,
-} from '../protocol/signal.ts';
+} from '../wire/signal.ts';
 
 /** The exchange that proves the secret, of one run. */
 export type Pake = (options: Spake2Options) => Pick<Spake2, 'share' | 'finish'>;

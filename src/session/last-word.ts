@@ -1,6 +1,7 @@
 /** Lets what was queued last reach the other side before lanes are closed over it. */
+
+import { type Clock, sleep } from '../base/clock.ts';
 import type { Lane } from '../lanes/lane.ts';
-import { type Clock, sleep } from '../protocol/clock.ts';
 
 const ENOUGH_MS = 3_000;
 

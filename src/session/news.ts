@@ -2,8 +2,8 @@
  * Changes of state as a person is told of them: all, unless the other side makes more of them than anybody reads. Then what it
  * comes to is told once a second, so that a peer cannot fill a screen or a log with pauses, or with lanes that come and go.
  */
-import { Alarm, type Clock } from '../protocol/clock.ts';
-import { isFinal, type State } from '../transfer/machine.ts';
+import { Alarm, type Clock } from '../base/clock.ts';
+import { isFinal, type State } from '../sync/machine.ts';
 import type { TransferEvent } from './api.ts';
 import { type Cause, stateEvent } from './cause.ts';
 

@@ -2,9 +2,9 @@
  * Ends a session whose other side is connected and answers pings, but does not say what an honest one says at once.
  * Non-goal: slow bytes. A person may think over an offer, a stream may be quiet and a limit low, for as long as they like.
  */
-import { every } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { ANSWER_DEADLINE } from '../protocol/limits.ts';
+import { every } from '../base/clock.ts';
+import { BeelineError } from '../base/errors.ts';
+import { ANSWER_DEADLINE } from '../base/limits.ts';
 import type { Engine } from './engine.ts';
 import type { Session } from './session.ts';
 

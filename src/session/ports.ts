@@ -1,11 +1,11 @@
 /** What a session asks of the machine that it runs on, be that Node or a browser's page. */
-import type { Clock } from '../protocol/clock.ts';
-import type { Entry, Offer } from '../protocol/manifest.ts';
-import type { Hello } from '../protocol/signal.ts';
-import type { MailboxOptions } from '../rendezvous/ports.ts';
-import type { Outcome } from '../transfer/engine-ports.ts';
-import type { Digest } from '../transfer/ports.ts';
-import type { ByteSpace } from '../transfer/space.ts';
+import type { Clock } from '../base/clock.ts';
+import type { MailboxOptions } from '../meeting/ports.ts';
+import type { Entry, Offer } from '../offer/manifest.ts';
+import type { ByteSpace } from '../offer/space.ts';
+import type { Outcome } from '../sync/engine-ports.ts';
+import type { Digest } from '../sync/ports.ts';
+import type { Hello } from '../wire/signal.ts';
 import type { Pake } from './handshake.ts';
 
 export interface Platform {
@@ -26,7 +26,7 @@ export interface NetworkPort {
   peer(hello: Hello): void;
 }
 
-/** What a meeting tells of; what each is, src/rendezvous/ports.ts says. */
+/** What a meeting tells of; what each is, src/meeting/ports.ts says. */
 export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'>;
 
 /** What both sides of a finished transfer agree on, to make a record of. */

@@ -1,9 +1,9 @@
 /** Progress as events: at most ten a second, and one at the end. */
-import { Alarm, type Clock, every, seconds } from '../protocol/clock.ts';
-import type { Entry } from '../protocol/manifest.ts';
-import { FileProgress } from '../transfer/file-progress.ts';
-import { RateMeter } from '../transfer/rate.ts';
-import type { Extent } from '../transfer/space.ts';
+import { Alarm, type Clock, every, seconds } from '../base/clock.ts';
+import type { Entry } from '../offer/manifest.ts';
+import type { Extent } from '../offer/space.ts';
+import { FileProgress } from '../sync/file-progress.ts';
+import { RateMeter } from '../sync/rate.ts';
 import type { Session } from './session.ts';
 
 const INTERVAL_MS = 100;

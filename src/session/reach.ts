@@ -2,9 +2,9 @@
  * How long a side tries to reach the other: for the first lane a moment, since all is ready for it; once they have been
  * connected, as long as the person will wait.
  */
-import { Alarm, type Clock } from '../protocol/clock.ts';
-import { type BeelineError, fault } from '../protocol/errors.ts';
-import { HANDSHAKE_DEADLINE, MAX_WAIT, RECEIVER_WAIT, SENDER_WAIT } from '../protocol/limits.ts';
+import { Alarm, type Clock } from '../base/clock.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
+import { HANDSHAKE_DEADLINE, MAX_WAIT, RECEIVER_WAIT, SENDER_WAIT } from '../base/limits.ts';
 
 export interface ReachOptions {
   role: 'sender' | 'receiver';

@@ -1,15 +1,16 @@
 /** The sender's part of a session: it waits to be met, and serves whoever proves to know the secret. */
+
+import { toHex } from '../base/bytes.ts';
+import { Alarm } from '../base/clock.ts';
+import type { BeelineError } from '../base/errors.ts';
+import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../base/limits.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode, type SharedSecret } from '../identity/secret.ts';
-import { toHex } from '../protocol/bytes.ts';
-import { Alarm } from '../protocol/clock.ts';
-import type { BeelineError } from '../protocol/errors.ts';
-import { HANDSHAKE_DEADLINE, MIN_CHUNK } from '../protocol/limits.ts';
-import type { Mailbox } from '../rendezvous/ports.ts';
-import type { Outcome } from '../transfer/engine-ports.ts';
-import type { Source } from '../transfer/ports.ts';
-import { Sender } from '../transfer/sender.ts';
-import { chooseChunkSize } from '../transfer/space.ts';
+import type { Mailbox } from '../meeting/ports.ts';
+import { chooseChunkSize } from '../offer/space.ts';
+import type { Outcome } from '../sync/engine-ports.ts';
+import type { Source } from '../sync/ports.ts';
+import { Sender } from '../sync/sender.ts';
 import type { TransferOptions } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';

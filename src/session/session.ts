@@ -3,16 +3,16 @@
  * it turns what lanes, the handshake and the person do into events, and the table's effects into calls.
  */
 
+import type { Clock } from '../base/clock.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { escapingLog } from '../base/log-fields.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { Pipe } from '../lanes/pipe.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
-import type { KnownKind } from '../lanes/transport.ts';
-import type { Clock } from '../protocol/clock.ts';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
-import { escapingLog } from '../protocol/log-fields.ts';
-import type { Message, Status } from '../protocol/messages.ts';
-import type { Hello, Word } from '../protocol/signal.ts';
-import { type Effect, type Event, isFinal, type State, step } from '../transfer/machine.ts';
+import type { Pipe } from '../secure/pipe.ts';
+import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
+import type { KnownKind } from '../transports/transport.ts';
+import type { Message, Status } from '../wire/messages.ts';
+import type { Hello, Word } from '../wire/signal.ts';
 import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
 import { type Cause, laneEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';

@@ -2,10 +2,10 @@
  * A receiver whose disk takes no more waits instead of failing: somebody may make room, raise the quota or plug the
  * drive in again, at 3 a.m. perhaps nobody at once. It looks again by itself, and goes on from what is certain.
  */
-import { Alarm } from '../protocol/clock.ts';
-import type { BeelineError } from '../protocol/errors.ts';
-import { STALL_DEADLINE, STALL_LOOK } from '../protocol/limits.ts';
-import type { Sink } from '../transfer/ports.ts';
+import { Alarm } from '../base/clock.ts';
+import type { BeelineError } from '../base/errors.ts';
+import { STALL_DEADLINE, STALL_LOOK } from '../base/limits.ts';
+import type { Sink } from '../sync/ports.ts';
 import type { Session } from './session.ts';
 
 /** What may pass: no room, no quota, read-only for now, a drive or a share that is gone. */

@@ -2,8 +2,8 @@
  * Paused, running, cancelled or failed: one register that both sides write, with a Lamport clock, so that the later
  * word wins whichever lane brings it, and either side may undo what the other did.
  */
-import type { Message, Status } from '../protocol/messages.ts';
-import type { Word } from '../protocol/signal.ts';
+import type { Message, Status } from '../wire/messages.ts';
+import type { Word } from '../wire/signal.ts';
 
 export class StatusRegister {
   readonly #role: 'sender' | 'receiver';

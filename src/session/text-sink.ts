@@ -1,11 +1,11 @@
 /** A sent text: collected, at most MAX_TEXT, and handed over whole. It is the peer's; escape it before a terminal. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex, utf8Decode } from '../protocol/bytes.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { MAX_TEXT } from '../protocol/limits.ts';
-import type { Entry } from '../protocol/manifest.ts';
-import type { Sink } from '../transfer/ports.ts';
-import type { Extent } from '../transfer/space.ts';
+import { toHex, utf8Decode } from '../base/bytes.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_TEXT } from '../base/limits.ts';
+import type { Entry } from '../offer/manifest.ts';
+import type { Extent } from '../offer/space.ts';
+import type { Sink } from '../sync/ports.ts';
 
 export class TextSink implements Sink {
   readonly window = Number.POSITIVE_INFINITY;

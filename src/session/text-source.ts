@@ -1,11 +1,11 @@
 /** A short text as a Source of one entry; shown at the receiver, never written. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex, utf8Encode } from '../protocol/bytes.ts';
-import type { Clock } from '../protocol/clock.ts';
-import { BeelineError } from '../protocol/errors.ts';
-import { MAX_TEXT } from '../protocol/limits.ts';
-import type { Entry } from '../protocol/manifest.ts';
-import type { Source } from '../transfer/ports.ts';
+import { toHex, utf8Encode } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_TEXT } from '../base/limits.ts';
+import type { Entry } from '../offer/manifest.ts';
+import type { Source } from '../sync/ports.ts';
 
 /** @throws BeelineError USAGE if the text is longer than MAX_TEXT bytes of UTF-8. */
 export function textSource(text: string, clock: Clock): Source {

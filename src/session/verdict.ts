@@ -1,7 +1,7 @@
 /** What the other side's word means here: a change of state, and a sentence about it. Its codes are not trusted. */
-import { BeelineError, type ErrorCode } from '../protocol/errors.ts';
-import type { Status } from '../protocol/messages.ts';
-import type { Event } from '../transfer/machine.ts';
+import { BeelineError, type ErrorCode } from '../base/errors.ts';
+import type { Event } from '../sync/machine.ts';
+import type { Status } from '../wire/messages.ts';
 import type { Cause } from './cause.ts';
 
 type Role = 'sender' | 'receiver';

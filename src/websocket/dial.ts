@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
-import { asBeelineError, BeelineError } from '../protocol/errors.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { proxyFor, tunnel } from './proxy.ts';
 
 const CLOSING = 2000;

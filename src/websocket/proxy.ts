@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { BeelineError, fault } from '../protocol/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 
 const VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'];
 const MAX_HEADER_BYTES = 16 * 1024;

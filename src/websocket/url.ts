@@ -1,6 +1,6 @@
 /** From what a person writes after `--server` to the WebSocket URL of one of the server's services. */
-import { fault } from '../protocol/errors.ts';
-import { type RELAY_PATH, RENDEZVOUS_PATH } from '../protocol/rendezvous.ts';
+import { fault } from '../base/errors.ts';
+import { type RELAY_PATH, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
 
 const SCHEMES: Record<string, string> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' };
 

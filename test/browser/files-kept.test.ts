@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { crc32 as reference } from 'node:zlib';
 import fc from 'fast-check';
+import { crc32 } from '../../src/base/crc32.ts';
 import { transferKey } from '../../src/browser/files/kept-sink.ts';
 import { lengthOf, startOf } from '../../src/browser/files/places.ts';
-import { crc32 } from '../../src/protocol/crc32.ts';
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { ByteSpace } from '../../src/transfer/space.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import { ByteSpace } from '../../src/offer/space.ts';
 
 const MiB = 2 ** 20;
 const numRuns = Number(process.env.RUNS ?? 100);

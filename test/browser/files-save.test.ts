@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { BeelineError } from '../../src/base/errors.ts';
 import type { Kept } from '../../src/browser/files/kept.ts';
 import { saveToFolder } from '../../src/browser/files/save.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 /** A picked folder whose file system folds case, and whose browser refuses some names. */
 class Folder {

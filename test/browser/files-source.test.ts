@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 import { layOut } from '../../src/browser/files/layout.ts';
 import { FileListSource } from '../../src/browser/files/source.ts';
-import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
-import { checkEntries } from '../../src/protocol/names.ts';
+import { checkEntries } from '../../src/offer/names.ts';
 
 const file = (text = '', lastModified = 1000): File => new File([text], 'x', { lastModified });
 

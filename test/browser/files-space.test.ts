@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { journalIn } from '../../src/browser/files/journal-file.ts';
 import { clear, writeFully } from '../../src/browser/files/sync-file.ts';
-import { Journal } from '../../src/transfer/store/journal.ts';
-import type { JournalRecord, JournalState } from '../../src/transfer/store/journal-records.ts';
+import { Journal } from '../../src/sync/store/journal.ts';
+import type { JournalRecord, JournalState } from '../../src/sync/store/journal-records.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { MemoryFile, StorageDouble } from './storage-double.ts';
 

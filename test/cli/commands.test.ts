@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, describe, it } from 'node:test';
+import type { ErrorCode } from '../../src/base/errors.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
-import type { OfferSummary, ReceiveOptions, SendOptions, TransferEvent } from '../../src/peer/api.ts';
-import type { ErrorCode } from '../../src/protocol/errors.ts';
+import type { OfferSummary, ReceiveOptions, SendOptions, TransferEvent } from '../../src/node/api.ts';
 import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 
 const CODE = '7-crossover-clockwork';

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { advice, detail, table } from '../../src/cli/diagnosis.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { doctorArgs } from '../../src/cli/options.ts';
-import { CHECKS, type Check, type CheckName, type Diagnosis } from '../../src/peer/doctor/diagnosis.ts';
+import { CHECKS, type Check, type CheckName, type Diagnosis } from '../../src/node/doctor/diagnosis.ts';
 import { startServer } from '../../src/server/index.ts';
 import { type FakeHost, fakeHost } from './fakes.ts';
 

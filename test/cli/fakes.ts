@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
+import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 import type { Host, Library } from '../../src/cli/host.ts';
 import type {
   OfferSummary,
@@ -12,8 +13,7 @@ import type {
   Transfer,
   TransferEvent,
   What,
-} from '../../src/peer/api.ts';
-import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
+} from '../../src/node/api.ts';
 
 export class Sink extends Writable {
   text = '';

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { ErrorCode } from '../../src/base/errors.ts';
 import { exitCode } from '../../src/cli/exit.ts';
 import {
   contents,
@@ -12,7 +13,6 @@ import {
   shellWord,
 } from '../../src/cli/format.ts';
 import { parseSize } from '../../src/cli/size.ts';
-import type { ErrorCode } from '../../src/protocol/errors.ts';
 
 describe('cli: numbers', () => {
   const sizes: [string, number][] = [

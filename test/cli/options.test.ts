@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { BeelineError } from '../../src/base/errors.ts';
 import { parse } from '../../src/cli/args.ts';
 import { COMMANDS } from '../../src/cli/flags.ts';
 import { nearest } from '../../src/cli/near.ts';
 import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const send = (...argv: string[]) => sendArgs(argv, {});
 const receive = (...argv: string[]) => receiveArgs(argv, {});

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { takeLock } from '../../src/files/lock.ts';
-import { Staging } from '../../src/files/staging.ts';
-import { StagingSink } from '../../src/files/staging-sink.ts';
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { CHUNK, file, folder, opened } from '../files/helpers.ts';
+import { takeLock } from '../../src/node/files/lock.ts';
+import { Staging } from '../../src/node/files/staging.ts';
+import { StagingSink } from '../../src/node/files/staging-sink.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import { CHUNK, file, folder, opened } from '../node/files/helpers.ts';
 import { type FakeHost, fakeHost, Keyboard, Sink } from './fakes.ts';
 
 /** With a bidi character. */

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { BeelineError } from '../../src/base/errors.ts';
 import { parse } from '../../src/cli/args.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
@@ -12,7 +13,6 @@ import { openLog } from '../../src/cli/log.ts';
 import { metricsText, serveMetrics } from '../../src/cli/metrics.ts';
 import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 import type { ServerOptions } from '../../src/server/index.ts';
 import { fakeHost } from './fakes.ts';
 

@@ -6,7 +6,7 @@ import { dispatch } from '../../src/cli/dispatch.ts';
 import { Keys, type Signals } from '../../src/cli/keys.ts';
 import { describeOffer } from '../../src/cli/questions.ts';
 import { Screen } from '../../src/cli/screen.ts';
-import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/peer/api.ts';
+import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/node/api.ts';
 import { answer, type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
 
 const OFFER: OfferSummary = {

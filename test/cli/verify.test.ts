@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { writeReceipt } from '../../src/files/receipt-file.ts';
-import { receiptOf } from '../files/receipt-of.ts';
+import { writeReceipt } from '../../src/node/files/receipt-file.ts';
+import { receiptOf } from '../node/files/receipt-of.ts';
 import { fakeHost, Sink } from './fakes.ts';
 
 /** With two bidi characters. */

@@ -23,7 +23,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { writeFully } from '../../src/files/io.ts';
+import { writeFully } from '../../src/node/files/io.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { Crash, FaultyDisk } from './disk.ts';
 import { inventory, linux, made, put, syncAll, syncFolder, well } from './helpers.ts';

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { staged } from '../files/helpers.ts';
+import { staged } from '../node/files/helpers.ts';
 import { randomFrom, seed } from '../seed.ts';
 import type { Fault } from './plan.ts';
 import { Receiving } from './receiving.ts';

@@ -1,6 +1,6 @@
 /** A small mixed tree to receive: a few chunks, files of one and of several, links, folders, zeros. */
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { CHUNK, file, folder, hashOf, link, spaceOf } from '../files/helpers.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import { CHUNK, file, folder, hashOf, link, spaceOf } from '../node/files/helpers.ts';
 import { randomBytes, randomFrom } from '../seed.ts';
 
 /** So many small files that they are synced by `sync -f`. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { file, folder } from '../files/helpers.ts';
+import { file, folder } from '../node/files/helpers.ts';
 import { badSender } from './bad-sender.ts';
 import { runCommand } from './command.ts';
 import { assertConfined, ending, LIMIT, meet, posix, tree, world } from './world.ts';

@@ -1,40 +1,34 @@
 /**
  * Everything that reads what a stranger wrote ends in a value or a BeelineError that is not INTERNAL, whatever comes.
- * RUNS=100000 is the long run; frames, messages and pages are in test/protocol/messages.test.ts too.
+ * RUNS=100000 is the long run; frames, messages and pages are in test/wire/messages.test.ts too.
  */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import type { Packet } from 'dns-packet';
 import fc from 'fast-check';
+import { BeelineError } from '../../src/base/errors.ts';
+import { escapeName } from '../../src/base/printable.ts';
 import { KeyedChannel } from '../../src/identity/channel.ts';
 import { formatCode, parseCode } from '../../src/identity/code.ts';
 import { formatDeviceKey, parseDeviceKey } from '../../src/identity/device-key.ts';
-import type { Interface } from '../../src/lan/interfaces.ts';
-import { announcedNameplates, announcements, records, SERVICE } from '../../src/lan/records.ts';
-import { isPlausible } from '../../src/lan/screen.ts';
-import { parseHostPort } from '../../src/peer/addresses.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { decodePage, encodePages } from '../../src/protocol/manifest.ts';
-import { checkEntries, nameProblem } from '../../src/protocol/names.ts';
-import { escapeName } from '../../src/protocol/printable.ts';
+import type { Interface } from '../../src/meeting/lan/interfaces.ts';
+import { announcedNameplates, announcements, records, SERVICE } from '../../src/meeting/lan/records.ts';
+import { isPlausible } from '../../src/meeting/lan/screen.ts';
+import { rendezvousUrl } from '../../src/meeting/url.ts';
+import { parseHostPort } from '../../src/node/addresses.ts';
+import { decodePage, encodePages } from '../../src/offer/manifest.ts';
+import { checkEntries, nameProblem } from '../../src/offer/names.ts';
 import {
   decodeClientMessage,
   decodeServerMessage,
   isNameplate,
   NO_SERVICES,
   RENDEZVOUS_PATH,
-} from '../../src/protocol/rendezvous.ts';
-import {
-  decodeHello,
-  decodeSignal,
-  encodeHello,
-  encodeSignal,
-  type Signal,
-} from '../../src/protocol/signal.ts';
-import { rendezvousUrl } from '../../src/rendezvous/url.ts';
-import { file, folder, link } from '../files/helpers.ts';
+} from '../../src/wire/rendezvous.ts';
+import { decodeHello, decodeSignal, encodeHello, encodeSignal, type Signal } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
+import { file, folder, link } from '../node/files/helpers.ts';
 
 const numRuns = Number(process.env.RUNS ?? 1000);
 

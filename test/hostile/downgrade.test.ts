@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { PROTOCOL_VERSION } from '../../src/base/limits.ts';
 import { KeyedChannel } from '../../src/identity/channel.ts';
 import { deriveScalar, Spake2 } from '../../src/identity/spake2.ts';
-import { PROTOCOL_VERSION } from '../../src/protocol/limits.ts';
-import { decodeSignal, encodeHello, encodeSignal } from '../../src/protocol/signal.ts';
-import { file } from '../files/helpers.ts';
+import { decodeSignal, encodeHello, encodeSignal } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
+import { file } from '../node/files/helpers.ts';
 import { party, server } from './meetings.ts';
 import { ending, LIMIT, meet, tree, world } from './world.ts';
 

@@ -4,11 +4,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
-import { Lane } from '../../src/lanes/lane.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { Writer } from '../../src/protocol/bytes.ts';
-import { realClock } from '../../src/protocol/clock.ts';
-import { encodeMessage } from '../../src/protocol/encode.ts';
+import { Writer } from '../../src/base/bytes.ts';
+import { realClock } from '../../src/base/clock.ts';
 import {
   LANE_DEADLINE,
   LANE_OPEN_DEADLINE,
@@ -17,15 +14,18 @@ import {
   MAX_MANIFEST,
   MAX_PAGE,
   MAX_PAGES,
-} from '../../src/protocol/limits.ts';
-import { encodePages } from '../../src/protocol/manifest.ts';
-import type { Message } from '../../src/protocol/messages.ts';
+} from '../../src/base/limits.ts';
+import { Lane } from '../../src/lanes/lane.ts';
+import { encodePages } from '../../src/offer/manifest.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
 import { HTTP_DEADLINE } from '../../src/server/limits.ts';
 import { losePatience } from '../../src/session/patience.ts';
 import type { Session } from '../../src/session/session.ts';
-import { ManifestPull } from '../../src/transfer/manifest-pull.ts';
-import { file } from '../files/helpers.ts';
+import { ManifestPull } from '../../src/sync/manifest-pull.ts';
+import { encodeMessage } from '../../src/wire/encode.ts';
+import type { Message } from '../../src/wire/messages.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
+import { file } from '../node/files/helpers.ts';
 import { CHUNK, offerOf, type Script } from './bad-sender.ts';
 import { ending, LIMIT, meet, realSender, shorten, tree, world } from './world.ts';
 

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { file, folder, link } from '../files/helpers.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
 import type { Line } from '../integration/command.ts';
 import { workspace } from '../integration/workspace.ts';
+import { file, folder, link } from '../node/files/helpers.ts';
 import { badSender, CODE, type Script } from './bad-sender.ts';
 
 const METER = fileURLToPath(new URL('./turn-meter.mjs', import.meta.url));

@@ -1,11 +1,11 @@
 /** Negative, huge and overlapping lengths, in frames and in manifests. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Writer } from '../../src/protocol/bytes.ts';
-import { encodeMessage } from '../../src/protocol/encode.ts';
-import { MAX_CONTROL_FRAME, MAX_ENTRIES, MAX_PAGES } from '../../src/protocol/limits.ts';
-import type { Entry } from '../../src/protocol/manifest.ts';
-import { file } from '../files/helpers.ts';
+import { Writer } from '../../src/base/bytes.ts';
+import { MAX_CONTROL_FRAME, MAX_ENTRIES, MAX_PAGES } from '../../src/base/limits.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import { encodeMessage } from '../../src/wire/encode.ts';
+import { file } from '../node/files/helpers.ts';
 import { CHUNK, offerOf, type Script } from './bad-sender.ts';
 import { each, ending, LIMIT, meet, tree, world } from './world.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
-import { receive } from '../../src/peer/receive.ts';
-import { send } from '../../src/peer/send.ts';
-import { HANDSHAKE_DEADLINE } from '../../src/protocol/limits.ts';
+import { HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
+import { receive } from '../../src/node/receive.ts';
+import { send } from '../../src/node/send.ts';
 import { CODE } from './bad-sender.ts';
 import { server, stranger } from './meetings.ts';
 import { ending, holdBack, LIMIT, realSender, tree, until, world } from './world.ts';

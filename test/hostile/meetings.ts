@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
+import type { BeelineError } from '../../src/base/errors.ts';
 import { fromCode } from '../../src/identity/secret.ts';
-import type { BeelineError } from '../../src/protocol/errors.ts';
-import { type Mailbox as Client, openMailbox } from '../../src/rendezvous/mailbox.ts';
+import { type Mailbox as Client, openMailbox } from '../../src/meeting/mailbox.ts';
 import { startServer } from '../../src/server/index.ts';
 import type { Limits } from '../../src/server/limits.ts';
 import { Handshake } from '../../src/session/handshake.ts';

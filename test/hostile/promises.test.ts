@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { MAX_TEXT } from '../../src/base/limits.ts';
 import type { Lane } from '../../src/lanes/lane.ts';
-import { MAX_TEXT } from '../../src/protocol/limits.ts';
-import { encodePages, type Offer } from '../../src/protocol/manifest.ts';
+import { encodePages, type Offer } from '../../src/offer/manifest.ts';
 import { Sink as Output } from '../cli/fakes.ts';
-import { file } from '../files/helpers.ts';
+import { file } from '../node/files/helpers.ts';
 import { allBlocks, CHUNK, offerOf, type Script, sendBlocks } from './bad-sender.ts';
 import { assertConfined, each, ending, LIMIT, meet, tree, world } from './world.ts';
 

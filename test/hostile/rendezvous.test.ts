@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { Transfer } from '../../src/peer/api.ts';
-import { receive } from '../../src/peer/receive.ts';
-import { send } from '../../src/peer/send.ts';
-import { HANDSHAKE_DEADLINE } from '../../src/protocol/limits.ts';
+import { HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
+import type { Transfer } from '../../src/node/api.ts';
+import { receive } from '../../src/node/receive.ts';
+import { send } from '../../src/node/send.ts';
 import { Mailbox, type Side } from '../../src/server/mailbox.ts';
 import { randomFrom, seed } from '../seed.ts';
 import { type Party, party, server } from './meetings.ts';

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { dial } from '../../src/lanes/tcp/dial.ts';
-import { listen } from '../../src/lanes/tcp/listen.ts';
-import { laneContext } from '../../src/lanes/tls/credentials.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
+import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { dial } from '../../src/transports/tcp/dial.ts';
+import { listen } from '../../src/transports/tcp/listen.ts';
 import { party } from './meetings.ts';
 import { LIMIT } from './world.ts';
 

@@ -14,14 +14,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { journalAt } from '../../src/files/journal-file.ts';
-import { takeLock } from '../../src/files/lock.ts';
-import { StagingSink } from '../../src/files/staging-sink.ts';
-import { discard } from '../../src/files/unfinished.ts';
-import { encodePages } from '../../src/protocol/manifest.ts';
-import { Journal } from '../../src/transfer/store/journal.ts';
-import { file, folder, opened } from '../files/helpers.ts';
-import { stagedName } from '../files/resuming.ts';
+import { journalAt } from '../../src/node/files/journal-file.ts';
+import { takeLock } from '../../src/node/files/lock.ts';
+import { StagingSink } from '../../src/node/files/staging-sink.ts';
+import { discard } from '../../src/node/files/unfinished.ts';
+import { encodePages } from '../../src/offer/manifest.ts';
+import { Journal } from '../../src/sync/store/journal.ts';
+import { file, folder, opened } from '../node/files/helpers.ts';
+import { stagedName } from '../node/files/resuming.ts';
 import { CHUNK, type Script, sendBlocks } from './bad-sender.ts';
 import { each, ending, meet, posix, tree, type World, world } from './world.ts';
 

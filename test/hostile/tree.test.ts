@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { Overwrite } from '../../src/peer/api.ts';
-import { Writer } from '../../src/protocol/bytes.ts';
-import type { BlockRange } from '../../src/protocol/messages.ts';
-import { file, folder, link } from '../files/helpers.ts';
+import { Writer } from '../../src/base/bytes.ts';
+import type { Overwrite } from '../../src/node/api.ts';
+import type { BlockRange } from '../../src/wire/messages.ts';
+import { file, folder, link } from '../node/files/helpers.ts';
 import { CHUNK, sendBlocks } from './bad-sender.ts';
 import { assertConfined, each, ending, meet, posix, tree, world } from './world.ts';
 

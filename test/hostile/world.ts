@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/peer/api.ts';
-import { receive } from '../../src/peer/receive.ts';
-import { send } from '../../src/peer/send.ts';
-import type { BeelineError } from '../../src/protocol/errors.ts';
+import type { BeelineError } from '../../src/base/errors.ts';
+import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/node/api.ts';
+import { receive } from '../../src/node/receive.ts';
+import { send } from '../../src/node/send.ts';
 import { badSender, CODE, type Script } from './bad-sender.ts';
 
 /** Milliseconds after which a test has hung. */

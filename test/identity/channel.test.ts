@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { BeelineError } from '../../src/base/errors.ts';
 import { KeyedChannel, MAX_PLAIN, MAX_SEALED } from '../../src/identity/channel.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const isCode = (code: string) => (thrown: unknown) => thrown instanceof BeelineError && thrown.code === code;
 const refused = isCode('AUTHENTICATION');

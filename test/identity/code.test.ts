@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import fc from 'fast-check';
+import { BeelineError } from '../../src/base/errors.ts';
 import { codeIn, formatCode, generatePassword, MAX_PASSWORD, parseCode } from '../../src/identity/code.ts';
 import { editDistance } from '../../src/identity/distance.ts';
 import { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { utf8Encode } from '../../src/base/bytes.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { fromBase32, toBase32 } from '../../src/identity/base32.ts';
 import { formatDeviceKey, parseDeviceKey } from '../../src/identity/device-key.ts';
-import { utf8Encode } from '../../src/protocol/bytes.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 });

@@ -5,11 +5,11 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { inspect, promisify } from 'node:util';
+import { BeelineError } from '../../src/base/errors.ts';
 import { defaultConfigDir } from '../../src/identity/config-folder.ts';
 import { formatDeviceKey, parseDeviceKey } from '../../src/identity/device-key.ts';
 import { KnownDevices } from '../../src/identity/devices.ts';
 import { generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'beeline-devices-'));
 after(() => rm(root, { recursive: true }));

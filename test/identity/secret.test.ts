@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fromHex, toHex, utf8Encode } from '../../src/base/bytes.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { parseCode } from '../../src/identity/code.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import { fromDevices, fromPsk } from '../../src/identity/standing-secret.ts';
 import { agree, generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
-import { fromHex, toHex, utf8Encode } from '../../src/protocol/bytes.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 const keyPair = () => readPrivatePem(generatePrivatePem())!;

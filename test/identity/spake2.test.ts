@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
+import { fromHex, toHex, utf8Encode } from '../../src/base/bytes.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { deriveScalar, Spake2 } from '../../src/identity/spake2.ts';
-import { fromHex, toHex, utf8Encode } from '../../src/protocol/bytes.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
 
 /** RFC 9382 appendix B, SPAKE2-P256-SHA256-HKDF-SHA256-HMAC-SHA256. */
 const VECTORS = [

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { fromPsk } from '../../src/identity/standing-secret.ts';
-import { openMailbox } from '../../src/rendezvous/mailbox.ts';
+import { openMailbox } from '../../src/meeting/mailbox.ts';
 import { Deferred } from '../../src/session/deferred.ts';
 import { freePort } from '../ports.ts';
 import { snapshot } from './tree.ts';

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
-import { until } from '../files/helpers.ts';
+import { until } from '../node/files/helpers.ts';
 import { event, workspace } from './workspace.ts';
 
 const SHIM = `

@@ -4,8 +4,8 @@ import { appendFileSync, renameSync, symlinkSync, truncateSync, unlinkSync, writ
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeFile } from '../../bench/files.mjs';
-import { writeReceipt } from '../../src/files/receipt-file.ts';
-import { around, receiptOf } from '../files/receipt-of.ts';
+import { writeReceipt } from '../../src/node/files/receipt-file.ts';
+import { around, receiptOf } from '../node/files/receipt-of.ts';
 import { errorCode, event, workspace } from './workspace.ts';
 
 describe('integration: verify', () => {

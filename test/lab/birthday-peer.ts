@@ -11,9 +11,9 @@ import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { openUdp } from '../../src/lanes/udx/agent.ts';
-import type { UdpAgent } from '../../src/lanes/udx/api.ts';
+import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { openUdp } from '../../src/transports/udx/agent.ts';
+import type { UdpAgent } from '../../src/transports/udx/api.ts';
 
 const [role, host, p1, p2] = process.argv.slice(2) as ['sender' | 'receiver', string, string, string];
 const servers = [p1, p2].map((port) => ({ host, port: Number(port) }));

@@ -5,7 +5,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer } from 'node:net';
-import { mapPorts } from '../../src/lanes/mapping/map-ports.ts';
+import { mapPorts } from '../../src/nat/mapping/map-ports.ts';
 
 const say = (event: string, more: object = {}) => console.log(JSON.stringify({ event, ...more }));
 

@@ -11,14 +11,14 @@
  */
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { asBeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { PunchListener, punchPath } from '../../src/lanes/punched/punch.ts';
-import { openPunchPorts, type PunchPorts } from '../../src/lanes/punched/punch-ports.ts';
-import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import type { Address } from '../../src/protocol/candidate.ts';
-import { asBeelineError } from '../../src/protocol/errors.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
+import { laneContext } from '../../src/secure/tls/credentials.ts';
 import { startStun } from '../../src/server/stun.ts';
+import { PunchListener, punchPath } from '../../src/transports/punched/punch.ts';
+import { openPunchPorts, type PunchPorts } from '../../src/transports/punched/punch-ports.ts';
+import type { Address } from '../../src/wire/candidate.ts';
 
 const [role, ...args] = process.argv.slice(2);
 const say = (event: string, more: object = {}) => console.log(JSON.stringify({ event, ...more }));

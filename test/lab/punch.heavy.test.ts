@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { type HostKind, type Internet, type LabHost, makeInternet, whyNoLab } from '../../lab/network.ts';
-import { LANE_OPEN_DEADLINE } from '../../src/protocol/limits.ts';
+import { LANE_OPEN_DEADLINE } from '../../src/base/limits.ts';
 import { type Event, PunchPeer } from './punch-lab.ts';
 
 const missing = whyNoLab();

@@ -5,9 +5,9 @@
 import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorCode, readErrorCode, xorAddress } from '../../src/stun/attributes.ts';
-import { longTermKey } from '../../src/stun/credentials.ts';
-import * as stun from '../../src/stun/message.ts';
+import { errorCode, readErrorCode, xorAddress } from '../../src/nat/stun/attributes.ts';
+import { longTermKey } from '../../src/nat/stun/credentials.ts';
+import * as stun from '../../src/nat/stun/message.ts';
 
 /** RFC 8656's Send indication. */
 const SEND = 6;

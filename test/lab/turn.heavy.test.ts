@@ -12,13 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BeelineError } from '../../src/base/errors.ts';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { dial } from '../../src/lanes/tcp/dial.ts';
-import { laneContext } from '../../src/lanes/tls/credentials.ts';
-import { allocate, type TurnAllocation, type TurnTiming } from '../../src/lanes/turn/allocation.ts';
-import type { BeelineError } from '../../src/protocol/errors.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
+import { laneContext } from '../../src/secure/tls/credentials.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
+import { dial } from '../../src/transports/tcp/dial.ts';
+import { allocate, type TurnAllocation, type TurnTiming } from '../../src/transports/turn/allocation.ts';
 import { freePort } from '../ports.ts';
 
 const TURN = { kind: 'turn', relayed: true };

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { type Clock, realClock } from '../../src/base/clock.ts';
 import { Lane } from '../../src/lanes/lane.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { type Clock, realClock } from '../../src/protocol/clock.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { memoryPipes } from './memory-pipe.ts';
 

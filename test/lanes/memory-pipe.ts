@@ -1,5 +1,5 @@
 /** Two ends of a pipe in memory, asynchronous like a socket, that can be cut or corrupted at any byte. */
-import type { Pipe } from '../../src/lanes/pipe.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
 
 export interface MemoryPipe extends Pipe {
   /** Ends both sides, as a lost connection does: what is under way is lost. */

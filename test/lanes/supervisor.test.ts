@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { realClock } from '../../src/base/clock.ts';
+import { MAX_LANES, RELAY_LANES } from '../../src/base/limits.ts';
 import { Lane } from '../../src/lanes/lane.ts';
-import { NODE_TRANSPORTS } from '../../src/lanes/node.ts';
-import type { Path } from '../../src/lanes/path.ts';
-import type { Pipe } from '../../src/lanes/pipe.ts';
 import { Supervisor } from '../../src/lanes/supervisor.ts';
-import { realClock } from '../../src/protocol/clock.ts';
-import { MAX_LANES, RELAY_LANES } from '../../src/protocol/limits.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
+import { NODE_TRANSPORTS } from '../../src/transports/node.ts';
+import type { Path } from '../../src/transports/path.ts';
 import { type MemoryPipe, memoryPipes } from './memory-pipe.ts';
 
 /** A supervisor whose lanes lead to other ends that answer pings, until they are told to be silent. */

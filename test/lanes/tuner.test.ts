@@ -1,8 +1,8 @@
 /** The tuner against simulated paths: what it ends with, not when. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
 import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
-import { MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../../src/protocol/limits.ts';
 
 interface Simulated {
   /** Bytes a second that so many lanes carry. */

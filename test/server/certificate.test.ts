@@ -5,7 +5,7 @@ import { chmodSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
+import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 import { openCertificate } from '../../src/server/certificate.ts';
 import { certificateFiles, type Files, type Made, makeServerCertificate } from './certificates.ts';
 

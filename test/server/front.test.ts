@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { BeelineError } from '../../src/protocol/errors.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/nat/stun/message.ts';
 import { createFront } from '../../src/server/front.ts';
 import { startServer } from '../../src/server/index.ts';
-import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/stun/message.ts';
 
 const request = () =>
   encodeStun({ class: 'request', method: METHOD.binding, transaction: newTransaction(), attributes: [] });

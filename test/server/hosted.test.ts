@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
-import { BeelineError } from '../../src/protocol/errors.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { createRendezvous } from '../../src/server/index.ts';
 
 const LIMIT = { timeout: 60_000 };

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { escapingLog } from '../../src/base/log-fields.ts';
 import { openLog } from '../../src/cli/log.ts';
-import { escapingLog } from '../../src/protocol/log-fields.ts';
 import { startServer } from '../../src/server/index.ts';
 import { Workspace } from '../integration/workspace.ts';
 

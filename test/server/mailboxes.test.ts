@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Limits } from '../../src/server/limits.ts';
+import { Mailboxes } from '../../src/server/mailboxes.ts';
 import {
   type ClientMessage,
   decodeServerMessage,
   encodeRendezvous,
   type ServerMessage,
-} from '../../src/protocol/rendezvous.ts';
-import type { Limits } from '../../src/server/limits.ts';
-import { Mailboxes } from '../../src/server/mailboxes.ts';
+} from '../../src/wire/rendezvous.ts';
 
 function world(limits: Partial<Limits> = {}) {
   let now = 1000;

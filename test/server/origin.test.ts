@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { BeelineError } from '../../src/protocol/errors.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { startServer } from '../../src/server/index.ts';
 import { originRefusal, parseOrigins } from '../../src/server/origin.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { BeelineError } from '../../src/protocol/errors.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { type ServerOptions, startServer } from '../../src/server/index.ts';
 import { chooseEncoding, type Encoding, hasTag } from '../../src/server/negotiate.ts';
 import { loadPage } from '../../src/server/page-files.ts';

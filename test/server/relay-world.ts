@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
-import { RELAY_PATH, RENDEZVOUS_PATH } from '../../src/protocol/rendezvous.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/index.ts';
+import { RELAY_PATH, RENDEZVOUS_PATH } from '../../src/wire/rendezvous.ts';
 
 export interface SeatAt {
   token: string;

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { WebSocket } from 'ws';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { decodePaired, decodeRelayHello, encodePaired, encodeRelayHello } from '../../src/protocol/relay.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
 import type { Mailbox } from '../../src/server/mailbox.ts';
 import { RelayUsage } from '../../src/server/relay-usage.ts';
+import { decodePaired, decodeRelayHello, encodePaired, encodeRelayHello } from '../../src/wire/relay.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { type Relayed, RelayWorld, relayWorld } from './relay-world.ts';
 

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { MAX_RENDEZVOUS_TEXT } from '../../src/protocol/rendezvous.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { createRendezvous, type ServerOptions, startServer } from '../../src/server/index.ts';
+import { MAX_RENDEZVOUS_TEXT } from '../../src/wire/rendezvous.ts';
 
 async function running(options: Partial<ServerOptions>, use: (url: string, port: number) => Promise<void>) {
   const server = await startServer({ port: 0, host: '127.0.0.1', ...options });

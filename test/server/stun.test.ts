@@ -3,13 +3,19 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { BeelineError } from '../../src/protocol/errors.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import { askTcp, StunAsker } from '../../src/nat/stun/ask.ts';
+import { bindingRequest } from '../../src/nat/stun/binding.ts';
+import { CONNECTION_LIMITS } from '../../src/nat/stun/connection.ts';
+import { StunFrames } from '../../src/nat/stun/frames.ts';
+import {
+  decodeStun,
+  encodeStun,
+  METHOD,
+  newTransaction,
+  type StunClass,
+} from '../../src/nat/stun/message.ts';
 import { type StunOptions, startStun } from '../../src/server/stun.ts';
-import { askTcp, StunAsker } from '../../src/stun/ask.ts';
-import { bindingRequest } from '../../src/stun/binding.ts';
-import { CONNECTION_LIMITS } from '../../src/stun/connection.ts';
-import { StunFrames } from '../../src/stun/frames.ts';
-import { decodeStun, encodeStun, METHOD, newTransaction, type StunClass } from '../../src/stun/message.ts';
 
 const HOST = '127.0.0.1';
 const request = () => bindingRequest(newTransaction());

@@ -1,9 +1,9 @@
 /** Session logic by itself, on a virtual clock: the sender's farewell, a disk that stalls, whose pipes come in, and what words mean. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Pipe } from '../../src/lanes/pipe.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { CONFIRM_DEADLINE, STALL_DEADLINE, STALL_LOOK } from '../../src/protocol/limits.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import { CONFIRM_DEADLINE, STALL_DEADLINE, STALL_LOOK } from '../../src/base/limits.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
 import { Door } from '../../src/session/door.ts';
 import { Farewell } from '../../src/session/farewell.ts';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { LANE_QUIET } from '../../src/base/limits.ts';
 import { Lane, type LaneOwner } from '../../src/lanes/lane.ts';
-import { LANE_QUIET } from '../../src/protocol/limits.ts';
 import { lastWordHeard } from '../../src/session/last-word.ts';
-import { SlabPool } from '../../src/transfer/slabs.ts';
+import { SlabPool } from '../../src/sync/slabs.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { ANSWER_DEADLINE } from '../../src/protocol/limits.ts';
+import { ANSWER_DEADLINE } from '../../src/base/limits.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
 import { StateNews } from '../../src/session/news.ts';
 import { losePatience } from '../../src/session/patience.ts';

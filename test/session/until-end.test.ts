@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { it } from 'node:test';
-import { realClock } from '../../src/protocol/clock.ts';
+import { realClock } from '../../src/base/clock.ts';
 import { Session } from '../../src/session/session.ts';
 import { untilEnd } from '../../src/session/until-end.ts';
 

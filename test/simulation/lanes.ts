@@ -2,9 +2,9 @@
  * Lanes of all tempers between the two engines: late, slow, sharing one bottleneck, stalled, dying at any time. They
  * carry messages as they are, in order, and the bytes of blocks piece by piece, as src/lanes does.
  */
-import { asBeelineError, BeelineError } from '../../src/protocol/errors.ts';
-import type { BlocksHeader, Message } from '../../src/protocol/messages.ts';
-import type { Landing, LanePort, Slab } from '../../src/transfer/ports.ts';
+import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
+import type { Landing, LanePort, Slab } from '../../src/sync/ports.ts';
+import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { World } from './world.ts';
 
 /** As in src/lanes/lane.ts. */

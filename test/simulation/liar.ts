@@ -2,7 +2,7 @@
  * A peer that lies: an engine of ours whose messages are garbled as they leave, whatever they are, so that it gets as
  * far as an honest one and knows no message by name but those that end a transfer.
  */
-import type { Message } from '../../src/protocol/messages.ts';
+import type { Message } from '../../src/wire/messages.ts';
 import type { Mutate } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
 import { hashOf } from './stores.ts';

@@ -1,8 +1,8 @@
 /** Where two sessions meet: the seats of one nameplate at a server that is late, goes away and comes back. */
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { NO_SERVICES } from '../../src/protocol/rendezvous.ts';
-import type { Mailbox } from '../../src/rendezvous/ports.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { MeetingEvents } from '../../src/session/ports.ts';
+import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import type { Owner } from './pipes.ts';
 import type { World } from './world.ts';
 

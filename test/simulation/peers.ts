@@ -2,24 +2,24 @@
  * One side of a transfer: an engine, the states of a transfer, and the words that both sides have for them; what
  * src/session is around real lanes. It checks what no engine may tell its people.
  */
-import { asBeelineError, BeelineError } from '../../src/protocol/errors.ts';
-import type { BlocksHeader, Message } from '../../src/protocol/messages.ts';
+import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
+import type { Extent } from '../../src/offer/space.ts';
 import type { Engine } from '../../src/session/engine.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
-import type { Outcome } from '../../src/transfer/engine-ports.ts';
-import { FileProgress } from '../../src/transfer/file-progress.ts';
-import { type Event, isFinal, type State, step } from '../../src/transfer/machine.ts';
-import type { Landing } from '../../src/transfer/ports.ts';
-import { Receiver } from '../../src/transfer/receiver.ts';
-import { Sender } from '../../src/transfer/sender.ts';
-import type { Extent } from '../../src/transfer/space.ts';
+import type { Outcome } from '../../src/sync/engine-ports.ts';
+import { FileProgress } from '../../src/sync/file-progress.ts';
+import { type Event, isFinal, type State, step } from '../../src/sync/machine.ts';
+import type { Landing } from '../../src/sync/ports.ts';
+import { Receiver } from '../../src/sync/receiver.ts';
+import { Sender } from '../../src/sync/sender.ts';
+import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { End, LaneOwner } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
 import { type Disk, hashOf, SimSink, type SimSource } from './stores.ts';
 import type { World } from './world.ts';
 
-/** Seconds, as in src/protocol/limits.ts and src/session. */
+/** Seconds, as in src/base/limits.ts and src/session. */
 const CONFIRM = 30;
 const STALL_LOOK = 2;
 const LAST_WORD = 1;

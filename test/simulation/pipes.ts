@@ -2,7 +2,7 @@
  * Pipes between two processes in virtual time: late, slow, stalled, silently dead, open on one side only, reset, or cut at
  * any byte. They are what src/lanes has of a socket.
  */
-import type { Pipe } from '../../src/lanes/pipe.ts';
+import type { Pipe } from '../../src/secure/pipe.ts';
 import type { Chance, World } from './world.ts';
 
 export type Fault = 'none' | 'stall' | 'reset' | 'cut' | 'silent' | 'half-open';

@@ -1,6 +1,6 @@
 /** One run from its seed: two sides, the lanes between them, what befalls them, and what must hold at the end. */
-import { BeelineError } from '../../src/protocol/errors.ts';
-import type { Message } from '../../src/protocol/messages.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import type { Message } from '../../src/wire/messages.ts';
 import { Bottleneck, type End, type Mutate, wire } from './lanes.ts';
 import { liar } from './liar.ts';
 import { ReceivingSide, SendingSide } from './peers.ts';

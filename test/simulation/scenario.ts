@@ -1,5 +1,5 @@
 /** What a seed makes of a run: the files, the lanes, the disk, who lies, and what befalls whom when. */
-import { STREAM_WINDOW } from '../../src/protocol/limits.ts';
+import { STREAM_WINDOW } from '../../src/base/limits.ts';
 import { randomBytes, randomFrom } from '../seed.ts';
 import type { Temper } from './lanes.ts';
 import type { DiskTemper, SourceTemper } from './stores.ts';

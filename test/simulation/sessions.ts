@@ -4,19 +4,19 @@
  * Only the sockets, the disk and the curve of the handshake are stand-ins.
  */
 import { createHash } from 'node:crypto';
+import { type Clock, sleep } from '../../src/base/clock.ts';
+import { BeelineError } from '../../src/base/errors.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { Spake2Options } from '../../src/identity/spake2.ts';
-import type { Path } from '../../src/lanes/path.ts';
-import type { KnownKind } from '../../src/lanes/transport.ts';
-import { type Clock, sleep } from '../../src/protocol/clock.ts';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import type { Hello } from '../../src/protocol/signal.ts';
 import type { Result, TransferEvent } from '../../src/session/api.ts';
 import type { Platform } from '../../src/session/ports.ts';
 import { Reception } from '../../src/session/receiving.ts';
 import { serve } from '../../src/session/sending.ts';
 import { Session } from '../../src/session/session.ts';
-import { isFinal, type State, TABLE } from '../../src/transfer/machine.ts';
+import { isFinal, type State, TABLE } from '../../src/sync/machine.ts';
+import type { Path } from '../../src/transports/path.ts';
+import type { KnownKind } from '../../src/transports/transport.ts';
+import type { Hello } from '../../src/wire/signal.ts';
 import { Meeting } from './meeting.ts';
 import { type PipeTemper, pipePair, pipeTemper, type SimPipe } from './pipes.ts';
 import { type Report, reported } from './report.ts';

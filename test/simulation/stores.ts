@@ -4,18 +4,18 @@
  * checks what no engine may do to a disk, and what none of these may make of it.
  */
 import { createHash } from 'node:crypto';
-import { BeelineError } from '../../src/protocol/errors.ts';
-import { MIN_CHUNK, STREAM_WINDOW } from '../../src/protocol/limits.ts';
-import { type Entry, encodePages } from '../../src/protocol/manifest.ts';
-import type { ChunkHash } from '../../src/protocol/messages.ts';
-import { Slices } from '../../src/protocol/slices.ts';
-import { ChunkHashes } from '../../src/transfer/merkle.ts';
-import type { Sink, Source } from '../../src/transfer/ports.ts';
-import type { ByteSpace, Extent } from '../../src/transfer/space.ts';
-import { ChunkWriter, type StagedFiles } from '../../src/transfer/store/chunk-writer.ts';
-import { Committer } from '../../src/transfer/store/commit.ts';
-import { Journal, type JournalDriver, type JournalFile } from '../../src/transfer/store/journal.ts';
-import type { JournalRecord } from '../../src/transfer/store/journal-records.ts';
+import { BeelineError } from '../../src/base/errors.ts';
+import { MIN_CHUNK, STREAM_WINDOW } from '../../src/base/limits.ts';
+import { Slices } from '../../src/base/slices.ts';
+import { type Entry, encodePages } from '../../src/offer/manifest.ts';
+import type { ChunkHash } from '../../src/offer/merkle.ts';
+import { ChunkHashes } from '../../src/offer/merkle.ts';
+import type { ByteSpace, Extent } from '../../src/offer/space.ts';
+import type { Sink, Source } from '../../src/sync/ports.ts';
+import { ChunkWriter, type StagedFiles } from '../../src/sync/store/chunk-writer.ts';
+import { Committer } from '../../src/sync/store/commit.ts';
+import { Journal, type JournalDriver, type JournalFile } from '../../src/sync/store/journal.ts';
+import type { JournalRecord } from '../../src/sync/store/journal-records.ts';
 import { SimFile, SimFolder } from './disk.ts';
 import type { World } from './world.ts';
 
@@ -85,7 +85,7 @@ export class SimSource implements Source {
       throw new BeelineError('SOURCE_CHANGED', 'changed', { paths });
     }
     if (this.kind === 'stream') {
-      // As src/files/stream-source.ts: so far ahead of what is released it reads, and what is released is no more.
+      // As src/node/files/stream-source.ts: so far ahead of what is released it reads, and what is released is no more.
       const end = Math.ceil(this.files[0]!.length / into.length);
       while (chunk >= this.released + STREAM_WINDOW && chunk < end) await this.#room();
       if (chunk < this.released) return 0;
@@ -331,7 +331,7 @@ class Hands implements StagedFiles {
     this.#names.remove(stagedName(entry));
   }
 
-  /** As src/files/workspace.ts: whole files, and those with new pieces. */
+  /** As src/node/files/workspace.ts: whole files, and those with new pieces. */
   async syncFiles(dirty: ReadonlySet<number>, whole: ReadonlySet<number>): Promise<void> {
     const { world, temper } = this.#disk;
     for (const entry of new Set([...whole, ...dirty])) {
@@ -454,7 +454,7 @@ export class SimSink implements Sink {
     if (!this.ended) await this.#begin(true);
   }
 
-  /** As src/files/inventory.ts and workspace.ts: from the journal on, the same at first and after a failure. */
+  /** As src/node/files/inventory.ts and workspace.ts: from the journal on, the same at first and after a failure. */
   async #begin(careful: boolean): Promise<void> {
     const [disk, world, space, entries] = [this.#disk, this.#world, this.space!, this.#entries];
     const hands = new Hands(
@@ -699,7 +699,7 @@ export class SimSink implements Sink {
     this.#readyAt = this.#world.now + this.#world.between(0, 5);
   }
 
-  /** As src/files/staging-sink.ts. */
+  /** As src/node/files/staging-sink.ts. */
   async drop(entry: number): Promise<void> {
     this.dropped.add(entry);
     if (!this.#work || this.#work.writer.done(entry)) return;

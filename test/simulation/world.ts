@@ -2,7 +2,7 @@
  * Virtual time for a whole transfer: one queue of what happens when, one source of chance, nothing real. Between two
  * happenings every promise that can go on does so; then the clock jumps to the next one.
  */
-import type { Clock } from '../../src/protocol/clock.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { randomFrom } from '../seed.ts';
 
 interface Happening {

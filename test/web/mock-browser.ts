@@ -4,13 +4,13 @@
  */
 import type * as real from '../../src/browser/index.ts';
 
+export { BeelineError } from '../../src/base/errors.ts';
+export { escapeName } from '../../src/base/printable.ts';
 export { codeIn, formatCode, parseCode } from '../../src/identity/code.ts';
 export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
-export { BeelineError } from '../../src/protocol/errors.ts';
-export { escapeName } from '../../src/protocol/printable.ts';
 export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';
 
-import { BeelineError, type ErrorCode } from '../../src/protocol/errors.ts';
+import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 
 type Event = real.TransferEvent;
 

@@ -12,7 +12,7 @@ import { begun, next } from '../../web/model/running.ts';
 import { contentsWords, sentence, shortPrint } from '../../web/model/words.ts';
 
 test('every error has something to do next, or a reason for none', () => {
-  const source = readFileSync('src/protocol/errors.ts', 'utf8');
+  const source = readFileSync('src/base/error-codes.ts', 'utf8');
   const codes = [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map((match) => match[1]!);
   assert.ok(codes.length > 20);
   // Both were the wish of a person at this very page.
@@ -24,7 +24,7 @@ test('every error has something to do next, or a reason for none', () => {
 });
 
 test('a receiver is never told to send', () => {
-  const source = readFileSync('src/protocol/errors.ts', 'utf8');
+  const source = readFileSync('src/base/error-codes.ts', 'utf8');
   for (const [, code] of source.matchAll(/^ {2}\| '([A-Z_]+)'/gm))
     assert.doesNotMatch(advice(code!, 'receive'), /\bSend\b/, code);
 });

@@ -1,5 +1,5 @@
 /** Pieces of files from one side that has them to one that wants them: one at a time, so that the slower sets the pace. */
-import type { BeelineError } from '../../protocol/errors.ts';
+import type { BeelineError } from '../../base/errors.ts';
 
 export interface Piece {
   /** Index into the manifest's entries. */

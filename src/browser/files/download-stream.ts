@@ -1,5 +1,5 @@
 /** A stream as a download: handed to the download worker, and fetched from it by a hidden frame. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError } from '../../base/errors.ts';
 import type { DownloadRequest, FromPage, FromWorker } from './download-messages.ts';
 import { downloadWorker } from './workers.ts';
 

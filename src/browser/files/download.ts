@@ -1,5 +1,5 @@
 /** What is kept here, as downloads: for browsers that cannot write into a folder, and for people who want just that. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError } from '../../base/errors.ts';
 import { startDownload } from './download-stream.ts';
 import type { Kept, KeptFile } from './kept.ts';
 import { archiveName, type ZipMember, zipLength, zipStream } from './zip.ts';

@@ -2,10 +2,11 @@
  * The names under which a page saves what arrived: those that every system takes, since a page does not know what its folder
  * or its download will lie on. They follow from the manifest alone, so that every visit gives the same.
  */
-import { fitPaths, PLAIN_NAMES } from '../../protocol/fitting.ts';
-import type { Entry } from '../../protocol/manifest.ts';
-import { Notices } from '../../protocol/notices.ts';
-import { escapeName } from '../../protocol/printable.ts';
+
+import { escapeName } from '../../base/printable.ts';
+import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { Notices } from '../../wire/notices.ts';
 import { Slices } from './slices.ts';
 
 export type Named = Pick<Entry, 'path' | 'kind'>;

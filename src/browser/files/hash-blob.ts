@@ -1,6 +1,6 @@
 /** A blob's plain SHA-256 in hex, read in pieces: `crypto.subtle` hashes only what is in memory as a whole. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex } from '../../protocol/bytes.ts';
+import { toHex } from '../../base/bytes.ts';
 
 /** Bytes. */
 const PIECE = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Chunks that come in any order, handed on in the order of the byte space; early ones are held, at most STREAM_WINDOW. */
-import { BeelineError } from '../../protocol/errors.ts';
-import { STREAM_WINDOW } from '../../protocol/limits.ts';
-import type { Extent } from '../../transfer/space.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { STREAM_WINDOW } from '../../base/limits.ts';
+import type { Extent } from '../../offer/space.ts';
 
 interface Held {
   extents: readonly Extent[];

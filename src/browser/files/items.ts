@@ -2,9 +2,9 @@
  * What a person chose or dropped, as items: paths and `File` references. Nothing is read. Links cannot be told apart
  * in a browser: a chosen or dropped link is what it points to.
  */
-import { BeelineError } from '../../protocol/errors.ts';
-import { MAX_DEPTH, MAX_ENTRIES } from '../../protocol/limits.ts';
-import { escapeName } from '../../protocol/printable.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { MAX_DEPTH, MAX_ENTRIES } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
 
 export interface Item {
   /** Relative, `/` between parts. */

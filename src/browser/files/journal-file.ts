@@ -2,7 +2,7 @@
  * The driver of a journal that lies in OPFS. Nothing can be put in the place of a file that is held there, so that a new
  * journal is written beside the old one first. While that one is sealed, it is the one that counts.
  */
-import type { JournalDriver, JournalFile, Readable } from '../../transfer/store/journal.ts';
+import type { JournalDriver, JournalFile, Readable } from '../../sync/store/journal.ts';
 import { ignoreMissing, type KeptFileName } from './opfs.ts';
 import type { StorageClient } from './storage-client.ts';
 

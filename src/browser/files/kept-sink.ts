@@ -4,20 +4,20 @@
  * has been saved somewhere and somebody removes it.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex, Writer } from '../../protocol/bytes.ts';
-import { realClock } from '../../protocol/clock.ts';
-import { BeelineError } from '../../protocol/errors.ts';
-import { STREAM_WINDOW } from '../../protocol/limits.ts';
-import { type Entry, encodePages } from '../../protocol/manifest.ts';
-import type { ChunkHash } from '../../protocol/messages.ts';
-import { checkingEntries } from '../../protocol/names.ts';
-import { ChunkHashes } from '../../transfer/merkle.ts';
-import type { Sink } from '../../transfer/ports.ts';
-import { touches } from '../../transfer/selection.ts';
-import type { ByteSpace, Extent } from '../../transfer/space.ts';
-import { Committer } from '../../transfer/store/commit.ts';
-import { Journal } from '../../transfer/store/journal.ts';
-import type { JournalRecord } from '../../transfer/store/journal-records.ts';
+import { toHex, Writer } from '../../base/bytes.ts';
+import { realClock } from '../../base/clock.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { STREAM_WINDOW } from '../../base/limits.ts';
+import { type Entry, encodePages } from '../../offer/manifest.ts';
+import type { ChunkHash } from '../../offer/merkle.ts';
+import { ChunkHashes } from '../../offer/merkle.ts';
+import { checkingEntries } from '../../offer/names.ts';
+import type { ByteSpace, Extent } from '../../offer/space.ts';
+import type { Sink } from '../../sync/ports.ts';
+import { touches } from '../../sync/selection.ts';
+import { Committer } from '../../sync/store/commit.ts';
+import { Journal } from '../../sync/store/journal.ts';
+import type { JournalRecord } from '../../sync/store/journal-records.ts';
 import { fittedPaths, warnOfNames } from './fitted.ts';
 import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';

@@ -1,10 +1,10 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
-import { BeelineError } from '../../protocol/errors.ts';
-import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/printable.ts';
-import { ByteSpace } from '../../transfer/space.ts';
-import { Journal, manifestOf } from '../../transfer/store/journal.ts';
-import type { JournalState } from '../../transfer/store/journal-records.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { ByteSpace } from '../../offer/space.ts';
+import { Journal, manifestOf } from '../../sync/store/journal.ts';
+import type { JournalState } from '../../sync/store/journal-records.ts';
 import { fittedPaths } from './fitted.ts';
 import { journalOf } from './journal-file.ts';
 import { keptFolder, removeKept } from './opfs.ts';

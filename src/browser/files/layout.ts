@@ -2,12 +2,12 @@
  * Items as a manifest: every folder an entry before what is in it, siblings in the order of their names' bytes, so
  * that the same choice has the same manifest whatever order a browser lists it in, and a receiver can go on with it.
  */
-import { utf8Encode } from '../../protocol/bytes.ts';
-import { BeelineError } from '../../protocol/errors.ts';
-import { MAX_ENTRIES } from '../../protocol/limits.ts';
-import type { Entry } from '../../protocol/manifest.ts';
-import { nameProblem, STAGING_PREFIX } from '../../protocol/names.ts';
-import { escapeName } from '../../protocol/printable.ts';
+import { utf8Encode } from '../../base/bytes.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { MAX_ENTRIES } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
 import type { Item } from './items.ts';
 
 export interface Layout {

@@ -1,6 +1,7 @@
 /** Links are the one kind of entry that no browser can write. */
-import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/printable.ts';
+
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
 
 /** Tells of all of them at once, if there are any. */
 export function warnOfLinks(

@@ -1,6 +1,6 @@
 /** Another name where one is taken: ' (2)' before the extension, cut to what one name may be long. */
-import { utf8Encode } from '../../protocol/bytes.ts';
-import { MAX_COMPONENT } from '../../protocol/limits.ts';
+import { utf8Encode } from '../../base/bytes.ts';
+import { MAX_COMPONENT } from '../../base/limits.ts';
 
 /** @param path only its last part changes */
 export function numbered(path: string, n: number): string {

@@ -1,5 +1,5 @@
 /** Where things lie in a byte space that is kept whole: a chunk at its place, a file as one slice of it. */
-import type { ByteSpace } from '../../transfer/space.ts';
+import type { ByteSpace } from '../../offer/space.ts';
 
 /** Bytes from the beginning of the space to the end of its last chunk; 0 for a stream that has not ended. */
 export function lengthOf(space: ByteSpace): number {

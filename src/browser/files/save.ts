@@ -2,8 +2,8 @@
  * What was received and is kept here, copied into a folder that the person picked. The browser copies from disk to
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
-import { BeelineError } from '../../protocol/errors.ts';
-import { escapeName } from '../../protocol/printable.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
 import { atOnce } from './at-once.ts';
 import type { Kept, KeptFile } from './kept.ts';
 import { numbered } from './numbered.ts';

@@ -2,11 +2,11 @@
  * A person's files as a Source, read slice by slice from where they lie. A browser's `File` is a snapshot: when the
  * file changes its reads fail, so that a file that changes under the transfer is reported by name and never mixed.
  */
-import { BeelineError } from '../../protocol/errors.ts';
-import type { Entry } from '../../protocol/manifest.ts';
-import { escapeName } from '../../protocol/printable.ts';
-import type { Source } from '../../transfer/ports.ts';
-import type { Extent } from '../../transfer/space.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import type { Extent } from '../../offer/space.ts';
+import type { Source } from '../../sync/ports.ts';
 import { atOnce } from './at-once.ts';
 import { hashBlob } from './hash-blob.ts';
 import type { Item } from './items.ts';

@@ -1,5 +1,5 @@
 /** The page's end of its storage worker: requests with deadlines, and a bounded number of buffers on the way. */
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError } from '../../base/errors.ts';
 import { storageError } from './storage-errors.ts';
 import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
 import { storageWorker } from './workers.ts';

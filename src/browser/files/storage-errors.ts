@@ -1,5 +1,5 @@
 /** What a browser's storage says when it fails, as errors that a person can act on. */
-import { BeelineError, type ErrorCode } from '../../protocol/errors.ts';
+import { BeelineError, type ErrorCode } from '../../base/errors.ts';
 
 const REASONS: { readonly [name: string]: readonly [ErrorCode, string] } = {
   QuotaExceededError: [

@@ -3,13 +3,13 @@
  * is made on the way. What went out cannot be called back, so that nothing here can be gone on with.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex } from '../../protocol/bytes.ts';
-import { BeelineError } from '../../protocol/errors.ts';
-import { STREAM_WINDOW } from '../../protocol/limits.ts';
-import type { Entry } from '../../protocol/manifest.ts';
-import { checkingEntries } from '../../protocol/names.ts';
-import type { Sink } from '../../transfer/ports.ts';
-import type { ByteSpace, Extent } from '../../transfer/space.ts';
+import { toHex } from '../../base/bytes.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { STREAM_WINDOW } from '../../base/limits.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { checkingEntries } from '../../offer/names.ts';
+import type { ByteSpace, Extent } from '../../offer/space.ts';
+import type { Sink } from '../../sync/ports.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
 import { fittedPaths, warnOfNames } from './fitted.ts';

@@ -2,7 +2,7 @@
  * Where the page's workers come from. The page makes them, since its bundler and its Trusted Types policy want their
  * addresses in its own code.
  */
-import { BeelineError } from '../../protocol/errors.ts';
+import { BeelineError } from '../../base/errors.ts';
 
 export interface Workers {
   /** A dedicated worker that runs `storage.worker.ts`. */

@@ -1,8 +1,9 @@
 /** `beeline doctor`: what this machine's network allows. The table and the advice are its product: on stdout. */
-import { advise } from '../../peer/doctor/advise.ts';
-import { diagnose } from '../../peer/doctor/diagnose.ts';
-import type { Check, CheckName, Diagnosis } from '../../peer/doctor/diagnosis.ts';
-import { escapeName } from '../../protocol/printable.ts';
+
+import { escapeName } from '../../base/printable.ts';
+import { advise } from '../../node/doctor/advise.ts';
+import { diagnose } from '../../node/doctor/diagnose.ts';
+import type { Check, CheckName, Diagnosis } from '../../node/doctor/diagnosis.ts';
 import { advice, detail, table } from '../diagnosis.ts';
 import { EXIT_DONE, exitCode } from '../exit.ts';
 import type { Host } from '../host.ts';

@@ -1,5 +1,5 @@
 /** `beeline receive`. */
-import type { ReceiveOptions } from '../../peer/api.ts';
+import type { ReceiveOptions } from '../../node/api.ts';
 import { obtainCode } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';

@@ -1,15 +1,15 @@
 /** `beeline resume`: lists what receives have left unfinished in a folder, or gives it up. The list is its product: on stdout. */
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
 import {
   type Discarded,
   discard,
   type Unfinished,
   type UnfinishedTransfer,
   unfinished,
-} from '../../peer/unfinished.ts';
-import { BeelineError } from '../../protocol/errors.ts';
-import { escapeName } from '../../protocol/printable.ts';
+} from '../../node/unfinished.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
 import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../format.ts';

@@ -1,5 +1,5 @@
 /** `beeline send`. */
-import type { SendOptions } from '../../peer/api.ts';
+import type { SendOptions } from '../../node/api.ts';
 import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { shellWord } from '../format.ts';

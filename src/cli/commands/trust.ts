@@ -1,5 +1,5 @@
 /** `beeline trust`: shows, adds and removes the devices that need no code. Its listing is its product: on stdout. */
-import { escapeName } from '../../protocol/printable.ts';
+import { escapeName } from '../../base/printable.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Devices, Host } from '../host.ts';

@@ -1,6 +1,7 @@
 /** `beeline verify`: checks a tree against a receipt. What differs, and the verdict, are its product: on stdout. */
-import { type Note, type Problem, type Verification, verify } from '../../peer/verify.ts';
-import { escapeName } from '../../protocol/printable.ts';
+
+import { escapeName } from '../../base/printable.ts';
+import { type Note, type Problem, type Verification, verify } from '../../node/verify.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, exitCode } from '../exit.ts';
 import { contents, count, formatBytes, groups } from '../format.ts';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'puppeteer-core';
-import { BeelineError, type ErrorCode } from '../../../src/protocol/errors.ts';
+import { BeelineError, type ErrorCode } from '../../../src/base/errors.ts';
 import type { Scenario } from './page.ts';
 
 /** As the server's, as far as it concerns workers and downloads. */

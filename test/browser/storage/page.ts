@@ -1,4 +1,8 @@
 /** What the tests have a page do with the storage code. Everything that crosses to the tests is JSON. */
+
+import { Bitfield } from '../../../src/base/bitfield.ts';
+import { toHex } from '../../../src/base/bytes.ts';
+import { BeelineError } from '../../../src/base/errors.ts';
 import { abilities } from '../../../src/browser/files/abilities.ts';
 import { saveAsDownloads } from '../../../src/browser/files/download.ts';
 import { fittedPaths } from '../../../src/browser/files/fitted.ts';
@@ -10,12 +14,9 @@ import { saveToFolder } from '../../../src/browser/files/save.ts';
 import { FileListSource } from '../../../src/browser/files/source.ts';
 import { StreamSink } from '../../../src/browser/files/stream-sink.ts';
 import { useWorkers } from '../../../src/browser/files/workers.ts';
-import { toHex } from '../../../src/protocol/bytes.ts';
-import { BeelineError } from '../../../src/protocol/errors.ts';
-import type { Entry } from '../../../src/protocol/manifest.ts';
-import { HaveMap } from '../../../src/transfer/have.ts';
-import type { Sink } from '../../../src/transfer/ports.ts';
-import { ByteSpace, chooseChunkSize } from '../../../src/transfer/space.ts';
+import type { Entry } from '../../../src/offer/manifest.ts';
+import { ByteSpace, chooseChunkSize } from '../../../src/offer/space.ts';
+import type { Sink } from '../../../src/sync/ports.ts';
 import { fill } from './content.ts';
 
 interface Policy {
@@ -66,7 +67,7 @@ interface Opened {
   offer: Offer;
   space: ByteSpace;
   warnings: string[];
-  down: HaveMap;
+  down: Bitfield;
 }
 
 const sinks = new Map<string, Opened>();
@@ -95,7 +96,7 @@ function spaceOf(offer: Offer): ByteSpace {
 async function open(name: string, offer: Offer, sink: Sink, warnings: string[]): Promise<number[]> {
   const space = spaceOf(offer);
   const entries = entriesOf(offer.stream ? { ...offer, files: [[offer.files[0]![0], 0]] } : offer);
-  sinks.set(name, { sink, offer, space, warnings, down: new HaveMap() });
+  sinks.set(name, { sink, offer, space, warnings, down: new Bitfield() });
   await sink.open(entries, space);
   return heldBy(sink);
 }

@@ -1,0 +1,75 @@
+/**
+ * Every failure a person or a program can meet, by a stable code. Texts say what happened and what to do next;
+ * `cause` keeps the underlying error for logs. Goal: nothing is thrown across a layer that is not one of these.
+ */
+
+import type { ErrorCode } from './error-codes.ts';
+import { REASONS, type Reason } from './reasons.ts';
+
+export type { ErrorCode } from './error-codes.ts';
+export type { Reason } from './reasons.ts';
+
+export interface ErrorDetail {
+  /** The one cause, where the code stands for several. */
+  reason?: Reason | undefined;
+  /** The underlying error, for logs. */
+  cause?: unknown;
+  /** Paths the error is about, relative as in the manifest, unescaped. */
+  paths?: readonly string[];
+}
+
+/**
+ * The only error type that leaves the library. `message` is written for a person; `code` and `reason` are for programs: the code
+ * says what kind of failure it is, the reason which one of them.
+ */
+export class BeelineError extends Error {
+  override readonly name = 'BeelineError';
+  readonly code: ErrorCode;
+  readonly reason: Reason | undefined;
+  readonly paths: readonly string[];
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.reason = detail.reason;
+    this.paths = detail.paths ?? [];
+  }
+}
+
+type Text<R extends Reason> = (typeof REASONS)[R][1];
+type Slots<T extends string> = T extends `${string}{${infer Slot}}${infer Rest}` ? Slot | Slots<Rest> : never;
+/** What a reason's text leaves open. */
+type Values<R extends Reason, Known extends string = never> = {
+  readonly [S in Exclude<Slots<Text<R>>, Known>]: string | number;
+};
+type Rest<V> = keyof V extends never ? [values?: V, detail?: ErrorDetail] : [values: V, detail?: ErrorDetail];
+
+/** The error of one cause, with the code and the text that the table of reasons has for it. */
+export function fault<R extends Reason>(reason: R, ...[values, detail]: Rest<Values<R>>): BeelineError {
+  const [code, text] = REASONS[reason];
+  const filled = text.replace(/\{(\w+)\}/g, (_, slot: string) =>
+    String(values?.[slot as keyof typeof values]),
+  );
+  return new BeelineError(code, filled, { ...detail, reason });
+}
+
+/** Wraps anything thrown as the error of this cause, its own text as `why`; keeps a BeelineError as it is. */
+export function faultFrom<R extends Reason>(
+  thrown: unknown,
+  reason: R,
+  ...[values]: Rest<Values<R, 'why'>>
+): BeelineError {
+  if (thrown instanceof BeelineError) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  const all = { ...values, why } as unknown as Values<R>;
+  return (fault as (reason: R, values: Values<R>, detail: ErrorDetail) => BeelineError)(reason, all, {
+    cause: thrown,
+  });
+}
+
+/** Wraps anything thrown as a BeelineError, keeping one that is such already. */
+export function asBeelineError(thrown: unknown, code: ErrorCode = 'INTERNAL', context = ''): BeelineError {
+  if (thrown instanceof BeelineError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new BeelineError(code, context ? `${context}: ${text}` : text, { cause: thrown });
+}

@@ -1,0 +1,275 @@
+/**
+ * The causes that share a code, each with a name of its own and its text: what programs compare and what people read, in one
+ * place. `{slots}` are filled in where the error arises. docs/errors.md has the same list. The texts speak to any program; what
+ * to type in the command is said by the command (`cli/hints.ts`).
+ */
+import type { ErrorCode } from './error-codes.ts';
+
+/** Names are as stable as codes: never rename one, never reuse one. */
+export const REASONS = {
+  // NO_PATH: the other side as a whole
+  NO_FIRST_LANE: ['NO_PATH', 'The other side is there, but no connection to it can be opened.'],
+  PEER_AWAY: [
+    'NO_PATH',
+    'The connection was lost, and the other side did not come back within {time}.{more}',
+  ],
+  // NO_PATH: one lane
+  LANE_CLOSED: ['NO_PATH', 'The lane is closed.'],
+  LANE_OUTPACED: ['NO_PATH', 'Another path was faster.'],
+  LANE_PATH_GONE: ['NO_PATH', "The lane's path is gone."],
+  LANE_NETWORK_CHANGED: ['NO_PATH', 'The network of this machine has changed.'],
+  LANE_CUT_OFF: ['NO_PATH', 'The lane was cut off by something on the way.'],
+  LANE_KEY_USED_UP: ['NO_PATH', 'The lane has carried what one key may protect; another takes over.'],
+  LANE_FAILED: ['NO_PATH', 'The lane to {remote} ({kind}) failed.'],
+  LANE_ENDED: ['NO_PATH', 'The lane to {remote} ({kind}) closed.'],
+  LANE_WRITE_FAILED: ['NO_PATH', '{why}'],
+  ADDRESS_UNREACHABLE: ['NO_PATH', 'Cannot reach {host}:{port}.'],
+  ADDRESSES_PACED: ['NO_PATH', 'Too many addresses were tried just now.'],
+  PORT_CARRIES_LANE: ['NO_PATH', 'Port {port} carries a lane already.'],
+  UDP_NO_ENGINE: [
+    'NO_PATH',
+    'Lanes over UDP are not available here: the native part of udx-native cannot be loaded. Others are used.',
+  ],
+  UDP_NO_PORT: ['NO_PATH', 'No UDP port can be opened: {why}'],
+  UDP_NO_WAY: ['NO_PATH', 'There is no way to the other side over UDP now, or no room on it.'],
+  UDP_FULL: ['NO_PATH', '{remote} takes no more lanes over UDP.'],
+  WEBRTC_PAUSED: ['NO_PATH', 'WebRTC did not work just now.'],
+  WEBRTC_FULL: ['NO_PATH', 'No more than {most} WebRTC connections are opened at once.'],
+  WEBRTC_MISSING: ['NO_PATH', 'WebRTC is not available here.'],
+  WEBRTC_NOT_INSTALLED: [
+    'NO_PATH',
+    "The other side is a browser, and browsers cannot reach this side directly: the optional package node-datachannel is not installed here. Bytes go through the server's relay, if it has one.",
+  ],
+  WEBRTC_FAILED: ['NO_PATH', 'WebRTC does not work here: {why}'],
+  WEBRTC_CLOSED: ['NO_PATH', 'The WebRTC connection was closed.'],
+  WEBRTC_NO_WAY: ['NO_PATH', 'WebRTC found no way to the other side, or lost it.'],
+  WEBRTC_NO_PATH_YET: ['NO_PATH', 'There is no way to the other side by WebRTC.'],
+  WEBRTC_WRITE_FAILED: ['NO_PATH', 'A data channel took no more: {why}'],
+  // NO_PATH: relays
+  RELAY_REFUSED: ['NO_PATH', "The server's relay gave no connection: {what}"],
+  RELAY_FAILED: ['NO_PATH', "The connection through the server's relay failed: {what}"],
+  RELAY_LANE_ENDED: ['NO_PATH', 'The lane through the server ended: {what}'],
+  RELAY_LANE_STILLBORN: ['NO_PATH', 'A relayed lane closed before it began.'],
+  RELAY_LANE_BROKEN: ['NO_PATH', '{why}'],
+  RELAY_NO_PLACE: ['NO_PATH', 'This side has no place at the server at the moment.'],
+  RELAY_NO_HELLO: ['NO_PATH', 'The other side has not said hello yet.'],
+  RELAY_CLOSED: ['NO_PATH', 'The relay closed the connection.'],
+  TURN_CLOSED: ['NO_PATH', 'The TURN server {name} closed the connection.'],
+  TURN_NOT_NEEDED: ['NO_PATH', 'The TURN server {name} is not needed any more.'],
+  TURN_UNREACHABLE: ['NO_PATH', 'Cannot connect to the TURN server {name}: {why}.'],
+  // NO_PATH: this machine's network, STUN, its router
+  STUN_UNSENT: ['NO_PATH', 'Cannot send to {server}: {why}'],
+  STUN_TCP_FAILED: ['NO_PATH', 'Cannot ask the STUN server at {server} over TCP: {what}.'],
+  STUN_NO_SOCKET: ['NO_PATH', 'Cannot open a UDP socket: {why}'],
+  STUN_SILENT: ['NO_PATH', 'No answer from the STUN ports of the server over {transport}.'],
+  SERVER_NAME_UNKNOWN: ['NO_PATH', 'The name of the server cannot be looked up here.'],
+  NO_NETWORK: ['NO_PATH', 'This machine is connected to no network.'],
+  MULTICAST_SILENT: ['NO_PATH', 'No question to the multicast group of mDNS came back.'],
+  CHECK_FAILED: ['NO_PATH', '{why}'],
+  ROUTER_MISSING: ['NO_PATH', 'This machine has no IPv4 router.'],
+  ROUTER_UNREACHABLE: ['NO_PATH', 'The router at {router} cannot be asked.'],
+  ROUTER_NO_UPNP: ['NO_PATH', 'The router offers no UPnP, or it is switched off there.'],
+  ROUTER_NO_ADDRESS: ['NO_PATH', 'The router has no address on the internet ({protocol}).'],
+  ROUTER_REFUSED: ['NO_PATH', 'The router maps no port: {what} ({protocol}).'],
+  ROUTER_MAPS_NOTHING: ['NO_PATH', '{what}'],
+  // NO_PEER, CROWDED: meeting
+  NOBODY_ON_LAN: [
+    'NO_PEER',
+    '{alone}Nobody on this network sends under that code. Check the code, that the sender still runs, and that both machines are on the same network.',
+  ],
+  NOBODY_YET: ['NO_PEER', 'Nobody sends under that code {where} yet; still looking.'],
+  NO_INTERFACE: [
+    'NO_PEER',
+    'This machine has no network interface that a sender could be found on. Connect it to a network first.',
+  ],
+  ONLY_THIS_MACHINE: [
+    'NO_PEER',
+    'This machine has no network but itself, so only a sender on this very machine can be found.',
+  ],
+  SENDER_SILENT: [
+    'NO_PEER',
+    'The sender does not answer at {where}. Check the address, and that it still runs and no firewall is between.',
+  ],
+  SENDER_LEFT: ['NO_PEER', 'The sender left before this side was connected, and has not come back.'],
+  SEVERAL_SENDERS: [
+    'CROWDED',
+    '{count} senders on this network announce {nameplate}: say which one is meant, by its address.',
+  ],
+  CODES_TAKEN: ['CROWDED', 'Every short code on this network is taken: choose one of your own.'],
+  // USAGE: what was asked for
+  OPTION_WRONG: ['USAGE', '`{name}` is {value}: it must be {must}.'],
+  NOTHING_TO_SEND: ['USAGE', 'Nothing to send: name at least one path.'],
+  STDIN_WITH_PATHS: ['USAGE', "'-' (standard input) cannot be sent together with paths."],
+  STDOUT_NEEDS_ONE_FILE: [
+    'USAGE',
+    'Only a single file can go to standard output, and {count} files and folders are offered.',
+  ],
+  CODE_MISSING: ['USAGE', 'A code is needed: the sender shows it.'],
+  CODE_MALFORMED: ['USAGE', '{what}'],
+  SEVERAL_SECRETS: ['USAGE', 'Give one of a code, a pre-shared key and a device, not several.'],
+  PSK_SHORT: [
+    'USAGE',
+    'A pre-shared key has at least 16 bytes. Make one with `head -c 32 /dev/urandom > key` and copy it to both sides.',
+  ],
+  WEB_NEEDS_CODE: ['USAGE', 'A page from this process needs a code, and no server besides.'],
+  WEB_NO_PORT: ['USAGE', 'The page is on the port after {port}, and there is none: choose a lower one.'],
+  NO_MEETING_PLACE: ['USAGE', 'Without the local network, an address of the sender or a server is needed.'],
+  ADDRESS_MALFORMED: [
+    'USAGE',
+    "'{text}' is not HOST:PORT. Examples: 192.168.1.7:4848, [fd00::7]:4848, lab2.example:4848.",
+  ],
+  URL_MALFORMED: ['USAGE', '"{text}" is not a URL. Write it like https://beeline.example.'],
+  URL_OTHER_SCHEME: ['USAGE', '"{text}" is not a ws, wss, http or https URL with a host.'],
+  PROXY_MALFORMED: [
+    'USAGE',
+    'The proxy in HTTPS_PROXY or HTTP_PROXY is not an http or https URL such as http://proxy.example:3128.',
+  ],
+  NAMEPLATE_MALFORMED: ['USAGE', 'A nameplate is 1 to 32 lower-case letters and digits.'],
+  STUN_UNNAMED: ['USAGE', 'No STUN server was named.'],
+  // USAGE: trusted devices and their files
+  DEVICE_UNKNOWN: ['USAGE', "No device called '{name}' is trusted here."],
+  DEVICE_NAME_MALFORMED: [
+    'USAGE',
+    'A device name is 1 to 64 visible characters and does not start with {prefix}.',
+  ],
+  DEVICE_NAME_TAKEN: [
+    'USAGE',
+    'A device called {name} is trusted already, with another key. Remove it first, or choose another name.',
+  ],
+  DEVICE_KEY_TRUSTED: [
+    'USAGE',
+    'That key is trusted already, as {name}. Remove it first to give it another name.',
+  ],
+  DEVICE_KEY_OWN: ['USAGE', "That is this device's own key. Add the key that the other device shows."],
+  DEVICE_KEY_MALFORMED: ['USAGE', 'A device key starts with {prefix} and has {length} characters.'],
+  DEVICE_KEY_MISTYPED: [
+    'USAGE',
+    'That device key has a typing error in it. Copy it again from the other device.',
+  ],
+  DEVICE_KEY_UNUSABLE: ['USAGE', 'That device key is not usable. Ask for the key of the other device again.'],
+  DEVICE_KEY_LENGTH: ['USAGE', 'A device key is 32 bytes long.'],
+  TOO_MANY_DEVICES: ['USAGE', 'No more than {most} devices can be trusted. Remove one first.'],
+  PRIVATE_FILE_OPEN: [
+    'USAGE',
+    "Other users of this machine can get at {path}, so it is not used. Run: chmod 600 '{path}'",
+  ],
+  PRIVATE_FOLDER_OPEN: [
+    'USAGE',
+    'Everyone may write to {folder}, so no key is kept there. Use a folder of your own.',
+  ],
+  PRIVATE_FILE_IS_NONE: ['USAGE', '{path} is not a file. Move it out of the way.'],
+  // DAMAGED
+  DEVICE_KEY_FILE_DAMAGED: [
+    'DAMAGED',
+    '{path} is damaged. Restore it from a backup, or delete it: a new key is made then, which other devices must be told.',
+  ],
+  DEVICE_LIST_DAMAGED: [
+    'DAMAGED',
+    '{path} is damaged or from a newer beeline. Repair it, or delete it and trust your devices again.',
+  ],
+  PRIVATE_FILE_TOO_LARGE: ['DAMAGED', '{path} is far too large to be what it should be.'],
+  RECEIPT_MALFORMED: ['DAMAGED', '{name} is not a receipt: {why}{where}.'],
+  RECEIPT_OTHER_VERSION: [
+    'DAMAGED',
+    '{name} was made by another version of Beeline. Use that one, or a newer one.',
+  ],
+  // A server of one's own
+  STUN_NO_PORT: ['USAGE', 'There is no port after {port} for STUN: choose another one.'],
+  STUN_SAME_PORT: ['USAGE', 'STUN needs two ports, and {port} is the first: choose another one.'],
+  CERTIFICATE_MALFORMED: [
+    'USAGE',
+    'The certificate file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----).',
+  ],
+  CERTIFICATE_UNUSABLE: ['USAGE', 'The certificate cannot be used: {why}'],
+  CERTIFICATE_KEY_ENCRYPTED: [
+    'USAGE',
+    'The private key is encrypted, and nobody is there to type its passphrase: decrypt it (openssl pkey -in KEY -out PLAIN).',
+  ],
+  CERTIFICATE_KEY_MALFORMED: [
+    'USAGE',
+    'The private key file holds no private key in PEM form (-----BEGIN PRIVATE KEY-----).',
+  ],
+  CERTIFICATE_KEY_OTHER: [
+    'USAGE',
+    'The private key is not that of the first certificate in its file: the one of this server must come first.',
+  ],
+  CERTIFICATE_MISSING: ['NO_SUCH_PATH', 'The {what} file is not there: {why}'],
+  CERTIFICATE_UNREADABLE: ['UNREADABLE', 'The {what} file cannot be read: {why}'],
+  PORT_IN_USE: ['SERVER', 'Cannot listen on {what}: another program uses it. Choose another port.'],
+  PORT_FORBIDDEN: [
+    'SERVER',
+    'Cannot listen on {what}: this user may not. Ports below 1024 usually need more rights; choose a higher one.',
+  ],
+  ADDRESS_NOT_HERE: ['SERVER', 'Cannot listen on {what}: this machine has no such address.'],
+  HOST_UNKNOWN: ['SERVER', 'Cannot listen on {what}: no such host.'],
+  CANNOT_LISTEN: ['SERVER', 'Cannot listen on {what}: {why}.'],
+  // The destination and what is there already
+  FILES_EXIST: ['EXISTS', '{list} already.'],
+  DESTINATION_NO_FOLDER: ['EXISTS', "'{path}' is not a folder."],
+  LINK_IN_THE_WAY: [
+    'UNSAFE_NAME',
+    '{path} is a link here, and files would be written through it. Remove it or choose another folder.',
+  ],
+  LINK_LEADS_OUT: [
+    'UNSAFE_NAME',
+    'The link {link} to {target} {problem}: a receiver leaves it out, unless it asks for all links.',
+  ],
+  LINK_LEFT_OUT: ['UNSAFE_NAME', 'The link {link} to {target} {problem}. It is left out.'],
+  LINK_UNSAFE: ['UNSAFE_NAME', 'The link {link} to {target} {problem}. It is left out.'],
+  OTHER_FILE_SYSTEM: [
+    'WRITE_FAILED',
+    '{path} is on another file system than the destination. Receive straight into it.',
+  ],
+  DISK_NO_SPACE: ['DISK_FULL', '{path} cannot be written: the disk is full. Make room.'],
+  DISK_QUOTA: ['DISK_FULL', '{path} cannot be written: the disk quota is used up. Make room.'],
+  DISK_NO_INODES: [
+    'DISK_FULL',
+    '{path} cannot be written: the disk can hold no more files (its inodes are used up), though it may have room. Remove some.',
+  ],
+  FILE_TOO_LARGE: [
+    'WRITE_FAILED',
+    '{path} cannot be written: this file system does not hold files that large. Choose another folder.',
+  ],
+  DISK_READ_ONLY: [
+    'WRITE_FAILED',
+    '{path} cannot be written: the file system is read-only. Choose another folder.',
+  ],
+  DISK_FORBIDDEN: [
+    'WRITE_FAILED',
+    '{path} cannot be written: this user may not write there. Choose another folder.',
+  ],
+  DISK_NOT_PERMITTED: [
+    'WRITE_FAILED',
+    '{path} cannot be written: the system does not permit it. Choose another folder.',
+  ],
+  NAME_TOO_LONG: [
+    'WRITE_FAILED',
+    '{path} cannot be written: this file system does not hold names that long.',
+  ],
+  NAME_NOT_HELD: ['WRITE_FAILED', '{path} cannot be written: this file system does not hold such names.'],
+  FOLDER_GONE: [
+    'WRITE_FAILED',
+    '{path} cannot be written: the folder is not there any more. Was a drive taken out, or the folder removed?',
+  ],
+  DISK_BROKEN: [
+    'WRITE_FAILED',
+    '{path} cannot be written: the disk reports a failure. Check it before trying again.',
+  ],
+  DISK_OTHER: ['WRITE_FAILED', '{path} cannot be written: {why}.'],
+  LINK_APPEARED: [
+    'UNSAFE_NAME',
+    '{path} cannot be written: a link stands in the way. Nothing was written through it.',
+  ],
+  SOMETHING_APPEARED: [
+    'EXISTS',
+    '{path} cannot be written: something appeared there meanwhile. It was left as it is.',
+  ],
+  FOLDER_APPEARED: [
+    'EXISTS',
+    '{path} cannot be written: a folder appeared there meanwhile. It was left as it is.',
+  ],
+  FILE_IN_THE_WAY: ['EXISTS', '{path} cannot be written: a file stands where a folder is needed.'],
+} as const satisfies { readonly [reason: string]: readonly [code: ErrorCode, text: string] };
+
+/** Which one of the causes that share a code. */
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,50 @@
+/** What a peer asks of a mailbox, and what it is told. */
+import type { BeelineError } from '../base/errors.ts';
+import type { Services } from '../wire/rendezvous.ts';
+
+export interface MailboxOptions {
+  role: 'host' | 'guest';
+  /** A guest must have one; a host without gets one from the server. */
+  nameplate?: string;
+  /** Milliseconds until the mailbox must be open. */
+  deadline: number;
+  /** Aborts the opening, and closes the mailbox later. */
+  signal?: AbortSignal;
+  /** Guest: keep trying until the deadline while nobody hosts the nameplate. */
+  waitForHost?: boolean;
+  /** Guest: what the deadline means while nobody has answered at all; default: TIMEOUT. */
+  nobody?: () => BeelineError | undefined;
+  /** False: a lost connection is final. Default true. */
+  reconnect?: boolean;
+  /** Milliseconds that a lost place is tried for; default 10 min. */
+  keepFor?: number;
+  /** None of these is called before the opening has resolved, nor after `close`. */
+  onMessage(body: string): void;
+  /** True again after every reconnection: whatever was said before may have been lost, so say it again. */
+  onPeer(present: boolean): void;
+  /** The server has given this side its place, for the first time or again: `token` and `services` may be new. */
+  onWelcome?(): void;
+  /**
+   * The server cannot be reached, or turns this side away for now, while its place is tried for; then, without an error, that it
+   * is there again.
+   */
+  onServer?(error?: BeelineError): void;
+  /** The mailbox is gone for good; called at most once. */
+  onLost(error: BeelineError): void;
+}
+
+export interface Mailbox {
+  readonly nameplate: string;
+  /** Proves this side's place to the server's relay; a guest gets a new one with every connection. */
+  readonly token: string;
+  /** What the server does besides. */
+  readonly services: Services;
+  /** Queues a body for the other side; lost if there is none. @throws BeelineError USAGE over MAX_SIGNAL bytes. */
+  send(body: string): void;
+  /** Host: puts the other side out, so that another may join. */
+  drop(): void;
+  /** The network has changed: gives up the present connection, which may be dead unnoticed, and dials again at once. */
+  reconnect(): void;
+  /** Leaves, and frees the place at once. */
+  close(): void;
+}

@@ -1,0 +1,140 @@
+/**
+ * Through one symmetric NAT. Its mapping for the peer cannot be known, so chance has to find one: this side of it asks from
+ * many sockets, each with a mapping of its own, while the other side, behind a NAT that keeps its port, asks at random
+ * ports of the first one's address. With 256 sockets one of 252 ports is right. Either side alone would have to try all.
+ */
+
+import { TokenBucket } from '../../base/bucket.ts';
+import type { Address } from '../../wire/candidate.ts';
+import { isNear } from './address.ts';
+import type { Answered, Checks } from './checks.ts';
+import type { UdpPort } from './port.ts';
+
+/** Sockets at once: file descriptors and a router's table bear them. */
+const SOCKETS = 256;
+/** Milliseconds between packets of either kind. */
+const PACE = 4;
+/** Milliseconds in which each socket asks once more: a NAT keeps an unanswered mapping for 30 s at least. */
+const SOCKET_EVERY = 2_000;
+/** Ports in a row, then a pause in milliseconds; and rows. */
+const PORTS = 1_500;
+const PAUSE = 3_000;
+const ROWS = 3;
+/** A router's port for a mapping: these are never given out. */
+const LOWEST_PORT = 1_024;
+/** The peer's public addresses that are tried. */
+const MAX_TARGETS = 2;
+/** Packets at once and a second afterwards, whatever a peer says: what it names may be a stranger's. */
+const BURST = 6_000;
+const RATE = 5;
+
+export interface BirthdayOptions {
+  checks: Checks;
+  main: UdpPort;
+  /** @returns undefined when there are no more */
+  open: () => UdpPort | undefined;
+  answered: (socket: UdpPort, remote: Address, roundTrip: number) => void;
+  /** It leads to the peer, and is not closed with the others. */
+  kept: (socket: UdpPort) => boolean;
+}
+
+export class Birthday {
+  readonly #options: BirthdayOptions;
+  readonly #allowance = new TokenBucket(RATE, BURST);
+  readonly #ports = shuffledPorts();
+  #at = 0;
+  /** By their turn. */
+  readonly #sockets = new Map<number, UdpPort>();
+  #timer: NodeJS.Timeout | undefined;
+  #started = 0;
+  #sent = 0;
+
+  constructor(options: BirthdayOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** @param side 'sockets': we are behind the symmetric NAT. @param peer its addresses */
+  start(side: 'sockets' | 'ports', peer: readonly Address[]): void {
+    this.stop();
+    const targets = peer.filter(({ host }) => !host.includes(':') && !isNear(host));
+    const few = (side === 'ports' ? uniqueHosts(targets) : targets).slice(0, MAX_TARGETS);
+    if (few.length === 0) return;
+    this.#started = performance.now();
+    this.#sent = 0;
+    const probe = side === 'ports' ? () => this.#port(few) : () => this.#socket(few);
+    this.#timer = setInterval(() => this.#tick(probe), PACE);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const socket of this.#sockets.values()) if (!this.#options.kept(socket)) socket.close();
+    this.#sockets.clear();
+  }
+
+  /** As many as time says: timers of few milliseconds come late. */
+  #tick(probe: () => boolean): void {
+    const owed = Math.floor((performance.now() - this.#started) / PACE);
+    const most = Math.min(owed, this.#sent + 16);
+    // What a machine that slept missed is not made up for.
+    if (owed - most > 256) this.#started = performance.now() - most * PACE;
+    while (this.#sent < most) {
+      this.#sent++;
+      if (!probe()) return;
+    }
+  }
+
+  /** @returns false when the row, or all, is over */
+  #port(targets: readonly Address[]): boolean {
+    const row = PORTS + PAUSE / PACE;
+    if (this.#sent > row * ROWS) return this.#over();
+    if (this.#sent % row >= PORTS || !this.#allowance.take()) return true;
+    const { host } = targets[this.#sent % targets.length]!;
+    const port = this.#ports[this.#at++ % this.#ports.length]!;
+    this.#ask(this.#options.main, { host, port });
+    return true;
+  }
+
+  #socket(targets: readonly Address[]): boolean {
+    const round = SOCKET_EVERY / PACE;
+    // As long as the other side goes on.
+    if (this.#sent > (PORTS + PAUSE / PACE) * ROWS) return this.#over();
+    const index = this.#sent % round;
+    if (index >= SOCKETS) return true;
+    const socket = this.#sockets.get(index) ?? this.#options.open();
+    if (!socket) return true;
+    this.#sockets.set(index, socket);
+    for (const target of targets) if (this.#allowance.take()) this.#ask(socket, target);
+    return true;
+  }
+
+  #over(): boolean {
+    this.stop();
+    return false;
+  }
+
+  #ask(socket: UdpPort, to: Address): void {
+    const answered: Answered = (answer, roundTrip) => {
+      if (answer.class === 'success') this.#options.answered(socket, to, roundTrip);
+    };
+    this.#options.checks.ask(socket, to, [], answered);
+  }
+}
+
+function uniqueHosts(addresses: readonly Address[]): Address[] {
+  return [...new Map(addresses.map((address) => [address.host, address])).values()];
+}
+
+/** In random order, so that none is tried twice before all were. */
+function shuffledPorts(): Uint16Array {
+  const ports = Uint16Array.from({ length: 65_536 - LOWEST_PORT }, (_, i) => LOWEST_PORT + i);
+  for (let i = ports.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [ports[i], ports[j]] = [ports[j]!, ports[i]!];
+  }
+  return ports;
+}

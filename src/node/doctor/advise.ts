@@ -1,0 +1,119 @@
+/** What follows for a person from what was found out. Pure. */
+
+import { scopeOf } from '../../base/addresses.ts';
+import { adviseOnNat, outside, wayOut } from './advise-nat.ts';
+import { type Diagnosis, failed, found } from './diagnosis.ts';
+
+type Rule = (diagnosis: Diagnosis) => string | false | undefined;
+
+const WITHOUT_SERVER =
+  'two machines meet only in the same local network, or where the receiver can reach the sender: `beeline send PATH --at HOST:PORT`.';
+
+const alone: Rule = (d) =>
+  failed(d, 'addresses') &&
+  'This machine has no address but its own loopback: connect it to a network first.';
+
+const serverless: Rule = (d) =>
+  d.server === undefined &&
+  `No server was asked, so nothing is known of the ways out of this network. Without one, ${WITHOUT_SERVER} For others, run \`beeline server\` on a machine that both sides reach, and name it on both with --server or BEELINE_SERVER.`;
+
+const unreachable: Rule = (d) => {
+  if (!failed(d, 'server')) return undefined;
+  const proxy = found(d, 'proxy')?.proxy;
+  if (proxy !== undefined)
+    return `The server cannot be reached through the proxy ${proxy}. If the server is inside of your network, exempt it with NO_PROXY; if not, ask whoever runs the proxy. Until then, ${WITHOUT_SERVER}`;
+  if (failed(d, 'proxy'))
+    return 'The server cannot be reached, because the proxy that HTTPS_PROXY or HTTP_PROXY names cannot be used: correct the variable, or unset it.';
+  return `The server cannot be reached: check its address, and that it runs. If this network lets only its proxy out, name that: HTTPS_PROXY=http://HOST:PORT. Until then, ${WITHOUT_SERVER}`;
+};
+
+const proxied: Rule = (d) => {
+  const proxy = found(d, 'server') && found(d, 'proxy')?.proxy;
+  return (
+    proxy !== undefined &&
+    `The proxy ${proxy} carries the meeting and the relay, and no direct lane: those need a way of their own.`
+  );
+};
+
+const stunless: Rule = (d) =>
+  found(d, 'server')?.stun.length === 0 &&
+  'This server answers no STUN: the kind of NAT cannot be told, and none can be punched through. Its owner can turn STUN on.';
+
+const ipv6: Rule = (d) => {
+  const addresses = found(d, 'addresses')?.addresses ?? [];
+  const own = addresses.some(({ address, scope }) => scope === 'global' && address.includes(':'));
+  const works = found(d, 'udp6') ?? found(d, 'tcp6');
+  const tried = failed(d, 'udp6') || failed(d, 'tcp6');
+  if (own && works)
+    return 'IPv6 works here. Where the other side has it too, that is the best way: no NAT stands in it, only firewalls.';
+  if (own && tried)
+    return 'This machine has an IPv6 address, but its packets do not get to the server over IPv6: that connection is broken or filtered.';
+  if (own)
+    return 'This machine has an IPv6 address. Where the other side has one too, that is the best way; with this server, which has none under that name, it could not be tried.';
+  const ways = [wayOut(d, 'udp'), wayOut(d, 'tcp')];
+  const hard = ways.includes('symmetric') || behindAnother(d);
+  return (
+    hard &&
+    'There is no IPv6 here. If the provider offers it, turn it on: between two sides that have it, no NAT stands.'
+  );
+};
+
+/** A mapped port would only be one of the inner of two NATs. */
+function behindAnother(d: Diagnosis): boolean {
+  const router = found(d, 'router');
+  const seen = outside(d);
+  if (router) return scopeOf(router.host) !== 'global' || (seen !== undefined && seen !== router.host);
+  const four = (found(d, 'addresses')?.addresses ?? []).filter(({ address }) => !address.includes(':'));
+  const scopes = new Set(four.map(({ scope }) => scope));
+  // Beside other addresses it is most likely that of a VPN, some of which use the same range.
+  return scopes.has('shared') && !scopes.has('private') && !scopes.has('global');
+}
+
+const router: Rule = (d) => {
+  const mapped = found(d, 'router');
+  const known = `${mapped ? `the router's address outside is ${mapped.host}` : 'this machine has an address of that kind'}${outside(d) === undefined ? '' : `, the world sees ${outside(d)}`}`;
+  if (behindAnother(d))
+    return `Another NAT stands behind the first, most likely the provider's (carrier-grade: ${known}), so a mapped port is of no use. The provider may give a public IPv4 address, or IPv6.`;
+  if (mapped)
+    return `The router maps ports when asked (${mapped.protocol}): the other side can connect directly, whatever its own NAT.`;
+  const nat = [wayOut(d, 'udp'), wayOut(d, 'tcp')].some((way) => way === 'cone' || way === 'symmetric');
+  return (
+    nat &&
+    failed(d, 'router') &&
+    'No router answers UPnP, NAT-PMP or PCP. If it is yours, turn one of them on, or forward a TCP port to this machine and name it with --port: then any other side can connect directly.'
+  );
+};
+
+const relay: Rule = (d) => {
+  const server = found(d, 'server');
+  if (!server || found(d, 'relay')) return undefined;
+  if (found(d, 'turn'))
+    return 'The relay of the server cannot be used, but its TURN server can: that carries where nothing direct works.';
+  if (server.relay || server.turn)
+    return 'Nothing that relays works from here (see above): where no direct way is found, a transfer fails. The owner of the server can tell why.';
+  return 'The server relays nothing: where no direct way is found, a transfer fails. Its owner can turn the relay on, or name a TURN server with --turn-url.';
+};
+
+const turn: Rule = (d) =>
+  failed(d, 'turn') &&
+  found(d, 'relay') &&
+  'The TURN server cannot be used from here; the relay of the server takes its place.';
+
+const lan: Rule = (d) =>
+  failed(d, 'lan') &&
+  !failed(d, 'addresses') &&
+  'In the local network, senders cannot be found by themselves: multicast or UDP port 5353 is refused here, by a firewall perhaps. Use --at HOST:PORT there.';
+
+const udx: Rule = (d) =>
+  failed(d, 'udx') &&
+  'Lanes over UDP are not available here, only TCP and relays: long or lossy ways are slower, and some NATs stay closed. The native part of udx-native exists for Linux with glibc, macOS and Windows, on x64 and arm64; a new installation of Beeline brings it.';
+
+const RULES: readonly Rule[] = [
+  ...[alone, serverless, unreachable, proxied, stunless],
+  ...[adviseOnNat, router, ipv6, relay, turn, lan, udx],
+];
+
+/** Sentences, the most important first. They may quote addresses that a router or server gave. */
+export function advise(diagnosis: Diagnosis): string[] {
+  return RULES.flatMap((rule) => rule(diagnosis) || []);
+}

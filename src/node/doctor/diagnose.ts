@@ -1,0 +1,101 @@
+/** What this machine's network allows: all that can be told without another peer, in at most about nine seconds. */
+import { asBeelineError } from '../../base/errors.ts';
+import { rendezvousUrl } from '../../meeting/url.ts';
+import { CHECKS, type Diagnosis, failure } from './diagnosis.ts';
+import { Examination, type OnCheck, stopped } from './examination.ts';
+import { checkLan, checkUdx, localAddresses } from './local.ts';
+import { checkNats } from './nat.ts';
+import { checkRelay, checkTurn } from './relay.ts';
+import { checkRouter } from './router.ts';
+import { hostsOf, messageTime, type Place, proxyOf, takePlace } from './server.ts';
+
+export interface DiagnoseOptions {
+  /** As for `send` and `receive`; absent: only this machine and its router are looked at. */
+  server?: string;
+  /** False: the router is not asked to map a port (for a moment). */
+  portMap?: boolean;
+  /** Each check as soon as it is made. */
+  onCheck?: OnCheck;
+  signal?: AbortSignal;
+}
+
+/**
+ * Resolves however bad things are: what could not be reached is a check that is not `ok`.
+ * @throws BeelineError USAGE for a malformed URL, INTERRUPTED (or what the signal was aborted with)
+ */
+export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  const { server, portMap = true, onCheck, signal } = options;
+  if (server !== undefined) rendezvousUrl(server);
+  if (signal?.aborted) throw stopped(signal);
+  const exam = new Examination(onCheck, signal);
+  try {
+    await Promise.all([
+      exam.check('addresses', async () => localAddresses()),
+      exam.check('lan', checkLan),
+      exam.check('udx', checkUdx),
+      portMap && exam.check('router', (scope) => checkRouter(exam, scope)),
+      server !== undefined && examineServer(exam, server),
+    ]);
+    exam.throwIfStopped();
+    return ordered(exam.diagnosis);
+  } finally {
+    await exam.close();
+  }
+}
+
+function ordered(diagnosis: Diagnosis): Diagnosis {
+  return Object.fromEntries(CHECKS.flatMap((name) => (diagnosis[name] ? [[name, diagnosis[name]]] : [])));
+}
+
+async function examineServer(exam: Examination, url: string): Promise<void> {
+  let host: Place | undefined;
+  try {
+    const [hosts] = await Promise.all([
+      exam.bounded(() => hostsOf(url)).catch(() => []),
+      noteProxy(exam, url),
+    ]);
+    // Opened with the signal of the whole, which closes it: it outlives its own check.
+    host = await exam.bounded(() => takePlace(url, undefined, exam.signal));
+    const { services } = host.mailbox;
+    const { turn } = services;
+    await Promise.all([
+      examineMessages(exam, url, host, hosts),
+      checkNats(exam, hosts, services.stun),
+      turn && exam.check('turn', (signal) => checkTurn(exam, turn, new URL(url).hostname, signal)),
+    ]);
+  } catch (thrown) {
+    exam.note('server', failure(asBeelineError(thrown, 'SERVER')));
+  } finally {
+    host?.mailbox.close();
+  }
+}
+
+async function noteProxy(exam: Examination, url: string): Promise<void> {
+  try {
+    const proxy = await proxyOf(url);
+    if (proxy) exam.note('proxy', { ok: true, ...proxy });
+  } catch (thrown) {
+    exam.note('proxy', failure(asBeelineError(thrown)));
+  }
+}
+
+/** Takes the other place too: messages and the relay need both. */
+async function examineMessages(exam: Examination, url: string, host: Place, hosts: string[]): Promise<void> {
+  const { services, nameplate } = host.mailbox;
+  const { relay, stun } = services;
+  const server = { ok: true as const, hosts, relay, stun: [...stun], turn: services.turn !== undefined };
+  let guest: Place | undefined;
+  try {
+    guest = await exam.bounded(() => takePlace(url, nameplate, exam.signal));
+    const [from, to] = [host, guest];
+    const ms = await exam.bounded(() => messageTime(from, to)).catch(() => undefined);
+    exam.note('server', { ...server, ...(ms !== undefined && { ms }) });
+    const tokens = [host.mailbox.token, guest.mailbox.token] as const;
+    if (relay) await exam.check('relay', (signal) => checkRelay(url, tokens, signal));
+  } catch (thrown) {
+    exam.note('server', server);
+    if (relay) exam.note('relay', failure(asBeelineError(thrown, 'SERVER')));
+  } finally {
+    guest?.mailbox.close();
+  }
+}

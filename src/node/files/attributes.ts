@@ -1,0 +1,53 @@
+/** Modes and times, on file systems that may know neither. */
+import { fchmodSync, futimesSync, lutimesSync } from 'node:fs';
+import type { Entry } from '../../offer/manifest.ts';
+import { diskError } from './disk-errors.ts';
+import { codeOf, fromMicros } from './io.ts';
+
+/** What FAT, some network mounts and odd times answer; the bytes are right all the same. */
+const UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
+
+/** Permission bits as they are written here: no setuid, setgid, sticky, and never writable by everyone. */
+export function permissions(mode: number): number {
+  return mode & 0o775;
+}
+
+export class Attributes {
+  readonly #warn: (path: string, error: unknown) => void;
+  /** This file system keeps permission bits. */
+  readonly modes: boolean;
+  #warned = false;
+
+  /** @param warn told once, of the first path whose mode or time could not be kept */
+  constructor(modes: boolean, warn: (path: string, error: unknown) => void) {
+    this.modes = modes;
+    this.#warn = warn;
+  }
+
+  /** Mode and modification time of an open file. */
+  apply(fd: number, entry: Entry): void {
+    const time = fromMicros(entry.mtime);
+    this.mode(entry, (mode) => fchmodSync(fd, mode));
+    this.attempt(entry.path, () => futimesSync(fd, time, time));
+  }
+
+  /** Modification time of a symbolic link itself. */
+  linkTime(absolute: string, path: string, time: number | string): void {
+    this.attempt(path, () => lutimesSync(absolute, time, time));
+  }
+
+  /** Permission bits, by whatever way they are set; not tried where they are not kept. */
+  mode({ path, mode }: Entry, set: (mode: number) => void): void {
+    if (this.modes) this.attempt(path, () => set(permissions(mode)));
+  }
+
+  attempt(path: string, set: () => void): void {
+    try {
+      set();
+    } catch (error) {
+      if (!UNSUPPORTED.has(codeOf(error))) throw diskError(error, path);
+      if (!this.#warned) this.#warn(path, error);
+      this.#warned = true;
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/** What to do where the destination has something already: settled for every entry before anything is written. */
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { BeelineError, fault } from '../../base/errors.ts';
+import { MAX_COMPONENT } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { foldKey } from '../../offer/names.ts';
+import { diskError } from './disk-errors.ts';
+import { DestinationLinks } from './links.ts';
+import { Slices } from './slices.ts';
+
+/** `update` replaces files that differ, moving only what differs in them, and leaves those of equal size and time. */
+export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
+export type OnConflict = (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
+/** What an earlier run of the same transfer decided, or did: `ours` is what it put there itself. */
+export interface Decided {
+  choice: 'ours' | 'skip' | 'replace' | 'rename';
+  /** The other relative path of `rename`, else ''. */
+  as: string;
+  /** What stands there by now is this transfer's own. */
+  stands: boolean;
+  /** It was decided for the very same manifest. */
+  same: boolean;
+}
+
+export interface Plan {
+  /** Entries that are not written: the policy skips them, the very same stands there, or it is a folder of before. */
+  skipped: Set<number>;
+  /** Entries that replace what stands there. */
+  replaced: Set<number>;
+  /** Entries written under another relative path. */
+  renamed: Map<number, string>;
+  /** Of those that are replaced, the ones whose old content is worth comparing. */
+  updated: Set<number>;
+  /** Of those that are not written, the ones that cannot be here, or that nobody wants: a later run decides anew. */
+  left: Set<number>;
+}
+
+/** What is to be settled, by what the destination can hold. */
+export interface Question {
+  /** Entries that are not written whatever stands there. */
+  left: ReadonlySet<number>;
+  /** Times that are less than so many microseconds apart may be one. */
+  step: number;
+  /** Links may lead out of the destination. */
+  outward: boolean;
+  /** Told of links that leave the destination through one that is there. */
+  onLeft: (entry: Entry) => void;
+}
+
+const PLAIN_QUESTION: Question = { left: new Set(), step: 2, outward: false, onLeft: () => {} };
+
+export function emptyPlan(): Plan {
+  return { skipped: new Set(), replaced: new Set(), renamed: new Map(), updated: new Set(), left: new Set() };
+}
+
+/** How many conflicting names an error lists. */
+const NAMED = 3;
+
+/**
+ * @param root the real path of the destination, or undefined if it does not exist yet
+ * @throws BeelineError EXISTS, UNSAFE_NAME (a link stands where a folder is needed), WRITE_FAILED
+ */
+export async function settle(
+  root: string | undefined,
+  entries: readonly Entry[],
+  overwrite: Overwrite,
+  onConflict: OnConflict | undefined,
+  decided: ReadonlyMap<number, Decided> = new Map(),
+  { left, step, outward, onLeft }: Question = PLAIN_QUESTION,
+): Promise<Plan> {
+  const plan = emptyPlan();
+  const leave = (index: number) => {
+    plan.left.add(index);
+    plan.skipped.add(index);
+  };
+  for (const index of left) leave(index);
+  if (root === undefined) return plan;
+  const slices = new Slices();
+  const rootStat = lstat(root, '.');
+  const there = new Set<string>();
+  const names = new FreeNames(root, entries);
+  const refused: string[] = [];
+  const links = new DestinationLinks(root);
+  for (const [index, entry] of entries.entries()) {
+    if (slices.over()) await slices.next();
+    const { path, kind } = entry;
+    const cut = path.lastIndexOf('/');
+    const before = decided.get(index);
+    if (left.has(index)) continue;
+    if (kind === 'link' && !outward && !links.contains(path.slice(0, Math.max(cut, 0)), entry.target)) {
+      leave(index);
+      onLeft(entry);
+      continue;
+    }
+    if (before?.choice === 'skip' && kind !== 'folder') plan.skipped.add(index);
+    if (before?.choice === 'rename') {
+      const taken = !before.stands && lstat(`${root}/${before.as}`, before.as);
+      plan.renamed.set(index, taken ? names.free(path) : before.as);
+      if (before.stands) plan.replaced.add(index);
+    }
+    // Only inside folders that exist can anything exist.
+    if (cut >= 0 && !there.has(path.slice(0, cut))) continue;
+    const found = lstat(`${root}/${path}`, path);
+    if (kind === 'folder') {
+      if (!found) continue;
+      checkFolder(path, found, rootStat);
+      there.add(path);
+      // What is refreshed gets modes and times too, as its files do.
+      if (before?.choice !== 'ours' && overwrite !== 'update') plan.skipped.add(index);
+      continue;
+    }
+    if (!found || (before && before.choice !== 'replace')) continue;
+    if (found.isDirectory())
+      throw new BeelineError('EXISTS', `'${escapeName(path)}' is a folder here and a ${kind} there.`, {
+        paths: [path],
+      });
+    if (kind === 'link' && found.isSymbolicLink() && readlinkSync(`${root}/${path}`) === entry.target) {
+      plan.skipped.add(index);
+      continue;
+    }
+    const then = before && stillHolds(before, overwrite) ? before.choice : undefined;
+    const choice = then ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
+    if (choice === 'skip' || (choice === 'update' && unchanged(entry, found, step))) plan.skipped.add(index);
+    else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
+    else if (choice === 'rename') plan.renamed.set(index, names.free(path));
+    else refused.push(path);
+    // The journal does not say whether `replace` was said by `update`.
+    const compared = choice === 'update' || before?.choice === 'replace';
+    if (compared && kind === 'file' && found.isFile()) plan.updated.add(index);
+  }
+  if (refused.length > 0) throw exists(refused);
+  return plan;
+}
+
+/**
+ * What is said now outranks what was said then. To replace something was agreed to for that very manifest, since another
+ * one may be another sender's; what the transfer itself put there it may replace, and an update replaces what differs.
+ */
+function stillHolds({ stands, same }: Decided, overwrite: Overwrite): boolean {
+  return overwrite === 'update' || (overwrite === 'ask' && (stands || same));
+}
+
+/** As far as can be told without reading it. */
+function unchanged(entry: Entry, found: Stats, step: number): boolean {
+  if (entry.kind !== 'file' || !found.isFile() || found.size !== entry.size) return false;
+  // What Node gives as a double is a quarter of a microsecond off, or more where years have five digits.
+  return Math.abs(found.mtimeMs * 1000 - entry.mtime) < step;
+}
+
+function checkFolder(path: string, found: Stats, root: Stats | undefined): void {
+  const shown = `'${escapeName(path)}'`;
+  if (found.isSymbolicLink()) throw fault('LINK_IN_THE_WAY', { path: shown }, { paths: [path] });
+  if (!found.isDirectory())
+    throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+  // A finished file is renamed from the staging, which works inside one file system only.
+  if (found.dev !== root?.dev) throw fault('OTHER_FILE_SYSTEM', { path: shown }, { paths: [path] });
+}
+
+function exists(paths: readonly string[]): BeelineError {
+  const list = paths
+    .slice(0, NAMED)
+    .map((path) => `'${escapeName(path)}'`)
+    .join(', ');
+  const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
+  const verb = paths.length > 1 ? 'exist' : 'exists';
+  return fault('FILES_EXIST', { list: `${list}${more} ${verb}` }, { paths });
+}
+
+/** Finds `name (1).ext`, free on the disk, in the manifest, and among the names given out before. */
+export class FreeNames {
+  readonly #root: string;
+  readonly #entries: readonly Entry[];
+  #taken: Set<string> | undefined;
+
+  constructor(root: string, entries: readonly Entry[]) {
+    this.#root = root;
+    this.#entries = entries;
+  }
+
+  free(path: string): string {
+    this.#taken ??= new Set(this.#entries.map((entry) => foldKey(entry.path)));
+    const slash = path.lastIndexOf('/') + 1;
+    const name = path.slice(slash);
+    const dot = name.lastIndexOf('.');
+    const extension = dot > 0 ? name.slice(dot) : '';
+    const stem = dot > 0 ? name.slice(0, dot) : name;
+    for (let n = 1; n < 10_000; n++) {
+      const candidate = path.slice(0, slash) + fit(stem, ` (${n})${extension}`);
+      const key = foldKey(candidate);
+      if (this.#taken.has(key) || lstat(`${this.#root}/${candidate}`, candidate)) continue;
+      this.#taken.add(key);
+      return candidate;
+    }
+    throw new BeelineError('EXISTS', `There are too many copies of '${escapeName(path)}' here.`, {
+      paths: [path],
+    });
+  }
+}
+
+/** Shortens the stem by whole characters until the name is one that file systems take. */
+function fit(stem: string, suffix: string): string {
+  const letters = [...stem];
+  while (letters.length > 1 && Buffer.byteLength(letters.join('') + suffix) > MAX_COMPONENT) letters.pop();
+  return letters.join('') + suffix;
+}
+
+function lstat(absolute: string, path: string): Stats | undefined {
+  try {
+    return lstatSync(absolute, { throwIfNoEntry: false });
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * A manifest as the destination can hold it: other names where it refuses them, the nearest time where it ends earlier, and
+ * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
+ */
+import { type BeelineError, fault } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import { fitPaths, fitTarget } from '../../offer/fitting.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import { unsafeLinks } from '../../offer/names.ts';
+import type { Notices } from '../../wire/notices.ts';
+import type { Abilities } from './abilities.ts';
+import { Slices } from './slices.ts';
+
+/** `safe`: but those that lead out of what is received; `all`: those too; `skip`: none. */
+export type Links = 'safe' | 'all' | 'skip';
+
+export interface Fitted {
+  /** The manifest's, one for one. */
+  entries: readonly Entry[];
+  /** Those that are left out. */
+  left: Set<number>;
+}
+
+/** Bytes of a path that the system takes: PATH_MAX of Linux, of macOS and its kin, less the zero behind it. */
+const MAX_PATHS: Readonly<Record<string, number>> = { linux: 4095, darwin: 1023, freebsd: 1023 };
+
+/** @param root real path of the destination */
+export async function fit(
+  root: string,
+  entries: readonly Entry[],
+  can: Abilities,
+  links: Links,
+  notices: Notices,
+): Promise<Fitted> {
+  const slices = new Slices();
+  const left = new Set<number>();
+  const paths = entries.map((entry) => entry.path);
+  // Where every name can be held there is nothing to look for.
+  const names = can.refused.size + can.ends.size > 0 || can.devices || can.aliases || can.folds;
+  const as = names || can.longest < 255 ? await slices.run(fitPaths(paths, can)) : paths;
+  const of = new Map<string, string>();
+  for (const [i, path] of paths.entries()) if (as[i] !== path) of.set(path, as[i]!);
+  const written = (path: string) => of.get(path);
+  const moved = entries.map((entry, i): Entry => {
+    const mtime = Math.min(Math.max(entry.mtime, can.earliest), can.latest);
+    const target =
+      of.size > 0 && entry.kind === 'link'
+        ? fitTarget(entry.path, entry.target, as[i]!, written)
+        : entry.target;
+    if (mtime === entry.mtime && as[i] === entry.path && target === entry.target) return entry;
+    const { nanos, ...rest } = entry;
+    return { ...rest, path: as[i]!, mtime, target, ...(mtime === entry.mtime && nanos && { nanos }) };
+  });
+  const platform = process.platform === 'win32' ? 'windows' : 'posix';
+  const unsafe = await slices.run(unsafeLinks(moved, { platform, foldsCase: can.folds }));
+  const room = (MAX_PATHS[process.platform] ?? Number.POSITIVE_INFINITY) - Buffer.byteLength(root) - 1;
+  for (const [i, { path, kind, target }] of entries.entries()) {
+    if (slices.over()) await slices.next();
+    const name = `'${escapeName(path)}'`;
+    const out = (trouble: string, told: string | BeelineError) => {
+      left.add(i);
+      const text = typeof told === 'string' ? `${told} It is left out.` : told;
+      notices.add(`left out, ${trouble}`, path, text);
+    };
+    const now = moved[i]!;
+    if (Buffer.byteLength(now.path) > room) {
+      out('because their paths are too long', `The path of ${name} is too long below this destination.`);
+      continue;
+    }
+    if (kind === 'link') {
+      const problem = unsafe.get(i);
+      if (links === 'skip') {
+        left.add(i);
+        continue;
+      }
+      if (!can.links) {
+        out(
+          'because this file system holds no links',
+          `${name} is a link, which this file system cannot hold.`,
+        );
+        continue;
+      }
+      if (problem && !(problem.outward && links === 'all')) {
+        const link = {
+          link: name,
+          target: `'${escapeName(target.slice(0, 200))}'`,
+          problem: problem.problem,
+        };
+        out(
+          'because they are links that lead out of what is received',
+          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, { paths: [path] }),
+        );
+        continue;
+      }
+    }
+    const cut = path.lastIndexOf('/') + 1;
+    const fitted = now.path.slice(now.path.lastIndexOf('/') + 1);
+    if (fitted !== path.slice(cut)) {
+      const text = `${name} is written as '${escapeName(fitted)}', since this file system cannot hold it under its own name.`;
+      notices.add('written under another name that this file system can hold', path, text);
+    }
+    if (now.mtime !== entries[i]!.mtime)
+      notices.add(
+        'written with another time',
+        path,
+        `The modification time of ${name} is out of the times that this file system holds, and becomes ${new Date(now.mtime / 1000).toISOString()}.`,
+      );
+  }
+  notices.end();
+  return { entries: moved, left };
+}

@@ -1,0 +1,128 @@
+/** Folders at the destination: made on the way, real ones only, and given their modes and times at the end. */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  utimesSync,
+} from 'node:fs';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import type { Attributes } from './attributes.ts';
+import { diskError } from './disk-errors.ts';
+import { HeldFolders } from './held-folders.ts';
+import { codeOf, FOLDER_FLAGS, fromMicros } from './io.ts';
+import { Slices } from './slices.ts';
+
+export class Folders {
+  readonly #root: string;
+  readonly #held: HeldFolders;
+  readonly #attributes: Attributes;
+  /** Relative paths of folders that this run made or found to be real ones. */
+  readonly #known = new Set<string>(['']);
+  readonly #made = new Set<string>();
+  readonly #ours: (path: string) => boolean;
+
+  /** @param ours whether this transfer makes or made a folder, and gives it its mode and time */
+  constructor(root: string, attributes: Attributes, ours: (path: string) => boolean) {
+    this.#root = root;
+    this.#held = new HeldFolders(root);
+    this.#attributes = attributes;
+    this.#ours = ours;
+  }
+
+  /** Makes sure that a relative path and all above it are real folders, never links. EXISTS, UNSAFE_NAME. */
+  ensure(path: string): void {
+    if (this.#known.has(path)) return;
+    this.ensureParent(path);
+    const at = this.#held.at(path);
+    try {
+      // Nobody else looks in before it is complete.
+      mkdirSync(at, 0o700);
+      this.#made.add(path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw diskError(error, path);
+      checkReal(at, path);
+    }
+    this.#held.inside(path);
+    this.#known.add(path);
+  }
+
+  /** Where something below the destination is reached, for use at once: through the very folder that `ensure` saw. */
+  at(path: string): string {
+    return this.#held.at(path);
+  }
+
+  close(): void {
+    this.#held.close();
+  }
+
+  /** True if this run made the folder, which nobody else may enter before it is complete. */
+  ensureParent(path: string): boolean {
+    const cut = path.lastIndexOf('/');
+    if (cut < 0) return false;
+    const parent = path.slice(0, cut);
+    this.ensure(parent);
+    return this.#made.has(parent);
+  }
+
+  /** Where these folders are. */
+  absolute(folders: ReadonlySet<string>): string[] {
+    return [...folders].map((path) => (path ? `${this.#root}/${path}` : this.#root));
+  }
+
+  /** Modes and times of the folders made for this transfer, deepest first; others keep theirs. */
+  async finish(entries: readonly Entry[]): Promise<void> {
+    const slices = new Slices();
+    // The manifest has a folder before what is in it, so that backwards is deepest first.
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i]!;
+      if (entry.kind !== 'folder' || !this.#ours(entry.path)) continue;
+      this.#settle(entry);
+      if (slices.over()) await slices.next();
+    }
+    this.#held.checkAll();
+  }
+
+  #settle(entry: Entry): void {
+    const absolute = this.#held.at(entry.path);
+    const time = fromMicros(entry.mtime);
+    // Windows opens no folders this way, and has no modes to protect there.
+    if (process.platform === 'win32') {
+      this.#attributes.attempt(entry.path, () => utimesSync(absolute, time, time));
+      this.#attributes.mode(entry, (mode) => chmodSync(absolute, mode));
+      return;
+    }
+    try {
+      const fd = openSync(absolute, FOLDER_FLAGS);
+      try {
+        this.#attributes.attempt(entry.path, () => futimesSync(fd, time, time));
+        this.#attributes.mode(entry, (mode) => fchmodSync(fd, mode));
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw diskError(error, entry.path);
+    }
+  }
+}
+
+/** The folder of a relative path; '' at the top. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function checkReal(absolute: string, path: string): void {
+  const found = lstatSync(absolute, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  const shown = `'${escapeName(path)}'`;
+  if (found?.isSymbolicLink())
+    throw new BeelineError('UNSAFE_NAME', `${shown} is a link. Nothing was written through it.`, {
+      paths: [path],
+    });
+  throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+}

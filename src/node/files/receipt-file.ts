@@ -1,0 +1,183 @@
+/**
+ * Receipts on the disk: written so that a crash leaves the whole one or none, read line by line with bounds, and kept
+ * in a folder of this user's, the newest hundred of them.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { BeelineError, fault } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import { encodeReceipt, type Receipt } from '../../offer/receipt.ts';
+import { decodeReceipt, MAX_RECEIPT_LINE } from '../../offer/receipt-reader.ts';
+import { codeOf } from './io.ts';
+
+/** Receipts that the folder keeps. */
+const KEPT = 100;
+const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f]{12}\.jsonl$/;
+const TEMPORARY = /^\.beeline-receipt-[0-9a-f-]{36}\.tmp$/;
+/** Milliseconds after which a temporary file is a crash's: writing takes seconds. */
+const STALE = 24 * 3600 * 1000;
+/** Characters in one write, bytes in one read. */
+const BLOCK = 256 * 1024;
+/** 9999-12-31T23:59:59Z: the last time of four digits a year. */
+const LAST_TIME = 253_402_300_799_000;
+
+/**
+ * `receipts` in $BEELINE_STATE_DIR, else in %LOCALAPPDATA%\beeline on Windows, else in $XDG_STATE_HOME/beeline, else
+ * in ~/.local/state/beeline.
+ */
+export function receiptFolder(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  platform: string = process.platform,
+): string {
+  if (env.BEELINE_STATE_DIR) return join(resolve(env.BEELINE_STATE_DIR), 'receipts');
+  if (platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'beeline', 'receipts');
+  // The XDG Base Directory specification: a relative path there is to be ignored.
+  if (env.XDG_STATE_HOME?.startsWith('/')) return join(env.XDG_STATE_HOME, 'beeline', 'receipts');
+  return join(homedir(), '.local', 'state', 'beeline', 'receipts');
+}
+
+/** `2026-11-23T00-22-57Z-0123456789ab.jsonl`: both sides', where one machine is both, are one file. */
+export function receiptName({ ended, root }: Pick<Receipt, 'ended' | 'root'>): string {
+  const time = new Date(Math.min(ended, LAST_TIME)).toISOString();
+  return `${time.slice(0, 19).replaceAll(':', '-')}Z-${root.slice(0, 12)}.jsonl`;
+}
+
+/**
+ * Writes a receipt that only this user may read; resolves with where it is. What stood there is replaced.
+ * @param path where to; absent: into `folder`, which then keeps its newest hundred
+ * @throws BeelineError WRITE_FAILED, DISK_FULL
+ */
+export async function writeReceipt(
+  receipt: Receipt,
+  path?: string,
+  folder: string = receiptFolder(),
+): Promise<string> {
+  const target = path === undefined ? join(folder, receiptName(receipt)) : resolve(path);
+  try {
+    if (path === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await replace(target, encodeReceipt(receipt));
+  } catch (cause) {
+    const system = codeOf(cause);
+    const full = system === 'ENOSPC' || system === 'EDQUOT';
+    throw new BeelineError(
+      full ? 'DISK_FULL' : 'WRITE_FAILED',
+      `The receipt cannot be written to ${quoted(target)} (${system || String(cause)}). What was transferred is complete.`,
+      { cause, paths: [target] },
+    );
+  }
+  // The receipt is safe; old ones that cannot be removed are no reason to fail.
+  if (path === undefined) await prune(folder).catch(() => undefined);
+  return target;
+}
+
+async function replace(target: string, lines: Iterable<string>): Promise<void> {
+  const temporary = join(dirname(target), `.beeline-receipt-${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await writeLines(file, lines);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(target));
+}
+
+async function writeLines(file: FileHandle, lines: Iterable<string>): Promise<void> {
+  let block = '';
+  for (const line of lines) {
+    block += `${line}\n`;
+    if (block.length < BLOCK) continue;
+    await file.appendFile(block);
+    block = '';
+  }
+  await file.appendFile(block);
+}
+
+/** Windows opens no folders, and some network mounts sync none; the rename stands either way. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** By this machine's own times, since those in the names are the senders'. */
+async function prune(folder: string): Promise<void> {
+  const receipts: { path: string; time: number }[] = [];
+  for (const name of await readdir(folder)) {
+    const temporary = TEMPORARY.test(name);
+    if (!temporary && !NAME.test(name)) continue;
+    const path = join(folder, name);
+    const time = (await lstat(path)).mtimeMs;
+    if (!temporary) receipts.push({ path, time });
+    else if (time < Date.now() - STALE) await rm(path, { force: true });
+  }
+  receipts.sort((a, b) => b.time - a.time);
+  for (const { path } of receipts.slice(KEPT)) await rm(path, { force: true });
+}
+
+/**
+ * @throws BeelineError NO_SUCH_PATH, UNREADABLE; DAMAGED if it is no receipt; VERIFICATION if it was damaged.
+ */
+export async function readReceipt(path: string): Promise<Receipt> {
+  try {
+    // Non-blocking, so that a FIFO in its place cannot hang the command.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      if (!(await file.stat()).isFile())
+        throw fault('RECEIPT_MALFORMED', { name: quoted(path), why: 'it is not a file', where: '' });
+      return await decodeReceipt(linesOf(file, path), quoted(path));
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof BeelineError) throw cause;
+    const system = codeOf(cause);
+    if (system === 'ENOENT' || system === 'ENOTDIR')
+      throw new BeelineError('NO_SUCH_PATH', `There is no receipt ${quoted(path)}.`, { cause });
+    throw new BeelineError(
+      'UNREADABLE',
+      `The receipt ${quoted(path)} cannot be read (${system || String(cause)}).`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** What follows the last line feed is a line too, so that a cut one is noticed. */
+async function* linesOf(file: FileHandle, path: string): AsyncGenerator<string> {
+  const buffer = Buffer.allocUnsafe(BLOCK);
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let rest = '';
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, BLOCK, null);
+    try {
+      rest += decoder.decode(buffer.subarray(0, bytesRead), { stream: bytesRead > 0 });
+    } catch (cause) {
+      throw fault(
+        'RECEIPT_MALFORMED',
+        { name: quoted(path), why: 'it is not UTF-8 text', where: '' },
+        { cause },
+      );
+    }
+    const lines = rest.split('\n');
+    rest = lines.pop()!;
+    yield* lines;
+    // Longer than a line may be: the reader refuses it before more is kept.
+    if (rest.length > MAX_RECEIPT_LINE || (bytesRead === 0 && rest !== '')) yield rest;
+    if (bytesRead === 0) return;
+  }
+}
+
+function quoted(path: string): string {
+  return `'${escapeName(path)}'`;
+}

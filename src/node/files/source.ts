@@ -1,0 +1,154 @@
+/**
+ * Files as a Source: read where the walk found them, and compared with what it saw, so that a file that changes
+ * under the transfer is reported by name and never sent as a mixture.
+ */
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import type { Extent } from '../../offer/space.ts';
+import type { Source } from '../../sync/ports.ts';
+import { FdCache } from './fd-cache.ts';
+import { codeOf, hashFile, READ_FLAGS, readFully } from './io.ts';
+import { Slices } from './slices.ts';
+import { type FileStat, sameFile } from './version.ts';
+import type { Walked } from './walk.ts';
+
+/** Up to this size a synchronous read costs less than the trip through the thread pool. */
+const SMALL = 128 * 1024;
+
+export class FileSource implements Source {
+  readonly kind = 'files';
+  readonly entries: readonly Entry[];
+  readonly length: number;
+  readonly #walked: Walked;
+  readonly #files: FdCache;
+
+  constructor(walked: Walked) {
+    this.#walked = walked;
+    this.entries = walked.entries;
+    this.length = walked.entries.reduce((sum, entry) => sum + entry.size, 0);
+    this.#files = new FdCache((entry) => this.#open(entry));
+  }
+
+  /** Goes on behind a file that fails, so that one error names all of a chunk's. */
+  async read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    const slices = new Slices();
+    const failures: BeelineError[] = [];
+    let total = 0;
+    for (const extent of extents) {
+      total += extent.length;
+      try {
+        const { size } = this.entries[extent.entry]!;
+        if (extent.length === size && size <= SMALL) this.#readWhole(extent, into);
+        else await this.#readPart(extent, into);
+      } catch (error) {
+        failures.push(this.#failure(extent.entry, error));
+      }
+      if (slices.over()) await slices.next();
+    }
+    if (failures.length > 0) throw together(failures);
+    return total;
+  }
+
+  release(): void {}
+
+  async changed(): Promise<string[]> {
+    const slices = new Slices();
+    const changed: string[] = [];
+    for (const [index, entry] of this.entries.entries()) {
+      if (entry.kind === 'folder') continue;
+      const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
+      if (!now || !sameFile(now, this.#walked.stats[index]!)) changed.push(entry.path);
+      if (slices.over()) await slices.next();
+    }
+    return changed;
+  }
+
+  async digests(): Promise<Map<number, string>> {
+    const digests = new Map<number, string>();
+    for (const [index, entry] of this.entries.entries()) {
+      if (entry.kind !== 'file') continue;
+      const path = this.#walked.absolute[index]!;
+      try {
+        digests.set(index, await hashFile(path));
+        this.#check(index, lstatSync(path, { bigint: true }));
+      } catch (error) {
+        throw this.#failure(index, error);
+      }
+    }
+    return digests;
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
+  /** One stat, behind the read, sees every change between the walk and it. */
+  #readWhole(extent: Extent, into: Uint8Array): void {
+    const { entry, length, at } = extent;
+    const fd = openSync(this.#walked.absolute[entry]!, READ_FLAGS);
+    try {
+      let got = 0;
+      for (let more = 1; more > 0 && got < length; got += more)
+        more = readSync(fd, into, at + got, length - got, got);
+      this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #readPart(extent: Extent, into: Uint8Array): Promise<void> {
+    const { entry, offset, length, at } = extent;
+    await this.#files.use(entry, async (fd) => {
+      const got = await readFully(fd, into, at, length, offset);
+      this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
+    });
+  }
+
+  #open(entry: number): number {
+    const fd = openSync(this.#walked.absolute[entry]!, READ_FLAGS);
+    try {
+      this.#check(entry, fstatSync(fd, { bigint: true }));
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  #check(entry: number, now: FileStat, complete = true): void {
+    const before = this.#walked.stats[entry]!;
+    if (complete && sameFile(now, before)) return;
+    let what = 'changed';
+    if (now.ino !== before.ino || now.dev !== before.dev) what = 'was replaced by another file';
+    else if (now.size < before.size) what = `shrank from ${before.size} to ${now.size} bytes`;
+    else if (now.size > before.size) what = `grew from ${before.size} to ${now.size} bytes`;
+    throw this.#changed(entry, what);
+  }
+
+  #changed(entry: number, what: string, cause?: unknown): BeelineError {
+    const { path } = this.entries[entry]!;
+    const text = `'${escapeName(path)}' ${what} while it was being sent. Send it again once nothing writes to it.`;
+    return new BeelineError('SOURCE_CHANGED', text, { cause, paths: [path] });
+  }
+
+  #failure(entry: number, error: unknown): BeelineError {
+    if (error instanceof BeelineError) return error;
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return this.#changed(entry, 'vanished', error);
+    if (code === 'ELOOP') return this.#changed(entry, 'was replaced by a link', error);
+    const { path } = this.entries[entry]!;
+    const text = `'${escapeName(path)}' cannot be read (${code || String(error)}).`;
+    return new BeelineError('UNREADABLE', text, { cause: error, paths: [path] });
+  }
+}
+
+/** One error in the words of the first, with the paths of all. */
+function together(failures: readonly BeelineError[]): BeelineError {
+  const first = failures[0]!;
+  if (failures.length === 1) return first;
+  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
+  const paths = failures.flatMap((failure) => failure.paths);
+  return new BeelineError(first.code, text, { cause: first, paths });
+}

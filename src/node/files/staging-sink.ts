@@ -1,0 +1,381 @@
+/** A folder as a Sink: what arrives is staged, journaled, and renamed into place when it is whole, so that nothing
+ *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
+import { BeelineError } from '../../base/errors.ts';
+import { STREAM_WINDOW } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
+import type { ChunkHash } from '../../offer/merkle.ts';
+import { checkingEntries } from '../../offer/names.ts';
+import type { ByteSpace, Extent } from '../../offer/space.ts';
+import type { Sink } from '../../sync/ports.ts';
+import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
+import { Notices } from '../../wire/notices.ts';
+import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
+import { Attributes } from './attributes.ts';
+import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
+import { Destination } from './destination.ts';
+import { digestsOf } from './digests.ts';
+import { diskError } from './disk-errors.ts';
+import { fit, type Links } from './fit.ts';
+import { parentOf } from './folders.ts';
+import { Inventory } from './inventory.ts';
+import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
+import { Slices } from './slices.ts';
+import { type Found, Staging, sameTops } from './staging.ts';
+import { syncFolders } from './sync.ts';
+import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
+
+export interface StagingOptions {
+  /** Destination folder; made if it is missing. */
+  to: string;
+  overwrite: Overwrite;
+  /** For `ask`: called once for each existing file. Absent: EXISTS. */
+  onConflict?: OnConflict;
+  /** The target treats names as equal that differ in case. Default: on macOS and Windows, else found out. */
+  foldsCase?: boolean;
+  /** Which links are written. Default: `safe`. */
+  links?: Links;
+  /** What a person should know though the transfer goes on: little room, modes that cannot be kept. */
+  onWarning?: (warning: BeelineError) => void;
+}
+
+export class StagingSink implements Sink {
+  readonly #options: StagingOptions;
+  readonly #destination: Destination;
+  readonly #notices: Notices;
+  /** What the destination can hold, once that is known. */
+  #can: Abilities = ALL;
+  #attributes: Attributes | undefined;
+  /** As the sender names them, and as they are written here. */
+  #offered: readonly Entry[] = [];
+  #entries: readonly Entry[] = [];
+  #space: ByteSpace | undefined;
+  #plan: Plan = emptyPlan();
+  #root = '';
+  #staging: Staging | undefined;
+  #inventory = new Inventory();
+  /** Entries that are left out, whatever stands here. */
+  #left: ReadonlySet<number> = new Set();
+  #work: Workspace | undefined;
+  #writer: ChunkWriter | undefined;
+  readonly #dropped = new Set<number>();
+  /** There may be something in the staging that this opening did not put there. */
+  #earlier = false;
+  #over = false;
+  #beginning: Promise<void> | undefined;
+  #closing: Promise<void> = Promise.resolve();
+
+  constructor(options: StagingOptions) {
+    this.#options = options;
+    this.#destination = new Destination(options.to);
+    this.#notices = new Notices((warning) => options.onWarning?.(warning));
+  }
+
+  /** Bounded for a stream, of which the sender keeps only so much. */
+  get window(): number {
+    return this.#space?.stream ? STREAM_WINDOW : Number.POSITIVE_INFINITY;
+  }
+
+  async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
+    await new Slices().run(checkingEntries(entries));
+    this.#offered = entries;
+    this.#entries = entries;
+    this.#space = space;
+    try {
+      const found = await this.#findStaging();
+      this.#inventory = await inventoryOf(this.#root, this.#entries, space, found, this.#can.step);
+      await this.#settle();
+      // Whoever was asked may have taken longer than the transfer lived.
+      this.#checkOpen();
+      await this.#undisturbed(() => this.#begin());
+      await this.#checkRoom();
+    } catch (error) {
+      await this.suspend();
+      throw diskError(error, this.#options.to);
+    }
+  }
+
+  /** Also finds out what can be held here, which says what names to look for. */
+  async #findStaging(): Promise<Found | undefined> {
+    this.#destination.find();
+    this.#root = this.#destination.make();
+    let found = await Staging.find(this.#root, this.#entries);
+    this.#earlier = found !== undefined;
+    this.#staging = found?.staging ?? Staging.create(this.#root);
+    const asSent = this.#entries;
+    const { foldsCase = this.#staging.foldsCase(), links = 'safe' } = this.#options;
+    this.#can = await abilitiesOf(this.#staging.trial, asSent, foldsCase);
+    const fitted = await fit(this.#root, asSent, this.#can, links, this.#notices);
+    this.#entries = fitted.entries;
+    this.#left = fitted.left;
+    this.#checkOpen();
+    // An earlier run had the same answers, and so the same other names.
+    if (!found && !(await new Slices().run(sameTops(this.#entries, asSent)))) {
+      found = await Staging.find(this.#root, this.#entries);
+      if (found) {
+        this.#staging.remove([]);
+        this.#staging = found.staging;
+        this.#earlier = true;
+      }
+    }
+    if (!this.#can.modes)
+      this.#warn(
+        'WRITE_FAILED',
+        'This file system keeps no permissions: what arrives has those of everything there.',
+      );
+    this.#attributes = new Attributes(this.#can.modes, (path, cause) => {
+      const text = `This file system does not keep all modes and times ('${escapeName(path)}' is the first).`;
+      this.#warn('WRITE_FAILED', text, cause);
+    });
+    return found;
+  }
+
+  held(): Iterable<ChunkHash> {
+    return this.#inventory.chunks;
+  }
+
+  comparable(chunk: number): boolean {
+    const { guesses, compare, seeds } = this.#inventory;
+    if (guesses.get(chunk) || compare.has(chunk)) return true;
+    return seeds.size > 0 && this.#space!.extents(chunk).some(({ entry }) => seeds.has(entry));
+  }
+
+  async guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> {
+    return this.#inventory.guesses.get(chunk) ?? (await this.#work?.local.hash(extents));
+  }
+
+  async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
+    const writer = this.#writer!;
+    // What no journal knows of was perhaps never on the disk, whatever is read: it is written again.
+    const kept = this.#inventory.guesses.get(chunk) !== undefined;
+    const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
+    const data = moves ? await this.#work!.local.again(extents, sha256) : undefined;
+    await writer.take({ chunk, extents, sha256, data, kept });
+  }
+
+  leftOut(): string[] {
+    return [...this.#plan.left].map((entry) => this.#offered[entry]!.path);
+  }
+
+  wants(entry: number): boolean {
+    return !this.#plan.skipped.has(entry);
+  }
+
+  write(
+    chunk: number,
+    extents: readonly Extent[],
+    data: Uint8Array | undefined,
+    sha256: Uint8Array,
+  ): Promise<void> {
+    return this.#writer!.take({ chunk, extents, sha256, data, kept: false });
+  }
+
+  async drop(entry: number): Promise<void> {
+    this.#dropped.add(entry);
+    if (!this.#work || this.#writer?.done(entry)) return;
+    this.#work.files.forget(entry);
+    // Chunks that come from now on may have zeros in its place.
+    await this.#work.journal.append([{ type: 'lost', entries: [entry] }]);
+  }
+
+  async finish(): Promise<void> {
+    const { committer, folders, placer } = this.#work!;
+    try {
+      await this.#writer!.finish();
+      await committer.finish();
+      await folders.finish(this.#entries);
+      const slices = new Slices();
+      const names = new Set<string>();
+      for (const [entry, { kind, path }] of this.#entries.entries()) {
+        if (slices.over()) await slices.next();
+        // What an earlier run placed it may not have come to sync.
+        if (this.#inventory.placed.has(entry)) names.add(parentOf(placer.relative(entry)));
+        if (kind === 'folder' && this.wants(entry)) names.add(parentOf(path)).add(path);
+      }
+      await syncFolders(folders.absolute(names), this.#root);
+    } catch (error) {
+      throw diskError(error, this.#options.to);
+    }
+  }
+
+  async settle(): Promise<void> {
+    this.#over = true;
+    await this.#close();
+    await this.#remove();
+  }
+
+  digests(): Promise<Map<number, string>> {
+    const { placer } = this.#work!;
+    return digestsOf(this.#entries, (entry) => (this.#writer?.done(entry) ? placer.path(entry) : undefined));
+  }
+
+  async ready(): Promise<boolean> {
+    return this.#staging !== undefined && (await canWriteAgain(this.#staging, await this.#missing()));
+  }
+
+  async reopen(): Promise<void> {
+    try {
+      await this.#close();
+      await this.#undisturbed(async () => {
+        this.#earlier = true;
+        this.#staging!.holdAgain();
+        const before = await this.#staging!.read();
+        const found = before && { staging: this.#staging!, ...before };
+        this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found, this.#can.step);
+        this.#seed();
+        await this.#begin();
+      });
+    } catch (error) {
+      throw diskError(error, this.#options.to);
+    }
+  }
+
+  async suspend(): Promise<void> {
+    if (!this.#over) await this.#work?.committer.finish().catch(() => {});
+    this.#over = true;
+    if (this.#space?.stream || !(this.#earlier || this.#writer?.used)) return this.abort();
+    await this.#close();
+    this.#staging?.release();
+  }
+
+  async abort(): Promise<void> {
+    this.#over = true;
+    await this.#close();
+    await this.#remove();
+    this.#destination.unmake();
+  }
+
+  async #settle(): Promise<void> {
+    const { overwrite, onConflict, links } = this.#options;
+    const { decided } = this.#inventory;
+    this.#plan = await settle(this.#root, this.#entries, overwrite, onConflict, decided, {
+      left: this.#left,
+      step: this.#can.step,
+      outward: links === 'all',
+      onLeft: ({ path, target }) => {
+        const text = `The link '${escapeName(path)}' to '${escapeName(target.slice(0, 200))}' leaves the destination through a link here. It is left out.`;
+        this.#notices.add('left out, because they lead out through links that are here', path, text);
+      },
+    });
+    this.#notices.end();
+    this.#seed();
+  }
+
+  /** Files that are updated: what stands there now may be right in parts. */
+  #seed(): void {
+    const { seeds, placed, doubtful, senders } = this.#inventory;
+    for (const entry of this.#plan.updated) {
+      if (placed.has(entry) || doubtful.has(entry)) continue;
+      const path = `${this.#root}/${this.#entries[entry]!.path}`;
+      // What the transfer itself had put there is the sender's; anything else is not, whatever else is staged of it.
+      if (seeds.get(entry) === path) continue;
+      seeds.set(entry, path);
+      senders.delete(entry);
+    }
+  }
+
+  /** Whoever closes meanwhile waits for it. */
+  async #undisturbed(work: () => Promise<void>): Promise<void> {
+    this.#checkOpen();
+    this.#beginning = work();
+    await this.#beginning;
+    this.#checkOpen();
+  }
+
+  /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
+  async #begin(): Promise<void> {
+    const staging = this.#staging!;
+    const inventory = this.#inventory;
+    for (const path of inventory.altered)
+      this.#warn('EXISTS', `'${escapeName(path)}' was changed here since it arrived, and is left as it is.`);
+    const job: Job = {
+      root: this.#root,
+      entries: this.#entries,
+      space: this.#space!,
+      plan: this.#plan,
+      overwrite: this.#options.overwrite,
+      attributes: this.#attributes!,
+      staging,
+      inventory,
+      onTwin: (path, as) =>
+        this.#warn(
+          'EXISTS',
+          `'${escapeName(path)}' and another name that came before it are one for this file system. It is written as '${escapeName(as)}'.`,
+        ),
+    };
+    this.#work = await openWorkspace(job);
+    const { files, committer, folders } = this.#work;
+    this.#writer = new ChunkWriter({
+      entries: this.#entries,
+      space: this.#space!,
+      files,
+      committer,
+      placed: inventory.placed,
+      skips: (entry) => this.#plan.skipped.has(entry) || this.#dropped.has(entry),
+      renews: (entry) => inventory.seeds.has(entry),
+      makeFolder: (path) => folders.ensure(path),
+      failure: diskError,
+      slices: () => new Slices(),
+    });
+    const slices = new Slices();
+    for (const [entry, left] of inventory.staged) {
+      if (slices.over()) await slices.next();
+      if (left === 0 && this.wants(entry)) await this.#writer.complete(entry, this.#entries[entry]!.size);
+    }
+    for (const entry of this.#dropped) await this.drop(entry);
+  }
+
+  /** Files with holes may need less than their size, so that too little room is a warning until a write fails. */
+  async #checkRoom(): Promise<void> {
+    const free = freeBytes(this.#root);
+    const missing = await this.#missing();
+    if (free === undefined || missing <= free) return;
+    const text = `There are ${missing} bytes to come and the disk has ${free} bytes left. They may not fit.`;
+    this.#warn('DISK_FULL', text);
+  }
+
+  /** Bytes that are still to come. */
+  #missing(): Promise<number> {
+    const { have } = this.#inventory.chunks;
+    const down = [...have];
+    for (const chunk of this.#writer?.taken ?? []) if (!have.has(chunk)) down.push(chunk);
+    return missingBytes(this.#space!, this.#entries, down, (entry) => this.wants(entry));
+  }
+
+  #checkOpen(): void {
+    if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+  }
+
+  /** Behind whatever is being begun or closed, so that nothing is at work in a staging that is left or removed. */
+  #close(): Promise<void> {
+    this.#writer?.stop();
+    this.#closing = Promise.allSettled([this.#beginning, this.#closing]).then(async () => {
+      this.#writer?.stop();
+      const work = this.#work;
+      this.#work = undefined;
+      if (work) await closeWorkspace(work);
+    });
+    return this.#closing;
+  }
+
+  async #remove(): Promise<void> {
+    const staging = this.#staging;
+    this.#staging = undefined;
+    // An earlier run's, with which nothing was begun, may be of another offer with the same names.
+    if (this.#earlier && !this.#writer) return staging?.release();
+    try {
+      await staging?.remove(pathsOf(this.#entries));
+    } catch (cause) {
+      const text = `The unfinished data in '${escapeName(staging?.path ?? '')}' could not be removed.`;
+      this.#warn('WRITE_FAILED', text, cause);
+    }
+  }
+
+  #warn(code: 'DISK_FULL' | 'EXISTS' | 'WRITE_FAILED', text: string, cause?: unknown): void {
+    this.#options.onWarning?.(new BeelineError(code, text, { cause }));
+  }
+}
+
+function* pathsOf(entries: readonly Entry[]): Generator<string> {
+  for (const { path } of entries) yield path;
+}

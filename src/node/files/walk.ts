@@ -1,0 +1,272 @@
+/**
+ * What there is to send: paths of the command line become manifest entries. Links inside are kept as links and
+ * never followed; only a link that is itself named is, as scp and rsync users expect. Nothing is read, only stat'ed.
+ */
+import {
+  accessSync,
+  type BigIntStats,
+  constants,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, sep } from 'node:path';
+import { BeelineError, fault } from '../../base/errors.ts';
+import { MAX_ENTRIES } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
+import type { Entry, EntryKind } from '../../offer/manifest.ts';
+import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
+import { codeOf, timeOf } from './io.ts';
+import { locate } from './named-path.ts';
+import { Slices } from './slices.ts';
+import { type FileStat, Versions } from './version.ts';
+
+export interface Walked {
+  /** Depth first, by the bytes of their names, a folder before what is in it. */
+  entries: Entry[];
+  /** Where each entry is, by index. */
+  absolute: string[];
+  stats: FileStat[];
+}
+
+export interface WalkOptions {
+  /** 'fail' throws at the first file or folder that cannot be read; 'skip' leaves it out and tells `onSkip`. */
+  onUnreadable: 'fail' | 'skip';
+  /** Also told of sockets, pipes and devices inside folders, which are always left out. */
+  onSkip?: (path: string, error: BeelineError) => void;
+  /** Links inside folders: 'keep' (default) makes them entries, 'follow' makes what they point to entries, 'skip' neither. */
+  links?: 'keep' | 'follow' | 'skip';
+  /** Told of links that lead out of what is sent, which receivers leave out by default; '' for a last word on many. */
+  onOutward?: (path: string, error: BeelineError) => void;
+  /** Key for the entries' versions; absent: they have none, and a receiver that resumes compares by hash. */
+  versionKey?: Uint8Array;
+}
+
+/** @throws BeelineError NO_SUCH_PATH, UNREADABLE, UNSAFE_NAME (a name no receiver takes) or USAGE. */
+export async function walk(paths: readonly string[], options: WalkOptions): Promise<Walked> {
+  const walker = new Walker(options);
+  const named = new Map<string, string>();
+  for (const path of paths) {
+    const { name, absolute } = locate(path);
+    const other = named.get(name);
+    if (other !== undefined) {
+      const both = `'${escapeName(other)}' and '${escapeName(path)}'`;
+      throw new BeelineError(
+        'USAGE',
+        `${both} would both arrive as '${escapeName(name)}'. Send them one at a time.`,
+      );
+    }
+    named.set(name, path);
+    await walker.add(name, absolute);
+  }
+  if (walker.walked.entries.length === 0)
+    throw new BeelineError('UNREADABLE', 'Nothing that could be read is left to send.');
+  if (options.onOutward) await tellOutward(walker.walked.entries, options.onOutward);
+  return walker.walked;
+}
+
+/** How many links that lead out are told by name. */
+const NAMED = 20;
+
+async function tellOutward(
+  entries: readonly Entry[],
+  tell: (path: string, error: BeelineError) => void,
+): Promise<void> {
+  const outward = [...(await new Slices().run(unsafeLinks(entries)))];
+  for (const [index, { problem }] of outward.slice(0, NAMED)) {
+    const { path, target } = entries[index]!;
+    const link = { link: shown(path), target: shown(target.slice(0, 200)), problem };
+    tell(path, fault('LINK_LEADS_OUT', link, { paths: [path] }));
+  }
+  const more = outward.length - NAMED;
+  if (more > 0) tell('', new BeelineError('UNSAFE_NAME', `${more} more links lead out of what is sent.`));
+}
+
+/** A folder being walked: its children's names in order, and the next one. */
+interface Level {
+  path: string;
+  dev: bigint;
+  ino: bigint;
+  absolute: string;
+  names: string[];
+  next: number;
+}
+
+class Walker {
+  readonly walked: Walked = { entries: [], absolute: [], stats: [] };
+  readonly #options: WalkOptions;
+  readonly #versions: Versions | undefined;
+  readonly #slices = new Slices();
+  /** The folders that are being walked, outermost first. */
+  #levels: Level[] = [];
+
+  constructor(options: WalkOptions) {
+    this.#options = options;
+    this.#versions = options.versionKey && new Versions(options.versionKey);
+  }
+
+  async add(name: string, absolute: string): Promise<void> {
+    const levels: Level[] = [];
+    this.#levels = levels;
+    const first = this.#visit(name, absolute, true);
+    if (first) levels.push(first);
+    for (let level = levels.at(-1); level; level = levels.at(-1)) {
+      const child = level.names[level.next++];
+      if (child === undefined) {
+        levels.pop();
+        continue;
+      }
+      const inside = level.absolute.endsWith(sep) ? level.absolute : level.absolute + sep;
+      const below = this.#visit(`${level.path}/${child}`, inside + child, false);
+      if (below) levels.push(below);
+      if (this.#slices.over()) await this.#slices.next();
+    }
+  }
+
+  /** Adds one entry; a folder is returned to be walked. */
+  #visit(path: string, absolute: string, named: boolean): Level | undefined {
+    try {
+      const problem = nameProblem(path, 'posix');
+      if (problem) throw new BeelineError('UNSAFE_NAME', `The name ${shown(path)} ${problem}.`);
+      const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
+      if (!named && basename(path).startsWith(STAGING_PREFIX)) {
+        const text = `${shown(path)} is the unfinished data of a receive and was left out.`;
+        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+        return undefined;
+      }
+      if (stat.isFile()) {
+        checkReadable(absolute, stat);
+        this.#push(path, absolute, 'file', stat, Number(stat.size), '');
+      } else if (stat.isSymbolicLink()) {
+        if (this.#options.links === 'follow') return this.#follow(path, absolute);
+        if (this.#options.links !== 'skip') this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
+      } else if (stat.isDirectory()) {
+        const names = this.#children(path, absolute);
+        this.#push(path, absolute, 'folder', stat, 0, '');
+        return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0 };
+      } else if (named) {
+        throw new BeelineError(
+          'UNREADABLE',
+          `${shown(path)} is a pipe, socket or device. Send '-' to send what a pipe holds.`,
+        );
+      } else {
+        const text = `${shown(path)} is a pipe, socket or device and was left out.`;
+        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+      }
+    } catch (error) {
+      this.#unreadable(path, error);
+    }
+    return undefined;
+  }
+
+  /** What a link points to, as if it stood in its place. One that leads nowhere, or into itself, is left out. */
+  #follow(path: string, absolute: string): Level | undefined {
+    const leave = (why: string, cause?: unknown) => {
+      const text = `The link ${shown(path)} ${why} and was left out.`;
+      this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { cause, paths: [path] }));
+      return undefined;
+    };
+    let real: string;
+    try {
+      real = realpathSync(absolute);
+    } catch (error) {
+      return leave('leads nowhere', error);
+    }
+    const { dev, ino } = lstatSync(real, { bigint: true });
+    if (this.#levels.some((level) => level.dev === dev && level.ino === ino))
+      return leave('leads to a folder that it is in');
+    return this.#visit(path, real, false);
+  }
+
+  #push(
+    path: string,
+    absolute: string,
+    kind: EntryKind,
+    stat: BigIntStats,
+    size: number,
+    target: string,
+  ): void {
+    const { entries, absolute: places, stats } = this.walked;
+    if (entries.length >= MAX_ENTRIES)
+      throw new BeelineError(
+        'USAGE',
+        `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
+      );
+    const version = kind === 'file' ? (this.#versions?.of(stat) ?? '') : '';
+    entries.push({
+      path,
+      kind,
+      size,
+      mode: Number(stat.mode) & 0o777,
+      ...timeOf(stat),
+      target,
+      version,
+    });
+    places.push(absolute);
+    stats.push({ size: stat.size, mtimeNs: stat.mtimeNs, ino: stat.ino, dev: stat.dev });
+  }
+
+  /** Names in the order of their UTF-8 bytes; those that are not UTF-8 cannot be sent. */
+  #children(path: string, absolute: string): string[] {
+    let names = readdirSync(absolute);
+    // Only a name with a replacement character can have lost bytes in decoding.
+    if (names.some((name) => name.includes('\ufffd'))) {
+      const raw = readdirSync(absolute, { encoding: 'buffer' });
+      const broken = raw.filter((bytes) => !Buffer.from(bytes.toString()).equals(bytes));
+      for (const bytes of broken) {
+        const text = [...bytes]
+          .map((b) => (b < 0x80 ? String.fromCharCode(b) : `\\x${b.toString(16)}`))
+          .join('');
+        const whole = `${path}/${text}`;
+        this.#unreadable(
+          whole,
+          new BeelineError('UNREADABLE', `The name ${shown(whole)} is not valid UTF-8.`),
+        );
+      }
+      names = raw.filter((bytes) => !broken.includes(bytes)).map((bytes) => bytes.toString());
+    }
+    // UTF-16 order differs from that of bytes only where there are surrogates.
+    const astral = names.some((name) => /[\ud800-\udfff]/.test(name));
+    return astral ? names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) : names.sort();
+  }
+
+  #unreadable(path: string, thrown: unknown): void {
+    if (thrown instanceof BeelineError && thrown.code === 'USAGE') throw thrown;
+    const error = new BeelineError(
+      thrown instanceof BeelineError ? thrown.code : 'UNREADABLE',
+      thrown instanceof BeelineError ? thrown.message : `${shown(path)} ${reason(thrown)}.`,
+      { cause: thrown, paths: [path] },
+    );
+    if (this.#options.onUnreadable === 'fail') throw error;
+    this.#options.onSkip?.(path, error);
+  }
+}
+
+/** Only asked where a mode bit leaves a doubt: a call a file is what 100,000 files would notice. */
+function checkReadable(absolute: string, stat: BigIntStats): void {
+  if ((stat.mode & 0o444n) !== 0o444n) accessSync(absolute, constants.R_OK);
+}
+
+function readLink(absolute: string): string {
+  const bytes = readlinkSync(absolute, { encoding: 'buffer' });
+  const target = bytes.toString();
+  if (!Buffer.from(target).equals(bytes))
+    throw new BeelineError(
+      'UNREADABLE',
+      `The link ${shown(basename(absolute))} has a target that is not valid UTF-8.`,
+    );
+  return sep === '\\' ? target.replaceAll('\\', '/') : target;
+}
+
+function reason(error: unknown): string {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
+  if (code === 'ENOENT') return 'vanished while it was looked at';
+  return `cannot be read (${code || String(error)})`;
+}
+
+function shown(path: string): string {
+  return `'${escapeName(path)}'`;
+}

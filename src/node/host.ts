@@ -1,0 +1,145 @@
+/** The sender's end of a meeting: its port, its mailbox (its own or at a server), and its announcement on the LAN. */
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { addressKey } from '../base/addresses.ts';
+import { fault } from '../base/errors.ts';
+import { SENDER_WAIT } from '../base/limits.ts';
+import type { Certificate } from '../identity/certificate.ts';
+import { type Announcing, announce, taken } from '../meeting/lan/mdns.ts';
+import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
+import { laneContext } from '../secure/tls/credentials.ts';
+import { HTTP_DEADLINE } from '../server/limits.ts';
+import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
+import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
+import type { Session } from '../session/session.ts';
+import { type Listener, listen } from '../transports/tcp/listen.ts';
+import type { Address } from '../wire/candidate.ts';
+import { parseHostPort } from './addresses.ts';
+import type { CommonOptions, SendOptions } from './api.ts';
+import { serveWeb } from './web.ts';
+
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome'>;
+
+/** Milliseconds to listen for other senders' nameplates before one is chosen. */
+const PROBE = 120;
+/** Milliseconds for a standing server to answer. */
+const SERVER_DEADLINE = 15_000;
+/** One person's rendezvous: no stranger on the network takes most of its connections. */
+const OWN_LIMITS = {
+  ...{ connections: 128, connectionsPerAddress: 32 },
+  ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 32 },
+};
+
+/** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the session. */
+export async function openPort(
+  session: Session,
+  options: CommonOptions,
+  certificate: Certificate,
+  bind: Address | undefined,
+  rendezvous?: Rendezvous,
+): Promise<Listener> {
+  const http = rendezvous && createServer({ maxHeaderSize: 8192 });
+  // One listener for each connection until it ends: bounded where connections are.
+  http?.setMaxListeners(0);
+  if (http) rendezvous.serve(http);
+  const turnstile = http && createTurnstile(http);
+  const listener = await listen({
+    port: bind?.port ?? options.port,
+    host: bind?.host,
+    context: laneContext(certificate.cert, certificate.key),
+    onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+    onOther: turnstile && ((socket) => serve(http, turnstile, socket)),
+  });
+  session.cleanup.push(async () => {
+    await rendezvous?.close();
+    await listener.close();
+  });
+  return listener;
+}
+
+/**
+ * Hands a connection to an HTTP server that does not listen itself, for which node:http never starts its own clocks:
+ * what has not become a WebSocket within the deadline is a stranger's, and ends.
+ */
+function serve(http: Server, turnstile: Turnstile, socket: Socket): void {
+  const upgraded = (_request: unknown, which: Duplex) => {
+    if (turnstile.carrierOf(which) === socket) clearTimeout(timer);
+  };
+  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINE);
+  http.on('upgrade', upgraded);
+  socket.once('close', () => {
+    clearTimeout(timer);
+    http.off('upgrade', upgraded);
+  });
+  turnstile.enter(socket, addressKey(socket.remoteAddress ?? ''));
+}
+
+export interface Hosted {
+  mailbox: Mailbox;
+  port: number;
+  /** With `web`: where the page is. */
+  pages?: string[];
+}
+
+/** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
+export async function host(
+  session: Session,
+  options: SendOptions,
+  certificate: Certificate,
+  nameplate: string | undefined,
+  on: Callbacks,
+): Promise<Hosted> {
+  const bind = options.at === undefined ? undefined : parseHostPort(options.at);
+  if (options.server !== undefined) {
+    const listener = await openPort(session, options, certificate, bind);
+    const mailbox = await openMailbox({
+      role: 'host',
+      url: options.server,
+      nameplate,
+      deadline: SERVER_DEADLINE,
+      keepFor: 1000 * (options.wait ?? SENDER_WAIT),
+      signal: options.signal,
+      ...on,
+    });
+    session.cleanup.push(() => mailbox.close());
+    return { mailbox, port: listener.port };
+  }
+  const lan = options.lan !== false;
+  const { web = false } = options;
+  const rendezvous = createRendezvous({
+    ...{ log: options.log, page: web, relay: web, limits: OWN_LIMITS },
+    // What strangers want to send each other is no business of this process.
+    hosts: 'this process',
+  });
+  const [listener, used] = await Promise.all([
+    openPort(session, options, certificate, bind, rendezvous),
+    lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
+  ]);
+  const at = { host: bind?.host, port: bind?.port ?? options.port };
+  // Before the mailbox, so that it is closed after it: who waits there hears why.
+  const pages = web ? await serveWeb(session, rendezvous, certificate, at) : undefined;
+  // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
+  const claim = () => announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
+  const announcing = lan && nameplate === undefined ? await claim() : undefined;
+  const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
+  const goodbye = (announced: Announcing) => session.cleanup.push(() => announced.close());
+  if (announcing) goodbye(announcing);
+  const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
+  session.cleanup.push(() => mailbox.close());
+  if (lan && !announcing) goodbye(await claim());
+  return { mailbox, port: listener.port, ...(pages && { pages }) };
+}
+
+/** A short number that nobody on this network uses, as far as is known, another one each time. */
+function freeNameplate(used: Set<string>): string {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    // Three digits are easy to say, and so many that those who start together seldom choose the same.
+    const plate = String(1 + randomInt(attempt < 20 ? 999 : 99_999));
+    if (used.has(plate)) continue;
+    used.add(plate);
+    return plate;
+  }
+  throw fault('CODES_TAKEN');
+}

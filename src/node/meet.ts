@@ -1,0 +1,141 @@
+/** The way to the other side's mailbox: a standing server, an address given by hand, or the local network. */
+
+import { BeelineError, fault } from '../base/errors.ts';
+import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
+import { multicastInterfaces } from '../meeting/lan/interfaces.ts';
+import { find } from '../meeting/lan/mdns.ts';
+import { type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
+import type { Address } from '../wire/candidate.ts';
+import { parseHostPort } from './addresses.ts';
+import type { CommonOptions } from './api.ts';
+
+type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
+  /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
+  onNobody: (error: BeelineError) => void;
+};
+
+export interface Met {
+  readonly mailbox: Mailbox;
+  /** Where the sender's own rendezvous was found last: its lanes are on the same port. */
+  readonly addresses: Address[];
+}
+
+/**
+ * Joins the sender under a nameplate, as its guest. Who starts first does not matter: the sender is looked for until
+ * FIND_DEADLINE, or as long as `wait` says if that is longer.
+ * @throws BeelineError NO_PEER, CROWDED, SERVER, TIMEOUT, INTERRUPTED, USAGE.
+ */
+export async function meetAsGuest(
+  nameplate: string,
+  options: CommonOptions,
+  signal: AbortSignal,
+  on: Callbacks,
+): Promise<Met> {
+  const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
+  const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
+  const { onNobody, ...callbacks } = on;
+  const common = {
+    ...{ role: 'guest' as const, nameplate, signal, deadline, keepFor },
+    waitForHost: true,
+    ...callbacks,
+  };
+  const word = setTimeout(() => onNobody(stillLooking(options)), FIND_WORD);
+  try {
+    if (options.server !== undefined)
+      return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
+    return await meetAtSender(nameplate, options, common, onNobody);
+  } finally {
+    clearTimeout(word);
+  }
+}
+
+/** At the rendezvous in the sender's own process. */
+async function meetAtSender(
+  nameplate: string,
+  options: CommonOptions,
+  common: MailboxOptions,
+  onNobody: Callbacks['onNobody'],
+): Promise<Met> {
+  const onLan = options.at === undefined;
+  const find = finder(nameplate, options);
+  if (onLan) checkInterfaces(onNobody);
+  let addresses: Address[] = [];
+  // No server of its own: that the sender is away is told otherwise.
+  const { onServer: _, ...own } = common;
+  const mailbox = await openMailbox({
+    ...own,
+    nobody: () => (onLan && addresses.length === 0 ? nobodyOnLan() : undefined),
+    find: async (during) => {
+      addresses = await find(during).catch((error: unknown) => {
+        // Which one was meant is known by now: somebody else's announcement must not end a session that looks for it again.
+        const known = addresses.length > 0 && error instanceof BeelineError && error.code === 'CROWDED';
+        if (known) return addresses;
+        throw error;
+      });
+      return addresses;
+    },
+  });
+  return {
+    mailbox,
+    get addresses() {
+      return addresses;
+    },
+  };
+}
+
+function finder(nameplate: string, options: CommonOptions): (signal: AbortSignal) => Promise<Address[]> {
+  if (options.at !== undefined) {
+    const address = parseHostPort(options.at);
+    return async () => [address];
+  }
+  if (options.lan !== false) return (signal) => findOnLan(nameplate, signal);
+  throw fault('NO_MEETING_PLACE');
+}
+
+function stillLooking({ server, at }: CommonOptions): BeelineError {
+  const where =
+    server !== undefined ? 'at that server' : at !== undefined ? 'at that address' : 'on this network';
+  return fault('NOBODY_YET', { where });
+}
+
+/** @throws BeelineError NO_PEER at once if nothing can be looked at. */
+function checkInterfaces(onNobody: Callbacks['onNobody']): void {
+  const interfaces = multicastInterfaces();
+  if (interfaces.length === 0) throw fault('NO_INTERFACE');
+  if (interfaces.every(({ loopback }) => loopback)) onNobody(fault('ONLY_THIS_MACHINE'));
+}
+
+function nobodyOnLan(): BeelineError {
+  const itself = multicastInterfaces().every(({ loopback }) => loopback);
+  return fault('NOBODY_ON_LAN', { alone: itself ? `${fault('ONLY_THIS_MACHINE').message} ` : '' });
+}
+
+/** Milliseconds after the first answer in which the others of the same sender come in. */
+const SETTLE = 25;
+/** What a timer holds: the signal ends the search. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** Looks until the signal. */
+async function findOnLan(nameplate: string, signal: AbortSignal): Promise<Address[]> {
+  const found: Address[] = [];
+  const senders = new Set<string>();
+  const enough = new AbortController();
+  await find({
+    nameplate,
+    timeout: MAX_TIMER,
+    signal: AbortSignal.any([signal, enough.signal]),
+    onFound: ({ host, port, instance }) => {
+      if (found.length === 0) setTimeout(() => enough.abort(), SETTLE);
+      found.push({ host, port });
+      senders.add(instance);
+    },
+  }).catch((thrown) => {
+    if (found.length === 0) throw thrown;
+  });
+  if (senders.size > 1) {
+    throw fault('SEVERAL_SENDERS', { count: senders.size, nameplate });
+  }
+  signal.throwIfAborted();
+  if (found.length > 0) return found;
+  throw nobodyOnLan();
+}

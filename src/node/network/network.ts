@@ -1,0 +1,199 @@
+/**
+ * This side's transports, and what they share on Node: the addresses of the machine, what the server tells of it, the
+ * router's mappings. Whatever changes is gathered into new paths here and a new hello to the peer.
+ */
+import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import type { SecureContext } from 'node:tls';
+import { TokenBucket } from '../../base/bucket.ts';
+import type { BeelineError } from '../../base/errors.ts';
+import { MAX_HOSTS } from '../../base/limits.ts';
+import type { Mailbox } from '../../meeting/mailbox.ts';
+import type { Pipe } from '../../secure/pipe.ts';
+import { NODE_TRANSPORTS } from '../../transports/node.ts';
+import type { Path } from '../../transports/path.ts';
+import type { Surroundings } from '../../transports/surroundings.ts';
+import { type KnownKind, Transports } from '../../transports/transport.ts';
+import type { Address } from '../../wire/candidate.ts';
+import type { Hello } from '../../wire/signal.ts';
+import { localHosts } from '../addresses.ts';
+import type { CommonOptions, Logger } from '../api.ts';
+import { Forwarding, mapsPort } from './forwarding.ts';
+import { StunLookup } from './lookup.ts';
+import type { Change } from './roaming.ts';
+
+export interface NetworkOptions {
+  role: 'sender' | 'receiver';
+  context: SecureContext;
+  /** Hex SHA-256 of this side's certificate. */
+  fingerprint: string;
+  /** Hex SHA-256 of the peer's certificate, as of now. */
+  pin: () => string;
+  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'transports'>;
+  /** Somebody proved on it to hold the certificate with this fingerprint. */
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  onPaths: (paths: Path[]) => void;
+  /** This side can be reached in another way: the peer is to be told. */
+  onChange: () => void;
+  /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
+  onLack: (error: BeelineError) => void;
+  log: Logger | undefined;
+}
+
+/** Milliseconds in which changes are gathered into one word to the peer. */
+const GATHER = 100;
+/** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
+const DIALS = 512;
+const DIALS_RATE = 32;
+
+export class Network {
+  readonly #options: NetworkOptions;
+  readonly #transports: Transports;
+  readonly #forwarding: Forwarding;
+  readonly #relay: NonNullable<CommonOptions['relay']>;
+  /** This process's half of the key of sealed lanes. */
+  readonly #seal = randomBytes(32).toString('hex');
+  #lookup: StunLookup | undefined;
+  #mailbox: Mailbox | undefined;
+  /** The TCP port that lanes may come in on; 0: none. */
+  #port = 0;
+  #heard = false;
+  readonly #dials = new TokenBucket(DIALS_RATE, DIALS);
+  #timer: NodeJS.Timeout | undefined;
+  /** The router may be another than the one that was asked. */
+  #anew = false;
+  #over = false;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    const { role, context, pin, onPipe, onLack, log } = options;
+    const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
+    this.#relay = relay;
+    const around: Surroundings = {
+      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, log },
+      hosts: () => localHosts(),
+      tcpPort: () => this.#port,
+      mayDial: () => this.#dials.take(),
+      onPaths: () => this.#offer(),
+      onChange: () => this.#changed(),
+    };
+    this.#transports = new Transports(transports, relay, (index) => transports[index]!.make(around));
+    this.#forwarding = new Forwarding(this.#transports.all, () => this.#changed(), log);
+  }
+
+  /** Those of this session's transports, best first. */
+  get kinds(): readonly KnownKind[] {
+    return this.#transports.kinds;
+  }
+
+  /** Opens what needs no server. @param port TCP, 0 if nothing listens */
+  start(port: number): void {
+    this.#port = port;
+    for (const transport of this.#transports.all) transport.start?.();
+  }
+
+  /** Where the peers meet: kept up with, and used for what it offers besides if it is a standing server (with `url`). */
+  meet(mailbox: Mailbox, url: string | undefined): void {
+    if (this.#over) return;
+    this.#mailbox = mailbox;
+    if (url === undefined) return;
+    const meeting = {
+      url,
+      get token() {
+        return mailbox.token;
+      },
+      get services() {
+        return mailbox.services;
+      },
+    };
+    for (const transport of this.#transports.all) void transport.meet?.(meeting);
+    // Who wants only relays asks nobody how the world sees it.
+    if (this.#relay !== 'only') {
+      this.#lookup?.close();
+      this.#lookup = new StunLookup(
+        url,
+        () => mailbox.services.stun,
+        (servers) => {
+          for (const transport of this.#transports.all) transport.ask?.(servers);
+        },
+      );
+      this.#lookup.again();
+    }
+    this.#changed();
+  }
+
+  /** The server took us back: what it gave before may be worth nothing. */
+  welcome(): void {
+    for (const transport of this.#transports.all) transport.welcome?.();
+  }
+
+  /** What a hello says of where this side is. */
+  hello(): Omit<Hello, 'agent' | 'lanes'> {
+    const hosts = this.#relay === 'only' ? [] : [...this.#transports.seen(), ...localHosts()];
+    return {
+      ...{ fingerprint: this.#options.fingerprint, tls: true, seal: this.#seal },
+      transports: this.#transports.describe(),
+      hosts: [...new Set(hosts)].slice(0, MAX_HOSTS),
+    };
+  }
+
+  /**
+   * The peer said where it is.
+   * @param met where it was met, over TCP
+   * @throws BeelineError PROTOCOL
+   */
+  peer(hello: Hello, met: readonly Address[]): void {
+    this.#heard = true;
+    this.#transports.hear(hello, met);
+    this.#offer();
+  }
+
+  /** This machine's addresses have changed: all that was learned is learned again, unless the world is still reached as before. */
+  regather(change: Change): void {
+    if (change !== 'aside') {
+      for (const transport of this.#transports.all) transport.again?.(change === 'moved');
+      this.#lookup?.again();
+      this.#anew = true;
+      this.#mailbox?.reconnect();
+    }
+    this.#offer();
+    this.#changed();
+  }
+
+  /** Resolves when the router has been told that it need not forward any more, or was given time enough to hear it. */
+  async close(): Promise<void> {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#lookup?.close();
+    await Promise.all([this.#transports.close(), this.#forwarding.close()]);
+  }
+
+  #map(): void {
+    if (!this.#mailbox || !mapsPort(this.#options.options)) return;
+    this.#forwarding.update(this.#anew);
+    this.#anew = false;
+  }
+
+  #changed(): void {
+    if (this.#over || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#map();
+      this.#offer();
+      this.#options.onChange();
+    }, GATHER);
+  }
+
+  #offer(): void {
+    if (this.#heard && !this.#over) this.#options.onPaths(this.#transports.paths().map(roomy));
+  }
+}
+
+/** An opening may wait for many things at once, each with the same signal: Node warns of more than ten. */
+function roomy(path: Path): Path {
+  const open = (signal: AbortSignal) => {
+    setMaxListeners(0, signal);
+    return path.open(signal);
+  };
+  return { kind: path.kind, name: path.name, most: path.most, open };
+}

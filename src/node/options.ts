@@ -1,0 +1,73 @@
+/** What a program gave to `send` and `receive`, looked at before anything is opened. All throw BeelineError USAGE. */
+
+import { type BeelineError, fault } from '../base/errors.ts';
+import { MAX_LANES, MAX_WAIT } from '../base/limits.ts';
+import { escapeName } from '../base/printable.ts';
+import { rendezvousUrl } from '../meeting/url.ts';
+import { parseHostPort } from './addresses.ts';
+import type { CommonOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
+
+const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
+const UNREADABLE: readonly (string | undefined)[] = ['fail', 'skip'];
+const OVERWRITE: readonly Overwrite[] = ['ask', 'skip', 'rename', 'replace', 'update'];
+
+const shown = (value: unknown) =>
+  escapeName(typeof value === 'string' ? `'${value.slice(0, 80)}'` : String(value));
+
+function wrong(name: string, value: unknown, must: string): BeelineError {
+  return fault('OPTION_WRONG', { name, value: shown(value), must });
+}
+
+/** An option that is absent is right. */
+function check<T>(name: string, value: T | undefined, right: (value: T) => boolean, must: string): void {
+  if (value !== undefined && !right(value)) throw wrong(name, value, must);
+}
+
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const isFunction = (value: unknown) => typeof value === 'function';
+const isFlag = (value: unknown) => typeof value === 'boolean';
+const within = (least: number, most: number) => (value: number) =>
+  typeof value === 'number' && value >= least && value <= most;
+
+function checkCommon(options: CommonOptions): void {
+  const { lanes, limit, wait, relay, port, psk, receipt } = options;
+  check('lanes', lanes, (n) => Number.isInteger(n) && within(1, MAX_LANES)(n), `1 to ${MAX_LANES}`);
+  check(
+    'limit',
+    limit,
+    (bytes) => Number.isFinite(bytes) && bytes >= 1,
+    'a number of bytes a second, 1 or more',
+  );
+  check('wait', wait, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
+  check('relay', relay, (way) => RELAY.includes(way), "'auto', 'never' or 'only'");
+  check('port', port, (n) => Number.isInteger(n) && within(0, 65_535)(n), 'a port, 0 to 65535');
+  check('psk', psk, (key) => key instanceof Uint8Array, 'a Uint8Array');
+  check('receipt', receipt, (value) => isFlag(value) || isText(value), 'true, false or a path');
+  for (const name of ['code', 'device', 'configDir'] as const)
+    check(name, options[name], isText, 'a text, and not empty');
+  for (const name of ['lan', 'portMap', 'sha256'] as const)
+    check(name, options[name], isFlag, 'true or false');
+  if (options.server !== undefined) rendezvousUrl(String(options.server));
+  if (options.at !== undefined) parseHostPort(String(options.at));
+}
+
+export function checkSend(what: What, options: SendOptions): void {
+  if (Array.isArray(what)) check('what', what as readonly string[], (paths) => paths.every(isText), 'paths');
+  else if (typeof (what as { text?: unknown } | undefined)?.text !== 'string')
+    throw wrong('what', what, 'an array of paths, or { text }');
+  checkCommon(options);
+  check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
+  for (const name of ['update', 'web'] as const) check(name, options[name], isFlag, 'true or false');
+  check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
+}
+
+export function checkReceive(options: ReceiveOptions): void {
+  checkCommon(options);
+  check('to', options.to, isText, "a folder, or '-'");
+  check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');
+  check('overwrite', options.overwrite, (way) => OVERWRITE.includes(way), `one of ${OVERWRITE.join(', ')}`);
+  check('onConflict', options.onConflict, isFunction, 'a function');
+  // Without a decision nothing is accepted: who forgets it hears of it before anybody is looked for.
+  const { accept } = options;
+  if (accept !== 'all' && !isFunction(accept)) throw wrong('accept', accept, "'all', or a function");
+}

@@ -1,0 +1,50 @@
+/** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
+
+import { toHex } from '../base/bytes.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import type { Receipt } from '../offer/receipt.ts';
+import { count } from '../session/audit.ts';
+import { warningEvent } from '../session/cause.ts';
+import type { Facts } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
+import type { Links } from './files/fit.ts';
+
+/**
+ * Where it was written; undefined if none is wanted. A transfer is done whether or not this works, so that a failure
+ * is a warning.
+ * @param wanted true: into the receipts folder; a string: to that path
+ * @param links which ones a receiver wrote; its own receipt tells it to `verify`
+ */
+export async function keepReceipt(
+  session: Session,
+  wanted: boolean | string | undefined,
+  facts: Facts,
+  links: Links = 'safe',
+): Promise<string | undefined> {
+  const { kind, entries, space, outcome, sender, receiver } = facts;
+  if (!wanted || kind === 'text') return undefined;
+  const chunks = Array.from({ length: space.chunks }, (_, chunk) => outcome.hash(chunk));
+  const { root, started, ended } = outcome;
+  const receipt: Receipt = {
+    root: toHex(root),
+    kind,
+    chunkSize: space.chunkSize,
+    bytes: space.bytes ?? 0,
+    ...count(entries),
+    ...(links !== 'safe' && { linksWritten: links }),
+    started,
+    ended,
+    sender,
+    receiver,
+    entries,
+    chunks,
+  };
+  try {
+    const { writeReceipt } = await import('./files/receipt-file.ts');
+    return await writeReceipt(receipt, wanted === true ? undefined : wanted);
+  } catch (thrown) {
+    const { message, reason } = asBeelineError(thrown, 'WRITE_FAILED', 'The receipt could not be written');
+    session.events.emit(warningEvent(new BeelineError('WRITE_FAILED', message, { reason, cause: thrown })));
+    return undefined;
+  }
+}

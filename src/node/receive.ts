@@ -1,0 +1,98 @@
+/** `receive` on Node: into a folder, a stream, or as a text. */
+
+import { type BeelineError, fault } from '../base/errors.ts';
+import { makeCertificate } from '../identity/certificate.ts';
+import type { Offer } from '../offer/manifest.ts';
+import { warningEvent } from '../session/cause.ts';
+import { Reception } from '../session/receiving.ts';
+import { Session } from '../session/session.ts';
+import { TextSink } from '../session/text-sink.ts';
+import type { Sink } from '../sync/ports.ts';
+import type { ReceiveOptions, Transfer } from './api.ts';
+import { Destination } from './files/destination.ts';
+import { StagingSink } from './files/staging-sink.ts';
+import { StdoutSink } from './files/stdout-sink.ts';
+import { openPort } from './host.ts';
+import { type Met, meetAsGuest } from './meet.ts';
+import { openNetwork } from './network/open.ts';
+import { checkReceive } from './options.ts';
+import { platform } from './platform.ts';
+import { keepReceipt } from './receipts.ts';
+import { secretFrom } from './secret.ts';
+
+/**
+ * Receives what a sender offers under `options.code` (or `psk`, or `device`).
+ *
+ * @returns a running transfer: iterate it for events, or await its `done`.
+ * Errors arrive there: USAGE, WRONG_CODE, NO_PEER, CROWDED, NO_PATH, EXISTS, UNSAFE_NAME, DISK_FULL, REFUSED,
+ * VERIFICATION, CANCELLED, and the rest of ErrorCode.
+ */
+export function receive(options: ReceiveOptions): Transfer {
+  const session = new Session({ ...options, clock: platform.clock, role: 'receiver' });
+  let made: ReturnType<typeof makeCertificate> | undefined;
+  session.cleanup.push(() => endStream(session, options));
+  let met: Met | undefined;
+  const reception = new Reception(session, {
+    options,
+    platform,
+    // Names that this system does not take are given others by the sink.
+    names: 'posix',
+    async known() {
+      checkReceive(options);
+      const known = await secretFrom(options);
+      if (!known) throw fault('CODE_MISSING');
+      // The folder one is in may be of no use for files and is no matter for a text.
+      if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
+      // Made while the sender is being looked for.
+      made = makeCertificate();
+      made.catch(() => {});
+      return known;
+    },
+    async meet(nameplate, signal, on) {
+      const onNobody = (error: BeelineError) => session.events.emit(warningEvent(error));
+      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
+      return met.mailbox;
+    },
+    async connect(mailbox, tellPeer) {
+      const certificate = await made!;
+      const network = openNetwork(session, 'receiver', certificate, options, tellPeer);
+      const listener = await openPort(session, options, certificate, undefined);
+      if (!session.over) {
+        network.start(listener.port);
+        network.meet(mailbox, options.server);
+      }
+      return {
+        hello: () => network.hello(),
+        peer: (hello) => network.peer(hello, met?.addresses ?? []),
+      };
+    },
+    async sink(offer, summary) {
+      const { accept } = options;
+      const accepted = accept === 'all' || (await accept(summary)) === true;
+      return accepted ? makeSink(session, offer, options) : undefined;
+    },
+    keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
+  });
+  reception.run().catch((thrown) => session.fail(thrown));
+  return session;
+}
+
+const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
+
+/** Whoever reads what a program's stream carries must see the end: a clean one only if everything is there. */
+function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
+  if (to !== '-' || !stdout || isOfProcess(stdout)) return;
+  if (!session.failure) stdout.end();
+  else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
+}
+
+function makeSink(session: Session, { kind, sha256 }: Offer, options: ReceiveOptions): Sink {
+  const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
+  if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
+  if (to === '-')
+    return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
+  return new StagingSink({
+    ...{ to, overwrite, links, onConflict },
+    onWarning: (error) => session.events.emit(warningEvent(error, error.paths[0])),
+  });
+}

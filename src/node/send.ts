@@ -1,0 +1,123 @@
+/** `send` on Node: files, a stream or a text, from a port of this machine. */
+
+import { type BeelineError, fault } from '../base/errors.ts';
+import { MIN_CHUNK } from '../base/limits.ts';
+import { makeCertificate } from '../identity/certificate.ts';
+import { versionKey } from '../identity/version-key.ts';
+import { warningEvent } from '../session/cause.ts';
+import { serve } from '../session/sending.ts';
+import { Session } from '../session/session.ts';
+import { textSource } from '../session/text-source.ts';
+import type { Source } from '../sync/ports.ts';
+import { formatAddress } from '../wire/candidate.ts';
+import { parseHostPort } from './addresses.ts';
+import type { SendOptions, Transfer, What } from './api.ts';
+import { FileSource } from './files/source.ts';
+import { stdinSource } from './files/stream-source.ts';
+import { walk } from './files/walk.ts';
+import { host } from './host.ts';
+import { openNetwork } from './network/open.ts';
+import { checkSend } from './options.ts';
+import { platform } from './platform.ts';
+import { keepReceipt } from './receipts.ts';
+import { secretFrom } from './secret.ts';
+
+/**
+ * Sends files, folders, a stream or a text to one receiver.
+ *
+ * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); or `{ text }`
+ * @returns a running transfer: iterate it for events, or await its `done`.
+ * Errors arrive there: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
+ */
+export function send(what: What, options: SendOptions = {}): Transfer {
+  const session = new Session({ ...options, clock: platform.clock, role: 'sender' });
+  run(session, what, options).catch((thrown) => session.fail(thrown));
+  return session;
+}
+
+async function run(session: Session, what: What, options: SendOptions): Promise<void> {
+  const skipped: string[] = [];
+  const notice = (path: string, error: BeelineError) => session.events.emit(warningEvent(error, path));
+  const warn = (path: string, error: BeelineError) => {
+    skipped.push(path);
+    notice(path, error);
+  };
+  if (!session.begin()) return;
+  checkSend(what, options);
+  const [known, source, certificate] = await Promise.all([
+    secretFor(options),
+    openSource(what, options, warn, notice),
+    makeCertificate(),
+  ]);
+  let network: ReturnType<typeof openNetwork>;
+  await serve(session, {
+    ...{ options, platform, known, source, skipped, warn },
+    connect(tellPeer) {
+      network = openNetwork(session, 'sender', certificate, options, tellPeer);
+      return { hello: () => network.hello(), peer: (hello) => network.peer(hello, []) };
+    },
+    async host(nameplate, on) {
+      const onWelcome = () => network.welcome();
+      const hosted = await host(session, options, certificate, nameplate, { ...on, onWelcome });
+      if (session.over) return hosted;
+      network.start(hosted.port);
+      // One in this process cannot be lost.
+      if (options.server !== undefined) network.meet(hosted.mailbox, options.server);
+      if (hosted.pages) {
+        announcePages(session, hosted.pages);
+        // Pages that cannot connect directly come through the relay in this process.
+        network.meet(hosted.mailbox, localUrl(options.at, hosted.port));
+      }
+      return hosted;
+    },
+    keep: (facts) => keepReceipt(session, options.receipt, facts),
+  });
+}
+
+/** @throws BeelineError USAGE */
+async function secretFor(options: SendOptions) {
+  const { web, server, psk, device } = options;
+  if (web && (server !== undefined || psk !== undefined || device !== undefined))
+    throw fault('WEB_NEEDS_CODE');
+  return secretFrom(options);
+}
+
+/** The links, as soon as there is a code to put into them. */
+function announcePages(session: Session, pages: readonly string[]): void {
+  session.subscribe((event) => {
+    if (event.event !== 'code') return;
+    const links = pages.map((page) => `${page}#${encodeURIComponent(event.code)}`);
+    // After everybody has heard of the code.
+    queueMicrotask(() => session.events.emit({ event: 'web', links }));
+  });
+}
+
+/** This process's own rendezvous, from within. @param at where it listens, if not everywhere */
+function localUrl(at: string | undefined, port: number): string {
+  const host = at === undefined ? '127.0.0.1' : parseHostPort(at).host;
+  return `http://${formatAddress({ host, port })}`;
+}
+
+async function openSource(
+  what: What,
+  options: SendOptions,
+  warn: (path: string, error: BeelineError) => void,
+  notice: (path: string, error: BeelineError) => void,
+): Promise<Source> {
+  if (!Array.isArray(what)) return textSource((what as { text: string }).text, platform.clock);
+  const paths = what as readonly string[];
+  if (paths.length === 0) throw fault('NOTHING_TO_SEND');
+  if (paths.includes('-')) {
+    if (paths.length > 1) throw fault('STDIN_WITH_PATHS');
+    const stream = options.stdin ?? process.stdin;
+    return stdinSource(stream, options.stdinName ?? 'stdin', {
+      chunkSize: MIN_CHUNK,
+      sha256: options.sha256,
+    });
+  }
+  const { onUnreadable = 'fail', links } = options;
+  const key = await versionKey(options.configDir);
+  return new FileSource(
+    await walk(paths, { onUnreadable, links, onSkip: warn, onOutward: notice, versionKey: key }),
+  );
+}

@@ -1,0 +1,76 @@
+/**
+ * The page, served from the sender's own process for browsers on the local network. They encrypt nothing on a page that
+ * came by plain HTTP from another machine, so that it comes by TLS, with this session's own certificate: nobody vouches
+ * for that, and browsers ask before they show the page.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { BeelineError, fault } from '../base/errors.ts';
+import type { Certificate } from '../identity/certificate.ts';
+import { createFront } from '../server/front.ts';
+import { MAX_HEADER_BYTES } from '../server/limits.ts';
+import { answerPlain } from '../server/page.ts';
+import type { Rendezvous } from '../server/rendezvous.ts';
+import { publicContext } from '../server/tls.ts';
+import type { Session } from '../session/session.ts';
+import { type Address, formatAddress } from '../wire/candidate.ts';
+import { localHosts } from './addresses.ts';
+
+/** Connections at once, of one person's few browsers. */
+const MOST = 512;
+/** Before they are WebSockets, in all and of one address. Those that are, the rendezvous bounds. */
+const MOST_UNTOLD = 128;
+const MOST_UNTOLD_OF_ADDRESS = 32;
+const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/**
+ * Closed with the session.
+ * @param bind of lanes: the page is on the next port, or on any if that one was any
+ * @returns where the page is, best first
+ * @throws BeelineError SERVER if the port cannot be listened on, USAGE if there is none.
+ */
+export async function serveWeb(
+  session: Session,
+  rendezvous: Rendezvous,
+  { cert, key }: Certificate,
+  bind: Partial<Address>,
+): Promise<string[]> {
+  const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES });
+  rendezvous.serve(http);
+  const context = publicContext(cert, key);
+  const front = createFront({
+    http,
+    tls: {
+      context: () => context,
+      plain: createServer({ maxHeaderSize: MAX_HEADER_BYTES }, answerPlain),
+    },
+    stun: () => undefined,
+    strangers: { inAll: MOST_UNTOLD, ofAddress: MOST_UNTOLD_OF_ADDRESS },
+    maxConnections: MOST,
+  });
+  const port = await listen(front.server, bind);
+  front.server.on('error', (error) => session.log?.warn({ error: error.message }, 'page'));
+  session.cleanup.push(async () => {
+    // Whoever is still connected is told why first.
+    await rendezvous.close();
+    await front.close();
+  });
+  const hosts = bind.host && !ANYWHERE.has(bind.host) ? [bind.host] : localHosts();
+  return hosts.map((host) => `https://${formatAddress({ host, port })}/`);
+}
+
+function listen(server: Server, bind: Partial<Address>): Promise<number> {
+  const port = bind.port ? bind.port + 1 : 0;
+  if (port > 65_535) throw fault('WEB_NO_PORT', { port: bind.port ?? 0 });
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error) =>
+      reject(
+        new BeelineError('SERVER', `Cannot serve the page on port ${port}: ${cause.message}.`, { cause }),
+      );
+    server.once('error', failed);
+    server.listen({ port, host: bind.host }, () => {
+      server.off('error', failed);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}

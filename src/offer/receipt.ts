@@ -1,0 +1,107 @@
+/**
+ * The receipt: what both sides of a finished transfer keep of it, so that a tree can be checked against it later. It is
+ * byte for byte the same on both, but for `linksWritten`. As text it is JSON lines: a header, one line an entry, then the chunks' hashes.
+ * Non-goal: proof against its keeper. Root and content must fit each other, but nobody has signed them.
+ */
+import { toHex } from '../base/bytes.ts';
+import { jsonLine } from '../base/json-line.ts';
+import { type Entry, encodePages } from './manifest.ts';
+import { ChunkHashes } from './merkle.ts';
+import { ByteSpace } from './space.ts';
+
+export const RECEIPT_VERSION = 2;
+/** Hashes in one line. */
+export const HASHES_A_LINE = 256;
+
+export interface Receipt {
+  /** Hex of the transfer's Merkle root. */
+  root: string;
+  kind: 'files' | 'stream';
+  chunkSize: number;
+  /** Of all files; for a stream its length. */
+  bytes: number;
+  /** How many entries of each kind there are. */
+  files: number;
+  folders: number;
+  links: number;
+  /** Only in a receiver's: it wrote links that lead out too (`all`), or no links (`skip`). Absent: those that stay inside. */
+  linksWritten?: 'all' | 'skip' | undefined;
+  /** Milliseconds since 1970 by the sender's clock. */
+  started: number;
+  ended: number;
+  /** Fingerprints. */
+  sender: string;
+  receiver: string;
+  entries: readonly Entry[];
+  /** SHA-256 of each chunk's data; undefined for one that was not moved (its files were skipped or vanished). */
+  chunks: (Uint8Array | undefined)[];
+}
+
+/** How the receipt's files lie in its chunks. */
+export function receiptSpace({
+  entries,
+  chunkSize,
+  kind,
+  bytes,
+}: Pick<Receipt, 'entries' | 'chunkSize' | 'kind' | 'bytes'>): ByteSpace {
+  const sizes = entries.map((entry) => entry.size);
+  const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
+  if (kind === 'stream') space.end(bytes);
+  return space;
+}
+
+/** The root that the receipt's entries and hashes have. */
+export function receiptRoot({ entries, chunks }: Pick<Receipt, 'entries' | 'chunks'>): Uint8Array {
+  const hashes = new ChunkHashes();
+  for (const [chunk, hash] of chunks.entries()) if (hash) hashes.set(chunk, hash);
+  return hashes.root(encodePages(entries), chunks.length, () => false);
+}
+
+/** The receipt's lines, without line feeds. Equal receipts have equal lines. */
+export function* encodeReceipt(receipt: Receipt): Generator<string> {
+  const {
+    root,
+    kind,
+    chunkSize,
+    bytes,
+    files,
+    folders,
+    links,
+    linksWritten,
+    started,
+    ended,
+    sender,
+    receiver,
+  } = receipt;
+  yield jsonLine({
+    beeline: 'receipt',
+    version: RECEIPT_VERSION,
+    root,
+    kind,
+    chunkSize,
+    bytes,
+    files,
+    folders,
+    links,
+    ...(linksWritten && { linksWritten }),
+    started,
+    ended,
+    sender,
+    receiver,
+    chunks: receipt.chunks.length,
+  });
+  for (const entry of receipt.entries) yield jsonLine(fieldsOf(entry));
+  for (let from = 0; from < receipt.chunks.length; from += HASHES_A_LINE) {
+    const some = receipt.chunks.slice(from, from + HASHES_A_LINE);
+    yield jsonLine({ chunks: Array.from(some, (hash) => (hash ? toHex(hash) : null)) });
+  }
+}
+
+/** In a fixed order, without those that an entry of its kind does not have. */
+function fieldsOf({ path, kind, size, mode, mtime, nanos, target, version }: Entry): object {
+  const time = nanos ? { mtime, nanos } : { mtime };
+  if (kind === 'folder') return { path, kind, mode, ...time };
+  return kind === 'link'
+    ? { path, kind, mode, ...time, target }
+    : { path, kind, size, mode, ...time, version };
+}

@@ -1,0 +1,112 @@
+/** Pulls the manifest's pages, a few at a time on any one lane, and decodes them once all are there. */
+import { equalBytes } from '../base/bytes.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_CHUNKS, MAX_MANIFEST } from '../base/limits.ts';
+import type { Steps } from '../base/slices.ts';
+import { decodePage, type Entry, type Offer } from '../offer/manifest.ts';
+import { ByteSpace } from '../offer/space.ts';
+import type { LanePort } from './ports.ts';
+
+/** Pages asked for at a time. */
+const AHEAD = 8;
+
+export class ManifestPull {
+  offer: Offer;
+  readonly pages: Uint8Array[] = [];
+  #firstMissing = 0;
+  #next = 0;
+  #bytes = 0;
+
+  constructor(offer: Offer) {
+    this.offer = offer;
+  }
+
+  get firstMissing(): number {
+    return this.#firstMissing;
+  }
+
+  /** The offer came again, as it does on every lane. True if it newly says where a stream ends. BAD_MANIFEST. */
+  update(offer: Offer): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.offer;
+    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
+    if (!same || chunkSize !== offer.chunkSize) {
+      throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
+    }
+    if (kind !== 'stream' || bytes !== undefined || offer.bytes === undefined) return false;
+    this.offer = offer;
+    return true;
+  }
+
+  /** Whether these offers are of the same: what they say besides is how the sender would like it. */
+  announcesSame({ offer }: ManifestPull): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.offer;
+    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
+    return same && chunkSize === offer.chunkSize && bytes === offer.bytes;
+  }
+
+  /** Whether the manifests, both whole, are the same to the byte. */
+  *comparing(other: ManifestPull): Steps<boolean> {
+    for (const [page, bytes] of this.pages.entries()) {
+      yield;
+      if (!equalBytes(bytes, other.pages[page]!)) return false;
+    }
+    return this.announcesSame(other);
+  }
+
+  get complete(): boolean {
+    return this.#firstMissing === this.offer.pages;
+  }
+
+  ask(lane: LanePort): void {
+    const limit = Math.min(this.offer.pages, this.#firstMissing + AHEAD);
+    for (; this.#next < limit; this.#next++) {
+      if (!this.pages[this.#next]) lane.send({ type: 'get-page', page: this.#next }).catch(() => {});
+    }
+  }
+
+  /** A lane died: what was asked for on it will not come. */
+  again(): void {
+    this.#next = this.#firstMissing;
+  }
+
+  /** @throws BeelineError PROTOCOL, BAD_MANIFEST */
+  take(page: number, bytes: Uint8Array): void {
+    if (page >= this.offer.pages) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (this.pages[page]) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > MAX_MANIFEST) throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
+    this.pages[page] = bytes;
+    while (this.pages[this.#firstMissing]) this.#firstMissing++;
+  }
+
+  /** The entries and their byte space. @throws BeelineError BAD_MANIFEST if they are not what was offered. */
+  *decoding(): Steps<{ entries: Entry[]; space: ByteSpace }> {
+    const { kind, chunkSize, bytes } = this.offer;
+    const entries: Entry[] = [];
+    for (const page of this.pages) {
+      yield;
+      for (const entry of decodePage(page)) entries.push(entry);
+      // Before all of it is in memory: a page can say much in little.
+      if (entries.length > this.offer.entries) throw this.#notAsAnnounced();
+    }
+    yield;
+    const sizes = entries.map((entry) => entry.size);
+    yield;
+    const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
+    const single = entries.length === 1 && entries[0]!.kind === 'file';
+    const sizeFits = kind === 'stream' ? sizes[0] === 0 : space.bytes === bytes;
+    if (entries.length !== this.offer.entries || !sizeFits || (kind !== 'files' && !single)) {
+      throw this.#notAsAnnounced();
+    }
+    if (kind !== 'stream' && space.chunks > MAX_CHUNKS)
+      throw new BeelineError(
+        'BAD_MANIFEST',
+        'The other side offers more than this program can keep track of.',
+      );
+    return { entries, space };
+  }
+
+  #notAsAnnounced(): BeelineError {
+    return new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
+  }
+}

@@ -1,0 +1,70 @@
+/** Reading chunks from a source whose files may change meanwhile: those are declared gone, and read as zeros. */
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { MAX_GONE } from '../base/limits.ts';
+import { escapeName } from '../base/printable.ts';
+import type { Extent } from '../offer/space.ts';
+import { Obituaries } from './obituaries.ts';
+import type { Source } from './ports.ts';
+
+export class Reading {
+  readonly obituaries = new Obituaries();
+  readonly #source: Source;
+  readonly #onGone: (path: string, error: BeelineError) => void;
+
+  constructor(source: Source, onGone: (path: string, error: BeelineError) => void) {
+    this.#source = source;
+    this.#onGone = onGone;
+  }
+
+  get gone(): ReadonlySet<number> {
+    return this.obituaries.entries;
+  }
+
+  /** Resolves with the number of bytes. @throws BeelineError what the source throws of no file by name, or of too many */
+  async read(index: number, extents: Extent[], into: Uint8Array): Promise<number> {
+    for (;;) {
+      const { gone } = this;
+      const alive = gone.size === 0 ? extents : extents.filter((extent) => !gone.has(extent.entry));
+      for (const { entry, at, length } of extents) if (gone.has(entry)) into.fill(0, at, at + length);
+      try {
+        if (alive.length > 0) {
+          const length = await this.#source.read(index, alive, into);
+          if (this.#source.kind === 'stream') return length;
+        }
+        return extents.reduce((sum, extent) => sum + extent.length, 0);
+      } catch (thrown) {
+        const error = asBeelineError(thrown, 'UNREADABLE');
+        const entries = alive.map((extent) => extent.entry);
+        const named = entries.filter((entry) => error.paths.includes(this.#source.entries[entry]!.path));
+        if (this.#source.kind !== 'files' || named.length === 0 || gone.size + named.length > MAX_GONE)
+          throw error;
+        for (const entry of named) this.declareGone(entry, this.#ofOne(entry, error));
+      }
+    }
+  }
+
+  /** An error about several files, in the words of the first, as one about this one. */
+  #ofOne(entry: number, error: BeelineError): BeelineError {
+    if (error.paths.length < 2) return error;
+    const { path } = this.#source.entries[entry]!;
+    const text = `'${escapeName(path)}' changed while it was being sent, or cannot be read.`;
+    return new BeelineError(error.code, text, { cause: error, paths: [path] });
+  }
+
+  /** Of these paths, the files that are not known to be gone yet. */
+  declareChanged(paths: readonly string[]): void {
+    const changed = new Set(paths);
+    for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
+      if (!changed.has(path) || this.gone.has(entry) || this.gone.size >= MAX_GONE) continue;
+      const text = `'${escapeName(path)}' changed while it was being sent.`;
+      this.declareGone(entry, new BeelineError('SOURCE_CHANGED', text));
+    }
+  }
+
+  declareGone(entry: number, error: BeelineError): void {
+    // Two chunks of one file are read at a time.
+    if (this.gone.has(entry)) return;
+    this.obituaries.declare(entry, error);
+    this.#onGone(this.#source.entries[entry]!.path, error);
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * Who asks for what next. Pure: lanes are numbers, time is given. Every lane keeps as many blocks asked for as its
+ * measured rate would carry in HORIZON_S, so a fast or long path is kept full and a slow one never holds much back.
+ * A lane that dies gives its blocks back. Near the end an idle lane also asks for what another owes, but only if that
+ * one is silent, or measurably slower: lanes that share a link would only make it carry the same bytes twice.
+ */
+import { BLOCK_BYTES } from '../base/limits.ts';
+import type { BlockRange } from '../wire/messages.ts';
+import type { Chunks, Claim } from './chunks.ts';
+
+/**
+ * Seconds of a lane's own rate to keep asked for: many round trips, since a path whose sender runs dry now and then is
+ * never probed for more. Asked for is not yet in memory, nor on the way: the sender keeps a list.
+ */
+const HORIZON_S = 3;
+/** Blocks to keep asked for on a lane that has brought nothing yet, at least, and at most (32 MiB). */
+const FIRST_BLOCKS = 16;
+const MIN_BLOCKS = 4;
+const MAX_BLOCKS = 2048;
+/** Chunks whose hash is asked for on a lane: the sender reads each of them whole for it. */
+const MAX_HASHES = 32;
+/** A rate is measured over at least so long, and so many blocks or a second: bytes come in bursts. */
+const SAMPLE_S = 0.05;
+const SAMPLE_BLOCKS = 8;
+const LONG_SAMPLE_S = 1;
+/** An idle lane takes over from one that would need longer than this for what it still owes ... */
+const SLOW_S = 0.5;
+/** ... if it is so many times as fast, ... */
+const FASTER = 2;
+/** ... or if the other has brought nothing for so long, ... */
+const SILENT_S = 1.5;
+/** ... and, where many lanes share a slow link, for so many turns of a block each, but no longer than the longest. */
+const SILENT_TURNS = 4;
+const LONGEST_SILENT_S = 8;
+/** An idle lane that has found nothing to take over looks again so much later, however often it could. */
+const IDLE_S = 0.05;
+/** Blocks that are asked for twice bring at most so many seconds of all lanes' rate, at least MIN_BLOCKS. */
+const DOUBLED_S = 0.5;
+
+/** Blocks of a chunk, or its hash, that a lane owes. */
+interface Owed extends BlockRange {
+  readonly what: Claim['what'];
+  /** All began anew since it was asked for: when it comes, it counts for nothing. */
+  void: boolean;
+}
+
+interface LaneState {
+  /** Oldest first. */
+  owed: Owed[];
+  /** How many blocks and hashes that makes. */
+  blocks: number;
+  hashes: number;
+  /** Bytes a second, smoothed; 0 before the first. */
+  rate: number;
+  /** Bytes that came since `sampled`, for the next measurement. */
+  came: number;
+  sampled: number;
+  lastArrival: number;
+  /** When there was nothing to take over from another. */
+  looked: number;
+  /** Nothing more is asked for on it. */
+  retired: boolean;
+}
+
+export class Scheduler {
+  readonly #chunks: Chunks;
+  readonly #lanes = new Map<number, LaneState>();
+  /** Blocks to ask for in one piece. */
+  readonly #most: number;
+
+  /** @param most blocks to ask for in one piece at most */
+  constructor(chunks: Chunks, most = MAX_BLOCKS) {
+    this.#chunks = chunks;
+    this.#most = most;
+  }
+
+  addLane(lane: number, now: number): void {
+    this.#lanes.set(lane, {
+      owed: [],
+      blocks: 0,
+      hashes: 0,
+      rate: 0,
+      came: 0,
+      sampled: now,
+      lastArrival: now,
+      looked: Number.NEGATIVE_INFINITY,
+      retired: false,
+    });
+  }
+
+  /** What it owes becomes askable again. */
+  removeLane(lane: number): void {
+    const state = this.#lanes.get(lane);
+    if (!state) return;
+    this.#lanes.delete(lane);
+    for (const owed of state.owed) {
+      if (owed.void) continue;
+      if (owed.what === 'hash') this.#chunks.unclaimHash(owed.index);
+      else this.#chunks.unclaim(owed);
+    }
+  }
+
+  /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
+  retire(lane: number): boolean {
+    const state = this.#lanes.get(lane);
+    if (state) state.retired = true;
+    return state !== undefined && !this.spent(lane);
+  }
+
+  /** True once a retired lane owes nothing that somebody else does not bring too. */
+  spent(lane: number): boolean {
+    const state = this.#lanes.get(lane);
+    return state?.retired === true && !state.owed.some((owed) => this.#needed(owed));
+  }
+
+  /** All is looked at anew: what is owed is still to come, and counts for nothing. */
+  again(): void {
+    for (const state of this.#lanes.values()) for (const owed of state.owed) owed.void = true;
+  }
+
+  /** A stream has ended: what lies past its end never comes. */
+  ended(chunks: number): void {
+    for (const state of this.#lanes.values()) {
+      state.owed = state.owed.filter(({ index }) => index < chunks);
+      this.#count(state);
+    }
+  }
+
+  /** True if nothing is owed on the lane. */
+  idle(lane: number): boolean {
+    const state = this.#lanes.get(lane);
+    return state?.owed.length === 0 && !state.retired;
+  }
+
+  /** Takes back blocks that were claimed on a lane and not asked for yet, if nobody needs them or the lane is gone. */
+  withdraw(lane: number, { index, from, to }: BlockRange): boolean {
+    const state = this.#lanes.get(lane);
+    if (!state) return true;
+    const at = state.owed.findIndex(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to === to,
+    );
+    const owed = state.owed[at];
+    if (!owed || !(owed.void || this.#chunks.closed(index))) return false;
+    state.owed.splice(at, 1);
+    this.#count(state);
+    return true;
+  }
+
+  /** What to ask for on a lane now; empty when its window is full or nothing is left. */
+  ask(lane: number, now: number): Claim[] {
+    const state = this.#lanes.get(lane);
+    const claims: Claim[] = [];
+    if (!state || state.retired) return claims;
+    const window = this.#window(state);
+    // Half-empty before it is refilled: fewer and larger requests.
+    if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
+    if (state.owed.length === 0) {
+      state.lastArrival = now;
+      state.sampled = now;
+      state.came = 0;
+    }
+    while (state.blocks < window && state.hashes < MAX_HASHES) {
+      const most = Math.min(window - state.blocks, this.#most);
+      const claim =
+        this.#chunks.claim(most) ?? (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
+      if (!claim) break;
+      if (claim.what === 'hash') {
+        state.hashes++;
+        state.owed.push({ ...claim, from: 0, to: 0, void: false });
+      } else {
+        state.blocks += claim.to - claim.from;
+        state.owed.push({ ...claim, void: false });
+      }
+      claims.push(claim);
+    }
+    return claims;
+  }
+
+  /**
+   * These blocks begin to come on a lane.
+   * @returns undefined if they were not asked for on it; `void` if nobody waits for them any more
+   */
+  begins(lane: number, { index, from, to }: BlockRange): { void: boolean } | undefined {
+    const state = this.#lanes.get(lane);
+    return state?.owed.find(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to >= to,
+    );
+  }
+
+  /** Some bytes came on a lane: it is not silent. */
+  heard(lane: number, now: number): void {
+    const state = this.#lanes.get(lane);
+    if (state) state.lastArrival = now;
+  }
+
+  /** Blocks of a chunk have come on a lane, up to `to`, with so many bytes. */
+  came(lane: number, index: number, to: number, bytes: number, now: number): void {
+    const state = this.#lanes.get(lane);
+    if (!state) return;
+    // With a limit, ranges of one chunk may be asked for in another order than they were claimed in.
+    const at = state.owed.findIndex(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from < to && to <= owed.to,
+    );
+    const owed = state.owed[at];
+    if (!owed) return;
+    state.blocks -= Math.min(to, owed.to) - owed.from;
+    owed.from = to;
+    if (owed.from >= owed.to) state.owed.splice(at, 1);
+    this.#measure(state, bytes, now);
+  }
+
+  /**
+   * A chunk's hash came on a lane; or, in answer to the range that begins with a block, that it is all zeros.
+   * @returns as `begins`
+   */
+  answered(
+    lane: number,
+    what: Claim['what'],
+    index: number,
+    from: number,
+    now: number,
+  ): { void: boolean; from: number; to: number } | undefined {
+    const state = this.#lanes.get(lane);
+    const found = state?.owed.find(
+      (owed) => owed.what === what && owed.index === index && owed.from === from,
+    );
+    if (!state || !found) return undefined;
+    state.owed.splice(state.owed.indexOf(found), 1);
+    this.#count(state);
+    this.#measure(state, 0, now);
+    return found;
+  }
+
+  /** The stream's last chunk is shorter than it could be known to be: the rest of it never comes. */
+  shortened(index: number, blocks: number): void {
+    for (const state of this.#lanes.values()) {
+      for (const owed of state.owed) if (owed.index === index) owed.to = Math.min(owed.to, blocks);
+      state.owed = state.owed.filter((owed) => owed.what === 'hash' || owed.from < owed.to);
+      this.#count(state);
+    }
+  }
+
+  /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
+  #window({ rate }: LaneState): number {
+    if (rate > 0) return blocksFor(rate);
+    const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
+    if (known.length === 0) return FIRST_BLOCKS;
+    return Math.min(FIRST_BLOCKS, blocksFor(known.reduce((sum, lane) => sum + lane.rate, 0) / known.length));
+  }
+
+  #count(state: LaneState): void {
+    state.blocks = state.owed.reduce((sum, { from, to }) => sum + to - from, 0);
+    state.hashes = state.owed.filter(({ what }) => what === 'hash').length;
+  }
+
+  #measure(state: LaneState, bytes: number, now: number): void {
+    state.lastArrival = now;
+    state.came += bytes;
+    const elapsed = now - state.sampled;
+    if (elapsed < (state.came < SAMPLE_BLOCKS * BLOCK_BYTES ? LONG_SAMPLE_S : SAMPLE_S)) return;
+    const rate = state.came / elapsed;
+    state.sampled = now;
+    state.came = 0;
+    // Up at once, so that a path is soon asked for all it has; down slowly, since bytes come in bursts.
+    if (rate > state.rate) state.rate = state.rate === 0 ? rate : (state.rate + rate) / 2;
+    else state.rate = 0.8 * state.rate + 0.2 * rate;
+  }
+
+  #needed(owed: Owed): boolean {
+    if (owed.void) return false;
+    if (owed.what === 'hash') return this.#chunks.comparing(owed.index);
+    for (let block = owed.from; block < owed.to; block++)
+      if (this.#chunks.hangsOn(owed.index, block)) return true;
+    return false;
+  }
+
+  #takeOver(lane: number, now: number): Claim | undefined {
+    const state = this.#lanes.get(lane)!;
+    if (now - state.looked < IDLE_S) return undefined;
+    const claim = this.#double(lane, now);
+    if (!claim) state.looked = now;
+    return claim;
+  }
+
+  /** Near the end: the last blocks that the slowest other lane would bring. */
+  #double(lane: number, now: number): Claim | undefined {
+    const mine = this.#lanes.get(lane)!;
+    let all = 0;
+    for (const { rate } of this.#lanes.values()) all += rate;
+    const turns = all === 0 ? 0 : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
+    const silence = Math.max(SILENT_S, Math.min(LONGEST_SILENT_S, turns));
+    const room = Math.max(MIN_BLOCKS, Math.floor((DOUBLED_S * all) / BLOCK_BYTES)) - this.#chunks.doubled;
+    if (room <= 0) return undefined;
+    let slowest: LaneState | undefined;
+    let longest = SLOW_S;
+    for (const [id, other] of this.#lanes) {
+      if (id === lane || other.blocks === 0) continue;
+      const waited = now - other.lastArrival;
+      const silent = waited > silence;
+      if (!silent && mine.rate < FASTER * other.rate) continue;
+      if (!silent && other.rate === 0) continue;
+      const seconds = silent ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
+      if (seconds <= longest) continue;
+      longest = seconds;
+      slowest = other;
+    }
+    if (!slowest) return undefined;
+    // Not more than this lane brings while the other brings the rest.
+    const most = Math.max(MIN_BLOCKS, Math.floor((mine.rate * longest) / 3 / BLOCK_BYTES));
+    for (let i = slowest.owed.length - 1; i >= 0; i--) {
+      const owed = slowest.owed[i]!;
+      if (owed.void) continue;
+      if (owed.what === 'hash') {
+        if (this.#chunks.comparing(owed.index)) return { what: 'hash', index: owed.index };
+        continue;
+      }
+      const range = this.#chunks.double(owed, Math.min(most, this.#most, room));
+      if (range) return { what: 'blocks', ...range };
+    }
+    return undefined;
+  }
+}
+
+/** Blocks that come in HORIZON_S at a rate. */
+function blocksFor(rate: number): number {
+  return Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.ceil((rate * HORIZON_S) / BLOCK_BYTES)));
+}

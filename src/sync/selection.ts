@@ -1,0 +1,32 @@
+/** Which chunks a set of files concerns: what is not to be fetched, and what does not count. */
+import { Bitfield } from '../base/bitfield.ts';
+import type { ByteSpace } from '../offer/space.ts';
+import type { Sink } from './ports.ts';
+
+/** Chunks in which no file is wanted, but for those that are here all the same. */
+export function unwantedChunks(space: ByteSpace, sink: Sink, have: Bitfield): Bitfield {
+  const unwanted = new Bitfield();
+  if (space.stream) return unwanted;
+  // Only at its ends can a file share a chunk with others.
+  const wanted = new Bitfield();
+  let skipped = false;
+  for (const { entry, first, end } of space.occupied()) {
+    if (sink.wants(entry)) {
+      wanted.add(first);
+      wanted.add(end - 1);
+    } else skipped = true;
+  }
+  if (!skipped) return unwanted;
+  for (const { entry, first, end } of space.occupied()) {
+    if (sink.wants(entry)) continue;
+    for (const edge of [first, end - 1]) if (!wanted.has(edge) && !have.has(edge)) unwanted.add(edge);
+    unwanted.addRange(first + 1, end - 1, have);
+  }
+  return unwanted;
+}
+
+/** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
+export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
+  if (entries.size === 0) return () => false;
+  return (chunk) => space.extents(chunk).some((extent) => entries.has(extent.entry));
+}

@@ -1,0 +1,20 @@
+/**
+ * A path: one way to open lanes to the peer. Paths come and go while a session runs (a mapping is learned, an
+ * interface goes away); the supervisor races, tops up and retires the lanes on them.
+ */
+import type { Pipe } from '../secure/pipe.ts';
+
+export interface Path {
+  /** The transport's. */
+  readonly kind: string;
+  /** Tells it from others: the same kind and name are the same path. For people and logs too. */
+  readonly name: string;
+  /** Lanes that it can carry at once. */
+  readonly most: number;
+  /**
+   * Opens one lane: connected, TLS done, the peer's certificate checked against the pin. May be called again, also while
+   * another call is under way.
+   * @throws BeelineError NO_PATH, TIMEOUT or AUTHENTICATION within LANE_OPEN_DEADLINE; nothing is left open then.
+   */
+  open(signal: AbortSignal): Promise<Pipe>;
+}

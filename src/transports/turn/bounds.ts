@@ -1,0 +1,90 @@
+/**
+ * Where a rendezvous server may send this side: a TURN URL makes it connect to a host and a port of that server's choice. So the
+ * host is one that the whole internet reaches anyway, or one as near as the rendezvous server itself, and the port is none
+ * of those below 1024 on which other services wait, but TURN's own and the web's.
+ */
+import { type LookupAddress, type LookupOptions, lookup as lookupName } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { behindNat64, scopeOf } from '../../base/addresses.ts';
+import { BeelineError } from '../../base/errors.ts';
+import { usable } from '../../nat/ice/address.ts';
+import { formatAddress } from '../../wire/candidate.ts';
+import type { TurnServer } from '../../wire/rendezvous.ts';
+import { parseTurnUrl, type TurnTarget } from './url.ts';
+
+/** TURN's, TURN's over TLS (RFC 8656, 18.8), and those that lead through firewalls. */
+const WELL_KNOWN: ReadonlySet<number> = new Set([3478, 5349, 443, 80]);
+const FIRST_FREE = 1024;
+
+export const isTurnPort = (port: number): boolean => WELL_KNOWN.has(port) || port >= FIRST_FREE;
+
+/** The addresses of the rendezvous server's host; none if that name leads nowhere from here. */
+export async function homeOf(host: string): Promise<string[]> {
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (isIP(bare)) return [bare];
+  return (await lookup(bare, { all: true }).catch(() => [])).map(({ address }) => address);
+}
+
+/** @param home addresses of the rendezvous server */
+export function mayGoTo(address: string, home: readonly string[]): boolean {
+  const text = behindNat64(address);
+  if (text === undefined) return false;
+  const near = home.flatMap((each) => behindNat64(each) ?? []);
+  if (near.includes(text)) return true;
+  if (!usable({ host: text, port: 1 })) return false;
+  const scope = scopeOf(text);
+  // A link's addresses lead to other hosts on another link: the server's own only.
+  return scope === 'global' || (scope !== 'link-local' && near.some((each) => scopeOf(each) === scope));
+}
+
+/**
+ * The name lookup for a connection to a TURN server: it finds allowed addresses only, so that a name which leads elsewhere
+ * the second time gains nothing.
+ * @throws BeelineError SERVER for a port or an address that is not allowed.
+ */
+export async function boundedLookup(target: TurnTarget, rendezvous: string) {
+  if (!isTurnPort(target.port)) throw refused(target, 'on a port that is not one for TURN');
+  const home = await homeOf(rendezvous);
+  if (isIP(target.host) && !mayGoTo(target.host, home)) throw refused(target, NOT_ITS_PLACE);
+  return (
+    name: string,
+    options: LookupOptions,
+    done: (error: Error | null, found: string | LookupAddress[], family?: number) => void,
+  ): void => {
+    lookupName(name, { ...options, all: true }, (error, found) => {
+      if (error) return done(error, []);
+      const allowed = found.filter(({ address }) => mayGoTo(address, home));
+      const [first] = allowed;
+      if (!first) return done(refused(target, NOT_ITS_PLACE), []);
+      if (options.all) done(null, allowed);
+      else done(null, first.address, first.family);
+    });
+  };
+}
+
+/** For WebRTC, which looks names up itself: the same server with the allowed addresses in the place of each name. */
+export async function boundedServer(server: TurnServer, rendezvous: string): Promise<TurnServer> {
+  const home = await homeOf(rendezvous);
+  const urls = server.urls.map(async (url) => {
+    const target = parseTurnUrl(url);
+    // WebRTC here has no TLS to a TURN server.
+    if (!target || target.secure || !isTurnPort(target.port)) return [];
+    const [, query] = url.split('?');
+    const found = await homeOf(target.host);
+    const allowed = found.filter((address) => mayGoTo(address, home));
+    return allowed.map(
+      (host) => `turn:${formatAddress({ host, port: target.port })}${query ? `?${query}` : ''}`,
+    );
+  });
+  return { ...server, urls: (await Promise.all(urls)).flat() };
+}
+
+const NOT_ITS_PLACE = 'in a network that the rendezvous server itself is not in';
+
+function refused(target: TurnTarget, why: string): BeelineError {
+  return new BeelineError(
+    'SERVER',
+    `The rendezvous server names the TURN server ${formatAddress(target)}, ${why}: this side does not go there.`,
+  );
+}

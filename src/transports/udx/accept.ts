@@ -1,0 +1,88 @@
+/** The other end of dial.ts: streams that the peer asks for in keyed checks, and what it proves on them by TLS. */
+import { setMaxListeners } from 'node:events';
+import type { SecureContext } from 'node:tls';
+import { MAX_LANES } from '../../base/limits.ts';
+import { localAddress } from '../../nat/ice/address.ts';
+import type { Pair } from '../../nat/ice/pairs.ts';
+import type { PairStream } from '../../nat/ice/port.ts';
+import type { Pipe } from '../../secure/pipe.ts';
+import { tlsServer } from '../../secure/tls/over.ts';
+import { formatAddress } from '../../wire/candidate.ts';
+
+/** Streams that have not yet finished TLS, which has LANE_OPEN_DEADLINE. */
+const MAX_UNPROVEN = 16;
+/** Ids of streams that were, so that a request heard again, or replayed, opens none. */
+const MAX_REMEMBERED = 4096;
+
+export interface AcceptOptions {
+  context: SecureContext;
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  /** Nothing came of one. */
+  onFailure: (remote: string, error: unknown) => void;
+}
+
+export class Acceptor {
+  readonly #options: AcceptOptions;
+  readonly #streams = new Map<string, PairStream>();
+  readonly #remembered = new Set<string>();
+  readonly #end = new AbortController();
+  #unproven = 0;
+
+  constructor(options: AcceptOptions) {
+    this.#options = options;
+    // One for each stream in TLS, more than Node finds usual.
+    setMaxListeners(MAX_UNPROVEN, this.#end.signal);
+  }
+
+  /** @returns whether the stream is there; undefined: say nothing. */
+  offer(pair: Pair, theirs: number, ours: number): 'taken' | 'full' | undefined {
+    // An address that has not answered us may be anyone's: the check that is under way now tells before they ask again.
+    if (!pair.working || this.#end.signal.aborted) return undefined;
+    const name = `${ours}|${theirs}`;
+    if (this.#streams.has(name)) return 'taken';
+    if (this.#remembered.has(name) || this.#taken(ours)) return undefined;
+    if (this.#streams.size >= MAX_LANES || this.#unproven >= MAX_UNPROVEN) return 'full';
+    this.#remember(name);
+    const stream = pair.socket.stream(ours, theirs, pair.remote);
+    this.#streams.set(name, stream);
+    pair.streams.add(stream);
+    stream.once('close', () => {
+      this.#streams.delete(name);
+      pair.streams.delete(stream);
+    });
+    void this.#prove(pair, stream);
+    return 'taken';
+  }
+
+  close(): void {
+    this.#end.abort();
+  }
+
+  async #prove(pair: Pair, stream: PairStream): Promise<void> {
+    const remote = formatAddress(pair.remote);
+    this.#unproven++;
+    try {
+      const ends = { kind: 'udx' as const, local: '', remote };
+      const local = localAddress(pair.remote, pair.socket.port);
+      const { context, onPipe } = this.#options;
+      const { pipe, fingerprint } = await tlsServer(stream, { ...ends, context, signal: this.#end.signal });
+      onPipe({ ...pipe, local: await local }, fingerprint);
+    } catch (thrown) {
+      stream.kill();
+      this.#options.onFailure(remote, thrown);
+    } finally {
+      this.#unproven--;
+    }
+  }
+
+  /** UDX knows a stream by the id on our side alone. */
+  #taken(ours: number): boolean {
+    return [...this.#streams.values()].some(({ id }) => id === ours);
+  }
+
+  #remember(name: string): void {
+    if (this.#remembered.size >= MAX_REMEMBERED)
+      this.#remembered.delete(this.#remembered.values().next().value!);
+    this.#remembered.add(name);
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Lanes over UDP: one port for STUN and UDX, the checked ways to the peer, and streams over the best of them. The receiver
+ * chooses the way and opens streams; the sender checks, so that NATs open from both sides, and takes streams.
+ */
+
+import { fault } from '../../base/errors.ts';
+import { Birthday } from '../../nat/ice/birthday.ts';
+import { type Answer, Checks, streamAttribute, streamIds, TOO_MANY } from '../../nat/ice/checks.ts';
+import { Connectivity } from '../../nat/ice/connectivity.ts';
+import { Gatherer, type Mapping } from '../../nat/ice/gather.ts';
+import { type Pair, Pairs } from '../../nat/ice/pairs.ts';
+import type { UdpPort } from '../../nat/ice/port.ts';
+import { errorCode } from '../../nat/stun/attributes.ts';
+import { ATTRIBUTE, type StunMessage } from '../../nat/stun/message.ts';
+import { type Address, formatAddress } from '../../wire/candidate.ts';
+import type { Path } from '../path.ts';
+import { Acceptor } from './accept.ts';
+import type { UdpAgent, UdpOptions, UdpPeer } from './api.ts';
+import { dialStream } from './dial.ts';
+import { unknownStream } from './lost.ts';
+import { loadUdx, UdpSocket, type Udx } from './socket.ts';
+
+export type { UdpAgent, UdpOptions, UdpPeer } from './api.ts';
+
+/** Lanes of one path: UDX keeps 4 MiB under way a stream, so a long fat path wants several. */
+const MOST = 16;
+/** Milliseconds that a near address has before a far one that answered is used. */
+const NEAR_FIRST = 30;
+/** Milliseconds after which chance is tried (birthday.ts). */
+const BIRTHDAY_AFTER = 400;
+
+/** @throws BeelineError NO_PATH where udx-native or UDP is not to be had. */
+export async function openUdp(options: UdpOptions): Promise<UdpAgent> {
+  return new Agent(options, await loadUdx());
+}
+
+class Agent implements UdpAgent {
+  readonly #options: UdpOptions;
+  readonly #udx: Udx;
+  readonly #sockets = new Set<UdpSocket>();
+  readonly #main: UdpSocket;
+  readonly #checks: Checks;
+  readonly #pairs = new Pairs();
+  readonly #connectivity: Connectivity;
+  readonly #birthday: Birthday;
+  readonly #gatherer: Gatherer;
+  readonly #acceptor: Acceptor;
+  #peer: UdpPeer | undefined;
+  #symmetric = false;
+  #selected: Pair | undefined;
+  #choice: NodeJS.Timeout | undefined;
+  #chance: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: UdpOptions, udx: Udx) {
+    this.#options = options;
+    this.#udx = udx;
+    this.#main = this.#open();
+    this.#checks = new Checks(options.password, {
+      request: (message, from, socket) => this.#request(message, from, socket),
+      indication: (message) => this.#gone(message),
+    });
+    this.#connectivity = new Connectivity({
+      checks: this.#checks,
+      pairs: this.#pairs,
+      selected: () => this.#selected,
+      onAnswer: (pair, first) => this.#answered(pair, first),
+      onLost: (pair) => this.#lost(pair),
+    });
+    this.#birthday = new Birthday({
+      checks: this.#checks,
+      main: this.#main,
+      open: () => this.#tryOpen(),
+      answered: (socket, remote, roundTrip) => {
+        const pair = this.#pairs.learn(socket, remote);
+        if (pair) this.#connectivity.answered(pair, roundTrip);
+      },
+      kept: (socket) => this.#pairs.working.some((pair) => pair.socket === socket),
+    });
+    this.#gatherer = new Gatherer(this.#checks, this.#main, (mapping) => this.#mapped(mapping, true));
+    this.#acceptor = new Acceptor({
+      context: options.context,
+      onPipe: options.onPipe,
+      onFailure: (remote, error) => options.log?.debug({ remote, error }, 'udp: no lane came of a stream'),
+    });
+  }
+
+  get port(): number {
+    return this.#main.port;
+  }
+
+  async gather(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
+    const mapping = await this.#gatherer.run(servers, signal);
+    this.#mapped(mapping, false);
+    return mapping;
+  }
+
+  peer(peer: UdpPeer): void {
+    if (this.#closed) return;
+    if (peer.password !== this.#peer?.password) {
+      // Another one, or the same begun anew: nothing that was proved holds for it.
+      for (const pair of this.#pairs) this.#forget(pair);
+      this.#select(undefined);
+      this.#birthday.stop();
+      this.#checks.peer(peer.password);
+    }
+    this.#peer = peer;
+    this.#pairs.name(this.#main, peer.candidates);
+    this.#connectivity.restart();
+    this.#considerChance();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#choice);
+    clearTimeout(this.#chance);
+    this.#connectivity.close();
+    this.#gatherer.close();
+    this.#birthday.stop();
+    this.#acceptor.close();
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
+  }
+
+  #open(): UdpSocket {
+    const socket = new UdpSocket(this.#udx, {
+      onMessage: (bytes, from) => this.#receive(bytes, from, socket),
+      onClose: () => {
+        this.#sockets.delete(socket);
+        for (const pair of this.#pairs) if (pair.socket === socket) this.#forget(pair);
+      },
+    });
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  #tryOpen(): UdpSocket | undefined {
+    try {
+      return this.#open();
+    } catch {
+      return undefined;
+    }
+  }
+
+  #receive(bytes: Uint8Array, from: Address, socket: UdpPort): void {
+    if (this.#closed) return;
+    const stray = unknownStream(bytes);
+    if (stray === undefined) return this.#checks.receive(bytes, from, socket);
+    // Only to one who is known to be the peer, and to each packet at most one of half its size.
+    const pair = this.#pairs.find(socket, from);
+    if (pair?.working && pair.mayTell.take())
+      this.#checks.tell(socket, from, [streamAttribute(stray, stray)]);
+  }
+
+  #request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined {
+    const pair = this.#pairs.learn(socket, from);
+    if (!pair) return { class: 'success', attributes: [] };
+    const ids = streamIds(message);
+    const result = ids && this.#options.role === 'sender' ? this.#acceptor.offer(pair, ...ids) : undefined;
+    this.#connectivity.trigger(pair);
+    if (ids && !result) return undefined;
+    const full = { type: ATTRIBUTE.errorCode, value: errorCode(TOO_MANY, 'Too many streams') };
+    return result === 'full' ? { class: 'error', attributes: [full] } : { class: 'success', attributes: [] };
+  }
+
+  /** The peer has no stream by that id of its own: ours would go on sending for many seconds. */
+  #gone(message: StunMessage): void {
+    const id = streamIds(message)?.[0];
+    for (const pair of this.#pairs)
+      for (const stream of pair.streams) if (stream.remoteId === id) stream.kill();
+  }
+
+  #answered(pair: Pair, first: boolean): void {
+    if (first) {
+      const remote = formatAddress(pair.remote);
+      this.#options.log?.debug({ remote, ms: Math.round(pair.roundTrip) }, 'udp: a way to the peer works');
+      clearTimeout(this.#chance);
+      this.#birthday.stop();
+    }
+    this.#choose();
+  }
+
+  #lost(pair: Pair): void {
+    this.#options.log?.debug({ remote: formatAddress(pair.remote) }, 'udp: a way to the peer fell silent');
+    if (pair.named) kill(pair);
+    else this.#forget(pair);
+    if (pair === this.#selected) this.#select(undefined);
+    this.#choose();
+    this.#connectivity.restart();
+    if (this.#pairs.working.length === 0) this.#considerChance();
+  }
+
+  #forget(pair: Pair): void {
+    this.#pairs.remove(pair);
+    kill(pair);
+    // One of chance's sockets is there for this way only.
+    if (pair.socket !== this.#main) void pair.socket.close();
+  }
+
+  /** Receiver: takes the best way, but a far one only after a moment for near ones to answer. */
+  #choose(): void {
+    if (this.#options.role !== 'receiver' || this.#closed) return;
+    const best = this.#pairs.best(this.#selected);
+    if (!best || best === this.#selected) return;
+    if (this.#selected || best.near || ![...this.#pairs].some(({ near }) => near)) return this.#select(best);
+    clearTimeout(this.#choice);
+    this.#choice = setTimeout(() => this.#select(this.#pairs.best(undefined)), NEAR_FIRST);
+  }
+
+  #select(pair: Pair | undefined): void {
+    clearTimeout(this.#choice);
+    if (pair === this.#selected) return;
+    this.#selected = pair;
+    this.#connectivity.wake();
+    this.#options.onPath(pair && this.#path(pair));
+  }
+
+  #path(pair: Pair): Path {
+    const { context, pin } = this.#options;
+    return {
+      kind: 'udx',
+      name: formatAddress(pair.remote),
+      most: MOST,
+      open: async (signal) => {
+        const way = pair.working ? pair : this.#selected;
+        if (this.#closed || !way || way.streams.size >= MOST) throw fault('UDP_NO_WAY');
+        return dialStream(way, { checks: this.#checks, context, pin }, signal);
+      },
+    };
+  }
+
+  #mapped(mapping: Mapping, changed: boolean): void {
+    if (this.#closed) return;
+    this.#symmetric = mapping.symmetric;
+    this.#options.log?.debug({ ...mapping }, 'udp: how the world sees the port');
+    this.#considerChance();
+    if (changed) this.#options.onMapping?.(mapping);
+  }
+
+  /** When exactly one side's NAT is symmetric, and nothing worked so far. */
+  #considerChance(): void {
+    clearTimeout(this.#chance);
+    const peer = this.#peer;
+    if (this.#closed || !peer || peer.symmetric === this.#symmetric) return this.#birthday.stop();
+    if (this.#birthday.running) return;
+    this.#chance = setTimeout(() => {
+      if (this.#pairs.working.length === 0)
+        this.#birthday.start(this.#symmetric ? 'sockets' : 'ports', peer.candidates);
+    }, BIRTHDAY_AFTER);
+  }
+}
+
+/** Its streams at once: what was under way there is lost. */
+function kill(pair: Pair): void {
+  for (const stream of [...pair.streams]) stream.kill();
+}

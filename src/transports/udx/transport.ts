@@ -1,0 +1,155 @@
+/** UDX over this side's UDP port, if the machine can have one: checked by ICE's way before use. */
+import { randomBytes } from 'node:crypto';
+import * as v from 'valibot';
+import { hex } from '../../base/json.ts';
+import { MAX_ADDRESSES } from '../../base/limits.ts';
+import type { Mapping } from '../../nat/ice/gather.ts';
+import { type Address, formatAddress } from '../../wire/candidate.ts';
+import type { Path } from '../path.ts';
+import type { NodeTransport, Surroundings } from '../surroundings.ts';
+import { ADDRESSES, type Transport, understood } from '../transport.ts';
+import { openUdp } from './agent.ts';
+import type { UdpAgent, UdpPeer } from './api.ts';
+
+export const udx: NodeTransport = {
+  kind: 'udx',
+  traits: { relayed: false, sort: 'udx', ownAddress: [], hides: false },
+  make: (around) => new Udx(around),
+};
+
+/** What crosses. */
+interface Description {
+  /** Local, reflexive and mapped addresses of the port: checked before use. */
+  at: string[];
+  /** The key of checks sent to it: 32 hex digits (RFC 8489's short-term credential). */
+  password: string;
+  /** Its NAT gives each destination another port: what is known of its address is of no use to the other side. */
+  symmetric: boolean;
+}
+
+const UNKNOWN: Mapping = { reflexive: [], symmetric: false };
+
+export class Udx implements Transport {
+  readonly #around: Surroundings;
+  #agent: UdpAgent | undefined;
+  #password = '';
+  #mapping = UNKNOWN;
+  #forwarded: Address | undefined;
+  #servers: readonly Address[] = [];
+  #peer: UdpPeer | undefined;
+  #path: Path | undefined;
+  /** Openings so far: one that another overtook leaves the port to that. */
+  #openings = 0;
+  #over = false;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  start(): void {
+    void this.open();
+  }
+
+  describe(): Description | undefined {
+    const port = this.#agent?.port;
+    if (port === undefined) return undefined;
+    const own = this.#around.hosts().map((host) => ({ host, port }));
+    const all = [...own, ...this.#mapping.reflexive, ...(this.#forwarded ? [this.#forwarded] : [])];
+    const at = all.slice(0, MAX_ADDRESSES).map(formatAddress);
+    return { at, password: this.#password, symmetric: this.#mapping.symmetric };
+  }
+
+  hear(theirs: unknown): void {
+    if (theirs === undefined) return;
+    this.#peer = decode(theirs);
+    this.#agent?.peer(this.#peer);
+  }
+
+  /** Receiver: the way that was checked. */
+  paths(): Path[] {
+    return this.#path ? [this.#path] : [];
+  }
+
+  seen(): string[] {
+    return this.#mapping.reflexive.map(({ host }) => host);
+  }
+
+  port() {
+    const port = this.#agent?.port;
+    return port === undefined ? undefined : ({ protocol: 'udp', port } as const);
+  }
+
+  forwarded(address: Address | undefined): void {
+    this.#forwarded = address;
+  }
+
+  /** Asks these how they see the port. */
+  ask(servers: readonly Address[]): void {
+    this.#servers = servers;
+    this.#gather();
+  }
+
+  /** Once moved, the port is given up for another, since routers still connect the old one to an address that is gone. */
+  again(moved: boolean): void {
+    if (moved) void this.open();
+  }
+
+  async close(): Promise<void> {
+    this.#over = true;
+    await this.#agent?.close();
+  }
+
+  /** Opens a port, in place of the one before. Never rejects: where UDP cannot be had, the others do without. */
+  async open(): Promise<void> {
+    const opening = ++this.#openings;
+    const overtaken = () => this.#over || opening !== this.#openings;
+    const before = this.#agent;
+    this.#agent = undefined;
+    this.#path = undefined;
+    this.#forwarded = undefined;
+    const { role, context, pin, onPipe, onChange, log } = this.#around;
+    if (before) onChange();
+    // Closed first: what it holds of the router's table must not be in the way of the next one.
+    await before?.close();
+    if (overtaken()) return;
+    const password = randomBytes(16).toString('hex');
+    const onMapping = (mapping: Mapping) => {
+      this.#mapping = mapping;
+      onChange();
+    };
+    const onPath = (path: Path | undefined) => {
+      if (overtaken()) return;
+      this.#path = path;
+      this.#around.onPaths();
+    };
+    const options = { role, context, pin, password, onPath, onPipe, onMapping, ...(log && { log }) };
+    const agent = await openUdp(options).catch(
+      (error: Error) => void log?.info({ reason: error.message }, 'no UDP lanes'),
+    );
+    if (overtaken()) return void agent?.close();
+    this.#agent = agent;
+    this.#password = password;
+    this.#mapping = UNKNOWN;
+    this.#gather();
+    if (this.#peer) agent?.peer(this.#peer);
+    onChange();
+  }
+
+  #gather(): void {
+    const agent = this.#agent;
+    if (!agent || this.#servers.length === 0) return;
+    void agent.gather(this.#servers).then((mapping) => {
+      if (this.#agent !== agent) return;
+      this.#mapping = mapping;
+      this.#around.onChange();
+    });
+  }
+}
+
+const DESCRIPTION = v.object({ at: ADDRESSES, password: hex(16), symmetric: v.boolean() });
+
+/** @throws BeelineError PROTOCOL */
+function decode(theirs: unknown): UdpPeer {
+  const { at, ...rest } = understood(DESCRIPTION, theirs);
+  return { candidates: at, ...rest };
+}

@@ -1,0 +1,32 @@
+/** What a receiver's person is told of single entries, bounded whatever a sender offers. Pure. */
+import { BeelineError } from '../base/errors.ts';
+
+/** How many entries with the same trouble are told by name. */
+const NAMED = 20;
+
+/** Tells of entries by name, and of what is too many to name by its number. */
+export class Notices {
+  readonly #warn: (warning: BeelineError) => void;
+  readonly #counts = new Map<string, number>();
+
+  constructor(warn: (warning: BeelineError) => void) {
+    this.#warn = warn;
+  }
+
+  /** @param trouble the same for all entries that have it @param told a sentence on this one, or the error that has it */
+  add(trouble: string, path: string, told: string | BeelineError): void {
+    const count = (this.#counts.get(trouble) ?? 0) + 1;
+    this.#counts.set(trouble, count);
+    if (count > NAMED) return;
+    this.#warn(
+      told instanceof BeelineError ? told : new BeelineError('UNSAFE_NAME', told, { paths: [path] }),
+    );
+  }
+
+  end(): void {
+    for (const [trouble, count] of this.#counts)
+      if (count > NAMED)
+        this.#warn(new BeelineError('UNSAFE_NAME', `${count - NAMED} more entries: ${trouble}.`));
+    this.#counts.clear();
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a peer and a server's relay say to each other at RELAY_PATH: a text each way, then the peers' own bytes in binary
+ * messages that the server does not look into. A limit of the server ends the WebSocket with its sentence as the reason.
+ */
+import * as v from 'valibot';
+import { BeelineError } from '../base/errors.ts';
+import { only, readJson, version } from '../base/json.ts';
+import { TOKEN } from './rendezvous.ts';
+
+export const RELAY_VERSION = 1;
+/** One WebSocket message, in bytes: what a relay holds whole before it passes it on. */
+export const MAX_RELAY_MESSAGE = 128 * 1024;
+/** Either text, in UTF-16 units. */
+const MAX_TEXT = 256;
+/** Of a close frame's reason, in bytes (RFC 6455, 5.5: a control frame holds 125, and the code takes two). */
+const MAX_REASON = 123;
+
+/** Close codes in use (RFC 6455, 7.4.1). */
+export const CLOSE = { normal: 1000, goingAway: 1001, protocol: 1002, policy: 1008, busy: 1013 } as const;
+
+/** The client's first and only text. `token` is a seat's, from `hosted` or `joined`: it tells the meeting and the side. */
+export interface RelayHello {
+  token: string;
+}
+
+export function encodeRelayHello({ token }: RelayHello): string {
+  return JSON.stringify({ t: 'relay', v: RELAY_VERSION, token });
+}
+
+/** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
+export function decodeRelayHello(text: string): RelayHello {
+  const { token } = read(HELLO, text);
+  return { token };
+}
+
+/** The server's only text: the other side's connection is there, and what is sent from now on goes to it. */
+export function encodePaired(): string {
+  return JSON.stringify({ t: 'paired' });
+}
+
+/** @throws BeelineError PROTOCOL if it is anything else. */
+export function decodePaired(text: string): void {
+  read(PAIRED, text);
+}
+
+const HELLO = only({
+  t: v.literal('relay'),
+  v: version(
+    RELAY_VERSION,
+    (theirs) =>
+      new BeelineError(
+        'VERSION',
+        `This relay speaks version ${RELAY_VERSION}, the client ${theirs}. Update the older Beeline.`,
+      ),
+  ),
+  token: TOKEN,
+});
+const PAIRED = only({ t: v.literal('paired') });
+
+/** A sentence cut to what a close frame can carry. Ours are ASCII: a unit is a byte. */
+export function closeReason(sentence: string): string {
+  return sentence.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON);
+}
+
+/** What of a close frame's reason may be shown to a person. */
+export function readReason(reason: string): string {
+  return reason
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, MAX_REASON)
+    .trim();
+}
+
+function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  if (text.length > MAX_TEXT) throw malformed();
+  return readJson(schema, text, malformed);
+}
+
+function malformed(): BeelineError {
+  return new BeelineError('PROTOCOL', 'The relay got something malformed; is it a Beeline on the other end?');
+}

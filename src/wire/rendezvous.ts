@@ -1,0 +1,152 @@
+/**
+ * What a peer and a rendezvous server say to each other: one JSON object per WebSocket text message.
+ * Non-goal: what the bodies mean. They are opaque here, and sealed by the peers.
+ */
+import * as v from 'valibot';
+import { utf8Encode } from '../base/bytes.ts';
+import { BeelineError, type ErrorCode } from '../base/errors.ts';
+import { count, hex, list, only, readJson, text, version } from '../base/json.ts';
+import { MAX_SIGNAL } from '../base/limits.ts';
+
+export const RENDEZVOUS_VERSION = 1;
+export const RENDEZVOUS_PATH = '/v1/rendezvous';
+export const RELAY_PATH = '/v1/relay';
+/** A whole message in UTF-8 bytes: JSON escapes may double a body that is itself JSON. */
+export const MAX_RENDEZVOUS_TEXT = 2 * MAX_SIGNAL + 512;
+
+/** What a server may refuse with. */
+const REFUSALS = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'] as const;
+export type RefusalCode = (typeof REFUSALS)[number] & ErrorCode;
+
+export type ClientMessage =
+  /** Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. */
+  | { t: 'host'; v: number; nameplate?: string; token?: string }
+  /** Meet the host of a nameplate; `token` replaces this guest's own connection that the server still holds. */
+  | { t: 'join'; v: number; nameplate: string; token?: string }
+  | { t: 'send'; body: string }
+  /** Host only: put the other side out, so that another may join. */
+  | { t: 'drop' }
+  | { t: 'leave' };
+
+export type ServerMessage =
+  | { t: 'hosted'; v: number; nameplate: string; token: string; services: Services }
+  | { t: 'joined'; v: number; token: string; services: Services }
+  /** Follows `hosted` and `joined` at once, and then every change. */
+  | { t: 'peer'; present: boolean }
+  | { t: 'message'; body: string }
+  /** Ends the connection. */
+  | { t: 'refused'; code: RefusalCode; message: string };
+
+/** What else a server does for two peers who meet at it. */
+export interface Services {
+  /** It carries lanes (at RELAY_PATH) for whoever shows the token of a seat. */
+  relay: boolean;
+  /** Ports of the server's host that answer STUN over UDP and TCP: two, so that the kind of NAT can be told. */
+  stun: number[];
+  /** A TURN server that it has an agreement with. */
+  turn?: TurnServer;
+}
+
+export const NO_SERVICES: Services = { relay: false, stun: [] };
+
+export interface TurnServer {
+  /** `turn:host:port` or `turn:host:port?transport=tcp` (RFC 7065). */
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
+export function isNameplate(text: unknown): text is string {
+  return typeof text === 'string' && /^[a-z0-9]{1,32}$/.test(text);
+}
+
+/** @throws BeelineError USAGE if the message is over MAX_SIGNAL (its body) or MAX_RENDEZVOUS_TEXT (the whole). */
+export function encodeRendezvous(message: ClientMessage | ServerMessage): string {
+  const text = JSON.stringify(message);
+  const body = 'body' in message ? message.body : '';
+  if (byteLength(body) > MAX_SIGNAL || byteLength(text) > MAX_RENDEZVOUS_TEXT)
+    throw new BeelineError('USAGE', `A rendezvous message may have at most ${MAX_SIGNAL} bytes.`);
+  return text;
+}
+
+/** Bytes of a text in UTF-8. */
+export function byteLength(text: string): number {
+  return utf8Encode(text).length;
+}
+
+/** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
+export function decodeClientMessage(text: string): ClientMessage {
+  return read(CLIENT, text);
+}
+
+/** @throws BeelineError PROTOCOL, or VERSION if the server speaks another version. */
+export function decodeServerMessage(text: string): ServerMessage {
+  return read(SERVER, text);
+}
+
+/** 128 random bits in hex. */
+export const TOKEN = hex(16);
+
+const NAMEPLATE = v.custom<string>(isNameplate);
+const VERSION = version(
+  RENDEZVOUS_VERSION,
+  (theirs) =>
+    new BeelineError(
+      'VERSION',
+      `This side speaks rendezvous version ${RENDEZVOUS_VERSION}, the other version ${theirs}. Update the older Beeline.`,
+    ),
+);
+const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
+
+const CLIENT = v.variant('t', [
+  v.pipe(
+    only({
+      t: v.literal('host'),
+      v: VERSION,
+      nameplate: v.optional(NAMEPLATE),
+      token: v.optional(TOKEN),
+    }),
+    v.check(({ nameplate, token }) => token === undefined || nameplate !== undefined),
+  ),
+  only({ t: v.literal('join'), v: VERSION, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
+  only({ t: v.literal('send'), body: BODY }),
+  only({ t: v.literal('drop') }),
+  only({ t: v.literal('leave') }),
+]);
+
+// Later servers may do more for a meeting: what is not known of services is left out.
+const SERVICES = v.object({
+  relay: v.boolean(),
+  stun: list(count(65_535, 1), 2),
+  turn: v.optional(v.object({ urls: list(text(256), 8), username: text(256), credential: text(256) })),
+});
+
+const SERVER = v.variant('t', [
+  only({ t: v.literal('hosted'), v: VERSION, nameplate: NAMEPLATE, token: TOKEN, services: SERVICES }),
+  only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
+  only({ t: v.literal('peer'), present: v.boolean() }),
+  only({ t: v.literal('message'), body: BODY }),
+  only({
+    t: v.literal('refused'),
+    code: v.picklist(REFUSALS),
+    message: v.pipe(v.string(), v.transform(plain)),
+  }),
+]);
+
+function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+  // UTF-16 units first: they are never more than the bytes, and counting bytes allocates.
+  if (text.length > MAX_RENDEZVOUS_TEXT || byteLength(text) > MAX_RENDEZVOUS_TEXT)
+    throw malformed(`a message of more than ${MAX_RENDEZVOUS_TEXT} bytes`);
+  return readJson(schema, text, malformed);
+}
+
+/** A server's sentence goes to a person's terminal: one line, no control or bidirectional characters. */
+function plain(text: string): string {
+  return text.slice(0, 300).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, ' ');
+}
+
+function malformed(what: string, cause?: unknown): BeelineError {
+  return new BeelineError('PROTOCOL', `The rendezvous got ${what}; is it a Beeline on the other end?`, {
+    cause,
+  });
+}

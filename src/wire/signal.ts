@@ -1,0 +1,141 @@
+/**
+ * What two peers say to each other through a rendezvous. Three messages prove the shared secret (SPAKE2, RFC 9382);
+ * from the second on, everything that matters is sealed under the key they agree on. The server relays all of it
+ * and learns none: it may drop, repeat or alter messages, and each of these ends in a clear error.
+ */
+
+import * as v from 'valibot';
+import { isAddress } from '../base/addresses.ts';
+import { fromHex, toHex } from '../base/bytes.ts';
+import { BeelineError } from '../base/errors.ts';
+import { count, hex, list, readJson, record, text, version } from '../base/json.ts';
+import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from '../base/limits.ts';
+import { STATUS_STATES, type Status } from './messages.ts';
+
+export type Signal =
+  /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
+  | { k: 'share'; v: number; share: Uint8Array }
+  /** Receiver: its share, proof that it has the secret, and its sealed hello. */
+  | { k: 'answer'; v: number; share: Uint8Array; confirmation: Uint8Array; sealed: string }
+  /** Sender, once the proof is right: its own proof, and its sealed hello. */
+  | { k: 'accept'; confirmation: Uint8Array; sealed: string }
+  /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
+  | { k: 'sealed'; sealed: string }
+  /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
+  | { k: 'refuse'; code: (typeof REFUSALS)[number] };
+
+const REFUSALS = ['WRONG_CODE', 'VERSION', 'ENDED'] as const;
+
+/** The sealed part: who I am on lanes, and where. */
+export interface Hello {
+  /** Hex SHA-256 of this session's certificate; of a side without TLS (a browser's page), 64 random hex digits. */
+  fingerprint: string;
+  /** Its lanes can be TLS. A page has none: what is not WebRTC is sealed under a key from both sides' `seal` then. */
+  tls: boolean;
+  /** This process's half of the key of sealed lanes: 64 random hex digits. */
+  seal: string;
+  /** What each of its transports says to the peer's, by kind: opaque here. At most 16. */
+  transports: Readonly<Record<string, unknown>>;
+  /** Addresses that it may come from, its own and as servers see it: whom a TURN server is to let in. At most 40. */
+  hosts: string[];
+  /** Program and version, for people. */
+  agent: string;
+  /** Lanes asked for on the command line; 0: no wish. */
+  lanes: number;
+}
+
+/**
+ * What must be heard though no lane carries it, or none in time: the status register's present word, or that the receiver is
+ * done and has told the sender so.
+ */
+export interface Word {
+  seq: number;
+  state: Status['state'] | 'completed';
+  /** An error code, or empty. */
+  code: string;
+}
+
+/** The name of a transport. */
+const KIND = /^[a-z][a-z0-9-]{0,15}$/;
+
+export function encodeSignal(signal: Signal): string {
+  const plain: Record<string, unknown> = { ...signal };
+  for (const [key, value] of Object.entries(plain))
+    if (value instanceof Uint8Array) plain[key] = toHex(value);
+  return JSON.stringify(plain);
+}
+
+/** @throws BeelineError PROTOCOL; VERSION if a share comes from another protocol version (`ours`). */
+export function decodeSignal(body: string, ours: number): Signal {
+  return readJson(signals(ours), body, malformed);
+}
+
+function signals(ours: number) {
+  const v1 = version(ours, (theirs) => {
+    const who = theirs > ours ? 'a newer' : 'an older';
+    return new BeelineError(
+      'VERSION',
+      `The other side speaks ${who} protocol (${theirs}, this is ${ours}): update the older one.`,
+    );
+  });
+  const share = bytes(65);
+  const confirmation = bytes(32);
+  const sealed = v.string();
+  return v.variant('k', [
+    v.object({ k: v.literal('share'), v: v1, share }),
+    v.object({ k: v.literal('answer'), v: v1, share, confirmation, sealed }),
+    v.object({ k: v.literal('accept'), confirmation, sealed }),
+    v.object({ k: v.literal('sealed'), sealed }),
+    v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
+  ]);
+}
+
+const bytes = (length: number) => v.pipe(hex(length), v.transform(fromHex));
+
+export function encodeHello(hello: Hello): string {
+  return JSON.stringify(hello);
+}
+
+export function encodeWord({ seq, state, code }: Word): string {
+  return JSON.stringify({ seq, state, code });
+}
+
+/** What a `sealed` says. @throws BeelineError PROTOCOL */
+export function decodeSealed(plain: string): { hello: Hello } | { word: Word } {
+  const said = readJson(SEALED, plain, malformed);
+  return 'state' in said ? { word: said } : { hello: said };
+}
+
+/** @throws BeelineError PROTOCOL */
+export function decodeHello(plain: string): Hello {
+  return readJson(HELLO, plain, malformed);
+}
+
+const WORD = v.object({
+  seq: count(MAX_STATUS_SEQ),
+  state: v.picklist([...STATUS_STATES, 'completed']),
+  code: text(64),
+});
+
+const HELLO = v.object({
+  fingerprint: hex(32),
+  tls: v.boolean(),
+  seal: hex(32),
+  // Each transport checks its own.
+  transports: record(KIND, MAX_TRANSPORTS),
+  hosts: list(v.pipe(v.string(), v.check(isAddress)), MAX_HOSTS),
+  agent: v.pipe(
+    v.string(),
+    v.transform((agent) => agent.slice(0, 64)),
+  ),
+  lanes: count(64),
+});
+
+/** A state makes it a word. */
+const SEALED = v.lazy((said) => (Object.hasOwn(Object(said), 'state') ? WORD : HELLO));
+
+function malformed(_fault: string, cause?: unknown): BeelineError {
+  return new BeelineError('PROTOCOL', 'The other side sent something that is not a Beeline handshake.', {
+    cause,
+  });
+}

@@ -1,0 +1,294 @@
+/** The keeper against a scripted server: what only happens when a server or a network misbehaves. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BeelineError } from '../../src/base/errors.ts';
+import { Backlog } from '../../src/meeting/backlog.ts';
+import { keepMailbox } from '../../src/meeting/keeper.ts';
+import type { MailboxOptions } from '../../src/meeting/ports.ts';
+import { rendezvousUrl } from '../../src/meeting/url.ts';
+import type { Dial, WireEvents } from '../../src/meeting/wire.ts';
+import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';
+
+const token = 'f'.repeat(32);
+const hosted: ServerMessage = { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES };
+const nobody: ServerMessage = { t: 'refused', code: 'NO_PEER', message: 'Nobody.' };
+const gone = new BeelineError('SERVER', 'gone');
+const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
+
+/** Answers the nth hello with the nth script line. */
+function server(...answers: (ServerMessage | 'silence' | string)[]) {
+  const said: string[] = [];
+  const wires: WireEvents[] = [];
+  const dial: Dial = async (events) => {
+    const answer = answers[Math.min(wires.length, answers.length - 1)]!;
+    wires.push(events);
+    return {
+      send(text) {
+        said.push(text);
+        if (!/"t":"(host|join)"/.test(text) || answer === 'silence') return;
+        queueMicrotask(() => events.text(typeof answer === 'string' ? answer : encodeRendezvous(answer)));
+      },
+      close: () => said.push('closed'),
+    };
+  };
+  const tell = (message: ServerMessage) => wires.at(-1)!.text(encodeRendezvous(message));
+  return { dial, said, wires, tell };
+}
+
+function listener() {
+  const events: unknown[] = [];
+  const waiting: (() => void)[] = [];
+  const tell = (event: unknown) => {
+    events.push(event);
+    for (const wake of waiting.splice(0)) wake();
+  };
+  const options: MailboxOptions = {
+    role: 'host',
+    deadline: 20_000,
+    onMessage: tell,
+    onPeer: tell,
+    onLost: tell,
+  };
+  const until = async (wanted: () => boolean) => {
+    while (!wanted()) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return { events, options, until };
+}
+
+test('a wait for a host that never comes ends as NO_PEER, a silent server as TIMEOUT', async () => {
+  const guest = {
+    ...listener().options,
+    role: 'guest',
+    nameplate: '7',
+    waitForHost: true,
+    deadline: 20,
+  } as const;
+  await assert.rejects(keepMailbox(server(nobody).dial, guest), code('NO_PEER'));
+  await assert.rejects(keepMailbox(server('silence').dial, guest), code('TIMEOUT'));
+});
+
+test('a server that answers with something else is refused', async () => {
+  const { options } = listener();
+  for (const answer of ['junk', '{"t":"peer","present":true}', `{"t":"joined","v":1,"token":"${token}"}`])
+    await assert.rejects(keepMailbox(server(answer).dial, options), code('PROTOCOL'), answer);
+  await assert.rejects(keepMailbox(server(hosted).dial, { ...options, nameplate: '8' }), code('PROTOCOL'));
+  await assert.rejects(keepMailbox(server('{"t":"hosted","v":2}').dial, options), code('VERSION'));
+});
+
+test('the place is taken back with its token, and what was said meanwhile follows', async () => {
+  const it = listener();
+  const script = server(hosted, 'silence', hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 1);
+  script.wires[0]!.closed(gone);
+  mailbox.send('meanwhile');
+  mailbox.drop();
+  while (script.wires.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  script.wires[1]!.closed(gone);
+  while (script.said.filter((text) => text.includes('"host"')).length < 3)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(script.said.at(-1), `{"t":"host","v":1,"nameplate":"7","token":"${token}"}`);
+  await new Promise((resolve) => setImmediate(resolve));
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 2);
+  assert.deepEqual(it.events, [true, true]);
+  assert.deepEqual(script.said.slice(-2), ['{"t":"send","body":"meanwhile"}', '{"t":"drop"}']);
+  mailbox.close();
+  mailbox.close();
+  assert.deepEqual(script.said.slice(-2), ['{"t":"leave"}', 'closed']);
+});
+
+test('a loss that cannot be mended is told once, also right after opening', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const opening = keepMailbox(script.dial, { ...it.options, reconnect: false });
+  while (script.said.length === 0) await null;
+  await null;
+  script.wires[0]!.closed(gone);
+  const mailbox = await opening;
+  assert.deepEqual(it.events, [], 'not before the opener has its mailbox');
+  await it.until(() => it.events.length === 1);
+  mailbox.send('into the void');
+  script.tell({ t: 'message', body: 'late' });
+  assert.deepEqual(it.events, [gone]);
+
+  const other = listener();
+  const crowded = server(hosted, { t: 'refused', code: 'CROWDED', message: 'Taken.' });
+  await keepMailbox(crowded.dial, other.options);
+  crowded.wires[0]!.closed(gone);
+  await other.until(() => other.events.length === 1);
+  assert.ok(code('CROWDED')(other.events[0]));
+});
+
+const other = 'e'.repeat(32);
+const services = { relay: true, stun: [4848, 4849] };
+
+async function eventually(wanted: () => boolean): Promise<void> {
+  while (!wanted()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('token and services are those of the last welcome, and every welcome is told', async () => {
+  const it = listener();
+  const script = server(hosted, { ...hosted, token: other, services } as ServerMessage);
+  let welcomes = 0;
+  const options = { ...it.options, onWelcome: () => void welcomes++ };
+  const mailbox = await keepMailbox(script.dial, options);
+  assert.deepEqual([mailbox.token, mailbox.services], [token, NO_SERVICES]);
+  assert.equal(welcomes, 0, 'not before the opener has its mailbox');
+  await eventually(() => welcomes === 1);
+  script.wires[0]!.closed(gone);
+  await eventually(() => welcomes === 2);
+  assert.deepEqual([mailbox.token, mailbox.services], [other, services]);
+  mailbox.close();
+});
+
+test('a server that ends the meeting for reasons of its own is come back to', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.tell({ t: 'refused', code: 'SERVER', message: 'This server is shutting down.' });
+  await eventually(() => script.wires.length === 2);
+  assert.deepEqual(it.events, []);
+  mailbox.close();
+  // Its refusal of this side is another matter.
+  const guest = listener();
+  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const meeting = server(joined);
+  await keepMailbox(meeting.dial, { ...guest.options, role: 'guest', nameplate: '7' });
+  meeting.tell({ t: 'refused', code: 'REFUSED', message: 'Out.' });
+  await guest.until(() => guest.events.length === 1);
+  assert.ok(code('REFUSED')(guest.events[0]));
+});
+
+test('a server that cannot be reached is told of once, and that it is there again', async () => {
+  const it = listener();
+  const script = server(hosted);
+  let away = false;
+  const told: unknown[] = [];
+  const dial: Dial = async (events, signal) => {
+    if (away) throw new BeelineError('SERVER', 'refused');
+    return script.dial(events, signal);
+  };
+  let attempts = 0;
+  const counted: Dial = (events, signal) => {
+    attempts++;
+    return dial(events, signal);
+  };
+  const options = { ...it.options, onServer: (error?: BeelineError) => told.push(error?.message) };
+  const mailbox = await keepMailbox(counted, options);
+  away = true;
+  script.wires[0]!.closed(gone);
+  await eventually(() => attempts === 3);
+  await eventually(() => told.length > 0);
+  assert.deepEqual(told, ['refused']);
+  away = false;
+  await eventually(() => told.length === 2);
+  assert.deepEqual(told, ['refused', undefined]);
+  assert.deepEqual(it.events, []);
+  // A connection that is made again at once is nothing to tell of.
+  script.wires.at(-1)!.closed(gone);
+  await eventually(() => script.wires.length === 3);
+  assert.equal(told.length, 2);
+  mailbox.close();
+});
+
+test('a host whose place is not its own any more opens the nameplate anew; a guest gives up', async () => {
+  const it = listener();
+  const refusal: ServerMessage = { t: 'refused', code: 'CROWDED', message: 'Whose token is that?' };
+  const script = server(hosted, refusal, { ...hosted, token: other } as ServerMessage);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  script.wires[0]!.closed(gone);
+  await eventually(() => mailbox.token === other);
+  const hellos = script.said.filter((text) => text.includes('"host"')).map((text) => JSON.parse(text));
+  assert.deepEqual(
+    hellos.map((hello) => [hello.nameplate, hello.token]),
+    [
+      [undefined, undefined],
+      ['7', token],
+      ['7', undefined],
+    ],
+  );
+  assert.deepEqual(it.events, []);
+  mailbox.close();
+
+  const guest = listener();
+  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const taken = server(joined, refusal);
+  await keepMailbox(taken.dial, { ...guest.options, role: 'guest', nameplate: '7' });
+  taken.wires[0]!.closed(gone);
+  await guest.until(() => guest.events.length === 1);
+  assert.ok(code('CROWDED')(guest.events[0]));
+  assert.equal(taken.wires.length, 2);
+});
+
+test('a place is tried for as long as its owner wants, and no longer', async () => {
+  const it = listener();
+  const full: ServerMessage = { t: 'refused', code: 'SERVER', message: 'This server is full.' };
+  const script = server(hosted, full);
+  await keepMailbox(script.dial, { ...it.options, keepFor: 0 });
+  script.wires[0]!.closed(gone);
+  await it.until(() => it.events.length === 1);
+  assert.match((it.events[0] as Error).message, /full/);
+  assert.equal(script.wires.length, 2);
+});
+
+test('reconnect drops the present connection and dials again at once, also while a dial hangs', async () => {
+  const it = listener();
+  const script = server(hosted, 'silence', 'silence', hosted);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  mailbox.reconnect();
+  assert.equal(script.said.at(-1), 'closed');
+  assert.equal(script.wires.length, 2, 'in the same turn');
+  await new Promise((resolve) => setImmediate(resolve));
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 3);
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 4);
+  await eventually(() => script.said.filter((text) => text === 'closed').length >= 3);
+  script.tell({ t: 'peer', present: true });
+  await it.until(() => it.events.length === 1);
+  assert.deepEqual(it.events, [true], 'no loss is told of what was mended');
+  mailbox.close();
+  mailbox.reconnect();
+  assert.equal(script.wires.length, 4);
+  const local = await keepMailbox(server(hosted).dial, { ...it.options, reconnect: false });
+  local.reconnect();
+  local.close();
+});
+
+test('nothing is told after close, and an aborted signal closes', async () => {
+  const it = listener();
+  const script = server(hosted);
+  const stop = new AbortController();
+  const mailbox = await keepMailbox(script.dial, { ...it.options, signal: stop.signal });
+  script.tell({ t: 'message', body: 'held' });
+  stop.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(it.events, []);
+  assert.equal(script.said.at(-1), 'closed');
+  mailbox.close();
+});
+
+test('a backlog is bounded and drops the oldest', () => {
+  const backlog = new Backlog();
+  for (let i = 0; i < 1000; i++) backlog.add(String(i));
+  const kept = backlog.take();
+  assert.equal(kept.length, 64);
+  assert.deepEqual([kept[0], kept.at(-1)], ['936', '999']);
+  for (let i = 0; i < 64; i++) backlog.add('x'.repeat(30_000));
+  assert.ok(backlog.take().length < 10);
+  assert.deepEqual(backlog.take(), []);
+});
+
+test('URLs of all four schemes lead to the rendezvous path', () => {
+  const expected = {
+    'http://h': 'ws://h/v1/rendezvous',
+    'https://h/': 'wss://h/v1/rendezvous',
+    'ws://h:8080/sub/': 'ws://h:8080/sub/v1/rendezvous',
+    'wss://[::1]/v1/rendezvous#x': 'wss://[::1]/v1/rendezvous',
+  };
+  for (const [text, url] of Object.entries(expected)) assert.equal(rendezvousUrl(text), url);
+  for (const text of ['', 'h:1', 'file:///x', 'mailto:x'])
+    assert.throws(() => rendezvousUrl(text), code('USAGE'), text);
+});

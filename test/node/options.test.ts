@@ -1,0 +1,116 @@
+/** Signals and options are looked at before anything is opened. */
+import assert from 'node:assert/strict';
+import { Server } from 'node:net';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import {
+  diagnose,
+  type ReceiveOptions,
+  receive,
+  type SendOptions,
+  send,
+  type Transfer,
+  verify,
+} from '../../src/index.ts';
+import type { What } from '../../src/node/api.ts';
+import { failure, folder, start } from './meeting.ts';
+
+const CODE = '7-crossover-clockwork';
+
+/** Fails the test when anything listens. */
+function nothingListens(t: TestContext): void {
+  const listen = t.mock.method(Server.prototype, 'listen');
+  t.after(() => assert.equal(listen.mock.callCount(), 0, 'a port was opened'));
+}
+
+async function events(transfer: Transfer): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { event } of transfer) names.push(event);
+  return names;
+}
+
+test('a signal that is aborted already ends a send at once: no port, no code', async (t) => {
+  nothingListens(t);
+  const sender = send([import.meta.filename], { signal: AbortSignal.abort(), lan: false });
+  assert.deepEqual(await events(sender), ['state', 'error']);
+  await assert.rejects(sender.done, { code: 'INTERRUPTED' });
+});
+
+test('a signal that is aborted already ends a receive at once', async (t) => {
+  nothingListens(t);
+  const receiver = receive({ accept: 'all', code: CODE, to: folder(t), signal: AbortSignal.abort() });
+  assert.deepEqual(await events(receiver), ['state', 'error']);
+  await assert.rejects(receiver.done, { code: 'INTERRUPTED' });
+});
+
+test('verify and diagnose look at their signal before anything else', async () => {
+  const signal = AbortSignal.abort();
+  await assert.rejects(verify('/no/such/receipt', '/no/such/tree', { signal }), { code: 'INTERRUPTED' });
+  const checks: string[] = [];
+  const onCheck = (name: string) => void checks.push(name);
+  await assert.rejects(diagnose({ signal, onCheck }), { code: 'INTERRUPTED' });
+  assert.deepEqual(checks, []);
+});
+
+test('every option is checked before a port is opened, and its error names it', async (t) => {
+  nothingListens(t);
+  const common: { [name: string]: unknown[] } = {
+    lanes: [0, 65, 1.5, '4', Number.NaN],
+    limit: [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1M'],
+    wait: [-1, 2_000_001, 'x'],
+    relay: ['sometimes'],
+    port: [-1, 65_536, 0.5, '80'],
+    psk: ['a text of sixteen'],
+    receipt: [5, ''],
+    lan: ['no'],
+    portMap: [1],
+    sha256: ['yes'],
+    configDir: [''],
+    server: ['nowhere', 'ftp://x'],
+    at: ['nowhere', '1.2.3.4'],
+    code: [7, '', 'no code'],
+  };
+  const ofSender = {
+    onUnreadable: ['ignore'],
+    update: ['yes'],
+    web: ['yes'],
+    stdin: [{}],
+  };
+  const ofReceiver = {
+    to: ['', 5],
+    stdout: [{}],
+    overwrite: ['maybe'],
+    onConflict: ['skip'],
+    accept: [undefined, true, 'none', null],
+  };
+  const isWrong = async (transfer: Transfer, name: string, value: unknown) => {
+    const error = await transfer.done.then(
+      () => undefined,
+      (thrown) => thrown,
+    );
+    assert.equal(error?.code, 'USAGE', `${name} = ${value}: ${error}`);
+    if (!['server', 'at', 'code'].includes(name)) assert.match(error.message, new RegExp(`\`${name}\``));
+  };
+  for (const [name, values] of Object.entries({ ...common, ...ofSender }))
+    for (const value of values)
+      await isWrong(send([import.meta.filename], { lan: false, [name]: value } as SendOptions), name, value);
+  for (const [name, values] of Object.entries({ ...common, ...ofReceiver }))
+    for (const value of values)
+      await isWrong(
+        receive({ lan: false, accept: 'all', code: CODE, [name]: value } as ReceiveOptions),
+        name,
+        value,
+      );
+  for (const what of ['a', undefined, [5], [''], { text: 5 }, 7])
+    await isWrong(send(what as unknown as What, { lan: false }), 'what', what);
+  await isWrong(send(['-'], { stdin: Readable.from([]), stdinName: 'a/b' }), 'at', 'stdinName');
+});
+
+test('an offer is accepted by true alone: whoever forgets to answer has not said yes', async (t) => {
+  for (const answer of [undefined, 'all', 1, false]) {
+    const { sender, join: receiver } = await start(import.meta.filename);
+    const receiving = receiver({ to: folder(t), accept: (() => answer) as unknown as () => boolean });
+    const [sent, received] = await Promise.all([failure(sender), failure(receiving)]);
+    assert.deepEqual([sent.code, received.code], ['REFUSED', 'REFUSED'], String(answer));
+  }
+});

@@ -1,0 +1,80 @@
+/**
+ * A transport of the tests' own, over a Unix socket of this machine: all that is needed to add one. The product knows
+ * nothing of it.
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { text } from '../../src/base/json.ts';
+import { tlsClient, tlsServer } from '../../src/secure/tls/over.ts';
+import type { Path } from '../../src/transports/path.ts';
+import type { NodeTransport, Surroundings } from '../../src/transports/surroundings.ts';
+import { type Transport, understood } from '../../src/transports/transport.ts';
+
+export function unixTransport(): NodeTransport {
+  return {
+    kind: 'unix',
+    traits: { relayed: false, sort: 'stream', ownAddress: [], hides: false },
+    make: (around) => new Unix(around),
+  };
+}
+
+class Unix implements Transport {
+  readonly #around: Surroundings;
+  readonly #end = new AbortController();
+  readonly #place = join(tmpdir(), `beeline-${randomBytes(6).toString('hex')}.sock`);
+  #server: Server | undefined;
+  #theirs: string | undefined;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** The sender listens, the receiver dials. */
+  start(): void {
+    if (this.#around.role === 'receiver') return this.#around.onChange();
+    const server = createServer((socket) => void this.#accept(socket));
+    server.listen(this.#place, () => {
+      this.#server = server;
+      this.#around.onChange();
+    });
+  }
+
+  describe(): string | undefined {
+    return this.#server && this.#place;
+  }
+
+  hear(theirs: unknown): void {
+    this.#theirs = understood(v.optional(text(100)), theirs);
+  }
+
+  paths(): Path[] {
+    const place = this.#theirs;
+    if (place === undefined || this.#around.role === 'sender') return [];
+    const { context, pin } = this.#around;
+    const open = (signal: AbortSignal) =>
+      tlsClient(connect(place), { ...this.#ends(signal), context }, pin());
+    return [{ kind: 'unix', name: place, most: 4, open }];
+  }
+
+  close(): void {
+    this.#end.abort();
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  async #accept(socket: Socket): Promise<void> {
+    const { context, onPipe } = this.#around;
+    const over = { ...this.#ends(this.#end.signal), context };
+    await tlsServer(socket, over).then(
+      ({ pipe, fingerprint }) => onPipe(pipe, fingerprint),
+      () => {},
+    );
+  }
+
+  #ends(signal: AbortSignal) {
+    return { kind: 'unix', local: this.#place, remote: this.#theirs ?? 'unknown', signal };
+  }
+}

@@ -1,0 +1,215 @@
+/** Both engines joined by lanes over memory pipes, with files in memory: the whole transfer without a socket. */
+import { createHash } from 'node:crypto';
+import { realClock } from '../../src/base/clock.ts';
+import type { BeelineError } from '../../src/base/errors.ts';
+import { Lane } from '../../src/lanes/lane.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import type { Extent } from '../../src/offer/space.ts';
+import type { Sink, Source } from '../../src/sync/ports.ts';
+import { Receiver } from '../../src/sync/receiver.ts';
+import { Sender } from '../../src/sync/sender.ts';
+import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
+
+export const CHUNK = 1024 * 1024;
+
+export function entry(path: string, size: number): Entry {
+  return { path, kind: 'file', size, mode: 0o644, mtime: 0, target: '', version: '' };
+}
+
+export class MemorySource implements Source {
+  readonly kind = 'files' as const;
+  readonly entries: Entry[];
+  readonly files: Uint8Array[];
+  readonly length: number;
+  /** Called before each read; may throw. */
+  onRead: (extents: readonly Extent[]) => void = () => {};
+  reads = 0;
+
+  constructor(files: Record<string, Uint8Array>) {
+    this.entries = Object.entries(files).map(([path, bytes]) => entry(path, bytes.length));
+    this.files = Object.values(files);
+    this.length = this.files.reduce((sum, file) => sum + file.length, 0);
+  }
+
+  async read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    this.reads++;
+    this.onRead(extents);
+    for (const { entry: index, offset, length, at } of extents) {
+      into.set(this.files[index]!.subarray(offset, offset + length), at);
+    }
+    return extents.reduce((sum, extent) => sum + extent.length, 0);
+  }
+
+  release(): void {}
+  async changed(): Promise<string[]> {
+    return [];
+  }
+  async digests(): Promise<Map<number, string>> {
+    return new Map();
+  }
+  async close(): Promise<void> {}
+}
+
+export class MemorySink implements Sink {
+  readonly window = Number.POSITIVE_INFINITY;
+  files: Uint8Array[] = [];
+  dropped = new Set<number>();
+  skipped = new Set<number>();
+  writes = 0;
+  delay = 0;
+  finished = false;
+
+  async open(entries: readonly Entry[]): Promise<void> {
+    this.files = entries.map(({ size }) => new Uint8Array(size));
+  }
+  wants(index: number): boolean {
+    return !this.skipped.has(index);
+  }
+  async write(_chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
+    this.writes++;
+    if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
+    for (const { entry: index, offset, length, at } of extents) {
+      if (data) this.files[index]!.set(data.subarray(at, at + length), offset);
+    }
+  }
+  async drop(index: number): Promise<void> {
+    this.dropped.add(index);
+  }
+  async finish(): Promise<void> {
+    this.finished = true;
+  }
+  async digests(): Promise<Map<number, string>> {
+    return new Map();
+  }
+  async abort(): Promise<void> {}
+}
+
+export interface Outcome {
+  sent?: Uint8Array;
+  received?: Uint8Array;
+  error?: BeelineError;
+  gone: string[];
+}
+
+const platform = {
+  digest: (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest(),
+  allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
+  limit: undefined,
+  clock: realClock,
+  resumed: (): void => {},
+  kept: (): void => {},
+};
+
+export class Pair {
+  readonly outcome: Outcome = { gone: [] };
+  sender: Sender;
+  readonly receiver: Receiver;
+  readonly pipes = new Set<MemoryPipe>();
+  readonly done: Promise<void>;
+  opened = 0;
+  /** Called when a lane has died, unless all is over. */
+  onLost = (): void => {};
+  #ids = 0;
+  #over = false;
+  readonly #serve: (source: Source) => Sender;
+
+  /** @param limit the receiver's, in bytes a second */
+  constructor(source: Source, sink: Sink, limit?: number) {
+    let finish!: () => void;
+    this.done = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const settle = () => {
+      const { sent, received, error } = this.outcome;
+      if (!error && !(sent && received)) return;
+      this.#over = true;
+      for (const pipe of this.pipes) pipe.cut();
+      finish();
+    };
+    const fail = (error: BeelineError) => {
+      this.outcome.error ??= error;
+      settle();
+    };
+    this.#serve = (offered) =>
+      new Sender(offered, CHUNK, {
+        ...platform,
+        sha256: false,
+        update: false,
+        progress: () => {},
+        gone: () => {},
+        accepted: () => {},
+        confirmed: () => {},
+        complete: ({ root }) => {
+          this.outcome.sent = root;
+          settle();
+        },
+        fail,
+      });
+    this.sender = this.#serve(source);
+    this.receiver = new Receiver({
+      ...platform,
+      limit,
+      open: async (_offer, entries, space) => {
+        await sink.open(entries, space);
+        return sink;
+      },
+      progress: () => {},
+      gone: (path) => this.outcome.gone.push(path),
+      stalled: () => false,
+      complete: ({ root }) => {
+        this.outcome.received = root;
+        settle();
+      },
+      fail,
+    });
+  }
+
+  /** The sender's process is killed, and started again with this to offer; the receiver has been told. */
+  restartSender(source: Source): void {
+    for (const pipe of [...this.pipes]) pipe.cut();
+    this.sender.stop();
+    this.sender = this.#serve(source);
+    this.receiver.restart();
+  }
+
+  /** Opens one more lane between the two. */
+  connect(faults: Faults = {}): MemoryPipe {
+    const [a, b] = memoryPipes(faults);
+    // A lane opened after the end would keep its timers, and the process, alive.
+    if (this.#over) return a;
+    this.pipes.add(a);
+    this.opened++;
+    const id = ++this.#ids;
+    const sending = new Lane(
+      id,
+      a,
+      {
+        message: (lane, message) => this.sender.message(lane, message),
+        land: () => {
+          throw new Error('a receiver sent blocks');
+        },
+        closed: (lane) => this.sender.removeLane(lane),
+      },
+      realClock,
+    );
+    const receiving = new Lane(
+      id,
+      b,
+      {
+        message: (lane, message) => this.receiver.message(lane, message),
+        land: (lane, header) => this.receiver.land(lane, header),
+        closed: (lane) => {
+          this.pipes.delete(a);
+          this.receiver.removeLane(lane);
+          if (!this.#over) this.onLost();
+        },
+      },
+      realClock,
+    );
+    this.sender.addLane(sending);
+    this.receiver.addLane(receiving);
+    sending.start();
+    receiving.start();
+    return a;
+  }
+}

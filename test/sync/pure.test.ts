@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import fc from 'fast-check';
+import { Bitfield } from '../../src/base/bitfield.ts';
+import { TokenBucket } from '../../src/base/bucket.ts';
+import { BLOCK_BYTES } from '../../src/base/limits.ts';
+import { chunkLeaf, merkleRoot, pageLeaf } from '../../src/offer/merkle.ts';
+import { ByteSpace, chooseChunkSize } from '../../src/offer/space.ts';
+import { Chunks, type Claim } from '../../src/sync/chunks.ts';
+import { RateMeter } from '../../src/sync/rate.ts';
+import { Scheduler } from '../../src/sync/scheduler.ts';
+import { SlabPool } from '../../src/sync/slabs.ts';
+import { isZero } from '../../src/sync/zeros.ts';
+
+const runs = Number(process.env.RUNS ?? 500);
+const CHUNK = 1 << 20;
+const sha = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
+
+test('the byte space covers each file exactly once, in order, small files unsplit', () => {
+  const size = fc.oneof(
+    fc.constant(0),
+    fc.nat(5000),
+    fc.nat(3 * CHUNK),
+    fc.constantFrom(CHUNK - 1, CHUNK, CHUNK + 1),
+  );
+  fc.assert(
+    fc.property(fc.array(size, { maxLength: 40 }), (sizes) => {
+      const space = new ByteSpace(sizes, CHUNK);
+      const covered = sizes.map(() => 0);
+      for (let chunk = 0; chunk < space.chunks; chunk++) {
+        let at = 0;
+        for (const extent of space.extents(chunk)) {
+          assert.equal(extent.at, at);
+          assert.equal(extent.offset, covered[extent.entry], 'pieces of a file come in order');
+          if (sizes[extent.entry]! < CHUNK)
+            assert.equal(extent.length, sizes[extent.entry], 'a small file is whole');
+          covered[extent.entry]! += extent.length;
+          at += extent.length;
+          const { first, end } = space.chunksOf(extent.entry);
+          assert.ok(first <= chunk && chunk < end);
+        }
+        assert.ok(at <= CHUNK);
+        assert.equal(space.length(chunk), at);
+      }
+      assert.deepEqual(covered, sizes);
+      assert.equal(
+        space.bytes,
+        sizes.reduce((a, b) => a + b, 0),
+      );
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('chunk sizes grow with the transfer and stay powers of two', () => {
+  assert.equal(chooseChunkSize(0), CHUNK);
+  assert.equal(chooseChunkSize(100 * 2 ** 30), CHUNK);
+  assert.equal(chooseChunkSize(300 * 2 ** 30), 4 * CHUNK);
+  assert.equal(chooseChunkSize(2 ** 50), 4 * CHUNK);
+});
+
+test('a stream has no end until it is told, and only one', () => {
+  const space = new ByteSpace([0], CHUNK, true);
+  assert.equal(space.bytes, undefined);
+  assert.deepEqual(space.extents(7), [{ entry: 0, offset: 7 * CHUNK, length: CHUNK, at: 0 }]);
+  space.end(CHUNK + 3);
+  assert.equal(space.chunks, 2);
+  assert.equal(space.length(1), 3);
+  assert.throws(() => space.end(CHUNK), { code: 'PROTOCOL' });
+  assert.throws(() => space.extents(2), { code: 'PROTOCOL' });
+});
+
+/** RFC 9162, 2.1.1, by its recursive definition. */
+function recursiveRoot(leaves: Uint8Array[]): Uint8Array {
+  if (leaves.length === 0) return sha(new Uint8Array());
+  if (leaves.length === 1) return leaves[0]!;
+  let k = 1;
+  while (k * 2 < leaves.length) k *= 2;
+  return sha(Uint8Array.of(1), recursiveRoot(leaves.slice(0, k)), recursiveRoot(leaves.slice(k)));
+}
+
+test('the Merkle root is that of RFC 9162 for any number of leaves', () => {
+  for (let n = 0; n < 70; n++) {
+    const leaves = Array.from({ length: n }, (_, i) => chunkLeaf(sha(Uint8Array.of(i))));
+    assert.deepEqual(Buffer.from(merkleRoot(leaves)), Buffer.from(recursiveRoot(leaves)));
+  }
+  const hash = sha(Uint8Array.of(9));
+  assert.deepEqual(Buffer.from(chunkLeaf(hash)), sha(Uint8Array.of(0), hash));
+  assert.notDeepEqual(chunkLeaf(hash), pageLeaf(hash));
+});
+
+test('the have-map holds what was added and knows its first gap', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(5000)), (indices) => {
+      const have = new Bitfield();
+      const model = new Set<number>();
+      for (const index of indices) {
+        assert.equal(have.add(index), !model.has(index));
+        model.add(index);
+      }
+      let gap = 0;
+      while (model.has(gap)) gap++;
+      assert.equal(have.count, model.size);
+      assert.equal(have.firstMissing, gap);
+      for (let i = 0; i < 5010; i++) assert.equal(have.has(i), model.has(i));
+    }),
+    { numRuns: Math.min(runs, 2000) },
+  );
+});
+
+test('whatever lanes do, the scheduler brings every wanted chunk, and asks for nothing else', () => {
+  const step = fc.record({
+    lane: fc.nat(3),
+    what: fc.constantFrom('ask', 'ask', 'ask', 'arrive', 'arrive', 'write', 'die', 'come'),
+  });
+  const run = (total: number, steps: { lane: number; what: string }[], window: number, most: number) => {
+    const space = new ByteSpace([total * CHUNK - 5], CHUNK);
+    const chunks = new Chunks({ space, window, most, comparable: (chunk) => chunk % 5 === 1 });
+    const unwanted = (chunk: number) => chunk % 7 === 3;
+    chunks.restart([], () => {
+      const map = new Bitfield();
+      for (let chunk = 0; chunk < total; chunk++) if (unwanted(chunk)) map.add(chunk);
+      return map;
+    });
+    const scheduler = new Scheduler(chunks);
+    const owed = new Map<number, Claim[]>([[0, []]]);
+    const writing: number[] = [];
+    const written = new Set<number>();
+    const sha256 = new Uint8Array(32);
+    scheduler.addLane(0, 0);
+    let now = 0;
+    const arrive = (lane: number, mine: Claim[]) => {
+      const claim = mine[0]!;
+      const { index } = claim;
+      const length = space.length(index);
+      if (claim.what === 'hash') {
+        mine.shift();
+        assert.ok(scheduler.answered(lane, 'hash', index, 0, now));
+        assert.equal(scheduler.answered(lane, 'hash', index, 0, now), undefined, 'once only');
+        if (chunks.comparing(index)) chunks.differs(index);
+        return;
+      }
+      const block = claim.from;
+      assert.ok(scheduler.begins(lane, { index, from: block, to: block + 1 }));
+      claim.from++;
+      if (claim.from === claim.to) mine.shift();
+      const life = chunks.arriving(index, length, sha256);
+      const whole = life && chunks.took(life, block);
+      scheduler.came(lane, index, block + 1, BLOCK_BYTES, now);
+      assert.equal(scheduler.begins(lane, { index, from: block, to: block + 1 }), undefined, 'once only');
+      if (!whole) return;
+      chunks.write(index);
+      assert.ok(!writing.includes(index) && !written.has(index), `chunk ${index} is written twice`);
+      writing.push(index);
+    };
+    const act = (lane: number, what: string) => {
+      now += 0.01;
+      const mine = owed.get(lane);
+      if (what === 'come' && !mine) {
+        owed.set(lane, []);
+        scheduler.addLane(lane, now);
+      } else if (what === 'die' && mine && owed.size > 1) {
+        owed.delete(lane);
+        scheduler.removeLane(lane);
+      } else if (what === 'ask' && mine) {
+        for (const claim of scheduler.ask(lane, now)) {
+          const { index } = claim;
+          assert.ok(index < total && !unwanted(index) && !chunks.down.has(index) && !writing.includes(index));
+          assert.ok(index < chunks.down.firstMissing + window + total / 6 + 1);
+          mine.push(claim);
+        }
+      } else if (what === 'arrive' && mine && mine.length > 0) arrive(lane, mine);
+      else if (what === 'write' && writing.length > 0) {
+        const index = writing.shift()!;
+        written.add(index);
+        assert.ok(chunks.written(index, sha256, space.length(index)));
+        // Sinks in order cannot pass what nobody wants.
+        if (unwanted(chunks.down.firstMissing)) chunks.down.add(chunks.down.firstMissing);
+      }
+      const open = new Set([...owed.values()].flat().map(({ index }) => index));
+      for (const index of writing) open.add(index);
+      assert.ok(chunks.writing === writing.length);
+      assert.ok(chunks.arrived >= chunks.bytes);
+    };
+    for (const { lane, what } of steps) act(lane, what);
+    for (let i = 0; i < total * 400 && !(window > total && written.size + total / 7 >= total); i++)
+      for (const lane of [...owed.keys()]) for (const what of ['ask', 'arrive', 'write']) act(lane, what);
+    for (let chunk = 0; chunk < total && window > total; chunk++)
+      assert.ok(written.has(chunk) || unwanted(chunk), `chunk ${chunk} of ${total} never came`);
+  };
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.array(step, { maxLength: 300 }),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 1, max: 8 }),
+      run,
+    ),
+    { numRuns: Math.min(runs, 2000) },
+  );
+});
+
+test('a slab pool never lends more than its budget, and serves who waits in order', () => {
+  const pool = new SlabPool(4 * CHUNK);
+  const lent = [];
+  for (let slab = pool.take(); slab; slab = pool.take()) lent.push(slab);
+  assert.equal(lent.length, 16);
+  const order: number[] = [];
+  for (let i = 0; i < 3; i++) pool.wait(() => order.push(i));
+  lent[0]!.release();
+  lent[0]!.release(); // twice is once
+  lent[1]!.release();
+  assert.deepEqual(order, [0, 1]);
+});
+
+test('a token bucket keeps to its rate over time', () => {
+  let now = 0;
+  const bucket = new TokenBucket(1000, 200, { now: () => now * 1000 });
+  let sent = 0;
+  for (let i = 0; i < 100; i++) {
+    now += bucket.pass(300) / 1000;
+    sent += 300;
+  }
+  assert.ok(sent <= 1000 * now + 300 && sent >= 900 * now, `${sent} bytes in ${now} s`);
+});
+
+test('a rate meter forgets what was long ago', () => {
+  const meter = new RateMeter(3);
+  for (let t = 0; t <= 10; t += 0.1) meter.add(t < 5 ? 0 : (t - 5) * 100, t);
+  assert.ok(Math.abs(meter.rate(10) - 100) < 5);
+});
+
+test('zeros are told from everything else', () => {
+  assert.ok(isZero(new Uint8Array(1000)));
+  for (const at of [0, 63, 64, 500, 996, 999]) {
+    const bytes = new Uint8Array(1000);
+    bytes[at] = 1;
+    assert.ok(!isZero(bytes));
+    assert.ok(!isZero(bytes.subarray(at & 3)) || at < (at & 3));
+  }
+});
