@@ -1,7 +1,7 @@
 /** `receive` in a page: into this browser's storage, a download, or as a text. */
 
-import { BeelineError } from '../base/errors.ts';
-import { FIND_DEADLINE, RECEIVER_WAIT } from '../base/limits.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
@@ -48,11 +48,21 @@ export function receive(options: BrowserReceiveOptions): Reception {
         throw new BeelineError('USAGE', '`accept` must be a function: it says where the bytes shall go.');
       return { secret: fromCode(parseCode(options.code)) };
     },
-    meet: (nameplate, signal, on) =>
-      keepMailbox(dialRendezvous(server), {
-        ...{ role: 'guest', nameplate, signal, deadline: FIND_DEADLINE, keepFor: 1000 * wait },
-        ...on,
-      }),
+    async meet(nameplate, signal, on) {
+      // Who opens the page first does not matter: the sender is looked for, as the command does.
+      const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
+      const { code, reason, message } = fault('NOBODY_YET', { where: 'at that server' });
+      const say = () => session.events.emit({ event: 'warning', code, ...(reason && { reason }), message });
+      const word = setTimeout(say, FIND_WORD);
+      try {
+        return await keepMailbox(dialRendezvous(server), {
+          ...{ role: 'guest', nameplate, signal, deadline, keepFor: 1000 * wait, waitForHost: true },
+          ...on,
+        });
+      } finally {
+        clearTimeout(word);
+      }
+    },
     async connect(mailbox, tellPeer) {
       network = new Network(session, { role: 'receiver', server, relay: options.relay }, tellPeer);
       await network.meet(mailbox);

@@ -360,7 +360,7 @@ export class Sender {
     if (!this.#serves(serving)) return;
     if (asked.from === undefined) {
       serving.queue.shift();
-      if (data.length > 0) this.#hashes.set(index, sha256);
+      if (data.length > 0) this.#note(index, sha256);
       lane.send({ type: 'hash', index, length: data.length, sha256 }).catch(() => {});
       return;
     }
@@ -368,9 +368,19 @@ export class Sender {
     else asked.from += bytes / BLOCK_BYTES;
     // A stream that has ended before what was asked for: its end has been said.
     if (offset >= data.length) return;
-    this.#hashes.set(index, sha256);
+    this.#note(index, sha256);
     const piece = this.#send(serving, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
+  }
+
+  /**
+   * What the root says of a chunk. One of a file that is gone keeps its first hash: a receiver that knows of the file leaves the
+   * chunk out, and one that had all before it heard so has what was read first.
+   */
+  #note(index: number, sha256: Uint8Array): void {
+    const { gone } = this.#reading;
+    const known = gone.size > 0 && this.#hashes.get(index) !== undefined;
+    if (!known || !touches(this.#space, gone)(index)) this.#hashes.set(index, sha256);
   }
 
   /** Resolves when the lane has taken it. One that dies is asked for on another. */

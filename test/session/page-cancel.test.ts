@@ -1,7 +1,8 @@
-/** A page's send that is cancelled before the server has answered: nothing stays open, and nothing is opened afterwards. */
+/** What a page does before it has met anybody: a send that is cancelled, a receive whose sender is not there yet. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { receive } from '../../src/browser/receive.ts';
 import { send } from '../../src/browser/send.ts';
 
 const sockets: Socket[] = [];
@@ -89,5 +90,25 @@ it('cancelled in the very turn in which the server gives it a place: no relay is
   assert.deepEqual(
     sockets.map(({ url }) => url),
     ['wss://meet.example/v1/rendezvous'],
+  );
+});
+
+it('a page that receives may be opened first: it asks again while nobody sends under its code', async () => {
+  const accept = async () => false as const;
+  const transfer = receive({ server: 'https://meet.example', code: '7-crossover-clockwork', accept });
+  transfer.done.catch(() => {});
+  const refused = { t: 'refused', code: 'NO_PEER', message: 'Nobody is sending under this code.' };
+  for (let attempt = 0; attempt < 3; attempt++) {
+    while (sockets.length <= attempt) await delay(1);
+    sockets[attempt]!.opens();
+    await delay(1);
+    sockets[attempt]!.onmessage({ data: JSON.stringify(refused) });
+  }
+  while (sockets.length < 4) await delay(1);
+  transfer.cancel();
+  await assert.rejects(transfer.done, { code: 'CANCELLED' });
+  assert.ok(
+    sockets.every(({ readyState }) => readyState === 3),
+    'nothing stays open',
   );
 });

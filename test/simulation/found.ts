@@ -40,6 +40,10 @@ export const FOUND: readonly Found[] = [
     seed: 281,
     what: 'a full disk while a file that was gone was told to a sink just opened: what was not there began anew',
   },
+  {
+    seed: 1_210_713_356,
+    what: 'a chunk asked for twice, of a file that had changed since: other roots though all was there',
+  },
   { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
 ];
 

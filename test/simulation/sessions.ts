@@ -576,8 +576,9 @@ class Story {
     if (sender === 'done')
       return receiver === 'NO_PATH' && !this.#calm && this.#receiver.session.engine?.arrived === true;
     if (receiver === 'done') return wished.includes(sender) && this.#ruptures.length > 0;
-    // The guess was wrong, and whoever made it did not wait to hear so.
-    if (sender === 'WRONG_CODE') return wished.includes(receiver);
+    // The guess was wrong, and whoever made it did not wait to hear so, or the server that bore the word was away.
+    if (sender === 'WRONG_CODE')
+      return wished.includes(receiver) || (!this.#calm && ['TIMEOUT', 'NO_PEER'].includes(receiver));
     // The sender's own end, as its receiver tells of it, if it heard of it at all.
     const cutOff = !this.#calm || !met;
     const alone = [
@@ -593,8 +594,9 @@ class Story {
     if (sender === 'INTERRUPTED')
       return receiver === 'PEER_FAILED' || wished.includes(receiver) || (cutOff && alone.includes(receiver));
     if (sender === 'CANCELLED') return wished.includes(receiver) || (cutOff && alone.includes(receiver));
-    // Of a stream that broke off, and of a receiver that does not come back.
-    if (receiver === 'killed' || CURABLE.includes(receiver))
+    // Of a stream that broke off, and of a receiver that does not come back, or whose new process ended before the two met.
+    const strange = wished.includes(receiver) && !this.#receiver.connected;
+    if (receiver === 'killed' || strange || CURABLE.includes(receiver))
       return ['NO_PATH', 'PEER_FAILED'].includes(sender);
     return !this.#calm && ['NO_PATH', 'PEER_FAILED'].includes(sender);
   }
