@@ -483,7 +483,9 @@ export class Receiver {
       this.#closing.say(this.#hearing);
     } catch (thrown) {
       this.#over = false;
-      this.#fail(thrown);
+      // The disk had failed before, and whoever looked at it again found this under way.
+      if (this.#stalled && !this.#held) void this.#reopen();
+      else this.#fail(thrown);
     }
   }
 

@@ -44,6 +44,10 @@ export const FOUND: readonly Found[] = [
     seed: 1_210_713_356,
     what: 'a chunk asked for twice, of a file that had changed since: other roots though all was there',
   },
+  {
+    seed: 77_000_455,
+    what: 'a disk that failed, and again at the end that was under way meanwhile: nobody began anew',
+  },
   { seed: 2529, what: 'a file that went away made its chunk another one on its way' },
 ];
 
