@@ -553,6 +553,7 @@ class Story {
     const ends = [sender, receiver].map((one) => one.overAt).filter((at) => at !== undefined);
     if (
       this.#calm &&
+      !this.#wasWaitedFor &&
       this.#sender.connected &&
       this.#receiver.connected &&
       ends.length === 2 &&
@@ -561,6 +562,13 @@ class Story {
       this.#world.violate(
         `the ends are ${Math.abs(ends[0]! - ends[1]!).toFixed(1)} s apart, as ${this.ended}`,
       );
+  }
+
+  /** The receiver ended for what may pass: its sender waits for it to come back, until its own person thinks better of it. */
+  get #wasWaitedFor(): boolean {
+    const [sender, receiver] = [this.#sender, this.#receiver];
+    const first = (receiver.overAt ?? Infinity) < (sender.overAt ?? Infinity);
+    return first && ['INTERRUPTED', 'killed', ...CURABLE].includes(receiver.end);
   }
 
   /** Which ends belong together: the same, or that of one who was cut off from the other's. */
@@ -579,6 +587,7 @@ class Story {
     // The guess was wrong, and whoever made it did not wait to hear so, or the server that bore the word was away.
     if (sender === 'WRONG_CODE')
       return wished.includes(receiver) || (!this.#calm && ['TIMEOUT', 'NO_PEER'].includes(receiver));
+    if (this.#wasWaitedFor && ['CANCELLED', 'INTERRUPTED'].includes(sender)) return true;
     // The sender's own end, as its receiver tells of it, if it heard of it at all.
     const cutOff = !this.#calm || !met;
     const alone = [
