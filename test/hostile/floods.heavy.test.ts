@@ -5,7 +5,6 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Writer } from '../../src/base/bytes.ts';
-import { realClock } from '../../src/base/clock.ts';
 import {
   LANE_DEADLINE,
   LANE_OPEN_DEADLINE,
@@ -26,6 +25,7 @@ import { encodeMessage } from '../../src/wire/encode.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { file } from '../node/files/helpers.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, offerOf, type Script } from './bad-sender.ts';
 import { ending, LIMIT, meet, realSender, shorten, tree, world } from './world.ts';
 
@@ -158,14 +158,9 @@ test('protects from: a proven peer who drips what is waited for', LIMIT, async (
   }
 });
 
-test('protects from: a lane that drips a frame and never ends it', LIMIT, async (t) => {
-  let now = 0;
-  t.mock.method(performance, 'now', () => now);
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  const turns = async () => {
-    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
-  };
+test('protects from: a lane that drips a frame and never ends it', LIMIT, async () => {
   for (const drips of [false, true]) {
+    const clock = new VirtualClock();
     const [near, far] = memoryPipes();
     let closed: (Error & { code?: string }) | undefined;
     const lane = new Lane(
@@ -178,16 +173,14 @@ test('protects from: a lane that drips a frame and never ends it', LIMIT, async 
           closed = error;
         },
       },
-      realClock,
+      clock,
     );
     lane.start();
     // A control frame of 256 KiB at a byte in ten seconds would take a month.
     far.write(header(MAX_CONTROL_FRAME, 2), () => {});
     for (let i = 0; i < 60 && !closed; i++) {
       if (drips) far.write(new Uint8Array(1), () => {});
-      await turns();
-      now += (LANE_DEADLINE * 2) / 3;
-      t.mock.timers.tick((LANE_DEADLINE * 2) / 3);
+      await clock.pass((LANE_DEADLINE * 2) / 3);
     }
     const code = closed?.code;
     lane.close();

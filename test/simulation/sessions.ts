@@ -588,6 +588,11 @@ class Story {
     if (sender === 'WRONG_CODE')
       return wished.includes(receiver) || (!this.#calm && ['TIMEOUT', 'NO_PEER'].includes(receiver));
     if (this.#wasWaitedFor && ['CANCELLED', 'INTERRUPTED'].includes(sender)) return true;
+    // Both ended by themselves, each before it could hear of the other.
+    if (['CANCELLED', 'INTERRUPTED'].includes(sender) && ['REFUSED', ...CURABLE].includes(receiver)) {
+      const [one, other] = [this.#sender.overAt ?? Infinity, this.#receiver.overAt ?? Infinity];
+      if (Math.abs(one - other) <= HEARD) return true;
+    }
     // The sender's own end, as its receiver tells of it, if it heard of it at all.
     const cutOff = !this.#calm || !met;
     const alone = [

@@ -12,13 +12,13 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  rmdir,
   rmdirSync,
   rmSync,
   type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
@@ -260,7 +260,8 @@ export class Staging {
   /** Removes the folder, which must be empty, but for the lock. Node's error codes; UNSAFE_NAME if another stands there. */
   async removeFolder(): Promise<void> {
     // One that had hundreds of thousands of names takes as many milliseconds.
-    await rmdir(this.#letGo());
+    const path = this.#letGo();
+    await new Promise<void>((resolve, reject) => rmdir(path, (error) => (error ? reject(error) : resolve())));
   }
 
   /** Where the folder is, which is not locked any more. */
