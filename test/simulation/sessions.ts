@@ -581,15 +581,22 @@ class Story {
     const wished = ['CANCELLED', 'INTERRUPTED', 'killed'];
     if (sender === 'done' && wished.includes(receiver)) return this.#ruptures.length > 0;
     // It was given time to hear so, and was cut off for longer: all is there, and it knows that.
+    // Or its process died then, and the new one came when the sender had waited long enough.
     if (sender === 'done')
-      return receiver === 'NO_PATH' && !this.#calm && this.#receiver.session.engine?.arrived === true;
+      return (
+        (receiver === 'NO_PATH' && !this.#calm && this.#receiver.session.engine?.arrived === true) ||
+        (receiver === 'NO_PEER' && this.#ruptures.length > 0 && !this.#receiver.connected)
+      );
     if (receiver === 'done') return wished.includes(sender) && this.#ruptures.length > 0;
     // The guess was wrong, and whoever made it did not wait to hear so, or the server that bore the word was away.
     if (sender === 'WRONG_CODE')
       return wished.includes(receiver) || (!this.#calm && ['TIMEOUT', 'NO_PEER'].includes(receiver));
     if (this.#wasWaitedFor && ['CANCELLED', 'INTERRUPTED'].includes(sender)) return true;
     // Both ended by themselves, each before it could hear of the other.
-    if (['CANCELLED', 'INTERRUPTED'].includes(sender) && ['REFUSED', ...CURABLE].includes(receiver)) {
+    if (
+      ['CANCELLED', 'INTERRUPTED'].includes(sender) &&
+      ['REFUSED', 'SOURCE_CHANGED', ...CURABLE].includes(receiver)
+    ) {
       const [one, other] = [this.#sender.overAt ?? Infinity, this.#receiver.overAt ?? Infinity];
       if (Math.abs(one - other) <= HEARD) return true;
     }
