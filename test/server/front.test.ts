@@ -9,6 +9,7 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/nat/stun/message.ts';
 import { createFront } from '../../src/server/front.ts';
 import { startServer } from '../../src/server/index.ts';
+import { freePort } from '../ports.ts';
 
 const request = () =>
   encodeStun({ class: 'request', method: METHOD.binding, transaction: newTransaction(), attributes: [] });
@@ -64,7 +65,7 @@ test('without STUN such a connection is closed, and HTTP goes on', async () => {
 });
 
 test('a port that another program has is named, for TCP and for STUN', async () => {
-  const first = await startServer({ port: 0, host: '127.0.0.1' });
+  const first = await startServer({ port: await freePort(), host: '127.0.0.1' });
   const taken = (error: unknown) => error instanceof BeelineError && error.code === 'SERVER';
   await assert.rejects(startServer({ port: first.port, host: '127.0.0.1' }), taken);
   const [, second] = first.stunPorts;

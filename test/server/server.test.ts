@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/base/errors.ts';
 import { createRendezvous, type ServerOptions, startServer } from '../../src/server/index.ts';
 import { MAX_RENDEZVOUS_TEXT } from '../../src/wire/rendezvous.ts';
+import { freePort } from '../ports.ts';
 
 async function running(options: Partial<ServerOptions>, use: (url: string, port: number) => Promise<void>) {
   const server = await startServer({ port: 0, host: '127.0.0.1', ...options });
@@ -87,7 +88,7 @@ test('a connection that answers no ping is cut off', () =>
   }));
 
 test('closing the server refuses everyone and frees the port', async () => {
-  const server = await startServer({ port: 0, host: '127.0.0.1' });
+  const server = await startServer({ port: await freePort(), host: '127.0.0.1' });
   const socket = new WebSocket(socketUrl(server.url));
   await ask(socket, '{"t":"host","v":1}');
   const texts: string[] = [];

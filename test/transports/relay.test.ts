@@ -11,6 +11,7 @@ import { laneContext } from '../../src/secure/tls/credentials.ts';
 import { startServer } from '../../src/server/index.ts';
 import { relayStream } from '../../src/transports/relay/connect.ts';
 import { nodeRelayListener, nodeRelayPath } from '../../src/transports/relay/secure.ts';
+import { freePort } from '../ports.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { RelayWorld, relayWorld } from '../server/relay-world.ts';
 
@@ -256,7 +257,7 @@ test('a listener keeps one waiting, no more than it may have, and a new one when
   }));
 
 test('a server that restarts is found again', async () => {
-  const first = await startServer({ port: 0, host: '127.0.0.1', stun: false });
+  const first = await startServer({ port: await freePort(), host: '127.0.0.1', stun: false });
   const world = new RelayWorld(first);
   const { listener, path, next, tokens, logged } = await met(world, '7');
   const [mine] = await Promise.all([path.open(forever), next()]);

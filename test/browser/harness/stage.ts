@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'puppeteer-core';
 import { type Command, type StartOptions, within } from '../../integration/command.ts';
 import { Workspace } from '../../integration/workspace.ts';
+import { freePort } from '../../ports.ts';
 import { downloadsOf, type Kind } from './browsers.ts';
 import { type BeelinePage, openPage } from './page.ts';
 
@@ -42,9 +43,10 @@ export class Stage {
     return this.#site;
   }
 
+  /** @param port 0: any that will be free for it again */
   async serve(port = 0, ...flags: string[]): Promise<Site> {
     const server = this.work.start(
-      ['server', '--port', String(port), '--host', '127.0.0.1', '--no-stun', ...flags],
+      ['server', '--port', String(port || (await freePort())), '--host', '127.0.0.1', '--no-stun', ...flags],
       { deadline: 900_000 },
     );
     const listening = await server.until('listening');
