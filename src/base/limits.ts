@@ -54,7 +54,7 @@ export const MAX_LANES = 64;
 export const DEFAULT_LANES = 4;
 /** What trials may go up to. */
 export const MAX_STREAM_LANES = 16;
-export const MAX_UDX_LANES = 8;
+export const MAX_DATAGRAM_LANES = 8;
 export const MAX_WEBRTC_LANES = 4;
 /** Lanes at once through somebody's relay. */
 export const RELAY_LANES = 2;

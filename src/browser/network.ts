@@ -1,17 +1,19 @@
 /** A page's ways to the other side: WebRTC, and the server's relay with sealed lanes. It listens on no port. */
 
 import { fromHex, toHex } from '../base/bytes.ts';
+import { realClock, sleep } from '../base/clock.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import type { TransferOptions } from '../session/api.ts';
 import type { NetworkPort } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import { RELAY, RelayTransport } from '../transports/relay/transport.ts';
 import {
-  type Meeting,
+  makeTransports,
+  meetingAt,
   type PeerFacts,
   type Role,
   type TransportKind,
-  Transports,
+  type Transports,
 } from '../transports/transport.ts';
 import type { Connect } from '../transports/webrtc/ports.ts';
 import { WEBRTC, type WebRtcSurroundings, WebRtcTransport } from '../transports/webrtc/transport.ts';
@@ -66,9 +68,7 @@ export class Network implements NetworkPort {
         tellPeer();
       },
     };
-    this.#transports = new Transports(PAGE_TRANSPORTS, around.relay, (index) =>
-      PAGE_TRANSPORTS[index]!.make(around),
-    );
+    this.#transports = makeTransports(PAGE_TRANSPORTS, around);
     session.supervise(this.#transports.kinds);
     const stop = watchNetwork(() => this.#moved());
     session.cleanup.push(() => {
@@ -80,23 +80,10 @@ export class Network implements NetworkPort {
   /** The place at the server is taken: what it offers is used from now on. */
   async meet(mailbox: Mailbox): Promise<void> {
     this.#mailbox = mailbox;
-    const meeting: Meeting = {
-      url: this.#server,
-      get token() {
-        return mailbox.token;
-      },
-      get services() {
-        return mailbox.services;
-      },
-    };
+    const meeting = meetingAt(this.#server, mailbox);
     const met = this.#transports.all.map(async (transport) => transport.meet?.(meeting));
     if (this.#role === 'sender') return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const enough = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, AHEAD);
-    });
-    await Promise.race([Promise.allSettled(met), enough]);
-    clearTimeout(timer);
+    await Promise.race([Promise.allSettled(met), sleep(realClock, AHEAD)]);
   }
 
   /** The server gave this side its place anew: what it gave before may be worth nothing. */

@@ -62,10 +62,6 @@ export class Dials {
     return this.#states.has(keyOf(path));
   }
 
-  possible(kind: string): boolean {
-    return this.paths.some((path) => path.kind === kind);
-  }
-
   /** Dials of a kind that are under way. */
   under(kind: string): number {
     let sum = 0;

@@ -104,13 +104,13 @@ export class Measure {
       Number.POSITIVE_INFINITY,
     );
     const of = (sort: Sort) => direct.filter(({ kind }) => this.#sorts.get(kind) === sort).length;
-    const paths = dials.paths.some(({ kind }) => this.#sorts.get(kind) === 'udx');
+    const paths = dials.paths.some(({ kind }) => this.#sorts.get(kind) === 'datagram');
     this.#tuner.sample({
       now,
       rate,
       streams: streams / elapsed,
-      lanes: { stream: of('stream'), udx: of('udx'), channel: of('channel') },
-      possible: { stream: of('stream') > 0, udx: paths, channel: of('channel') > 0 },
+      lanes: { stream: of('stream'), datagram: of('datagram'), channel: of('channel') },
+      possible: { stream: of('stream') > 0, datagram: paths, channel: of('channel') > 0 },
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
       free,
     });

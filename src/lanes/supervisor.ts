@@ -9,7 +9,6 @@ import { type Clock, every } from '../base/clock.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
-
 import type { Landing } from '../sync/ports.ts';
 import type { Path } from '../transports/path.ts';
 import type { KnownKind, Role } from '../transports/transport.ts';
@@ -196,8 +195,9 @@ export class Supervisor {
   #surplus(kind: string, path: Path | undefined): boolean {
     if (this.#lanes.size >= MAX_LANES) return true;
     if (this.#options.role === 'sender') return false;
-    const target = this.#targets().get(kind) ?? 0;
-    return this.#count(kind) >= target + (path ? 0 : SPARE);
+    const live = this.#liveLanes();
+    const target = this.#targets(live).get(kind) ?? 0;
+    return countOf(live, kind) >= target + (path ? 0 : SPARE);
   }
 
   #message(lane: Lane, message: Message): void {
@@ -230,9 +230,8 @@ export class Supervisor {
     this.#tend();
   }
 
-  #targets(): Map<string, number> {
+  #targets(live: readonly Lane[]): Map<string, number> {
     const { role, kinds } = this.#options;
-    const live = this.#live().map(({ lane }) => lane);
     const { targets: tuned, carriesWell } = this.#measure;
     if (role === 'receiver') return targetsFor({ kinds, live, tuned, carriesWell });
     const dialled = kinds.filter(({ traits }) => traits.senderDials);
@@ -243,23 +242,20 @@ export class Supervisor {
     return this.#kinds.get(kind)?.traits;
   }
 
-  #count(kind: string): number {
-    return countOf(
-      this.#live().map(({ lane }) => lane),
-      kind,
-    );
-  }
-
   #live() {
     return [...this.#lanes.values()].filter(({ lane, retired }) => !retired && !lane.quiet);
+  }
+
+  #liveLanes(): Lane[] {
+    return this.#live().map(({ lane }) => lane);
   }
 
   /** Opens what is missing and retires what is too much. */
   #tend(): void {
     const now = this.#clock.now();
     if (this.#over || now < this.#from) return;
-    const live = this.#live().map(({ lane }) => lane);
-    const targets = this.#targets();
+    const live = this.#liveLanes();
+    const targets = this.#targets(live);
     const direct = live.some(({ relayed }) => !relayed);
     for (const [kind, target] of targets) {
       const count = countOf(live, kind);
@@ -286,8 +282,8 @@ export class Supervisor {
 
   #ask(kind: string, count: number): void {
     this.#askedFor = count;
-    const [lane] = this.#live().filter(({ lane }) => lane.kind === kind);
-    lane?.lane.send({ type: 'want-lanes', count }).catch(() => {});
+    const lane = this.#liveLanes().find((live) => live.kind === kind);
+    lane?.send({ type: 'want-lanes', count }).catch(() => {});
   }
 
   /** Those first that are worth least; the last live lane stays whatever it is. */

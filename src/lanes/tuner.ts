@@ -3,7 +3,7 @@
  * carries clearly more than before (or, of a step down, no less). Pure: time and rates are given, in seconds and bytes a
  * second.
  *
- * Three sorts: `stream` (TCP in any form; several help where losses keep each of them small), `udx` (UDP; fills lossy
+ * Three sorts: `stream` (TCP in any form; several help where losses keep each of them small), `datagram` (UDP; fills lossy
  * and long paths that TCP cannot, and costs several times TCP's CPU where TCP could), and `channel` (WebRTC, the only one
  * that a page has beside relays: each connection more costs both sides CPU, which is what bounds it on a good path).
  */
@@ -11,8 +11,8 @@
 import {
   DEFAULT_LANES,
   LANE_OPEN_DEADLINE,
+  MAX_DATAGRAM_LANES,
   MAX_STREAM_LANES,
-  MAX_UDX_LANES,
   MAX_WEBRTC_LANES,
 } from '../base/limits.ts';
 import type { Sort } from '../transports/transport.ts';
@@ -36,8 +36,8 @@ export interface Sample {
   free: boolean;
 }
 
-const MOST: Targets = { stream: MAX_STREAM_LANES, udx: MAX_UDX_LANES, channel: MAX_WEBRTC_LANES };
-const FIRST: Targets = { stream: DEFAULT_LANES, udx: 4, channel: 2 };
+const MOST: Targets = { stream: MAX_STREAM_LANES, datagram: MAX_DATAGRAM_LANES, channel: MAX_WEBRTC_LANES };
+const FIRST: Targets = { stream: DEFAULT_LANES, datagram: 4, channel: 2 };
 /** A path this long is likely to lose packets somewhere, and TCP needs minutes there to find out what UDX knows soon. */
 const LONG = 0.04;
 /** From here on twice as many: each of them takes many seconds to find what the path gives. */
@@ -109,7 +109,7 @@ export class Tuner {
   /** From when on it may be growing by itself: the start, or a step taken back; and what it then should grow to again. */
   #growing = 0;
   #before = 0;
-  #udxSince: number | undefined;
+  #datagramSince: number | undefined;
   /** A long path has had its first UDX lanes. */
   #begun = false;
 
@@ -117,7 +117,7 @@ export class Tuner {
   constructor(fixed?: number) {
     this.#fixed = fixed;
     const channel = Math.min(MOST.channel, fixed ?? FIRST.channel);
-    this.#targets = { stream: fixed ?? FIRST.stream, udx: 0, channel };
+    this.#targets = { stream: fixed ?? FIRST.stream, datagram: 0, channel };
   }
 
   get targets(): Targets {
@@ -133,8 +133,8 @@ export class Tuner {
       this.#since = this.#growing = now;
       this.#before = 0;
     }
-    this.#udxSince = lanes.udx === 0 ? undefined : (this.#udxSince ?? now);
-    if (lanes.stream + lanes.udx + lanes.channel === 0) return this.#reset();
+    this.#datagramSince = lanes.datagram === 0 ? undefined : (this.#datagramSince ?? now);
+    if (lanes.stream + lanes.datagram + lanes.channel === 0) return this.#reset();
     if (!sample.free) {
       // What is measured now says nothing about the path, and a connection that rested begins anew.
       this.#history = [];
@@ -153,12 +153,13 @@ export class Tuner {
 
   /** What is needed at all, and what a long path gets without a trial. */
   #start({ now, rate, possible, lanes, roundTrip }: Sample): void {
-    const { udx } = this.#targets;
+    const { datagram } = this.#targets;
     // The reserve is one no longer.
-    if (lanes.udx === 0) this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
-    if (!possible.udx) this.#targets.udx = 0;
-    else if (udx > 0) return;
-    else if (!possible.stream && lanes.stream === 0) this.#targets.udx = this.#fixed ?? FIRST.udx;
+    if (lanes.datagram === 0)
+      this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
+    if (!possible.datagram) this.#targets.datagram = 0;
+    else if (datagram > 0) return;
+    else if (!possible.stream && lanes.stream === 0) this.#targets.datagram = this.#fixed ?? FIRST.datagram;
     else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
       // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
       const wait = roundTrip > VERY_LONG ? Math.min(START_MOST, START_ROUND_TRIPS * roundTrip) : EVEN_FOR;
@@ -167,9 +168,9 @@ export class Tuner {
       // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
       if (rate >= START || this.#even(now, EVEN_START)) return;
       const baseline = this.#typical(now - MEASURE, now)?.rate ?? rate;
-      this.#targets.udx = roundTrip > VERY_LONG ? 2 * FIRST.udx : FIRST.udx;
+      this.#targets.datagram = roundTrip > VERY_LONG ? 2 * FIRST.datagram : FIRST.datagram;
       const ramp = Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip);
-      this.#trial = { sort: 'udx', before: 0, baseline, factor: GAIN, given: now, ramp };
+      this.#trial = { sort: 'datagram', before: 0, baseline, factor: GAIN, given: now, ramp };
     }
   }
 
@@ -204,10 +205,10 @@ export class Tuner {
 
   #tryMore({ now, lanes, possible, roundTrip }: Sample): void {
     this.#nextRound ??= now + span(SETTLE, roundTrip);
-    if (now < (this.#udxSince ?? -Infinity) + Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip)) return;
+    if (now < (this.#datagramSince ?? -Infinity) + Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip)) return;
     if (this.#round.length === 0) {
       if (now < this.#nextRound) return;
-      this.#round = ['down', 'udx', 'stream', 'channel'];
+      this.#round = ['down', 'datagram', 'stream', 'channel'];
     }
     const measure = span(MEASURE, roundTrip);
     const seen = this.#typical(now - measure, now);
@@ -223,10 +224,10 @@ export class Tuner {
     if (what === 'down') return this.#stepDown(now, lanes, seen);
     const count = this.#targets[what];
     // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
-    const full = what === 'udx' && lanes.stream > 0 && lanes.udx === 0 && this.#even(now);
+    const full = what === 'datagram' && lanes.stream > 0 && lanes.datagram === 0 && this.#even(now);
     // A slow link that is full has nothing for more streams either: each would only cost it a handshake.
     const slow = what === 'stream' && seen.rate < SLOW && this.#even(now, EVEN_START);
-    const reserve = what === 'stream' && lanes.udx > 0 && count <= RESERVE;
+    const reserve = what === 'stream' && lanes.datagram > 0 && count <= RESERVE;
     const enough = seen.rate > FAST || full || slow || reserve;
     // A sort whose lanes could not all be opened will not have more of them.
     const short = lanes[what] < count;
@@ -237,12 +238,12 @@ export class Tuner {
   }
 
   #stepDown(now: number, lanes: Targets, { rate, streams }: { rate: number; streams: number }): void {
-    if (lanes.udx === 0 || lanes.stream === 0) return;
+    if (lanes.datagram === 0 || lanes.stream === 0) return;
     if (streams < POOR * rate) this.#targets.stream = RESERVE;
     if (streams < RICH * rate) return;
-    const before = this.#targets.udx;
-    this.#targets.udx = 0;
-    this.#trial = { sort: 'udx', before, baseline: rate, factor: SAME, given: now };
+    const before = this.#targets.datagram;
+    this.#targets.datagram = 0;
+    this.#trial = { sort: 'datagram', before, baseline: rate, factor: SAME, given: now };
     // It is tried again in the next round, should it go.
     this.#round = ['stream'];
   }

@@ -25,18 +25,3 @@ export function deadlineScope(
     },
   };
 }
-
-/** Rejects with the signal's own reason. */
-export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-      act();
-    };
-    const aborted = () => settle(() => reject(signal.reason));
-    const timer = setTimeout(() => settle(resolve), ms);
-    signal.addEventListener('abort', aborted);
-    if (signal.aborted) aborted();
-  });
-}

@@ -3,6 +3,7 @@
  * server has forgotten it, or ended it for its age, opens the same nameplate anew.
  * Non-goal: delivery. Bodies that were under way when a connection died are lost; both sides repeat on `onPeer(true)`.
  */
+import { realClock, sleep } from '../base/clock.ts';
 import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
 import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../base/pauses.ts';
 import {
@@ -14,7 +15,7 @@ import {
   type Services,
 } from '../wire/rendezvous.ts';
 import { Backlog } from './backlog.ts';
-import { deadlineScope, pauseFor } from './deadline.ts';
+import { deadlineScope } from './deadline.ts';
 import { greet } from './greet.ts';
 import type { Mailbox, MailboxOptions } from './ports.ts';
 import type { Dial, Wire } from './wire.ts';
@@ -87,7 +88,7 @@ class Keeper implements Mailbox {
           if (error.code !== 'NO_PEER' || !waitForHost) throw error;
           last = error;
         }
-        await pauseFor(pause, scope.signal).catch((reason) => {
+        await sleep(realClock, pause, scope.signal).catch((reason) => {
           throw reason === late ? last : reason;
         });
       }
@@ -238,7 +239,7 @@ class Keeper implements Mailbox {
     const until = begin + (this.#options.keepFor ?? KEEP_FOR);
     let met = false;
     for (let now = atOnce; ; now = false) {
-      if (!now) await pauseFor(jittered(this.#pause), signal).catch(() => {});
+      if (!now) await sleep(realClock, jittered(this.#pause), signal).catch(() => {});
       if (signal.aborted) return;
       const error = await this.#attempt(signal);
       if (signal.aborted || !error) return;

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { BeelineError } from '../base/errors.ts';
 import { list, readValue } from '../base/json.ts';
 import { MAX_ADDRESSES } from '../base/limits.ts';
-import { type Address, decodeAddress } from '../wire/candidate.ts';
+import { type Address, decodeAddress, formatAddress } from '../wire/candidate.ts';
 import type { Services } from '../wire/rendezvous.ts';
 import type { Hello } from '../wire/signal.ts';
 import type { Path } from './path.ts';
@@ -18,10 +18,10 @@ export type Role = 'sender' | 'receiver';
 export type RelayUse = 'auto' | 'never' | 'only';
 
 /**
- * What the tuner counts lanes as: `stream` (TCP in any form), `udx` (UDP that fills lossy and long paths), `channel` (a data
+ * What the tuner counts lanes as: `stream` (TCP in any form), `datagram` (UDP that fills lossy and long paths), `channel` (a data
  * channel of WebRTC, the only direct way that a page has).
  */
-export type Sort = 'stream' | 'udx' | 'channel';
+export type Sort = 'stream' | 'datagram' | 'channel';
 
 export interface Traits {
   /** Its bytes go through somebody's relay, which costs its owner money: used only while nothing direct carries. */
@@ -97,17 +97,13 @@ export interface Transport {
 /** A session's transports, best first. */
 export class Transports {
   readonly kinds: readonly KnownKind[];
+  readonly all: readonly Transport[];
   readonly #all: readonly { kind: string; transport: Transport }[];
 
-  /** @param relay which of `kinds` are made: with 'only', those that show the peer no address; with 'never', those that are no relays */
-  constructor(kinds: readonly KnownKind[], relay: RelayUse, make: (index: number) => Transport) {
-    const allowed = kinds.flatMap((known, index) => (allows(relay, known) ? [{ known, index }] : []));
-    this.kinds = allowed.map(({ known }) => known);
-    this.#all = allowed.map(({ known: { kind }, index }) => ({ kind, transport: make(index) }));
-  }
-
-  get all(): readonly Transport[] {
-    return this.#all.map(({ transport }) => transport);
+  constructor(all: readonly { known: KnownKind; transport: Transport }[]) {
+    this.kinds = all.map(({ known }) => known);
+    this.all = all.map(({ transport }) => transport);
+    this.#all = all.map(({ known: { kind }, transport }) => ({ kind, transport }));
   }
 
   describe(): Hello['transports'] {
@@ -135,8 +131,29 @@ export class Transports {
   }
 }
 
-function allows(relay: RelayUse, { traits }: KnownKind): boolean {
-  return relay === 'only' ? traits.hides : relay !== 'never' || !traits.relayed;
+/** Those that the use of relays leaves: with 'only', which show the peer no address; with 'never', which are no relays. */
+export function makeTransports<S extends { readonly relay: RelayUse }>(
+  kinds: readonly TransportKind<S>[],
+  around: S,
+): Transports {
+  const { relay } = around;
+  const allowed = kinds.filter(({ traits }) =>
+    relay === 'only' ? traits.hides : relay !== 'never' || !traits.relayed,
+  );
+  return new Transports(allowed.map((known) => ({ known, transport: known.make(around) })));
+}
+
+/** @param seat a place at the server, whose token and services may be others after a reconnection */
+export function meetingAt(url: string, seat: Pick<Meeting, 'token' | 'services'>): Meeting {
+  return {
+    url,
+    get token() {
+      return seat.token;
+    },
+    get services() {
+      return seat.services;
+    },
+  };
 }
 
 const WRITTEN = v.pipe(
@@ -147,6 +164,11 @@ const WRITTEN = v.pipe(
 
 /** What a description of the kind `HOST:PORT, ...` is. */
 export const ADDRESSES = v.optional(list(WRITTEN, MAX_ADDRESSES), []);
+
+/** The same, as it is said: no more of them than the other side takes. */
+export function written(addresses: readonly Address[]): string[] {
+  return addresses.slice(0, MAX_ADDRESSES).map(formatAddress);
+}
 
 /** @param theirs a transport's description @throws BeelineError PROTOCOL unless it is one of its kind's */
 export function understood<S extends v.GenericSchema>(schema: S, theirs: unknown): v.InferOutput<S> {

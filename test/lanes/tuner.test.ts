@@ -1,7 +1,7 @@
 /** The tuner against simulated paths: what it ends with, not when. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MAX_STREAM_LANES, MAX_UDX_LANES, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
+import { MAX_DATAGRAM_LANES, MAX_STREAM_LANES, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
 import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
 
 interface Simulated {
@@ -9,7 +9,7 @@ interface Simulated {
   carries: (lanes: Targets) => number;
   /** Of these, what streams carry. */
   streams?: (lanes: Targets) => number;
-  udx?: boolean;
+  datagram?: boolean;
   stream?: boolean;
   /** The other side is a page. */
   channel?: boolean;
@@ -23,20 +23,20 @@ interface Simulated {
 
 function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[] } {
   const { channel = false, roundTrip = 0.005, seconds = 120, fixed, most, carries } = path;
-  const { udx = !channel, stream = !channel } = path;
+  const { datagram = !channel, stream = !channel } = path;
   const tuner = new Tuner(fixed);
   const seen: Targets[] = [];
   for (let now = 0; now < seconds; now += 0.5) {
     const { targets } = tuner;
     const lanes = {
       stream: stream ? Math.min(targets.stream, most?.stream ?? Infinity) : 0,
-      udx: udx ? Math.min(targets.udx, most?.udx ?? Infinity) : 0,
+      datagram: datagram ? Math.min(targets.datagram, most?.datagram ?? Infinity) : 0,
       channel: channel ? targets.channel : 0,
     };
     const free = path.free?.(now) ?? true;
     const rate = carries(lanes);
     const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? rate / 5 : 0);
-    tuner.sample({ now, rate, streams, lanes, possible: { stream, udx, channel }, roundTrip, free });
+    tuner.sample({ now, rate, streams, lanes, possible: { stream, datagram, channel }, roundTrip, free });
     seen.push({ ...tuner.targets });
   }
   return { targets: { ...tuner.targets }, tuner, seen };
@@ -44,8 +44,8 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
 
 test('a fast clean network: four TCP lanes, and nothing is tried', () => {
   const { targets, seen } = run({ carries: () => 500e6 });
-  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
-  assert.ok(seen.every(({ udx }) => udx === 0));
+  assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
+  assert.ok(seen.every(({ datagram }) => datagram === 0));
 });
 
 /** A rate as losses and other traffic leave it. */
@@ -56,8 +56,8 @@ function uneven(carries: Simulated['carries']): Simulated['carries'] {
 
 test('a link that TCP keeps full at an even rate: more TCP is tried and taken back, UDX is not', () => {
   const { targets, seen } = run({ carries: () => 10e6, seconds: 30 });
-  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
-  assert.ok(seen.every(({ udx }) => udx === 0));
+  assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
+  assert.ok(seen.every(({ datagram }) => datagram === 0));
   assert.ok(
     seen.some(({ stream }) => stream > 4),
     'it was tried',
@@ -66,9 +66,9 @@ test('a link that TCP keeps full at an even rate: more TCP is tried and taken ba
 
 test('a slow link that one lane fills: what was tried is taken back', () => {
   const { targets, seen } = run({ carries: uneven(() => 10e6), seconds: 35 });
-  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+  assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
   assert.ok(
-    seen.some(({ udx }) => udx > 0),
+    seen.some(({ datagram }) => datagram > 0),
     'it was tried',
   );
   assert.ok(
@@ -78,17 +78,17 @@ test('a slow link that one lane fills: what was tried is taken back', () => {
 });
 
 test('losses: TCP lanes each carry little, and are doubled up to the cap', () => {
-  const { targets } = run({ carries: ({ stream }) => stream * 0.5e6, udx: false });
-  assert.deepEqual(targets, { stream: MAX_STREAM_LANES, udx: 0, channel: 2 });
+  const { targets } = run({ carries: ({ stream }) => stream * 0.5e6, datagram: false });
+  assert.deepEqual(targets, { stream: MAX_STREAM_LANES, datagram: 0, channel: 2 });
 });
 
 test('a long lossy path gets UDX lanes without a trial, and more while they help', () => {
   const { seen, targets } = run({
-    carries: ({ stream, udx }) => stream * 0.1e6 + Math.min(30e6, udx * 5e6),
+    carries: ({ stream, datagram }) => stream * 0.1e6 + Math.min(30e6, datagram * 5e6),
     roundTrip: 0.1,
   });
-  assert.equal(seen[3]!.udx, 8);
-  assert.equal(targets.udx, 8, 'more brought nothing');
+  assert.equal(seen[3]!.datagram, 8);
+  assert.equal(targets.datagram, 8, 'more brought nothing');
 });
 
 /** Losses at random moments: no two samples are alike. */
@@ -98,21 +98,21 @@ function lossy(carries: Simulated['carries']): Simulated['carries'] {
 }
 
 test('more UDX lanes, as long as they help', () => {
-  const { targets } = run({ carries: lossy(({ udx }) => 1e6 + udx * 2e6), roundTrip: 0.02 });
-  assert.equal(targets.udx, MAX_UDX_LANES);
+  const { targets } = run({ carries: lossy(({ datagram }) => 1e6 + datagram * 2e6), roundTrip: 0.02 });
+  assert.equal(targets.datagram, MAX_DATAGRAM_LANES);
 });
 
 test('a long clean path: UDX is let go where TCP does as well alone', () => {
   const { seen, targets } = run({
-    carries: ({ stream, udx }) => (udx > 0 ? 22e6 : Math.min(24e6, stream * 6e6)),
+    carries: ({ stream, datagram }) => (datagram > 0 ? 22e6 : Math.min(24e6, stream * 6e6)),
     streams: ({ stream }) => Math.min(10e6, stream * 6e6),
     roundTrip: 0.1,
   });
   assert.ok(
-    seen.slice(0, 4).every(({ udx }) => udx === 0),
+    seen.slice(0, 4).every(({ datagram }) => datagram === 0),
     'TCP grows fast, and is left alone',
   );
-  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+  assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
 });
 
 test('a path that grows by itself is not taken for one on which a step helped', () => {
@@ -125,32 +125,34 @@ test('a path that grows by itself is not taken for one on which a step helped', 
     roundTrip: 0.03,
     seconds: 35,
   });
-  assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+  assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
 });
 
 test('a long path whose TCP would not do alone keeps its UDX', () => {
   const { targets } = run({
-    carries: uneven(({ stream, udx }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, udx * 6e6)),
+    carries: uneven(
+      ({ stream, datagram }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, datagram * 6e6),
+    ),
     streams: ({ stream }) => Math.min(10e6, stream * 2.5e6),
     roundTrip: 0.1,
   });
-  assert.equal(targets.udx, 4);
+  assert.equal(targets.datagram, 4);
 });
 
 test('where TCP carries next to nothing, two lanes of it stay in reserve, and more come when UDX is gone', () => {
   let gone = false;
   const path = {
-    carries: ({ stream, udx }: Targets) => stream * 0.1e6 + udx * 2e6,
+    carries: ({ stream, datagram }: Targets) => stream * 0.1e6 + datagram * 2e6,
     streams: ({ stream }: Targets) => stream * 0.1e6,
     roundTrip: 0.1,
   };
   const { tuner, targets } = run(path);
   assert.equal(targets.stream, 2);
   gone = true;
-  const lanes = { stream: 2, udx: 0, channel: 0 };
-  const possible = { stream: true, udx: !gone, channel: false };
+  const lanes = { stream: 2, datagram: 0, channel: 0 };
+  const possible = { stream: true, datagram: !gone, channel: false };
   tuner.sample({ ...{ now: 500, rate: 1, streams: 1, lanes, possible }, roundTrip: 0.1, free: true });
-  assert.deepEqual(tuner.targets, { stream: 4, udx: 0, channel: 2 });
+  assert.deepEqual(tuner.targets, { stream: 4, datagram: 0, channel: 2 });
 });
 
 test('a stall and the burst after it are no reason to keep what was tried', () => {
@@ -158,8 +160,8 @@ test('a stall and the burst after it are no reason to keep what was tried', () =
   for (let first = 0; first < rates.length; first++) {
     let turn = first;
     const { seen, targets } = run({ carries: () => rates[turn++ % rates.length]!, seconds: 35 });
-    assert.ok(seen.some(({ udx }) => udx > 0));
-    assert.deepEqual(targets, { stream: 4, udx: 0, channel: 2 });
+    assert.ok(seen.some(({ datagram }) => datagram > 0));
+    assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
   }
 });
 
@@ -168,7 +170,7 @@ test('what comes in bursts, or not at all, is not held back by the lanes: nothin
   for (const carries of [() => (turn++ % 4 === 0 ? 60e6 : 0), () => 0]) {
     const { seen } = run({ carries, seconds: 60 });
     assert.ok(
-      seen.every(({ stream, udx }) => stream === 4 && udx === 0),
+      seen.every(({ stream, datagram }) => stream === 4 && datagram === 0),
       'something was tried',
     );
   }
@@ -179,13 +181,13 @@ test('a trial in which every lane falls silent is over', () => {
   const tuner = new Tuner();
   let now = 0;
   for (; now < 60 && tuner.targets.stream === 4; now += 0.5) {
-    const lanes = { ...tuner.targets, udx: 0, channel: 0 };
-    const possible = { stream: true, udx: false, channel: false };
+    const lanes = { ...tuner.targets, datagram: 0, channel: 0 };
+    const possible = { stream: true, datagram: false, channel: false };
     tuner.sample({ now, rate: carries(lanes), streams: 1e6, lanes, possible, roundTrip: 0.005, free: true });
   }
   assert.equal(tuner.targets.stream, 8, 'nothing was tried');
-  const lanes = { stream: 0, udx: 0, channel: 0 };
-  const possible = { stream: false, udx: false, channel: false };
+  const lanes = { stream: 0, datagram: 0, channel: 0 };
+  const possible = { stream: false, datagram: false, channel: false };
   tuner.sample({ now, rate: 0, streams: 0, lanes, possible, roundTrip: 0, free: true });
   assert.equal(tuner.targets.stream, 4);
 });
@@ -195,40 +197,49 @@ test('what a step disturbed recovers before the next one is judged by it', () =>
   let early = false;
   let turn = 0;
   const { seen } = run({
-    carries: ({ stream, udx }) => {
+    carries: ({ stream, datagram }) => {
       // UDX takes the place of streams, which need 10 s to find it again.
-      lost = udx > 0 ? 20 : Math.max(0, lost - 1);
+      lost = datagram > 0 ? 20 : Math.max(0, lost - 1);
       early ||= stream > 4 && lost > 0;
-      return 10e6 * (udx > 0 ? 0.9 : 1 - lost / 25) * (0.95 + 0.1 * (turn++ % 2));
+      return 10e6 * (datagram > 0 ? 0.9 : 1 - lost / 25) * (0.95 + 0.1 * (turn++ % 2));
     },
     seconds: 100,
   });
-  assert.ok(seen.some(({ udx }) => udx > 0) && seen.some(({ stream }) => stream > 4), 'both were tried');
+  assert.ok(
+    seen.some(({ datagram }) => datagram > 0) && seen.some(({ stream }) => stream > 4),
+    'both were tried',
+  );
   assert.ok(!early, 'a step was tried while what the last one cost was not yet made up for');
 });
 
 test('without any TCP, UDX carries alone', () => {
-  const { seen } = run({ carries: ({ udx }) => udx * 1e6, stream: false });
-  assert.equal(seen[0]!.udx, 4);
+  const { seen } = run({ carries: ({ datagram }) => datagram * 1e6, stream: false });
+  assert.equal(seen[0]!.datagram, 4);
 });
 
 test('a number given by the person is kept', () => {
   const { seen } = run({ carries: ({ stream }) => stream * 1e6, fixed: 2 });
-  assert.ok(seen.every(({ stream, udx }) => stream === 2 && udx === 0));
-  assert.ok(run({ carries: () => 1e6, fixed: 2, stream: false }).seen.every(({ udx }) => udx === 2));
+  assert.ok(seen.every(({ stream, datagram }) => stream === 2 && datagram === 0));
+  assert.ok(
+    run({ carries: () => 1e6, fixed: 2, stream: false }).seen.every(({ datagram }) => datagram === 2),
+  );
 });
 
 test('what a pause or an end makes slow is no judgement', () => {
   const { seen } = run({
-    carries: ({ udx }) => (udx > 0 ? 20e6 : 1e6),
+    carries: ({ datagram }) => (datagram > 0 ? 20e6 : 1e6),
     roundTrip: 0.1,
     free: (now) => now % 2 < 1,
   });
-  assert.ok(seen.slice(3).every(({ stream, udx }) => stream <= 8 && udx >= 4));
+  assert.ok(seen.slice(3).every(({ stream, datagram }) => stream <= 8 && datagram >= 4));
 });
 
 test('a path that carries only two lanes is not asked for more and more', () => {
-  const { targets } = run({ carries: ({ stream }) => stream * 1e6, udx: false, most: { stream: 2, udx: 0 } });
+  const { targets } = run({
+    carries: ({ stream }) => stream * 1e6,
+    datagram: false,
+    most: { stream: 2, datagram: 0 },
+  });
   assert.equal(targets.stream, 4);
 });
 
@@ -248,20 +259,20 @@ test('a page: two connections, and four where more carry more', () => {
 
 /** A line of 20 Mbit/s that looks long behind its own queue; UDX takes most of it and loses much of what it sends. */
 const HOME = {
-  carries: ({ udx }: Targets) => (udx > 0 ? 2.0e6 : 2.35e6),
-  streams: ({ udx }: Targets) => (udx > 0 ? 0.4e6 : 2.35e6),
+  carries: ({ datagram }: Targets) => (datagram > 0 ? 2.0e6 : 2.35e6),
+  streams: ({ datagram }: Targets) => (datagram > 0 ? 0.4e6 : 2.35e6),
   roundTrip: 0.025,
 };
 
 test('a home line that TCP fills: no UDX lane joins it, though its queue makes it look long', () => {
   const { targets, seen } = run(HOME);
-  assert.ok(seen.every(({ udx }) => udx === 0));
-  assert.equal(targets.udx, 0);
+  assert.ok(seen.every(({ datagram }) => datagram === 0));
+  assert.equal(targets.datagram, 0);
 });
 
 test('UDX that a long path began with goes again, if the whole does not carry more for it', () => {
   // So uneven that nobody sees that it is full.
   const { targets, seen } = run({ ...HOME, carries: lossy(HOME.carries), roundTrip: 0.06, seconds: 40 });
-  assert.ok(seen.some(({ udx }) => udx > 0));
-  assert.equal(targets.udx, 0);
+  assert.ok(seen.some(({ datagram }) => datagram > 0));
+  assert.equal(targets.datagram, 0);
 });

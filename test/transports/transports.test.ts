@@ -5,7 +5,12 @@ import fc from 'fast-check';
 import { BeelineError } from '../../src/base/errors.ts';
 import { NODE_TRANSPORTS } from '../../src/transports/node.ts';
 import type { NodeTransport, Surroundings } from '../../src/transports/surroundings.ts';
-import { type Meeting, type PeerFacts, type Transport, Transports } from '../../src/transports/transport.ts';
+import {
+  type Meeting,
+  makeTransports,
+  type PeerFacts,
+  type Transport,
+} from '../../src/transports/transport.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import { decodeHello, encodeHello } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
@@ -86,7 +91,10 @@ for (const kind of [...NODE_TRANSPORTS, unixTransport()]) {
 it('a session has those transports that the use of relays leaves, in their order', () => {
   const none: Transport = { describe: () => undefined, hear: () => {}, paths: () => [], close: () => {} };
   const kinds = (relay: 'auto' | 'never' | 'only') =>
-    new Transports(NODE_TRANSPORTS, relay, () => none).kinds.map(({ kind }) => kind);
+    makeTransports(
+      NODE_TRANSPORTS.map((known) => ({ ...known, make: () => none })),
+      { relay },
+    ).kinds.map(({ kind }) => kind);
   assert.deepEqual(kinds('auto'), ['tcp', 'punched', 'udx', 'webrtc', 'turn', 'relay']);
   assert.deepEqual(kinds('never'), ['tcp', 'punched', 'udx', 'webrtc']);
   assert.deepEqual(kinds('only'), ['webrtc', 'turn', 'relay']);
@@ -94,14 +102,14 @@ it('a session has those transports that the use of relays leaves, in their order
 
 it('a hello bears only what a transport is called by, and of each only its own', () => {
   const heard: unknown[] = [];
-  const one = (kind: string) => ({ kind, traits: NODE_TRANSPORTS[0]!.traits });
+  const one = (kind: string) => ({ kind, traits: NODE_TRANSPORTS[0]!.traits, make: () => listening });
   const listening = {
     describe: () => 'mine',
     hear: (theirs: unknown) => heard.push(theirs),
     paths: () => [],
     close() {},
   };
-  const transports = new Transports([one('a'), one('b')], 'auto', () => listening);
+  const transports = makeTransports([one('a'), one('b')], { relay: 'auto' });
   assert.deepEqual(transports.describe(), { a: 'mine', b: 'mine' });
   transports.hear(helloOf({ transports: { b: { x: 1 }, c: 'unknown' } }), []);
   assert.deepEqual(heard, [undefined, { x: 1 }]);

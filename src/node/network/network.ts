@@ -13,7 +13,7 @@ import type { Pipe } from '../../secure/pipe.ts';
 import { NODE_TRANSPORTS } from '../../transports/node.ts';
 import type { Path } from '../../transports/path.ts';
 import type { Surroundings } from '../../transports/surroundings.ts';
-import { type KnownKind, Transports } from '../../transports/transport.ts';
+import { type KnownKind, makeTransports, meetingAt, type Transports } from '../../transports/transport.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { Hello } from '../../wire/signal.ts';
 import { localHosts } from '../addresses.ts';
@@ -57,6 +57,8 @@ export class Network {
   #mailbox: Mailbox | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
+  /** This machine's addresses, as the latest hello has them. */
+  #hosts: readonly string[] = [];
   #heard = false;
   readonly #dials = new TokenBucket(DIALS_RATE, DIALS);
   #timer: NodeJS.Timeout | undefined;
@@ -71,13 +73,13 @@ export class Network {
     this.#relay = relay;
     const around: Surroundings = {
       ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, log },
-      hosts: () => localHosts(),
+      hosts: () => this.#hosts,
       tcpPort: () => this.#port,
       mayDial: () => this.#dials.take(),
       onPaths: () => this.#offer(),
       onChange: () => this.#changed(),
     };
-    this.#transports = new Transports(transports, relay, (index) => transports[index]!.make(around));
+    this.#transports = makeTransports(transports, around);
     this.#forwarding = new Forwarding(this.#transports.all, () => this.#changed(), log);
   }
 
@@ -97,15 +99,7 @@ export class Network {
     if (this.#over) return;
     this.#mailbox = mailbox;
     if (url === undefined) return;
-    const meeting = {
-      url,
-      get token() {
-        return mailbox.token;
-      },
-      get services() {
-        return mailbox.services;
-      },
-    };
+    const meeting = meetingAt(url, mailbox);
     for (const transport of this.#transports.all) void transport.meet?.(meeting);
     // Who wants only relays asks nobody how the world sees it.
     if (this.#relay !== 'only') {
@@ -129,11 +123,12 @@ export class Network {
 
   /** What a hello says of where this side is. */
   hello(): Omit<Hello, 'agent' | 'lanes'> {
-    const hosts = this.#relay === 'only' ? [] : [...this.#transports.seen(), ...localHosts()];
+    this.#hosts = this.#relay === 'only' ? [] : localHosts();
+    const seen = this.#relay === 'only' ? [] : this.#transports.seen();
     return {
       ...{ fingerprint: this.#options.fingerprint, tls: true, seal: this.#seal },
       transports: this.#transports.describe(),
-      hosts: [...new Set(hosts)].slice(0, MAX_HOSTS),
+      hosts: [...new Set([...seen, ...this.#hosts])].slice(0, MAX_HOSTS),
     };
   }
 

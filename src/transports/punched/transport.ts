@@ -1,10 +1,10 @@
 /** TCP through NATs on both sides: both dial at once, from ports that a server has seen (RFC 5128, 3.4). */
 
 import { DEFAULT_LANES } from '../../base/limits.ts';
-import { type Address, formatAddress } from '../../wire/candidate.ts';
+import type { Address } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { ADDRESSES, type Transport, understood } from '../transport.ts';
+import { ADDRESSES, type Transport, understood, written } from '../transport.ts';
 import { PunchListener, punchPath } from './punch.ts';
 import { openPunchPorts, type PunchPorts } from './punch-ports.ts';
 
@@ -34,7 +34,7 @@ class Punched implements Transport {
 
   /** What the world sees of local ports that it dials out from: the n-th of one side belongs to the n-th of the other. */
   describe(): string[] | undefined {
-    return this.#ports?.candidates.map(formatAddress);
+    return this.#ports && written(this.#ports.candidates);
   }
 
   seen(): string[] {

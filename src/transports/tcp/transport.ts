@@ -1,13 +1,13 @@
 /** TCP to where the peer listens, and from there to here. */
 
 import { fault } from '../../base/errors.ts';
-import { MAX_ADDRESSES, MAX_LANES } from '../../base/limits.ts';
+import { MAX_LANES } from '../../base/limits.ts';
 import { usable } from '../../nat/ice/address.ts';
 import type { Ends } from '../../secure/tls/pipe.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { ADDRESSES, type PeerFacts, type Transport, understood } from '../transport.ts';
+import { ADDRESSES, type PeerFacts, type Transport, understood, written } from '../transport.ts';
 import { dial } from './dial.ts';
 
 export const tcp: NodeTransport = {
@@ -36,12 +36,11 @@ class Tcp implements Transport {
     const port = this.#around.tcpPort();
     if (port === 0) return undefined;
     const own = this.#around.hosts().map((host) => ({ host, port }));
-    return [...own, ...(this.#forwarded ? [this.#forwarded] : [])].slice(0, MAX_ADDRESSES).map(formatAddress);
+    return written([...own, ...(this.#forwarded ? [this.#forwarded] : [])]);
   }
 
   hear(theirs: unknown, { met }: PeerFacts): void {
-    // Names among them would ask a name server, and groups are not one machine.
-    this.#theirs = [...met, ...understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? [])];
+    this.#theirs = [...met, ...reachable(theirs)];
   }
 
   paths(): Path[] {
@@ -58,6 +57,14 @@ class Tcp implements Transport {
   }
 
   close(): void {}
+}
+
+/**
+ * Of what the peer's describes, the addresses that can be dialled: names would ask a name server, and groups are not one machine.
+ * @throws BeelineError PROTOCOL
+ */
+export function reachable(theirs: unknown): Address[] {
+  return understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? []);
 }
 
 /** An address of the peer's choosing, as a path. @param as what carries it */

@@ -4,12 +4,11 @@
  */
 
 import { asBeelineError } from '../../base/errors.ts';
-import { usable } from '../../nat/ice/address.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { dialled } from '../tcp/transport.ts';
-import { ADDRESSES, type Meeting, type PeerFacts, type Transport, understood } from '../transport.ts';
+import { dialled, reachable } from '../tcp/transport.ts';
+import type { Meeting, PeerFacts, Transport } from '../transport.ts';
 import { allocate, type TurnAllocation } from './allocation.ts';
 
 /** Milliseconds. */
@@ -43,7 +42,7 @@ class Turn implements Transport {
   }
 
   hear(theirs: unknown, { hosts }: PeerFacts): void {
-    this.#theirs = understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? []);
+    this.#theirs = reachable(theirs);
     // Whom the server is to let in: every address that the peer may come from.
     this.#hosts = [...new Set(hosts)];
     void this.#permit();

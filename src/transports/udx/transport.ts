@@ -2,18 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { hex } from '../../base/json.ts';
-import { MAX_ADDRESSES } from '../../base/limits.ts';
 import type { Mapping } from '../../nat/ice/gather.ts';
-import { type Address, formatAddress } from '../../wire/candidate.ts';
+import type { Address } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
-import { ADDRESSES, type Transport, understood } from '../transport.ts';
+import { ADDRESSES, type Transport, understood, written } from '../transport.ts';
 import { openUdp } from './agent.ts';
 import type { UdpAgent, UdpPeer } from './api.ts';
 
 export const udx: NodeTransport = {
   kind: 'udx',
-  traits: { relayed: false, sort: 'udx', ownAddress: [], hides: false },
+  traits: { relayed: false, sort: 'datagram', ownAddress: [], hides: false },
   make: (around) => new Udx(around),
 };
 
@@ -55,8 +54,7 @@ export class Udx implements Transport {
     if (port === undefined) return undefined;
     const own = this.#around.hosts().map((host) => ({ host, port }));
     const all = [...own, ...this.#mapping.reflexive, ...(this.#forwarded ? [this.#forwarded] : [])];
-    const at = all.slice(0, MAX_ADDRESSES).map(formatAddress);
-    return { at, password: this.#password, symmetric: this.#mapping.symmetric };
+    return { at: written(all), password: this.#password, symmetric: this.#mapping.symmetric };
   }
 
   hear(theirs: unknown): void {
