@@ -11,6 +11,7 @@ export class TextSink implements Sink {
   readonly window = Number.POSITIVE_INFINITY;
   readonly #onText: (text: string) => void;
   #bytes = new Uint8Array(0);
+  #over = false;
 
   /** @param onText called once, from `finish` */
   constructor(onText: (text: string) => void) {
@@ -46,6 +47,7 @@ export class TextSink implements Sink {
 
   /** PROTOCOL if it is not UTF-8. */
   async finish(): Promise<void> {
+    if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
     this.#onText(utf8Decode(this.#bytes));
   }
 
@@ -54,6 +56,7 @@ export class TextSink implements Sink {
   }
 
   async abort(): Promise<void> {
+    this.#over = true;
     this.#bytes = new Uint8Array(0);
   }
 }

@@ -56,6 +56,13 @@ export interface Sink {
     data: Uint8Array | undefined,
     sha256: Uint8Array,
   ): Promise<void>;
+  /**
+   * A chunk that `write` or `keep` resolved for, or that is held, as `Source.read`: until `suspend` or `abort`, from
+   * wherever it lies by now. Somebody may write to that meanwhile: whoever passes it on compares the hash. Absent where
+   * bytes cannot be read again.
+   * @throws BeelineError SOURCE_CHANGED or UNREADABLE (with paths): what was placed is not what arrived, or was left out
+   */
+  read?(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number>;
   /** For sinks that need bytes in order (stdout): how many chunks past the first missing one they can hold. */
   readonly window: number;
   /** The sender could not deliver this entry: forget what was written of it. A file that is finished stays. */

@@ -695,6 +695,21 @@ export class SimSink implements Sink {
     }
   }
 
+  async read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    if (!this.down.has(chunk)) {
+      this.#wrong(`chunk ${chunk} is read again though it is not down`);
+      throw new BeelineError('INTERNAL', 'it is not here');
+    }
+    await this.#world.sleep(this.#world.between(0, 0.02));
+    const here = ({ entry }: Extent) =>
+      this.wants(entry) && (!this.dropped.has(entry) || this.#work?.writer.done(entry));
+    const bytes = extents.every(here) ? this.#here(extents, new Set()) : undefined;
+    const paths = extents.map(({ entry }) => this.#entries[entry]!.path);
+    if (!bytes || this.ended) throw new BeelineError('UNREADABLE', 'left out', { paths });
+    into.set(bytes);
+    return bytes.length;
+  }
+
   #fault(): void {
     this.#readyAt = this.#world.now + this.#world.between(0, 5);
   }

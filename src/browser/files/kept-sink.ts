@@ -8,6 +8,7 @@ import { toHex, Writer } from '../../base/bytes.ts';
 import { realClock } from '../../base/clock.ts';
 import { BeelineError } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
+import { escapeName } from '../../base/printable.ts';
 import { type Entry, encodePages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
@@ -23,7 +24,7 @@ import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';
 import { type Kept, readKept } from './kept.ts';
 import { warnOfLinks } from './links.ts';
-import { removeKept } from './opfs.ts';
+import { keptFolder, removeKept } from './opfs.ts';
 import { lengthOf } from './places.ts';
 import { Slices } from './slices.ts';
 import { StorageClient } from './storage-client.ts';
@@ -126,6 +127,23 @@ export class KeptSink implements Sink {
       void committer.stop(thrown);
       throw storageError(thrown);
     }
+  }
+
+  async read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    if (!this.#taken.has(chunk)) throw new BeelineError('INTERNAL', `Chunk ${chunk} is not here.`);
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    let cause: unknown;
+    if (!extents.some(({ entry }) => this.#lost.has(entry) && !this.#whole(entry)))
+      try {
+        const bytes = await this.#bytes(chunk * this.#space!.chunkSize, length);
+        into.set(bytes);
+        if (bytes.length === length) return length;
+      } catch (thrown) {
+        cause = storageError(thrown);
+      }
+    const paths = extents.map(({ entry }) => this.#entries[entry]!.path);
+    const text = `'${escapeName(paths[0]!)}' cannot be read again from this browser's storage.`;
+    throw new BeelineError('UNREADABLE', text, { cause, paths });
   }
 
   async drop(entry: number): Promise<void> {
@@ -249,6 +267,16 @@ export class KeptSink implements Sink {
       ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
       { type: 'chunks', chunks: [...this.#found] },
     ];
+  }
+
+  /** Fewer only if no more are kept. Once the files are let go of they are read as whoever saves them reads them. */
+  async #bytes(at: number, length: number): Promise<Uint8Array> {
+    if (!this.#finished) this.#checkOpen();
+    if (this.#work)
+      return new Uint8Array(await this.#work.client.ask({ type: 'read', file: 'data', at, length }));
+    const folder = await (await keptFolder()).getDirectoryHandle(this.#key);
+    const data = await (await folder.getFileHandle('data')).getFile();
+    return new Uint8Array(await data.slice(at, at + length).arrayBuffer());
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

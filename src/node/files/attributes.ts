@@ -16,7 +16,8 @@ export class Attributes {
   readonly #warn: (path: string, error: unknown) => void;
   /** This file system keeps permission bits. */
   readonly modes: boolean;
-  #warned = false;
+  /** Every mode and time could be kept so far. */
+  kept = true;
 
   /** @param warn told once, of the first path whose mode or time could not be kept */
   constructor(modes: boolean, warn: (path: string, error: unknown) => void) {
@@ -46,8 +47,8 @@ export class Attributes {
       set();
     } catch (error) {
       if (!UNSUPPORTED.has(codeOf(error))) throw diskError(error, path);
-      if (!this.#warned) this.#warn(path, error);
-      this.#warned = true;
+      if (this.kept) this.#warn(path, error);
+      this.kept = false;
     }
   }
 }

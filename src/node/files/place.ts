@@ -1,5 +1,6 @@
 /** The one way to a final name: a whole file, renamed from the staging. The final path is never opened. */
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { Bitfield } from '../../base/bitfield.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { FreeNames, type Overwrite, type Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
@@ -21,11 +22,14 @@ export interface Places {
 }
 
 export class Placer {
+  /** Entries that stand under their final names. */
+  readonly placed = new Bitfield();
   readonly #places: Places;
   #hardLinks = process.platform !== 'win32';
 
-  constructor(places: Places) {
+  constructor(places: Places, placed: Iterable<number>) {
     this.#places = places;
+    for (const entry of placed) this.placed.add(entry);
   }
 
   /** Where an entry stands, or will. */
@@ -43,6 +47,7 @@ export class Placer {
       const replace = !ours && (overwrite === 'replace' || plan.replaced.has(entry));
       try {
         this.#move(staged, folders.at(relative), replace, ours || entries[entry]!.kind === 'link');
+        this.placed.add(entry);
         return;
       } catch (error) {
         // Conflicts were settled before; only `rename` has an answer to a later one. In a folder of our own nobody but this

@@ -31,24 +31,16 @@ export class FileSource implements Source {
     this.#files = new FdCache((entry) => this.#open(entry));
   }
 
-  /** Goes on behind a file that fails, so that one error names all of a chunk's. */
-  async read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
-    const slices = new Slices();
-    const failures: BeelineError[] = [];
-    let total = 0;
-    for (const extent of extents) {
-      total += extent.length;
+  read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    return readPieces(extents, async (extent) => {
       try {
         const { size } = this.entries[extent.entry]!;
         if (extent.length === size && size <= SMALL) this.#readWhole(extent, into);
         else await this.#readPart(extent, into);
       } catch (error) {
-        failures.push(this.#failure(extent.entry, error));
+        throw this.#failure(extent.entry, error);
       }
-      if (slices.over()) await slices.next();
-    }
-    if (failures.length > 0) throw together(failures);
-    return total;
+    });
   }
 
   release(): void {}
@@ -142,6 +134,27 @@ export class FileSource implements Source {
     const text = `'${escapeName(path)}' cannot be read (${code || String(error)}).`;
     return new BeelineError('UNREADABLE', text, { cause: error, paths: [path] });
   }
+}
+
+/**
+ * Reads a chunk piece by piece and resolves with its bytes' number. Goes on behind a file that fails, so that one error
+ * names all of a chunk's.
+ * @param read throws nothing but BeelineErrors
+ */
+export async function readPieces(
+  extents: readonly Extent[],
+  read: (extent: Extent) => Promise<void>,
+): Promise<number> {
+  const slices = new Slices();
+  const failures: BeelineError[] = [];
+  let total = 0;
+  for (const extent of extents) {
+    total += extent.length;
+    await read(extent).catch((error) => failures.push(error));
+    if (slices.over()) await slices.next();
+  }
+  if (failures.length > 0) throw together(failures);
+  return total;
 }
 
 /** One error in the words of the first, with the paths of all. */

@@ -11,6 +11,7 @@ import type { Sink } from '../../sync/ports.ts';
 import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { Notices } from '../../wire/notices.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
+import type { Arrived } from './arrived.ts';
 import { Attributes } from './attributes.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
@@ -58,6 +59,7 @@ export class StagingSink implements Sink {
   #left: ReadonlySet<number> = new Set();
   #work: Workspace | undefined;
   #writer: ChunkWriter | undefined;
+  #arrived: Arrived | undefined;
   readonly #dropped = new Set<number>();
   /** There may be something in the staging that this opening did not put there. */
   #earlier = false;
@@ -170,6 +172,18 @@ export class StagingSink implements Sink {
     return this.#writer!.take({ chunk, extents, sha256, data, kept: false });
   }
 
+  async read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
+    if (!this.#arrived) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+    if (!this.#writer?.taken.has(chunk) && !this.#inventory.chunks.have.has(chunk))
+      throw new BeelineError('INTERNAL', `Chunk ${chunk} is not here.`);
+    const missing = extents.filter(
+      ({ entry }) => !this.wants(entry) || (this.#dropped.has(entry) && !this.#writer?.done(entry)),
+    );
+    if (missing.length === 0) return this.#arrived.read(extents, into);
+    const paths = missing.map(({ entry }) => this.#offered[entry]!.path);
+    throw new BeelineError('UNREADABLE', `'${escapeName(paths[0]!)}' is left out here.`, { paths });
+  }
+
   async drop(entry: number): Promise<void> {
     this.#dropped.add(entry);
     if (!this.#work || this.#writer?.done(entry)) return;
@@ -233,6 +247,7 @@ export class StagingSink implements Sink {
   async suspend(): Promise<void> {
     if (!this.#over) await this.#work?.committer.finish().catch(() => {});
     this.#over = true;
+    this.#arrived = undefined;
     if (this.#space?.stream || !(this.#earlier || this.#writer?.used)) return this.abort();
     await this.#close();
     this.#staging?.release();
@@ -240,6 +255,7 @@ export class StagingSink implements Sink {
 
   async abort(): Promise<void> {
     this.#over = true;
+    this.#arrived = undefined;
     await this.#close();
     await this.#remove();
     this.#destination.unmake();
@@ -291,12 +307,14 @@ export class StagingSink implements Sink {
     const job: Job = {
       root: this.#root,
       entries: this.#entries,
+      offered: this.#offered,
       space: this.#space!,
       plan: this.#plan,
       overwrite: this.#options.overwrite,
       attributes: this.#attributes!,
       staging,
       inventory,
+      step: this.#can.step,
       onTwin: (path, as) =>
         this.#warn(
           'EXISTS',
@@ -304,7 +322,8 @@ export class StagingSink implements Sink {
         ),
     };
     this.#work = await openWorkspace(job);
-    const { files, committer, folders } = this.#work;
+    const { files, committer, folders, arrived } = this.#work;
+    this.#arrived = arrived;
     this.#writer = new ChunkWriter({
       entries: this.#entries,
       space: this.#space!,

@@ -6,6 +6,7 @@ import type { ByteSpace } from '../../offer/space.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
+import { Arrived } from './arrived.ts';
 import type { Attributes } from './attributes.ts';
 import type { Overwrite, Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
@@ -22,12 +23,16 @@ export interface Job {
   /** Real path of the destination. */
   root: string;
   entries: readonly Entry[];
+  /** The same as the sender names them. */
+  offered: readonly Entry[];
   space: ByteSpace;
   plan: Plan;
   overwrite: Overwrite;
   attributes: Attributes;
   staging: Staging;
   inventory: Inventory;
+  /** Times that are less than so many microseconds apart may be one here. */
+  step: number;
   /** Told of what nobody foresaw: that this file system takes two names for one, and where the second is put. */
   onTwin: (path: string, as: string) => void;
 }
@@ -37,6 +42,7 @@ export interface Workspace {
   folders: Folders;
   placer: Placer;
   local: LocalData;
+  arrived: Arrived;
   journal: Journal;
   committer: Committer;
 }
@@ -75,7 +81,10 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
   for (const [index, { kind, path }] of entries.entries())
     if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
   const folders = new Folders(root, attributes, (path) => ours.has(path));
-  const placer = new Placer({ root, entries, folders, plan, overwrite, onTwin: job.onTwin });
+  const placer = new Placer(
+    { root, entries, folders, plan, overwrite, onTwin: job.onTwin },
+    inventory.placed,
+  );
   const local = new LocalData({
     chunkSize: space.chunkSize,
     path: (entry) => {
@@ -86,6 +95,8 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
     end: (entry) => (inventory.seeds.has(entry) ? undefined : inventory.ends.get(entry)),
     isSenders: (entry) => inventory.senders.has(entry),
   });
+  const { offered, step } = job;
+  const arrived = new Arrived({ entries, offered, space, files: staged, placer, attributes, step });
   const journal = await beginJournal(job);
   const committer = new Committer({
     journal,
@@ -127,7 +138,7 @@ export async function openWorkspace(job: Job): Promise<Workspace> {
       return [...whole.keys()];
     },
   });
-  return { files: staged, folders, placer, local, journal, committer };
+  return { files: staged, folders, placer, local, arrived, journal, committer };
 }
 
 /** A journal that says what the inventory says, in place of whatever was there. */

@@ -48,6 +48,23 @@ storageSuite('kept', (test) => {
     assert.deepEqual(await page.do('sizes'), []);
   });
 
+  test('what is down can be read again: at once, finished, and by another page', async ({ origin }) => {
+    const page = await origin.page();
+    await page.do('openKept', 'x', OFFER);
+    await page.do('write', 'x', { seed, count: 14 });
+    assert.deepEqual(await page.do('readAgain', 'x'), []);
+    await page.do('end', 'x', 'suspend');
+    await page.do('openKept', 'y', OFFER);
+    await page.do('write', 'y', { seed });
+    assert.deepEqual(await page.do('readAgain', 'y'), []);
+    await page.do('end', 'y', 'finish');
+    assert.deepEqual(await page.do('readAgain', 'y'), []);
+    await page.do('end', 'y', 'settle');
+    assert.deepEqual(await page.do('readAgain', 'y'), []);
+    await page.do('remove', (await page.do('kept'))[0]!.id);
+    await rejects(page.do('readAgain', 'y'), 'UNREADABLE');
+  });
+
   test('a page that dies in the middle is gone on with by another', async ({ origin }) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);

@@ -223,6 +223,22 @@ const scenarios = {
     return heldBy(sink);
   },
 
+  /** Chunks that do not read again as they were written. */
+  async readAgain(name: string): Promise<number[]> {
+    const { sink, space, down } = sinks.get(name)!;
+    const wrong: number[] = [];
+    for (const chunk of down) {
+      const into = new Uint8Array(space.chunkSize);
+      const extents = space.extents(chunk);
+      const length = await sink.read!(chunk, extents, into);
+      const expected = new Uint8Array(length);
+      for (const { entry, offset, at, length } of extents)
+        fill(entry, offset, expected.subarray(at, at + length));
+      if (length !== space.length(chunk) || expected.some((byte, i) => byte !== into[i])) wrong.push(chunk);
+    }
+    return wrong;
+  },
+
   async drop(name: string, entry: number): Promise<void> {
     await sinks.get(name)!.sink.drop(entry);
   },
