@@ -1,5 +1,5 @@
 /** Reading and writing the wire's integers and strings. Every read is bounds-checked and ends in PROTOCOL. */
-import { BeelineError } from './errors.ts';
+import { BeelineError, fault } from './errors.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -13,7 +13,7 @@ export function utf8Decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new BeelineError('PROTOCOL', 'The other side sent text that is not valid UTF-8.', { cause });
+    throw fault('PEER_MALFORMED', { what: 'text that is not valid UTF-8' }, { cause });
   }
 }
 
@@ -25,7 +25,7 @@ export function toHex(bytes: Uint8Array): string {
 
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text))
-    throw new BeelineError('PROTOCOL', 'Malformed hex.');
+    throw fault('PEER_MALFORMED', { what: 'malformed hex' });
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
@@ -158,7 +158,7 @@ export class Reader {
       }
       scale *= 0x80;
     }
-    throw new BeelineError('PROTOCOL', 'The other side sent a malformed integer.');
+    throw fault('PEER_MALFORMED', { what: 'a malformed integer' });
   }
 
   raw(length: number): Uint8Array {
@@ -171,10 +171,7 @@ export class Reader {
   bytes(max: number): Uint8Array {
     const length = this.varint();
     if (length > max)
-      throw new BeelineError(
-        'PROTOCOL',
-        `The other side sent a field of ${length} bytes; ${max} is the limit.`,
-      );
+      throw fault('PEER_MALFORMED', { what: `a field of ${length} bytes; ${max} is the limit` });
     return this.raw(length);
   }
 
@@ -184,11 +181,10 @@ export class Reader {
 
   /** Throws PROTOCOL if anything is left over. */
   end(): void {
-    if (this.left > 0)
-      throw new BeelineError('PROTOCOL', 'The other side sent a message with trailing bytes.');
+    if (this.left > 0) throw fault('PEER_MALFORMED', { what: 'a message with trailing bytes' });
   }
 }
 
 function truncated(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent a truncated message.');
+  return fault('PEER_MALFORMED', { what: 'a truncated message' });
 }

@@ -6,7 +6,7 @@
  * Both ends count the same: what one `spend`s, the other sees as `arrived` and `took`. It may be more than the payload, so
  * that many small messages cannot cost the reader more memory than the window says.
  */
-import { BeelineError } from './errors.ts';
+import { fault } from './errors.ts';
 
 /** Bytes that may be on the way or wait at the reader: what it buffers at most while it is paused. */
 export const CREDIT_WINDOW = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ export class ReliableCredit {
   /** The other end has granted. @throws BeelineError PROTOCOL for what no honest reader says */
   hear(total: number): void {
     if (!(total - this.#heard >= CREDIT_STEP && total <= this.#spent))
-      throw new BeelineError('PROTOCOL', 'The other side says that it has read what was not sent to it.');
+      throw fault('PEER_MISBEHAVES', { what: 'says that it has read what was not sent to it' });
     this.#heard = total;
     this.#proceed();
   }
@@ -47,7 +47,7 @@ export class ReliableCredit {
   arrived(length: number): void {
     this.#arrived += length;
     if (this.#arrived > this.#told + CREDIT_WINDOW)
-      throw new BeelineError('PROTOCOL', 'The other side sends more than it was allowed to.');
+      throw fault('PEER_MISBEHAVES', { what: 'sends more than it was allowed to' });
   }
 
   /** This end's owner has taken so many of the bytes that arrived. */

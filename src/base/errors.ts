@@ -53,6 +53,12 @@ export function fault<R extends Reason>(reason: R, ...[values, detail]: Rest<Val
   return new BeelineError(code, filled, { ...detail, reason });
 }
 
+/** A reason that somebody else named, if this Beeline knows it, and it belongs to the code that they named. */
+export function knownReason(reason: string | undefined, code: ErrorCode): Reason | undefined {
+  const known = reason !== undefined && Object.hasOwn(REASONS, reason) ? (reason as Reason) : undefined;
+  return known && REASONS[known][0] === code ? known : undefined;
+}
+
 /** Wraps anything thrown as the error of this cause, its own text as `why`; keeps a BeelineError as it is. */
 export function faultFrom<R extends Reason>(
   thrown: unknown,

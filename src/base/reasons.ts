@@ -45,6 +45,14 @@ export const REASONS = {
   WEBRTC_NO_WAY: ['NO_PATH', 'WebRTC found no way to the other side, or lost it.'],
   WEBRTC_NO_PATH_YET: ['NO_PATH', 'There is no way to the other side by WebRTC.'],
   WEBRTC_WRITE_FAILED: ['NO_PATH', 'A data channel took no more: {why}'],
+
+  // Other ends of a lane
+  LANE_LATE: ['TIMEOUT', 'No lane to {remote} ({kind}) came up in time.'],
+  LANE_SILENT: ['TIMEOUT', 'Nothing came on the lane for {seconds} seconds.'],
+  LANE_STRANGER: ['AUTHENTICATION', 'Somebody else is at the other end of a lane: {what}.'],
+  LANE_ALTERED: ['AUTHENTICATION', 'Something on the way altered what was sent. The lane was closed.'],
+  WEBRTC_LATE: ['TIMEOUT', 'A WebRTC connection did not open in time.'],
+  RELAY_LANE_LATE: ['TIMEOUT', 'The other side did not answer through the relay in time.'],
   // NO_PATH: relays
   RELAY_REFUSED: ['NO_PATH', "The server's relay gave no connection: {what}"],
   RELAY_FAILED: ['NO_PATH', "The connection through the server's relay failed: {what}"],
@@ -57,11 +65,28 @@ export const REASONS = {
   TURN_CLOSED: ['NO_PATH', 'The TURN server {name} closed the connection.'],
   TURN_NOT_NEEDED: ['NO_PATH', 'The TURN server {name} is not needed any more.'],
   TURN_UNREACHABLE: ['NO_PATH', 'Cannot connect to the TURN server {name}: {why}.'],
+
+  TURN_UNNAMED: ['SERVER', 'The server names no TURN server in a way that works.'],
+  TURN_FORBIDDEN: [
+    'SERVER',
+    'This side does not go to the TURN server {name}, which the server names: it is {why}.',
+  ],
+  TURN_REFUSED: ['SERVER', 'The TURN server {name} refused with {what}. {advice}'],
+  TURN_LATE: ['TIMEOUT', 'The TURN server {name} did not answer in time.'],
+  TURN_UNPROVEN: ['AUTHENTICATION', 'Somebody else may have answered in place of the TURN server {name}.'],
+  TURN_MALFORMED: ['PROTOCOL', 'The TURN server {name} {what}.'],
   // NO_PATH: this machine's network, STUN, its router
   STUN_UNSENT: ['NO_PATH', 'Cannot send to {server}: {why}'],
   STUN_TCP_FAILED: ['NO_PATH', 'Cannot ask the STUN server at {server} over TCP: {what}.'],
   STUN_NO_SOCKET: ['NO_PATH', 'Cannot open a UDP socket: {why}'],
   STUN_SILENT: ['NO_PATH', 'No answer from the STUN ports of the server over {transport}.'],
+
+  STUN_LATE: [
+    'TIMEOUT',
+    'No answer from the STUN server at {server}: it is not there, or a network on the way blocks it.',
+  ],
+  STUN_REFUSED: ['SERVER', 'The STUN server at {server} {what}.'],
+  STUN_MALFORMED: ['PROTOCOL', 'A STUN server sent something that is no answer to what it was asked.'],
   SERVER_NAME_UNKNOWN: ['NO_PATH', 'The name of the server cannot be looked up here.'],
   NO_NETWORK: ['NO_PATH', 'This machine is connected to no network.'],
   MULTICAST_SILENT: ['NO_PATH', 'No question to the multicast group of mDNS came back.'],
@@ -72,6 +97,9 @@ export const REASONS = {
   ROUTER_NO_ADDRESS: ['NO_PATH', 'The router has no address on the internet ({protocol}).'],
   ROUTER_REFUSED: ['NO_PATH', 'The router maps no port: {what} ({protocol}).'],
   ROUTER_MAPS_NOTHING: ['NO_PATH', '{what}'],
+
+  ROUTER_LATE: ['TIMEOUT', 'The router at {router} does not answer{how}.'],
+  ROUTER_MALFORMED: ['PROTOCOL', 'The router at {router} gave an answer that makes no sense.'],
   // NO_PEER, CROWDED: meeting
   NOBODY_ON_LAN: [
     'NO_PEER',
@@ -96,6 +124,41 @@ export const REASONS = {
     '{count} senders on this network announce {nameplate}: say which one is meant, by its address.',
   ],
   CODES_TAKEN: ['CROWDED', 'Every short code on this network is taken: choose one of your own.'],
+
+  // SERVER, TIMEOUT, PROTOCOL: the server that two sides meet at
+  SERVER_UNREACHABLE: ['SERVER', 'Cannot reach {name}: {why}. Check the address, and that the server runs.'],
+  SERVER_REFUSED: ['SERVER', '{name} refused (HTTP {status}){what}'],
+  SERVER_LOST: ['SERVER', 'The connection to the server was lost: {why}.'],
+  SERVER_GONE: ['SERVER', 'The server cannot be reached any more.'],
+  SERVER_LATE: ['TIMEOUT', 'The server did not answer within {seconds} s.'],
+  SERVER_MISBEHAVES: ['PROTOCOL', 'The server {what}. Is it a Beeline server?'],
+  PROXY_FAILED: ['SERVER', 'The proxy {name} {what}.'],
+  RENDEZVOUS_CLOSED: ['SERVER', 'This server is being stopped.'],
+  RENDEZVOUS_MALFORMED: [
+    'PROTOCOL',
+    'A message between this side and the server makes no sense: {what}. Is it a Beeline on the other end?',
+  ],
+  RELAY_MALFORMED: [
+    'PROTOCOL',
+    'A message between this side and the relay makes no sense. Is it a Beeline on the other end?',
+  ],
+  // The other side breaks the rules. Nobody can do anything about it but to look at what it is.
+  PEER_MALFORMED: ['PROTOCOL', 'The other side sent {what}.'],
+  PEER_MISBEHAVES: ['PROTOCOL', 'The other side {what}.'],
+  SHARE_MALFORMED: [
+    'PROTOCOL',
+    'The other side sent a key exchange message that is not valid. Try a new code.',
+  ],
+  MESSAGE_ALTERED: [
+    'AUTHENTICATION',
+    'A message from the other side was {what}: something between you and it may be interfering. Start again with a new code.',
+  ],
+  VERSION_OTHER: [
+    'VERSION',
+    'This side speaks version {ours} of the {what} protocol, and the other side version {theirs}. Update the older Beeline.',
+  ],
+  OFFER_MALFORMED: ['BAD_MANIFEST', 'What the other side offers makes no sense: {what}.'],
+  NAME_UNSAFE: ['UNSAFE_NAME', '{what} Nothing was written under it.'],
   // USAGE: what was asked for
   OPTION_WRONG: ['USAGE', '`{name}` is {value}: it must be {must}.'],
   NOTHING_TO_SEND: ['USAGE', 'Nothing to send: name at least one path.'],
@@ -158,6 +221,12 @@ export const REASONS = {
     'Everyone may write to {folder}, so no key is kept there. Use a folder of your own.',
   ],
   PRIVATE_FILE_IS_NONE: ['USAGE', '{path} is not a file. Move it out of the way.'],
+
+  CONFIG_BUSY: [
+    'TIMEOUT',
+    'Another Beeline has been changing {folder} for too long. If none is running, delete {lock} and try again.',
+  ],
+  FILE_UNREADABLE: ['UNREADABLE', '{path} cannot be read: {why}.'],
   // DAMAGED
   DEVICE_KEY_FILE_DAMAGED: [
     'DAMAGED',
@@ -172,6 +241,11 @@ export const REASONS = {
   RECEIPT_OTHER_VERSION: [
     'DAMAGED',
     '{name} was made by another version of Beeline. Use that one, or a newer one.',
+  ],
+
+  RECEIPT_ALTERED: [
+    'VERIFICATION',
+    '{name} is damaged or was changed: its root does not fit its content. The other side has the same receipt.',
   ],
   // A server of one's own
   STUN_NO_PORT: ['USAGE', 'There is no port after {port} for STUN: choose another one.'],
@@ -216,6 +290,26 @@ export const REASONS = {
   ],
   LINK_LEFT_OUT: ['UNSAFE_NAME', 'The link {link} to {target} {problem}. It is left out.'],
   LINK_UNSAFE: ['UNSAFE_NAME', 'The link {link} to {target} {problem}. It is left out.'],
+
+  LINK_LEADS_OUT_HERE: [
+    'UNSAFE_NAME',
+    'The link {link} to {target} leaves the destination through a link here. It is left out.',
+  ],
+  LINKS_NOT_HELD: ['UNSAFE_NAME', '{path} is a link, which this file system cannot hold. It is left out.'],
+  PATH_TOO_LONG: ['UNSAFE_NAME', 'The path of {path} is too long below this destination. It is left out.'],
+  NAME_FITTED: [
+    'UNSAFE_NAME',
+    '{path} is written as {as}: this file system cannot hold it under its own name.',
+  ],
+  NAME_FITTED_FOR_ALL: [
+    'UNSAFE_NAME',
+    '{path} will be saved as {as}: not every system can hold it under its own name.',
+  ],
+  TIME_FITTED: [
+    'UNSAFE_NAME',
+    'This file system cannot hold the modification time of {path}, which becomes {time}.',
+  ],
+  MORE_ENTRIES: ['UNSAFE_NAME', '{count} more entries: {trouble}.'],
   OTHER_FILE_SYSTEM: [
     'WRITE_FAILED',
     '{path} is on another file system than the destination. Receive straight into it.',

@@ -2,7 +2,7 @@
 import type { BeelineError, Reason } from '../base/errors.ts';
 
 const ELSEWHERE = '--to chooses the folder.';
-const PORTS = '--port chooses the port, --stun-port that of STUN; --no-stun does without.';
+const PORTS = '--port chooses the port (for STUN: --stun-port, or --no-stun to do without).';
 const TRUSTED = '`beeline trust` lists those that are.';
 const KEY_SHOWN = '`beeline trust` shows it on the other device.';
 const CERTIFICATE = 'The file is that of --tls-cert.';

@@ -7,7 +7,7 @@ import { gcm } from '@noble/ciphers/aes.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, utf8Decode, utf8Encode } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_SIGNAL } from '../base/limits.ts';
 import { fromBase64Url, toBase64Url } from './base64.ts';
 
@@ -86,9 +86,5 @@ function decode(sealed: string): Uint8Array | undefined {
 }
 
 function refused(what: string, cause?: unknown): BeelineError {
-  return new BeelineError(
-    'AUTHENTICATION',
-    `A message from the other side was ${what}: something between you and it may be interfering. Start again with a new code.`,
-    { cause },
-  );
+  return fault('MESSAGE_ALTERED', { what }, { cause });
 }

@@ -54,7 +54,7 @@ export async function readPrivate(path: string, rules: FileRules): Promise<strin
   } catch (cause) {
     if (cause instanceof BeelineError) throw cause;
     if (isCode(cause, 'ENOENT')) return undefined;
-    throw new BeelineError('UNREADABLE', `${path} cannot be read: ${reason(cause)}.`, { cause });
+    throw fault('FILE_UNREADABLE', { path, why: reason(cause) }, { cause });
   }
 }
 
@@ -75,7 +75,7 @@ export async function writePrivate(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw new BeelineError('WRITE_FAILED', `${path} cannot be written: ${reason(cause)}.`, { cause });
+    throw fault('DISK_OTHER', { path, why: reason(cause) }, { cause });
   }
 }
 
@@ -97,11 +97,7 @@ export async function whileLocked<T>(folder: string, work: () => Promise<T>): Pr
     );
     if (held !== holder) deadline = Date.now() + LOCK_DEADLINE;
     holder = held;
-    if (Date.now() > deadline)
-      throw new BeelineError(
-        'TIMEOUT',
-        `Another beeline has been changing ${folder} for too long. If none is running, delete ${lock} and try again.`,
-      );
+    if (Date.now() > deadline) throw fault('CONFIG_BUSY', { folder, lock });
     await sleep(LOCK_POLL);
   }
   try {
@@ -117,9 +113,7 @@ async function makePrivateFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     mode = (await stat(folder)).mode;
   } catch (cause) {
-    throw new BeelineError('WRITE_FAILED', `The folder ${folder} cannot be made: ${reason(cause)}.`, {
-      cause,
-    });
+    throw fault('DISK_OTHER', { path: folder, why: reason(cause) }, { cause });
   }
   if (process.platform !== 'win32' && (mode & 0o002) !== 0) throw fault('PRIVATE_FOLDER_OPEN', { folder });
 }
@@ -131,7 +125,7 @@ async function take(lock: string): Promise<boolean> {
     return true;
   } catch (cause) {
     if (isCode(cause, 'EEXIST')) return false;
-    throw new BeelineError('WRITE_FAILED', `${lock} cannot be made: ${reason(cause)}.`, { cause });
+    throw fault('DISK_OTHER', { path: lock, why: reason(cause) }, { cause });
   }
 }
 

@@ -8,7 +8,7 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, concatAll, equalBytes, toHex, utf8Encode } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 
 type Point = InstanceType<typeof p256.Point>;
 
@@ -131,13 +131,7 @@ function readShare(bytes: Uint8Array): Point {
 }
 
 function badShare(cause?: unknown): BeelineError {
-  return new BeelineError(
-    'PROTOCOL',
-    'The other side sent a key exchange message that is not valid. Try a new code.',
-    {
-      cause,
-    },
-  );
+  return fault('SHARE_MALFORMED', {}, { cause });
 }
 
 /** Section 3.3: every part of TT after its length, 8 bytes little-endian. */

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, every } from '../base/clock.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Landing, LanePort, Slab } from '../sync/ports.ts';
@@ -128,7 +128,7 @@ export class Lane implements LanePort {
   send(message: Message, slab?: Slab): Promise<void> {
     if (this.#closed) return Promise.reject(fault('LANE_CLOSED'));
     if (this.#control.length + this.#bulk.length >= MAX_QUEUE) {
-      this.close(new BeelineError('PROTOCOL', 'The other side does not read.'));
+      this.close(fault('PEER_MISBEHAVES', { what: 'does not read what is sent to it' }));
       return Promise.reject(fault('LANE_CLOSED'));
     }
     return new Promise((resolve, reject) => {
@@ -185,9 +185,7 @@ export class Lane implements LanePort {
 
   #tick(): void {
     if (this.#clock.now() - this.#heard > LANE_DEADLINE && this.#unanswered) {
-      this.close(
-        new BeelineError('TIMEOUT', `Nothing came on the lane for ${LANE_DEADLINE / 1000} seconds.`),
-      );
+      this.close(fault('LANE_SILENT', { seconds: LANE_DEADLINE / 1000 }));
     } else if (this.#control.length === 0) {
       this.#ping();
     }

@@ -6,7 +6,7 @@
 import { needsZone } from '../base/addresses.ts';
 import { TokenBucket } from '../base/bucket.ts';
 import { type Clock, every } from '../base/clock.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_LANES } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Landing } from '../sync/ports.ts';
@@ -203,7 +203,7 @@ export class Supervisor {
   #message(lane: Lane, message: Message): void {
     if (message.type !== 'want-lanes') return this.#options.onMessage(lane, message);
     if (this.#options.role === 'receiver')
-      throw new BeelineError('PROTOCOL', "A sender does not send 'want-lanes'.");
+      throw fault('PEER_MISBEHAVES', { what: "sent 'want-lanes', which a sender does not" });
     this.#wanted = Math.max(1, message.count);
     this.#tend();
   }

@@ -1,5 +1,5 @@
 /** One connection's beginning: dial, say hello, and hear that the place is ours. */
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { decodeServerMessage, type ServerMessage } from '../wire/rendezvous.ts';
 import type { Dial, Wire } from './wire.ts';
 
@@ -29,7 +29,7 @@ export async function greet(dial: Dial, on: Greeted, signal: AbortSignal): Promi
         try {
           const message = decodeServerMessage(text);
           if (greeted) return on.hear(message);
-          if (!wire) throw new BeelineError('PROTOCOL', 'The rendezvous server spoke before it was asked.');
+          if (!wire) throw fault('SERVER_MISBEHAVES', { what: 'spoke before it was asked' });
           on.welcome(message, wire);
           greeted = true;
           resolve();

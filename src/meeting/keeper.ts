@@ -73,7 +73,7 @@ class Keeper implements Mailbox {
   async open(): Promise<void> {
     const { deadline, signal, waitForHost, nobody } = this.#options;
     const begin = performance.now();
-    const late = new BeelineError('TIMEOUT', `The rendezvous did not answer within ${deadline / 1000} s.`);
+    const late = fault('SERVER_LATE', { seconds: deadline / 1000 });
     const scope = deadlineScope(deadline, late, signal);
     let last: BeelineError | undefined;
     try {
@@ -166,14 +166,11 @@ class Keeper implements Mailbox {
   }
 
   #welcome(message: ServerMessage, wire: Wire): void {
-    if (message.t === 'refused') throw new BeelineError(message.code, message.message);
+    if (message.t === 'refused') throw refusal(message);
     const expected = this.#options.role === 'host' ? 'hosted' : 'joined';
     const other = message.t === 'hosted' && this.nameplate !== '' && message.nameplate !== this.nameplate;
     if (message.t !== expected || other)
-      throw new BeelineError(
-        'PROTOCOL',
-        'The rendezvous server answered with something else than was asked.',
-      );
+      throw fault('SERVER_MISBEHAVES', { what: 'answered something that was not asked' });
     if (message.t === 'hosted') this.nameplate = message.nameplate;
     const { token, services } = message as ServerMessage & { t: 'hosted' | 'joined' };
     this.token = token;
@@ -198,9 +195,9 @@ class Keeper implements Mailbox {
         return;
       }
       case 'refused':
-        return this.#refused(new BeelineError(message.code, message.message));
+        return this.#refused(refusal(message));
       default:
-        throw new BeelineError('PROTOCOL', 'The rendezvous server greeted twice.');
+        throw fault('SERVER_MISBEHAVES', { what: 'greeted twice' });
     }
   }
 
@@ -279,7 +276,7 @@ class Keeper implements Mailbox {
 
   /** Resolves to what went wrong, if it did. */
   async #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
-    const late = new BeelineError('SERVER', 'The rendezvous server cannot be reached any more.');
+    const late = fault('SERVER_GONE');
     const scope = deadlineScope(ATTEMPT_DEADLINE, late, signal);
     try {
       await this.#greet(scope.signal);
@@ -290,4 +287,8 @@ class Keeper implements Mailbox {
       scope.done();
     }
   }
+}
+
+function refusal({ code, reason, message }: ServerMessage & { t: 'refused' }): BeelineError {
+  return new BeelineError(code, message, { reason });
 }

@@ -1,5 +1,5 @@
 /** The client's end of a nameplate: opened once, then kept through lost connections until it is closed or given up. */
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { keepMailbox } from './keeper.ts';
 import type { Mailbox, MailboxOptions } from './ports.ts';
 import { dialWebSocket, type Target } from './websocket.ts';
@@ -26,8 +26,6 @@ export interface LocalRendezvous {
 /** The same without a socket. Its loss is final: the rendezvous has been closed. */
 export async function localMailbox(rendezvous: LocalRendezvous, options: MailboxOptions): Promise<Mailbox> {
   const dial: Dial = async (events) =>
-    rendezvous.local(events.text, () =>
-      events.closed(new BeelineError('SERVER', 'The rendezvous in this process has been closed.')),
-    );
+    rendezvous.local(events.text, () => events.closed(fault('RENDEZVOUS_CLOSED')));
   return keepMailbox(dial, { ...options, reconnect: false });
 }

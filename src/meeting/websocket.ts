@@ -1,6 +1,6 @@
 /** The wire to a rendezvous over WebSocket: a server's URL, or the addresses of a sender that hosts its own. */
 import type { WebSocket } from 'ws';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
 import { dialWebSocket as dial } from '../websocket/dial.ts';
 import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
@@ -41,9 +41,7 @@ function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
     if (over) return;
     over = true;
     webSocket.terminate();
-    events.closed(
-      new BeelineError('SERVER', `The connection to the rendezvous was lost: ${why}.`, { cause }),
-    );
+    events.closed(fault('SERVER_LOST', { why }, { cause }));
   };
   const silence = setTimeout(() => lost(`nothing heard for ${SILENCE / 1000} s`), SILENCE);
   webSocket.on('ping', () => silence.refresh());

@@ -5,7 +5,8 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
-import { BeelineError, fault } from '../base/errors.ts';
+import { cannotListen } from '../base/cannot-listen.ts';
+import { fault } from '../base/errors.ts';
 import type { Certificate } from '../identity/certificate.ts';
 import { createFront } from '../server/front.ts';
 import { MAX_HEADER_BYTES } from '../server/limits.ts';
@@ -63,10 +64,7 @@ function listen(server: Server, bind: Partial<Address>): Promise<number> {
   const port = bind.port ? bind.port + 1 : 0;
   if (port > 65_535) throw fault('WEB_NO_PORT', { port: bind.port ?? 0 });
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error) =>
-      reject(
-        new BeelineError('SERVER', `Cannot serve the page on port ${port}: ${cause.message}.`, { cause }),
-      );
+    const failed = (cause: Error) => reject(cannotListen(cause, `port ${port} for the page`));
     server.once('error', failed);
     server.listen({ port, host: bind.host }, () => {
       server.off('error', failed);

@@ -3,7 +3,7 @@
  * Non-goal: deciding whether a name is safe to write. That is `names.ts`, and every decoded entry passes it.
  */
 import { fromHex, Reader, toHex, Writer } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_ENTRIES, MAX_PAGE, MAX_PATH, MAX_TIME_S } from '../base/limits.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 
@@ -118,7 +118,7 @@ export function decodePage(page: Uint8Array): Entry[] {
   const entries: Entry[] = [];
   while (reader.left > 0) {
     const kind = KINDS[reader.u8()];
-    if (!kind) throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry of an unknown kind.');
+    if (!kind) throw fault('OFFER_MALFORMED', { what: 'an entry has an unknown kind' });
     const path = reader.text(MAX_PATH);
     const size = reader.varint();
     const mode = reader.varint();
@@ -136,11 +136,11 @@ export function decodePage(page: Uint8Array): Entry[] {
       (kind !== 'file' && size !== 0) ||
       (kind === 'link' && target === '')
     ) {
-      throw new BeelineError('BAD_MANIFEST', 'The manifest has an entry that contradicts itself.');
+      throw fault('OFFER_MALFORMED', { what: 'an entry contradicts itself' });
     }
     entries.push({ path, kind, size, mode, mtime, ...(nanos && { nanos }), target, version: toHex(version) });
     if (entries.length > MAX_ENTRIES)
-      throw new BeelineError('BAD_MANIFEST', 'The manifest has too many entries.');
+      throw fault('OFFER_MALFORMED', { what: `there are more than ${MAX_ENTRIES} entries` });
   }
   return entries;
 }

@@ -3,7 +3,7 @@
  * Goal: what is refused is dangerous or ambiguous on the receiving platform; every other name survives as it is.
  */
 import { utf8Encode } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_COMPONENT, MAX_DEPTH, MAX_PATH } from '../base/limits.ts';
 import { escapeName, PRINTABLE_ASCII } from '../base/printable.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
@@ -236,6 +236,6 @@ function shown(text: string): string {
   return `'${escapeName(text.length > 200 ? `${text.slice(0, 200)}…` : text)}'`;
 }
 
-function unsafe(path: string, sentence: string): BeelineError {
-  return new BeelineError('UNSAFE_NAME', `${sentence} Nothing was written under it.`, { paths: [path] });
+function unsafe(path: string, what: string): BeelineError {
+  return fault('NAME_UNSAFE', { what }, { paths: [path] });
 }

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { fromHex, toHex } from '../base/bytes.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { count, hex, list, readJson } from '../base/json.ts';
 import {
   MAX_CHUNK,
@@ -108,11 +108,7 @@ export class ReceiptReader {
     if (!head || this.#entries.length < this.#promised || this.#chunks.length < head.chunks)
       throw this.#refused('it ends too early');
     const receipt: Receipt = { ...head, entries: this.#entries, chunks: this.#chunks };
-    if (toHex(receiptRoot(receipt)) !== receipt.root)
-      throw new BeelineError(
-        'VERIFICATION',
-        `${this.#name} is damaged or was changed: its root does not fit its content. The other side has the same receipt.`,
-      );
+    if (toHex(receiptRoot(receipt)) !== receipt.root) throw fault('RECEIPT_ALTERED', { name: this.#name });
     return receipt;
   }
 

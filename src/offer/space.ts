@@ -4,7 +4,7 @@
  * soon as its chunk is. Gaps exist in the layout only: a chunk's data is its extents, one after the other. No chunk has
  * more than MAX_PIECES of them, so that what is done with one chunk is bounded in time too.
  */
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_CHUNK, MAX_PIECES, MIN_CHUNK } from '../base/limits.ts';
 
 /** A piece of one file inside one chunk. Offsets and lengths are bytes. */
@@ -62,7 +62,7 @@ export class ByteSpace {
       pieces = size > chunkSize ? 1 : pieces + 1;
       this.#bytes += size;
       if (!Number.isSafeInteger(at))
-        throw new BeelineError('BAD_MANIFEST', 'The sizes in the manifest add up to more than 2^53 bytes.');
+        throw fault('OFFER_MALFORMED', { what: 'its sizes add up to more than 2^53 bytes' });
     }
     this.#chunks = Math.ceil(at / chunkSize);
   }
@@ -83,9 +83,9 @@ export class ByteSpace {
 
   /** A stream's length has become known. */
   end(bytes: number): void {
-    if (!this.#stream) throw new BeelineError('PROTOCOL', 'Only a stream can end late.');
+    if (!this.#stream) throw fault('PEER_MISBEHAVES', { what: 'ends late what is not a stream' });
     if (this.bytes !== undefined && this.bytes !== bytes)
-      throw new BeelineError('PROTOCOL', 'A stream ended twice, at different lengths.');
+      throw fault('PEER_MISBEHAVES', { what: 'ended a stream twice, at different lengths' });
     this.#bytes = bytes;
     this.#chunks = Math.ceil(bytes / this.chunkSize);
   }
@@ -147,7 +147,7 @@ export class ByteSpace {
 
   #checkExists(chunk: number): void {
     if (!(chunk >= 0 && chunk < this.#chunks))
-      throw new BeelineError('PROTOCOL', `There is no chunk ${chunk}.`);
+      throw fault('PEER_MISBEHAVES', { what: `speaks of chunk ${chunk}, which does not exist` });
   }
 
   #lastStartingAtOrBefore(position: number): number {

@@ -2,9 +2,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { harmless } from '../base/callback.ts';
+import { cannotListen } from '../base/cannot-listen.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
-import { cannotListen } from './cannot-listen.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';

@@ -80,7 +80,7 @@ export class Seat implements Sitter {
 
   refuse(error: BeelineError): void {
     const code = REFUSALS.find((known) => known === error.code) ?? 'SERVER';
-    this.tell({ t: 'refused', code, message: error.message });
+    this.tell({ t: 'refused', code, reason: error.reason, message: error.message });
     this.#close();
   }
 

@@ -8,12 +8,12 @@ import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
 import { addressKey, plainHost } from '../base/addresses.ts';
 import { TokenBucket, TokenBuckets } from '../base/bucket.ts';
+import { cannotListen } from '../base/cannot-listen.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { answerBinding } from '../nat/stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../nat/stun/connection.ts';
 import { looksLikeStun } from '../nat/stun/message.ts';
-import { cannotListen } from './cannot-listen.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
 export interface StunOptions {

@@ -5,7 +5,7 @@
  * docs/nat.md. Pure.
  */
 import * as v from 'valibot';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { list, readValue } from '../base/json.ts';
 import { MAX_ADDRESSES } from '../base/limits.ts';
 import { type Address, decodeAddress, formatAddress } from '../wire/candidate.ts';
@@ -172,10 +172,5 @@ export function written(addresses: readonly Address[]): string[] {
 
 /** @param theirs a transport's description @throws BeelineError PROTOCOL unless it is one of its kind's */
 export function understood<S extends v.GenericSchema>(schema: S, theirs: unknown): v.InferOutput<S> {
-  return readValue(
-    schema,
-    theirs,
-    (fault) =>
-      new BeelineError('PROTOCOL', `The other side said of a transport what makes no sense: ${fault}.`),
-  );
+  return readValue(schema, theirs, (what) => fault('PEER_MALFORMED', { what: `${what} about a transport` }));
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { proxyFor, tunnel } from './proxy.ts';
 
 const CLOSING = 2000;
@@ -80,11 +80,7 @@ function handshake<T>(
 
 function unreachable(name: string, cause: Error): BeelineError {
   const code = (cause as NodeJS.ErrnoException).code;
-  return new BeelineError(
-    'SERVER',
-    `Cannot reach ${name}: ${cause.message || code}. Check the address, and that the server runs.`,
-    { cause },
-  );
+  return fault('SERVER_UNREACHABLE', { name, why: cause.message || code || 'no connection' }, { cause });
 }
 
 /** A server that refuses before the upgrade says why in a short plain text. */
@@ -111,8 +107,9 @@ async function refusalOf(name: string, response: IncomingMessage): Promise<Beeli
         .trim()
     : '';
   const sentence = name[0]!.toUpperCase() + name.slice(1);
-  return new BeelineError(
-    'SERVER',
-    `${sentence} refused (HTTP ${response.statusCode})${said ? `: ${said}` : '. Is it a Beeline server?'}`,
-  );
+  return fault('SERVER_REFUSED', {
+    name: sentence,
+    status: response.statusCode ?? 0,
+    what: said ? `: ${said}` : '. Is it a Beeline server?',
+  });
 }

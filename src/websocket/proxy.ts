@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { BeelineError, fault } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 
 const VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'];
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -120,5 +120,5 @@ function refusal(status: number, authority: string): string {
 }
 
 function failed(name: string, what: string, cause?: Error): BeelineError {
-  return new BeelineError('SERVER', `The proxy ${name} ${what}.`, { cause });
+  return fault('PROXY_FAILED', { name, what }, { cause });
 }

@@ -1,6 +1,6 @@
 /** Frames into messages, from bytes that a peer chose: every length and number is checked before it is used. */
 import { Reader } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import {
   BLOCK_BYTES,
   MAX_CHUNK,
@@ -39,15 +39,12 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
   const reader = new Reader(bytes);
   const length = reader.u32();
   const type = TYPES[reader.u8()];
-  if (!type) throw new BeelineError('PROTOCOL', 'The other side sent a frame of an unknown type.');
+  if (!type) throw fault('PEER_MALFORMED', { what: 'a frame of an unknown type' });
   const max = type === 'blocks' ? BLOCKS_HEADER_LENGTH + MAX_CHUNK : MAX_CONTROL_FRAME;
   if (length > max)
-    throw new BeelineError(
-      'PROTOCOL',
-      `The other side sent a frame of ${length} bytes; ${max} is the limit.`,
-    );
+    throw fault('PEER_MALFORMED', { what: `a frame of ${length} bytes; ${max} is the limit` });
   if (type === 'blocks' && length < BLOCKS_HEADER_LENGTH)
-    throw new BeelineError('PROTOCOL', 'The other side sent truncated blocks.');
+    throw fault('PEER_MALFORMED', { what: 'truncated blocks' });
   return { type, length };
 }
 
@@ -64,7 +61,7 @@ export function decodeBlocksHeader(body: Uint8Array, bodyLength: number): Blocks
   const whole = bytes > 0 && (end === length || (end < length && bytes % BLOCK_BYTES === 0));
   const fits = offset % BLOCK_BYTES === 0 && (form === 'zeros' ? offset < length && bytes === 0 : whole);
   if (!form || !Number.isSafeInteger(index) || length === 0 || length > MAX_CHUNK || !fits)
-    throw new BeelineError('PROTOCOL', 'The other side sent malformed blocks.');
+    throw fault('PEER_MALFORMED', { what: 'malformed blocks' });
   return { index, length, form, sha256, offset, bytes };
 }
 
@@ -162,10 +159,9 @@ function decodeOffer(reader: Reader): Message {
     pages < 1 ||
     pages > Math.min(MAX_PAGES, entries)
   ) {
-    throw new BeelineError('BAD_MANIFEST', 'The other side offers a transfer with absurd numbers.');
+    throw fault('OFFER_MALFORMED', { what: 'its numbers are absurd' });
   }
-  if (kind !== 'stream' && !known)
-    throw new BeelineError('BAD_MANIFEST', 'The other side offers files of unknown size.');
+  if (kind !== 'stream' && !known) throw fault('OFFER_MALFORMED', { what: 'it has files of unknown size' });
   return {
     type: 'offer',
     version,
@@ -185,5 +181,5 @@ function bounded(value: number, max: number): number {
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent a malformed message.');
+  return fault('PEER_MALFORMED', { what: 'a malformed message' });
 }

@@ -1,5 +1,5 @@
 /** What a receiver's person is told of single entries, bounded whatever a sender offers. Pure. */
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 
 /** How many entries with the same trouble are told by name. */
 const NAMED = 20;
@@ -13,20 +13,17 @@ export class Notices {
     this.#warn = warn;
   }
 
-  /** @param trouble the same for all entries that have it @param told a sentence on this one, or the error that has it */
-  add(trouble: string, path: string, told: string | BeelineError): void {
+  /** @param trouble the same for all entries that have it */
+  add(trouble: string, told: BeelineError): void {
     const count = (this.#counts.get(trouble) ?? 0) + 1;
     this.#counts.set(trouble, count);
     if (count > NAMED) return;
-    this.#warn(
-      told instanceof BeelineError ? told : new BeelineError('UNSAFE_NAME', told, { paths: [path] }),
-    );
+    this.#warn(told);
   }
 
   end(): void {
     for (const [trouble, count] of this.#counts)
-      if (count > NAMED)
-        this.#warn(new BeelineError('UNSAFE_NAME', `${count - NAMED} more entries: ${trouble}.`));
+      if (count > NAMED) this.#warn(fault('MORE_ENTRIES', { count: count - NAMED, trouble }));
     this.#counts.clear();
   }
 }

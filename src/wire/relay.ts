@@ -3,7 +3,7 @@
  * messages that the server does not look into. A limit of the server ends the WebSocket with its sentence as the reason.
  */
 import * as v from 'valibot';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { only, readJson, version } from '../base/json.ts';
 import { TOKEN } from './rendezvous.ts';
 
@@ -45,13 +45,8 @@ export function decodePaired(text: string): void {
 
 const HELLO = only({
   t: v.literal('relay'),
-  v: version(
-    RELAY_VERSION,
-    (theirs) =>
-      new BeelineError(
-        'VERSION',
-        `This relay speaks version ${RELAY_VERSION}, the client ${theirs}. Update the older Beeline.`,
-      ),
+  v: version(RELAY_VERSION, (theirs) =>
+    fault('VERSION_OTHER', { what: 'relay', ours: RELAY_VERSION, theirs }),
   ),
   token: TOKEN,
 });
@@ -76,5 +71,5 @@ function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The relay got something malformed; is it a Beeline on the other end?');
+  return fault('RELAY_MALFORMED');
 }

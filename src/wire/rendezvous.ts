@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { utf8Encode } from '../base/bytes.ts';
-import { BeelineError, type ErrorCode } from '../base/errors.ts';
+import { BeelineError, type ErrorCode, fault, knownReason, type Reason } from '../base/errors.ts';
 import { count, hex, list, only, readJson, text, version } from '../base/json.ts';
 import { MAX_SIGNAL } from '../base/limits.ts';
 
@@ -35,7 +35,7 @@ export type ServerMessage =
   | { t: 'peer'; present: boolean }
   | { t: 'message'; body: string }
   /** Ends the connection. */
-  | { t: 'refused'; code: RefusalCode; message: string };
+  | { t: 'refused'; code: RefusalCode; reason?: Reason | undefined; message: string };
 
 /** What else a server does for two peers who meet at it. */
 export interface Services {
@@ -60,12 +60,12 @@ export function isNameplate(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z0-9]{1,32}$/.test(text);
 }
 
-/** @throws BeelineError USAGE if the message is over MAX_SIGNAL (its body) or MAX_RENDEZVOUS_TEXT (the whole). */
+/** @throws BeelineError INTERNAL if the message is over MAX_SIGNAL (its body) or MAX_RENDEZVOUS_TEXT (the whole). */
 export function encodeRendezvous(message: ClientMessage | ServerMessage): string {
   const text = JSON.stringify(message);
   const body = 'body' in message ? message.body : '';
   if (byteLength(body) > MAX_SIGNAL || byteLength(text) > MAX_RENDEZVOUS_TEXT)
-    throw new BeelineError('USAGE', `A rendezvous message may have at most ${MAX_SIGNAL} bytes.`);
+    throw new BeelineError('INTERNAL', `A rendezvous message may have at most ${MAX_SIGNAL} bytes.`);
   return text;
 }
 
@@ -88,13 +88,8 @@ export function decodeServerMessage(text: string): ServerMessage {
 export const TOKEN = hex(16);
 
 const NAMEPLATE = v.custom<string>(isNameplate);
-const VERSION = version(
-  RENDEZVOUS_VERSION,
-  (theirs) =>
-    new BeelineError(
-      'VERSION',
-      `This side speaks rendezvous version ${RENDEZVOUS_VERSION}, the other version ${theirs}. Update the older Beeline.`,
-    ),
+const VERSION = version(RENDEZVOUS_VERSION, (theirs) =>
+  fault('VERSION_OTHER', { what: 'rendezvous', ours: RENDEZVOUS_VERSION, theirs }),
 );
 const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
 
@@ -126,11 +121,15 @@ const SERVER = v.variant('t', [
   only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
   only({ t: v.literal('peer'), present: v.boolean() }),
   only({ t: v.literal('message'), body: BODY }),
-  only({
-    t: v.literal('refused'),
-    code: v.picklist(REFUSALS),
-    message: v.pipe(v.string(), v.transform(plain)),
-  }),
+  v.pipe(
+    only({
+      t: v.literal('refused'),
+      code: v.picklist(REFUSALS),
+      reason: v.optional(text(64)),
+      message: v.pipe(v.string(), v.transform(plain)),
+    }),
+    v.transform((refused) => ({ ...refused, reason: knownReason(refused.reason, refused.code) })),
+  ),
 ]);
 
 function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
@@ -146,7 +145,5 @@ function plain(text: string): string {
 }
 
 function malformed(what: string, cause?: unknown): BeelineError {
-  return new BeelineError('PROTOCOL', `The rendezvous got ${what}; is it a Beeline on the other end?`, {
-    cause,
-  });
+  return fault('RENDEZVOUS_MALFORMED', { what }, { cause });
 }

@@ -7,7 +7,7 @@
 import * as v from 'valibot';
 import { isAddress } from '../base/addresses.ts';
 import { fromHex, toHex } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { count, hex, list, readJson, record, text, version } from '../base/json.ts';
 import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from '../base/limits.ts';
 import { STATUS_STATES, type Status } from './messages.ts';
@@ -71,13 +71,7 @@ export function decodeSignal(body: string, ours: number): Signal {
 }
 
 function signals(ours: number) {
-  const v1 = version(ours, (theirs) => {
-    const who = theirs > ours ? 'a newer' : 'an older';
-    return new BeelineError(
-      'VERSION',
-      `The other side speaks ${who} protocol (${theirs}, this is ${ours}): update the older one.`,
-    );
-  });
+  const v1 = version(ours, (theirs) => fault('VERSION_OTHER', { what: 'transfer', ours, theirs }));
   const share = bytes(65);
   const confirmation = bytes(32);
   const sealed = v.string();
@@ -135,7 +129,5 @@ const HELLO = v.object({
 const SEALED = v.lazy((said) => (Object.hasOwn(Object(said), 'state') ? WORD : HELLO));
 
 function malformed(_fault: string, cause?: unknown): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent something that is not a Beeline handshake.', {
-    cause,
-  });
+  return fault('PEER_MALFORMED', { what: 'something that is not a Beeline handshake' }, { cause });
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { BeelineError, fault, faultFrom } from '../../src/base/errors.ts';
+import { BeelineError, fault, faultFrom, knownReason } from '../../src/base/errors.ts';
 import { REASONS } from '../../src/base/reasons.ts';
 import { HINTS, withHint } from '../../src/cli/hints.ts';
 
@@ -29,6 +29,26 @@ test('each reason arises somewhere, and is documented with its code and text', (
   }
   const rows = docs.match(/^\| `[A-Z]/gm) ?? [];
   assert.equal(rows.length, Object.keys(REASONS).length, 'docs/errors.md has others: run npm run docs');
+});
+
+test('every failure says its reason but those that have one cause: a bug, and what was stopped or cancelled', () => {
+  const bare = library
+    .filter(([name]) => !/^(?:sync|session|node|browser|server)\b/.test(name))
+    .flatMap(([name, text]) =>
+      [...text.matchAll(/(?:new BeelineError|asBeelineError)\((?:\w+, )?\s*'(\w+)'[^;]*/g)]
+        .filter(
+          ([call, code]) => !['INTERNAL', 'INTERRUPTED', 'CANCELLED'].includes(code!) && /^new/.test(call),
+        )
+        .map(([call]) => `${name}: ${call}`),
+    );
+  assert.deepEqual(bare, []);
+});
+
+test('a reason that came from elsewhere counts only if it is known and belongs to the code beside it', () => {
+  assert.equal(knownReason('SERVER_LOST', 'SERVER'), 'SERVER_LOST');
+  assert.equal(knownReason('SERVER_LOST', 'NO_PEER'), undefined);
+  assert.equal(knownReason('toString', 'SERVER'), undefined);
+  assert.equal(knownReason(undefined, 'SERVER'), undefined);
 });
 
 test('NO_PATH and DAMAGED always say their reason', () => {

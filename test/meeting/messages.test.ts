@@ -77,12 +77,15 @@ test('sizes are bounded in bytes, not characters', () => {
   const quoted = '"'.repeat(MAX_SIGNAL);
   for (const body of [most, quoted])
     assert.equal((decodeClientMessage(encodeRendezvous({ t: 'send', body })) as { body: string }).body, body);
-  assert.throws(() => encodeRendezvous({ t: 'send', body: `${most}x` }), isError('USAGE'));
+  assert.throws(() => encodeRendezvous({ t: 'send', body: `${most}x` }), isError('INTERNAL'));
   assert.throws(
     () => encodeRendezvous({ t: 'send', body: '\u00e9'.repeat(MAX_SIGNAL / 2 + 1) }),
-    isError('USAGE'),
+    isError('INTERNAL'),
   );
-  assert.throws(() => encodeRendezvous({ t: 'send', body: '\u0001'.repeat(MAX_SIGNAL) }), isError('USAGE'));
+  assert.throws(
+    () => encodeRendezvous({ t: 'send', body: '\u0001'.repeat(MAX_SIGNAL) }),
+    isError('INTERNAL'),
+  );
   const long = JSON.stringify({ t: 'send', body: '\u00e9'.repeat(MAX_SIGNAL / 2 + 1) });
   assert.throws(() => decodeClientMessage(long), isError('PROTOCOL'));
   assert.throws(() => decodeServerMessage(' '.repeat(MAX_RENDEZVOUS_TEXT + 1)), isError('PROTOCOL'));

@@ -3,6 +3,7 @@
  * or its download will lie on. They follow from the manifest alone, so that every visit gives the same.
  */
 
+import { fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -28,8 +29,9 @@ export function warnOfNames(
   for (const [index, { path }] of entries.entries()) {
     const name = lastPart(fitted[index]!);
     if (name === lastPart(path)) continue;
-    const text = `'${escapeName(path)}' will be saved as '${escapeName(name)}', since not every system can hold it under its own name.`;
-    notices.add('saved under another name that every system can hold', path, text);
+    const names = { path: `'${escapeName(path)}'`, as: `'${escapeName(name)}'` };
+    const told = fault('NAME_FITTED_FOR_ALL', names, { paths: [path] });
+    notices.add('saved under another name that every system can hold', told);
   }
   notices.end();
 }

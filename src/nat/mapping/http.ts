@@ -38,7 +38,7 @@ export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<
     };
     const abort = () => settle(new BeelineError('CANCELLED', 'Nobody waits for the router any more.'));
     const timer = setTimeout(
-      () => settle(new BeelineError('TIMEOUT', `The router at ${url.host} did not answer in time.`)),
+      () => settle(fault('ROUTER_LATE', { router: url.host, how: ' in time' })),
       DEADLINE,
     );
     asked.on('error', (cause) => settle(fault('ROUTER_UNREACHABLE', { router: url.host }, { cause })));
@@ -64,5 +64,5 @@ export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<
 }
 
 function broken(url: URL): BeelineError {
-  return new BeelineError('PROTOCOL', `The router at ${url.host} answered something of no use.`);
+  return fault('ROUTER_MALFORMED', { router: url.host });
 }

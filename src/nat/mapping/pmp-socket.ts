@@ -1,6 +1,6 @@
 /** Questions to a router's UDP port 5351, repeated until it answers. Only the router's own datagrams are seen. */
 import { createSocket, type Socket } from 'node:dgram';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
 
 export const PMP_PORT = 5351;
 /** Milliseconds until the first repetition (RFC 6886, 3.1), doubled each time; and for the answer. */
@@ -84,9 +84,6 @@ export class PmpSocket {
   }
 
   #silent(): BeelineError {
-    return new BeelineError(
-      'TIMEOUT',
-      `The router at ${this.#gateway} does not answer on UDP port ${this.#port}.`,
-    );
+    return fault('ROUTER_LATE', { router: this.#gateway, how: ` on UDP port ${this.#port}` });
   }
 }

@@ -1,7 +1,7 @@
 /** Asking a STUN server over TCP, from the very local port whose mapping is to be known. */
 import { connect, isIPv6, type Socket } from 'node:net';
 import { plainHost } from '../../base/addresses.ts';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import { ASK_DEADLINE, type Binding, bindingRequest, cancelled, readBinding, silent } from './binding.ts';
 import { StunFrames } from './frames.ts';
@@ -96,7 +96,7 @@ function take(frames: StunFrames, bytes: Uint8Array, transaction: Uint8Array): S
   const message = decodeStun(whole);
   const ours = message?.transaction.every((byte, i) => byte === transaction[i]);
   if (!message || !ours || message.method !== METHOD.binding || !['success', 'error'].includes(message.class))
-    throw new BeelineError('PROTOCOL', 'A STUN server answered something that was not asked.');
+    throw fault('STUN_MALFORMED');
   return message;
 }
 

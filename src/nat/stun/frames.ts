@@ -1,6 +1,6 @@
 /** STUN messages out of a stream of bytes: the header tells a message's length (RFC 8489, 6.2.2). */
 import { concat } from '../../base/bytes.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { MAX_STUN, STUN_HEADER } from './message.ts';
 
 /** Holds less than one message when `next` is called after every `push` until it has none. */
@@ -37,5 +37,5 @@ export class StunFrames {
 }
 
 function notStun(): BeelineError {
-  return new BeelineError('PROTOCOL', 'A STUN connection carried something else.');
+  return fault('STUN_MALFORMED');
 }

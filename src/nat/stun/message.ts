@@ -1,7 +1,7 @@
 /** STUN messages on the wire (RFC 8489). Goal: nothing that arrives makes decoding throw, or cost more than its length. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 
 export type StunClass = 'request' | 'indication' | 'success' | 'error';
 
@@ -90,8 +90,7 @@ export function encodeStun(
     throw new BeelineError('INTERNAL', 'A malformed STUN message was to be sent.');
   let length = STUN_HEADER + (options.key ? 4 + INTEGRITY_LENGTH : 0) + (options.fingerprint ? 8 : 0);
   for (const { value } of attributes) length += 4 + padded(value.length);
-  if (length > MAX_STUN)
-    throw new BeelineError('PROTOCOL', `A STUN message of ${length} bytes: ${MAX_STUN} is the limit.`);
+  if (length > MAX_STUN) throw fault('STUN_MALFORMED');
 
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);

@@ -57,14 +57,14 @@ export async function fit(
   for (const [i, { path, kind, target }] of entries.entries()) {
     if (slices.over()) await slices.next();
     const name = `'${escapeName(path)}'`;
-    const out = (trouble: string, told: string | BeelineError) => {
+    const about = { paths: [path] };
+    const out = (trouble: string, told: BeelineError) => {
       left.add(i);
-      const text = typeof told === 'string' ? `${told} It is left out.` : told;
-      notices.add(`left out, ${trouble}`, path, text);
+      notices.add(`left out, ${trouble}`, told);
     };
     const now = moved[i]!;
     if (Buffer.byteLength(now.path) > room) {
-      out('because their paths are too long', `The path of ${name} is too long below this destination.`);
+      out('because their paths are too long', fault('PATH_TOO_LONG', { path: name }, about));
       continue;
     }
     if (kind === 'link') {
@@ -74,10 +74,7 @@ export async function fit(
         continue;
       }
       if (!can.links) {
-        out(
-          'because this file system holds no links',
-          `${name} is a link, which this file system cannot hold.`,
-        );
+        out('because this file system holds no links', fault('LINKS_NOT_HELD', { path: name }, about));
         continue;
       }
       if (problem && !(problem.outward && links === 'all')) {
@@ -88,7 +85,7 @@ export async function fit(
         };
         out(
           'because they are links that lead out of what is received',
-          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, { paths: [path] }),
+          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, about),
         );
         continue;
       }
@@ -96,14 +93,13 @@ export async function fit(
     const cut = path.lastIndexOf('/') + 1;
     const fitted = now.path.slice(now.path.lastIndexOf('/') + 1);
     if (fitted !== path.slice(cut)) {
-      const text = `${name} is written as '${escapeName(fitted)}', since this file system cannot hold it under its own name.`;
-      notices.add('written under another name that this file system can hold', path, text);
+      const told = fault('NAME_FITTED', { path: name, as: `'${escapeName(fitted)}'` }, about);
+      notices.add('written under another name that this file system can hold', told);
     }
     if (now.mtime !== entries[i]!.mtime)
       notices.add(
         'written with another time',
-        path,
-        `The modification time of ${name} is out of the times that this file system holds, and becomes ${new Date(now.mtime / 1000).toISOString()}.`,
+        fault('TIME_FITTED', { path: name, time: new Date(now.mtime / 1000).toISOString() }, about),
       );
   }
   notices.end();

@@ -1,6 +1,6 @@
 /** A folder as a Sink: what arrives is staged, journaled, and renamed into place when it is whole, so that nothing
  *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -269,8 +269,9 @@ export class StagingSink implements Sink {
       step: this.#can.step,
       outward: links === 'all',
       onLeft: ({ path, target }) => {
-        const text = `The link '${escapeName(path)}' to '${escapeName(target.slice(0, 200))}' leaves the destination through a link here. It is left out.`;
-        this.#notices.add('left out, because they lead out through links that are here', path, text);
+        const link = { link: `'${escapeName(path)}'`, target: `'${escapeName(target.slice(0, 200))}'` };
+        const told = fault('LINK_LEADS_OUT_HERE', link, { paths: [path] });
+        this.#notices.add('left out, because they lead out through links that are here', told);
       },
     });
     this.#notices.end();

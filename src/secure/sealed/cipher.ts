@@ -1,5 +1,5 @@
 /** One direction of a sealed lane: AES-256-GCM (NIST SP 800-38D) with a counter for a nonce, so each record has its place. */
-import { BeelineError, fault } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { type RecordType, recordHeader, type SealedRecord } from './record.ts';
 
 const { subtle } = globalThis.crypto;
@@ -67,11 +67,7 @@ export class Opener {
         await subtle.decrypt({ name: 'AES-GCM', iv, additionalData: header }, this.#key, body),
       );
     } catch (cause) {
-      throw new BeelineError(
-        'AUTHENTICATION',
-        'Something on the way altered what the other side sent, or it is somebody else: the lane was closed.',
-        { cause },
-      );
+      throw fault('LANE_ALTERED', {}, { cause });
     }
   }
 }

@@ -81,7 +81,7 @@ async function opening(
   const wire = new Wire(inner);
   const stopped = new Promise<never>((_resolve, reject) => {
     const { kind, remote } = inner;
-    const late = new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`);
+    const late = fault('LANE_LATE', { remote, kind });
     timer = setTimeout(() => reject(late), deadline);
     abort = () => reject(fault('LANE_OUTPACED'));
     signal.addEventListener('abort', abort);
@@ -110,5 +110,5 @@ function checked(secret: LaneSecret): LaneSecret {
 }
 
 function unproven(): BeelineError {
-  return new BeelineError('AUTHENTICATION', 'Somebody dialled who is not the peer of this session.');
+  return fault('LANE_STRANGER', { what: 'it does not have the key of this session' });
 }

@@ -1,7 +1,7 @@
 /** What comes in on a sealed lane: records opened in order, and data held for an owner that has paused, within the credit. */
 
 import { decodeGrant, type ReliableCredit } from '../../base/credit.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import type { Opener } from './cipher.ts';
 import { BATCH, RECORD_COST, RecordParser, type RecordType, type SealedRecord } from './record.ts';
 
@@ -136,5 +136,5 @@ export class SealedReader {
 }
 
 function outOfTurn(): BeelineError {
-  return new BeelineError('PROTOCOL', 'A sealed lane got a record that does not belong there.');
+  return fault('PEER_MALFORMED', { what: 'a record on a sealed lane that does not belong there' });
 }

@@ -4,7 +4,7 @@
  */
 
 import { GRANT_LENGTH } from '../../base/credit.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 
 /**
  * - `hello`: the first of each side, empty: it has the key.
@@ -97,5 +97,5 @@ export class RecordParser {
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'A sealed lane got something that is no record of it.');
+  return fault('PEER_MALFORMED', { what: 'something on a sealed lane that is no record' });
 }

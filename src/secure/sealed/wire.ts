@@ -1,6 +1,6 @@
 /** The pipe below a sealed lane: its first bytes are read by the handshake, the rest go to the sealed pipe. */
 import { concat } from '../../base/bytes.ts';
-import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import type { Pipe } from '../pipe.ts';
 import type { SealedPipe } from './pipe.ts';
 import { HEADER_LENGTH, TAG_LENGTH } from './record.ts';
@@ -59,9 +59,7 @@ export class Wire {
   #fed(bytes: Uint8Array): void {
     if (this.#pipe) return this.#pipe.feed(bytes);
     if (this.#bytes.length + bytes.length > (this.#waiting?.length ?? 0) + MAX_EARLY)
-      return this.#fail(
-        new BeelineError('AUTHENTICATION', 'Something else than the peer answered on the lane.'),
-      );
+      return this.#fail(fault('LANE_STRANGER', { what: 'it does not speak as the other side would' }));
     this.#bytes = concat(this.#bytes, bytes);
     this.#serve();
   }

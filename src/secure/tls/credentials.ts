@@ -2,7 +2,7 @@
 import { constants, X509Certificate } from 'node:crypto';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { createSecureContext } from 'node:tls';
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { withGroups } from '../../base/tls.ts';
 
 /** AES-128-GCM first: a quarter faster than AES-256 where AES is in hardware; ChaCha20 for peers without it. */
@@ -34,9 +34,6 @@ export function peerFingerprint(socket: TLSSocket): string | undefined {
 /** Throws AUTHENTICATION unless the peer's certificate is the pinned one. */
 export function checkPin(socket: TLSSocket, pin: string): void {
   if (peerFingerprint(socket) !== pin) {
-    throw new BeelineError(
-      'AUTHENTICATION',
-      'Somebody else answered on the lane: its certificate is not the one agreed on.',
-    );
+    throw fault('LANE_STRANGER', { what: 'its certificate is not the one agreed on' });
   }
 }

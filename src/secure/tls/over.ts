@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../pipe.ts';
 import { checkPin, peerFingerprint } from './credentials.ts';
@@ -34,7 +34,7 @@ export function tlsServer(stream: Duplex, over: Over): Promise<{ pipe: Pipe; fin
   });
   return secured(stream, socket, 'secure', over, () => {
     const fingerprint = peerFingerprint(socket);
-    if (!fingerprint) throw new BeelineError('AUTHENTICATION', 'The other side showed no certificate.');
+    if (!fingerprint) throw fault('LANE_STRANGER', { what: 'it shows no certificate' });
     return { pipe: tlsPipe(socket, over), fingerprint };
   });
 }
@@ -58,10 +58,7 @@ function secured<T>(
       reject(error);
     };
     const abort = () => fail(fault('LANE_OUTPACED'));
-    const timer = setTimeout(
-      () => fail(new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`)),
-      LANE_OPEN_DEADLINE,
-    );
+    const timer = setTimeout(() => fail(fault('LANE_LATE', { remote, kind })), LANE_OPEN_DEADLINE);
     // Kept for the socket's whole life: an error that nobody listens for would end the process.
     socket.on('error', (cause) => fail(fault('LANE_FAILED', { remote, kind }, { cause })));
     stream.on('error', () => socket.destroy());

@@ -1,7 +1,7 @@
 /** The local ports from which a session punches, and what the world sees of them. */
 import { isAddress, plainHost, type Scope, scopeOf } from '../../base/addresses.ts';
 import { realClock, withDeadline } from '../../base/clock.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { askTcp } from '../../nat/stun/ask.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { PunchBudget } from './attempt.ts';
@@ -118,7 +118,7 @@ async function mappedTowards(
   return withDeadline(realClock, signal, OPEN_DEADLINE, late, ask).catch(() => undefined);
 }
 
-const late = () => new BeelineError('TIMEOUT', 'A STUN server did not answer in time.');
+const late = () => fault('STUN_SILENT', { transport: 'TCP' });
 
 function isSame(a: Address, b: Address): boolean {
   return a.host === b.host && a.port === b.port;

@@ -1,7 +1,7 @@
 /** One punched lane: tries until a connection is there that TLS accepts, all within one deadline. */
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import type { Over } from '../../secure/tls/over.ts';
@@ -61,7 +61,7 @@ export async function punch(
   } catch (thrown) {
     port.release();
     if (!stop.signal.aborted || signal.aborted) throw thrown;
-    throw new BeelineError('TIMEOUT', `No connection could be punched to ${formatAddress(to)} in time.`);
+    throw fault('LANE_LATE', { remote: formatAddress(to), kind: 'punched' });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);

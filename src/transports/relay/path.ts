@@ -1,6 +1,6 @@
 /** The receiver's end of relayed lanes: dialled at the server, like any other path. */
 import { realClock, withDeadline } from '../../base/clock.ts';
-import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { fault, faultFrom } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { authorityOf, serviceUrl } from '../../websocket/url.ts';
@@ -75,7 +75,7 @@ export class RelayPath implements Path {
     if (!shown) throw fault('RELAY_NO_PLACE');
     const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
-    const late = () => new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
+    const late = () => fault('RELAY_LANE_LATE');
     try {
       return await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, async (scope) => {
         scope.addEventListener('abort', () => ahead?.control.abort());

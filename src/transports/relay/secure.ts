@@ -1,7 +1,7 @@
 /** How a program secures relayed lanes: TLS with another program, sealed with a page. The first byte tells which. */
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { SEALED_FIRST, sealedClient, sealedServer } from '../../secure/sealed/handshake.ts';
@@ -97,7 +97,7 @@ function firstByte(stream: RelayStream, signal: AbortSignal): Promise<number> {
       reject(error);
     };
     const abort = () => fail(fault('LANE_OUTPACED'));
-    const late = new BeelineError('TIMEOUT', 'Nothing came from the other side of a relayed lane.');
+    const late = fault('RELAY_LANE_LATE');
     const timer = setTimeout(() => fail(late), LANE_OPEN_DEADLINE);
     signal.addEventListener('abort', abort);
     if (signal.aborted) return abort();

@@ -1,6 +1,6 @@
 /** Opening a lane: TCP, TLS 1.3, and the pin, all within one deadline. */
 import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { checkPin } from '../../secure/tls/credentials.ts';
@@ -39,7 +39,7 @@ export function dial(
     };
     const abort = () => settle(fault('LANE_OUTPACED'));
     const timer = setTimeout(
-      () => settle(new BeelineError('TIMEOUT', `${to.host}:${to.port} did not answer in time.`)),
+      () => settle(fault('LANE_LATE', { remote: `${to.host}:${to.port}`, kind: 'tcp' })),
       LANE_OPEN_DEADLINE,
     );
     const proven = () => {

@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from '../../base/addresses.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { cannotListen } from '../../base/cannot-listen.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../base/limits.ts';
 import { Room } from '../../base/room.ts';
 import type { Pipe } from '../../secure/pipe.ts';
@@ -37,7 +37,7 @@ const UNPROVEN = { inAll: 2 * MAX_LANES, ofAddress: MAX_LANES };
 /** Connections of the HTTP server, a receiver's at the rendezvous among them: that one makes way to no crowd. */
 const OTHERS = { inAll: 4 * MAX_LANES, ofAddress: MAX_LANES };
 
-/** @throws BeelineError USAGE when the port is taken or not allowed. */
+/** @throws BeelineError SERVER when the port is taken or not allowed. */
 export function listen(options: ListenOptions): Promise<Listener> {
   const all = new Set<Socket>();
   const unproven = new Room<Socket>(UNPROVEN, 'oldest', (socket) => socket.destroy());
@@ -65,7 +65,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const where = options.host ? `${options.host}:${options.port ?? 0}` : `port ${options.port ?? 0}`;
-      reject(new BeelineError('USAGE', `Cannot listen on ${where}: ${cause.message}.`, { cause }));
+      reject(cannotListen(cause, where));
     });
     server.listen({ port: options.port ?? 0, host: options.host }, () => resolve(listener(server, all)));
   });

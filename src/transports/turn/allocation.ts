@@ -3,7 +3,7 @@
  * TLS from end to end, and every connection that it makes becomes a pipe. It works where UDP does not.
  */
 
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, fault } from '../../base/errors.ts';
 import { readXorAddress } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, attributeOf, METHOD } from '../../nat/stun/message.ts';
 import { formatAddress } from '../../wire/candidate.ts';
@@ -24,7 +24,7 @@ const TRANSPORT_TCP = Uint8Array.of(6, 0, 0, 0);
  * @throws BeelineError of the first: NO_PATH or TIMEOUT (not reached), SERVER (it refused), AUTHENTICATION, PROTOCOL
  */
 export async function allocate(options: TurnOptions): Promise<TurnAllocation> {
-  let failure = new BeelineError('SERVER', 'The rendezvous server names no TURN server in a way that works.');
+  let failure = fault('TURN_UNNAMED');
   for (const [index, target] of turnTargets(options.server.urls).entries()) {
     try {
       return await allocateAt(target, options);
@@ -62,8 +62,7 @@ async function allocateAt(target: TurnTarget, options: TurnOptions): Promise<Tur
     const relayed = readXorAddress(attributeOf(answer, ATTRIBUTE.xorRelayedAddress), answer.transaction);
     const mapped = readXorAddress(attributeOf(answer, ATTRIBUTE.xorMappedAddress), answer.transaction);
     if (socket.destroyed) throw fault('TURN_CLOSED', { name });
-    if (!relayed || !mapped)
-      throw new BeelineError('PROTOCOL', `The TURN server ${name} gave an address that is none.`);
+    if (!relayed || !mapped) throw fault('TURN_MALFORMED', { name, what: 'gives an address that is none' });
     // Later connections must reach the same server, which a name may not lead to again.
     const address = socket.remoteAddress ?? target.host;
     const granted = { options, timing, target, address, credential, control, relayed, mapped };

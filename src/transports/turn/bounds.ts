@@ -7,7 +7,7 @@ import { type LookupAddress, type LookupOptions, lookup as lookupName } from 'no
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { behindNat64, scopeOf } from '../../base/addresses.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { usable } from '../../nat/ice/address.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
@@ -83,8 +83,5 @@ export async function boundedServer(server: TurnServer, rendezvous: string): Pro
 const NOT_ITS_PLACE = 'in a network that the rendezvous server itself is not in';
 
 function refused(target: TurnTarget, why: string): BeelineError {
-  return new BeelineError(
-    'SERVER',
-    `The rendezvous server names the TURN server ${formatAddress(target)}, ${why}: this side does not go there.`,
-  );
+  return fault('TURN_FORBIDDEN', { name: formatAddress(target), why });
 }

@@ -1,7 +1,7 @@
 /** A TCP or TLS connection to a TURN server. */
 import { isIP, type LookupFunction, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnTarget } from './url.ts';
 
@@ -42,10 +42,7 @@ export function connectTurn(
       reject(error);
     };
     const abort = () => settle(fault('TURN_NOT_NEEDED', { name }));
-    const timer = setTimeout(
-      () => settle(new BeelineError('TIMEOUT', `The TURN server ${name} did not answer over TCP in time.`)),
-      deadline,
-    );
+    const timer = setTimeout(() => settle(fault('TURN_LATE', { name })), deadline);
     // Kept for the socket's whole life: an error that nobody listens for would end the process.
     socket.on('error', (cause) => settle(fault('TURN_UNREACHABLE', { name, why: cause.message }, { cause })));
     socket.once(secure ? 'secureConnect' : 'connect', () => {

@@ -111,7 +111,7 @@ export class ControlConnection {
       };
       const timer = setTimeout(() => {
         settled();
-        reject(new BeelineError('TIMEOUT', `The TURN server ${name} did not answer in time.`));
+        reject(fault('TURN_LATE', { name }));
       }, answer);
       this.#waiting.set(id, {
         key,
@@ -138,7 +138,7 @@ export class ControlConnection {
     // Errors are taken unproven: 401 and 438 cannot be proven, and who could forge others could cut the connection too.
     if (message.class === 'success' && waiting.key && !hasIntegrity(bytes, waiting.key)) {
       const text = `An answer of the TURN server ${this.#options.name} is not proven to be its own.`;
-      return waiting.reject(new BeelineError('AUTHENTICATION', text));
+      return waiting.reject(fault('TURN_UNPROVEN', { name: this.#options.name }));
     }
     if (message.class === 'request') return;
     if (message.class === 'success' && waiting.last) this.#reader.stop();
@@ -148,7 +148,7 @@ export class ControlConnection {
   readonly #closed = () => this.#fail(fault('TURN_CLOSED', { name: this.#options.name }));
 
   #broken(what: string): void {
-    this.#fail(new BeelineError('PROTOCOL', `The TURN server ${this.#options.name} ${what}.`));
+    this.#fail(fault('TURN_MALFORMED', { name: this.#options.name, what }));
   }
 
   #fail(error: BeelineError): void {

@@ -1,5 +1,5 @@
 /** What a TURN server's error answers mean, for a person (RFC 8656, 19; RFC 6062, 6.3). */
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 
 /** Whose doing it most often is, and what to do about it. */
 const ADVICE: Readonly<Record<number, string>> = {
@@ -15,8 +15,5 @@ const ADVICE: Readonly<Record<number, string>> = {
 /** @param name the server, for people. @param reason as the server words it, fit for a terminal */
 export function refusal(name: string, code: number, reason: string): BeelineError {
   const advice = ADVICE[code] ?? 'Its owner can tell why from its log.';
-  return new BeelineError(
-    'SERVER',
-    `The TURN server ${name} refused with ${code}${reason && ` (${reason})`}. ${advice}`,
-  );
+  return fault('TURN_REFUSED', { name, what: `${code}${reason && ` (${reason})`}`, advice });
 }

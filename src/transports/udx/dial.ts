@@ -1,7 +1,7 @@
 /** Opening a lane: the peer is asked, in a keyed check, for a stream under ids of our choice; then TLS. */
 import { randomInt } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { localAddress } from '../../nat/ice/address.ts';
 import { type Checks, streamAttribute } from '../../nat/ice/checks.ts';
 import type { Pair } from '../../nat/ice/pairs.ts';
@@ -58,7 +58,7 @@ function announce(
       else resolve();
     };
     const abort = () => settle(fault('LANE_OUTPACED'));
-    const late = new BeelineError('TIMEOUT', `${remote} did not answer over UDP in time.`);
+    const late = fault('LANE_LATE', { remote, kind: 'udx' });
     const deadline = setTimeout(() => settle(late), ANSWER_DEADLINE);
     const full = fault('UDP_FULL', { remote });
     const ask = (wait: number) => {

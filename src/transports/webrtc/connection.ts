@@ -2,7 +2,7 @@
  * One WebRTC connection with one data channel, from its description to a pipe. The DTLS fingerprint of the other side's
  * description is its pin: it crossed sealed, and WebRTC itself connects to nobody else. Pure.
  */
-import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { MAX_RTC_CANDIDATES } from '../../base/limits.ts';
 import type { RtcDescription } from '../../wire/rtc.ts';
 import { endsOf } from './ends.ts';
@@ -90,7 +90,7 @@ export class Connection {
   within(ms: number | undefined): void {
     clearTimeout(this.#deadline);
     if (this.#state !== 'negotiating' || ms === undefined) return;
-    const late = () => this.close(new BeelineError('TIMEOUT', 'A WebRTC connection did not open in time.'));
+    const late = () => this.close(fault('WEBRTC_LATE'));
     this.#deadline = setTimeout(late, ms);
   }
 
@@ -209,7 +209,7 @@ export class Connection {
     const ours = this.#kind === 'answer' && !this.#pipe && channel.label === LABEL && channel.protocol === '';
     if (ours && reliable) return this.#use(channel);
     channel.close();
-    this.close(new BeelineError('PROTOCOL', 'The other side opened a data channel that is not Beeline.'));
+    this.close(fault('PEER_MALFORMED', { what: 'a data channel that is not Beeline' }));
   }
 
   #use(channel: DataChannel): void {

@@ -4,7 +4,7 @@
  */
 import { realClock } from '../../base/clock.ts';
 import { ReliableCredit } from '../../base/credit.ts';
-import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { Horizon } from '../../base/horizon.ts';
 import { linger } from '../../base/linger.ts';
 import type { Pipe } from '../../secure/pipe.ts';
@@ -209,5 +209,5 @@ function cost(bytes: Uint8Array): number {
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent something on a data channel that is not Beeline.');
+  return fault('PEER_MALFORMED', { what: 'something on a data channel that is not Beeline' });
 }

@@ -1,8 +1,8 @@
-/** Why a server cannot listen where it was told to. */
-import { type BeelineError, fault } from '../base/errors.ts';
+/** Why this machine lets nobody listen at a port. */
+import { type BeelineError, fault } from './errors.ts';
 
 /** @param what such as `port 80 of any address` */
-export function cannotListen(cause: NodeJS.ErrnoException, what: string): BeelineError {
+export function cannotListen(cause: Error & { code?: string }, what: string): BeelineError {
   switch (cause.code) {
     case 'EADDRINUSE':
       return fault('PORT_IN_USE', { what }, { cause });
