@@ -1,15 +1,12 @@
-/** Turns a command's arguments into flags and positionals, or a USAGE error that names the near miss. */
+/** Turns a command's arguments into the values of its flags and positionals, or a USAGE error that names the near miss. */
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { type Command, FLAGS } from './flags.ts';
+import { type Command, FLAGS, type Flag, type Values } from './flags.ts';
 import { hint } from './near.ts';
 
-export interface Parsed {
-  strings: Map<string, string>;
-  /** Every value of a flag that was given more than once, in order; `strings` has the last. */
-  all: Map<string, string[]>;
-  switches: Set<string>;
+export interface Parsed<C extends Command> {
+  flags: Values<C>;
   positionals: string[];
 }
 
@@ -17,12 +14,12 @@ export interface Parsed {
  * `node:util`'s own strict mode is not used: its texts speak to programmers and know no near misses.
  * @throws BeelineError USAGE
  */
-export function parse(command: Command, argv: readonly string[]): Parsed {
-  const flags = FLAGS[command];
+export function parse<C extends Command>(command: C, argv: readonly string[]): Parsed<C> {
+  const known = new Map<string, Flag>(Object.entries(FLAGS[command]));
   const options = Object.fromEntries(
-    flags.map((flag) => [
-      flag.name,
-      { type: flag.value ? 'string' : 'boolean', ...(flag.short ? { short: flag.short } : {}) } as const,
+    [...known].map(([name, { read, short }]) => [
+      name,
+      { type: read ? 'string' : 'boolean', ...(short && { short }) } as const,
     ]),
   );
   const { tokens } = parseArgs({
@@ -32,37 +29,31 @@ export function parse(command: Command, argv: readonly string[]): Parsed {
     allowPositionals: true,
     tokens: true,
   });
-  const parsed: Parsed = { strings: new Map(), all: new Map(), switches: new Set(), positionals: [] };
+  const positionals: string[] = [];
+  const flags = new Map<string, unknown>();
   for (const token of tokens) {
-    if (token.kind === 'positional') parsed.positionals.push(token.value);
+    if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
-    const flag = flags.find((candidate) => candidate.name === token.name);
+    const { name, value, inlineValue } = token;
     const shown = escapeName(token.rawName);
-    if (!flag) {
-      const meant = hint(
-        token.name,
-        flags.map((candidate) => candidate.name),
-        '--',
-      );
-      throw usage(command, `There is no ${shown}.${meant}`);
-    }
-    if (!flag.value) {
-      if (token.value !== undefined) throw usage(command, `${shown} takes no value.`);
-      parsed.switches.add(flag.name);
+    const flag = known.get(name);
+    if (!flag) throw usage(command, `There is no ${shown}.${hint(name, [...known.keys()], '--')}`);
+    if (!flag.read) {
+      if (value !== undefined) throw usage(command, `${shown} takes no value.`);
+      flags.set(name, true);
       continue;
     }
-    if (token.value === undefined || token.value === '')
-      throw usage(command, `${shown} needs a value: ${shown} ${flag.value}.`);
+    if (!value) throw usage(command, `${shown} needs a value: ${shown} ${flag.value}.`);
     // `--to --yes` is a forgotten value, not a folder of that name; `-` alone stands for stdin or stdout.
-    if (!token.inlineValue && token.value.length > 1 && token.value.startsWith('-'))
+    if (!inlineValue && value.length > 1 && value.startsWith('-'))
       throw usage(
         command,
-        `${shown} needs a value: ${shown} ${flag.value}. If it does begin with a dash, write ${shown}=${escapeName(token.value)}.`,
+        `${shown} needs a value: ${shown} ${flag.value}. If it does begin with a dash, write ${shown}=${escapeName(value)}.`,
       );
-    parsed.strings.set(flag.name, token.value);
-    parsed.all.set(flag.name, [...(parsed.all.get(flag.name) ?? []), token.value]);
+    const read = flag.read(shown, value);
+    flags.set(name, flag.list ? [...((flags.get(name) as unknown[]) ?? []), ...(read as unknown[])] : read);
   }
-  return parsed;
+  return { flags: Object.fromEntries(flags) as Values<C>, positionals };
 }
 
 export function usage(command: Command, what: string): BeelineError {

@@ -1,189 +1,166 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
-import { DEFAULT_LANES, MAX_LANES } from '../base/limits.ts';
+import { DEFAULT_LANES, MAX_LANES, MAX_WAIT } from '../base/limits.ts';
+import { duration, hostPort, integer, oneOf, type Read, serverUrl, size } from './values.ts';
 
 export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
 export type Command = (typeof COMMANDS)[number];
 
-export interface Flag {
-  name: string;
-  short?: string;
-  /** What stands for the value in the help; absent: a switch. */
-  value?: string;
+/** @typeParam T what its value is read as; of a switch, true */
+export interface Flag<T = unknown> {
   help: string;
+  short?: string;
+  /** What stands for the value in the help. */
+  value?: string;
+  /** Absent: a switch. */
+  read?: Read<T>;
+  /** It may be repeated: all its values count, not the last one alone. */
+  list?: true;
 }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export const RELAY = ['auto', 'never', 'only'] as const;
-/** What a receiver may have of links, and what a sender may make of them. */
-export const LINKS_RECEIVED = ['safe', 'all', 'skip'] as const;
-export const LINKS_SENT = ['keep', 'follow', 'skip'] as const;
-export const OVERWRITE = ['ask', 'skip', 'rename', 'replace', 'update'] as const;
+const on = (help: string, short?: string): Flag<true> => ({ help, short });
+const takes = <T>(value: string, help: string, read: Read<T>): Flag<T> => ({ value, help, read });
+const text = (value: string, help: string) => takes(value, help, (_, given) => given);
+const texts = (value: string, help: string): Flag<string[]> => ({
+  ...takes(value, `${help}; you can repeat it`, (_, given) => [given]),
+  list: true,
+});
 
-const CONFIG_DIR: Flag = {
-  name: 'config-dir',
-  value: 'DIR',
-  help: "where this device's key and the known devices are kept",
+const port = integer(0, 65_535);
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const json = on('write one JSON object a line to stdout, and nothing else');
+const face = {
+  json,
+  quiet: on('show only errors', 'q'),
+  'log-level': takes('LEVEL', `write a structured log: ${LOG_LEVELS.join(', ')}`, oneOf(...LOG_LEVELS)),
+  'log-file': text('FILE', 'write the log to this file (mode 0600) instead of stderr'),
 };
-const JSON_FLAG: Flag = { name: 'json', help: 'one JSON object a line on stdout, nothing else there' };
-const QUIET: Flag = { name: 'quiet', short: 'q', help: 'errors only' };
-const LOGGING: Flag[] = [
-  { name: 'log-level', value: 'LEVEL', help: `structured log: ${LOG_LEVELS.join(', ')}` },
-  { name: 'log-file', value: 'FILE', help: 'write the log there (mode 0600) instead of to stderr' },
-];
-const ALWAYS: Flag[] = [
-  { name: 'help', short: 'h', help: 'show this text' },
-  { name: 'version', help: 'show the version' },
-];
+const config = {
+  'config-dir': text('DIR', "the folder with this device's key and the known devices"),
+};
+const always = { help: on('show this text', 'h'), version: on('show the version') };
 
-const COMMON: Flag[] = [
-  {
-    name: 'server',
-    value: 'URL',
-    help: 'meet at a standing `beeline server` (ws://, wss://, http://, https://)',
-  },
-  {
-    name: 'at',
-    value: 'HOST:PORT',
-    help: "the sender's own meeting point: it listens there, the receiver goes there",
-  },
-  { name: 'port', value: 'N', help: 'local port for connections; default any' },
-  {
-    name: 'lanes',
-    value: 'N',
-    help: `parallel connections, 1 to ${MAX_LANES}; default ${DEFAULT_LANES}, 2 with a page, and more where they help`,
-  },
-  {
-    name: 'relay',
-    value: 'WHEN',
-    help: `lanes through a relay: ${RELAY.join(', ')}; default auto, while nothing direct carries`,
-  },
-  { name: 'no-port-map', help: 'do not ask the router to map a port (asked only with --server)' },
-  { name: 'no-lan', help: 'neither announce nor look on the local network' },
-  {
-    name: 'code',
-    value: 'CODE',
-    help: 'the code, such as 7-crossover-clockwork; the sender may choose its own',
-  },
-  { name: 'psk-file', value: 'FILE', help: 'a shared secret of at least 16 bytes instead of a code' },
-  { name: 'device', value: 'NAME', help: 'a trusted device instead of a code (see `beeline trust`)' },
-  { name: 'limit', value: 'RATE', help: 'bytes a second at most, such as 800k, 10M or 1.5MiB' },
-  {
-    name: 'wait',
-    value: 'TIME',
-    help: 'how long to wait for a lost other side, as 10m or 2h; default 24h to send, 1h to receive',
-  },
-  { name: 'sha256', help: "show each file's plain SHA-256 at the end" },
-  {
-    name: 'receipt',
-    value: 'FILE',
-    help: 'where to write the receipt, even over a file; default a new file in the receipts folder',
-  },
-  { name: 'no-receipt', help: 'write no receipt' },
-  {
-    name: 'update',
-    help: 'receive: replace what differs, and move only that; send: say that this is a refresh',
-  },
-  {
-    name: 'to',
-    value: 'DIR',
-    help: 'where to put what is received; `-` for stdout; default the current folder',
-  },
-  { name: 'overwrite', value: 'HOW', help: `files that exist already: ${OVERWRITE.join(', ')}; default ask` },
-  { name: 'yes', short: 'y', help: 'accept what is offered without asking' },
-  JSON_FLAG,
-  { ...QUIET, help: 'errors only, and a code that was not chosen' },
-  ...LOGGING,
-  { name: 'metrics-port', value: 'N', help: 'serve Prometheus metrics at 127.0.0.1:N/metrics' },
-  CONFIG_DIR,
-];
+/** @param leastPort 0 means "any" to the side that listens, and nothing to the side that connects */
+const transfer = (leastPort: 0 | 1) => ({
+  server: takes('URL', 'meet at this `beeline server` (ws://, wss://, http:// or https://)', serverUrl),
+  at: takes(
+    'HOST:PORT',
+    'meet at the sender itself: it listens there, and the receiver connects to it',
+    hostPort(leastPort),
+  ),
+  port: takes('N', 'the local port for connections; default: any', port),
+  lanes: takes(
+    'N',
+    `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
+    integer(1, MAX_LANES),
+  ),
+  relay: takes(
+    'WHEN',
+    'use a relay: auto (the default, while there is no direct path), never, or only',
+    oneOf('auto', 'never', 'only'),
+  ),
+  'no-port-map': on('do not ask the router for a port (Beeline asks only with --server)'),
+  'no-lan': on('do not announce or search on the local network'),
+  code: text('CODE', 'the code, such as 7-crossover-clockwork; a sender may choose its own'),
+  'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
+  device: text('NAME', 'connect to this trusted device without a code (see `beeline trust`)'),
+  limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
+  wait: takes(
+    'TIME',
+    'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
+    duration(MAX_WAIT),
+  ),
+  sha256: on('show the SHA-256 of each file at the end'),
+  receipt: text(
+    'FILE',
+    'write the receipt to this file and replace what it holds; default: a new file with the receipts',
+  ),
+  'no-receipt': on('write no receipt'),
+  update: on('receive: replace the files that differ, and move only the differences; send: suggest that'),
+  to: text('DIR', 'the folder to receive into, or `-` for stdout; default: the current folder'),
+  overwrite: takes(
+    'HOW',
+    'what to do with files that exist: ask (the default), skip, rename, replace or update',
+    oneOf('ask', 'skip', 'rename', 'replace', 'update'),
+  ),
+  yes: on('accept the offer without a question', 'y'),
+  ...face,
+  quiet: on('show only errors, and a code that Beeline made', 'q'),
+  'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
+  ...config,
+  ...always,
+});
 
-export const FLAGS: { readonly [C in Command]: readonly Flag[] } = {
-  send: [
-    { name: 'text', value: 'TEXT', help: 'send this text instead of files' },
-    { name: 'name', value: 'FILE', help: 'file name for what comes from stdin; default stdin' },
-    { name: 'qr', help: 'show the code, or the link to the page if there is one, as a QR code too' },
-    {
-      name: 'web',
-      help: 'also serve the page from this process, for browsers on the local network',
-    },
-    {
-      name: 'links',
-      value: 'HOW',
-      help: 'links in folders: keep (default), follow what they point to, or skip',
-    },
-    { name: 'skip-unreadable', help: 'name files that cannot be read or named, and send the rest' },
-    ...COMMON,
-    ...ALWAYS,
-  ],
-  receive: [
-    {
-      name: 'links',
-      value: 'HOW',
-      help: 'safe (default) leaves out links that lead elsewhere, all writes them, skip leaves out all',
-    },
-    ...COMMON,
-    ...ALWAYS,
-  ],
-  server: [
-    { name: 'port', value: 'N', help: 'port to listen on; default 4848' },
-    { name: 'host', value: 'ADDRESS', help: 'address to listen on; default all' },
-    {
-      name: 'trust-proxy',
-      help: 'take client addresses from X-Forwarded-For; only behind a proxy that sets it',
-    },
-    {
-      name: 'tls-cert',
-      value: 'FILE',
-      help: 'speak TLS with this certificate (PEM, its whole chain); a new one is read by itself',
-    },
-    { name: 'tls-key', value: 'FILE', help: 'its private key (PEM, not encrypted)' },
-    {
-      name: 'allow-origin',
-      value: 'URL',
-      help: 'let pages of another site use this server, such as https://example.org; may be repeated',
-    },
-    { name: 'no-relay', help: 'carry no bytes for peers that find no path of their own' },
-    { name: 'relay-limit', value: 'SIZE', help: 'relayed bytes of one meeting at most; default 256GiB' },
-    { name: 'relay-rate', value: 'RATE', help: 'relayed bytes a second, all meetings together; default any' },
-    {
-      name: 'stun-port',
-      value: 'N',
-      help: 'second port for STUN (UDP and TCP); default the port after --port',
-    },
-    { name: 'no-stun', help: 'do not tell peers how their addresses look from outside' },
-    {
-      name: 'turn-url',
-      value: 'URL',
-      help: 'a TURN server to recommend, such as turn:HOST:3478; may be repeated',
-    },
-    {
-      name: 'turn-secret-file',
-      value: 'FILE',
-      help: "the secret shared with it (coturn's static-auth-secret)",
-    },
-    {
-      name: 'turn-secret',
-      value: 'SECRET',
-      help: 'the same, seen by `ps`; better BEELINE_TURN_SECRET or the file',
-    },
-    JSON_FLAG,
-    QUIET,
-    ...LOGGING,
-    ...ALWAYS,
-  ],
-  trust: [JSON_FLAG, CONFIG_DIR, ...ALWAYS],
-  resume: [{ name: 'yes', short: 'y', help: 'remove without asking' }, JSON_FLAG, ...ALWAYS],
-  verify: [JSON_FLAG, { name: 'quiet', short: 'q', help: 'only what differs' }, ...ALWAYS],
-  doctor: [
-    {
-      name: 'server',
-      value: 'URL',
-      help: 'look at the way to this `beeline server` too (ws://, wss://, http://, https://)',
-    },
-    { name: 'no-port-map', help: 'do not ask the router to map a port for a moment' },
-    JSON_FLAG,
-    ...ALWAYS,
-  ],
+export const FLAGS = {
+  send: {
+    text: text('TEXT', 'send this text instead of files'),
+    name: text('FILE', 'the file name for what comes from stdin; default: stdin'),
+    qr: on('show the code as a QR code too, or the link if there is a page'),
+    web: on('serve the page from this process too, for browsers on the local network'),
+    links: takes(
+      'HOW',
+      'links in folders: keep (the default), follow (send what they point to) or skip',
+      oneOf('keep', 'follow', 'skip'),
+    ),
+    'skip-unreadable': on('list the files that cannot be read or named, and send the rest'),
+    ...transfer(0),
+  },
+  receive: {
+    links: takes(
+      'HOW',
+      'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
+      oneOf('safe', 'all', 'skip'),
+    ),
+    ...transfer(1),
+  },
+  server: {
+    port: takes('N', 'the port to listen on; default: 4848', port),
+    host: text('ADDRESS', 'the address to listen on; default: all'),
+    'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
+    'tls-cert': text(
+      'FILE',
+      'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
+    ),
+    'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
+    'allow-origin': texts('URL', 'let pages of this other site use the server, such as https://example.org'),
+    'no-relay': on('carry no data for peers that find no direct path'),
+    'relay-limit': takes(
+      'SIZE',
+      'the most bytes that the relay carries for one meeting; default: 256GiB',
+      size,
+    ),
+    'relay-rate': takes(
+      'RATE',
+      'the most bytes a second that the relay carries in all; default: no limit',
+      size,
+    ),
+    'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
+    'no-stun': on('do not tell peers how their addresses look from outside'),
+    'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
+    'turn-secret-file': text('FILE', "the secret shared with the TURN server (coturn's static-auth-secret)"),
+    'turn-secret': text('SECRET', 'the same; `ps` shows it, so prefer BEELINE_TURN_SECRET or the file'),
+    ...face,
+    ...always,
+  },
+  trust: { json, ...config, ...always },
+  resume: { yes: on('remove without a question', 'y'), json, ...always },
+  verify: { json, quiet: on('show only what differs', 'q'), ...always },
+  doctor: {
+    server: takes(
+      'URL',
+      'test the way to this `beeline server` too (ws://, wss://, http:// or https://)',
+      serverUrl,
+    ),
+    'no-port-map': on('do not test whether the router maps a port'),
+    json,
+    ...always,
+  },
+} satisfies { readonly [C in Command]: Readonly<Record<string, Flag>> };
+
+type Flags = typeof FLAGS;
+/** What was given of a command's flags. */
+export type Values<C extends Command> = {
+  [N in keyof Flags[C]]?: Flags[C][N] extends Flag<infer T> ? T : never;
 };
 
 /** Flags that only one side acts on; the other takes them, because scripts share one set, and says so. */

@@ -18,8 +18,8 @@ const ABOUT: {
       'beeline send holiday/ --web --qr',
     ],
     notes: [
-      'Should the receiver stop or die, leave this waiting: it can come back with the same code. Should this stop or die,',
-      'send the same paths again: the receiver keeps what has arrived.',
+      'If the receiver stops, leave this command running. The receiver can come back with the same code.',
+      'If this command stops, send the same paths again. The receiver keeps what has arrived.',
     ],
   },
   receive: {
@@ -34,12 +34,13 @@ const ABOUT: {
       'beeline receive 7-crossover-clockwork --to ~/mirror --update --receipt today.jsonl',
     ],
     notes: [
-      'Without CODE: BEELINE_CODE, else the first line of stdin, else a prompt.',
-      'Whatever stopped it: received again into the same folder it goes on. `beeline resume` lists what is unfinished.',
+      'Without CODE, the code comes from BEELINE_CODE, else from the first line of stdin. On a terminal you are asked for it.',
+      'If it stops, receive again into the same folder. It continues where it stopped.',
+      '`beeline resume` lists what is unfinished.',
     ],
   },
   server: {
-    line: 'run a meeting point for senders and receivers',
+    line: 'run a server where senders and receivers meet',
     usage: ['beeline server'],
     examples: [
       'beeline server',
@@ -49,20 +50,23 @@ const ABOUT: {
       'beeline server --turn-url turn:turn.example.org --turn-secret-file /etc/beeline/turn',
     ],
     notes: [
-      'It sees nameplates and opaque messages, never a code or a name. What it relays is encrypted from end to end.',
-      'Browsers get the page at its URL; away from localhost they need TLS for it: --tls-cert, or a proxy in front.',
-      'With --tls-cert, SIGHUP reads the certificate again; without, it ends the server as SIGINT and SIGTERM do.',
-      'Open to the world: TCP --port, and for STUN UDP --port and TCP and UDP --stun-port.',
+      'The server cannot read what is sent: it sees the number in a code, but not the words, and no file names.',
+      'Browsers get the page at the URL of the server. Unless that is on localhost, the page needs TLS: use --tls-cert, or a',
+      'proxy in front of the server.',
+      'SIGINT and SIGTERM stop the server. SIGHUP stops it too; with --tls-cert it reads the certificate again instead.',
+      'For access from outside, open these ports: TCP --port; for STUN also UDP --port, and TCP and UDP --stun-port.',
     ],
   },
   trust: {
-    line: 'show, add and remove devices that need no code',
+    line: 'list, add and remove devices that need no code',
     usage: ['beeline trust', 'beeline trust add NAME KEY', 'beeline trust remove NAME|KEY'],
     examples: ['beeline trust', 'beeline trust add laptop bl1...', 'beeline trust remove laptop'],
-    notes: ['Both devices must trust each other. `beeline trust` shows the key to give to the other one.'],
+    notes: [
+      'Both devices must trust each other. `beeline trust` shows the key of this device: add it on the other one.',
+    ],
   },
   resume: {
-    line: 'list what is unfinished in a folder, or give it up',
+    line: 'list unfinished transfers in a folder, or remove them',
     usage: ['beeline resume [DIR]', 'beeline resume clean [DIR]'],
     examples: [
       'beeline resume',
@@ -71,15 +75,15 @@ const ABOUT: {
       'beeline resume clean ~/Downloads --yes',
     ],
     notes: [
-      'DIR is the folder that was received into; default the current one. A folder of the name clean is ./clean.',
-      'To go on, receive again into DIR: with the same code while the sender waits, or with a new one.',
-      '`clean` removes only what the journal of an unfinished receive names, and nothing that is being received now.',
-      'Files that have their final names already stay.',
+      'DIR is the folder that you received into; default: the current folder. If it is called clean, write ./clean.',
+      'To continue a transfer, receive again into DIR. The same code works while the sender waits; else you need a new one.',
+      '`clean` removes only what belongs to an unfinished transfer. It leaves a transfer alone that runs now.',
+      'Files that already have their final names stay.',
       'Exit codes: 0 done, or nothing is unfinished   1 something was left   2 wrong usage   7 nobody to ask',
     ],
   },
   verify: {
-    line: 'check files against the receipt of the transfer that brought them',
+    line: 'check files against the receipt of their transfer',
     usage: ['beeline verify RECEIPT PATH'],
     examples: [
       'beeline verify ~/.local/state/beeline/receipts/2026-11-23T00-22-57Z-9f86d081884c.jsonl ~/Downloads',
@@ -87,51 +91,59 @@ const ABOUT: {
       'beeline verify receipt.jsonl /mnt/backup --quiet',
     ],
     notes: [
-      'PATH is the folder that was received into, or the one file or folder that was received. Names, kinds, sizes,',
-      'link targets and contents are compared; modes, times and files that the receipt does not name are not.',
-      'What the file system could not hold as it was sent is looked for under the name that it was given there, and links',
-      'that lead out or cannot be there are told as left out; to find that out a trial folder is made and removed again.',
-      'What did not move in that transfer (skipped, or up to date) is only looked for, not checked; what',
-      '--overwrite rename renamed is looked for under the name that it was sent with.',
+      'PATH is the folder that you received into, or the one file or folder that you received.',
+      'Names, kinds, sizes, link targets and contents are compared. Modes, times and files that the receipt does not name',
+      'are not compared.',
+      'If the file system could not hold a name as it was sent, the file is looked up under the name that it got instead.',
+      'Links that lead out, or that the file system cannot hold, are listed as left out. To find out what it can hold, a',
+      'trial folder is made and removed again.',
+      'If the transfer did not move a file (it was skipped or up to date), only its presence is checked. If --overwrite',
+      'rename renamed a file, it is looked up under the name that it was sent with.',
       'Exit codes: 0 all as received   5 something differs   2 wrong usage   1 failed   130 interrupted',
     ],
   },
   doctor: {
-    line: 'tell what this network allows, and what to do about it',
+    line: 'show what this network allows, and what you can do about it',
     usage: ['beeline doctor'],
     examples: ['beeline doctor --server wss://beeline.example.org', 'beeline doctor --json --no-port-map'],
     notes: [
-      'It takes some seconds. Without --server (or BEELINE_SERVER) only this machine and its router are looked at; a',
-      'server outside tells the kind of NAT, what is blocked, and whether its relay and TURN server work from here.',
-      'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are heeded. Nothing of what is found out leaves this machine.',
+      'This takes some seconds. Without --server (or BEELINE_SERVER) it looks only at this machine and its router. With a',
+      'server outside it also finds the kind of NAT, what is blocked, and whether the relay and the TURN server work.',
+      'It uses HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. What it finds does not leave this machine.',
       'Exit codes: 0 looked, however bad it is   6 the server cannot be reached   2 wrong usage   130 interrupted',
     ],
   },
 };
 
-const KEYS = 'p pauses, r resumes, c (twice) cancels, on either side. Ctrl-C stops.';
-const EXITS = [
-  '0 done   1 failed   2 wrong usage   3 cancelled   4 wrong code or authentication',
-  '5 verification   6 no peer or no path   7 refused   130 interrupted',
-];
 const ENVIRONMENT = [
-  ['BEELINE_SERVER', 'as --server'],
-  ['BEELINE_CODE', 'as --code, but not shown by `ps`'],
-  ['BEELINE_CONFIG_DIR', 'as --config-dir'],
-  ['BEELINE_STATE_DIR', 'where receipts are kept, in a folder `receipts`'],
+  ['BEELINE_SERVER', 'the same as --server'],
+  ['BEELINE_CODE', 'the same as --code, but `ps` does not show it'],
+  ['BEELINE_CONFIG_DIR', 'the same as --config-dir'],
+  ['BEELINE_STATE_DIR', 'receipts are kept below this folder, in `receipts`'],
   ['NO_COLOR', 'no colours'],
 ] as const;
 
 const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-function flagLine(flag: Flag): string {
-  const short = flag.short ? `-${flag.short}, ` : '    ';
-  return `${short}${`--${flag.name}${flag.value ? ` ${flag.value}` : ''}`.padEnd(22)} ${flag.help}`;
+/** What `send` and `receive` have beside their flags. */
+const TRANSFER = [
+  '',
+  'Environment:',
+  ...indent(ENVIRONMENT.map(([name, text]) => `${name.padEnd(20)} ${text}`)),
+  '',
+  'Keys on both sides: p pauses, r resumes, c (twice) cancels. Ctrl-C stops.',
+  '',
+  'Exit codes:',
+  '  0 done   1 failed   2 wrong usage   3 cancelled   4 wrong code or authentication',
+  '  5 verification   6 no peer or no path   7 refused   130 interrupted',
+];
+
+function flagLine([name, { short, value, help }]: [string, Flag]): string {
+  return `${short ? `-${short}, ` : '    '}${`--${name}${value ? ` ${value}` : ''}`.padEnd(22)} ${help}`;
 }
 
 export function commandHelp(command: Command): string {
   const { line, usage, examples, notes = [] } = ABOUT[command];
-  const transfers = command === 'send' || command === 'receive';
   return [
     `beeline ${command}: ${line}`,
     '',
@@ -143,35 +155,24 @@ export function commandHelp(command: Command): string {
     '',
     ...(notes.length > 0 ? [...notes, ''] : []),
     'Flags:',
-    ...indent(FLAGS[command].map(flagLine)),
-    ...(transfers
-      ? [
-          '',
-          'Environment:',
-          ...indent(ENVIRONMENT.map(([name, text]) => `${name.padEnd(20)} ${text}`)),
-          '',
-          `Keys while it runs: ${KEYS}`,
-          '',
-          'Exit codes:',
-          ...indent(EXITS),
-        ]
-      : []),
+    ...indent(Object.entries(FLAGS[command]).map(flagLine)),
+    ...(command === 'send' || command === 'receive' ? TRANSFER : []),
     '',
   ].join('\n');
 }
 
 export function overview(): string {
   return [
-    'beeline: files of any size, straight from one machine to another',
+    'beeline: send files of any size straight from one machine to another',
     '',
     'Usage:',
     ...indent(COMMANDS.map((command) => `beeline ${command.padEnd(8)} ${ABOUT[command].line}`)),
     '',
     'Example:',
-    '  here:   beeline send holiday/',
-    '  there:  beeline receive 7-crossover-clockwork',
+    '  on this machine:       beeline send holiday/',
+    '  on the other machine:  beeline receive 7-crossover-clockwork',
     '',
-    '`beeline COMMAND --help` shows the flags and more examples; `beeline --version` the version.',
+    '`beeline COMMAND --help` shows the flags of a command and more examples. `beeline --version` shows the version.',
     '',
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 /** Ctrl-C and its kin: the first asks for an orderly, resumable end, the second ends the process at once. */
 import { BeelineError } from '../base/errors.ts';
 import { EXIT_INTERRUPTED } from './exit.ts';
+import type { Tracker } from './tracker.ts';
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** Milliseconds that an orderly end may take before the process ends anyway. */
@@ -40,4 +41,22 @@ export class Interrupt {
 /** @param afterwards what that means for what was begun */
 export function interrupted(afterwards?: string): BeelineError {
   return new BeelineError('INTERRUPTED', ['Interrupted.', afterwards].filter(Boolean).join(' '));
+}
+
+export interface Side {
+  role: 'send' | 'receive';
+  /** A code was found for this transfer, or will be for the next; false where a key or a code of the person's own stands. */
+  newCode: boolean;
+  /** False if it goes to stdout, where nothing can be kept. */
+  keeps: boolean;
+}
+
+/** What an interruption means for what has moved, and how to go on. */
+export function afterInterrupt({ role, newCode, keeps }: Side, view: Tracker): string {
+  if (view.bytes === 0) return 'Nothing had moved yet.';
+  if (!keeps || view.stream) return 'This cannot go on later: it has to be sent anew.';
+  if (role === 'send')
+    return `The receiver keeps what has arrived: send again ${newCode ? 'for a new code ' : ''}to go on.`;
+  const how = newCode ? ', with the same code while the sender waits, or with a new one' : '';
+  return `What has arrived is kept: receive again into the same folder to go on${how}.`;
 }

@@ -1,21 +1,26 @@
-/** The `--json` contract: one object a line on stdout, safe to look at in a terminal, and nothing else there. */
+/** What stdout gets: with `--json` one object a line and nothing else, without it sentences. Both are safe to look at in a terminal. */
 import { jsonLine } from '../base/json-line.ts';
+import { escapeName } from '../base/printable.ts';
 
 export { jsonLine };
 
-export class JsonOutput {
-  readonly #stream: NodeJS.WritableStream & { writableNeedDrain?: boolean };
+/** An event for programs, and the same in lines for people: one of them is written. */
+export type Print = (event: object, ...lines: (string | readonly string[])[]) => void;
 
-  constructor(stream: NodeJS.WritableStream) {
-    this.#stream = stream;
-  }
+export function printer(stdout: NodeJS.WritableStream, json: boolean): Print {
+  return (event, ...lines) => {
+    const text = json ? [jsonLine(event)] : lines.flat().map(escapeName);
+    if (text.length > 0) stdout.write(text.map((line) => `${line}\n`).join(''));
+  };
+}
 
-  /**
-   * Progress that the reader has no room for is dropped, since the next one tells more; the other events are few, and
-   * on POSIX a pipe is written to synchronously, so a slow reader slows its writer.
-   */
-  write(value: { event: string }): void {
-    if (value.event === 'progress' && this.#stream.writableNeedDrain) return;
-    this.#stream.write(`${jsonLine(value)}\n`);
-  }
+/**
+ * Progress that the reader has no room for is dropped, since the next one tells more. The other events are few. On POSIX a
+ * pipe is written to synchronously, so a slow reader slows its writer.
+ */
+export function writeEvent(
+  stdout: NodeJS.WritableStream & { writableNeedDrain?: boolean },
+  event: { event: string },
+): void {
+  if (event.event !== 'progress' || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
 }

@@ -1,21 +1,19 @@
 /** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
 
-import { BeelineError } from '../base/errors.ts';
-import { MAX_LANES, MAX_TEXT, MAX_WAIT } from '../base/limits.ts';
-import type { CommonOptions, Overwrite } from '../node/api.ts';
-import { type Parsed, parse, usage } from './args.ts';
-import { LINKS_RECEIVED, LINKS_SENT, LOG_LEVELS, OVERWRITE, RECEIVER_ONLY, RELAY } from './flags.ts';
-import { parseSize } from './size.ts';
-import { duration, hostPort, integer, oneOf, serverUrl } from './values.ts';
+import { MAX_TEXT } from '../base/limits.ts';
+import type { CommonOptions, ReceiveOptions, SendOptions } from '../node/api.ts';
+import type { ServerOptions } from '../server/index.ts';
+import { parse, usage } from './args.ts';
+import { type Command, RECEIVER_ONLY, type Values } from './flags.ts';
+import { serverUrl } from './values.ts';
 
-export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** How the command shows itself. */
 export interface Face {
   json: boolean;
   quiet: boolean;
-  logLevel?: LogLevel;
+  logLevel?: Values<'server'>['log-level'];
   logFile?: string;
 }
 
@@ -26,42 +24,30 @@ interface TransferArgs {
   metricsPort?: number;
 }
 
-export interface SendArgs extends TransferArgs {
+export interface SendArgs extends TransferArgs, Pick<SendOptions, 'links' | 'stdinName' | 'update' | 'web'> {
   paths: string[];
   text?: string;
-  stdinName?: string;
   qr: boolean;
-  /** Serve the page for browsers from this process too. */
-  web: boolean;
-  update: boolean;
   skipUnreadable: boolean;
-  links: (typeof LINKS_SENT)[number];
   /** Flags given that only a receiver acts on. */
   ignored: string[];
 }
 
-export interface ReceiveArgs extends TransferArgs {
-  to: string;
-  overwrite: Overwrite;
-  links: (typeof LINKS_RECEIVED)[number];
+export interface ReceiveArgs
+  extends TransferArgs,
+    Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>,
+    Pick<ReceiveOptions, 'links'> {
   yes: boolean;
 }
 
-export interface ServerArgs {
+export interface ServerArgs
+  extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
+    Pick<ServerOptions, 'stun' | 'stunPort'> {
   face: Face;
-  port: number;
-  host?: string;
-  trustProxy: boolean;
-  /** Files. */
-  tls?: { cert: string; key: string };
-  allowOrigins?: string[];
-  relay: boolean;
   /** Bytes of one meeting. */
   relayLimit?: number;
   /** Bytes a second, all meetings together. */
   relayRate?: number;
-  stun: boolean;
-  stunPort?: number;
   turn?: TurnArgs;
 }
 
@@ -72,63 +58,62 @@ export interface TurnArgs {
   secretFile?: string;
 }
 
-const PORT_MAX = 65_535;
+/** @throws BeelineError USAGE if both flags of a pair were given */
+function refuseBoth(command: Command, flags: object, ...pairs: [one: string, other: string, why?: string][]) {
+  for (const [one, other, why = 'contradict each other'] of pairs)
+    if (one in flags && other in flags) throw usage(command, `--${one} and --${other} ${why}; choose one.`);
+}
 
 /** @throws BeelineError USAGE */
 export function sendArgs(argv: readonly string[], env: Env): SendArgs {
-  const parsed = parse('send', argv);
-  const { strings, switches, positionals: paths } = parsed;
-  const text = strings.get('text');
+  const { flags, positionals: paths } = parse('send', argv);
+  const { text, web = false } = flags;
   if (text !== undefined && paths.length > 0) throw usage('send', 'Give either paths or --text, not both.');
   if (text === undefined && paths.length === 0)
     throw usage('send', 'What shall be sent? Give files or folders, `-` for stdin, or --text "...".');
   if (paths.includes('-') && paths.length > 1)
     throw usage('send', '`-` (stdin) goes alone: send other files with another command.');
   if (paths.includes('')) throw usage('send', 'A path is empty; is a shell variable unset?');
-  if (strings.has('name') && !paths.includes('-'))
+  if (flags.name !== undefined && !paths.includes('-'))
     throw usage('send', '--name is for `-` (stdin); other files keep their names.');
   if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
     throw usage('send', `--text takes at most ${MAX_TEXT} bytes; put it into a file.`);
-  const web = switches.has('web');
-  const other = ['server', 'psk-file', 'device'].find((name) => strings.has(name));
-  if (web && other === 'server')
-    throw usage('send', '--web serves the page from here, and --server has one of its own; choose one.');
-  if (web && other !== undefined)
-    throw usage('send', `--web is for browsers, which need a code; --${other} is for commands. Choose one.`);
+  const needsCode = 'exclude each other, because browsers need a code';
+  refuseBoth(
+    'send',
+    flags,
+    ['web', 'server', 'are two pages, because a server has one of its own'],
+    ['web', 'psk-file', needsCode],
+    ['web', 'device', needsCode],
+  );
   return {
     // As --at does, --web says where to meet.
-    ...transferArgs('send', parsed, web ? { ...env, BEELINE_SERVER: undefined } : env, strings.get('code')),
+    ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code),
     paths,
     text,
-    stdinName: strings.get('name'),
-    qr: switches.has('qr'),
+    stdinName: flags.name,
+    qr: flags.qr ?? false,
     web,
-    update: switches.has('update'),
-    skipUnreadable: switches.has('skip-unreadable'),
-    links: oneOf('links', strings.get('links') ?? 'keep', LINKS_SENT),
-    ignored: RECEIVER_ONLY.filter((name) => strings.has(name) || switches.has(name)),
+    update: flags.update ?? false,
+    skipUnreadable: flags['skip-unreadable'] ?? false,
+    links: flags.links,
+    ignored: RECEIVER_ONLY.filter((name) => name in flags),
   };
 }
 
 /** @throws BeelineError USAGE */
 export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
-  const parsed = parse('receive', argv);
-  const { strings, switches, positionals } = parsed;
+  const { flags, positionals } = parse('receive', argv);
+  const { to = '.', update, overwrite, links, yes = false } = flags;
   const argument = codeArgument(positionals);
-  if (argument !== undefined && strings.has('code'))
+  if (argument !== undefined && flags.code !== undefined)
     throw usage('receive', 'The code was given twice: as an argument and by --code.');
-  const code = argument ?? strings.get('code');
-  if (code === '') throw usage('receive', 'The code is empty.');
-  const args = transferArgs('receive', parsed, env, code);
-  const to = strings.get('to') ?? '.';
+  if (argument === '') throw usage('receive', 'The code is empty.');
+  const args = transferArgs('receive', flags, env, argument ?? flags.code);
   if (to === '-' && args.face.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
-  return {
-    ...args,
-    to,
-    overwrite: overwrite(parsed),
-    links: oneOf('links', strings.get('links') ?? 'safe', LINKS_RECEIVED),
-    yes: switches.has('yes'),
-  };
+  if (update && overwrite !== undefined && overwrite !== 'update')
+    throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
+  return { ...args, to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, yes };
 }
 
 /** A code whose words a shell took apart, or the whole command as the sender shows it, is one argument all the same. */
@@ -145,56 +130,39 @@ function codeArgument(positionals: readonly string[]): string | undefined {
   );
 }
 
-function overwrite({ strings, switches }: Parsed): Overwrite {
-  const how = strings.get('overwrite');
-  const chosen = how === undefined ? undefined : oneOf('overwrite', how, OVERWRITE);
-  if (!switches.has('update')) return chosen ?? 'ask';
-  if (chosen !== undefined && chosen !== 'update')
-    throw usage('receive', `--update and --overwrite ${chosen} contradict each other; choose one.`);
-  return 'update';
-}
-
 /** @throws BeelineError USAGE */
 export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
-  const parsed = parse('server', argv);
-  const { strings, switches } = parsed;
-  if (parsed.positionals.length > 0) throw usage('server', 'It takes flags only.');
-  const exclude = (no: string, ...others: string[]) => {
-    for (const other of others)
-      if (switches.has(no) && strings.has(other))
-        throw usage('server', `--${no} and --${other} contradict each other; choose one.`);
-  };
-  exclude('no-relay', 'relay-limit', 'relay-rate');
-  exclude('no-stun', 'stun-port');
-  const [cert, key] = [strings.get('tls-cert'), strings.get('tls-key')];
+  const { flags, positionals } = parse('server', argv);
+  if (positionals.length > 0) throw usage('server', 'It takes flags only.');
+  refuseBoth(
+    'server',
+    flags,
+    ['no-relay', 'relay-limit'],
+    ['no-relay', 'relay-rate'],
+    ['no-stun', 'stun-port'],
+  );
+  const { 'tls-cert': cert, 'tls-key': key } = flags;
   if ((cert === undefined) !== (key === undefined))
     throw usage('server', 'TLS needs both: --tls-cert and --tls-key.');
-  const size = (name: string) => {
-    const value = strings.get(name);
-    return value === undefined ? undefined : parseSize(name, value);
-  };
-  const stunPort = strings.get('stun-port');
   return {
-    face: face(parsed),
-    port: integer('port', strings.get('port') ?? '4848', 0, PORT_MAX),
-    host: strings.get('host'),
-    trustProxy: switches.has('trust-proxy'),
+    face: faceOf(flags),
+    port: flags.port ?? 4848,
+    host: flags.host,
+    trustProxy: flags['trust-proxy'] ?? false,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
-    allowOrigins: parsed.all.get('allow-origin'),
-    relay: !switches.has('no-relay'),
-    relayLimit: size('relay-limit'),
-    relayRate: size('relay-rate'),
-    stun: !switches.has('no-stun'),
-    stunPort: stunPort === undefined ? undefined : integer('stun-port', stunPort, 0, PORT_MAX),
-    turn: turnArgs(parsed, env),
+    allowOrigins: flags['allow-origin'],
+    relay: !flags['no-relay'],
+    relayLimit: flags['relay-limit'],
+    relayRate: flags['relay-rate'],
+    stun: !flags['no-stun'],
+    stunPort: flags['stun-port'],
+    turn: turnArgs(flags, env),
   };
 }
 
-function turnArgs({ strings, all }: Parsed, env: Env): TurnArgs | undefined {
-  const urls = all.get('turn-url');
-  const [secret, secretFile] = [strings.get('turn-secret'), strings.get('turn-secret-file')];
-  if (secret !== undefined && secretFile !== undefined)
-    throw usage('server', '--turn-secret and --turn-secret-file are one secret; choose one.');
+function turnArgs(flags: Values<'server'>, env: Env): TurnArgs | undefined {
+  refuseBoth('server', flags, ['turn-secret', 'turn-secret-file', 'are one secret']);
+  const { 'turn-url': urls, 'turn-secret': secret, 'turn-secret-file': secretFile } = flags;
   const given = secret ?? secretFile;
   if (!urls && given !== undefined)
     throw usage('server', 'A TURN secret needs --turn-url: which server is it for?');
@@ -213,86 +181,62 @@ export interface DoctorArgs {
 
 /** @throws BeelineError USAGE */
 export function doctorArgs(argv: readonly string[], env: Env): DoctorArgs {
-  const { positionals, strings, switches } = parse('doctor', argv);
+  const { flags, positionals } = parse('doctor', argv);
   if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
-  const server = strings.get('server') ?? (env.BEELINE_SERVER || undefined);
-  return {
-    json: switches.has('json'),
-    server: server === undefined ? undefined : checkedServer(strings.has('server'), server),
-    portMap: !switches.has('no-port-map'),
-  };
+  const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false } = flags;
+  return { json, server, portMap: !noPortMap };
 }
 
-export function face({ strings, switches }: Parsed): Face {
-  const level = strings.get('log-level');
-  return {
-    json: switches.has('json'),
-    quiet: switches.has('quiet'),
-    logLevel: level === undefined ? undefined : oneOf('log-level', level, LOG_LEVELS),
-    logFile: strings.get('log-file'),
-  };
+function faceOf(flags: Values<'send' | 'receive' | 'server'>): Face {
+  const { json = false, quiet = false } = flags;
+  return { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
 }
 
 function transferArgs(
   command: 'send' | 'receive',
-  parsed: Parsed,
+  flags: Values<'send' | 'receive'>,
   env: Env,
   code: string | undefined,
 ): TransferArgs {
-  const { strings, switches } = parsed;
   const keys = [
-    code === undefined ? '' : 'a code',
-    ...['psk-file', 'device'].map((n) => (strings.has(n) ? `--${n}` : '')),
+    ...(code === undefined ? [] : ['a code']),
+    ...['psk-file', 'device'].filter((name) => name in flags).map((name) => `--${name}`),
   ];
-  const given = keys.filter((key) => key !== '');
-  if (given.length > 1) throw usage(command, `Choose one of ${given.join(' and ')}.`);
-  if (strings.has('server') && strings.has('at'))
-    throw usage(command, '--server and --at are two places to meet; choose one.');
-  if (strings.has('receipt') && switches.has('no-receipt'))
-    throw usage(command, '--receipt and --no-receipt contradict each other; choose one.');
-
-  const number = (name: string, least: number, most: number): number | undefined => {
-    const value = strings.get(name);
-    return value === undefined ? undefined : integer(name, value, least, most);
-  };
-  const at = strings.get('at');
+  if (keys.length > 1) throw usage(command, `Choose one of ${keys.join(' and ')}.`);
+  refuseBoth(command, flags, ['server', 'at', 'are two places to meet'], ['receipt', 'no-receipt']);
+  const { at, relay = 'auto' } = flags;
   // A flag beats the environment, also where it is another flag for the same purpose.
-  const server = strings.get('server') ?? (at === undefined ? env.BEELINE_SERVER || undefined : undefined);
-  if (strings.get('relay') === 'only' && server === undefined)
+  const server = flags.server ?? (at === undefined ? serverFrom(env) : undefined);
+  if (relay === 'only' && server === undefined)
     throw usage(command, '--relay only needs a server that relays: --server URL.');
-  const limit = strings.get('limit');
-  const wait = strings.get('wait');
   return {
-    face: face(parsed),
-    pskFile: strings.get('psk-file'),
-    metricsPort: number('metrics-port', 0, PORT_MAX),
+    face: faceOf(flags),
+    pskFile: flags['psk-file'],
+    metricsPort: flags['metrics-port'],
     common: {
-      server: server === undefined ? undefined : checkedServer(strings.has('server'), server),
-      // Port 0 means "any" to one who listens and nothing to one who dials.
-      at: at === undefined ? undefined : hostPort('at', at, command === 'send' ? 0 : 1),
-      code: code ?? (given.length === 0 ? env.BEELINE_CODE || undefined : undefined),
-      device: strings.get('device'),
-      configDir: strings.get('config-dir') ?? (env.BEELINE_CONFIG_DIR || undefined),
-      port: number('port', 0, PORT_MAX),
-      lanes: number('lanes', 1, MAX_LANES),
-      lan: !switches.has('no-lan'),
-      relay: oneOf('relay', strings.get('relay') ?? 'auto', RELAY),
-      portMap: !switches.has('no-port-map'),
-      limit: limit === undefined ? undefined : parseSize('limit', limit),
-      wait: wait === undefined ? undefined : duration('wait', wait, MAX_WAIT),
-      sha256: switches.has('sha256'),
-      receipt: strings.get('receipt') ?? !switches.has('no-receipt'),
+      server,
+      at,
+      code: code ?? (keys.length === 0 ? env.BEELINE_CODE || undefined : undefined),
+      device: flags.device,
+      configDir: configDir(flags, env),
+      port: flags.port,
+      lanes: flags.lanes,
+      lan: !flags['no-lan'],
+      relay,
+      portMap: !flags['no-port-map'],
+      limit: flags.limit,
+      wait: flags.wait,
+      sha256: flags.sha256 ?? false,
+      receipt: flags.receipt ?? !flags['no-receipt'],
     },
   };
 }
 
-function checkedServer(byFlag: boolean, url: string): string {
-  if (byFlag) return serverUrl('server', url);
-  try {
-    return serverUrl('server', url);
-  } catch (cause) {
-    throw new BeelineError('USAGE', 'BEELINE_SERVER is not a URL such as wss://beeline.example.org.', {
-      cause,
-    });
-  }
+export function configDir(flags: { 'config-dir'?: string }, env: Env): string | undefined {
+  return flags['config-dir'] ?? (env.BEELINE_CONFIG_DIR || undefined);
+}
+
+/** Empty is as good as absent. */
+function serverFrom({ BEELINE_SERVER: url }: Env): string | undefined {
+  return url ? serverUrl('BEELINE_SERVER', url) : undefined;
 }

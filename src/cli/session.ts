@@ -2,13 +2,12 @@
 
 import { asBeelineError, BeelineError } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
-import { afterInterrupt, type Side } from './afterwards.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
-import { Interrupt, interrupted } from './interrupt.ts';
-import { JsonOutput } from './json.ts';
+import { afterInterrupt, Interrupt, interrupted, type Side } from './interrupt.ts';
+import { writeEvent } from './json.ts';
 import { Keys, stopsOutput } from './keys.ts';
-import type { Log } from './log.ts';
+import { type Log, openLog } from './log.ts';
 import type { Face } from './options.ts';
 import { Progress } from './progress.ts';
 import { Prompt } from './prompt.ts';
@@ -37,7 +36,6 @@ export class Session {
   readonly #host: Host;
   readonly #options: SessionOptions;
   readonly #tracker = new Tracker();
-  readonly #json: JsonOutput | undefined;
   readonly #keys: Keys;
   #progress: Progress | undefined;
   #transfer: Transfer | undefined;
@@ -52,7 +50,6 @@ export class Session {
     this.#options = options;
     this.screen = new Screen(host.stderr, host.env);
     this.report = new Report(this.screen, host.stdout, { ...options.report, terse: json || quiet, json });
-    this.#json = json ? new JsonOutput(host.stdout) : undefined;
     this.#keys = new Keys(host.stdin, {
       pause: () => this.#transfer?.pause(),
       resume: () => this.#transfer?.resume(),
@@ -86,11 +83,8 @@ export class Session {
   /** Opens log and metrics, and adds them and the signal to the library's options. */
   async prepare<T extends CommonOptions>(options: T, secrets: readonly (string | undefined)[]): Promise<T> {
     const { face, metricsPort } = this.#options;
-    if (face.logLevel !== undefined || face.logFile !== undefined) {
-      const { openLog } = await import('./log.ts');
-      this.#log = await openLog(face, (lines) => this.screen.raw(lines));
-      for (const secret of secrets) if (secret !== undefined) this.#hide(secret);
-    }
+    this.#log = await openLog(face, (lines) => this.screen.raw(lines));
+    for (const secret of secrets) if (secret !== undefined) this.#hide(secret);
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('./metrics.ts');
       const metrics = await serveMetrics(metricsPort, this.#tracker);
@@ -135,7 +129,7 @@ export class Session {
     if (event.event === 'code') this.#hide(event.code);
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
-    if (event.event !== 'error') this.#json?.write(event);
+    if (this.#options.face.json && event.event !== 'error') writeEvent(this.#host.stdout, event);
     this.report.apply(event);
     this.#draw(event);
   }

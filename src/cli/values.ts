@@ -1,50 +1,79 @@
-/** Values of flags, checked. All throw BeelineError USAGE with the flag, the value and what is allowed. */
+/** Values of flags and of variables, checked. All throw BeelineError USAGE with the name, the value and what is allowed. */
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { hint } from './near.ts';
 
-const bad = (flag: string, text: string, why: string): BeelineError =>
-  new BeelineError('USAGE', `--${flag} ${escapeName(text)}: ${why}`);
+/** @param name as it was typed: `--port` or `BEELINE_SERVER` */
+export type Read<T> = (name: string, text: string) => T;
 
-export function integer(flag: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most))
-    throw bad(flag, text, `it must be a whole number from ${least} to ${most}.`);
-  return value;
-}
+const bad = (name: string, text: string, why: string): BeelineError =>
+  new BeelineError('USAGE', `${name} ${escapeName(text)}: ${why}`);
+
+export const integer =
+  (least: number, most: number): Read<number> =>
+  (name, text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw bad(name, text, `it must be a whole number from ${least} to ${most}.`);
+  };
 
 const SECONDS = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /** Seconds: a whole number of them, or of minutes, hours or days: `90`, `90s`, `10m`, `2h`, `1d`. */
-export function duration(flag: string, text: string, most: number): number {
-  const match = /^(\d{1,9})([smhd]?)$/.exec(text);
-  const value = match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : Number.NaN;
-  if (!(value <= most))
-    throw bad(flag, text, `it must be a time such as 90s, 10m or 2h, at most ${most} seconds.`);
-  return value;
-}
+export const duration =
+  (most: number): Read<number> =>
+  (name, text) => {
+    const match = /^(\d{1,9})([smhd]?)$/.exec(text);
+    const value = match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : Number.NaN;
+    if (value <= most) return value;
+    throw bad(name, text, `it must be a time such as 90s, 10m or 2h, at most ${most} seconds.`);
+  };
 
-export function oneOf<T extends string>(flag: string, text: string, allowed: readonly T[]): T {
-  const found = allowed.find((value) => value === text);
-  if (found === undefined)
-    throw bad(flag, text, `it must be one of ${allowed.join(', ')}.${hint(text, allowed)}`);
-  return found;
-}
+export const oneOf =
+  <T extends string>(...allowed: readonly T[]): Read<T> =>
+  (name, text) => {
+    const found = allowed.find((value) => value === text);
+    if (found !== undefined) return found;
+    throw bad(name, text, `it must be one of ${allowed.join(', ')}.${hint(text, allowed)}`);
+  };
 
 const SCHEMES = ['ws:', 'wss:', 'http:', 'https:'];
 
-export function serverUrl(flag: string, text: string): string {
+export const serverUrl: Read<string> = (name, text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !SCHEMES.includes(url.protocol) || url.hostname === '')
-    throw bad(flag, text, 'it must be a URL such as wss://beeline.example.org or http://192.168.1.7:4848.');
-  return text;
-}
+  if (url && SCHEMES.includes(url.protocol) && url.hostname !== '') return text;
+  throw bad(name, text, 'it must be a URL such as wss://beeline.example.org or http://192.168.1.7:4848.');
+};
 
 /** `host:port`, `192.168.1.7:4848` or `[fe80::1]:4848`, as it was typed. */
-export function hostPort(flag: string, text: string, leastPort: number): string {
-  const match = /^(?:\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:[\]/@]+):(\d{1,5})$/.exec(text);
-  const port = match ? Number(match[1]) : Number.NaN;
-  if (!(port >= leastPort && port <= 65_535))
-    throw bad(flag, text, 'it must be HOST:PORT, such as 192.168.1.7:4848 or [fd00::7]:4848.');
-  return text;
-}
+export const hostPort =
+  (leastPort: number): Read<string> =>
+  (name, text) => {
+    const match = /^(?:\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:[\]/@]+):(\d{1,5})$/.exec(text);
+    const port = match ? Number(match[1]) : Number.NaN;
+    if (port >= leastPort && port <= 65_535) return text;
+    throw bad(name, text, 'it must be HOST:PORT, such as 192.168.1.7:4848 or [fd00::7]:4848.');
+  };
+
+const STEPS = ['', 'k', 'm', 'g', 't'];
+
+/**
+ * A size, or a rate with or without '/s': '800k' is 800,000, '10M' and '10MB' 10,000,000, '1.5MiB' 1,572,864. Result in
+ * bytes, a positive integer.
+ */
+export const size: Read<number> = (name, text) => {
+  const wrong = (why: string) => bad(name, text, `${why} Examples: 800k, 10M, 1.5MiB (bytes a second).`);
+  const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)(b?)(?:\/s)?$/i.exec(text.trim());
+  if (!match) {
+    const bits = /bits?(ps)?$|bps$/i.test(text.trim().replace(/\/s$/i, ''));
+    throw wrong(bits ? 'rates are in bytes, not bits: divide by 8.' : 'this is not a size.');
+  }
+  const [, number, prefix = '', binary, unit] = match;
+  // 'Mb' means megabits to network people: eight times too fast if taken for bytes.
+  if (unit === 'b' && prefix !== '') throw wrong('a small b means bits; rates are in bytes (B).');
+  if (binary && prefix === '') throw wrong('this is not a size.');
+  const bytes = Math.floor(Number(number) * (binary ? 1024 : 1000) ** STEPS.indexOf(prefix.toLowerCase()));
+  if (!Number.isSafeInteger(bytes)) throw wrong('this is too large.');
+  if (bytes < 1) throw wrong('it must be at least 1.');
+  return bytes;
+};

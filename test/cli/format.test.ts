@@ -12,7 +12,7 @@ import {
   groups,
   shellWord,
 } from '../../src/cli/format.ts';
-import { parseSize } from '../../src/cli/size.ts';
+import { size } from '../../src/cli/values.ts';
 
 describe('cli: numbers', () => {
   const sizes: [string, number][] = [
@@ -30,7 +30,7 @@ describe('cli: numbers', () => {
     ['512B', 512],
     ['512b', 512],
   ];
-  for (const [text, bytes] of sizes) it(`reads ${text}`, () => assert.equal(parseSize('limit', text), bytes));
+  for (const [text, bytes] of sizes) it(`reads ${text}`, () => assert.equal(size('--limit', text), bytes));
 
   for (const text of [
     '',
@@ -50,11 +50,11 @@ describe('cli: numbers', () => {
     '9'.repeat(16),
     '∞',
   ])
-    it(`refuses the size '${text}'`, () => assert.throws(() => parseSize('limit', text), { code: 'USAGE' }));
+    it(`refuses the size '${text}'`, () => assert.throws(() => size('--limit', text), { code: 'USAGE' }));
 
   it('says what to do about bits', () => {
-    assert.throws(() => parseSize('limit', '10Mbit'), /divide by 8/);
-    assert.throws(() => parseSize('limit', '10Mb'), /means bits/);
+    assert.throws(() => size('--limit', '10Mbit'), /divide by 8/);
+    assert.throws(() => size('--limit', '10Mb'), /means bits/);
   });
 
   it('writes bytes', () => {
@@ -71,7 +71,7 @@ describe('cli: numbers', () => {
         const text = formatBytes(bytes);
         assert.ok(text.length <= 7, text);
         if (bytes > 0 && !text.includes('P'))
-          assert.ok(Math.abs(parseSize('limit', text) - bytes) <= bytes / 100, text);
+          assert.ok(Math.abs(size('--limit', text) - bytes) <= bytes / 100, text);
       }),
     );
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { JsonOutput, jsonLine } from '../../src/cli/json.ts';
+import { jsonLine, writeEvent } from '../../src/cli/json.ts';
 import { Sink } from './fakes.ts';
 
 describe('cli: json', () => {
@@ -30,9 +30,8 @@ describe('cli: json', () => {
   it('drops progress, and nothing else, while the reader has no room', () => {
     const sink = new Sink();
     Object.defineProperty(sink, 'writableNeedDrain', { value: true });
-    const output = new JsonOutput(sink);
-    output.write({ event: 'progress' });
-    output.write({ event: 'done' });
+    writeEvent(sink, { event: 'progress' });
+    writeEvent(sink, { event: 'done' });
     assert.equal(sink.text, '{"event":"done"}\n');
   });
 });

@@ -4,8 +4,8 @@ import { obtainCode } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { type ReceiveArgs, receiveArgs } from '../options.ts';
-import { readPsk } from '../psk.ts';
 import { Questions } from '../questions.ts';
+import { readPsk } from '../secrets.ts';
 import { Session } from '../session.ts';
 
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */

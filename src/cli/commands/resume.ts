@@ -2,7 +2,6 @@
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
 import {
   type Discarded,
   discard,
@@ -16,7 +15,7 @@ import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../
 import type { Host } from '../host.ts';
 import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
-import { jsonLine } from '../json.ts';
+import { type Print, printer } from '../json.ts';
 import { hint } from '../near.ts';
 import { isYes, Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';
@@ -28,24 +27,20 @@ type Reason = 'locked' | 'damaged' | 'unnamed' | 'declined' | 'failed';
 
 /** Resolves to the exit code: 1 if `clean` left something that it was to remove. @throws BeelineError */
 export async function resumeCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { positionals, switches } = parse('resume', argv);
+  const { positionals, flags } = parse('resume', argv);
+  const { json = false, yes = false } = flags;
   const clean = positionals[0] === CLEAN;
   const [dir = '.', ...more] = clean ? positionals.slice(1) : positionals;
   if (more.length > 0 || dir === '')
     throw usage('resume', `It takes one folder.${hint(positionals[0] ?? '', [CLEAN], 'beeline resume ')}`);
-  if (switches.has('yes') && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
-  const print: Print = (event, ...lines) => {
-    const text = switches.has('json') ? [jsonLine(event)] : lines.flat().map(escapeName);
-    host.stdout.write(text.map((line) => `${line}\n`).join(''));
-  };
+  if (yes && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
+  const print = printer(host.stdout, json);
   const found = await unfinished(dir);
-  if (!clean) list(dir, found, switches.has('json'), print);
-  else if (found.length > 0) return new Cleaner(host, print, switches.has('yes')).run(found);
-  if (found.length === 0 && !switches.has('json')) print({}, `Nothing unfinished in ${realpathSync(dir)}.`);
+  if (!clean) list(dir, found, json, print);
+  else if (found.length > 0) return new Cleaner(host, print, yes).run(found);
+  if (found.length === 0 && !json) print({}, `Nothing unfinished in ${realpathSync(dir)}.`);
   return EXIT_DONE;
 }
-
-type Print = (event: object, ...lines: (string | readonly string[])[]) => void;
 
 function list(dir: string, found: readonly Unfinished[], json: boolean, print: Print): void {
   for (const one of found) {

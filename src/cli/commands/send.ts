@@ -6,8 +6,8 @@ import { shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
 import { instructions, listed, pageLink, webLines } from '../instructions.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
-import { readPsk } from '../psk.ts';
 import { shownPath } from '../report.ts';
+import { readPsk } from '../secrets.ts';
 import { Session } from '../session.ts';
 
 type QrCode = (text: string) => string;
@@ -15,7 +15,7 @@ type QrCode = (text: string) => string;
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = sendArgs(argv, host.env);
-  const qrCode = args.qr ? (await import('../qr.ts')).qrCode : undefined;
+  const qrCode = args.qr ? await loadQrCode() : undefined;
   const session: Session = new Session(host, {
     face: args.face,
     metricsPort: args.metricsPort,
@@ -51,6 +51,12 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   } finally {
     session.close();
   }
+}
+
+/** Half-block characters, two rows a line, light on dark; the border is what scanners need to find it. */
+async function loadQrCode(): Promise<QrCode> {
+  const { renderUnicodeCompact } = await import('uqr');
+  return (text) => `${renderUnicodeCompact(text, { border: 2 })}\n`;
 }
 
 /** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */

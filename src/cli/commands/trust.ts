@@ -3,20 +3,19 @@ import { escapeName } from '../../base/printable.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Devices, Host } from '../host.ts';
-import { jsonLine } from '../json.ts';
+import { type Print, printer } from '../json.ts';
 import { hint } from '../near.ts';
+import { configDir } from '../options.ts';
 
 const VERBS = ['list', 'add', 'remove'];
 
 /** Resolves to the exit code. @throws BeelineError */
 export async function trustCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { positionals, strings, switches } = parse('trust', argv);
+  const { positionals, flags } = parse('trust', argv);
   const [verb = 'list', ...rest] = positionals;
   check(verb, rest);
-  const devices = await host.devices(strings.get('config-dir') ?? (host.env.BEELINE_CONFIG_DIR || undefined));
-  const json = switches.has('json');
-  const print = (event: object, text: string) =>
-    host.stdout.write(`${json ? jsonLine(event) : escapeName(text)}\n`);
+  const devices = await host.devices(configDir(flags, host.env));
+  const print = printer(host.stdout, flags.json ?? false);
   if (verb === 'add') {
     const device = await devices.add(rest[0]!, rest[1]!);
     print({ event: 'added', ...device }, `Trusted: ${device.name}. It must trust this device too.`);
@@ -27,7 +26,7 @@ export async function trustCommand(argv: readonly string[], host: Host): Promise
   return EXIT_DONE;
 }
 
-function list(devices: Devices, print: (event: object, text: string) => void): void {
+function list(devices: Devices, print: Print): void {
   const { publicKey } = devices.own;
   print({ event: 'own', key: publicKey }, `This device: ${publicKey}`);
   for (const { name, key } of devices.list()) print({ event: 'device', name, key }, `${key}  ${name}`);

@@ -1,13 +1,12 @@
 /** `beeline verify`: checks a tree against a receipt. What differs, and the verdict, are its product: on stdout. */
 
-import { escapeName } from '../../base/printable.ts';
 import { type Note, type Problem, type Verification, verify } from '../../node/verify.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, exitCode } from '../exit.ts';
 import { contents, count, formatBytes, groups } from '../format.ts';
 import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
-import { jsonLine } from '../json.ts';
+import { type Print, printer } from '../json.ts';
 import { Screen } from '../screen.ts';
 
 /** Milliseconds between two redraws. */
@@ -15,17 +14,17 @@ const REDRAW = 100;
 
 /** Resolves to the exit code: 5 if anything differs. @throws BeelineError */
 export async function verifyCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { positionals, switches } = parse('verify', argv);
+  const { positionals, flags } = parse('verify', argv);
   const [receipt, path, ...rest] = positionals;
   if (receipt === undefined || path === undefined || rest.length > 0)
     throw usage('verify', '`beeline verify RECEIPT PATH` needs a receipt and what to check against it.');
-  const json = switches.has('json');
-  const quiet = switches.has('quiet');
+  const { json = false, quiet = false } = flags;
   const screen = new Screen(host.stderr, host.env);
-  const print = (event: object, text: string) => {
+  const write = printer(host.stdout, json);
+  const print: Print = (...said) => {
     // Where both are one terminal, the status must not stand in the line.
     screen.status([]);
-    host.stdout.write(json ? `${jsonLine(event)}\n` : `${escapeName(text)}\n`);
+    write(...said);
   };
   let drawn = 0;
   const interrupt = new Interrupt();
@@ -46,8 +45,7 @@ export async function verifyCommand(argv: readonly string[], host: Host): Promis
     const { root, files, folders, links } = result.receipt;
     const counts = { differences: problems, files, folders, links, bytes, notMoved, unchecked, root };
     const event = problems > 0 ? 'differs' : 'verified';
-    if (json) print({ event, ...counts }, '');
-    else if (!quiet) for (const line of verdict(result)) print({}, line);
+    if (json || !quiet) print({ event, ...counts }, verdict(result));
     return problems > 0 ? exitCode('VERIFICATION') : EXIT_DONE;
   } finally {
     screen.status([]);

@@ -1,0 +1,60 @@
+/** Secrets that are handed over in files. */
+import { createReadStream } from 'node:fs';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
+
+const LEAST_PSK_BYTES = 16;
+/** A larger file is no secret. */
+const MOST_PSK_BYTES = 64 * 1024;
+const MOST_TURN_BYTES = 4096;
+
+/** At most one byte more than `most`. */
+async function read(flag: string, path: string, most: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  try {
+    // A stream: a pipe (`--psk-file <(pass beeline)`) comes in pieces.
+    for await (const part of createReadStream(path, { end: most })) parts.push(part);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw asBeelineError(cause, 'UNREADABLE', `The ${flag} cannot be read`);
+    throw new BeelineError('NO_SUCH_PATH', `${flag} ${escapeName(path)}: there is no such file.`, { cause });
+  }
+  return Buffer.concat(parts);
+}
+
+/**
+ * `--psk-file`: the file's bytes without one line end at their end, as editors and `echo` add it.
+ * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
+ */
+export async function readPsk(path: string): Promise<Uint8Array> {
+  const bytes = await read('--psk-file', path, MOST_PSK_BYTES);
+  let { length } = bytes;
+  if (length > MOST_PSK_BYTES)
+    throw new BeelineError(
+      'USAGE',
+      `The --psk-file is larger than ${MOST_PSK_BYTES} bytes: is it the right file?`,
+    );
+  if (bytes[length - 1] === 10) length--;
+  if (bytes[length - 1] === 13) length--;
+  if (length < LEAST_PSK_BYTES)
+    throw new BeelineError(
+      'USAGE',
+      `The --psk-file holds ${length} bytes; a shared secret needs at least ${LEAST_PSK_BYTES}. Make one with: head -c 32 /dev/urandom | base64`,
+    );
+  return bytes.subarray(0, length);
+}
+
+/**
+ * `--turn-secret-file`: the secret shared with a TURN server, one line of text.
+ * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
+ */
+export async function readTurnSecret(path: string): Promise<string> {
+  const bytes = await read('--turn-secret-file', path, MOST_TURN_BYTES);
+  const secret = bytes.toString('utf8').trim();
+  if (secret === '' || secret.includes('\n') || bytes.length > MOST_TURN_BYTES)
+    throw new BeelineError(
+      'USAGE',
+      'The --turn-secret-file must hold one line: the secret, and nothing else.',
+    );
+  return secret;
+}
