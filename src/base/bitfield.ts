@@ -1,4 +1,4 @@
-/** Which chunks are safely down. A bitmap that grows, since a stream's length is not known while it runs. */
+/** Which chunks a peer has. A bitmap that grows, since a stream's length is not known while it runs. */
 export class Bitfield {
   #bits = new Uint8Array(128);
   #count = 0;
@@ -22,6 +22,13 @@ export class Bitfield {
 
   has(index: number): boolean {
     return ((this.#bits[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0;
+  }
+
+  /** The map itself, eight chunks a byte, the lowest first: bytes `from` up to, not including, `to`. */
+  bytes(from: number, to: number): Uint8Array {
+    const bytes = new Uint8Array(to - from);
+    bytes.set(this.#bits.subarray(from, to));
+    return bytes;
   }
 
   /** Every index held, in order. */
@@ -57,6 +64,15 @@ export class Bitfield {
     this.#bits[at]! |= 1 << (index & 7);
     this.#count++;
     while (this.has(this.#firstMissing)) this.#firstMissing++;
+    return true;
+  }
+
+  /** True if it was held before. */
+  remove(index: number): boolean {
+    if (!this.has(index)) return false;
+    this.#bits[index >>> 3]! &= ~(1 << (index & 7));
+    this.#count--;
+    this.#firstMissing = Math.min(this.#firstMissing, index);
     return true;
   }
 

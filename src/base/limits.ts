@@ -1,6 +1,6 @@
 /** Every bound of the protocol in one place. Sizes are bytes, times are milliseconds unless a name says otherwise. */
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -47,6 +47,8 @@ export const MAX_STATUS_SEQ = 2 ** 32;
 export const MAX_OUTSTANDING = 4096;
 /** Chunks in one message about what is there. */
 export const MAX_HAVE = 4096;
+/** Bytes of a bitfield that one receiver tells another in a message. */
+export const MAX_HOLDS = 64 * KiB;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;
 export const MAX_LANES = 64;

@@ -8,6 +8,7 @@ export const platform: Platform = {
     new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)),
   allocate: (bytes) => new Uint8Array(bytes),
   clock: realClock,
+  random: Math.random,
   agent: 'beeline/0.1.0 (browser)',
 };
 

@@ -5,7 +5,7 @@ import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
-import type { Offer } from '../offer/manifest.ts';
+import type { OfferHeader } from '../offer/manifest.ts';
 import type { OfferSummary } from '../session/api.ts';
 import { Reception as Receiving } from '../session/receiving.ts';
 import { Session } from '../session/session.ts';
@@ -79,7 +79,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
   return Object.assign(session, { kept: keptBy(session, () => sink) });
 }
 
-function makeSink(session: Session, { kind }: Offer, store: Store): Sink {
+function makeSink(session: Session, { kind }: OfferHeader, store: Store): Sink {
   if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
   const onWarning = (path: string | undefined, message: string) =>
     session.events.emit({

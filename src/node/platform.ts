@@ -19,5 +19,6 @@ export const platform: Platform = {
   digest,
   allocate: (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes),
   clock: realClock,
+  random: Math.random,
   agent: 'beeline/0.1.0',
 };

@@ -2,7 +2,7 @@
 
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
-import type { Offer } from '../offer/manifest.ts';
+import type { OfferHeader } from '../offer/manifest.ts';
 import { warningEvent } from '../session/cause.ts';
 import { Reception } from '../session/receiving.ts';
 import { Session } from '../session/session.ts';
@@ -86,7 +86,7 @@ function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
   else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
 }
 
-function makeSink(session: Session, { kind, sha256 }: Offer, options: ReceiveOptions): Sink {
+function makeSink(session: Session, { kind, sha256 }: OfferHeader, options: ReceiveOptions): Sink {
   const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
   if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
   if (to === '-')

@@ -31,7 +31,7 @@ export interface Entry {
 }
 
 /** What a transfer is, in its sender's words: sent on every lane, and again when a stream's length becomes known. */
-export interface Offer {
+export interface OfferHeader {
   version: number;
   /** `text` is shown, not written; `stream` has one file whose length is known only at its end. */
   kind: 'files' | 'text' | 'stream';

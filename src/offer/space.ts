@@ -145,6 +145,12 @@ export class ByteSpace {
     }
   }
 
+  /** Says of a chunk whether it holds bytes of any of these entries. */
+  touches(entries: ReadonlySet<number>): (chunk: number) => boolean {
+    if (entries.size === 0) return () => false;
+    return (chunk) => this.extents(chunk).some((extent) => entries.has(extent.entry));
+  }
+
   #checkExists(chunk: number): void {
     if (!(chunk >= 0 && chunk < this.#chunks))
       throw fault('PEER_MISBEHAVES', { what: `speaks of chunk ${chunk}, which does not exist` });

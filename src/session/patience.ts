@@ -5,14 +5,14 @@
 import { every } from '../base/clock.ts';
 import { BeelineError } from '../base/errors.ts';
 import { ANSWER_DEADLINE } from '../base/limits.ts';
-import type { Engine } from './engine.ts';
+import type { Peer } from '../sync/peer.ts';
 import type { Session } from './session.ts';
 
 /** How late the end may come. */
 const LOOK_MS = 1_000;
 
 /** Watches until the session ends. @param deadline milliseconds */
-export function losePatience(session: Session, engine: Engine, deadline = ANSWER_DEADLINE): void {
+export function losePatience(session: Session, engine: Peer, deadline = ANSWER_DEADLINE): void {
   const { clock } = session;
   let awaited: string | undefined;
   let since = 0;

@@ -1,7 +1,7 @@
 /** What a session asks of the machine that it runs on, be that Node or a browser's page. */
 import type { Clock } from '../base/clock.ts';
 import type { MailboxOptions } from '../meeting/ports.ts';
-import type { Entry, Offer } from '../offer/manifest.ts';
+import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import type { ByteSpace } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
 import type { Digest } from '../sync/ports.ts';
@@ -12,6 +12,8 @@ export interface Platform {
   digest: Digest;
   allocate: (bytes: number) => Uint8Array;
   clock: Clock;
+  /** Chance, from 0 up to 1, where nobody's safety hangs on it. */
+  random: () => number;
   /** In place of SPAKE2, where nobody is to be kept out. */
   pake?: Pake;
   /** Program and version, for people. */
@@ -31,7 +33,7 @@ export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onSer
 
 /** What both sides of a finished transfer agree on, to make a record of. */
 export interface Facts {
-  kind: Offer['kind'];
+  kind: OfferHeader['kind'];
   entries: readonly Entry[];
   space: ByteSpace;
   outcome: Outcome;

@@ -6,8 +6,9 @@ import { HANDSHAKE_DEADLINE } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
 import { Slices, type Steps } from '../base/slices.ts';
 import type { Mailbox } from '../meeting/ports.ts';
-import type { Entry, Offer } from '../offer/manifest.ts';
+import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import { checkingEntries } from '../offer/names.ts';
+import type { Offer } from '../offer/offer.ts';
 import type { ByteSpace } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
 import type { Sink } from '../sync/ports.ts';
@@ -36,7 +37,7 @@ export interface Receiving {
   /** Called once after that. @param tellPeer the hello says something else than before */
   connect: (mailbox: Mailbox, tellPeer: () => void) => Promise<NetworkPort>;
   /** Has somebody asked, and makes what takes the bytes; undefined if it is declined. */
-  sink: (offer: Offer, summary: OfferSummary) => Promise<Sink | undefined>;
+  sink: (offer: OfferHeader, summary: OfferSummary) => Promise<Sink | undefined>;
   keep: Keep;
 }
 
@@ -61,7 +62,7 @@ export class Reception {
   #wanted = 0;
   #progress: Progress | undefined;
   #space: ByteSpace | undefined;
-  #kind: Offer['kind'] = 'files';
+  #kind: OfferHeader['kind'] = 'files';
   #sha256 = false;
   /** This side, as the other sees it. */
   #self = '';
@@ -73,7 +74,7 @@ export class Reception {
     this.#engine = new Receiver({
       ...receiving.platform,
       limit: receiving.options.limit,
-      open: (offer, entries, space) => this.#open(offer, entries, space),
+      open: (header, offer) => this.#open(header, offer),
       progress: (bytes, extents) => this.#progress?.moved(bytes, extents),
       gone: (path, code) => this.#lost(path, code),
       resumed: (bytes) => this.#resumed(bytes),
@@ -150,7 +151,8 @@ export class Reception {
   }
 
   /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
-  async #open(offer: Offer, entries: readonly Entry[], space: ByteSpace): Promise<Sink> {
+  async #open(header: OfferHeader, offer: Offer): Promise<Sink> {
+    const { kind, entries, space } = offer;
     const session = this.#session;
     const { clock } = this.#receiving.platform;
     const slices = new Slices(clock, async () => {
@@ -160,13 +162,13 @@ export class Reception {
     await slices.run(checkingEntries(entries, { platform: this.#receiving.names }));
     this.#entries = entries;
     this.#space = space;
-    this.#kind = offer.kind;
-    this.#sha256 = this.#receiving.options.sha256 || offer.sha256;
-    const bytes = offer.bytes ?? null;
-    const { kind, chunkSize } = offer;
+    this.#kind = kind;
+    this.#sha256 = this.#receiving.options.sha256 || header.sha256;
+    const bytes = header.bytes ?? null;
+    const { chunkSize } = space;
     session.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
-    const summary = await slices.run(this.#summary(offer, entries));
-    const sink = await this.#receiving.sink(offer, summary);
+    const summary = await slices.run(this.#summary(header, entries));
+    const sink = await this.#receiving.sink(header, summary);
     // The other side may have left while the person was thinking: nothing is begun then.
     if (session.over) throw new BeelineError('CANCELLED', 'The transfer ended before it was accepted.');
     if (!sink) throw new BeelineError('REFUSED', 'Declined here. Nothing was written.');
@@ -183,7 +185,7 @@ export class Reception {
     return sink;
   }
 
-  *#summary(offer: Offer, entries: readonly Entry[]): Steps<OfferSummary> {
+  *#summary(offer: OfferHeader, entries: readonly Entry[]): Steps<OfferSummary> {
     const top: Entry[] = [];
     for (const entry of entries) {
       yield;

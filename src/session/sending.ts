@@ -9,8 +9,8 @@ import { fromCode, type SharedSecret } from '../identity/secret.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import { chooseChunkSize } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
+import { Origin } from '../sync/origin.ts';
 import type { Source } from '../sync/ports.ts';
-import { Sender } from '../sync/sender.ts';
 import type { TransferOptions } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
 import { Deferred } from './deferred.ts';
@@ -49,16 +49,18 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
   if (session.over) return;
   const chunkSize = source.kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
   const vanished: string[] = [];
-  const engine = new Sender(source, chunkSize, {
+  const origin = new Origin(source, chunkSize, {
     ...platform,
     limit: options.limit,
     sha256: options.sha256 ?? false,
     update: options.update ?? false,
-    progress: (bytes, extents) => progress.moved(bytes, extents),
     gone: (path, error) => {
       vanished.push(path);
       warn(path, error);
     },
+  });
+  const engine = origin.peer({
+    progress: (bytes, extents) => progress.moved(bytes, extents),
     accepted: () => progress.accepted(),
     resumed: (bytes) => {
       if (bytes === 0) progress.restart();
@@ -72,7 +74,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
     fail: (error) => session.fail(error),
   });
   session.engine = engine;
-  const progress = new Progress(session, source.entries, () => engine.space.bytes);
+  const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
   const bytes = source.length ?? null;
   session.events.emit({ event: 'manifest', kind: source.kind, ...count(source.entries), bytes, chunkSize });
   const network = sending.connect(() => told?.update());
@@ -149,7 +151,7 @@ export async function serve(session: Session, sending: Sending): Promise<void> {
     const receipt = await sending.keep({
       kind: source.kind,
       entries: source.entries,
-      space: engine.space,
+      space: origin.offer.space,
       outcome,
       sender: known?.own ?? network.hello().fingerprint,
       receiver: fingerprint,

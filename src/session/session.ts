@@ -10,14 +10,14 @@ import type { Lane } from '../lanes/lane.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
+import type { Peer } from '../sync/peer.ts';
 import type { KnownKind } from '../transports/transport.ts';
 import type { Message, Status } from '../wire/messages.ts';
 import type { Hello, Word } from '../wire/signal.ts';
-import type { Logger, OfferSummary, Result, Transfer, TransferEvent } from './api.ts';
+import type { Logger, OfferSummary, Result, Transfer, TransferEvent, TransferOptions } from './api.ts';
 import { type Cause, laneEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
 import { Door } from './door.ts';
-import type { Engine, SessionOptions } from './engine.ts';
 import { EventStream } from './event-stream.ts';
 import { Farewell } from './farewell.ts';
 import type { Known } from './known.ts';
@@ -29,6 +29,11 @@ import { FATAL, reasonToWait, verdict } from './verdict.ts';
 
 const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
 
+export interface SessionOptions extends TransferOptions {
+  role: 'sender' | 'receiver';
+  clock: Clock;
+}
+
 export class Session implements Transfer {
   readonly events = new EventStream();
   readonly done: Promise<Result>;
@@ -36,7 +41,7 @@ export class Session implements Transfer {
   /** All time of this session, its lanes and its engine. */
   readonly clock: Clock;
   /** Given the sum of the transfer once it is known. */
-  engine: Engine | undefined;
+  engine: Peer | undefined;
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
   readonly farewell: Farewell;

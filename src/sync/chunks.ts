@@ -7,14 +7,17 @@
  *
  * A block that was asked for on a lane that dies is wanted again; a write that fails makes all begin anew from what
  * the sink is certain of.
+ *
+ * The origin has every chunk and tells its hash with the first blocks of it. Another receiver, a holder, brings only
+ * chunks whose hash the origin has told, and no two holders bring parts of the same chunk: so it is known who lied.
  */
 
 import { Bitfield } from '../base/bitfield.ts';
+import { equalBytes } from '../base/bytes.ts';
 import { BeelineError } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
-import { ChunkHashes } from '../offer/merkle.ts';
-import type { ByteSpace } from '../offer/space.ts';
+import type { Offer } from '../offer/offer.ts';
 import type { BlockRange } from '../wire/messages.ts';
 import type { Slab } from './ports.ts';
 
@@ -23,8 +26,17 @@ export type Claim = ({ what: 'blocks' } & BlockRange) | { what: 'hash'; index: n
 
 /** In place of the number of lanes that owe a block: it is here. */
 const HERE = 255;
-/** How often the sender may say another hash of a chunk that is arriving: a file of it went away, then another. */
+/** How often the origin may say another hash of a chunk that is arriving: a file of it went away, then another. */
 const MAX_CHANGES = 16;
+
+/** Another receiver of the same offer: what it has, by its own word. */
+export class Holder {
+  readonly has = new Bitfield();
+  /** Of these, chunks that can be asked of it: wanted here, with a hash that the origin has told. */
+  readonly ready = new Set<number>();
+  /** Chunks that it began to bring with another hash than the origin's. */
+  mistaken = 0;
+}
 
 /** Asked for, perhaps in parts, and not all here. */
 export interface Arriving {
@@ -32,28 +44,25 @@ export interface Arriving {
   readonly index: number;
   /** For each block how many lanes owe it, or HERE. */
   blocks: Uint8Array;
+  /** Bytes of the chunk: of a stream's last one it is known late. */
+  length: number;
   /** Blocks that are not here. */
   missing: number;
-  /** What the sender says it is. */
-  promised: Promised | undefined;
   /** Where its bytes gather; there is one once the first of them comes. */
   slab: Slab | undefined;
+  /** How often the origin has said another hash. */
   changes: number;
-}
-
-/** A chunk's length in bytes, and its hash. */
-interface Promised {
-  length: number;
-  sha256: Uint8Array;
+  /** The one holder that was asked for a part of it. */
+  from: Holder | undefined;
 }
 
 type Life =
   | Arriving
   | { readonly state: 'comparing' }
-  | { readonly state: 'writing'; readonly bytes: number };
+  | { readonly state: 'writing'; readonly bytes: number; readonly from: Holder | undefined };
 
 export interface ChunksOptions {
-  space: ByteSpace;
+  offer: Offer;
   /** How far past the first missing chunk may be asked; Infinity for random-access sinks. */
   window: number;
   /** Chunks that may be between asked for and down: each has a buffer, so that whatever comes has a place. */
@@ -64,10 +73,8 @@ export interface ChunksOptions {
 
 export class Chunks {
   readonly #options: ChunksOptions;
-  /** Of chunks that are safely with the sink. */
-  readonly hashes = new ChunkHashes();
-  /** These chunks. */
-  readonly down = this.hashes.have;
+  /** Chunks that are safely with the sink. */
+  readonly down = new Bitfield();
   /** Chunks that an earlier run left here. */
   readonly #before = new Bitfield();
   /** Neither here nor wanted. */
@@ -78,20 +85,30 @@ export class Chunks {
   readonly #lacking = new Set<number>();
   /** To be begun again, before those that never were. */
   readonly #again = new Set<number>();
-  /** What lay in their place is not what the sender has. */
+  /** What lay in their place is not what the origin has. */
   readonly #compared = new Bitfield();
-  /** The first that was never begun. */
+  /** Looked at next, of those that were never begun. */
   #next = 0;
+  /** That began in the middle: those before it come afterwards. */
+  #spread = false;
   #bytes = 0;
   #gathered = 0;
   #writing = 0;
+  readonly #holders = new Set<Holder>();
+  /** Chunks that holders have and whose hash is to be asked of the origin, and those whose hash has been asked. */
+  readonly #unhashed = new Set<number>();
+  readonly #hashing = new Set<number>();
+  /** Chunks that the origin need not send, since holders have them. */
+  readonly #left = new Set<number>();
+  /** Chunks that came wrong from a holder. */
+  readonly #fromOrigin = new Set<number>();
 
   constructor(options: ChunksOptions) {
     this.#options = options;
   }
 
-  get space(): ByteSpace {
-    return this.#options.space;
+  get offer(): Offer {
+    return this.#options.offer;
   }
 
   /** Bytes of the chunks that are down. */
@@ -117,35 +134,42 @@ export class Chunks {
     return this.#writing;
   }
 
-  /** Every chunk is down or not wanted. A stream's end is the sender's word: chunks past it make up for none. */
+  /** Every chunk is down or not wanted. A stream's end is the origin's word: chunks past it make up for none. */
   get complete(): boolean {
-    const { space } = this.#options;
+    const { space } = this.offer;
     if (space.stream) return this.down.firstMissing >= space.chunks;
     return this.down.count + this.#unwanted.count >= space.chunks;
+  }
+
+  /** The hash of a chunk that is down. */
+  hash(chunk: number): Uint8Array | undefined {
+    return this.down.has(chunk) ? this.offer.hashes.get(chunk) : undefined;
   }
 
   /** Starts over from what a sink says it holds: nothing else is here any more. */
   restart(held: Iterable<ChunkHash>, unwanted: (down: Bitfield) => Bitfield): void {
     for (const life of this.#open.values()) if (life.state === 'arriving') this.#abandon(life);
-    this.#open.clear();
-    this.#lacking.clear();
-    this.#again.clear();
-    this.#compared.clear();
-    this.hashes.clear();
-    this.#before.clear();
+    for (const list of [this.#open, this.#lacking, this.#again, this.#compared, this.down, this.#before])
+      list.clear();
     this.#next = 0;
     this.#bytes = 0;
     this.#gathered = 0;
     this.#writing = 0;
+    const { space } = this.offer;
     for (const { index, sha256 } of held) {
-      this.#add(index, sha256, this.space.length(index));
-      // A stream is not gone on with by another process: its sender need not hear of what is here.
-      if (!this.space.stream) this.#before.add(index);
+      this.#add(index, sha256, space.length(index));
+      // A stream is not gone on with by another process: its origin need not hear of what is here.
+      if (!space.stream) this.#before.add(index);
     }
     this.#unwanted = unwanted(this.down);
+    for (const list of [this.#unhashed, this.#hashing, this.#left]) list.clear();
+    for (const holder of this.#holders) {
+      holder.ready.clear();
+      for (const index of holder.has) this.#held(holder, index);
+    }
   }
 
-  /** The sender is a new process, to which all that is down is from earlier. */
+  /** The origin is a new process, to which all that is down is from earlier. */
   renewed(): void {
     for (const index of this.down) this.#before.add(index);
   }
@@ -156,7 +180,7 @@ export class Chunks {
     for (let index = 0, left = this.#before.count; left > 0; index++) {
       if (!this.#before.has(index)) continue;
       left--;
-      list.push({ index, sha256: this.hashes.get(index)! });
+      list.push({ index, sha256: this.offer.hashes.get(index)! });
       if (list.length < most) continue;
       yield list;
       list = [];
@@ -166,27 +190,36 @@ export class Chunks {
 
   /** A stream's end has become known: nothing past it is awaited. */
   ended(): void {
+    const { space } = this.offer;
     for (const [index, life] of this.#open) {
       if (life.state !== 'arriving') continue;
-      if (index >= this.space.chunks) this.#drop(life);
-      else this.#shorten(life, this.space.length(index));
+      if (index >= space.chunks) this.#drop(life);
+      else this.#shorten(life, space.length(index));
     }
   }
 
-  /** The next thing to ask for, of at most so many blocks; undefined when nothing is wanted that nobody owes. */
-  claim(most: number): Claim | undefined {
-    let index = lowest(this.#lacking);
+  /**
+   * The next thing to ask for, of at most so many blocks; undefined when nothing is wanted that nobody owes.
+   * @param holder whom to ask; undefined: the origin
+   * @param all of the origin also what holders have
+   */
+  claim(most: number, holder?: Holder, all = false): Claim | undefined {
+    const unhashed = holder ? undefined : this.#nextUnhashed();
+    if (unhashed !== undefined) return { what: 'hash', index: unhashed };
+    let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder));
     if (index === undefined) {
       if (this.#open.size >= this.#options.most) return undefined;
-      index = this.#begin();
+      index = holder ? this.#nextReady(holder) : (this.#begin() ?? (all ? this.#nextLeft() : undefined));
       if (index === undefined) return undefined;
-      if (!this.#compared.has(index) && this.#options.comparable(index)) {
+      if (!holder && this.#uncompared(index)) {
         this.#open.set(index, { state: 'comparing' });
         return { what: 'hash', index };
       }
       this.#arrive(index);
     }
-    const { blocks } = this.#open.get(index) as Arriving;
+    const life = this.#open.get(index) as Arriving;
+    if (holder) life.from = holder;
+    const { blocks } = life;
     const from = blocks.indexOf(0);
     let to = from;
     while (to < blocks.length && to - from < most && blocks[to] === 0) blocks[to++] = 1;
@@ -195,15 +228,17 @@ export class Chunks {
   }
 
   /** Has one more lane owe the last of these blocks that only one owes, at most so many in a row. */
-  double({ index, from, to }: BlockRange, most: number): BlockRange | undefined {
+  double({ index, from, to }: BlockRange, most: number, holder?: Holder): BlockRange | undefined {
     const life = this.#open.get(index);
-    if (life?.state !== 'arriving') return undefined;
+    if (life?.state !== 'arriving' || !this.#brings(index, holder)) return undefined;
     const { blocks } = life;
     let end = to;
     while (end > from && blocks[end - 1] !== 1) end--;
     let begin = end;
     while (begin > from && end - begin < most && blocks[begin - 1] === 1) blocks[--begin] = 2;
-    return begin < end ? { index, from: begin, to: end } : undefined;
+    if (begin === end) return undefined;
+    if (holder) life.from = holder;
+    return { index, from: begin, to: end };
   }
 
   /** A lane that owed these blocks will not bring them. */
@@ -220,9 +255,51 @@ export class Chunks {
 
   /** A lane that was asked for this chunk's hash will not say it. */
   unclaimHash(index: number): void {
+    if (this.#hashing.delete(index)) this.#unhashed.add(index);
     if (this.#open.get(index)?.state !== 'comparing') return;
     this.#open.delete(index);
     this.#again.add(index);
+  }
+
+  /** The origin has told the hash of a chunk that is not here. */
+  told(index: number, sha256: Uint8Array): void {
+    this.#hashing.delete(index);
+    if (!this.#wanted(index)) return;
+    this.offer.hashes.set(index, sha256);
+    for (const holder of this.#holders) if (holder.has.has(index)) this.#held(holder, index);
+  }
+
+  /** Another receiver is there. @param start where this side begins, so that not all ask the origin for the same */
+  join(holder: Holder, start: number): void {
+    const { space } = this.offer;
+    if (this.#holders.size === 0 && this.#options.window === Number.POSITIVE_INFINITY && !space.stream) {
+      this.#next = Math.max(this.#next, Math.floor(start * space.chunks));
+      this.#spread = true;
+    }
+    this.#holders.add(holder);
+    for (const index of holder.has) this.#held(holder, index);
+  }
+
+  /** It went away: what only it had is the origin's to bring. */
+  leave(holder: Holder): void {
+    this.#holders.delete(holder);
+    for (const index of this.#left) {
+      if (this.#isHeld(index)) continue;
+      this.#left.delete(index);
+      this.#again.add(index);
+    }
+  }
+
+  /** An entry is gone at the origin: what holders have of it may be of another time. */
+  gone(entry: number): void {
+    const { first, end } = this.offer.space.chunksOf(entry);
+    if (this.#left.size > 0)
+      for (let index = first; index < end; index++) if (this.#left.delete(index)) this.#again.add(index);
+  }
+
+  /** It says that it has this chunk too. */
+  holds(holder: Holder, index: number): void {
+    if (holder.has.add(index) && this.#holders.has(holder)) this.#held(holder, index);
   }
 
   /** Whether only one lane owes this block. */
@@ -241,33 +318,39 @@ export class Chunks {
     return this.#open.get(index)?.state === 'comparing';
   }
 
-  /** What lies in its place is not what the sender has. */
+  /** What lies in its place is not what the origin has. */
   differs(index: number): void {
     this.#compared.add(index);
     this.unclaimHash(index);
   }
 
   /**
-   * The chunk, if more of its bytes may be taken; undefined if it is whole or not wanted any more. Bytes that were
-   * gathered for another hash are forgotten.
-   * @throws BeelineError PROTOCOL if the sender changes its word too often
+   * The chunk, if more of its bytes may be taken; undefined if it is whole or not wanted any more, or if a holder means
+   * another one by it. Bytes that were gathered for another hash of the origin's are forgotten.
+   * @throws BeelineError PROTOCOL if the origin changes its word too often
    */
-  arriving(index: number, length: number, sha256: Uint8Array): Arriving | undefined {
+  arriving(index: number, length: number, sha256: Uint8Array, holder?: Holder): Arriving | undefined {
     const life = this.#open.get(index);
     if (life?.state !== 'arriving') return undefined;
-    const same = life.promised?.sha256.every((byte, at) => byte === sha256[at]);
-    if (life.promised && !same) {
+    const known = this.offer.hashes.get(index);
+    const same = known !== undefined && equalBytes(known, sha256);
+    if (holder) {
+      if (!same) holder.mistaken++;
+      return same && life.from === holder ? life : undefined;
+    }
+    if (known && !same) {
       if (++life.changes > MAX_CHANGES)
         throw new BeelineError('PROTOCOL', `Chunk ${index} has another hash each time.`);
       this.#forget(life);
     }
-    life.promised = { length, sha256 };
+    this.offer.hashes.set(index, sha256);
     this.#shorten(life, length);
     return life;
   }
 
   /** A stream's last chunk is shorter than could be known when it was asked for. */
   #shorten(life: Arriving, length: number): void {
+    life.length = Math.min(life.length, length);
     const count = blocksOf(length);
     if (count >= life.blocks.length) return;
     life.blocks = life.blocks.slice(0, count);
@@ -284,6 +367,7 @@ export class Chunks {
       this.#gathered -= this.#lengthOf(life, block);
     }
     life.missing = life.blocks.length;
+    life.from = undefined;
     if (life.blocks.includes(0)) this.#lacking.add(life.index);
     this.#abandon(life);
   }
@@ -301,61 +385,151 @@ export class Chunks {
   write(index: number): Slab | undefined {
     const life = this.#open.get(index);
     let slab: Slab | undefined;
+    let from: Holder | undefined;
     let bytes = 0;
     if (life?.state === 'arriving') {
-      slab = life.slab;
+      ({ slab, from } = life);
       for (const [block, owing] of life.blocks.entries())
         if (owing === HERE) bytes += this.#lengthOf(life, block);
       life.slab = undefined;
     }
     this.#lacking.delete(index);
-    this.#open.set(index, { state: 'writing', bytes });
+    this.#open.set(index, { state: 'writing', bytes, from });
     this.#writing++;
     return slab;
   }
 
   /** The sink has it. False if all began anew meanwhile: then it counts for nothing. */
   written(index: number, sha256: Uint8Array, length: number): boolean {
+    const life = this.#endWriting(index);
+    if (life) this.#add(index, sha256, length);
+    return life !== undefined;
+  }
+
+  /** It is not what the origin said: the origin sends it, if this holder had a part in it. Undefined: nobody had. */
+  wrong(index: number): Holder | undefined {
+    const holder = this.#endWriting(index)?.from;
+    if (!holder) return undefined;
+    this.#fromOrigin.add(index);
+    this.#again.add(index);
+    return holder;
+  }
+
+  #endWriting(index: number): (Life & { state: 'writing' }) | undefined {
     const life = this.#open.get(index);
-    if (life?.state !== 'writing') return false;
+    if (life?.state !== 'writing') return undefined;
     this.#open.delete(index);
     this.#writing--;
     this.#gathered -= life.bytes;
-    this.#add(index, sha256, length);
-    return true;
+    return life;
   }
 
   #add(index: number, sha256: Uint8Array, length: number): void {
-    if (this.down.has(index)) return;
-    this.hashes.set(index, sha256);
+    if (!this.down.add(index)) return;
+    this.offer.hashes.set(index, sha256);
     this.#bytes += length;
   }
 
-  /** The next chunk that nobody has begun. */
+  #wanted(index: number): boolean {
+    return !this.down.has(index) && !this.#unwanted.has(index) && !this.#open.has(index);
+  }
+
+  /** Something lies in its place that may be right. */
+  #uncompared(index: number): boolean {
+    return !this.#compared.has(index) && this.#options.comparable(index);
+  }
+
+  /** A chunk that nobody has begun, and that the origin is to bring. */
   #begin(): number | undefined {
-    const { space, window } = this.#options;
-    const again = lowest(this.#again);
-    if (again !== undefined) {
+    for (let again = lowest(this.#again); again !== undefined; again = lowest(this.#again)) {
       this.#again.delete(again);
-      return again;
+      if (!this.#leave(again)) return again;
     }
-    const skip = (chunk: number) =>
-      this.down.has(chunk) || this.#unwanted.has(chunk) || this.#open.has(chunk);
-    while (this.#next < space.chunks && skip(this.#next)) this.#next++;
-    if (this.#next >= Math.min(space.chunks, this.down.firstMissing + window)) return undefined;
-    return this.#next++;
+    const { space } = this.offer;
+    for (;;) {
+      const end = Math.min(space.chunks, this.down.firstMissing + this.#options.window);
+      while (this.#next < end) {
+        const index = this.#next++;
+        if (this.#wanted(index) && !this.#leave(index)) return index;
+      }
+      if (!this.#spread) return undefined;
+      this.#spread = false;
+      this.#next = 0;
+    }
+  }
+
+  /** Leaves it to the holders that have it, if there are any. */
+  #leave(index: number): boolean {
+    const left = this.#isHeld(index) && this.#allowed(index);
+    if (left) this.#left.add(index);
+    return left;
+  }
+
+  #nextLeft(): number | undefined {
+    for (const index of this.#left) {
+      this.#left.delete(index);
+      if (this.#wanted(index)) return index;
+    }
+    return undefined;
+  }
+
+  #nextReady(holder: Holder): number | undefined {
+    for (const index of holder.ready) {
+      holder.ready.delete(index);
+      if (this.#wanted(index) && this.#allowed(index)) {
+        this.#again.delete(index);
+        return index;
+      }
+    }
+    return undefined;
+  }
+
+  #nextUnhashed(): number | undefined {
+    for (const index of this.#unhashed) {
+      this.#unhashed.delete(index);
+      if (!this.#wanted(index) || this.offer.hashes.get(index)) continue;
+      this.#hashing.add(index);
+      return index;
+    }
+    return undefined;
+  }
+
+  /** Anybody but the origin may bring it. */
+  #allowed(index: number): boolean {
+    return !this.#fromOrigin.has(index) && !this.#uncompared(index) && !this.offer.isTorn(index);
+  }
+
+  #isHeld(index: number): boolean {
+    for (const { has } of this.#holders) if (has.has(index)) return true;
+    return false;
+  }
+
+  #held(holder: Holder, index: number): void {
+    if (!this.#wanted(index) || this.#fromOrigin.has(index)) return;
+    if (this.offer.hashes.get(index)) holder.ready.add(index);
+    else if (!this.#hashing.has(index)) this.#unhashed.add(index);
+  }
+
+  /** Whether more blocks of a chunk that has been begun may be asked of this peer. */
+  #brings(index: number, holder: Holder | undefined): boolean {
+    if (!holder) return true;
+    const { from } = this.#open.get(index) as Arriving;
+    if (from !== undefined && from !== holder) return false;
+    return holder.has.has(index) && this.offer.hashes.get(index) !== undefined && this.#allowed(index);
   }
 
   #arrive(index: number): void {
-    const blocks = new Uint8Array(blocksOf(this.space.length(index)));
+    const length = this.offer.space.length(index);
+    const blocks = new Uint8Array(blocksOf(length));
     this.#open.set(index, {
       state: 'arriving',
       index,
       blocks,
+      length,
       missing: blocks.length,
-      promised: undefined,
       slab: undefined,
       changes: 0,
+      from: undefined,
     });
     this.#lacking.add(index);
   }
@@ -373,8 +547,7 @@ export class Chunks {
   }
 
   #lengthOf(life: Arriving, block: number): number {
-    const length = life.promised?.length ?? 0;
-    return Math.min(BLOCK_BYTES, length - block * BLOCK_BYTES);
+    return Math.min(BLOCK_BYTES, life.length - block * BLOCK_BYTES);
   }
 }
 
@@ -384,8 +557,8 @@ export function blocksOf(bytes: number): number {
 }
 
 /** Of a few. */
-function lowest(set: ReadonlySet<number>): number | undefined {
+function lowest(set: ReadonlySet<number>, fits = (_index: number) => true): number | undefined {
   let least: number | undefined;
-  for (const index of set) if (least === undefined || index < least) least = index;
+  for (const index of set) if ((least === undefined || index < least) && fits(index)) least = index;
   return least;
 }

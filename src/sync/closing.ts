@@ -8,10 +8,10 @@ import { MAX_HAVE } from '../base/limits.ts';
 import type { Message } from '../wire/messages.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Chunks } from './chunks.ts';
-import type { ReceiverPorts } from './engine-ports.ts';
+import type { ProgressPorts } from './engine-ports.ts';
 import type { LanePort } from './ports.ts';
 
-type ClosingPorts = Pick<ReceiverPorts, 'complete' | 'fail'>;
+type ClosingPorts = Pick<ProgressPorts, 'complete' | 'fail'>;
 
 export interface Ending {
   root: Uint8Array;
@@ -63,9 +63,8 @@ export class Closing {
     if (this.#confirmed) return;
     this.#confirmed = true;
     const { absent } = this.#ending;
-    const { hashes, space } = this.#chunks;
-    const { chunks } = space;
-    const hash = (chunk: number) => (absent(chunk) ? undefined : hashes.get(chunk));
+    const { chunks } = this.#chunks.offer.space;
+    const hash = (chunk: number) => (absent(chunk) ? undefined : this.#chunks.hash(chunk));
     if (equalBytes(root, this.#ending.root)) this.#ports.complete({ root, hash, chunks, started, ended });
     else this.#ports.fail(differentRoots());
   }

@@ -8,7 +8,7 @@ import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Extent } from '../offer/space.ts';
 import type { BlocksHeader } from '../wire/messages.ts';
-import { type Arriving, blocksOf, type Chunks } from './chunks.ts';
+import { type Arriving, blocksOf, type Chunks, type Holder } from './chunks.ts';
 import type { Digest, Landing, Sink } from './ports.ts';
 import type { SlabPool } from './slabs.ts';
 import { ZeroHashes } from './zeros.ts';
@@ -25,6 +25,8 @@ export interface IntakeOptions {
   written: (chunk: number, extents: readonly Extent[], kept: number) => void;
   /** Something is wanted again that was not. */
   changed: () => void;
+  /** A chunk is not what the origin says, and this holder brought some of it. */
+  lied: (holder: Holder) => void;
   fail: (thrown: unknown) => void;
 }
 
@@ -65,10 +67,16 @@ export class Intake {
    * Where bytes that were asked for go.
    * @param came called for each block that they complete, with the block after it and how many bytes that was
    * @param wanted false if all began anew since they were asked for
+   * @param holder who brings them; undefined: the origin
    * @throws BeelineError PROTOCOL for a length that the chunk cannot have, or one hash after the other
    */
-  land(header: BlocksHeader, came: (to: number, bytes: number) => void, wanted: boolean): Landing {
-    const life = wanted ? this.#arriving(header) : undefined;
+  land(
+    header: BlocksHeader,
+    came: (to: number, bytes: number) => void,
+    wanted: boolean,
+    holder: Holder | undefined,
+  ): Landing {
+    const life = wanted ? this.#arriving(header, holder) : undefined;
     if (life && !life.slab) life.slab = this.#options.pool.take();
     const { slab } = life ?? {};
     const { chunks } = this.#options;
@@ -99,10 +107,11 @@ export class Intake {
     };
   }
 
-  /** A chunk that is all zeros. */
-  zeros(header: BlocksHeader): void {
-    if (!this.#arriving(header)) return;
-    this.#run(() => this.#write(header, 'zeros'));
+  /** A chunk that is all zeros, in answer to a range of its blocks. */
+  zeros(header: BlocksHeader, { from, to }: { from: number; to: number }, holder: Holder | undefined): void {
+    const { index } = header;
+    if (this.#arriving(header, holder)) this.#run(() => this.#write(header, 'zeros'));
+    else this.#options.chunks.unclaim({ index, from, to });
   }
 
   /** The sender's hash of a chunk in whose place something lies. */
@@ -129,7 +138,7 @@ export class Intake {
 
   async #compare({ index, sha256, length }: ChunkHash & { length: number }): Promise<void> {
     const { chunks, sink, written, changed } = this.#options;
-    const extents = chunks.space.extents(index);
+    const extents = chunks.offer.space.extents(index);
     if (!chunks.comparing(index)) return;
     const guess = await sink.guess?.(index, extents);
     if (!chunks.comparing(index) || this.#over) return;
@@ -142,13 +151,12 @@ export class Intake {
     if (chunks.written(index, sha256, length)) written(index, extents, length);
   }
 
-  #arriving({ index, length, sha256 }: BlocksHeader): Arriving | undefined {
+  #arriving({ index, length, sha256 }: BlocksHeader, holder: Holder | undefined): Arriving | undefined {
     const { chunks } = this.#options;
-    const { space } = chunks;
-    if (space.stream && length < space.chunkSize) space.end(index * space.chunkSize + length);
+    const { space } = chunks.offer;
     if (index < space.chunks && length !== space.length(index))
       throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
-    return this.#over ? undefined : chunks.arriving(index, length, sha256);
+    return this.#over ? undefined : chunks.arriving(index, length, sha256, holder);
   }
 
   #run(work: () => Promise<void>): void {
@@ -163,14 +171,17 @@ export class Intake {
 
   /** From here on nobody else has the chunk: neither its buffer nor its place is touched by what may still come of it. */
   async #write({ index, length, sha256 }: BlocksHeader, form: 'data' | 'zeros' = 'data'): Promise<void> {
-    const { chunks, sink, digest, written } = this.#options;
+    const { chunks, sink, digest, written, lied } = this.#options;
     const slab = chunks.write(index);
     try {
-      const extents = chunks.space.extents(index);
+      const extents = chunks.offer.space.extents(index);
       const data = form === 'data' ? slab!.bytes.subarray(0, length) : undefined;
       const hash = data ? await digest(data) : await this.#zeroHashes.get(length);
-      if (!equalBytes(hash, sha256))
+      if (!equalBytes(hash, sha256)) {
+        const holder = chunks.wrong(index);
+        if (holder) return lied(holder);
         throw new BeelineError('VERIFICATION', `Chunk ${index} is not what its hash says.`);
+      }
       await sink.write(index, extents, data, sha256);
       if (chunks.written(index, sha256, length)) written(index, extents, 0);
     } finally {

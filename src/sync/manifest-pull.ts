@@ -3,7 +3,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { BeelineError } from '../base/errors.ts';
 import { MAX_CHUNKS, MAX_MANIFEST } from '../base/limits.ts';
 import type { Steps } from '../base/slices.ts';
-import { decodePage, type Entry, type Offer } from '../offer/manifest.ts';
+import { decodePage, type Entry, type OfferHeader } from '../offer/manifest.ts';
 import { ByteSpace } from '../offer/space.ts';
 import type { LanePort } from './ports.ts';
 
@@ -11,14 +11,14 @@ import type { LanePort } from './ports.ts';
 const AHEAD = 8;
 
 export class ManifestPull {
-  offer: Offer;
+  header: OfferHeader;
   readonly pages: Uint8Array[] = [];
   #firstMissing = 0;
   #next = 0;
   #bytes = 0;
 
-  constructor(offer: Offer) {
-    this.offer = offer;
+  constructor(header: OfferHeader) {
+    this.header = header;
   }
 
   get firstMissing(): number {
@@ -26,22 +26,22 @@ export class ManifestPull {
   }
 
   /** The offer came again, as it does on every lane. True if it newly says where a stream ends. BAD_MANIFEST. */
-  update(offer: Offer): boolean {
-    const { kind, entries, pages, chunkSize, bytes } = this.offer;
-    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
-    if (!same || chunkSize !== offer.chunkSize) {
+  update(header: OfferHeader): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.header;
+    const same = kind === header.kind && entries === header.entries && pages === header.pages;
+    if (!same || chunkSize !== header.chunkSize) {
       throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
     }
-    if (kind !== 'stream' || bytes !== undefined || offer.bytes === undefined) return false;
-    this.offer = offer;
+    if (kind !== 'stream' || bytes !== undefined || header.bytes === undefined) return false;
+    this.header = header;
     return true;
   }
 
   /** Whether these offers are of the same: what they say besides is how the sender would like it. */
-  announcesSame({ offer }: ManifestPull): boolean {
-    const { kind, entries, pages, chunkSize, bytes } = this.offer;
-    const same = kind === offer.kind && entries === offer.entries && pages === offer.pages;
-    return same && chunkSize === offer.chunkSize && bytes === offer.bytes;
+  announcesSame({ header }: ManifestPull): boolean {
+    const { kind, entries, pages, chunkSize, bytes } = this.header;
+    const same = kind === header.kind && entries === header.entries && pages === header.pages;
+    return same && chunkSize === header.chunkSize && bytes === header.bytes;
   }
 
   /** Whether the manifests, both whole, are the same to the byte. */
@@ -54,11 +54,11 @@ export class ManifestPull {
   }
 
   get complete(): boolean {
-    return this.#firstMissing === this.offer.pages;
+    return this.#firstMissing === this.header.pages;
   }
 
   ask(lane: LanePort): void {
-    const limit = Math.min(this.offer.pages, this.#firstMissing + AHEAD);
+    const limit = Math.min(this.header.pages, this.#firstMissing + AHEAD);
     for (; this.#next < limit; this.#next++) {
       if (!this.pages[this.#next]) lane.send({ type: 'get-page', page: this.#next }).catch(() => {});
     }
@@ -71,7 +71,7 @@ export class ManifestPull {
 
   /** @throws BeelineError PROTOCOL, BAD_MANIFEST */
   take(page: number, bytes: Uint8Array): void {
-    if (page >= this.offer.pages) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (page >= this.header.pages) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
     if (this.pages[page]) return;
     this.#bytes += bytes.length;
     if (this.#bytes > MAX_MANIFEST) throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
@@ -81,13 +81,13 @@ export class ManifestPull {
 
   /** The entries and their byte space. @throws BeelineError BAD_MANIFEST if they are not what was offered. */
   *decoding(): Steps<{ entries: Entry[]; space: ByteSpace }> {
-    const { kind, chunkSize, bytes } = this.offer;
+    const { kind, chunkSize, bytes } = this.header;
     const entries: Entry[] = [];
     for (const page of this.pages) {
       yield;
       for (const entry of decodePage(page)) entries.push(entry);
       // Before all of it is in memory: a page can say much in little.
-      if (entries.length > this.offer.entries) throw this.#notAsAnnounced();
+      if (entries.length > this.header.entries) throw this.#notAsAnnounced();
     }
     yield;
     const sizes = entries.map((entry) => entry.size);
@@ -95,7 +95,7 @@ export class ManifestPull {
     const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
     const single = entries.length === 1 && entries[0]!.kind === 'file';
     const sizeFits = kind === 'stream' ? sizes[0] === 0 : space.bytes === bytes;
-    if (entries.length !== this.offer.entries || !sizeFits || (kind !== 'files' && !single)) {
+    if (entries.length !== this.header.entries || !sizeFits || (kind !== 'files' && !single)) {
       throw this.#notAsAnnounced();
     }
     if (kind !== 'stream' && space.chunks > MAX_CHUNKS)

@@ -37,10 +37,12 @@ const BURST_S = 0.2;
 export class Limiter {
   readonly #clock: Clock;
   readonly #bucket: TokenBucket | undefined;
+  /** Bytes a second; undefined: none. */
+  readonly limit: number | undefined;
 
-  /** @param limit bytes a second; undefined: none */
   constructor({ clock, limit }: { clock: Clock; limit: number | undefined }) {
     this.#clock = clock;
+    this.limit = limit;
     this.#bucket = limit === undefined ? undefined : new TokenBucket(limit, limit * BURST_S, clock);
   }
 

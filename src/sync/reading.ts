@@ -2,28 +2,27 @@
 import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { MAX_GONE } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
+import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
-import { Obituaries } from './obituaries.ts';
+import { GoneNews } from './gone.ts';
 import type { Source } from './ports.ts';
 
 export class Reading {
-  readonly obituaries = new Obituaries();
+  readonly news = new GoneNews();
   readonly #source: Source;
+  readonly #offer: Offer;
   readonly #onGone: (path: string, error: BeelineError) => void;
 
-  constructor(source: Source, onGone: (path: string, error: BeelineError) => void) {
+  constructor(source: Source, offer: Offer, onGone: (path: string, error: BeelineError) => void) {
     this.#source = source;
+    this.#offer = offer;
     this.#onGone = onGone;
-  }
-
-  get gone(): ReadonlySet<number> {
-    return this.obituaries.entries;
   }
 
   /** Resolves with the number of bytes. @throws BeelineError what the source throws of no file by name, or of too many */
   async read(index: number, extents: Extent[], into: Uint8Array): Promise<number> {
     for (;;) {
-      const { gone } = this;
+      const { gone } = this.#offer;
       const alive = gone.size === 0 ? extents : extents.filter((extent) => !gone.has(extent.entry));
       for (const { entry, at, length } of extents) if (gone.has(entry)) into.fill(0, at, at + length);
       try {
@@ -55,7 +54,7 @@ export class Reading {
   declareChanged(paths: readonly string[]): void {
     const changed = new Set(paths);
     for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
-      if (!changed.has(path) || this.gone.has(entry) || this.gone.size >= MAX_GONE) continue;
+      if (!changed.has(path) || this.#offer.gone.size >= MAX_GONE) continue;
       const text = `'${escapeName(path)}' changed while it was being sent.`;
       this.declareGone(entry, new BeelineError('SOURCE_CHANGED', text));
     }
@@ -63,8 +62,9 @@ export class Reading {
 
   declareGone(entry: number, error: BeelineError): void {
     // Two chunks of one file are read at a time.
-    if (this.gone.has(entry)) return;
-    this.obituaries.declare(entry, error);
+    if (this.#offer.gone.has(entry)) return;
+    this.#offer.gone.add(entry);
+    this.news.declare(entry, error);
     this.#onGone(this.#source.entries[entry]!.path, error);
   }
 }

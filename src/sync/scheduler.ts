@@ -1,12 +1,12 @@
 /**
- * Who asks for what next. Pure: lanes are numbers, time is given. Every lane keeps as many blocks asked for as its
+ * Who is asked for what next, over all peers and their lanes. Pure: lanes are whatever tells them apart, time is given. Every lane keeps as many blocks asked for as its
  * measured rate would carry in HORIZON_S, so a fast or long path is kept full and a slow one never holds much back.
  * A lane that dies gives its blocks back. Near the end an idle lane also asks for what another owes, but only if that
  * one is silent, or measurably slower: lanes that share a link would only make it carry the same bytes twice.
  */
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { BlockRange } from '../wire/messages.ts';
-import type { Chunks, Claim } from './chunks.ts';
+import type { Chunks, Claim, Holder } from './chunks.ts';
 
 /**
  * Seconds of a lane's own rate to keep asked for: many round trips, since a path whose sender runs dry now and then is
@@ -34,6 +34,8 @@ const SILENT_TURNS = 4;
 const LONGEST_SILENT_S = 8;
 /** An idle lane that has found nothing to take over looks again so much later, however often it could. */
 const IDLE_S = 0.05;
+/** The origin is asked for what holders have only if they are so many times slower together than its lane. */
+const MUCH_SLOWER = 4;
 /** Blocks that are asked for twice bring at most so many seconds of all lanes' rate, at least MIN_BLOCKS. */
 const DOUBLED_S = 0.5;
 
@@ -45,6 +47,8 @@ interface Owed extends BlockRange {
 }
 
 interface LaneState {
+  /** Whose it is: a holder's, or the origin's. */
+  holder: Holder | undefined;
   /** Oldest first. */
   owed: Owed[];
   /** How many blocks and hashes that makes. */
@@ -62,9 +66,9 @@ interface LaneState {
   retired: boolean;
 }
 
-export class Scheduler {
+export class Scheduler<Lane = number> {
   readonly #chunks: Chunks;
-  readonly #lanes = new Map<number, LaneState>();
+  readonly #lanes = new Map<Lane, LaneState>();
   /** Blocks to ask for in one piece. */
   readonly #most: number;
 
@@ -74,8 +78,10 @@ export class Scheduler {
     this.#most = most;
   }
 
-  addLane(lane: number, now: number): void {
+  /** @param holder the other receiver that it leads to; undefined: it leads to the origin */
+  addLane(lane: Lane, now: number, holder?: Holder): void {
     this.#lanes.set(lane, {
+      holder,
       owed: [],
       blocks: 0,
       hashes: 0,
@@ -89,7 +95,7 @@ export class Scheduler {
   }
 
   /** What it owes becomes askable again. */
-  removeLane(lane: number): void {
+  removeLane(lane: Lane): void {
     const state = this.#lanes.get(lane);
     if (!state) return;
     this.#lanes.delete(lane);
@@ -100,15 +106,26 @@ export class Scheduler {
     }
   }
 
+  /** It will not bring what it owes of a chunk. False if that is nothing. */
+  forgo(lane: Lane, index: number): boolean {
+    const state = this.#lanes.get(lane);
+    const forgone = state?.owed.filter((owed) => owed.what === 'blocks' && owed.index === index) ?? [];
+    if (!state || forgone.length === 0) return false;
+    state.owed = state.owed.filter((owed) => !forgone.includes(owed));
+    this.#count(state);
+    for (const owed of forgone) if (!owed.void) this.#chunks.unclaim(owed);
+    return true;
+  }
+
   /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
-  retire(lane: number): boolean {
+  retire(lane: Lane): boolean {
     const state = this.#lanes.get(lane);
     if (state) state.retired = true;
     return state !== undefined && !this.spent(lane);
   }
 
   /** True once a retired lane owes nothing that somebody else does not bring too. */
-  spent(lane: number): boolean {
+  spent(lane: Lane): boolean {
     const state = this.#lanes.get(lane);
     return state?.retired === true && !state.owed.some((owed) => this.#needed(owed));
   }
@@ -127,13 +144,13 @@ export class Scheduler {
   }
 
   /** True if nothing is owed on the lane. */
-  idle(lane: number): boolean {
+  idle(lane: Lane): boolean {
     const state = this.#lanes.get(lane);
     return state?.owed.length === 0 && !state.retired;
   }
 
   /** Takes back blocks that were claimed on a lane and not asked for yet, if nobody needs them or the lane is gone. */
-  withdraw(lane: number, { index, from, to }: BlockRange): boolean {
+  withdraw(lane: Lane, { index, from, to }: BlockRange): boolean {
     const state = this.#lanes.get(lane);
     if (!state) return true;
     const at = state.owed.findIndex(
@@ -147,7 +164,7 @@ export class Scheduler {
   }
 
   /** What to ask for on a lane now; empty when its window is full or nothing is left. */
-  ask(lane: number, now: number): Claim[] {
+  ask(lane: Lane, now: number): Claim[] {
     const state = this.#lanes.get(lane);
     const claims: Claim[] = [];
     if (!state || state.retired) return claims;
@@ -161,8 +178,11 @@ export class Scheduler {
     }
     while (state.blocks < window && state.hashes < MAX_HASHES) {
       const most = Math.min(window - state.blocks, this.#most);
+      const { holder } = state;
+      const all = !holder && state.owed.length === 0 && this.#holdersLag(state, now);
       const claim =
-        this.#chunks.claim(most) ?? (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
+        this.#chunks.claim(most, holder, all) ??
+        (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
       if (!claim) break;
       if (claim.what === 'hash') {
         state.hashes++;
@@ -180,7 +200,7 @@ export class Scheduler {
    * These blocks begin to come on a lane.
    * @returns undefined if they were not asked for on it; `void` if nobody waits for them any more
    */
-  begins(lane: number, { index, from, to }: BlockRange): { void: boolean } | undefined {
+  begins(lane: Lane, { index, from, to }: BlockRange): { void: boolean } | undefined {
     const state = this.#lanes.get(lane);
     return state?.owed.find(
       (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to >= to,
@@ -188,13 +208,13 @@ export class Scheduler {
   }
 
   /** Some bytes came on a lane: it is not silent. */
-  heard(lane: number, now: number): void {
+  heard(lane: Lane, now: number): void {
     const state = this.#lanes.get(lane);
     if (state) state.lastArrival = now;
   }
 
   /** Blocks of a chunk have come on a lane, up to `to`, with so many bytes. */
-  came(lane: number, index: number, to: number, bytes: number, now: number): void {
+  came(lane: Lane, index: number, to: number, bytes: number, now: number): void {
     const state = this.#lanes.get(lane);
     if (!state) return;
     // With a limit, ranges of one chunk may be asked for in another order than they were claimed in.
@@ -214,7 +234,7 @@ export class Scheduler {
    * @returns as `begins`
    */
   answered(
-    lane: number,
+    lane: Lane,
     what: Claim['what'],
     index: number,
     from: number,
@@ -274,7 +294,19 @@ export class Scheduler {
     return false;
   }
 
-  #takeOver(lane: number, now: number): Claim | undefined {
+  /** Whether the holders bring so little that this lane of the origin is better asked for what they have. */
+  #holdersLag(mine: LaneState, now: number): boolean {
+    let rate = 0;
+    for (const { holder, rate: brought, lastArrival, retired } of this.#lanes.values()) {
+      if (!holder || retired || now - lastArrival > SILENT_S) continue;
+      // Nobody knows yet.
+      if (brought === 0) return false;
+      rate += brought;
+    }
+    return MUCH_SLOWER * rate < mine.rate || rate === 0;
+  }
+
+  #takeOver(lane: Lane, now: number): Claim | undefined {
     const state = this.#lanes.get(lane)!;
     if (now - state.looked < IDLE_S) return undefined;
     const claim = this.#double(lane, now);
@@ -283,7 +315,7 @@ export class Scheduler {
   }
 
   /** Near the end: the last blocks that the slowest other lane would bring. */
-  #double(lane: number, now: number): Claim | undefined {
+  #double(lane: Lane, now: number): Claim | undefined {
     const mine = this.#lanes.get(lane)!;
     let all = 0;
     for (const { rate } of this.#lanes.values()) all += rate;
@@ -311,10 +343,10 @@ export class Scheduler {
       const owed = slowest.owed[i]!;
       if (owed.void) continue;
       if (owed.what === 'hash') {
-        if (this.#chunks.comparing(owed.index)) return { what: 'hash', index: owed.index };
+        if (!mine.holder && this.#chunks.comparing(owed.index)) return { what: 'hash', index: owed.index };
         continue;
       }
-      const range = this.#chunks.double(owed, Math.min(most, this.#most, room));
+      const range = this.#chunks.double(owed, Math.min(most, this.#most, room), mine.holder);
       if (range) return { what: 'blocks', ...range };
     }
     return undefined;

@@ -24,9 +24,3 @@ export function unwantedChunks(space: ByteSpace, sink: Sink, have: Bitfield): Bi
   }
   return unwanted;
 }
-
-/** Whether a chunk holds bytes of any of these entries: such chunks count as not moved in the root. */
-export function touches(space: ByteSpace, entries: ReadonlySet<number>): (chunk: number) => boolean {
-  if (entries.size === 0) return () => false;
-  return (chunk) => space.extents(chunk).some((extent) => entries.has(extent.entry));
-}

@@ -4,10 +4,12 @@ import { type BeelineError, fault } from '../base/errors.ts';
 import {
   BLOCK_BYTES,
   MAX_CHUNK,
+  MAX_CHUNKS,
   MAX_CONTROL_FRAME,
   MAX_ENTRIES,
   MAX_GONE,
   MAX_HAVE,
+  MAX_HOLDS,
   MAX_LANES,
   MAX_OUTSTANDING,
   MAX_PAGE,
@@ -119,6 +121,10 @@ function decodeBody(type: Exclude<MessageType, 'blocks'>, reader: Reader): Messa
       return { type };
     case 'gone':
       return { type, entry: reader.varint(), code: reader.text(64), text: reader.text(2048) };
+    case 'holds':
+      return { type, first: bounded(reader.varint(), MAX_CHUNKS), bits: reader.bytes(MAX_HOLDS).slice() };
+    case 'lacks':
+      return { type, index: reader.varint() };
   }
 }
 

@@ -84,6 +84,12 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
     case 'gone':
       body.varint(message.entry).text(message.code).text(message.text);
       break;
+    case 'holds':
+      body.varint(message.first).bytes(message.bits);
+      break;
+    case 'lacks':
+      body.varint(message.index);
+      break;
   }
   return frame(message.type, body.done());
 }

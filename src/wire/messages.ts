@@ -2,7 +2,7 @@
  * The messages that lanes carry, and their numbers on the wire. A frame is `u32 length, u8 type, body`; everything is
  * idempotent, so that any live lane may carry any message and a lost one is simply sent again.
  */
-import type { Offer } from '../offer/manifest.ts';
+import type { OfferHeader } from '../offer/manifest.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 
 /** Who asked for the present state of a session; the higher `seq` wins, and each side counts its own. */
@@ -35,39 +35,44 @@ export interface BlockRange {
   to: number;
 }
 
+/** Unless it says otherwise, what a receiver says is for the origin, and what the origin says for a receiver. */
 export type Message =
-  | ({ type: 'offer' } & Offer)
+  | ({ type: 'offer' } & OfferHeader)
   | { type: 'get-page'; page: number }
   | { type: 'page'; page: number; bytes: Uint8Array }
-  /** Receiver to sender: send these blocks. */
+  /** Receiver to any peer: send these blocks. */
   | { type: 'get'; ranges: BlockRange[] }
-  /** Receiver to sender: say what the hashes of these chunks are; something lies in their places already. */
+  /** Receiver: say what the hashes of these chunks are. Something lies in their places already, or others have them. */
   | { type: 'get-hash'; chunks: number[] }
-  /** Sender to receiver: the hash of a chunk. */
+  /** Origin: the hash of a chunk. */
   | ({ type: 'hash'; length: number } & ChunkHash)
-  /** Receiver to sender: these are here from an earlier run and will not be asked for. */
+  /** Receiver: these are here from an earlier run and will not be asked for. */
   | { type: 'have'; chunks: ChunkHash[] }
   | ({ type: 'blocks'; data: Uint8Array } & BlocksHeader)
   /**
-   * Receiver to sender: so many bytes are here, `kept` of them were here before and only compared, and these chunks
+   * Receiver: so many bytes are here, `kept` of them were here before and only compared, and these chunks
    * are down since it was said last.
    */
   | { type: 'arrived'; bytes: number; kept: number; chunks: number[] }
-  /** Receiver to sender, for streams: every chunk below this one is written. */
+  /** Receiver, for streams: every chunk below this one is written. */
   | { type: 'written'; below: number }
   | ({ type: 'status' } & Status)
   | { type: 'ping'; nonce: number }
   | { type: 'pong'; nonce: number }
-  /** Receiver to sender: dial until there are this many lanes in all. */
+  /** Receiver: dial until there are this many lanes in all. */
   | { type: 'want-lanes'; count: number }
-  /** Receiver to sender: everything is written, this is my root. */
+  /** Receiver: everything is written, this is my root. */
   | { type: 'finish'; root: Uint8Array; gone: number[] }
-  /** Sender to receiver: my root, and when this began and ended by my clock (ms since 1970), for both receipts. */
+  /** Origin: my root, and when this began and ended by my clock (ms since 1970), for both receipts. */
   | { type: 'finished'; root: Uint8Array; started: number; ended: number }
-  /** Receiver to sender: your last word has come, do not wait for me. */
+  /** Receiver: your last word has come, do not wait for me. */
   | { type: 'confirmed' }
-  /** Sender to receiver: this entry's file changed or went away and will not be delivered; its bytes come as zeros. */
-  | { type: 'gone'; entry: number; code: string; text: string };
+  /** Origin: this entry's file changed or went away and will not be delivered; its bytes come as zeros. */
+  | { type: 'gone'; entry: number; code: string; text: string }
+  /** Receiver to receiver: of the chunks from `first` on, these are down here: eight a byte, the lowest bit first. */
+  | { type: 'holds'; first: number; bits: Uint8Array }
+  /** Receiver to receiver: this chunk, which was asked for, is not here any more. */
+  | { type: 'lacks'; index: number };
 
 export type MessageType = Message['type'];
 
@@ -91,9 +96,11 @@ export const TYPES: readonly MessageType[] = [
   'confirmed',
   'hash',
   'arrived',
+  'holds',
+  'lacks',
 ];
 export const FORMS: readonly BlocksHeader['form'][] = ['data', 'zeros'];
-export const OFFER_KINDS: readonly Offer['kind'][] = ['files', 'text', 'stream'];
+export const OFFER_KINDS: readonly OfferHeader['kind'][] = ['files', 'text', 'stream'];
 export const STATUS_STATES: readonly Status['state'][] = ['running', 'paused', 'cancelled', 'failed'];
 
 export const HEADER_LENGTH = 5;

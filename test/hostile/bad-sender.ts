@@ -12,7 +12,7 @@ import { makeCertificate } from '../../src/identity/certificate.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import { localMailbox, type Mailbox } from '../../src/meeting/mailbox.ts';
-import { type Entry, encodePages, type Offer } from '../../src/offer/manifest.ts';
+import { type Entry, encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls/credentials.ts';
@@ -29,7 +29,7 @@ export const CHUNK = 1024 * 1024;
 export interface Script {
   entries?: readonly Entry[];
   /** Changes to the honest offer. */
-  offer?: Partial<Offer>;
+  offer?: Partial<OfferHeader>;
   /** Instead of the encoding of `entries`. */
   pages?: Uint8Array[];
   /** Bytes of a chunk; default: 0x61, as many as its place has. */
@@ -53,7 +53,7 @@ export interface BadSender {
 
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 
-export function offerOf(entries: readonly Entry[], pages: number, more: Partial<Offer> = {}): Message {
+export function offerOf(entries: readonly Entry[], pages: number, more: Partial<OfferHeader> = {}): Message {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const fixed = {
     version: PROTOCOL_VERSION,

@@ -6,7 +6,7 @@ import test from 'node:test';
 import type { Overwrite, ReceiveOptions } from '../../src/node/api.ts';
 import { StagingSink } from '../../src/node/files/staging-sink.ts';
 import { receive } from '../../src/node/receive.ts';
-import type { Offer } from '../../src/offer/manifest.ts';
+import type { OfferHeader } from '../../src/offer/manifest.ts';
 import { checkEntries, foldKey } from '../../src/offer/names.ts';
 import { encodeReceipt } from '../../src/offer/receipt.ts';
 import { Sink as Output } from '../cli/fakes.ts';
@@ -26,7 +26,7 @@ test('protects from: traversal by name in every output mode', posix, async (t) =
   interface Mode {
     what: string;
     options: Partial<ReceiveOptions>;
-    offer?: Partial<Offer>;
+    offer?: Partial<OfferHeader>;
   }
   const modes: Mode[] = [
     ...POLICIES.map((overwrite) => ({ what: overwrite, options: { overwrite } })),

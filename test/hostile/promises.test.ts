@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { MAX_TEXT } from '../../src/base/limits.ts';
 import type { Lane } from '../../src/lanes/lane.ts';
-import { encodePages, type Offer } from '../../src/offer/manifest.ts';
+import { encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { Sink as Output } from '../cli/fakes.ts';
 import { file } from '../node/files/helpers.ts';
 import { allBlocks, CHUNK, offerOf, type Script, sendBlocks } from './bad-sender.ts';
@@ -164,7 +164,7 @@ test('protects from: a stream or a text that goes on', LIMIT, async (t) => {
       assert.deepEqual(tree(place.to), {});
     }
   });
-  const texts: [number, Partial<Offer>, string][] = [
+  const texts: [number, Partial<OfferHeader>, string][] = [
     [MAX_TEXT + 1, {}, 'BAD_MANIFEST'],
     [2 ** 40, {}, 'BAD_MANIFEST'],
     [10, { bytes: 9 }, 'BAD_MANIFEST'],

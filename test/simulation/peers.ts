@@ -4,15 +4,15 @@
  */
 import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
 import type { Extent } from '../../src/offer/space.ts';
-import type { Engine } from '../../src/session/engine.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
 import type { Outcome } from '../../src/sync/engine-ports.ts';
 import { FileProgress } from '../../src/sync/file-progress.ts';
 import { type Event, isFinal, type State, step } from '../../src/sync/machine.ts';
+import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
+import type { Peer } from '../../src/sync/peer.ts';
 import type { Landing } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
-import { Sender } from '../../src/sync/sender.ts';
 import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { End, LaneOwner } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
@@ -31,7 +31,7 @@ export abstract class Side implements LaneOwner {
   readonly role: 'sender' | 'receiver';
   readonly honest: boolean;
   readonly ends = new Map<number, End>();
-  abstract readonly engine: Engine;
+  abstract readonly engine: Peer;
   state: State = 'idle';
   error: BeelineError | undefined;
   outcome: Outcome | undefined;
@@ -91,6 +91,7 @@ export abstract class Side implements LaneOwner {
         return new Uint8Array(bytes).fill(0xdd);
       },
       clock: world.clock,
+      random: world.random,
       limit: scenario.limits[this.role],
       progress: (bytes: number, extents: readonly Extent[]) => this.#progress(bytes, extents, entries()),
       resumed: (bytes: number) => {
@@ -256,7 +257,7 @@ export abstract class Side implements LaneOwner {
 }
 
 export class SendingSide extends Side {
-  readonly engine: Sender;
+  readonly engine: ReceivingPeer;
   readonly source: SimSource;
   /** Where the bytes go: what is said to be done must be down there. */
   readonly #disk: Disk;
@@ -267,11 +268,14 @@ export class SendingSide extends Side {
     super('sender', world, scenario, !scenario.lies.endsWith('sender'));
     this.source = source;
     this.#disk = disk;
-    this.engine = new Sender(source, scenario.chunkSize, {
-      ...this.means(() => source.entries),
-      sha256: false,
-      update: disk.temper.old.size > 0,
+    const means = this.means(() => source.entries);
+    const update = disk.temper.old.size > 0;
+    const origin = new Origin(source, scenario.chunkSize, {
+      ...{ ...means, sha256: false, update },
       gone: (path) => this.gone.push(path),
+    });
+    this.engine = origin.peer({
+      ...means,
       complete: (outcome) => this.#complete(outcome),
       accepted: () => {},
       confirmed: () => this.#conclude(),
@@ -321,7 +325,7 @@ export class ReceivingSide extends Side {
     this.disk = disk;
     this.engine = new Receiver({
       ...this.means(() => this.sink?.entries ?? []),
-      open: async (_offer, entries, space) => {
+      open: async (_header, { entries, space }) => {
         await world.sleep(world.pick([0, 0.01, 3]) * world.random());
         if (this.over) throw new BeelineError('CANCELLED', 'over before it was accepted');
         const sink = new SimSink(disk, this.honest, scenario.window ?? Number.POSITIVE_INFINITY);

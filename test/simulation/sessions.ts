@@ -194,6 +194,7 @@ class Process {
   get platform(): Platform {
     return {
       clock: this.clock,
+      random: this.#world.random,
       digest: hashOf,
       allocate: (bytes) => {
         this.#buffers += bytes;

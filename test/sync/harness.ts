@@ -5,9 +5,9 @@ import type { BeelineError } from '../../src/base/errors.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
+import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
 import type { Sink, Source } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
-import { Sender } from '../../src/sync/sender.ts';
 import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
 
 export const CHUNK = 1024 * 1024;
@@ -96,13 +96,14 @@ const platform = {
   allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
   limit: undefined,
   clock: realClock,
+  random: () => 0,
   resumed: (): void => {},
   kept: (): void => {},
 };
 
 export class Pair {
   readonly outcome: Outcome = { gone: [] };
-  sender: Sender;
+  sender: ReceivingPeer;
   readonly receiver: Receiver;
   readonly pipes = new Set<MemoryPipe>();
   readonly done: Promise<void>;
@@ -111,7 +112,7 @@ export class Pair {
   onLost = (): void => {};
   #ids = 0;
   #over = false;
-  readonly #serve: (source: Source) => Sender;
+  readonly #serve: (source: Source) => ReceivingPeer;
 
   /** @param limit the receiver's, in bytes a second */
   constructor(source: Source, sink: Sink, limit?: number) {
@@ -131,12 +132,9 @@ export class Pair {
       settle();
     };
     this.#serve = (offered) =>
-      new Sender(offered, CHUNK, {
+      new Origin(offered, CHUNK, { ...platform, sha256: false, update: false, gone: () => {} }).peer({
         ...platform,
-        sha256: false,
-        update: false,
         progress: () => {},
-        gone: () => {},
         accepted: () => {},
         confirmed: () => {},
         complete: ({ root }) => {
@@ -149,7 +147,7 @@ export class Pair {
     this.receiver = new Receiver({
       ...platform,
       limit,
-      open: async (_offer, entries, space) => {
+      open: async (_header, { entries, space }) => {
         await sink.open(entries, space);
         return sink;
       },

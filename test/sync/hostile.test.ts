@@ -8,11 +8,11 @@ import { realClock } from '../../src/base/clock.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/base/limits.ts';
 import { atOnce } from '../../src/base/slices.ts';
-import { type Entry, encodePages, type Offer } from '../../src/offer/manifest.ts';
+import { type Entry, encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { ManifestPull } from '../../src/sync/manifest-pull.ts';
+import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
 import type { LanePort, Sink } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
-import { Sender } from '../../src/sync/sender.ts';
 import { decodeAddress, formatAddress } from '../../src/wire/candidate.ts';
 import type { BlockRange, Message } from '../../src/wire/messages.ts';
 import { decodeHello } from '../../src/wire/signal.ts';
@@ -43,6 +43,7 @@ const means = {
   resumed: () => {},
   kept: () => {},
   clock: realClock,
+  random: () => 0,
 };
 
 interface Told {
@@ -53,7 +54,7 @@ interface Told {
 function receiverFor(sink: Sink, told: Told): Receiver {
   return new Receiver({
     ...means,
-    open: async (_offer, entries, space) => {
+    open: async (_header, { entries, space }) => {
       await sink.open(entries, space);
       return sink;
     },
@@ -64,12 +65,9 @@ function receiverFor(sink: Sink, told: Told): Receiver {
   });
 }
 
-function senderFor(source: MemorySource, told: Told): Sender {
-  return new Sender(source, CHUNK, {
+function senderFor(source: MemorySource, told: Told): ReceivingPeer {
+  return new Origin(source, CHUNK, { ...means, sha256: false, update: false, gone: () => {} }).peer({
     ...means,
-    sha256: false,
-    update: false,
-    gone: () => {},
     accepted: () => {},
     confirmed: () => {},
     complete: ({ root }) => told.roots.push(root),
@@ -77,7 +75,7 @@ function senderFor(source: MemorySource, told: Told): Sender {
   });
 }
 
-function offerOf(entries: Entry[], pages: number, more: Partial<Offer> = {}): Message {
+function offerOf(entries: Entry[], pages: number, more: Partial<OfferHeader> = {}): Message {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const fixed = {
     version: PROTOCOL_VERSION,
@@ -90,7 +88,7 @@ function offerOf(entries: Entry[], pages: number, more: Partial<Offer> = {}): Me
 }
 
 /** A receiver that has been offered entries and has asked for chunks. */
-async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<Offer> = {}) {
+async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<OfferHeader> = {}) {
   const receiver = receiverFor(sink, told);
   const lane = new FakeLane();
   receiver.addLane(lane);

@@ -56,11 +56,12 @@ async function world(sizes: number[], lanes: number) {
     digest: sha256,
     allocate: (bytes) => new Uint8Array(bytes),
     clock,
+    random: () => 0,
     limit: undefined,
     progress: (bytes) => progress.push(bytes),
     resumed: () => {},
     kept: () => {},
-    open: async (_offer, entries, space) => {
+    open: async (_header, { entries, space }) => {
       await sink.open(entries);
       assert.ok(space.chunks > 0);
       return sink;

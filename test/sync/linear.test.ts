@@ -6,7 +6,7 @@ import { Bitfield } from '../../src/base/bitfield.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { MAX_PIECES } from '../../src/base/limits.ts';
 import { Slices, type Steps } from '../../src/base/slices.ts';
-import { type Entry, encodePages, type Offer } from '../../src/offer/manifest.ts';
+import { type Entry, encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { ChunkHashes, chunkLeaf, merkleRoot } from '../../src/offer/merkle.ts';
 import { checkingEntries } from '../../src/offer/names.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
@@ -164,12 +164,12 @@ test('a manifest of 200,000 entries is decoded and checked in slices', async () 
     bytes: 1_400_000,
     chunkSize: CHUNK,
   };
-  const pull = new ManifestPull(offer as Offer);
+  const pull = new ManifestPull(offer as OfferHeader);
   for (const [page, bytes] of pages.entries()) pull.take(page, bytes);
   const decoded = await inSlices(pull.decoding());
   assert.equal(decoded.value.entries.length, entries.length);
   const again = () => {
-    const other = new ManifestPull(offer as Offer);
+    const other = new ManifestPull(offer as OfferHeader);
     for (const [page, bytes] of pages.entries()) other.take(page, bytes);
     return other.decoding();
   };

@@ -6,6 +6,7 @@ import { Bitfield } from '../../src/base/bitfield.ts';
 import { TokenBucket } from '../../src/base/bucket.ts';
 import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { chunkLeaf, merkleRoot, pageLeaf } from '../../src/offer/merkle.ts';
+import { Offer } from '../../src/offer/offer.ts';
 import { ByteSpace, chooseChunkSize } from '../../src/offer/space.ts';
 import { Chunks, type Claim } from '../../src/sync/chunks.ts';
 import { RateMeter } from '../../src/sync/rate.ts';
@@ -115,8 +116,11 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
     what: fc.constantFrom('ask', 'ask', 'ask', 'arrive', 'arrive', 'write', 'die', 'come'),
   });
   const run = (total: number, steps: { lane: number; what: string }[], window: number, most: number) => {
-    const space = new ByteSpace([total * CHUNK - 5], CHUNK);
-    const chunks = new Chunks({ space, window, most, comparable: (chunk) => chunk % 5 === 1 });
+    const size = total * CHUNK - 5;
+    const entry = { path: 'f', kind: 'file', size, mode: 0, mtime: 0, target: '', version: '' } as const;
+    const offer = Offer.of('files', [entry], CHUNK);
+    const { space } = offer;
+    const chunks = new Chunks({ offer, window, most, comparable: (chunk) => chunk % 5 === 1 });
     const unwanted = (chunk: number) => chunk % 7 === 3;
     chunks.restart([], () => {
       const map = new Bitfield();

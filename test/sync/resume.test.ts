@@ -8,8 +8,8 @@ import { encodePages } from '../../src/offer/manifest.ts';
 import type { ChunkHash } from '../../src/offer/merkle.ts';
 import { ChunkHashes } from '../../src/offer/merkle.ts';
 import type { Extent } from '../../src/offer/space.ts';
+import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
-import { Sender } from '../../src/sync/sender.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
@@ -177,17 +177,19 @@ class FakeLane implements LanePort {
 
 function senderOf(source: MemorySource) {
   const told = { completed: 0, errors: [] as string[] };
-  const sender = new Sender(source, CHUNK, {
+  const origin = new Origin(source, CHUNK, {
     digest: hashOf,
     allocate: (bytes) => new Uint8Array(bytes),
     clock: realClock,
     limit: undefined,
     sha256: false,
     update: false,
+    gone: () => {},
+  });
+  const sender = origin.peer({
     progress: () => {},
     resumed: () => {},
     kept: () => {},
-    gone: () => {},
     accepted: () => {},
     confirmed: () => {},
     complete: () => told.completed++,

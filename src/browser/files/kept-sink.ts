@@ -15,7 +15,6 @@ import { ChunkHashes } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Sink } from '../../sync/ports.ts';
-import { touches } from '../../sync/selection.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
@@ -235,7 +234,7 @@ export class KeptSink implements Sink {
       this.#checkOpen();
       this.#found = new ChunkHashes();
       // What was lost is wanted again, and whatever else is in its chunks.
-      const again = touches(space, state?.lost ?? new Set());
+      const again = space.touches(state?.lost ?? new Set());
       if (state && !anew)
         for (const { index, sha256 } of state.chunks)
           if (index < space.chunks && !again(index)) this.#found.set(index, sha256);

@@ -1,6 +1,6 @@
 /**
- * Chunks on their way out: each is read and hashed once, and its blocks go over any lanes that were asked for them. One
- * of which some bytes have not gone is kept for a while, since a slow lane is asked for few blocks at a time.
+ * Chunks on their way out: each is read and hashed once, and its blocks go to any peers, over any lanes, that ask for them.
+ * One of which some bytes have not gone is kept for a while, since a slow lane is asked for few blocks at a time.
  */
 import type { Digest, Slab } from './ports.ts';
 import type { SlabPool } from './slabs.ts';
@@ -38,7 +38,7 @@ interface Shelf {
   users: number;
 }
 
-export interface OutgoingPorts {
+export interface ChunkReaderPorts {
   pool: SlabPool;
   digest: Digest;
   zeroHashes: ZeroHashes;
@@ -46,13 +46,13 @@ export interface OutgoingPorts {
   read: (index: number, into: Uint8Array) => Promise<number>;
 }
 
-export class Outgoing {
-  readonly #ports: OutgoingPorts;
+export class ChunkReader {
+  readonly #ports: ChunkReaderPorts;
   /** Those in use, and after them those that are not, in the order of their last use. */
   readonly #shelves = new Map<number, Shelf>();
   #idle = 0;
 
-  constructor(ports: OutgoingPorts) {
+  constructor(ports: ChunkReaderPorts) {
     this.#ports = ports;
   }
 

@@ -1,4 +1,4 @@
-/** Files that changed or went away under the sender: every lane is told of each, in order, before what comes after it. */
+/** Files that changed or went away at the origin: every lane hears of each, in order, before what comes after it. */
 import type { BeelineError } from '../base/errors.ts';
 import type { Message } from '../wire/messages.ts';
 import type { LanePort } from './ports.ts';
@@ -10,8 +10,7 @@ interface Telling {
   running: Promise<void> | undefined;
 }
 
-export class Obituaries {
-  readonly entries = new Set<number>();
+export class GoneNews {
   readonly #messages: (Message & { type: 'gone' })[] = [];
   readonly #lanes = new Map<LanePort, Telling>();
 
@@ -25,7 +24,6 @@ export class Obituaries {
   }
 
   declare(entry: number, error: BeelineError): void {
-    this.entries.add(entry);
     this.#messages.push({ type: 'gone', entry, code: error.code, text: error.message.slice(0, 500) });
     for (const lane of this.#lanes.keys()) void this.tell(lane);
   }

@@ -1,0 +1,52 @@
+/**
+ * An offer: what one peer, its origin, gives to others. Every participant has the same one, and each learns of it, over
+ * time, the hash of each chunk and which files the origin cannot deliver.
+ */
+import type { Steps } from '../base/slices.ts';
+import { type Entry, encodePages, type OfferHeader } from './manifest.ts';
+import { ChunkHashes } from './merkle.ts';
+import { ByteSpace } from './space.ts';
+
+/** What an offer is made of, once all of its manifest is known. */
+export interface OfferParts {
+  kind: OfferHeader['kind'];
+  entries: readonly Entry[];
+  /** The manifest as it crosses: the root is over these bytes. */
+  pages: readonly Uint8Array[];
+  space: ByteSpace;
+}
+
+export class Offer {
+  readonly kind: OfferHeader['kind'];
+  readonly entries: readonly Entry[];
+  readonly pages: readonly Uint8Array[];
+  readonly space: ByteSpace;
+  /** SHA-256 of chunks, by the origin's word. */
+  readonly hashes = new ChunkHashes();
+  /** Entries that the origin cannot deliver. */
+  readonly gone = new Set<number>();
+
+  constructor({ kind, entries, pages, space }: OfferParts) {
+    this.kind = kind;
+    this.entries = entries;
+    this.pages = pages;
+    this.space = space;
+  }
+
+  /** What a peer offers that has these entries. */
+  static of(kind: OfferHeader['kind'], entries: readonly Entry[], chunkSize: number): Offer {
+    const sizes = entries.map((entry) => entry.size);
+    const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
+    return new Offer({ kind, entries, pages: encodePages(entries), space });
+  }
+
+  /** Whether a chunk holds bytes that the origin cannot deliver: what it is depends on when it was read. */
+  isTorn(chunk: number): boolean {
+    return this.space.touches(this.gone)(chunk);
+  }
+
+  /** The root over the manifest and these hashes. `absent` says which chunks count as not moved even if their hash is known. */
+  rooting(hashes: ChunkHashes, absent: (chunk: number) => boolean): Steps<Uint8Array> {
+    return hashes.rooting(this.pages, this.space.chunks, absent);
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Another receiver of the same offer, as a receiver knows it: each fetches from the other what that one has, and serves what
+ * is down here. What it says and sends is checked against what the origin has told, so that it can harm nobody but itself.
+ */
+
+import { equalBytes } from '../base/bytes.ts';
+import { Alarm } from '../base/clock.ts';
+import { BeelineError } from '../base/errors.ts';
+import { MAX_CHUNKS, MAX_HOLDS } from '../base/limits.ts';
+import type { Offer } from '../offer/offer.ts';
+import type { BlocksHeader, Message } from '../wire/messages.ts';
+import { Holder } from './chunks.ts';
+import type { Means } from './engine-ports.ts';
+import type { Fetching } from './fetching.ts';
+import type { Peer } from './peer.ts';
+import type { Landing, LanePort } from './ports.ts';
+import { Limiter } from './rate.ts';
+import type { ChunkReader } from './reader.ts';
+import { Serving } from './serving.ts';
+
+/** What has arrived here is told not more often than this. */
+const EVERY_MS = 200;
+/** Chunks that are told together though so many between them are not here. */
+const GAP = 256;
+
+export interface HelperPorts {
+  /** It lied, or broke the protocol: its session ends. */
+  fail: (error: BeelineError) => void;
+  /** It is stopped. */
+  ended: () => void;
+}
+
+/** What this side does for the transfer, once somebody said yes. */
+export interface HelperWork {
+  offer: Offer;
+  fetching: Fetching;
+  /** Reads what is down here; absent where it cannot be read again. */
+  reader: ChunkReader | undefined;
+}
+
+export class Helper implements Peer {
+  readonly awaits = undefined;
+  readonly restartable = true;
+  readonly #ports: HelperPorts;
+  readonly #means: Means;
+  readonly #lanes = new Set<LanePort>();
+  readonly #soon: Alarm;
+  #holder = new Holder();
+  #work: (HelperWork & { serving: Serving | undefined }) | undefined;
+  /** Down here, and not told yet. */
+  #news: number[] = [];
+  #held = false;
+  #over = false;
+
+  constructor(means: Means, ports: HelperPorts) {
+    this.#means = means;
+    this.#ports = ports;
+    this.#soon = new Alarm(means.clock);
+  }
+
+  /** What it has. */
+  get holder(): Holder {
+    return this.#holder;
+  }
+
+  /** From here on chunks go both ways. */
+  begin(work: HelperWork): void {
+    if (this.#over || work.offer.space.stream) return;
+    const { offer, reader, fetching } = work;
+    const serving =
+      reader &&
+      new Serving({
+        ...{ clock: this.#means.clock, space: offer.space, reader, limiter: new Limiter(this.#means) },
+        hash: () => undefined,
+        before: () => undefined,
+        told: () => {},
+        serves: ({ index, sha256 }) => equalBytes(sha256, fetching.chunks.hash(index) ?? new Uint8Array()),
+        lacks: (lane, index) => lane.send({ type: 'lacks', index }).catch(() => {}),
+        fail: () => {},
+      });
+    this.#work = { ...work, serving };
+    this.#join();
+    for (const lane of this.#lanes) this.#connect(lane);
+  }
+
+  addLane(lane: LanePort): void {
+    this.#lanes.add(lane);
+    this.#connect(lane);
+  }
+
+  removeLane(lane: LanePort): void {
+    if (!this.#lanes.delete(lane)) return;
+    this.#work?.serving?.removeLane(lane);
+    this.#work?.fetching.removeLane(lane);
+  }
+
+  retireLane(lane: LanePort): void {
+    if (this.#work) this.#work.fetching.retireLane(lane);
+    else lane.close();
+  }
+
+  restart(): void {
+    this.#work?.fetching.leave(this.#holder);
+    this.#holder = new Holder();
+    this.#join();
+  }
+
+  hold(): void {
+    this.#held = true;
+    this.#work?.serving?.hold();
+    for (const lane of this.#lanes) this.#work?.fetching.removeLane(lane);
+  }
+
+  pull(): void {
+    const was = this.#held;
+    this.#held = false;
+    this.#work?.serving?.pull();
+    if (was) for (const lane of this.#lanes) this.#work?.fetching.addLane(lane, this.#holder);
+  }
+
+  stop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#soon.clear();
+    this.#work?.serving?.stop();
+    for (const lane of this.#lanes) this.#work?.fetching.removeLane(lane);
+    this.#work?.fetching.leave(this.#holder);
+    this.#ports.ended();
+  }
+
+  /** A chunk that it had a part in is not what the origin has. */
+  lied(): void {
+    this.#ports.fail(
+      new BeelineError('VERIFICATION', 'Another receiver sent what the sender does not have.'),
+    );
+  }
+
+  /** A chunk is down here. */
+  tell(chunk: number): void {
+    if (!this.#work?.serving) return;
+    this.#news.push(chunk);
+    if (!this.#soon.waits) this.#soon.set(EVERY_MS, () => this.#tellNews());
+  }
+
+  land(lane: LanePort, header: BlocksHeader): Landing {
+    return this.#going.fetching.land(lane, header);
+  }
+
+  message(lane: LanePort, message: Message): void {
+    switch (message.type) {
+      case 'holds':
+        return this.#takeHolds(message);
+      case 'blocks':
+        return this.#going.fetching.zeros(lane, message);
+      case 'lacks':
+        return this.#going.fetching.lacks(lane, message.index);
+      case 'get':
+        if (!this.#work?.serving)
+          throw new BeelineError('PROTOCOL', 'The other side asks for what it was not told of.');
+        return this.#work.serving.take(lane, message.ranges);
+      default:
+        throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}' to another.`);
+    }
+  }
+
+  get #going(): HelperWork {
+    if (!this.#work) throw new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
+    return this.#work;
+  }
+
+  #join(): void {
+    this.#work?.fetching.join(this.#holder);
+  }
+
+  #connect(lane: LanePort): void {
+    const work = this.#work;
+    if (!work || this.#over) return;
+    work.serving?.addLane(lane);
+    if (!this.#held) work.fetching.addLane(lane, this.#holder);
+    if (work.serving) void this.#tellAll(lane, work.fetching).catch(() => {});
+  }
+
+  #takeHolds({ first, bits }: Message & { type: 'holds' }): void {
+    const indexes: number[] = [];
+    for (const [at, byte] of bits.entries())
+      for (let bit = 0; byte >> bit !== 0; bit++) if (byte & (1 << bit)) indexes.push(first + at * 8 + bit);
+    if (first + bits.length * 8 > MAX_CHUNKS)
+      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
+    if (this.#work) this.#work.fetching.holds(this.#holder, indexes);
+    else for (const index of indexes) this.#holder.has.add(index);
+  }
+
+  /** Everything that is down here, on a new lane. */
+  async #tellAll(lane: LanePort, { chunks }: Fetching): Promise<void> {
+    const bytes = Math.ceil(chunks.offer.space.chunks / 8);
+    for (let at = 0; at < bytes; at += MAX_HOLDS) {
+      const bits = chunks.down.bytes(at, Math.min(bytes, at + MAX_HOLDS));
+      if (bits.some((byte) => byte !== 0)) await lane.send({ type: 'holds', first: at * 8, bits });
+    }
+  }
+
+  /** On each lane, since one may be lost with what it was told. */
+  #tellNews(): void {
+    const news = this.#news.splice(0).sort((a, b) => a - b);
+    for (let from = 0, to = 1; from < news.length; from = to, to++) {
+      const first = news[from]! - (news[from]! % 8);
+      while (to < news.length && news[to]! - news[to - 1]! <= GAP && news[to]! - first < 8 * MAX_HOLDS) to++;
+      const bits = new Uint8Array(Math.floor((news[to - 1]! - first) / 8) + 1);
+      for (const chunk of news.slice(from, to)) bits[(chunk - first) >> 3]! |= 1 << ((chunk - first) & 7);
+      for (const lane of this.#lanes) lane.send({ type: 'holds', first, bits }).catch(() => {});
+    }
+  }
+}

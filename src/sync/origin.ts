@@ -1,0 +1,335 @@
+/**
+ * The side that made an offer. `Origin` is what all its receivers share: the files, what has been read of them, and which
+ * are gone. `ReceivingPeer` is one receiver, as the origin knows it. Non-goals: sockets, files, states.
+ */
+import { Bitfield } from '../base/bitfield.ts';
+import { equalBytes } from '../base/bytes.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { PROTOCOL_VERSION } from '../base/limits.ts';
+import { Slices } from '../base/slices.ts';
+import type { ChunkHash } from '../offer/merkle.ts';
+import { ChunkHashes } from '../offer/merkle.ts';
+import { Offer } from '../offer/offer.ts';
+import type { Message } from '../wire/messages.ts';
+import { differentRoots } from './closing.ts';
+import type { OriginPorts, PeerPorts } from './engine-ports.ts';
+import type { Peer } from './peer.ts';
+import type { LanePort, Source } from './ports.ts';
+import { Limiter } from './rate.ts';
+import { ChunkReader } from './reader.ts';
+import { Reading } from './reading.ts';
+import { type Asked, Serving } from './serving.ts';
+import { SlabPool } from './slabs.ts';
+import { ZeroHashes } from './zeros.ts';
+
+export class Origin {
+  readonly offer: Offer;
+  readonly source: Source;
+  readonly ports: OriginPorts;
+  readonly limiter: Limiter;
+  readonly reading: Reading;
+  readonly reader: ChunkReader;
+  readonly #peers = new Set<ReceivingPeer>();
+
+  constructor(source: Source, chunkSize: number, ports: OriginPorts) {
+    this.source = source;
+    this.ports = ports;
+    this.offer = Offer.of(source.kind, source.entries, chunkSize);
+    this.limiter = new Limiter(ports);
+    this.reading = new Reading(source, this.offer, ports.gone);
+    this.reader = new ChunkReader({
+      pool: new SlabPool(chunkSize, ports.allocate),
+      digest: ports.digest,
+      zeroHashes: new ZeroHashes(ports.digest),
+      read: (index, into) => this.#read(index, into),
+    });
+  }
+
+  /** What is said of the offer on every lane. */
+  get header(): Message {
+    const { kind, entries, pages, space } = this.offer;
+    const { bytes, chunkSize } = space;
+    const { sha256, update } = this.ports;
+    const fixed = { version: PROTOCOL_VERSION, kind, chunkSize, sha256, update };
+    return { type: 'offer', ...fixed, entries: entries.length, pages: pages.length, bytes };
+  }
+
+  /** One more receiver. */
+  peer(ports: PeerPorts): ReceivingPeer {
+    const peer = new ReceivingPeer(this, ports);
+    this.#peers.add(peer);
+    return peer;
+  }
+
+  /** A receiver has ended. */
+  leave(peer: ReceivingPeer): void {
+    this.#peers.delete(peer);
+    this.release();
+  }
+
+  /** Of a stream: what every receiver has is forgotten. */
+  release(): void {
+    const below = Math.min(...[...this.#peers].map((peer) => peer.written));
+    if (below > 0 && below !== Number.POSITIVE_INFINITY) this.source.release(below);
+  }
+
+  async #read(index: number, into: Uint8Array): Promise<number> {
+    const { space } = this.offer;
+    if (index >= space.chunks) return 0;
+    const length = await this.reading.read(index, space.extents(index), into);
+    if (space.stream && length < space.chunkSize) this.#endStream();
+    return length;
+  }
+
+  #endStream(): void {
+    const { space } = this.offer;
+    if (space.bytes !== undefined || this.source.length === undefined) return;
+    space.end(this.source.length);
+    for (const peer of this.#peers) peer.announce();
+  }
+}
+
+/** What a receiver of one process has said and been told. */
+class Account {
+  /** Of chunks that it was sent, or has. */
+  readonly hashes = new ChunkHashes();
+  /** Chunks that it has, by its word. */
+  readonly arrived = new Bitfield();
+  readonly pagesAsked = new Bitfield();
+  /** Something has been asked for. */
+  begun = false;
+  /** Bytes of the chunks that have arrived; and what it says is there, with parts of chunks. */
+  bytes = 0;
+  said = 0;
+  /** Of these, what it had before, and what it had and only compared. */
+  resumed = 0;
+  kept = 0;
+  /** Names of files that changed since they were stat'ed, once that is being looked at. */
+  changed: Promise<string[]> | undefined;
+  /** It has been told the last word. Milliseconds since 1970. */
+  ended: number | undefined;
+  concluded = false;
+}
+
+export class ReceivingPeer implements Peer {
+  readonly #origin: Origin;
+  readonly #ports: PeerPorts;
+  readonly #serving: Serving;
+  #account = new Account();
+  /** Of a stream: it has every chunk below this one. */
+  #written = 0;
+  /** Milliseconds since 1970. */
+  #started: number | undefined;
+
+  /** Made by `Origin.peer`. */
+  constructor(origin: Origin, ports: PeerPorts) {
+    this.#origin = origin;
+    this.#ports = ports;
+    const { offer, reader, reading, limiter } = origin;
+    this.#serving = new Serving({
+      clock: origin.ports.clock,
+      space: offer.space,
+      reader,
+      limiter,
+      hash: (index) => (offer.isTorn(index) ? undefined : offer.hashes.get(index)),
+      before: (lane) => reading.news.tell(lane),
+      told: (index, sha256) => this.#told(index, sha256),
+      fail: (thrown) => this.#fail(thrown),
+    });
+  }
+
+  get awaits(): string | undefined {
+    const page = this.#account.pagesAsked.firstMissing;
+    return page < this.#origin.offer.pages.length
+      ? `its request for page ${page} of the manifest`
+      : undefined;
+  }
+
+  /** False for a stream that has begun: what is gone from it cannot be read again for a new process. */
+  get restartable(): boolean {
+    return !this.#origin.offer.space.stream || !this.#account.begun;
+  }
+
+  get written(): number {
+    return this.#written;
+  }
+
+  addLane(lane: LanePort): void {
+    this.#serving.addLane(lane);
+    lane.send(this.#origin.header).catch(() => {});
+    this.#origin.reading.news.addLane(lane);
+  }
+
+  removeLane(lane: LanePort): void {
+    this.#serving.removeLane(lane);
+    this.#origin.reading.news.removeLane(lane);
+  }
+
+  /** It is a new process, and says what it still has. */
+  restart(): void {
+    this.#account = new Account();
+    this.#origin.reader.clear();
+    this.#ports.resumed(0);
+  }
+
+  hold(): void {
+    this.#serving.hold();
+  }
+
+  pull(): void {
+    this.#serving.pull();
+  }
+
+  stop(): void {
+    this.#serving.stop();
+    this.#origin.leave(this);
+  }
+
+  /** The offer has changed: a stream has ended. */
+  announce(): void {
+    for (const lane of this.#serving.lanes) lane.send(this.#origin.header).catch(() => {});
+  }
+
+  message(lane: LanePort, message: Message): void {
+    if (!this.#serving.has(lane)) return;
+    const { pages, space, gone } = this.#origin.offer;
+    switch (message.type) {
+      case 'get-page': {
+        const { page } = message;
+        const bytes = pages[page];
+        if (!bytes)
+          throw new BeelineError('PROTOCOL', 'The other side asked for a page that does not exist.');
+        this.#account.pagesAsked.add(page);
+        lane.send({ type: 'page', page, bytes }).catch(() => {});
+        return;
+      }
+      case 'get':
+        return this.#serve(lane, message.ranges);
+      case 'get-hash':
+        return this.#serve(
+          lane,
+          message.chunks.map((index) => ({ index })),
+        );
+      case 'arrived':
+        return this.#takeArrived(message);
+      case 'have':
+        return this.#takeHave(message.chunks);
+      case 'confirmed':
+        if (!this.#account.concluded)
+          throw new BeelineError('PROTOCOL', 'The other side confirms what was not said.');
+        return this.#ports.confirmed();
+      case 'written':
+        this.#written = Math.max(this.#written, message.below);
+        return this.#origin.release();
+      case 'finish':
+        if (space.chunks === Number.POSITIVE_INFINITY)
+          throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
+        if (!message.gone.every((entry) => gone.has(entry)))
+          throw new BeelineError('PROTOCOL', 'The other side misses files that were not declared gone.');
+        this.#finish(lane, message).catch((thrown) => this.#fail(thrown));
+        return;
+      default:
+        throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
+    }
+  }
+
+  #serve(lane: LanePort, asked: readonly Asked[]): void {
+    this.#serving.take(lane, asked);
+    this.#account.begun = true;
+    this.#started ??= this.#origin.ports.clock.date();
+    this.#ports.accepted();
+  }
+
+  /**
+   * What the root says of a chunk. One of a file that is gone keeps its first hash: a receiver that knows of the file leaves the
+   * chunk out, and one that had all before it heard so has what was read first.
+   */
+  #told(index: number, sha256: Uint8Array): void {
+    const { offer } = this.#origin;
+    for (const hashes of [offer.hashes, this.#account.hashes])
+      if (!hashes.get(index) || !offer.isTorn(index)) hashes.set(index, sha256);
+  }
+
+  /** What it has from an earlier run, by its own word: it can only cheat itself. */
+  #takeHave(chunks: readonly ChunkHash[]): void {
+    const { space, hashes: read } = this.#origin.offer;
+    if (space.stream) throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
+    this.#checkExist(chunks.map(({ index }) => index));
+    this.#ports.accepted();
+    const account = this.#account;
+    for (const { index, sha256 } of chunks) {
+      // What was read here says whether it still has that right.
+      if (!account.hashes.get(index)) account.hashes.set(index, read.get(index) ?? sha256);
+      account.resumed += this.#there(index);
+    }
+    // Chunks that this run served are no news: 0 would have all counted anew.
+    if (account.resumed > 0) this.#ports.resumed(account.resumed);
+  }
+
+  /** What has arrived, by its own word. */
+  #takeArrived({ bytes, kept, chunks }: Message & { type: 'arrived' }): void {
+    this.#checkExist(chunks);
+    this.#ports.accepted();
+    const account = this.#account;
+    if (kept > account.kept) this.#ports.kept(kept - account.kept);
+    account.kept = Math.max(kept, account.kept);
+    const most = this.#origin.offer.space.bytes ?? Number.POSITIVE_INFINITY;
+    account.said = Math.min(Math.max(bytes, account.said), most);
+    for (const index of chunks) this.#there(index);
+    this.#ports.progress(Math.max(account.bytes, account.said), []);
+  }
+
+  #checkExist(chunks: readonly number[]): void {
+    const { space } = this.#origin.offer;
+    if (!chunks.every((index) => index < space.chunks))
+      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
+  }
+
+  /** It has this chunk. Returns its length in bytes, if that is news. */
+  #there(index: number): number {
+    const account = this.#account;
+    const { space } = this.#origin.offer;
+    if (!account.arrived.add(index)) return 0;
+    const extents = space.extents(index);
+    const length = extents.reduce((sum, extent) => sum + extent.length, 0);
+    account.bytes += length;
+    this.#ports.progress(Math.max(account.bytes, account.said), extents);
+    // It puts all in order now: the time to look whether anything changed meanwhile.
+    if (account.arrived.count === space.chunks) void this.#check().catch(() => {});
+    return length;
+  }
+
+  #check(): Promise<string[]> {
+    this.#account.changed ??= this.#origin.source.changed();
+    return this.#account.changed;
+  }
+
+  /** It has everything. What changed since it was read is named before the last word is said. */
+  async #finish(lane: LanePort, { root: theirs, gone }: Message & { type: 'finish' }): Promise<void> {
+    const account = this.#account;
+    const { offer, reading, ports } = this.#origin;
+    reading.declareChanged(await this.#check());
+    await reading.news.tell(lane);
+    // It asks again where that lane has died, unless it is a new process, which has finished nothing.
+    if (!this.#serving.has(lane)) return;
+    const absent = offer.space.touches(new Set(gone));
+    const root = await new Slices(ports.clock).run(offer.rooting(account.hashes, absent));
+    // It may have died meanwhile, or belong to a process that is gone.
+    if (!this.#serving.has(lane)) return;
+    account.ended ??= ports.clock.date();
+    const { ended } = account;
+    const started = this.#started ?? ended;
+    lane.send({ type: 'finished', root, started, ended }).catch(() => {});
+    // It is asked again when a lane has died with the answer, and answered again.
+    if (account.concluded) return;
+    account.concluded = true;
+    if (!equalBytes(theirs, root)) throw differentRoots();
+    const hash = (chunk: number) => (absent(chunk) ? undefined : account.hashes.get(chunk));
+    this.#ports.complete({ root, hash, chunks: offer.space.chunks, started, ended });
+  }
+
+  #fail(thrown: unknown): void {
+    this.stop();
+    this.#ports.fail(asBeelineError(thrown));
+  }
+}
