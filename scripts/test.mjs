@@ -4,15 +4,24 @@
 //   node scripts/test.mjs --heavy       the heavy tests: every test/**/*.heavy.test.ts
 //   node scripts/test.mjs browser -lab  of both, the files whose path has one of the words, and none of those after a '-'
 //
+// All that is asked for is bundled first, source and tests, with everything that both import: to compile it and find its
+// modules anew in each of over 200 processes took half of the processor's time (docs/decisions.md has the figures).
 // Before the closing line come the skips with their reasons, so that CI can tell which suites ran, and the failures with
 // their diagnoses, so that the end of a log is enough.
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 
-/** Files at once, and the milliseconds after which a file is ended. */
-const CONCURRENCY = 2;
+/** Files at once, more than there are cores because many wait; and the milliseconds after which a file is ended. */
+const CONCURRENCY = 4;
 const FILE_DEADLINE = 600_000;
+/** Packages that start threads from files of their own, find binaries beside them, or are tools that only some tests load. */
+const LOADED_FROM_THEIR_FILES = [
+  ...['pino', 'udx-native', 'node-datachannel', 'puppeteer-core', 'axe-core'],
+  ...['esbuild', 'vite', 'typescript', 'tsx', 'fastify', 'express', 'hono', '@hono/node-server'],
+];
 
 const words = process.argv.slice(2);
 const heavyOnly = words.includes('--heavy');
@@ -58,15 +67,64 @@ function failures(text) {
  */
 const skips = (text) => text.match(/^\s*(?:not )?ok \d+ .*(?<!\\)# (?:SKIP|TODO)\b.*$/gm) ?? [];
 
+/** In a bundle a module still finds what stands beside its source: its `import.meta` tells where that is. */
+const sourcePlaces = {
+  name: 'source places',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
+      if (path.includes('node_modules')) return undefined;
+      const places = [pathToFileURL(path).href, path, dirname(path)].map((place) => JSON.stringify(place));
+      const head = `const __url = ${places[0]}, __filename = ${places[1]}, __dirname = ${places[2]};`;
+      return { contents: head + readFileSync(path, 'utf8'), loader: path.endsWith('x') ? 'tsx' : 'ts' };
+    });
+  },
+};
+
+/** Bundles the files into a folder of this run's own, since two may run at once. Gives their new paths; throws what esbuild says. */
+async function bundle(folder) {
+  await build({
+    entryPoints: files,
+    outbase: 'test',
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[hash]',
+    platform: 'node',
+    mainFields: ['module', 'main'],
+    format: 'esm',
+    target: 'node20.19',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    define: {
+      'import.meta.url': '__url',
+      'import.meta.filename': '__filename',
+      'import.meta.dirname': '__dirname',
+    },
+    plugins: [sourcePlaces],
+    external: LOADED_FROM_THEIR_FILES,
+    banner: {
+      js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
+    },
+  });
+  return files.map((name) => join(folder, name.slice('test/'.length).replace(/\.ts$/, '.js')));
+}
+
+// Within the work tree, because what is not bundled is looked for in the folders above.
+mkdirSync('build', { recursive: true });
+const folder = mkdtempSync(resolve('build/tests-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const bundled = await bundle(folder).catch(() => process.exit(1));
+
 const runner = spawn(
   process.execPath,
   [
-    ...['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap'],
+    ...['--enable-source-maps', '--test', '--test-reporter=tap'],
     ...[`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${FILE_DEADLINE}`],
-    ...files,
+    ...bundled,
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => runner.kill(signal));
 let text = '';
 runner.stdout.setEncoding('utf8');
 runner.stdout.on('data', (part) => {

@@ -1,7 +1,15 @@
 /** The test command itself, on small folders of tests: what it runs, and that its closing line hides nothing. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -30,8 +38,9 @@ function run(context: TestContext, files: Record<string, string>, ...words: stri
     encoding: 'utf8',
     timeout: DEADLINE,
   });
+  const left = existsSync(join(folder, 'build')) ? readdirSync(join(folder, 'build')) : [];
   const lines = stdout.trimEnd().split('\n');
-  return { status, lines, closing: lines.at(-1), stderr };
+  return { status, lines, closing: lines.at(-1), stderr, left };
 }
 
 const QUICK = { 'wire/a.test.ts': "test('a', () => {});", 'wire/b.test.ts': "test('b', () => {});" };
@@ -70,6 +79,28 @@ describe('the test command', () => {
     assert.equal(ran(run(context, BOTH, 'wire/').lines), 'abc');
     assert.equal(ran(run(context, BOTH, 'wire/', '-wire/a').lines), 'bc');
     assert.equal(ran(run(context, BOTH, '-wire/a').lines), 'b');
+  });
+
+  it('bundles what it runs, which tells on itself as if it were not, and leaves nothing', (context) => {
+    const told = run(context, {
+      'deep/helper.ts':
+        "export const at = import.meta.url;\nexport const fails = () => {\n\n  throw new Error('x');\n};",
+      'deep/a.test.ts': `import { at, fails } from './helper.ts';
+        import { readdirSync } from 'node:fs';
+        import { join } from 'node:path';
+        test('a', () => {
+          if (!at.endsWith('/test/deep/helper.ts')) throw new Error(at);
+          if (import.meta.filename !== join(process.cwd(), 'test/deep/a.test.ts')) throw new Error(import.meta.filename);
+          if (!readdirSync(import.meta.dirname).includes('helper.ts')) throw new Error(import.meta.dirname);
+        });
+        test('b', () => fails());
+        test('none is left', () => { throw new Error(readdirSync('build').join()); });`,
+    });
+    assert.equal(told.closing, '1 passed, 2 failed, 0 skipped');
+    const text = told.lines.join('\n');
+    assert.match(text, /test\/deep\/helper\.ts:5:/);
+    assert.match(text, /error: 'tests-\w+'/);
+    assert.deepEqual(told.left, []);
   });
 
   it('fails where a test fails, a file cannot be loaded, or nothing runs', (context) => {
