@@ -1,10 +1,10 @@
 /** Where the receiver's code comes from when it is not an argument, and help with one that was typed wrongly. */
-
+import { on } from 'node:events';
+import { realClock, withDeadline } from '../base/clock.ts';
 import { BeelineError } from '../base/errors.ts';
 import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
 import type { Codes, Input } from './host.ts';
-import { interrupted } from './interrupt.ts';
 import type { Prompt } from './prompt.ts';
 
 /** Bytes of a first line, and milliseconds to wait for it. */
@@ -12,54 +12,34 @@ const LINE_MAX = 2048;
 const LINE_MS = 60_000;
 
 /**
- * The first line of a stream; the rest is left unread and the stream is put aside.
- * @throws BeelineError USAGE (too long), TIMEOUT, INTERRUPTED
+ * The first line of a stream. The rest is of no interest, and the stream is put aside.
+ * @throws BeelineError USAGE (too long), TIMEOUT, INTERRUPTED, UNREADABLE
  */
-export async function firstLine(input: Input, signal?: AbortSignal, deadline = LINE_MS): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  let settle: (() => void) | undefined;
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      const parts: Buffer[] = [];
-      let length = 0;
-      const text = () => Buffer.concat(parts).toString('utf8').split('\n', 1)[0]!.trim();
-      const onData = (data: Buffer | string) => {
-        const part = Buffer.from(data as string);
-        const end = part.indexOf(10);
-        length += end < 0 ? part.length : end;
-        if (length > LINE_MAX)
-          return reject(
-            usage(
-              'receive',
-              `The first line of stdin should be the code, but it is longer than ${LINE_MAX} bytes.`,
-            ),
-          );
-        parts.push(part.subarray(0, end < 0 ? undefined : end + 1));
-        if (end >= 0) resolve(text());
-      };
-      const onEnd = () => resolve(text());
-      const onError = (cause: Error) =>
-        reject(new BeelineError('UNREADABLE', `stdin cannot be read: ${cause.message}`, { cause }));
-      const onAbort = () => reject(interrupted());
-      input.on('data', onData).on('end', onEnd).on('error', onError);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      settle = () => {
-        input.off('data', onData).off('end', onEnd).off('error', onError);
-        signal?.removeEventListener('abort', onAbort);
-        input.pause();
-      };
-      timer = setTimeout(
-        () =>
-          reject(
-            new BeelineError('TIMEOUT', 'No code came on stdin. Give it as an argument or in BEELINE_CODE.'),
-          ),
-        deadline,
+export function firstLine(input: Input, signal?: AbortSignal, ms = LINE_MS): Promise<string> {
+  const late = () =>
+    new BeelineError('TIMEOUT', 'No code came on stdin in time. Give it as an argument or in BEELINE_CODE.');
+  return withDeadline(realClock, signal, ms, late, async (signal) => {
+    let bytes = Buffer.alloc(0);
+    try {
+      // Not an iterator of the stream itself: that would close it.
+      for await (const [data] of on(input, 'data', { signal, close: ['end'] })) {
+        bytes = Buffer.concat([bytes, Buffer.from(data as string)]);
+        if (bytes.includes(10) || bytes.length > LINE_MAX) break;
+      }
+    } catch (cause) {
+      throw new BeelineError('UNREADABLE', `stdin cannot be read: ${(cause as Error).message}`, { cause });
+    } finally {
+      input.pause();
+    }
+    const end = bytes.indexOf(10);
+    const line = end < 0 ? bytes : bytes.subarray(0, end);
+    if (line.length > LINE_MAX)
+      throw usage(
+        'receive',
+        `The first line of stdin should be the code, but it is longer than ${LINE_MAX} bytes.`,
       );
-    });
-  } finally {
-    clearTimeout(timer);
-    settle?.();
-  }
+    return line.toString('utf8').trim();
+  });
 }
 
 export interface CodeQuestion {

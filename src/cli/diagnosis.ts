@@ -26,13 +26,13 @@ const TITLES: { readonly [N in CheckName]: string } = {
 };
 const MAPPINGS: { readonly [M in NatFacts['mapping']]: string } = {
   none: 'no NAT',
-  'endpoint-independent': 'cone NAT, one port for all destinations',
+  'endpoint-independent': 'cone NAT, the same port for all destinations',
   dependent: 'symmetric NAT, another port for each destination',
   unknown: 'a NAT of unknown kind',
 };
 const FILTERS: { readonly [F in Facts['udp4']['filtering']]: string } = {
-  open: 'lets in also from ports not sent to',
-  dependent: 'lets in only whom this side has sent to',
+  open: 'lets packets in from anybody',
+  dependent: 'lets packets in only from where this side sent to',
   unknown: '',
 };
 const SCOPES: { readonly [S in LocalAddress['scope']]: string } = {

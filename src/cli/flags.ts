@@ -73,7 +73,7 @@ const transfer = (leastPort: 0 | 1) => ({
   sha256: on('show the SHA-256 of each file at the end'),
   receipt: text(
     'FILE',
-    'write the receipt to this file and replace what it holds; default: a new file with the receipts',
+    'write the receipt here, even over an old one; default: a new file in the receipts folder',
   ),
   'no-receipt': on('write no receipt'),
   update: on('receive: replace the files that differ, and move only the differences; send: suggest that'),

@@ -49,13 +49,13 @@ export function instructions(
 export function webLines(links: readonly string[]): string[] {
   return [
     ...orOpen(links.slice(0, MOST_ADDRESSES)),
-    'Nobody vouches for the certificate of that page, so the browser asks first: go on to it.',
+    'No authority has signed the certificate of that page, so the browser warns you first. Continue to the page.',
     '',
   ];
 }
 
 function orOpen(links: readonly string[]): string[] {
-  return ['or open in a browser there:', '', ...links.map((link) => `    ${link}`), ''];
+  return ['or open this in a browser there:', '', ...links.map((link) => `    ${link}`), ''];
 }
 
 /** The server's page, which has the code in the part of the URL that browsers send to nobody. */

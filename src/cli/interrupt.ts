@@ -54,7 +54,7 @@ export interface Side {
 /** What an interruption means for what has moved, and how to go on. */
 export function afterInterrupt({ role, newCode, keeps }: Side, view: Tracker): string {
   if (view.bytes === 0) return 'Nothing had moved yet.';
-  if (!keeps || view.stream) return 'This cannot go on later: it has to be sent anew.';
+  if (!keeps || view.stream) return 'This transfer cannot go on later: it has to be sent anew.';
   if (role === 'send')
     return `The receiver keeps what has arrived: send again ${newCode ? 'for a new code ' : ''}to go on.`;
   const how = newCode ? ', with the same code while the sender waits, or with a new one' : '';

@@ -2,6 +2,7 @@
  * `--metrics-port`: the transfer's numbers in the Prometheus text format, version 0.0.4, on the loopback only. Written
  * out by hand: a client library brings registries, collectors and default metrics for what is a dozen lines of text.
  */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BeelineError } from '../base/errors.ts';
@@ -14,36 +15,23 @@ const STATES = Object.keys(TABLE) as State[];
 export function metricsText(view: Tracker): string {
   const kinds = new Map<string, number>();
   for (const lane of view.lanes.values()) kinds.set(lane.kind, (kinds.get(lane.kind) ?? 0) + 1);
-  const metric = (name: string, help: string, samples: readonly string[]): string[] =>
-    samples.length === 0
-      ? []
-      : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples.map((sample) => name + sample)];
+  // What is not known yet is absent, as a stream's total is before its end: 0 would be a lie.
+  const metric = (name: string, help: string, value: number | undefined | readonly string[]): string[] => {
+    const samples = typeof value === 'number' ? [` ${value}`] : (value ?? []);
+    if (samples.length === 0) return [];
+    return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples.map((sample) => name + sample)];
+  };
+  const lanes = [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`);
+  const states = STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`);
   return [
-    ...metric('beeline_bytes', 'Bytes that are safely across.', [` ${view.bytes}`]),
-    ...metric('beeline_bytes_resumed', 'Of those, bytes that were here before.', [` ${view.resumed}`]),
-    // A stream's total is not known before its end: absent then, for 0 would be a lie.
-    ...metric(
-      'beeline_bytes_expected',
-      'Bytes of the whole transfer.',
-      view.total === undefined ? [] : [` ${view.total}`],
-    ),
-    ...metric('beeline_rate_bytes_per_second', 'Rate over the last seconds.', [` ${view.rate}`]),
-    ...metric('beeline_files', 'Files that are complete.', [` ${view.files}`]),
-    ...metric(
-      'beeline_files_expected',
-      'Files of the whole transfer.',
-      view.fileCount === undefined ? [] : [` ${view.fileCount}`],
-    ),
-    ...metric(
-      'beeline_lanes_open',
-      'Open lanes by kind.',
-      [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`),
-    ),
-    ...metric(
-      'beeline_state',
-      '1 for the state that the transfer is in.',
-      STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`),
-    ),
+    ...metric('beeline_bytes', 'Bytes that are safely across.', view.bytes),
+    ...metric('beeline_bytes_resumed', 'Of those, bytes that were here before.', view.resumed),
+    ...metric('beeline_bytes_expected', 'Bytes of the whole transfer.', view.total),
+    ...metric('beeline_rate_bytes_per_second', 'Rate over the last seconds.', view.rate),
+    ...metric('beeline_files', 'Files that are complete.', view.files),
+    ...metric('beeline_files_expected', 'Files of the whole transfer.', view.fileCount),
+    ...metric('beeline_lanes_open', 'Open lanes by kind.', lanes),
+    ...metric('beeline_state', '1 for the state that the transfer is in.', states),
     '',
   ].join('\n');
 }
@@ -71,19 +59,14 @@ export async function serveMetrics(port: number, view: Tracker): Promise<{ url: 
   server.maxConnections = 16;
   server.requestTimeout = 5_000;
   server.unref();
-  await new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve);
-    server.once('error', (cause) =>
-      reject(
-        new BeelineError(
-          'USAGE',
-          `--metrics-port ${port} cannot be used: ${cause.message}. Choose another.`,
-          { cause },
-        ),
-      ),
-    );
-    server.listen(port, '127.0.0.1');
-  });
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new BeelineError('USAGE', `--metrics-port ${port} cannot be used: ${why}. Choose another.`, {
+      cause,
+    });
+  }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
     close() {

@@ -94,7 +94,8 @@ export class Questions {
   async #conflict(path: string): Promise<Choice> {
     if (this.#refresh) {
       this.#refresh = false;
-      const question = 'The sender calls this a refresh. Replace files here that differ from it? [y/N] ';
+      const question =
+        'The sender calls this a refresh of what it sent before. Replace the files that differ? [y/N] ';
       if (isYes(await this.#prompt.ask(question))) this.#always = 'update';
     }
     for (;;) {

@@ -57,7 +57,7 @@ export class Report {
         this.#kind = event.kind;
         return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
       case 'resumed':
-        return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} are here already.`);
+        return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} is here already.`);
       case 'peer': {
         const name = event.name === undefined ? '' : ` ${event.name},`;
         return this.say(`The other side is${name} ${groups(event.fingerprint)} (${event.agent}).`);
@@ -94,8 +94,8 @@ export class Report {
     if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
     if (result.skipped.length === 0) return;
     const why = sent
-      ? 'Not sent, because they could not be read or named'
-      : 'Left out, because this destination cannot hold them, or they lead out of it';
+      ? 'Not sent, because Beeline could not read or name them'
+      : 'Left out, because the destination cannot hold them, or because they lead out of it';
     this.say(`${why} (${result.skipped.length}):`);
     this.say(result.skipped.slice(0, 20).map((path) => `    ${escapeName(path)}`));
     if (result.skipped.length > 20) this.say('    ...');
@@ -112,8 +112,8 @@ export class Report {
   #lost(why: string): string {
     const lost = `Every connection to the other side was lost${why}; trying again.`;
     if (this.#options.role === 'send')
-      return `${lost} The receiver may also be started again with the same code.`;
-    return `${lost} If it was started anew, stop this with Ctrl-C and receive with its new code: what has arrived is kept.`;
+      return `${lost} You can also start the receiver again with the same code.`;
+    return `${lost} If the sender was started again, press Ctrl-C and receive with its new code. What has arrived is kept.`;
   }
 
   #state({ from, to, by, reason }: StateEvent): void {
@@ -141,12 +141,12 @@ export class Report {
 
   /** With a reason it is a disk that takes no more, here or there. */
   #paused(peer: boolean, reason: string | undefined): void {
-    if (reason === undefined) this.say(peer ? 'The other side paused.' : 'Paused; r resumes.');
+    if (reason === undefined) this.say(peer ? 'The other side paused.' : 'Paused. Press r to resume.');
     else if (peer) this.say(`Paused: ${reason} It goes on by itself once that side can write again.`);
     else
       this.say(
         `Paused: ${reason}`,
-        'It goes on by itself once there is room; Ctrl-C stops, and a later receive goes on.',
+        'It goes on by itself once there is room. Ctrl-C stops; you can receive again later to go on.',
       );
   }
 

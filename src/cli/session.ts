@@ -26,7 +26,7 @@ export interface SessionOptions {
 }
 
 const ASK_CANCEL =
-  'Press c again to cancel on both sides and keep nothing. (Ctrl-C stops, and can go on later.)';
+  'Press c again to cancel on both sides: then nothing is kept. (Ctrl-C stops, and you can go on later.)';
 
 export class Session {
   readonly screen: Screen;
@@ -75,7 +75,7 @@ export class Session {
       after: () => this.#startKeys(),
     });
     this.interrupt.signal.addEventListener('abort', () => {
-      if (!this.#broken) this.report.say('Stopping; Ctrl-C again stops at once.');
+      if (!this.#broken) this.report.say('Stopping. Press Ctrl-C again to stop at once.');
     });
     host.stdout.on('error', this.#onStdoutError);
   }

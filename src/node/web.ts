@@ -4,12 +4,12 @@
  * for that, and browsers ask before they show the page.
  */
 import { createServer } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
-import { cannotListen } from '../base/cannot-listen.ts';
+import type { Server } from 'node:net';
 import { fault } from '../base/errors.ts';
 import type { Certificate } from '../identity/certificate.ts';
 import { createFront } from '../server/front.ts';
 import { MAX_HEADER_BYTES } from '../server/limits.ts';
+import { listen } from '../server/listen.ts';
 import { answerPlain } from '../server/page.ts';
 import type { Rendezvous } from '../server/rendezvous.ts';
 import { publicContext } from '../server/tls.ts';
@@ -49,7 +49,7 @@ export async function serveWeb(
     strangers: { inAll: MOST_UNTOLD, ofAddress: MOST_UNTOLD_OF_ADDRESS },
     maxConnections: MOST,
   });
-  const port = await listen(front.server, bind);
+  const port = await listenBeside(front.server, bind);
   front.server.on('error', (error) => session.log?.warn({ error: error.message }, 'page'));
   session.cleanup.push(async () => {
     // Whoever is still connected is told why first.
@@ -60,15 +60,8 @@ export async function serveWeb(
   return hosts.map((host) => `https://${formatAddress({ host, port })}/`);
 }
 
-function listen(server: Server, bind: Partial<Address>): Promise<number> {
-  const port = bind.port ? bind.port + 1 : 0;
-  if (port > 65_535) throw fault('WEB_NO_PORT', { port: bind.port ?? 0 });
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error) => reject(cannotListen(cause, `port ${port} for the page`));
-    server.once('error', failed);
-    server.listen({ port, host: bind.host }, () => {
-      server.off('error', failed);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
+async function listenBeside(server: Server, { port: first, host }: Partial<Address>): Promise<number> {
+  const port = first ? first + 1 : 0;
+  if (port > 65_535) throw fault('WEB_NO_PORT', { port: first ?? 0 });
+  return listen(server, { port, host }, `port ${port} for the page`);
 }

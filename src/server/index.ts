@@ -1,13 +1,12 @@
 /** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
 import { createServer } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
 import { harmless } from '../base/callback.ts';
-import { cannotListen } from '../base/cannot-listen.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
+import { listen } from './listen.ts';
 import { answerPlain } from './page.ts';
 import { hasPage } from './page-files.ts';
 import { NO_RELAY, type RelayCounts } from './relay.ts';
@@ -84,13 +83,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   let certificate: ServerCertificate | undefined;
   let front: Front | undefined;
+  let port = 0;
   try {
     if (tls) certificate = await openCertificate({ ...tls, log, warn });
     for (let attempt = 1; !front; attempt++) {
       const candidate = openFront(rendezvous, options, certificate, () => stun);
       try {
-        await listen(candidate.server, options.port, host);
-        if (wantsStun(options)) stun = await openStun(portOf(candidate.server), { ...options, log });
+        const what = `port ${options.port} of ${host ?? 'any address'}`;
+        port = await listen(candidate.server, { port: options.port, host }, what);
+        if (wantsStun(options)) stun = await openStun(port, { ...options, log });
         front = candidate;
       } catch (error) {
         await candidate.close();
@@ -104,7 +105,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const { server, close } = front;
   server.on('error', (error) => log?.warn({ error: error.message }, 'server error'));
-  const port = portOf(server);
   const url = urlOf(port, host, certificate);
   const stunPorts = stun?.ports ?? [];
   log?.info({ url, relay: rendezvous.relay !== undefined, stunPorts, turn: turn?.urls ?? [] }, 'listening');
@@ -168,22 +168,6 @@ async function openStun(
   if (second === port) throw fault('STUN_SAME_PORT', { port });
   return startStun({ ports: [port, second], host, log });
 }
-
-async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    throw cannotListen(cause as NodeJS.ErrnoException, `port ${port} of ${host ?? 'any address'}`);
-  }
-}
-
-const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
 /** Behind a proxy on the same machine, only the proxy gets there: nobody else could ask for an address. */
 function wantsStun({ stun = true, host, trustProxy }: ServerOptions): boolean {

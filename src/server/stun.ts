@@ -8,12 +8,12 @@ import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
 import { addressKey, plainHost } from '../base/addresses.ts';
 import { TokenBucket, TokenBuckets } from '../base/bucket.ts';
-import { cannotListen } from '../base/cannot-listen.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { answerBinding } from '../nat/stun/answer.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../nat/stun/connection.ts';
 import { looksLikeStun } from '../nat/stun/message.ts';
+import { listen } from './listen.ts';
 import { type ServerLog, SILENT } from './log.ts';
 
 export interface StunOptions {
@@ -160,46 +160,28 @@ async function bindUdp(port: number, host: string | undefined, log: ServerLog): 
   });
 }
 
-function bindFamily(
+async function bindFamily(
   type: 'udp4' | 'udp6',
   port: number,
   log: ServerLog,
-  address?: string,
+  host?: string,
 ): Promise<UdpSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(type);
-    const failed = (cause: NodeJS.ErrnoException) => {
-      socket.close();
-      reject(cannotListen(cause, `UDP port ${port} of ${address ?? 'any address'} for STUN`));
-    };
-    socket.once('error', failed);
-    socket.bind({ port, address }, () => {
-      socket.removeListener('error', failed);
-      socket.on('error', (error) => log.warn({ error: error.message, port }, 'STUN socket error'));
-      resolve(socket);
-    });
-  });
+  const socket = createSocket(type);
+  await listen(socket, { port, host }, `UDP port ${port} of ${host ?? 'any address'} for STUN`);
+  return socket.on('error', (error) => log.warn({ error: error.message, port }, 'STUN socket error'));
 }
 
-function listenTcp(
+async function listenTcp(
   port: number,
   host: string | undefined,
   log: ServerLog,
   onSocket: (socket: Socket) => void,
 ): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ noDelay: true }, onSocket);
-    // More than the rooms hold: those that are being closed have left theirs.
-    server.maxConnections = 2 * MAX_STUN_CONNECTIONS;
-    const failed = (cause: NodeJS.ErrnoException) =>
-      reject(cannotListen(cause, `TCP port ${port} of ${host ?? 'any address'} for STUN`));
-    server.once('error', failed);
-    server.listen({ port, host }, () => {
-      server.removeListener('error', failed);
-      server.on('error', (error) => log.warn({ error: error.message, port }, 'STUN listener error'));
-      resolve(server);
-    });
-  });
+  const server = createServer({ noDelay: true }, onSocket);
+  // More than the rooms hold: those that are being closed have left theirs.
+  server.maxConnections = 2 * MAX_STUN_CONNECTIONS;
+  await listen(server, { port, host }, `TCP port ${port} of ${host ?? 'any address'} for STUN`);
+  return server.on('error', (error) => log.warn({ error: error.message, port }, 'STUN listener error'));
 }
 
 async function resolve(name: string): Promise<string> {

@@ -364,7 +364,7 @@ describe('cli: receive', () => {
     };
     const host = fakeHost({ receive: script });
     assert.equal(await dispatch(['receive', CODE, '--yes'], host), 0);
-    assert.match(host.stderr.text, /^Going on: 1\.20 GB of 3\.40 GB are here already\.$/m);
+    assert.match(host.stderr.text, /^Going on: 1\.20 GB of 3\.40 GB is here already\.$/m);
     const json = fakeHost({ receive: script });
     await dispatch(['receive', CODE, '--yes', '--json'], json);
     assert.deepEqual(JSON.parse(json.stdout.text.split('\n')[1]!), {

@@ -75,7 +75,7 @@ describe('cli: resume', { timeout: 300_000 }, () => {
     const { text } = host.stdout;
     const order = [
       /^a\\u\{202e\}b\/: 1 file, 1 folder, 2\.10 MB$/m,
-      /^ {4}1\.05 MB of it are here, 50%\.$/m,
+      /^ {4}1\.05 MB of it is here, 50%\.$/m,
       new RegExp(
         `^ {4}Begun (?:[\\d.]+s|\\d+m \\d+s) ago, last changed (?:[\\d.]+s|\\d+m \\d+s) ago, in ${basename(path)}\\.$`,
         'm',

@@ -49,7 +49,7 @@ describe('cli: verify', () => {
       [
         "'in/a\\u{202e}\\u{2066}b' has 9 bytes instead of 8.",
         "'in/one' is not there.",
-        'Not checked, since a file in them is missing or unreadable: 1 chunk.',
+        'Not checked, because a file in them is missing or unreadable: 1 chunk.',
         'Not as it was received: 2 differences.',
         '',
       ].join('\n'),

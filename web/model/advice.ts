@@ -13,7 +13,7 @@ const KEPT = 'What has arrived is kept in this browser: receive again to go on w
 const ADVICE: Readonly<Record<string, Advice>> = {
   USAGE: 'Go back and check what you typed or chose.',
   NO_SUCH_PATH: 'Go back and choose the files again.',
-  UNREADABLE: 'The browser may not read it any more: go back and choose the files again.',
+  UNREADABLE: 'The browser may not read it any more. Go back and choose the files again.',
   SOURCE_CHANGED: {
     send: 'Close the program that writes to it, then send again: what has arrived there is not sent twice.',
     receive: 'Ask the sender to send again. What has arrived is kept in this browser.',
@@ -21,7 +21,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   DAMAGED: 'It cannot be used as it is. Start again, without what was kept.',
   EXISTS: 'Files of these names are in the way at the destination.',
   DISK_FULL: {
-    send: 'The other side needs more room. It can make some and receive again with the same code.',
+    send: 'The other side needs more room. Once it has made some, it can receive again with the same code.',
     receive: `Make room on this device, or save and delete what this browser keeps. ${KEPT}`,
   },
   WRITE_FAILED: {
@@ -43,17 +43,17 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   },
   AUTHENTICATION: NEW_CODE,
   VERIFICATION: {
-    send: 'Nothing wrong was saved. Send again; if this repeats, check the disks and memory on both sides.',
+    send: 'No wrong data was saved. Send again; if this repeats, check the disks and memory on both sides.',
     receive:
-      'Nothing wrong was saved. Ask the sender to send it again; if this repeats, check the disks and memory on both sides.',
+      'No wrong data was saved. Ask the sender to send it again; if this repeats, check the disks and memory on both sides.',
   },
   NO_PEER: {
     send: 'Send again, and ask the other person to come while this page is open.',
     receive: "Check the code, and that the sender's page or program is still open and uses the same server.",
   },
   NO_PATH: {
-    send: "A firewall may be in between. Try another network on one of the sides, such as a phone's.",
-    receive: `A firewall may be in between: try another network. ${KEPT}`,
+    send: "A firewall may be in the way. Try another network on one side, such as a phone's.",
+    receive: `A firewall may be in the way. Try another network. ${KEPT}`,
   },
   CROWDED: {
     send: 'Send again for another code.',
@@ -70,7 +70,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   },
   PEER_FAILED: {
     send: 'The other side shows more about it.',
-    receive: 'The other side shows more about it. What has arrived is kept where that makes sense.',
+    receive: 'The other side shows more about it. If the transfer can go on, what has arrived is kept.',
   },
   INTERNAL: 'That is a fault in Beeline itself. Reload the page and try again.',
 };

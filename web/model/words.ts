@@ -99,10 +99,10 @@ export function sentence(running: Running): string {
       if (role === 'send' && !moving) return 'Connected. Waiting for the other side to say yes.';
       return '';
     case 'paused':
-      if (reason) return `${reason} It goes on by itself once that is over.`;
+      if (reason) return `${reason} The transfer goes on by itself once that is over.`;
       return peer ? 'The other side paused.' : 'You paused. The connection is kept.';
     case 'completed':
-      return 'Every byte was checked: both sides computed the same root.';
+      return 'Every byte was checked. The root is the same on both sides.';
     case 'failed':
       return running.error?.code === 'INTERRUPTED' ? stoppedWords(running) : '';
     case 'cancelled':

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { Button } from './button.tsx';
 
 /** Milliseconds for which a button says that it did its work. */
 const SHOWN = 4000;
@@ -28,9 +29,7 @@ export function Copy({ text, label, primary = false }: Props): JSX.Element {
   };
   return (
     <>
-      <button type="button" class={primary ? 'primary' : ''} onClick={copy}>
-        {label}
-      </button>
+      <Button label={label} kind={primary ? 'primary' : undefined} act={copy} />
       <span role="status" class="outcome">
         {outcome}
       </span>

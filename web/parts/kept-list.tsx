@@ -7,6 +7,7 @@ import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
 import { count } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from './button.tsx';
 import { SaveButtons } from './save-buttons.tsx';
 
 /** What is in this browser's storage: it stays there until it is saved and deleted. */
@@ -56,19 +57,10 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
       )}
       <div class="buttons">
         {!kept.complete && goesOn && (
-          <button
-            type="button"
-            class="primary"
-            aria-describedby={name}
-            onClick={() => page.receive(known, kept)}
-          >
-            Go on
-          </button>
+          <Button label="Go on" kind="primary" describedBy={name} act={() => page.receive(known, kept)} />
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}
-        <button type="button" class="quiet" aria-describedby={name} onClick={() => page.saver.remove(kept)}>
-          Delete
-        </button>
+        <Button label="Delete" kind="quiet" describedBy={name} act={() => page.saver.remove(kept)} />
       </div>
     </li>
   );

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { codeIn, codeProblem, plainCode, type Question, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
+import { Button } from './button.tsx';
 
 /** @param code what the opened link brought, if anything; nothing is done with it before the person says so */
 export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.Element {
@@ -61,9 +62,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.E
           {question && `${question.text} If the code is right as it stands, press Receive again.`}
         </p>
         {question?.meant !== undefined && (
-          <button type="button" onClick={() => change(question.meant!)}>
-            Use {question.meant}
-          </button>
+          <Button label={`Use ${question.meant}`} act={() => change(question.meant!)} />
         )}
         <p id="code-hint" class="hint">
           {code === ''

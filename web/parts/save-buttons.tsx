@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import type { Kept } from '../../src/browser/index.ts';
 import type { Page } from '../page.ts';
+import { Button } from './button.tsx';
 
 /** The ways out of this browser's storage that this browser has. */
 export function SaveButtons(props: {
@@ -12,18 +13,14 @@ export function SaveButtons(props: {
   const { kept, page, describedBy, primary = false } = props;
   return (
     <>
-      <button
-        type="button"
-        class={primary ? 'primary' : ''}
-        aria-describedby={describedBy}
-        onClick={() => page.saver.asDownloads(kept)}
-      >
-        Save
-      </button>
+      <Button
+        label="Save"
+        kind={primary ? 'primary' : undefined}
+        describedBy={describedBy}
+        act={() => page.saver.asDownloads(kept)}
+      />
       {page.able.folder && (
-        <button type="button" aria-describedby={describedBy} onClick={() => page.saver.toFolder(kept)}>
-          Save to a folder
-        </button>
+        <Button label="Save to a folder" describedBy={describedBy} act={() => page.saver.toFolder(kept)} />
       )}
     </>
   );

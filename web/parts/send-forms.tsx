@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { Page } from '../page.ts';
 import { choosesFolders } from '../platform.ts';
+import { Button } from './button.tsx';
 
 export function SendForms({ page }: { page: Page }): JSX.Element {
   return (
@@ -24,14 +25,8 @@ function FileButtons({ page }: { page: Page }): JSX.Element {
       <input ref={files} id="files" type="file" multiple hidden onChange={take} />
       <input ref={folder} id="folder" type="file" webkitdirectory hidden onChange={take} />
       <div class="buttons">
-        <button type="button" class="primary" onClick={() => files.current?.click()}>
-          Choose files
-        </button>
-        {choosesFolders() && (
-          <button type="button" onClick={() => folder.current?.click()}>
-            Choose a folder
-          </button>
-        )}
+        <Button label="Choose files" kind="primary" act={() => files.current?.click()} />
+        {choosesFolders() && <Button label="Choose a folder" act={() => folder.current?.click()} />}
       </div>
       <p class="hint">or drop them anywhere on this page</p>
     </div>

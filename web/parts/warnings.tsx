@@ -5,7 +5,7 @@ export function Warnings({ warnings }: { warnings: readonly string[] }): JSX.Ele
   if (warnings.length === 0) return null;
   return (
     <div class="card" role="status">
-      <h2>To know</h2>
+      <h2>Good to know</h2>
       <ul class="warnings">
         {warnings.map((text, index) => (
           <li key={index}>{escapeName(text)}</li>

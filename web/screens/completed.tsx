@@ -5,6 +5,7 @@ import type { Running } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Copy } from '../parts/copy.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { NoteLine } from '../parts/note.tsx';
@@ -35,9 +36,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
       </div>
       <Warnings warnings={warnings} />
       <div class="buttons">
-        <button type="button" onClick={() => page.back()}>
-          Again
-        </button>
+        <Button label="Again" act={() => page.back()} />
       </div>
     </>
   );
@@ -54,14 +53,12 @@ function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean 
       <p>
         {saved
           ? 'If it is where you want it, you can delete the copy in this browser.'
-          : 'It is in the storage of this browser. Save it to where you want it.'}
+          : 'It is in the storage of this browser. Save it where you want it.'}
       </p>
       <div class="buttons" ref={box}>
         <SaveButtons kept={kept} page={page} primary={!saved} />
         {saved && (
-          <button type="button" class="quiet" onClick={() => page.saver.remove(kept)}>
-            Delete from this browser
-          </button>
+          <Button label="Delete from this browser" kind="quiet" act={() => page.saver.remove(kept)} />
         )}
       </div>
     </div>

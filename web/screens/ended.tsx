@@ -4,6 +4,7 @@ import { advice } from '../model/advice.ts';
 import type { Running } from '../model/running.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Warnings } from '../parts/warnings.tsx';
 
@@ -23,9 +24,7 @@ export function EndedScreen({ running, page }: { running: Running; page: Page })
         </div>
         {next !== '' && <p class="next">{next}</p>}
         <div class="buttons">
-          <button type="button" class="primary" onClick={() => page.back()}>
-            Back
-          </button>
+          <Button label="Back" kind="primary" act={() => page.back()} />
         </div>
       </div>
       <Warnings warnings={warnings} />

@@ -13,13 +13,13 @@ export function Insecure(): JSX.Element {
         <h1>Beeline</h1>
         <div class="card">
           <p role="alert">
-            This page came over a connection that is not encrypted, so the browser keeps its cryptography from
-            it, and nothing can be sent or received safely here.
+            This page came over a connection that is not encrypted. The browser gives such a page no
+            cryptography, so nothing can be sent or received safely here.
           </p>
           <p>
-            Open the same address with <strong>https://</strong> in front. If it has none yet, its owner can
-            start it with <code>beeline server --tls-cert FILE --tls-key FILE</code>. The command{' '}
-            <code>beeline receive</code> works without.
+            Open the same address with <strong>https://</strong> in front. If that does not work, the owner of
+            the server can start it with <code>beeline server --tls-cert FILE --tls-key FILE</code>. The
+            command <code>beeline receive</code> works without https.
           </p>
         </div>
       </main>

@@ -2,11 +2,12 @@ import type { JSX } from 'preact';
 import type { Gathering, Transferring } from '../model/view.ts';
 import { heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Heading } from '../parts/heading.tsx';
 
 /** Before the two sides know each other, or while folders are read: a moment, as a rule. */
 export function MeetingScreen({ view, page }: { view: Gathering | Transferring; page: Page }): JSX.Element {
-  const words = view.at === 'gathering' ? 'That takes a while for many files.' : sentence(view.running);
+  const words = view.at === 'gathering' ? 'With many files this takes a while.' : sentence(view.running);
   return (
     <>
       <Heading>{heading(view)}</Heading>
@@ -14,9 +15,7 @@ export function MeetingScreen({ view, page }: { view: Gathering | Transferring; 
         <progress aria-label="Working" />
         <p class="hint">{words}</p>
         <div class="buttons">
-          <button type="button" onClick={() => page.cancel()}>
-            Cancel
-          </button>
+          <Button label="Cancel" act={() => page.cancel()} />
         </div>
       </div>
     </>

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/index.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { room } from '../platform.ts';
 
@@ -35,12 +36,8 @@ export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }
         </p>
         {!isText && <Room bytes={offer.bytes} page={page} />}
         <div class="buttons">
-          <button type="button" class="primary" onClick={() => page.answer(true)}>
-            Receive
-          </button>
-          <button type="button" onClick={() => page.answer(false)}>
-            Decline
-          </button>
+          <Button label="Receive" kind="primary" act={() => page.answer(true)} />
+          <Button label="Decline" act={() => page.answer(false)} />
         </div>
       </div>
     </>
@@ -57,8 +54,8 @@ function Room({ bytes, page }: { bytes: number | null; page: Page }): JSX.Elemen
   if (!opfs)
     return (
       <p class="note">
-        This browser cannot keep what is unfinished. It goes straight to your downloads: keep this page open
-        to the end.
+        This browser cannot keep unfinished files. What arrives goes straight to your downloads, so keep this
+        page open to the end.
       </p>
     );
   if (free === undefined || bytes === null || bytes < free) return null;

@@ -5,6 +5,7 @@ import { percent, type Running } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Warnings } from '../parts/warnings.tsx';
 
@@ -36,27 +37,14 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
         <Facts running={running} />
         <div class="buttons">
           {state === 'paused' ? (
-            <button type="button" class="primary" key="pause" onClick={() => page.resume()}>
-              Resume
-            </button>
+            <Button label="Resume" kind="primary" key="pause" act={() => page.resume()} />
           ) : (
-            <button
-              type="button"
-              key="pause"
-              disabled={state !== 'transferring'}
-              onClick={() => page.pause()}
-            >
-              Pause
-            </button>
+            <Button label="Pause" key="pause" disabled={state !== 'transferring'} act={() => page.pause()} />
           )}
           {running.role === 'receive' && page.able.opfs && (
-            <button type="button" onClick={() => page.stop()}>
-              Stop for now
-            </button>
+            <Button label="Stop for now" act={() => page.stop()} />
           )}
-          <button type="button" class="quiet" onClick={() => page.cancel()}>
-            Cancel
-          </button>
+          <Button label="Cancel" kind="quiet" act={() => page.cancel()} />
         </div>
       </div>
       <Warnings warnings={warnings} />

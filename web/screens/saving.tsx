@@ -3,6 +3,7 @@ import { formatBytes } from '../../src/browser/index.ts';
 import { keptTitle } from '../model/kept.ts';
 import type { Saving } from '../model/view.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Heading } from '../parts/heading.tsx';
 
 export function SavingScreen({ saving, page }: { saving: Saving; page: Page }): JSX.Element {
@@ -25,9 +26,7 @@ export function SavingScreen({ saving, page }: { saving: Saving; page: Page }): 
         </p>
         {written !== undefined && (
           <div class="buttons">
-            <button type="button" onClick={() => page.cancel()}>
-              Cancel
-            </button>
+            <Button label="Cancel" act={() => page.cancel()} />
           </div>
         )}
       </div>

@@ -3,6 +3,7 @@ import { linkTo } from '../model/code.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { Button } from '../parts/button.tsx';
 import { Copy } from '../parts/copy.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Qr } from '../parts/qr.tsx';
@@ -37,9 +38,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
           <div class="buttons">
             <Copy text={link} label="Copy link" primary />
             {'share' in navigator && (
-              <button type="button" onClick={() => navigator.share({ url: link }).catch(() => {})}>
-                Share link
-              </button>
+              <Button label="Share link" act={() => navigator.share({ url: link }).catch(() => {})} />
             )}
           </div>
         </div>
@@ -51,9 +50,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
       </p>
       {!away && <p>{sentence(view.running)}</p>}
       <div class="buttons">
-        <button type="button" onClick={() => page.cancel()}>
-          Cancel
-        </button>
+        <Button label="Cancel" act={() => page.cancel()} />
       </div>
     </>
   );

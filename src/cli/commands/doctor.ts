@@ -21,7 +21,7 @@ export async function doctorCommand(argv: readonly string[], host: Host): Promis
     print({ event: 'check', ...told(name, check) });
   };
   try {
-    if (!json) screen.status(['Looking; this takes some seconds...']);
+    if (!json) screen.status(['Looking. This takes some seconds...']);
     const diagnosis = await diagnose({ server, portMap, onCheck, signal: interrupt.signal });
     screen.status([]);
     const lines = advise(diagnosis);

@@ -68,7 +68,7 @@ function describe({ path, active, changed, transfer }: Unfinished): string[] {
     return [
       active
         ? `${folder}: a receive has just begun in it.`
-        : `${folder}: damaged. It has no journal that can be read, so nothing can go on with it. Remove it yourself if you do not need it.`,
+        : `${folder}: damaged. It has no journal that can be read, so no transfer can go on from it. If you do not need it, remove it yourself.`,
       `    Last changed ${ago(changed)}.`,
     ];
   return [
@@ -84,8 +84,8 @@ function what(transfer: UnfinishedTransfer): string {
 }
 
 function progress({ here, bytes }: UnfinishedTransfer): string {
-  if (bytes === null) return 'It came from stdin, which cannot go on: it has to be sent anew.';
-  return `${formatBytes(here)} of it are here, ${percentOf(here, bytes)}%.`;
+  if (bytes === null) return 'It came from stdin, so it cannot go on: it has to be sent anew.';
+  return `${formatBytes(here)} of it is here, ${percentOf(here, bytes)}%.`;
 }
 
 /** @param time milliseconds since 1970 */
@@ -148,14 +148,14 @@ class Cleaner {
       this.#left(
         path,
         'damaged',
-        `Left as it is, since it has no journal that can be read and says what is in it: ${path}. Remove it yourself if you do not need it.`,
+        `Left as it is, because it has no journal that can be read: ${path}. If you do not need it, remove it yourself.`,
         left,
       );
     else if (left.length > 0)
       this.#left(
         path,
         'unnamed',
-        `Removed, but for what its journal does not name (${listed(left)}): look for yourself in ${path}.`,
+        `Removed, except what its journal does not name (${listed(left)}). Look at that yourself in ${path}.`,
         left,
       );
     else this.#left(path, 'locked', `Another receive has just begun in it: ${path}.`);

@@ -66,7 +66,7 @@ async function checkCode(text: string, host: Host): Promise<void> {
   if (doubt)
     throw usage(
       'send',
-      `Choose another code: who receives would take it for a mistyped one. ${describeDoubt(doubt)}`,
+      `Choose another code. The receiver would take it for a mistyped one. ${describeDoubt(doubt)}`,
     );
 }
 
@@ -90,7 +90,7 @@ function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | unde
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
   if (qrCode && !args.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
   report.say(instructions(shellWord(code), args.common, code));
-  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, cc cancels)' : '';
+  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c twice cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);
 }
 

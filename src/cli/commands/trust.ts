@@ -18,7 +18,7 @@ export async function trustCommand(argv: readonly string[], host: Host): Promise
   const print = printer(host.stdout, flags.json ?? false);
   if (verb === 'add') {
     const device = await devices.add(rest[0]!, rest[1]!);
-    print({ event: 'added', ...device }, `Trusted: ${device.name}. It must trust this device too.`);
+    print({ event: 'added', ...device }, `Trusted: ${device.name}. That device must trust this one too.`);
   } else if (verb === 'remove') {
     const device = await devices.remove(rest[0]!);
     print({ event: 'removed', ...device }, `No longer trusted: ${device.name}.`);

@@ -61,14 +61,14 @@ function verdict({ problems, bytes, notMoved, unchecked, receipt }: Verification
   const lines = [];
   if (notMoved > 0)
     lines.push(
-      `Not checked, since it did not move in that transfer (skipped, or up to date): ${count(notMoved, 'chunk')}.`,
+      `Not checked, because that transfer did not move it (skipped, or up to date): ${count(notMoved, 'chunk')}.`,
     );
   if (unchecked > 0)
-    lines.push(`Not checked, since a file in them is missing or unreadable: ${count(unchecked, 'chunk')}.`);
+    lines.push(`Not checked, because a file in them is missing or unreadable: ${count(unchecked, 'chunk')}.`);
   if (problems > 0) lines.push(`Not as it was received: ${count(problems, 'difference')}.`);
   else if (notMoved > 0)
     lines.push(
-      `What moved then is as it was received: ${formatBytes(bytes)} of ${formatBytes(receipt.bytes)}. Root ${groups(receipt.root)}.`,
+      `What that transfer moved is as it was received: ${formatBytes(bytes)} of ${formatBytes(receipt.bytes)}. Root ${groups(receipt.root)}.`,
     );
   else lines.push(`All is as it was received: ${contents(receipt)}. Verified, root ${groups(receipt.root)}.`);
   return lines;
