@@ -83,10 +83,19 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** Calls back once the signal is aborted: at once, if it is. @returns takes it back */
+export function onAbort(signal: AbortSignal | undefined, run: () => void): () => void {
+  if (signal?.aborted) run();
+  else signal?.addEventListener('abort', run, { once: true });
+  return () => signal?.removeEventListener('abort', run);
+}
+
 /**
  * Work that may take so long and no longer. Its signal is aborted when the time is over, with what `late` makes, or when the
- * outer signal is, with that one's reason. The promise rejects with the same at that moment, even if the work does not listen:
+ * outer signal is, with what `stopped` makes. The promise rejects with the same at that moment, even if the work does not listen:
  * work that opens something closes it again once its signal is aborted.
+ * @param ms Infinity: only the outer signal ends it
+ * @param stopped default: the outer signal's reason
  */
 export function withDeadline<T>(
   clock: Clock,
@@ -94,20 +103,45 @@ export function withDeadline<T>(
   ms: number,
   late: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
+  stopped: () => unknown = () => outer?.reason,
 ): Promise<T> {
   const control = new AbortController();
   const { signal } = control;
   return new Promise<T>((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    const stop = () => control.abort(outer?.reason);
-    if (outer?.aborted) return stop();
-    outer?.addEventListener('abort', stop, { once: true });
-    const cancel = clock.after(ms, () => control.abort(late()));
-    (async () => work(signal))()
-      .then(resolve, reject)
-      .finally(() => {
-        cancel();
-        outer?.removeEventListener('abort', stop);
-      });
+    let cancel = () => {};
+    let forget = () => {};
+    const settle = () => {
+      cancel();
+      forget();
+    };
+    onAbort(signal, () => {
+      settle();
+      reject(signal.reason);
+    });
+    forget = onAbort(outer, () => control.abort(stopped()));
+    if (signal.aborted) return;
+    if (ms !== Infinity) cancel = clock.after(ms, () => control.abort(late()));
+    (async () => work(signal))().then(resolve, reject).finally(settle);
   });
+}
+
+/** What comes within so long; undefined for what is late or fails: for what nobody waits longer for. */
+export function atMost<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  const late = () => new Error('It came too late.');
+  return withDeadline(clock, undefined, ms, late, () => work).catch(() => undefined);
+}
+
+/** Calls back at once, and again after waits that double from `first` to at most `most`. @returns ends that */
+export function doubling(clock: Clock, first: number, most: number, run: () => void): () => void {
+  const alarm = new Alarm(clock);
+  let over = false;
+  const next = (wait: number) => {
+    run();
+    if (!over) alarm.set(wait, () => next(Math.min(most, 2 * wait)));
+  };
+  next(first);
+  return () => {
+    over = true;
+    alarm.clear();
+  };
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { it } from 'node:test';
-import { Alarm, every, realClock, sleep, withDeadline } from '../../src/base/clock.ts';
+import { Alarm, atMost, doubling, every, onAbort, realClock, sleep, withDeadline } from '../../src/base/clock.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 const late = () => new Error('late');
@@ -104,4 +104,62 @@ it('the real clock waits, and takes a wait back', async () => {
   await sleep(realClock, 20);
   assert.ok(realClock.now() - before >= 15);
   assert.ok(Math.abs(realClock.date() - Date.now()) < 60_000);
+});
+
+it('work that is late leaves no listener behind, even if it never ends', async () => {
+  const clock = new VirtualClock();
+  const { signal } = new AbortController();
+  const never = () => new Promise<never>(() => {});
+  await Promise.all([assert.rejects(withDeadline(clock, signal, 10, late, never), /late/), clock.pass(10)]);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+it('work without a deadline ends with its signal, and says why in the words of whoever bounds it', async () => {
+  const clock = new VirtualClock();
+  const control = new AbortController();
+  const other = () => new Error('in other words');
+  const never = () => new Promise<never>(() => {});
+  const cut = withDeadline(clock, control.signal, Infinity, late, never, other);
+  assert.equal(clock.waiting, 0);
+  control.abort(new Error('interrupted'));
+  await assert.rejects(cut, /in other words/);
+});
+
+it('what is told of an end is told once, at once if it is over, and not if it is taken back', () => {
+  const control = new AbortController();
+  const told: string[] = [];
+  onAbort(control.signal, () => told.push('first'));
+  onAbort(control.signal, () => told.push('taken back'))();
+  onAbort(undefined, () => told.push('of nothing'))();
+  control.abort();
+  onAbort(control.signal, () => told.push('later'));
+  assert.deepEqual(told, ['first', 'later']);
+});
+
+it('what comes within its time is had; what is late or fails is not', async () => {
+  const clock = new VirtualClock();
+  const all = [
+    atMost(clock, 10, Promise.resolve(7)),
+    atMost(clock, 10, Promise.reject(new Error('broken'))),
+    atMost(clock, 10, sleep(clock, 20)),
+    atMost(
+      clock,
+      10,
+      sleep(clock, 5).then(() => 'slow'),
+    ),
+  ];
+  await clock.pass(30);
+  assert.deepEqual(await Promise.all(all), [7, undefined, undefined, 'slow']);
+  assert.equal(clock.waiting, 0);
+});
+
+it('what is repeated comes at once and after waits that double up to a bound, until it is ended', async () => {
+  const clock = new VirtualClock();
+  const at: number[] = [];
+  const stop = doubling(clock, 10, 30, () => at.push(clock.now()));
+  await clock.pass(100);
+  stop();
+  await clock.pass(100);
+  assert.deepEqual(at, [0, 10, 30, 60, 90]);
+  assert.equal(clock.waiting, 0);
 });
