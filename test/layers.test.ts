@@ -108,3 +108,25 @@ test('the page knows the library by its entry alone', () => {
   }
   assert.deepEqual(wrong, []);
 });
+
+test('every package that is imported is declared, not only brought by another', () => {
+  const { dependencies, optionalDependencies, devDependencies } = JSON.parse(
+    readFileSync('package.json', 'utf8'),
+  );
+  const declared = new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies }));
+  const undeclared = new Set<string>();
+  const page = readdirSync('web', { recursive: true }).map(String);
+  for (const file of [
+    ...files,
+    ...page.filter((name) => /\.tsx?$/.test(name)).map((name) => `../web/${name}`),
+  ]) {
+    const code = readFileSync(join('src', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+    for (const { name } of imported(code)) {
+      if (name.startsWith('.') || name.startsWith('node:')) continue;
+      const [first, second] = name.split('/');
+      const owner = first!.startsWith('@') ? `${first}/${second}` : first!;
+      if (!declared.has(owner)) undeclared.add(`${owner} in ${file}`);
+    }
+  }
+  assert.deepEqual([...undeclared], []);
+});
