@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { it } from 'node:test';
-import { Alarm, atMost, doubling, every, onAbort, realClock, sleep, withDeadline } from '../../src/base/clock.ts';
+import {
+  Alarm,
+  atMost,
+  doubling,
+  every,
+  onAbort,
+  realClock,
+  sleep,
+  withDeadline,
+} from '../../src/base/clock.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 const late = () => new Error('late');

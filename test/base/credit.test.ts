@@ -5,12 +5,13 @@ import fc from 'fast-check';
 import {
   CREDIT_STEP,
   CREDIT_WINDOW,
+  Credit,
   decodeGrant,
   encodeGrant,
   GRANT_LENGTH,
-  ReliableCredit,
 } from '../../src/base/credit.ts';
 import { BeelineError } from '../../src/base/errors.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 const isProtocol = (error: unknown) => error instanceof BeelineError && error.code === 'PROTOCOL';
 
@@ -21,8 +22,8 @@ test('whatever the sizes and whoever is slow: within the window, and all arrives
   fc.assert(
     fc.property(steps, fc.nat(2), (steps, delay) => {
       const grants: number[] = [];
-      const writer = new ReliableCredit(() => assert.fail('it reads nothing'));
-      const reader = new ReliableCredit((total) => grants.push(total));
+      const writer = new Credit(() => assert.fail('it reads nothing'));
+      const reader = new Credit((total) => grants.push(total));
       const held: number[] = [];
       let holds = 0;
       const hear = () => {
@@ -59,11 +60,11 @@ test('whatever the sizes and whoever is slow: within the window, and all arrives
 });
 
 test('what nobody granted, and grants that nobody gives, are refused', () => {
-  const reader = new ReliableCredit(() => {});
+  const reader = new Credit(() => {});
   reader.arrived(CREDIT_WINDOW);
   assert.throws(() => reader.arrived(1), isProtocol);
 
-  const writer = new ReliableCredit(() => {});
+  const writer = new Credit(() => {});
   for (let i = 0; i < 3; i++) writer.spend(CREDIT_STEP, () => {});
   assert.throws(() => writer.hear(CREDIT_STEP - 1), isProtocol);
   writer.hear(CREDIT_STEP);
@@ -76,9 +77,66 @@ test('what nobody granted, and grants that nobody gives, are refused', () => {
 });
 
 test('who has closed is not called back', () => {
-  const writer = new ReliableCredit(() => {});
+  const writer = new Credit(() => {});
   for (let i = 0; i < 8; i++) writer.spend(CREDIT_STEP, () => {});
   writer.spend(1, () => assert.fail('it is closed'));
   writer.close();
   writer.hear(8 * CREDIT_STEP);
+});
+
+/** One end of a pipe whose grants may be lost. */
+function lossy(grant: (total: number) => void = () => {}, ask = () => {}, clock = new VirtualClock()) {
+  return new Credit(grant, { clock, ask });
+}
+
+test('where grants may be lost: a window goes ahead, and then what the reader took', () => {
+  const credit = lossy();
+  let went = 0;
+  credit.spend(CREDIT_WINDOW, () => went++);
+  credit.spend(100, () => went++);
+  assert.equal(went, 1);
+  credit.hear(99);
+  assert.equal(went, 1);
+  credit.hear(100);
+  assert.equal(went, 2);
+  credit.close();
+});
+
+test('where grants may be lost: none is raised by what cannot be, nor lowered by what is old', () => {
+  const credit = lossy();
+  let went = 0;
+  credit.spend(CREDIT_WINDOW, () => went++);
+  credit.hear(CREDIT_WINDOW);
+  credit.hear(5);
+  credit.hear(CREDIT_WINDOW * 1000);
+  credit.hear(decodeGrant(new Uint8Array(GRANT_LENGTH).fill(255)));
+  credit.hear(Number.NaN);
+  credit.spend(CREDIT_WINDOW, () => went++);
+  credit.spend(1, () => went++);
+  assert.equal(went, 2);
+  credit.close();
+});
+
+test('where grants may be lost: a writer that waits asks, and the reader says it again', async () => {
+  const clock = new VirtualClock();
+  let lost = 3;
+  let went = false;
+  const writer: Credit = lossy(
+    () => {},
+    () => reader.asked(),
+    clock,
+  );
+  const reader = lossy((total) => {
+    if (lost-- <= 0) writer.hear(total);
+  });
+  writer.spend(CREDIT_WINDOW, () => {});
+  writer.spend(1, () => {
+    went = true;
+  });
+  reader.took(CREDIT_WINDOW);
+  await clock.pass(749);
+  assert.equal(went, false);
+  await clock.pass(1);
+  assert.equal(went, true);
+  assert.equal(clock.waiting, 0);
 });

@@ -16,7 +16,6 @@ import { nodeRelayListener, nodeRelayPath, type SealedPeer } from '../../src/tra
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';
-import { WINDOW } from '../../src/transports/udx/credit.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { forever, lane as sealedLane } from '../secure/sealed-ends.ts';
 import { RelayWorld } from '../server/relay-world.ts';
@@ -142,8 +141,8 @@ describe('TLS over UDX', () => {
   kind(ends, {
     ...STREAM,
     runs: 10,
-    least: WINDOW - 2 * MiB,
-    most: WINDOW + 2 * MiB,
+    least: CREDIT_WINDOW - 2 * MiB,
+    most: CREDIT_WINDOW + 2 * MiB,
     loses: { paused: CLOSED },
   });
 });

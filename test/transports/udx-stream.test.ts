@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
 import type { UdxRawStream } from 'udx-native';
+import { CREDIT_WINDOW } from '../../src/base/credit.ts';
 import { streamAttribute, streamIds } from '../../src/nat/ice/checks.ts';
 import { shortTermKey } from '../../src/nat/stun/credentials.ts';
 import {
@@ -13,62 +14,9 @@ import {
   newTransaction,
   type StunMessage,
 } from '../../src/nat/stun/message.ts';
-import { Credit, WINDOW } from '../../src/transports/udx/credit.ts';
 import { unknownStream } from '../../src/transports/udx/lost.ts';
 import { UdxStream } from '../../src/transports/udx/stream.ts';
 import { closeAll, Side, until } from './udx-ends.ts';
-
-describe('credit', () => {
-  const says = (taken: number) => {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(taken));
-    return bytes;
-  };
-
-  it('lets a window go ahead, and then what the reader took', () => {
-    const credit = new Credit(() => {});
-    let went = 0;
-    credit.spend(WINDOW, () => went++);
-    credit.spend(100, () => went++);
-    assert.equal(went, 1);
-    credit.hear(says(99));
-    assert.equal(went, 1);
-    credit.hear(says(100));
-    assert.equal(went, 2);
-    credit.close();
-  });
-
-  it('is not raised by what cannot be, nor lowered by what is old', () => {
-    const credit = new Credit(() => {});
-    let went = 0;
-    credit.spend(WINDOW, () => went++);
-    credit.hear(says(WINDOW));
-    credit.hear(says(5));
-    credit.hear(says(WINDOW * 1000));
-    credit.hear(Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 255));
-    credit.hear(new Uint8Array(3));
-    credit.spend(WINDOW, () => went++);
-    credit.spend(1, () => went++);
-    assert.equal(went, 2);
-    credit.close();
-  });
-
-  it('a writer that waits asks, and the reader says it again: datagrams may be lost', async () => {
-    let lost = 3;
-    let went = false;
-    const writer: Credit = new Credit((datagram) => reader.hear(datagram));
-    const reader = new Credit((datagram) => {
-      if (lost-- <= 0) writer.hear(datagram);
-    });
-    writer.spend(WINDOW, () => {});
-    writer.spend(1, () => {
-      went = true;
-    });
-    reader.took(WINDOW);
-    await until('the question', () => went);
-    writer.close();
-  });
-});
 
 describe('a UDX stream', () => {
   it('of a writer that heeds no credit is ended', () => {
@@ -79,7 +27,7 @@ describe('a UDX stream', () => {
       trySend: () => {},
     });
     const stream = new UdxStream(raw as unknown as UdxRawStream);
-    for (let sent = 0; sent <= 2 * WINDOW && !stream.destroyed; sent += 65_536)
+    for (let sent = 0; sent <= 2 * CREDIT_WINDOW && !stream.destroyed; sent += 65_536)
       raw.emit('data', Buffer.alloc(65_536));
     assert.ok(stream.destroyed);
     assert.ok(raw.destroyed > 0);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, it } from 'node:test';
+import { CREDIT_WINDOW } from '../../src/base/credit.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { WINDOW } from '../../src/transports/udx/credit.ts';
 import { certificates, closeAll, connected, lane, Side, until } from './udx-ends.ts';
 
 const MiB = 2 ** 20;
@@ -68,7 +68,7 @@ describe('lanes over UDP', () => {
   it('a reader that pauses stops the writer, and gets all when it goes on', async () => {
     const { sender, receiver } = await connected();
     const [a, b] = await lane(sender, receiver);
-    const total = 4 * WINDOW;
+    const total = 4 * CREDIT_WINDOW;
     const heard = drink(b, total);
     b.pause();
     let written = 0;
@@ -82,10 +82,10 @@ describe('lanes over UDP', () => {
       }
       return hash.digest('hex');
     })();
-    await until('the window full', () => written >= WINDOW - 2 * MiB);
+    await until('the window full', () => written >= CREDIT_WINDOW - 2 * MiB);
     const before = process.memoryUsage().rss;
     await new Promise((resolve) => setTimeout(resolve, 500));
-    assert.ok(written <= WINDOW + 2 * MiB, `${written / MiB} MiB went to a reader that takes none`);
+    assert.ok(written <= CREDIT_WINDOW + 2 * MiB, `${written / MiB} MiB went to a reader that takes none`);
     assert.ok(process.memoryUsage().rss - before < 64 * MiB);
     b.resume();
     assert.equal(await heard, await said);

@@ -1,6 +1,6 @@
 /** A pipe sealed with keys of its own over one that nobody trusts. Made by the handshake, which feeds it what comes in. */
 
-import { encodeGrant, ReliableCredit } from '../../base/credit.ts';
+import { encodeGrant, Credit } from '../../base/credit.ts';
 import { type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import type { Pipe } from '../pipe.ts';
 import { Opener, Sealer } from './cipher.ts';
@@ -36,7 +36,7 @@ export class SealedPipe implements Pipe {
     this.remote = inner.remote;
     this.#inner = inner;
     const fail = (error: unknown) => this.#over(faultFrom(error, 'LANE_WRITE_FAILED'));
-    const credit = new ReliableCredit((total) => this.#writer.control('grant', encodeGrant(total)));
+    const credit = new Credit((total) => this.#writer.control('grant', encodeGrant(total)));
     this.#writer = new SealedWriter(inner, new Sealer(keys[side]), credit, fail);
     const opener = new Opener(keys[side === 'client' ? 'server' : 'client']);
     let greeted = () => {};

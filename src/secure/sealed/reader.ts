@@ -1,7 +1,7 @@
 /** What comes in on a sealed lane: records opened in order, and data held for an owner that has paused, within the credit. */
 
-import { decodeGrant, type ReliableCredit } from '../../base/credit.ts';
-import { type BeelineError, fault } from '../../base/errors.ts';
+import { decodeGrant, type Credit } from '../../base/credit.ts';
+import { BeelineError } from '../../base/errors.ts';
 import type { Opener } from './cipher.ts';
 import { BATCH, RECORD_COST, RecordParser, type RecordType, type SealedRecord } from './record.ts';
 
@@ -19,7 +19,7 @@ export interface SealedReaderOwner {
 
 export class SealedReader {
   readonly #opener: Opener;
-  readonly #credit: ReliableCredit;
+  readonly #credit: Credit;
   readonly #owner: SealedReaderOwner;
   readonly #parser: RecordParser;
   /** Not opened yet; then opened and not taken. */
@@ -35,7 +35,7 @@ export class SealedReader {
   #data: ((bytes: Uint8Array) => void) | undefined;
   #delivering = false;
 
-  constructor(opener: Opener, credit: ReliableCredit, owner: SealedReaderOwner) {
+  constructor(opener: Opener, credit: Credit, owner: SealedReaderOwner) {
     this.#opener = opener;
     this.#credit = credit;
     this.#owner = owner;

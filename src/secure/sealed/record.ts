@@ -9,7 +9,7 @@ import { type BeelineError, fault } from '../../base/errors.ts';
 /**
  * - `hello`: the first of each side, empty: it has the key.
  * - `data`: 1 to MAX_PLAIN bytes of the owner's.
- * - `grant`: what its reader has taken in all (../credit.ts).
+ * - `grant`: what its reader has taken in all (base/credit.ts).
  * - `end`: the last, empty: nothing was cut off.
  */
 const TYPES = ['hello', 'data', 'grant', 'end'] as const;

@@ -1,6 +1,6 @@
 /** What leaves a sealed lane: the owner's bytes, as far as there is credit for them, and control records ahead of them. */
 
-import type { ReliableCredit } from '../../base/credit.ts';
+import type { Credit } from '../../base/credit.ts';
 import { type BeelineError, fault } from '../../base/errors.ts';
 import type { Pipe } from '../pipe.ts';
 import type { Sealer } from './cipher.ts';
@@ -23,7 +23,7 @@ type Done = (error?: Error | null) => void;
 export class SealedWriter {
   readonly #inner: Pipe;
   readonly #sealer: Sealer;
-  readonly #credit: ReliableCredit;
+  readonly #credit: Credit;
   readonly #fail: (error: unknown) => void;
   /** Not behind data: a grant that waited for credit could let both sides wait for ever. */
   readonly #control: Plain[] = [];
@@ -38,7 +38,7 @@ export class SealedWriter {
   #over = false;
 
   /** @param fail the pipe below, or the key, takes no more */
-  constructor(inner: Pipe, sealer: Sealer, credit: ReliableCredit, fail: (error: unknown) => void) {
+  constructor(inner: Pipe, sealer: Sealer, credit: Credit, fail: (error: unknown) => void) {
     this.#inner = inner;
     this.#sealer = sealer;
     this.#credit = credit;

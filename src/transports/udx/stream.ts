@@ -3,11 +3,11 @@
 import { Duplex } from 'node:stream';
 import type { UdxRawStream } from 'udx-native';
 import { realClock } from '../../base/clock.ts';
+import { Credit, decodeGrant, encodeGrant, GRANT_LENGTH } from '../../base/credit.ts';
 import { linger } from '../../base/linger.ts';
-import { Credit, WINDOW } from './credit.ts';
 
-/** One turn's packets, which are counted after they came. */
-const SLACK = 256 * 1024;
+/** A datagram of credit is a grant; one that asks for it again has one byte. */
+const QUESTION = Uint8Array.of(0);
 
 export class UdxStream extends Duplex {
   readonly id: number;
@@ -17,6 +17,7 @@ export class UdxStream extends Duplex {
   /** Neighbours in one receive buffer, not yet handed on. */
   #gathered: Uint8Array | undefined;
   #received = 0;
+  #taken = 0;
   #over = false;
   #abrupt = false;
   #drained: (() => void) | undefined;
@@ -27,8 +28,14 @@ export class UdxStream extends Duplex {
     this.#raw = raw;
     this.id = raw.id;
     this.remoteId = raw.remoteId;
-    this.#credit = new Credit((datagram) => raw.trySend(datagram));
-    raw.on('message', (datagram: Uint8Array) => this.#credit.hear(datagram));
+    this.#credit = new Credit((total) => raw.trySend(encodeGrant(total)), {
+      clock: realClock,
+      ask: () => raw.trySend(QUESTION),
+    });
+    raw.on('message', (datagram: Uint8Array) => {
+      if (datagram.length === QUESTION.length) this.#credit.asked();
+      else if (datagram.length === GRANT_LENGTH) this.#credit.hear(decodeGrant(datagram));
+    });
     raw.on('data', (bytes: Uint8Array) => this.#gather(bytes));
     raw.on('end', () => this.#ended());
     raw.on('drain', () => this.#flushed());
@@ -49,7 +56,9 @@ export class UdxStream extends Duplex {
   }
 
   override _read(): void {
-    this.#credit.took(this.#received - this.readableLength);
+    const taken = this.#received - this.readableLength;
+    this.#credit.took(taken - this.#taken);
+    this.#taken = taken;
   }
 
   override _write(bytes: Uint8Array, _encoding: string, done: () => void): void {
@@ -101,8 +110,11 @@ export class UdxStream extends Duplex {
   #gather(bytes: Uint8Array): void {
     if (this.destroyed || this.#over) return;
     this.#received += bytes.length;
-    // Nobody who heeds the credit gets there.
-    if (this.readableLength > WINDOW + SLACK) return this.kill();
+    try {
+      this.#credit.arrived(bytes.length);
+    } catch {
+      return this.kill();
+    }
     const before = this.#gathered;
     if (!before) {
       this.#gathered = bytes;

@@ -1,10 +1,10 @@
 /**
  * A data channel as a pipe. Data crosses in binary messages; in text ones each side says how much its reader has taken
- * (see ../credit.ts: a data channel takes in whatever comes), and that it has ended. Pure.
+ * (see base/credit.ts: a data channel takes in whatever comes), and that it has ended. Pure.
  */
 import { realClock } from '../../base/clock.ts';
-import { ReliableCredit } from '../../base/credit.ts';
-import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { Credit } from '../../base/credit.ts';
+import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { Horizon } from '../../base/horizon.ts';
 import { linger } from '../../base/linger.ts';
 import type { Pipe } from '../../secure/pipe.ts';
@@ -26,7 +26,7 @@ export class ChannelPipe implements Pipe {
   readonly #channel: DataChannel;
   /** Closes the connection. */
   readonly #close: () => void;
-  readonly #credit = new ReliableCredit((total) => this.#say(String(total)));
+  readonly #credit = new Credit((total) => this.#say(String(total)));
   #write: { bytes: Uint8Array; at: number; done: (error?: Error) => void } | undefined;
   /** A message waits for credit. */
   #waiting = false;
