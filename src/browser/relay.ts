@@ -4,7 +4,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { sealedClient, sealedServer } from '../secure/sealed/handshake.ts';
-import type { LaneSecret } from '../secure/sealed/keys.ts';
+import type { LaneSecret } from '../secure/sealed/records.ts';
 import { connector, withReason } from '../transports/relay/link.ts';
 import { RelayListener } from '../transports/relay/listen.ts';
 import { RelayPath } from '../transports/relay/path.ts';

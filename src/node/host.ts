@@ -9,7 +9,7 @@ import { SENDER_WAIT } from '../base/limits.ts';
 import type { Certificate } from '../identity/certificate.ts';
 import { type Announcing, announce, taken } from '../meeting/lan/mdns.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
-import { laneContext } from '../secure/tls/credentials.ts';
+import { laneContext } from '../secure/tls.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { createTurnstile, type Turnstile } from '../server/turnstile.ts';

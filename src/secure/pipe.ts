@@ -1,4 +1,8 @@
-/** What a lane needs of a transport: an ordered, authenticated byte pipe with backpressure both ways. */
+/** What a lane needs of a transport: an ordered, authenticated byte pipe with backpressure both ways. Pure. */
+import { realClock, withDeadline } from '../base/clock.ts';
+import { BeelineError, fault } from '../base/errors.ts';
+import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
+
 export interface Pipe {
   /** The transport's. */
   readonly kind: string;
@@ -15,4 +19,19 @@ export interface Pipe {
   pause(): void;
   resume(): void;
   destroy(error?: Error): void;
+}
+
+/**
+ * The opening of a lane: within its deadline, and as long as somebody waits for it.
+ * @param ms milliseconds
+ * @throws BeelineError TIMEOUT; NO_PATH once the signal is aborted; what `work` throws
+ */
+export function opening<T>(
+  { kind, remote }: Pick<Pipe, 'kind' | 'remote'>,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+  ms = LANE_OPEN_DEADLINE,
+): Promise<T> {
+  const late = () => new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`);
+  return withDeadline(realClock, signal, ms, late, work, () => fault('LANE_OUTPACED'));
 }

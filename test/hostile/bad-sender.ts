@@ -15,7 +15,7 @@ import { localMailbox, type Mailbox } from '../../src/meeting/mailbox.ts';
 import { type Entry, encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { createRendezvous } from '../../src/server/rendezvous.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';

@@ -1,10 +1,11 @@
 /** What was said before, said again, and lanes to somebody else. */
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
-import test, { type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 import { party } from './meetings.ts';

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { openUdp } from '../../src/transports/udx/agent.ts';
 import type { UdpAgent } from '../../src/transports/udx/api.ts';
 

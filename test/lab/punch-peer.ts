@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import { asBeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { startStun } from '../../src/server/stun.ts';
 import { PunchListener, punchPath } from '../../src/transports/punched/punch.ts';
 import { openPunchPorts, type PunchPorts } from '../../src/transports/punched/punch-ports.ts';

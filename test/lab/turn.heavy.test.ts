@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BeelineError } from '../../src/base/errors.ts';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { allocate, type TurnAllocation, type TurnTiming } from '../../src/transports/turn/allocation.ts';

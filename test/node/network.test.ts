@@ -11,7 +11,7 @@ import { mapsPort } from '../../src/node/network/forwarding.ts';
 import { StunLookup } from '../../src/node/network/lookup.ts';
 import { Network, type NetworkOptions } from '../../src/node/network/network.ts';
 import { changeOf } from '../../src/node/network/roaming.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import type { Path } from '../../src/transports/path.ts';
 import { Udx } from '../../src/transports/udx/transport.ts';
 import type { Address } from '../../src/wire/candidate.ts';

@@ -2,13 +2,14 @@
  * A transport of the tests' own, over a Unix socket of this machine: all that is needed to add one. The product knows
  * nothing of it.
  */
+
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { text } from '../../src/base/json.ts';
-import { tlsClient, tlsServer } from '../../src/secure/tls/over.ts';
+import { tlsClient, tlsServer } from '../../src/secure/tls.ts';
 import type { Path } from '../../src/transports/path.ts';
 import type { NodeTransport, Surroundings } from '../../src/transports/surroundings.ts';
 import { type Transport, understood } from '../../src/transports/transport.ts';

@@ -2,10 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { concat } from '../../src/base/bytes.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { Sealer } from '../../src/secure/sealed/cipher.ts';
 import { sealedClient, sealedServer } from '../../src/secure/sealed/handshake.ts';
-import { type LaneSecret, laneKeys } from '../../src/secure/sealed/keys.ts';
-import type { RecordType } from '../../src/secure/sealed/record.ts';
+import { type LaneSecret, laneKeys, type RecordType, Sealer } from '../../src/secure/sealed/records.ts';
 
 export type End = 'client' | 'server';
 /** What somebody on the wire does with what `from` has sent. */

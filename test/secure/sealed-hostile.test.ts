@@ -7,10 +7,15 @@ import { concat } from '../../src/base/bytes.ts';
 import { CREDIT_WINDOW, encodeGrant } from '../../src/base/credit.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { Sealer } from '../../src/secure/sealed/cipher.ts';
 import { sealedClient, sealedServer } from '../../src/secure/sealed/handshake.ts';
-import { laneKeys } from '../../src/secure/sealed/keys.ts';
-import { MAX_PLAIN, RECORD_COST, RecordParser, recordHeader } from '../../src/secure/sealed/record.ts';
+import {
+  laneKeys,
+  MAX_PLAIN,
+  RECORD_COST,
+  RecordParser,
+  recordHeader,
+  Sealer,
+} from '../../src/secure/sealed/records.ts';
 import {
   type End,
   forever,

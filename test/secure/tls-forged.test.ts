@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import test from 'node:test';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import test from 'node:test';
 import { connect, createSecureContext } from 'node:tls';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 
 test('a lane agrees on keys by elliptic curves only: no stranger asks for ffdhe8192', {

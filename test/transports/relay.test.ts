@@ -7,7 +7,7 @@ import type { SecureContext } from 'node:tls';
 import { BeelineError } from '../../src/base/errors.ts';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { startServer } from '../../src/server/index.ts';
 import { relayStream } from '../../src/transports/relay/connect.ts';
 import { nodeRelayListener, nodeRelayPath } from '../../src/transports/relay/secure.ts';

@@ -1,6 +1,6 @@
 /** What a transport of a program is made with, for tests: it may do everything, and nobody hears of it. */
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import type { Surroundings } from '../../src/transports/surroundings.ts';
 
 const certificate = makeCertificate();

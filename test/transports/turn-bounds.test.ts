@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';
 import { boundedServer, isTurnPort, mayGoTo } from '../../src/transports/turn/bounds.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';

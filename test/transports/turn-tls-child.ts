@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { asBeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';

@@ -7,7 +7,7 @@ import type { BeelineError } from '../../src/base/errors.ts';
 import { type Certificate, makeCertificate } from '../../src/identity/certificate.ts';
 import { METHOD } from '../../src/nat/stun/message.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { allocate, type TurnOptions } from '../../src/transports/turn/allocation.ts';
 import { Credential } from '../../src/transports/turn/credential.ts';

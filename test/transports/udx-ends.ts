@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { laneContext } from '../../src/secure/tls/credentials.ts';
+import { laneContext } from '../../src/secure/tls.ts';
 import type { Path } from '../../src/transports/path.ts';
 import { openUdp, type UdpAgent } from '../../src/transports/udx/agent.ts';
 import type { Address } from '../../src/wire/candidate.ts';

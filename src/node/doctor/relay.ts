@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { makeCertificate } from '../../identity/certificate.ts';
-import { laneContext } from '../../secure/tls/credentials.ts';
+import { laneContext } from '../../secure/tls.ts';
 import { relayStream } from '../../transports/relay/connect.ts';
 import { allocate } from '../../transports/turn/allocation.ts';
 import { formatAddress } from '../../wire/candidate.ts';

@@ -1,7 +1,7 @@
 /** A session's network: made once its certificate is there, watched while it runs, closed with it. */
 
 import type { Certificate } from '../../identity/certificate.ts';
-import { laneContext } from '../../secure/tls/credentials.ts';
+import { laneContext } from '../../secure/tls.ts';
 import { warningEvent } from '../../session/cause.ts';
 import type { Session } from '../../session/session.ts';
 import type { CommonOptions } from '../api.ts';

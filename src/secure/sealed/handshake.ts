@@ -9,12 +9,11 @@
  * Only then is it a pipe, at either end.
  */
 import { concat } from '../../base/bytes.ts';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
-import type { Pipe } from '../pipe.ts';
-import { type LaneSecret, laneKeys } from './keys.ts';
+import { opening, type Pipe } from '../pipe.ts';
 import { SealedPipe } from './pipe.ts';
-import { Wire } from './wire.ts';
+import { HEADER_LENGTH, type LaneSecret, laneKeys, TAG_LENGTH } from './records.ts';
 
 /** A client's first byte: no TLS record begins so (RFC 8446, B.1: a handshake record's is 22). */
 export const SEALED_FIRST = 0xbe;
@@ -32,7 +31,7 @@ export function sealedClient(
   signal: AbortSignal,
   deadline = LANE_OPEN_DEADLINE,
 ): Promise<Pipe> {
-  return opening(inner, signal, deadline, async (wire) => {
+  return agreed(inner, signal, deadline, async (wire) => {
     const client = randomNonce();
     await wire.write(concat(Uint8Array.of(SEALED_FIRST, VERSION), client));
     const server = await wire.read(NONCE_LENGTH);
@@ -55,7 +54,7 @@ export function sealedServer(
   signal: AbortSignal,
   deadline = LANE_OPEN_DEADLINE,
 ): Promise<Pipe> {
-  return opening(inner, signal, deadline, async (wire) => {
+  return agreed(inner, signal, deadline, async (wire) => {
     const hello = await wire.read(2 + NONCE_LENGTH);
     const shared = secret();
     if (hello[0] !== SEALED_FIRST || hello[1] !== VERSION || !shared) throw unproven();
@@ -70,32 +69,19 @@ export function sealedServer(
   });
 }
 
-async function opening(
+async function agreed(
   inner: Pipe,
   signal: AbortSignal,
   deadline: number,
   steps: (wire: Wire) => Promise<Pipe>,
 ): Promise<Pipe> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let abort = () => {};
   const wire = new Wire(inner);
-  const stopped = new Promise<never>((_resolve, reject) => {
-    const { kind, remote } = inner;
-    const late = fault('LANE_LATE', { remote, kind });
-    timer = setTimeout(() => reject(late), deadline);
-    abort = () => reject(fault('LANE_OUTPACED'));
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-  });
   try {
-    return await Promise.race([steps(wire), wire.failed, stopped]);
+    return await opening(inner, signal, () => Promise.race([steps(wire), wire.failed]), deadline);
   } catch (thrown) {
     const error = asBeelineError(thrown, 'AUTHENTICATION');
     inner.destroy(error);
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }
 
@@ -111,4 +97,76 @@ function checked(secret: LaneSecret): LaneSecret {
 
 function unproven(): BeelineError {
   return fault('LANE_STRANGER', { what: 'it does not have the key of this session' });
+}
+
+/** While keys are made, an honest side has said one empty record more than was read, or nothing. */
+const MAX_EARLY = HEADER_LENGTH + TAG_LENGTH;
+
+/** The pipe below: its first bytes are read by the handshake, the rest go to the sealed pipe. */
+class Wire {
+  /** Rejects if the pipe, or what comes on it, ends the handshake before the sealed pipe is there. */
+  readonly failed: Promise<never>;
+  readonly #inner: Pipe;
+  #fail: (error: BeelineError) => void = () => {};
+  #bytes = new Uint8Array(0);
+  #waiting: { length: number; resolve: (bytes: Uint8Array<ArrayBuffer>) => void } | undefined;
+  #pipe: SealedPipe | undefined;
+
+  constructor(inner: Pipe) {
+    this.#inner = inner;
+    this.failed = new Promise((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    // Nobody awaits it after the handshake.
+    this.failed.catch(() => {});
+    inner.start(
+      (bytes) => this.#fed(bytes),
+      (error) => {
+        if (this.#pipe) return this.#pipe.cut(error);
+        const { kind, remote } = inner;
+        this.#fail(error ? faultFrom(error, 'LANE_WRITE_FAILED') : fault('LANE_ENDED', { remote, kind }));
+      },
+    );
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#inner.write(bytes, (error) =>
+        error ? reject(faultFrom(error, 'LANE_WRITE_FAILED')) : resolve(),
+      );
+    });
+  }
+
+  /** The next so many bytes. One call at a time. */
+  read(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return new Promise((resolve) => {
+      this.#waiting = { length, resolve };
+      this.#serve();
+    });
+  }
+
+  /** From now on all that comes is the pipe's. */
+  pass(pipe: SealedPipe): void {
+    this.#pipe = pipe;
+    pipe.feed(this.#bytes);
+  }
+
+  #fed(bytes: Uint8Array): void {
+    if (this.#pipe) return this.#pipe.feed(bytes);
+    if (this.#bytes.length + bytes.length > (this.#waiting?.length ?? 0) + MAX_EARLY)
+      return this.#fail(
+        new BeelineError('AUTHENTICATION', 'Something else than the peer answered on the lane.'),
+      );
+    this.#bytes = concat(this.#bytes, bytes);
+    this.#serve();
+  }
+
+  #serve(): void {
+    if (!this.#waiting || this.#bytes.length < this.#waiting.length) return;
+    const { length, resolve } = this.#waiting;
+    this.#waiting = undefined;
+    const part = this.#bytes.slice(0, length);
+    this.#bytes = this.#bytes.slice(length);
+    resolve(part);
+  }
 }

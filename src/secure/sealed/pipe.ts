@@ -1,15 +1,23 @@
 /** A pipe sealed with keys of its own over one that nobody trusts. Made by the handshake, which feeds it what comes in. */
-
-import { encodeGrant, Credit } from '../../base/credit.ts';
-import { type BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { Alarm, realClock } from '../../base/clock.ts';
+import { Credit, decodeGrant, encodeGrant } from '../../base/credit.ts';
+import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import type { Pipe } from '../pipe.ts';
-import { Opener, Sealer } from './cipher.ts';
-import type { LaneKeys } from './keys.ts';
-import { SealedReader } from './reader.ts';
-import { SealedWriter } from './writer.ts';
+import {
+  BATCH,
+  HEADER_LENGTH,
+  type LaneKeys,
+  MAX_PLAIN,
+  Opener,
+  RECORD_COST,
+  RecordParser,
+  type RecordType,
+  type SealedRecord,
+  Sealer,
+} from './records.ts';
 
-/** Milliseconds for the last record to leave. */
-const CLOSING = 2_000;
+/** For the last record to leave. */
+const CLOSING_MS = 2_000;
 
 export class SealedPipe implements Pipe {
   readonly kind: string;
@@ -24,7 +32,7 @@ export class SealedPipe implements Pipe {
   readonly #reader: SealedReader;
   #started: { data: (bytes: Uint8Array) => void; closed: (error?: Error) => void } | undefined;
   #end: { error: Error | undefined } | undefined;
-  #closing: ReturnType<typeof setTimeout> | undefined;
+  readonly #closing = new Alarm(realClock);
   /** Why the pipe below ended, if it said so. */
   #cause: Error | undefined;
 
@@ -49,7 +57,7 @@ export class SealedPipe implements Pipe {
     this.#reader = new SealedReader(opener, credit, {
       greeted: () => greeted(),
       ended: (clean) =>
-        this.#over(clean ? undefined : faultFrom(this.#cause ?? cutOff(), 'LANE_WRITE_FAILED')),
+        this.#over(clean ? undefined : faultFrom(this.#cause ?? fault('LANE_CUT_OFF'), 'LANE_WRITE_FAILED')),
       fail,
     });
   }
@@ -67,7 +75,7 @@ export class SealedPipe implements Pipe {
   /** The pipe below has closed. */
   cut(cause?: Error): void {
     this.#cause = cause;
-    if (this.#closing) this.#over();
+    if (this.#closing.waits) this.#over();
     else this.#reader.cut();
   }
 
@@ -86,14 +94,14 @@ export class SealedPipe implements Pipe {
   }
 
   resume(): void {
-    if (this.#started && !this.#end && !this.#closing) this.#reader.flow(this.#started.data);
+    if (this.#started && !this.#end && !this.#closing.waits) this.#reader.flow(this.#started.data);
   }
 
   /** In order when nothing was under way: the other side hears that nothing was cut off. */
   destroy(error?: Error): void {
-    if (this.#end || this.#closing) return;
+    if (this.#end || this.#closing.waits) return;
     if (error || this.#writer.busy) return this.#over(error);
-    this.#closing = setTimeout(() => this.#over(), CLOSING);
+    this.#closing.set(CLOSING_MS, () => this.#over());
     this.#reader.close();
     this.#writer.control('end');
     void this.#writer.flushed().then(() => this.#over());
@@ -102,8 +110,8 @@ export class SealedPipe implements Pipe {
   #over(error?: Error): void {
     if (this.#end) return;
     this.#end = { error };
-    this.#refuse(faultFrom(error ?? cutOff(), 'LANE_WRITE_FAILED'));
-    clearTimeout(this.#closing);
+    this.#refuse(faultFrom(error ?? fault('LANE_CUT_OFF'), 'LANE_WRITE_FAILED'));
+    this.#closing.clear();
     this.#reader.close();
     this.#writer.close(error);
     this.#inner.destroy(error);
@@ -116,6 +124,286 @@ export class SealedPipe implements Pipe {
   }
 }
 
-function cutOff(): BeelineError {
-  return fault('LANE_CUT_OFF');
+/** Grants that wait to be opened: an honest reader gives no more in a whole window. */
+const MAX_GRANTS = 16;
+
+interface SealedReaderOwner {
+  /** The other side has the key. Comes first. */
+  greeted(): void;
+  /** There is no more. @param clean the other side said so itself, and all has been delivered */
+  ended(clean: boolean): void;
+  /** @param error what the other side did, or somebody on the way */
+  fail(error: unknown): void;
+}
+
+/** What comes in: records opened in order, and data held for an owner that has paused, within the credit. */
+class SealedReader {
+  readonly #opener: Opener;
+  readonly #credit: Credit;
+  readonly #owner: SealedReaderOwner;
+  readonly #parser: RecordParser;
+  /** Not opened yet; then opened and not taken. */
+  #sealed: SealedRecord[] = [];
+  #held: Uint8Array[] = [];
+  #grants = 0;
+  #last: RecordType | undefined;
+  #running = false;
+  /** The pipe below has ended; the other side said before that it would. */
+  #cut = false;
+  #clean = false;
+  #over = false;
+  #data: ((bytes: Uint8Array) => void) | undefined;
+  #delivering = false;
+
+  constructor(opener: Opener, credit: Credit, owner: SealedReaderOwner) {
+    this.#opener = opener;
+    this.#credit = credit;
+    this.#owner = owner;
+    this.#parser = new RecordParser(
+      (type, length) => this.#admit(type, length),
+      (record) => this.#sealed.push(record),
+    );
+  }
+
+  feed(bytes: Uint8Array): void {
+    if (this.#over || this.#cut) return;
+    try {
+      this.#parser.feed(bytes);
+      void this.#run();
+    } catch (thrown) {
+      this.#owner.fail(thrown);
+    }
+  }
+
+  /** No more comes: what is here is still opened, since the end may be among it. */
+  cut(): void {
+    this.#cut = true;
+    void this.#run();
+  }
+
+  /** Delivers from now on. */
+  flow(data: (bytes: Uint8Array) => void): void {
+    this.#data = data;
+    this.#deliver();
+  }
+
+  pause(): void {
+    this.#data = undefined;
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#sealed = [];
+    this.#held = [];
+    this.#data = undefined;
+  }
+
+  /** Before its bytes are stored; that the record is genuine shows later. */
+  #admit(type: RecordType, length: number): void {
+    if (this.#last === 'end') throw outOfTurn();
+    if ((type === 'hello') !== (this.#last === undefined)) throw outOfTurn();
+    if (type === 'data') this.#credit.arrived(length + RECORD_COST);
+    if (type === 'grant' && ++this.#grants > MAX_GRANTS) throw outOfTurn();
+    this.#last = type;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#sealed.length > 0) {
+        const batch = this.#sealed.splice(0, BATCH);
+        const opened = await Promise.all(batch.map((record) => this.#opener.open(record)));
+        if (this.#over) return;
+        batch.forEach(({ type }, i) => {
+          this.#take(type, opened[i]!);
+        });
+      }
+    } catch (thrown) {
+      this.#owner.fail(thrown);
+      return;
+    } finally {
+      this.#running = false;
+    }
+    this.#deliver();
+  }
+
+  #take(type: RecordType, plain: Uint8Array): void {
+    if (this.#over) return;
+    if (type === 'data') {
+      this.#held.push(plain);
+      this.#deliver();
+    } else if (type === 'grant') {
+      this.#grants--;
+      this.#credit.hear(decodeGrant(plain));
+    } else if (type === 'hello') this.#owner.greeted();
+    else this.#clean = true;
+  }
+
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    while (this.#data && this.#held.length > 0) {
+      const bytes = this.#held.shift()!;
+      this.#data(bytes);
+      this.#credit.took(bytes.length + RECORD_COST);
+    }
+    this.#delivering = false;
+    if (this.#over || this.#running || this.#sealed.length > 0) return;
+    if (this.#clean && this.#held.length === 0) this.#owner.ended(true);
+    else if (this.#cut && !this.#clean) this.#owner.ended(false);
+  }
+}
+
+function outOfTurn(): BeelineError {
+  return new BeelineError('PROTOCOL', 'A sealed lane got a record that does not belong there.');
+}
+
+interface Plain {
+  type: RecordType;
+  bytes: Uint8Array;
+}
+
+type Done = (error?: Error | null) => void;
+
+/** What leaves: the owner's bytes, as far as there is credit for them, and control records ahead of them. */
+class SealedWriter {
+  readonly #inner: Pipe;
+  readonly #sealer: Sealer;
+  readonly #credit: Credit;
+  readonly #fail: (error: unknown) => void;
+  /** Not behind data: a grant that waited for credit could let both sides wait for ever. */
+  readonly #control: Plain[] = [];
+  #write: { bytes: Uint8Array; at: number; done: Done } | undefined;
+  /** Bytes of it that credit was given for, or is asked for. */
+  #cleared = 0;
+  #asked = false;
+  #running = false;
+  #idle: (() => void)[] = [];
+  /** Records of the batch that is being written, put together; free again when the pipe below has taken them. */
+  #scratch = new Uint8Array(0);
+  #over = false;
+
+  /** @param fail the pipe below, or the key, takes no more */
+  constructor(inner: Pipe, sealer: Sealer, credit: Credit, fail: (error: unknown) => void) {
+    this.#inner = inner;
+    this.#sealer = sealer;
+    this.#credit = credit;
+    this.#fail = fail;
+  }
+
+  /** The owner is in the middle of a write. */
+  get busy(): boolean {
+    return this.#write !== undefined;
+  }
+
+  /** As a pipe's; calls back when all is sealed and the pipe below has begun with the last of it. */
+  write(bytes: Uint8Array, done: Done): void {
+    if (this.#over) return void queueMicrotask(() => done(fault('LANE_CLOSED')));
+    this.#write = { bytes, at: 0, done };
+    this.#clear();
+    // Also for what needs no credit: nothing at all.
+    void this.#run();
+  }
+
+  control(type: RecordType, bytes: Uint8Array = new Uint8Array(0)): void {
+    if (this.#over) return;
+    this.#control.push({ type, bytes });
+    void this.#run();
+  }
+
+  /** Resolves when the pipe below has taken all that there is, or takes no more. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#running) this.#idle.push(resolve);
+      else resolve();
+    });
+  }
+
+  close(error: Error = fault('LANE_CLOSED')): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#credit.close();
+    const write = this.#write;
+    this.#write = undefined;
+    if (write) queueMicrotask(() => write.done(error));
+  }
+
+  #clear(): void {
+    if (!this.#write || this.#asked || this.#cleared > 0) return;
+    const { bytes, at } = this.#write;
+    const length = Math.min(bytes.length - at, BATCH * MAX_PLAIN);
+    if (length === 0) return;
+    this.#asked = true;
+    this.#credit.spend(length + Math.ceil(length / MAX_PLAIN) * RECORD_COST, () => {
+      this.#asked = false;
+      this.#cleared = length;
+      void this.#run();
+    });
+  }
+
+  /** While one batch is under way in the pipe below, the next is sealed. */
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      let sent = Promise.resolve();
+      while (!this.#over) {
+        const batch = this.#next();
+        if (batch.length === 0) {
+          await sent;
+          this.#advance();
+          if (this.#control.length === 0 && this.#cleared === 0) break;
+          continue;
+        }
+        const records = await Promise.all(batch.map(({ type, bytes }) => this.#sealer.seal(type, bytes)));
+        await sent;
+        if (this.#over) break;
+        sent = this.#send(records);
+        // Whoever awaits it does so later.
+        sent.catch(() => {});
+        this.#advance();
+      }
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.#running = false;
+    for (const idle of this.#idle.splice(0)) idle();
+  }
+
+  /** What is to be sealed now: control first, and of the write what has credit. */
+  #next(): Plain[] {
+    const batch = this.#control.splice(0, BATCH);
+    const write = this.#write;
+    while (write && this.#cleared > 0) {
+      const bytes = write.bytes.subarray(write.at, write.at + Math.min(this.#cleared, MAX_PLAIN));
+      write.at += bytes.length;
+      this.#cleared -= bytes.length;
+      batch.push({ type: 'data', bytes });
+    }
+    return batch;
+  }
+
+  /** All that was taken of the write is sealed and handed on. */
+  #advance(): void {
+    const write = this.#write;
+    if (!write) return;
+    if (write.at < write.bytes.length) return this.#clear();
+    this.#write = undefined;
+    write.done();
+  }
+
+  #send(records: SealedRecord[]): Promise<void> {
+    const length = records.reduce((sum, { body }) => sum + HEADER_LENGTH + body.length, 0);
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
+    let at = 0;
+    for (const { header, body } of records) {
+      this.#scratch.set(header, at);
+      this.#scratch.set(body, at + HEADER_LENGTH);
+      at += HEADER_LENGTH + body.length;
+    }
+    return new Promise((resolve, reject) => {
+      this.#inner.write(this.#scratch.subarray(0, length), (error) => (error ? reject(error) : resolve()));
+    });
+  }
 }

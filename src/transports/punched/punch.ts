@@ -1,7 +1,7 @@
 /** Punched lanes: both sides' halves. Each pair of ports carries one connection at a time. */
 import type { SecureContext } from 'node:tls';
 import type { Pipe } from '../../secure/pipe.ts';
-import { tlsClient, tlsServer } from '../../secure/tls/over.ts';
+import { tlsClient, tlsServer } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { PunchPort } from './punch-port.ts';

@@ -4,7 +4,7 @@ import type { SecureContext } from 'node:tls';
 import { asBeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import type { Over } from '../../secure/tls/over.ts';
+import type { Over } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import { type PunchBudget, Puncher } from './attempt.ts';
 import type { PunchPort } from './punch-port.ts';

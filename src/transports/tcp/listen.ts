@@ -3,14 +3,13 @@
  * holds the rendezvous. So one open or forwarded port is all that a sender needs.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { type SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { addressKey } from '../../base/addresses.ts';
 import { cannotListen } from '../../base/cannot-listen.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../base/limits.ts';
 import { Room } from '../../base/room.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import { peerFingerprint } from '../../secure/tls/credentials.ts';
-import { tlsPipe } from '../../secure/tls/pipe.ts';
+import { peerFingerprint, serverSocket, tlsPipe } from '../../secure/tls.ts';
 
 export interface ListenOptions {
   /** 0 or undefined: any. */
@@ -93,12 +92,7 @@ function sort(socket: Socket, options: Sorting, settled: () => void): void {
     settled();
     return options.onOther(socket);
   }
-  const tls = new TLSSocket(socket, {
-    isServer: true,
-    secureContext: options.context,
-    requestCert: true,
-    rejectUnauthorized: false,
-  });
+  const tls = serverSocket(socket, options.context);
   tls.on('error', () => tls.destroy());
   tls.once('secure', () => {
     settled();

@@ -3,7 +3,7 @@
 import { fault } from '../../base/errors.ts';
 import { MAX_LANES } from '../../base/limits.ts';
 import { usable } from '../../nat/ice/address.ts';
-import type { Ends } from '../../secure/tls/pipe.ts';
+import type { Ends } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';

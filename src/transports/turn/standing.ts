@@ -5,7 +5,7 @@ import { asBeelineError, type BeelineError } from '../../base/errors.ts';
 import { MAX_LANES } from '../../base/limits.ts';
 import { readXorAddress, xorAddress } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, attributeOf, METHOD, type StunMessage } from '../../nat/stun/message.ts';
-import { tlsServer } from '../../secure/tls/over.ts';
+import { tlsServer } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { ControlConnection } from './control.ts';
 import type { Credential } from './credential.ts';

@@ -6,7 +6,7 @@ import { localAddress } from '../../nat/ice/address.ts';
 import type { Pair } from '../../nat/ice/pairs.ts';
 import type { PairStream } from '../../nat/ice/port.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import { tlsServer } from '../../secure/tls/over.ts';
+import { tlsServer } from '../../secure/tls.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 
 /** Streams that have not yet finished TLS, which has LANE_OPEN_DEADLINE. */

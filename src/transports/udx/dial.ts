@@ -6,7 +6,7 @@ import { localAddress } from '../../nat/ice/address.ts';
 import { type Checks, streamAttribute } from '../../nat/ice/checks.ts';
 import type { Pair } from '../../nat/ice/pairs.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import { tlsClient } from '../../secure/tls/over.ts';
+import { tlsClient } from '../../secure/tls.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 
 /** Milliseconds for the peer to take the stream, and between requests at first and at most. */
