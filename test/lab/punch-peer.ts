@@ -16,8 +16,8 @@ import { makeCertificate } from '../../src/identity/certificate.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { startStun } from '../../src/server/stun.ts';
+import { openPunchPorts, type PunchPorts } from '../../src/transports/punched/ports.ts';
 import { PunchListener, punchPath } from '../../src/transports/punched/punch.ts';
-import { openPunchPorts, type PunchPorts } from '../../src/transports/punched/punch-ports.ts';
 import type { Address } from '../../src/wire/candidate.ts';
 
 const [role, ...args] = process.argv.slice(2);

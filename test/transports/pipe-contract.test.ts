@@ -35,7 +35,7 @@ const TLS = { ...STREAM, ...KERNEL, runs: 10 };
  */
 const RESET = 'a dialler that closes before it has read the session tickets resets the connection';
 const TCP = { loses: { destroyed: RESET, paused: RESET } };
-/** tls/over.ts destroys the TLS socket as soon as the stream below has closed, whatever a reader who paused has still to read. */
+/** tls.ts destroys the TLS socket as soon as the stream below has closed, whatever a reader who paused has still to read. */
 const CLOSED = 'a stream that closes takes what TLS holds for a paused reader with it';
 /** SealedPipe lets go of records that it has not opened yet, the end among them, when it cannot write its grant any more. */
 const GRANT = 'a grant that cannot be written to a peer that has ended loses what it wrote last';

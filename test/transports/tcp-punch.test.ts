@@ -8,16 +8,15 @@ import { xorAddress } from '../../src/nat/stun/attributes.ts';
 import { ATTRIBUTE, decodeStun, encodeStun } from '../../src/nat/stun/message.ts';
 import { laneContext, tlsClient, tlsServer } from '../../src/secure/tls.ts';
 import { startStun } from '../../src/server/stun.ts';
-import { PunchBudget, Puncher } from '../../src/transports/punched/attempt.ts';
-import { PunchListener, punchPath } from '../../src/transports/punched/punch.ts';
-import { PunchPort } from '../../src/transports/punched/punch-port.ts';
 import {
   MAX_PUNCHED,
   openPunchPorts,
+  PunchBudget,
+  PunchPort,
   type PunchPorts,
   pairs,
-} from '../../src/transports/punched/punch-ports.ts';
-import { punch, type Secure } from '../../src/transports/punched/punched.ts';
+} from '../../src/transports/punched/ports.ts';
+import { Puncher, PunchListener, punch, punchPath, type Secure } from '../../src/transports/punched/punch.ts';
 import type { Address } from '../../src/wire/candidate.ts';
 
 const HOST = '127.0.0.1';

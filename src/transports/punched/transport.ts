@@ -5,8 +5,8 @@ import type { Address } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import { ADDRESSES, type Transport, understood, written } from '../transport.ts';
+import { openPunchPorts, type PunchPorts } from './ports.ts';
 import { PunchListener, punchPath } from './punch.ts';
-import { openPunchPorts, type PunchPorts } from './punch-ports.ts';
 
 /** Milliseconds after which a path that is tried again asks the other side to do so too. */
 const INVITE_MS = 5_000;
