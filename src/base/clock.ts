@@ -125,6 +125,15 @@ export function withDeadline<T>(
   });
 }
 
+/** Work that only a signal ends, as in `withDeadline`. */
+export function until<T>(
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  stopped?: () => unknown,
+): Promise<T> {
+  return withDeadline(realClock, outer, Infinity, () => new Error(), work, stopped);
+}
+
 /** What comes within so long; undefined for what is late or fails: for what nobody waits longer for. */
 export function atMost<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   const late = () => new Error('It came too late.');

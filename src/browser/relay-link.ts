@@ -5,7 +5,7 @@ import { type BeelineError, fault } from '../base/errors.ts';
 import { Horizon } from '../base/horizon.ts';
 import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
-import type { Link } from '../transports/relay/link.ts';
+import type { Link } from '../transports/relay/links.ts';
 import { authorityOf } from '../websocket/url.ts';
 import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../wire/relay.ts';
 

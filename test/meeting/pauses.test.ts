@@ -8,7 +8,7 @@ import { Dials } from '../../src/lanes/dials.ts';
 import { keepMailbox } from '../../src/meeting/keeper.ts';
 import type { Dial, WireEvents } from '../../src/meeting/wire.ts';
 import type { Path } from '../../src/transports/path.ts';
-import { RelayListener } from '../../src/transports/relay/listen.ts';
+import { RelayListener } from '../../src/transports/relay/links.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';
 
 const STEP = 50;

@@ -10,7 +10,7 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import { openMailbox } from '../../src/meeting/mailbox.ts';
 import { createRendezvous, startServer } from '../../src/server/index.ts';
-import { relayStream } from '../../src/transports/relay/connect.ts';
+import { relayStream } from '../../src/transports/relay/stream.ts';
 import { dialWebSocket } from '../../src/websocket/dial.ts';
 import { proxyFor } from '../../src/websocket/proxy.ts';
 

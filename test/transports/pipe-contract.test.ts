@@ -11,7 +11,11 @@ import { type Certificate, makeCertificate } from '../../src/identity/certificat
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext, tlsClient, tlsServer } from '../../src/secure/tls.ts';
 import { startServer } from '../../src/server/index.ts';
-import { nodeRelayListener, nodeRelayPath, type SealedPeer } from '../../src/transports/relay/secure.ts';
+import {
+  nodeRelayListener,
+  nodeRelayPath,
+  type SealedPeer,
+} from '../../src/transports/relay/node-transport.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';

@@ -13,9 +13,12 @@ import { type Certificate, makeCertificate } from '../../src/identity/certificat
 import type { Pipe } from '../../src/secure/pipe.ts';
 import type { LaneSecret } from '../../src/secure/sealed/records.ts';
 import { laneContext } from '../../src/secure/tls.ts';
-import type { RelayListener } from '../../src/transports/relay/listen.ts';
-import type { RelayPath } from '../../src/transports/relay/path.ts';
-import { nodeRelayListener, nodeRelayPath, type SealedPeer } from '../../src/transports/relay/secure.ts';
+import type { RelayListener, RelayPath } from '../../src/transports/relay/links.ts';
+import {
+  nodeRelayListener,
+  nodeRelayPath,
+  type SealedPeer,
+} from '../../src/transports/relay/node-transport.ts';
 import { CLOSE } from '../../src/wire/relay.ts';
 import { forever, Heard, settled, write } from '../secure/sealed-ends.ts';
 import { type RelayWorld, relayWorld } from '../server/relay-world.ts';

@@ -9,8 +9,8 @@ import { type Certificate, makeCertificate } from '../../src/identity/certificat
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { startServer } from '../../src/server/index.ts';
-import { relayStream } from '../../src/transports/relay/connect.ts';
-import { nodeRelayListener, nodeRelayPath } from '../../src/transports/relay/secure.ts';
+import { nodeRelayListener, nodeRelayPath } from '../../src/transports/relay/node-transport.ts';
+import { relayStream } from '../../src/transports/relay/stream.ts';
 import { freePort } from '../ports.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { RelayWorld, relayWorld } from '../server/relay-world.ts';

@@ -1,9 +1,123 @@
-/** The server's relay for a program: TLS to another program, sealed to a page. */
+/** How a program secures relayed lanes: TLS with another program, sealed with a page. The first byte tells which. */
+import { setMaxListeners } from 'node:events';
+import type { SecureContext } from 'node:tls';
 import { fromHex } from '../../base/bytes.ts';
+import { fault } from '../../base/errors.ts';
+import { opening, type Pipe } from '../../secure/pipe.ts';
+import { SEALED_FIRST, sealedClient, sealedServer } from '../../secure/sealed/handshake.ts';
+import type { LaneSecret } from '../../secure/sealed/records.ts';
+import { tlsClient, tlsServer } from '../../secure/tls.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import type { PeerFacts } from '../transport.ts';
-import { nodeRelayListener, nodeRelayPath, type SealedPeer } from './secure.ts';
+import {
+  connector,
+  RelayListener,
+  type RelayListenerOptions,
+  RelayPath,
+  type RelayPathOptions,
+  withReason,
+} from './links.ts';
+import { type RelayStream, relayStream } from './stream.ts';
 import { RELAY, RelayTransport } from './transport.ts';
+
+export interface SealedPeer {
+  secret: LaneSecret;
+  /** What stands for a certificate's in its hello. */
+  fingerprint: string;
+}
+
+interface NodeRelay {
+  /** As for `--server`. */
+  url: string;
+  context: SecureContext;
+  /** The peer by its latest hello, if that says that it has no TLS. */
+  sealed: () => SealedPeer | undefined;
+}
+
+export type NodeRelayPathOptions = NodeRelay &
+  Omit<RelayPathOptions, 'connect'> & {
+    /** Hex SHA-256 of the sender's certificate. */
+    pin: () => string;
+  };
+
+export type NodeRelayListenerOptions = NodeRelay &
+  Omit<RelayListenerOptions, 'connect'> & {
+    /** A peer proved that it is the one with this fingerprint; keep the pipe or destroy it. */
+    onPipe: (pipe: Pipe, fingerprint: string) => void;
+  };
+
+/** @throws BeelineError USAGE for a malformed URL */
+export function nodeRelayPath({ url, context, pin, sealed, ...options }: NodeRelayPathOptions): RelayPath {
+  const secure = (stream: RelayStream, signal: AbortSignal) => {
+    const peer = sealed();
+    if (peer) return sealedClient(relayPipe(stream), peer.secret, signal);
+    return tlsClient(stream, over(stream, context, signal), pin());
+  };
+  return new RelayPath({ ...options, url, connect: connector(opener(url), secure) });
+}
+
+export function nodeRelayListener(given: NodeRelayListenerOptions): RelayListener {
+  const { url, context, sealed, onPipe, ...options } = given;
+  const accept = async (stream: RelayStream, signal: AbortSignal) => {
+    const ends = { kind: 'relay', remote: stream.remote };
+    const first = await opening(ends, roomy(signal), () => firstByte(stream));
+    const { pipe, fingerprint } =
+      first === SEALED_FIRST
+        ? await serveSealed(stream, sealed, signal)
+        : await tlsServer(stream, over(stream, context, signal));
+    onPipe(withReason(pipe, stream), fingerprint);
+  };
+  return new RelayListener({ ...options, connect: connector(opener(url), accept) });
+}
+
+const opener = (url: string) => (token: string, signal: AbortSignal) =>
+  relayStream(url, token, roomy(signal));
+
+async function serveSealed(stream: RelayStream, sealed: () => SealedPeer | undefined, signal: AbortSignal) {
+  // Whose hello is proven: another may have come before that is done.
+  let peer: SealedPeer | undefined;
+  const secret = () => {
+    peer = sealed();
+    return peer?.secret;
+  };
+  const pipe = await sealedServer(relayPipe(stream), secret, signal);
+  return { pipe, fingerprint: peer!.fingerprint };
+}
+
+const over = ({ local, remote }: RelayStream, context: SecureContext, signal: AbortSignal) =>
+  ({ kind: 'relay', relayed: true, local, remote, context, signal }) as const;
+
+/** Several lanes wait with one signal: Node warns of more than ten. */
+function roomy(signal: AbortSignal): AbortSignal {
+  setMaxListeners(0, signal);
+  return signal;
+}
+
+/** Rejects if it ends before one came. */
+async function firstByte(stream: RelayStream): Promise<number> {
+  const gone = stream.gone.then(() => {
+    throw fault('RELAY_LANE_STILLBORN');
+  });
+  return Promise.race([stream.first, gone]);
+}
+
+/** Not secured by itself. */
+export function relayPipe(stream: RelayStream): Pipe {
+  return {
+    kind: 'relay',
+    relayed: true,
+    local: stream.local,
+    remote: stream.remote,
+    write: (bytes, done) => void stream.write(bytes, done),
+    start(data, closed) {
+      stream.on('data', data);
+      void stream.gone.then(() => closed(stream.failure));
+    },
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    destroy: () => void stream.destroy(),
+  };
+}
 
 export const relay: NodeTransport = {
   ...RELAY,

@@ -1,19 +1,104 @@
-/** A WebSocket's binary messages as a byte stream, with backpressure both ways. */
+/** A connection at a server's relay: opened, named by a token, and waited with until the other side's is there. */
 import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+import { Alarm, realClock, until, withDeadline } from '../../base/clock.ts';
 import { type BeelineError, fault } from '../../base/errors.ts';
-import { CLOSE, MAX_RELAY_MESSAGE, readReason } from '../../wire/relay.ts';
-import type { Link } from './link.ts';
+import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
+import { dialWebSocket } from '../../websocket/dial.ts';
+import { authorityOf, serviceUrl } from '../../websocket/url.ts';
+import { formatAddress } from '../../wire/candidate.ts';
+import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../wire/relay.ts';
+import { RELAY_PATH } from '../../wire/rendezvous.ts';
+import type { Link } from './links.ts';
+
+/** The server pings who waits every 10 s; after this long without a sign of it, the connection is dead. */
+const SILENCE_MS = 35_000;
+
+/**
+ * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it.
+ * @param url as for `--server` @param token the seat's, from `hosted` or `joined`
+ * @throws BeelineError NO_PATH (with the relay's own words, if it had some), SERVER, USAGE, or what the signal was aborted with.
+ */
+export async function relayStream(url: string, token: string, signal: AbortSignal): Promise<RelayStream> {
+  const target = serviceUrl(url, RELAY_PATH);
+  // Only the pairing may take long: what a dead network swallows is noticed by nothing else for a quarter of an hour.
+  const late = () => refused('it did not answer in time');
+  // In an object: the promise in it is not to be awaited by the dialling.
+  const opened = await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, (dialling) =>
+    dialWebSocket(
+      {
+        url: target,
+        name: `the relay at ${target}`,
+        maxPayload: MAX_RELAY_MESSAGE,
+        signal: dialling,
+        // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
+        // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves,
+        // and a mask of zeros spares both ends a pass over them and this one a copy.
+        generateMask: (mask) => mask.fill(0),
+      },
+      (webSocket) => {
+        // Should the deadline come in this moment, nobody waits for it any more: its end is seen to all the same.
+        return { pairing: paired(webSocket, target, token, signal) };
+      },
+    ),
+  );
+  return opened.pairing;
+}
+
+function paired(
+  webSocket: WebSocket,
+  target: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<RelayStream> {
+  // Asked now: a socket that is closed does not know it any more.
+  const local = localOf(webSocket);
+  const silence = new Alarm(realClock);
+  let hear = () => {};
+  const waiting = () =>
+    new Promise<RelayStream>((resolve, reject) => {
+      const fail = (what: string, cause?: Error) => reject(refused(what, cause));
+      hear = () => silence.set(SILENCE_MS, () => fail(`nothing heard for ${SILENCE_MS / 1000} s`));
+      hear();
+      webSocket.on('ping', hear);
+      webSocket.once('message', (data: RawData, isBinary: boolean) => {
+        try {
+          decodePaired(isBinary ? '' : data.toString());
+          resolve(new RelayStream(webSocket, { local, remote: authorityOf(target) }));
+        } catch (error) {
+          reject(error);
+        }
+      });
+      webSocket.on('close', (code, reason) => fail(readReason(reason.toString()) || `it closed (${code})`));
+      // Kept for good: an error that nobody listens for would end the process.
+      webSocket.on('error', (cause) => fail(cause.message, cause));
+      webSocket.send(encodeRelayHello({ token }));
+    });
+  const pairing = until(signal, waiting);
+  pairing
+    .catch(() => webSocket.terminate())
+    .finally(() => {
+      webSocket.off('ping', hear);
+      silence.clear();
+    });
+  return pairing;
+}
+
+function localOf(webSocket: WebSocket): string {
+  // Not in the types, but the only way to ask; it is for people only.
+  const socket = (webSocket as unknown as { _socket?: { localAddress?: string; localPort?: number } })
+    ._socket;
+  return formatAddress({ host: socket?.localAddress ?? '?', port: socket?.localPort ?? 0 });
+}
+
+function refused(what: string, cause?: Error): BeelineError {
+  return fault('RELAY_REFUSED', { what }, { cause });
+}
 
 /** Bytes either way before the other end is slowed down. */
 const HIGH_WATER = 256 * 1024;
 /** How long a closing handshake may take, in milliseconds. */
 const CLOSING = 2000;
-
-export interface Ends {
-  local: string;
-  remote: string;
-}
 
 export class RelayStream extends Duplex implements Link {
   readonly local: string;
@@ -25,7 +110,7 @@ export class RelayStream extends Duplex implements Link {
   readonly #webSocket: WebSocket;
   #failure: BeelineError | undefined;
 
-  constructor(webSocket: WebSocket, { local, remote }: Ends) {
+  constructor(webSocket: WebSocket, { local, remote }: { local: string; remote: string }) {
     super({ allowHalfOpen: false, readableHighWaterMark: HIGH_WATER, writableHighWaterMark: HIGH_WATER });
     this.local = local;
     this.remote = remote;
@@ -45,7 +130,6 @@ export class RelayStream extends Duplex implements Link {
     webSocket.on('close', (code, reason) => this.#closed(code, readReason(reason.toString())));
   }
 
-  /** Why the relay ended it, where it said so. */
   get failure(): BeelineError | undefined {
     return this.#failure;
   }

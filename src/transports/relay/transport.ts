@@ -1,8 +1,7 @@
 /** The relay of the server that the two meet at. Pure: how a runtime reaches it, and secures what goes through, is given. */
 import type { Path } from '../path.ts';
 import type { Meeting, PeerFacts, Role, Traits, Transport } from '../transport.ts';
-import type { RelayListener } from './listen.ts';
-import type { RelayPath } from './path.ts';
+import type { RelayListener, RelayPath } from './links.ts';
 
 export const RELAY = {
   kind: 'relay',
