@@ -18,7 +18,7 @@ import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
-import { allocate, type TurnAllocation, type TurnTiming } from '../../src/transports/turn/allocation.ts';
+import { type Allocation, allocate, type TurnTiming } from '../../src/transports/turn/allocation.ts';
 import { freePort } from '../ports.ts';
 
 const TURN = { kind: 'turn', relayed: true };
@@ -179,7 +179,7 @@ describe('lab: TCP allocations at coturn', { skip, timeout: long ? 600_000 : 120
     return { allocation, accepted, lost };
   }
 
-  function receiver(allocation: TurnAllocation): Promise<Pipe> {
+  function receiver(allocation: Allocation): Promise<Pipe> {
     return dial(allocation.relayed, laneContext(theirs.cert, theirs.key), ours.fingerprint, signal, TURN);
   }
 

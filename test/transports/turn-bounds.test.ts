@@ -7,7 +7,7 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';
-import { boundedServer, isTurnPort, mayGoTo } from '../../src/transports/turn/bounds.ts';
+import { boundedServer, isTurnPort, mayGoTo } from '../../src/transports/turn/server.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';
 
 const PUBLIC = ['198.51.100.7', '2001:db8::7'];

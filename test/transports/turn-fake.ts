@@ -15,7 +15,7 @@ import {
   type StunAttribute,
   type StunMessage,
 } from '../../src/nat/stun/message.ts';
-import { readStun } from '../../src/transports/turn/framing.ts';
+import { readStun } from '../../src/transports/turn/control.ts';
 
 export const LOGIN = { username: '2000000000:somebody', credential: 'pass' };
 const REALM = 'fake';

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { setImmediate as soon } from 'node:timers/promises';
 import fc from 'fast-check';
 import { encodeStun, METHOD, newTransaction } from '../../src/nat/stun/message.ts';
-import { readStun } from '../../src/transports/turn/framing.ts';
+import { readStun } from '../../src/transports/turn/control.ts';
 
 function message(size: number): Uint8Array {
   const attributes = size === 0 ? [] : [{ type: 0x8022, value: new Uint8Array(size) }];

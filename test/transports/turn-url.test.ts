@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseTurnUrl, turnTargets } from '../../src/transports/turn/url.ts';
+import { parseTurnUrl, turnTargets } from '../../src/transports/turn/server.ts';
 
 test('TURN URIs are read as RFC 7065 has them', () => {
   const read = (url: string) => {

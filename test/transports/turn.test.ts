@@ -9,11 +9,14 @@ import { METHOD } from '../../src/nat/stun/message.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
-import { allocate, type TurnOptions } from '../../src/transports/turn/allocation.ts';
-import { Credential } from '../../src/transports/turn/credential.ts';
-import { bindConnection } from '../../src/transports/turn/data.ts';
-import { MAX_PERMISSIONS } from '../../src/transports/turn/permissions.ts';
-import { MAX_CONNECTIONS } from '../../src/transports/turn/standing.ts';
+import {
+  allocate,
+  bindConnection,
+  MAX_CONNECTIONS,
+  MAX_PERMISSIONS,
+  type TurnOptions,
+} from '../../src/transports/turn/allocation.ts';
+import { Credential } from '../../src/transports/turn/control.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';
 
 describe('TURN allocations', () => {

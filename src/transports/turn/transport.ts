@@ -3,17 +3,17 @@
  * peer's addresses let in; the receiver dials what that leads to.
  */
 
+import { Alarm, realClock } from '../../base/clock.ts';
 import { asBeelineError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import { dialled, reachable } from '../tcp/transport.ts';
 import type { Meeting, PeerFacts, Transport } from '../transport.ts';
-import { allocate, type TurnAllocation } from './allocation.ts';
+import { type Allocation, allocate } from './allocation.ts';
 
-/** Milliseconds. */
-const FIRST_PAUSE = 2_000;
-const LONGEST_PAUSE = 60_000;
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 export const turn: NodeTransport = {
   kind: 'turn',
@@ -26,11 +26,11 @@ class Turn implements Transport {
   readonly #around: Surroundings;
   readonly #end = new AbortController();
   #meeting: Meeting | undefined;
-  #allocation: TurnAllocation | undefined;
+  #allocation: Allocation | undefined;
   #hosts: string[] = [];
   #theirs: readonly Address[] = [];
-  #pause = FIRST_PAUSE;
-  #timer: NodeJS.Timeout | undefined;
+  #pause = FIRST_PAUSE_MS;
+  readonly #retry = new Alarm(realClock);
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -63,21 +63,20 @@ class Turn implements Transport {
   /** A server that does not answer any more is noticed by asking it something. */
   again(): void {
     if (this.#allocation) return this.#allocation.check();
-    this.#pause = FIRST_PAUSE;
+    this.#pause = FIRST_PAUSE_MS;
     // Waiting for its next try: that may work now.
-    if (this.#timer) void this.#allocate();
+    if (this.#retry.waits) void this.#allocate();
   }
 
   close(): void {
     this.#end.abort();
-    clearTimeout(this.#timer);
+    this.#retry.clear();
     void this.#allocation?.close();
     this.#allocation = undefined;
   }
 
   async #allocate(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#retry.clear();
     const { context, onPipe, onChange, log } = this.#around;
     const { signal } = this.#end;
     // As of now: credentials live for a day, and each welcome brings new ones.
@@ -95,7 +94,7 @@ class Turn implements Transport {
       });
       if (signal.aborted) return void allocation.close();
       this.#allocation = allocation;
-      this.#pause = FIRST_PAUSE;
+      this.#pause = FIRST_PAUSE_MS;
       await this.#permit();
       onChange();
     } catch (thrown) {
@@ -111,7 +110,7 @@ class Turn implements Transport {
 
   #later(): void {
     if (this.#end.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#allocate(), this.#pause);
-    this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 2);
+    this.#retry.set(this.#pause, () => void this.#allocate());
+    this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2);
   }
 }

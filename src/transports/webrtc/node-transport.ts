@@ -1,7 +1,7 @@
 /** WebRTC for a program, by an optional package that is loaded when a page is at the other end, not before. */
 import { fault } from '../../base/errors.ts';
 import type { NodeTransport } from '../surroundings.ts';
-import { boundedServer } from '../turn/bounds.ts';
+import { boundedServer } from '../turn/server.ts';
 import { nodePeerConnections } from './node.ts';
 import { WEBRTC, WebRtcTransport } from './transport.ts';
 

@@ -2,7 +2,7 @@
  * RTCPeerConnection in Node, by node-datachannel (libdatachannel), an optional package with a native part. Its oddities end
  * here. It keeps the process alive while a connection is open, and no longer.
  */
-import { parseTurnUrl } from '../turn/url.ts';
+import { parseTurnUrl } from '../turn/server.ts';
 import type { Configuration, Connect, DataChannel, PeerConnection } from './ports.ts';
 import type { IceServer } from './servers.ts';
 

@@ -1,17 +1,51 @@
-/**
- * Where a rendezvous server may send this side: a TURN URL makes it connect to a host and a port of that server's choice. So the
- * host is one that the whole internet reaches anyway, or one as near as the rendezvous server itself, and the port is none
- * of those below 1024 on which other services wait, but TURN's own and the web's.
- */
+/** Where a TURN server is: `turn:` and `turns:` URIs (RFC 7065). */
 import { type LookupAddress, type LookupOptions, lookup as lookupName } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { behindNat64, scopeOf } from '../../base/addresses.ts';
 import { type BeelineError, fault } from '../../base/errors.ts';
 import { usable } from '../../nat/ice/address.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
-import { parseTurnUrl, type TurnTarget } from './url.ts';
+
+export interface TurnTarget {
+  /** A name, or an IP address without brackets. */
+  host: string;
+  port: number;
+  /** TLS to the server, its certificate checked like a web server's. */
+  secure: boolean;
+}
+
+const URI =
+  /^(turns?):(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9._-]{1,253}))(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i;
+const PORT = 3478;
+const TLS_PORT = 5349;
+
+/**
+ * The places that the URIs name, each once, those meant for TCP before those that say UDP: most servers answer TCP on
+ * the same port. What is no TURN URI is left out.
+ */
+export function turnTargets(urls: readonly string[]): TurnTarget[] {
+  const parsed = urls.map(parseTurnUrl).filter((each) => each !== undefined);
+  const ordered = [...parsed.filter(({ udp }) => !udp), ...parsed.filter(({ udp }) => udp)];
+  const targets = new Map<string, TurnTarget>();
+  for (const { host, port, secure } of ordered) {
+    const name = `${secure} ${host} ${port}`;
+    if (!targets.has(name)) targets.set(name, { host, port, secure });
+  }
+  return [...targets.values()];
+}
+
+/** Undefined for what is no TURN URI. */
+export function parseTurnUrl(url: string): (TurnTarget & { udp: boolean }) | undefined {
+  const [, scheme, bracketed, name, digits, transport] = URI.exec(url) ?? [];
+  const host = bracketed ?? name;
+  if (!scheme || !host || (bracketed !== undefined && !isIPv6(bracketed))) return undefined;
+  const secure = scheme.toLowerCase() === 'turns';
+  const port = digits === undefined ? (secure ? TLS_PORT : PORT) : Number(digits);
+  if (port < 1 || port > 65535) return undefined;
+  return { host: host.toLowerCase(), port, secure, udp: transport?.toLowerCase() === 'udp' };
+}
 
 /** TURN's, TURN's over TLS (RFC 8656, 18.8), and those that lead through firewalls. */
 const WELL_KNOWN: ReadonlySet<number> = new Set([3478, 5349, 443, 80]);
