@@ -12,8 +12,7 @@ import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import { laneContext } from '../../src/secure/tls.ts';
-import { openUdp } from '../../src/transports/udx/agent.ts';
-import type { UdpAgent } from '../../src/transports/udx/api.ts';
+import { openUdp, type UdpAgent } from '../../src/transports/udx/agent.ts';
 
 const [role, host, p1, p2] = process.argv.slice(2) as ['sender' | 'receiver', string, string, string];
 const servers = [p1, p2].map((port) => ({ host, port: Number(port) }));

@@ -14,8 +14,7 @@ import {
   newTransaction,
   type StunMessage,
 } from '../../src/nat/stun/message.ts';
-import { unknownStream } from '../../src/transports/udx/lost.ts';
-import { UdxStream } from '../../src/transports/udx/stream.ts';
+import { UdxStream, unknownStream } from '../../src/transports/udx/stream.ts';
 import { closeAll, Side, until } from './udx-ends.ts';
 
 describe('a UDX stream', () => {

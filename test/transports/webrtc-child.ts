@@ -1,5 +1,5 @@
 /** A process that uses WebRTC in one of several ways and is then done: it must end by itself. */
-import { nodePeerConnections } from '../../src/transports/webrtc/node.ts';
+import { nodePeerConnections } from '../../src/transports/webrtc/node-transport.ts';
 import { Reading, write } from './pipe-contract.ts';
 import { lane, sides } from './webrtc-node.ts';
 

@@ -1,7 +1,7 @@
 /** Two sides in one process with the WebRTC of Node, whose hellos cross in memory. */
 import { networkInterfaces } from 'node:os';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { nodePeerConnections } from '../../src/transports/webrtc/node.ts';
+import { nodePeerConnections } from '../../src/transports/webrtc/node-transport.ts';
 import type { Connect } from '../../src/transports/webrtc/ports.ts';
 import { WebRtcSide } from '../../src/transports/webrtc/side.ts';
 import type { RtcDescription } from '../../src/wire/rtc.ts';

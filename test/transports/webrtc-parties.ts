@@ -1,7 +1,7 @@
 /** Two sides whose hellos cross in memory, on connections in memory. */
 import { randomBytes } from 'node:crypto';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import type { IceServer } from '../../src/transports/webrtc/servers.ts';
+import type { IceServer } from '../../src/transports/webrtc/ports.ts';
 import { WebRtcSide } from '../../src/transports/webrtc/side.ts';
 import type { RtcDescription } from '../../src/wire/rtc.ts';
 import { FakeNetwork } from './webrtc-fake.ts';

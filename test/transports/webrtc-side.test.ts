@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import { LANE_OPEN_DEADLINE, MAX_RTC, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { Pacing } from '../../src/transports/webrtc/pacing.ts';
+import { Pacing } from '../../src/transports/webrtc/offers.ts';
 import { Reading, write } from './pipe-contract.ts';
 import { FakeNetwork, type FakePeerConnection } from './webrtc-fake.ts';
 import { Party, parties, turn, until } from './webrtc-parties.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { nodePeerConnections } from '../../src/transports/webrtc/node.ts';
+import { nodePeerConnections } from '../../src/transports/webrtc/node-transport.ts';
 import { contract, Reading } from './pipe-contract.ts';
 import { BOUNDS } from './webrtc-fake.ts';
 import { lacking, lane, opened, type Sides, sides } from './webrtc-node.ts';

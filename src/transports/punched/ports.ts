@@ -179,7 +179,7 @@ export interface PunchPorts {
   close(): void;
 }
 
-export interface OpenPunchPorts {
+interface OpenPunchPorts {
   /** Ports for each family that the servers have. */
   count: number;
   signal: AbortSignal;

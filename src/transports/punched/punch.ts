@@ -101,7 +101,7 @@ function vary(): number {
 /** Does a side's half of TLS. @throws BeelineError AUTHENTICATION when it is surely not the peer */
 export type Secure = (socket: Socket, over: Over) => Promise<{ pipe: Pipe; fingerprint?: string }>;
 
-export interface Punch {
+interface Punch {
   port: PunchPort;
   to: Address;
   budget: PunchBudget;
@@ -190,7 +190,7 @@ export function punchPath(
   }));
 }
 
-export interface PunchListenerOptions {
+interface PunchListenerOptions {
   ports: PunchPorts;
   context: SecureContext;
   /** A peer proved to hold the certificate with this fingerprint; keep the pipe or destroy it. */

@@ -21,7 +21,7 @@ export interface Link {
 }
 
 /** A link, and how the two that it links prove themselves to each other. */
-export interface Linked<T> {
+interface Linked<T> {
   link: Link;
   /** Within its own deadline. Destroys the link if it fails. @throws BeelineError */
   secure(signal: AbortSignal): Promise<T>;

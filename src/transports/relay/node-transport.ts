@@ -34,13 +34,13 @@ interface NodeRelay {
   sealed: () => SealedPeer | undefined;
 }
 
-export type NodeRelayPathOptions = NodeRelay &
+type NodeRelayPathOptions = NodeRelay &
   Omit<RelayPathOptions, 'connect'> & {
     /** Hex SHA-256 of the sender's certificate. */
     pin: () => string;
   };
 
-export type NodeRelayListenerOptions = NodeRelay &
+type NodeRelayListenerOptions = NodeRelay &
   Omit<RelayListenerOptions, 'connect'> & {
     /** A peer proved that it is the one with this fingerprint; keep the pipe or destroy it. */
     onPipe: (pipe: Pipe, fingerprint: string) => void;
@@ -102,7 +102,7 @@ async function firstByte(stream: RelayStream): Promise<number> {
 }
 
 /** Not secured by itself. */
-export function relayPipe(stream: RelayStream): Pipe {
+function relayPipe(stream: RelayStream): Pipe {
   return {
     kind: 'relay',
     relayed: true,

@@ -9,7 +9,7 @@ export const RELAY = {
 } as const;
 
 /** @param peer by its latest hello; undefined before the first */
-export interface RelayRuntime {
+interface RelayRuntime {
   path(meeting: Meeting, peer: () => PeerFacts | undefined): RelayPath;
   listener(meeting: Meeting, peer: () => PeerFacts | undefined): RelayListener;
 }

@@ -11,7 +11,7 @@ import { Room } from '../../base/room.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { peerFingerprint, serverSocket, tlsPipe } from '../../secure/tls.ts';
 
-export interface ListenOptions {
+interface ListenOptions {
   /** 0 or undefined: any. */
   port?: number;
   /** undefined: every address, IPv6 and IPv4. */

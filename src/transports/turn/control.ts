@@ -100,7 +100,7 @@ export class Credential {
   }
 }
 
-export interface StunReader {
+interface StunReader {
   /** The message given out now was the last; the stream is paused. */
   stop(): void;
 }

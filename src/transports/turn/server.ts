@@ -54,7 +54,7 @@ const FIRST_FREE = 1024;
 export const isTurnPort = (port: number): boolean => WELL_KNOWN.has(port) || port >= FIRST_FREE;
 
 /** The addresses of the rendezvous server's host; none if that name leads nowhere from here. */
-export async function homeOf(host: string): Promise<string[]> {
+async function homeOf(host: string): Promise<string[]> {
   const bare = host.replace(/^\[|\]$/g, '');
   if (isIP(bare)) return [bare];
   return (await lookup(bare, { all: true }).catch(() => [])).map(({ address }) => address);

@@ -3,6 +3,8 @@
  * chooses the way and opens streams; the sender checks, so that NATs open from both sides, and takes streams.
  */
 
+import type { SecureContext } from 'node:tls';
+import { Alarm, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { Birthday } from '../../nat/ice/birthday.ts';
 import { type Answer, Checks, streamAttribute, streamIds, TOO_MANY } from '../../nat/ice/checks.ts';
@@ -12,29 +14,48 @@ import { type Pair, Pairs } from '../../nat/ice/pairs.ts';
 import type { UdpPort } from '../../nat/ice/port.ts';
 import { errorCode } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, type StunMessage } from '../../nat/stun/message.ts';
+import type { Pipe } from '../../secure/pipe.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
-import { Acceptor } from './accept.ts';
-import type { UdpAgent, UdpOptions, UdpPeer } from './api.ts';
-import { dialStream } from './dial.ts';
-import { unknownStream } from './lost.ts';
 import { loadUdx, UdpSocket, type Udx } from './socket.ts';
+import { unknownStream } from './stream.ts';
+import { Acceptor, dialStream } from './streams.ts';
 
-export type { UdpAgent, UdpOptions, UdpPeer } from './api.ts';
+interface UdpOptions {
+  role: 'sender' | 'receiver';
+  context: SecureContext;
+  /** Hex SHA-256 of the peer's certificate, when a lane is opened. */
+  pin: () => string;
+  /** 32 hex digits: the key of checks sent to us. */
+  password: string;
+  /** Receiver: the checked way to the peer; undefined when it is lost, and another when that is better. */
+  onPath: (path: Path | undefined) => void;
+  /** Sender: a lane came in. */
+  onPipe: (pipe: Pipe, fingerprint: string) => void;
+  /** The world sees the port differently than `gather` said. */
+  onMapping?: (mapping: Mapping) => void;
+  log?: { debug(fields: object, message: string): void };
+}
+
+export interface UdpPeer {
+  candidates: readonly Address[];
+  password: string;
+  symmetric: boolean;
+}
 
 /** Lanes of one path: UDX keeps 4 MiB under way a stream, so a long fat path wants several. */
 const MOST = 16;
-/** Milliseconds that a near address has before a far one that answered is used. */
-const NEAR_FIRST = 30;
-/** Milliseconds after which chance is tried (birthday.ts). */
-const BIRTHDAY_AFTER = 400;
+/** What a near address has before a far one that answered is used. */
+const NEAR_FIRST_MS = 30;
+/** When chance is tried (birthday.ts). */
+const BIRTHDAY_AFTER_MS = 400;
 
 /** @throws BeelineError NO_PATH where udx-native or UDP is not to be had. */
 export async function openUdp(options: UdpOptions): Promise<UdpAgent> {
-  return new Agent(options, await loadUdx());
+  return new UdpAgent(options, await loadUdx());
 }
 
-class Agent implements UdpAgent {
+export class UdpAgent {
   readonly #options: UdpOptions;
   readonly #udx: Udx;
   readonly #sockets = new Set<UdpSocket>();
@@ -48,8 +69,8 @@ class Agent implements UdpAgent {
   #peer: UdpPeer | undefined;
   #symmetric = false;
   #selected: Pair | undefined;
-  #choice: NodeJS.Timeout | undefined;
-  #chance: NodeJS.Timeout | undefined;
+  readonly #choice = new Alarm(realClock);
+  readonly #chance = new Alarm(realClock);
   #closed = false;
 
   constructor(options: UdpOptions, udx: Udx) {
@@ -89,12 +110,14 @@ class Agent implements UdpAgent {
     return this.#main.port;
   }
 
+  /** Asks STUN servers (two ports of one do) how the world sees the port, and keeps the mapping from then on. Never rejects. */
   async gather(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
     const mapping = await this.#gatherer.run(servers, signal);
     this.#mapped(mapping, false);
     return mapping;
   }
 
+  /** What is known of the peer now, whole; checks begin, or begin again, at once. */
   peer(peer: UdpPeer): void {
     if (this.#closed) return;
     if (peer.password !== this.#peer?.password) {
@@ -110,10 +133,11 @@ class Agent implements UdpAgent {
     this.#considerChance();
   }
 
+  /** Ends its streams too. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#choice);
-    clearTimeout(this.#chance);
+    this.#choice.clear();
+    this.#chance.clear();
     this.#connectivity.close();
     this.#gatherer.close();
     this.#birthday.stop();
@@ -173,7 +197,7 @@ class Agent implements UdpAgent {
     if (first) {
       const remote = formatAddress(pair.remote);
       this.#options.log?.debug({ remote, ms: Math.round(pair.roundTrip) }, 'udp: a way to the peer works');
-      clearTimeout(this.#chance);
+      this.#chance.clear();
       this.#birthday.stop();
     }
     this.#choose();
@@ -202,12 +226,11 @@ class Agent implements UdpAgent {
     const best = this.#pairs.best(this.#selected);
     if (!best || best === this.#selected) return;
     if (this.#selected || best.near || ![...this.#pairs].some(({ near }) => near)) return this.#select(best);
-    clearTimeout(this.#choice);
-    this.#choice = setTimeout(() => this.#select(this.#pairs.best(undefined)), NEAR_FIRST);
+    this.#choice.set(NEAR_FIRST_MS, () => this.#select(this.#pairs.best(undefined)));
   }
 
   #select(pair: Pair | undefined): void {
-    clearTimeout(this.#choice);
+    this.#choice.clear();
     if (pair === this.#selected) return;
     this.#selected = pair;
     this.#connectivity.wake();
@@ -238,14 +261,14 @@ class Agent implements UdpAgent {
 
   /** When exactly one side's NAT is symmetric, and nothing worked so far. */
   #considerChance(): void {
-    clearTimeout(this.#chance);
+    this.#chance.clear();
     const peer = this.#peer;
     if (this.#closed || !peer || peer.symmetric === this.#symmetric) return this.#birthday.stop();
     if (this.#birthday.running) return;
-    this.#chance = setTimeout(() => {
+    this.#chance.set(BIRTHDAY_AFTER_MS, () => {
       if (this.#pairs.working.length === 0)
         this.#birthday.start(this.#symmetric ? 'sockets' : 'ports', peer.candidates);
-    }, BIRTHDAY_AFTER);
+    });
   }
 }
 

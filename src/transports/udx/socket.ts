@@ -3,20 +3,21 @@ import { isIP } from 'node:net';
 import type UDX from 'udx-native';
 import type { UdxRawSocket } from 'udx-native';
 import { plainHost } from '../../base/addresses.ts';
+import { atMost, realClock } from '../../base/clock.ts';
 import { fault, faultFrom } from '../../base/errors.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { UdxStream } from './stream.ts';
 
 export type Udx = UDX;
 
-export interface SocketOwner {
+interface SocketOwner {
   /** What is of no stream of ours. */
   onMessage(bytes: Uint8Array, from: Address): void;
   onClose(): void;
 }
 
-/** Milliseconds that a socket's streams may take to close before it is left behind. */
-const CLOSE_DEADLINE = 1_000;
+/** What a socket's streams may take to close before it is left behind. */
+const CLOSE_DEADLINE_MS = 1_000;
 
 /** Loaded where needed: most sessions never do, and some systems lack the native part. @throws BeelineError NO_PATH */
 export async function loadUdx(): Promise<Udx> {
@@ -80,12 +81,7 @@ export class UdpSocket {
 
   async #close(): Promise<void> {
     for (const stream of this.#streams) stream.destroy();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_DEADLINE);
-    });
-    await Promise.race([this.#raw.close(), late]);
-    clearTimeout(timer);
+    await atMost(realClock, CLOSE_DEADLINE_MS, this.#raw.close());
     this.#owner.onClose();
   }
 }

@@ -1,10 +1,24 @@
 /** A UDX stream as a node:stream, for TLS to run over: with backpressure both ways, and an end that reaches the other side. */
-
 import { Duplex } from 'node:stream';
 import type { UdxRawStream } from 'udx-native';
 import { realClock } from '../../base/clock.ts';
 import { Credit, decodeGrant, encodeGrant, GRANT_LENGTH } from '../../base/credit.ts';
 import { linger } from '../../base/linger.ts';
+
+/** A UDX header: magic, version, type, offset of the data, the receiver's stream id (32 bits, little-endian), and 12 bytes more. */
+const HEADER = 20;
+const MAGIC = 0xff;
+const VERSION = 1;
+const ID = 4;
+
+/**
+ * The stream id that a packet is for; undefined if it is none of UDX. One that no stream of ours takes means that the other side has
+ * not heard of its end, which was told in one packet.
+ */
+export function unknownStream(bytes: Uint8Array): number | undefined {
+  if (bytes.length < HEADER || bytes[0] !== MAGIC || bytes[1] !== VERSION) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset, HEADER).getUint32(ID, true);
+}
 
 /** A datagram of credit is a grant; one that asks for it again has one byte. */
 const QUESTION = Uint8Array.of(0);

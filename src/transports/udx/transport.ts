@@ -1,4 +1,5 @@
 /** UDX over this side's UDP port, if the machine can have one: checked by ICE's way before use. */
+
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { hex } from '../../base/json.ts';
@@ -7,8 +8,7 @@ import type { Address } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import { ADDRESSES, type Transport, understood, written } from '../transport.ts';
-import { openUdp } from './agent.ts';
-import type { UdpAgent, UdpPeer } from './api.ts';
+import { openUdp, type UdpAgent, type UdpPeer } from './agent.ts';
 
 export const udx: NodeTransport = {
   kind: 'udx',

@@ -2,19 +2,65 @@
  * One WebRTC connection with one data channel, from its description to a pipe. The DTLS fingerprint of the other side's
  * description is its pin: it crossed sealed, and WebRTC itself connects to nobody else. Pure.
  */
-import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
+
+import { isAddress } from '../../base/addresses.ts';
+import { Alarm, atMost, realClock } from '../../base/clock.ts';
+import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { MAX_RTC_CANDIDATES } from '../../base/limits.ts';
+import { formatAddress } from '../../wire/candidate.ts';
 import type { RtcDescription } from '../../wire/rtc.ts';
-import { endsOf } from './ends.ts';
 import { ChannelPipe } from './pipe.ts';
 import type { DataChannel, PeerConnection } from './ports.ts';
 import { compose, describe } from './sdp.ts';
 
+/** Between which addresses it runs, for people and logs, from its statistics (W3C WebRTC Statistics). */
+interface Ends {
+  local: string;
+  remote: string;
+  /** A TURN server is between, on either side. */
+  relayed: boolean;
+}
+
+/** Nobody waits longer for what is only said. */
+const STATISTICS_MS = 300;
+const UNKNOWN: Ends = { local: 'webrtc', remote: 'webrtc', relayed: false };
+
+async function endsOf(connection: PeerConnection): Promise<Ends> {
+  const statistics = await atMost(realClock, STATISTICS_MS, connection.getStats());
+  const entries = new Map<unknown, Record<string, unknown>>();
+  statistics?.forEach((entry) => {
+    entries.set(entry.id, entry);
+  });
+  return statistics ? selected(entries) : UNKNOWN;
+}
+
+function selected(entries: ReadonlyMap<unknown, Record<string, unknown>>): Ends {
+  const all = [...entries.values()];
+  const transport = all.find(({ type }) => type === 'transport');
+  // Firefox has no entry for the transport, and marks the pair itself.
+  const pair =
+    entries.get(transport?.selectedCandidatePairId) ??
+    all.find(({ type, state, nominated }) => type === 'candidate-pair' && nominated && state === 'succeeded');
+  const local = entries.get(pair?.localCandidateId);
+  const remote = entries.get(pair?.remoteCandidateId);
+  const relayed = [local, remote].some((candidate) => candidate?.candidateType === 'relay');
+  return { local: place(local), remote: place(remote), relayed };
+}
+
+/** A browser may keep addresses to itself, or give names that it made up (draft-ietf-mmusic-mdns-ice-candidates). */
+function place(candidate: Record<string, unknown> | undefined): string {
+  const host = candidate?.address ?? candidate?.ip;
+  const port = candidate?.port;
+  return typeof host === 'string' && isAddress(host) && typeof port === 'number'
+    ? formatAddress({ host, port })
+    : 'webrtc';
+}
+
 export const LABEL = 'beeline';
 /** Candidates of the other side that are tried in all, however often it names new ones. */
 const MOST_CANDIDATES = 3 * MAX_RTC_CANDIDATES;
-/** Milliseconds in which candidates are gathered before they are told: as a rule one message is enough for all of them. */
-const GATHER = 300;
+/** How long candidates are gathered before they are told: as a rule one message is enough for all of them. */
+const GATHER_MS = 300;
 
 export interface ConnectionOptions {
   id: string;
@@ -44,8 +90,8 @@ export class Connection {
   readonly #candidates = new Set<string>();
   #pipe: ChannelPipe | undefined;
   #state: 'negotiating' | 'open' | 'over' = 'negotiating';
-  #deadline: ReturnType<typeof setTimeout> | undefined;
-  #gathering: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadline = new Alarm(realClock);
+  readonly #gathering = new Alarm(realClock);
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -88,10 +134,10 @@ export class Connection {
 
   /** Fails unless it opens within `ms`, from now; undefined: it may take as long as it takes. */
   within(ms: number | undefined): void {
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     if (this.#state !== 'negotiating' || ms === undefined) return;
-    const late = () => this.close(fault('WEBRTC_LATE'));
-    this.#deadline = setTimeout(late, ms);
+    const late = () => this.close(new BeelineError('TIMEOUT', 'A WebRTC connection did not open in time.'));
+    this.#deadline.set(ms, late);
   }
 
   async offer(): Promise<void> {
@@ -149,8 +195,8 @@ export class Connection {
   #end(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    clearTimeout(this.#deadline);
-    clearTimeout(this.#gathering);
+    this.#deadline.clear();
+    this.#gathering.clear();
     this.#pc.close();
     this.#tell();
     this.#options.onEnd();
@@ -167,12 +213,11 @@ export class Connection {
   #gathered(): void {
     if (this.#state === 'over') return;
     if (this.#pc.iceGatheringState === 'complete') this.#describe();
-    else this.#gathering ??= setTimeout(() => this.#describe(), GATHER);
+    else if (!this.#gathering.waits) this.#gathering.set(GATHER_MS, () => this.#describe());
   }
 
   #describe(): void {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
+    this.#gathering.clear();
     const sdp = this.#state === 'over' ? undefined : this.#pc.localDescription?.sdp;
     if (!sdp || !this.#kind) return;
     const before = this.#description;
@@ -224,7 +269,7 @@ export class Connection {
     Object.assign(pipe, await endsOf(this.#pc));
     if (this.#state !== 'negotiating') return;
     this.#state = 'open';
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     this.#resolve(pipe);
   }
 

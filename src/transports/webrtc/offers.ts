@@ -1,13 +1,42 @@
 /** The receiver's connections: each lane that is opened is an offer, which the sender answers. Pure. */
+import { Alarm, onAbort, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import type { RtcDescription } from '../../wire/rtc.ts';
 import type { Connection } from './connection.ts';
-import { Pacing } from './pacing.ts';
 
-/** Milliseconds after which an offer that nobody answered is not used any more: NATs may have forgotten it (RFC 4787, REQ-5). */
-const STALE = 90_000;
+/** After the first failure; each further one doubles it. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 3_600_000;
+
+/** How often a way that does not work is tried again: each try costs the rendezvous a few messages, and it allows only so many. */
+export class Pacing {
+  #failures = 0;
+  #failedAt = 0;
+  /** `performance.now()` before which nothing is tried. */
+  #next = 0;
+
+  get ready(): boolean {
+    return performance.now() >= this.#next;
+  }
+
+  /** Tries under way together that fail together are one failure. @param since `performance.now()` when this one began */
+  failed(since: number): void {
+    if (this.#failures > 0 && since < this.#failedAt) return;
+    this.#failedAt = performance.now();
+    this.#next = this.#failedAt + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
+  }
+
+  /** It works, or what it depends on has changed. */
+  reset(): void {
+    this.#failures = 0;
+    this.#next = 0;
+  }
+}
+
+/** When an offer that nobody answered is not used any more: NATs may have forgotten it (RFC 4787, REQ-5). */
+const STALE_MS = 90_000;
 
 /** Makes a connection that nothing has been said of yet; undefined where there is no WebRTC. `ended` is called at its end. */
 export type Fresh = (ended: (connection: Connection) => void) => Promise<Connection | undefined>;
@@ -25,7 +54,7 @@ export class Offers {
   readonly #pacing = new Pacing();
   /** Made before it was needed. */
   #ahead: Ahead | undefined;
-  #unclaimed: ReturnType<typeof setTimeout> | undefined;
+  readonly #unclaimed = new Alarm(realClock);
   #over = false;
 
   constructor(fresh: Fresh) {
@@ -55,14 +84,12 @@ export class Offers {
     if (!this.#pacing.ready) throw fault('WEBRTC_PAUSED');
     const offer = this.#pending()?.offer ?? this.#offer();
     this.#claim();
-    const stopped = fault('LANE_OUTPACED');
     let connection: Connection | undefined;
-    const abort = () => connection?.close(stopped);
-    signal.addEventListener('abort', abort);
+    let forget = () => {};
     try {
       connection = await offer;
       connection.within(LANE_OPEN_DEADLINE);
-      if (signal.aborted) abort();
+      forget = onAbort(signal, () => connection?.close(fault('LANE_OUTPACED')));
       const pipe = await connection.opened;
       this.#pacing.reset();
       return pipe;
@@ -70,7 +97,7 @@ export class Offers {
       if (!signal.aborted) this.#pacing.failed(since);
       throw thrown;
     } finally {
-      signal.removeEventListener('abort', abort);
+      forget();
       if (connection) this.#negotiating.delete(connection.id);
     }
   }
@@ -99,7 +126,7 @@ export class Offers {
   /** What was made ahead, if it is still good. */
   #pending(): Ahead | undefined {
     const connection = this.#ahead?.connection;
-    const stale = this.#ahead && performance.now() - this.#ahead.at > STALE && !connection?.answered;
+    const stale = this.#ahead && performance.now() - this.#ahead.at > STALE_MS && !connection?.answered;
     if (stale || connection?.over) this.#drop();
     return this.#ahead;
   }
@@ -111,15 +138,14 @@ export class Offers {
 
   #claim(): void {
     this.#ahead = undefined;
-    clearTimeout(this.#unclaimed);
+    this.#unclaimed.clear();
   }
 
   /** The sender has answered what nobody here has taken yet: it must not stay open for ever. */
   #watch(connection: Connection): void {
     connection.within(LANE_OPEN_DEADLINE);
     const opened = () => {
-      if (this.#ahead?.connection === connection)
-        this.#unclaimed = setTimeout(() => this.#drop(), LANE_OPEN_DEADLINE);
+      if (this.#ahead?.connection === connection) this.#unclaimed.set(LANE_OPEN_DEADLINE, () => this.#drop());
     };
     connection.opened.then(opened).catch(() => {});
   }

@@ -2,7 +2,12 @@
  * What a WebRTC lane needs of RTCPeerConnection and RTCDataChannel (W3C WebRTC): a browser's have it, and so do Node's by
  * node.ts. Written with methods, whose parameters TypeScript compares both ways, so that the DOM's types fit as they are.
  */
-import type { IceServer } from './servers.ts';
+/** As RTCConfiguration has it (W3C WebRTC, 4.2.1). */
+export interface IceServer {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}
 
 export interface Configuration {
   iceServers: IceServer[];

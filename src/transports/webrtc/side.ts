@@ -12,10 +12,9 @@ import type { Path } from '../path.ts';
 import { Answers } from './answers.ts';
 import { Connection } from './connection.ts';
 import { Offers } from './offers.ts';
-import type { Connect, PeerConnection } from './ports.ts';
-import type { IceServer } from './servers.ts';
+import type { Connect, IceServer, PeerConnection } from './ports.ts';
 
-export interface WebRtcOptions {
+interface WebRtcOptions {
   role: 'sender' | 'receiver';
   /** Asked when it is needed first; undefined: there is no WebRTC here. */
   connect: () => Promise<Connect | undefined> | Connect | undefined;

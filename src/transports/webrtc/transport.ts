@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { list } from '../../base/json.ts';
 import { MAX_RTC } from '../../base/limits.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import type { TurnServer } from '../../wire/rendezvous.ts';
+import type { Services, TurnServer } from '../../wire/rendezvous.ts';
 import { RTC_DESCRIPTION, type RtcDescription } from '../../wire/rtc.ts';
 import type { Path } from '../path.ts';
 import {
@@ -15,9 +15,22 @@ import {
   type Transport,
   understood,
 } from '../transport.ts';
-import type { Connect } from './ports.ts';
-import { iceServers } from './servers.ts';
+import type { Connect, IceServer } from './ports.ts';
 import { WebRtcSide } from './side.ts';
+
+/**
+ * The ICE servers that a rendezvous server offers.
+ * @param url of the server, on whose host STUN answers
+ * @param relay whether TURN may be used
+ */
+export function iceServers({ stun, turn }: Services, url: string | undefined, relay: boolean): IceServer[] {
+  const servers: IceServer[] = [];
+  // Any one of its ports tells what the world sees; a second would only take time.
+  if (url !== undefined && stun[0] !== undefined)
+    servers.push({ urls: [`stun:${new URL(url).hostname}:${stun[0]}`] });
+  if (turn && relay) servers.push({ ...turn, urls: turn.urls.filter((each) => /^turns?:/.test(each)) });
+  return servers;
+}
 
 export const WEBRTC = {
   kind: 'webrtc',
@@ -35,7 +48,7 @@ export interface WebRtcSurroundings {
 }
 
 /** Where this runtime has it from. */
-export interface WebRtcRuntime {
+interface WebRtcRuntime {
   /** Undefined where it has none. */
   load(): Promise<Connect | undefined> | Connect | undefined;
   /** Programs speak to each other in better ways: it is made once a page is at the other end, not before. */
