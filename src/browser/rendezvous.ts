@@ -1,7 +1,7 @@
 /** The wire to a rendezvous over the page's own WebSocket. */
 import { BeelineError } from '../base/errors.ts';
 import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
-import type { Dial, Wire, WireEvents } from '../meeting/wire.ts';
+import type { Dial, Wire, WireEvents } from '../meeting/ports.ts';
 import { serviceUrl } from '../websocket/url.ts';
 import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
 

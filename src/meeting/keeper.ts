@@ -3,10 +3,12 @@
  * server has forgotten it, or ended it for its age, opens the same nameplate anew.
  * Non-goal: delivery. Bodies that were under way when a connection died are lost; both sides repeat on `onPeer(true)`.
  */
-import { realClock, sleep } from '../base/clock.ts';
+import { realClock, sleep, until, withDeadline } from '../base/clock.ts';
 import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
+import { MAX_SIGNAL } from '../base/limits.ts';
 import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../base/pauses.ts';
 import {
+  decodeServerMessage,
   encodeRendezvous,
   isNameplate,
   NO_SERVICES,
@@ -14,21 +16,41 @@ import {
   type ServerMessage,
   type Services,
 } from '../wire/rendezvous.ts';
-import { Backlog } from './backlog.ts';
-import { deadlineScope } from './deadline.ts';
-import { greet } from './greet.ts';
-import type { Mailbox, MailboxOptions } from './ports.ts';
-import type { Dial, Wire } from './wire.ts';
+import type { Dial, Mailbox, MailboxOptions, Wire } from './ports.ts';
 
-/** All in milliseconds. */
+const MOST_TEXTS = 64;
+/** In UTF-16 units. */
+const MOST_LENGTH = 16 * MAX_SIGNAL;
+
+/** Texts waiting for a connection to come back: bounded, the oldest go first. */
+export class Backlog {
+  #texts: string[] = [];
+  #length = 0;
+
+  add(text: string): void {
+    this.#texts.push(text);
+    this.#length += text.length;
+    while (this.#texts.length > MOST_TEXTS || this.#length > MOST_LENGTH)
+      this.#length -= this.#texts.shift()!.length;
+  }
+
+  /** Empties it. */
+  take(): string[] {
+    const texts = this.#texts;
+    this.#texts = [];
+    this.#length = 0;
+    return texts;
+  }
+}
+
 /** A guest whose host is away asks less often: a server counts joins. */
-const LONGEST_FRESH_JOIN_PAUSE = 1500;
-const LONGEST_PAUSE = 10_000;
-const LONGEST_JOIN_PAUSE = 20_000;
-const ATTEMPT_DEADLINE = 10_000;
-const KEEP_FOR = 600_000;
+const LONGEST_FRESH_JOIN_PAUSE_MS = 1500;
+const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_JOIN_PAUSE_MS = 20_000;
+const ATTEMPT_DEADLINE_MS = 10_000;
+const KEEP_FOR_MS = 600_000;
 /** A connection that lasted shorter does not make the next pause short again. */
-const STABLE = 30_000;
+const STABLE_MS = 30_000;
 
 export async function keepMailbox(dial: Dial, options: MailboxOptions): Promise<Mailbox> {
   const { nameplate, role } = options;
@@ -73,31 +95,27 @@ class Keeper implements Mailbox {
   async open(): Promise<void> {
     const { deadline, signal, waitForHost, nobody } = this.#options;
     const begin = performance.now();
-    const late = fault('SERVER_LATE', { seconds: deadline / 1000 });
-    const scope = deadlineScope(deadline, late, signal);
     let last: BeelineError | undefined;
-    try {
+    const attempts = async (signal: AbortSignal) => {
       for (let pause = FIRST_PAUSE; ; pause = this.#longer(pause, begin, true)) {
         try {
-          await this.#greet(scope.signal);
-          break;
+          return await this.#greet(signal);
         } catch (thrown) {
           const error = asBeelineError(thrown, 'SERVER');
-          // Running out of time while nobody was there says less than that nobody was there.
-          if (error === late) throw last ?? nobody?.() ?? late;
           if (error.code !== 'NO_PEER' || !waitForHost) throw error;
           last = error;
         }
-        await sleep(realClock, pause, scope.signal).catch((reason) => {
-          throw reason === late ? last : reason;
-        });
+        await sleep(realClock, pause, signal);
       }
-    } catch (error) {
+    };
+    const slow = () =>
+      new BeelineError('TIMEOUT', `The rendezvous did not answer within ${deadline / 1000} s.`);
+    // Running out of time while nobody was there says less than that nobody was there.
+    const late = () => last ?? nobody?.() ?? slow();
+    await withDeadline(realClock, signal, deadline, late, attempts, () => stopped(signal)).catch((error) => {
       this.#end.abort();
       throw error;
-    } finally {
-      scope.done();
-    }
+    });
     signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.#end.signal });
     // Later than the continuation of whoever awaits the opening.
     setTimeout(() => {
@@ -143,15 +161,38 @@ class Keeper implements Mailbox {
     else this.#backlog.add(text);
   }
 
-  #greet(signal: AbortSignal): Promise<void> {
-    const on = {
-      hello: () => this.#hello(),
-      welcome: (message: ServerMessage, wire: Wire) => this.#welcome(message, wire),
-      hear: (message: ServerMessage) => this.#hear(message),
-      failed: (error: BeelineError) => this.#fail(error),
-      lost: (error: BeelineError) => this.#lost(error),
-    };
-    return greet(this.#dial, on, signal);
+  /** One connection's beginning: dial, say hello, and hear that the place is ours. No wire is left open if it fails. */
+  async #greet(signal: AbortSignal): Promise<void> {
+    let wire: Wire | undefined;
+    let greeted = false;
+    const greeting = (signal: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        const text = (text: string) => {
+          try {
+            const message = decodeServerMessage(text);
+            if (greeted) return this.#hear(message);
+            if (!wire) throw new BeelineError('PROTOCOL', 'The rendezvous server spoke before it was asked.');
+            this.#welcome(message, wire);
+            greeted = true;
+            resolve();
+          } catch (error) {
+            if (greeted) this.#fail(asBeelineError(error));
+            else reject(error);
+          }
+        };
+        const closed = (error: BeelineError) => (greeted ? this.#lost(error) : reject(error));
+        this.#dial({ text, closed }, signal).then((opened) => {
+          wire = opened;
+          if (signal.aborted) opened.close();
+          else opened.send(this.#hello());
+        }, reject);
+      });
+    try {
+      await until(signal, greeting);
+    } catch (error) {
+      wire?.close();
+      throw error;
+    }
   }
 
   #hello(): string {
@@ -224,7 +265,7 @@ class Keeper implements Mailbox {
     this.#wire = undefined;
     if (this.#end.signal.aborted) return;
     if (this.#options.reconnect === false) return this.#fail(error);
-    if (performance.now() - this.#seated >= STABLE) this.#pause = FIRST_PAUSE;
+    if (performance.now() - this.#seated >= STABLE_MS) this.#pause = FIRST_PAUSE;
     void this.#takeBack(false);
   }
 
@@ -233,7 +274,7 @@ class Keeper implements Mailbox {
     this.#round = new AbortController();
     const { signal } = this.#round;
     const begin = performance.now();
-    const until = begin + (this.#options.keepFor ?? KEEP_FOR);
+    const until = begin + (this.#options.keepFor ?? KEEP_FOR_MS);
     let met = false;
     for (let now = atOnce; ; now = false) {
       if (!now) await sleep(realClock, jittered(this.#pause), signal).catch(() => {});
@@ -270,25 +311,24 @@ class Keeper implements Mailbox {
   /** The pause after this one, of attempts that go on since `begin`. @param away the server answers, but no host is there */
   #longer(pause: number, begin: number, away: boolean): number {
     const fresh = performance.now() - begin < FRESH;
-    if (fresh) return Math.min(2 * pause, away ? LONGEST_FRESH_JOIN_PAUSE : LONGEST_FRESH_PAUSE);
-    return Math.min(2 * pause, away ? LONGEST_JOIN_PAUSE : LONGEST_PAUSE);
+    if (fresh) return Math.min(2 * pause, away ? LONGEST_FRESH_JOIN_PAUSE_MS : LONGEST_FRESH_PAUSE);
+    return Math.min(2 * pause, away ? LONGEST_JOIN_PAUSE_MS : LONGEST_PAUSE_MS);
   }
 
   /** Resolves to what went wrong, if it did. */
-  async #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
-    const late = fault('SERVER_GONE');
-    const scope = deadlineScope(ATTEMPT_DEADLINE, late, signal);
-    try {
-      await this.#greet(scope.signal);
-      return undefined;
-    } catch (thrown) {
-      return asBeelineError(thrown, 'SERVER');
-    } finally {
-      scope.done();
-    }
+  #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
+    const late = () => new BeelineError('SERVER', 'The rendezvous server cannot be reached any more.');
+    const greeting = (signal: AbortSignal) => this.#greet(signal);
+    return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal)).then(
+      () => undefined,
+      (thrown) => asBeelineError(thrown, 'SERVER'),
+    );
   }
 }
 
-function refusal({ code, reason, message }: ServerMessage & { t: 'refused' }): BeelineError {
-  return new BeelineError(code, message, { reason });
+function stopped(signal: AbortSignal | undefined): BeelineError {
+  const { reason } = signal ?? {};
+  return reason instanceof BeelineError
+    ? reason
+    : new BeelineError('INTERRUPTED', 'Stopped while meeting the other side.', { cause: reason });
 }

@@ -1,13 +1,13 @@
 /** The client's end of a nameplate: opened once, then kept through lost connections until it is closed or given up. */
 import { fault } from '../base/errors.ts';
 import { keepMailbox } from './keeper.ts';
-import type { Mailbox, MailboxOptions } from './ports.ts';
-import { dialWebSocket, type Target } from './websocket.ts';
-import type { Dial, Wire } from './wire.ts';
+import type { Dial, Mailbox, MailboxOptions, Wire } from './ports.ts';
 
-export type { Mailbox, MailboxOptions } from './ports.ts';
+export { type Address, formatAddress, type Mailbox, type MailboxOptions } from './ports.ts';
+
+import { dialWebSocket, type Target } from './websocket.ts';
+
 export type { Target } from './websocket.ts';
-export { type Address, formatAddress } from './wire.ts';
 
 /**
  * Opens a mailbox at a server (`url`) or at a sender that hosts its own (what `find` finds, tried all at once).

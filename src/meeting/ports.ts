@@ -1,4 +1,4 @@
-/** What a peer asks of a mailbox, and what it is told. */
+/** What a peer asks of a mailbox, and what it is told; and a way to exchange texts with a rendezvous server. */
 import type { BeelineError } from '../base/errors.ts';
 import type { Services } from '../wire/rendezvous.ts';
 
@@ -48,3 +48,19 @@ export interface Mailbox {
   /** Leaves, and frees the place at once. */
   close(): void;
 }
+
+export interface Wire {
+  /** Queues a text; on a dead wire it is lost, and `closed` says so. */
+  send(text: string): void;
+  /** Closes for good; no event follows. */
+  close(): void;
+}
+
+export interface WireEvents {
+  text(text: string): void;
+  /** The wire was lost; called at most once, and not after `close`. */
+  closed(error: BeelineError): void;
+}
+
+/** Opens a wire. Rejects with a BeelineError, also when the signal is aborted. */
+export type Dial = (events: WireEvents, signal: AbortSignal) => Promise<Wire>;

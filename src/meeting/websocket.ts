@@ -1,16 +1,20 @@
 /** The wire to a rendezvous over WebSocket: a server's URL, or the addresses of a sender that hosts its own. */
+import { connect, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { fault } from '../base/errors.ts';
+import { Alarm, realClock, until } from '../base/clock.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
 import { dialWebSocket as dial } from '../websocket/dial.ts';
+import { rendezvousUrl } from '../websocket/url.ts';
+import { type Address, formatAddress } from '../wire/candidate.ts';
 import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
-import { connectFirst } from './connect.ts';
-import { rendezvousUrl } from './url.ts';
-import type { Address, Dial, Wire, WireEvents } from './wire.ts';
+import type { Dial, Wire, WireEvents } from './ports.ts';
 
-/** The server pings every 10 s; after this long without a sign of it, the connection is dead. Milliseconds. */
-const SILENCE = 35_000;
-const CLOSING = 2000;
+/** More addresses than any machine offers are not tried. */
+const MOST_TRIED = 32;
+/** The server pings every 10 s; after this long without a sign of it, the connection is dead. */
+const SILENCE_MS = 35_000;
+const CLOSING_MS = 2000;
 
 /** A server's URL, or how to find the sender's own: asked at every dial, since a sender may move. */
 export type Target = { url: string } | { find: (signal: AbortSignal) => Promise<readonly Address[]> };
@@ -35,21 +39,23 @@ export function dialWebSocket(target: Target): Dial {
 }
 
 function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
+  const silence = new Alarm(realClock);
   let over = false;
   const lost = (why: string, cause?: unknown) => {
-    clearTimeout(silence);
+    silence.clear();
     if (over) return;
     over = true;
     webSocket.terminate();
     events.closed(fault('SERVER_LOST', { why }, { cause }));
   };
-  const silence = setTimeout(() => lost(`nothing heard for ${SILENCE / 1000} s`), SILENCE);
-  webSocket.on('ping', () => silence.refresh());
+  const heard = () => silence.set(SILENCE_MS, () => lost(`nothing heard for ${SILENCE_MS / 1000} s`));
+  heard();
+  webSocket.on('ping', heard);
   webSocket.on('error', (error) => lost(error.message, error));
   webSocket.on('close', (code) => lost(code === 1009 ? 'a message was too large' : `it closed (${code})`));
   webSocket.on('message', (data, isBinary) => {
     if (over) return;
-    silence.refresh();
+    heard();
     if (isBinary) lost('it sent binary data');
     else events.text(data.toString());
   });
@@ -62,9 +68,36 @@ function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
     close() {
       if (over) return;
       over = true;
-      clearTimeout(silence);
+      silence.clear();
       webSocket.close(1000);
-      setTimeout(() => webSocket.terminate(), CLOSING).unref();
+      setTimeout(() => webSocket.terminate(), CLOSING_MS).unref();
     },
   };
+}
+
+/**
+ * Tries all at once: on a LAN the wrong ones cost a packet, and waiting for one in turn costs a person seconds.
+ * @throws BeelineError NO_PEER if none answers; what the signal was aborted with otherwise.
+ */
+async function connectFirst(addresses: readonly Address[], signal: AbortSignal): Promise<Socket> {
+  const tried = addresses.slice(0, MOST_TRIED);
+  const sockets = tried.map(({ host, port }) => connect({ host, port, noDelay: true }));
+  const connected = (socket: Socket) =>
+    new Promise<Socket>((resolve, reject) => {
+      socket.once('connect', () => resolve(socket));
+      socket.on('error', reject);
+    });
+  let first: Socket | undefined;
+  try {
+    first = await until(signal, () => Promise.any(sockets.map(connected)));
+    return first;
+  } catch (thrown) {
+    if (!(thrown instanceof AggregateError)) throw thrown;
+    const failures = thrown.errors.map(
+      ({ code, message }, i) => `${formatAddress(tried[i]!)} (${code ?? message})`,
+    );
+    throw fault('SENDER_SILENT', { where: failures.join(', ') || 'no address' });
+  } finally {
+    for (const socket of sockets) if (socket !== first) socket.destroy();
+  }
 }

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { needsZone } from '../base/addresses.ts';
 import { fault } from '../base/errors.ts';
-import { type Listing, rankedInterfaces } from '../meeting/lan/rank.ts';
+import { type Listing, rankedInterfaces } from '../meeting/lan/interfaces.ts';
 import type { Address } from '../wire/candidate.ts';
 
 /** Each is two candidates, and others need room beside them. */

@@ -2,8 +2,8 @@
 
 import { BeelineError, fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
+import { find } from '../meeting/lan/find.ts';
 import { multicastInterfaces } from '../meeting/lan/interfaces.ts';
-import { find } from '../meeting/lan/mdns.ts';
 import { type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
 import type { Address } from '../wire/candidate.ts';
 import { parseHostPort } from './addresses.ts';

@@ -3,7 +3,7 @@
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES, MAX_WAIT } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
-import { rendezvousUrl } from '../meeting/url.ts';
+import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
 

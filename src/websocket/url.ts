@@ -31,3 +31,8 @@ export function authorityOf(url: string): string {
   const { hostname, port, protocol } = new URL(url);
   return `${hostname}:${port || (protocol === 'wss:' ? 443 : 80)}`;
 }
+
+/** @throws BeelineError USAGE. */
+export function rendezvousUrl(text: string): string {
+  return serviceUrl(text, RENDEZVOUS_PATH);
+}

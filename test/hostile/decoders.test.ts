@@ -13,12 +13,12 @@ import { KeyedChannel } from '../../src/identity/channel.ts';
 import { formatCode, parseCode } from '../../src/identity/code.ts';
 import { formatDeviceKey, parseDeviceKey } from '../../src/identity/device-key.ts';
 import type { Interface } from '../../src/meeting/lan/interfaces.ts';
+import { isPlausible } from '../../src/meeting/lan/links.ts';
 import { announcedNameplates, announcements, records, SERVICE } from '../../src/meeting/lan/records.ts';
-import { isPlausible } from '../../src/meeting/lan/screen.ts';
-import { rendezvousUrl } from '../../src/meeting/url.ts';
 import { parseHostPort } from '../../src/node/addresses.ts';
 import { decodePage, encodePages } from '../../src/offer/manifest.ts';
 import { checkEntries, nameProblem } from '../../src/offer/names.ts';
+import { rendezvousUrl } from '../../src/websocket/url.ts';
 import {
   decodeClientMessage,
   decodeServerMessage,

@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
-import { Backlog } from '../../src/meeting/backlog.ts';
-import { keepMailbox } from '../../src/meeting/keeper.ts';
-import type { MailboxOptions } from '../../src/meeting/ports.ts';
-import { rendezvousUrl } from '../../src/meeting/url.ts';
-import type { Dial, WireEvents } from '../../src/meeting/wire.ts';
+import { Backlog, keepMailbox } from '../../src/meeting/keeper.ts';
+import type { Dial, MailboxOptions, WireEvents } from '../../src/meeting/ports.ts';
+import { rendezvousUrl } from '../../src/websocket/url.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';
 
 const token = 'f'.repeat(32);

@@ -6,7 +6,7 @@ import { realClock } from '../../src/base/clock.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { Dials } from '../../src/lanes/dials.ts';
 import { keepMailbox } from '../../src/meeting/keeper.ts';
-import type { Dial, WireEvents } from '../../src/meeting/wire.ts';
+import type { Dial, WireEvents } from '../../src/meeting/ports.ts';
 import type { Path } from '../../src/transports/path.ts';
 import { RelayListener } from '../../src/transports/relay/links.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';

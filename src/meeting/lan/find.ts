@@ -1,11 +1,11 @@
 /** Looking for senders on the local network. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FullPacket, QueryOutgoingPacket } from 'multicast-dns';
+import { realClock, sleep, withDeadline } from '../../base/clock.ts';
 import { type Link, Links } from './links.ts';
 import { type Announcement, announcedNameplates, announcements, instanceName, SERVICE } from './records.ts';
 
-/** Milliseconds between queries; the last repeats. */
-const PAUSES = [100, 300, 1000, 2000];
+/** Between queries; the last repeats. */
+const PAUSES_MS = [100, 300, 1000, 2000];
 /** A stranger can announce as much as it likes; nobody needs more of it than this. */
 const MOST_INSTANCES = 8;
 const MOST_ADDRESSES = 64;
@@ -97,28 +97,28 @@ async function look(
   const ask = (link: Link) => void link.query({ ...query });
   const asking = new Links('ask', { packet, opened: ask }, interfaces);
   const hearing = new Links('answer', { packet }, interfaces);
-  // Not AbortSignal.any of AbortSignal.timeout: Node 20 may collect the one that nobody else holds, which then never aborts.
-  const control = new AbortController();
-  const { signal: end } = control;
-  const stop = () => control.abort();
-  const timer = setTimeout(stop, timeout);
-  signal?.addEventListener('abort', stop);
-  if (signal?.aborted) stop();
-  try {
-    // `opened` asks first, on each link as soon as it can.
-    void asking.refresh();
-    void hearing.refresh();
-    for (let round = 0; !end.aborted; round++) {
-      await sleep(PAUSES[Math.min(round, PAUSES.length - 1)], undefined, { signal: end });
-      for (const link of asking.all) ask(link);
+  const rounds = async (end: AbortSignal) => {
+    for (let round = 0; ; round++) {
+      // `opened` asks first, on each link as soon as it can.
       void asking.refresh();
       void hearing.refresh();
+      await sleep(realClock, PAUSES_MS[Math.min(round, PAUSES_MS.length - 1)]!, end);
+      for (const link of asking.all) ask(link);
     }
+  };
+  const over = new Error('The search is over.');
+  try {
+    await withDeadline(
+      realClock,
+      signal,
+      timeout,
+      () => over,
+      rounds,
+      () => over,
+    );
   } catch (error) {
-    if (!end.aborted) throw error;
+    if (error !== over) throw error;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', stop);
     asking.close();
     hearing.close();
   }

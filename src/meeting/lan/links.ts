@@ -2,16 +2,49 @@
  * Sockets on every link. `answer` sockets share port 5353 with whatever else speaks mDNS here; `ask` sockets have a
  * port of their own, so that a unicast answer reaches this process and no other (RFC 6762, 6.7).
  */
+
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { MulticastDNS, QueryOutgoingPacket, ResponseOutgoingPacket } from 'multicast-dns';
+import { TokenBucket } from '../../base/bucket.ts';
+import { atMost, realClock, withDeadline } from '../../base/clock.ts';
 import { type Interface, multicastInterfaces } from './interfaces.ts';
-import { screen } from './screen.ts';
+import { SERVICE } from './records.ts';
+
+/** Announcements fit one Ethernet frame; larger packets are other services'. */
+const MOST_BYTES = 1500;
+/** Bounds what the decoder allocates and how often it can be sent along a chain of name pointers. */
+const MOST_RECORDS = 64;
+const HEADER = 12;
+const PACKETS_PER_SECOND = 200;
+
+/** True for a DNS message (RFC 1035, 4.1.1) of tolerable size that mentions our service. */
+export function isPlausible(packet: Buffer): boolean {
+  if (packet.length < HEADER || packet.length > MOST_BYTES) return false;
+  // RFC 6762, 18.3 and 18.11: other opcodes and non-zero response codes are ignored.
+  if ((packet.readUInt16BE(2) & 0x780f) !== 0) return false;
+  let records = 0;
+  for (let at = 4; at < HEADER; at += 2) records += packet.readUInt16BE(at);
+  if (records === 0 || records > MOST_RECORDS) return false;
+  return packet.toString('latin1', HEADER).toLowerCase().includes(LABEL);
+}
+
+/** The first label of the service with its length byte, as it stands in a packet. */
+const LABEL = `${String.fromCharCode(SERVICE.indexOf('.'))}${SERVICE.split('.')[0]}`;
+
+/**
+ * What is not thrown away before it is parsed: anybody on the link can send anything to port 5353, at any rate. `isPlausible` at a
+ * bounded rate.
+ */
+function screen(): (packet: Buffer) => boolean {
+  const bucket = new TokenBucket(PACKETS_PER_SECOND);
+  return (packet) => isPlausible(packet) && bucket.take();
+}
 
 const PORT = 5353;
 const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
-/** Milliseconds until a socket must be bound, and until a packet must have left. */
-const OPENING = 1000;
-const SENDING = 250;
+/** Until a socket must be bound, and until a packet must have left. */
+const OPENING_MS = 1000;
+const SENDING_MS = 250;
 
 export type LinkKind = 'answer' | 'ask';
 
@@ -151,26 +184,18 @@ function guard(socket: Socket, iface: Interface): void {
 }
 
 function opening(mdns: MulticastDNS, socket: Socket, begin: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('not bound in time')), OPENING);
-    const settle = (act: () => void) => {
-      clearTimeout(timer);
-      act();
-    };
-    // Stays for good: later errors of the socket cost packets, not the process.
-    mdns.on('error', (error) => settle(() => reject(error)));
-    socket.on('error', (error) => settle(() => reject(error)));
-    socket.once('listening', () => settle(resolve));
-    begin();
-  });
+  const late = () => new Error('not bound in time');
+  const bound = () =>
+    new Promise<void>((resolve, reject) => {
+      // Stays for good: later errors of the socket cost packets, not the process.
+      mdns.on('error', reject);
+      socket.on('error', reject);
+      socket.once('listening', resolve);
+      begin();
+    });
+  return withDeadline(realClock, undefined, OPENING_MS, late, bound);
 }
 
-function sent(send: (done: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, SENDING);
-    send(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+async function sent(send: (done: () => void) => void): Promise<void> {
+  await atMost(realClock, SENDING_MS, new Promise<void>(send));
 }

@@ -1,6 +1,6 @@
 /** What this machine's network allows: all that can be told without another peer, in at most about nine seconds. */
 import { asBeelineError } from '../../base/errors.ts';
-import { rendezvousUrl } from '../../meeting/url.ts';
+import { rendezvousUrl } from '../../websocket/url.ts';
 import { CHECKS, type Diagnosis, failure } from './diagnosis.ts';
 import { Examination, type OnCheck, stopped } from './examination.ts';
 import { checkLan, checkUdx, localAddresses } from './local.ts';

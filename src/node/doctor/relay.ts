@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { makeCertificate } from '../../identity/certificate.ts';
-import { type Facts, since } from './diagnosis.ts';
-import type { Examination } from './examination.ts';
 import { laneContext } from '../../secure/tls.ts';
 import { relayStream } from '../../transports/relay/stream.ts';
 import { allocate } from '../../transports/turn/allocation.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
+import { type Facts, since } from './diagnosis.ts';
+import type { Examination } from './examination.ts';
 
 /** Bytes for the rate: a moment's worth on most ways, and nothing to those who pay for the relay. */
 const BULK = 256 * 1024;

@@ -2,8 +2,8 @@
 import { lookup } from 'node:dns/promises';
 import type { BeelineError } from '../../base/errors.ts';
 import { type Mailbox, openMailbox } from '../../meeting/mailbox.ts';
-import { rendezvousUrl } from '../../meeting/url.ts';
 import { proxyFor } from '../../websocket/proxy.ts';
+import { rendezvousUrl } from '../../websocket/url.ts';
 import { type Facts, since } from './diagnosis.ts';
 
 /** Milliseconds; the check around it ends earlier. */

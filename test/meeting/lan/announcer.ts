@@ -1,5 +1,5 @@
 /** A sender in a process of its own: announces `argv[2]` on port `argv[3]` of the loopback link until stdin ends. */
-import { announce } from '../../../src/meeting/lan/mdns.ts';
+import { announce } from '../../../src/meeting/lan/announce.ts';
 
 const announcing = await announce({
   nameplate: process.argv[2]!,

@@ -2,7 +2,7 @@
 import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { taken } from '../../../src/meeting/lan/mdns.ts';
+import { taken } from '../../../src/meeting/lan/find.ts';
 
 test('looking for nameplates ends, whatever the garbage collector does', { timeout: 90_000 }, async (t) => {
   setFlagsFromString('--expose-gc');

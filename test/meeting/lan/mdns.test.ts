@@ -5,9 +5,10 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { announce } from '../../../src/meeting/lan/announce.ts';
+import { find, taken } from '../../../src/meeting/lan/find.ts';
 import { multicastInterfaces } from '../../../src/meeting/lan/interfaces.ts';
 import { Links } from '../../../src/meeting/lan/links.ts';
-import { announce, find, taken } from '../../../src/meeting/lan/mdns.ts';
 import { records } from '../../../src/meeting/lan/records.ts';
 
 const interfaces = ['127.0.0.1'];

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { test } from 'node:test';
-import { addressesFor, multicastInterfaces } from '../../../src/meeting/lan/interfaces.ts';
-import { type Listing, rankedInterfaces } from '../../../src/meeting/lan/rank.ts';
+import {
+  addressesFor,
+  type Listing,
+  multicastInterfaces,
+  rankedInterfaces,
+} from '../../../src/meeting/lan/interfaces.ts';
 import { localHosts } from '../../../src/node/addresses.ts';
 
 const v4 = (address: string, internal = false) =>

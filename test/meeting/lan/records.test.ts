@@ -5,6 +5,7 @@ import type { Packet, Question } from 'dns-packet';
 import fc from 'fast-check';
 import { TokenBucket } from '../../../src/base/bucket.ts';
 import { addressesFor, type Interface } from '../../../src/meeting/lan/interfaces.ts';
+import { isPlausible } from '../../../src/meeting/lan/links.ts';
 import {
   announcedNameplates,
   announcements,
@@ -14,7 +15,6 @@ import {
   type Service,
   wantsUnicast,
 } from '../../../src/meeting/lan/records.ts';
-import { isPlausible } from '../../../src/meeting/lan/screen.ts';
 
 // The codec that multicast-dns uses.
 const { resolve } = createRequire(createRequire(import.meta.url).resolve('multicast-dns'));
