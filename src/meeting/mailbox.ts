@@ -2,11 +2,10 @@
 import { fault } from '../base/errors.ts';
 import { keepMailbox } from './keeper.ts';
 import type { Dial, Mailbox, MailboxOptions, Wire } from './ports.ts';
-
-export { type Address, formatAddress, type Mailbox, type MailboxOptions } from './ports.ts';
-
 import { dialWebSocket, type Target } from './websocket.ts';
 
+export { type Address, formatAddress } from '../wire/candidate.ts';
+export type { Mailbox, MailboxOptions } from './ports.ts';
 export type { Target } from './websocket.ts';
 
 /**
