@@ -18,7 +18,7 @@ export async function openMailbox(options: MailboxOptions & Target): Promise<Mai
 }
 
 /** What a sender's own rendezvous offers inside its process; `server/` has it. */
-export interface LocalRendezvous {
+interface LocalRendezvous {
   local(receive: (text: string) => void, closed: () => void): Wire;
 }
 

@@ -10,8 +10,12 @@ import { addressKey, plainHost } from '../base/addresses.ts';
 import { TokenBucket, TokenBuckets } from '../base/bucket.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
-import { answerBinding } from '../nat/stun/answer.ts';
-import { CONNECTION_LIMITS, type ConnectionLimits, serveConnection } from '../nat/stun/connection.ts';
+import {
+  answerBinding,
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  serveConnection,
+} from '../nat/stun/answer.ts';
 import { looksLikeStun } from '../nat/stun/message.ts';
 import { listen } from './listen.ts';
 import { type ServerLog, SILENT } from './log.ts';

@@ -2,12 +2,13 @@
  * A TURN client that relays to an address that nobody has, then asks whether its allocation is still there. Run in a
  * host of the lab: `turn-stray.ts SERVER PORT PEER`, the shared secret in SECRET. Prints the server's last answer's class.
  */
+
 import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, readErrorCode, xorAddress } from '../../src/nat/stun/attributes.ts';
-import { longTermKey } from '../../src/nat/stun/credentials.ts';
 import * as stun from '../../src/nat/stun/message.ts';
+import { longTermKey } from '../../src/nat/stun/message.ts';
 
 /** RFC 8656's Send indication. */
 const SEND = 6;

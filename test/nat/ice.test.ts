@@ -8,7 +8,6 @@ import { isNear, usable } from '../../src/nat/ice/address.ts';
 import { type Answer, Checks, streamAttribute, streamIds } from '../../src/nat/ice/checks.ts';
 import { Pairs } from '../../src/nat/ice/pairs.ts';
 import { readErrorCode } from '../../src/nat/stun/attributes.ts';
-import { shortTermKey } from '../../src/nat/stun/credentials.ts';
 import {
   decodeStun,
   encodeStun,
@@ -17,6 +16,7 @@ import {
   newTransaction,
   type StunAttribute,
   type StunMessage,
+  shortTermKey,
 } from '../../src/nat/stun/message.ts';
 import type { UdpSocket } from '../../src/transports/udx/socket.ts';
 import type { Address } from '../../src/wire/candidate.ts';

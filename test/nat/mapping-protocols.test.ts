@@ -6,12 +6,9 @@ import type { AddressInfo } from 'node:net';
 import test, { afterEach } from 'node:test';
 import fc from 'fast-check';
 import { linuxRoute, macRoute, windowsRoute } from '../../src/nat/mapping/gateway.ts';
-import { exchange } from '../../src/nat/mapping/http.ts';
 import { worldAddress } from '../../src/nat/mapping/mapper.ts';
-import { NatPmp } from '../../src/nat/mapping/nat-pmp.ts';
-import { Pcp, readPcpAnswer } from '../../src/nat/mapping/pcp.ts';
-import { descriptionOf, routerUrl } from '../../src/nat/mapping/ssdp.ts';
-import { serviceOf, Upnp } from '../../src/nat/mapping/upnp.ts';
+import { NatPmp, Pcp, readPcpAnswer } from '../../src/nat/mapping/pmp.ts';
+import { descriptionOf, exchange, routerUrl, serviceOf, Upnp } from '../../src/nat/mapping/upnp.ts';
 import { seed } from '../seed.ts';
 
 const HERE = { gateway: '127.0.0.1', local: '127.0.0.1' };

@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
-import { askTcp, StunAsker } from '../../src/nat/stun/ask.ts';
-import { bindingRequest } from '../../src/nat/stun/binding.ts';
-import { CONNECTION_LIMITS } from '../../src/nat/stun/connection.ts';
+import { CONNECTION_LIMITS } from '../../src/nat/stun/answer.ts';
+import { askTcp, bindingRequest, StunAsker } from '../../src/nat/stun/ask.ts';
 import { StunFrames } from '../../src/nat/stun/frames.ts';
 import {
   decodeStun,

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { errorCode, readXorAddress, xorAddress } from '../../src/nat/stun/attributes.ts';
-import { longTermKey } from '../../src/nat/stun/credentials.ts';
 import {
   ATTRIBUTE,
   attributeOf,
   decodeStun,
   encodeStun,
   hasIntegrity,
+  longTermKey,
   METHOD,
   newTransaction,
   type StunAttribute,

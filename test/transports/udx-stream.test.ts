@@ -6,13 +6,13 @@ import { afterEach, describe, it } from 'node:test';
 import type { UdxRawStream } from 'udx-native';
 import { CREDIT_WINDOW } from '../../src/base/credit.ts';
 import { streamAttribute, streamIds } from '../../src/nat/ice/checks.ts';
-import { shortTermKey } from '../../src/nat/stun/credentials.ts';
 import {
   decodeStun,
   encodeStun,
   METHOD,
   newTransaction,
   type StunMessage,
+  shortTermKey,
 } from '../../src/nat/stun/message.ts';
 import { UdxStream, unknownStream } from '../../src/transports/udx/stream.ts';
 import { closeAll, Side, until } from './udx-ends.ts';

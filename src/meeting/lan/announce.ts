@@ -21,7 +21,7 @@ const PROBE_PAUSE = 90;
 /** Names that somebody else has, or claims, before the next is taken unasked: no stranger keeps a sender from having one. */
 const MOST_CLAIMS = 20;
 
-export interface AnnounceOptions {
+interface AnnounceOptions {
   /** Or how to choose one: asked again for as long as another sender on this network has what it says. */
   nameplate: string | (() => string);
   /** TCP port of the sender's own rendezvous. */

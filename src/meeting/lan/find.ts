@@ -11,14 +11,14 @@ const MOST_INSTANCES = 8;
 const MOST_ADDRESSES = 64;
 const MOST_NAMEPLATES = 4096;
 
-export interface FoundAddress {
+interface FoundAddress {
   host: string;
   port: number;
   /** Host label and port: another one under the same nameplate is another sender. */
   instance: string;
 }
 
-export interface LookOptions {
+interface LookOptions {
   /** How long to look, in milliseconds. */
   timeout: number;
   /** Ends the search early. */
@@ -27,7 +27,7 @@ export interface LookOptions {
   interfaces?: readonly string[];
 }
 
-export interface FindOptions extends LookOptions {
+interface FindOptions extends LookOptions {
   nameplate: string;
   /**
    * Called once per address. Two different `instance`s mean that two senders announce this nameplate: the caller

@@ -6,7 +6,7 @@ import { familyOf, needsZone, within } from '../../base/addresses.ts';
 export type Listing = Record<string, NetworkInterfaceInfo[] | undefined>;
 
 /** What the system knows of its interfaces. */
-export interface Routing {
+interface Routing {
   /** Interfaces that a default route goes through. */
   defaults: ReadonlySet<string>;
   /** False if a cable, or whatever takes its place, is known to be missing. */

@@ -46,7 +46,7 @@ const GROUP = { 4: '224.0.0.251', 6: 'ff02::fb' } as const;
 const OPENING_MS = 1000;
 const SENDING_MS = 250;
 
-export type LinkKind = 'answer' | 'ask';
+type LinkKind = 'answer' | 'ask';
 
 export interface Link {
   readonly iface: Interface;
@@ -56,7 +56,7 @@ export interface Link {
   respond(packet: ResponseOutgoingPacket, to?: { address: string; port: number }): Promise<void>;
 }
 
-export interface LinkEvents {
+interface LinkEvents {
   opened?(link: Link): void;
   /** A packet from this link that mentions our service; `packet.type` is 'query' or 'response'. */
   packet(packet: import('multicast-dns').FullPacket, source: RemoteInfo, link: Link): void;

@@ -22,7 +22,7 @@ export interface Service {
   port: number;
 }
 
-export type Purpose = 'announce' | 'legacy' | 'goodbye';
+type Purpose = 'announce' | 'legacy' | 'goodbye';
 
 export function instanceName(nameplate: string): string {
   return `${nameplate}.${SERVICE}`;

@@ -1,10 +1,11 @@
 /** What this side makes of the addresses that a peer names. */
 import { createSocket } from 'node:dgram';
 import { needsZone, type Scope, scopeOf, spelled } from '../../base/addresses.ts';
+import { atMost, realClock } from '../../base/clock.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 
-/** Milliseconds within which the kernel says which address it would send from: no packet is sent for it. */
-const SOURCE_DEADLINE = 500;
+/** Within which the kernel says which address it would send from. */
+const SOURCE_DEADLINE_MS = 500;
 
 /** In the one spelling in which sockets report it; undefined for what one host cannot be reached at. */
 export function usable({ host, port }: Address): Address | undefined {
@@ -22,17 +23,17 @@ export function isNear(host: string): boolean {
 }
 
 /** Which local address leads there, as `host:port`: a socket for every address does not know. */
-export function localAddress(to: Address, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = createSocket(to.host.includes(':') ? 'udp6' : 'udp4');
-    const settle = (host: string) => {
-      clearTimeout(timer);
-      socket.close();
-      resolve(formatAddress({ host, port }));
-    };
-    const unknown = () => settle(to.host.includes(':') ? '::' : '0.0.0.0');
-    const timer = setTimeout(unknown, SOURCE_DEADLINE);
-    socket.once('error', unknown);
-    socket.connect(to.port, to.host, () => settle(socket.address().address));
+export async function localAddress(to: Address, port: number): Promise<string> {
+  const host = (await sourceAddress(to)) ?? (to.host.includes(':') ? '::' : '0.0.0.0');
+  return formatAddress({ host, port });
+}
+
+/** The address that the routing table would send from. Connecting a UDP socket sends nothing. */
+export async function sourceAddress({ host, port }: Address): Promise<string | undefined> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  const found = new Promise<string>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.connect(port, host, () => resolve(socket.address().address));
   });
+  return atMost(realClock, SOURCE_DEADLINE_MS, found).finally(() => socket.close());
 }

@@ -7,8 +7,7 @@
 import { TokenBucket } from '../../base/bucket.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { isNear } from './address.ts';
-import type { Answered, Checks } from './checks.ts';
-import type { UdpPort } from './port.ts';
+import type { Answered, Checks, UdpPort } from './checks.ts';
 
 /** Sockets at once: file descriptors and a router's table bear them. */
 const SOCKETS = 256;
@@ -28,7 +27,7 @@ const MAX_TARGETS = 2;
 const BURST = 6_000;
 const RATE = 5;
 
-export interface BirthdayOptions {
+interface BirthdayOptions {
   checks: Checks;
   main: UdpPort;
   /** @returns undefined when there are no more */

@@ -3,11 +3,10 @@
  * with the password of whoever is asked. No USERNAME: there is one peer a session and one password a side, so it would
  * tell nothing. What is not keyed right is not answered, and changes nothing.
  */
-
+import type { Duplex } from 'node:stream';
 import { toHex } from '../../base/bytes.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { xorAddress } from '../stun/attributes.ts';
-import { shortTermKey } from '../stun/credentials.ts';
 import {
   ATTRIBUTE,
   attributeOf,
@@ -18,8 +17,26 @@ import {
   newTransaction,
   type StunAttribute,
   type StunMessage,
+  shortTermKey,
 } from '../stun/message.ts';
-import type { UdpPort } from './port.ts';
+
+/** What ICE knows of a UDP port and of the streams over it; transports/udx has them. */
+export interface UdpPort {
+  readonly port: number;
+  /** Fire and forget: a network that is not there is a packet that is lost. */
+  send(bytes: Uint8Array, to: Address): void;
+  /** @param id ours, which packets to us carry. @param remoteId the other side's. Both of 31 bits. */
+  stream(id: number, remoteId: number, to: Address): PairStream;
+  close(): Promise<void>;
+}
+
+/** A stream over a pair of addresses, which dies with it. */
+export interface PairStream extends Duplex {
+  readonly id: number;
+  readonly remoteId: number;
+  /** Ends it at once, whatever was under way: its path is dead. */
+  kill(): void;
+}
 
 /** Requests that wait for an answer; beyond that the oldest is forgotten. */
 const MAX_TRANSACTIONS = 4096;

@@ -26,7 +26,7 @@ const LOST_IN_RESERVE = 15_000;
 /** Longest wait between looks: silence is counted by them, so that a process that stood still does not blame the path. */
 const LOOK = 250;
 
-export interface ConnectivityOptions {
+interface ConnectivityOptions {
   checks: Checks;
   pairs: Pairs;
   /** In use, beyond the streams it has. */

@@ -1,10 +1,11 @@
 /** How the world sees a UDP port, and whether that depends on who looks: the kind of NAT (RFC 4787, 4.1). */
+
+import { every, realClock, withDeadline } from '../../base/clock.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import { readXorAddress } from '../stun/attributes.ts';
 import { ATTRIBUTE, attributeOf } from '../stun/message.ts';
 import { usable } from './address.ts';
-import { type Checks, keyOf } from './checks.ts';
-import type { UdpPort } from './port.ts';
+import { type Checks, keyOf, type UdpPort } from './checks.ts';
 
 export interface Mapping {
   /** What servers saw, each address once. */
@@ -13,23 +14,23 @@ export interface Mapping {
   symmetric: boolean;
 }
 
-/** Milliseconds from the start at which a server that has not answered is asked again, and when none is waited for. */
-const ASK_AT = [0, 100, 300, 700, 1500, 2500];
-const GATHER_DEADLINE = 3_500;
-/** When one server has answered, the others get so many milliseconds more. */
-const STRAGGLER = 1_000;
+/** From the start, when a server that has not answered is asked again, and when none is waited for. */
+const ASK_AT_MS = [0, 100, 300, 700, 1500, 2500];
+const GATHER_DEADLINE_MS = 3_500;
+/** When one server has answered, the others get so much more. */
+const STRAGGLER_MS = 1_000;
 /** More servers than these are not asked. */
 const MAX_SERVERS = 8;
-/** Milliseconds between requests that keep the mapping: more than RFC 8445's least of 15 s, less than NATs' 30 s. */
-const KEEP_EVERY = 20_000;
+/** Between requests that keep the mapping: more than RFC 8445's least of 15 s, less than NATs' 30 s. */
+const KEEP_EVERY_MS = 20_000;
 
 export class Gatherer {
   readonly #checks: Checks;
   readonly #socket: UdpPort;
   readonly #changed: (mapping: Mapping) => void;
   #seen = new Map<string, Address>();
-  #keep: NodeJS.Timeout | undefined;
-  #end: (() => void) | undefined;
+  #endKeeping = () => {};
+  #end = () => {};
   #closed = false;
 
   /** @param changed the mapping is another one than it was */
@@ -40,45 +41,35 @@ export class Gatherer {
   }
 
   /** What is known when all have answered, or time is up, or `signal` says so; a second call ends the first. */
-  run(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
-    this.#end?.();
-    clearInterval(this.#keep);
-    const asked = servers
-      .map(usable)
-      .filter((each) => each !== undefined)
-      .slice(0, MAX_SERVERS);
+  async run(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
+    this.#end();
+    this.#endKeeping();
+    const asked = servers.flatMap((each) => usable(each) ?? []).slice(0, MAX_SERVERS);
     const seen = new Map<string, Address>();
     this.#seen = seen;
-    if (asked.length === 0 || signal?.aborted || this.#closed) return Promise.resolve(mappingOf(seen));
-    return new Promise((resolve) => {
-      const timers: NodeJS.Timeout[] = [];
-      const end = () => {
-        if (this.#end !== end) return;
-        this.#end = undefined;
-        for (const timer of timers) clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        if (!this.#closed && this.#seen === seen) this.#keepAlive(asked, seen);
-        resolve(mappingOf(seen));
-      };
-      const ask = () => {
-        for (const server of asked)
-          if (!seen.has(keyOf(server)))
-            this.#ask(server, seen, () => {
-              if (seen.size === asked.length) end();
-              else timers.push(setTimeout(end, STRAGGLER));
-            });
-      };
-      this.#end = end;
-      for (const at of ASK_AT) timers.push(setTimeout(ask, at));
-      timers.push(setTimeout(end, GATHER_DEADLINE));
-      signal?.addEventListener('abort', end);
-    });
+    if (asked.length === 0 || signal?.aborted || this.#closed) return mappingOf(seen);
+    const timers: (() => void)[] = [];
+    const later = (ms: number, run: () => void) => void timers.push(realClock.after(ms, run));
+    const gathered = () =>
+      new Promise<void>((resolve) => {
+        this.#end = resolve;
+        const answered = () => (seen.size === asked.length ? resolve() : later(STRAGGLER_MS, resolve));
+        const ask = () => {
+          for (const server of asked) if (!seen.has(keyOf(server))) this.#ask(server, seen, answered);
+        };
+        for (const at of ASK_AT_MS) later(at, ask);
+      });
+    const late = () => new Error('Some servers did not answer.');
+    await withDeadline(realClock, signal, GATHER_DEADLINE_MS, late, gathered).catch(() => {});
+    for (const cancel of timers) cancel();
+    if (!this.#closed && this.#seen === seen) this.#keepAlive(asked, seen);
+    return mappingOf(seen);
   }
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#keep);
-    this.#end?.();
+    this.#endKeeping();
+    this.#end();
   }
 
   #ask(server: Address, seen: Map<string, Address>, answered: () => void): void {
@@ -97,7 +88,7 @@ export class Gatherer {
    * the network was still coming up. Only changes are told.
    */
   #keepAlive(servers: readonly Address[], seen: Map<string, Address>): void {
-    this.#keep = setInterval(() => {
+    this.#endKeeping = every(realClock, KEEP_EVERY_MS, () => {
       for (const server of servers) {
         const before = textOf(mappingOf(seen));
         this.#ask(server, seen, () => {
@@ -105,7 +96,7 @@ export class Gatherer {
           if (textOf(now) !== before) this.#changed(now);
         });
       }
-    }, KEEP_EVERY);
+    });
   }
 }
 

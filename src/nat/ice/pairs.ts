@@ -4,8 +4,7 @@ import { TokenBucket } from '../../base/bucket.ts';
 import { MAX_ADDRESSES } from '../../base/limits.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { isNear, usable } from './address.ts';
-import { keyOf } from './checks.ts';
-import type { PairStream, UdpPort } from './port.ts';
+import { keyOf, type PairStream, type UdpPort } from './checks.ts';
 
 /** Addresses that the peer never named, but asked from: a NAT's mapping, as a rule (RFC 8445, 7.3.1.3). */
 const MAX_PEER_REFLEXIVE = 16;

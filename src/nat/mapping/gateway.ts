@@ -1,20 +1,20 @@
 /** The default IPv4 router, as the operating system's routing table has it. */
 import { execFile } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
+import { sourceAddress } from '../ice/address.ts';
 import type { Gateway } from './mapper.ts';
 
-/** Milliseconds that a system command may take. */
-const COMMAND_DEADLINE = 2_000;
+/** What a system command may take. */
+const COMMAND_DEADLINE_MS = 2_000;
 const RTF_GATEWAY = 2;
 
 /** Never rejects; undefined without a default route (or on systems whose table this does not read). */
 export async function findGateway(): Promise<Gateway | undefined> {
   const gateway = await defaultRoute().catch(() => undefined);
   if (!gateway || !isIPv4(gateway) || gateway === '0.0.0.0') return undefined;
-  const local = await localTowards(gateway).catch(() => undefined);
+  const local = await sourceAddress({ host: gateway, port: 9 });
   return local ? { gateway, local } : undefined;
 }
 
@@ -56,25 +56,9 @@ export function windowsRoute(table: string): string | undefined {
   return routes.sort((a, b) => Number(a[2]) - Number(b[2]))[0]?.[1];
 }
 
-/** Connecting a UDP socket sends nothing: it asks the routing table for the source address. */
-function localTowards(gateway: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.connect(9, gateway, () => {
-      const { address } = socket.address();
-      socket.close();
-      resolve(address);
-    });
-  });
-}
-
 function run(command: string, args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { timeout: COMMAND_DEADLINE, windowsHide: true }, (error, stdout) =>
+    execFile(command, args, { timeout: COMMAND_DEADLINE_MS, windowsHide: true }, (error, stdout) =>
       error ? reject(error) : resolve(stdout),
     );
   });

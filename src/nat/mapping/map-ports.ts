@@ -1,22 +1,22 @@
 /** Has the router forward this session's ports while it runs, by whichever protocol the router speaks. */
 
+import { atMost, onAbort, realClock } from '../../base/clock.ts';
 import { asBeelineError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import { findGateway } from './gateway.ts';
 import type { Gateway, Mapper, Transport } from './mapper.ts';
-import { NatPmp } from './nat-pmp.ts';
-import { Pcp } from './pcp.ts';
+import { NatPmp, Pcp } from './pmp.ts';
 import { Upnp } from './upnp.ts';
 
 /** Seconds: short enough that what a killed program left behind is soon gone. Renewed at half of it (RFC 6886, 3.3). */
-const LIFETIME = 3_600;
-const MIN_RENEWAL = 30;
+const LIFETIME_S = 3_600;
+const MIN_RENEWAL_S = 30;
 /** Seconds until a router that refused, or was not there, is asked again: networks change. */
-const RETRY = 300;
-/** Milliseconds that taking back may hold up the end of the program. */
-const CLOSE_DEADLINE = 800;
+const RETRY_S = 300;
+/** What taking back may hold up the end of the program. */
+const CLOSE_DEADLINE_MS = 800;
 
-export interface MapPorts {
+interface MapPorts {
   /** This machine's listening ports. */
   tcp?: number;
   udp?: number;
@@ -54,7 +54,7 @@ class Session implements PortMapper {
   readonly #router: Router;
   readonly #wanted: (readonly [Transport, number])[] = [];
   readonly #told = new Map<Transport, string>();
-  readonly #abort = () => void this.close();
+  #forget = () => {};
   /** The one that works, alone; or all that are being tried. */
   #mappers: Mapper[] = [];
   /** Those that may have mapped something: a request may be on its way. */
@@ -77,7 +77,7 @@ class Session implements PortMapper {
 
   start(): void {
     if (this.#options.signal.aborted || this.#wanted.length === 0) return;
-    this.#options.signal.addEventListener('abort', this.#abort);
+    this.#forget = onAbort(this.#options.signal, () => void this.close());
     void this.#round();
   }
 
@@ -87,7 +87,7 @@ class Session implements PortMapper {
   }
 
   async #close(): Promise<void> {
-    this.#options.signal.removeEventListener('abort', this.#abort);
+    this.#forget();
     clearTimeout(this.#timer);
     const ends = [...this.#used].map((mapper) => {
       const all = this.#wanted.map(([transport, port]) => mapper.unmap(transport, port));
@@ -96,14 +96,9 @@ class Session implements PortMapper {
         awaited: mapper === this.#granted || mapper.protocol === 'UPnP',
       };
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, CLOSE_DEADLINE);
-    });
     // A router that never answered is told, but is not waited for. UPnP itself knows whether there is anything to take back.
     const awaited = ends.flatMap(({ all, awaited }) => (awaited ? [all] : []));
-    await Promise.race([Promise.all(awaited), late]);
-    clearTimeout(timer);
+    await atMost(realClock, CLOSE_DEADLINE_MS, Promise.all(awaited));
     // What was only just said leaves first.
     await new Promise((resolve) => setImmediate(resolve));
     this.#drop();
@@ -116,7 +111,8 @@ class Session implements PortMapper {
       return undefined;
     });
     if (this.#closing) return;
-    const wait = lifetime === undefined ? RETRY : Math.max(MIN_RENEWAL, Math.min(LIFETIME, lifetime) / 2);
+    const wait =
+      lifetime === undefined ? RETRY_S : Math.max(MIN_RENEWAL_S, Math.min(LIFETIME_S, lifetime) / 2);
     this.#timer = setTimeout(() => void this.#round(), wait * 1000);
     this.#timer.unref();
   }
@@ -157,7 +153,7 @@ class Session implements PortMapper {
 
   async #mapOne(mapper: Mapper, [transport, port]: readonly [Transport, number]): Promise<number> {
     try {
-      const { address, lifetime } = await mapper.map(transport, port, LIFETIME);
+      const { address, lifetime } = await mapper.map(transport, port, LIFETIME_S);
       this.#tell(transport, address, mapper.protocol);
       return lifetime;
     } catch (thrown) {

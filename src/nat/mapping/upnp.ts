@@ -1,9 +1,150 @@
-/** UPnP's WANIPConnection service (version 1, which version 2 includes): most home routers. */
+/**
+ * UPnP's WANIPConnection service (version 1, which version 2 includes): most home routers. The router's description is found by
+ * SSDP (UPnP Device Architecture, 1.3). Anybody on a LAN can answer a search; heard is only the default router, and only a
+ * description that it serves itself: the rest could lead anywhere.
+ */
+
+import { createSocket } from 'node:dgram';
+import { type ClientRequest, request } from 'node:http';
 import { isIPv4 } from 'node:net';
+import { doubling, realClock, withDeadline } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
-import { exchange } from './http.ts';
 import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
-import { findDescription, routerUrl, SSDP_PORT } from './ssdp.ts';
+
+/** For a whole exchange. */
+const HTTP_DEADLINE_MS = 3_000;
+/** Real device descriptions have a few KiB. */
+const MAX_ANSWER_BYTES = 128 * 1024;
+
+interface HttpAnswer {
+  status: number;
+  body: string;
+}
+
+interface HttpQuestion {
+  url: URL;
+  headers?: Record<string, string>;
+  /** Makes it a POST. */
+  body?: string;
+  signal: AbortSignal;
+}
+
+/**
+ * HTTP to a router, whose answers are not trusted: to its address only, bounded in time and length, never redirected.
+ * @throws BeelineError NO_PATH, TIMEOUT, PROTOCOL or CANCELLED
+ */
+export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<HttpAnswer> {
+  const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+  const late = () => new BeelineError('TIMEOUT', `The router at ${url.host} did not answer in time.`);
+  const stopped = () => new BeelineError('CANCELLED', 'Nobody waits for the router any more.');
+  let asked: ClientRequest | undefined;
+  const answer = () =>
+    new Promise<HttpAnswer>((resolve, reject) => {
+      asked = request(url, {
+        method: body === undefined ? 'GET' : 'POST',
+        // Nothing is kept open: the program is to end when it is done.
+        agent: false,
+        headers: { ...headers, ...length, Connection: 'close' },
+      });
+      asked.on('error', (cause) => reject(fault('ROUTER_UNREACHABLE', { router: url.host }, { cause })));
+      asked.once('response', (response) => {
+        const parts: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (part: Buffer) => {
+          parts.push(part);
+          bytes += part.length;
+          if (bytes > MAX_ANSWER_BYTES) reject(broken(url));
+        });
+        for (const event of ['error', 'close']) response.once(event, () => reject(broken(url)));
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }),
+        );
+      });
+      asked.end(body);
+    });
+  return withDeadline(realClock, signal, HTTP_DEADLINE_MS, late, answer, stopped).finally(() =>
+    asked?.destroy(),
+  );
+}
+
+function broken(url: URL): BeelineError {
+  return new BeelineError('PROTOCOL', `The router at ${url.host} answered something of no use.`);
+}
+
+const GROUP = '239.255.255.250';
+const SSDP_PORT = 1900;
+/** IGD 2 routers answer to 1 as well, and 1 has all that is needed. */
+const TARGETS = [1, 2].map((version) => `urn:schemas-upnp-org:device:InternetGatewayDevice:${version}`);
+/** Between questions, which multicast may lose; and for the whole search. Answers come within MX seconds. */
+const SSDP_REPEAT_MS = 500;
+const SSDP_DEADLINE_MS = 2_500;
+const MAX_SSDP_BYTES = 2048;
+
+/** Never rejects; undefined if the router does not answer. */
+async function findDescription(
+  { gateway, local }: Gateway,
+  signal: AbortSignal,
+  port = SSDP_PORT,
+): Promise<URL | undefined> {
+  const socket = createSocket('udp4');
+  let stop = () => {};
+  const ask = () => {
+    for (const target of TARGETS) {
+      // To the router itself as well: some networks keep multicast from crossing Wi-Fi.
+      for (const host of [GROUP, gateway]) socket.send(search(target, port), port, host, () => {});
+    }
+  };
+  const found = (end: AbortSignal) =>
+    new Promise<URL>((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('message', (bytes, from) => {
+        if (from.address !== gateway || bytes.length > MAX_SSDP_BYTES) return;
+        const url = descriptionOf(bytes.toString('latin1'), gateway);
+        if (url) resolve(url);
+      });
+      socket.bind(0, local, () => {
+        if (end.aborted) return;
+        try {
+          // Else the question could leave by another interface than the router's.
+          socket.setMulticastInterface(local);
+          socket.setMulticastTTL(2);
+        } catch {
+          // The router itself is asked all the same.
+        }
+        stop = doubling(realClock, SSDP_REPEAT_MS, SSDP_REPEAT_MS, ask);
+      });
+    });
+  try {
+    return await withDeadline(realClock, signal, SSDP_DEADLINE_MS, () => new Error('late'), found);
+  } catch {
+    return undefined;
+  } finally {
+    stop();
+    socket.close();
+  }
+}
+
+function search(target: string, port: number): string {
+  const lines = [`HOST: ${GROUP}:${port}`, 'MAN: "ssdp:discover"', 'MX: 1', `ST: ${target}`];
+  return ['M-SEARCH * HTTP/1.1', ...lines, '', ''].join('\r\n');
+}
+
+/** Where an answer says that the description is; undefined if it is no such answer, or leads elsewhere. */
+export function descriptionOf(answer: string, gateway: string): URL | undefined {
+  if (!/^HTTP\/1\.[01] 200/.test(answer)) return undefined;
+  const target = /^ST:[ \t]*(\S+)[ \t]*\r?$/im.exec(answer)?.[1];
+  const location = /^LOCATION:[ \t]*(\S+)[ \t]*\r?$/im.exec(answer)?.[1];
+  if (!target || !TARGETS.includes(target) || !location) return undefined;
+  return routerUrl(location, undefined, gateway);
+}
+
+/** An http: URL of the router itself, or undefined. */
+export function routerUrl(text: string, base: URL | undefined, gateway: string): URL | undefined {
+  if (!URL.canParse(text, base?.href)) return undefined;
+  const url = new URL(text, base?.href);
+  if (url.protocol !== 'http:' || url.hostname !== gateway || url.username || url.password) return undefined;
+  return url;
+}
 
 const SERVICE = /^urn:schemas-upnp-org:service:(?:WANIPConnection:[12]|WANPPPConnection:1)$/;
 /** The outer port is somebody else's. */

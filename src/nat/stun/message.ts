@@ -1,5 +1,5 @@
 /** STUN messages on the wire (RFC 8489). Goal: nothing that arrives makes decoding throw, or cost more than its length. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { BeelineError, fault } from '../../base/errors.ts';
 
@@ -206,4 +206,14 @@ function copy(bytes: Uint8Array, from: number, length: number): Uint8Array {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A key for MESSAGE-INTEGRITY: the password itself (RFC 8489, 9.1.1). Non-goal: SASLprep; Beeline's own passwords are ASCII. */
+export function shortTermKey(password: string): Uint8Array {
+  return new TextEncoder().encode(password);
+}
+
+/** MD5, which every TURN server still speaks (RFC 8489, 9.2.2). */
+export function longTermKey(username: string, realm: string, password: string): Uint8Array {
+  return new Uint8Array(createHash('md5').update(`${username}:${realm}:${password}`).digest());
 }

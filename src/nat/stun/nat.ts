@@ -5,8 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { familyOf, plainHost, spelled } from '../../base/addresses.ts';
 import { fault, faultFrom } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
-import { askTcp, StunAsker, type UdpBinding } from './ask.ts';
-import { ASK_DEADLINE, cancelled } from './binding.ts';
+import { ASK_DEADLINE, askTcp, cancelled, StunAsker, type UdpBinding } from './ask.ts';
 
 /**
  * - `none`: the world sees the machine's own address.
@@ -34,7 +33,7 @@ export interface TcpNat {
   roundTrip?: number;
 }
 
-export interface UdpNat extends TcpNat {
+interface UdpNat extends TcpNat {
   filtering: Filtering;
 }
 

@@ -9,10 +9,9 @@ import { doubling, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { MAX_LANES } from '../../base/limits.ts';
 import { localAddress } from '../../nat/ice/address.ts';
-import { type Checks, streamAttribute } from '../../nat/ice/checks.ts';
+import { type Checks, type PairStream, streamAttribute } from '../../nat/ice/checks.ts';
 import type { Pair } from '../../nat/ice/pairs.ts';
-import type { PairStream } from '../../nat/ice/port.ts';
-import { opening, type Pipe } from '../../secure/pipe.ts';
+import { type Pipe, opening } from '../../secure/pipe.ts';
 import { tlsClient, tlsServer } from '../../secure/tls.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 

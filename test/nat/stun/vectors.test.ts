@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plainAddress, readXorAddress, xorAddress } from '../../../src/nat/stun/attributes.ts';
-import { longTermKey, shortTermKey } from '../../../src/nat/stun/credentials.ts';
 import {
   ATTRIBUTE,
   attributeOf,
   decodeStun,
   encodeStun,
   hasIntegrity,
+  longTermKey,
   METHOD,
+  shortTermKey,
 } from '../../../src/nat/stun/message.ts';
 
 const bytesOf = (hex: string) => new Uint8Array(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex'));
