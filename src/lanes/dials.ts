@@ -6,11 +6,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Path } from '../transports/path.ts';
 
-/** Milliseconds. */
-const FIRST_BACKOFF = 200;
-const MAX_BACKOFF = 5000;
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 5000;
 /** While other lanes carry, a path that does not work is not worth more. */
-const IDLE_BACKOFF = 15_000;
+const IDLE_BACKOFF_MS = 15_000;
 
 interface State {
   path: Path;
@@ -52,7 +51,7 @@ export class Dials {
       const known = before.get(keyOf(path)) ?? fresh;
       this.#states.set(
         keyOf(path),
-        Object.assign(known, { path, backoff: FIRST_BACKOFF, next: 0, idle: false }),
+        Object.assign(known, { path, backoff: FIRST_BACKOFF_MS, next: 0, idle: false }),
       );
     }
     for (const [key, state] of before) if (!this.#states.has(key)) cancel(state);
@@ -76,7 +75,7 @@ export class Dials {
     // The lanes that it could wait behind are gone.
     if (!calm)
       for (const state of all)
-        if (state.idle) Object.assign(state, { backoff: FIRST_BACKOFF, next: 0, idle: false });
+        if (state.idle) Object.assign(state, { backoff: FIRST_BACKOFF_MS, next: 0, idle: false });
     const ready = all.filter(
       ({ next, path, lanes, dialling }) => now >= next && lanes + dialling.size < path.most,
     );
@@ -103,7 +102,7 @@ export class Dials {
     const own = this.#states.get(keyOf(path));
     if (own) {
       own.lanes++;
-      own.backoff = FIRST_BACKOFF;
+      own.backoff = FIRST_BACKOFF_MS;
     }
     if (path.most === 1) return;
     for (const state of this.#states.values())
@@ -115,13 +114,13 @@ export class Dials {
     if (!state) return;
     state.lanes = Math.max(0, state.lanes - 1);
     // Lanes that die together are one loss.
-    state.next = Math.max(state.next, this.#clock.now() + FIRST_BACKOFF);
+    state.next = Math.max(state.next, this.#clock.now() + FIRST_BACKOFF_MS);
   }
 
   /** It leads somewhere, but lanes come up too often. */
   rest(path: Path): void {
     const state = this.#states.get(keyOf(path));
-    if (state) state.next = this.#clock.now() + MAX_BACKOFF;
+    if (state) state.next = this.#clock.now() + MAX_BACKOFF_MS;
   }
 
   cancel(kind: string): void {
@@ -148,7 +147,7 @@ export class Dials {
         if (control.signal.aborted) return;
         state.idle = calm;
         state.next = this.#clock.now() + state.backoff;
-        state.backoff = Math.min(calm ? IDLE_BACKOFF : MAX_BACKOFF, state.backoff * 2);
+        state.backoff = Math.min(calm ? IDLE_BACKOFF_MS : MAX_BACKOFF_MS, state.backoff * 2);
         this.#failed(path, error);
       },
     );

@@ -8,7 +8,7 @@ import type { Lane } from './lane.ts';
 import { type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */
-const INTERVAL = 0.5;
+const INTERVAL_S = 0.5;
 /** Of the best rate seen through a relay, what the direct lanes must carry before it is let go. */
 const WELL = 0.5;
 /** Weight of what a lane brought before the last sample. */
@@ -20,9 +20,9 @@ const LATELY = 0.7;
 const TURNS = 4;
 const LONGEST_PATIENCE_S = 8;
 /** Bytes a second: less than this is not data on a slow link, but pings where there is no data. */
-const IDLE = 4096;
+const IDLE_BYTES_PER_S = 4096;
 /** Seconds that direct lanes have to show what they carry. */
-const TRIED = 1;
+const TRIED_S = 1;
 
 export class Measure {
   readonly #clock: Clock;
@@ -58,7 +58,7 @@ export class Measure {
   /** Milliseconds of silence of one of so many lanes that say nothing yet. */
   patience(lanes: number): number {
     const best = this.#rates.reduce((most, { rate }) => Math.max(most, rate), 0);
-    const turns = best < IDLE ? 0 : (TURNS * lanes * BLOCK_BYTES) / best;
+    const turns = best < IDLE_BYTES_PER_S ? 0 : (TURNS * lanes * BLOCK_BYTES) / best;
     return Math.max(LANE_QUIET, 1000 * Math.min(LONGEST_PATIENCE_S, turns));
   }
 
@@ -75,8 +75,8 @@ export class Measure {
 
   take(lanes: Iterable<Lane>, dials: Dials, free: boolean): void {
     const now = seconds(this.#clock);
-    const elapsed = now - (this.#last ?? now - INTERVAL);
-    if (elapsed < INTERVAL) return;
+    const elapsed = now - (this.#last ?? now - INTERVAL_S);
+    if (elapsed < INTERVAL_S) return;
     this.#last = now;
     const all = [...lanes];
     let streams = 0;
@@ -120,7 +120,7 @@ export class Measure {
     this.#directSince = up ? (this.#directSince ?? now) : undefined;
     // What a relay carried an hour ago says little of now.
     this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);
-    const tried = this.#directSince !== undefined && now - this.#directSince >= TRIED;
+    const tried = this.#directSince !== undefined && now - this.#directSince >= TRIED_S;
     this.#well = tried && (!free || direct >= WELL * this.#bestRelayed || (this.#well && relayed === 0));
   }
 }

@@ -37,14 +37,14 @@ export interface SupervisorOptions {
   onRetire: (lane: Lane) => void;
 }
 
-/** Milliseconds the sender gives the receiver's dials before its own. */
-const SENDER_DELAY = 250;
-/** Milliseconds that direct paths have before a relay is used: it costs its owner money. */
-const RELAY_DELAY = 150;
+/** What the sender gives the receiver's dials before its own. */
+const SENDER_DELAY_MS = 250;
+/** What direct paths have before a relay is used: it costs its owner money. */
+const RELAY_DELAY_MS = 150;
 /** Lanes opened by the sender that are let in beyond what there should be. */
-const SPARE = 4;
-/** Milliseconds: a lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
-const SILENT = 500;
+const SPARE_LANES = 4;
+/** A lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
+const SILENT_MS = 500;
 /**
  * Lanes that may come up in a second, and at once after a pause: each is told of, and an honest side's are few, however
  * bad its network. A peer that opens lanes and closes them, or closes those that are dialled, has no more than these.
@@ -122,8 +122,8 @@ export class Supervisor {
       if (path && lane.quiet && !this.#dials.has(path)) lane.close(fault('LANE_PATH_GONE'));
     if (first && this.#lanes.size === 0) {
       const direct = paths.some(({ kind }) => !this.#traits(kind)?.relayed);
-      this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY : 0);
-      this.#relayFrom = now + (direct ? RELAY_DELAY : 0);
+      this.#from = now + (this.#options.role === 'sender' ? SENDER_DELAY_MS : 0);
+      this.#relayFrom = now + (direct ? RELAY_DELAY_MS : 0);
     }
     this.#endLooks();
     this.#looked = now;
@@ -197,7 +197,7 @@ export class Supervisor {
     if (this.#options.role === 'sender') return false;
     const live = this.#liveLanes();
     const target = this.#targets(live).get(kind) ?? 0;
-    return countOf(live, kind) >= target + (path ? 0 : SPARE);
+    return countOf(live, kind) >= target + (path ? 0 : SPARE_LANES);
   }
 
   #message(lane: Lane, message: Message): void {
@@ -302,6 +302,6 @@ export class Supervisor {
 
   /** A lane may be dead of which nothing was heard for a while; of the others, what one brings the rest must find room for. */
   #worth(lane: Lane): number {
-    return lane.silence > SILENT ? -lane.silence : this.#measure.lately(lane);
+    return lane.silence > SILENT_MS ? -lane.silence : this.#measure.lately(lane);
   }
 }

@@ -38,14 +38,13 @@ export interface Sample {
 
 const MOST: Targets = { stream: MAX_STREAM_LANES, datagram: MAX_DATAGRAM_LANES, channel: MAX_WEBRTC_LANES };
 const FIRST: Targets = { stream: DEFAULT_LANES, datagram: 4, channel: 2 };
-/** A path this long is likely to lose packets somewhere, and TCP needs minutes there to find out what UDX knows soon. */
-const LONG = 0.04;
-/** From here on twice as many: each of them takes many seconds to find what the path gives. */
-const VERY_LONG = 0.08;
-/** Round trips, but no more than START_MOST seconds, after which TCP without losses carries START bytes a second. */
+/** Each of these, with the measurement behind it, is in docs/lanes.md. Round trips above which a path is long, and very long. */
+const LONG_S = 0.04;
+const VERY_LONG_S = 0.08;
+/** So many round trips, but no more than so many seconds, after which TCP without losses carries START_BYTES_PER_S. */
 const START_ROUND_TRIPS = 12;
-const START_MOST = 1.5;
-const START = 5e6;
+const START_MOST_S = 1.5;
+const START_BYTES_PER_S = 5e6;
 /** A step up stays if the whole grew by this factor, a step down if it is still at least this. */
 const GAIN = 1.1;
 const SAME = 0.95;
@@ -54,33 +53,32 @@ const POOR = 0.15;
 const RESERVE = 2;
 /** With more than this part of it they may do as well alone. */
 const RICH = 0.4;
-/** Seconds, and round trips, that UDX lanes have to find what the path gives before anything is judged beside them. */
-const RAMP = 8;
+/** What UDX lanes have to find what the path gives before anything is judged beside them; the longer of both. */
+const RAMP_S = 8;
 const RAMP_ROUND_TRIPS = 30;
-/** Above this UDX has nothing to add, and more TCP lanes cost more than they bring. Bytes a second. */
-const FAST = 80e6;
-/** Below this a handshake of TLS is a noticeable part of what the link carries. Bytes a second. */
-const SLOW = 1e6;
-/** Seconds until a step shows, and to measure it. */
-const SETTLE = 2;
-const MEASURE = 2;
-/** Of both, at least so many round trips. */
-const ROUND_TRIPS = 15;
-/** Seconds after which growth is no reason to wait any more. */
-const GROWTH = 15;
-/** A rate of which most samples of EVEN_FOR seconds are this near to the median is that of a full link, or of one shaped so. */
+/** Above this UDX has nothing to add, and more TCP lanes cost more than they bring. */
+const FAST_BYTES_PER_S = 80e6;
+/** Below this a handshake of TLS is a noticeable part of what the link carries. */
+const SLOW_BYTES_PER_S = 1e6;
+/** Until a step shows, and to measure it; of both at least so many round trips. */
+const SETTLE_S = 2;
+const MEASURE_S = 2;
+const SPAN_ROUND_TRIPS = 15;
+/** After which growth is no reason to wait any more. */
+const GROWTH_S = 15;
+/** A rate is even if this share of the samples of so long is so near to the median: that of a full link, or of one shaped so. */
 const EVEN = 0.02;
 const EVEN_SHARE = 0.6;
-const EVEN_FOR = 4;
+const EVEN_FOR_S = 4;
 /** Samples that it takes to say so. */
-const EVEN_LEAST = 5;
+const EVEN_SAMPLES = 5;
 /** The same where little time has been to see it: of a path with losses hardly a sample is so near to the others. */
 const EVEN_START = 0.05;
-/** Seconds of samples that are kept. */
-const KEPT = 20;
-/** Seconds between rounds of trials that brought nothing: paths change. */
-const REST = 20;
-const LONGEST_REST = 320;
+/** For how long samples are kept. */
+const KEPT_S = 20;
+/** Between rounds of trials that brought nothing, doubled each time: paths change. */
+const REST_S = 20;
+const LONGEST_REST_S = 320;
 
 interface Trial {
   sort: Sort;
@@ -103,7 +101,7 @@ export class Tuner {
   /** Steps still to be tried in this round. */
   #round: ('down' | Sort)[] = [];
   #nextRound: number | undefined;
-  #rest = REST;
+  #rest = REST_S;
   /** When the first lane came up, and when UDX lanes did. */
   #since: number | undefined;
   /** From when on it may be growing by itself: the start, or a step taken back; and what it then should grow to again. */
@@ -146,7 +144,7 @@ export class Tuner {
       return;
     }
     this.#history.push({ at: now, rate, streams });
-    while (this.#history[0]!.at < now - KEPT) this.#history.shift();
+    while (this.#history[0]!.at < now - KEPT_S) this.#history.shift();
     if (this.#trial) this.#judge(this.#trial, sample);
     else this.#tryMore(sample);
   }
@@ -160,16 +158,17 @@ export class Tuner {
     if (!possible.datagram) this.#targets.datagram = 0;
     else if (datagram > 0) return;
     else if (!possible.stream && lanes.stream === 0) this.#targets.datagram = this.#fixed ?? FIRST.datagram;
-    else if (this.#fixed === undefined && roundTrip > LONG && !this.#begun) {
+    else if (this.#fixed === undefined && roundTrip > LONG_S && !this.#begun) {
       // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
-      const wait = roundTrip > VERY_LONG ? Math.min(START_MOST, START_ROUND_TRIPS * roundTrip) : EVEN_FOR;
+      const wait =
+        roundTrip > VERY_LONG_S ? Math.min(START_MOST_S, START_ROUND_TRIPS * roundTrip) : EVEN_FOR_S;
       if (now < (this.#since ?? now) + wait) return;
       this.#begun = true;
       // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
-      if (rate >= START || this.#even(now, EVEN_START)) return;
-      const baseline = this.#typical(now - MEASURE, now)?.rate ?? rate;
-      this.#targets.datagram = roundTrip > VERY_LONG ? 2 * FIRST.datagram : FIRST.datagram;
-      const ramp = Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip);
+      if (rate >= START_BYTES_PER_S || this.#even(now, EVEN_START)) return;
+      const baseline = this.#typical(now - MEASURE_S, now)?.rate ?? rate;
+      this.#targets.datagram = roundTrip > VERY_LONG_S ? 2 * FIRST.datagram : FIRST.datagram;
+      const ramp = Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip);
       this.#trial = { sort: 'datagram', before: 0, baseline, factor: GAIN, given: now, ramp };
     }
   }
@@ -196,28 +195,28 @@ export class Tuner {
 
   /** The rate hardly changes. */
   #even(now: number, within = EVEN): boolean {
-    const rates = this.#history.filter(({ at }) => at > now - EVEN_FOR).map(({ rate }) => rate);
-    if (rates.length < EVEN_LEAST) return false;
+    const rates = this.#history.filter(({ at }) => at > now - EVEN_FOR_S).map(({ rate }) => rate);
+    if (rates.length < EVEN_SAMPLES) return false;
     const middle = median(rates);
     const near = rates.filter((rate) => Math.abs(rate - middle) <= within * middle);
     return near.length >= EVEN_SHARE * rates.length;
   }
 
   #tryMore({ now, lanes, possible, roundTrip }: Sample): void {
-    this.#nextRound ??= now + span(SETTLE, roundTrip);
-    if (now < (this.#datagramSince ?? -Infinity) + Math.max(RAMP, RAMP_ROUND_TRIPS * roundTrip)) return;
+    this.#nextRound ??= now + span(SETTLE_S, roundTrip);
+    if (now < (this.#datagramSince ?? -Infinity) + Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip)) return;
     if (this.#round.length === 0) {
       if (now < this.#nextRound) return;
       this.#round = ['down', 'datagram', 'stream', 'channel'];
     }
-    const measure = span(MEASURE, roundTrip);
+    const measure = span(MEASURE_S, roundTrip);
     const seen = this.#typical(now - measure, now);
     const before = this.#typical(now - 2 * measure, now - measure);
     if (seen === undefined || before === undefined) return;
     // Nothing comes, or it comes in bursts, as into a disk that is slower than the path: more lanes would change nothing.
     if (seen.rate <= seen.mean / 2) return;
     // While it grows by itself, a step would be praised for that.
-    const growing = now < this.#growing + GROWTH;
+    const growing = now < this.#growing + GROWTH_S;
     if (growing && seen.rate > GAIN * before.rate) return;
     const baseline = Math.max(seen.rate, growing ? this.#before : 0);
     const what = this.#round.shift()!;
@@ -226,9 +225,9 @@ export class Tuner {
     // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
     const full = what === 'datagram' && lanes.stream > 0 && lanes.datagram === 0 && this.#even(now);
     // A slow link that is full has nothing for more streams either: each would only cost it a handshake.
-    const slow = what === 'stream' && seen.rate < SLOW && this.#even(now, EVEN_START);
+    const slow = what === 'stream' && seen.rate < SLOW_BYTES_PER_S && this.#even(now, EVEN_START);
     const reserve = what === 'stream' && lanes.datagram > 0 && count <= RESERVE;
-    const enough = seen.rate > FAST || full || slow || reserve;
+    const enough = seen.rate > FAST_BYTES_PER_S || full || slow || reserve;
     // A sort whose lanes could not all be opened will not have more of them.
     const short = lanes[what] < count;
     if (possible[what] && !enough && !short && count < MOST[what]) {
@@ -254,17 +253,17 @@ export class Tuner {
       const target = this.#targets[sort];
       const there = target > before ? lanes[sort] >= target : lanes[sort] <= target;
       // Those that came count: not every path carries as many as were asked for.
-      const opening = sort === 'channel' ? LANE_OPEN_DEADLINE / 1000 : SETTLE;
+      const opening = sort === 'channel' ? LANE_OPEN_DEADLINE / 1000 : SETTLE_S;
       if (!there && now < given + span(opening, roundTrip)) return;
       if (target > before && lanes[sort] <= before) return this.#revert(trial, now);
       trial.since = now;
     }
-    const measure = span(MEASURE, roundTrip);
-    if (now < trial.since + Math.max(span(SETTLE, roundTrip), trial.ramp ?? 0) + measure) return;
+    const measure = span(MEASURE_S, roundTrip);
+    if (now < trial.since + Math.max(span(SETTLE_S, roundTrip), trial.ramp ?? 0) + measure) return;
     const after = this.#typical(now - measure, now)?.rate ?? 0;
     if (after < factor * baseline) return this.#revert(trial, now);
     this.#trial = undefined;
-    this.#rest = REST;
+    this.#rest = REST_S;
     // More of the same, at once.
     if (factor === GAIN) this.#round.unshift(sort);
   }
@@ -281,13 +280,13 @@ export class Tuner {
 
   #endRound(now: number): void {
     this.#nextRound = now + this.#rest;
-    this.#rest = Math.min(LONGEST_REST, this.#rest * 2);
+    this.#rest = Math.min(LONGEST_REST_S, this.#rest * 2);
   }
 }
 
 /** Seconds: what is asked, or longer on a long path. */
 function span(seconds: number, roundTrip: number): number {
-  return Math.max(seconds, ROUND_TRIPS * roundTrip);
+  return Math.max(seconds, SPAN_ROUND_TRIPS * roundTrip);
 }
 
 function median(values: number[]): number {
