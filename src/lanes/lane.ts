@@ -104,11 +104,11 @@ export class Lane implements LanePort {
   }
 
   /** Milliseconds of silence that say nothing yet: more where many lanes share a slow link. */
-  patience = LANE_QUIET;
+  quietAfterMs = LANE_QUIET;
 
   /** Nothing came for so long that the path may be dead. */
   get quiet(): boolean {
-    return this.silence > this.patience;
+    return this.silence > this.quietAfterMs;
   }
 
   /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */

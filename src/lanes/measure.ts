@@ -18,7 +18,7 @@ const LATELY = 0.7;
  * nothing beyond so many seconds.
  */
 const TURNS = 4;
-const LONGEST_PATIENCE_S = 8;
+const LONGEST_QUIET_S = 8;
 /** Bytes a second: less than this is not data on a slow link, but pings where there is no data. */
 const IDLE_BYTES_PER_S = 4096;
 /** Seconds that direct lanes have to show what they carry. */
@@ -34,7 +34,7 @@ export class Measure {
   #rest = { direct: 0, relayed: 0 };
   #last: number | undefined;
   #bestRelayed = 0;
-  /** Bytes a second of all lanes, of the last LONGEST_PATIENCE_S. */
+  /** Bytes a second of all lanes, of the last LONGEST_QUIET_S. */
   #rates: { at: number; rate: number }[] = [];
   #directSince: number | undefined;
   #well = false;
@@ -56,10 +56,10 @@ export class Measure {
   }
 
   /** Milliseconds of silence of one of so many lanes that say nothing yet. */
-  patience(lanes: number): number {
+  quietAfter(lanes: number): number {
     const best = this.#rates.reduce((most, { rate }) => Math.max(most, rate), 0);
     const turns = best < IDLE_BYTES_PER_S ? 0 : (TURNS * lanes * BLOCK_BYTES) / best;
-    return Math.max(LANE_QUIET, 1000 * Math.min(LONGEST_PATIENCE_S, turns));
+    return Math.max(LANE_QUIET, 1000 * Math.min(LONGEST_QUIET_S, turns));
   }
 
   /** What a lane brought of late, to compare lanes by; of a new one nothing is known, and the best hoped. */
@@ -93,9 +93,9 @@ export class Measure {
     }
     const rate = (bytes.direct + bytes.relayed) / elapsed;
     this.#rates.push({ at: now, rate });
-    this.#rates = this.#rates.filter(({ at }) => at > now - LONGEST_PATIENCE_S);
-    const patience = this.patience(all.length);
-    for (const lane of all) lane.patience = patience;
+    this.#rates = this.#rates.filter(({ at }) => at > now - LONGEST_QUIET_S);
+    const quietAfterMs = this.quietAfter(all.length);
+    for (const lane of all) lane.quietAfterMs = quietAfterMs;
     const live = all.filter((lane) => !lane.quiet);
     const direct = live.filter(({ relayed }) => !relayed);
     this.#compare(now, direct.length > 0, bytes.direct / elapsed, bytes.relayed / elapsed, free);

@@ -33,7 +33,7 @@ export interface Listener {
 const TLS_HANDSHAKE = 0x16;
 /** Connections that have proved nothing yet: who comes is let in, and the oldest of the busiest address goes. */
 const UNPROVEN = { inAll: 2 * MAX_LANES, ofAddress: MAX_LANES };
-/** Connections of the HTTP server, a receiver's at the rendezvous among them: that one makes way to no crowd. */
+/** Connections of the HTTP server, a receiver's at the rendezvous among them: that one makes way to nobody. */
 const OTHERS = { inAll: 4 * MAX_LANES, ofAddress: MAX_LANES };
 
 /** @throws BeelineError SERVER when the port is taken or not allowed. */

@@ -166,12 +166,12 @@ export class UdpAgent {
 
   #receive(bytes: Uint8Array, from: Address, socket: UdpPort): void {
     if (this.#closed) return;
-    const stray = unknownStream(bytes);
-    if (stray === undefined) return this.#checks.receive(bytes, from, socket);
+    const unknown = unknownStream(bytes);
+    if (unknown === undefined) return this.#checks.receive(bytes, from, socket);
     // Only to one who is known to be the peer, and to each packet at most one of half its size.
     const pair = this.#pairs.find(socket, from);
     if (pair?.working && pair.mayTell.take())
-      this.#checks.tell(socket, from, [streamAttribute(stray, stray)]);
+      this.#checks.tell(socket, from, [streamAttribute(unknown, unknown)]);
   }
 
   #request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined {
