@@ -3,17 +3,30 @@
  * long-term credential. Goal: a nonce may go stale at any time and nobody above notices.
  */
 
-import { type LookupFunction, type Socket, connect as plainConnect, isIP } from 'node:net';
+import { isIP, type LookupFunction, connect as plainConnect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { toHex } from '../../base/bytes.ts';
 import { realClock, withDeadline } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { readErrorCode } from '../../nat/stun/attributes.ts';
-import { ATTRIBUTE, MAX_STUN, STUN_HEADER, type StunAttribute, type StunMessage, attributeOf, decodeStun, encodeStun, hasIntegrity, longTermKey, looksLikeStun, newTransaction } from '../../nat/stun/message.ts';
-import type { TurnTarget } from './server.ts';
+import {
+  ATTRIBUTE,
+  attributeOf,
+  decodeStun,
+  encodeStun,
+  hasIntegrity,
+  longTermKey,
+  looksLikeStun,
+  MAX_STUN,
+  newTransaction,
+  STUN_HEADER,
+  type StunAttribute,
+  type StunMessage,
+} from '../../nat/stun/message.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
+import type { TurnTarget } from './server.ts';
 
 /** Whose doing it most often is, and what to do about it. */
 const ADVICE: Readonly<Record<number, string>> = {

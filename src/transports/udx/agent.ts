@@ -7,18 +7,25 @@ import type { SecureContext } from 'node:tls';
 import { Alarm, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { Birthday } from '../../nat/ice/birthday.ts';
-import { type Answer, Checks, TOO_MANY, type UdpPort, streamAttribute, streamIds } from '../../nat/ice/checks.ts';
+import {
+  type Answer,
+  Checks,
+  streamAttribute,
+  streamIds,
+  TOO_MANY,
+  type UdpPort,
+} from '../../nat/ice/checks.ts';
 import { Connectivity } from '../../nat/ice/connectivity.ts';
 import { Gatherer, type Mapping } from '../../nat/ice/gather.ts';
 import { type Pair, Pairs } from '../../nat/ice/pairs.ts';
 import { errorCode } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, type StunMessage } from '../../nat/stun/message.ts';
 import type { Pipe } from '../../secure/pipe.ts';
+import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
-import { UdpSocket, type Udx, loadUdx } from './socket.ts';
+import { loadUdx, UdpSocket, type Udx } from './socket.ts';
 import { unknownStream } from './stream.ts';
 import { Acceptor, dialStream } from './streams.ts';
-import { type Address, formatAddress } from '../../wire/candidate.ts';
 
 interface UdpOptions {
   role: 'sender' | 'receiver';

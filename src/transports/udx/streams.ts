@@ -11,7 +11,7 @@ import { MAX_LANES } from '../../base/limits.ts';
 import { localAddress } from '../../nat/ice/address.ts';
 import { type Checks, type PairStream, streamAttribute } from '../../nat/ice/checks.ts';
 import type { Pair } from '../../nat/ice/pairs.ts';
-import { type Pipe, opening } from '../../secure/pipe.ts';
+import { opening, type Pipe } from '../../secure/pipe.ts';
 import { tlsClient, tlsServer } from '../../secure/tls.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 
