@@ -7,7 +7,7 @@
  * that many small messages cannot cost the reader more memory than the window says.
  */
 import { Alarm, type Clock } from './clock.ts';
-import { BeelineError } from './errors.ts';
+import { fault } from './errors.ts';
 
 /**
  * Bytes that may be on the way or wait at the reader: what it buffers at most while it is paused. Above the 4 MiB that UDX keeps
@@ -58,7 +58,7 @@ export class Credit {
     if (!(total - this.#heard >= (this.#lossy ? 0 : CREDIT_STEP) && total <= this.#spent)) {
       // It may have been overtaken by a later one.
       if (this.#lossy) return;
-      throw new BeelineError('PROTOCOL', 'The other side says that it has read what was not sent to it.');
+      throw fault('PEER_MISBEHAVES', { what: 'says that it has read what was not sent to it' });
     }
     this.#heard = total;
     this.#proceed();

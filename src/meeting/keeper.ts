@@ -108,8 +108,7 @@ class Keeper implements Mailbox {
         await sleep(realClock, pause, signal);
       }
     };
-    const slow = () =>
-      new BeelineError('TIMEOUT', `The rendezvous did not answer within ${deadline / 1000} s.`);
+    const slow = () => fault('SERVER_LATE', { seconds: deadline / 1000 });
     // Running out of time while nobody was there says less than that nobody was there.
     const late = () => last ?? nobody?.() ?? slow();
     await withDeadline(realClock, signal, deadline, late, attempts, () => stopped(signal)).catch((error) => {
@@ -171,7 +170,7 @@ class Keeper implements Mailbox {
           try {
             const message = decodeServerMessage(text);
             if (greeted) return this.#hear(message);
-            if (!wire) throw new BeelineError('PROTOCOL', 'The rendezvous server spoke before it was asked.');
+            if (!wire) throw fault('SERVER_MISBEHAVES', { what: 'spoke before it was asked' });
             this.#welcome(message, wire);
             greeted = true;
             resolve();
@@ -317,7 +316,7 @@ class Keeper implements Mailbox {
 
   /** Resolves to what went wrong, if it did. */
   #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
-    const late = () => new BeelineError('SERVER', 'The rendezvous server cannot be reached any more.');
+    const late = () => fault('SERVER_GONE');
     const greeting = (signal: AbortSignal) => this.#greet(signal);
     return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal)).then(
       () => undefined,
@@ -331,4 +330,8 @@ function stopped(signal: AbortSignal | undefined): BeelineError {
   return reason instanceof BeelineError
     ? reason
     : new BeelineError('INTERRUPTED', 'Stopped while meeting the other side.', { cause: reason });
+}
+
+function refusal({ code, reason, message }: ServerMessage & { t: 'refused' }): BeelineError {
+  return new BeelineError(code, message, { reason });
 }

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Alarm, realClock, until } from '../base/clock.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
 import { dialWebSocket as dial } from '../websocket/dial.ts';
 import { rendezvousUrl } from '../websocket/url.ts';

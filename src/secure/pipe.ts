@@ -1,6 +1,6 @@
 /** What a lane needs of a transport: an ordered, authenticated byte pipe with backpressure both ways. Pure. */
 import { realClock, withDeadline } from '../base/clock.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 
 export interface Pipe {
@@ -32,6 +32,6 @@ export function opening<T>(
   work: (signal: AbortSignal) => Promise<T>,
   ms = LANE_OPEN_DEADLINE,
 ): Promise<T> {
-  const late = () => new BeelineError('TIMEOUT', `No lane to ${remote} (${kind}) came up in time.`);
+  const late = () => fault('LANE_LATE', { remote, kind });
   return withDeadline(realClock, signal, ms, late, work, () => fault('LANE_OUTPACED'));
 }

@@ -2,7 +2,7 @@
 import { constants, X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect, createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
-import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { withGroups } from '../base/tls.ts';
 import { formatAddress } from '../wire/candidate.ts';
 import { opening, type Pipe } from './pipe.ts';
@@ -36,10 +36,7 @@ export function peerFingerprint(socket: TLSSocket): string | undefined {
 /** Throws AUTHENTICATION unless the peer's certificate is the pinned one. */
 export function checkPin(socket: TLSSocket, pin: string): void {
   if (peerFingerprint(socket) !== pin) {
-    throw new BeelineError(
-      'AUTHENTICATION',
-      'Somebody else answered on the lane: its certificate is not the one agreed on.',
-    );
+    throw fault('LANE_STRANGER', { what: 'its certificate is not the one agreed on' });
   }
 }
 
@@ -144,7 +141,7 @@ export function tlsServer(stream: Duplex, over: Over): Promise<{ pipe: Pipe; fin
   const socket = serverSocket(stream, over.context);
   return secured(stream, socket, 'secure', over, () => {
     const fingerprint = peerFingerprint(socket);
-    if (!fingerprint) throw new BeelineError('AUTHENTICATION', 'The other side showed no certificate.');
+    if (!fingerprint) throw fault('LANE_STRANGER', { what: 'it shows no certificate' });
     return { pipe: tlsPipe(socket, over), fingerprint };
   });
 }

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { doubling, realClock, withDeadline } from '../../base/clock.ts';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
 import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
 
 const PMP_PORT = 5351;
@@ -96,10 +96,7 @@ class PmpSocket {
   }
 
   #silent(): BeelineError {
-    return new BeelineError(
-      'TIMEOUT',
-      `The router at ${this.#gateway} does not answer on UDP port ${this.#port}.`,
-    );
+    return fault('ROUTER_LATE', { router: this.#gateway, how: ` on UDP port ${this.#port}` });
   }
 }
 

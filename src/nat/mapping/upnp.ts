@@ -35,7 +35,7 @@ interface HttpQuestion {
  */
 export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<HttpAnswer> {
   const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-  const late = () => new BeelineError('TIMEOUT', `The router at ${url.host} did not answer in time.`);
+  const late = () => fault('ROUTER_LATE', { router: url.host, how: ' in time' });
   const stopped = () => new BeelineError('CANCELLED', 'Nobody waits for the router any more.');
   let asked: ClientRequest | undefined;
   const answer = () =>
@@ -68,7 +68,7 @@ export function exchange({ url, headers, body, signal }: HttpQuestion): Promise<
 }
 
 function broken(url: URL): BeelineError {
-  return new BeelineError('PROTOCOL', `The router at ${url.host} answered something of no use.`);
+  return fault('ROUTER_MALFORMED', { router: url.host });
 }
 
 const GROUP = '239.255.255.250';

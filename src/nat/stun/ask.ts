@@ -47,13 +47,13 @@ export function bindingRequest(transaction: Uint8Array, changePort = false): Uin
 
 /** @throws BeelineError SERVER if the server refused, or did not say an address. */
 function readBinding(answer: StunMessage, server: Address): Binding {
-  const name = `The STUN server at ${formatAddress(server)}`;
+  const name = formatAddress(server);
   if (answer.class === 'error') {
     const { code, reason } = readErrorCode(answer) ?? { code: 0, reason: 'no reason given' };
-    throw new BeelineError('SERVER', `${name} refused: ${reason} (${code}).`);
+    throw fault('STUN_REFUSED', { server: name, what: `refused: ${reason} (${code})` });
   }
   const mapped = readXorAddress(attributeOf(answer, ATTRIBUTE.xorMappedAddress), answer.transaction);
-  if (!mapped) throw new BeelineError('SERVER', `${name} did not say which address it sees.`);
+  if (!mapped) throw fault('STUN_REFUSED', { server: name, what: 'does not say which address it sees' });
   const other = readPlainAddress(attributeOf(answer, ATTRIBUTE.otherAddress));
   if (!other) return { mapped };
   // A server that listens on every address does not know which of them it was asked at, and says so.
@@ -62,11 +62,7 @@ function readBinding(answer: StunMessage, server: Address): Binding {
 }
 
 export function silent(server: Address): BeelineError {
-  const name = formatAddress(server);
-  return new BeelineError(
-    'TIMEOUT',
-    `No answer from the STUN server at ${name}: it is not there, or a network on the way blocks it.`,
-  );
+  return fault('STUN_LATE', { server: formatAddress(server) });
 }
 
 export function cancelled(): BeelineError {
@@ -247,7 +243,7 @@ function answerOf(frames: StunFrames, bytes: Uint8Array, transaction: Uint8Array
   const message = decodeStun(whole);
   const ours = message?.transaction.every((byte, i) => byte === transaction[i]);
   if (!message || !ours || message.method !== METHOD.binding || !['success', 'error'].includes(message.class))
-    throw new BeelineError('PROTOCOL', 'A STUN server answered something that was not asked.');
+    throw fault('STUN_MALFORMED');
   return message;
 }
 

@@ -154,9 +154,7 @@ class Wire {
   #fed(bytes: Uint8Array): void {
     if (this.#pipe) return this.#pipe.feed(bytes);
     if (this.#bytes.length + bytes.length > (this.#waiting?.length ?? 0) + MAX_EARLY)
-      return this.#fail(
-        new BeelineError('AUTHENTICATION', 'Something else than the peer answered on the lane.'),
-      );
+      return this.#fail(fault('LANE_STRANGER', { what: 'it does not speak as the other side would' }));
     this.#bytes = concat(this.#bytes, bytes);
     this.#serve();
   }

@@ -1,7 +1,7 @@
 /** A pipe sealed with keys of its own over one that nobody trusts. Made by the handshake, which feeds it what comes in. */
 import { Alarm, realClock } from '../../base/clock.ts';
 import { Credit, decodeGrant, encodeGrant } from '../../base/credit.ts';
-import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import type { Pipe } from '../pipe.ts';
 import {
   BATCH,
@@ -256,7 +256,7 @@ class SealedReader {
 }
 
 function outOfTurn(): BeelineError {
-  return new BeelineError('PROTOCOL', 'A sealed lane got a record that does not belong there.');
+  return fault('PEER_MALFORMED', { what: 'a record on a sealed lane that does not belong there' });
 }
 
 interface Plain {

@@ -5,7 +5,7 @@
  */
 import { concat, utf8Encode } from '../../base/bytes.ts';
 import { GRANT_LENGTH } from '../../base/credit.ts';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 
 /**
  * - `hello`: the first of each side, empty: it has the key.
@@ -98,7 +98,7 @@ export class RecordParser {
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'A sealed lane got something that is no record of it.');
+  return fault('PEER_MALFORMED', { what: 'something on a sealed lane that is no record' });
 }
 
 const { subtle } = globalThis.crypto;
@@ -166,11 +166,7 @@ export class Opener {
         await subtle.decrypt({ name: 'AES-GCM', iv, additionalData: header }, this.#key, body),
       );
     } catch (cause) {
-      throw new BeelineError(
-        'AUTHENTICATION',
-        'Something on the way altered what the other side sent, or it is somebody else: the lane was closed.',
-        { cause },
-      );
+      throw fault('LANE_ALTERED', {}, { cause });
     }
   }
 }

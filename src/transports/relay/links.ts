@@ -3,7 +3,7 @@
  * Pure.
  */
 import { Alarm, onAbort, realClock, sleep, withDeadline } from '../../base/clock.ts';
-import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../../base/pauses.ts';
 import type { Pipe } from '../../secure/pipe.ts';
@@ -126,7 +126,7 @@ export class RelayPath implements Path {
     if (!shown) throw fault('RELAY_NO_PLACE');
     const ahead = this.#take();
     // One deadline for all of it; the steps below know only that they are to stop.
-    const late = () => new BeelineError('TIMEOUT', 'The sender did not come to the relay in time.');
+    const late = () => fault('RELAY_LANE_LATE');
     try {
       return await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, async (scope) => {
         onAbort(scope, () => ahead?.control.abort());

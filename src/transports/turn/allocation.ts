@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { familyOf, spelled } from '../../base/addresses.ts';
 import { Alarm, atMost, every, onAbort, realClock } from '../../base/clock.ts';
-import { asBeelineError, BeelineError, fault } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE, MAX_LANES } from '../../base/limits.ts';
 import { readXorAddress, xorAddress } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, attributeOf, METHOD, type StunMessage } from '../../nat/stun/message.ts';
@@ -339,7 +339,7 @@ const TRANSPORT_TCP = Uint8Array.of(6, 0, 0, 0);
  * @throws BeelineError of the first: NO_PATH or TIMEOUT (not reached), SERVER (it refused), AUTHENTICATION, PROTOCOL
  */
 export async function allocate(options: TurnOptions): Promise<Allocation> {
-  let failure = new BeelineError('SERVER', 'The rendezvous server names no TURN server in a way that works.');
+  let failure = fault('TURN_UNNAMED');
   for (const [index, target] of turnTargets(options.server.urls).entries()) {
     try {
       return await allocateAt(target, options);

@@ -45,10 +45,7 @@ const ADVICE: Readonly<Record<number, string>> = {
  */
 function refusal(name: string, code: number, reason: string): BeelineError {
   const advice = ADVICE[code] ?? 'Its owner can tell why from its log.';
-  return new BeelineError(
-    'SERVER',
-    `The TURN server ${name} refused with ${code}${reason && ` (${reason})`}. ${advice}`,
-  );
+  return fault('TURN_REFUSED', { name, what: `${code}${reason && ` (${reason})`}`, advice });
 }
 
 /** Bytes of 127 characters (RFC 8489, 14.9 and 14.10). */
@@ -182,7 +179,7 @@ export async function connectTurn(
     socket.once(secure ? 'secureConnect' : 'connect', () => resolve(socket));
   });
   connected.catch(() => {});
-  const late = () => new BeelineError('TIMEOUT', `The TURN server ${name} did not answer over TCP in time.`);
+  const late = () => fault('TURN_LATE', { name });
   const stopped = () => fault('TURN_NOT_NEEDED', { name });
   try {
     await withDeadline(realClock, signal, deadline, late, () => connected, stopped);
@@ -282,7 +279,7 @@ export class ControlConnection {
     const { key } = credential;
     const all = [...attributes(transaction), ...credential.attributes()];
     const bytes = encodeStun({ class: 'request', method, transaction, attributes: all }, key ? { key } : {});
-    const late = () => new BeelineError('TIMEOUT', `The TURN server ${name} did not answer in time.`);
+    const late = () => fault('TURN_LATE', { name });
     const asked = () =>
       new Promise<StunMessage>((resolve, reject) => {
         this.#waiting.set(id, { key, last, resolve, reject });
@@ -299,7 +296,6 @@ export class ControlConnection {
     if (!waiting) return;
     // Errors are taken unproven: 401 and 438 cannot be proven, and who could forge others could cut the connection too.
     if (message.class === 'success' && waiting.key && !hasIntegrity(bytes, waiting.key)) {
-      const text = `An answer of the TURN server ${this.#options.name} is not proven to be its own.`;
       return waiting.reject(fault('TURN_UNPROVEN', { name: this.#options.name }));
     }
     if (message.class === 'request') return;

@@ -5,7 +5,7 @@
 
 import { isAddress } from '../../base/addresses.ts';
 import { Alarm, atMost, realClock } from '../../base/clock.ts';
-import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { MAX_RTC_CANDIDATES } from '../../base/limits.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import type { RtcDescription } from '../../wire/rtc.ts';
@@ -136,7 +136,7 @@ export class Connection {
   within(ms: number | undefined): void {
     this.#deadline.clear();
     if (this.#state !== 'negotiating' || ms === undefined) return;
-    const late = () => this.close(new BeelineError('TIMEOUT', 'A WebRTC connection did not open in time.'));
+    const late = () => this.close(fault('WEBRTC_LATE'));
     this.#deadline.set(ms, late);
   }
 

@@ -4,7 +4,7 @@
  */
 import { realClock } from '../../base/clock.ts';
 import { Credit } from '../../base/credit.ts';
-import { asBeelineError, BeelineError, fault, faultFrom } from '../../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { Horizon } from '../../base/horizon.ts';
 import { linger } from '../../base/linger.ts';
 import type { Pipe } from '../../secure/pipe.ts';
