@@ -213,8 +213,7 @@ export class Reception {
   /** What has arrived is kept for another run, unless it must not be, or is whole. */
   async #leave(sink: Sink): Promise<void> {
     const { failure } = this.#session;
-    if (failure && sink.suspend && !GIVEN_UP.has(failure.code)) await sink.suspend();
-    else await sink.abort();
+    await sink.close(failure && !GIVEN_UP.has(failure.code) ? 'keep' : 'discard');
   }
 
   #wantedBytes(): number | undefined {
@@ -247,7 +246,7 @@ export class Reception {
       }
     }
     if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
-    await this.#sink?.settle?.();
+    await this.#sink?.close('done');
     const { fingerprint } = session.peer;
     const receipt = await this.#receiving.keep({
       kind: this.#kind,

@@ -55,7 +55,7 @@ export class TextSink implements Sink {
     return new Map([[0, toHex(sha256(this.#bytes))]]);
   }
 
-  async abort(): Promise<void> {
+  async close(): Promise<void> {
     this.#over = true;
     this.#bytes = new Uint8Array(0);
   }

@@ -33,8 +33,6 @@ export function textSource(text: string, clock: Clock): Source {
       }
       return total;
     },
-    release() {},
-    changed: async () => [],
     digests: async () => new Map([[0, toHex(sha256(bytes))]]),
     close: async () => {},
   };

@@ -147,7 +147,7 @@ export class Fetching {
     this.#idleLook.clear();
     this.#intake.stop();
     // A write to a pipe that nobody reads ends only when the sink is told to give up.
-    if (this.#intake.busy && !this.sink.suspend) await this.sink.abort().catch(() => {});
+    if (this.#intake.busy && !this.sink.held) await this.sink.close('discard').catch(() => {});
     await this.idle();
   }
 

@@ -70,7 +70,7 @@ export class Origin {
   /** Of a stream: what every receiver has is forgotten. */
   release(): void {
     const below = Math.min(...[...this.#peers].map((peer) => peer.written));
-    if (below > 0 && below !== Number.POSITIVE_INFINITY) this.source.release(below);
+    if (below > 0 && below !== Number.POSITIVE_INFINITY) this.source.release?.(below);
   }
 
   async #read(index: number, into: Uint8Array): Promise<number> {
@@ -300,7 +300,7 @@ export class ReceivingPeer implements Peer {
   }
 
   #check(): Promise<string[]> {
-    this.#account.changed ??= this.#origin.source.changed();
+    this.#account.changed ??= this.#origin.source.changed?.() ?? Promise.resolve([]);
     return this.#account.changed;
   }
 

@@ -26,7 +26,7 @@ async function stopped(to: string, entries: readonly Entry[]): Promise<string> {
   const before = new Set(readdirSync(to));
   const sink = new StagingSink({ to, overwrite: 'skip' });
   await (await opened(sink, entries)).write(0, 7);
-  await sink.suspend();
+  await sink.close('keep');
   return join(to, readdirSync(to).find((name) => name.startsWith('.beeline-') && !before.has(name))!);
 }
 

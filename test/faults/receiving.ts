@@ -66,7 +66,7 @@ export class Receiving {
             await this.#move(sink);
             await sink.finish();
             this.finished = true;
-            await sink.settle();
+            await sink.close('done');
             return;
           } catch (error) {
             if (!again || !(error instanceof BeelineError)) throw error;
@@ -76,7 +76,7 @@ export class Receiving {
           }
         }
       } finally {
-        await sink.suspend();
+        await sink.close('keep');
         // Of syncs side by side, one may have failed while the others still have their files open.
         for (let turn = 0; turn < 30; turn++) await setImmediate();
       }

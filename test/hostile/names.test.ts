@@ -238,7 +238,7 @@ test('protects from: duplicate and colliding names', posix, async (t) => {
         const { write } = await opened(sink, entries);
         await write(0, 1);
         await sink.finish();
-        await sink.settle();
+        await sink.close('done');
         const names = readdirSync(place.to);
         assert.equal(names.length, 2, `${one} ${other}`);
         if (foldsCase) assert.equal(new Set(names.map(foldKey)).size, 2, names.join());

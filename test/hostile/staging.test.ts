@@ -187,19 +187,19 @@ test('protects from: a staging folder swapped for a link', linux, async (t) => {
       async (sink, write) => {
         for (const chunk of [2, 3]) await write(chunk);
         await sink.finish();
-        await sink.settle();
+        await sink.close('done');
       },
       ['d/f', 'd/g', 'd/h'],
     ],
-    'left for later': [async (sink) => sink.suspend(), ['d/f']],
-    'given up': [async (sink) => sink.abort(), []],
+    'left for later': [async (sink) => sink.close('keep'), ['d/f']],
+    'given up': [async (sink) => sink.close('discard'), []],
     'begun anew after a failure': [
       async (sink, write) => {
         await sink.reopen();
         const held = [...sink.held()].map(({ index }) => index);
         for (const chunk of [0, 1, 2, 3]) if (!held.includes(chunk)) await write(chunk);
         await sink.finish();
-        await sink.abort();
+        await sink.close('discard');
       },
       ['d/f', 'd/g', 'd/h'],
     ],

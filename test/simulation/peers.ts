@@ -374,7 +374,7 @@ export class ReceivingSide extends Side {
     if (this.outcome) this.wrong('it is done twice');
     this.outcome = outcome;
     this.#checkDisk(outcome, sink);
-    if (this.gone.length === 0) await sink.settle();
+    if (this.gone.length === 0) await sink.close('done');
     this.verified();
   }
 
@@ -398,7 +398,7 @@ export class ReceivingSide extends Side {
   protected async leave(): Promise<void> {
     this.#unlook();
     const given = this.error && ['CANCELLED', 'REFUSED', 'VERIFICATION'].includes(this.error.code);
-    if (this.error && !given) await this.sink?.suspend();
-    else await this.sink?.abort();
+    if (this.error && !given) await this.sink?.close('keep');
+    else await this.sink?.close('discard');
   }
 }

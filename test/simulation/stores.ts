@@ -11,7 +11,7 @@ import { type Entry, encodePages } from '../../src/offer/manifest.ts';
 import type { ChunkHash } from '../../src/offer/merkle.ts';
 import { ChunkHashes } from '../../src/offer/merkle.ts';
 import type { ByteSpace, Extent } from '../../src/offer/space.ts';
-import type { Sink, Source } from '../../src/sync/ports.ts';
+import type { End, Sink, Source } from '../../src/sync/ports.ts';
 import { ChunkWriter, type StagedFiles } from '../../src/sync/store/chunk-writer.ts';
 import { Committer } from '../../src/sync/store/commit.ts';
 import { Journal, type JournalDriver, type JournalFile } from '../../src/sync/store/journal.ts';
@@ -771,12 +771,6 @@ export class SimSink implements Sink {
     this.#disk.checkNames();
   }
 
-  async settle(): Promise<void> {
-    if (!this.finished) this.#wrong('it is settled before it is finished');
-    await this.#close();
-    this.#remove();
-  }
-
   async digests(): Promise<Map<number, string>> {
     return new Map();
   }
@@ -787,7 +781,7 @@ export class SimSink implements Sink {
 
   async reopen(): Promise<void> {
     if (this.#writing.size > 0) this.#wrong('it begins anew while chunks are being written');
-    await this.#close();
+    await this.#end();
     await this.#world.sleep(this.#world.between(0, 0.2));
     if (this.ended) return;
     this.#written.clear();
@@ -799,22 +793,17 @@ export class SimSink implements Sink {
     }
   }
 
-  async suspend(): Promise<void> {
+  async close(end: End): Promise<void> {
+    if (end === 'done' && !this.finished) this.#wrong('it is settled before it is finished');
     if (this.ended) return;
-    await this.#work?.committer.finish().catch(() => {});
-    if (this.space?.stream) return this.abort();
-    await this.#close();
-    this.end();
+    if (end === 'keep') await this.#work?.committer.finish().catch(() => {});
+    await this.#end();
+    if (end !== 'done') this.end();
+    if (end === 'keep' && !this.space?.stream) return;
+    if (end === 'done' || !this.#disk.finished) this.#remove();
   }
 
-  async abort(): Promise<void> {
-    if (this.ended) return;
-    await this.#close();
-    this.end();
-    if (!this.#disk.finished) this.#remove();
-  }
-
-  async #close(): Promise<void> {
+  async #end(): Promise<void> {
     const work = this.#work;
     this.#work = undefined;
     work?.writer.stop();

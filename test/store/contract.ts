@@ -151,15 +151,15 @@ export function sinkContract(kind: SinkKind): void {
 
     async function finish({ sink }: Writing): Promise<void> {
       await sink.finish();
-      await sink.settle?.();
+      await sink.close('done');
       // The session's last cleaning up.
-      await sink.abort();
+      await sink.close('discard');
     }
 
     run('it has what it says it has', async (place) => {
       const sink = place.sink();
       assert.equal(sink.read !== undefined, kind.reads);
-      for (const member of ['held', 'suspend', 'settle', 'ready', 'reopen'] as const)
+      for (const member of ['held', 'ready', 'reopen'] as const)
         assert.equal(sink[member] !== undefined, kind.resumes, member);
     });
 
@@ -174,8 +174,8 @@ export function sinkContract(kind: SinkKind): void {
       const digests = await writing.sink.digests();
       for (const [entry, digest] of digests)
         assert.equal(digest, Buffer.from(hashOf(files.all[entry]!.bytes)).toString('hex'));
-      await writing.sink.settle?.();
-      await writing.sink.abort();
+      await writing.sink.close('done');
+      await writing.sink.close('discard');
       await arrived(place);
     });
 
@@ -197,20 +197,19 @@ export function sinkContract(kind: SinkKind): void {
 
     run('it may be left or given up at any time, and twice', async (place) => {
       for (const moment of ['before it is open', 'open', 'in the middle'])
-        for (const end of ['suspend', 'abort'] as const) {
+        for (const end of ['keep', 'discard'] as const) {
           const sink = place.sink();
           if (moment === 'before it is open') {
-            if (!sink[end]) continue;
-            await sink[end]!();
-            await sink.abort();
+            await sink.close(end);
+            await sink.close('discard');
             continue;
           }
           const writing = await Writing.begin(sink, kind);
           if (moment === 'in the middle') await writing.fetch(2);
-          await sink[end]?.();
-          await sink[end]?.();
-          await sink.abort();
-          await sink.abort();
+          await sink.close(end);
+          await sink.close(end);
+          await sink.close('discard');
+          await sink.close('discard');
           await assert.rejects(async () => {
             for (let index = 0; index < writing.space.chunks; index++)
               if (!writing.down.has(index)) await writing.write(index);
@@ -223,7 +222,7 @@ export function sinkContract(kind: SinkKind): void {
       const writing = await Writing.begin(place.sink(), kind);
       // What is not whole: the last chunk is missing.
       for (let index = 0; index < writing.space.chunks - 1; index++) await writing.write(index);
-      await writing.sink.abort();
+      await writing.sink.close('discard');
       assert.deepEqual(await place.rest(), []);
     });
 
@@ -231,7 +230,7 @@ export function sinkContract(kind: SinkKind): void {
       run('a later run holds what an earlier one wrote, and reads it', async (place) => {
         const before = await Writing.begin(place.sink(), kind);
         const written = await before.fetch(Math.ceil(before.space.chunks / 2));
-        await before.sink.suspend!();
+        await before.sink.close('keep');
         const after = await Writing.begin(place.sink(), kind);
         assert.deepEqual([...after.down].sort(), written.sort());
         if (kind.reads) await after.readAgain();
@@ -263,9 +262,9 @@ export function sinkContract(kind: SinkKind): void {
       await writing.readAgain();
       await writing.sink.digests();
       await writing.readAgain();
-      await writing.sink.settle?.();
+      await writing.sink.close('done');
       await writing.readAgain();
-      await writing.sink.abort();
+      await writing.sink.close('discard');
       await arrived(place);
     });
 
@@ -322,7 +321,7 @@ export function sinkContract(kind: SinkKind): void {
       const writing = await Writing.begin(place.sink(), kind);
       const { sink, space } = writing;
       await assert.rejects(sink.read!(0, space.extents(0), new Uint8Array(chunkSize)), failure('INTERNAL'));
-      await sink.abort();
+      await sink.close('discard');
     });
   });
 }

@@ -40,7 +40,6 @@ export class MemorySource implements Source {
     return extents.reduce((sum, extent) => sum + extent.length, 0);
   }
 
-  release(): void {}
   async changed(): Promise<string[]> {
     return [];
   }
@@ -81,7 +80,7 @@ export class MemorySink implements Sink {
   async digests(): Promise<Map<number, string>> {
     return new Map();
   }
-  async abort(): Promise<void> {}
+  async close(): Promise<void> {}
 }
 
 export interface Outcome {

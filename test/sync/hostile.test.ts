@@ -223,7 +223,7 @@ test('a write that never ends does not keep a receiver from stopping', async () 
     new Promise((_resolve, reject) => {
       giveUp = () => reject(new BeelineError('CANCELLED', 'given up'));
     });
-  sink.abort = async () => giveUp();
+  sink.close = async () => giveUp();
   const { receiver, chunk } = await offered([entry('a', 10)], sink, told);
   await chunk(0, new Uint8Array(10));
   await receiver.stop();

@@ -14,7 +14,7 @@ import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
-import type { Sink } from '../../sync/ports.ts';
+import type { End, Sink } from '../../sync/ports.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
@@ -161,15 +161,9 @@ export class KeptSink implements Sink {
     this.#finished = true;
   }
 
-  async settle(): Promise<void> {
-    this.#settled = true;
-    this.#over = true;
-    await this.#inTurn(() => this.#close());
-  }
-
   /** The files are let go of first: not every browser reads what is locked. */
   async digests(): Promise<Map<number, string>> {
-    await this.#inTurn(() => this.#close());
+    await this.#inTurn(() => this.#end());
     const digests = new Map<number, string>();
     const { files } = await this.kept();
     const byPath = new Map(files.map((file) => [file.path, file]));
@@ -194,27 +188,20 @@ export class KeptSink implements Sink {
 
   async reopen(): Promise<void> {
     await this.#inTurn(async () => {
-      await this.#close();
+      await this.#end();
       await this.#begin();
     });
   }
 
-  async suspend(): Promise<void> {
-    if (this.#finished && this.#over) return this.#turn;
+  async close(end: End): Promise<void> {
+    if (end === 'keep' && this.#finished && this.#over) return this.#turn;
     this.#over = true;
+    this.#settled ||= end === 'done';
     await this.#inTurn(async () => {
-      await this.#work?.committer.flush().catch(() => {});
-      await this.#close();
-      const empty = this.#taken.size === 0 && !this.#finished;
-      if (empty || (this.#space!.stream && !this.#finished)) await this.#remove();
-    });
-  }
-
-  async abort(): Promise<void> {
-    this.#over = true;
-    await this.#inTurn(async () => {
-      await this.#close();
-      if (!this.#settled) await this.#remove();
+      if (end === 'keep') await this.#work?.committer.flush().catch(() => {});
+      await this.#end();
+      const worth = this.#finished || (this.#taken.size > 0 && !this.#space!.stream);
+      if (!this.#settled && !(end === 'keep' && worth)) await this.#remove();
     });
   }
 
@@ -251,7 +238,7 @@ export class KeptSink implements Sink {
       await this.#sayLost(this.#lost);
       this.#checkOpen();
     } catch (thrown) {
-      await this.#close();
+      await this.#end();
       if (anew) await removeKept(this.#key).catch(() => {});
       const error = storageError(thrown);
       throw error.code === 'DISK_FULL' ? await noRoom(size, thrown) : error;
@@ -297,7 +284,7 @@ export class KeptSink implements Sink {
     return first < end;
   }
 
-  async #close(): Promise<void> {
+  async #end(): Promise<void> {
     const [client, work] = [this.#client, this.#work];
     this.#client = undefined;
     this.#work = undefined;

@@ -58,8 +58,6 @@ export class FileListSource implements Source {
     return lengthOf(extents);
   }
 
-  release(): void {}
-
   /** One byte of each file: reading fails once it is not the file that was chosen. */
   async changed(): Promise<string[]> {
     const changed: string[] = [];

@@ -10,10 +10,10 @@ import type { Entry } from '../../offer/manifest.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Sink } from '../../sync/ports.ts';
+import { InOrder } from '../../sync/store/in-order.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
 import { fittedPaths, warnOfNames } from './fitted.ts';
-import { InOrder } from './in-order.ts';
 import { warnOfLinks } from './links.ts';
 import { Slices } from './slices.ts';
 import { archiveName, type ZipMember, zipStream } from './zip.ts';
@@ -109,7 +109,7 @@ export class StreamSink implements Sink {
     return digests;
   }
 
-  async abort(): Promise<void> {
+  async close(): Promise<void> {
     this.#fail(new BeelineError('CANCELLED', 'Receiving was given up.'));
     this.#order.clear();
   }

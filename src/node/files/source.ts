@@ -43,8 +43,6 @@ export class FileSource implements Source {
     });
   }
 
-  release(): void {}
-
   async changed(): Promise<string[]> {
     const slices = new Slices();
     const changed: string[] = [];

@@ -7,7 +7,7 @@ import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
-import type { Sink } from '../../sync/ports.ts';
+import type { End, Sink } from '../../sync/ports.ts';
 import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { Notices } from '../../wire/notices.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
@@ -92,7 +92,7 @@ export class StagingSink implements Sink {
       await this.#undisturbed(() => this.#begin());
       await this.#checkRoom();
     } catch (error) {
-      await this.suspend();
+      await this.close('keep');
       throw diskError(error, this.#options.to);
     }
   }
@@ -212,12 +212,6 @@ export class StagingSink implements Sink {
     }
   }
 
-  async settle(): Promise<void> {
-    this.#over = true;
-    await this.#close();
-    await this.#remove();
-  }
-
   digests(): Promise<Map<number, string>> {
     const { placer } = this.#work!;
     return digestsOf(this.#entries, (entry) => (this.#writer?.done(entry) ? placer.path(entry) : undefined));
@@ -229,7 +223,7 @@ export class StagingSink implements Sink {
 
   async reopen(): Promise<void> {
     try {
-      await this.#close();
+      await this.#end();
       await this.#undisturbed(async () => {
         this.#earlier = true;
         this.#staging!.holdAgain();
@@ -244,21 +238,15 @@ export class StagingSink implements Sink {
     }
   }
 
-  async suspend(): Promise<void> {
-    if (!this.#over) await this.#work?.committer.finish().catch(() => {});
+  async close(end: End): Promise<void> {
+    if (end === 'keep' && !this.#over) await this.#work?.committer.finish().catch(() => {});
     this.#over = true;
-    this.#arrived = undefined;
-    if (this.#space?.stream || !(this.#earlier || this.#writer?.used)) return this.abort();
-    await this.#close();
-    this.#staging?.release();
-  }
-
-  async abort(): Promise<void> {
-    this.#over = true;
-    this.#arrived = undefined;
-    await this.#close();
+    if (end !== 'done') this.#arrived = undefined;
+    await this.#end();
+    const worth = !this.#space?.stream && (this.#earlier || this.#writer?.used);
+    if (end === 'keep' && worth) return this.#staging?.release();
     await this.#remove();
-    this.#destination.unmake();
+    if (end !== 'done') this.#destination.unmake();
   }
 
   async #settle(): Promise<void> {
@@ -367,7 +355,7 @@ export class StagingSink implements Sink {
   }
 
   /** Behind whatever is being begun or closed, so that nothing is at work in a staging that is left or removed. */
-  #close(): Promise<void> {
+  #end(): Promise<void> {
     this.#writer?.stop();
     this.#closing = Promise.allSettled([this.#beginning, this.#closing]).then(async () => {
       this.#writer?.stop();

@@ -5,6 +5,7 @@ import { STREAM_WINDOW } from '../../base/limits.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Sink } from '../../sync/ports.ts';
+import { InOrder } from '../../sync/store/in-order.ts';
 
 export interface StdoutOptions {
   /** Hash what passes, for `digests`; a pipe cannot be read again. Default false. */
@@ -17,12 +18,10 @@ export class StdoutSink implements Sink {
   readonly window = STREAM_WINDOW;
   readonly #stream: NodeJS.WritableStream;
   readonly #hash: ReturnType<typeof createHash> | undefined;
-  readonly #held = new Map<number, Uint8Array>();
+  readonly #order = new InOrder((_extents, bytes) => this.#emit(bytes));
   #space: ByteSpace | undefined;
-  #next = 0;
   #bytes = 0;
   readonly #end: boolean;
-  #writing = false;
   #ended = false;
   #error: BeelineError | undefined;
   #reject: ((error: BeelineError) => void) | undefined;
@@ -48,24 +47,7 @@ export class StdoutSink implements Sink {
   /** Resolves once the stream has taken the chunk, and all that waited for it; at once for a chunk that is early. */
   async write(chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
     if (this.#error) throw this.#error;
-    if (chunk < this.#next || this.#held.has(chunk)) return;
-    const bytes = data ?? new Uint8Array(extents.reduce((sum, extent) => sum + extent.length, 0));
-    if (chunk !== this.#next || this.#writing) {
-      if (chunk > this.#next + this.window)
-        throw new BeelineError('INTERNAL', `Chunk ${chunk} is too early; ${this.#next} is next.`);
-      this.#held.set(chunk, new Uint8Array(bytes));
-      return;
-    }
-    this.#writing = true;
-    try {
-      for (let next: Uint8Array | undefined = bytes; next; next = this.#held.get(this.#next)) {
-        await this.#emit(next);
-        this.#held.delete(this.#next);
-        this.#next += 1;
-      }
-    } finally {
-      this.#writing = false;
-    }
+    await this.#order.take(chunk, extents, data);
   }
 
   /** The one file cannot be delivered, and what went out cannot be called back. */
@@ -78,7 +60,7 @@ export class StdoutSink implements Sink {
 
   async finish(): Promise<void> {
     if (this.#error) throw this.#error;
-    if (this.#held.size > 0 || this.#bytes !== this.#space?.bytes)
+    if (this.#order.waiting > 0 || this.#bytes !== this.#space?.bytes)
       throw new BeelineError('INTERNAL', 'Not everything has been written to standard output.');
     if (this.#end && !this.#ended) {
       this.#ended = true;
@@ -92,22 +74,20 @@ export class StdoutSink implements Sink {
     return new Map(this.#digest ? [[0, this.#digest]] : []);
   }
 
-  async abort(): Promise<void> {
+  async close(): Promise<void> {
     this.#fail(new BeelineError('CANCELLED', 'Receiving was given up.'));
-    this.#held.clear();
+    this.#order.clear();
     this.#stream.off('error', this.#onError);
   }
 
-  /** Waits for the stream's own callback, not for `drain`: only then is the buffer free to be used again. */
+  /** Waits for the stream's own callback, not for `drain`: a slow pipe holds the transfer up. */
   async #emit(bytes: Uint8Array): Promise<void> {
     this.#hash?.update(bytes);
-    // A stream of a program's may keep what it was given after it has called back, as every Transform does.
-    const lasting = this.#end ? new Uint8Array(bytes) : bytes;
-    await this.#settled((done) => this.#stream.write(lasting, done));
+    await this.#settled((done) => this.#stream.write(bytes, done));
     this.#bytes += bytes.length;
   }
 
-  /** Resolves when the stream calls back; rejects when that, an `error` event or `abort` says so. */
+  /** Resolves when the stream calls back; rejects when that, an `error` event or `close` says so. */
   async #settled(act: (done: (error?: Error | null) => void) => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#reject = reject;

@@ -26,9 +26,9 @@ storageSuite('kept', (test) => {
     const { bytes } = await page.do('write', 'x', { seed, atOnce: 8 });
     assert.equal(bytes, 23 * MiB + 71_017);
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     // The session's last cleaning up.
-    await page.do('end', 'x', 'abort');
+    await page.do('end', 'x', 'discard');
     await page.reload();
     const [kept, ...others] = await page.do('kept');
     assert.deepEqual(others, []);
@@ -53,13 +53,13 @@ storageSuite('kept', (test) => {
     await page.do('openKept', 'x', OFFER);
     await page.do('write', 'x', { seed, count: 14 });
     assert.deepEqual(await page.do('readAgain', 'x'), []);
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     await page.do('openKept', 'y', OFFER);
     await page.do('write', 'y', { seed });
     assert.deepEqual(await page.do('readAgain', 'y'), []);
     await page.do('end', 'y', 'finish');
     assert.deepEqual(await page.do('readAgain', 'y'), []);
-    await page.do('end', 'y', 'settle');
+    await page.do('end', 'y', 'done');
     assert.deepEqual(await page.do('readAgain', 'y'), []);
     await page.do('remove', (await page.do('kept'))[0]!.id);
     await rejects(page.do('readAgain', 'y'), 'UNREADABLE');
@@ -78,7 +78,7 @@ storageSuite('kept', (test) => {
     const { bytes } = await again.do('write', 'x', { seed: seed + 1 });
     assert.ok(bytes < 12 * MiB);
     await again.do('end', 'x', 'finish');
-    await again.do('end', 'x', 'settle');
+    await again.do('end', 'x', 'done');
     assert.deepEqual(await again.do('wrong', OFFER), []);
   });
 
@@ -90,20 +90,20 @@ storageSuite('kept', (test) => {
       down += (await page.do('write', 'x', { from, count: 1 })).bytes;
       await journaled(page, down);
     }
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     // In the fourth record from the end: it and those behind it do not count.
     await page.do('damage', 'flip', -150);
     assert.deepEqual(await page.do('openKept', 'x', OFFER), [0, 1, 2, 3, 4, 5]);
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     await page.do('damage', 'noise', 5000);
     assert.deepEqual(await page.do('openKept', 'x', OFFER), [0, 1, 2, 3, 4, 5]);
     await page.do('write', 'x', { count: 1 });
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     await page.do('damage', 'cut', -3);
     assert.deepEqual(await page.do('openKept', 'x', OFFER), [0, 1, 2, 3, 4, 5]);
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual(await page.do('wrong', OFFER), []);
   });
 
@@ -111,11 +111,11 @@ storageSuite('kept', (test) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
     await page.do('write', 'x');
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     await page.do('damage', 'flip', 20);
     assert.deepEqual(await page.do('kept'), []);
     assert.deepEqual(await page.do('openKept', 'x', OFFER), []);
-    await page.do('end', 'x', 'abort');
+    await page.do('end', 'x', 'discard');
     assert.deepEqual(await page.do('sizes'), []);
   });
 
@@ -123,11 +123,11 @@ storageSuite('kept', (test) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
     await page.do('write', 'x', { count: 5 });
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     const longer: Offer = { files: [...OFFER.files.slice(0, -1), ['c', 3 * MiB + 1]] };
     for (const other of [longer, { ...OFFER, mtime: 5 }, { ...OFFER, chunkSize: 2 * MiB }]) {
       assert.deepEqual(await page.do('openKept', 'y', other), []);
-      await page.do('end', 'y', 'suspend');
+      await page.do('end', 'y', 'keep');
     }
     // Nothing was written of the others: they leave nothing.
     assert.equal((await page.do('kept')).length, 1);
@@ -144,7 +144,7 @@ storageSuite('kept', (test) => {
     await rejects(other.do('remove', id), 'LOCKED');
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual(await page.do('wrong', OFFER), []);
     // A finished one is there for both.
     assert.equal((await other.do('openKept', 'x', OFFER)).length, CHUNKS);
@@ -157,7 +157,7 @@ storageSuite('kept', (test) => {
     const { bytes } = await page.do('write', 'x', { count: 3 });
     await journaled(page, bytes);
     const opening = other.do('openKept', 'x', OFFER);
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     assert.deepEqual(await opening, [0, 1, 2]);
   });
 
@@ -187,12 +187,12 @@ storageSuite('kept', (test) => {
     assert.deepEqual(await page.do('end', 'x', 'reopen'), []);
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual(await page.do('wrong', stream), []);
     // Another stream of that name does not touch it, and leaves nothing when it ends early.
     await page.do('openKept', 'y', stream);
     await page.do('write', 'y', { count: 3 });
-    await page.do('end', 'y', 'suspend');
+    await page.do('end', 'y', 'keep');
     const kept = await page.do('kept');
     assert.deepEqual(
       kept.map(({ complete, bytes }) => [complete, bytes]),
@@ -210,7 +210,7 @@ storageSuite('kept', (test) => {
     await page.do('drop', 'x', 4);
     await page.do('write', 'x', { zeros: [2, 4] });
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     const [kept] = await page.do('kept');
     assert.deepEqual(
       kept!.files.map(({ path }) => path),
@@ -223,7 +223,7 @@ storageSuite('kept', (test) => {
     assert.equal(held.length, 3);
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.equal((await page.do('kept'))[0]!.files.length, 5);
     assert.deepEqual(await page.do('wrong', OFFER), []);
   });
@@ -235,7 +235,7 @@ storageSuite('kept', (test) => {
     await page.do('drop', 'x', 6);
     await page.do('end', 'x', 'finish');
     await page.do('drop', 'x', 2);
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.equal((await page.do('kept'))[0]!.files.length, 5);
   });
 
@@ -244,14 +244,14 @@ storageSuite('kept', (test) => {
     const offer: Offer = { files: [['one', 4 * MiB]], chunkSize: MiB };
     await page.do('openKept', 'x', offer);
     await page.do('write', 'x');
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     // What stands behind the manifest is forgotten, and what was written is not.
     await page.do('damage', 'cut', 110);
     const held = await page.do('openKept', 'x', offer);
     assert.ok(held.length < 4, String(held));
     await page.do('writeHoles', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     // The first that is not what it was is the first that is not held.
     assert.deepEqual(await page.do('wrong', offer), [`one at ${held.length * MiB}`]);
   });
@@ -279,7 +279,7 @@ storageSuite('kept', (test) => {
     assert.match(warnings[2]!, /'x:y.+' will be saved as 'x_y_\.\._z'/);
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual(await page.do('wrong', odd), []);
     assert.deepEqual(
       (await page.do('kept'))[0]!.files.map(({ path }) => path),
@@ -293,7 +293,7 @@ storageSuite('kept', (test) => {
     await page.do('write', 'x', { seed });
     await page.do('end', 'x', 'finish');
     const digests = new Map(await page.do('digests', 'x'));
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual([...digests.keys()], [1, 2, 3, 4, 6]);
     for (const entry of [1, 2, 4])
       assert.equal(digests.get(entry), await page.do('sha256Of', entry, OFFER.files[entry]![1]));
@@ -302,11 +302,11 @@ storageSuite('kept', (test) => {
   test('ends may come at any time, and twice', async ({ origin }) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
-    for (const how of ['suspend', 'suspend', 'abort', 'abort'] as const) await page.do('end', 'x', how);
+    for (const how of ['keep', 'keep', 'discard', 'discard'] as const) await page.do('end', 'x', how);
     assert.deepEqual(await page.do('sizes'), []);
     await page.do('openKept', 'x', OFFER);
     await page.do('write', 'x', { count: 4 });
-    for (const how of ['abort', 'suspend', 'abort'] as const) await page.do('end', 'x', how);
+    for (const how of ['discard', 'keep', 'discard'] as const) await page.do('end', 'x', how);
     assert.deepEqual(await page.do('sizes'), []);
     await rejects(page.do('write', 'x'), 'CANCELLED');
   });

@@ -41,7 +41,7 @@ storageSuite(`of ${Math.round(LARGE / MiB)} MiB`, (test) => {
       rate = bytes / 1e6 / seconds;
     });
     console.log(`# ${Math.round(rate)} MB/s, ${Math.round(growth / MiB)} MiB more`);
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     assert.deepEqual(await page.do('wrong', offer('written')), []);
     assert.ok(growth < FLAT, `${growth}`);
   });
@@ -51,7 +51,7 @@ storageSuite(`of ${Math.round(LARGE / MiB)} MiB`, (test) => {
     await page.do('openKept', 'x', offer('sparse'));
     await page.do('writeHoles', 'x');
     await page.do('end', 'x', 'finish');
-    await page.do('end', 'x', 'settle');
+    await page.do('end', 'x', 'done');
     const [kept] = await page.do('kept');
     const saving = await growthDuring(browser, async () => {
       await page.do('save', kept!.id, 'picked');

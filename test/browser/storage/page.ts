@@ -16,7 +16,7 @@ import { StreamSink } from '../../../src/browser/files/stream-sink.ts';
 import { useWorkers } from '../../../src/browser/files/workers.ts';
 import type { Entry } from '../../../src/offer/manifest.ts';
 import { ByteSpace, chooseChunkSize } from '../../../src/offer/space.ts';
-import type { Sink } from '../../../src/sync/ports.ts';
+import type { End, Sink } from '../../../src/sync/ports.ts';
 import { fill } from './content.ts';
 
 interface Policy {
@@ -217,9 +217,9 @@ const scenarios = {
       await sink.write(chunk, space.extents(chunk), undefined, new Uint8Array(32));
   },
 
-  async end(name: string, how: 'finish' | 'settle' | 'suspend' | 'abort' | 'reopen'): Promise<number[]> {
+  async end(name: string, how: 'finish' | 'reopen' | End): Promise<number[]> {
     const { sink } = sinks.get(name)!;
-    await sink[how]!();
+    await (how === 'finish' || how === 'reopen' ? sink[how]!() : sink.close(how));
     return heldBy(sink);
   },
 

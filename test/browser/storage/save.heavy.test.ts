@@ -25,7 +25,7 @@ async function keep(page: StoragePage, offer: Offer): Promise<string> {
   await page.do('openKept', 'x', offer);
   await page.do('write', 'x');
   await page.do('end', 'x', 'finish');
-  await page.do('end', 'x', 'settle');
+  await page.do('end', 'x', 'done');
   const [kept] = await page.do('kept');
   return kept!.id;
 }
@@ -101,7 +101,7 @@ storageSuite('saved', (test) => {
     const page = await origin.page();
     await page.do('openKept', 'x', OFFER);
     await page.do('write', 'x', { count: 5 });
-    await page.do('end', 'x', 'suspend');
+    await page.do('end', 'x', 'keep');
     const [kept] = await page.do('kept');
     await rejects(page.do('save', kept!.id, 'picked'), 'USAGE');
     await rejects(page.do('download', kept!.id), 'USAGE');

@@ -24,7 +24,7 @@ storageSuite('streamed', (test) => {
     await page.do('write', 'x');
     await page.do('end', 'x', 'finish');
     assert.deepEqual(await page.do('digests', 'x'), [[0, await page.do('sha256Of', 0, 20 * MiB + 3)]]);
-    await page.do('end', 'x', 'abort');
+    await page.do('end', 'x', 'discard');
     const path = await downloaded(downloads, "it's (one)_.bin", 20 * MiB + 3);
     assert.ok(readFileSync(path).equals(bytesOf(0, 20 * MiB + 3)));
   });
@@ -83,8 +83,8 @@ storageSuite('streamed', (test) => {
     const page = await origin.page();
     await page.do('openStream', 'x', { files: [['given up', 9 * MiB]] });
     await page.do('write', 'x', { count: 3 });
-    await page.do('end', 'x', 'abort');
-    await page.do('end', 'x', 'abort');
+    await page.do('end', 'x', 'discard');
+    await page.do('end', 'x', 'discard');
     await rejects(page.do('write', 'x'), 'CANCELLED');
     assert.ok(!readdirSync(downloads).includes('given up'));
   });
@@ -115,7 +115,7 @@ storageSuite('streamed', (test) => {
     const page = await origin.page();
     await page.do('openStream', 'x', { files: [['early', 30 * MiB]] });
     await rejects(page.do('write', 'x', { from: 9, count: 1, disordered: true }), 'INTERNAL');
-    await page.do('end', 'x', 'abort');
+    await page.do('end', 'x', 'discard');
   });
 
   test('the worker answers for nothing but what it was handed, and that once', async ({ origin }) => {

@@ -16,7 +16,7 @@ async function compared(to: string, files: Files, options = {}): Promise<number[
   const found: number[] = [];
   for (const chunk of range(0, space.chunks))
     if (sink.comparable(chunk) && (await sink.guess(chunk, space.extents(chunk)))) found.push(chunk);
-  await sink.suspend();
+  await sink.close('keep');
   return found;
 }
 
@@ -89,7 +89,7 @@ describe('with --update a sender cannot search a file', linux, () => {
     const { sink, space } = await open(to, offer(secret.subarray(0, LEAST)), { overwrite: 'update' });
     appendFileSync(join(to, 'secret'), 'more');
     assert.equal(await sink.guess(0, space.extents(0)), undefined);
-    await sink.abort();
+    await sink.close('discard');
   });
 });
 

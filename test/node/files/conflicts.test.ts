@@ -22,7 +22,7 @@ async function receive(to: string, entries: Entry[], options: Options): Promise<
   const { space, write } = await opened(sink, entries);
   for (let chunk = 0; chunk < space.chunks; chunk++) await write(chunk, 65);
   await sink.finish();
-  await sink.settle();
+  await sink.close('done');
   return sink;
 }
 

@@ -61,7 +61,7 @@ describe('another offer of the same name leaves what is unfinished as it was', (
       failure('CANCELLED', 'given up'),
     );
     await question;
-    await sink.abort();
+    await sink.close('discard');
     answer('skip');
     await opening;
     await goesOn(to);
@@ -89,7 +89,7 @@ describe('an end while a failing disk is begun anew', linux, () => {
       await journaled(to, 2);
       const reopening = session.sink.reopen().catch((error) => assert.equal(error.code, 'CANCELLED'));
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
-      await session.sink.suspend();
+      await session.sink.close('keep');
       assert.equal(existsSync(join(stagingOf(to), 'lock')), false);
       assert.deepEqual(opened(to), []);
       await reopening;

@@ -70,7 +70,7 @@ export async function move(
   }
   await sink.finish();
   const digests = await sink.digests();
-  await sink.settle?.();
+  await sink.close('done');
   return digests;
 }
 

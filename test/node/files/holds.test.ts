@@ -28,7 +28,7 @@ test('5,000 files of a byte, received and updated, are worked through in slices'
         await sink.write(chunk, space.extents(chunk), part, hashOf(part));
       }
       await sink.finish();
-      await sink.settle();
+      await sink.close('done');
     });
     assert.ok(held < LONGEST, `${held} ms in one piece`);
   }

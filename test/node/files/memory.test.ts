@@ -30,7 +30,7 @@ test('a file on its way in holds less than a kilobyte', async (t) => {
   const each = (heap() - before) / FILES;
   assert.ok(each > 0 && each < MOST, `${each} bytes of heap for each file`);
   await sink.finish();
-  await sink.settle();
+  await sink.close('done');
   const settled = (heap() - before) / FILES;
   assert.ok(settled < MOST / 2, `${settled} bytes of heap for each file at the end`);
 });

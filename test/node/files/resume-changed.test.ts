@@ -57,7 +57,7 @@ describe('a large file that changed', linux, () => {
     const old = large.all[1]!.bytes;
     assert.ok(readFileSync(join(to, 'top/big')).equals(old) || second.log.written.includes(6));
     await second.sink.finish();
-    await second.sink.settle();
+    await second.sink.close('done');
     assert.deepEqual(second.log, { held: [5], guessed: range(0, 5), kept: [0, 1, 3, 4], written: [2, 6] });
     assertTree(to, now);
   });
@@ -274,7 +274,7 @@ describe('what cannot be trusted to be equal', linux, () => {
     await interrupted(to, files, (chunk) => chunk < 4);
     const same = await open(to, files);
     assert.deepEqual(same.log.held, [0, 1, 2, 3]);
-    await same.sink.suspend();
+    await same.sink.close('keep');
     const now = new Files();
     now.all.push(...files.all);
     now.other(folder('top/zzz'));
@@ -301,7 +301,7 @@ describe('what cannot be trusted to be equal', linux, () => {
     await second.sink.reopen();
     const third = await open(to, now).catch((error) => error.code);
     assert.equal(third, 'LOCKED');
-    await second.sink.suspend();
+    await second.sink.close('keep');
     await receive(to, now);
     chmodSync(join(to, 'top/b'), 0o755);
     assertTree(to, now);

@@ -238,7 +238,7 @@ describe('damaged journals', linux, () => {
       await move(session, (index) => index === chunk);
       await journaled(to, i + 1);
     }
-    await session.sink.suspend();
+    await session.sink.close('keep');
     return join(stagingOf(to), 'journal');
   }
 

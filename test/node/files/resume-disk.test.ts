@@ -180,7 +180,7 @@ describe('after a failure', linux, () => {
       move(session, (chunk) => chunk === 2),
       failure('DISK_FULL', "'top/big'"),
     );
-    await session.sink.suspend();
+    await session.sink.close('keep');
     heal();
     const second = await receive(to, files);
     assert.deepEqual(second.held, [0, 1]);
@@ -213,7 +213,7 @@ describe('after a failure', linux, () => {
     assert.equal(await session.sink.ready(), true);
     heal();
     assert.deepEqual(readdirSync(stagingOf(to)).sort(), names);
-    await session.sink.abort();
+    await session.sink.close('discard');
     assert.equal(await session.sink.ready(), false);
   });
 
@@ -323,8 +323,8 @@ test('a stream leaves nothing to go on with', async (t) => {
   const data = noise(CHUNK, 'in');
   await sink.write(0, space.extents(0), data, hashOf(data));
   assert.deepEqual([...sink.held()], []);
-  await sink.suspend();
-  await sink.suspend();
+  await sink.close('keep');
+  await sink.close('keep');
   assert.equal(fs.existsSync(to), false);
 });
 
@@ -339,7 +339,7 @@ test('a stream after a stream that was killed starts over', linux, async (t) => 
   space.end(10);
   await sink.write(0, space.extents(0), first.all[0]!.bytes, hashOf(first.all[0]!.bytes));
   await sink.finish();
-  await sink.settle();
+  await sink.close('done');
   assert.deepEqual(readdirSync(to), ['in']);
   assert.ok(fs.readFileSync(join(to, 'in')).equals(first.all[0]!.bytes));
 });

@@ -105,7 +105,7 @@ describe('decisions of the first run', linux, () => {
     const copy = crashed(t, to);
     await receive(copy, policies);
     assertChosen(copy);
-    await first.sink.abort();
+    await first.sink.close('discard');
   });
 
   test('a conflict that is new is asked about, and only that', async (t) => {
@@ -136,7 +136,7 @@ describe('decisions of the first run', linux, () => {
           await until('f is in place', () => readdirSync(to).includes('f'));
           unlinkSync(join(to, 'f'));
         }
-        await first.sink.suspend();
+        await first.sink.close('keep');
         writeFileSync(join(to, 'f'), 'mine', { flag: 'wx' });
         if (moved === 2) {
           // What was placed and then edited is left alone.
@@ -160,7 +160,7 @@ describe('decisions of the first run', linux, () => {
     // In the way of placing: the run ends, with everything of it staged.
     writeFileSync(join(to, 'f'), 'mine');
     await assert.rejects(first.sink.finish());
-    await first.sink.suspend();
+    await first.sink.close('keep');
     await receive(to, files, { overwrite: 'skip' });
     assert.deepEqual(readdirSync(to).sort(), ['f', 'g']);
     assert.equal(readFileSync(join(to, 'f'), 'utf8'), 'mine');
@@ -184,7 +184,7 @@ describe('decisions of the first run', linux, () => {
     const first = await open(to, files, { overwrite: 'rename' });
     writeFileSync(join(to, 'f'), 'mine');
     await move(first, (chunk) => chunk < 1);
-    await first.sink.suspend();
+    await first.sink.close('keep');
     const second = await receive(to, files, { onConflict: never });
     assert.deepEqual(second, { held: [0], guessed: [], kept: [], written: [1, 2] });
     assert.deepEqual(readdirSync(to).sort(), ['f', 'f (1)', 'g']);
@@ -211,7 +211,7 @@ describe('decisions of the first run', linux, () => {
     const first = await open(to, files, { overwrite: 'rename' });
     await move(first);
     await first.sink.finish();
-    await first.sink.suspend();
+    await first.sink.close('keep');
     await receive(to, files);
     assert.deepEqual(readdirSync(to).sort(), ['l', 'l (1)', 'z']);
     assert.deepEqual(

@@ -81,11 +81,11 @@ test('whatever happens in between', linux, async (t) => {
           if (end === 'crash' && session.down.size > 0) {
             await journaled(to, session.down.size);
             const copy = crashed(t, to);
-            await session.sink.abort();
+            await session.sink.close('discard');
             to = copy;
           } else {
             if (end === 'reopen') await session.sink.reopen();
-            await session.sink.suspend();
+            await session.sink.close('keep');
           }
         }
         await complete(await open(to, files, { overwrite: 'update' }));

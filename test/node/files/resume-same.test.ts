@@ -58,7 +58,7 @@ describe('the same manifest', linux, () => {
       await move(session, (chunk) => chunk < stop);
       await journaled(to, stop);
       const copy = crashed(t, to);
-      await session.sink.abort();
+      await session.sink.close('discard');
       to = copy;
     }
     await receive(to, files);
@@ -82,7 +82,7 @@ describe('the same manifest', linux, () => {
       const first = await open(to, files);
       await move(first);
       if (ended) await first.sink.finish();
-      await first.sink.suspend();
+      await first.sink.close('keep');
       const second = await receive(to, files);
       assert.deepEqual(second, { held: range(0, chunks), guessed: [], kept: [], written: [] });
       assertTree(to, files);
@@ -94,7 +94,7 @@ describe('the same manifest', linux, () => {
     const empty = new Files().other(folder('d')).add('d/e', Buffer.alloc(0)).add('f', Buffer.alloc(0));
     const first = await open(to, empty);
     await first.sink.finish();
-    await first.sink.suspend();
+    await first.sink.close('keep');
     await receive(to, empty);
     assertTree(to, empty);
   });
@@ -102,8 +102,8 @@ describe('the same manifest', linux, () => {
   test('nothing down leaves nothing behind', async (t) => {
     const to = join(scratch(t), 'made');
     const first = await open(to, files);
-    await first.sink.suspend();
-    await first.sink.suspend();
+    await first.sink.close('keep');
+    await first.sink.close('keep');
     assert.ok(!existsSync(to));
   });
 
@@ -126,7 +126,7 @@ describe('the same manifest', linux, () => {
     await first.open(entries, space);
     for (let chunk = 0; chunk < 100_000; chunk++)
       await first.write(chunk, space.extents(chunk), undefined, zeros);
-    await first.suspend();
+    await first.close('keep');
     const second = new StagingSink({ to, overwrite: 'ask' });
     const began = performance.now();
     await second.open(entries, space);
@@ -135,7 +135,7 @@ describe('the same manifest', linux, () => {
     const last = noise(CHUNK, 'last');
     await second.write(100_000, space.extents(100_000), last, hashOf(last));
     await second.finish();
-    await second.settle();
+    await second.close('done');
     assert.deepEqual(readdirSync(to), ['huge']);
     const stat = statSync(join(to, 'huge'));
     assert.equal(stat.size, size);
@@ -174,7 +174,7 @@ describe('what the person does in between', linux, () => {
       const first = await open(to, files);
       await move(first);
       await first.sink.finish();
-      await first.sink.suspend();
+      await first.sink.close('keep');
       unlinkSync(join(to, 'top/link'));
       if (target) symlinkSync(target, join(to, 'top/link'));
       if (!target) await receive(to, files);
@@ -214,7 +214,7 @@ describe('what the person does in between', linux, () => {
     await move(first, (chunk) => chunk < 2);
     rmSync(stagingOf(to), { recursive: true });
     await assert.rejects(complete(first));
-    await first.sink.suspend();
+    await first.sink.close('keep');
     rmSync(join(to, 'top'), { recursive: true, force: true });
     const second = await receive(to, files);
     assert.equal(second.held.length, 0);
@@ -227,7 +227,7 @@ describe('what the person does in between', linux, () => {
     chmodSync(join(to, 'top'), 0o711);
     const first = await open(to, files);
     await move(first, (chunk) => chunk < 8);
-    await first.sink.suspend();
+    await first.sink.close('keep');
     assert.equal(statSync(join(to, 'top/sub')).mode & 0o777, 0o700, 'not complete yet');
     await receive(to, files);
     assert.equal(statSync(join(to, 'top')).mode & 0o777, 0o711);
@@ -246,7 +246,7 @@ describe('two at once', linux, () => {
     await assert.rejects(open(to, files), failure('LOCKED', `process ${process.pid}`));
     const changed = files.with('top/a', () => noise(900, 'other'));
     await assert.rejects(open(to, changed), failure('LOCKED'), 'the same names at the top');
-    await first.sink.suspend();
+    await first.sink.close('keep');
     const second = await open(to, files);
     assert.deepEqual(second.log.held, [0, 1, 2]);
     await complete(second);
@@ -260,8 +260,8 @@ describe('two at once', linux, () => {
     await move(one, (chunk) => chunk < 3);
     await move(two, (chunk) => chunk < 1);
     assert.equal(staged(to).length, 2);
-    await two.sink.suspend();
-    await one.sink.suspend();
+    await two.sink.close('keep');
+    await one.sink.close('keep');
     assert.deepEqual((await receive(to, other)).held, [0]);
     assert.equal(staged(to).length, 1);
     assert.deepEqual((await receive(to, files)).held, [0, 1, 2]);
@@ -286,13 +286,13 @@ describe('a file that the sender could not deliver', linux, () => {
       await move(first, (chunk) => chunk === 5);
       await journaled(to, 4);
       if (crash) to = crashed(t, to);
-      else await first.sink.suspend();
+      else await first.sink.close('keep');
       const second = await open(to, files);
       assert.deepEqual(second.log.held, [5]);
       await complete(second);
       assert.deepEqual(second.log.written, [0, 1, 2, 3, 4, 6, 7, 8]);
       assertTree(to, files);
-      if (crash) await first.sink.abort();
+      if (crash) await first.sink.close('discard');
     }
   });
 

@@ -178,7 +178,7 @@ export async function move(session: Session, only: (chunk: number) => boolean = 
 export async function complete(session: Session): Promise<Log> {
   await move(session);
   await session.sink.finish();
-  await session.sink.settle();
+  await session.sink.close('done');
   return session.log;
 }
 
@@ -196,7 +196,7 @@ export async function interrupted(
 ): Promise<Log> {
   const session = await open(to, files, options);
   await move(session, only);
-  await session.sink.suspend();
+  await session.sink.close('keep');
   return session.log;
 }
 

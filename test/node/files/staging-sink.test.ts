@@ -140,7 +140,7 @@ test('a chunk that comes twice does not make its file whole', async (t) => {
   await Promise.all([write(0, 1), write(0, 1)]);
   await write(0, 1);
   await assert.rejects(sink.finish(), failure('INTERNAL', 'not complete'));
-  await sink.suspend();
+  await sink.close('keep');
   assert.deepEqual(readdirSync(to), staged(to), 'half of it is still missing');
 });
 
@@ -174,7 +174,7 @@ test('nothing stands under a final name before it is whole, nor is left in the s
   assert.deepEqual(readdirSync(to).sort(), [...staged(to), 'large', 'small']);
   await sink.finish();
   assert.deepEqual(readdirSync(staging).sort(), ['journal', 'lock'], 'nothing else once all is in place');
-  await sink.settle();
+  await sink.close('done');
   assert.deepEqual(readdirSync(to).sort(), ['large', 'small']);
 });
 
@@ -187,8 +187,8 @@ describe('giving up', () => {
     await until('the small one is in place', () => existsSync(join(to, 'done')));
     await write(1, 1);
     const last = write(2, 1).catch(() => {});
-    await sink.abort();
-    await sink.abort();
+    await sink.close('discard');
+    await sink.close('discard');
     await last;
     assert.deepEqual(readdirSync(to), ['done']);
     await assert.rejects(write(3, 1), failure('CANCELLED'));
@@ -198,10 +198,11 @@ describe('giving up', () => {
     const sink = new StagingSink({ to: join(dir, 'a/b/c'), overwrite: 'ask' });
     await opened(sink, [file('f', 5)]);
     assert.ok(existsSync(join(dir, 'a/b/c')));
-    await sink.abort();
+    await sink.close('discard');
     assert.deepEqual(readdirSync(dir), []);
   });
-  test('before anything was opened', () => new StagingSink({ to: '/nowhere', overwrite: 'ask' }).abort());
+  test('before anything was opened', () =>
+    new StagingSink({ to: '/nowhere', overwrite: 'ask' }).close('discard'));
 });
 
 test('an entry that the sender could not deliver is forgotten, the rest stays right', async (t) => {
@@ -218,7 +219,7 @@ test('an entry that the sender could not deliver is forgotten, the rest stays ri
   await sink.finish();
   assert.deepEqual(readdirSync(join(to, staged(to)[0]!)).sort(), ['journal', 'lock']);
   assert.deepEqual([...(await sink.digests()).keys()], [0]);
-  await sink.settle();
+  await sink.close('done');
   assert.deepEqual(readdirSync(to), ['whole']);
   assert.deepEqual(readFileSync(join(to, 'whole')), Buffer.from([7, 7]));
 });
@@ -281,7 +282,7 @@ describe('hostile destinations', () => {
     symlinkSync(outside, join(to, 'd'));
     await write(0, 1);
     await assert.rejects(late.finish(), failure('UNSAFE_NAME', "'d' is a link"));
-    await late.abort();
+    await late.close('discard');
     assert.deepEqual(readdirSync(outside), []);
     assert.deepEqual(readdirSync(to), ['d']);
   });
@@ -307,7 +308,7 @@ describe('hostile destinations', () => {
         writeFileSync(join(to, name), 'mine');
         await write(0, 65);
         await assert.rejects(sink.finish(), failure('EXISTS', `'${name}'`));
-        await sink.abort();
+        await sink.close('discard');
         assert.equal(readFileSync(join(to, name), 'utf8'), 'mine');
         assert.deepEqual(staged(to), []);
       }
@@ -333,14 +334,14 @@ describe('hostile destinations', () => {
       assert.equal(sink.wants(0), false);
       assert.deepEqual(sink.leftOut(), ['l'], 'a result can name it');
       await sink.finish();
-      await sink.settle();
+      await sink.close('done');
       assert.match(warnings.join(), /leaves the destination through a link here\. It is left out/);
     }
     assert.deepEqual(readdirSync(to), ['own']);
     const all = new StagingSink({ to, overwrite: 'ask', links: 'all' });
     await opened(all, [link('l', 'own/secret')]);
     await all.finish();
-    await all.settle();
+    await all.close('done');
     assert.equal(readlinkSync(join(to, 'l')), 'own/secret');
   });
 
@@ -385,11 +386,11 @@ describe('hostile destinations', () => {
           const { space, write } = await opened(sink, entries);
           for (let chunk = 0; chunk < space.chunks; chunk++) await write(chunk, 1);
           await sink.finish();
-          await sink.settle();
+          await sink.close('done');
           written++;
         } catch (error) {
           assert.ok(['UNSAFE_NAME', 'EXISTS'].includes((error as BeelineError).code), String(error));
-          await sink.abort();
+          await sink.close('discard');
         }
         assert.deepEqual(readdirSync(join(root, 'outside')), []);
         assert.deepEqual(readdirSync(root).sort(), ['outside', 'to']);
@@ -455,7 +456,7 @@ describe('disks that refuse', () => {
          let code;
          for (let c = 0; c < space.chunks && !code; c++) await write(c, 1).catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
          if (!code) await sink.finish().catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
-         await sink.abort();
+         await sink.close('discard');
          console.log(code, warnings.length, h.staged("${dir}").length);
          const fs = await import("node:fs"); for (const f of fs.readdirSync("${dir}")) fs.rmSync("${dir}/" + f);
        }`,

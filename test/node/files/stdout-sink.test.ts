@@ -114,7 +114,7 @@ test('a reader that goes away, and giving up on one that takes nothing', async (
   const { write: writeStuck } = await opened(stuck, [file('f', 2 * CHUNK)]);
   const waiting = writeStuck(0, 1);
   await tick();
-  await stuck.abort();
+  await stuck.close();
   await assert.rejects(waiting, failure('CANCELLED'));
 });
 

@@ -31,7 +31,7 @@ async function interrupted(to: string, entries: readonly Entry[], ...chunks: num
   const sink = new StagingSink({ to, overwrite: 'skip' });
   const { write } = await opened(sink, entries);
   for (const chunk of chunks) await write(chunk, 7);
-  await sink.suspend();
+  await sink.close('keep');
   return join(to, readdirSync(to).find((name) => name.startsWith('.beeline-'))!);
 }
 
@@ -108,7 +108,7 @@ describe('files: what is unfinished', () => {
     const { write } = await opened(sink, [file('a', 5)]);
     await write(0, 1);
     await sink.finish();
-    await sink.settle();
+    await sink.close('done');
     assert.deepEqual(await unfinished(root), []);
   });
 
@@ -258,7 +258,7 @@ describe('files: giving up what is unfinished', () => {
     await assert.rejects(discard(found!), failure('LOCKED'));
     await write(1, 7);
     await sink.finish();
-    await sink.settle();
+    await sink.close('done');
     assert.deepEqual(readdirSync(root), ['half']);
   });
 
