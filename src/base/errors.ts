@@ -79,3 +79,8 @@ export function asBeelineError(thrown: unknown, code: ErrorCode = 'INTERNAL', co
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new BeelineError(code, context ? `${context}: ${text}` : text, { cause: thrown });
 }
+
+/** The `code` of a system error, '' for anything else. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

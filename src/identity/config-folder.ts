@@ -7,12 +7,11 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BeelineError, fault } from '../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../base/errors.ts';
+import { takeLock } from './lock.ts';
 
-/** Milliseconds that one writer's turn may take: a few, but for a disk that is slow to sync. */
-const LOCK_DEADLINE = 10_000;
-const LOCK_POLL = 20;
+/** What one writer's turn may take: a few milliseconds, but for a disk that is slow to sync. */
+const TURN_MS = 10_000;
 
 /** $BEELINE_CONFIG_DIR, else %APPDATA%\beeline on Windows, else $XDG_CONFIG_HOME/beeline, else ~/.config/beeline. */
 export function defaultConfigDir(env = process.env, platform = process.platform): string {
@@ -53,7 +52,7 @@ export async function readPrivate(path: string, rules: FileRules): Promise<strin
     }
   } catch (cause) {
     if (cause instanceof BeelineError) throw cause;
-    if (isCode(cause, 'ENOENT')) return undefined;
+    if (codeOf(cause) === 'ENOENT') return undefined;
     throw fault('FILE_UNREADABLE', { path, why: reason(cause) }, { cause });
   }
 }
@@ -86,24 +85,15 @@ export async function writePrivate(path: string, text: string): Promise<void> {
  */
 export async function whileLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   await makePrivateFolder(folder);
-  const lock = join(folder, '.lock');
-  let deadline = Date.now() + LOCK_DEADLINE;
-  let holder = '';
-  while (!(await take(lock))) {
-    // Each of those before us has its time.
-    const held = await stat(lock).then(
-      ({ ino, mtimeMs }) => `${ino} ${mtimeMs}`,
-      () => '',
-    );
-    if (held !== holder) deadline = Date.now() + LOCK_DEADLINE;
-    holder = held;
-    if (Date.now() > deadline) throw fault('CONFIG_BUSY', { folder, lock });
-    await sleep(LOCK_POLL);
-  }
+  const lock = await takeLock(folder, { patience: TURN_MS }).catch((cause) => {
+    const path = join(folder, 'lock');
+    if (cause instanceof BeelineError) throw fault('CONFIG_BUSY', { folder, lock: path }, { cause });
+    throw fault('DISK_OTHER', { path, why: reason(cause) }, { cause });
+  });
   try {
     return await work();
   } finally {
-    await rm(lock, { force: true });
+    lock.release();
   }
 }
 
@@ -116,21 +106,6 @@ async function makePrivateFolder(folder: string): Promise<void> {
     throw fault('DISK_OTHER', { path: folder, why: reason(cause) }, { cause });
   }
   if (process.platform !== 'win32' && (mode & 0o002) !== 0) throw fault('PRIVATE_FOLDER_OPEN', { folder });
-}
-
-/** Creating a file that must not exist is the one test-and-set that every file system has. */
-async function take(lock: string): Promise<boolean> {
-  try {
-    await (await open(lock, 'wx', 0o600)).close();
-    return true;
-  } catch (cause) {
-    if (isCode(cause, 'EEXIST')) return false;
-    throw fault('DISK_OTHER', { path: lock, why: reason(cause) }, { cause });
-  }
-}
-
-function isCode(thrown: unknown, code: string): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === code;
 }
 
 function reason(thrown: unknown): string {

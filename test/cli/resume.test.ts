@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { takeLock } from '../../src/node/files/lock.ts';
+import { takeLock } from '../../src/identity/lock.ts';
 import { Staging } from '../../src/node/files/staging.ts';
 import { StagingSink } from '../../src/node/files/staging-sink.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
@@ -94,9 +94,9 @@ describe('cli: resume', { timeout: 300_000 }, () => {
 
   it('tells of one that is at work, and of one that is damaged', async (t) => {
     const dir = root(t);
-    const lock = takeLock(await stopped(dir, half('a')));
+    const lock = await takeLock(await stopped(dir, half('a')));
     t.after(() => lock.release());
-    const damaged = Staging.create(dir);
+    const damaged = await Staging.create(dir);
     damaged.release();
     const host = fakeHost();
     assert.equal(await dispatch(['resume', dir], host), 0);
@@ -201,9 +201,9 @@ describe('cli: resume clean', { timeout: 300_000 }, () => {
   it('leaves what is at work, what is damaged and what it does not know, says so, and ends with 1', async (t) => {
     const dir = root(t);
     const work = await stopped(dir, half('a'));
-    const lock = takeLock(work);
+    const lock = await takeLock(work);
     t.after(() => lock.release());
-    const damaged = Staging.create(dir);
+    const damaged = await Staging.create(dir);
     damaged.release();
     writeFileSync(join(damaged.path, 'x'), '');
     const unnamed = await stopped(dir, half('b'));
@@ -231,7 +231,7 @@ describe('cli: resume clean', { timeout: 300_000 }, () => {
 
   it('asks nothing about what it cannot remove', async (t) => {
     const dir = root(t);
-    const lock = takeLock(await stopped(dir, half('a')));
+    const lock = await takeLock(await stopped(dir, half('a')));
     t.after(() => lock.release());
     const host = person();
     assert.equal(await dispatch(['resume', 'clean', dir], host), 1);

@@ -14,8 +14,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { takeLock } from '../../src/identity/lock.ts';
 import { journalAt } from '../../src/node/files/journal-file.ts';
-import { takeLock } from '../../src/node/files/lock.ts';
 import { StagingSink } from '../../src/node/files/staging-sink.ts';
 import { discard } from '../../src/node/files/unfinished.ts';
 import { encodePages } from '../../src/offer/manifest.ts';
@@ -98,7 +98,7 @@ test('protects from: a planted journal that is a link', posix, async (t) => {
 test('protects from: a lock of somebody else', posix, async (t) => {
   const place = world(t);
   const path = await forge(place.to);
-  const lock = takeLock(path);
+  const lock = await takeLock(path);
   const before = readFileSync(join(path, 'lock'), 'utf8');
   const { receiver } = await meet(t, { entries }, { to: place.to });
   assert.equal(await ending(receiver), 'LOCKED');

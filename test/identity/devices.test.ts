@@ -214,3 +214,23 @@ test('the folder is the one asked for, else the platform default', () => {
   assert.equal(defaultConfigDir({}, 'darwin'), join(home, '.config', 'beeline'));
   assert.equal(defaultConfigDir({ APPDATA: '/c' }, 'win32'), join('/c', 'beeline'));
 });
+
+test('a process that was killed while it changed the list does not stop the next one', async () => {
+  const folder = freshFolder();
+  const devices = await KnownDevices.open(folder);
+  const program = `
+    const { whileLocked } = await import('${new URL('../../src/identity/config-folder.ts', import.meta.url)}');
+    await whileLocked('${folder}', async () => process.kill(process.pid, 'SIGKILL'));
+  `;
+  const killed = promisify(execFile)(process.execPath, [
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '-e',
+    program,
+  ]);
+  await assert.rejects(killed, { signal: 'SIGKILL' });
+  assert.deepEqual((await readdir(folder)).sort(), ['device.key', 'lock']);
+  await devices.add('next', someKey());
+  assert.equal((await readdir(folder)).includes('lock'), false);
+});

@@ -3,6 +3,7 @@
  * a few calls where all is well. What cannot be found out, because the disk is full or fails, counts as held: then a write
  * will say so.
  */
+
 import {
   chmodSync,
   closeSync,
@@ -16,11 +17,12 @@ import {
   symlinkSync,
   utimesSync,
 } from 'node:fs';
+import { codeOf } from '../../base/errors.ts';
 import { MAX_COMPONENT, MAX_TIME_S } from '../../base/limits.ts';
 import { ANY_NAME, type NameAbilities, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { WINDOWS_DEVICE } from '../../offer/names.ts';
-import { CREATE_FLAGS, codeOf, fromMicros, toMicros } from './io.ts';
+import { CREATE_FLAGS, fromMicros, toMicros } from './io.ts';
 import { Slices } from './slices.ts';
 
 export interface Abilities extends NameAbilities {

@@ -1,11 +1,11 @@
 /** What has arrived, read again to be passed on: where it is staged, or where it was put when it was whole. */
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Attributes } from './attributes.ts';
-import { codeOf, READ_FLAGS, readFully, toMicros } from './io.ts';
+import { READ_FLAGS, readFully, toMicros } from './io.ts';
 import type { Placer } from './place.ts';
 import { readPieces } from './source.ts';
 import type { StagedFiles } from './staged-files.ts';

@@ -1,8 +1,10 @@
 /** Modes and times, on file systems that may know neither. */
+
 import { fchmodSync, futimesSync, lutimesSync } from 'node:fs';
+import { codeOf } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { diskError } from './disk-errors.ts';
-import { codeOf, fromMicros } from './io.ts';
+import { fromMicros } from './io.ts';
 
 /** What FAT, some network mounts and odd times answer; the bytes are right all the same. */
 const UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);

@@ -1,10 +1,9 @@
 /** The folder to receive into: found or made. */
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fault } from '../../base/errors.ts';
+import { codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { diskError } from './disk-errors.ts';
-import { codeOf } from './io.ts';
 
 export class Destination {
   readonly #to: string;

@@ -1,8 +1,8 @@
 /** Plain SHA-256 of what was received, for `--sha256`: each file read again from where it stands. */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import { codeOf, hashFile } from './io.ts';
+import { hashFile } from './io.ts';
 
 /**
  * By entry index, in hex.

@@ -1,9 +1,8 @@
 /** What a failing disk says, as errors that a person can act on. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BeelineError, fault, type Reason } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, type Reason } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
-import { codeOf } from './io.ts';
 
 /** By the system's own code. */
 const CAUSES = {

@@ -9,13 +9,13 @@ import {
   openSync,
   utimesSync,
 } from 'node:fs';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Attributes } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
-import { codeOf, FOLDER_FLAGS, fromMicros } from './io.ts';
+import { FOLDER_FLAGS, fromMicros } from './io.ts';
 import { Slices } from './slices.ts';
 
 export class Folders {

@@ -4,9 +4,9 @@
  * would; elsewhere Node has no way, and each is looked at right before it is used.
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
-import { codeOf, FOLDER_FLAGS } from './io.ts';
+import { FOLDER_FLAGS } from './io.ts';
 
 const HANDLES = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/proc/self/fd' : undefined;
 /** Open at a time, the least recently used closed first. */

@@ -120,11 +120,6 @@ function findOut(): boolean {
   }
 }
 
-/** The `code` of a Node system error, '' for anything else. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 /** Runs one of node:fs's functions as it is at that moment. */
 export function settled(run: (done: (error?: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => run((error) => (error ? reject(error) : resolve())));

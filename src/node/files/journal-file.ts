@@ -1,8 +1,10 @@
 /** The driver of a journal that lies in a file of the system's. Node's own errors. */
+
 import { closeSync, fdatasync, fstatSync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf } from '../../base/errors.ts';
 import type { JournalDriver, JournalFile, Readable } from '../../sync/store/journal.ts';
-import { CREATE_FLAGS, codeOf, READ_FLAGS, readFully, settled, writeFully } from './io.ts';
+import { CREATE_FLAGS, READ_FLAGS, readFully, settled, writeFully } from './io.ts';
 import { syncFolders } from './sync.ts';
 
 /** What an open that finds no journal of ours fails with: nothing there, a link, a folder, a socket, another's. */

@@ -1,8 +1,9 @@
 /** The destination's own links, which the manifest cannot know, in the way of links that are to be written. */
+
 import { lstatSync, realpathSync } from 'node:fs';
 import { sep } from 'node:path';
+import { codeOf } from '../../base/errors.ts';
 import { diskError } from './disk-errors.ts';
-import { codeOf } from './io.ts';
 
 /** Names that are remembered at a time. */
 const MAX_KNOWN = 100_000;

@@ -1,9 +1,8 @@
 /** A PATH of the command line: what it is called at the receiver, and where it really is. */
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
-import { codeOf } from './io.ts';
 
 export interface NamedPath {
   /** Its last component; for `.` and `..` the real folder's. */

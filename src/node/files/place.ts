@@ -1,11 +1,12 @@
 /** The one way to a final name: a whole file, renamed from the staging. The final path is never opened. */
+
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';
+import { codeOf } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { FreeNames, type Overwrite, type Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import type { Folders } from './folders.ts';
-import { codeOf } from './io.ts';
 
 /** File systems without hard links answer one of these. */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES', 'EINVAL']);

@@ -7,11 +7,10 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { encodeReceipt, type Receipt } from '../../offer/receipt.ts';
 import { decodeReceipt, MAX_RECEIPT_LINE } from '../../offer/receipt-reader.ts';
-import { codeOf } from './io.ts';
 
 /** Receipts that the folder keeps. */
 const KEPT = 100;

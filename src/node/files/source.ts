@@ -3,13 +3,13 @@
  * under the transfer is reported by name and never sent as a mixture.
  */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
 import type { Source } from '../../sync/ports.ts';
 import { FdCache } from './fd-cache.ts';
-import { codeOf, hashFile, READ_FLAGS, readFully } from './io.ts';
+import { hashFile, READ_FLAGS, readFully } from './io.ts';
 import { Slices } from './slices.ts';
 import { type FileStat, sameFile } from './version.ts';
 import type { Walked } from './walk.ts';

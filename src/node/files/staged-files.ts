@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { codeOf } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { StagedFiles as Staged } from '../../sync/store/chunk-writer.ts';
 import { isZero } from '../../sync/zeros.ts';
@@ -168,7 +169,7 @@ export class StagedFiles implements Staged {
     try {
       return openSync(path, CREATE_FLAGS, 0o600);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
       rmSync(path);
       return openSync(path, CREATE_FLAGS, 0o600);
     }

@@ -103,7 +103,7 @@ export class StagingSink implements Sink {
     this.#root = this.#destination.make();
     let found = await Staging.find(this.#root, this.#entries);
     this.#earlier = found !== undefined;
-    this.#staging = found?.staging ?? Staging.create(this.#root);
+    this.#staging = found?.staging ?? (await Staging.create(this.#root));
     const asSent = this.#entries;
     const { foldsCase = this.#staging.foldsCase(), links = 'safe' } = this.#options;
     this.#can = await abilitiesOf(this.#staging.trial, asSent, foldsCase);
@@ -226,7 +226,7 @@ export class StagingSink implements Sink {
       await this.#end();
       await this.#undisturbed(async () => {
         this.#earlier = true;
-        this.#staging!.holdAgain();
+        await this.#staging!.holdAgain();
         const before = await this.#staging!.read();
         const found = before && { staging: this.#staging!, ...before };
         this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found, this.#can.step);

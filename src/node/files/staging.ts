@@ -20,17 +20,18 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Steps } from '../../base/slices.ts';
+import { type Lock, takeLock } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
 import { Journal, type JournalDriver, manifestOf } from '../../sync/store/journal.ts';
 import type { Choice, JournalState } from '../../sync/store/journal-records.ts';
+import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
-import { CREATE_FLAGS, codeOf, FOLDER_FLAGS } from './io.ts';
+import { CREATE_FLAGS, FOLDER_FLAGS } from './io.ts';
 import { journalAt } from './journal-file.ts';
-import { type Lock, takeLock } from './lock.ts';
 import { Slices } from './slices.ts';
 
 /** What this program itself puts beside the staged files. */
@@ -73,7 +74,7 @@ export class Staging {
   }
 
   /** Makes a new one, for this user only, locked. UNSAFE_NAME if somebody puts something else in its place; Node's error codes. */
-  static create(root: string): Staging {
+  static async create(root: string): Promise<Staging> {
     const staging = new Staging(join(root, STAGING_PREFIX + randomBytes(8).toString('hex')));
     try {
       mkdirSync(staging.#held.at(staging.#name), 0o700);
@@ -83,7 +84,7 @@ export class Staging {
       throw error;
     }
     try {
-      staging.lock();
+      await staging.lock();
       return staging;
     } catch (error) {
       staging.discard();
@@ -117,7 +118,7 @@ export class Staging {
       try {
         const before = await staging.read();
         if (before && (await slices.run(sameTops(before.entries, entries)))) {
-          staging.lock();
+          await staging.lock();
           // Again behind the lock: whoever held it may have gone on.
           const found = await staging.read();
           if (found && (await slices.run(sameTops(found.entries, entries)))) return { staging, ...found };
@@ -139,7 +140,7 @@ export class Staging {
       const staging = Staging.open(path);
       try {
         if (!staging || !(await staging.#isEmpty())) continue;
-        staging.lock();
+        await staging.lock();
         // Again behind the lock.
         if (await staging.#isEmpty()) await staging.remove([]);
       } catch {
@@ -169,7 +170,7 @@ export class Staging {
    * something else stands at the path.
    * @throws BeelineError LOCKED; UNSAFE_NAME if that is not this user's alone; Node's error codes
    */
-  holdAgain(): void {
+  async holdAgain(): Promise<void> {
     const now = lstatSync(this.path, { throwIfNoEntry: false });
     const held = statSync(this.#at('.'));
     if (now?.dev !== held.dev || now.ino !== held.ino) return;
@@ -177,7 +178,7 @@ export class Staging {
     this.#lock = undefined;
     this.#held.begin();
     if (!this.#isOwn()) throw swapped(this.path);
-    this.lock();
+    await this.lock();
   }
 
   /** A folder in which is tried out what this file system can hold. */
@@ -195,9 +196,13 @@ export class Staging {
     return lstatSync(this.#held.at(this.#name.toUpperCase()), { throwIfNoEntry: false }) !== undefined;
   }
 
-  /** @throws BeelineError LOCKED */
-  lock(): void {
-    this.#lock = takeLock(this.#at('.'), this.path);
+  /** @throws BeelineError LOCKED; for a failing disk what diskError says */
+  async lock(): Promise<void> {
+    try {
+      this.#lock = await takeLock(this.#at('.'), { shown: this.path });
+    } catch (error) {
+      throw diskError(error, `${this.#name}/lock`);
+    }
   }
 
   /** What its journal says, or undefined if it has none that can be read. */

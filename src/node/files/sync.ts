@@ -2,6 +2,7 @@
  * Making data and names durable. Node has no syncfs(2), which makes a thousand small files durable in the time of a
  * few; where there are many, coreutils' `sync -f` does it, and where that is not to be had, each is synced by itself.
  */
+
 import { execFile } from 'node:child_process';
 import {
   chmodSync,
@@ -14,7 +15,8 @@ import {
   openSync,
   statSync,
 } from 'node:fs';
-import { codeOf, FOLDER_FLAGS, READ_FLAGS, settled } from './io.ts';
+import { codeOf } from '../../base/errors.ts';
+import { FOLDER_FLAGS, READ_FLAGS, settled } from './io.ts';
 
 /** From so many on, starting a process costs less. */
 const MANY = 24;

@@ -1,13 +1,12 @@
 /** What receives have left unfinished in a folder, as their journals have it, and how it is given up. */
 import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
+import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
-import { codeOf } from './io.ts';
-import { isLocked } from './lock.ts';
 import { Slices } from './slices.ts';
 import { Staging, stagings } from './staging.ts';
 
@@ -87,7 +86,7 @@ export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Disca
 /** A lock needs a block, and what is to be discarded may have the last one: a file of it is emptied first then. */
 async function lockToDiscard(staging: Staging): Promise<void> {
   try {
-    return staging.lock();
+    return await staging.lock();
   } catch (error) {
     if (!(error instanceof BeelineError) || error.code !== 'DISK_FULL' || isLocked(staging.path)) throw error;
     const found = await staging.read();
@@ -95,7 +94,7 @@ async function lockToDiscard(staging: Staging): Promise<void> {
       const file = staging.file(entry.path);
       if (lookUp(file)?.isFile()) truncateSync(file);
     }
-    staging.lock();
+    await staging.lock();
   }
 }
 

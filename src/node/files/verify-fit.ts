@@ -45,7 +45,7 @@ export async function asHere(
   const plain: Here = { entries, place, left: new Set(), renamed: new Map() };
   let staging: Staging;
   try {
-    staging = Staging.create(folder);
+    staging = await Staging.create(folder);
   } catch {
     // A read-only medium: nothing can be tried there.
     return plain;

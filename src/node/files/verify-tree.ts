@@ -1,12 +1,11 @@
 /** What stands where the receipt has something: kinds, sizes and targets, by one lstat each. */
 import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Receipt } from '../../offer/receipt.ts';
 import type { ByteSpace } from '../../offer/space.ts';
-import { codeOf } from './io.ts';
 import { Slices } from './slices.ts';
 
 /** A difference between the receipt and what stands here. */

@@ -13,12 +13,12 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, sep } from 'node:path';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { MAX_ENTRIES } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry, EntryKind } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
-import { codeOf, timeOf } from './io.ts';
+import { timeOf } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
 import { type FileStat, Versions } from './version.ts';

@@ -456,7 +456,7 @@ describe('disks that refuse', () => {
          let code;
          for (let c = 0; c < space.chunks && !code; c++) await write(c, 1).catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
          if (!code) await sink.finish().catch((e) => { code = e.code + " " + e.paths[0].startsWith("f"); });
-         await sink.close('discard');
+         await sink.close("discard");
          console.log(code, warnings.length, h.staged("${dir}").length);
          const fs = await import("node:fs"); for (const f of fs.readdirSync("${dir}")) fs.rmSync("${dir}/" + f);
        }`,

@@ -13,8 +13,8 @@ import {
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { takeLock } from '../../../src/identity/lock.ts';
 import { journalAt } from '../../../src/node/files/journal-file.ts';
-import { takeLock } from '../../../src/node/files/lock.ts';
 import { Staging } from '../../../src/node/files/staging.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
 import { discard, type UnfinishedTransfer, unfinished } from '../../../src/node/files/unfinished.ts';
@@ -43,7 +43,7 @@ async function staged(
   more: readonly JournalRecord[],
 ): Promise<{ root: string; path: string }> {
   const root = scratch(t);
-  const staging = Staging.create(root);
+  const staging = await Staging.create(root);
   const pages = encodePages(entries).map((bytes, page): JournalRecord => ({ type: 'page', page, bytes }));
   const begin = {
     type: 'begin',
@@ -171,7 +171,7 @@ describe('files: what is unfinished', () => {
 
   it('is active while it is locked', async (t) => {
     const { root, path } = await journaled(t, [file('a', 5)]);
-    const lock = takeLock(path);
+    const lock = await takeLock(path);
     assert.equal((await unfinished(root))[0]!.active, true);
     lock.release();
     assert.equal((await unfinished(root))[0]!.active, false);
@@ -179,10 +179,10 @@ describe('files: what is unfinished', () => {
 
   it('is told also where the journal is missing or damaged, the latest first', async (t) => {
     const { root, path } = await journaled(t, [file('a', 5)]);
-    const without = Staging.create(root);
+    const without = await Staging.create(root);
     without.release();
     utimesSync(join(path, 'journal'), 1, 1);
-    const damaged = Staging.create(root);
+    const damaged = await Staging.create(root);
     writeFileSync(join(damaged.path, 'journal'), 'no journal');
     damaged.release();
     utimesSync(join(damaged.path, 'journal'), 2, 2);

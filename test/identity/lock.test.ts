@@ -5,19 +5,20 @@ import fs, { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } f
 import { syncBuiltinESMExports } from 'node:module';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { isLocked, takeLock } from '../../../src/node/files/lock.ts';
-import { failure, scratch } from './helpers.ts';
+import { isLocked, takeLock } from '../../src/identity/lock.ts';
+import { Staging } from '../../src/node/files/staging.ts';
+import { failure, scratch } from '../node/files/helpers.ts';
 
 /** Takes and keeps the lock of each folder that comes as a line; answers with what became of it. */
 const CHILD = `
   import { createInterface } from 'node:readline';
-  import { takeLock } from '${new URL('../../../src/node/files/lock.ts', import.meta.url)}';
+  import { takeLock } from '${new URL('../../src/identity/lock.ts', import.meta.url)}';
   const locks = [];
   for await (const line of createInterface({ input: process.stdin })) {
     const [at, folder] = line.split(' ');
     while (Date.now() < Number(at));
     try {
-      locks.push(takeLock(folder));
+      locks.push(await takeLock(folder));
       console.log('won');
     } catch (error) {
       console.log(error.code);
@@ -52,18 +53,18 @@ class Child {
 const lockOf = (folder: string) => JSON.parse(readFileSync(`${folder}/lock`, 'utf8'));
 
 /** Writes a lock that says what this process's would, but for some fields. */
-function plant(folder: string, fields: object, age = 0): void {
+async function plant(folder: string, fields: object, age = 0): Promise<void> {
   fs.rmSync(`${folder}/lock`, { force: true });
-  const lock = takeLock(folder);
+  const lock = await takeLock(folder);
   const text = JSON.stringify({ ...lockOf(folder), id: '00'.repeat(16), ...fields });
   lock.release();
   writeFileSync(`${folder}/lock`, text);
   utimesSync(`${folder}/lock`, new Date(), new Date(Date.now() - age));
 }
 
-function taken(folder: string): void {
+async function taken(folder: string): Promise<void> {
   assert.equal(isLocked(folder), false);
-  const lock = takeLock(folder);
+  const lock = await takeLock(folder);
   assert.equal(lockOf(folder).pid, process.pid);
   assert.equal(isLocked(folder), true);
   assert.deepEqual(readdirSync(folder), ['lock']);
@@ -71,39 +72,39 @@ function taken(folder: string): void {
   assert.deepEqual(readdirSync(folder), []);
 }
 
-function refused(folder: string): void {
+async function refused(folder: string): Promise<void> {
   const before = readFileSync(`${folder}/lock`);
   assert.equal(isLocked(folder), true);
-  assert.throws(() => takeLock(folder), failure('LOCKED'));
+  await assert.rejects(takeLock(folder), failure('LOCKED'));
   assert.deepEqual(readdirSync(folder), ['lock']);
   assert.deepEqual(readFileSync(`${folder}/lock`), before);
 }
 
-test('a second take, of the same process too, is LOCKED and names the holder; release lets go once', (t) => {
+test('a second take, of the same process too, is LOCKED and names the holder; release lets go once', async (t) => {
   const folder = scratch(t);
   assert.equal(isLocked(folder), false);
-  const lock = takeLock(folder);
+  const lock = await takeLock(folder);
   assert.equal(fs.statSync(`${folder}/lock`).mode & 0o777, 0o600);
-  refused(folder);
+  await refused(folder);
   const { pid, host } = lockOf(folder);
-  assert.throws(() => takeLock(folder), failure('LOCKED', `process ${pid} on ${host}`, `${folder}/lock`));
+  await assert.rejects(takeLock(folder), failure('LOCKED', `process ${pid} on ${host}`, `${folder}/lock`));
   lock.release();
   assert.deepEqual(readdirSync(folder), []);
-  const other = takeLock(folder);
+  const other = await takeLock(folder);
   lock.release();
   assert.equal(isLocked(folder), true);
   other.release();
 });
 
-test('release leaves a lock that is not its own, and does not mind a folder that is gone', (t) => {
+test('release leaves a lock that is not its own, and does not mind a folder that is gone', async (t) => {
   const folder = scratch(t);
-  const lock = takeLock(folder);
+  const lock = await takeLock(folder);
   const other = JSON.stringify({ ...lockOf(folder), id: 'ff'.repeat(16) });
   writeFileSync(`${folder}/lock`, other);
   lock.release();
   assert.equal(readFileSync(`${folder}/lock`, 'utf8'), other);
   mkdirSync(`${folder}/sub`);
-  const gone = takeLock(`${folder}/sub`);
+  const gone = await takeLock(`${folder}/sub`);
   fs.rmSync(`${folder}/sub`, { recursive: true });
   gone.release();
 });
@@ -113,58 +114,58 @@ test('a holder killed by SIGKILL leaves a lock that is taken over', async (t) =>
   const child = new Child(t);
   assert.equal(await child.take(folder), 'won');
   assert.equal(lockOf(folder).pid, child.process.pid);
-  refused(folder);
+  await refused(folder);
   await child.kill();
   assert.equal(readdirSync(folder).length, 1);
-  taken(folder);
+  await taken(folder);
 });
 
 test('a process number used again, and another boot, are no holder', {
   skip: process.platform !== 'linux',
-}, (t) => {
+}, async (t) => {
   const folder = scratch(t);
-  plant(folder, {});
-  refused(folder);
-  plant(folder, { start: '1' });
-  taken(folder);
-  plant(folder, { boot: 'another' });
-  taken(folder);
+  await plant(folder, {});
+  await refused(folder);
+  await plant(folder, { start: '1' });
+  await taken(folder);
+  await plant(folder, { boot: 'another' });
+  await taken(folder);
 });
 
-test('another machine, another pid namespace or a damaged lock: held until it is not touched for 2 minutes', (t) => {
+test('another machine, another pid namespace or a damaged lock: held until it is not touched for 2 minutes', async (t) => {
   const folder = scratch(t);
   const away = [{ host: 'elsewhere' }, { host: 'elsewhere', boot: 'another' }, { space: 'pid:[1]' }];
   for (const fields of [...away, { pid: 0 }, { pid: -1 }, { pid: 'x' }, { start: 1 }]) {
-    plant(folder, fields, 100_000);
-    refused(folder);
-    plant(folder, fields, 140_000);
-    taken(folder);
+    await plant(folder, fields, 100_000);
+    await refused(folder);
+    await plant(folder, fields, 140_000);
+    await taken(folder);
   }
   for (const text of ['', '{', 'null', '7', '[]', 'x'.repeat(10_000), '\0\xff']) {
     writeFileSync(`${folder}/lock`, text);
-    refused(folder);
+    await refused(folder);
     utimesSync(`${folder}/lock`, 0, 0);
-    taken(folder);
+    await taken(folder);
   }
 });
 
-test('a link or a folder in place of the lock is not followed', (t) => {
+test('a link or a folder in place of the lock is not followed', async (t) => {
   const folder = scratch(t);
   writeFileSync(`${folder}/victim`, 'victim');
   fs.symlinkSync('victim', `${folder}/lock`);
-  assert.throws(() => takeLock(folder), failure('LOCKED'));
+  await assert.rejects(takeLock(folder), failure('LOCKED'));
   fs.lutimesSync(`${folder}/lock`, 0, 0);
-  takeLock(folder).release();
+  (await takeLock(folder)).release();
   assert.deepEqual(readdirSync(folder), ['victim']);
   assert.equal(readFileSync(`${folder}/victim`, 'utf8'), 'victim');
   mkdirSync(`${folder}/lock`);
-  assert.throws(() => takeLock(folder), failure('LOCKED'));
+  await assert.rejects(takeLock(folder), failure('LOCKED'));
 });
 
-test('the holder touches its lock, and only its own', (t) => {
+test('the holder touches its lock, and only its own', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const folder = scratch(t);
-  const lock = takeLock(folder);
+  const lock = await takeLock(folder);
   const text = readFileSync(`${folder}/lock`, 'utf8');
   utimesSync(`${folder}/lock`, 0, 0);
   t.mock.timers.tick(20_000);
@@ -178,7 +179,7 @@ test('the holder touches its lock, and only its own', (t) => {
   t.mock.timers.tick(60_000);
 });
 
-test('where there are no links the lock is made in place, and taken over as well', (t) => {
+test('where there are no links the lock is made in place, and taken over as well', async (t) => {
   const folder = scratch(t);
   t.mock.method(fs, 'linkSync', () => {
     throw Object.assign(new Error('no links'), { code: 'EPERM' });
@@ -188,22 +189,23 @@ test('where there are no links the lock is made in place, and taken over as well
     t.mock.restoreAll();
     syncBuiltinESMExports();
   });
-  taken(folder);
-  const lock = takeLock(folder);
-  refused(folder);
+  await taken(folder);
+  const lock = await takeLock(folder);
+  await refused(folder);
   lock.release();
-  plant(folder, { host: 'elsewhere' }, 140_000);
-  taken(folder);
+  await plant(folder, { host: 'elsewhere' }, 140_000);
+  await taken(folder);
 });
 
-test('a full disk is DISK_FULL and leaves nothing', (t) => {
+test('a full disk is DISK_FULL and leaves nothing', async (t) => {
   const folder = scratch(t);
   t.mock.method(fs, 'fdatasyncSync', () => {
     throw Object.assign(new Error('full'), { code: 'ENOSPC' });
   });
   syncBuiltinESMExports();
   try {
-    assert.throws(() => takeLock(folder), failure('DISK_FULL', 'lock'));
+    await assert.rejects(takeLock(folder), { code: 'ENOSPC' });
+    await assert.rejects(Staging.create(folder), failure('DISK_FULL', 'lock'));
   } finally {
     t.mock.restoreAll();
     syncBuiltinESMExports();
@@ -219,7 +221,7 @@ test('of many contenders for one lock, free or stale, exactly one wins, and no l
   for (let round = 0; round < 60; round++) {
     const folder = `${root}/${round}`;
     mkdirSync(folder);
-    if (round % 4 > 0) plant(folder, { host: 'elsewhere' }, 140_000);
+    if (round % 4 > 0) await plant(folder, { host: 'elsewhere' }, 140_000);
     // What a contender left that was killed in the middle.
     if (round % 4 > 1) fs.copyFileSync(`${folder}/lock`, `${folder}/lock.${'0'.repeat(32)}`);
     if (round % 4 > 1) utimesSync(`${folder}/lock.${'0'.repeat(32)}`, 0, 0);
@@ -228,4 +230,39 @@ test('of many contenders for one lock, free or stale, exactly one wins, and no l
     assert.deepEqual(answers.sort(), ['LOCKED', 'LOCKED', 'LOCKED', 'LOCKED', 'won'], `round ${round}`);
     assert.deepEqual(readdirSync(folder), ['lock']);
   }
+});
+
+test('who waits for another contender does not hold the event loop', async (t) => {
+  const folder = scratch(t);
+  await plant(folder, { host: 'elsewhere' }, 140_000);
+  const lock = readFileSync(`${folder}/lock`);
+  // Another contender that lives, goes first, and is slow: this very process.
+  const rival = `${folder}/lock.${'0'.repeat(32)}`;
+  await plant(folder, {});
+  fs.renameSync(`${folder}/lock`, rival);
+  writeFileSync(`${folder}/lock`, lock);
+  utimesSync(`${folder}/lock`, 0, 0);
+  let turns = 0;
+  const turning = setInterval(() => turns++, 1);
+  setTimeout(() => fs.unlinkSync(rival), 300);
+  const taken = await takeLock(folder);
+  clearInterval(turning);
+  assert.ok(turns >= 10, `${turns} turns`);
+  taken.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('who has patience waits for a holder, and for no dead one', async (t) => {
+  const folder = scratch(t);
+  const first = await takeLock(folder);
+  await assert.rejects(takeLock(folder, { patience: 20 }), failure('LOCKED'));
+  setTimeout(() => first.release(), 50);
+  const second = await takeLock(folder, { patience: 60_000 });
+  assert.deepEqual(readdirSync(folder), ['lock']);
+  second.release();
+  const child = new Child(t);
+  assert.equal(await child.take(folder), 'won');
+  await child.kill();
+  (await takeLock(folder, { patience: 60_000 })).release();
+  assert.deepEqual(readdirSync(folder), []);
 });

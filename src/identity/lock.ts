@@ -1,6 +1,6 @@
 /**
- * One process at a time in a staging folder, without the kernel's locks: Node has none. Who holds `lock` stands in
- * it, so that a holder that was killed is told from one that lives.
+ * One process at a time in a folder, a receive's staging or the configuration, without the kernel's locks: Node has none. Who
+ * holds `lock` stands in it, so that a holder that was killed is told from one that lives.
  *
  * A free lock is taken by link(2), which is atomic. A stale one is never moved away, which could hit the lock of
  * whoever has just taken it over. Instead each contender announces itself as `lock.<id>` before it looks for others
@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fdatasyncSync,
   fstatSync,
   linkSync,
@@ -23,13 +24,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
-import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { BeelineError } from '../../base/errors.ts';
-import { count, text, tryJson } from '../../base/json.ts';
-import { escapeName } from '../../base/printable.ts';
-import { diskError } from './disk-errors.ts';
-import { CREATE_FLAGS, codeOf, READ_FLAGS } from './io.ts';
+import { BeelineError, codeOf } from '../base/errors.ts';
+import { count, text, tryJson } from '../base/json.ts';
+import { escapeName } from '../base/printable.ts';
 
 export interface Lock {
   /** Idempotent; removes the file only if it is still this lock's. Never throws. */
@@ -59,21 +58,30 @@ interface Found {
 }
 
 /** Milliseconds. A holder that cannot be looked up from here touches its lock so often, and is dead if it does not. */
-const TOUCH = 20_000;
-const STALE = 120_000;
+const TOUCH_MS = 20_000;
+const STALE_MS = 120_000;
 /** Milliseconds that contenders for a stale lock wait for each other, and between two looks. */
-const CONTEST = 2_000;
-const LOOK = 5;
+const CONTEST_MS = 2_000;
+const LOOK_MS = 5;
+/** A link is not followed, and what is no file cannot hang the open. */
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const ANNOUNCED = /^lock\.([0-9a-f]{32})$/;
 
-/** Takes `folder/lock`. @param shown what the folder is called in errors @throws BeelineError LOCKED, naming who holds it; for a failing disk what diskError says */
-export function takeLock(folder: string, shown = folder): Lock {
-  const contender = new Contender(folder, shown);
+export interface LockOptions {
+  /** What the folder is called in errors. Default: as it is. */
+  shown?: string;
+  /** Milliseconds for which one holder after the other is waited for. Default: not at all. */
+  patience?: number;
+}
+
+/** Takes `folder/lock`. @throws BeelineError LOCKED, naming who holds it; for a failing disk Node's error codes */
+export async function takeLock(folder: string, options: LockOptions = {}): Promise<Lock> {
+  const contender = new Contender(folder, options);
   try {
-    return contender.take();
+    return await contender.take();
   } catch (error) {
     contender.leave();
-    throw diskError(error, `${basename(shown)}/lock`);
+    throw error;
   }
 }
 
@@ -87,49 +95,55 @@ class Contender {
   readonly #folder: string;
   readonly #path: string;
   readonly #shown: string;
+  readonly #patience: number;
   readonly #me = thisProcess();
   readonly #bytes = Buffer.from(`${JSON.stringify(this.#me)}\n`);
   readonly #announcement: string;
   /** Undefined while withdrawn. Kept open by the holder, since only its own file must be touched. */
   #fd: number | undefined;
 
-  constructor(folder: string, shown: string) {
+  constructor(folder: string, { shown = folder, patience = 0 }: LockOptions) {
     this.#folder = folder;
     this.#shown = `${shown}/lock`;
+    this.#patience = patience;
     this.#path = `${folder}/lock`;
     this.#announcement = `${folder}/lock.${this.#me.id}`;
   }
 
-  take(): Lock {
+  async take(): Promise<Lock> {
     this.#fd = this.#write(this.#announcement);
     // As the file system's clock has it.
-    const now = fstatSync(this.#fd).mtimeMs;
-    const deadline = performance.now() + CONTEST;
-    const wait = () => {
-      if (performance.now() > deadline) throw locked(this.#shown, undefined);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK);
-    };
-    for (;;) {
+    const began = performance.now();
+    const then = fstatSync(this.#fd).mtimeMs;
+    let deadline = began + CONTEST_MS;
+    let holder: string | undefined;
+    for (; ; await sleep(LOOK_MS)) {
+      const now = then + performance.now() - began;
       const others = this.#others(now);
       // Looked at after the others: from then on nobody else replaces a stale one.
       const found = look(this.#path);
       // Over NFS a link may be made and yet reported as failed.
       if (found?.holder?.id === this.#me.id) return this.#held();
-      if (found && !isStale(found, now)) throw locked(this.#shown, found.holder);
-      if (this.#fd === undefined) {
+      if (found && !isStale(found, now)) {
+        if (this.#patience === 0) throw locked(this.#shown, found.holder);
+        // Each of those before this one has its time, and is not disturbed.
+        const next = found.holder?.id ?? '';
+        if (next !== holder) deadline = performance.now() + this.#patience;
+        holder = next;
+        this.leave();
+      } else if (this.#fd === undefined) {
         if (others.length === 0) this.#fd = this.#write(this.#announcement);
-        else wait();
+        if (others.length === 0) continue;
       } else if (!found) {
         if (this.#link()) return this.#held();
-        wait();
       } else if (others.length === 0) {
         renameSync(this.#announcement, this.#path);
         return this.#held();
-      } else {
+      } else if (others.some((id) => id < this.#me.id)) {
         // The least of all stays; the others make room, and come back only when nobody is left.
-        if (others.some((id) => id < this.#me.id)) this.leave();
-        wait();
+        this.leave();
       }
+      if (performance.now() > deadline) throw locked(this.#shown, found?.holder);
     }
   }
 
@@ -178,7 +192,7 @@ class Contender {
     const fd = this.#fd!;
     // The same bytes again, so that the file server's clock sets the time. A full disk may refuse: then the next time.
     const touch = () => writeSync(fd, this.#bytes, 0, this.#bytes.length, 0);
-    const timer = setInterval(() => attempt(touch), TOUCH).unref();
+    const timer = setInterval(() => attempt(touch), TOUCH_MS).unref();
     let released = false;
     return {
       release: () => {
@@ -193,7 +207,7 @@ class Contender {
 
   /** Makes a file that says who this is, and is whole on the disk even after a power cut. */
   #write(path: string): number {
-    const fd = openSync(path, CREATE_FLAGS, 0o600);
+    const fd = openSync(path, 'wx', 0o600);
     try {
       const { length } = this.#bytes;
       for (let at = 0; at < length; ) at += writeSync(fd, this.#bytes, at, length - at, at);
@@ -209,7 +223,7 @@ class Contender {
 
 /** @param now ms since 1970 */
 function isStale({ holder, touched }: Found, now: number): boolean {
-  const silent = now - touched > STALE;
+  const silent = now - touched > STALE_MS;
   if (!holder) return silent;
   const { host, boot, space } = thisProcess();
   const sameBoot = holder.boot === boot;
