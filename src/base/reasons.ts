@@ -222,6 +222,10 @@ export const REASONS = {
   ],
   PRIVATE_FILE_IS_NONE: ['USAGE', '{path} is not a file. Move it out of the way.'],
 
+  FOLDER_LOCKED: [
+    'LOCKED',
+    'Another receive is at work on the same unfinished data ({who}). Wait for it, or stop it and try again. If that process does not exist, delete {path}.',
+  ],
   CONFIG_BUSY: [
     'TIMEOUT',
     'Another Beeline has been changing {folder} for too long. If none is running, delete {lock} and try again.',

@@ -26,7 +26,7 @@ import {
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { BeelineError, codeOf } from '../base/errors.ts';
+import { type BeelineError, codeOf, fault } from '../base/errors.ts';
 import { count, text, tryJson } from '../base/json.ts';
 import { escapeName } from '../base/printable.ts';
 
@@ -288,11 +288,7 @@ function look(path: string): Found | undefined {
 
 function locked(path: string, holder: Holder | undefined): BeelineError {
   const who = holder ? `process ${holder.pid} on ${escapeName(holder.host)}` : 'another process';
-  return new BeelineError(
-    'LOCKED',
-    `Another receive is at work on the same unfinished data (${who}). Wait for it, or stop it and try again. ` +
-      `If that process does not exist, delete '${escapeName(path)}'.`,
-  );
+  return fault('FOLDER_LOCKED', { who, path: `'${escapeName(path)}'` });
 }
 
 /** Undefined where it fails. */
