@@ -87,10 +87,10 @@ export class Chunks {
   readonly #again = new Set<number>();
   /** What lay in their place is not what the origin has. */
   readonly #compared = new Bitfield();
-  /** Looked at next, of those that were never begun. */
+  /** How many have been looked at, of those that were never begun. */
   #next = 0;
-  /** That began in the middle: those before it come afterwards. */
-  #spread = false;
+  /** In which order, once others receive the same: so that not all ask the origin for the same. */
+  #order: Order | undefined;
   #bytes = 0;
   #gathered = 0;
   #writing = 0;
@@ -204,8 +204,6 @@ export class Chunks {
    * @param all of the origin also what holders have
    */
   claim(most: number, holder?: Holder, all = false): Claim | undefined {
-    const unhashed = holder ? undefined : this.#nextUnhashed();
-    if (unhashed !== undefined) return { what: 'hash', index: unhashed };
     let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder));
     if (index === undefined) {
       if (this.#open.size >= this.#options.most) return undefined;
@@ -225,6 +223,17 @@ export class Chunks {
     while (to < blocks.length && to - from < most && blocks[to] === 0) blocks[to++] = 1;
     if (blocks.indexOf(0, to) < 0) this.#lacking.delete(index);
     return { what: 'blocks', index, from, to };
+  }
+
+  /** A chunk that holders have, and whose hash is to be asked of the origin before they can be asked for it. */
+  claimHash(): Claim | undefined {
+    for (const index of this.#unhashed) {
+      this.#unhashed.delete(index);
+      if (!this.#wanted(index) || this.offer.hashes.get(index)) continue;
+      this.#hashing.add(index);
+      return { what: 'hash', index };
+    }
+    return undefined;
   }
 
   /** Has one more lane owe the last of these blocks that only one owes, at most so many in a row. */
@@ -269,12 +278,16 @@ export class Chunks {
     for (const holder of this.#holders) if (holder.has.has(index)) this.#held(holder, index);
   }
 
-  /** Another receiver is there. @param start where this side begins, so that not all ask the origin for the same */
-  join(holder: Holder, start: number): void {
-    const { space } = this.offer;
-    if (this.#holders.size === 0 && this.#options.window === Number.POSITIVE_INFINITY && !space.stream) {
-      this.#next = Math.max(this.#next, Math.floor(start * space.chunks));
-      this.#spread = true;
+  /** Another receiver is there. @param random chance, from 0 up to 1 */
+  join(holder: Holder, random: () => number): void {
+    const { chunks } = this.offer.space;
+    if (
+      !this.#order &&
+      this.#options.window === Number.POSITIVE_INFINITY &&
+      chunks < Number.POSITIVE_INFINITY
+    ) {
+      this.#order = { start: Math.floor(random() * chunks), step: stepThrough(chunks, random()) };
+      this.#next = 0;
     }
     this.#holders.add(holder);
     for (const index of holder.has) this.#held(holder, index);
@@ -443,26 +456,25 @@ export class Chunks {
   #begin(): number | undefined {
     for (let again = lowest(this.#again); again !== undefined; again = lowest(this.#again)) {
       this.#again.delete(again);
-      if (!this.#leave(again)) return again;
+      // A holder may bring it by now, or have brought it.
+      if (this.#wanted(again) && !this.#leave(again)) return again;
     }
     const { space } = this.offer;
-    for (;;) {
-      const end = Math.min(space.chunks, this.down.firstMissing + this.#options.window);
-      while (this.#next < end) {
-        const index = this.#next++;
-        if (this.#wanted(index) && !this.#leave(index)) return index;
-      }
-      if (!this.#spread) return undefined;
-      this.#spread = false;
-      this.#next = 0;
+    const end = Math.min(space.chunks, this.down.firstMissing + this.#options.window);
+    while (this.#next < end) {
+      const at = this.#next++;
+      const index = this.#order ? (this.#order.start + at * this.#order.step) % space.chunks : at;
+      if (this.#wanted(index) && !this.#leave(index)) return index;
     }
+    return undefined;
   }
 
   /** Leaves it to the holders that have it, if there are any. */
   #leave(index: number): boolean {
-    const left = this.#isHeld(index) && this.#allowed(index);
-    if (left) this.#left.add(index);
-    return left;
+    if (!this.#isHeld(index) || !this.#allowed(index)) return false;
+    this.#left.add(index);
+    for (const holder of this.#holders) if (holder.has.has(index)) this.#held(holder, index);
+    return true;
   }
 
   #nextLeft(): number | undefined {
@@ -480,16 +492,6 @@ export class Chunks {
         this.#again.delete(index);
         return index;
       }
-    }
-    return undefined;
-  }
-
-  #nextUnhashed(): number | undefined {
-    for (const index of this.#unhashed) {
-      this.#unhashed.delete(index);
-      if (!this.#wanted(index) || this.offer.hashes.get(index)) continue;
-      this.#hashing.add(index);
-      return index;
     }
     return undefined;
   }
@@ -554,6 +556,20 @@ export class Chunks {
 /** Blocks that so many bytes make. */
 export function blocksOf(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES);
+}
+
+/** Each of so many once, from the start on in equal steps, around the end. */
+interface Order {
+  start: number;
+  step: number;
+}
+
+/** A step that has no divisor in common with the number of chunks, and leads far: 0.3 to 0.7 of it. */
+function stepThrough(chunks: number, random: number): number {
+  let step = Math.max(1, Math.floor((0.3 + 0.4 * random) * chunks));
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  while (divisor(chunks, step) > 1) step++;
+  return step;
 }
 
 /** Of a few. */

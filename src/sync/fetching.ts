@@ -8,7 +8,7 @@ import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
-import type { BlocksHeader } from '../wire/messages.ts';
+import type { BlockRange, BlocksHeader } from '../wire/messages.ts';
 import { askFor, blocksInOnePiece } from './asking.ts';
 import { blocksOf, Chunks, type Claim, type Holder } from './chunks.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
@@ -105,8 +105,10 @@ export class Fetching {
     if (!this.#scheduler.retire(lane)) lane.close();
   }
 
+  /** @throws BeelineError PROTOCOL if it has a chunk that does not exist */
   join(holder: Holder): void {
-    this.chunks.join(holder, this.#options.ports.random());
+    this.#checkExist(holder.has);
+    this.chunks.join(holder, this.#options.ports.random);
   }
 
   leave(holder: Holder): void {
@@ -115,12 +117,9 @@ export class Fetching {
   }
 
   /** @throws BeelineError PROTOCOL for a chunk that does not exist */
-  holds(holder: Holder, indexes: Iterable<number>): void {
-    for (const index of indexes) {
-      if (index >= this.#options.offer.space.chunks)
-        throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
-      this.chunks.holds(holder, index);
-    }
+  holds(holder: Holder, indexes: readonly number[]): void {
+    this.#checkExist(indexes);
+    for (const index of indexes) this.chunks.holds(holder, index);
     this.pump();
   }
 
@@ -205,11 +204,11 @@ export class Fetching {
     this.#landed(lane);
   }
 
-  /** A holder that was asked for this chunk does not have it any more. Throws as `land`. */
-  lacks(lane: LanePort, index: number): void {
+  /** A holder that was asked for these blocks does not have the chunk any more. Throws as `land`. */
+  lacks(lane: LanePort, range: BlockRange): void {
     const holder = this.#lanes.get(lane);
-    if (!this.#scheduler.forgo(lane, index) || !holder) throw notAskedFor('an answer');
-    holder.has.remove(index);
+    if (!this.#scheduler.forgo(lane, range) || !holder) throw notAskedFor('an answer');
+    holder.has.remove(range.index);
     this.#landed(lane);
   }
 
@@ -242,6 +241,13 @@ export class Fetching {
       else this.#fail(thrown);
       return false;
     }
+  }
+
+  #checkExist(indexes: Iterable<number>): void {
+    const { chunks } = this.#options.offer.space;
+    for (const index of indexes)
+      if (index >= chunks)
+        throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
   }
 
   get #now(): number {

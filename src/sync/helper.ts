@@ -5,7 +5,7 @@
 
 import { equalBytes } from '../base/bytes.ts';
 import { Alarm } from '../base/clock.ts';
-import { BeelineError } from '../base/errors.ts';
+import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { MAX_CHUNKS, MAX_HOLDS } from '../base/limits.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
@@ -75,11 +75,15 @@ export class Helper implements Peer {
         before: () => undefined,
         told: () => {},
         serves: ({ index, sha256 }) => equalBytes(sha256, fetching.chunks.hash(index) ?? new Uint8Array()),
-        lacks: (lane, index) => lane.send({ type: 'lacks', index }).catch(() => {}),
+        lacks: (lane, range) => lane.send({ type: 'lacks', ...range }).catch(() => {}),
         fail: () => {},
       });
     this.#work = { ...work, serving };
-    this.#join();
+    try {
+      fetching.join(this.#holder);
+    } catch (thrown) {
+      return this.#ports.fail(asBeelineError(thrown));
+    }
     for (const lane of this.#lanes) this.#connect(lane);
   }
 
@@ -102,7 +106,7 @@ export class Helper implements Peer {
   restart(): void {
     this.#work?.fetching.leave(this.#holder);
     this.#holder = new Holder();
-    this.#join();
+    this.#work?.fetching.join(this.#holder);
   }
 
   hold(): void {
@@ -153,7 +157,7 @@ export class Helper implements Peer {
       case 'blocks':
         return this.#going.fetching.zeros(lane, message);
       case 'lacks':
-        return this.#going.fetching.lacks(lane, message.index);
+        return this.#going.fetching.lacks(lane, message);
       case 'get':
         if (!this.#work?.serving)
           throw new BeelineError('PROTOCOL', 'The other side asks for what it was not told of.');
@@ -166,10 +170,6 @@ export class Helper implements Peer {
   get #going(): HelperWork {
     if (!this.#work) throw new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
     return this.#work;
-  }
-
-  #join(): void {
-    this.#work?.fetching.join(this.#holder);
   }
 
   #connect(lane: LanePort): void {

@@ -135,6 +135,7 @@ export class Receiver implements Peer {
     this.#over = true;
     this.#pageLook.clear();
     this.#work?.arrivals.stop();
+    for (const helper of [...this.#helpers]) helper.stop();
     await this.#work?.fetching.stop();
   }
 
@@ -309,7 +310,14 @@ export class Receiver implements Peer {
       },
       this.#held,
     );
-    this.#phase = { at: 'fetching', pull, offer, fetching, arrivals, reader: this.#readerOf(offer, sink) };
+    this.#phase = {
+      at: 'fetching',
+      pull,
+      offer,
+      fetching,
+      arrivals,
+      reader: this.#readerOf(offer, fetching),
+    };
     if (!this.#renewal) for (const lane of this.#lanes.values()) fetching.addLane(lane);
     for (const helper of this.#helpers) helper.begin(this.#phase);
     fetching.pump();
@@ -317,12 +325,15 @@ export class Receiver implements Peer {
   }
 
   /** Reads back what is down. */
-  #readerOf({ space }: Offer, sink: Sink): ChunkReader | undefined {
+  #readerOf({ space }: Offer, { sink, chunks }: Fetching): ChunkReader | undefined {
     if (!sink.read) return undefined;
     const { digest, allocate } = this.#ports;
     return new ChunkReader({
       ...{ digest, pool: new SlabPool(space.chunkSize, allocate), zeroHashes: new ZeroHashes(digest) },
-      read: (index, into) => sink.read!(index, space.extents(index), into),
+      read: async (index, into) => {
+        if (!chunks.down.has(index)) throw new BeelineError('UNREADABLE', `Chunk ${index} is not here.`);
+        return sink.read!(index, space.extents(index), into);
+      },
     });
   }
 

@@ -106,14 +106,16 @@ export class Scheduler<Lane = number> {
     }
   }
 
-  /** It will not bring what it owes of a chunk. False if that is nothing. */
-  forgo(lane: Lane, index: number): boolean {
+  /** It will not bring these blocks, which are all or the rest of what it was asked for at once. False if it was not. */
+  forgo(lane: Lane, { index, from, to }: BlockRange): boolean {
     const state = this.#lanes.get(lane);
-    const forgone = state?.owed.filter((owed) => owed.what === 'blocks' && owed.index === index) ?? [];
-    if (!state || forgone.length === 0) return false;
-    state.owed = state.owed.filter((owed) => !forgone.includes(owed));
+    const at = state?.owed.findIndex(
+      (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to === to,
+    );
+    if (!state || at === undefined || at < 0) return false;
+    const [owed] = state.owed.splice(at, 1);
     this.#count(state);
-    for (const owed of forgone) if (!owed.void) this.#chunks.unclaim(owed);
+    if (!owed!.void) this.#chunks.unclaim(owed!);
     return true;
   }
 
@@ -168,6 +170,22 @@ export class Scheduler<Lane = number> {
     const state = this.#lanes.get(lane);
     const claims: Claim[] = [];
     if (!state || state.retired) return claims;
+    const owe = (claim: Claim) => {
+      if (claim.what === 'hash') {
+        state.hashes++;
+        state.owed.push({ ...claim, from: 0, to: 0, void: false });
+      } else {
+        state.blocks += claim.to - claim.from;
+        state.owed.push({ ...claim, void: false });
+      }
+      claims.push(claim);
+    };
+    // These are small, and answered before all blocks: they wait for no room.
+    while (!state.holder && state.hashes < MAX_HASHES) {
+      const claim = this.#chunks.claimHash();
+      if (!claim) break;
+      owe(claim);
+    }
     const window = this.#window(state);
     // Half-empty before it is refilled: fewer and larger requests.
     if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
@@ -184,14 +202,7 @@ export class Scheduler<Lane = number> {
         this.#chunks.claim(most, holder, all) ??
         (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
       if (!claim) break;
-      if (claim.what === 'hash') {
-        state.hashes++;
-        state.owed.push({ ...claim, from: 0, to: 0, void: false });
-      } else {
-        state.blocks += claim.to - claim.from;
-        state.owed.push({ ...claim, void: false });
-      }
-      claims.push(claim);
+      owe(claim);
     }
     return claims;
   }

@@ -42,7 +42,7 @@ export interface ServingOptions {
   /** Whether a chunk is what it should be. Absent: it is, since this side says so. */
   serves?: (loaded: Loaded) => boolean;
   /** What a lane asks for cannot be read any more, or is something else by now. Absent: that is the end. */
-  lacks?: (lane: LanePort, index: number) => void;
+  lacks?: (lane: LanePort, range: BlockRange) => void;
   fail: (thrown: unknown) => void;
 }
 
@@ -50,6 +50,8 @@ interface LaneState {
   readonly lane: LanePort;
   /** Oldest first. */
   queue: Asked[];
+  /** Hashes that are known and being said, before all blocks. */
+  known: number[];
   running: boolean;
   /** The chunk after the present one is being read while that is sent. */
   ahead: Lease | undefined;
@@ -85,6 +87,7 @@ export class Serving {
     this.#lanes.set(lane, {
       lane,
       queue: [],
+      known: [],
       running: false,
       ahead: undefined,
       rate: 0,
@@ -115,7 +118,7 @@ export class Serving {
   take(lane: LanePort, asked: readonly Asked[]): void {
     const state = this.#lanes.get(lane);
     if (!state) return;
-    if (state.queue.length + asked.length > MAX_OUTSTANDING)
+    if (state.queue.length + state.known.length + asked.length > MAX_OUTSTANDING)
       throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
     const { stream, chunks, chunkSize } = this.#options.space;
     if (!asked.every(({ index }) => stream || index < chunks))
@@ -123,9 +126,29 @@ export class Serving {
     const blocks = (index: number) => blocksOf(stream ? chunkSize : this.#options.space.length(index));
     if (!asked.every((one) => one.from === undefined || one.to <= blocks(one.index)))
       throw new BeelineError('PROTOCOL', 'The other side asked for blocks that do not exist.');
+    const saying = state.known.length > 0;
     // Copied: they are counted down as they are served.
-    for (const one of asked) state.queue.push({ ...one });
+    for (const one of asked)
+      if (one.from === undefined && this.#options.hash(one.index)) state.known.push(one.index);
+      else state.queue.push({ ...one });
+    if (!saying) void this.#sayKnown(state);
     void this.#serve(state);
+  }
+
+  /** Says hashes for which nothing need be read. */
+  async #sayKnown({ lane, known }: LaneState): Promise<void> {
+    const { hash, told, space } = this.#options;
+    for (; known.length > 0 && this.#lanes.has(lane); known.shift()) {
+      const index = known[0]!;
+      const sha256 = hash(index);
+      // Of a file that went away meanwhile it is read anew.
+      if (!sha256) {
+        this.take(lane, [{ index }]);
+        continue;
+      }
+      told(index, sha256);
+      await lane.send({ type: 'hash', index, length: space.length(index), sha256 }).catch(() => {});
+    }
   }
 
   /** Goes on until the lane is owed nothing more, or this side holds. */
@@ -137,7 +160,6 @@ export class Serving {
     const sending = new Set<Promise<void>>();
     try {
       while (this.#serves(state) && state.queue.length > 0) {
-        if (await this.#answerKnown(state)) continue;
         const lease = this.#lease(state);
         try {
           const loaded = await this.#load(state, lease);
@@ -163,18 +185,6 @@ export class Serving {
     return !this.#held && !this.#over && this.#lanes.get(state.lane) === state;
   }
 
-  /** Says a hash for which nothing need be read. */
-  async #answerKnown({ queue, lane }: LaneState): Promise<boolean> {
-    const { index, from } = queue[0]!;
-    const sha256 = from === undefined ? this.#options.hash(index) : undefined;
-    if (!sha256) return false;
-    queue.shift();
-    this.#options.told(index, sha256);
-    const { space } = this.#options;
-    await lane.send({ type: 'hash', index, length: space.length(index), sha256 }).catch(() => {});
-    return true;
-  }
-
   /** The chunk that is to be served now; the one after it begins to be read. */
   #lease(state: LaneState): Lease {
     const { reader } = this.#options;
@@ -192,8 +202,10 @@ export class Serving {
     if (!lacks) return loaded;
     const here = await loaded.catch(() => undefined);
     if (here && (!serves || serves(here))) return here;
+    if (!this.#serves(state)) return undefined;
+    for (const asked of state.queue)
+      if (asked.index === index && asked.from !== undefined) lacks(state.lane, asked);
     state.queue = state.queue.filter((asked) => asked.index !== index);
-    if (this.#serves(state)) lacks(state.lane, index);
     return undefined;
   }
 

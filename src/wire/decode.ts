@@ -124,7 +124,7 @@ function decodeBody(type: Exclude<MessageType, 'blocks'>, reader: Reader): Messa
     case 'holds':
       return { type, first: bounded(reader.varint(), MAX_CHUNKS), bits: reader.bytes(MAX_HOLDS).slice() };
     case 'lacks':
-      return { type, index: reader.varint() };
+      return { type, ...blockRange(reader) };
   }
 }
 

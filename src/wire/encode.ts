@@ -88,7 +88,7 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
       body.varint(message.first).bytes(message.bits);
       break;
     case 'lacks':
-      body.varint(message.index);
+      body.varint(message.index).varint(message.from).varint(message.to);
       break;
   }
   return frame(message.type, body.done());

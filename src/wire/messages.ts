@@ -71,8 +71,8 @@ export type Message =
   | { type: 'gone'; entry: number; code: string; text: string }
   /** Receiver to receiver: of the chunks from `first` on, these are down here: eight a byte, the lowest bit first. */
   | { type: 'holds'; first: number; bits: Uint8Array }
-  /** Receiver to receiver: this chunk, which was asked for, is not here any more. */
-  | { type: 'lacks'; index: number };
+  /** Receiver to receiver: these blocks, which were asked for, are not here any more. */
+  | ({ type: 'lacks' } & BlockRange);
 
 export type MessageType = Message['type'];
 

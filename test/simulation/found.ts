@@ -59,3 +59,14 @@ export const FOUND_BY_SESSIONS: readonly Found[] = [
   },
   { seed: 50_288, what: 'the same: blocks past the end were still asked for, of the last chunk' },
 ];
+
+/** By swarms. */
+export const FOUND_BY_SWARM = [
+  { seed: 1016, what: 'a chunk that a holder had brought was begun again when that holder left' },
+  { seed: 1422, what: 'a holder that lacked a chunk for a moment answered what had been given up' },
+  {
+    seed: 1471,
+    what: 'a liar was asked for a chunk that does not exist, and so was the origin for its hash',
+  },
+  { seed: 1606, what: 'a chunk that was compared and differed was left to holders who were never asked' },
+] as const;

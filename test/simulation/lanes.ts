@@ -267,7 +267,7 @@ export interface Wire {
   b: End;
 }
 
-/** Joins two owners; it lives and dies by its temper. */
+/** Joins two owners; it lives and dies by its temper. `bottlenecks` are on the way from the first to the second, `back` on the other. */
 export function wire(
   id: number,
   world: World,
@@ -275,9 +275,10 @@ export function wire(
   bottlenecks: readonly Bottleneck[],
   owners: readonly [LaneOwner, LaneOwner],
   liars: readonly [{ honest: boolean; mutate?: Mutate }, { honest: boolean; mutate?: Mutate }],
+  back: readonly Bottleneck[] = [],
 ): Wire {
   const a = new End(id, 'S', world, temper, bottlenecks, owners[0], liars[0]);
-  const b = new End(id, 'R', world, temper, [], owners[1], liars[1]);
+  const b = new End(id, 'R', world, temper, back, owners[1], liars[1]);
   a.other = b;
   b.other = a;
   if (temper.dieAt < Number.POSITIVE_INFINITY)

@@ -39,6 +39,8 @@ export abstract class Side implements LaneOwner {
   readonly gone: string[] = [];
   /** The process is no more: it neither hears nor says anything. */
   killed = false;
+  /** Another receiver may bring what is wrong: that counts as progress until it is looked at. */
+  garbled = false;
   /** All is done that a process does at its end. */
   ended = false;
   protected readonly world: World;
@@ -71,7 +73,7 @@ export abstract class Side implements LaneOwner {
 
   /** Nobody gives a chunk another content while it is on its way. */
   get #steady(): boolean {
-    return this.scenario.lies === 'none' && this.scenario.source.changes.length === 0;
+    return this.scenario.lies === 'none' && this.scenario.source.changes.length === 0 && !this.garbled;
   }
 
   wrong(text: string): void {
@@ -264,17 +266,20 @@ export class SendingSide extends Side {
   #unwait = (): void => {};
   #confirmed = false;
 
-  constructor(world: World, scenario: Scenario, source: SimSource, disk: Disk) {
+  /** @param origin shared by all who receive from it; absent: of its own */
+  constructor(world: World, scenario: Scenario, source: SimSource, disk: Disk, origin?: Origin) {
     super('sender', world, scenario, !scenario.lies.endsWith('sender'));
     this.source = source;
     this.#disk = disk;
     const means = this.means(() => source.entries);
     const update = disk.temper.old.size > 0;
-    const origin = new Origin(source, scenario.chunkSize, {
-      ...{ ...means, sha256: false, update },
-      gone: (path) => this.gone.push(path),
-    });
-    this.engine = origin.peer({
+    const mine =
+      origin ??
+      new Origin(source, scenario.chunkSize, {
+        ...{ ...means, sha256: false, update },
+        gone: (path) => this.gone.push(path),
+      });
+    this.engine = mine.peer({
       ...means,
       complete: (outcome) => this.#complete(outcome),
       accepted: () => {},

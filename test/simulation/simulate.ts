@@ -1,13 +1,15 @@
 /**
- * `npm run simulate`: many seeded transfers under virtual time, of both kinds: two engines with lanes between them, and two whole
- * sessions. Ends with 1 if any of them broke a promise. Flags: --seeds N (default 10,000, each of both kinds), --from N (the first; by
- * chance, or SEED=n), --seed N (just that one, with its trace), --world engines or sessions (one kind only), --minutes M at most.
+ * `npm run simulate`: many seeded transfers under virtual time, of each kind: two engines with lanes between them, two whole
+ * sessions, and a swarm of receivers. Ends with 1 if any of them broke a promise. Flags: --seeds N (default 10,000, of each kind),
+ * --from N (the first; by chance, or SEED=n), --seed N (just that one, with its trace), --world engines, sessions or swarm (one kind
+ * only), --minutes M at most.
  */
 import { parseArgs } from 'node:util';
 import { seed as chosen } from '../seed.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { runSessions } from './sessions.ts';
+import { runSwarm } from './swarm.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +20,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '600' },
   },
 });
-const WORLDS = { engines: run, sessions: runSessions };
+const WORLDS = { engines: run, sessions: runSessions, swarm: runSwarm };
 const worlds = Object.entries(WORLDS).filter(([name]) => (values.world ?? name) === name);
 if (worlds.length === 0) throw new Error(`--world is one of ${Object.keys(WORLDS).join(', ')}`);
 if (values.seed !== undefined) {
