@@ -32,13 +32,13 @@ export type {
   NatFacts,
   Scope,
 } from './node/doctor/diagnosis.ts';
-export { receive } from './node/receive.ts';
-export { send } from './node/send.ts';
 export {
   type Discarded,
   discard,
   type Unfinished,
   type UnfinishedTransfer,
   unfinished,
-} from './node/unfinished.ts';
+} from './node/files/unfinished.ts';
+export { receive } from './node/receive.ts';
+export { send } from './node/send.ts';
 export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './node/verify.ts';

@@ -80,6 +80,15 @@ export function asBeelineError(thrown: unknown, code: ErrorCode = 'INTERNAL', co
   return new BeelineError(code, context ? `${context}: ${text}` : text, { cause: thrown });
 }
 
+/** One error in the words of the first, with the paths of all: of files that changed, or cannot be read, side by side. */
+export function together(failures: readonly BeelineError[]): BeelineError {
+  const first = failures[0]!;
+  if (failures.length === 1) return first;
+  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
+  const paths = failures.flatMap((failure) => failure.paths);
+  return new BeelineError(first.code, text, { cause: first, paths });
+}
+
 /** The `code` of a system error, '' for anything else. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fittedPaths, type Named, warnOfNames } from '../../src/browser/files/fitted.ts';
+import { fittedPaths, type Named, warnOfMisfits } from '../../src/browser/files/fitted.ts';
 
 const entries: Named[] = [
   { path: 'notes', kind: 'folder' },
@@ -23,20 +23,21 @@ test('what some system cannot hold gets another name, and no two the same', asyn
   ]);
 });
 
-test('each name that changes is told of, and not what only lies below it', async () => {
+test('links, and each name that changes, are told of, and not what only lies below it', async () => {
   const told: [string | undefined, string][] = [];
-  warnOfNames(entries, await fittedPaths(entries), (path, message) => told.push([path, message]));
+  warnOfMisfits(entries, await fittedPaths(entries), (path, message) => told.push([path, message]));
   assert.deepEqual(
     told.map(([path]) => path),
-    ['notes/why?.txt', 'notes/why*.txt', 'a:b', 'Readme', 'con', 'ends.'],
+    ['README', 'notes/why?.txt', 'notes/why*.txt', 'a:b', 'Readme', 'con', 'ends.'],
   );
-  assert.match(told[1]![1], /^'notes\/why\*\.txt' will be saved as 'why_ \(1\)\.txt', since /);
+  assert.match(told[0]![1], /^A browser cannot make links: 'README' will be missing/);
+  assert.match(told[2]![1], /^'notes\/why\*\.txt' will be saved as 'why_ \(1\)\.txt': not every system /);
 });
 
 test('of many names that change, some are told of and the rest are counted', async () => {
   const many = Array.from({ length: 5000 }, (_, i): Named => ({ path: `${i}?`, kind: 'file' }));
   const told: string[] = [];
-  warnOfNames(many, await fittedPaths(many), (_path, message) => told.push(message));
+  warnOfMisfits(many, await fittedPaths(many), (_path, message) => told.push(message));
   assert.equal(told.length, 21);
   assert.match(told[20]!, /^4980 more entries: saved under another name/);
 });

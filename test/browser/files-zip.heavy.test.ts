@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fittedPaths, type Named } from '../../src/browser/files/fitted.ts';
-import { numbered } from '../../src/browser/files/numbered.ts';
 import { archiveName, type ZipMember, zipLength, zipStream } from '../../src/browser/files/zip.ts';
+import { numbered } from '../../src/offer/names.ts';
 import { readZip } from './harness/zip.ts';
 
 async function zipOf(members: readonly ZipMember[]): Promise<Buffer> {

@@ -19,12 +19,21 @@ export async function fittedPaths(entries: readonly Named[]): Promise<string[]> 
   return entries.map(({ path, kind }) => (kind === 'link' ? path : fitted.next().value!));
 }
 
-/** Tells of each name that is another one in `fitted`; what only lies in a folder of another name is not told of. */
-export function warnOfNames(
+/**
+ * Tells of all links at once, the one kind of entry that no browser can write, and of each name that is another one in `fitted`;
+ * what only lies in a folder of another name is not told of.
+ */
+export function warnOfMisfits(
   entries: readonly Named[],
   fitted: readonly string[],
   onWarning: ((path: string | undefined, message: string) => void) | undefined,
 ): void {
+  const links = entries.filter(({ kind }) => kind === 'link').map(({ path }) => path);
+  if (links.length > 0) {
+    const others = links.length > 1 ? ` (${links.length} in all)` : '';
+    const text = `A browser cannot make links: '${escapeName(links[0]!)}'${others} will be missing. Receive with the command to have them.`;
+    onWarning?.(links[0]!, text);
+  }
   const notices = new Notices(({ paths: [path], message }) => onWarning?.(path, message));
   for (const [index, { path }] of entries.entries()) {
     const name = lastPart(fitted[index]!);

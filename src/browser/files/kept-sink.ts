@@ -18,11 +18,10 @@ import type { End, Sink } from '../../sync/ports.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
-import { fittedPaths, warnOfNames } from './fitted.ts';
+import { fittedPaths, warnOfMisfits } from './fitted.ts';
 import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';
 import { type Kept, readKept } from './kept.ts';
-import { warnOfLinks } from './links.ts';
 import { keptFolder, removeKept } from './opfs.ts';
 import { lengthOf } from './places.ts';
 import { Slices } from './slices.ts';
@@ -87,8 +86,7 @@ export class KeptSink implements Sink {
     // Whether the browser may clear it under pressure; some ask the person, and nothing waits for that.
     void navigator.storage?.persist?.().catch(() => {});
     await this.#inTurn(() => this.#begin());
-    warnOfLinks(entries, this.#options.onWarning);
-    warnOfNames(entries, await fittedPaths(entries), this.#options.onWarning);
+    warnOfMisfits(entries, await fittedPaths(entries), this.#options.onWarning);
   }
 
   held(): Iterable<ChunkHash> {

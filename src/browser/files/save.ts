@@ -4,9 +4,9 @@
  */
 import { BeelineError } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
+import { numbered } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
 import type { Kept, KeptFile } from './kept.ts';
-import { numbered } from './numbered.ts';
 import { storageError } from './storage-errors.ts';
 
 /** Bytes handed to the browser at once, and told of as progress. */

@@ -2,7 +2,7 @@
  * A person's files as a Source, read slice by slice from where they lie. A browser's `File` is a snapshot: when the
  * file changes its reads fail, so that a file that changes under the transfer is reported by name and never mixed.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, together } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
@@ -141,13 +141,4 @@ export class FileListSource implements Source {
 
 function lengthOf(extents: readonly Extent[]): number {
   return extents.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** One error in the words of the first, with the paths of all. */
-function together(failures: readonly BeelineError[]): BeelineError {
-  const first = failures[0]!;
-  if (failures.length === 1) return first;
-  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
-  const paths = failures.flatMap((failure) => failure.paths);
-  return new BeelineError(first.code, text, { cause: first, paths });
 }

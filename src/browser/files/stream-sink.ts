@@ -13,8 +13,7 @@ import type { Sink } from '../../sync/ports.ts';
 import { InOrder } from '../../sync/store/in-order.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
-import { fittedPaths, warnOfNames } from './fitted.ts';
-import { warnOfLinks } from './links.ts';
+import { fittedPaths, warnOfMisfits } from './fitted.ts';
 import { Slices } from './slices.ts';
 import { archiveName, type ZipMember, zipStream } from './zip.ts';
 
@@ -63,8 +62,7 @@ export class StreamSink implements Sink {
     if (this.#error) throw this.#error;
     this.#done = done;
     done.catch((error) => this.#fail(error));
-    warnOfLinks(entries, this.#options.onWarning);
-    warnOfNames(entries, this.#fitted, this.#options.onWarning);
+    warnOfMisfits(entries, this.#fitted, this.#options.onWarning);
   }
 
   wants(): boolean {

@@ -8,7 +8,7 @@ import {
   type Unfinished,
   type UnfinishedTransfer,
   unfinished,
-} from '../../node/unfinished.ts';
+} from '../../node/files/unfinished.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
 import { contents, formatBytes, formatDuration, percentOf, shellWord } from '../format.ts';

@@ -5,7 +5,7 @@ import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Attributes } from './attributes.ts';
-import { READ_FLAGS, readFully, toMicros } from './io.ts';
+import { hashFile, READ_FLAGS, readFully, toMicros } from './io.ts';
 import type { Placer } from './place.ts';
 import { readPieces } from './source.ts';
 import type { StagedFiles } from './staged-files.ts';
@@ -39,6 +39,25 @@ export class Arrived {
         throw this.#failure(extent.entry, error);
       }
     });
+  }
+
+  /**
+   * Plain SHA-256 of each file that is in its place, in hex, by entry.
+   * @throws BeelineError WRITE_FAILED, naming the file
+   */
+  async digests(): Promise<Map<number, string>> {
+    const { entries, placer } = this.#ports;
+    const digests = new Map<number, string>();
+    for (const [index, { kind, path }] of entries.entries()) {
+      if (kind !== 'file' || !placer.placed.has(index)) continue;
+      try {
+        digests.set(index, await hashFile(placer.path(index)));
+      } catch (cause) {
+        const text = `'${escapeName(path)}' cannot be read again for its SHA-256 (${codeOf(cause)}).`;
+        throw new BeelineError('WRITE_FAILED', text, { cause, paths: [path] });
+      }
+    }
+    return digests;
   }
 
   async #piece({ entry, offset, length, at }: Extent, into: Uint8Array): Promise<void> {

@@ -1,10 +1,9 @@
 /** What to do where the destination has something already: settled for every entry before anything is written. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { BeelineError, fault } from '../../base/errors.ts';
-import { MAX_COMPONENT } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import { foldKey } from '../../offer/names.ts';
+import { foldKey, numbered } from '../../offer/names.ts';
 import { diskError } from './disk-errors.ts';
 import { DestinationLinks } from './links.ts';
 import { Slices } from './slices.ts';
@@ -180,13 +179,8 @@ export class FreeNames {
 
   free(path: string): string {
     this.#taken ??= new Set(this.#entries.map((entry) => foldKey(entry.path)));
-    const slash = path.lastIndexOf('/') + 1;
-    const name = path.slice(slash);
-    const dot = name.lastIndexOf('.');
-    const extension = dot > 0 ? name.slice(dot) : '';
-    const stem = dot > 0 ? name.slice(0, dot) : name;
     for (let n = 1; n < 10_000; n++) {
-      const candidate = path.slice(0, slash) + fit(stem, ` (${n})${extension}`);
+      const candidate = numbered(path, n);
       const key = foldKey(candidate);
       if (this.#taken.has(key) || lstat(`${this.#root}/${candidate}`, candidate)) continue;
       this.#taken.add(key);
@@ -196,13 +190,6 @@ export class FreeNames {
       paths: [path],
     });
   }
-}
-
-/** Shortens the stem by whole characters until the name is one that file systems take. */
-function fit(stem: string, suffix: string): string {
-  const letters = [...stem];
-  while (letters.length > 1 && Buffer.byteLength(letters.join('') + suffix) > MAX_COMPONENT) letters.pop();
-  return letters.join('') + suffix;
 }
 
 function lstat(absolute: string, path: string): Stats | undefined {

@@ -13,27 +13,30 @@ export interface NamedPath {
 
 /** @throws BeelineError NO_SUCH_PATH, UNREADABLE or USAGE (a file system's root has no name). */
 export function locate(path: string): NamedPath {
-  const shown = `'${escapeName(path)}'`;
-  if (path === '' || path.includes('\0'))
-    throw new BeelineError('NO_SUCH_PATH', `${shown} is not a path.`, { paths: [path] });
-  let absolute: string;
-  try {
-    absolute = realpathSync(path);
-  } catch (cause) {
-    const code = codeOf(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new BeelineError('NO_SUCH_PATH', `There is no file or folder ${shown}.`, {
-        cause,
-        paths: [path],
-      });
-    throw new BeelineError('UNREADABLE', `${shown} cannot be looked at (${code || cause}).`, {
-      cause,
-      paths: [path],
-    });
-  }
+  const absolute = realPath(path);
   const last = basename(path);
   const name = last === '' || last === '.' || last === '..' ? basename(absolute) : last;
   if (name === '')
-    throw new BeelineError('USAGE', `${shown} has no name of its own. Send the folders in it instead.`);
+    throw new BeelineError(
+      'USAGE',
+      `'${escapeName(path)}' has no name of its own. Send the folders in it instead.`,
+    );
   return { name, absolute };
+}
+
+/** @throws BeelineError NO_SUCH_PATH, UNREADABLE */
+export function realPath(path: string): string {
+  const shown = `'${escapeName(path)}'`;
+  const paths = [path];
+  if (path === '' || path.includes('\0'))
+    throw new BeelineError('NO_SUCH_PATH', `${shown} is not a path.`, { paths });
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new BeelineError('NO_SUCH_PATH', `There is no file or folder ${shown}.`, { cause, paths });
+    const text = `${shown} cannot be looked at (${code || cause}).`;
+    throw new BeelineError('UNREADABLE', text, { cause, paths });
+  }
 }

@@ -3,7 +3,7 @@
  * under the transfer is reported by name and never sent as a mixture.
  */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { BeelineError, codeOf, together } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
@@ -153,13 +153,4 @@ export async function readPieces(
   }
   if (failures.length > 0) throw together(failures);
   return total;
-}
-
-/** One error in the words of the first, with the paths of all. */
-function together(failures: readonly BeelineError[]): BeelineError {
-  const first = failures[0]!;
-  if (failures.length === 1) return first;
-  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
-  const paths = failures.flatMap((failure) => failure.paths);
-  return new BeelineError(first.code, text, { cause: first, paths });
 }

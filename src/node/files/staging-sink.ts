@@ -15,7 +15,6 @@ import type { Arrived } from './arrived.ts';
 import { Attributes } from './attributes.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
-import { digestsOf } from './digests.ts';
 import { diskError } from './disk-errors.ts';
 import { fit, type Links } from './fit.ts';
 import { parentOf } from './folders.ts';
@@ -213,8 +212,7 @@ export class StagingSink implements Sink {
   }
 
   digests(): Promise<Map<number, string>> {
-    const { placer } = this.#work!;
-    return digestsOf(this.#entries, (entry) => (this.#writer?.done(entry) ? placer.path(entry) : undefined));
+    return this.#arrived!.digests();
   }
 
   async ready(): Promise<boolean> {

@@ -1,11 +1,12 @@
 /** What stands where the receipt has something: kinds, sizes and targets, by one lstat each. */
-import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { BeelineError, codeOf } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Receipt } from '../../offer/receipt.ts';
 import type { ByteSpace } from '../../offer/space.ts';
+import { realPath } from './named-path.ts';
 import { Slices } from './slices.ts';
 
 /** A difference between the receipt and what stands here. */
@@ -42,8 +43,8 @@ export function locateTree(entries: readonly Entry[], path: string): Located {
   const only = top.length === 1 ? top[0] : undefined;
   const named = resolve(path);
   if (only?.kind === 'link' && basename(named) === only.path && kindAt(named) === 'link')
-    return inside(real(dirname(named)));
-  const absolute = real(path);
+    return inside(realPath(dirname(named)));
+  const absolute = realPath(path);
   const isFolder = kindAt(absolute) === 'folder';
   if (only) {
     const alike = basename(named) === only.path || basename(absolute) === only.path;
@@ -65,20 +66,6 @@ export function locateTree(entries: readonly Entry[], path: string): Located {
 
 function inside(folder: string): Located {
   return { folder, place: (entry) => join(folder, entry) };
-}
-
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch (cause) {
-    const code = codeOf(cause);
-    const shown = `'${escapeName(path)}'`;
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new BeelineError('NO_SUCH_PATH', `There is no file or folder ${shown}.`, { cause });
-    throw new BeelineError('UNREADABLE', `${shown} cannot be looked at (${code || String(cause)}).`, {
-      cause,
-    });
-  }
 }
 
 function kindAt(path: string): Entry['kind'] | 'other' | undefined {
