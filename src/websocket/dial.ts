@@ -2,10 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
+import { until } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { proxyFor, tunnel } from './proxy.ts';
 
-const CLOSING = 2000;
+/** For the text of a refusal. */
+const REFUSAL_MS = 2000;
 /** Of a refusal's text, in characters. */
 const MOST_REFUSAL = 300;
 
@@ -51,31 +53,28 @@ async function throughProxy(url: string, signal: AbortSignal): Promise<Socket | 
   return proxy && tunnel(url, proxy, signal);
 }
 
-function handshake<T>(
+async function handshake<T>(
   webSocket: WebSocket,
   socket: Socket | undefined,
   { name, signal }: DialOptions,
   adopt: (socket: WebSocket) => T,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => fail(signal.reason);
-    const fail = (reason: unknown) => {
-      signal.removeEventListener('abort', abort);
-      webSocket.on('error', () => {});
-      webSocket.terminate();
-      socket?.destroy();
-      reject(asBeelineError(reason, 'SERVER'));
-    };
-    signal.addEventListener('abort', abort);
-    webSocket.once('error', (error) => fail(unreachable(name, error)));
-    webSocket.once('unexpected-response', (_request, response) => {
-      refusalOf(name, response).then(fail, fail);
+  const opened = () =>
+    new Promise<T>((resolve, reject) => {
+      webSocket.once('unexpected-response', (_request, response) => {
+        refusalOf(name, response).then(reject, reject);
+      });
+      webSocket.once('open', () => resolve(adopt(webSocket)));
+      webSocket.once('error', (error) => reject(unreachable(name, error)));
     });
-    webSocket.once('open', () => {
-      signal.removeEventListener('abort', abort);
-      resolve(adopt(webSocket));
-    });
-  });
+  try {
+    return await until(signal, opened);
+  } catch (reason) {
+    webSocket.on('error', () => {});
+    webSocket.terminate();
+    socket?.destroy();
+    throw asBeelineError(reason, 'SERVER');
+  }
 }
 
 function unreachable(name: string, cause: Error): BeelineError {
@@ -87,7 +86,7 @@ function unreachable(name: string, cause: Error): BeelineError {
 async function refusalOf(name: string, response: IncomingMessage): Promise<BeelineError> {
   let text = '';
   response.setEncoding('utf8');
-  const cut = setTimeout(() => response.destroy(), CLOSING);
+  const cut = setTimeout(() => response.destroy(), REFUSAL_MS);
   try {
     for await (const part of response) {
       text += part;

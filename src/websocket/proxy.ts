@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type Socket } from 'node:net';
+import { until } from '../base/clock.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 
 const VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'];
@@ -84,32 +85,30 @@ async function connect(authority: string, proxy: Proxy, signal: AbortSignal): Pr
     agent: false,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
-  return new Promise((resolve, reject) => {
-    const name = `${proxy.host}:${proxy.port}`;
-    const asked = request(options);
-    // Not the request's own `signal`: that would end the tunnel too, when the signal is aborted long after.
-    const abort = () => asked.destroy();
-    const settle = () => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-    asked.on('error', (cause: Error) => {
-      settle();
-      reject(signal.aborted ? signal.reason : failed(name, `cannot be reached: ${cause.message}`, cause));
+  const name = `${proxy.host}:${proxy.port}`;
+  // Without the signal: that would end the tunnel too, when it is aborted long after.
+  const asked = request(options);
+  const opened = () =>
+    new Promise<Socket>((resolve, reject) => {
+      asked.on('error', (cause: Error) => reject(failed(name, `cannot be reached: ${cause.message}`, cause)));
+      // With a listener for 'connect', node:http reports refusals there too, and nothing else ends the socket.
+      asked.once('connect', (response: IncomingMessage, socket: Socket, head: Buffer) => {
+        const { statusCode = 0 } = response;
+        // Until its next owner listens: an error that nobody listens for would end the process.
+        socket.on('error', () => socket.destroy());
+        if (statusCode >= 200 && statusCode < 300) {
+          // Before TLS or the upgrade the server has nothing to say: bytes that came along are not part of the tunnel.
+          if (head.length === 0) return resolve(socket);
+          reject(failed(name, 'speaks out of turn'));
+        } else reject(failed(name, refusal(statusCode, authority)));
+        socket.destroy();
+      });
+      asked.end();
     });
-    // With a listener for 'connect', node:http reports refusals there too, and nothing else ends the socket.
-    asked.once('connect', (response: IncomingMessage, socket: Socket, head: Buffer) => {
-      settle();
-      const { statusCode = 0 } = response;
-      // Until its next owner listens: an error that nobody listens for would end the process.
-      socket.on('error', () => socket.destroy());
-      if (statusCode >= 200 && statusCode < 300) {
-        // Before TLS or the upgrade the server has nothing to say: bytes that came along are not part of the tunnel.
-        if (head.length === 0) return resolve(socket);
-        reject(failed(name, 'speaks out of turn'));
-      } else reject(failed(name, refusal(statusCode, authority)));
-      socket.destroy();
-    });
-    asked.end();
+  return until(signal, opened).catch((error) => {
+    asked.on('error', () => {});
+    asked.destroy();
+    throw error;
   });
 }
 
