@@ -73,20 +73,28 @@ export function faultFrom<R extends Reason>(
   });
 }
 
+/** The same error in other words, and of these paths. */
+export function retold(error: BeelineError, message: string, paths = error.paths): BeelineError {
+  return new BeelineError(error.code, message, { reason: error.reason, cause: error, paths });
+}
+
+/** One error in the words of the first, with the paths of all. */
+export function together(failures: readonly BeelineError[]): BeelineError {
+  const first = failures[0]!;
+  if (failures.length === 1) return first;
+  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
+  return retold(
+    first,
+    text,
+    failures.flatMap((failure) => failure.paths),
+  );
+}
+
 /** Wraps anything thrown as a BeelineError, keeping one that is such already. */
 export function asBeelineError(thrown: unknown, code: ErrorCode = 'INTERNAL', context = ''): BeelineError {
   if (thrown instanceof BeelineError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new BeelineError(code, context ? `${context}: ${text}` : text, { cause: thrown });
-}
-
-/** One error in the words of the first, with the paths of all: of files that changed, or cannot be read, side by side. */
-export function together(failures: readonly BeelineError[]): BeelineError {
-  const first = failures[0]!;
-  if (failures.length === 1) return first;
-  const text = `${first.message} ${failures.length - 1} more files beside it changed or cannot be read.`;
-  const paths = failures.flatMap((failure) => failure.paths);
-  return new BeelineError(first.code, text, { cause: first, paths });
 }
 
 /** The `code` of a system error, '' for anything else. */

@@ -91,6 +91,8 @@ export const REASONS = {
   NO_NETWORK: ['NO_PATH', 'This machine is connected to no network.'],
   MULTICAST_SILENT: ['NO_PATH', 'No question to the multicast group of mDNS came back.'],
   CHECK_FAILED: ['NO_PATH', '{why}'],
+  CHECK_LATE: ['TIMEOUT', 'No answer within {seconds} s.'],
+  RELAY_ALTERED: ['PROTOCOL', 'What came through the relay is not what was sent.'],
   ROUTER_MISSING: ['NO_PATH', 'This machine has no IPv4 router.'],
   ROUTER_UNREACHABLE: ['NO_PATH', 'The router at {router} cannot be asked.'],
   ROUTER_NO_UPNP: ['NO_PATH', 'The router offers no UPnP, or it is switched off there.'],
@@ -161,7 +163,29 @@ export const REASONS = {
   NAME_UNSAFE: ['UNSAFE_NAME', '{what} Nothing was written under it.'],
   // USAGE: what was asked for
   OPTION_WRONG: ['USAGE', '`{name}` is {value}: it must be {must}.'],
-  NOTHING_TO_SEND: ['USAGE', 'Nothing to send: name at least one path.'],
+  NOTHING_TO_SEND: ['USAGE', 'There is nothing to send.'],
+  NOTHING_READABLE: ['UNREADABLE', 'Nothing that can be read is left to send.'],
+  TOO_MANY_ENTRIES: ['USAGE', 'There are more than {most} files and folders. Send them in parts.'],
+  FOLDERS_TOO_DEEP: ['USAGE', '{path} is more than {most} folders deep.'],
+  NAMES_COLLIDE: ['USAGE', '{paths} would arrive as {name}. Send them one at a time.'],
+  FILE_FOR_FOLDER: ['USAGE', 'There is a file where {path} needs a folder.'],
+  NAME_UNFIT: ['USAGE', 'The name {name} {problem}.'],
+  NAME_NOT_TAKEN: ['UNSAFE_NAME', 'The name {name} {problem}. Rename it.'],
+  NAME_NOT_UTF8: ['UNREADABLE', '{what} is not valid UTF-8.'],
+  PATH_MALFORMED: ['NO_SUCH_PATH', '{path} is not a path.'],
+  PATH_MISSING: ['NO_SUCH_PATH', 'There is no {what} {path}.'],
+  PATH_NO_FOLDER: ['NO_SUCH_PATH', '{path} is not a folder.'],
+  PATH_NAMELESS: ['USAGE', '{path} has no name of its own. Send the folders in it instead.'],
+  FILE_UNREADABLE: ['UNREADABLE', '{path} cannot be read: {why}.'],
+  SPECIAL_FILE: ['UNREADABLE', '{path} is a pipe, socket or device{more}.'],
+  STAGING_CHOSEN: ['UNSAFE_NAME', '{path} is the unfinished data of a receive. Leave it out.'],
+  STAGING_NOT_SENT: ['UNREADABLE', '{path} is the unfinished data of a receive, and is left out.'],
+  LINK_NOT_FOLLOWED: ['UNREADABLE', 'The link {path} {why}, and is left out.'],
+  MORE_LINKS_LEAD_OUT: ['UNSAFE_NAME', '{count} more links lead out of what is sent.'],
+  SOURCE_CHANGED_MEANWHILE: [
+    'SOURCE_CHANGED',
+    '{path} {what} while it was being sent. {again} it again once nothing writes to it.',
+  ],
   STDIN_WITH_PATHS: ['USAGE', "'-' (standard input) cannot be sent together with paths."],
   STDOUT_NEEDS_ONE_FILE: [
     'USAGE',
@@ -230,7 +254,6 @@ export const REASONS = {
     'TIMEOUT',
     'Another Beeline has been changing {folder} for too long. If none is running, delete {lock} and try again.',
   ],
-  FILE_UNREADABLE: ['UNREADABLE', '{path} cannot be read: {why}.'],
   // DAMAGED
   DEVICE_KEY_FILE_DAMAGED: [
     'DAMAGED',
@@ -250,6 +273,56 @@ export const REASONS = {
   RECEIPT_ALTERED: [
     'VERIFICATION',
     '{name} is damaged or was changed: its root does not fit its content. The other side has the same receipt.',
+  ],
+  VERIFY_NO_FOLDER: ['USAGE', '{path} is not a folder. Name the folder that the transfer was received into.'],
+  RECEIPT_UNWRITTEN: [
+    'WRITE_FAILED',
+    'The receipt cannot be written to {path}: {why}. What was transferred is complete.',
+  ],
+  RECEIPT_NO_SPACE: [
+    'DISK_FULL',
+    'The receipt cannot be written to {path}: the disk is full. What was transferred is complete.',
+  ],
+  // A page in a browser
+  PAGE_INSECURE: [
+    'USAGE',
+    'This page was loaded over plain HTTP, where browsers allow no encryption. Open it by https:// or on localhost.',
+  ],
+  KEPT_INCOMPLETE: ['USAGE', 'This transfer is not complete yet. Receive the rest first.'],
+  KEPT_GONE: ['WRITE_FAILED', "{what} is in this browser's storage any more. Receive it again."],
+  STORAGE_LATE: ['TIMEOUT', "This browser's storage does not answer. Load this page again."],
+  STORAGE_FULL: [
+    'DISK_FULL',
+    'The disk, or the part of it that this browser lends to this page, is full. Make room, or delete transfers that are kept here.',
+  ],
+  STORAGE_TOO_SMALL: [
+    'DISK_FULL',
+    'There are {bytes} bytes to come, more than this browser can keep here.{told} Make room on the disk, or delete transfers that are kept here.',
+  ],
+  STORAGE_IN_USE: [
+    'LOCKED',
+    'Another tab is receiving or saving this same transfer. Go on there, or close that tab.',
+  ],
+  STORAGE_CLEARED: [
+    'WRITE_FAILED',
+    'The browser has removed what was kept, or somebody cleared its data. Receive it again.',
+  ],
+  STORAGE_PRIVATE: [
+    'WRITE_FAILED',
+    'This browser keeps nothing for this page, perhaps because the window is private.',
+  ],
+  STORAGE_FORBIDDEN: ['WRITE_FAILED', 'The browser was not allowed to write there. Allow it and try again.'],
+  STORAGE_MISSING: ['WRITE_FAILED', 'This browser has no storage for large files. Use a newer one.'],
+  STORAGE_FAILED: ['WRITE_FAILED', "This browser's storage failed ({why})."],
+  WORKER_FAILED: ['WRITE_FAILED', "This page's worker {what}. Load the page again."],
+  NO_STREAMED_DOWNLOADS: [
+    'WRITE_FAILED',
+    'This browser does not let the page stream downloads here. Try a window that is not private.',
+  ],
+  DOWNLOAD_FAILED: ['WRITE_FAILED', '{what} Make sure that there is room, and try again.'],
+  NAME_REFUSED: [
+    'UNSAFE_NAME',
+    'This browser refuses to write the name {name}{more} in that folder. Everything else is saved; use "Save" to have all as one download.',
   ],
   // A server of one's own
   STUN_NO_PORT: ['USAGE', 'There is no port after {port} for STUN: choose another one.'],
@@ -273,6 +346,23 @@ export const REASONS = {
   ],
   CERTIFICATE_MISSING: ['NO_SUCH_PATH', 'The {what} file is not there: {why}'],
   CERTIFICATE_UNREADABLE: ['UNREADABLE', 'The {what} file cannot be read: {why}'],
+  PAGE_MISSING: ['USAGE', 'There is no page in {folder}: it has no index.html.'],
+  PAGE_TOO_LARGE: [
+    'USAGE',
+    '{folder} is too large for a page ({files} files and {size} MiB at most): is it the right folder?',
+  ],
+  PREFIX_MALFORMED: ['USAGE', '{prefix} is no prefix of paths: write /NAME, without a slash at the end.'],
+  ORIGIN_MALFORMED: [
+    'USAGE',
+    '{text} is not an origin: write https://HOST or https://HOST:PORT, without a path.',
+  ],
+  TOO_MANY_ORIGINS: ['USAGE', 'Allow {most} origins at most, not {count}.'],
+  TURN_COUNT: ['USAGE', 'Name 1 to {most} TURN servers, not {count}.'],
+  TURN_URL_MALFORMED: [
+    'USAGE',
+    '{text} is not a TURN server: write turn:HOST:PORT, or turns:HOST:PORT for TLS.',
+  ],
+  TURN_SECRET_MISSING: ['USAGE', "A TURN server needs its secret: coturn's static-auth-secret."],
   PORT_IN_USE: ['SERVER', 'Cannot listen on {what}: another program uses it. Choose another port.'],
   PORT_FORBIDDEN: [
     'SERVER',
@@ -281,8 +371,42 @@ export const REASONS = {
   ADDRESS_NOT_HERE: ['SERVER', 'Cannot listen on {what}: this machine has no such address.'],
   HOST_UNKNOWN: ['SERVER', 'Cannot listen on {what}: no such host.'],
   CANNOT_LISTEN: ['SERVER', 'Cannot listen on {what}: {why}.'],
+  // What a server says to whoever meets at it
+  NOBODY_SENDS: ['NO_PEER', 'Nobody is sending under this code. Check it, and that the sender still runs.'],
+  HOST_LEFT: ['NO_PEER', 'The sender has left.'],
+  NAMEPLATE_TAKEN: ['CROWDED', 'Another sender uses this nameplate. Choose another code.'],
+  NAMEPLATE_FULL: [
+    'CROWDED',
+    'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
+  ],
+  GUEST_PUT_OUT: ['REFUSED', 'The sender has put this side out, so that another may join.'],
+  PAGE_OF_ONE_SENDER: [
+    'REFUSED',
+    "This is one sender's own page and meeting place: it is there to receive from that sender only.",
+  ],
+  MEETING_LOST_HOST: ['SERVER', 'The sender has lost its connection to the server and not come back.'],
+  MEETING_TOO_OLD: ['SERVER', 'This meeting has reached the age limit of the server. Start a new one.'],
+  MEETING_SPENT: ['SERVER', 'This meeting has used up its {most} bytes on the server. Start a new one.'],
+  MESSAGE_TOO_LARGE: [
+    'SERVER',
+    'This server passes on messages of at most {most} bytes; this one has {size}.',
+  ],
+  SERVER_BUSY: ['SERVER', '{what}'],
+  CLIENT_MISBEHAVES: ['PROTOCOL', 'This connection {what}.'],
   // The destination and what is there already
   FILES_EXIST: ['EXISTS', '{list} already.'],
+  OTHER_KIND_HERE: ['EXISTS', '{path} is a {here} here and a {there} there.'],
+  TOO_MANY_COPIES: ['EXISTS', 'There are too many copies of {name} there.'],
+  UNFINISHED_IS_NONE: ['USAGE', '{path} is not a folder of an unfinished receive.'],
+  UNFINISHED_STAYS: ['WRITE_FAILED', 'The unfinished data in {path} cannot be removed: {why}.'],
+  STAGING_REPLACED: [
+    'UNSAFE_NAME',
+    'Somebody put something else in the place of {path}. It was left as it is.',
+  ],
+  FOLDER_REPLACED: [
+    'UNSAFE_NAME',
+    'The folder {path} was replaced by something else meanwhile. Nothing was written into that.',
+  ],
   DESTINATION_NO_FOLDER: ['EXISTS', "'{path}' is not a folder."],
   LINK_IN_THE_WAY: [
     'UNSAFE_NAME',
@@ -354,6 +478,39 @@ export const REASONS = {
     '{path} cannot be written: the disk reports a failure. Check it before trying again.',
   ],
   DISK_OTHER: ['WRITE_FAILED', '{path} cannot be written: {why}.'],
+  FILE_CHANGED_HERE: [
+    'WRITE_FAILED',
+    'A file here changed while it was being compared. Receive again once nothing writes to it.',
+  ],
+  FILE_NOT_READ_AGAIN: ['WRITE_FAILED', '{path} cannot be read again for its SHA-256: {why}.'],
+  ARRIVED_CHANGED: [
+    'SOURCE_CHANGED',
+    '{path} was changed or removed here since it arrived. It is not passed on.',
+  ],
+  ARRIVED_UNREADABLE: ['UNREADABLE', '{path} cannot be read again here: {why}.'],
+  ENTRY_LEFT_OUT: ['UNREADABLE', '{path} is left out here.'],
+  STREAM_TORN: [
+    'SOURCE_CHANGED',
+    'A file changed while it was sent, and what was written of it is not whole. Receive it again.',
+  ],
+  STDOUT_FAILED: ['WRITE_FAILED', 'Standard output cannot be written: {why}.'],
+  ROOM_SHORT: [
+    'DISK_FULL',
+    'There are {missing} bytes to come, and the disk has {free} left. They may not fit.',
+  ],
+  PERMISSIONS_NOT_KEPT: [
+    'WRITE_FAILED',
+    'This file system keeps no permissions: what arrives has those of everything there.',
+  ],
+  ATTRIBUTES_NOT_KEPT: [
+    'WRITE_FAILED',
+    'This file system does not keep all modes and times ({path} is the first).',
+  ],
+  CHANGED_HERE: ['EXISTS', '{path} was changed here since it arrived, and is left as it is.'],
+  NAME_IS_ANOTHER: [
+    'EXISTS',
+    'For this file system, {path} has the same name as an earlier file. It is written as {as}.',
+  ],
   LINK_APPEARED: [
     'UNSAFE_NAME',
     '{path} cannot be written: a link stands in the way. Nothing was written through it.',

@@ -1,6 +1,6 @@
 /** What a page gives the engine: a clock, buffers, and SHA-256 off the main thread. */
 import { realClock } from '../base/clock.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import type { Platform } from '../session/ports.ts';
 
 export const platform: Platform = {
@@ -15,8 +15,5 @@ export const platform: Platform = {
 /** @throws BeelineError USAGE where browsers give a page no cryptography: over plain HTTP, but for this very machine. */
 export function requireSecureContext(): void {
   if (isSecureContext && crypto.subtle) return;
-  throw new BeelineError(
-    'USAGE',
-    'This page was loaded over plain HTTP, where browsers allow no encryption. Open it by https:// or on localhost.',
-  );
+  throw fault('PAGE_INSECURE');
 }

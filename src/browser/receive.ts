@@ -1,6 +1,6 @@
 /** `receive` in a page: into this browser's storage, a download, or as a text. */
 
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
@@ -45,7 +45,11 @@ export function receive(options: BrowserReceiveOptions): Reception {
     async known() {
       requireSecureContext();
       if (typeof options.accept !== 'function')
-        throw new BeelineError('USAGE', '`accept` must be a function: it says where the bytes shall go.');
+        throw fault('OPTION_WRONG', {
+          name: 'accept',
+          value: typeof options.accept,
+          must: 'be a function that says where the bytes go',
+        });
       return { secret: fromCode(parseCode(options.code)) };
     },
     async meet(nameplate, signal, on) {

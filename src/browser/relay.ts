@@ -1,7 +1,7 @@
 /** A page's lanes through the server's relay: its own WebSocket, and sealed, since a page has no TLS of its own. */
 
 import { equalBytes } from '../base/bytes.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { sealedClient, sealedServer } from '../secure/sealed/handshake.ts';
 import type { LaneSecret } from '../secure/sealed/records.ts';
@@ -53,7 +53,7 @@ export function relayListener(options: PageRelayListenerOptions): RelayListener 
     // Another process of the peer's may have said hello meanwhile, and the owner takes the pipe for that one's.
     const now = secret();
     if (now && used && equalBytes(now.peer, used.peer)) onPipe(withReason(pipe, link));
-    else pipe.destroy(new BeelineError('AUTHENTICATION', 'The lane belongs to a peer that has gone.'));
+    else pipe.destroy(fault('LANE_STRANGER', { what: 'it belongs to a peer that has gone' }));
   };
   return new RelayListener({ ...more, connect: connector(opener(server, WebSocket), accept) });
 }

@@ -1,5 +1,5 @@
 /** The wire to a rendezvous over the page's own WebSocket. */
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
 import type { Dial, Wire, WireEvents } from '../meeting/ports.ts';
 import { serviceUrl } from '../websocket/url.ts';
@@ -20,7 +20,12 @@ export function dialRendezvous(server: string): Dial {
       // Why it cannot be reached, browsers keep from pages.
       webSocket.onclose = () => {
         signal.removeEventListener('abort', abort);
-        reject(new BeelineError('SERVER', `Cannot reach the server at ${new URL(url).host}. Is it running?`));
+        reject(
+          fault('SERVER_UNREACHABLE', {
+            name: `the server at ${new URL(url).host}`,
+            why: 'it does not answer, or refuses',
+          }),
+        );
       };
       webSocket.onopen = () => {
         signal.removeEventListener('abort', abort);
@@ -35,7 +40,7 @@ function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
     if (over) return;
     over = true;
     webSocket.close();
-    events.closed(new BeelineError('SERVER', `The connection to the server was lost: ${why}.`));
+    events.closed(fault('SERVER_LOST', { why }));
   };
   webSocket.onclose = ({ code }) => lost(`it closed (${code})`);
   webSocket.onmessage = ({ data }) => {

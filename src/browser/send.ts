@@ -1,6 +1,6 @@
 /** `send` in a page: files, folders or a text, to whoever has the code. */
 
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { SENDER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
@@ -77,6 +77,6 @@ async function run(
 
 function openSource(what: readonly Item[] | { text: string }, sha256 = false) {
   if ('text' in what) return textSource(what.text, platform.clock);
-  if (what.length === 0) throw new BeelineError('USAGE', 'Nothing to send: choose at least one file.');
+  if (what.length === 0) throw fault('NOTHING_TO_SEND');
   return new FileListSource(what, { sha256 });
 }

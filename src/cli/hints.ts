@@ -16,6 +16,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   NO_MEETING_PLACE: 'Say where the sender is: --at HOST:PORT or --server URL.',
   SEVERAL_SENDERS: 'To choose one, use --at HOST:PORT.',
   CODES_TAKEN: 'To choose a code, use --code CODE.',
+  NOTHING_TO_SEND: 'Name at least one path.',
   STUN_UNNAMED: 'To name one, use --server.',
   STDOUT_NEEDS_ONE_FILE: 'Receive with --to DIR.',
   DEVICE_UNKNOWN: TRUSTED,

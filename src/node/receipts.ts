@@ -1,7 +1,7 @@
 /** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
 
 import { toHex } from '../base/bytes.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { count } from '../session/audit.ts';
 import { warningEvent } from '../session/cause.ts';
@@ -43,8 +43,11 @@ export async function keepReceipt(
     const { writeReceipt } = await import('./files/receipt-file.ts');
     return await writeReceipt(receipt, wanted === true ? undefined : wanted);
   } catch (thrown) {
-    const { message, reason } = asBeelineError(thrown, 'WRITE_FAILED', 'The receipt could not be written');
-    session.events.emit(warningEvent(new BeelineError('WRITE_FAILED', message, { reason, cause: thrown })));
+    const told =
+      thrown instanceof BeelineError
+        ? thrown
+        : fault('RECEIPT_UNWRITTEN', { path: String(wanted), why: String(thrown) }, { cause: thrown });
+    session.events.emit(warningEvent(told));
     return undefined;
   }
 }

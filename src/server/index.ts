@@ -1,7 +1,7 @@
 /** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
 import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
@@ -72,7 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const warn = options.warn && harmless('`warn`', options.warn);
   const makeTurn = turn && turnCredentials(turn);
   if (typeof page === 'string' && !(await hasPage(page)))
-    throw new BeelineError('USAGE', `There is no page in ${JSON.stringify(page)}: it has no index.html.`);
+    throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });
   let stun: StunServer | undefined;
   const rendezvous = createRendezvous({
     ...options,

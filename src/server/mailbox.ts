@@ -1,6 +1,6 @@
 /** One nameplate's mailbox: at most one host and one guest, and what they say passed on at once, never kept. */
 import { randomBytes } from 'node:crypto';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { byteLength, type ServerMessage, type Services } from '../wire/rendezvous.ts';
 import { type Limits, MESSAGE_COST } from './limits.ts';
 import type { Places, Side } from './places.ts';
@@ -111,11 +111,7 @@ export class Mailbox {
   /** @throws BeelineError CROWDED if another guest sits there. */
   seatGuest(sitter: Sitter, token: string | undefined): void {
     const old = this.#guest;
-    if (old && !this.#isPlace('guest', token))
-      throw new BeelineError(
-        'CROWDED',
-        'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
-      );
+    if (old && !this.#isPlace('guest', token)) throw fault('NAMEPLATE_FULL');
     this.#guest = sitter;
     this.#revokeGuest();
     this.#guestToken = this.#house.places.issue({ mailbox: this, side: 'guest' });
@@ -147,10 +143,7 @@ export class Mailbox {
   relay(from: Side, body: string): void {
     const size = byteLength(body);
     if (size > this.#house.limits.messageBytes)
-      throw new BeelineError(
-        'SERVER',
-        `This server passes on messages of at most ${this.#house.limits.messageBytes} bytes; this one has ${size}.`,
-      );
+      throw fault('MESSAGE_TOO_LARGE', { most: this.#house.limits.messageBytes, size });
     this.#bytes += size;
     if (this.#bytes > this.#house.limits.mailboxBytes) return;
     (from === 'host' ? this.#guest : this.#host)?.tell({ t: 'message', body });
@@ -166,7 +159,7 @@ export class Mailbox {
     this.#guest = undefined;
     this.#revokeGuest();
     if (!guest) return;
-    guest.refuse(new BeelineError('REFUSED', 'The sender has put this side out, so that another may join.'));
+    guest.refuse(fault('GUEST_PUT_OUT'));
     this.#host?.tell({ t: 'peer', present: false });
   }
 
@@ -175,20 +168,10 @@ export class Mailbox {
     if (this.#lost && now - this.#lost.since >= this.#house.limits.hostGrace) this.#forgetLost();
     if (this.#hostLost !== undefined && now - this.#hostLost >= this.#house.limits.hostGrace)
       // Not NO_PEER: a sender that slept may still come back, and opens its nameplate anew then.
-      return new BeelineError(
-        'SERVER',
-        'The sender has lost its connection to the server and not come back.',
-      );
-    if (now - this.born >= this.#house.limits.mailboxAge)
-      return new BeelineError(
-        'SERVER',
-        'This meeting has reached the age limit of the server. Start a new one.',
-      );
+      return fault('MEETING_LOST_HOST');
+    if (now - this.born >= this.#house.limits.mailboxAge) return fault('MEETING_TOO_OLD');
     if (this.#bytes > this.#house.limits.mailboxBytes)
-      return new BeelineError(
-        'SERVER',
-        `This meeting has used up its ${this.#house.limits.mailboxBytes} bytes on the server. Start a new one.`,
-      );
+      return fault('MEETING_SPENT', { most: this.#house.limits.mailboxBytes });
     return undefined;
   }
 

@@ -3,7 +3,7 @@
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
 import { addressKey } from '../base/addresses.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { NO_SERVICES, type Services } from '../wire/rendezvous.ts';
 import { Holdings, Windowed } from './counts.ts';
@@ -104,17 +104,12 @@ export class Mailboxes implements House, Registry {
 
   /** @throws BeelineError CROWDED, SERVER or REFUSED. */
   host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox {
-    if (this.#hosts === 'this process' && !seat.local)
-      throw new BeelineError(
-        'REFUSED',
-        "This is one sender's own page and meeting place: it is there to receive from that sender only.",
-      );
+    if (this.#hosts === 'this process' && !seat.local) throw fault('PAGE_OF_ONE_SENDER');
     this.#speaks(seat);
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
     if (existing && !existing.isHost(token)) {
       this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
-      if (!existing.awaitsHost)
-        throw new BeelineError('CROWDED', 'Another sender uses this nameplate. Choose another code.');
+      if (!existing.awaitsHost) throw fault('NAMEPLATE_TAKEN');
     }
     const mailbox = existing ?? this.#create(seat.key, nameplate);
     mailbox.seatHost(seat, token);
@@ -126,11 +121,7 @@ export class Mailboxes implements House, Registry {
     this.#speaks(seat);
     this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
     const mailbox = this.#find(nameplate);
-    if (!mailbox)
-      throw new BeelineError(
-        'NO_PEER',
-        'Nobody is sending under this code. Check it, and that the sender still runs.',
-      );
+    if (!mailbox) throw fault('NOBODY_SENDS');
     mailbox.seatGuest(seat, token);
     return mailbox;
   }
@@ -196,6 +187,6 @@ export class Mailboxes implements House, Registry {
   }
 }
 
-export function busy(message: string): BeelineError {
-  return new BeelineError('SERVER', message);
+export function busy(what: string): BeelineError {
+  return fault('SERVER_BUSY', { what });
 }

@@ -4,24 +4,20 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 
 const MAX_ORIGINS = 64;
 
 /** Origins as browsers write them. @throws BeelineError USAGE for what is none */
 export function parseOrigins(texts: readonly string[] = []): ReadonlySet<string> {
-  if (texts.length > MAX_ORIGINS)
-    throw new BeelineError('USAGE', `Allow ${MAX_ORIGINS} origins at most, not ${texts.length}.`);
+  if (texts.length > MAX_ORIGINS) throw fault('TOO_MANY_ORIGINS', { most: MAX_ORIGINS, count: texts.length });
   return new Set(texts.map(parseOrigin));
 }
 
 function parseOrigin(text: string): string {
   const url = webUrl(text);
   if (url && url.href === `${url.origin}/`) return url.origin;
-  throw new BeelineError(
-    'USAGE',
-    `${JSON.stringify(text)} is not an origin: write https://HOST or https://HOST:PORT, without a path.`,
-  );
+  throw fault('ORIGIN_MALFORMED', { text: JSON.stringify(text) });
 }
 
 /** Why the page that this request comes from may not, if it may not. */

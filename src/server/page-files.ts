@@ -8,7 +8,7 @@ import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip, constants as zlib } from 'node:zlib';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import type { Encoding } from './negotiate.ts';
 
 export interface PageFile {
@@ -76,9 +76,7 @@ export async function loadPage(folder: string, use: 'all' | 'receive' = 'all'): 
     return await load(folder, use);
   } catch (cause) {
     if (cause instanceof BeelineError) throw cause;
-    throw new BeelineError('UNREADABLE', `The page in ${folder} cannot be read: ${String(cause)}.`, {
-      cause,
-    });
+    throw fault('FILE_UNREADABLE', { path: `The page in ${folder}`, why: String(cause) }, { cause });
   }
 }
 
@@ -90,10 +88,7 @@ async function load(folder: string, use: 'all' | 'receive'): Promise<PageFiles> 
     .filter(({ path }) => SERVED.test(path));
   const sizes = await Promise.all(found.map(async ({ file }) => (await stat(file)).size));
   if (found.length > MAX_FILES || sizes.reduce((sum, size) => sum + size, 0) > MAX_BYTES)
-    throw new BeelineError(
-      'USAGE',
-      `${folder} is too large for a page (${MAX_FILES} files and ${MAX_BYTES / 2 ** 20} MiB at most): is it the right folder?`,
-    );
+    throw fault('PAGE_TOO_LARGE', { folder, files: MAX_FILES, size: MAX_BYTES / 2 ** 20 });
   const files = await Promise.all(found.map(({ file, path }) => prepare(file, path, use)));
   return new Map(files.map((each, i) => [found[i]!.path === '/index.html' ? '/' : found[i]!.path, each]));
 }

@@ -6,7 +6,7 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../wire/rendezvous.ts';
@@ -168,11 +168,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     mailboxes,
     relay,
     handle(server, prefix = '') {
-      if (!PREFIX.test(prefix))
-        throw new BeelineError(
-          'USAGE',
-          `${JSON.stringify(prefix)} is no prefix of paths: write /NAME, without a slash at the end.`,
-        );
+      if (!PREFIX.test(prefix)) throw fault('PREFIX_MALFORMED', { prefix: JSON.stringify(prefix) });
       webSockets().catch(() => {});
       const listener = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         const path = pathOf(request);
@@ -195,7 +191,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       server.on('upgrade', (request, socket, head) => take(request, socket, head, placeAt(pathOf(request))));
     },
     local(receive, lost) {
-      if (closed) throw new BeelineError('SERVER', 'This rendezvous has been closed.');
+      if (closed) throw fault('RENDEZVOUS_CLOSED');
       return openLocal(mailboxes, receive, lost);
     },
     async close() {

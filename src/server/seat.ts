@@ -1,5 +1,5 @@
 /** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. */
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import {
   type ClientMessage,
   decodeClientMessage,
@@ -90,7 +90,7 @@ export class Seat implements Sitter {
 
   checkHello(now: number): void {
     if (!this.#place && now - this.#since >= this.#registry.limits.helloDeadline)
-      this.refuse(new BeelineError('SERVER', 'This connection asked for nothing and was closed.'));
+      this.refuse(fault('SERVER_BUSY', { what: 'This connection asked for nothing and was closed.' }));
   }
 
   #close(): void {
@@ -105,7 +105,7 @@ export class Seat implements Sitter {
   }
 
   #sit(message: ClientMessage & { t: 'host' | 'join' }): void {
-    if (this.#place) throw new BeelineError('PROTOCOL', 'This connection has a nameplate already.');
+    if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
     // Set only after success: a refused newcomer must not free the place of the one who has it.
     this.#place =
       message.t === 'host'
@@ -114,18 +114,18 @@ export class Seat implements Sitter {
   }
 
   #speak(message: ClientMessage & { t: 'send' | 'drop' | 'leave' }): void {
-    if (!this.#place) throw new BeelineError('PROTOCOL', 'This connection must host or join first.');
+    if (!this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'must host or join first' });
     const { side, mailbox } = this.#place;
     mailbox.charge();
     if (message.t === 'send') mailbox.relay(side, message.body);
     else if (message.t === 'leave') this.#leave(side, mailbox);
     else if (side === 'host') mailbox.dropGuest();
-    else throw new BeelineError('PROTOCOL', 'Only a host can put the other side out.');
+    else throw fault('CLIENT_MISBEHAVES', { what: 'is not the host, who alone can put the other side out' });
     this.#registry.endIfExpired(mailbox);
   }
 
   #leave(side: Side, mailbox: Mailbox): void {
     this.#close();
-    if (side === 'host') this.#registry.end(mailbox, new BeelineError('NO_PEER', 'The sender has left.'));
+    if (side === 'host') this.#registry.end(mailbox, fault('HOST_LEFT'));
   }
 }

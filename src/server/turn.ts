@@ -1,6 +1,6 @@
 /** Credentials for a TURN server that shares a secret with this one: coturn's REST scheme (`--use-auth-secret`). */
 import { createHmac } from 'node:crypto';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import type { TurnServer } from '../wire/rendezvous.ts';
 
 export interface TurnCredentialOptions {
@@ -27,15 +27,10 @@ const TURN_URL = /^turns?:[a-z0-9._:[\]-]+(\?transport=(tcp|udp))?$/i;
 export function turnCredentials(options: TurnCredentialOptions): (user: string) => TurnServer {
   const { urls, secret, ttl = DAY, now = Date.now } = options;
   if (urls.length < 1 || urls.length > MAX_URLS)
-    throw new BeelineError('USAGE', `Name 1 to ${MAX_URLS} TURN servers, not ${urls.length}.`);
+    throw fault('TURN_COUNT', { most: MAX_URLS, count: urls.length });
   const wrong = urls.find((url) => url.length > MAX_URL || !TURN_URL.test(url));
-  if (wrong !== undefined)
-    throw new BeelineError(
-      'USAGE',
-      `${JSON.stringify(wrong)} is not a TURN server: write turn:HOST:PORT, or turns:HOST:PORT for TLS.`,
-    );
-  if (secret === '')
-    throw new BeelineError('USAGE', "A TURN server needs its secret: coturn's static-auth-secret.");
+  if (wrong !== undefined) throw fault('TURN_URL_MALFORMED', { text: JSON.stringify(wrong) });
+  if (secret === '') throw fault('TURN_SECRET_MISSING');
   return (user) => {
     const username = `${Math.floor(now() / 1000) + ttl}:${user}`;
     const credential = createHmac('sha1', secret).update(username).digest('base64');

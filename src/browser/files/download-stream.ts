@@ -1,5 +1,5 @@
 /** A stream as a download: handed to the download worker, and fetched from it by a hidden frame. */
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import type { DownloadRequest, FromPage, FromWorker } from './download-messages.ts';
 import { downloadWorker } from './workers.ts';
 
@@ -126,7 +126,7 @@ class Handing {
   }
 
   #fail(what: string): void {
-    const error = new BeelineError('WRITE_FAILED', `${what} Make sure that there is room, and try again.`);
+    const error = fault('DOWNLOAD_FAILED', { what });
     this.#say({ type: 'fail' });
     this.#end.reject(error);
     this.#reader.cancel(error).catch(() => {});
@@ -164,6 +164,5 @@ async function active(registration: ServiceWorkerRegistration): Promise<ServiceW
 }
 
 function notStarted(): BeelineError {
-  const text = 'The worker that streams downloads does not start. Load this page again.';
-  return new BeelineError('WRITE_FAILED', text);
+  return fault('WORKER_FAILED', { what: 'that streams downloads does not start' });
 }

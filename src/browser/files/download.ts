@@ -1,5 +1,5 @@
 /** What is kept here, as downloads: for browsers that cannot write into a folder, and for people who want just that. */
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { startDownload } from './download-stream.ts';
 import type { Kept, KeptFile } from './kept.ts';
 import { archiveName, type ZipMember, zipLength, zipStream } from './zip.ts';
@@ -15,8 +15,7 @@ const GOOD = 600_000;
  * @throws BeelineError USAGE (not complete), WRITE_FAILED.
  */
 export async function saveAsDownloads(kept: Kept): Promise<void> {
-  if (!kept.complete)
-    throw new BeelineError('USAGE', 'This transfer is not complete yet. Receive the rest first.');
+  if (!kept.complete) throw fault('KEPT_INCOMPLETE');
   const { files, folders } = kept;
   if (files.length === 1) return downloadFile(files[0]!);
   const body = zipStream(members(kept));

@@ -2,7 +2,7 @@
  * What a person chose or dropped, as items: paths and `File` references. Nothing is read. Links cannot be told apart
  * in a browser: a chosen or dropped link is what it points to.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { MAX_DEPTH, MAX_ENTRIES } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 
@@ -70,7 +70,7 @@ class Drop {
     folders: Folder[],
   ): Promise<void> {
     if (depth > MAX_DEPTH)
-      throw new BeelineError('USAGE', `'${escapeName(prefix)}' is more than ${MAX_DEPTH} folders deep.`);
+      throw fault('FOLDERS_TOO_DEEP', { path: `'${escapeName(prefix)}'`, most: MAX_DEPTH });
     const taken = await Promise.all(
       entries.map(async (entry): Promise<Item> => {
         const path = prefix + entry.name;
@@ -83,11 +83,7 @@ class Drop {
   }
 
   #push(item: Item): void {
-    if (this.#items.length >= MAX_ENTRIES)
-      throw new BeelineError(
-        'USAGE',
-        `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
-      );
+    if (this.#items.length >= MAX_ENTRIES) throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
     this.#items.push(item);
   }
 }
@@ -99,6 +95,9 @@ function fileOf(entry: FileSystemFileEntry, path: string): Promise<File> {
 }
 
 function unreadable(path: string, cause: unknown): BeelineError {
-  const text = `'${escapeName(path)}' cannot be read by this browser. Leave it out, or choose it again.`;
-  return new BeelineError('UNREADABLE', text, { cause, paths: [path] });
+  return fault(
+    'FILE_UNREADABLE',
+    { path: `'${escapeName(path)}'`, why: 'this browser refuses. Leave it out, or choose it again' },
+    { cause, paths: [path] },
+  );
 }

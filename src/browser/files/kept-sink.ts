@@ -6,7 +6,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex, Writer } from '../../base/bytes.ts';
 import { realClock } from '../../base/clock.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import { type Entry, encodePages } from '../../offer/manifest.ts';
@@ -71,7 +71,7 @@ export class KeptSink implements Sink {
   /** What is kept of it, to be saved from. @throws BeelineError WRITE_FAILED if it is not there any more. */
   async kept(): Promise<Kept> {
     const kept = await readKept(this.#key).catch((thrown) => Promise.reject(storageError(thrown)));
-    if (!kept) throw new BeelineError('WRITE_FAILED', 'Nothing is kept of this transfer. Receive it again.');
+    if (!kept) throw fault('KEPT_GONE', { what: 'Nothing' });
     return kept;
   }
 
@@ -108,7 +108,7 @@ export class KeptSink implements Sink {
     if (this.#taken.has(chunk)) return;
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
     if (length > chunkSize || (data && data.length < length))
-      throw new BeelineError('PROTOCOL', 'The other side sent a chunk of a wrong length.');
+      throw fault('PEER_MALFORMED', { what: 'a chunk of a wrong length' });
     this.#taken.add(chunk);
     try {
       const at = chunk * chunkSize;
@@ -139,8 +139,11 @@ export class KeptSink implements Sink {
         cause = storageError(thrown);
       }
     const paths = extents.map(({ entry }) => this.#entries[entry]!.path);
-    const text = `'${escapeName(paths[0]!)}' cannot be read again from this browser's storage.`;
-    throw new BeelineError('UNREADABLE', text, { cause, paths });
+    throw fault(
+      'ARRIVED_UNREADABLE',
+      { path: `'${escapeName(paths[0]!)}'`, why: "this browser's storage does not give it" },
+      { cause, paths },
+    );
   }
 
   async drop(entry: number): Promise<void> {

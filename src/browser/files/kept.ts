@@ -1,5 +1,5 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
@@ -127,6 +127,5 @@ async function slice(
   } catch (thrown) {
     throw storageError(thrown);
   }
-  const text = `'${escapeName(path)}' is not whole in this browser's storage. Receive it again.`;
-  throw new BeelineError('WRITE_FAILED', text, { paths: [path] });
+  throw fault('KEPT_GONE', { what: `Not all of '${escapeName(path)}'` }, { paths: [path] });
 }

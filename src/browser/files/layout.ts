@@ -3,7 +3,7 @@
  * that the same choice has the same manifest whatever order a browser lists it in, and a receiver can go on with it.
  */
 import { utf8Encode } from '../../base/bytes.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import { MAX_ENTRIES } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -29,7 +29,7 @@ const MICROS = 1000;
 
 /** @throws BeelineError USAGE or UNSAFE_NAME, naming the path. */
 export function layOut(items: readonly Item[]): Layout {
-  if (items.length === 0) throw new BeelineError('USAGE', 'There is nothing to send.');
+  if (items.length === 0) throw fault('NOTHING_TO_SEND');
   const root: Node = { children: new Map() };
   for (const item of items) add(root, item);
   const layout: Layout = { entries: [], files: [] };
@@ -41,23 +41,19 @@ export function layOut(items: readonly Item[]): Layout {
 
 function add(root: Node, { path, file }: Item): void {
   const problem = nameProblem(path, 'posix');
-  if (problem) throw refused('UNSAFE_NAME', path, `The name ${shown(path)} ${problem}. Rename it.`);
+  if (problem) throw fault('NAME_NOT_TAKEN', { name: shown(path), problem }, { paths: [path] });
   const names = path.split('/');
-  if (names.some((name) => name.startsWith(STAGING_PREFIX))) {
-    const text = `${shown(path)} is the unfinished data of a receive. Leave it out.`;
-    throw refused('UNSAFE_NAME', path, text);
-  }
+  if (names.some((name) => name.startsWith(STAGING_PREFIX)))
+    throw fault('STAGING_CHOSEN', { path: shown(path) }, { paths: [path] });
   const last = names.pop()!;
   let folder = root;
   for (const name of names) {
     folder = folder.children.get(name) ?? grow(folder, name);
-    if (folder.file) throw refused('USAGE', path, `There is a file where ${shown(path)} needs a folder.`);
+    if (folder.file) throw fault('FILE_FOR_FOLDER', { path: shown(path) }, { paths: [path] });
   }
   const twin = folder.children.get(last);
-  if (twin && (file || twin.file)) {
-    const text = `There are two of the name ${shown(path)}. Send them one at a time.`;
-    throw refused('USAGE', path, text);
-  }
+  if (twin && (file || twin.file))
+    throw fault('NAMES_COLLIDE', { paths: 'Two of what was chosen', name: shown(path) }, { paths: [path] });
   if (file) grow(folder, last).file = file;
   else if (!twin) grow(folder, last);
 }
@@ -84,8 +80,7 @@ function walk(layout: Layout, folder: Node, prefix: string, fallback: number): n
 
 function push({ entries, files }: Layout, path: string, file: File | undefined): Entry {
   if (entries.length >= MAX_ENTRIES) {
-    const text = `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`;
-    throw new BeelineError('USAGE', text);
+    throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
   }
   const kind = file ? 'file' : 'folder';
   const mode = file ? FILE_MODE : FOLDER_MODE;
@@ -105,8 +100,4 @@ function byBytes(a: string, b: string): number {
 
 function shown(path: string): string {
   return `'${escapeName(path)}'`;
-}
-
-function refused(code: 'USAGE' | 'UNSAFE_NAME', path: string, text: string): BeelineError {
-  return new BeelineError(code, text, { paths: [path] });
 }

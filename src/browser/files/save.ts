@@ -2,7 +2,7 @@
  * What was received and is kept here, copied into a folder that the person picked. The browser copies from disk to
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault, retold } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { numbered } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
@@ -26,8 +26,7 @@ export async function saveToFolder(
   progress: (bytes: number) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (!kept.complete)
-    throw new BeelineError('USAGE', 'This transfer is not complete yet. Receive the rest first.');
+  if (!kept.complete) throw fault('KEPT_INCOMPLETE');
   const saving = new Saving(folder, progress, signal);
   for (const path of kept.folders) await saving.folder(path);
   await atOnce(AT_ONCE, kept.files, (file) => saving.file(file));
@@ -73,8 +72,7 @@ class Saving {
     const [first] = this.#refused;
     if (first === undefined) return;
     const more = this.#refused.length > 1 ? ` and ${this.#refused.length - 1} more` : '';
-    const text = `This browser refuses to write the name '${escapeName(first)}'${more} in that folder. Everything else is saved; use "Save" to have all as one download.`;
-    throw new BeelineError('UNSAFE_NAME', text, { paths: this.#refused });
+    throw fault('NAME_REFUSED', { name: `'${escapeName(first)}'`, more }, { paths: this.#refused });
   }
 
   async #copy(file: KeptFile, handle: FileSystemFileHandle): Promise<void> {
@@ -148,7 +146,7 @@ async function freeName(folder: FileSystemDirectoryHandle, name: string): Promis
     const candidate = n === 1 ? name : numbered(name, n);
     if (!(await exists(folder, candidate))) return candidate;
   }
-  throw new BeelineError('EXISTS', `There are too many copies of '${escapeName(name)}' there.`);
+  throw fault('TOO_MANY_COPIES', { name: `'${escapeName(name)}'` });
 }
 
 async function exists(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
@@ -168,6 +166,5 @@ function failure(path: string, thrown: unknown): BeelineError {
   if (thrown instanceof BeelineError && thrown.paths.length > 0) return thrown;
   const error = storageError(thrown);
   if (error.code === 'CANCELLED') return error;
-  const text = `'${escapeName(path)}' cannot be saved. ${error.message}`;
-  return new BeelineError(error.code, text, { cause: thrown, paths: [path] });
+  return retold(error, `'${escapeName(path)}' cannot be saved. ${error.message}`, [path]);
 }

@@ -2,7 +2,7 @@
  * A person's files as a Source, read slice by slice from where they lie. A browser's `File` is a snapshot: when the
  * file changes its reads fail, so that a file that changes under the transfer is reported by name and never mixed.
  */
-import { BeelineError, together } from '../../base/errors.ts';
+import { BeelineError, fault, together } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
@@ -123,8 +123,11 @@ export class FileListSource implements Source {
 
   #changed(entry: number, what: string, cause?: unknown): BeelineError {
     const { path } = this.entries[entry]!;
-    const text = `'${escapeName(path)}' ${what} while it was being sent. Choose it again once nothing writes to it.`;
-    return new BeelineError('SOURCE_CHANGED', text, { cause, paths: [path] });
+    return fault(
+      'SOURCE_CHANGED_MEANWHILE',
+      { path: `'${escapeName(path)}'`, what, again: 'Choose' },
+      { cause, paths: [path] },
+    );
   }
 
   #failure(entry: number, thrown: unknown): BeelineError {
@@ -134,8 +137,14 @@ export class FileListSource implements Source {
     // Browsers say NotReadableError both of a file that changed and of one that may not be read.
     if (name === 'NotReadableError' && this.#seen[entry]) return this.#changed(entry, 'changed', thrown);
     const { path } = this.entries[entry]!;
-    const text = `'${escapeName(path)}' cannot be read: it changed since it was chosen, or this browser may not read it. Choose it again.`;
-    return new BeelineError('UNREADABLE', text, { cause: thrown, paths: [path] });
+    return fault(
+      'FILE_UNREADABLE',
+      {
+        path: `'${escapeName(path)}'`,
+        why: 'it changed since it was chosen, or this browser may not read it. Choose it again',
+      },
+      { cause: thrown, paths: [path] },
+    );
   }
 }
 

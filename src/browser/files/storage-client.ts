@@ -1,5 +1,5 @@
 /** The page's end of its storage worker: requests with deadlines, and a bounded number of buffers on the way. */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { storageError } from './storage-errors.ts';
 import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
 import { storageWorker } from './workers.ts';
@@ -33,8 +33,13 @@ export class StorageClient {
     this.#worker.onmessage = ({ data }: MessageEvent<StorageReply>) => this.#take(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      const text = 'The worker that writes what is received failed. Load this page again.';
-      this.end(new BeelineError('WRITE_FAILED', text, { cause: new Error(event.message) }));
+      this.end(
+        fault(
+          'WORKER_FAILED',
+          { what: 'that writes what is received failed' },
+          { cause: new Error(event.message) },
+        ),
+      );
     };
   }
 
@@ -48,9 +53,7 @@ export class StorageClient {
       if (this.#failure) return reject(this.#failure);
       const id = this.#next++;
       const timer = setTimeout(() => {
-        this.end(
-          new BeelineError('TIMEOUT', "This browser's storage does not answer. Load this page again."),
-        );
+        this.end(fault('STORAGE_LATE'));
       }, DEADLINE);
       this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, timer });
       this.#worker.postMessage({ ...request, id }, transfer);

@@ -1,37 +1,23 @@
 /** What a browser's storage says when it fails, as errors that a person can act on. */
-import { BeelineError, type ErrorCode } from '../../base/errors.ts';
+import { BeelineError, fault, type Reason } from '../../base/errors.ts';
 
-const REASONS: { readonly [name: string]: readonly [ErrorCode, string] } = {
-  QuotaExceededError: [
-    'DISK_FULL',
-    'The disk, or the part of it that this browser lends to this page, is full. Make room, or delete transfers that are kept here',
-  ],
-  NoModificationAllowedError: [
-    'LOCKED',
-    'Another tab is receiving or saving this same transfer. Go on there, or close that tab',
-  ],
-  NotFoundError: [
-    'WRITE_FAILED',
-    'The browser has removed what was kept, or somebody cleared its data. Receive it again',
-  ],
-  SecurityError: [
-    'WRITE_FAILED',
-    'This browser keeps nothing for this page, perhaps because the window is private',
-  ],
-  NotAllowedError: ['WRITE_FAILED', 'The browser was not allowed to write there. Allow it and try again'],
-  NotSupportedError: ['WRITE_FAILED', 'This browser has no storage for large files. Use a newer one'],
-  TypeError: ['WRITE_FAILED', 'This browser has no storage for large files. Use a newer one'],
-};
+const CAUSES = {
+  QuotaExceededError: 'STORAGE_FULL',
+  NoModificationAllowedError: 'STORAGE_IN_USE',
+  NotFoundError: 'STORAGE_CLEARED',
+  SecurityError: 'STORAGE_PRIVATE',
+  NotAllowedError: 'STORAGE_FORBIDDEN',
+  NotSupportedError: 'STORAGE_MISSING',
+  TypeError: 'STORAGE_MISSING',
+} as const satisfies { readonly [name: string]: Reason };
 
 /** Wraps what a browser's file system throws; what is a BeelineError already passes. */
 export function storageError(thrown: unknown): BeelineError {
   if (thrown instanceof BeelineError) return thrown;
   const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const [code, reason] = REASONS[name] ?? [
-    'WRITE_FAILED' as const,
-    `This browser's storage failed (${message || name})`,
-  ];
-  return new BeelineError(code, `${reason}.`, { cause: thrown });
+  return Object.hasOwn(CAUSES, name)
+    ? fault(CAUSES[name as keyof typeof CAUSES], {}, { cause: thrown })
+    : fault('STORAGE_FAILED', { why: message || name }, { cause: thrown });
 }
 
 /**
@@ -44,6 +30,5 @@ export async function noRoom(bytes: number, cause: unknown): Promise<BeelineErro
   const { quota, usage } = await navigator.storage.estimate().catch((): StorageEstimate => ({}));
   const free = quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
   const told = free !== undefined && free < bytes ? ` It says that it has room for ${free} bytes.` : '';
-  const text = `There are ${bytes} bytes to come, more than this browser can keep here.${told} Make room on the disk, or delete transfers that are kept here.`;
-  return new BeelineError('DISK_FULL', text, { cause });
+  return fault('STORAGE_TOO_SMALL', { bytes, told }, { cause });
 }

@@ -4,7 +4,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex } from '../../base/bytes.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { checkingEntries } from '../../offer/names.ts';
@@ -81,9 +81,7 @@ export class StreamSink implements Sink {
     const whole = this.#current.entry > entry || this.#current.bytes === size;
     if (begun && whole && !this.#space!.stream) return;
     if (!begun && this.#entries.length > 1) return void this.#dropped.add(entry);
-    const text =
-      'A file changed while it was sent, and what was downloaded of it is not whole. Receive it again.';
-    const error = new BeelineError('SOURCE_CHANGED', text, { paths: [this.#entries[entry]!.path] });
+    const error = fault('STREAM_TORN', {}, { paths: [this.#entries[entry]!.path] });
     this.#fail(error);
     throw error;
   }

@@ -2,7 +2,7 @@
  * Where the page's workers come from. The page makes them, since its bundler and its Trusted Types policy want their
  * addresses in its own code.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 
 export interface Workers {
   /** A dedicated worker that runs `storage.worker.ts`. */
@@ -26,8 +26,7 @@ export function storageWorker(): Worker {
     if (!workers) throw new Error('useWorkers() was not called');
     return workers.storage();
   } catch (cause) {
-    const text = 'This page cannot start the worker that writes what is received. Load it again.';
-    throw new BeelineError('WRITE_FAILED', text, { cause });
+    throw fault('WORKER_FAILED', { what: 'that writes what is received does not start' }, { cause });
   }
 }
 
@@ -39,8 +38,6 @@ export async function downloadWorker(): Promise<ServiceWorkerRegistration> {
     return await registered;
   } catch (cause) {
     registered = undefined;
-    const text =
-      'This browser does not let the page stream downloads here. Try a window that is not private.';
-    throw new BeelineError('WRITE_FAILED', text, { cause });
+    throw fault('NO_STREAMED_DOWNLOADS', {}, { cause });
   }
 }

@@ -1,6 +1,6 @@
 /** Runs checks side by side, each for a bounded time, and notes what they find. */
 import { realClock, withDeadline } from '../../base/clock.ts';
-import { BeelineError, faultFrom } from '../../base/errors.ts';
+import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { type Check, type CheckName, type Diagnosis, type Facts, failure } from './diagnosis.ts';
 
 /** Milliseconds: of one check, and of all. */
@@ -91,5 +91,5 @@ export function stopped({ reason }: AbortSignal): BeelineError {
 }
 
 function late(milliseconds: number): BeelineError {
-  return new BeelineError('TIMEOUT', `No answer within ${milliseconds / 1000} s.`);
+  return fault('CHECK_LATE', { seconds: milliseconds / 1000 });
 }

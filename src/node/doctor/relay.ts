@@ -76,7 +76,7 @@ function sendThrough(from: Duplex, to: Duplex, bytes: number): Promise<number> {
 }
 
 function changed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'What came through the relay is not what was sent.');
+  return fault('RELAY_ALTERED');
 }
 
 /** @throws BeelineError as `allocate` */

@@ -1,6 +1,6 @@
 /** What has arrived, read again to be passed on: where it is staged, or where it was put when it was whole. */
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
@@ -53,8 +53,11 @@ export class Arrived {
       try {
         digests.set(index, await hashFile(placer.path(index)));
       } catch (cause) {
-        const text = `'${escapeName(path)}' cannot be read again for its SHA-256 (${codeOf(cause)}).`;
-        throw new BeelineError('WRITE_FAILED', text, { cause, paths: [path] });
+        throw fault(
+          'FILE_NOT_READ_AGAIN',
+          { path: `'${escapeName(path)}'`, why: codeOf(cause) },
+          { cause, paths: [path] },
+        );
       }
     }
     return digests;
@@ -84,8 +87,7 @@ export class Arrived {
 
   #changed(entry: number, cause?: unknown): BeelineError {
     const { path } = this.#ports.entries[entry]!;
-    const text = `'${escapeName(path)}' was changed or removed here since it arrived. It is not passed on.`;
-    return new BeelineError('SOURCE_CHANGED', text, { cause, paths: this.#paths(entry) });
+    return fault('ARRIVED_CHANGED', { path: `'${escapeName(path)}'` }, { cause, paths: this.#paths(entry) });
   }
 
   #failure(entry: number, error: unknown): BeelineError {
@@ -93,8 +95,11 @@ export class Arrived {
     const code = codeOf(error);
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return this.#changed(entry, error);
     const { path } = this.#ports.entries[entry]!;
-    const text = `'${escapeName(path)}' cannot be read again (${code || String(error)}).`;
-    return new BeelineError('UNREADABLE', text, { cause: error, paths: this.#paths(entry) });
+    return fault(
+      'ARRIVED_UNREADABLE',
+      { path: `'${escapeName(path)}'`, why: code || String(error) },
+      { cause: error, paths: this.#paths(entry) },
+    );
   }
 
   #paths(entry: number): string[] {

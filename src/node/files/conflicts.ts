@@ -1,6 +1,6 @@
 /** What to do where the destination has something already: settled for every entry before anything is written. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
-import { BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { foldKey, numbered } from '../../offer/names.ts';
@@ -111,9 +111,11 @@ export async function settle(
     }
     if (!found || (before && before.choice !== 'replace')) continue;
     if (found.isDirectory())
-      throw new BeelineError('EXISTS', `'${escapeName(path)}' is a folder here and a ${kind} there.`, {
-        paths: [path],
-      });
+      throw fault(
+        'OTHER_KIND_HERE',
+        { path: `'${escapeName(path)}'`, here: 'folder', there: kind },
+        { paths: [path] },
+      );
     if (kind === 'link' && found.isSymbolicLink() && readlinkSync(`${root}/${path}`) === entry.target) {
       plan.skipped.add(index);
       continue;
@@ -151,7 +153,7 @@ function checkFolder(path: string, found: Stats, root: Stats | undefined): void 
   const shown = `'${escapeName(path)}'`;
   if (found.isSymbolicLink()) throw fault('LINK_IN_THE_WAY', { path: shown }, { paths: [path] });
   if (!found.isDirectory())
-    throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+    throw fault('OTHER_KIND_HERE', { path: shown, here: 'file', there: 'folder' }, { paths: [path] });
   // A finished file is renamed from the staging, which works inside one file system only.
   if (found.dev !== root?.dev) throw fault('OTHER_FILE_SYSTEM', { path: shown }, { paths: [path] });
 }
@@ -186,9 +188,7 @@ export class FreeNames {
       this.#taken.add(key);
       return candidate;
     }
-    throw new BeelineError('EXISTS', `There are too many copies of '${escapeName(path)}' here.`, {
-      paths: [path],
-    });
+    throw fault('TOO_MANY_COPIES', { name: `'${escapeName(path)}'` }, { paths: [path] });
   }
 }
 

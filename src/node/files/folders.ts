@@ -9,7 +9,7 @@ import {
   openSync,
   utimesSync,
 } from 'node:fs';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Attributes } from './attributes.ts';
@@ -120,9 +120,6 @@ function checkReal(absolute: string, path: string): void {
   const found = lstatSync(absolute, { throwIfNoEntry: false });
   if (found?.isDirectory()) return;
   const shown = `'${escapeName(path)}'`;
-  if (found?.isSymbolicLink())
-    throw new BeelineError('UNSAFE_NAME', `${shown} is a link. Nothing was written through it.`, {
-      paths: [path],
-    });
-  throw new BeelineError('EXISTS', `${shown} is a file here and a folder there.`, { paths: [path] });
+  if (found?.isSymbolicLink()) throw fault('LINK_APPEARED', { path: shown }, { paths: [path] });
+  throw fault('OTHER_KIND_HERE', { path: shown, here: 'file', there: 'folder' }, { paths: [path] });
 }

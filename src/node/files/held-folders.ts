@@ -4,7 +4,7 @@
  * would; elsewhere Node has no way, and each is looked at right before it is used.
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { type BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { FOLDER_FLAGS } from './io.ts';
 
@@ -132,11 +132,9 @@ export class HeldFolders {
 }
 
 function notAFolder(path: string): BeelineError {
-  const text = `'${escapeName(path)}' is not a folder any more, or a link. Nothing was written through it.`;
-  return new BeelineError('UNSAFE_NAME', text, { paths: [path] });
+  return fault('FOLDER_REPLACED', { path: `'${escapeName(path)}'` }, { paths: [path] });
 }
 
 function replaced(path: string): BeelineError {
-  const text = `The folder '${escapeName(path || '.')}' was replaced by another one meanwhile. Nothing was written into that.`;
-  return new BeelineError('UNSAFE_NAME', text, { paths: [path] });
+  return fault('FOLDER_REPLACED', { path: `'${escapeName(path || '.')}'` }, { paths: [path] });
 }

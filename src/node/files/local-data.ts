@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { fstatSync, openSync } from 'node:fs';
 import { equalBytes } from '../../base/bytes.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { fault } from '../../base/errors.ts';
 import type { Extent } from '../../offer/space.ts';
 import { FdCache } from './fd-cache.ts';
 import { READ_FLAGS, readFully } from './io.ts';
@@ -65,10 +65,7 @@ export class LocalData {
   async again(extents: readonly Extent[], sha256: Uint8Array): Promise<Uint8Array> {
     const bytes = await this.read(extents);
     if (bytes && equalBytes(createHash('sha256').update(bytes).digest(), sha256)) return bytes;
-    throw new BeelineError(
-      'WRITE_FAILED',
-      'A file here changed while it was being compared. Receive again once nothing writes to it.',
-    );
+    throw fault('FILE_CHANGED_HERE');
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** A PATH of the command line: what it is called at the receiver, and where it really is. */
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 
 export interface NamedPath {
@@ -16,11 +16,7 @@ export function locate(path: string): NamedPath {
   const absolute = realPath(path);
   const last = basename(path);
   const name = last === '' || last === '.' || last === '..' ? basename(absolute) : last;
-  if (name === '')
-    throw new BeelineError(
-      'USAGE',
-      `'${escapeName(path)}' has no name of its own. Send the folders in it instead.`,
-    );
+  if (name === '') throw fault('PATH_NAMELESS', { path: `'${escapeName(path)}'` });
   return { name, absolute };
 }
 
@@ -28,15 +24,13 @@ export function locate(path: string): NamedPath {
 export function realPath(path: string): string {
   const shown = `'${escapeName(path)}'`;
   const paths = [path];
-  if (path === '' || path.includes('\0'))
-    throw new BeelineError('NO_SUCH_PATH', `${shown} is not a path.`, { paths });
+  if (path === '' || path.includes('\0')) throw fault('PATH_MALFORMED', { path: shown }, { paths });
   try {
     return realpathSync(path);
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new BeelineError('NO_SUCH_PATH', `There is no file or folder ${shown}.`, { cause, paths });
-    const text = `${shown} cannot be looked at (${code || cause}).`;
-    throw new BeelineError('UNREADABLE', text, { cause, paths });
+      throw fault('PATH_MISSING', { what: 'file or folder', path: shown }, { cause, paths });
+    throw fault('FILE_UNREADABLE', { path: shown, why: code || String(cause) }, { cause, paths });
   }
 }

@@ -60,12 +60,10 @@ export async function writeReceipt(
     await replace(target, encodeReceipt(receipt));
   } catch (cause) {
     const system = codeOf(cause);
-    const full = system === 'ENOSPC' || system === 'EDQUOT';
-    throw new BeelineError(
-      full ? 'DISK_FULL' : 'WRITE_FAILED',
-      `The receipt cannot be written to ${quoted(target)} (${system || String(cause)}). What was transferred is complete.`,
-      { cause, paths: [target] },
-    );
+    const detail = { cause, paths: [target] };
+    throw system === 'ENOSPC' || system === 'EDQUOT'
+      ? fault('RECEIPT_NO_SPACE', { path: quoted(target) }, detail)
+      : fault('RECEIPT_UNWRITTEN', { path: quoted(target), why: system || String(cause) }, detail);
   }
   // The receipt is safe; old ones that cannot be removed are no reason to fail.
   if (path === undefined) await prune(folder).catch(() => undefined);
@@ -141,13 +139,11 @@ export async function readReceipt(path: string): Promise<Receipt> {
     if (cause instanceof BeelineError) throw cause;
     const system = codeOf(cause);
     if (system === 'ENOENT' || system === 'ENOTDIR')
-      throw new BeelineError('NO_SUCH_PATH', `There is no receipt ${quoted(path)}.`, { cause });
-    throw new BeelineError(
-      'UNREADABLE',
-      `The receipt ${quoted(path)} cannot be read (${system || String(cause)}).`,
-      {
-        cause,
-      },
+      throw fault('PATH_MISSING', { what: 'receipt', path: quoted(path) }, { cause });
+    throw fault(
+      'FILE_UNREADABLE',
+      { path: `The receipt ${quoted(path)}`, why: system || String(cause) },
+      { cause },
     );
   }
 }

@@ -3,7 +3,7 @@
  * under the transfer is reported by name and never sent as a mixture.
  */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { BeelineError, codeOf, together } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, together } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
@@ -119,8 +119,11 @@ export class FileSource implements Source {
 
   #changed(entry: number, what: string, cause?: unknown): BeelineError {
     const { path } = this.entries[entry]!;
-    const text = `'${escapeName(path)}' ${what} while it was being sent. Send it again once nothing writes to it.`;
-    return new BeelineError('SOURCE_CHANGED', text, { cause, paths: [path] });
+    return fault(
+      'SOURCE_CHANGED_MEANWHILE',
+      { path: `'${escapeName(path)}'`, what, again: 'Send' },
+      { cause, paths: [path] },
+    );
   }
 
   #failure(entry: number, error: unknown): BeelineError {
@@ -129,8 +132,11 @@ export class FileSource implements Source {
     if (code === 'ENOENT' || code === 'ENOTDIR') return this.#changed(entry, 'vanished', error);
     if (code === 'ELOOP') return this.#changed(entry, 'was replaced by a link', error);
     const { path } = this.entries[entry]!;
-    const text = `'${escapeName(path)}' cannot be read (${code || String(error)}).`;
-    return new BeelineError('UNREADABLE', text, { cause: error, paths: [path] });
+    return fault(
+      'FILE_UNREADABLE',
+      { path: `'${escapeName(path)}'`, why: code || String(error) },
+      { cause: error, paths: [path] },
+    );
   }
 }
 

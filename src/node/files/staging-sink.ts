@@ -1,6 +1,6 @@
 /** A folder as a Sink: what arrives is staged, journaled, and renamed into place when it is whole, so that nothing
  *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
-import { BeelineError, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -119,14 +119,9 @@ export class StagingSink implements Sink {
         this.#earlier = true;
       }
     }
-    if (!this.#can.modes)
-      this.#warn(
-        'WRITE_FAILED',
-        'This file system keeps no permissions: what arrives has those of everything there.',
-      );
+    if (!this.#can.modes) this.#options.onWarning?.(fault('PERMISSIONS_NOT_KEPT'));
     this.#attributes = new Attributes(this.#can.modes, (path, cause) => {
-      const text = `This file system does not keep all modes and times ('${escapeName(path)}' is the first).`;
-      this.#warn('WRITE_FAILED', text, cause);
+      this.#options.onWarning?.(fault('ATTRIBUTES_NOT_KEPT', { path: `'${escapeName(path)}'` }, { cause }));
     });
     return found;
   }
@@ -180,7 +175,7 @@ export class StagingSink implements Sink {
     );
     if (missing.length === 0) return this.#arrived.read(extents, into);
     const paths = missing.map(({ entry }) => this.#offered[entry]!.path);
-    throw new BeelineError('UNREADABLE', `'${escapeName(paths[0]!)}' is left out here.`, { paths });
+    throw fault('ENTRY_LEFT_OUT', { path: `'${escapeName(paths[0]!)}'` }, { paths });
   }
 
   async drop(entry: number): Promise<void> {
@@ -290,7 +285,7 @@ export class StagingSink implements Sink {
     const staging = this.#staging!;
     const inventory = this.#inventory;
     for (const path of inventory.altered)
-      this.#warn('EXISTS', `'${escapeName(path)}' was changed here since it arrived, and is left as it is.`);
+      this.#options.onWarning?.(fault('CHANGED_HERE', { path: `'${escapeName(path)}'` }));
     const job: Job = {
       root: this.#root,
       entries: this.#entries,
@@ -303,9 +298,8 @@ export class StagingSink implements Sink {
       inventory,
       step: this.#can.step,
       onTwin: (path, as) =>
-        this.#warn(
-          'EXISTS',
-          `'${escapeName(path)}' and another name that came before it are one for this file system. It is written as '${escapeName(as)}'.`,
+        this.#options.onWarning?.(
+          fault('NAME_IS_ANOTHER', { path: `'${escapeName(path)}'`, as: `'${escapeName(as)}'` }),
         ),
     };
     this.#work = await openWorkspace(job);
@@ -336,8 +330,7 @@ export class StagingSink implements Sink {
     const free = freeBytes(this.#root);
     const missing = await this.#missing();
     if (free === undefined || missing <= free) return;
-    const text = `There are ${missing} bytes to come and the disk has ${free} bytes left. They may not fit.`;
-    this.#warn('DISK_FULL', text);
+    this.#options.onWarning?.(fault('ROOM_SHORT', { missing, free }));
   }
 
   /** Bytes that are still to come. */
@@ -372,13 +365,9 @@ export class StagingSink implements Sink {
     try {
       await staging?.remove(pathsOf(this.#entries));
     } catch (cause) {
-      const text = `The unfinished data in '${escapeName(staging?.path ?? '')}' could not be removed.`;
-      this.#warn('WRITE_FAILED', text, cause);
+      const about = { path: `'${escapeName(staging?.path ?? '')}'`, why: codeOf(cause) || String(cause) };
+      this.#options.onWarning?.(fault('UNFINISHED_STAYS', about, { cause }));
     }
-  }
-
-  #warn(code: 'DISK_FULL' | 'EXISTS' | 'WRITE_FAILED', text: string, cause?: unknown): void {
-    this.#options.onWarning?.(new BeelineError(code, text, { cause }));
   }
 }
 

@@ -20,7 +20,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Steps } from '../../base/slices.ts';
 import { type Lock, takeLock } from '../../identity/lock.ts';
@@ -380,8 +380,7 @@ function closed(fd: number): Stats {
 }
 
 function swapped(path: string): BeelineError {
-  const text = `Somebody put something else in the place of '${escapeName(path)}'. It was left as it is.`;
-  return new BeelineError('UNSAFE_NAME', text, { paths: [path] });
+  return fault('STAGING_REPLACED', { path: `'${escapeName(path)}'` }, { paths: [path] });
 }
 
 /** Whether an entry may be written under the other name that a journal has for it. */

@@ -52,10 +52,7 @@ export class StdoutSink implements Sink {
 
   /** The one file cannot be delivered, and what went out cannot be called back. */
   async drop(): Promise<void> {
-    throw new BeelineError(
-      'SOURCE_CHANGED',
-      'The file changed while it was sent, and what was written of it is not whole. Receive it again.',
-    );
+    throw fault('STREAM_TORN');
   }
 
   async finish(): Promise<void> {
@@ -99,10 +96,13 @@ export class StdoutSink implements Sink {
 
   readonly #onError = (cause: Error): void => {
     const closed = 'code' in cause && cause.code === 'EPIPE';
-    const text = closed
-      ? 'Whatever reads the standard output has stopped reading.'
-      : `Writing to standard output failed: ${cause.message}`;
-    this.#fail(new BeelineError('WRITE_FAILED', text, { cause }));
+    this.#fail(
+      fault(
+        'STDOUT_FAILED',
+        { why: closed ? 'Whatever reads it has stopped reading' : cause.message },
+        { cause },
+      ),
+    );
   };
 
   #fail(error: BeelineError): void {

@@ -3,7 +3,7 @@
  * STREAM_WINDOW; no more is taken from the stream than there is room for, so a fast producer waits.
  */
 import { createHash } from 'node:crypto';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -47,7 +47,7 @@ export class StreamSource implements Source {
 
   constructor(stream: AsyncIterable<Uint8Array>, name: string, options: StreamOptions) {
     const problem = name.includes('/') ? 'is not a plain file name' : nameProblem(name, 'posix');
-    if (problem) throw new BeelineError('USAGE', `The name '${escapeName(name)}' ${problem}.`);
+    if (problem) throw fault('NAME_UNFIT', { name: `'${escapeName(name)}'`, problem });
     this.#stream = stream;
     this.#chunkSize = options.chunkSize;
     this.#hash = options.sha256 ? createHash('sha256') : undefined;
@@ -136,9 +136,7 @@ export class StreamSource implements Source {
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
       this.#fail(
-        new BeelineError('UNREADABLE', `Reading '${escapeName(this.entries[0]!.path)}' failed: ${text}`, {
-          cause,
-        }),
+        fault('FILE_UNREADABLE', { path: `'${escapeName(this.entries[0]!.path)}'`, why: text }, { cause }),
       );
     }
   }

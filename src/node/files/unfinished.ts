@@ -1,7 +1,7 @@
 /** What receives have left unfinished in a folder, as their journals have it, and how it is given up. */
 import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -79,7 +79,7 @@ export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Disca
     if (cause instanceof BeelineError && cause.code !== 'WRITE_FAILED' && cause.code !== 'DISK_FULL')
       throw cause;
     const reason = codeOf(cause instanceof BeelineError ? cause.cause : cause) || String(cause);
-    throw new BeelineError('WRITE_FAILED', `'${escapeName(path)}' cannot be removed (${reason}).`, { cause });
+    throw fault('UNFINISHED_STAYS', { path: `'${escapeName(path)}'`, why: reason }, { cause });
   }
 }
 
@@ -100,8 +100,7 @@ async function lockToDiscard(staging: Staging): Promise<void> {
 
 async function empty(path: string): Promise<Discarded> {
   const staging = stagings(dirname(path)).includes(path) ? Staging.open(path) : undefined;
-  if (!staging)
-    throw new BeelineError('USAGE', `'${escapeName(path)}' is not a folder of an unfinished receive.`);
+  if (!staging) throw fault('UNFINISHED_IS_NONE', { path: `'${escapeName(path)}'` });
   try {
     await lockToDiscard(staging);
     // Behind the lock: whoever held it may have gone on since it was listed.
@@ -127,9 +126,9 @@ function list(dir: string): string[] {
   } catch (cause) {
     const shown = `'${escapeName(dir)}'`;
     const code = codeOf(cause);
-    if (code === 'ENOENT') throw new BeelineError('NO_SUCH_PATH', `There is no folder ${shown}.`, { cause });
-    if (code === 'ENOTDIR') throw new BeelineError('NO_SUCH_PATH', `${shown} is not a folder.`, { cause });
-    throw new BeelineError('UNREADABLE', `${shown} cannot be read (${code || String(cause)}).`, { cause });
+    if (code === 'ENOENT') throw fault('PATH_MISSING', { what: 'folder', path: shown }, { cause });
+    if (code === 'ENOTDIR') throw fault('PATH_NO_FOLDER', { path: shown }, { cause });
+    throw fault('FILE_UNREADABLE', { path: shown, why: code || String(cause) }, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /** What stands where the receipt has something: kinds, sizes and targets, by one lstat each. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { BeelineError, codeOf } from '../../base/errors.ts';
+import { codeOf, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Receipt } from '../../offer/receipt.ts';
@@ -56,11 +56,7 @@ export function locateTree(entries: readonly Entry[], path: string): Located {
       return { folder: isFolder ? absolute : dirname(absolute), place: below };
     }
   }
-  if (!isFolder)
-    throw new BeelineError(
-      'USAGE',
-      `'${escapeName(path)}' is not a folder. Name the folder that the transfer was received into.`,
-    );
+  if (!isFolder) throw fault('VERIFY_NO_FOLDER', { path: `'${escapeName(path)}'` });
   return inside(absolute);
 }
 

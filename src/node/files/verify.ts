@@ -4,7 +4,7 @@
  * are opened without following. A folder that is swapped for a link while this runs could still have a file outside
  * read and hashed, of which nothing but "differs" is told.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, retold } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import { checkEntries } from '../../offer/names.ts';
 import { type Receipt, receiptSpace } from '../../offer/receipt.ts';
@@ -139,11 +139,8 @@ function checkNames({ entries }: Receipt): void {
   try {
     checkEntries(entries, { platform: process.platform === 'win32' ? 'windows' : 'posix' });
   } catch (cause) {
-    const { message, paths, code } = cause as BeelineError;
-    const why = message.replace(' Nothing was written under it.', '');
-    throw new BeelineError(code, `Nothing was checked, for no transfer leaves such a receipt. ${why}`, {
-      cause,
-      paths,
-    });
+    const error = cause as BeelineError;
+    const why = error.message.replace(' Nothing was written under it.', '');
+    throw retold(error, `Nothing was checked, for no transfer leaves such a receipt. ${why}`);
   }
 }

@@ -13,7 +13,7 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, sep } from 'node:path';
-import { BeelineError, codeOf, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, retold } from '../../base/errors.ts';
 import { MAX_ENTRIES } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Entry, EntryKind } from '../../offer/manifest.ts';
@@ -52,17 +52,13 @@ export async function walk(paths: readonly string[], options: WalkOptions): Prom
     const { name, absolute } = locate(path);
     const other = named.get(name);
     if (other !== undefined) {
-      const both = `'${escapeName(other)}' and '${escapeName(path)}'`;
-      throw new BeelineError(
-        'USAGE',
-        `${both} would both arrive as '${escapeName(name)}'. Send them one at a time.`,
-      );
+      const both = `Both '${escapeName(other)}' and '${escapeName(path)}'`;
+      throw fault('NAMES_COLLIDE', { paths: both, name: `'${escapeName(name)}'` });
     }
     named.set(name, path);
     await walker.add(name, absolute);
   }
-  if (walker.walked.entries.length === 0)
-    throw new BeelineError('UNREADABLE', 'Nothing that could be read is left to send.');
+  if (walker.walked.entries.length === 0) throw fault('NOTHING_READABLE');
   if (options.onOutward) await tellOutward(walker.walked.entries, options.onOutward);
   return walker.walked;
 }
@@ -81,7 +77,7 @@ async function tellOutward(
     tell(path, fault('LINK_LEADS_OUT', link, { paths: [path] }));
   }
   const more = outward.length - NAMED;
-  if (more > 0) tell('', new BeelineError('UNSAFE_NAME', `${more} more links lead out of what is sent.`));
+  if (more > 0) tell('', fault('MORE_LINKS_LEAD_OUT', { count: more }));
 }
 
 /** A folder being walked: its children's names in order, and the next one. */
@@ -129,11 +125,10 @@ class Walker {
   #visit(path: string, absolute: string, named: boolean): Level | undefined {
     try {
       const problem = nameProblem(path, 'posix');
-      if (problem) throw new BeelineError('UNSAFE_NAME', `The name ${shown(path)} ${problem}.`);
+      if (problem) throw fault('NAME_NOT_TAKEN', { name: shown(path), problem });
       const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
       if (!named && basename(path).startsWith(STAGING_PREFIX)) {
-        const text = `${shown(path)} is the unfinished data of a receive and was left out.`;
-        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+        this.#options.onSkip?.(path, fault('STAGING_NOT_SENT', { path: shown(path) }, { paths: [path] }));
         return undefined;
       }
       if (stat.isFile()) {
@@ -147,13 +142,12 @@ class Walker {
         this.#push(path, absolute, 'folder', stat, 0, '');
         return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0 };
       } else if (named) {
-        throw new BeelineError(
-          'UNREADABLE',
-          `${shown(path)} is a pipe, socket or device. Send '-' to send what a pipe holds.`,
-        );
+        throw fault('SPECIAL_FILE', { path: shown(path), more: ". Send '-' to send what a pipe holds" });
       } else {
-        const text = `${shown(path)} is a pipe, socket or device and was left out.`;
-        this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { paths: [path] }));
+        this.#options.onSkip?.(
+          path,
+          fault('SPECIAL_FILE', { path: shown(path), more: ', and is left out' }, { paths: [path] }),
+        );
       }
     } catch (error) {
       this.#unreadable(path, error);
@@ -164,8 +158,10 @@ class Walker {
   /** What a link points to, as if it stood in its place. One that leads nowhere, or into itself, is left out. */
   #follow(path: string, absolute: string): Level | undefined {
     const leave = (why: string, cause?: unknown) => {
-      const text = `The link ${shown(path)} ${why} and was left out.`;
-      this.#options.onSkip?.(path, new BeelineError('UNREADABLE', text, { cause, paths: [path] }));
+      this.#options.onSkip?.(
+        path,
+        fault('LINK_NOT_FOLLOWED', { path: shown(path), why }, { cause, paths: [path] }),
+      );
       return undefined;
     };
     let real: string;
@@ -189,11 +185,7 @@ class Walker {
     target: string,
   ): void {
     const { entries, absolute: places, stats } = this.walked;
-    if (entries.length >= MAX_ENTRIES)
-      throw new BeelineError(
-        'USAGE',
-        `There are more than ${MAX_ENTRIES} files and folders. Send them in parts.`,
-      );
+    if (entries.length >= MAX_ENTRIES) throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
     const version = kind === 'file' ? (this.#versions?.of(stat) ?? '') : '';
     entries.push({
       path,
@@ -220,10 +212,7 @@ class Walker {
           .map((b) => (b < 0x80 ? String.fromCharCode(b) : `\\x${b.toString(16)}`))
           .join('');
         const whole = `${path}/${text}`;
-        this.#unreadable(
-          whole,
-          new BeelineError('UNREADABLE', `The name ${shown(whole)} is not valid UTF-8.`),
-        );
+        this.#unreadable(whole, fault('NAME_NOT_UTF8', { what: `The name ${shown(whole)}` }));
       }
       names = raw.filter((bytes) => !broken.includes(bytes)).map((bytes) => bytes.toString());
     }
@@ -234,11 +223,14 @@ class Walker {
 
   #unreadable(path: string, thrown: unknown): void {
     if (thrown instanceof BeelineError && thrown.code === 'USAGE') throw thrown;
-    const error = new BeelineError(
-      thrown instanceof BeelineError ? thrown.code : 'UNREADABLE',
-      thrown instanceof BeelineError ? thrown.message : `${shown(path)} ${reason(thrown)}.`,
-      { cause: thrown, paths: [path] },
-    );
+    const error =
+      thrown instanceof BeelineError
+        ? retold(thrown, thrown.message, [path])
+        : fault(
+            'FILE_UNREADABLE',
+            { path: shown(path), why: reason(thrown) },
+            { cause: thrown, paths: [path] },
+          );
     if (this.#options.onUnreadable === 'fail') throw error;
     this.#options.onSkip?.(path, error);
   }
@@ -253,18 +245,15 @@ function readLink(absolute: string): string {
   const bytes = readlinkSync(absolute, { encoding: 'buffer' });
   const target = bytes.toString();
   if (!Buffer.from(target).equals(bytes))
-    throw new BeelineError(
-      'UNREADABLE',
-      `The link ${shown(basename(absolute))} has a target that is not valid UTF-8.`,
-    );
+    throw fault('NAME_NOT_UTF8', { what: `The target of the link ${shown(basename(absolute))}` });
   return sep === '\\' ? target.replaceAll('\\', '/') : target;
 }
 
 function reason(error: unknown): string {
   const code = codeOf(error);
-  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
-  if (code === 'ENOENT') return 'vanished while it was looked at';
-  return `cannot be read (${code || String(error)})`;
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not';
+  if (code === 'ENOENT') return 'it vanished while it was looked at';
+  return code || String(error);
 }
 
 function shown(path: string): string {

@@ -1,5 +1,5 @@
 /** Chunks that come in any order, handed on in the order of the byte space; early ones are held, at most STREAM_WINDOW. */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import type { Extent } from '../../offer/space.ts';
 
@@ -30,8 +30,7 @@ export class InOrder {
     if (chunk > this.#next + STREAM_WINDOW)
       throw new BeelineError('INTERNAL', `Chunk ${chunk} is too early; ${this.#next} is next.`);
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
-    if (data && data.length < length)
-      throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
+    if (data && data.length < length) throw fault('PEER_MALFORMED', { what: 'a chunk of a wrong length' });
     const bytes = new Uint8Array(length);
     if (data) bytes.set(data.subarray(0, length));
     this.#held.set(chunk, { extents, bytes });

@@ -274,14 +274,14 @@ describe('hostile destinations', () => {
     symlinkSync(outside, join(to, 'd'));
     const entries = [folder('d'), file('d/f', 3)];
     const early = new StagingSink({ to, overwrite: 'replace' });
-    await assert.rejects(opened(early, entries), failure('UNSAFE_NAME', "'d' is a link"));
+    await assert.rejects(opened(early, entries), failure('UNSAFE_NAME', "'d' cannot be written: a link stands in the way"));
     assert.deepEqual(readdirSync(to), ['d']);
     rmSync(join(to, 'd'));
     const late = new StagingSink({ to, overwrite: 'replace' });
     const { write } = await opened(late, entries);
     symlinkSync(outside, join(to, 'd'));
     await write(0, 1);
-    await assert.rejects(late.finish(), failure('UNSAFE_NAME', "'d' is a link"));
+    await assert.rejects(late.finish(), failure('UNSAFE_NAME', "'d' cannot be written: a link stands in the way"));
     await late.close('discard');
     assert.deepEqual(readdirSync(outside), []);
     assert.deepEqual(readdirSync(to), ['d']);

@@ -176,7 +176,7 @@ describe('what cannot be sent', () => {
     assert.deepEqual(JSON.parse(out.toString()), {
       paths: ['tree', 'tree/open', 'tree/twin'],
       skipped: ['UNREADABLE tree/locked', 'UNREADABLE tree/secret'],
-      fail: "'tree/locked' may not be read by this user.",
+      fail: "'tree/locked' cannot be read: this user may not.",
     });
   });
 
