@@ -1,9 +1,10 @@
 /**
- * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`.
+ * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`, ways to
+ * open lanes of your own are `beeline/transports`.
  * @module
  */
 
-export { BeelineError, type ErrorCode } from './base/errors.ts';
+export { BeelineError, type ErrorCode, type Reason } from './base/errors.ts';
 export { type Device, KnownDevices } from './identity/devices.ts';
 export type {
   CommonOptions,

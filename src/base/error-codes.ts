@@ -19,7 +19,7 @@ export type ErrorCode =
   | 'NO_PEER' // nobody there under that code
   | 'NO_PATH' // the peer is known, but no lane to it can be opened
   | 'CROWDED' // two are using that code already
-  | 'SERVER' // the rendezvous server refused, failed or is not there
+  | 'SERVER' // a server refused, failed or is not there, or a port cannot be listened on
   | 'TIMEOUT' // a wait reached its deadline
   | 'REFUSED' // the person or program on a side said no
   | 'CANCELLED' // cancelled by a side

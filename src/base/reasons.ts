@@ -19,7 +19,7 @@ export const REASONS = {
   LANE_PATH_GONE: ['NO_PATH', "The lane's path is gone."],
   LANE_NETWORK_CHANGED: ['NO_PATH', 'The network of this machine has changed.'],
   LANE_CUT_OFF: ['NO_PATH', 'The lane was cut off by something on the way.'],
-  LANE_KEY_USED_UP: ['NO_PATH', 'The lane has carried what one key may protect; another takes over.'],
+  LANE_KEY_USED_UP: ['NO_PATH', 'One key has protected as much on this lane as it may. Another lane takes over.'],
   LANE_FAILED: ['NO_PATH', 'The lane to {remote} ({kind}) failed.'],
   LANE_ENDED: ['NO_PATH', 'The lane to {remote} ({kind}) closed.'],
   LANE_WRITE_FAILED: ['NO_PATH', '{why}'],
@@ -31,7 +31,7 @@ export const REASONS = {
     'Lanes over UDP are not available here: the native part of udx-native cannot be loaded. Others are used.',
   ],
   UDP_NO_PORT: ['NO_PATH', 'No UDP port can be opened: {why}'],
-  UDP_NO_WAY: ['NO_PATH', 'There is no way to the other side over UDP now, or no room on it.'],
+  UDP_NO_WAY: ['NO_PATH', 'No path to the other side over UDP is free now.'],
   UDP_FULL: ['NO_PATH', '{remote} takes no more lanes over UDP.'],
   WEBRTC_PAUSED: ['NO_PATH', 'WebRTC did not work just now.'],
   WEBRTC_FULL: ['NO_PATH', 'No more than {most} WebRTC connections are opened at once.'],
@@ -44,7 +44,7 @@ export const REASONS = {
   WEBRTC_CLOSED: ['NO_PATH', 'The WebRTC connection was closed.'],
   WEBRTC_NO_WAY: ['NO_PATH', 'WebRTC found no way to the other side, or lost it.'],
   WEBRTC_NO_PATH_YET: ['NO_PATH', 'There is no way to the other side by WebRTC.'],
-  WEBRTC_WRITE_FAILED: ['NO_PATH', 'A data channel took no more: {why}'],
+  WEBRTC_WRITE_FAILED: ['NO_PATH', 'Writing to a data channel failed: {why}'],
 
   // Other ends of a lane
   LANE_LATE: ['TIMEOUT', 'No lane to {remote} ({kind}) came up in time.'],
@@ -89,7 +89,7 @@ export const REASONS = {
   STUN_MALFORMED: ['PROTOCOL', 'A STUN server sent something that is no answer to what it was asked.'],
   SERVER_NAME_UNKNOWN: ['NO_PATH', 'The name of the server cannot be looked up here.'],
   NO_NETWORK: ['NO_PATH', 'This machine is connected to no network.'],
-  MULTICAST_SILENT: ['NO_PATH', 'No question to the multicast group of mDNS came back.'],
+  MULTICAST_SILENT: ['NO_PATH', 'Multicast does not work here: this machine did not hear its own question by mDNS.'],
   CHECK_FAILED: ['NO_PATH', '{why}'],
   CHECK_LATE: ['TIMEOUT', 'No answer within {seconds} s.'],
   RELAY_ALTERED: ['PROTOCOL', 'What came through the relay is not what was sent.'],
@@ -198,9 +198,9 @@ export const REASONS = {
     'USAGE',
     'A pre-shared key has at least 16 bytes. Make one with `head -c 32 /dev/urandom > key` and copy it to both sides.',
   ],
-  WEB_NEEDS_CODE: ['USAGE', 'A page from this process needs a code, and no server besides.'],
-  WEB_NO_PORT: ['USAGE', 'The page is on the port after {port}, and there is none: choose a lower one.'],
-  NO_MEETING_PLACE: ['USAGE', 'Without the local network, an address of the sender or a server is needed.'],
+  WEB_NEEDS_CODE: ['USAGE', 'A page from this process needs a code. It cannot be combined with a server.'],
+  WEB_NO_PORT: ['USAGE', 'The page needs the port after {port}, and there is none. Choose a lower one.'],
+  NO_MEETING_PLACE: ['USAGE', 'Without the local network, this side needs the address of the sender or of a server.'],
   ADDRESS_MALFORMED: [
     'USAGE',
     "'{text}' is not HOST:PORT. Examples: 192.168.1.7:4848, [fd00::7]:4848, lab2.example:4848.",
@@ -238,7 +238,7 @@ export const REASONS = {
   TOO_MANY_DEVICES: ['USAGE', 'No more than {most} devices can be trusted. Remove one first.'],
   PRIVATE_FILE_OPEN: [
     'USAGE',
-    "Other users of this machine can get at {path}, so it is not used. Run: chmod 600 '{path}'",
+    "Other users of this machine can read or change {path}, so it is not used. Run: chmod 600 '{path}'",
   ],
   PRIVATE_FOLDER_OPEN: [
     'USAGE',

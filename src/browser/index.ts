@@ -4,7 +4,7 @@
  * @module
  */
 
-export { BeelineError, type ErrorCode } from '../base/errors.ts';
+export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
 export { escapeName } from '../base/printable.ts';
 export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
 export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';

@@ -36,8 +36,8 @@ export interface CommonOptions extends TransferOptions {
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
   portMap?: boolean;
   /**
-   * The ways to open lanes, best first; default: all that Beeline has (`NODE_TRANSPORTS`). A transport of your own must be in
-   * the lists of both sides.
+   * The ways to open lanes, best first, instead of all that Beeline has: `[mine, ...NODE_TRANSPORTS]` adds one of your own. Both
+   * sides must have it. See `beeline/transports`.
    */
   transports?: readonly NodeTransport[];
   /**

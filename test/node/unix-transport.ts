@@ -7,12 +7,14 @@ import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as v from 'valibot';
-import { text } from '../../src/base/json.ts';
-import { tlsClient, tlsServer } from '../../src/secure/tls.ts';
-import type { Path } from '../../src/transports/path.ts';
-import type { NodeTransport, Surroundings } from '../../src/transports/surroundings.ts';
-import { type Transport, understood } from '../../src/transports/transport.ts';
+import {
+  type NodeTransport,
+  type Path,
+  type Surroundings,
+  type Transport,
+  tlsClient,
+  tlsServer,
+} from '../../src/transports/index.ts';
 
 export function unixTransport(): NodeTransport {
   return {
@@ -48,7 +50,8 @@ class Unix implements Transport {
   }
 
   hear(theirs: unknown): void {
-    this.#theirs = understood(v.optional(text(100)), theirs);
+    // What a peer says may be anything.
+    this.#theirs = typeof theirs === 'string' && theirs.length <= 100 ? theirs : undefined;
   }
 
   paths(): Path[] {

@@ -1,0 +1,12 @@
+/**
+ * `beeline/transports`: what a program needs for a way to open lanes of its own, which it then gives to `send` and `receive` as
+ * one of their `transports`.
+ * @module
+ */
+
+export type { Pipe } from '../secure/pipe.ts';
+export { tlsClient, tlsServer } from '../secure/tls.ts';
+export { NODE_TRANSPORTS } from './node.ts';
+export type { Path } from './path.ts';
+export type { NodeTransport, Surroundings } from './surroundings.ts';
+export type { Meeting, PeerFacts, Traits, Transport, TransportKind } from './transport.ts';
