@@ -19,7 +19,10 @@ export const REASONS = {
   LANE_PATH_GONE: ['NO_PATH', "The lane's path is gone."],
   LANE_NETWORK_CHANGED: ['NO_PATH', 'The network of this machine has changed.'],
   LANE_CUT_OFF: ['NO_PATH', 'The lane was cut off by something on the way.'],
-  LANE_KEY_USED_UP: ['NO_PATH', 'One key has protected as much on this lane as it may. Another lane takes over.'],
+  LANE_KEY_USED_UP: [
+    'NO_PATH',
+    'One key has protected as much on this lane as it may. Another lane takes over.',
+  ],
   LANE_FAILED: ['NO_PATH', 'The lane to {remote} ({kind}) failed.'],
   LANE_ENDED: ['NO_PATH', 'The lane to {remote} ({kind}) closed.'],
   LANE_WRITE_FAILED: ['NO_PATH', '{why}'],
@@ -89,7 +92,10 @@ export const REASONS = {
   STUN_MALFORMED: ['PROTOCOL', 'A STUN server sent something that is no answer to what it was asked.'],
   SERVER_NAME_UNKNOWN: ['NO_PATH', 'The name of the server cannot be looked up here.'],
   NO_NETWORK: ['NO_PATH', 'This machine is connected to no network.'],
-  MULTICAST_SILENT: ['NO_PATH', 'Multicast does not work here: this machine did not hear its own question by mDNS.'],
+  MULTICAST_SILENT: [
+    'NO_PATH',
+    'Multicast does not work here: this machine did not hear its own question by mDNS.',
+  ],
   CHECK_FAILED: ['NO_PATH', '{why}'],
   CHECK_LATE: ['TIMEOUT', 'No answer within {seconds} s.'],
   RELAY_ALTERED: ['PROTOCOL', 'What came through the relay is not what was sent.'],
@@ -200,7 +206,10 @@ export const REASONS = {
   ],
   WEB_NEEDS_CODE: ['USAGE', 'A page from this process needs a code. It cannot be combined with a server.'],
   WEB_NO_PORT: ['USAGE', 'The page needs the port after {port}, and there is none. Choose a lower one.'],
-  NO_MEETING_PLACE: ['USAGE', 'Without the local network, this side needs the address of the sender or of a server.'],
+  NO_MEETING_PLACE: [
+    'USAGE',
+    'Without the local network, this side needs the address of the sender or of a server.',
+  ],
   ADDRESS_MALFORMED: [
     'USAGE',
     "'{text}' is not HOST:PORT. Examples: 192.168.1.7:4848, [fd00::7]:4848, lab2.example:4848.",

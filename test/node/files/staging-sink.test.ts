@@ -274,10 +274,7 @@ describe('hostile destinations', () => {
     symlinkSync(outside, join(to, 'd'));
     const entries = [folder('d'), file('d/f', 3)];
     const early = new StagingSink({ to, overwrite: 'replace' });
-    await assert.rejects(
-      opened(early, entries),
-      failure('UNSAFE_NAME', "'d' is a link"),
-    );
+    await assert.rejects(opened(early, entries), failure('UNSAFE_NAME', "'d' is a link"));
     assert.deepEqual(readdirSync(to), ['d']);
     rmSync(join(to, 'd'));
     const late = new StagingSink({ to, overwrite: 'replace' });
