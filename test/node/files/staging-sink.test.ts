@@ -281,7 +281,10 @@ describe('hostile destinations', () => {
     const { write } = await opened(late, entries);
     symlinkSync(outside, join(to, 'd'));
     await write(0, 1);
-    await assert.rejects(late.finish(), failure('UNSAFE_NAME', "'d' cannot be written: a link stands in the way"));
+    await assert.rejects(
+      late.finish(),
+      failure('UNSAFE_NAME', "'d' cannot be written: a link stands in the way"),
+    );
     await late.close('discard');
     assert.deepEqual(readdirSync(outside), []);
     assert.deepEqual(readdirSync(to), ['d']);
