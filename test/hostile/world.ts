@@ -21,7 +21,7 @@ import { send } from '../../src/node/send.ts';
 import { badSender, CODE, type Script } from './bad-sender.ts';
 
 /** Milliseconds after which a test has hung. */
-export const LIMIT = { timeout: 60_000 };
+export const LIMIT = { timeout: 300_000 };
 export const posix = {
   ...LIMIT,
   skip: process.platform === 'win32' && 'Windows has other rules for names, links and modes',
