@@ -135,7 +135,7 @@ for (const [module, moduleResolution] of [
     };
     writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
     try {
-      execFileSync(process.execPath, [TSC, '-p', dir], { cwd: dir, encoding: 'utf8', timeout: 120_000 });
+      execFileSync(process.execPath, [TSC, '-p', dir], { cwd: dir, encoding: 'utf8', timeout: 600_000 });
     } catch (error) {
       assert.fail((error as { stdout: string }).stdout);
     }
@@ -143,7 +143,7 @@ for (const [module, moduleResolution] of [
 
 test('the packed command and library run, from the packages that the tarball asks for', () => {
   const run = (...args: string[]) =>
-    execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8', timeout: 60_000, env: clean });
+    execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8', timeout: 300_000, env: clean });
   const { bin } = readJson(join(installed(), 'package.json'));
   assert.equal(run(join(installed(), bin.beeline), '--version').trim(), version);
   writeFileSync(
@@ -170,7 +170,7 @@ test('packing or installing a clone in which nothing is built or installed says 
   cpSync(join(ROOT, 'scripts'), join(clone, 'scripts'), { recursive: true });
   const fails = (args: string[]) => {
     const { status, stderr, stdout } = spawnSync('npm', args, {
-      ...{ cwd: clone, env: clean, encoding: 'utf8', timeout: 60_000 },
+      ...{ cwd: clone, env: clean, encoding: 'utf8', timeout: 300_000 },
     });
     assert.notEqual(status, 0, args.join(' '));
     return stderr + stdout;

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
-import type { Command } from './command.ts';
+import type { Command, Line } from './command.ts';
 import { errorCode, event, journaled, type Workspace, workspace } from './workspace.ts';
 
-const SIZE = 24 << 20;
+const SIZE = 36 << 20;
+/** More than all chunks that can be under way in part: one at least is whole. */
+const SOME = 8 << 20;
 const LIMIT = ['--limit', String(6 << 20)];
 const staged = (path: string) => readdirSync(path).filter((name) => name.startsWith('.beeline-'));
 
@@ -22,7 +24,8 @@ async function underway(work: Workspace): Promise<{
   const to = work.folder('out');
   const again = (...args: string[]) => work.receiver(code, port, ['--to', to, ...args]);
   const receiver = again();
-  await receiver.until('progress');
+  const some = (line: Line) => line.event === 'progress' && Number(line.bytes) >= SOME;
+  await Promise.all([receiver.until(some), sender.until(some)]);
   // What has come is committed meanwhile, however long the disk takes.
   sender.signal('SIGSTOP');
   await journaled(to);
@@ -40,7 +43,7 @@ describe('integration: resume', () => {
     assert.deepEqual([names, files, bytes, active, damaged], [['one.bin'], 1, SIZE, false, false]);
     assert.ok(Number(here) > 0 && Number(here) < SIZE, String(here));
     const text = (await work.start(['resume', to], { json: false }).ends(0)).stdout.toString();
-    assert.match(text, /^one\.bin: 1 file, 25\.2 MB$/m);
+    assert.match(text, /^one\.bin: 1 file, 37\.7 MB$/m);
 
     sender.signal('SIGCONT');
     const received = await again().ends(0);
