@@ -69,7 +69,8 @@ export class Origin {
 
   /** Of a stream: what every receiver has is forgotten. */
   release(): void {
-    const below = Math.min(...[...this.#peers].map((peer) => peer.written));
+    let below = Number.POSITIVE_INFINITY;
+    for (const { written } of this.#peers) below = Math.min(below, written);
     if (below > 0 && below !== Number.POSITIVE_INFINITY) this.source.release?.(below);
   }
 
