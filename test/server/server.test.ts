@@ -136,6 +136,6 @@ test('a closed rendezvous takes nobody in', async () => {
         () => {},
         () => {},
       ),
-    /closed/,
+    { code: 'SERVER', reason: 'RENDEZVOUS_CLOSED' },
   );
 });
