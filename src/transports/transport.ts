@@ -1,7 +1,7 @@
 /**
  * The seam to the network. A transport is one kind of way to open lanes: TCP, UDP, a relay. The supervisor, the measuring,
  * the session and the faces know transports by this port and by their traits, never by name. Adding one is a folder with
- * a `TransportKind`, a line in each list that should have it (`node.ts`, `browser.ts`), the contract suite and a row in
+ * a `TransportKind`, a line in each list that should have it (`node.ts`, `browser/network.ts`), the contract suite and a row in
  * docs/nat.md. Pure.
  */
 import * as v from 'valibot';
