@@ -36,6 +36,8 @@ export class Holder {
   readonly ready = new Set<number>();
   /** Chunks that it began to bring with another hash than the origin's. */
   mistaken = 0;
+  /** It is not asked for anything now; what was asked for still comes. */
+  paused = false;
 }
 
 /** Asked for, perhaps in parts, and not all here. */
@@ -91,6 +93,8 @@ export class Chunks {
   #next = 0;
   /** In which order, once others receive the same: so that not all ask the origin for the same. */
   #order: Order | undefined;
+  /** The origin was started again. */
+  #renewed = false;
   #bytes = 0;
   #gathered = 0;
   #writing = 0;
@@ -171,6 +175,7 @@ export class Chunks {
 
   /** The origin is a new process, to which all that is down is from earlier. */
   renewed(): void {
+    this.#renewed = true;
     for (const index of this.down) this.#before.add(index);
   }
 
@@ -296,18 +301,13 @@ export class Chunks {
   /** It went away: what only it had is the origin's to bring. */
   leave(holder: Holder): void {
     this.#holders.delete(holder);
-    for (const index of this.#left) {
-      if (this.#isHeld(index)) continue;
-      this.#left.delete(index);
-      this.#again.add(index);
-    }
+    this.#lookAgain();
   }
 
   /** An entry is gone at the origin: what holders have of it may be of another time. */
   gone(entry: number): void {
     const { first, end } = this.offer.space.chunksOf(entry);
-    if (this.#left.size > 0)
-      for (let index = first; index < end; index++) if (this.#left.delete(index)) this.#again.add(index);
+    if (end > first) this.#lookAgain();
   }
 
   /** It says that it has this chunk too. */
@@ -390,6 +390,8 @@ export class Chunks {
     if (life.blocks[block] === HERE) return false;
     life.blocks[block] = HERE;
     life.missing--;
+    // It may come though nobody is asked for it: on a lane that still owed it from an earlier time.
+    if (this.#lacking.has(life.index) && !life.blocks.includes(0)) this.#lacking.delete(life.index);
     this.#gathered += this.#lengthOf(life, block);
     return life.missing === 0;
   }
@@ -416,6 +418,8 @@ export class Chunks {
   written(index: number, sha256: Uint8Array, length: number): boolean {
     const life = this.#endWriting(index);
     if (life) this.#add(index, sha256, length);
+    // A new process of the origin has not told its hash, and hears it before the last word.
+    if (life?.from && this.#renewed) this.#before.add(index);
     return life !== undefined;
   }
 
@@ -467,6 +471,13 @@ export class Chunks {
       if (this.#wanted(index) && !this.#leave(index)) return index;
     }
     return undefined;
+  }
+
+  /** What was left to holders may be the origin's to bring. */
+  #lookAgain(): void {
+    if (this.#left.size === 0) return;
+    this.#left.clear();
+    this.#next = 0;
   }
 
   /** Leaves it to the holders that have it, if there are any. */

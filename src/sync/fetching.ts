@@ -165,11 +165,12 @@ export class Fetching {
     if (!holder) this.#shorten(index, length);
     const came = (to: number, count: number) => this.#scheduler.came(lane, index, to, count, this.#now);
     const landing = this.#intake.land(header, came, this.#counts(owed), holder);
-    if (holder && holder.mistaken > MAX_MISTAKEN) this.#options.lied(holder);
+    this.#judge(holder);
     let left = bytes;
     return {
       put: (part) => {
-        this.#scheduler.heard(lane, this.#now);
+        // A holder that brings a few bytes now and then is as good as silent.
+        if (!holder) this.#scheduler.heard(lane, this.#now);
         landing.put(part);
         left -= part.length;
         if (left === 0) this.#landed(lane);
@@ -181,12 +182,16 @@ export class Fetching {
   /** A chunk that was asked for is all zeros. Throws as `land`. */
   zeros(lane: LanePort, header: BlocksHeader): void {
     const { index, length, offset } = header;
+    const holder = this.#lanes.get(lane);
+    // Before anything counts as answered: what this lane owes is given back when it ends for this.
+    if (holder && length !== this.#options.offer.space.length(index))
+      throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
     const owed = this.#scheduler.answered(lane, 'blocks', index, offset / BLOCK_BYTES, this.#now);
     if (!owed) throw notAskedFor('blocks');
     this.#limiter.giveBack((owed.to - owed.from) * BLOCK_BYTES);
-    const holder = this.#lanes.get(lane);
     if (!holder) this.#shorten(index, length);
     if (this.#counts(owed)) this.#intake.zeros(header, owed, holder);
+    this.#judge(holder);
     this.#landed(lane);
   }
 
@@ -208,6 +213,7 @@ export class Fetching {
   lacks(lane: LanePort, range: BlockRange): void {
     const holder = this.#lanes.get(lane);
     if (!this.#scheduler.forgo(lane, range) || !holder) throw notAskedFor('an answer');
+    this.#limiter.giveBack((range.to - range.from) * BLOCK_BYTES);
     holder.has.remove(range.index);
     this.#landed(lane);
   }
@@ -241,6 +247,11 @@ export class Fetching {
       else this.#fail(thrown);
       return false;
     }
+  }
+
+  /** One that means other chunks than the origin's by these numbers is of no use. */
+  #judge(holder: Holder | undefined): void {
+    if (holder && holder.mistaken > MAX_MISTAKEN) this.#options.lied(holder);
   }
 
   #checkExist(indexes: Iterable<number>): void {

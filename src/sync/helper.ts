@@ -14,7 +14,7 @@ import type { Means } from './engine-ports.ts';
 import type { Fetching } from './fetching.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort } from './ports.ts';
-import { Limiter } from './rate.ts';
+import type { Limiter } from './rate.ts';
 import type { ChunkReader } from './reader.ts';
 import { Serving } from './serving.ts';
 
@@ -36,6 +36,8 @@ export interface HelperWork {
   fetching: Fetching;
   /** Reads what is down here; absent where it cannot be read again. */
   reader: ChunkReader | undefined;
+  /** Shared by all who are served. */
+  uplink: Limiter;
 }
 
 export class Helper implements Peer {
@@ -49,7 +51,6 @@ export class Helper implements Peer {
   #work: (HelperWork & { serving: Serving | undefined }) | undefined;
   /** Down here, and not told yet. */
   #news: number[] = [];
-  #held = false;
   #over = false;
 
   constructor(means: Means, ports: HelperPorts) {
@@ -70,7 +71,7 @@ export class Helper implements Peer {
     const serving =
       reader &&
       new Serving({
-        ...{ clock: this.#means.clock, space: offer.space, reader, limiter: new Limiter(this.#means) },
+        ...{ clock: this.#means.clock, space: offer.space, reader, limiter: work.uplink },
         hash: () => undefined,
         before: () => undefined,
         told: () => {},
@@ -105,21 +106,21 @@ export class Helper implements Peer {
 
   restart(): void {
     this.#work?.fetching.leave(this.#holder);
+    const { paused } = this.#holder;
     this.#holder = new Holder();
+    this.#holder.paused = paused;
     this.#work?.fetching.join(this.#holder);
   }
 
   hold(): void {
-    this.#held = true;
+    this.#holder.paused = true;
     this.#work?.serving?.hold();
-    for (const lane of this.#lanes) this.#work?.fetching.removeLane(lane);
   }
 
   pull(): void {
-    const was = this.#held;
-    this.#held = false;
+    this.#holder.paused = false;
     this.#work?.serving?.pull();
-    if (was) for (const lane of this.#lanes) this.#work?.fetching.addLane(lane, this.#holder);
+    this.#work?.fetching.pump();
   }
 
   stop(): void {
@@ -176,7 +177,7 @@ export class Helper implements Peer {
     const work = this.#work;
     if (!work || this.#over) return;
     work.serving?.addLane(lane);
-    if (!this.#held) work.fetching.addLane(lane, this.#holder);
+    work.fetching.addLane(lane, this.#holder);
     if (work.serving) void this.#tellAll(lane, work.fetching).catch(() => {});
   }
 

@@ -5,7 +5,7 @@
 import { Bitfield } from '../base/bitfield.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { asBeelineError, BeelineError } from '../base/errors.ts';
-import { PROTOCOL_VERSION } from '../base/limits.ts';
+import { MAX_LANES, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import { ChunkHashes } from '../offer/merkle.ts';
@@ -121,6 +121,8 @@ export class ReceivingPeer implements Peer {
   #written = 0;
   /** Milliseconds since 1970. */
   #started: number | undefined;
+  /** Requests for the last word; the first is being answered. */
+  readonly #asked: { lane: LanePort; message: Message & { type: 'finish' } }[] = [];
 
   /** Made by `Origin.peer`. */
   constructor(origin: Origin, ports: PeerPorts) {
@@ -227,7 +229,10 @@ export class ReceivingPeer implements Peer {
           throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
         if (!message.gone.every((entry) => gone.has(entry)))
           throw new BeelineError('PROTOCOL', 'The other side misses files that were not declared gone.');
-        this.#finish(lane, message).catch((thrown) => this.#fail(thrown));
+        // An honest receiver asks once a lane.
+        if (this.#asked.push({ lane, message }) > MAX_LANES)
+          throw new BeelineError('PROTOCOL', 'The other side asks for the last word without end.');
+        if (this.#asked.length === 1) void this.#finishAsked().catch((thrown) => this.#fail(thrown));
         return;
       default:
         throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
@@ -303,6 +308,14 @@ export class ReceivingPeer implements Peer {
   #check(): Promise<string[]> {
     this.#account.changed ??= this.#origin.source.changed?.() ?? Promise.resolve([]);
     return this.#account.changed;
+  }
+
+  /** One at a time, however often it is asked: each costs a look at all files and a root. */
+  async #finishAsked(): Promise<void> {
+    for (; this.#asked.length > 0; this.#asked.shift()) {
+      const { lane, message } = this.#asked[0]!;
+      await this.#finish(lane, message);
+    }
   }
 
   /** It has everything. What changed since it was read is named before the last word is said. */

@@ -18,6 +18,7 @@ import { Helper, type HelperPorts } from './helper.ts';
 import { ManifestPull } from './manifest-pull.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort, Sink } from './ports.ts';
+import { Limiter } from './rate.ts';
 import { ChunkReader } from './reader.ts';
 import { SlabPool } from './slabs.ts';
 import { ZeroHashes } from './zeros.ts';
@@ -32,6 +33,7 @@ interface Work {
   readonly arrivals: Arrivals;
   /** For helpers. */
   readonly reader: ChunkReader | undefined;
+  readonly uplink: Limiter;
 }
 
 /** By entry, files that are gone, and why. */
@@ -310,13 +312,16 @@ export class Receiver implements Peer {
       },
       this.#held,
     );
+    const reader = this.#readerOf(offer, fetching);
+    const uplink = new Limiter(this.#ports);
     this.#phase = {
       at: 'fetching',
       pull,
       offer,
       fetching,
       arrivals,
-      reader: this.#readerOf(offer, fetching),
+      reader,
+      uplink,
     };
     if (!this.#renewal) for (const lane of this.#lanes.values()) fetching.addLane(lane);
     for (const helper of this.#helpers) helper.begin(this.#phase);

@@ -19,6 +19,8 @@ const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 2048;
 /** Chunks whose hash is asked for on a lane: the sender reads each of them whole for it. */
 const MAX_HASHES = 32;
+/** Of these, at most, for chunks that holders have: they must not keep blocks from being asked for. */
+const AHEAD_HASHES = 8;
 /** A rate is measured over at least so long, and so many blocks or a second: bytes come in bursts. */
 const SAMPLE_S = 0.05;
 const SAMPLE_BLOCKS = 8;
@@ -169,7 +171,7 @@ export class Scheduler<Lane = number> {
   ask(lane: Lane, now: number): Claim[] {
     const state = this.#lanes.get(lane);
     const claims: Claim[] = [];
-    if (!state || state.retired) return claims;
+    if (!state || state.retired || state.holder?.paused) return claims;
     const owe = (claim: Claim) => {
       if (claim.what === 'hash') {
         state.hashes++;
@@ -181,7 +183,7 @@ export class Scheduler<Lane = number> {
       claims.push(claim);
     };
     // These are small, and answered before all blocks: they wait for no room.
-    while (!state.holder && state.hashes < MAX_HASHES) {
+    while (!state.holder && state.hashes < AHEAD_HASHES) {
       const claim = this.#chunks.claimHash();
       if (!claim) break;
       owe(claim);
@@ -258,7 +260,8 @@ export class Scheduler<Lane = number> {
     if (!state || !found) return undefined;
     state.owed.splice(state.owed.indexOf(found), 1);
     this.#count(state);
-    this.#measure(state, 0, now);
+    if (what === 'blocks') this.#measure(state, 0, now);
+    else state.lastArrival = now;
     return found;
   }
 
@@ -309,7 +312,7 @@ export class Scheduler<Lane = number> {
   #holdersLag(mine: LaneState, now: number): boolean {
     let rate = 0;
     for (const { holder, rate: brought, lastArrival, retired } of this.#lanes.values()) {
-      if (!holder || retired || now - lastArrival > SILENT_S) continue;
+      if (!holder || holder.paused || retired || now - lastArrival > SILENT_S) continue;
       // Nobody knows yet.
       if (brought === 0) return false;
       rate += brought;
@@ -341,8 +344,8 @@ export class Scheduler<Lane = number> {
       const waited = now - other.lastArrival;
       const silent = waited > silence;
       if (!silent && mine.rate < FASTER * other.rate) continue;
-      if (!silent && other.rate === 0) continue;
-      const seconds = silent ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
+      if (!silent && other.rate === 0 && !other.holder) continue;
+      const seconds = silent || other.rate === 0 ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
       if (seconds <= longest) continue;
       longest = seconds;
       slowest = other;

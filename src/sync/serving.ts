@@ -136,14 +136,16 @@ export class Serving {
   }
 
   /** Says hashes for which nothing need be read. */
-  async #sayKnown({ lane, known }: LaneState): Promise<void> {
+  async #sayKnown(state: LaneState): Promise<void> {
+    const { lane, known } = state;
     const { hash, told, space } = this.#options;
     for (; known.length > 0 && this.#lanes.has(lane); known.shift()) {
       const index = known[0]!;
       const sha256 = hash(index);
       // Of a file that went away meanwhile it is read anew.
       if (!sha256) {
-        this.take(lane, [{ index }]);
+        state.queue.push({ index });
+        void this.#serve(state);
         continue;
       }
       told(index, sha256);
@@ -225,7 +227,7 @@ export class Serving {
     // A file's zeros must not overtake the word that it is gone.
     for (let news = before(lane); news; news = before(lane)) await news;
     while (sending.size >= PIECES_AT_ONCE) await Promise.race(sending);
-    if (!this.#serves(state)) return;
+    if (!this.#serves(state)) return limiter.giveBack(bytes);
     if (asked.from === undefined) {
       state.queue.shift();
       if (data.length > 0) told(index, sha256);

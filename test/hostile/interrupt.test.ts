@@ -62,7 +62,11 @@ const CASES: Record<string, () => Case> = {
     after: 1500,
   }),
   '20,000 files of a byte with --overwrite update': () => ({
-    script: { entries: files(20_000), offer: { update: true } },
+    // Its last word does not come, so that there is something to interrupt, however fast the receiver is.
+    script: {
+      ...{ entries: files(20_000), offer: { update: true } },
+      answer: (_lane, message) => message.type !== 'finish',
+    },
     args: ['--overwrite', 'update'],
     at: ({ event, bytes }) => event === 'progress' && Number(bytes) > 0,
     after: 100,

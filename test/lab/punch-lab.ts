@@ -8,7 +8,7 @@ import type { LabHost } from '../../lab/network.ts';
 /** Ports of the STUN server. */
 export const STUN = ['7001', '7002'] as const;
 /** Milliseconds for one event: longer than any deadline in the program. */
-const EVENT_DEADLINE = 20_000;
+const EVENT_DEADLINE = 90_000;
 
 export type Event = Record<string, unknown> & { event: string };
 

@@ -30,6 +30,8 @@ const LIES = [
   'lacks',
   'asks without end',
   'nonsense',
+  'short zeros',
+  'other zeros',
 ] as const;
 export type SwarmLies = (typeof LIES)[number] | 'none';
 
@@ -57,6 +59,9 @@ function mutating(lies: SwarmLies, chance: Chance, chunks: () => number): Mutate
         const from = offset / BLOCK_BYTES;
         return [{ type: 'lacks', index, from, to: from + Math.max(1, Math.ceil(data.length / BLOCK_BYTES)) }];
       }
+      const zeros = { ...message, form: 'zeros' as const, data: new Uint8Array(), bytes: 0 };
+      if (lies === 'short zeros') return [{ ...zeros, length: Math.max(1, message.length - 1) }];
+      if (lies === 'other zeros') return [{ ...zeros, sha256: hashOf(message.sha256) }];
       if (lies === 'another hash') return [{ ...message, sha256: hashOf(message.sha256) }];
       if (lies === 'garbles' && message.form === 'data' && message.data.length > 0) {
         const data = message.data.slice();

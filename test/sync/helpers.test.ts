@@ -1,0 +1,194 @@
+/** Receivers who help each other, message by message: what one of them may do to another, and what it may not. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import { BLOCK_BYTES } from '../../src/base/limits.ts';
+import { Offer } from '../../src/offer/offer.ts';
+import { Holder } from '../../src/sync/chunks.ts';
+import { Fetching } from '../../src/sync/fetching.ts';
+import { Origin } from '../../src/sync/origin.ts';
+import type { LanePort } from '../../src/sync/ports.ts';
+import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { CHUNK, entry, MemorySink, MemorySource } from './harness.ts';
+
+const hashOf = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+class FakeLane implements LanePort {
+  readonly kind = 'fake';
+  readonly sent: Message[] = [];
+  constructor(readonly id: number) {}
+  async send(message: Message): Promise<void> {
+    this.sent.push(message);
+  }
+  close(): void {}
+  /** What was asked for on it and not taken from here yet. */
+  asked(): BlockRange[] {
+    const ranges = this.sent.flatMap((message) => (message.type === 'get' ? message.ranges : []));
+    this.sent.length = 0;
+    return ranges;
+  }
+}
+
+const data = new Uint8Array(CHUNK).fill(7);
+const sha256 = hashOf(data);
+
+/** A receiver of so many like chunks, whose hashes it knows, with a helper that has them all and a lane to each. */
+async function world(count: number) {
+  const clock = new VirtualClock();
+  const sink = new MemorySink();
+  const offer = Offer.of('files', [entry('f', count * CHUNK)], CHUNK);
+  await sink.open(offer.entries);
+  const told = { complete: 0, lied: 0 };
+  const fetching = new Fetching(
+    {
+      ...{ offer, sink },
+      ports: {
+        ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+        ...{ progress: () => {}, resumed: () => {}, kept: () => {}, stalled: () => false, random: () => 0 },
+      },
+      ...{ down: () => {}, came: () => {}, anew: () => {} },
+      complete: () => told.complete++,
+      lied: () => told.lied++,
+      fail: (error) => assert.fail(error),
+    },
+    false,
+  );
+  for (let chunk = 0; chunk < count; chunk++) offer.hashes.set(chunk, sha256);
+  const holder = new Holder();
+  fetching.join(holder);
+  fetching.holds(
+    holder,
+    Array.from({ length: count }, (_, chunk) => chunk),
+  );
+  const [helping, origin] = [new FakeLane(1), new FakeLane(2)];
+  fetching.addLane(helping, holder);
+  const header = (range: BlockRange, more: Partial<BlocksHeader> = {}): BlocksHeader => {
+    const offset = range.from * BLOCK_BYTES;
+    const bytes = Math.min(CHUNK, range.to * BLOCK_BYTES) - offset;
+    return { index: range.index, length: CHUNK, form: 'data', sha256, offset, bytes, ...more };
+  };
+  const answer = async (lane: FakeLane) => {
+    for (const range of lane.asked())
+      fetching.land(lane, header(range)).put(data.subarray(0, header(range).bytes));
+    await turn();
+  };
+  return { clock, sink, fetching, holder, helping, origin, header, answer, told };
+}
+
+test('zeros of a wrong length end a helper, and what it owed comes from the origin', async () => {
+  const { fetching, holder, helping, origin, header, answer, told } = await world(1);
+  const [range] = helping.asked();
+  const zeros = header(range!, { form: 'zeros', length: CHUNK - 1, bytes: 0 });
+  assert.throws(() => fetching.zeros(helping, zeros), { code: 'PROTOCOL' });
+  fetching.removeLane(helping);
+  fetching.leave(holder);
+  fetching.addLane(origin);
+  for (let round = 0; round < 10 && told.complete === 0; round++) await answer(origin);
+  assert.ok(told.complete > 0, 'the chunk never came');
+  await fetching.stop();
+});
+
+test('a helper that means other chunks by their numbers is told from an honest one, also by zeros', async () => {
+  const { fetching, helping, header, told } = await world(1);
+  for (let round = 0; round < 50 && told.lied === 0; round++) {
+    const [range] = helping.asked();
+    if (!range) break;
+    fetching.zeros(helping, header(range, { form: 'zeros', sha256: hashOf(sha256), bytes: 0 }));
+  }
+  assert.equal(told.lied, 1);
+  await fetching.stop();
+});
+
+test('a helper that brings a few bytes now and then does not keep the origin from being asked', async () => {
+  const { clock, fetching, helping, origin, header, answer, told } = await world(4);
+  // Fast at first.
+  for (let round = 0; round < 2; round++) await answer(helping);
+  const ranges = helping.asked();
+  const landing = fetching.land(helping, header(ranges[0]!));
+  fetching.addLane(origin);
+  for (let second = 0; second < 120 && told.complete === 0; second++) {
+    landing.put(data.subarray(0, 64));
+    await clock.pass(1000);
+    await answer(origin);
+  }
+  assert.ok(told.complete > 0, 'the origin brought nothing in two minutes');
+  await fetching.stop();
+});
+
+test('what was asked of a helper that pauses still lands, and nothing more is asked of it', async () => {
+  const { fetching, holder, helping, header } = await world(40);
+  const ranges = helping.asked();
+  assert.ok(ranges.length > 0);
+  holder.paused = true;
+  for (const range of ranges)
+    fetching.land(helping, header(range)).put(data.subarray(0, header(range).bytes));
+  await turn();
+  assert.deepEqual(helping.asked(), []);
+  holder.paused = false;
+  fetching.pump();
+  assert.ok(helping.asked().length > 0);
+  await fetching.stop();
+});
+
+test('what two holders have is left to the other when one leaves, and to the origin after both', async () => {
+  const { fetching, origin } = await world(1);
+  const count = 50_000;
+  const offer = Offer.of('files', [entry('f', count * CHUNK)], CHUNK);
+  const { Chunks } = await import('../../src/sync/chunks.ts');
+  const chunks = new Chunks({
+    ...{ offer, window: Number.POSITIVE_INFINITY, most: 32, comparable: () => false },
+  });
+  const [one, other] = [new Holder(), new Holder()];
+  for (const holder of [one, other]) {
+    chunks.join(holder, () => 0.4);
+    for (let chunk = 0; chunk < count; chunk++) chunks.holds(holder, chunk);
+  }
+  assert.equal(chunks.claim(16), undefined, 'all is left to the holders');
+  chunks.leave(one);
+  assert.equal(chunks.claim(16), undefined, 'the other has all of it');
+  chunks.leave(other);
+  assert.ok(chunks.claim(16));
+  fetching.addLane(origin);
+  await fetching.stop();
+});
+
+test('a flood of last words is answered one after the other, each with one root at a time', async () => {
+  let looks = 0;
+  let running = 0;
+  let most = 0;
+  class Watched extends MemorySource {
+    override async changed(): Promise<string[]> {
+      looks++;
+      return [];
+    }
+  }
+  const source = new Watched({ a: data });
+  const clock = new VirtualClock();
+  const origin = new Origin(source, CHUNK, {
+    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+    ...{ sha256: false, update: false, gone: () => {} },
+  });
+  const rooting = origin.offer.rooting.bind(origin.offer);
+  origin.offer.rooting = function* (...args) {
+    most = Math.max(most, ++running);
+    yield;
+    const root = yield* rooting(...args);
+    running--;
+    return root;
+  };
+  const peer = origin.peer({
+    ...{ progress: () => {}, resumed: () => {}, kept: () => {}, accepted: () => {}, confirmed: () => {} },
+    ...{ complete: () => {}, fail: () => {} },
+  });
+  const lane = new FakeLane(1);
+  peer.addLane(lane);
+  const finish = () => peer.message(lane, { type: 'finish', root: new Uint8Array(32), gone: [] });
+  for (let i = 0; i < 64; i++) finish();
+  assert.throws(finish, { code: 'PROTOCOL' });
+  for (let i = 0; i < 50; i++) await turn();
+  assert.equal(most, 1);
+  assert.ok(looks <= 2, `${looks} looks`);
+  peer.stop();
+});
