@@ -2,6 +2,7 @@
  * An offer: what one peer, its origin, gives to others. Every participant has the same one, and each learns of it, over
  * time, the hash of each chunk and which files the origin cannot deliver.
  */
+import { fault } from '../base/errors.ts';
 import type { Steps } from '../base/slices.ts';
 import { type Entry, encodePages, type OfferHeader } from './manifest.ts';
 import { ChunkHashes } from './merkle.ts';
@@ -38,6 +39,19 @@ export class Offer {
     const sizes = entries.map((entry) => entry.size);
     const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
     return new Offer({ kind, entries, pages: encodePages(entries), space });
+  }
+
+  /** @throws BeelineError PROTOCOL if a peer says that it has another chunk than there are */
+  checkExist(indexes: Iterable<number>): void {
+    for (const index of indexes)
+      if (index >= this.space.chunks)
+        throw fault('PEER_MISBEHAVES', { what: 'has a chunk that does not exist' });
+  }
+
+  /** @throws BeelineError PROTOCOL if a peer says that a chunk has another length than it has */
+  checkLength(index: number, length: number): void {
+    if (length !== this.space.length(index))
+      throw fault('PEER_MALFORMED', { what: `chunk ${index} in a wrong length` });
   }
 
   /** Whether a chunk holds bytes that the origin cannot deliver: what it is depends on when it was read. */

@@ -107,7 +107,7 @@ export class Fetching {
 
   /** @throws BeelineError PROTOCOL if it has a chunk that does not exist */
   join(holder: Holder): void {
-    this.#checkExist(holder.has);
+    this.#options.offer.checkExist(holder.has);
     this.chunks.join(holder, this.#options.ports.random);
   }
 
@@ -118,7 +118,7 @@ export class Fetching {
 
   /** @throws BeelineError PROTOCOL for a chunk that does not exist */
   holds(holder: Holder, indexes: readonly number[]): void {
-    this.#checkExist(indexes);
+    this.#options.offer.checkExist(indexes);
     for (const index of indexes) this.chunks.holds(holder, index);
     this.pump();
   }
@@ -160,7 +160,7 @@ export class Fetching {
     const { index, length, offset, bytes } = header;
     const from = offset / BLOCK_BYTES;
     const owed = this.#scheduler.begins(lane, { index, from, to: from + blocksOf(bytes) });
-    if (!owed) throw notAskedFor('blocks');
+    if (!owed) throw notAskedFor();
     const holder = this.#lanes.get(lane);
     if (!holder) this.#shorten(index, length);
     const came = (to: number, count: number) => this.#scheduler.came(lane, index, to, count, this.#now);
@@ -184,10 +184,9 @@ export class Fetching {
     const { index, length, offset } = header;
     const holder = this.#lanes.get(lane);
     // Before anything counts as answered: what this lane owes is given back when it ends for this.
-    if (holder && length !== this.#options.offer.space.length(index))
-      throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
+    if (holder) this.#options.offer.checkLength(index, length);
     const owed = this.#scheduler.answered(lane, 'blocks', index, offset / BLOCK_BYTES, this.#now);
-    if (!owed) throw notAskedFor('blocks');
+    if (!owed) throw notAskedFor();
     this.#limiter.giveBack((owed.to - owed.from) * BLOCK_BYTES);
     if (!holder) this.#shorten(index, length);
     if (this.#counts(owed)) this.#intake.zeros(header, owed, holder);
@@ -199,9 +198,8 @@ export class Fetching {
   hash(lane: LanePort, message: ChunkHash & { length: number }): void {
     const { index, length, sha256 } = message;
     const owed = this.#scheduler.answered(lane, 'hash', index, 0, this.#now);
-    if (!owed) throw notAskedFor('a hash');
-    if (length !== this.#options.offer.space.length(index))
-      throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
+    if (!owed) throw notAskedFor();
+    this.#options.offer.checkLength(index, length);
     if (this.#counts(owed)) {
       if (this.chunks.comparing(index)) this.#intake.compare(message);
       else this.chunks.told(index, sha256);
@@ -212,7 +210,7 @@ export class Fetching {
   /** A holder that was asked for these blocks does not have the chunk any more. Throws as `land`. */
   lacks(lane: LanePort, range: BlockRange): void {
     const holder = this.#lanes.get(lane);
-    if (!this.#scheduler.forgo(lane, range) || !holder) throw notAskedFor('an answer');
+    if (!this.#scheduler.forgo(lane, range) || !holder) throw notAskedFor();
     this.#limiter.giveBack((range.to - range.from) * BLOCK_BYTES);
     holder.has.remove(range.index);
     this.#landed(lane);
@@ -252,13 +250,6 @@ export class Fetching {
   /** One that means other chunks than the origin's by these numbers is of no use. */
   #judge(holder: Holder | undefined): void {
     if (holder && holder.mistaken > MAX_MISTAKEN) this.#options.lied(holder);
-  }
-
-  #checkExist(indexes: Iterable<number>): void {
-    const { chunks } = this.#options.offer.space;
-    for (const index of indexes)
-      if (index >= chunks)
-        throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
   }
 
   get #now(): number {
@@ -370,6 +361,7 @@ export class Fetching {
   }
 }
 
-function notAskedFor(what: string): BeelineError {
-  return new BeelineError('PROTOCOL', `The other side sent ${what} that was not asked for.`);
+/** What no honest peer does: drop the lane then. */
+export function notAskedFor(): BeelineError {
+  return new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
 }

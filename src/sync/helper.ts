@@ -11,7 +11,7 @@ import type { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { Holder } from './chunks.ts';
 import type { Means } from './engine-ports.ts';
-import type { Fetching } from './fetching.ts';
+import { type Fetching, notAskedFor } from './fetching.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
@@ -169,7 +169,7 @@ export class Helper implements Peer {
   }
 
   get #going(): HelperWork {
-    if (!this.#work) throw new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
+    if (!this.#work) throw notAskedFor();
     return this.#work;
   }
 

@@ -153,9 +153,7 @@ export class Intake {
 
   #arriving({ index, length, sha256 }: BlocksHeader, holder: Holder | undefined): Arriving | undefined {
     const { chunks } = this.#options;
-    const { space } = chunks.offer;
-    if (index < space.chunks && length !== space.length(index))
-      throw new BeelineError('PROTOCOL', `Chunk ${index} has a wrong length.`);
+    if (index < chunks.offer.space.chunks) chunks.offer.checkLength(index, length);
     return this.#over ? undefined : chunks.arriving(index, length, sha256, holder);
   }
 

@@ -19,8 +19,6 @@ import { Limiter } from './rate.ts';
 import { ChunkReader } from './reader.ts';
 import { Reading } from './reading.ts';
 import { type Asked, Serving } from './serving.ts';
-import { SlabPool } from './slabs.ts';
-import { ZeroHashes } from './zeros.ts';
 
 export class Origin {
   readonly offer: Offer;
@@ -38,9 +36,9 @@ export class Origin {
     this.limiter = new Limiter(ports);
     this.reading = new Reading(source, this.offer, ports.gone);
     this.reader = new ChunkReader({
-      pool: new SlabPool(chunkSize, ports.allocate),
+      chunkSize,
       digest: ports.digest,
-      zeroHashes: new ZeroHashes(ports.digest),
+      allocate: ports.allocate,
       read: (index, into) => this.#read(index, into),
     });
   }
@@ -252,15 +250,19 @@ export class ReceivingPeer implements Peer {
    */
   #told(index: number, sha256: Uint8Array): void {
     const { offer } = this.#origin;
+    // Asked for each piece that goes: of a torn chunk it costs a look at all its files.
+    const torn = offer.isTorn(index);
     for (const hashes of [offer.hashes, this.#account.hashes])
-      if (!hashes.get(index) || !offer.isTorn(index)) hashes.set(index, sha256);
+      if (!torn || !hashes.have.has(index)) hashes.set(index, sha256);
   }
 
   /** What it has from an earlier run, by its own word: it can only cheat itself. */
   #takeHave(chunks: readonly ChunkHash[]): void {
-    const { space, hashes: read } = this.#origin.offer;
-    if (space.stream) throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
-    this.#checkExist(chunks.map(({ index }) => index));
+    const { offer } = this.#origin;
+    const { hashes: read } = offer;
+    if (offer.space.stream)
+      throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
+    offer.checkExist(chunks.map(({ index }) => index));
     this.#ports.accepted();
     const account = this.#account;
     for (const { index, sha256 } of chunks) {
@@ -274,7 +276,7 @@ export class ReceivingPeer implements Peer {
 
   /** What has arrived, by its own word. */
   #takeArrived({ bytes, kept, chunks }: Message & { type: 'arrived' }): void {
-    this.#checkExist(chunks);
+    this.#origin.offer.checkExist(chunks);
     this.#ports.accepted();
     const account = this.#account;
     if (kept > account.kept) this.#ports.kept(kept - account.kept);
@@ -283,12 +285,6 @@ export class ReceivingPeer implements Peer {
     account.said = Math.min(Math.max(bytes, account.said), most);
     for (const index of chunks) this.#there(index);
     this.#ports.progress(Math.max(account.bytes, account.said), []);
-  }
-
-  #checkExist(chunks: readonly number[]): void {
-    const { space } = this.#origin.offer;
-    if (!chunks.every((index) => index < space.chunks))
-      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
   }
 
   /** It has this chunk. Returns its length in bytes, if that is news. */

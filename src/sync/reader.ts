@@ -3,8 +3,8 @@
  * One of which some bytes have not gone is kept for a while, since a slow lane is asked for few blocks at a time.
  */
 import type { Digest, Slab } from './ports.ts';
-import type { SlabPool } from './slabs.ts';
-import { isZero, type ZeroHashes } from './zeros.ts';
+import { SlabPool } from './slabs.ts';
+import { isZero, ZeroHashes } from './zeros.ts';
 
 /** Chunks that are kept though nobody needs them now. */
 const MAX_IDLE = 4;
@@ -39,21 +39,26 @@ interface Shelf {
 }
 
 export interface ChunkReaderPorts {
-  pool: SlabPool;
+  /** Bytes. */
+  chunkSize: number;
   digest: Digest;
-  zeroHashes: ZeroHashes;
+  allocate: (bytes: number) => Uint8Array;
   /** Fills `into` with a chunk, and resolves with its length in bytes. */
   read: (index: number, into: Uint8Array) => Promise<number>;
 }
 
 export class ChunkReader {
   readonly #ports: ChunkReaderPorts;
+  readonly #pool: SlabPool;
+  readonly #zeroHashes: ZeroHashes;
   /** Those in use, and after them those that are not, in the order of their last use. */
   readonly #shelves = new Map<number, Shelf>();
   #idle = 0;
 
   constructor(ports: ChunkReaderPorts) {
     this.#ports = ports;
+    this.#pool = new SlabPool(ports.chunkSize, ports.allocate);
+    this.#zeroHashes = new ZeroHashes(ports.digest);
   }
 
   /** Reads the chunk, unless it is here. */
@@ -85,16 +90,16 @@ export class ChunkReader {
   }
 
   async #load(index: number, shelf: Shelf): Promise<Loaded> {
-    const { pool, digest, zeroHashes, read } = this.#ports;
+    const { digest, read } = this.#ports;
     const slab = await new Promise<Slab>((resolve) => {
-      pool.wait(resolve);
-      if (pool.short) this.clear();
+      this.#pool.wait(resolve);
+      if (this.#pool.short) this.clear();
     });
     try {
       const length = await read(index, slab.bytes);
       const data = slab.bytes.subarray(0, length);
       const zeros = isZero(data);
-      const sha256 = zeros ? await zeroHashes.get(length) : await digest(data);
+      const sha256 = zeros ? await this.#zeroHashes.get(length) : await digest(data);
       shelf.here = { index, data, slab, sha256, zeros, headroomTaken: false, gone: 0 };
       return shelf.here;
     } catch (thrown) {
@@ -111,7 +116,7 @@ export class ChunkReader {
     this.#idle++;
     // One that has gone as a whole is hardly asked for again: its buffer, still in the processor's cache, is the next one's.
     const { here } = shelf;
-    if (!here || here.gone >= here.data.length || this.#ports.pool.short) return this.#drop(index, shelf);
+    if (!here || here.gone >= here.data.length || this.#pool.short) return this.#drop(index, shelf);
     this.#shelves.delete(index);
     this.#shelves.set(index, shelf);
     for (const [other, kept] of this.#shelves) {

@@ -13,15 +13,13 @@ import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { Closing, sayHeld } from './closing.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
-import { Fetching } from './fetching.ts';
+import { Fetching, notAskedFor } from './fetching.ts';
 import { Helper, type HelperPorts } from './helper.ts';
 import { ManifestPull } from './manifest-pull.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { ChunkReader } from './reader.ts';
-import { SlabPool } from './slabs.ts';
-import { ZeroHashes } from './zeros.ts';
 
 /** A page of the manifest that has not come for so long is asked for on another lane. */
 const PAGE_MS = 1_500;
@@ -156,8 +154,7 @@ export class Receiver implements Peer {
   }
 
   land(lane: LanePort, header: BlocksHeader): Landing {
-    if (!this.#work) throw early();
-    return this.#work.fetching.land(lane, header);
+    return this.#going.fetching.land(lane, header);
   }
 
   message(lane: LanePort, message: Message): void {
@@ -167,11 +164,9 @@ export class Receiver implements Peer {
       case 'page':
         return this.#takePage(message.page, message.bytes);
       case 'blocks':
-        if (!this.#work) throw early();
-        return this.#work.fetching.zeros(lane, message);
+        return this.#going.fetching.zeros(lane, message);
       case 'hash':
-        if (!this.#work) throw early();
-        return this.#work.fetching.hash(lane, message);
+        return this.#going.fetching.hash(lane, message);
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
@@ -185,6 +180,11 @@ export class Receiver implements Peer {
 
   get #work(): Work | undefined {
     return 'fetching' in this.#phase ? this.#phase : undefined;
+  }
+
+  get #going(): Work {
+    if (!this.#work) throw notAskedFor();
+    return this.#work;
   }
 
   /** The manifest of the origin's present process. */
@@ -334,7 +334,7 @@ export class Receiver implements Peer {
     if (!sink.read) return undefined;
     const { digest, allocate } = this.#ports;
     return new ChunkReader({
-      ...{ digest, pool: new SlabPool(space.chunkSize, allocate), zeroHashes: new ZeroHashes(digest) },
+      ...{ chunkSize: space.chunkSize, digest, allocate },
       read: async (index, into) => {
         if (!chunks.down.has(index)) throw new BeelineError('UNREADABLE', `Chunk ${index} is not here.`);
         return sink.read!(index, space.extents(index), into);
@@ -409,10 +409,6 @@ export class Receiver implements Peer {
     this.#over = true;
     this.#ports.fail(asBeelineError(thrown));
   }
-}
-
-function early(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
 }
 
 /** What the receiver was asked to accept is gone. What has come of it is kept for a run that is asked again. */

@@ -12,53 +12,37 @@ import { runSessions } from './sessions.ts';
 import { copies, runSwarm } from './swarm.ts';
 
 const FIRST = process.env.SEED === undefined ? 1 : seed;
-const SEEDS = 1250;
-const SESSION_SEEDS = 750;
-const BATCH = 250;
-const SWARM_SEEDS = 120;
+const WORLDS = [
+  {
+    ...{ world: 'engines', runIn: run, found: FOUND, seeds: 1250, batch: 250 },
+    what: 'transfers of any kind keep every promise',
+  },
+  {
+    ...{ world: 'sessions', runIn: runSessions, found: FOUND_BY_SESSIONS, seeds: 750, batch: 250 },
+    what: 'sessions end as they should, whatever befalls them',
+  },
+  {
+    ...{ world: 'swarm', runIn: runSwarm, found: FOUND_BY_SWARM, seeds: 120, batch: 60 },
+    what: 'receivers who help each other get everything, whoever lies',
+  },
+];
 
 describe('simulation', () => {
-  for (const { seed: found, what } of FOUND)
-    test(`seed ${found}: ${what}`, async () => {
-      const told = await run(found);
-      assert.deepEqual(told.violations, [], report(told));
-    });
-
-  for (let first = 0; first < SEEDS; first += BATCH)
-    test(`transfers of any kind keep every promise (seeds from ${FIRST + first})`, async () => {
-      for (let i = first; i < first + BATCH; i++) {
-        const told = await run(FIRST + i);
+  for (const { world, runIn, found, what, seeds, batch } of WORLDS) {
+    for (const each of found)
+      test(`${world}, seed ${each.seed}: ${each.what}`, async () => {
+        const told = await runIn(each.seed);
         assert.deepEqual(told.violations, [], report(told));
-      }
-    });
+      });
 
-  for (const { seed: found, what } of FOUND_BY_SESSIONS)
-    test(`sessions, seed ${found}: ${what}`, async () => {
-      const told = await runSessions(found);
-      assert.deepEqual(told.violations, [], report(told));
-    });
-
-  for (let first = 0; first < SESSION_SEEDS; first += BATCH)
-    test(`sessions end as they should, whatever befalls them (seeds from ${FIRST + first})`, async () => {
-      for (let i = first; i < first + BATCH; i++) {
-        const told = await runSessions(FIRST + i);
-        assert.deepEqual(told.violations, [], report(told));
-      }
-    });
-
-  for (let first = 0; first < SWARM_SEEDS; first += SWARM_SEEDS / 2)
-    test(`receivers who help each other get everything, whoever lies (seeds from ${FIRST + first})`, async () => {
-      for (let i = first; i < first + SWARM_SEEDS / 2; i++) {
-        const told = await runSwarm(FIRST + i);
-        assert.deepEqual(told.violations, [], report(told));
-      }
-    });
-
-  for (const { seed: found, what } of FOUND_BY_SWARM)
-    test(`swarm, seed ${found}: ${what}`, async () => {
-      const told = await runSwarm(found);
-      assert.deepEqual(told.violations, [], report(told));
-    });
+    for (let first = 0; first < seeds; first += batch)
+      test(`${what} (seeds from ${FIRST + first})`, async () => {
+        for (let i = first; i < first + batch; i++) {
+          const told = await runIn(FIRST + i);
+          assert.deepEqual(told.violations, [], report(told));
+        }
+      });
+  }
 
   test('five receivers who reach each other cost the origin less than two copies, and five who do not cost it five', async () => {
     const [together, apart] = [await copies(5, true), await copies(5, false)];
@@ -77,7 +61,7 @@ describe('simulation', () => {
     });
 
   test('the same seed is the same run', async () => {
-    for (const runIn of [run, runSessions, runSwarm])
+    for (const { runIn } of WORLDS)
       for (let i = 0; i < 20; i++) {
         const [one, other] = [await runIn(FIRST + i), await runIn(FIRST + i)];
         assert.deepEqual(one, other);
