@@ -6,8 +6,8 @@
 //
 // All that is asked for is bundled first, source and tests, with everything that both import: to compile it and find its
 // modules anew in each of over 200 processes took half of the processor's time (docs/decisions.md has the figures).
-// Before the closing line come the skips with their reasons, so that CI can tell which suites ran, and the failures with
-// their diagnoses, so that the end of a log is enough.
+// Before the closing line come the skips with their reasons, so that CI can tell which suites ran, the failures with their
+// diagnoses, and each failure once more on a line, so that the end of a log is enough.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -49,15 +49,36 @@ if (files.length === 0) {
   process.exit(2);
 }
 
+/** Characters of a failed test's error that its closing line shows. */
+const SHOWN_OF_ERROR = 400;
+
 /** The failed tests of a TAP text, each with its diagnosis; not those that failed only for a test within them. */
 function failures(text) {
   const lines = text.split('\n');
+  const suites = [];
   return lines.flatMap((line, at) => {
+    const opened = /^( *)# Subtest: (.*)$/.exec(line);
+    if (opened) suites.splice(opened[1].length / 4, Number.POSITIVE_INFINITY, opened[2]);
     if (!/^\s*not ok /.test(line)) return [];
     const end = lines.findIndex((other, index) => index > at && other.trim() === '...');
     const block = lines.slice(at, end < 0 ? at + 40 : Math.min(end, at + 40));
-    return block.some((other) => other.includes("failureType: 'subtestsFailed'")) ? [] : [block.join('\n')];
+    if (block.some((other) => other.includes("failureType: 'subtestsFailed'"))) return [];
+    const depth = /^ */.exec(line)[0].length / 4;
+    const name = [...suites.slice(0, depth), line.replace(/^\s*not ok \d+ - /, '')].join(': ');
+    return [{ name, error: firstOfError(block), diagnosis: block.join('\n').trim() }];
   });
+}
+
+/** The first lines of the error in a diagnosis, on one line. */
+function firstOfError(block) {
+  const at = block.findIndex((line) => /^\s*error: /.test(line));
+  if (at < 0) return 'no error is told';
+  const said = block[at].trim().slice('error: '.length);
+  const indent = /^ */.exec(block[at])[0].length;
+  const after = block.slice(at + 1);
+  const end = after.findIndex((line) => line.trim() !== '' && /^ */.exec(line)[0].length <= indent);
+  const told = said.startsWith('|') ? after.slice(0, end < 0 ? undefined : end).join(' ') : said;
+  return told.replace(/\s+/g, ' ').trim().slice(0, SHOWN_OF_ERROR);
 }
 
 /**
@@ -136,7 +157,9 @@ runner.on('close', (status) => {
   const failed = count('fail') + count('cancelled');
   const skipped = skips(text);
   for (const line of skipped) console.log(`skipped: ${line.trim()}`);
-  for (const block of failures(text)) console.log(`failed: ${block.trim()}`);
+  const all = failures(text);
+  for (const { diagnosis } of all) console.log(`failed: ${diagnosis}`);
+  for (const { name, error } of all) console.log(`FAILED: ${name}: ${error}`);
   console.log(`${count('pass')} passed, ${failed} failed, ${skipped.length} skipped`);
   process.exitCode = status === 0 && failed === 0 && count('pass') > 0 ? 0 : 1;
 });

@@ -15,6 +15,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+const CI = fileURLToPath(new URL('../../.ci/run', import.meta.url));
 const COMMAND = fileURLToPath(new URL('../../scripts/test.mjs', import.meta.url));
 /** Milliseconds until a run of a few empty tests must have ended. */
 const DEADLINE = 120_000;
@@ -41,6 +42,24 @@ function run(context: TestContext, files: Record<string, string>, ...words: stri
   const left = existsSync(join(folder, 'build')) ? readdirSync(join(folder, 'build')) : [];
   const lines = stdout.trimEnd().split('\n');
   return { status, lines, closing: lines.at(-1), stderr, left };
+}
+
+/** What CI prints at its end if its stages, each named as its log, left these logs. */
+function ciLines(context: TestContext, logs: Record<string, string>): string[] {
+  const scratch = mkdtempSync(join(tmpdir(), 'beeline-ci-'));
+  context.after(() => rmSync(scratch, { recursive: true, force: true }));
+  // Its functions without its stages, which begin with what is installed.
+  const functions = readFileSync(CI, 'utf8').match(/^(?:fail|finish|count)\(\) \{\n[\s\S]*?^\}$/gm)!;
+  const counts = Object.entries(logs).map(([name, text]) => {
+    writeFileSync(join(scratch, `${name}.log`), `${text}\n`);
+    return `count ${text.endsWith(' 0 failed, 0 skipped') ? 0 : 1} '${scratch}/${name}.log' ${name} >&2`;
+  });
+  const script = ['passed=0 failed=0', `scratch='${scratch}'`, ...functions, ...counts, 'finish'];
+  const { stdout, status } = spawnSync('bash', ['-uo', 'pipefail', '-c', script.join('\n')], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  return stdout.trimEnd().split('\n');
 }
 
 const QUICK = { 'wire/a.test.ts': "test('a', () => {});", 'wire/b.test.ts': "test('b', () => {});" };
@@ -109,6 +128,7 @@ describe('the test command', () => {
     });
     assert.deepEqual([failed.status, failed.closing], [1, '1 passed, 1 failed, 0 skipped']);
     assert.match(failed.lines.join('\n'), /^failed: not ok \d+ - bad[\s\S]*as it should/m);
+    assert.equal(failed.lines.at(-2), "FAILED: bad: 'as it should'");
     assert.equal(run(context, { ...QUICK, 'c.test.ts': "import './none.ts';" }).status, 1);
     assert.equal(run(context, { 'a.test.ts': "test('a', { skip: true }, () => {});" }).status, 1);
     assert.equal(run(context, QUICK, 'nowhere').status, 2);
@@ -117,6 +137,31 @@ describe('the test command', () => {
       [run(context, QUICK).status, run(context, QUICK).closing],
       [0, '2 passed, 0 failed, 0 skipped'],
     );
+  });
+});
+
+describe("CI's last lines", () => {
+  it('name each failed test with the first lines of its error, bounded, whatever other logs hold', (context) => {
+    const told = run(context, {
+      'a.test.ts': `import assert from 'node:assert/strict';
+        describe('outer', () => {
+          describe('inner', () => { it('compares', () => assert.equal(1, 2)); it('is good', () => {}); });
+          it('says much', () => { throw new Error('x'.repeat(9000)); });
+        });`,
+    });
+    const logs = {
+      quick: told.lines.join('\n'),
+      heavy: `${'much\n'.repeat(9000)}3 passed, 0 failed, 0 skipped`,
+    };
+    const lines = ciLines(context, { ...logs, newest: 'biome: a comma is missing\nand more of it' });
+    assert.deepEqual(lines.slice(-4), [
+      'FAILED: quick: outer: inner: compares: Expected values to be strictly equal: 1 !== 2',
+      `FAILED: quick: outer: says much: '${'x'.repeat(399)}`,
+      'FAILED: newest printed no totals (status 1): biome: a comma is missing and more of it ',
+      '4 passed, 3 failed',
+    ]);
+    assert.ok(lines.join('\n').length < 6000, 'the diagnoses of each log are cut');
+    assert.equal(lines.filter((line) => line === 'much').length, 0);
   });
 });
 
