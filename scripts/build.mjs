@@ -2,10 +2,11 @@
 // is most of a short command's time (docs/decisions.md has the figures).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { TYPESCRIPT } from './typescript.mjs';
 
 // npm builds by `prepare`: also where nothing is installed, as on `npm pack` in a new clone, or only what runs, as on
 // `npm install --omit=dev` and on `npm install --global` of a git address.
-const missing = ['esbuild', 'typescript', 'vite'].filter(
+const missing = ['esbuild', 'typescript-7', 'vite'].filter(
   (name) => !existsSync(`node_modules/${name}/package.json`),
 );
 if (missing.length > 0) {
@@ -20,7 +21,7 @@ const { build: esbuild } = await import('esbuild');
 const { build: buildPage } = await import('vite');
 
 rmSync('dist', { recursive: true, force: true });
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+execFileSync(process.execPath, [TYPESCRIPT, '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
 await esbuild({

@@ -1,145 +1,21 @@
 /** The tarball as a program's author gets it: what is packed, installed elsewhere, type-checked and run. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
-const { version, dependencies, optionalDependencies } = JSON.parse(
-  readFileSync(join(ROOT, 'package.json'), 'utf8'),
-);
-
-const CONSUMER = `
-import { BeelineError, diagnose, discard, KnownDevices, receive, send, unfinished, verify } from 'beeline';
-import type { OfferSummary, Result, SendOptions, Transfer, TransferEvent } from 'beeline';
-import { createRendezvous, startServer, type RunningServer } from 'beeline/server';
-import { receive as receiveInPage, send as sendFromPage } from 'beeline/browser';
-import { PassThrough, Readable } from 'node:stream';
-
-const options: SendOptions = { lan: false, stdin: Readable.from([new Uint8Array(3)]) };
-const sender: Transfer = send(['-'], options);
-for await (const event of sender) {
-  console.log(told(event));
-}
-// Each kind of event has what is its own, and no kind is left over.
-function told(event: TransferEvent): string | number | null | undefined {
-  switch (event.event) {
-    case 'code': return event.code;
-    case 'web': return event.links[0];
-    case 'listening': return event.port;
-    case 'state': return event.from + event.to;
-    case 'peer': return event.fingerprint;
-    case 'manifest': return event.chunkSize;
-    case 'resumed': return event.bytes;
-    case 'lane': return event.status === 'open' ? event.remote : event.reason;
-    case 'progress': return event.eta;
-    case 'server': return event.reachable ? 'there' : event.message;
-    case 'warning': return event.path;
-    case 'text': return event.text;
-    case 'digest': return event.sha256;
-    case 'done': return event.root;
-    case 'error': return event.code;
-    default: { const none: never = event; return none; }
-  }
-}
-// @ts-expect-error A kind has nothing of another one.
-export const links = (event: TransferEvent) => event.event === 'code' && event.links;
-// @ts-expect-error Who receives must decide.
-export const undecided = () => receive({ code: '7-crossover-clockwork' });
-export const all = () => receive({ code: '7-crossover-clockwork', accept: 'all' });
-const result: Result = await sender.done;
-const accept = (offer: OfferSummary): boolean => offer.files > 0;
-receive({ code: '7-crossover-clockwork', to: '-', stdout: new PassThrough(), accept }).cancel();
-const server: RunningServer = await startServer({ port: 0, stun: false });
-await server.close();
-const error: unknown = new BeelineError('USAGE', 'x');
-export { createRendezvous, diagnose, discard, error, KnownDevices, receiveInPage, result, sendFromPage, unfinished, verify };
-`;
+import { checkTypes, clean, installPacked, RESOLUTIONS, ROOT, readJson, version } from './packed.ts';
 
 let dir: string;
 const installed = () => join(dir, 'node_modules/beeline');
-const clean = { ...process.env };
-for (const name of Object.keys(clean)) if (/^npm_/i.test(name)) delete clean[name];
-
 before(() => {
-  dir = mkdtempSync(join(tmpdir(), 'beeline-package-'));
-  // Without its scripts: `prepare` would build, under the feet of tests that run what is built.
-  execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', dir], {
-    cwd: ROOT,
-    env: clean,
-  });
-  mkdirSync(installed(), { recursive: true });
-  const tarball = join(dir, `beeline-${version}.tgz`);
-  execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed()]);
-  // What an installation would bring: the packages it asks for and theirs, and none of those that only we need.
-  const needed = new Set<string>();
-  const add = (name: string, from = join(ROOT, 'node_modules')) => {
-    if (needed.has(name)) return;
-    const manifest = readJson(join(from, name, 'package.json'));
-    if (!manifest) return;
-    needed.add(name);
-    for (const other of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }))
-      add(other);
-  };
-  for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) add(name);
-  for (const name of needed) {
-    mkdirSync(join(dir, 'node_modules', name, '..'), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), join(dir, 'node_modules', name));
-  }
-  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  dir = installPacked();
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-function readJson(path: string) {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-for (const [module, moduleResolution] of [
-  ['NodeNext', 'NodeNext'],
-  ['ESNext', 'bundler'],
-] as const)
-  test(`the packed types check strictly, with skipLibCheck off and ${moduleResolution} resolution`, () => {
-    writeFileSync(join(dir, 'consumer.ts'), CONSUMER);
-    const compilerOptions = {
-      ...{
-        module,
-        moduleResolution,
-        target: 'ES2023',
-        lib: ['ES2023', 'DOM', 'DOM.Iterable'],
-        types: ['node'],
-      },
-      ...{
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        skipLibCheck: false,
-      },
-      ...{ noEmit: true, preserveSymlinks: true },
-    };
-    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
-    try {
-      execFileSync(process.execPath, [TSC, '-p', dir], { cwd: dir, encoding: 'utf8', timeout: 600_000 });
-    } catch (error) {
-      assert.fail((error as { stdout: string }).stdout);
-    }
-  });
+for (const [module, resolution] of RESOLUTIONS)
+  test(`the packed types check strictly, with skipLibCheck off and ${resolution} resolution`, () =>
+    checkTypes(dir, 'typescript-7', module, resolution));
 
 test('the packed command and library run, from the packages that the tarball asks for', () => {
   const run = (...args: string[]) =>
@@ -177,7 +53,7 @@ test('packing or installing a clone in which nothing is built or installed says 
   };
   assert.match(
     fails(['pack']),
-    /Beeline cannot be built: esbuild, typescript, vite are not installed\. Run `npm ci` first/,
+    /Beeline cannot be built: esbuild, typescript-7, vite are not installed\. Run `npm ci` first/,
   );
   assert.match(fails(['run', 'build', '--global']), /`npm ci` first.*\s+.*`npm pack ADDRESS`, then/);
   assert.deepEqual(readdirSync(clone).sort(), ['package.json', 'scripts']);
