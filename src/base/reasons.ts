@@ -166,6 +166,14 @@ export const REASONS = {
     'This side speaks version {ours} of the {what} protocol, and the other side version {theirs}. Update the older Beeline.',
   ],
   OFFER_MALFORMED: ['BAD_MANIFEST', 'What the other side offers makes no sense: {what}.'],
+  OFFER_TOO_LARGE: ['BAD_MANIFEST', 'The other side offers more than this program can keep track of.'],
+  OFFER_OTHER: [
+    'SOURCE_CHANGED',
+    'The sender was started again and offers something else than before. What has arrived is kept: receive again to be asked about that.',
+  ],
+  CHUNK_ALTERED: ['VERIFICATION', 'Chunk {chunk} is not what its hash says.'],
+  ROOTS_DIFFER: ['VERIFICATION', 'The two sides have different roots: what arrived is not what was sent.'],
+  HELPER_LIES: ['VERIFICATION', 'Another receiver sent what the sender does not have.'],
   NAME_UNSAFE: ['UNSAFE_NAME', '{what} Nothing was written under it.'],
   // USAGE: what was asked for
   OPTION_WRONG: ['USAGE', '`{name}` is {value}: it must be {must}.'],
@@ -497,11 +505,14 @@ export const REASONS = {
     '{path} was changed or removed here since it arrived. It is not passed on.',
   ],
   ARRIVED_UNREADABLE: ['UNREADABLE', '{path} cannot be read again here: {why}.'],
+  CHUNK_NOT_HERE: ['UNREADABLE', 'Chunk {chunk} is not here.'],
   ENTRY_LEFT_OUT: ['UNREADABLE', '{path} is left out here.'],
   STREAM_TORN: [
     'SOURCE_CHANGED',
     'A file changed while it was sent, and what was written of it is not whole. Receive it again.',
   ],
+  STREAM_PART_LOST: ['WRITE_FAILED', 'The disk lost a part of a stream that cannot be sent again.'],
+  JOURNAL_MALFORMED: ['PROTOCOL', 'The journal has a record that was not written by this program.'],
   STDOUT_FAILED: ['WRITE_FAILED', 'Standard output cannot be written: {why}.'],
   ROOM_SHORT: [
     'DISK_FULL',

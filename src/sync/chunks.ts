@@ -14,7 +14,7 @@
 
 import { Bitfield } from '../base/bitfield.ts';
 import { equalBytes } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
@@ -353,7 +353,7 @@ export class Chunks {
     }
     if (known && !same) {
       if (++life.changes > MAX_CHANGES)
-        throw new BeelineError('PROTOCOL', `Chunk ${index} has another hash each time.`);
+        throw fault('PEER_MISBEHAVES', { what: `says another hash of chunk ${index} each time` });
       this.#forget(life);
     }
     this.offer.hashes.set(index, sha256);

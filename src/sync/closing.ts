@@ -3,7 +3,7 @@
  * compares it with what the sender came to.
  */
 import { equalBytes } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_HAVE } from '../base/limits.ts';
 import type { Message } from '../wire/messages.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -21,8 +21,7 @@ export interface Ending {
 
 /** What either side says when the two roots are not equal. */
 export function differentRoots(): BeelineError {
-  const text = 'The two sides have different roots: what arrived is not what was sent.';
-  return new BeelineError('VERIFICATION', text);
+  return fault('ROOTS_DIFFER');
 }
 
 /** Tells the sender which chunks an earlier run left here. Rejects when the lane dies. */

@@ -3,7 +3,7 @@
  * hash that the origin has told, and hands it to the store. Goals: flat memory, no lane and no peer special.
  */
 import { Alarm, seconds } from '../base/clock.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
@@ -339,7 +339,7 @@ export class Fetching {
       this.#scheduler.again();
       this.#takeStock();
       if (this.#options.offer.space.stream && this.chunks.down.firstMissing < this.#released)
-        throw new BeelineError('WRITE_FAILED', 'The disk lost a part of a stream that cannot be sent again.');
+        throw fault('STREAM_PART_LOST');
       // Only now: what arrived meanwhile had no place to go, and comes again.
       this.#disk = 'well';
       this.#options.anew();
@@ -363,5 +363,5 @@ export class Fetching {
 
 /** What no honest peer does: drop the lane then. */
 export function notAskedFor(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The other side sent what was not asked for.');
+  return fault('PEER_MALFORMED', { what: 'what was not asked for' });
 }

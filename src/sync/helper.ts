@@ -5,7 +5,7 @@
 
 import { equalBytes } from '../base/bytes.ts';
 import { Alarm } from '../base/clock.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { MAX_CHUNKS, MAX_HOLDS } from '../base/limits.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
@@ -135,9 +135,7 @@ export class Helper implements Peer {
 
   /** A chunk that it had a part in is not what the origin has. */
   lied(): void {
-    this.#ports.fail(
-      new BeelineError('VERIFICATION', 'Another receiver sent what the sender does not have.'),
-    );
+    this.#ports.fail(fault('HELPER_LIES'));
   }
 
   /** A chunk is down here. */
@@ -161,10 +159,10 @@ export class Helper implements Peer {
         return this.#going.fetching.lacks(lane, message);
       case 'get':
         if (!this.#work?.serving)
-          throw new BeelineError('PROTOCOL', 'The other side asks for what it was not told of.');
+          throw fault('PEER_MISBEHAVES', { what: 'asks for what it was not told of' });
         return this.#work.serving.take(lane, message.ranges);
       default:
-        throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}' to another.`);
+        throw fault('PEER_MALFORMED', { what: `'${message.type}', which no receiver sends to another` });
     }
   }
 
@@ -186,7 +184,7 @@ export class Helper implements Peer {
     for (const [at, byte] of bits.entries())
       for (let bit = 0; byte >> bit !== 0; bit++) if (byte & (1 << bit)) indexes.push(first + at * 8 + bit);
     if (first + bits.length * 8 > MAX_CHUNKS)
-      throw new BeelineError('PROTOCOL', 'The other side has a chunk that does not exist.');
+      throw fault('PEER_MISBEHAVES', { what: 'has a chunk that does not exist' });
     if (this.#work) this.#work.fetching.holds(this.#holder, indexes);
     else for (const index of indexes) this.#holder.has.add(index);
   }

@@ -3,7 +3,7 @@
  * What state a chunk is in, `Chunks` says. There are no more chunks on their way than buffers.
  */
 import { equalBytes } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Extent } from '../offer/space.ts';
@@ -178,7 +178,7 @@ export class Intake {
       if (!equalBytes(hash, sha256)) {
         const holder = chunks.wrong(index);
         if (holder) return lied(holder);
-        throw new BeelineError('VERIFICATION', `Chunk ${index} is not what its hash says.`);
+        throw fault('CHUNK_ALTERED', { chunk: index });
       }
       await sink.write(index, extents, data, sha256);
       if (chunks.written(index, sha256, length)) written(index, extents, 0);

@@ -1,6 +1,6 @@
 /** Pulls the manifest's pages, a few at a time on any one lane, and decodes them once all are there. */
 import { equalBytes } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_CHUNKS, MAX_MANIFEST } from '../base/limits.ts';
 import type { Steps } from '../base/slices.ts';
 import { decodePage, type Entry, type OfferHeader } from '../offer/manifest.ts';
@@ -30,7 +30,7 @@ export class ManifestPull {
     const { kind, entries, pages, chunkSize, bytes } = this.header;
     const same = kind === header.kind && entries === header.entries && pages === header.pages;
     if (!same || chunkSize !== header.chunkSize) {
-      throw new BeelineError('BAD_MANIFEST', 'The other side changed its offer.');
+      throw fault('OFFER_MALFORMED', { what: 'it has changed' });
     }
     if (kind !== 'stream' || bytes !== undefined || header.bytes === undefined) return false;
     this.header = header;
@@ -71,10 +71,10 @@ export class ManifestPull {
 
   /** @throws BeelineError PROTOCOL, BAD_MANIFEST */
   take(page: number, bytes: Uint8Array): void {
-    if (page >= this.header.pages) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (page >= this.header.pages) throw fault('PEER_MALFORMED', { what: 'a page that was not asked for' });
     if (this.pages[page]) return;
     this.#bytes += bytes.length;
-    if (this.#bytes > MAX_MANIFEST) throw new BeelineError('BAD_MANIFEST', 'The manifest is too long.');
+    if (this.#bytes > MAX_MANIFEST) throw fault('OFFER_TOO_LARGE');
     this.pages[page] = bytes;
     while (this.pages[this.#firstMissing]) this.#firstMissing++;
   }
@@ -98,15 +98,11 @@ export class ManifestPull {
     if (entries.length !== this.header.entries || !sizeFits || (kind !== 'files' && !single)) {
       throw this.#notAsAnnounced();
     }
-    if (kind !== 'stream' && space.chunks > MAX_CHUNKS)
-      throw new BeelineError(
-        'BAD_MANIFEST',
-        'The other side offers more than this program can keep track of.',
-      );
+    if (kind !== 'stream' && space.chunks > MAX_CHUNKS) throw fault('OFFER_TOO_LARGE');
     return { entries, space };
   }
 
   #notAsAnnounced(): BeelineError {
-    return new BeelineError('BAD_MANIFEST', 'The manifest is not what was announced.');
+    return fault('OFFER_MALFORMED', { what: 'its list of files is not what was announced' });
   }
 }

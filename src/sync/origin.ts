@@ -4,7 +4,7 @@
  */
 import { Bitfield } from '../base/bitfield.ts';
 import { equalBytes } from '../base/bytes.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
@@ -198,8 +198,7 @@ export class ReceivingPeer implements Peer {
       case 'get-page': {
         const { page } = message;
         const bytes = pages[page];
-        if (!bytes)
-          throw new BeelineError('PROTOCOL', 'The other side asked for a page that does not exist.');
+        if (!bytes) throw fault('PEER_MISBEHAVES', { what: 'asked for a page that does not exist' });
         this.#account.pagesAsked.add(page);
         lane.send({ type: 'page', page, bytes }).catch(() => {});
         return;
@@ -216,24 +215,23 @@ export class ReceivingPeer implements Peer {
       case 'have':
         return this.#takeHave(message.chunks);
       case 'confirmed':
-        if (!this.#account.concluded)
-          throw new BeelineError('PROTOCOL', 'The other side confirms what was not said.');
+        if (!this.#account.concluded) throw fault('PEER_MISBEHAVES', { what: 'confirms what was not said' });
         return this.#ports.confirmed();
       case 'written':
         this.#written = Math.max(this.#written, message.below);
         return this.#origin.release();
       case 'finish':
         if (space.chunks === Number.POSITIVE_INFINITY)
-          throw new BeelineError('PROTOCOL', 'The other side is done with a stream that has not ended.');
+          throw fault('PEER_MISBEHAVES', { what: 'is done with a stream that has not ended' });
         if (!message.gone.every((entry) => gone.has(entry)))
-          throw new BeelineError('PROTOCOL', 'The other side misses files that were not declared gone.');
+          throw fault('PEER_MISBEHAVES', { what: 'misses files that were not declared gone' });
         // An honest receiver asks once a lane.
         if (this.#asked.push({ lane, message }) > MAX_LANES)
-          throw new BeelineError('PROTOCOL', 'The other side asks for the last word without end.');
+          throw fault('PEER_MISBEHAVES', { what: 'asks for the last word without end' });
         if (this.#asked.length === 1) void this.#finishAsked().catch((thrown) => this.#fail(thrown));
         return;
       default:
-        throw new BeelineError('PROTOCOL', `A receiver does not send '${message.type}'.`);
+        throw fault('PEER_MALFORMED', { what: `'${message.type}', which no receiver sends` });
     }
   }
 
@@ -260,8 +258,7 @@ export class ReceivingPeer implements Peer {
   #takeHave(chunks: readonly ChunkHash[]): void {
     const { offer } = this.#origin;
     const { hashes: read } = offer;
-    if (offer.space.stream)
-      throw new BeelineError('PROTOCOL', 'The other side has chunks of a stream already.');
+    if (offer.space.stream) throw fault('PEER_MISBEHAVES', { what: 'has chunks of a stream already' });
     offer.checkExist(chunks.map(({ index }) => index));
     this.#ports.accepted();
     const account = this.#account;

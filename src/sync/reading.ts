@@ -1,5 +1,5 @@
 /** Reading chunks from a source whose files may change meanwhile: those are declared gone, and read as zeros. */
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault, retold } from '../base/errors.ts';
 import { MAX_GONE } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Offer } from '../offer/offer.ts';
@@ -47,7 +47,7 @@ export class Reading {
     if (error.paths.length < 2) return error;
     const { path } = this.#source.entries[entry]!;
     const text = `'${escapeName(path)}' changed while it was being sent, or cannot be read.`;
-    return new BeelineError(error.code, text, { cause: error, paths: [path] });
+    return retold(error, text, [path]);
   }
 
   /** Of these paths, the files that are not known to be gone yet. */
@@ -55,8 +55,8 @@ export class Reading {
     const changed = new Set(paths);
     for (const [entry, { path }] of changed.size > 0 ? this.#source.entries.entries() : []) {
       if (!changed.has(path) || this.#offer.gone.size >= MAX_GONE) continue;
-      const text = `'${escapeName(path)}' changed while it was being sent.`;
-      this.declareGone(entry, new BeelineError('SOURCE_CHANGED', text));
+      const values = { path: `'${escapeName(path)}'`, what: 'changed', again: 'Send' };
+      this.declareGone(entry, fault('SOURCE_CHANGED_MEANWHILE', values));
     }
   }
 

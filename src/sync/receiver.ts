@@ -4,7 +4,7 @@
  * offer may help: `helper` makes one. Non-goals: sockets, files, states.
  */
 import { Alarm } from '../base/clock.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { MAX_GONE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
@@ -171,10 +171,10 @@ export class Receiver implements Peer {
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
         if (this.#phase.at !== 'closing')
-          throw new BeelineError('PROTOCOL', 'The other side ended a transfer that is not finished.');
+          throw fault('PEER_MISBEHAVES', { what: 'ended a transfer that is not finished' });
         return this.#phase.closing.take(lane, message);
       default:
-        throw new BeelineError('PROTOCOL', `A sender does not send '${message.type}'.`);
+        throw fault('PEER_MALFORMED', { what: `'${message.type}', which no sender sends` });
     }
   }
 
@@ -199,7 +199,7 @@ export class Receiver implements Peer {
 
   #takeHeader(header: OfferHeader): void {
     if (header.version !== PROTOCOL_VERSION)
-      throw new BeelineError('VERSION', `The other side offers files in protocol version ${header.version}.`);
+      throw fault('VERSION_OTHER', { what: 'transfer', ours: PROTOCOL_VERSION, theirs: header.version });
     const pulled = this.#pulled;
     if (pulled) {
       if (!pulled.update(header)) return;
@@ -240,7 +240,7 @@ export class Receiver implements Peer {
 
   #takePage(page: number, bytes: Uint8Array): void {
     const pull = this.#pulled;
-    if (!pull) throw new BeelineError('PROTOCOL', 'A page was not asked for.');
+    if (!pull) throw fault('PEER_MALFORMED', { what: 'a page that was not asked for' });
     const was = pull.complete;
     pull.take(page, bytes);
     if (!pull.complete) return this.#askPages();
@@ -336,7 +336,7 @@ export class Receiver implements Peer {
     return new ChunkReader({
       ...{ chunkSize: space.chunkSize, digest, allocate },
       read: async (index, into) => {
-        if (!chunks.down.has(index)) throw new BeelineError('UNREADABLE', `Chunk ${index} is not here.`);
+        if (!chunks.down.has(index)) throw fault('CHUNK_NOT_HERE', { chunk: index });
         return sink.read!(index, space.extents(index), into);
       },
     });
@@ -362,14 +362,14 @@ export class Receiver implements Peer {
 
   #takeGone(entry: number, code: string, text: string): void {
     if (entry >= (this.#pulled?.header.entries ?? 0))
-      throw new BeelineError('PROTOCOL', 'A file vanished that never was.');
+      throw fault('PEER_MISBEHAVES', { what: 'takes back a file that it never offered' });
     const phase = this.#phase;
     // What a new process loses counts once it is known to offer the same.
     const early = this.#renewal?.gone ?? ('offer' in phase ? undefined : phase.gone);
     const lost = 'offer' in phase ? phase.offer.gone : undefined;
     if (lost?.has(entry) || early?.has(entry)) return;
     if ((lost?.size ?? 0) + (early?.size ?? 0) >= MAX_GONE)
-      throw new BeelineError('PROTOCOL', 'Too many files vanished.');
+      throw fault('PEER_MISBEHAVES', { what: 'takes back too many files' });
     if (early) early.set(entry, { code, text });
     else this.#lose(entry, { code, text });
   }
@@ -413,9 +413,5 @@ export class Receiver implements Peer {
 
 /** What the receiver was asked to accept is gone. What has come of it is kept for a run that is asked again. */
 function anotherOffer(): BeelineError {
-  return new BeelineError(
-    'SOURCE_CHANGED',
-    'The sender was started again and offers something else than before. What has arrived is kept: receive again to be ' +
-      'asked about that.',
-  );
+  return fault('OFFER_OTHER');
 }

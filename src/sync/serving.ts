@@ -4,7 +4,7 @@
  */
 import { Bitfield } from '../base/bitfield.ts';
 import { type Clock, seconds } from '../base/clock.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { BLOCK_BYTES, MAX_OUTSTANDING } from '../base/limits.ts';
 import type { ByteSpace } from '../offer/space.ts';
 import type { BlockRange } from '../wire/messages.ts';
@@ -119,13 +119,13 @@ export class Serving {
     const state = this.#lanes.get(lane);
     if (!state) return;
     if (state.queue.length + state.known.length + asked.length > MAX_OUTSTANDING)
-      throw new BeelineError('PROTOCOL', 'The other side asks for too much at once.');
+      throw fault('PEER_MISBEHAVES', { what: 'asks for too much at once' });
     const { stream, chunks, chunkSize } = this.#options.space;
     if (!asked.every(({ index }) => stream || index < chunks))
-      throw new BeelineError('PROTOCOL', 'The other side asked for a chunk that does not exist.');
+      throw fault('PEER_MISBEHAVES', { what: 'asked for a chunk that does not exist' });
     const blocks = (index: number) => blocksOf(stream ? chunkSize : this.#options.space.length(index));
     if (!asked.every((one) => one.from === undefined || one.to <= blocks(one.index)))
-      throw new BeelineError('PROTOCOL', 'The other side asked for blocks that do not exist.');
+      throw fault('PEER_MISBEHAVES', { what: 'asked for blocks that do not exist' });
     const saying = state.known.length > 0;
     // Copied: they are counted down as they are served.
     for (const one of asked)

@@ -2,7 +2,7 @@
  * Chunks into staged files: each piece where it belongs, and each file that is whole to the next group commit. Pure: the
  * files are whatever the runtime stages.
  */
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
 import type { Slices } from '../../base/slices.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -119,7 +119,7 @@ export class ChunkWriter {
         this.#checkGoing();
         if (!this.misses(extent.entry)) continue;
         if (data && extent.at + extent.length > data.length)
-          throw new BeelineError('PROTOCOL', 'The other side sent a chunk that is too short.');
+          throw fault('PEER_MALFORMED', { what: 'a chunk of a wrong length' });
         const part = data?.subarray(extent.at, extent.at + extent.length);
         const path = await this.#piece(extent, part, taking.kept);
         if (path !== undefined && this.#parts.has(extent.entry)) this.#early.set(extent.entry, path);

@@ -5,7 +5,7 @@
  */
 import { Reader, Writer } from '../../base/bytes.ts';
 import { crc32 } from '../../base/crc32.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import {
   MAX_CHUNK,
   MAX_CHUNKS,
@@ -301,5 +301,5 @@ function unwritable(): BeelineError {
 }
 
 function malformed(): BeelineError {
-  return new BeelineError('PROTOCOL', 'The journal has a record that was not written by this program.');
+  return fault('JOURNAL_MALFORMED');
 }
