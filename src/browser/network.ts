@@ -22,7 +22,6 @@ import { relayListener, relayPath } from './relay.ts';
 import { watchNetwork } from './roaming.ts';
 
 export interface NetworkOptions extends Pick<TransferOptions, 'relay'> {
-  role: Role;
   /** The server's URL. */
   server: string;
 }
@@ -46,35 +45,38 @@ export class Network implements NetworkPort {
   readonly #session: Session;
   readonly #server: string;
   readonly #role: Role;
-  readonly #tellPeer: () => void;
   readonly #seal = crypto.getRandomValues(new Uint8Array(HALF));
   readonly #fingerprint = toHex(crypto.getRandomValues(new Uint8Array(32)));
   readonly #transports: Transports;
+  readonly #stop: () => void;
   #mailbox: Mailbox | undefined;
   #heard = false;
 
-  /** @param tellPeer what this side's hello says has changed */
-  constructor(session: Session, { role, server, relay }: NetworkOptions, tellPeer: () => void) {
+  constructor(session: Session, { server, relay }: NetworkOptions) {
+    const { role } = session;
     this.#session = session;
     this.#server = server;
     this.#role = role;
-    this.#tellPeer = tellPeer;
     const around: PageSurroundings = {
       ...{ role, relay: relay ?? 'auto', seal: this.#seal, log: session.log },
-      pin: () => session.door.pin,
+      pin: () => session.pin,
       onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
       onChange: () => {
         this.#offer();
-        tellPeer();
+        session.moved();
       },
     };
     this.#transports = makeTransports(PAGE_TRANSPORTS, around);
-    session.supervise(this.#transports.kinds);
-    const stop = watchNetwork(() => this.#moved());
-    session.cleanup.push(() => {
-      stop();
-      return this.#transports.close();
-    });
+    this.#stop = watchNetwork(() => this.#moved());
+  }
+
+  get kinds() {
+    return this.#transports.kinds;
+  }
+
+  close(): Promise<void> {
+    this.#stop();
+    return this.#transports.close();
   }
 
   /** The place at the server is taken: what it offers is used from now on. */
@@ -107,20 +109,17 @@ export class Network implements NetworkPort {
   }
 
   #offer(): void {
-    const { supervisor, door } = this.#session;
-    if (!this.#heard || this.#role === 'sender') return;
-    // A process that said that it ends is not dialled.
-    supervisor?.paths(door.ended ? [] : this.#transports.paths());
+    if (this.#heard && this.#role === 'receiver') this.#session.paths(this.#transports.paths());
   }
 
   #moved(): void {
     this.#session.log?.info({}, 'the network has changed');
     // No lane of a page names an address of its own: those go that have fallen silent.
-    this.#session.supervisor?.moved(new Set());
+    this.#session.networkChanged(new Set());
     this.#mailbox?.reconnect();
     for (const transport of this.#transports.all) transport.again?.(true);
     this.#offer();
-    this.#tellPeer();
+    this.#session.moved();
   }
 }
 

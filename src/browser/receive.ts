@@ -7,9 +7,10 @@ import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { OfferSummary } from '../session/api.ts';
-import { Reception as Receiving } from '../session/receiving.ts';
-import { Session } from '../session/session.ts';
+import { receiveFrom } from '../session/receiving.ts';
+import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
+import { Running } from '../session/transfer.ts';
 import type { Sink } from '../sync/ports.ts';
 import type { BrowserOptions, Reception, Store } from './api.ts';
 import type { Kept } from './files/kept.ts';
@@ -34,11 +35,11 @@ export interface BrowserReceiveOptions extends BrowserOptions {
  * CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: BrowserReceiveOptions): Reception {
-  const session = new Session({ ...options, clock: platform.clock, role: 'receiver' });
+  const transfer = new Running('receiver', platform, options);
+  const { session } = transfer;
   const { server, wait = RECEIVER_WAIT } = options;
   let sink: Sink | undefined;
-  let network: Network;
-  const receiving = new Receiving(session, {
+  receiveFrom(transfer, {
     ...{ options, platform },
     // What a folder or a download cannot hold gets another name there.
     names: 'posix',
@@ -55,9 +56,8 @@ export function receive(options: BrowserReceiveOptions): Reception {
     async meet(nameplate, signal, on) {
       // Who opens the page first does not matter: the sender is looked for, as the command does.
       const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
-      const { code, reason, message } = fault('NOBODY_YET', { where: 'at that server' });
-      const say = () => session.events.emit({ event: 'warning', code, ...(reason && { reason }), message });
-      const word = setTimeout(say, FIND_WORD);
+      const nobody = fault('NOBODY_YET', { where: 'at that server' });
+      const word = setTimeout(() => session.warn(nobody), FIND_WORD);
       try {
         return await keepMailbox(dialRendezvous(server), {
           ...{ role: 'guest', nameplate, signal, deadline, keepFor: 1000 * wait, waitForHost: true },
@@ -67,8 +67,8 @@ export function receive(options: BrowserReceiveOptions): Reception {
         clearTimeout(word);
       }
     },
-    async connect(mailbox, tellPeer) {
-      network = new Network(session, { role: 'receiver', server, relay: options.relay }, tellPeer);
+    async connect(_session, mailbox) {
+      const network = new Network(session, { server, relay: options.relay });
       await network.meet(mailbox);
       return network;
     },
@@ -78,15 +78,14 @@ export function receive(options: BrowserReceiveOptions): Reception {
       return sink;
     },
     keep: async () => undefined,
-  });
-  receiving.run().catch((thrown) => session.fail(thrown));
-  return Object.assign(session, { kept: keptBy(session, () => sink) });
+  }).catch((thrown) => transfer.fail(thrown));
+  return Object.assign(transfer, { kept: keptBy(transfer, () => sink) });
 }
 
 function makeSink(session: Session, { kind }: OfferHeader, store: Store): Sink {
-  if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
+  if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
   const onWarning = (path: string | undefined, message: string) =>
-    session.events.emit({
+    session.emit({
       event: 'warning',
       code: 'UNSAFE_NAME',
       message,
@@ -95,9 +94,9 @@ function makeSink(session: Session, { kind }: OfferHeader, store: Store): Sink {
   return store === 'kept' ? new KeptSink({ onWarning }) : new StreamSink({ onWarning });
 }
 
-async function keptBy(session: Session, sink: () => Sink | undefined): Promise<Kept | undefined> {
+async function keptBy(transfer: Running, sink: () => Sink | undefined): Promise<Kept | undefined> {
   try {
-    await session.done;
+    await transfer.done;
   } catch {
     return undefined;
   }

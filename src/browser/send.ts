@@ -6,11 +6,9 @@ import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
 import type { Transfer } from '../session/api.ts';
-import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
-import { Session } from '../session/session.ts';
 import { textSource } from '../session/text-source.ts';
-import { untilEnd } from '../session/until-end.ts';
+import { Running } from '../session/transfer.ts';
 import type { BrowserOptions, Item } from './api.ts';
 import { FileListSource } from './files/source.ts';
 import { Network } from './network.ts';
@@ -32,32 +30,32 @@ export interface BrowserSendOptions extends BrowserOptions {
  * Errors arrive there: USAGE, UNREADABLE, WRONG_CODE, SERVER, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: readonly Item[] | { text: string }, options: BrowserSendOptions): Transfer {
-  const session = new Session({ ...options, clock: platform.clock, role: 'sender' });
-  run(session, what, options).catch((thrown) => session.fail(thrown));
-  return session;
+  const transfer = new Running('sender', platform, options);
+  run(transfer, what, options).catch((thrown) => transfer.fail(thrown));
+  return transfer;
 }
 
 async function run(
-  session: Session,
+  transfer: Running,
   what: readonly Item[] | { text: string },
   options: BrowserSendOptions,
 ): Promise<void> {
-  if (!session.begin()) return;
+  if (!transfer.begin()) return;
   requireSecureContext();
   const { server, code, wait = SENDER_WAIT } = options;
-  const signal = untilEnd(session, options.signal);
+  const { signal } = transfer;
   const skipped: string[] = [];
   let network: Network;
-  await serve(session, {
+  await serve(transfer, {
     ...{ options, platform, skipped },
     known: code === undefined ? undefined : { secret: fromCode(parseCode(code)) },
     source: openSource(what, options.sha256),
     warn(path: string, error: BeelineError) {
       skipped.push(path);
-      session.events.emit(warningEvent(error, path));
+      transfer.session.warn(error, path);
     },
-    connect(tellPeer) {
-      network = new Network(session, { role: 'sender', server, relay: options.relay }, tellPeer);
+    connect(session) {
+      network = new Network(session, { server, relay: options.relay });
       return network;
     },
     async host(nameplate, on) {
@@ -66,9 +64,9 @@ async function run(
         ...on,
         onWelcome: () => network.welcome(),
       });
-      session.cleanup.push(() => mailbox.close());
+      transfer.cleanup.push(() => mailbox.close());
       // Cancelled while the server thought it over: nothing is opened any more.
-      if (!session.over) await network.meet(mailbox);
+      if (!transfer.over) await network.meet(mailbox);
       return { mailbox };
     },
     keep: async () => undefined,

@@ -14,7 +14,7 @@ import { laneContext } from '../secure/tls.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
-import type { Session } from '../session/session.ts';
+import type { Running } from '../session/transfer.ts';
 import { type Listener, listen } from '../transports/tcp/listen.ts';
 import type { Address } from '../wire/candidate.ts';
 import { parseHostPort } from './addresses.ts';
@@ -33,9 +33,9 @@ const OWN_LIMITS = {
   ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 32 },
 };
 
-/** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the session. */
+/** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the transfer. */
 export async function openPort(
-  session: Session,
+  transfer: Running,
   options: CommonOptions,
   certificate: Certificate,
   bind: Address | undefined,
@@ -50,10 +50,10 @@ export async function openPort(
     port: bind?.port ?? options.port,
     host: bind?.host,
     context: laneContext(certificate.cert, certificate.key),
-    onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+    onPipe: (pipe, fingerprint) => transfer.offerPipe(pipe, fingerprint),
     onOther: turnstile && ((socket) => serve(http, turnstile, socket)),
   });
-  session.cleanup.push(async () => {
+  transfer.cleanup.push(async () => {
     await rendezvous?.close();
     await listener.close();
   });
@@ -86,7 +86,7 @@ export interface Hosted {
 
 /** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
 export async function host(
-  session: Session,
+  transfer: Running,
   options: SendOptions,
   certificate: Certificate,
   nameplate: string | undefined,
@@ -94,7 +94,7 @@ export async function host(
 ): Promise<Hosted> {
   const bind = options.at === undefined ? undefined : parseHostPort(options.at);
   if (options.server !== undefined) {
-    const listener = await openPort(session, options, certificate, bind);
+    const listener = await openPort(transfer, options, certificate, bind);
     const mailbox = await openMailbox({
       role: 'host',
       url: options.server,
@@ -104,7 +104,7 @@ export async function host(
       signal: options.signal,
       ...on,
     });
-    session.cleanup.push(() => mailbox.close());
+    transfer.cleanup.push(() => mailbox.close());
     return { mailbox, port: listener.port };
   }
   const lan = options.lan !== false;
@@ -115,20 +115,20 @@ export async function host(
     hosts: 'this process',
   });
   const [listener, used] = await Promise.all([
-    openPort(session, options, certificate, bind, rendezvous),
+    openPort(transfer, options, certificate, bind, rendezvous),
     lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
   ]);
   const at = { host: bind?.host, port: bind?.port ?? options.port };
   // Before the mailbox, so that it is closed after it: who waits there hears why.
-  const pages = web ? await serveWeb(session, rendezvous, certificate, at) : undefined;
+  const pages = web ? await serveWeb(transfer, rendezvous, certificate, at) : undefined;
   // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
   const claim = () => announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
   const announcing = lan && nameplate === undefined ? await claim() : undefined;
   const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
-  const goodbye = (announced: Announcing) => session.cleanup.push(() => announced.close());
+  const goodbye = (announced: Announcing) => transfer.cleanup.push(() => announced.close());
   if (announcing) goodbye(announcing);
   const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
-  session.cleanup.push(() => mailbox.close());
+  transfer.cleanup.push(() => mailbox.close());
   if (lan && !announcing) goodbye(await claim());
   return { mailbox, port: listener.port, ...(pages && { pages }) };
 }

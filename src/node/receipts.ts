@@ -4,7 +4,6 @@ import { toHex } from '../base/bytes.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { count } from '../session/audit.ts';
-import { warningEvent } from '../session/cause.ts';
 import type { Facts } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { Links } from './files/fit.ts';
@@ -47,7 +46,7 @@ export async function keepReceipt(
       thrown instanceof BeelineError
         ? thrown
         : fault('RECEIPT_UNWRITTEN', { path: String(wanted), why: String(thrown) }, { cause: thrown });
-    session.events.emit(warningEvent(told));
+    session.warn(told);
     return undefined;
   }
 }

@@ -3,10 +3,10 @@
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
-import { warningEvent } from '../session/cause.ts';
-import { Reception } from '../session/receiving.ts';
-import { Session } from '../session/session.ts';
+import { receiveFrom } from '../session/receiving.ts';
+import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
+import { Running } from '../session/transfer.ts';
 import type { Sink } from '../sync/ports.ts';
 import type { ReceiveOptions, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
@@ -28,11 +28,12 @@ import { secretFrom } from './secret.ts';
  * VERIFICATION, CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: ReceiveOptions): Transfer {
-  const session = new Session({ ...options, clock: platform.clock, role: 'receiver' });
+  const transfer = new Running('receiver', platform, options);
+  const { session } = transfer;
+  transfer.cleanup.push(() => endStream(session, options));
   let made: ReturnType<typeof makeCertificate> | undefined;
-  session.cleanup.push(() => endStream(session, options));
   let met: Met | undefined;
-  const reception = new Reception(session, {
+  receiveFrom(transfer, {
     options,
     platform,
     // Names that this system does not take are given others by the sink.
@@ -49,22 +50,19 @@ export function receive(options: ReceiveOptions): Transfer {
       return known;
     },
     async meet(nameplate, signal, on) {
-      const onNobody = (error: BeelineError) => session.events.emit(warningEvent(error));
+      const onNobody = (error: BeelineError) => session.warn(error);
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
       return met.mailbox;
     },
-    async connect(mailbox, tellPeer) {
+    async connect(_session, mailbox) {
       const certificate = await made!;
-      const network = openNetwork(session, 'receiver', certificate, options, tellPeer);
-      const listener = await openPort(session, options, certificate, undefined);
+      const network = openNetwork(session, certificate, options, () => met?.addresses ?? []);
+      const listener = await openPort(transfer, options, certificate, undefined);
       if (!session.over) {
         network.start(listener.port);
         network.meet(mailbox, options.server);
       }
-      return {
-        hello: () => network.hello(),
-        peer: (hello) => network.peer(hello, met?.addresses ?? []),
-      };
+      return network;
     },
     async sink(offer, summary) {
       const { accept } = options;
@@ -72,9 +70,8 @@ export function receive(options: ReceiveOptions): Transfer {
       return accepted ? makeSink(session, offer, options) : undefined;
     },
     keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
-  });
-  reception.run().catch((thrown) => session.fail(thrown));
-  return session;
+  }).catch((thrown) => transfer.fail(thrown));
+  return transfer;
 }
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
@@ -88,11 +85,11 @@ function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
 
 function makeSink(session: Session, { kind, sha256 }: OfferHeader, options: ReceiveOptions): Sink {
   const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
-  if (kind === 'text') return new TextSink((text) => session.events.emit({ event: 'text', text }));
+  if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
   if (to === '-')
     return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
   return new StagingSink({
     ...{ to, overwrite, links, onConflict },
-    onWarning: (error) => session.events.emit(warningEvent(error, error.paths[0])),
+    onWarning: (error) => session.warn(error, error.paths[0]),
   });
 }

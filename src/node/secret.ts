@@ -3,7 +3,7 @@
 import { fault } from '../base/errors.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
-import type { Known } from '../session/known.ts';
+import type { Known } from '../session/ports.ts';
 import type { CommonOptions } from './api.ts';
 
 /** The secret that the options give; undefined if a code must still be made. @throws BeelineError USAGE. */

@@ -6,8 +6,8 @@ import { makeCertificate } from '../identity/certificate.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
-import { Session } from '../session/session.ts';
 import { textSource } from '../session/text-source.ts';
+import { Running } from '../session/transfer.ts';
 import type { Source } from '../sync/ports.ts';
 import { formatAddress } from '../wire/candidate.ts';
 import { parseHostPort } from './addresses.ts';
@@ -16,6 +16,7 @@ import { FileSource } from './files/source.ts';
 import { stdinSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
 import { host } from './host.ts';
+import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
 import { checkSend } from './options.ts';
 import { platform } from './platform.ts';
@@ -30,47 +31,47 @@ import { secretFrom } from './secret.ts';
  * Errors arrive there: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: What, options: SendOptions = {}): Transfer {
-  const session = new Session({ ...options, clock: platform.clock, role: 'sender' });
-  run(session, what, options).catch((thrown) => session.fail(thrown));
-  return session;
+  const transfer = new Running('sender', platform, options);
+  run(transfer, what, options).catch((thrown) => transfer.fail(thrown));
+  return transfer;
 }
 
-async function run(session: Session, what: What, options: SendOptions): Promise<void> {
+async function run(transfer: Running, what: What, options: SendOptions): Promise<void> {
   const skipped: string[] = [];
-  const notice = (path: string, error: BeelineError) => session.events.emit(warningEvent(error, path));
+  const notice = (path: string, error: BeelineError) => transfer.events.emit(warningEvent(error, path));
   const warn = (path: string, error: BeelineError) => {
     skipped.push(path);
     notice(path, error);
   };
-  if (!session.begin()) return;
+  if (!transfer.begin()) return;
   checkSend(what, options);
   const [known, source, certificate] = await Promise.all([
     secretFor(options),
     openSource(what, options, warn, notice),
     makeCertificate(),
   ]);
-  let network: ReturnType<typeof openNetwork>;
-  await serve(session, {
+  let network: Network;
+  await serve(transfer, {
     ...{ options, platform, known, source, skipped, warn },
-    connect(tellPeer) {
-      network = openNetwork(session, 'sender', certificate, options, tellPeer);
-      return { hello: () => network.hello(), peer: (hello) => network.peer(hello, []) };
+    connect(session) {
+      network = openNetwork(session, certificate, options);
+      return network;
     },
     async host(nameplate, on) {
       const onWelcome = () => network.welcome();
-      const hosted = await host(session, options, certificate, nameplate, { ...on, onWelcome });
-      if (session.over) return hosted;
+      const hosted = await host(transfer, options, certificate, nameplate, { ...on, onWelcome });
+      if (transfer.over) return hosted;
       network.start(hosted.port);
       // One in this process cannot be lost.
       if (options.server !== undefined) network.meet(hosted.mailbox, options.server);
       if (hosted.pages) {
-        announcePages(session, hosted.pages);
+        announcePages(transfer, hosted.pages);
         // Pages that cannot connect directly come through the relay in this process.
         network.meet(hosted.mailbox, localUrl(options.at, hosted.port));
       }
       return hosted;
     },
-    keep: (facts) => keepReceipt(session, options.receipt, facts),
+    keep: (facts) => keepReceipt(transfer.session, options.receipt, facts),
   });
 }
 
@@ -83,12 +84,12 @@ async function secretFor(options: SendOptions) {
 }
 
 /** The links, as soon as there is a code to put into them. */
-function announcePages(session: Session, pages: readonly string[]): void {
-  session.subscribe((event) => {
+function announcePages(transfer: Running, pages: readonly string[]): void {
+  transfer.subscribe((event) => {
     if (event.event !== 'code') return;
     const links = pages.map((page) => `${page}#${encodeURIComponent(event.code)}`);
     // After everybody has heard of the code.
-    queueMicrotask(() => session.events.emit({ event: 'web', links }));
+    queueMicrotask(() => transfer.events.emit({ event: 'web', links }));
   });
 }
 

@@ -13,7 +13,7 @@ import { listen } from '../server/listen.ts';
 import { answerPlain } from '../server/page.ts';
 import type { Rendezvous } from '../server/rendezvous.ts';
 import { publicContext } from '../server/tls.ts';
-import type { Session } from '../session/session.ts';
+import type { Running } from '../session/transfer.ts';
 import { type Address, formatAddress } from '../wire/candidate.ts';
 import { localHosts } from './addresses.ts';
 
@@ -25,13 +25,13 @@ const MOST_UNTOLD_OF_ADDRESS = 32;
 const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
- * Closed with the session.
+ * Closed with the transfer.
  * @param bind of lanes: the page is on the next port, or on any if that one was any
  * @returns where the page is, best first
  * @throws BeelineError SERVER if the port cannot be listened on, USAGE if there is none.
  */
 export async function serveWeb(
-  session: Session,
+  transfer: Running,
   rendezvous: Rendezvous,
   { cert, key }: Certificate,
   bind: Partial<Address>,
@@ -50,8 +50,8 @@ export async function serveWeb(
     maxConnections: MOST,
   });
   const port = await listenBeside(front.server, bind);
-  front.server.on('error', (error) => session.log?.warn({ error: error.message }, 'page'));
-  session.cleanup.push(async () => {
+  front.server.on('error', (error) => transfer.log?.warn({ error: error.message }, 'page'));
+  transfer.cleanup.push(async () => {
     // Whoever is still connected is told why first.
     await rendezvous.close();
     await front.close();

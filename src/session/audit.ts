@@ -1,6 +1,6 @@
 /** One line for each transfer in the log: who, what, how much, and how it ended. Never a code, key or file content. */
 import type { Entry } from '../offer/manifest.ts';
-import type { Session } from './session.ts';
+import type { Running } from './transfer.ts';
 
 export interface Counts {
   files: number;
@@ -18,11 +18,12 @@ export function count(entries: readonly Entry[]): Counts {
   return counts;
 }
 
-/** Logs the line when the session ends, whichever way. */
-export function auditAtEnd(session: Session, role: 'sender' | 'receiver', facts: () => object): void {
+/** Logs the line when the transfer ends, whichever way. */
+export function auditAtEnd({ log, done, session }: Running, facts: () => object): void {
+  const { role } = session;
   const line = (result: object) =>
-    session.log?.info({ audit: true, role, ...facts(), ...result }, 'transfer');
-  session.done.then(
+    log?.info({ audit: true, role, peer: session.peer.fingerprint, ...facts(), ...result }, 'transfer');
+  done.then(
     ({ root, seconds }) => line({ result: 'done', root, seconds }),
     (error) => line({ result: 'failed', code: error.code }),
   );

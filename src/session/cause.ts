@@ -3,13 +3,15 @@
 import type { BeelineError } from '../base/errors.ts';
 import type { Lane } from '../lanes/lane.ts';
 import type { State } from '../sync/machine.ts';
-import type { TransferEvent } from './api.ts';
+import type { Result, TransferEvent } from './api.ts';
 
 export interface Cause {
   by?: 'self' | 'peer';
   error?: BeelineError | undefined;
   /** Of a change that is no error; else the error's own text is it. */
   reason?: string;
+  /** Of the end that is a success. */
+  result?: Result;
 }
 
 export function stateEvent(from: State, to: State, { by, error, reason }: Cause): TransferEvent {

@@ -3,7 +3,7 @@
  * receiver proves first: it made the guess, and the sender shows nothing to one that cannot prove it.
  */
 
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { PROTOCOL_VERSION } from '../base/limits.ts';
 import { KeyedChannel } from '../identity/channel.ts';
 import type { SharedSecret } from '../identity/secret.ts';
@@ -36,15 +36,6 @@ export interface HandshakeOptions {
   onWord: (word: Word) => void;
   onFail: (error: BeelineError) => void;
 }
-
-const BURNED = 'The code was wrong, and is burned: nobody can try it again.';
-const OTHER_KEY = 'The two sides have different pre-shared keys.';
-const OTHER_DEVICE = 'The other side is not the trusted device that it should be.';
-/** What each side is told: only the sender can make a new code. */
-const WRONG = {
-  sender: { code: `${BURNED} Send again for a new one.`, psk: OTHER_KEY, device: OTHER_DEVICE },
-  receiver: { code: `${BURNED} Ask the sender for a new one.`, psk: OTHER_KEY, device: OTHER_DEVICE },
-} as const;
 
 export class Handshake {
   readonly #options: HandshakeOptions;
@@ -130,12 +121,7 @@ export class Handshake {
         return this.#open(signal.sealed);
       case 'refuse':
         if (signal.code === 'ENDED') return this.#ended();
-        throw signal.code === 'VERSION'
-          ? new BeelineError(
-              'VERSION',
-              'The other side speaks another protocol version: update the older one.',
-            )
-          : this.#wrong();
+        throw signal.code === 'VERSION' ? fault('PEER_OTHER_VERSION') : this.#wrong();
     }
   }
 
@@ -147,7 +133,7 @@ export class Handshake {
     if (this.#channel && this.#heard) return this.update();
     // The answer proves this side first, so whoever chose the share learns whether its guess was right: a second
     // share before the first is settled may be a second guess. One that was settled had the code, and guessed nothing.
-    if (this.#spent) throw this.#interfered();
+    if (this.#spent) throw fault('HANDSHAKE_DISTURBED');
     this.#spend();
     // Made ahead for the first share; every further one gets its own.
     const pake = this.#pake ?? this.#start();
@@ -163,7 +149,7 @@ export class Handshake {
   /** Sender: a receiver claims to have the secret. */
   #accept(answer: Signal & { k: 'answer' }): void {
     const pake = this.#pake;
-    if (!pake) throw new BeelineError('PROTOCOL', 'The other side answered twice.');
+    if (!pake) throw fault('PEER_MISBEHAVES', { what: 'answered twice' });
     // A share serves one answer only: a second one would be a second guess.
     this.#pake = undefined;
     const { key, confirmation, verify } = pake.finish(answer.share);
@@ -182,7 +168,7 @@ export class Handshake {
   /** Receiver: the sender proves itself too. */
   #conclude(confirmation: Uint8Array, sealed: string): void {
     const pending = this.#pending;
-    if (!pending) throw new BeelineError('PROTOCOL', 'The other side accepted what was not asked.');
+    if (!pending) throw fault('PEER_MISBEHAVES', { what: 'accepted what was not asked' });
     this.#pending = undefined;
     if (!pending.verify(confirmation)) {
       this.#send({ k: 'refuse', code: 'WRONG_CODE' });
@@ -211,8 +197,7 @@ export class Handshake {
 
   /** A receiver may have come and gone for all that a sender knows: it waits for the next one. */
   #ended(): void {
-    if (this.#options.role === 'receiver')
-      throw new BeelineError('PEER_FAILED', 'The sender ended before the two sides were connected.');
+    if (this.#options.role === 'receiver') throw fault('SENDER_ENDED');
   }
 
   #start(): ReturnType<Pake> {
@@ -238,15 +223,13 @@ export class Handshake {
     this.#spent = this.#options.secret.way === 'code';
   }
 
-  #interfered(): BeelineError {
-    return new BeelineError(
-      'AUTHENTICATION',
-      'The connection to the sender was interrupted while the code was being checked, or somebody tries to guess it. ' +
-        'Receive again; if this repeats, ask the sender for a new code.',
-    );
-  }
-
+  /** Only the sender can make a new code. */
   #wrong(): BeelineError {
-    return new BeelineError('WRONG_CODE', WRONG[this.#options.role][this.#options.secret.way]);
+    const { role, secret } = this.#options;
+    if (secret.way === 'psk') return fault('KEY_WRONG');
+    if (secret.way === 'device') return fault('DEVICE_WRONG');
+    return fault('CODE_WRONG', {
+      next: role === 'sender' ? 'Send again for a new one.' : 'Ask the sender for a new one.',
+    });
   }
 }

@@ -1,10 +1,12 @@
 /** What a session asks of the machine that it runs on, be that Node or a browser's page. */
 import type { Clock } from '../base/clock.ts';
+import type { SharedSecret } from '../identity/secret.ts';
 import type { MailboxOptions } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import type { ByteSpace } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
 import type { Digest } from '../sync/ports.ts';
+import type { KnownKind } from '../transports/transport.ts';
 import type { Hello } from '../wire/signal.ts';
 import type { Pake } from './handshake.ts';
 
@@ -20,12 +22,24 @@ export interface Platform {
   agent: string;
 }
 
+/** A secret that this side and the other share. */
+export interface Known {
+  secret: SharedSecret;
+  /** Set for a trusted device. */
+  device?: { name: string; key: string };
+  /** This device's own key, then. */
+  own?: string;
+}
+
 /** Every way to the peer, and of it to this side. */
 export interface NetworkPort {
+  /** The transports of this side, best first. */
+  readonly kinds: readonly KnownKind[];
   /** What a hello says of this side, as of now. */
   hello(): Omit<Hello, 'agent' | 'lanes'>;
-  /** The peer said who and where it is. */
+  /** The peer said who and where it is. @throws BeelineError PROTOCOL */
   peer(hello: Hello): void;
+  close(): void | Promise<void>;
 }
 
 /** What a meeting tells of; what each is, src/meeting/ports.ts says. */

@@ -12,8 +12,11 @@ const LOOK_MS = 1_000;
 /** Pings come each second, and behind a full link a little later. */
 const SILENT_MS = 3_000;
 
+/** What it has to know of the session. */
+export type Watched = Pick<Session, 'clock' | 'state' | 'lanes' | 'carried' | 'cleanup' | 'emit' | 'watch'>;
+
 export class Progress {
-  readonly #session: Session;
+  readonly #session: Watched;
   readonly #clock: Clock;
   readonly #soon: Alarm;
   readonly #entries: readonly Entry[];
@@ -30,7 +33,7 @@ export class Progress {
   #wasSilent = false;
 
   /** @param total bytes, undefined while a stream runs */
-  constructor(session: Session, entries: readonly Entry[], total: () => number | undefined) {
+  constructor(session: Watched, entries: readonly Entry[], total: () => number | undefined) {
     this.#session = session;
     this.#clock = session.clock;
     this.#soon = new Alarm(this.#clock);
@@ -38,8 +41,8 @@ export class Progress {
     this.#files = new FileProgress(entries);
     this.#total = total;
     // A pause is no part of the rate after it.
-    session.subscribe((event) => {
-      if (event.event === 'state' && event.to === 'transferring') this.#meterAnew();
+    session.watch((_, to) => {
+      if (to === 'transferring') this.#meterAnew();
     });
     session.cleanup.push(() => this.stop());
     session.cleanup.push(every(this.#clock, LOOK_MS, () => this.#look()));
@@ -107,9 +110,9 @@ export class Progress {
 
   /** Whole seconds; undefined while the other side is heard of, or no lane is open. */
   get #silence(): number | undefined {
-    const { state, supervisor } = this.#session;
+    const { state, lanes } = this.#session;
     let silence = Number.POSITIVE_INFINITY;
-    for (const lane of supervisor?.lanes ?? []) silence = Math.min(silence, lane.silence);
+    for (const lane of lanes) silence = Math.min(silence, lane.silence);
     if (state !== 'transferring' || silence < SILENT_MS || silence === Infinity) return undefined;
     return Math.floor(silence / 1000);
   }
@@ -136,7 +139,7 @@ export class Progress {
     const current = this.#current;
     const entry = current === undefined ? undefined : this.#entries[current];
     const silent = this.#silence;
-    this.#session.events.emit({
+    this.#session.emit({
       event: 'progress',
       bytes: this.#bytes,
       total: total ?? null,
@@ -156,7 +159,7 @@ export class Progress {
   /** What each kind of lane carries, in bytes a second with all that is around the data. */
   #by(at: number): Record<string, number> {
     const rates: Record<string, number> = {};
-    for (const [kind, bytes] of this.#session.supervisor?.carried ?? []) {
+    for (const [kind, bytes] of this.#session.carried) {
       const meter = this.#kinds.get(kind) ?? new RateMeter();
       this.#kinds.set(kind, meter);
       meter.add(bytes, at);

@@ -1,90 +1,107 @@
 /**
- * A session: two peers that share a key, whatever connections come and go. This runs the state table for one side:
- * it turns what lanes, the handshake and the person do into events, and the table's effects into calls.
+ * A session: two peers that share a key, whatever connections come and go. It runs the state table for one side: it turns what the
+ * rendezvous, the lanes and the person do into events, and each of the table's effects into a call.
  */
-
-import type { Clock } from '../base/clock.ts';
-import { asBeelineError, BeelineError } from '../base/errors.ts';
-import { escapingLog } from '../base/log-fields.ts';
+import { Alarm } from '../base/clock.ts';
+import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
+import { HANDSHAKE_DEADLINE } from '../base/limits.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
+import type { Mailbox } from '../meeting/ports.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
 import type { Peer } from '../sync/peer.ts';
-import type { KnownKind } from '../transports/transport.ts';
+import type { Path } from '../transports/path.ts';
 import type { Message, Status } from '../wire/messages.ts';
 import type { Hello, Word } from '../wire/signal.ts';
-import type { Logger, OfferSummary, Result, Transfer, TransferEvent, TransferOptions } from './api.ts';
-import { type Cause, laneEvent } from './cause.ts';
+import type { Logger, OfferSummary, Result, TransferEvent, TransferOptions } from './api.ts';
+import { type Cause, laneEvent, warningEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
-import { Door } from './door.ts';
-import { EventStream } from './event-stream.ts';
-import { Farewell } from './farewell.ts';
-import type { Known } from './known.ts';
-import { lastWordHeard } from './last-word.ts';
+import { AnswerDeadline, Confirmation, LaneDeadline } from './deadlines.ts';
+import { drained } from './drain.ts';
+import { Handshake } from './handshake.ts';
 import { StateNews } from './news.ts';
-import { Reach } from './reach.ts';
+import { PinnedProcess } from './pinned.ts';
+import type { Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { StatusRegister } from './status.ts';
 import { FATAL, reasonToWait, verdict } from './verdict.ts';
 
-const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
+export type Role = 'sender' | 'receiver';
+export type End = { result: Result } | { error: BeelineError };
 
-export interface SessionOptions extends TransferOptions {
-  role: 'sender' | 'receiver';
-  clock: Clock;
+export interface SessionOptions {
+  role: Role;
+  platform: Platform;
+  options: Pick<TransferOptions, 'lanes' | 'limit' | 'relay' | 'wait'>;
+  log: Logger | undefined;
+  emit: (event: TransferEvent) => void;
+  /** Called once, when all that the session held is released. */
+  ended: (end: End) => void;
 }
 
-export class Session implements Transfer {
-  readonly events = new EventStream();
-  readonly done: Promise<Result>;
+/** What a session is made of, once it is open. */
+export interface Parts {
+  engine: Peer;
+  network: NetworkPort;
+  mailbox: Mailbox;
+  known: Known;
+}
+
+interface Open extends Parts {
+  supervisor: Supervisor;
+  handshake: Handshake;
+}
+
+/** What the rendezvous brings while the session opens; beyond that it is a flood. */
+const MAX_EARLY_NEWS = 256;
+/** Times that the sender may come or go before it is proven, each with a deadline of its own. */
+const MOST_TURNS = 16;
+const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
+
+export class Session {
+  readonly role: Role;
   readonly log: Logger | undefined;
-  /** All time of this session, its lanes and its engine. */
-  readonly clock: Clock;
-  /** Given the sum of the transfer once it is known. */
-  engine: Peer | undefined;
+  readonly emit: (event: TransferEvent) => void;
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
-  readonly farewell: Farewell;
-  readonly door = new Door();
-  /** Once there is something to open lanes with. */
-  supervisor: Supervisor | undefined;
-  /** Says a word by the rendezvous, once somebody is met there: no data goes that way, and it may be there before any lane. */
-  say: ((word: Word) => void) | undefined;
+  readonly confirmation: Confirmation;
+  readonly answer: AnswerDeadline;
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
-  readonly #reach: Reach;
+  readonly #lane: LaneDeadline;
+  /** For the peer's hello, while it is at the rendezvous. */
+  readonly #hello: Alarm;
   readonly #news: StateNews;
-  #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
+  readonly #pinned = new PinnedProcess();
+  readonly #watchers = new Set<(from: State, to: State) => void>();
+  #phase: { at: 'opening'; news: ((open: Open) => void)[] } | ({ at: 'open' } & Open) = {
+    at: 'opening',
+    news: [],
+  };
   #state: State = 'idle';
   #peer: OfferSummary['peer'] = { fingerprint: '' };
   #failure: BeelineError | undefined;
+  #turns = 0;
 
   constructor(options: SessionOptions) {
+    const { role, platform, log, emit } = options;
+    const { clock } = platform;
+    this.role = role;
+    this.log = log;
+    this.emit = emit;
     this.#options = options;
-    this.clock = options.clock;
-    this.farewell = new Farewell(this.clock);
-    this.#news = new StateNews(this.clock, (event) => this.events.emit(event));
-    this.log = options.log && escapingLog(options.log);
-    this.#status = new StatusRegister(options.role);
-    const rest = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
-    this.#reach = new Reach(options, (error) => this.fail(error), rest);
-    this.done = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    // Who only iterates the events must not be killed by an unhandled rejection.
-    this.done.catch(() => {});
-    const { signal } = options;
-    const interrupt = () => this.fail(new BeelineError('INTERRUPTED', 'Interrupted here.'));
-    signal?.addEventListener('abort', interrupt, { once: true });
-    this.cleanup.push(() => signal?.removeEventListener('abort', interrupt));
+    this.#status = new StatusRegister(role);
+    this.#news = new StateNews(clock, emit);
+    this.#hello = new Alarm(clock);
+    this.confirmation = new Confirmation(clock);
+    this.answer = new AnswerDeadline(clock, (what) => this.fail(fault('PEER_SILENT', { what })));
+    const more = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
+    const { wait } = options.options;
+    this.#lane = new LaneDeadline(clock, { role, wait }, (error) => this.fail(error), more);
   }
 
-  /** Ends it if the signal was aborted before. @returns false if nothing may be opened any more */
-  begin(): boolean {
-    if (this.#options.signal?.aborted)
-      this.fail(new BeelineError('INTERRUPTED', 'Interrupted before it began.'));
-    this.dispatch('start');
-    return !this.over;
+  get clock() {
+    return this.#options.platform.clock;
   }
 
   get state(): State {
@@ -109,12 +126,76 @@ export class Session implements Transfer {
     return this.#peer.fingerprint !== '';
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<TransferEvent> {
-    return this.events[Symbol.asyncIterator]();
+  /** The fingerprint of the certificate that lanes are opened to; empty, which none has, until the peer is proven. */
+  get pin(): string {
+    return this.#pinned.fingerprint;
   }
 
-  subscribe(listener: (event: TransferEvent) => void): () => void {
-    return this.events.subscribe(listener);
+  get lanes(): Iterable<Lane> {
+    return this.#open?.supervisor.lanes ?? [];
+  }
+
+  /** Bytes that lanes of each kind have carried so far. */
+  get carried(): ReadonlyMap<string, number> {
+    return this.#open?.supervisor.carried ?? new Map();
+  }
+
+  /** Undefined until the session is open. */
+  get engine(): Peer | undefined {
+    return this.#open?.engine;
+  }
+
+  /** What the rendezvous says of the other side. It may begin before the session is open. */
+  readonly meeting: MeetingEvents = {
+    onMessage: (body) => this.#whenOpen(({ handshake }) => handshake.receive(body)),
+    onPeer: (present) => this.#whenOpen((open) => this.#present(present, open)),
+    // In turn with the messages: the last one may say why the other side left.
+    onLost: (error) => this.#whenOpen(() => this.#unproven(error)),
+    // The server that the two meet at is away, or there again. What is connected needs it only when it breaks.
+    onServer: (error) => {
+      if (this.over) return;
+      this.emit({
+        ...{ event: 'server', reachable: error === undefined },
+        ...(error && { message: error.message }),
+      });
+    },
+  };
+
+  /** Everything is there: the other side is shown this one's, and lanes may come up. */
+  open(parts: Parts): void {
+    const { engine, network } = parts;
+    if (this.over || this.#phase.at === 'open') return;
+    const { role } = this;
+    const { lanes, limit } = this.#options.options;
+    const supervisor = new Supervisor({
+      ...{ role, kinds: network.kinds, clock: this.clock },
+      ...(lanes !== undefined && { count: lanes }),
+      free: () => this.#state === 'transferring' && limit === undefined && engine.arrived !== true,
+      onLane: (lane) => this.#laneUp(lane, engine),
+      onMessage: (lane, message) => this.#message(lane, message, engine),
+      onBlocks: (lane, header) => {
+        if (!engine.land) throw fault('PEER_MISBEHAVES', { what: 'sent blocks, which a receiver does not' });
+        return engine.land(lane, header);
+      },
+      onClosed: (lane, error, left) => this.#laneDown(lane, error, left, engine),
+      onFailed: ({ kind, name }, error) => this.log?.debug({ kind, name, error: String(error) }, 'no lane'),
+      onRetire: (lane) => engine.retireLane?.(lane),
+    });
+    this.cleanup.push(() => supervisor.close());
+    const handshake = this.#handshake(parts);
+    const { news } = this.#phase;
+    const open: Open = { ...parts, supervisor, handshake };
+    this.#phase = { at: 'open', ...open };
+    for (const tell of news) tell(open);
+    // Unless the sender is known to be away.
+    if (role === 'receiver' && this.#turns === 0 && !this.proven) this.#expect(true);
+    this.cleanup.push(this.clock.after(0, () => handshake.warmUp()));
+  }
+
+  /** Calls back with every change of state as it happens; people are told by events, which may lag. @returns ends that */
+  watch(changed: (from: State, to: State) => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
   }
 
   /** @param error what makes it pause by itself */
@@ -138,13 +219,8 @@ export class Session implements Transfer {
     this.dispatch('cancel', { by: 'self', error: new BeelineError('CANCELLED', 'Cancelled here.') });
   }
 
-  /** The server that the two meet at is away, or there again. What is connected needs it only when it breaks. */
-  server(error?: BeelineError): void {
-    if (this.over) return;
-    this.events.emit({
-      ...{ event: 'server', reachable: error === undefined },
-      ...(error && { message: error.message }),
-    });
+  warn(error: BeelineError, path?: string): void {
+    this.emit(warningEvent(error, path));
   }
 
   /** @param by 'both' when the other side comes to the same conclusion and need not be told */
@@ -155,168 +231,222 @@ export class Session implements Transfer {
     this.dispatch('fail', { by: by === 'both' ? 'self' : by, error });
   }
 
-  /** Both sides agree on the root. */
-  complete(result: Result): void {
-    if (this.over) return;
-    this.dispatch('verified');
-    const { peer, skipped, ...done } = result;
-    void this.#end(() => {
-      this.events.emit({ event: 'done', ...done });
-      this.#settle.resolve(result);
-    });
-  }
-
   /**
    * The roots are equal, and both sides know it: nothing that matters can be lost any more. The receiver says so by the
    * rendezvous too, should the lane that bears its word break; a sender that has heard it closes.
    */
   agreed(): void {
-    this.farewell.say();
-    if (this.#options.role === 'sender') this.supervisor?.close();
-    else this.say?.({ ...this.#status.word, state: 'completed' });
+    this.confirmation.agree();
+    if (this.role === 'sender') this.#open?.supervisor.close();
+    else this.#say({ ...this.#status.word, state: 'completed' });
   }
 
-  /** Makes the lanes' owner; pipes may be offered from now on. @param kinds this side's transports, best first */
-  supervise(kinds: readonly KnownKind[]): void {
-    const { role, lanes: count, limit } = this.#options;
-    this.supervisor = new Supervisor({
-      ...{ role, kinds, clock: this.clock },
-      ...(count !== undefined && { count }),
-      free: () => this.#state === 'transferring' && limit === undefined && this.engine?.arrived !== true,
-      onLane: (lane) => this.#laneUp(lane),
-      onMessage: (lane, message) => this.#message(lane, message),
-      onBlocks: (lane, header) => {
-        if (!this.engine?.land) throw new BeelineError('PROTOCOL', 'A receiver does not send blocks.');
-        return this.engine.land(lane, header);
-      },
-      onClosed: (lane, error, left) => this.#laneDown(lane, error, left),
-      onFailed: ({ kind, name }, error) => this.log?.debug({ kind, name, error: String(error) }, 'no lane'),
-      onRetire: (lane) => this.engine?.retireLane?.(lane),
-    });
-    this.cleanup.push(() => this.supervisor?.close());
+  /** All that follows from the agreement is done. */
+  complete(result: Result): void {
+    this.dispatch('verified', { result });
+  }
+
+  /** What the engine waits for has changed. */
+  awaits(): void {
+    this.answer.awaits(this.#state === 'transferring' ? this.engine?.awaits : undefined);
+  }
+
+  /** This side can be reached in another way: a proven peer is told. */
+  moved(): void {
+    this.#open?.handshake.update();
+  }
+
+  /** The network of this machine has changed: lanes that stand on addresses that are gone, or fell silent, are dead. */
+  networkChanged(hosts: ReadonlySet<string>): void {
+    this.#open?.supervisor.moved(hosts);
+  }
+
+  /** The ways to the peer, as of now. A process that said that it ends is not dialled. */
+  paths(paths: readonly Path[]): void {
+    this.#open?.supervisor.paths(this.#pinned.ended ? [] : paths);
   }
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
     // The peer may have a relay of its own, which a person here did not want.
-    if (this.over || (this.#options.relay === 'never' && pipe.relayed)) pipe.destroy();
-    else if (this.door.admits(pipe, fingerprint)) this.supervisor?.add(pipe);
-  }
-
-  /**
-   * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
-   * @param device whom the secret belongs to, if it is a trusted device's
-   * @returns false when nothing is to be made of it any more
-   */
-  peerProven(hello: Hello, device: Known['device']): boolean {
-    if (this.over || this.farewell.said) return false;
-    const who = this.door.prove(hello.fingerprint);
-    if (who === 'ended') return false;
-    this.#introduce(hello, device);
-    if (who === 'new') this.#restart();
-    if (this.over) return false;
-    if (this.#options.lanes === undefined && hello.lanes > 0) this.supervisor?.keep(hello.lanes);
-    for (const { pipe, fingerprint } of this.door.early()) this.offerPipe(pipe, fingerprint);
-    // What was said while it was away is lost.
-    if (this.#status.spoken) this.say?.(this.#status.word);
-    if (this.#state === 'authenticating') this.#reach.proven();
-    return true;
-  }
-
-  #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
-    const fingerprint = device?.key ?? certificate;
-    const name = device && { name: device.name };
-    if (fingerprint !== this.#peer.fingerprint)
-      this.events.emit({ event: 'peer', fingerprint, agent, ...name });
-    this.#peer = { fingerprint, ...name };
-  }
-
-  /** The same secret, proven by a new process: the old one's lanes are dead even if they do not know it. */
-  #restart(): void {
-    this.supervisor?.drop();
-    this.farewell.over();
-    this.#status.restart();
-    if (this.engine?.restartable === false)
-      this.fail(new BeelineError('PEER_FAILED', 'The other side ended, and a stream cannot be sent twice.'));
-    else this.engine?.restart();
+    if (this.over || (this.#options.options.relay === 'never' && pipe.relayed)) pipe.destroy();
+    else if (this.#pinned.admits(pipe, fingerprint)) this.#open?.supervisor.add(pipe);
   }
 
   dispatch(event: Event, cause: Cause = {}): void {
     const from = this.#state;
     const transition = step(from, event);
     if (!transition) return;
-    this.#state = transition.to;
-    this.log?.debug({ from, to: transition.to, event }, 'state');
-    this.#news.changed(transition.to, cause);
+    const { to } = transition;
+    this.#state = to;
+    if (to !== from) {
+      this.log?.debug({ from, to, event }, 'state');
+      this.#news.changed(to, cause);
+      for (const changed of this.#watchers) changed(from, to);
+    }
     for (const effect of transition.effects) this.#perform(effect, cause);
+    this.awaits();
   }
 
   #perform(effect: Effect, cause: Cause): void {
     switch (effect) {
+      case 'meet':
+        return this.#lane.left();
+      case 'prove':
+        return this.#open?.handshake.peerAppeared();
+      case 'open-lanes':
+        return this.#lane.lost();
       case 'pull':
-        this.#reach.connected();
+        this.#lane.connected();
         return this.engine?.pull();
       case 'hold':
         return this.engine?.hold();
-      case 'open-lanes':
-        return this.#reach.lost();
-      case 'meet':
-        return this.#reach.left();
       case 'tell-peer':
         return this.#tellPeer();
-      case 'stop':
-        return this.#stop(cause.error ?? new BeelineError('INTERNAL', 'Stopped without a reason.'));
-      // The handshake is begun by who dispatched; finishing by `complete`.
-      case 'prove':
       case 'finish':
-        return;
+        return void this.#end({ result: cause.result! });
+      case 'stop':
+        this.#failure = cause.error ?? new BeelineError('INTERNAL', 'Stopped without a reason.');
+        return void this.#end({ error: this.#failure });
     }
   }
 
-  #tellPeer(): void {
-    for (const lane of this.supervisor?.lanes ?? []) lane.send(this.#status.message()).catch(() => {});
-    this.say?.(this.#status.word);
+  get #open(): Open | undefined {
+    return this.#phase.at === 'open' ? this.#phase : undefined;
   }
 
-  #stop(error: BeelineError): void {
-    this.#failure = error;
-    void this.#end(() => {
-      const { code, reason, message } = error;
-      this.events.emit({ event: 'error', code, ...(reason && { reason }), message });
-      this.#settle.reject(error);
+  #whenOpen(tell: (open: Open) => void): void {
+    const phase = this.#phase;
+    if (phase.at === 'open') tell(phase);
+    else if (phase.news.length < MAX_EARLY_NEWS) phase.news.push(tell);
+  }
+
+  #handshake({ network, mailbox, known }: Parts): Handshake {
+    const { role } = this;
+    const { platform, options } = this.#options;
+    const { secret, device } = known;
+    return new Handshake({
+      ...{ role, secret, pake: platform.pake },
+      hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
+      send: (body) => mailbox.send(body),
+      onHello: (hello) => {
+        this.#hello.clear();
+        if (this.#peerProven(hello, device)) network.peer(hello);
+      },
+      onWord: (word) => this.#hearByRendezvous(word),
+      onFail: (error) => {
+        if (role === 'receiver' || secret.way === 'code' || this.proven) return this.#unproven(error);
+        // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
+        this.log?.warn({ code: error.code }, 'refused on the rendezvous');
+        this.#hello.clear();
+        mailbox.drop();
+      },
     });
   }
 
-  async #end(announce: () => void): Promise<void> {
-    this.#reach.end();
-    this.farewell.over();
-    const { final, by } = this.#status;
-    const { role } = this.#options;
-    // By closing a side shows that it has heard: that the other ends, or as a sender that the receiver is done.
-    if (this.farewell.said ? role === 'sender' : final && by === 'peer') this.supervisor?.close();
-    await Promise.all([this.engine?.stop(), lastWordHeard(this.clock, [...(this.supervisor?.lanes ?? [])])]);
-    for (const { pipe } of this.door.early()) pipe.destroy();
-    await this.cleanup.run();
-    announce();
+  /** The other side came to the rendezvous, or left it. */
+  #present(present: boolean, { mailbox }: Open): void {
+    if (this.role === 'receiver') {
+      if (!this.proven) this.#expect(present);
+    } else if (present) {
+      // Somebody who takes the place and says nothing must not keep the right one out.
+      this.#hello.set(HANDSHAKE_DEADLINE, () => mailbox.drop());
+    } else this.#hello.clear();
+    this.dispatch(present ? 'peer-found' : 'peer-left');
   }
 
-  #laneUp(lane: Lane): void {
+  /** A receiver waits for the sender to prove itself, or to come back. */
+  #expect(present: boolean): void {
+    // A rendezvous that lets the sender come and go for ever makes no wait longer.
+    if (++this.#turns > MOST_TURNS) return;
+    const error = present ? fault('SENDER_MUTE') : fault('SENDER_LEFT');
+    this.#hello.set(HANDSHAKE_DEADLINE, () => this.fail(error));
+  }
+
+  /** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
+  #unproven(error: BeelineError): void {
+    if (this.proven) this.log?.warn({ code: error.code }, 'ignored on the rendezvous');
+    else this.fail(error);
+  }
+
+  /**
+   * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
+   * @returns false when nothing is to be made of it any more
+   */
+  #peerProven(hello: Hello, device: Known['device']): boolean {
+    if (this.over || this.confirmation.agreed) return false;
+    const who = this.#pinned.prove(hello.fingerprint);
+    if (who === 'ended') return false;
+    this.#introduce(hello, device);
+    if (who === 'new') this.#restart();
+    if (this.over) return false;
+    if (this.#options.options.lanes === undefined && hello.lanes > 0)
+      this.#open?.supervisor.keep(hello.lanes);
+    for (const { pipe, fingerprint } of this.#pinned.early()) this.offerPipe(pipe, fingerprint);
+    // What was said while it was away is lost.
+    if (this.#status.spoken) this.#say(this.#status.word);
+    if (this.#state === 'authenticating') this.#lane.proven();
+    return true;
+  }
+
+  #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
+    const fingerprint = device?.key ?? certificate;
+    const name = device && { name: device.name };
+    if (fingerprint !== this.#peer.fingerprint) this.emit({ event: 'peer', fingerprint, agent, ...name });
+    this.#peer = { fingerprint, ...name };
+  }
+
+  /** The same secret, proven by a new process: the old one's lanes are dead even if they do not know it. */
+  #restart(): void {
+    this.#open?.supervisor.drop();
+    this.confirmation.end();
+    this.#status.restart();
+    if (this.engine?.restartable === false) this.fail(fault('STREAM_ENDED'));
+    else this.engine?.restart();
+  }
+
+  /** By the rendezvous, once somebody is proven there: no data goes that way, and it may be there before any lane. */
+  #say(word: Word): void {
+    this.#open?.handshake.say(word);
+  }
+
+  #tellPeer(): void {
+    for (const lane of this.lanes) lane.send(this.#status.message()).catch(() => {});
+    this.#say(this.#status.word);
+  }
+
+  async #end(end: End): Promise<void> {
+    this.#lane.end();
+    this.#hello.clear();
+    this.confirmation.end();
+    const { final, by } = this.#status;
+    // By closing a side shows that it has heard: that the other ends, or as a sender that the receiver is done.
+    if (this.confirmation.agreed ? this.role === 'sender' : final && by === 'peer')
+      this.#open?.supervisor.close();
+    await Promise.all([this.engine?.stop(), drained(this.clock, [...this.lanes])]);
+    for (const { pipe } of this.#pinned.early()) pipe.destroy();
+    await this.cleanup.run();
+    this.#options.ended(end);
+  }
+
+  #laneUp(lane: Lane, engine: Peer): void {
     const { id, kind, local, remote } = lane;
-    this.events.emit(laneEvent(lane, 'open'));
+    this.emit(laneEvent(lane, 'open'));
     this.log?.info({ lane: id, kind, local, remote }, 'lane open');
     if (this.#status.spoken) lane.send(this.#status.message()).catch(() => {});
-    this.engine?.addLane(lane);
+    engine.addLane(lane);
     this.dispatch('lane-up');
     if (this.#status.state === 'paused') this.dispatch('pause', { by: this.#status.by });
   }
 
-  #laneDown(lane: Lane, error: Error | undefined, left: number): void {
-    this.engine?.removeLane(lane);
+  #laneDown(lane: Lane, error: Error | undefined, left: number, engine: Peer): void {
+    engine.removeLane(lane);
+    const { agreed } = this.confirmation;
     // At the end both sides close, in whatever order: how a lane took that is no reason for anything.
-    const reason = this.over || this.farewell.said ? undefined : error;
-    this.events.emit(laneEvent(lane, 'closed', reason));
+    const reason = this.over || agreed ? undefined : error;
+    this.emit(laneEvent(lane, 'closed', reason));
     this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');
-    if (this.farewell.said) return;
+    if (agreed) return;
     if (error instanceof BeelineError && FATAL.has(error.code)) {
       // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
       this.fail(error);
@@ -325,21 +455,21 @@ export class Session implements Transfer {
     }
   }
 
-  #message(lane: Lane, message: Message): void {
-    if (message.type !== 'status') return this.engine?.message(lane, message);
-    this.#hear(message);
+  #message(lane: Lane, message: Message, engine: Peer): void {
+    if (message.type === 'status') this.#hear(message);
+    else engine.message(lane, message);
   }
 
   /** The proven peer says it by the rendezvous. */
-  hear(word: Word): void {
-    if (this.over || this.door.ended) return;
+  #hearByRendezvous(word: Word): void {
+    if (this.over || this.#pinned.ended) return;
     const { state } = word;
     if (state !== 'completed') this.#hear({ ...word, state, text: '' });
-    else if (this.#options.role === 'sender') this.farewell.heard();
+    else if (this.role === 'sender') this.confirmation.heard();
   }
 
   #hear(status: Status): void {
-    const { role } = this.#options;
+    const { role } = this;
     const reason = role === 'sender' && status.state === 'failed' ? reasonToWait(status.code) : undefined;
     if (reason && this.engine?.restartable !== false) return this.#peerEnded(reason);
     if (this.#status.take(status))
@@ -348,10 +478,10 @@ export class Session implements Transfer {
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */
   #peerEnded(reason: string): void {
-    this.door.end();
+    this.#pinned.end();
     this.dispatch('peer-ended', { by: 'peer', reason });
     // Nobody is left to dial.
-    this.supervisor?.paths([]);
-    this.supervisor?.drop();
+    this.#open?.supervisor.paths([]);
+    this.#open?.supervisor.drop();
   }
 }

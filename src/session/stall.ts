@@ -24,9 +24,8 @@ export class Stall {
     this.#looks = new Alarm(session.clock);
     session.cleanup.push(() => this.#looks.clear());
     // Whoever ends the pause ends the looking too: a later pause is somebody else's.
-    session.subscribe((event) => {
-      if (event.event === 'state' && event.from === 'paused' && event.to === 'transferring')
-        this.#looks.clear();
+    session.watch((from, to) => {
+      if (from === 'paused' && to === 'transferring') this.#looks.clear();
     });
   }
 

@@ -1,7 +1,7 @@
 /** A sent text: collected, at most MAX_TEXT, and handed over whole. It is the peer's; escape it before a terminal. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex, utf8Decode } from '../base/bytes.ts';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_TEXT } from '../base/limits.ts';
 import type { Entry } from '../offer/manifest.ts';
 import type { Extent } from '../offer/space.ts';
@@ -21,10 +21,7 @@ export class TextSink implements Sink {
   async open(entries: readonly Entry[]): Promise<void> {
     const [entry, ...more] = entries;
     if (entry?.kind !== 'file' || more.length > 0 || entry.size > MAX_TEXT)
-      throw new BeelineError(
-        'BAD_MANIFEST',
-        `The other side offers a text that is not one text of at most ${MAX_TEXT} bytes.`,
-      );
+      throw fault('OFFER_MALFORMED', { what: `is a text that is not one text of at most ${MAX_TEXT} bytes` });
     this.#bytes = new Uint8Array(entry.size);
   }
 
@@ -35,14 +32,14 @@ export class TextSink implements Sink {
   async write(_chunk: number, extents: readonly Extent[], data: Uint8Array | undefined): Promise<void> {
     for (const { offset, length, at } of extents) {
       if (offset + length > this.#bytes.length || (data && at + length > data.length))
-        throw new BeelineError('PROTOCOL', 'The other side sent a chunk that does not fit the text.');
+        throw fault('PEER_MISBEHAVES', { what: 'sent a chunk that does not fit the text' });
       // Zeros are there already.
       if (data) this.#bytes.set(data.subarray(at, at + length), offset);
     }
   }
 
   async drop(): Promise<void> {
-    throw new BeelineError('PROTOCOL', 'The other side took back its text.');
+    throw fault('PEER_MISBEHAVES', { what: 'took back its text' });
   }
 
   /** PROTOCOL if it is not UTF-8. */

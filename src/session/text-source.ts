@@ -2,7 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex, utf8Encode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { MAX_TEXT } from '../base/limits.ts';
 import type { Entry } from '../offer/manifest.ts';
 import type { Source } from '../sync/ports.ts';
@@ -10,8 +10,7 @@ import type { Source } from '../sync/ports.ts';
 /** @throws BeelineError USAGE if the text is longer than MAX_TEXT bytes of UTF-8. */
 export function textSource(text: string, clock: Clock): Source {
   const bytes = utf8Encode(text);
-  if (bytes.length > MAX_TEXT)
-    throw new BeelineError('USAGE', `The text is longer than ${MAX_TEXT} bytes. Send it as a file.`);
+  if (bytes.length > MAX_TEXT) throw fault('TEXT_TOO_LONG', { most: MAX_TEXT });
   const entry: Entry = {
     path: 'text',
     kind: 'file',

@@ -1,5 +1,6 @@
 /** What the other side's word means here: a change of state, and a sentence about it. Its codes are not trusted. */
-import { BeelineError, type ErrorCode } from '../base/errors.ts';
+import { BeelineError, type ErrorCode, fault, type Reason } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import type { Event } from '../sync/machine.ts';
 import type { Status } from '../wire/messages.ts';
 import type { Cause } from './cause.ts';
@@ -10,15 +11,13 @@ type Role = 'sender' | 'receiver';
 export const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
 
 /** Failures that mean the same on both sides. */
-const SHARED: ReadonlyMap<string, string> = new Map(
+const SHARED: ReadonlyMap<string, Reason> = new Map(
   Object.entries({
-    REFUSED: 'The other side declined.',
-    VERIFICATION: 'The other side found that what arrived is not what was sent.',
-    VERSION: 'The other side speaks another protocol version.',
-  }),
+    REFUSED: 'PEER_DECLINED',
+    VERIFICATION: 'PEER_UNVERIFIED',
+    VERSION: 'PEER_OTHER_VERSION',
+  } as const),
 );
-const SENDER_INTERRUPTED =
-  'The sender was interrupted. What has arrived is kept: receive again with its new code to go on.';
 const REASONS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     DISK_FULL: 'has no room left on its disk',
@@ -45,11 +44,18 @@ export function reasonToWait(code: string): string | undefined {
 
 /** What this side says when the other has reported a failure. `code` is the peer's word and not trusted. */
 function errorFromPeer(code: string, peer: Role): BeelineError {
-  if (code === 'INTERRUPTED' && peer === 'sender') return new BeelineError('PEER_FAILED', SENDER_INTERRUPTED);
+  if (code === 'INTERRUPTED' && peer === 'sender') return fault('SENDER_INTERRUPTED');
   const shared = SHARED.get(code);
-  if (shared) return new BeelineError(code as ErrorCode, shared);
+  if (shared) return (fault as (reason: Reason) => BeelineError)(shared);
   const known = /^[A-Z_]{2,24}$/.test(code) ? ` (${code})` : '';
-  return new BeelineError('PEER_FAILED', `The other side ${REASONS.get(code) ?? 'failed'}${known}.`);
+  return fault('PEER_GAVE_UP', { what: `${REASONS.get(code) ?? 'failed'}${known}` });
+}
+
+/** What both sides come to by themselves when files changed or vanished on the way. */
+export function incomplete(paths: readonly string[]): BeelineError {
+  const names = paths.slice(0, 3).map(escapeName).join(', ');
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
+  return fault('SENT_INCOMPLETE', { names: `${names}${more}` }, { paths });
 }
 
 /** @param peer who says it */

@@ -25,6 +25,8 @@ export interface OriginPorts extends Means {
 
 /** How far one transfer is. */
 export interface ProgressPorts {
+  /** What the other side has to say now (`Peer.awaits`) may have changed. */
+  awaits: () => void;
   /** Bytes that are across so far, and the pieces that came across just now. */
   progress: (bytes: number, extents: readonly Extent[]) => void;
   /** Bytes of it that an earlier run had moved and that need not move again; `progress` counts from zero after a 0. */

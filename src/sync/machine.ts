@@ -15,7 +15,7 @@ export type State =
 
 export type Event =
   | 'start' // the person or program began
-  | 'peer-found' // the other side is at the rendezvous
+  | 'peer-found' // the other side is at the rendezvous, for the first time or again
   | 'peer-left' // it went away before it was known to be the right one
   | 'lane-up' // the first authenticated lane carries messages
   | 'lanes-lost' // the last lane died
@@ -29,7 +29,7 @@ export type Event =
 /** What the peer layer does on a transition. */
 export type Effect =
   | 'meet' // be at the rendezvous
-  | 'prove' // run the handshake
+  | 'prove' // show the other side this one's share or hello
   | 'open-lanes' // dial and listen, for as long as the person will wait
   | 'pull' // ask for (or serve) chunks
   | 'hold' // stop asking and serving
@@ -63,6 +63,7 @@ export const TABLE: Table = {
     cancel,
   },
   authenticating: {
+    'peer-found': to('authenticating', 'prove'),
     'peer-left': to('connecting', 'meet'),
     // It was proven, and said so before any lane was open.
     'peer-ended': to('connecting', 'meet'),
@@ -73,6 +74,8 @@ export const TABLE: Table = {
     cancel,
   },
   transferring: {
+    // It came back to the rendezvous, perhaps as a new process.
+    'peer-found': to('transferring', 'prove'),
     pause: to('paused', 'hold', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),
@@ -81,6 +84,7 @@ export const TABLE: Table = {
     cancel,
   },
   paused: {
+    'peer-found': to('paused', 'prove'),
     resume: to('transferring', 'pull', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),

@@ -169,6 +169,7 @@ export class ReceivingPeer implements Peer {
   /** It is a new process, and says what it still has. */
   restart(): void {
     this.#account = new Account();
+    this.#ports.awaits();
     this.#origin.reader.clear();
     this.#ports.resumed(0);
   }
@@ -200,6 +201,7 @@ export class ReceivingPeer implements Peer {
         const bytes = pages[page];
         if (!bytes) throw fault('PEER_MISBEHAVES', { what: 'asked for a page that does not exist' });
         this.#account.pagesAsked.add(page);
+        this.#ports.awaits();
         lane.send({ type: 'page', page, bytes }).catch(() => {});
         return;
       }

@@ -93,6 +93,7 @@ export class Receiver implements Peer {
     else this.#renewal = { pull: undefined, gone: new Map() };
     this.#pageLook.clear();
     this.#work?.arrivals.renewed();
+    this.#ports.awaits();
   }
 
   addLane(lane: LanePort): void {
@@ -160,9 +161,11 @@ export class Receiver implements Peer {
   message(lane: LanePort, message: Message): void {
     switch (message.type) {
       case 'offer':
-        return this.#takeHeader(message);
+        this.#takeHeader(message);
+        return this.#ports.awaits();
       case 'page':
-        return this.#takePage(message.page, message.bytes);
+        this.#takePage(message.page, message.bytes);
+        return this.#ports.awaits();
       case 'blocks':
         return this.#going.fetching.zeros(lane, message);
       case 'hash':
@@ -172,7 +175,8 @@ export class Receiver implements Peer {
       case 'finished':
         if (this.#phase.at !== 'closing')
           throw fault('PEER_MISBEHAVES', { what: 'ended a transfer that is not finished' });
-        return this.#phase.closing.take(lane, message);
+        this.#phase.closing.take(lane, message);
+        return this.#ports.awaits();
       default:
         throw fault('PEER_MALFORMED', { what: `'${message.type}', which no sender sends` });
     }
@@ -261,6 +265,7 @@ export class Receiver implements Peer {
     const lost = 'offer' in this.#phase && this.#phase.offer.gone.size > 0;
     if (!same || lost) return this.#fail(anotherOffer());
     this.#renewal = undefined;
+    this.#ports.awaits();
     for (const [entry, why] of renewal.gone) this.#lose(entry, why);
     const work = this.#work;
     if (!work) return;
@@ -399,6 +404,7 @@ export class Receiver implements Peer {
       const root = await new Slices(this.#ports.clock).run(offer.rooting(offer.hashes, absent));
       const closing = new Closing(this.#ports, chunks, arrivals, { root, absent, gone });
       this.#phase = { ...phase, at: 'closing', closing };
+      this.#ports.awaits();
       this.#sayClosing();
     } catch (thrown) {
       this.#fail(thrown);

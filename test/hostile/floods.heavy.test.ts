@@ -18,8 +18,7 @@ import { Lane } from '../../src/lanes/lane.ts';
 import { encodePages } from '../../src/offer/manifest.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { HTTP_DEADLINE } from '../../src/server/limits.ts';
-import { losePatience } from '../../src/session/patience.ts';
-import type { Session } from '../../src/session/session.ts';
+import type { Running } from '../../src/session/transfer.ts';
 import { ManifestPull } from '../../src/sync/manifest-pull.ts';
 import { encodeMessage } from '../../src/wire/encode.ts';
 import type { Message } from '../../src/wire/messages.ts';
@@ -150,8 +149,8 @@ test('protects from: a proven peer who drips what is waited for', LIMIT, async (
       },
     };
     const { receiver } = await meet(t, script, { to: place.to, lanes: 1 });
-    const session = receiver as Session;
-    losePatience(session, session.engine!, 400);
+    const { session } = receiver as Running;
+    session.answer.ms = 400;
     assert.equal(await ending(receiver), 'TIMEOUT', slow);
     for (const timer of drips) clearInterval(timer);
     assert.deepEqual(tree(place.to), {});
@@ -217,8 +216,8 @@ test('protects from: a manifest that never ends', LIMIT, async (t) => {
     answer: (_lane, message) => !(message.type === 'get-page' && message.page === pages.length - 1),
   };
   const { receiver } = await meet(t, script, { to: place.to, lanes: 1 });
-  const session = receiver as Session;
-  losePatience(session, session.engine!, 400);
+  const { session } = receiver as Running;
+  session.answer.ms = 400;
   assert.equal(await ending(receiver), 'TIMEOUT');
   // One whose pages hold ever more than was announced.
   const { receiver: second } = await meet(t, { entries, offer: { entries: pages.length } }, { to: place.to });

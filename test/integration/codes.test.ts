@@ -7,7 +7,6 @@ import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { fromPsk } from '../../src/identity/standing-secret.ts';
 import { openMailbox } from '../../src/meeting/mailbox.ts';
-import { Deferred } from '../../src/session/deferred.ts';
 import { freePort } from '../ports.ts';
 import { snapshot } from './tree.ts';
 import { errorCode, listening, type Workspace, workspace } from './workspace.ts';
@@ -91,17 +90,20 @@ describe('integration: codes', { concurrency: 2 }, () => {
       JSON.stringify({ k: 'refuse', code: 'WRONG_CODE' }),
     ];
     for (const guess of guesses) {
-      const put = new Deferred<string>();
+      let putOut = (_code: string) => {};
+      const put = new Promise<string>((resolve) => {
+        putOut = resolve;
+      });
       const stranger = await openMailbox({
         ...{ role: 'guest', nameplate: fromPsk(psk).nameplate, deadline: 20_000, reconnect: false },
         find: async () => [{ host: '127.0.0.1', port }],
         waitForHost: true,
         onMessage: () => {},
         onPeer: () => {},
-        onLost: (error) => put.resolve(error.code),
+        onLost: (error) => putOut(error.code),
       });
       stranger.send(guess);
-      assert.equal(await put.promise, 'REFUSED', 'it is put out');
+      assert.equal(await put, 'REFUSED', 'it is put out');
     }
     const receiver = work.start([
       ...['receive', ...key, '--at', `127.0.0.1:${port}`],

@@ -49,7 +49,7 @@ test(
     const second = receiver({ to: join(dir, 'out') });
     const [sent, received] = await Promise.all([sender.done, second.done]);
     assert.equal(sent.root, received.root);
-    assert.equal(sent.peer, sender.peer.fingerprint);
+    assert.equal(sent.peer, sender.session.peer.fingerprint);
     assert.ok(arrived('out'));
   },
 );
@@ -89,8 +89,8 @@ test('a receiver that takes its time to end is not let in again meanwhile', LIMI
   const first = receiver({ to: join(dir, 'gone'), lanes: 1 });
   await until(first, 'progress');
   // Long enough for its lanes to be dialled again, were it not for the end.
-  const stop = first.engine!.stop.bind(first.engine);
-  first.engine!.stop = async () => {
+  const stop = first.session.engine!.stop.bind(first.session.engine);
+  first.session.engine!.stop = async () => {
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await stop();
   };

@@ -6,7 +6,7 @@ import test, { type TestContext } from 'node:test';
 import type { Transfer, TransferEvent } from '../../src/node/api.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
-import type { Session } from '../../src/session/session.ts';
+import type { Running } from '../../src/session/transfer.ts';
 import { cutLanes, failure, folder, intercept, meeting, start, until } from './meeting.ts';
 
 /** Far below what a side waits that is told nothing. */
@@ -83,7 +83,7 @@ test(
     const receiving = receiver({ to: join(dir, 'out') });
     await until(receiving, 'progress', ({ bytes }) => bytes > 0);
     // Both ends at once, and nothing dials again.
-    for (const side of [sender, receiving]) side.supervisor!.paths([]);
+    for (const side of [sender, receiving]) side.session.paths([]);
     cutLanes(sender, receiving);
     sender.cancel();
     const [sent, received] = await Promise.all([failure(sender), failure(receiving)]);
@@ -95,7 +95,7 @@ test('the confirmation lost with its lanes: the sender is done at once all the s
   const { dir, path } = file(t);
   const { sender, join: receiver } = await start(path);
   // More than this test has: only what crosses by the rendezvous can end it in time.
-  sender.farewell.patience = 120_000;
+  sender.session.confirmation.ms = 120_000;
   const receiving = receiver({ to: join(dir, 'out') });
   intercept(receiving, 'finished', (deliver) => {
     cutLanes(sender, receiving);
@@ -109,7 +109,7 @@ test('with a limit, both ends of a normal transfer are in order and carry no rea
   for (let run = 0; run < 4; run++) {
     const { dir, path } = file(t, 3_000_000);
     const { sender, join: receiver } = await start(path, { limit: 4_000_000 });
-    const receiving: Session = receiver({ to: join(dir, 'out') });
+    const receiving: Running = receiver({ to: join(dir, 'out') });
     const seen = [events(sender), events(receiving)];
     await Promise.all([sender.done, receiving.done]);
     for (const side of seen) {

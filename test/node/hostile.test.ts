@@ -13,11 +13,11 @@ import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../..
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
 import { Handshake } from '../../src/session/handshake.ts';
-import { losePatience } from '../../src/session/patience.ts';
-import type { Session } from '../../src/session/session.ts';
+import type { Running } from '../../src/session/transfer.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { helloOf } from '../hello.ts';
 import { freePort } from '../ports.ts';
+import { whenOpen } from './meeting.ts';
 
 const CODE = '7-crossover-clockwork';
 
@@ -36,20 +36,20 @@ function until<E extends TransferEvent['event']>(transfer: Transfer, name: E) {
 }
 
 interface Started {
-  sender: Session;
+  sender: Running;
   port: number;
-  join(options?: Partial<ReceiveOptions>): Session;
+  join(options?: Partial<ReceiveOptions>): Running;
 }
 
 /** A sender that can be found, and the way to join it. */
 async function start(path: string, options: SendOptions = {}): Promise<Started> {
-  const sender = send([path], { lan: false, code: CODE, at: '127.0.0.1:0', ...options }) as Session;
+  const sender = send([path], { lan: false, code: CODE, at: '127.0.0.1:0', ...options }) as Running;
   const { port } = await until(sender, 'listening');
   const at = `127.0.0.1:${port}`;
   return {
     sender,
     port,
-    join: (more) => receive({ accept: 'all', lan: false, code: CODE, at, ...more }) as Session,
+    join: (more) => receive({ accept: 'all', lan: false, code: CODE, at, ...more }) as Running,
   };
 }
 
@@ -154,7 +154,7 @@ for (const [name, message] of Object.entries(broken)) {
   test(`a sender that sends ${name} ends the transfer`, { timeout: 90_000 }, async (t) => {
     const dir = folder(t);
     const { sender, join: receiver } = await start(file(dir));
-    sender.engine!.addLane = (lane) => void lane.send(message).catch(() => {});
+    sender.session.engine!.addLane = (lane) => void lane.send(message).catch(() => {});
     const receiving = receiver({ to: join(dir, 'to') });
     assert.equal(await ending(receiving), 'PROTOCOL');
     sender.cancel();
@@ -169,9 +169,11 @@ test('a side that is connected and says nothing is given up', { timeout: 90_000 
     const { sender, join: receiver } = await start(file(dir));
     const receiving = receiver({ to: join(dir, 'to') });
     const [mute, patient] = silent === 'sender' ? [sender, receiving] : [receiving, sender];
-    mute.engine!.addLane = () => {};
-    mute.engine!.message = () => {};
-    losePatience(patient, patient.engine!, 200);
+    whenOpen(mute, (engine) => {
+      engine.addLane = () => {};
+      engine.message = () => {};
+    });
+    patient.session.answer.ms = 200;
     assert.equal(await ending(patient), 'TIMEOUT');
     mute.cancel();
     await ending(mute);

@@ -9,7 +9,8 @@ import { BeelineError } from '../../src/base/errors.ts';
 import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/node/api.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
-import type { Session } from '../../src/session/session.ts';
+import type { Running } from '../../src/session/transfer.ts';
+import type { Peer } from '../../src/sync/peer.ts';
 import type { Message } from '../../src/wire/messages.ts';
 
 /** Every TLS socket of this process: both ends of every lane. Undocumented, but the only honest way to break one. */
@@ -19,9 +20,9 @@ export function laneSockets(): TLSSocket[] {
 }
 
 /** Every lane of these sides, whatever carries it: those over UDP are no handles of the process. */
-export function cutLanes(...sides: Session[]): void {
+export function cutLanes(...sides: Running[]): void {
   for (const socket of laneSockets()) socket.destroy();
-  for (const { supervisor } of sides) for (const lane of supervisor?.lanes ?? []) lane.close();
+  for (const { session } of sides) for (const lane of session.lanes) lane.close();
 }
 
 /** What a receiver needs to find this sender. */
@@ -46,11 +47,11 @@ export function folder(t: TestContext): string {
 export async function start(
   path: string,
   options: SendOptions = {},
-): Promise<{ sender: Session; join(options: Partial<ReceiveOptions>): Session }> {
-  const sender = send([path], { lan: false, at: '127.0.0.1:0', ...options }) as Session;
+): Promise<{ sender: Running; join(options: Partial<ReceiveOptions>): Running }> {
+  const sender = send([path], { lan: false, at: '127.0.0.1:0', ...options }) as Running;
   const { code, port } = await meeting(sender);
   const at = `127.0.0.1:${port}`;
-  return { sender, join: (more) => receive({ accept: 'all', lan: false, code, at, ...more }) as Session };
+  return { sender, join: (more) => receive({ accept: 'all', lan: false, code, at, ...more }) as Running };
 }
 
 /** The first event that fits, also one already seen; fails when the transfer ends without it. */
@@ -79,18 +80,30 @@ export async function failure(transfer: Transfer): Promise<BeelineError> {
   return error;
 }
 
+/** Calls back as soon as there is an engine, before any lane is up. */
+export function whenOpen(transfer: Running, act: (engine: Peer) => void): void {
+  let told = false;
+  transfer.subscribe((event) => {
+    const { engine } = transfer.session;
+    if (event.event !== 'state' || !engine || told) return;
+    told = true;
+    act(engine);
+  });
+}
+
 /** Calls back in place of the receiver's engine when the first message of a type comes to it; `deliver` hands it on. */
 export function intercept(
-  receiver: Session,
+  receiver: Running,
   type: Message['type'],
   act: (deliver: () => void) => void,
 ): void {
-  const engine = receiver.engine!;
-  const original = engine.message.bind(engine);
-  engine.message = (lane, message) => {
-    const deliver = () => original(lane, message);
-    if (message.type !== type) return deliver();
-    engine.message = original;
-    act(deliver);
-  };
+  whenOpen(receiver, (engine) => {
+    const original = engine.message.bind(engine);
+    engine.message = (lane, message) => {
+      const deliver = () => original(lane, message);
+      if (message.type !== type) return deliver();
+      engine.message = original;
+      act(deliver);
+    };
+  });
 }

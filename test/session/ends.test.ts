@@ -1,34 +1,34 @@
-/** Session logic by itself, on a virtual clock: the sender's farewell, a disk that stalls, whose pipes come in, and what words mean. */
+/** Session logic by itself, on a virtual clock: the wait for a confirmation, a disk that stalls, whose pipes come in, and what words mean. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { CONFIRM_DEADLINE, STALL_DEADLINE, STALL_LOOK } from '../../src/base/limits.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import type { TransferEvent } from '../../src/session/api.ts';
-import { Door } from '../../src/session/door.ts';
-import { Farewell } from '../../src/session/farewell.ts';
+import { Confirmation } from '../../src/session/deadlines.ts';
+import { PinnedProcess } from '../../src/session/pinned.ts';
 import { Stall } from '../../src/session/stall.ts';
 import { reasonToWait, verdict } from '../../src/session/verdict.ts';
+import type { State } from '../../src/sync/machine.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
-describe("a sender's farewell", () => {
+describe("a sender's wait for its receiver's confirmation", () => {
   const waiting = () => {
     const clock = new VirtualClock();
-    const farewell = new Farewell(clock);
+    const confirmation = new Confirmation(clock);
     const seen = { ends: 0 };
-    farewell.wait(() => seen.ends++);
-    return { clock, farewell, seen };
+    confirmation.wait(() => seen.ends++);
+    return { clock, confirmation, seen };
   };
 
   it('ends once its receiver has heard, and once only', async () => {
-    const { clock, farewell, seen } = waiting();
-    farewell.heard();
-    farewell.heard();
+    const { clock, confirmation, seen } = waiting();
+    confirmation.heard();
+    confirmation.heard();
     await clock.pass(2 * CONFIRM_DEADLINE);
     assert.equal(seen.ends, 1);
   });
 
-  it('ends by itself after its patience', async () => {
+  it('ends by itself after its deadline', async () => {
     const { clock, seen } = waiting();
     await clock.pass(CONFIRM_DEADLINE - 1);
     assert.equal(seen.ends, 0);
@@ -37,9 +37,9 @@ describe("a sender's farewell", () => {
   });
 
   it('is called off for a receiver that is a new process', async () => {
-    const { clock, farewell, seen } = waiting();
-    farewell.over();
-    farewell.heard();
+    const { clock, confirmation, seen } = waiting();
+    confirmation.end();
+    confirmation.heard();
     await clock.pass(2 * CONFIRM_DEADLINE);
     assert.equal(seen.ends, 0);
     assert.equal(clock.waiting, 0);
@@ -51,18 +51,18 @@ describe('a disk that takes no more', () => {
 
   function stalled() {
     const clock = new VirtualClock();
-    const listeners: ((event: TransferEvent) => void)[] = [];
+    const watchers: ((from: State, to: State) => void)[] = [];
     const seen = { resumed: 0, failed: [] as string[] };
     const session = {
       clock,
       state: 'transferring',
       over: false,
       cleanup: { push: () => {} },
-      subscribe: (listener: (event: TransferEvent) => void) => listeners.push(listener),
+      watch: (watcher: (from: State, to: State) => void) => watchers.push(watcher),
       becomes(to: 'transferring' | 'paused') {
-        const event = { event: 'state', from: session.state, to } as TransferEvent;
+        const from = session.state as State;
         session.state = to;
-        for (const listener of listeners) listener(event);
+        for (const watcher of watchers) watcher(from, to);
       },
       pause: () => session.becomes('paused'),
       resume() {
@@ -114,7 +114,7 @@ describe('a disk that takes no more', () => {
   });
 });
 
-describe('the door', () => {
+describe('the pinned process', () => {
   const pipe = () => {
     const made = {
       closed: false,
@@ -126,32 +126,32 @@ describe('the door', () => {
   };
 
   it('keeps a few pipes that come before the peer is known, and closes those beyond', () => {
-    const door = new Door();
+    const process = new PinnedProcess();
     const pipes = Array.from({ length: 10 }, pipe);
-    for (const each of pipes) assert.equal(door.admits(each, 'aa'), false);
+    for (const each of pipes) assert.equal(process.admits(each, 'aa'), false);
     assert.deepEqual(
       pipes.map(({ closed }) => closed),
       [...Array(8).fill(false), true, true],
     );
-    assert.equal(door.early().length, 8);
-    assert.equal(door.early().length, 0);
+    assert.equal(process.early().length, 8);
+    assert.equal(process.early().length, 0);
   });
 
   it("lets in the proven peer's alone, until its process says that it ends", () => {
-    const door = new Door();
-    assert.equal(door.prove('aa'), 'first');
-    assert.equal(door.prove('aa'), 'same');
-    assert.equal(door.admits(pipe(), 'aa'), true);
+    const process = new PinnedProcess();
+    assert.equal(process.prove('aa'), 'first');
+    assert.equal(process.prove('aa'), 'same');
+    assert.equal(process.admits(pipe(), 'aa'), true);
     const stranger = pipe();
-    assert.equal(door.admits(stranger, 'bb'), false);
+    assert.equal(process.admits(stranger, 'bb'), false);
     assert.ok(stranger.closed);
-    door.end();
+    process.end();
     const late = pipe();
-    assert.equal(door.admits(late, 'aa'), false);
+    assert.equal(process.admits(late, 'aa'), false);
     assert.ok(late.closed);
-    assert.equal(door.prove('aa'), 'ended');
-    assert.equal(door.prove('bb'), 'new');
-    assert.equal(door.admits(pipe(), 'bb'), true);
+    assert.equal(process.prove('aa'), 'ended');
+    assert.equal(process.prove('bb'), 'new');
+    assert.equal(process.admits(pipe(), 'bb'), true);
   });
 });
 

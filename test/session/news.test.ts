@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ANSWER_DEADLINE } from '../../src/base/limits.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
+import { AnswerDeadline } from '../../src/session/deadlines.ts';
 import { StateNews } from '../../src/session/news.ts';
-import { losePatience } from '../../src/session/patience.ts';
 import { Progress } from '../../src/session/progress.ts';
+import type { State } from '../../src/sync/machine.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 function told() {
@@ -49,47 +50,42 @@ it("a person's own pause is told at once, whatever the other side does", async (
   assert.equal(events.at(-1)?.to, 'transferring');
 });
 
-it('a peer that does not answer is given up after its deadline, and no more than a second later', async () => {
+it('a peer that does not answer is given up after its deadline, which begins anew with each thing that it owes', async () => {
   const clock = new VirtualClock();
-  let failed = Infinity;
-  let awaits: string | undefined;
-  const session = {
-    state: 'transferring',
-    clock,
-    fail: () => {
-      failed = Math.min(failed, clock.now());
-    },
-    cleanup: { push: () => {} },
-  };
-  const engine = {
-    get awaits() {
-      return awaits;
-    },
-  };
-  losePatience(session as never, engine as never);
+  const late: string[] = [];
+  const answer = new AnswerDeadline(clock, (what) => late.push(`${what} at ${clock.now()}`));
   await clock.pass(500);
-  awaits = 'its offer';
-  await clock.pass(ANSWER_DEADLINE - 1000);
-  assert.equal(failed, Infinity);
-  await clock.pass(3000);
-  assert.ok(failed >= ANSWER_DEADLINE && failed <= ANSWER_DEADLINE + 2500, `${failed}`);
+  answer.awaits('its offer');
+  await clock.pass(ANSWER_DEADLINE - 1);
+  // The same, said again, is no news.
+  answer.awaits('its offer');
+  assert.deepEqual(late, []);
+  answer.awaits('page 0');
+  await clock.pass(ANSWER_DEADLINE - 1);
+  answer.awaits(undefined);
+  await clock.pass(2 * ANSWER_DEADLINE);
+  assert.deepEqual(late, []);
+  answer.awaits('its last word');
+  const from = clock.now();
+  await clock.pass(2 * ANSWER_DEADLINE);
+  assert.deepEqual(late, [`its last word at ${from + ANSWER_DEADLINE}`]);
 });
 
 /** A session that says what it is told to, and the progress events of one transfer in it. */
 function progressOf(state: string, lanes: { silence: number }[] = [{ silence: 100 }]) {
   const events: (TransferEvent & { event: 'progress' })[] = [];
-  const listeners: ((event: TransferEvent) => void)[] = [];
+  const watchers: ((from: State, to: State) => void)[] = [];
   const clock = new VirtualClock();
   const session = {
     state,
     clock,
-    supervisor: { lanes, carried: new Map([['tcp', 0]]) },
-    subscribe: (listener: (event: TransferEvent) => void) => listeners.push(listener),
+    ...{ lanes, carried: new Map([['tcp', 0]]) },
+    watch: (watcher: (from: State, to: State) => void) => watchers.push(watcher),
     cleanup: { push: () => {} },
-    events: { emit: (event: TransferEvent) => event.event === 'progress' && events.push(event) },
+    emit: (event: TransferEvent) => event.event === 'progress' && events.push(event),
     becomes(to: 'transferring' | 'paused' | 'connecting') {
       session.state = to;
-      for (const listener of listeners) listener({ event: 'state', from: 'idle', to });
+      for (const watcher of watchers) watcher('idle', to);
     },
   };
   return { clock, session, events, progress: new Progress(session as never, [], () => 1_000_000) };
@@ -99,7 +95,7 @@ for (const state of ['paused', 'connecting'] as const)
   it(`what arrives after it is ${state} is counted, without a rate or a time left`, async () => {
     const { clock, session, events, progress } = progressOf('transferring');
     const move = (bytes: number) => {
-      session.supervisor.carried.set('tcp', bytes);
+      session.carried.set('tcp', bytes);
       progress.moved(bytes, []);
     };
     for (let bytes = 1000; bytes < 10_000; bytes += 1000) {

@@ -96,6 +96,7 @@ export abstract class Side implements LaneOwner {
       random: world.random,
       limit: scenario.limits[this.role],
       progress: (bytes: number, extents: readonly Extent[]) => this.#progress(bytes, extents, entries()),
+      awaits: () => {},
       resumed: (bytes: number) => {
         if (bytes > 0) return;
         this.#files = undefined;

@@ -9,10 +9,11 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { Spake2Options } from '../../src/identity/spake2.ts';
 import type { Result, TransferEvent } from '../../src/session/api.ts';
-import type { Platform } from '../../src/session/ports.ts';
-import { Reception } from '../../src/session/receiving.ts';
+import type { NetworkPort, Platform } from '../../src/session/ports.ts';
+import { receiveFrom } from '../../src/session/receiving.ts';
 import { serve } from '../../src/session/sending.ts';
-import { Session } from '../../src/session/session.ts';
+import type { Session } from '../../src/session/session.ts';
+import { Running } from '../../src/session/transfer.ts';
 import { isFinal, type State, TABLE } from '../../src/sync/machine.ts';
 import type { Path } from '../../src/transports/path.ts';
 import type { KnownKind } from '../../src/transports/transport.ts';
@@ -124,6 +125,7 @@ function cheapPake(random: () => number) {
 /** One process: a session, its clock and its pipes, all of which it takes along when it is killed. */
 class Process {
   readonly role: Role;
+  readonly transfer: Running;
   readonly session: Session;
   readonly fingerprint: string;
   readonly control = new AbortController();
@@ -152,13 +154,14 @@ class Process {
     this.#world = world;
     this.fingerprint = `${role === 'sender' ? 'a' : 'b'}${number}`.padEnd(64, '0');
     const { lanes, limit } = plan;
-    this.session = new Session({
-      ...{ role, clock: this.clock, wait: WAIT, signal: this.control.signal },
+    this.transfer = new Running(role, this.platform, {
+      ...{ wait: WAIT, signal: this.control.signal },
       ...(role === 'receiver' && lanes !== undefined && { lanes }),
       ...(limit !== undefined && { limit }),
     });
-    this.session.subscribe((event) => this.#hear(event));
-    this.session.done.then(
+    this.session = this.transfer.session;
+    this.transfer.subscribe((event) => this.#hear(event));
+    this.transfer.done.then(
       (result) => {
         this.result = result;
         this.#ended('completed', 'done');
@@ -317,7 +320,7 @@ class Story {
 
   async tell(): Promise<void> {
     const world = this.#world;
-    this.#send(this.#sender).catch((thrown) => this.#sender.session.fail(thrown));
+    this.#send(this.#sender).catch((thrown) => this.#sender.transfer.fail(thrown));
     this.#receive(this.#receiver);
     for (const deed of this.#plan.deeds) world.after(deed.at, () => this.#do(deed));
     this.#goOn();
@@ -343,25 +346,24 @@ class Story {
     const process = new Process(role, this.#all.length, this.#world, this.#plan);
     this.#all.push(process);
     // A receiver that failed for a reason that a person cures is started again.
-    process.session.done.catch(({ code }) => {
+    process.transfer.done.catch(({ code }) => {
       if (role === 'receiver' && CURABLE.includes(code)) this.#restart();
     });
     return process;
   }
 
-  async #send(process: Process): Promise<void> {
-    const { session, platform } = process;
+  async #send({ transfer, platform, control }: Process): Promise<void> {
     const { files, source: temper, stream, disk } = this.#scenario;
-    if (!session.begin()) return;
+    if (!transfer.begin()) return;
     const source = new SimSource(this.#world, files, { ...temper, fickle: false }, stream);
-    await serve(session, {
+    await serve(transfer, {
       options: { code: '7-right', update: disk.old.size > 0, ...this.#limit },
       ...{ platform, source, skipped: [], warn: () => {} },
       known: { secret: fromCode({ nameplate: '7', password: 'right' }) },
-      connect: (tellPeer) => this.#connect(process, tellPeer),
+      connect: () => this.#connect(this.#sender),
       host: async (_nameplate, on) => {
-        const mailbox = await this.#meeting.join('sender', process, on, this.#sender.control.signal);
-        session.cleanup.push(() => mailbox.close());
+        const mailbox = await this.#meeting.join('sender', this.#sender, on, control.signal);
+        transfer.cleanup.push(() => mailbox.close());
         return { mailbox };
       },
       keep: async () => undefined,
@@ -369,16 +371,16 @@ class Story {
   }
 
   #receive(process: Process): void {
-    const { session, platform } = process;
+    const { transfer, platform } = process;
     const { answer, thinks } = this.#plan;
     const password = answer === 'wrong code' ? 'wrong' : 'right';
-    const reception = new Reception(session, {
-      options: { signal: process.control.signal, ...this.#limit },
+    receiveFrom(transfer, {
+      options: { ...this.#limit },
       platform,
       names: 'posix',
       known: async () => ({ secret: fromCode({ nameplate: '7', password }) }),
       meet: (_nameplate, signal, on) => this.#meeting.join('receiver', process, on, signal),
-      connect: async (_mailbox, tellPeer) => this.#connect(process, tellPeer),
+      connect: async () => this.#connect(process),
       sink: async () => {
         await sleep(process.clock, thinks * 1000);
         if (answer === 'no') return undefined;
@@ -386,26 +388,24 @@ class Story {
         return process.sink;
       },
       keep: async () => undefined,
-    });
-    reception.run().catch((thrown) => session.fail(thrown));
+    }).catch((thrown) => transfer.fail(thrown));
   }
 
   get #limit() {
     return this.#plan.limit === undefined ? {} : { limit: this.#plan.limit };
   }
 
-  #connect(process: Process, tellPeer: () => void) {
+  #connect(process: Process): NetworkPort {
     const { session, fingerprint } = process;
-    session.supervise(KINDS);
     const hello = () => ({ fingerprint, tls: true, seal: fingerprint, transports: {}, hosts: [] });
-    const paths = () => session.supervisor?.paths(session.door.ended ? [] : this.#pathsOf(process));
+    const paths = () => session.paths(this.#pathsOf(process));
     process.again = () => {
       if (!process.alive || process.peer === undefined) return;
-      tellPeer();
+      session.moved();
       paths();
     };
     return {
-      hello,
+      ...{ kinds: KINDS, hello, close: () => {} },
       peer: (theirs: Hello) => {
         process.peer = theirs.fingerprint;
         paths();
@@ -530,7 +530,7 @@ class Story {
     const seconds = this.#world.pick([0, 1, 30]);
     this.#down = Math.max(this.#down, this.#world.now + seconds);
     this.#world.after(seconds, () => {
-      for (const { lane } of [...(process.session.supervisor?.lanes ?? [])].map((lane) => ({ lane })))
+      for (const lane of [...process.session.lanes])
         if (lane.quiet) lane.close(new BeelineError('NO_PATH', 'The network of this machine has changed.'));
       process.again();
     });

@@ -96,6 +96,7 @@ const platform = {
   limit: undefined,
   clock: realClock,
   random: () => 0,
+  awaits: () => {},
   resumed: (): void => {},
   kept: (): void => {},
 };

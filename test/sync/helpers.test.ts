@@ -46,7 +46,14 @@ async function world(count: number) {
       ...{ offer, sink },
       ports: {
         ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
-        ...{ progress: () => {}, resumed: () => {}, kept: () => {}, stalled: () => false, random: () => 0 },
+        ...{
+          awaits: () => {},
+          progress: () => {},
+          resumed: () => {},
+          kept: () => {},
+          stalled: () => false,
+          random: () => 0,
+        },
       },
       ...{ down: () => {}, came: () => {}, anew: () => {} },
       complete: () => told.complete++,
@@ -179,7 +186,14 @@ test('a flood of last words is answered one after the other, each with one root 
     return root;
   };
   const peer = origin.peer({
-    ...{ progress: () => {}, resumed: () => {}, kept: () => {}, accepted: () => {}, confirmed: () => {} },
+    ...{
+      awaits: () => {},
+      progress: () => {},
+      resumed: () => {},
+      kept: () => {},
+      accepted: () => {},
+      confirmed: () => {},
+    },
     ...{ complete: () => {}, fail: () => {} },
   });
   const lane = new FakeLane(1);

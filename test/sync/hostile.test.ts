@@ -40,6 +40,7 @@ const means = {
   allocate: (bytes: number) => new Uint8Array(bytes),
   limit: undefined,
   progress: () => {},
+  awaits: () => {},
   resumed: () => {},
   kept: () => {},
   clock: realClock,

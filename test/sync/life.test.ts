@@ -59,6 +59,7 @@ async function world(sizes: number[], lanes: number) {
     random: () => 0,
     limit: undefined,
     progress: (bytes) => progress.push(bytes),
+    awaits: () => {},
     resumed: () => {},
     kept: () => {},
     open: async (_header, { entries, space }) => {

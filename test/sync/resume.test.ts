@@ -188,6 +188,7 @@ function senderOf(source: MemorySource) {
   });
   const sender = origin.peer({
     progress: () => {},
+    awaits: () => {},
     resumed: () => {},
     kept: () => {},
     accepted: () => {},

@@ -10,6 +10,7 @@ import type { BeelineError } from '../../base/errors.ts';
 import { MAX_HOSTS } from '../../base/limits.ts';
 import type { Mailbox } from '../../meeting/mailbox.ts';
 import type { Pipe } from '../../secure/pipe.ts';
+import type { NetworkPort } from '../../session/ports.ts';
 import { NODE_TRANSPORTS } from '../../transports/node.ts';
 import type { Path } from '../../transports/path.ts';
 import type { Surroundings } from '../../transports/surroundings.ts';
@@ -37,6 +38,8 @@ export interface NetworkOptions {
   onChange: () => void;
   /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
   onLack: (error: BeelineError) => void;
+  /** Where the peer was met, over TCP: a lane to the same port may open too. */
+  met: () => readonly Address[];
   log: Logger | undefined;
 }
 
@@ -46,7 +49,7 @@ const GATHER = 100;
 const DIALS = 512;
 const DIALS_RATE = 32;
 
-export class Network {
+export class Network implements NetworkPort {
   readonly #options: NetworkOptions;
   readonly #transports: Transports;
   readonly #forwarding: Forwarding;
@@ -132,14 +135,10 @@ export class Network {
     };
   }
 
-  /**
-   * The peer said where it is.
-   * @param met where it was met, over TCP
-   * @throws BeelineError PROTOCOL
-   */
-  peer(hello: Hello, met: readonly Address[]): void {
+  /** The peer said where it is. @throws BeelineError PROTOCOL */
+  peer(hello: Hello): void {
     this.#heard = true;
-    this.#transports.hear(hello, met);
+    this.#transports.hear(hello, this.#options.met());
     this.#offer();
   }
 

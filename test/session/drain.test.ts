@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { LANE_QUIET } from '../../src/base/limits.ts';
 import { Lane, type LaneOwner } from '../../src/lanes/lane.ts';
-import { lastWordHeard } from '../../src/session/last-word.ts';
+import { drained } from '../../src/session/drain.ts';
 import { SlabPool } from '../../src/sync/slabs.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -44,14 +44,14 @@ it('is waited for until the other side closes, though chunks stand before its en
   } as const;
   await far.send(blocks, slab);
   near.send(WORD).catch(() => {});
-  await lastWordHeard(clock, [near]);
+  await drained(clock, [near]);
   assert.deepEqual(heard, ['status']);
 });
 
 it('is not waited for without end', async () => {
   const { clock, near, far } = pair({});
   let over = false;
-  const waited = lastWordHeard(clock, [near]).then(() => {
+  const waited = drained(clock, [near]).then(() => {
     over = true;
   });
   await clock.pass(2999);
@@ -67,8 +67,8 @@ it('is not waited for on a lane that has fallen silent, nor where there is none'
   const { clock, near, far } = pair({});
   clock.jump(LANE_QUIET + 1);
   assert.ok(near.quiet);
-  await lastWordHeard(clock, [near]);
-  await lastWordHeard(clock, []);
+  await drained(clock, [near]);
+  await drained(clock, []);
   for (const lane of [near, far]) lane.close();
   assert.equal(clock.waiting, 0);
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { BeelineError } from '../../src/base/errors.ts';
 import { HANDSHAKE_DEADLINE, RECEIVER_WAIT, SENDER_WAIT } from '../../src/base/limits.ts';
-import { inWords, Reach } from '../../src/session/reach.ts';
+import { inWords, LaneDeadline } from '../../src/session/deadlines.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import type { Status } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -21,8 +21,9 @@ test('a lane that never was is given up soon, one that was lost only after the w
   const clock = new VirtualClock();
   const ended: string[] = [];
   const reach = (role: 'sender' | 'receiver', wait?: number) =>
-    new Reach(
-      { role, clock, wait },
+    new LaneDeadline(
+      clock,
+      { role, wait },
       (error: BeelineError) => ended.push(`${error.code} ${error.message}`),
       () => ' More.',
     );

@@ -1,5 +1,4 @@
 /** Lets what was queued last reach the other side before lanes are closed over it. */
-
 import { type Clock, sleep } from '../base/clock.ts';
 import type { Lane } from '../lanes/lane.ts';
 
@@ -9,7 +8,7 @@ const ENOUGH_MS = 3_000;
  * Resolves when the other side has closed the lanes, as it does when it hears that this one ends. Closed here, with
  * chunks on their way, a TCP connection is reset, and the other side may find it broken before it reads the last word.
  */
-export async function lastWordHeard(clock: Clock, lanes: readonly Lane[]): Promise<void> {
+export async function drained(clock: Clock, lanes: readonly Lane[]): Promise<void> {
   for (const lane of lanes) lane.discard();
   // A lane that has fallen silent, maybe because nobody is there any more, is not worth the person's wait.
   const live = lanes.filter((lane) => !lane.quiet);

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
+import { Handshake } from '../../src/session/handshake.ts';
 import { cutLanes, failure, folder, intercept, start } from './meeting.ts';
 
 const LIMIT = { timeout: 90_000 };
@@ -37,7 +38,7 @@ test(
   LIMIT,
   async (t) => {
     const { sender, receiving, arrived } = await pair(t);
-    sender.farewell.patience = 300;
+    sender.session.confirmation.ms = 300;
     intercept(receiving, 'finished', (deliver) => {
       cutLanes(sender, receiving);
       deliver();
@@ -50,7 +51,7 @@ test(
 
 test('a receiver that has everything and never comes back: the sender succeeds', LIMIT, async (t) => {
   const { sender, receiving, arrived } = await pair(t);
-  sender.farewell.patience = 300;
+  sender.session.confirmation.ms = 300;
   intercept(receiving, 'finished', () => {
     cutLanes(sender, receiving);
     receiving.fail(new BeelineError('INTERRUPTED', 'for this test'));
@@ -77,9 +78,7 @@ test('a sender gone before its last word: the receiver says that only this is mi
   const { sender, receiving, arrived } = await pair(t, 0.2);
   intercept(receiving, 'finished', () => {
     // Nothing of it is heard any more, as of a process that was killed.
-    sender.say = undefined;
-    sender.door.end();
-    sender.supervisor!.paths([]);
+    t.mock.method(Handshake.prototype, 'say', () => {});
     cutLanes(sender, receiving);
     sender.fail(new BeelineError('INTERNAL', 'for this test'));
   });

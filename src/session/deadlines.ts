@@ -1,0 +1,154 @@
+/** How long a side waits for the other: for a lane to it, for what an honest one says at once, and for its last word. */
+import { Alarm, type Clock } from '../base/clock.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
+import {
+  ANSWER_DEADLINE,
+  CONFIRM_DEADLINE,
+  HANDSHAKE_DEADLINE,
+  MAX_WAIT,
+  RECEIVER_WAIT,
+  SENDER_WAIT,
+} from '../base/limits.ts';
+
+export interface LaneDeadlineOptions {
+  role: 'sender' | 'receiver';
+  /** Seconds that the person waits for one who was connected and is away. */
+  wait: number | undefined;
+}
+
+/**
+ * For a lane: for the first one a moment, since all is ready for it; once the two have been connected, as long as the person
+ * will wait.
+ */
+export class LaneDeadline {
+  readonly #alarm: Alarm;
+  readonly #role: LaneDeadlineOptions['role'];
+  readonly #wait: number;
+  readonly #fail: (error: BeelineError) => void;
+  /** More for the person to know, when the wait ends. */
+  readonly #more: () => string;
+  #connected = false;
+
+  constructor(
+    clock: Clock,
+    { role, wait }: LaneDeadlineOptions,
+    fail: (error: BeelineError) => void,
+    more: () => string,
+  ) {
+    this.#alarm = new Alarm(clock);
+    this.#role = role;
+    const seconds = wait ?? (role === 'sender' ? SENDER_WAIT : RECEIVER_WAIT);
+    this.#wait = Math.min(MAX_WAIT, Math.max(0, seconds));
+    this.#fail = fail;
+    this.#more = more;
+  }
+
+  /** The peer is proven, and lanes to it are being opened. */
+  proven(): void {
+    if (!this.#connected) this.#within(HANDSHAKE_DEADLINE, () => fault('NO_FIRST_LANE'));
+  }
+
+  /** It went away. A sender that was never connected waits for another, for as long as it is let. */
+  left(): void {
+    if (!this.#connected && this.#role === 'sender') this.end();
+  }
+
+  connected(): void {
+    this.#connected = true;
+    this.end();
+  }
+
+  lost(): void {
+    const time = inWords(this.#wait);
+    this.#within(this.#wait * 1000, () => fault('PEER_AWAY', { time, more: this.#more() }));
+  }
+
+  end(): void {
+    this.#alarm.clear();
+  }
+
+  #within(ms: number, error: () => BeelineError): void {
+    this.#alarm.set(ms, () => this.#fail(error()));
+  }
+}
+
+/**
+ * For a side that is connected and answers pings, but does not say what an honest one says at once. Non-goal: slow bytes. A
+ * person may think over an offer, a stream may be quiet and a limit low, for as long as they like.
+ */
+export class AnswerDeadline {
+  ms = ANSWER_DEADLINE;
+  readonly #alarm: Alarm;
+  readonly #late: (what: string) => void;
+  #what: string | undefined;
+
+  constructor(clock: Clock, late: (what: string) => void) {
+    this.#alarm = new Alarm(clock);
+    this.#late = late;
+  }
+
+  /** @param what it has to say now, in words; undefined: nothing, or it cannot */
+  awaits(what: string | undefined): void {
+    if (what === this.#what) return;
+    this.#what = what;
+    if (what === undefined) this.#alarm.clear();
+    else this.#alarm.set(this.ms, () => this.#late(what));
+  }
+}
+
+/**
+ * For the receiver's confirmation. Once the roots are equal it has everything; it is only given time to hear so, and to come back
+ * and ask if it did not. What happens to lanes afterwards is no loss.
+ */
+export class Confirmation {
+  ms = CONFIRM_DEADLINE;
+  readonly #alarm: Alarm;
+  #agreed = false;
+  #conclude = (): void => {};
+
+  constructor(clock: Clock) {
+    this.#alarm = new Alarm(clock);
+  }
+
+  /** True once nothing that matters can be lost any more. */
+  get agreed(): boolean {
+    return this.#agreed;
+  }
+
+  agree(): void {
+    this.#agreed = true;
+    this.end();
+  }
+
+  /** Calls back once: when the receiver has heard, or had time enough to. */
+  wait(conclude: () => void): void {
+    this.#conclude = conclude;
+    this.#alarm.set(this.ms, () => this.heard());
+  }
+
+  /** The receiver has confirmed. */
+  heard(): void {
+    const conclude = this.#conclude;
+    this.end();
+    conclude();
+  }
+
+  /** Nothing is waited for any more: the session ends, or the receiver is a new process that has heard nothing. */
+  end(): void {
+    this.#alarm.clear();
+    this.#conclude = () => {};
+  }
+}
+
+const UNITS = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+] as const;
+
+/** In the largest unit that divides it: '24 hours' would do, '1 day' reads better, '90 seconds' is what was asked. */
+export function inWords(seconds: number): string {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size && seconds % size === 0) ?? [1, 'second'];
+  const count = seconds / size;
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
