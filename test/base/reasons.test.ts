@@ -32,14 +32,13 @@ test('each reason arises somewhere, and is documented with its code and text', (
 });
 
 test('every failure says its reason but those that have one cause: a bug, and what was stopped or cancelled', () => {
-  const bare = library
-    .flatMap(([name, text]) =>
-      [...text.matchAll(/(?:new BeelineError|asBeelineError)\((?:\w+, )?\s*'(\w+)'[^;]*/g)]
-        .filter(
-          ([call, code]) => !['INTERNAL', 'INTERRUPTED', 'CANCELLED'].includes(code!) && /^new/.test(call),
-        )
-        .map(([call]) => `${name}: ${call}`),
-    );
+  const bare = library.flatMap(([name, text]) =>
+    [...text.matchAll(/(?:new BeelineError|asBeelineError)\((?:\w+, )?\s*'(\w+)'[^;]*/g)]
+      .filter(
+        ([call, code]) => !['INTERNAL', 'INTERRUPTED', 'CANCELLED'].includes(code!) && /^new/.test(call),
+      )
+      .map(([call]) => `${name}: ${call}`),
+  );
   assert.deepEqual(bare, []);
 });
 
