@@ -28,6 +28,8 @@ await esbuild({
   entryPoints: {
     index: 'src/index.ts',
     'server/index': 'src/server/index.ts',
+    'transports/index': 'src/transports/index.ts',
+    stores: 'src/stores.ts',
     'cli/main': 'src/cli/main.ts',
   },
   outdir: 'dist',

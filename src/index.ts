@@ -1,6 +1,6 @@
 /**
  * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`, ways to
- * open lanes of your own are `beeline/transports`.
+ * open lanes of your own are `beeline/transports`, places to send from and receive into `beeline/stores`.
  * @module
  */
 

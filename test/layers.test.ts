@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['session'],
   ['server'],
   ['node', 'browser'],
-  ['index.ts'],
+  ['index.ts', 'stores.ts'],
   ['cli'],
 ];
 const RANK = new Map(LAYERS.flatMap((names, rank) => names.map((name) => [name, rank] as const)));

@@ -1,6 +1,7 @@
 /** What a program on Node gives to `send` and `receive`. What it gets back comes from the session, and is the same in a page. */
 
 import type { OfferSummary, TransferOptions } from '../session/api.ts';
+import type { Sink, Source } from '../sync/ports.ts';
 import type { NodeTransport } from '../transports/surroundings.ts';
 
 export type {
@@ -73,6 +74,11 @@ export interface ReceiveOptions extends CommonOptions {
   to?: string;
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */
   stdout?: NodeJS.WritableStream;
+  /**
+   * Instead of `to`: makes the store that what is accepted goes into (`beeline/stores`). The offer's names are the sender's word; they
+   * have been checked to stay inside of what is received.
+   */
+  store?: (offer: OfferSummary) => Sink | Promise<Sink>;
   overwrite?: Overwrite;
   /**
    * Links: 'safe' (default) writes those that stay inside what is received, and names the others in warnings; 'all' writes those
@@ -88,5 +94,5 @@ export interface ReceiveOptions extends CommonOptions {
   accept: 'all' | ((offer: OfferSummary) => boolean | Promise<boolean>);
 }
 
-/** What `send` takes: paths, or one text. */
-export type What = readonly string[] | { text: string };
+/** What `send` takes: paths, one text, or a store of your own (`beeline/stores`). */
+export type What = readonly string[] | { text: string } | { store: Source };

@@ -3,6 +3,7 @@
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES, MAX_WAIT } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
+import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
@@ -52,9 +53,11 @@ function checkCommon(options: CommonOptions): void {
 }
 
 export function checkSend(what: What, options: SendOptions): void {
+  const { text, store } = (what ?? {}) as { text?: unknown; store?: Source };
   if (Array.isArray(what)) check('what', what as readonly string[], (paths) => paths.every(isText), 'paths');
-  else if (typeof (what as { text?: unknown } | undefined)?.text !== 'string')
-    throw wrong('what', what, 'an array of paths, or { text }');
+  else if (store)
+    check('what.store', store, ({ entries, read }) => Array.isArray(entries) && isFunction(read), 'a Source');
+  else if (typeof text !== 'string') throw wrong('what', what, 'an array of paths, { text } or { store }');
   checkCommon(options);
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
   for (const name of ['update', 'web'] as const) check(name, options[name], isFlag, 'true or false');
@@ -64,6 +67,7 @@ export function checkSend(what: What, options: SendOptions): void {
 export function checkReceive(options: ReceiveOptions): void {
   checkCommon(options);
   check('to', options.to, isText, "a folder, or '-'");
+  check('store', options.store, isFunction, 'a function that makes a Sink');
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');
   check('overwrite', options.overwrite, (way) => OVERWRITE.includes(way), `one of ${OVERWRITE.join(', ')}`);
   check('onConflict', options.onConflict, isFunction, 'a function');

@@ -67,7 +67,8 @@ export function receive(options: ReceiveOptions): Transfer {
     async sink(offer, summary) {
       const { accept } = options;
       const accepted = accept === 'all' || (await accept(summary)) === true;
-      return accepted ? makeSink(session, offer, options) : undefined;
+      if (!accepted) return undefined;
+      return options.store?.(summary) ?? makeSink(session, offer, options);
     },
     keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
   }).catch((thrown) => transfer.fail(thrown));

@@ -105,8 +105,9 @@ async function openSource(
   warn: (path: string, error: BeelineError) => void,
   notice: (path: string, error: BeelineError) => void,
 ): Promise<Source> {
-  if (!Array.isArray(what)) return textSource((what as { text: string }).text, platform.clock);
-  const paths = what as readonly string[];
+  if ('store' in what) return what.store;
+  if ('text' in what) return textSource(what.text, platform.clock);
+  const paths = what;
   if (paths.length === 0) throw fault('NOTHING_TO_SEND');
   if (paths.includes('-')) {
     if (paths.length > 1) throw fault('STDIN_WITH_PATHS');

@@ -20,11 +20,15 @@ for (const [module, resolution] of RESOLUTIONS)
 test('the packed command and library run, from the packages that the tarball asks for', () => {
   const run = (...args: string[]) =>
     execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8', timeout: 300_000, env: clean });
-  const { bin } = readJson(join(installed(), 'package.json'));
+  const { bin, exports } = readJson(join(installed(), 'package.json'));
+  // Those for pages need a page.
+  const names = Object.keys(exports).filter((name) => !name.includes('browser'));
+  assert.ok(names.includes('./transports') && names.includes('./stores'));
+  const entries = names.map((name) => `import ${JSON.stringify(join('beeline', name))}; `).join('');
   assert.equal(run(join(installed(), bin.beeline), '--version').trim(), version);
   writeFileSync(
     join(dir, 'run.mjs'),
-    "import { send } from 'beeline'; import 'beeline/server';" +
+    `${entries}import { send } from 'beeline';` +
       'await send([], { lan: false }).done.catch((error) => console.log(error.code, error.stack));',
   );
   const said = run('--preserve-symlinks', join(dir, 'run.mjs'));
