@@ -4,6 +4,7 @@
  */
 
 import type { ErrorCode } from './error-codes.ts';
+import { quoted } from './printable.ts';
 import { REASONS, type Reason } from './reasons.ts';
 
 export type { ErrorCode } from './error-codes.ts';
@@ -44,6 +45,8 @@ type Values<R extends Reason, Known extends string = never> = {
 };
 type Rest<V> = keyof V extends never ? [values?: V, detail?: ErrorDetail] : [values: V, detail?: ErrorDetail];
 
+type Fault<R extends Reason> = (reason: R, values: Values<R>, detail: ErrorDetail) => BeelineError;
+
 /** The error of one cause, with the code and the text that the table of reasons has for it. */
 export function fault<R extends Reason>(reason: R, ...[values, detail]: Rest<Values<R>>): BeelineError {
   const [code, text] = REASONS[reason];
@@ -51,6 +54,17 @@ export function fault<R extends Reason>(reason: R, ...[values, detail]: Rest<Val
     String(values?.[slot as keyof typeof values]),
   );
   return new BeelineError(code, filled, { ...detail, reason });
+}
+
+/** The error of one cause about one path: quoted in the text, and as it is for programs. */
+export function faultAt<R extends Reason>(
+  reason: R,
+  path: string,
+  values?: Values<R, 'path'>,
+  cause?: unknown,
+): BeelineError {
+  const all = { ...values, path: quoted(path) } as unknown as Values<R>;
+  return (fault as Fault<R>)(reason, all, { cause, paths: [path] });
 }
 
 /** A reason that somebody else named, if this Beeline knows it, and it belongs to the code that they named. */
@@ -68,9 +82,7 @@ export function faultFrom<R extends Reason>(
   if (thrown instanceof BeelineError) return thrown;
   const why = thrown instanceof Error ? thrown.message : String(thrown);
   const all = { ...values, why } as unknown as Values<R>;
-  return (fault as (reason: R, values: Values<R>, detail: ErrorDetail) => BeelineError)(reason, all, {
-    cause: thrown,
-  });
+  return (fault as Fault<R>)(reason, all, { cause: thrown });
 }
 
 /** The same error in other words, and of these paths. */

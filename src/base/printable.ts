@@ -14,3 +14,8 @@ export function escapeName(text: string): string {
   if (PRINTABLE_ASCII.test(text)) return text;
   return text.replace(INVISIBLE, (found) => `\\u{${found.codePointAt(0)!.toString(16)}}`);
 }
+
+/** The same as a name in a sentence. */
+export function quoted(text: string): string {
+  return `'${escapeName(text)}'`;
+}

@@ -1,6 +1,6 @@
 /** A transfer in plain sentences, for the person at this side. What is drawn in place is progress.ts. */
 
-import { escapeName } from '../base/printable.ts';
+import { escapeName, quoted } from '../base/printable.ts';
 import type { Result, TransferEvent } from '../node/api.ts';
 import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import { withHint } from './hints.ts';
@@ -71,7 +71,7 @@ export class Report {
         const { path } = event;
         const message = withHint(event);
         // Most sentences name it themselves.
-        const named = path === undefined || message.includes(`'${escapeName(path)}'`);
+        const named = path === undefined || message.includes(quoted(path));
         return this.say(`Warning: ${named ? '' : `${path}: `}${message}`);
       }
       case 'digest':

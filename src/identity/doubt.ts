@@ -1,4 +1,5 @@
 /** Codes that look mistyped. Its words are loaded with it, so that a page can ask within the click. */
+
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { editDistance } from './distance.ts';
 

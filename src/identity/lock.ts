@@ -28,7 +28,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type BeelineError, codeOf, fault } from '../base/errors.ts';
 import { count, text, tryJson } from '../base/json.ts';
-import { escapeName } from '../base/printable.ts';
+import { escapeName, quoted } from '../base/printable.ts';
 
 export interface Lock {
   /** Idempotent; removes the file only if it is still this lock's. Never throws. */
@@ -288,7 +288,7 @@ function look(path: string): Found | undefined {
 
 function locked(path: string, holder: Holder | undefined): BeelineError {
   const who = holder ? `process ${holder.pid} on ${escapeName(holder.host)}` : 'another process';
-  return fault('FOLDER_LOCKED', { who, path: `'${escapeName(path)}'` });
+  return fault('FOLDER_LOCKED', { who, path: quoted(path) });
 }
 
 /** Undefined where it fails. */

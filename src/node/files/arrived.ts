@@ -1,7 +1,7 @@
 /** What has arrived, read again to be passed on: where it is staged, or where it was put when it was whole. */
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
-import { BeelineError, codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { BeelineError, codeOf, fault, faultAt } from '../../base/errors.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { Attributes } from './attributes.ts';
@@ -53,11 +53,7 @@ export class Arrived {
       try {
         digests.set(index, await hashFile(placer.path(index)));
       } catch (cause) {
-        throw fault(
-          'FILE_NOT_READ_AGAIN',
-          { path: `'${escapeName(path)}'`, why: codeOf(cause) },
-          { cause, paths: [path] },
-        );
+        throw faultAt('FILE_NOT_READ_AGAIN', path, { why: codeOf(cause) }, cause);
       }
     }
     return digests;
@@ -87,7 +83,7 @@ export class Arrived {
 
   #changed(entry: number, cause?: unknown): BeelineError {
     const { path } = this.#ports.entries[entry]!;
-    return fault('ARRIVED_CHANGED', { path: `'${escapeName(path)}'` }, { cause, paths: this.#paths(entry) });
+    return fault('ARRIVED_CHANGED', { path: quoted(path) }, { cause, paths: this.#paths(entry) });
   }
 
   #failure(entry: number, error: unknown): BeelineError {
@@ -97,7 +93,7 @@ export class Arrived {
     const { path } = this.#ports.entries[entry]!;
     return fault(
       'ARRIVED_UNREADABLE',
-      { path: `'${escapeName(path)}'`, why: code || String(error) },
+      { path: quoted(path), why: code || String(error) },
       { cause: error, paths: this.#paths(entry) },
     );
   }

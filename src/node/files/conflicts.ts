@@ -1,7 +1,7 @@
 /** What to do where the destination has something already: settled for every entry before anything is written. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
-import { type BeelineError, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { foldKey, numbered } from '../../offer/names.ts';
 import { diskError } from './disk-errors.ts';
@@ -110,12 +110,7 @@ export async function settle(
       continue;
     }
     if (!found || (before && before.choice !== 'replace')) continue;
-    if (found.isDirectory())
-      throw fault(
-        'OTHER_KIND_HERE',
-        { path: `'${escapeName(path)}'`, here: 'folder', there: kind },
-        { paths: [path] },
-      );
+    if (found.isDirectory()) throw faultAt('OTHER_KIND_HERE', path, { here: 'folder', there: kind });
     if (kind === 'link' && found.isSymbolicLink() && readlinkSync(`${root}/${path}`) === entry.target) {
       plan.skipped.add(index);
       continue;
@@ -150,18 +145,16 @@ function unchanged(entry: Entry, found: Stats, step: number): boolean {
 }
 
 function checkFolder(path: string, found: Stats, root: Stats | undefined): void {
-  const shown = `'${escapeName(path)}'`;
-  if (found.isSymbolicLink()) throw fault('LINK_IN_THE_WAY', { path: shown }, { paths: [path] });
-  if (!found.isDirectory())
-    throw fault('OTHER_KIND_HERE', { path: shown, here: 'file', there: 'folder' }, { paths: [path] });
+  if (found.isSymbolicLink()) throw faultAt('LINK_IN_THE_WAY', path);
+  if (!found.isDirectory()) throw faultAt('OTHER_KIND_HERE', path, { here: 'file', there: 'folder' });
   // A finished file is renamed from the staging, which works inside one file system only.
-  if (found.dev !== root?.dev) throw fault('OTHER_FILE_SYSTEM', { path: shown }, { paths: [path] });
+  if (found.dev !== root?.dev) throw faultAt('OTHER_FILE_SYSTEM', path);
 }
 
 function exists(paths: readonly string[]): BeelineError {
   const list = paths
     .slice(0, NAMED)
-    .map((path) => `'${escapeName(path)}'`)
+    .map((path) => quoted(path))
     .join(', ');
   const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
   const verb = paths.length > 1 ? 'exist' : 'exists';
@@ -188,7 +181,7 @@ export class FreeNames {
       this.#taken.add(key);
       return candidate;
     }
-    throw fault('TOO_MANY_COPIES', { name: `'${escapeName(path)}'` }, { paths: [path] });
+    throw fault('TOO_MANY_COPIES', { name: quoted(path) }, { paths: [path] });
   }
 }
 

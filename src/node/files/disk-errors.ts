@@ -1,8 +1,7 @@
 /** What a failing disk says, as errors that a person can act on. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BeelineError, codeOf, fault, type Reason } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { BeelineError, codeOf, faultAt, type Reason } from '../../base/errors.ts';
 
 /** By the system's own code. */
 const CAUSES = {
@@ -41,10 +40,8 @@ function lacksInodes(error: unknown): boolean {
 export function diskError(error: unknown, path: string): BeelineError {
   if (error instanceof BeelineError) return error;
   const systemCode = codeOf(error);
-  const detail = { cause: error, paths: [path] };
-  const shown = { path: `'${escapeName(path)}'` };
   const cause = Object.hasOwn(CAUSES, systemCode) ? CAUSES[systemCode as keyof typeof CAUSES] : undefined;
-  if (cause === undefined) return fault('DISK_OTHER', { ...shown, why: systemCode || String(error) }, detail);
-  if (cause === 'DISK_NO_SPACE' && lacksInodes(error)) return fault('DISK_NO_INODES', shown, detail);
-  return fault(cause, shown, detail);
+  if (cause === undefined) return faultAt('DISK_OTHER', path, { why: systemCode || String(error) }, error);
+  if (cause === 'DISK_NO_SPACE' && lacksInodes(error)) return faultAt('DISK_NO_INODES', path, {}, error);
+  return faultAt(cause, path, {}, error);
 }

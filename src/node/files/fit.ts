@@ -3,7 +3,7 @@
  * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
  */
 import { type BeelineError, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { fitPaths, fitTarget } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { unsafeLinks } from '../../offer/names.ts';
@@ -56,7 +56,7 @@ export async function fit(
   const room = (MAX_PATHS[process.platform] ?? Number.POSITIVE_INFINITY) - Buffer.byteLength(root) - 1;
   for (const [i, { path, kind, target }] of entries.entries()) {
     if (slices.over()) await slices.next();
-    const name = `'${escapeName(path)}'`;
+    const name = quoted(path);
     const about = { paths: [path] };
     const out = (trouble: string, told: BeelineError) => {
       left.add(i);
@@ -80,7 +80,7 @@ export async function fit(
       if (problem && !(problem.outward && links === 'all')) {
         const link = {
           link: name,
-          target: `'${escapeName(target.slice(0, 200))}'`,
+          target: quoted(target.slice(0, 200)),
           problem: problem.problem,
         };
         out(
@@ -93,7 +93,7 @@ export async function fit(
     const cut = path.lastIndexOf('/') + 1;
     const fitted = now.path.slice(now.path.lastIndexOf('/') + 1);
     if (fitted !== path.slice(cut)) {
-      const told = fault('NAME_FITTED', { path: name, as: `'${escapeName(fitted)}'` }, about);
+      const told = fault('NAME_FITTED', { path: name, as: quoted(fitted) }, about);
       notices.add('written under another name that this file system can hold', told);
     }
     if (now.mtime !== entries[i]!.mtime)

@@ -9,8 +9,7 @@ import {
   openSync,
   utimesSync,
 } from 'node:fs';
-import { codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { codeOf, faultAt } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Attributes } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
@@ -119,7 +118,6 @@ export function parentOf(path: string): string {
 function checkReal(absolute: string, path: string): void {
   const found = lstatSync(absolute, { throwIfNoEntry: false });
   if (found?.isDirectory()) return;
-  const shown = `'${escapeName(path)}'`;
-  if (found?.isSymbolicLink()) throw fault('LINK_APPEARED', { path: shown }, { paths: [path] });
-  throw fault('OTHER_KIND_HERE', { path: shown, here: 'file', there: 'folder' }, { paths: [path] });
+  if (found?.isSymbolicLink()) throw faultAt('LINK_APPEARED', path);
+  throw faultAt('OTHER_KIND_HERE', path, { here: 'file', there: 'folder' });
 }

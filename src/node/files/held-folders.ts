@@ -4,8 +4,8 @@
  * would; elsewhere Node has no way, and each is looked at right before it is used.
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
-import { type BeelineError, codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { type BeelineError, codeOf, fault, faultAt } from '../../base/errors.ts';
+import { quoted } from '../../base/printable.ts';
 import { FOLDER_FLAGS } from './io.ts';
 
 const HANDLES = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/proc/self/fd' : undefined;
@@ -132,9 +132,9 @@ export class HeldFolders {
 }
 
 function notAFolder(path: string): BeelineError {
-  return fault('FOLDER_REPLACED', { path: `'${escapeName(path)}'` }, { paths: [path] });
+  return faultAt('FOLDER_REPLACED', path);
 }
 
 function replaced(path: string): BeelineError {
-  return fault('FOLDER_REPLACED', { path: `'${escapeName(path || '.')}'` }, { paths: [path] });
+  return fault('FOLDER_REPLACED', { path: quoted(path || '.') }, { paths: [path] });
 }

@@ -8,7 +8,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:f
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { encodeReceipt, type Receipt } from '../../offer/receipt.ts';
 import { decodeReceipt, MAX_RECEIPT_LINE } from '../../offer/receipt-reader.ts';
 
@@ -171,8 +171,4 @@ async function* linesOf(file: FileHandle, path: string): AsyncGenerator<string> 
     if (rest.length > MAX_RECEIPT_LINE || (bytesRead === 0 && rest !== '')) yield rest;
     if (bytesRead === 0) return;
   }
-}
-
-function quoted(path: string): string {
-  return `'${escapeName(path)}'`;
 }

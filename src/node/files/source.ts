@@ -3,8 +3,7 @@
  * under the transfer is reported by name and never sent as a mixture.
  */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { BeelineError, codeOf, fault, together } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { BeelineError, codeOf, faultAt, together } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
 import type { Source } from '../../sync/ports.ts';
@@ -119,11 +118,7 @@ export class FileSource implements Source {
 
   #changed(entry: number, what: string, cause?: unknown): BeelineError {
     const { path } = this.entries[entry]!;
-    return fault(
-      'SOURCE_CHANGED_MEANWHILE',
-      { path: `'${escapeName(path)}'`, what, again: 'Send' },
-      { cause, paths: [path] },
-    );
+    return faultAt('SOURCE_CHANGED_MEANWHILE', path, { what, again: 'Send' }, cause);
   }
 
   #failure(entry: number, error: unknown): BeelineError {
@@ -132,11 +127,7 @@ export class FileSource implements Source {
     if (code === 'ENOENT' || code === 'ENOTDIR') return this.#changed(entry, 'vanished', error);
     if (code === 'ELOOP') return this.#changed(entry, 'was replaced by a link', error);
     const { path } = this.entries[entry]!;
-    return fault(
-      'FILE_UNREADABLE',
-      { path: `'${escapeName(path)}'`, why: code || String(error) },
-      { cause: error, paths: [path] },
-    );
+    return faultAt('FILE_UNREADABLE', path, { why: code || String(error) }, error);
   }
 }
 

@@ -2,7 +2,7 @@
  *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
@@ -121,7 +121,7 @@ export class StagingSink implements Sink {
     }
     if (!this.#can.modes) this.#options.onWarning?.(fault('PERMISSIONS_NOT_KEPT'));
     this.#attributes = new Attributes(this.#can.modes, (path, cause) => {
-      this.#options.onWarning?.(fault('ATTRIBUTES_NOT_KEPT', { path: `'${escapeName(path)}'` }, { cause }));
+      this.#options.onWarning?.(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause }));
     });
     return found;
   }
@@ -175,7 +175,7 @@ export class StagingSink implements Sink {
     );
     if (missing.length === 0) return this.#arrived.read(extents, into);
     const paths = missing.map(({ entry }) => this.#offered[entry]!.path);
-    throw fault('ENTRY_LEFT_OUT', { path: `'${escapeName(paths[0]!)}'` }, { paths });
+    throw fault('ENTRY_LEFT_OUT', { path: quoted(paths[0]!) }, { paths });
   }
 
   async drop(entry: number): Promise<void> {
@@ -250,7 +250,7 @@ export class StagingSink implements Sink {
       step: this.#can.step,
       outward: links === 'all',
       onLeft: ({ path, target }) => {
-        const link = { link: `'${escapeName(path)}'`, target: `'${escapeName(target.slice(0, 200))}'` };
+        const link = { link: quoted(path), target: quoted(target.slice(0, 200)) };
         const told = fault('LINK_LEADS_OUT_HERE', link, { paths: [path] });
         this.#notices.add('left out, because they lead out through links that are here', told);
       },
@@ -285,7 +285,7 @@ export class StagingSink implements Sink {
     const staging = this.#staging!;
     const inventory = this.#inventory;
     for (const path of inventory.altered)
-      this.#options.onWarning?.(fault('CHANGED_HERE', { path: `'${escapeName(path)}'` }));
+      this.#options.onWarning?.(fault('CHANGED_HERE', { path: quoted(path) }));
     const job: Job = {
       root: this.#root,
       entries: this.#entries,
@@ -298,9 +298,7 @@ export class StagingSink implements Sink {
       inventory,
       step: this.#can.step,
       onTwin: (path, as) =>
-        this.#options.onWarning?.(
-          fault('NAME_IS_ANOTHER', { path: `'${escapeName(path)}'`, as: `'${escapeName(as)}'` }),
-        ),
+        this.#options.onWarning?.(fault('NAME_IS_ANOTHER', { path: quoted(path), as: quoted(as) })),
     };
     this.#work = await openWorkspace(job);
     const { files, committer, folders, arrived } = this.#work;
@@ -365,7 +363,7 @@ export class StagingSink implements Sink {
     try {
       await staging?.remove(pathsOf(this.#entries));
     } catch (cause) {
-      const about = { path: `'${escapeName(staging?.path ?? '')}'`, why: codeOf(cause) || String(cause) };
+      const about = { path: quoted(staging?.path ?? ''), why: codeOf(cause) || String(cause) };
       this.#options.onWarning?.(fault('UNFINISHED_STAYS', about, { cause }));
     }
   }

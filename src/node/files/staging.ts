@@ -20,8 +20,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BeelineError, codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { BeelineError, codeOf, faultAt } from '../../base/errors.ts';
 import type { Steps } from '../../base/slices.ts';
 import { type Lock, takeLock } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -380,7 +379,7 @@ function closed(fd: number): Stats {
 }
 
 function swapped(path: string): BeelineError {
-  return fault('STAGING_REPLACED', { path: `'${escapeName(path)}'` }, { paths: [path] });
+  return faultAt('STAGING_REPLACED', path);
 }
 
 /** Whether an entry may be written under the other name that a journal has for it. */

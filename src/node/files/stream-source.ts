@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { nameProblem } from '../../offer/names.ts';
 import type { Extent } from '../../offer/space.ts';
@@ -47,7 +47,7 @@ export class StreamSource implements Source {
 
   constructor(stream: AsyncIterable<Uint8Array>, name: string, options: StreamOptions) {
     const problem = name.includes('/') ? 'is not a plain file name' : nameProblem(name, 'posix');
-    if (problem) throw fault('NAME_UNFIT', { name: `'${escapeName(name)}'`, problem });
+    if (problem) throw fault('NAME_UNFIT', { name: quoted(name), problem });
     this.#stream = stream;
     this.#chunkSize = options.chunkSize;
     this.#hash = options.sha256 ? createHash('sha256') : undefined;
@@ -135,9 +135,7 @@ export class StreamSource implements Source {
       this.#wake();
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
-      this.#fail(
-        fault('FILE_UNREADABLE', { path: `'${escapeName(this.entries[0]!.path)}'`, why: text }, { cause }),
-      );
+      this.#fail(fault('FILE_UNREADABLE', { path: quoted(this.entries[0]!.path), why: text }, { cause }));
     }
   }
 

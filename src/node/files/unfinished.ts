@@ -2,7 +2,7 @@
 import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { escapeName, quoted } from '../../base/printable.ts';
 import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
@@ -79,7 +79,7 @@ export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Disca
     if (cause instanceof BeelineError && cause.code !== 'WRITE_FAILED' && cause.code !== 'DISK_FULL')
       throw cause;
     const reason = codeOf(cause instanceof BeelineError ? cause.cause : cause) || String(cause);
-    throw fault('UNFINISHED_STAYS', { path: `'${escapeName(path)}'`, why: reason }, { cause });
+    throw fault('UNFINISHED_STAYS', { path: quoted(path), why: reason }, { cause });
   }
 }
 
@@ -100,7 +100,7 @@ async function lockToDiscard(staging: Staging): Promise<void> {
 
 async function empty(path: string): Promise<Discarded> {
   const staging = stagings(dirname(path)).includes(path) ? Staging.open(path) : undefined;
-  if (!staging) throw fault('UNFINISHED_IS_NONE', { path: `'${escapeName(path)}'` });
+  if (!staging) throw fault('UNFINISHED_IS_NONE', { path: quoted(path) });
   try {
     await lockToDiscard(staging);
     // Behind the lock: whoever held it may have gone on since it was listed.
@@ -124,7 +124,7 @@ function list(dir: string): string[] {
   try {
     return stagings(realpathSync(dir));
   } catch (cause) {
-    const shown = `'${escapeName(dir)}'`;
+    const shown = quoted(dir);
     const code = codeOf(cause);
     if (code === 'ENOENT') throw fault('PATH_MISSING', { what: 'folder', path: shown }, { cause });
     if (code === 'ENOTDIR') throw fault('PATH_NO_FOLDER', { path: shown }, { cause });

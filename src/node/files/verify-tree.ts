@@ -2,7 +2,7 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { codeOf, fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Receipt } from '../../offer/receipt.ts';
 import type { ByteSpace } from '../../offer/space.ts';
@@ -56,7 +56,7 @@ export function locateTree(entries: readonly Entry[], path: string): Located {
       return { folder: isFolder ? absolute : dirname(absolute), place: below };
     }
   }
-  if (!isFolder) throw fault('VERIFY_NO_FOLDER', { path: `'${escapeName(path)}'` });
+  if (!isFolder) throw fault('VERIFY_NO_FOLDER', { path: quoted(path) });
   return inside(absolute);
 }
 

@@ -13,9 +13,9 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, sep } from 'node:path';
-import { BeelineError, codeOf, fault, retold } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, faultAt, retold } from '../../base/errors.ts';
 import { MAX_ENTRIES } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry, EntryKind } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
 import { timeOf } from './io.ts';
@@ -52,8 +52,8 @@ export async function walk(paths: readonly string[], options: WalkOptions): Prom
     const { name, absolute } = locate(path);
     const other = named.get(name);
     if (other !== undefined) {
-      const both = `Both '${escapeName(other)}' and '${escapeName(path)}'`;
-      throw fault('NAMES_COLLIDE', { paths: both, name: `'${escapeName(name)}'` });
+      const both = `Both ${quoted(other)} and ${quoted(path)}`;
+      throw fault('NAMES_COLLIDE', { paths: both, name: quoted(name) });
     }
     named.set(name, path);
     await walker.add(name, absolute);
@@ -73,7 +73,7 @@ async function tellOutward(
   const outward = [...(await new Slices().run(unsafeLinks(entries)))];
   for (const [index, { problem }] of outward.slice(0, NAMED)) {
     const { path, target } = entries[index]!;
-    const link = { link: shown(path), target: shown(target.slice(0, 200)), problem };
+    const link = { link: quoted(path), target: quoted(target.slice(0, 200)), problem };
     tell(path, fault('LINK_LEADS_OUT', link, { paths: [path] }));
   }
   const more = outward.length - NAMED;
@@ -125,10 +125,10 @@ class Walker {
   #visit(path: string, absolute: string, named: boolean): Level | undefined {
     try {
       const problem = nameProblem(path, 'posix');
-      if (problem) throw fault('NAME_NOT_TAKEN', { name: shown(path), problem });
+      if (problem) throw fault('NAME_NOT_TAKEN', { name: quoted(path), problem });
       const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
       if (!named && basename(path).startsWith(STAGING_PREFIX)) {
-        this.#options.onSkip?.(path, fault('STAGING_NOT_SENT', { path: shown(path) }, { paths: [path] }));
+        this.#options.onSkip?.(path, faultAt('STAGING_NOT_SENT', path));
         return undefined;
       }
       if (stat.isFile()) {
@@ -142,12 +142,9 @@ class Walker {
         this.#push(path, absolute, 'folder', stat, 0, '');
         return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0 };
       } else if (named) {
-        throw fault('SPECIAL_FILE', { path: shown(path), more: ". Send '-' to send what a pipe holds" });
+        throw fault('SPECIAL_FILE', { path: quoted(path), more: ". Send '-' to send what a pipe holds" });
       } else {
-        this.#options.onSkip?.(
-          path,
-          fault('SPECIAL_FILE', { path: shown(path), more: ', and is left out' }, { paths: [path] }),
-        );
+        this.#options.onSkip?.(path, faultAt('SPECIAL_FILE', path, { more: ', and is left out' }));
       }
     } catch (error) {
       this.#unreadable(path, error);
@@ -158,10 +155,7 @@ class Walker {
   /** What a link points to, as if it stood in its place. One that leads nowhere, or into itself, is left out. */
   #follow(path: string, absolute: string): Level | undefined {
     const leave = (why: string, cause?: unknown) => {
-      this.#options.onSkip?.(
-        path,
-        fault('LINK_NOT_FOLLOWED', { path: shown(path), why }, { cause, paths: [path] }),
-      );
+      this.#options.onSkip?.(path, faultAt('LINK_NOT_FOLLOWED', path, { why }, cause));
       return undefined;
     };
     let real: string;
@@ -212,7 +206,7 @@ class Walker {
           .map((b) => (b < 0x80 ? String.fromCharCode(b) : `\\x${b.toString(16)}`))
           .join('');
         const whole = `${path}/${text}`;
-        this.#unreadable(whole, fault('NAME_NOT_UTF8', { what: `The name ${shown(whole)}` }));
+        this.#unreadable(whole, fault('NAME_NOT_UTF8', { what: `The name ${quoted(whole)}` }));
       }
       names = raw.filter((bytes) => !broken.includes(bytes)).map((bytes) => bytes.toString());
     }
@@ -226,11 +220,7 @@ class Walker {
     const error =
       thrown instanceof BeelineError
         ? retold(thrown, thrown.message, [path])
-        : fault(
-            'FILE_UNREADABLE',
-            { path: shown(path), why: reason(thrown) },
-            { cause: thrown, paths: [path] },
-          );
+        : faultAt('FILE_UNREADABLE', path, { why: reason(thrown) }, thrown);
     if (this.#options.onUnreadable === 'fail') throw error;
     this.#options.onSkip?.(path, error);
   }
@@ -245,7 +235,7 @@ function readLink(absolute: string): string {
   const bytes = readlinkSync(absolute, { encoding: 'buffer' });
   const target = bytes.toString();
   if (!Buffer.from(target).equals(bytes))
-    throw fault('NAME_NOT_UTF8', { what: `The target of the link ${shown(basename(absolute))}` });
+    throw fault('NAME_NOT_UTF8', { what: `The target of the link ${quoted(basename(absolute))}` });
   return sep === '\\' ? target.replaceAll('\\', '/') : target;
 }
 
@@ -254,8 +244,4 @@ function reason(error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM') return 'this user may not';
   if (code === 'ENOENT') return 'it vanished while it was looked at';
   return code || String(error);
-}
-
-function shown(path: string): string {
-  return `'${escapeName(path)}'`;
 }
