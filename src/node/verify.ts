@@ -3,23 +3,10 @@
 import { BeelineError } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { readReceipt } from './files/receipt-file.ts';
-import { type Note, type Problem, type Verified, verifyTree } from './files/verify.ts';
+import { type Verified, type VerifyOptions, verifyTree } from './files/verify.ts';
 import { platform } from './platform.ts';
 
-export type { Note, Problem, Verified } from './files/verify.ts';
-
-export interface VerifyOptions {
-  /** Called for everything that differs, in the receipt's order within kinds and sizes, and then within contents. */
-  onProblem?: (problem: Problem) => void;
-  /** Called for what could not be there as it was sent: under another name, or left out. It does not count as differing. */
-  onNote?: (note: Note) => void;
-  /** Bytes looked at so far, and in all. */
-  onProgress?: (bytes: number, total: number) => void;
-  /** Ends it as INTERRUPTED. */
-  signal?: AbortSignal;
-  /** Chunks read at a time; default 4. */
-  concurrency?: number;
-}
+export type { Note, Problem, Verified, VerifyOptions } from './files/verify.ts';
 
 /** What was checked, and how it went: all is well if `problems` is 0. */
 export interface Verification extends Verified {
@@ -38,15 +25,7 @@ export async function verify(
 ): Promise<Verification> {
   if (options.signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const whole = await readReceipt(receiptPath);
-  const { onProblem = () => undefined, onNote, onProgress, signal, concurrency } = options;
-  const result = await verifyTree(whole, path, {
-    digest: platform.digest,
-    onProblem,
-    onNote,
-    onProgress: onProgress && ((bytes) => onProgress(bytes, whole.bytes)),
-    signal,
-    concurrency,
-  });
+  const result = await verifyTree(whole, path, { ...options, digest: platform.digest });
   const { entries: _entries, chunks: _chunks, ...receipt } = whole;
   return { ...result, receipt };
 }

@@ -9,14 +9,10 @@ import { Notices } from '../../wire/notices.ts';
 import { abilitiesOf, mayNotFit } from './abilities.ts';
 import { fit, type Links } from './fit.ts';
 import { Staging } from './staging.ts';
-import type { Place } from './verify-tree.ts';
+import type { Place, Tree } from './verify-tree.ts';
 
-export interface Here {
-  /** One for one, under the names that they were sent with; times and targets are those that they have here. */
-  entries: readonly Entry[];
-  place: Place;
-  /** Entries that are not here since they cannot be, or lead out. */
-  left: ReadonlySet<number>;
+/** A tree's part that depends on the file system. */
+interface Here extends Pick<Tree, 'entries' | 'place' | 'left'> {
   /** Other names that entries have here, by the ones that they were sent with. */
   renamed: ReadonlyMap<string, string>;
 }

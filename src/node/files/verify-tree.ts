@@ -78,23 +78,29 @@ function kindOf(stat: Stats): Entry['kind'] | 'other' {
   return stat.isFile() ? 'file' : 'other';
 }
 
-export interface Surveyed {
+/** What is to stand here, and what does. */
+export interface Tree {
   receipt: Receipt;
   space: ByteSpace;
+  /** The receipt's, under the same names; times and targets are those that they have here. */
+  entries: readonly Entry[];
   place: Place;
   /** Entries that were left out where they were received: not there, and no problem. */
-  left?: ReadonlySet<number>;
-  report: (problem: Problem) => void;
-  /** Called now and then; what it throws ends the survey. */
-  check: () => void;
+  left: ReadonlySet<number>;
+  /** Of each entry: FINE, BAD or GROWN. */
+  states: Uint8Array;
 }
 
-/** One state an entry: FINE, BAD or GROWN. Reports what is not fine. */
-export async function survey({ receipt, space, place, left, report, check }: Surveyed): Promise<Uint8Array> {
-  const states = new Uint8Array(receipt.entries.length);
+/** Sets the states, and reports what is not fine. @param check called now and then; what it throws ends the survey */
+export async function survey(
+  tree: Tree,
+  report: (problem: Problem) => void,
+  check: () => void,
+): Promise<void> {
+  const { receipt, entries, place, left, states } = tree;
   const badFolders = new Map<string, Found>();
   const slices = new Slices();
-  for (const [index, entry] of receipt.entries.entries()) {
+  for (const [index, entry] of entries.entries()) {
     if (slices.over()) {
       check();
       await slices.next();
@@ -102,22 +108,29 @@ export async function survey({ receipt, space, place, left, report, check }: Sur
     const size = receipt.kind === 'stream' ? receipt.bytes : entry.size;
     const above = badFolders.get(dirname(entry.path));
     const found = above ?? look(place(entry.path), entry, size);
-    if (!found || (found.problem === 'size' && !moved(index, receipt, space))) continue;
+    if (!found || (found.problem === 'size' && !moved(index, tree))) continue;
     states[index] = found.grown ? GROWN : BAD;
-    if (!above && found.problem === 'missing' && left?.has(index)) continue;
+    if (!above && found.problem === 'missing' && left.has(index)) continue;
     if (entry.kind === 'folder') badFolders.set(entry.path, found);
     const detail = above ? `is in a folder that ${found.detail}` : found.detail;
     report({ path: entry.path, problem: found.problem, detail });
   }
-  return states;
 }
 
 /** A file of which nothing moved was skipped, because one stood there: what is in that one nobody has said. */
-function moved(entry: number, { chunks, kind }: Receipt, space: ByteSpace): boolean {
-  const { first, end } = kind === 'stream' ? { first: 0, end: chunks.length } : space.chunksOf(entry);
+function moved(entry: number, tree: Tree): boolean {
+  const { first, end } = chunksOf(entry, tree);
   if (first === end) return true;
-  for (let chunk = first; chunk < end; chunk++) if (chunks[chunk]) return true;
+  for (let chunk = first; chunk < end; chunk++) if (tree.receipt.chunks[chunk]) return true;
   return false;
+}
+
+/** An entry's chunks. */
+export function chunksOf(
+  entry: number,
+  { receipt: { kind, chunks }, space }: Pick<Tree, 'receipt' | 'space'>,
+): { first: number; end: number } {
+  return kind === 'stream' ? { first: 0, end: chunks.length } : space.chunksOf(entry);
 }
 
 type Found = Omit<Problem, 'path'> & { grown?: boolean };

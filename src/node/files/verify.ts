@@ -1,19 +1,19 @@
 /**
  * Checks a tree against a receipt: first what stands where, then every chunk's SHA-256, several read at a time.
- * Nothing is written, but for a trial folder where the file system may not hold what was sent, and no link below PATH is followed: each entry's folder was found to be a real one, and files
- * are opened without following. A folder that is swapped for a link while this runs could still have a file outside
+ * Nothing is written, but
+ * for a trial folder where the file system may not hold what was sent, and no link below PATH is followed: each entry's
+ * folder was found to be a real one, and files are opened without following. A folder that is swapped for a link while this runs could still have a file outside
  * read and hashed, of which nothing but "differs" is told.
  */
 import { BeelineError, retold } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { checkEntries } from '../../offer/names.ts';
 import { type Receipt, receiptSpace } from '../../offer/receipt.ts';
 import type { Digest } from '../../sync/ports.ts';
 import { mayNotFit } from './abilities.ts';
-import { blame, Differences } from './verify-blame.ts';
-import { type Finding, Inspector } from './verify-chunk.ts';
-import { asHere, type Here, maybeOthers } from './verify-fit.ts';
-import { BAD, FINE, type Located, locateTree, type Problem, survey } from './verify-tree.ts';
+import { Contents, type Finding } from './verify-content.ts';
+import { asHere, maybeOthers } from './verify-fit.ts';
+import { BAD, FINE, locateTree, type Problem, survey, type Tree } from './verify-tree.ts';
 
 export type { Problem } from './verify-tree.ts';
 
@@ -26,13 +26,15 @@ export interface Note {
 }
 
 export interface VerifyOptions {
-  digest: Digest;
-  onProblem: (problem: Problem) => void;
+  /** Called for everything that differs, in the receipt's order within kinds and sizes, and then within contents. */
+  onProblem?: (problem: Problem) => void;
+  /** Called for what could not be there as it was sent: under another name, or left out. It does not count as differing. */
   onNote?: (note: Note) => void;
-  /** Bytes looked at so far, of the receipt's. */
-  onProgress?: (bytes: number) => void;
+  /** Bytes looked at so far, and in all. */
+  onProgress?: (bytes: number, total: number) => void;
+  /** Ends it as INTERRUPTED. */
   signal?: AbortSignal;
-  /** Chunks read and hashed at a time; each has a buffer of its own. */
+  /** Chunks read and hashed at a time, each with a buffer of its own; default 4. */
   concurrency?: number;
 }
 
@@ -51,88 +53,81 @@ export interface Verified {
  * @param path the folder that was received into; or what was received, if that was one file or folder
  * @throws BeelineError NO_SUCH_PATH, UNREADABLE, USAGE; UNSAFE_NAME if the receipt names what no transfer may; INTERRUPTED
  */
-export async function verifyTree(receipt: Receipt, path: string, options: VerifyOptions): Promise<Verified> {
+export async function verifyTree(
+  receipt: Receipt,
+  path: string,
+  { digest, signal, onProblem, onNote, onProgress, concurrency = 4 }: VerifyOptions & { digest: Digest },
+): Promise<Verified> {
   checkNames(receipt);
-  const space = receiptSpace(receipt);
-  const located = locateTree(receipt.entries, path);
   const result: Verified = { problems: 0, bytes: 0, notMoved: 0, unchecked: 0 };
   const report = (problem: Problem) => {
     result.problems++;
-    options.onProblem(problem);
+    onProblem?.(problem);
   };
   const check = () => {
-    if (options.signal?.aborted)
-      throw new BeelineError('INTERRUPTED', 'Interrupted before everything was checked.');
+    if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before everything was checked.');
   };
-  const { place, entries, states, notes } = await look(receipt, located, report, check);
-  for (const note of notes) options.onNote?.(note);
-  const { concurrency = 4, digest } = options;
-  const inspector = new Inspector({ receipt, space, place, states, digest, buffers: concurrency });
-  const differences = new Differences(receipt, space, report);
+  const { tree, notes } = await look(receipt, path, report, check);
+  for (const note of notes) onNote?.(note);
+  const contents = new Contents(tree, digest, concurrency);
   let seen = 0;
-  const settle = ({ chunk, outcome, bytes, problems }: Finding) => {
-    for (const problem of problems) report(problem);
+  const settle = (finding: Finding) => {
+    const { outcome, bytes } = finding;
+    for (const problem of contents.settle(finding)) report(problem);
     if (outcome === 'same') result.bytes += bytes;
     else if (outcome === 'not moved') result.notMoved++;
     else if (outcome === 'unchecked') result.unchecked++;
-    else if (outcome === 'different') blame(space.extents(chunk), { entries, place, differences, report });
-    differences.passed(chunk);
     seen += bytes;
-    options.onProgress?.(seen);
+    onProgress?.(seen, receipt.bytes);
   };
   // Settled in their order, so that what is reported does not depend on which read was faster.
   const running: Promise<Finding>[] = [];
   try {
-    for (let chunk = 0; chunk < space.chunks; chunk++) {
+    for (let chunk = 0; chunk < tree.space.chunks; chunk++) {
       check();
-      running.push(inspector.inspect(chunk));
+      running.push(contents.inspect(chunk));
       if (running.length === concurrency) settle(await running.shift()!);
     }
     for (let next = running.shift(); next; next = running.shift()) settle(await next);
   } finally {
     await Promise.allSettled(running);
-    await inspector.close();
+    await contents.close();
   }
   return result;
 }
 
-type Looked = Pick<Here, 'entries' | 'place'> & { states: Uint8Array; notes: Note[] };
-
 /** First as it was sent; where that is not so and the file system may be the reason, as it can be here. */
 async function look(
   receipt: Receipt,
-  { folder, place }: Located,
+  path: string,
   report: (problem: Problem) => void,
   check: () => void,
-): Promise<Looked> {
+): Promise<{ tree: Tree; notes: Note[] }> {
   const { entries } = receipt;
-  const space = receiptSpace(receipt);
+  const { folder, place } = locateTree(entries, path);
   const first: Problem[] = [];
-  let states = await survey({ receipt, space, place, report: (problem) => first.push(problem), check });
-  const odd = entries.some((entry, i) => states[i] !== FINE && mayNotFit(entry));
+  const fresh = () => new Uint8Array(entries.length);
+  let tree: Tree = {
+    ...{ receipt, space: receiptSpace(receipt), entries, place, left: new Set(), states: fresh() },
+  };
+  const notes: Note[] = [];
+  await survey(tree, (problem) => first.push(problem), check);
+  const odd = entries.some((entry, i) => tree.states[i] !== FINE && mayNotFit(entry));
   if (!odd && !maybeOthers(entries)) {
     for (const problem of first) report(problem);
-    return { entries, place, states, notes: [] };
+    return { tree, notes };
   }
-  const here = await asHere(folder, place, entries, receipt.linksWritten ?? 'safe');
-  const { left, renamed } = here;
-  states = await survey({
-    receipt: { ...receipt, entries: here.entries },
-    space,
-    place: here.place,
-    left,
-    report,
-    check,
-  });
-  const notes: Note[] = [];
+  const { renamed, ...here } = await asHere(folder, place, entries, receipt.linksWritten ?? 'safe');
+  tree = { ...tree, ...here, states: fresh() };
+  await survey(tree, report, check);
   for (const [i, { path }] of entries.entries()) {
     const as = renamed.get(path);
-    if (left.has(i) && states[i] === BAD)
+    if (here.left.has(i) && tree.states[i] === BAD)
       notes.push({ path, note: 'left out', detail: 'was left out when it was received' });
     else if (as !== undefined && as.slice(as.lastIndexOf('/')) !== path.slice(path.lastIndexOf('/')))
-      notes.push({ path, note: 'renamed', detail: `is here as '${escapeName(as)}'` });
+      notes.push({ path, note: 'renamed', detail: `is here as ${quoted(as)}` });
   }
-  return { ...here, states, notes };
+  return { tree, notes };
 }
 
 function checkNames({ entries }: Receipt): void {
