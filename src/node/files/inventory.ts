@@ -6,8 +6,7 @@ import { type BigIntStats, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
-import type { Extent } from '../../offer/space.ts';
-import { ByteSpace } from '../../offer/space.ts';
+import { ByteSpace, type Extent } from '../../offer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';
 import { mayTell } from './local-data.ts';
@@ -42,22 +41,10 @@ export class Inventory {
   created: number | undefined;
 }
 
-interface Old {
-  found: Found;
-  /** Times that are less than so many microseconds apart may be one here. */
-  step: number;
-  space: ByteSpace;
-  /** Index of a path's entry in the old manifest. */
-  index: (entry: number) => number | undefined;
-  /** The manifests are the same to the byte. */
-  same: boolean;
-  /** The new manifest comes from whoever made the old one, as far as that can be told. */
-  sameOrigin: boolean;
-}
-
 /**
  * @param root real path of the destination
  * @param same whether the old manifest and chunk size are exactly the new ones
+ * @param step times that are less than so many microseconds apart may be one here
  */
 export async function takeInventory(
   root: string,
@@ -67,30 +54,40 @@ export async function takeInventory(
   same: boolean,
   step: number,
 ): Promise<Inventory> {
-  const inventory = new Inventory();
-  const sizes = found.entries.map((entry) => entry.size);
-  const paths = same ? undefined : new Map(found.entries.map((entry, index) => [entry.path, index]));
-  const index = (entry: number) => (paths ? paths.get(entries[entry]!.path) : entry);
-  const slices = new Slices();
-  const old: Old = {
-    found,
-    step,
-    space: new ByteSpace(sizes, found.state.chunkSize),
-    index,
-    same,
-    sameOrigin: same || (await sharesVersion(found.entries, entries, index, slices)),
+  const { state, staging, entries: before } = found;
+  const paths = same ? undefined : new Map(before.map((entry, index) => [entry.path, index]));
+  const taking: Taking = {
+    ...{ inventory: new Inventory(), root, space, found, same, step },
+    old: new ByteSpace(
+      before.map((entry) => entry.size),
+      state.chunkSize,
+    ),
+    pair(entry) {
+      const now = entries[entry]!;
+      const index = paths ? paths.get(now.path) : entry;
+      return index === undefined ? undefined : { entry, now, before: index, was: before[index]! };
+    },
+    sameOrigin: same,
   };
-  if (!same) findOthers(inventory, found, entries);
-  inventory.created = found.state.created;
-  for (const [entry, now] of entries.entries()) {
+  const { inventory, pair } = taking;
+  const slices = new Slices();
+  for (let entry = 0; entry < entries.length && !taking.sameOrigin; entry++) {
     if (slices.over()) await slices.next();
-    const before = index(entry);
-    if (before !== undefined && found.entries[before]!.kind === now.kind)
-      new EntryLook(inventory, root, old, entry, before, now).take();
+    taking.sameOrigin = equalFiles(pair(entry));
+  }
+  if (!same) {
+    const offered = new Set(entries.map((entry) => entry.path));
+    for (const { path } of before) if (!offered.has(path)) inventory.others.push(staging.file(path));
+  }
+  inventory.created = state.created;
+  for (const entry of entries.keys()) {
+    if (slices.over()) await slices.next();
+    const both = pair(entry);
+    if (both && both.was.kind === both.now.kind) takeEntry(taking, both);
   }
   for (let chunk = 0; chunk < space.chunks; chunk++) {
     if (slices.over()) await slices.next();
-    takeChunk(inventory, old, entries, space, chunk);
+    takeChunk(taking, chunk);
   }
   for (const chunk of inventory.chunks.have) {
     if (slices.over()) await slices.next();
@@ -102,233 +99,193 @@ export async function takeInventory(
   return inventory;
 }
 
-/**
- * Whether a file has the version that it had: versions hang on a key of their sender's. Without that, what the other
- * transfer put here is nobody's to replace unasked, and what was decided about names for it says nothing.
- */
-async function sharesVersion(
-  before: readonly Entry[],
-  entries: readonly Entry[],
-  index: (entry: number) => number | undefined,
-  slices: Slices,
-): Promise<boolean> {
-  for (const [entry, now] of entries.entries()) {
-    if (slices.over()) await slices.next();
-    const was = index(entry);
-    if (was !== undefined && equalFiles(before[was]!, now)) return true;
-  }
-  return false;
+/** An inventory that is being taken, and what it is taken of. */
+interface Taking {
+  inventory: Inventory;
+  root: string;
+  space: ByteSpace;
+  found: Found;
+  /** The old manifest's. */
+  old: ByteSpace;
+  /** The manifests are the same to the byte. */
+  same: boolean;
+  /**
+   * The new manifest comes from whoever made the old one, as far as that can be told: a file has the version that it had, and
+   * versions hang on a key of their sender's. Without that, what the other transfer put here is nobody's to replace unasked,
+   * and what was decided about names for it says nothing.
+   */
+  sameOrigin: boolean;
+  step: number;
+  /** Undefined for an entry whose path is new. */
+  pair: (entry: number) => Pair | undefined;
 }
 
-function findOthers(
-  { others }: Inventory,
-  { staging, entries: before }: Found,
-  entries: readonly Entry[],
-): void {
-  const paths = new Set(entries.map((entry) => entry.path));
-  for (const { path } of before) if (!paths.has(path)) others.push(staging.file(path));
+/** An entry that both manifests have. */
+interface Pair {
+  /** Its indices. */
+  entry: number;
+  before: number;
+  now: Entry;
+  was: Entry;
 }
 
-/** One entry that the old manifest has too. */
-class EntryLook {
-  readonly #inventory: Inventory;
-  readonly #root: string;
-  readonly #old: Old;
-  readonly #entry: number;
-  readonly #before: number;
-  readonly #now: Entry;
-  readonly #was: Entry;
-  readonly #staged: string;
-
-  constructor(inventory: Inventory, root: string, old: Old, entry: number, before: number, now: Entry) {
-    this.#inventory = inventory;
-    this.#root = root;
-    this.#old = old;
-    this.#entry = entry;
-    this.#before = before;
-    this.#now = now;
-    this.#was = old.found.entries[before]!;
-    this.#staged = old.found.staging.file(now.path);
-  }
-
-  take(): void {
-    const { state } = this.#old.found;
-    const { decided } = this.#inventory;
-    const isFolder = this.#now.kind === 'folder';
-    const choice = this.#old.sameOrigin || isFolder ? state.choices.get(this.#before) : undefined;
-    if (choice?.choice === 'skip' && this.#outdated()) return;
-    if (choice) decided.set(this.#entry, { ...choice, stands: false, same: this.#old.same });
-    if (choice?.choice === 'skip') return;
-    const path = `${this.#root}/${choice?.as || this.#now.path}`;
-    if (isFolder) this.#decide('ours');
-    else if (state.lost.has(this.#before)) rmSync(this.#staged, { force: true });
-    else if (this.#now.kind === 'link') this.#takeLink(path);
-    else this.#takeFile(path, state.placed.has(this.#before));
-  }
-
-  /** It was skipped because the very same stood there, which is the same no more. */
-  #outdated(): boolean {
-    const { kind, size, mtime, target } = this.#now;
-    const was = this.#was;
-    if (kind === 'folder' || (size === was.size && mtime === was.mtime && target === was.target))
-      return false;
-    const path = `${this.#root}/${this.#now.path}`;
-    const stat = look(path);
-    return kind === 'link'
-      ? stat?.isSymbolicLink() === true && readlinkSync(path) === was.target
-      : stat?.isFile() === true && this.#untouched(stat);
-  }
-
-  /** Something of this transfer stands where the entry belongs; under another name it keeps that. */
-  #decide(choice: 'ours' | 'replace'): void {
-    const { decided } = this.#inventory;
-    const before = decided.get(this.#entry);
-    decided.set(this.#entry, { as: '', choice, same: this.#old.same, ...before, stands: true });
-  }
-
-  #takeLink(path: string): void {
-    const stat = look(path);
-    if (!stat?.isSymbolicLink() || readlinkSync(path) !== this.#was.target) return;
-    const equal = this.#was.target === this.#now.target;
-    const recorded = this.#old.found.state.placed.has(this.#before);
-    // Placed just before the run died, as its time says.
-    if (!equal && !recorded && !this.#asOld(stat)) return;
-    if (equal) this.#inventory.placed.add(this.#entry);
-    else if (!this.#old.sameOrigin) return;
-    this.#decide(equal ? 'ours' : 'replace');
-  }
-
-  #takeFile(path: string, placed: boolean): void {
-    const staged = look(this.#staged);
-    // The run died between link and unlink: it stands, and the second name goes.
-    const final = placed || !staged || staged.nlink > 1n ? look(path) : undefined;
-    const twice = staged && final && staged.ino === final.ino && staged.dev === final.dev;
-    if (twice) rmSync(this.#staged);
-    // Or between the rename and the record of it.
-    const moved = !staged && final && this.#untouched(final) && this.#complete();
-    if (final?.isFile() && (placed || twice || moved)) return this.#stands(path, final);
-    if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(this.#was.size)) return;
-    this.#inventory.staged.set(this.#entry, this.#now.size);
-    this.#inventory.ends.set(this.#entry, this.#was.size);
-    if (this.#old.sameOrigin) this.#inventory.senders.add(this.#entry);
-  }
-
-  /** Only what was is placed. */
-  #complete(): boolean {
-    const { first, end } = this.#old.space.chunksOf(this.#before);
-    for (let chunk = first; chunk < end; chunk++)
-      if (!this.#old.found.state.chunks.have.has(chunk)) return false;
-    return true;
-  }
-
-  /** It is where it belongs, or was when it was put there. */
-  #stands(path: string, final: BigIntStats): void {
-    const { placed, seeds, altered } = this.#inventory;
-    const untouched = this.#untouched(final);
-    if (untouched && this.#old.sameOrigin) this.#inventory.senders.add(this.#entry);
-    if (this.#equal()) {
-      placed.add(this.#entry);
-      this.#decide('ours');
-      if (!untouched) altered.push(this.#now.path);
-    } else if (untouched && this.#old.sameOrigin) {
-      seeds.set(this.#entry, path);
-      this.#decide('replace');
-    }
-  }
-
-  /** The file is the old one, as far as its sender can tell, with the same mode and time. */
-  #equal(): boolean {
-    if (this.#old.same) return true;
-    const { mode, mtime } = this.#now;
-    return equalFiles(this.#was, this.#now) && this.#was.mode === mode && this.#was.mtime === mtime;
-  }
-
-  #untouched(stat: BigIntStats): boolean {
-    return stat.size === BigInt(this.#was.size) && this.#asOld(stat);
-  }
-
-  /** It has the time that was set then. */
-  #asOld(stat: BigIntStats): boolean {
-    return Math.abs(toMicros(stat) - this.#was.mtime) < this.#old.step;
-  }
-}
-
-function equalFiles(was: Entry, now: Entry): boolean {
+function equalFiles(pair: Pair | undefined): boolean {
+  if (!pair) return false;
+  const { was, now } = pair;
   return was.size === now.size && was.version !== '' && was.version === now.version;
 }
 
-/** A chunk that an old one corresponds to, file by file, is as certain as its files are equal. */
-function takeChunk(
-  inventory: Inventory,
-  old: Old,
-  entries: readonly Entry[],
-  space: ByteSpace,
-  chunk: number,
-): void {
-  const { state } = old.found;
-  if (old.same && !state.chunks.have.has(chunk)) return;
-  const extents = space.extents(chunk);
-  const before = old.same ? chunk : counterpart(old, space, extents);
-  if (before === undefined || !state.chunks.have.has(before)) {
-    if (!extents.every((extent) => isHere(inventory, old, extent))) return;
-    inventory.compare.add(chunk);
-    doubt(inventory, extents);
-    return;
+function takeEntry(taking: Taking, pair: Pair): void {
+  const { entry, before, now } = pair;
+  const { inventory, root, found, same, sameOrigin } = taking;
+  const { state, staging } = found;
+  const isFolder = now.kind === 'folder';
+  const choice = sameOrigin || isFolder ? state.choices.get(before) : undefined;
+  const skipped = choice?.choice === 'skip';
+  if (skipped && outdated(taking, pair)) return;
+  if (choice) inventory.decided.set(entry, { ...choice, stands: false, same });
+  if (skipped) return;
+  const path = `${root}/${choice?.as || now.path}`;
+  if (isFolder) decide(taking, entry, 'ours');
+  else if (state.lost.has(before)) rmSync(staging.file(now.path), { force: true });
+  else if (now.kind === 'link') takeLink(taking, pair, path);
+  else takeFile(taking, pair, path);
+}
+
+/** It was skipped because the very same stood there, which is the same no more. */
+function outdated({ root, step }: Taking, { now, was }: Pair): boolean {
+  const { kind, size, mtime, target } = now;
+  if (kind === 'folder' || (size === was.size && mtime === was.mtime && target === was.target)) return false;
+  const path = `${root}/${now.path}`;
+  const stat = look(path);
+  return kind === 'link'
+    ? stat?.isSymbolicLink() === true && readlinkSync(path) === was.target
+    : stat?.isFile() === true && untouched(stat, was, step);
+}
+
+/** Something of this transfer stands where the entry belongs; under another name it keeps that. */
+function decide({ inventory: { decided }, same }: Taking, entry: number, choice: 'ours' | 'replace'): void {
+  decided.set(entry, { as: '', choice, same, ...decided.get(entry), stands: true });
+}
+
+function takeLink(taking: Taking, { entry, before, now, was }: Pair, path: string): void {
+  const { inventory, found, sameOrigin, step } = taking;
+  const stat = look(path);
+  if (!stat?.isSymbolicLink() || readlinkSync(path) !== was.target) return;
+  const equal = was.target === now.target;
+  // Placed just before the run died, as its time says.
+  if (!equal && !found.state.placed.has(before) && !asOld(stat, was, step)) return;
+  if (equal) inventory.placed.add(entry);
+  else if (!sameOrigin) return;
+  decide(taking, entry, equal ? 'ours' : 'replace');
+}
+
+function takeFile(taking: Taking, pair: Pair, path: string): void {
+  const { entry, before, now, was } = pair;
+  const { inventory, found, old, sameOrigin, step } = taking;
+  const at = found.staging.file(now.path);
+  const placed = found.state.placed.has(before);
+  const staged = look(at);
+  // The run died between link and unlink: it stands, and the second name goes.
+  const final = placed || !staged || staged.nlink > 1n ? look(path) : undefined;
+  const twice = staged && final && staged.ino === final.ino && staged.dev === final.dev;
+  if (twice) rmSync(at);
+  // Or between the rename and the record of it. Only what was whole is placed.
+  const moved = !staged && final && untouched(final, was, step) && hasAll(found, old.chunksOf(before));
+  if (final?.isFile() && (placed || twice || moved)) return takePlaced(taking, pair, path, final);
+  if (!staged?.isFile() || staged.nlink !== 1n || staged.size !== BigInt(was.size)) return;
+  inventory.staged.set(entry, now.size);
+  inventory.ends.set(entry, was.size);
+  if (sameOrigin) inventory.senders.add(entry);
+}
+
+/** It is where it belongs, or was when it was put there. */
+function takePlaced(taking: Taking, pair: Pair, path: string, final: BigIntStats): void {
+  const { entry, now, was } = pair;
+  const { inventory, same, sameOrigin, step } = taking;
+  const ours = untouched(final, was, step) && sameOrigin;
+  const sameTime = was.mode === now.mode && was.mtime === now.mtime;
+  if (ours) inventory.senders.add(entry);
+  // The file is the old one, as far as its sender can tell, with the same mode and time.
+  if (same || (equalFiles(pair) && sameTime)) {
+    inventory.placed.add(entry);
+    decide(taking, entry, 'ours');
+    if (!untouched(final, was, step)) inventory.altered.push(now.path);
+  } else if (ours) {
+    inventory.seeds.set(entry, path);
+    decide(taking, entry, 'replace');
   }
-  const equal = (entry: number) =>
-    old.same || equalFiles(old.found.entries[old.index(entry)!]!, entries[entry]!);
-  const skipped = (entry: number) => inventory.decided.get(entry)?.choice === 'skip';
+}
+
+function hasAll({ state }: Found, { first, end }: { first: number; end: number }): boolean {
+  for (let chunk = first; chunk < end; chunk++) if (!state.chunks.have.has(chunk)) return false;
+  return true;
+}
+
+function untouched(stat: BigIntStats, was: Entry, step: number): boolean {
+  return stat.size === BigInt(was.size) && asOld(stat, was, step);
+}
+
+/** It has the time that was set then. */
+function asOld(stat: BigIntStats, was: Entry, step: number): boolean {
+  return Math.abs(toMicros(stat) - was.mtime) < step;
+}
+
+/** A chunk that an old one corresponds to, file by file, is as certain as its files are equal. */
+function takeChunk(taking: Taking, chunk: number): void {
+  const { inventory, found, same, space, pair } = taking;
+  const { chunks } = found.state;
+  if (same && !chunks.have.has(chunk)) return;
+  const { placed, staged, seeds, senders, decided, doubtful } = inventory;
+  const extents = space.extents(chunk);
+  const doubt = () => {
+    for (const { entry } of extents) if (staged.has(entry)) doubtful.add(entry);
+  };
+  const before = same ? chunk : counterpart(taking, extents);
+  if (before === undefined || !chunks.have.has(before)) {
+    if (!extents.every((extent) => isHere(taking, extent))) return;
+    inventory.compare.add(chunk);
+    return doubt();
+  }
   const there = (entry: number) =>
-    inventory.placed.has(entry) || inventory.staged.has(entry) || skipped(entry);
-  const sha256 = state.chunks.get(before)!;
-  if (extents.every(({ entry }) => there(entry) && equal(entry))) {
+    placed.has(entry) || staged.has(entry) || decided.get(entry)?.choice === 'skip';
+  const sha256 = chunks.get(before)!;
+  if (extents.every(({ entry }) => there(entry) && (same || equalFiles(pair(entry))))) {
     inventory.chunks.set(chunk, sha256);
     return;
   }
-  if (!extents.every(({ entry }) => there(entry) || inventory.seeds.has(entry))) return;
+  if (!extents.every(({ entry }) => there(entry) || seeds.has(entry))) return;
   const may = (extent: Extent) =>
-    inventory.senders.has(extent.entry) || mayTell(extent, sizeBefore(old, extent.entry), space.chunkSize);
+    senders.has(extent.entry) || mayTell(extent, pair(extent.entry)!.was.size, space.chunkSize);
   if (!extents.every(may)) return;
   inventory.guesses.set(chunk, sha256);
-  doubt(inventory, extents);
-}
-
-function sizeBefore({ found, index }: Old, entry: number): number {
-  return found.entries[index(entry)!]!.size;
-}
-
-function doubt({ staged, doubtful }: Inventory, extents: readonly Extent[]): void {
-  for (const { entry } of extents) if (staged.has(entry)) doubtful.add(entry);
+  doubt();
 }
 
 /** The old chunk with the same pieces of the same files, if there is one. */
-function counterpart(old: Old, space: ByteSpace, extents: readonly Extent[]): number | undefined {
+function counterpart({ old, space, pair }: Taking, extents: readonly Extent[]): number | undefined {
   const [first] = extents;
-  const entry = first && old.index(first.entry);
-  if (entry === undefined || old.space.chunkSize !== space.chunkSize) return undefined;
-  const { first: begin, end } = old.space.chunksOf(entry);
+  const entry = first && pair(first.entry)?.before;
+  if (entry === undefined || old.chunkSize !== space.chunkSize) return undefined;
+  const { first: begin, end } = old.chunksOf(entry);
   const chunk = begin + Math.floor(first!.offset / space.chunkSize);
   if (chunk >= end) return undefined;
-  const before = old.space.extents(chunk);
+  const before = old.extents(chunk);
   const alike = (extent: Extent, i: number) => {
     const other = before[i]!;
     const fits = other.offset === extent.offset && other.length === extent.length && other.at === extent.at;
-    return fits && old.index(extent.entry) === other.entry;
+    return fits && pair(extent.entry)?.before === other.entry;
   };
   return before.length === extents.length && extents.every(alike) ? chunk : undefined;
 }
 
 /** All of these bytes came in the earlier run, in whatever chunks. */
-function isHere({ placed, seeds, staged }: Inventory, old: Old, { entry, offset, length }: Extent): boolean {
-  if (placed.has(entry) || seeds.has(entry)) return true;
-  if (!staged.has(entry)) return false;
-  const { chunkSize } = old.space;
-  const { first, end } = old.space.chunksOf(old.index(entry)!);
-  const past = first + Math.ceil((offset + length) / chunkSize);
-  if (past > end) return false;
-  for (let chunk = first + Math.floor(offset / chunkSize); chunk < past; chunk++)
-    if (!old.found.state.chunks.have.has(chunk)) return false;
-  return true;
+function isHere({ inventory, found, old, pair }: Taking, { entry, offset, length }: Extent): boolean {
+  if (inventory.placed.has(entry) || inventory.seeds.has(entry)) return true;
+  if (!inventory.staged.has(entry)) return false;
+  const { first, end } = old.chunksOf(pair(entry)!.before);
+  const past = first + Math.ceil((offset + length) / old.chunkSize);
+  return past <= end && hasAll(found, { first: first + Math.floor(offset / old.chunkSize), end: past });
 }
 
 function look(path: string): BigIntStats | undefined {
