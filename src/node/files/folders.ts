@@ -11,27 +11,22 @@ import {
 } from 'node:fs';
 import { codeOf, faultAt } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import type { Attributes } from './attributes.ts';
 import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
 import { FOLDER_FLAGS, fromMicros } from './io.ts';
+import type { Job } from './job.ts';
 import { Slices } from './slices.ts';
 
 export class Folders {
-  readonly #root: string;
+  readonly #job: Job;
   readonly #held: HeldFolders;
-  readonly #attributes: Attributes;
   /** Relative paths of folders that this run made or found to be real ones. */
   readonly #known = new Set<string>(['']);
   readonly #made = new Set<string>();
-  readonly #ours: (path: string) => boolean;
 
-  /** @param ours whether this transfer makes or made a folder, and gives it its mode and time */
-  constructor(root: string, attributes: Attributes, ours: (path: string) => boolean) {
-    this.#root = root;
-    this.#held = new HeldFolders(root);
-    this.#attributes = attributes;
-    this.#ours = ours;
+  constructor(job: Job) {
+    this.#job = job;
+    this.#held = new HeldFolders(job.root);
   }
 
   /** Makes sure that a relative path and all above it are real folders, never links. EXISTS, UNSAFE_NAME. */
@@ -71,16 +66,18 @@ export class Folders {
 
   /** Where these folders are. */
   absolute(folders: ReadonlySet<string>): string[] {
-    return [...folders].map((path) => (path ? `${this.#root}/${path}` : this.#root));
+    const { root } = this.#job;
+    return [...folders].map((path) => (path ? `${root}/${path}` : root));
   }
 
   /** Modes and times of the folders made for this transfer, deepest first; others keep theirs. */
-  async finish(entries: readonly Entry[]): Promise<void> {
+  async finish(): Promise<void> {
+    const { entries, plan } = this.#job;
     const slices = new Slices();
     // The manifest has a folder before what is in it, so that backwards is deepest first.
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i]!;
-      if (entry.kind !== 'folder' || !this.#ours(entry.path)) continue;
+      if (entry.kind !== 'folder' || plan.skipped.has(i)) continue;
       this.#settle(entry);
       if (slices.over()) await slices.next();
     }
@@ -88,19 +85,20 @@ export class Folders {
   }
 
   #settle(entry: Entry): void {
+    const { attributes } = this.#job;
     const absolute = this.#held.at(entry.path);
     const time = fromMicros(entry.mtime);
     // Windows opens no folders this way, and has no modes to protect there.
     if (process.platform === 'win32') {
-      this.#attributes.attempt(entry.path, () => utimesSync(absolute, time, time));
-      this.#attributes.mode(entry, (mode) => chmodSync(absolute, mode));
+      attributes.attempt(entry.path, () => utimesSync(absolute, time, time));
+      attributes.mode(entry, (mode) => chmodSync(absolute, mode));
       return;
     }
     try {
       const fd = openSync(absolute, FOLDER_FLAGS);
       try {
-        this.#attributes.attempt(entry.path, () => futimesSync(fd, time, time));
-        this.#attributes.mode(entry, (mode) => fchmodSync(fd, mode));
+        attributes.attempt(entry.path, () => futimesSync(fd, time, time));
+        attributes.mode(entry, (mode) => fchmodSync(fd, mode));
       } finally {
         closeSync(fd);
       }

@@ -9,9 +9,21 @@ import { ChunkHashes } from '../../offer/merkle.ts';
 import { ByteSpace, type Extent } from '../../offer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';
-import { mayTell } from './local-data.ts';
 import { Slices } from './slices.ts';
 import type { Found } from './staging.ts';
+
+/** A smaller piece is not compared, but sent. */
+export const LEAST_COMPARED_BYTES = 16 * 1024;
+
+/**
+ * Whether the sender may learn that a piece of a file is what it has. It chooses where files end in its manifest: a piece
+ * that ends wherever it likes would let it find out a file byte by byte, each time with only the next few to try.
+ * @param end how long the file is that is here
+ */
+export function mayTell({ offset, length }: Extent, end: number, chunkSize: number): boolean {
+  const endsThere = (offset + length) % chunkSize === 0 || offset + length === end;
+  return endsThere && length >= LEAST_COMPARED_BYTES;
+}
 
 export class Inventory {
   /** Chunks that are certain, with their hashes. */

@@ -5,43 +5,28 @@ import { equalBytes } from '../../base/bytes.ts';
 import { fault } from '../../base/errors.ts';
 import type { Extent } from '../../offer/space.ts';
 import { FdCache } from './fd-cache.ts';
+import { type Inventory, LEAST_COMPARED_BYTES, mayTell } from './inventory.ts';
 import { READ_FLAGS, readFully } from './io.ts';
-
-/** A smaller piece is not compared, but sent. */
-const LEAST_COMPARED_BYTES = 16 * 1024;
-
-/**
- * Whether the sender may learn that a piece of a file is what it has. It chooses where files end in its manifest: a piece
- * that ends wherever it likes would let it find out a file byte by byte, each time with only the next few to try.
- * @param end how long the file is that is here
- */
-export function mayTell({ offset, length }: Extent, end: number, chunkSize: number): boolean {
-  const endsThere = (offset + length) % chunkSize === 0 || offset + length === end;
-  return endsThere && length >= LEAST_COMPARED_BYTES;
-}
-
-export interface LocalPlaces {
-  chunkSize: number;
-  /** Where an entry's bytes lie now, right or not; undefined: nowhere. */
-  path: (entry: number) => string | undefined;
-  /** How many there are where the file that is here may have another length by now; undefined: as many as it has. */
-  end: (entry: number) => number | undefined;
-  /** They came from this very sender, and are its to compare. */
-  isSenders: (entry: number) => boolean;
-}
+import type { Placer } from './place.ts';
+import type { StagedFiles } from './staged-files.ts';
 
 export class LocalData {
-  readonly #places: LocalPlaces;
-  readonly #open: FdCache;
+  readonly #chunkSize: number;
+  readonly #inventory: Inventory;
+  readonly #files: StagedFiles;
+  readonly #placer: Placer;
+  readonly #open = new FdCache((entry) => openSync(this.#path(entry)!, READ_FLAGS));
 
-  constructor(places: LocalPlaces) {
-    this.#places = places;
-    this.#open = new FdCache((entry) => openSync(places.path(entry)!, READ_FLAGS));
+  constructor(chunkSize: number, inventory: Inventory, files: StagedFiles, placer: Placer) {
+    this.#chunkSize = chunkSize;
+    this.#inventory = inventory;
+    this.#files = files;
+    this.#placer = placer;
   }
 
   /** All bytes of a chunk, or undefined if some are missing, or cannot be read. */
   async read(extents: readonly Extent[]): Promise<Uint8Array | undefined> {
-    if (!extents.every(({ entry }) => this.#places.path(entry) !== undefined)) return undefined;
+    if (!extents.every(({ entry }) => this.#path(entry) !== undefined)) return undefined;
     const bytes = new Uint8Array(extents.reduce((sum, extent) => sum + extent.length, 0));
     for (const { entry, offset, length, at } of extents) {
       try {
@@ -73,19 +58,28 @@ export class LocalData {
   }
 
   async #mayTell(extents: readonly Extent[]): Promise<boolean> {
-    const { chunkSize, end, isSenders } = this.#places;
-    const strange = extents.filter(({ entry }) => !isSenders(entry));
+    const { senders, seeds, ends } = this.#inventory;
+    // What came from this very sender is its to compare.
+    const strange = extents.filter(({ entry }) => !senders.has(entry));
     // Before any file is opened: there may be thousands of small ones.
     if (strange.some(({ length }) => length < LEAST_COMPARED_BYTES)) return false;
     for (const extent of strange) {
       try {
-        const known = end(extent.entry);
+        // A staged file gets its new length once it is written to.
+        const known = seeds.has(extent.entry) ? undefined : ends.get(extent.entry);
         const there = known ?? (await this.#open.use(extent.entry, async (fd) => fstatSync(fd).size));
-        if (!mayTell(extent, there, chunkSize)) return false;
+        if (!mayTell(extent, there, this.#chunkSize)) return false;
       } catch {
         return false;
       }
     }
     return true;
+  }
+
+  /** Where an entry's bytes lie now, right or not; undefined: nowhere. */
+  #path(entry: number): string | undefined {
+    const { placed, seeds } = this.#inventory;
+    if (placed.has(entry)) return this.#placer.path(entry);
+    return seeds.get(entry) ?? (this.#files.adopted(entry) ? this.#files.path(entry) : undefined);
   }
 }

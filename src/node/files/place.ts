@@ -2,52 +2,44 @@
 
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';
-import { codeOf } from '../../base/errors.ts';
-import type { Entry } from '../../offer/manifest.ts';
-import { FreeNames, type Overwrite, type Plan } from './conflicts.ts';
+import { codeOf, fault } from '../../base/errors.ts';
+import { quoted } from '../../base/printable.ts';
+import { FreeNames } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import type { Folders } from './folders.ts';
+import type { Job } from './job.ts';
 
 /** File systems without hard links answer one of these. */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES', 'EINVAL']);
 
-export interface Places {
-  /** Real path of the destination. */
-  root: string;
-  entries: readonly Entry[];
-  folders: Folders;
-  plan: Plan;
-  overwrite: Overwrite;
-  /** Told of names that this file system takes for one, and under which the second is put. */
-  onTwin: (path: string, as: string) => void;
-}
-
 export class Placer {
   /** Entries that stand under their final names. */
   readonly placed = new Bitfield();
-  readonly #places: Places;
+  readonly #job: Job;
+  readonly #folders: Folders;
   #hardLinks = process.platform !== 'win32';
 
-  constructor(places: Places, placed: Iterable<number>) {
-    this.#places = places;
+  constructor(job: Job, folders: Folders, placed: Iterable<number>) {
+    this.#job = job;
+    this.#folders = folders;
     for (const entry of placed) this.placed.add(entry);
   }
 
   /** Where an entry stands, or will. */
   path(entry: number): string {
-    return `${this.#places.root}/${this.relative(entry)}`;
+    return `${this.#job.root}/${this.relative(entry)}`;
   }
 
   /** Puts what is staged in place, its folders made before it. EXISTS if something appeared there meanwhile. */
   put(entry: number, staged: string): void {
-    const { root, entries, folders, plan, overwrite } = this.#places;
+    const { root, entries, plan, overwrite, warn } = this.#job;
     for (;;) {
       const relative = this.relative(entry);
-      const ours = folders.ensureParent(relative);
+      const ours = this.#folders.ensureParent(relative);
       // In a folder of our own there is nothing to replace.
       const replace = !ours && (overwrite === 'replace' || plan.replaced.has(entry));
       try {
-        this.#move(staged, folders.at(relative), replace, ours || entries[entry]!.kind === 'link');
+        this.#move(staged, this.#folders.at(relative), replace, ours || entries[entry]!.kind === 'link');
         this.placed.add(entry);
         return;
       } catch (error) {
@@ -58,14 +50,14 @@ export class Placer {
         const { path } = entries[entry]!;
         const free = new FreeNames(root, entries).free(path);
         plan.renamed.set(entry, free);
-        if (ours) this.#places.onTwin(path, free);
+        if (ours) warn(fault('NAME_IS_ANOTHER', { path: quoted(path), as: quoted(free) }));
       }
     }
   }
 
   /** The same below the destination. */
   relative(entry: number): string {
-    return this.#places.plan.renamed.get(entry) ?? this.#places.entries[entry]!.path;
+    return this.#job.plan.renamed.get(entry) ?? this.#job.entries[entry]!.path;
   }
 
   /** @param alone nobody else puts anything there, or it is a link */

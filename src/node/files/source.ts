@@ -31,15 +31,15 @@ export class FileSource implements Source {
   }
 
   read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
-    return readPieces(extents, async (extent) => {
-      try {
+    return readPieces(
+      extents,
+      async (extent) => {
         const { size } = this.entries[extent.entry]!;
         if (extent.length === size && size <= SMALL) this.#readWhole(extent, into);
         else await this.#readPart(extent, into);
-      } catch (error) {
-        throw this.#failure(extent.entry, error);
-      }
-    });
+      },
+      (entry, error) => this.#failure(entry, error),
+    );
   }
 
   async changed(): Promise<string[]> {
@@ -54,19 +54,17 @@ export class FileSource implements Source {
     return changed;
   }
 
-  async digests(): Promise<Map<number, string>> {
-    const digests = new Map<number, string>();
-    for (const [index, entry] of this.entries.entries()) {
-      if (entry.kind !== 'file') continue;
-      const path = this.#walked.absolute[index]!;
+  digests(): Promise<Map<number, string>> {
+    return digestsOf(this.entries, async (entry) => {
+      const path = this.#walked.absolute[entry]!;
       try {
-        digests.set(index, await hashFile(path));
-        this.#check(index, lstatSync(path, { bigint: true }));
+        const digest = await hashFile(path);
+        this.#check(entry, lstatSync(path, { bigint: true }));
+        return digest;
       } catch (error) {
-        throw this.#failure(index, error);
+        throw error instanceof BeelineError ? error : this.#failure(entry, error);
       }
-    }
-    return digests;
+    });
   }
 
   close(): Promise<void> {
@@ -122,7 +120,6 @@ export class FileSource implements Source {
   }
 
   #failure(entry: number, error: unknown): BeelineError {
-    if (error instanceof BeelineError) return error;
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return this.#changed(entry, 'vanished', error);
     if (code === 'ELOOP') return this.#changed(entry, 'was replaced by a link', error);
@@ -134,20 +131,38 @@ export class FileSource implements Source {
 /**
  * Reads a chunk piece by piece and resolves with its bytes' number. Goes on behind a file that fails, so that one error
  * names all of a chunk's.
- * @param read throws nothing but BeelineErrors
+ * @param failure what is said of an entry whose `read` threw something else than a BeelineError
  */
 export async function readPieces(
   extents: readonly Extent[],
   read: (extent: Extent) => Promise<void>,
+  failure: (entry: number, error: unknown) => BeelineError,
 ): Promise<number> {
   const slices = new Slices();
   const failures: BeelineError[] = [];
   let total = 0;
   for (const extent of extents) {
     total += extent.length;
-    await read(extent).catch((error) => failures.push(error));
+    try {
+      await read(extent);
+    } catch (error) {
+      failures.push(error instanceof BeelineError ? error : failure(extent.entry, error));
+    }
     if (slices.over()) await slices.next();
   }
   if (failures.length > 0) throw together(failures);
   return total;
+}
+
+/** By entry, for those files of which `digest` gives one. */
+export async function digestsOf(
+  entries: readonly Entry[],
+  digest: (entry: number) => Promise<string | undefined>,
+): Promise<Map<number, string>> {
+  const digests = new Map<number, string>();
+  for (const [index, { kind }] of entries.entries()) {
+    const found = kind === 'file' ? await digest(index) : undefined;
+    if (found !== undefined) digests.set(index, found);
+  }
+  return digests;
 }

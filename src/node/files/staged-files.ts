@@ -11,38 +11,32 @@ import {
   writeSync,
 } from 'node:fs';
 import { codeOf } from '../../base/errors.ts';
-import type { Entry } from '../../offer/manifest.ts';
 import type { StagedFiles as Staged } from '../../sync/store/chunk-writer.ts';
 import { isZero } from '../../sync/zeros.ts';
-import type { Attributes } from './attributes.ts';
 import { FdCache } from './fd-cache.ts';
 import { CREATE_FLAGS, fromMicros, settled, UPDATE_FLAGS, writeFully } from './io.ts';
-import type { Staging } from './staging.ts';
+import type { Job } from './job.ts';
 
 const LOOK = new Uint8Array(128 * 1024);
 const ZEROS = new Uint8Array(LOOK.length);
 
 /** All of it throws Node's own errors. */
 export class StagedFiles implements Staged {
-  readonly #staging: Staging;
-  readonly #attributes: Attributes;
-  readonly #entries: readonly Entry[];
+  readonly #job: Job;
   readonly #open = new FdCache((entry) => this.#openFile(entry));
   /** Bytes still missing of files that have been begun. */
   readonly #left = new Map<number, number>();
   /** Files of an earlier run: whatever it wrote, and did not journal, may be where something else belongs. */
   readonly #adopted = new Set<number>();
 
-  constructor(staging: Staging, entries: readonly Entry[], attributes: Attributes) {
-    this.#staging = staging;
-    this.#entries = entries;
-    this.#attributes = attributes;
+  constructor(job: Job) {
+    this.#job = job;
   }
 
   /** An earlier run left this one, with all but `left` bytes certain. */
   adopt(index: number, left: number): void {
     // It may be whole and read-only already.
-    if (this.#attributes.modes) chmodSync(this.path(index), 0o600);
+    if (this.#job.attributes.modes) chmodSync(this.path(index), 0o600);
     this.#left.set(index, left);
     this.#adopted.add(index);
   }
@@ -53,18 +47,18 @@ export class StagedFiles implements Staged {
   }
 
   path(index: number): string {
-    return this.#staging.file(this.#entries[index]!.path);
+    return this.#job.staging.file(this.#job.entries[index]!.path);
   }
 
   /** A whole small file in one go, with mode and time; `data` undefined means zeros. Its path. */
   whole(index: number, data: Uint8Array | undefined): string {
-    const entry = this.#entries[index]!;
+    const entry = this.#job.entries[index]!;
     const path = this.path(index);
     const fd = this.#create(path);
     try {
       if (!data) ftruncateSync(fd, entry.size);
       for (let at = 0; data && at < data.length; ) at += writeSync(fd, data, at, data.length - at, at);
-      this.#attributes.apply(fd, entry);
+      this.#job.attributes.apply(fd, entry);
     } catch (error) {
       this.forget(index);
       throw error;
@@ -75,7 +69,7 @@ export class StagedFiles implements Staged {
   }
 
   /** A piece of a file. Its path once it is whole, with mode and time; undefined until then. */
-  async piece(
+  piece(
     index: number,
     offset: number,
     length: number,
@@ -97,7 +91,7 @@ export class StagedFiles implements Staged {
   async end(index: number, size: number): Promise<string> {
     await this.#open.use(index, async (fd) => {
       ftruncateSync(fd, size);
-      this.#attributes.apply(fd, this.#entries[index]!);
+      this.#job.attributes.apply(fd, this.#job.entries[index]!);
     });
     this.#open.drop(index);
     this.#left.delete(index);
@@ -105,11 +99,11 @@ export class StagedFiles implements Staged {
   }
 
   link(index: number): string {
-    const { target, path, mtime } = this.#entries[index]!;
+    const { target, path, mtime } = this.#job.entries[index]!;
     const staged = this.path(index);
     rmSync(staged, { force: true });
     symlinkSync(target, staged);
-    this.#attributes.linkTime(staged, path, fromMicros(mtime));
+    this.#job.attributes.linkTime(staged, path, fromMicros(mtime));
     return staged;
   }
 
@@ -146,13 +140,13 @@ export class StagedFiles implements Staged {
       this.#left.set(index, left);
       return left === 0;
     });
-    return whole ? await this.end(index, this.#entries[index]!.size) : undefined;
+    return whole ? await this.end(index, this.#job.entries[index]!.size) : undefined;
   }
 
   /** At its full size from the first time on, but without blocks. */
   #openFile(index: number): number {
     const path = this.path(index);
-    const { size } = this.#entries[index]!;
+    const { size } = this.#job.entries[index]!;
     const fd = this.#left.has(index) ? openSync(path, UPDATE_FLAGS) : this.#create(path);
     try {
       ftruncateSync(fd, size);

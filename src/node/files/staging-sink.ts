@@ -8,10 +8,8 @@ import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { End, Sink } from '../../sync/ports.ts';
-import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { Notices } from '../../wire/notices.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
-import type { Arrived } from './arrived.ts';
 import { Attributes } from './attributes.ts';
 import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from './conflicts.ts';
 import { Destination } from './destination.ts';
@@ -19,11 +17,12 @@ import { diskError } from './disk-errors.ts';
 import { fit, type Links } from './fit.ts';
 import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
+import type { Job } from './job.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { Slices } from './slices.ts';
 import { type Found, Staging, sameTops } from './staging.ts';
 import { syncFolders } from './sync.ts';
-import { closeWorkspace, inventoryOf, type Job, openWorkspace, type Workspace } from './workspace.ts';
+import { inventoryOf, Workspace } from './workspace.ts';
 
 export interface StagingOptions {
   /** Destination folder; made if it is missing. */
@@ -45,7 +44,6 @@ export class StagingSink implements Sink {
   readonly #notices: Notices;
   /** What the destination can hold, once that is known. */
   #can: Abilities = ALL;
-  #attributes: Attributes | undefined;
   /** As the sender names them, and as they are written here. */
   #offered: readonly Entry[] = [];
   #entries: readonly Entry[] = [];
@@ -56,20 +54,32 @@ export class StagingSink implements Sink {
   #inventory = new Inventory();
   /** Entries that are left out, whatever stands here. */
   #left: ReadonlySet<number> = new Set();
+  #job: Job | undefined;
+  /** The latest opening, also when it is closed. */
   #work: Workspace | undefined;
-  #writer: ChunkWriter | undefined;
-  #arrived: Arrived | undefined;
   readonly #dropped = new Set<number>();
   /** There may be something in the staging that this opening did not put there. */
   #earlier = false;
   #over = false;
+  /** It was closed, and not because all is well. */
+  #lost = false;
   #beginning: Promise<void> | undefined;
   #closing: Promise<void> = Promise.resolve();
+
+  readonly #warn = (warning: BeelineError) => this.#options.onWarning?.(warning);
 
   constructor(options: StagingOptions) {
     this.#options = options;
     this.#destination = new Destination(options.to);
-    this.#notices = new Notices((warning) => options.onWarning?.(warning));
+    this.#notices = new Notices(this.#warn);
+  }
+
+  get #writer(): Workspace['writer'] | undefined {
+    return this.#work?.writer;
+  }
+
+  get #live(): Workspace | undefined {
+    return this.#work?.closed ? undefined : this.#work;
   }
 
   /** Bounded for a stream, of which the sender keeps only so much. */
@@ -84,10 +94,19 @@ export class StagingSink implements Sink {
     this.#space = space;
     try {
       const found = await this.#findStaging();
+      if (!this.#can.modes) this.#warn(fault('PERMISSIONS_NOT_KEPT'));
       this.#inventory = await inventoryOf(this.#root, this.#entries, space, found, this.#can.step);
       await this.#settle();
       // Whoever was asked may have taken longer than the transfer lived.
       this.#checkOpen();
+      this.#job = {
+        ...{ root: this.#root, entries: this.#entries, offered: entries, space, plan: this.#plan },
+        ...{ staging: this.#staging!, step: this.#can.step, warn: this.#warn },
+        overwrite: this.#options.overwrite,
+        attributes: new Attributes(this.#can.modes, (path, cause) =>
+          this.#warn(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause })),
+        ),
+      };
       await this.#undisturbed(() => this.#begin());
       await this.#checkRoom();
     } catch (error) {
@@ -119,10 +138,6 @@ export class StagingSink implements Sink {
         this.#earlier = true;
       }
     }
-    if (!this.#can.modes) this.#options.onWarning?.(fault('PERMISSIONS_NOT_KEPT'));
-    this.#attributes = new Attributes(this.#can.modes, (path, cause) => {
-      this.#options.onWarning?.(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause }));
-    });
     return found;
   }
 
@@ -137,7 +152,7 @@ export class StagingSink implements Sink {
   }
 
   async guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> {
-    return this.#inventory.guesses.get(chunk) ?? (await this.#work?.local.hash(extents));
+    return this.#inventory.guesses.get(chunk) ?? (await this.#live?.local.hash(extents));
   }
 
   async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
@@ -145,7 +160,7 @@ export class StagingSink implements Sink {
     // What no journal knows of was perhaps never on the disk, whatever is read: it is written again.
     const kept = this.#inventory.guesses.get(chunk) !== undefined;
     const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
-    const data = moves ? await this.#work!.local.again(extents, sha256) : undefined;
+    const data = moves ? await this.#live?.local.again(extents, sha256) : undefined;
     await writer.take({ chunk, extents, sha256, data, kept });
   }
 
@@ -167,31 +182,32 @@ export class StagingSink implements Sink {
   }
 
   async read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
-    if (!this.#arrived) throw new BeelineError('CANCELLED', 'Receiving was given up.');
+    if (!this.#work || this.#lost) throw new BeelineError('CANCELLED', 'Receiving was given up.');
     if (!this.#writer?.taken.has(chunk) && !this.#inventory.chunks.have.has(chunk))
       throw new BeelineError('INTERNAL', `Chunk ${chunk} is not here.`);
     const missing = extents.filter(
       ({ entry }) => !this.wants(entry) || (this.#dropped.has(entry) && !this.#writer?.done(entry)),
     );
-    if (missing.length === 0) return this.#arrived.read(extents, into);
+    if (missing.length === 0) return this.#work.arrived.read(extents, into);
     const paths = missing.map(({ entry }) => this.#offered[entry]!.path);
     throw fault('ENTRY_LEFT_OUT', { path: quoted(paths[0]!) }, { paths });
   }
 
   async drop(entry: number): Promise<void> {
     this.#dropped.add(entry);
-    if (!this.#work || this.#writer?.done(entry)) return;
-    this.#work.files.forget(entry);
+    const work = this.#live;
+    if (!work || work.writer.done(entry)) return;
+    work.files.forget(entry);
     // Chunks that come from now on may have zeros in its place.
-    await this.#work.journal.append([{ type: 'lost', entries: [entry] }]);
+    await work.journal.append([{ type: 'lost', entries: [entry] }]);
   }
 
   async finish(): Promise<void> {
-    const { committer, folders, placer } = this.#work!;
+    const { writer, committer, folders, placer } = this.#work!;
     try {
-      await this.#writer!.finish();
+      await writer.finish();
       await committer.finish();
-      await folders.finish(this.#entries);
+      await folders.finish();
       const slices = new Slices();
       const names = new Set<string>();
       for (const [entry, { kind, path }] of this.#entries.entries()) {
@@ -207,7 +223,7 @@ export class StagingSink implements Sink {
   }
 
   digests(): Promise<Map<number, string>> {
-    return this.#arrived!.digests();
+    return this.#work!.arrived.digests();
   }
 
   async ready(): Promise<boolean> {
@@ -232,9 +248,9 @@ export class StagingSink implements Sink {
   }
 
   async close(end: End): Promise<void> {
-    if (end === 'keep' && !this.#over) await this.#work?.committer.finish().catch(() => {});
+    if (end === 'keep' && !this.#over) await this.#live?.committer.finish().catch(() => {});
     this.#over = true;
-    if (end !== 'done') this.#arrived = undefined;
+    this.#lost ||= end !== 'done';
     await this.#end();
     const worth = !this.#space?.stream && (this.#earlier || this.#writer?.used);
     if (end === 'keep' && worth) return this.#staging?.release();
@@ -282,44 +298,8 @@ export class StagingSink implements Sink {
 
   /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
   async #begin(): Promise<void> {
-    const staging = this.#staging!;
-    const inventory = this.#inventory;
-    for (const path of inventory.altered)
-      this.#options.onWarning?.(fault('CHANGED_HERE', { path: quoted(path) }));
-    const job: Job = {
-      root: this.#root,
-      entries: this.#entries,
-      offered: this.#offered,
-      space: this.#space!,
-      plan: this.#plan,
-      overwrite: this.#options.overwrite,
-      attributes: this.#attributes!,
-      staging,
-      inventory,
-      step: this.#can.step,
-      onTwin: (path, as) =>
-        this.#options.onWarning?.(fault('NAME_IS_ANOTHER', { path: quoted(path), as: quoted(as) })),
-    };
-    this.#work = await openWorkspace(job);
-    const { files, committer, folders, arrived } = this.#work;
-    this.#arrived = arrived;
-    this.#writer = new ChunkWriter({
-      entries: this.#entries,
-      space: this.#space!,
-      files,
-      committer,
-      placed: inventory.placed,
-      skips: (entry) => this.#plan.skipped.has(entry) || this.#dropped.has(entry),
-      renews: (entry) => inventory.seeds.has(entry),
-      makeFolder: (path) => folders.ensure(path),
-      failure: diskError,
-      slices: () => new Slices(),
-    });
-    const slices = new Slices();
-    for (const [entry, left] of inventory.staged) {
-      if (slices.over()) await slices.next();
-      if (left === 0 && this.wants(entry)) await this.#writer.complete(entry, this.#entries[entry]!.size);
-    }
+    for (const path of this.#inventory.altered) this.#warn(fault('CHANGED_HERE', { path: quoted(path) }));
+    this.#work = await Workspace.open(this.#job!, this.#inventory, this.#dropped);
     for (const entry of this.#dropped) await this.drop(entry);
   }
 
@@ -328,7 +308,7 @@ export class StagingSink implements Sink {
     const free = freeBytes(this.#root);
     const missing = await this.#missing();
     if (free === undefined || missing <= free) return;
-    this.#options.onWarning?.(fault('ROOM_SHORT', { missing, free }));
+    this.#warn(fault('ROOM_SHORT', { missing, free }));
   }
 
   /** Bytes that are still to come. */
@@ -348,9 +328,7 @@ export class StagingSink implements Sink {
     this.#writer?.stop();
     this.#closing = Promise.allSettled([this.#beginning, this.#closing]).then(async () => {
       this.#writer?.stop();
-      const work = this.#work;
-      this.#work = undefined;
-      if (work) await closeWorkspace(work);
+      await this.#work?.close();
     });
     return this.#closing;
   }
@@ -364,7 +342,7 @@ export class StagingSink implements Sink {
       await staging?.remove(pathsOf(this.#entries));
     } catch (cause) {
       const about = { path: quoted(staging?.path ?? ''), why: codeOf(cause) || String(cause) };
-      this.#options.onWarning?.(fault('UNFINISHED_STAYS', about, { cause }));
+      this.#warn(fault('UNFINISHED_STAYS', about, { cause }));
     }
   }
 }

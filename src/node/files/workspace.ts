@@ -3,49 +3,22 @@ import { existsSync, rmSync } from 'node:fs';
 import { realClock } from '../../base/clock.ts';
 import { type Entry, encodingPages } from '../../offer/manifest.ts';
 import type { ByteSpace } from '../../offer/space.ts';
-import { Committer } from '../../sync/store/commit.ts';
+import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
+import { type Batch, Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
 import { Arrived } from './arrived.ts';
-import type { Attributes } from './attributes.ts';
-import type { Overwrite, Plan } from './conflicts.ts';
+import type { Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import { Folders, parentOf } from './folders.ts';
 import { Inventory, takeInventory } from './inventory.ts';
+import type { Job } from './job.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
 import { Slices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
-import type { Found, Staging } from './staging.ts';
+import type { Found } from './staging.ts';
 import { syncFiles, syncFolders } from './sync.ts';
-
-export interface Job {
-  /** Real path of the destination. */
-  root: string;
-  entries: readonly Entry[];
-  /** The same as the sender names them. */
-  offered: readonly Entry[];
-  space: ByteSpace;
-  plan: Plan;
-  overwrite: Overwrite;
-  attributes: Attributes;
-  staging: Staging;
-  inventory: Inventory;
-  /** Times that are less than so many microseconds apart may be one here. */
-  step: number;
-  /** Told of what nobody foresaw: that this file system takes two names for one, and where the second is put. */
-  onTwin: (path: string, as: string) => void;
-}
-
-export interface Workspace {
-  files: StagedFiles;
-  folders: Folders;
-  placer: Placer;
-  local: LocalData;
-  arrived: Arrived;
-  journal: Journal;
-  committer: Committer;
-}
 
 /**
  * What an earlier run left for these entries.
@@ -69,80 +42,124 @@ export async function inventoryOf(
   return takeInventory(root, entries, space, found, same, step);
 }
 
-export async function openWorkspace(job: Job): Promise<Workspace> {
-  const { root, entries, space, plan, overwrite, attributes, staging, inventory } = job;
-  const staged = new StagedFiles(staging, entries, attributes);
-  const slices = new Slices();
-  for (const [entry, left] of inventory.staged) {
-    if (slices.over()) await slices.next();
-    staged.adopt(entry, left);
-  }
-  const ours = new Set<string>();
-  for (const [index, { kind, path }] of entries.entries())
-    if (kind === 'folder' && !plan.skipped.has(index)) ours.add(path);
-  const folders = new Folders(root, attributes, (path) => ours.has(path));
-  const placer = new Placer(
-    { root, entries, folders, plan, overwrite, onTwin: job.onTwin },
-    inventory.placed,
-  );
-  const local = new LocalData({
-    chunkSize: space.chunkSize,
-    path: (entry) => {
-      if (inventory.placed.has(entry)) return placer.path(entry);
-      return inventory.seeds.get(entry) ?? (staged.adopted(entry) ? staged.path(entry) : undefined);
-    },
-    // A staged file gets its new length once it is written to.
-    end: (entry) => (inventory.seeds.has(entry) ? undefined : inventory.ends.get(entry)),
-    isSenders: (entry) => inventory.senders.has(entry),
-  });
-  const { offered, step } = job;
-  const arrived = new Arrived({ entries, offered, space, files: staged, placer, attributes, step });
-  const journal = await beginJournal(job);
-  const committer = new Committer({
-    journal,
-    clock: realClock,
-    sync: async ({ dirty, whole }) => {
-      // What is held open still takes bytes after the drive has been taken out of its place.
-      if (!staging.stands) throw diskError(Object.assign(new Error('gone'), { code: 'ENOENT' }), root);
-      // A link is nothing but its name.
-      const files = new Set([...whole.keys()].filter((entry) => entries[entry]!.kind !== 'link'));
-      for (const entry of dirty) {
-        if (files.has(entry) || (await staged.sync(entry))) continue;
-        // Whole by now and in a later batch, or dropped.
-        if (existsSync(staged.path(entry))) files.add(entry);
-      }
-      await syncFiles(
-        [...files].map((entry) => whole.get(entry) ?? staged.path(entry)),
-        root,
-      );
-    },
-    place: async ({ whole }) => {
-      const renamed: number[] = [];
-      const names = new Set<string>();
-      const slices = new Slices();
-      for (const [entry, path] of whole) {
+/** What one opening of a StagingSink works with. */
+export class Workspace {
+  readonly files: StagedFiles;
+  readonly folders: Folders;
+  readonly placer: Placer;
+  readonly local: LocalData;
+  readonly arrived: Arrived;
+  readonly journal: Journal;
+  readonly committer: Committer;
+  readonly writer: ChunkWriter;
+  readonly #job: Job;
+  #closed = false;
+
+  /** @param dropped entries that the sender could not deliver, as of now */
+  static async open(job: Job, inventory: Inventory, dropped: ReadonlySet<number>): Promise<Workspace> {
+    const files = new StagedFiles(job);
+    const slices = new Slices();
+    for (const [entry, left] of inventory.staged) {
+      if (slices.over()) await slices.next();
+      files.adopt(entry, left);
+    }
+    const work = new Workspace(job, inventory, dropped, files, await beginJournal(job, inventory));
+    try {
+      for (const [entry, left] of inventory.staged) {
         if (slices.over()) await slices.next();
-        const name = placer.relative(entry);
-        placer.put(entry, path);
-        const now = placer.relative(entry);
-        if (now !== name) renamed.push(entry);
-        names.add(parentOf(now));
+        if (left > 0 || job.plan.skipped.has(entry)) continue;
+        await work.writer.complete(entry, job.entries[entry]!.size);
       }
-      const choices = renamed.map((entry) => ({
-        entry,
-        choice: 'rename' as const,
-        as: placer.relative(entry),
-      }));
-      if (choices.length > 0) await journal.append([{ type: 'plan', choices }]);
-      await syncFolders(folders.absolute(names), root);
-      return [...whole.keys()];
-    },
-  });
-  return { files: staged, folders, placer, local, arrived, journal, committer };
+      return work;
+    } catch (error) {
+      await work.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    job: Job,
+    inventory: Inventory,
+    dropped: ReadonlySet<number>,
+    files: StagedFiles,
+    journal: Journal,
+  ) {
+    const { entries, space, plan } = job;
+    this.#job = job;
+    this.files = files;
+    this.folders = new Folders(job);
+    this.placer = new Placer(job, this.folders, inventory.placed);
+    this.local = new LocalData(space.chunkSize, inventory, files, this.placer);
+    this.arrived = new Arrived(job, files, this.placer);
+    this.journal = journal;
+    this.committer = new Committer({
+      ...{ journal, clock: realClock },
+      sync: (batch) => this.#sync(batch),
+      place: (batch) => this.#place(batch),
+    });
+    this.writer = new ChunkWriter({
+      ...{ entries, space, files, committer: this.committer, placed: inventory.placed },
+      skips: (entry) => plan.skipped.has(entry) || dropped.has(entry),
+      renews: (entry) => inventory.seeds.has(entry),
+      makeFolder: (path) => this.folders.ensure(path),
+      failure: diskError,
+      slices: () => new Slices(),
+    });
+  }
+
+  /** Nothing of it may be used any more, but what has arrived, and what the writer knows. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.committer.stop();
+    await this.files.close();
+    await this.local.close();
+    this.folders.close();
+    await this.journal.close();
+  }
+
+  async #sync({ dirty, whole }: Batch): Promise<void> {
+    const { root, entries, staging } = this.#job;
+    // What is held open still takes bytes after the drive has been taken out of its place.
+    if (!staging.stands) throw diskError(Object.assign(new Error('gone'), { code: 'ENOENT' }), root);
+    // A link is nothing but its name.
+    const files = new Set([...whole.keys()].filter((entry) => entries[entry]!.kind !== 'link'));
+    for (const entry of dirty) {
+      if (files.has(entry) || (await this.files.sync(entry))) continue;
+      // Whole by now and in a later batch, or dropped.
+      if (existsSync(this.files.path(entry))) files.add(entry);
+    }
+    const paths = [...files].map((entry) => whole.get(entry) ?? this.files.path(entry));
+    await syncFiles(paths, root);
+  }
+
+  async #place({ whole }: Batch): Promise<number[]> {
+    const { placer, folders } = this;
+    const choices: PlanRecord['choices'] = [];
+    const names = new Set<string>();
+    const slices = new Slices();
+    for (const [entry, path] of whole) {
+      if (slices.over()) await slices.next();
+      const name = placer.relative(entry);
+      placer.put(entry, path);
+      const as = placer.relative(entry);
+      if (as !== name) choices.push({ entry, choice: 'rename', as });
+      names.add(parentOf(as));
+    }
+    if (choices.length > 0) await this.journal.append([{ type: 'plan', choices }]);
+    await syncFolders(folders.absolute(names), this.#job.root);
+    return [...whole.keys()];
+  }
 }
 
+type PlanRecord = JournalRecord & { type: 'plan' };
+
 /** A journal that says what the inventory says, in place of whatever was there. */
-async function beginJournal({ entries, space, plan, staging, inventory }: Job): Promise<Journal> {
+async function beginJournal({ entries, space, plan, staging }: Job, inventory: Inventory): Promise<Journal> {
   const pages = await new Slices().run(encodingPages(entries));
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
@@ -162,26 +179,12 @@ async function beginJournal({ entries, space, plan, staging, inventory }: Job): 
 }
 
 /** A plan as the journal keeps it. */
-function choicesOf(plan: Plan): (JournalRecord & { type: 'plan' })['choices'] {
+function choicesOf({ skipped, left, replaced, renamed }: Plan): PlanRecord['choices'] {
   return [
-    ...[...plan.skipped]
-      .filter((entry) => !plan.left.has(entry))
-      .map((entry) => ({ entry, choice: 'skip' as const, as: '' })),
-    ...[...plan.replaced].map((entry) => ({ entry, choice: 'replace' as const, as: '' })),
-    ...[...plan.renamed].map(([entry, as]) => ({ entry, choice: 'rename' as const, as })),
+    ...[...skipped]
+      .filter((entry) => !left.has(entry))
+      .map((entry) => ({ entry, choice: 'skip', as: '' }) as const),
+    ...[...replaced].map((entry) => ({ entry, choice: 'replace', as: '' }) as const),
+    ...[...renamed].map(([entry, as]) => ({ entry, choice: 'rename', as }) as const),
   ];
-}
-
-export async function closeWorkspace({
-  files,
-  folders,
-  local,
-  journal,
-  committer,
-}: Workspace): Promise<void> {
-  await committer.stop();
-  await files.close();
-  await local.close();
-  folders.close();
-  await journal.close();
 }
