@@ -296,11 +296,11 @@ export class Session {
         return this.#open?.handshake.peerAppeared();
       case 'open-lanes':
         return this.#lane.lost();
-      case 'pull':
+      case 'run':
         this.#lane.connected();
-        return this.engine?.pull();
-      case 'hold':
-        return this.engine?.hold();
+        return this.engine?.run();
+      case 'rest':
+        return this.engine?.rest();
       case 'tell-peer':
         return this.#tellPeer();
       case 'finish':

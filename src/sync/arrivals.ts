@@ -58,13 +58,13 @@ export class Arrivals {
   }
 
   /** Says all of which it is not sure, on this lane, before the last word goes on it. */
-  repeat(lane: LanePort): void {
-    if (this.#lane && this.#lane !== lane) this.unsay(this.#lane);
+  sayUnsure(lane: LanePort): void {
+    if (this.#lane && this.#lane !== lane) this.lost(this.#lane);
     this.say([lane]);
   }
 
   /** That lane is gone: what was said on it last was perhaps not heard. */
-  unsay(lane: LanePort): void {
+  lost(lane: LanePort): void {
     if (lane !== this.#lane) return;
     for (const chunk of this.#said) this.#news.push(chunk);
     this.#said = [];
@@ -78,14 +78,14 @@ export class Arrivals {
   }
 
   /** All begins anew: what is down is said in another way. */
-  again(): void {
+  clear(): void {
     this.#news = [];
     this.#said = [];
   }
 
   /** The same, to a sender that has heard nothing yet. */
   renewed(): void {
-    this.again();
+    this.clear();
     this.#kept = 0;
     this.#told = -1;
   }

@@ -86,7 +86,7 @@ export class Chunks {
   /** Of these, the ones with blocks that nobody owes. */
   readonly #lacking = new Set<number>();
   /** To be begun again, before those that never were. */
-  readonly #again = new Set<number>();
+  readonly #redo = new Set<number>();
   /** What lay in their place is not what the origin has. */
   readonly #compared = new Bitfield();
   /** How many have been looked at, of those that were never begun. */
@@ -103,7 +103,7 @@ export class Chunks {
   readonly #unhashed = new Set<number>();
   readonly #hashing = new Set<number>();
   /** Chunks that the origin need not send, since holders have them. */
-  readonly #left = new Set<number>();
+  readonly #spared = new Set<number>();
   /** Chunks that came wrong from a holder. */
   readonly #fromOrigin = new Set<number>();
 
@@ -153,7 +153,7 @@ export class Chunks {
   /** Starts over from what a sink says it holds: nothing else is here any more. */
   restart(held: Iterable<ChunkHash>, unwanted: (down: Bitfield) => Bitfield): void {
     for (const life of this.#open.values()) if (life.state === 'arriving') this.#abandon(life);
-    for (const list of [this.#open, this.#lacking, this.#again, this.#compared, this.down, this.#before])
+    for (const list of [this.#open, this.#lacking, this.#redo, this.#compared, this.down, this.#before])
       list.clear();
     this.#next = 0;
     this.#bytes = 0;
@@ -166,10 +166,10 @@ export class Chunks {
       if (!space.stream) this.#before.add(index);
     }
     this.#unwanted = unwanted(this.down);
-    for (const list of [this.#unhashed, this.#hashing, this.#left]) list.clear();
+    for (const list of [this.#unhashed, this.#hashing, this.#spared]) list.clear();
     for (const holder of this.#holders) {
       holder.ready.clear();
-      for (const index of holder.has) this.#held(holder, index);
+      for (const index of holder.has) this.#markReady(holder, index);
     }
   }
 
@@ -212,7 +212,7 @@ export class Chunks {
     let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder));
     if (index === undefined) {
       if (this.#open.size >= this.#options.most) return undefined;
-      index = holder ? this.#nextReady(holder) : (this.#begin() ?? (all ? this.#nextLeft() : undefined));
+      index = holder ? this.#nextReady(holder) : (this.#begin() ?? (all ? this.#nextSpared() : undefined));
       if (index === undefined) return undefined;
       if (!holder && this.#uncompared(index)) {
         this.#open.set(index, { state: 'comparing' });
@@ -272,7 +272,7 @@ export class Chunks {
     if (this.#hashing.delete(index)) this.#unhashed.add(index);
     if (this.#open.get(index)?.state !== 'comparing') return;
     this.#open.delete(index);
-    this.#again.add(index);
+    this.#redo.add(index);
   }
 
   /** The origin has told the hash of a chunk that is not here. */
@@ -280,7 +280,7 @@ export class Chunks {
     this.#hashing.delete(index);
     if (!this.#wanted(index)) return;
     this.offer.hashes.set(index, sha256);
-    for (const holder of this.#holders) if (holder.has.has(index)) this.#held(holder, index);
+    for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
   }
 
   /** Another receiver is there. @param random chance, from 0 up to 1 */
@@ -295,7 +295,7 @@ export class Chunks {
       this.#next = 0;
     }
     this.#holders.add(holder);
-    for (const index of holder.has) this.#held(holder, index);
+    for (const index of holder.has) this.#markReady(holder, index);
   }
 
   /** It went away: what only it had is the origin's to bring. */
@@ -312,7 +312,7 @@ export class Chunks {
 
   /** It says that it has this chunk too. */
   holds(holder: Holder, index: number): void {
-    if (holder.has.add(index) && this.#holders.has(holder)) this.#held(holder, index);
+    if (holder.has.add(index) && this.#holders.has(holder)) this.#markReady(holder, index);
   }
 
   /** Whether only one lane owes this block. */
@@ -428,7 +428,7 @@ export class Chunks {
     const holder = this.#endWriting(index)?.from;
     if (!holder) return undefined;
     this.#fromOrigin.add(index);
-    this.#again.add(index);
+    this.#redo.add(index);
     return holder;
   }
 
@@ -458,39 +458,39 @@ export class Chunks {
 
   /** A chunk that nobody has begun, and that the origin is to bring. */
   #begin(): number | undefined {
-    for (let again = lowest(this.#again); again !== undefined; again = lowest(this.#again)) {
-      this.#again.delete(again);
+    for (let index = lowest(this.#redo); index !== undefined; index = lowest(this.#redo)) {
+      this.#redo.delete(index);
       // A holder may bring it by now, or have brought it.
-      if (this.#wanted(again) && !this.#leave(again)) return again;
+      if (this.#wanted(index) && !this.#spare(index)) return index;
     }
     const { space } = this.offer;
     const end = Math.min(space.chunks, this.down.firstMissing + this.#options.window);
     while (this.#next < end) {
       const at = this.#next++;
       const index = this.#order ? (this.#order.start + at * this.#order.step) % space.chunks : at;
-      if (this.#wanted(index) && !this.#leave(index)) return index;
+      if (this.#wanted(index) && !this.#spare(index)) return index;
     }
     return undefined;
   }
 
   /** What was left to holders may be the origin's to bring. */
   #lookAgain(): void {
-    if (this.#left.size === 0) return;
-    this.#left.clear();
+    if (this.#spared.size === 0) return;
+    this.#spared.clear();
     this.#next = 0;
   }
 
   /** Leaves it to the holders that have it, if there are any. */
-  #leave(index: number): boolean {
+  #spare(index: number): boolean {
     if (!this.#isHeld(index) || !this.#allowed(index)) return false;
-    this.#left.add(index);
-    for (const holder of this.#holders) if (holder.has.has(index)) this.#held(holder, index);
+    this.#spared.add(index);
+    for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
     return true;
   }
 
-  #nextLeft(): number | undefined {
-    for (const index of this.#left) {
-      this.#left.delete(index);
+  #nextSpared(): number | undefined {
+    for (const index of this.#spared) {
+      this.#spared.delete(index);
       if (this.#wanted(index)) return index;
     }
     return undefined;
@@ -500,7 +500,7 @@ export class Chunks {
     for (const index of holder.ready) {
       holder.ready.delete(index);
       if (this.#wanted(index) && this.#allowed(index)) {
-        this.#again.delete(index);
+        this.#redo.delete(index);
         return index;
       }
     }
@@ -517,7 +517,7 @@ export class Chunks {
     return false;
   }
 
-  #held(holder: Holder, index: number): void {
+  #markReady(holder: Holder, index: number): void {
     if (!this.#wanted(index) || this.#fromOrigin.has(index)) return;
     if (this.offer.hashes.get(index)) holder.ready.add(index);
     else if (!this.#hashing.has(index)) this.#unhashed.add(index);

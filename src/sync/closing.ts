@@ -72,7 +72,7 @@ export class Closing {
   async #tell(lane: LanePort): Promise<void> {
     const { root, gone } = this.#ending;
     await sayHeld(lane, this.#chunks);
-    this.#arrivals.repeat(lane);
+    this.#arrivals.sayUnsure(lane);
     await lane.send({ type: 'finish', root, gone });
   }
 }

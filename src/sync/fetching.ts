@@ -31,7 +31,7 @@ export interface FetchingOptions {
   /** A chunk is down; `kept` bytes of it were here already. */
   down: (chunk: number, kept: number) => void;
   /** More has come, or nothing that was here counts any more. */
-  came: () => void;
+  more: () => void;
   /** The sink has begun anew with what is certain. */
   anew: () => void;
   /** Nothing is missing. Called again and again until `finish` resolves. */
@@ -52,7 +52,7 @@ export class Fetching {
   readonly #idleLook: Alarm;
   /** What the disk does: a write has failed, or the sink begins anew after that. */
   #disk: 'well' | 'failed' | 'reopening' = 'well';
-  #held: boolean;
+  #resting: boolean;
   #finishing = false;
   #over = false;
   /** Of a stream: below this chunk the origin has forgotten. */
@@ -60,7 +60,7 @@ export class Fetching {
 
   constructor(options: FetchingOptions, held: boolean) {
     this.#options = options;
-    this.#held = held;
+    this.#resting = held;
     const { offer, sink, ports } = options;
     this.sink = sink;
     this.#limiter = new Limiter(ports);
@@ -83,7 +83,7 @@ export class Fetching {
   }
 
   /** Of a stream: every chunk below this one is down, and the origin may forget it. */
-  get released(): number {
+  release(): number {
     this.#released = this.chunks.down.firstMissing;
     return this.#released;
   }
@@ -130,12 +130,12 @@ export class Fetching {
   }
 
   /** Stops asking; what is under way still lands. */
-  hold(): void {
-    this.#held = true;
+  rest(): void {
+    this.#resting = true;
   }
 
-  pull(): void {
-    this.#held = false;
+  run(): void {
+    this.#resting = false;
     if (this.#disk === 'failed') void this.#reopen();
     else this.pump();
   }
@@ -241,7 +241,7 @@ export class Fetching {
     } catch (thrown) {
       this.#finishing = false;
       // The disk had failed before, and whoever looked at it again found this under way.
-      if (this.#disk === 'failed' && !this.#held) void this.#reopen();
+      if (this.#disk === 'failed' && !this.#resting) void this.#reopen();
       else this.#fail(thrown);
       return false;
     }
@@ -265,7 +265,7 @@ export class Fetching {
   pump(): void {
     if (this.#over || this.#finishing || this.#disk !== 'well') return;
     if (this.chunks.complete) return this.#options.complete();
-    if (this.#held) return;
+    if (this.#resting) return;
     for (const lane of this.#lanes.keys()) {
       const claims = this.#scheduler.ask(lane, this.#now);
       if (claims.length > 0) void this.#askFor(lane, claims);
@@ -290,7 +290,7 @@ export class Fetching {
   /** Something that a lane owed has come. */
   #landed(lane: LanePort): void {
     this.#options.ports.progress(this.chunks.arrived, []);
-    this.#options.came();
+    this.#options.more();
     if (this.#scheduler.spent(lane)) lane.close();
     this.pump();
   }
@@ -330,13 +330,13 @@ export class Fetching {
     this.#disk = 'reopening';
     try {
       await this.idle();
-      if (this.#over || this.#held || this.#finishing) {
+      if (this.#over || this.#resting || this.#finishing) {
         this.#disk = 'failed';
         return;
       }
       await this.sink.reopen?.();
-      this.#intake.again();
-      this.#scheduler.again();
+      this.#intake.clear();
+      this.#scheduler.voidAll();
       this.#takeStock();
       if (this.#options.offer.space.stream && this.chunks.down.firstMissing < this.#released)
         throw fault('STREAM_PART_LOST');

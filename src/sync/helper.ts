@@ -73,8 +73,8 @@ export class Helper implements Peer {
       new Serving({
         ...{ clock: this.#means.clock, space: offer.space, reader, limiter: work.uplink },
         hash: () => undefined,
-        before: () => undefined,
-        told: () => {},
+        news: () => undefined,
+        hashTold: () => {},
         serves: ({ index, sha256 }) => equalBytes(sha256, fetching.chunks.hash(index) ?? new Uint8Array()),
         lacks: (lane, range) => lane.send({ type: 'lacks', ...range }).catch(() => {}),
         fail: () => {},
@@ -112,14 +112,14 @@ export class Helper implements Peer {
     this.#work?.fetching.join(this.#holder);
   }
 
-  hold(): void {
+  rest(): void {
     this.#holder.paused = true;
-    this.#work?.serving?.hold();
+    this.#work?.serving?.rest();
   }
 
-  pull(): void {
+  run(): void {
     this.#holder.paused = false;
-    this.#work?.serving?.pull();
+    this.#work?.serving?.run();
     this.#work?.fetching.pump();
   }
 

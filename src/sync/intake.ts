@@ -59,7 +59,7 @@ export class Intake {
   }
 
   /** What was to be compared is forgotten: all begins anew. */
-  again(): void {
+  clear(): void {
     this.#toCompare.length = 0;
   }
 

@@ -31,8 +31,8 @@ export type Effect =
   | 'meet' // be at the rendezvous
   | 'prove' // show the other side this one's share or hello
   | 'open-lanes' // dial and listen, for as long as the person will wait
-  | 'pull' // ask for (or serve) chunks
-  | 'hold' // stop asking and serving
+  | 'run' // ask for (or serve) chunks
+  | 'rest' // stop asking and serving
   | 'tell-peer' // send a status on every lane
   | 'finish' // report done and close
   | 'stop'; // report the error and close
@@ -56,7 +56,7 @@ export const TABLE: Table = {
   },
   connecting: {
     'peer-found': to('authenticating', 'prove'),
-    'lane-up': to('transferring', 'pull'),
+    'lane-up': to('transferring', 'run'),
     // Both have everything, and the lane that brought the last word died.
     verified: to('completed', 'finish'),
     fail,
@@ -67,7 +67,7 @@ export const TABLE: Table = {
     'peer-left': to('connecting', 'meet'),
     // It was proven, and said so before any lane was open.
     'peer-ended': to('connecting', 'meet'),
-    'lane-up': to('transferring', 'pull'),
+    'lane-up': to('transferring', 'run'),
     // As when connecting, and somebody has just come to the rendezvous.
     verified: to('completed', 'finish'),
     fail,
@@ -76,7 +76,7 @@ export const TABLE: Table = {
   transferring: {
     // It came back to the rendezvous, perhaps as a new process.
     'peer-found': to('transferring', 'prove'),
-    pause: to('paused', 'hold', 'tell-peer'),
+    pause: to('paused', 'rest', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),
     verified: to('completed', 'finish'),
@@ -85,7 +85,7 @@ export const TABLE: Table = {
   },
   paused: {
     'peer-found': to('paused', 'prove'),
-    resume: to('transferring', 'pull', 'tell-peer'),
+    resume: to('transferring', 'run', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),
     // Paused when nothing was left to move.

@@ -65,7 +65,7 @@ export class ManifestPull {
   }
 
   /** A lane died: what was asked for on it will not come. */
-  again(): void {
+  askAnew(): void {
     this.#next = this.#firstMissing;
   }
 

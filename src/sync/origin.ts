@@ -133,8 +133,8 @@ export class ReceivingPeer implements Peer {
       reader,
       limiter,
       hash: (index) => (offer.isTorn(index) ? undefined : offer.hashes.get(index)),
-      before: (lane) => reading.news.tell(lane),
-      told: (index, sha256) => this.#told(index, sha256),
+      news: (lane) => reading.news.tell(lane),
+      hashTold: (index, sha256) => this.#told(index, sha256),
       fail: (thrown) => this.#fail(thrown),
     });
   }
@@ -174,12 +174,12 @@ export class ReceivingPeer implements Peer {
     this.#ports.resumed(0);
   }
 
-  hold(): void {
-    this.#serving.hold();
+  rest(): void {
+    this.#serving.rest();
   }
 
-  pull(): void {
-    this.#serving.pull();
+  run(): void {
+    this.#serving.run();
   }
 
   stop(): void {

@@ -20,8 +20,8 @@ export interface Peer {
   /** It is a new process of the same secret. */
   restart(): void;
   /** Stops asking and serving; what is under way still lands. */
-  hold(): void;
+  rest(): void;
   /** Goes on with that. */
-  pull(): void;
+  run(): void;
   stop(): void | Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface Loaded {
   /** A lane is writing its header in front of the data: no other may. */
   headroomTaken: boolean;
   /** Bytes of it that have gone, counted again where they went twice. */
-  gone: number;
+  sent: number;
 }
 
 /** The use of a chunk, until it is released. */
@@ -100,7 +100,7 @@ export class ChunkReader {
       const data = slab.bytes.subarray(0, length);
       const zeros = isZero(data);
       const sha256 = zeros ? await this.#zeroHashes.get(length) : await digest(data);
-      shelf.here = { index, data, slab, sha256, zeros, headroomTaken: false, gone: 0 };
+      shelf.here = { index, data, slab, sha256, zeros, headroomTaken: false, sent: 0 };
       return shelf.here;
     } catch (thrown) {
       // Read anew for whoever asks next.
@@ -116,7 +116,7 @@ export class ChunkReader {
     this.#idle++;
     // One that has gone as a whole is hardly asked for again: its buffer, still in the processor's cache, is the next one's.
     const { here } = shelf;
-    if (!here || here.gone >= here.data.length || this.#pool.short) return this.#drop(index, shelf);
+    if (!here || here.sent >= here.data.length || this.#pool.short) return this.#drop(index, shelf);
     this.#shelves.delete(index);
     this.#shelves.set(index, shelf);
     for (const [other, kept] of this.#shelves) {

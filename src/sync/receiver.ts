@@ -61,7 +61,7 @@ export class Receiver implements Peer {
   readonly #pageLook: Alarm;
   #phase: Phase = { at: 'reading', pull: undefined, gone: new Map() };
   #renewal: Renewal | undefined;
-  #held = false;
+  #resting = false;
   #over = false;
 
   constructor(ports: ReceiverPorts) {
@@ -108,9 +108,9 @@ export class Receiver implements Peer {
 
   removeLane(lane: LanePort): void {
     if (!this.#lanes.delete(lane.id)) return;
-    this.#work?.arrivals.unsay(lane);
+    this.#work?.arrivals.lost(lane);
     // A page asked for on that lane will not come: ask again from the first missing one.
-    this.#pulled?.again();
+    this.#pulled?.askAnew();
     this.#askPages();
     this.#sayClosing();
     this.#work?.fetching.removeLane(lane);
@@ -121,14 +121,14 @@ export class Receiver implements Peer {
     else lane.close();
   }
 
-  hold(): void {
-    this.#held = true;
-    this.#work?.fetching.hold();
+  rest(): void {
+    this.#resting = true;
+    this.#work?.fetching.rest();
   }
 
-  pull(): void {
-    this.#held = false;
-    this.#work?.fetching.pull();
+  run(): void {
+    this.#resting = false;
+    this.#work?.fetching.run();
   }
 
   /** No more writes are begun; resolves when those under way are done. */
@@ -235,7 +235,7 @@ export class Receiver implements Peer {
       const lanes = [...this.#lanes.values()];
       const lane = lanes[turn % lanes.length];
       if (lane && pull.firstMissing === from) {
-        pull.again();
+        pull.askAnew();
         pull.ask(lane);
       }
       this.#lookForPages(pull, turn + 1);
@@ -304,9 +304,9 @@ export class Receiver implements Peer {
           this.#sayWritten();
           for (const helper of this.#helpers) helper.tell(chunk);
         },
-        came: () => arrivals.more(this.#hearing),
+        more: () => arrivals.more(this.#hearing),
         anew: () => {
-          arrivals.again();
+          arrivals.clear();
           this.#sayHeld();
         },
         complete: () => void this.#finish(),
@@ -315,7 +315,7 @@ export class Receiver implements Peer {
         },
         fail: (error) => this.#ports.fail(error),
       },
-      this.#held,
+      this.#resting,
     );
     const reader = this.#readerOf(offer, fetching);
     const uplink = new Limiter(this.#ports);
@@ -357,7 +357,7 @@ export class Receiver implements Peer {
   #sayWritten(): void {
     const work = this.#work;
     if (!work?.offer.space.stream) return;
-    const below = work.fetching.released;
+    const below = work.fetching.release();
     for (const lane of this.#hearing) lane.send({ type: 'written', below }).catch(() => {});
   }
 

@@ -135,7 +135,7 @@ export class Scheduler<Lane = number> {
   }
 
   /** All is looked at anew: what is owed is still to come, and counts for nothing. */
-  again(): void {
+  voidAll(): void {
     for (const state of this.#lanes.values()) for (const owed of state.owed) owed.void = true;
   }
 

@@ -36,9 +36,9 @@ export interface ServingOptions {
   /** A chunk's hash that need not be read for. */
   hash: (index: number) => Uint8Array | undefined;
   /** What a lane hears before more bytes go on it. Undefined: nothing. */
-  before: (lane: LanePort) => Promise<void> | undefined;
+  news: (lane: LanePort) => Promise<void> | undefined;
   /** The peer is told this hash of a chunk. */
-  told: (index: number, sha256: Uint8Array) => void;
+  hashTold: (index: number, sha256: Uint8Array) => void;
   /** Whether a chunk is what it should be. Absent: it is, since this side says so. */
   serves?: (loaded: Loaded) => boolean;
   /** What a lane asks for cannot be read any more, or is something else by now. Absent: that is the end. */
@@ -67,7 +67,7 @@ export class Serving {
   readonly #lanes = new Map<LanePort, LaneState>();
   /** Chunks that were read only for their hash. */
   readonly #compared = new Bitfield();
-  #held = false;
+  #resting = false;
   #over = false;
 
   constructor(options: ServingOptions) {
@@ -100,12 +100,12 @@ export class Serving {
     this.#lanes.delete(lane);
   }
 
-  hold(): void {
-    this.#held = true;
+  rest(): void {
+    this.#resting = true;
   }
 
-  pull(): void {
-    this.#held = false;
+  run(): void {
+    this.#resting = false;
     for (const state of this.#lanes.values()) void this.#serve(state);
   }
 
@@ -138,7 +138,7 @@ export class Serving {
   /** Says hashes for which nothing need be read. */
   async #sayKnown(state: LaneState): Promise<void> {
     const { lane, known } = state;
-    const { hash, told, space } = this.#options;
+    const { hash, hashTold, space } = this.#options;
     for (; known.length > 0 && this.#lanes.has(lane); known.shift()) {
       const index = known[0]!;
       const sha256 = hash(index);
@@ -148,7 +148,7 @@ export class Serving {
         void this.#serve(state);
         continue;
       }
-      told(index, sha256);
+      hashTold(index, sha256);
       await lane.send({ type: 'hash', index, length: space.length(index), sha256 }).catch(() => {});
     }
   }
@@ -184,7 +184,7 @@ export class Serving {
   }
 
   #serves(state: LaneState): boolean {
-    return !this.#held && !this.#over && this.#lanes.get(state.lane) === state;
+    return !this.#resting && !this.#over && this.#lanes.get(state.lane) === state;
   }
 
   /** The chunk that is to be served now; the one after it begins to be read. */
@@ -214,7 +214,7 @@ export class Serving {
   /** One piece of what the lane was asked for first. */
   async #answer(state: LaneState, loaded: Loaded, sending: Set<Promise<void>>): Promise<void> {
     const { lane } = state;
-    const { limiter, before, told } = this.#options;
+    const { limiter, news, hashTold } = this.#options;
     const { index, data, sha256 } = loaded;
     const asked = state.queue[0]!;
     const end = asked.from === undefined ? 0 : Math.min(data.length, asked.to * BLOCK_BYTES);
@@ -225,12 +225,12 @@ export class Serving {
       if (!this.#compared.add(index)) await limiter.pass(data.length);
     } else if (bytes > 0) await limiter.pass(bytes);
     // A file's zeros must not overtake the word that it is gone.
-    for (let news = before(lane); news; news = before(lane)) await news;
+    for (let told = news(lane); told; told = news(lane)) await told;
     while (sending.size >= PIECES_AT_ONCE) await Promise.race(sending);
     if (!this.#serves(state)) return limiter.giveBack(bytes);
     if (asked.from === undefined) {
       state.queue.shift();
-      if (data.length > 0) told(index, sha256);
+      if (data.length > 0) hashTold(index, sha256);
       lane.send({ type: 'hash', index, length: data.length, sha256 }).catch(() => {});
       return;
     }
@@ -238,7 +238,7 @@ export class Serving {
     else asked.from += bytes / BLOCK_BYTES;
     // A stream that has ended before what was asked for: its end has been said.
     if (offset >= data.length) return;
-    told(index, sha256);
+    hashTold(index, sha256);
     const piece = this.#send(state, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
   }
@@ -254,7 +254,7 @@ export class Serving {
     const part = data.subarray(offset, offset + bytes);
     try {
       await state.lane.send({ ...header, form, data: part }, first ? slab : undefined);
-      loaded.gone += bytes;
+      loaded.sent += bytes;
       this.#took(state, bytes);
     } catch {
       // The lane is dead.

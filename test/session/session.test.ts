@@ -66,7 +66,7 @@ function side(
     },
     restartable: true,
     ...{ addLane: call('addLane'), removeLane: call('removeLane'), message: call('message') },
-    ...{ restart: call('restart'), hold: call('hold'), pull: call('pull'), stop: call('stop') },
+    ...{ restart: call('restart'), rest: call('rest'), run: call('run'), stop: call('stop') },
   };
   const mailbox: Mailbox = {
     ...{ nameplate: '7', token: '', services: NO_SERVICES },
@@ -158,7 +158,7 @@ it('the two prove the secret, a lane comes up, and the engine is asked to pull',
   assert.deepEqual([sender.made.hellos, receiver.made.hellos], [1, 1]);
   await connect(sender, receiver);
   for (const { calls, state } of [sender, receiver]) {
-    assert.deepEqual(calls, ['addLane', 'pull']);
+    assert.deepEqual(calls, ['addLane', 'run']);
     assert.deepEqual(state(), ['connecting', 'authenticating', 'transferring']);
   }
 });
@@ -182,7 +182,7 @@ it('a pipe that comes before its owner is proven waits, and a stranger’s is cl
   assert.deepEqual([closed, sender.calls], [0, []]);
   meet();
   await settled();
-  assert.deepEqual([closed, sender.calls], [1, ['addLane', 'pull']]);
+  assert.deepEqual([closed, sender.calls], [1, ['addLane', 'run']]);
   assert.ok(receiver.session.proven);
 });
 
@@ -290,10 +290,10 @@ it('a pause, its end and a cancel are heard on the other side, each by whom', as
   await connect(sender, receiver);
   sender.session.pause();
   await flow(clock, 100);
-  assert.deepEqual([receiver.session.state, receiver.calls.at(-1)], ['paused', 'hold']);
+  assert.deepEqual([receiver.session.state, receiver.calls.at(-1)], ['paused', 'rest']);
   receiver.session.resume();
   await flow(clock, 100);
-  assert.deepEqual([sender.session.state, sender.calls.at(-1)], ['transferring', 'pull']);
+  assert.deepEqual([sender.session.state, sender.calls.at(-1)], ['transferring', 'run']);
   sender.session.cancel();
   await flow(clock, 5_000);
   assert.deepEqual([codeOf(sender), codeOf(receiver)], ['CANCELLED', 'CANCELLED']);

@@ -134,8 +134,8 @@ export abstract class Side implements LaneOwner {
     );
     this.state = transition.to;
     for (const effect of transition.effects) {
-      if (effect === 'pull') this.engine.pull();
-      else if (effect === 'hold') this.engine.hold();
+      if (effect === 'run') this.engine.run();
+      else if (effect === 'rest') this.engine.rest();
       else if (effect === 'tell-peer') this.#tell();
       else if (effect === 'stop' || effect === 'finish') {
         this.error = error;

@@ -55,7 +55,7 @@ async function world(count: number) {
           random: () => 0,
         },
       },
-      ...{ down: () => {}, came: () => {}, anew: () => {} },
+      ...{ down: () => {}, more: () => {}, anew: () => {} },
       complete: () => told.complete++,
       lied: () => told.lied++,
       fail: (error) => assert.fail(error),
