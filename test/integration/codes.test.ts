@@ -51,7 +51,9 @@ describe('integration: codes', { concurrency: 2 }, () => {
   it('the receiver may start first with --at: a refused connection is not there yet', async (t) => {
     const work = workspace(t);
     const port = await freePort();
-    const receiver = work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]);
+    // It looks for 10 s unless it is told otherwise, and a busy machine takes longer to start the sender.
+    const patient = ['--wait', '10m', '--to', work.folder('out')];
+    const receiver = work.receiver('7-crossover-clockwork', port, patient);
     const word = await receiver.until('warning');
     assert.equal(word.code, 'NO_PEER');
     writeFileSync(work.path('note.txt'), 'hello');

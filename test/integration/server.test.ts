@@ -70,9 +70,10 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
     const { url } = await server.until((line) => typeof line.url === 'string');
     const meet = ['--server', String(url), '--no-lan'];
     makeFile(work.path('one'), 3_000_000);
-    const receive = (code: string) =>
-      work.start(['receive', code, ...meet, '--yes', '--to', work.folder('out')]);
-    const receiver = receive('7-crossover-clockwork');
+    const receive = (code: string, ...more: string[]) =>
+      work.start(['receive', code, ...meet, '--yes', '--to', work.folder('out'), ...more]);
+    // It looks for 10 s unless it is told otherwise, and a busy machine takes longer to start the sender.
+    const receiver = receive('7-crossover-clockwork', '--wait', '10m');
     const lost = receive('8-crossover-clockwork');
     const word = await receiver.until('warning');
     assert.match(String(word.message), /at that server yet; still looking/);

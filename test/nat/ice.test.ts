@@ -184,6 +184,26 @@ describe('pairs', () => {
   });
 });
 
+describe('a way in reserve', () => {
+  afterEach(closeAll);
+
+  it('is not lost at the moment that it is taken into use, for it was asked seldom until then', async () => {
+    const { sender, receiver } = await connected();
+    // The sender asks every 5 s while it has no lane; a way in use that is silent for 2.5 s is lost.
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    const ends = await lane(sender, receiver);
+    let closed = 0;
+    for (const end of ends)
+      end.start(
+        () => {},
+        () => closed++,
+      );
+    // It is looked at every quarter of a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.equal(closed, 0);
+  });
+});
+
 describe('an agent among strangers', () => {
   let stranger: Socket;
   const heard: Buffer[] = [];
@@ -228,7 +248,8 @@ describe('an agent among strangers', () => {
       // Not in the FINGERPRINT, which nothing but a checksum is.
       good[random(good.length - 8)]! ^= 1 + random(255);
       send(i % 4 === 3 ? good : bytes, i % 2 ? sender : receiver);
-      if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+      // Often: to the agents, which run in this process, time in which they do nothing is silence of each other.
+      if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await calm();
     assert.equal(heard.length, 0);

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { receive, send, type TransferEvent } from '../../src/index.ts';
+import type { Session } from '../../src/session/session.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
-import { laneSockets, meeting } from './meeting.ts';
+import { cutLanes, laneSockets, meeting } from './meeting.ts';
 
 const SIZE = 48 * 1024 * 1024;
 
@@ -34,14 +35,15 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
     if (event.event === 'lane' && event.status === 'open') opened++;
   });
 
-  // A bounded number of kills, so that the transfer ends however fast or slow this machine is.
+  // A bounded number of kills, so that the transfer ends however fast or slow this machine is, and of lanes that carry it.
   let kills = 0;
   const timer = setInterval(() => {
     const sockets = laneSockets();
-    if (sockets.length === 0 || kills >= 24) return;
+    if (sockets.length === 0 || kills >= 24 || !states.includes('transferring')) return;
     kills++;
-    const all = kills % 8 === 0;
-    for (const socket of sockets) if (all || random() < 0.2) socket.destroy();
+    // On a slow machine a lane over UDP may be there too, which is none of the sockets.
+    if (kills % 8 === 0) cutLanes(sender as Session, receiver as Session);
+    else for (const socket of sockets) if (random() < 0.2) socket.destroy();
   }, 60);
   try {
     const [sent, received] = await Promise.all([sender.done, receiver.done]);
@@ -66,9 +68,16 @@ test('the sender may ask for a number of lanes; the receiver decides when it has
     const { code, port } = await meeting(sender);
     const options = { code, at: `127.0.0.1:${port}`, to: join(folder, `out-${wish}`), lan: false };
     const receiver = receive({ ...options, accept: 'all', ...(own !== undefined && { lanes: own }) });
-    const opened = new Set<number>();
-    receiver.subscribe((event) => event.event === 'lane' && event.status === 'open' && opened.add(event.id));
+    // At once: on a busy machine one may be lost, and another comes in its place.
+    const open = new Set<number>();
+    let most = 0;
+    receiver.subscribe((event) => {
+      if (event.event !== 'lane') return;
+      if (event.status === 'open') open.add(event.id);
+      else open.delete(event.id);
+      most = Math.max(most, open.size);
+    });
     await Promise.all([sender.done, receiver.done]);
-    assert.equal(opened.size, expected);
+    assert.equal(most, expected);
   }
 });

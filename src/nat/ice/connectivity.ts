@@ -107,9 +107,12 @@ export class Connectivity {
 
   #age(pair: Pair, passed: number): void {
     pair.silent += passed;
-    // One that has just been taken into use is not to wait for its turn in reserve.
+    // One that has just been taken into use is not to wait for its turn in reserve, nor to be lost for having waited there.
+    const inUse = this.#inUse(pair);
+    if (inUse && !pair.inUse) pair.silent = 0;
+    pair.inUse = inUse;
     pair.due = Math.min(pair.due, performance.now() + this.#interval(pair));
-    const most = this.#inUse(pair) ? LOST_IN_USE : LOST_IN_RESERVE;
+    const most = inUse ? LOST_IN_USE : LOST_IN_RESERVE;
     if (pair.silent < most + 2 * pair.roundTrip) return;
     pair.working = false;
     pair.asked = 0;

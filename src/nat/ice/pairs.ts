@@ -26,8 +26,10 @@ export interface Pair {
   /** `performance.now()` of the next request, and of the one before. */
   due: number;
   last: number;
-  /** Milliseconds since the last answer, as far as this process ran. */
+  /** Milliseconds since the last answer, as far as this process ran; in use, since that began at most. */
   silent: number;
+  /** It was, when it was last looked at. */
+  inUse: boolean;
   /** Smoothed, in milliseconds. */
   roundTrip: number;
   readonly streams: Set<PairStream>;
@@ -99,6 +101,7 @@ export class Pairs {
       due: performance.now(),
       last: -Infinity,
       silent: 0,
+      inUse: false,
       roundTrip: 0,
       streams: new Set(),
       mayTell: new TokenBucket(8, 32),
