@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { receive, send, type TransferEvent } from '../../src/index.ts';
-import type { Session } from '../../src/session/session.ts';
+import type { Running } from '../../src/session/transfer.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { cutLanes, laneSockets, meeting } from './meeting.ts';
 
@@ -42,7 +42,7 @@ test('lanes killed at random, sometimes all at once, never change a byte, and th
     if (sockets.length === 0 || kills >= 24 || !states.includes('transferring')) return;
     kills++;
     // On a slow machine a lane over UDP may be there too, which is none of the sockets.
-    if (kills % 8 === 0) cutLanes(sender as Session, receiver as Session);
+    if (kills % 8 === 0) cutLanes(sender as Running, receiver as Running);
     else for (const socket of sockets) if (random() < 0.2) socket.destroy();
   }, 60);
   try {
