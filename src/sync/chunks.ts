@@ -348,7 +348,8 @@ export class Chunks {
     const known = this.offer.hashes.get(index);
     const same = known !== undefined && equalBytes(known, sha256);
     if (holder) {
-      if (!same) holder.mistaken++;
+      // It is not asked for this one again. All pieces of one chunk are one mistake: its file may have changed.
+      if (!same && holder.has.remove(index)) holder.mistaken++;
       return same && life.from === holder ? life : undefined;
     }
     if (known && !same) {

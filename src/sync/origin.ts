@@ -20,6 +20,9 @@ import { ChunkReader } from './reader.ts';
 import { Reading } from './reading.ts';
 import { type Asked, Serving } from './serving.ts';
 
+/** Pages that wait on a lane at a time: an honest receiver asks for a few ahead. */
+const MAX_PAGES_SENDING = 64;
+
 export class Origin {
   readonly offer: Offer;
   readonly source: Source;
@@ -119,6 +122,8 @@ export class ReceivingPeer implements Peer {
   #written = 0;
   /** Milliseconds since 1970. */
   #started: number | undefined;
+  /** Pages that are on their way. */
+  readonly #pages = new Map<LanePort, Set<number>>();
   /** Requests for the last word; the first is being answered. */
   readonly #asked: { lane: LanePort; message: Message & { type: 'finish' } }[] = [];
 
@@ -163,6 +168,7 @@ export class ReceivingPeer implements Peer {
 
   removeLane(lane: LanePort): void {
     this.#serving.removeLane(lane);
+    this.#pages.delete(lane);
     this.#origin.reading.news.removeLane(lane);
   }
 
@@ -202,8 +208,7 @@ export class ReceivingPeer implements Peer {
         if (!bytes) throw fault('PEER_MISBEHAVES', { what: 'asked for a page that does not exist' });
         this.#account.pagesAsked.add(page);
         this.#ports.awaits();
-        lane.send({ type: 'page', page, bytes }).catch(() => {});
-        return;
+        return this.#sendPage(lane, page, bytes);
       }
       case 'get':
         return this.#serve(lane, message.ranges);
@@ -235,6 +240,17 @@ export class ReceivingPeer implements Peer {
       default:
         throw fault('PEER_MALFORMED', { what: `'${message.type}', which no receiver sends` });
     }
+  }
+
+  /** A page that is on its way on this lane comes: asked for again there, it would only keep other things waiting. */
+  #sendPage(lane: LanePort, page: number, bytes: Uint8Array): void {
+    const sending = this.#pages.get(lane) ?? new Set();
+    this.#pages.set(lane, sending);
+    if (sending.has(page)) return;
+    if (sending.add(page).size > MAX_PAGES_SENDING)
+      throw fault('PEER_MISBEHAVES', { what: 'asks for too much at once' });
+    const sent = () => void sending.delete(page);
+    lane.send({ type: 'page', page, bytes }).then(sent, sent);
   }
 
   #serve(lane: LanePort, asked: readonly Asked[]): void {

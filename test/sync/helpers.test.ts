@@ -6,8 +6,8 @@ import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { Offer } from '../../src/offer/offer.ts';
 import { Holder } from '../../src/sync/chunks.ts';
 import { Fetching } from '../../src/sync/fetching.ts';
-import { Origin } from '../../src/sync/origin.ts';
-import type { LanePort } from '../../src/sync/ports.ts';
+import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
+import type { LanePort, Source } from '../../src/sync/ports.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, MemorySink, MemorySource } from './harness.ts';
@@ -98,13 +98,34 @@ test('zeros of a wrong length end a helper, and what it owed comes from the orig
 });
 
 test('a helper that means other chunks by their numbers is told from an honest one, also by zeros', async () => {
-  const { fetching, helping, header, told } = await world(1);
-  for (let round = 0; round < 50 && told.lied === 0; round++) {
-    const [range] = helping.asked();
-    if (!range) break;
-    fetching.zeros(helping, header(range, { form: 'zeros', sha256: hashOf(sha256), bytes: 0 }));
-  }
-  assert.equal(told.lied, 1);
+  const { fetching, helping, header, told } = await world(20);
+  let asked = 0;
+  for (let ranges = helping.asked(); ranges.length > 0 && told.lied === 0; ranges = helping.asked())
+    for (const range of ranges) {
+      asked++;
+      fetching.zeros(helping, header(range, { form: 'zeros', sha256: hashOf(sha256), bytes: 0 }));
+    }
+  assert.ok(told.lied > 0, `${asked} chunks that are not the origin's, and it is asked on`);
+  await fetching.stop();
+});
+
+test('a helper of whose chunks one has changed is not asked for that one again, and is no liar', async () => {
+  const { fetching, helping, header, origin, answer, told } = await world(2);
+  const other = { sha256: hashOf(sha256) };
+  let frames = 0;
+  for (let ranges = helping.asked(); ranges.length > 0; ranges = helping.asked())
+    // In pieces of a block, each a frame of its own.
+    for (const range of ranges)
+      for (let from = range.from; from < range.to; from++) {
+        const piece = header({ ...range, from, to: from + 1 }, range.index === 0 ? other : {});
+        fetching.land(helping, piece).put(data.subarray(0, piece.bytes));
+        frames++;
+      }
+  assert.ok(frames > 2 && frames < 100, `${frames} frames`);
+  assert.equal(told.lied, 0);
+  fetching.addLane(origin);
+  for (let round = 0; round < 10 && told.complete === 0; round++) await answer(origin);
+  assert.ok(told.complete > 0, 'the chunk never came');
   await fetching.stop();
 });
 
@@ -204,5 +225,94 @@ test('a flood of last words is answered one after the other, each with one root 
   for (let i = 0; i < 50; i++) await turn();
   assert.equal(most, 1);
   assert.ok(looks <= 2, `${looks} looks`);
+  peer.stop();
+});
+
+const NOBODY = {
+  ...{ awaits: () => {}, progress: () => {}, resumed: () => {}, kept: () => {} },
+  ...{ accepted: () => {}, confirmed: () => {}, complete: () => {}, fail: () => {} },
+};
+
+test('a receiver that reads nothing of what it asks for keeps no buffers from the others', async () => {
+  const MIB = 1024 * 1024;
+  let buffers = 0;
+  const source: Source = {
+    ...{ entries: [entry('f', 200 * MIB)], kind: 'files', length: 200 * MIB },
+    async read(chunk, _extents, into) {
+      into.fill(1 + (chunk % 200));
+      return MIB;
+    },
+    ...{ digests: async () => new Map(), close: async () => {} },
+  };
+  const origin = new Origin(source, MIB, {
+    ...{ digest: (bytes) => bytes.slice(0, 32), clock: new VirtualClock(), limit: undefined },
+    allocate: (bytes) => {
+      buffers++;
+      return new Uint8Array(bytes);
+    },
+    ...{ sha256: false, update: false, gone: () => {} },
+  });
+  /** Takes nothing. */
+  class Stuck extends FakeLane {
+    override send(message: Message): Promise<void> {
+      return message.type === 'blocks' ? new Promise(() => {}) : super.send(message);
+    }
+  }
+  const ask = (peer: ReceivingPeer, lane: LanePort, chunks: number[]) =>
+    peer.message(lane, { type: 'get', ranges: chunks.map((index) => ({ index, from: 0, to: 4 })) });
+  const mutes = [origin.peer(NOBODY), origin.peer(NOBODY)];
+  for (const [which, mute] of mutes.entries())
+    for (let i = 0; i < 40; i++) {
+      const lane = new Stuck(i);
+      mute.addLane(lane);
+      ask(mute, lane, [2 * i + 80 * which, 2 * i + 1 + 80 * which]);
+    }
+  const honest = origin.peer(NOBODY);
+  for (let i = 0; i < 200; i++) await turn();
+  assert.ok(buffers >= 16, `${buffers}: nothing is read for them`);
+  const lane = new FakeLane(99);
+  honest.addLane(lane);
+  const wanted = Array.from({ length: 30 }, (_, i) => 165 + i);
+  ask(honest, lane, wanted);
+  for (let i = 0; i < 3000 && lane.sent.length < 31; i++) await turn();
+  const came = lane.sent.flatMap((message) => (message.type === 'blocks' ? [message.index] : []));
+  assert.deepEqual([...new Set(came)], wanted);
+  for (const peer of [...mutes, honest]) peer.stop();
+});
+
+test('a page that is on its way is not sent twice on a lane, and a flood of requests for pages ends it', async () => {
+  const entries = Array.from({ length: 25_000 }, (_, i) => entry(`${i}`.padEnd(900, 'x'), 0));
+  const source: Source = {
+    ...{ entries, kind: 'files', length: 0, read: async () => 0 },
+    ...{ digests: async () => new Map(), close: async () => {} },
+  };
+  const origin = new Origin(source, CHUNK, {
+    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
+    ...{ limit: undefined, sha256: false, update: false, gone: () => {} },
+  });
+  let taken = () => {};
+  const sent: number[] = [];
+  class Slow extends FakeLane {
+    override async send(message: Message): Promise<void> {
+      if (message.type !== 'page') return;
+      sent.push(message.page);
+      await new Promise<void>((resolve) => {
+        taken = resolve;
+      });
+    }
+  }
+  const peer = origin.peer(NOBODY);
+  const lane = new Slow(1);
+  peer.addLane(lane);
+  const ask = (page: number) => peer.message(lane, { type: 'get-page', page });
+  for (let i = 0; i < 100; i++) ask(0);
+  assert.deepEqual(sent, [0]);
+  taken();
+  await turn();
+  ask(0);
+  assert.deepEqual(sent, [0, 0]);
+  assert.ok(origin.offer.pages.length > 70, `${origin.offer.pages.length} pages`);
+  assert.throws(() => origin.offer.pages.forEach((_, page) => void ask(page)), { code: 'PROTOCOL' });
+  assert.equal(sent.length, 65);
   peer.stop();
 });
