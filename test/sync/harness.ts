@@ -1,6 +1,6 @@
 /** Both engines joined by lanes over memory pipes, with files in memory: the whole transfer without a socket. */
 import { createHash } from 'node:crypto';
-import { realClock } from '../../src/base/clock.ts';
+import { type Clock, realClock } from '../../src/base/clock.ts';
 import type { BeelineError } from '../../src/base/errors.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
@@ -94,7 +94,6 @@ const platform = {
   digest: (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest(),
   allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
   limit: undefined,
-  clock: realClock,
   random: () => 0,
   awaits: () => {},
   resumed: (): void => {},
@@ -112,10 +111,12 @@ export class Pair {
   onLost = (): void => {};
   #ids = 0;
   #over = false;
+  readonly #clock: Clock;
   readonly #serve: (source: Source) => ReceivingPeer;
 
   /** @param limit the receiver's, in bytes a second */
-  constructor(source: Source, sink: Sink, limit?: number) {
+  constructor(source: Source, sink: Sink, limit?: number, clock: Clock = realClock) {
+    this.#clock = clock;
     let finish!: () => void;
     this.done = new Promise((resolve) => {
       finish = resolve;
@@ -132,7 +133,7 @@ export class Pair {
       settle();
     };
     this.#serve = (offered) =>
-      new Origin(offered, CHUNK, { ...platform, sha256: false, update: false, gone: () => {} }).peer({
+      new Origin(offered, CHUNK, { ...platform, clock, sha256: false, update: false, gone: () => {} }).peer({
         ...platform,
         progress: () => {},
         accepted: () => {},
@@ -146,6 +147,7 @@ export class Pair {
     this.sender = this.#serve(source);
     this.receiver = new Receiver({
       ...platform,
+      clock,
       limit,
       open: async (_header, { entries, space }) => {
         await sink.open(entries, space);
@@ -188,7 +190,7 @@ export class Pair {
         },
         closed: (lane) => this.sender.removeLane(lane),
       },
-      realClock,
+      this.#clock,
     );
     const receiving = new Lane(
       id,
@@ -202,7 +204,7 @@ export class Pair {
           if (!this.#over) this.onLost();
         },
       },
-      realClock,
+      this.#clock,
     );
     this.sender.addLane(sending);
     this.receiver.addLane(receiving);

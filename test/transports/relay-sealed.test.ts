@@ -162,6 +162,110 @@ for (const [receiver, sender] of PAIRS)
       await until(() => world.counts().relayConnections === 0);
     }));
 
+/** A server that is no relay, or a bad one. */
+async function badServer(act: (socket: WsWebSocket) => void, use: (url: string) => Promise<void>) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  server.on('connection', (socket) => {
+    socket.on('error', () => {});
+    act(socket);
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  try {
+    await use(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    for (const socket of server.clients) socket.terminate();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+const TOKEN = 'a'.repeat(32);
+const paired = JSON.stringify({ t: 'paired' });
+
+// First: a socket of an earlier test that closes under a mocked clock would keep its real timer, and the process with it for 30 s.
+test('a page waits for a silent server, and for the other side, no longer than it may', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const silent = createServer((socket) => socket.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const connected = new Promise<void>((resolve) => silent.once('connection', () => resolve()));
+  const opening = assert.rejects(
+    openRelayLink(`ws://127.0.0.1:${port}`, TOKEN, forever, PageWebSocket),
+    isError('NO_PATH', /did not answer in time/),
+  );
+  await connected;
+  t.mock.timers.tick(10_000);
+  await opening;
+  silent.close();
+  let greeted = () => {};
+  const heard = new Promise<void>((resolve) => {
+    greeted = resolve;
+  });
+  await badServer(
+    (socket) => socket.on('message', greeted),
+    async (url) => {
+      const opening = assert.rejects(
+        openRelayLink(url, TOKEN, forever, PageWebSocket),
+        isError('NO_PATH', /did not come within 60 s/),
+      );
+      await heard;
+      t.mock.timers.tick(60_000);
+      await opening;
+    },
+  );
+});
+
+test("a page's write is done when its WebSocket holds little, by a look or by a message that comes", async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  type Listener = (event: { data?: unknown; code?: number; reason?: string }) => void;
+  const listeners: Record<string, Listener> = {};
+  const sent: Uint8Array[] = [];
+  const fake = {
+    binaryType: '',
+    bufferedAmount: 0,
+    send: (data: string | Uint8Array) => typeof data !== 'string' && sent.push(data.slice()),
+    close: () => {},
+    addEventListener: (type: string, listener: Listener) => {
+      listeners[type] = listener;
+    },
+  };
+  function Fake() {
+    return fake;
+  }
+  const opening = openRelayLink('ws://x.example', TOKEN, forever, Fake as unknown as WebSocketMaker);
+  listeners.open!({});
+  listeners.message!({ data: paired });
+  const link = await opening;
+  new Heard(link);
+  let done = 0;
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const give = async () => {
+    fake.bufferedAmount = 4 * MiB;
+    link.write(randomBytes(300_000), () => done++);
+    await turn();
+  };
+  await give();
+  assert.deepEqual(
+    sent.map(({ length }) => length),
+    [131_072, 131_072, 37_856],
+  );
+  t.mock.timers.tick(1000);
+  await turn();
+  assert.equal(done, 0);
+  fake.bufferedAmount = 0;
+  t.mock.timers.tick(64);
+  await turn();
+  assert.equal(done, 1);
+  await give();
+  fake.bufferedAmount = 0;
+  listeners.message!({ data: new ArrayBuffer(1) });
+  await turn();
+  assert.equal(done, 2);
+  await give();
+  link.destroy();
+  await turn();
+  assert.equal(done, 3, 'with an error');
+});
+
 test('a listening program takes TLS and sealed lanes at once, and tells whose they are', () =>
   relayWorld({}, async (world) => {
     const { listener, receiver, tls, next } = await met(world, 'node');
@@ -265,25 +369,6 @@ test("a page's open that is given up leaves nothing", () =>
     await until(() => world.counts().relayConnections === 0);
   }));
 
-/** A server that is no relay, or a bad one. */
-async function badServer(act: (socket: WsWebSocket) => void, use: (url: string) => Promise<void>) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  server.on('connection', (socket) => {
-    socket.on('error', () => {});
-    act(socket);
-  });
-  await new Promise((resolve) => server.once('listening', resolve));
-  try {
-    await use(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    for (const socket of server.clients) socket.terminate();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-const TOKEN = 'a'.repeat(32);
-const paired = JSON.stringify({ t: 'paired' });
-
 test('a server that is no relay gives a page no link, and one that misbehaves ends it', async () => {
   const greetings: [string | Buffer, RegExp][] = [
     ['hello', /no relay/],
@@ -331,88 +416,4 @@ test('a server that is no relay gives a page no link, and one that misbehaves en
       assert.match(link.failure?.message ?? '', /more came/);
     },
   );
-});
-
-test('a page waits for a silent server, and for the other side, no longer than it may', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const silent = createServer((socket) => socket.on('error', () => {}));
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  const { port } = silent.address() as AddressInfo;
-  const connected = new Promise<void>((resolve) => silent.once('connection', () => resolve()));
-  const opening = assert.rejects(
-    openRelayLink(`ws://127.0.0.1:${port}`, TOKEN, forever, PageWebSocket),
-    isError('NO_PATH', /did not answer in time/),
-  );
-  await connected;
-  t.mock.timers.tick(10_000);
-  await opening;
-  silent.close();
-  let greeted = () => {};
-  const heard = new Promise<void>((resolve) => {
-    greeted = resolve;
-  });
-  await badServer(
-    (socket) => socket.on('message', greeted),
-    async (url) => {
-      const opening = assert.rejects(
-        openRelayLink(url, TOKEN, forever, PageWebSocket),
-        isError('NO_PATH', /did not come within 60 s/),
-      );
-      await heard;
-      t.mock.timers.tick(60_000);
-      await opening;
-    },
-  );
-});
-
-test("a page's write is done when its WebSocket holds little, by a look or by a message that comes", async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  type Listener = (event: { data?: unknown; code?: number; reason?: string }) => void;
-  const listeners: Record<string, Listener> = {};
-  const sent: Uint8Array[] = [];
-  const fake = {
-    binaryType: '',
-    bufferedAmount: 0,
-    send: (data: string | Uint8Array) => typeof data !== 'string' && sent.push(data.slice()),
-    close: () => {},
-    addEventListener: (type: string, listener: Listener) => {
-      listeners[type] = listener;
-    },
-  };
-  function Fake() {
-    return fake;
-  }
-  const opening = openRelayLink('ws://x.example', TOKEN, forever, Fake as unknown as WebSocketMaker);
-  listeners.open!({});
-  listeners.message!({ data: paired });
-  const link = await opening;
-  new Heard(link);
-  let done = 0;
-  const turn = () => new Promise((resolve) => setImmediate(resolve));
-  const give = async () => {
-    fake.bufferedAmount = 4 * MiB;
-    link.write(randomBytes(300_000), () => done++);
-    await turn();
-  };
-  await give();
-  assert.deepEqual(
-    sent.map(({ length }) => length),
-    [131_072, 131_072, 37_856],
-  );
-  t.mock.timers.tick(1000);
-  await turn();
-  assert.equal(done, 0);
-  fake.bufferedAmount = 0;
-  t.mock.timers.tick(64);
-  await turn();
-  assert.equal(done, 1);
-  await give();
-  fake.bufferedAmount = 0;
-  listeners.message!({ data: new ArrayBuffer(1) });
-  await turn();
-  assert.equal(done, 2);
-  await give();
-  link.destroy();
-  await turn();
-  assert.equal(done, 3, 'with an error');
 });
