@@ -1,4 +1,5 @@
 /** The progress display: two lines redrawn in place on a terminal, now and then a plain line elsewhere. */
+import { Alarm, type Clock, realClock } from '../base/clock.ts';
 import { escapeName } from '../base/printable.ts';
 import { formatBytes, formatDuration, formatRate } from './format.ts';
 import { columns, keepEnd } from './measure.ts';
@@ -101,14 +102,6 @@ const FRAME_MS = 100;
 const PLAIN_MS = 5_000;
 const PLAIN_PERCENT = 10;
 
-export interface Clock {
-  /** Milliseconds. */
-  now(): number;
-  setTimeout(callback: () => void, ms: number): { unref?(): unknown };
-}
-
-const REAL: Clock = { now: () => performance.now(), setTimeout: (callback, ms) => setTimeout(callback, ms) };
-
 /** Decides when to draw. `changed` after every event, `stop` before the last lines. */
 export class Progress {
   readonly #screen: Screen;
@@ -117,13 +110,14 @@ export class Progress {
   readonly #unlisten: () => void;
   #drawnAt: number;
   #drawnPercent = 0;
-  #pending = false;
+  readonly #alarm: Alarm;
   #stopped = false;
 
-  constructor(screen: Screen, view: Tracker, clock: Clock = REAL) {
+  constructor(screen: Screen, view: Tracker, clock: Clock = realClock) {
     this.#screen = screen;
     this.#view = view;
     this.#clock = clock;
+    this.#alarm = new Alarm(clock);
     this.#drawnAt = screen.live ? Number.NEGATIVE_INFINITY : clock.now();
     this.#unlisten = screen.onResize(() => this.changed());
   }
@@ -131,12 +125,11 @@ export class Progress {
   changed(): void {
     if (this.#stopped) return;
     if (!this.#screen.live) this.#plain();
-    else if (!this.#pending) {
+    else if (!this.#alarm.waits) {
       // At most ten frames a second: the first at once, later ones when their turn comes.
       const wait = this.#drawnAt + FRAME_MS - this.#clock.now();
       if (wait <= 0) return this.#draw();
-      this.#pending = true;
-      this.#clock.setTimeout(() => this.#draw(), wait).unref?.();
+      this.#alarm.set(wait, () => this.#draw());
     }
   }
 
@@ -147,13 +140,12 @@ export class Progress {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#alarm.clear();
     this.#unlisten();
     this.#screen.status([]);
   }
 
   #draw(): void {
-    this.#pending = false;
-    if (this.#stopped) return;
     this.#drawnAt = this.#clock.now();
     this.#screen.status(render(this.#view, this.#screen.width));
   }

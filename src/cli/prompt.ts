@@ -1,5 +1,6 @@
 /** A question on the terminal; whoever asks several waits for each answer. Every question has a deadline, and Ctrl-C answers all of them. */
 import { createInterface } from 'node:readline';
+import { realClock, until } from '../base/clock.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Input } from './host.ts';
 import { type Interrupt, interrupted } from './interrupt.ts';
@@ -41,20 +42,20 @@ export class Prompt {
     if (signal.aborted) throw interrupted();
     before?.();
     const lines = createInterface({ input, output, terminal: true, historySize: 0 });
-    let onAbort = () => {};
-    let timer: NodeJS.Timeout | undefined;
+    const forget = realClock.after(ANSWER_MS, () => lines.close());
+    const answer = new Promise<string | undefined>((resolve) => {
+      lines.on('SIGINT', () => interrupt.now());
+      lines.on('close', () => resolve(undefined));
+      lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER).trim()));
+    });
     try {
-      return await new Promise<string | undefined>((resolve, reject) => {
-        onAbort = () => reject(interrupted());
-        signal.addEventListener('abort', onAbort, { once: true });
-        timer = setTimeout(() => resolve(undefined), ANSWER_MS);
-        lines.on('SIGINT', () => interrupt.now());
-        lines.on('close', () => resolve(undefined));
-        lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER).trim()));
-      });
+      return await until(
+        signal,
+        () => answer,
+        () => interrupted(),
+      );
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      forget();
       lines.close();
       after?.();
     }

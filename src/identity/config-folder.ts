@@ -13,13 +13,23 @@ import { takeLock } from './lock.ts';
 /** What one writer's turn may take: a few milliseconds, but for a disk that is slow to sync. */
 const TURN_MS = 10_000;
 
-/** $BEELINE_CONFIG_DIR, else %APPDATA%\beeline on Windows, else $XDG_CONFIG_HOME/beeline, else ~/.config/beeline. */
-export function defaultConfigDir(env = process.env, platform = process.platform): string {
-  if (env.BEELINE_CONFIG_DIR) return env.BEELINE_CONFIG_DIR;
-  if (platform === 'win32' && env.APPDATA) return join(env.APPDATA, 'beeline');
+/**
+ * Where this user's own files are: $BEELINE_CONFIG_DIR, else %APPDATA%\beeline on Windows, else $XDG_CONFIG_HOME/beeline,
+ * else ~/.config/beeline; and for what is kept of transfers $BEELINE_STATE_DIR, %LOCALAPPDATA%, $XDG_STATE_HOME, ~/.local/state.
+ */
+export function userFolder(kind: 'CONFIG' | 'STATE', env = process.env, platform = process.platform): string {
+  const own = env[`BEELINE_${kind}_DIR`];
+  if (own) return own;
+  const [windows, home] =
+    kind === 'CONFIG' ? [env.APPDATA, '.config'] : [env.LOCALAPPDATA, join('.local', 'state')];
+  if (platform === 'win32' && windows) return join(windows, 'beeline');
+  const xdg = env[`XDG_${kind}_HOME`];
   // The XDG Base Directory specification: a relative path there is to be ignored.
-  if (env.XDG_CONFIG_HOME?.startsWith('/')) return join(env.XDG_CONFIG_HOME, 'beeline');
-  return join(homedir(), '.config', 'beeline');
+  return join(xdg?.startsWith('/') ? xdg : join(homedir(), home), 'beeline');
+}
+
+export function defaultConfigDir(env = process.env, platform = process.platform): string {
+  return userFolder('CONFIG', env, platform);
 }
 
 export interface FileRules {
@@ -57,25 +67,57 @@ export async function readPrivate(path: string, rules: FileRules): Promise<strin
   }
 }
 
-/**
- * Replaces a file, readable by this user only, at once and durably.
- * @throws BeelineError WRITE_FAILED; the old file is whole then.
- */
+/** @throws BeelineError WRITE_FAILED; the old file is whole then. */
 export async function writePrivate(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    await replaceFile(path, [text], '.');
+  } catch (cause) {
+    throw fault('DISK_OTHER', { path, why: reason(cause) }, { cause });
+  }
+}
+
+/** Characters in one write. */
+const BLOCK = 256 * 1024;
+
+/**
+ * Replaces a file, readable by this user only, at once and durably: a crash leaves the old one or the new one. Node's errors.
+ * @param prefix of the name under which it is written first
+ */
+export async function replaceFile(path: string, parts: Iterable<string>, prefix: string): Promise<void> {
+  const temporary = join(dirname(path), `${prefix}${randomUUID()}.tmp`);
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
-      await file.writeFile(text);
+      let block = '';
+      for (const part of parts) {
+        block += part;
+        if (block.length < BLOCK) continue;
+        await file.appendFile(block);
+        block = '';
+      }
+      await file.appendFile(block);
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
-  } catch (cause) {
+  } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw fault('DISK_OTHER', { path, why: reason(cause) }, { cause });
+    throw error;
   }
+  // Windows opens no folders, and some network mounts sync none; the rename stands either way.
+  const folder = await open(dirname(path), 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
+/** What is there, or what is made in a turn in which it still is not. Throws as `whileLocked`. */
+export async function madeOnce<T>(
+  folder: string,
+  read: () => Promise<T | undefined>,
+  make: () => Promise<T>,
+): Promise<T> {
+  return (await read()) ?? whileLocked(folder, async () => (await read()) ?? make());
 }
 
 /**

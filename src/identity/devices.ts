@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { fault } from '../base/errors.ts';
 import { list, tryJson } from '../base/json.ts';
-import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
+import { defaultConfigDir, madeOnce, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import type { SharedSecret } from './secret.ts';
 import { fromDevices } from './standing-secret.ts';
@@ -47,7 +47,15 @@ export class KnownDevices {
    * @throws BeelineError USAGE if a file in it is open to others; DAMAGED; UNREADABLE, WRITE_FAILED, TIMEOUT.
    */
   static async open(configDir: string = defaultConfigDir()): Promise<KnownDevices> {
-    const keys = (await readOwnKeys(configDir)) ?? (await createOwnKeys(configDir));
+    const keys = await madeOnce(
+      configDir,
+      () => readOwnKeys(configDir),
+      async () => {
+        const pem = generatePrivatePem();
+        await writePrivate(keyPath(configDir), pem);
+        return readPrivatePem(pem)!;
+      },
+    );
     return new KnownDevices(configDir, keys, await readDevices(configDir));
   }
 
@@ -134,7 +142,7 @@ interface OwnKeys {
 }
 
 async function readOwnKeys(folder: string): Promise<OwnKeys | undefined> {
-  const path = join(folder, 'device.key');
+  const path = keyPath(folder);
   const pem = await readPrivate(path, KEY_RULES);
   if (pem === undefined) return undefined;
   const keys = readPrivatePem(pem);
@@ -142,19 +150,8 @@ async function readOwnKeys(folder: string): Promise<OwnKeys | undefined> {
   return keys;
 }
 
-async function createOwnKeys(folder: string): Promise<OwnKeys> {
-  return whileLocked(folder, async () => {
-    const made = await readOwnKeys(folder); // by another process, while this one waited
-    if (made) return made;
-    const pem = generatePrivatePem();
-    await writePrivate(join(folder, 'device.key'), pem);
-    return readPrivatePem(pem)!;
-  });
-}
-
-function listPath(folder: string): string {
-  return join(folder, 'devices.json');
-}
+const keyPath = (folder: string) => join(folder, 'device.key');
+const listPath = (folder: string) => join(folder, 'devices.json');
 
 async function readDevices(folder: string): Promise<readonly Device[]> {
   const path = listPath(folder);

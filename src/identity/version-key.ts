@@ -1,7 +1,7 @@
 /** The key under which this machine names versions of its files to receivers (node/files/version.ts): made once, kept. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { defaultConfigDir, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
+import { defaultConfigDir, madeOnce, readPrivate, writePrivate } from './config-folder.ts';
 
 /** Bytes. */
 const LENGTH = 32;
@@ -14,9 +14,14 @@ const TEXT = new RegExp(`^[0-9a-f]{${2 * LENGTH}}\\n?$`);
 export async function versionKey(configDir = defaultConfigDir()): Promise<Uint8Array> {
   const path = join(configDir, 'version-key');
   try {
-    return (
-      (await read(path)) ??
-      (await whileLocked(configDir, async () => (await read(path)) ?? (await make(path))))
+    return await madeOnce(
+      configDir,
+      () => read(path),
+      async () => {
+        const key = randomBytes(LENGTH);
+        await writePrivate(path, `${key.toString('hex')}\n`);
+        return key;
+      },
     );
   } catch {
     return randomBytes(LENGTH);
@@ -26,10 +31,4 @@ export async function versionKey(configDir = defaultConfigDir()): Promise<Uint8A
 async function read(path: string): Promise<Uint8Array | undefined> {
   const text = await readPrivate(path, { max: 1024, forbidden: 0o077 });
   return text !== undefined && TEXT.test(text) ? Buffer.from(text.trim(), 'hex') : undefined;
-}
-
-async function make(path: string): Promise<Uint8Array> {
-  const key = randomBytes(LENGTH);
-  await writePrivate(path, `${key.toString('hex')}\n`);
-  return key;
 }

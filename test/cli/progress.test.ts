@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
+import type { Clock } from '../../src/base/clock.ts';
 import { columns, keepEnd, loadWidths } from '../../src/cli/measure.ts';
-import { type Clock, Progress, plain, render } from '../../src/cli/progress.ts';
+import { Progress, plain, render } from '../../src/cli/progress.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import { describeLanes, Tracker } from '../../src/cli/tracker.ts';
 import type { TransferEvent } from '../../src/node/api.ts';
@@ -51,11 +52,15 @@ function tracker(file?: string, total: number | null = 2_700_000_000): Tracker {
 
 class ManualClock implements Clock {
   time = 0;
-  readonly #timers: { at: number; callback: () => void }[] = [];
+  #timers: { at: number; callback: () => void }[] = [];
   now = () => this.time;
-  setTimeout(callback: () => void, ms: number): object {
-    this.#timers.push({ at: this.time + ms, callback });
-    return {};
+  date = () => this.time;
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.time + ms, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
   }
   advance(ms: number): void {
     this.time += ms;

@@ -1,5 +1,5 @@
 /** Runs checks side by side, each for a bounded time, and notes what they find. */
-import { realClock, withDeadline } from '../../base/clock.ts';
+import { atMost, realClock, withDeadline } from '../../base/clock.ts';
 import { BeelineError, fault, faultFrom } from '../../base/errors.ts';
 import { type Check, type CheckName, type Diagnosis, type Facts, failure } from './diagnosis.ts';
 
@@ -73,12 +73,7 @@ export class Examination {
     clearTimeout(this.#timer);
     this.#outer?.removeEventListener('abort', this.#stop);
     this.#end.abort(late(ALL));
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise((resolve) => {
-      timer = setTimeout(resolve, GIVING_BACK);
-    });
-    await Promise.race([Promise.all(this.#returns), enough]);
-    clearTimeout(timer);
+    await atMost(realClock, GIVING_BACK, Promise.all(this.#returns));
   }
 
   readonly #stop = () => this.#end.abort(stopped(this.#outer!));

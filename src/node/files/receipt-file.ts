@@ -2,40 +2,29 @@
  * Receipts on the disk: written so that a crash leaves the whole one or none, read line by line with bounds, and kept
  * in a folder of this user's, the newest hundred of them.
  */
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
+import { replaceFile, userFolder } from '../../identity/config-folder.ts';
 import { encodeReceipt, type Receipt } from '../../offer/receipt.ts';
 import { decodeReceipt, MAX_RECEIPT_LINE } from '../../offer/receipt-reader.ts';
 
 /** Receipts that the folder keeps. */
 const KEPT = 100;
 const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f]{12}\.jsonl$/;
-const TEMPORARY = /^\.beeline-receipt-[0-9a-f-]{36}\.tmp$/;
+const TEMPORARY = '.beeline-receipt-';
 /** Milliseconds after which a temporary file is a crash's: writing takes seconds. */
 const STALE = 24 * 3600 * 1000;
-/** Characters in one write, bytes in one read. */
+/** Bytes in one read. */
 const BLOCK = 256 * 1024;
 /** 9999-12-31T23:59:59Z: the last time of four digits a year. */
 const LAST_TIME = 253_402_300_799_000;
 
-/**
- * `receipts` in $BEELINE_STATE_DIR, else in %LOCALAPPDATA%\beeline on Windows, else in $XDG_STATE_HOME/beeline, else
- * in ~/.local/state/beeline.
- */
-export function receiptFolder(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  platform: string = process.platform,
-): string {
-  if (env.BEELINE_STATE_DIR) return join(resolve(env.BEELINE_STATE_DIR), 'receipts');
-  if (platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'beeline', 'receipts');
-  // The XDG Base Directory specification: a relative path there is to be ignored.
-  if (env.XDG_STATE_HOME?.startsWith('/')) return join(env.XDG_STATE_HOME, 'beeline', 'receipts');
-  return join(homedir(), '.local', 'state', 'beeline', 'receipts');
+/** `receipts` in the folder of this user's state. */
+export function receiptFolder(env = process.env, platform = process.platform): string {
+  return join(resolve(userFolder('STATE', env, platform)), 'receipts');
 }
 
 /** `2026-11-23T00-22-57Z-0123456789ab.jsonl`: both sides', where one machine is both, are one file. */
@@ -57,7 +46,7 @@ export async function writeReceipt(
   const target = path === undefined ? join(folder, receiptName(receipt)) : resolve(path);
   try {
     if (path === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
-    await replace(target, encodeReceipt(receipt));
+    await replaceFile(target, lines(encodeReceipt(receipt)), TEMPORARY);
   } catch (cause) {
     const system = codeOf(cause);
     const detail = { cause, paths: [target] };
@@ -70,47 +59,15 @@ export async function writeReceipt(
   return target;
 }
 
-async function replace(target: string, lines: Iterable<string>): Promise<void> {
-  const temporary = join(dirname(target), `.beeline-receipt-${randomUUID()}.tmp`);
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await writeLines(file, lines);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(dirname(target));
-}
-
-async function writeLines(file: FileHandle, lines: Iterable<string>): Promise<void> {
-  let block = '';
-  for (const line of lines) {
-    block += `${line}\n`;
-    if (block.length < BLOCK) continue;
-    await file.appendFile(block);
-    block = '';
-  }
-  await file.appendFile(block);
-}
-
-/** Windows opens no folders, and some network mounts sync none; the rename stands either way. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+function* lines(texts: Iterable<string>): Generator<string> {
+  for (const text of texts) yield `${text}\n`;
 }
 
 /** By this machine's own times, since those in the names are the senders'. */
 async function prune(folder: string): Promise<void> {
   const receipts: { path: string; time: number }[] = [];
   for (const name of await readdir(folder)) {
-    const temporary = TEMPORARY.test(name);
+    const temporary = name.startsWith(TEMPORARY);
     if (!temporary && !NAME.test(name)) continue;
     const path = join(folder, name);
     const time = (await lstat(path)).mtimeMs;
