@@ -75,12 +75,123 @@ export interface LockOptions {
 }
 
 /** Takes `folder/lock`. @throws BeelineError LOCKED, naming who holds it; for a failing disk Node's error codes */
-export async function takeLock(folder: string, options: LockOptions = {}): Promise<Lock> {
-  const contender = new Contender(folder, options);
+export async function takeLock(
+  folder: string,
+  { shown = folder, patience = 0 }: LockOptions = {},
+): Promise<Lock> {
+  const path = `${folder}/lock`;
+  const me = thisProcess();
+  const announcement = `${folder}/lock.${me.id}`;
+  const bytes = Buffer.from(`${JSON.stringify(me)}\n`);
+  let fd: number | undefined = makeFile(announcement, bytes);
+  /** Leaves nothing behind. */
+  const leave = () => {
+    if (fd === undefined) return;
+    closeSync(fd);
+    fd = undefined;
+    removeQuietly(announcement);
+  };
   try {
-    return await contender.take();
+    // As the file system's clock has it.
+    const began = performance.now();
+    const then = fstatSync(fd).mtimeMs;
+    let deadline = began + CONTEST_MS;
+    let holder: string | undefined;
+    for (; ; await sleep(LOOK_MS)) {
+      const now = then + performance.now() - began;
+      const others = otherContenders(folder, me.id, now);
+      // Looked at after the others: from then on nobody else replaces a stale one.
+      const found = look(path);
+      // Over NFS a link may be made and yet reported as failed.
+      if (found?.holder?.id === me.id) break;
+      if (found && !isStale(found, now)) {
+        if (patience === 0) throw locked(shown, found.holder);
+        // Each of those before this one has its time, and is not disturbed.
+        const next = found.holder?.id ?? '';
+        if (next !== holder) deadline = performance.now() + patience;
+        holder = next;
+        leave();
+      } else if (fd === undefined) {
+        if (others.length === 0) fd = makeFile(announcement, bytes);
+        if (others.length === 0) continue;
+      } else if (!found) {
+        const linked = attempt(() => {
+          linkSync(announcement, path);
+          return true;
+        });
+        if (linked) break;
+        // For file systems without links, like exFAT. Half-written it counts as held, see isStale.
+        const own: number | undefined = makeFile(path, bytes, 'EEXIST');
+        if (own !== undefined) {
+          closeSync(fd);
+          fd = own;
+          break;
+        }
+      } else if (others.length === 0) {
+        renameSync(announcement, path);
+        break;
+      } else if (others.some((id) => id < me.id)) {
+        // The least of all stays; the others make room, and come back only when nobody is left.
+        leave();
+      }
+      if (performance.now() > deadline) throw locked(shown, found?.holder);
+    }
   } catch (error) {
-    contender.leave();
+    leave();
+    throw error;
+  }
+  removeQuietly(announcement);
+  return held(path, fd!, me.id, bytes);
+}
+
+/** @param fd stays open, since only the holder's own file must be touched */
+function held(path: string, fd: number, id: string, bytes: Uint8Array): Lock {
+  // The same bytes again, so that the file server's clock sets the time. A full disk may refuse: then the next time.
+  const touch = () => writeSync(fd, bytes, 0, bytes.length, 0);
+  const timer = setInterval(() => attempt(touch), TOUCH_MS).unref();
+  let released = false;
+  return {
+    release: () => {
+      if (released) return;
+      released = true;
+      clearInterval(timer);
+      closeSync(fd);
+      if (attempt(() => look(path))?.holder?.id === id) removeQuietly(path);
+    },
+  };
+}
+
+/** Ids of other contenders. What dead ones left is removed: their names never come again. */
+function otherContenders(folder: string, own: string, now: number): string[] {
+  const others: string[] = [];
+  for (const name of readdirSync(folder)) {
+    const id = ANNOUNCED.exec(name)?.[1];
+    if (id === undefined || id === own) continue;
+    const found = look(`${folder}/${name}`);
+    if (found && isStale(found, now)) removeQuietly(`${folder}/${name}`);
+    else if (found) others.push(id);
+  }
+  return others;
+}
+
+/** Makes a file that is whole on the disk even after a power cut. Undefined where that fails with the code `unless`. */
+function makeFile(path: string, bytes: Uint8Array): number;
+function makeFile(path: string, bytes: Uint8Array, unless: string): number | undefined;
+function makeFile(path: string, bytes: Uint8Array, unless?: string): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o600);
+  } catch (error) {
+    if (codeOf(error) === unless) return undefined;
+    throw error;
+  }
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    fdatasyncSync(fd);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    removeQuietly(path);
     throw error;
   }
 }
@@ -89,136 +200,6 @@ export async function takeLock(folder: string, options: LockOptions = {}): Promi
 export function isLocked(folder: string): boolean {
   const found = attempt(() => look(`${folder}/lock`) ?? 'free');
   return found !== 'free' && !(found && isStale(found, Date.now()));
-}
-
-class Contender {
-  readonly #folder: string;
-  readonly #path: string;
-  readonly #shown: string;
-  readonly #patience: number;
-  readonly #me = thisProcess();
-  readonly #bytes = Buffer.from(`${JSON.stringify(this.#me)}\n`);
-  readonly #announcement: string;
-  /** Undefined while withdrawn. Kept open by the holder, since only its own file must be touched. */
-  #fd: number | undefined;
-
-  constructor(folder: string, { shown = folder, patience = 0 }: LockOptions) {
-    this.#folder = folder;
-    this.#shown = `${shown}/lock`;
-    this.#patience = patience;
-    this.#path = `${folder}/lock`;
-    this.#announcement = `${folder}/lock.${this.#me.id}`;
-  }
-
-  async take(): Promise<Lock> {
-    this.#fd = this.#write(this.#announcement);
-    // As the file system's clock has it.
-    const began = performance.now();
-    const then = fstatSync(this.#fd).mtimeMs;
-    let deadline = began + CONTEST_MS;
-    let holder: string | undefined;
-    for (; ; await sleep(LOOK_MS)) {
-      const now = then + performance.now() - began;
-      const others = this.#others(now);
-      // Looked at after the others: from then on nobody else replaces a stale one.
-      const found = look(this.#path);
-      // Over NFS a link may be made and yet reported as failed.
-      if (found?.holder?.id === this.#me.id) return this.#held();
-      if (found && !isStale(found, now)) {
-        if (this.#patience === 0) throw locked(this.#shown, found.holder);
-        // Each of those before this one has its time, and is not disturbed.
-        const next = found.holder?.id ?? '';
-        if (next !== holder) deadline = performance.now() + this.#patience;
-        holder = next;
-        this.leave();
-      } else if (this.#fd === undefined) {
-        if (others.length === 0) this.#fd = this.#write(this.#announcement);
-        if (others.length === 0) continue;
-      } else if (!found) {
-        if (this.#link()) return this.#held();
-      } else if (others.length === 0) {
-        renameSync(this.#announcement, this.#path);
-        return this.#held();
-      } else if (others.some((id) => id < this.#me.id)) {
-        // The least of all stays; the others make room, and come back only when nobody is left.
-        this.leave();
-      }
-      if (performance.now() > deadline) throw locked(this.#shown, found?.holder);
-    }
-  }
-
-  /** Leaves nothing behind. */
-  leave(): void {
-    if (this.#fd === undefined) return;
-    closeSync(this.#fd);
-    this.#fd = undefined;
-    removeQuietly(this.#announcement);
-  }
-
-  /** Ids of other contenders. What dead ones left is removed: their names never come again. */
-  #others(now: number): string[] {
-    const others: string[] = [];
-    for (const name of readdirSync(this.#folder)) {
-      const id = ANNOUNCED.exec(name)?.[1];
-      if (id === undefined || id === this.#me.id) continue;
-      const found = look(`${this.#folder}/${name}`);
-      if (found && isStale(found, now)) removeQuietly(`${this.#folder}/${name}`);
-      else if (found) others.push(id);
-    }
-    return others;
-  }
-
-  /** False if there is one by now. */
-  #link(): boolean {
-    const link = () => {
-      linkSync(this.#announcement, this.#path);
-      return true;
-    };
-    if (attempt(link)) return true;
-    try {
-      // For file systems without links, like exFAT. Half-written it counts as held, see isStale.
-      const fd = this.#write(this.#path);
-      closeSync(this.#fd!);
-      this.#fd = fd;
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false;
-      throw error;
-    }
-  }
-
-  #held(): Lock {
-    removeQuietly(this.#announcement);
-    const fd = this.#fd!;
-    // The same bytes again, so that the file server's clock sets the time. A full disk may refuse: then the next time.
-    const touch = () => writeSync(fd, this.#bytes, 0, this.#bytes.length, 0);
-    const timer = setInterval(() => attempt(touch), TOUCH_MS).unref();
-    let released = false;
-    return {
-      release: () => {
-        if (released) return;
-        released = true;
-        clearInterval(timer);
-        closeSync(fd);
-        if (attempt(() => look(this.#path))?.holder?.id === this.#me.id) removeQuietly(this.#path);
-      },
-    };
-  }
-
-  /** Makes a file that says who this is, and is whole on the disk even after a power cut. */
-  #write(path: string): number {
-    const fd = openSync(path, 'wx', 0o600);
-    try {
-      const { length } = this.#bytes;
-      for (let at = 0; at < length; ) at += writeSync(fd, this.#bytes, at, length - at, at);
-      fdatasyncSync(fd);
-      return fd;
-    } catch (error) {
-      closeSync(fd);
-      removeQuietly(path);
-      throw error;
-    }
-  }
 }
 
 /** @param now ms since 1970 */
@@ -286,9 +267,9 @@ function look(path: string): Found | undefined {
   }
 }
 
-function locked(path: string, holder: Holder | undefined): BeelineError {
+function locked(folder: string, holder: Holder | undefined): BeelineError {
   const who = holder ? `process ${holder.pid} on ${escapeName(holder.host)}` : 'another process';
-  return fault('FOLDER_LOCKED', { who, path: quoted(path) });
+  return fault('FOLDER_LOCKED', { who, path: quoted(`${folder}/lock`) });
 }
 
 /** Undefined where it fails. */
