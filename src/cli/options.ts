@@ -17,28 +17,28 @@ export interface Face {
   logFile?: string;
 }
 
-interface TransferArgs {
+interface TransferArgs<O extends CommonOptions> {
   face: Face;
-  common: CommonOptions;
+  /** The library's, without what is still to be read or asked for. */
+  options: O;
   pskFile?: string;
   metricsPort?: number;
 }
 
-export interface SendArgs extends TransferArgs, Pick<SendOptions, 'links' | 'stdinName' | 'update' | 'web'> {
-  paths: string[];
-  text?: string;
+export interface SendArgs extends TransferArgs<SendOptions> {
+  what: readonly string[] | { text: string };
+  /** Among the paths is `-`. */
+  stdin: boolean;
   qr: boolean;
-  skipUnreadable: boolean;
   /** Flags given that only a receiver acts on. */
   ignored: string[];
 }
 
-export interface ReceiveArgs
-  extends TransferArgs,
-    Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>,
-    Pick<ReceiveOptions, 'links'> {
+export type ReceiveArgs = TransferArgs<
+  Omit<ReceiveOptions, 'accept'> & Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>
+> & {
   yes: boolean;
-}
+};
 
 export interface ServerArgs
   extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
@@ -88,15 +88,16 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
   );
   return {
     // As --at does, --web says where to meet.
-    ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code),
-    paths,
-    text,
-    stdinName: flags.name,
+    ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code, {
+      onUnreadable: flags['skip-unreadable'] ? 'skip' : 'fail',
+      links: flags.links,
+      stdinName: flags.name,
+      update: flags.update ?? false,
+      web,
+    }),
+    what: text === undefined ? paths : { text },
+    stdin: paths.includes('-'),
     qr: flags.qr ?? false,
-    web,
-    update: flags.update ?? false,
-    skipUnreadable: flags['skip-unreadable'] ?? false,
-    links: flags.links,
     ignored: RECEIVER_ONLY.filter((name) => name in flags),
   };
 }
@@ -109,11 +110,11 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   if (argument !== undefined && flags.code !== undefined)
     throw usage('receive', 'The code was given twice: as an argument and by --code.');
   if (argument === '') throw usage('receive', 'The code is empty.');
-  const args = transferArgs('receive', flags, env, argument ?? flags.code);
-  if (to === '-' && args.face.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
+  if (to === '-' && flags.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
   if (update && overwrite !== undefined && overwrite !== 'update')
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
-  return { ...args, to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, yes };
+  const own = { to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links } as const;
+  return { ...transferArgs('receive', flags, env, argument ?? flags.code, own), yes };
 }
 
 /** A code whose words a shell took apart, or the whole command as the sender shows it, is one argument all the same. */
@@ -192,12 +193,13 @@ function faceOf(flags: Values<'send' | 'receive' | 'server'>): Face {
   return { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
 }
 
-function transferArgs(
+function transferArgs<O>(
   command: 'send' | 'receive',
   flags: Values<'send' | 'receive'>,
   env: Env,
   code: string | undefined,
-): TransferArgs {
+  own: O,
+): TransferArgs<CommonOptions & O> {
   const keys = [
     ...(code === undefined ? [] : ['a code']),
     ...['psk-file', 'device'].filter((name) => name in flags).map((name) => `--${name}`),
@@ -213,7 +215,8 @@ function transferArgs(
     face: faceOf(flags),
     pskFile: flags['psk-file'],
     metricsPort: flags['metrics-port'],
-    common: {
+    options: {
+      ...own,
       server,
       at,
       code: code ?? (keys.length === 0 ? env.BEELINE_CODE || undefined : undefined),

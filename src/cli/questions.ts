@@ -4,6 +4,7 @@ import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../node/api.ts';
 import { contents, formatBytes, groups } from './format.ts';
+import type { ReceiveArgs } from './options.ts';
 import { isYes, type Prompt } from './prompt.ts';
 import type { Screen } from './screen.ts';
 
@@ -49,18 +50,17 @@ export class Questions {
   }
 
   /** The callbacks that the library needs; without a terminal no `onConflict`, so that it raises EXISTS. */
-  options(args: {
-    to: string;
-    yes: boolean;
-    overwrite: Overwrite;
-  }): Pick<ReceiveOptions, 'accept' | 'onConflict'> {
+  options({
+    yes,
+    options: { to, overwrite },
+  }: Pick<ReceiveArgs, 'yes' | 'options'>): Pick<ReceiveOptions, 'accept' | 'onConflict'> {
     return {
       accept: (offer) => {
-        this.#refresh = offer.update && args.overwrite === 'ask';
-        return args.yes || this.#accept(offer, args.to);
+        this.#refresh = offer.update && overwrite === 'ask';
+        return yes || this.#accept(offer, to);
       },
       onConflict:
-        args.overwrite === 'ask' && this.#prompt.possible
+        overwrite === 'ask' && this.#prompt.possible
           ? (path) => this.#inTurn(() => this.#conflict(path))
           : undefined,
     };

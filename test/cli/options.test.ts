@@ -81,7 +81,7 @@ describe('cli: arguments', () => {
   });
 
   it('turns every common flag into its option', () => {
-    const { common, face, metricsPort, pskFile } = send(
+    const { options, face, metricsPort, pskFile } = send(
       ...['x', '--at', '[fd00::7]:4848', '--port', '5000', '--lanes', '8', '--no-lan', '--code', '7-a-b'],
       ...['--limit', '10M', '--sha256', '--json', '-q', '--log-level', 'debug', '--log-file', 'log'],
       ...[
@@ -95,6 +95,11 @@ describe('cli: arguments', () => {
         'never',
         '--no-port-map',
       ],
+    );
+    const { onUnreadable, links, stdinName, update, web, ...common } = options;
+    assert.deepEqual(
+      [onUnreadable, links, stdinName, update, web],
+      ['fail', undefined, undefined, false, false],
     );
     assert.deepEqual(common, {
       server: undefined,
@@ -124,37 +129,37 @@ describe('cli: arguments', () => {
     assert.throws(() => receiveArgs(['7-a', '--relay', 'only', '--at', '192.0.2.1:5'], env), {
       code: 'USAGE',
     });
-    assert.equal(receiveArgs(['7-a', '--relay', 'only'], env).common.relay, 'only');
-    assert.equal(send('x', '--relay', 'only', '--server', 'wss://example.org').common.relay, 'only');
+    assert.equal(receiveArgs(['7-a', '--relay', 'only'], env).options.relay, 'only');
+    assert.equal(send('x', '--relay', 'only', '--server', 'wss://example.org').options.relay, 'only');
   });
 
   it('takes a time in seconds, minutes, hours or days', () => {
-    const waits = ['0', '90', '90s', '2h', '1d'].map((time) => send('x', '--wait', time).common.wait);
+    const waits = ['0', '90', '90s', '2h', '1d'].map((time) => send('x', '--wait', time).options.wait);
     assert.deepEqual(waits, [0, 90, 90, 7200, 86_400]);
   });
 
   it('writes a receipt unless told otherwise, and where it is told to', () => {
-    assert.equal(receive('7-a').common.receipt, true);
-    assert.equal(send('x', '--receipt', 'r.jsonl').common.receipt, 'r.jsonl');
-    assert.equal(send('x', '--no-receipt').common.receipt, false);
+    assert.equal(receive('7-a').options.receipt, true);
+    assert.equal(send('x', '--receipt', 'r.jsonl').options.receipt, 'r.jsonl');
+    assert.equal(send('x', '--no-receipt').options.receipt, false);
   });
 
   it('takes --update for a policy at the receiver, and for a word at the sender', () => {
-    assert.equal(receive('7-a').overwrite, 'ask');
-    assert.equal(receive('7-a', '--update').overwrite, 'update');
-    assert.equal(receive('7-a', '--overwrite', 'update').overwrite, 'update');
-    assert.equal(receive('7-a', '--update', '--overwrite', 'update').overwrite, 'update');
-    assert.equal(send('x', '--update').update, true);
-    assert.equal(send('x').update, false);
+    assert.equal(receive('7-a').options.overwrite, 'ask');
+    assert.equal(receive('7-a', '--update').options.overwrite, 'update');
+    assert.equal(receive('7-a', '--overwrite', 'update').options.overwrite, 'update');
+    assert.equal(receive('7-a', '--update', '--overwrite', 'update').options.overwrite, 'update');
+    assert.equal(send('x', '--update').options.update, true);
+    assert.equal(send('x').options.update, false);
   });
 
   it('takes what stands after -- as paths', () => {
-    assert.deepEqual(send('--', '--yes', '-x').paths, ['--yes', '-x']);
+    assert.deepEqual(send('--', '--yes', '-x').what, ['--yes', '-x']);
   });
 
   it('takes - for stdin and stdout', () => {
-    assert.deepEqual(send('-', '--name', 'a.tar').stdinName, 'a.tar');
-    assert.equal(receive('7-a', '--to', '-').to, '-');
+    assert.deepEqual(send('-', '--name', 'a.tar').options.stdinName, 'a.tar');
+    assert.equal(receive('7-a', '--to', '-').options.to, '-');
   });
 
   it('names the receiving flags that a sender was given', () => {
@@ -167,31 +172,31 @@ describe('cli: arguments', () => {
 
   it('lets flags beat the environment, also other flags for the same purpose', () => {
     const env = { BEELINE_SERVER: 'ws://env', BEELINE_CODE: '1-env', BEELINE_CONFIG_DIR: 'env' };
-    assert.equal(receiveArgs([], env).common.code, '1-env');
-    assert.equal(receiveArgs([], env).common.server, 'ws://env');
-    assert.equal(receiveArgs([], env).common.configDir, 'env');
-    assert.equal(receiveArgs(['7-a'], env).common.code, '7-a');
-    assert.equal(receiveArgs(['--code', '7-a'], env).common.code, '7-a');
-    assert.equal(receiveArgs(['--device', 'l'], env).common.code, undefined);
-    assert.equal(receiveArgs(['--psk-file', 'k'], env).common.code, undefined);
-    assert.equal(receiveArgs(['--at', 'h:1'], env).common.server, undefined);
-    assert.equal(receiveArgs(['--server', 'wss://flag'], env).common.server, 'wss://flag');
-    assert.equal(receiveArgs(['--config-dir', 'flag'], env).common.configDir, 'flag');
+    assert.equal(receiveArgs([], env).options.code, '1-env');
+    assert.equal(receiveArgs([], env).options.server, 'ws://env');
+    assert.equal(receiveArgs([], env).options.configDir, 'env');
+    assert.equal(receiveArgs(['7-a'], env).options.code, '7-a');
+    assert.equal(receiveArgs(['--code', '7-a'], env).options.code, '7-a');
+    assert.equal(receiveArgs(['--device', 'l'], env).options.code, undefined);
+    assert.equal(receiveArgs(['--psk-file', 'k'], env).options.code, undefined);
+    assert.equal(receiveArgs(['--at', 'h:1'], env).options.server, undefined);
+    assert.equal(receiveArgs(['--server', 'wss://flag'], env).options.server, 'wss://flag');
+    assert.equal(receiveArgs(['--config-dir', 'flag'], env).options.configDir, 'flag');
   });
 
   it('serves the page from here when told to, whatever server the environment names', () => {
     const env = { BEELINE_SERVER: 'ws://env', BEELINE_CODE: '7-a-b' };
-    assert.equal(sendArgs(['x'], env).web, false);
-    const { web, common } = sendArgs(['x', '--web', '--at', '0.0.0.0:4848'], env);
-    assert.equal(web, true);
-    assert.deepEqual([common.server, common.at, common.code], [undefined, '0.0.0.0:4848', '7-a-b']);
-    assert.equal(sendArgs(['x', '--web'], env).common.server, undefined);
+    assert.equal(sendArgs(['x'], env).options.web, false);
+    const { options } = sendArgs(['x', '--web', '--at', '0.0.0.0:4848'], env);
+    assert.equal(options.web, true);
+    assert.deepEqual([options.server, options.at, options.code], [undefined, '0.0.0.0:4848', '7-a-b']);
+    assert.equal(sendArgs(['x', '--web'], env).options.server, undefined);
     assert.throws(() => receiveArgs(['--web'], {}), { code: 'USAGE' });
   });
 
   it('takes empty variables as absent', () => {
-    const { common } = sendArgs(['x'], { BEELINE_SERVER: '', BEELINE_CODE: '', BEELINE_CONFIG_DIR: '' });
-    assert.deepEqual([common.server, common.code, common.configDir], [undefined, undefined, undefined]);
+    const { options } = sendArgs(['x'], { BEELINE_SERVER: '', BEELINE_CODE: '', BEELINE_CONFIG_DIR: '' });
+    assert.deepEqual([options.server, options.code, options.configDir], [undefined, undefined, undefined]);
   });
 
   it('has a port of its own for the server', () => {

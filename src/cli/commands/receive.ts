@@ -1,5 +1,4 @@
 /** `beeline receive`. */
-import type { ReceiveOptions } from '../../node/api.ts';
 import { obtainCode } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
@@ -16,7 +15,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     metricsPort: args.metricsPort,
     stdinTaken: false, // a code on stdin means that it is no terminal, and then it has no keys anyway
     report: { role: 'receive', instructions: () => undefined },
-    side: { newCode: needsCode(args), keeps: args.to !== '-' },
+    side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
   const questions = new Questions(session.prompt, session.screen);
   try {
@@ -24,17 +23,13 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     const code = needsCode(args) ? await askCode(args, host, session) : undefined;
     // What is wrong with the code is said first: that is cured first.
     questions.check(args);
-    const base: ReceiveOptions = {
-      ...args.common,
-      code,
-      psk,
-      to: args.to,
-      stdout: args.to === '-' ? host.stdout : undefined,
-      overwrite: args.overwrite,
-      links: args.links,
-      ...questions.options(args),
-    };
-    const options = await session.prepare(base, [code, args.common.code]);
+    const options = await session.prepare(
+      {
+        ...{ ...args.options, code, psk, ...questions.options(args) },
+        stdout: args.options.to === '-' ? host.stdout : undefined,
+      },
+      [code, args.options.code],
+    );
     const { receive } = await host.library();
     session.report.say('Looking for the sender...');
     await session.follow(receive(options));
@@ -47,11 +42,11 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
 }
 
 function needsCode(args: ReceiveArgs): boolean {
-  return args.pskFile === undefined && args.common.device === undefined;
+  return args.pskFile === undefined && args.options.device === undefined;
 }
 
 function askCode(args: ReceiveArgs, host: Host, session: Session): Promise<string> {
-  return obtainCode(args.common.code, {
+  return obtainCode(args.options.code, {
     input: host.stdin,
     prompt: session.prompt,
     codes: host.codes,

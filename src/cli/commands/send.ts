@@ -1,5 +1,4 @@
 /** `beeline send`. */
-import type { SendOptions } from '../../node/api.ts';
 import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { shellWord } from '../format.ts';
@@ -15,38 +14,27 @@ type QrCode = (text: string) => string;
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = sendArgs(argv, host.env);
+  const chosen = args.options.code;
   const qrCode = args.qr ? await loadQrCode() : undefined;
   const session: Session = new Session(host, {
     face: args.face,
     metricsPort: args.metricsPort,
-    stdinTaken: args.paths.includes('-'),
+    stdinTaken: args.stdin,
     report: {
       role: 'send',
-      chosenCode: args.common.code,
+      chosenCode: chosen,
       instructions: (code) => tell(session, args, qrCode, code),
       pages: (links) => tellPages(session, qrCode, links),
     },
-    side: {
-      newCode: args.common.code === undefined && keyFlag(args) === undefined,
-      keeps: args.text === undefined,
-    },
+    side: { newCode: chosen === undefined && keyFlag(args) === undefined, keeps: !('text' in args.what) },
   });
   try {
-    if (args.common.code !== undefined) await checkCode(args.common.code, host);
+    if (chosen !== undefined) await checkCode(chosen, host);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const base: SendOptions = {
-      ...args.common,
-      psk,
-      onUnreadable: args.skipUnreadable ? 'skip' : 'fail',
-      links: args.links,
-      stdinName: args.stdinName,
-      update: args.update,
-      web: args.web,
-    };
-    const options = await session.prepare(base, [args.common.code]);
+    const options = await session.prepare({ ...args.options, psk }, [chosen]);
     announce(session, args);
     const { send } = await host.library();
-    await session.follow(send(args.text === undefined ? args.paths : { text: args.text }, options));
+    await session.follow(send(args.what, options));
     return EXIT_DONE;
   } finally {
     session.close();
@@ -72,25 +60,26 @@ async function checkCode(text: string, host: Host): Promise<void> {
 
 /** The first lines. A code comes later, as an event; a key or a device needs none. */
 function announce({ report }: Session, args: SendArgs): void {
-  report.say(args.text === undefined ? `Sending ${listed(args.paths.map(shownPath))}` : 'Sending a text');
+  const { what } = args;
+  report.say('text' in what ? 'Sending a text' : `Sending ${listed(what.map(shownPath))}`);
   for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
   const how = keyFlag(args);
-  if (how) report.say('', instructions(how, args.common), 'Waiting for the other side...');
+  if (how) report.say('', instructions(how, args.options), 'Waiting for the other side...');
 }
 
 function keyFlag(args: SendArgs): string | undefined {
   if (args.pskFile !== undefined) return `--psk-file ${shellWord(args.pskFile)}`;
   // Each side has its own name for the other, so this one cannot know what to write there.
-  return args.common.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
+  return args.options.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
 }
 
 function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | undefined, code: string): void {
   report.say('', `Code: ${code}`, '');
-  const { server } = args.common;
+  const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
-  if (qrCode && !args.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
-  report.say(instructions(shellWord(code), args.common, code));
-  const keys = screen.live && !args.paths.includes('-') ? ' (p pauses, r resumes, c twice cancels)' : '';
+  if (qrCode && !args.options.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
+  report.say(instructions(shellWord(code), args.options, code));
+  const keys = screen.live && !args.stdin ? ' (p pauses, r resumes, c twice cancels)' : '';
   report.say(`Waiting for the other side...${keys}`);
 }
 
