@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { advice, detail, table } from '../../src/cli/diagnosis.ts';
+import { advice, detail, table } from '../../src/cli/commands/doctor.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { doctorArgs } from '../../src/cli/options.ts';
 import { CHECKS, type Check, type CheckName, type Diagnosis } from '../../src/node/doctor/diagnosis.ts';

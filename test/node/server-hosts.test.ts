@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import test from 'node:test';
-import { serverHosts } from '../../src/node/network/server-hosts.ts';
+import { serverHosts } from '../../src/node/network/lookup.ts';
 
 test('behind a proxy, a lookup that no name server answers ends with the session', {
   timeout: 10_000,

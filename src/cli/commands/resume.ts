@@ -3,7 +3,6 @@ import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
 import {
-  type Discarded,
   discard,
   type Unfinished,
   type UnfinishedTransfer,
@@ -22,9 +21,6 @@ import { Screen } from '../screen.ts';
 
 const CLEAN = 'clean';
 
-/** Why something is left: for programs. */
-type Reason = 'locked' | 'damaged' | 'unnamed' | 'declined' | 'failed';
-
 /** Resolves to the exit code: 1 if `clean` left something that it was to remove. @throws BeelineError */
 export async function resumeCommand(argv: readonly string[], host: Host): Promise<number> {
   const { positionals, flags } = parse('resume', argv);
@@ -37,7 +33,7 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
   const print = printer(host.stdout, json);
   const found = await unfinished(dir);
   if (!clean) list(dir, found, json, print);
-  else if (found.length > 0) return new Cleaner(host, print, yes).run(found);
+  else if (found.length > 0) return removeAll(found, host, print, yes);
   if (found.length === 0 && !json) print({}, `Nothing unfinished in ${realpathSync(dir)}.`);
   return EXIT_DONE;
 }
@@ -93,78 +89,71 @@ function ago(time: number): string {
   return `${formatDuration((Date.now() - time) / 1000)} ago`;
 }
 
-class Cleaner {
-  readonly #screen: Screen;
-  readonly #print: Print;
-  readonly #yes: boolean;
-  readonly #interrupt = new Interrupt();
-  readonly #prompt: Prompt;
-  #failed = false;
-
-  constructor(host: Host, print: Print, yes: boolean) {
-    this.#screen = new Screen(host.stderr, host.env);
-    this.#print = print;
-    this.#yes = yes;
-    const interrupt = this.#interrupt;
-    this.#prompt = new Prompt({ input: host.stdin, output: host.stderr, interrupt });
-  }
-
-  async run(found: readonly Unfinished[]): Promise<number> {
-    try {
-      if (!this.#yes && !this.#prompt.possible)
-        throw new BeelineError(
-          'REFUSED',
-          'Nothing was removed, because there is no terminal to ask on. Run the command again with --yes.',
-        );
-      for (const one of found) await this.#clean(one);
-    } finally {
-      this.#interrupt.close();
-    }
-    return this.#failed ? EXIT_FAILED : EXIT_DONE;
-  }
-
-  async #clean(one: Unfinished): Promise<void> {
-    const { path, active, transfer } = one;
-    // What cannot be removed is not asked about.
-    if (transfer && !active && !this.#yes) {
-      this.#screen.line(describe(one));
-      if (!isYes(await this.#prompt.ask('Remove it? Files that have their final names already stay. [y/N] ')))
-        return this.#left(path, 'declined', `Left as it is: ${path}.`);
-    }
-    try {
-      this.#tell(one, await discard(one));
-    } catch (thrown) {
-      if (!(thrown instanceof BeelineError)) throw thrown;
-      const locked = thrown.code === 'LOCKED';
-      const name = transfer ? listed(transfer.names) : basename(path);
-      this.#left(path, locked ? 'locked' : 'failed', `Left as it is: ${name}. ${thrown.message}`);
-    }
-  }
-
-  #tell({ path, transfer }: Unfinished, { removed, damaged, left }: Discarded): void {
-    if (removed)
-      this.#print({ event: 'removed', path }, `Removed: ${transfer ? what(transfer) : basename(path)}`);
-    else if (damaged)
-      this.#left(
-        path,
-        'damaged',
-        `Left as it is, because it has no journal that can be read: ${path}. If you do not need it, remove it yourself.`,
-        left,
+/** Resolves to the exit code. @param print programs read it on stdout, people what is left on stderr */
+async function removeAll(
+  found: readonly Unfinished[],
+  host: Host,
+  print: Print,
+  yes: boolean,
+): Promise<number> {
+  const screen = new Screen(host.stderr, host.env);
+  const interrupt = new Interrupt();
+  const prompt = new Prompt({ input: host.stdin, output: host.stderr, interrupt });
+  let failed = false;
+  try {
+    if (!yes && !prompt.possible)
+      throw new BeelineError(
+        'REFUSED',
+        'Nothing was removed, because there is no terminal to ask on. Run the command again with --yes.',
       );
-    else if (left.length > 0)
-      this.#left(
-        path,
-        'unnamed',
-        `Removed, except what its journal does not name (${listed(left)}). Look at that yourself in ${path}.`,
-        left,
-      );
-    else this.#left(path, 'locked', `Another receive has just begun in it: ${path}.`);
+    for (const one of found) {
+      const { path, active, transfer } = one;
+      let refused = false;
+      // What cannot be removed is not asked about.
+      if (transfer && !active && !yes) {
+        screen.line(describe(one));
+        const question = 'Remove it? Files that have their final names already stay. [y/N] ';
+        refused = !isYes(await prompt.ask(question));
+      }
+      const left = refused
+        ? { reason: 'declined', message: `Left as it is: ${path}.`, names: [] }
+        : await remove(one, print);
+      if (!left) continue;
+      failed ||= left.reason !== 'declined';
+      print({ event: 'left', path, ...left });
+      screen.line(left.message);
+    }
+  } finally {
+    interrupt.close();
   }
+  return failed ? EXIT_FAILED : EXIT_DONE;
+}
 
-  /** Programs read it on stdout, people on stderr. */
-  #left(path: string, reason: Reason, message: string, names: readonly string[] = []): void {
-    this.#failed ||= reason !== 'declined';
-    this.#print({ event: 'left', path, reason, message, names });
-    this.#screen.line(message);
+/** What is left and why, if anything is: the reason is for programs. */
+async function remove(
+  one: Unfinished,
+  print: Print,
+): Promise<{ reason: string; message: string; names: readonly string[] } | undefined> {
+  const { path, transfer } = one;
+  try {
+    const { removed, damaged, left } = await discard(one);
+    if (removed) {
+      print({ event: 'removed', path }, `Removed: ${transfer ? what(transfer) : basename(path)}`);
+      return undefined;
+    }
+    if (damaged) {
+      const why = 'because it has no journal that can be read';
+      const message = `Left as it is, ${why}: ${path}. If you do not need it, remove it yourself.`;
+      return { reason: 'damaged', message, names: left };
+    }
+    if (left.length === 0)
+      return { reason: 'locked', message: `Another receive has just begun in it: ${path}.`, names: [] };
+    const message = `Removed, except what its journal does not name (${listed(left)}). Look at that yourself in ${path}.`;
+    return { reason: 'unnamed', message, names: left };
+  } catch (thrown) {
+    if (!(thrown instanceof BeelineError)) throw thrown;
+    const reason = thrown.code === 'LOCKED' ? 'locked' : 'failed';
+    const name = transfer ? listed(transfer.names) : basename(path);
+    return { reason, message: `Left as it is: ${name}. ${thrown.message}`, names: [] };
   }
 }
