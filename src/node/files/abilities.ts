@@ -23,7 +23,7 @@ import { ANY_NAME, type NameAbilities, PLAIN_NAMES } from '../../offer/fitting.t
 import type { Entry } from '../../offer/manifest.ts';
 import { WINDOWS_DEVICE } from '../../offer/names.ts';
 import { CREATE_FLAGS, fromMicros, toMicros } from './io.ts';
-import { Slices } from './slices.ts';
+import { inSlices, Slices } from './slices.ts';
 
 export interface Abilities extends NameAbilities {
   /** Permission bits are kept. */
@@ -103,9 +103,7 @@ async function needsOf(entries: readonly Entry[]): Promise<Needs> {
     ...{ letters: new Set(), ends: new Set(), devices: false, links: false, longest: 0 },
     ...{ earliest: FROM_1981, latest: TO_2037 },
   };
-  const slices = new Slices();
-  for (const { path, kind, mtime } of entries) {
-    if (slices.over()) await slices.next();
+  await inSlices(entries, ({ path, kind, mtime }) => {
     const name = path.slice(path.lastIndexOf('/') + 1);
     for (const [letter] of name.matchAll(ODD)) needs.letters.add(letter);
     if (name.endsWith('.') || name.endsWith(' ')) needs.ends.add(name.at(-1)!);
@@ -114,7 +112,7 @@ async function needsOf(entries: readonly Entry[]): Promise<Needs> {
     needs.links ||= kind === 'link';
     needs.earliest = Math.min(needs.earliest, mtime);
     needs.latest = Math.max(needs.latest, mtime);
-  }
+  });
   return needs;
 }
 

@@ -9,7 +9,7 @@ import { ChunkHashes } from '../../offer/merkle.ts';
 import { ByteSpace, type Extent } from '../../offer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';
-import { Slices } from './slices.ts';
+import { inSlices } from './slices.ts';
 import type { Found } from './staging.ts';
 
 /** A smaller piece is not compared, but sent. */
@@ -82,32 +82,25 @@ export async function takeInventory(
     sameOrigin: same,
   };
   const { inventory, pair } = taking;
-  const slices = new Slices();
-  for (let entry = 0; entry < entries.length && !taking.sameOrigin; entry++) {
-    if (slices.over()) await slices.next();
-    taking.sameOrigin = equalFiles(pair(entry));
-  }
+  await inSlices(entries.keys(), (entry) => {
+    taking.sameOrigin ||= equalFiles(pair(entry));
+  });
   if (!same) {
     const offered = new Set(entries.map((entry) => entry.path));
     for (const { path } of before) if (!offered.has(path)) inventory.others.push(staging.file(path));
   }
   inventory.created = state.created;
-  for (const entry of entries.keys()) {
-    if (slices.over()) await slices.next();
+  await inSlices(entries.keys(), (entry) => {
     const both = pair(entry);
     if (both && both.was.kind === both.now.kind) takeEntry(taking, both);
-  }
-  for (let chunk = 0; chunk < space.chunks; chunk++) {
-    if (slices.over()) await slices.next();
-    takeChunk(taking, chunk);
-  }
-  for (const chunk of inventory.chunks.have) {
-    if (slices.over()) await slices.next();
+  });
+  await inSlices(Array(space.chunks).keys(), (chunk) => takeChunk(taking, chunk));
+  await inSlices(inventory.chunks.have, (chunk) => {
     for (const { entry, length } of space.extents(chunk)) {
       const left = inventory.staged.get(entry);
       if (left !== undefined) inventory.staged.set(entry, left - length);
     }
-  }
+  });
   return inventory;
 }
 

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace } from '../../offer/space.ts';
 import { CREATE_FLAGS, settled } from './io.ts';
-import { Slices } from './slices.ts';
+import { inSlices } from './slices.ts';
 import type { Staging } from './staging.ts';
 
 /** Bytes. Going on for less than this would only stop again. */
@@ -32,16 +32,13 @@ export async function missingBytes(
   wants: (entry: number) => boolean,
 ): Promise<number> {
   if (space.stream) return 0;
-  const slices = new Slices();
   let missing = 0;
-  for (const [entry, { size }] of entries.entries()) {
-    if (slices.over()) await slices.next();
+  await inSlices(entries.entries(), ([entry, { size }]) => {
     if (wants(entry)) missing += size;
-  }
-  for (const chunk of down) {
-    if (slices.over()) await slices.next();
+  });
+  await inSlices(down, (chunk) => {
     for (const { entry, length } of space.extents(chunk)) if (wants(entry)) missing -= length;
-  }
+  });
   return missing;
 }
 

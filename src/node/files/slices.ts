@@ -11,3 +11,16 @@ export class Slices extends protocol.Slices {
     super(realClock, () => setImmediate(), line);
   }
 }
+
+/** Does something with each, and lets others have their turn meanwhile. */
+export async function inSlices<T>(
+  items: Iterable<T>,
+  work: (item: T) => void | Promise<void>,
+): Promise<void> {
+  const slices = new Slices();
+  for (const item of items) {
+    if (slices.over()) await slices.next();
+    const more = work(item);
+    if (more) await more;
+  }
+}

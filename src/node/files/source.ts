@@ -9,7 +9,7 @@ import type { Extent } from '../../offer/space.ts';
 import type { Source } from '../../sync/ports.ts';
 import { FdCache } from './fd-cache.ts';
 import { hashFile, READ_FLAGS, readFully } from './io.ts';
-import { Slices } from './slices.ts';
+import { inSlices } from './slices.ts';
 import { type FileStat, sameFile } from './version.ts';
 import type { Walked } from './walk.ts';
 
@@ -43,14 +43,12 @@ export class FileSource implements Source {
   }
 
   async changed(): Promise<string[]> {
-    const slices = new Slices();
     const changed: string[] = [];
-    for (const [index, entry] of this.entries.entries()) {
-      if (entry.kind === 'folder') continue;
+    await inSlices(this.entries.entries(), ([index, entry]) => {
+      if (entry.kind === 'folder') return;
       const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
       if (!now || !sameFile(now, this.#walked.stats[index]!)) changed.push(entry.path);
-      if (slices.over()) await slices.next();
-    }
+    });
     return changed;
   }
 
@@ -138,18 +136,16 @@ export async function readPieces(
   read: (extent: Extent) => Promise<void>,
   failure: (entry: number, error: unknown) => BeelineError,
 ): Promise<number> {
-  const slices = new Slices();
   const failures: BeelineError[] = [];
   let total = 0;
-  for (const extent of extents) {
+  await inSlices(extents, async (extent) => {
     total += extent.length;
     try {
       await read(extent);
     } catch (error) {
       failures.push(error instanceof BeelineError ? error : failure(extent.entry, error));
     }
-    if (slices.over()) await slices.next();
-  }
+  });
   if (failures.length > 0) throw together(failures);
   return total;
 }

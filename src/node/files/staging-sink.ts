@@ -19,7 +19,7 @@ import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
-import { Slices } from './slices.ts';
+import { inSlices, Slices } from './slices.ts';
 import { type Found, Staging, sameTops } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { inventoryOf, Workspace } from './workspace.ts';
@@ -208,14 +208,12 @@ export class StagingSink implements Sink {
       await writer.finish();
       await committer.finish();
       await folders.finish();
-      const slices = new Slices();
       const names = new Set<string>();
-      for (const [entry, { kind, path }] of this.#entries.entries()) {
-        if (slices.over()) await slices.next();
+      await inSlices(this.#entries.entries(), ([entry, { kind, path }]) => {
         // What an earlier run placed it may not have come to sync.
         if (this.#inventory.placed.has(entry)) names.add(parentOf(placer.relative(entry)));
         if (kind === 'folder' && this.wants(entry)) names.add(parentOf(path)).add(path);
-      }
+      });
       await syncFolders(folders.absolute(names), this.#root);
     } catch (error) {
       throw diskError(error, this.#options.to);

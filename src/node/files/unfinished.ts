@@ -7,7 +7,7 @@ import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
-import { Slices } from './slices.ts';
+import { inSlices } from './slices.ts';
 import { Staging, stagings } from './staging.ts';
 
 /** Top-level names that are told. */
@@ -171,16 +171,13 @@ async function bytesHere(
   space: ByteSpace,
   wanted: (entry: number) => boolean,
 ): Promise<number> {
-  const slices = new Slices();
   let here = 0;
-  for (const chunk of chunks.have) {
-    if (chunk >= space.chunks) break;
-    if (slices.over()) await slices.next();
-    const extents = space.extents(chunk);
+  await inSlices(chunks.have, (chunk) => {
+    const extents = chunk < space.chunks ? space.extents(chunk) : [];
     // Whatever else is in a chunk with a lost entry, it comes again.
-    if (extents.some(({ entry }) => lost.has(entry))) continue;
+    if (extents.some(({ entry }) => lost.has(entry))) return;
     for (const { entry, length } of extents) if (wanted(entry)) here += length;
-  }
+  });
   return here;
 }
 

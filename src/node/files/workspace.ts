@@ -15,7 +15,7 @@ import { Inventory, takeInventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
-import { Slices } from './slices.ts';
+import { inSlices, Slices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { Found } from './staging.ts';
 import { syncFiles, syncFolders } from './sync.ts';
@@ -58,18 +58,13 @@ export class Workspace {
   /** @param dropped entries that the sender could not deliver, as of now */
   static async open(job: Job, inventory: Inventory, dropped: ReadonlySet<number>): Promise<Workspace> {
     const files = new StagedFiles(job);
-    const slices = new Slices();
-    for (const [entry, left] of inventory.staged) {
-      if (slices.over()) await slices.next();
-      files.adopt(entry, left);
-    }
+    await inSlices(inventory.staged, ([entry, left]) => files.adopt(entry, left));
     const work = new Workspace(job, inventory, dropped, files, await beginJournal(job, inventory));
     try {
-      for (const [entry, left] of inventory.staged) {
-        if (slices.over()) await slices.next();
-        if (left > 0 || job.plan.skipped.has(entry)) continue;
+      await inSlices(inventory.staged, async ([entry, left]) => {
+        if (left > 0 || job.plan.skipped.has(entry)) return;
         await work.writer.complete(entry, job.entries[entry]!.size);
-      }
+      });
       return work;
     } catch (error) {
       await work.close();
@@ -141,15 +136,13 @@ export class Workspace {
     const { placer, folders } = this;
     const choices: PlanRecord['choices'] = [];
     const names = new Set<string>();
-    const slices = new Slices();
-    for (const [entry, path] of whole) {
-      if (slices.over()) await slices.next();
+    await inSlices(whole, ([entry, path]) => {
       const name = placer.relative(entry);
       placer.put(entry, path);
       const as = placer.relative(entry);
       if (as !== name) choices.push({ entry, choice: 'rename', as });
       names.add(parentOf(as));
-    }
+    });
     if (choices.length > 0) await this.journal.append([{ type: 'plan', choices }]);
     await syncFolders(folders.absolute(names), this.#job.root);
     return [...whole.keys()];
