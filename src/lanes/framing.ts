@@ -6,7 +6,7 @@
 
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
 import type { Landing } from '../sync/ports.ts';
-import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../wire/decode.ts';
+import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../wire/codec.ts';
 import { BLOCKS_HEADER_LENGTH, type BlocksHeader, HEADER_LENGTH, type Message } from '../wire/messages.ts';
 
 export interface FrameSink {

@@ -20,7 +20,7 @@ import type { Pipe } from '../../src/secure/pipe.ts';
 import { HTTP_DEADLINE } from '../../src/server/limits.ts';
 import type { Running } from '../../src/session/transfer.ts';
 import { ManifestPull } from '../../src/sync/manifest-pull.ts';
-import { encodeMessage } from '../../src/wire/encode.ts';
+import { encodeMessage } from '../../src/wire/codec.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { file } from '../node/files/helpers.ts';
