@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from './error-codes.ts';
 import { quoted } from './printable.ts';
-import { REASONS, type Reason } from './reasons.ts';
+import { REASONS, type Reason, type Text } from './reasons.ts';
 
 export type { ErrorCode } from './error-codes.ts';
 export type { Reason } from './reasons.ts';
@@ -37,7 +37,6 @@ export class BeelineError extends Error {
   }
 }
 
-type Text<R extends Reason> = (typeof REASONS)[R][1];
 type Slots<T extends string> = T extends `${string}{${infer Slot}}${infer Rest}` ? Slot | Slots<Rest> : never;
 /** What a reason's text leaves open. */
 type Values<R extends Reason, Known extends string = never> = {
