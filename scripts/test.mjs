@@ -40,6 +40,13 @@ function isAskedFor(name) {
   return wanted.some((word) => name.includes(word)) && (heavy || !heavyOnly);
 }
 
+/** Modules that tests in these folders start in processes of their own (test/child.ts). */
+function childModules(folders) {
+  const sources = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const texts = sources.filter((name) => name.endsWith('.ts')).map((name) => readFileSync(name, 'utf8'));
+  return texts.flatMap((text) => [...text.matchAll(/\bchildModule\(\s*'([^']+)'/g)].map(([, path]) => path));
+}
+
 const files = readdirSync('test', { recursive: true })
   .map((name) => join('test', String(name)))
   .filter(isAskedFor)
@@ -104,8 +111,8 @@ const sourcePlaces = {
 /** Bundles the files into a folder of this run's own, since two may run at once. Gives their new paths; throws what esbuild says. */
 async function bundle(folder) {
   await build({
-    entryPoints: files,
-    outbase: 'test',
+    entryPoints: [...new Set([...files, ...childModules([...new Set(files.map(dirname))])])],
+    outbase: '.',
     outdir: folder,
     bundle: true,
     splitting: true,
@@ -127,7 +134,7 @@ async function bundle(folder) {
       js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
     },
   });
-  return files.map((name) => join(folder, name.slice('test/'.length).replace(/\.ts$/, '.js')));
+  return files.map((name) => join(folder, name.replace(/\.ts$/, '.js')));
 }
 
 // Within the work tree, because what is not bundled is looked for in the folders above.
@@ -143,7 +150,7 @@ const runner = spawn(
     ...[`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${FILE_DEADLINE}`],
     ...bundled,
   ],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
+  { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, BEELINE_TEST_BUNDLE: folder } },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => runner.kill(signal));
 let text = '';

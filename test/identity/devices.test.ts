@@ -10,6 +10,7 @@ import { defaultConfigDir } from '../../src/identity/config-folder.ts';
 import { formatDeviceKey, parseDeviceKey } from '../../src/identity/device-key.ts';
 import { KnownDevices } from '../../src/identity/devices.ts';
 import { generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
+import { childModule } from '../child.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'beeline-devices-'));
 after(() => rm(root, { recursive: true }));
@@ -176,14 +177,14 @@ test('many at once: one key is made, and no addition is lost', async () => {
 
 test('several processes at once: no addition is lost', async () => {
   const folder = freshFolder();
-  const source = new URL('../../src/identity/devices.ts', import.meta.url).href;
+  const { url, node } = childModule('src/identity/devices.ts');
   const script = `
-    const { KnownDevices } = await import(${JSON.stringify(source)});
+    const { KnownDevices } = await import(${JSON.stringify(url)});
     const devices = await KnownDevices.open(process.argv[1]);
     await devices.add(process.argv[2], process.argv[3]);`;
   const run = (name: string) =>
     promisify(execFile)(process.execPath, [
-      ...['--import', 'tsx', '--input-type=module', '--eval', script],
+      ...[...node, '--input-type=module', '--eval', script],
       ...[folder, name, someKey()],
     ]);
   await Promise.all(['a', 'b', 'c'].map(run));
@@ -218,17 +219,12 @@ test('the folder is the one asked for, else the platform default', () => {
 test('a process that was killed while it changed the list does not stop the next one', async () => {
   const folder = freshFolder();
   const devices = await KnownDevices.open(folder);
+  const { url, node } = childModule('src/identity/config-folder.ts');
   const program = `
-    const { whileLocked } = await import('${new URL('../../src/identity/config-folder.ts', import.meta.url)}');
+    const { whileLocked } = await import('${url}');
     await whileLocked('${folder}', async () => process.kill(process.pid, 'SIGKILL'));
   `;
-  const killed = promisify(execFile)(process.execPath, [
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '-e',
-    program,
-  ]);
+  const killed = promisify(execFile)(process.execPath, [...node, '--input-type=module', '-e', program]);
   await assert.rejects(killed, { signal: 'SIGKILL' });
   assert.deepEqual((await readdir(folder)).sort(), ['device.key', 'lock']);
   await devices.add('next', someKey());

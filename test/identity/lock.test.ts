@@ -7,12 +7,15 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { isLocked, takeLock } from '../../src/identity/lock.ts';
 import { Staging } from '../../src/node/files/staging.ts';
+import { childModule } from '../child.ts';
 import { failure, scratch } from '../node/files/helpers.ts';
+
+const LOCK = childModule('src/identity/lock.ts');
 
 /** Takes and keeps the lock of each folder that comes as a line; answers with what became of it. */
 const CHILD = `
   import { createInterface } from 'node:readline';
-  import { takeLock } from '${new URL('../../src/identity/lock.ts', import.meta.url)}';
+  import { takeLock } from '${LOCK.url}';
   const locks = [];
   for await (const line of createInterface({ input: process.stdin })) {
     const [at, folder] = line.split(' ');
@@ -31,7 +34,7 @@ class Child {
   readonly #lines: AsyncIterator<string>;
 
   constructor(t: TestContext) {
-    const args = ['--import', 'tsx', '--input-type=module', '-e', CHILD];
+    const args = [...LOCK.node, '--input-type=module', '-e', CHILD];
     this.process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.process.stdout! })[Symbol.asyncIterator]();
     t.after(() => this.process.kill('SIGKILL'));

@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type HostKind, type Internet, makeInternet, whyNoLab } from '../../lab/network.ts';
+import { childModule } from '../child.ts';
 import { LabProgram, PunchPeer, STUN } from './punch-lab.ts';
+
+const PEER = childModule('test/lab/birthday-peer.ts');
 
 const missing = whyNoLab();
 // On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
@@ -33,8 +36,8 @@ describe('lab: a symmetric NAT and a cone over UDP', { skip, concurrency: 2 }, (
     it(`${from} sender, ${to} receiver: ${RUNS} runs`, async () => {
       const [a, b] = [await internet.addHost(from), await internet.addHost(to)];
       const words = [internet.server.address, ...STUN];
-      const sender = new LabProgram(a, 'birthday-peer.ts', 'sender', ...words);
-      const receiver = new LabProgram(b, 'birthday-peer.ts', 'receiver', ...words);
+      const sender = new LabProgram(a, PEER, 'sender', ...words);
+      const receiver = new LabProgram(b, PEER, 'receiver', ...words);
       const both = [sender, receiver];
       const times: number[] = [];
       try {

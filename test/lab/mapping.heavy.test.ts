@@ -6,7 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { nft, prefixOf } from '../../lab/ip.ts';
 import { type Internet, type LabHost, makeInternet, ROUTABLE_NET, whyNoLab } from '../../lab/network.ts';
 import { type Service, startMiniupnpd } from '../../lab/services.ts';
+import { childModule } from '../child.ts';
 import { type Event, LabProgram } from './punch-lab.ts';
+
+const PEER = childModule('test/lab/mapping-peer.ts');
 
 const missing = whyNoLab('miniupnpd');
 // On CI a missing prerequisite is a failure (the `before` hook throws), elsewhere a skip with its reason.
@@ -48,7 +51,7 @@ describe('lab: ports mapped by the router', { skip, timeout: 120_000 }, () => {
   });
   after(() => internet?.remove());
 
-  const start = () => new LabProgram(host!, 'mapping-peer.ts');
+  const start = () => new LabProgram(host!, PEER);
   const redirections = () =>
     execFileSync(
       'ip',
@@ -95,10 +98,10 @@ describe('lab: ports mapped by the router', { skip, timeout: 120_000 }, () => {
     nft(host.router!.namespace, DEAF.UPnP!);
     const neighbour = await internet!.addHost('cone', { behind: host });
     try {
-      const first = new LabProgram(neighbour, 'mapping-peer.ts', '47100');
+      const first = new LabProgram(neighbour, PEER, '47100');
       try {
         await first.next('mapped');
-        program = new LabProgram(host, 'mapping-peer.ts', '47100');
+        program = new LabProgram(host, PEER, '47100');
         const { address } = (await program.until('mapped')).at(-1)!;
         assert.notEqual((address as { port: number }).port, 47100);
         const same = redirections().filter((each) => each.includes('dport 47100 '));

@@ -2,13 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { LabHost } from '../../lab/network.ts';
+import { type ChildModule, childModule } from '../child.ts';
 
 /** Ports of the STUN server. */
 export const STUN = ['7001', '7002'] as const;
 /** Milliseconds for one event: longer than any deadline in the program. */
 const EVENT_DEADLINE = 90_000;
+
+const PEER = childModule('test/lab/punch-peer.ts');
 
 export type Event = Record<string, unknown> & { event: string };
 
@@ -18,9 +20,8 @@ export class LabProgram {
   readonly #events: Event[] = [];
   #wake: () => void = () => {};
 
-  constructor(host: LabHost, program: string, ...args: string[]) {
-    const path = fileURLToPath(new URL(program, import.meta.url));
-    const [word, ...words] = [...host.prefix, process.execPath, '--import', 'tsx', path, ...args];
+  constructor(host: LabHost, { node, path }: ChildModule, ...args: string[]) {
+    const [word, ...words] = [...host.prefix, process.execPath, ...node, path, ...args];
     this.#child = spawn(word!, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface({ input: this.#child.stdout! }).on('line', (line) => {
       this.#events.push(JSON.parse(line));
@@ -74,12 +75,12 @@ export class LabProgram {
 /** A side of a punched session, or the STUN server between two. */
 export class PunchPeer extends LabProgram {
   static async stun(host: LabHost): Promise<PunchPeer> {
-    const server = new PunchPeer(host, 'punch-peer.ts', 'stun', ...STUN);
+    const server = new PunchPeer(host, PEER, 'stun', ...STUN);
     await server.next('stun');
     return server;
   }
 
   static side(host: LabHost, role: 'sender' | 'receiver', server: string, count = 4): PunchPeer {
-    return new PunchPeer(host, 'punch-peer.ts', role, server, ...STUN, String(count));
+    return new PunchPeer(host, PEER, role, server, ...STUN, String(count));
   }
 }

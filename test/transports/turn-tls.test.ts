@@ -5,16 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { childModule } from '../child.ts';
 import { turnCertificate } from './turn-fake.ts';
 
-const CHILD = fileURLToPath(new URL('turn-tls-child.ts', import.meta.url));
+const CHILD = childModule('test/transports/turn-tls-child.ts');
 
 /** What Node trusts it reads once, when it starts: so each case is a process of its own. */
 function run(env: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
     const { NODE_TEST_CONTEXT: _, ...rest } = process.env;
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD], {
+    const child = spawn(process.execPath, [...CHILD.node, CHILD.path], {
       env: { ...rest, ...env },
       timeout: 60_000,
       stdio: ['ignore', 'pipe', 'inherit'],

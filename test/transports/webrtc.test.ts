@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { nodePeerConnections } from '../../src/transports/webrtc/node-transport.ts';
+import { childModule } from '../child.ts';
 import { contract, Reading } from './pipe-contract.ts';
 import { BOUNDS } from './webrtc-fake.ts';
 import { lacking, lane, opened, type Sides, sides } from './webrtc-node.ts';
@@ -94,8 +94,8 @@ describe('a process with WebRTC', { skip }, () => {
     ['cut', 7],
   ] as const)
     it(`that is done ends by itself: ${how}`, { timeout: 60_000 }, async () => {
-      const script = fileURLToPath(new URL('webrtc-child.ts', import.meta.url));
-      const child = spawn(process.execPath, ['--import', 'tsx', script, how], {
+      const { path, node } = childModule('test/transports/webrtc-child.ts');
+      const child = spawn(process.execPath, [...node, path, how], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const ended = await new Promise((resolve) =>

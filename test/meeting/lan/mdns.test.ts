@@ -10,6 +10,7 @@ import { find, taken } from '../../../src/meeting/lan/find.ts';
 import { multicastInterfaces } from '../../../src/meeting/lan/interfaces.ts';
 import { Links } from '../../../src/meeting/lan/links.ts';
 import { records } from '../../../src/meeting/lan/records.ts';
+import { childModule } from '../../child.ts';
 
 const interfaces = ['127.0.0.1'];
 /** Other tests and programs may announce on the same link. */
@@ -24,17 +25,15 @@ async function multicastWorks(context: TestContext): Promise<boolean> {
   return works;
 }
 
+const ANNOUNCER = childModule('test/meeting/lan/announcer.ts');
+
 async function announcer(
   nameplate: string,
   port: number,
 ): Promise<{ instance: string; process: ChildProcess }> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', `${import.meta.dirname}/announcer.ts`, nameplate, String(port)],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn(process.execPath, [...ANNOUNCER.node, ANNOUNCER.path, nameplate, String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const [instance] = await once(createInterface({ input: child.stdout! }), 'line');
   return { instance, process: child };
 }

@@ -20,12 +20,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { fromMicros } from '../../../src/node/files/io.ts';
 import { journalAt } from '../../../src/node/files/journal-file.ts';
 import { encodePages } from '../../../src/offer/manifest.ts';
 import { Journal } from '../../../src/sync/store/journal.ts';
 import type { JournalRecord } from '../../../src/sync/store/journal-records.ts';
+import { childModule } from '../../child.ts';
 import { CHUNK, failure, file, folder, hashOf, link, scratch, spaceOf, staged } from './helpers.ts';
 import {
   assertTree,
@@ -362,8 +362,9 @@ describe('planted stagings are not used, and not touched', linux, () => {
 test('killed for real, wherever it is, again and again', linux, async (t) => {
   const to = scratch(t);
   const files = sample();
+  const { url, node } = childModule('test/node/files/resuming.ts');
   const script = `
-    const { open, move, sample, complete } = await import(${JSON.stringify(pathToFileURL('test/node/files/resuming.ts').href)});
+    const { open, move, sample, complete } = await import(${JSON.stringify(url)});
     const session = await open(process.argv[1], sample());
     process.stdout.write('held ' + session.log.held.join() + '\\n');
     for (let chunk = 0; chunk < session.space.chunks - 1; chunk++) {
@@ -373,11 +374,9 @@ test('killed for real, wherever it is, again and again', linux, async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 60_000));`;
   let most = 0;
   for (const round of range(0, 5)) {
-    const child = spawn(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script, to],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const child = spawn(process.execPath, [...node, '--input-type=module', '-e', script, to], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const exited = new Promise((resolve) => child.once('exit', resolve));
     t.after(() => child.kill('SIGKILL'));
     let heard = '';

@@ -5,12 +5,12 @@ import fs, { readdirSync, statSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { BeelineError } from '../../../src/base/errors.ts';
 import { journalAt } from '../../../src/node/files/journal-file.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
 import { ByteSpace } from '../../../src/offer/space.ts';
 import { Journal } from '../../../src/sync/store/journal.ts';
+import { childModule } from '../../child.ts';
 import { CHUNK, failure, file, hashOf, scratch, until } from './helpers.ts';
 import {
   assertTree,
@@ -28,6 +28,9 @@ import {
   sample,
   stagingOf,
 } from './resuming.ts';
+
+const RESUMING = childModule('test/node/files/resuming.ts');
+const HELPERS = childModule('test/node/files/helpers.ts');
 
 type Name =
   | 'write'
@@ -256,7 +259,7 @@ describe('after a failure', linux, () => {
 test('a full disk that is given room', { ...linux, ...namespaces() }, async (t) => {
   const dir = scratch(t);
   const script = `
-    const { open, move, complete, reopen, noise, Files, assertTree } = await import(${JSON.stringify(pathToFileURL('test/node/files/resuming.ts').href)});
+    const { open, move, complete, reopen, noise, Files, assertTree } = await import(${JSON.stringify(RESUMING.url)});
     const fs = await import('node:fs');
     fs.mkdirSync('${dir}/to');
     fs.writeFileSync('${dir}/ballast', Buffer.alloc(3 << 20));
@@ -277,9 +280,11 @@ test('a full disk that is given room', { ...linux, ...namespaces() }, async (t) 
       '-rm',
       'sh',
       '-c',
-      `mount -t tmpfs -o size=8m none ${dir} && exec "$0" --import "$1" --input-type=module -e "$2"`,
+      `mount -t tmpfs -o size=8m none ${dir} && exec "$0" "$@"`,
       process.execPath,
-      import.meta.resolve('tsx'),
+      ...RESUMING.node,
+      '--input-type=module',
+      '-e',
       script,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -294,12 +299,12 @@ test('modes that forbid their own user to read, as an ordinary user', linux, (t)
     process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : [];
   const script = `
     const { openSync } = await import('node:fs');
-    const { Files, receive, noise } = await import(${JSON.stringify(pathToFileURL('test/node/files/resuming.ts').href)});
-    const { folder } = await import(${JSON.stringify(pathToFileURL('test/node/files/helpers.ts').href)});
+    const { Files, receive, noise } = await import(${JSON.stringify(RESUMING.url)});
+    const { folder } = await import(${JSON.stringify(HELPERS.url)});
     const files = new Files().other(folder('d', 0o300)).add('d/f', noise(1048581, 'f'), 0).add('d/g', noise(9, 'g'), 0o200);
     await receive(process.argv[1], files);
     try { openSync(process.argv[1] + '/d/f'); } catch ({ code }) { console.log(code); }`;
-  const node = [process.execPath, '--import', import.meta.resolve('tsx'), '--input-type=module'];
+  const node = [process.execPath, ...RESUMING.node, '--input-type=module'];
   const [command = '', ...rest] = [...ordinary, ...node, '-e', script, dir];
   const { stdout, stderr } = spawnSync(command, rest, {
     encoding: 'utf8',

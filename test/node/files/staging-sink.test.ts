@@ -18,7 +18,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import type { BeelineError } from '../../../src/base/errors.ts';
 import { STREAM_WINDOW } from '../../../src/base/limits.ts';
@@ -27,6 +26,7 @@ import { FileSource } from '../../../src/node/files/source.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
 import { walk } from '../../../src/node/files/walk.ts';
 import { ByteSpace } from '../../../src/offer/space.ts';
+import { childModule } from '../../child.ts';
 import {
   CHUNK,
   failure,
@@ -429,9 +429,10 @@ describe('disks that refuse', () => {
 
   /** Runs a script as root of a namespace of its own, where it may mount. */
   function inNamespace(setup: string, script: string): string {
-    const tsx = import.meta.resolve('tsx');
-    const code = `Promise.all([import(${JSON.stringify(pathToFileURL('test/node/files/helpers.ts').href)}), import(${JSON.stringify(pathToFileURL('src/node/files/staging-sink.ts').href)})]).then(async ([h, { StagingSink }]) => { ${script} })`;
-    const shell = `${setup} && exec "$0" --import ${tsx} -e '${code}'`;
+    const helpers = childModule('test/node/files/helpers.ts');
+    const { url, node } = childModule('src/node/files/staging-sink.ts');
+    const code = `Promise.all([import(${JSON.stringify(helpers.url)}), import(${JSON.stringify(url)})]).then(async ([h, { StagingSink }]) => { ${script} })`;
+    const shell = `${setup} && exec "$0" ${node.join(' ')} -e '${code}'`;
     return execFileSync('unshare', ['-rm', 'sh', '-c', shell, process.execPath], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -4,9 +4,9 @@ import { chmodSync, linkSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, w
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { BeelineError } from '../../../src/base/errors.ts';
 import { walk } from '../../../src/node/files/walk.ts';
+import { childModule } from '../../child.ts';
 import { failure, scratch } from './helpers.ts';
 
 const strict = { onUnreadable: 'fail' } as const;
@@ -75,10 +75,10 @@ describe('what a named path is called', () => {
   test("'.' is the working folder's real name", async (t) => {
     const dir = scratch(t);
     mkdirSync(join(dir, 'work'));
-    const script = `import(${JSON.stringify(pathToFileURL('src/node/files/walk.ts').href)}).then(async ({ walk }) =>
+    const { url, node } = childModule('src/node/files/walk.ts');
+    const script = `import(${JSON.stringify(url)}).then(async ({ walk }) =>
       console.log((await walk(['.'], { onUnreadable: 'fail' })).entries[0].path))`;
-    const tsx = import.meta.resolve('tsx');
-    const out = execFileSync(process.execPath, ['--import', tsx, '-e', script], { cwd: join(dir, 'work') });
+    const out = execFileSync(process.execPath, [...node, '-e', script], { cwd: join(dir, 'work') });
     assert.equal(out.toString().trim(), 'work');
   });
   test('a named link to a file is followed; its place is the real one', async (t) => {
@@ -163,7 +163,8 @@ describe('what cannot be sent', () => {
     linkSync(join(dir, 'tree/open'), join(dir, 'tree/twin'));
     chmodSync(join(dir, 'tree/secret'), 0o600);
     chmodSync(join(dir, 'tree/locked'), 0o700);
-    const script = `import(${JSON.stringify(pathToFileURL('src/node/files/walk.ts').href)}).then(async ({ walk }) => {
+    const { url, node } = childModule('src/node/files/walk.ts');
+    const script = `import(${JSON.stringify(url)}).then(async ({ walk }) => {
       process.setgroups([]); process.setgid(65534); process.setuid(65534);
       const skipped = [];
       const onSkip = (path, error) => skipped.push(error.code + ' ' + path);
@@ -171,8 +172,7 @@ describe('what cannot be sent', () => {
       const fail = await walk([${JSON.stringify(join(dir, 'tree'))}], { onUnreadable: 'fail' }).catch((error) => error.message);
       console.log(JSON.stringify({ paths: entries.map((entry) => entry.path), skipped, fail }));
     })`;
-    const tsx = import.meta.resolve('tsx');
-    const out = execFileSync(process.execPath, ['--import', tsx, '-e', script]);
+    const out = execFileSync(process.execPath, [...node, '-e', script]);
     assert.deepEqual(JSON.parse(out.toString()), {
       paths: ['tree', 'tree/open', 'tree/twin'],
       skipped: ['UNREADABLE tree/locked', 'UNREADABLE tree/secret'],
