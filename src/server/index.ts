@@ -15,8 +15,8 @@ import { MAX_STUN_CONNECTIONS, type StunServer, startStun } from './stun.ts';
 import { turnCredentials } from './turn.ts';
 
 export type { CertificateFiles } from './certificate.ts';
+export type { LocalConnection } from './connections.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
-export type { LocalConnection } from './local.ts';
 export type { ServerLog } from './log.ts';
 export { Mailboxes } from './mailboxes.ts';
 export type { RelayCounts } from './relay.ts';

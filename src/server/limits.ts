@@ -5,82 +5,55 @@ const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 const GiB = 2 ** 30;
 
-export interface Limits {
+export const DEFAULT_LIMITS = {
   /** One message's body; never above MAX_SIGNAL, which the decoders enforce. */
-  messageBytes: number;
-  /** All traffic of one mailbox in both directions; every message counts MESSAGE_COST more than its body. */
-  mailboxBytes: number;
-  mailboxAge: number;
-  /** How long a nameplate waits for its host after the host's connection was lost. */
-  hostGrace: number;
-  mailboxes: number;
-  mailboxesPerAddress: number;
-  /** New ones an hour of one address: each is a user of its own to a TURN server, whose quotas are for users. */
-  mailboxesPerHour: number;
-  /** Joins an hour from one address, wrong nameplates included: it bounds guessing at nameplates. */
-  joinsPerHour: number;
-  connections: number;
-  connectionsPerAddress: number;
-  /** Connections that have not become WebSockets, nor asked STUN anything; of one address `connectionsPerAddress`. */
-  strangers: number;
-  /** A connection that neither hosts nor joins within this is closed. */
-  helloDeadline: number;
-  /** A WebSocket that answers no ping for this long is dead. */
-  pongDeadline: number;
-  /** Bytes queued to one slow connection before it is cut off. */
-  backlogBytes: number;
-  /** WebSockets at the relay that have shown no token yet. */
-  relayStrangers: number;
-  /** WebSockets at the relay, waiting or carrying. */
-  relayConnections: number;
-  /** With a token, and as many without. */
-  relayConnectionsPerAddress: number;
-  /** One side's connections that wait for the other's; the other side's are as many. */
-  relayWaiting: number;
-  /** Pairs that carry at the same time. */
-  relayPairs: number;
-  relayPairsPerMailbox: number;
-  relayPairsPerAddress: number;
-  /** What the relay carries for one mailbox, both directions together. */
-  relayMailboxBytes: number;
-  /** What it carries in 24 h for one address; a byte counts at both ends. */
-  relayAddressBytes: number;
-  /** A pair on which nothing moves for this long ends; lanes ping far more often. */
-  relayIdle: number;
-  /** Bytes a second for all pairs together; 0: as fast as it goes. */
-  relayRate: number;
-  /** Bytes queued to a slow reader, MESSAGE_MEMORY more for each message, before its sender is read no further. */
-  relayBuffer: number;
-}
-
-export const DEFAULT_LIMITS: Readonly<Limits> = {
   messageBytes: MAX_SIGNAL,
+  /** All traffic of one mailbox in both directions; every message counts MESSAGE_COST more than its body. */
   mailboxBytes: MAX_MAILBOX_BYTES,
   mailboxAge: 24 * HOUR,
+  /** How long a nameplate waits for its host after the host's connection was lost. */
   hostGrace: 60 * SECOND,
   mailboxes: 10_000,
   mailboxesPerAddress: 64,
+  /** New ones an hour of one address: each is a user of its own to a TURN server, whose quotas are for users. */
   mailboxesPerHour: 600,
+  /** Joins an hour from one address, wrong nameplates included: it bounds guessing at nameplates. */
   joinsPerHour: 240,
   connections: 4_000,
   connectionsPerAddress: 128,
+  /** Connections that have not become WebSockets, nor asked STUN anything; of one address `connectionsPerAddress`. */
   strangers: 2_000,
+  /** A connection that neither hosts nor joins within this is closed. */
   helloDeadline: 15 * SECOND,
+  /** A WebSocket that answers no ping for this long is dead. */
   pongDeadline: 30 * SECOND,
+  /** Bytes queued to one slow connection before it is cut off. */
   backlogBytes: 256 * 1024,
+  /** WebSockets at the relay that have shown no token yet. */
   relayStrangers: 1_000,
+  /** WebSockets at the relay, waiting or carrying. */
   relayConnections: 4_000,
+  /** With a token, and as many without. */
   relayConnectionsPerAddress: 64,
+  /** One side's connections that wait for the other's; the other side's are as many. */
   relayWaiting: 8,
+  /** Pairs that carry at the same time. */
   relayPairs: 1_000,
   relayPairsPerMailbox: 16,
   relayPairsPerAddress: 32,
+  /** What the relay carries for one mailbox, both directions together. */
   relayMailboxBytes: 256 * GiB,
+  /** What it carries in 24 h for one address; a byte counts at both ends. */
   relayAddressBytes: 1024 * GiB,
+  /** A pair on which nothing moves for this long ends; lanes ping far more often. */
   relayIdle: 60 * SECOND,
+  /** Bytes a second for all pairs together; 0: as fast as it goes. */
   relayRate: 0,
+  /** Bytes queued to a slow reader, MESSAGE_MEMORY more for each message, before its sender is read no further. */
   relayBuffer: 256 * 1024,
-};
+} as const;
+
+export type Limits = { [name in keyof typeof DEFAULT_LIMITS]: number };
 
 /** Charged for every message at a mailbox, and the least for one at the relay, so that a flood of empty ones ends too. */
 export const MESSAGE_COST = 64;

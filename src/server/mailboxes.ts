@@ -3,19 +3,35 @@
  * and then, `sweep`. The server learns a nameplate, addresses and opaque bodies; nothing of them is kept or logged.
  */
 import { addressKey } from '../base/addresses.ts';
-import { type BeelineError, fault } from '../base/errors.ts';
+import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
-import { NO_SERVICES, type Services } from '../wire/rendezvous.ts';
+import {
+  type ClientMessage,
+  decodeClientMessage,
+  encodeRendezvous,
+  NO_SERVICES,
+  type RefusalCode,
+  type ServerMessage,
+  type Services,
+} from '../wire/rendezvous.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { type House, Mailbox } from './mailbox.ts';
+import { type House, Mailbox, type Side, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
 import { Places } from './places.ts';
-import { type Connection, type Registry, Seat } from './seat.ts';
-
-export type { Connection, Seat } from './seat.ts';
 
 const HOUR = 3_600_000;
+
+const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'];
+
+/** What a transport gives: whole texts out, and an end. Neither method may throw. */
+export interface Connection {
+  readonly address: string;
+  /** Of this very process. */
+  readonly local?: boolean;
+  send(text: string): void;
+  close(): void;
+}
 
 export interface MailboxesOptions {
   limits?: Partial<Limits>;
@@ -27,7 +43,7 @@ export interface MailboxesOptions {
   hosts?: 'anyone' | 'this process';
 }
 
-export class Mailboxes implements House, Registry {
+export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
   readonly places = new Places<Mailbox>();
@@ -184,6 +200,103 @@ export class Mailboxes implements House, Registry {
     throw busy(
       `Too many ${what} from your address (${limit} an hour is the limit). Try again in ${minutes} min.`,
     );
+  }
+}
+
+/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. */
+export class Seat implements Sitter {
+  readonly key: string;
+  readonly address: string;
+  readonly local: boolean;
+  readonly #mailboxes: Mailboxes;
+  readonly #connection: Connection;
+  readonly #since: number;
+  readonly #gone: () => void;
+  #place: { side: Side; mailbox: Mailbox } | undefined;
+  #over = false;
+
+  /** @param gone is called once, when this connection no longer counts. */
+  constructor(mailboxes: Mailboxes, connection: Connection, key: string, gone: () => void) {
+    this.#mailboxes = mailboxes;
+    this.#connection = connection;
+    this.#since = mailboxes.clock();
+    this.#gone = gone;
+    this.key = key;
+    this.address = connection.address;
+    this.local = connection.local === true;
+  }
+
+  /** The connection received a text. Never throws: what is wrong with it is told to the other end. */
+  receive(text: string): void {
+    if (this.#over) return;
+    try {
+      this.#obey(decodeClientMessage(text));
+    } catch (thrown) {
+      this.refuse(asBeelineError(thrown, 'SERVER'));
+    }
+  }
+
+  /** The connection is gone: its place is free at once. */
+  closed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#gone();
+    this.#place?.mailbox.rise(this.#place.side, this, this.#mailboxes.clock());
+  }
+
+  tell(message: ServerMessage): void {
+    if (!this.#over) this.#connection.send(encodeRendezvous(message));
+  }
+
+  refuse(error: BeelineError): void {
+    const code = REFUSALS.find((known) => known === error.code) ?? 'SERVER';
+    this.tell({ t: 'refused', code, reason: error.reason, message: error.message });
+    this.#close();
+  }
+
+  replaced(): void {
+    this.#close();
+  }
+
+  checkHello(now: number): void {
+    if (!this.#place && now - this.#since >= this.#mailboxes.limits.helloDeadline)
+      this.refuse(fault('SERVER_BUSY', { what: 'This connection asked for nothing and was closed.' }));
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.closed();
+    this.#connection.close();
+  }
+
+  #obey(message: ClientMessage): void {
+    if (message.t === 'host' || message.t === 'join') this.#sit(message);
+    else this.#speak(message);
+  }
+
+  #sit(message: ClientMessage & { t: 'host' | 'join' }): void {
+    if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
+    // Set only after success: a refused newcomer must not free the place of the one who has it.
+    this.#place =
+      message.t === 'host'
+        ? { side: 'host', mailbox: this.#mailboxes.host(this, message.nameplate, message.token) }
+        : { side: 'guest', mailbox: this.#mailboxes.join(this, message.nameplate, message.token) };
+  }
+
+  #speak(message: ClientMessage & { t: 'send' | 'drop' | 'leave' }): void {
+    if (!this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'must host or join first' });
+    const { side, mailbox } = this.#place;
+    mailbox.charge();
+    if (message.t === 'send') mailbox.relay(side, message.body);
+    else if (message.t === 'leave') this.#leave(side, mailbox);
+    else if (side === 'host') mailbox.dropGuest();
+    else throw fault('CLIENT_MISBEHAVES', { what: 'is not the host, who alone can put the other side out' });
+    this.#mailboxes.endIfExpired(mailbox);
+  }
+
+  #leave(side: Side, mailbox: Mailbox): void {
+    this.#close();
+    if (side === 'host') this.#mailboxes.end(mailbox, fault('HOST_LEFT'));
   }
 }
 

@@ -2,22 +2,35 @@
  * Two WebSockets whose binary messages are passed on to each other, unread. Memory is bounded by backpressure: a side
  * whose receiver does not keep up is read no further, and its own TCP window does the rest.
  */
-import type { RawData } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MESSAGE_COST, MESSAGE_MEMORY } from './limits.ts';
-import type { RelaySocket } from './relay-socket.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Place } from './places.ts';
+import type { RelayUsage } from './relay-usage.ts';
+import { ClientSocket } from './socket.ts';
 
-export interface PairMeter {
-  /** Bytes have come; the sentence of the limit that they break, if they do. */
-  count(bytes: number): string | undefined;
-  /** Milliseconds until a reader of so many bytes may read on. */
-  pace(bytes: number): number;
+/** It shows a token, waits for the other side's, and is then half of a pair. */
+export class RelaySocket extends ClientSocket {
+  /** The address key that it counts under. */
+  readonly key: string;
+  readonly since: number;
+  /** Whose it is; undefined until it has shown a token. */
+  place: Place<Mailbox> | undefined;
+  /** Bytes of memory that what waits to go out to it takes. */
+  queued = 0;
+
+  constructor(webSocket: WebSocket, key: string, now: number) {
+    super(webSocket);
+    this.key = key;
+    this.since = now;
+  }
 }
 
 export interface PairOptions {
   host: RelaySocket;
   guest: RelaySocket;
-  meter: PairMeter;
+  meter: ReturnType<RelayUsage['meter']>;
   /** Bytes queued to one side before the other is read no further. */
   buffer: number;
   clock: () => number;

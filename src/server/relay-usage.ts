@@ -4,13 +4,16 @@ import { TokenBucket } from '../base/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
 import type { Limits } from './limits.ts';
 import type { Mailbox } from './mailbox.ts';
-import type { PairMeter } from './relay-pair.ts';
-import type { RelaySocket } from './relay-socket.ts';
 
 /** What of the rate may pass at once, in seconds of it. */
 const BURST_S = 0.1;
 
 const DAY = 86_400_000;
+
+/** By the address key. */
+interface Counted {
+  readonly key: string;
+}
 
 interface MailboxUsage {
   pairs: number;
@@ -43,7 +46,7 @@ export class RelayUsage {
   }
 
   /** Counts a pair, or says which limit forbids it. */
-  open(mailbox: Mailbox, ends: readonly RelaySocket[]): string | undefined {
+  open(mailbox: Mailbox, ends: readonly Counted[]): string | undefined {
     const { relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
@@ -59,24 +62,26 @@ export class RelayUsage {
     return undefined;
   }
 
-  close(mailbox: Mailbox, ends: readonly RelaySocket[]): void {
+  close(mailbox: Mailbox, ends: readonly Counted[]): void {
     this.pairs--;
     this.#of(mailbox).pairs--;
     for (const key of keysOf(ends)) this.#pairs.remove(key);
   }
 
-  meter(mailbox: Mailbox, ends: readonly RelaySocket[]): PairMeter {
+  /** What one pair is counted and held back by. */
+  meter(mailbox: Mailbox, ends: readonly Counted[]) {
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
     return {
-      // What breaks a limit counts too: else smaller pieces would go on to fit.
-      count: (bytes) => {
+      /** Bytes have come: the sentence of the limit that they break, if they do. They count then too: else smaller pieces would go on to fit. */
+      count: (bytes: number): string | undefined => {
         this.bytes += bytes;
         usage.bytes += bytes;
         for (const key of keys) this.#bytes.hit(key, this.#clock(), bytes);
         return this.#spent(usage, keys, 0);
       },
-      pace: (bytes) => this.#rate?.owe(bytes) ?? 0,
+      /** Milliseconds until a reader of so many bytes may read on. */
+      pace: (bytes: number): number => this.#rate?.owe(bytes) ?? 0,
     };
   }
 
@@ -102,6 +107,6 @@ export class RelayUsage {
 }
 
 /** Two sides behind one address are one address. */
-function keysOf(ends: readonly RelaySocket[]): string[] {
+function keysOf(ends: readonly Counted[]): string[] {
   return [...new Set(ends.map(({ key }) => key))];
 }

@@ -12,8 +12,7 @@ import type { ServerLog } from './log.ts';
 import type { Mailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';
 import type { Place, Side } from './places.ts';
-import { Pair } from './relay-pair.ts';
-import { RelaySocket } from './relay-socket.ts';
+import { Pair, RelaySocket } from './relay-pair.ts';
 import { RelayUsage } from './relay-usage.ts';
 
 /** How long closing handshakes may take when the server closes, in milliseconds. */

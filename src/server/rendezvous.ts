@@ -5,22 +5,21 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
-import { MAX_RELAY_MESSAGE } from '../wire/relay.ts';
+import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../wire/rendezvous.ts';
 import { clientAddress } from './address.ts';
-import { boundControlFrames, WEB_SOCKET_OPTIONS } from './frames.ts';
+import { type LocalConnection, openLocal, sitDown } from './connections.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
-import { type LocalConnection, openLocal } from './local.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, pathOf } from './page.ts';
 import type { PageFiles } from './page-files.ts';
 import { Relay } from './relay.ts';
-import { type Attached, attach } from './socket.ts';
+import { ClientSocket, WEB_SOCKET_OPTIONS } from './socket.ts';
 
 export interface RendezvousOptions {
   limits?: Partial<Limits>;
@@ -77,14 +76,14 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     }),
   });
   const relay = options.relay ? new Relay(mailboxes, log) : undefined;
-  const sockets = new Set<Attached>();
+  const sockets = new Set<ClientSocket>();
   /** Each leaves a server of somebody else. */
   const letGo: (() => void)[] = [];
   let closed = false;
 
   const timer = setInterval(() => {
     mailboxes.sweep();
-    for (const socket of sockets) socket.check();
+    for (const socket of sockets) socket.ping(tick, mailboxes.limits.pongDeadline);
     relay?.sweep(tick);
   }, tick);
   timer.unref();
@@ -141,10 +140,9 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const acceptor = toRelay ? relaying : meeting;
     acceptor.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      boundControlFrames(webSocket);
       if (closed) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
-      else meet(webSocket, address);
+      else meet(new ClientSocket(webSocket), address);
     });
   }
 
@@ -155,13 +153,14 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     });
   };
 
-  function meet(webSocket: WebSocket, address: string): void {
-    const attached = attach(mailboxes, webSocket, address, tick, () => {
-      sockets.delete(attached);
+  function meet(socket: ClientSocket, address: string): void {
+    sitDown(mailboxes, socket, address);
+    sockets.add(socket);
+    log.debug({ address, ...mailboxes.counts }, 'connection opened');
+    void socket.closed.then(() => {
+      sockets.delete(socket);
       log.debug({ address, ...mailboxes.counts }, 'connection closed');
     });
-    sockets.add(attached);
-    log.debug({ address, ...mailboxes.counts }, 'connection opened');
   }
 
   return {
@@ -201,7 +200,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       clearInterval(timer);
       const relayed = relay?.close();
       mailboxes.close();
-      await Promise.all([relayed, ...[...sockets].map((socket) => socket.ended())]);
+      for (const socket of sockets) socket.refuse('', CLOSE.goingAway);
+      await Promise.all([relayed, ...[...sockets].map((socket) => socket.closed)]);
     },
   };
 }

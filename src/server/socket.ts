@@ -1,78 +1,86 @@
-/** A WebSocket as a mailbox connection: text only, bounded both ways, dead when it answers no ping. */
+/**
+ * A WebSocket that a client has opened here, at a meeting or at the relay: read within bounds, and dead when it answers no
+ * ping. Honest browsers cut a message as their pipes happen to fill: Chromium sends one of 128 KiB in dozens of fragments.
+ * What each fragment may cost is bounded instead: it keeps the read that it came in alive, so that no other frames may fill
+ * that read.
+ */
 import type { WebSocket } from 'ws';
-import type { Connection, Mailboxes, Seat } from './mailboxes.ts';
+import { TokenBucket } from '../base/bucket.ts';
+import { CLOSE, closeReason } from '../wire/relay.ts';
 
-export interface Attached {
-  /** Pings, or ends a connection that has answered none within the deadline. */
-  check(): void;
-  terminate(): void;
-  /** Resolves when the connection has closed; a peer that does not close in time is cut off. */
-  ended(): Promise<void>;
-}
+export const WEB_SOCKET_OPTIONS = {
+  noServer: true,
+  clientTracking: false,
+  // Compression would cost memory per connection and gain nothing on sealed bodies.
+  perMessageDeflate: false,
+  skipUTF8Validation: false,
+  // Of one message. A fragment costs some 400 bytes beside its own; the largest message has 256 bytes for each of these.
+  maxFragments: 512,
+  // As many reads as the largest message takes in the smallest segments, and more.
+  maxBufferedChunks: 1024,
+} as const;
 
-/** How long a closing handshake may take, in milliseconds. */
-const CLOSING = 2000;
+/** Pings and pongs of a client: one a second, and so many at once. It has one ping in ten seconds to answer. */
+const CONTROL_PER_SECOND = 1;
+const CONTROL_BURST = 32;
 
-/** @param tick the milliseconds between two calls of `check`. */
-export function attach(
-  mailboxes: Mailboxes,
-  socket: WebSocket,
-  address: string,
-  tick: number,
-  gone: () => void,
-): Attached {
-  const { pongDeadline, backlogBytes } = mailboxes.limits;
+/** Milliseconds for a closing handshake, and for one that was refused to read why. */
+const CLOSING_MS = 2_000;
+
+export class ClientSocket {
+  readonly webSocket: WebSocket;
+  readonly closed: Promise<void>;
   // Counted, not timed: a server that was suspended itself must not cut everyone off when it wakes.
-  let unanswered = 0;
-  let seat: Seat | undefined;
+  #unanswered = 0;
 
-  const close = (code: number) => {
-    socket.close(code);
-    setTimeout(() => socket.terminate(), CLOSING).unref();
-  };
-  const connection: Connection = {
-    address,
-    send(text) {
-      if (socket.readyState !== socket.OPEN) return;
-      if (socket.bufferedAmount > backlogBytes) socket.terminate();
-      else socket.send(text);
-    },
-    close: () => close(1000),
-  };
-  const ended = new Promise<void>((resolve) => {
-    socket.on('close', () => {
-      seat?.closed();
-      gone();
-      resolve();
-    });
-  });
-  // The 'close' that always follows does the work; ws itself answers oversized frames and bad UTF-8.
-  socket.on('error', () => {});
-  socket.on('pong', () => {
-    unanswered = 0;
-  });
-  socket.on('message', (data, isBinary) => {
-    unanswered = 0;
-    if (isBinary) close(1003);
-    else seat?.receive(data.toString());
-  });
-  try {
-    // Between the check before the upgrade and now, others may have come.
-    seat = mailboxes.open(connection);
-  } catch {
-    close(1013);
+  constructor(webSocket: WebSocket) {
+    this.webSocket = webSocket;
+    this.closed = new Promise((resolve) => webSocket.once('close', () => resolve()));
+    // The 'close' that always follows does the work; ws itself answers oversized frames and bad UTF-8.
+    webSocket.on('error', () => {});
+    const answered = () => {
+      this.#unanswered = 0;
+    };
+    webSocket.on('pong', answered);
+    webSocket.on('message', answered);
+    const rate = new TokenBucket(CONTROL_PER_SECOND, CONTROL_BURST);
+    const count = () => {
+      if (rate.take()) return;
+      webSocket.off('ping', count);
+      webSocket.off('pong', count);
+      this.refuse('Too many pings or pongs.');
+      // Else what it sends on would be read until it closes.
+      webSocket.pause();
+    };
+    webSocket.on('ping', count);
+    webSocket.on('pong', count);
   }
 
-  return {
-    check() {
-      if (unanswered * tick >= pongDeadline) return socket.terminate();
-      unanswered++;
-      if (socket.readyState === socket.OPEN) socket.ping();
-    },
-    terminate: () => socket.terminate(),
-    ended: () => {
-      close(1001);
-      return ended;
-    },
-  };
+  get open(): boolean {
+    return this.webSocket.readyState === this.webSocket.OPEN;
+  }
+
+  /** Pings, or ends a connection that has answered none for `deadline`. Called every `tick`; both in milliseconds. */
+  ping(tick: number, deadline: number): void {
+    if (this.#unanswered * tick >= deadline) return this.terminate();
+    this.#unanswered++;
+    if (this.open) this.webSocket.ping();
+  }
+
+  /** Closes once what is queued has gone out, within the half minute that ws gives a closing handshake. */
+  end(code: number, reason = ''): void {
+    // The other end's closing frame is read only by one that reads.
+    this.webSocket.resume();
+    this.webSocket.close(code, closeReason(reason));
+  }
+
+  /** Closes, and waits for the other end's closing frame for a moment only. */
+  refuse(reason: string, code: number = CLOSE.policy): void {
+    this.end(code, reason);
+    setTimeout(() => this.terminate(), CLOSING_MS).unref();
+  }
+
+  terminate(): void {
+    this.webSocket.terminate();
+  }
 }
