@@ -45,7 +45,8 @@ export class LabProgram {
     for (;;) {
       const at = this.#events.findIndex((each) => each.event === event);
       if (at >= 0) return this.#events.splice(0, at + 1);
-      if (this.#child.exitCode !== null) throw new Error(`the peer ended before '${event}'`);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+        throw new Error(`the peer ended before '${event}'`);
       if (Date.now() > end) throw new Error(`no '${event}', only ${JSON.stringify(this.#events)}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);
