@@ -52,7 +52,7 @@ async function examineServer(exam: Examination, url: string): Promise<void> {
   try {
     const [hosts] = await Promise.all([
       exam.bounded(() => hostsOf(url)).catch(() => []),
-      noteProxy(exam, url),
+      exam.check('proxy', () => proxyOf(url)),
     ]);
     // Opened with the signal of the whole, which closes it: it outlives its own check.
     host = await exam.bounded(() => takePlace(url, undefined, exam.signal));
@@ -67,15 +67,6 @@ async function examineServer(exam: Examination, url: string): Promise<void> {
     exam.note('server', failure(asBeelineError(thrown, 'SERVER')));
   } finally {
     host?.mailbox.close();
-  }
-}
-
-async function noteProxy(exam: Examination, url: string): Promise<void> {
-  try {
-    const proxy = await proxyOf(url);
-    if (proxy) exam.note('proxy', { ok: true, ...proxy });
-  } catch (thrown) {
-    exam.note('proxy', failure(asBeelineError(thrown)));
   }
 }
 

@@ -39,13 +39,14 @@ export class Examination {
     this.#onCheck?.(name, check as Check);
   }
 
-  /** Notes what the probe finds, or why it failed; never rejects. */
+  /** Notes what the probe finds, if anything, or why it failed; never rejects. */
   async check<N extends CheckName>(
     name: N,
-    probe: (signal: AbortSignal) => Promise<Facts[N]>,
+    probe: (signal: AbortSignal) => Promise<Facts[N] | undefined>,
   ): Promise<void> {
     try {
-      this.note(name, { ok: true, ...(await this.bounded(probe)) });
+      const facts = await this.bounded(probe);
+      if (facts) this.note(name, { ok: true, ...facts });
     } catch (thrown) {
       this.note(name, failure(faultFrom(thrown, 'CHECK_FAILED')));
     }

@@ -1,10 +1,11 @@
 /** Asking the router for a port, as a session does, and giving it back. */
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { asBeelineError, fault } from '../../base/errors.ts';
 import { findGateway } from '../../nat/mapping/gateway.ts';
 import type { Mapper } from '../../nat/mapping/mapper.ts';
 import { NatPmp, Pcp } from '../../nat/mapping/pmp.ts';
 import { Upnp } from '../../nat/mapping/upnp.ts';
+import { listen } from '../../server/listen.ts';
 import { type Facts, since } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
 
@@ -33,7 +34,8 @@ export async function askMappers(
   const silent: string[] = [];
   const refusals = new Set<string>();
   // A port of our own: no other program's is to be opened to the world.
-  const { port, close } = await listen();
+  const own = createServer((socket) => socket.destroy());
+  const port = await listen(own, { port: 0 }, 'any port');
   try {
     for (const mapper of mappers) {
       if (signal.aborted) break;
@@ -51,7 +53,7 @@ export async function askMappers(
       }
     }
   } finally {
-    close();
+    own.close();
     for (const mapper of waiting) mapper.close();
   }
   const silence = silent.length > 0 ? [`No answer to ${silent.join(' and ')}.`] : [];
@@ -66,13 +68,4 @@ async function giveBack(mapper: Mapper, mapping: Promise<unknown>, port: number)
     if (asBeelineError(thrown).code === 'TIMEOUT') return mapper.close();
   }
   await mapper.unmap('tcp', port).finally(() => mapper.close());
-}
-
-async function listen(): Promise<{ port: number; close: () => void }> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, resolve);
-  });
-  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
 }

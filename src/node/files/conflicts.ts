@@ -37,17 +37,19 @@ export interface Plan {
 
 /** What is to be settled, by what the destination can hold. */
 export interface Question {
+  overwrite: Overwrite;
+  /** For `ask`: called once for each existing file. Absent: EXISTS. */
+  onConflict?: OnConflict | undefined;
+  decided?: ReadonlyMap<number, Decided>;
   /** Entries that are not written whatever stands there. */
-  left: ReadonlySet<number>;
+  left?: ReadonlySet<number>;
   /** Times that are less than so many microseconds apart may be one. */
-  step: number;
+  step?: number;
   /** Links may lead out of the destination. */
-  outward: boolean;
+  outward?: boolean;
   /** Told of links that leave the destination through one that is there. */
-  onLeft: (entry: Entry) => void;
+  onLeft?: (entry: Entry) => void;
 }
-
-const PLAIN_QUESTION: Question = { left: new Set(), step: 2, outward: false, onLeft: () => {} };
 
 export function emptyPlan(): Plan {
   return { skipped: new Set(), replaced: new Set(), renamed: new Map(), updated: new Set(), left: new Set() };
@@ -57,45 +59,38 @@ export function emptyPlan(): Plan {
 const NAMED = 3;
 
 /**
- * @param root the real path of the destination, or undefined if it does not exist yet
+ * @param root the real path of the destination
  * @throws BeelineError EXISTS, UNSAFE_NAME (a link stands where a folder is needed), WRITE_FAILED
  */
-export async function settle(
-  root: string | undefined,
-  entries: readonly Entry[],
-  overwrite: Overwrite,
-  onConflict: OnConflict | undefined,
-  decided: ReadonlyMap<number, Decided> = new Map(),
-  { left, step, outward, onLeft }: Question = PLAIN_QUESTION,
-): Promise<Plan> {
+export async function settle(root: string, entries: readonly Entry[], question: Question): Promise<Plan> {
+  const { overwrite, onConflict, decided, left = new Set(), step = 2, outward, onLeft } = question;
   const plan = emptyPlan();
   const leave = (index: number) => {
     plan.left.add(index);
     plan.skipped.add(index);
   };
   for (const index of left) leave(index);
-  if (root === undefined) return plan;
   const slices = new Slices();
   const rootStat = lstat(root, '.');
   const there = new Set<string>();
-  const names = new FreeNames(root, entries);
+  const free = freeNames(root, entries);
   const refused: string[] = [];
   const links = new DestinationLinks(root);
   for (const [index, entry] of entries.entries()) {
     if (slices.over()) await slices.next();
     const { path, kind } = entry;
     const cut = path.lastIndexOf('/');
-    const before = decided.get(index);
+    const before = decided?.get(index);
     if (left.has(index)) continue;
     if (kind === 'link' && !outward && !links.contains(path.slice(0, Math.max(cut, 0)), entry.target)) {
       leave(index);
-      onLeft(entry);
+      onLeft?.(entry);
       continue;
     }
     if (before?.choice === 'skip' && kind !== 'folder') plan.skipped.add(index);
     if (before?.choice === 'rename') {
       const taken = !before.stands && lstat(`${root}/${before.as}`, before.as);
-      plan.renamed.set(index, taken ? names.free(path) : before.as);
+      plan.renamed.set(index, taken ? free(path) : before.as);
       if (before.stands) plan.replaced.add(index);
     }
     // Only inside folders that exist can anything exist.
@@ -119,7 +114,7 @@ export async function settle(
     const choice = then ?? (overwrite === 'ask' ? await onConflict?.(path) : overwrite);
     if (choice === 'skip' || (choice === 'update' && unchanged(entry, found, step))) plan.skipped.add(index);
     else if (choice === 'replace' || choice === 'update') plan.replaced.add(index);
-    else if (choice === 'rename') plan.renamed.set(index, names.free(path));
+    else if (choice === 'rename') plan.renamed.set(index, free(path));
     else refused.push(path);
     // The journal does not say whether `replace` was said by `update`.
     const compared = choice === 'update' || before?.choice === 'replace';
@@ -162,27 +157,19 @@ function exists(paths: readonly string[]): BeelineError {
 }
 
 /** Finds `name (1).ext`, free on the disk, in the manifest, and among the names given out before. */
-export class FreeNames {
-  readonly #root: string;
-  readonly #entries: readonly Entry[];
-  #taken: Set<string> | undefined;
-
-  constructor(root: string, entries: readonly Entry[]) {
-    this.#root = root;
-    this.#entries = entries;
-  }
-
-  free(path: string): string {
-    this.#taken ??= new Set(this.#entries.map((entry) => foldKey(entry.path)));
+export function freeNames(root: string, entries: readonly Entry[]): (path: string) => string {
+  let taken: Set<string> | undefined;
+  return (path) => {
+    taken ??= new Set(entries.map((entry) => foldKey(entry.path)));
     for (let n = 1; n < 10_000; n++) {
       const candidate = numbered(path, n);
       const key = foldKey(candidate);
-      if (this.#taken.has(key) || lstat(`${this.#root}/${candidate}`, candidate)) continue;
-      this.#taken.add(key);
+      if (taken.has(key) || lstat(`${root}/${candidate}`, candidate)) continue;
+      taken.add(key);
       return candidate;
     }
     throw fault('TOO_MANY_COPIES', { name: quoted(path) }, { paths: [path] });
-  }
+  };
 }
 
 function lstat(absolute: string, path: string): Stats | undefined {

@@ -37,11 +37,10 @@ export async function readFully(
 ): Promise<number> {
   let done = 0;
   while (done < length) {
-    const got = await new Promise<number>((resolve, reject) => {
-      read(fd, into, at + done, length - done, position + done, (error, bytes) =>
-        error ? reject(error) : resolve(bytes),
-      );
-    });
+    const from = done;
+    const got = await settled<number>((end) =>
+      read(fd, into, at + from, length - from, position + from, end),
+    );
     if (got === 0) break;
     done += got;
   }
@@ -52,11 +51,8 @@ export async function readFully(
 export async function writeFully(fd: number, data: Uint8Array, position: number): Promise<void> {
   let done = 0;
   while (done < data.length) {
-    done += await new Promise<number>((resolve, reject) => {
-      write(fd, data, done, data.length - done, position + done, (error, bytes) =>
-        error ? reject(error) : resolve(bytes),
-      );
-    });
+    const from = done;
+    done += await settled<number>((end) => write(fd, data, from, data.length - from, position + from, end));
   }
 }
 
@@ -120,7 +116,11 @@ function findOut(): boolean {
   }
 }
 
-/** Runs one of node:fs's functions as it is at that moment. */
-export function settled(run: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => run((error) => (error ? reject(error) : resolve())));
+/** What one of node:fs's functions calls back with, as that is at this moment. */
+export function settled<T = void>(
+  run: (done: (error?: Error | null, value?: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) =>
+    run((error, value) => (error ? reject(error) : resolve(value as T))),
+  );
 }

@@ -4,7 +4,7 @@ import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';
 import { codeOf, fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
-import { FreeNames } from './conflicts.ts';
+import { freeNames } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import type { Folders } from './folders.ts';
 import type { Job } from './job.ts';
@@ -48,7 +48,7 @@ export class Placer {
         if (codeOf(error) !== 'EEXIST' || (overwrite !== 'rename' && !ours))
           throw diskError(error, this.relative(entry));
         const { path } = entries[entry]!;
-        const free = new FreeNames(root, entries).free(path);
+        const free = freeNames(root, entries)(path);
         plan.renamed.set(entry, free);
         if (ours) warn(fault('NAME_IS_ANOTHER', { path: quoted(path), as: quoted(free) }));
       }

@@ -258,8 +258,8 @@ export class StagingSink implements Sink {
 
   async #settle(): Promise<void> {
     const { overwrite, onConflict, links } = this.#options;
-    const { decided } = this.#inventory;
-    this.#plan = await settle(this.#root, this.#entries, overwrite, onConflict, decided, {
+    this.#plan = await settle(this.#root, this.#entries, {
+      ...{ overwrite, onConflict, decided: this.#inventory.decided },
       left: this.#left,
       step: this.#can.step,
       outward: links === 'all',

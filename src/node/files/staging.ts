@@ -29,7 +29,7 @@ import { Journal, type JournalDriver, manifestOf } from '../../sync/store/journa
 import type { Choice, JournalState } from '../../sync/store/journal-records.ts';
 import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
-import { CREATE_FLAGS, FOLDER_FLAGS } from './io.ts';
+import { CREATE_FLAGS, FOLDER_FLAGS, settled } from './io.ts';
 import { journalAt } from './journal-file.ts';
 import { Slices } from './slices.ts';
 
@@ -75,18 +75,16 @@ export class Staging {
   /** Makes a new one, for this user only, locked. UNSAFE_NAME if somebody puts something else in its place; Node's error codes. */
   static async create(root: string): Promise<Staging> {
     const staging = new Staging(join(root, STAGING_PREFIX + randomBytes(8).toString('hex')));
+    let made = false;
     try {
       mkdirSync(staging.#held.at(staging.#name), 0o700);
       if (!staging.#isOwn() || staging.#names().length > 0) throw swapped(staging.path);
-    } catch (error) {
-      staging.release();
-      throw error;
-    }
-    try {
+      made = true;
       await staging.lock();
       return staging;
     } catch (error) {
-      staging.discard();
+      if (made) staging.discard();
+      else staging.release();
       throw error;
     }
   }
@@ -265,7 +263,7 @@ export class Staging {
   async removeFolder(): Promise<void> {
     // One that had hundreds of thousands of names takes as many milliseconds.
     const path = this.#letGo();
-    await new Promise<void>((resolve, reject) => rmdir(path, (error) => (error ? reject(error) : resolve())));
+    await settled((done) => rmdir(path, done));
   }
 
   /** Where the folder is, which is not locked any more. */

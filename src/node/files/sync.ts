@@ -69,9 +69,7 @@ async function syncOne(
   flags: number,
   refused: () => Promise<number | undefined>,
 ): Promise<void> {
-  const fd = await new Promise<number>((resolve, reject) =>
-    open(path, flags, (error, opened) => (error ? reject(error) : resolve(opened))),
-  ).catch((error) => {
+  const fd = await settled<number | undefined>((done) => open(path, flags, done)).catch((error) => {
     if (codeOf(error) === 'EACCES') return refused();
     throw error;
   });
@@ -79,6 +77,6 @@ async function syncOne(
   try {
     await settled((done) => fsync(fd, done));
   } finally {
-    await new Promise<void>((resolve) => close(fd, () => resolve()));
+    await settled((done) => close(fd, () => done()));
   }
 }

@@ -1,7 +1,7 @@
 /** The disk side with many entries: no step of it keeps the event loop from lanes, keys and signals. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FreeNames, settle } from '../../../src/node/files/conflicts.ts';
+import { freeNames, settle } from '../../../src/node/files/conflicts.ts';
 import { DestinationLinks } from '../../../src/node/files/links.ts';
 import { Slices } from '../../../src/node/files/slices.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
@@ -39,7 +39,7 @@ test('protects from: links with long targets, once accepted', async (t) => {
   const to = scratch(t);
   const entries = [folder('a')];
   for (let i = 0; i < 900; i++) entries.push(link(`l${i}`, `${'a/../'.repeat(815)}a`));
-  const { value, held } = await longestHold(() => settle(to, entries, 'ask', undefined));
+  const { value, held } = await longestHold(() => settle(to, entries, { overwrite: 'ask' }));
   assert.equal(value.skipped.size, 0);
   assert.ok(held < LONGEST, `${held} ms in one piece`);
 });
@@ -56,9 +56,9 @@ test('each name of the destination is looked up once, however often links pass i
 test('names that are taken in a row are passed once', (t) => {
   const entries = [file('f')];
   for (let i = 1; i <= 3000; i++) entries.push(file(`f (${i})`));
-  const names = new FreeNames(scratch(t), entries);
-  assert.equal(names.free('f'), 'f (3001)');
-  assert.equal(names.free('f (5)'), 'f (5) (1)');
+  const free = freeNames(scratch(t), entries);
+  assert.equal(free('f'), 'f (3001)');
+  assert.equal(free('f (5)'), 'f (5) (1)');
 });
 
 test('many at work in slices hold the process no longer together than one', async () => {
