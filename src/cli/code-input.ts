@@ -4,8 +4,8 @@ import { realClock, withDeadline } from '../base/clock.ts';
 import { BeelineError } from '../base/errors.ts';
 import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
-import type { Codes, Input } from './host.ts';
-import type { Prompt } from './prompt.ts';
+import type { Host, Input } from './host.ts';
+import type { Session } from './session.ts';
 
 /** Bytes of a first line, and milliseconds to wait for it. */
 const LINE_MAX = 2048;
@@ -15,10 +15,10 @@ const LINE_MS = 60_000;
  * The first line of a stream. The rest is of no interest, and the stream is put aside.
  * @throws BeelineError USAGE (too long), TIMEOUT, INTERRUPTED, UNREADABLE
  */
-export function firstLine(input: Input, signal?: AbortSignal, ms = LINE_MS): Promise<string> {
+function firstLine(input: Input, signal: AbortSignal): Promise<string> {
   const late = () =>
     new BeelineError('TIMEOUT', 'No code came on stdin in time. Give it as an argument or in BEELINE_CODE.');
-  return withDeadline(realClock, signal, ms, late, async (signal) => {
+  return withDeadline(realClock, signal, LINE_MS, late, async (signal) => {
     let bytes = Buffer.alloc(0);
     try {
       // Not an iterator of the stream itself: that would close it.
@@ -42,27 +42,20 @@ export function firstLine(input: Input, signal?: AbortSignal, ms = LINE_MS): Pro
   });
 }
 
-export interface CodeQuestion {
-  input: Input;
-  prompt: Prompt;
-  codes: () => Promise<Codes>;
-  signal: AbortSignal;
-  /** One line for the person. */
-  say: (line: string) => void;
-}
-
 /**
  * A well-formed code, without what was typed or pasted around it. A wrong guess burns it, so one that looks mistyped is
  * asked about before anything is tried; where nobody can be asked it is refused.
  * @param given from an argument or the environment
  * @throws BeelineError USAGE, TIMEOUT, INTERRUPTED
  */
-export async function obtainCode(given: string | undefined, question: CodeQuestion): Promise<string> {
-  const { prompt, say } = question;
-  const { parseCode, formatCode, doubtAbout, describeDoubt } = await question.codes();
+export async function obtainCode(
+  given: string | undefined,
+  { stdin, codes }: Host,
+  { prompt, screen, interrupt }: Session,
+): Promise<string> {
+  const { parseCode, formatCode, doubtAbout, describeDoubt } = await codes();
   let text = given;
-  if (text === undefined && question.input.isTTY !== true)
-    text = await firstLine(question.input, question.signal);
+  if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
     throw usage('receive', 'Which code? Give it as an argument, in BEELINE_CODE or on stdin.');
   if (text === '')
@@ -76,7 +69,7 @@ export async function obtainCode(given: string | undefined, question: CodeQuesti
     } catch (error) {
       // What was typed at the prompt can be typed again; a script's code cannot.
       if (text !== undefined || !(error instanceof BeelineError) || typed === '') throw error;
-      say(error.message);
+      screen.line(error.message);
       continue;
     }
     const doubt = doubtAbout(code.password);

@@ -174,14 +174,8 @@ function turnArgs(flags: Values<'server'>, env: Env): TurnArgs | undefined {
   return { urls, secret: secret ?? fromEnv, secretFile };
 }
 
-export interface DoctorArgs {
-  json: boolean;
-  server?: string;
-  portMap: boolean;
-}
-
 /** @throws BeelineError USAGE */
-export function doctorArgs(argv: readonly string[], env: Env): DoctorArgs {
+export function doctorArgs(argv: readonly string[], env: Env) {
   const { flags, positionals } = parse('doctor', argv);
   if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
   const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false } = flags;

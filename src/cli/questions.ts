@@ -1,6 +1,6 @@
 /** What a receiver is asked before anything is written: whether to accept, and what to do with files that exist. */
 import { resolve } from 'node:path';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, retold } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../node/api.ts';
 import { contents, formatBytes, groups } from './format.ts';
@@ -68,14 +68,8 @@ export class Questions {
 
   /** The library knows only that there was no answer; the person should know that nobody was asked, and what to do. */
   explained(thrown: unknown): unknown {
-    if (!(thrown instanceof BeelineError)) return thrown;
-    if (thrown.code === 'EXISTS' && this.#refresh)
-      return new BeelineError('EXISTS', `${thrown.message} ${REFRESH}`, {
-        reason: thrown.reason,
-        cause: thrown,
-        paths: thrown.paths,
-      });
-    return thrown;
+    const refresh = this.#refresh && thrown instanceof BeelineError && thrown.code === 'EXISTS';
+    return refresh ? retold(thrown, `${thrown.message} ${REFRESH}`) : thrown;
   }
 
   /** One at a time, so that an answer for all reaches the files that wait. */

@@ -1,6 +1,6 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
 
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
@@ -157,20 +157,13 @@ export class Session {
 
   #explained(thrown: unknown): Error {
     if (this.#broken) return new BrokenPipe();
+    const { side, report } = this.#options;
+    const next = () => afterInterrupt({ ...side, role: report.role }, this.#tracker);
     // Whatever an interruption broke on its way, it is an interruption to the one who asked for it.
-    if (this.interrupt.signal.aborted) {
-      const { side, report } = this.#options;
-      return interrupted(afterInterrupt({ ...side, role: report.role }, this.#tracker));
-    }
+    if (this.interrupt.signal.aborted) return interrupted(next());
     const error = asBeelineError(thrown);
-    if (error.code === 'NO_PATH' && this.#tracker.bytes > 0) {
-      const { side, report } = this.#options;
-      const next = afterInterrupt({ ...side, role: report.role }, this.#tracker);
-      return new BeelineError('NO_PATH', `${error.message} ${next}`, {
-        reason: error.reason,
-        cause: error,
-      });
-    }
+    if (error.code === 'NO_PATH' && this.#tracker.bytes > 0)
+      return retold(error, `${error.message} ${next()}`);
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';
     return new BeelineError('CANCELLED', who, { cause: error });

@@ -20,7 +20,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   const questions = new Questions(session.prompt, session.screen);
   try {
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const code = needsCode(args) ? await askCode(args, host, session) : undefined;
+    const code = needsCode(args) ? await obtainCode(args.options.code, host, session) : undefined;
     // What is wrong with the code is said first: that is cured first.
     questions.check(args);
     const options = await session.prepare(
@@ -43,14 +43,4 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
 
 function needsCode(args: ReceiveArgs): boolean {
   return args.pskFile === undefined && args.options.device === undefined;
-}
-
-function askCode(args: ReceiveArgs, host: Host, session: Session): Promise<string> {
-  return obtainCode(args.options.code, {
-    input: host.stdin,
-    prompt: session.prompt,
-    codes: host.codes,
-    signal: session.interrupt.signal,
-    say: (line) => session.screen.line(line),
-  });
 }
