@@ -5,16 +5,14 @@ import { escapeName } from '../base/printable.ts';
 import { type Command, FLAGS, type Flag, type Values } from './flags.ts';
 import { hint } from './near.ts';
 
-export interface Parsed<C extends Command> {
-  flags: Values<C>;
-  positionals: string[];
-}
-
 /**
  * `node:util`'s own strict mode is not used: its texts speak to programmers and know no near misses.
  * @throws BeelineError USAGE
  */
-export function parse<C extends Command>(command: C, argv: readonly string[]): Parsed<C> {
+export function parse<C extends Command>(
+  command: C,
+  argv: readonly string[],
+): { flags: Values<C>; positionals: string[] } {
   const known = new Map<string, Flag>(Object.entries(FLAGS[command]));
   const options = Object.fromEntries(
     [...known].map(([name, { read, short }]) => [

@@ -10,7 +10,7 @@ import { defaultConfigDir, madeOnce, readPrivate, whileLocked, writePrivate } fr
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import type { SharedSecret } from './secret.ts';
 import { fromDevices } from './standing-secret.ts';
-import { generatePrivatePem, readPrivatePem } from './x25519.ts';
+import { generatePrivatePem, type OwnKeys, readPrivatePem } from './x25519.ts';
 
 export interface Device {
   name: string;
@@ -30,14 +30,12 @@ export class KnownDevices {
   /** This device's public key, in the form that the other device is given. */
   readonly own: { readonly publicKey: string };
   readonly #folder: string;
-  readonly #privateKey: Uint8Array;
-  readonly #publicKey: Uint8Array;
+  readonly #keys: OwnKeys;
   #devices: readonly Device[];
 
   private constructor(folder: string, keys: OwnKeys, devices: readonly Device[]) {
     this.#folder = folder;
-    this.#privateKey = keys.privateKey;
-    this.#publicKey = keys.publicKey;
+    this.#keys = keys;
     this.own = { publicKey: formatDeviceKey(keys.publicKey) };
     this.#devices = devices;
   }
@@ -79,7 +77,7 @@ export class KnownDevices {
     const device = { name: checkName(name), key: formatDeviceKey(peerPublic) };
     if (device.key === this.own.publicKey) throw fault('DEVICE_KEY_OWN');
     // Refuses keys of small order now, not at the first transfer.
-    fromDevices(this.#privateKey, this.#publicKey, peerPublic);
+    fromDevices(this.#keys, peerPublic);
     await this.#change((devices) => {
       const other = devices.find((known) => known.name === device.name || known.key === device.key);
       if (other?.name === device.name && other.key === device.key) return devices;
@@ -106,7 +104,7 @@ export class KnownDevices {
   /** What this device and that one both know. @throws BeelineError USAGE if it is not trusted. */
   secretFor(nameOrKey: string): SharedSecret {
     const device = requireIn(this.#devices, nameOrKey);
-    return fromDevices(this.#privateKey, this.#publicKey, parseDeviceKey(device.key));
+    return fromDevices(this.#keys, parseDeviceKey(device.key));
   }
 
   /** Starts from what is on disk now, for another process may have written since. */
@@ -134,11 +132,6 @@ function requireIn(devices: readonly Device[], nameOrKey: string): Device {
   const device = findIn(devices, nameOrKey);
   if (!device) throw fault('DEVICE_UNKNOWN', { name: nameOrKey });
   return device;
-}
-
-interface OwnKeys {
-  privateKey: Uint8Array;
-  publicKey: Uint8Array;
 }
 
 async function readOwnKeys(folder: string): Promise<OwnKeys | undefined> {

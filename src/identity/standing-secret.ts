@@ -5,7 +5,7 @@ import { concat, concatAll, utf8Encode } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
 import { toBase32 } from './base32.ts';
 import type { SharedSecret } from './secret.ts';
-import { agree } from './x25519.ts';
+import { agree, type OwnKeys } from './x25519.ts';
 
 /** Bytes: 128 bits, if they are random. */
 export const MIN_PSK = 16;
@@ -24,14 +24,10 @@ export function fromPsk(key: Uint8Array): SharedSecret {
  * Keys are raw X25519, 32 bytes each. Both devices get the same, whichever of them asks.
  * @throws BeelineError USAGE for an unusable key.
  */
-export function fromDevices(
-  ownPrivate: Uint8Array,
-  ownPublic: Uint8Array,
-  peerPublic: Uint8Array,
-): SharedSecret {
-  const shared = agree(ownPrivate, peerPublic);
+export function fromDevices({ privateKey, publicKey }: OwnKeys, peerPublic: Uint8Array): SharedSecret {
+  const shared = agree(privateKey, peerPublic);
   // RFC 7748 section 6.1 advises to bind both public keys, since several of them can give one shared secret.
-  const keys = [ownPublic, peerPublic].sort((a, b) => Buffer.compare(a, b));
+  const keys = [publicKey, peerPublic].sort((a, b) => Buffer.compare(a, b));
   return derive('device', shared, concatAll(keys));
 }
 

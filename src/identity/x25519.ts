@@ -20,8 +20,14 @@ export function generatePrivatePem(): string {
   return generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** Both raw keys of a PKCS #8 PEM, or undefined if it is not an X25519 private key. */
-export function readPrivatePem(pem: string): { privateKey: Uint8Array; publicKey: Uint8Array } | undefined {
+/** Raw. */
+export interface OwnKeys {
+  privateKey: Uint8Array;
+  publicKey: Uint8Array;
+}
+
+/** Both keys of a PKCS #8 PEM, or undefined if it is not an X25519 private key. */
+export function readPrivatePem(pem: string): OwnKeys | undefined {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);

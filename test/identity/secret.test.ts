@@ -45,11 +45,11 @@ test('the derivation is HKDF-SHA256 as the protocol document says', () => {
 
 test('two devices derive the same from either end, a third one does not', () => {
   const [a, b, c] = [keyPair(), keyPair(), keyPair()];
-  const atA = fromDevices(a.privateKey, a.publicKey, b.publicKey);
+  const atA = fromDevices(a, b.publicKey);
   assert.equal(atA.way, 'device');
   assert.match(atA.nameplate, /^d[a-z2-7]{15}$/);
-  assert.deepEqual(fromDevices(b.privateKey, b.publicKey, a.publicKey), atA);
-  const atC = fromDevices(c.privateKey, c.publicKey, b.publicKey);
+  assert.deepEqual(fromDevices(b, a.publicKey), atA);
+  const atC = fromDevices(c, b.publicKey);
   assert.notEqual(atC.nameplate, atA.nameplate);
   assert.notDeepEqual(atC.password, atA.password);
 });
@@ -67,7 +67,7 @@ test('keys of small order or wrong length are refused, and the error has no secr
   one[0] = 1;
   for (const bad of [new Uint8Array(32), one, new Uint8Array(31), new Uint8Array(33), new Uint8Array()])
     assert.throws(
-      () => fromDevices(privateKey, publicKey, bad),
+      () => fromDevices({ privateKey, publicKey }, bad),
       (thrown) => isUsage(thrown) && (thrown as BeelineError).cause === undefined,
       toHex(bad),
     );

@@ -65,7 +65,7 @@ function sendThrough(from: Duplex, to: Duplex, bytes: number): Promise<number> {
       length += data.length;
       if (length < bytes) return;
       const same = length === bytes && Buffer.concat(parts).equals(sent);
-      settle(() => (same ? resolve(since(began)) : reject(changed())));
+      settle(() => (same ? resolve(since(began)) : reject(fault('RELAY_ALTERED'))));
     };
     const failed = (error: Error) => settle(() => reject(error));
     const closed = () => settle(() => reject(fault('RELAY_CLOSED')));
@@ -73,10 +73,6 @@ function sendThrough(from: Duplex, to: Duplex, bytes: number): Promise<number> {
     for (const stream of [from, to]) stream.on('close', closed).on('error', failed);
     from.write(sent);
   });
-}
-
-function changed(): BeelineError {
-  return fault('RELAY_ALTERED');
 }
 
 /** @throws BeelineError as `allocate` */
