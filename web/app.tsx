@@ -1,12 +1,11 @@
 /** The frame that every screen stands in. */
-import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useAwake } from './awake.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from './model/view.ts';
 import { announcement, dropWords, title } from './model/words.ts';
 import type { Page } from './page.ts';
+import { Mark } from './parts/basics.tsx';
 import { Drop } from './parts/drop.tsx';
-import { Mark } from './parts/mark.tsx';
 import { CompletedScreen } from './screens/completed.tsx';
 import { EndedScreen } from './screens/ended.tsx';
 import { HomeScreen } from './screens/home.tsx';
@@ -18,7 +17,7 @@ import { WaitingScreen } from './screens/waiting.tsx';
 import type { Shown } from './shown.ts';
 import { useSingleClicks } from './single-clicks.ts';
 
-export function App({ page }: { page: Page }): JSX.Element {
+export function App({ page }: { page: Page }) {
   const view = useView(page.shown);
   const screen = screenOf(view);
   const main = useRef<HTMLElement>(null);
@@ -53,7 +52,7 @@ export function App({ page }: { page: Page }): JSX.Element {
   );
 }
 
-function screenFor(view: View, screen: string, page: Page): JSX.Element {
+function screenFor(view: View, screen: string, page: Page) {
   if (view.at === 'home') return <HomeScreen home={view} page={page} />;
   if (view.at === 'gathering') return <MeetingScreen view={view} page={page} />;
   if (view.at === 'saving') return <SavingScreen saving={view} page={page} />;

@@ -2,7 +2,6 @@
  * The whole page takes files and folders that are dropped on it, and files that are pasted. Where it cannot, it says what to do
  * instead: a browser would open a dropped file in the place of the page, and so end what runs.
  */
-import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../page.ts';
 
@@ -10,7 +9,7 @@ const holdsFiles = (data: DataTransfer | null): data is DataTransfer =>
   data?.types.includes('Files') ?? false;
 
 /** @param page what takes them; absent where nothing can be sent, of which `words` tell */
-export function Drop({ page, words }: { page?: Page | undefined; words: string }): JSX.Element | null {
+export function Drop({ page, words }: { page?: Page | undefined; words: string }) {
   const [over, setOver] = useState(false);
   useEffect(() => {
     // Every element that is entered and left says so: what counts is whether any is still entered.

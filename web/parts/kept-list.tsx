@@ -1,4 +1,3 @@
-import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, type Kept, keptTransfers } from '../../src/browser/index.ts';
 import { code, nameUnderWay } from '../address.ts';
@@ -7,11 +6,10 @@ import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
 import { count } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from './button.tsx';
-import { SaveButtons } from './save-buttons.tsx';
+import { Button, SaveButtons } from './basics.tsx';
 
 /** What is in this browser's storage: it stays there until it is saved and deleted. */
-export function KeptList({ home, page }: { home: Home; page: Page }): JSX.Element | null {
+export function KeptList({ home, page }: { home: Home; page: Page }) {
   const [kept, setKept] = useState<readonly Kept[]>([]);
   useEffect(() => {
     let over = false;
@@ -39,7 +37,7 @@ export function KeptList({ home, page }: { home: Home; page: Page }): JSX.Elemen
   );
 }
 
-function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Page }): JSX.Element {
+function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Page }) {
   const name = `kept-${kept.id}`;
   const goesOn = known !== undefined && resumable(kept, nameUnderWay());
   const amounts = `${count(kept.files.length, 'file')}, ${formatBytes(kept.bytes)}`;

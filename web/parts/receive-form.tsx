@@ -1,11 +1,10 @@
-import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { codeIn, codeProblem, plainCode, type Question, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
-import { Button } from './button.tsx';
+import { Button } from './basics.tsx';
 
 /** @param code what the opened link brought, if anything; nothing is done with it before the person says so */
-export function ReceiveForm({ code, page }: { code: string; page: Page }): JSX.Element {
+export function ReceiveForm({ code, page }: { code: string; page: Page }) {
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);

@@ -1,10 +1,9 @@
-import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { Page } from '../page.ts';
 import { choosesFolders } from '../platform.ts';
-import { Button } from './button.tsx';
+import { Button } from './basics.tsx';
 
-export function SendForms({ page }: { page: Page }): JSX.Element {
+export function SendForms({ page }: { page: Page }) {
   return (
     <section class="card" aria-labelledby="send">
       <h2 id="send">Send</h2>
@@ -14,7 +13,7 @@ export function SendForms({ page }: { page: Page }): JSX.Element {
   );
 }
 
-function FileButtons({ page }: { page: Page }): JSX.Element {
+function FileButtons({ page }: { page: Page }) {
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const take = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
@@ -33,7 +32,7 @@ function FileButtons({ page }: { page: Page }): JSX.Element {
   );
 }
 
-function TextForm({ page }: { page: Page }): JSX.Element {
+function TextForm({ page }: { page: Page }) {
   const [text, setText] = useState('');
   const [problem, setProblem] = useState('');
   const submit = (event: Event) => {

@@ -1,18 +1,12 @@
-import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
 import type { Running } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Copy } from '../parts/copy.tsx';
-import { Heading } from '../parts/heading.tsx';
-import { NoteLine } from '../parts/note.tsx';
-import { SaveButtons } from '../parts/save-buttons.tsx';
-import { Warnings } from '../parts/warnings.tsx';
+import { Button, Copy, Heading, NoteLine, SaveButtons, Warnings } from '../parts/basics.tsx';
 
-export function CompletedScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running, kept, streamed, saved, note } = view;
   const { done, text, warnings } = running;
   return (
@@ -42,7 +36,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
   );
 }
 
-function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }): JSX.Element {
+function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   const only = kept.files.length === 1 && !page.able.folder && !saved;
   useEffect(() => {
@@ -65,7 +59,7 @@ function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean 
   );
 }
 
-function ReceivedText({ text }: { text: string }): JSX.Element {
+function ReceivedText({ text }: { text: string }) {
   return (
     <div class="card">
       <pre id="text">{text}</pre>

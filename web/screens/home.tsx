@@ -1,13 +1,11 @@
-import type { JSX } from 'preact';
 import type { Home } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { Heading } from '../parts/heading.tsx';
+import { Heading, NoteLine } from '../parts/basics.tsx';
 import { KeptList } from '../parts/kept-list.tsx';
-import { NoteLine } from '../parts/note.tsx';
 import { ReceiveForm } from '../parts/receive-form.tsx';
 import { SendForms } from '../parts/send-forms.tsx';
 
-export function HomeScreen({ home, page }: { home: Home; page: Page }): JSX.Element {
+export function HomeScreen({ home, page }: { home: Home; page: Page }) {
   const send = <SendForms key="send" page={page} />;
   const receive = <ReceiveForm key={`receive ${home.code}`} code={home.code} page={page} />;
   const kept = <KeptList key="kept" home={home} page={page} />;

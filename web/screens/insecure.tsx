@@ -1,9 +1,8 @@
-import type { JSX } from 'preact';
+import { Mark } from '../parts/basics.tsx';
 import { Drop } from '../parts/drop.tsx';
-import { Mark } from '../parts/mark.tsx';
 
 /** Browsers give a page no cryptography unless it came over TLS or from this machine. */
-export function Insecure(): JSX.Element {
+export function Insecure() {
   return (
     <>
       <header class="top">

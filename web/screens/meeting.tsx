@@ -1,12 +1,10 @@
-import type { JSX } from 'preact';
 import type { Gathering, Transferring } from '../model/view.ts';
 import { heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Heading } from '../parts/heading.tsx';
+import { Button, Heading } from '../parts/basics.tsx';
 
 /** Before the two sides know each other, or while folders are read: a moment, as a rule. */
-export function MeetingScreen({ view, page }: { view: Gathering | Transferring; page: Page }): JSX.Element {
+export function MeetingScreen({ view, page }: { view: Gathering | Transferring; page: Page }) {
   const words = view.at === 'gathering' ? 'With many files this takes a while.' : sentence(view.running);
   return (
     <>

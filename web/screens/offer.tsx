@@ -1,14 +1,12 @@
-import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/index.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Heading } from '../parts/heading.tsx';
+import { Button, Heading } from '../parts/basics.tsx';
 import { room } from '../platform.ts';
 
 /** Nothing is stored before the person has said yes to this. */
-export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }): JSX.Element {
+export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }) {
   const { names, peer, kind } = offer;
   const isText = kind === 'text';
   return (
@@ -45,7 +43,7 @@ export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }
 }
 
 /** What the person should know of this browser before saying yes. */
-function Room({ bytes, page }: { bytes: number | null; page: Page }): JSX.Element | null {
+function Room({ bytes, page }: { bytes: number | null; page: Page }) {
   const [free, setFree] = useState<number>();
   const { opfs } = page.able;
   useEffect(() => {

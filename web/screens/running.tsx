@@ -1,16 +1,14 @@
-import type { ComponentChildren, JSX } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/index.ts';
 import { pathWords } from '../model/paths.ts';
 import { percent, type Running } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Heading } from '../parts/heading.tsx';
-import { Warnings } from '../parts/warnings.tsx';
+import { Button, Heading, Warnings } from '../parts/basics.tsx';
 
 /** While bytes move, and while they are held up: both sides see the same. */
-export function RunningScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+export function RunningScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running } = view;
   const { state, bytes, total, warnings } = running;
   const done = percent(running);
@@ -52,7 +50,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
   );
 }
 
-function Facts({ running }: { running: Running }): JSX.Element {
+function Facts({ running }: { running: Running }) {
   const { rate, eta, resumed, lanes, byKind, silent } = running;
   const path = pathWords(byKind, lanes.values());
   return (
@@ -87,7 +85,7 @@ function speedWords(rate: number, silent: number | undefined): string {
   return rate > 0 ? formatRate(rate) : '–';
 }
 
-function Fact(props: { id: string; name: string; wide?: boolean; children: ComponentChildren }): JSX.Element {
+function Fact(props: { id: string; name: string; wide?: boolean; children: ComponentChildren }) {
   const { id, name, wide = false, children } = props;
   return (
     <div class={wide ? 'wide' : ''}>
@@ -98,12 +96,12 @@ function Fact(props: { id: string; name: string; wide?: boolean; children: Compo
 }
 
 /** Of several files the one that moves has a bar of its own. */
-function fileMeter({ fileSize = 0, fileBytes = 0, contents }: Running): JSX.Element | undefined {
+function fileMeter({ fileSize = 0, fileBytes = 0, contents }: Running) {
   if ((contents?.files ?? 0) < 2 || fileSize === 0) return undefined;
   return <progress id="file-progress" aria-label="This file" max={fileSize} value={fileBytes} />;
 }
 
-function fileWords({ file, files, contents }: Running): JSX.Element {
+function fileWords({ file, files, contents }: Running) {
   const all = contents?.files ?? 0;
   const amount = all > 1 ? `${files.toLocaleString('en')} of ${count(all, 'file')} done` : '';
   return (

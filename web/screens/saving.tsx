@@ -1,12 +1,10 @@
-import type { JSX } from 'preact';
 import { formatBytes } from '../../src/browser/index.ts';
 import { keptTitle } from '../model/kept.ts';
 import type { Saving } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Heading } from '../parts/heading.tsx';
+import { Button, Heading } from '../parts/basics.tsx';
 
-export function SavingScreen({ saving, page }: { saving: Saving; page: Page }): JSX.Element {
+export function SavingScreen({ saving, page }: { saving: Saving; page: Page }) {
   const { kept, written } = saving;
   return (
     <>

@@ -1,15 +1,11 @@
-import type { JSX } from 'preact';
 import { linkTo } from '../model/code.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button } from '../parts/button.tsx';
-import { Copy } from '../parts/copy.tsx';
-import { Heading } from '../parts/heading.tsx';
-import { Qr } from '../parts/qr.tsx';
+import { Button, Copy, Heading, Qr } from '../parts/basics.tsx';
 
 /** The sender's code, in every form in which it can get to the other person. */
-export function WaitingScreen({ view, page }: { view: Transferring; page: Page }): JSX.Element {
+export function WaitingScreen({ view, page }: { view: Transferring; page: Page }) {
   const { code = '', contents, server } = view.running;
   const away = server === 'away';
   const link = linkTo(location.origin, code);

@@ -1,0 +1,148 @@
+/** The small parts that screens are made of. */
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { escapeName, type Kept } from '../../src/browser/index.ts';
+import { qrPath } from '../model/qr.ts';
+import type { Note } from '../model/view.ts';
+import type { Page } from '../page.ts';
+
+/** The heading of a screen. It can have the focus, but is no stop of the tab key. */
+export function Heading({ children }: { children: ComponentChildren }) {
+  return <h1 tabIndex={-1}>{children}</h1>;
+}
+
+/** Two places, and the straight line between them; in the same colours in both palettes. */
+export function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">
+      <rect width="64" height="64" rx="15" fill="#f6b93b" />
+      <path
+        d="M24.1 39.9 39.9 24.1"
+        stroke="#211c10"
+        stroke-width="4.5"
+        stroke-linecap="round"
+        stroke-dasharray="0.1 7.9"
+      />
+      <circle cx="16" cy="48" r="7" fill="#211c10" />
+      <circle cx="48" cy="16" r="6" fill="#fffaf0" stroke="#211c10" stroke-width="5" />
+    </svg>
+  );
+}
+
+/** What became of something, close to where it was asked for. */
+export function NoteLine({ note }: { note: Note | undefined }) {
+  if (!note) return null;
+  return (
+    <p class={`note ${note.kind}`} role={note.kind === 'error' ? 'alert' : 'status'}>
+      {note.text}
+    </p>
+  );
+}
+
+/** @param kind the one that is expected next, or one that stands back */
+export function Button(props: {
+  label: string;
+  act: () => unknown;
+  kind?: 'primary' | 'quiet';
+  disabled?: boolean;
+  describedBy?: string | undefined;
+}) {
+  const { label, act, kind, disabled, describedBy } = props;
+  return (
+    <button
+      type="button"
+      class={kind}
+      disabled={disabled}
+      aria-describedby={describedBy}
+      onClick={() => act()}
+    >
+      {label}
+    </button>
+  );
+}
+
+/** Milliseconds for which a button says that it did its work. */
+const SHOWN = 4000;
+
+interface Props {
+  text: string;
+  label: string;
+  primary?: boolean;
+}
+
+/** A button that copies a text, and says how that went. */
+export function Copy({ text, label, primary = false }: Props) {
+  const [outcome, setOutcome] = useState('');
+  useEffect(() => {
+    if (outcome === '') return;
+    const timer = setTimeout(() => setOutcome(''), SHOWN);
+    return () => clearTimeout(timer);
+  }, [outcome]);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setOutcome('Copied');
+    } catch {
+      setOutcome('The browser did not allow it: select and copy it by hand.');
+    }
+  };
+  return (
+    <>
+      <Button label={label} kind={primary ? 'primary' : undefined} act={copy} />
+      <span role="status" class="outcome">
+        {outcome}
+      </span>
+    </>
+  );
+}
+
+/** Dark on light in dark mode too: many scanners read nothing else. */
+export function Qr({ text }: { text: string }) {
+  const { size, path } = useMemo(() => qrPath(text), [text]);
+  return (
+    <svg
+      id="qr"
+      viewBox={`0 0 ${size} ${size}`}
+      role="img"
+      aria-labelledby="qr-title"
+      shape-rendering="crispEdges"
+    >
+      <title id="qr-title">QR code of the link</title>
+      <rect width={size} height={size} fill="#fff" />
+      <path d={path} fill="#000" />
+    </svg>
+  );
+}
+
+export function Warnings({ warnings }: { warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <div class="card" role="status">
+      <h2>Good to know</h2>
+      <ul class="warnings">
+        {warnings.map((text, index) => (
+          <li key={index}>{escapeName(text)}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** The ways out of this browser's storage that this browser has. */
+export function SaveButtons(props: { kept: Kept; page: Page; describedBy?: string; primary?: boolean }) {
+  const { kept, page, describedBy, primary = false } = props;
+  return (
+    <>
+      <Button
+        label="Save"
+        kind={primary ? 'primary' : undefined}
+        describedBy={describedBy}
+        act={() => page.saver.asDownloads(kept)}
+      />
+      {page.able.folder && (
+        <Button label="Save to a folder" describedBy={describedBy} act={() => page.saver.toFolder(kept)} />
+      )}
+    </>
+  );
+}
