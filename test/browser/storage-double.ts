@@ -3,8 +3,8 @@
  * tears what was being written.
  */
 import type { KeptFileName } from '../../src/browser/files/opfs.ts';
-import type { StorageRequest } from '../../src/browser/files/storage-messages.ts';
-import { clear, readFully, type SyncFile, writeFully } from '../../src/browser/files/sync-file.ts';
+import type { StorageCalls } from '../../src/browser/files/storage.worker.ts';
+import { fileCalls, type SyncFile } from '../../src/browser/files/sync-file.ts';
 
 const BLOCK_BYTES = 512;
 
@@ -62,36 +62,18 @@ export class StorageDouble {
   /** Requests that are still answered; then the process is no more. */
   left = Number.POSITIVE_INFINITY;
   readonly calls: string[] = [];
+  readonly #calls = fileCalls((name) => this.files[name]);
 
-  readonly ask = async (request: StorageRequest): Promise<never> => {
+  readonly ask = async (call: keyof StorageCalls, ...args: unknown[]): Promise<never> => {
     if (--this.left < 0) throw new DOMException('crashed', 'AbortError');
-    this.calls.push('file' in request ? `${request.type} ${request.file}` : request.type);
-    return this.#answer(request) as never;
+    this.calls.push(call === 'zeros' ? call : `${call} ${args[0]}`);
+    const answer = this.#calls[call as keyof ReturnType<typeof fileCalls>];
+    if (!answer) throw new Error(`not asked in these tests: ${call}`);
+    return (answer as (...args: unknown[]) => unknown)(...args) as never;
   };
 
   crash(random: () => number): void {
     for (const file of Object.values(this.files)) file.crash(random);
     this.left = Number.POSITIVE_INFINITY;
-  }
-
-  #answer(request: StorageRequest): unknown {
-    switch (request.type) {
-      case 'read': {
-        const into = new Uint8Array(request.length);
-        return into.buffer.slice(0, readFully(this.files[request.file], into, request.at));
-      }
-      case 'write': {
-        const bytes = new Uint8Array(request.buffer, 0, request.length);
-        return writeFully(this.files[request.file], bytes, request.at);
-      }
-      case 'truncate':
-        return this.files[request.file].truncate(request.length);
-      case 'sync':
-        return this.files[request.file].flush();
-      case 'zeros':
-        return clear(this.files.data, request.at, request.length);
-      default:
-        throw new Error(`not asked in these tests: ${request.type}`);
-    }
   }
 }

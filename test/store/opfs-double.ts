@@ -1,6 +1,6 @@
 /** A browser's private file system in memory, and its storage worker: what a KeptSink works with, in this process. */
 import type { KeptFileName } from '../../src/browser/files/opfs.ts';
-import type { StorageReply, StorageRequest } from '../../src/browser/files/storage-messages.ts';
+import type { StorageReply, StorageRequest } from '../../src/browser/files/storage.worker.ts';
 import { useWorkers } from '../../src/browser/files/workers.ts';
 import { MemoryFile, StorageDouble } from '../browser/storage-double.ts';
 
@@ -56,9 +56,9 @@ class WorkerDouble {
     this.#root = root;
   }
 
-  postMessage(request: StorageRequest & { id: number }): void {
+  postMessage(request: StorageRequest, transfer: Transferable[]): void {
     // As a real one sees it: a transferred buffer is gone here, and comes back with the answer.
-    const sent = structuredClone(request, 'buffer' in request ? { transfer: [request.buffer] } : {});
+    const sent = structuredClone(request, { transfer });
     this.#turn = this.#turn.then(async () => {
       const { id } = request;
       const reply = await this.#answer(sent).then(
@@ -73,12 +73,11 @@ class WorkerDouble {
     for (const handle of this.#open.splice(0)) handle.locked = false;
   }
 
-  async #answer(request: StorageRequest): Promise<never> {
-    if (request.type === 'close') return void this.terminate() as never;
-    if (request.type === 'try') return undefined as never;
-    if (request.type === 'open') return (await this.#opened(request.key)) as never;
-    const answer = await this.#double.ask(request);
-    return (request.type === 'write' ? request.buffer : answer) as never;
+  async #answer({ call, args }: StorageRequest): Promise<unknown> {
+    if (call === 'close') return this.terminate();
+    if (call === 'try') return undefined;
+    if (call === 'open') return this.#opened(String(args[0]));
+    return this.#double.ask(call, ...args);
   }
 
   async #opened(key: string): Promise<number> {

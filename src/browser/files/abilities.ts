@@ -39,7 +39,7 @@ async function keeps(): Promise<boolean> {
   let client: StorageClient | undefined;
   try {
     client = new StorageClient();
-    await client.ask({ type: 'probe' });
+    await client.ask('probe');
     return true;
   } catch {
     return false;

@@ -4,7 +4,7 @@
  */
 
 import { fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { Notices } from '../../wire/notices.ts';
@@ -31,14 +31,14 @@ export function warnOfMisfits(
   const links = entries.filter(({ kind }) => kind === 'link').map(({ path }) => path);
   if (links.length > 0) {
     const others = links.length > 1 ? ` (${links.length} in all)` : '';
-    const text = `A browser cannot make links: '${escapeName(links[0]!)}'${others} will be missing. Receive with the command to have them.`;
+    const text = `A browser cannot make links: ${quoted(links[0]!)}${others} will be missing. Receive with the command to have them.`;
     onWarning?.(links[0]!, text);
   }
   const notices = new Notices(({ paths: [path], message }) => onWarning?.(path, message));
   for (const [index, { path }] of entries.entries()) {
     const name = lastPart(fitted[index]!);
     if (name === lastPart(path)) continue;
-    const names = { path: `'${escapeName(path)}'`, as: `'${escapeName(name)}'` };
+    const names = { path: quoted(path), as: quoted(name) };
     const told = fault('NAME_FITTED_FOR_ALL', names, { paths: [path] });
     notices.add('saved under another name that every system can hold', told);
   }

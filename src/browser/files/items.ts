@@ -2,9 +2,9 @@
  * What a person chose or dropped, as items: paths and `File` references. Nothing is read. Links cannot be told apart
  * in a browser: a chosen or dropped link is what it points to.
  */
-import { type BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
 import { MAX_DEPTH, MAX_ENTRIES } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 
 export interface Item {
   /** Relative, `/` between parts. */
@@ -69,8 +69,7 @@ class Drop {
     depth: number,
     folders: Folder[],
   ): Promise<void> {
-    if (depth > MAX_DEPTH)
-      throw fault('FOLDERS_TOO_DEEP', { path: `'${escapeName(prefix)}'`, most: MAX_DEPTH });
+    if (depth > MAX_DEPTH) throw fault('FOLDERS_TOO_DEEP', { path: quoted(prefix), most: MAX_DEPTH });
     const taken = await Promise.all(
       entries.map(async (entry): Promise<Item> => {
         const path = prefix + entry.name;
@@ -95,9 +94,6 @@ function fileOf(entry: FileSystemFileEntry, path: string): Promise<File> {
 }
 
 function unreadable(path: string, cause: unknown): BeelineError {
-  return fault(
-    'FILE_UNREADABLE',
-    { path: `'${escapeName(path)}'`, why: 'this browser refuses. Leave it out, or choose it again' },
-    { cause, paths: [path] },
-  );
+  const why = 'this browser refuses. Leave it out, or choose it again';
+  return faultAt('FILE_UNREADABLE', path, { why }, cause);
 }

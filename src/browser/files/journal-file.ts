@@ -57,16 +57,16 @@ async function isSealed(file: Readable): Promise<boolean> {
 function fileIn(storage: Storage, file: KeptFileName): JournalFile {
   return {
     read: async (into, at) => {
-      const bytes = new Uint8Array(await storage.ask({ type: 'read', file, at, length: into.length }));
+      const bytes = new Uint8Array(await storage.ask('read', file, at, into.length));
       into.set(bytes);
       return bytes.length;
     },
     write: async (bytes, at) => {
       const { buffer, length } = bytes.slice();
-      await storage.ask({ type: 'write', file, at, length, buffer }, [buffer]);
+      await storage.ask('write', file, at, length, buffer);
     },
-    sync: () => storage.ask({ type: 'sync', file }),
-    truncate: (length) => storage.ask({ type: 'truncate', file, length }),
+    sync: () => storage.ask('sync', file),
+    truncate: (length) => storage.ask('truncate', file, length),
     // The worker lets go of all files at once.
     close: async () => {},
   };

@@ -8,7 +8,7 @@ import { toHex, Writer } from '../../base/bytes.ts';
 import { realClock } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { type Entry, encodePages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
@@ -113,7 +113,7 @@ export class KeptSink implements Sink {
     try {
       const at = chunk * chunkSize;
       if (data) await client.write(at, data.subarray(0, length), chunkSize);
-      else await client.ask({ type: 'zeros', at, length });
+      else await client.ask('zeros', at, length);
       const { chunks, dirty } = committer.batch;
       if (!stream) chunks.push({ index: chunk, sha256 });
       for (const { entry } of extents) dirty.add(entry);
@@ -141,7 +141,7 @@ export class KeptSink implements Sink {
     const paths = extents.map(({ entry }) => this.#entries[entry]!.path);
     throw fault(
       'ARRIVED_UNREADABLE',
-      { path: `'${escapeName(paths[0]!)}'`, why: "this browser's storage does not give it" },
+      { path: quoted(paths[0]!), why: "this browser's storage does not give it" },
       { cause, paths },
     );
   }
@@ -180,7 +180,7 @@ export class KeptSink implements Sink {
     const client = this.#client;
     // Where beginning anew is what failed, only another beginning shows.
     if (!client || client.ended) return true;
-    const answer = client.ask({ type: 'try', bytes: this.#space!.chunkSize });
+    const answer = client.ask('try', this.#space!.chunkSize);
     return answer.then(
       () => true,
       () => false,
@@ -215,7 +215,7 @@ export class KeptSink implements Sink {
     this.#client = client;
     let anew = false;
     try {
-      const there = await client.ask({ type: 'open', key: this.#key });
+      const there = await client.ask('open', this.#key);
       const driver = journalIn(client);
       const state = space.stream ? undefined : await Journal.read(driver);
       anew = !state || there < size;
@@ -228,11 +228,11 @@ export class KeptSink implements Sink {
           if (index < space.chunks && !again(index)) this.#found.set(index, sha256);
       const journal = await Journal.replace(driver, this.#beginning(state?.created ?? Date.now()));
       this.#mine = true;
-      if (anew) await client.ask({ type: 'truncate', file: 'data', length: 0 });
+      if (anew) await client.ask('truncate', 'data', 0);
       // Its full size at once, so that a quota that is too small shows now.
-      await client.ask({ type: 'truncate', file: 'data', length: size });
-      await client.ask({ type: 'sync', file: 'data' });
-      const sync = () => client.ask({ type: 'sync', file: 'data' });
+      await client.ask('truncate', 'data', size);
+      await client.ask('sync', 'data');
+      const sync = () => client.ask('sync', 'data');
       const committer = new Committer({ clock: realClock, journal, sync, place: async () => [] });
       this.#work = { client, journal, committer };
       this.#taken = new Set(this.#found.have);
@@ -259,8 +259,7 @@ export class KeptSink implements Sink {
   /** Fewer only if no more are kept. Once the files are let go of they are read as whoever saves them reads them. */
   async #bytes(at: number, length: number): Promise<Uint8Array> {
     if (!this.#finished) this.#checkOpen();
-    if (this.#work)
-      return new Uint8Array(await this.#work.client.ask({ type: 'read', file: 'data', at, length }));
+    if (this.#work) return new Uint8Array(await this.#work.client.ask('read', 'data', at, length));
     const folder = await (await keptFolder()).getDirectoryHandle(this.#key);
     const data = await (await folder.getFileHandle('data')).getFile();
     return new Uint8Array(await data.slice(at, at + length).arrayBuffer());
@@ -291,7 +290,7 @@ export class KeptSink implements Sink {
     this.#work = undefined;
     await work?.committer.stop();
     await work?.journal.close();
-    await client?.ask({ type: 'close' }).catch(() => {});
+    await client?.ask('close').catch(() => {});
     client?.end();
   }
 

@@ -1,6 +1,6 @@
 /** What this browser keeps: transfers that are unfinished, or finished and not saved yet. */
 import { fault } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
 import { Journal, manifestOf } from '../../sync/store/journal.ts';
@@ -127,5 +127,5 @@ async function slice(
   } catch (thrown) {
     throw storageError(thrown);
   }
-  throw fault('KEPT_GONE', { what: `Not all of '${escapeName(path)}'` }, { paths: [path] });
+  throw fault('KEPT_GONE', { what: `Not all of ${quoted(path)}` }, { paths: [path] });
 }

@@ -3,9 +3,9 @@
  * that the same choice has the same manifest whatever order a browser lists it in, and a receiver can go on with it.
  */
 import { utf8Encode } from '../../base/bytes.ts';
-import { fault } from '../../base/errors.ts';
+import { fault, faultAt } from '../../base/errors.ts';
 import { MAX_ENTRIES } from '../../base/limits.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
 import type { Item } from './items.ts';
@@ -41,19 +41,18 @@ export function layOut(items: readonly Item[]): Layout {
 
 function add(root: Node, { path, file }: Item): void {
   const problem = nameProblem(path, 'posix');
-  if (problem) throw fault('NAME_NOT_TAKEN', { name: shown(path), problem }, { paths: [path] });
+  if (problem) throw fault('NAME_NOT_TAKEN', { name: quoted(path), problem }, { paths: [path] });
   const names = path.split('/');
-  if (names.some((name) => name.startsWith(STAGING_PREFIX)))
-    throw fault('STAGING_CHOSEN', { path: shown(path) }, { paths: [path] });
+  if (names.some((name) => name.startsWith(STAGING_PREFIX))) throw faultAt('STAGING_CHOSEN', path);
   const last = names.pop()!;
   let folder = root;
   for (const name of names) {
     folder = folder.children.get(name) ?? grow(folder, name);
-    if (folder.file) throw fault('FILE_FOR_FOLDER', { path: shown(path) }, { paths: [path] });
+    if (folder.file) throw faultAt('FILE_FOR_FOLDER', path);
   }
   const twin = folder.children.get(last);
   if (twin && (file || twin.file))
-    throw fault('NAMES_COLLIDE', { paths: 'Two of what was chosen', name: shown(path) }, { paths: [path] });
+    throw fault('NAMES_COLLIDE', { paths: 'Two of what was chosen', name: quoted(path) }, { paths: [path] });
   if (file) grow(folder, last).file = file;
   else if (!twin) grow(folder, last);
 }
@@ -96,8 +95,4 @@ function byBytes(a: string, b: string): number {
   const [x, y] = [utf8Encode(a), utf8Encode(b)];
   for (let i = 0; i < x.length && i < y.length; i++) if (x[i] !== y[i]) return x[i]! - y[i]!;
   return x.length - y.length;
-}
-
-function shown(path: string): string {
-  return `'${escapeName(path)}'`;
 }

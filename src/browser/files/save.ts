@@ -3,7 +3,7 @@
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
 import { BeelineError, fault, retold } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { quoted } from '../../base/printable.ts';
 import { numbered } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
 import type { Kept, KeptFile } from './kept.ts';
@@ -72,7 +72,7 @@ class Saving {
     const [first] = this.#refused;
     if (first === undefined) return;
     const more = this.#refused.length > 1 ? ` and ${this.#refused.length - 1} more` : '';
-    throw fault('NAME_REFUSED', { name: `'${escapeName(first)}'`, more }, { paths: this.#refused });
+    throw fault('NAME_REFUSED', { name: quoted(first), more }, { paths: this.#refused });
   }
 
   async #copy(file: KeptFile, handle: FileSystemFileHandle): Promise<void> {
@@ -146,7 +146,7 @@ async function freeName(folder: FileSystemDirectoryHandle, name: string): Promis
     const candidate = n === 1 ? name : numbered(name, n);
     if (!(await exists(folder, candidate))) return candidate;
   }
-  throw fault('TOO_MANY_COPIES', { name: `'${escapeName(name)}'` });
+  throw fault('TOO_MANY_COPIES', { name: quoted(name) });
 }
 
 async function exists(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
@@ -166,5 +166,5 @@ function failure(path: string, thrown: unknown): BeelineError {
   if (thrown instanceof BeelineError && thrown.paths.length > 0) return thrown;
   const error = storageError(thrown);
   if (error.code === 'CANCELLED') return error;
-  return retold(error, `'${escapeName(path)}' cannot be saved. ${error.message}`, [path]);
+  return retold(error, `${quoted(path)} cannot be saved. ${error.message}`, [path]);
 }

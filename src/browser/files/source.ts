@@ -2,8 +2,7 @@
  * A person's files as a Source, read slice by slice from where they lie. A browser's `File` is a snapshot: when the
  * file changes its reads fail, so that a file that changes under the transfer is reported by name and never mixed.
  */
-import { BeelineError, fault, together } from '../../base/errors.ts';
-import { escapeName } from '../../base/printable.ts';
+import { BeelineError, faultAt, together } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { Extent } from '../../offer/space.ts';
 import type { Source } from '../../sync/ports.ts';
@@ -123,11 +122,7 @@ export class FileListSource implements Source {
 
   #changed(entry: number, what: string, cause?: unknown): BeelineError {
     const { path } = this.entries[entry]!;
-    return fault(
-      'SOURCE_CHANGED_MEANWHILE',
-      { path: `'${escapeName(path)}'`, what, again: 'Choose' },
-      { cause, paths: [path] },
-    );
+    return faultAt('SOURCE_CHANGED_MEANWHILE', path, { what, again: 'Choose' }, cause);
   }
 
   #failure(entry: number, thrown: unknown): BeelineError {
@@ -136,15 +131,8 @@ export class FileListSource implements Source {
     if (name === 'NotFoundError') return this.#changed(entry, 'vanished', thrown);
     // Browsers say NotReadableError both of a file that changed and of one that may not be read.
     if (name === 'NotReadableError' && this.#seen[entry]) return this.#changed(entry, 'changed', thrown);
-    const { path } = this.entries[entry]!;
-    return fault(
-      'FILE_UNREADABLE',
-      {
-        path: `'${escapeName(path)}'`,
-        why: 'it changed since it was chosen, or this browser may not read it. Choose it again',
-      },
-      { cause: thrown, paths: [path] },
-    );
+    const why = 'it changed since it was chosen, or this browser may not read it. Choose it again';
+    return faultAt('FILE_UNREADABLE', this.entries[entry]!.path, { why }, thrown);
   }
 }
 

@@ -1,16 +1,13 @@
 /** The page's end of its storage worker: requests with deadlines, and a bounded number of buffers on the way. */
 import { BeelineError, fault } from '../../base/errors.ts';
+import type { StorageCalls, StorageReply, StorageRequest } from './storage.worker.ts';
 import { storageError } from './storage-errors.ts';
-import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
 import { storageWorker } from './workers.ts';
 
 /** Chunks copied and not yet written. */
 const MOST_BUFFERS = 8;
 /** Milliseconds for one request: flushing 64 MiB to a slow disk that others use too. */
 const DEADLINE = 300_000;
-
-type Type = StorageRequest['type'];
-type Asking<T extends Type> = Extract<StorageRequest, { type: T }>;
 
 interface Waiting {
   resolve: (value: never) => void;
@@ -48,15 +45,22 @@ export class StorageClient {
   }
 
   /** @throws BeelineError as `storageError`, or TIMEOUT */
-  ask<T extends Type>(request: Asking<T>, transfer: Transferable[] = []): Promise<StorageAnswers[T]> {
-    return new Promise<StorageAnswers[T]>((resolve, reject) => {
+  ask<C extends keyof StorageCalls>(
+    call: C,
+    ...args: Parameters<StorageCalls[C]>
+  ): Promise<Awaited<ReturnType<StorageCalls[C]>>> {
+    return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
       const id = this.#next++;
       const timer = setTimeout(() => {
         this.end(fault('STORAGE_LATE'));
       }, DEADLINE);
       this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, timer });
-      this.#worker.postMessage({ ...request, id }, transfer);
+      const request: StorageRequest = { id, call, args };
+      this.#worker.postMessage(
+        request,
+        args.filter((arg) => arg instanceof ArrayBuffer),
+      );
     });
   }
 
@@ -66,7 +70,7 @@ export class StorageClient {
     try {
       new Uint8Array(buffer).set(bytes);
       const { length } = bytes;
-      buffer = await this.ask({ type: 'write', file: 'data', at, length, buffer }, [buffer]);
+      buffer = await this.ask('write', 'data', at, length, buffer);
     } finally {
       // One that went down with a failed request is not missed: another may be made for it.
       if (buffer.byteLength > 0) this.#free.push(buffer);

@@ -3,65 +3,57 @@
  * knows nothing of manifests and chunks.
  */
 import { KEPT_FILES, type KeptFileName, keptFolder } from './opfs.ts';
-import type { StorageAnswers, StorageReply, StorageRequest } from './storage-messages.ts';
-import { clear, readFully, type SyncFile, writeFully } from './sync-file.ts';
+import { fileCalls, type SyncFile } from './sync-file.ts';
 
 /** A page that was just closed or reloaded lets go of its files a moment later. */
 const TRIES = 30;
 const BETWEEN = 200;
 const PROBE = 'probe';
 
+/** What the page can ask for. Every request is answered once, in the order of asking. */
+const calls = {
+  ...fileCalls(opened),
+  /** Is there storage of the kind that is needed at all? */
+  probe,
+  /** Locks the transfer's files, made if they are missing. Answers with how many bytes of data there are. */
+  open,
+  /** Can so many bytes be written beside them? */
+  try: tryWriting,
+  /** Lets go of the files. */
+  close,
+};
+export type StorageCalls = typeof calls;
+export interface StorageRequest {
+  id: number;
+  call: keyof StorageCalls;
+  args: unknown[];
+}
+export type StorageReply =
+  | { id: number; ok: true; value: unknown }
+  /** `name`: of the DOMException. */
+  | { id: number; ok: false; name: string; message: string };
+
 interface Scope {
   postMessage(message: StorageReply, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
 }
 
-type Asked = StorageRequest & { id: number };
-type Answer = StorageAnswers[keyof StorageAnswers];
-
 const scope = globalThis as unknown as Scope;
-let folder: FileSystemDirectoryHandle | undefined;
 const files = new Map<KeptFileName, SyncFile>();
+let folder: FileSystemDirectoryHandle | undefined;
 let turn = Promise.resolve();
 
-scope.addEventListener('message', ({ data }: MessageEvent<Asked>) => {
+scope.addEventListener('message', ({ data }: MessageEvent<StorageRequest>) => {
   turn = turn.then(() => answer(data));
 });
 
-async function answer(request: Asked): Promise<void> {
-  const { id } = request;
+async function answer({ id, call, args }: StorageRequest): Promise<void> {
   try {
-    const value = await handle(request);
+    const value = await (calls[call] as (...args: unknown[]) => unknown)(...args);
     scope.postMessage({ id, ok: true, value }, value instanceof ArrayBuffer ? [value] : []);
   } catch (thrown) {
     const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
     scope.postMessage({ id, ok: false, name, message }, []);
-  }
-}
-
-async function handle(request: StorageRequest): Promise<Answer> {
-  switch (request.type) {
-    case 'open':
-      return open(request.key);
-    case 'read': {
-      const into = new Uint8Array(request.length);
-      return into.buffer.slice(0, readFully(opened(request.file), into, request.at));
-    }
-    case 'write':
-      writeFully(opened(request.file), new Uint8Array(request.buffer, 0, request.length), request.at);
-      return request.buffer;
-    case 'zeros':
-      return void clear(opened('data'), request.at, request.length);
-    case 'truncate':
-      return void opened(request.file).truncate(request.length);
-    case 'sync':
-      return void opened(request.file).flush();
-    case 'probe':
-      return void (await probe());
-    case 'try':
-      return void (await tryWriting(request.bytes));
-    case 'close':
-      close();
   }
 }
 

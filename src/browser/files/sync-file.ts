@@ -1,4 +1,5 @@
 /** Files that are written in place. Runs in the storage worker, where alone such handles exist. */
+import type { KeptFileName } from './opfs.ts';
 
 /** The part of FileSystemSyncAccessHandle that is used; its calls throw DOMExceptions. */
 export interface SyncFile {
@@ -13,12 +14,28 @@ export interface SyncFile {
 /** Bytes read or written by one call: writes of 2 MiB took ten times as long here (Linux 6.18, ext4). */
 const BLOCK_BYTES = 1024 * 1024;
 
-/** Less than `into` only at the end of the file. */
-export function readFully(file: SyncFile, into: Uint8Array, at: number): number {
-  let done = 0;
-  for (let more = 1; more > 0 && done < into.length; done += more)
-    more = file.read(into.subarray(done), { at: at + done });
-  return done;
+/** What can be asked of a transfer's files while they are held. */
+export function fileCalls(file: (name: KeptFileName) => SyncFile) {
+  return {
+    /** As many bytes as there are from `at` on, at most `length`. */
+    read(name: KeptFileName, at: number, length: number): ArrayBuffer {
+      const into = new Uint8Array(length);
+      let done = 0;
+      for (let more = 1; more > 0 && done < length; done += more)
+        more = file(name).read(into.subarray(done), { at: at + done });
+      return into.buffer.slice(0, done);
+    },
+    /** The buffer comes back with the answer. */
+    write(name: KeptFileName, at: number, length: number, buffer: ArrayBuffer): ArrayBuffer {
+      writeFully(file(name), new Uint8Array(buffer, 0, length), at);
+      return buffer;
+    },
+    /** Zeros in the data, which is made longer for them if it has to be; a hole that is one stays one. */
+    zeros: (at: number, length: number): void => clear(file('data'), at, length),
+    truncate: (name: KeptFileName, length: number): void => file(name).truncate(length),
+    /** What was written to it is down. */
+    sync: (name: KeptFileName): void => file(name).flush(),
+  };
 }
 
 export function writeFully(file: SyncFile, bytes: Uint8Array, at: number): void {
