@@ -38,12 +38,8 @@ export interface Receipt {
 }
 
 /** How the receipt's files lie in its chunks. */
-export function receiptSpace({
-  entries,
-  chunkSize,
-  kind,
-  bytes,
-}: Pick<Receipt, 'entries' | 'chunkSize' | 'kind' | 'bytes'>): ByteSpace {
+type Laid = Pick<Receipt, 'entries' | 'chunkSize' | 'kind' | 'bytes'>;
+export function receiptSpace({ entries, chunkSize, kind, bytes }: Laid): ByteSpace {
   const sizes = entries.map((entry) => entry.size);
   const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
   if (kind === 'stream') space.end(bytes);
@@ -57,39 +53,16 @@ export function receiptRoot({ entries, chunks }: Pick<Receipt, 'entries' | 'chun
   return hashes.root(encodePages(entries), chunks.length, () => false);
 }
 
+/** In this order, and those that there are. */
+const HEADER = [
+  ...['root', 'kind', 'chunkSize', 'bytes', 'files', 'folders', 'links', 'linksWritten'],
+  ...['started', 'ended', 'sender', 'receiver'],
+] as (keyof Receipt)[];
+
 /** The receipt's lines, without line feeds. Equal receipts have equal lines. */
 export function* encodeReceipt(receipt: Receipt): Generator<string> {
-  const {
-    root,
-    kind,
-    chunkSize,
-    bytes,
-    files,
-    folders,
-    links,
-    linksWritten,
-    started,
-    ended,
-    sender,
-    receiver,
-  } = receipt;
-  yield jsonLine({
-    beeline: 'receipt',
-    version: RECEIPT_VERSION,
-    root,
-    kind,
-    chunkSize,
-    bytes,
-    files,
-    folders,
-    links,
-    ...(linksWritten && { linksWritten }),
-    started,
-    ended,
-    sender,
-    receiver,
-    chunks: receipt.chunks.length,
-  });
+  const header = Object.fromEntries(HEADER.map((name) => [name, receipt[name]]));
+  yield jsonLine({ beeline: 'receipt', version: RECEIPT_VERSION, ...header, chunks: receipt.chunks.length });
   for (const entry of receipt.entries) yield jsonLine(fieldsOf(entry));
   for (let from = 0; from < receipt.chunks.length; from += HASHES_A_LINE) {
     const some = receipt.chunks.slice(from, from + HASHES_A_LINE);

@@ -18,19 +18,14 @@ const MAX_REASON = 123;
 /** Close codes in use (RFC 6455, 7.4.1). */
 export const CLOSE = { normal: 1000, goingAway: 1001, protocol: 1002, policy: 1008, busy: 1013 } as const;
 
-/** The client's first and only text. `token` is a seat's, from `hosted` or `joined`: it tells the meeting and the side. */
-export interface RelayHello {
-  token: string;
-}
-
-export function encodeRelayHello({ token }: RelayHello): string {
+/** The client's first and only text. @param token a seat's, from `hosted` or `joined`: it tells the meeting and the side */
+export function encodeRelayHello({ token }: { token: string }): string {
   return JSON.stringify({ t: 'relay', v: RELAY_VERSION, token });
 }
 
 /** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
-export function decodeRelayHello(text: string): RelayHello {
-  const { token } = read(HELLO, text);
-  return { token };
+export function decodeRelayHello(text: string): { token: string } {
+  return read(HELLO, text);
 }
 
 /** The server's only text: the other side's connection is there, and what is sent from now on goes to it. */

@@ -18,43 +18,13 @@ export const MAX_RENDEZVOUS_TEXT = 2 * MAX_SIGNAL + 512;
 const REFUSALS = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'] as const;
 export type RefusalCode = (typeof REFUSALS)[number] & ErrorCode;
 
-export type ClientMessage =
-  /** Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. */
-  | { t: 'host'; v: number; nameplate?: string; token?: string }
-  /** Meet the host of a nameplate; `token` replaces this guest's own connection that the server still holds. */
-  | { t: 'join'; v: number; nameplate: string; token?: string }
-  | { t: 'send'; body: string }
-  /** Host only: put the other side out, so that another may join. */
-  | { t: 'drop' }
-  | { t: 'leave' };
-
-export type ServerMessage =
-  | { t: 'hosted'; v: number; nameplate: string; token: string; services: Services }
-  | { t: 'joined'; v: number; token: string; services: Services }
-  /** Follows `hosted` and `joined` at once, and then every change. */
-  | { t: 'peer'; present: boolean }
-  | { t: 'message'; body: string }
-  /** Ends the connection. */
-  | { t: 'refused'; code: RefusalCode; reason?: Reason | undefined; message: string };
-
+export type ClientMessage = v.InferInput<typeof CLIENT>;
+export type ServerMessage = v.InferOutput<typeof SERVER>;
 /** What else a server does for two peers who meet at it. */
-export interface Services {
-  /** It carries lanes (at RELAY_PATH) for whoever shows the token of a seat. */
-  relay: boolean;
-  /** Ports of the server's host that answer STUN over UDP and TCP: two, so that the kind of NAT can be told. */
-  stun: number[];
-  /** A TURN server that it has an agreement with. */
-  turn?: TurnServer;
-}
+export type Services = v.InferOutput<typeof SERVICES>;
+export type TurnServer = v.InferOutput<typeof TURN>;
 
 export const NO_SERVICES: Services = { relay: false, stun: [] };
-
-export interface TurnServer {
-  /** `turn:host:port` or `turn:host:port?transport=tcp` (RFC 7065). */
-  urls: string[];
-  username: string;
-  credential: string;
-}
 
 export function isNameplate(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z0-9]{1,32}$/.test(text);
@@ -94,6 +64,7 @@ const VERSION = version(RENDEZVOUS_VERSION, (theirs) =>
 const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
 
 const CLIENT = v.variant('t', [
+  /** Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. */
   v.pipe(
     only({
       t: v.literal('host'),
@@ -103,24 +74,38 @@ const CLIENT = v.variant('t', [
     }),
     v.check(({ nameplate, token }) => token === undefined || nameplate !== undefined),
   ),
+  /** Meet the host of a nameplate; `token` replaces this guest's own connection that the server still holds. */
   only({ t: v.literal('join'), v: VERSION, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
   only({ t: v.literal('send'), body: BODY }),
+  /** Host only: put the other side out, so that another may join. */
   only({ t: v.literal('drop') }),
   only({ t: v.literal('leave') }),
 ]);
 
+const TURN = v.object({
+  /** `turn:host:port` or `turn:host:port?transport=tcp` (RFC 7065). */
+  urls: list(text(256), 8),
+  username: text(256),
+  credential: text(256),
+});
+
 // Later servers may do more for a meeting: what is not known of services is left out.
 const SERVICES = v.object({
+  /** It carries lanes (at RELAY_PATH) for whoever shows the token of a seat. */
   relay: v.boolean(),
+  /** Ports of the server's host that answer STUN over UDP and TCP: two, so that the kind of NAT can be told. */
   stun: list(count(65_535, 1), 2),
-  turn: v.optional(v.object({ urls: list(text(256), 8), username: text(256), credential: text(256) })),
+  /** A TURN server that it has an agreement with. */
+  turn: v.optional(TURN),
 });
 
 const SERVER = v.variant('t', [
   only({ t: v.literal('hosted'), v: VERSION, nameplate: NAMEPLATE, token: TOKEN, services: SERVICES }),
   only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
+  /** Follows `hosted` and `joined` at once, and then every change. */
   only({ t: v.literal('peer'), present: v.boolean() }),
   only({ t: v.literal('message'), body: BODY }),
+  /** Ends the connection. */
   v.pipe(
     only({
       t: v.literal('refused'),
@@ -128,7 +113,10 @@ const SERVER = v.variant('t', [
       reason: v.optional(text(64)),
       message: v.pipe(v.string(), v.transform(plain)),
     }),
-    v.transform((refused) => ({ ...refused, reason: knownReason(refused.reason, refused.code) })),
+    v.transform(({ t, code, reason, message }) => {
+      const known: { reason?: Reason | undefined } = { reason: knownReason(reason, code) };
+      return { t, code, message, ...known };
+    }),
   ),
 ]);
 

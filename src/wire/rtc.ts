@@ -7,19 +7,6 @@ import { isAddress } from '../base/addresses.ts';
 import { hex, list } from '../base/json.ts';
 import { MAX_RTC_CANDIDATE, MAX_RTC_CANDIDATES } from '../base/limits.ts';
 
-export interface RtcDescription {
-  /** Of the connection: 16 random hex digits, chosen by who offers. */
-  id: string;
-  kind: 'offer' | 'answer';
-  /** ICE's short-term credential (RFC 8445, 5.3). */
-  ufrag: string;
-  password: string;
-  /** SHA-256 of the DTLS certificate: 64 hex digits. */
-  fingerprint: string;
-  /** `candidate:...` (RFC 8839, 5.1), UDP only; more may come with a later hello. */
-  candidates: string[];
-}
-
 /** RFC 8839, 5.1. An address, or a name of multicast DNS that browsers show in its place. */
 const CANDIDATE =
   /^candidate:[A-Za-z0-9+/]{1,32} 1 udp \d{1,10} ([0-9A-Fa-f.:]{2,45}|[0-9a-f-]{36}\.local) (\d{1,5}) typ (?:host|srflx|prflx|relay)(?: [\x21-\x7e]+)*$/i;
@@ -32,11 +19,15 @@ export function isRtcCandidate(text: string): boolean {
 }
 
 export const RTC_DESCRIPTION = v.object({
+  /** Of the connection: 16 random hex digits, chosen by who offers. */
   id: hex(8),
   kind: v.picklist(['offer', 'answer']),
-  // RFC 8839, 5.4.
+  /** ICE's short-term credential (RFC 8445, 5.3), in the form of RFC 8839, 5.4. */
   ufrag: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{4,64}$/)),
   password: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{22,64}$/)),
+  /** SHA-256 of the DTLS certificate: 64 hex digits. */
   fingerprint: hex(32),
+  /** `candidate:...` (RFC 8839, 5.1), UDP only; more may come with a later hello. */
   candidates: list(v.pipe(v.string(), v.check(isRtcCandidate)), MAX_RTC_CANDIDATES),
 });
+export type RtcDescription = v.InferOutput<typeof RTC_DESCRIPTION>;

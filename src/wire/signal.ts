@@ -10,50 +10,11 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { count, hex, list, readJson, record, text, version } from '../base/json.ts';
 import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from '../base/limits.ts';
-import { STATUS_STATES, type Status } from './messages.ts';
+import { STATUS_STATES } from './messages.ts';
 
-export type Signal =
-  /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
-  | { k: 'share'; v: number; share: Uint8Array }
-  /** Receiver: its share, proof that it has the secret, and its sealed hello. */
-  | { k: 'answer'; v: number; share: Uint8Array; confirmation: Uint8Array; sealed: string }
-  /** Sender, once the proof is right: its own proof, and its sealed hello. */
-  | { k: 'accept'; confirmation: Uint8Array; sealed: string }
-  /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
-  | { k: 'sealed'; sealed: string }
-  /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
-  | { k: 'refuse'; code: (typeof REFUSALS)[number] };
+export type Signal = v.InferOutput<ReturnType<typeof signals>>;
 
 const REFUSALS = ['WRONG_CODE', 'VERSION', 'ENDED'] as const;
-
-/** The sealed part: who I am on lanes, and where. */
-export interface Hello {
-  /** Hex SHA-256 of this session's certificate; of a side without TLS (a browser's page), 64 random hex digits. */
-  fingerprint: string;
-  /** Its lanes can be TLS. A page has none: what is not WebRTC is sealed under a key from both sides' `seal` then. */
-  tls: boolean;
-  /** This process's half of the key of sealed lanes: 64 random hex digits. */
-  seal: string;
-  /** What each of its transports says to the peer's, by kind: opaque here. At most 16. */
-  transports: Readonly<Record<string, unknown>>;
-  /** Addresses that it may come from, its own and as servers see it: whom a TURN server is to let in. At most 40. */
-  hosts: string[];
-  /** Program and version, for people. */
-  agent: string;
-  /** Lanes asked for on the command line; 0: no wish. */
-  lanes: number;
-}
-
-/**
- * What must be heard though no lane carries it, or none in time: the status register's present word, or that the receiver is
- * done and has told the sender so.
- */
-export interface Word {
-  seq: number;
-  state: Status['state'] | 'completed';
-  /** An error code, or empty. */
-  code: string;
-}
 
 /** The name of a transport. */
 const KIND = /^[a-z][a-z0-9-]{0,15}$/;
@@ -76,15 +37,24 @@ function signals(ours: number) {
   const confirmation = bytes(32);
   const sealed = v.string();
   return v.variant('k', [
+    /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
     v.object({ k: v.literal('share'), v: v1, share }),
+    /** Receiver: its share, proof that it has the secret, and its sealed hello. */
     v.object({ k: v.literal('answer'), v: v1, share, confirmation, sealed }),
+    /** Sender, once the proof is right: its own proof, and its sealed hello. */
     v.object({ k: v.literal('accept'), confirmation, sealed }),
+    /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
     v.object({ k: v.literal('sealed'), sealed }),
+    /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
   ]);
 }
 
-const bytes = (length: number) => v.pipe(hex(length), v.transform(fromHex));
+const bytes = (length: number) =>
+  v.pipe(
+    hex(length),
+    v.transform((text): Uint8Array => fromHex(text)),
+  );
 
 export function encodeHello(hello: Hello): string {
   return JSON.stringify(hello);
@@ -105,25 +75,39 @@ export function decodeHello(plain: string): Hello {
   return readJson(HELLO, plain, malformed);
 }
 
+/**
+ * What must be heard though no lane carries it, or none in time: the status register's present word, or that the receiver is
+ * done and has told the sender so.
+ */
 const WORD = v.object({
   seq: count(MAX_STATUS_SEQ),
   state: v.picklist([...STATUS_STATES, 'completed']),
+  /** An error code, or empty. */
   code: text(64),
 });
+export type Word = v.InferOutput<typeof WORD>;
 
+/** The sealed part: who I am on lanes, and where. */
 const HELLO = v.object({
+  /** Hex SHA-256 of this session's certificate; of a side without TLS (a browser's page), 64 random hex digits. */
   fingerprint: hex(32),
+  /** Its lanes can be TLS. A page has none: what is not WebRTC is sealed under a key from both sides' `seal` then. */
   tls: v.boolean(),
+  /** This process's half of the key of sealed lanes: 64 random hex digits. */
   seal: hex(32),
-  // Each transport checks its own.
+  /** What each of its transports says to the peer's, by kind: opaque here, each checks its own. */
   transports: record(KIND, MAX_TRANSPORTS),
+  /** Addresses that it may come from, its own and as servers see it: whom a TURN server is to let in. */
   hosts: list(v.pipe(v.string(), v.check(isAddress)), MAX_HOSTS),
+  /** Program and version, for people. */
   agent: v.pipe(
     v.string(),
     v.transform((agent) => agent.slice(0, 64)),
   ),
+  /** Lanes asked for on the command line; 0: no wish. */
   lanes: count(64),
 });
+export type Hello = v.InferOutput<typeof HELLO>;
 
 /** A state makes it a word. */
 const SEALED = v.lazy((said) => (Object.hasOwn(Object(said), 'state') ? WORD : HELLO));
