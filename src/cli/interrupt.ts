@@ -4,11 +4,13 @@ import { EXIT_INTERRUPTED } from './exit.ts';
 import type { Tracker } from './tracker.ts';
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-/** Milliseconds that an orderly end may take before the process ends anyway. */
+/** Milliseconds that an orderly end may take before the process ends anyway, and that it has then to say so. */
 const GRACE_MS = 10_000;
+const LAST_WORD_MS = 1_000;
 
 export class Interrupt {
   readonly #controller = new AbortController();
+  readonly #overdue = new AbortController();
   readonly #signals: readonly NodeJS.Signals[];
   readonly #exit: (code: number) => void;
   #grace: NodeJS.Timeout | undefined;
@@ -24,12 +26,24 @@ export class Interrupt {
     return this.#controller.signal;
   }
 
+  /** The orderly end takes too long: nothing is waited for any more. */
+  get overdue(): AbortSignal {
+    return this.#overdue.signal;
+  }
+
   /** What a signal does, for Ctrl-C where a raw terminal sends it as a character. */
   now(): void {
     if (this.signal.aborted) return this.#exit(EXIT_INTERRUPTED);
-    this.#grace = setTimeout(() => this.#exit(EXIT_INTERRUPTED), GRACE_MS);
-    this.#grace.unref();
+    this.#after(GRACE_MS, () => {
+      this.#after(LAST_WORD_MS, () => this.#exit(EXIT_INTERRUPTED));
+      this.#overdue.abort(interrupted());
+    });
     this.#controller.abort(interrupted());
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#grace = setTimeout(run, ms);
+    this.#grace.unref();
   }
 
   close(): void {

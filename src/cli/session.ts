@@ -1,5 +1,6 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
 
+import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
 import { BrokenPipe } from './exit.ts';
@@ -102,7 +103,7 @@ export class Session {
     // Listening rather than iterating: an iterator that lags may skip events, and a script counts on all of them.
     const stop = transfer.subscribe((event) => this.#show(event));
     try {
-      const result = await transfer.done;
+      const result = await until(this.interrupt.overdue, () => transfer.done);
       this.#progress?.stop();
       this.report.finished(result);
     } catch (thrown) {
