@@ -1,7 +1,7 @@
 /** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
 
 import { toHex } from '../base/bytes.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { faultFrom } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { count } from '../session/audit.ts';
 import type { Facts } from '../session/ports.ts';
@@ -42,11 +42,7 @@ export async function keepReceipt(
     const { writeReceipt } = await import('./files/receipt-file.ts');
     return await writeReceipt(receipt, wanted === true ? undefined : wanted);
   } catch (thrown) {
-    const told =
-      thrown instanceof BeelineError
-        ? thrown
-        : fault('RECEIPT_UNWRITTEN', { path: String(wanted), why: String(thrown) }, { cause: thrown });
-    session.warn(told);
+    session.warn(faultFrom(thrown, 'RECEIPT_UNWRITTEN', { path: String(wanted) }));
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** Modes and times, on file systems that may know neither. */
 
-import { fchmodSync, futimesSync, lutimesSync } from 'node:fs';
+import { fchmodSync, futimesSync } from 'node:fs';
 import { codeOf } from '../../base/errors.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { diskError } from './disk-errors.ts';
@@ -32,11 +32,6 @@ export class Attributes {
     const time = fromMicros(entry.mtime);
     this.mode(entry, (mode) => fchmodSync(fd, mode));
     this.attempt(entry.path, () => futimesSync(fd, time, time));
-  }
-
-  /** Modification time of a symbolic link itself. */
-  linkTime(absolute: string, path: string, time: number | string): void {
-    this.attempt(path, () => lutimesSync(absolute, time, time));
   }
 
   /** Permission bits, by whatever way they are set; not tried where they are not kept. */

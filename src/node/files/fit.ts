@@ -2,7 +2,7 @@
  * A manifest as the destination can hold it: other names where it refuses them, the nearest time where it ends earlier, and
  * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
  */
-import { type BeelineError, fault } from '../../base/errors.ts';
+import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import { fitPaths, fitTarget } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -56,15 +56,13 @@ export async function fit(
   const room = (MAX_PATHS[process.platform] ?? Number.POSITIVE_INFINITY) - Buffer.byteLength(root) - 1;
   for (const [i, { path, kind, target }] of entries.entries()) {
     if (slices.over()) await slices.next();
-    const name = quoted(path);
-    const about = { paths: [path] };
     const out = (trouble: string, told: BeelineError) => {
       left.add(i);
       notices.add(`left out, ${trouble}`, told);
     };
     const now = moved[i]!;
     if (Buffer.byteLength(now.path) > room) {
-      out('because their paths are too long', fault('PATH_TOO_LONG', { path: name }, about));
+      out('because their paths are too long', faultAt('PATH_TOO_LONG', path));
       continue;
     }
     if (kind === 'link') {
@@ -74,18 +72,14 @@ export async function fit(
         continue;
       }
       if (!can.links) {
-        out('because this file system holds no links', fault('LINKS_NOT_HELD', { path: name }, about));
+        out('because this file system holds no links', faultAt('LINKS_NOT_HELD', path));
         continue;
       }
       if (problem && !(problem.outward && links === 'all')) {
-        const link = {
-          link: name,
-          target: quoted(target.slice(0, 200)),
-          problem: problem.problem,
-        };
+        const link = { link: quoted(path), target: quoted(target.slice(0, 200)), problem: problem.problem };
         out(
           'because they are links that lead out of what is received',
-          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, about),
+          fault(problem.outward ? 'LINK_LEFT_OUT' : 'LINK_UNSAFE', link, { paths: [path] }),
         );
         continue;
       }
@@ -93,13 +87,13 @@ export async function fit(
     const cut = path.lastIndexOf('/') + 1;
     const fitted = now.path.slice(now.path.lastIndexOf('/') + 1);
     if (fitted !== path.slice(cut)) {
-      const told = fault('NAME_FITTED', { path: name, as: quoted(fitted) }, about);
+      const told = faultAt('NAME_FITTED', path, { as: quoted(fitted) });
       notices.add('written under another name that this file system can hold', told);
     }
     if (now.mtime !== entries[i]!.mtime)
       notices.add(
         'written with another time',
-        fault('TIME_FITTED', { path: name, time: new Date(now.mtime / 1000).toISOString() }, about),
+        faultAt('TIME_FITTED', path, { time: new Date(now.mtime / 1000).toISOString() }),
       );
   }
   notices.end();

@@ -4,7 +4,7 @@
  * would; elsewhere Node has no way, and each is looked at right before it is used.
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
-import { type BeelineError, codeOf, fault, faultAt } from '../../base/errors.ts';
+import { type BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import { FOLDER_FLAGS } from './io.ts';
 
@@ -106,7 +106,7 @@ export class HeldFolders {
     try {
       fd = openSync(path === '' ? this.#root : this.at(path), FOLDER_FLAGS);
     } catch (error) {
-      if (codeOf(error) === 'ELOOP' || codeOf(error) === 'ENOTDIR') throw notAFolder(path);
+      if (codeOf(error) === 'ELOOP' || codeOf(error) === 'ENOTDIR') throw replaced(path);
       throw error;
     }
     try {
@@ -120,7 +120,7 @@ export class HeldFolders {
 
   #recognise(path: string): void {
     const stat = lstatSync(this.#absolute(path), { bigint: true, throwIfNoEntry: false });
-    if (!stat?.isDirectory()) throw notAFolder(path);
+    if (!stat?.isDirectory()) throw replaced(path);
     this.#compare(path, stat);
   }
 
@@ -129,10 +129,6 @@ export class HeldFolders {
     if (!before) this.#seen.set(path, { dev, ino });
     else if (before.dev !== dev || before.ino !== ino) throw replaced(path);
   }
-}
-
-function notAFolder(path: string): BeelineError {
-  return faultAt('FOLDER_REPLACED', path);
 }
 
 function replaced(path: string): BeelineError {

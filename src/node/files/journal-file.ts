@@ -1,6 +1,6 @@
 /** The driver of a journal that lies in a file of the system's. Node's own errors. */
 
-import { closeSync, fdatasync, fstatSync, ftruncate, openSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, ftruncate, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '../../base/errors.ts';
 import type { JournalDriver, JournalFile, Readable } from '../../sync/store/journal.ts';
@@ -18,7 +18,7 @@ export function journalAt(path: string): JournalDriver {
 async function replace(path: string, parts: Iterable<Uint8Array>): Promise<JournalFile> {
   const next = `${path}.next`;
   // From a run that ended right here.
-  removeIfThere(next);
+  rmSync(next, { force: true });
   const file = fileOf(openSync(next, CREATE_FLAGS, 0o600));
   try {
     let length = 0;
@@ -33,7 +33,7 @@ async function replace(path: string, parts: Iterable<Uint8Array>): Promise<Journ
     return file;
   } catch (error) {
     await file.close();
-    removeIfThere(next);
+    rmSync(next, { force: true });
     throw error;
   }
 }
@@ -62,12 +62,4 @@ function openOwn(path: string): Readable | undefined {
     return fileOf(fd);
   closeSync(fd);
   return undefined;
-}
-
-function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
 }

@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BeelineError, codeOf, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, faultAt } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import { replaceFile, userFolder } from '../../identity/config-folder.ts';
 import { encodeReceipt, type Receipt } from '../../offer/receipt.ts';
@@ -49,10 +49,9 @@ export async function writeReceipt(
     await replaceFile(target, lines(encodeReceipt(receipt)), TEMPORARY);
   } catch (cause) {
     const system = codeOf(cause);
-    const detail = { cause, paths: [target] };
     throw system === 'ENOSPC' || system === 'EDQUOT'
-      ? fault('RECEIPT_NO_SPACE', { path: quoted(target) }, detail)
-      : fault('RECEIPT_UNWRITTEN', { path: quoted(target), why: system || String(cause) }, detail);
+      ? faultAt('RECEIPT_NO_SPACE', target, {}, cause)
+      : faultAt('RECEIPT_UNWRITTEN', target, { why: system || String(cause) }, cause);
   }
   // The receipt is safe; old ones that cannot be removed are no reason to fail.
   if (path === undefined) await prune(folder).catch(() => undefined);

@@ -4,6 +4,7 @@ import {
   closeSync,
   fdatasync,
   ftruncateSync,
+  lutimesSync,
   openSync,
   readSync,
   rmSync,
@@ -103,7 +104,8 @@ export class StagedFiles implements Staged {
     const staged = this.path(index);
     rmSync(staged, { force: true });
     symlinkSync(target, staged);
-    this.#job.attributes.linkTime(staged, path, fromMicros(mtime));
+    const time = fromMicros(mtime);
+    this.#job.attributes.attempt(path, () => lutimesSync(staged, time, time));
     return staged;
   }
 

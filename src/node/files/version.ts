@@ -12,24 +12,20 @@ export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino' | 'dev'>;
 /** Bytes of a key. */
 export const VERSION_KEY = 32;
 
-/** 16 hex digits, as a manifest entry's `version`. */
-export class Versions {
-  readonly #buffer = Buffer.alloc(VERSION_KEY + 40);
-
-  /** @param key VERSION_KEY bytes that only this user of this machine knows */
-  constructor(key: Uint8Array) {
-    this.#buffer.set(key.subarray(0, VERSION_KEY));
-  }
-
-  /**
-   * The time of the last change of status too: whoever edits in place and puts the modification time back cannot put
-   * that back. All parts have a fixed length and the result is cut, so that a plain hash over key and parts is a sound MAC.
-   */
-  of({ dev, ino, size, mtimeNs, ctimeNs }: FileStat & Pick<BigIntStats, 'ctimeNs'>): string {
+/**
+ * Names versions as a manifest entry's `version` does: 16 hex digits. With the time of the last change of status too: whoever
+ * edits in place and puts the modification time back cannot put that back. All parts have a fixed length and the result is
+ * cut, so that a plain hash over key and parts is a sound MAC.
+ * @param key VERSION_KEY bytes that only this user of this machine knows
+ */
+export function versionsBy(key: Uint8Array): (stat: FileStat & Pick<BigIntStats, 'ctimeNs'>) => string {
+  const buffer = Buffer.alloc(VERSION_KEY + 40);
+  buffer.set(key.subarray(0, VERSION_KEY));
+  return ({ dev, ino, size, mtimeNs, ctimeNs }) => {
     for (const [i, part] of [dev, ino, size, mtimeNs, ctimeNs].entries())
-      this.#buffer.writeBigInt64BE(BigInt.asIntN(64, part), VERSION_KEY + 8 * i);
-    return hash('sha256', this.#buffer, 'hex').slice(0, 16);
-  }
+      buffer.writeBigInt64BE(BigInt.asIntN(64, part), VERSION_KEY + 8 * i);
+    return hash('sha256', buffer, 'hex').slice(0, 16);
+  };
 }
 
 export function sameFile(now: FileStat, before: FileStat): boolean {

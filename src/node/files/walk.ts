@@ -21,7 +21,7 @@ import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
 import { timeOf } from './io.ts';
 import { locate } from './named-path.ts';
 import { Slices } from './slices.ts';
-import { type FileStat, Versions } from './version.ts';
+import { type FileStat, versionsBy } from './version.ts';
 
 export interface Walked {
   /** Depth first, by the bytes of their names, a folder before what is in it. */
@@ -93,14 +93,14 @@ interface Level {
 class Walker {
   readonly walked: Walked = { entries: [], absolute: [], stats: [] };
   readonly #options: WalkOptions;
-  readonly #versions: Versions | undefined;
+  readonly #version: ReturnType<typeof versionsBy> | undefined;
   readonly #slices = new Slices();
   /** The folders that are being walked, outermost first. */
   #levels: Level[] = [];
 
   constructor(options: WalkOptions) {
     this.#options = options;
-    this.#versions = options.versionKey && new Versions(options.versionKey);
+    this.#version = options.versionKey && versionsBy(options.versionKey);
   }
 
   async add(name: string, absolute: string): Promise<void> {
@@ -180,7 +180,7 @@ class Walker {
   ): void {
     const { entries, absolute: places, stats } = this.walked;
     if (entries.length >= MAX_ENTRIES) throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
-    const version = kind === 'file' ? (this.#versions?.of(stat) ?? '') : '';
+    const version = kind === 'file' ? (this.#version?.(stat) ?? '') : '';
     entries.push({
       path,
       kind,

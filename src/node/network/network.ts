@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { TokenBucket } from '../../base/bucket.ts';
+import { Alarm, realClock } from '../../base/clock.ts';
 import type { BeelineError } from '../../base/errors.ts';
 import { MAX_HOSTS } from '../../base/limits.ts';
 import type { Mailbox } from '../../meeting/mailbox.ts';
@@ -64,7 +65,7 @@ export class Network implements NetworkPort {
   #hosts: readonly string[] = [];
   #heard = false;
   readonly #dials = new TokenBucket(DIALS_RATE, DIALS);
-  #timer: NodeJS.Timeout | undefined;
+  readonly #gather = new Alarm(realClock);
   /** The router may be another than the one that was asked. */
   #anew = false;
   #over = false;
@@ -157,7 +158,7 @@ export class Network implements NetworkPort {
   /** Resolves when the router has been told that it need not forward any more, or was given time enough to hear it. */
   async close(): Promise<void> {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#gather.clear();
     this.#lookup?.close();
     await Promise.all([this.#transports.close(), this.#forwarding.close()]);
   }
@@ -169,13 +170,12 @@ export class Network implements NetworkPort {
   }
 
   #changed(): void {
-    if (this.#over || this.#timer) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+    if (this.#over || this.#gather.waits) return;
+    this.#gather.set(GATHER, () => {
       this.#map();
       this.#offer();
       this.#options.onChange();
-    }, GATHER);
+    });
   }
 
   #offer(): void {
