@@ -6,8 +6,16 @@
 
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
 import type { Landing } from '../sync/ports.ts';
-import { decodeBlocksHeader, decodeHeader, decodeMessage, type FrameHeader } from '../wire/codec.ts';
-import { BLOCKS_HEADER_LENGTH, type BlocksHeader, HEADER_LENGTH, type Message } from '../wire/messages.ts';
+import {
+  BLOCKS_HEADER_LENGTH,
+  type BlocksHeader,
+  decodeBlocksHeader,
+  decodeHeader,
+  decodeMessage,
+  type FrameHeader,
+  HEADER_LENGTH,
+  type Message,
+} from '../wire/messages.ts';
 
 export interface FrameSink {
   message(message: Message): void;

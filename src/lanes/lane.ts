@@ -9,8 +9,8 @@ import { fault } from '../base/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Landing, LanePort, Slab } from '../sync/ports.ts';
-import { encodeMessage } from '../wire/codec.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
+import { encodeMessage } from '../wire/messages.ts';
 import { FrameReader } from './framing.ts';
 
 export interface LaneOwner {

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { Writer } from '../../src/base/bytes.ts';
 import { MAX_CONTROL_FRAME, MAX_ENTRIES, MAX_PAGES } from '../../src/base/limits.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
-import { encodeMessage } from '../../src/wire/codec.ts';
+import { encodeMessage } from '../../src/wire/messages.ts';
 import { file } from '../node/files/helpers.ts';
 import { CHUNK, offerOf, type Script } from './bad-sender.ts';
 import { each, ending, LIMIT, meet, tree, world } from './world.ts';

@@ -6,8 +6,8 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { BLOCK_BYTES, MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/base/limits.ts';
 import { FrameReader } from '../../src/lanes/framing.ts';
 import { decodePage, type Entry, encodePages } from '../../src/offer/manifest.ts';
-import { decodeHeader, encodeMessage } from '../../src/wire/codec.ts';
 import type { Message } from '../../src/wire/messages.ts';
+import { decodeHeader, encodeMessage } from '../../src/wire/messages.ts';
 import { decodeHello, decodeSignal, encodeSignal } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
 
