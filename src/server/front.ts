@@ -11,7 +11,7 @@ import type { SecureContext, TLSSocket } from 'node:tls';
 import { addressKey } from '../base/addresses.ts';
 import { TokenBuckets } from '../base/bucket.ts';
 import { Room, type RoomLimits } from '../base/room.ts';
-import { createHandshakes, HANDSHAKE_LIMITS } from './handshakes.ts';
+import { createHandshakes } from './handshakes.ts';
 import { HTTP_DEADLINE } from './limits.ts';
 import { createTurnstile } from './turnstile.ts';
 
@@ -73,8 +73,8 @@ export function createFront(options: FrontOptions): Front {
     clocks.delete(socket);
     strangers.leave(socket);
   };
-  const handshakes =
-    tls && createHandshakes(tls.context, perAddress ? HANDSHAKE_LIMITS : { atOnce: HANDSHAKE_LIMITS.atOnce });
+  const handshake = tls && createHandshakes(tls.context, perAddress);
+
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
     // One that has been refused is a stranger's until it is gone.
     if (!socket.writableEnded) settle(carrierOf(socket));
@@ -101,8 +101,8 @@ export function createFront(options: FrontOptions): Front {
       const head: Buffer | null = socket.read();
       if (!head) return void socket.destroy();
       socket.unshift(head);
-      if (handshakes && head[0] === TLS_HANDSHAKE)
-        return handshakes.begin(socket, key, (secure: TLSSocket) => {
+      if (handshake && head[0] === TLS_HANDSHAKE)
+        return handshake(socket, key, (secure: TLSSocket) => {
           carriers.set(secure, socket);
           turnstile.enter(secure, key);
         });

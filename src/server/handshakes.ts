@@ -8,60 +8,44 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { TokenBuckets } from '../base/bucket.ts';
 import { Room } from '../base/room.ts';
 
-export interface HandshakeLimits {
+export const HANDSHAKE_LIMITS = {
   /** At the same time, in all. */
-  atOnce: number;
+  atOnce: 512,
   /** At the same time, of one address. */
-  ofAddress: number;
+  ofAddress: 64,
   /** Begun in a second by one address, and at once after a pause. */
-  perSecond: number;
-}
+  perSecond: 64,
+} as const;
 
-export const HANDSHAKE_LIMITS: Readonly<HandshakeLimits> = { atOnce: 512, ofAddress: 64, perSecond: 64 };
+/**
+ * Makes the server's end of a TLS connection, or destroys the socket if its address begins too many. The caller bounds the
+ * time by destroying the socket. `done` gets the plain side, once both have proved what TLS asks for.
+ */
+export type Handshake = (socket: Socket, key: string, done: (secure: TLSSocket) => void) => void;
 
-export interface Handshakes {
-  /**
-   * Makes the server's end of a TLS connection, or destroys the socket if its address begins too many. The caller bounds the
-   * time by destroying the socket. @param done with the plain side, once both have proved what TLS asks for.
-   */
-  begin(socket: Socket, key: string, done: (secure: TLSSocket) => void): void;
-  /** How many run. */
-  readonly running: number;
-}
-
-/** @param limits undefined for one address: any number, as for a proxy. */
-export function createHandshakes(
-  context: () => SecureContext,
-  limits: HandshakeLimits | Pick<HandshakeLimits, 'atOnce'> = HANDSHAKE_LIMITS,
-): Handshakes {
-  const each = 'perSecond' in limits ? limits : undefined;
-  const rate = each && new TokenBuckets(each.perSecond, each.perSecond);
-  const running = new Room<Socket>({ inAll: limits.atOnce, ofAddress: each?.ofAddress }, 'oldest', (socket) =>
-    socket.destroy(),
-  );
-
-  return {
-    get running() {
-      return running.size;
-    },
-    begin(socket, key, done) {
-      if (rate?.take(key) === false || !running.enter(key, socket)) return void socket.destroy();
-      const end = () => running.leave(socket);
-      const secure = new TLSSocket(socket, {
-        isServer: true,
-        secureContext: context(),
-        ALPNProtocols: ['http/1.1'],
-      });
-      // Nobody needs a second handshake (TLS 1.2) on a connection, and each costs as much as the first.
-      secure.disableRenegotiation();
-      socket.once('close', end);
-      secure.on('error', () => secure.destroy());
-      // What is wrong once it stands (a forged record, a second handshake) is an 'error' at the sockets of tls.Server only.
-      secure.on('_tlsError', () => secure.destroy());
-      secure.once('secure', () => {
-        end();
-        done(secure);
-      });
-    },
+/** @param perAddress false for a proxy that everybody comes through */
+export function createHandshakes(context: () => SecureContext, perAddress: boolean): Handshake {
+  const { atOnce, perSecond, ofAddress } = HANDSHAKE_LIMITS;
+  const rate = perAddress ? new TokenBuckets(perSecond, perSecond) : undefined;
+  const limits = { inAll: atOnce, ofAddress: perAddress ? ofAddress : undefined };
+  const running = new Room<Socket>(limits, 'oldest', (socket) => socket.destroy());
+  return (socket, key, done) => {
+    if (rate?.take(key) === false || !running.enter(key, socket)) return void socket.destroy();
+    const end = () => running.leave(socket);
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: context(),
+      ALPNProtocols: ['http/1.1'],
+    });
+    // Nobody needs a second handshake (TLS 1.2) on a connection, and each costs as much as the first.
+    secure.disableRenegotiation();
+    socket.once('close', end);
+    secure.on('error', () => secure.destroy());
+    // What is wrong once it stands (a forged record, a second handshake) is an 'error' at the sockets of tls.Server only.
+    secure.on('_tlsError', () => secure.destroy());
+    secure.once('secure', () => {
+      end();
+      done(secure);
+    });
   };
 }
