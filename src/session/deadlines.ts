@@ -78,21 +78,33 @@ export class LaneDeadline {
  */
 export class AnswerDeadline {
   ms = ANSWER_DEADLINE;
+  readonly #clock: Clock;
   readonly #alarm: Alarm;
   readonly #late: (what: string) => void;
   #what: string | undefined;
+  /** What is left of its time, and since when it runs. */
+  #left = 0;
+  #since = 0;
 
   constructor(clock: Clock, late: (what: string) => void) {
+    this.#clock = clock;
     this.#alarm = new Alarm(clock);
     this.#late = late;
   }
 
-  /** @param what it has to say now, in words; undefined: nothing, or it cannot */
-  awaits(what: string | undefined): void {
-    if (what === this.#what) return;
+  /**
+   * @param what it has to say now, in words; undefined: nothing
+   * @param able it can say it: a pause stops the time, and does not begin it anew
+   */
+  awaits(what: string | undefined, able: boolean): void {
+    const now = this.#clock.now();
+    if (this.#alarm.waits) this.#left -= now - this.#since;
+    this.#alarm.clear();
+    if (what !== this.#what) this.#left = this.ms;
     this.#what = what;
-    if (what === undefined) this.#alarm.clear();
-    else this.#alarm.set(this.ms, () => this.#late(what));
+    if (what === undefined || !able) return;
+    this.#since = now;
+    this.#alarm.set(Math.max(0, this.#left), () => this.#late(what));
   }
 }
 

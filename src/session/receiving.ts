@@ -75,6 +75,8 @@ class Reception {
   readonly #own: () => string;
   readonly #gone: string[] = [];
   readonly #stall: Stall;
+  /** What is offered, as soon as it is known to be sound. */
+  #entries: readonly Entry[] = [];
   #accepted: Accepted | undefined;
   /** Bytes that were here before this run. */
   #before = 0;
@@ -101,8 +103,7 @@ class Reception {
 
   /** For the log. */
   get facts(): object {
-    const { offer, progress } = this.#accepted ?? {};
-    return { ...count(offer?.entries ?? []), bytes: progress?.bytes ?? 0 };
+    return { ...count(this.#entries), bytes: this.#accepted?.progress.bytes ?? 0 };
   }
 
   /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
@@ -120,6 +121,7 @@ class Reception {
       stands();
     });
     await slices.run(checkingEntries(entries, { platform: names }));
+    this.#entries = entries;
     const bytes = header.bytes ?? null;
     session.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize: space.chunkSize });
     const sink = await ask(header, await slices.run(this.#summary(header, entries)));

@@ -50,7 +50,8 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   const bytes = source.length ?? null;
   transfer.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
   const network = sending.connect(session);
-  session.cleanup.push(() => network.close());
+  // After the mailbox: a newcomer must not come to a session that is over.
+  transfer.cleanup.push(() => network.close());
   const vanished: string[] = [];
   const origin = new Origin(source, chunkSize, {
     ...platform,
@@ -64,7 +65,6 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   });
   const own = () => given?.own ?? network.hello().fingerprint;
   const { engine, progress } = receiverOf(transfer, sending, origin, vanished, own);
-  auditAtEnd(transfer, () => ({ ...count(entries), bytes: progress.bytes }));
 
   const password = given ? undefined : await generatePassword();
   const { mailbox, port } = await sending.host(given?.secret.nameplate, session.meeting);
@@ -72,6 +72,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   const known = given ?? made();
   session.open({ engine, network, mailbox, known });
   if (session.over) return;
+  auditAtEnd(transfer, () => ({ ...count(entries), bytes: progress.bytes }));
   if (port !== undefined) transfer.events.emit({ event: 'listening', port });
   if (known.secret.way !== 'code') return;
   const { nameplate } = known.secret;

@@ -150,7 +150,7 @@ export class Session {
     onMessage: (body) => this.#whenOpen(({ handshake }) => handshake.receive(body)),
     onPeer: (present) => this.#whenOpen((open) => this.#present(present, open)),
     // In turn with the messages: the last one may say why the other side left.
-    onLost: (error) => this.#whenOpen(() => this.#unproven(error)),
+    onLost: (error) => this.#whenOpen(() => this.#unproven(error), Number.POSITIVE_INFINITY),
     // The server that the two meet at is away, or there again. What is connected needs it only when it breaks.
     onServer: (error) => {
       if (this.over) return;
@@ -248,7 +248,7 @@ export class Session {
 
   /** What the engine waits for has changed. */
   awaits(): void {
-    this.answer.awaits(this.#state === 'transferring' ? this.engine?.awaits : undefined);
+    this.answer.awaits(this.over ? undefined : this.engine?.awaits, this.#state === 'transferring');
   }
 
   /** This side can be reached in another way: a proven peer is told. */
@@ -315,10 +315,12 @@ export class Session {
     return this.#phase.at === 'open' ? this.#phase : undefined;
   }
 
-  #whenOpen(tell: (open: Open) => void): void {
+  #whenOpen(tell: (open: Open) => void, most = MAX_EARLY_NEWS): void {
     const phase = this.#phase;
+    // The mailbox closes last: what it still brings is of no use.
+    if (this.over) return;
     if (phase.at === 'open') tell(phase);
-    else if (phase.news.length < MAX_EARLY_NEWS) phase.news.push(tell);
+    else if (phase.news.length < most) phase.news.push(tell);
   }
 
   #handshake({ network, mailbox, known }: Parts): Handshake {

@@ -40,8 +40,9 @@ export class Running implements Transfer {
     const stop = new AbortController();
     this.signal = stop.signal;
     const interrupt = () => {
-      stop.abort(this.#person?.reason);
+      // First: the other side hears of it by the mailbox, which the signal closes.
       this.fail(new BeelineError('INTERRUPTED', 'Interrupted here.'));
+      stop.abort(this.#person?.reason);
     };
     this.#person?.addEventListener('abort', interrupt, { once: true });
     this.cleanup.push(() => {

@@ -8,8 +8,6 @@ import { isZero, ZeroHashes } from './zeros.ts';
 
 /** Chunks that are kept though nobody needs them now. */
 const MAX_IDLE = 4;
-/** Buffers that the only user leaves for another. */
-const SPARE = 2;
 
 /** A chunk in memory. */
 export interface Loaded {
@@ -56,27 +54,11 @@ export class ChunkReader {
   /** Those in use, and after them those that are not, in the order of their last use. */
   readonly #shelves = new Map<number, Shelf>();
   #idle = 0;
-  #users = 0;
 
   constructor(ports: ChunkReaderPorts) {
     this.#ports = ports;
     this.#pool = new SlabPool(ports.chunkSize, ports.allocate);
     this.#zeroHashes = new ZeroHashes(ports.digest);
-  }
-
-  /** Somebody more that chunks are read for. */
-  user(): ReaderUser {
-    this.#users++;
-    return new ReaderUser(this, () => this.#users--);
-  }
-
-  /**
-   * Chunks that each user may have in use at a time: so few that those who read nothing leave some for the others, and for
-   * one who comes later.
-   */
-  get share(): number {
-    const { size } = this.#pool;
-    return this.#users <= 1 ? size - SPARE : Math.max(1, Math.floor(size / (this.#users + 1)));
   }
 
   /** Reads the chunk, unless it is here. */
@@ -151,57 +133,5 @@ export class ChunkReader {
       ({ slab }) => slab.release(),
       () => {},
     );
-  }
-}
-
-/** One of those that chunks are read for. What it does not release keeps only itself waiting. */
-export class ReaderUser {
-  readonly #reader: ChunkReader;
-  readonly #end: () => void;
-  /** By chunk, how many leases. */
-  readonly #using = new Map<number, number>();
-  readonly #waiting: (() => void)[] = [];
-  #over = false;
-
-  /** Made by `ChunkReader.user`. */
-  constructor(reader: ChunkReader, end: () => void) {
-    this.#reader = reader;
-    this.#end = end;
-  }
-
-  /** Whether another chunk would be read for it now. */
-  get hasRoom(): boolean {
-    return this.#using.size < this.#reader.share;
-  }
-
-  /** The chunk, once this user has room for one more. */
-  async lease(index: number): Promise<Lease> {
-    while (!this.#using.has(index) && !this.hasRoom && !this.#over)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return this.take(index);
-  }
-
-  /** The same at once: for what is in use already, or where there is room. */
-  take(index: number): Lease {
-    const lease = this.#reader.lease(index);
-    this.#using.set(index, (this.#using.get(index) ?? 0) + 1);
-    let held = true;
-    const release = () => {
-      if (!held) return;
-      held = false;
-      lease.release();
-      const left = this.#using.get(index)! - 1;
-      if (left > 0) return void this.#using.set(index, left);
-      this.#using.delete(index);
-      this.#waiting.shift()?.();
-    };
-    return { ...lease, release };
-  }
-
-  close(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#end();
-    for (const go of this.#waiting.splice(0)) go();
   }
 }

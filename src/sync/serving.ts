@@ -11,7 +11,7 @@ import type { BlockRange } from '../wire/messages.ts';
 import { blocksOf } from './chunks.ts';
 import type { LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
-import type { ChunkReader, Lease, Loaded, ReaderUser } from './reader.ts';
+import type { ChunkReader, Lease, Loaded } from './reader.ts';
 
 /** Pieces that are on their way into a lane at a time: one is written while the next is ready. */
 const PIECES_AT_ONCE = 2;
@@ -65,7 +65,6 @@ interface LaneState {
 export class Serving {
   readonly #options: ServingOptions;
   readonly #lanes = new Map<LanePort, LaneState>();
-  readonly #user: ReaderUser;
   /** Chunks that were read only for their hash. */
   readonly #compared = new Bitfield();
   #resting = false;
@@ -73,7 +72,6 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    this.#user = options.reader.user();
   }
 
   get lanes(): Iterable<LanePort> {
@@ -99,7 +97,10 @@ export class Serving {
   }
 
   removeLane(lane: LanePort): void {
+    const state = this.#lanes.get(lane);
     this.#lanes.delete(lane);
+    // It may still wait for a chunk.
+    if (state) state.queue = [];
   }
 
   rest(): void {
@@ -114,7 +115,6 @@ export class Serving {
   stop(): void {
     this.#over = true;
     this.#lanes.clear();
-    this.#user.close();
   }
 
   /** @throws BeelineError PROTOCOL for what no honest peer asks */
@@ -165,7 +165,7 @@ export class Serving {
     const sending = new Set<Promise<void>>();
     try {
       while (this.#serves(state) && state.queue.length > 0) {
-        const lease = await this.#lease(state);
+        const lease = this.#lease(state);
         try {
           const loaded = await this.#load(state, lease);
           while (loaded && this.#serves(state) && state.queue[0]?.index === lease.index)
@@ -191,16 +191,13 @@ export class Serving {
   }
 
   /** The chunk that is to be served now; the one after it begins to be read. */
-  async #lease(state: LaneState): Promise<Lease> {
+  #lease(state: LaneState): Lease {
+    const { reader } = this.#options;
     const { index } = state.queue[0]!;
-    if (state.ahead?.index !== index) {
-      state.ahead?.release();
-      state.ahead = undefined;
-    }
-    const lease = await this.#user.lease(index);
+    const lease = reader.lease(index);
     state.ahead?.release();
     const next = state.queue.find((asked) => asked.index !== index);
-    state.ahead = next && this.#user.hasRoom ? this.#user.take(next.index) : undefined;
+    state.ahead = next && reader.lease(next.index);
     return lease;
   }
 
@@ -252,7 +249,7 @@ export class Serving {
   /** Resolves when the lane has taken it. One that dies is asked for on another. */
   async #send(state: LaneState, loaded: Loaded, offset: number, bytes: number): Promise<void> {
     const { index, data, sha256, zeros, slab } = loaded;
-    const use = this.#user.take(index);
+    const use = this.#options.reader.lease(index);
     const first = offset === 0 && bytes > 0 && !loaded.headroomTaken;
     if (first) loaded.headroomTaken = true;
     const header = { type: 'blocks' as const, index, length: data.length, sha256, offset, bytes };

@@ -55,20 +55,36 @@ it('a peer that does not answer is given up after its deadline, which begins ane
   const late: string[] = [];
   const answer = new AnswerDeadline(clock, (what) => late.push(`${what} at ${clock.now()}`));
   await clock.pass(500);
-  answer.awaits('its offer');
+  answer.awaits('its offer', true);
   await clock.pass(ANSWER_DEADLINE - 1);
   // The same, said again, is no news.
-  answer.awaits('its offer');
+  answer.awaits('its offer', true);
   assert.deepEqual(late, []);
-  answer.awaits('page 0');
+  answer.awaits('page 0', true);
   await clock.pass(ANSWER_DEADLINE - 1);
-  answer.awaits(undefined);
+  answer.awaits(undefined, true);
   await clock.pass(2 * ANSWER_DEADLINE);
   assert.deepEqual(late, []);
-  answer.awaits('its last word');
+  answer.awaits('its last word', true);
   const from = clock.now();
   await clock.pass(2 * ANSWER_DEADLINE);
   assert.deepEqual(late, [`its last word at ${from + ANSWER_DEADLINE}`]);
+});
+
+it('a pause stops the time for an answer and does not begin it anew', async () => {
+  const clock = new VirtualClock();
+  const late: number[] = [];
+  const answer = new AnswerDeadline(clock, () => late.push(clock.now()));
+  for (let i = 0; i < 10; i++) {
+    answer.awaits('its offer', true);
+    await clock.pass(ANSWER_DEADLINE / 10 - 1);
+    answer.awaits('its offer', false);
+    await clock.pass(ANSWER_DEADLINE);
+  }
+  assert.deepEqual(late, []);
+  answer.awaits('its offer', true);
+  await clock.pass(10);
+  assert.deepEqual(late, [clock.now()]);
 });
 
 /** A session that says what it is told to, and the progress events of one transfer in it. */

@@ -327,3 +327,27 @@ it('a relayed pipe is not let in where the person wants none', () => {
   sender.session.offerPipe(Object.assign(near, { relayed: true as const, destroy }), 'b'.padEnd(64, '0'));
   assert.deepEqual([closed, sender.calls], [true, []]);
 });
+
+it('nothing of the rendezvous is heard after the end, and no wait is left', async () => {
+  for (const present of [true, false]) {
+    const { sender, receiver, clock } = pair();
+    for (const { session } of [sender, receiver]) session.cancel();
+    // The mailbox closes last.
+    for (const { session } of [sender, receiver]) session.meeting.onPeer(present);
+    await clock.pass(5_000);
+    assert.deepEqual([codeOf(sender), codeOf(receiver)], ['CANCELLED', 'CANCELLED']);
+    for (const { session } of [sender, receiver]) session.meeting.onPeer(present);
+    assert.equal(clock.waiting, 0);
+  }
+});
+
+it('however much the rendezvous brings before the session is open, its loss is heard', async () => {
+  const clock = new VirtualClock();
+  const late = side('receiver', clock);
+  late.session.dispatch('start');
+  for (let i = 0; i < 1000; i++) late.session.meeting.onMessage('x');
+  late.session.meeting.onLost(new BeelineError('SERVER', 'gone'));
+  late.open();
+  await clock.pass(5_000);
+  assert.ok(late.session.over);
+});

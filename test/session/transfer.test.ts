@@ -30,6 +30,18 @@ it('the signal ends at once when the person’s does', async () => {
   await assert.rejects(one.done, { code: 'INTERRUPTED' });
 });
 
+it('the other side hears of it before the signal closes what bears the word', async () => {
+  const person = new AbortController();
+  const one = transfer(person.signal);
+  let open: boolean | undefined;
+  one.session.watch(() => {
+    open = !one.signal.aborted;
+  });
+  person.abort();
+  assert.equal(open, true);
+  await assert.rejects(one.done, { code: 'INTERRUPTED' });
+});
+
 it('a transfer whose person’s signal was aborted before opens nothing', async () => {
   const person = new AbortController();
   person.abort();

@@ -6,7 +6,7 @@ import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { Offer } from '../../src/offer/offer.ts';
 import { Holder } from '../../src/sync/chunks.ts';
 import { Fetching } from '../../src/sync/fetching.ts';
-import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
+import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort, Source } from '../../src/sync/ports.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -232,53 +232,6 @@ const NOBODY = {
   ...{ awaits: () => {}, progress: () => {}, resumed: () => {}, kept: () => {} },
   ...{ accepted: () => {}, confirmed: () => {}, complete: () => {}, fail: () => {} },
 };
-
-test('a receiver that reads nothing of what it asks for keeps no buffers from the others', async () => {
-  const MIB = 1024 * 1024;
-  let buffers = 0;
-  const source: Source = {
-    ...{ entries: [entry('f', 200 * MIB)], kind: 'files', length: 200 * MIB },
-    async read(chunk, _extents, into) {
-      into.fill(1 + (chunk % 200));
-      return MIB;
-    },
-    ...{ digests: async () => new Map(), close: async () => {} },
-  };
-  const origin = new Origin(source, MIB, {
-    ...{ digest: (bytes) => bytes.slice(0, 32), clock: new VirtualClock(), limit: undefined },
-    allocate: (bytes) => {
-      buffers++;
-      return new Uint8Array(bytes);
-    },
-    ...{ sha256: false, update: false, gone: () => {} },
-  });
-  /** Takes nothing. */
-  class Stuck extends FakeLane {
-    override send(message: Message): Promise<void> {
-      return message.type === 'blocks' ? new Promise(() => {}) : super.send(message);
-    }
-  }
-  const ask = (peer: ReceivingPeer, lane: LanePort, chunks: number[]) =>
-    peer.message(lane, { type: 'get', ranges: chunks.map((index) => ({ index, from: 0, to: 4 })) });
-  const mutes = [origin.peer(NOBODY), origin.peer(NOBODY)];
-  for (const [which, mute] of mutes.entries())
-    for (let i = 0; i < 40; i++) {
-      const lane = new Stuck(i);
-      mute.addLane(lane);
-      ask(mute, lane, [2 * i + 80 * which, 2 * i + 1 + 80 * which]);
-    }
-  const honest = origin.peer(NOBODY);
-  for (let i = 0; i < 200; i++) await turn();
-  assert.ok(buffers >= 16, `${buffers}: nothing is read for them`);
-  const lane = new FakeLane(99);
-  honest.addLane(lane);
-  const wanted = Array.from({ length: 30 }, (_, i) => 165 + i);
-  ask(honest, lane, wanted);
-  for (let i = 0; i < 3000 && lane.sent.length < 31; i++) await turn();
-  const came = lane.sent.flatMap((message) => (message.type === 'blocks' ? [message.index] : []));
-  assert.deepEqual([...new Set(came)], wanted);
-  for (const peer of [...mutes, honest]) peer.stop();
-});
 
 test('a page that is on its way is not sent twice on a lane, and a flood of requests for pages ends it', async () => {
   const entries = Array.from({ length: 25_000 }, (_, i) => entry(`${i}`.padEnd(900, 'x'), 0));
