@@ -14,24 +14,17 @@ import { Slices } from './slices.ts';
 /** `safe`: but those that lead out of what is received; `all`: those too; `skip`: none. */
 export type Links = 'safe' | 'all' | 'skip';
 
-export interface Fitted {
-  /** The manifest's, one for one. */
-  entries: readonly Entry[];
-  /** Those that are left out. */
-  left: Set<number>;
-}
-
 /** Bytes of a path that the system takes: PATH_MAX of Linux, of macOS and its kin, less the zero behind it. */
 const MAX_PATHS: Readonly<Record<string, number>> = { linux: 4095, darwin: 1023, freebsd: 1023 };
 
-/** @param root real path of the destination */
+/** The manifest's entries, one for one, and those that are left out. @param root real path of the destination */
 export async function fit(
   root: string,
   entries: readonly Entry[],
   can: Abilities,
   links: Links,
   notices: Notices,
-): Promise<Fitted> {
+): Promise<{ entries: readonly Entry[]; left: Set<number> }> {
   const slices = new Slices();
   const left = new Set<number>();
   const paths = entries.map((entry) => entry.path);

@@ -12,17 +12,12 @@ const HANDLES = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/
 /** Open at a time, the least recently used closed first. */
 const MAX_OPEN = 64;
 
-interface Identity {
-  dev: bigint;
-  ino: bigint;
-}
-
 export class HeldFolders {
   readonly #root: string;
   /** Open folders by relative path, in order of last use. */
   readonly #open = new Map<string, number>();
   /** What each was when it was first seen. */
-  readonly #seen = new Map<string, Identity>();
+  readonly #seen = new Map<string, Pick<BigIntStats, 'dev' | 'ino'>>();
 
   /** @param root real path; '' is its relative path */
   constructor(root: string) {
