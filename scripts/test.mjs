@@ -15,7 +15,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 /** Files at once, more than there are cores because many wait; and the milliseconds after which a file is ended. */
-const CONCURRENCY = 4;
+const CONCURRENCY = 5;
 const FILE_DEADLINE = 600_000;
 /** Packages that start threads from files of their own, find binaries beside them, or are tools that only some tests load. */
 const LOADED_FROM_THEIR_FILES = [
