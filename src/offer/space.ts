@@ -124,31 +124,24 @@ export class ByteSpace {
   /** The first chunk and the one past the last that hold bytes of an entry; equal when it has none. */
   chunksOf(entry: number): { first: number; end: number } {
     const i = lowerBound(this.#entries, entry);
-    if (this.#entries[i] !== entry) return { first: 0, end: 0 };
-    const start = this.#starts[i]!;
-    return {
-      first: Math.floor(start / this.chunkSize),
-      end: Math.ceil((start + this.#sizes[entry]!) / this.chunkSize),
-    };
+    return this.#entries[i] === entry ? this.#chunksAt(i) : { first: 0, end: 0 };
   }
 
   /** Every entry that has bytes, in order, with the first chunk and the one past the last that hold some of it. */
   *occupied(): Generator<{ entry: number; first: number; end: number }> {
-    for (let i = 0; i < this.#entries.length; i++) {
-      const entry = this.#entries[i]!;
-      const start = this.#starts[i]!;
-      yield {
-        entry,
-        first: Math.floor(start / this.chunkSize),
-        end: Math.ceil((start + this.#sizes[entry]!) / this.chunkSize),
-      };
-    }
+    for (const [i, entry] of this.#entries.entries()) yield { entry, ...this.#chunksAt(i) };
   }
 
   /** Says of a chunk whether it holds bytes of any of these entries. */
   touches(entries: ReadonlySet<number>): (chunk: number) => boolean {
     if (entries.size === 0) return () => false;
     return (chunk) => this.extents(chunk).some((extent) => entries.has(extent.entry));
+  }
+
+  #chunksAt(i: number): { first: number; end: number } {
+    const start = this.#starts[i]!;
+    const end = start + this.#sizes[this.#entries[i]!]!;
+    return { first: Math.floor(start / this.chunkSize), end: Math.ceil(end / this.chunkSize) };
   }
 
   #checkExists(chunk: number): void {

@@ -104,9 +104,11 @@ async function stampOf({ cert, key }: CertificateFiles): Promise<string> {
 
 async function load(files: CertificateFiles, tell: (sentence: string) => void): Promise<Loaded> {
   const [cert, key] = await Promise.all([read(files.cert, 'certificate'), read(files.key, 'private key')]);
-  const certificate = parseCertificate(cert);
-  checkKey(certificate, key);
-  const context = makeContext(cert, key);
+  const certificate = made('CERTIFICATE_MALFORMED', () => new X509Certificate(cert));
+  if (/ENCRYPTED/.test(key)) throw fault('CERTIFICATE_KEY_ENCRYPTED');
+  const fits = made('CERTIFICATE_KEY_MALFORMED', () => certificate.checkPrivateKey(createPrivateKey(key)));
+  if (!fits) throw fault('CERTIFICATE_KEY_OTHER');
+  const context = made('CERTIFICATE_UNUSABLE', () => publicContext(cert, key));
   warnings(certificate).forEach(tell);
   if (await isOpenToOthers(files.key))
     tell(`Every user of this machine can read the private key in ${files.key}: chmod 600 it.`);
@@ -126,30 +128,12 @@ async function read(path: string, what: 'certificate' | 'private key'): Promise<
   return Buffer.concat(parts).toString('latin1');
 }
 
-function parseCertificate(pem: string): X509Certificate {
+type Useless = 'CERTIFICATE_MALFORMED' | 'CERTIFICATE_KEY_MALFORMED' | 'CERTIFICATE_UNUSABLE';
+function made<T>(otherwise: Useless, make: () => T): T {
   try {
-    return new X509Certificate(pem);
-  } catch (cause) {
-    throw fault('CERTIFICATE_MALFORMED', {}, { cause });
-  }
-}
-
-function checkKey(certificate: X509Certificate, pem: string): void {
-  if (/ENCRYPTED/.test(pem)) throw fault('CERTIFICATE_KEY_ENCRYPTED');
-  let fits: boolean;
-  try {
-    fits = certificate.checkPrivateKey(createPrivateKey(pem));
-  } catch (cause) {
-    throw fault('CERTIFICATE_KEY_MALFORMED', {}, { cause });
-  }
-  if (!fits) throw fault('CERTIFICATE_KEY_OTHER');
-}
-
-function makeContext(cert: string, key: string): SecureContext {
-  try {
-    return publicContext(cert, key);
+    return make();
   } catch (thrown) {
-    throw faultFrom(thrown, 'CERTIFICATE_UNUSABLE');
+    throw faultFrom(thrown, otherwise);
   }
 }
 
