@@ -17,7 +17,7 @@ const MiB = 2 ** 20;
 
 test('hellos and answers are read strictly', () => {
   const token = '0123456789abcdef'.repeat(2);
-  assert.deepEqual(decodeRelayHello(encodeRelayHello({ token })), { token });
+  assert.deepEqual(decodeRelayHello(encodeRelayHello({ token })), { t: 'relay', v: 1, token });
   assert.doesNotThrow(() => decodePaired(encodePaired()));
   const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
   const bad = [

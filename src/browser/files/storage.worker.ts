@@ -26,7 +26,7 @@ export type StorageCalls = typeof calls;
 export interface StorageRequest {
   id: number;
   call: keyof StorageCalls;
-  args: unknown[];
+  args: Parameters<StorageCalls[keyof StorageCalls]>;
 }
 export type StorageReply =
   | { id: number; ok: true; value: unknown }
@@ -49,7 +49,7 @@ scope.addEventListener('message', ({ data }: MessageEvent<StorageRequest>) => {
 
 async function answer({ id, call, args }: StorageRequest): Promise<void> {
   try {
-    const value = await (calls[call] as (...args: unknown[]) => unknown)(...args);
+    const value = await (calls[call] as (...given: typeof args) => unknown)(...args);
     scope.postMessage({ id, ok: true, value }, value instanceof ArrayBuffer ? [value] : []);
   } catch (thrown) {
     const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
