@@ -1,6 +1,6 @@
 /**
- * Beeline as a library: `send` and `receive`, their events and errors. A server to meet at is `beeline/server`, ways to
- * open lanes of your own are `beeline/transports`, places to send from and receive into `beeline/stores`.
+ * Beeline as a library: `send` and `receive`, their events and errors. `beeline/server` runs a server to meet at. `beeline/transports`
+ * has the types for transports of your own, `beeline/stores` those for stores of your own.
  * @module
  */
 

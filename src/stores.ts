@@ -1,6 +1,6 @@
 /**
- * `beeline/stores`: what a program needs for a place of its own to send from or to receive into, which it then gives to `send` as
- * `{ store }` and to `receive` as `store`. A `Sink` without `held` cannot be gone on with by a later run.
+ * `beeline/stores`: the types for a store of your own. Give a `Source` to `send` as `{ store }`, and to `receive` a function `store` that
+ * makes a `Sink`. If a `Sink` has no `held`, a later run cannot go on with it.
  * @module
  */
 

@@ -1,15 +1,15 @@
-/** What a page gives to `send` and `receive`. */
+/** The options of `send` and `receive` in a page. */
 import type { Transfer, TransferOptions } from '../session/api.ts';
 import type { Kept } from './files/kept.ts';
 
 export type { Item } from './files/items.ts';
 
 export interface BrowserOptions extends TransferOptions {
-  /** The server to meet at: its origin, as a rule `location.origin`. */
+  /** The origin of the server where both sides meet, usually `location.origin`. */
   server: string;
 }
 
-/** Where bytes go: into this browser's storage, to be saved when all is there, or straight into a download. */
+/** Where bytes go. 'kept': into this browser's storage, to be saved when everything has arrived. 'stream': straight into a download. */
 export type Store = 'kept' | 'stream';
 
 export interface Reception extends Transfer {

@@ -1,6 +1,6 @@
 /**
- * Beeline in a browser: the page's `send` and `receive`, and what becomes of what arrived. The same protocol, engine and
- * session as the command's, on File, OPFS, WebSocket and RTCPeerConnection.
+ * Beeline in a browser: `send` and `receive` for a page, and functions that list, save and delete received files. The protocol, the
+ * engine and the session are the command's. They run on File, OPFS, WebSocket and RTCPeerConnection.
  * @module
  */
 

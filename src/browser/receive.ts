@@ -23,7 +23,7 @@ import { dialRendezvous } from './rendezvous.ts';
 export interface BrowserReceiveOptions extends BrowserOptions {
   /** The whole code, `7-crossover-clockwork`. */
   code: string;
-  /** Called with the offer before any byte moves: where the bytes shall go, or false, which ends both sides as REFUSED. */
+  /** Called with the offer before any byte moves. Returns where the bytes go, or false: then both sides end as REFUSED. */
   accept: (offer: OfferSummary) => Promise<Store | false>;
 }
 
@@ -31,7 +31,7 @@ export interface BrowserReceiveOptions extends BrowserOptions {
  * Receives what a sender offers under a code, into this page.
  *
  * @returns a running transfer: subscribe to its events, or await its `done`.
- * Errors arrive there: USAGE, WRONG_CODE, NO_PEER, CROWDED, SERVER, NO_PATH, UNSAFE_NAME, DISK_FULL, REFUSED, VERIFICATION,
+ * `done` rejects with the error: USAGE, WRONG_CODE, NO_PEER, CROWDED, SERVER, NO_PATH, UNSAFE_NAME, DISK_FULL, REFUSED, VERIFICATION,
  * CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: BrowserReceiveOptions): Reception {

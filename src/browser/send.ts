@@ -1,4 +1,4 @@
-/** `send` in a page: files, folders or a text, to whoever has the code. */
+/** `send` in a page: files, folders or a text, to the receiver that has the code. */
 
 import { type BeelineError, fault } from '../base/errors.ts';
 import { SENDER_WAIT } from '../base/limits.ts';
@@ -19,7 +19,7 @@ import { dialRendezvous } from './rendezvous.ts';
 const SERVER_DEADLINE = 15_000;
 
 export interface BrowserSendOptions extends BrowserOptions {
-  /** A code of one's own, `7-crossover-clockwork`; absent: one is made. */
+  /** A code of your own, `7-crossover-clockwork`. If it is absent, Beeline makes one. */
   code?: string;
 }
 
@@ -27,7 +27,7 @@ export interface BrowserSendOptions extends BrowserOptions {
  * Sends files, folders or a text to one receiver, from this page.
  *
  * @returns a running transfer: subscribe to its events, or await its `done`.
- * Errors arrive there: USAGE, UNREADABLE, WRONG_CODE, SERVER, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
+ * `done` rejects with the error: USAGE, UNREADABLE, WRONG_CODE, SERVER, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: readonly Item[] | { text: string }, options: BrowserSendOptions): Transfer {
   const transfer = new Running('sender', platform, options);

@@ -1,4 +1,4 @@
-/** What a program on Node gives to `send` and `receive`. What it gets back comes from the session, and is the same in a page. */
+/** The options of `send` and `receive` on Node. Their events and results are in `session/api.ts`, and are the same in a page. */
 
 import type { OfferSummary, TransferOptions } from '../session/api.ts';
 import type { Sink, Source } from '../sync/ports.ts';
@@ -18,9 +18,9 @@ export type {
 export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
 
 export interface CommonOptions extends TransferOptions {
-  /** A standing `beeline server`: ws://, wss://, http:// or https:// URL. */
+  /** The URL of a `beeline server` where both sides meet: ws://, wss://, http:// or https://. */
   server?: string;
-  /** Host and port of the sender's own rendezvous (receiver), or the address to listen on (sender). */
+  /** HOST:PORT. At the sender: the address to listen on. At the receiver: the address of the sender's own rendezvous. */
   at?: string;
   /** The whole code, `7-crossover-clockwork`. The sender may choose it. The receiver needs it, or `psk`, or `device`. */
   code?: string;
@@ -28,7 +28,7 @@ export interface CommonOptions extends TransferOptions {
   psk?: Uint8Array;
   /** A trusted device's name (see `beeline trust`), instead of a code. */
   device?: string;
-  /** The folder of this device's key and of the trusted devices; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
+  /** The folder with this device's key and the trusted devices; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
   configDir?: string;
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
   port?: number;
@@ -37,12 +37,12 @@ export interface CommonOptions extends TransferOptions {
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
   portMap?: boolean;
   /**
-   * The ways to open lanes, best first, instead of all that Beeline has: `[mine, ...NODE_TRANSPORTS]` adds one of your own. Both
-   * sides must have it. See `beeline/transports`.
+   * The transports to use, best first. Default: all that Beeline has. `[mine, ...NODE_TRANSPORTS]` adds one of your own. Both sides
+   * must have it. See `beeline/transports`.
    */
   transports?: readonly NodeTransport[];
   /**
-   * Writes a receipt at the end, which `verify` can check a folder against. True: into the receipts folder
+   * Writes a receipt at the end. `verify` can check a folder against it. True: into the receipts folder
    * (`$XDG_STATE_HOME/beeline/receipts`); a string: to that path; absent: none. Both sides write the same receipt.
    */
   receipt?: boolean | string;
@@ -75,17 +75,18 @@ export interface ReceiveOptions extends CommonOptions {
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */
   stdout?: NodeJS.WritableStream;
   /**
-   * Instead of `to`: makes the store that what is accepted goes into (`beeline/stores`). The offer's names are the sender's word; they
-   * have been checked to stay inside of what is received.
+   * Instead of `to`: makes the store that receives the accepted offer (`beeline/stores`). The sender chose the names in the offer.
+   * Beeline has checked that no name leads out of the received folders.
    */
   store?: (offer: OfferSummary) => Sink | Promise<Sink>;
+  /** What to do with a file that exists; default 'ask'. */
   overwrite?: Overwrite;
   /**
-   * Links: 'safe' (default) writes those that stay inside what is received, and names the others in warnings; 'all' writes those
-   * too, wherever they lead; 'skip' writes none.
+   * Links: 'safe' (default) writes links that stay inside the received folders, and names the others in warnings. 'all' writes those
+   * too, wherever they lead. 'skip' writes none.
    */
   links?: 'safe' | 'all' | 'skip';
-  /** For `overwrite: 'ask'`: called once for each file that exists, before any byte moves. Absent: the receiver ends as EXISTS. */
+  /** For `overwrite: 'ask'`: called once for each file that exists, before any byte moves. If it is absent, the receiver ends as EXISTS. */
   onConflict?: (path: string) => Promise<Exclude<Overwrite, 'ask'>>;
   /**
    * Decides about the offer, before any byte moves. 'all' accepts every offer from anybody who has the code. A function is called

@@ -24,7 +24,7 @@ import { secretFrom } from './secret.ts';
  * Receives what a sender offers under `options.code` (or `psk`, or `device`).
  *
  * @returns a running transfer: iterate it for events, or await its `done`.
- * Errors arrive there: USAGE, WRONG_CODE, NO_PEER, CROWDED, NO_PATH, EXISTS, UNSAFE_NAME, DISK_FULL, REFUSED,
+ * `done` rejects with the error: USAGE, WRONG_CODE, NO_PEER, CROWDED, NO_PATH, EXISTS, UNSAFE_NAME, DISK_FULL, REFUSED,
  * VERIFICATION, CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: ReceiveOptions): Transfer {
@@ -42,7 +42,7 @@ export function receive(options: ReceiveOptions): Transfer {
       checkReceive(options);
       const known = await secretFrom(options);
       if (!known) throw fault('CODE_MISSING');
-      // The folder one is in may be of no use for files and is no matter for a text.
+      // The current folder is not checked: a text does not need it.
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
       // Made while the sender is being looked for.
       made = makeCertificate();
@@ -77,7 +77,7 @@ export function receive(options: ReceiveOptions): Transfer {
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
 
-/** Whoever reads what a program's stream carries must see the end: a clean one only if everything is there. */
+/** The reader of a program's stream must see an end. It is a clean end only if everything arrived. */
 function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
   if (to !== '-' || !stdout || isOfProcess(stdout)) return;
   if (!session.failure) stdout.end();

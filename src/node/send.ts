@@ -26,9 +26,9 @@ import { secretFrom } from './secret.ts';
 /**
  * Sends files, folders, a stream or a text to one receiver.
  *
- * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); or `{ text }`
+ * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); `{ text }`; or `{ store }` for a store of your own
  * @returns a running transfer: iterate it for events, or await its `done`.
- * Errors arrive there: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
+ * `done` rejects with the error: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: What, options: SendOptions = {}): Transfer {
   const transfer = new Running('sender', platform, options);

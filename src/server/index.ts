@@ -1,4 +1,4 @@
-/** `beeline/server`: a standing server in one call, or its rendezvous on an HTTP server of one's own. */
+/** `beeline/server`: a whole server in one call, or only its rendezvous, on an HTTP server of your own. */
 import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
 import { fault } from '../base/errors.ts';
@@ -22,7 +22,7 @@ export { Mailboxes } from './mailboxes.ts';
 export type { RelayCounts } from './relay.ts';
 export { createRendezvous, type Rendezvous, type RendezvousOptions } from './rendezvous.ts';
 
-/** `relay` and `page` are on unless they are switched off; the built page only where it has been built. */
+/** `relay` and `page` are on by default. The page is served only if it has been built. */
 export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts'> {
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
@@ -36,7 +36,7 @@ export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn' |
   turn?: { urls: string[]; secret: string };
   /** Speak TLS on `port`: two PEM files, looked at every minute and read again when they change. */
   tls?: CertificateFiles;
-  /** Takes a sentence for whoever runs the server; the log has it too. */
+  /** Called with a warning for the person who runs the server. The log has it too. */
   warn?: (sentence: string) => void;
 }
 
@@ -46,15 +46,15 @@ export interface RunningServer {
   readonly port: number;
   /** STUN's two ports; empty without it. */
   readonly stunPorts: readonly number[];
-  /** What there is at the moment, for metrics. */
+  /** The present numbers, for metrics. */
   counts(): ServerCounts;
-  /** Reads the certificate again; new connections get the new one. Never rejects: what is wrong goes to `warn`. */
+  /** Reads the certificate again. New connections get the new one. Never rejects: an error goes to `warn`. */
   reload(): Promise<void>;
   /** Refuses everyone still connected, and resolves when the port is free. */
   close(): Promise<void>;
 }
 
-/** Without a relay its numbers are 0. */
+/** Without a relay, the numbers of the relay are 0. */
 export type ServerCounts = RelayCounts & { mailboxes: number; connections: number };
 
 /** Connections that are on their way out, beside those that count anywhere. */
@@ -63,8 +63,8 @@ const CLOSING = 1_000;
 const PORT_TRIES = 8;
 
 /**
- * @throws BeelineError SERVER if a port cannot be listened on, USAGE for useless TURN options, origins, a folder without a
- * page or a certificate that cannot be used, NO_SUCH_PATH and UNREADABLE for its files.
+ * @throws BeelineError SERVER if it cannot listen on a port. USAGE if TURN options, an origin, the folder of the page or the certificate
+ * cannot be used. NO_SUCH_PATH or UNREADABLE if a file of the certificate cannot be read.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host, turn, tls, page = true } = options;

@@ -1,18 +1,18 @@
 /**
- * The library's types: what a program gives to `send` and `receive` and what it gets back. The command's `--json`
- * lines are these events, one object a line.
+ * The types that `send` and `receive` share on Node and in a page: events, results and common options. With `--json` the command prints
+ * these events, one object a line.
  */
 import type { ErrorCode, Reason } from '../base/errors.ts';
 import type { State } from '../sync/machine.ts';
 
 export type { State } from '../sync/machine.ts';
 
-/** Everything that a transfer tells. Sizes are bytes, rates bytes a second, times seconds. */
+/** The events of a transfer. Sizes are in bytes, rates in bytes a second, times in seconds. */
 export type TransferEvent =
   | { event: 'code'; code: string }
   /** With `web`: links to the page, best first. The code is in their fragment, which browsers send to nobody. */
   | { event: 'web'; links: string[] }
-  /** The sender is ready to be found; `port` is where its lanes (and its own rendezvous) are. */
+  /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
   | { event: 'state'; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
   | { event: 'peer'; fingerprint: string; name?: string; agent: string }
@@ -26,7 +26,7 @@ export type TransferEvent =
       bytes: number | null;
       chunkSize: number;
     }
-  /** At the receiver only: so many bytes are here already, from an earlier run or an older version, and need not move. */
+  /** At the receiver only: this many bytes are here already, from an earlier run or an older version. They need not move. */
   | { event: 'resumed'; bytes: number }
   | {
       event: 'lane';
@@ -36,9 +36,9 @@ export type TransferEvent =
       local: string;
       remote: string;
       status: 'open' | 'closed';
-      /** It goes through somebody's relay: the server's, or a TURN server. */
+      /** True if the lane goes through a relay: the server's, or a TURN server. */
       relayed?: true;
-      /** When it closed: what it carried both ways, with what protocols add. */
+      /** When it closed: the bytes that it carried in both directions, with the overhead of protocols. */
       bytes?: number;
       reason?: string;
     }
@@ -49,16 +49,19 @@ export type TransferEvent =
       rate: number;
       eta: number | null;
       files: number;
-      /** Bytes a second by kind of lane, with what protocols add. */
+      /** Bytes a second for each kind of lane, with the overhead of protocols. */
       by: { [kind: string]: number };
       file?: string;
       /** The size of `file` (0 for a stream), and how much of it has arrived. */
       fileSize?: number;
       fileBytes?: number;
-      /** The other side is connected, but nothing has come from it for so many seconds. Absent while something comes. */
+      /** The other side is connected, but has sent nothing for this many seconds. Absent while it sends. */
       silent?: number;
     }
-  /** The server that the two meet at cannot be reached, and why; this side tries again. Then: it can be reached again. */
+  /**
+   * False: the server where the two sides meet cannot be reached. `message` says why, and this side tries again. True: it can be
+   * reached again.
+   */
   | { event: 'server'; reachable: boolean; message?: string }
   | { event: 'warning'; code: ErrorCode; reason?: Reason; message: string; path?: string }
   | { event: 'text'; text: string }
@@ -86,22 +89,22 @@ export interface Result {
   /** The peer's fingerprint: of a trusted device's key, else of this session's certificate. */
   peer: string;
   /**
-   * Paths. At the sender: files that could not be sent (only with `onUnreadable: 'skip'`). At the receiver: what its destination
-   * cannot hold, or must not hold, such as a link that leads out of it.
+   * Paths. At the sender: files that could not be sent (only with `onUnreadable: 'skip'`). At the receiver: entries that the destination
+   * cannot or must not hold, such as a link that leads out of it.
    */
   skipped: string[];
-  /** Where the receipt was written; absent if none was asked for, or it could not be (a warning says so). */
+  /** Where the receipt was written. Absent if none was asked for, or if it could not be written (a warning says so). */
   receipt?: string;
 }
 
-/** What the receiver is asked to accept. */
+/** What the sender offers, for the receiver's decision. */
 export interface OfferSummary {
   files: number;
   folders: number;
   links: number;
   bytes: number | null;
   kind: 'files' | 'text' | 'stream';
-  /** The sender says that this refreshes what it sent before. It is a hint: `overwrite: 'update'` would be the answer. */
+  /** The sender says that this refreshes what it sent before. It is only a hint. To refresh, the receiver uses `overwrite: 'update'`. */
   update: boolean;
   /** Top-level names, escaped for display, at most 20. */
   names: string[];
@@ -113,8 +116,8 @@ export interface TransferOptions {
   /** Parallel lanes, 1 to 64; absent: Beeline finds out how many of each kind help. */
   lanes?: number;
   /**
-   * Whether lanes may go through a relay (the server's, or TURN): 'auto' (default) only while nothing direct carries; 'never'; or
-   * 'only', which also keeps this machine's addresses from the other side.
+   * Whether lanes may go through a relay (the server's, or TURN). 'auto' (default): only while no direct lane carries. 'never'. 'only':
+   * every lane does, and the other side does not learn this machine's addresses.
    */
   relay?: 'auto' | 'never' | 'only';
   /** Bytes a second, for the sum of all lanes; absent: no limit. */
@@ -137,7 +140,7 @@ export interface Transfer extends AsyncIterable<TransferEvent> {
   readonly state: State;
   /** Resolves when both sides have verified everything; rejects with a BeelineError. */
   readonly done: Promise<Result>;
-  /** Calls `listener` with every event, at once. Returns a function that ends that. */
+  /** Calls `listener` with every event as it happens. Returns a function that ends the subscription. */
   subscribe(listener: (event: TransferEvent) => void): () => void;
   pause(): void;
   resume(): void;

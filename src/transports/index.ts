@@ -1,6 +1,5 @@
 /**
- * `beeline/transports`: what a program needs for a way to open lanes of its own, which it then gives to `send` and `receive` as
- * one of their `transports`.
+ * `beeline/transports`: the types and functions for a transport of your own. Give it to `send` and `receive` as one of `transports`.
  * @module
  */
 

@@ -5,11 +5,11 @@
 import type { Pipe } from '../secure/pipe.ts';
 
 export interface Path {
-  /** The transport's. */
+  /** The transport's kind. */
   readonly kind: string;
-  /** Tells it from others: the same kind and name are the same path. For people and logs too. */
+  /** Two paths with the same kind and name are the same path. People and logs see it too. */
   readonly name: string;
-  /** Lanes that it can carry at once. */
+  /** The most lanes that it can carry at once. */
   readonly most: number;
   /**
    * Opens one lane: connected, TLS done, the peer's certificate checked against the pin. May be called again, also while

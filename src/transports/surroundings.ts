@@ -13,19 +13,19 @@ export interface Surroundings {
   pin(): string;
   /** This process's half of the key of sealed lanes: 64 hex digits. */
   readonly seal: string;
-  /** This machine's addresses, those that matter most first. */
+  /** This machine's addresses, the most important first. */
   hosts(): readonly string[];
   /** The TCP port that lanes may come in on; 0: none. */
   tcpPort(): number;
-  /** Whether one more address of the peer's choosing may be dialled now: a peer's word must not make this side flood a third. */
+  /** Whether one more address that the peer named may be dialled now. A peer must not make this side flood a third party. */
   mayDial(): boolean;
-  /** Somebody proved on it to hold the certificate with this fingerprint. */
+  /** A pipe came in. Its other end has proved that it has the certificate with this fingerprint. */
   onPipe(pipe: Pipe, fingerprint: string): void;
-  /** There is another path, or one less: at once, for a lane may wait for it. */
+  /** The paths have changed. Call it at once, because a lane may wait for a path. */
   onPaths(): void;
-  /** What is described is another than before; so may the paths be. */
+  /** The description has changed, and perhaps the paths too. */
   onChange(): void;
-  /** Something that is missing here makes a way to the peer impossible: why. */
+  /** Something is missing here that this transport needs to reach the peer. The error says what. */
   onLack(error: BeelineError): void;
   readonly log:
     | { debug(fields: object, message: string): void; info(fields: object, message: string): void }

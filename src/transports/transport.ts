@@ -1,6 +1,6 @@
 /**
- * The seam to the network. A transport is one kind of way to open lanes: TCP, UDP, a relay. The supervisor, the measuring,
- * the session and the faces know transports by this port and by their traits, never by name. Adding one is a folder with
+ * The seam to the network. A transport is one kind of way to open lanes: TCP, UDP, a relay. The supervisor, the tuner,
+ * the session and the commands know transports by this port and by their traits, never by name. Adding one is a folder with
  * a `TransportKind`, a line in each list that should have it (`node.ts`, `browser/network.ts`), the contract suite and a row in
  * docs/nat.md. Pure.
  */
@@ -24,34 +24,34 @@ export type RelayUse = 'auto' | 'never' | 'only';
 export type Sort = 'stream' | 'datagram' | 'channel';
 
 export interface Traits {
-  /** Its bytes go through somebody's relay, which costs its owner money: used only while nothing direct carries. */
+  /** Its bytes go through a relay, which costs the relay's owner money. So it is used only while no direct lane carries. */
   readonly relayed: boolean;
   /**
-   * What the tuner counts its lanes as. Of two transports of one sort, the one that is listed first makes the other
-   * needless. Absent: it is not tuned.
+   * What the tuner counts its lanes as. If two transports of one sort work, only the one that is listed first is used. Absent: it is
+   * not tuned.
    */
   readonly sort?: Sort;
-  /** The sender can dial, too: a receiver that cannot asks it for more lanes. */
+  /** The sender can dial too. A receiver that cannot dial asks the sender for more lanes. */
   readonly senderDials?: boolean;
-  /** Who stands on an address of the own machine, and so loses its lanes with that address. */
+  /** The roles whose lanes are bound to an address of this machine. If the address goes, these lanes are lost. */
   readonly ownAddress: readonly Role[];
-  /** With `--relay only` it shows the peer no address of this side. */
+  /** It shows the peer no address of this side, so it may be used with `--relay only`. */
   readonly hides: boolean;
 }
 
-/** A transport as such: its name for people, events and hellos, its traits, and how one session's is made. */
+/** A kind of transport: its name in events and hellos, its traits, and `make`, which makes the transport of one session. */
 export interface TransportKind<Surroundings = never> {
   readonly kind: string;
   readonly traits: Traits;
   make(around: Surroundings): Transport;
 }
 
-/** What everybody needs to know of a transport that it has no part in. */
+/** What other code may know about a transport. */
 export type KnownKind = Pick<TransportKind, 'kind' | 'traits'>;
 
-/** What the peer's latest hello says besides what is the transports' own. */
+/** What the peer's latest hello says, without the transports' own descriptions. */
 export interface PeerFacts extends Pick<Hello, 'fingerprint' | 'tls' | 'seal' | 'hosts'> {
-  /** Where it was met, over TCP: its own port, if it hosts. */
+  /** The TCP addresses where this side met the peer, if the peer hosts the rendezvous. */
   readonly met: readonly Address[];
 }
 
@@ -63,34 +63,35 @@ export interface Meeting {
   readonly services: Services;
 }
 
-/** One session's transport of a kind. What is optional is told to those that care. */
+/** The transport of one kind in one session. A transport implements the optional methods that it needs. */
 export interface Transport {
-  /** What the peer's is to hear, as JSON: opaque to everybody else. Undefined: nothing. */
+  /** The description for the same transport at the peer, as JSON. Other code does not read it. Undefined: nothing to say. */
   describe(): unknown;
   /**
-   * What the peer's said, as it came: to be checked here. Undefined: it has none, or nothing to say.
+   * Takes the description of the peer's transport, unchecked: this method checks it. Undefined: the peer has no such transport, or it
+   * has nothing to say.
    * @throws BeelineError PROTOCOL
    */
   hear(theirs: unknown, peer: PeerFacts): void;
-  /** The ways to the peer as of now, on which this side opens lanes. */
+  /** The present paths to the peer, on which this side can open lanes. */
   paths(): readonly Path[];
-  /** Resolves when nothing of it is left, soon. Lanes belong to their owner. */
+  /** Releases everything, and resolves soon. It leaves lanes alone: the supervisor closes them. */
   close(): Promise<void> | void;
-  /** This side begins to be reachable. */
+  /** Called when this side begins to be reachable. */
   start?(): void;
-  /** The two meet at this server from now on. */
+  /** Called with the server where the two sides meet from now on. */
   meet?(meeting: Meeting): Promise<void> | void;
-  /** The server gave this side its place anew: what it gave before may be worth nothing. */
+  /** Called when the server gave this side its place again. Earlier tokens and services may be invalid. */
   welcome?(): void;
-  /** Ports that tell how the world sees this side (STUN), of the server. */
+  /** Called with the STUN ports of the server, which say how this side's addresses look from outside. */
   ask?(servers: readonly Address[]): void;
-  /** How servers see this side, whether or not it can be reached there. */
+  /** The addresses of this side as servers see them, whether or not it can be reached there. */
   seen?(): readonly string[];
-  /** A local port that a router should forward, as of now. */
+  /** The local port that a router should forward now. */
   port?(): { protocol: 'tcp' | 'udp'; port: number } | undefined;
-  /** The router forwards that port from there; undefined: no longer. */
+  /** Called with the outside address from which the router forwards that port. Undefined: it no longer does. */
   forwarded?(address: Address | undefined): void;
-  /** This machine's network has changed. @param moved the world is no longer reached from where it was */
+  /** Called when this machine's network has changed. @param moved servers now see this side at another address */
   again?(moved: boolean): void;
 }
 
@@ -131,7 +132,7 @@ export class Transports {
   }
 }
 
-/** Those that the use of relays leaves: with 'only', which show the peer no address; with 'never', which are no relays. */
+/** The transports that `relay` allows. 'only': those that show the peer no address. 'never': those that are not relayed. */
 export function makeTransports<S extends { readonly relay: RelayUse }>(
   kinds: readonly TransportKind<S>[],
   around: S,
