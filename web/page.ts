@@ -1,14 +1,14 @@
 /** The page's one state, and everything that a person can do to it. What is shown follows from `view` alone. */
 import {
-  type Abilities,
   BeelineError,
   type Item,
   itemsOfDrop,
   itemsOfInput,
   type Kept,
   type OfferSummary,
+  type PageAbilities,
+  type ReceiveInto,
   receive,
-  type Store,
   send,
   type Transfer,
 } from '../src/browser/index.ts';
@@ -16,7 +16,7 @@ import * as address from './address.ts';
 import { firstName, sameContents } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, next } from './model/running.ts';
-import { type Home, mustStay, type Note } from './model/view.ts';
+import { type Home, mustStay, type ViewNote } from './model/view.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
 
@@ -30,7 +30,7 @@ export class Page {
   /** Nobody may send from here. */
   readonly receiving: boolean;
   /** What this browser can do; until that is known, what most can. */
-  able: Abilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
+  able: PageAbilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
   readonly #looked: Promise<void>;
   #transfer: Transfer | undefined;
   #answer: ((yes: boolean) => void) | undefined;
@@ -42,7 +42,7 @@ export class Page {
   readonly saver = new Saver(this.shown);
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
-  constructor(able: Promise<Abilities>, receiving: boolean) {
+  constructor(able: Promise<PageAbilities>, receiving: boolean) {
     this.receiving = receiving;
     const looked = able.then((found) => {
       this.able = found;
@@ -99,7 +99,7 @@ export class Page {
           const again = kept !== undefined && sameContents(offer, kept);
           if (!again && !(await this.#ask(offer))) return false;
           await this.#looked;
-          const store: Store = this.able.opfs ? 'kept' : 'stream';
+          const store: ReceiveInto = this.able.opfs ? 'kept' : 'stream';
           address.name(code, firstName(offer));
           streamed = store === 'stream' && offer.kind !== 'text';
           return store;
@@ -199,6 +199,6 @@ export class Page {
   }
 }
 
-function home(note?: Note): Home {
+function home(note?: ViewNote): Home {
   return { at: 'home', code: address.code(), note };
 }

@@ -1,6 +1,6 @@
 /** What a person does with what is in this browser's storage: save it elsewhere, or delete it. */
 import { escapeName, type Kept, saveAsDownloads, saveToFolder } from '../src/browser/index.ts';
-import type { Note } from './model/view.ts';
+import type { ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
 import type { Shown } from './shown.ts';
 
@@ -49,7 +49,7 @@ export class Saver {
   async #save(
     kept: Kept,
     written: number | undefined,
-    save: (signal: AbortSignal) => Promise<{ note: Note; removed: boolean }>,
+    save: (signal: AbortSignal) => Promise<{ note: ViewNote; removed: boolean }>,
   ): Promise<void> {
     const before = this.#shown.view;
     if (before.at !== 'home' && before.at !== 'transfer') return;

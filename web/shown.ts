@@ -1,5 +1,5 @@
 /** What the page shows at the moment, and who wants to know when that changes. */
-import type { Note, Transferring, View } from './model/view.ts';
+import type { Transferring, View, ViewNote } from './model/view.ts';
 
 export class Shown {
   #view: View;
@@ -30,7 +30,7 @@ export class Shown {
   }
 
   /** Says what became of something, at home or at the transfer. */
-  note(note: Note, change: Partial<Transferring> = {}): void {
+  note(note: ViewNote, change: Partial<Transferring> = {}): void {
     if (this.#view.at === 'home') this.show({ ...this.#view, note });
     else this.patch({ note, ...change });
   }

@@ -14,11 +14,11 @@ export interface RoomLimits {
  * takes the place of the oldest one of the address that holds most. `fair`: those in it do some work, so that one of
  * them goes only where its address holds at least two more than the newcomer's.
  */
-export type Way = 'oldest' | 'fair';
+export type RoomWay = 'oldest' | 'fair';
 
 export class Room<T> {
   readonly #limits: Readonly<RoomLimits>;
-  readonly #way: Way;
+  readonly #way: RoomWay;
   readonly #putOut: (member: T) => void;
   /** Each member with its key, in the order of coming. */
   readonly #keys = new Map<T, string>();
@@ -28,7 +28,7 @@ export class Room<T> {
   readonly #byCount: Set<string>[] = [];
 
   /** @param putOut ends a member that has to make way; it is out of the room already, and a later `leave` does nothing. */
-  constructor(limits: Readonly<RoomLimits>, way: Way, putOut: (member: T) => void) {
+  constructor(limits: Readonly<RoomLimits>, way: RoomWay, putOut: (member: T) => void) {
     this.#limits = limits;
     this.#way = way;
     this.#putOut = putOut;

@@ -10,7 +10,7 @@ export interface BrowserOptions extends TransferOptions {
 }
 
 /** Where bytes go. 'kept': into this browser's storage, to be saved when everything has arrived. 'stream': straight into a download. */
-export type Store = 'kept' | 'stream';
+export type ReceiveInto = 'kept' | 'stream';
 
 export interface Reception extends Transfer {
   /** What has arrived, once it is verified; undefined for a text or a stream. Never rejects. */

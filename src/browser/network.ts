@@ -21,7 +21,7 @@ import type { Hello } from '../wire/signal.ts';
 import { relayListener, relayPath } from './relay.ts';
 import { watchNetwork } from './roaming.ts';
 
-export interface NetworkOptions extends Pick<TransferOptions, 'relay'> {
+export interface PageNetworkOptions extends Pick<TransferOptions, 'relay'> {
   /** The server's URL. */
   server: string;
 }
@@ -41,7 +41,7 @@ const PAGE_TRANSPORTS: readonly TransportKind<PageSurroundings>[] = [
 const AHEAD = 500;
 const HALF = 32;
 
-export class Network implements NetworkPort {
+export class PageNetwork implements NetworkPort {
   readonly #session: Session;
   readonly #server: string;
   readonly #role: Role;
@@ -52,7 +52,7 @@ export class Network implements NetworkPort {
   #mailbox: Mailbox | undefined;
   #heard = false;
 
-  constructor(session: Session, { server, relay }: NetworkOptions) {
+  constructor(session: Session, { server, relay }: PageNetworkOptions) {
     const { role } = session;
     this.#session = session;
     this.#server = server;

@@ -12,11 +12,11 @@ import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
 import { Running } from '../session/transfer.ts';
 import type { Sink } from '../sync/ports.ts';
-import type { BrowserOptions, Reception, Store } from './api.ts';
+import type { BrowserOptions, ReceiveInto, Reception } from './api.ts';
 import type { Kept } from './files/kept.ts';
 import { KeptSink } from './files/kept-sink.ts';
 import { StreamSink } from './files/stream-sink.ts';
-import { Network } from './network.ts';
+import { PageNetwork } from './network.ts';
 import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
@@ -24,7 +24,7 @@ export interface BrowserReceiveOptions extends BrowserOptions {
   /** The whole code, `7-crossover-clockwork`. */
   code: string;
   /** Called with the offer before any byte moves. Returns where the bytes go, or false: then both sides end as REFUSED. */
-  accept: (offer: OfferSummary) => Promise<Store | false>;
+  accept: (offer: OfferSummary) => Promise<ReceiveInto | false>;
 }
 
 /**
@@ -68,7 +68,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
       }
     },
     async connect(_session, mailbox) {
-      const network = new Network(session, { server, relay: options.relay });
+      const network = new PageNetwork(session, { server, relay: options.relay });
       await network.meet(mailbox);
       return network;
     },
@@ -82,7 +82,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
   return Object.assign(transfer, { kept: keptBy(transfer, () => sink) });
 }
 
-function makeSink(session: Session, { kind }: OfferHeader, store: Store): Sink {
+function makeSink(session: Session, { kind }: OfferHeader, store: ReceiveInto): Sink {
   if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
   const onWarning = (path: string | undefined, message: string) =>
     session.emit({

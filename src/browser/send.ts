@@ -11,7 +11,7 @@ import { textSource } from '../session/text-source.ts';
 import { Running } from '../session/transfer.ts';
 import type { BrowserOptions, Item } from './api.ts';
 import { FileListSource } from './files/source.ts';
-import { Network } from './network.ts';
+import { PageNetwork } from './network.ts';
 import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
@@ -45,7 +45,7 @@ async function run(
   const { server, code, wait = SENDER_WAIT } = options;
   const { signal } = transfer;
   const skipped: string[] = [];
-  let network: Network;
+  let network: PageNetwork;
   await serve(transfer, {
     ...{ options, platform, skipped },
     known: code === undefined ? undefined : { secret: fromCode(parseCode(code)) },
@@ -55,7 +55,7 @@ async function run(
       transfer.session.warn(error, path);
     },
     connect(session) {
-      network = new Network(session, { server, relay: options.relay });
+      network = new PageNetwork(session, { server, relay: options.relay });
       return network;
     },
     async host(nameplate, on) {

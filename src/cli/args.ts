@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { type Command, FLAGS, type Flag, type Values } from './flags.ts';
+import { type Command, FLAGS, type Flag, type FlagValues } from './flags.ts';
 import { hint } from './near.ts';
 
 /**
@@ -12,7 +12,7 @@ import { hint } from './near.ts';
 export function parse<C extends Command>(
   command: C,
   argv: readonly string[],
-): { flags: Values<C>; positionals: string[] } {
+): { flags: FlagValues<C>; positionals: string[] } {
   const known = new Map<string, Flag>(Object.entries(FLAGS[command]));
   const options = Object.fromEntries(
     [...known].map(([name, { read, short }]) => [
@@ -51,7 +51,7 @@ export function parse<C extends Command>(
     const read = flag.read(shown, value);
     flags.set(name, flag.list ? [...((flags.get(name) as unknown[]) ?? []), ...(read as unknown[])] : read);
   }
-  return { flags: Object.fromEntries(flags) as Values<C>, positionals };
+  return { flags: Object.fromEntries(flags) as FlagValues<C>, positionals };
 }
 
 export function usage(command: Command, what: string): BeelineError {

@@ -5,7 +5,7 @@ import { BeelineError } from '../base/errors.ts';
 import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
 import type { Host, Input } from './host.ts';
-import type { Session } from './session.ts';
+import type { TransferRun } from './session.ts';
 
 /** Bytes of a first line, and milliseconds to wait for it. */
 const LINE_MAX = 2048;
@@ -51,7 +51,7 @@ function firstLine(input: Input, signal: AbortSignal): Promise<string> {
 export async function obtainCode(
   given: string | undefined,
   { stdin, codes }: Host,
-  { prompt, screen, interrupt }: Session,
+  { prompt, screen, interrupt }: TransferRun,
 ): Promise<string> {
   const { parseCode, formatCode, doubtAbout, describeDoubt } = await codes();
   let text = given;

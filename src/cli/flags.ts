@@ -1,6 +1,6 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
 import { DEFAULT_LANES, MAX_LANES, MAX_WAIT } from '../base/limits.ts';
-import { duration, hostPort, integer, oneOf, type Read, serverUrl, size } from './values.ts';
+import { duration, hostPort, integer, oneOf, type ReadValue, serverUrl, size } from './values.ts';
 
 export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -12,13 +12,13 @@ export interface Flag<T = unknown> {
   /** What stands for the value in the help. */
   value?: string;
   /** Absent: a switch. */
-  read?: Read<T>;
+  read?: ReadValue<T>;
   /** It may be repeated: all its values count, not the last one alone. */
   list?: true;
 }
 
 const on = (help: string, short?: string): Flag<true> => ({ help, short });
-const takes = <T>(value: string, help: string, read: Read<T>): Flag<T> => ({ value, help, read });
+const takes = <T>(value: string, help: string, read: ReadValue<T>): Flag<T> => ({ value, help, read });
 const text = (value: string, help: string) => takes(value, help, (_, given) => given);
 const texts = (value: string, help: string): Flag<string[]> => ({
   ...takes(value, `${help}; you can repeat it`, (_, given) => [given]),
@@ -159,7 +159,7 @@ export const FLAGS = {
 
 type Flags = typeof FLAGS;
 /** What was given of a command's flags. */
-export type Values<C extends Command> = {
+export type FlagValues<C extends Command> = {
   [N in keyof Flags[C]]?: Flags[C][N] extends Flag<infer T> ? T : never;
 };
 

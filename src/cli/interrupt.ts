@@ -57,7 +57,7 @@ export function interrupted(afterwards?: string): BeelineError {
   return new BeelineError('INTERRUPTED', ['Interrupted.', afterwards].filter(Boolean).join(' '));
 }
 
-export interface Side {
+export interface InterruptedSide {
   role: 'send' | 'receive';
   /** A code was found for this transfer, or will be for the next; false where a key or a code of the person's own stands. */
   newCode: boolean;
@@ -66,7 +66,7 @@ export interface Side {
 }
 
 /** What an interruption means for what has moved, and how to go on. */
-export function afterInterrupt({ role, newCode, keeps }: Side, view: Tracker): string {
+export function afterInterrupt({ role, newCode, keeps }: InterruptedSide, view: Tracker): string {
   if (view.bytes === 0) return 'Nothing had moved yet.';
   if (!keeps || view.stream) return 'This transfer cannot go on later: it has to be sent anew.';
   if (role === 'send')

@@ -4,7 +4,7 @@ import { MAX_TEXT } from '../base/limits.ts';
 import type { CommonOptions, ReceiveOptions, SendOptions } from '../node/api.ts';
 import type { ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
-import { type Command, RECEIVER_ONLY, type Values } from './flags.ts';
+import { type Command, type FlagValues, RECEIVER_ONLY } from './flags.ts';
 import { serverUrl } from './values.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -13,7 +13,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 export interface Face {
   json: boolean;
   quiet: boolean;
-  logLevel?: Values<'server'>['log-level'];
+  logLevel?: FlagValues<'server'>['log-level'];
   logFile?: string;
 }
 
@@ -161,7 +161,7 @@ export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
   };
 }
 
-function turnArgs(flags: Values<'server'>, env: Env): TurnArgs | undefined {
+function turnArgs(flags: FlagValues<'server'>, env: Env): TurnArgs | undefined {
   refuseBoth('server', flags, ['turn-secret', 'turn-secret-file', 'are one secret']);
   const { 'turn-url': urls, 'turn-secret': secret, 'turn-secret-file': secretFile } = flags;
   const given = secret ?? secretFile;
@@ -182,14 +182,14 @@ export function doctorArgs(argv: readonly string[], env: Env) {
   return { json, server, portMap: !noPortMap };
 }
 
-function faceOf(flags: Values<'send' | 'receive' | 'server'>): Face {
+function faceOf(flags: FlagValues<'send' | 'receive' | 'server'>): Face {
   const { json = false, quiet = false } = flags;
   return { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
 }
 
 function transferArgs<O>(
   command: 'send' | 'receive',
-  flags: Values<'send' | 'receive'>,
+  flags: FlagValues<'send' | 'receive'>,
   env: Env,
   code: string | undefined,
   own: O,

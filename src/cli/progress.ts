@@ -103,7 +103,7 @@ const PLAIN_MS = 5_000;
 const PLAIN_PERCENT = 10;
 
 /** Decides when to draw. `changed` after every event, `stop` before the last lines. */
-export class Progress {
+export class ProgressLine {
   readonly #screen: Screen;
   readonly #view: Tracker;
   readonly #clock: Clock;

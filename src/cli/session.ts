@@ -5,47 +5,47 @@ import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
-import { afterInterrupt, Interrupt, interrupted, type Side } from './interrupt.ts';
+import { afterInterrupt, Interrupt, type InterruptedSide, interrupted } from './interrupt.ts';
 import { writeEvent } from './json.ts';
 import { Keys, stopsOutput } from './keys.ts';
 import { type Log, openLog } from './log.ts';
 import type { Face } from './options.ts';
-import { Progress } from './progress.ts';
+import { ProgressLine } from './progress.ts';
 import { Prompt } from './prompt.ts';
 import { Report, type ReportOptions } from './report.ts';
 import { Screen } from './screen.ts';
 import { Tracker } from './tracker.ts';
 
-export interface SessionOptions {
+export interface TransferRunOptions {
   face: Face;
   metricsPort?: number;
   /** stdin carries data (or a code), so it has no keys. */
   stdinTaken: boolean;
   report: Omit<ReportOptions, 'terse' | 'json'>;
   /** For what is said of an interruption. */
-  side: Omit<Side, 'role'>;
+  side: Omit<InterruptedSide, 'role'>;
 }
 
 const ASK_CANCEL =
   'Press c again to cancel on both sides: then nothing is kept. (Ctrl-C stops, and you can go on later.)';
 
-export class Session {
+export class TransferRun {
   readonly screen: Screen;
   readonly interrupt = new Interrupt();
   readonly prompt: Prompt;
   readonly report: Report;
   readonly #host: Host;
-  readonly #options: SessionOptions;
+  readonly #options: TransferRunOptions;
   readonly #tracker = new Tracker();
   readonly #keys: Keys;
-  #progress: Progress | undefined;
+  #progress: ProgressLine | undefined;
   #transfer: Transfer | undefined;
   #log: Log | undefined;
   #metrics: { close(): void } | undefined;
   #cancelledBy: 'self' | 'peer' | undefined;
   #broken = false;
 
-  constructor(host: Host, options: SessionOptions) {
+  constructor(host: Host, options: TransferRunOptions) {
     const { json, quiet } = options.face;
     this.#host = host;
     this.#options = options;
@@ -141,7 +141,7 @@ export class Session {
     if (event.event === 'done') return this.#progress?.stop();
     // Before bytes move there is nothing to draw, and after a question the display starts anew.
     if (event.event === 'progress' && (!this.#progress || this.#progress.stopped))
-      this.#progress = new Progress(this.screen, this.#tracker);
+      this.#progress = new ProgressLine(this.screen, this.#tracker);
     this.#progress?.changed();
   }
 

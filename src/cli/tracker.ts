@@ -2,7 +2,7 @@
 import type { State, TransferEvent } from '../node/api.ts';
 import { percentOf } from './format.ts';
 
-export interface Lane {
+export interface ShownLane {
   kind: string;
   /** `host:port` of the other end. */
   remote: string;
@@ -28,7 +28,7 @@ export class Tracker {
   file: string | undefined;
   /** 0 to 100, and 100 only when all of it is there. */
   filePercent: number | undefined;
-  readonly lanes = new Map<number, Lane>();
+  readonly lanes = new Map<number, ShownLane>();
   /** Bytes a second by kind of lane. */
   by: Readonly<Record<string, number>> = {};
 

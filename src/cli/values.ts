@@ -4,13 +4,13 @@ import { escapeName } from '../base/printable.ts';
 import { hint } from './near.ts';
 
 /** @param name as it was typed: `--port` or `BEELINE_SERVER` */
-export type Read<T> = (name: string, text: string) => T;
+export type ReadValue<T> = (name: string, text: string) => T;
 
 const bad = (name: string, text: string, why: string): BeelineError =>
   new BeelineError('USAGE', `${name} ${escapeName(text)}: ${why}`);
 
 export const integer =
-  (least: number, most: number): Read<number> =>
+  (least: number, most: number): ReadValue<number> =>
   (name, text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
@@ -21,7 +21,7 @@ const SECONDS = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /** Seconds: a whole number of them, or of minutes, hours or days: `90`, `90s`, `10m`, `2h`, `1d`. */
 export const duration =
-  (most: number): Read<number> =>
+  (most: number): ReadValue<number> =>
   (name, text) => {
     const match = /^(\d{1,9})([smhd]?)$/.exec(text);
     const value = match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : Number.NaN;
@@ -30,7 +30,7 @@ export const duration =
   };
 
 export const oneOf =
-  <T extends string>(...allowed: readonly T[]): Read<T> =>
+  <T extends string>(...allowed: readonly T[]): ReadValue<T> =>
   (name, text) => {
     const found = allowed.find((value) => value === text);
     if (found !== undefined) return found;
@@ -39,7 +39,7 @@ export const oneOf =
 
 const SCHEMES = ['ws:', 'wss:', 'http:', 'https:'];
 
-export const serverUrl: Read<string> = (name, text) => {
+export const serverUrl: ReadValue<string> = (name, text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && SCHEMES.includes(url.protocol) && url.hostname !== '') return text;
   throw bad(name, text, 'it must be a URL such as wss://beeline.example.org or http://192.168.1.7:4848.');
@@ -47,7 +47,7 @@ export const serverUrl: Read<string> = (name, text) => {
 
 /** `host:port`, `192.168.1.7:4848` or `[fe80::1]:4848`, as it was typed. */
 export const hostPort =
-  (leastPort: number): Read<string> =>
+  (leastPort: number): ReadValue<string> =>
   (name, text) => {
     const match = /^(?:\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:[\]/@]+):(\d{1,5})$/.exec(text);
     const port = match ? Number(match[1]) : Number.NaN;
@@ -61,7 +61,7 @@ const STEPS = ['', 'k', 'm', 'g', 't'];
  * A size, or a rate with or without '/s': '800k' is 800,000, '10M' and '10MB' 10,000,000, '1.5MiB' 1,572,864. Result in
  * bytes, a positive integer.
  */
-export const size: Read<number> = (name, text) => {
+export const size: ReadValue<number> = (name, text) => {
   const wrong = (why: string) => bad(name, text, `${why} Examples: 800k, 10M, 1.5MiB (bytes a second).`);
   const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)(b?)(?:\/s)?$/i.exec(text.trim());
   if (!match) {

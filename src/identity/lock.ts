@@ -48,11 +48,11 @@ const HOLDER = v.object({
   space: text(255),
   host: text(255),
 });
-type Holder = v.InferOutput<typeof HOLDER>;
+type LockHolder = v.InferOutput<typeof HOLDER>;
 
 interface Found {
   /** Undefined if what is there cannot be read as a lock. */
-  holder: Holder | undefined;
+  holder: LockHolder | undefined;
   /** Milliseconds since 1970. */
   touched: number;
 }
@@ -212,7 +212,7 @@ function isStale({ holder, touched }: Found, now: number): boolean {
   return !sameBoot || !runs(holder);
 }
 
-function runs({ pid, start }: Holder): boolean {
+function runs({ pid, start }: LockHolder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -235,7 +235,7 @@ function processStat(pid: number): { state: string; start: string } | undefined 
   return state && start ? { state, start } : undefined;
 }
 
-function thisProcess(): Holder {
+function thisProcess(): LockHolder {
   return {
     id: randomBytes(16).toString('hex'),
     pid: process.pid,
@@ -267,7 +267,7 @@ function look(path: string): Found | undefined {
   }
 }
 
-function locked(folder: string, holder: Holder | undefined): BeelineError {
+function locked(folder: string, holder: LockHolder | undefined): BeelineError {
   const who = holder ? `process ${holder.pid} on ${escapeName(holder.host)}` : 'another process';
   return fault('FOLDER_LOCKED', { who, path: quoted(`${folder}/lock`) });
 }

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { needsZone } from '../base/addresses.ts';
 import { fault } from '../base/errors.ts';
-import { type Listing, rankedInterfaces } from '../meeting/lan/interfaces.ts';
+import { type InterfaceListing, rankedInterfaces } from '../meeting/lan/interfaces.ts';
 import type { Address } from '../wire/candidate.ts';
 
 /** Each is two candidates, and others need room beside them. */
@@ -13,7 +13,7 @@ const MOST_INTERNAL = 4;
  * The addresses of interfaces, of those that matter most first, loopback last (two shells on one machine without a network). Link-local IPv6
  * addresses mean nothing without the other machine's interface name and are left out.
  */
-export function localHosts(listing?: Listing): string[] {
+export function localHosts(listing?: InterfaceListing): string[] {
   const all = rankedInterfaces(listing).flatMap(([, infos]) => infos);
   const usable = all.filter(({ family, address }) => family === 'IPv4' || !needsZone(address));
   const own = usable.filter(({ internal }) => internal).slice(0, MOST_INTERNAL);

@@ -3,6 +3,7 @@
 import type { OfferSummary, TransferOptions } from '../session/api.ts';
 import type { Sink, Source } from '../sync/ports.ts';
 import type { NodeTransport } from '../transports/surroundings.ts';
+import type { Overwrite } from './files/conflicts.ts';
 
 export type {
   Logger,
@@ -14,8 +15,7 @@ export type {
   TransferOptions,
 } from '../session/api.ts';
 
-/** `update` skips files of equal size and time. It replaces the others, and moves only the chunks that differ. */
-export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
+export type { Overwrite } from './files/conflicts.ts';
 
 export interface CommonOptions extends TransferOptions {
   /** The URL of a `beeline server` where both sides meet: ws://, wss://, http:// or https://. */

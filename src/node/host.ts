@@ -21,7 +21,7 @@ import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, SendOptions } from './api.ts';
 import { serveWeb } from './web.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome'>;
+type HostEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome'>;
 
 /** Milliseconds to listen for other senders' nameplates before one is chosen. */
 const PROBE = 120;
@@ -90,7 +90,7 @@ export async function host(
   options: SendOptions,
   certificate: Certificate,
   nameplate: string | undefined,
-  on: Callbacks,
+  on: HostEvents,
 ): Promise<Hosted> {
   const bind = options.at === undefined ? undefined : parseHostPort(options.at);
   if (options.server !== undefined) {

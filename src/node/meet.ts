@@ -9,7 +9,7 @@ import type { Address } from '../wire/candidate.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
 
-type Callbacks = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
+type GuestEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
   onNobody: (error: BeelineError) => void;
 };
@@ -29,7 +29,7 @@ export async function meetAsGuest(
   nameplate: string,
   options: CommonOptions,
   signal: AbortSignal,
-  on: Callbacks,
+  on: GuestEvents,
 ): Promise<Met> {
   const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
   const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
@@ -54,7 +54,7 @@ async function meetAtSender(
   nameplate: string,
   options: CommonOptions,
   common: MailboxOptions,
-  onNobody: Callbacks['onNobody'],
+  onNobody: GuestEvents['onNobody'],
 ): Promise<Met> {
   const onLan = options.at === undefined;
   const find = finder(nameplate, options);
@@ -99,7 +99,7 @@ function stillLooking({ server, at }: CommonOptions): BeelineError {
 }
 
 /** @throws BeelineError NO_PEER at once if nothing can be looked at. */
-function checkInterfaces(onNobody: Callbacks['onNobody']): void {
+function checkInterfaces(onNobody: GuestEvents['onNobody']): void {
   const interfaces = multicastInterfaces();
   if (interfaces.length === 0) throw fault('NO_INTERFACE');
   if (interfaces.every(({ loopback }) => loopback)) onNobody(fault('ONLY_THIS_MACHINE'));

@@ -4,7 +4,7 @@ import { toHex } from '../base/bytes.ts';
 import { faultFrom } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { count } from '../session/audit.ts';
-import type { Facts } from '../session/ports.ts';
+import type { AgreedFacts } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { Links } from './files/fit.ts';
 
@@ -17,7 +17,7 @@ import type { Links } from './files/fit.ts';
 export async function keepReceipt(
   session: Session,
   wanted: boolean | string | undefined,
-  facts: Facts,
+  facts: AgreedFacts,
   links: Links = 'safe',
 ): Promise<string | undefined> {
   const { kind, entries, space, outcome, sender, receiver } = facts;

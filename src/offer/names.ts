@@ -9,10 +9,10 @@ import { escapeName, PRINTABLE_ASCII } from '../base/printable.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { Entry } from './manifest.ts';
 
-export type Platform = 'posix' | 'windows';
+export type NamePlatform = 'posix' | 'windows';
 
 export interface NameRules {
-  platform: Platform;
+  platform: NamePlatform;
   /** The target treats names as equal that differ in case or Unicode normalisation. Default: on Windows. */
   foldsCase?: boolean;
 }
@@ -38,7 +38,7 @@ export function foldKey(path: string): string {
 }
 
 /** Why a relative path must not be written, as in "the name … contains …"; undefined when it may be. */
-export function nameProblem(path: string, platform: Platform): string | undefined {
+export function nameProblem(path: string, platform: NamePlatform): string | undefined {
   if (path === '') return 'is empty';
   if (path.startsWith('/')) return 'is absolute';
   if (byteLength(path) > MAX_PATH) return `is longer than ${MAX_PATH} bytes`;
@@ -52,7 +52,7 @@ export function nameProblem(path: string, platform: Platform): string | undefine
   return undefined;
 }
 
-function componentProblem(name: string, platform: Platform): string | undefined {
+function componentProblem(name: string, platform: NamePlatform): string | undefined {
   if (name === '') return 'has an empty part';
   if (name === '.' || name === '..') return `has '${name}' as a part`;
   if (byteLength(name) > MAX_COMPONENT) return `has a part longer than ${MAX_COMPONENT} bytes`;
@@ -186,7 +186,7 @@ function checkParent(path: string, byKey: ReadonlyMap<string, Entry>, keyOf: (pa
  */
 function targetProblem(
   link: Entry,
-  platform: Platform,
+  platform: NamePlatform,
   links: LinkTree,
   keyOf: (name: string) => string,
 ): string | undefined {

@@ -68,10 +68,10 @@ export class ReadBridge {
 }
 
 /** What carries the socket, and between which addresses; default: TCP, and what the socket says. */
-export type Ends = Pick<Pipe, 'kind' | 'relayed' | 'local' | 'remote'>;
+export type TlsEnds = Pick<Pipe, 'kind' | 'relayed' | 'local' | 'remote'>;
 
 /** A TLS socket as a pipe. @param bridge given when the socket was opened with its `options` as `onread` */
-export function tlsPipe(socket: TLSSocket, ends: Ends = tcpEnds(socket), bridge?: ReadBridge): Pipe {
+export function tlsPipe(socket: TLSSocket, ends: TlsEnds = tcpEnds(socket), bridge?: ReadBridge): Pipe {
   socket.setNoDelay(true);
   // A server's socket that was not made by tls.Server says only so that a record was forged. Undocumented, and kept by a test.
   socket.on('_tlsError', (error: Error) => socket.destroy(error));
@@ -108,7 +108,7 @@ export function tlsPipe(socket: TLSSocket, ends: Ends = tcpEnds(socket), bridge?
 }
 
 /** The ends of a socket that is TCP itself. */
-export function tcpEnds(socket: TLSSocket): Ends {
+export function tcpEnds(socket: TLSSocket): TlsEnds {
   const { localAddress = '?', localPort = 0, remoteAddress = '?', remotePort = 0 } = socket;
   return {
     kind: 'tcp',
@@ -117,7 +117,7 @@ export function tcpEnds(socket: TLSSocket): Ends {
   };
 }
 
-export interface Over extends Ends {
+export interface Over extends TlsEnds {
   context: SecureContext;
   signal: AbortSignal;
 }

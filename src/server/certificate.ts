@@ -40,7 +40,7 @@ const MINUTE = 60_000;
 /** Bytes; a larger file is neither a key nor a chain. */
 const MOST = 2 ** 20;
 
-interface Loaded {
+interface LoadedCertificate {
   context: SecureContext;
   name: string | undefined;
   validTo: string;
@@ -102,7 +102,7 @@ async function stampOf({ cert, key }: CertificateFiles): Promise<string> {
   return (await Promise.all(each)).join('; ');
 }
 
-async function load(files: CertificateFiles, tell: (sentence: string) => void): Promise<Loaded> {
+async function load(files: CertificateFiles, tell: (sentence: string) => void): Promise<LoadedCertificate> {
   const [cert, key] = await Promise.all([read(files.cert, 'certificate'), read(files.key, 'private key')]);
   const certificate = made('CERTIFICATE_MALFORMED', () => new X509Certificate(cert));
   if (/ENCRYPTED/.test(key)) throw fault('CERTIFICATE_KEY_ENCRYPTED');

@@ -21,10 +21,10 @@ export const HANDSHAKE_LIMITS = {
  * Makes the server's end of a TLS connection, or destroys the socket if its address begins too many. The caller bounds the
  * time by destroying the socket. `done` gets the plain side, once both have proved what TLS asks for.
  */
-export type Handshake = (socket: Socket, key: string, done: (secure: TLSSocket) => void) => void;
+export type TlsHandshake = (socket: Socket, key: string, done: (secure: TLSSocket) => void) => void;
 
 /** @param perAddress false for a proxy that everybody comes through */
-export function createHandshakes(context: () => SecureContext, perAddress: boolean): Handshake {
+export function createHandshakes(context: () => SecureContext, perAddress: boolean): TlsHandshake {
   const { atOnce, perSecond, ofAddress } = HANDSHAKE_LIMITS;
   const rate = perAddress ? new TokenBuckets(perSecond, perSecond) : undefined;
   const limits = { inAll: atOnce, ofAddress: perAddress ? ofAddress : undefined };

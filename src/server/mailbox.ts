@@ -20,12 +20,12 @@ export interface Sitter {
 export interface House {
   readonly limits: Readonly<Limits>;
   /** Tokens by which clients prove that a place is their own, here and at the relay. */
-  readonly places: Places<Mailbox>;
+  readonly places: Places<SharedMailbox>;
   /** What the server does besides, said afresh to everyone who sits down; `user` is for a TURN server's log. */
   services(user: string): Services;
 }
 
-export class Mailbox {
+export class SharedMailbox {
   readonly nameplate: string;
   /** The address key that it is counted under. */
   readonly owner: string;

@@ -16,7 +16,7 @@ import {
 } from '../wire/rendezvous.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { type House, Mailbox, type Side, type Sitter } from './mailbox.ts';
+import { type House, SharedMailbox, type Side, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
 import { Places } from './places.ts';
 
@@ -25,7 +25,7 @@ const HOUR = 3_600_000;
 const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'];
 
 /** What a transport gives: whole texts out, and an end. Neither method may throw. */
-export interface Connection {
+export interface SeatConnection {
   readonly address: string;
   /** Of this very process. */
   readonly local?: boolean;
@@ -46,10 +46,10 @@ export interface MailboxesOptions {
 export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
-  readonly places = new Places<Mailbox>();
+  readonly places = new Places<SharedMailbox>();
   readonly services: (user: string) => Services;
   readonly #hosts: MailboxesOptions['hosts'];
-  readonly #mailboxes = new Map<string, Mailbox>();
+  readonly #mailboxes = new Map<string, SharedMailbox>();
   readonly #seats = new Set<Seat>();
   /** Those that have not said yet what they want: who comes is let in, and the oldest of the busiest address goes. */
   readonly #silent: Room<Seat>;
@@ -95,7 +95,7 @@ export class Mailboxes implements House {
   }
 
   /** @throws BeelineError SERVER as `refusal` says. */
-  open(connection: Connection): Seat {
+  open(connection: SeatConnection): Seat {
     const refusal = this.refusal(connection.address);
     if (refusal) throw refusal;
     const key = addressKey(connection.address);
@@ -119,7 +119,7 @@ export class Mailboxes implements House {
   }
 
   /** @throws BeelineError CROWDED, SERVER or REFUSED. */
-  host(seat: Seat, nameplate: string | undefined, token: string | undefined): Mailbox {
+  host(seat: Seat, nameplate: string | undefined, token: string | undefined): SharedMailbox {
     if (this.#hosts === 'this process' && !seat.local) throw fault('PAGE_OF_ONE_SENDER');
     this.#speaks(seat);
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
@@ -133,7 +133,7 @@ export class Mailboxes implements House {
   }
 
   /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
-  join(seat: Seat, nameplate: string, token: string | undefined): Mailbox {
+  join(seat: Seat, nameplate: string, token: string | undefined): SharedMailbox {
     this.#speaks(seat);
     this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
     const mailbox = this.#find(nameplate);
@@ -142,7 +142,7 @@ export class Mailboxes implements House {
     return mailbox;
   }
 
-  end(mailbox: Mailbox, error: BeelineError): void {
+  end(mailbox: SharedMailbox, error: BeelineError): void {
     if (this.#mailboxes.get(mailbox.nameplate) !== mailbox) return;
     this.#mailboxes.delete(mailbox.nameplate);
     this.#owned.remove(mailbox.owner);
@@ -158,7 +158,7 @@ export class Mailboxes implements House {
     this.#created.sweep(now);
   }
 
-  endIfExpired(mailbox: Mailbox): boolean {
+  endIfExpired(mailbox: SharedMailbox): boolean {
     const error = mailbox.expired(this.clock());
     if (error) this.end(mailbox, error);
     return error !== undefined;
@@ -171,12 +171,12 @@ export class Mailboxes implements House {
     for (const seat of this.#seats) seat.refuse(error);
   }
 
-  #find(nameplate: string): Mailbox | undefined {
+  #find(nameplate: string): SharedMailbox | undefined {
     const mailbox = this.#mailboxes.get(nameplate);
     return mailbox && !this.endIfExpired(mailbox) ? mailbox : undefined;
   }
 
-  #create(key: string, wanted: string | undefined): Mailbox {
+  #create(key: string, wanted: string | undefined): SharedMailbox {
     if (this.#mailboxes.size >= this.limits.mailboxes)
       throw busy(`This server is full (${this.limits.mailboxes} meetings). Try again later.`);
     if (this.#owned.of(key) >= this.limits.mailboxesPerAddress)
@@ -186,7 +186,7 @@ export class Mailboxes implements House {
     this.#count(this.#created, key, 'new meetings', this.limits.mailboxesPerHour);
     const nameplate = wanted ?? freeNameplate((name) => this.#mailboxes.has(name));
     if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
-    const mailbox = new Mailbox(nameplate, key, this.clock(), this);
+    const mailbox = new SharedMailbox(nameplate, key, this.clock(), this);
     this.#mailboxes.set(nameplate, mailbox);
     this.#owned.add(key);
     return mailbox;
@@ -209,14 +209,14 @@ export class Seat implements Sitter {
   readonly address: string;
   readonly local: boolean;
   readonly #mailboxes: Mailboxes;
-  readonly #connection: Connection;
+  readonly #connection: SeatConnection;
   readonly #since: number;
   readonly #gone: () => void;
-  #place: { side: Side; mailbox: Mailbox } | undefined;
+  #place: { side: Side; mailbox: SharedMailbox } | undefined;
   #over = false;
 
   /** @param gone is called once, when this connection no longer counts. */
-  constructor(mailboxes: Mailboxes, connection: Connection, key: string, gone: () => void) {
+  constructor(mailboxes: Mailboxes, connection: SeatConnection, key: string, gone: () => void) {
     this.#mailboxes = mailboxes;
     this.#connection = connection;
     this.#since = mailboxes.clock();
@@ -294,7 +294,7 @@ export class Seat implements Sitter {
     this.#mailboxes.endIfExpired(mailbox);
   }
 
-  #leave(side: Side, mailbox: Mailbox): void {
+  #leave(side: Side, mailbox: SharedMailbox): void {
     this.#close();
     if (side === 'host') this.#mailboxes.end(mailbox, fault('HOST_LEFT'));
   }

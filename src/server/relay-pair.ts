@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MESSAGE_COST, MESSAGE_MEMORY } from './limits.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { SharedMailbox } from './mailbox.ts';
 import type { Place } from './places.ts';
 import type { RelayUsage } from './relay-usage.ts';
 import { ClientSocket } from './socket.ts';
@@ -16,7 +16,7 @@ export class RelaySocket extends ClientSocket {
   readonly key: string;
   readonly since: number;
   /** Whose it is; undefined until it has shown a token. */
-  place: Place<Mailbox> | undefined;
+  place: Place<SharedMailbox> | undefined;
   /** Bytes of memory that what waits to go out to it takes. */
   queued = 0;
 
@@ -35,12 +35,12 @@ export interface PairOptions {
   buffer: number;
   clock: () => number;
   /** Called once, when neither passes anything on any more. */
-  ended: (pair: Pair) => void;
+  ended: (pair: RelayPair) => void;
 }
 
 const TOO_SMALL = 'Too many small messages at once for a receiver that does not keep up.';
 
-export class Pair {
+export class RelayPair {
   readonly host: RelaySocket;
   readonly guest: RelaySocket;
   /** Both directions together. */

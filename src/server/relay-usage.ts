@@ -3,7 +3,7 @@
 import { TokenBucket } from '../base/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
 import type { Limits } from './limits.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { SharedMailbox } from './mailbox.ts';
 
 /** What of the rate may pass at once, in seconds of it. */
 const BURST_S = 0.1;
@@ -24,7 +24,7 @@ export class RelayUsage {
   readonly #limits: Readonly<Limits>;
   readonly #clock: () => number;
   // A pair outlives its mailbox if need be; its count goes when both have.
-  readonly #mailboxes = new WeakMap<Mailbox, MailboxUsage>();
+  readonly #mailboxes = new WeakMap<SharedMailbox, MailboxUsage>();
   readonly #pairs = new Holdings();
   readonly #bytes = new Windowed(DAY);
   /** Readers share it: each is told how long to stop, so that all together keep to it. */
@@ -46,7 +46,7 @@ export class RelayUsage {
   }
 
   /** Counts a pair, or says which limit forbids it. */
-  open(mailbox: Mailbox, ends: readonly Counted[]): string | undefined {
+  open(mailbox: SharedMailbox, ends: readonly Counted[]): string | undefined {
     const { relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
@@ -62,14 +62,14 @@ export class RelayUsage {
     return undefined;
   }
 
-  close(mailbox: Mailbox, ends: readonly Counted[]): void {
+  close(mailbox: SharedMailbox, ends: readonly Counted[]): void {
     this.pairs--;
     this.#of(mailbox).pairs--;
     for (const key of keysOf(ends)) this.#pairs.remove(key);
   }
 
   /** What one pair is counted and held back by. */
-  meter(mailbox: Mailbox, ends: readonly Counted[]) {
+  meter(mailbox: SharedMailbox, ends: readonly Counted[]) {
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
     return {
@@ -96,7 +96,7 @@ export class RelayUsage {
     return undefined;
   }
 
-  #of(mailbox: Mailbox): MailboxUsage {
+  #of(mailbox: SharedMailbox): MailboxUsage {
     let usage = this.#mailboxes.get(mailbox);
     if (!usage) {
       usage = { pairs: 0, bytes: 0 };

@@ -9,10 +9,10 @@ import { asBeelineError, type BeelineError } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { CLOSE, decodeRelayHello, encodePaired } from '../wire/relay.ts';
 import type { ServerLog } from './log.ts';
-import type { Mailbox } from './mailbox.ts';
+import type { SharedMailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';
 import type { Place, Side } from './places.ts';
-import { Pair, RelaySocket } from './relay-pair.ts';
+import { RelayPair, RelaySocket } from './relay-pair.ts';
 import { RelayUsage } from './relay-usage.ts';
 
 /** How long closing handshakes may take when the server closes, in milliseconds. */
@@ -39,9 +39,9 @@ export class Relay {
   /** Those that have shown no token, and those that have. */
   readonly #strangers: Room<RelaySocket>;
   readonly #members: Room<RelaySocket>;
-  readonly #waiting = new Map<Mailbox, Waiting>();
+  readonly #waiting = new Map<SharedMailbox, Waiting>();
   /** By the address that the meeting belongs to. */
-  readonly #pairs: Room<Pair>;
+  readonly #pairs: Room<RelayPair>;
   readonly #usage: RelayUsage;
 
   constructor(mailboxes: Mailboxes, log: ServerLog) {
@@ -142,14 +142,14 @@ export class Relay {
   }
 
   /** The other side's connection that came last: of several, the one that is least likely to be dead unnoticed. */
-  #take({ mailbox, side }: Place<Mailbox>): RelaySocket | undefined {
+  #take({ mailbox, side }: Place<SharedMailbox>): RelaySocket | undefined {
     const others = this.#waiting.get(mailbox)?.[side === 'host' ? 'guest' : 'host'] ?? [];
     const found = others.findLast(({ open }) => open);
     if (found) this.#forget(found);
     return found;
   }
 
-  #pair({ mailbox, side }: Place<Mailbox>, socket: RelaySocket, other: RelaySocket): void {
+  #pair({ mailbox, side }: Place<SharedMailbox>, socket: RelaySocket, other: RelaySocket): void {
     const ends = [socket, other];
     const { limits, clock } = this.#mailboxes;
     const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);
@@ -159,7 +159,7 @@ export class Relay {
       return;
     }
     const [host, guest] = side === 'host' ? [socket, other] : [other, socket];
-    const pair = new Pair({
+    const pair = new RelayPair({
       host,
       guest,
       meter: this.#usage.meter(mailbox, ends),
@@ -187,7 +187,7 @@ export class Relay {
     return undefined;
   }
 
-  #waitingAt(mailbox: Mailbox): Waiting {
+  #waitingAt(mailbox: SharedMailbox): Waiting {
     let waiting = this.#waiting.get(mailbox);
     if (!waiting) {
       waiting = { host: [], guest: [] };

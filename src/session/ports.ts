@@ -46,7 +46,7 @@ export interface NetworkPort {
 export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'>;
 
 /** What both sides of a finished transfer agree on, to make a record of. */
-export interface Facts {
+export interface AgreedFacts {
   kind: OfferHeader['kind'];
   entries: readonly Entry[];
   space: ByteSpace;
@@ -57,4 +57,4 @@ export interface Facts {
 }
 
 /** Makes a record of a finished transfer, if one is wanted: where it is. Never rejects. */
-export type Keep = (facts: Facts) => Promise<string | undefined>;
+export type Keep = (facts: AgreedFacts) => Promise<string | undefined>;

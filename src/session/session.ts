@@ -12,6 +12,7 @@ import type { Pipe } from '../secure/pipe.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
 import type { Peer } from '../sync/peer.ts';
 import type { Path } from '../transports/path.ts';
+import type { Role } from '../transports/transport.ts';
 import type { Message, Status } from '../wire/messages.ts';
 import type { Hello, Word } from '../wire/signal.ts';
 import type { Logger, OfferSummary, Result, TransferEvent, TransferOptions } from './api.ts';
@@ -26,8 +27,7 @@ import type { Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { StatusRegister } from './status.ts';
 import { FATAL, reasonToWait, verdict } from './verdict.ts';
 
-export type Role = 'sender' | 'receiver';
-export type End = { result: Result } | { error: BeelineError };
+export type SessionEnd = { result: Result } | { error: BeelineError };
 
 export interface SessionOptions {
   role: Role;
@@ -36,7 +36,7 @@ export interface SessionOptions {
   log: Logger | undefined;
   emit: (event: TransferEvent) => void;
   /** Called once, when all that the session held is released. */
-  ended: (end: End) => void;
+  ended: (end: SessionEnd) => void;
 }
 
 /** What a session is made of, once it is open. */
@@ -417,7 +417,7 @@ export class Session {
     this.#say(this.#status.word);
   }
 
-  async #end(end: End): Promise<void> {
+  async #end(end: SessionEnd): Promise<void> {
     this.#lane.end();
     this.#hello.clear();
     this.confirmation.end();

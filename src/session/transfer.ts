@@ -6,11 +6,12 @@ import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { State } from '../sync/machine.ts';
+import type { Role } from '../transports/transport.ts';
 import type { Logger, Result, Transfer, TransferEvent, TransferOptions } from './api.ts';
 import { Cleanup } from './cleanup.ts';
 import { EventStream } from './event-stream.ts';
 import type { Platform } from './ports.ts';
-import { type End, type Role, Session } from './session.ts';
+import { Session, type SessionEnd } from './session.ts';
 
 export class Running implements Transfer {
   readonly events = new EventStream();
@@ -95,7 +96,7 @@ export class Running implements Transfer {
     this.session.offerPipe(pipe, fingerprint);
   }
 
-  async #end(end: End): Promise<void> {
+  async #end(end: SessionEnd): Promise<void> {
     await this.cleanup.run();
     if ('result' in end) {
       const { peer, skipped, ...done } = end.result;

@@ -2,10 +2,9 @@
 import { BeelineError, type ErrorCode, fault, type Reason } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Event } from '../sync/machine.ts';
+import type { Role } from '../transports/transport.ts';
 import type { Status } from '../wire/messages.ts';
 import type { Cause } from './cause.ts';
-
-type Role = 'sender' | 'receiver';
 
 /** Ends of a lane that opening another one would only repeat. */
 export const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { addressKey } from '../../src/base/addresses.ts';
-import { Room, type RoomLimits, type Way } from '../../src/base/room.ts';
+import { Room, type RoomLimits, type RoomWay } from '../../src/base/room.ts';
 
 test('IPv4 counts by address, IPv6 by /64, mapped IPv4 as IPv4', () => {
   assert.equal(addressKey('192.0.2.1'), '192.0.2.1');
@@ -16,7 +16,7 @@ test('IPv4 counts by address, IPv6 by /64, mapped IPv4 as IPv4', () => {
   assert.equal(addressKey('1:2:3:4:5:6:7::'), '1:2:3:4::/64');
 });
 
-function roomOf(limits: RoomLimits, way: Way) {
+function roomOf(limits: RoomLimits, way: RoomWay) {
   const out: string[] = [];
   const room = new Room<string>(limits, way, (member) => out.push(member));
   return { room, out };
@@ -83,32 +83,36 @@ test('12,800 silent ones of 100 addresses never keep out, nor put out, one of an
 test('whatever comes and goes, the counts are right', () => {
   const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), leave: fc.option(fc.nat(20)) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom<Way>('oldest', 'fair'), (steps, way) => {
-      const inside = new Map<number, string>();
-      const room = new Room<number>({ inAll: 6, ofAddress: 4 }, way, (member) => {
-        const counts = [...new Set(inside.values())].map((key) => room.of(key));
-        const key = inside.get(member)!;
-        // Itself no longer counted.
-        if (inside.size === 6) assert.ok(room.of(key) + 1 >= Math.max(...counts));
-        inside.delete(member);
-      });
-      steps.forEach(({ key, leave }, at) => {
-        if (leave !== null) {
-          room.leave(leave);
-          inside.delete(leave);
-        }
-        const refusal = room.refusal(key);
-        const entered = room.enter(key, at);
-        assert.equal(entered, refusal === undefined);
-        if (entered) inside.set(at, key);
-        assert.equal(room.size, inside.size);
-        assert.ok(room.size <= 6);
-        for (const each of ['a', 'b', 'c', 'd']) {
-          const here = [...inside.values()].filter((one) => one === each).length;
-          assert.equal(room.of(each), here);
-          assert.ok(here <= 4);
-        }
-      });
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.constantFrom<RoomWay>('oldest', 'fair'),
+      (steps, way) => {
+        const inside = new Map<number, string>();
+        const room = new Room<number>({ inAll: 6, ofAddress: 4 }, way, (member) => {
+          const counts = [...new Set(inside.values())].map((key) => room.of(key));
+          const key = inside.get(member)!;
+          // Itself no longer counted.
+          if (inside.size === 6) assert.ok(room.of(key) + 1 >= Math.max(...counts));
+          inside.delete(member);
+        });
+        steps.forEach(({ key, leave }, at) => {
+          if (leave !== null) {
+            room.leave(leave);
+            inside.delete(leave);
+          }
+          const refusal = room.refusal(key);
+          const entered = room.enter(key, at);
+          assert.equal(entered, refusal === undefined);
+          if (entered) inside.set(at, key);
+          assert.equal(room.size, inside.size);
+          assert.ok(room.size <= 6);
+          for (const each of ['a', 'b', 'c', 'd']) {
+            const here = [...inside.values()].filter((one) => one === each).length;
+            assert.equal(room.of(each), here);
+            assert.ok(here <= 4);
+          }
+        });
+      },
+    ),
   );
 });

@@ -6,7 +6,7 @@ import { HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
 import type { Transfer } from '../../src/node/api.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
-import { Mailbox, type Side } from '../../src/server/mailbox.ts';
+import { SharedMailbox, type Side } from '../../src/server/mailbox.ts';
 import { randomFrom, seed } from '../seed.ts';
 import { type Party, party, server } from './meetings.ts';
 import { each, ending, LIMIT, shorten, tree, until, world } from './world.ts';
@@ -113,9 +113,9 @@ test(
       'puts its own words in': [() => ['{"k":"refuse","code":"VERSION"}'], 'fails'],
       'says what is no handshake': [() => ['\u0000'], 'fails'],
     };
-    const relay = Mailbox.prototype.relay;
+    const relay = SharedMailbox.prototype.relay;
     const behaviours = new Map<string, Relay>();
-    t.mock.method(Mailbox.prototype, 'relay', function (this: Mailbox, from: Side, body: string) {
+    t.mock.method(SharedMailbox.prototype, 'relay', function (this: SharedMailbox, from: Side, body: string) {
       for (const passed of behaviours.get(this.nameplate)!(from, body)) relay.call(this, from, passed);
     });
     const { url } = await server(t);
@@ -157,10 +157,10 @@ test(
 
 test('protects from: a server that splices two sessions', LIMIT, async (t) => {
   shorten(t, HANDSHAKE_DEADLINE, 1500);
-  const relay = Mailbox.prototype.relay;
-  const boxes = new Map<string, Mailbox>();
+  const relay = SharedMailbox.prototype.relay;
+  const boxes = new Map<string, SharedMailbox>();
   // What the sides of one mailbox say goes to those of the other.
-  t.mock.method(Mailbox.prototype, 'relay', function (this: Mailbox, from: Side, body: string) {
+  t.mock.method(SharedMailbox.prototype, 'relay', function (this: SharedMailbox, from: Side, body: string) {
     boxes.set(this.nameplate, this);
     const other = [...boxes.values()].find((box) => box !== this);
     if (other) relay.call(other, from, body);

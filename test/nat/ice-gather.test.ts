@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { describe, it } from 'node:test';
 import { Birthday } from '../../src/nat/ice/birthday.ts';
 import { Checks } from '../../src/nat/ice/checks.ts';
-import { Gatherer, type Mapping } from '../../src/nat/ice/gather.ts';
+import { Gatherer, type SeenMapping } from '../../src/nat/ice/gather.ts';
 import { xorAddress } from '../../src/nat/stun/attributes.ts';
 import { ATTRIBUTE, decodeStun, encodeStun } from '../../src/nat/stun/message.ts';
 import { loadUdx, UdpSocket } from '../../src/transports/udx/socket.ts';
@@ -30,7 +30,7 @@ async function server(seen: (from: Address) => Address | undefined, drop = 0) {
 async function gather(
   servers: Awaited<ReturnType<typeof server>>[],
   signal?: AbortSignal,
-): Promise<{ mapping: Mapping; port: number }> {
+): Promise<{ mapping: SeenMapping; port: number }> {
   const checks = new Checks('a'.repeat(32), { request: () => undefined, indication: () => {} });
   const socket: UdpSocket = new UdpSocket(await loadUdx(), {
     onMessage: (bytes, from) => checks.receive(bytes, from, socket),
@@ -62,7 +62,7 @@ describe('gathering', () => {
       const attributes = [{ type: ATTRIBUTE.xorMappedAddress, value: xorAddress(seen, transaction) }];
       if (reachable) answered({ class: 'success', method: 1, transaction, attributes }, 1);
     };
-    const told: Mapping[] = [];
+    const told: SeenMapping[] = [];
     const gatherer = new Gatherer({ askServer } as Checks, {} as UdpSocket, (mapping) => told.push(mapping));
     const gathered = gatherer.run([{ host: '198.51.100.1', port: 3478 }]);
     t.mock.timers.tick(3_500);

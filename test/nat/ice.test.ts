@@ -5,7 +5,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { TokenBucket } from '../../src/base/bucket.ts';
 import { isNear, usable } from '../../src/nat/ice/address.ts';
-import { type Answer, Checks, streamAttribute, streamIds } from '../../src/nat/ice/checks.ts';
+import { type CheckAnswer, Checks, streamAttribute, streamIds } from '../../src/nat/ice/checks.ts';
 import { Pairs } from '../../src/nat/ice/pairs.ts';
 import { readErrorCode } from '../../src/nat/stun/attributes.ts';
 import {
@@ -37,7 +37,7 @@ function request(password: string, attributes: StunAttribute[] = []): Uint8Array
 
 describe('checks', () => {
   const [ours, theirs] = ['a'.repeat(32), 'b'.repeat(32)];
-  const make = (answer: Answer = { class: 'success', attributes: [] }) => {
+  const make = (answer: CheckAnswer = { class: 'success', attributes: [] }) => {
     const asked: StunMessage[] = [];
     const told: StunMessage[] = [];
     const checks = new Checks(ours, {

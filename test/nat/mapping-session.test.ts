@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { mock } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { mapPorts, type PortMapper } from '../../src/nat/mapping/map-ports.ts';
-import type { Gateway, Mapper, Mapping, Transport } from '../../src/nat/mapping/mapper.ts';
+import type { Gateway, MappedProtocol, Mapper, PortMapping } from '../../src/nat/mapping/mapper.ts';
 
 const HOUR = 3600;
 
@@ -21,14 +21,14 @@ class FakeMapper implements Mapper {
     this.works = works;
   }
 
-  async map(transport: Transport, port: number): Promise<Mapping> {
+  async map(transport: MappedProtocol, port: number): Promise<PortMapping> {
     this.calls.push(`map ${transport} ${port}`);
     if (this.hangs) await new Promise(() => {});
     if (!this.works) throw new BeelineError('NO_PATH', 'The router refuses.');
     return { address: { host: this.host, port: port + 1 }, lifetime: this.lifetime };
   }
 
-  async unmap(transport: Transport, port: number): Promise<void> {
+  async unmap(transport: MappedProtocol, port: number): Promise<void> {
     this.calls.push(`unmap ${transport} ${port}`);
     if (this.hangs) await new Promise(() => {});
   }

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/base/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/server/limits.ts';
-import type { Mailbox } from '../../src/server/mailbox.ts';
+import type { SharedMailbox } from '../../src/server/mailbox.ts';
 import { RelayUsage } from '../../src/server/relay-usage.ts';
 import { decodePaired, decodeRelayHello, encodePaired, encodeRelayHello } from '../../src/wire/relay.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
@@ -314,7 +314,7 @@ test('a rate for all is kept to, and shared', async () => {
   let now = 0;
   const usage = (relayRate: number) => new RelayUsage({ ...DEFAULT_LIMITS, relayRate }, () => now);
   const shared = usage(1000);
-  const [first, second] = [0, 1].map(() => shared.meter({} as Mailbox, []));
+  const [first, second] = [0, 1].map(() => shared.meter({} as SharedMailbox, []));
   assert.equal(first!.pace(100), 0, 'a tenth of a second goes at once');
   assert.equal(first!.pace(100), 100);
   assert.equal(second!.pace(100), 200, 'the second reader waits behind the first');
@@ -322,7 +322,7 @@ test('a rate for all is kept to, and shared', async () => {
   assert.equal(second!.pace(100), 0, 'what was not used is not saved up');
   assert.equal(
     usage(0)
-      .meter({} as Mailbox, [])
+      .meter({} as SharedMailbox, [])
       .pace(1e12),
     0,
   );

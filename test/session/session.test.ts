@@ -6,8 +6,9 @@ import { ANSWER_DEADLINE, HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
 import { fromCode, type SharedSecret } from '../../src/identity/secret.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { TransferEvent, TransferOptions } from '../../src/session/api.ts';
-import { type End, type Role, Session } from '../../src/session/session.ts';
+import { Session, type SessionEnd } from '../../src/session/session.ts';
 import type { Peer } from '../../src/sync/peer.ts';
+import type { Role } from '../../src/transports/transport.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import { helloOf } from '../hello.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
@@ -45,7 +46,7 @@ function side(
     dropped: 0,
     hellos: 0,
     awaits: undefined as string | undefined,
-    end: undefined as End | undefined,
+    end: undefined as SessionEnd | undefined,
     state: () => events.flatMap((event) => (event.event === 'state' ? [event.to] : [])),
   };
   const session = new Session({

@@ -12,7 +12,7 @@ import type { ChunkHash } from '../../src/offer/merkle.ts';
 import { ChunkHashes } from '../../src/offer/merkle.ts';
 import type { ByteSpace, Extent } from '../../src/offer/space.ts';
 import type { End, Sink, Source } from '../../src/sync/ports.ts';
-import { ChunkWriter, type StagedFiles } from '../../src/sync/store/chunk-writer.ts';
+import { ChunkWriter, type StagedPieces } from '../../src/sync/store/chunk-writer.ts';
 import { Committer } from '../../src/sync/store/commit.ts';
 import { Journal, type JournalDriver, type JournalFile } from '../../src/sync/store/journal.ts';
 import type { JournalRecord } from '../../src/sync/store/journal-records.ts';
@@ -220,7 +220,7 @@ export class Disk {
 }
 
 /** What one process does to a disk. Once it has ended, nothing of it has an effect. */
-class Hands implements StagedFiles {
+class Hands implements StagedPieces {
   ended = false;
   /** Nothing fails yet: a failure while it is being opened ends a receiver, which is another story. */
   careful = true;

@@ -16,7 +16,13 @@ import {
   type PunchPorts,
   pairs,
 } from '../../src/transports/punched/ports.ts';
-import { Puncher, PunchListener, punch, punchPath, type Secure } from '../../src/transports/punched/punch.ts';
+import {
+  Puncher,
+  PunchListener,
+  punch,
+  punchPath,
+  type SecurePunched,
+} from '../../src/transports/punched/punch.ts';
 import type { Address } from '../../src/wire/candidate.ts';
 
 const HOST = '127.0.0.1';
@@ -80,7 +86,7 @@ const lying = (mapped: (seen: Address) => Address) =>
   );
 
 const never = () => new AbortController().signal;
-const client: Secure = async (socket, over) => ({
+const client: SecurePunched = async (socket, over) => ({
   pipe: await tlsClient(socket, over, certificate.fingerprint),
 });
 

@@ -83,7 +83,7 @@ const mock = {
   transfer: undefined as MockTransfer | undefined,
   /** The page's question to the person, and what became of it. */
   accept: undefined as real.BrowserReceiveOptions['accept'] | undefined,
-  answer: undefined as Promise<real.Store | false> | undefined,
+  answer: undefined as Promise<real.ReceiveInto | false> | undefined,
   /** What `send` or `receive` was called with. */
   given: undefined as unknown,
   /** Aborted, it ends what runs. */

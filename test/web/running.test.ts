@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { TransferEvent } from '../../src/browser/index.ts';
-import { begun, next, percent, type Running } from '../../web/model/running.ts';
+import { begun, next, percent, type TransferShown } from '../../web/model/running.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
 import { announcement, sentence, title } from '../../web/model/words.ts';
 
@@ -12,9 +12,9 @@ const to = (state: To, by?: 'self' | 'peer', reason?: string): TransferEvent => 
   ...(by && { by }),
   ...(reason && { reason }),
 });
-const after = (role: Running['role'], ...events: TransferEvent[]): Running =>
+const after = (role: TransferShown['role'], ...events: TransferEvent[]): TransferShown =>
   events.reduce(next, begun(role));
-const shown = (running: Running): View => ({ at: 'transfer', running });
+const shown = (running: TransferShown): View => ({ at: 'transfer', running });
 const code: TransferEvent = { event: 'code', code: '7-crossover-clockwork' };
 const progress: TransferEvent = {
   ...{ event: 'progress', bytes: 250, total: 1000, rate: 50, eta: 15, files: 1 },

@@ -32,14 +32,14 @@ export function plainCode(text: string): string {
 }
 
 /** What to ask before a code that looks mistyped is tried. */
-export interface Question {
+export interface CodeQuestion {
   text: string;
   /** The code that was probably meant, if there is only one. */
   meant: string | undefined;
 }
 
 /** Undefined if there is nothing to ask. @param code one without a problem */
-export function questionAbout(code: string): Question | undefined {
+export function questionAbout(code: string): CodeQuestion | undefined {
   const { nameplate, password } = parseCode(code);
   const doubt = doubtAbout(password);
   if (!doubt) return undefined;

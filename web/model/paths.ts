@@ -1,7 +1,7 @@
 /** Which way the bytes go, in words. Pure. */
 
 /** A lane that is open. */
-export interface Way {
+export interface OpenLane {
   readonly kind: string;
   readonly relayed: boolean;
 }
@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<string, { direct?: string; relayed?: string }>> = {
 };
 
 /** @param by bytes a second by kind of lane @param lanes those that are open, for when nothing moves, and for which are relayed */
-export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<Way>): string {
+export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<OpenLane>): string {
   const rates = new Map<string, number>();
   const add = (kind: string, rate: number) => {
     // Lanes of a kind are counted together: where each is relayed, so do the bytes go.

@@ -1,12 +1,12 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
 
 import { escapeName, type OfferSummary, type State, type TransferEvent } from '../../src/browser/index.ts';
-import type { Way } from './paths.ts';
+import type { OpenLane } from './paths.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
 
-export interface Contents {
+export interface ContentsShown {
   kind: OfferSummary['kind'];
   files: number;
   folders: number;
@@ -15,7 +15,7 @@ export interface Contents {
   bytes: number | null;
 }
 
-export interface Running {
+export interface TransferShown {
   readonly role: 'send' | 'receive';
   readonly state: State;
   /** Who made the latest change of state, and why. */
@@ -30,7 +30,7 @@ export interface Running {
   /** Bytes have moved, or at least were counted. */
   readonly moving: boolean;
   readonly peer?: { fingerprint: string; name?: string };
-  readonly contents?: Contents;
+  readonly contents?: ContentsShown;
   readonly bytes: number;
   readonly total: number | null;
   /** Bytes a second. */
@@ -43,7 +43,7 @@ export interface Running {
   /** Bytes of that file in all, and across. */
   readonly fileSize?: number;
   readonly fileBytes?: number;
-  readonly lanes: ReadonlyMap<number, Way>;
+  readonly lanes: ReadonlyMap<number, OpenLane>;
   readonly byKind: Readonly<Record<string, number>>;
   /** Seconds for which nothing has come from the other side, though it is connected. */
   readonly silent?: number;
@@ -59,7 +59,7 @@ const STILL = { rate: 0, eta: null, byKind: {}, silent: undefined } as const;
 
 const mayMove = (state: State): boolean => state === 'transferring';
 
-export function begun(role: Running['role']): Running {
+export function begun(role: TransferShown['role']): TransferShown {
   return {
     role,
     state: 'idle',
@@ -77,7 +77,7 @@ export function begun(role: Running['role']): Running {
   };
 }
 
-export function next(running: Running, event: TransferEvent): Running {
+export function next(running: TransferShown, event: TransferEvent): TransferShown {
   switch (event.event) {
     case 'code':
       return { ...running, code: event.code };

@@ -1,9 +1,9 @@
 /** What the page can show: one value, and what follows from it. Pure. */
 import type { Kept, OfferSummary } from '../../src/browser/index.ts';
-import type { Running } from './running.ts';
+import type { TransferShown } from './running.ts';
 
 /** How something kept was saved, or what became of it. */
-export interface Note {
+export interface ViewNote {
   kind: 'done' | 'error';
   text: string;
 }
@@ -12,7 +12,7 @@ export interface Home {
   at: 'home';
   /** What the field holds at first: the code of the link that was opened. */
   code: string;
-  note?: Note;
+  note?: ViewNote;
 }
 
 /** Folders are being read, which for many files takes a while. */
@@ -22,7 +22,7 @@ export interface Gathering {
 
 export interface Transferring {
   at: 'transfer';
-  running: Running;
+  running: TransferShown;
   /** What the receiver is asked about. */
   offer?: OfferSummary;
   /** What has arrived and is in this browser's storage. */
@@ -31,10 +31,10 @@ export interface Transferring {
   streamed?: boolean;
   /** It was saved at least once. */
   saved?: boolean;
-  note?: Note;
+  note?: ViewNote;
 }
 
-export interface Saving {
+export interface ViewSaving {
   at: 'saving';
   kept: Kept;
   /** Bytes; undefined where the browser's downloads show how far they are. */
@@ -42,7 +42,7 @@ export interface Saving {
   before: Home | Transferring;
 }
 
-export type View = Home | Gathering | Transferring | Saving;
+export type View = Home | Gathering | Transferring | ViewSaving;
 
 /** `data-state` of the page. */
 export function stateOf(view: View): string {
@@ -62,7 +62,7 @@ export function stateOf(view: View): string {
 }
 
 /** The sender has a code to tell, and nobody has come with it yet. */
-export function isWaiting({ role, state, code, connected }: Running): boolean {
+export function isWaiting({ role, state, code, connected }: TransferShown): boolean {
   return role === 'send' && code !== undefined && !connected && (state === 'connecting' || state === 'idle');
 }
 

@@ -1,6 +1,6 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
 import { escapeName, formatBytes } from '../../src/browser/index.ts';
-import { type Contents, percent, type Running } from './running.ts';
+import { type ContentsShown, percent, type TransferShown } from './running.ts';
 import { isWaiting, mustStay, stateOf, type View } from './view.ts';
 
 export function count(amount: number, noun: string): string {
@@ -8,7 +8,7 @@ export function count(amount: number, noun: string): string {
 }
 
 /** '3 files, 1 folder, 1.20 GB' or 'A text, 83 B'; kinds that are not there are left out. */
-export function contentsWords({ kind, files, folders, links, bytes }: Contents): string {
+export function contentsWords({ kind, files, folders, links, bytes }: ContentsShown): string {
   if (kind === 'text') return `A text, ${formatBytes(bytes ?? 0)}`;
   const parts = [
     files > 0 && count(files, 'file'),
@@ -25,7 +25,7 @@ export function shortPrint(fingerprint: string): string {
   return hex.match(/.{1,4}/g)?.join(' ') ?? '';
 }
 
-export function peerWords({ peer }: Running): string {
+export function peerWords({ peer }: TransferShown): string {
   if (!peer) return '';
   const print = shortPrint(peer.fingerprint);
   return peer.name === undefined ? print : `${escapeName(peer.name)} (${print})`;
@@ -47,7 +47,7 @@ export function heading(view: View): string {
 /** Ends that somebody wanted are no failures to a person. */
 const ENDED: Readonly<Record<string, string>> = { REFUSED: 'Declined', INTERRUPTED: 'Stopped for now' };
 
-export function transferHeading(running: Running): string {
+export function transferHeading(running: TransferShown): string {
   const { role, state, connected, error } = running;
   if (isWaiting(running)) return 'Ready to send';
   switch (state) {
@@ -71,7 +71,7 @@ export function transferHeading(running: Running): string {
 }
 
 /** While the two are not connected: nothing of a server that was there all the time. */
-function serverWords({ server }: Running): string {
+function serverWords({ server }: TransferShown): string {
   if (server === undefined) return '';
   return server === 'away'
     ? 'The server cannot be reached. Trying again… '
@@ -79,7 +79,7 @@ function serverWords({ server }: Running): string {
 }
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
-export function sentence(running: Running): string {
+export function sentence(running: TransferShown): string {
   const { role, state, by, reason, connected, moving } = running;
   const peer = by === 'peer';
   if (isWaiting(running)) {
@@ -111,7 +111,7 @@ export function sentence(running: Running): string {
 }
 
 /** The person stopped it here. */
-function stoppedWords({ role, bytes, total }: Running): string {
+function stoppedWords({ role, bytes, total }: TransferShown): string {
   if (bytes === 0) return 'You stopped. Nothing had moved yet.';
   const amount = total === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`;
   return role === 'send'

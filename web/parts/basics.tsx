@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { escapeName, type Kept } from '../../src/browser/index.ts';
 import { qrPath } from '../model/qr.ts';
-import type { Note } from '../model/view.ts';
+import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
 
 /** The heading of a screen. It can have the focus, but is no stop of the tab key. */
@@ -31,7 +31,7 @@ export function Mark() {
 }
 
 /** What became of something, close to where it was asked for. */
-export function NoteLine({ note }: { note: Note | undefined }) {
+export function NoteLine({ note }: { note: ViewNote | undefined }) {
   if (!note) return null;
   return (
     <p class={`note ${note.kind}`} role={note.kind === 'error' ? 'alert' : 'status'}>

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import { codeIn, codeProblem, plainCode, type Question, questionAbout } from '../model/code.ts';
+import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
 import { Button } from './basics.tsx';
 
@@ -8,7 +8,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);
-  const [question, setQuestion] = useState<Question>();
+  const [question, setQuestion] = useState<CodeQuestion>();
   const submit = (event: Event) => {
     event.preventDefault();
     const wrong = codeProblem(text);

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
-import type { Running } from '../model/running.ts';
+import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
@@ -70,7 +70,7 @@ function ReceivedText({ text }: { text: string }) {
   );
 }
 
-function summary({ done, contents }: Running): string {
+function summary({ done, contents }: TransferShown): string {
   if (!done) return '';
   const { files, bytes, resumed, seconds } = done;
   const kind = contents?.kind ?? 'files';

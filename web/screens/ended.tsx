@@ -1,12 +1,12 @@
 import { escapeName } from '../../src/browser/index.ts';
 import { advice } from '../model/advice.ts';
-import type { Running } from '../model/running.ts';
+import type { TransferShown } from '../model/running.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading, Warnings } from '../parts/basics.tsx';
 
 /** It failed or was cancelled: what happened, who did it, and what to do now. */
-export function EndedScreen({ running, page }: { running: Running; page: Page }) {
+export function EndedScreen({ running, page }: { running: TransferShown; page: Page }) {
   const { role, error, reason = '', warnings } = running;
   const who = sentence(running);
   // The state changes a moment before the error is told.

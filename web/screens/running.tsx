@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/index.ts';
 import { pathWords } from '../model/paths.ts';
-import { percent, type Running } from '../model/running.ts';
+import { percent, type TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
@@ -50,7 +50,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
   );
 }
 
-function Facts({ running }: { running: Running }) {
+function Facts({ running }: { running: TransferShown }) {
   const { rate, eta, resumed, lanes, byKind, silent } = running;
   const path = pathWords(byKind, lanes.values());
   return (
@@ -96,12 +96,12 @@ function Fact(props: { id: string; name: string; wide?: boolean; children: Compo
 }
 
 /** Of several files the one that moves has a bar of its own. */
-function fileMeter({ fileSize = 0, fileBytes = 0, contents }: Running) {
+function fileMeter({ fileSize = 0, fileBytes = 0, contents }: TransferShown) {
   if ((contents?.files ?? 0) < 2 || fileSize === 0) return undefined;
   return <progress id="file-progress" aria-label="This file" max={fileSize} value={fileBytes} />;
 }
 
-function fileWords({ file, files, contents }: Running) {
+function fileWords({ file, files, contents }: TransferShown) {
   const all = contents?.files ?? 0;
   const amount = all > 1 ? `${files.toLocaleString('en')} of ${count(all, 'file')} done` : '';
   return (

@@ -1,10 +1,10 @@
 import { formatBytes } from '../../src/browser/index.ts';
 import { keptTitle } from '../model/kept.ts';
-import type { Saving } from '../model/view.ts';
+import type { ViewSaving } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading } from '../parts/basics.tsx';
 
-export function SavingScreen({ saving, page }: { saving: Saving; page: Page }) {
+export function SavingScreen({ saving, page }: { saving: ViewSaving; page: Page }) {
   const { kept, written } = saving;
   return (
     <>

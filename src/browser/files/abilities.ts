@@ -2,7 +2,7 @@
 import { StorageClient } from './storage-client.ts';
 import { downloadWorker } from './workers.ts';
 
-export interface Abilities {
+export interface PageAbilities {
   /** There is crypto: the page came over TLS, or from this machine. */
   secure: boolean;
   /** It keeps what is received, so that a transfer can be gone on with (OPFS). */
@@ -14,15 +14,15 @@ export interface Abilities {
   webrtc: boolean;
 }
 
-let found: Promise<Abilities> | undefined;
+let found: Promise<PageAbilities> | undefined;
 
 /** Asked once; the page's workers must be known by then. */
-export function abilities(): Promise<Abilities> {
+export function abilities(): Promise<PageAbilities> {
   found ??= look();
   return found;
 }
 
-async function look(): Promise<Abilities> {
+async function look(): Promise<PageAbilities> {
   const secure = globalThis.isSecureContext && crypto.subtle !== undefined;
   const [opfs, stream] = await Promise.all([secure && keeps(), secure && streams()]);
   return {

@@ -8,14 +8,14 @@ import { quoted } from '../../base/printable.ts';
 import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { Notices } from '../../wire/notices.ts';
-import { Slices } from './slices.ts';
+import { PageSlices } from './slices.ts';
 
 export type Named = Pick<Entry, 'path' | 'kind'>;
 
 /** One for one; a link, which no browser can write, keeps its own and takes no other's. */
 export async function fittedPaths(entries: readonly Named[]): Promise<string[]> {
   const written = entries.filter(({ kind }) => kind !== 'link').map(({ path }) => path);
-  const fitted = (await new Slices().run(fitPaths(written, PLAIN_NAMES)))[Symbol.iterator]();
+  const fitted = (await new PageSlices().run(fitPaths(written, PLAIN_NAMES)))[Symbol.iterator]();
   return entries.map(({ path, kind }) => (kind === 'link' ? path : fitted.next().value!));
 }
 

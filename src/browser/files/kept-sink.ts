@@ -24,7 +24,7 @@ import { journalIn } from './journal-file.ts';
 import { type Kept, readKept } from './kept.ts';
 import { keptFolder, removeKept } from './opfs.ts';
 import { lengthOf } from './places.ts';
-import { Slices } from './slices.ts';
+import { PageSlices } from './slices.ts';
 import { StorageClient } from './storage-client.ts';
 import { noRoom, storageError } from './storage-errors.ts';
 
@@ -76,7 +76,7 @@ export class KeptSink implements Sink {
   }
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    await new Slices().run(checkingEntries(entries));
+    await new PageSlices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
     // A stream cannot be gone on with, and another one of its name is none of its business.

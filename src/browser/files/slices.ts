@@ -5,7 +5,7 @@ import * as protocol from '../../base/slices.ts';
 /** What runs at the same time takes turns. */
 const line = new protocol.Line(realClock.now());
 
-export class Slices extends protocol.Slices {
+export class PageSlices extends protocol.Slices {
   constructor() {
     super(realClock, undefined, line);
   }

@@ -14,10 +14,10 @@ import { InOrder } from '../../sync/store/in-order.ts';
 import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
 import { fittedPaths, warnOfMisfits } from './fitted.ts';
-import { Slices } from './slices.ts';
+import { PageSlices } from './slices.ts';
 import { archiveName, type ZipMember, zipStream } from './zip.ts';
 
-export interface StreamOptions {
+export interface StreamSinkOptions {
   /** Hash what passes, for `digests`. Default false. */
   sha256?: boolean;
   /** As of `KeptOptions`. */
@@ -28,7 +28,7 @@ export interface StreamOptions {
 
 export class StreamSink implements Sink {
   readonly window = STREAM_WINDOW;
-  readonly #options: StreamOptions;
+  readonly #options: StreamSinkOptions;
   readonly #conduit = new Conduit();
   readonly #order = new InOrder((extents, bytes) => this.#emit(extents, bytes));
   readonly #dropped = new Set<number>();
@@ -43,13 +43,13 @@ export class StreamSink implements Sink {
   #done: Promise<void> | undefined;
   #error: BeelineError | undefined;
 
-  constructor(options: StreamOptions = {}) {
+  constructor(options: StreamSinkOptions = {}) {
     this.#options = options;
   }
 
   /** @throws BeelineError UNSAFE_NAME, and WRITE_FAILED if the browser takes no download. */
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    await new Slices().run(checkingEntries(entries));
+    await new PageSlices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
     this.#fitted = await fittedPaths(entries);

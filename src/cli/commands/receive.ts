@@ -5,12 +5,12 @@ import type { Host } from '../host.ts';
 import { type ReceiveArgs, receiveArgs } from '../options.ts';
 import { Questions } from '../questions.ts';
 import { readPsk } from '../secrets.ts';
-import { Session } from '../session.ts';
+import { TransferRun } from '../session.ts';
 
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function receiveCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = receiveArgs(argv, host.env);
-  const session = new Session(host, {
+  const session = new TransferRun(host, {
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: false, // a code on stdin means that it is no terminal, and then it has no keys anyway

@@ -7,7 +7,7 @@ import { instructions, listed, pageLink, webLines } from '../instructions.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
 import { shownPath } from '../report.ts';
 import { readPsk } from '../secrets.ts';
-import { Session } from '../session.ts';
+import { TransferRun } from '../session.ts';
 
 type QrCode = (text: string) => string;
 
@@ -16,7 +16,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   const args = sendArgs(argv, host.env);
   const chosen = args.options.code;
   const qrCode = args.qr ? await loadQrCode() : undefined;
-  const session: Session = new Session(host, {
+  const session: TransferRun = new TransferRun(host, {
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: args.stdin,
@@ -59,7 +59,7 @@ async function checkCode(text: string, host: Host): Promise<void> {
 }
 
 /** The first lines. A code comes later, as an event; a key or a device needs none. */
-function announce({ report }: Session, args: SendArgs): void {
+function announce({ report }: TransferRun, args: SendArgs): void {
   const { what } = args;
   report.say('text' in what ? 'Sending a text' : `Sending ${listed(what.map(shownPath))}`);
   for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
@@ -73,7 +73,12 @@ function keyFlag(args: SendArgs): string | undefined {
   return args.options.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
 }
 
-function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | undefined, code: string): void {
+function tell(
+  { report, screen }: TransferRun,
+  args: SendArgs,
+  qrCode: QrCode | undefined,
+  code: string,
+): void {
   report.say('', `Code: ${code}`, '');
   const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
@@ -83,7 +88,11 @@ function tell({ report, screen }: Session, args: SendArgs, qrCode: QrCode | unde
   report.say(`Waiting for the other side...${keys}`);
 }
 
-function tellPages({ report, screen }: Session, qrCode: QrCode | undefined, links: readonly string[]): void {
+function tellPages(
+  { report, screen }: TransferRun,
+  qrCode: QrCode | undefined,
+  links: readonly string[],
+): void {
   if (qrCode && links[0] !== undefined) screen.raw(qrCode(links[0]));
   report.say(webLines(links));
 }

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FullPacket } from 'multicast-dns';
 import { TokenBucket } from '../../base/bucket.ts';
 import { addressesFor } from './interfaces.ts';
-import { type Link, Links } from './links.ts';
-import { announcements, asksFor, probe, probers, records, type Service, wantsUnicast } from './records.ts';
+import { type LanLink, LanLinks } from './links.ts';
+import { announcements, asksFor, type LanService, probe, probers, records, wantsUnicast } from './records.ts';
 
 /** RFC 6762, 8.3: at least two announcements, one second apart. Milliseconds. */
 const AGAIN = 1000;
@@ -44,36 +44,36 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
   const { nameplate, port, interfaces: only, log } = options;
   const label = `b-${randomBytes(6).toString('hex')}`;
   const unicast = new TokenBucket(UNICAST_PER_SECOND);
-  const multicast = new WeakMap<Link, TokenBucket>();
-  const links = new Links('answer', { opened, packet: hear }, only);
+  const multicast = new WeakMap<LanLink, TokenBucket>();
+  const links = new LanLinks('answer', { opened, packet: hear }, only);
   /** Undefined while the name is not ours yet. */
-  let service: Service | undefined;
+  let service: LanService | undefined;
   /** The name that is probed for. */
-  let claimed: Service | undefined;
+  let claimed: LanService | undefined;
   let lost = false;
 
-  const tell = async (link: Link, purpose: 'announce' | 'goodbye') => {
+  const tell = async (link: LanLink, purpose: 'announce' | 'goodbye') => {
     if (service) await link.respond(records(service, addressesFor(link.iface, only), purpose));
   };
 
-  function opened(link: Link): void {
+  function opened(link: LanLink): void {
     multicast.set(link, new TokenBucket(MULTICAST_PER_SECOND));
     if (service) announceOn(link);
     else if (claimed) void link.query(probe(claimed));
   }
 
-  function announceOn(link: Link): void {
+  function announceOn(link: LanLink): void {
     void tell(link, 'announce');
     setTimeout(() => links.all.includes(link) && void tell(link, 'announce'), AGAIN).unref();
   }
 
-  function hear(packet: FullPacket, source: RemoteInfo, link: Link): void {
+  function hear(packet: FullPacket, source: RemoteInfo, link: LanLink): void {
     if (service) answer(service, packet, source, link);
     else if (claimed) contest(claimed, packet, source, link);
   }
 
   /** Somebody else has the name, or probes for it too: of two that do, the greater label wins (RFC 6762, 8.2). */
-  function contest(wanted: Service, packet: FullPacket, source: RemoteInfo, link: Link): void {
+  function contest(wanted: LanService, packet: FullPacket, source: RemoteInfo, link: LanLink): void {
     const own = `${label}:${port}`;
     const held = announcements(packet, link.iface, source.address).some(
       ({ nameplate, instance, gone }) => nameplate === wanted.nameplate && instance !== own && !gone,
@@ -84,7 +84,7 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
     else if (rivals.length > 0 && multicast.get(link)?.take()) void link.query(probe(wanted));
   }
 
-  function answer(ours: Service, packet: FullPacket, source: RemoteInfo, link: Link): void {
+  function answer(ours: LanService, packet: FullPacket, source: RemoteInfo, link: LanLink): void {
     if (packet.type !== 'query') return;
     const asked = packet.questions.filter((question) => asksFor(question, ours));
     if (asked.length === 0) return;
@@ -100,7 +100,7 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
   }
 
   /** Probes for one name after the other, until nobody says that it is taken. */
-  async function claim(choose: () => string): Promise<Service> {
+  async function claim(choose: () => string): Promise<LanService> {
     for (let left = MOST_CLAIMS; ; left--) {
       const wanted = { nameplate: choose(), port, label };
       claimed = wanted;
@@ -113,7 +113,7 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
     }
   }
 
-  let ours: Service;
+  let ours: LanService;
   try {
     if (typeof nameplate === 'string') {
       ours = { nameplate, port, label };

@@ -1,7 +1,7 @@
 /** Looking for senders on the local network. */
 import type { FullPacket, QueryOutgoingPacket } from 'multicast-dns';
 import { realClock, sleep, withDeadline } from '../../base/clock.ts';
-import { type Link, Links } from './links.ts';
+import { type LanLink, LanLinks } from './links.ts';
 import { type Announcement, announcedNameplates, announcements, instanceName, SERVICE } from './records.ts';
 
 /** Between queries; the last repeats. */
@@ -88,15 +88,15 @@ export async function taken(
 async function look(
   query: QueryOutgoingPacket,
   { timeout, signal, interfaces }: LookOptions,
-  hear: (packet: FullPacket, link: Link, source: string) => void,
+  hear: (packet: FullPacket, link: LanLink, source: string) => void,
 ): Promise<void> {
-  const packet = (packet: FullPacket, source: { address: string }, link: Link) => {
+  const packet = (packet: FullPacket, source: { address: string }, link: LanLink) => {
     if (packet.type === 'response') hear(packet, link, source.address);
   };
   // multicast-dns completes the object it is given, so every query gets its own.
-  const ask = (link: Link) => void link.query({ ...query });
-  const asking = new Links('ask', { packet, opened: ask }, interfaces);
-  const hearing = new Links('answer', { packet }, interfaces);
+  const ask = (link: LanLink) => void link.query({ ...query });
+  const asking = new LanLinks('ask', { packet, opened: ask }, interfaces);
+  const hearing = new LanLinks('answer', { packet }, interfaces);
   const rounds = async (end: AbortSignal) => {
     for (let round = 0; ; round++) {
       // `opened` asks first, on each link as soon as it can.

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { familyOf, needsZone, within } from '../../base/addresses.ts';
 
-export type Listing = Record<string, NetworkInterfaceInfo[] | undefined>;
+export type InterfaceListing = Record<string, NetworkInterfaceInfo[] | undefined>;
 
 /** What the system knows of its interfaces. */
 interface Routing {
@@ -19,7 +19,7 @@ const VIRTUAL =
 
 /** Container hosts have hundreds, and lists of them are bounded. Every interface with its addresses, the likeliest to lead to other people's machines first; else as the system has them. */
 export function rankedInterfaces(
-  listing: Listing = networkInterfaces(),
+  listing: InterfaceListing = networkInterfaces(),
   routing: Routing = systemRouting(),
 ): [name: string, infos: NetworkInterfaceInfo[]][] {
   const rank = (name: string, infos: readonly NetworkInterfaceInfo[]): number => {
@@ -91,7 +91,7 @@ export interface Interface {
  */
 export function multicastInterfaces(
   only?: readonly string[],
-  listing: Listing = networkInterfaces(),
+  listing: InterfaceListing = networkInterfaces(),
 ): Interface[] {
   const found: Interface[] = [];
   let most = MOST_INTERFACES;
@@ -110,7 +110,7 @@ export function multicastInterfaces(
 export function addressesFor(
   link: Interface,
   only?: readonly string[],
-  listing: Listing = networkInterfaces(),
+  listing: InterfaceListing = networkInterfaces(),
 ): string[] {
   const own: string[] = [];
   const others: string[] = [];

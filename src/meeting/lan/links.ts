@@ -48,7 +48,7 @@ const SENDING_MS = 250;
 
 type LinkKind = 'answer' | 'ask';
 
-export interface Link {
+export interface LanLink {
   readonly iface: Interface;
   /** Resolves when the packet has left, or could not: on a network that is the same. */
   query(packet: QueryOutgoingPacket): Promise<void>;
@@ -57,16 +57,16 @@ export interface Link {
 }
 
 interface LinkEvents {
-  opened?(link: Link): void;
+  opened?(link: LanLink): void;
   /** A packet from this link that mentions our service; `packet.type` is 'query' or 'response'. */
-  packet(packet: import('multicast-dns').FullPacket, source: RemoteInfo, link: Link): void;
+  packet(packet: import('multicast-dns').FullPacket, source: RemoteInfo, link: LanLink): void;
 }
 
-interface OpenLink extends Link {
+interface OpenLink extends LanLink {
   close(): void;
 }
 
-export class Links {
+export class LanLinks {
   readonly #kind: LinkKind;
   readonly #events: LinkEvents;
   readonly #only: readonly string[] | undefined;
@@ -80,7 +80,7 @@ export class Links {
     this.#only = only;
   }
 
-  get all(): readonly Link[] {
+  get all(): readonly LanLink[] {
     return [...this.#links.values()];
   }
 

@@ -15,7 +15,7 @@ const TTL = 120;
 const LEGACY_TTL = 10;
 const MOST_ADDRESSES = 32;
 
-export interface Service {
+export interface LanService {
   nameplate: string;
   /** A random label of this announcement's host name. */
   label: string;
@@ -28,7 +28,7 @@ export function instanceName(nameplate: string): string {
   return `${nameplate}.${SERVICE}`;
 }
 
-export function records(service: Service, addresses: readonly string[], purpose: Purpose) {
+export function records(service: LanService, addresses: readonly string[], purpose: Purpose) {
   const ttl = purpose === 'goodbye' ? 0 : purpose === 'legacy' ? LEGACY_TTL : TTL;
   // The cache-flush bit is for multicast only (RFC 6762, 6.7 and 10.2).
   const unique = { ttl, flush: purpose !== 'legacy', class: 'IN' as const };
@@ -49,7 +49,7 @@ export function records(service: Service, addresses: readonly string[], purpose:
 }
 
 /** A query that says which name a sender is about to take, and by which label it would be known (RFC 6762, 8.2). */
-export function probe({ nameplate, label, port }: Service) {
+export function probe({ nameplate, label, port }: LanService) {
   const name = instanceName(nameplate);
   const data = { port, target: `${label}.local` };
   const question: Question = { type: 'ANY' as Question['type'], name };
@@ -67,7 +67,7 @@ export function probers(packet: Packet, nameplate: string): string[] {
 }
 
 /** True if a question asks for anything that `records` would answer. */
-export function asksFor(question: Question, { nameplate, label }: Service): boolean {
+export function asksFor(question: Question, { nameplate, label }: LanService): boolean {
   const name = question.name.toLowerCase();
   const type: string = question.type;
   if (name === SERVICE) return type === 'PTR' || type === 'ANY';

@@ -47,14 +47,14 @@ export const TOO_MANY = 486;
 
 export type Answered = (answer: StunMessage, roundTrip: number) => void;
 
-export interface Asked {
+export interface CheckAsked {
   /** A request of the peer, from whatever address. @returns what to answer, undefined: nothing. */
-  request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined;
+  request(message: StunMessage, from: Address, socket: UdpPort): CheckAnswer | undefined;
   /** The peer says, without asking. */
   indication(message: StunMessage): void;
 }
 
-export type Answer = { class: 'success' | 'error'; attributes: StunAttribute[] };
+export type CheckAnswer = { class: 'success' | 'error'; attributes: StunAttribute[] };
 
 interface Transaction {
   socket: UdpPort;
@@ -66,12 +66,12 @@ interface Transaction {
 
 export class Checks {
   readonly #ours: Uint8Array;
-  readonly #asked: Asked;
+  readonly #asked: CheckAsked;
   readonly #transactions = new Map<string, Transaction>();
   #theirs: Uint8Array | undefined;
 
   /** @param password ours, which the peer keys its requests with */
-  constructor(password: string, asked: Asked) {
+  constructor(password: string, asked: CheckAsked) {
     this.#ours = shortTermKey(password);
     this.#asked = asked;
   }

@@ -7,7 +7,7 @@ import { ATTRIBUTE, attributeOf } from '../stun/message.ts';
 import { usable } from './address.ts';
 import { type Checks, keyOf, type UdpPort } from './checks.ts';
 
-export interface Mapping {
+export interface SeenMapping {
   /** What servers saw, each address once. */
   reflexive: Address[];
   /** Two servers saw two addresses of one family: each destination gets another. */
@@ -27,21 +27,21 @@ const KEEP_EVERY_MS = 20_000;
 export class Gatherer {
   readonly #checks: Checks;
   readonly #socket: UdpPort;
-  readonly #changed: (mapping: Mapping) => void;
+  readonly #changed: (mapping: SeenMapping) => void;
   #seen = new Map<string, Address>();
   #endKeeping = () => {};
   #end = () => {};
   #closed = false;
 
   /** @param changed the mapping is another one than it was */
-  constructor(checks: Checks, socket: UdpPort, changed: (mapping: Mapping) => void) {
+  constructor(checks: Checks, socket: UdpPort, changed: (mapping: SeenMapping) => void) {
     this.#checks = checks;
     this.#socket = socket;
     this.#changed = changed;
   }
 
   /** What is known when all have answered, or time is up, or `signal` says so; a second call ends the first. */
-  async run(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
+  async run(servers: readonly Address[], signal?: AbortSignal): Promise<SeenMapping> {
     this.#end();
     this.#endKeeping();
     const asked = servers.flatMap((each) => usable(each) ?? []).slice(0, MAX_SERVERS);
@@ -100,7 +100,7 @@ export class Gatherer {
   }
 }
 
-function mappingOf(seen: ReadonlyMap<string, Address>): Mapping {
+function mappingOf(seen: ReadonlyMap<string, Address>): SeenMapping {
   const unique = new Map([...seen.values()].map((address) => [formatAddress(address), address]));
   const reflexive = [...unique.values()];
   const families = [4, 6].map((family) =>
@@ -109,6 +109,6 @@ function mappingOf(seen: ReadonlyMap<string, Address>): Mapping {
   return { reflexive, symmetric: families.some((of) => of.length > 1) };
 }
 
-function textOf({ reflexive, symmetric }: Mapping): string {
+function textOf({ reflexive, symmetric }: SeenMapping): string {
   return `${reflexive.map(formatAddress).sort().join(' ')} ${symmetric}`;
 }

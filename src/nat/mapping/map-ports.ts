@@ -4,7 +4,7 @@ import { atMost, onAbort, realClock } from '../../base/clock.ts';
 import { asBeelineError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import { findGateway } from './gateway.ts';
-import type { Gateway, Mapper, Transport } from './mapper.ts';
+import type { Gateway, MappedProtocol, Mapper } from './mapper.ts';
 import { NatPmp, Pcp } from './pmp.ts';
 import { Upnp } from './upnp.ts';
 
@@ -22,7 +22,7 @@ interface MapPorts {
   udp?: number;
   signal: AbortSignal;
   /** The router forwards from there; told again when it changes. */
-  onMapped: (transport: Transport, address: Address, protocol: Mapper['protocol']) => void;
+  onMapped: (transport: MappedProtocol, address: Address, protocol: Mapper['protocol']) => void;
   log?: { debug(fields: object, text: string): void };
 }
 
@@ -44,16 +44,16 @@ const REAL: Router = {
 
 /** Returns at once and never throws: what a router does is only told, by onMapped and log. */
 export function mapPorts(options: MapPorts, router = REAL): PortMapper {
-  const session = new Session(options, router);
+  const session = new MappingSession(options, router);
   session.start();
   return session;
 }
 
-class Session implements PortMapper {
+class MappingSession implements PortMapper {
   readonly #options: MapPorts;
   readonly #router: Router;
-  readonly #wanted: (readonly [Transport, number])[] = [];
-  readonly #told = new Map<Transport, string>();
+  readonly #wanted: (readonly [MappedProtocol, number])[] = [];
+  readonly #told = new Map<MappedProtocol, string>();
   #forget = () => {};
   /** The one that works, alone; or all that are being tried. */
   #mappers: Mapper[] = [];
@@ -151,7 +151,7 @@ class Session implements PortMapper {
     return undefined;
   }
 
-  async #mapOne(mapper: Mapper, [transport, port]: readonly [Transport, number]): Promise<number> {
+  async #mapOne(mapper: Mapper, [transport, port]: readonly [MappedProtocol, number]): Promise<number> {
     try {
       const { address, lifetime } = await mapper.map(transport, port, LIFETIME_S);
       this.#tell(transport, address, mapper.protocol);
@@ -162,7 +162,7 @@ class Session implements PortMapper {
     }
   }
 
-  #tell(transport: Transport, address: Address, protocol: Mapper['protocol']): void {
+  #tell(transport: MappedProtocol, address: Address, protocol: Mapper['protocol']): void {
     const text = formatAddress(address);
     if (this.#closing || this.#told.get(transport) === text) return;
     this.#told.set(transport, text);

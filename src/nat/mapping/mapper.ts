@@ -2,9 +2,9 @@
 import { familyOf, type Scope, scopeOf } from '../../base/addresses.ts';
 import type { Address } from '../../wire/candidate.ts';
 
-export type Transport = 'tcp' | 'udp';
+export type MappedProtocol = 'tcp' | 'udp';
 
-export interface Mapping {
+export interface PortMapping {
   /** What the router says the world sees; may be private, behind a second NAT. */
   address: Address;
   /** Seconds until the router forgets it; Infinity: never. */
@@ -18,9 +18,9 @@ export interface Mapper {
    * @param lifetime seconds wished for
    * @throws BeelineError NO_PATH or TIMEOUT, within a few seconds
    */
-  map(transport: Transport, port: number, lifetime: number): Promise<Mapping>;
+  map(transport: MappedProtocol, port: number, lifetime: number): Promise<PortMapping>;
   /** Takes it back. @throws BeelineError like map */
-  unmap(transport: Transport, port: number): Promise<void>;
+  unmap(transport: MappedProtocol, port: number): Promise<void>;
   close(): void;
 }
 

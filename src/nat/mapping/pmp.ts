@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { doubling, realClock, withDeadline } from '../../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../../base/errors.ts';
-import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
+import { type Gateway, type MappedProtocol, type Mapper, type PortMapping, worldAddress } from './mapper.ts';
 
 const PMP_PORT = 5351;
 /** The bit of an opcode that makes it an answer's. */
@@ -101,7 +101,7 @@ class PmpSocket {
 }
 
 const PUBLIC_ADDRESS = 0;
-const OPCODE: Record<Transport, number> = { udp: 1, tcp: 2 };
+const OPCODE: Record<MappedProtocol, number> = { udp: 1, tcp: 2 };
 /** RFC 6886, 3.5, from 1 on. */
 const PMP_RESULTS = [
   'unsupported version',
@@ -119,14 +119,14 @@ export class NatPmp implements Mapper {
     this.#socket = new PmpSocket(gateway, port);
   }
 
-  async map(transport: Transport, port: number, lifetime: number): Promise<Mapping> {
+  async map(transport: MappedProtocol, port: number, lifetime: number): Promise<PortMapping> {
     const [host, mapped] = await Promise.all([this.#publicHost(), this.#request(transport, port, lifetime)]);
     const address = worldAddress(host, mapped.port);
     if (!address) throw fault('ROUTER_NO_ADDRESS', { protocol: 'NAT-PMP' });
     return { address, lifetime: mapped.lifetime };
   }
 
-  async unmap(transport: Transport, port: number): Promise<void> {
+  async unmap(transport: MappedProtocol, port: number): Promise<void> {
     await this.#request(transport, port, 0);
   }
 
@@ -135,7 +135,7 @@ export class NatPmp implements Mapper {
   }
 
   #request(
-    transport: Transport,
+    transport: MappedProtocol,
     port: number,
     lifetime: number,
   ): Promise<{ port: number; lifetime: number }> {
@@ -179,7 +179,7 @@ const HEADER = 24;
 const LENGTH = HEADER + 36;
 const NONCE_LENGTH = 12;
 /** IANA protocol numbers. */
-const PROTOCOL: Record<Transport, number> = { tcp: 6, udp: 17 };
+const PROTOCOL: Record<MappedProtocol, number> = { tcp: 6, udp: 17 };
 /** RFC 6887, 7.4, from 1 on. */
 const PCP_RESULTS =
   'UNSUPP_VERSION NOT_AUTHORIZED MALFORMED_REQUEST UNSUPP_OPCODE UNSUPP_OPTION MALFORMED_OPTION NETWORK_FAILURE NO_RESOURCES UNSUPP_PROTOCOL USER_EX_QUOTA CANNOT_PROVIDE_EXTERNAL ADDRESS_MISMATCH EXCESSIVE_REMOTE_PEERS'.split(
@@ -191,7 +191,7 @@ export class Pcp implements Mapper {
   readonly #gateway: Gateway;
   readonly #socket: PmpSocket;
   /** What proves that a mapping is ours: the same for its renewals and its end (RFC 6887, 11.1). */
-  readonly #nonces: Record<Transport, Uint8Array> = {
+  readonly #nonces: Record<MappedProtocol, Uint8Array> = {
     tcp: new Uint8Array(randomBytes(NONCE_LENGTH)),
     udp: new Uint8Array(randomBytes(NONCE_LENGTH)),
   };
@@ -201,7 +201,7 @@ export class Pcp implements Mapper {
     this.#socket = new PmpSocket(gateway.gateway, port);
   }
 
-  async map(transport: Transport, port: number, lifetime: number): Promise<Mapping> {
+  async map(transport: MappedProtocol, port: number, lifetime: number): Promise<PortMapping> {
     const nonce = this.#nonces[transport];
     const wish = { local: this.#gateway.local, nonce, protocol: PROTOCOL[transport], port, lifetime };
     const answer = await this.#socket.ask(pcpRequest(wish), (bytes) => readPcpAnswer(bytes, wish));
@@ -210,7 +210,7 @@ export class Pcp implements Mapper {
     return { address, lifetime: answer.lifetime };
   }
 
-  async unmap(transport: Transport, port: number): Promise<void> {
+  async unmap(transport: MappedProtocol, port: number): Promise<void> {
     const nonce = this.#nonces[transport];
     const wish = { local: this.#gateway.local, nonce, protocol: PROTOCOL[transport], port, lifetime: 0 };
     await this.#socket.ask(pcpRequest(wish), (bytes) => readPcpAnswer(bytes, wish));

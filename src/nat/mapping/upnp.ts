@@ -9,7 +9,7 @@ import { type ClientRequest, request } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { doubling, realClock, withDeadline } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
-import { type Gateway, type Mapper, type Mapping, type Transport, worldAddress } from './mapper.ts';
+import { type Gateway, type MappedProtocol, type Mapper, type PortMapping, worldAddress } from './mapper.ts';
 
 /** For a whole exchange. */
 const HTTP_DEADLINE_MS = 3_000;
@@ -175,7 +175,7 @@ export class Upnp implements Mapper {
     this.#service = this.#find(ssdpPort).catch(() => undefined);
   }
 
-  async map(transport: Transport, port: number, lifetime: number): Promise<Mapping> {
+  async map(transport: MappedProtocol, port: number, lifetime: number): Promise<PortMapping> {
     const answer = await this.#call('GetExternalIPAddress', {});
     const host = /<NewExternalIPAddress[^>]*>\s*([\d.]{7,15})\s*</.exec(answer)?.[1] ?? '';
     if (!isIPv4(host) || !worldAddress(host, port)) throw fault('ROUTER_NO_ADDRESS', { protocol: 'UPnP' });
@@ -198,7 +198,7 @@ export class Upnp implements Mapper {
     }
   }
 
-  async unmap(transport: Transport, port: number): Promise<void> {
+  async unmap(transport: MappedProtocol, port: number): Promise<void> {
     const key = `${transport} ${port}`;
     // It may be about to grant what nobody waits for any more, and some grant it for ever.
     await this.#asked.get(key);
@@ -216,7 +216,7 @@ export class Upnp implements Mapper {
     this.#life.abort();
   }
 
-  async #add(transport: Transport, port: number, outer: number, lifetime: number): Promise<number> {
+  async #add(transport: MappedProtocol, port: number, outer: number, lifetime: number): Promise<number> {
     const add = (seconds: number) =>
       this.#call('AddPortMapping', {
         NewRemoteHost: '',

@@ -24,7 +24,7 @@ import {
 /** Bytes: two IPv6 addresses. */
 export const MAX_GROWTH = 48;
 
-export interface Question {
+export interface StunQuestion {
   from: Address;
   /** The server's other port, if it has one; the host may be unspecified. */
   other?: Address;
@@ -32,7 +32,7 @@ export interface Question {
   canChange: boolean;
 }
 
-export interface Answer {
+export interface StunAnswer {
   bytes: Uint8Array;
   /** To be sent from the other port. */
   changePort: boolean;
@@ -44,7 +44,7 @@ const KNOWN = new Set<number>(Object.values(ATTRIBUTE));
 const MAX_UNKNOWN = 2;
 
 /** Undefined: no Binding request, so no answer: two servers made to answer each other would never end. */
-export function answerBinding(request: Uint8Array, question: Question): Answer | undefined {
+export function answerBinding(request: Uint8Array, question: StunQuestion): StunAnswer | undefined {
   const asked = decodeStun(request);
   if (asked?.class !== 'request' || asked.method !== METHOD.binding) return undefined;
   const fingerprint = attributeOf(asked, ATTRIBUTE.fingerprint) !== undefined;

@@ -7,7 +7,7 @@ import { checkLan, checkUdx, localAddresses } from './local.ts';
 import { checkNats } from './nat.ts';
 import { checkRelay, checkTurn } from './relay.ts';
 import { checkRouter } from './router.ts';
-import { hostsOf, messageTime, type Place, proxyOf, takePlace } from './server.ts';
+import { type DoctorPlace, hostsOf, messageTime, proxyOf, takePlace } from './server.ts';
 
 export interface DiagnoseOptions {
   /** As for `send` and `receive`; absent: only this machine and its router are looked at. */
@@ -48,7 +48,7 @@ function ordered(diagnosis: Diagnosis): Diagnosis {
 }
 
 async function examineServer(exam: Examination, url: string): Promise<void> {
-  let host: Place | undefined;
+  let host: DoctorPlace | undefined;
   try {
     const [hosts] = await Promise.all([
       exam.bounded(() => hostsOf(url)).catch(() => []),
@@ -71,11 +71,16 @@ async function examineServer(exam: Examination, url: string): Promise<void> {
 }
 
 /** Takes the other place too: messages and the relay need both. */
-async function examineMessages(exam: Examination, url: string, host: Place, hosts: string[]): Promise<void> {
+async function examineMessages(
+  exam: Examination,
+  url: string,
+  host: DoctorPlace,
+  hosts: string[],
+): Promise<void> {
   const { services, nameplate } = host.mailbox;
   const { relay, stun } = services;
   const server = { ok: true as const, hosts, relay, stun: [...stun], turn: services.turn !== undefined };
-  let guest: Place | undefined;
+  let guest: DoctorPlace | undefined;
   try {
     guest = await exam.bounded(() => takePlace(url, nameplate, exam.signal));
     const [from, to] = [host, guest];

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { scopeOf } from '../../base/addresses.ts';
 import { fault } from '../../base/errors.ts';
-import { Links } from '../../meeting/lan/links.ts';
+import { LanLinks } from '../../meeting/lan/links.ts';
 import { SERVICE } from '../../meeting/lan/records.ts';
 import { loadUdx } from '../../transports/udx/socket.ts';
 import type { Facts } from './diagnosis.ts';
@@ -33,12 +33,12 @@ export function localAddresses(listing: Listing = networkInterfaces()): Facts['a
  */
 export async function checkLan(signal: AbortSignal): Promise<Facts['lan']> {
   const heard = new Set<string>();
-  const hearing = new Links('answer', {
+  const hearing = new LanLinks('answer', {
     packet: ({ type }, _source, { iface }) => {
       if (type === 'query' && !iface.loopback) heard.add(iface.name);
     },
   });
-  const asking = new Links('ask', { packet: () => {} });
+  const asking = new LanLinks('ask', { packet: () => {} });
   try {
     await Promise.all([hearing.refresh(), asking.refresh()]);
     const wanted = new Set(asking.all.flatMap(({ iface }) => (iface.loopback ? [] : [iface.name])));

@@ -13,7 +13,7 @@ const ROUNDS = 3;
 /** Addresses of one name that are asked. */
 const MOST_HOSTS = 4;
 
-export interface Place {
+export interface DoctorPlace {
   mailbox: Mailbox;
   /** Resolves with the next message that comes. */
   next(): Promise<string>;
@@ -24,7 +24,7 @@ export async function takePlace(
   url: string,
   nameplate: string | undefined,
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<DoctorPlace> {
   let arrived: (body: string) => void = () => {};
   let lost: (error: BeelineError) => void = () => {};
   const mailbox = await openMailbox({
@@ -46,7 +46,7 @@ export async function takePlace(
 }
 
 /** From one place to the other, through the server: one round trip of this machine. In milliseconds. @throws BeelineError */
-export async function messageTime(from: Place, to: Place): Promise<number> {
+export async function messageTime(from: DoctorPlace, to: DoctorPlace): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     const began = performance.now();

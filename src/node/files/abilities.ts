@@ -23,7 +23,7 @@ import { ANY_NAME, type NameAbilities, PLAIN_NAMES } from '../../offer/fitting.t
 import type { Entry } from '../../offer/manifest.ts';
 import { WINDOWS_DEVICE } from '../../offer/names.ts';
 import { CREATE_FLAGS, fromMicros, toMicros } from './io.ts';
-import { inSlices, Slices } from './slices.ts';
+import { FileSlices, inSlices } from './slices.ts';
 
 export interface Abilities extends NameAbilities {
   /** Permission bits are kept. */
@@ -205,7 +205,7 @@ class Trial {
 
   async #names(needs: Needs): Promise<NameAbilities> {
     const refused = new Set<string>();
-    const slices = new Slices();
+    const slices = new FileSlices();
     // Together first: where all of them pass, that is all. Halves of what does not pass are looked at next.
     const left = bundles([...needs.letters]);
     for (let some = left.pop(); some; some = left.pop()) {

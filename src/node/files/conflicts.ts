@@ -6,7 +6,7 @@ import type { Entry } from '../../offer/manifest.ts';
 import { foldKey, numbered } from '../../offer/names.ts';
 import { diskError } from './disk-errors.ts';
 import { DestinationLinks } from './links.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 
 /** `update` replaces files that differ, moving only what differs in them, and leaves those of equal size and time. */
 export type Overwrite = 'ask' | 'skip' | 'rename' | 'replace' | 'update';
@@ -36,7 +36,7 @@ export interface Plan {
 }
 
 /** What is to be settled, by what the destination can hold. */
-export interface Question {
+export interface ConflictQuestion {
   overwrite: Overwrite;
   /** For `ask`: called once for each existing file. Absent: EXISTS. */
   onConflict?: OnConflict | undefined;
@@ -62,7 +62,11 @@ const NAMED = 3;
  * @param root the real path of the destination
  * @throws BeelineError EXISTS, UNSAFE_NAME (a link stands where a folder is needed), WRITE_FAILED
  */
-export async function settle(root: string, entries: readonly Entry[], question: Question): Promise<Plan> {
+export async function settle(
+  root: string,
+  entries: readonly Entry[],
+  question: ConflictQuestion,
+): Promise<Plan> {
   const { overwrite, onConflict, decided, left = new Set(), step = 2, outward, onLeft } = question;
   const plan = emptyPlan();
   const leave = (index: number) => {
@@ -70,7 +74,7 @@ export async function settle(root: string, entries: readonly Entry[], question: 
     plan.skipped.add(index);
   };
   for (const index of left) leave(index);
-  const slices = new Slices();
+  const slices = new FileSlices();
   const rootStat = lstat(root, '.');
   const there = new Set<string>();
   const free = freeNames(root, entries);

@@ -9,7 +9,7 @@ import type { Entry } from '../../offer/manifest.ts';
 import { unsafeLinks } from '../../offer/names.ts';
 import type { Notices } from '../../wire/notices.ts';
 import type { Abilities } from './abilities.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 
 /** `safe`: but those that lead out of what is received; `all`: those too; `skip`: none. */
 export type Links = 'safe' | 'all' | 'skip';
@@ -25,7 +25,7 @@ export async function fit(
   links: Links,
   notices: Notices,
 ): Promise<{ entries: readonly Entry[]; left: Set<number> }> {
-  const slices = new Slices();
+  const slices = new FileSlices();
   const left = new Set<number>();
   const paths = entries.map((entry) => entry.path);
   // Where every name can be held there is nothing to look for.

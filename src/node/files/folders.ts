@@ -15,7 +15,7 @@ import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
 import { FOLDER_FLAGS, fromMicros } from './io.ts';
 import type { Job } from './job.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 
 export class Folders {
   readonly #job: Job;
@@ -73,7 +73,7 @@ export class Folders {
   /** Modes and times of the folders made for this transfer, deepest first; others keep theirs. */
   async finish(): Promise<void> {
     const { entries, plan } = this.#job;
-    const slices = new Slices();
+    const slices = new FileSlices();
     // The manifest has a folder before what is in it, so that backwards is deepest first.
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i]!;

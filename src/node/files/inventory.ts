@@ -10,7 +10,7 @@ import { ByteSpace, type Extent } from '../../offer/space.ts';
 import type { Decided } from './conflicts.ts';
 import { toMicros } from './io.ts';
 import { inSlices } from './slices.ts';
-import type { Found } from './staging.ts';
+import type { FoundStaging } from './staging.ts';
 
 /** A smaller piece is not compared, but sent. */
 export const LEAST_COMPARED_BYTES = 16 * 1024;
@@ -62,7 +62,7 @@ export async function takeInventory(
   root: string,
   entries: readonly Entry[],
   space: ByteSpace,
-  found: Found,
+  found: FoundStaging,
   same: boolean,
   step: number,
 ): Promise<Inventory> {
@@ -109,7 +109,7 @@ interface Taking {
   inventory: Inventory;
   root: string;
   space: ByteSpace;
-  found: Found;
+  found: FoundStaging;
   /** The old manifest's. */
   old: ByteSpace;
   /** The manifests are the same to the byte. */
@@ -222,7 +222,7 @@ function takePlaced(taking: Taking, pair: Pair, path: string, final: BigIntStats
   }
 }
 
-function hasAll({ state }: Found, { first, end }: { first: number; end: number }): boolean {
+function hasAll({ state }: FoundStaging, { first, end }: { first: number; end: number }): boolean {
   for (let chunk = first; chunk < end; chunk++) if (!state.chunks.have.has(chunk)) return false;
   return true;
 }

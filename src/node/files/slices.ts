@@ -6,7 +6,7 @@ import * as protocol from '../../base/slices.ts';
 /** Dozens of chunks are written side by side: together they hold the process no longer than one. */
 const line = new protocol.Line(realClock.now());
 
-export class Slices extends protocol.Slices {
+export class FileSlices extends protocol.Slices {
   constructor() {
     super(realClock, () => setImmediate(), line);
   }
@@ -17,7 +17,7 @@ export async function inSlices<T>(
   items: Iterable<T>,
   work: (item: T) => void | Promise<void>,
 ): Promise<void> {
-  const slices = new Slices();
+  const slices = new FileSlices();
   for (const item of items) {
     if (slices.over()) await slices.next();
     const more = work(item);

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { codeOf } from '../../base/errors.ts';
-import type { StagedFiles as Staged } from '../../sync/store/chunk-writer.ts';
+import type { StagedPieces as Staged } from '../../sync/store/chunk-writer.ts';
 import { isZero } from '../../sync/zeros.ts';
 import { FdCache } from './fd-cache.ts';
 import { CREATE_FLAGS, fromMicros, settled, UPDATE_FLAGS, writeFully } from './io.ts';

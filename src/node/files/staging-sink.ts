@@ -19,8 +19,8 @@ import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
-import { inSlices, Slices } from './slices.ts';
-import { type Found, Staging, sameTops } from './staging.ts';
+import { FileSlices, inSlices } from './slices.ts';
+import { type FoundStaging, Staging, sameTops } from './staging.ts';
 import { syncFolders } from './sync.ts';
 import { inventoryOf, Workspace } from './workspace.ts';
 
@@ -88,7 +88,7 @@ export class StagingSink implements Sink {
   }
 
   async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
-    await new Slices().run(checkingEntries(entries));
+    await new FileSlices().run(checkingEntries(entries));
     this.#offered = entries;
     this.#entries = entries;
     this.#space = space;
@@ -116,7 +116,7 @@ export class StagingSink implements Sink {
   }
 
   /** Also finds out what can be held here, which says what names to look for. */
-  async #findStaging(): Promise<Found | undefined> {
+  async #findStaging(): Promise<FoundStaging | undefined> {
     this.#destination.find();
     this.#root = this.#destination.make();
     let found = await Staging.find(this.#root, this.#entries);
@@ -130,7 +130,7 @@ export class StagingSink implements Sink {
     this.#left = fitted.left;
     this.#checkOpen();
     // An earlier run had the same answers, and so the same other names.
-    if (!found && !(await new Slices().run(sameTops(this.#entries, asSent)))) {
+    if (!found && !(await new FileSlices().run(sameTops(this.#entries, asSent)))) {
       found = await Staging.find(this.#root, this.#entries);
       if (found) {
         this.#staging.remove([]);

@@ -31,7 +31,7 @@ import { diskError } from './disk-errors.ts';
 import { HeldFolders } from './held-folders.ts';
 import { CREATE_FLAGS, FOLDER_FLAGS, settled } from './io.ts';
 import { journalAt } from './journal-file.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 
 /** What this program itself puts beside the staged files. */
 const OWN = /^(journal(\.next)?|lock(\..+)?|probe|trial)$/;
@@ -50,7 +50,7 @@ export interface Recorded {
 }
 
 /** An earlier run's staging, its journal replayed. */
-export interface Found extends Recorded {
+export interface FoundStaging extends Recorded {
   staging: Staging;
 }
 
@@ -105,9 +105,9 @@ export class Staging {
    * The staging in `root` of a transfer with the same names at its top, if there is one, locked.
    * @throws BeelineError LOCKED if another receive is at work in it
    */
-  static async find(root: string, entries: readonly Entry[]): Promise<Found | undefined> {
+  static async find(root: string, entries: readonly Entry[]): Promise<FoundStaging | undefined> {
     await Staging.#sweep(root);
-    const slices = new Slices();
+    const slices = new FileSlices();
     let locked: BeelineError | undefined;
     for (const path of stagings(root)) {
       const staging = Staging.open(path);
@@ -219,7 +219,7 @@ export class Staging {
 
   /** Removes what is staged for these manifest paths, and the journal; the lock stays. */
   async empty(paths: Iterable<string>): Promise<void> {
-    const slices = new Slices();
+    const slices = new FileSlices();
     const names = this.#names();
     const staged = new Set(names.filter((name) => !OWN.test(name)));
     if (staged.size > 0)

@@ -11,7 +11,7 @@ import { nameProblem } from '../../offer/names.ts';
 import type { Extent } from '../../offer/space.ts';
 import type { Source } from '../../sync/ports.ts';
 
-export interface StreamOptions {
+export interface StreamSourceOptions {
   /** Bytes; the transfer's. */
   chunkSize: number;
   /** Hash what passes, for `digests`; a stream cannot be read again. Default false. */
@@ -22,7 +22,7 @@ export interface StreamOptions {
 export function stdinSource(
   stream: AsyncIterable<Uint8Array>,
   name: string,
-  options: StreamOptions,
+  options: StreamSourceOptions,
 ): StreamSource {
   return new StreamSource(stream, name, options);
 }
@@ -45,7 +45,7 @@ export class StreamSource implements Source {
   /** Whoever waits for a chunk, or for room. */
   #waiting: (() => void)[] = [];
 
-  constructor(stream: AsyncIterable<Uint8Array>, name: string, options: StreamOptions) {
+  constructor(stream: AsyncIterable<Uint8Array>, name: string, options: StreamSourceOptions) {
     const problem = name.includes('/') ? 'is not a plain file name' : nameProblem(name, 'posix');
     if (problem) throw fault('NAME_UNFIT', { name: quoted(name), problem });
     this.#stream = stream;

@@ -9,7 +9,7 @@ import { Notices } from '../../wire/notices.ts';
 import { abilitiesOf, mayNotFit } from './abilities.ts';
 import { fit, type Links } from './fit.ts';
 import { Staging } from './staging.ts';
-import type { Place, Tree } from './verify-tree.ts';
+import type { Tree, TreePlace } from './verify-tree.ts';
 
 /** A tree's part that depends on the file system. */
 interface Here extends Pick<Tree, 'entries' | 'place' | 'left'> {
@@ -34,7 +34,7 @@ export function maybeOthers(entries: readonly Entry[]): boolean {
  */
 export async function asHere(
   folder: string,
-  place: Place,
+  place: TreePlace,
   entries: readonly Entry[],
   links: Links,
 ): Promise<Here> {

@@ -7,7 +7,7 @@ import type { Entry } from '../../offer/manifest.ts';
 import type { Receipt } from '../../offer/receipt.ts';
 import type { ByteSpace } from '../../offer/space.ts';
 import { realPath } from './named-path.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 
 /** A difference between the receipt and what stands here. */
 export interface Problem {
@@ -19,12 +19,12 @@ export interface Problem {
 }
 
 /** The absolute path of an entry. */
-export type Place = (path: string) => string;
+export type TreePlace = (path: string) => string;
 
 export interface Located {
   /** A real path that is in the file system of what is checked. */
   folder: string;
-  place: Place;
+  place: TreePlace;
 }
 
 /** Of an entry, after the survey. */
@@ -84,7 +84,7 @@ export interface Tree {
   space: ByteSpace;
   /** The receipt's, under the same names; times and targets are those that they have here. */
   entries: readonly Entry[];
-  place: Place;
+  place: TreePlace;
   /** Entries that were left out where they were received: not there, and no problem. */
   left: ReadonlySet<number>;
   /** Of each entry: FINE, BAD or GROWN. */
@@ -99,7 +99,7 @@ export async function survey(
 ): Promise<void> {
   const { receipt, entries, place, left, states } = tree;
   const badFolders = new Map<string, Found>();
-  const slices = new Slices();
+  const slices = new FileSlices();
   for (const [index, entry] of entries.entries()) {
     if (slices.over()) {
       check();

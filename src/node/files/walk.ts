@@ -20,7 +20,7 @@ import type { Entry, EntryKind } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
 import { timeOf } from './io.ts';
 import { locate } from './named-path.ts';
-import { Slices } from './slices.ts';
+import { FileSlices } from './slices.ts';
 import { type FileStat, versionsBy } from './version.ts';
 
 export interface Walked {
@@ -70,7 +70,7 @@ async function tellOutward(
   entries: readonly Entry[],
   tell: (path: string, error: BeelineError) => void,
 ): Promise<void> {
-  const outward = [...(await new Slices().run(unsafeLinks(entries)))];
+  const outward = [...(await new FileSlices().run(unsafeLinks(entries)))];
   for (const [index, { problem }] of outward.slice(0, NAMED)) {
     const { path, target } = entries[index]!;
     const link = { link: quoted(path), target: quoted(target.slice(0, 200)), problem };
@@ -94,7 +94,7 @@ class Walker {
   readonly walked: Walked = { entries: [], absolute: [], stats: [] };
   readonly #options: WalkOptions;
   readonly #version: ReturnType<typeof versionsBy> | undefined;
-  readonly #slices = new Slices();
+  readonly #slices = new FileSlices();
   /** The folders that are being walked, outermost first. */
   #levels: Level[] = [];
 

@@ -15,9 +15,9 @@ import { Inventory, takeInventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
-import { inSlices, Slices } from './slices.ts';
+import { FileSlices, inSlices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
-import type { Found } from './staging.ts';
+import type { FoundStaging } from './staging.ts';
 import { syncFiles, syncFolders } from './sync.ts';
 
 /**
@@ -28,13 +28,13 @@ export async function inventoryOf(
   root: string,
   entries: readonly Entry[],
   space: ByteSpace,
-  found: Found | undefined,
+  found: FoundStaging | undefined,
   step: number,
 ): Promise<Inventory> {
   // What was staged of a stream is of no use without the same stream.
   if (!found || space.stream) return new Inventory();
   const { pages, chunkSize } = found.state;
-  const now = await new Slices().run(encodingPages(entries));
+  const now = await new FileSlices().run(encodingPages(entries));
   const same =
     chunkSize === space.chunkSize &&
     now.length === pages.length &&
@@ -98,7 +98,7 @@ export class Workspace {
       renews: (entry) => inventory.seeds.has(entry),
       makeFolder: (path) => this.folders.ensure(path),
       failure: diskError,
-      slices: () => new Slices(),
+      slices: () => new FileSlices(),
     });
   }
 
@@ -153,7 +153,7 @@ type PlanRecord = JournalRecord & { type: 'plan' };
 
 /** A journal that says what the inventory says, in place of whatever was there. */
 async function beginJournal({ entries, space, plan, staging }: Job, inventory: Inventory): Promise<Journal> {
-  const pages = await new Slices().run(encodingPages(entries));
+  const pages = await new FileSlices().run(encodingPages(entries));
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [

@@ -22,7 +22,7 @@ export interface Taking {
 }
 
 /** Files being put together, by entry. Each resolves with where the file is staged once that makes it whole. */
-export interface StagedFiles {
+export interface StagedPieces {
   /** All of a small file; `data` undefined means zeros. */
   whole(entry: number, data: Uint8Array | undefined): string;
   piece(
@@ -43,7 +43,7 @@ export interface StagedFiles {
 export interface ChunkWriterPorts {
   entries: readonly Entry[];
   space: ByteSpace;
-  files: StagedFiles;
+  files: StagedPieces;
   committer: Committer;
   /** Entries that stand under their final names already. */
   placed: Iterable<number>;

@@ -99,14 +99,14 @@ function vary(): number {
 }
 
 /** Does a side's half of TLS. @throws BeelineError AUTHENTICATION when it is surely not the peer */
-export type Secure = (socket: Socket, over: Over) => Promise<{ pipe: Pipe; fingerprint?: string }>;
+export type SecurePunched = (socket: Socket, over: Over) => Promise<{ pipe: Pipe; fingerprint?: string }>;
 
 interface Punch {
   port: PunchPort;
   to: Address;
   budget: PunchBudget;
   context: SecureContext;
-  secure: Secure;
+  secure: SecurePunched;
 }
 
 export interface Punched {
@@ -184,7 +184,7 @@ export function punchPath(
     name: `${port.local} to ${formatAddress(to)}`,
     most: 1,
     async open(signal) {
-      const secure: Secure = async (socket, over) => ({ pipe: await tlsClient(socket, over, pin()) });
+      const secure: SecurePunched = async (socket, over) => ({ pipe: await tlsClient(socket, over, pin()) });
       return (await punch({ port, to, budget: ports.budget, context, secure }, signal)).pipe;
     },
   }));
@@ -243,7 +243,7 @@ export class PunchListener {
 
   async #round(port: PunchPort, round: Round): Promise<void> {
     const { ports, context, onPipe } = this.#options;
-    const secure: Secure = (socket, over) => tlsServer(socket, over);
+    const secure: SecurePunched = (socket, over) => tlsServer(socket, over);
     do {
       round.again = false;
       const target = { port, to: round.to, budget: ports.budget, context, secure };

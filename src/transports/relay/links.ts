@@ -31,12 +31,12 @@ interface Linked<T> {
  * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it.
  * @param token the seat's, from `hosted` or `joined`
  */
-export type Connect<T> = (token: string, signal: AbortSignal) => Promise<Linked<T>>;
+export type RelayConnect<T> = (token: string, signal: AbortSignal) => Promise<Linked<T>>;
 
 export function connector<L extends Link, T>(
   open: (token: string, signal: AbortSignal) => Promise<L>,
   secure: (link: L, signal: AbortSignal) => Promise<T>,
-): Connect<T> {
+): RelayConnect<T> {
   return async (token, signal) => {
     const link = await open(token, signal);
     return { link, secure: (until) => secure(link, until) };
@@ -69,7 +69,7 @@ export interface RelayPathOptions {
   url: string;
   /** The present one; undefined while this side has no place at the server. */
   token: () => string | undefined;
-  connect: Connect<Pipe>;
+  connect: RelayConnect<Pipe>;
 }
 
 /** The receiver's end: dialled at the server, like any other path. */
@@ -152,7 +152,7 @@ export interface RelayListenerOptions {
   /** The present one; undefined while this side has no place at the server. */
   token: () => string | undefined;
   /** What secures a link gives the pipe to whom it may concern. */
-  connect: Connect<void>;
+  connect: RelayConnect<void>;
   /** Connections in use at once; default 8. */
   most?: number;
   log?: { debug(fields: object, message: string): void };

@@ -2,7 +2,7 @@
 import { type ConnectionOptions, connect, type SecureContext } from 'node:tls';
 import { fault } from '../../base/errors.ts';
 import type { Pipe } from '../../secure/pipe.ts';
-import { checkPin, type Ends, handshake, ReadBridge, tcpEnds, tlsPipe } from '../../secure/tls.ts';
+import { checkPin, handshake, ReadBridge, type TlsEnds, tcpEnds, tlsPipe } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 
 /**
@@ -14,7 +14,7 @@ export function dial(
   context: SecureContext,
   pin: string,
   signal: AbortSignal,
-  as: Pick<Ends, 'kind' | 'relayed'> = { kind: 'tcp' },
+  as: Pick<TlsEnds, 'kind' | 'relayed'> = { kind: 'tcp' },
 ): Promise<Pipe> {
   const bridge = new ReadBridge();
   const socket = connect({

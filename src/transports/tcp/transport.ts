@@ -3,7 +3,7 @@
 import { fault } from '../../base/errors.ts';
 import { MAX_LANES } from '../../base/limits.ts';
 import { usable } from '../../nat/ice/address.ts';
-import type { Ends } from '../../secure/tls.ts';
+import type { TlsEnds } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
@@ -68,7 +68,7 @@ export function reachable(theirs: unknown): Address[] {
 }
 
 /** An address of the peer's choosing, as a path. @param as what carries it */
-export function dialled(to: Address, around: Surroundings, as: Pick<Ends, 'kind' | 'relayed'>): Path {
+export function dialled(to: Address, around: Surroundings, as: Pick<TlsEnds, 'kind' | 'relayed'>): Path {
   return {
     kind: as.kind,
     name: formatAddress(to),

@@ -193,7 +193,7 @@ export async function connectTurn(
 }
 
 /** What a request says; addresses in it are masked by its transaction. */
-export type Attributes = (transaction: Uint8Array) => StunAttribute[];
+export type TurnAttributes = (transaction: Uint8Array) => StunAttribute[];
 
 export interface ControlOptions {
   /** The server, for people. */
@@ -246,7 +246,7 @@ export class ControlConnection {
    * @param last what follows the success is not STUN: `release` the socket then.
    * @throws BeelineError SERVER (refused), TIMEOUT, NO_PATH, AUTHENTICATION, PROTOCOL
    */
-  async request(method: number, attributes: Attributes, last = false): Promise<StunMessage> {
+  async request(method: number, attributes: TurnAttributes, last = false): Promise<StunMessage> {
     const { credential, name } = this.#options;
     for (let challenges = 0; ; challenges++) {
       const proven = credential.key !== undefined;
@@ -271,7 +271,7 @@ export class ControlConnection {
     this.#socket.destroy();
   }
 
-  async #exchange(method: number, attributes: Attributes, last: boolean): Promise<StunMessage> {
+  async #exchange(method: number, attributes: TurnAttributes, last: boolean): Promise<StunMessage> {
     if (this.#over) throw this.#over;
     const { credential, name, answer } = this.#options;
     const transaction = newTransaction();

@@ -8,7 +8,7 @@ import { Alarm, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import { Birthday } from '../../nat/ice/birthday.ts';
 import {
-  type Answer,
+  type CheckAnswer,
   Checks,
   streamAttribute,
   streamIds,
@@ -16,14 +16,14 @@ import {
   type UdpPort,
 } from '../../nat/ice/checks.ts';
 import { Connectivity } from '../../nat/ice/connectivity.ts';
-import { Gatherer, type Mapping } from '../../nat/ice/gather.ts';
+import { Gatherer, type SeenMapping } from '../../nat/ice/gather.ts';
 import { type Pair, Pairs } from '../../nat/ice/pairs.ts';
 import { errorCode } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, type StunMessage } from '../../nat/stun/message.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
-import { loadUdx, UdpSocket, type Udx } from './socket.ts';
+import { loadUdx, UdpSocket, type UdxLibrary } from './socket.ts';
 import { unknownStream } from './stream.ts';
 import { Acceptor, dialStream } from './streams.ts';
 
@@ -39,7 +39,7 @@ interface UdpOptions {
   /** Sender: a lane came in. */
   onPipe: (pipe: Pipe, fingerprint: string) => void;
   /** The world sees the port differently than `gather` said. */
-  onMapping?: (mapping: Mapping) => void;
+  onMapping?: (mapping: SeenMapping) => void;
   log?: { debug(fields: object, message: string): void };
 }
 
@@ -63,7 +63,7 @@ export async function openUdp(options: UdpOptions): Promise<UdpAgent> {
 
 export class UdpAgent {
   readonly #options: UdpOptions;
-  readonly #udx: Udx;
+  readonly #udx: UdxLibrary;
   readonly #sockets = new Set<UdpSocket>();
   readonly #main: UdpSocket;
   readonly #checks: Checks;
@@ -79,7 +79,7 @@ export class UdpAgent {
   readonly #chance = new Alarm(realClock);
   #closed = false;
 
-  constructor(options: UdpOptions, udx: Udx) {
+  constructor(options: UdpOptions, udx: UdxLibrary) {
     this.#options = options;
     this.#udx = udx;
     this.#main = this.#open();
@@ -117,7 +117,7 @@ export class UdpAgent {
   }
 
   /** Asks STUN servers (two ports of one do) how the world sees the port, and keeps the mapping from then on. Never rejects. */
-  async gather(servers: readonly Address[], signal?: AbortSignal): Promise<Mapping> {
+  async gather(servers: readonly Address[], signal?: AbortSignal): Promise<SeenMapping> {
     const mapping = await this.#gatherer.run(servers, signal);
     this.#mapped(mapping, false);
     return mapping;
@@ -181,7 +181,7 @@ export class UdpAgent {
       this.#checks.tell(socket, from, [streamAttribute(unknown, unknown)]);
   }
 
-  #request(message: StunMessage, from: Address, socket: UdpPort): Answer | undefined {
+  #request(message: StunMessage, from: Address, socket: UdpPort): CheckAnswer | undefined {
     const pair = this.#pairs.learn(socket, from);
     if (!pair) return { class: 'success', attributes: [] };
     const ids = streamIds(message);
@@ -257,7 +257,7 @@ export class UdpAgent {
     };
   }
 
-  #mapped(mapping: Mapping, changed: boolean): void {
+  #mapped(mapping: SeenMapping, changed: boolean): void {
     if (this.#closed) return;
     this.#symmetric = mapping.symmetric;
     this.#options.log?.debug({ ...mapping }, 'udp: how the world sees the port');

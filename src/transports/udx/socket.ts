@@ -8,7 +8,7 @@ import { fault, faultFrom } from '../../base/errors.ts';
 import type { Address } from '../../wire/candidate.ts';
 import { UdxStream } from './stream.ts';
 
-export type Udx = UDX;
+export type UdxLibrary = UDX;
 
 interface SocketOwner {
   /** What is of no stream of ours. */
@@ -20,7 +20,7 @@ interface SocketOwner {
 const CLOSE_DEADLINE_MS = 1_000;
 
 /** Loaded where needed: most sessions never do, and some systems lack the native part. @throws BeelineError NO_PATH */
-export async function loadUdx(): Promise<Udx> {
+export async function loadUdx(): Promise<UdxLibrary> {
   try {
     const { default: Engine } = await import('udx-native');
     return new Engine();
@@ -31,14 +31,14 @@ export async function loadUdx(): Promise<Udx> {
 
 export class UdpSocket {
   readonly port: number;
-  readonly #udx: Udx;
+  readonly #udx: UdxLibrary;
   readonly #owner: SocketOwner;
   readonly #raw: UdxRawSocket;
   readonly #streams = new Set<UdxStream>();
   #closed: Promise<void> | undefined;
 
   /** Any port, both families. @throws BeelineError NO_PATH */
-  constructor(udx: Udx, owner: SocketOwner) {
+  constructor(udx: UdxLibrary, owner: SocketOwner) {
     this.#udx = udx;
     this.#owner = owner;
     this.#raw = udx.createSocket();

@@ -20,14 +20,14 @@ const ANSWER_DEADLINE_MS = 5_000;
 const FIRST_WAIT_MS = 60;
 const LONGEST_WAIT_MS = 1_000;
 
-export interface DialOptions {
+export interface UdxDialOptions {
   checks: Checks;
   context: SecureContext;
   pin: () => string;
 }
 
 /** @throws BeelineError NO_PATH, TIMEOUT, AUTHENTICATION; nothing is left open then. */
-export async function dialStream(pair: Pair, options: DialOptions, signal: AbortSignal): Promise<Pipe> {
+export async function dialStream(pair: Pair, options: UdxDialOptions, signal: AbortSignal): Promise<Pipe> {
   const remote = formatAddress(pair.remote);
   const [ours, theirs] = [randomId(), randomId()];
   const stream = pair.socket.stream(ours, theirs, pair.remote);

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { hex } from '../../base/json.ts';
-import type { Mapping } from '../../nat/ice/gather.ts';
+import type { SeenMapping } from '../../nat/ice/gather.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
@@ -26,7 +26,7 @@ interface Description {
   symmetric: boolean;
 }
 
-const UNKNOWN: Mapping = { reflexive: [], symmetric: false };
+const UNKNOWN: SeenMapping = { reflexive: [], symmetric: false };
 
 export class Udx implements Transport {
   readonly #around: Surroundings;
@@ -111,7 +111,7 @@ export class Udx implements Transport {
     await before?.close();
     if (overtaken()) return;
     const password = randomBytes(16).toString('hex');
-    const onMapping = (mapping: Mapping) => {
+    const onMapping = (mapping: SeenMapping) => {
       this.#mapping = mapping;
       onChange();
     };

@@ -15,10 +15,10 @@ const RATE = 0.2;
 const REMEMBERED = 256;
 
 /** Makes a connection of that id that nothing has been said of yet. `ended` is called at its end. @throws BeelineError */
-export type Fresh = (id: string, ended: () => void) => Connection;
+export type FreshAnswer = (id: string, ended: () => void) => Connection;
 
 export class Answers {
-  readonly #fresh: Fresh;
+  readonly #fresh: FreshAnswer;
   readonly #onPipe: (pipe: Pipe) => void;
   readonly #connections = new Map<string, Connection>();
   readonly #past = new Set<string>();
@@ -26,7 +26,7 @@ export class Answers {
   #offers: RtcDescription[] = [];
   #over = false;
 
-  constructor(fresh: Fresh, onPipe: (pipe: Pipe) => void) {
+  constructor(fresh: FreshAnswer, onPipe: (pipe: Pipe) => void) {
     this.#fresh = fresh;
     this.#onPipe = onPipe;
   }

@@ -39,7 +39,7 @@ export class Pacing {
 const STALE_MS = 90_000;
 
 /** Makes a connection that nothing has been said of yet; undefined where there is no WebRTC. `ended` is called at its end. */
-export type Fresh = (ended: (connection: Connection) => void) => Promise<Connection | undefined>;
+export type FreshOffer = (ended: (connection: Connection) => void) => Promise<Connection | undefined>;
 
 interface Ahead {
   offer: Promise<Connection>;
@@ -48,7 +48,7 @@ interface Ahead {
 }
 
 export class Offers {
-  readonly #fresh: Fresh;
+  readonly #fresh: FreshOffer;
   readonly #negotiating = new Map<string, Connection>();
   #making = 0;
   readonly #pacing = new Pacing();
@@ -57,7 +57,7 @@ export class Offers {
   readonly #unclaimed = new Alarm(realClock);
   #over = false;
 
-  constructor(fresh: Fresh) {
+  constructor(fresh: FreshOffer) {
     this.#fresh = fresh;
   }
 

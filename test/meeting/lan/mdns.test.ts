@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { announce } from '../../../src/meeting/lan/announce.ts';
 import { find, taken } from '../../../src/meeting/lan/find.ts';
 import { multicastInterfaces } from '../../../src/meeting/lan/interfaces.ts';
-import { Links } from '../../../src/meeting/lan/links.ts';
+import { LanLinks } from '../../../src/meeting/lan/links.ts';
 import { records } from '../../../src/meeting/lan/records.ts';
 import { childModule } from '../../child.ts';
 
@@ -17,7 +17,7 @@ const interfaces = ['127.0.0.1'];
 const unique = () => `t${process.pid}x${Math.random().toString(36).slice(2, 10)}`;
 
 async function multicastWorks(context: TestContext): Promise<boolean> {
-  const links = new Links('answer', { packet() {} }, interfaces);
+  const links = new LanLinks('answer', { packet() {} }, interfaces);
   await links.refresh();
   const works = links.all.length > 0;
   links.close();
@@ -107,7 +107,7 @@ test('senders that start together never share a name, and one that comes later t
 test('a stranger that says every name is taken does not keep a sender from having one', async (context) => {
   if (!(await multicastWorks(context))) return;
   const prefix = unique();
-  const stranger = new Links(
+  const stranger = new LanLinks(
     'answer',
     {
       packet(packet, _source, link) {

@@ -4,7 +4,7 @@ import type { NetworkInterfaceInfo } from 'node:os';
 import { test } from 'node:test';
 import {
   addressesFor,
-  type Listing,
+  type InterfaceListing,
   multicastInterfaces,
   rankedInterfaces,
 } from '../../../src/meeting/lan/interfaces.ts';
@@ -32,8 +32,8 @@ const v6 = (address: string) =>
 const nothing = { defaults: new Set<string>(), carrier: () => true };
 
 /** A host of so many container networks that were there before the LAN's interface. */
-function containers(count: number, name: (i: number) => string): Listing {
-  const listing: Listing = { lo: [v4('127.0.0.1', true)] };
+function containers(count: number, name: (i: number) => string): InterfaceListing {
+  const listing: InterfaceListing = { lo: [v4('127.0.0.1', true)] };
   for (let i = 0; i < count; i++) listing[name(i)] = [v4(`172.17.${i}.1`), v6(`fe80::${i + 1}`)];
   listing.lan = [v4('10.77.0.5'), v6('fe80::5'), v6('2001:db8::5')];
   return listing;
@@ -59,7 +59,7 @@ test('a LAN behind any number of container networks is announced on, and among t
 });
 
 test('the default route comes first, then what has a carrier; virtual ones and those without come last', () => {
-  const listing: Listing = {
+  const listing: InterfaceListing = {
     docker0: [v4('172.17.0.1')],
     dead: [v4('192.168.5.20')],
     hotspot: [v4('192.168.9.1')],

@@ -10,9 +10,9 @@ import {
   announcedNameplates,
   announcements,
   asksFor,
+  type LanService,
   records,
   SERVICE,
-  type Service,
   wantsUnicast,
 } from '../../../src/meeting/lan/records.ts';
 
@@ -20,7 +20,7 @@ import {
 const { resolve } = createRequire(createRequire(import.meta.url).resolve('multicast-dns'));
 const codec: typeof import('dns-packet') = createRequire(import.meta.url)(resolve('dns-packet'));
 
-const service: Service = { nameplate: '7', label: 'b-00112233', port: 4242 };
+const service: LanService = { nameplate: '7', label: 'b-00112233', port: 4242 };
 const link = (loopback = false): Interface => ({
   name: 'net0',
   family: 6,

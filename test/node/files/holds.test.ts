@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freeNames, settle } from '../../../src/node/files/conflicts.ts';
 import { DestinationLinks } from '../../../src/node/files/links.ts';
-import { Slices } from '../../../src/node/files/slices.ts';
+import { FileSlices } from '../../../src/node/files/slices.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
 import { longestHold } from '../../holds.ts';
 import { file, folder, hashOf, link, scratch, spaceOf } from './helpers.ts';
@@ -72,7 +72,7 @@ test('many at work in slices hold the process no longer together than one', asyn
   let longest = 0;
   let inTurn = { turn: -1, ms: 0 };
   const work = async () => {
-    const slices = new Slices();
+    const slices = new FileSlices();
     for (let i = 0; i < 40; i++) {
       if (slices.over()) await slices.next();
       const begun = process.cpuUsage();
