@@ -27,8 +27,8 @@ export interface Traits {
   /** Its bytes go through a relay, which costs the relay's owner money. So it is used only while no direct lane carries. */
   readonly relayed: boolean;
   /**
-   * What the tuner counts its lanes as. If two transports of one sort work, only the one that is listed first is used. Absent: it is
-   * not tuned.
+   * What the tuner counts its lanes as. If two transports of one sort work, only the one that is listed first is used. Absent: for a
+   * relay, which is not tuned; a direct transport must have one, or it gets no lanes.
    */
   readonly sort?: Sort;
   /** The sender can dial too. A receiver that cannot dial asks the sender for more lanes. */
