@@ -14,8 +14,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-/** Files at once, more than there are cores because many wait; and the milliseconds after which a file is ended. */
-const CONCURRENCY = 5;
+/** Milliseconds after which a file is ended. */
 const FILE_DEADLINE = 600_000;
 /** Packages that start threads from files of their own, find binaries beside them, or are tools that only some tests load. */
 const LOADED_FROM_THEIR_FILES = [
@@ -25,6 +24,8 @@ const LOADED_FROM_THEIR_FILES = [
 
 const words = process.argv.slice(2);
 const heavyOnly = words.includes('--heavy');
+/** Files at once: more than there are cores, because many wait. A heavy one starts browsers, or programs that keep a core busy. */
+const CONCURRENCY = heavyOnly ? 3 : 5;
 const wanted = words.filter((word) => !word.startsWith('-'));
 const unwanted = words.filter((word) => /^-[^-]/.test(word)).map((word) => word.slice(1));
 const unknown = words.find((word) => word.startsWith('--') && word !== '--heavy');
