@@ -67,7 +67,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
         clearTimeout(word);
       }
     },
-    async connect(_session, mailbox) {
+    async connect(mailbox) {
       const network = new PageNetwork(session, { server, relay: options.relay });
       await network.meet(mailbox);
       return network;

@@ -54,7 +54,7 @@ export function receive(options: ReceiveOptions): Transfer {
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
       return met.mailbox;
     },
-    async connect(_session, mailbox) {
+    async connect(mailbox) {
       const certificate = await made!;
       const network = openNetwork(session, certificate, options, () => met?.addresses ?? []);
       const listener = await openPort(transfer, options, certificate, undefined);

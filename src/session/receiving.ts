@@ -29,7 +29,7 @@ export interface Receiving {
   /** Joins the sender under a nameplate. Ends with the signal. */
   meet: (nameplate: string, signal: AbortSignal, on: MeetingEvents) => Promise<Mailbox>;
   /** This side's ways to the session's peer; called once, after that. */
-  connect: (session: Session, mailbox: Mailbox) => Promise<NetworkPort>;
+  connect: (mailbox: Mailbox) => Promise<NetworkPort>;
   /** Has somebody asked, and makes what takes the bytes; undefined if it is declined. */
   sink: (offer: OfferHeader, summary: OfferSummary) => Promise<Sink | undefined>;
   keep: Keep;
@@ -59,10 +59,10 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   const mailbox = await receiving.meet(known.secret.nameplate, transfer.signal, session.meeting);
   transfer.cleanup.push(() => mailbox.close());
   if (session.over) return;
-  const network = await receiving.connect(session, mailbox);
+  const network = await receiving.connect(mailbox);
   session.cleanup.push(() => network.close());
   if (session.over) return;
-  const reception = new Reception(session, receiving, () => known.own ?? network.hello().fingerprint);
+  const reception = new Reception(session, receiving);
   auditAtEnd(transfer, () => reception.facts);
   session.open({ engine: reception.engine, network, mailbox, known });
 }
@@ -71,8 +71,6 @@ class Reception {
   readonly engine: Receiver;
   readonly #session: Session;
   readonly #receiving: Receiving;
-  /** This side, as the other sees it. */
-  readonly #own: () => string;
   readonly #gone: string[] = [];
   readonly #stall: Stall;
   /** What is offered, as soon as it is known to be sound. */
@@ -81,10 +79,9 @@ class Reception {
   /** Bytes that were here before this run. */
   #before = 0;
 
-  constructor(session: Session, receiving: Receiving, own: () => string) {
+  constructor(session: Session, receiving: Receiving) {
     this.#session = session;
     this.#receiving = receiving;
-    this.#own = own;
     this.#stall = new Stall(session);
     this.engine = new Receiver({
       ...receiving.platform,
@@ -189,7 +186,7 @@ class Reception {
     if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
     await sink.close('done');
     const sender = session.peer.fingerprint;
-    const receiver = this.#own();
+    const receiver = session.own;
     const receipt = await this.#receiving.keep({ kind, entries, space, outcome, sender, receiver });
     const { bytes, resumed, seconds } = progress;
     session.complete({

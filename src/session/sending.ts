@@ -63,8 +63,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
       sending.warn(path, error);
     },
   });
-  const own = () => given?.own ?? network.hello().fingerprint;
-  const { engine, progress } = receiverOf(transfer, sending, origin, vanished, own);
+  const { engine, progress } = receiverOf(transfer, sending, origin, vanished);
 
   const password = given ? undefined : await generatePassword();
   const { mailbox, port } = await sending.host(given?.secret.nameplate, session.meeting);
@@ -86,7 +85,6 @@ function receiverOf(
   { options, source, skipped, keep }: Sending,
   origin: Origin,
   vanished: readonly string[],
-  own: () => string,
 ): { engine: Peer; progress: Progress } {
   const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
   const engine = origin.peer({
@@ -116,7 +114,7 @@ function receiverOf(
     const { kind, entries } = source;
     const { space } = origin.offer;
     const receiver = session.peer.fingerprint;
-    const receipt = await keep({ kind, entries, space, outcome, sender: own(), receiver });
+    const receipt = await keep({ kind, entries, space, outcome, sender: session.own, receiver });
     const { files, bytes, resumed, seconds } = progress;
     session.complete({
       // What the receiver skipped did not arrive by this.

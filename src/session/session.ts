@@ -73,7 +73,7 @@ export class Session {
   readonly #hello: Alarm;
   readonly #news: StateNews;
   readonly #pinned = new PinnedProcess();
-  readonly #watchers = new Set<(from: State, to: State) => void>();
+  readonly #watchers: ((from: State, to: State) => void)[] = [];
   #phase: { at: 'opening'; news: ((open: Open) => void)[] } | ({ at: 'open' } & Open) = {
     at: 'opening',
     news: [],
@@ -120,6 +120,12 @@ export class Session {
   /** Whom people see: a trusted device, or the certificate of the other side's process. Empty until it is proven. */
   get peer(): OfferSummary['peer'] {
     return this.#peer;
+  }
+
+  /** This side, as the other sees it: its device's key, or its certificate. */
+  get own(): string {
+    const { known, network } = this.#open!;
+    return known.own ?? network.hello().fingerprint;
   }
 
   get proven(): boolean {
@@ -187,15 +193,16 @@ export class Session {
     const open: Open = { ...parts, supervisor, handshake };
     this.#phase = { at: 'open', ...open };
     for (const tell of news) tell(open);
+    // What came may have been the end of it.
+    if (this.over) return;
     // Unless the sender is known to be away.
     if (role === 'receiver' && this.#turns === 0 && !this.proven) this.#expect(true);
     this.cleanup.push(this.clock.after(0, () => handshake.warmUp()));
   }
 
-  /** Calls back with every change of state as it happens; people are told by events, which may lag. @returns ends that */
-  watch(changed: (from: State, to: State) => void): () => void {
-    this.#watchers.add(changed);
-    return () => void this.#watchers.delete(changed);
+  /** Calls back with every change of state as it happens; people are told by events, which may lag. */
+  watch(changed: (from: State, to: State) => void): void {
+    this.#watchers.push(changed);
   }
 
   /** @param error what makes it pause by itself */

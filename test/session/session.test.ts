@@ -351,4 +351,5 @@ it('however much the rendezvous brings before the session is open, its loss is h
   late.open();
   await clock.pass(5_000);
   assert.ok(late.session.over);
+  assert.equal(clock.waiting, 0, 'a wait is left');
 });
