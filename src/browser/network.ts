@@ -60,7 +60,7 @@ export class PageNetwork implements NetworkPort {
     const around: PageSurroundings = {
       ...{ role, relay: relay ?? 'auto', seal: this.#seal, log: session.log },
       pin: () => session.pin,
-      onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+      onPipe: (pipe, fingerprint) => session.pipes.offer(pipe, fingerprint),
       onChange: () => {
         this.#offer();
         session.moved();

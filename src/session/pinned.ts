@@ -2,13 +2,7 @@
  * The peer's process, known by its certificate: its pipes alone come in, from when it has proved the secret until it says that it
  * ends. A new process of the same secret takes the old one's place, and is trusted no more and no less.
  */
-import type { Pipe } from '../secure/pipe.ts';
-
-/** Pipes that proved a certificate before the rendezvous told us whose is right. */
-const MAX_EARLY = 8;
-
 export class PinnedProcess {
-  #early: { pipe: Pipe; fingerprint: string }[] = [];
   #fingerprint: string | undefined;
   #ended = false;
 
@@ -36,17 +30,8 @@ export class PinnedProcess {
     this.#ended = true;
   }
 
-  /** True for its pipe. One that comes before it is known is kept for `early`; any other is closed. */
-  admits(pipe: Pipe, fingerprint: string): boolean {
-    if (this.#fingerprint === fingerprint && !this.#ended) return true;
-    if (this.#fingerprint === undefined && this.#early.length < MAX_EARLY)
-      this.#early.push({ pipe, fingerprint });
-    else pipe.destroy();
-    return false;
-  }
-
-  /** What came before it was known; the caller's from now on. */
-  early(): { pipe: Pipe; fingerprint: string }[] {
-    return this.#early.splice(0);
+  /** Whether a pipe that proved this certificate is let in. */
+  admits(fingerprint: string): boolean {
+    return this.#fingerprint === fingerprint && !this.#ended;
   }
 }

@@ -21,6 +21,7 @@ import { Cleanup } from './cleanup.ts';
 import { AnswerDeadline, Confirmation, LaneDeadline } from './deadlines.ts';
 import { drained } from './drain.ts';
 import { Handshake } from './handshake.ts';
+import type { IncomingPipes } from './incoming.ts';
 import { StateNews } from './news.ts';
 import { PinnedProcess } from './pinned.ts';
 import type { Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
@@ -35,6 +36,8 @@ export interface SessionOptions {
   options: Pick<TransferOptions, 'lanes' | 'limit' | 'relay' | 'wait'>;
   log: Logger | undefined;
   emit: (event: TransferEvent) => void;
+  /** What comes in at this process's ports. */
+  pipes: IncomingPipes;
   /** Called once, when all that the session held is released. */
   ended: (end: SessionEnd) => void;
 }
@@ -66,6 +69,7 @@ export class Session {
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
   readonly confirmation: Confirmation;
   readonly answer: AnswerDeadline;
+  readonly pipes: IncomingPipes;
   readonly #options: SessionOptions;
   readonly #status: StatusRegister;
   readonly #lane: LaneDeadline;
@@ -84,11 +88,12 @@ export class Session {
   #turns = 0;
 
   constructor(options: SessionOptions) {
-    const { role, platform, log, emit } = options;
+    const { role, platform, log, emit, pipes } = options;
     const { clock } = platform;
     this.role = role;
     this.log = log;
     this.emit = emit;
+    this.pipes = pipes;
     this.#options = options;
     this.#status = new StatusRegister(role);
     this.#news = new StateNews(clock, emit);
@@ -98,6 +103,7 @@ export class Session {
     const more = () => (this.engine?.arrived ? ` ${ALL_BUT_THE_LAST_WORD}` : '');
     const { wait } = options.options;
     this.#lane = new LaneDeadline(clock, { role, wait }, (error) => this.fail(error), more);
+    pipes.add(this);
   }
 
   get clock() {
@@ -276,8 +282,10 @@ export class Session {
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
     // The peer may have a relay of its own, which a person here did not want.
-    if (this.over || (this.#options.options.relay === 'never' && pipe.relayed)) pipe.destroy();
-    else if (this.#pinned.admits(pipe, fingerprint)) this.#open?.supervisor.add(pipe);
+    const unwanted = this.#options.options.relay === 'never' && pipe.relayed;
+    const open = this.#open;
+    if (!open || this.over || unwanted || !this.#pinned.admits(fingerprint)) pipe.destroy();
+    else open.supervisor.add(pipe);
   }
 
   dispatch(event: Event, cause: Cause = {}): void {
@@ -391,7 +399,7 @@ export class Session {
     if (this.over) return false;
     if (this.#options.options.lanes === undefined && hello.lanes > 0)
       this.#open?.supervisor.keep(hello.lanes);
-    for (const { pipe, fingerprint } of this.#pinned.early()) this.offerPipe(pipe, fingerprint);
+    this.pipes.claim(this);
     // What was said while it was away is lost.
     if (this.#status.spoken) this.#say(this.#status.word);
     if (this.#state === 'authenticating') this.#lane.proven();
@@ -425,6 +433,7 @@ export class Session {
   }
 
   async #end(end: SessionEnd): Promise<void> {
+    this.pipes.leave(this);
     this.#lane.end();
     this.#hello.clear();
     this.confirmation.end();
@@ -433,7 +442,6 @@ export class Session {
     if (this.confirmation.agreed ? this.role === 'sender' : final && by === 'peer')
       this.#open?.supervisor.close();
     await Promise.all([this.engine?.stop(), drained(this.clock, [...this.lanes])]);
-    for (const { pipe } of this.#pinned.early()) pipe.destroy();
     await this.cleanup.run();
     this.#options.ended(end);
   }

@@ -10,6 +10,7 @@ import type { Role } from '../transports/transport.ts';
 import type { Logger, Result, Transfer, TransferEvent, TransferOptions } from './api.ts';
 import { Cleanup } from './cleanup.ts';
 import { EventStream } from './event-stream.ts';
+import { IncomingPipes } from './incoming.ts';
 import type { Platform } from './ports.ts';
 import { Session, type SessionEnd } from './session.ts';
 
@@ -18,6 +19,8 @@ export class Running implements Transfer {
   readonly done: Promise<Result>;
   readonly log: Logger | undefined;
   readonly session: Session;
+  /** What comes in at this process's ports. */
+  readonly pipes: IncomingPipes;
   /** Released in reverse order at the end, whatever the end is, when the session is closed. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
   /** For what is waited for outside of the session: aborted at the end, and at once when the person's own signal is. */
@@ -33,8 +36,9 @@ export class Running implements Transfer {
     });
     // If nobody awaits `done`, a rejection must not crash the process.
     this.done.catch(() => {});
+    this.pipes = new IncomingPipes(platform.clock);
     this.session = new Session({
-      ...{ role, platform, options, log: this.log },
+      ...{ role, platform, options, log: this.log, pipes: this.pipes },
       emit: (event) => this.events.emit(event),
       ended: (end) => void this.#end(end),
     });
@@ -93,7 +97,7 @@ export class Running implements Transfer {
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
   offerPipe(pipe: Pipe, fingerprint: string): void {
-    this.session.offerPipe(pipe, fingerprint);
+    this.pipes.offer(pipe, fingerprint);
   }
 
   async #end(end: SessionEnd): Promise<void> {

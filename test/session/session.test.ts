@@ -6,6 +6,7 @@ import { ANSWER_DEADLINE, HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
 import { fromCode, type SharedSecret } from '../../src/identity/secret.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { TransferEvent, TransferOptions } from '../../src/session/api.ts';
+import { IncomingPipes } from '../../src/session/incoming.ts';
 import { Session, type SessionEnd } from '../../src/session/session.ts';
 import type { Peer } from '../../src/sync/peer.ts';
 import type { Role } from '../../src/transports/transport.ts';
@@ -49,8 +50,9 @@ function side(
     end: undefined as SessionEnd | undefined,
     state: () => events.flatMap((event) => (event.event === 'state' ? [event.to] : [])),
   };
+  const pipes = new IncomingPipes(clock);
   const session = new Session({
-    ...{ role, options, log: undefined },
+    ...{ role, options, pipes, log: undefined },
     platform: {
       ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
       allocate: (bytes) => new Uint8Array(bytes),
@@ -178,7 +180,7 @@ it('a pipe that comes before its owner is proven waits, and a stranger’s is cl
       closed++;
       destroy();
     };
-    sender.session.offerPipe(pipe, fingerprint);
+    sender.session.pipes.offer(pipe, fingerprint);
   }
   assert.deepEqual([closed, sender.calls], [0, []]);
   meet();

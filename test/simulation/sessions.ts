@@ -452,7 +452,7 @@ class Story {
     this.#world.note(`${near.local} is opened by the ${from.role}`);
     this.#world.after(temper.latency, () => {
       if (to.killed) far.destroy();
-      else to.session.offerPipe(far, from.fingerprint);
+      else to.transfer.offerPipe(far, from.fingerprint);
     });
     return near;
   }

@@ -21,7 +21,7 @@ export function openNetwork(
     context: laneContext(certificate.cert, certificate.key),
     fingerprint: certificate.fingerprint,
     pin: () => session.pin,
-    onPipe: (pipe, fingerprint) => session.offerPipe(pipe, fingerprint),
+    onPipe: (pipe, fingerprint) => session.pipes.offer(pipe, fingerprint),
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),
     onLack: (error) => session.warn(error),
