@@ -141,9 +141,7 @@ function print(cases, resumeSize, size) {
   ]);
   console.log(columns([...head, ...more], lines));
   if (Object.values(cases).some((one) => one.limit))
-    console.log(
-      '* first run slowed by --limit, on one lane: it was through before it could be killed.',
-    );
+    console.log('* first run slowed by --limit, on one lane: it was through before it could be killed.');
   const firsts = Object.values(cases).map((one) => one.first);
   const known = firsts.every((first) => first !== undefined);
   const reached = known && Math.max(...firsts) <= GOAL ? 'reached' : 'NOT reached';
