@@ -20,7 +20,7 @@ import type { Running } from './transfer.ts';
 import { incomplete } from './verdict.ts';
 
 export interface Sending {
-  options: Pick<TransferOptions, 'limit' | 'sha256'> & { code?: string; update?: boolean };
+  options: Pick<TransferOptions, 'limit' | 'sha256'> & { code?: string; update?: boolean; swarm?: boolean };
   platform: Platform;
   /** The secret, if there is one already: otherwise a code is made. */
   known: Known | undefined;
@@ -58,6 +58,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
     limit: options.limit,
     sha256: options.sha256 ?? false,
     update: options.update ?? false,
+    swarm: options.swarm === false ? undefined : platform,
     gone: (path, error) => {
       vanished.push(path);
       sending.warn(path, error);
