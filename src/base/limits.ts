@@ -51,8 +51,6 @@ export const MAX_HAVE = 4096;
 export const MAX_HOLDS = 64 * KiB;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;
-/** Receivers that an origin introduces to one receiver. */
-export const MAX_NEIGHBOURS = 8;
 export const MAX_LANES = 64;
 /** Chosen by `npm run bench` and docs/decisions.md: one lane fills a clean path, several fill a lossy one. */
 export const DEFAULT_LANES = 4;
@@ -87,6 +85,8 @@ export const HANDSHAKE_DEADLINE = 30_000;
 /** Seconds that a session which was connected waits for its other side: a sender costs nothing while it waits. */
 export const SENDER_WAIT = 86_400;
 export const RECEIVER_WAIT = 3_600;
+/** Receivers of one offer at a time. */
+export const MAX_RECEIVERS = 64;
 /** What a timer of 31 bits of milliseconds can hold. */
 export const MAX_WAIT = 2_000_000;
 /** How long a sender that knows all is there waits to hear that the receiver knows it too. */

@@ -94,7 +94,7 @@ const TEXTS = {
   REFUSED: {
     PEER_DECLINED: 'The other side declined.',
     DECLINED_HERE: 'Declined here. Nothing was written.',
-    GUEST_PUT_OUT: 'The sender disconnected this receiver, so that another one can join.',
+    GUEST_PUT_OUT: 'The sender has put this side out, so that another may join.',
     PAGE_OF_ONE_SENDER:
       "This is one sender's own page and meeting place: it is there to receive from that sender only.",
   },
@@ -113,6 +113,9 @@ const TEXTS = {
   },
   WRONG_CODE: {
     CODE_WRONG: 'The code was wrong, and is burned: nobody can try it again. {next}',
+    CODE_WRONG_YET: 'The code was wrong. Look at it once more: after three wrong tries nobody can use it.',
+    CODE_BURNT:
+      'The code is burned, because it was tried wrongly too often: nobody new can use it. Whoever sends needs to make a new one.',
     KEY_WRONG: 'The two sides have different pre-shared keys.',
     DEVICE_WRONG: 'The other side is not the trusted device that it should be.',
   },
@@ -126,7 +129,7 @@ const TEXTS = {
       'A message from the other side was {what}: something between you and it may be interfering. Start again with a new code.',
   },
   UNREADABLE: {
-    UNREADABLE_THERE: "'{file}' could not be read on the sender's side.",
+    UNREADABLE_THERE: "'{file}' could not be read on the other side.",
     NOTHING_READABLE: 'Nothing that can be read is left to send.',
     NAME_NOT_UTF8: '{what} is not valid UTF-8.',
     FILE_UNREADABLE: '{path} cannot be read: {why}.',
@@ -139,7 +142,7 @@ const TEXTS = {
     ENTRY_LEFT_OUT: '{path} is left out here.',
   },
   SOURCE_CHANGED: {
-    CHANGED_THERE: "'{file}' changed on the sender's side during the transfer.",
+    CHANGED_THERE: "'{file}' changed while it was being sent on the other side.",
     SENT_INCOMPLETE: 'Changed or vanished while being sent: {names}. Everything else arrived.',
     OFFER_OTHER:
       'The sender was started again and offers something else than before. What has arrived is kept: receive again to be asked about that.',
@@ -169,6 +172,10 @@ const TEXTS = {
     SEVERAL_SECRETS: 'Give one of a code, a pre-shared key and a device, not several.',
     PSK_SHORT:
       'A pre-shared key has at least 16 bytes. Make one with `head -c 32 /dev/urandom > key` and copy it to both sides.',
+    DEVICES_AND_RECEIVERS:
+      'Each device that is named receives once. The number of receivers cannot be given beside them.',
+    CODE_TOO_SHORT:
+      'A code for several receivers has at least {words} words after its nameplate, because it may be tried wrongly more than once.',
     WEB_NEEDS_CODE: 'A page from this process needs a code. It cannot be combined with a server.',
     WEB_NO_PORT: 'The page needs the port after {port}, and there is none. Choose a lower one.',
     NO_MEETING_PLACE: 'Without the local network, this side needs the address of the sender or of a server.',
@@ -282,12 +289,14 @@ const TEXTS = {
     SENDER_LEFT: 'The sender left before this side was connected, and has not come back.',
     NOBODY_SENDS: 'Nobody is sending under this code. Check it, and that the sender still runs.',
     HOST_LEFT: 'The sender has left.',
+    NOBODY_CAME: 'Nobody received it in the time that was given.',
   },
   CROWDED: {
     SEVERAL_SENDERS:
       '{count} senders on this network announce {nameplate}: say which one is meant, by its address.',
     CODES_TAKEN: 'Every short code on this network is taken: choose one of your own.',
     NAMEPLATE_TAKEN: 'Another sender uses this nameplate. Choose another code.',
+    OFFER_FULL: 'The sender has as many receivers as it wants. Ask the sender for a code of your own.',
     NAMEPLATE_FULL:
       'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
   },
@@ -387,13 +396,12 @@ const TEXTS = {
     STORAGE_FULL:
       'The disk, or the part of it that this browser lends to this page, is full. Make room, or delete transfers that are kept here.',
     STORAGE_TOO_SMALL:
-      'This browser has no room for the {bytes} bytes of this transfer.{told} Make room on the disk, or delete transfers that are kept here.',
+      'There are {bytes} bytes to come, more than this browser can keep here.{told} Make room on the disk, or delete transfers that are kept here.',
     DISK_NO_SPACE: '{path} cannot be written: the disk is full. Make room.',
     DISK_QUOTA: '{path} cannot be written: the disk quota is used up. Make room.',
     DISK_NO_INODES:
       '{path} cannot be written: the disk can hold no more files (its inodes are used up), though it may have room. Remove some.',
-    ROOM_SHORT:
-      '{missing} bytes are still to come, but the disk has only {free} bytes free. They may not fit.',
+    ROOM_SHORT: 'There are {missing} bytes to come, and the disk has {free} left. They may not fit.',
   },
   EXISTS: {
     FILES_EXIST: '{list} already.',

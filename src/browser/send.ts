@@ -6,6 +6,7 @@ import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
 import type { Transfer } from '../session/api.ts';
+import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
 import { textSource } from '../session/text-source.ts';
 import { Running } from '../session/transfer.ts';
@@ -21,6 +22,10 @@ const SERVER_DEADLINE = 15_000;
 export interface BrowserSendOptions extends BrowserOptions {
   /** A code of your own, `7-crossover-clockwork`. If it is absent, Beeline makes one. */
   code?: string;
+  /** How many receive it, or 'any' number; default 1. The code has three words then. */
+  receivers?: number | 'any';
+  /** Seconds after which nobody new is let in. Who is under way goes on. */
+  until?: number;
 }
 
 /**
@@ -45,29 +50,34 @@ async function run(
   const { server, code, wait = SENDER_WAIT } = options;
   const { signal } = transfer;
   const skipped: string[] = [];
-  let network: PageNetwork;
+  const networks = new Set<PageNetwork>();
   await serve(transfer, {
     ...{ options, platform, skipped },
-    known: code === undefined ? undefined : { secret: fromCode(parseCode(code)) },
+    known: code === undefined ? [] : [{ secret: fromCode(parseCode(code)) }],
     source: openSource(what, options.sha256),
     warn(path: string, error: BeelineError) {
       skipped.push(path);
-      transfer.session.warn(error, path);
+      transfer.events.emit(warningEvent(error, path));
     },
-    connect(session) {
-      network = new PageNetwork(session, { server, relay: options.relay });
-      return network;
-    },
-    async host(nameplate, on) {
+    async host(nameplate, on, guests) {
       const mailbox = await keepMailbox(dialRendezvous(server), {
-        ...{ role: 'host', nameplate, deadline: SERVER_DEADLINE, keepFor: 1000 * wait, signal },
+        ...{ role: 'host', nameplate, deadline: SERVER_DEADLINE, keepFor: 1000 * wait, signal, guests },
         ...on,
-        onWelcome: () => network.welcome(),
+        onWelcome: () => {
+          for (const network of networks) network.welcome();
+        },
       });
       transfer.cleanup.push(() => mailbox.close());
-      // Cancelled while the server thought it over: nothing is opened any more.
-      if (!transfer.over) await network.meet(mailbox);
-      return { mailbox };
+      return {
+        mailbox,
+        connect(session) {
+          const network = new PageNetwork(session, { server, relay: options.relay });
+          networks.add(network);
+          session.cleanup.push(() => void networks.delete(network));
+          void network.meet(mailbox);
+          return network;
+        },
+      };
     },
     keep: async () => undefined,
   });

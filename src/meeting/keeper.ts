@@ -226,11 +226,11 @@ class Keeper implements Mailbox {
     if (this.#end.signal.aborted) return;
     switch (message.t) {
       case 'message':
-        return this.#tell(() => this.#options.onMessage(message.body));
+        return this.#tell(() => this.#options.onMessage(message.body, 0));
       case 'peer': {
         const waiting = this.#backlog.take();
         if (message.present) for (const text of waiting) this.#wire?.send(text);
-        if (message.present || this.#present) this.#tell(() => this.#options.onPeer(message.present));
+        if (message.present || this.#present) this.#tell(() => this.#options.onPeer(message.present, 0));
         this.#present = message.present;
         return;
       }

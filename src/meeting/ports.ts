@@ -4,6 +4,8 @@ import type { Services } from '../wire/rendezvous.ts';
 
 export interface MailboxOptions {
   role: 'host' | 'guest';
+  /** Host: how many guests may be there at a time; default 1. */
+  guests?: number;
   /** A guest must have one; a host without gets one from the server. */
   nameplate?: string;
   /** Milliseconds until the mailbox must be open. */
@@ -19,9 +21,9 @@ export interface MailboxOptions {
   /** Milliseconds that a lost place is tried for; default 10 min. */
   keepFor?: number;
   /** None of these is called before the opening has resolved, nor after `close`. */
-  onMessage(body: string): void;
+  onMessage(body: string, guest: number): void;
   /** True again after every reconnection: whatever was said before may have been lost, so say it again. */
-  onPeer(present: boolean): void;
+  onPeer(present: boolean, guest: number): void;
   /** The server has given this side its place, for the first time or again: `token` and `services` may be new. */
   onWelcome?(): void;
   /**
@@ -40,9 +42,9 @@ export interface Mailbox {
   /** What the server does besides. */
   readonly services: Services;
   /** Queues a body for the other side; lost if there is none. @throws BeelineError USAGE over MAX_SIGNAL bytes. */
-  send(body: string): void;
+  send(body: string, guest?: number): void;
   /** Host: puts the other side out, so that another may join. */
-  drop(): void;
+  drop(guest?: number): void;
   /** The network has changed: gives up the present connection, which may be dead unnoticed, and dials again at once. */
   reconnect(): void;
   /** Leaves, and frees the place at once. */

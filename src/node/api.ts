@@ -26,8 +26,6 @@ export interface CommonOptions extends TransferOptions {
   code?: string;
   /** A pre-shared key, at least 16 bytes, instead of a code. */
   psk?: Uint8Array;
-  /** A trusted device's name (see `beeline trust`), instead of a code. */
-  device?: string;
   /** The folder with this device's key and the trusted devices; default `$XDG_CONFIG_HOME/beeline` or `~/.config/beeline`. */
   configDir?: string;
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
@@ -49,6 +47,15 @@ export interface CommonOptions extends TransferOptions {
 }
 
 export interface SendOptions extends CommonOptions {
+  /**
+   * How many receive it, or 'any' number; default 1, or as many as there are devices. All come with one code (or `psk`), each with a
+   * session of its own. The code has three words then. With 'any' it ends by `until`, `signal` or `cancel`.
+   */
+  receivers?: number | 'any';
+  /** Seconds after which nobody new is let in. Who is under way goes on. */
+  until?: number;
+  /** The name of a trusted device (see `beeline trust`), or of several, instead of a code. */
+  device?: string | readonly string[];
   /** If a source cannot be read, 'fail' (default) ends before anything moves; 'skip' names it and sends the rest. */
   onUnreadable?: 'fail' | 'skip';
   /**
@@ -70,6 +77,8 @@ export interface SendOptions extends CommonOptions {
 }
 
 export interface ReceiveOptions extends CommonOptions {
+  /** The name of a trusted device (see `beeline trust`), instead of a code. */
+  device?: string;
   /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
   to?: string;
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */

@@ -21,7 +21,10 @@ import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, SendOptions } from './api.ts';
 import { serveWeb } from './web.ts';
 
-type HostEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome'>;
+type HostEvents = Pick<
+  MailboxOptions,
+  'onMessage' | 'onPeer' | 'onServer' | 'onLost' | 'onWelcome' | 'guests'
+>;
 
 /** Milliseconds to listen for other senders' nameplates before one is chosen. */
 const PROBE = 120;
@@ -77,60 +80,90 @@ function serve(http: Server, turnstile: Turnstile, socket: Socket): void {
   turnstile.enter(socket, addressKey(socket.remoteAddress ?? ''));
 }
 
-export interface Hosted {
+interface Hosted {
   mailbox: Mailbox;
   port: number;
   /** With `web`: where the page is. */
   pages?: string[];
 }
 
-/** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
-export async function host(
-  transfer: Running,
-  options: SendOptions,
-  certificate: Certificate,
-  nameplate: string | undefined,
-  on: HostEvents,
-): Promise<Hosted> {
-  const bind = options.at === undefined ? undefined : parseHostPort(options.at);
-  if (options.server !== undefined) {
-    const listener = await openPort(transfer, options, certificate, bind);
-    const mailbox = await openMailbox({
+/** What all nameplates of a sender share. */
+interface Opened {
+  listener: Listener;
+  /** Absent where the two sides meet at a server. */
+  rendezvous?: Rendezvous;
+  pages?: string[];
+}
+
+/** A sender's port, and its mailboxes: one for each secret that it is met under. */
+export class Hosting {
+  readonly #transfer: Running;
+  readonly #options: SendOptions;
+  readonly #certificate: Certificate;
+  #opened: Promise<Opened> | undefined;
+
+  constructor(transfer: Running, options: SendOptions, certificate: Certificate) {
+    this.#transfer = transfer;
+    this.#options = options;
+    this.#certificate = certificate;
+  }
+
+  /** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
+  async mailbox(nameplate: string | undefined, on: HostEvents): Promise<Hosted> {
+    const { server, lan = true, wait = SENDER_WAIT } = this.#options;
+    const transfer = this.#transfer;
+    const looks = server === undefined && lan && nameplate === undefined;
+    const [{ listener, rendezvous, pages }, used] = await Promise.all([
+      this.#open(),
+      looks ? taken(PROBE) : new Set<string>(),
+    ]);
+    if (!rendezvous) {
+      const { signal } = this.#options;
+      const keepFor = 1000 * wait;
+      const at = { url: server!, nameplate, deadline: SERVER_DEADLINE, keepFor, signal };
+      const mailbox = await openMailbox({ role: 'host', ...at, ...on });
+      transfer.cleanup.push(() => mailbox.close());
+      return { mailbox, port: listener.port };
+    }
+    // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
+    const claim = () =>
+      announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
+    const announcing = looks ? await claim() : undefined;
+    const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
+    const goodbye = (announced: Announcing) => transfer.cleanup.push(() => announced.close());
+    if (announcing) goodbye(announcing);
+    const mailbox = await localMailbox(rendezvous, {
       role: 'host',
-      url: options.server,
-      nameplate,
-      deadline: SERVER_DEADLINE,
-      keepFor: 1000 * (options.wait ?? SENDER_WAIT),
-      signal: options.signal,
+      nameplate: plate,
+      deadline: 5000,
       ...on,
     });
     transfer.cleanup.push(() => mailbox.close());
-    return { mailbox, port: listener.port };
+    if (lan && !announcing) goodbye(await claim());
+    return { mailbox, port: listener.port, ...(pages && { pages }) };
   }
-  const lan = options.lan !== false;
-  const { web = false } = options;
-  const rendezvous = createRendezvous({
-    ...{ log: options.log, page: web, relay: web, limits: OWN_LIMITS },
-    // What strangers want to send each other is no business of this process.
-    hosts: 'this process',
-  });
-  const [listener, used] = await Promise.all([
-    openPort(transfer, options, certificate, bind, rendezvous),
-    lan && nameplate === undefined ? taken(PROBE) : new Set<string>(),
-  ]);
-  const at = { host: bind?.host, port: bind?.port ?? options.port };
-  // Before the mailbox, so that it is closed after it: who waits there hears why.
-  const pages = web ? await serveWeb(transfer, rendezvous, certificate, at) : undefined;
-  // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
-  const claim = () => announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
-  const announcing = lan && nameplate === undefined ? await claim() : undefined;
-  const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
-  const goodbye = (announced: Announcing) => transfer.cleanup.push(() => announced.close());
-  if (announcing) goodbye(announcing);
-  const mailbox = await localMailbox(rendezvous, { role: 'host', nameplate: plate, deadline: 5000, ...on });
-  transfer.cleanup.push(() => mailbox.close());
-  if (lan && !announcing) goodbye(await claim());
-  return { mailbox, port: listener.port, ...(pages && { pages }) };
+
+  #open(): Promise<Opened> {
+    this.#opened ??= this.#openPort();
+    return this.#opened;
+  }
+
+  async #openPort(): Promise<Opened> {
+    const { at, server, web = false, log } = this.#options;
+    const bind = at === undefined ? undefined : parseHostPort(at);
+    const [transfer, options, certificate] = [this.#transfer, this.#options, this.#certificate];
+    if (server !== undefined) return { listener: await openPort(transfer, options, certificate, bind) };
+    const rendezvous = createRendezvous({
+      ...{ log, page: web, relay: web, limits: OWN_LIMITS },
+      // What strangers want to send each other is no business of this process.
+      hosts: 'this process',
+    });
+    const listener = await openPort(transfer, options, certificate, bind, rendezvous);
+    const beside = { host: bind?.host, port: bind?.port ?? options.port };
+    // Before the mailboxes, so that it is closed after them: who waits there hears why.
+    const pages = web ? await serveWeb(transfer, rendezvous, certificate, beside) : undefined;
+    return { listener, rendezvous, ...(pages && { pages }) };
+  }
 }
 
 /** A short number that nobody on this network uses, as far as is known, another one each time. */

@@ -1,7 +1,7 @@
 /** What a program gave to `send` and `receive`, looked at before anything is opened. All throw BeelineError USAGE. */
 
 import { type BeelineError, fault } from '../base/errors.ts';
-import { MAX_LANES, MAX_WAIT } from '../base/limits.ts';
+import { MAX_LANES, MAX_RECEIVERS, MAX_WAIT } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
@@ -44,7 +44,7 @@ function checkCommon(options: CommonOptions): void {
   check('port', port, (n) => Number.isInteger(n) && within(0, 65_535)(n), 'a port, 0 to 65535');
   check('psk', psk, (key) => key instanceof Uint8Array, 'a Uint8Array');
   check('receipt', receipt, (value) => isFlag(value) || isText(value), 'true, false or a path');
-  for (const name of ['code', 'device', 'configDir'] as const)
+  for (const name of ['code', 'configDir'] as const)
     check(name, options[name], isText, 'a text, and not empty');
   for (const name of ['lan', 'portMap', 'sha256'] as const)
     check(name, options[name], isFlag, 'true or false');
@@ -59,6 +59,14 @@ export function checkSend(what: What, options: SendOptions): void {
     check('what.store', store, ({ entries, read }) => Array.isArray(entries) && isFunction(read), 'a Source');
   else if (typeof text !== 'string') throw wrong('what', what, 'an array of paths, { text } or { store }');
   checkCommon(options);
+  const { device, receivers, until } = options;
+  check('device', device, (value) => [value].flat().every(isText) && value.length > 0, 'a name, or several');
+  const counts = (n: unknown) =>
+    n === 'any' || (Number.isInteger(n) && within(1, MAX_RECEIVERS)(n as number));
+  check('receivers', receivers, counts, `1 to ${MAX_RECEIVERS}, or 'any'`);
+  check('until', until, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
+  if (receivers === 'any' && Array.isArray(what) && what.includes('-'))
+    throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
   for (const name of ['update', 'web'] as const) check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
@@ -66,6 +74,7 @@ export function checkSend(what: What, options: SendOptions): void {
 
 export function checkReceive(options: ReceiveOptions): void {
   checkCommon(options);
+  check('device', options.device, isText, 'a text, and not empty');
   check('to', options.to, isText, "a folder, or '-'");
   check('store', options.store, isFunction, 'a function that makes a Sink');
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');

@@ -1,7 +1,13 @@
 /** `receive` on Node: into a folder, a stream, or as a text. */
 
+import { resolve } from 'node:path';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concatAll, toHex, utf8Encode } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
+import type { SharedSecret } from '../identity/secret.ts';
+import { versionKey } from '../identity/version-key.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
@@ -18,7 +24,7 @@ import { openNetwork } from './network/open.ts';
 import { checkReceive } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
-import { secretFrom } from './secret.ts';
+import { secretsFrom } from './secret.ts';
 
 /**
  * Receives what a sender offers under `options.code` (or `psk`, or `device`).
@@ -40,7 +46,7 @@ export function receive(options: ReceiveOptions): Transfer {
     names: 'posix',
     async known() {
       checkReceive(options);
-      const known = await secretFrom(options);
+      const [known] = await secretsFrom(options);
       if (!known) throw fault('CODE_MISSING');
       // The current folder is not checked: a text does not need it.
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
@@ -49,6 +55,7 @@ export function receive(options: ReceiveOptions): Transfer {
       made.catch(() => {});
       return known;
     },
+    place: (secret) => placeOf(secret, options),
     async meet(nameplate, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
@@ -73,6 +80,15 @@ export function receive(options: ReceiveOptions): Transfer {
     keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
   }).catch((thrown) => transfer.fail(thrown));
   return transfer;
+}
+
+/** The same for one destination on this machine and one secret, however often it is started. */
+async function placeOf(
+  { nameplate, password }: SharedSecret,
+  { configDir, to = '.' }: ReceiveOptions,
+): Promise<string> {
+  const what = concatAll([utf8Encode(`beeline place\0${nameplate}\0${resolve(to)}\0`), password]);
+  return toHex(hmac(sha256, await versionKey(configDir), what).subarray(0, 16));
 }
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;

@@ -3,9 +3,10 @@
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MIN_CHUNK } from '../base/limits.ts';
 import { makeCertificate } from '../identity/certificate.ts';
+import { parseCode, wordsIn } from '../identity/code.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { warningEvent } from '../session/cause.ts';
-import { serve } from '../session/sending.ts';
+import { serve, WORDS_OF_SEVERAL } from '../session/sending.ts';
 import { textSource } from '../session/text-source.ts';
 import { Running } from '../session/transfer.ts';
 import type { Source } from '../sync/ports.ts';
@@ -15,13 +16,13 @@ import type { SendOptions, Transfer, What } from './api.ts';
 import { FileSource } from './files/source.ts';
 import { stdinSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
-import { host } from './host.ts';
+import { Hosting } from './host.ts';
 import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
 import { checkSend } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
-import { secretFrom } from './secret.ts';
+import { secretsFrom } from './secret.ts';
 
 /**
  * Sends files, folders, a stream or a text to one receiver.
@@ -46,41 +47,53 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
   if (!transfer.begin()) return;
   checkSend(what, options);
   const [known, source, certificate] = await Promise.all([
-    secretFor(options),
+    secretsFor(options),
     openSource(what, options, warn, notice),
     makeCertificate(),
   ]);
-  let network: Network;
+  const networks = new Set<Network>();
+  const hosting = new Hosting(transfer, options, certificate);
   await serve(transfer, {
     ...{ options, platform, known, source, skipped, warn },
-    connect(session) {
-      network = openNetwork(session, certificate, options);
-      return network;
-    },
-    async host(nameplate, on) {
-      const onWelcome = () => network.welcome();
-      const hosted = await host(transfer, options, certificate, nameplate, { ...on, onWelcome });
-      if (transfer.over) return hosted;
-      network.start(hosted.port);
-      // One in this process cannot be lost.
-      if (options.server !== undefined) network.meet(hosted.mailbox, options.server);
-      if (hosted.pages) {
-        announcePages(transfer, hosted.pages);
-        // Pages that cannot connect directly come through the relay in this process.
-        network.meet(hosted.mailbox, localUrl(options.at, hosted.port));
-      }
-      return hosted;
+    async host(nameplate, on, guests) {
+      const onWelcome = () => {
+        for (const network of networks) network.welcome();
+      };
+      const hosted = await hosting.mailbox(nameplate, { ...on, onWelcome, guests });
+      const { mailbox, port, pages } = hosted;
+      if (pages) announcePages(transfer, pages);
+      return {
+        ...{ mailbox, port },
+        connect(session) {
+          const network = openNetwork(session, certificate, options);
+          networks.add(network);
+          session.cleanup.push(() => void networks.delete(network));
+          network.start(port);
+          // One in this process cannot be lost.
+          if (options.server !== undefined) network.meet(mailbox, options.server);
+          // Pages that cannot connect directly come through the relay in this process.
+          if (pages) network.meet(mailbox, localUrl(options.at, port));
+          return network;
+        },
+      };
     },
     keep: (facts) => keepReceipt(transfer.session, options.receipt, facts),
   });
 }
 
 /** @throws BeelineError USAGE */
-async function secretFor(options: SendOptions) {
-  const { web, server, psk, device } = options;
+async function secretsFor(options: SendOptions) {
+  const { web, server, psk, device, receivers } = options;
   if (web && (server !== undefined || psk !== undefined || device !== undefined))
     throw fault('WEB_NEEDS_CODE');
-  return secretFrom(options);
+  if (Array.isArray(device) && receivers !== undefined) throw fault('DEVICES_AND_RECEIVERS');
+  const known = await secretsFrom(options);
+  const [first] = known;
+  const several = receivers === 'any' || (receivers ?? 1) > 1;
+  // Whoever guesses has three tries then.
+  if (several && first?.secret.way === 'code' && wordsIn(parseCode(options.code!)) < WORDS_OF_SEVERAL)
+    throw fault('CODE_TOO_SHORT', { words: WORDS_OF_SEVERAL });
+  return known;
 }
 
 /** The links, as soon as there is a code to put into them. */

@@ -7,15 +7,18 @@ import type { State } from '../sync/machine.ts';
 
 export type { State } from '../sync/machine.ts';
 
-/** The events of a transfer. Sizes are in bytes, rates in bytes a second, times in seconds. */
+/**
+ * The events of a transfer. Sizes are in bytes, rates in bytes a second, times in seconds. `peer` tells which peer an event is about: a
+ * sender numbers its receivers from 1.
+ */
 export type TransferEvent =
   | { event: 'code'; code: string }
   /** With `web`: links to the page, best first. The code is in their fragment, which browsers send to nobody. */
   | { event: 'web'; links: string[] }
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
-  | { event: 'state'; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
-  | { event: 'peer'; fingerprint: string; name?: string; agent: string }
+  | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
+  | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string }
   | {
       event: 'manifest';
       /** A text and a stream are one entry, counted as a file. */
@@ -27,9 +30,10 @@ export type TransferEvent =
       chunkSize: number;
     }
   /** At the receiver only: this many bytes are here already, from an earlier run or an older version. They need not move. */
-  | { event: 'resumed'; bytes: number }
+  | { event: 'resumed'; peer?: number; bytes: number }
   | {
       event: 'lane';
+      peer?: number;
       id: number;
       /** tcp, punched (TCP through NATs), udx (UDP), webrtc (to a browser), turn, or relay (the server's). */
       kind: string;
@@ -44,6 +48,7 @@ export type TransferEvent =
     }
   | {
       event: 'progress';
+      peer?: number;
       bytes: number;
       total: number | null;
       rate: number;
@@ -63,7 +68,20 @@ export type TransferEvent =
    * reached again.
    */
   | { event: 'server'; reachable: boolean; message?: string }
-  | { event: 'warning'; code: ErrorCode; reason?: Reason; message: string; path?: string }
+  | { event: 'warning'; peer?: number; code: ErrorCode; reason?: Reason; message: string; path?: string }
+  /** At a sender with several receivers: one of them has ended. `ok`: it has everything. */
+  | {
+      event: 'ended';
+      peer: number;
+      fingerprint: string;
+      name?: string;
+      ok: boolean;
+      bytes?: number;
+      seconds?: number;
+      code?: ErrorCode;
+      reason?: Reason;
+      message?: string;
+    }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
   | {

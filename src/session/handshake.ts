@@ -16,9 +16,11 @@ import {
   encodeSignal,
   encodeWord,
   type Hello,
+  type Refusal,
   type Signal,
   type Word,
 } from '../wire/signal.ts';
+import type { Guesses } from './guesses.ts';
 
 /** The exchange that proves the secret, of one run. */
 export type Pake = (options: Spake2Options) => Pick<Spake2, 'share' | 'finish'>;
@@ -27,6 +29,10 @@ export interface HandshakeOptions {
   role: 'sender' | 'receiver';
   secret: SharedSecret;
   hello: () => Hello;
+  /** Sender: those who guessed wrong so far. */
+  guesses: Guesses;
+  /** Sender: one has proved itself. Called before this side's hello is made; false if there is no place for it. */
+  admit: (hello: Hello) => boolean;
   /** SPAKE2, if it is not said otherwise: a simulation has no time for the curve. */
   pake?: Pake | undefined;
   send: (body: string) => void;
@@ -49,7 +55,7 @@ export class Handshake {
   #shown = false;
   /** The peer was told something else, before it could be told again. */
   #stale = false;
-  /** A guess at a code has failed, or may be under way: no other is allowed in this run. */
+  /** Receiver: its guess at a code has failed, or may be under way: no other is allowed in this run. */
   #spent = false;
   /** Since the other side came, something has come from the process that is known there. */
   #heard = false;
@@ -74,7 +80,7 @@ export class Handshake {
     this.#heard = false;
     // What was said while it was away is lost.
     this.update();
-    if (this.#options.role === 'receiver' || this.#spent) return;
+    if (this.#options.role === 'receiver') return;
     if (this.#shown || !this.#pake) this.#pake = this.#start();
     this.#shown = true;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
@@ -86,11 +92,14 @@ export class Handshake {
     if (this.#channel) this.#send({ k: 'sealed', sealed: this.#sealHello(this.#channel) });
   }
 
-  /** Says it to a proven peer. Before there is one, a receiver only hears from the sender that it ends. */
+  /** Says it to a proven peer. */
   say(word: Word): void {
     if (this.#channel) this.#send({ k: 'sealed', sealed: this.#channel.seal(encodeWord(word)) });
-    else if (this.#shown && (word.state === 'failed' || word.state === 'cancelled'))
-      this.#send({ k: 'refuse', code: 'ENDED' });
+  }
+
+  /** Tells one who is not proven why there is nothing for it here. */
+  refuse(code: Refusal): void {
+    if (!this.#channel) this.#send({ k: 'refuse', code });
   }
 
   /** A body came from the rendezvous. Never throws. */
@@ -120,8 +129,7 @@ export class Handshake {
         // What does not open was meant for an earlier run of the other side, or was tampered with: it says nothing.
         return this.#open(signal.sealed);
       case 'refuse':
-        if (signal.code === 'ENDED') return this.#ended();
-        throw signal.code === 'VERSION' ? fault('PEER_OTHER_VERSION') : this.#wrong();
+        return this.#refused(signal.code);
     }
   }
 
@@ -152,15 +160,19 @@ export class Handshake {
     if (!pake) throw fault('PEER_MISBEHAVES', { what: 'answered twice' });
     // A share serves one answer only: a second one would be a second guess.
     this.#pake = undefined;
+    const { secret, guesses } = this.#options;
+    if (guesses.burnt) return this.refuse('BURNT');
     const { key, confirmation, verify } = pake.finish(answer.share);
     if (!verify(answer.confirmation)) {
       // Also when the right one has come long ago: the rendezvous must not go on guessing while files move.
-      this.#spend();
-      this.#send({ k: 'refuse', code: 'WRONG_CODE' });
+      if (secret.way === 'code') guesses.wrong();
+      this.#send({ k: 'refuse', code: secret.way !== 'code' || guesses.burnt ? 'WRONG_CODE' : 'TRY_AGAIN' });
       throw this.#wrong();
     }
-    this.#channel = new KeyedChannel(key, 'sender', this.#context);
-    const hello = decodeHello(this.#channel.open(answer.sealed));
+    const channel = new KeyedChannel(key, 'sender', this.#context);
+    const hello = decodeHello(channel.open(answer.sealed));
+    if (!this.#options.admit(hello)) return;
+    this.#channel = channel;
     this.#send({ k: 'accept', confirmation, sealed: this.#sealHello(this.#channel) });
     this.#options.onHello(hello);
   }
@@ -195,9 +207,25 @@ export class Handshake {
     else this.#options.onHello(said.hello);
   }
 
-  /** A receiver may have come and gone for all that a sender knows: it waits for the next one. */
-  #ended(): void {
-    if (this.#options.role === 'receiver') throw fault('SENDER_ENDED');
+  #refused(code: Refusal): void {
+    const { role } = this.#options;
+    switch (code) {
+      case 'VERSION':
+        throw fault('PEER_OTHER_VERSION');
+      case 'WRONG_CODE':
+        throw this.#wrong();
+      case 'TRY_AGAIN':
+        throw fault('CODE_WRONG_YET');
+      // A receiver may have come and gone for all that a sender knows: it waits for the next one.
+      case 'ENDED':
+        if (role === 'receiver') throw fault('SENDER_ENDED');
+        return;
+      case 'FULL':
+        if (role === 'receiver') throw fault('OFFER_FULL');
+        return;
+      case 'BURNT':
+        if (role === 'receiver') throw fault('CODE_BURNT');
+    }
   }
 
   #start(): ReturnType<Pake> {
@@ -225,9 +253,10 @@ export class Handshake {
 
   /** Only the sender can make a new code. */
   #wrong(): BeelineError {
-    const { role, secret } = this.#options;
+    const { role, secret, guesses } = this.#options;
     if (secret.way === 'psk') return fault('KEY_WRONG');
     if (secret.way === 'device') return fault('DEVICE_WRONG');
+    if (role === 'sender' && !guesses.burnt) return fault('CODE_WRONG_YET');
     return fault('CODE_WRONG', {
       next: role === 'sender' ? 'Send again for a new one.' : 'Ask the sender for a new one.',
     });

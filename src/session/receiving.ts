@@ -4,6 +4,7 @@ import { sleep } from '../base/clock.ts';
 import { BeelineError, type ErrorCode, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { Slices, type Steps } from '../base/slices.ts';
+import type { SharedSecret } from '../identity/secret.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import { checkingEntries } from '../offer/names.ts';
@@ -13,6 +14,8 @@ import type { Sink } from '../sync/ports.ts';
 import { Receiver } from '../sync/receiver.ts';
 import type { OfferSummary, TransferOptions } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
+import { Guesses } from './guesses.ts';
+import { Lobby } from './lobby.ts';
 import type { Keep, Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
 import type { Session } from './session.ts';
@@ -24,6 +27,8 @@ export interface Receiving {
   options: Pick<TransferOptions, 'limit' | 'sha256'>;
   platform: Platform;
   known: () => Promise<Known>;
+  /** What this is received for, if it is the same when it is started again: 32 hex digits that say nothing else. */
+  place?: (secret: SharedSecret) => Promise<string>;
   /** Whose rules names must follow. */
   names: 'posix' | 'windows';
   /** Joins the sender under a nameplate. Ends with the signal. */
@@ -55,16 +60,29 @@ interface Accepted {
 export async function receiveFrom(transfer: Running, receiving: Receiving): Promise<void> {
   const { session } = transfer;
   if (!transfer.begin()) return;
+  const { clock, pake } = receiving.platform;
   const known = await receiving.known();
-  const mailbox = await receiving.meet(known.secret.nameplate, transfer.signal, session.meeting);
+  const lobby = new Lobby({
+    ...{ role: 'receiver', clock, pake, guesses: new Guesses(1), session, log: transfer.log },
+    emit: (event) => transfer.events.emit(event),
+    seat: () => session,
+    strangers: () => {},
+    failed: (error) => session.unproven(error),
+    lost: (error) => session.unproven(error),
+  });
+  const mailbox = await receiving.meet(known.secret.nameplate, transfer.signal, lobby.events);
   transfer.cleanup.push(() => mailbox.close());
+  transfer.cleanup.push(() => lobby.close());
   if (session.over) return;
   const network = await receiving.connect(mailbox);
   session.cleanup.push(() => network.close());
   if (session.over) return;
   const reception = new Reception(session, receiving);
   auditAtEnd(transfer, () => reception.facts);
-  session.open({ engine: reception.engine, network, mailbox, known });
+  const { engine } = reception;
+  const place = await receiving.place?.(known.secret);
+  session.open({ engine, network, known, ...(place !== undefined && { place }) });
+  lobby.open(mailbox, known);
 }
 
 class Reception {

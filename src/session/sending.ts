@@ -12,120 +12,191 @@ import { Origin } from '../sync/origin.ts';
 import type { Peer } from '../sync/peer.ts';
 import type { Source } from '../sync/ports.ts';
 import type { TransferOptions } from './api.ts';
-import { auditAtEnd, count } from './audit.ts';
+import { audit, count } from './audit.ts';
 import type { Keep, Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
+import { type Group, Receivers } from './receivers.ts';
 import type { Session } from './session.ts';
 import type { Running } from './transfer.ts';
 import { incomplete } from './verdict.ts';
 
 export interface Sending {
-  options: Pick<TransferOptions, 'limit' | 'sha256'> & { code?: string; update?: boolean; swarm?: boolean };
+  options: Pick<TransferOptions, 'limit' | 'sha256'> & {
+    code?: string;
+    update?: boolean;
+    receivers?: number | 'any';
+    until?: number;
+  };
   platform: Platform;
-  /** The secret, if there is one already: otherwise a code is made. */
-  known: Known | undefined;
+  /** The secrets, if there are some already: otherwise a code is made. With several, one receiver comes by each. */
+  known: readonly Known[];
   source: Source;
   /** Paths that could not be sent, as they become known. */
   skipped: string[];
   warn: (path: string, error: BeelineError) => void;
-  /** This side's ways to the session's peer. */
-  connect: (session: Session) => NetworkPort;
   /**
    * Takes a nameplate, and is found by it.
    * @param nameplate undefined to have one chosen
-   * @returns where lanes and other peers come in, if there is such a port
+   * @param guests how many may be there at a time
    */
-  host: (nameplate: string | undefined, on: MeetingEvents) => Promise<{ mailbox: Mailbox; port?: number }>;
+  host: (nameplate: string | undefined, on: MeetingEvents, guests: number) => Promise<Hosted>;
   keep: Keep;
 }
+
+/** A nameplate that this side has. */
+export interface Hosted {
+  mailbox: Mailbox;
+  /** Where lanes and other peers come in, if there is such a port. */
+  port?: number;
+  /** This side's ways to the peer of a session. */
+  connect: (session: Session) => NetworkPort;
+}
+
+/** In a code; one for several receivers bears more guesses. */
+const WORDS_OF_ONE = 2;
+export const WORDS_OF_SEVERAL = 3;
+/** Strangers that are let in beside those who are wanted, while they prove themselves. */
+const STRANGERS = 16;
+/** Guests at a time where any number is wanted; a server may let in fewer. */
+const MOST_GUESTS = 64;
 
 /** Runs until the other side can come; what follows is the session's. */
 export async function serve(transfer: Running, sending: Sending): Promise<void> {
   const { options, platform, known: given, source } = sending;
-  const { session } = transfer;
   transfer.cleanup.push(() => source.close());
   if (transfer.over) return;
   const { kind, entries } = source;
   const chunkSize = kind === 'files' ? chooseChunkSize(source.length ?? 0) : MIN_CHUNK;
   const bytes = source.length ?? null;
   transfer.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
-  const network = sending.connect(session);
-  // After the mailbox: a newcomer must not come to a session that is over.
-  transfer.cleanup.push(() => network.close());
-  const vanished: string[] = [];
-  const origin = new Origin(source, chunkSize, {
-    ...platform,
-    limit: options.limit,
-    sha256: options.sha256 ?? false,
-    update: options.update ?? false,
-    swarm: options.swarm === false ? undefined : platform,
-    gone: (path, error) => {
-      vanished.push(path);
-      sending.warn(path, error);
-    },
-  });
-  const { engine, progress } = receiverOf(transfer, sending, origin, vanished);
-
-  const password = given ? undefined : await generatePassword();
-  const { mailbox, port } = await sending.host(given?.secret.nameplate, session.meeting);
-  const made = () => ({ secret: fromCode({ nameplate: mailbox.nameplate, password: password! }) });
-  const known = given ?? made();
-  session.open({ engine, network, mailbox, known });
-  if (session.over) return;
-  auditAtEnd(transfer, () => ({ ...count(entries), bytes: progress.bytes }));
-  if (port !== undefined) transfer.events.emit({ event: 'listening', port });
-  if (known.secret.way !== 'code') return;
-  const { nameplate } = known.secret;
-  const code = given ? parseCode(options.code!) : { nameplate, password: password! };
-  transfer.events.emit({ event: 'code', code: formatCode(code) });
+  const wanted = options.receivers === 'any' ? Number.POSITIVE_INFINITY : (options.receivers ?? 1);
+  const offering = new Offering(transfer, sending, chunkSize, given.length > 1 || wanted > 1);
+  if (given.length > 1) for (const known of given) await offering.host(known, 1);
+  else await offering.host(given[0], wanted);
+  if (options.until !== undefined && !transfer.over)
+    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => offering.close()));
 }
 
-/** One receiver of the offer: its engine, its progress, and what follows when both have the same. */
-function receiverOf(
-  { session }: Running,
-  { options, source, skipped, keep }: Sending,
-  origin: Origin,
-  vanished: readonly string[],
-): { engine: Peer; progress: Progress } {
-  const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
-  const engine = origin.peer({
-    awaits: () => session.awaits(),
-    progress: (bytes, extents) => progress.moved(bytes, extents),
-    accepted: () => progress.accepted(),
-    resumed: (bytes) => {
-      if (bytes === 0) progress.restart();
-      progress.start(bytes);
-    },
-    kept: (bytes) => progress.kept(bytes),
-    confirmed: () => session.confirmation.heard(),
-    // Both have the same; the receiver is given time to hear it.
-    complete: (outcome) =>
-      session.confirmation.wait(() => void complete(outcome).catch((thrown) => session.fail(thrown))),
-    fail: (error) => session.fail(error),
-  });
+/** One offer, and all who receive it. */
+class Offering {
+  readonly #transfer: Running;
+  readonly #sending: Sending;
+  readonly #origin: Origin;
+  readonly #vanished: string[] = [];
+  readonly #receivers: Receivers;
+  readonly #hosted = new Map<Group, { hosted: Hosted; known: Known }>();
+  readonly #progress = new Map<Session, Progress>();
+  /** Each file's own hash has been shown. */
+  #digested = false;
 
-  /** The receiver has everything: both sides tell their people. */
-  async function complete(outcome: Outcome): Promise<void> {
-    session.agreed();
-    if (options.sha256) {
-      for (const [entry, sha256] of await source.digests())
-        session.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
-    }
-    if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
-    const { kind, entries } = source;
-    const { space } = origin.offer;
-    const receiver = session.peer.fingerprint;
-    const receipt = await keep({ kind, entries, space, outcome, sender: session.own, receiver });
-    const { files, bytes, resumed, seconds } = progress;
-    session.complete({
-      // What the receiver skipped did not arrive by this.
-      files: kind === 'files' ? files : 1,
-      ...{ bytes, resumed, seconds, skipped },
-      root: toHex(outcome.root),
-      peer: receiver,
-      ...(receipt !== undefined && { receipt }),
+  constructor(transfer: Running, sending: Sending, chunkSize: number, several: boolean) {
+    const { options, platform, source } = sending;
+    this.#transfer = transfer;
+    this.#sending = sending;
+    this.#origin = new Origin(source, chunkSize, {
+      ...platform,
+      limit: options.limit,
+      sha256: options.sha256 ?? false,
+      update: options.update ?? false,
+      gone: (path, error) => {
+        this.#vanished.push(path);
+        sending.warn(path, error);
+      },
+    });
+    this.#receivers = new Receivers(transfer, several, {
+      platform,
+      open: (session, group) => this.#open(session, group),
+      audit: (session, end) => {
+        const progress = this.#progress.get(session);
+        this.#progress.delete(session);
+        if (progress) audit(transfer.log, session, { ...count(source.entries), bytes: progress.bytes }, end);
+      },
     });
   }
 
-  return { engine, progress };
+  /** Waits under one more secret from now on. @param given undefined: under a code that is made here */
+  async host(given: Known | undefined, most: number): Promise<void> {
+    const transfer = this.#transfer;
+    const { options, host } = this.#sending;
+    const group = this.#receivers.group(most, given?.secret.way ?? 'code');
+    const password = given ? '' : await generatePassword(most > 1 ? WORDS_OF_SEVERAL : WORDS_OF_ONE);
+    const guests = most === 1 ? 1 : Math.min(MOST_GUESTS, most + STRANGERS);
+    const hosted = await host(given?.secret.nameplate, group.lobby.events, guests);
+    const { mailbox, port } = hosted;
+    const known = given ?? { secret: fromCode({ nameplate: mailbox.nameplate, password }) };
+    this.#hosted.set(group, { hosted, known });
+    if (transfer.over) return;
+    if (group.spare) this.#open(group.spare, group);
+    group.lobby.open(mailbox, known);
+    if (transfer.over) return;
+    if (port !== undefined) transfer.events.emit({ event: 'listening', port });
+    if (known.secret.way !== 'code') return;
+    const { nameplate } = known.secret;
+    const code = given ? parseCode(options.code!) : { nameplate, password };
+    transfer.events.emit({ event: 'code', code: formatCode(code) });
+  }
+
+  /** Nobody new is let in any more. */
+  close(): void {
+    this.#receivers.close();
+  }
+
+  #open(session: Session, group: Group): void {
+    const at = this.#hosted.get(group);
+    if (!at || session.over) return;
+    const network = at.hosted.connect(session);
+    session.cleanup.push(() => network.close());
+    const { engine, progress } = this.#receiver(session);
+    this.#progress.set(session, progress);
+    session.open({ engine, network, known: at.known });
+  }
+
+  /** One receiver of the offer: its engine, its progress, and what follows when both have the same. */
+  #receiver(session: Session): { engine: Peer; progress: Progress } {
+    const { options, source, skipped, keep } = this.#sending;
+    const origin = this.#origin;
+    const vanished = this.#vanished;
+    const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
+    const engine = origin.peer({
+      awaits: () => session.awaits(),
+      progress: (bytes, extents) => progress.moved(bytes, extents),
+      accepted: () => progress.accepted(),
+      resumed: (bytes) => {
+        if (bytes === 0) progress.restart();
+        progress.start(bytes);
+      },
+      kept: (bytes) => progress.kept(bytes),
+      confirmed: () => session.confirmation.heard(),
+      // Both have the same; the receiver is given time to hear it.
+      complete: (outcome) =>
+        session.confirmation.wait(() => void complete(outcome).catch((thrown) => session.fail(thrown))),
+      fail: (error) => session.fail(error),
+    });
+
+    /** The receiver has everything: both sides tell their people. */
+    const complete = async (outcome: Outcome): Promise<void> => {
+      session.agreed();
+      if (options.sha256 && !this.#digested) {
+        this.#digested = true;
+        for (const [entry, sha256] of await source.digests())
+          session.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
+      }
+      if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
+      const { kind, entries } = source;
+      const { space } = origin.offer;
+      const receiver = session.peer.fingerprint;
+      const receipt = await keep({ kind, entries, space, outcome, sender: session.own, receiver });
+      const { files, bytes, resumed, seconds } = progress;
+      session.complete({
+        // What the receiver skipped did not arrive by this.
+        files: kind === 'files' ? files : 1,
+        ...{ bytes, resumed, seconds, skipped },
+        root: toHex(outcome.root),
+        peer: receiver,
+        ...(receipt !== undefined && { receipt }),
+      });
+    };
+
+    return { engine, progress };
+  }
 }

@@ -7,7 +7,6 @@ import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../base/limits.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
-import type { Mailbox } from '../meeting/ports.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
 import type { Peer } from '../sync/peer.ts';
@@ -20,17 +19,18 @@ import { type Cause, laneEvent, warningEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
 import { AnswerDeadline, Confirmation, LaneDeadline } from './deadlines.ts';
 import { drained } from './drain.ts';
-import { Handshake } from './handshake.ts';
 import type { IncomingPipes } from './incoming.ts';
 import { StateNews } from './news.ts';
 import { PinnedProcess } from './pinned.ts';
-import type { Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
+import type { Known, NetworkPort, Platform } from './ports.ts';
 import { StatusRegister } from './status.ts';
 import { FATAL, reasonToWait, verdict } from './verdict.ts';
 
 export type SessionEnd = { result: Result } | { error: BeelineError };
 
 export interface SessionOptions {
+  /** Among the sessions of one transfer, from 1. */
+  id: number;
   role: Role;
   platform: Platform;
   options: Pick<TransferOptions, 'lanes' | 'limit' | 'relay' | 'wait'>;
@@ -42,26 +42,37 @@ export interface SessionOptions {
   ended: (end: SessionEnd) => void;
 }
 
+/** The peer's end of the rendezvous, once it is known which it is. */
+export interface Correspondent {
+  /** Its number at the mailbox; 0 for a receiver's sender. */
+  readonly guest: number;
+  /** It is there now. */
+  readonly present: boolean;
+  /** Tells it where this side can be reached now. */
+  update(): void;
+  say(word: Word): void;
+}
+
 /** What a session is made of, once it is open. */
 export interface Parts {
   engine: Peer;
   network: NetworkPort;
-  mailbox: Mailbox;
   known: Known;
+  /** A receiver's: what it is for, by which a sender knows it again after it was started anew. */
+  place?: string;
 }
 
 interface Open extends Parts {
   supervisor: Supervisor;
-  handshake: Handshake;
 }
 
-/** What the rendezvous brings while the session opens; beyond that it is a flood. */
-const MAX_EARLY_NEWS = 256;
 /** Times that the sender may come or go before it is proven, each with a deadline of its own. */
 const MOST_TURNS = 16;
 const ALL_BUT_THE_LAST_WORD = "Everything arrived and is checked; only the sender's last word is missing.";
 
 export class Session {
+  /** Among the sessions of one transfer, from 1: events tell peers apart by it. */
+  readonly id: number;
   readonly role: Role;
   readonly log: Logger | undefined;
   readonly emit: (event: TransferEvent) => void;
@@ -78,18 +89,20 @@ export class Session {
   readonly #news: StateNews;
   readonly #pinned = new PinnedProcess();
   readonly #watchers: ((from: State, to: State) => void)[] = [];
-  #phase: { at: 'opening'; news: ((open: Open) => void)[] } | ({ at: 'open' } & Open) = {
-    at: 'opening',
-    news: [],
-  };
+  #open: Open | undefined;
+  /** The peer at the rendezvous. */
+  #party: Correspondent | undefined;
   #state: State = 'idle';
   #peer: OfferSummary['peer'] = { fingerprint: '' };
   #failure: BeelineError | undefined;
   #turns = 0;
+  /** The peer's, by its latest hello. */
+  #place: string | undefined;
 
   constructor(options: SessionOptions) {
     const { role, platform, log, emit, pipes } = options;
     const { clock } = platform;
+    this.id = options.id;
     this.role = role;
     this.log = log;
     this.emit = emit;
@@ -143,6 +156,26 @@ export class Session {
     return this.#pinned.fingerprint;
   }
 
+  /** What the peer receives this for; the same when it is started again. */
+  get place(): string | undefined {
+    return this.#place;
+  }
+
+  /** Its peer is at the rendezvous. */
+  get attended(): boolean {
+    return this.#party?.present === true;
+  }
+
+  /** It had a peer, which is neither connected nor at the rendezvous. */
+  get deserted(): boolean {
+    return this.proven && !this.attended && [...this.lanes].length === 0;
+  }
+
+  /** The peer's number at the mailbox, at a sender. */
+  get guest(): number | undefined {
+    return this.#party?.guest;
+  }
+
   get lanes(): Iterable<Lane> {
     return this.#open?.supervisor.lanes ?? [];
   }
@@ -157,26 +190,18 @@ export class Session {
     return this.#open?.engine;
   }
 
-  /** What the rendezvous says of the other side. It may begin before the session is open. */
-  readonly meeting: MeetingEvents = {
-    onMessage: (body) => this.#whenOpen(({ handshake }) => handshake.receive(body)),
-    onPeer: (present) => this.#whenOpen((open) => this.#present(present, open)),
-    // In turn with the messages: the last one may say why the other side left.
-    onLost: (error) => this.#whenOpen(() => this.#unproven(error), Number.POSITIVE_INFINITY),
-    // The server that the two meet at is away, or there again. What is connected needs it only when it breaks.
-    onServer: (error) => {
-      if (this.over) return;
-      this.emit({
-        ...{ event: 'server', reachable: error === undefined },
-        ...(error && { message: error.message }),
-      });
-    },
-  };
+  /** What a hello says of this side now. */
+  hello(): Hello {
+    const { network, place } = this.#open!;
+    const { platform, options } = this.#options;
+    const said = { ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 };
+    return place === undefined ? said : { ...said, place };
+  }
 
   /** Everything is there: the other side is shown this one's, and lanes may come up. */
   open(parts: Parts): void {
     const { engine, network } = parts;
-    if (this.over || this.#phase.at === 'open') return;
+    if (this.over || this.#open) return;
     const { role } = this;
     const { lanes, limit } = this.#options.options;
     const supervisor = new Supervisor({
@@ -194,16 +219,14 @@ export class Session {
       onRetire: (lane) => engine.retireLane?.(lane),
     });
     this.cleanup.push(() => supervisor.close());
-    const handshake = this.#handshake(parts);
-    const { news } = this.#phase;
-    const open: Open = { ...parts, supervisor, handshake };
-    this.#phase = { at: 'open', ...open };
-    for (const tell of news) tell(open);
-    // What came may have been the end of it.
-    if (this.over) return;
-    // Unless the sender is known to be away.
-    if (role === 'receiver' && this.#turns === 0 && !this.proven) this.#expect(true);
-    this.cleanup.push(this.clock.after(0, () => handshake.warmUp()));
+    this.#open = { ...parts, supervisor };
+    // Until the sender is known to be away.
+    if (role === 'receiver') this.#expect(true);
+  }
+
+  /** The peer's end of the rendezvous: a sender's receiver is met once it has proved itself, a receiver's sender before. */
+  meet(party: Correspondent): void {
+    this.#party = party;
   }
 
   /** Calls back with every change of state as it happens; people are told by events, which may lag. */
@@ -266,7 +289,7 @@ export class Session {
 
   /** This side can be reached in another way: a proven peer is told. */
   moved(): void {
-    this.#open?.handshake.update();
+    this.#party?.update();
   }
 
   /** The network of this machine has changed: lanes that stand on addresses that are gone, or fell silent, are dead. */
@@ -307,8 +330,6 @@ export class Session {
     switch (effect) {
       case 'meet':
         return this.#lane.left();
-      case 'prove':
-        return this.#open?.handshake.peerAppeared();
       case 'open-lanes':
         return this.#lane.lost();
       case 'run':
@@ -326,49 +347,10 @@ export class Session {
     }
   }
 
-  get #open(): Open | undefined {
-    return this.#phase.at === 'open' ? this.#phase : undefined;
-  }
-
-  #whenOpen(tell: (open: Open) => void, most = MAX_EARLY_NEWS): void {
-    const phase = this.#phase;
-    // The mailbox closes last: what it still brings is of no use.
+  /** The other side came to the rendezvous, or left it; of a sender that has none yet, anybody. */
+  present(present: boolean): void {
     if (this.over) return;
-    if (phase.at === 'open') tell(phase);
-    else if (phase.news.length < most) phase.news.push(tell);
-  }
-
-  #handshake({ network, mailbox, known }: Parts): Handshake {
-    const { role } = this;
-    const { platform, options } = this.#options;
-    const { secret, device } = known;
-    return new Handshake({
-      ...{ role, secret, pake: platform.pake },
-      hello: () => ({ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 }),
-      send: (body) => mailbox.send(body),
-      onHello: (hello) => {
-        this.#hello.clear();
-        if (this.#peerProven(hello, device)) network.peer(hello);
-      },
-      onWord: (word) => this.#hearByRendezvous(word),
-      onFail: (error) => {
-        if (role === 'receiver' || secret.way === 'code' || this.proven) return this.#unproven(error);
-        // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
-        this.log?.warn({ code: error.code }, 'refused on the rendezvous');
-        this.#hello.clear();
-        mailbox.drop();
-      },
-    });
-  }
-
-  /** The other side came to the rendezvous, or left it. */
-  #present(present: boolean, { mailbox }: Open): void {
-    if (this.role === 'receiver') {
-      if (!this.proven) this.#expect(present);
-    } else if (present) {
-      // Somebody who takes the place and says nothing must not keep the right one out.
-      this.#hello.set(HANDSHAKE_DEADLINE, () => mailbox.drop());
-    } else this.#hello.clear();
+    if (this.role === 'receiver' && !this.proven) this.#expect(present);
     this.dispatch(present ? 'peer-found' : 'peer-left');
   }
 
@@ -381,29 +363,29 @@ export class Session {
   }
 
   /** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
-  #unproven(error: BeelineError): void {
+  unproven(error: BeelineError): void {
     if (this.proven) this.log?.warn({ code: error.code }, 'ignored on the rendezvous');
     else this.fail(error);
   }
 
-  /**
-   * The peer has proved the secret and said where it can be reached: again when it moves, or as a new process.
-   * @returns false when nothing is to be made of it any more
-   */
-  #peerProven(hello: Hello, device: Known['device']): boolean {
-    if (this.over || this.confirmation.agreed) return false;
+  /** The peer has proved the secret and said where it can be reached: again when it moves, or as a new process. */
+  greeted(hello: Hello): void {
+    this.#hello.clear();
+    if (this.over || this.confirmation.agreed || !this.#open) return;
+    const { network, known } = this.#open;
     const who = this.#pinned.prove(hello.fingerprint);
-    if (who === 'ended') return false;
-    this.#introduce(hello, device);
+    if (who === 'ended') return;
+    this.#place = hello.place;
+    this.#introduce(hello, known.device);
     if (who === 'new') this.#restart();
-    if (this.over) return false;
+    if (this.over) return;
     if (this.#options.options.lanes === undefined && hello.lanes > 0)
       this.#open?.supervisor.keep(hello.lanes);
     this.pipes.claim(this);
     // What was said while it was away is lost.
     if (this.#status.spoken) this.#say(this.#status.word);
     if (this.#state === 'authenticating') this.#lane.proven();
-    return true;
+    network.peer(hello);
   }
 
   #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
@@ -424,7 +406,7 @@ export class Session {
 
   /** By the rendezvous, once somebody is proven there: no data goes that way, and it may be there before any lane. */
   #say(word: Word): void {
-    this.#open?.handshake.say(word);
+    this.#party?.say(word);
   }
 
   #tellPeer(): void {
@@ -478,7 +460,7 @@ export class Session {
   }
 
   /** The proven peer says it by the rendezvous. */
-  #hearByRendezvous(word: Word): void {
+  heard(word: Word): void {
     if (this.over || this.#pinned.ended) return;
     const { state } = word;
     if (state !== 'completed') this.#hear({ ...word, state, text: '' });

@@ -1,6 +1,6 @@
 /**
- * What a program holds of a send or a receive: its events, its end, and the person's wishes. It is there at once; the session
- * with the other side opens behind it. What is opened for the offer as a whole is released here, after the session's own.
+ * What a program holds of a send or a receive: its events, its end, and the person's wishes. It is there at once; its sessions, one for
+ * each peer, open behind it. What is opened for the offer as a whole is released here, after the sessions' own.
  */
 import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
@@ -14,21 +14,48 @@ import { IncomingPipes } from './incoming.ts';
 import type { Platform } from './ports.ts';
 import { Session, type SessionEnd } from './session.ts';
 
+/** Of several sessions, the state of the one that is furthest tells how far the whole is. */
+const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting', 'idle'];
+/** Events of a session that are about its peer, at either side; at a sender all others are too. */
+const OF_A_PEER: ReadonlySet<TransferEvent['event']> = new Set(['state', 'peer', 'lane']);
+
+/** Decides what follows when one of several sessions has ended. */
+export interface SessionOwner {
+  /** Called for each session, with the end of its own. */
+  ended(session: Session, end: SessionEnd): void;
+}
+
 export class Running implements Transfer {
   readonly events = new EventStream();
   readonly done: Promise<Result>;
   readonly log: Logger | undefined;
+  readonly role: Role;
+  /** The first of its sessions, and of a receiver the only one. */
   readonly session: Session;
   /** What comes in at this process's ports. */
   readonly pipes: IncomingPipes;
-  /** Released in reverse order at the end, whatever the end is, when the session is closed. */
+  /** Those that are not over. */
+  readonly sessions = new Set<Session>();
+  /** Absent: the end of the first session is the end of the whole. */
+  owner: SessionOwner | undefined;
+  /** Released in reverse order at the end, whatever the end is, when all sessions are closed. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
-  /** For what is waited for outside of the session: aborted at the end, and at once when the person's own signal is. */
+  /** For what is waited for outside of the sessions: aborted at the end, and at once when the person's own signal is. */
   readonly signal: AbortSignal;
+  readonly #platform: Platform;
+  readonly #options: TransferOptions;
   readonly #person: AbortSignal | undefined;
+  #count = 0;
+  #paused = false;
+  /** Why the whole ends. */
+  #failure: BeelineError | undefined;
+  #over = false;
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
 
   constructor(role: Role, platform: Platform, options: TransferOptions) {
+    this.role = role;
+    this.#platform = platform;
+    this.#options = options;
     this.log = options.log && escapingLog(options.log);
     this.#person = options.signal;
     this.done = new Promise((resolve, reject) => {
@@ -37,11 +64,7 @@ export class Running implements Transfer {
     // If nobody awaits `done`, a rejection must not crash the process.
     this.done.catch(() => {});
     this.pipes = new IncomingPipes(platform.clock);
-    this.session = new Session({
-      ...{ role, platform, options, log: this.log, pipes: this.pipes },
-      emit: (event) => this.events.emit(event),
-      ended: (end) => void this.#end(end),
-    });
+    this.session = this.another();
     const stop = new AbortController();
     this.signal = stop.signal;
     const interrupt = () => {
@@ -56,6 +79,27 @@ export class Running implements Transfer {
     });
   }
 
+  /** One more session, for one more peer. */
+  another(): Session {
+    const { role } = this;
+    const id = ++this.#count;
+    const session: Session = new Session({
+      ...{ id, role, platform: this.#platform, options: this.#options },
+      ...{ log: this.log, pipes: this.pipes },
+      emit: (event) => this.#tell(session, event),
+      ended: (end) => {
+        this.sessions.delete(session);
+        if (this.owner) this.owner.ended(session, end);
+        else this.end(end);
+      },
+    });
+    this.sessions.add(session);
+    session.watch((_, to) => {
+      if (to === 'transferring' && this.#paused) session.pause();
+    });
+    return session;
+  }
+
   /** Ends it if the signal was aborted before. @returns false if nothing may be opened any more */
   begin(): boolean {
     if (this.#person?.aborted) this.fail(new BeelineError('INTERRUPTED', 'Interrupted before it began.'));
@@ -64,11 +108,18 @@ export class Running implements Transfer {
   }
 
   get state(): State {
-    return this.session.state;
+    const states = new Set([...this.sessions].map(({ state }) => state));
+    return FURTHEST.find((state) => states.has(state)) ?? this.session.state;
   }
 
+  /** It is being ended as a whole, or has ended. */
+  get ends(): boolean {
+    return this.#over || this.#failure !== undefined;
+  }
+
+  /** Nothing may be opened for it any more. */
   get over(): boolean {
-    return this.session.over;
+    return this.ends || [...this.sessions].every(({ over }) => over);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<TransferEvent> {
@@ -80,19 +131,30 @@ export class Running implements Transfer {
   }
 
   pause(): void {
-    this.session.pause();
+    this.#paused = true;
+    for (const session of this.sessions) session.pause();
   }
 
   resume(): void {
-    this.session.resume();
+    this.#paused = false;
+    for (const session of this.sessions) session.resume();
   }
 
   cancel(): void {
-    this.session.cancel();
+    this.#failure ??= new BeelineError('CANCELLED', 'Cancelled here.');
+    for (const session of [...this.sessions]) session.cancel();
   }
 
+  /** Ends the whole, and every session with it. */
   fail(thrown: unknown): void {
-    this.session.fail(asBeelineError(thrown));
+    const error = asBeelineError(thrown);
+    this.#failure ??= error;
+    for (const session of [...this.sessions]) session.fail(error);
+  }
+
+  /** Why the whole was ended from here, if it was. */
+  get failure(): BeelineError | undefined {
+    return this.#failure;
   }
 
   /** Somebody proved on a lane that it holds the certificate with this fingerprint. */
@@ -100,7 +162,10 @@ export class Running implements Transfer {
     this.pipes.offer(pipe, fingerprint);
   }
 
-  async #end(end: SessionEnd): Promise<void> {
+  /** The last session has closed: everything is released, and the person told. */
+  async end(end: SessionEnd): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
     await this.cleanup.run();
     if ('result' in end) {
       const { peer, skipped, ...done } = end.result;
@@ -110,5 +175,12 @@ export class Running implements Transfer {
     const { code, reason, message } = end.error;
     this.events.emit({ event: 'error', code, ...(reason && { reason }), message });
     this.#settle.reject(end.error);
+  }
+
+  #tell(session: Session, event: TransferEvent): void {
+    // Nobody is told of a session that waits for its peer, but of the first.
+    if (event.event === 'state' && session.id > 1 && !session.proven) return;
+    const ofPeer = this.role === 'sender' ? event.event !== 'digest' : OF_A_PEER.has(event.event);
+    this.events.emit(ofPeer ? ({ ...event, peer: session.id } as TransferEvent) : event);
   }
 }

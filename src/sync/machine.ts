@@ -29,7 +29,6 @@ export type Event =
 /** What the peer layer does on a transition. */
 export type Effect =
   | 'meet' // be at the rendezvous
-  | 'prove' // show the other side this one's share or hello
   | 'open-lanes' // dial and listen, for as long as the person will wait
   | 'run' // ask for (or serve) chunks
   | 'rest' // stop asking and serving
@@ -55,7 +54,7 @@ export const TABLE: Table = {
     fail: to('failed', 'stop'),
   },
   connecting: {
-    'peer-found': to('authenticating', 'prove'),
+    'peer-found': to('authenticating'),
     'lane-up': to('transferring', 'run'),
     // Both have everything, and the lane that brought the last word died.
     verified: to('completed', 'finish'),
@@ -63,7 +62,7 @@ export const TABLE: Table = {
     cancel,
   },
   authenticating: {
-    'peer-found': to('authenticating', 'prove'),
+    'peer-found': to('authenticating'),
     'peer-left': to('connecting', 'meet'),
     // It was proven, and said so before any lane was open.
     'peer-ended': to('connecting', 'meet'),
@@ -74,8 +73,6 @@ export const TABLE: Table = {
     cancel,
   },
   transferring: {
-    // It came back to the rendezvous, perhaps as a new process.
-    'peer-found': to('transferring', 'prove'),
     pause: to('paused', 'rest', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),
@@ -84,7 +81,6 @@ export const TABLE: Table = {
     cancel,
   },
   paused: {
-    'peer-found': to('paused', 'prove'),
     resume: to('transferring', 'run', 'tell-peer'),
     'lanes-lost': to('connecting', 'open-lanes'),
     'peer-ended': to('connecting', 'open-lanes'),

@@ -14,7 +14,8 @@ import { STATUS_STATES } from './messages.ts';
 
 export type Signal = v.InferOutput<ReturnType<typeof signals>>;
 
-const REFUSALS = ['WRONG_CODE', 'VERSION', 'ENDED'] as const;
+const REFUSALS = ['WRONG_CODE', 'TRY_AGAIN', 'VERSION', 'ENDED', 'FULL', 'BURNT'] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
 /** The name of a transport. */
 const KIND = /^[a-z][a-z0-9-]{0,15}$/;
@@ -45,7 +46,8 @@ function signals(ours: number) {
     v.object({ k: v.literal('accept'), confirmation, sealed }),
     /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
     v.object({ k: v.literal('sealed'), sealed }),
-    /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. */
+    /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. TRY_AGAIN: wrong, and not
+     * burned yet. FULL: all its receivers are there. BURNT: too many have guessed wrong. */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
   ]);
 }
@@ -106,6 +108,11 @@ const HELLO = v.object({
   ),
   /** Lanes asked for on the command line; 0: no wish. */
   lanes: count(64),
+  /**
+   * Of a receiver that may be started again: 32 hex digits that are the same then. They say nothing else, and are others for another
+   * secret.
+   */
+  place: v.optional(hex(16)),
 });
 export type Hello = v.InferOutput<typeof HELLO>;
 

@@ -17,6 +17,7 @@ import { ByteSpace } from '../../src/offer/space.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { createRendezvous } from '../../src/server/rendezvous.ts';
+import { Guesses } from '../../src/session/guesses.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
@@ -158,6 +159,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
   });
   let mailbox: Mailbox | undefined;
   const handshake = new Handshake({
+    ...{ guesses: new Guesses(1), admit: () => true },
     role: 'sender',
     secret: fromCode({ nameplate: '7', password: 'crossover-clockwork' }),
     hello: () =>

@@ -4,6 +4,7 @@ import { fromCode } from '../../src/identity/secret.ts';
 import { type Mailbox as Client, openMailbox } from '../../src/meeting/mailbox.ts';
 import { startServer } from '../../src/server/index.ts';
 import type { Limits } from '../../src/server/limits.ts';
+import { Guesses } from '../../src/session/guesses.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import { helloOf } from '../hello.ts';
 
@@ -18,6 +19,7 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
   };
   const fingerprint = Buffer.from(name.padEnd(32)).toString('hex');
   const handshake = new Handshake({
+    ...{ guesses: new Guesses(1), admit: () => true },
     role,
     secret: fromCode({ nameplate: '7', password }),
     hello: () => helloOf({ fingerprint, agent: name }),

@@ -40,6 +40,7 @@ test(
       assert.equal((await failure(first)).code, 'INTERRUPTED');
       assert.deepEqual(await waiting, {
         event: 'state',
+        peer: 1,
         from: 'transferring',
         to: 'connecting',
         by: 'peer',

@@ -12,6 +12,7 @@ import { fromCode } from '../../src/identity/secret.ts';
 import type { ReceiveOptions, SendOptions, Transfer, TransferEvent } from '../../src/node/api.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
+import { Guesses } from '../../src/session/guesses.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import type { Running } from '../../src/session/transfer.ts';
 import type { Message } from '../../src/wire/messages.ts';
@@ -186,6 +187,7 @@ function handshakes(receiverPassword = 'crossover-clockwork') {
   const make = (role: 'sender' | 'receiver', password: string) => {
     const side = { out: [] as string[], hellos: 0, errors: [] as BeelineError[] };
     const handshake = new Handshake({
+      ...{ guesses: new Guesses(1), admit: () => true },
       role,
       secret: fromCode({ nameplate: '7', password }),
       hello,

@@ -51,6 +51,8 @@ function told(event: TransferEvent): string {
       const reason: Reason | undefined = event.reason;
       return `${code} ${reason}`;
     }
+    case 'ended':
+      return `${event.peer} ${event.ok}`;
     case 'text':
       return event.text;
     case 'digest':

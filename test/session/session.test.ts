@@ -6,7 +6,9 @@ import { ANSWER_DEADLINE, HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
 import { fromCode, type SharedSecret } from '../../src/identity/secret.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { TransferEvent, TransferOptions } from '../../src/session/api.ts';
+import { Guesses } from '../../src/session/guesses.ts';
 import { IncomingPipes } from '../../src/session/incoming.ts';
+import { Lobby } from '../../src/session/lobby.ts';
 import { Session, type SessionEnd } from '../../src/session/session.ts';
 import type { Peer } from '../../src/sync/peer.ts';
 import type { Role } from '../../src/transports/transport.ts';
@@ -51,8 +53,8 @@ function side(
     state: () => events.flatMap((event) => (event.event === 'state' ? [event.to] : [])),
   };
   const pipes = new IncomingPipes(clock);
-  const session = new Session({
-    ...{ role, options, pipes, log: undefined },
+  const session: Session = new Session({
+    ...{ id: 1, role, options, pipes, log: undefined },
     platform: {
       ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
       allocate: (bytes) => new Uint8Array(bytes),
@@ -60,6 +62,7 @@ function side(
     emit: (event) => void events.push(event),
     ended: (end) => {
       made.end = end;
+      lobby.close();
     },
   });
   const call = (name: string) => () => void calls.push(name);
@@ -91,8 +94,20 @@ function side(
     peer: () => void made.hellos++,
     close: call('network closed'),
   };
-  const open = () => session.open({ engine, network, mailbox, known: { secret } });
-  return { ...made, made, session, engine, open };
+  const lobby = new Lobby({
+    ...{ role, clock, pake, guesses: new Guesses(1), log: undefined },
+    ...(role === 'receiver' && { session }),
+    emit: (event) => void events.push(event),
+    seat: () => session,
+    strangers: (present) => session.present(present),
+    failed: (error) => session.unproven(error),
+    lost: (error) => session.unproven(error),
+  });
+  const open = () => {
+    session.open({ engine, network, known: { secret } });
+    lobby.open(mailbox, { secret });
+  };
+  return { ...made, made, session, meeting: lobby.events, engine, open };
 }
 
 type Side = ReturnType<typeof side>;
@@ -100,8 +115,8 @@ type Side = ReturnType<typeof side>;
 /** Hands over what each has said until neither says more. */
 function talk(...[a, b]: [Side, Side]): void {
   while (a.out.length + b.out.length > 0) {
-    for (const body of a.out.splice(0)) b.session.meeting.onMessage(body);
-    for (const body of b.out.splice(0)) a.session.meeting.onMessage(body);
+    for (const body of a.out.splice(0)) b.meeting.onMessage(body, 0);
+    for (const body of b.out.splice(0)) a.meeting.onMessage(body, 0);
   }
 }
 
@@ -115,7 +130,7 @@ function pair(receiving: SideOptions = {}, sending: SideOptions = {}) {
     open();
   }
   const meet = () => {
-    for (const { session } of [sender, receiver]) session.meeting.onPeer(true);
+    for (const { meeting } of [sender, receiver]) meeting.onPeer(true, 0);
     talk(sender, receiver);
   };
   return { clock, sender, receiver, meet };
@@ -144,9 +159,9 @@ it('what the rendezvous brings before the session is open is made up for in its 
   const { sender, receiver, clock } = pair();
   const late = side('receiver', clock, { fingerprint: 'b' });
   late.session.dispatch('start');
-  late.session.meeting.onPeer(true);
-  sender.session.meeting.onPeer(true);
-  for (const body of sender.out.splice(0)) late.session.meeting.onMessage(body);
+  late.meeting.onPeer(true, 0);
+  sender.meeting.onPeer(true, 0);
+  for (const body of sender.out.splice(0)) late.meeting.onMessage(body, 0);
   assert.deepEqual([late.state(), late.out], [['connecting'], []]);
   late.open();
   talk(sender, late);
@@ -210,8 +225,8 @@ it('a new process of the same secret takes the place of the old one, whose lanes
   const second = side('receiver', clock, { fingerprint: 'd' });
   second.session.dispatch('start');
   second.open();
-  sender.session.meeting.onPeer(false);
-  for (const { session } of [sender, second]) session.meeting.onPeer(true);
+  sender.meeting.onPeer(false, 0);
+  for (const { meeting } of [sender, second]) meeting.onPeer(true, 0);
   talk(sender, second);
   await clock.pass(1);
   assert.ok(sender.calls.includes('restart') && sender.calls.includes('removeLane'));
@@ -227,7 +242,7 @@ it('a stream cannot be sent to a new process', async () => {
   const second = side('receiver', clock, { fingerprint: 'd' });
   second.session.dispatch('start');
   second.open();
-  for (const { session } of [sender, second]) session.meeting.onPeer(true);
+  for (const { meeting } of [sender, second]) meeting.onPeer(true, 0);
   talk(sender, second);
   await clock.pass(10_000);
   assert.equal(codeOf(sender), 'PEER_FAILED');
@@ -256,7 +271,7 @@ it('with a key, whoever cannot prove it is put out and the right one is waited f
 
 it('somebody who takes the place and says nothing is put out; a sender that says nothing ends its receiver', async () => {
   const { sender, receiver, clock } = pair();
-  for (const { session } of [sender, receiver]) session.meeting.onPeer(true);
+  for (const { meeting } of [sender, receiver]) meeting.onPeer(true, 0);
   await clock.pass(HANDSHAKE_DEADLINE);
   assert.deepEqual([sender.made.dropped, codeOf(sender)], [1, undefined]);
   await clock.pass(10_000);
@@ -266,7 +281,7 @@ it('somebody who takes the place and says nothing is put out; a sender that says
 it('a sender that comes and goes for ever makes no wait longer', async () => {
   const { receiver, clock } = pair();
   for (let i = 0; i < 40 && !receiver.session.over; i++) {
-    receiver.session.meeting.onPeer(i % 2 === 0);
+    receiver.meeting.onPeer(i % 2 === 0, 0);
     await clock.pass(HANDSHAKE_DEADLINE / 2);
   }
   await clock.pass(HANDSHAKE_DEADLINE);
@@ -336,10 +351,10 @@ it('nothing of the rendezvous is heard after the end, and no wait is left', asyn
     const { sender, receiver, clock } = pair();
     for (const { session } of [sender, receiver]) session.cancel();
     // The mailbox closes last.
-    for (const { session } of [sender, receiver]) session.meeting.onPeer(present);
+    for (const { meeting } of [sender, receiver]) meeting.onPeer(present, 0);
     await clock.pass(5_000);
     assert.deepEqual([codeOf(sender), codeOf(receiver)], ['CANCELLED', 'CANCELLED']);
-    for (const { session } of [sender, receiver]) session.meeting.onPeer(present);
+    for (const { meeting } of [sender, receiver]) meeting.onPeer(present, 0);
     assert.equal(clock.waiting, 0);
   }
 });
@@ -348,8 +363,8 @@ it('however much the rendezvous brings before the session is open, its loss is h
   const clock = new VirtualClock();
   const late = side('receiver', clock);
   late.session.dispatch('start');
-  for (let i = 0; i < 1000; i++) late.session.meeting.onMessage('x');
-  late.session.meeting.onLost(new BeelineError('SERVER', 'gone'));
+  for (let i = 0; i < 1000; i++) late.meeting.onMessage('x', 0);
+  late.meeting.onLost(new BeelineError('SERVER', 'gone'));
   late.open();
   await clock.pass(5_000);
   assert.ok(late.session.over);

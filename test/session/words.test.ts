@@ -88,14 +88,14 @@ it('is not taken from who does not have the key, nor if it is none', () => {
   );
 });
 
-it('a sender that ends before it is proven says so, and a pause is no end', () => {
+it('a sender that ends before it is proven refuses whoever is there', () => {
   const sender = party('sender', 'right-words', 'sender');
   const receiver = party('receiver', 'right-words', 'receiver');
-  sender.handshake.say(WORD);
-  assert.deepEqual(sender.out, [], 'nobody was there to hear it');
   sender.handshake.peerAppeared();
-  sender.handshake.say({ ...WORD, state: 'paused' });
-  sender.handshake.say(WORD);
+  const said = sender.out.length;
+  for (const state of ['paused', 'failed'] as const) sender.handshake.say({ ...WORD, state });
+  assert.equal(sender.out.length, said, 'a word is for one who is proven');
+  sender.handshake.refuse('ENDED');
   talk(sender, receiver);
   assert.deepEqual(
     receiver.errors.map(({ code }) => code),

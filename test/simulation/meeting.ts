@@ -42,7 +42,7 @@ export class Meeting {
     this.#seats.set(role, seat);
     const other = role === 'sender' ? 'receiver' : 'sender';
     const met = this.#seats.has(other);
-    this.#tell(role, seat, () => on.onPeer(met));
+    this.#tell(role, seat, () => on.onPeer(met, 0));
     this.#present(other, true);
     return {
       nameplate: '7',
@@ -51,7 +51,7 @@ export class Meeting {
       send: (body) => {
         const to = this.#seats.get(other);
         if (this.#away || owner.killed || this.#seats.get(role) !== seat || !to) return;
-        this.#tell(other, to, () => to.on.onMessage(body));
+        this.#tell(other, to, () => to.on.onMessage(body, 0));
       },
       drop: () => {
         const guest = this.#seats.get('receiver');
@@ -85,7 +85,7 @@ export class Meeting {
       this.#away = false;
       all(({ on }, other) => {
         on.onServer?.();
-        on.onPeer(other);
+        on.onPeer(other, 0);
       });
     });
   }
@@ -98,7 +98,7 @@ export class Meeting {
 
   #present(to: Role, present: boolean): void {
     const seat = this.#seats.get(to);
-    if (seat) this.#tell(to, seat, () => seat.on.onPeer(present));
+    if (seat) this.#tell(to, seat, () => seat.on.onPeer(present, 0));
   }
 
   /** In order, and to nobody who has left meanwhile. */

@@ -359,12 +359,11 @@ class Story {
     await serve(transfer, {
       options: { code: '7-right', update: disk.old.size > 0, ...this.#limit },
       ...{ platform, source, skipped: [], warn: () => {} },
-      known: { secret: fromCode({ nameplate: '7', password: 'right' }) },
-      connect: () => this.#connect(this.#sender),
+      known: [{ secret: fromCode({ nameplate: '7', password: 'right' }) }],
       host: async (_nameplate, on) => {
         const mailbox = await this.#meeting.join('sender', this.#sender, on, control.signal);
         transfer.cleanup.push(() => mailbox.close());
-        return { mailbox };
+        return { mailbox, connect: () => this.#connect(this.#sender) };
       },
       keep: async () => undefined,
     });

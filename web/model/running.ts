@@ -112,7 +112,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
       return { ...running, lanes };
     }
     case 'progress': {
-      const { event: _, by, silent, ...now } = event;
+      const { event: _, peer: _peer, by, silent, ...now } = event;
       // What was under way when it was paused still arrives, and is counted without a rate.
       const still = !mayMove(running.state);
       return { ...running, moving: true, ...now, byKind: by, silent, ...(still && STILL) };

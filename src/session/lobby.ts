@@ -1,0 +1,187 @@
+/**
+ * All who are at the mailbox. A sender's guests come and go, and each proves itself on its own; a receiver has its sender there and
+ * nobody else. What the mailbox brings before the lobby is open waits for that.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { BeelineError } from '../base/errors.ts';
+import type { Mailbox } from '../meeting/ports.ts';
+import type { Role } from '../transports/transport.ts';
+import type { Hello, Refusal } from '../wire/signal.ts';
+import type { TransferEvent } from './api.ts';
+import type { Guesses } from './guesses.ts';
+import type { Pake } from './handshake.ts';
+import { Party } from './party.ts';
+import type { Known, MeetingEvents } from './ports.ts';
+import type { Session } from './session.ts';
+
+/** Whom the lobby tells. */
+export interface LobbyPorts {
+  role: Role;
+  clock: Clock;
+  pake: Pake | undefined;
+  guesses: Guesses;
+  /** The session that a receiver's sender belongs to from the start. */
+  session?: Session;
+  emit: (event: TransferEvent) => void;
+  log: { warn(fields: object, message: string): void } | undefined;
+  /** The session for one who has proved itself; undefined if there is none. */
+  seat: (hello: Hello) => Session | undefined;
+  /** Somebody came who has proved nothing yet, or the last such one left. */
+  strangers: (present: boolean) => void;
+  /** A wrong guess at a code, or what no honest peer says: by one who has proved nothing. */
+  failed: (error: BeelineError) => void;
+  /** The mailbox is gone for good. */
+  lost: (error: BeelineError) => void;
+}
+
+/** What the mailbox brings while the lobby opens; beyond that it is a flood. */
+const MAX_EARLY_NEWS = 256;
+/** Guests at a time, of whom most may be strangers. A server lets in fewer. */
+const MAX_PARTIES = 512;
+
+export class Lobby {
+  readonly #ports: LobbyPorts;
+  readonly #parties = new Map<number, Party>();
+  #early: (() => void)[] = [];
+  #open: { mailbox: Mailbox; known: Known } | undefined;
+  /** What everybody is told who comes now. */
+  #refusal: Refusal | undefined;
+  #over = false;
+  #stop = (): void => {};
+
+  constructor(ports: LobbyPorts) {
+    this.#ports = ports;
+  }
+
+  readonly events: MeetingEvents = {
+    onMessage: (body, guest) => this.#whenOpen(() => this.#party(guest)?.receive(body)),
+    onPeer: (present, guest) => this.#whenOpen(() => this.#appeared(present, guest)),
+    // In turn with the messages: the last one may say why the other side left.
+    onLost: (error) => this.#whenOpen(() => this.#ports.lost(error), Number.POSITIVE_INFINITY),
+    // The server that the two meet at is away, or there again. What is connected needs it only when it breaks.
+    onServer: (error) => {
+      if (this.#over) return;
+      this.#ports.emit({
+        ...{ event: 'server', reachable: error === undefined },
+        ...(error && { message: error.message }),
+      });
+    },
+  };
+
+  /** Whoever is there is heard from now on. */
+  open(mailbox: Mailbox, known: Known): void {
+    if (this.#over || this.#open) return;
+    const { role, clock } = this.#ports;
+    this.#open = { mailbox, known };
+    const first = role === 'receiver' ? this.#party(0) : this.#made(0);
+    for (const tell of this.#early.splice(0)) tell();
+    if (this.#over) return;
+    this.#stop = clock.after(0, () => first?.warmUp());
+  }
+
+  /** How many have proved nothing. */
+  get strangers(): number {
+    let count = 0;
+    for (const party of this.#parties.values()) if (party.present && !party.session) count++;
+    return count;
+  }
+
+  /** Nobody new has a chance from now on: strangers are told so. */
+  refuse(code: 'ENDED' | 'BURNT'): void {
+    this.#refusal = code;
+    for (const [guest, party] of this.#parties) {
+      if (party.session) continue;
+      party.refuse(code);
+      this.#forget(guest, party);
+    }
+  }
+
+  /** The session is over, and its peer is nobody's. */
+  leave(session: Session): void {
+    for (const [guest, party] of this.#parties) if (party.session === session) this.#forget(guest, party);
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#stop();
+    for (const [guest, party] of this.#parties) this.#forget(guest, party);
+  }
+
+  #whenOpen(tell: () => void, most = MAX_EARLY_NEWS): void {
+    // The mailbox closes last: what it still brings is of no use.
+    if (this.#over) return;
+    if (this.#open) tell();
+    else if (this.#early.length < most) this.#early.push(tell);
+  }
+
+  #forget(guest: number, party: Party): void {
+    party.end();
+    this.#parties.delete(guest);
+  }
+
+  #party(guest: number): Party | undefined {
+    const known = this.#parties.get(guest);
+    if (known || this.#parties.size >= MAX_PARTIES) return known;
+    const party = this.#made(guest);
+    this.#parties.set(guest, party);
+    return party;
+  }
+
+  /** A receiver's sender is the session's peer from the start. */
+  #made(guest: number): Party {
+    const { mailbox, known } = this.#open!;
+    const { role, clock, pake, guesses, session } = this.#ports;
+    const party = new Party({
+      ...{ guest, role, clock, pake, guesses, secret: known.secret, ...(session && { session }) },
+      send: (body) => mailbox.send(body, guest),
+      drop: () => mailbox.drop(guest),
+      seat: (party, hello) => this.#seat(party, hello),
+      failed: (party, error) => this.#failed(party, error),
+    });
+    session?.meet(party);
+    return party;
+  }
+
+  #appeared(present: boolean, guest: number): void {
+    const party = present ? this.#party(guest) : this.#parties.get(guest);
+    if (!party) return;
+    const { session } = party;
+    if (this.#refusal && !session) {
+      if (present) party.refuse(this.#refusal);
+      return this.#forget(guest, party);
+    }
+    party.appear(present);
+    if (session) return session.present(present);
+    if (!present) this.#forget(guest, party);
+    if (present || this.strangers === 0) this.#ports.strangers(present);
+  }
+
+  #seat(party: Party, hello: Hello): boolean {
+    const session = this.#ports.seat(hello);
+    if (!session) {
+      party.refuse('FULL');
+      return false;
+    }
+    // A new process in the place of one that is gone.
+    for (const [guest, other] of this.#parties) {
+      if (other.session !== session || other === party) continue;
+      other.belong(undefined);
+      if (!other.present) this.#forget(guest, other);
+    }
+    party.belong(session);
+    session.meet(party);
+    return true;
+  }
+
+  #failed(party: Party, error: BeelineError): void {
+    const { role, guesses, log } = this.#ports;
+    const { secret } = this.#open!.known;
+    if (role === 'receiver' || secret.way === 'code') {
+      if (guesses.burnt) this.refuse('BURNT');
+      return this.#ports.failed(error);
+    }
+    // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
+    log?.warn({ code: error.code }, 'refused on the rendezvous');
+    party.drop();
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The receivers of one offer: a session for each. Who comes is let in while there is room, one who comes back finds its session
+ * again, and the whole ends when all that are wanted have ended.
+ */
+import { type BeelineError, type ErrorCode, fault } from '../base/errors.ts';
+import { isFinal } from '../sync/machine.ts';
+import type { Hello } from '../wire/signal.ts';
+import type { Result } from './api.ts';
+import { warningEvent } from './cause.ts';
+import { Guesses } from './guesses.ts';
+import { Lobby } from './lobby.ts';
+import type { Known, Platform } from './ports.ts';
+import type { Session, SessionEnd } from './session.ts';
+import type { Running, SessionOwner } from './transfer.ts';
+
+/** Wrong guesses at a code that burn it: of one receiver's, and of several receivers' three words. */
+const GUESSES_OF_ONE = 1;
+const GUESSES_OF_SEVERAL = 3;
+/** Ends that a person chose: they count as an end of one of those that were waited for. Who failed may come again. */
+const CHOSEN: ReadonlySet<ErrorCode> = new Set(['REFUSED', 'CANCELLED']);
+
+/** Those who meet under one secret. */
+export interface Group {
+  readonly lobby: Lobby;
+  /** How many are wanted. */
+  readonly most: number;
+  /** The session that waits for the next one. */
+  spare: Session | undefined;
+  readonly sessions: Set<Session>;
+  /** How many have ended for good. */
+  ended: number;
+  /** Nobody new is let in. */
+  closed: boolean;
+}
+
+export interface ReceiversPorts {
+  platform: Platform;
+  /** Makes what a session needs and opens it. */
+  open: (session: Session, group: Group) => void;
+  /** A session has ended that had a receiver, or the only one there is. */
+  audit: (session: Session, end: SessionEnd) => void;
+}
+
+export class Receivers implements SessionOwner {
+  readonly #transfer: Running;
+  readonly #ports: ReceiversPorts;
+  readonly #groups: Group[] = [];
+  /** More than one is, or may be, served. */
+  readonly #several: boolean;
+  readonly #results: Result[] = [];
+  /** Why one ended without everything. */
+  #error: BeelineError | undefined;
+
+  /** @param several more than one receiver is wanted, in one group or in several */
+  constructor(transfer: Running, several: boolean, ports: ReceiversPorts) {
+    this.#transfer = transfer;
+    this.#ports = ports;
+    this.#several = several;
+    transfer.owner = this;
+  }
+
+  /** Those who will meet under one more secret. Its session waits from now on. @param most infinite: any number */
+  group(most: number, way: Known['secret']['way']): Group {
+    const transfer = this.#transfer;
+    const { clock, pake } = this.#ports.platform;
+    const guesses = new Guesses(
+      way === 'code' ? (most > 1 ? GUESSES_OF_SEVERAL : GUESSES_OF_ONE) : Number.POSITIVE_INFINITY,
+    );
+    const group: Group = {
+      lobby: new Lobby({
+        ...{ role: 'sender', clock, pake, guesses, log: transfer.log },
+        emit: (event) => transfer.events.emit(event),
+        seat: (hello) => this.#seat(group, hello),
+        strangers: (present) => {
+          for (const session of group.sessions) if (!session.attended) session.present(present);
+        },
+        failed: (error) => this.#failed(group, error, guesses.burnt),
+        lost: (error) => this.#closed(group, error),
+      }),
+      most,
+      spare: undefined,
+      sessions: new Set(),
+      ended: 0,
+      closed: false,
+    };
+    this.#groups.push(group);
+    this.#spare(group, this.#groups.length === 1 ? transfer.session : transfer.another());
+    transfer.cleanup.push(() => group.lobby.close());
+    return group;
+  }
+
+  /** Nobody new is let in any more: whoever is under way goes on. */
+  close(): void {
+    for (const group of this.#groups) this.#close(group);
+    if (!this.#busy && this.#results.length === 0 && !this.#error) this.#transfer.fail(fault('NOBODY_CAME'));
+    else this.#conclude();
+  }
+
+  ended(session: Session, end: SessionEnd): void {
+    const group = this.#groups.find(({ sessions }) => sessions.has(session));
+    group?.sessions.delete(session);
+    group?.lobby.leave(session);
+    if (group?.spare === session) group.spare = undefined;
+    if (session.proven || !this.#several) this.#ports.audit(session, end);
+    if (!this.#several || !group) return void this.#transfer.end(end);
+    if (session.proven) this.#count(group, session, end);
+    this.#conclude();
+  }
+
+  #count(group: Group, { id, peer }: Session, end: SessionEnd): void {
+    const error = 'error' in end ? end.error : undefined;
+    if (!error || CHOSEN.has(error.code)) group.ended++;
+    if ('result' in end) this.#results.push(end.result);
+    else this.#error ??= end.error;
+    const { fingerprint, name } = peer;
+    this.#transfer.events.emit({
+      ...{ event: 'ended', peer: id, fingerprint, ...(name !== undefined && { name }), ok: !error },
+      ...('result' in end && { bytes: end.result.bytes, seconds: end.result.seconds }),
+      ...(error && {
+        code: error.code,
+        ...(error.reason && { reason: error.reason }),
+        message: error.message,
+      }),
+    });
+    if (group.ended >= group.most) this.#close(group);
+    else this.#restock(group);
+  }
+
+  /** Some session has a receiver and is not over. */
+  get #busy(): boolean {
+    for (const { proven } of this.#transfer.sessions) if (proven) return true;
+    return false;
+  }
+
+  /** Ends the whole if nothing is left to wait for. */
+  #conclude(): void {
+    const transfer = this.#transfer;
+    if (this.#busy || (!transfer.ends && this.#groups.some(({ closed }) => !closed))) return;
+    // Those that still wait do so for nobody.
+    for (const session of [...transfer.sessions]) session.cancel();
+    if (transfer.sessions.size > 0) return;
+    const wanted = this.#groups.reduce((sum, { most }) => sum + most, 0);
+    const [result] = this.#results;
+    const enough = wanted === Number.POSITIVE_INFINITY ? 1 : wanted;
+    if (transfer.failure) void transfer.end({ error: transfer.failure });
+    else if (result && this.#results.length >= enough) void transfer.end({ result: this.#whole(result) });
+    else void transfer.end({ error: this.#error ?? fault('NOBODY_CAME') });
+  }
+
+  #whole(first: Result): Result {
+    const results = this.#results;
+    return {
+      ...first,
+      bytes: Math.max(...results.map(({ bytes }) => bytes)),
+      resumed: results.reduce((sum, { resumed }) => sum + resumed, 0),
+      seconds: Math.max(...results.map(({ seconds }) => seconds)),
+    };
+  }
+
+  /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
+  #seat(group: Group, { place }: Hello): Session | undefined {
+    if (this.#transfer.ends && this.#several) return undefined;
+    const taken = [...group.sessions].filter((session) => session !== group.spare);
+    const own = place !== undefined && taken.find((each) => each.place === place && !each.attended);
+    if (own) return own;
+    const { spare } = group;
+    if (spare && !group.closed) {
+      group.spare = undefined;
+      this.#restock(group);
+      return spare;
+    }
+    return taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
+  }
+
+  /** Has a session wait for the next one, if more are wanted. A moment later: somebody is just being answered. */
+  #restock(group: Group): void {
+    const { clock } = this.#ports.platform;
+    const stop = clock.after(0, () => {
+      const under = group.sessions.size + group.ended;
+      if (this.#transfer.ends || group.closed || group.spare || under >= group.most) return;
+      const session = this.#transfer.another();
+      session.dispatch('start');
+      this.#spare(group, session);
+      this.#ports.open(session, group);
+    });
+    this.#transfer.cleanup.push(stop);
+  }
+
+  #spare(group: Group, session: Session): void {
+    group.spare = session;
+    group.sessions.add(session);
+    session.watch((_, to) => {
+      // Whoever has proved nothing is told at once that there is nothing here.
+      if (isFinal(to) && (!this.#several || this.#transfer.ends)) group.lobby.refuse('ENDED');
+    });
+  }
+
+  #close(group: Group): void {
+    group.closed = true;
+    group.lobby.refuse('ENDED');
+    group.spare?.cancel();
+  }
+
+  /** Somebody who has proved nothing failed. */
+  #failed(group: Group, error: BeelineError, burnt: boolean): void {
+    if (!this.#several) return this.#transfer.session.unproven(error);
+    if (burnt) return this.#closed(group, error);
+    // A stranger ends nothing; of a wrong guess the person is to know.
+    if (error.code === 'WRONG_CODE') this.#transfer.events.emit(warningEvent(error));
+    else this.#transfer.log?.warn({ code: error.code }, 'refused on the rendezvous');
+  }
+
+  /** Nobody new can come: whoever is connected needs no rendezvous. */
+  #closed(group: Group, error: BeelineError): void {
+    if (!this.#several) return this.#transfer.session.unproven(error);
+    if (this.#transfer.ends) return;
+    this.#error ??= error;
+    group.closed = true;
+    if (!this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
+    this.#transfer.events.emit(warningEvent(error));
+    group.spare?.cancel();
+    this.#conclude();
+  }
+}
