@@ -51,6 +51,8 @@ export const MAX_HAVE = 4096;
 export const MAX_HOLDS = 64 * KiB;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;
+/** Receivers that an origin introduces to one receiver. */
+export const MAX_NEIGHBOURS = 8;
 export const MAX_LANES = 64;
 /** Chosen by `npm run bench` and docs/decisions.md: one lane fills a clean path, several fill a lossy one. */
 export const DEFAULT_LANES = 4;

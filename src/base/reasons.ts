@@ -94,7 +94,7 @@ const TEXTS = {
   REFUSED: {
     PEER_DECLINED: 'The other side declined.',
     DECLINED_HERE: 'Declined here. Nothing was written.',
-    GUEST_PUT_OUT: 'The sender has put this side out, so that another may join.',
+    GUEST_PUT_OUT: 'The sender disconnected this receiver, so that another one can join.',
     PAGE_OF_ONE_SENDER:
       "This is one sender's own page and meeting place: it is there to receive from that sender only.",
   },
@@ -129,7 +129,7 @@ const TEXTS = {
       'A message from the other side was {what}: something between you and it may be interfering. Start again with a new code.',
   },
   UNREADABLE: {
-    UNREADABLE_THERE: "'{file}' could not be read on the other side.",
+    UNREADABLE_THERE: "'{file}' could not be read on the sender's side.",
     NOTHING_READABLE: 'Nothing that can be read is left to send.',
     NAME_NOT_UTF8: '{what} is not valid UTF-8.',
     FILE_UNREADABLE: '{path} cannot be read: {why}.',
@@ -142,7 +142,7 @@ const TEXTS = {
     ENTRY_LEFT_OUT: '{path} is left out here.',
   },
   SOURCE_CHANGED: {
-    CHANGED_THERE: "'{file}' changed while it was being sent on the other side.",
+    CHANGED_THERE: "'{file}' changed on the sender's side during the transfer.",
     SENT_INCOMPLETE: 'Changed or vanished while being sent: {names}. Everything else arrived.',
     OFFER_OTHER:
       'The sender was started again and offers something else than before. What has arrived is kept: receive again to be asked about that.',
@@ -396,12 +396,13 @@ const TEXTS = {
     STORAGE_FULL:
       'The disk, or the part of it that this browser lends to this page, is full. Make room, or delete transfers that are kept here.',
     STORAGE_TOO_SMALL:
-      'There are {bytes} bytes to come, more than this browser can keep here.{told} Make room on the disk, or delete transfers that are kept here.',
+      'This browser has no room for the {bytes} bytes of this transfer.{told} Make room on the disk, or delete transfers that are kept here.',
     DISK_NO_SPACE: '{path} cannot be written: the disk is full. Make room.',
     DISK_QUOTA: '{path} cannot be written: the disk quota is used up. Make room.',
     DISK_NO_INODES:
       '{path} cannot be written: the disk can hold no more files (its inodes are used up), though it may have room. Remove some.',
-    ROOM_SHORT: 'There are {missing} bytes to come, and the disk has {free} left. They may not fit.',
+    ROOM_SHORT:
+      '{missing} bytes are still to come, but the disk has only {free} bytes free. They may not fit.',
   },
   EXISTS: {
     FILES_EXIST: '{list} already.',

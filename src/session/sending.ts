@@ -24,6 +24,7 @@ export interface Sending {
   options: Pick<TransferOptions, 'limit' | 'sha256'> & {
     code?: string;
     update?: boolean;
+    swarm?: boolean;
     receivers?: number | 'any';
     until?: number;
   };
@@ -98,6 +99,7 @@ class Offering {
       limit: options.limit,
       sha256: options.sha256 ?? false,
       update: options.update ?? false,
+      swarm: options.swarm === false ? undefined : platform,
       gone: (path, error) => {
         this.#vanished.push(path);
         sending.warn(path, error);

@@ -4,6 +4,7 @@ import type { BeelineError } from '../base/errors.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
+import type { Introduction, Neighbour } from './members.ts';
 import type { Digest, Sink } from './ports.ts';
 
 export interface Means {
@@ -19,6 +20,8 @@ export interface OriginPorts extends Means {
   sha256: boolean;
   /** The person calls this a refresh of what was sent before. */
   update: boolean;
+  /** Its receivers are introduced to each other, by a chance from 0 up to 1. Absent: they are not to know of each other. */
+  swarm?: { readonly random: () => number } | undefined;
   /** A file changed or went away; the rest goes on. */
   gone: (path: string, error: BeelineError) => void;
 }
@@ -66,4 +69,6 @@ export interface ReceiverPorts extends ProgressPorts, Means {
   stalled: (error: BeelineError) => boolean;
   /** Chance, from 0 up to 1: where to begin when others receive the same. */
   random: () => number;
+  /** Another receiver gives what it has, and takes what is here. Absent: this side does not share. */
+  meet?: ((introduction: Introduction) => Neighbour) | undefined;
 }

@@ -26,6 +26,10 @@ const GAP = 256;
 export interface HelperPorts {
   /** It lied, or broke the protocol: its session ends. */
   fail: (error: BeelineError) => void;
+  /** It asks for something. */
+  asks: () => void;
+  /** It has all that it wants. */
+  content: () => void;
   /** It is stopped. */
   ended: () => void;
 }
@@ -51,6 +55,8 @@ export class Helper implements Peer {
   #work: (HelperWork & { serving: Serving | undefined }) | undefined;
   /** Down here, and not told yet. */
   #news: number[] = [];
+  /** This side has all that it wants. */
+  #content = false;
   #over = false;
 
   constructor(means: Means, ports: HelperPorts) {
@@ -138,6 +144,12 @@ export class Helper implements Peer {
     this.#ports.fail(fault('HELPER_LIES'));
   }
 
+  /** This side has all that it wants. */
+  content(): void {
+    this.#content = true;
+    for (const lane of this.#lanes) lane.send({ type: 'confirmed' }).catch(() => {});
+  }
+
   /** A chunk is down here. */
   tell(chunk: number): void {
     if (!this.#work?.serving) return;
@@ -160,7 +172,10 @@ export class Helper implements Peer {
       case 'get':
         if (!this.#work?.serving)
           throw fault('PEER_MISBEHAVES', { what: 'asks for what it was not told of' });
+        this.#ports.asks();
         return this.#work.serving.take(lane, message.ranges);
+      case 'confirmed':
+        return this.#ports.content();
       default:
         throw fault('PEER_MALFORMED', { what: `'${message.type}', which no receiver sends to another` });
     }
@@ -176,6 +191,7 @@ export class Helper implements Peer {
     if (!work || this.#over) return;
     work.serving?.addLane(lane);
     work.fetching.addLane(lane, this.#holder);
+    if (this.#content) lane.send({ type: 'confirmed' }).catch(() => {});
     if (work.serving) void this.#tellAll(lane, work.fetching).catch(() => {});
   }
 

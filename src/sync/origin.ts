@@ -13,6 +13,7 @@ import { Offer } from '../offer/offer.ts';
 import type { Message } from '../wire/messages.ts';
 import { differentRoots } from './closing.ts';
 import type { OriginPorts, PeerPorts } from './engine-ports.ts';
+import { Introducer, type Member } from './introducer.ts';
 import type { Peer } from './peer.ts';
 import type { LanePort, Source } from './ports.ts';
 import { Limiter } from './rate.ts';
@@ -30,6 +31,8 @@ export class Origin {
   readonly limiter: Limiter;
   readonly reading: Reading;
   readonly reader: ChunkReader;
+  /** Undefined: its receivers are not to know of each other. */
+  readonly introducer: Introducer | undefined;
   readonly #peers = new Set<ReceivingPeer>();
 
   constructor(source: Source, chunkSize: number, ports: OriginPorts) {
@@ -37,6 +40,9 @@ export class Origin {
     this.ports = ports;
     this.offer = Offer.of(source.kind, source.entries, chunkSize);
     this.limiter = new Limiter(ports);
+    // Of a stream only a little is kept at a time.
+    const { swarm, clock } = ports;
+    if (swarm && !this.offer.space.stream) this.introducer = new Introducer(clock, swarm.random);
     this.reading = new Reading(source, this.offer, ports.gone);
     this.reader = new ChunkReader({
       chunkSize,
@@ -120,6 +126,11 @@ export class ReceivingPeer implements Peer {
   #account = new Account();
   /** Of a stream: it has every chunk below this one. */
   #written = 0;
+  /** It gives to others what it has; and as one who does, unless it pauses. */
+  #shares = false;
+  #member: Member | undefined;
+  #resting = false;
+  #over = false;
   /** Milliseconds since 1970. */
   #started: number | undefined;
   /** Pages that are on their way. */
@@ -164,31 +175,43 @@ export class ReceivingPeer implements Peer {
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
+    this.#sayStanding(lane);
   }
 
   removeLane(lane: LanePort): void {
     this.#serving.removeLane(lane);
     this.#pages.delete(lane);
     this.#origin.reading.news.removeLane(lane);
+    // What was said on it last may be lost.
+    const [other] = this.#serving.lanes;
+    if (other) this.#sayStanding(other);
   }
 
   /** It is a new process, and says what it still has. */
   restart(): void {
     this.#account = new Account();
+    this.#shares = false;
+    this.#part();
     this.#ports.awaits();
     this.#origin.reader.clear();
     this.#ports.resumed(0);
   }
 
   rest(): void {
+    this.#resting = true;
     this.#serving.rest();
+    this.#part();
   }
 
   run(): void {
+    this.#resting = false;
     this.#serving.run();
+    this.#join();
   }
 
   stop(): void {
+    this.#over = true;
+    this.#part();
     this.#serving.stop();
     this.#origin.leave(this);
   }
@@ -221,6 +244,13 @@ export class ReceivingPeer implements Peer {
         return this.#takeArrived(message);
       case 'have':
         return this.#takeHave(message.chunks);
+      case 'share':
+        this.#shares = true;
+        return this.#join();
+      case 'signal':
+        return this.#member && this.#origin.introducer!.say(this.#member, message.member, message);
+      case 'refuse':
+        return this.#member && this.#origin.introducer!.refuse(this.#member, message.member);
       case 'confirmed':
         if (!this.#account.concluded) throw fault('PEER_MISBEHAVES', { what: 'confirms what was not said' });
         return this.#ports.confirmed();
@@ -240,6 +270,25 @@ export class ReceivingPeer implements Peer {
       default:
         throw fault('PEER_MALFORMED', { what: `'${message.type}', which no receiver sends` });
     }
+  }
+
+  /** Others may fetch from it. */
+  #join(): void {
+    if (!this.#shares || this.#resting || this.#over || this.#member) return;
+    this.#member = this.#origin.introducer?.join((message) => {
+      const [lane] = this.#serving.lanes;
+      lane?.send(message).catch(() => {});
+    });
+  }
+
+  #part(): void {
+    if (this.#member) this.#origin.introducer!.leave(this.#member);
+    this.#member = undefined;
+  }
+
+  #sayStanding(lane: LanePort): void {
+    if (!this.#member) return;
+    for (const message of this.#origin.introducer!.standing(this.#member)) lane.send(message).catch(() => {});
   }
 
   /** A page that is on its way on this lane comes: asked for again there, it would only keep other things waiting. */

@@ -16,6 +16,7 @@ import type { ReceiverPorts } from './engine-ports.ts';
 import { Fetching, notAskedFor } from './fetching.ts';
 import { Helper, type HelperPorts } from './helper.ts';
 import { ManifestPull } from './manifest-pull.ts';
+import { Members } from './members.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
@@ -32,6 +33,8 @@ interface Work {
   /** For helpers. */
   readonly reader: ChunkReader | undefined;
   readonly uplink: Limiter;
+  /** Undefined: this side does not share. */
+  readonly members: Members | undefined;
 }
 
 /** By entry, files that are gone, and why. */
@@ -93,6 +96,7 @@ export class Receiver implements Peer {
     else this.#renewal = { pull: undefined, gone: new Map() };
     this.#pageLook.clear();
     this.#work?.arrivals.renewed();
+    this.#work?.members?.restart();
     this.#ports.awaits();
   }
 
@@ -103,7 +107,9 @@ export class Receiver implements Peer {
     if (this.#lanes.size === 1) this.#sayHeld();
     this.#sayWritten();
     this.#work?.arrivals.say(this.#hearing);
-    if (!this.#renewal) this.#work?.fetching.addLane(lane);
+    if (this.#renewal) return;
+    this.#work?.members?.addLane(lane);
+    this.#work?.fetching.addLane(lane);
   }
 
   removeLane(lane: LanePort): void {
@@ -113,6 +119,9 @@ export class Receiver implements Peer {
     this.#pulled?.askAnew();
     this.#askPages();
     this.#sayClosing();
+    // What was said on it last may be lost.
+    const [other] = this.#hearing;
+    if (other) this.#work?.members?.addLane(other);
     this.#work?.fetching.removeLane(lane);
   }
 
@@ -124,11 +133,13 @@ export class Receiver implements Peer {
   rest(): void {
     this.#resting = true;
     this.#work?.fetching.rest();
+    this.#work?.members?.rest();
   }
 
   run(): void {
     this.#resting = false;
     this.#work?.fetching.run();
+    this.#work?.members?.run();
   }
 
   /** No more writes are begun; resolves when those under way are done. */
@@ -136,7 +147,9 @@ export class Receiver implements Peer {
     this.#over = true;
     this.#pageLook.clear();
     this.#work?.arrivals.stop();
-    for (const helper of [...this.#helpers]) helper.stop();
+    this.#work?.members?.stop();
+    // One that has everything goes on giving it: for how long, whoever made the helpers knows.
+    if (!this.#complete) for (const helper of [...this.#helpers]) helper.stop();
     await this.#work?.fetching.stop();
   }
 
@@ -151,6 +164,7 @@ export class Receiver implements Peer {
     });
     this.#helpers.add(helper);
     if (this.#work) helper.begin(this.#work);
+    if (this.#phase.at === 'closing') helper.content();
     return helper;
   }
 
@@ -170,6 +184,10 @@ export class Receiver implements Peer {
         return this.#going.fetching.zeros(lane, message);
       case 'hash':
         return this.#going.fetching.hash(lane, message);
+      case 'members':
+        return this.#work?.members?.named(message);
+      case 'signal':
+        return this.#work?.members?.signal(message);
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
@@ -180,6 +198,11 @@ export class Receiver implements Peer {
       default:
         throw fault('PEER_MALFORMED', { what: `'${message.type}', which no sender sends` });
     }
+  }
+
+  /** The origin has said the last word. */
+  get #complete(): boolean {
+    return this.#phase.at === 'closing' && this.#phase.closing.confirmed;
   }
 
   get #work(): Work | undefined {
@@ -272,7 +295,10 @@ export class Receiver implements Peer {
     work.fetching.chunks.renewed();
     this.#sayClosing();
     this.#sayHeld();
-    for (const lane of this.#lanes.values()) work.fetching.addLane(lane);
+    for (const lane of this.#lanes.values()) {
+      work.members?.addLane(lane);
+      work.fetching.addLane(lane);
+    }
     work.fetching.pump();
   }
 
@@ -319,19 +345,24 @@ export class Receiver implements Peer {
     );
     const reader = this.#readerOf(offer, fetching);
     const uplink = new Limiter(this.#ports);
-    this.#phase = {
-      at: 'fetching',
-      pull,
-      offer,
-      fetching,
-      arrivals,
-      reader,
-      uplink,
-    };
-    if (!this.#renewal) for (const lane of this.#lanes.values()) fetching.addLane(lane);
+    const members = reader && !offer.space.stream ? this.#membersOf() : undefined;
+    this.#phase = { at: 'fetching', pull, offer, fetching, arrivals, reader, uplink, members };
+    for (const lane of this.#hearing) {
+      members?.addLane(lane);
+      fetching.addLane(lane);
+    }
     for (const helper of this.#helpers) helper.begin(this.#phase);
     fetching.pump();
     this.#sayHeld();
+  }
+
+  #membersOf(): Members | undefined {
+    const { clock, meet } = this.#ports;
+    const tell = (message: Message) => {
+      const [lane] = this.#hearing;
+      lane?.send(message).catch(() => {});
+    };
+    return meet && new Members(clock, this.#resting, meet, tell);
   }
 
   /** Reads back what is down. */
@@ -404,6 +435,7 @@ export class Receiver implements Peer {
       const root = await new Slices(this.#ports.clock).run(offer.rooting(offer.hashes, absent));
       const closing = new Closing(this.#ports, chunks, arrivals, { root, absent, gone });
       this.#phase = { ...phase, at: 'closing', closing };
+      for (const helper of this.#helpers) helper.content();
       this.#ports.awaits();
       this.#sayClosing();
     } catch (thrown) {

@@ -16,9 +16,11 @@ import {
   MAX_HAVE,
   MAX_HOLDS,
   MAX_LANES,
+  MAX_NEIGHBOURS,
   MAX_OUTSTANDING,
   MAX_PAGE,
   MAX_PAGES,
+  MAX_SIGNAL,
   MAX_STATUS_SEQ,
   MIN_CHUNK,
 } from '../base/limits.ts';
@@ -75,6 +77,11 @@ const oneOf = <T>(all: readonly T[], refuse = malformed): Form<T> => ({
     return found;
   },
 });
+
+const yes: Form<boolean> = {
+  write: (to, value) => to.u8(value ? 1 : 0),
+  read: (from) => bounded(from.u8(), 1) === 1,
+};
 
 const list = <T>(item: Form<T>, max: number): Form<T[]> => ({
   write(to, values) {
@@ -194,7 +201,7 @@ const BODIES = {
   'get-hash': fields({ chunks: list(count(), MAX_OUTSTANDING) }),
   /** Receiver: these are here from an earlier run and will not be asked for. */
   have: fields({ chunks: list(chunkHash, MAX_HAVE) }),
-  /** Receiver: your last word has come, do not wait for me. */
+  /** Receiver to origin: your last word has come. Receiver to receiver: I have all that I want. Do not wait for me. */
   confirmed: fields({}),
   /** Origin: the hash of a chunk. */
   hash: fields({ index: count(), length: count(MAX_CHUNK), sha256: hash }),
@@ -207,6 +214,20 @@ const BODIES = {
   holds: fields({ first: count(MAX_CHUNKS), bits: bytes(MAX_HOLDS) }),
   /** Receiver to receiver: these blocks, which were asked for, are not here any more. */
   lacks: range,
+  /** Receiver: others may fetch from here what I have. Introduce me to them. */
+  share: fields({}),
+  /** Origin: all the receivers that you are introduced to now; of each pair, one `dials`. The highest `seq` counts. */
+  members: fields({
+    seq: count(MAX_STATUS_SEQ),
+    all: list(fields({ id: count(MAX_STATUS_SEQ), dials: yes }), MAX_NEIGHBOURS),
+  }),
+  /**
+   * Receiver: pass this on to that member. Origin: that member says this. It is a hello, which the origin does not read.
+   * The highest `seq` of each counts.
+   */
+  signal: fields({ member: count(MAX_STATUS_SEQ), seq: count(MAX_STATUS_SEQ), body: text(MAX_SIGNAL) }),
+  /** Receiver: that member cannot be reached, or I want nothing of it: introduce another one. */
+  refuse: fields({ member: count(MAX_STATUS_SEQ) }),
 };
 export type MessageType = keyof typeof BODIES;
 const TYPES = Object.keys(BODIES) as MessageType[];

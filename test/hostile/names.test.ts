@@ -132,7 +132,7 @@ test('protects from: control, ANSI and bidi characters in names on the terminal'
     // One of them is gone (exit 1), and all are named by their digests.
     const text = await shows(['first', ...INVISIBLE], flags, 1);
     assert.match(text, /u\{?202e/i);
-    assert.match(text, /changed while it was being sent on the other side/);
+    assert.match(text, /changed on the sender's side during the transfer/);
   }
 });
 

@@ -260,6 +260,7 @@ export class SwarmStory {
       return receiver.engine.helper({
         fail: (error) => this.#fail(link, me, other, error),
         ended: () => this.#drop(link),
+        ...{ asks: () => {}, content: () => {} },
       });
     };
     const link: Link = { members: [i, j], helpers: [] as never, ends: new Set(), over: false };

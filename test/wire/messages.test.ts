@@ -55,7 +55,17 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('want-lanes' as const), count: fc.nat(64) }),
   fc.record({ type: fc.constant('finish' as const), root: hash, gone: fc.array(natural, { maxLength: 20 }) }),
   fc.record({ type: fc.constant('finished' as const), root: hash, started: natural, ended: natural }),
-  fc.record({ type: fc.constant('confirmed' as const) }),
+  fc.record({ type: fc.constantFrom('confirmed' as const, 'share' as const) }),
+  fc.record({
+    type: fc.constant('members' as const),
+    seq: fc.nat(),
+    all: fc.array(fc.record({ id: fc.nat(), dials: fc.boolean() }), { maxLength: 8 }),
+  }),
+  fc.record({
+    type: fc.constant('signal' as const),
+    ...{ member: fc.nat(), seq: fc.nat(), body: fc.string({ maxLength: 1000 }) },
+  }),
+  fc.record({ type: fc.constant('refuse' as const), member: fc.nat() }),
   fc.record({ type: fc.constant('have' as const), chunks: hashes }),
   fc.record({
     type: fc.constant('gone' as const),

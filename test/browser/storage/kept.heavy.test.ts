@@ -166,7 +166,7 @@ storageSuite('kept', (test) => {
     const cdp = await page.page.createCDPSession();
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize: 10 * MiB });
     const error = await rejects(page.do('openKept', 'x', OFFER), 'DISK_FULL');
-    assert.match(error.message, /^There are 25165824 bytes to come/);
+    assert.match(error.message, /^This browser has no room for the 25165824 bytes of this transfer\./);
     assert.deepEqual(await page.do('sizes'), []);
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url });
     await page.do('openKept', 'x', OFFER);
