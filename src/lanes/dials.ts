@@ -18,7 +18,7 @@ interface State {
   backoff: number;
   /** The clock's time before which it is not tried again. */
   next: number;
-  /** It failed while other lanes carried. */
+  /** Its last try failed while other lanes carried. */
   idle: boolean;
 }
 
@@ -72,7 +72,7 @@ export class Dials {
   open(kind: string, live: number, missing: number, calm: boolean): boolean {
     const now = this.#clock.now();
     const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
-    // The lanes that it could wait behind are gone.
+    // No other lanes carry any more: these paths wait no longer.
     if (!calm)
       for (const state of all)
         if (state.idle) Object.assign(state, { backoff: FIRST_BACKOFF_MS, next: 0, idle: false });
@@ -83,7 +83,7 @@ export class Dials {
       for (const state of ready) if (state.dialling.size === 0) this.#dial(state, calm);
     } else {
       let left = missing - this.under(kind);
-      // Where a lane is already, another will come up; what has none may be a second way of the same kind.
+      // A path that has a lane can take another. One without may be a second way of the same kind, so it comes later.
       const best = ready.sort((a, b) => Math.sign(b.lanes) - Math.sign(a.lanes));
       const proven = best.filter(({ lanes, path }) => lanes > 0 || path.most === 1);
       for (const state of proven)
@@ -117,7 +117,7 @@ export class Dials {
     state.next = Math.max(state.next, this.#clock.now() + FIRST_BACKOFF_MS);
   }
 
-  /** It leads somewhere, but lanes come up too often. */
+  /** The path works, but its lanes come up too often. */
   rest(path: Path): void {
     const state = this.#states.get(keyOf(path));
     if (state) state.next = this.#clock.now() + MAX_BACKOFF_MS;

@@ -1,7 +1,7 @@
 /**
  * Cuts a lane's bytes into messages. Lengths are checked before anything is allocated;
  * the data of blocks is copied once, straight to where their chunk gathers. There is a place for whatever was asked for,
- * so that a lane is always read, and a word of control is heard however slow this side's disk is.
+ * so a lane is always read, and control messages arrive however slow this side's disk is.
  */
 
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
@@ -19,9 +19,9 @@ import {
 
 export interface FrameSink {
   message(message: Message): void;
-  /** Blocks begin: says where they go. Throws when none are expected. */
+  /** Called when blocks begin. Returns where they go. Throws if none are expected. */
   land(header: BlocksHeader): Landing;
-  /** Not the protocol: the lane must end. */
+  /** The bytes are not the protocol's: the lane must end. */
   fail(error: BeelineError): void;
 }
 
@@ -33,7 +33,7 @@ export class FrameReader {
   #filled = 0;
   #frame: FrameHeader | undefined;
   #landing: Landing | undefined;
-  /** Bytes of the present blocks that are to come. */
+  /** Bytes of the present blocks that are still to come. */
   #left = 0;
   #ended = false;
 
@@ -47,7 +47,7 @@ export class FrameReader {
     this.#guarded(() => this.#consume(bytes));
   }
 
-  /** The lane is over: gives back what it holds. */
+  /** The lane has ended: gives back what it holds. */
   end(): void {
     this.#ended = true;
     this.#landing?.cut();

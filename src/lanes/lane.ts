@@ -14,18 +14,18 @@ import { encodeMessage } from '../wire/messages.ts';
 import { FrameReader } from './framing.ts';
 
 export interface LaneOwner {
-  /** Throws a BeelineError for what must end the lane. */
+  /** Throws a BeelineError if the message must end the lane. */
   message(lane: Lane, message: Message): void;
-  /** Blocks begin to come: says where their bytes go. Throws when none are expected. */
+  /** Called when blocks begin. Returns where their bytes go. Throws if none are expected. */
   land(lane: Lane, header: BlocksHeader): Landing;
   closed(lane: Lane, error?: Error): void;
 }
 
-/** Messages queued on a lane that takes none: far more than an honest side queues. */
+/** Messages that may be queued on a lane that takes none. An honest side queues far fewer. */
 const MAX_QUEUE = 1024;
 /** What all others go before: in order among themselves, since what they say does not depend on what goes beside them. */
 const BULK: ReadonlySet<Message['type']> = new Set(['blocks', 'page']);
-/** Bytes of an unfinished message that count as a sign of life: one now and then must not keep a lane open for ever. */
+/** Bytes of an unfinished message that count as a sign of life. One byte now and then must not keep a lane open for ever. */
 const SIGN_OF_LIFE = 1024;
 
 interface Pending {
@@ -46,7 +46,7 @@ export class Lane implements LanePort {
   readonly #pipe: Pipe;
   readonly #owner: LaneOwner;
   readonly #reader: FrameReader;
-  /** Waits for the message that is being written, and for nothing else: however much data is queued, a word is heard. */
+  /** Control messages. They wait only for the message that is being written, however much data is queued. */
   readonly #control: Pending[] = [];
   readonly #bulk: Pending[] = [];
   readonly #clock: Clock;
@@ -103,7 +103,7 @@ export class Lane implements LanePort {
     return this.#clock.now() - this.#heard;
   }
 
-  /** Milliseconds of silence that say nothing yet: more where many lanes share a slow link. */
+  /** Milliseconds for which silence is normal: more if many lanes share a slow link. */
   quietAfterMs = LANE_QUIET;
 
   /** Nothing came for so long that the path may be dead. */
@@ -139,7 +139,7 @@ export class Lane implements LanePort {
     });
   }
 
-  /** Nothing that comes is of use any more: it is read, so that the other side's end shows, and thrown away. */
+  /** What comes is of no use any more. It is read, so that the other side's end is seen, and thrown away. */
   discard(): void {
     if (this.#closed) return;
     this.#reader.end();

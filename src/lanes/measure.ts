@@ -9,7 +9,7 @@ import { type Targets, Tuner } from './tuner.ts';
 
 /** Seconds between samples: shorter ones see bursts. */
 const INTERVAL_S = 0.5;
-/** Of the best rate seen through a relay, what the direct lanes must carry before it is let go. */
+/** The part of the best rate seen through a relay that direct lanes must carry before the relay is left. */
 const WELL = 0.5;
 /** Weight of what a lane brought before the last sample. */
 const LATELY = 0.7;
@@ -19,7 +19,7 @@ const LATELY = 0.7;
  */
 const TURNS = 4;
 const LONGEST_QUIET_S = 8;
-/** Bytes a second: less than this is not data on a slow link, but pings where there is no data. */
+/** Bytes a second: less is not data on a slow link, but only pings. */
 const IDLE_BYTES_PER_S = 4096;
 /** Seconds that direct lanes have to show what they carry. */
 const TRIED_S = 1;
@@ -55,14 +55,14 @@ export class Measure {
     return this.#well;
   }
 
-  /** Milliseconds of silence of one of so many lanes that say nothing yet. */
+  /** Milliseconds for which the silence of one of so many lanes is normal. */
   quietAfter(lanes: number): number {
     const best = this.#rates.reduce((most, { rate }) => Math.max(most, rate), 0);
     const turns = best < IDLE_BYTES_PER_S ? 0 : (TURNS * lanes * BLOCK_BYTES) / best;
     return Math.max(LANE_QUIET, 1000 * Math.min(LONGEST_QUIET_S, turns));
   }
 
-  /** What a lane brought of late, to compare lanes by; of a new one nothing is known, and the best hoped. */
+  /** What a lane has brought lately, to compare lanes by. A new lane counts as the best. */
   lately(lane: Lane): number {
     return this.#seen.get(lane.id)?.lately ?? Infinity;
   }
@@ -118,7 +118,7 @@ export class Measure {
 
   #compare(now: number, up: boolean, direct: number, relayed: number, free: boolean): void {
     this.#directSince = up ? (this.#directSince ?? now) : undefined;
-    // What a relay carried an hour ago says little of now.
+    // What a relay carried an hour ago says little about now.
     this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);
     const tried = this.#directSince !== undefined && now - this.#directSince >= TRIED_S;
     this.#well = tried && (!free || direct >= WELL * this.#bestRelayed || (this.#well && relayed === 0));

@@ -25,7 +25,7 @@ export interface SupervisorOptions {
   clock: Clock;
   /** Lanes that the person asked for; undefined: as many as turn out well. */
   count?: number;
-  /** Nothing but the network holds the transfer back now. */
+  /** Only the network holds the transfer back now. */
   free: () => boolean;
   onLane: (lane: Lane) => void;
   onMessage: (lane: Lane, message: Message) => void;
@@ -37,13 +37,13 @@ export interface SupervisorOptions {
   onRetire: (lane: Lane) => void;
 }
 
-/** What the sender gives the receiver's dials before its own. */
+/** By so much the receiver's dials go before the sender's. */
 const SENDER_DELAY_MS = 250;
-/** What direct paths have before a relay is used: it costs its owner money. */
+/** By so much direct paths go before a relay, which costs its owner money. */
 const RELAY_DELAY_MS = 150;
 /** Lanes opened by the sender that are let in beyond what there should be. */
 const SPARE_LANES = 4;
-/** A lane of which nothing was heard for so long goes first. A busy one is heard of all the time. */
+/** A lane that was silent for so long is closed first. On a busy lane something comes all the time. */
 const SILENT_MS = 500;
 /**
  * Lanes that may come up in a second, and at once after a pause: each is told of, and an honest side's are few, however
@@ -53,9 +53,9 @@ const LANES_PER_S = 4;
 const LANES_BURST = 2 * MAX_LANES;
 /** Between looks at the lanes. */
 const LOOK_MS = 250;
-/** Between words to the sender of how many lanes there should be. */
+/** Between `want-lanes` messages to the sender. */
 const ASK_MS = 1_000;
-/** Since the last look, after which this process stood still. */
+/** If the last look is longer ago than this, the process stood still. */
 const STOOD_MS = 4 * LOOK_MS;
 
 export class Supervisor {
@@ -117,7 +117,7 @@ export class Supervisor {
     const now = this.#clock.now();
     const first = this.#dials.paths.length === 0;
     this.#dials.replace(paths);
-    // A silent lane whose path is known to be gone is not waited for.
+    // If the path of a silent lane is gone, the lane is closed at once.
     for (const { lane, path } of this.#lanes.values())
       if (path && lane.quiet && !this.#dials.has(path)) lane.close(fault('LANE_PATH_GONE'));
     if (first && this.#lanes.size === 0) {
@@ -135,7 +135,7 @@ export class Supervisor {
 
   /** Receiver: how many lanes the sender asked for, when the person here did not say. */
   keep(count: number): void {
-    // It may say so again, and what was measured is not to be lost for that.
+    // The sender may repeat its number, and what was measured must not be lost by that.
     if (count === this.#kept) return;
     this.#kept = count;
     this.#measure = new Measure(this.#clock, this.#options.kinds, Math.min(MAX_LANES, Math.max(1, count)));
@@ -263,7 +263,7 @@ export class Supervisor {
       const missing = target - count;
       if (target === 0) this.#dials.cancel(kind);
       if (missing < 0 && this.#options.role === 'receiver') {
-        // Or it would dial again for each that goes.
+        // Otherwise it would dial again for each lane that closes.
         if (senderDials && this.#askedFor > target) this.#ask(kind, target);
         this.#retire(kind, -missing);
       }
@@ -273,7 +273,7 @@ export class Supervisor {
     }
   }
 
-  /** Only the other side can dial: say how many lanes there should be, now and then. */
+  /** Only the other side can dial: it is told now and then how many lanes there should be. */
   #askForMore(kind: string, count: number, now: number): void {
     if (this.#options.role !== 'receiver' || now < this.#asked + ASK_MS) return;
     this.#asked = now;

@@ -12,7 +12,7 @@ export interface Carrier {
 export interface Situation {
   /** Best first: of two that do the same, the one before makes the other needless. */
   kinds: readonly KnownKind[];
-  /** Lanes that were heard of lately. */
+  /** Lanes on which something came lately. */
   live: readonly Carrier[];
   tuned: Targets;
   /** The direct lanes do at least about as well as the relayed ones. */
@@ -27,7 +27,7 @@ export function countOf(lanes: readonly Carrier[], kind: string): number {
 export function targetsFor({ kinds, live, tuned, carriesWell }: Situation): Map<string, number> {
   const direct = live.some(({ relayed }) => !relayed);
   const targets = new Map<string, number>();
-  // Sorts that a kind before serves already, and whether one relays.
+  // The sorts that an earlier kind serves already, and whether a relay is in use.
   const served = new Set<string | undefined>();
   let relays = false;
   for (const { kind, traits } of kinds) {
@@ -38,7 +38,7 @@ export function targetsFor({ kinds, live, tuned, carriesWell }: Situation): Map<
   }
   return targets;
 
-  /** While nothing direct is up, everything is tried; the first that authenticates decides what the rest becomes. */
+  /** While no direct lane is up, everything is tried. The first lane that authenticates decides how many of each kind follow. */
   function own({ sort }: KnownKind['traits']): number {
     if (sort === undefined || served.has(sort)) return 0;
     return direct ? tuned[sort] : Math.max(1, tuned[sort]);

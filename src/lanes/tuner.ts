@@ -28,11 +28,11 @@ export interface Sample {
   streams: number;
   /** Live lanes by sort. */
   lanes: Targets;
-  /** What there is a path for. */
+  /** The sorts that have a path. */
   possible: { readonly [S in Sort]: boolean };
   /** Smallest round trip seen, in seconds; 0 while unknown. */
   roundTrip: number;
-  /** Nothing but the network holds it back: neither a pause, nor a limit, nor an end near by. */
+  /** Only the network holds the transfer back: no pause, no limit, and its end is not near. */
   free: boolean;
 }
 
@@ -134,11 +134,11 @@ export class Tuner {
     this.#datagramSince = lanes.datagram === 0 ? undefined : (this.#datagramSince ?? now);
     if (lanes.stream + lanes.datagram + lanes.channel === 0) return this.#reset();
     if (!sample.free) {
-      // What is measured now says nothing about the path, and a connection that rested begins anew.
+      // What is measured now says nothing about the path. After a rest a connection grows anew.
       this.#history = [];
       this.#growing = now;
       this.#before = 0;
-      // What a long path began with is judged by what it brought so far: it stays.
+      // What a long path began with has been measured by now, and stays.
       if (this.#trial?.ramp !== undefined) this.#trial = undefined;
       if (this.#trial) this.#revert(this.#trial, now);
       return;
@@ -152,7 +152,7 @@ export class Tuner {
   /** What is needed at all, and what a long path gets without a trial. */
   #start({ now, rate, possible, lanes, roundTrip }: Sample): void {
     const { datagram } = this.#targets;
-    // The reserve is one no longer.
+    // Without UDX, the streams are no reserve any more.
     if (lanes.datagram === 0)
       this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
     if (!possible.datagram) this.#targets.datagram = 0;
@@ -173,7 +173,7 @@ export class Tuner {
     }
   }
 
-  /** Nothing direct is up: what comes next is to be judged afresh. */
+  /** No direct lane is up: the next one is judged anew. */
   #reset(): void {
     this.#history = [];
     if (this.#trial) this.#targets[this.#trial.sort] = this.#trial.before;
@@ -184,7 +184,7 @@ export class Tuner {
     this.#begun = false;
   }
 
-  /** Medians: what a stall holds back comes in one sample later, more than the path ever carries. */
+  /** Medians, since what a stall held back comes in one later sample, and is more than the path ever carries. */
   #typical(from: number, to: number): { rate: number; streams: number; mean: number } | undefined {
     const seen = this.#history.filter(({ at }) => at > from && at <= to);
     if (seen.length < 2) return undefined;
@@ -215,7 +215,7 @@ export class Tuner {
     if (seen === undefined || before === undefined) return;
     // Nothing comes, or it comes in bursts, as into a disk that is slower than the path: more lanes would change nothing.
     if (seen.rate <= seen.mean / 2) return;
-    // While it grows by itself, a step would be praised for that.
+    // While the rate grows by itself, a step would get the credit for that.
     const growing = now < this.#growing + GROWTH_S;
     if (growing && seen.rate > GAIN * before.rate) return;
     const baseline = Math.max(seen.rate, growing ? this.#before : 0);
@@ -224,7 +224,7 @@ export class Tuner {
     const count = this.#targets[what];
     // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
     const full = what === 'datagram' && lanes.stream > 0 && lanes.datagram === 0 && this.#even(now);
-    // A slow link that is full has nothing for more streams either: each would only cost it a handshake.
+    // More streams find nothing on a full slow link either: each would only cost a handshake.
     const slow = what === 'stream' && seen.rate < SLOW_BYTES_PER_S && this.#even(now, EVEN_START);
     const reserve = what === 'stream' && lanes.datagram > 0 && count <= RESERVE;
     const enough = seen.rate > FAST_BYTES_PER_S || full || slow || reserve;
@@ -243,7 +243,7 @@ export class Tuner {
     const before = this.#targets.datagram;
     this.#targets.datagram = 0;
     this.#trial = { sort: 'datagram', before, baseline: rate, factor: SAME, given: now };
-    // It is tried again in the next round, should it go.
+    // If it is taken away, the next round tries it again.
     this.#round = ['stream'];
   }
 
@@ -264,14 +264,14 @@ export class Tuner {
     if (after < factor * baseline) return this.#revert(trial, now);
     this.#trial = undefined;
     this.#rest = REST_S;
-    // More of the same, at once.
+    // Tries more of the same at once.
     if (factor === GAIN) this.#round.unshift(sort);
   }
 
   #revert({ sort, before, baseline }: Trial, now: number): void {
     this.#targets[sort] = before;
     this.#trial = undefined;
-    // What there was before the step has to find its place again, before a next one is judged by it.
+    // The lanes from before the step must first regain their rate. Then the next step is compared with it.
     this.#history = [];
     this.#growing = now;
     this.#before = baseline;

@@ -12,7 +12,7 @@ import type { Dial, Wire, WireEvents } from './ports.ts';
 
 /** More addresses than any machine offers are not tried. */
 const MOST_TRIED = 32;
-/** The server pings every 10 s; after this long without a sign of it, the connection is dead. */
+/** The server pings every 10 s. After so long without anything from it, the connection is dead. */
 const SILENCE_MS = 35_000;
 const CLOSING_MS = 2000;
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isAddress, type Scope, scopeOf } from '../base/addresses.ts';
 
-/** Where a proxy of one's own is. */
+/** Addresses at which a proxy of one's own may be. */
 const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
 
 /**

@@ -20,7 +20,7 @@ export interface CertificateFiles {
 
 export interface CertificateOptions extends CertificateFiles {
   log?: ServerLog;
-  /** Takes a sentence for a person: about to end or ended, readable by others, not usable when it was read again. */
+  /** Gets a warning for a person: the certificate ends soon or has ended, others can read the key, or a new one cannot be used. */
   warn?: (sentence: string) => void;
   /** Milliseconds between two looks at the files. */
   every?: number;

@@ -21,9 +21,9 @@ export interface FrontOptions {
   tls?: Secure;
   /** Takes a connection that begins like STUN; undefined: there is no STUN here. */
   stun: () => ((socket: Socket) => void) | undefined;
-  /** Those of the WebSockets and of STUN have limits of their own, which are below this together with `strangers`. */
+  /** All connections. WebSockets and STUN have limits of their own; these and `strangers` together are below this. */
   maxConnections: number;
-  /** For those that are neither WebSockets nor STUN: a full room makes way for whoever comes. */
+  /** For those that are neither WebSockets nor STUN. A full room closes one for each newcomer. */
   strangers: RoomLimits;
   /** Milliseconds for a connection to become a WebSocket, to be told for STUN, or to ask its next request. */
   deadline?: number;
@@ -76,7 +76,7 @@ export function createFront(options: FrontOptions): Front {
   const handshake = tls && createHandshakes(tls.context, perAddress);
 
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
-    // One that has been refused is a stranger's until it is gone.
+    // A refused connection counts as a stranger's until it is gone.
     if (!socket.writableEnded) settle(carrierOf(socket));
   });
   // A next request on a connection that is kept alive; how many there may be, the HTTP server bounds.
@@ -85,7 +85,7 @@ export function createFront(options: FrontOptions): Front {
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const key = addressKey(socket.remoteAddress ?? '');
-    // Cheaper than anything that it could ask for.
+    // Closing costs less than any answer.
     if (rate?.take(key) === false) return void socket.destroy();
     all.add(socket);
     clocks.set(

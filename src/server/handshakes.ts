@@ -1,6 +1,6 @@
 /**
- * TLS handshakes on connections that came in. They cost more than anything else that a stranger can ask for before he has
- * said who he is, so they are counted: how many run, in all and of one address, and how many one address may begin. Of too
+ * TLS handshakes on connections that came in. They cost more than anything else that an unknown client can ask for.
+ * So they are counted: how many run, in all and of one address, and how many one address may begin. Of too
  * many at once the oldest of the busiest address is ended.
  */
 import type { Socket } from 'node:net';
@@ -41,7 +41,7 @@ export function createHandshakes(context: () => SecureContext, perAddress: boole
     secure.disableRenegotiation();
     socket.once('close', end);
     secure.on('error', () => secure.destroy());
-    // What is wrong once it stands (a forged record, a second handshake) is an 'error' at the sockets of tls.Server only.
+    // Only sockets of tls.Server emit an 'error' for a fault after the handshake (a forged record, a second handshake).
     secure.on('_tlsError', () => secure.destroy());
     secure.once('secure', () => {
       end();

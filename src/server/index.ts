@@ -144,7 +144,7 @@ function openFront(
       return server && ((socket) => server.accept(socket));
     },
     strangers: { inAll: strangers, ofAddress: trustProxy ? undefined : connectionsPerAddress },
-    // More than all rooms together: those that are being closed have left theirs.
+    // More than all rooms together, since connections that are being closed have left theirs.
     maxConnections:
       strangers + connections + relayStrangers + relayConnections + MAX_STUN_CONNECTIONS + CLOSING,
   });
@@ -162,7 +162,7 @@ async function openStun(
   port: number,
   { stunPort, host, log, ...options }: ServerOptions,
 ): Promise<StunServer> {
-  // Any port was good enough for the first; so it is for the second.
+  // If the first port may be any, so may the second.
   const second = stunPort ?? (options.port === 0 ? 0 : port + 1);
   if (second > 65_535) throw fault('STUN_NO_PORT', { port });
   if (second === port) throw fault('STUN_SAME_PORT', { port });

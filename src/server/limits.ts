@@ -15,7 +15,7 @@ export const DEFAULT_LIMITS = {
   hostGrace: 60 * SECOND,
   mailboxes: 10_000,
   mailboxesPerAddress: 64,
-  /** New ones an hour of one address: each is a user of its own to a TURN server, whose quotas are for users. */
+  /** New mailboxes an hour of one address. A TURN server counts each as a user of its own, and its quotas are for users. */
   mailboxesPerHour: 600,
   /** Joins an hour from one address, wrong nameplates included: it bounds guessing at nameplates. */
   joinsPerHour: 240,

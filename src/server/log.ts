@@ -7,11 +7,11 @@ export interface ServerLog {
   warn(fields: object, message: string): void;
 }
 
-/** A word of each kind a second, and so many at once: strangers fill no disk by being refused. */
+/** Lines of each kind a second, and so many at once. So refused strangers fill no disk. */
 const PER_SECOND = 1;
 const BURST = 50;
 
-/** For what strangers bring about: a line that is one too many is only counted, and the next of its kind tells how many. */
+/** For events that strangers cause. A line too many is only counted, and the next of its kind says how many. */
 export class StrangersLog {
   readonly #log: ServerLog;
   readonly #rate = new TokenBuckets(PER_SECOND, BURST);

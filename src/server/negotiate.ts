@@ -13,7 +13,7 @@ export function chooseEncoding(header: string | undefined, has: (encoding: Encod
     const q = parameters.find((each) => each.startsWith('q='));
     if (name !== '') weights.set(name, q === undefined ? 1 : Number(q.slice(2)) || 0);
   }
-  // Unnamed, identity is acceptable, but below whatever is named.
+  // Identity is acceptable without a name, but comes after all that are named.
   const weightOf = (name: Encoding) =>
     weights.get(name) ?? weights.get('*') ?? (name === 'identity' ? Number.MIN_VALUE : 0);
   let best: Encoding = 'identity';

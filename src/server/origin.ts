@@ -1,6 +1,6 @@
 /**
  * Which pages may open WebSockets here: this server's own. Browsers ask no permission before a page of anywhere talks to
- * a server on the person's network; what they do is to say where the page is from (RFC 6455, 10.2). Commands say nothing.
+ * a server on the person's network; they only say where the page is from (RFC 6455, 10.2). Commands say nothing.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';

@@ -12,7 +12,7 @@ export interface Place<M> {
 export class Places<M> {
   // Looked up by hash: how long that takes says nothing about how much of a guessed token is right.
   readonly #places = new Map<string, Place<M>>();
-  /** Somebody has left the place or taken it anew: whatever else waits in its name must not wait on. */
+  /** The place was left or taken anew: connections that wait with its token must end. */
   onVacated: (place: Place<M>) => void = () => {};
 
   get size(): number {
@@ -41,7 +41,7 @@ export class Places<M> {
     this.withdraw(token);
   }
 
-  /** The token proves nothing any more; whoever has another one for the place is left alone. */
+  /** The token proves nothing any more. Another token for the place stays good. */
   withdraw(token: string): void {
     this.#places.delete(token);
   }

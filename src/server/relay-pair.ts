@@ -94,14 +94,14 @@ export class RelayPair {
     const charged = Math.max(bytes.length, MESSAGE_COST);
     const broken = meter.count(charged);
     if (broken) return this.end(CLOSE.policy, broken);
-    // Not `bufferedAmount`: of a tiny message that tells a few bytes, and it takes hundreds to keep.
+    // Not `bufferedAmount`: for a tiny message it says a few bytes, but keeping one takes hundreds.
     const kept = bytes.length + MESSAGE_MEMORY;
     to.queued += kept;
     to.webSocket.send(bytes, () => {
       to.queued -= kept;
       if (from.webSocket.isPaused && to.queued <= buffer / 2) this.#readOn(from);
     });
-    // What had been read before the pause still comes: of honest messages that is less than two of the largest.
+    // What was read before the pause still comes. From an honest client that is less than two of the largest messages.
     if (to.queued > buffer + 4 * MAX_RELAY_MESSAGE) {
       this.end(CLOSE.policy, TOO_SMALL);
       return from.terminate();

@@ -5,7 +5,7 @@ import { Holdings, Windowed } from './counts.ts';
 import type { Limits } from './limits.ts';
 import type { SharedMailbox } from './mailbox.ts';
 
-/** What of the rate may pass at once, in seconds of it. */
+/** Bytes that may pass at once, in seconds of the rate. */
 const BURST_S = 0.1;
 
 const DAY = 86_400_000;
@@ -73,7 +73,7 @@ export class RelayUsage {
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
     return {
-      /** Bytes have come: the sentence of the limit that they break, if they do. They count then too: else smaller pieces would go on to fit. */
+      /** Counts bytes that came. Returns the sentence of the limit that they break, if any; even then they count. */
       count: (bytes: number): string | undefined => {
         this.bytes += bytes;
         usage.bytes += bytes;

@@ -95,7 +95,7 @@ export class Relay {
     });
   }
 
-  /** Pings who waits, and ends who asks for nothing, answers nothing or sends nothing. `tick`: milliseconds between calls. */
+  /** Pings waiting clients, and ends those that ask, answer or send nothing. `tick`: milliseconds between calls. */
   sweep(tick: number): void {
     const { clock, limits } = this.#mailboxes;
     const now = clock();

@@ -49,7 +49,7 @@ export class ClientSocket {
       webSocket.off('ping', count);
       webSocket.off('pong', count);
       this.refuse('Too many pings or pongs.');
-      // Else what it sends on would be read until it closes.
+      // Otherwise everything that it still sends would be read until it closes.
       webSocket.pause();
     };
     webSocket.on('ping', count);
@@ -69,7 +69,7 @@ export class ClientSocket {
 
   /** Closes once what is queued has gone out, within the half minute that ws gives a closing handshake. */
   end(code: number, reason = ''): void {
-    // The other end's closing frame is read only by one that reads.
+    // The other end's closing frame is seen only if this end reads.
     this.webSocket.resume();
     this.webSocket.close(code, closeReason(reason));
   }

@@ -87,7 +87,7 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
   const { udp } = opened;
   numbers = opened.numbers;
   const [first, second] = numbers;
-  // Which of a host's addresses a datagram came to is not told by node:dgram: unspecified is for "the one you asked".
+  // node:dgram does not say to which address of this host a datagram came. Unspecified means "the one you asked".
   const unspecified = host === undefined || host === '::' || host === '0.0.0.0';
   const own = unspecified ? '0.0.0.0' : plainHost(host);
   udp.forEach((socket, i) => {

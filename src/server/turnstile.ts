@@ -1,5 +1,5 @@
 /**
- * Where connections enter an HTTP server: one request at a time of each, and no more in all than leave the process time
+ * Where connections enter an HTTP server. It lets in one request at a time of each, and no more in all than leave the process time
  * for those who are past this. node:http parses and answers at once whatever one read brings, which is thousands of
  * requests if they stand one behind the other; nothing that it has to set bounds that.
  */
@@ -22,7 +22,7 @@ const CR = 13;
 export interface Turnstile {
   /** Hands a connection to the HTTP server. The caller bounds its time. @param key whose it is: see `addressKey` */
   enter(socket: Socket | TLSSocket, key: string): void;
-  /** What a socket that the HTTP server speaks of is in truth. */
+  /** The real socket behind one that the HTTP server has. */
   carrierOf(socket: Duplex): Duplex;
 }
 
@@ -75,7 +75,7 @@ export function createTurnstile(http: HttpServer, perAddress = true): Turnstile 
     const gate: Duplex = socket;
     if (gate instanceof Gate) response.once('close', () => gate.next());
   });
-  // A server without such a listener answers these requests like others, and is to go on doing so.
+  // A server without such a listener answers these requests like others. That must stay so.
   if (http.listenerCount('upgrade') > 0)
     http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
       if (socket instanceof Gate) socket.open();

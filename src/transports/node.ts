@@ -1,4 +1,4 @@
-/** The transports of a program, best first: a new one is a line here. */
+/** The transports of a program, best first. A new transport gets a line here. */
 import { punched } from './punched/transport.ts';
 import { relay } from './relay/node-transport.ts';
 import type { NodeTransport } from './surroundings.ts';

@@ -18,11 +18,11 @@ const MDNS_PORT = 5353;
 /** RFC 6762, 8.1: a name is probed for three times. Less than its 250 ms apart: a person waits for the code. */
 const PROBES = 3;
 const PROBE_PAUSE = 90;
-/** Names that somebody else has, or claims, before the next is taken unasked: no stranger keeps a sender from having one. */
+/** After so many taken names the next is used without a probe. So no stranger can keep a sender from having one. */
 const MOST_CLAIMS = 20;
 
 interface AnnounceOptions {
-  /** Or how to choose one: asked again for as long as another sender on this network has what it says. */
+  /** Or a function that chooses one. It is called again while another sender on this network has its answer. */
   nameplate: string | (() => string);
   /** TCP port of the sender's own rendezvous. */
   port: number;

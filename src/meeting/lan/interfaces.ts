@@ -23,7 +23,7 @@ export function rankedInterfaces(
   routing: Routing = systemRouting(),
 ): [name: string, infos: NetworkInterfaceInfo[]][] {
   const rank = (name: string, infos: readonly NetworkInterfaceInfo[]): number => {
-    // There is one, and two shells on a machine without a network meet by it.
+    // Always one: two shells on a machine without a network meet by it.
     if (infos.some(({ internal }) => internal)) return 1;
     if (routing.defaults.has(name)) return 0;
     if (VIRTUAL.test(name)) return 4;

@@ -32,7 +32,7 @@ export function isPlausible(packet: Buffer): boolean {
 const LABEL = `${String.fromCharCode(SERVICE.indexOf('.'))}${SERVICE.split('.')[0]}`;
 
 /**
- * What is not thrown away before it is parsed: anybody on the link can send anything to port 5353, at any rate. `isPlausible` at a
+ * The packets that are parsed. Anybody on the link can send anything to port 5353, at any rate. `isPlausible` at a
  * bounded rate.
  */
 function screen(): (packet: Buffer) => boolean {
@@ -175,7 +175,7 @@ function guard(socket: Socket, iface: Interface): void {
   const guarded = (event: string, ...args: unknown[]): boolean => {
     if (event === 'message') {
       const [message, source] = args as [Buffer, RemoteInfo];
-      // Every socket of the group hears all links on Linux: only the right one may go on.
+      // On Linux every socket of the group gets the packets of all links. Only the right socket uses one.
       if (!iface.isOnLink(source.address) || !passes(message)) return false;
     }
     return emit(event, ...args);

@@ -1,6 +1,6 @@
 /**
  * DNS-SD records (RFC 6763) of a sender, and reading those of others. The instance is named by the nameplate and the
- * host by chance: nothing says whose machine it is. All records of a sender come in one packet; readers rely on that.
+ * host by random digits, so nothing says whose machine it is. All records of a sender come in one packet; readers rely on that.
  */
 
 import type { Answer, Packet, Question } from 'dns-packet';
@@ -135,7 +135,7 @@ function addressesOf(answers: readonly Answer[], target: string, link: Interface
   return [...addresses];
 }
 
-/** A stranger on the network must not make us dial ourselves, everybody or nobody. */
+/** A stranger must not make us dial this machine, a multicast group or an unspecified address. */
 function isDialable(address: string, link: Interface): boolean {
   if (!isAddress(address) || plainHost(address) !== address) return false;
   const scope = scopeOf(address);

@@ -7,7 +7,7 @@ import { type Address, formatAddress } from '../../wire/candidate.ts';
 /** Within which the kernel says which address it would send from. */
 const SOURCE_DEADLINE_MS = 500;
 
-/** In the one spelling in which sockets report it; undefined for what one host cannot be reached at. */
+/** The address as sockets spell it; undefined if no single host can be reached at it. */
 export function usable({ host, port }: Address): Address | undefined {
   const text = host.includes('%') ? undefined : spelled(host);
   if (!text || !Number.isInteger(port) || port < 1 || port > 65535) return undefined;
@@ -17,12 +17,12 @@ export function usable({ host, port }: Address): Address | undefined {
 
 const NEAR: ReadonlySet<Scope> = new Set(['private', 'loopback', 'link-local']);
 
-/** An address of a private network (RFC 1918, RFC 4193), of the same link, or of this machine: where it answers, nothing is shorter. */
+/** An address of a private network (RFC 1918, RFC 4193), of the same link, or of this machine. If it answers, no way is shorter. */
 export function isNear(host: string): boolean {
   return NEAR.has(scopeOf(host));
 }
 
-/** Which local address leads there, as `host:port`: a socket for every address does not know. */
+/** The local address that leads there, as `host:port`. A socket for all addresses cannot say it. */
 export async function localAddress(to: Address, port: number): Promise<string> {
   const host = (await sourceAddress(to)) ?? (to.host.includes(':') ? '::' : '0.0.0.0');
   return formatAddress({ host, port });

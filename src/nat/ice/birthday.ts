@@ -1,7 +1,8 @@
 /**
- * Through one symmetric NAT. Its mapping for the peer cannot be known, so chance has to find one: this side of it asks from
- * many sockets, each with a mapping of its own, while the other side, behind a NAT that keeps its port, asks at random
- * ports of the first one's address. With 256 sockets one of 252 ports is right. Either side alone would have to try all.
+ * Guesses ports, to get through one symmetric NAT. Its mapping for the peer cannot be known. So the side behind it asks from
+ * many sockets, each with a mapping of its own. The other side, behind a NAT that keeps its port, asks at random
+ * ports of the first one's address. With 256 sockets one of 252 ports is right (the birthday paradox). One side alone would have to
+ * try all.
  */
 
 import { TokenBucket } from '../../base/bucket.ts';
@@ -15,15 +16,15 @@ const SOCKETS = 256;
 const PACE = 4;
 /** Milliseconds in which each socket asks once more: a NAT keeps an unanswered mapping for 30 s at least. */
 const SOCKET_EVERY = 2_000;
-/** Ports in a row, then a pause in milliseconds; and rows. */
+/** Ports in a row, then a pause in milliseconds; and the number of rows. */
 const PORTS = 1_500;
 const PAUSE = 3_000;
 const ROWS = 3;
-/** A router's port for a mapping: these are never given out. */
+/** Routers give out no port below this one for a mapping. */
 const LOWEST_PORT = 1_024;
 /** The peer's public addresses that are tried. */
 const MAX_TARGETS = 2;
-/** Packets at once and a second afterwards, whatever a peer says: what it names may be a stranger's. */
+/** Packets at once, and a second afterwards. The addresses that a peer names may be a stranger's. */
 const BURST = 6_000;
 const RATE = 5;
 
@@ -75,11 +76,11 @@ export class Birthday {
     this.#sockets.clear();
   }
 
-  /** As many as time says: timers of few milliseconds come late. */
+  /** As many as are due by the clock, since timers of a few milliseconds come late. */
   #tick(probe: () => boolean): void {
     const owed = Math.floor((performance.now() - this.#started) / PACE);
     const most = Math.min(owed, this.#sent + 16);
-    // What a machine that slept missed is not made up for.
+    // A machine that slept does not catch up.
     if (owed - most > 256) this.#started = performance.now() - most * PACE;
     while (this.#sent < most) {
       this.#sent++;

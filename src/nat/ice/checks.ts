@@ -20,10 +20,10 @@ import {
   shortTermKey,
 } from '../stun/message.ts';
 
-/** What ICE knows of a UDP port and of the streams over it; transports/udx has them. */
+/** A UDP port and a stream as this folder sees them; transports/udx implements them. */
 export interface UdpPort {
   readonly port: number;
-  /** Fire and forget: a network that is not there is a packet that is lost. */
+  /** Fire and forget: without a network the packet is just lost. */
   send(bytes: Uint8Array, to: Address): void;
   /** @param id ours, which packets to us carry. @param remoteId the other side's. Both of 31 bits. */
   stream(id: number, remoteId: number, to: Address): PairStream;
@@ -40,7 +40,7 @@ export interface PairStream extends Duplex {
 
 /** Requests that wait for an answer; beyond that the oldest is forgotten. */
 const MAX_TRANSACTIONS = 4096;
-/** Milliseconds after which an answer says nothing about now. */
+/** Milliseconds after which an answer is too old to count. */
 const STALE = 10_000;
 /** "Allocation Quota Reached" (RFC 8656, 19), here of streams. */
 export const TOO_MANY = 486;
@@ -50,7 +50,7 @@ export type Answered = (answer: StunMessage, roundTrip: number) => void;
 export interface CheckAsked {
   /** A request of the peer, from whatever address. @returns what to answer, undefined: nothing. */
   request(message: StunMessage, from: Address, socket: UdpPort): CheckAnswer | undefined;
-  /** The peer says, without asking. */
+  /** An indication of the peer, which wants no answer. */
   indication(message: StunMessage): void;
 }
 

@@ -23,7 +23,7 @@ const AGAIN = 250;
 /** Milliseconds of silence, beside two round trips, after which a pair is lost: in use, and in reserve. */
 const LOST_IN_USE = 2_500;
 const LOST_IN_RESERVE = 15_000;
-/** Longest wait between looks: silence is counted by them, so that a process that stood still does not blame the path. */
+/** Longest wait between looks. Silence is counted by looks, so that a process that stood still does not blame the path. */
 const LOOK = 250;
 
 interface ConnectivityOptions {
@@ -107,7 +107,7 @@ export class Connectivity {
 
   #age(pair: Pair, passed: number): void {
     pair.silent += passed;
-    // One that has just been taken into use is not to wait for its turn in reserve, nor to be lost for having waited there.
+    // A pair that has just been taken into use is asked at once, and its silence in reserve does not count.
     const inUse = this.#inUse(pair);
     if (inUse && !pair.inUse) pair.silent = 0;
     pair.inUse = inUse;

@@ -14,10 +14,10 @@ export interface SeenMapping {
   symmetric: boolean;
 }
 
-/** From the start, when a server that has not answered is asked again, and when none is waited for. */
+/** From the start: when a server without an answer is asked again, and when the wait ends. */
 const ASK_AT_MS = [0, 100, 300, 700, 1500, 2500];
 const GATHER_DEADLINE_MS = 3_500;
-/** When one server has answered, the others get so much more. */
+/** Milliseconds that the other servers get after the first answer. */
 const STRAGGLER_MS = 1_000;
 /** More servers than these are not asked. */
 const MAX_SERVERS = 8;
@@ -33,14 +33,14 @@ export class Gatherer {
   #end = () => {};
   #closed = false;
 
-  /** @param changed the mapping is another one than it was */
+  /** @param changed called when the mapping has changed */
   constructor(checks: Checks, socket: UdpPort, changed: (mapping: SeenMapping) => void) {
     this.#checks = checks;
     this.#socket = socket;
     this.#changed = changed;
   }
 
-  /** What is known when all have answered, or time is up, or `signal` says so; a second call ends the first. */
+  /** Resolves when all have answered, time is up, or `signal` is aborted. A second call ends the first. */
   async run(servers: readonly Address[], signal?: AbortSignal): Promise<SeenMapping> {
     this.#end();
     this.#endKeeping();
@@ -84,7 +84,7 @@ export class Gatherer {
   }
 
   /**
-   * All are asked: of a symmetric NAT each has a mapping of its own, and one that was silent may only have been asked while
+   * All are asked: a symmetric NAT has a mapping for each server, and a silent server may have been asked only while
    * the network was still coming up. Only changes are told.
    */
   #keepAlive(servers: readonly Address[], seen: Map<string, Address>): void {

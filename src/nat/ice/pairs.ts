@@ -8,7 +8,7 @@ import { keyOf, type PairStream, type UdpPort } from './checks.ts';
 
 /** Addresses that the peer never named, but asked from: a NAT's mapping, as a rule (RFC 8445, 7.3.1.3). */
 const MAX_PEER_REFLEXIVE = 16;
-/** A change of way must be worth it: a round trip shorter by this factor, and by so many milliseconds. */
+/** The way changes only if the round trip is shorter by this factor, and by so many milliseconds. */
 const WORTH_FACTOR = 0.5;
 const WORTH_TIME = 10;
 
@@ -33,7 +33,7 @@ export interface Pair {
   /** Smoothed, in milliseconds. */
   roundTrip: number;
   readonly streams: Set<PairStream>;
-  /** How often it may be told of streams that are no more. */
+  /** How often the peer may be told of streams that have ended. */
   readonly mayTell: TokenBucket;
 }
 
@@ -52,7 +52,7 @@ export class Pairs {
     return this.#all.get(idOf(socket, remote));
   }
 
-  /** What the peer names now: others that do not work are forgotten. */
+  /** Takes the addresses that the peer names now. Others that do not work are forgotten. */
   name(socket: UdpPort, candidates: readonly Address[]): void {
     for (const pair of this) pair.named = false;
     const addresses = candidates.slice(0, MAX_ADDRESSES).map(usable);

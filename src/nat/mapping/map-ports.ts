@@ -13,7 +13,7 @@ const LIFETIME_S = 3_600;
 const MIN_RENEWAL_S = 30;
 /** Seconds until a router that refused, or was not there, is asked again: networks change. */
 const RETRY_S = 300;
-/** What taking back may hold up the end of the program. */
+/** Milliseconds that taking mappings back may delay the end of the program. */
 const CLOSE_DEADLINE_MS = 800;
 
 interface MapPorts {
@@ -96,10 +96,10 @@ class MappingSession implements PortMapper {
         awaited: mapper === this.#granted || mapper.protocol === 'UPnP',
       };
     });
-    // A router that never answered is told, but is not waited for. UPnP itself knows whether there is anything to take back.
+    // A router that never answered is told, but its answer is not waited for. UPnP itself knows whether it must take anything back.
     const awaited = ends.flatMap(({ all, awaited }) => (awaited ? [all] : []));
     await atMost(realClock, CLOSE_DEADLINE_MS, Promise.all(awaited));
-    // What was only just said leaves first.
+    // Lets what was just queued leave first.
     await new Promise((resolve) => setImmediate(resolve));
     this.#drop();
   }
@@ -122,7 +122,7 @@ class MappingSession implements PortMapper {
     const gateway = await this.#router.find();
     if (this.#closing) return undefined;
     const same = gateway?.gateway === this.#gateway?.gateway && gateway?.local === this.#gateway?.local;
-    // A mapping can only be renewed by who made it, so one failure is borne.
+    // Only the protocol that made a mapping can renew it, so one failure is allowed.
     if (!same || this.#failures > 1 || this.#mappers.length > 1) this.#drop();
     this.#gateway = gateway;
     if (!gateway) return undefined;

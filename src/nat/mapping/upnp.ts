@@ -1,6 +1,6 @@
 /**
  * UPnP's WANIPConnection service (version 1, which version 2 includes): most home routers. The router's description is found by
- * SSDP (UPnP Device Architecture, 1.3). Anybody on a LAN can answer a search; heard is only the default router, and only a
+ * SSDP (UPnP Device Architecture, 1.3). Anybody on a LAN can answer a search. So only the default router counts, and only a
  * description that it serves itself: the rest could lead anywhere.
  */
 
@@ -129,7 +129,7 @@ function search(target: string, port: number): string {
   return ['M-SEARCH * HTTP/1.1', ...lines, '', ''].join('\r\n');
 }
 
-/** Where an answer says that the description is; undefined if it is no such answer, or leads elsewhere. */
+/** The URL of the description in an answer; undefined if it is no such answer, or leads to another host. */
 export function descriptionOf(answer: string, gateway: string): URL | undefined {
   if (!/^HTTP\/1\.[01] 200/.test(answer)) return undefined;
   const target = /^ST:[ \t]*(\S+)[ \t]*\r?$/im.exec(answer)?.[1];
@@ -200,7 +200,7 @@ export class Upnp implements Mapper {
 
   async unmap(transport: MappedProtocol, port: number): Promise<void> {
     const key = `${transport} ${port}`;
-    // It may be about to grant what nobody waits for any more, and some grant it for ever.
+    // The router may still grant a mapping that nobody waits for any more, and some grant it for ever.
     await this.#asked.get(key);
     const outer = this.#outer.get(key);
     if (outer === undefined) return;

@@ -1,6 +1,6 @@
 /**
  * What a STUN server answers: Binding requests, and nothing else. Sources of datagrams can be forged, so an answer is
- * at most MAX_GROWTH bytes longer than its request: of no use to who wants to flood somebody.
+ * at most MAX_GROWTH bytes longer than its request. So it is of no use for a flood.
  */
 
 import type { Socket } from 'node:net';
@@ -38,7 +38,7 @@ export interface StunAnswer {
   changePort: boolean;
 }
 
-/** Attributes that one must understand, and we do: here those of credentials mean nothing, and are not checked. */
+/** Attributes that must be understood, and are. Those of credentials mean nothing here, and are not checked. */
 const KNOWN = new Set<number>(Object.values(ATTRIBUTE));
 /** RFC 8489, 14.13: the number of unknown ones that are told is ours to bound. */
 const MAX_UNKNOWN = 2;

@@ -140,7 +140,7 @@ export class StunAsker {
   }
 
   /**
-   * True if it was the answer to one of our questions, which its 96 random bits tell: nobody who did not see the
+   * True if it is the answer to one of our questions. Its 96 random bits prove that: nobody who did not see the
    * question can make one. Answers to repetitions, later, are not told from strangers' and give false.
    */
   receive(bytes: Uint8Array, from: Address): boolean {
@@ -193,7 +193,7 @@ export async function askTcp(server: Address, options: TcpAsk = {}): Promise<Tcp
     host: server.host,
     port: server.port,
     localPort,
-    // Named even where any will do: only a port that was bound to, not one that connecting picked, can be shared.
+    // Bound even if any address will do: only a bound port can be shared, not one that connecting picked.
     localAddress: localHost ?? (isIPv6(server.host) ? '::' : '0.0.0.0'),
     noDelay: true,
   });

@@ -58,21 +58,21 @@ export function natKind({ answers, isLocal }: Seen): TcpNat {
 }
 
 /**
- * Takes up to 3 s: that a stranger's packet does not come is only known by waiting.
+ * Takes up to 3 s: only waiting shows that a packet from another port does not come.
  * @param servers different ports or hosts; those of the first one's IP family are asked
  * @throws BeelineError USAGE without servers, NO_PATH without a UDP socket, CANCELLED.
  */
 export async function probeUdp(servers: readonly Address[], signal?: AbortSignal): Promise<UdpNat> {
   const asked = ofOneFamily(servers);
   const family = familyOf(asked[0]!.host) === 6 ? 'udp6' : 'udp4';
-  // From a socket of its own: the one that asks every server has let in the other port's answers by that.
+  // From a socket of its own, since asking every server opens the NAT for answers of the other port.
   const [many, changed] = await Promise.all([
     withAsker(family, (asker, port) => askAll(asker, asked, port, signal)),
     withAsker(family, (asker) => askChanged(asker, asked[0]!, signal)),
   ]);
   if (signal?.aborted) throw cancelled();
   const honours = many.answers.some(({ other }) => other !== undefined);
-  // Silence says something only of a server that can answer from another port.
+  // Silence counts only if the server can answer from another port.
   const filtering: Filtering = changed ? 'open' : honours ? 'dependent' : 'unknown';
   return { ...natKind(many), filtering };
 }

@@ -11,7 +11,7 @@ import type { Address } from '../../wire/candidate.ts';
 
 /** Milliseconds for one question to the server: two lost SYNs on a slow path. */
 const ASK_DEADLINE = 5_000;
-/** Milliseconds without an answer to what askTcp sends to keep the connection alive, every 20 s. */
+/** Milliseconds without an answer. askTcp asks every 20 s, to keep the connection alive. */
 const SILENCE = 50_000;
 /** Milliseconds until a lost server is asked again. */
 const FIRST_BACKOFF = 1_000;
@@ -52,7 +52,7 @@ export class PunchPort {
     return this.#local;
   }
 
-  /** What the world sees; stays as it was while the server is lost. */
+  /** The address that the server sees. It stays as it was while the server is lost. */
   get mapped(): Address | undefined {
     return this.#mapped;
   }
@@ -82,7 +82,7 @@ export class PunchPort {
       else socket.destroy();
       if (chosen !== this.#chosen) this.#later(0);
     } catch {
-      // Perhaps somebody took the port meanwhile. One that a peer knows of is not given up.
+      // Another program may have taken the port meanwhile. A port that a peer knows is not given up.
       if (!this.#mapped) this.#chosen = undefined;
       this.#later();
     } finally {
@@ -129,7 +129,7 @@ export class PunchPort {
     if (!same) this.#onChange();
   }
 
-  /** A path that is gone says nothing; the kernel would need a quarter of an hour to be sure. */
+  /** A lost path gives no sign, and the kernel needs a quarter of an hour to notice. */
   #listen(socket: Socket): void {
     const silent = setTimeout(() => socket.destroy(), SILENCE);
     silent.unref();
@@ -161,19 +161,19 @@ function freePort(family: 4 | 6): Promise<number> {
   });
 }
 
-/** Milliseconds to know what the first answers say; what comes later is told by onChange. */
+/** Milliseconds to wait for the first answers. Later answers call onChange. */
 const OPEN_DEADLINE = 3_000;
 /** Addresses of a peer that are ever tried. */
 export const MAX_PUNCHED = 8;
 
 export interface PunchPorts {
-  /** Those to punch from: their mapping is known, and is one for all destinations. */
+  /** The ports to punch from: their mapping is known, and is the same for all destinations. */
   readonly usable: readonly PunchPort[];
   /** What the world sees of those: the `punch` candidates to tell the peer, in this order. */
   readonly candidates: Address[];
   /** Of every port, for people; undefined while no server has answered on it. */
   readonly mapped: (Address | undefined)[];
-  /** The mapping differs for each destination: what the server sees is not what a peer would, so punching is hopeless. */
+  /** Each destination gets another mapping. A peer would not see what the server sees, so punching cannot work. */
   readonly dependent: boolean;
   readonly budget: PunchBudget;
   close(): void;
@@ -251,7 +251,7 @@ export function pairs(ports: PunchPorts, peer: readonly Address[]): { port: Punc
   });
 }
 
-/** What a STUN server can see: neither this machine itself, nor no address, many at once, or one link only. */
+/** Whether a STUN server can see this address: loopback, unspecified, multicast and link-local ones it cannot. */
 const SEEN: ReadonlySet<Scope> = new Set(['global', 'private', 'shared']);
 
 /** In IPv6's spelling an IPv4 address would be paired with a port of the other family. */

@@ -63,7 +63,7 @@ export class Puncher {
   }
 
   #unblock(code: string): void {
-    // Not every system lets a port be shared with the connection to the STUN server: the mapping outlives it for a while.
+    // Some systems let no port be shared with the connection to the STUN server. The mapping lives on for a while without that.
     if (code === 'EADDRINUSE') this.#port.letGo();
     // An old connection between the same two ports is not over here (RFC 9293, 3.6.1: TIME-WAIT). The peer's tries
     // mostly end it; if not, another local port will do.
@@ -98,7 +98,7 @@ function vary(): number {
   return 0.5 + Math.random();
 }
 
-/** Does a side's half of TLS. @throws BeelineError AUTHENTICATION when it is surely not the peer */
+/** Does this side's half of TLS. @throws BeelineError AUTHENTICATION if it is certainly not the peer */
 export type SecurePunched = (socket: Socket, over: Over) => Promise<{ pipe: Pipe; fingerprint?: string }>;
 
 interface Punch {
@@ -134,7 +134,7 @@ export async function punch(
         const { pipe, fingerprint = '' } = await secure(socket, over);
         return { pipe: resetting(pipe, socket), fingerprint, closed: freed(socket, port) };
       } catch (thrown) {
-        // The peer may have given up its end in the moment when ours opened: it tries again too.
+        // The peer may have closed its end just when ours opened. It tries again too.
         const error = asBeelineError(thrown);
         if (error.code === 'AUTHENTICATION' || signal.aborted) throw error;
         await puncher.rest(0, signal);
@@ -158,7 +158,7 @@ function freed(socket: Socket, port: PunchPort): Promise<void> {
   });
 }
 
-/** A lane that failed is reset: its connection would linger for minutes, and keep the two ports from a new one. */
+/** A failed lane is reset. Otherwise its connection would linger for minutes, and the two ports could not connect again. */
 function resetting(pipe: Pipe, socket: Socket): Pipe {
   return {
     ...pipe,
@@ -216,7 +216,7 @@ export class PunchListener {
     this.#options = options;
   }
 
-  /** The peer tries now, from these addresses. A port with a lane is left alone; one that is trying goes on for longer. */
+  /** The peer tries now, from these addresses. A port with a lane is left alone. A port that is trying goes on for longer. */
   attempt({ peer }: { peer: readonly Address[] }): void {
     if (this.#closed) return;
     for (const { port, to } of pairs(this.#options.ports, peer)) {

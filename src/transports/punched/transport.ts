@@ -23,7 +23,7 @@ class Punched implements Transport {
   #ports: PunchPorts | undefined;
   #listener: PunchListener | undefined;
   #theirs: readonly Address[] = [];
-  /** Times that servers were given: ports that another opening overtook are given up. */
+  /** Counts openings. If a later one has begun, the ports of an earlier one are given up. */
   #asked = 0;
   /** `performance.now()` when the other side was told to try. */
   #invited = -Infinity;
@@ -32,7 +32,7 @@ class Punched implements Transport {
     this.#around = around;
   }
 
-  /** What the world sees of local ports that it dials out from: the n-th of one side belongs to the n-th of the other. */
+  /** The outside addresses of local ports from which it dials. The n-th of one side belongs to the n-th of the other. */
   describe(): string[] | undefined {
     return this.#ports && written(this.#ports.candidates);
   }

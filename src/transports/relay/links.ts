@@ -11,7 +11,7 @@ import { authorityOf, serviceUrl } from '../../websocket/url.ts';
 import { RELAY_PATH } from '../../wire/rendezvous.ts';
 import type { Path } from '../path.ts';
 
-/** Before anything on it is secured. */
+/** Before the link is secured. */
 export interface Link {
   /** Why the relay ended it, where it said so. */
   readonly failure: BeelineError | undefined;
@@ -43,7 +43,7 @@ export function connector<L extends Link, T>(
   };
 }
 
-/** What secures a link says only that it has closed: what the relay said of that is put in its place. */
+/** The error of the securing layer says only that the link has closed. The relay's own reason replaces it. */
 export function withReason(pipe: Pipe, link: Link): Pipe {
   return {
     kind: pipe.kind,
@@ -61,7 +61,7 @@ export function withReason(pipe: Pipe, link: Link): Pipe {
 /** Lanes of a path at once: one TCP connection through a relay is slow only where the way to it loses packets. */
 const MOST_LANES = 4;
 
-/** A connection made ahead is worth something for so long: the sender's end waits LANE_OPEN_DEADLINE for the handshake. */
+/** A connection made ahead can be used for so long: the sender's end waits LANE_OPEN_DEADLINE for the handshake. */
 const AHEAD_MS = 5_000;
 
 export interface RelayPathOptions {
@@ -125,7 +125,7 @@ export class RelayPath implements Path {
     const shown = token();
     if (!shown) throw fault('RELAY_NO_PLACE');
     const ahead = this.#take();
-    // One deadline for all of it; the steps below know only that they are to stop.
+    // One deadline for all steps. They only see its signal.
     const late = () => fault('RELAY_LANE_LATE');
     try {
       return await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, async (scope) => {
@@ -151,7 +151,7 @@ const MOST = 8;
 export interface RelayListenerOptions {
   /** The present one; undefined while this side has no place at the server. */
   token: () => string | undefined;
-  /** What secures a link gives the pipe to whom it may concern. */
+  /** Securing a link also hands the pipe to its owner. */
   connect: RelayConnect<void>;
   /** Connections in use at once; default 8. */
   most?: number;
@@ -179,7 +179,7 @@ export class RelayListener {
     void this.#run();
   }
 
-  /** The network or the token has changed: what waits may be dead, so another is opened in its place at once. */
+  /** The network or the token has changed. The waiting connection may be dead, so another replaces it at once. */
   refresh(): void {
     this.#works();
     this.#round.abort();
@@ -198,7 +198,7 @@ export class RelayListener {
     while (!this.#life.signal.aborted) {
       this.#round = new AbortController();
       const shown = token();
-      // A place that opens, a token that comes: both call `refresh` or `#wake`.
+      // When a place opens or a token comes, `refresh` or `#wake` is called.
       if (!shown || this.#links.size >= most) {
         await this.#rest(LONGEST_PAUSE_MS);
         continue;

@@ -22,7 +22,7 @@ import { RELAY, RelayTransport } from './transport.ts';
 
 export interface SealedPeer {
   secret: LaneSecret;
-  /** What stands for a certificate's in its hello. */
+  /** The fingerprint in its hello, which stands for a certificate's. */
   fingerprint: string;
 }
 
@@ -74,7 +74,7 @@ const opener = (url: string) => (token: string, signal: AbortSignal) =>
   relayStream(url, token, roomy(signal));
 
 async function serveSealed(stream: RelayStream, sealed: () => SealedPeer | undefined, signal: AbortSignal) {
-  // Whose hello is proven: another may have come before that is done.
+  // The peer of the hello that the lane proves. Another hello may come meanwhile.
   let peer: SealedPeer | undefined;
   const secret = () => {
     peer = sealed();

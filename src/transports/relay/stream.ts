@@ -11,7 +11,7 @@ import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } 
 import { RELAY_PATH } from '../../wire/rendezvous.ts';
 import type { Link } from './links.ts';
 
-/** The server pings who waits every 10 s; after this long without a sign of it, the connection is dead. */
+/** The server pings a waiting client every 10 s. After so long without anything from it, the connection is dead. */
 const SILENCE_MS = 35_000;
 
 /**
@@ -21,9 +21,9 @@ const SILENCE_MS = 35_000;
  */
 export async function relayStream(url: string, token: string, signal: AbortSignal): Promise<RelayStream> {
   const target = serviceUrl(url, RELAY_PATH);
-  // Only the pairing may take long: what a dead network swallows is noticed by nothing else for a quarter of an hour.
+  // Only the pairing may take long. Without a deadline a dead network would go unnoticed for a quarter of an hour.
   const late = () => refused('it did not answer in time');
-  // In an object: the promise in it is not to be awaited by the dialling.
+  // In an object, so that the dialling does not await the promise in it.
   const opened = await withDeadline(realClock, signal, LANE_OPEN_DEADLINE, late, (dialling) =>
     dialWebSocket(
       {
@@ -37,7 +37,7 @@ export async function relayStream(url: string, token: string, signal: AbortSigna
         generateMask: (mask) => mask.fill(0),
       },
       (webSocket) => {
-        // Should the deadline come in this moment, nobody waits for it any more: its end is seen to all the same.
+        // If the deadline comes now, nobody waits for it any more. It is closed all the same.
         return { pairing: paired(webSocket, target, token, signal) };
       },
     ),
@@ -51,7 +51,7 @@ function paired(
   token: string,
   signal: AbortSignal,
 ): Promise<RelayStream> {
-  // Asked now: a socket that is closed does not know it any more.
+  // Asked now, because a closed socket does not know it any more.
   const local = localOf(webSocket);
   const silence = new Alarm(realClock);
   let hear = () => {};
@@ -160,7 +160,7 @@ export class RelayStream extends Duplex implements Link {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const webSocket = this.#webSocket;
-    // The closing frame of the other end is read only by one that reads.
+    // The closing frame of the other end is seen only if this end reads.
     webSocket.resume();
     webSocket.close(CLOSE.normal);
     if (webSocket.readyState !== webSocket.CLOSED) {

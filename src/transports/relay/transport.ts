@@ -1,4 +1,4 @@
-/** The relay of the server that the two meet at. Pure: how a runtime reaches it, and secures what goes through, is given. */
+/** The relay of the server where the two meet. Pure: the runtime gives how to reach it and how to secure what goes through. */
 import type { Path } from '../path.ts';
 import type { Meeting, PeerFacts, Role, Traits, Transport } from '../transport.ts';
 import type { RelayListener, RelayPath } from './links.ts';
@@ -57,7 +57,7 @@ export class RelayTransport implements Transport {
     this.#listener?.refresh();
   }
 
-  /** What may have died with the network is opened anew; lanes that live stay. */
+  /** Connections that may have died with the network are opened anew. Live lanes stay. */
   again(): void {
     this.#listener?.refresh();
   }

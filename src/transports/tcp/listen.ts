@@ -31,9 +31,9 @@ export interface Listener {
 
 /** The first byte of a TLS handshake record (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
-/** Connections that have proved nothing yet: who comes is let in, and the oldest of the busiest address goes. */
+/** Connections that have proved nothing yet. If they are too many, the oldest of the busiest address is closed for a new one. */
 const UNPROVEN = { inAll: 2 * MAX_LANES, ofAddress: MAX_LANES };
-/** Connections of the HTTP server, a receiver's at the rendezvous among them: that one makes way to nobody. */
+/** Connections of the HTTP server. A receiver's at the rendezvous is one of them, and is not closed for a new one. */
 const OTHERS = { inAll: 4 * MAX_LANES, ofAddress: MAX_LANES };
 
 /** @throws BeelineError SERVER when the port is taken or not allowed. */

@@ -60,7 +60,7 @@ class Tcp implements Transport {
 }
 
 /**
- * Of what the peer's describes, the addresses that can be dialled: names would ask a name server, and groups are not one machine.
+ * The addresses in the peer's description that can be dialled. Not names (they would ask a name server), nor multicast groups.
  * @throws BeelineError PROTOCOL
  */
 export function reachable(theirs: unknown): Address[] {

@@ -39,9 +39,9 @@ export interface TurnTiming {
   answer: number;
   /** Between two renewals of permissions. */
   renew: number;
-  /** At most, between two refreshes: else at half of what the server grants. */
+  /** At most, between two refreshes. They come at half of what the server grants, if that is less. */
   refresh: number;
-  /** For the server's word that it has ended the allocation. */
+  /** For the server's answer that it has ended the allocation. */
   close: number;
 }
 
@@ -64,14 +64,14 @@ interface PermissionOptions {
   ask: (host: string) => Promise<void>;
   /** Milliseconds between renewals. */
   renew: number;
-  /** The server said no to this address, or nothing at all. */
+  /** The server refused this address, or did not answer. */
   refused: (host: string, error: unknown) => void;
 }
 
 /** Who may connect to the relayed address: permissions, which the server forgets after 5 minutes (RFC 8656, 9). */
 class Permissions {
   readonly #options: PermissionOptions;
-  /** Until a permission is there, and as long as it is renewed; oldest wish first. */
+  /** Addresses whose permission is asked for or renewed, the one asked for longest ago first. */
   readonly #wanted = new Map<string, Promise<void>>();
   readonly #endRenewals: () => void;
 
@@ -105,7 +105,7 @@ class Permissions {
   #ask(host: string): void {
     const { ask, refused } = this.#options;
     const asked = ask(host).catch((error: unknown) => {
-      // Not renewed, but asked for again when it is wished for again. A renewal that came later stands.
+      // It is not renewed any more, but may be asked for again. A later renewal stays.
       if (this.#wanted.get(host) === asked) this.#wanted.delete(host);
       refused(host, error);
     });
@@ -224,12 +224,12 @@ export class Allocation {
     return this.#closing;
   }
 
-  /** Messages of the server that nobody asked for; not proven by anything, so taken only as far as they make sense. */
+  /** The server's own messages. Nothing proves them, so only sensible ones are taken. */
   indicated(message: StunMessage): void {
     if (this.#over || message.method !== METHOD.connectionAttempt) return;
     const id = attributeOf(message, ATTRIBUTE.connectionId);
     const peer = readXorAddress(attributeOf(message, ATTRIBUTE.xorPeerAddress), message.transaction);
-    // One too many is left to the server, which drops what nobody takes within 30 s (RFC 6062, 5.3).
+    // One too many is not taken. The server drops it after 30 s (RFC 6062, 5.3).
     if (id?.length === 4 && peer && this.#open.size < MAX_CONNECTIONS) void this.#take(id, peer);
   }
 
@@ -277,7 +277,7 @@ export class Allocation {
     ]);
   }
 
-  /** One at a time; whoever needs one while it is under way shares it. */
+  /** One at a time. Who needs one meanwhile shares it. */
   #refresh(): Promise<void> {
     this.#refreshing ??= this.#refreshNow().finally(() => {
       this.#refreshing = undefined;

@@ -28,7 +28,7 @@ import { formatAddress } from '../../wire/candidate.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
 import type { TurnTarget } from './server.ts';
 
-/** Whose doing it most often is, and what to do about it. */
+/** Who is most often the cause, and what to do about it. */
 const ADVICE: Readonly<Record<number, string>> = {
   401: 'It does not accept the username and credential: its secret must be the one that the rendezvous server has, and both clocks right.',
   403: 'It forbids that address; its owner may allow it.',
@@ -89,7 +89,7 @@ export class Credential {
     return true;
   }
 
-  /** The same as it stands now: what one connection learns may not be true on another. */
+  /** A copy of its present state: what one connection learns may not hold on another. */
   copy(): Credential {
     const copy = new Credential(this.#server);
     [copy.#realm, copy.#nonce, copy.#key] = [this.#realm, this.#nonce, this.#key];
@@ -118,7 +118,7 @@ export function readStun(
     stopped = true;
     stream.removeListener('readable', readable);
   };
-  /** Undefined: not all there yet. At its end a stream gives less than asked for: that is no message. */
+  /** Undefined: not all bytes are there yet. At its end a stream gives fewer than asked for, which is no message. */
   const take = (length: number): Buffer | undefined => {
     if (length === 0) return Buffer.alloc(0);
     const bytes: Buffer | null = stream.read(length);
@@ -217,7 +217,7 @@ interface Waiting {
 
 /**
  * A challenge may be answered so often for one request: once without a nonce, and a nonce may go stale in between.
- * Challenges are not proven by anything, so that somebody on the path could go on with them for ever.
+ * Nothing proves a challenge, so somebody on the path could send them for ever.
  */
 const MAX_CHALLENGES = 3;
 

@@ -68,7 +68,7 @@ export function mayGoTo(address: string, home: readonly string[]): boolean {
   if (near.includes(text)) return true;
   if (!usable({ host: text, port: 1 })) return false;
   const scope = scopeOf(text);
-  // A link's addresses lead to other hosts on another link: the server's own only.
+  // Of link-local addresses only the server's own: on another link the same address is another host.
   return scope === 'global' || (scope !== 'link-local' && near.some((each) => scopeOf(each) === scope));
 }
 

@@ -1,6 +1,6 @@
 /**
  * TURN (RFC 6062: TCP through a relay). The sender has an allocation at the server, made anew when it is lost, with the
- * peer's addresses let in; the receiver dials what that leads to.
+ * peer's addresses let in. The receiver dials the relayed address.
  */
 
 import { Alarm, realClock } from '../../base/clock.ts';
@@ -50,7 +50,7 @@ class Turn implements Transport {
 
   paths(): Path[] {
     const { role, relay } = this.#around;
-    // What a peer calls a TURN server's may be its own: who wants only relays would show itself there.
+    // A peer may give its own address as a TURN server's. With `--relay only` this side must not show itself there.
     if (role === 'sender' || relay === 'only') return [];
     return this.#theirs.map((to) => dialled(to, this.#around, { kind: 'turn', relayed: true }));
   }
@@ -79,7 +79,7 @@ class Turn implements Transport {
     this.#retry.clear();
     const { context, onPipe, onChange, log } = this.#around;
     const { signal } = this.#end;
-    // As of now: credentials live for a day, and each welcome brings new ones.
+    // Read anew each time: credentials live for a day, and each welcome from the server brings new ones.
     const server = this.#meeting?.services.turn;
     if (!server || signal.aborted) return;
     try {

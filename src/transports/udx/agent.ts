@@ -49,11 +49,11 @@ export interface UdpPeer {
   symmetric: boolean;
 }
 
-/** Lanes of one path: UDX keeps 4 MiB under way a stream, so a long fat path wants several. */
+/** Lanes of one path. UDX keeps 4 MiB in flight a stream, so a long fast path needs several. */
 const MOST = 16;
-/** What a near address has before a far one that answered is used. */
+/** By so much near addresses go before a far one that has answered. */
 const NEAR_FIRST_MS = 30;
-/** When chance is tried (birthday.ts). */
+/** From when on ports are guessed (birthday.ts). */
 const BIRTHDAY_AFTER_MS = 400;
 
 /** @throws BeelineError NO_PATH where udx-native or UDP is not to be had. */
@@ -76,7 +76,7 @@ export class UdpAgent {
   #symmetric = false;
   #selected: Pair | undefined;
   readonly #choice = new Alarm(realClock);
-  readonly #chance = new Alarm(realClock);
+  readonly #guessing = new Alarm(realClock);
   #closed = false;
 
   constructor(options: UdpOptions, udx: UdxLibrary) {
@@ -123,11 +123,11 @@ export class UdpAgent {
     return mapping;
   }
 
-  /** What is known of the peer now, whole; checks begin, or begin again, at once. */
+  /** All that is known of the peer now. Checks begin, or begin again, at once. */
   peer(peer: UdpPeer): void {
     if (this.#closed) return;
     if (peer.password !== this.#peer?.password) {
-      // Another one, or the same begun anew: nothing that was proved holds for it.
+      // Another process: what the earlier one has proved does not count for it.
       for (const pair of this.#pairs) this.#forget(pair);
       this.#select(undefined);
       this.#birthday.stop();
@@ -136,14 +136,14 @@ export class UdpAgent {
     this.#peer = peer;
     this.#pairs.name(this.#main, peer.candidates);
     this.#connectivity.restart();
-    this.#considerChance();
+    this.#considerGuessing();
   }
 
   /** Ends its streams too. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#choice.clear();
-    this.#chance.clear();
+    this.#guessing.clear();
     this.#connectivity.close();
     this.#gatherer.close();
     this.#birthday.stop();
@@ -175,7 +175,7 @@ export class UdpAgent {
     if (this.#closed) return;
     const unknown = unknownStream(bytes);
     if (unknown === undefined) return this.#checks.receive(bytes, from, socket);
-    // Only to one who is known to be the peer, and to each packet at most one of half its size.
+    // Only to an address that is known to be the peer's, at most one packet for each, of half its size.
     const pair = this.#pairs.find(socket, from);
     if (pair?.working && pair.mayTell.take())
       this.#checks.tell(socket, from, [streamAttribute(unknown, unknown)]);
@@ -192,7 +192,7 @@ export class UdpAgent {
     return result === 'full' ? { class: 'error', attributes: [full] } : { class: 'success', attributes: [] };
   }
 
-  /** The peer has no stream by that id of its own: ours would go on sending for many seconds. */
+  /** The peer no longer has the stream. Ours would go on sending for many seconds. */
   #gone(message: StunMessage): void {
     const id = streamIds(message)?.[0];
     for (const pair of this.#pairs)
@@ -203,7 +203,7 @@ export class UdpAgent {
     if (first) {
       const remote = formatAddress(pair.remote);
       this.#options.log?.debug({ remote, ms: Math.round(pair.roundTrip) }, 'udp: a way to the peer works');
-      this.#chance.clear();
+      this.#guessing.clear();
       this.#birthday.stop();
     }
     this.#choose();
@@ -216,13 +216,13 @@ export class UdpAgent {
     if (pair === this.#selected) this.#select(undefined);
     this.#choose();
     this.#connectivity.restart();
-    if (this.#pairs.working.length === 0) this.#considerChance();
+    if (this.#pairs.working.length === 0) this.#considerGuessing();
   }
 
   #forget(pair: Pair): void {
     this.#pairs.remove(pair);
     kill(pair);
-    // One of chance's sockets is there for this way only.
+    // A socket of the guessing is there for this way only.
     if (pair.socket !== this.#main) void pair.socket.close();
   }
 
@@ -261,17 +261,17 @@ export class UdpAgent {
     if (this.#closed) return;
     this.#symmetric = mapping.symmetric;
     this.#options.log?.debug({ ...mapping }, 'udp: how the world sees the port');
-    this.#considerChance();
+    this.#considerGuessing();
     if (changed) this.#options.onMapping?.(mapping);
   }
 
-  /** When exactly one side's NAT is symmetric, and nothing worked so far. */
-  #considerChance(): void {
-    this.#chance.clear();
+  /** Guesses ports if exactly one side's NAT is symmetric and no way has worked so far. */
+  #considerGuessing(): void {
+    this.#guessing.clear();
     const peer = this.#peer;
     if (this.#closed || !peer || peer.symmetric === this.#symmetric) return this.#birthday.stop();
     if (this.#birthday.running) return;
-    this.#chance.set(BIRTHDAY_AFTER_MS, () => {
+    this.#guessing.set(BIRTHDAY_AFTER_MS, () => {
       if (this.#pairs.working.length === 0)
         this.#birthday.start(this.#symmetric ? 'sockets' : 'ports', peer.candidates);
     });

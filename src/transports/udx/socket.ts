@@ -11,7 +11,7 @@ import { UdxStream } from './stream.ts';
 export type UdxLibrary = UDX;
 
 interface SocketOwner {
-  /** What is of no stream of ours. */
+  /** Packets of no stream of ours. */
   onMessage(bytes: Uint8Array, from: Address): void;
   onClose(): void;
 }
@@ -49,12 +49,12 @@ export class UdpSocket {
     }
     this.port = this.#raw.address()!.port;
     this.#raw.on('message', (bytes, { host, port }) => {
-      // A zone is not told, and without it a link-local address leads nowhere.
+      // UDX gives no zone, and without it a link-local address leads nowhere.
       if (port > 0 && !this.#closed) owner.onMessage(bytes, { host: plainHost(host), port });
     });
   }
 
-  /** Fire and forget: a network that is not there is a packet that is lost. */
+  /** Fire and forget: without a network the packet is just lost. */
   send(bytes: Uint8Array, { host, port }: Address): void {
     if (this.#closed || isIP(host) === 0) return;
     try {

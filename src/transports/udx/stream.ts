@@ -12,7 +12,7 @@ const VERSION = 1;
 const ID = 4;
 
 /**
- * The stream id that a packet is for; undefined if it is none of UDX. One that no stream of ours takes means that the other side has
+ * The stream id that a packet is for; undefined if it is no packet of UDX. If no stream of ours has this id, the other side has
  * not heard of its end, which was told in one packet.
  */
 export function unknownStream(bytes: Uint8Array): number | undefined {
@@ -53,7 +53,7 @@ export class UdxStream extends Duplex {
     raw.on('data', (bytes: Uint8Array) => this.#gather(bytes));
     raw.on('end', () => this.#ended());
     raw.on('drain', () => this.#flushed());
-    // A reset by the other side, or a path that takes nothing any more: to TLS it is the same as an end.
+    // The other side has reset it, or the path takes nothing any more. For TLS that is an end.
     raw.on('error', () => this.#ended());
     raw.on('close', () => {
       this.#ended();

@@ -73,7 +73,7 @@ function randomId(): number {
 
 /** Streams that have not yet finished TLS, which has LANE_OPEN_DEADLINE. */
 const MAX_UNPROVEN = 16;
-/** Ids of streams that were, so that a request heard again, or replayed, opens none. */
+/** Ids of past streams, so that a repeated or replayed request opens none. */
 const MAX_REMEMBERED = 4096;
 
 interface AcceptOptions {
@@ -99,7 +99,7 @@ export class Acceptor {
 
   /** @returns whether the stream is there; undefined: say nothing. */
   offer(pair: Pair, theirs: number, ours: number): 'taken' | 'full' | undefined {
-    // An address that has not answered us may be anyone's: the check that is under way now tells before they ask again.
+    // An address that has not answered us may be anybody's. The check under way decides that before the peer asks again.
     if (!pair.working || this.#end.signal.aborted) return undefined;
     const name = `${ours}|${theirs}`;
     if (this.#streams.has(name)) return 'taken';

@@ -1,4 +1,4 @@
-/** UDX over this side's UDP port, if the machine can have one: checked by ICE's way before use. */
+/** UDX over this side's UDP port, if the machine can have one. Addresses are checked as in ICE before use. */
 
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
@@ -22,7 +22,7 @@ interface Description {
   at: string[];
   /** The key of checks sent to it: 32 hex digits (RFC 8489's short-term credential). */
   password: string;
-  /** Its NAT gives each destination another port: what is known of its address is of no use to the other side. */
+  /** Its NAT gives each destination another port, so the other side cannot use the address that is known. */
   symmetric: boolean;
 }
 
@@ -37,7 +37,7 @@ export class Udx implements Transport {
   #servers: readonly Address[] = [];
   #peer: UdpPeer | undefined;
   #path: Path | undefined;
-  /** Openings so far: one that another overtook leaves the port to that. */
+  /** Counts openings. If a later one has begun, an earlier one leaves the port to it. */
   #openings = 0;
   #over = false;
 
@@ -107,7 +107,7 @@ export class Udx implements Transport {
     this.#forwarded = undefined;
     const { role, context, pin, onPipe, onChange, log } = this.#around;
     if (before) onChange();
-    // Closed first: what it holds of the router's table must not be in the way of the next one.
+    // Closed first, so that its entry in the router's table does not block the next port.
     await before?.close();
     if (overtaken()) return;
     const password = randomBytes(16).toString('hex');

@@ -1,4 +1,4 @@
-/** The sender's connections: it answers the receiver's offers, as many and as often as is honest. Pure. */
+/** The sender's connections: it answers the receiver's offers, no more and no more often than an honest receiver makes. Pure. */
 
 import { TokenBucket } from '../../base/bucket.ts';
 import { LANE_OPEN_DEADLINE, MAX_RTC, MAX_WEBRTC_LANES } from '../../base/limits.ts';
@@ -11,7 +11,7 @@ const MOST = 2 * MAX_WEBRTC_LANES;
 /** Offers that are answered at once, and a second afterwards: each sends packets where the peer says. */
 const BURST = 16;
 const RATE = 0.2;
-/** Offers that are over, which the peer's next words may still name. */
+/** Offers that are over. The peer's next hello may still have them. */
 const REMEMBERED = 256;
 
 /** Makes a connection of that id that nothing has been said of yet. `ended` is called at its end. @throws BeelineError */
@@ -58,7 +58,7 @@ export class Answers {
     }
   }
 
-  /** What the receiver no longer speaks of makes room for what it does. */
+  /** A connection that the receiver no longer describes makes room for a new one. */
   #room(): boolean {
     const spoken = new Set(this.#offers.map(({ id }) => id));
     const negotiating = this.#negotiating;

@@ -21,7 +21,7 @@ interface Ends {
   relayed: boolean;
 }
 
-/** Nobody waits longer for what is only said. */
+/** Nobody waits longer for what is only shown. */
 const STATISTICS_MS = 300;
 const UNKNOWN: Ends = { local: 'webrtc', remote: 'webrtc', relayed: false };
 
@@ -104,7 +104,7 @@ export class Connection {
     this.described = new Promise((resolve) => {
       this.#tell = resolve;
     });
-    // Whoever waits for it hears of it; nobody may.
+    // Who waits for it gets the error; perhaps nobody waits.
     this.opened.catch(() => {});
     for (const type of ['icecandidate', 'icegatheringstatechange'])
       this.#pc.addEventListener(type, () => this.#gathered());
@@ -175,7 +175,7 @@ export class Connection {
       if (same) this.#try(description.candidates);
       return;
     }
-    // An answer to an offer that this side has not made yet is none.
+    // Ignores an answer to an offer that this side has not made yet.
     if (!this.#description || this.#state !== 'negotiating') return;
     this.#remote = description;
     await this.#guarded(async () => {
@@ -230,7 +230,7 @@ export class Connection {
     if (before?.candidates.join() !== this.#description.candidates.join()) this.#options.onChange();
   }
 
-  /** Behind the description, which was given first: W3C WebRTC, 4.4.1.2. One that this implementation does not take ends nothing. */
+  /** Queued behind the description (W3C WebRTC, 4.4.1.2). A candidate that this implementation does not take ends nothing. */
   #try(candidates: readonly string[]): void {
     for (const candidate of candidates) {
       if (this.#state === 'over' || this.#candidates.size >= MOST_CANDIDATES) return;

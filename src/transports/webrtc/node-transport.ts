@@ -1,6 +1,6 @@
 /**
  * WebRTC for a program, by node-datachannel (libdatachannel), an optional package with a native part. It is loaded when a page is
- * at the other end, not before. Its oddities end here. It keeps the process alive while a connection is open, and no longer.
+ * at the other end. Its peculiarities are handled here. It keeps the process alive only while a connection is open.
  */
 import { fault } from '../../base/errors.ts';
 import type { NodeTransport } from '../surroundings.ts';

@@ -38,7 +38,7 @@ export class Pacing {
 /** When an offer that nobody answered is not used any more: NATs may have forgotten it (RFC 4787, REQ-5). */
 const STALE_MS = 90_000;
 
-/** Makes a connection that nothing has been said of yet; undefined where there is no WebRTC. `ended` is called at its end. */
+/** Makes a connection that the peer does not know yet; undefined where there is no WebRTC. `ended` is called at its end. */
 export type FreshOffer = (ended: (connection: Connection) => void) => Promise<Connection | undefined>;
 
 interface Ahead {
@@ -111,7 +111,7 @@ export class Offers {
     }
   }
 
-  /** The network has changed: what did not work may do so now, and what was offered may not. */
+  /** The network has changed. What did not work may work now, and an offer may not work any more. */
   again(): void {
     this.#pacing.reset();
     this.#drop();
@@ -141,7 +141,7 @@ export class Offers {
     this.#unclaimed.clear();
   }
 
-  /** The sender has answered what nobody here has taken yet: it must not stay open for ever. */
+  /** The sender has answered an offer that no lane uses yet. It must not stay open for ever. */
   #watch(connection: Connection): void {
     connection.within(LANE_OPEN_DEADLINE);
     const opened = () => {

@@ -12,7 +12,7 @@ import type { DataChannel } from './ports.ts';
 
 /** Bytes of one message. */
 export const MAX_MESSAGE = 64 * 1024;
-/** What a message counts at least: many tiny ones must not cost a reader that is paused more than their bytes. */
+/** A message counts at least so many bytes, so that many tiny ones do not fill the memory of a paused reader. */
 export const LEAST = 512;
 /** Part of what a channel may hold unsent: when it has fallen to that, more is added. */
 const LOW_WATER = 0.25;
@@ -73,7 +73,7 @@ export class ChannelPipe implements Pipe {
 
   resume(): void {
     this.#paused = false;
-    // Whoever resumes may be in the middle of what came before.
+    // The caller of `resume` may still be handling earlier data.
     queueMicrotask(() => this.#hand());
   }
 
@@ -87,7 +87,7 @@ export class ChannelPipe implements Pipe {
     this.#lingered = linger(realClock, this.#close);
   }
 
-  /** The connection has ended, or is worth nothing any more. What came before is still handed over. */
+  /** The connection has ended or is useless. What came before is still handed over. */
   fail(error: Error | undefined): void {
     this.#lingered();
     this.#close();
@@ -199,7 +199,7 @@ export class ChannelPipe implements Pipe {
     try {
       this.#channel.send(text);
     } catch {
-      // It closes just now, which is heard of.
+      // It is closing just now; its close event follows.
     }
   }
 }

@@ -72,7 +72,7 @@ function candidatesOf(sdp: string): Candidate[] {
   return [...found.values()];
 }
 
-/** As many as may cross, best first: of each type as many as of another, since one alone may be what works. */
+/** As many as may cross, best first, with the same number of each type, since perhaps only one type works. */
 function best(all: Candidate[]): string[] {
   all.sort((a, b) => b.priority - a.priority);
   const types = TYPES.map((type) => all.filter((each) => each.type === type));

@@ -1,4 +1,4 @@
-/** WebRTC: the one direct way to and from a browser's page. Pure: who has RTCPeerConnection, and from where, is given. */
+/** WebRTC: the one direct way to and from a browser's page. Pure: the runtime gives RTCPeerConnection. */
 import * as v from 'valibot';
 import { list } from '../../base/json.ts';
 import { MAX_RTC } from '../../base/limits.ts';
@@ -34,7 +34,7 @@ export function iceServers({ stun, turn }: Services, url: string | undefined, re
 
 export const WEBRTC = {
   kind: 'webrtc',
-  // Told so, it goes through TURN servers only: then its lanes say that they are relayed.
+  // If told so, it goes through TURN servers only. Then its lanes say that they are relayed.
   traits: { relayed: false, sort: 'channel', ownAddress: [], hides: true } satisfies Traits,
 } as const;
 
@@ -51,7 +51,7 @@ export interface WebRtcSurroundings {
 interface WebRtcRuntime {
   /** Undefined where it has none. */
   load(): Promise<Connect | undefined> | Connect | undefined;
-  /** Programs speak to each other in better ways: it is made once a page is at the other end, not before. */
+  /** Programs have better ways to each other, so it is made only once a page is at the other end. */
   readonly forPagesOnly: boolean;
   /** What of the server's TURN servers may be gone to. */
   turn(meeting: Meeting): Promise<TurnServer | undefined> | TurnServer | undefined;
