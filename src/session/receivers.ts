@@ -48,7 +48,8 @@ export class Receivers implements SessionOwner {
   /** More than one is, or may be, served. */
   readonly #several: boolean;
   readonly #results: Result[] = [];
-  /** Why one ended without everything. */
+  /** Why one of those that were wanted does not have it: a person chose so, or it failed. */
+  #declined: BeelineError | undefined;
   #error: BeelineError | undefined;
 
   /** @param several more than one receiver is wanted, in one group or in several */
@@ -109,9 +110,11 @@ export class Receivers implements SessionOwner {
 
   #count(group: Group, { id, peer }: Session, end: SessionEnd): void {
     const error = 'error' in end ? end.error : undefined;
-    if (!error || CHOSEN.has(error.code)) group.ended++;
+    const chosen = error !== undefined && CHOSEN.has(error.code);
+    if (!error || chosen) group.ended++;
     if ('result' in end) this.#results.push(end.result);
     else this.#error ??= end.error;
+    if (chosen) this.#declined ??= error;
     const { fingerprint, name } = peer;
     this.#transfer.events.emit({
       ...{ event: 'ended', peer: id, fingerprint, ...(name !== undefined && { name }), ok: !error },
@@ -144,7 +147,7 @@ export class Receivers implements SessionOwner {
     const enough = wanted === Number.POSITIVE_INFINITY ? 1 : wanted;
     if (transfer.failure) void transfer.end({ error: transfer.failure });
     else if (result && this.#results.length >= enough) void transfer.end({ result: this.#whole(result) });
-    else void transfer.end({ error: this.#error ?? fault('NOBODY_CAME') });
+    else void transfer.end({ error: this.#declined ?? this.#error ?? fault('NOBODY_CAME') });
   }
 
   #whole(first: Result): Result {
@@ -163,27 +166,29 @@ export class Receivers implements SessionOwner {
     const taken = [...group.sessions].filter((session) => session !== group.spare);
     const own = place !== undefined && taken.find((each) => each.place === place && !each.attended);
     if (own) return own;
-    const { spare } = group;
-    if (spare && !group.closed) {
+    const next = this.#stock(group);
+    if (next) {
       group.spare = undefined;
       this.#restock(group);
-      return spare;
+      return next;
     }
     return taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
   }
 
   /** Has a session wait for the next one, if more are wanted. A moment later: somebody is just being answered. */
   #restock(group: Group): void {
-    const { clock } = this.#ports.platform;
-    const stop = clock.after(0, () => {
-      const under = group.sessions.size + group.ended;
-      if (this.#transfer.ends || group.closed || group.spare || under >= group.most) return;
-      const session = this.#transfer.another();
-      session.dispatch('start');
-      this.#spare(group, session);
-      this.#ports.open(session, group);
-    });
-    this.#transfer.cleanup.push(stop);
+    this.#transfer.cleanup.push(this.#ports.platform.clock.after(0, () => void this.#stock(group)));
+  }
+
+  /** The session that waits for the next one; undefined if nobody else is wanted. */
+  #stock(group: Group): Session | undefined {
+    if (this.#transfer.ends || group.closed || group.spare) return group.closed ? undefined : group.spare;
+    if (group.sessions.size + group.ended >= group.most) return undefined;
+    const session = this.#transfer.another();
+    session.dispatch('start');
+    this.#spare(group, session);
+    this.#ports.open(session, group);
+    return session;
   }
 
   #spare(group: Group, session: Session): void {

@@ -1,0 +1,260 @@
+/** Several receivers of one offer: who is let in, who is told what, and when the whole ends; on a virtual clock, without lanes. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { BeelineError } from '../../src/base/errors.ts';
+import { fromCode } from '../../src/identity/secret.ts';
+import type { Mailbox } from '../../src/meeting/ports.ts';
+import type { TransferEvent } from '../../src/session/api.ts';
+import { Guesses } from '../../src/session/guesses.ts';
+import { Handshake } from '../../src/session/handshake.ts';
+import type { Platform } from '../../src/session/ports.ts';
+import { type Group, Receivers } from '../../src/session/receivers.ts';
+import type { Session } from '../../src/session/session.ts';
+import { Running } from '../../src/session/transfer.ts';
+import type { Peer } from '../../src/sync/peer.ts';
+import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
+import { helloOf } from '../hello.ts';
+import { settled, VirtualClock } from '../virtual-clock.ts';
+
+const WORDS = 'three-right-words';
+const secret = fromCode({ nameplate: '7', password: WORDS });
+
+/** An exchange that proves equal passwords at once. */
+const pake = ({ w }: { w: Uint8Array }) => ({
+  share: new Uint8Array(65),
+  finish: () => ({
+    key: new Uint8Array(16),
+    confirmation: w.slice(0, 32),
+    verify: (theirs: Uint8Array) => Buffer.compare(theirs, w.slice(0, 32)) === 0,
+  }),
+});
+
+const engine: Peer = {
+  ...{ awaits: undefined, restartable: true },
+  ...{ addLane: () => {}, removeLane: () => {}, message: () => {} },
+  ...{ restart: () => {}, rest: () => {}, run: () => {}, stop: () => {} },
+};
+
+/** A sender that has `most` receivers, and all who come to its mailbox. */
+function offer(most: number) {
+  const clock = new VirtualClock();
+  const platform: Platform = {
+    ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
+    allocate: (bytes) => new Uint8Array(bytes),
+  };
+  const events: TransferEvent[] = [];
+  const audits: string[] = [];
+  const transfer = new Running('sender', platform, {});
+  transfer.subscribe((event) => events.push(event));
+  const opened: Session[] = [];
+  const open = (session: Session, _group: Group) => {
+    opened.push(session);
+    const network = {
+      ...{ kinds: [], peer: () => {}, close: () => {} },
+      hello: () => helloOf({ fingerprint: `${session.id}`.padStart(64, 'f') }),
+    };
+    session.open({ engine, network, known: { secret } });
+  };
+  const receivers = new Receivers(transfer, most > 1, {
+    ...{ platform, open },
+    audit: (session, end) => audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`),
+  });
+  const group = receivers.group(most, 'code');
+  const guests = new Map<number, (body: string) => void>();
+  const dropped: number[] = [];
+  const mailbox: Mailbox = {
+    ...{ nameplate: '7', token: '', services: NO_SERVICES },
+    send: (body, guest) => guests.get(guest!)?.(body),
+    drop: (guest) => void dropped.push(guest!),
+    ...{ reconnect: () => {}, close: () => {} },
+  };
+  transfer.begin();
+  open(group.spare!, group);
+  group.lobby.open(mailbox, { secret });
+
+  /** Somebody comes to the mailbox, and says what a receiver with this password does. */
+  function guest(number: number, { password = WORDS, place }: { password?: string; place?: string } = {}) {
+    const made = { met: '', error: undefined as BeelineError | undefined };
+    const fingerprint = `${number}`.padStart(64, '0');
+    const handshake = new Handshake({
+      ...{ role: 'receiver', pake, guesses: new Guesses(1), admit: () => true },
+      secret: fromCode({ nameplate: '7', password }),
+      hello: () => helloOf({ fingerprint, ...(place && { place }) }),
+      send: (body) => group.lobby.events.onMessage(body, number),
+      onHello: (hello) => {
+        made.met = hello.fingerprint.replace(/^f+/, '');
+      },
+      ...{ onWord: () => {}, onFail: (error) => (made.error ??= error) },
+    });
+    guests.set(number, (body) => handshake.receive(body));
+    handshake.peerAppeared();
+    group.lobby.events.onPeer(true, number);
+    return Object.assign(made, {
+      leave: () => group.lobby.events.onPeer(false, number),
+      say: (body: string) => group.lobby.events.onMessage(body, number),
+    });
+  }
+  const session = (id: number) => opened.find((each) => each.id === id)!;
+  const result = { files: 1, bytes: 5, resumed: 0, seconds: 1, root: 'ab', skipped: [] };
+  /** The receiver of a session has everything. */
+  async function completes(id: number) {
+    session(id).dispatch('lane-up');
+    session(id).agreed();
+    session(id).complete({ ...result, peer: session(id).peer.fingerprint });
+    await clock.pass(2_000);
+  }
+  const named = (name: TransferEvent['event']) => events.filter(({ event }) => event === name);
+  return { clock, transfer, receivers, group, guest, dropped, session, opened, completes, audits, named };
+}
+
+it('each who has the code gets a session of its own, and no more than are wanted', async () => {
+  const { guest, clock, opened, named } = offer(3);
+  const met = [];
+  for (const number of [4, 5, 6, 7]) {
+    met.push(guest(number));
+    await clock.pass(1);
+  }
+  assert.deepEqual(
+    met.map(({ met }) => met),
+    ['1', '2', '3', ''],
+  );
+  assert.equal(met[3]!.error?.reason, 'OFFER_FULL');
+  assert.equal(opened.length, 3);
+  assert.deepEqual(
+    named('peer').map((event) => event.event === 'peer' && event.peer),
+    [1, 2, 3],
+  );
+});
+
+it('two who come in one moment, before another session is ready, are both served', async () => {
+  const { guest, clock } = offer(2);
+  const first = guest(1);
+  const second = guest(2);
+  await clock.pass(1);
+  assert.deepEqual([first.met, second.met], ['1', '2']);
+});
+
+it('three wrong guesses burn the code for all who come, and those who are there go on', async () => {
+  const { guest, clock, transfer, named, completes, audits } = offer(5);
+  const right = guest(1);
+  await clock.pass(1);
+  const wrong = [2, 3, 4].map((number) => guest(number, { password: `guess-${number}` }));
+  assert.deepEqual(
+    wrong.map(({ error }) => error?.reason),
+    ['CODE_WRONG_YET', 'CODE_WRONG_YET', 'CODE_WRONG'],
+  );
+  assert.equal(guest(5).error?.reason, 'CODE_BURNT');
+  assert.equal(right.met, '1');
+  assert.equal(named('warning').length, 3);
+  assert.equal(transfer.ends, false);
+  await completes(1);
+  await assert.rejects(transfer.done, { code: 'WRONG_CODE' });
+  assert.deepEqual(audits, ['1 done']);
+});
+
+it('a code that is burnt before anybody has proved anything ends the offer, with a message on both sides', async () => {
+  const { guest, clock, transfer } = offer(5);
+  const waiting = guest(9, { password: 'late' });
+  for (const number of [1, 2]) guest(number, { password: 'guess' });
+  assert.equal(waiting.error?.reason, 'CODE_WRONG_YET');
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'WRONG_CODE', reason: 'CODE_WRONG' });
+});
+
+it('who is started again gets its own session, unless the first one is still there', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session } = offer(3);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  assert.equal(guest(2, { place }).met, '2', 'two at once are two');
+  await clock.pass(1);
+  first.leave();
+  assert.equal(session(1).deserted, true);
+  assert.equal(guest(3, { place }).met, '1');
+  assert.equal(guest(4).met, '3');
+});
+
+it('with all places taken, one who comes gets that of one who is gone', async () => {
+  const { guest, clock } = offer(2);
+  const [first] = [guest(1)];
+  await clock.pass(1);
+  guest(2);
+  await clock.pass(1);
+  assert.equal(guest(3).error?.reason, 'OFFER_FULL');
+  first!.leave();
+  assert.equal(guest(4).met, '1');
+});
+
+it('what a stranger says ends nothing, and a silent one is put out', async () => {
+  const { guest, clock, transfer, dropped, opened } = offer(2);
+  const stranger = guest(1, { password: 'no' });
+  for (const body of [
+    '',
+    '{',
+    '{"k":"refuse","code":"WRONG_CODE"}',
+    '{"k":"sealed","sealed":"00"}',
+    'x'.repeat(9999),
+  ])
+    stranger.say(body);
+  await clock.pass(31_000);
+  assert.deepEqual([transfer.ends, dropped, opened.length], [false, [1], 1]);
+  assert.equal(guest(2).met, '1');
+});
+
+it('the whole ends when as many have it as were wanted; one who declines counts, one who fails may come again', async () => {
+  const { guest, clock, transfer, session, completes, named } = offer(2);
+  guest(1);
+  await clock.pass(1);
+  session(1).fail(new BeelineError('NO_PATH', 'no way'));
+  await clock.pass(2_000);
+  guest(2);
+  await clock.pass(1);
+  guest(3);
+  await clock.pass(1);
+  await completes(2);
+  session(3).fail(new BeelineError('REFUSED', 'no'), 'peer');
+  await clock.pass(2_000);
+  await settled();
+  assert.deepEqual(
+    named('ended').map((event) => event.event === 'ended' && [event.peer, event.ok, event.code]),
+    [
+      [1, false, 'NO_PATH'],
+      [2, true, undefined],
+      [3, false, 'REFUSED'],
+    ],
+  );
+  await assert.rejects(transfer.done, { code: 'REFUSED' });
+});
+
+it('with any number it goes on until it is closed, and has worked if somebody has it', async () => {
+  const { guest, clock, transfer, receivers, completes } = offer(Number.POSITIVE_INFINITY);
+  for (const number of [1, 2, 3]) {
+    guest(number);
+    await clock.pass(1);
+    await completes(number);
+  }
+  assert.equal(transfer.ends, false);
+  receivers.close();
+  await clock.pass(2_000);
+  assert.equal((await transfer.done).bytes, 5);
+});
+
+it('closed before anybody came, it says so', async () => {
+  const { clock, transfer, receivers } = offer(Number.POSITIVE_INFINITY);
+  receivers.close();
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'NOBODY_CAME' });
+});
+
+it('cancelled, every session ends, and no wait is left', async () => {
+  const { guest, clock, transfer, audits } = offer(3);
+  for (const number of [1, 2]) {
+    guest(number);
+    await clock.pass(1);
+  }
+  transfer.cancel();
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'CANCELLED' });
+  assert.deepEqual(audits, ['1 CANCELLED', '2 CANCELLED']);
+  assert.equal(clock.waiting, 0);
+});
