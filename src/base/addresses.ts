@@ -29,7 +29,7 @@ const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 /** INET6_ADDRSTRLEN: the longest spelling. */
 const MAX_LENGTH = 45;
 
-/** Undefined for what is no address, a zone included. IPv4 is four decimal numbers, as everywhere but in old C libraries. */
+/** Undefined for what is no address; one with a zone is none. IPv4 is four decimal numbers, as everywhere but in old C libraries. */
 function parse(text: string): Ip | undefined {
   if (text.length > MAX_LENGTH || text.includes('%')) return undefined;
   if (!text.includes(':'))
@@ -87,7 +87,7 @@ export function spelled(host: string): string | undefined {
   return known(host)?.toString();
 }
 
-/** @param host with or without a zone; a name is `global`: who knows where it leads */
+/** @param host with or without a zone. A name is `global`, since nobody knows where it leads */
 export function scopeOf(host: string): Scope {
   const ip = known(host);
   return ip ? (ipaddr.subnetMatch(ip, RANGES, 'global') as Scope) : 'global';

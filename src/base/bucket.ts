@@ -1,4 +1,4 @@
-/** So many a second, and so many at once after a pause: the one way in which anything here is held to a rate. Pure. */
+/** A token bucket: so many a second, and so many at once after a pause. Every rate limit in Beeline uses it. Pure. */
 import { type Clock, realClock } from './clock.ts';
 
 type Now = Pick<Clock, 'now'>;
@@ -10,7 +10,7 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  /** It begins full. @param perSecond may be 0: what is taken never comes back */
+  /** It begins full. @param perSecond if 0, what is taken never comes back */
   constructor(perSecond: number, burst = perSecond, clock: Now = realClock) {
     this.#perMs = perSecond / 1000;
     this.#burst = burst;
@@ -43,7 +43,7 @@ export class TokenBucket {
     return Math.max(0, this.owe(amount) - excess / this.#perMs);
   }
 
-  /** Of what was taken, that many did not go. */
+  /** Gives back that many, which were taken but not used. */
   giveBack(amount: number): void {
     this.#tokens = Math.min(this.#tokens + amount, this.#burst);
   }
@@ -62,7 +62,7 @@ export class TokenBuckets {
   /** The longest unused comes first. */
   readonly #buckets = new Map<string, TokenBucket>();
 
-  /** @param most buckets remembered: one that is forgotten is full again. */
+  /** @param most buckets remembered; a forgotten one is full again. */
   constructor(perSecond: number, burst: number, most = 10_000, clock: Now = realClock) {
     this.#make = () => new TokenBucket(perSecond, burst, clock);
     this.#most = most;

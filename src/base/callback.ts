@@ -1,9 +1,9 @@
-/** Functions that the library's user gave: their faults are his to hear of, and end nothing here. */
+/** Functions that the library's user gave. The user hears of their errors, which end nothing here. */
 
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
 /**
- * The same function, which neither throws nor leaves a rejected promise behind. What it threw goes to the console, the
+ * The same function, which neither throws nor leaves a rejected promise. What it threw goes to the console, the
  * first time only: a listener that fails at each progress would fill it.
  * @param what names it to whoever wrote it
  */
@@ -17,7 +17,7 @@ export function harmless<A extends unknown[]>(what: string, callback: Callback<A
   return (...args) => {
     try {
       const result = callback(...args);
-      // An async function is a function that returns nothing, to a type.
+      // By its type, an async function may be one that returns nothing.
       if (result instanceof Promise) result.catch(failed);
     } catch (thrown) {
       failed(thrown);

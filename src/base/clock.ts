@@ -1,5 +1,5 @@
 /**
- * Time, as those who wait are given it: a machine's own, or a simulation's. Whoever takes it from here alone can be run
+ * Time as a port: a machine's own, or a simulation's. Code that takes time only from here can be run
  * under a virtual clock, where a day's wait costs nothing and the same seed is the same run. All times are milliseconds.
  */
 
@@ -39,7 +39,7 @@ export function every(clock: Clock, ms: number, run: () => void): () => void {
   return () => alarm.clear();
 }
 
-/** One wait at a time: to set it again forgets the one before. */
+/** One wait at a time. To set it again ends the earlier wait. */
 export class Alarm {
   readonly #clock: Clock;
   #cancel: (() => void) | undefined;
@@ -48,7 +48,7 @@ export class Alarm {
     this.#clock = clock;
   }
 
-  /** It is set, and has not rung. */
+  /** It is set, and its time has not come. */
   get waits(): boolean {
     return this.#cancel !== undefined;
   }
@@ -134,7 +134,7 @@ export function until<T>(
   return withDeadline(realClock, outer, Infinity, () => new Error(), work, stopped);
 }
 
-/** What comes within so long; undefined for what is late or fails: for what nobody waits longer for. */
+/** The result if it comes within so long; undefined if it is late or fails. */
 export function atMost<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   const late = () => new Error('It came too late.');
   return withDeadline(clock, undefined, ms, late, () => work).catch(() => undefined);

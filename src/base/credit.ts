@@ -24,7 +24,7 @@ const ASK_MS = 250;
 /** Of grants that may be lost or come late: the next says more, and a writer that waits asks. */
 export interface Lossy {
   clock: Clock;
-  /** The other end, which is `asked`, is to say again what it granted. */
+  /** Asks the other end (its `asked`) to repeat what it granted. */
   ask(): void;
 }
 
@@ -76,7 +76,7 @@ export class Credit {
       throw fault('PEER_MISBEHAVES', { what: 'sends more than it was allowed to' });
   }
 
-  /** This end's owner has taken so many of the bytes that arrived. */
+  /** The owner of this end has taken so many of the bytes that arrived. */
   took(length: number): void {
     this.#taken += length;
     if (this.#taken - this.#told >= CREDIT_STEP) this.#tell();

@@ -1,6 +1,6 @@
 /**
- * How much a transport may hold unsent: what it sends in HORIZON_S at the rate that it has shown. A word that is said now waits
- * behind it, and so must not wait longer on a slow path; on a fast one there has to be enough for a late timer.
+ * How much a transport may hold unsent: what it sends in HORIZON_S at its measured rate. A new control message waits
+ * behind that, and must not wait longer on a slow path. On a fast path it must be enough until a late timer.
  */
 
 import type { Clock } from './clock.ts';
@@ -38,7 +38,7 @@ export class Horizon {
     const left = given - held;
     const rate = (left - this.#left) / Math.max(seconds, 0.001);
     if (seconds * 1000 >= SAMPLE_MS) {
-      // With nothing left to send it says what it was given, not what it can.
+      // With nothing left to send, the rate shows what it was given, not what it can send.
       if (held > 0 || rate > this.#rate) this.#rate = Math.max(rate, MEMORY * this.#rate);
       this.#since = now;
       this.#left = left;

@@ -8,7 +8,7 @@ export function jsonLine(value: object): string {
   return escapeJson(JSON.stringify(value));
 }
 
-/** The same JSON, where what is invisible or steers a terminal stands as an escape. @param json without line feeds */
+/** The same JSON, with escapes for characters that are invisible or steer a terminal. @param json without line feeds */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (found) => {
     let text = '';

@@ -1,12 +1,12 @@
 /**
- * JSON from outside, read against a schema: what the schema does not name is not believed, and no error quotes what came.
+ * JSON from outside, read against a schema. What the schema does not name does not count, and no error quotes the input.
  * Pure; on valibot.
  */
 import * as v from 'valibot';
 
 /** A number beyond is no version. */
 const MAX_VERSION = 1e6;
-/** The first fault ends it: a hostile list makes no list of faults. */
+/** It stops at the first fault, so that a hostile list makes no list of faults. */
 const CONFIG = { abortEarly: true, abortPipeEarly: true } as const;
 
 /** @throws what `refuse` makes of a fault, told in words such as "a malformed 'token'" */
@@ -45,7 +45,7 @@ export function tryJson<S extends v.GenericSchema>(schema: S, text: string): v.I
 }
 
 function faultOf(issue: v.BaseIssue<unknown>): string {
-  // The name of a field that is not in the schema is whatever they wrote.
+  // The name of an unknown field is the other side's text.
   if (issue.expected === 'never') return 'an unknown field';
   const field = v.getDotPath(issue);
   if (field === null) return 'JSON of another shape';

@@ -9,7 +9,7 @@ const MiB = 1024 * KiB;
 export const MIN_CHUNK = 1 * MiB;
 export const MAX_CHUNK = 4 * MiB;
 
-/** Files with bytes in one chunk: whatever is done with each of them is done in milliseconds, however small they are. */
+/** Files with bytes in one chunk. So work for all files of a chunk takes milliseconds, however small they are. */
 export const MAX_PIECES = 4096;
 
 /** What is asked for at once: part of a chunk. That of the largest TLS record (RFC 8446, 5.1). */
@@ -40,7 +40,7 @@ export const MAX_TEXT = 1 * MiB;
 /** Chunks in one transfer: 256 TiB at the largest chunk size, and what their bitmaps may cost. */
 export const MAX_CHUNKS = 2 ** 26;
 
-/** A status's counter: far from where a peer could make this side's own next word unspeakable. */
+/** A status's counter: low enough that this side can always count further, whatever a peer sends. */
 export const MAX_STATUS_SEQ = 2 ** 32;
 
 /** Ranges of blocks, and hashes, asked for on one lane and not yet answered. */
@@ -54,9 +54,9 @@ export const STREAM_WINDOW = 8;
 /** Receivers that an origin introduces to one receiver. */
 export const MAX_NEIGHBOURS = 8;
 export const MAX_LANES = 64;
-/** Chosen by `npm run bench` and docs/decisions.md: one lane fills a clean path, several fill a lossy one. */
+/** Measured (docs/decisions.md): one lane fills a clean path, several fill a lossy one. */
 export const DEFAULT_LANES = 4;
-/** What trials may go up to. */
+/** The most lanes that trials may use. */
 export const MAX_STREAM_LANES = 16;
 export const MAX_DATAGRAM_LANES = 8;
 export const MAX_WEBRTC_LANES = 4;
@@ -78,11 +78,11 @@ export const MAX_RTC_CANDIDATE = 128;
 /** A lane that answers nothing for this long is dead; pings keep a quiet one alive. */
 export const LANE_DEADLINE = 15_000;
 export const LANE_PING = 1_000;
-/** One that has said nothing for this long is no longer counted on, and another kind is brought in beside it. */
+/** A lane that is silent for this long no longer counts, and one of another kind is opened beside it. */
 export const LANE_QUIET = 1_600;
 /** TCP connect plus TLS handshake of one lane. */
 export const LANE_OPEN_DEADLINE = 10_000;
-/** From the first PAKE message to both sides being sure. */
+/** From the first PAKE message until both sides are proven. */
 export const HANDSHAKE_DEADLINE = 30_000;
 /** Seconds that a session which was connected waits for its other side: a sender costs nothing while it waits. */
 export const SENDER_WAIT = 86_400;
@@ -91,9 +91,9 @@ export const RECEIVER_WAIT = 3_600;
 export const MAX_RECEIVERS = 64;
 /** What a timer of 31 bits of milliseconds can hold. */
 export const MAX_WAIT = 2_000_000;
-/** How long a sender that knows all is there waits to hear that the receiver knows it too. */
+/** How long a sender waits for `confirmed` after the roots were equal. */
 export const CONFIRM_DEADLINE = 30_000;
-/** A receiver whose disk takes no more looks so often whether it does again, and for so long. */
+/** A receiver whose disk takes no more checks it again so often, and for so long. */
 export const STALL_LOOK = 2_000;
 export const STALL_DEADLINE = 86_400_000;
 /** What a connected side answers at once: its offer, a page of its manifest, its last word (behind a look at all its files). */

@@ -1,5 +1,5 @@
 /**
- * The second that what was written last has to get there after a side has ended. It is counted in looks: a process that
+ * After a side has ended, its last bytes have a second to arrive. The second is counted in looks: a process that
  * stood still has not yet read what came meanwhile, and must not take that for the other side's silence.
  */
 import { type Clock, every } from './clock.ts';

@@ -1,8 +1,8 @@
-/** What comes from outside, on its way into a log: whoever reads the log in a terminal must not be steered by it. */
+/** Text from outside that goes into a log. It must not steer the terminal of a person who reads the log. */
 import { harmless } from './callback.ts';
 import { escapeName } from './printable.ts';
 
-/** UTF-16 units of one string: what a stranger sends fills no disk by being told. */
+/** UTF-16 units of one string, so that a stranger's text fills no disk. */
 const MAX_TEXT = 512;
 const MAX_DEPTH = 5;
 const MAX_ITEMS = 100;
@@ -29,7 +29,7 @@ export function escapingLog<T extends Partial<Record<Level, Line>>>(log: T): T {
   return levels as unknown as T;
 }
 
-/** Errors and bytes stay what they are: a logger has its own way with them. */
+/** Errors and bytes stay as they are, since a logger has its own way to write them. */
 function escaped(value: unknown, depth: number): unknown {
   if (typeof value === 'string')
     return escapeName(value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value);

@@ -1,4 +1,4 @@
-/** How long those wait who have lost a server, before they try it again. */
+/** How long a side that has lost a server waits before it tries again. */
 
 /** All in milliseconds. */
 export const FIRST_PAUSE = 250;

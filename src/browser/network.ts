@@ -31,7 +31,7 @@ interface PageSurroundings extends WebRtcSurroundings {
   readonly seal: Uint8Array;
 }
 
-/** The transports of a page, best first: a new one is a line here. */
+/** The transports of a page, best first. A new transport gets a line here. */
 const PAGE_TRANSPORTS: readonly TransportKind<PageSurroundings>[] = [
   { ...WEBRTC, make: webRtc },
   { ...RELAY, make: relay },
@@ -114,7 +114,7 @@ export class PageNetwork implements NetworkPort {
 
   #moved(): void {
     this.#session.log?.info({}, 'the network has changed');
-    // No lane of a page names an address of its own: those go that have fallen silent.
+    // A page's lanes name no address of their own, so those that have fallen silent are closed.
     this.#session.networkChanged(new Set());
     this.#mailbox?.reconnect();
     for (const transport of this.#transports.all) transport.again?.(true);

@@ -15,8 +15,8 @@ const LONGEST_LOOK = 64;
 /** Bytes held for an owner that has not begun or has paused: a WebSocket cannot be stopped. */
 const MAX_HELD = 1024 * 1024;
 /**
- * Milliseconds to wait for the other side. A page sees no pings, so that one connection whose network died unnoticed must not
- * wait for ever; who still wants one opens another.
+ * Milliseconds to wait for the other side. A page sees no pings, so a connection whose network died unnoticed must not
+ * wait for ever. Its owner then opens another.
  */
 const WAIT = 60_000;
 
@@ -127,7 +127,7 @@ export class RelayLink implements Link, Pipe {
 
   write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
     if (this.#over) return void queueMicrotask(() => done(closed()));
-    // One that is closing takes nothing more: its 'close', which comes at once, tells why, and a browser logs an error for each try.
+    // A closing WebSocket takes nothing more. Its 'close' comes at once and says why; a browser would log an error for each try.
     const closing = this.#webSocket.readyState > OPEN;
     if (!closing) this.#given += bytes.length;
     for (let at = 0; !closing && at < bytes.length; at += MAX_RELAY_MESSAGE)

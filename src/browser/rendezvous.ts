@@ -17,7 +17,7 @@ export function dialRendezvous(server: string): Dial {
         reject(signal.reason);
       };
       signal.addEventListener('abort', abort, { once: true });
-      // Why it cannot be reached, browsers keep from pages.
+      // Browsers do not tell a page why a server cannot be reached.
       webSocket.onclose = () => {
         signal.removeEventListener('abort', abort);
         reject(

@@ -16,7 +16,7 @@ export function watchNetwork(changed: () => void): () => void {
     if (slept) changed();
   };
   const timer = setInterval(() => look(document.visibilityState === 'hidden' ? HIDDEN : SLEPT), LOOK);
-  // What passed until now, passed in the other state; a page that was frozen in the background learns of it here first.
+  // Time until now passed in the other state. A page that was frozen in the background notices it here first.
   const shown = () => look(HIDDEN);
   addEventListener('online', changed);
   document.addEventListener('visibilitychange', shown);

@@ -1,4 +1,4 @@
-/** Where in this browser's private file system (OPFS) what was received lies: a folder a transfer, named by its key. */
+/** Where received files are in this browser's private file system (OPFS): one folder a transfer, named by its key. */
 
 const TOP = 'beeline';
 /** The byte space of a transfer, what is certain of it, and a journal that is to follow that one. */

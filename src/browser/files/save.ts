@@ -128,7 +128,7 @@ class Saving {
   }
 }
 
-/** Chromium sometimes says of a write that found no room that what was to be written could not be read: whether it can, shows. */
+/** If a write finds no room, Chromium sometimes says that the source could not be read. Reading it shows which is true. */
 async function blamed(thrown: unknown, blob: Blob): Promise<unknown> {
   if (!(thrown instanceof DOMException) || thrown.name !== 'NotReadableError') return thrown;
   const readable = await blob

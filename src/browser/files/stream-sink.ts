@@ -1,6 +1,6 @@
 /**
  * A download as a Sink, where nothing is to be kept: bytes go through in order, one file as it is, several as a ZIP that
- * is made on the way. What went out cannot be called back, so that nothing here can be gone on with.
+ * is made on the way. What went out cannot be taken back, so no later run can go on.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toHex } from '../../base/bytes.ts';
@@ -74,7 +74,7 @@ export class StreamSink implements Sink {
     await this.#order.take(chunk, extents, data);
   }
 
-  /** What has not begun is left out; what is out in part cannot be made whole, and is not called a file. */
+  /** A file that has not begun is left out. One that is out in part cannot be made whole, and ends the download with an error. */
   async drop(entry: number): Promise<void> {
     const { size } = this.#entries[entry]!;
     const begun = this.#current.entry >= entry;

@@ -1,4 +1,4 @@
-/** Files that are written in place. Runs in the storage worker, where alone such handles exist. */
+/** Files that are written in place. Runs in the storage worker, since such handles exist only there. */
 import type { KeptFileName } from './opfs.ts';
 
 /** The part of FileSystemSyncAccessHandle that is used; its calls throw DOMExceptions. */
@@ -30,7 +30,7 @@ export function fileCalls(file: (name: KeptFileName) => SyncFile) {
       writeFully(file(name), new Uint8Array(buffer, 0, length), at);
       return buffer;
     },
-    /** Zeros in the data, which is made longer for them if it has to be; a hole that is one stays one. */
+    /** Writes zeros to the data, and makes it longer if needed. A hole stays a hole. */
     zeros: (at: number, length: number): void => clear(file('data'), at, length),
     truncate: (name: KeptFileName, length: number): void => file(name).truncate(length),
     /** What was written to it is down. */
@@ -41,12 +41,12 @@ export function fileCalls(file: (name: KeptFileName) => SyncFile) {
 export function writeFully(file: SyncFile, bytes: Uint8Array, at: number): void {
   for (let done = 0, more = 1; done < bytes.length; done += more) {
     more = file.write(bytes.subarray(done, done + BLOCK_BYTES), { at: at + done });
-    // A browser that writes nothing and says nothing has no room.
+    // If a browser writes nothing and gives no error, it has no room.
     if (more <= 0) throw new DOMException('Nothing more could be written.', 'QuotaExceededError');
   }
 }
 
-/** Zeros a range. What an earlier run wrote there may be something else; a hole that is one stays one. */
+/** Zeros a range, since an earlier run may have written something else there. A hole stays a hole. */
 export function clear(file: SyncFile, at: number, length: number): void {
   if (file.getSize() < at + length) file.truncate(at + length);
   const scratch = new Uint8Array(Math.min(BLOCK_BYTES, length));

@@ -1,4 +1,4 @@
-/** What follows for a person from what was found out. Pure. */
+/** Turns findings into advice for a person. Pure. */
 
 import { scopeOf } from '../../base/addresses.ts';
 import { type Diagnosis, failed, found } from './diagnosis.ts';
@@ -57,14 +57,14 @@ const ipv6: Rule = (d) => {
   );
 };
 
-/** A mapped port would only be one of the inner of two NATs. */
+/** There are two NATs, and the mapped port is only the inner one's. */
 function behindAnother(d: Diagnosis): boolean {
   const router = found(d, 'router');
   const seen = outside(d);
   if (router) return scopeOf(router.host) !== 'global' || (seen !== undefined && seen !== router.host);
   const four = (found(d, 'addresses')?.addresses ?? []).filter(({ address }) => !address.includes(':'));
   const scopes = new Set(four.map(({ scope }) => scope));
-  // Beside other addresses it is most likely that of a VPN, some of which use the same range.
+  // Beside other addresses it most likely belongs to a VPN, since some use the same range.
   return scopes.has('shared') && !scopes.has('private') && !scopes.has('global');
 }
 

@@ -64,7 +64,7 @@ export interface Failure {
 export type Check<N extends CheckName = CheckName> = ({ ok: true } & Facts[N]) | Failure;
 
 /**
- * Absent is what was not asked: everything of the server without one, `proxy` where none is named, what the server does
+ * A check that was not made is absent: all about the server if there is none, `proxy` if none is named, what the server does
  * not offer, and an IP family that this machine or the server does not have.
  */
 export type Diagnosis = { [N in CheckName]?: Check<N> };
@@ -90,7 +90,7 @@ export function found<N extends CheckName>(diagnosis: Diagnosis, name: N): Facts
   return check?.ok ? check : undefined;
 }
 
-/** True if it was tried in vain. */
+/** True if it was tried and failed. */
 export function failed(diagnosis: Diagnosis, name: CheckName): boolean {
   return diagnosis[name]?.ok === false;
 }

@@ -6,7 +6,7 @@ import { type Check, type CheckName, type Diagnosis, type Facts, failure } from 
 /** Milliseconds: of one check, and of all. */
 const CHECK = 5_000;
 const ALL = 8_000;
-/** What is given back at the end (a mapped port, an allocation) may take so long. */
+/** Milliseconds to give things back at the end (a mapped port, an allocation). */
 const GIVING_BACK = 1_000;
 
 export type OnCheck = (name: CheckName, check: Check) => void;
@@ -52,7 +52,7 @@ export class Examination {
     }
   }
 
-  /** Ends at the deadline even where the probe does not heed its signal. @throws BeelineError */
+  /** Ends at the deadline even if the probe ignores its signal. @throws BeelineError */
   async bounded<T>(probe: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal } = this.#end;
     signal.throwIfAborted();

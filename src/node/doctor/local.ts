@@ -1,4 +1,4 @@
-/** Checks that need nobody but this machine. */
+/** Checks of this machine alone. */
 import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { scopeOf } from '../../base/addresses.ts';
@@ -27,7 +27,7 @@ export function localAddresses(listing: Listing = networkInterfaces()): Facts['a
 }
 
 /**
- * Asks the mDNS group on every link whether it hears itself: that the sockets open says little, since a group that was not
+ * Asks the mDNS group on every link whether it hears itself. That the sockets open says little, since a group that was not
  * joined and a firewall that drops are both silent.
  * @throws BeelineError NO_PATH if no link but loopback does.
  */

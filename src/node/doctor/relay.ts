@@ -11,10 +11,10 @@ import type { TurnServer } from '../../wire/rendezvous.ts';
 import { type Facts, since } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
 
-/** Bytes for the rate: a moment's worth on most ways, and nothing to those who pay for the relay. */
+/** Bytes to measure the rate. On most paths they take a moment, and they cost the relay's owner next to nothing. */
 const BULK = 256 * 1024;
 const PINGS = 3;
-/** Milliseconds: what is faster cannot be told from the clock's steps. */
+/** Milliseconds: a shorter time cannot be told from the clock's steps. */
 const SHORTEST = 1;
 /** Milliseconds for each answer of a TURN server. */
 const TURN_ANSWER = 4_000;

@@ -1,6 +1,6 @@
 /**
- * What the destination's file system can hold, found out by trying it in the staging folder: only what the manifest needs,
- * a few calls where all is well. What cannot be found out, because the disk is full or fails, counts as held: then a write
+ * What the destination's file system can hold, found out by trying in the staging folder. It tries only what the manifest needs,
+ * with a few calls if all is well. What cannot be found out, because the disk is full or fails, counts as held. Then a write
  * will say so.
  */
 
@@ -47,7 +47,7 @@ export const ALL: Abilities = {
   latest: MAX_TIME_S * 1e6,
 };
 
-/** What says nothing about the file system's abilities. */
+/** Errors that say nothing about what the file system can hold. */
 const PASSING = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -61,9 +61,9 @@ const PASSING = new Set([
 ]);
 /** Characters that some file system refuses, and all that are not ASCII. */
 const ODD = /[:?*<>|"\\]|[^\x00-\x7f]/gu;
-/** UTF-8 bytes: so long a name holds every file system. */
+/** UTF-8 bytes: every file system holds a name of this length. */
 const SHORT = 100;
-/** Names tried at most: past that the rest of the characters in doubt counts as refused. */
+/** Names tried at most. After that, all characters still in doubt count as refused. */
 const MAX_TRIALS = 1000;
 /** Microseconds: what file systems tell apart (NTFS and others finer than that, FAT two seconds). */
 const STEPS = [2, 1000, 10_000, 1e6, 2e6];
@@ -172,7 +172,7 @@ class Trial {
 
   #modes(): boolean {
     const path = this.#file('mode');
-    // Not what any mask would make of it.
+    // A mode that no umask would produce.
     return this.#works(() => {
       chmodSync(path, 0o751);
       return (statSync(path).mode & 0o777) === 0o751;
@@ -206,7 +206,7 @@ class Trial {
   async #names(needs: Needs): Promise<NameAbilities> {
     const refused = new Set<string>();
     const slices = new FileSlices();
-    // Together first: where all of them pass, that is all. Halves of what does not pass are looked at next.
+    // All together first; if they pass, that is all. If not, each half is tried next.
     const left = bundles([...needs.letters]);
     for (let some = left.pop(); some; some = left.pop()) {
       if (slices.over()) await slices.next();
@@ -236,7 +236,7 @@ class Trial {
     return held;
   }
 
-  /** Given as things are given their final names; then it must be there as it was given. */
+  /** Renamed as files are to their final names. Then it must be there under just that name. */
   #holds(name: string): boolean {
     this.#trials++;
     rmSync(this.#folder, { recursive: true, force: true });
@@ -254,7 +254,7 @@ class Trial {
     const kept = this.#setTime(path, SOME_TIME);
     const off = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(kept - SOME_TIME);
     const step = STEPS.find((size) => off < size);
-    // Where times cannot be set, no file has the one that it should have.
+    // If times cannot be set, no file has the right one.
     if (step === undefined) return { step: ALL.step, earliest: ALL.earliest, latest: ALL.latest };
     const limit = (wanted: number, usual: number, limits: readonly string[]): number | undefined => {
       if (wanted === usual) return undefined;

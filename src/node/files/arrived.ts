@@ -1,4 +1,4 @@
-/** What has arrived, read again to be passed on: where it is staged, or where it was put when it was whole. */
+/** Reads again what has arrived, to pass it on: from the staged file, or from the final place of a whole file. */
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
 import { type BeelineError, codeOf, fault, faultAt } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
@@ -9,7 +9,7 @@ import type { Placer } from './place.ts';
 import { digestsOf, readPieces } from './source.ts';
 import type { StagedFiles } from './staged-files.ts';
 
-/** Nothing is held open, so that it can be read as long as it stands there. */
+/** No file is held open, so it can be read as long as it stands there. */
 export class Arrived {
   readonly #job: Job;
   readonly #files: StagedFiles;
@@ -49,7 +49,7 @@ export class Arrived {
     const fd = openSync(placed ? this.#placer.path(entry) : this.#files.path(entry), READ_FLAGS);
     try {
       const got = await readFully(fd, into, at, length, offset);
-      // Behind the read, so that a change is seen until then.
+      // After the read, so that a change before or during it is seen.
       if (got < length || (placed && !this.#untouched(entry, fstatSync(fd, { bigint: true }))))
         throw this.#fault('ARRIVED_CHANGED', entry);
     } finally {

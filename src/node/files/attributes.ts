@@ -6,7 +6,7 @@ import type { Entry } from '../../offer/manifest.ts';
 import { diskError } from './disk-errors.ts';
 import { fromMicros } from './io.ts';
 
-/** What FAT, some network mounts and odd times answer; the bytes are right all the same. */
+/** Errors of FAT, some network mounts and odd times. The file's bytes are right all the same. */
 const UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
 
 /** Permission bits as they are written here: no setuid, setgid, sticky, and never writable by everyone. */
@@ -34,7 +34,7 @@ export class Attributes {
     this.attempt(entry.path, () => futimesSync(fd, time, time));
   }
 
-  /** Permission bits, by whatever way they are set; not tried where they are not kept. */
+  /** Sets permission bits through `set`; does not try where they are not kept. */
   mode({ path, mode }: Entry, set: (mode: number) => void): void {
     if (this.modes) this.attempt(path, () => set(permissions(mode)));
   }

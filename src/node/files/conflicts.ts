@@ -1,4 +1,4 @@
-/** What to do where the destination has something already: settled for every entry before anything is written. */
+/** Decides for every entry what to do if the destination has something already. This happens before anything is written. */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
@@ -31,7 +31,7 @@ export interface Plan {
   renamed: Map<number, string>;
   /** Of those that are replaced, the ones whose old content is worth comparing. */
   updated: Set<number>;
-  /** Of those that are not written, the ones that cannot be here, or that nobody wants: a later run decides anew. */
+  /** Of the entries that are not written, those that cannot be here or that nobody wants. A later run decides anew. */
   left: Set<number>;
 }
 
@@ -129,7 +129,7 @@ export async function settle(
 }
 
 /**
- * What is said now outranks what was said then. To replace something was agreed to for that very manifest, since another
+ * What is said now outranks what was said then. An agreement to replace something holds for that very manifest, since another
  * one may be another sender's; what the transfer itself put there it may replace, and an update replaces what differs.
  */
 function stillHolds({ stands, same }: Decided, overwrite: Overwrite): boolean {

@@ -1,5 +1,5 @@
 /**
- * A manifest as the destination can hold it: other names where it refuses them, the nearest time where it ends earlier, and
+ * Fits a manifest to the destination: other names where it refuses them, the nearest time that it can hold, and
  * without the links and paths that it cannot have or that nobody here wants. Decided and told before anything is written.
  */
 import { type BeelineError, fault, faultAt } from '../../base/errors.ts';

@@ -68,7 +68,7 @@ export class HeldFolders {
     this.#open.clear();
   }
 
-  /** Nothing that was held is right any more: what stands there now is held when it is used. */
+  /** Forgets all held folders. What stands there now is held at its next use. */
   begin(): void {
     this.close();
     this.#seen.clear();

@@ -1,5 +1,5 @@
 /**
- * What an earlier run left, seen with the eyes of a new one: which chunks are certain, which may be right and are worth
+ * What an earlier run left for a new one: which chunks are certain, which may be right and are worth
  * comparing, which files stand already, and what was decided about names. Nothing is read but the journal and stats.
  */
 import { type BigIntStats, lstatSync, readlinkSync, rmSync } from 'node:fs';
@@ -157,7 +157,7 @@ function takeEntry(taking: Taking, pair: Pair): void {
   else takeFile(taking, pair, path);
 }
 
-/** It was skipped because the very same stood there, which is the same no more. */
+/** It was skipped because the very same file stood there, but that has changed since. */
 function outdated({ root, step }: Taking, { now, was }: Pair): boolean {
   const { kind, size, mtime, target } = now;
   if (kind === 'folder' || (size === was.size && mtime === was.mtime && target === was.target)) return false;

@@ -1,4 +1,4 @@
-/** The destination's own links, which the manifest cannot know, in the way of links that are to be written. */
+/** The destination's own links, through which links of the manifest may lead. The manifest cannot know them. */
 
 import { lstatSync, realpathSync } from 'node:fs';
 import { sep } from 'node:path';
@@ -85,7 +85,7 @@ export class DestinationLinks {
     try {
       real = realpathSync(absolute);
     } catch {
-      // It leads nowhere now; where it might lead later is its own check's concern.
+      // It leads nowhere now. If it is written later, its own check decides.
       return 'nothing';
     }
     if (real === this.#root) return this.#top;

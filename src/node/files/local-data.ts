@@ -59,7 +59,7 @@ export class LocalData {
 
   async #mayTell(extents: readonly Extent[]): Promise<boolean> {
     const { senders, seeds, ends } = this.#inventory;
-    // What came from this very sender is its to compare.
+    // What came from this very sender may be compared.
     const strange = extents.filter(({ entry }) => !senders.has(entry));
     // Before any file is opened: there may be thousands of small ones.
     if (strange.some(({ length }) => length < LEAST_COMPARED_BYTES)) return false;

@@ -1,4 +1,4 @@
-/** The one way to a final name: a whole file, renamed from the staging. The final path is never opened. */
+/** The only way to a final name: a whole file is renamed from the staging folder. The final path is never opened. */
 
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';

@@ -7,7 +7,7 @@ import { CREATE_FLAGS, settled } from './io.ts';
 import { inSlices } from './slices.ts';
 import type { Staging } from './staging.ts';
 
-/** Bytes. Going on for less than this would only stop again. */
+/** Bytes. With less room than this, the transfer would soon stop again. */
 const ENOUGH = 64 * 1024 * 1024;
 const PROBE = new Uint8Array(64 * 1024);
 
