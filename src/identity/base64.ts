@@ -10,6 +10,6 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
   const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
   const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  // Stray last bits are ignored by the decoder; two texts for one message would be one too many.
+  // The decoder ignores stray last bits, but one message must have only one text.
   return toBase64Url(bytes) === text ? bytes : undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * This session's TLS certificate: made for it, self-signed, known to the peer by its SHA-256 alone. It says nothing
- * of who or what made it. Names and dates in it are not what is trusted; the fingerprint is.
+ * of who or what made it. Only its fingerprint is trusted, not the names and dates in it.
  */
 import { createHash } from 'node:crypto';
 

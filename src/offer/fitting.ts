@@ -28,7 +28,7 @@ const STAGING_KEY = foldKey(STAGING_PREFIX);
 /** UTF-8 bytes of an extension, its dot included. */
 const MAX_EXTENSION = 16;
 
-/** What stands for what cannot be written. */
+/** Replaces a character that cannot be written. */
 const STAND_IN = '_';
 
 /** Every name that a manifest may have. */
@@ -82,7 +82,7 @@ export function* fitPaths(paths: readonly string[], can: NameAbilities): Steps<s
     const cut = path.lastIndexOf('/');
     const folder = cut < 0 ? '' : `${folders.get(path.slice(0, cut)) ?? path.slice(0, cut)}/`;
     let name = fitName(path.slice(cut + 1), can);
-    // Where case is folded, it would be one of those that unfinished transfers use.
+    // Where case is folded, it would be a name of an unfinished transfer's folder.
     if (can.folds && foldKey(name).startsWith(STAGING_KEY)) name = fitName(STAND_IN + name, can);
     const first = folder + name;
     const free = (candidate: string) => {
@@ -122,7 +122,7 @@ export function fitTarget(
   return [...from.slice(same).map(() => '..'), ...to.slice(same)].join('/');
 }
 
-/** Whatever it may not end in is replaced. */
+/** Characters in which it may not end are replaced. */
 function fitEnd(name: string, { ends }: NameAbilities): string {
   let end = name.length;
   while (end > 0 && ends.has(name[end - 1]!)) end--;

@@ -90,7 +90,7 @@ export function* encodingPages(entries: readonly Entry[]): Steps<Uint8Array<Arra
     const before = page.length;
     encodeEntry(page, entry);
     if (before === 0 || page.length <= MAX_PAGE) continue;
-    // One too many: it begins the next page.
+    // It does not fit, and begins the next page.
     const whole = page.done();
     pages.push(whole.slice(0, before));
     page.clear();

@@ -1,7 +1,7 @@
 /**
  * The identity of a transfer: the root of a Merkle tree shaped as in RFC 9162, section 2.1.1, over the SHA-256 of
- * each manifest page and then of each chunk. Leaves of the two kinds and inner nodes are hashed in domains of
- * their own, so that none can be passed off as another. A chunk that was never moved (its files were skipped or
+ * each manifest page and then of each chunk. Leaves of the two kinds and inner nodes have hash prefixes of
+ * their own, so none can pass as another. A chunk that was never moved (its files were skipped or
  * vanished) has a leaf that says so.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -88,7 +88,7 @@ const BLOCK = 4096;
 
 /** Chunks with the SHA-256 of each: 32 bytes a chunk, in blocks, so that sparse use costs little. */
 export class ChunkHashes {
-  /** Which ones there are. */
+  /** The chunks whose hash is here. */
   readonly have = new Bitfield();
   #blocks: (Uint8Array | undefined)[] = [];
 

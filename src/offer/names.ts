@@ -97,7 +97,7 @@ export function* checkingEntries(
   }
 }
 
-/** Of links that may lead out; whoever wants them all the same can have them. */
+/** For links that may lead out. A person may ask for them all the same. */
 const OUTWARD: ReadonlySet<string> = new Set([
   'is absolute',
   'climbs behind another link',

@@ -54,7 +54,7 @@ export class Offer {
       throw fault('PEER_MALFORMED', { what: `chunk ${index} in a wrong length` });
   }
 
-  /** Whether a chunk holds bytes that the origin cannot deliver: what it is depends on when it was read. */
+  /** Whether a chunk holds bytes that the origin cannot deliver. Its content then depends on when it was read. */
   isTorn(chunk: number): boolean {
     return this.space.touches(this.gone)(chunk);
   }

@@ -1,6 +1,6 @@
 /**
  * The byte space: every file of a transfer laid out in one line and cut into chunks of one size. Large files start
- * on a chunk boundary; small ones stand side by side and never straddle one, so that a small file is whole as
+ * on a chunk boundary. Small ones stand side by side, each in one chunk, so that a small file is whole as
  * soon as its chunk is. Gaps exist in the layout only: a chunk's data is its extents, one after the other. No chunk has
  * more than MAX_PIECES of them, so that what is done with one chunk is bounded in time too.
  */
@@ -46,7 +46,7 @@ export class ByteSpace {
       return;
     }
     let at = 0;
-    /** In the chunk that is being filled. */
+    /** Files in the chunk that is being filled. */
     let pieces = 0;
     for (let entry = 0; entry < sizes.length; entry++) {
       const size = sizes[entry]!;

@@ -6,7 +6,7 @@ import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 export interface Pipe {
   /** The transport's. */
   readonly kind: string;
-  /** It goes through somebody's relay, as far as is known: whoever made it tells. Absent: it does not. */
+  /** Its maker knows that it goes through a relay. Absent: it does not. */
   readonly relayed?: boolean;
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;
@@ -22,7 +22,7 @@ export interface Pipe {
 }
 
 /**
- * The opening of a lane: within its deadline, and as long as somebody waits for it.
+ * Opens a lane, within its deadline and while somebody waits for it.
  * @param ms milliseconds
  * @throws BeelineError TIMEOUT; NO_PATH once the signal is aborted; what `work` throws
  */

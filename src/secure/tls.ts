@@ -73,7 +73,7 @@ export type TlsEnds = Pick<Pipe, 'kind' | 'relayed' | 'local' | 'remote'>;
 /** A TLS socket as a pipe. @param bridge given when the socket was opened with its `options` as `onread` */
 export function tlsPipe(socket: TLSSocket, ends: TlsEnds = tcpEnds(socket), bridge?: ReadBridge): Pipe {
   socket.setNoDelay(true);
-  // A server's socket that was not made by tls.Server says only so that a record was forged. Undocumented, and kept by a test.
+  // For a server's socket that tls.Server did not make, only this event tells of a forged record. Undocumented; a test checks it.
   socket.on('_tlsError', (error: Error) => socket.destroy(error));
   return {
     kind: ends.kind,
@@ -136,7 +136,7 @@ export function tlsClient(stream: Duplex, over: Over, pin: string): Promise<Pipe
   });
 }
 
-/** Whose certificate is right, the caller knows. @throws as `tlsClient` */
+/** The caller checks whose certificate it is. @throws as `tlsClient` */
 export function tlsServer(stream: Duplex, over: Over): Promise<{ pipe: Pipe; fingerprint: string }> {
   const socket = serverSocket(stream, over.context);
   return secured(stream, socket, 'secure', over, () => {
@@ -165,7 +165,7 @@ function secured<T>(
 ): Promise<T> {
   const { kind, remote } = over;
   stream.on('error', () => socket.destroy());
-  // A stream below that just ends says nothing to the TLS above.
+  // TLS is not told if the stream below just ends.
   stream.on('close', () => socket.destroy());
   const failed = (cause?: Error) =>
     cause ? fault('LANE_FAILED', { remote, kind }, { cause }) : fault('LANE_ENDED', { remote, kind });

@@ -93,7 +93,7 @@ async function refusalOf(name: string, response: IncomingMessage): Promise<Beeli
       if (text.length > MOST_REFUSAL) break;
     }
   } catch {
-    // What came so far is enough.
+    // The text so far is enough.
   } finally {
     clearTimeout(cut);
     response.destroy();

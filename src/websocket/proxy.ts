@@ -97,7 +97,7 @@ async function connect(authority: string, proxy: Proxy, signal: AbortSignal): Pr
         // Until its next owner listens: an error that nobody listens for would end the process.
         socket.on('error', () => socket.destroy());
         if (statusCode >= 200 && statusCode < 300) {
-          // Before TLS or the upgrade the server has nothing to say: bytes that came along are not part of the tunnel.
+          // A server sends nothing before TLS or the upgrade. So bytes that came with the answer are not the tunnel's.
           if (head.length === 0) return resolve(socket);
           reject(failed(name, 'speaks out of turn'));
         } else reject(failed(name, refusal(statusCode, authority)));

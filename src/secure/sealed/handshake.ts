@@ -1,5 +1,5 @@
 /**
- * Sealed lanes: what TLS is to lanes between two programs, for a page, which has no TLS of its own. Both sides have a secret
+ * Sealed lanes do for a page, which has no TLS of its own, what TLS does between two programs. Both sides have a secret
  * from their hellos. The receiver, who dials, is the client:
  *
  *     client  be, version, 32 random bytes ->
@@ -99,7 +99,7 @@ function unproven(): BeelineError {
   return fault('LANE_STRANGER', { what: 'it does not have the key of this session' });
 }
 
-/** While keys are made, an honest side has said one empty record more than was read, or nothing. */
+/** While keys are made, an honest side sends at most one empty record beyond what was read. */
 const MAX_EARLY = HEADER_LENGTH + TAG_LENGTH;
 
 /** The pipe below: its first bytes are read by the handshake, the rest go to the sealed pipe. */

@@ -97,7 +97,7 @@ export class SealedPipe implements Pipe {
     if (this.#started && !this.#end && !this.#closing.waits) this.#reader.flow(this.#started.data);
   }
 
-  /** In order when nothing was under way: the other side hears that nothing was cut off. */
+  /** A clean end if no write was under way: the other side learns that nothing was cut off. */
   destroy(error?: Error): void {
     if (this.#end || this.#closing.waits) return;
     if (error || this.#writer.busy) return this.#over(error);
@@ -118,7 +118,7 @@ export class SealedPipe implements Pipe {
     if (this.#started) this.#report();
   }
 
-  /** A turn later: whoever destroys a pipe is not called back before that is done. */
+  /** A turn later, so that the caller of `destroy` is called back only after it. */
   #report(): void {
     queueMicrotask(() => this.#started?.closed(this.#end?.error));
   }
@@ -130,7 +130,7 @@ const MAX_GRANTS = 16;
 interface SealedReaderOwner {
   /** The other side has the key. Comes first. */
   greeted(): void;
-  /** There is no more. @param clean the other side said so itself, and all has been delivered */
+  /** No more comes. @param clean the other side said so itself, and all has been delivered */
   ended(clean: boolean): void;
   /** @param error what the other side did, or somebody on the way */
   fail(error: unknown): void;
@@ -198,7 +198,7 @@ class SealedReader {
     this.#data = undefined;
   }
 
-  /** Before its bytes are stored; that the record is genuine shows later. */
+  /** Called before its bytes are stored. Whether the record is genuine is known only later. */
   #admit(type: RecordType, length: number): void {
     if (this.#last === 'end') throw outOfTurn();
     if ((type === 'hello') !== (this.#last === undefined)) throw outOfTurn();
@@ -272,7 +272,7 @@ class SealedWriter {
   readonly #sealer: Sealer;
   readonly #credit: Credit;
   readonly #fail: (error: unknown) => void;
-  /** Not behind data: a grant that waited for credit could let both sides wait for ever. */
+  /** Not behind data: if a grant waited for credit, both sides could wait for ever. */
   readonly #control: Plain[] = [];
   #write: { bytes: Uint8Array; at: number; done: Done } | undefined;
   /** Bytes of it that credit was given for, or is asked for. */
@@ -360,7 +360,7 @@ class SealedWriter {
         await sent;
         if (this.#over) break;
         sent = this.#send(records);
-        // Whoever awaits it does so later.
+        // It is awaited later.
         sent.catch(() => {});
         this.#advance();
       }

@@ -23,7 +23,7 @@ export const TAG_LENGTH = 16;
 export const MAX_PLAIN = 64 * 1024;
 /** Records that are sealed, or opened, side by side: enough for the cores. Together less than CREDIT_STEP: they are one `spend`. */
 export const BATCH = 8;
-/** What a data record counts beside its bytes, so that tiny ones cannot make the window hold much more than it says. */
+/** What a data record counts beside its bytes. So many tiny ones cannot fill more memory than the window. */
 export const RECORD_COST = 512;
 
 export interface SealedRecord {
@@ -185,7 +185,7 @@ export interface LaneKeys {
   server: LaneKey;
 }
 
-/** Both sides' nonces: a record of one lane opens in no other, and one of a side's own opens nowhere. */
+/** Both sides' nonces. So a record of one lane opens in no other, and a side's own record does not open at that side. */
 interface Nonces {
   client: Uint8Array;
   server: Uint8Array;
