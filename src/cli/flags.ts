@@ -1,6 +1,6 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
-import { DEFAULT_LANES, MAX_LANES, MAX_WAIT } from '../base/limits.ts';
-import { duration, hostPort, integer, oneOf, type ReadValue, serverUrl, size } from './values.ts';
+import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_WAIT } from '../base/limits.ts';
+import { duration, hostPort, integer, integerOr, oneOf, type ReadValue, serverUrl, size } from './values.ts';
 
 export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -63,7 +63,6 @@ const transfer = (leastPort: 0 | 1) => ({
   'no-lan': on('do not announce or search on the local network'),
   code: text('CODE', 'the code, such as 7-crossover-clockwork; a sender may choose its own'),
   'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
-  device: text('NAME', 'connect to this trusted device without a code (see `beeline trust`)'),
   limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
   wait: takes(
     'TIME',
@@ -91,8 +90,21 @@ const transfer = (leastPort: 0 | 1) => ({
   ...always,
 });
 
+const DEVICE = ['NAME', 'connect to this trusted device without a code (see `beeline trust`)'] as const;
+
 export const FLAGS = {
   send: {
+    receivers: takes(
+      'N',
+      `how many receive it with the one code, 1 to ${MAX_RECEIVERS}, or any (until Ctrl-C or --until); default: 1`,
+      integerOr('any', 1, MAX_RECEIVERS),
+    ),
+    until: takes(
+      'TIME',
+      'let nobody new in after this long: 10m, 2h; who is receiving then finishes',
+      duration(MAX_WAIT),
+    ),
+    'no-swarm': on('with several receivers: do not let them help each other'),
     text: text('TEXT', 'send this text instead of files'),
     name: text('FILE', 'the file name for what comes from stdin; default: stdin'),
     qr: on('show the code as a QR code too, or the link if there is a page'),
@@ -103,6 +115,7 @@ export const FLAGS = {
       oneOf('keep', 'follow', 'skip'),
     ),
     'skip-unreadable': on('list the files that cannot be read or named, and send the rest'),
+    device: texts(...DEVICE),
     ...transfer(0),
   },
   receive: {
@@ -111,6 +124,10 @@ export const FLAGS = {
       'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
       oneOf('safe', 'all', 'skip'),
     ),
+    'no-share': on(
+      'if others receive the same: give them nothing, take nothing from them, stay unknown to them',
+    ),
+    device: text(...DEVICE),
     ...transfer(1),
   },
   server: {

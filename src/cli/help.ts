@@ -15,11 +15,15 @@ const ABOUT: {
       'beeline send disk.img --at 0.0.0.0:4848 --limit 10M',
       'beeline send report.pdf --device laptop',
       'beeline send photos/ --update',
+      'beeline send film.mkv --receivers 5',
+      'beeline send slides.pdf --receivers any --until 2h',
+      'beeline send film.mkv --device laptop --device studio',
       'beeline send holiday/ --web --qr',
     ],
     notes: [
       'If the receiver stops, leave this command running. The receiver can come back with the same code.',
       'If this command stops, send the same paths again. The receiver keeps what has arrived.',
+      'With several receivers, the one code has three words. The receivers help each other: see --no-swarm, and --no-share there.',
     ],
   },
   receive: {

@@ -15,6 +15,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
     'If they are on different networks, or the network keeps machines apart, use --at HOST:PORT or --server URL.',
   NO_MEETING_PLACE: 'Say where the sender is: --at HOST:PORT or --server URL.',
   SEVERAL_SENDERS: 'To choose one, use --at HOST:PORT.',
+  CODE_TOO_SHORT: 'Without --code, Beeline makes one.',
   CODES_TAKEN: 'To choose a code, use --code CODE.',
   NOTHING_TO_SEND: 'Name at least one path.',
   STUN_UNNAMED: 'To name one, use --server.',

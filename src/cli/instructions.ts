@@ -24,22 +24,26 @@ function meetingPoints(options: CommonOptions, addresses: () => string[]): strin
   return (anywhere ? addresses() : [host]).map((address) => `${address}:${known}`);
 }
 
-/** Lines for the person. @param how the code, or the flag that stands for it, as a shell takes it @param code the code itself */
+/**
+ * Lines for the person. @param how the code, or the flag that stands for it, as a shell takes it
+ * @param code the code itself @param several it is for more than one receiver
+ */
 export function instructions(
   how: string,
   options: CommonOptions,
-  code?: string,
+  { code, several = false }: { code?: string; several?: boolean } = {},
   addresses: () => string[] = ownAddresses,
 ): string[] {
   const command = `    beeline receive ${how}`;
+  const there = several ? 'Each receiver runs' : 'On the other machine, run';
   if (options.server !== undefined) {
-    const run = ['On the other machine, run:', '', `${command} --server ${shellWord(options.server)}`, ''];
+    const run = [`${there}:`, '', `${command} --server ${shellWord(options.server)}`, ''];
     return code === undefined ? run : [...run, ...orOpen([pageLink(options.server, code)])];
   }
   const direct = meetingPoints(options, addresses).map((point) => `${command} --at ${shellWord(point)}`);
   if (options.lan === false && direct.length > 0)
-    return [`On the other machine, run${direct.length > 1 ? ' one of' : ''}:`, '', ...direct, ''];
-  const main = ['On the other machine, run:', '', command, ''];
+    return [`${there}${direct.length > 1 ? ' one of' : ''}:`, '', ...direct, ''];
+  const main = [`${there}:`, '', command, ''];
   return direct.length === 0
     ? main
     : [...main, 'or, if it is not on the same local network:', '', ...direct, ''];

@@ -30,6 +30,8 @@ export interface SendArgs extends TransferArgs<SendOptions> {
   /** Among the paths is `-`. */
   stdin: boolean;
   qr: boolean;
+  /** How many are to receive it; absent: one. */
+  several?: number | 'any';
   /** Flags given that only a receiver acts on. */
   ignored: string[];
 }
@@ -78,6 +80,11 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     throw usage('send', '--name is for `-` (stdin); other files keep their names.');
   if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
     throw usage('send', `--text takes at most ${MAX_TEXT} bytes; put it into a file.`);
+  if (flags.receivers === 'any' && paths.includes('-'))
+    throw usage(
+      'send',
+      '`-` (stdin) needs to know how many receive it: --receivers N. It begins when all are there.',
+    );
   const needsCode = 'exclude each other, because browsers need a code';
   refuseBoth(
     'send',
@@ -85,6 +92,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['web', 'server', 'are two pages, because a server has one of its own'],
     ['web', 'psk-file', needsCode],
     ['web', 'device', needsCode],
+    ['receivers', 'device', 'both say who receives: repeat --device for several'],
   );
   return {
     // As --at does, --web says where to meet.
@@ -94,12 +102,22 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
       stdinName: flags.name,
       update: flags.update ?? false,
       web,
+      device: flags.device,
+      receivers: flags.receivers,
+      until: flags.until,
+      swarm: !flags['no-swarm'],
     }),
     what: text === undefined ? paths : { text },
     stdin: paths.includes('-'),
     qr: flags.qr ?? false,
+    several: severalOf(flags),
     ignored: RECEIVER_ONLY.filter((name) => name in flags),
   };
+}
+
+function severalOf({ receivers, device }: FlagValues<'send'>): number | 'any' | undefined {
+  const wanted = receivers ?? new Set(device).size;
+  return wanted === 'any' || wanted > 1 ? wanted : undefined;
 }
 
 /** @throws BeelineError USAGE */
@@ -113,7 +131,10 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   if (to === '-' && flags.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
   if (update && overwrite !== undefined && overwrite !== 'update')
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
-  const own = { to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links } as const;
+  const own = {
+    ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, device: flags.device },
+    share: !flags['no-share'],
+  } as const;
   return { ...transferArgs('receive', flags, env, argument ?? flags.code, own), yes };
 }
 
@@ -214,7 +235,6 @@ function transferArgs<O>(
       server,
       at,
       code: code ?? (keys.length === 0 ? env.BEELINE_CODE || undefined : undefined),
-      device: flags.device,
       configDir: configDir(flags, env),
       port: flags.port,
       lanes: flags.lanes,

@@ -17,6 +17,20 @@ export const integer =
     throw bad(name, text, `it must be a whole number from ${least} to ${most}.`);
   };
 
+/** A number as `integer` reads it, or the one word. */
+export const integerOr =
+  <T extends string>(word: T, least: number, most: number): ReadValue<number | T> =>
+  (name, text) => {
+    if (text === word) return word;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw bad(
+      name,
+      text,
+      `it must be a whole number from ${least} to ${most}, or ${word}.${hint(text, [word])}`,
+    );
+  };
+
 const SECONDS = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /** Seconds: a whole number of them, or of minutes, hours or days: `90`, `90s`, `10m`, `2h`, `1d`. */

@@ -54,6 +54,8 @@ export interface SendOptions extends CommonOptions {
   receivers?: number | 'any';
   /** Seconds after which nobody new is let in. Who is under way goes on. */
   until?: number;
+  /** False: the receivers do not learn of each other, and all fetch from here alone. */
+  swarm?: boolean;
   /** The name of a trusted device (see `beeline trust`), or of several, instead of a code. */
   device?: string | readonly string[];
   /** If a source cannot be read, 'fail' (default) ends before anything moves; 'skip' names it and sends the rest. */
@@ -79,6 +81,11 @@ export interface SendOptions extends CommonOptions {
 export interface ReceiveOptions extends CommonOptions {
   /** The name of a trusted device (see `beeline trust`), instead of a code. */
   device?: string;
+  /**
+   * False: this side is not introduced to other receivers of the offer, and neither gives them anything nor fetches from them. Otherwise
+   * it is, if the sender introduces any, and they learn its addresses. With `relay: 'only'` it never is.
+   */
+  share?: boolean;
   /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
   to?: string;
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */

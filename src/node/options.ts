@@ -68,13 +68,14 @@ export function checkSend(what: What, options: SendOptions): void {
   if (receivers === 'any' && Array.isArray(what) && what.includes('-'))
     throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
-  for (const name of ['update', 'web'] as const) check(name, options[name], isFlag, 'true or false');
+  for (const name of ['update', 'web', 'swarm'] as const) check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
 }
 
 export function checkReceive(options: ReceiveOptions): void {
   checkCommon(options);
   check('device', options.device, isText, 'a text, and not empty');
+  check('share', options.share, isFlag, 'true or false');
   check('to', options.to, isText, "a folder, or '-'");
   check('store', options.store, isFunction, 'a function that makes a Sink');
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');

@@ -59,6 +59,15 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['TURN without a secret', () => serverArgs(['--turn-url', 'turn:a']), /needs --turn-secret-file/],
   ['a TURN secret for nobody', () => serverArgs(['--turn-secret', 'x']), /needs --turn-url/],
   ['two TURN secrets', () => serverArgs(['--turn-secret', 'x', '--turn-secret-file', 'y']), /choose one/],
+  ['receivers in words', () => send('x', '--receivers', 'all'), /--receivers all: .*1 to 64, or any/],
+  ['no receivers', () => send('x', '--receivers', '0'), /from 1 to 64, or any/],
+  ['65 receivers', () => send('x', '--receivers', '65'), /from 1 to 64, or any/],
+  ['any number for stdin', () => send('-', '--receivers', 'any'), /--receivers N/],
+  ['receivers beside devices', () => send('x', '--device', 'a', '--receivers', '2'), /repeat --device/],
+  ['an end in words', () => send('x', '--until', 'noon'), /--until noon: .*such as 90s/],
+  ['receivers of a receiver', () => receive('7-a', '--receivers', '2'), /There is no --receivers/],
+  ['sharing of a sender', () => send('x', '--no-share'), /There is no --no-share/],
+  ['two devices of a receiver', () => receive('--device', 'a', '7-b'), /Choose one of a code and --device/],
   ['a bad BEELINE_SERVER', () => sendArgs(['x'], { BEELINE_SERVER: 'nonsense' }), /BEELINE_SERVER/],
 ];
 
@@ -96,10 +105,10 @@ describe('cli: arguments', () => {
         '--no-port-map',
       ],
     );
-    const { onUnreadable, links, stdinName, update, web, ...common } = options;
+    const { onUnreadable, links, stdinName, update, web, receivers, until, swarm, ...common } = options;
     assert.deepEqual(
-      [onUnreadable, links, stdinName, update, web],
-      ['fail', undefined, undefined, false, false],
+      [onUnreadable, links, stdinName, update, web, receivers, until, swarm],
+      ['fail', undefined, undefined, false, false, undefined, undefined, true],
     );
     assert.deepEqual(common, {
       server: undefined,
@@ -120,6 +129,24 @@ describe('cli: arguments', () => {
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
     assert.equal(pskFile, undefined);
+  });
+
+  it('turns the flags for several receivers into options', () => {
+    const { options, several } = send('x', '--receivers', '5', '--until', '2h', '--no-swarm');
+    assert.deepEqual(
+      [options.receivers, options.until, options.swarm, options.device, several],
+      [5, 7200, false, undefined, 5],
+    );
+    const any = send('x', '--receivers', 'any');
+    assert.deepEqual([any.options.receivers, any.options.swarm, any.several], ['any', true, 'any']);
+    const two = send('x', '--device', 'a', '--device', 'b', '--until', '90');
+    assert.deepEqual([two.options.device, two.options.until, two.several], [['a', 'b'], 90, 2]);
+    assert.equal(send('x', '--device', 'a', '--device', 'a').several, undefined);
+    assert.equal(send('x', '--receivers', '1').several, undefined);
+    assert.equal(send('-', '--receivers', '3').options.receivers, 3);
+    assert.equal(receive('7-a').options.share, true);
+    assert.equal(receive('7-a', '--no-share').options.share, false);
+    assert.equal(receive('--device', 'l').options.device, 'l');
   });
 
   it('relays only where there is a relay', () => {

@@ -64,7 +64,13 @@ function announce({ report }: TransferRun, args: SendArgs): void {
   report.say('text' in what ? 'Sending a text' : `Sending ${listed(what.map(shownPath))}`);
   for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
   const how = keyFlag(args);
-  if (how) report.say('', instructions(how, args.options), 'Waiting for the other side...');
+  if (how)
+    report.say('', instructions(how, args.options, { several: args.several !== undefined }), waiting(args));
+}
+
+function waiting({ several }: SendArgs): string {
+  if (several === undefined) return 'Waiting for the other side...';
+  return several === 'any' ? 'Waiting for receivers. Ctrl-C ends it.' : `Waiting for ${several} receivers...`;
 }
 
 function keyFlag(args: SendArgs): string | undefined {
@@ -83,9 +89,9 @@ function tell(
   const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
   if (qrCode && !args.options.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
-  report.say(instructions(shellWord(code), args.options, code));
+  report.say(instructions(shellWord(code), args.options, { code, several: args.several !== undefined }));
   const keys = screen.live && !args.stdin ? ' (p pauses, r resumes, c twice cancels)' : '';
-  report.say(`Waiting for the other side...${keys}`);
+  report.say(`${waiting(args)}${keys}`);
 }
 
 function tellPages(
