@@ -17,6 +17,7 @@ import { FileSource } from './files/source.ts';
 import { stdinSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
 import { Hosting } from './host.ts';
+import { Forwards } from './network/forwarding.ts';
 import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
 import { checkSend } from './options.ts';
@@ -52,6 +53,7 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
     makeCertificate(),
   ]);
   const networks = new Set<Network>();
+  const forwards = new Forwards(transfer.log);
   const hosting = new Hosting(transfer, options, certificate);
   await serve(transfer, {
     ...{ options, platform, known, source, skipped, warn },
@@ -65,7 +67,7 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
       return {
         ...{ mailbox, port },
         connect(session) {
-          const network = openNetwork(session, certificate, options);
+          const network = openNetwork(session, certificate, options, undefined, forwards);
           networks.add(network);
           session.cleanup.push(() => void networks.delete(network));
           network.start(port);

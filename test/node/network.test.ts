@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
-import { mapsPort } from '../../src/node/network/forwarding.ts';
+import { Forwards, mapsPort } from '../../src/node/network/forwarding.ts';
 import { StunLookup } from '../../src/node/network/lookup.ts';
 import { Network, type NetworkOptions } from '../../src/node/network/network.ts';
 import { changeOf } from '../../src/node/network/roaming.ts';
@@ -32,6 +32,7 @@ async function common(role: 'sender' | 'receiver') {
     onPipe: () => {},
     onChange: () => {},
     onLack: () => {},
+    forwards: new Forwards(undefined),
     met: () => [],
     fingerprint: 'ef'.repeat(32),
     log: undefined,

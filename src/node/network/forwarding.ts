@@ -1,58 +1,149 @@
 /** Has the router there is now forward the ports that transports listen on, and no others. */
 import { mapPorts, type PortMapper } from '../../nat/mapping/map-ports.ts';
+import type { MappedProtocol } from '../../nat/mapping/mapper.ts';
 import type { Transport } from '../../transports/transport.ts';
+import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions, Logger } from '../api.ts';
 
+type Told = (address: Address | undefined) => void;
+
+/** Milliseconds in which several networks may notice the same new router. */
+const ONE_CHANGE_MS = 1_000;
+
+interface ForwardsPorts {
+  log: Logger | undefined;
+  map: typeof mapPorts;
+}
+
+/** A port that the router is asked for, for all who listen on it. */
+class Forward {
+  readonly users = new Set<Told>();
+  readonly #protocol: MappedProtocol;
+  readonly #port: number;
+  readonly #ports: ForwardsPorts;
+  #mapping: PortMapper;
+  #address: Address | undefined;
+  #since = performance.now();
+
+  constructor(protocol: MappedProtocol, port: number, ports: ForwardsPorts) {
+    this.#protocol = protocol;
+    this.#port = port;
+    this.#ports = ports;
+    this.#mapping = this.#map();
+  }
+
+  add(told: Told): void {
+    this.users.add(told);
+    if (this.#address) told(this.#address);
+  }
+
+  /** The router may be another: the old one is told that it need not forward any more, and then whoever is there is asked. */
+  async anew(): Promise<void> {
+    if (performance.now() - this.#since < ONE_CHANGE_MS) return;
+    this.#since = performance.now();
+    this.#tell(undefined);
+    // What takes an old mapping back would end its successor.
+    await this.#mapping.close();
+    if (this.users.size > 0) this.#mapping = this.#map();
+  }
+
+  close(): Promise<void> {
+    return this.#mapping.close();
+  }
+
+  #map(): PortMapper {
+    const { map, log } = this.#ports;
+    return map({
+      [this.#protocol]: this.#port,
+      signal: new AbortController().signal,
+      onMapped: (_, address) => this.#tell(address),
+      ...(log && { log }),
+    });
+  }
+
+  #tell(address: Address | undefined): void {
+    this.#address = address;
+    for (const told of this.users) told(address);
+  }
+}
+
+/** The ports of one process. Several networks may share one: it is forwarded until the last of them is closed. */
+export class Forwards {
+  readonly #ports: ForwardsPorts;
+  readonly #all = new Map<string, Forward>();
+
+  constructor(log: Logger | undefined, map: typeof mapPorts = mapPorts) {
+    this.#ports = { log, map };
+  }
+
+  use(protocol: MappedProtocol, port: number, told: Told): void {
+    const key = `${protocol} ${port}`;
+    const forward = this.#all.get(key) ?? new Forward(protocol, port, this.#ports);
+    this.#all.set(key, forward);
+    forward.add(told);
+  }
+
+  /** Resolves when the router has the port back if nobody else uses it, or does not say so soon. */
+  async leave(protocol: MappedProtocol, port: number, told: Told): Promise<void> {
+    const key = `${protocol} ${port}`;
+    const forward = this.#all.get(key);
+    if (!forward?.users.delete(told) || forward.users.size > 0) return;
+    this.#all.delete(key);
+    await forward.close();
+  }
+
+  async anew(protocol: MappedProtocol, port: number): Promise<void> {
+    await this.#all.get(`${protocol} ${port}`)?.anew();
+  }
+}
+
+/** The ports of one network. */
 export class Forwarding {
+  readonly #forwards: Forwards;
   readonly #transports: readonly Transport[];
   readonly #onChange: () => void;
-  readonly #log: Logger | undefined;
-  readonly #end = new AbortController();
-  #mapping: PortMapper | undefined;
-  /** One after the other: what takes an old mapping back would end its successor. */
-  #mapped: Promise<void> = Promise.resolve();
-  /** What is mapped, or asked for. */
-  #ports = '';
+  #used: { protocol: MappedProtocol; port: number; told: Told }[] = [];
+  #over = false;
 
-  constructor(transports: readonly Transport[], onChange: () => void, log: Logger | undefined) {
+  constructor(forwards: Forwards, transports: readonly Transport[], onChange: () => void) {
+    this.#forwards = forwards;
     this.#transports = transports;
     this.#onChange = onChange;
-    this.#log = log;
   }
 
   /** Asks for the ports that there are now, unless it has. @param anew the router may be another */
   update(anew = false): void {
-    this.#mapped = this.#mapped.then(() => this.#map(anew));
+    if (this.#over) return;
+    const listening = this.#transports.flatMap((transport) => {
+      const at = transport.port?.();
+      return at ? [{ ...at, transport }] : [];
+    });
+    const same = (a: { protocol: string; port: number }) => (b: { protocol: string; port: number }) =>
+      a.protocol === b.protocol && a.port === b.port;
+    const gone = this.#used.filter((used) => !listening.some(same(used)));
+    for (const { protocol, port, told } of gone) {
+      told(undefined);
+      void this.#forwards.leave(protocol, port, told);
+    }
+    this.#used = this.#used.filter((used) => !gone.includes(used));
+    if (anew) for (const { protocol, port } of this.#used) void this.#forwards.anew(protocol, port);
+    for (const at of listening) {
+      if (this.#used.some(same(at))) continue;
+      const { protocol, port, transport } = at;
+      const told: Told = (address) => {
+        transport.forwarded?.(address);
+        this.#onChange();
+      };
+      this.#used.push({ protocol, port, told });
+      this.#forwards.use(protocol, port, told);
+    }
   }
 
   /** Resolves when the router has its ports back, or does not say so soon. */
   async close(): Promise<void> {
-    this.#end.abort();
-    await this.#mapped;
-    await this.#mapping?.close();
-  }
-
-  async #map(anew: boolean): Promise<void> {
-    const { signal } = this.#end;
-    const listening = this.#transports.flatMap((transport) => {
-      const port = transport.port?.();
-      return port ? [{ ...port, transport }] : [];
-    });
-    const ports = listening.map(({ protocol, port }) => `${protocol} ${port}`).join();
-    if (signal.aborted || (!anew && ports === this.#ports)) return;
-    this.#ports = ports;
-    await this.#mapping?.close();
-    for (const transport of this.#transports) transport.forwarded?.(undefined);
-    if (signal.aborted || listening.length === 0) return;
-    this.#mapping = mapPorts({
-      ...Object.fromEntries(listening.map(({ protocol, port }) => [protocol, port])),
-      signal,
-      onMapped: (protocol, address) => {
-        for (const each of listening) if (each.protocol === protocol) each.transport.forwarded?.(address);
-        this.#onChange();
-      },
-      ...(this.#log && { log: this.#log }),
-    });
+    this.#over = true;
+    const used = this.#used.splice(0);
+    await Promise.all(used.map(({ protocol, port, told }) => this.#forwards.leave(protocol, port, told)));
   }
 }
 

@@ -20,7 +20,7 @@ import type { Address } from '../../wire/candidate.ts';
 import type { Hello } from '../../wire/signal.ts';
 import { localHosts } from '../addresses.ts';
 import type { CommonOptions, Logger } from '../api.ts';
-import { Forwarding, mapsPort } from './forwarding.ts';
+import { Forwarding, type Forwards, mapsPort } from './forwarding.ts';
 import { StunLookup } from './lookup.ts';
 import type { Change } from './roaming.ts';
 
@@ -39,6 +39,8 @@ export interface NetworkOptions {
   onChange: () => void;
   /** Something that is missing here makes a way to the peer impossible: a sentence for people. */
   onLack: (error: BeelineError) => void;
+  /** What the router forwards for this process. */
+  forwards: Forwards;
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
   log: Logger | undefined;
@@ -84,7 +86,7 @@ export class Network implements NetworkPort {
       onChange: () => this.#changed(),
     };
     this.#transports = makeTransports(transports, around);
-    this.#forwarding = new Forwarding(this.#transports.all, () => this.#changed(), log);
+    this.#forwarding = new Forwarding(options.forwards, this.#transports.all, () => this.#changed());
   }
 
   /** Those of this session's transports, best first. */

@@ -5,15 +5,20 @@ import { laneContext } from '../../secure/tls.ts';
 import type { Session } from '../../session/session.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions } from '../api.ts';
+import { Forwards } from './forwarding.ts';
 import { Network } from './network.ts';
 import { watchNetwork } from './roaming.ts';
 
-/** @param met where the peer was met, over TCP */
+/**
+ * @param met where the peer was met, over TCP
+ * @param forwards what the router forwards, if several networks share a port
+ */
 export function openNetwork(
   session: Session,
   certificate: Certificate,
   options: CommonOptions,
   met: () => readonly Address[] = () => [],
+  forwards = new Forwards(session.log),
 ): Network {
   const network: Network = new Network({
     role: session.role,
@@ -25,7 +30,7 @@ export function openNetwork(
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),
     onLack: (error) => session.warn(error),
-    met,
+    ...{ met, forwards },
     log: session.log,
   });
   const watch = watchNetwork((hosts, change) => {
