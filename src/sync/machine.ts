@@ -62,7 +62,6 @@ export const TABLE: Table = {
     cancel,
   },
   authenticating: {
-    'peer-found': to('authenticating'),
     'peer-left': to('connecting', 'meet'),
     // It was proven, and said so before any lane was open.
     'peer-ended': to('connecting', 'meet'),

@@ -20,10 +20,10 @@ function router() {
 function network(forwards: Forwards, ports: { tcp: number; udp?: number }) {
   const at: Record<string, Address | undefined> = {};
   let changes = 0;
-  const transports = Object.entries(ports).map(
-    ([protocol, port]): Transport => ({
+  const transports = (['tcp', 'udp'] as const).map(
+    (protocol): Transport => ({
       ...{ describe: () => undefined, hear: () => {}, paths: () => [], close: () => {} },
-      port: () => ({ protocol, port: ports[protocol]! }),
+      port: () => (ports[protocol] ? { protocol, port: ports[protocol] } : undefined),
       forwarded: (address) => {
         at[protocol] = address;
       },
