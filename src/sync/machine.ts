@@ -108,7 +108,8 @@ export function diagram(): string {
   const lines = ['stateDiagram-v2', '  [*] --> idle'];
   for (const [state, row] of Object.entries(TABLE)) {
     for (const [event, next] of Object.entries(row)) {
-      lines.push(`  ${state} --> ${next.to}: ${event} / ${next.effects.join(', ')}`);
+      const effects = next.effects.length > 0 ? ` / ${next.effects.join(', ')}` : '';
+      lines.push(`  ${state} --> ${next.to}: ${event}${effects}`);
     }
     if (isFinal(state as State)) lines.push(`  ${state} --> [*]`);
   }
