@@ -18,18 +18,19 @@ Over loopback, in turn, with medians and ratios; every delivery is compared byte
 Both folders are the one for temporary files by default.
 Exit status: 0 when every transfer worked and was identical, whatever the figures; 1 otherwise.`;
 
-const UNITS = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const UNITS = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, MB: 1e6 };
 /** Bytes; a smaller file is through before it can be killed. */
 const MIN_RESUME = 512 * 2 ** 20;
 
 /** Bytes of `64MiB` and the like. Throws on anything else. */
 export function bytes(text) {
-  const match = /^(\d+)(KiB|MiB|GiB|)$/.exec(text);
-  if (!match) throw new Error(`${text} is not a size: write a number, or one with KiB, MiB or GiB after it.`);
+  const match = /^(\d+)(KiB|MiB|GiB|MB|)$/.exec(text);
+  if (!match)
+    throw new Error(`${text} is not a size: write a number, or one with KiB, MiB, GiB or MB after it.`);
   return Number(match[1]) * UNITS[match[2]];
 }
 
-function whole(text, name) {
+export function whole(text, name) {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} wants a whole number above 0.`);
   return value;

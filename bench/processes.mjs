@@ -82,10 +82,14 @@ export function failure(what, { status, stdout, stderr }) {
   return `${what} ended with ${status}.\n${stdout.slice(-2000)}${stderr.slice(-2000)}`.trim();
 }
 
-/** Starts a Node script with the hook that measures it; `usage()` reads { cpu, rss } after its exit. */
-export function startMeasured(work, name, script, args, options = {}) {
+/**
+ * Starts a Node script with the hook that measures it; `usage()` reads { cpu, rss } after its exit. `options.prefix` are words before
+ * the command, such as `ip netns exec NAME`.
+ */
+export function startMeasured(work, name, script, args, { prefix = [], ...options } = {}) {
   const file = join(work, `usage-${name}.json`);
-  const started = start(process.execPath, ['--require', HOOK, script, ...args], {
+  const [command, ...rest] = [...prefix, process.execPath, '--require', HOOK, script, ...args];
+  const started = start(command, rest, {
     ...options,
     env: { ...options.env, BENCH_USAGE: file },
   });
