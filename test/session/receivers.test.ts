@@ -62,10 +62,13 @@ function offer(most: number) {
   const group = receivers.group(most, 'code');
   const guests = new Map<number, (body: string) => void>();
   const dropped: number[] = [];
+  const kept: number[] = [];
   const mailbox: Mailbox = {
     ...{ nameplate: '7', token: '', services: NO_SERVICES },
     send: (body, guest) => guests.get(guest!)?.(body),
-    drop: (guest) => void dropped.push(guest!),
+    drop: (guest) => void dropped.push(guest),
+    keep: (guest) => void kept.push(guest),
+    guests: most,
     ...{ reconnect: () => {}, close: () => {} },
   };
   transfer.begin();
@@ -104,11 +107,24 @@ function offer(most: number) {
     await clock.pass(2_000);
   }
   const named = (name: TransferEvent['event']) => events.filter(({ event }) => event === name);
-  return { clock, transfer, receivers, group, guest, dropped, session, opened, completes, audits, named };
+  return {
+    clock,
+    transfer,
+    receivers,
+    group,
+    guest,
+    dropped,
+    kept,
+    session,
+    opened,
+    completes,
+    audits,
+    named,
+  };
 }
 
 it('each who has the code gets a session of its own, and no more than are wanted', async () => {
-  const { guest, clock, opened, named } = offer(3);
+  const { guest, clock, opened, named, kept } = offer(3);
   const met = [];
   for (const number of [4, 5, 6, 7]) {
     met.push(guest(number));
@@ -119,6 +135,7 @@ it('each who has the code gets a session of its own, and no more than are wanted
     ['1', '2', '3', ''],
   );
   assert.equal(met[3]!.error?.reason, 'OFFER_FULL');
+  assert.deepEqual(kept, [4, 5, 6], 'those keep their places at the mailbox');
   assert.equal(opened.length, 3);
   assert.deepEqual(
     named('peer').map((event) => event.event === 'peer' && event.peer),
