@@ -275,3 +275,14 @@ it('cancelled, every session ends, and no wait is left', async () => {
   assert.deepEqual(audits, ['1 CANCELLED', '2 CANCELLED']);
   assert.equal(clock.waiting, 0);
 });
+
+it('ended between two sessions, while none is there, it ends all the same', async () => {
+  const { guest, clock, transfer, session } = offer(2);
+  guest(1);
+  guest(2);
+  for (const id of [1, 2]) session(id).fail(new BeelineError('NO_PATH', 'no way'));
+  transfer.subscribe((event) => event.event === 'ended' && event.peer === 2 && transfer.cancel());
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'CANCELLED' });
+  assert.equal(clock.waiting, 0);
+});
