@@ -26,26 +26,29 @@ export async function askFor(
 ): Promise<boolean> {
   const hashes: number[] = [];
   let ranges: BlockRange[] = [];
+  let spared = false;
   let fewer = false;
   const ask = () => {
-    if (ranges.length > 0) lane.send({ type: 'get', ranges }).catch(() => {});
+    if (ranges.length > 0) lane.send({ type: 'get', spare: spared, ranges }).catch(() => {});
     ranges = [];
   };
   for (const claim of claims) if (claim.what === 'hash') hashes.push(claim.index);
   if (hashes.length > 0) lane.send({ type: 'get-hash', chunks: hashes }).catch(() => {});
   for (const claim of claims) {
     if (claim.what === 'hash') continue;
-    const { index, from, to } = claim;
+    const { index, from, to, spare } = claim;
+    if (spare !== spared) ask();
+    spared = spare;
     if (limiter.limited) {
       // A chunk may turn out to be zeros, or its lane die, while this waits its turn: nobody pays for what is not asked for.
       const bytes = (to - from) * BLOCK_BYTES;
-      let spared = withdrawn(claim);
-      if (!spared) {
+      let needless = withdrawn(claim);
+      if (!needless) {
         await limiter.pass(bytes);
-        spared = withdrawn(claim);
-        if (spared) limiter.giveBack(bytes);
+        needless = withdrawn(claim);
+        if (needless) limiter.giveBack(bytes);
       }
-      if (spared) {
+      if (needless) {
         fewer = true;
         continue;
       }

@@ -22,12 +22,21 @@ import type { BlockRange } from '../wire/messages.ts';
 import type { Slab } from './ports.ts';
 
 /** What to ask for: blocks, or what a chunk's hash is, since something lies in its place already. */
-export type Claim = ({ what: 'blocks' } & BlockRange) | { what: 'hash'; index: number };
+export type Claim =
+  /** `spare`: only if the origin has not given the chunk to others. */
+  ({ what: 'blocks'; spare: boolean } & BlockRange) | { what: 'hash'; index: number };
 
 /** In place of the number of lanes that owe a block: it is here. */
 const HERE = 255;
 /** How often the origin may say another hash of a chunk that is arriving: a file of it went away, then another. */
 const MAX_CHANGES = 16;
+
+/** Of all buffers, what may be used for chunks from holders. */
+const FROM_HOLDERS = 0.75;
+/** Places that are looked at by chance for a chunk that is nobody's. */
+const JUMPS = 32;
+/** Chunks that a holder has, of which the rarest is asked for first. */
+const LOOKED_AT = 32;
 
 /** Another receiver of the same offer: what it has, by its own word. */
 export class Holder {
@@ -56,6 +65,8 @@ export interface Arriving {
   changes: number;
   /** The one holder that was asked for a part of it. */
   from: Holder | undefined;
+  /** The origin was asked for it unless others were given it, and nothing of it has come; or has answered that they were. */
+  spare: 'no' | 'asked' | 'declined';
 }
 
 type Life =
@@ -69,6 +80,10 @@ export interface ChunksOptions {
   window: number;
   /** Chunks that may be between asked for and down: each has a buffer, so that whatever comes has a place. */
   most: number;
+  /** This side gives to others what it has. */
+  shares: boolean;
+  /** Chance, from 0 up to 1. */
+  random: () => number;
   /** Whether something lies in a chunk's place already that may be right. */
   comparable: (chunk: number) => boolean;
 }
@@ -91,8 +106,12 @@ export class Chunks {
   readonly #compared = new Bitfield();
   /** How many have been looked at, of those that were never begun. */
   #next = 0;
-  /** In which order, once others receive the same: so that not all ask the origin for the same. */
-  #order: Order | undefined;
+  /** Others receive the same: the origin is asked first for what none of them has, or will have. */
+  #crowd = false;
+  /** Then: where to look next for such a chunk. */
+  #at = 0;
+  /** Then: there was none, and nothing has changed that since. */
+  #exhausted = false;
   /** The origin was started again. */
   #renewed = false;
   #bytes = 0;
@@ -102,8 +121,8 @@ export class Chunks {
   /** Chunks that holders have and whose hash is to be asked of the origin, and those whose hash has been asked. */
   readonly #unhashed = new Set<number>();
   readonly #hashing = new Set<number>();
-  /** Chunks that the origin need not send, since holders have them. */
-  readonly #spared = new Set<number>();
+  /** Chunks that the origin has given to others, by its word. */
+  readonly #given = new Bitfield();
   /** Chunks that came wrong from a holder. */
   readonly #fromOrigin = new Set<number>();
 
@@ -131,6 +150,11 @@ export class Chunks {
     for (const life of this.#open.values())
       if (life.state === 'arriving') for (const owing of life.blocks) if (owing === 2) count++;
     return count;
+  }
+
+  /** Others receive the same. */
+  get crowd(): boolean {
+    return this.#crowd;
   }
 
   /** How many are being written. */
@@ -166,7 +190,8 @@ export class Chunks {
       if (!space.stream) this.#before.add(index);
     }
     this.#unwanted = unwanted(this.down);
-    for (const list of [this.#unhashed, this.#hashing, this.#spared]) list.clear();
+    for (const list of [this.#unhashed, this.#hashing]) list.clear();
+    this.#exhausted = false;
     for (const holder of this.#holders) {
       holder.ready.clear();
       for (const index of holder.has) this.#markReady(holder, index);
@@ -176,6 +201,8 @@ export class Chunks {
   /** The origin is a new process, to which all that is down is from earlier. */
   renewed(): void {
     this.#renewed = true;
+    this.#given.clear();
+    this.#exhausted = false;
     for (const index of this.down) this.#before.add(index);
   }
 
@@ -206,28 +233,47 @@ export class Chunks {
   /**
    * The next thing to ask for, of at most so many blocks; undefined when nothing is wanted that nobody owes.
    * @param holder whom to ask; undefined: the origin
-   * @param all of the origin also what holders have
+   * @param all of the origin also what others have, or will have
    */
   claim(most: number, holder?: Holder, all = false): Claim | undefined {
-    let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder));
+    let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder, all));
     if (index === undefined) {
-      if (this.#open.size >= this.#options.most) return undefined;
-      index = holder ? this.#nextReady(holder) : (this.#begin() ?? (all ? this.#nextSpared() : undefined));
+      // What is asked of holders leaves buffers for what only the origin has.
+      const buffers = holder ? Math.ceil(this.#options.most * FROM_HOLDERS) : this.#options.most;
+      if (this.#open.size >= buffers) return undefined;
+      index = holder ? this.#nextReady(holder) : this.#begin();
+      const asks = !holder && this.#options.shares && index !== undefined && this.#allowed(index);
+      if (all) index ??= this.#nextOfOthers();
       if (index === undefined) return undefined;
       if (!holder && this.#uncompared(index)) {
         this.#open.set(index, { state: 'comparing' });
         return { what: 'hash', index };
       }
-      this.#arrive(index);
+      this.#arrive(index, asks ? 'asked' : 'no');
     }
     const life = this.#open.get(index) as Arriving;
     if (holder) life.from = holder;
+    if (holder || all) life.spare = 'no';
     const { blocks } = life;
     const from = blocks.indexOf(0);
     let to = from;
     while (to < blocks.length && to - from < most && blocks[to] === 0) blocks[to++] = 1;
     if (blocks.indexOf(0, to) < 0) this.#lacking.delete(index);
-    return { what: 'blocks', index, from, to };
+    return { what: 'blocks', index, from, to, spare: life.spare === 'asked' };
+  }
+
+  /** The origin will not bring some of this chunk, since it has given it to others. */
+  decline(index: number): void {
+    this.#beOneOfMany();
+    this.#given.add(index);
+    const life = this.#open.get(index);
+    if (life?.state !== 'arriving' || life.spare === 'no') return;
+    life.spare = 'declined';
+    // Once nobody owes any of it, it is as if it had never been asked for.
+    if (life.blocks.some((owing) => owing !== 0)) return;
+    this.#open.delete(index);
+    this.#lacking.delete(index);
+    for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
   }
 
   /** A chunk that holders have, and whose hash is to be asked of the origin before they can be asked for it. */
@@ -273,6 +319,7 @@ export class Chunks {
     if (this.#open.get(index)?.state !== 'comparing') return;
     this.#open.delete(index);
     this.#redo.add(index);
+    this.#exhausted = false;
   }
 
   /** The origin has told the hash of a chunk that is not here. */
@@ -283,17 +330,9 @@ export class Chunks {
     for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
   }
 
-  /** Another receiver is there. @param random chance, from 0 up to 1 */
-  join(holder: Holder, random: () => number): void {
-    const { chunks } = this.offer.space;
-    if (
-      !this.#order &&
-      this.#options.window === Number.POSITIVE_INFINITY &&
-      chunks < Number.POSITIVE_INFINITY
-    ) {
-      this.#order = { start: Math.floor(random() * chunks), step: stepThrough(chunks, random()) };
-      this.#next = 0;
-    }
+  /** Another receiver is there. */
+  join(holder: Holder): void {
+    this.#beOneOfMany();
     this.#holders.add(holder);
     for (const index of holder.has) this.#markReady(holder, index);
   }
@@ -301,18 +340,41 @@ export class Chunks {
   /** It went away: what only it had is the origin's to bring. */
   leave(holder: Holder): void {
     this.#holders.delete(holder);
-    this.#lookAgain();
+    this.#exhausted = false;
+  }
+
+  /** The origin says which chunks from `first` on it has given to others, and of which it knows the hash: as bits. */
+  given(first: number, bits: Uint8Array, hashed: Uint8Array): void {
+    this.#beOneOfMany();
+    const known = this.#given.bytes(first / 8, first / 8 + bits.length);
+    for (const [at, byte] of bits.entries())
+      for (const index of indexesOf(first + at * 8, byte ^ known[at]!)) {
+        if (this.#given.add(index)) continue;
+        this.#given.remove(index);
+        this.#exhausted = false;
+      }
+    const { chunks } = this.offer.space;
+    for (const [at, byte] of hashed.entries())
+      for (const index of indexesOf(first + at * 8, byte)) if (index < chunks) this.#awaitHash(index);
+  }
+
+  #beOneOfMany(): void {
+    if (this.#crowd) return;
+    this.#crowd = true;
+    if (this.#anyOrder) this.#at = this.#any();
   }
 
   /** An entry is gone at the origin: what holders have of it may be of another time. */
   gone(entry: number): void {
     const { first, end } = this.offer.space.chunksOf(entry);
-    if (end > first) this.#lookAgain();
+    if (end > first) this.#exhausted = false;
   }
 
-  /** It says that it has this chunk too. */
-  holds(holder: Holder, index: number): void {
-    if (holder.has.add(index) && this.#holders.has(holder)) this.#markReady(holder, index);
+  /** It says that it has this chunk too. True if it is wanted here. */
+  holds(holder: Holder, index: number): boolean {
+    if (!holder.has.add(index) || !this.#holders.has(holder)) return false;
+    this.#markReady(holder, index);
+    return this.#wanted(index);
   }
 
   /** Whether only one lane owes this block. */
@@ -390,6 +452,7 @@ export class Chunks {
   took(life: Arriving, block: number): boolean {
     if (life.blocks[block] === HERE) return false;
     life.blocks[block] = HERE;
+    life.spare = 'no';
     life.missing--;
     // It may come though nobody is asked for it: on a lane that still owed it from an earlier time.
     if (this.#lacking.has(life.index) && !life.blocks.includes(0)) this.#lacking.delete(life.index);
@@ -430,6 +493,7 @@ export class Chunks {
     if (!holder) return undefined;
     this.#fromOrigin.add(index);
     this.#redo.add(index);
+    this.#exhausted = false;
     return holder;
   }
 
@@ -459,53 +523,99 @@ export class Chunks {
 
   /** A chunk that nobody has begun, and that the origin is to bring. */
   #begin(): number | undefined {
+    if (this.#crowd) return this.#beginFresh();
     for (let index = lowest(this.#redo); index !== undefined; index = lowest(this.#redo)) {
       this.#redo.delete(index);
-      // A holder may bring it by now, or have brought it.
-      if (this.#wanted(index) && !this.#spare(index)) return index;
+      if (this.#wanted(index)) return index;
     }
     const { space } = this.offer;
     const end = Math.min(space.chunks, this.down.firstMissing + this.#options.window);
     while (this.#next < end) {
-      const at = this.#next++;
-      const index = this.#order ? (this.#order.start + at * this.#order.step) % space.chunks : at;
-      if (this.#wanted(index) && !this.#spare(index)) return index;
-    }
-    return undefined;
-  }
-
-  /** What was left to holders may be the origin's to bring. */
-  #lookAgain(): void {
-    if (this.#spared.size === 0) return;
-    this.#spared.clear();
-    this.#next = 0;
-  }
-
-  /** Leaves it to the holders that have it, if there are any. */
-  #spare(index: number): boolean {
-    if (!this.#isHeld(index) || !this.#allowed(index)) return false;
-    this.#spared.add(index);
-    for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
-    return true;
-  }
-
-  #nextSpared(): number | undefined {
-    for (const index of this.#spared) {
-      this.#spared.delete(index);
+      const index = this.#next++;
       if (this.#wanted(index)) return index;
     }
     return undefined;
   }
 
-  #nextReady(holder: Holder): number | undefined {
-    for (const index of holder.ready) {
-      holder.ready.delete(index);
-      if (this.#wanted(index) && this.#allowed(index)) {
-        this.#redo.delete(index);
-        return index;
-      }
+  /** Chunks may come in any order. */
+  get #anyOrder(): boolean {
+    return (
+      this.#options.window === Number.POSITIVE_INFINITY && this.offer.space.chunks < Number.POSITIVE_INFINITY
+    );
+  }
+
+  /** Of those that nobody else has, or will have: the next one, or any if that is somebody's already, who goes on behind it. */
+  #beginFresh(): number | undefined {
+    if (!this.#anyOrder) {
+      const { firstMissing } = this.down;
+      const end = Math.min(this.offer.space.chunks, firstMissing + this.#options.window);
+      for (let index = firstMissing; index < end; index++) if (this.#fresh(index)) return index;
+      return undefined;
     }
+    if (this.#exhausted) return undefined;
+    const { chunks } = this.offer.space;
+    const begin = (index: number) => {
+      this.#at = (index + 1) % chunks;
+      return index;
+    };
+    if (this.#fresh(this.#at)) return begin(this.#at);
+    for (let tries = 0; tries < JUMPS; tries++) {
+      const index = this.#any();
+      if (this.#fresh(index)) return begin(index);
+    }
+    const from = this.#any();
+    for (let i = 0; i < chunks; i++) {
+      const index = (from + i) % chunks;
+      if (this.#fresh(index)) return begin(index);
+    }
+    this.#exhausted = true;
     return undefined;
+  }
+
+  #any(): number {
+    return Math.floor(this.#options.random() * this.offer.space.chunks);
+  }
+
+  #fresh(index: number): boolean {
+    if (!this.#wanted(index)) return false;
+    return !this.#allowed(index) || !(this.#given.has(index) || this.#held(index) > 0);
+  }
+
+  /** Any that is wanted: rather one that no holder has yet. */
+  #nextOfOthers(): number | undefined {
+    const { chunks } = this.offer.space;
+    if (this.down.count + this.#unwanted.count + this.#open.size >= chunks) return undefined;
+    const { firstMissing } = this.down;
+    const end = this.#anyOrder ? chunks : Math.min(chunks, firstMissing + this.#options.window);
+    const from = this.#anyOrder ? this.#any() : firstMissing;
+    let held: number | undefined;
+    for (let i = 0; i < (this.#anyOrder ? chunks : end - firstMissing); i++) {
+      const index = (from + i) % chunks;
+      if (!this.#wanted(index)) continue;
+      if (this.#held(index) === 0) return index;
+      held ??= index;
+    }
+    return held;
+  }
+
+  /** What the fewest have, as far as a look at some of them tells. */
+  #nextReady(holder: Holder): number | undefined {
+    let rarest: number | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    let looked = 0;
+    for (const index of holder.ready) {
+      if (!this.#wanted(index) || !this.#allowed(index)) {
+        holder.ready.delete(index);
+        continue;
+      }
+      const held = this.#held(index);
+      if (held < fewest) [rarest, fewest] = [index, held];
+      if (++looked === LOOKED_AT) break;
+    }
+    if (rarest === undefined) return undefined;
+    holder.ready.delete(rarest);
+    this.#redo.delete(rarest);
+    return rarest;
   }
 
   /** Anybody but the origin may bring it. */
@@ -513,26 +623,38 @@ export class Chunks {
     return !this.#fromOrigin.has(index) && !this.#uncompared(index) && !this.offer.isTorn(index);
   }
 
-  #isHeld(index: number): boolean {
-    for (const { has } of this.#holders) if (has.has(index)) return true;
-    return false;
+  /** How many holders have it. */
+  #held(index: number): number {
+    let count = 0;
+    for (const { has } of this.#holders) if (has.has(index)) count++;
+    return count;
   }
 
   #markReady(holder: Holder, index: number): void {
     if (!this.#wanted(index) || this.#fromOrigin.has(index)) return;
     if (this.offer.hashes.get(index)) holder.ready.add(index);
-    else if (!this.#hashing.has(index)) this.#unhashed.add(index);
+    else this.#awaitHash(index);
+  }
+
+  /** The origin is to be asked what its hash is. */
+  #awaitHash(index: number): void {
+    if (this.#wanted(index) && !this.offer.hashes.get(index) && !this.#hashing.has(index))
+      this.#unhashed.add(index);
   }
 
   /** Whether more blocks of a chunk that has been begun may be asked of this peer. */
-  #brings(index: number, holder: Holder | undefined): boolean {
-    if (!holder) return true;
-    const { from } = this.#open.get(index) as Arriving;
+  #brings(index: number, holder: Holder | undefined, all = true): boolean {
+    const { from, spare } = this.#open.get(index) as Arriving;
+    if (!holder) {
+      const others =
+        spare === 'declined' || (from && !from.paused && this.#holders.has(from) && from.has.has(index));
+      return all || !others;
+    }
     if (from !== undefined && from !== holder) return false;
     return holder.has.has(index) && this.offer.hashes.get(index) !== undefined && this.#allowed(index);
   }
 
-  #arrive(index: number): void {
+  #arrive(index: number, spare: Arriving['spare']): void {
     const length = this.offer.space.length(index);
     const blocks = new Uint8Array(blocksOf(length));
     this.#open.set(index, {
@@ -544,6 +666,7 @@ export class Chunks {
       slab: undefined,
       changes: 0,
       from: undefined,
+      spare,
     });
     this.#lacking.add(index);
   }
@@ -570,18 +693,9 @@ export function blocksOf(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES);
 }
 
-/** Each of so many once, from the start on in equal steps, around the end. */
-interface Order {
-  start: number;
-  step: number;
-}
-
-/** A step that has no divisor in common with the number of chunks, and leads far: 0.3 to 0.7 of it. */
-function stepThrough(chunks: number, random: number): number {
-  let step = Math.max(1, Math.floor((0.3 + 0.4 * random) * chunks));
-  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
-  while (divisor(chunks, step) > 1) step++;
-  return step;
+/** The chunks that a byte of a map holds, of which the first is `first`. */
+export function* indexesOf(first: number, byte: number): Generator<number> {
+  for (let bit = 0; byte >> bit !== 0; bit++) if (byte & (1 << bit)) yield first + bit;
 }
 
 /** Of a few. */

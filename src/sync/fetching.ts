@@ -8,7 +8,7 @@ import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
-import type { BlockRange, BlocksHeader } from '../wire/messages.ts';
+import type { BlockRange, BlocksHeader, Message } from '../wire/messages.ts';
 import { askFor, blocksInOnePiece } from './asking.ts';
 import { blocksOf, Chunks, type Claim, type Holder } from './chunks.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
@@ -27,6 +27,8 @@ const MAX_MISTAKEN = 8;
 export interface FetchingOptions {
   offer: Offer;
   sink: Sink;
+  /** Others get from this side what it has. */
+  shares: boolean;
   ports: Omit<ReceiverPorts, 'open' | 'gone' | 'complete' | 'fail'>;
   /** A chunk is down; `kept` bytes of it were here already. */
   down: (chunk: number, kept: number) => void;
@@ -61,13 +63,20 @@ export class Fetching {
   constructor(options: FetchingOptions, held: boolean) {
     this.#options = options;
     this.#resting = held;
-    const { offer, sink, ports } = options;
+    const { offer, sink, ports, shares } = options;
     this.sink = sink;
     this.#limiter = new Limiter(ports);
     this.#idleLook = new Alarm(ports.clock);
     const pool = new SlabPool(offer.space.chunkSize, ports.allocate);
     const comparable = (chunk: number) => sink.comparable?.(chunk) === true;
-    this.chunks = new Chunks({ offer, window: sink.window, most: pool.size, comparable });
+    this.chunks = new Chunks({
+      offer,
+      window: sink.window,
+      most: pool.size,
+      shares,
+      comparable,
+      random: ports.random,
+    });
     this.#scheduler = new Scheduler<LanePort>(this.chunks, blocksInOnePiece(ports.limit));
     this.#intake = new Intake({
       digest: ports.digest,
@@ -108,7 +117,7 @@ export class Fetching {
   /** @throws BeelineError PROTOCOL if it has a chunk that does not exist */
   join(holder: Holder): void {
     this.#options.offer.checkExist(holder.has);
-    this.chunks.join(holder, this.#options.ports.random);
+    this.chunks.join(holder);
   }
 
   leave(holder: Holder): void {
@@ -119,7 +128,17 @@ export class Fetching {
   /** @throws BeelineError PROTOCOL for a chunk that does not exist */
   holds(holder: Holder, indexes: readonly number[]): void {
     this.#options.offer.checkExist(indexes);
-    for (const index of indexes) this.chunks.holds(holder, index);
+    for (const index of indexes) if (this.chunks.holds(holder, index)) this.#scheduler.news(this.#now);
+    this.pump();
+  }
+
+  /** The origin says what it has given to others. @throws BeelineError PROTOCOL for what no origin says */
+  given({ first, bits, hashed }: Message & { type: 'given' }): void {
+    const { space } = this.#options.offer;
+    const bytes = Math.ceil(space.chunks / 8);
+    if (first % 8 !== 0 || bits.length !== hashed.length || first / 8 + bits.length > bytes)
+      throw fault('PEER_MALFORMED', { what: 'a map of chunks that do not exist' });
+    this.chunks.given(first, bits, hashed);
     this.pump();
   }
 
@@ -207,12 +226,17 @@ export class Fetching {
     this.#landed(lane);
   }
 
-  /** A holder that was asked for these blocks does not have the chunk any more. Throws as `land`. */
+  /**
+   * A holder that was asked for these blocks does not have the chunk any more, or the origin has given it to others. Throws as
+   * `land`.
+   */
   lacks(lane: LanePort, range: BlockRange): void {
     const holder = this.#lanes.get(lane);
-    if (!this.#scheduler.forgo(lane, range) || !holder) throw notAskedFor();
+    const owed = this.#scheduler.forgo(lane, range);
+    if (!owed) throw notAskedFor();
     this.#limiter.giveBack((range.to - range.from) * BLOCK_BYTES);
-    holder.has.remove(range.index);
+    if (holder) holder.has.remove(range.index);
+    else if (!owed.void) this.chunks.decline(range.index);
     this.#landed(lane);
   }
 

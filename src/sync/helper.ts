@@ -4,24 +4,20 @@
  */
 
 import { equalBytes } from '../base/bytes.ts';
-import { Alarm } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
-import { MAX_CHUNKS, MAX_HOLDS } from '../base/limits.ts';
+import { MAX_CHUNKS } from '../base/limits.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
-import { Holder } from './chunks.ts';
+import { type Chunks, Holder, indexesOf } from './chunks.ts';
 import type { Means } from './engine-ports.ts';
 import { type Fetching, notAskedFor } from './fetching.ts';
+import { MapNews } from './map-news.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
 import type { ChunkReader } from './reader.ts';
 import { Serving } from './serving.ts';
-
-/** What has arrived here is told not more often than this. */
-const EVERY_MS = 200;
-/** Chunks that are told together though so many between them are not here. */
-const GAP = 256;
 
 export interface HelperPorts {
   /** It lied, or broke the protocol: its session ends. */
@@ -50,11 +46,10 @@ export class Helper implements Peer {
   readonly #ports: HelperPorts;
   readonly #means: Means;
   readonly #lanes = new Set<LanePort>();
-  readonly #soon: Alarm;
   #holder = new Holder();
   #work: (HelperWork & { serving: Serving | undefined }) | undefined;
-  /** Down here, and not told yet. */
-  #news: number[] = [];
+  /** What is down here; absent if nothing is served. */
+  #news: MapNews | undefined;
   /** This side has all that it wants. */
   #content = false;
   #over = false;
@@ -62,7 +57,6 @@ export class Helper implements Peer {
   constructor(means: Means, ports: HelperPorts) {
     this.#means = means;
     this.#ports = ports;
-    this.#soon = new Alarm(means.clock);
   }
 
   /** What it has. */
@@ -86,6 +80,7 @@ export class Helper implements Peer {
         fail: () => {},
       });
     this.#work = { ...work, serving };
+    if (serving) this.#news = newsOf(this.#means.clock, fetching.chunks);
     try {
       fetching.join(this.#holder);
     } catch (thrown) {
@@ -101,6 +96,7 @@ export class Helper implements Peer {
 
   removeLane(lane: LanePort): void {
     if (!this.#lanes.delete(lane)) return;
+    this.#news?.removeLane(lane);
     this.#work?.serving?.removeLane(lane);
     this.#work?.fetching.removeLane(lane);
   }
@@ -132,7 +128,7 @@ export class Helper implements Peer {
   stop(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#soon.clear();
+    this.#news?.stop();
     this.#work?.serving?.stop();
     for (const lane of this.#lanes) this.#work?.fetching.removeLane(lane);
     this.#work?.fetching.leave(this.#holder);
@@ -152,9 +148,7 @@ export class Helper implements Peer {
 
   /** A chunk is down here. */
   tell(chunk: number): void {
-    if (!this.#work?.serving) return;
-    this.#news.push(chunk);
-    if (!this.#soon.waits) this.#soon.set(EVERY_MS, () => this.#tellNews());
+    this.#news?.changed(chunk);
   }
 
   land(lane: LanePort, header: BlocksHeader): Landing {
@@ -192,37 +186,27 @@ export class Helper implements Peer {
     work.serving?.addLane(lane);
     work.fetching.addLane(lane, this.#holder);
     if (this.#content) lane.send({ type: 'confirmed' }).catch(() => {});
-    if (work.serving) void this.#tellAll(lane, work.fetching).catch(() => {});
+    this.#news?.addLane(lane);
   }
 
   #takeHolds({ first, bits }: Message & { type: 'holds' }): void {
     const indexes: number[] = [];
-    for (const [at, byte] of bits.entries())
-      for (let bit = 0; byte >> bit !== 0; bit++) if (byte & (1 << bit)) indexes.push(first + at * 8 + bit);
+    for (const [at, byte] of bits.entries()) indexes.push(...indexesOf(first + at * 8, byte));
     if (first + bits.length * 8 > MAX_CHUNKS)
       throw fault('PEER_MISBEHAVES', { what: 'has a chunk that does not exist' });
     if (this.#work) this.#work.fetching.holds(this.#holder, indexes);
     else for (const index of indexes) this.#holder.has.add(index);
   }
+}
 
-  /** Everything that is down here, on a new lane. */
-  async #tellAll(lane: LanePort, { chunks }: Fetching): Promise<void> {
-    const bytes = Math.ceil(chunks.offer.space.chunks / 8);
-    for (let at = 0; at < bytes; at += MAX_HOLDS) {
-      const bits = chunks.down.bytes(at, Math.min(bytes, at + MAX_HOLDS));
-      if (bits.some((byte) => byte !== 0)) await lane.send({ type: 'holds', first: at * 8, bits });
-    }
-  }
-
-  /** On each lane, since one may be lost with what it was told. */
-  #tellNews(): void {
-    const news = this.#news.splice(0).sort((a, b) => a - b);
-    for (let from = 0, to = 1; from < news.length; from = to, to++) {
-      const first = news[from]! - (news[from]! % 8);
-      while (to < news.length && news[to]! - news[to - 1]! <= GAP && news[to]! - first < 8 * MAX_HOLDS) to++;
-      const bits = new Uint8Array(Math.floor((news[to - 1]! - first) / 8) + 1);
-      for (const chunk of news.slice(from, to)) bits[(chunk - first) >> 3]! |= 1 << ((chunk - first) & 7);
-      for (const lane of this.#lanes) lane.send({ type: 'holds', first, bits }).catch(() => {});
-    }
-  }
+/** It never takes anything back. */
+function newsOf(clock: Clock, { down, offer }: Chunks): MapNews {
+  return new MapNews({
+    clock,
+    length: () => Math.ceil(offer.space.chunks / 8),
+    message(from, to) {
+      const bits = down.bytes(from, to);
+      return bits.some((byte) => byte !== 0) ? { type: 'holds', first: from * 8, bits } : undefined;
+    },
+  });
 }

@@ -10,9 +10,10 @@ import { Slices } from '../base/slices.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import { ChunkHashes } from '../offer/merkle.ts';
 import { Offer } from '../offer/offer.ts';
-import type { Message } from '../wire/messages.ts';
+import type { BlockRange, Message } from '../wire/messages.ts';
 import { differentRoots } from './closing.ts';
 import type { OriginPorts, PeerPorts } from './engine-ports.ts';
+import { type Giving, Givings } from './givings.ts';
 import { Introducer, type Member } from './introducer.ts';
 import type { Peer } from './peer.ts';
 import type { LanePort, Source } from './ports.ts';
@@ -33,6 +34,7 @@ export class Origin {
   readonly reader: ChunkReader;
   /** Undefined: its receivers are not to know of each other. */
   readonly introducer: Introducer | undefined;
+  readonly givings: Givings;
   readonly #peers = new Set<ReceivingPeer>();
 
   constructor(source: Source, chunkSize: number, ports: OriginPorts) {
@@ -43,6 +45,7 @@ export class Origin {
     // Of a stream only a little is kept at a time.
     const { swarm, clock } = ports;
     if (swarm && !this.offer.space.stream) this.introducer = new Introducer(clock, swarm.random);
+    this.givings = new Givings(clock, this.offer.space, this.offer.hashes.have);
     this.reading = new Reading(source, this.offer, ports.gone);
     this.reader = new ChunkReader({
       chunkSize,
@@ -129,6 +132,7 @@ export class ReceivingPeer implements Peer {
   /** It gives to others what it has; and as one who does, unless it pauses. */
   #shares = false;
   #member: Member | undefined;
+  #giving: Giving | undefined;
   #resting = false;
   #over = false;
   /** Milliseconds since 1970. */
@@ -175,6 +179,7 @@ export class ReceivingPeer implements Peer {
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
+    this.#giving?.addLane(lane);
     this.#sayStanding(lane);
   }
 
@@ -182,6 +187,7 @@ export class ReceivingPeer implements Peer {
     this.#serving.removeLane(lane);
     this.#pages.delete(lane);
     this.#origin.reading.news.removeLane(lane);
+    this.#giving?.removeLane(lane);
     // What was said on it last may be lost.
     const [other] = this.#serving.lanes;
     if (other) this.#sayStanding(other);
@@ -234,7 +240,7 @@ export class ReceivingPeer implements Peer {
         return this.#sendPage(lane, page, bytes);
       }
       case 'get':
-        return this.#serve(lane, message.ranges);
+        return this.#serve(lane, message.spare ? this.#notGiven(lane, message.ranges) : message.ranges);
       case 'get-hash':
         return this.#serve(
           lane,
@@ -279,11 +285,17 @@ export class ReceivingPeer implements Peer {
       const [lane] = this.#serving.lanes;
       lane?.send(message).catch(() => {});
     });
+    if (!this.#member) return;
+    this.#giving = this.#origin.givings.join();
+    for (const index of this.#account.arrived) this.#giving.give(index);
+    for (const lane of this.#serving.lanes) this.#giving.addLane(lane);
   }
 
   #part(): void {
     if (this.#member) this.#origin.introducer!.leave(this.#member);
     this.#member = undefined;
+    this.#giving?.end();
+    this.#giving = undefined;
   }
 
   #sayStanding(lane: LanePort): void {
@@ -302,8 +314,18 @@ export class ReceivingPeer implements Peer {
     lane.send({ type: 'page', page, bytes }).then(sent, sent);
   }
 
+  /** Of what is asked for if it can be spared, what is not given to others; it hears of the rest. */
+  #notGiven(lane: LanePort, ranges: readonly BlockRange[]): BlockRange[] {
+    const mine: BlockRange[] = [];
+    for (const range of ranges)
+      if (!this.#giving?.others(range.index)) mine.push(range);
+      else lane.send({ type: 'lacks', ...range }).catch(() => {});
+    return mine;
+  }
+
   #serve(lane: LanePort, asked: readonly Asked[]): void {
     this.#serving.take(lane, asked);
+    for (const { index, from } of asked) if (from !== undefined) this.#giving?.give(index);
     this.#account.begun = true;
     this.#started ??= this.#origin.ports.clock.date();
     this.#ports.accepted();
@@ -314,7 +336,8 @@ export class ReceivingPeer implements Peer {
    * chunk out, and one that had all before it heard so has what was read first.
    */
   #told(index: number, sha256: Uint8Array): void {
-    const { offer } = this.#origin;
+    const { offer, givings } = this.#origin;
+    if (!offer.hashes.have.has(index)) givings.hashed(index);
     // Asked for each piece that goes: of a torn chunk it costs a look at all its files.
     const torn = offer.isTorn(index);
     for (const hashes of [offer.hashes, this.#account.hashes])
@@ -356,6 +379,7 @@ export class ReceivingPeer implements Peer {
     const account = this.#account;
     const { space } = this.#origin.offer;
     if (!account.arrived.add(index)) return 0;
+    this.#giving?.give(index);
     const extents = space.extents(index);
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
     account.bytes += length;

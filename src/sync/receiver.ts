@@ -188,6 +188,10 @@ export class Receiver implements Peer {
         return this.#work?.members?.named(message);
       case 'signal':
         return this.#work?.members?.signal(message);
+      case 'lacks':
+        return this.#going.fetching.lacks(lane, message);
+      case 'given':
+        return this.#work?.fetching.given(message);
       case 'gone':
         return this.#takeGone(message.entry, message.code, message.text);
       case 'finished':
@@ -322,9 +326,10 @@ export class Receiver implements Peer {
   #begin(pull: ManifestPull, offer: Offer, sink: Sink): void {
     const { clock } = this.#ports;
     const arrivals = new Arrivals(clock, () => fetching.chunks.arrived);
+    const shares = this.#ports.meet !== undefined && sink.read !== undefined && !offer.space.stream;
     const fetching: Fetching = new Fetching(
       {
-        ...{ offer, sink, ports: this.#ports },
+        ...{ offer, sink, shares, ports: this.#ports },
         down: (chunk, kept) => {
           arrivals.down(chunk, kept, this.#hearing);
           this.#sayWritten();
@@ -345,7 +350,7 @@ export class Receiver implements Peer {
     );
     const reader = this.#readerOf(offer, fetching);
     const uplink = new Limiter(this.#ports);
-    const members = reader && !offer.space.stream ? this.#membersOf() : undefined;
+    const members = shares ? this.#membersOf() : undefined;
     this.#phase = { at: 'fetching', pull, offer, fetching, arrivals, reader, uplink, members };
     for (const lane of this.#hearing) {
       members?.addLane(lane);

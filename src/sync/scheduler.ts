@@ -64,6 +64,8 @@ interface LaneState {
   lastArrival: number;
   /** When there was nothing to take over from another. */
   looked: number;
+  /** Since when it owes nothing. */
+  idleSince: number | undefined;
   /** Nothing more is asked for on it. */
   retired: boolean;
 }
@@ -73,6 +75,10 @@ export class Scheduler<Lane = number> {
   readonly #lanes = new Map<Lane, LaneState>();
   /** Blocks to ask for in one piece. */
   readonly #most: number;
+  /** When a holder brought something last, or said that it has something. */
+  #helped = Number.NEGATIVE_INFINITY;
+  /** That is too long ago. */
+  #starving = false;
 
   /** @param most blocks to ask for in one piece at most */
   constructor(chunks: Chunks, most = MAX_BLOCKS) {
@@ -92,6 +98,7 @@ export class Scheduler<Lane = number> {
       sampled: now,
       lastArrival: now,
       looked: Number.NEGATIVE_INFINITY,
+      idleSince: undefined,
       retired: false,
     });
   }
@@ -108,17 +115,17 @@ export class Scheduler<Lane = number> {
     }
   }
 
-  /** It will not bring these blocks, which are all or the rest of what it was asked for at once. False if it was not. */
-  forgo(lane: Lane, { index, from, to }: BlockRange): boolean {
+  /** It will not bring these blocks, which are all or the rest of what it was asked for at once. Undefined if it was not. */
+  forgo(lane: Lane, { index, from, to }: BlockRange): { void: boolean } | undefined {
     const state = this.#lanes.get(lane);
     const at = state?.owed.findIndex(
       (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to === to,
     );
-    if (!state || at === undefined || at < 0) return false;
+    if (!state || at === undefined || at < 0) return undefined;
     const [owed] = state.owed.splice(at, 1);
     this.#count(state);
     if (!owed!.void) this.#chunks.unclaim(owed!);
-    return true;
+    return owed;
   }
 
   /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
@@ -196,16 +203,18 @@ export class Scheduler<Lane = number> {
       state.sampled = now;
       state.came = 0;
     }
+    const { holder } = state;
+    const all = !holder && this.#chunks.crowd && this.#othersLag(state, now);
     while (state.blocks < window && state.hashes < MAX_HASHES) {
       const most = Math.min(window - state.blocks, this.#most);
-      const { holder } = state;
-      const all = !holder && state.owed.length === 0 && this.#holdersLag(state, now);
       const claim =
         this.#chunks.claim(most, holder, all) ??
         (state.owed.length === 0 ? this.#takeOver(lane, now) : undefined);
       if (!claim) break;
       owe(claim);
     }
+    if (state.owed.length === 0) state.idleSince ??= now;
+    else state.idleSince = undefined;
     return claims;
   }
 
@@ -239,6 +248,7 @@ export class Scheduler<Lane = number> {
     state.blocks -= Math.min(to, owed.to) - owed.from;
     owed.from = to;
     if (owed.from >= owed.to) state.owed.splice(at, 1);
+    if (state.holder) this.news(now);
     this.#measure(state, bytes, now);
   }
 
@@ -308,16 +318,39 @@ export class Scheduler<Lane = number> {
     return false;
   }
 
-  /** Whether the holders bring so little that this lane of the origin is better asked for what they have. */
-  #holdersLag(mine: LaneState, now: number): boolean {
+  /** A holder has something new. */
+  news(now: number): void {
+    this.#helped = now;
+    this.#starving = false;
+  }
+
+  /**
+   * Whether the origin is to be asked on this lane, which has nothing else to do, for what holders have or what was given to others:
+   * since these would need long for what is missing, or since nothing comes of them.
+   */
+  #othersLag(mine: LaneState, now: number): boolean {
     let rate = 0;
-    for (const { holder, rate: brought, lastArrival, retired } of this.#lanes.values()) {
-      if (!holder || holder.paused || retired || now - lastArrival > SILENT_S) continue;
+    let origin = 0;
+    let [there, asked] = [false, false];
+    for (const { holder, rate: brought, lastArrival, retired, owed } of this.#lanes.values()) {
+      if (!holder) origin += brought;
+      if (!holder || holder.paused || retired) continue;
+      if (owed.length > 0 && now - lastArrival > SILENT_S) continue;
+      there = true;
+      if (owed.length === 0) continue;
       // Nobody knows yet.
       if (brought === 0) return false;
+      asked = true;
       rate += brought;
     }
-    return MUCH_SLOWER * rate < mine.rate || rate === 0;
+    if (!there) return true;
+    if (asked && MUCH_SLOWER * rate < mine.rate) return true;
+    // What others were given by the origin reaches them as fast as its share reaches this side.
+    const { chunkSize } = this.#chunks.offer.space;
+    const patience = HORIZON_S + (origin === 0 ? 0 : (2 * chunkSize) / origin);
+    if (mine.idleSince !== undefined && now - Math.max(this.#helped, mine.idleSince) > patience)
+      this.#starving = true;
+    return this.#starving;
   }
 
   #takeOver(lane: Lane, now: number): Claim | undefined {
@@ -361,7 +394,7 @@ export class Scheduler<Lane = number> {
         continue;
       }
       const range = this.#chunks.double(owed, Math.min(most, this.#most, room), mine.holder);
-      if (range) return { what: 'blocks', ...range };
+      if (range) return { what: 'blocks', ...range, spare: false };
     }
     return undefined;
   }

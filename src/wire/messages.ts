@@ -83,6 +83,8 @@ const yes: Form<boolean> = {
   read: (from) => bounded(from.u8(), 1) === 1,
 };
 
+const flag = oneOf([false, true]);
+
 const list = <T>(item: Form<T>, max: number): Form<T[]> => ({
   write(to, values) {
     to.varint(values.length);
@@ -170,8 +172,8 @@ const BODIES = {
   offer,
   'get-page': fields({ page: count(MAX_PAGES) }),
   page: fields({ page: count(MAX_PAGES), bytes: bytes(MAX_PAGE) }),
-  /** Receiver to any peer: send these blocks. */
-  get: fields({ ranges: list(range, MAX_OUTSTANDING) }),
+  /** Receiver to any peer: send these blocks. `spare`, to the origin: but not of chunks that others who share were given first. */
+  get: fields({ spare: flag, ranges: list(range, MAX_OUTSTANDING) }),
   /** What comes before the bytes of one or more blocks of a chunk, one after the other: of fixed length. */
   blocks: fields({
     index: u64,
@@ -212,7 +214,7 @@ const BODIES = {
   arrived: fields({ bytes: count(), kept: count(), chunks: list(count(), MAX_HAVE) }),
   /** Receiver to receiver: of the chunks from `first` on, these are down here: eight a byte, the lowest bit first. */
   holds: fields({ first: count(MAX_CHUNKS), bits: bytes(MAX_HOLDS) }),
-  /** Receiver to receiver: these blocks, which were asked for, are not here any more. */
+  /** Receiver to receiver: these blocks, which were asked for, are not here any more. Origin: others were given them. */
   lacks: range,
   /** Receiver: others may fetch from here what I have. Introduce me to them. */
   share: fields({}),
@@ -228,6 +230,11 @@ const BODIES = {
   signal: fields({ member: count(MAX_STATUS_SEQ), seq: count(MAX_STATUS_SEQ), body: text(MAX_SIGNAL) }),
   /** Receiver: that member cannot be reached, or I want nothing of it: introduce another one. */
   refuse: fields({ member: count(MAX_STATUS_SEQ) }),
+  /**
+   * Origin, to who shares: of the chunks from `first` on, those that were given to receivers who share, and those whose hash is known.
+   * Bits as of `holds`, but these take the place of what was said before.
+   */
+  given: fields({ first: count(MAX_CHUNKS), bits: bytes(MAX_HOLDS), hashed: bytes(MAX_HOLDS) }),
 };
 export type MessageType = keyof typeof BODIES;
 const TYPES = Object.keys(BODIES) as MessageType[];

@@ -140,7 +140,7 @@ test('cancelling ends a receiver whose standard output nobody reads', { timeout:
 });
 
 const broken: Record<string, Message> = {
-  'a chunk request': { type: 'get', ranges: [{ index: 0, from: 0, to: 1 }] },
+  'a chunk request': { type: 'get', spare: false, ranges: [{ index: 0, from: 0, to: 1 }] },
   'a last word too early': { type: 'finished', root: new Uint8Array(32), started: 0, ended: 0 },
   'a status that no other could follow': {
     type: 'status',

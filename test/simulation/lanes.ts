@@ -29,6 +29,8 @@ export interface Temper {
   notice: readonly [number, number];
   /** What is on its way when one end closes it gets lost. */
   lossy: boolean;
+  /** Blocks are taken in one piece each, without pauses. */
+  whole?: boolean;
 }
 
 /** What several lanes share. */
@@ -231,7 +233,10 @@ export class End implements LanePort {
     let at = 0;
     const more = () => {
       if (this.#landing !== landing) return;
-      const end = this.#world.chance(0.5) ? bytes.length : at + 1 + this.#world.below(bytes.length - at);
+      const end =
+        this.#temper.whole || this.#world.chance(0.5)
+          ? bytes.length
+          : at + 1 + this.#world.below(bytes.length - at);
       const part = bytes.subarray(at, end);
       at = end;
       // The last piece may make the receiver close this lane, or take more from it.

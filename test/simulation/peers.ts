@@ -6,7 +6,7 @@ import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
-import type { Outcome } from '../../src/sync/engine-ports.ts';
+import type { Outcome, ReceiverPorts } from '../../src/sync/engine-ports.ts';
 import { FileProgress } from '../../src/sync/file-progress.ts';
 import { type Event, isFinal, type State, step } from '../../src/sync/machine.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
@@ -324,9 +324,12 @@ export class ReceivingSide extends Side {
   readonly engine: Receiver;
   readonly disk: Disk;
   sink: SimSink | undefined;
+  /** When all was here and verified, in seconds. */
+  completed: number | undefined;
   #unlook = (): void => {};
 
-  constructor(world: World, scenario: Scenario, disk: Disk) {
+  /** @param meet other receivers, as the origin introduces them */
+  constructor(world: World, scenario: Scenario, disk: Disk, meet?: ReceiverPorts['meet']) {
     super('receiver', world, scenario, !scenario.lies.endsWith('receiver'));
     this.disk = disk;
     this.engine = new Receiver({
@@ -341,6 +344,7 @@ export class ReceivingSide extends Side {
         return sink;
       },
       gone: (path) => this.gone.push(path),
+      meet,
       stalled: (error) => this.#stalled(error),
       complete: (outcome) => void this.#complete(outcome),
     });
@@ -379,6 +383,7 @@ export class ReceivingSide extends Side {
     if (!sink.finished) this.wrong('it is said to be done, and is not durable');
     if (this.outcome) this.wrong('it is done twice');
     this.outcome = outcome;
+    this.completed = this.world.now;
     this.#checkDisk(outcome, sink);
     if (this.gone.length === 0) await sink.close('done');
     this.verified();

@@ -2,14 +2,15 @@
  * `npm run simulate`: many seeded transfers under virtual time, of each kind: two engines with lanes between them, two whole
  * sessions, and a swarm of receivers. Ends with 1 if any of them broke a promise. Flags: --seeds N (default 10,000, of each kind),
  * --from N (the first; by chance, or SEED=n), --seed N (just that one, with its trace), --world engines, sessions or swarm (one kind
- * only), --minutes M at most.
+ * only), --minutes M at most. With --crowds it prints instead what 2, 4, 8 and 16 receivers who help each other cost their origin,
+ * and how much longer they take than one alone.
  */
 import { parseArgs } from 'node:util';
 import { seed as chosen } from '../seed.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { runSessions } from './sessions.ts';
-import { runSwarm } from './swarm.ts';
+import { cost, runSwarm } from './swarm.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,12 +19,23 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     world: { type: 'string' },
     minutes: { type: 'string', default: '600' },
+    crowds: { type: 'boolean', default: false },
   },
 });
 const WORLDS = { engines: run, sessions: runSessions, swarm: runSwarm };
 const worlds = Object.entries(WORLDS).filter(([name]) => (values.world ?? name) === name);
 if (worlds.length === 0) throw new Error(`--world is one of ${Object.keys(WORLDS).join(', ')}`);
-if (values.seed !== undefined) {
+if (values.crowds) {
+  // As 200 MB at 50 Mbit/s: chunks of 1 MiB.
+  const size = { chunks: 200, chunkSize: 1024 * 1024 };
+  const alone = await cost({ receivers: 1, together: false, ...size });
+  console.log(`one alone: ${alone.seconds.toFixed(1)} s`);
+  for (const receivers of [2, 4, 8, 16]) {
+    const { copies, seconds } = await cost({ receivers, together: true, ...size });
+    const times = (seconds / alone.seconds).toFixed(2);
+    console.log(`${receivers} together: ${copies.toFixed(2)} copies from the origin, ${times} times as long`);
+  }
+} else if (values.seed !== undefined) {
   for (const [name, runIn] of worlds) {
     const told = await runIn(Number(values.seed));
     console.log(`${name}: ${report(told)}`);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { report } from './report.ts';
 import { run } from './run.ts';
-import { copies } from './swarm.ts';
+import { cost } from './swarm.ts';
 import { FIRST, testSeeds, WORLDS } from './worlds.ts';
 
 describe('simulation', () => {
@@ -21,10 +21,15 @@ describe('simulation', () => {
     testSeeds(each, 0, each.quick);
   }
 
-  test('five receivers who reach each other cost the origin less than two copies, and five who do not cost it five', async () => {
-    const [together, apart] = [await copies(5, true), await copies(5, false)];
-    assert.ok(together < 2, `${together} copies`);
-    assert.ok(apart >= 4.99, `${apart} copies`);
+  test('receivers who reach each other cost the origin about one copy and the time of one, and those who do not all theirs', async () => {
+    const alone = await cost({ receivers: 1, together: false });
+    const [together, apart] = [
+      await cost({ receivers: 5, together: true }),
+      await cost({ receivers: 5, together: false }),
+    ];
+    assert.ok(together.copies < 1.2, `${together.copies} copies`);
+    assert.ok(together.seconds < 1.3 * alone.seconds, `${together.seconds} s, and ${alone.seconds} alone`);
+    assert.ok(apart.copies >= 4.99, `${apart.copies} copies`);
   });
 
   for (const fault of [

@@ -8,6 +8,7 @@ import type { BeelineError } from '../../src/base/errors.ts';
 import { BLOCK_BYTES, MAX_HOLDS } from '../../src/base/limits.ts';
 import { FATAL } from '../../src/session/verdict.ts';
 import type { Helper } from '../../src/sync/helper.ts';
+import type { Introduction, Neighbour } from '../../src/sync/members.ts';
 import { Origin } from '../../src/sync/origin.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { randomBytes, randomFrom } from '../seed.ts';
@@ -45,6 +46,8 @@ export interface Swarm {
   deaths: number;
   /** Of every lane; absent: by chance. */
   temper?: Temper;
+  /** How many times as fast as the origin's line each receiver's is. */
+  faster: number;
   /** Whether two receivers reach each other. */
   reach: (one: number, other: number) => boolean;
 }
@@ -100,6 +103,7 @@ export function swarmOf(world: World): Swarm {
     receivers,
     lies: chance.chance(0.5) ? 'none' : chance.pick(LIES),
     lanes: [1 + chance.below(3), 1 + chance.below(2)],
+    faster: 1,
     deaths: chance.chance(0.4) ? 1 + chance.below(20) : 0,
     reach: (one, other) => {
       const key = `${Math.min(one, other)} ${Math.max(one, other)}`;
@@ -115,6 +119,10 @@ interface Link {
   helpers: [Helper, Helper];
   ends: Set<End>;
   over: boolean;
+}
+
+function isOf({ members: [one, other] }: Link, i: number, j: number): boolean {
+  return (one === i && other === j) || (one === j && other === i);
 }
 
 export class SwarmStory {
@@ -134,7 +142,7 @@ export class SwarmStory {
     this.#world = world;
     this.#swarm = swarm;
     this.#deaths = swarm.deaths;
-    const { scenario, receivers, lies } = swarm;
+    const { scenario, receivers, lies, faster } = swarm;
     const source = new SimSource(world, scenario.files, scenario.source, false);
     this.#origin = new Origin(source, scenario.chunkSize, {
       digest: hashOf,
@@ -143,15 +151,19 @@ export class SwarmStory {
       limit: undefined,
       sha256: false,
       update: false,
+      swarm: world,
       gone: (path) => {
         for (const { sender } of this.#pairs) sender.gone.push(path);
       },
     });
-    for (let i = 0; i <= receivers; i++) this.#uplinks.push(new Bottleneck(scenario.bottleneck));
+    for (let i = 0; i < receivers; i++) this.#uplinks.push(new Bottleneck(faster * scenario.bottleneck));
+    this.#uplinks.push(new Bottleneck(scenario.bottleneck));
     for (let i = 0; i < receivers; i++) {
       const disk = new Disk(world, scenario.disk, scenario.files, undefined);
       const sender = new SendingSide(world, scenario, source, disk, this.#origin);
-      const receiver = new ReceivingSide(world, scenario, disk);
+      const receiver = new ReceivingSide(world, scenario, disk, (introduction) =>
+        this.#meet(i, introduction),
+      );
       receiver.garbled = lies === 'garbles';
       this.#pairs.push({ sender, receiver, opening: 0 });
     }
@@ -161,6 +173,11 @@ export class SwarmStory {
   get scenario(): string {
     const { scenario, ...rest } = this.#swarm;
     return `${JSON.stringify(rest)} ${describe(scenario)}`;
+  }
+
+  /** When the last of them had everything, in seconds. */
+  get completed(): number {
+    return Math.max(...this.#pairs.map(({ receiver }) => receiver.completed ?? Number.POSITIVE_INFINITY));
   }
 
   get ended(): string {
@@ -176,8 +193,6 @@ export class SwarmStory {
       // Some come late.
       world.after(world.pick([0, 0, 0.5, 3]) * world.random(), () => this.#tend(i));
     }
-    for (let i = 0; i < this.#pairs.length; i++)
-      for (let j = 0; j < i; j++) if (this.#swarm.reach(i, j)) this.#introduce(i, j);
     await world.run(
       () => this.#pairs.every(({ sender, receiver }) => sender.ended && receiver.ended),
       MOST_SECONDS,
@@ -254,7 +269,26 @@ export class SwarmStory {
     return temperOf(this.#world, this.#swarm.scenario.bottleneck, mortal);
   }
 
-  #introduce(i: number, j: number): void {
+  /** The origin introduces two: what they say to each other through it is who they are. */
+  #meet(me: number, introduction: Introduction): Neighbour {
+    introduction.say(String(me));
+    let link: Link | undefined;
+    return {
+      hear: (body) => {
+        const other = Number(body);
+        if (!this.#swarm.reach(me, other)) introduction.refuse();
+        else
+          link =
+            this.#links.find((each) => !each.over && isOf(each, me, other)) ?? this.#introduce(me, other);
+      },
+      forget: () => {},
+      end: () => {
+        if (link) this.#drop(link);
+      },
+    };
+  }
+
+  #introduce(i: number, j: number): Link {
     const helper = (me: number, other: number): Helper => {
       const { receiver } = this.#pairs[me]!;
       return receiver.engine.helper({
@@ -267,6 +301,7 @@ export class SwarmStory {
     link.helpers = [helper(i, j), helper(j, i)];
     this.#links.push(link);
     for (let lane = 0; lane < this.#swarm.lanes[1]; lane++) this.#join(link);
+    return link;
   }
 
   #fail(link: Link, me: number, other: number, error: BeelineError): void {
@@ -325,22 +360,35 @@ export function runSwarm(seed: number): Promise<Report> {
   return reported(seed, (world) => new SwarmStory(world, swarmOf(world)));
 }
 
-/** How often the origin sends each byte of an offer to so many receivers on like lines. */
-export async function copies(receivers: number, together: boolean): Promise<number> {
+/** Receivers on like lines, and an origin whose uplink is a quarter of theirs. */
+export interface Crowd {
+  receivers: number;
+  /** Whether they reach each other. */
+  together: boolean;
+  chunks: number;
+  /** Bytes. */
+  chunkSize: number;
+  /** In which time the origin's line carries the offer once, in seconds. */
+  seconds: number;
+}
+
+/** How often the origin sent each byte, and after how many seconds the last one had everything. */
+export interface Cost {
+  copies: number;
+  seconds: number;
+}
+
+const CROWD = { chunks: 200, chunkSize: 65_536, seconds: 32 };
+
+export async function cost(crowd: Pick<Crowd, 'receivers' | 'together'> & Partial<Crowd>): Promise<Cost> {
+  const { receivers, together, chunks, chunkSize, seconds } = { ...CROWD, ...crowd };
   const scenario = scenarioOf(new World(1));
-  const size = 16_000_000;
-  const rate = 1_000_000;
+  const size = chunks * chunkSize;
+  const rate = size / seconds;
   const even = { write: [0, 0.001] as const, slowOneIn: 0, failOneIn: 0, failures: 0, finishFailures: 0 };
   const temper: Temper = {
-    ...{
-      latency: 0.01,
-      jitter: 0,
-      rate: 10 * rate,
-      window: 65_536,
-      stallFor: 0,
-      notice: [0, 0],
-      lossy: false,
-    },
+    ...{ latency: 0.01, jitter: 0, rate: 4 * rate, window: Math.max(65_536, rate / 10), stallFor: 0 },
+    ...{ notice: [0, 0], lossy: false, whole: true },
     ...{ stallAt: Number.POSITIVE_INFINITY, dieAt: Number.POSITIVE_INFINITY },
   };
   const bytes = randomBytes(randomFrom(7), size);
@@ -348,15 +396,16 @@ export async function copies(receivers: number, together: boolean): Promise<numb
   const told = await reported(1, (world) => {
     story = new SwarmStory(world, {
       scenario: {
-        ...{ ...scenario, chunkSize: 32_768, files: [bytes], stream: false, window: undefined, deaths: 0 },
+        ...{ ...scenario, chunkSize, files: [bytes], stream: false, window: undefined, deaths: 0 },
         ...{ bottleneck: rate, lies: 'none', deeds: [], limits: { sender: undefined, receiver: undefined } },
         source: { read: [0, 0.001], slowOneIn: 0, slow: 0, changes: [], fickle: false },
         disk: { ...scenario.disk, ...even, commit: 0.05, finish: 0, skipped: new Set(), old: new Map() },
       },
       ...{ receivers, lies: 'none', lanes: [2, 1], deaths: 0, temper, reach: () => together },
+      faster: 4,
     });
     return story;
   });
   if (told.violations.length > 0) throw new Error(told.violations.join('; '));
-  return story.fromOrigin / size;
+  return { copies: story.fromOrigin / size, seconds: story.completed };
 }

@@ -43,7 +43,7 @@ async function world(count: number) {
   const told = { complete: 0, lied: 0 };
   const fetching = new Fetching(
     {
-      ...{ offer, sink },
+      ...{ offer, sink, shares: false },
       ports: {
         ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
         ...{
@@ -166,11 +166,18 @@ test('what two holders have is left to the other when one leaves, and to the ori
   const offer = Offer.of('files', [entry('f', count * CHUNK)], CHUNK);
   const { Chunks } = await import('../../src/sync/chunks.ts');
   const chunks = new Chunks({
-    ...{ offer, window: Number.POSITIVE_INFINITY, most: 32, comparable: () => false },
+    ...{
+      offer,
+      window: Number.POSITIVE_INFINITY,
+      most: 32,
+      comparable: () => false,
+      shares: false,
+      random: () => 0.4,
+    },
   });
   const [one, other] = [new Holder(), new Holder()];
   for (const holder of [one, other]) {
-    chunks.join(holder, () => 0.4);
+    chunks.join(holder);
     for (let chunk = 0; chunk < count; chunk++) chunks.holds(holder, chunk);
   }
   assert.equal(chunks.claim(16), undefined, 'all is left to the holders');

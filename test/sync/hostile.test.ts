@@ -165,7 +165,7 @@ test('finish on every lane ends a transfer once, and a wrong root is no success'
     const sender = senderFor(new MemorySource({ a: new Uint8Array(10).fill(7) }), told);
     const lane = new FakeLane();
     sender.addLane(lane);
-    sender.message(lane, { type: 'get', ranges: [{ index: 0, from: 0, to: 1 }] });
+    sender.message(lane, { type: 'get', spare: false, ranges: [{ index: 0, from: 0, to: 1 }] });
     await turn();
     // What an honest receiver would compute is what the sender answers.
     sender.message(lane, { type: 'finish', root: new Uint8Array(32), gone: [] });
@@ -178,7 +178,7 @@ test('finish on every lane ends a transfer once, and a wrong root is no success'
     const honest = senderFor(new MemorySource({ a: new Uint8Array(10).fill(7) }), again);
     const lanes = [new FakeLane(), new FakeLane()];
     honest.addLane(lanes[0]!);
-    honest.message(lanes[0]!, { type: 'get', ranges: [{ index: 0, from: 0, to: 1 }] });
+    honest.message(lanes[0]!, { type: 'get', spare: false, ranges: [{ index: 0, from: 0, to: 1 }] });
     await turn();
     for (let i = 0; i < 4; i++) honest.message(lanes[0]!, { type: 'finish', root, gone: [] });
     await turn();

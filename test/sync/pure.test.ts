@@ -120,7 +120,14 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
     const entry = { path: 'f', kind: 'file', size, mode: 0, mtime: 0, target: '', version: '' } as const;
     const offer = Offer.of('files', [entry], CHUNK);
     const { space } = offer;
-    const chunks = new Chunks({ offer, window, most, comparable: (chunk) => chunk % 5 === 1 });
+    const chunks = new Chunks({
+      offer,
+      window,
+      most,
+      comparable: (chunk) => chunk % 5 === 1,
+      shares: false,
+      random: () => 0,
+    });
     const unwanted = (chunk: number) => chunk % 7 === 3;
     chunks.restart([], () => {
       const map = new Bitfield();

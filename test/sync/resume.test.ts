@@ -93,7 +93,7 @@ describe('a receiver that has something already', () => {
     await pair.done;
     assert.equal(pair.outcome.error, undefined);
     const { lane, sender, told } = senderOf(source);
-    sender.message(lane, { type: 'get', ranges: whole(0, 1, 2, 3, 4, 5) });
+    sender.message(lane, { type: 'get', spare: false, ranges: whole(0, 1, 2, 3, 4, 5) });
     await settled();
     sender.removeLane(lane);
     sender.restart();
@@ -112,13 +112,13 @@ test('a new receiver that skips what the one before was sent agrees with the sen
   const file = randomBytes(random, 2 * CHUNK);
   const source = new MemorySource({ a: file.subarray(0, CHUNK), b: file.subarray(CHUNK) });
   const { lane, sender, told } = senderOf(source);
-  sender.message(lane, { type: 'get', ranges: whole(0, 1) });
+  sender.message(lane, { type: 'get', spare: false, ranges: whole(0, 1) });
   await settled();
   sender.removeLane(lane);
   sender.restart();
   const next = new FakeLane();
   sender.addLane(next);
-  sender.message(next, { type: 'get', ranges: whole(1) });
+  sender.message(next, { type: 'get', spare: false, ranges: whole(1) });
   await settled();
   const root = rootOf(source, [{ index: 1, sha256: hashOf(file.subarray(CHUNK)) }]);
   sender.message(next, { type: 'finish', root, gone: [] });

@@ -3,7 +3,13 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { Reader, Writer } from '../../src/base/bytes.ts';
 import { BeelineError } from '../../src/base/errors.ts';
-import { BLOCK_BYTES, MAX_CHUNK, MAX_CONTROL_FRAME, MAX_STATUS_SEQ } from '../../src/base/limits.ts';
+import {
+  BLOCK_BYTES,
+  MAX_CHUNK,
+  MAX_CHUNKS,
+  MAX_CONTROL_FRAME,
+  MAX_STATUS_SEQ,
+} from '../../src/base/limits.ts';
 import { FrameReader } from '../../src/lanes/framing.ts';
 import { decodePage, type Entry, encodePages } from '../../src/offer/manifest.ts';
 import type { Message } from '../../src/wire/messages.ts';
@@ -34,7 +40,17 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ type: fc.constant('get-page' as const), page: fc.nat(4096) }),
   fc.record({ type: fc.constant('page' as const), page: fc.nat(4096), bytes: fc.uint8Array() }),
-  fc.record({ type: fc.constant('get' as const), ranges: fc.array(range, { maxLength: 256 }) }),
+  fc.record({
+    type: fc.constant('get' as const),
+    spare: fc.boolean(),
+    ranges: fc.array(range, { maxLength: 256 }),
+  }),
+  fc.record({
+    type: fc.constant('given' as const),
+    first: fc.nat(MAX_CHUNKS),
+    bits: fc.uint8Array(),
+    hashed: fc.uint8Array(),
+  }),
   fc.record({ type: fc.constant('get-hash' as const), chunks: fc.array(natural, { maxLength: 256 }) }),
   fc.record({ type: fc.constant('hash' as const), index: natural, length: fc.nat(MAX_CHUNK), sha256: hash }),
   fc.record({
