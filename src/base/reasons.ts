@@ -11,6 +11,9 @@ const TEXTS = {
     // The other side as a whole
     NO_FIRST_LANE: 'The other side is there, but no connection to it can be opened.',
     PEER_AWAY: 'The connection was lost, and the other side did not come back within {time}.{more}',
+    // Another receiver
+    MEMBER_AWAY: 'Another receiver could not be reached, or did not come back.',
+    MEMBER_UNWANTED: 'Another receiver says that it is this one, one that is connected, or one that lied.',
     // One lane
     LANE_CLOSED: 'The lane is closed.',
     LANE_OUTPACED: 'Another path was faster.',
@@ -257,10 +260,6 @@ const TEXTS = {
     MEETING_LOST_HOST: 'The sender has lost its connection to the server and not come back.',
     MEETING_TOO_OLD: 'This meeting has reached the age limit of the server. Start a new one.',
     MEETING_SPENT: 'This meeting has used up its {most} bytes on the server. Start a new one.',
-    GUEST_SPENT:
-      'What this side and the sender said to each other at this meeting has used up its {most} bytes on the server. Join again.',
-    GUEST_MADE_WAY:
-      'The meeting is full, and more of its guests have this address than others: this side made way for them.',
     MESSAGE_TOO_LARGE: 'This server passes on messages of at most {most} bytes; this one has {size}.',
     SERVER_BUSY: '{what}',
   },
@@ -303,7 +302,6 @@ const TEXTS = {
     OFFER_FULL: 'The sender has as many receivers as it wants. Ask the sender for a code of your own.',
     NAMEPLATE_FULL:
       'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
-    MEETING_FULL: 'The sender takes {most} at a time, and so many are there. Try again later.',
   },
   BAD_MANIFEST: {
     OFFER_MALFORMED: 'What the other side offers makes no sense: {what}.',

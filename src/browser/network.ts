@@ -4,8 +4,7 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { realClock, sleep } from '../base/clock.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import type { TransferOptions } from '../session/api.ts';
-import type { NetworkPort } from '../session/ports.ts';
-import type { Session } from '../session/session.ts';
+import type { NetworkPort, NetworkUser } from '../session/ports.ts';
 import { RELAY, RelayTransport } from '../transports/relay/transport.ts';
 import {
   makeTransports,
@@ -24,7 +23,12 @@ import { watchNetwork } from './roaming.ts';
 export interface PageNetworkOptions extends Pick<TransferOptions, 'relay'> {
   /** The server's URL. */
   server: string;
+  /** This page's name on lanes, 64 hex digits; absent: a new one. */
+  fingerprint?: string;
 }
+
+/** What is used of the place at the server. */
+type Place = Pick<Mailbox, 'token' | 'services' | 'reconnect'>;
 
 interface PageSurroundings extends WebRtcSurroundings {
   /** This side's half of the key of sealed lanes. */
@@ -42,28 +46,29 @@ const AHEAD = 500;
 const HALF = 32;
 
 export class PageNetwork implements NetworkPort {
-  readonly #session: Session;
+  readonly #user: NetworkUser;
   readonly #server: string;
   readonly #role: Role;
   readonly #seal = crypto.getRandomValues(new Uint8Array(HALF));
-  readonly #fingerprint = toHex(crypto.getRandomValues(new Uint8Array(32)));
+  readonly #fingerprint: string;
   readonly #transports: Transports;
   readonly #stop: () => void;
-  #mailbox: Mailbox | undefined;
+  #mailbox: Place | undefined;
   #heard = false;
 
-  constructor(session: Session, { server, relay }: PageNetworkOptions) {
-    const { role } = session;
-    this.#session = session;
+  constructor(user: NetworkUser, { server, relay, fingerprint }: PageNetworkOptions) {
+    const { role } = user;
+    this.#user = user;
     this.#server = server;
+    this.#fingerprint = fingerprint ?? toHex(crypto.getRandomValues(new Uint8Array(32)));
     this.#role = role;
     const around: PageSurroundings = {
-      ...{ role, relay: relay ?? 'auto', seal: this.#seal, log: session.log },
-      pin: () => session.pin,
-      onPipe: (pipe, fingerprint) => session.pipes.offer(pipe, fingerprint),
+      ...{ role, relay: relay ?? 'auto', seal: this.#seal, log: user.log },
+      pin: () => user.pin,
+      onPipe: (pipe, fingerprint) => user.pipes.offer(pipe, fingerprint),
       onChange: () => {
         this.#offer();
-        session.moved();
+        user.moved();
       },
     };
     this.#transports = makeTransports(PAGE_TRANSPORTS, around);
@@ -80,7 +85,7 @@ export class PageNetwork implements NetworkPort {
   }
 
   /** The place at the server is taken: what it offers is used from now on. */
-  async meet(mailbox: Mailbox): Promise<void> {
+  async meet(mailbox: Place): Promise<void> {
     this.#mailbox = mailbox;
     const meeting = meetingAt(this.#server, mailbox);
     const met = this.#transports.all.map(async (transport) => transport.meet?.(meeting));
@@ -109,17 +114,17 @@ export class PageNetwork implements NetworkPort {
   }
 
   #offer(): void {
-    if (this.#heard && this.#role === 'receiver') this.#session.paths(this.#transports.paths());
+    if (this.#heard && this.#role === 'receiver') this.#user.paths(this.#transports.paths());
   }
 
   #moved(): void {
-    this.#session.log?.info({}, 'the network has changed');
+    this.#user.log?.info({}, 'the network has changed');
     // A page's lanes name no address of their own, so those that have fallen silent are closed.
-    this.#session.networkChanged(new Set());
+    this.#user.networkChanged(new Set());
     this.#mailbox?.reconnect();
     for (const transport of this.#transports.all) transport.again?.(true);
     this.#offer();
-    this.#session.moved();
+    this.#user.moved();
   }
 }
 

@@ -7,6 +7,7 @@ import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { OfferSummary } from '../session/api.ts';
+import { servicesOf } from '../session/neighbours.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
@@ -23,6 +24,11 @@ import { dialRendezvous } from './rendezvous.ts';
 export interface BrowserReceiveOptions extends BrowserOptions {
   /** The whole code, `7-crossover-clockwork`. */
   code: string;
+  /**
+   * False: this page is not introduced to other receivers of the offer, and neither gives them anything nor fetches from them. It never
+   * is with `relay: 'only'`, nor for a text or a download.
+   */
+  share?: boolean;
   /** Called with the offer before any byte moves. Returns where the bytes go, or false: then both sides end as REFUSED. */
   accept: (offer: OfferSummary) => Promise<ReceiveInto | false>;
 }
@@ -39,6 +45,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
   const { session } = transfer;
   const { server, wait = RECEIVER_WAIT } = options;
   let sink: Sink | undefined;
+  let fingerprint: string | undefined;
   receiveFrom(transfer, {
     ...{ options, platform },
     // What a folder or a download cannot hold gets another name there.
@@ -69,7 +76,13 @@ export function receive(options: BrowserReceiveOptions): Reception {
     },
     async connect(mailbox) {
       const network = new PageNetwork(session, { server, relay: options.relay });
+      fingerprint = network.hello().fingerprint;
       await network.meet(mailbox);
+      return network;
+    },
+    async link(user, mailbox) {
+      const network = new PageNetwork(user, { server, relay: 'never', fingerprint: fingerprint! });
+      await network.meet(servicesOf(mailbox));
       return network;
     },
     async sink(offer, summary) {

@@ -1,5 +1,6 @@
 /** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
 
+import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
@@ -106,6 +107,7 @@ export class TransferRun {
       const result = await until(this.interrupt.overdue, () => transfer.done);
       this.#progress?.stop();
       this.report.finished(result);
+      await this.#serve(transfer);
     } catch (thrown) {
       throw this.#explained(thrown);
     } finally {
@@ -114,6 +116,13 @@ export class TransferRun {
       this.#keys.stop();
       this.#progress?.stop();
     }
+  }
+
+  /** What has arrived is given to others who still receive it, for as long as they do or until Ctrl-C. */
+  async #serve({ closed }: Transfer): Promise<void> {
+    const open = await Promise.race([closed.then(() => false), setImmediate(true)]);
+    if (open) this.report.say('Others still fetch from here. Ctrl-C ends that; what arrived here is whole.');
+    await until(this.interrupt.overdue, () => closed).catch(() => {});
   }
 
   close(): void {

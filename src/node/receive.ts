@@ -3,12 +3,14 @@
 import { resolve } from 'node:path';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { TokenBucket } from '../base/bucket.ts';
 import { concatAll, toHex, utf8Encode } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import { versionKey } from '../identity/version-key.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
+import { servicesOf } from '../session/neighbours.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
@@ -20,11 +22,19 @@ import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
 import { openPort } from './host.ts';
 import { type Met, meetAsGuest } from './meet.ts';
+import { Forwards } from './network/forwarding.ts';
 import { openNetwork } from './network/open.ts';
 import { checkReceive } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
+
+/**
+ * Connections to addresses that other receivers chose, of all together: at once, and a second afterwards. They must not make this side
+ * flood anybody.
+ */
+const MEMBERS_DIALS = 256;
+const MEMBERS_DIALS_PER_S = 16;
 
 /**
  * Receives what a sender offers under `options.code` (or `psk`, or `device`).
@@ -39,6 +49,9 @@ export function receive(options: ReceiveOptions): Transfer {
   transfer.cleanup.push(() => endStream(session, options));
   let made: ReturnType<typeof makeCertificate> | undefined;
   let met: Met | undefined;
+  let port = 0;
+  const forwards = new Forwards(transfer.log);
+  const dials = new TokenBucket(MEMBERS_DIALS_PER_S, MEMBERS_DIALS);
   receiveFrom(transfer, {
     options,
     platform,
@@ -63,12 +76,22 @@ export function receive(options: ReceiveOptions): Transfer {
     },
     async connect(mailbox) {
       const certificate = await made!;
-      const network = openNetwork(session, certificate, options, () => met?.addresses ?? []);
+      const network = openNetwork(session, certificate, options, {
+        met: () => met?.addresses ?? [],
+        forwards,
+      });
       const listener = await openPort(transfer, options, certificate, undefined);
+      port = listener.port;
       if (!session.over) {
-        network.start(listener.port);
+        network.start(port);
         network.meet(mailbox, options.server);
       }
+      return network;
+    },
+    async link(user, mailbox) {
+      const network = openNetwork(user, await made!, { ...options, relay: 'never' }, { forwards, dials });
+      network.start(port);
+      if (options.server !== undefined) network.meet(servicesOf(mailbox), options.server);
       return network;
     },
     async sink(offer, summary) {

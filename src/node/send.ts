@@ -67,7 +67,7 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
       return {
         ...{ mailbox, port },
         connect(session) {
-          const network = openNetwork(session, certificate, options, undefined, forwards);
+          const network = openNetwork(session, certificate, options, { forwards });
           networks.add(network);
           session.cleanup.push(() => void networks.delete(network));
           network.start(port);

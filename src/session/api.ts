@@ -82,6 +82,11 @@ export type TransferEvent =
       reason?: Reason;
       message?: string;
     }
+  /**
+   * At a receiver that shares, not more often than once a second: from how many other receivers it fetches now, and to how many it
+   * gives. `down` and `up` are the bytes that lanes to them have carried so far, with the overhead of protocols.
+   */
+  | { event: 'swarm'; from: number; to: number; down: number; up: number }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
   | {
@@ -158,6 +163,11 @@ export interface Transfer extends AsyncIterable<TransferEvent> {
   readonly state: State;
   /** Resolves when both sides have verified everything; rejects with a BeelineError. */
   readonly done: Promise<Result>;
+  /**
+   * Resolves when nothing of it is open any more, whatever its end was. A receiver that shares gives what it has to others also after
+   * `done`, until they have it too; `cancel` and `signal` end that.
+   */
+  readonly closed: Promise<void>;
   /** Calls `listener` with every event as it happens. Returns a function that ends the subscription. */
   subscribe(listener: (event: TransferEvent) => void): () => void;
   pause(): void;

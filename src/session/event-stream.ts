@@ -13,9 +13,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
   emit(event: TransferEvent): void {
     if (this.#ended) return;
     // Who comes late hears everything but old progress: the code must not be missed.
-    const last = this.#past.at(-1);
-    if (event.event === 'progress' && last?.event === 'progress') this.#past.pop();
-    this.#past.push(event);
+    replace(this.#past, event);
     bound(this.#past);
     this.#ended = event.event === 'done' || event.event === 'error';
     for (const listener of [...this.#listeners]) listener(event);
@@ -34,8 +32,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
     const queue: TransferEvent[] = [];
     let wake = () => {};
     const stop = this.subscribe((event) => {
-      if (event.event === 'progress' && queue.at(-1)?.event === 'progress') queue.pop();
-      queue.push(event);
+      replace(queue, event);
       bound(queue);
       wake();
     });
@@ -57,7 +54,20 @@ export class EventStream implements AsyncIterable<TransferEvent> {
   }
 }
 
-const isDroppable = (event: TransferEvent) => event.event === 'progress' || event.event === 'lane';
+/** The next of these says all that the one before said. */
+const SUPERSEDED: ReadonlySet<TransferEvent['event']> = new Set(['progress', 'swarm']);
+
+/** Puts an event at the end of the queue, in the place of the one before it that it supersedes. */
+function replace(queue: TransferEvent[], event: TransferEvent): void {
+  for (let at = queue.length - 1; at >= 0 && SUPERSEDED.has(event.event); at--) {
+    const { event: name } = queue[at]!;
+    if (!SUPERSEDED.has(name)) break;
+    if (name === event.event) queue.splice(at, 1);
+  }
+  queue.push(event);
+}
+
+const isDroppable = ({ event }: TransferEvent) => SUPERSEDED.has(event) || event === 'lane';
 
 /** Drops one event from a full queue: the oldest that says least, and never the newest. */
 function bound(queue: TransferEvent[]): void {

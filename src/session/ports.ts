@@ -1,14 +1,19 @@
 /** What a session asks of the machine that it runs on, be that Node or a browser's page. */
 import type { Clock } from '../base/clock.ts';
+import type { BeelineError } from '../base/errors.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import type { MailboxOptions } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import type { ByteSpace } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
 import type { Digest } from '../sync/ports.ts';
-import type { KnownKind } from '../transports/transport.ts';
+import type { Path } from '../transports/path.ts';
+import type { KnownKind, Role } from '../transports/transport.ts';
 import type { Hello } from '../wire/signal.ts';
+import type { Logger } from './api.ts';
+import type { Cleanup } from './cleanup.ts';
 import type { Pake } from './handshake.ts';
+import type { IncomingPipes, PipeTaker } from './incoming.ts';
 
 export interface Platform {
   digest: Digest;
@@ -40,6 +45,24 @@ export interface NetworkPort {
   /** The peer said who and where it is. @throws BeelineError PROTOCOL */
   peer(hello: Hello): void;
   close(): void | Promise<void>;
+}
+
+/** Whom a network is for: a session, or a link to another receiver. */
+export interface NetworkUser extends PipeTaker {
+  readonly role: Role;
+  readonly log: Logger | undefined;
+  /** What comes in at this process's ports. */
+  readonly pipes: IncomingPipes;
+  /** Run when the network is of no use any more. */
+  readonly cleanup: Cleanup;
+  /** The ways to the other side, as of now. */
+  paths(paths: readonly Path[]): void;
+  /** This side can be reached in another way: the other side is to be told. */
+  moved(): void;
+  /** The addresses of this machine are these now. */
+  networkChanged(hosts: ReadonlySet<string>): void;
+  /** Something that is missing here makes a way impossible: a sentence for people. */
+  warn(error: BeelineError): void;
 }
 
 /** What a meeting tells of; what each is, src/meeting/ports.ts says. */

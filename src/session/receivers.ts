@@ -85,8 +85,7 @@ export class Receivers implements SessionOwner {
       closed: false,
     };
     this.#groups.push(group);
-    // The first session has been there since the transfer began.
-    this.#spare(group, this.#groups.length === 1 ? transfer.session : this.#another());
+    this.#spare(group, this.#groups.length === 1 ? transfer.session : transfer.another());
     transfer.cleanup.push(() => group.lobby.close());
     return group;
   }
@@ -185,15 +184,10 @@ export class Receivers implements SessionOwner {
   #stock(group: Group): Session | undefined {
     if (this.#transfer.ends || group.closed || group.spare) return group.closed ? undefined : group.spare;
     if (group.sessions.size + group.ended >= group.most) return undefined;
-    const session = this.#another();
-    this.#spare(group, session);
-    this.#ports.open(session, group);
-    return session;
-  }
-
-  #another(): Session {
     const session = this.#transfer.another();
     session.dispatch('start');
+    this.#spare(group, session);
+    this.#ports.open(session, group);
     return session;
   }
 

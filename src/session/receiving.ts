@@ -16,7 +16,8 @@ import type { OfferSummary, TransferOptions } from './api.ts';
 import { auditAtEnd, count } from './audit.ts';
 import { Guesses } from './guesses.ts';
 import { Lobby } from './lobby.ts';
-import type { Keep, Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
+import { Neighbours } from './neighbours.ts';
+import type { Keep, Known, MeetingEvents, NetworkPort, NetworkUser, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
 import type { Session } from './session.ts';
 import { Stall } from './stall.ts';
@@ -24,7 +25,7 @@ import type { Running } from './transfer.ts';
 import { incomplete } from './verdict.ts';
 
 export interface Receiving {
-  options: Pick<TransferOptions, 'limit' | 'sha256'>;
+  options: Pick<TransferOptions, 'limit' | 'sha256' | 'relay'> & { share?: boolean };
   platform: Platform;
   known: () => Promise<Known>;
   /** What this is received for, if it is the same when it is started again: 32 hex digits that say nothing else. */
@@ -35,6 +36,8 @@ export interface Receiving {
   meet: (nameplate: string, signal: AbortSignal, on: MeetingEvents) => Promise<Mailbox>;
   /** This side's ways to the session's peer; called once, after that. */
   connect: (mailbox: Mailbox) => Promise<NetworkPort>;
+  /** This side's ways to one other receiver, without relays. Absent: there are none. */
+  link?: (user: NetworkUser, mailbox: Mailbox) => Promise<NetworkPort>;
   /** Has somebody asked, and makes what takes the bytes; undefined if it is declined. */
   sink: (offer: OfferHeader, summary: OfferSummary) => Promise<Sink | undefined>;
   keep: Keep;
@@ -77,7 +80,19 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   const network = await receiving.connect(mailbox);
   session.cleanup.push(() => network.close());
   if (session.over) return;
-  const reception = new Reception(session, receiving);
+  const { link } = receiving;
+  const reception = new Reception(session, receiving, link && ((user) => link(user, mailbox)));
+  const { neighbours } = reception;
+  transfer.cleanup.push(() => neighbours?.end());
+  transfer.afterwards = {
+    run() {
+      const serving = neighbours?.serve();
+      // Whoever is served is known already.
+      if (serving) mailbox.close();
+      return serving;
+    },
+    stop: () => neighbours?.end(),
+  };
   auditAtEnd(transfer, () => reception.facts);
   const { engine } = reception;
   const place = await receiving.place?.(known.secret);
@@ -87,6 +102,8 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
 
 class Reception {
   readonly engine: Receiver;
+  /** Undefined: this side does not share. */
+  readonly neighbours: Neighbours | undefined;
   readonly #session: Session;
   readonly #receiving: Receiving;
   readonly #gone: string[] = [];
@@ -96,14 +113,32 @@ class Reception {
   #accepted: Accepted | undefined;
   /** Bytes that were here before this run. */
   #before = 0;
+  /** What arrived is whole, and put where it belongs. */
+  #placed = false;
 
-  constructor(session: Session, receiving: Receiving) {
+  constructor(
+    session: Session,
+    receiving: Receiving,
+    connect: ((user: NetworkUser) => Promise<NetworkPort>) | undefined,
+  ) {
     this.#session = session;
     this.#receiving = receiving;
     this.#stall = new Stall(session);
+    const { limit, relay, share = true } = receiving.options;
+    const { clock, log, pipes } = session;
+    // Others would learn this machine's addresses.
+    const shares = connect && share && relay !== 'only';
+    this.neighbours = shares
+      ? new Neighbours({
+          ...{ clock, log, pipes, connect },
+          helper: (ports) => this.engine.helper(ports),
+          emit: (event) => session.emit(event),
+          warn: (error) => session.warn(error),
+        })
+      : undefined;
     this.engine = new Receiver({
-      ...receiving.platform,
-      limit: receiving.options.limit,
+      ...{ ...receiving.platform, limit },
+      meet: this.neighbours?.meet,
       awaits: () => session.awaits(),
       open: (header, offer) => this.#open(header, offer),
       progress: (bytes, extents) => this.#accepted?.progress.moved(bytes, extents),
@@ -180,6 +215,8 @@ class Reception {
 
   /** What has arrived is kept for another run, unless it must not be, or is whole. */
   async #leave(sink: Sink): Promise<void> {
+    // It may still be read, for others.
+    if (this.#placed) return;
     const { failure } = this.#session;
     await sink.close(failure && !GIVEN_UP.has(failure.code) ? 'keep' : 'discard');
   }
@@ -203,6 +240,7 @@ class Reception {
     }
     if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
     await sink.close('done');
+    this.#placed = true;
     const sender = session.peer.fingerprint;
     const receiver = session.own;
     const receipt = await this.#receiving.keep({ kind, entries, space, outcome, sender, receiver });

@@ -28,6 +28,7 @@ export interface SessionOwner {
 export class Running implements Transfer {
   readonly events = new EventStream();
   readonly done: Promise<Result>;
+  readonly closed: Promise<void>;
   readonly log: Logger | undefined;
   readonly role: Role;
   /** The first of its sessions, and of a receiver the only one. */
@@ -36,6 +37,11 @@ export class Running implements Transfer {
   readonly pipes: IncomingPipes;
   /** Those that are not over. */
   readonly sessions = new Set<Session>();
+  /**
+   * Goes on after a good end, until it resolves; undefined if there is nothing to go on with. `stop` makes it resolve at once. What is
+   * open is released after it.
+   */
+  afterwards: { run(): Promise<void> | undefined; stop(): void } | undefined;
   /** Absent: the end of the first session is the end of the whole. */
   owner: SessionOwner | undefined;
   /** Released in reverse order at the end, whatever the end is, when all sessions are closed. */
@@ -50,6 +56,7 @@ export class Running implements Transfer {
   /** Why the whole ends. */
   #failure: BeelineError | undefined;
   #over = false;
+  #close!: () => void;
   #settle!: { resolve: (result: Result) => void; reject: (error: BeelineError) => void };
 
   constructor(role: Role, platform: Platform, options: TransferOptions) {
@@ -60,6 +67,9 @@ export class Running implements Transfer {
     this.#person = options.signal;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
+    });
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
     });
     // If nobody awaits `done`, a rejection must not crash the process.
     this.done.catch(() => {});
@@ -142,16 +152,16 @@ export class Running implements Transfer {
 
   cancel(): void {
     this.#failure ??= new BeelineError('CANCELLED', 'Cancelled here.');
+    this.afterwards?.stop();
     for (const session of [...this.sessions]) session.cancel();
-    this.#endIfIdle();
   }
 
   /** Ends the whole, and every session with it. */
   fail(thrown: unknown): void {
     const error = asBeelineError(thrown);
     this.#failure ??= error;
+    this.afterwards?.stop();
     for (const session of [...this.sessions]) session.fail(error);
-    this.#endIfIdle();
   }
 
   /** Why the whole was ended from here, if it was. */
@@ -168,7 +178,15 @@ export class Running implements Transfer {
   async end(end: SessionEnd): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    await this.cleanup.run();
+    const more = 'result' in end ? this.afterwards?.run() : undefined;
+    if (!more) await this.cleanup.run();
+    this.#report(end);
+    await more;
+    if (more) await this.cleanup.run();
+    this.#close();
+  }
+
+  #report(end: SessionEnd): void {
     if ('result' in end) {
       const { peer, skipped, ...done } = end.result;
       this.events.emit({ event: 'done', ...done });
@@ -177,11 +195,6 @@ export class Running implements Transfer {
     const { code, reason, message } = end.error;
     this.events.emit({ event: 'error', code, ...(reason && { reason }), message });
     this.#settle.reject(end.error);
-  }
-
-  /** The last session has ended and the next one is not there yet: nobody's end is waited for. */
-  #endIfIdle(): void {
-    if (this.sessions.size === 0 && this.#failure) void this.end({ error: this.#failure });
   }
 
   #tell(session: Session, event: TransferEvent): void {

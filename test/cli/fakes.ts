@@ -63,6 +63,7 @@ export class FakeTransfer implements Transfer {
   state: State = 'idle';
   readonly calls: string[] = [];
   readonly done: Promise<Result>;
+  readonly closed: Promise<void>;
   readonly #emitter = new EventEmitter();
   #settle!: { resolve: (result: Result) => void; reject: (error: Error) => void };
 
@@ -70,7 +71,10 @@ export class FakeTransfer implements Transfer {
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.done.catch(() => undefined);
+    this.closed = this.done.then(
+      () => {},
+      () => {},
+    );
   }
 
   emit(...events: TransferEvent[]): void {

@@ -53,6 +53,8 @@ function told(event: TransferEvent): string {
     }
     case 'ended':
       return `${event.peer} ${event.ok}`;
+    case 'swarm':
+      return `${event.from} ${event.to}`;
     case 'text':
       return event.text;
     case 'digest':

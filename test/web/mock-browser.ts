@@ -17,6 +17,7 @@ type Event = real.TransferEvent;
 class MockTransfer implements real.Reception {
   state: real.State = 'idle';
   readonly done: Promise<real.Result>;
+  readonly closed: Promise<void>;
   readonly kept: Promise<real.Kept | undefined>;
   #listeners = new Set<(event: Event) => void>();
   #settle!: { resolve: (result: real.Result) => void; reject: (error: BeelineError) => void };
@@ -26,6 +27,10 @@ class MockTransfer implements real.Reception {
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
+    this.closed = this.done.then(
+      () => {},
+      () => {},
+    );
     this.kept = new Promise((resolve) => {
       this.#keep = resolve;
     });

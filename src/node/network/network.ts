@@ -41,10 +41,15 @@ export interface NetworkOptions {
   onLack: (error: BeelineError) => void;
   /** What the router forwards for this process. */
   forwards: Forwards;
+  /** For connections to addresses of others' choosing; absent: this network has its own budget. */
+  dials?: TokenBucket;
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
   log: Logger | undefined;
 }
+
+/** What is used of the place at the server. */
+type Place = Pick<Mailbox, 'token' | 'services' | 'reconnect'>;
 
 /** Milliseconds in which changes are gathered into one word to the peer. */
 const GATHER = 100;
@@ -60,13 +65,13 @@ export class Network implements NetworkPort {
   /** This process's half of the key of sealed lanes. */
   readonly #seal = randomBytes(32).toString('hex');
   #lookup: StunLookup | undefined;
-  #mailbox: Mailbox | undefined;
+  #mailbox: Place | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
   /** This machine's addresses, as the latest hello has them. */
   #hosts: readonly string[] = [];
   #heard = false;
-  readonly #dials = new TokenBucket(DIALS_RATE, DIALS);
+  readonly #dials: TokenBucket;
   readonly #gather = new Alarm(realClock);
   /** The router may be another than the one that was asked. */
   #anew = false;
@@ -77,6 +82,7 @@ export class Network implements NetworkPort {
     const { role, context, pin, onPipe, onLack, log } = options;
     const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
     this.#relay = relay;
+    this.#dials = options.dials ?? new TokenBucket(DIALS_RATE, DIALS);
     const around: Surroundings = {
       ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, log },
       hosts: () => this.#hosts,
@@ -101,7 +107,7 @@ export class Network implements NetworkPort {
   }
 
   /** Where the peers meet: kept up with, and used for what it offers besides if it is a standing server (with `url`). */
-  meet(mailbox: Mailbox, url: string | undefined): void {
+  meet(mailbox: Place, url: string | undefined): void {
     if (this.#over) return;
     this.#mailbox = mailbox;
     if (url === undefined) return;

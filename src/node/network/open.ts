@@ -1,24 +1,29 @@
-/** A session's network: made once its certificate is there, watched while it runs, closed with it. */
+/** The network of a session, or of a link to another receiver: watched while it runs, closed with it. */
+import type { TokenBucket } from '../../base/bucket.ts';
 
 import type { Certificate } from '../../identity/certificate.ts';
 import { laneContext } from '../../secure/tls.ts';
-import type { Session } from '../../session/session.ts';
+import type { NetworkUser } from '../../session/ports.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions } from '../api.ts';
 import { Forwards } from './forwarding.ts';
 import { Network } from './network.ts';
 import { watchNetwork } from './roaming.ts';
 
-/**
- * @param met where the peer was met, over TCP
- * @param forwards what the router forwards, if several networks share a port
- */
+export interface OpenOptions {
+  /** Where the peer was met, over TCP. */
+  met?: () => readonly Address[];
+  /** For connections to addresses of others' choosing, if several networks have one budget. */
+  dials?: TokenBucket;
+  /** What the router forwards, if several networks share a port. */
+  forwards?: Forwards;
+}
+
 export function openNetwork(
-  session: Session,
+  session: NetworkUser,
   certificate: Certificate,
   options: CommonOptions,
-  met: () => readonly Address[] = () => [],
-  forwards = new Forwards(session.log),
+  { met = () => [], forwards = new Forwards(session.log), dials }: OpenOptions = {},
 ): Network {
   const network: Network = new Network({
     role: session.role,
@@ -30,7 +35,7 @@ export function openNetwork(
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),
     onLack: (error) => session.warn(error),
-    ...{ met, forwards },
+    ...{ met, forwards, ...(dials && { dials }) },
     log: session.log,
   });
   const watch = watchNetwork((hosts, change) => {

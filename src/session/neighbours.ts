@@ -1,0 +1,166 @@
+/**
+ * The other receivers that this one is linked with, for as long as somebody has something of it: while this side fetches, and
+ * afterwards until those that are still at it have what they want.
+ */
+import { type Clock, every } from '../base/clock.ts';
+import type { BeelineError } from '../base/errors.ts';
+import { MAX_NEIGHBOURS } from '../base/limits.ts';
+import type { Mailbox } from '../meeting/ports.ts';
+import type { Helper, HelperPorts } from '../sync/helper.ts';
+import type { Introduction, Neighbour } from '../sync/members.ts';
+import type { Logger, TransferEvent } from './api.ts';
+import type { IncomingPipes } from './incoming.ts';
+import { MemberLink } from './neighbour.ts';
+import type { NetworkPort, NetworkUser } from './ports.ts';
+
+/** Between looks at what the links carry. */
+const LOOK_MS = 1_000;
+/** Bytes that a link carried in one direction between two looks: less is what lanes say to each other. */
+const CARRIES = 16 * 1024;
+/** One that asks for nothing for so long is not waited for, once this side has everything. */
+const IDLE_MS = 60_000;
+/** Links at a time: those that are named, and as many that are named no more and still up. */
+const MOST = 2 * MAX_NEIGHBOURS;
+/** Certificates of those that lied or broke the protocol, of which nothing is wanted any more. */
+const MAX_BANNED = 1024;
+
+/** What links use of the place at the server. The session's network alone looks after it. */
+export function servicesOf(mailbox: Mailbox): Pick<Mailbox, 'token' | 'services' | 'reconnect'> {
+  return {
+    get token() {
+      return mailbox.token;
+    },
+    get services() {
+      return mailbox.services;
+    },
+    reconnect: () => {},
+  };
+}
+
+export interface NeighboursOptions {
+  clock: Clock;
+  log: Logger | undefined;
+  pipes: IncomingPipes;
+  connect: (user: NetworkUser) => Promise<NetworkPort>;
+  helper: (ports: HelperPorts) => Helper;
+  emit: (event: TransferEvent) => void;
+  /** One of them lied or broke the protocol: it is left, and the transfer goes on. */
+  warn: (error: BeelineError) => void;
+}
+
+export class Neighbours {
+  readonly #options: NeighboursOptions;
+  readonly #links = new Set<MemberLink>();
+  /** What links that are over have carried. */
+  #past = { received: 0, sent: 0 };
+  readonly #seen = new Map<MemberLink, { received: number; sent: number }>();
+  readonly #banned = new Set<string>();
+  #told = '';
+  #endLooks = () => {};
+  #settled: (() => void) | undefined;
+
+  constructor(options: NeighboursOptions) {
+    this.#options = options;
+  }
+
+  /** Those with a lane. */
+  get up(): number {
+    return [...this.#links].filter(({ up }) => up).length;
+  }
+
+  readonly meet = (introduction: Introduction): Neighbour => {
+    const { clock, log, pipes, connect, helper } = this.#options;
+    const link: MemberLink = new MemberLink({
+      ...{ introduction, clock, log, pipes, connect, helper },
+      wanted: (fingerprint) => this.#wanted(fingerprint),
+      ended: (error) => this.#ended(link, error),
+    });
+    this.#links.add(link);
+    if (this.#links.size === 1) this.#watch();
+    const [oldest] = this.#links;
+    if (this.#links.size > MOST) oldest!.end();
+    return link;
+  };
+
+  /**
+   * This side has everything: resolves once nobody wants anything of it any more. One that is not connected by now, or
+   * asks for nothing for a minute, is not waited for.
+   * @returns undefined if there is nobody
+   */
+  serve(): Promise<void> | undefined {
+    for (const link of [...this.#links])
+      if (link.content) link.end();
+      else link.forget();
+    if (this.#links.size === 0) return undefined;
+    return new Promise((resolve) => {
+      this.#settled = resolve;
+    });
+  }
+
+  end(): void {
+    for (const link of [...this.#links]) link.end();
+    this.#endLooks();
+    this.#settled?.();
+  }
+
+  #wanted(fingerprint: string): boolean {
+    if (this.#banned.has(fingerprint)) return false;
+    const known = [...this.#links].filter(({ pin }) => pin === fingerprint);
+    // What anybody says must not end what works: a fingerprint is no secret.
+    if (known.some(({ up }) => up)) return false;
+    // The same process, introduced anew: what was known of the way to it is out of date.
+    for (const link of known) link.end();
+    return true;
+  }
+
+  #misbehaved(link: MemberLink, error: BeelineError): void {
+    this.#options.warn(error);
+    // One that was never connected may have said that it is somebody else.
+    if (link.proven && this.#banned.size < MAX_BANNED) this.#banned.add(link.pin);
+  }
+
+  #ended(link: MemberLink, error: BeelineError | undefined): void {
+    this.#links.delete(link);
+    this.#seen.delete(link);
+    const { received, sent } = link.carried;
+    this.#past.received += received;
+    this.#past.sent += sent;
+    if (error && error.code !== 'NO_PATH') this.#misbehaved(link, error);
+    if (this.#links.size === 0) this.#look();
+  }
+
+  #watch(): void {
+    this.#endLooks();
+    this.#endLooks = every(this.#options.clock, LOOK_MS, () => this.#look());
+  }
+
+  #look(): void {
+    this.#tell();
+    if (this.#settled) {
+      const now = this.#options.clock.now();
+      for (const link of [...this.#links]) if (link.content || now - link.asked > IDLE_MS) link.end();
+    }
+    if (this.#links.size > 0) return;
+    this.#endLooks();
+    this.#settled?.();
+  }
+
+  #tell(): void {
+    let [from, to] = [0, 0];
+    let { received: down, sent: up } = this.#past;
+    for (const link of this.#links) {
+      const { received, sent } = link.carried;
+      const before = this.#seen.get(link) ?? { received: 0, sent: 0 };
+      this.#seen.set(link, { received, sent });
+      if (received - before.received > CARRIES) from++;
+      if (sent - before.sent > CARRIES) to++;
+      down += received;
+      up += sent;
+    }
+    const said = `${from} ${to}`;
+    // Pings alone are no news.
+    if (said === this.#told && from + to === 0) return;
+    this.#told = said;
+    this.#options.emit({ event: 'swarm', from, to, up, down });
+  }
+}
