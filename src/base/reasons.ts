@@ -260,6 +260,10 @@ const TEXTS = {
     MEETING_LOST_HOST: 'The sender has lost its connection to the server and not come back.',
     MEETING_TOO_OLD: 'This meeting has reached the age limit of the server. Start a new one.',
     MEETING_SPENT: 'This meeting has used up its {most} bytes on the server. Start a new one.',
+    GUEST_SPENT:
+      'What this side and the sender said to each other at this meeting has used up its {most} bytes on the server. Join again.',
+    GUEST_MADE_WAY:
+      'The meeting is full, and more of its guests have this address than others: this side made way for them.',
     MESSAGE_TOO_LARGE: 'This server passes on messages of at most {most} bytes; this one has {size}.',
     SERVER_BUSY: '{what}',
   },
@@ -302,6 +306,7 @@ const TEXTS = {
     OFFER_FULL: 'The sender has as many receivers as it wants. Ask the sender for a code of your own.',
     NAMEPLATE_FULL:
       'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',
+    MEETING_FULL: 'The sender takes {most} at a time, and so many are there. Try again later.',
   },
   BAD_MANIFEST: {
     OFFER_MALFORMED: 'What the other side offers makes no sense: {what}.',

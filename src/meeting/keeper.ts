@@ -11,6 +11,7 @@ import {
   decodeServerMessage,
   encodeRendezvous,
   isNameplate,
+  MAX_GUESTS,
   NO_SERVICES,
   RENDEZVOUS_VERSION,
   type ServerMessage,
@@ -21,25 +22,40 @@ import type { Dial, Mailbox, MailboxOptions, Wire } from './ports.ts';
 const MOST_TEXTS = 64;
 /** In UTF-16 units. */
 const MOST_LENGTH = 16 * MAX_SIGNAL;
+/** The same, for all guests together. */
+const MOST_IN_ALL = 16 * MOST_LENGTH;
 
-/** Texts waiting for a connection to come back: bounded, the oldest go first. */
+/**
+ * Texts waiting for a connection to come back, for each guest its own: bounded, the oldest of that guest go first. Nobody's texts
+ * make another's go.
+ */
 export class Backlog {
-  #texts: string[] = [];
+  #guests = new Map<number, { texts: string[]; length: number }>();
   #length = 0;
 
-  add(text: string): void {
-    this.#texts.push(text);
+  add(text: string, guest: number): void {
+    const waiting = this.#guests.get(guest) ?? { texts: [], length: 0 };
+    this.#guests.set(guest, waiting);
+    const { texts } = waiting;
+    texts.push(text);
+    waiting.length += text.length;
     this.#length += text.length;
-    while (this.#texts.length > MOST_TEXTS || this.#length > MOST_LENGTH)
-      this.#length -= this.#texts.shift()!.length;
+    const tooMuch = () =>
+      texts.length > MOST_TEXTS || waiting.length > MOST_LENGTH || this.#length > MOST_IN_ALL;
+    while (texts.length > 0 && tooMuch()) {
+      const { length } = texts.shift()!;
+      waiting.length -= length;
+      this.#length -= length;
+    }
+    if (texts.length === 0) this.#guests.delete(guest);
   }
 
-  /** Empties it. */
-  take(): string[] {
-    const texts = this.#texts;
-    this.#texts = [];
+  /** Empties it. @returns what waits for those of these guests who have some */
+  take(guests: Iterable<number>): string[] {
+    const all = this.#guests;
+    this.#guests = new Map();
     this.#length = 0;
-    return texts;
+    return [...guests].flatMap((guest) => all.get(guest)?.texts ?? []);
   }
 }
 
@@ -78,7 +94,11 @@ class Keeper implements Mailbox {
   /** When the server last gave this side its place. */
   #seated = 0;
   #wire: Wire | undefined;
-  #present = false;
+  /** Who is there, as the owner knows: a host's guests by their numbers, or 0, a guest's host. */
+  readonly #present = new Set<number>();
+  guests = 0;
+  /** The highest number of a guest that was heard. */
+  #used = 0;
   /** The owner knows that the server is away. */
   #away = false;
   /** Events that came before the opening resolved. */
@@ -124,12 +144,17 @@ class Keeper implements Mailbox {
     });
   }
 
-  send(body: string): void {
-    this.#say(encodeRendezvous({ t: 'send', body }));
+  send(body: string, guest = 0): void {
+    const named = this.#options.role === 'host' && { guest };
+    this.#say(encodeRendezvous({ t: 'send', ...named, body }), guest);
   }
 
-  drop(): void {
-    this.#say(encodeRendezvous({ t: 'drop' }));
+  drop(guest: number): void {
+    this.#say(encodeRendezvous({ t: 'drop', guest }), guest);
+  }
+
+  keep(guest: number): void {
+    this.#say(encodeRendezvous({ t: 'keep', guest }), guest);
   }
 
   close(): void {
@@ -154,10 +179,10 @@ class Keeper implements Mailbox {
     this.#wire = undefined;
   }
 
-  #say(text: string): void {
+  #say(text: string, guest: number): void {
     if (this.#end.signal.aborted) return;
     if (this.#wire) this.#wire.send(text);
-    else this.#backlog.add(text);
+    else this.#backlog.add(text, guest);
   }
 
   /** One connection's beginning: dial, say hello, and hear that the place is ours. No wire is left open if it fails. */
@@ -200,7 +225,7 @@ class Keeper implements Mailbox {
     const token = this.#claims ? this.token : undefined;
     return encodeRendezvous(
       this.#options.role === 'host'
-        ? { t: 'host', v, nameplate, token }
+        ? { t: 'host', v, nameplate, token, guests: this.#options.guests, used: this.#used || undefined }
         : { t: 'join', v, nameplate: this.nameplate, token },
     );
   }
@@ -220,19 +245,50 @@ class Keeper implements Mailbox {
     this.#seated = performance.now();
     this.#serverThere();
     this.#tell(() => this.#options.onWelcome?.());
+    if (message.t === 'hosted') this.#meetAll(message);
+  }
+
+  /** A host's guests as of now: some may have gone while nobody told. */
+  #meetAll({ guests, present }: ServerMessage & { t: 'hosted' }): void {
+    this.guests = guests;
+    const there = new Set(present);
+    for (const guest of [...this.#present]) if (!there.has(guest)) this.#changed(guest, false);
+    for (const text of this.#backlog.take(there)) this.#wire?.send(text);
+    for (const guest of there) this.#changed(guest, true);
+  }
+
+  /** Who is there, as the server says. Only of who was there does the owner hear that it is not. */
+  #changed(guest: number, present: boolean): void {
+    const was = this.#present.has(guest);
+    if (present) this.#present.add(guest);
+    else this.#present.delete(guest);
+    if (this.#present.size > MAX_GUESTS)
+      throw fault('SERVER_MISBEHAVES', { what: 'lets in more than it says' });
+    this.#used = Math.max(this.#used, guest);
+    if (present || was) this.#tell(() => this.#options.onPeer(present, guest));
+  }
+
+  /** Whom the server speaks of: a host's guest, or a guest's host, which is not named. */
+  #named(guest: number | undefined): number {
+    if ((this.#options.role === 'host') !== (guest !== undefined))
+      throw fault('SERVER_MISBEHAVES', { what: 'does not say which guest it means' });
+    return guest ?? 0;
   }
 
   #hear(message: ServerMessage): void {
     if (this.#end.signal.aborted) return;
     switch (message.t) {
-      case 'message':
-        return this.#tell(() => this.#options.onMessage(message.body, 0));
+      case 'message': {
+        const from = this.#named(message.guest);
+        // A guest that the owner has not heard of cannot speak to it.
+        if (from > 0 && !this.#present.has(from)) return;
+        return this.#tell(() => this.#options.onMessage(message.body, from));
+      }
       case 'peer': {
-        const waiting = this.#backlog.take();
-        if (message.present) for (const text of waiting) this.#wire?.send(text);
-        if (message.present || this.#present) this.#tell(() => this.#options.onPeer(message.present, 0));
-        this.#present = message.present;
-        return;
+        const who = this.#named(message.guest);
+        if (who === 0)
+          for (const text of this.#backlog.take(message.present ? [0] : [])) this.#wire?.send(text);
+        return this.#changed(who, message.present);
       }
       case 'refused':
         return this.#refused(refusal(message));

@@ -2,12 +2,17 @@
 import type { BeelineError } from '../base/errors.ts';
 import type { Services } from '../wire/rendezvous.ts';
 
+/**
+ * One interface for both roles. A host knows its guests by numbers of 1 and more that the server gives. A guest that comes back
+ * with its token, as every keeper does, has the number it had; a newcomer never gets a number that this host has heard before, not
+ * even from a server that was started again. A guest knows of one host, and `guest` is 0 wherever it stands.
+ */
 export interface MailboxOptions {
   role: 'host' | 'guest';
-  /** Host: how many guests may be there at a time; default 1. */
-  guests?: number;
   /** A guest must have one; a host without gets one from the server. */
   nameplate?: string;
+  /** Host: how many guests it takes at a time; default 1. A server may allow fewer: `Mailbox.guests`. */
+  guests?: number;
   /** Milliseconds until the mailbox must be open. */
   deadline: number;
   /** Aborts the opening, and closes the mailbox later. */
@@ -20,9 +25,13 @@ export interface MailboxOptions {
   reconnect?: boolean;
   /** Milliseconds that a lost place is tried for; default 10 min. */
   keepFor?: number;
-  /** None of these is called before the opening has resolved, nor after `close`. */
+  /** None of these is called before the opening has resolved, nor after `close`. A host hears only from guests that are there. */
   onMessage(body: string, guest: number): void;
-  /** True again after every reconnection: whatever was said before may have been lost, so say it again. */
+  /**
+   * The other side, or this guest, is there or not. True again after every reconnection of either side: whatever was said before may
+   * have been lost, so say it again. A host that comes back hears first, with false, of each guest that went meanwhile, and then of
+   * each that is there. False is told only of who was there.
+   */
   onPeer(present: boolean, guest: number): void;
   /** The server has given this side its place, for the first time or again: `token` and `services` may be new. */
   onWelcome?(): void;
@@ -41,10 +50,20 @@ export interface Mailbox {
   readonly token: string;
   /** What the server does besides. */
   readonly services: Services;
-  /** Queues a body for the other side; lost if there is none. @throws BeelineError USAGE over MAX_SIGNAL bytes. */
+  /** Host: how many guests the server lets in at a time; may change with every welcome. Guest: 0. */
+  readonly guests: number;
+  /**
+   * Queues a body for the other side; a host names the guest. It is lost if nobody is there. What is said while the server is away
+   * is kept for that guest, and lost if it is not there when the server is back. @throws BeelineError USAGE over MAX_SIGNAL bytes.
+   */
   send(body: string, guest?: number): void;
-  /** Host: puts the other side out, so that another may join. */
-  drop(guest?: number): void;
+  /** Host: puts a guest out, so that another may join. `onPeer(false, guest)` follows. */
+  drop(guest: number): void;
+  /**
+   * Host: this guest has proven itself. It makes way for nobody from now on, and has a place when it comes back with its token
+   * though strangers have filled the mailbox. Others make way where they came in a crowd of one address and a newcomer did not.
+   */
+  keep(guest: number): void;
   /** The network has changed: gives up the present connection, which may be dead unnoticed, and dials again at once. */
   reconnect(): void;
   /** Leaves, and frees the place at once. */

@@ -8,10 +8,15 @@ const GiB = 2 ** 30;
 export const DEFAULT_LIMITS = {
   /** One message's body; never above MAX_SIGNAL, which the decoders enforce. */
   messageBytes: MAX_SIGNAL,
-  /** All traffic of one mailbox in both directions; every message counts MESSAGE_COST more than its body. */
+  /**
+   * What one guest and its host say to each other; and, for each time that a guest sits down, what the host says to nobody.
+   * Every message counts MESSAGE_COST more than its body.
+   */
   mailboxBytes: MAX_MAILBOX_BYTES,
+  /** Guests of one host at a time, at most, whatever it asks for; never above MAX_GUESTS. */
+  guests: 64,
   mailboxAge: 24 * HOUR,
-  /** How long a nameplate waits for its host after the host's connection was lost. */
+  /** How long a nameplate waits for its host after the host's connection was lost, and a guest's number for its guest. */
   hostGrace: 60 * SECOND,
   mailboxes: 10_000,
   mailboxesPerAddress: 64,

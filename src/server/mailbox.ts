@@ -1,14 +1,17 @@
-/** One nameplate's mailbox: at most one host and one guest, and what they say passed on at once, never kept. */
+/** One nameplate's mailbox: at most one host and its guests, and what they say passed on at once, never kept. */
 import { randomBytes } from 'node:crypto';
 import { type BeelineError, fault } from '../base/errors.ts';
-import { byteLength, type ServerMessage, type Services } from '../wire/rendezvous.ts';
+import { Room } from '../base/room.ts';
+import { byteLength, MAX_GUEST, MAX_GUESTS, type ServerMessage, type Services } from '../wire/rendezvous.ts';
 import { type Limits, MESSAGE_COST } from './limits.ts';
-import type { Places, Side } from './places.ts';
+import type { Places } from './places.ts';
 
 export type { Side } from './places.ts';
 
 /** A connection that sits at a mailbox. */
 export interface Sitter {
+  /** The address key that it counts under. */
+  readonly key: string;
   tell(message: ServerMessage): void;
   /** Tells why and closes. */
   refuse(error: BeelineError): void;
@@ -25,6 +28,30 @@ export interface House {
   services(user: string): Services;
 }
 
+/** What a host says of itself when it sits down. */
+export interface HostWish {
+  /** Of a host that takes its place back. */
+  token?: string | undefined;
+  /** How many guests it takes at a time; default 1. */
+  guests?: number | undefined;
+  /** The highest number of a guest that it has heard of. */
+  used?: number | undefined;
+}
+
+/** What is remembered of a guest whose connection was lost: its own token gives it back. */
+interface Account {
+  readonly number: number;
+  /** What it and the host have said to each other. */
+  bytes: number;
+  /** The host says that it has proven itself. */
+  kept: boolean;
+}
+
+interface Guest extends Account {
+  token: string;
+  sitter: Sitter;
+}
+
 export class SharedMailbox {
   readonly nameplate: string;
   /** The address key that it is counted under. */
@@ -36,12 +63,21 @@ export class SharedMailbox {
   #lost: { token: string; since: number } | undefined;
   /** Names this meeting to a TURN server: nameplates are nobody else's business. */
   readonly #user = randomBytes(6).toString('hex');
-  #guestToken: string | undefined;
   #host: Sitter | undefined;
-  #guest: Sitter | undefined;
   /** When the host was lost, if it is. */
   #hostLost: number | undefined;
+  /** How many guests it takes at a time. */
+  #most = 1;
+  /** Those who are there, by number. */
+  readonly #guests = new Map<number, Guest>();
+  /** Those that have proven nothing. The host puts out who stays silent; in a full room, who came in a crowd goes first. */
+  readonly #strangers: Room<Guest>;
+  /** Guests whose connections were lost, by their tokens, those lost longest before the others. They keep no place free. */
+  readonly #away = new Map<string, { account: Account; since: number }>();
+  #lastNumber = 0;
+  /** What the host said to nobody, and how often a guest has sat down: whoever comes makes a host speak. */
   #bytes = 0;
+  #sittings = 0;
   readonly #house: House;
 
   constructor(nameplate: string, owner: string, now: number, house: House) {
@@ -49,11 +85,19 @@ export class SharedMailbox {
     this.owner = owner;
     this.born = now;
     this.#house = house;
-    this.#hostToken = house.places.issue({ mailbox: this, side: 'host' });
+    this.#hostToken = house.places.issue({ mailbox: this, side: 'host', guest: 0 });
+    const free = () => this.#most - (this.#guests.size - this.#strangers.size);
+    const room = {
+      get inAll() {
+        return free();
+      },
+    };
+    this.#strangers = new Room(room, 'fair', (guest) => this.#putOut(guest, fault('GUEST_MADE_WAY')));
   }
 
   isHost(token: string | undefined): boolean {
-    return this.#isPlace('host', token);
+    const place = this.#house.places.of(token);
+    return place?.mailbox === this && place.side === 'host';
   }
 
   /** Its host was lost: another may sit down in its place, which needs no token. */
@@ -61,16 +105,12 @@ export class SharedMailbox {
     return this.#hostLost !== undefined;
   }
 
-  #isPlace(side: Side, token: string | undefined): boolean {
-    const place = this.#house.places.of(token);
-    return place?.mailbox === this && place.side === side;
-  }
-
-  /** @param token of a host that takes its place back */
-  seatHost(sitter: Sitter, token: string | undefined): void {
+  seatHost(sitter: Sitter, { token, guests = 1, used = 0 }: HostWish): void {
     const old = this.#host;
     this.#host = sitter;
-    if (this.#isPlace('host', token)) this.#return(token!);
+    this.#most = Math.min(guests, this.#house.limits.guests, MAX_GUESTS);
+    this.#lastNumber = Math.max(this.#lastNumber, used);
+    if (this.isHost(token)) this.#return(token!);
     else this.#succeed();
     // What waits at the relay for a host that has come back may be as dead as the connection that it lost.
     if (old || this.#hostLost !== undefined) this.#house.places.vacate(this.#hostToken);
@@ -78,15 +118,18 @@ export class SharedMailbox {
     old?.replaced();
     sitter.tell({
       t: 'hosted',
-      v: 1,
+      v: 2,
       nameplate: this.nameplate,
       token: this.#hostToken,
       services: this.#house.services(this.#user),
+      guests: this.#most,
+      present: [...this.#guests.keys()],
     });
-    sitter.tell({ t: 'peer', present: this.#guest !== undefined });
-    // A host that was never seen to leave has still lost what was under way: say so before it is back.
-    if (old) this.#guest?.tell({ t: 'peer', present: false });
-    this.#guest?.tell({ t: 'peer', present: true });
+    for (const guest of this.#guests.values()) {
+      // A host that was never seen to leave has still lost what was under way: say so before it is back.
+      if (old) guest.sitter.tell({ t: 'peer', present: false });
+      guest.sitter.tell({ t: 'peer', present: true });
+    }
   }
 
   /** The owner of a place is back: who has taken it meanwhile loses it. */
@@ -98,101 +141,208 @@ export class SharedMailbox {
   }
 
   /**
-   * The sender may have been started again, with the same code: only its receiver can tell, and tests it. If it is a
+   * The sender may have been started again, with the same code: only its receivers can tell, and test it. If it is a
    * stranger, the lost host puts it out when it comes back.
    */
   #succeed(): void {
     if (this.#hostLost === undefined) return;
     if (this.#lost) this.#house.places.withdraw(this.#hostToken);
     else this.#lost = { token: this.#hostToken, since: this.#hostLost };
-    this.#hostToken = this.#house.places.issue({ mailbox: this, side: 'host' });
-  }
-
-  /** @throws BeelineError CROWDED if another guest sits there. */
-  seatGuest(sitter: Sitter, token: string | undefined): void {
-    const old = this.#guest;
-    if (old && !this.#isPlace('guest', token)) throw fault('NAMEPLATE_FULL');
-    this.#guest = sitter;
-    this.#revokeGuest();
-    this.#guestToken = this.#house.places.issue({ mailbox: this, side: 'guest' });
-    old?.replaced();
-    const services = this.#house.services(this.#user);
-    sitter.tell({ t: 'joined', v: 1, token: this.#guestToken, services });
-    sitter.tell({ t: 'peer', present: this.#host !== undefined });
-    if (old) this.#host?.tell({ t: 'peer', present: false });
-    this.#host?.tell({ t: 'peer', present: true });
-  }
-
-  /** Frees a place at once, unless a newer connection has it already. */
-  rise(side: Side, sitter: Sitter, now: number): void {
-    if (side === 'host' && this.#host === sitter) {
-      this.#host = undefined;
-      this.#hostLost = now;
-      this.#guest?.tell({ t: 'peer', present: false });
-    } else if (side === 'guest' && this.#guest === sitter) {
-      this.#guest = undefined;
-      this.#revokeGuest();
-      this.#host?.tell({ t: 'peer', present: false });
-    }
+    this.#hostToken = this.#house.places.issue({ mailbox: this, side: 'host', guest: 0 });
   }
 
   /**
-   * Passes a body to the other side; with nobody there it is lost, as the sender of it was told.
-   * @throws BeelineError SERVER if it is too large; the mailbox's own budget is checked by `expired`.
+   * @param token of a guest that takes its place, or at least its number, back
+   * @returns its number
+   * @throws BeelineError CROWDED if the host takes no more at a time
    */
-  relay(from: Side, body: string): void {
-    const size = byteLength(body);
-    if (size > this.#house.limits.messageBytes)
-      throw fault('MESSAGE_TOO_LARGE', { most: this.#house.limits.messageBytes, size });
-    this.#bytes += size;
-    if (this.#bytes > this.#house.limits.mailboxBytes) return;
-    (from === 'host' ? this.#guest : this.#host)?.tell({ t: 'message', body });
+  seatGuest(sitter: Sitter, token: string | undefined): number {
+    const place = this.#house.places.of(token);
+    const present = place?.mailbox === this ? this.#guests.get(place.guest) : undefined;
+    const guest = present ? this.#replace(present, sitter) : this.#admit(sitter, token);
+    this.#sittings++;
+    const services = this.#house.services(this.#user);
+    sitter.tell({ t: 'joined', v: 2, token: guest.token, services });
+    sitter.tell({ t: 'peer', present: this.#host !== undefined });
+    if (present) this.#host?.tell({ t: 'peer', guest: guest.number, present: false });
+    this.#host?.tell({ t: 'peer', guest: guest.number, present: true });
+    return guest.number;
   }
 
-  /** Every message has a price of its own, whatever it says. */
-  charge(): void {
-    this.#bytes += MESSAGE_COST;
+  /** A connection that the server still believed in has a successor. */
+  #replace(guest: Guest, sitter: Sitter): Guest {
+    const old = guest.sitter;
+    this.#house.places.revoke(guest.token);
+    guest.sitter = sitter;
+    guest.token = this.#issue(guest.number);
+    old.replaced();
+    return guest;
   }
 
-  dropGuest(): void {
-    const guest = this.#guest;
-    this.#guest = undefined;
-    this.#revokeGuest();
+  /** @throws BeelineError CROWDED */
+  #admit(sitter: Sitter, token: string | undefined): Guest {
+    const account = (token === undefined ? undefined : this.#away.get(token)?.account) ?? this.#newcomer();
+    const guest: Guest = { ...account, token: '', sitter };
+    if (guest.kept) this.#makeWay();
+    else if (!this.#strangers.enter(sitter.key, guest)) throw this.#full();
+    if (token !== undefined) this.#away.delete(token);
+    this.#lastNumber = Math.max(this.#lastNumber, guest.number);
+    this.#guests.set(guest.number, guest);
+    guest.token = this.#issue(guest.number);
+    return guest;
+  }
+
+  /** No number is used twice. @throws BeelineError CROWDED if there is none left */
+  #newcomer(): Account {
+    if (this.#lastNumber >= MAX_GUEST) throw this.#full();
+    return { number: this.#lastNumber + 1, bytes: 0, kept: false };
+  }
+
+  /** For one that has proven itself, and was away: a stranger goes. @throws BeelineError CROWDED if none is there */
+  #makeWay(): void {
+    if (this.#guests.size < this.#most) return;
+    const [stranger] = this.#strangers;
+    if (!stranger) throw this.#full();
+    this.#putOut(stranger, fault('GUEST_MADE_WAY'));
+  }
+
+  #full(): BeelineError {
+    return this.#most === 1 ? fault('NAMEPLATE_FULL') : fault('MEETING_FULL', { most: this.#most });
+  }
+
+  /** Frees the host's place at once, unless a newer connection has it already. */
+  hostGone(sitter: Sitter, now: number): void {
+    if (this.#host !== sitter) return;
+    this.#host = undefined;
+    this.#hostLost = now;
+    for (const guest of this.#guests.values()) guest.sitter.tell({ t: 'peer', present: false });
+  }
+
+  /** The same for a guest's. Its number waits for it. */
+  guestGone(number: number, sitter: Sitter, now: number): void {
+    const guest = this.#present(number, sitter);
     if (!guest) return;
-    guest.refuse(fault('GUEST_PUT_OUT'));
-    this.#host?.tell({ t: 'peer', present: false });
+    this.#remove(guest);
+    const { bytes, kept } = guest;
+    this.#away.set(guest.token, { account: { number, bytes, kept }, since: now });
+    if (this.#away.size > this.#most) this.#forgetOne();
+  }
+
+  /** The same, and it will not come back. */
+  guestLeaves(number: number, sitter: Sitter): void {
+    const guest = this.#present(number, sitter);
+    if (guest) this.#remove(guest);
+  }
+
+  /**
+   * The host says something to a guest; if that is not there it is lost, as the host was told.
+   * @throws BeelineError SERVER if it is too large; what the host may say in all is checked by `expired`
+   */
+  toGuest(number: number, body: string): void {
+    const cost = this.#cost(body);
+    const guest = this.#guests.get(number);
+    if (!guest) this.#bytes += cost;
+    else if (this.#pay(guest, cost)) guest.sitter.tell({ t: 'message', body });
+  }
+
+  /** A guest says something to the host. @throws BeelineError SERVER if it is too large */
+  toHost(number: number, sitter: Sitter, body: string): void {
+    const guest = this.#present(number, sitter);
+    if (guest && this.#pay(guest, this.#cost(body))) this.#host?.tell({ t: 'message', guest: number, body });
+  }
+
+  /** The host puts a guest out. */
+  drop(number: number): void {
+    this.#bytes += MESSAGE_COST;
+    const guest = this.#guests.get(number);
+    if (guest) this.#putOut(guest, fault('GUEST_PUT_OUT'));
+  }
+
+  /** The host says that a guest has proven itself: it makes way for nobody. */
+  keep(number: number): void {
+    this.#bytes += MESSAGE_COST;
+    const guest = this.#guests.get(number);
+    if (!guest) return;
+    guest.kept = true;
+    this.#strangers.leave(guest);
   }
 
   /** Why this mailbox must end now, if it must. */
   expired(now: number): BeelineError | undefined {
-    if (this.#lost && now - this.#lost.since >= this.#house.limits.hostGrace) this.#forgetLost();
-    if (this.#hostLost !== undefined && now - this.#hostLost >= this.#house.limits.hostGrace)
+    const { hostGrace, mailboxAge, mailboxBytes } = this.#house.limits;
+    if (this.#lost && now - this.#lost.since >= hostGrace) this.#forgetLost();
+    for (const [token, { since }] of this.#away) {
+      if (now - since < hostGrace) break;
+      this.#away.delete(token);
+    }
+    if (this.#hostLost !== undefined && now - this.#hostLost >= hostGrace)
       // Not NO_PEER: a sender that slept may still come back, and opens its nameplate anew then.
       return fault('MEETING_LOST_HOST');
-    if (now - this.born >= this.#house.limits.mailboxAge) return fault('MEETING_TOO_OLD');
-    if (this.#bytes > this.#house.limits.mailboxBytes)
-      return fault('MEETING_SPENT', { most: this.#house.limits.mailboxBytes });
+    if (now - this.born >= mailboxAge) return fault('MEETING_TOO_OLD');
+    if (this.#bytes > mailboxBytes * Math.max(1, this.#sittings))
+      return fault('MEETING_SPENT', { most: mailboxBytes });
     return undefined;
   }
 
   end(error: BeelineError): void {
-    const [host, guest] = [this.#host, this.#guest];
+    const sitters = [...this.#guests.values()].map(({ sitter }) => sitter);
+    const host = this.#host;
     this.#host = undefined;
-    this.#guest = undefined;
-    this.#revokeGuest();
+    for (const guest of [...this.#guests.values()]) this.#remove(guest);
+    this.#away.clear();
     this.#forgetLost();
     this.#house.places.revoke(this.#hostToken);
     host?.refuse(error);
-    guest?.refuse(error);
+    for (const sitter of sitters) sitter.refuse(error);
+  }
+
+  #present(number: number, sitter: Sitter): Guest | undefined {
+    const guest = this.#guests.get(number);
+    return guest?.sitter === sitter ? guest : undefined;
+  }
+
+  #issue(guest: number): string {
+    return this.#house.places.issue({ mailbox: this, side: 'guest', guest });
+  }
+
+  /** Every message has a price of its own, whatever it says. @throws BeelineError SERVER */
+  #cost(body: string): number {
+    const size = byteLength(body);
+    const most = this.#house.limits.messageBytes;
+    if (size > most) throw fault('MESSAGE_TOO_LARGE', { most, size });
+    return size + MESSAGE_COST;
+  }
+
+  /** One that has used up its share is put out, and takes nothing from the others. @returns whether it is still there */
+  #pay(guest: Guest, cost: number): boolean {
+    const most = this.#house.limits.mailboxBytes;
+    guest.bytes += cost;
+    if (guest.bytes <= most) return true;
+    this.#putOut(guest, fault('GUEST_SPENT', { most }));
+    return false;
+  }
+
+  /** For good: it may join again as a newcomer. */
+  #putOut(guest: Guest, error: BeelineError): void {
+    this.#remove(guest);
+    guest.sitter.refuse(error);
+  }
+
+  #remove(guest: Guest): void {
+    if (!this.#guests.delete(guest.number)) return;
+    this.#strangers.leave(guest);
+    this.#house.places.revoke(guest.token);
+    this.#host?.tell({ t: 'peer', guest: guest.number, present: false });
+  }
+
+  /** One that has proven nothing, if there is one. */
+  #forgetOne(): void {
+    const tokens = [...this.#away.keys()];
+    this.#away.delete(tokens.find((token) => !this.#away.get(token)!.account.kept) ?? tokens[0]!);
   }
 
   #forgetLost(): void {
     if (this.#lost) this.#house.places.withdraw(this.#lost.token);
     this.#lost = undefined;
-  }
-
-  #revokeGuest(): void {
-    if (this.#guestToken) this.#house.places.revoke(this.#guestToken);
-    this.#guestToken = undefined;
   }
 }

@@ -16,9 +16,9 @@ import {
 } from '../wire/rendezvous.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { type House, SharedMailbox, type Side, type Sitter } from './mailbox.ts';
+import { type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
-import { Places } from './places.ts';
+import { type Place, Places } from './places.ts';
 
 const HOUR = 3_600_000;
 
@@ -119,27 +119,26 @@ export class Mailboxes implements House {
   }
 
   /** @throws BeelineError CROWDED, SERVER or REFUSED. */
-  host(seat: Seat, nameplate: string | undefined, token: string | undefined): SharedMailbox {
+  host(seat: Seat, nameplate: string | undefined, wish: HostWish): SharedMailbox {
     if (this.#hosts === 'this process' && !seat.local) throw fault('PAGE_OF_ONE_SENDER');
     this.#speaks(seat);
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
-    if (existing && !existing.isHost(token)) {
+    if (existing && !existing.isHost(wish.token)) {
       this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
       if (!existing.awaitsHost) throw fault('NAMEPLATE_TAKEN');
     }
     const mailbox = existing ?? this.#create(seat.key, nameplate);
-    mailbox.seatHost(seat, token);
+    mailbox.seatHost(seat, wish);
     return mailbox;
   }
 
-  /** @throws BeelineError NO_PEER, CROWDED or SERVER. */
-  join(seat: Seat, nameplate: string, token: string | undefined): SharedMailbox {
+  /** @returns the mailbox, and the guest's number there @throws BeelineError NO_PEER, CROWDED or SERVER. */
+  join(seat: Seat, nameplate: string, token: string | undefined): { mailbox: SharedMailbox; guest: number } {
     this.#speaks(seat);
     this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
     const mailbox = this.#find(nameplate);
     if (!mailbox) throw fault('NOBODY_SENDS');
-    mailbox.seatGuest(seat, token);
-    return mailbox;
+    return { mailbox, guest: mailbox.seatGuest(seat, token) };
   }
 
   end(mailbox: SharedMailbox, error: BeelineError): void {
@@ -212,7 +211,7 @@ export class Seat implements Sitter {
   readonly #connection: SeatConnection;
   readonly #since: number;
   readonly #gone: () => void;
-  #place: { side: Side; mailbox: SharedMailbox } | undefined;
+  #place: Place<SharedMailbox> | undefined;
   #over = false;
 
   /** @param gone is called once, when this connection no longer counts. */
@@ -241,7 +240,11 @@ export class Seat implements Sitter {
     if (this.#over) return;
     this.#over = true;
     this.#gone();
-    this.#place?.mailbox.rise(this.#place.side, this, this.#mailboxes.clock());
+    if (!this.#place) return;
+    const { side, mailbox, guest } = this.#place;
+    const now = this.#mailboxes.clock();
+    if (side === 'host') mailbox.hostGone(this, now);
+    else mailbox.guestGone(guest, this, now);
   }
 
   tell(message: ServerMessage): void {
@@ -279,26 +282,46 @@ export class Seat implements Sitter {
     // Set only after success: a refused newcomer must not free the place of the one who has it.
     this.#place =
       message.t === 'host'
-        ? { side: 'host', mailbox: this.#mailboxes.host(this, message.nameplate, message.token) }
-        : { side: 'guest', mailbox: this.#mailboxes.join(this, message.nameplate, message.token) };
+        ? { side: 'host', mailbox: this.#mailboxes.host(this, message.nameplate, message), guest: 0 }
+        : { side: 'guest', ...this.#mailboxes.join(this, message.nameplate, message.token) };
   }
 
-  #speak(message: ClientMessage & { t: 'send' | 'drop' | 'leave' }): void {
+  #speak(message: Said): void {
     if (!this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'must host or join first' });
-    const { side, mailbox } = this.#place;
-    mailbox.charge();
-    if (message.t === 'send') mailbox.relay(side, message.body);
-    else if (message.t === 'leave') this.#leave(side, mailbox);
-    else if (side === 'host') mailbox.dropGuest();
-    else throw fault('CLIENT_MISBEHAVES', { what: 'is not the host, who alone can put the other side out' });
+    const { side, mailbox, guest } = this.#place;
+    if (side === 'host') this.#asHost(message, mailbox);
+    else this.#asGuest(message, mailbox, guest);
     this.#mailboxes.endIfExpired(mailbox);
   }
 
-  #leave(side: Side, mailbox: SharedMailbox): void {
-    this.#close();
-    if (side === 'host') this.#mailboxes.end(mailbox, fault('HOST_LEFT'));
+  #asHost(message: Said, mailbox: SharedMailbox): void {
+    switch (message.t) {
+      case 'send':
+        if (message.guest === undefined) throw fault('CLIENT_MISBEHAVES', { what: 'names no guest' });
+        return mailbox.toGuest(message.guest, message.body);
+      case 'drop':
+        return mailbox.drop(message.guest);
+      case 'keep':
+        return mailbox.keep(message.guest);
+      case 'leave':
+        this.#close();
+        return this.#mailboxes.end(mailbox, fault('HOST_LEFT'));
+    }
+  }
+
+  #asGuest(message: Said, mailbox: SharedMailbox, number: number): void {
+    if (message.t === 'leave') {
+      mailbox.guestLeaves(number, this);
+      return this.#close();
+    }
+    if (message.t !== 'send' || message.guest !== undefined)
+      throw fault('CLIENT_MISBEHAVES', { what: 'is not the host, who alone deals with guests' });
+    mailbox.toHost(number, this, message.body);
   }
 }
+
+/** What somebody who sits says. */
+type Said = Exclude<ClientMessage, { t: 'host' | 'join' }>;
 
 export function busy(what: string): BeelineError {
   return fault('SERVER_BUSY', { what });

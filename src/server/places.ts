@@ -7,6 +7,8 @@ export type Side = 'host' | 'guest';
 export interface Place<M> {
   readonly mailbox: M;
   readonly side: Side;
+  /** Its number at the mailbox; 0 for the host. */
+  readonly guest: number;
 }
 
 export class Places<M> {

@@ -169,6 +169,8 @@ export class Lobby {
       if (!other.present) this.#forget(guest, other);
     }
     party.belong(session);
+    // Strangers who fill the mailbox do not keep it out.
+    this.#open!.mailbox.keep(party.guest);
     session.meet(party);
     return true;
   }

@@ -85,7 +85,8 @@ export class Receivers implements SessionOwner {
       closed: false,
     };
     this.#groups.push(group);
-    this.#spare(group, this.#groups.length === 1 ? transfer.session : transfer.another());
+    // The first session has been there since the transfer began.
+    this.#spare(group, this.#groups.length === 1 ? transfer.session : this.#another());
     transfer.cleanup.push(() => group.lobby.close());
     return group;
   }
@@ -184,10 +185,15 @@ export class Receivers implements SessionOwner {
   #stock(group: Group): Session | undefined {
     if (this.#transfer.ends || group.closed || group.spare) return group.closed ? undefined : group.spare;
     if (group.sessions.size + group.ended >= group.most) return undefined;
-    const session = this.#transfer.another();
-    session.dispatch('start');
+    const session = this.#another();
     this.#spare(group, session);
     this.#ports.open(session, group);
+    return session;
+  }
+
+  #another(): Session {
+    const session = this.#transfer.another();
+    session.dispatch('start');
     return session;
   }
 

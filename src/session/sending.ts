@@ -131,7 +131,7 @@ class Offering {
     if (group.spare) this.#open(group.spare, group);
     group.lobby.open(mailbox, known);
     if (transfer.over) return;
-    if (port !== undefined) transfer.events.emit({ event: 'listening', port });
+    if (port !== undefined && this.#hosted.size === 1) transfer.events.emit({ event: 'listening', port });
     if (known.secret.way !== 'code') return;
     const { nameplate } = known.secret;
     const code = given ? parseCode(options.code!) : { nameplate, password };

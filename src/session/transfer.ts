@@ -154,6 +154,7 @@ export class Running implements Transfer {
     this.#failure ??= new BeelineError('CANCELLED', 'Cancelled here.');
     this.afterwards?.stop();
     for (const session of [...this.sessions]) session.cancel();
+    this.#endIfIdle();
   }
 
   /** Ends the whole, and every session with it. */
@@ -162,6 +163,7 @@ export class Running implements Transfer {
     this.#failure ??= error;
     this.afterwards?.stop();
     for (const session of [...this.sessions]) session.fail(error);
+    this.#endIfIdle();
   }
 
   /** Why the whole was ended from here, if it was. */
@@ -195,6 +197,11 @@ export class Running implements Transfer {
     const { code, reason, message } = end.error;
     this.events.emit({ event: 'error', code, ...(reason && { reason }), message });
     this.#settle.reject(end.error);
+  }
+
+  /** The last session has ended and the next one is not there yet: nobody's end is waited for. */
+  #endIfIdle(): void {
+    if (this.sessions.size === 0 && this.#failure) void this.end({ error: this.#failure });
   }
 
   #tell(session: Session, event: TransferEvent): void {

@@ -8,11 +8,15 @@ import { BeelineError, type ErrorCode, fault, knownReason, type Reason } from '.
 import { count, hex, list, only, readJson, text, version } from '../base/json.ts';
 import { MAX_SIGNAL } from '../base/limits.ts';
 
-export const RENDEZVOUS_VERSION = 1;
+export const RENDEZVOUS_VERSION = 2;
 export const RENDEZVOUS_PATH = '/v1/rendezvous';
 export const RELAY_PATH = '/v1/relay';
 /** A whole message in UTF-8 bytes: JSON escapes may double a body that is itself JSON. */
 export const MAX_RENDEZVOUS_TEXT = 2 * MAX_SIGNAL + 512;
+/** Guests of one host at a time, whatever the two agree on. */
+export const MAX_GUESTS = 1024;
+/** The highest number that a guest may get. */
+export const MAX_GUEST = 2 ** 31 - 1;
 
 /** What a server may refuse with. */
 const REFUSALS = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'] as const;
@@ -62,23 +66,34 @@ const VERSION = version(RENDEZVOUS_VERSION, (theirs) =>
   fault('VERSION_OTHER', { what: 'rendezvous', ours: RENDEZVOUS_VERSION, theirs }),
 );
 const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
+/** A host names its guests by these numbers. A guest knows of one host only, and names nobody. */
+const GUEST = count(MAX_GUEST, 1);
 
 const CLIENT = v.variant('t', [
-  /** Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. */
+  /**
+   * Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. `guests`: how
+   * many this host takes at a time, 1 unless it says so. `used`: the highest number of a guest that it has heard of, so that a
+   * server that has forgotten the mailbox gives no number twice.
+   */
   v.pipe(
     only({
       t: v.literal('host'),
       v: VERSION,
       nameplate: v.optional(NAMEPLATE),
       token: v.optional(TOKEN),
+      guests: v.optional(count(MAX_GUESTS, 1)),
+      used: v.optional(count(MAX_GUEST)),
     }),
     v.check(({ nameplate, token }) => token === undefined || nameplate !== undefined),
   ),
-  /** Meet the host of a nameplate; `token` replaces this guest's own connection that the server still holds. */
+  /** Meet the host of a nameplate; `token` takes back this guest's own place, with its number. */
   only({ t: v.literal('join'), v: VERSION, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
-  only({ t: v.literal('send'), body: BODY }),
-  /** Host only: put the other side out, so that another may join. */
-  only({ t: v.literal('drop') }),
+  /** A host names the guest that it speaks to, a guest nobody. */
+  only({ t: v.literal('send'), guest: v.optional(GUEST), body: BODY }),
+  /** Host only: put a guest out, so that another may join. */
+  only({ t: v.literal('drop'), guest: GUEST }),
+  /** Host only: this guest has proven itself, and makes way for nobody. */
+  only({ t: v.literal('keep'), guest: GUEST }),
   only({ t: v.literal('leave') }),
 ]);
 
@@ -100,11 +115,20 @@ const SERVICES = v.object({
 });
 
 const SERVER = v.variant('t', [
-  only({ t: v.literal('hosted'), v: VERSION, nameplate: NAMEPLATE, token: TOKEN, services: SERVICES }),
+  /** `guests`: how many the server lets in at a time. `present`: all that are there now. */
+  only({
+    t: v.literal('hosted'),
+    v: VERSION,
+    nameplate: NAMEPLATE,
+    token: TOKEN,
+    services: SERVICES,
+    guests: count(MAX_GUESTS, 1),
+    present: list(GUEST, MAX_GUESTS),
+  }),
   only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
-  /** Follows `hosted` and `joined` at once, and then every change. */
-  only({ t: v.literal('peer'), present: v.boolean() }),
-  only({ t: v.literal('message'), body: BODY }),
+  /** Every change after `hosted`, of one guest; for a guest (which none is named to) it follows `joined` at once, too. */
+  only({ t: v.literal('peer'), guest: v.optional(GUEST), present: v.boolean() }),
+  only({ t: v.literal('message'), guest: v.optional(GUEST), body: BODY }),
   /** Ends the connection. */
   v.pipe(
     only({

@@ -101,7 +101,7 @@ export const ATTACKS: Readonly<Record<string, Begin>> = {
     Buffer.concat([Buffer.from(UPGRADE('/v1/rendezvous')), frame(TEXT, Buffer.from('['.repeat(60_000)))]),
   ),
   'meetings by the dozen': once(
-    Buffer.concat([Buffer.from(UPGRADE('/v1/rendezvous')), frame(TEXT, Buffer.from('{"t":"host","v":1}'))]),
+    Buffer.concat([Buffer.from(UPGRADE('/v1/rendezvous')), frame(TEXT, Buffer.from('{"t":"host","v":2}'))]),
   ),
   'half of a STUN request': once(Buffer.of(0, 1, 0, 0x40)),
 };

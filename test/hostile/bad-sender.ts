@@ -158,6 +158,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     onOther: (socket) => void http.emit('connection', socket),
   });
   let mailbox: Mailbox | undefined;
+  let guest = 0;
   const handshake = new Handshake({
     ...{ guesses: new Guesses(1), admit: () => true },
     role: 'sender',
@@ -168,7 +169,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
         transports: { tcp: [`127.0.0.1:${listener.port}`] },
         ...(script.agent !== undefined && { agent: script.agent }),
       }),
-    send: (body) => mailbox?.send(body),
+    send: (body) => mailbox?.send(body, guest),
     onWord: () => {},
     onHello: (hello) => {
       pin = hello.fingerprint;
@@ -180,7 +181,11 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     nameplate: '7',
     deadline: 5000,
     onMessage: (body) => handshake.receive(body),
-    onPeer: (present) => void (present && handshake.peerAppeared()),
+    onPeer: (present, who) => {
+      if (!present) return;
+      guest = who;
+      handshake.peerAppeared();
+    },
     onLost: () => {},
   });
   t.after(async () => {

@@ -166,13 +166,13 @@ test('names: what is let through stays inside, what is shown steers nothing', ()
 test('rendezvous messages: whatever comes, a message or PROTOCOL or VERSION', () => {
   const token = 'ab'.repeat(16);
   const kinds = [
-    { t: 'host', v: 1, nameplate: '7', token },
-    { t: 'join', v: 1, nameplate: '7', token },
-    { t: 'send', body: 'x' },
-    { t: 'drop' },
+    { t: 'host', v: 2, nameplate: '7', token },
+    { t: 'join', v: 2, nameplate: '7', token },
+    { t: 'send', guest: 1, body: 'x' },
+    { t: 'drop', guest: 1 },
     { t: 'leave' },
-    { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES },
-    { t: 'joined', v: 1, token, services: NO_SERVICES },
+    { t: 'hosted', v: 2, guests: 1, present: [], nameplate: '7', token, services: NO_SERVICES },
+    { t: 'joined', v: 2, token, services: NO_SERVICES },
     { t: 'peer', present: true },
     { t: 'message', body: 'x' },
     { t: 'refused', code: 'NO_PEER', message: 'x' },

@@ -6,7 +6,7 @@ import { HANDSHAKE_DEADLINE } from '../../src/base/limits.ts';
 import type { Transfer } from '../../src/node/api.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
-import { SharedMailbox, type Side } from '../../src/server/mailbox.ts';
+import { SharedMailbox, type Side, type Sitter } from '../../src/server/mailbox.ts';
 import { randomFrom, seed } from '../seed.ts';
 import { type Party, party, server } from './meetings.ts';
 import { each, ending, LIMIT, shorten, tree, until, world } from './world.ts';
@@ -113,10 +113,9 @@ test(
       'puts its own words in': [() => ['{"k":"refuse","code":"VERSION"}'], 'fails'],
       'says what is no handshake': [() => ['\u0000'], 'fails'],
     };
-    const relay = SharedMailbox.prototype.relay;
     const behaviours = new Map<string, Relay>();
-    t.mock.method(SharedMailbox.prototype, 'relay', function (this: SharedMailbox, from: Side, body: string) {
-      for (const passed of behaviours.get(this.nameplate)!(from, body)) relay.call(this, from, passed);
+    tamper(t, (box, from, body, pass) => {
+      for (const passed of behaviours.get(box.nameplate)!(from, body)) pass(box, passed);
     });
     const { url } = await server(t);
     let plate = 10;
@@ -155,15 +154,43 @@ test(
   },
 );
 
+type Pass = (box: SharedMailbox, body: string) => void;
+
+/** What one side of a mailbox says is given to the test, which passes on what it likes, to that side's other in any mailbox. */
+function tamper(
+  t: test.TestContext,
+  said: (box: SharedMailbox, from: Side, body: string, pass: Pass) => void,
+): void {
+  const { seatGuest, toHost, toGuest } = SharedMailbox.prototype;
+  const guests = new Map<SharedMailbox, { number: number; sitter: Sitter }>();
+  const replace = (
+    name: 'seatGuest' | 'toHost' | 'toGuest',
+    by: (this: SharedMailbox, ...rest: never[]) => unknown,
+  ) => void t.mock.method(SharedMailbox.prototype, name, by as never);
+  replace('seatGuest', function (sitter: Sitter, token: string | undefined) {
+    const number = seatGuest.call(this, sitter, token);
+    guests.set(this, { number, sitter });
+    return number;
+  });
+  replace('toHost', function (_number: number, _sitter: Sitter, body: string) {
+    said(this, 'guest', body, (box, passed) => {
+      const guest = guests.get(box);
+      if (guest) toHost.call(box, guest.number, guest.sitter, passed);
+    });
+  });
+  replace('toGuest', function (_number: number, body: string) {
+    said(this, 'host', body, (box, passed) => toGuest.call(box, guests.get(box)?.number ?? 1, passed));
+  });
+}
+
 test('protects from: a server that splices two sessions', LIMIT, async (t) => {
   shorten(t, HANDSHAKE_DEADLINE, 1500);
-  const relay = SharedMailbox.prototype.relay;
   const boxes = new Map<string, SharedMailbox>();
   // What the sides of one mailbox say goes to those of the other.
-  t.mock.method(SharedMailbox.prototype, 'relay', function (this: SharedMailbox, from: Side, body: string) {
-    boxes.set(this.nameplate, this);
-    const other = [...boxes.values()].find((box) => box !== this);
-    if (other) relay.call(other, from, body);
+  tamper(t, (box, _from, body, pass) => {
+    boxes.set(box.nameplate, box);
+    const other = [...boxes.values()].find((each) => each !== box);
+    if (other) pass(other, body);
   });
   const { url } = await server(t);
   const place = world(t);

@@ -8,7 +8,15 @@ import { rendezvousUrl } from '../../src/websocket/url.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';
 
 const token = 'f'.repeat(32);
-const hosted: ServerMessage = { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES };
+const hosted: ServerMessage = {
+  t: 'hosted',
+  v: 2,
+  guests: 1,
+  present: [],
+  nameplate: '7',
+  token,
+  services: NO_SERVICES,
+};
 const nobody: ServerMessage = { t: 'refused', code: 'NO_PEER', message: 'Nobody.' };
 const gone = new BeelineError('SERVER', 'gone');
 const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
@@ -67,31 +75,33 @@ test('a wait for a host that never comes ends as NO_PEER, a silent server as TIM
 
 test('a server that answers with something else is refused', async () => {
   const { options } = listener();
-  for (const answer of ['junk', '{"t":"peer","present":true}', `{"t":"joined","v":1,"token":"${token}"}`])
+  for (const answer of ['junk', '{"t":"peer","present":true}', `{"t":"joined","v":2,"token":"${token}"}`])
     await assert.rejects(keepMailbox(server(answer).dial, options), code('PROTOCOL'), answer);
   await assert.rejects(keepMailbox(server(hosted).dial, { ...options, nameplate: '8' }), code('PROTOCOL'));
-  await assert.rejects(keepMailbox(server('{"t":"hosted","v":2}').dial, options), code('VERSION'));
+  await assert.rejects(keepMailbox(server('{"t":"hosted","v":3}').dial, options), code('VERSION'));
 });
 
 test('the place is taken back with its token, and what was said meanwhile follows', async () => {
   const it = listener();
-  const script = server(hosted, 'silence', hosted);
+  const script = server(hosted, 'silence', { ...hosted, present: [1] } as ServerMessage);
   const mailbox = await keepMailbox(script.dial, it.options);
-  script.tell({ t: 'peer', present: true });
+  script.tell({ t: 'peer', guest: 1, present: true });
   await it.until(() => it.events.length === 1);
   script.wires[0]!.closed(gone);
-  mailbox.send('meanwhile');
-  mailbox.drop();
+  mailbox.send('meanwhile', 1);
+  mailbox.drop(1);
   while (script.wires.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
   script.wires[1]!.closed(gone);
   while (script.said.filter((text) => text.includes('"host"')).length < 3)
     await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.equal(script.said.at(-1), `{"t":"host","v":1,"nameplate":"7","token":"${token}"}`);
-  await new Promise((resolve) => setImmediate(resolve));
-  script.tell({ t: 'peer', present: true });
+  const hello = script.said.findLast((text) => text.includes('"host"'));
+  assert.equal(hello, `{"t":"host","v":2,"nameplate":"7","token":"${token}","used":1}`);
   await it.until(() => it.events.length === 2);
   assert.deepEqual(it.events, [true, true]);
-  assert.deepEqual(script.said.slice(-2), ['{"t":"send","body":"meanwhile"}', '{"t":"drop"}']);
+  assert.deepEqual(script.said.slice(-2), [
+    '{"t":"send","guest":1,"body":"meanwhile"}',
+    '{"t":"drop","guest":1}',
+  ]);
   mailbox.close();
   mailbox.close();
   assert.deepEqual(script.said.slice(-2), ['{"t":"leave"}', 'closed']);
@@ -107,8 +117,8 @@ test('a loss that cannot be mended is told once, also right after opening', asyn
   const mailbox = await opening;
   assert.deepEqual(it.events, [], 'not before the opener has its mailbox');
   await it.until(() => it.events.length === 1);
-  mailbox.send('into the void');
-  script.tell({ t: 'message', body: 'late' });
+  mailbox.send('into the void', 1);
+  script.tell({ t: 'message', guest: 1, body: 'late' });
   assert.deepEqual(it.events, [gone]);
 
   const other = listener();
@@ -151,7 +161,7 @@ test('a server that ends the meeting for reasons of its own is come back to', as
   mailbox.close();
   // Its refusal of this side is another matter.
   const guest = listener();
-  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const joined = { t: 'joined', v: 2, token, services: NO_SERVICES } as const;
   const meeting = server(joined);
   await keepMailbox(meeting.dial, { ...guest.options, role: 'guest', nameplate: '7' });
   meeting.tell({ t: 'refused', code: 'REFUSED', message: 'Out.' });
@@ -211,7 +221,7 @@ test('a host whose place is not its own any more opens the nameplate anew; a gue
   mailbox.close();
 
   const guest = listener();
-  const joined = { t: 'joined', v: 1, token, services: NO_SERVICES } as const;
+  const joined = { t: 'joined', v: 2, token, services: NO_SERVICES } as const;
   const taken = server(joined, refusal);
   await keepMailbox(taken.dial, { ...guest.options, role: 'guest', nameplate: '7' });
   taken.wires[0]!.closed(gone);
@@ -244,7 +254,7 @@ test('reconnect drops the present connection and dials again at once, also while
   mailbox.reconnect();
   assert.equal(script.wires.length, 4);
   await eventually(() => script.said.filter((text) => text === 'closed').length >= 3);
-  script.tell({ t: 'peer', present: true });
+  script.tell({ t: 'peer', guest: 1, present: true });
   await it.until(() => it.events.length === 1);
   assert.deepEqual(it.events, [true], 'no loss is told of what was mended');
   mailbox.close();
@@ -260,7 +270,8 @@ test('nothing is told after close, and an aborted signal closes', async () => {
   const script = server(hosted);
   const stop = new AbortController();
   const mailbox = await keepMailbox(script.dial, { ...it.options, signal: stop.signal });
-  script.tell({ t: 'message', body: 'held' });
+  script.tell({ t: 'peer', guest: 1, present: true });
+  script.tell({ t: 'message', guest: 1, body: 'held' });
   stop.abort();
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(it.events, []);
@@ -268,15 +279,91 @@ test('nothing is told after close, and an aborted signal closes', async () => {
   mailbox.close();
 });
 
-test('a backlog is bounded and drops the oldest', () => {
+test('a backlog is bounded for each guest and in all; nobody pushes out what is for another', () => {
   const backlog = new Backlog();
-  for (let i = 0; i < 1000; i++) backlog.add(String(i));
-  const kept = backlog.take();
-  assert.equal(kept.length, 64);
-  assert.deepEqual([kept[0], kept.at(-1)], ['936', '999']);
-  for (let i = 0; i < 64; i++) backlog.add('x'.repeat(30_000));
-  assert.ok(backlog.take().length < 10);
-  assert.deepEqual(backlog.take(), []);
+  backlog.add('quiet', 2);
+  for (let i = 0; i < 1000; i++) backlog.add(String(i), 1);
+  const kept = backlog.take([1, 2, 3]);
+  assert.equal(kept.length, 65);
+  assert.deepEqual([kept[0], kept.at(-2), kept.at(-1)], ['936', '999', 'quiet']);
+  assert.deepEqual(backlog.take([1, 2]), [], 'taken once');
+  backlog.add('for one who has gone', 7);
+  assert.deepEqual(backlog.take([1]), []);
+  assert.deepEqual(backlog.take([7]), [], 'a later one of that number does not get it');
+  const large = 'x'.repeat(30_000);
+  for (let i = 0; i < 64; i++) backlog.add(large, 1);
+  assert.ok(backlog.take([1]).length < 10);
+  backlog.add('quiet', 0);
+  const crowd = Array.from({ length: 1024 }, (_, i) => i + 1);
+  for (const guest of crowd) for (let i = 0; i < 8; i++) backlog.add(large, guest);
+  const all = backlog.take([0, ...crowd]);
+  assert.equal(all[0], 'quiet');
+  assert.ok(all.join('').length <= 16 * 16 * 16_384);
+});
+
+/** What a host hears, with the guests' names. */
+function hostListener() {
+  const it = listener();
+  const heard: (string | Error)[] = [];
+  const options: MailboxOptions = {
+    ...it.options,
+    guests: 5,
+    onMessage: (body, guest) => heard.push(`${guest}: ${body}`),
+    onPeer: (present, guest) => heard.push(`${present ? '+' : '-'}${guest}`),
+    onLost: (error) => heard.push(error),
+  };
+  return { heard, options };
+}
+
+test('a host that comes back hears who went meanwhile and who is there, and what it said is for the right guest', async () => {
+  const it = hostListener();
+  const again = { ...hosted, guests: 4, present: [2, 5] } as ServerMessage;
+  const script = server({ ...hosted, guests: 5 } as ServerMessage, again);
+  const mailbox = await keepMailbox(script.dial, it.options);
+  assert.equal(mailbox.guests, 5);
+  assert.match(script.said[0]!, /"guests":5/);
+  for (const guest of [1, 2, 3]) script.tell({ t: 'peer', guest, present: true });
+  script.tell({ t: 'message', guest: 3, body: 'hello' });
+  script.tell({ t: 'message', guest: 4, body: 'nobody knows me' });
+  script.tell({ t: 'peer', guest: 4, present: false });
+  script.tell({ t: 'peer', guest: 3, present: false });
+  await eventually(() => it.heard.length === 5);
+  assert.deepEqual(it.heard.splice(0), ['+1', '+2', '+3', '3: hello', '-3']);
+  script.wires[0]!.closed(gone);
+  mailbox.send('for one', 1);
+  mailbox.send('for two', 2);
+  mailbox.keep(2);
+  await eventually(() => it.heard.length === 3);
+  assert.deepEqual(it.heard, ['-1', '+2', '+5']);
+  assert.equal(mailbox.guests, 4);
+  const [hello, ...said] = script.said.slice(1);
+  assert.match(hello!, /"guests":5,"used":4/);
+  assert.deepEqual(said, ['{"t":"send","guest":2,"body":"for two"}', '{"t":"keep","guest":2}']);
+  mailbox.close();
+});
+
+test('a server that mixes up hosts and guests, or lets in a crowd without end, is refused', async () => {
+  const joined = { t: 'joined', v: 2, token, services: NO_SERVICES } as const;
+  const wrong: [MailboxOptions['role'], ServerMessage][] = [
+    ['host', { t: 'peer', present: true }],
+    ['host', { t: 'message', body: 'x' }],
+    ['guest', { t: 'peer', guest: 1, present: true }],
+    ['guest', { t: 'message', guest: 1, body: 'x' }],
+  ];
+  for (const [role, message] of wrong) {
+    const it = hostListener();
+    const script = server(role === 'host' ? hosted : joined);
+    await keepMailbox(script.dial, { ...it.options, role, nameplate: '7' });
+    script.tell(message);
+    await eventually(() => it.heard.length === 1);
+    assert.ok(code('PROTOCOL')(it.heard[0]), JSON.stringify(message));
+  }
+  const it = hostListener();
+  const script = server(hosted);
+  await keepMailbox(script.dial, it.options);
+  for (let guest = 1; guest <= 1025; guest++) script.tell({ t: 'peer', guest, present: true });
+  await eventually(() => it.heard.length === 1025);
+  assert.ok(code('PROTOCOL')(it.heard.at(-1)));
 });
 
 test('URLs of all four schemes lead to the rendezvous path', () => {

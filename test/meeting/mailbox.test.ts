@@ -94,12 +94,18 @@ class Listener {
   readonly #queue: AsyncIterableIterator<unknown[]>;
   readonly callbacks: Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onLost'>;
   readonly name: string;
+  /** The one that came last. */
+  guest = 0;
 
   constructor(name: string) {
     this.name = name;
     this.#queue = on(this.#events, 'event') as AsyncIterableIterator<unknown[]>;
     const tell = (event: unknown) => void this.#events.emit('event', event);
-    this.callbacks = { onMessage: tell, onPeer: tell, onLost: tell };
+    const onPeer = (present: boolean, guest: number) => {
+      if (present) this.guest = guest;
+      tell(present);
+    };
+    this.callbacks = { onMessage: tell, onPeer, onLost: tell };
   }
 
   async next(): Promise<unknown> {
@@ -114,11 +120,11 @@ test('two meet over WebSocket, and a third gets a clear refusal', () =>
     assert.match(nameplate, /^[0-9]{1,3}$/);
     const guest = await meet({ role: 'guest', nameplate });
     assert.deepEqual([await host.next(), await guest.next()], [true, true]);
-    host.mailbox.send('one');
+    host.mailbox.send('one', host.guest);
     guest.mailbox.send('two');
     assert.deepEqual([await guest.next(), await host.next()], ['one', 'two']);
     await assert.rejects(meet({ role: 'guest', nameplate }), isError('CROWDED', /Two sides have met/));
-    host.mailbox.drop();
+    host.mailbox.drop(host.guest);
     isError('REFUSED')(await guest.next());
     assert.equal(await host.next(), false);
     const next = await meet({ role: 'guest', nameplate });
@@ -136,14 +142,14 @@ test('both ends outlive a lost connection, and a restarted server', () =>
 
     const together = async () => {
       // Each end may be seen to come and go while both find back; what counts is that it ends with both there.
-      host.mailbox.send('from host');
+      host.mailbox.send('from host', host.guest);
       guest.mailbox.send('from guest');
       const hear = async (it: Listener & { mailbox: Mailbox }, mine: string, theirs: string) => {
         for (let event = await it.next(); event !== theirs; event = await it.next()) {
           assert.equal(typeof event, 'boolean', `${it.name} got ${event}`);
-          if (event) it.mailbox.send(mine);
+          if (event) it.mailbox.send(mine, it.guest);
         }
-        it.mailbox.send(mine);
+        it.mailbox.send(mine, it.guest);
       };
       await Promise.all([hear(host, 'from host', 'from guest'), hear(guest, 'from guest', 'from host')]);
     };
@@ -162,26 +168,102 @@ test('both ends outlive a lost connection, and a restarted server', () =>
     await together();
   }));
 
-test('a meeting that the server ends for its age or its traffic goes on in a new one, under its nameplate', () =>
+test('a meeting that the server ends for its traffic goes on in a new one, under its nameplate', () =>
   world(
     async ({ meet }) => {
       const host = await meet({ role: 'host' });
       const { nameplate, token } = host.mailbox;
       const guest = await meet({ role: 'guest', nameplate });
       assert.deepEqual([await host.next(), await guest.next()], [true, true]);
-      for (let i = 0; i < 40; i++) host.mailbox.send('x'.repeat(100));
-      for (const it of [host, guest]) {
-        let event = await it.next();
-        while (event !== true) {
-          assert.ok(event === false || /^x+$/.test(event as string), String(event));
-          event = await it.next();
-        }
-      }
+      for (let i = 0; i < 100; i++) host.mailbox.drop(99);
+      assert.deepEqual([await host.next(), await host.next(), await guest.next()], [false, true, true]);
       assert.equal(host.mailbox.nameplate, nameplate);
       assert.notEqual(host.mailbox.token, token);
+      assert.equal(
+        host.guest,
+        2,
+        'a server that has forgotten the first does not call another by its number',
+      );
     },
     { mailboxBytes: 4000 },
   ));
+
+test('a guest whose share of the traffic is used up comes in again as a newcomer, and the meeting stays', () =>
+  world(
+    async ({ meet }) => {
+      const host = await meet({ role: 'host' });
+      const { nameplate, token } = host.mailbox;
+      const guest = await meet({ role: 'guest', nameplate });
+      assert.deepEqual([await host.next(), await guest.next()], [true, true]);
+      for (let i = 0; i < 40; i++) host.mailbox.send('x'.repeat(100), host.guest);
+      assert.deepEqual([await host.next(), await host.next()], [false, true]);
+      let event = await guest.next();
+      while (event !== true) {
+        assert.match(String(event), /^x+$/);
+        event = await guest.next();
+      }
+      assert.deepEqual([host.guest, host.mailbox.token], [2, token]);
+    },
+    { mailboxBytes: 4000 },
+  ));
+
+test('one host and three guests: each is heard and answered by its number, over a lost connection too', () =>
+  world(async ({ meet, cut }) => {
+    const heard = new Map<number, string[]>();
+    const present = new Set<number>();
+    let wake = () => {};
+    const host = await meet({
+      role: 'host',
+      guests: 3,
+      onMessage: (body, guest) => {
+        heard.set(guest, [...(heard.get(guest) ?? []), body]);
+        wake();
+      },
+      onPeer: (there, guest) => {
+        if (there) {
+          present.add(guest);
+          host?.mailbox.send(`you are ${guest}`, guest);
+        } else present.delete(guest);
+        wake();
+      },
+    });
+    const until = async (wanted: () => boolean) => {
+      while (!wanted()) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    const { nameplate } = host.mailbox;
+    assert.equal(host.mailbox.guests, 3);
+    const guests: (Listener & { mailbox: Mailbox })[] = [];
+    for (let i = 0; i < 3; i++) guests.push(await meet({ role: 'guest', nameplate }));
+    await until(() => present.size === 3);
+    await assert.rejects(meet({ role: 'guest', nameplate }), isError('CROWDED', /takes 3 at a time/));
+    const named = async () => {
+      const numbers: number[] = [];
+      for (const guest of guests) {
+        let event = await guest.next();
+        while (typeof event === 'boolean') event = await guest.next();
+        numbers.push(Number(/^you are (\d+)$/.exec(event as string)![1]));
+      }
+      return numbers;
+    };
+    assert.deepEqual(await named(), [1, 2, 3]);
+    for (const [i, guest] of guests.entries()) guest.mailbox.send(`guest ${i + 1}`);
+    await until(() => heard.size === 3);
+    assert.deepEqual(
+      [...heard].sort(),
+      [1, 2, 3].map((i) => [i, [`guest ${i}`]]),
+    );
+    cut();
+    assert.deepEqual(await named(), [1, 2, 3], 'each has its number again');
+    await until(() => present.size === 3);
+    host.mailbox.drop(2);
+    await until(() => present.size === 2);
+    assert.deepEqual([...present].sort(), [1, 3]);
+    const fourth = await meet({ role: 'guest', nameplate });
+    await until(() => present.size === 3);
+    assert.ok(present.has(4));
+    fourth.mailbox.close();
+    await until(() => present.size === 2);
+  }));
 
 test('a guest may come first and wait for its host', () =>
   world(async ({ meet }) => {
@@ -236,7 +318,7 @@ test('the sender hosts in its own process; the guest tries all its addresses at 
     assert.deepEqual([await host.next(), await guest.next()], [true, true]);
     guest.mailbox.send('hello');
     assert.equal(await host.next(), 'hello');
-    mailbox.send('back');
+    mailbox.send('back', host.guest);
     assert.equal(await guest.next(), 'back');
     mailbox.close();
     assert.equal(await guest.next(), false);

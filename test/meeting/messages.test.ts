@@ -15,19 +15,24 @@ import {
 
 const token = '0123456789abcdef0123456789abcdef';
 const client: ClientMessage[] = [
-  { t: 'host', v: 1 },
-  { t: 'host', v: 1, nameplate: '7' },
-  { t: 'host', v: 1, nameplate: '7', token },
-  { t: 'join', v: 1, nameplate: 'a'.repeat(32) },
-  { t: 'join', v: 1, nameplate: '7', token },
+  { t: 'host', v: 2 },
+  { t: 'host', v: 2, nameplate: '7' },
+  { t: 'host', v: 2, nameplate: '7', token },
+  { t: 'join', v: 2, nameplate: 'a'.repeat(32) },
+  { t: 'join', v: 2, nameplate: '7', token },
   { t: 'send', body: '{"a":"\u00e9"}' },
-  { t: 'drop' },
+  { t: 'host', v: 2, nameplate: '7', token, guests: 64, used: 7 },
+  { t: 'send', guest: 3, body: '' },
+  { t: 'drop', guest: 1 },
+  { t: 'keep', guest: 1 },
   { t: 'leave' },
 ];
 const server: ServerMessage[] = [
-  { t: 'hosted', v: 1, nameplate: '7', token, services: NO_SERVICES },
-  { t: 'joined', v: 1, token, services: NO_SERVICES },
+  { t: 'hosted', v: 2, guests: 1, present: [], nameplate: '7', token, services: NO_SERVICES },
+  { t: 'joined', v: 2, token, services: NO_SERVICES },
   { t: 'peer', present: true },
+  { t: 'peer', guest: 2 ** 31 - 1, present: false },
+  { t: 'message', guest: 2, body: 'x' },
   { t: 'message', body: '' },
   { t: 'refused', code: 'CROWDED', message: 'No.' },
 ];
@@ -49,26 +54,37 @@ test('what is not a message of this version is refused', () => {
     '"host"',
     '{}',
     '{"t":"host"}',
-    '{"t":"host","v":1,"extra":1}',
-    '{"t":"host","v":1,"nameplate":"A"}',
-    '{"t":"host","v":1,"nameplate":""}',
-    '{"t":"host","v":1,"nameplate":7}',
-    `{"t":"host","v":1,"nameplate":"${'a'.repeat(33)}"}`,
-    `{"t":"host","v":1,"token":"${token}"}`,
-    '{"t":"host","v":1,"nameplate":"7","token":"xyz"}',
-    '{"t":"join","v":1}',
+    '{"t":"host","v":2,"extra":1}',
+    '{"t":"host","v":2,"nameplate":"A"}',
+    '{"t":"host","v":2,"nameplate":""}',
+    '{"t":"host","v":2,"nameplate":7}',
+    `{"t":"host","v":2,"nameplate":"${'a'.repeat(33)}"}`,
+    `{"t":"host","v":2,"token":"${token}"}`,
+    '{"t":"host","v":2,"nameplate":"7","token":"xyz"}',
+    '{"t":"join","v":2}',
     '{"t":"send"}',
     '{"t":"send","body":7}',
-    '{"t":"drop","body":"x"}',
+    '{"t":"drop","guest":1,"body":"x"}',
+    '{"t":"drop"}',
+    '{"t":"drop","guest":0}',
+    '{"t":"keep","guest":1.5}',
+    '{"t":"send","guest":2147483648,"body":"x"}',
+    '{"t":"host","v":2,"guests":0}',
+    '{"t":"host","v":2,"guests":1025}',
+    '{"t":"host","v":2,"used":-1}',
     '{"t":"__proto__"}',
     '['.repeat(20_000),
   ];
   for (const text of bad)
     assert.throws(() => decodeClientMessage(text), isError('PROTOCOL'), text.slice(0, 60));
-  for (const text of [...bad, '{"t":"hosted","v":1,"nameplate":"7"}', '{"t":"peer","present":1}'])
+  for (const text of [
+    ...bad,
+    '{"t":"hosted","v":2,"guests":1,"present":[],"nameplate":"7"}',
+    '{"t":"peer","present":1}',
+  ])
     assert.throws(() => decodeServerMessage(text), isError('PROTOCOL'), text.slice(0, 60));
   assert.throws(() => decodeServerMessage('{"t":"refused","code":"MINE","message":""}'), isError('PROTOCOL'));
-  assert.throws(() => decodeClientMessage('{"t":"host","v":2,"new":true}'), isError('VERSION'));
+  assert.throws(() => decodeClientMessage('{"t":"host","v":9,"new":true}'), isError('VERSION'));
   assert.throws(() => decodeServerMessage('{"t":"joined","v":99}'), isError('VERSION'));
 });
 
@@ -102,6 +118,7 @@ test('decoders end in a message or a BeelineError, whatever comes', () => {
     'join',
     'send',
     'drop',
+    'keep',
     'leave',
     'hosted',
     'joined',
@@ -110,7 +127,7 @@ test('decoders end in a message or a BeelineError, whatever comes', () => {
     'refused',
   );
   const odd = fc.dictionary(
-    fc.constantFrom('v', 'nameplate', 'token', 'body', 'present', 'code', 'message', 'x'),
+    fc.constantFrom('v', 'nameplate', 'token', 'guest', 'guests', 'body', 'present', 'code', 'message', 'x'),
     fc.jsonValue(),
   );
   const near = fc.tuple(kinds, odd).map(([t, fields]) => JSON.stringify({ t, ...fields }));

@@ -12,7 +12,7 @@ import { RelayListener } from '../../src/transports/relay/links.ts';
 import { encodeRendezvous, NO_SERVICES, type ServerMessage } from '../../src/wire/rendezvous.ts';
 
 const STEP = 50;
-const joined: ServerMessage = { t: 'joined', v: 1, token: 'f'.repeat(32), services: NO_SERVICES };
+const joined: ServerMessage = { t: 'joined', v: 2, token: 'f'.repeat(32), services: NO_SERVICES };
 const nobody: ServerMessage = { t: 'refused', code: 'NO_PEER', message: 'Nobody.' };
 
 /** Time that goes on only when it is told to, in steps between which all that is ready runs. */

@@ -119,7 +119,10 @@ describe('doctor: a server', { timeout: 60_000 }, () => {
 
   for (const [what, answer] of [
     ['garbage', 'hello'],
-    ['services that are none', '{"t":"hosted","v":1,"nameplate":"7","token":"x","services":7}'],
+    [
+      'services that are none',
+      '{"t":"hosted","v":2,"guests":1,"present":[],"nameplate":"7","token":"x","services":7}',
+    ],
     ['another version', '{"t":"refused","code":"VERSION","message":"Update \\u001b[31mme."}'],
   ] as const)
     it(`that says ${what}`, async (t) => {
@@ -141,8 +144,10 @@ describe('doctor: a server', { timeout: 60_000 }, () => {
       socket.on('message', (data) => {
         const { t: kind } = JSON.parse(String(data));
         if (kind === 'host')
-          socket.send(JSON.stringify({ t: 'hosted', v: 1, nameplate: '7', token, services }));
-        if (kind === 'join') socket.send(JSON.stringify({ t: 'joined', v: 1, token, services }));
+          socket.send(
+            JSON.stringify({ t: 'hosted', v: 2, guests: 1, present: [], nameplate: '7', token, services }),
+          );
+        if (kind === 'join') socket.send(JSON.stringify({ t: 'joined', v: 2, token, services }));
       });
     });
     const port = await listening(t, http);

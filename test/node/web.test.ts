@@ -76,7 +76,7 @@ describe('a page from a sender', () => {
       assert.equal(await dial(page, origin).status, 403, origin);
     const stranger = dial(page, page.slice(0, -1));
     assert.equal(await stranger.status, 101);
-    stranger.socket.send(encodeRendezvous({ t: 'host', v: 1, nameplate: 'mine', token: undefined }));
+    stranger.socket.send(encodeRendezvous({ t: 'host', v: 2, nameplate: 'mine', token: undefined }));
     await stranger.closed;
     assert.deepEqual(
       stranger.heard.map((message) => message.t === 'refused' && message.code),
@@ -90,7 +90,7 @@ describe('a page from a sender', () => {
     const nameplate = links[0]!.slice(page.length + 1).split('-', 1)[0]!;
     const guest = dial(page);
     assert.equal(await guest.status, 101);
-    guest.socket.send(encodeRendezvous({ t: 'join', v: 1, nameplate, token: undefined }));
+    guest.socket.send(encodeRendezvous({ t: 'join', v: 2, nameplate, token: undefined }));
     while (guest.heard.length === 0) await once(guest.socket, 'message');
     assert.equal(guest.heard[0]!.t, 'joined');
     transfer.cancel();

@@ -40,7 +40,7 @@ test('STUN over TCP and UDP, HTTP and WebSockets share a port', async () => {
     const { WebSocket } = await import('ws');
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/rendezvous`);
     await once(socket, 'open');
-    socket.send('{"t":"host","v":1}');
+    socket.send('{"t":"host","v":2}');
     const { services } = JSON.parse(String((await once(socket, 'message'))[0]));
     assert.deepEqual(services, { relay: true, stun: stunPorts });
     socket.terminate();

@@ -33,7 +33,7 @@ async function opened(url: string): Promise<WebSocket | number | string> {
 async function meets(url: string): Promise<void> {
   const socket = await opened(`${url.replace('http', 'ws')}/v1/rendezvous`);
   assert.ok(socket instanceof WebSocket, String(socket));
-  socket.send('{"t":"host","v":1}');
+  socket.send('{"t":"host","v":2}');
   const { t, services } = JSON.parse(String((await once(socket, 'message'))[0]));
   assert.deepEqual([t, services.relay], ['hosted', true]);
   const relay = await opened(`${url.replace('http', 'ws')}/v1/relay`);

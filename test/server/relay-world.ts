@@ -42,7 +42,7 @@ export class RelayWorld {
     const socket = this.#open(RENDEZVOUS_PATH);
     await once(socket, 'open');
     const answered = once(socket, 'message');
-    socket.send(JSON.stringify({ t, v: 1, nameplate, token }));
+    socket.send(JSON.stringify({ t, v: 2, nameplate, token }));
     const answer = JSON.parse(String((await answered)[0]));
     assert.match(answer.t, /hosted|joined/, JSON.stringify(answer));
     return { token: answer.token, services: answer.services, socket };

@@ -190,7 +190,7 @@ test('who waits for a place that is left, dropped, ended or taken anew waits no 
     // Its ping has an answer when the server has read what was sent before.
     dropped.socket.ping();
     await once(dropped.socket, 'pong');
-    a.socket.send('{"t":"drop"}');
+    a.socket.send('{"t":"drop","guest":1}');
     await gone(dropped);
     assert.match((await (await world.relay(b.token)).closed).reason, /no such place/);
 

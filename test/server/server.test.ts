@@ -55,9 +55,9 @@ test('plain HTTP answers a line, health, and nothing else', () =>
 test('WebSockets meet; binary data and oversized messages end the connection', () =>
   running({}, async (url) => {
     const host = new WebSocket(socketUrl(url));
-    assert.equal((await ask(host, '{"t":"host","v":1,"nameplate":"7"}')).t, 'hosted');
+    assert.equal((await ask(host, '{"t":"host","v":2,"nameplate":"7"}')).t, 'hosted');
     const guest = new WebSocket(socketUrl(url));
-    assert.equal((await ask(guest, '{"t":"join","v":1,"nameplate":"7"}')).t, 'joined');
+    assert.equal((await ask(guest, '{"t":"join","v":2,"nameplate":"7"}')).t, 'joined');
     guest.send(' '.repeat(MAX_RENDEZVOUS_TEXT + 1));
     assert.equal((await once(guest, 'close'))[0], 1009);
     host.send(Buffer.from('{}'));
@@ -67,7 +67,7 @@ test('WebSockets meet; binary data and oversized messages end the connection', (
 test('too many connections are refused before the upgrade, in words', () =>
   running({ limits: { connectionsPerAddress: 1 } }, async (url) => {
     const first = new WebSocket(socketUrl(url));
-    await ask(first, '{"t":"host","v":1}');
+    await ask(first, '{"t":"host","v":2}');
     const [status, text] = await refusedUpgrade(socketUrl(url));
     assert.equal(status, 429);
     assert.match(text, /Too many connections from your address \(1 is the limit\)/);
@@ -79,7 +79,7 @@ test('a connection that answers no ping is cut off', () =>
   running({ limits: { pongDeadline: 100 }, tick: 20 }, async (url) => {
     const deaf = new WebSocket(socketUrl(url), { autoPong: false });
     const lively = new WebSocket(socketUrl(url));
-    await ask(lively, '{"t":"host","v":1,"nameplate":"7"}');
+    await ask(lively, '{"t":"host","v":2,"nameplate":"7"}');
     const pings: number[] = [];
     lively.on('ping', () => pings.push(1));
     assert.equal((await once(deaf, 'close'))[0], 1006);
@@ -90,7 +90,7 @@ test('a connection that answers no ping is cut off', () =>
 test('closing the server refuses everyone and frees the port', async () => {
   const server = await startServer({ port: await freePort(), host: '127.0.0.1' });
   const socket = new WebSocket(socketUrl(server.url));
-  await ask(socket, '{"t":"host","v":1}');
+  await ask(socket, '{"t":"host","v":2}');
   const texts: string[] = [];
   socket.on('message', (data) => texts.push(String(data)));
   // A client that only opens TCP must not hold the server up.
@@ -113,9 +113,9 @@ test('logs have neither bodies nor nameplates', async () => {
   const line = (fields: object, message: string) => void lines.push(JSON.stringify(fields) + message);
   await running({ log: { debug: line, info: line, warn: line } }, async (url) => {
     const host = new WebSocket(socketUrl(url));
-    await ask(host, '{"t":"host","v":1,"nameplate":"zzsecretzz"}');
+    await ask(host, '{"t":"host","v":2,"nameplate":"zzsecretzz"}');
     const guest = new WebSocket(socketUrl(url));
-    await ask(guest, '{"t":"join","v":1,"nameplate":"zzsecretzz"}');
+    await ask(guest, '{"t":"join","v":2,"nameplate":"zzsecretzz"}');
     const passed = once(host, 'message');
     guest.send('{"t":"send","body":"zzsecretzz"}');
     await passed;

@@ -81,7 +81,7 @@ describe('server: TLS', () => {
         origin: url,
       });
       await once(socket, 'open');
-      socket.send('{"t":"host","v":1}');
+      socket.send('{"t":"host","v":2}');
       assert.equal(JSON.parse(String((await once(socket, 'message'))[0])).t, 'hosted');
       socket.terminate();
 
@@ -233,7 +233,7 @@ describe('server: TLS', () => {
         assert.notEqual(renewed, old);
         before.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
         assert.match(String((await once(before, 'data'))[0]), /200 OK/);
-        meeting.send('{"t":"host","v":1}');
+        meeting.send('{"t":"host","v":2}');
         assert.equal(JSON.parse(String((await once(meeting, 'message'))[0])).t, 'hosted');
         files.write({ cert: 'nonsense', key: 'nonsense' });
         await server.reload();

@@ -81,7 +81,15 @@ it('cancelled in the very turn in which the server gives it a place: no relay is
   socket.opens();
   await delay(1);
   const services = { relay: true, stun: [] };
-  const hosted = { t: 'hosted', v: 1, nameplate: '7', token: 'a'.repeat(32), services };
+  const hosted = {
+    t: 'hosted',
+    v: 2,
+    guests: 1,
+    present: [],
+    nameplate: '7',
+    token: 'a'.repeat(32),
+    services,
+  };
   socket.onmessage({ data: JSON.stringify(hosted) });
   transfer.cancel();
   await assert.rejects(transfer.done, { code: 'CANCELLED' });

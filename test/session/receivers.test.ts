@@ -62,10 +62,13 @@ function offer(most: number) {
   const group = receivers.group(most, 'code');
   const guests = new Map<number, (body: string) => void>();
   const dropped: number[] = [];
+  const kept: number[] = [];
   const mailbox: Mailbox = {
     ...{ nameplate: '7', token: '', services: NO_SERVICES },
     send: (body, guest) => guests.get(guest!)?.(body),
-    drop: (guest) => void dropped.push(guest!),
+    drop: (guest) => void dropped.push(guest),
+    keep: (guest) => void kept.push(guest),
+    guests: most,
     ...{ reconnect: () => {}, close: () => {} },
   };
   transfer.begin();
@@ -104,11 +107,24 @@ function offer(most: number) {
     await clock.pass(2_000);
   }
   const named = (name: TransferEvent['event']) => events.filter(({ event }) => event === name);
-  return { clock, transfer, receivers, group, guest, dropped, session, opened, completes, audits, named };
+  return {
+    clock,
+    transfer,
+    receivers,
+    group,
+    guest,
+    dropped,
+    kept,
+    session,
+    opened,
+    completes,
+    audits,
+    named,
+  };
 }
 
 it('each who has the code gets a session of its own, and no more than are wanted', async () => {
-  const { guest, clock, opened, named } = offer(3);
+  const { guest, clock, opened, named, kept } = offer(3);
   const met = [];
   for (const number of [4, 5, 6, 7]) {
     met.push(guest(number));
@@ -119,6 +135,7 @@ it('each who has the code gets a session of its own, and no more than are wanted
     ['1', '2', '3', ''],
   );
   assert.equal(met[3]!.error?.reason, 'OFFER_FULL');
+  assert.deepEqual(kept, [4, 5, 6], 'those keep their places at the mailbox');
   assert.equal(opened.length, 3);
   assert.deepEqual(
     named('peer').map((event) => event.event === 'peer' && event.peer),
@@ -256,5 +273,16 @@ it('cancelled, every session ends, and no wait is left', async () => {
   await clock.pass(2_000);
   await assert.rejects(transfer.done, { code: 'CANCELLED' });
   assert.deepEqual(audits, ['1 CANCELLED', '2 CANCELLED']);
+  assert.equal(clock.waiting, 0);
+});
+
+it('ended between two sessions, while none is there, it ends all the same', async () => {
+  const { guest, clock, transfer, session } = offer(2);
+  guest(1);
+  guest(2);
+  for (const id of [1, 2]) session(id).fail(new BeelineError('NO_PATH', 'no way'));
+  transfer.subscribe((event) => event.event === 'ended' && event.peer === 2 && transfer.cancel());
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'CANCELLED' });
   assert.equal(clock.waiting, 0);
 });

@@ -77,6 +77,7 @@ function side(
   const mailbox: Mailbox = {
     ...{ nameplate: '7', token: '', services: NO_SERVICES },
     send: (body) => void made.out.push(body),
+    ...{ guests: 1, keep: () => {} },
     drop: () => void made.dropped++,
     ...{ reconnect: () => {}, close: () => {} },
   };

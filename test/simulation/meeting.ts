@@ -53,6 +53,8 @@ export class Meeting {
         if (this.#away || owner.killed || this.#seats.get(role) !== seat || !to) return;
         this.#tell(other, to, () => to.on.onMessage(body, 0));
       },
+      guests: 1,
+      keep: () => {},
       drop: () => {
         const guest = this.#seats.get('receiver');
         if (!guest || role !== 'sender') return;

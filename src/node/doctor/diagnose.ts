@@ -83,7 +83,7 @@ async function examineMessages(
   let guest: DoctorPlace | undefined;
   try {
     guest = await exam.bounded(() => takePlace(url, nameplate, exam.signal));
-    const [from, to] = [host, guest];
+    const [from, to] = [guest, host];
     const ms = await exam.bounded(() => messageTime(from, to)).catch(() => undefined);
     exam.note('server', { ...server, ...(ms !== undefined && { ms }) });
     const tokens = [host.mailbox.token, guest.mailbox.token] as const;

@@ -45,7 +45,7 @@ export async function takePlace(
   return { mailbox, next };
 }
 
-/** From one place to the other, through the server: one round trip of this machine. In milliseconds. @throws BeelineError */
+/** From a guest's place to the host's, through the server: one round trip of this machine. In milliseconds. @throws BeelineError */
 export async function messageTime(from: DoctorPlace, to: DoctorPlace): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {

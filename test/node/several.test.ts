@@ -1,0 +1,159 @@
+/** One sender and several receivers over loopback: one code, a session each. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import test, { type TestContext } from 'node:test';
+import { KnownDevices } from '../../src/identity/devices.ts';
+import type { SendOptions, Transfer } from '../../src/node/api.ts';
+import { send } from '../../src/node/send.ts';
+import { randomBytes, randomFrom, seed } from '../seed.ts';
+import { failure, folder, meeting, start, until } from './meeting.ts';
+
+const LIMIT = { timeout: 120_000 };
+const random = randomFrom(seed);
+
+async function sender(t: TestContext, options: SendOptions, bytes = 4_000_000) {
+  const dir = folder(t);
+  const content = randomBytes(random, bytes);
+  writeFileSync(join(dir, 'data.bin'), content);
+  const { sender, join: receiver } = await start(join(dir, 'data.bin'), options);
+  const events: { event: string; peer?: number }[] = [];
+  sender.subscribe((event) => events.push(event));
+  const arrived = (to: string) => content.equals(readFileSync(join(dir, to, 'data.bin')));
+  return { dir, sender, receiver, arrived, events };
+}
+
+test('three receivers of one code, each with a session of its own', LIMIT, async (t) => {
+  const { dir, sender: sending, receiver, arrived, events } = await sender(t, { receivers: 3 });
+  const { code } = await meeting(sending);
+  assert.equal(code.split('-').length, 4, 'a nameplate and three words');
+  const receiving = ['a', 'b', 'c'].map((to) => receiver({ to: join(dir, to) }));
+  const [sent, ...received] = await Promise.all([sending.done, ...receiving.map(({ done }) => done)]);
+  assert.deepEqual(
+    received.map(({ root }) => root),
+    [sent.root, sent.root, sent.root],
+  );
+  for (const to of ['a', 'b', 'c']) {
+    assert.ok(arrived(to));
+    assert.deepEqual(readdirSync(join(dir, to)), ['data.bin']);
+  }
+  const of = (name: string) => events.filter(({ event }) => event === name).map(({ peer }) => peer);
+  assert.deepEqual(of('ended').sort(), [1, 2, 3]);
+  assert.deepEqual([...new Set(of('progress'))].sort(), [1, 2, 3]);
+});
+
+test('one that comes late, and one that declines: the others have it all the same', LIMIT, async (t) => {
+  const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers: 3 });
+  await receiver({ to: join(dir, 'first') }).done;
+  assert.equal((await failure(receiver({ to: join(dir, 'no'), accept: () => false }))).code, 'REFUSED');
+  await receiver({ to: join(dir, 'late') }).done;
+  assert.equal((await failure(sending)).code, 'REFUSED');
+  assert.ok(arrived('first') && arrived('late'));
+});
+
+test(
+  'one that is interrupted and comes back goes on with what it has; nobody is counted twice',
+  LIMIT,
+  async (t) => {
+    const { dir, sender: sending, receiver, arrived, events } = await sender(t, { receivers: 2, limit: 4e6 });
+    const stop = new AbortController();
+    const to = join(dir, 'back');
+    const first = receiver({ to, signal: stop.signal });
+    await until(first, 'progress');
+    stop.abort();
+    assert.equal((await failure(first)).code, 'INTERRUPTED');
+    const [again, other] = [receiver({ to }), receiver({ to: join(dir, 'other') })];
+    await Promise.all([again.done, other.done, sending.done]);
+    assert.ok(arrived('back') && arrived('other'));
+    assert.deepEqual(
+      events.filter(({ event }) => event === 'ended').map(({ peer }) => peer),
+      events
+        .filter(({ event }) => event === 'ended')
+        .map(({ peer }) => peer)
+        .sort(),
+    );
+    assert.equal(events.filter(({ event }) => event === 'ended').length, 2);
+  },
+);
+
+test('any number come until it is cancelled, and each has it', LIMIT, async (t) => {
+  const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers: 'any' }, 100_000);
+  for (const to of ['a', 'b', 'c', 'd']) {
+    await receiver({ to: join(dir, to) }).done;
+    assert.ok(arrived(to));
+  }
+  sending.cancel();
+  assert.equal((await failure(sending)).code, 'CANCELLED');
+});
+
+test('a stream for two begins when both are there, and each gets all of it', LIMIT, async (t) => {
+  const dir = folder(t);
+  const content = randomBytes(random, 20_000_000);
+  const stdin = new PassThrough();
+  const sending = send(['-'], { lan: false, at: '127.0.0.1:0', receivers: 2, stdin });
+  const { code, port } = await meeting(sending);
+  stdin.end(content);
+  const { receive } = await import('../../src/node/receive.ts');
+  const join2 = (to: string) => receive({ accept: 'all', lan: false, code, at: `127.0.0.1:${port}`, to });
+  const first = join2(join(dir, 'a'));
+  await until(first, 'manifest');
+  const second = join2(join(dir, 'b'));
+  await Promise.all([sending.done, first.done, second.done]);
+  for (const to of ['a', 'b']) assert.ok(content.equals(readFileSync(join(dir, to, 'stdin'))));
+});
+
+test('two trusted devices are met each under a secret of its own', LIMIT, async (t) => {
+  const { dir, sender: other, receiver, arrived } = await sender(t, {}, 100_000);
+  other.cancel();
+  await failure(other);
+  const [own, ...theirs] = await Promise.all(
+    ['own', 'anna', 'bert'].map((name) => KnownDevices.open(join(dir, `config-${name}`))),
+  );
+  for (const [index, name] of ['anna', 'bert'].entries()) {
+    await own!.add(name, theirs[index]!.own.publicKey);
+    await theirs[index]!.add('sender', own!.own.publicKey);
+  }
+  const options = { lan: false, at: '127.0.0.1:0', configDir: join(dir, 'config-own') };
+  const sending = send([join(dir, 'data.bin')], { ...options, device: ['anna', 'bert'] });
+  const events: { event: string }[] = [];
+  sending.subscribe((event) => events.push(event));
+  const at = `127.0.0.1:${await listening(sending)}`;
+  const both = ['anna', 'bert'].map((name) =>
+    receiver({
+      ...{ to: join(dir, name), code: undefined, at },
+      ...{ device: 'sender', configDir: join(dir, `config-${name}`) },
+    }),
+  );
+  await Promise.all([sending.done, ...both.map(({ done }) => done)]);
+  assert.ok(arrived('anna') && arrived('bert'));
+  const named = events.flatMap((event) => ('name' in event && event.event === 'peer' ? [event.name] : []));
+  assert.deepEqual(named.sort(), ['anna', 'bert']);
+  assert.equal(events.filter(({ event }) => event === 'listening').length, 1);
+});
+
+test('a pre-shared key for two', LIMIT, async (t) => {
+  const psk = randomBytes(random, 32);
+  const { dir, sender: other, receiver, arrived } = await sender(t, {}, 100_000);
+  other.cancel();
+  await failure(other);
+  const keyed = send([join(dir, 'data.bin')], { lan: false, at: '127.0.0.1:0', psk, receivers: 2 });
+  const at = `127.0.0.1:${await listening(keyed)}`;
+  const both = ['a', 'b'].map((to) => receiver({ to: join(dir, to), code: undefined, psk, at }));
+  await Promise.all([keyed.done, ...both.map(({ done }) => done)]);
+  assert.ok(arrived('a') && arrived('b'));
+});
+
+test('a code of two words is not enough for several', LIMIT, async (t) => {
+  const { dir, sender: other } = await sender(t, {}, 10);
+  other.cancel();
+  await failure(other);
+  const error = await failure(send([join(dir, 'data.bin')], { code: '7-two-words', receivers: 2 }));
+  assert.deepEqual([error.code, error.reason], ['USAGE', 'CODE_TOO_SHORT']);
+});
+
+function listening(transfer: Transfer): Promise<number> {
+  return new Promise((resolve) => {
+    transfer.subscribe((event) => event.event === 'listening' && resolve(event.port));
+  });
+}
