@@ -5,6 +5,7 @@ import { MIN_CHUNK } from '../base/limits.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { parseCode, wordsIn } from '../identity/code.ts';
 import { versionKey } from '../identity/version-key.ts';
+import { sharedMailbox } from '../meeting/shared.ts';
 import { warningEvent } from '../session/cause.ts';
 import { serve, WORDS_OF_SEVERAL } from '../session/sending.ts';
 import { textSource } from '../session/text-source.ts';
@@ -62,7 +63,8 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
         for (const network of networks) network.welcome();
       };
       const hosted = await hosting.mailbox(nameplate, { ...on, onWelcome, guests });
-      const { mailbox, port, pages } = hosted;
+      const { port, pages } = hosted;
+      const mailbox = sharedMailbox(hosted.mailbox);
       if (pages) announcePages(transfer, pages);
       return {
         ...{ mailbox, port },
