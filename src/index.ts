@@ -12,6 +12,7 @@ export type {
   OfferSummary,
   Overwrite,
   ReceiveOptions,
+  ReceiverResult,
   Result,
   SendOptions,
   State,
@@ -43,3 +44,4 @@ export {
 export { receive } from './node/receive.ts';
 export { send } from './node/send.ts';
 export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './node/verify.ts';
+export { DeliveryError } from './session/delivery.ts';

@@ -20,7 +20,7 @@ export interface ErrorDetail {
 }
 
 /**
- * The only error type that leaves the library. `message` is written for a person; `code` and `reason` are for programs: the code
+ * The only error type that leaves the library, with `DeliveryError` as its one subclass. `message` is written for a person; `code` and `reason` are for programs: the code
  * says what kind of failure it is, the reason which one of them.
  */
 export class BeelineError extends Error {

@@ -89,6 +89,8 @@ export const SENDER_WAIT = 86_400;
 export const RECEIVER_WAIT = 3_600;
 /** Receivers of one offer at a time. */
 export const MAX_RECEIVERS = 64;
+/** Receivers that one receipt, and one result of a sender, can name: an offer for any number may have more. */
+export const MAX_RECIPIENTS = 10_000;
 /** What a timer of 31 bits of milliseconds can hold. */
 export const MAX_WAIT = 2_000_000;
 /** How long a sender waits for `confirmed` after the roots were equal. */

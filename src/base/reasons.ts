@@ -297,6 +297,7 @@ const TEXTS = {
     NOBODY_SENDS: 'Nobody is sending under this code. Check it, and that the sender still runs.',
     HOST_LEFT: 'The sender has left.',
     NOBODY_CAME: 'Nobody received it in the time that was given.',
+    TOO_FEW_CAME: 'In the time that was given, {done} of {wanted} received it.',
   },
   CROWDED: {
     SEVERAL_SENDERS:

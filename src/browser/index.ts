@@ -8,7 +8,7 @@ export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
 export { escapeName } from '../base/printable.ts';
 export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
 export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';
-export type { OfferSummary, Result, State, Transfer, TransferEvent } from '../session/api.ts';
+export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';
 export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
 export type { BrowserOptions, Item, ReceiveInto, Reception } from './api.ts';
 export { abilities, type PageAbilities } from './files/abilities.ts';

@@ -15,12 +15,13 @@ export function printer(stdout: NodeJS.WritableStream, json: boolean): Print {
 }
 
 /**
- * Progress that the reader has no room for is dropped, since the next one tells more. The other events are few. On POSIX a
+ * Progress and sums that the reader has no room for are dropped, since the next ones tell more. The other events are few. On POSIX a
  * pipe is written to synchronously, so a slow reader slows its writer.
  */
 export function writeEvent(
   stdout: NodeJS.WritableStream & { writableNeedDrain?: boolean },
   event: { event: string },
 ): void {
-  if (event.event !== 'progress' || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
+  const superseded = event.event === 'progress' || event.event === 'swarm';
+  if (!superseded || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
 }

@@ -8,6 +8,7 @@ import type { Overwrite } from './files/conflicts.ts';
 export type {
   Logger,
   OfferSummary,
+  ReceiverResult,
   Result,
   State,
   Transfer,
@@ -49,7 +50,8 @@ export interface CommonOptions extends TransferOptions {
 export interface SendOptions extends CommonOptions {
   /**
    * How many receive it, or 'any' number; default 1, or as many as there are devices. All come with one code (or `psk`), each with a
-   * session of its own. The code has three words then. With 'any' it ends by `until`, `signal` or `cancel`.
+   * session of its own. The code has three words then. With 'any' it ends by `until`, `signal` or
+   * `cancel`, and resolves if somebody has everything and nobody was receiving then.
    */
   receivers?: number | 'any';
   /** Seconds after which nobody new is let in. Who is under way goes on. */

@@ -1,11 +1,10 @@
-/** The receipt that both sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
+/** The receipt that all sides of a transfer end with. It is made of what they agree on, so that it is the same to the byte. */
 
 import { toHex } from '../base/bytes.ts';
-import { faultFrom } from '../base/errors.ts';
+import { type BeelineError, faultFrom } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { count } from '../session/audit.ts';
 import type { AgreedFacts } from '../session/ports.ts';
-import type { Session } from '../session/session.ts';
 import type { Links } from './files/fit.ts';
 
 /**
@@ -15,15 +14,14 @@ import type { Links } from './files/fit.ts';
  * @param links which ones a receiver wrote; its own receipt tells it to `verify`
  */
 export async function keepReceipt(
-  session: Session,
+  warn: (error: BeelineError) => void,
   wanted: boolean | string | undefined,
   facts: AgreedFacts,
   links: Links = 'safe',
 ): Promise<string | undefined> {
-  const { kind, entries, space, outcome, sender, receiver } = facts;
+  const { kind, entries, space, root, hash, sender, receivers } = facts;
   if (!wanted || kind === 'text') return undefined;
-  const chunks = Array.from({ length: space.chunks }, (_, chunk) => outcome.hash(chunk));
-  const { root, started, ended } = outcome;
+  const chunks = Array.from({ length: space.chunks }, (_, chunk) => hash(chunk));
   const receipt: Receipt = {
     root: toHex(root),
     kind,
@@ -31,10 +29,8 @@ export async function keepReceipt(
     bytes: space.bytes ?? 0,
     ...count(entries),
     ...(links !== 'safe' && { linksWritten: links }),
-    started,
-    ended,
     sender,
-    receiver,
+    receivers,
     entries,
     chunks,
   };
@@ -42,7 +38,7 @@ export async function keepReceipt(
     const { writeReceipt } = await import('./files/receipt-file.ts');
     return await writeReceipt(receipt, wanted === true ? undefined : wanted);
   } catch (thrown) {
-    session.warn(faultFrom(thrown, 'RECEIPT_UNWRITTEN', { path: String(wanted) }));
+    warn(faultFrom(thrown, 'RECEIPT_UNWRITTEN', { path: String(wanted) }));
     return undefined;
   }
 }

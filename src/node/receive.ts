@@ -100,7 +100,7 @@ export function receive(options: ReceiveOptions): Transfer {
       if (!accepted) return undefined;
       return options.store?.(summary) ?? makeSink(session, offer, options);
     },
-    keep: (facts) => keepReceipt(session, options.receipt, facts, options.links),
+    keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts, options.links),
   }).catch((thrown) => transfer.fail(thrown));
   return transfer;
 }

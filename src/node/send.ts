@@ -81,7 +81,8 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
         },
       };
     },
-    keep: (facts) => keepReceipt(transfer.session, options.receipt, facts),
+    keep: (facts) =>
+      keepReceipt((error) => transfer.events.emit(warningEvent(error)), options.receipt, facts),
   });
 }
 

@@ -12,11 +12,19 @@ import {
   MAX_ENTRIES,
   MAX_MANIFEST,
   MAX_PATH,
+  MAX_RECIPIENTS,
   MAX_TIME_S,
   MIN_CHUNK,
 } from '../base/limits.ts';
 import type { Entry } from './manifest.ts';
-import { HASHES_A_LINE, RECEIPT_VERSION, type Receipt, receiptRoot, receiptSpace } from './receipt.ts';
+import {
+  HASHES_A_LINE,
+  RECEIPT_VERSION,
+  type Receipt,
+  type Recipient,
+  receiptRoot,
+  receiptSpace,
+} from './receipt.ts';
 
 /** Characters. A path and a target of MAX_PATH bytes each, all escaped (six characters a byte), and the rest. */
 export const MAX_RECEIPT_LINE = 64 * 1024;
@@ -26,7 +34,7 @@ const FINGERPRINT_LENGTH = 256;
 /** Microseconds: what the manifest's encoding can say. */
 const MAX_MTIME = MAX_TIME_S * 1e6;
 
-type Head = Omit<Receipt, 'entries' | 'chunks'> & { chunks: number };
+type Head = Omit<Receipt, 'entries' | 'chunks' | 'receivers'> & { chunks: number; receivers: number };
 
 const utf8 = (max: number) => v.pipe(v.string(), v.maxBytes(max));
 const anyCount = count(Number.MAX_SAFE_INTEGER);
@@ -45,10 +53,8 @@ const HEAD = v.pipe(
     folders: count(MAX_ENTRIES),
     links: count(MAX_ENTRIES),
     linksWritten: v.optional(v.picklist(['all', 'skip'])),
-    started: anyCount,
-    ended: anyCount,
     sender: utf8(FINGERPRINT_LENGTH),
-    receiver: utf8(FINGERPRINT_LENGTH),
+    receivers: count(MAX_RECIPIENTS, 1),
     chunks: count(MAX_CHUNKS),
   }),
   v.check(({ bytes, chunks, chunkSize }) => bytes <= chunks * chunkSize),
@@ -56,6 +62,13 @@ const HEAD = v.pipe(
   v.check(({ files, folders, links }) => files + folders + links <= MAX_ENTRIES),
   v.check(({ kind, files, folders, links }) => kind === 'files' || (files === 1 && folders + links === 0)),
 );
+
+const RECEIVER = v.object({
+  receiver: utf8(FINGERPRINT_LENGTH),
+  root: hex(32),
+  started: anyCount,
+  ended: anyCount,
+});
 
 const ENTRY = v.pipe(
   v.object({
@@ -77,6 +90,7 @@ const HASHES = v.object({ chunks: list(v.nullable(hex(32)), HASHES_A_LINE) });
 
 export class ReceiptReader {
   readonly #name: string;
+  readonly #receivers: Recipient[] = [];
   readonly #entries: Entry[] = [];
   readonly #chunks: (Uint8Array | undefined)[] = [];
   #head: Head | undefined;
@@ -98,7 +112,8 @@ export class ReceiptReader {
     if (!this.#head) {
       this.#head = this.#header(line);
       this.#promised = this.#head.files + this.#head.folders + this.#head.links;
-    } else if (this.#entries.length < this.#promised) this.#entry(line, this.#head);
+    } else if (this.#receivers.length < this.#head.receivers) this.#receiver(line);
+    else if (this.#entries.length < this.#promised) this.#entry(line, this.#head);
     else this.#hashes(line, this.#head);
   }
 
@@ -107,8 +122,12 @@ export class ReceiptReader {
     const head = this.#head;
     if (!head || this.#entries.length < this.#promised || this.#chunks.length < head.chunks)
       throw this.#refused('it ends too early');
-    const receipt: Receipt = { ...head, entries: this.#entries, chunks: this.#chunks };
-    if (toHex(receiptRoot(receipt)) !== receipt.root) throw fault('RECEIPT_ALTERED', { name: this.#name });
+    const [receivers, entries, chunks] = [this.#receivers, this.#entries, this.#chunks];
+    const receipt: Receipt = { ...head, receivers, entries, chunks };
+    const [only, ...others] = receivers;
+    const another = others.length === 0 && only?.root !== head.root;
+    if (another || toHex(receiptRoot(receipt)) !== receipt.root)
+      throw fault('RECEIPT_ALTERED', { name: this.#name });
     return receipt;
   }
 
@@ -120,6 +139,11 @@ export class ReceiptReader {
     const { version } = this.#read(START, line, 'it begins like something else');
     if (version !== RECEIPT_VERSION) throw fault('RECEIPT_OTHER_VERSION', { name: this.#name });
     return this.#read(HEAD, line, 'its header is not one');
+  }
+
+  #receiver(line: string): void {
+    const { receiver: fingerprint, ...rest } = this.#read(RECEIVER, line, 'a receiver is not one');
+    this.#receivers.push({ fingerprint, ...rest });
   }
 
   #entry(line: string, head: Head): void {

@@ -1,6 +1,7 @@
 /**
  * The receipt: what both sides of a finished transfer keep of it, so that a tree can be checked against it later. It is
- * byte for byte the same on both, but for `linksWritten`. As text it is JSON lines: a header, one line an entry, then the chunks' hashes.
+ * byte for byte the same on both, but for `linksWritten`. A sender with several receivers has one that names them all. As text it is
+ * JSON lines: a header, one line a receiver, one line an entry, then the chunks' hashes.
  * Non-goal: proof against its keeper. Root and content must fit each other, but nobody has signed them.
  */
 import { toHex } from '../base/bytes.ts';
@@ -9,12 +10,22 @@ import { type Entry, encodePages } from './manifest.ts';
 import { ChunkHashes } from './merkle.ts';
 import { ByteSpace } from './space.ts';
 
-export const RECEIPT_VERSION = 2;
+export const RECEIPT_VERSION = 3;
 /** Hashes in one line. */
 export const HASHES_A_LINE = 256;
 
+/** One that has received everything, or all of it that it wanted. */
+export interface Recipient {
+  fingerprint: string;
+  /** Hex of the root that it and the sender found equal: over the chunks that it has. */
+  root: string;
+  /** Milliseconds since 1970 by the sender's clock. */
+  started: number;
+  ended: number;
+}
+
 export interface Receipt {
-  /** Hex of the transfer's Merkle root. */
+  /** Hex of the Merkle root over `chunks`: with one receiver it is that one's. */
   root: string;
   kind: 'files' | 'stream';
   chunkSize: number;
@@ -26,14 +37,12 @@ export interface Receipt {
   links: number;
   /** Only in a receiver's: it wrote links that lead out too (`all`), or no links (`skip`). Absent: those that stay inside. */
   linksWritten?: 'all' | 'skip' | undefined;
-  /** Milliseconds since 1970 by the sender's clock. */
-  started: number;
-  ended: number;
-  /** Fingerprints. */
+  /** A fingerprint. */
   sender: string;
-  receiver: string;
+  /** In the order in which they were done; a receiver's own receipt has itself alone. */
+  receivers: readonly Recipient[];
   entries: readonly Entry[];
-  /** SHA-256 of each chunk's data; undefined for one that was not moved (its files were skipped or vanished). */
+  /** SHA-256 of each chunk's data; undefined for one that nobody has (its files were skipped). */
   chunks: (Uint8Array | undefined)[];
 }
 
@@ -56,13 +65,17 @@ export function receiptRoot({ entries, chunks }: Pick<Receipt, 'entries' | 'chun
 /** In this order, and those that there are. */
 const HEADER = [
   ...['root', 'kind', 'chunkSize', 'bytes', 'files', 'folders', 'links', 'linksWritten'],
-  ...['started', 'ended', 'sender', 'receiver'],
+  'sender',
 ] as (keyof Receipt)[];
 
 /** The receipt's lines, without line feeds. Equal receipts have equal lines. */
 export function* encodeReceipt(receipt: Receipt): Generator<string> {
   const header = Object.fromEntries(HEADER.map((name) => [name, receipt[name]]));
-  yield jsonLine({ beeline: 'receipt', version: RECEIPT_VERSION, ...header, chunks: receipt.chunks.length });
+  const { length: receivers } = receipt.receivers;
+  const { length: chunks } = receipt.chunks;
+  yield jsonLine({ beeline: 'receipt', version: RECEIPT_VERSION, ...header, receivers, chunks });
+  for (const { fingerprint, root, started, ended } of receipt.receivers)
+    yield jsonLine({ receiver: fingerprint, root, started, ended });
   for (const entry of receipt.entries) yield jsonLine(fieldsOf(entry));
   for (let from = 0; from < receipt.chunks.length; from += HASHES_A_LINE) {
     const some = receipt.chunks.slice(from, from + HASHES_A_LINE);

@@ -2,7 +2,7 @@
  * The types that `send` and `receive` share on Node and in a page: events, results and common options. With `--json` the command prints
  * these events, one object a line.
  */
-import type { ErrorCode, Reason } from '../base/errors.ts';
+import type { BeelineError, ErrorCode, Reason } from '../base/errors.ts';
 import type { State } from '../sync/machine.ts';
 
 export type { State } from '../sync/machine.ts';
@@ -76,17 +76,18 @@ export type TransferEvent =
       fingerprint: string;
       name?: string;
       ok: boolean;
-      bytes?: number;
-      seconds?: number;
+      bytes: number;
+      seconds: number;
       code?: ErrorCode;
       reason?: Reason;
       message?: string;
     }
   /**
-   * At a receiver that shares, not more often than once a second: from how many other receivers it fetches now, and to how many it
-   * gives. `down` and `up` are the bytes that lanes to them have carried so far, with the overhead of protocols.
+   * Not more often than once a second, where there may be several receivers: from how many other receivers this side fetches now, and to
+   * how many it gives. `up` and `down` are bytes so far. At the sender `up` counts what it has sent of the offer, to all together. At a
+   * receiver both are what lanes to other receivers have carried, with the overhead of protocols.
    */
-  | { event: 'swarm'; from: number; to: number; down: number; up: number }
+  | { event: 'swarm'; from: number; to: number; up: number; down: number }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
   | {
@@ -118,6 +119,24 @@ export interface Result {
   skipped: string[];
   /** Where the receipt was written. Absent if none was asked for, or if it could not be written (a warning says so). */
   receipt?: string;
+  /** At the sender: each receiver that there was, in the order in which they ended. */
+  receivers?: readonly ReceiverResult[];
+}
+
+/** How it went for one receiver, at the sender. */
+export interface ReceiverResult {
+  /** Its number in the events. */
+  peer: number;
+  fingerprint: string;
+  /** A trusted device's. */
+  name?: string;
+  /** It has everything. */
+  ok: boolean;
+  bytes: number;
+  resumed: number;
+  seconds: number;
+  /** Why it does not have everything. */
+  error?: BeelineError;
 }
 
 /** What the sender offers, for the receiver's decision. */

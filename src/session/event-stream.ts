@@ -54,15 +54,19 @@ export class EventStream implements AsyncIterable<TransferEvent> {
   }
 }
 
-/** The next of these says all that the one before said. */
+/** The next of these about the same peer says all that the one before said. */
 const SUPERSEDED: ReadonlySet<TransferEvent['event']> = new Set(['progress', 'swarm']);
+
+const peerOf = (event: TransferEvent) => ('peer' in event ? event.peer : undefined);
 
 /** Puts an event at the end of the queue, in the place of the one before it that it supersedes. */
 function replace(queue: TransferEvent[], event: TransferEvent): void {
   for (let at = queue.length - 1; at >= 0 && SUPERSEDED.has(event.event); at--) {
-    const { event: name } = queue[at]!;
-    if (!SUPERSEDED.has(name)) break;
-    if (name === event.event) queue.splice(at, 1);
+    const before = queue[at]!;
+    if (!SUPERSEDED.has(before.event)) break;
+    if (before.event !== event.event || peerOf(before) !== peerOf(event)) continue;
+    queue.splice(at, 1);
+    break;
   }
   queue.push(event);
 }

@@ -4,8 +4,8 @@ import type { BeelineError } from '../base/errors.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import type { MailboxOptions } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
+import type { Recipient } from '../offer/receipt.ts';
 import type { ByteSpace } from '../offer/space.ts';
-import type { Outcome } from '../sync/engine-ports.ts';
 import type { Digest } from '../sync/ports.ts';
 import type { Path } from '../transports/path.ts';
 import type { KnownKind, Role } from '../transports/transport.ts';
@@ -68,15 +68,17 @@ export interface NetworkUser extends PipeTaker {
 /** What a meeting tells of; what each is, src/meeting/ports.ts says. */
 export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'>;
 
-/** What both sides of a finished transfer agree on, to make a record of. */
+/** What the sides of a finished transfer agree on, to make a record of. */
 export interface AgreedFacts {
   kind: OfferHeader['kind'];
   entries: readonly Entry[];
   space: ByteSpace;
-  outcome: Outcome;
-  /** Fingerprints. */
+  root: Uint8Array;
+  /** SHA-256 of each chunk; undefined for one that nobody has. */
+  hash: (chunk: number) => Uint8Array | undefined;
+  /** A fingerprint. */
   sender: string;
-  receiver: string;
+  receivers: readonly Recipient[];
 }
 
 /** Makes a record of a finished transfer, if one is wanted: where it is. Never rejects. */

@@ -2,11 +2,13 @@
  * The receivers of one offer: a session for each. Who comes is let in while there is room, one who comes back finds its session
  * again, and the whole ends when all that are wanted have ended.
  */
-import { type BeelineError, type ErrorCode, fault } from '../base/errors.ts';
+import { type BeelineError, type ErrorCode, fault, retold } from '../base/errors.ts';
+import { MAX_RECIPIENTS } from '../base/limits.ts';
 import { isFinal } from '../sync/machine.ts';
 import type { Hello } from '../wire/signal.ts';
-import type { Result } from './api.ts';
+import type { ReceiverResult, Result } from './api.ts';
 import { warningEvent } from './cause.ts';
+import { DeliveryError } from './delivery.ts';
 import { Guesses } from './guesses.ts';
 import { Lobby } from './lobby.ts';
 import type { Known, Platform } from './ports.ts';
@@ -18,6 +20,9 @@ const GUESSES_OF_ONE = 1;
 const GUESSES_OF_SEVERAL = 3;
 /** Ends that a person chose: they count as an end of one of those that were waited for. Who failed may come again. */
 const CHOSEN: ReadonlySet<ErrorCode> = new Set(['REFUSED', 'CANCELLED']);
+
+/** Ends of the whole that its person chose. */
+const STOPPED: ReadonlySet<ErrorCode> = new Set(['INTERRUPTED', 'CANCELLED']);
 
 /** Those who meet under one secret. */
 export interface Group {
@@ -37,9 +42,17 @@ export interface ReceiversPorts {
   platform: Platform;
   /** Makes what a session needs and opens it. */
   open: (session: Session, group: Group) => void;
-  /** A session has ended that had a receiver, or the only one there is. */
-  audit: (session: Session, end: SessionEnd) => void;
+  /** A session has ended that had a receiver, or the only one there is: what it moved. */
+  ended: (session: Session, end: SessionEnd) => Moved;
+  /** All have ended: makes a record of those who have everything. Never rejects. */
+  keep: () => Promise<Kept>;
 }
+
+/** What of a receiver's is across. */
+export type Moved = Pick<ReceiverResult, 'bytes' | 'resumed' | 'seconds'>;
+
+/** Where the record is, if there is one, and hex of the root over what they have. */
+type Kept = { receipt?: string; root?: string };
 
 export class Receivers implements SessionOwner {
   readonly #transfer: Running;
@@ -47,7 +60,13 @@ export class Receivers implements SessionOwner {
   readonly #groups: Group[] = [];
   /** More than one is, or may be, served. */
   readonly #several: boolean;
+  /** Of those who have everything. */
   readonly #results: Result[] = [];
+  /** All who were there. */
+  readonly #told: ReceiverResult[] = [];
+  #concluded = false;
+  /** Somebody was receiving when the whole was ended from here. */
+  #cut = false;
   /** Why one of those that were wanted does not have it: a person chose so, or it failed. */
   #declined: BeelineError | undefined;
   #error: BeelineError | undefined;
@@ -103,23 +122,33 @@ export class Receivers implements SessionOwner {
     group?.sessions.delete(session);
     group?.lobby.leave(session);
     if (group?.spare === session) group.spare = undefined;
-    if (session.proven || !this.#several) this.#ports.audit(session, end);
-    if (!this.#several || !group) return void this.#transfer.end(end);
-    if (session.proven) this.#count(group, session, end);
+    if (session.proven || !this.#several) {
+      const moved = this.#ports.ended(session, end);
+      if (session.proven) this.#record(session, end, moved);
+      if (session.proven && this.#several && group) this.#count(group, session, end, moved);
+    }
+    if (!this.#several || !group) return void this.#finish(end);
     this.#conclude();
   }
 
-  #count(group: Group, { id, peer }: Session, end: SessionEnd): void {
+  #record({ id, peer }: Session, end: SessionEnd, moved: Moved): void {
+    const error = 'error' in end ? end.error : undefined;
+    if (this.#told.length < MAX_RECIPIENTS)
+      this.#told.push({ peer: id, ...peer, ok: !error, ...moved, ...(error && { error }) });
+  }
+
+  #count(group: Group, { id, peer }: Session, end: SessionEnd, { bytes, seconds }: Moved): void {
     const error = 'error' in end ? end.error : undefined;
     const chosen = error !== undefined && CHOSEN.has(error.code);
     if (!error || chosen) group.ended++;
     if ('result' in end) this.#results.push(end.result);
     else this.#error ??= end.error;
     if (chosen) this.#declined ??= error;
+    if (error && error.code === this.#transfer.failure?.code) this.#cut = true;
     const { fingerprint, name } = peer;
     this.#transfer.events.emit({
-      ...{ event: 'ended', peer: id, fingerprint, ...(name !== undefined && { name }), ok: !error },
-      ...('result' in end && { bytes: end.result.bytes, seconds: end.result.seconds }),
+      ...{ event: 'ended', peer: id, fingerprint, ...(name !== undefined && { name }) },
+      ...{ ok: !error, bytes, seconds },
       ...(error && {
         code: error.code,
         ...(error.reason && { reason: error.reason }),
@@ -143,12 +172,25 @@ export class Receivers implements SessionOwner {
     // Those that still wait do so for nobody.
     for (const session of [...transfer.sessions]) session.cancel();
     if (transfer.sessions.size > 0) return;
+    void this.#finish(this.#end());
+  }
+
+  /** Of the whole, when each has ended. */
+  #end(): SessionEnd {
+    const results = this.#results;
+    const [first] = results;
+    const done = results.length;
     const wanted = this.#groups.reduce((sum, { most }) => sum + most, 0);
-    const [result] = this.#results;
+    const { failure } = this.#transfer;
+    // Any number is as many as there were when the person here has had enough.
     const enough = wanted === Number.POSITIVE_INFINITY ? 1 : wanted;
-    if (transfer.failure) void transfer.end({ error: transfer.failure });
-    else if (result && this.#results.length >= enough) void transfer.end({ result: this.#whole(result) });
-    else void transfer.end({ error: this.#declined ?? this.#error ?? fault('NOBODY_CAME') });
+    const stopped = failure && STOPPED.has(failure.code) && enough < wanted && !this.#cut;
+    if (failure && !(stopped && first)) return { error: failure };
+    const error = this.#declined ?? this.#error;
+    if (!first) return { error: error ?? fault('NOBODY_CAME') };
+    if (done >= enough) return { result: this.#whole(first) };
+    if (!error) return { error: fault('TOO_FEW_CAME', { done, wanted }) };
+    return { error: retold(error, `${done} of ${wanted} received it. ${error.message}`) };
   }
 
   #whole(first: Result): Result {
@@ -159,6 +201,21 @@ export class Receivers implements SessionOwner {
       resumed: results.reduce((sum, { resumed }) => sum + resumed, 0),
       seconds: Math.max(...results.map(({ seconds }) => seconds)),
     };
+  }
+
+  /** Who has everything goes on record, and the person is told. */
+  async #finish(end: SessionEnd): Promise<void> {
+    if (this.#concluded) return;
+    this.#concluded = true;
+    const receivers = this.#told;
+    const { receipt, root } = await this.#ports.keep();
+    if ('result' in end) {
+      const kept = { ...(receipt !== undefined && { receipt }), ...(root !== undefined && { root }) };
+      return this.#transfer.end({ result: { ...end.result, ...kept, receivers } });
+    }
+    const { error } = end;
+    if (!this.#several || receivers.length === 0) return this.#transfer.end({ error });
+    return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
   /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */

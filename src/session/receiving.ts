@@ -242,12 +242,13 @@ class Reception {
     await sink.close('done');
     this.#placed = true;
     const sender = session.peer.fingerprint;
-    const receiver = session.own;
-    const receipt = await this.#receiving.keep({ kind, entries, space, outcome, sender, receiver });
+    const { root, hash, started, ended } = outcome;
+    const receivers = [{ fingerprint: session.own, root: toHex(root), started, ended }];
+    const receipt = await this.#receiving.keep({ kind, entries, space, root, hash, sender, receivers });
     const { bytes, resumed, seconds } = progress;
     session.complete({
       ...{ files, bytes, resumed, seconds },
-      root: toHex(outcome.root),
+      root: toHex(root),
       peer: sender,
       skipped: sink.leftOut?.() ?? [],
       ...(receipt !== undefined && { receipt }),

@@ -1,6 +1,7 @@
 /** The sender's part: it makes an offer, waits to be met, and serves whoever proves to know the secret. */
 
 import { toHex } from '../base/bytes.ts';
+import { type Clock, every } from '../base/clock.ts';
 import type { BeelineError } from '../base/errors.ts';
 import { MIN_CHUNK } from '../base/limits.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
@@ -15,8 +16,9 @@ import type { TransferOptions } from './api.ts';
 import { audit, count } from './audit.ts';
 import type { Keep, Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
-import { type Group, Receivers } from './receivers.ts';
-import type { Session } from './session.ts';
+import { type Group, type Moved, Receivers } from './receivers.ts';
+import { Recipients } from './recipients.ts';
+import type { Session, SessionEnd } from './session.ts';
 import type { Running } from './transfer.ts';
 import { incomplete } from './verdict.ts';
 
@@ -61,6 +63,9 @@ const STRANGERS = 16;
 /** Guests at a time where any number is wanted; a server may let in fewer. */
 const MOST_GUESTS = 64;
 
+/** Between two sums of what several receivers cost. */
+const TELL_MS = 1_000;
+
 /** Runs until the other side can come; what follows is the session's. */
 export async function serve(transfer: Running, sending: Sending): Promise<void> {
   const { options, platform, known: given, source } = sending;
@@ -87,6 +92,7 @@ class Offering {
   readonly #receivers: Receivers;
   readonly #hosted = new Map<Group, { hosted: Hosted; known: Known }>();
   readonly #progress = new Map<Session, Progress>();
+  readonly #recipients: Recipients;
   /** Each file's own hash has been shown. */
   #digested = false;
 
@@ -105,15 +111,14 @@ class Offering {
         sending.warn(path, error);
       },
     });
+    this.#recipients = new Recipients(platform.clock, this.#origin.offer);
     this.#receivers = new Receivers(transfer, several, {
       platform,
       open: (session, group) => this.#open(session, group),
-      audit: (session, end) => {
-        const progress = this.#progress.get(session);
-        this.#progress.delete(session);
-        if (progress) audit(transfer.log, session, { ...count(source.entries), bytes: progress.bytes }, end);
-      },
+      ended: (session, end) => this.#ended(session, end),
+      keep: () => this.#keep(),
     });
+    if (several) this.#countAll(platform.clock);
   }
 
   /** Waits under one more secret from now on. @param given undefined: under a code that is made here */
@@ -143,6 +148,37 @@ class Offering {
     this.#receivers.close();
   }
 
+  #ended(session: Session, end: SessionEnd): Moved {
+    const { bytes = 0, resumed = 0, seconds = 0 } = this.#progress.get(session) ?? {};
+    const facts = { ...count(this.#sending.source.entries), bytes };
+    if (this.#progress.delete(session)) audit(this.#transfer.log, session, facts, end);
+    return { bytes, resumed, seconds };
+  }
+
+  async #keep(): Promise<{ receipt?: string; root?: string }> {
+    const facts = await this.#recipients.facts();
+    if (!facts) return {};
+    const receipt = await this.#sending.keep(facts);
+    return { root: toHex(facts.root), ...(receipt !== undefined && { receipt }) };
+  }
+
+  /** Says once a second what all together cost this side. */
+  #countAll(clock: Clock): void {
+    const { events, sessions, cleanup } = this.#transfer;
+    let told = 0;
+    const tell = () => {
+      const up = this.#origin.sent;
+      let to = 0;
+      for (const { connected } of sessions) if (connected) to++;
+      if (up === told && to === 0) return;
+      told = up;
+      events.emit({ event: 'swarm', from: 0, to, up, down: 0 });
+    };
+    cleanup.push(every(clock, TELL_MS, tell));
+    // The last word has the whole.
+    cleanup.push(tell);
+  }
+
   #open(session: Session, group: Group): void {
     const at = this.#hosted.get(group);
     if (!at || session.over) return;
@@ -155,7 +191,7 @@ class Offering {
 
   /** One receiver of the offer: its engine, its progress, and what follows when both have the same. */
   #receiver(session: Session): { engine: Peer; progress: Progress } {
-    const { options, source, skipped, keep } = this.#sending;
+    const { options, source, skipped } = this.#sending;
     const origin = this.#origin;
     const vanished = this.#vanished;
     const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
@@ -184,18 +220,15 @@ class Offering {
           session.emit({ event: 'digest', path: source.entries[entry]!.path, sha256 });
       }
       if (vanished.length > 0) return session.fail(incomplete(vanished), 'both');
-      const { kind, entries } = source;
-      const { space } = origin.offer;
-      const receiver = session.peer.fingerprint;
-      const receipt = await keep({ kind, entries, space, outcome, sender: session.own, receiver });
+      const peer = session.peer.fingerprint;
+      await this.#recipients.add(session.own, peer, outcome);
       const { files, bytes, resumed, seconds } = progress;
       session.complete({
         // What the receiver skipped did not arrive by this.
-        files: kind === 'files' ? files : 1,
+        files: source.kind === 'files' ? files : 1,
         ...{ bytes, resumed, seconds, skipped },
         root: toHex(outcome.root),
-        peer: receiver,
-        ...(receipt !== undefined && { receipt }),
+        peer,
       });
     };
 

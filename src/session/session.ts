@@ -168,7 +168,7 @@ export class Session {
 
   /** It had a peer, which is neither connected nor at the rendezvous. */
   get deserted(): boolean {
-    return this.proven && !this.attended && [...this.lanes].length === 0;
+    return this.proven && !this.attended && !this.connected;
   }
 
   /** The peer's number at the mailbox, at a sender. */
@@ -178,6 +178,12 @@ export class Session {
 
   get lanes(): Iterable<Lane> {
     return this.#open?.supervisor.lanes ?? [];
+  }
+
+  /** A lane to its peer is open. */
+  get connected(): boolean {
+    for (const _ of this.lanes) return true;
+    return false;
   }
 
   /** Bytes that lanes of each kind have carried so far. */

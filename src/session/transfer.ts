@@ -190,7 +190,7 @@ export class Running implements Transfer {
 
   #report(end: SessionEnd): void {
     if ('result' in end) {
-      const { peer, skipped, ...done } = end.result;
+      const { peer, skipped, receivers, ...done } = end.result;
       this.events.emit({ event: 'done', ...done });
       return this.#settle.resolve(end.result);
     }

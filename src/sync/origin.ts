@@ -35,6 +35,8 @@ export class Origin {
   /** Undefined: its receivers are not to know of each other. */
   readonly introducer: Introducer | undefined;
   readonly givings: Givings;
+  /** Bytes of the offer that have gone into lanes, to all receivers. */
+  sent = 0;
   readonly #peers = new Set<ReceivingPeer>();
 
   constructor(source: Source, chunkSize: number, ports: OriginPorts) {
@@ -155,6 +157,9 @@ export class ReceivingPeer implements Peer {
       hash: (index) => (offer.isTorn(index) ? undefined : offer.hashes.get(index)),
       news: (lane) => reading.news.tell(lane),
       hashTold: (index, sha256) => this.#told(index, sha256),
+      sent(bytes) {
+        origin.sent += bytes;
+      },
       fail: (thrown) => this.#fail(thrown),
     });
   }

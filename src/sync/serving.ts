@@ -39,6 +39,8 @@ export interface ServingOptions {
   news: (lane: LanePort) => Promise<void> | undefined;
   /** The peer is told this hash of a chunk. */
   hashTold: (index: number, sha256: Uint8Array) => void;
+  /** So many bytes more have gone into a lane. */
+  sent?: (bytes: number) => void;
   /** Whether a chunk is what it should be. Absent: it is, since this side says so. */
   serves?: (loaded: Loaded) => boolean;
   /** What a lane asks for cannot be read any more, or is something else by now. Absent: that is the end. */
@@ -258,6 +260,7 @@ export class Serving {
     try {
       await state.lane.send({ ...header, form, data: part }, first ? slab : undefined);
       loaded.sent += bytes;
+      this.#options.sent?.(bytes);
       this.#took(state, bytes);
     } catch {
       // The lane is dead.

@@ -80,7 +80,10 @@ describe('cli: send', () => {
   it('tells what each of several receivers runs, and until when it waits', async () => {
     const told = async (...flags: string[]) => {
       const host = fakeHost({
-        send: (transfer) => (transfer.emit({ event: 'code', code: '7-a-b-c' }), transfer.finish()),
+        send(transfer) {
+          transfer.emit({ event: 'code', code: '7-a-b-c' });
+          transfer.finish();
+        },
       });
       assert.equal(await dispatch(['send', 'a.txt', '--server', 'ws://h', ...flags], host), 0);
       return host.stderr.text;

@@ -27,10 +27,11 @@ describe('cli: json', () => {
     assert.equal(jsonLine({ file: '写真 é 🐝.txt' }), '{"file":"写真 é 🐝.txt"}');
   });
 
-  it('drops progress, and nothing else, while the reader has no room', () => {
+  it('drops progress and sums, and nothing else, while the reader has no room', () => {
     const sink = new Sink();
     Object.defineProperty(sink, 'writableNeedDrain', { value: true });
     writeEvent(sink, { event: 'progress' });
+    writeEvent(sink, { event: 'swarm' });
     writeEvent(sink, { event: 'done' });
     assert.equal(sink.text, '{"event":"done"}\n');
   });

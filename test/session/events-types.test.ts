@@ -54,7 +54,7 @@ function told(event: TransferEvent): string {
     case 'ended':
       return `${event.peer} ${event.ok}`;
     case 'swarm':
-      return `${event.from} ${event.to}`;
+      return `${event.from} ${event.to} ${event.up} ${event.down}`;
     case 'text':
       return event.text;
     case 'digest':

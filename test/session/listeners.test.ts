@@ -69,3 +69,22 @@ test('a throwing or rejecting listener does not end the process', { timeout: 60_
   assert.match(stdout, /both done/);
   for (const what of [/thrown/, /rejected/, /the log's/]) assert.match(stderr, what);
 });
+
+test('an iterator that lags has the last progress of each peer, and one sum', async () => {
+  const stream = new EventStream();
+  const iterator = stream[Symbol.asyncIterator]();
+  stream.emit(WARNING);
+  await iterator.next();
+  const progress = (peer: number, bytes: number): TransferEvent => ({
+    ...{ event: 'progress', peer, bytes, total: null, rate: 0, eta: null, files: 0, by: {} },
+  });
+  for (let bytes = 1; bytes < 9; bytes++) {
+    for (const peer of [1, 2]) stream.emit(progress(peer, bytes));
+    stream.emit({ event: 'swarm', from: 0, to: 2, up: bytes, down: 0 });
+  }
+  stream.emit({ event: 'error', code: 'CANCELLED', message: '' });
+  const left = [];
+  for await (const event of { [Symbol.asyncIterator]: () => iterator })
+    left.push('peer' in event && 'bytes' in event ? `${event.peer} ${event.bytes}` : event.event);
+  assert.deepEqual(left, ['1 8', '2 8', 'swarm', 'error']);
+});

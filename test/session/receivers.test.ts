@@ -5,6 +5,7 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
+import { DeliveryError } from '../../src/session/delivery.ts';
 import { Guesses } from '../../src/session/guesses.ts';
 import { Handshake } from '../../src/session/handshake.ts';
 import type { Platform } from '../../src/session/ports.ts';
@@ -57,7 +58,14 @@ function offer(most: number) {
   };
   const receivers = new Receivers(transfer, most > 1, {
     ...{ platform, open },
-    audit: (session, end) => audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`),
+    ended: (session, end) => {
+      audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`);
+      return { bytes: 5, resumed: 0, seconds: 1 };
+    },
+    keep: async () => ({
+      receipt: `of ${audits.filter((line) => line.endsWith('done')).length}`,
+      root: 'cd',
+    }),
   });
   const group = receivers.group(most, 'code');
   const guests = new Map<number, (body: string) => void>();
@@ -240,7 +248,49 @@ it('the whole ends when as many have it as were wanted; one who declines counts,
       [3, false, 'REFUSED'],
     ],
   );
-  await assert.rejects(transfer.done, { code: 'REFUSED' });
+  const error = await transfer.done.then(
+    () => assert.fail('one declined'),
+    (thrown) => thrown,
+  );
+  assert.ok(error instanceof DeliveryError && error instanceof BeelineError);
+  assert.deepEqual([error.code, error.message, error.receipt], ['REFUSED', '1 of 2 received it. no', 'of 1']);
+  assert.deepEqual(
+    error.receivers.map(({ peer, ok, bytes, error }) => [peer, ok, bytes, error?.code]),
+    [
+      [1, false, 5, 'NO_PATH'],
+      [2, true, 5, undefined],
+      [3, false, 5, 'REFUSED'],
+    ],
+  );
+});
+
+it('one record is made when all have it, and the result names each', async () => {
+  const { guest, clock, transfer, completes, named } = offer(2);
+  for (const number of [1, 2]) {
+    guest(number);
+    await clock.pass(1);
+  }
+  await completes(1);
+  assert.equal(named('done').length, 0);
+  await completes(2);
+  const { receipt, root, receivers } = await transfer.done;
+  assert.deepEqual([receipt, root], ['of 2', 'cd']);
+  assert.deepEqual(
+    receivers?.map(({ peer, fingerprint, ok, seconds }) => [peer, Number(fingerprint), ok, seconds]),
+    [
+      [1, 1, true, 1],
+      [2, 2, true, 1],
+    ],
+  );
+});
+
+it('closed before as many came as were wanted, it says how many have it', async () => {
+  const { guest, clock, transfer, receivers, completes } = offer(3);
+  guest(1);
+  await clock.pass(1);
+  receivers.close();
+  await completes(1);
+  await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'TOO_FEW_CAME', message: /1 of 3/ });
 });
 
 it('with any number it goes on until it is closed, and has worked if somebody has it', async () => {
@@ -254,6 +304,23 @@ it('with any number it goes on until it is closed, and has worked if somebody ha
   receivers.close();
   await clock.pass(2_000);
   assert.equal((await transfer.done).bytes, 5);
+});
+
+it('with any number, who stops it while nobody is receiving has what was wanted; who cuts somebody off has not', async () => {
+  for (const cut of [false, true])
+    for (const how of ['interrupt', 'cancel']) {
+      const { guest, clock, transfer, completes } = offer(Number.POSITIVE_INFINITY);
+      guest(1);
+      await clock.pass(1);
+      await completes(1);
+      if (cut) guest(2);
+      await clock.pass(1);
+      if (how === 'cancel') transfer.cancel();
+      else transfer.fail(new BeelineError('INTERRUPTED', 'enough'));
+      await clock.pass(2_000);
+      if (cut) await assert.rejects(transfer.done, { code: how === 'cancel' ? 'CANCELLED' : 'INTERRUPTED' });
+      else assert.equal((await transfer.done).receipt, 'of 1');
+    }
 });
 
 it('closed before anybody came, it says so', async () => {

@@ -43,7 +43,7 @@ describe('receipt', () => {
     const stream = around([file('stdin')], chunks, { kind: 'stream', bytes });
     const lines = [...encodeReceipt(stream)];
     assert.deepEqual(
-      lines.slice(2).map((line) => JSON.parse(line).chunks.length),
+      lines.slice(3).map((line) => JSON.parse(line).chunks.length),
       [256, 256, 89],
     );
     assert.deepEqual(await decodeReceipt(lines), stream);
@@ -86,6 +86,19 @@ describe('receipt', () => {
     );
   });
 
+  it('names several receivers, each with its own root; one receiver has the root of the whole', async () => {
+    const [only] = RECEIPT.receivers;
+    const other = { fingerprint: 'ef'.repeat(32), root: '12'.repeat(32), started: 1, ended: 2 };
+    const several = { ...RECEIPT, receivers: [only!, other] };
+    const lines = [...encodeReceipt(several)];
+    assert.deepEqual(JSON.parse(lines[2]!), {
+      ...{ receiver: other.fingerprint, root: other.root, started: 1, ended: 2 },
+    });
+    assert.deepEqual(await decodeReceipt(lines), several);
+    const alone = [...encodeReceipt({ ...RECEIPT, receivers: [other] })];
+    await assert.rejects(decodeReceipt(alone), failure('VERIFICATION', 'was changed'));
+  });
+
   it('is not read where a line is missing, doubled, or in another place', async () => {
     for (let line = 0; line < LINES.length; line++) {
       await assert.rejects(
@@ -97,7 +110,7 @@ describe('receipt', () => {
       await assert.rejects(decodeReceipt(doubled), failure('DAMAGED', 'not a receipt'), `${line} twice`);
     }
     await assert.rejects(decodeReceipt([]), failure('DAMAGED', 'ends too early'));
-    const swapped = [LINES[0]!, LINES[2]!, LINES[1]!, ...LINES.slice(3)];
+    const swapped = [LINES[0]!, LINES[1]!, LINES[3]!, LINES[2]!, ...LINES.slice(4)];
     await assert.rejects(decodeReceipt(swapped), failure('VERIFICATION', 'root'));
   });
 
@@ -105,20 +118,21 @@ describe('receipt', () => {
     const other = `${'0'.repeat(63)}1`;
     for (const lines of [
       altered(0, (head) => ({ ...head, root: other })),
-      altered(1, (entry) => ({ ...entry, path: 'c' })),
-      altered(2, (entry) => ({ ...entry, version: '' })),
-      altered(3, (entry) => ({ ...entry, mtime: 0 })),
-      altered(4, (entry) => ({ ...entry, target: 'a/two' })),
-      altered(5, ({ chunks }) => ({ chunks: (chunks as string[]).with(1, other) })),
-      altered(5, ({ chunks }) => ({ chunks: (chunks as (string | null)[]).with(0, null) })),
+      altered(2, (entry) => ({ ...entry, path: 'c' })),
+      altered(3, (entry) => ({ ...entry, version: '' })),
+      altered(4, (entry) => ({ ...entry, mtime: 0 })),
+      altered(5, (entry) => ({ ...entry, target: 'a/two' })),
+      altered(6, ({ chunks }) => ({ chunks: (chunks as string[]).with(1, other) })),
+      altered(6, ({ chunks }) => ({ chunks: (chunks as (string | null)[]).with(0, null) })),
     ])
       await assert.rejects(decodeReceipt(lines), failure('VERIFICATION', 'was changed'));
   });
 
   it('refuses absurd fields before anything is made of them', async () => {
     const head = (more: object) => altered(0, (value) => ({ ...value, ...more }));
-    const entry = (more: object) => altered(2, (value) => ({ ...value, ...more }));
-    const hashes = (chunks: unknown) => altered(5, () => ({ chunks }));
+    const entry = (more: object) => altered(3, (value) => ({ ...value, ...more }));
+    const receiver = (more: object) => altered(1, (value) => ({ ...value, ...more }));
+    const hashes = (chunks: unknown) => altered(6, () => ({ chunks }));
     for (const lines of [
       head({ beeline: 'invoice' }),
       head({ root: 'AB'.repeat(32) }),
@@ -132,10 +146,14 @@ describe('receipt', () => {
       head({ files: 3, folders: 0 }),
       head({ files: 0, folders: 0, links: 0 }),
       head({ kind: 'stream' }),
-      head({ started: 1.5 }),
-      head({ ended: '2026' }),
       head({ sender: 'x'.repeat(257) }),
-      head({ receiver: null }),
+      head({ receivers: 0 }),
+      head({ receivers: 2 }),
+      head({ receivers: 10_001 }),
+      receiver({ started: 1.5 }),
+      receiver({ ended: '2026' }),
+      receiver({ receiver: null }),
+      receiver({ root: 'x' }),
       entry({ path: '' }),
       entry({ path: 'x'.repeat(4097) }),
       entry({ path: ['a'] }),
@@ -155,13 +173,13 @@ describe('receipt', () => {
       hashes('ff'),
       hashes([null, null, null, 'zz'.repeat(32)]),
       hashes([null, null, null, 7]),
-      LINES.with(1, '[]'),
-      LINES.with(1, 'null'),
-      LINES.with(1, '{'),
-      LINES.with(1, `{"a":"${'x'.repeat(MAX_RECEIPT_LINE)}"}`),
+      LINES.with(2, '[]'),
+      LINES.with(2, 'null'),
+      LINES.with(2, '{'),
+      LINES.with(2, `{"a":"${'x'.repeat(MAX_RECEIPT_LINE)}"}`),
     ])
       await assert.rejects(decodeReceipt(lines), failure('DAMAGED', 'not a receipt'));
-    await assert.rejects(decodeReceipt(head({ version: 3 })), failure('DAMAGED', 'another version'));
+    await assert.rejects(decodeReceipt(head({ version: 2 })), failure('DAMAGED', 'another version'));
   });
 
   it('stops at the first wrong line, whatever follows', () => {

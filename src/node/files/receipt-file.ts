@@ -28,8 +28,9 @@ export function receiptFolder(env = process.env, platform = process.platform): s
 }
 
 /** `2026-11-23T00-22-57Z-0123456789ab.jsonl`: both sides', where one machine is both, are one file. */
-export function receiptName({ ended, root }: Pick<Receipt, 'ended' | 'root'>): string {
-  const time = new Date(Math.min(ended, LAST_TIME)).toISOString();
+export function receiptName({ receivers, root }: Pick<Receipt, 'receivers' | 'root'>): string {
+  const last = receivers.reduce((latest, { ended }) => Math.max(latest, ended), 0);
+  const time = new Date(Math.min(last, LAST_TIME)).toISOString();
   return `${time.slice(0, 19).replaceAll(':', '-')}Z-${root.slice(0, 12)}.jsonl`;
 }
 

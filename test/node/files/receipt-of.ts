@@ -22,15 +22,16 @@ export function around(
     files: many('file'),
     folders: many('folder'),
     links: many('link'),
-    started: 1_795_393_300_000,
-    ended: 1_795_393_377_000,
     sender: 'ab'.repeat(32),
-    receiver: 'cd'.repeat(32),
+    receivers: [],
     entries,
     chunks,
     ...more,
   };
-  return { ...receipt, root: toHex(receiptRoot(receipt)) };
+  const root = toHex(receiptRoot(receipt));
+  const times = { started: 1_795_393_300_000, ended: 1_795_393_377_000 };
+  const receivers = [{ fingerprint: 'cd'.repeat(32), root, ...times }];
+  return { ...receipt, root, receivers: more.receivers ?? receivers };
 }
 
 /** @param moved false for chunks that count as not moved */

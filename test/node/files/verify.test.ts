@@ -310,17 +310,23 @@ describe('receipt files', () => {
     assert.equal(readFileSync(`${path}.link`, 'utf8'), 'old');
   });
 
+  const ENDED = receipt.receivers[0]!.ended;
+  const endedAt = (ended: number) => ({
+    ...receipt,
+    receivers: receipt.receivers.map((each) => ({ ...each, ended })),
+  });
+
   it("are kept to the newest hundred by this machine's clock, and nothing else is touched", async (t) => {
     const state = scratch(t);
     for (let i = 0; i < 110; i++) {
-      const path = await writeReceipt({ ...receipt, ended: receipt.ended - i * 1000 }, undefined, state);
+      const path = await writeReceipt(endedAt(ENDED - i * 1000), undefined, state);
       utimesSync(path, 1_000 + i, 1_000 + i);
     }
     const temporary = join(state, `.beeline-receipt-${crypto.randomUUID()}.tmp`);
     writeFileSync(temporary, '');
     utimesSync(temporary, 1, 1);
     writeFileSync(join(state, 'notes.txt'), 'mine');
-    const last = await writeReceipt({ ...receipt, ended: 0 }, undefined, state);
+    const last = await writeReceipt(endedAt(0), undefined, state);
     const left = readdirSync(state).filter((name) => name.endsWith('.jsonl'));
     assert.equal(left.length, 100);
     assert.ok(existsSync(last));
@@ -331,7 +337,7 @@ describe('receipt files', () => {
 
   it("have a name whatever the sender's clock says", () => {
     assert.equal(
-      receiptName({ ended: Number.MAX_SAFE_INTEGER, root: 'ab'.repeat(32) }),
+      receiptName({ ...endedAt(Number.MAX_SAFE_INTEGER), root: 'ab'.repeat(32) }),
       '9999-12-31T23-59-59Z-abababababab.jsonl',
     );
   });
