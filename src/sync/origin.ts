@@ -204,7 +204,7 @@ export class ReceivingPeer implements Peer {
     this.#shares = false;
     this.#part();
     this.#ports.awaits();
-    this.#origin.reader.clear();
+    this.#serving.restart();
     this.#ports.resumed(0);
   }
 
