@@ -181,10 +181,12 @@ export class ReceivingPeer implements Peer {
   }
 
   addLane(lane: LanePort): void {
+    const [connected] = this.#serving.lanes;
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
     this.#giving?.addLane(lane);
+    if (!connected && this.#member) this.#origin.introducer!.returned(this.#member);
     this.#sayStanding(lane);
   }
 
