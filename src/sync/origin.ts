@@ -181,12 +181,10 @@ export class ReceivingPeer implements Peer {
   }
 
   addLane(lane: LanePort): void {
-    const [connected] = this.#serving.lanes;
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
     this.#giving?.addLane(lane);
-    if (!connected && this.#member) this.#origin.introducer!.returned(this.#member);
     this.#sayStanding(lane);
   }
 
@@ -206,7 +204,7 @@ export class ReceivingPeer implements Peer {
     this.#shares = false;
     this.#part();
     this.#ports.awaits();
-    this.#serving.restart();
+    this.#origin.reader.clear();
     this.#ports.resumed(0);
   }
 

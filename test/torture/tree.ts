@@ -6,6 +6,8 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
+  readdirSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -98,4 +100,11 @@ export function change(folder: string, random: Random): void {
   if (act < 0.3) writeFileSync(join(folder, 'added'), content(random, 300_000));
   else if (act < 0.7) appendFileSync(large, content(random, 400_000));
   else writeFileSync(large, content(random, 2.5 * MiB));
+}
+
+/** Bytes of all files in a folder, holes included. */
+export function size(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
