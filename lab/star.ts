@@ -1,6 +1,7 @@
 /**
  * Machines on a switch, each by a cable with a rate up and a rate down: the kernel's token buckets. A LAN is a second switch, which
- * one more cable joins to the first. All TCP is on CUBIC, as most hosts have it. Needs root, iproute2, and a kernel with bridges and TBF. Nothing of it leads anywhere else.
+ * one more cable joins to the first. All TCP is on CUBIC, as most hosts have it. Needs root, iproute2, and a kernel with bridges and
+ * TBF. Nothing of it leads anywhere else.
  */
 import { execFileSync } from 'node:child_process';
 import { ip, ipBatch, makeNamespace, prefixOf, removeNamespace, sweep, uniqueName } from './ip.ts';

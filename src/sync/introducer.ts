@@ -88,6 +88,15 @@ export class Introducer {
     this.#tell();
   }
 
+  /** It was away and is back: those who could not reach it then may do so now. Each remembers itself of whom it wants nothing. */
+  returned(member: Member): void {
+    if (member.refused.size === 0) return;
+    for (const other of member.refused) other.refused.delete(member);
+    member.refused.clear();
+    this.#fill(member);
+    this.#tell();
+  }
+
   /** All that a member was told and that still holds: for a new lane. */
   standing(member: Member): Message[] {
     const words = [...member.links].flatMap(([other, { words }]) => {

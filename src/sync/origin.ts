@@ -181,10 +181,12 @@ export class ReceivingPeer implements Peer {
   }
 
   addLane(lane: LanePort): void {
+    const [connected] = this.#serving.lanes;
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
     this.#giving?.addLane(lane);
+    if (!connected && this.#member) this.#origin.introducer!.returned(this.#member);
     this.#sayStanding(lane);
   }
 
@@ -204,7 +206,7 @@ export class ReceivingPeer implements Peer {
     this.#shares = false;
     this.#part();
     this.#ports.awaits();
-    this.#origin.reader.clear();
+    this.#serving.restart();
     this.#ports.resumed(0);
   }
 

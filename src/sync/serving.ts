@@ -11,7 +11,7 @@ import type { BlockRange } from '../wire/messages.ts';
 import { blocksOf } from './chunks.ts';
 import type { LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
-import type { ChunkReader, Lease, Loaded } from './reader.ts';
+import type { ChunkReader, Lease, Loaded, ReaderUser } from './reader.ts';
 
 /** Pieces that are on their way into a lane at a time: one is written while the next is ready. */
 const PIECES_AT_ONCE = 2;
@@ -55,6 +55,8 @@ interface LaneState {
   /** Hashes that are known and being said, before all blocks. */
   known: number[];
   running: boolean;
+  /** The chunk that is being sent, or waited for. */
+  present: Lease | undefined;
   /** The chunk after the present one is being read while that is sent. */
   ahead: Lease | undefined;
   /** Bytes a second that the lane takes; 0 before it is known. */
@@ -66,6 +68,7 @@ interface LaneState {
 
 export class Serving {
   readonly #options: ServingOptions;
+  readonly #reader: ReaderUser;
   readonly #lanes = new Map<LanePort, LaneState>();
   /** Chunks that were read only for their hash. */
   readonly #compared = new Bitfield();
@@ -74,6 +77,7 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
+    this.#reader = options.reader.user();
   }
 
   get lanes(): Iterable<LanePort> {
@@ -91,6 +95,7 @@ export class Serving {
       queue: [],
       known: [],
       running: false,
+      present: undefined,
       ahead: undefined,
       rate: 0,
       taken: 0,
@@ -101,8 +106,16 @@ export class Serving {
   removeLane(lane: LanePort): void {
     const state = this.#lanes.get(lane);
     this.#lanes.delete(lane);
-    // It may still wait for a chunk.
-    if (state) state.queue = [];
+    if (!state) return;
+    state.queue = [];
+    // Nothing more is read for it.
+    state.present?.release();
+    state.ahead?.release();
+  }
+
+  /** The peer is a new process. */
+  restart(): void {
+    this.#reader.restart();
   }
 
   rest(): void {
@@ -116,7 +129,8 @@ export class Serving {
 
   stop(): void {
     this.#over = true;
-    this.#lanes.clear();
+    for (const lane of [...this.#lanes.keys()]) this.removeLane(lane);
+    this.#reader.close();
   }
 
   /** @throws BeelineError PROTOCOL for what no honest peer asks */
@@ -194,12 +208,12 @@ export class Serving {
 
   /** The chunk that is to be served now; the one after it begins to be read. */
   #lease(state: LaneState): Lease {
-    const { reader } = this.#options;
     const { index } = state.queue[0]!;
-    const lease = reader.lease(index);
+    const lease = this.#reader.lease(index);
+    state.present = lease;
     state.ahead?.release();
     const next = state.queue.find((asked) => asked.index !== index);
-    state.ahead = next && reader.lease(next.index);
+    state.ahead = next && this.#reader.ahead(next.index);
     return lease;
   }
 
@@ -251,7 +265,7 @@ export class Serving {
   /** Resolves when the lane has taken it. One that dies is asked for on another. */
   async #send(state: LaneState, loaded: Loaded, offset: number, bytes: number): Promise<void> {
     const { index, data, sha256, zeros, slab } = loaded;
-    const use = this.#options.reader.lease(index);
+    const use = this.#reader.lease(index);
     const first = offset === 0 && bytes > 0 && !loaded.headroomTaken;
     if (first) loaded.headroomTaken = true;
     const header = { type: 'blocks' as const, index, length: data.length, sha256, offset, bytes };

@@ -1,7 +1,6 @@
 /**
  * A bounded pool of chunk buffers: the one place where chunk data lives, so memory stays flat whatever the disk
- * or the network does. A receiver asks for no more chunks than there are buffers; a sender that finds none free waits,
- * and so stops reading its files.
+ * or the network does. A receiver asks for no more chunks than there are buffers. Who serves shares them as `reader.ts` says.
  */
 import { HEADROOM, type Slab } from './ports.ts';
 
@@ -16,7 +15,6 @@ export class SlabPool {
   readonly #bytes: number;
   readonly #allocate: (bytes: number) => Uint8Array;
   readonly #free: Uint8Array[] = [];
-  readonly #waiting: ((slab: Slab) => void)[] = [];
   #left: number;
 
   constructor(chunkSize: number, allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
@@ -28,39 +26,29 @@ export class SlabPool {
 
   /** A buffer if one is free now. */
   take(): Slab | undefined {
-    const bytes = this.#free.pop() ?? (this.#left > 0 ? this.#grow() : undefined);
-    return bytes && this.#lend(bytes);
+    const whole = this.#free.pop() ?? (this.#left > 0 ? this.#grow() : undefined);
+    return whole && lend(whole, () => this.#free.push(whole));
   }
 
-  /** Whether somebody waits. */
-  get short(): boolean {
-    return this.#waiting.length > 0;
-  }
-
-  /** Calls back with a buffer, at once or when one comes free, first come first served. */
-  wait(then: (slab: Slab) => void): void {
-    const slab = this.take();
-    if (slab) then(slab);
-    else this.#waiting.push(then);
+  /** One more than there are, for whoever was promised one. It is not kept. */
+  extra(): Slab {
+    return lend(this.#allocate(HEADROOM + this.#bytes), () => {});
   }
 
   #grow(): Uint8Array {
     this.#left--;
     return this.#allocate(HEADROOM + this.#bytes);
   }
+}
 
-  #lend(whole: Uint8Array): Slab {
-    let lent = true;
-    return {
-      bytes: whole.subarray(HEADROOM),
-      headroom: whole.subarray(0, HEADROOM),
-      release: () => {
-        if (!lent) return;
-        lent = false;
-        const next = this.#waiting.shift();
-        if (next) next(this.#lend(whole));
-        else this.#free.push(whole);
-      },
-    };
-  }
+function lend(whole: Uint8Array, back: () => void): Slab {
+  let lent = true;
+  return {
+    bytes: whole.subarray(HEADROOM),
+    headroom: whole.subarray(0, HEADROOM),
+    release: () => {
+      if (lent) back();
+      lent = false;
+    },
+  };
 }

@@ -105,6 +105,20 @@ describe('an origin introduces its receivers', () => {
     );
   });
 
+  it('anew to those who could not reach it, when it was away and is back', () => {
+    const { introducer, guests, join } = world();
+    for (let i = 0; i < 4; i++) join();
+    const [away, ...others] = guests as [Guest, ...Guest[]];
+    for (const { member } of others) introducer.refuse(member, away.member.id);
+    assert.deepEqual(away.named, []);
+    introducer.returned(away.member);
+    assert.equal(away.named.length, 3);
+    checkLists(guests);
+    const told = away.told.length;
+    introducer.returned(away.member);
+    assert.equal(away.told.length, told);
+  });
+
   it('passes on what one says to a neighbour, to nobody else, and says it again on a new lane', () => {
     const { introducer, guests, join } = world();
     for (let i = 0; i < 3; i++) join();
