@@ -29,9 +29,9 @@ export function nft(namespace: string, rules: string): void {
 }
 
 /** Makes a namespace with its loopback up and the sysctls given; addresses are usable at once, without RAs or DAD. */
-export function makeNamespace(namespace: string, sysctls: Record<string, number | string> = {}): void {
+export function makeNamespace(namespace: string, sysctls: Record<string, number> = {}): void {
   ip('netns', 'add', namespace);
-  const all: Record<string, number | string> = {
+  const all: Record<string, number> = {
     'net/ipv4/conf/all/rp_filter': 0,
     'net/ipv4/conf/default/rp_filter': 0,
     'net/ipv6/conf/all/accept_dad': 0,

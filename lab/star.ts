@@ -41,6 +41,7 @@ const BURST_BYTES = 256 * 1024;
 const QUEUE_MS = 100;
 const FIRST_SWITCH = 'switch0';
 const HOST_DEVICE = 'net0';
+const SUBNET = '10.99.0.0/24';
 const MOST_HOSTS = 250;
 
 /** Why no star can be made here, or undefined when one can. */
@@ -81,14 +82,18 @@ export class Star {
     const namespace = uniqueName('star');
     const host = { namespace, address: `10.99.0.${number}`, prefix: prefixOf(namespace) };
     this.#hosts.push(host);
-    makeNamespace(namespace, { 'net/ipv4/tcp_congestion_control': 'cubic' });
+    makeNamespace(namespace);
     const port = `port${number}`;
     ip(
       ...['-n', this.#namespace, 'link', 'add', port, 'type', 'veth'],
       ...['peer', 'name', HOST_DEVICE, 'netns', namespace],
     );
     this.#plug(port, lan?.bridge ?? FIRST_SWITCH);
-    ipBatch(namespace, [`addr add ${host.address}/24 dev ${HOST_DEVICE}`, `link set ${HOST_DEVICE} up`]);
+    ipBatch(namespace, [
+      `addr add ${host.address}/24 dev ${HOST_DEVICE} noprefixroute`,
+      `link set ${HOST_DEVICE} up`,
+      `route add ${SUBNET} dev ${HOST_DEVICE} scope link src ${host.address} congctl cubic`,
+    ]);
     const up = { namespace, device: HOST_DEVICE };
     return this.#limit(host, rates, up, { namespace: this.#namespace, device: port });
   }
