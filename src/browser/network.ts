@@ -87,7 +87,7 @@ export class PageNetwork implements NetworkPort {
   /** The place at the server is taken: what it offers is used from now on. */
   async meet(mailbox: Place): Promise<void> {
     this.#mailbox = mailbox;
-    const meeting = meetingAt(this.#server, mailbox);
+    const meeting = meetingAt(this.#server, mailbox, () => this.#user.guest);
     const met = this.#transports.all.map(async (transport) => transport.meet?.(meeting));
     if (this.#role === 'sender') return;
     await Promise.race([Promise.allSettled(met), sleep(realClock, AHEAD)]);
@@ -144,11 +144,10 @@ function peerConnections(): Connect | undefined {
 function relay({ role, seal, pin, onPipe, log }: PageSurroundings): RelayTransport {
   const secret = (peer: PeerFacts | undefined) => peer && { own: seal, peer: fromHex(peer.seal), role };
   return new RelayTransport(role, {
-    path: (meeting, peer) =>
-      relayPath({ server: meeting.url, token: () => meeting.token, secret: () => secret(peer()) }),
-    listener: (meeting, peer) =>
+    path: (server, seat, peer) => relayPath({ server, seat, secret: () => secret(peer()) }),
+    listener: (server, seat, peer) =>
       relayListener({
-        ...{ server: meeting.url, token: () => meeting.token, secret: () => secret(peer()) },
+        ...{ server, seat, secret: () => secret(peer()) },
         onPipe: (pipe) => onPipe(pipe, pin()),
         ...(log && { log }),
       }),

@@ -7,7 +7,14 @@ import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Link } from '../transports/relay/links.ts';
 import { authorityOf } from '../websocket/url.ts';
-import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../wire/relay.ts';
+import {
+  CLOSE,
+  decodePaired,
+  encodeRelayHello,
+  MAX_RELAY_MESSAGE,
+  type RelaySeat,
+  readReason,
+} from '../wire/relay.ts';
 
 /** Milliseconds between looks at that: the first, and the longest. A message that comes is a reason to look, too. */
 const FIRST_LOOK = 4;
@@ -43,7 +50,7 @@ export type WebSocketMaker = new (url: string) => WebSocketLike;
  */
 export function openRelayLink(
   url: string,
-  token: string,
+  seat: RelaySeat,
   signal: AbortSignal,
   WebSocket: WebSocketMaker = globalThis.WebSocket as WebSocketMaker,
 ): Promise<RelayLink> {
@@ -71,7 +78,7 @@ export function openRelayLink(
     within(LANE_OPEN_DEADLINE, 'it did not answer in time.');
     webSocket.addEventListener('open', () => {
       if (link.over) return;
-      webSocket.send(encodeRelayHello({ token }));
+      webSocket.send(encodeRelayHello(seat));
       within(WAIT, `the other side did not come within ${WAIT / 1000} s.`);
     });
     link.onPaired = () => {

@@ -7,14 +7,15 @@ import { sealedClient, sealedServer } from '../secure/sealed/handshake.ts';
 import type { LaneSecret } from '../secure/sealed/records.ts';
 import { connector, RelayListener, RelayPath, withReason } from '../transports/relay/links.ts';
 import { serviceUrl } from '../websocket/url.ts';
+import type { RelaySeat } from '../wire/relay.ts';
 import { RELAY_PATH } from '../wire/rendezvous.ts';
 import { openRelayLink, type RelayLink, type WebSocketMaker } from './relay-link.ts';
 
 export interface PageRelayOptions {
   /** As for `--server`. */
   server: string;
-  /** The present one; undefined while this side has no place at the server. */
-  token: () => string | undefined;
+  /** The present one; undefined while this side has no place at the server, or waits for no guest in particular. */
+  seat: () => RelaySeat | undefined;
   /** With the peer's half by its latest hello; undefined before the first. */
   secret: () => LaneSecret | undefined;
   /** Default: the page's own. */
@@ -30,14 +31,14 @@ export interface PageRelayListenerOptions extends PageRelayOptions {
 }
 
 /** The receiver's end. @throws BeelineError USAGE for a malformed URL */
-export function relayPath({ server, token, secret, WebSocket }: PageRelayOptions): RelayPath {
+export function relayPath({ server, seat, secret, WebSocket }: PageRelayOptions): RelayPath {
   const secure = async (link: RelayLink, signal: AbortSignal) => {
     const shared = secret();
     if (shared) return sealedClient(link, shared, signal);
     link.destroy();
     throw fault('RELAY_NO_HELLO');
   };
-  return new RelayPath({ url: server, token, connect: connector(opener(server, WebSocket), secure) });
+  return new RelayPath({ url: server, seat, connect: connector(opener(server, WebSocket), secure) });
 }
 
 /** The sender's end. @throws BeelineError USAGE for a malformed URL */
@@ -60,5 +61,5 @@ export function relayListener(options: PageRelayListenerOptions): RelayListener 
 
 function opener(server: string, WebSocket?: WebSocketMaker) {
   const url = serviceUrl(server, RELAY_PATH);
-  return (token: string, signal: AbortSignal) => openRelayLink(url, token, signal, WebSocket);
+  return (seat: RelaySeat, signal: AbortSignal) => openRelayLink(url, seat, signal, WebSocket);
 }

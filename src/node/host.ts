@@ -33,7 +33,7 @@ const SERVER_DEADLINE = 15_000;
 /** One person's rendezvous: no stranger on the network takes most of its connections. */
 const OWN_LIMITS = {
   ...{ connections: 128, connectionsPerAddress: 32 },
-  ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 32 },
+  ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 64 },
 };
 
 /** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the transfer. */

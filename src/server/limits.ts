@@ -38,14 +38,15 @@ export const DEFAULT_LIMITS = {
   relayStrangers: 1_000,
   /** WebSockets at the relay, waiting or carrying. */
   relayConnections: 4_000,
-  /** With a token, and as many without. */
-  relayConnectionsPerAddress: 64,
-  /** One side's connections that wait for the other's; the other side's are as many. */
+  /** With a token, and as many without. A host has one waiting for each guest. */
+  relayConnectionsPerAddress: 128,
+  /** A guest's connections that wait for the host's; the host's that wait for this guest are as many. */
   relayWaiting: 8,
   /** Pairs that carry at the same time. */
   relayPairs: 1_000,
-  relayPairsPerMailbox: 16,
-  relayPairsPerAddress: 32,
+  /** A guest's with its host: no guest takes what the others of a meeting need. */
+  relayPairsPerGuest: 16,
+  relayPairsPerAddress: 64,
   /** What the relay carries for one mailbox, both directions together. */
   relayMailboxBytes: 256 * GiB,
   /** What it carries in 24 h for one address; a byte counts at both ends. */

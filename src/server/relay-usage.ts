@@ -1,4 +1,4 @@
-/** What the relay's limits count: pairs and bytes by mailbox, by address, and in all. */
+/** What the relay's limits count: pairs by guest, bytes by mailbox, both by address, and in all. */
 
 import { TokenBucket } from '../base/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
@@ -16,7 +16,8 @@ interface Counted {
 }
 
 interface MailboxUsage {
-  pairs: number;
+  /** By the guest's number. */
+  pairs: Map<number, number>;
   bytes: number;
 }
 
@@ -46,25 +47,29 @@ export class RelayUsage {
   }
 
   /** Counts a pair, or says which limit forbids it. */
-  open(mailbox: SharedMailbox, ends: readonly Counted[]): string | undefined {
-    const { relayPairsPerMailbox, relayPairsPerAddress } = this.#limits;
+  open(mailbox: SharedMailbox, guest: number, ends: readonly Counted[]): string | undefined {
+    const { relayPairsPerGuest, relayPairsPerAddress } = this.#limits;
     const usage = this.#of(mailbox);
     const keys = keysOf(ends);
-    if (usage.pairs >= relayPairsPerMailbox)
-      return `This meeting has ${usage.pairs} relayed connections; this server allows no more.`;
+    const pairs = usage.pairs.get(guest) ?? 0;
+    if (pairs >= relayPairsPerGuest)
+      return `These two have ${pairs} relayed connections; this server allows no more.`;
     if (keys.some((key) => this.#pairs.of(key) >= relayPairsPerAddress))
       return `One side's address has ${relayPairsPerAddress} relayed connections; this server allows no more.`;
     const spent = this.#spent(usage, keys, 1);
     if (spent) return spent;
     this.pairs++;
-    usage.pairs++;
+    usage.pairs.set(guest, pairs + 1);
     for (const key of keys) this.#pairs.add(key);
     return undefined;
   }
 
-  close(mailbox: SharedMailbox, ends: readonly Counted[]): void {
+  close(mailbox: SharedMailbox, guest: number, ends: readonly Counted[]): void {
     this.pairs--;
-    this.#of(mailbox).pairs--;
+    const { pairs } = this.#of(mailbox);
+    const left = pairs.get(guest)! - 1;
+    if (left > 0) pairs.set(guest, left);
+    else pairs.delete(guest);
     for (const key of keysOf(ends)) this.#pairs.remove(key);
   }
 
@@ -99,7 +104,7 @@ export class RelayUsage {
   #of(mailbox: SharedMailbox): MailboxUsage {
     let usage = this.#mailboxes.get(mailbox);
     if (!usage) {
-      usage = { pairs: 0, bytes: 0 };
+      usage = { pairs: new Map(), bytes: 0 };
       this.#mailboxes.set(mailbox, usage);
     }
     return usage;

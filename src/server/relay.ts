@@ -21,6 +21,7 @@ const CLOSING = 2000;
 const MADE_WAY = 'The relay is full, and this address has more of it than others: it makes way for them.';
 const fullOf = (most: number) => `This server's relay is full (${most} connections). Try again later.`;
 
+/** Those who wait for each other: a guest's connections, and the host's for this guest. */
 type Waiting = Record<Side, RelaySocket[]>;
 
 export interface RelayCounts {
@@ -39,7 +40,8 @@ export class Relay {
   /** Those that have shown no token, and those that have. */
   readonly #strangers: Room<RelaySocket>;
   readonly #members: Room<RelaySocket>;
-  readonly #waiting = new Map<SharedMailbox, Waiting>();
+  /** By the guest's number. */
+  readonly #waiting = new Map<SharedMailbox, Map<number, Waiting>>();
   /** By the address that the meeting belongs to. */
   readonly #pairs: Room<RelayPair>;
   readonly #usage: RelayUsage;
@@ -57,8 +59,8 @@ export class Relay {
       socket.refuse(MADE_WAY, CLOSE.busy),
     );
     this.#pairs = new Room({ inAll: relayPairs }, 'fair', (pair) => pair.end(CLOSE.busy, MADE_WAY));
-    mailboxes.places.onVacated = ({ mailbox, side }) => {
-      for (const socket of this.#waiting.get(mailbox)?.[side].slice() ?? []) {
+    mailboxes.places.onVacated = (place) => {
+      for (const socket of this.#waitingIn(place)) {
         this.#forget(socket);
         socket.end(CLOSE.goingAway, 'This place at the meeting was left, or taken by a newer connection.');
       }
@@ -102,8 +104,9 @@ export class Relay {
     for (const socket of this.#sockets)
       if (!socket.place && now - socket.since >= limits.helloDeadline)
         socket.refuse('This connection asked for nothing and was closed.');
-    for (const { host, guest } of this.#waiting.values())
-      for (const socket of [...host, ...guest]) socket.ping(tick, limits.pongDeadline);
+    for (const guests of this.#waiting.values())
+      for (const { host, guest } of guests.values())
+        for (const socket of [...host, ...guest]) socket.ping(tick, limits.pongDeadline);
     for (const pair of this.#pairs) pair.checkIdle(now, limits.relayIdle);
     this.#usage.sweep(now);
   }
@@ -121,8 +124,12 @@ export class Relay {
   }
 
   #greeted(socket: RelaySocket, text: string): void {
-    const place = this.#mailboxes.places.of(decodeRelayHello(text).token);
-    if (!place) return socket.refuse('The relay knows no such place at a meeting (any more).');
+    const { token, guest } = decodeRelayHello(text);
+    const shown = this.#mailboxes.places.of(token);
+    if (!shown) return socket.refuse('The relay knows no such place at a meeting (any more).');
+    if ((shown.side === 'host') !== (guest !== undefined))
+      return socket.refuse('A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
+    const place = guest === undefined ? shown : { ...shown, guest };
     // Between the check before the upgrade and now, others may have come.
     const full = this.#full(socket.key);
     if (full !== undefined) return socket.refuse(full, CLOSE.busy);
@@ -132,7 +139,7 @@ export class Relay {
     const other = this.#take(place);
     if (other) return this.#pair(place, socket, other);
     const { relayWaiting } = this.#mailboxes.limits;
-    const waiting = this.#waitingAt(place.mailbox)[place.side];
+    const waiting = this.#waitingAt(place)[place.side];
     if (waiting.length >= relayWaiting)
       return socket.refuse(`Too many connections of this side wait already (${relayWaiting} is the limit).`);
     waiting.push(socket);
@@ -142,18 +149,22 @@ export class Relay {
   }
 
   /** The other side's connection that came last: of several, the one that is least likely to be dead unnoticed. */
-  #take({ mailbox, side }: Place<SharedMailbox>): RelaySocket | undefined {
-    const others = this.#waiting.get(mailbox)?.[side === 'host' ? 'guest' : 'host'] ?? [];
+  #take({ mailbox, side, guest }: Place<SharedMailbox>): RelaySocket | undefined {
+    const others = this.#waiting.get(mailbox)?.get(guest)?.[side === 'host' ? 'guest' : 'host'] ?? [];
     const found = others.findLast(({ open }) => open);
     if (found) this.#forget(found);
     return found;
   }
 
-  #pair({ mailbox, side }: Place<SharedMailbox>, socket: RelaySocket, other: RelaySocket): void {
+  #pair(
+    { mailbox, side, guest: number }: Place<SharedMailbox>,
+    socket: RelaySocket,
+    other: RelaySocket,
+  ): void {
     const ends = [socket, other];
     const { limits, clock } = this.#mailboxes;
     const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);
-    const refusal = full ?? this.#usage.open(mailbox, ends);
+    const refusal = full ?? this.#usage.open(mailbox, number, ends);
     if (refusal) {
       for (const end of ends) end.refuse(refusal);
       return;
@@ -167,7 +178,7 @@ export class Relay {
       clock,
       ended: () => {
         this.#pairs.leave(pair);
-        this.#usage.close(mailbox, ends);
+        this.#usage.close(mailbox, number, ends);
         const seconds = Math.round((clock() - pair.born) / 1000);
         this.#log.info({ bytes: pair.bytes, seconds, why: pair.why, ...this.counts }, 'relayed');
       },
@@ -187,22 +198,32 @@ export class Relay {
     return undefined;
   }
 
-  #waitingAt(mailbox: SharedMailbox): Waiting {
-    let waiting = this.#waiting.get(mailbox);
-    if (!waiting) {
-      waiting = { host: [], guest: [] };
-      this.#waiting.set(mailbox, waiting);
-    }
+  /** All that wait in the name of a place: a host's for each of its guests. */
+  #waitingIn({ mailbox, side, guest }: Place<SharedMailbox>): RelaySocket[] {
+    const guests = this.#waiting.get(mailbox);
+    if (!guests) return [];
+    if (side === 'guest') return guests.get(guest)?.guest.slice() ?? [];
+    return [...guests.values()].flatMap(({ host }) => host);
+  }
+
+  #waitingAt({ mailbox, guest }: Place<SharedMailbox>): Waiting {
+    const guests = this.#waiting.get(mailbox) ?? new Map<number, Waiting>();
+    this.#waiting.set(mailbox, guests);
+    const waiting = guests.get(guest) ?? { host: [], guest: [] };
+    guests.set(guest, waiting);
     return waiting;
   }
 
   /** It waits no longer. */
   #forget({ place, webSocket }: RelaySocket): void {
-    const waiting = place && this.#waiting.get(place.mailbox);
-    if (!waiting) return;
+    if (!place) return;
+    const guests = this.#waiting.get(place.mailbox);
+    const waiting = guests?.get(place.guest);
+    if (!guests || !waiting) return;
     const queue = waiting[place.side];
     const index = queue.findIndex((each) => each.webSocket === webSocket);
     if (index >= 0) queue.splice(index, 1);
-    if (waiting.host.length + waiting.guest.length === 0) this.#waiting.delete(place.mailbox);
+    if (waiting.host.length + waiting.guest.length === 0) guests.delete(place.guest);
+    if (guests.size === 0) this.#waiting.delete(place.mailbox);
   }
 }

@@ -49,6 +49,8 @@ export interface NetworkPort {
 
 /** Whom a network is for: a session, or a link to another receiver. */
 export interface NetworkUser extends PipeTaker {
+  /** The peer's number at the mailbox, as of now; undefined while nobody there is proven to be the peer. */
+  readonly guest?: number | undefined;
   readonly role: Role;
   readonly log: Logger | undefined;
   /** What comes in at this process's ports. */

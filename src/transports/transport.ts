@@ -60,6 +60,11 @@ export interface Meeting {
   readonly url: string;
   /** Proves this side's place; undefined while it has none. */
   readonly token: string | undefined;
+  /**
+   * The peer's number there, as of now: a receiver that comes back may have another. 0: the peer is the host. Undefined while nobody is
+   * proven to be the peer.
+   */
+  readonly guest: number | undefined;
   readonly services: Services;
 }
 
@@ -144,12 +149,22 @@ export function makeTransports<S extends { readonly relay: RelayUse }>(
   return new Transports(allowed.map((known) => ({ known, transport: known.make(around) })));
 }
 
-/** @param seat a place at the server, whose token and services may be others after a reconnection */
-export function meetingAt(url: string, seat: Pick<Meeting, 'token' | 'services'>): Meeting {
+/**
+ * @param seat a place at the server, whose token and services may be others after a reconnection
+ * @param guest the peer's number there, as of now
+ */
+export function meetingAt(
+  url: string,
+  seat: Pick<Meeting, 'token' | 'services'>,
+  guest: () => Meeting['guest'],
+): Meeting {
   return {
     url,
     get token() {
       return seat.token;
+    },
+    get guest() {
+      return guest();
     },
     get services() {
       return seat.services;

@@ -4,8 +4,8 @@
  */
 import * as v from 'valibot';
 import { type BeelineError, fault } from '../base/errors.ts';
-import { only, readJson, version } from '../base/json.ts';
-import { TOKEN } from './rendezvous.ts';
+import { count, only, readJson, version } from '../base/json.ts';
+import { MAX_GUEST, TOKEN } from './rendezvous.ts';
 
 export const RELAY_VERSION = 1;
 /** One WebSocket message, in bytes: what a relay holds whole before it passes it on. */
@@ -18,13 +18,21 @@ const MAX_REASON = 123;
 /** Close codes in use (RFC 6455, 7.4.1). */
 export const CLOSE = { normal: 1000, goingAway: 1001, protocol: 1002, policy: 1008, busy: 1013 } as const;
 
-/** The client's first and only text. @param token a seat's, from `hosted` or `joined`: it tells the meeting and the side */
-export function encodeRelayHello({ token }: { token: string }): string {
-  return JSON.stringify({ t: 'relay', v: RELAY_VERSION, token });
+/** What a client shows at the relay. */
+export interface RelaySeat {
+  /** Of its place at the rendezvous, from `hosted` or `joined`: it tells the meeting, the side and, for a guest, which it is. */
+  token: string;
+  /** Host only: for which guest this connection is. */
+  guest?: number | undefined;
+}
+
+/** The client's first and only text. */
+export function encodeRelayHello({ token, guest }: RelaySeat): string {
+  return JSON.stringify({ t: 'relay', v: RELAY_VERSION, token, guest });
 }
 
 /** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
-export function decodeRelayHello(text: string): { token: string } {
+export function decodeRelayHello(text: string): RelaySeat {
   return read(HELLO, text);
 }
 
@@ -44,6 +52,7 @@ const HELLO = only({
     fault('VERSION_OTHER', { what: 'relay', ours: RELAY_VERSION, theirs }),
   ),
   token: TOKEN,
+  guest: v.optional(count(MAX_GUEST, 1)),
 });
 const PAIRED = only({ t: v.literal('paired') });
 

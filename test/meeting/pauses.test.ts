@@ -80,7 +80,7 @@ test('who waits at a relay that is gone tries every second for a minute, then le
   const { now, pass } = clock(t);
   const tries: number[] = [];
   const listener = new RelayListener({
-    token: () => 'token',
+    seat: () => ({ token: 'token', guest: 1 }),
     connect: async () => {
       tries.push(now());
       throw new BeelineError('NO_PATH', 'gone');

@@ -89,8 +89,8 @@ test('a mailbox and a relayed stream go through HTTP_PROXY, with its credentials
   });
   const forever = new AbortController();
   const [a, b] = await Promise.all([
-    relayStream(server.url, host.token, forever.signal),
-    relayStream(server.url, guest.token, forever.signal),
+    relayStream(server.url, { token: host.token, guest: 1 }, forever.signal),
+    relayStream(server.url, { token: guest.token }, forever.signal),
   ]);
   // A signal that is aborted later has nothing to do with what was opened.
   forever.abort();

@@ -34,6 +34,7 @@ async function common(role: 'sender' | 'receiver') {
     onLack: () => {},
     forwards: new Forwards(undefined),
     met: () => [],
+    guest: () => undefined,
     fingerprint: 'ef'.repeat(32),
     log: undefined,
   };

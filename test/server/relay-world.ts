@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/index.ts';
-import { RELAY_PATH, RENDEZVOUS_PATH } from '../../src/wire/rendezvous.ts';
+import { RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../../src/wire/rendezvous.ts';
 
 export interface SeatAt {
   token: string;
-  services: { relay: boolean; stun: number[]; turn?: { urls: string[]; username: string } };
+  services: { relay: boolean; stun: number[]; turn?: TurnServer };
   socket: WebSocket;
 }
 
@@ -38,18 +38,22 @@ export class RelayWorld {
   }
 
   /** Takes a place at a meeting. */
-  async seat(t: 'host' | 'join', nameplate: string, token?: string): Promise<SeatAt> {
+  async seat(t: 'host' | 'join', nameplate: string, token?: string, guests?: number): Promise<SeatAt> {
     const socket = this.#open(RENDEZVOUS_PATH);
     await once(socket, 'open');
     const answered = once(socket, 'message');
-    socket.send(JSON.stringify({ t, v: 2, nameplate, token }));
+    socket.send(JSON.stringify({ t, v: 2, nameplate, token, guests }));
     const answer = JSON.parse(String((await answered)[0]));
     assert.match(answer.t, /hosted|joined/, JSON.stringify(answer));
     return { token: answer.token, services: answer.services, socket };
   }
 
-  /** Shows a token at the relay. */
-  async relay(token: string, text = JSON.stringify({ t: 'relay', v: 1, token })): Promise<Relayed> {
+  /** Shows a token at the relay. @param guest whom a host waits for */
+  async relay(
+    token: string,
+    guest?: number,
+    text = JSON.stringify({ t: 'relay', v: 1, token, guest }),
+  ): Promise<Relayed> {
     const it = new Relayed(this.#open(RELAY_PATH));
     await once(it.socket, 'open');
     it.socket.send(text);
@@ -60,7 +64,7 @@ export class RelayWorld {
   async pair(nameplate: string): Promise<{ host: Relayed; guest: Relayed; a: SeatAt; b: SeatAt }> {
     const a = await this.seat('host', nameplate);
     const b = await this.seat('join', nameplate);
-    const host = await this.relay(a.token);
+    const host = await this.relay(a.token, 1);
     const guest = await this.relay(b.token);
     await Promise.all([host.paired, guest.paired]);
     return { host, guest, a, b };

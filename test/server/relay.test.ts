@@ -18,6 +18,8 @@ const MiB = 2 ** 20;
 test('hellos and answers are read strictly', () => {
   const token = '0123456789abcdef'.repeat(2);
   assert.deepEqual(decodeRelayHello(encodeRelayHello({ token })), { t: 'relay', v: 1, token });
+  const named = { t: 'relay', v: 1, token, guest: 7 };
+  assert.deepEqual(decodeRelayHello(encodeRelayHello({ token, guest: 7 })), named);
   assert.doesNotThrow(() => decodePaired(encodePaired()));
   const code = (wanted: string) => (error: unknown) => error instanceof BeelineError && error.code === wanted;
   const bad = [
@@ -27,6 +29,8 @@ test('hellos and answers are read strictly', () => {
     `{"t":"relay","token":"${token}"}`,
     `{"t":"relay","v":1,"token":"${token.slice(1)}"}`,
     `{"t":"relay","v":1,"token":"${token}","x":1}`,
+    `{"t":"relay","v":1,"token":"${token}","guest":0}`,
+    `{"t":"relay","v":1,"token":"${token}","guest":"1"}`,
     `{"t":"relay","v":1,"token":"${token}"}${' '.repeat(300)}`,
   ];
   for (const text of bad) assert.throws(() => decodeRelayHello(text), code('PROTOCOL'), text);
@@ -134,9 +138,9 @@ test('a wrong token, a second text and bytes too early are refused in words', ()
     const wrong = await closing(world.relay('f'.repeat(32)));
     assert.equal(wrong.code, 1008);
     assert.match(wrong.reason, /no such place/);
-    assert.equal((await closing(world.relay('', 'junk'))).code, 1002);
+    assert.equal((await closing(world.relay('', undefined, 'junk'))).code, 1002);
     const { token } = await world.seat('host', '7');
-    const early = await world.relay(token);
+    const early = await world.relay(token, 1);
     early.socket.send(Buffer.from('early'));
     assert.match((await early.closed).reason, /not there yet/);
     const { host, guest } = await world.pair('8');
@@ -165,7 +169,11 @@ test('whatever the order, a host is paired with a guest of its own meeting and n
     plan.sort(() => random() - 0.5);
     const all: { meeting: number; side: string; it: Relayed }[] = [];
     for (const { meeting, side } of plan)
-      all.push({ meeting, side, it: await world.relay(seats[meeting]![side]) });
+      all.push({
+        meeting,
+        side,
+        it: await world.relay(seats[meeting]![side], side === 'host' ? 1 : undefined),
+      });
     await Promise.all(all.map(({ it }) => it.paired));
     for (const { meeting, side, it } of all) it.socket.send(Buffer.from(`${meeting} ${side}`));
     for (const { meeting, side, it } of all) {
@@ -173,12 +181,79 @@ test('whatever the order, a host is paired with a guest of its own meeting and n
       assert.equal(it.chunks.join(), `${meeting} ${side === 'host' ? 'guest' : 'host'}`);
     }
     // Two of the same side wait for ever.
-    const lonely = [await world.relay(seats[0]!.host), await world.relay(seats[0]!.host)];
+    const lonely = [await world.relay(seats[0]!.host, 1), await world.relay(seats[0]!.host, 1)];
     await world.pair('9');
     assert.deepEqual(
       lonely.map(({ isPaired }) => isPaired),
       [false, false],
     );
+  }));
+
+test('one host and three guests: each is paired with the connection that is for it', () =>
+  relayWorld({}, async (world) => {
+    const host = await world.seat('host', '7', undefined, 3);
+    const guests = [];
+    for (let i = 0; i < 3; i++) guests.push(await world.seat('join', '7'));
+    // The host waits for the third and the first, the second waits for the host.
+    const third = await world.relay(host.token, 3);
+    const first = await world.relay(host.token, 1);
+    const ends = [];
+    for (const { token } of [guests[1]!, guests[0]!, guests[2]!]) ends.push(await world.relay(token));
+    const second = await world.relay(host.token, 2);
+    const pairs = [
+      [first, ends[1]!],
+      [second, ends[0]!],
+      [third, ends[2]!],
+    ] as const;
+    for (const [i, [ours, theirs]] of pairs.entries()) {
+      await Promise.all([ours.paired, theirs.paired]);
+      ours.socket.send(Buffer.from(`for ${i}`));
+      theirs.socket.send(Buffer.from(`from ${i}`));
+      assert.equal((await theirs.until(5)).toString(), `for ${i}`);
+      assert.equal((await ours.until(6)).toString(), `from ${i}`);
+    }
+    // One that is put out waits no more, and others do; the host's place is that for all of them.
+    const [one, two] = [await world.relay(guests[0]!.token), await world.relay(guests[1]!.token)];
+    for (const { socket } of [one, two]) {
+      socket.ping();
+      await once(socket, 'pong');
+    }
+    host.socket.send('{"t":"drop","guest":1}');
+    assert.match((await one.closed).reason, /was left, or taken/);
+    const forTwo = await world.relay(host.token, 2);
+    await Promise.all([forTwo.paired, two.paired]);
+    const waiting = [await world.relay(host.token, 2), await world.relay(host.token, 3)];
+    for (const { socket } of waiting) {
+      socket.ping();
+      await once(socket, 'pong');
+    }
+    await world.seat('host', '7', host.token, 3);
+    for (const it of waiting) assert.match((await it.closed).reason, /was left, or taken/);
+    assert.ok(forTwo.isPaired && forTwo.socket.readyState === WebSocket.OPEN, 'pairs go on');
+  }));
+
+test('a host says at the relay whom it waits for, and a guest does not choose', () =>
+  relayWorld({}, async (world) => {
+    const host = await world.seat('host', '7', undefined, 2);
+    const guest = await world.seat('join', '7');
+    for (const it of [await world.relay(host.token), await world.relay(guest.token, 1)])
+      assert.match((await it.closed).reason, /says which guest it waits for/);
+    assert.equal(world.counts().relayConnections, 0);
+  }));
+
+test('a guest that takes all the pairs it can leaves the others theirs', () =>
+  relayWorld({ limits: { relayPairsPerGuest: 2 } }, async (world) => {
+    const host = await world.seat('host', '7', undefined, 2);
+    const [greedy, modest] = [await world.seat('join', '7'), await world.seat('join', '7')];
+    const pair = async (guest: number, token: string) => {
+      const ends = [await world.relay(host.token, guest), await world.relay(token)];
+      const refused = Promise.race(ends.map(({ closed }) => closed));
+      return Promise.race([Promise.all(ends.map(({ paired }) => paired)).then(() => 'paired'), refused]);
+    };
+    assert.deepEqual([await pair(1, greedy.token), await pair(1, greedy.token)], ['paired', 'paired']);
+    const refused = await pair(1, greedy.token);
+    assert.match(typeof refused === 'string' ? refused : refused.reason, /have 2 relayed connections/);
+    assert.equal(await pair(2, modest.token), 'paired');
   }));
 
 test('who waits for a place that is left, dropped, ended or taken anew waits no more; pairs go on', () =>
@@ -201,16 +276,16 @@ test('who waits for a place that is left, dropped, ended or taken anew waits no 
     c.socket.terminate();
     await gone(left);
 
-    const before = await world.relay(a.token);
+    const before = await world.relay(a.token, 1);
     before.socket.ping();
     await once(before.socket, 'pong');
     const again = await world.seat('host', '7', a.token);
     await gone(before);
 
     const d = await world.seat('join', '7');
-    const [host, guest] = [await world.relay(again.token), await world.relay(d.token)];
+    const [host, guest] = [await world.relay(again.token, 3), await world.relay(d.token)];
     await Promise.all([host.paired, guest.paired]);
-    const waiting = await world.relay(again.token);
+    const waiting = await world.relay(again.token, 3);
     waiting.socket.ping();
     await once(waiting.socket, 'pong');
     again.socket.send('{"t":"leave"}');
@@ -233,7 +308,7 @@ test('each limit ends what breaks it, with its sentence', async () => {
     await host.until(400);
     host.socket.send(Buffer.alloc(1));
     for (const it of [host, guest]) await sentence(it, /at most 1000 bytes for one meeting/);
-    const more = await world.relay(a.token);
+    const more = await world.relay(a.token, 1);
     for (const it of [more, await world.relay(b.token)]) await sentence(it, /at most 1000 bytes/);
     await world.pair('8');
   });
@@ -245,9 +320,9 @@ test('each limit ends what breaks it, with its sentence', async () => {
     two.host.socket.send(Buffer.alloc(401));
     for (const it of [two.host, two.guest]) await sentence(it, /1000 bytes a day for one address/);
   });
-  await relayWorld({ limits: { relayPairsPerMailbox: 1 } }, async (world) => {
+  await relayWorld({ limits: { relayPairsPerGuest: 1 } }, async (world) => {
     const { a, b, host } = await world.pair('7');
-    const [c, d] = [await world.relay(a.token), await world.relay(b.token)];
+    const [c, d] = [await world.relay(a.token, 1), await world.relay(b.token)];
     for (const it of [c, d]) await sentence(it, /1 relayed connections; this server/);
     host.socket.close();
     await host.closed;
@@ -255,34 +330,34 @@ test('each limit ends what breaks it, with its sentence', async () => {
   });
   await relayWorld({ limits: { relayPairsPerAddress: 1 } }, async (world) => {
     await world.pair('7');
-    const a = await world.relay((await world.seat('host', '8')).token);
+    const a = await world.relay((await world.seat('host', '8')).token, 1);
     const b = await world.relay((await world.seat('join', '8')).token);
     for (const it of [a, b]) await sentence(it, /One side's address has 1 relayed/);
   });
   await relayWorld({ limits: { relayPairs: 1 } }, async (world) => {
     await world.pair('7');
-    const a = await world.relay((await world.seat('host', '8')).token);
+    const a = await world.relay((await world.seat('host', '8')).token, 1);
     const b = await world.relay((await world.seat('join', '8')).token);
     for (const it of [a, b]) await sentence(it, /relay is full \(1 connections\)/);
   });
   await relayWorld({ limits: { relayWaiting: 2 } }, async (world) => {
     const { token } = await world.seat('host', '7');
-    await world.relay(token);
-    await world.relay(token);
-    await sentence(await world.relay(token), /wait already \(2 is the limit/);
+    await world.relay(token, 1);
+    await world.relay(token, 1);
+    await sentence(await world.relay(token, 1), /wait already \(2 is the limit/);
   });
   await relayWorld({ limits: { relayConnectionsPerAddress: 1 } }, async (world) => {
     const { token } = await world.seat('host', '7');
-    const first = await world.relay(token);
-    await assert.rejects(world.relay(token), /429/);
+    const first = await world.relay(token, 1);
+    await assert.rejects(world.relay(token, 1), /429/);
     first.socket.close();
     await first.closed;
-    await world.relay(token);
+    await world.relay(token, 1);
   });
   await relayWorld({ limits: { relayConnections: 1 } }, async (world) => {
     const { token } = await world.seat('host', '7');
-    await world.relay(token);
-    await assert.rejects(world.relay(token), /429/);
+    await world.relay(token, 1);
+    await assert.rejects(world.relay(token, 1), /429/);
   });
   await relayWorld({ limits: { relayIdle: 50 }, tick: 20 }, async (world) => {
     const { host, guest } = await world.pair('7');
@@ -302,10 +377,10 @@ test('a connection that waits and answers no ping is ended', () =>
   relayWorld({ limits: { pongDeadline: 100 }, tick: 20 }, async (world) => {
     const { WebSocket } = await import('ws');
     const { token } = await world.seat('host', '7');
-    const lively = await world.relay(token);
+    const lively = await world.relay(token, 1);
     const deaf = new WebSocket(`ws://127.0.0.1:${world.server.port}/v1/relay`, { autoPong: false });
     await once(deaf, 'open');
-    deaf.send(JSON.stringify({ t: 'relay', v: 1, token }));
+    deaf.send(JSON.stringify({ t: 'relay', v: 1, token, guest: 1 }));
     assert.equal((await once(deaf, 'close'))[0], 1006);
     assert.equal(lively.socket.readyState, lively.socket.OPEN);
   }));
@@ -341,7 +416,7 @@ test('a server that closes says so to who waits and who is paired', async () => 
   let ended: Promise<{ code: number; reason: string }>[] = [];
   await relayWorld({}, async (world) => {
     const { host, guest, a } = await world.pair('7');
-    const waiting = await world.relay(a.token);
+    const waiting = await world.relay(a.token, 1);
     waiting.socket.ping();
     await once(waiting.socket, 'pong');
     ended = [host.closed, guest.closed, waiting.closed];
@@ -386,7 +461,7 @@ test('a full relay makes way for an address that has less of it, and for no othe
     host.socket.send(Buffer.from('hello'));
     assert.equal(String(await guest.until(5)), 'hello');
     // Two against one: the next of either finds it full, and whoever carries goes on.
-    const a = await world.relay((await world.seat('host', '8')).token);
+    const a = await world.relay((await world.seat('host', '8')).token, 1);
     const b = await world.relay((await world.seat('join', '8')).token);
     for (const it of [a, b]) assert.match((await it.closed).reason, /relay is full \(3 connections\)/);
     for (const { host } of busy.slice(1)) assert.equal(host.socket.readyState, WebSocket.OPEN);

@@ -199,8 +199,8 @@ describe("the server's relay", () => {
         host: { own: halves[0], peer: halves[1], role: 'sender' },
         guest: { own: halves[1], peer: halves[0], role: 'receiver' },
       } as const;
-      const here = { url, server: url, token: () => host.token, onPipe: arrivals.add };
-      const there = { url, server: url, token: () => guest.token };
+      const here = { url, server: url, seat: () => ({ token: host.token, guest: 1 }), onPipe: arrivals.add };
+      const there = { url, server: url, seat: () => ({ token: guest.token }) };
       if (how === 'page') {
         const WebSocket = WsWebSocket as unknown as WebSocketMaker;
         made.listener = relayListener({ ...here, WebSocket, secret: () => secrets.host });

@@ -68,27 +68,27 @@ async function met(world: RelayWorld, sender: Kind, nameplate = '7'): Promise<Me
   };
   const logged: string[] = [];
   const log = { debug: (fields: object) => void logged.push(JSON.stringify(fields)) };
-  const token = () => host.token;
+  const seat = () => ({ token: host.token, guest: 1 });
   const secret = (): LaneSecret => ({ own: halves.sender, peer: halves.receiver, role: 'sender' });
   const sealed = (): SealedPeer => ({ secret: secret(), fingerprint: FINGERPRINTS.receiver });
   const { context } = certificates.sender;
   const listener =
     sender === 'node'
-      ? nodeRelayListener({ url, token, context, sealed, onPipe, log })
-      : relayListener({ server: url, token, secret, onPipe, log, WebSocket: PageWebSocket });
+      ? nodeRelayListener({ url, seat, context, sealed, onPipe, log })
+      : relayListener({ server: url, seat, secret, onPipe, log, WebSocket: PageWebSocket });
   return {
     ...{ listener, halves, logged, guest: guest.token },
     receiver(kind, { sender, receiver } = halves) {
       const secret = (): LaneSecret => ({ own: receiver, peer: sender, role: 'receiver' });
-      const token = () => guest.token;
-      if (kind === 'page') return relayPath({ server: url, token, secret, WebSocket: PageWebSocket });
+      const seat = () => ({ token: guest.token });
+      if (kind === 'page') return relayPath({ server: url, seat, secret, WebSocket: PageWebSocket });
       const sealed = () => ({ secret: secret(), fingerprint: FINGERPRINTS.sender });
       const { context } = certificates.receiver;
-      return nodeRelayPath({ url, token, context, sealed, pin: () => FINGERPRINTS.sender });
+      return nodeRelayPath({ url, seat, context, sealed, pin: () => FINGERPRINTS.sender });
     },
     tls: () =>
       nodeRelayPath({
-        ...{ url, token: () => guest.token, context: certificates.receiver.context },
+        ...{ url, seat: () => ({ token: guest.token }), context: certificates.receiver.context },
         sealed: () => undefined,
         pin: () => certificates.sender.fingerprint,
       }),
@@ -189,7 +189,7 @@ test('a page waits for a silent server, and for the other side, no longer than i
   const { port } = silent.address() as AddressInfo;
   const connected = new Promise<void>((resolve) => silent.once('connection', () => resolve()));
   const opening = assert.rejects(
-    openRelayLink(`ws://127.0.0.1:${port}`, TOKEN, forever, PageWebSocket),
+    openRelayLink(`ws://127.0.0.1:${port}`, { token: TOKEN }, forever, PageWebSocket),
     isError('NO_PATH', /did not answer in time/),
   );
   await connected;
@@ -204,7 +204,7 @@ test('a page waits for a silent server, and for the other side, no longer than i
     (socket) => socket.on('message', greeted),
     async (url) => {
       const opening = assert.rejects(
-        openRelayLink(url, TOKEN, forever, PageWebSocket),
+        openRelayLink(url, { token: TOKEN }, forever, PageWebSocket),
         isError('NO_PATH', /did not come within 60 s/),
       );
       await heard;
@@ -231,7 +231,12 @@ test("a page's write is done when its WebSocket holds little, by a look or by a 
   function Fake() {
     return fake;
   }
-  const opening = openRelayLink('ws://x.example', TOKEN, forever, Fake as unknown as WebSocketMaker);
+  const opening = openRelayLink(
+    'ws://x.example',
+    { token: TOKEN },
+    forever,
+    Fake as unknown as WebSocketMaker,
+  );
   listeners.open!({});
   listeners.message!({ data: paired });
   const link = await opening;
@@ -321,12 +326,16 @@ test('a page whose lane was proven by a peer that has been followed by another l
     const [own, first, second] = [randomBytes(32), randomBytes(32), randomBytes(32)];
     let asked = 0;
     const listener = relayListener({
-      ...{ server: world.server.url, token: () => host.token, WebSocket: PageWebSocket },
+      ...{
+        server: world.server.url,
+        seat: () => ({ token: host.token, guest: 1 }),
+        WebSocket: PageWebSocket,
+      },
       secret: () => ({ own, peer: asked++ === 0 ? first : second, role: 'sender' }),
       onPipe: () => assert.fail('it is of the past'),
     });
     const path = relayPath({
-      ...{ server: world.server.url, token: () => guest.token, WebSocket: PageWebSocket },
+      ...{ server: world.server.url, seat: () => ({ token: guest.token }), WebSocket: PageWebSocket },
       secret: () => ({ own: first, peer: own, role: 'receiver' }),
     });
     const pipe = await path.open(forever);
@@ -346,12 +355,12 @@ test("what the relay says reaches a page's errors, and a page without a place or
     listener.close();
     const options = { server: world.server.url, WebSocket: PageWebSocket };
     const secret = () => undefined;
-    const placeless = relayPath({ ...options, token: () => undefined, secret });
+    const placeless = relayPath({ ...options, seat: () => undefined, secret });
     await assert.rejects(placeless.open(forever), isError('NO_PATH', /no place/));
-    const unknown = relayPath({ ...options, token: () => 'f'.repeat(32), secret });
+    const unknown = relayPath({ ...options, seat: () => ({ token: 'f'.repeat(32) }), secret });
     await assert.rejects(unknown.open(forever), isError('NO_PATH', /no such place/));
     const other = await met(world, 'node', '8');
-    const mute = relayPath({ ...options, token: () => other.guest, secret });
+    const mute = relayPath({ ...options, seat: () => ({ token: other.guest }), secret });
     await assert.rejects(mute.open(forever), isError('NO_PATH', /has not said hello/));
     other.listener.close();
   }));
@@ -377,7 +386,11 @@ test('a server that is no relay gives a page no link, and one that misbehaves en
   for (const [greeting, pattern] of greetings)
     await badServer(
       (socket) => socket.send(greeting),
-      (url) => assert.rejects(openRelayLink(url, TOKEN, forever, PageWebSocket), isError('NO_PATH', pattern)),
+      (url) =>
+        assert.rejects(
+          openRelayLink(url, { token: TOKEN }, forever, PageWebSocket),
+          isError('NO_PATH', pattern),
+        ),
     );
   const misdeeds: [(socket: WsWebSocket) => void, RegExp | undefined][] = [
     [(socket) => socket.send('text'), /text among/],
@@ -393,7 +406,7 @@ test('a server that is no relay gives a page no link, and one that misbehaves en
         socket.on('message', (_data, isBinary) => isBinary && misdeed(socket));
       },
       async (url) => {
-        const link = await openRelayLink(url, TOKEN, forever, PageWebSocket);
+        const link = await openRelayLink(url, { token: TOKEN }, forever, PageWebSocket);
         const heard = new Heard(link);
         await write(link, Buffer.from('now'));
         const error = await heard.closed;
@@ -411,7 +424,7 @@ test('a server that is no relay gives a page no link, and one that misbehaves en
       for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(100_000));
     },
     async (url) => {
-      const link = await openRelayLink(url, TOKEN, forever, PageWebSocket);
+      const link = await openRelayLink(url, { token: TOKEN }, forever, PageWebSocket);
       await link.gone;
       assert.match(link.failure?.message ?? '', /more came/);
     },

@@ -9,11 +9,14 @@ import { type Certificate, makeCertificate } from '../../src/identity/certificat
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext } from '../../src/secure/tls.ts';
 import { startServer } from '../../src/server/index.ts';
-import { nodeRelayListener, nodeRelayPath } from '../../src/transports/relay/node-transport.ts';
+import { nodeRelayListener, nodeRelayPath, relay } from '../../src/transports/relay/node-transport.ts';
 import { relayStream } from '../../src/transports/relay/stream.ts';
+import { meetingAt, type PeerFacts } from '../../src/transports/transport.ts';
+import { helloOf } from '../hello.ts';
 import { freePort } from '../ports.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { RelayWorld, relayWorld } from '../server/relay-world.ts';
+import { around } from './surroundings.ts';
 
 const MiB = 2 ** 20;
 const isError =
@@ -76,7 +79,7 @@ async function met(world: RelayWorld, nameplate: string, pin = sender.fingerprin
   const logged: string[] = [];
   const listener = nodeRelayListener({
     url,
-    token: () => tokens.host,
+    seat: () => (tokens.host === undefined ? undefined : { token: tokens.host, guest: 1 }),
     context: sender.context,
     sealed: () => undefined,
     most,
@@ -88,7 +91,7 @@ async function met(world: RelayWorld, nameplate: string, pin = sender.fingerprin
   });
   const path = nodeRelayPath({
     url: `${url}/v1/rendezvous`,
-    token: () => tokens.guest,
+    seat: () => (tokens.guest === undefined ? undefined : { token: tokens.guest }),
     context: receiver.context,
     pin: () => pin,
     sealed: () => undefined,
@@ -113,7 +116,11 @@ test('a server that takes connections and says nothing is given up', async (t) =
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const { port } = silent.address() as AddressInfo;
   const connected = new Promise<Socket>((resolve) => silent.once('connection', resolve));
-  const opening = relayStream(`http://127.0.0.1:${port}`, '0'.repeat(32), new AbortController().signal);
+  const opening = relayStream(
+    `http://127.0.0.1:${port}`,
+    { token: '0'.repeat(32) },
+    new AbortController().signal,
+  );
   const refused = assert.rejects(opening, isError('NO_PATH', /did not answer in time/));
   const socket = await connected;
   t.mock.timers.tick(10_000);
@@ -291,13 +298,66 @@ test('a server that restarts is found again', async () => {
   await again.close();
 });
 
+test('a sender with three receivers waits at the relay for each, once that has proven itself', () =>
+  relayWorld({}, async (world) => {
+    const { url } = world.server;
+    const host = await world.seat('host', '7', undefined, 4);
+    const peer: PeerFacts = { ...helloOf(), met: [] };
+    const sessions = await Promise.all(
+      [1, 2, 3].map(async (number) => {
+        const it = { number: undefined as number | undefined, pipes: [] as Pipe[], wake: () => {} };
+        const onPipe = (pipe: Pipe) => {
+          it.pipes.push(pipe);
+          it.wake();
+        };
+        const ours = relay.make(await around('sender', { onPipe }));
+        void ours.meet?.(meetingAt(url, host, () => it.number));
+        const guest = await world.seat('join', '7');
+        const theirs = relay.make(await around('receiver'));
+        void theirs.meet?.(meetingAt(url, guest, () => 0));
+        const prove = () => {
+          it.number = number;
+          ours.hear(undefined, peer);
+        };
+        const next = async () => {
+          while (it.pipes.length === 0) await new Promise<void>((resolve) => (it.wake = resolve));
+          return it.pipes.shift()!;
+        };
+        return { it, ours, theirs, prove, next };
+      }),
+    );
+    // Each receiver waits, and the sender for nobody yet.
+    await until(() => world.counts().relayConnections === 3);
+    for (const { prove, theirs, next, it } of sessions.toReversed()) {
+      prove();
+      const [lane, arrived] = await Promise.all([theirs.paths()[0]!.open(forever), next()]);
+      const heard = new Heard(arrived);
+      await write(lane, Buffer.alloc(100));
+      await heard.until(100);
+      for (const other of sessions) if (other.it !== it) assert.deepEqual(other.it.pipes, []);
+      lane.destroy();
+    }
+    // One that comes back as another guest: what waits is for that one from now on.
+    const [first] = sessions;
+    const again = await world.seat('join', '7');
+    const theirs = relay.make(await around('receiver'));
+    void theirs.meet?.(meetingAt(url, again, () => 0));
+    first!.it.number = 4;
+    first!.ours.hear(undefined, peer);
+    const [lane] = await Promise.all([theirs.paths()[0]!.open(forever), first!.next()]);
+    lane.destroy();
+    for (const { ours, theirs } of sessions) await Promise.all([ours.close(), theirs.close()]);
+    await theirs.close();
+    await until(() => world.counts().relayConnections === 0);
+  }));
+
 test('a stream ends with its other end, having delivered what was sent', () =>
   relayWorld({}, async (world) => {
     const a = await world.seat('host', '7');
     const b = await world.seat('join', '7');
     const [host, guest] = await Promise.all([
-      relayStream(world.server.url, a.token, forever),
-      relayStream(world.server.url, b.token, forever),
+      relayStream(world.server.url, { token: a.token, guest: 1 }, forever),
+      relayStream(world.server.url, { token: b.token }, forever),
     ]);
     const sent = randomBytes(randomFrom(seed), 3 * MiB);
     guest.end(sent);

@@ -60,7 +60,12 @@ for (const kind of [...NODE_TRANSPORTS, unixTransport()]) {
 
     it('does without: a peer that has none, no server, a network that changed', async (t) => {
       const { transport } = await made(t, kind, 'receiver');
-      const nowhere: Meeting = { url: 'http://127.0.0.1:9', token: undefined, services: NO_SERVICES };
+      const nowhere: Meeting = {
+        url: 'http://127.0.0.1:9',
+        token: undefined,
+        guest: undefined,
+        services: NO_SERVICES,
+      };
       await transport.meet?.(nowhere);
       transport.ask?.([]);
       transport.welcome?.();

@@ -86,8 +86,10 @@ async function examineMessages(
     const [from, to] = [guest, host];
     const ms = await exam.bounded(() => messageTime(from, to)).catch(() => undefined);
     exam.note('server', { ...server, ...(ms !== undefined && { ms }) });
-    const tokens = [host.mailbox.token, guest.mailbox.token] as const;
-    if (relay) await exam.check('relay', (signal) => checkRelay(url, tokens, signal));
+    if (!relay) return;
+    const number = await exam.bounded(() => host.met);
+    const seats = [{ token: host.mailbox.token, guest: number }, { token: guest.mailbox.token }] as const;
+    await exam.check('relay', (signal) => checkRelay(url, seats, signal));
   } catch (thrown) {
     exam.note('server', server);
     if (relay) exam.note('relay', failure(asBeelineError(thrown, 'SERVER')));

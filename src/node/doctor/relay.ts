@@ -7,6 +7,7 @@ import { laneContext } from '../../secure/tls.ts';
 import { relayStream } from '../../transports/relay/stream.ts';
 import { allocate } from '../../transports/turn/allocation.ts';
 import { formatAddress } from '../../wire/candidate.ts';
+import type { RelaySeat } from '../../wire/relay.ts';
 import type { TurnServer } from '../../wire/rendezvous.ts';
 import { type Facts, since } from './diagnosis.ts';
 import type { Examination } from './examination.ts';
@@ -19,16 +20,16 @@ const SHORTEST = 1;
 /** Milliseconds for each answer of a TURN server. */
 const TURN_ANSWER = 4_000;
 
-/** @param tokens of both places of one mailbox @throws BeelineError */
+/** @param seats both places of one mailbox @throws BeelineError */
 export async function checkRelay(
   url: string,
-  tokens: readonly [string, string],
+  seats: readonly [RelaySeat, RelaySeat],
   signal: AbortSignal,
 ): Promise<Facts['relay']> {
   const scope = new AbortController();
   const both = AbortSignal.any([signal, scope.signal]);
-  const open = async (token: string): Promise<Duplex> => {
-    const stream = await relayStream(url, token, both);
+  const open = async (seat: RelaySeat): Promise<Duplex> => {
+    const stream = await relayStream(url, seat, both);
     // An error that nobody listens for would end the process.
     stream.on('error', () => {});
     // Also one that comes when nobody waits any more.
@@ -37,7 +38,7 @@ export async function checkRelay(
     return stream;
   };
   try {
-    const [from, to] = await Promise.all([open(tokens[0]), open(tokens[1])]);
+    const [from, to] = await Promise.all([open(seats[0]), open(seats[1])]);
     let ms = Number.POSITIVE_INFINITY;
     for (let i = 0; i < PINGS; i++) ms = Math.min(ms, await sendThrough(from, to, 1));
     const took = await sendThrough(from, to, BULK);

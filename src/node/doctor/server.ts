@@ -15,6 +15,8 @@ const MOST_HOSTS = 4;
 
 export interface DoctorPlace {
   mailbox: Mailbox;
+  /** Resolves when the other side is there: a host's guest to its number. */
+  met: Promise<number>;
   /** Resolves with the next message that comes. */
   next(): Promise<string>;
 }
@@ -27,6 +29,10 @@ export async function takePlace(
 ): Promise<DoctorPlace> {
   let arrived: (body: string) => void = () => {};
   let lost: (error: BeelineError) => void = () => {};
+  let meet: (guest: number) => void = () => {};
+  const met = new Promise<number>((resolve) => {
+    meet = resolve;
+  });
   const mailbox = await openMailbox({
     url,
     ...(nameplate === undefined ? { role: 'host' } : { role: 'guest', nameplate }),
@@ -34,7 +40,7 @@ export async function takePlace(
     signal,
     reconnect: false,
     onMessage: (body) => arrived(body),
-    onPeer: () => {},
+    onPeer: (present, guest) => present && meet(guest),
     onLost: (error) => lost(error),
   });
   const next = () =>
@@ -42,7 +48,7 @@ export async function takePlace(
       arrived = resolve;
       lost = reject;
     });
-  return { mailbox, next };
+  return { mailbox, met, next };
 }
 
 /** From a guest's place to the host's, through the server: one round trip of this machine. In milliseconds. @throws BeelineError */

@@ -43,6 +43,8 @@ export interface NetworkOptions {
   forwards: Forwards;
   /** For connections to addresses of others' choosing; absent: this network has its own budget. */
   dials?: TokenBucket;
+  /** The peer's number at the mailbox, as of now; undefined before somebody is proven to be the peer. */
+  guest: () => number | undefined;
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
   log: Logger | undefined;
@@ -111,7 +113,7 @@ export class Network implements NetworkPort {
     if (this.#over) return;
     this.#mailbox = mailbox;
     if (url === undefined) return;
-    const meeting = meetingAt(url, mailbox);
+    const meeting = meetingAt(url, mailbox, this.#options.guest);
     for (const transport of this.#transports.all) void transport.meet?.(meeting);
     // Who wants only relays asks nobody how the world sees it.
     if (this.#relay !== 'only') {

@@ -31,6 +31,7 @@ export function openNetwork(
     context: laneContext(certificate.cert, certificate.key),
     fingerprint: certificate.fingerprint,
     pin: () => session.pin,
+    guest: () => session.guest,
     onPipe: (pipe, fingerprint) => session.pipes.offer(pipe, fingerprint),
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),

@@ -8,6 +8,7 @@ import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../../base/pauses.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import { authorityOf, serviceUrl } from '../../websocket/url.ts';
+import type { RelaySeat } from '../../wire/relay.ts';
 import { RELAY_PATH } from '../../wire/rendezvous.ts';
 import type { Path } from '../path.ts';
 
@@ -29,16 +30,15 @@ interface Linked<T> {
 
 /**
  * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it.
- * @param token the seat's, from `hosted` or `joined`
  */
-export type RelayConnect<T> = (token: string, signal: AbortSignal) => Promise<Linked<T>>;
+export type RelayConnect<T> = (seat: RelaySeat, signal: AbortSignal) => Promise<Linked<T>>;
 
 export function connector<L extends Link, T>(
-  open: (token: string, signal: AbortSignal) => Promise<L>,
+  open: (seat: RelaySeat, signal: AbortSignal) => Promise<L>,
   secure: (link: L, signal: AbortSignal) => Promise<T>,
 ): RelayConnect<T> {
-  return async (token, signal) => {
-    const link = await open(token, signal);
+  return async (seat, signal) => {
+    const link = await open(seat, signal);
     return { link, secure: (until) => secure(link, until) };
   };
 }
@@ -68,7 +68,7 @@ export interface RelayPathOptions {
   /** As for `--server`. */
   url: string;
   /** The present one; undefined while this side has no place at the server. */
-  token: () => string | undefined;
+  seat: () => RelaySeat | undefined;
   connect: RelayConnect<Pipe>;
 }
 
@@ -92,8 +92,8 @@ export class RelayPath implements Path {
    * soon as a relay turns out to be needed. Let go again if it is not.
    */
   prepare(): void {
-    const { token, connect } = this.#options;
-    const shown = token();
+    const { seat, connect } = this.#options;
+    const shown = seat();
     if (this.#ahead || !shown) return;
     const control = new AbortController();
     const linked = connect(shown, control.signal);
@@ -121,8 +121,8 @@ export class RelayPath implements Path {
   }
 
   async open(signal: AbortSignal): Promise<Pipe> {
-    const { token, connect } = this.#options;
-    const shown = token();
+    const { seat, connect } = this.#options;
+    const shown = seat();
     if (!shown) throw fault('RELAY_NO_PLACE');
     const ahead = this.#take();
     // One deadline for all steps. They only see its signal.
@@ -149,8 +149,8 @@ const STABLE_MS = 10_000;
 const MOST = 8;
 
 export interface RelayListenerOptions {
-  /** The present one; undefined while this side has no place at the server. */
-  token: () => string | undefined;
+  /** The present one; undefined while this side has no place at the server, or waits for no guest in particular. */
+  seat: () => RelaySeat | undefined;
   /** Securing a link also hands the pipe to its owner. */
   connect: RelayConnect<void>;
   /** Connections in use at once; default 8. */
@@ -179,7 +179,7 @@ export class RelayListener {
     void this.#run();
   }
 
-  /** The network or the token has changed. The waiting connection may be dead, so another replaces it at once. */
+  /** The network or the seat has changed. The waiting connection may be dead, so another replaces it at once. */
   refresh(): void {
     this.#works();
     this.#round.abort();
@@ -194,11 +194,11 @@ export class RelayListener {
   }
 
   async #run(): Promise<void> {
-    const { connect, token, most = MOST, log } = this.#options;
+    const { connect, seat, most = MOST, log } = this.#options;
     while (!this.#life.signal.aborted) {
       this.#round = new AbortController();
-      const shown = token();
-      // When a place opens or a token comes, `refresh` or `#wake` is called.
+      const shown = seat();
+      // When a link ends or a seat comes, `#wake` or `refresh` is called.
       if (!shown || this.#links.size >= most) {
         await this.#rest(LONGEST_PAUSE_MS);
         continue;

@@ -7,6 +7,7 @@ import { opening, type Pipe } from '../../secure/pipe.ts';
 import { SEALED_FIRST, sealedClient, sealedServer } from '../../secure/sealed/handshake.ts';
 import type { LaneSecret } from '../../secure/sealed/records.ts';
 import { tlsClient, tlsServer } from '../../secure/tls.ts';
+import type { RelaySeat } from '../../wire/relay.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import type { PeerFacts } from '../transport.ts';
 import {
@@ -70,8 +71,8 @@ export function nodeRelayListener(given: NodeRelayListenerOptions): RelayListene
   return new RelayListener({ ...options, connect: connector(opener(url), accept) });
 }
 
-const opener = (url: string) => (token: string, signal: AbortSignal) =>
-  relayStream(url, token, roomy(signal));
+const opener = (url: string) => (seat: RelaySeat, signal: AbortSignal) =>
+  relayStream(url, seat, roomy(signal));
 
 async function serveSealed(stream: RelayStream, sealed: () => SealedPeer | undefined, signal: AbortSignal) {
   // The peer of the hello that the lane proves. Another hello may come meanwhile.
@@ -124,14 +125,14 @@ export const relay: NodeTransport = {
   make(around) {
     const { role, context, pin, onPipe, log } = around;
     return new RelayTransport(role, {
-      path: (meeting, peer) =>
+      path: (url, seat, peer) =>
         nodeRelayPath({
-          ...{ url: meeting.url, token: () => meeting.token, context, pin },
+          ...{ url, seat, context, pin },
           sealed: () => sealed(around, peer()),
         }),
-      listener: (meeting, peer) =>
+      listener: (url, seat, peer) =>
         nodeRelayListener({
-          ...{ url: meeting.url, token: () => meeting.token, context, onPipe, ...(log && { log }) },
+          ...{ url, seat, context, onPipe, ...(log && { log }) },
           sealed: () => sealed(around, peer()),
         }),
     });

@@ -7,7 +7,14 @@ import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import { dialWebSocket } from '../../websocket/dial.ts';
 import { authorityOf, serviceUrl } from '../../websocket/url.ts';
 import { formatAddress } from '../../wire/candidate.ts';
-import { CLOSE, decodePaired, encodeRelayHello, MAX_RELAY_MESSAGE, readReason } from '../../wire/relay.ts';
+import {
+  CLOSE,
+  decodePaired,
+  encodeRelayHello,
+  MAX_RELAY_MESSAGE,
+  type RelaySeat,
+  readReason,
+} from '../../wire/relay.ts';
 import { RELAY_PATH } from '../../wire/rendezvous.ts';
 import type { Link } from './links.ts';
 
@@ -16,10 +23,10 @@ const SILENCE_MS = 35_000;
 
 /**
  * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it.
- * @param url as for `--server` @param token the seat's, from `hosted` or `joined`
+ * @param url as for `--server`
  * @throws BeelineError NO_PATH (with the relay's own words, if it had some), SERVER, USAGE, or what the signal was aborted with.
  */
-export async function relayStream(url: string, token: string, signal: AbortSignal): Promise<RelayStream> {
+export async function relayStream(url: string, seat: RelaySeat, signal: AbortSignal): Promise<RelayStream> {
   const target = serviceUrl(url, RELAY_PATH);
   // Only the pairing may take long. Without a deadline a dead network would go unnoticed for a quarter of an hour.
   const late = () => refused('it did not answer in time');
@@ -38,7 +45,7 @@ export async function relayStream(url: string, token: string, signal: AbortSigna
       },
       (webSocket) => {
         // If the deadline comes now, nobody waits for it any more. It is closed all the same.
-        return { pairing: paired(webSocket, target, token, signal) };
+        return { pairing: paired(webSocket, target, seat, signal) };
       },
     ),
   );
@@ -48,7 +55,7 @@ export async function relayStream(url: string, token: string, signal: AbortSigna
 function paired(
   webSocket: WebSocket,
   target: string,
-  token: string,
+  seat: RelaySeat,
   signal: AbortSignal,
 ): Promise<RelayStream> {
   // Asked now, because a closed socket does not know it any more.
@@ -72,7 +79,7 @@ function paired(
       webSocket.on('close', (code, reason) => fail(readReason(reason.toString()) || `it closed (${code})`));
       // Kept for good: an error that nobody listens for would end the process.
       webSocket.on('error', (cause) => fail(cause.message, cause));
-      webSocket.send(encodeRelayHello({ token }));
+      webSocket.send(encodeRelayHello(seat));
     });
   const pairing = until(signal, waiting);
   pairing

@@ -1,4 +1,5 @@
 /** The relay of the server where the two meet. Pure: the runtime gives how to reach it and how to secure what goes through. */
+import type { RelaySeat } from '../../wire/relay.ts';
 import type { Path } from '../path.ts';
 import type { Meeting, PeerFacts, Role, Traits, Transport } from '../transport.ts';
 import type { RelayListener, RelayPath } from './links.ts';
@@ -8,10 +9,14 @@ export const RELAY = {
   traits: { relayed: true, ownAddress: [], hides: true } satisfies Traits,
 } as const;
 
-/** @param peer by its latest hello; undefined before the first */
+/** What this side shows at the relay now; undefined while it has nothing to show. */
+type Seat = () => RelaySeat | undefined;
+/** By its latest hello; undefined before the first. */
+type Peer = () => PeerFacts | undefined;
+
 interface RelayRuntime {
-  path(meeting: Meeting, peer: () => PeerFacts | undefined): RelayPath;
-  listener(meeting: Meeting, peer: () => PeerFacts | undefined): RelayListener;
+  path(url: string, seat: Seat, peer: Peer): RelayPath;
+  listener(url: string, seat: Seat, peer: Peer): RelayListener;
 }
 
 export class RelayTransport implements Transport {
@@ -22,6 +27,9 @@ export class RelayTransport implements Transport {
   /** The sender's. */
   #listener: RelayListener | undefined;
   #peer: PeerFacts | undefined;
+  #meeting: Meeting | undefined;
+  /** The peer's number at the mailbox, when it said hello last. */
+  #guest: number | undefined;
 
   constructor(role: Role, runtime: RelayRuntime) {
     this.#role = role;
@@ -33,6 +41,11 @@ export class RelayTransport implements Transport {
 
   hear(_theirs: unknown, peer: PeerFacts): void {
     this.#peer = peer;
+    const guest = this.#meeting?.guest;
+    if (guest === this.#guest) return;
+    // What waits is for whom it was before.
+    this.#guest = guest;
+    this.#listener?.refresh();
   }
 
   paths(): Path[] {
@@ -42,14 +55,25 @@ export class RelayTransport implements Transport {
   meet(meeting: Meeting): void {
     if (!meeting.services.relay) return;
     const peer = () => this.#peer;
+    this.#meeting = meeting;
+    this.#guest = meeting.guest;
     if (this.#role === 'sender') {
       this.#listener?.close();
-      this.#listener = this.#runtime.listener(meeting, peer);
+      this.#listener = this.#runtime.listener(meeting.url, () => this.#asHost(meeting), peer);
       return;
     }
     this.#path?.close();
-    this.#path = this.#runtime.path(meeting, peer);
+    this.#path = this.#runtime.path(meeting.url, () => this.#asGuest(meeting), peer);
     this.#path.prepare();
+  }
+
+  /** A sender waits for a receiver that has proven itself, and for nobody else. */
+  #asHost({ token, guest }: Meeting): RelaySeat | undefined {
+    return token === undefined || guest === undefined ? undefined : { token, guest };
+  }
+
+  #asGuest({ token }: Meeting): RelaySeat | undefined {
+    return token === undefined ? undefined : { token };
   }
 
   /** With a new token. */
