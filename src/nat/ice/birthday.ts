@@ -41,7 +41,8 @@ interface BirthdayOptions {
 export class Birthday {
   readonly #options: BirthdayOptions;
   readonly #allowance = new TokenBucket(RATE, BURST);
-  readonly #ports = shuffledPorts();
+  /** Made when they are first needed, which is seldom: that takes 20 ms. */
+  #ports: Uint16Array | undefined;
   #at = 0;
   /** By their turn. */
   readonly #sockets = new Map<number, UdpPort>();
@@ -94,6 +95,7 @@ export class Birthday {
     if (this.#sent > row * ROWS) return this.#over();
     if (this.#sent % row >= PORTS || !this.#allowance.take()) return true;
     const { host } = targets[this.#sent % targets.length]!;
+    this.#ports ??= shuffledPorts();
     const port = this.#ports[this.#at++ % this.#ports.length]!;
     this.#ask(this.#options.main, { host, port });
     return true;
