@@ -66,14 +66,9 @@ test(
     const [again, other] = [receiver({ to }), receiver({ to: join(dir, 'other') })];
     await Promise.all([again.done, other.done, sending.done]);
     assert.ok(arrived('back') && arrived('other'));
-    assert.deepEqual(
-      events.filter(({ event }) => event === 'ended').map(({ peer }) => peer),
-      events
-        .filter(({ event }) => event === 'ended')
-        .map(({ peer }) => peer)
-        .sort(),
-    );
-    assert.equal(events.filter(({ event }) => event === 'ended').length, 2);
+    // They help each other, and either may have it first.
+    const ended = events.filter(({ event }) => event === 'ended').map(({ peer }) => peer);
+    assert.deepEqual(ended.sort(), [1, 2]);
   },
 );
 
