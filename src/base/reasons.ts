@@ -262,6 +262,8 @@ const TEXTS = {
     MEETING_SPENT: 'This meeting has used up its {most} bytes on the server. Start a new one.',
     GUEST_SPENT:
       'What this side and the sender said to each other at this meeting has used up its {most} bytes on the server. Join again.',
+    HOST_CONGESTED:
+      'More is said to the sender at this meeting than its connection takes: this side was put out. Join again.',
     GUEST_MADE_WAY:
       'The meeting is full, and more of its guests have this address than others: this side made way for them.',
     MESSAGE_TOO_LARGE: 'This server passes on messages of at most {most} bytes; this one has {size}.',

@@ -13,6 +13,9 @@ export function sitDown(mailboxes: Mailboxes, socket: ClientSocket, address: str
   try {
     seat = mailboxes.open({
       address,
+      get queued() {
+        return webSocket.bufferedAmount;
+      },
       send(text) {
         if (!socket.open) return;
         if (webSocket.bufferedAmount > mailboxes.limits.backlogBytes) socket.terminate();

@@ -12,6 +12,8 @@ export type { Side } from './places.ts';
 export interface Sitter {
   /** The address key that it counts under. */
   readonly key: string;
+  /** Bytes that wait to go out to it. */
+  readonly queued: number;
   tell(message: ServerMessage): void;
   /** Tells why and closes. */
   refuse(error: BeelineError): void;
@@ -248,7 +250,11 @@ export class SharedMailbox {
   /** A guest says something to the host. @throws BeelineError SERVER if it is too large */
   toHost(number: number, sitter: Sitter, body: string): void {
     const guest = this.#present(number, sitter);
-    if (guest && this.#pay(guest, this.#cost(body))) this.#host?.tell({ t: 'message', guest: number, body });
+    if (!guest || !this.#pay(guest, this.#cost(body))) return;
+    // A connection with too much queued is cut off. Strangers who write faster than the host reads must not do that to it.
+    const congested = (this.#host?.queued ?? 0) > this.#house.limits.backlogBytes / 2;
+    if (congested && !guest.kept) this.#putOut(guest, fault('HOST_CONGESTED'));
+    else this.#host?.tell({ t: 'message', guest: number, body });
   }
 
   /** The host puts a guest out. */

@@ -29,6 +29,8 @@ export interface SeatConnection {
   readonly address: string;
   /** Of this very process. */
   readonly local?: boolean;
+  /** Bytes that wait to go out; absent: none ever do. */
+  readonly queued?: number;
   send(text: string): void;
   close(): void;
 }
@@ -245,6 +247,10 @@ export class Seat implements Sitter {
     const now = this.#mailboxes.clock();
     if (side === 'host') mailbox.hostGone(this, now);
     else mailbox.guestGone(guest, this, now);
+  }
+
+  get queued(): number {
+    return this.#connection.queued ?? 0;
   }
 
   tell(message: ServerMessage): void {

@@ -15,9 +15,12 @@ function world(limits: Partial<Limits> = {}) {
   const mailboxes = new Mailboxes({ limits, clock: () => now });
   function client(address = '192.0.2.1') {
     const heard: ServerMessage[] = [];
-    const state = { closed: false };
+    const state = { closed: false, queued: 0 };
     const seat = mailboxes.open({
       address,
+      get queued() {
+        return state.queued;
+      },
       send: (text) => heard.push(decodeServerMessage(text)),
       close: () => {
         state.closed = true;
@@ -417,6 +420,29 @@ test('one guest that floods uses up its own share, and takes nothing from the ot
   const back = join('7', flood.token);
   for (let i = 0; i < 50; i++) back.say({ t: 'send', body: 'x'.repeat(100) });
   assert.deepEqual(codes(back.heard()), ['SERVER']);
+});
+
+test('strangers who say more than a slow host reads are put out, before the host is cut off', () => {
+  const { host, join } = world({ backlogBytes: 1000 });
+  const a = host('7', undefined, undefined, 3);
+  const proven = join('7');
+  a.say({ t: 'keep', guest: 1 });
+  const flood = join('7');
+  a.heard();
+  a.state.queued = 500;
+  flood.say({ t: 'send', body: 'one' });
+  assert.deepEqual(bodies(a.heard()), ['one']);
+  a.state.queued = 501;
+  flood.say({ t: 'send', body: 'two' });
+  proven.say({ t: 'send', body: 'mine' });
+  const heard = a.heard();
+  assert.deepEqual([guests(heard), bodies(heard)], [['-2'], ['mine']]);
+  const [refused] = flood.heard().filter((m) => m.t === 'refused');
+  assert.deepEqual(refused?.t === 'refused' && [refused.code, refused.reason], ['SERVER', 'HOST_CONGESTED']);
+  // Who comes back when the host has read on is heard.
+  a.state.queued = 0;
+  join('7').say({ t: 'send', body: 'three' });
+  assert.deepEqual(bodies(a.heard()), ['three']);
 });
 
 test('a crowd of one address makes way for others, and for those who have proven themselves', () => {
