@@ -80,7 +80,7 @@ export class Handshake {
     this.#heard = false;
     // What was said while it was away is lost.
     this.update();
-    if (this.#options.role === 'receiver') return;
+    if (this.#options.role === 'receiver' || this.#options.guesses.burnt) return;
     if (this.#shown || !this.#pake) this.#pake = this.#start();
     this.#shown = true;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });

@@ -194,13 +194,13 @@ export class Receivers implements SessionOwner {
   }
 
   #whole(first: Result): Result {
-    const results = this.#results;
-    return {
-      ...first,
-      bytes: Math.max(...results.map(({ bytes }) => bytes)),
-      resumed: results.reduce((sum, { resumed }) => sum + resumed, 0),
-      seconds: Math.max(...results.map(({ seconds }) => seconds)),
-    };
+    const whole = { ...first, resumed: 0 };
+    for (const { bytes, resumed, seconds } of this.#results) {
+      whole.bytes = Math.max(whole.bytes, bytes);
+      whole.resumed += resumed;
+      whole.seconds = Math.max(whole.seconds, seconds);
+    }
+    return whole;
   }
 
   /** Who has everything goes on record, and the person is told. */

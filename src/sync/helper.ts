@@ -191,7 +191,8 @@ export class Helper implements Peer {
 
   #takeHolds({ first, bits }: Message & { type: 'holds' }): void {
     const indexes: number[] = [];
-    for (const [at, byte] of bits.entries()) indexes.push(...indexesOf(first + at * 8, byte));
+    for (const [at, byte] of bits.entries())
+      for (const index of indexesOf(first + at * 8, byte)) indexes.push(index);
     if (first + bits.length * 8 > MAX_CHUNKS)
       throw fault('PEER_MISBEHAVES', { what: 'has a chunk that does not exist' });
     if (this.#work) this.#work.fetching.holds(this.#holder, indexes);

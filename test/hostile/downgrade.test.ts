@@ -5,6 +5,7 @@ import test from 'node:test';
 import { PROTOCOL_VERSION } from '../../src/base/limits.ts';
 import { KeyedChannel } from '../../src/identity/channel.ts';
 import { deriveScalar, Spake2 } from '../../src/identity/spake2.ts';
+import { RENDEZVOUS_VERSION } from '../../src/wire/rendezvous.ts';
 import { decodeSignal, encodeHello, encodeSignal } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
 import { file } from '../node/files/helpers.ts';
@@ -64,7 +65,7 @@ test('protects from: a downgrade of the protocol version in an offer', LIMIT, as
 test('protects from: a downgrade of the version of the rendezvous', LIMIT, async (t) => {
   const { url } = await server(t);
   const { WebSocket } = await import('ws');
-  for (const v of [0, 2, '1', null, undefined]) {
+  for (const v of [0, RENDEZVOUS_VERSION - 1, RENDEZVOUS_VERSION + 1, '1', null, undefined]) {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/rendezvous`);
     const answer = await new Promise<string>((resolve, reject) => {
       socket.on('open', () => socket.send(JSON.stringify({ t: 'host', v, nameplate: '7' })));

@@ -37,6 +37,8 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'progress': return event.eta;
     case 'server': return event.reachable ? 'there' : event.message;
     case 'warning': return event.path;
+    case 'ended': return event.message;
+    case 'swarm': return event.from + event.to;
     case 'text': return event.text;
     case 'digest': return event.sha256;
     case 'done': return event.root;

@@ -79,7 +79,7 @@ test('any number come until it is cancelled, and each has it', LIMIT, async (t) 
     assert.ok(arrived(to));
   }
   sending.cancel();
-  assert.equal((await failure(sending)).code, 'CANCELLED');
+  assert.equal((await sending.done).receivers?.length, 4, 'all that came have it');
 });
 
 test('a stream for two begins when both are there, and each gets all of it', LIMIT, async (t) => {
