@@ -117,6 +117,10 @@ export class Receivers implements SessionOwner {
     else this.#conclude();
   }
 
+  idle(): void {
+    this.#conclude();
+  }
+
   ended(session: Session, end: SessionEnd): void {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
     group?.sessions.delete(session);

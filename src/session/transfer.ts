@@ -23,6 +23,8 @@ const OF_A_PEER: ReadonlySet<TransferEvent['event']> = new Set(['state', 'peer',
 export interface SessionOwner {
   /** Called for each session, with the end of its own. */
   ended(session: Session, end: SessionEnd): void;
+  /** The whole was ended while there was no session. */
+  idle(): void;
 }
 
 export class Running implements Transfer {
@@ -201,7 +203,9 @@ export class Running implements Transfer {
 
   /** The last session has ended and the next one is not there yet: nobody's end is waited for. */
   #endIfIdle(): void {
-    if (this.sessions.size === 0 && this.#failure) void this.end({ error: this.#failure });
+    if (this.sessions.size > 0 || !this.#failure) return;
+    if (this.owner) this.owner.idle();
+    else void this.end({ error: this.#failure });
   }
 
   #tell(session: Session, event: TransferEvent): void {

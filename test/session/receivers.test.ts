@@ -353,3 +353,14 @@ it('ended between two sessions, while none is there, it ends all the same', asyn
   await assert.rejects(transfer.done, { code: 'CANCELLED' });
   assert.equal(clock.waiting, 0);
 });
+
+it('stopped between two sessions, it still names those who have everything, and keeps the record', async () => {
+  const { guest, clock, transfer, completes } = offer(Number.POSITIVE_INFINITY);
+  guest(1);
+  await clock.pass(1);
+  transfer.subscribe((event) => event.event === 'ended' && transfer.cancel());
+  await completes(1);
+  await clock.pass(2_000);
+  const { receipt, receivers } = await transfer.done;
+  assert.deepEqual([receipt, receivers?.length], ['of 1', 1]);
+});
