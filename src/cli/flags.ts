@@ -96,7 +96,7 @@ export const FLAGS = {
   send: {
     receivers: takes(
       'N',
-      `how many receive it with the one code, 1 to ${MAX_RECEIVERS}, or any (until Ctrl-C or --until); default: 1`,
+      `how many receive it with one code: 1 to ${MAX_RECEIVERS}, or any; default: 1`,
       integerOr('any', 1, MAX_RECEIVERS),
     ),
     until: takes(

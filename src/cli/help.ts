@@ -23,7 +23,8 @@ const ABOUT: {
     notes: [
       'If the receiver stops, leave this command running. The receiver can come back with the same code.',
       'If this command stops, send the same paths again. The receiver keeps what has arrived.',
-      'With several receivers, the one code has three words. The receivers help each other: see --no-swarm, and --no-share there.',
+      'With several receivers, the one code has three words. The receivers help each other, unless you say --no-swarm here,',
+      'or --no-share there.',
     ],
   },
   receive: {

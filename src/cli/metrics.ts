@@ -8,11 +8,14 @@ import type { AddressInfo } from 'node:net';
 import { BeelineError } from '../base/errors.ts';
 import type { State } from '../node/api.ts';
 import { TABLE } from '../sync/machine.ts';
+import type { Board } from './board.ts';
+import { STANDINGS } from './board.ts';
 import type { Tracker } from './tracker.ts';
 
 const STATES = Object.keys(TABLE) as State[];
 
-export function metricsText(view: Tracker): string {
+/** @param board of a sender with several receivers */
+export function metricsText(view: Tracker, board?: Board): string {
   const kinds = new Map<string, number>();
   for (const lane of view.lanes.values()) kinds.set(lane.kind, (kinds.get(lane.kind) ?? 0) + 1);
   // What is not known yet is absent, as a stream's total is before its end: 0 would be a lie.
@@ -23,7 +26,17 @@ export function metricsText(view: Tracker): string {
   };
   const lanes = [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`);
   const states = STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`);
+  const counts = board?.counts;
+  const receivers = counts && STANDINGS.map((name) => `{standing="${name}"} ${counts[name]}`);
+  const wanted = board?.wanted === 'any' ? undefined : board?.wanted;
+  const swarm = view.swarm;
   return [
+    ...metric('beeline_receivers', 'Receivers by what becomes of them.', receivers),
+    ...metric('beeline_receivers_expected', 'Receivers that are wanted.', wanted),
+    ...metric('beeline_bytes_up', 'Bytes sent to receivers; at a receiver, to other receivers.', swarm?.up),
+    ...metric('beeline_bytes_down', 'Bytes fetched from other receivers.', swarm?.down),
+    ...metric('beeline_peers_up', 'Receivers that this side gives to.', swarm?.to),
+    ...metric('beeline_peers_down', 'Other receivers that this side fetches from.', swarm?.from),
     ...metric('beeline_bytes', 'Bytes that are safely across.', view.bytes),
     ...metric('beeline_bytes_resumed', 'Of those, bytes that were here before.', view.resumed),
     ...metric('beeline_bytes_expected', 'Bytes of the whole transfer.', view.total),
@@ -46,15 +59,16 @@ function label(value: string): string {
  * @param port 0: any
  * @throws BeelineError USAGE if the port cannot be had
  */
-export async function serveMetrics(port: number, view: Tracker): Promise<{ url: string; close(): void }> {
+export async function serveMetrics(
+  port: number,
+  text: () => string,
+): Promise<{ url: string; close(): void }> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(request.method === 'GET' ? 404 : 405).end();
       return;
     }
-    response
-      .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-      .end(metricsText(view));
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text());
   });
   server.maxConnections = 16;
   server.requestTimeout = 5_000;

@@ -6,7 +6,7 @@ import { columns, keepEnd } from './measure.ts';
 import type { Screen } from './screen.ts';
 import { describeLanes, type Tracker } from './tracker.ts';
 
-const GAP = '  ';
+export const GAP = '  ';
 const BAR_LEAST = 8;
 const BAR_MOST = 40;
 /** From here on a bar is worth more than the byte counts beside it. */
@@ -62,7 +62,7 @@ function standingOf({ state, silent }: Tracker): string | undefined {
   return silent === undefined ? undefined : `no answer for ${silent} s`;
 }
 
-function bar(percent: number, room: number): string {
+export function bar(percent: number, room: number): string {
   const full = Math.floor((percent / 100) * room);
   return '━'.repeat(full) + '─'.repeat(room - full);
 }
@@ -73,9 +73,14 @@ function names(view: Tracker, width: number): string {
   const files = amount > 1 ? `${view.files}/${amount}` : '';
   const least = file === '' ? 0 : Math.min(columns(file), NAME_LEAST * 2) + GAP.length;
   const lanes = escapeName(describeLanes(view));
+  const others = swarmOf(view);
   const rest = fit(
-    [files === '' ? [''] : [`${files} files`, files, ''], [lanes, lanes.split(',')[0] ?? '', '']],
-    [1, 0, 1, 0],
+    [
+      files === '' ? [''] : [`${files} files`, files, ''],
+      [lanes, lanes.split(',')[0] ?? '', ''],
+      [others, ''],
+    ],
+    [1, 0, 1, 2, 0],
     Math.max(0, width - least),
   ).join(GAP);
   const room = width - (rest === '' ? 0 : columns(rest) + GAP.length);
@@ -84,6 +89,12 @@ function names(view: Tracker, width: number): string {
   const partFits = file !== '' && columns(file) + part.length <= room;
   const name = partFits ? file + part : keepEnd(file, room);
   return [name, rest].filter((text) => text !== '').join(GAP);
+}
+
+/** 'from 3 others, to 2': with how many other receivers this one exchanges what it has. */
+function swarmOf({ swarm }: Tracker): string {
+  if (!swarm || (swarm.from === 0 && swarm.to === 0)) return '';
+  return `from ${swarm.from} other${swarm.from === 1 ? '' : 's'}, to ${swarm.to}`;
 }
 
 /** One plain line for logs and files. */
@@ -102,10 +113,31 @@ const FRAME_MS = 100;
 const PLAIN_MS = 5_000;
 const PLAIN_PERCENT = 10;
 
+/** What a display shows. */
+export interface Drawing {
+  /** 0 to 100, where it is known. */
+  readonly percent: number | undefined;
+  /** At most `width` columns each. @param height rows of the terminal */
+  lines(width: number, height: number): string[];
+  /** One plain line for logs and files. */
+  plain(): string;
+}
+
+/** Of a transfer with one other side. */
+export function drawingOf(view: Tracker): Drawing {
+  return {
+    get percent() {
+      return view.percent;
+    },
+    lines: (width) => render(view, width),
+    plain: () => plain(view),
+  };
+}
+
 /** Decides when to draw. `changed` after every event, `stop` before the last lines. */
 export class ProgressLine {
   readonly #screen: Screen;
-  readonly #view: Tracker;
+  readonly #drawing: Drawing;
   readonly #clock: Clock;
   readonly #unlisten: () => void;
   #drawnAt: number;
@@ -113,9 +145,9 @@ export class ProgressLine {
   readonly #alarm: Alarm;
   #stopped = false;
 
-  constructor(screen: Screen, view: Tracker, clock: Clock = realClock) {
+  constructor(screen: Screen, drawing: Drawing, clock: Clock = realClock) {
     this.#screen = screen;
-    this.#view = view;
+    this.#drawing = drawing;
     this.#clock = clock;
     this.#alarm = new Alarm(clock);
     this.#drawnAt = screen.live ? Number.NEGATIVE_INFINITY : clock.now();
@@ -147,17 +179,17 @@ export class ProgressLine {
 
   #draw(): void {
     this.#drawnAt = this.#clock.now();
-    this.#screen.status(render(this.#view, this.#screen.width));
+    this.#screen.status(this.#drawing.lines(this.#screen.width, this.#screen.height));
   }
 
   /** Every 5 s or each 10 %, whichever is rarer: neither a slow nor a fast transfer floods a log. */
   #plain(): void {
     const now = this.#clock.now();
-    const percent = this.#view.percent;
+    const { percent } = this.#drawing;
     if (now - this.#drawnAt < PLAIN_MS) return;
     if (percent !== undefined && percent - this.#drawnPercent < PLAIN_PERCENT) return;
     this.#drawnAt = now;
     this.#drawnPercent = percent ?? 0;
-    this.#screen.line(plain(this.#view));
+    this.#screen.line(this.#drawing.plain());
   }
 }

@@ -2,10 +2,14 @@
 
 import { escapeName, quoted } from '../base/printable.ts';
 import type { Result, TransferEvent } from '../node/api.ts';
-import { contents, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
+import { DeliveryError } from '../session/delivery.ts';
+import type { Board } from './board.ts';
+import { summary } from './board-lines.ts';
+import { contents, count, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import type { Screen } from './screen.ts';
+import type { Swarm } from './tracker.ts';
 
 export interface ReportOptions {
   role: 'send' | 'receive';
@@ -14,6 +18,8 @@ export interface ReportOptions {
   json: boolean;
   /** The code that the person chose, if so. */
   chosenCode?: string;
+  /** A sender's, with several receivers. */
+  board?: Board | undefined;
   /** What to tell about a code. */
   instructions: (code: string) => void;
   /** What to tell about pages that this process serves. */
@@ -32,6 +38,12 @@ export class Report {
   /** Why it is away. */
   #server: string | undefined;
   #toldServer = false;
+  /** With several receivers: a person here paused all of them. */
+  #pausedAll = false;
+  /** At a receiver: what moved between it and others. */
+  #others: Swarm | undefined;
+  /** Those of several receivers that lost every connection. */
+  readonly #away = new Set<string>();
   #ofAll = '';
   #kind: 'files' | 'text' | 'stream' = 'files';
 
@@ -47,6 +59,7 @@ export class Report {
   }
 
   apply(event: TransferEvent): void {
+    if (this.#options.board && this.#ofReceiver(event, this.#options.board)) return;
     switch (event.event) {
       case 'code':
         return this.#code(event.code);
@@ -74,6 +87,9 @@ export class Report {
         const named = path === undefined || message.includes(quoted(path));
         return this.say(`Warning: ${named ? '' : `${path}: `}${message}`);
       }
+      case 'swarm':
+        this.#others = event;
+        return;
       case 'digest':
         return this.say(`${event.sha256}  ${event.path}`);
       case 'text':
@@ -81,7 +97,91 @@ export class Report {
     }
   }
 
+  /**
+   * What is said of one of several receivers. The board knows the event already.
+   * @returns false for an event that is told in the same way as with one
+   */
+  #ofReceiver(event: TransferEvent, board: Board): boolean {
+    if (!('peer' in event) || event.peer === undefined) return false;
+    const row = board.rows.get(event.peer);
+    const who = `Receiver ${event.peer}`;
+    switch (event.event) {
+      case 'peer':
+        this.say(`${who} is ${row?.label} (${event.agent}).`);
+        return true;
+      case 'state':
+        if (row) this.#stateOf(who, event);
+        return true;
+      case 'ended': {
+        const { wanted, done } = board;
+        const all = `${done}${wanted === 'any' ? '' : ` of ${wanted}`} done.`;
+        const { bytes, seconds, message = '' } = event;
+        if (!event.ok)
+          this.say(`${who} (${row?.label}) has not got everything: ${withHint({ ...event, message })}`);
+        else
+          this.say(
+            `${who} (${row?.label}) has everything: ${formatBytes(bytes)} in ${formatDuration(seconds)}. ${all}`,
+          );
+        return true;
+      }
+      case 'warning':
+        this.say(`Warning: ${who}: ${withHint(event)}`);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  #stateOf(who: string, { from, to, by, reason }: StateEvent): void {
+    const back = to === 'transferring' && (from === 'connecting' || from === 'authenticating');
+    if (by === 'self' && (to === 'paused' || from === 'paused')) {
+      // One word of this side's person, and a change for each receiver.
+      if (this.#pausedAll === (to === 'paused')) return;
+      this.#pausedAll = to === 'paused';
+      this.say(to === 'paused' ? 'Paused for all. Press r to resume.' : 'Resumed.');
+    } else if (to === 'paused')
+      this.say(
+        reason ? `${who} paused: ${reason} It goes on by itself once it can write again.` : `${who} paused.`,
+      );
+    else if (from === 'paused' && to === 'transferring') this.say(`${who} resumed.`);
+    else if (to === 'connecting' && (from === 'transferring' || from === 'paused'))
+      this.say(
+        by === 'peer' && reason
+          ? `${who}: ${reason}`
+          : `${who} is away${reason ? ` (${reason})` : ''}. It goes on when it is back; it can also start again with the same code.`,
+      );
+    else if (back && this.#away.delete(who)) this.say(`${who} is back.`);
+    if (to === 'connecting') this.#away.add(who);
+  }
+
+  /** It ended without everything for somebody: how it went for each. The error itself is told elsewhere. */
+  unfinished(error: unknown): void {
+    const { board } = this.#options;
+    if (!board || board.rows.size === 0) return;
+    this.say(summary(board));
+    if (error instanceof DeliveryError && error.receipt !== undefined)
+      this.say(`Receipt of what was received: ${error.receipt}`);
+  }
+
+  #finishedAll(result: Result, board: Board): void {
+    this.say(summary(board));
+    const what = contents({ ...result, bytes: result.bytes, kind: this.#kind, folders: 0, links: 0 });
+    const out = board.out > 0 ? ` ${formatBytes(board.out)} went out from here.` : '';
+    this.say(
+      `Sent ${what} to ${count(board.done, 'receiver')}.${out}`,
+      `Verified. Root ${groups(result.root)}.`,
+    );
+  }
+
   finished(result: Result): void {
+    const { board } = this.#options;
+    if (board) this.#finishedAll(result, board);
+    else this.#finishedOne(result);
+    if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
+    this.#skipped(result);
+  }
+
+  #finishedOne(result: Result): void {
     const sent = this.#options.role === 'send';
     const what =
       result.files > 0 ? contents({ ...result, kind: this.#kind, folders: 0, links: 0 }) : 'no files';
@@ -91,11 +191,17 @@ export class Report {
       `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
       `Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`,
     );
-    if (result.receipt !== undefined) this.say(`Receipt: ${result.receipt}`);
+    if (!this.#others) return;
+    const { down, up } = this.#others;
+    this.say(`From other receivers came ${formatBytes(down)}, and to them went ${formatBytes(up)}.`);
+  }
+
+  #skipped(result: Result): void {
     if (result.skipped.length === 0) return;
-    const why = sent
-      ? 'Not sent, because Beeline could not read or name them'
-      : 'Left out, because the destination cannot hold them, or because they lead out of it';
+    const why =
+      this.#options.role === 'send'
+        ? 'Not sent, because Beeline could not read or name them'
+        : 'Left out, because the destination cannot hold them, or because they lead out of it';
     this.say(`${why} (${result.skipped.length}):`);
     this.say(result.skipped.slice(0, 20).map((path) => `    ${escapeName(path)}`));
     if (result.skipped.length > 20) this.say('    ...');

@@ -11,11 +11,13 @@ export interface Output {
   write(text: string): boolean;
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
   on?(event: 'resize', listener: () => void): unknown;
   off?(event: 'resize', listener: () => void): unknown;
 }
 
 const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
 const MOST_WAITING = 1000;
 
 export class Screen {
@@ -39,6 +41,11 @@ export class Screen {
   /** Columns that may be filled. The last one stays free: some terminals wrap as soon as it is written. */
   get width(): number {
     return Math.max(1, (this.#stream.columns || DEFAULT_COLUMNS) - 1);
+  }
+
+  /** Rows of the terminal. */
+  get height(): number {
+    return Math.max(1, this.#stream.rows || DEFAULT_ROWS);
   }
 
   /** Each text is one line; a line feed inside one is shown as an escape, for a peer may have put it there. */

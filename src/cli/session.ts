@@ -4,6 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
+import { Board } from './board.ts';
+import { boardDrawing } from './board-lines.ts';
 import { BrokenPipe } from './exit.ts';
 import type { Host } from './host.ts';
 import { afterInterrupt, Interrupt, type InterruptedSide, interrupted } from './interrupt.ts';
@@ -11,7 +13,7 @@ import { writeEvent } from './json.ts';
 import { Keys, stopsOutput } from './keys.ts';
 import { type Log, openLog } from './log.ts';
 import type { Face } from './options.ts';
-import { ProgressLine } from './progress.ts';
+import { drawingOf, ProgressLine } from './progress.ts';
 import { Prompt } from './prompt.ts';
 import { Report, type ReportOptions } from './report.ts';
 import { Screen } from './screen.ts';
@@ -22,7 +24,9 @@ export interface TransferRunOptions {
   metricsPort?: number;
   /** stdin carries data (or a code), so it has no keys. */
   stdinTaken: boolean;
-  report: Omit<ReportOptions, 'terse' | 'json'>;
+  report: Omit<ReportOptions, 'terse' | 'json' | 'board'>;
+  /** How many are to receive; absent: one. */
+  several?: number | 'any';
   /** For what is said of an interruption. */
   side: Omit<InterruptedSide, 'role'>;
 }
@@ -38,6 +42,7 @@ export class TransferRun {
   readonly #host: Host;
   readonly #options: TransferRunOptions;
   readonly #tracker = new Tracker();
+  readonly #board: Board | undefined;
   readonly #keys: Keys;
   #progress: ProgressLine | undefined;
   #transfer: Transfer | undefined;
@@ -51,7 +56,10 @@ export class TransferRun {
     this.#host = host;
     this.#options = options;
     this.screen = new Screen(host.stderr, host.env);
-    this.report = new Report(this.screen, host.stdout, { ...options.report, terse: json || quiet, json });
+    const { several } = options;
+    this.#board = several === undefined ? undefined : new Board(several);
+    const how = { ...options.report, terse: json || quiet, json, board: this.#board };
+    this.report = new Report(this.screen, host.stdout, how);
     this.#keys = new Keys(host.stdin, {
       pause: () => this.#transfer?.pause(),
       resume: () => this.#transfer?.resume(),
@@ -88,8 +96,8 @@ export class TransferRun {
     this.#log = await openLog(face, (lines) => this.screen.raw(lines));
     for (const secret of secrets) if (secret !== undefined) this.#hide(secret);
     if (metricsPort !== undefined) {
-      const { serveMetrics } = await import('./metrics.ts');
-      const metrics = await serveMetrics(metricsPort, this.#tracker);
+      const { metricsText, serveMetrics } = await import('./metrics.ts');
+      const metrics = await serveMetrics(metricsPort, () => metricsText(this.#view, this.#board));
       this.#metrics = metrics;
       this.report.say(`Metrics: ${metrics.url}`);
     }
@@ -109,6 +117,8 @@ export class TransferRun {
       this.report.finished(result);
       await this.#serve(transfer);
     } catch (thrown) {
+      this.#progress?.stop();
+      if (!this.#broken) this.report.unfinished(thrown);
       throw this.#explained(thrown);
     } finally {
       stop();
@@ -134,8 +144,14 @@ export class TransferRun {
     this.#host.stdout.off('error', this.#onStdoutError);
   }
 
+  /** The whole. */
+  get #view(): Tracker {
+    return this.#board?.whole ?? this.#tracker;
+  }
+
   #show(event: TransferEvent): void {
     this.#tracker.apply(event);
+    this.#board?.apply(event);
     if (event.event === 'code') this.#hide(event.code);
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
@@ -148,9 +164,14 @@ export class TransferRun {
     const { json, quiet } = this.#options.face;
     if (json || quiet) return;
     if (event.event === 'done') return this.#progress?.stop();
-    // Before bytes move there is nothing to draw, and after a question the display starts anew.
-    if (event.event === 'progress' && (!this.#progress || this.#progress.stopped))
-      this.#progress = new ProgressLine(this.screen, this.#tracker);
+    // Before bytes move there is nothing to draw, unless there are several; after a question the display starts anew.
+    const first = this.#board ? 'peer' : 'progress';
+    const begins = event.event === first || event.event === 'progress';
+    if (begins && (!this.#progress || this.#progress.stopped))
+      this.#progress = new ProgressLine(
+        this.screen,
+        this.#board ? boardDrawing(this.#board) : drawingOf(this.#tracker),
+      );
     this.#progress?.changed();
   }
 
@@ -174,7 +195,7 @@ export class TransferRun {
     const error = asBeelineError(thrown);
     if (error.code === 'NO_PATH' && this.#tracker.bytes > 0)
       return retold(error, `${error.message} ${next()}`);
-    if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined) return error;
+    if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined || this.#board) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';
     return new BeelineError('CANCELLED', who, { cause: error });
   }

@@ -6,7 +6,12 @@ export interface ShownLane {
   kind: string;
   /** `host:port` of the other end. */
   remote: string;
+  /** It goes through a relay, or a TURN server. */
+  relayed?: boolean;
 }
+
+/** What moves between several receivers, in bytes so far. */
+export type Swarm = Pick<Extract<TransferEvent, { event: 'swarm' }>, 'from' | 'to' | 'up' | 'down'>;
 
 export class Tracker {
   state: State = 'idle';
@@ -31,6 +36,7 @@ export class Tracker {
   readonly lanes = new Map<number, ShownLane>();
   /** Bytes a second by kind of lane. */
   by: Readonly<Record<string, number>> = {};
+  swarm: Swarm | undefined;
 
   apply(event: TransferEvent): void {
     switch (event.event) {
@@ -49,8 +55,10 @@ export class Tracker {
         this.bytes = event.bytes;
         break;
       case 'lane':
-        if (event.status === 'open') this.lanes.set(event.id, { kind: event.kind, remote: event.remote });
-        else this.lanes.delete(event.id);
+        if (event.status === 'open') {
+          const { kind, remote, relayed = false } = event;
+          this.lanes.set(event.id, { kind, remote, relayed });
+        } else this.lanes.delete(event.id);
         break;
       case 'progress':
         this.bytes = event.bytes;
@@ -65,6 +73,9 @@ export class Tracker {
             ? undefined
             : percentOf(event.fileBytes, event.fileSize);
         this.by = event.by;
+        break;
+      case 'swarm':
+        this.swarm = event;
         break;
       case 'done':
         this.resumed = event.resumed;

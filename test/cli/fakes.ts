@@ -83,14 +83,18 @@ export class FakeTransfer implements Transfer {
 
   finish(result: Partial<Result> = {}): void {
     const whole = { ...RESULT, ...result };
-    const { peer: _peer, skipped: _skipped, ...told } = whole;
+    const { peer: _peer, skipped: _skipped, receivers: _receivers, ...told } = whole;
     this.emit({ event: 'done', ...told });
     this.#settle.resolve(whole);
   }
 
   fail(code: ErrorCode, message: string): void {
-    this.emit({ event: 'error', code, message });
-    this.#settle.reject(new BeelineError(code, message));
+    this.reject(new BeelineError(code, message));
+  }
+
+  reject(error: BeelineError): void {
+    this.emit({ event: 'error', code: error.code, message: error.message });
+    this.#settle.reject(error);
   }
 
   subscribe(listener: (event: TransferEvent) => void): () => void {

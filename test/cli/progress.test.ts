@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import type { Clock } from '../../src/base/clock.ts';
 import { columns, keepEnd, loadWidths } from '../../src/cli/measure.ts';
-import { ProgressLine, plain, render } from '../../src/cli/progress.ts';
+import { drawingOf, ProgressLine, plain, render } from '../../src/cli/progress.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import { describeLanes, Tracker } from '../../src/cli/tracker.ts';
 import type { TransferEvent } from '../../src/node/api.ts';
@@ -169,7 +169,7 @@ describe('cli: drawing', () => {
     const sink = new Sink(true);
     const clock = new ManualClock();
     const view = tracker('a.txt');
-    const display = new ProgressLine(new Screen(sink, { NO_COLOR: '1' }), view, clock);
+    const display = new ProgressLine(new Screen(sink, { NO_COLOR: '1' }), drawingOf(view), clock);
     let writes = 0;
     sink.write = ((text: string) => {
       sink.text += text;
@@ -215,7 +215,7 @@ describe('cli: drawing', () => {
   it('redraws for a new width when the terminal is resized', () => {
     const sink = new Sink(true, 80);
     const clock = new ManualClock();
-    const display = new ProgressLine(new Screen(sink, { NO_COLOR: '1' }), tracker('a.txt'), clock);
+    const display = new ProgressLine(new Screen(sink, { NO_COLOR: '1' }), drawingOf(tracker('a.txt')), clock);
     display.changed();
     clock.advance(1000);
     sink.columns = 20;
@@ -249,7 +249,7 @@ describe('cli: drawing', () => {
     const sink = new Sink(false);
     const clock = new ManualClock();
     const view = tracker('a.txt');
-    const display = new ProgressLine(new Screen(sink), view, clock);
+    const display = new ProgressLine(new Screen(sink), drawingOf(view), clock);
     const run = (steps: number, percentPerSecond: number) => {
       sink.text = '';
       for (let second = 1; second <= steps; second++) {
@@ -261,7 +261,7 @@ describe('cli: drawing', () => {
     };
     assert.equal(run(5, 20), 1); // fast: the 5 s rule
     assert.doesNotMatch(sink.text, /\x1b/);
-    const slow = new ProgressLine(new Screen(sink), view, clock);
+    const slow = new ProgressLine(new Screen(sink), drawingOf(view), clock);
     display.stop();
     sink.text = '';
     for (let second = 0; second <= 100; second++) {
@@ -277,7 +277,7 @@ describe('cli: drawing', () => {
     const sink = new Sink(false);
     const clock = new ManualClock();
     const view = tracker('stdin', null);
-    const display = new ProgressLine(new Screen(sink), view, clock);
+    const display = new ProgressLine(new Screen(sink), drawingOf(view), clock);
     for (let i = 0; i < 20; i++) {
       clock.advance(1000);
       display.changed();

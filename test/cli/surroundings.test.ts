@@ -129,7 +129,7 @@ describe('cli: metrics', () => {
   });
 
   it('are served on the loopback, and a taken port is a clear error', async () => {
-    const served = await serveMetrics(0, view);
+    const served = await serveMetrics(0, () => metricsText(view));
     assert.match(served.url, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     const answer = await fetch(served.url, { headers: { connection: 'close' } });
     assert.match(answer.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/);
@@ -139,7 +139,10 @@ describe('cli: metrics', () => {
       (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).status,
       404,
     );
-    await assert.rejects(serveMetrics(port, view), { code: 'USAGE', message: /--metrics-port/ });
+    await assert.rejects(
+      serveMetrics(port, () => ''),
+      { code: 'USAGE', message: /--metrics-port/ },
+    );
     served.close();
   });
 });

@@ -26,6 +26,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       instructions: (code) => tell(session, args, qrCode, code),
       pages: (links) => tellPages(session, qrCode, links),
     },
+    several: args.several,
     side: { newCode: chosen === undefined && keyFlag(args) === undefined, keeps: !('text' in args.what) },
   });
   try {
