@@ -281,6 +281,8 @@ const TEXTS = {
       'A message between this side and the relay makes no sense. Is it a Beeline on the other end?',
     PEER_MALFORMED: 'The other side sent {what}.',
     PEER_MISBEHAVES: 'The other side {what}.',
+    MEMBER_MISBEHAVES:
+      'Another receiver broke the protocol, and nothing is exchanged with it any more. {why}',
     SHARE_MALFORMED: 'The other side sent a key exchange message that is not valid. Try a new code.',
     CLIENT_MISBEHAVES: 'This connection {what}.',
     JOURNAL_MALFORMED: 'The journal has a record that was not written by this program.',

@@ -2,8 +2,8 @@
  * The other receivers that this one is linked with, for as long as somebody has something of it: while this side fetches, and
  * afterwards until those that are still at it have what they want.
  */
-import { type Clock, every } from '../base/clock.ts';
-import type { BeelineError } from '../base/errors.ts';
+import { Alarm, type Clock, every } from '../base/clock.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_NEIGHBOURS } from '../base/limits.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import type { Helper, HelperPorts } from '../sync/helper.ts';
@@ -19,6 +19,8 @@ const LOOK_MS = 1_000;
 const CARRIES = 16 * 1024;
 /** One that asks for nothing for so long is not waited for, once this side has everything. */
 const IDLE_MS = 60_000;
+/** One that asks for a little now and then must not keep this process alive for ever. */
+const SERVING_MS = 86_400_000;
 /** Links at a time: those that are named, and as many that are named no more and still up. */
 const MOST = 2 * MAX_NEIGHBOURS;
 /** Certificates of those that lied or broke the protocol, of which nothing is wanted any more. */
@@ -58,9 +60,12 @@ export class Neighbours {
   #told = '';
   #endLooks = () => {};
   #settled: (() => void) | undefined;
+  readonly #most: Alarm;
+  servesMs = SERVING_MS;
 
   constructor(options: NeighboursOptions) {
     this.#options = options;
+    this.#most = new Alarm(options.clock);
   }
 
   /** Those with a lane. */
@@ -83,8 +88,8 @@ export class Neighbours {
   };
 
   /**
-   * This side has everything: resolves once nobody wants anything of it any more. One that is not connected by now, or
-   * asks for nothing for a minute, is not waited for.
+   * This side has everything: resolves once nobody wants anything of it any more, and after a day in any case. One that is not
+   * connected by now, or asks for nothing for a minute, is not waited for.
    * @returns undefined if there is nobody
    */
   serve(): Promise<void> | undefined {
@@ -92,6 +97,7 @@ export class Neighbours {
       if (link.content) link.end();
       else link.forget();
     if (this.#links.size === 0) return undefined;
+    this.#most.set(this.servesMs, () => this.end());
     return new Promise((resolve) => {
       this.#settled = resolve;
     });
@@ -99,8 +105,7 @@ export class Neighbours {
 
   end(): void {
     for (const link of [...this.#links]) link.end();
-    this.#endLooks();
-    this.#settled?.();
+    this.#conclude();
   }
 
   #wanted(fingerprint: string): boolean {
@@ -114,7 +119,8 @@ export class Neighbours {
   }
 
   #misbehaved(link: MemberLink, error: BeelineError): void {
-    this.#options.warn(error);
+    const lied = error.code === 'VERIFICATION';
+    this.#options.warn(lied ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error }));
     // One that was never connected may have said that it is somebody else.
     if (link.proven && this.#banned.size < MAX_BANNED) this.#banned.add(link.pin);
   }
@@ -140,8 +146,12 @@ export class Neighbours {
       const now = this.#options.clock.now();
       for (const link of [...this.#links]) if (link.content || now - link.asked > IDLE_MS) link.end();
     }
-    if (this.#links.size > 0) return;
+    if (this.#links.size === 0) this.#conclude();
+  }
+
+  #conclude(): void {
     this.#endLooks();
+    this.#most.clear();
     this.#settled?.();
   }
 

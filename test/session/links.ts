@@ -28,6 +28,8 @@ export class LinkedProcess {
   dials = 0;
   /** The far ends of what it dialled. */
   readonly dialled: MemoryPipe[] = [];
+  /** The latest of those it is linked with asks for something. */
+  asks = () => {};
   /** Nobody gets through to it. */
   deaf = false;
   readonly #places: Places;
@@ -48,7 +50,10 @@ export class LinkedProcess {
     this.neighbours = new Neighbours({
       ...{ clock, log: undefined, pipes: this.pipes },
       connect: (user) => this.#connect(user),
-      helper: (ports) => engine.helper(ports),
+      helper: (ports) => {
+        this.asks = ports.asks;
+        return engine.helper(ports);
+      },
       emit: (event) => void this.events.push(event),
       warn: ({ reason }) => void this.warned.push(reason ?? ''),
     });

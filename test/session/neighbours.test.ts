@@ -1,6 +1,7 @@
 /** Links between receivers of one offer: how they come up, when they are given up, and how long one that has everything serves. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { every } from '../../src/base/clock.ts';
 import type { Hello } from '../../src/wire/signal.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { introduce, LinkedProcess, type Places } from './links.ts';
@@ -133,6 +134,26 @@ describe('a receiver that has everything', () => {
       other.neighbours.end();
       assert.equal(clock.waiting, 0);
     }
+  });
+
+  it('serves for a day at most (here: five minutes), whoever goes on asking', async () => {
+    const { clock, process } = world();
+    const [one, other] = [process('a'), process('b')];
+    introduce(one, other);
+    await flow(clock, 1000);
+    let served = false;
+    one.neighbours.servesMs = 300_000;
+    void one.neighbours.serve()!.then(() => {
+      served = true;
+    });
+    const ask = every(clock, 50_000, () => one.asks());
+    await flow(clock, 290_000);
+    assert.equal(served, false);
+    await flow(clock, 11_000);
+    assert.equal(served, true);
+    ask();
+    other.neighbours.end();
+    assert.equal(clock.waiting, 0);
   });
 
   it('stops at once when it is told to', async () => {
