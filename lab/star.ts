@@ -35,10 +35,11 @@ export interface Carried {
 
 /** Milliseconds that one `tc` may take. */
 const TC_DEADLINE_MS = 10_000;
-/** What a bucket holds: the largest frame that the kernel hands on in one piece, four times. */
-const BURST_BYTES = 256 * 1024;
+/** What a bucket holds: so much of its rate, and at least what the kernel hands on in one piece. */
+const BURST_MS = 10;
+const LEAST_BURST_BYTES = 64 * 1024;
 /** How long a packet may wait for its tokens before it is dropped instead. */
-const QUEUE_MS = 100;
+const QUEUE_MS = 200;
 const FIRST_SWITCH = 'switch0';
 const HOST_DEVICE = 'net0';
 const SUBNET = '10.99.0.0/24';
@@ -142,7 +143,8 @@ export class Star {
 
 /** Bounds what leaves through a device. */
 function limit({ namespace, device }: End, mbit: number): void {
-  const bucket = ['rate', `${Math.round(mbit * 1000)}kbit`, 'burst', String(BURST_BYTES)];
+  const burst = Math.max(LEAST_BURST_BYTES, Math.round((mbit * BURST_MS * 1000) / 8));
+  const bucket = ['rate', `${Math.round(mbit * 1000)}kbit`, 'burst', String(burst)];
   const latency = ['latency', `${QUEUE_MS}ms`];
   tc('-n', namespace, 'qdisc', 'replace', 'dev', device, 'root', 'tbf', ...bucket, ...latency);
 }
