@@ -1,4 +1,4 @@
-/** Turns a command's arguments into the values of its flags and positionals, or a USAGE error that names the near miss. */
+/** Turns a command's arguments into the values of its flags and positionals, or a USAGE error that suggests a similar name. */
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
@@ -6,7 +6,7 @@ import { type Command, FLAGS, type Flag, type FlagValues } from './flags.ts';
 import { hint } from './near.ts';
 
 /**
- * `node:util`'s own strict mode is not used: its texts speak to programmers and know no near misses.
+ * The strict mode of `node:util` is not used: its texts are for programmers and suggest no similar names.
  * @throws BeelineError USAGE
  */
 export function parse<C extends Command>(

@@ -8,7 +8,7 @@ import type { Tracker } from './tracker.ts';
 
 /** Rows at most, on however large a terminal. */
 const MOST_ROWS = 16;
-/** Rows of the terminal that stay for what is said. */
+/** Rows of the terminal that stay free for messages. */
 const LEFT_ROWS = 4;
 const LABEL_MOST = 24;
 /** Columns of a name that is shortened. */
@@ -30,7 +30,7 @@ export function renderBoard(board: Board, width: number, height: number): string
   return [...lines, wholeLine(board, width)];
 }
 
-/** Those that move most, then those that are there, then those that ended last; in the order of their numbers. */
+/** Those that move most, then those that are there, then those that ended last. Sorted by their numbers. */
 function busiest(rows: readonly Row[], most: number): Row[] {
   const weight = ({ ended, view }: Row) => (ended ? -1 : view.rate);
   return rows
@@ -42,7 +42,7 @@ function busiest(rows: readonly Row[], most: number): Row[] {
 const numbered = ({ peer, label }: Row) => `${String(peer).padStart(3)} ${label}`;
 const labelWidth = (row: Row) => columns(numbered(row));
 
-/** The number always, and so much of who it is as tells it from others. */
+/** The number, and enough of the name to tell it from others. */
 function briefly({ peer, name, label }: Row): string {
   const number = `${String(peer).padStart(3)} `;
   return padTo(
@@ -71,7 +71,7 @@ function rowLine(row: Row, label: number, width: number): string {
   return keepEnd(fit(parts, [4, 3, 0, 2, 0], width).join(GAP), width);
 }
 
-/** How bytes go to it. */
+/** Over which lanes bytes go to it. */
 function wayOf({ lanes }: Tracker): string {
   let way = '';
   for (const { remote, relayed } of lanes.values()) {

@@ -8,9 +8,9 @@ export type Standing = 'connecting' | 'asked' | 'receiving' | 'paused' | 'away' 
 export const STANDINGS: readonly Standing[] = [
   ...(['connecting', 'asked', 'receiving', 'paused', 'away', 'done', 'failed'] as const),
 ];
-/** Receivers that are kept in mind; of more, those that ended first are forgotten, but counted. */
+/** Receivers that are remembered. Of more, those that came first and have ended are forgotten, but counted. */
 const MOST_ROWS = 1000;
-/** Of several states the first one of these tells how far the whole is. */
+/** The first of these that some receiver is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting'];
 
 /** One receiver. */
@@ -97,7 +97,7 @@ export class Board {
     return row;
   }
 
-  /** How many there are of each standing, of all that ever were. */
+  /** How many receivers have each standing, with those that are forgotten. */
   get counts(): Readonly<Record<Standing, number>> {
     const counts = Object.fromEntries(STANDINGS.map((name) => [name, 0])) as Record<Standing, number>;
     for (const row of this.rows.values()) counts[row.standing]++;
@@ -112,7 +112,7 @@ export class Board {
     const states = new Set<State>();
     const by: Record<string, number> = {};
     for (const { peer, view, standing } of this.rows.values()) {
-      // What one that failed has is of no use to the sum.
+      // A receiver that failed adds nothing to the sum.
       if (standing === 'failed') continue;
       whole.bytes += view.bytes;
       whole.resumed += view.resumed;

@@ -12,7 +12,7 @@ const LINE_MAX = 2048;
 const LINE_MS = 60_000;
 
 /**
- * The first line of a stream. The rest is of no interest, and the stream is put aside.
+ * The first line of a stream. The rest is not used, and the stream is paused.
  * @throws BeelineError USAGE (too long), TIMEOUT, INTERRUPTED, UNREADABLE
  */
 function firstLine(input: Input, signal: AbortSignal): Promise<string> {
@@ -43,8 +43,8 @@ function firstLine(input: Input, signal: AbortSignal): Promise<string> {
 }
 
 /**
- * A well-formed code, without what was typed or pasted around it. A wrong guess burns it, so one that looks mistyped is
- * asked about before anything is tried; where nobody can be asked it is refused.
+ * A well-formed code, without what was typed or pasted around it. A wrong guess burns the code. So the person is asked
+ * about a code that looks mistyped before it is tried. Where nobody can be asked, it is refused.
  * @param given from an argument or the environment
  * @throws BeelineError USAGE, TIMEOUT, INTERRUPTED
  */

@@ -180,5 +180,5 @@ export type FlagValues<C extends Command> = {
   [N in keyof Flags[C]]?: Flags[C][N] extends Flag<infer T> ? T : never;
 };
 
-/** Flags that only one side acts on; the other takes them, because scripts share one set, and says so. */
+/** Flags that only the receiver acts on. A sender takes them too, for scripts with one set for both, and says so. */
 export const RECEIVER_ONLY = ['to', 'overwrite', 'yes'] as const;

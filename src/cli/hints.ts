@@ -9,7 +9,7 @@ const CERTIFICATE = 'Check the file that --tls-cert names.';
 const KEY = 'Check the file that --tls-key names.';
 const BOTH = 'Check the files that --tls-cert and --tls-key name.';
 
-/** One sentence each, which stands behind the error's own. */
+/** One sentence for each reason, put behind the error's own. */
 export const HINTS: { readonly [R in Reason]?: string } = {
   NOBODY_ON_LAN:
     'If they are on different networks, or the network keeps machines apart, use --at HOST:PORT or --server URL.',
@@ -49,7 +49,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   DISK_NOT_PERMITTED: ELSEWHERE,
 };
 
-/** An error's, or a warning's, sentence for somebody at the command. */
+/** The sentence of an error or a warning, with its hint. */
 export function withHint({
   message,
   reason,

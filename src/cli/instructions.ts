@@ -62,11 +62,11 @@ function orOpen(links: readonly string[]): string[] {
   return ['or open this in a browser there:', '', ...links.map((link) => `    ${link}`), ''];
 }
 
-/** The server's page, which has the code in the part of the URL that browsers send to nobody. */
+/** The link to the server's page. The code is in its fragment, which browsers send to nobody. */
 export function pageLink(server: string, code: string): string {
   const url = new URL(server);
   url.protocol = url.protocol.replace(/^ws/, 'http');
-  // As elsewhere, somebody who copied the rendezvous' own URL means the server.
+  // Somebody who gives the URL of the rendezvous means the server, as elsewhere.
   if (url.pathname.endsWith(RENDEZVOUS_PATH))
     url.pathname = url.pathname.slice(0, 1 - RENDEZVOUS_PATH.length);
   url.hash = code;

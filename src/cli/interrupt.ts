@@ -1,10 +1,10 @@
-/** Ctrl-C and its kin: the first asks for an orderly, resumable end, the second ends the process at once. */
+/** Ctrl-C and similar signals: the first asks for an orderly, resumable end, the second ends the process at once. */
 import { BeelineError } from '../base/errors.ts';
 import { EXIT_INTERRUPTED } from './exit.ts';
 import type { Tracker } from './tracker.ts';
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-/** Milliseconds that an orderly end may take before the process ends anyway, and that it has then to say so. */
+/** Milliseconds that an orderly end may take, and that the process has after them to say that it ends anyway. */
 const GRACE_MS = 10_000;
 const LAST_WORD_MS = 1_000;
 
@@ -26,7 +26,7 @@ export class Interrupt {
     return this.#controller.signal;
   }
 
-  /** The orderly end takes too long: nothing is waited for any more. */
+  /** Aborted when the orderly end takes too long: nothing is waited for then. */
   get overdue(): AbortSignal {
     return this.#overdue.signal;
   }
@@ -59,7 +59,7 @@ export function interrupted(afterwards?: string): BeelineError {
 
 export interface InterruptedSide {
   role: 'send' | 'receive';
-  /** A code was found for this transfer, or will be for the next; false where a key or a code of the person's own stands. */
+  /** At a sender: Beeline makes the code. At a receiver: it needs a code. */
   newCode: boolean;
   /** False if it goes to stdout, where nothing can be kept. */
   keeps: boolean;

@@ -135,7 +135,7 @@ export class Keys {
     if (this.#raw) this.#actions.redraw();
   };
 
-  /** What has arrived is thrown away on both sides: one slip of a finger must not do that. */
+  /** It throws away what has arrived, on both sides: so one key pressed by mistake must not do it. */
   #cancel(): void {
     const now = performance.now();
     if (now - this.#askedAt <= ASKED_MS) return this.#actions.cancel();
@@ -171,8 +171,8 @@ export function inForeground(): boolean {
 }
 
 /**
- * At the end of a process that is in the background: Node restores the terminal's mode, for which it would be stopped by
- * SIGTTOU and never end. Without the descriptor that it does that by, it cannot.
+ * For the end of a process in the background. Node would restore the terminal's mode then. For that SIGTTOU would stop the
+ * process, and it would never end. So the descriptor that Node would use is closed.
  */
 export function releaseTerminal(
   input: { _handle?: { fd?: number } | null },

@@ -1,6 +1,6 @@
 /**
- * Structured logs for `--log-level` and `--log-file`, one pino object a line. Two nets under the rule that no secret
- * is ever logged: fields with a secret's name are blanked, and known secrets are cut out of the finished line.
+ * Structured logs for `--log-level` and `--log-file`, one pino object a line. No secret is ever logged. Two measures guard
+ * that: fields with a secret's name are blanked, and known secrets are cut out of the finished line.
  */
 import { closeSync, fchmodSync, openSync, writeSync } from 'node:fs';
 import { asBeelineError } from '../base/errors.ts';
@@ -18,7 +18,7 @@ export interface Log {
 const CENSORED = '[redacted]';
 const SECRET_NAME =
   /secret|passw|psk|token|private|cookie|authorization|pake|credential|^(?:session|shared)?key$/i;
-/** Error codes (`NO_PEER`, `ECONNRESET`) share the field name `code` with transfer codes, which look otherwise. */
+/** Error codes (`NO_PEER`, `ECONNRESET`) share the field name `code` with transfer codes, which look different. */
 const ERROR_CODE = /^[A-Z][A-Z0-9_]{1,40}$/;
 const MAX_DEPTH = 5;
 
@@ -34,7 +34,7 @@ export async function openLog(face: Face, print: (lines: string) => void): Promi
   const write = (line: string): void => {
     let text = line;
     for (const secret of secrets) text = text.replaceAll(secret, CENSORED);
-    // The line is JSON, which leaves C1 and bidi controls as they are: errors, say, quote what others have said.
+    // JSON leaves C1 and bidi controls as they are, and an error may quote what a peer has said.
     text = `${escapeJson(text.trimEnd())}\n`;
     if (file === undefined) return print(text);
     try {

@@ -6,7 +6,7 @@ let exact: ((text: string) => number) | undefined;
 let loading: Promise<void> | undefined;
 
 const ASCII = /^[\x20-\x7e]*$/;
-/** With the display's own signs, which are one column wide; a status that counted as wider would erase lines above it. */
+/** ASCII and the display's own signs, one column wide. A status that counted as wider would erase lines above it. */
 const NARROW = /^[\x20-\x7e━─…]*$/;
 
 /** Resolves once widths are exact. Without the module they stay conservative. */

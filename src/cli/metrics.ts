@@ -1,6 +1,6 @@
 /**
- * `--metrics-port`: the transfer's numbers in the Prometheus text format, version 0.0.4, on the loopback only. Written
- * out by hand: a client library brings registries, collectors and default metrics for what is a dozen lines of text.
+ * `--metrics-port`: the transfer's numbers in the Prometheus text format, version 0.0.4, on the loopback only. It is
+ * written by hand: a client library brings registries, collectors and default metrics for a dozen lines of text.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -3,7 +3,7 @@ import { editDistance } from '../identity/distance.ts';
 
 /** The candidate that was probably meant, if any is near enough. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  // A longer word is no typing error of any candidate, and would only cost time.
+  // A longer word is no mistyped candidate, and would only cost time.
   if (word.length === 0 || word.length > 40) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;

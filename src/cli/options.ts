@@ -95,7 +95,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
   );
   return {
-    // As --at does, --web says where to meet.
+    // --web says where to meet, as --at does.
     ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code, {
       onUnreadable: flags['skip-unreadable'] ? 'skip' : 'fail',
       links: flags.links,
@@ -138,12 +138,12 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   return { ...transferArgs('receive', flags, env, argument ?? flags.code, own), yes };
 }
 
-/** A code whose words a shell took apart, or the whole command as the sender shows it, is one argument all the same. */
+/** The code as one argument, also if a shell split its words, or if the whole command that the sender shows was pasted. */
 function codeArgument(positionals: readonly string[]): string | undefined {
   if (positionals.length < 2) return positionals[0];
   const command = positionals[0] === 'beeline' && positionals[1] === 'receive';
   const words = command ? positionals.slice(2) : positionals;
-  // A word more is no part of the code but a folder, say: trying it with the code would burn that.
+  // One word more is no part of the code, but perhaps a folder. To try it as a part would burn the code.
   if (words.length === 1 || (words.length === 3 && words.every((word) => /^[\p{L}\d]+[.,]?$/u.test(word))))
     return words.join(' ');
   throw usage(

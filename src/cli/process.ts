@@ -33,8 +33,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, (thrown) => void fail(thrown, argv, host).then((code) => process.exit(code)));
 
 process.exitCode = await dispatch(argv, host);
-// What was written must arrive before the process ends, and after it no forgotten socket may keep it alive.
-// An empty write too stops a job in the background (`stty tostop`).
+// What was written must arrive before the process ends. After that no forgotten socket may keep it alive.
+// Even an empty write stops a job in the background (`stty tostop`).
 for (const stream of [process.stdout, process.stderr])
   if (stream.writable && stream.writableLength > 0)
     await new Promise<void>((done) => stream.write('', () => done()));

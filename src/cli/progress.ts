@@ -9,7 +9,7 @@ import { describeLanes, type Tracker } from './tracker.ts';
 export const GAP = '  ';
 const BAR_LEAST = 8;
 const BAR_MOST = 40;
-/** From here on a bar is worth more than the byte counts beside it. */
+/** From this width on, the bar gets its room before the byte counts. */
 const BAR_FROM = 36;
 const NAME_LEAST = 8;
 
@@ -55,7 +55,7 @@ function numbers(view: Tracker, width: number): string {
   return `${bar(percent, Math.min(room, BAR_MOST))}${GAP}${text}`;
 }
 
-/** What is to be said in place of a rate. */
+/** What is shown in place of a rate. */
 function standingOf({ state, silent }: Tracker): string | undefined {
   if (state === 'paused') return 'paused';
   if (state === 'connecting') return 'reconnecting';
@@ -84,7 +84,7 @@ function names(view: Tracker, width: number): string {
     Math.max(0, width - least),
   ).join(GAP);
   const room = width - (rest === '' ? 0 : columns(rest) + GAP.length);
-  // How far the file is: said of one of several, whole or not at all.
+  // How far the file is, if there are several. It is shown whole or not at all.
   const part = amount > 1 && view.filePercent !== undefined ? ` ${view.filePercent}%` : '';
   const partFits = file !== '' && columns(file) + part.length <= room;
   const name = partFits ? file + part : keepEnd(file, room);

@@ -1,4 +1,4 @@
-/** A question on the terminal; whoever asks several waits for each answer. Every question has a deadline, and Ctrl-C answers all of them. */
+/** A question on the terminal. Who asks several waits for each answer. Every question has a deadline, and Ctrl-C ends all of them. */
 import { createInterface } from 'node:readline';
 import { realClock, until } from '../base/clock.ts';
 import { escapeName } from '../base/printable.ts';

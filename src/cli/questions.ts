@@ -35,7 +35,7 @@ export class Questions {
   readonly #prompt: Prompt;
   readonly #screen: Screen;
   #always: Choice | undefined;
-  /** The sender calls it a refresh, and nobody has been asked what to make of that. */
+  /** The sender calls it a refresh, and nobody has been asked about that yet. */
   #refresh = false;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +44,7 @@ export class Questions {
     this.#screen = screen;
   }
 
-  /** Before anybody is met: a sender goes on waiting for one who can answer. @throws BeelineError REFUSED */
+  /** Called before the sender is met: it then goes on waiting for one who can answer. @throws BeelineError REFUSED */
   check(args: { yes: boolean }): void {
     if (!args.yes && !this.#prompt.possible) throw new BeelineError('REFUSED', NO_TERMINAL);
   }

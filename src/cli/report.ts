@@ -35,7 +35,7 @@ export class Report {
   #wasConnected = false;
   /** Lanes are open: the server is not needed then. */
   #connected = false;
-  /** Why it is away. */
+  /** Why the server is away; undefined while it is there. */
   #server: string | undefined;
   #toldServer = false;
   /** With several receivers: a person here paused all of them. */
@@ -135,7 +135,7 @@ export class Report {
   #stateOf(who: string, { from, to, by, reason }: StateEvent): void {
     const back = to === 'transferring' && (from === 'connecting' || from === 'authenticating');
     if (by === 'self' && (to === 'paused' || from === 'paused')) {
-      // One word of this side's person, and a change for each receiver.
+      // This side's person pauses once, and each session changes: it is said once.
       if (this.#pausedAll === (to === 'paused')) return;
       this.#pausedAll = to === 'paused';
       this.say(to === 'paused' ? 'Paused for all. Press r to resume.' : 'Resumed.');
@@ -154,7 +154,7 @@ export class Report {
     if (to === 'connecting') this.#away.add(who);
   }
 
-  /** It ended without everything for somebody: how it went for each. The error itself is told elsewhere. */
+  /** Not everybody has everything: says how it went for each. The error itself is told elsewhere. */
   unfinished(error: unknown): void {
     const { board } = this.#options;
     if (!board || board.rows.size === 0) return;
@@ -214,7 +214,7 @@ export class Report {
       this.#screen.line(code);
   }
 
-  /** A sender that was started anew cannot be told from one that is away: the person knows. */
+  /** A sender that was started again under a new code looks like one that is away: the person knows. */
   #lost(why: string): string {
     const lost = `Every connection to the other side was lost${why}; trying again.`;
     if (this.#options.role === 'send')
@@ -245,7 +245,7 @@ export class Report {
     this.#toldServer = away;
   }
 
-  /** With a reason it is a disk that takes no more, here or there. */
+  /** With a reason, the disk of one side takes no more. */
   #paused(peer: boolean, reason: string | undefined): void {
     if (reason === undefined) this.say(peer ? 'The other side paused.' : 'Paused. Press r to resume.');
     else if (peer) this.say(`Paused: ${reason} It goes on by itself once that side can write again.`);

@@ -8,7 +8,7 @@ const LEAST_PSK_BYTES = 16;
 const MOST_PSK_BYTES = 64 * 1024;
 const MOST_TURN_BYTES = 4096;
 
-/** At most one byte more than `most`. */
+/** Reads at most one byte more than `most`, which shows that a file is too large. */
 async function read(flag: string, path: string, most: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {

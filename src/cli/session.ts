@@ -1,4 +1,4 @@
-/** Runs one transfer with every face it has: lines, progress, keys, JSON, metrics, logs and signals. */
+/** Runs one transfer with all that belongs to it: lines, progress, keys, JSON, metrics, logs and signals. */
 
 import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
@@ -131,7 +131,7 @@ export class TransferRun {
   /** What has arrived is given to others who still receive it, for as long as they do or until Ctrl-C. */
   async #serve({ closed }: Transfer): Promise<void> {
     const open = await Promise.race([closed.then(() => false), setImmediate(true)]);
-    if (open) this.report.say('Others still fetch from here. Ctrl-C ends that; what arrived here is whole.');
+    if (open) this.report.say('Others still fetch from here. Ctrl-C ends that. What arrived here is whole.');
     await until(this.interrupt.overdue, () => closed).catch(() => {});
   }
 
@@ -144,7 +144,7 @@ export class TransferRun {
     this.#host.stdout.off('error', this.#onStdoutError);
   }
 
-  /** The whole. */
+  /** Of one receiver, or of all together. */
   get #view(): Tracker {
     return this.#board?.whole ?? this.#tracker;
   }
@@ -190,7 +190,7 @@ export class TransferRun {
     if (this.#broken) return new BrokenPipe();
     const { side, report } = this.#options;
     const next = () => afterInterrupt({ ...side, role: report.role }, this.#tracker);
-    // Whatever an interruption broke on its way, it is an interruption to the one who asked for it.
+    // Whatever error an interruption caused, the person is told of the interruption.
     if (this.interrupt.signal.aborted) return interrupted(next());
     const error = asBeelineError(thrown);
     if (error.code === 'NO_PATH' && this.#tracker.bytes > 0)
@@ -203,7 +203,7 @@ export class TransferRun {
   readonly #onStdoutError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE' || this.#broken) return;
     this.#broken = true;
-    // An orderly end, so that the other side is told, but a silent one.
+    // The end is orderly, so that the other side is told. Nothing is said here.
     if (!this.interrupt.signal.aborted) this.interrupt.now();
   };
 }

@@ -96,7 +96,7 @@ export function advice(lines: readonly string[]): string[] {
 
 function listed(addresses: readonly LocalAddress[]): string {
   const shown = addresses
-    // Every interface has one, and no other network knows it.
+    // Every interface has a link-local address, and no other network can reach it.
     .filter(({ scope }) => scope !== 'link-local' || addresses.every((other) => other.scope === scope))
     .map((each) => `${each.address} (${each.interface}, ${SCOPES[each.scope]})`);
   const more = shown.length > MOST ? [`and ${shown.length - MOST} more`] : [];
@@ -148,7 +148,7 @@ export async function doctorCommand(argv: readonly string[], host: Host): Promis
   }
 }
 
-/** A check as its own event, with what it found as a sentence; the `diagnosis` at the end has the facts. */
+/** A check as its own event. It says in a sentence what was found; the `diagnosis` at the end has the facts. */
 function told(name: CheckName, check: Check): object {
   const ms = 'ms' in check ? check.ms : undefined;
   const code = check.ok ? undefined : check.code;

@@ -13,7 +13,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   const session = new TransferRun(host, {
     face: args.face,
     metricsPort: args.metricsPort,
-    stdinTaken: false, // a code on stdin means that it is no terminal, and then it has no keys anyway
+    stdinTaken: false, // if a code comes on stdin, stdin is no terminal and has no keys anyway
     report: { role: 'receive', instructions: () => undefined },
     side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
@@ -21,7 +21,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   try {
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const code = needsCode(args) ? await obtainCode(args.options.code, host, session) : undefined;
-    // What is wrong with the code is said first: that is cured first.
+    // An error in the code is told before this one: the person mends it first.
     questions.check(args);
     const options = await session.prepare(
       {

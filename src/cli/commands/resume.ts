@@ -89,7 +89,7 @@ function ago(time: number): string {
   return `${formatDuration((Date.now() - time) / 1000)} ago`;
 }
 
-/** Resolves to the exit code. @param print programs read it on stdout, people what is left on stderr */
+/** Resolves to the exit code. @param print for programs, on stdout; what is left is told to people on stderr */
 async function removeAll(
   found: readonly Unfinished[],
   host: Host,
@@ -129,7 +129,7 @@ async function removeAll(
   return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-/** What is left and why, if anything is: the reason is for programs. */
+/** What is left and why; undefined if nothing is. `reason` is for programs. */
 async function remove(
   one: Unfinished,
   print: Print,

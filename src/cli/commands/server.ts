@@ -15,7 +15,7 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
   const args = serverArgs(argv, host.env);
   const { face } = args;
   const screen = new Screen(host.stderr, host.env);
-  // To a server that has a certificate SIGHUP says, as to other servers, that it was renewed.
+  // With a certificate, SIGHUP means that it was renewed, as it does for other servers.
   const interrupt = args.tls ? new Interrupt(['SIGINT', 'SIGTERM']) : new Interrupt();
   let log: Log | undefined;
   let server: RunningServer | undefined;
