@@ -20,7 +20,7 @@ export function keep(code: string): void {
   history.replaceState(same ? history.state : null, '', `#${encodeURIComponent(code)}`);
 }
 
-/** Unless the person has opened another link meanwhile. */
+/** Keeps that name, unless the person has opened another link meanwhile. */
 export function name(under: string, first: string | undefined): void {
   if (code() === under) history.replaceState({ name: first }, '');
 }

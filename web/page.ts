@@ -49,7 +49,7 @@ export class Page {
       this.shown.show({ ...this.shown.view });
     });
     this.#looked = Promise.race([looked, new Promise<void>((resolve) => setTimeout(resolve, LOOK_DEADLINE))]);
-    // The other side is told at once: of a tab that just vanishes, WebRTC tells it half a minute later.
+    // This tells the other side at once. If a tab just vanishes, WebRTC tells it half a minute later.
     addEventListener('pagehide', ({ persisted }: PageTransitionEvent) => {
       if (!persisted) this.stop();
     });
@@ -157,7 +157,7 @@ export class Page {
     const left = this.#transfer;
     this.#transfer = undefined;
     this.shown.show(home());
-    // Its end is shown a moment before it has given up what was kept of it: what is listed then is looked up again.
+    // What is kept of it may be removed a moment after the list is shown. So the list is made again then.
     if (view.at !== 'transfer' || view.running.error || view.running.done) return;
     const again = () => this.shown.view.at === 'home' && this.shown.show(home());
     left?.done.then(again, again);

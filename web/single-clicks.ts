@@ -1,6 +1,6 @@
 /**
  * The second half of a double click falls on whatever has come in the place of what was clicked: the next of a list, which
- * has moved up, or another screen's button. It is nobody's wish.
+ * has moved up, or another screen's button. Nobody means it.
  */
 import { useEffect } from 'preact/hooks';
 

@@ -14,7 +14,7 @@ const TARGET = ['chrome111', 'firefox115', 'safari16.4'];
 export default defineConfig({
   root: here('.'),
   publicDir: here('public'),
-  // Relative addresses would be those of whatever the page is called by.
+  // Relative addresses would depend on the address by which the page was opened.
   base: '/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es' },

@@ -12,12 +12,12 @@ export function percentKept({ have, bytes }: Pick<Kept, 'have' | 'bytes'>): numb
   return bytes === 0 ? 0 : Math.min(99, Math.floor((have / bytes) * 100));
 }
 
-/** The first name at the top of an offer, without what says that it is a folder; escaped. */
+/** The first name at the top of an offer, escaped, without the mark of a folder. */
 export function firstName({ names }: Pick<OfferSummary, 'names'>): string | undefined {
   return names[0]?.replace(/\/$/, '');
 }
 
-/** Whether an offer is, as far as people are told, the very thing that is kept a part of. */
+/** Whether an offer looks to people like the same thing of which a part is kept. */
 export function sameContents(
   offer: Pick<OfferSummary, 'names' | 'files' | 'folders' | 'bytes'>,
   { name, files, folders, bytes }: Pick<Kept, 'name' | 'files' | 'folders' | 'bytes'>,

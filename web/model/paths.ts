@@ -20,7 +20,7 @@ const WORDS: Readonly<Record<string, { direct?: string; relayed?: string }>> = {
 export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<OpenLane>): string {
   const rates = new Map<string, number>();
   const add = (kind: string, rate: number) => {
-    // Lanes of a kind are counted together: where each is relayed, so do the bytes go.
+    // Lanes of a kind are counted together. If all of them are relayed, so are the bytes.
     const same = open.filter((lane) => lane.kind === kind);
     const relayed = same.length > 0 && same.every((lane) => lane.relayed);
     const known = WORDS[kind] ?? {};

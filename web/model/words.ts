@@ -70,7 +70,7 @@ export function transferHeading(running: TransferShown): string {
   }
 }
 
-/** While the two are not connected: nothing of a server that was there all the time. */
+/** For the time when the two are not connected. Empty if the server was there all the time. */
 function serverWords({ server }: TransferShown): string {
   if (server === undefined) return '';
   return server === 'away'
@@ -92,7 +92,7 @@ export function sentence(running: TransferShown): string {
     case 'connecting':
       if (!connected) return `${serverWords(running)}The server only helps the two sides to find each other.`;
       if (peer && reason) return reason;
-      return `The connection was lost. ${serverWords(running)}Nothing that has arrived is lost with it; this page keeps trying.`;
+      return `The connection was lost. ${serverWords(running)}This page keeps trying. What has arrived is not lost.`;
     case 'authenticating':
       return 'The two sides prove to each other that they have the same code.';
     case 'transferring':
@@ -119,7 +119,7 @@ function stoppedWords({ role, bytes, total }: TransferShown): string {
     : `You stopped. What has arrived, ${amount}, is kept in this browser.`;
 }
 
-/** For screen readers, whenever it changes: what a heading that keeps its place does not tell. */
+/** Screen readers say it whenever it changes. They do not say a changed heading by themselves. */
 export function announcement(view: View): string {
   if (view.at !== 'transfer' || view.offer) return '';
   return `${transferHeading(view.running)}. ${sentence(view.running)}`.trim();

@@ -40,7 +40,7 @@ export function NoteLine({ note }: { note: ViewNote | undefined }) {
   );
 }
 
-/** @param kind the one that is expected next, or one that stands back */
+/** @param kind `primary`: what people most often do next; `quiet`: what they seldom do */
 export function Button(props: {
   label: string;
   act: () => unknown;

@@ -12,7 +12,7 @@ const holdsFiles = (data: DataTransfer | null): data is DataTransfer =>
 export function Drop({ page, words }: { page?: Page | undefined; words: string }) {
   const [over, setOver] = useState(false);
   useEffect(() => {
-    // Every element that is entered and left says so: what counts is whether any is still entered.
+    // Each element that is entered or left sends an event: what counts is whether any is still entered.
     let depth = 0;
     const enter = (event: DragEvent) => {
       if (!holdsFiles(event.dataTransfer)) return;
@@ -38,7 +38,7 @@ export function Drop({ page, words }: { page?: Page | undefined; words: string }
       void page?.sendDropped(event.dataTransfer.items);
     };
     const paste = ({ clipboardData, target }: ClipboardEvent) => {
-      // What is copied from an office program is a text, and a picture of it besides.
+      // An office program copies a text together with a picture of it.
       const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
       if (!clipboardData?.files.length || (typing && clipboardData.types.includes('text/plain'))) return;
       page?.sendPasted(clipboardData.files);

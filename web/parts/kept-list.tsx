@@ -15,7 +15,7 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
     let over = false;
     keptTransfers().then(
       (found) => over || setKept(found),
-      // Storage that cannot be read holds nothing that could be offered.
+      // From storage that cannot be read, nothing can be offered.
       () => over || setKept([]),
     );
     return () => {

@@ -3,7 +3,7 @@ import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from
 import type { Page } from '../page.ts';
 import { Button } from './basics.tsx';
 
-/** @param code what the opened link brought, if anything; nothing is done with it before the person says so */
+/** @param code from the link that was opened, or empty. Nothing is done with it before the person says so */
 export function ReceiveForm({ code, page }: { code: string; page: Page }) {
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
@@ -18,7 +18,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
       return;
     }
     const plain = plainCode(text);
-    // Whoever has been asked and presses again means it. A wrong code is burned, so the question comes first.
+    // A wrong code is burned, so the question comes first. Who presses again after it means the code.
     const asked = question ? undefined : questionAbout(plain);
     if (!asked) return page.receive(plain);
     setQuestion(asked);

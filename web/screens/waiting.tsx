@@ -26,7 +26,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
           <p id="code">{code}</p>
           <p class="label">Link</p>
           <p>
-            {/* Here it would only replace the sender's own page. */}
+            {/* In this tab it would replace the sender's own page. */}
             <a id="link" href={link} target="_blank" rel="noreferrer">
               {link}
             </a>
