@@ -12,7 +12,7 @@ export interface Counts {
 
 export function count(entries: readonly Entry[]): Counts {
   const counts: Counts = { files: 0, folders: 0, links: 0 };
-  // In one go, so without making the fields' names: there may be millions.
+  // One loop that makes no texts: there may be millions of entries.
   for (const { kind } of entries)
     if (kind === 'file') counts.files++;
     else if (kind === 'folder') counts.folders++;

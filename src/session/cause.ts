@@ -8,9 +8,9 @@ import type { Result, TransferEvent } from './api.ts';
 export interface Cause {
   by?: 'self' | 'peer';
   error?: BeelineError | undefined;
-  /** Of a change that is no error; else the error's own text is it. */
+  /** Why, if it is no error. Of an error its own text counts. */
   reason?: string;
-  /** Of the end that is a success. */
+  /** Set if the end is a success. */
   result?: Result;
 }
 
@@ -19,7 +19,7 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
   return { event: 'state', from, to, ...(by && { by }), ...(why && { reason: why }) };
 }
 
-/** What an error says of one path, or of the whole, while the transfer goes on. */
+/** For an error about one path, or about all, after which the transfer goes on. */
 export function warningEvent({ code, reason, message }: BeelineError, path?: string): TransferEvent {
   return { event: 'warning', code, ...(reason && { reason }), message, ...(path && { path }) };
 }

@@ -17,15 +17,15 @@ export interface LaneDeadlineOptions {
 }
 
 /**
- * For a lane: for the first one a moment, since all is ready for it; once the two have been connected, as long as the person
- * will wait.
+ * How long a lane is waited for. The first one must come soon, since all is ready for it. Once the two have been connected,
+ * it is as long as the person will wait.
  */
 export class LaneDeadline {
   readonly #alarm: Alarm;
   readonly #role: LaneDeadlineOptions['role'];
   readonly #wait: number;
   readonly #fail: (error: BeelineError) => void;
-  /** More for the person to know, when the wait ends. */
+  /** What else the person is told when the wait ends. */
   readonly #more: () => string;
   #connected = false;
 
@@ -48,7 +48,7 @@ export class LaneDeadline {
     if (!this.#connected) this.#within(HANDSHAKE_DEADLINE, () => fault('NO_FIRST_LANE'));
   }
 
-  /** It went away. A sender that was never connected waits for another, for as long as it is let. */
+  /** The peer went away. A sender that was never connected waits for another one, without this deadline. */
   left(): void {
     if (!this.#connected && this.#role === 'sender') this.end();
   }
@@ -109,8 +109,8 @@ export class AnswerDeadline {
 }
 
 /**
- * For the receiver's confirmation. Once the roots are equal it has everything; it is only given time to hear so, and to come back
- * and ask if it did not. What happens to lanes afterwards is no loss.
+ * Waits for the receiver's confirmation. Once the roots are equal, the receiver has everything. It only gets time to hear that,
+ * and to come back and ask if it did not. A lane that dies after that is no loss.
  */
 export class Confirmation {
   ms = CONFIRM_DEADLINE;
@@ -158,7 +158,7 @@ const UNITS = [
   [60, 'minute'],
 ] as const;
 
-/** In the largest unit that divides it: '24 hours' would do, '1 day' reads better, '90 seconds' is what was asked. */
+/** In the largest unit that divides it: '1 day' and not '24 hours', but '90 seconds'. */
 export function inWords(seconds: number): string {
   const [size, unit] = UNITS.find(([size]) => seconds >= size && seconds % size === 0) ?? [1, 'second'];
   const count = seconds / size;

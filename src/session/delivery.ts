@@ -3,12 +3,12 @@ import { BeelineError } from '../base/errors.ts';
 import type { ReceiverResult } from './api.ts';
 
 /**
- * What `done` of a sender with several receivers rejects with once it had any: the first that failed, or the end of the whole, with how
- * it went for each.
+ * `done` of a sender with several receivers rejects with this once it had any. It is the first failure, or the end of the whole, with
+ * how it went for each.
  */
 export class DeliveryError extends BeelineError {
   readonly receivers: readonly ReceiverResult[];
-  /** Where the receipt was written, of those who have everything. */
+  /** Where the receipt for those who have everything was written. */
   readonly receipt: string | undefined;
 
   constructor(

@@ -5,8 +5,8 @@ import type { Lane } from '../lanes/lane.ts';
 const ENOUGH_MS = 3_000;
 
 /**
- * Resolves when the other side has closed the lanes, as it does when it hears that this one ends. Closed here, with
- * chunks on their way, a TCP connection is reset, and the other side may find it broken before it reads the last word.
+ * Resolves when the other side has closed the lanes, as it does when it hears that this one ends. If this side closed a
+ * TCP connection with chunks on their way, that would be reset: the other side might never read what was queued last.
  */
 export async function drained(clock: Clock, lanes: readonly Lane[]): Promise<void> {
   for (const lane of lanes) lane.discard();

@@ -20,7 +20,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
   }
 
   subscribe(listener: (event: TransferEvent) => void): () => void {
-    // Its own bug must surface, but neither in the middle of a transition nor as the end of the process.
+    // A listener's bug must show, but must neither disturb a transition nor end the process.
     const safe = harmless('a listener of `subscribe`', listener);
     // A copy: a listener may bring about events, which it hears as they come.
     for (const event of [...this.#past]) safe(event);
@@ -54,7 +54,7 @@ export class EventStream implements AsyncIterable<TransferEvent> {
   }
 }
 
-/** The next of these about the same peer says all that the one before said. */
+/** A newer one of these about the same peer says all that the older one said. */
 const SUPERSEDED: ReadonlySet<TransferEvent['event']> = new Set(['progress', 'swarm']);
 
 const peerOf = (event: TransferEvent) => ('peer' in event ? event.peer : undefined);

@@ -29,7 +29,7 @@ export interface HandshakeOptions {
   role: 'sender' | 'receiver';
   secret: SharedSecret;
   hello: () => Hello;
-  /** Sender: those who guessed wrong so far. */
+  /** Sender: the wrong guesses so far. */
   guesses: Guesses;
   /** Sender: one has proved itself. Called before this side's hello is made; false if there is no place for it. */
   admit: (hello: Hello) => boolean;
@@ -57,7 +57,7 @@ export class Handshake {
   #stale = false;
   /** Receiver: its guess at a code has failed, or may be under way: no other is allowed in this run. */
   #spent = false;
-  /** Since the other side came, something has come from the process that is known there. */
+  /** Since the other side came, the process that is known there has said something. */
   #heard = false;
 
   constructor(options: HandshakeOptions) {
@@ -139,8 +139,8 @@ export class Handshake {
    */
   #answer(share: Uint8Array): void {
     if (this.#channel && this.#heard) return this.update();
-    // The answer proves this side first, so whoever chose the share learns whether its guess was right: a second
-    // share before the first is settled may be a second guess. One that was settled had the code, and guessed nothing.
+    // The answer proves this side first, so who chose the share learns whether its guess was right. A second share
+    // before the first is settled may be a second guess. After a settled one it is none: that sender had the code.
     if (this.#spent) throw fault('HANDSHAKE_DISTURBED');
     this.#spend();
     // Made ahead for the first share; every further one gets its own.
@@ -216,7 +216,7 @@ export class Handshake {
         throw this.#wrong();
       case 'TRY_AGAIN':
         throw fault('CODE_WRONG_YET');
-      // A receiver may have come and gone for all that a sender knows: it waits for the next one.
+      // Only senders say it. A sender that hears it goes on waiting.
       case 'ENDED':
         if (role === 'receiver') throw fault('SENDER_ENDED');
         return;

@@ -28,7 +28,7 @@ export interface LobbyPorts {
   seat: (hello: Hello) => Session | undefined;
   /** Somebody came who has proved nothing yet, or the last such one left. */
   strangers: (present: boolean) => void;
-  /** A wrong guess at a code, or what no honest peer says: by one who has proved nothing. */
+  /** One who has proved nothing guessed a code wrong, or said what no honest peer says. */
   failed: (error: BeelineError) => void;
   /** The mailbox is gone for good. */
   lost: (error: BeelineError) => void;
@@ -44,7 +44,7 @@ export class Lobby {
   readonly #parties = new Map<number, Party>();
   #early: (() => void)[] = [];
   #open: { mailbox: Mailbox; known: Known } | undefined;
-  /** What everybody is told who comes now. */
+  /** What everybody who comes now is told. */
   #refusal: Refusal | undefined;
   #over = false;
   #stop = (): void => {};
@@ -86,7 +86,7 @@ export class Lobby {
     return count;
   }
 
-  /** Nobody new has a chance from now on: strangers are told so. */
+  /** Nobody new is let in from now on: strangers are told so. */
   refuse(code: 'ENDED' | 'BURNT'): void {
     this.#refusal = code;
     for (const [guest, party] of this.#parties) {
@@ -96,7 +96,7 @@ export class Lobby {
     }
   }
 
-  /** The session is over, and its peer is nobody's. */
+  /** The session is over: its peer belongs to none any more. */
   leave(session: Session): void {
     for (const [guest, party] of this.#parties) if (party.session === session) this.#forget(guest, party);
   }
@@ -182,7 +182,7 @@ export class Lobby {
       if (guesses.burnt) this.refuse('BURNT');
       return this.#ports.failed(error);
     }
-    // Nobody guesses a key: whoever failed pays, by its address's joins, and this side waits on for the right one.
+    // Nobody guesses a key. Who failed has used up a join of its address, and this side waits on for the right one.
     log?.warn({ code: error.code }, 'refused on the rendezvous');
     party.drop();
   }

@@ -20,7 +20,7 @@ import { FATAL } from './verdict.ts';
 
 /** For the first lane, and for one after the last has died: until then paths are tried again, later and later. */
 const LANE_MS = 30_000;
-/** Lanes of each link: there are several links, so that none of them is measured for what more would bring. */
+/** Lanes of each link. There are several links, so it is not measured whether more lanes would help. */
 const LANES = 2;
 
 export interface LinkOptions {
@@ -31,7 +31,7 @@ export interface LinkOptions {
   /** A network for this link alone. */
   connect: (user: NetworkUser) => Promise<NetworkPort>;
   helper: (ports: HelperPorts) => Helper;
-  /** Whether a link to the process with this certificate is wanted. A link to the same one that there was ends before. */
+  /** Whether a link to the process with this certificate is wanted. If so, an older link to it has ended before. */
   wanted: (fingerprint: string) => boolean;
   /** It is over; with an error, it was the other side's fault. */
   ended: (error: BeelineError | undefined) => void;
@@ -58,7 +58,7 @@ export class MemberLink implements Neighbour, NetworkUser {
   /** It has all that it wants. */
   #content = false;
   #asked: number;
-  /** What lanes that are closed brought and took. */
+  /** What closed lanes have carried. */
   #past = { received: 0, sent: 0 };
   #over = false;
 
@@ -154,7 +154,7 @@ export class MemberLink implements Neighbour, NetworkUser {
   /** This side can be reached in another way. */
   moved(): void {
     if (!this.#network || this.#over) return;
-    // It comes from nowhere that a TURN server would have to let in, and who the program is, is for the origin.
+    // `hosts` would be for TURN servers, which a link does not use. `agent` is for the origin only.
     const hello = encodeHello({ ...this.#network.hello(), hosts: [], agent: '', lanes: 0 });
     if (hello !== this.#said) this.#options.introduction.say(hello);
     this.#said = hello;
@@ -164,7 +164,7 @@ export class MemberLink implements Neighbour, NetworkUser {
     this.#supervisor?.moved(hosts);
   }
 
-  /** What is missing here for some way to it: there may be others, and other members. */
+  /** Something is missing here for one way to it. There may be other ways, and other members. */
   warn(error: BeelineError): void {
     this.log?.debug({ code: error.code, reason: error.reason }, 'a way to a member is missing');
   }

@@ -1,6 +1,6 @@
 /**
- * The other receivers that this one is linked with, for as long as somebody has something of it: while this side fetches, and
- * afterwards until those that are still at it have what they want.
+ * The links to other receivers. They stay as long as they are of use: while this side fetches, and afterwards until the
+ * others have what they want.
  */
 import { Alarm, type Clock, every } from '../base/clock.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
@@ -15,7 +15,7 @@ import type { NetworkPort, NetworkUser } from './ports.ts';
 
 /** Between looks at what the links carry. */
 const LOOK_MS = 1_000;
-/** Bytes that a link carried in one direction between two looks: less is what lanes say to each other. */
+/** A link with fewer bytes in one direction between two looks carries no chunks: that is what lanes say to each other. */
 const CARRIES = 16 * 1024;
 /** One that asks for nothing for so long is not waited for, once this side has everything. */
 const IDLE_MS = 60_000;
@@ -111,7 +111,7 @@ export class Neighbours {
   #wanted(fingerprint: string): boolean {
     if (this.#banned.has(fingerprint)) return false;
     const known = [...this.#links].filter(({ pin }) => pin === fingerprint);
-    // What anybody says must not end what works: a fingerprint is no secret.
+    // A fingerprint is no secret: one that names it must not end a link that works.
     if (known.some(({ up }) => up)) return false;
     // The same process, introduced anew: what was known of the way to it is out of date.
     for (const link of known) link.end();
@@ -121,7 +121,7 @@ export class Neighbours {
   #misbehaved(link: MemberLink, error: BeelineError): void {
     const lied = error.code === 'VERIFICATION';
     this.#options.warn(lied ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error }));
-    // One that was never connected may have said that it is somebody else.
+    // One that was never connected may have named the fingerprint of another.
     if (link.proven && this.#banned.size < MAX_BANNED) this.#banned.add(link.pin);
   }
 

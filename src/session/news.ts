@@ -1,6 +1,6 @@
 /**
- * Changes of state as a person is told of them: all, unless the other side makes more of them than anybody reads. Then what it
- * comes to is told once a second, so that a peer cannot fill a screen or a log with pauses, or with lanes that come and go.
+ * Which changes of state a person is told of: all, unless the other side makes more of them than anybody reads. Then the outcome
+ * is told once a second. So a peer cannot fill a screen or a log with pauses, or with lanes that come and go.
  */
 import { Alarm, type Clock } from '../base/clock.ts';
 import { isFinal, type State } from '../sync/machine.ts';

@@ -1,6 +1,6 @@
 /**
- * Whoever is at the other end of the mailbox: a stranger, until it has proved the secret. From then on it belongs to a session, to
- * which it says where it is, and by which it is told the same.
+ * Whoever is at the other end of the mailbox: a stranger, until it has proved the secret. From then on it belongs to a session, and
+ * the two tell each other where they can be reached.
  */
 import { Alarm, type Clock } from '../base/clock.ts';
 import type { BeelineError } from '../base/errors.ts';
@@ -60,7 +60,7 @@ export class Party implements Correspondent {
     });
   }
 
-  /** Whose peer it is. */
+  /** The session whose peer it is. */
   get session(): Session | undefined {
     return this.#session;
   }

@@ -1,6 +1,6 @@
 /**
- * The peer's process, known by its certificate: its pipes alone come in, from when it has proved the secret until it says that it
- * ends. A new process of the same secret takes the old one's place, and is trusted no more and no less.
+ * The peer's process, known by its certificate. Only its pipes are let in, from its proof of the secret until it says that it
+ * ends. A new process with the same secret takes its place, and is trusted as much.
  */
 export class PinnedProcess {
   #fingerprint: string | undefined;

@@ -19,9 +19,9 @@ export interface Platform {
   digest: Digest;
   allocate: (bytes: number) => Uint8Array;
   clock: Clock;
-  /** Chance, from 0 up to 1, where nobody's safety hangs on it. */
+  /** Chance, from 0 up to 1, for what no safety depends on. */
   random: () => number;
-  /** In place of SPAKE2, where nobody is to be kept out. */
+  /** In place of SPAKE2, in a simulation. */
   pake?: Pake;
   /** Program and version, for people. */
   agent: string;
@@ -36,7 +36,7 @@ export interface Known {
   own?: string;
 }
 
-/** Every way to the peer, and of it to this side. */
+/** Every way to the peer, and from it to this side. */
 export interface NetworkPort {
   /** The transports of this side, best first. */
   readonly kinds: readonly KnownKind[];
@@ -67,7 +67,7 @@ export interface NetworkUser extends PipeTaker {
   warn(error: BeelineError): void;
 }
 
-/** What a meeting tells of; what each is, src/meeting/ports.ts says. */
+/** What a meeting tells of. src/meeting/ports.ts describes each. */
 export type MeetingEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'>;
 
 /** What the sides of a finished transfer agree on, to make a record of. */

@@ -86,7 +86,7 @@ export class Progress {
     if (!this.#soon.waits) this.#soon.set(INTERVAL_MS, () => this.#emit());
   }
 
-  /** This much of what is across was so before this run, and is no part of the rate. 0: counting begins anew. */
+  /** So many bytes were across before this run, and are no part of the rate. 0: counting begins anew. */
   start(resumed: number): void {
     if (resumed === 0) {
       this.#files = new FileProgress(this.#entries);
@@ -96,12 +96,12 @@ export class Progress {
     this.#meterAnew();
   }
 
-  /** So many bytes of what moves next were there, and only compared. */
+  /** So many of the next bytes were here already, and were only compared. */
   kept(bytes: number): void {
     this.#resumed += bytes;
   }
 
-  /** While nothing comes nothing moves either: the rate and the silence are said all the same. */
+  /** Tells the rate and the silence also while nothing moves. */
   #look(): void {
     const silent = this.#silence !== undefined;
     if ((silent || this.#wasSilent) && !this.#soon.waits) this.#emit();
@@ -117,7 +117,7 @@ export class Progress {
     return Math.floor(silence / 1000);
   }
 
-  /** The last word, so that whoever draws it reaches the end. */
+  /** Emits one more event, so that a display reaches the end. */
   stop(): void {
     if (this.#soon.waits) this.#emit();
   }
@@ -132,7 +132,7 @@ export class Progress {
     this.#soon.clear();
     const at = seconds(this.#clock);
     this.#meter.add(this.#bytes, at);
-    // What was under way when it was paused or lost still comes: it is counted, and is no rate of anything.
+    // What was under way at a pause or a loss still comes. It is counted, but is part of no rate.
     const moving = this.#session.state === 'transferring';
     const rate = moving ? this.#meter.rate(at) : 0;
     const total = this.#total();

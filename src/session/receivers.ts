@@ -15,10 +15,10 @@ import type { Known, Platform } from './ports.ts';
 import type { Session, SessionEnd } from './session.ts';
 import type { Running, SessionOwner } from './transfer.ts';
 
-/** Wrong guesses at a code that burn it: of one receiver's, and of several receivers' three words. */
+/** How many wrong guesses burn a code. The code for several receivers has three words. */
 const GUESSES_OF_ONE = 1;
 const GUESSES_OF_SEVERAL = 3;
-/** Ends that a person chose: they count as an end of one of those that were waited for. Who failed may come again. */
+/** Ends that a person chose. Each counts as the end of one receiver that was waited for. One that failed may come again. */
 const CHOSEN: ReadonlySet<ErrorCode> = new Set(['REFUSED', 'CANCELLED']);
 
 /** Ends of the whole that its person chose. */
@@ -42,13 +42,13 @@ export interface ReceiversPorts {
   platform: Platform;
   /** Makes what a session needs and opens it. */
   open: (session: Session, group: Group) => void;
-  /** A session has ended that had a receiver, or the only one there is: what it moved. */
+  /** A session has ended that had a receiver, or that is the only one. Returns what it moved. */
   ended: (session: Session, end: SessionEnd) => Moved;
   /** All have ended: makes a record of those who have everything. Never rejects. */
   keep: () => Promise<Kept>;
 }
 
-/** What of a receiver's is across. */
+/** How much a receiver has got. */
 export type Moved = Pick<ReceiverResult, 'bytes' | 'resumed' | 'seconds'>;
 
 /** Where the record is, if there is one, and hex of the root over what they have. */
@@ -173,7 +173,7 @@ export class Receivers implements SessionOwner {
   #conclude(): void {
     const transfer = this.#transfer;
     if (this.#busy || (!transfer.ends && this.#groups.some(({ closed }) => !closed))) return;
-    // Those that still wait do so for nobody.
+    // Nobody comes any more for those that still wait.
     for (const session of [...transfer.sessions]) session.cancel();
     if (transfer.sessions.size > 0) return;
     void this.#finish(this.#end());
@@ -186,7 +186,7 @@ export class Receivers implements SessionOwner {
     const done = results.length;
     const wanted = this.#groups.reduce((sum, { most }) => sum + most, 0);
     const { failure } = this.#transfer;
-    // Any number is as many as there were when the person here has had enough.
+    // With any number, the person here says when it is enough: one success will do.
     const enough = wanted === Number.POSITIVE_INFINITY ? 1 : wanted;
     const stopped = failure && STOPPED.has(failure.code) && enough < wanted && !this.#cut;
     if (failure && !(stopped && first)) return { error: failure };
@@ -222,7 +222,7 @@ export class Receivers implements SessionOwner {
     return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
-  /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
+  /** The session for one that has proved itself: its own from before, the one that waits, or that of one who is gone. */
   #seat(group: Group, { place }: Hello): Session | undefined {
     if (this.#transfer.ends && this.#several) return undefined;
     const taken = [...group.sessions].filter((session) => session !== group.spare);
@@ -237,7 +237,7 @@ export class Receivers implements SessionOwner {
     return taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
   }
 
-  /** Has a session wait for the next one, if more are wanted. A moment later: somebody is just being answered. */
+  /** Makes a session wait for the next one, if more are wanted. It does so a moment later: somebody is just being answered. */
   #restock(group: Group): void {
     this.#transfer.cleanup.push(this.#ports.platform.clock.after(0, () => void this.#stock(group)));
   }

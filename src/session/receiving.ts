@@ -28,7 +28,7 @@ export interface Receiving {
   options: Pick<TransferOptions, 'limit' | 'sha256' | 'relay'> & { share?: boolean };
   platform: Platform;
   known: () => Promise<Known>;
-  /** What this is received for, if it is the same when it is started again: 32 hex digits that say nothing else. */
+  /** 32 hex digits that are the same when this receive is started again. They tell nothing else. */
   place?: (secret: SharedSecret) => Promise<string>;
   /** Whose rules names must follow. */
   names: 'posix' | 'windows';
@@ -207,7 +207,7 @@ class Reception {
   }
 
   #resumed(bytes: number): void {
-    // Said again after a failing disk, when part of what is here is this run's own work.
+    // After a failure of the disk this comes again, and part of what is here came in this run.
     if (!this.#stall.began) this.#before = bytes;
     if (bytes > 0 && !this.#stall.began) this.#session.emit({ event: 'resumed', bytes });
     this.#accepted?.progress.start(Math.min(bytes, this.#before));
@@ -221,7 +221,7 @@ class Reception {
     await sink.close(failure && !GIVEN_UP.has(failure.code) ? 'keep' : 'discard');
   }
 
-  /** The sender's own words are for its own screen: what is shown here is composed here. */
+  /** The sender's own text is not shown here: this side makes its own sentence. */
   #lost(path: string, code: string): void {
     this.#gone.push(path);
     const file = escapeName(path);

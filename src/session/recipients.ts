@@ -53,7 +53,7 @@ export class Recipients {
     return { ...all, root, hash: (chunk) => this.#hashes.get(chunk) };
   }
 
-  /** What was read here counts; of what was not, a receiver that had it already says what it is. */
+  /** The hash of a chunk that was read here counts. Of another one, a receiver that had it already tells the hash. */
   *#taking({ hash, chunks }: Outcome): Steps<void> {
     for (let chunk = 0; chunk < chunks; chunk++) {
       yield;

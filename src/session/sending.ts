@@ -55,7 +55,7 @@ export interface Hosted {
   connect: (session: Session) => NetworkPort;
 }
 
-/** In a code; one for several receivers bears more guesses. */
+/** In a code. One for several receivers has more, since it survives more wrong guesses. */
 const WORDS_OF_ONE = 2;
 export const WORDS_OF_SEVERAL = 3;
 /** Strangers that are let in beside those who are wanted, while they prove themselves. */
@@ -63,7 +63,7 @@ const STRANGERS = 16;
 /** Guests at a time where any number is wanted; a server may let in fewer. */
 const MOST_GUESTS = 64;
 
-/** Between two sums of what several receivers cost. */
+/** Between two `swarm` events. */
 const TELL_MS = 1_000;
 
 /** Runs until the other side can come; what follows is the session's. */
@@ -162,7 +162,7 @@ class Offering {
     return { root: toHex(facts.root), ...(receipt !== undefined && { receipt }) };
   }
 
-  /** Says once a second what all together cost this side. */
+  /** Says once a second what has gone out to all together. */
   #countAll(clock: Clock): void {
     const { events, sessions, cleanup } = this.#transfer;
     let told = 0;
@@ -175,7 +175,7 @@ class Offering {
       events.emit({ event: 'swarm', from: 0, to, up, down: 0 });
     };
     cleanup.push(every(clock, TELL_MS, tell));
-    // The last word has the whole.
+    // The last event has the whole sum.
     cleanup.push(tell);
   }
 
@@ -224,7 +224,7 @@ class Offering {
       await this.#recipients.add(session.own, peer, outcome);
       const { files, bytes, resumed, seconds } = progress;
       session.complete({
-        // What the receiver skipped did not arrive by this.
+        // Files that the receiver skipped did not arrive by this transfer.
         files: source.kind === 'files' ? files : 1,
         ...{ bytes, resumed, seconds, skipped },
         root: toHex(outcome.root),

@@ -251,7 +251,7 @@ export class Session {
     if (this.over || this.#status.state !== 'paused') return;
     this.#status.set('running');
     if (this.#state === 'paused') this.dispatch('resume', { by: 'self' });
-    // Paused, and then every lane was lost: what comes back is to run.
+    // It was paused, and then every lane was lost: when one is back, it runs.
     else this.#tellPeer();
   }
 
@@ -362,7 +362,7 @@ export class Session {
 
   /** A receiver waits for the sender to prove itself, or to come back. */
   #expect(present: boolean): void {
-    // A rendezvous that lets the sender come and go for ever makes no wait longer.
+    // A rendezvous that lets the sender come and go again and again does not make the wait longer.
     if (++this.#turns > MOST_TURNS) return;
     const error = present ? fault('SENDER_MUTE') : fault('SENDER_LEFT');
     this.#hello.set(HANDSHAKE_DEADLINE, () => this.fail(error));
@@ -426,7 +426,7 @@ export class Session {
     this.#hello.clear();
     this.confirmation.end();
     const { final, by } = this.#status;
-    // By closing a side shows that it has heard: that the other ends, or as a sender that the receiver is done.
+    // A side that closes its lanes has heard that the other ends, or, as a sender, that the receiver is done.
     if (this.confirmation.agreed ? this.role === 'sender' : final && by === 'peer')
       this.#open?.supervisor.close();
     await Promise.all([this.engine?.stop(), drained(this.clock, [...this.lanes])]);
@@ -447,7 +447,7 @@ export class Session {
   #laneDown(lane: Lane, error: Error | undefined, left: number, engine: Peer): void {
     engine.removeLane(lane);
     const { agreed } = this.confirmation;
-    // At the end both sides close, in whatever order: how a lane took that is no reason for anything.
+    // At the end both sides close, in any order: an error of a lane means nothing then.
     const reason = this.over || agreed ? undefined : error;
     this.emit(laneEvent(lane, 'closed', reason));
     this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');

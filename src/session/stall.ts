@@ -23,7 +23,7 @@ export class Stall {
     this.#session = session;
     this.#looks = new Alarm(session.clock);
     session.cleanup.push(() => this.#looks.clear());
-    // Whoever ends the pause ends the looking too: a later pause is somebody else's.
+    // The end of the pause, by whoever, ends the looking too: a later pause is another one.
     session.watch((from, to) => {
       if (from === 'paused' && to === 'transferring') this.#looks.clear();
     });
@@ -38,7 +38,7 @@ export class Stall {
   begin(error: BeelineError, sink: Sink | undefined): boolean {
     if (!sink?.ready || !passing(error) || this.#session.over) return false;
     this.#began = true;
-    // A pause that somebody wants already is theirs to end, and one of this stall's own is being looked after.
+    // A person's pause is theirs to end. A pause of this stall's own is being looked after already.
     if (this.#session.state !== 'transferring') return true;
     this.#looks.clear();
     this.#session.pause(error);

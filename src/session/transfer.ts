@@ -14,7 +14,7 @@ import { IncomingPipes } from './incoming.ts';
 import type { Platform } from './ports.ts';
 import { Session, type SessionEnd } from './session.ts';
 
-/** Of several sessions, the state of the one that is furthest tells how far the whole is. */
+/** The first of these that some session is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting', 'idle'];
 /** Events of a session that are about its peer, at either side; at a sender all others are too. */
 const OF_A_PEER: ReadonlySet<TransferEvent['event']> = new Set(['state', 'peer', 'lane']);
@@ -80,7 +80,7 @@ export class Running implements Transfer {
     const stop = new AbortController();
     this.signal = stop.signal;
     const interrupt = () => {
-      // First: the other side hears of it by the mailbox, which the signal closes.
+      // This comes first: the other side hears of it by the mailbox, and the signal closes that.
       this.fail(new BeelineError('INTERRUPTED', 'Interrupted here.'));
       stop.abort(this.#person?.reason);
     };
@@ -201,7 +201,7 @@ export class Running implements Transfer {
     this.#settle.reject(end.error);
   }
 
-  /** The last session has ended and the next one is not there yet: nobody's end is waited for. */
+  /** The last session has ended and the next one is not there yet: no end of a session will follow. */
   #endIfIdle(): void {
     if (this.sessions.size > 0 || !this.#failure) return;
     if (this.owner) this.owner.idle();
@@ -209,7 +209,7 @@ export class Running implements Transfer {
   }
 
   #tell(session: Session, event: TransferEvent): void {
-    // Nobody is told of a session that waits for its peer, but of the first.
+    // Of the sessions that wait for their peers, people are told of the first only.
     if (event.event === 'state' && session.id > 1 && !session.proven) return;
     const ofPeer = this.role === 'sender' ? event.event !== 'digest' : OF_A_PEER.has(event.event);
     this.events.emit(ofPeer ? ({ ...event, peer: session.id } as TransferEvent) : event);

@@ -6,7 +6,7 @@ import type { Role } from '../transports/transport.ts';
 import type { Status } from '../wire/messages.ts';
 import type { Cause } from './cause.ts';
 
-/** Ends of a lane that opening another one would only repeat. */
+/** Errors that would only come again on another lane. */
 export const FATAL: ReadonlySet<ErrorCode> = new Set(['PROTOCOL', 'BAD_MANIFEST', 'VERSION', 'INTERNAL']);
 
 /** Failures that mean the same on both sides. */
@@ -30,7 +30,7 @@ const REASONS: ReadonlyMap<string, string> = new Map(
     LOCKED: 'is at work on the same files with another receive',
   }),
 );
-/** Failures of a receiver that its person cures, here by another folder or another flag, and then receives again. */
+/** Failures after which the receiver's person can receive again, for example with another folder or another flag. */
 const CURABLE: ReadonlySet<string> = new Set([
   ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME', 'SOURCE_CHANGED'],
 ]);

@@ -165,16 +165,16 @@ const offer: Form<OfferHeader> = {
 };
 
 /**
- * By the order of their numbers on the wire: append only. Unless it says otherwise, what a receiver says is for the origin, and
- * what the origin says for a receiver.
+ * In the order of their numbers on the wire: append only. Unless it is said otherwise, a receiver says it to the origin, and
+ * the origin to a receiver.
  */
 const BODIES = {
   offer,
   'get-page': fields({ page: count(MAX_PAGES) }),
   page: fields({ page: count(MAX_PAGES), bytes: bytes(MAX_PAGE) }),
-  /** Receiver to any peer: send these blocks. `spare`, to the origin: but not of chunks that others who share were given first. */
+  /** Receiver to any peer: send these blocks. `spare`, to the origin: leave out chunks that others who share were given first. */
   get: fields({ spare: flag, ranges: list(range, MAX_OUTSTANDING) }),
-  /** What comes before the bytes of one or more blocks of a chunk, one after the other: of fixed length. */
+  /** A header of fixed length before the bytes of one or more blocks of a chunk, one after the other. */
   blocks: fields({
     index: u64,
     /** Bytes of the whole chunk. */

@@ -20,7 +20,7 @@ export const CLOSE = { normal: 1000, goingAway: 1001, protocol: 1002, policy: 10
 
 /** What a client shows at the relay. */
 export interface RelaySeat {
-  /** Of its place at the rendezvous, from `hosted` or `joined`: it tells the meeting, the side and, for a guest, which it is. */
+  /** Of its place at the rendezvous, from `hosted` or `joined`. It tells the meeting, the side and which guest it is. */
   token: string;
   /** Host only: for which guest this connection is. */
   guest?: number | undefined;

@@ -104,7 +104,7 @@ const TURN = v.object({
   credential: text(256),
 });
 
-// Later servers may do more for a meeting: what is not known of services is left out.
+// Later servers may do more for a meeting: services that are not known here are left out.
 const SERVICES = v.object({
   /** It carries lanes (at RELAY_PATH) for whoever shows the token of a seat. */
   relay: v.boolean(),
@@ -126,7 +126,7 @@ const SERVER = v.variant('t', [
     present: list(GUEST, MAX_GUESTS),
   }),
   only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
-  /** Every change after `hosted`, of one guest; for a guest (which none is named to) it follows `joined` at once, too. */
+  /** To a host: a change of one guest, after `hosted`. To a guest, without a number: at once after `joined`, then each change. */
   only({ t: v.literal('peer'), guest: v.optional(GUEST), present: v.boolean() }),
   only({ t: v.literal('message'), guest: v.optional(GUEST), body: BODY }),
   /** Ends the connection. */

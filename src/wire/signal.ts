@@ -46,8 +46,10 @@ function signals(ours: number) {
     v.object({ k: v.literal('accept'), confirmation, sealed }),
     /** Either, later: a sealed hello again, with where it can be reached now, or a word. */
     v.object({ k: v.literal('sealed'), sealed }),
-    /** Either: it ends here. ENDED: a sender that has not proved itself yet is told, or tells by itself, to stop. TRY_AGAIN: wrong, and not
-     * burned yet. FULL: all its receivers are there. BURNT: too many have guessed wrong. */
+    /**
+     * Either: it ends here, with WRONG_CODE or VERSION. Sender only: ENDED, it ends before it has proved itself. TRY_AGAIN: the code was
+     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. BURNT: too many have guessed wrong.
+     */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
   ]);
 }
@@ -93,13 +95,13 @@ export type Word = v.InferOutput<typeof WORD>;
 const HELLO = v.object({
   /** Hex SHA-256 of this session's certificate; of a side without TLS (a browser's page), 64 random hex digits. */
   fingerprint: hex(32),
-  /** Its lanes can be TLS. A page has none: what is not WebRTC is sealed under a key from both sides' `seal` then. */
+  /** Its lanes can be TLS. A page has no TLS: its lanes are WebRTC, or sealed under a key from both sides' `seal`. */
   tls: v.boolean(),
   /** This process's half of the key of sealed lanes: 64 random hex digits. */
   seal: hex(32),
   /** What each of its transports says to the peer's, by kind: opaque here, each checks its own. */
   transports: record(KIND, MAX_TRANSPORTS),
-  /** Addresses that it may come from, its own and as servers see it: whom a TURN server is to let in. */
+  /** Addresses that it may come from: its own, and those that servers see. The peer's TURN server lets them in. */
   hosts: list(v.pipe(v.string(), v.check(isAddress)), MAX_HOSTS),
   /** Program and version, for people. */
   agent: v.pipe(
@@ -109,7 +111,7 @@ const HELLO = v.object({
   /** Lanes asked for on the command line; 0: no wish. */
   lanes: count(64),
   /**
-   * Of a receiver that may be started again: 32 hex digits that are the same then. They say nothing else, and are others for another
+   * Of a receiver that may be started again: 32 hex digits that are the same then. They tell nothing else, and differ for another
    * secret.
    */
   place: v.optional(hex(16)),
