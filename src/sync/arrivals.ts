@@ -1,6 +1,6 @@
 /**
  * What the receiver tells the sender of its progress: how much is here, and which chunks are down. A few times a second
- * at most; what a lane may have taken with it is said again on another.
+ * at most. What may have been lost with a lane is said again on another.
  */
 import { Alarm, type Clock } from '../base/clock.ts';
 import { MAX_HAVE } from '../base/limits.ts';
@@ -57,13 +57,13 @@ export class Arrivals {
     if (this.#said.length > 2 * MAX_UNSURE) this.#said = this.#said.slice(-MAX_UNSURE);
   }
 
-  /** Says all of which it is not sure, on this lane, before the last word goes on it. */
+  /** Says on this lane all that may be lost, before the last word goes on it. */
   sayUnsure(lane: LanePort): void {
     if (this.#lane && this.#lane !== lane) this.lost(this.#lane);
     this.say([lane]);
   }
 
-  /** That lane is gone: what was said on it last was perhaps not heard. */
+  /** That lane is gone: what was said on it last may not have been heard. */
   lost(lane: LanePort): void {
     if (lane !== this.#lane) return;
     for (const chunk of this.#said) this.#news.push(chunk);
@@ -83,7 +83,7 @@ export class Arrivals {
     this.#said = [];
   }
 
-  /** The same, to a sender that has heard nothing yet. */
+  /** The same, for a new process of the sender, which has heard nothing yet. */
   renewed(): void {
     this.clear();
     this.#kept = 0;

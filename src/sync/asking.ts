@@ -8,7 +8,7 @@ import type { Limiter } from './rate.ts';
 /** Seconds of a limited rate that are asked for in one piece. */
 const PIECE_S = 0.125;
 
-/** So that bytes come evenly under a limit, not in bursts. Undefined: as many as there are. */
+/** Under a limit, few enough that bytes come evenly and not in bursts. Undefined: there is no limit. */
 export function blocksInOnePiece(limit: number | undefined): number | undefined {
   return limit === undefined ? undefined : Math.max(1, Math.floor((limit * PIECE_S) / BLOCK_BYTES));
 }

@@ -33,9 +33,9 @@ const MAX_CHANGES = 16;
 
 /** Of all buffers, what may be used for chunks from holders. */
 const FROM_HOLDERS = 0.75;
-/** Places that are looked at by chance for a chunk that is nobody's. */
+/** Places drawn by chance that are tried for a chunk that nobody has. */
 const JUMPS = 32;
-/** Chunks that a holder has, of which the rarest is asked for first. */
+/** Chunks of a holder among which the rarest is looked for. */
 const LOOKED_AT = 32;
 
 /** Another receiver of the same offer: what it has, by its own word. */
@@ -65,7 +65,7 @@ export interface Arriving {
   changes: number;
   /** The one holder that was asked for a part of it. */
   from: Holder | undefined;
-  /** The origin was asked for it unless others were given it, and nothing of it has come; or has answered that they were. */
+  /** 'asked': the origin was asked for it with `spare`, and nothing of it has come. 'declined': it has given it to others. */
   spare: 'no' | 'asked' | 'declined';
 }
 
@@ -108,9 +108,9 @@ export class Chunks {
   #next = 0;
   /** Others receive the same: the origin is asked first for what none of them has, or will have. */
   #crowd = false;
-  /** Then: where to look next for such a chunk. */
+  /** In a crowd: where to look next for such a chunk. */
   #at = 0;
-  /** Then: there was none, and nothing has changed that since. */
+  /** In a crowd: there was none, and nothing has changed that since. */
   #exhausted = false;
   /** The origin was started again. */
   #renewed = false;
@@ -198,7 +198,7 @@ export class Chunks {
     }
   }
 
-  /** The origin is a new process, to which all that is down is from earlier. */
+  /** The origin is a new process. For it, all that is down is from an earlier run. */
   renewed(): void {
     this.#renewed = true;
     this.#given.clear();
@@ -487,7 +487,7 @@ export class Chunks {
     return life !== undefined;
   }
 
-  /** It is not what the origin said: the origin sends it, if this holder had a part in it. Undefined: nobody had. */
+  /** It is not what the origin said. Returns the holder that brought a part of it, if any did: then the origin sends it. */
   wrong(index: number): Holder | undefined {
     const holder = this.#endWriting(index)?.from;
     if (!holder) return undefined;
@@ -544,7 +544,7 @@ export class Chunks {
     );
   }
 
-  /** Of those that nobody else has, or will have: the next one, or any if that is somebody's already, who goes on behind it. */
+  /** One that nobody else has or was given. If the next one is somebody's, who goes on behind it, then one drawn by chance. */
   #beginFresh(): number | undefined {
     if (!this.#anyOrder) {
       const { firstMissing } = this.down;
@@ -581,7 +581,7 @@ export class Chunks {
     return !this.#allowed(index) || !(this.#given.has(index) || this.#held(index) > 0);
   }
 
-  /** Any that is wanted: rather one that no holder has yet. */
+  /** Any that is wanted, but first one that no holder has. */
   #nextOfOthers(): number | undefined {
     const { chunks } = this.offer.space;
     if (this.down.count + this.#unwanted.count + this.#open.size >= chunks) return undefined;
@@ -598,7 +598,7 @@ export class Chunks {
     return held;
   }
 
-  /** What the fewest have, as far as a look at some of them tells. */
+  /** The one that the fewest have, among the first few. */
   #nextReady(holder: Holder): number | undefined {
     let rarest: number | undefined;
     let fewest = Number.POSITIVE_INFINITY;
@@ -698,7 +698,7 @@ export function* indexesOf(first: number, byte: number): Generator<number> {
   for (let bit = 0; byte >> bit !== 0; bit++) if (byte & (1 << bit)) yield first + bit;
 }
 
-/** Of a few. */
+/** The lowest one that fits, of a small set. */
 function lowest(set: ReadonlySet<number>, fits = (_index: number) => true): number | undefined {
   let least: number | undefined;
   for (const index of set) if ((least === undefined || index < least) && fits(index)) least = index;

@@ -68,7 +68,7 @@ export class Closing {
     else this.#ports.fail(differentRoots());
   }
 
-  /** What an earlier run had is behind the same root: a sender that did not serve it has to be told what it was. */
+  /** The root covers what an earlier run had too. A sender that did not serve that has to be told what it was. */
   async #tell(lane: LanePort): Promise<void> {
     const { root, gone } = this.#ending;
     await sayHeld(lane, this.#chunks);

@@ -20,7 +20,7 @@ export interface OriginPorts extends Means {
   sha256: boolean;
   /** The person calls this a refresh of what was sent before. */
   update: boolean;
-  /** Its receivers are introduced to each other, by a chance from 0 up to 1. Absent: they are not to know of each other. */
+  /** Its receivers are introduced to each other, by a chance from 0 up to 1. Absent: they must not know of each other. */
   swarm?: { readonly random: () => number } | undefined;
   /** A file changed or went away; the rest goes on. */
   gone: (path: string, error: BeelineError) => void;
@@ -41,7 +41,7 @@ export interface ProgressPorts {
   fail: (error: BeelineError) => void;
 }
 
-/** What both sides come to the same of, and a receipt is made from. */
+/** What both sides agree on. A receipt is made from it. */
 export interface Outcome {
   root: Uint8Array;
   /** SHA-256 of each chunk; undefined for one that was not moved. */

@@ -19,7 +19,7 @@ import { Scheduler } from './scheduler.ts';
 import { unwantedChunks } from './selection.ts';
 import { SlabPool } from './slabs.ts';
 
-/** An idle lane looks again so often whether there is something that another does not bring. */
+/** How often an idle lane looks whether there is something that another lane does not bring. */
 const LOOK_MS = 500;
 /** Chunks that a holder may begin to bring with another hash than the origin's, before it counts as a liar. */
 const MAX_MISTAKEN = 8;
@@ -202,7 +202,7 @@ export class Fetching {
   zeros(lane: LanePort, header: BlocksHeader): void {
     const { index, length, offset } = header;
     const holder = this.#lanes.get(lane);
-    // Before anything counts as answered: what this lane owes is given back when it ends for this.
+    // Checked before it counts as answered: if this throws, the lane ends and gives back all that it owes.
     if (holder) this.#options.offer.checkLength(index, length);
     const owed = this.#scheduler.answered(lane, 'blocks', index, offset / BLOCK_BYTES, this.#now);
     if (!owed) throw notAskedFor();
@@ -264,14 +264,14 @@ export class Fetching {
       return true;
     } catch (thrown) {
       this.#finishing = false;
-      // The disk had failed before, and whoever looked at it again found this under way.
+      // The disk had failed before, and reopening was put off while this ran.
       if (this.#disk === 'failed' && !this.#resting) void this.#reopen();
       else this.#fail(thrown);
       return false;
     }
   }
 
-  /** One that means other chunks than the origin's by these numbers is of no use. */
+  /** A holder whose chunks have other hashes than the origin's is of no use. */
   #judge(holder: Holder | undefined): void {
     if (holder && holder.mistaken > MAX_MISTAKEN) this.#options.lied(holder);
   }

@@ -1,6 +1,6 @@
 /**
  * Which chunks the origin has given to receivers that share, and of which it knows the hash. All who share are told, so that each
- * asks the origin first for what nobody has been given: then each chunk leaves it about once. It is a hint, and nothing hangs on it.
+ * asks the origin first for what nobody has been given: then each chunk leaves it about once. It is a hint: nothing depends on it.
  */
 import { Bitfield } from '../base/bitfield.ts';
 import type { Clock } from '../base/clock.ts';

@@ -80,7 +80,7 @@ export class Intake {
     if (life && !life.slab) life.slab = this.#options.pool.take();
     const { slab } = life ?? {};
     const { chunks } = this.#options;
-    // Bytes for which nobody waits are counted all the same: the lane that brings them owes them.
+    // Bytes that nobody waits for are counted too: the lane that brings them owes them.
     let at = header.offset;
     let going = true;
     return {

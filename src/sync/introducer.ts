@@ -1,7 +1,7 @@
 /**
  * Which receivers of one offer the origin introduces to each other, and what it passes on between them until they are connected. Each
- * has a few neighbours. They stand in a ring, whose neighbours know each other, so that a chunk can get from each to each; the
- * other places are given by chance, so that it gets there in a few steps.
+ * has a few neighbours. All of them stand in a ring, and those beside each other are neighbours: so a chunk can get from each to
+ * each. The other neighbours are drawn by chance: so it gets there in a few steps.
  */
 import type { Clock } from '../base/clock.ts';
 import { MAX_NEIGHBOURS } from '../base/limits.ts';
@@ -14,7 +14,7 @@ const WANTED = 4;
 interface Link {
   /** Who dials. */
   readonly dials: Member;
-  /** By whom they are said. */
+  /** What each of the two says to the other, by who says it. */
   readonly words: Map<Member, LatestWord>;
 }
 
@@ -24,7 +24,7 @@ export interface Member {
   /** On any of its lanes. */
   readonly tell: (message: Message) => void;
   readonly links: Map<Member, Link>;
-  /** With whom it, or the other, did not get on. */
+  /** Those that it refused, or that refused it. */
   readonly refused: Set<Member>;
 }
 
@@ -88,7 +88,7 @@ export class Introducer {
     this.#tell();
   }
 
-  /** It was away and is back: those who could not reach it then may do so now. Each remembers itself of whom it wants nothing. */
+  /** It was away and is back: those who could not reach it may do so now. Each remembers for itself whom it does not want. */
   returned(member: Member): void {
     if (member.refused.size === 0) return;
     for (const other of member.refused) other.refused.delete(member);
@@ -114,7 +114,7 @@ export class Introducer {
     return beside.filter((other) => other !== member);
   }
 
-  /** Two that are beside each other: one that has as many as it may parts from somebody who is not beside it. */
+  /** Links two that are beside each other. One that has as many as it may first parts from one that is not beside it. */
   #linkInRing(one: Member, other: Member): void {
     if (!strangers(one, other)) return;
     for (const each of [one, other]) {
@@ -137,7 +137,7 @@ export class Introducer {
     }
   }
 
-  /** Nobody has room: puts it between pairs that know each other, and that are not beside each other. */
+  /** Nobody has room: parts pairs that are not beside each other, and links it with both of each. */
   #part(member: Member): void {
     const others = this.#ring.filter((other) => other !== member && strangers(member, other));
     while (member.links.size < WANTED && others.length > 1) {

@@ -1,4 +1,4 @@
-/** The latest word of somebody, handed on at a bounded rate: what comes too fast takes the place of what still waits. */
+/** The latest word of somebody, handed on at a bounded rate. One that comes too fast replaces the one that still waits. */
 import { TokenBucket } from '../base/bucket.ts';
 import { Alarm, type Clock } from '../base/clock.ts';
 
@@ -8,7 +8,7 @@ export interface NumberedWord {
   readonly body: string;
 }
 
-/** At once, and a second afterwards. */
+/** Words at once, and words a second afterwards. */
 const BURST = 8;
 const PER_S = 1;
 

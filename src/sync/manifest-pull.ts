@@ -86,7 +86,7 @@ export class ManifestPull {
     for (const page of this.pages) {
       yield;
       for (const entry of decodePage(page)) entries.push(entry);
-      // Before all of it is in memory: a page can say much in little.
+      // Checked before all of it is in memory: a short page can name many entries.
       if (entries.length > this.header.entries) throw this.#notAsAnnounced();
     }
     yield;

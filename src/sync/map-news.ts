@@ -24,7 +24,7 @@ export interface MapNewsPorts {
   clock: Clock;
   /** Bytes of the map now. */
   length: () => number;
-  /** Says its bytes `from` up to, not including, `to`. `news`: some of them have changed; else nothing need be said of nothing. */
+  /** Says its bytes `from` up to, not including, `to`. `news`: some of them have changed. Without it, zeros need not be said. */
   message: (from: number, to: number, news: boolean) => Message | undefined;
 }
 

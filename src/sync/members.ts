@@ -29,7 +29,7 @@ export interface Neighbour {
   end(): void;
 }
 
-/** New members: at once, and a second afterwards. An origin must not have this side dial without end. */
+/** New members at once, and a second afterwards. An origin must not make this side dial without end. */
 const MET_BURST = 32;
 const MET_PER_S = 0.25;
 

@@ -131,7 +131,7 @@ export class ReceivingPeer implements Peer {
   #account = new Account();
   /** Of a stream: it has every chunk below this one. */
   #written = 0;
-  /** It gives to others what it has; and as one who does, unless it pauses. */
+  /** It gives to others what it has; as a member and in the givings, unless it pauses. */
   #shares = false;
   #member: Member | undefined;
   #giving: Giving | undefined;
@@ -310,7 +310,7 @@ export class ReceivingPeer implements Peer {
     for (const message of this.#origin.introducer!.standing(this.#member)) lane.send(message).catch(() => {});
   }
 
-  /** A page that is on its way on this lane comes: asked for again there, it would only keep other things waiting. */
+  /** A page that is on its way on this lane is not sent there again: that would only keep other things waiting. */
   #sendPage(lane: LanePort, page: number, bytes: Uint8Array): void {
     const sending = this.#pages.get(lane) ?? new Set();
     this.#pages.set(lane, sending);
@@ -321,7 +321,7 @@ export class ReceivingPeer implements Peer {
     lane.send({ type: 'page', page, bytes }).then(sent, sent);
   }
 
-  /** Of what is asked for if it can be spared, what is not given to others; it hears of the rest. */
+  /** Of what is asked for with `spare`, what others were not given. It hears `lacks` for the rest. */
   #notGiven(lane: LanePort, ranges: readonly BlockRange[]): BlockRange[] {
     const mine: BlockRange[] = [];
     for (const range of ranges)
@@ -339,8 +339,8 @@ export class ReceivingPeer implements Peer {
   }
 
   /**
-   * What the root says of a chunk. One of a file that is gone keeps its first hash: a receiver that knows of the file leaves the
-   * chunk out, and one that had all before it heard so has what was read first.
+   * Takes the hash of a chunk for the root. A chunk of a file that is gone keeps its first hash: a receiver that knows of the file
+   * leaves the chunk out, and one that had it all before has what was read first.
    */
   #told(index: number, sha256: Uint8Array): void {
     const { offer, givings } = this.#origin;
@@ -364,7 +364,7 @@ export class ReceivingPeer implements Peer {
       if (!account.hashes.get(index)) account.hashes.set(index, read.get(index) ?? sha256);
       account.resumed += this.#there(index);
     }
-    // Chunks that this run served are no news: 0 would have all counted anew.
+    // Nothing is said of chunks that this run served: a 0 would begin the count anew.
     if (account.resumed > 0) this.#ports.resumed(account.resumed);
   }
 
@@ -391,7 +391,7 @@ export class ReceivingPeer implements Peer {
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
     account.bytes += length;
     this.#ports.progress(Math.max(account.bytes, account.said), extents);
-    // It puts all in order now: the time to look whether anything changed meanwhile.
+    // It puts everything in place now. That leaves time to look whether a file has changed.
     if (account.arrived.count === space.chunks) void this.#check().catch(() => {});
     return length;
   }

@@ -56,7 +56,7 @@ export class Limiter {
     if (wait > 0) await sleep(this.#clock, wait);
   }
 
-  /** These bytes, which might have gone, did not. */
+  /** These bytes had passed, but did not go. */
   giveBack(bytes: number): void {
     this.#bucket?.giveBack(bytes);
   }

@@ -45,7 +45,7 @@ export interface ReaderUser {
   lease(index: number): Lease;
   /** The same if it may have it now. */
   ahead(index: number): Lease | undefined;
-  /** What is kept of what only this user was sent is perhaps not right any more. */
+  /** Chunks that only this user has used are not kept any more: they may be out of date. */
   restart(): void;
   /** Nothing more is read for it. */
   close(): void;
@@ -234,7 +234,7 @@ export class ChunkReader {
   #rest(index: number, shelf: Shelf): void {
     this.#idle++;
     const { here } = shelf;
-    // One that has gone as a whole, to all, is hardly asked for again: its buffer, still in the processor's cache, is the next one's.
+    // A chunk that has gone whole to all is hardly asked for again. The next one gets its buffer, still in the processor's cache.
     if (!here || here.sent >= here.data.length * this.#users.size || this.#waiting.length > 0)
       return this.#drop(index, shelf);
     this.#shelves.delete(index);

@@ -1,6 +1,6 @@
 /**
  * The side that receives an offer. It pulls the manifest from the origin, has somebody asked, fetches what is missing, and
- * compares the roots at the end. Each phase is a value that holds just what there is in it. Other receivers of the same
+ * compares the roots at the end. Each phase is a value that holds what there is in that phase. Other receivers of the same
  * offer may help: `helper` makes one. Non-goals: sockets, files, states.
  */
 import { Alarm } from '../base/clock.ts';
@@ -148,7 +148,7 @@ export class Receiver implements Peer {
     this.#pageLook.clear();
     this.#work?.arrivals.stop();
     this.#work?.members?.stop();
-    // One that has everything goes on giving it: for how long, whoever made the helpers knows.
+    // A receiver that has everything goes on giving. Who made the helpers decides for how long.
     if (!this.#complete) for (const helper of [...this.#helpers]) helper.stop();
     await this.#work?.fetching.stop();
   }
@@ -383,7 +383,7 @@ export class Receiver implements Peer {
     });
   }
 
-  /** For the origin's progress: what it need not send. Lost with its lane, it is missed there only. */
+  /** Tells the origin what it need not send. If that is lost with its lane, only the progress shown there is wrong. */
   #sayHeld(): void {
     const [lane] = this.#hearing;
     if (lane && this.#work) sayHeld(lane, this.#work.fetching.chunks).catch(() => {});

@@ -70,7 +70,7 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #reader: ReaderUser;
   readonly #lanes = new Map<LanePort, LaneState>();
-  /** Chunks that were read only for their hash. */
+  /** Chunks that were read for their hash alone. */
   readonly #compared = new Bitfield();
   #resting = false;
   #over = false;
@@ -161,7 +161,7 @@ export class Serving {
     for (; known.length > 0 && this.#lanes.has(lane); known.shift()) {
       const index = known[0]!;
       const sha256 = hash(index);
-      // Of a file that went away meanwhile it is read anew.
+      // A file of it went away meanwhile: the chunk is read anew.
       if (!sha256) {
         state.queue.push({ index });
         void this.#serve(state);

@@ -62,7 +62,7 @@ export class Committer {
     const { clock } = this.#ports;
     this.#batch.bytes += bytes;
     if (this.#batch.bytes < FULL_BYTES) {
-      // Alarms may be late: those of a page that nobody looks at ring once a minute.
+      // Alarms may be late: in a page that nobody looks at they come once a minute.
       if (this.#alarm.waits && clock.now() - this.#since >= 2 * DELAY_MS) this.#begin();
       if (this.#alarm.waits) return;
       this.#since = clock.now();

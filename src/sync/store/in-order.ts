@@ -1,4 +1,4 @@
-/** Chunks that come in any order, handed on in the order of the byte space; early ones are held, at most STREAM_WINDOW. */
+/** Takes chunks in any order, and hands them on in the order of the byte space. It holds at most STREAM_WINDOW early ones. */
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import type { Extent } from '../../offer/space.ts';
