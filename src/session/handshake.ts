@@ -53,7 +53,7 @@ export class Handshake {
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
   #shown = false;
-  /** The peer was told something else, before it could be told again. */
+  /** Something has changed that the peer could not be told yet. */
   #stale = false;
   /** Receiver: its guess at a code has failed, or may be under way: no other is allowed in this run. */
   #spent = false;

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 
-/** Pipes that came before it was known whose certificate is right: in all, and of one certificate. */
+/** Pipes that wait until it is known whose certificate is right: in all, and of one certificate. */
 const MAX_EARLY = 32;
 const MAX_EARLY_OF_ONE = 8;
 
@@ -51,7 +51,7 @@ export class IncomingPipes {
       this.#forget(early);
       taker.offerPipe(early.pipe, early.fingerprint);
     }
-    // Nobody is awaited who could still have sent the others.
+    // No certificate is awaited any more that could be theirs.
     if (!this.#expecting) for (const early of this.#early) this.#close(early);
   }
 

@@ -287,7 +287,7 @@ export class Chunks {
     return undefined;
   }
 
-  /** Has one more lane owe the last of these blocks that only one owes, at most so many in a row. */
+  /** Makes one more lane owe the last of these blocks that only one lane owes, at most so many in a row. */
   double({ index, from, to }: BlockRange, most: number, holder?: Holder): BlockRange | undefined {
     const life = this.#open.get(index);
     if (life?.state !== 'arriving' || !this.#brings(index, holder)) return undefined;
@@ -364,7 +364,7 @@ export class Chunks {
     if (this.#anyOrder) this.#at = this.#any();
   }
 
-  /** An entry is gone at the origin: what holders have of it may be of another time. */
+  /** An entry is gone at the origin: holders may have another version of it. */
   gone(entry: number): void {
     const { first, end } = this.offer.space.chunksOf(entry);
     if (end > first) this.#exhausted = false;

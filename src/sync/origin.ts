@@ -102,7 +102,7 @@ export class Origin {
   }
 }
 
-/** What a receiver of one process has said and been told. */
+/** What one process of a receiver has said and been told. */
 class Account {
   /** Of chunks that it was sent, or has. */
   readonly hashes = new ChunkHashes();

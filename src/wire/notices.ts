@@ -4,7 +4,7 @@ import { type BeelineError, fault } from '../base/errors.ts';
 /** How many entries with the same trouble are told by name. */
 const NAMED = 20;
 
-/** Tells of entries by name, and of what is too many to name by its number. */
+/** Tells of the first entries by name, and of the others by their number. */
 export class Notices {
   readonly #warn: (warning: BeelineError) => void;
   readonly #counts = new Map<string, number>();

@@ -80,8 +80,8 @@ export function decodeHello(plain: string): Hello {
 }
 
 /**
- * What must be heard though no lane carries it, or none in time: the status register's present word, or that the receiver is
- * done and has told the sender so.
+ * What must be heard even if no lane carries it in time: the status register's present word, or that the receiver is done and
+ * has told the sender so.
  */
 const WORD = v.object({
   seq: count(MAX_STATUS_SEQ),

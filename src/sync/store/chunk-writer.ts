@@ -94,7 +94,7 @@ export class ChunkWriter {
     return !this.#done[entry] && !this.#ports.skips(entry);
   }
 
-  /** What was guessed of it lies in the staged file, and not in another version of it. */
+  /** The bytes that were guessed lie in the staged file, and not in another version. */
   inPlace(entry: number): boolean {
     return this.#ports.files.adopted(entry) && !this.#ports.renews(entry);
   }

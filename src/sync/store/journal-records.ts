@@ -251,7 +251,7 @@ export class Replay {
     return true;
   }
 
-  /** Chunks strewn so thinly that a small file would cost much memory do not count, and are merely moved again. */
+  /** Chunks so far apart that a small journal would cost much memory do not count: they are moved again. */
   #affords(index: number, count: number): boolean {
     const region = Math.floor(index / REGION);
     if (!this.#regions.has(region)) {
@@ -286,7 +286,7 @@ function sound({ chunkSize, pages }: { chunkSize: number; pages: number }): bool
   return powerOfTwo && chunkSize >= MIN_CHUNK && chunkSize <= MAX_CHUNK && pages <= MAX_PAGES;
 }
 
-/** A name from the disk is trusted as little as one from a peer; who runs on Windows asks more of it. */
+/** A name from the disk is trusted as little as one from a peer. Windows takes fewer names than others do. */
 function fits(choice: Choice, as: string): boolean {
   return choice === 'rename' ? nameProblem(as, 'posix') === undefined : as === '';
 }

@@ -78,9 +78,9 @@ export class Journal {
   }
 
   /**
-   * What it says, its torn or damaged rest left out; changes nothing. Undefined if there is none, or one without a whole
-   * beginning. To go on, begin anew with what it says: what is read may be in memory only, left by a sync that failed,
-   * and the disk would lose it with all that is appended behind it.
+   * What it says, without its torn or damaged rest. Changes nothing. Undefined if there is none, or none with a whole
+   * beginning. To go on, begin anew with what it says: after a failed sync, what is read may be in memory only. The disk
+   * would lose it, with all that is appended behind it.
    */
   static async read(driver: Pick<JournalDriver, 'open'>): Promise<JournalState | undefined> {
     const file = await driver.open();
