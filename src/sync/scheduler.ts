@@ -373,13 +373,15 @@ export class Scheduler<Lane = number> {
     let slowest: LaneState | undefined;
     let longest = SLOW_S;
     for (const [id, other] of this.#lanes) {
-      if (id === lane || other.blocks === 0) continue;
+      // What one lane to a holder does not bring the other may not either: the origin brings it.
+      if (id === lane || other.blocks === 0 || (mine.holder && other.holder === mine.holder)) continue;
       const waited = now - other.lastArrival;
       const silent = waited > silence;
       if (!silent && mine.rate < FASTER * other.rate) continue;
       if (!silent && other.rate === 0 && !other.holder) continue;
       const seconds = silent || other.rate === 0 ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
-      if (seconds <= longest) continue;
+      // One that has nothing left that it alone would bring hides no other.
+      if (seconds <= longest || !other.owed.some((owed) => this.#needed(owed))) continue;
       longest = seconds;
       slowest = other;
     }
