@@ -68,16 +68,16 @@ test('the sender may ask for a number of lanes; the receiver decides when it has
     const { code, port } = await meeting(sender);
     const options = { code, at: `127.0.0.1:${port}`, to: join(folder, `out-${wish}`), lan: false };
     const receiver = receive({ ...options, accept: 'all', ...(own !== undefined && { lanes: own }) });
-    // At once: on a busy machine one may be lost, and another comes in its place.
+    // Most of the time: on a busy machine one may fall silent or be lost, and another comes beside it.
     const open = new Set<number>();
-    let most = 0;
+    const counts: number[] = [];
     receiver.subscribe((event) => {
+      if (event.event === 'progress') counts.push(open.size);
       if (event.event !== 'lane') return;
       if (event.status === 'open') open.add(event.id);
       else open.delete(event.id);
-      most = Math.max(most, open.size);
     });
     await Promise.all([sender.done, receiver.done]);
-    assert.equal(most, expected);
+    assert.equal(counts.sort((a, b) => a - b)[counts.length >> 1], expected, counts.join(' '));
   }
 });
