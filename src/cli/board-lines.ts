@@ -23,7 +23,7 @@ export function renderBoard(board: Board, width: number, height: number): string
   const room = Math.min(MOST_ROWS, Math.max(0, height - LEFT_ROWS - 2));
   const rows = [...board.rows.values()];
   const shown = busiest(rows, rows.length <= room + 1 && room > 0 ? room + 1 : room);
-  const label = Math.min(LABEL_MOST, Math.max(0, ...shown.map(labelWidth)));
+  const label = Math.min(LABEL_MOST, widest(shown));
   const lines = shown.map((row) => rowLine(row, label, width));
   const more = rows.length - shown.length;
   if (more > 0 && shown.length > 0) lines.push(keepEnd(`    +${more} more`, width));
@@ -127,11 +127,15 @@ export function plainBoard(board: Board): string {
   return [...far, countsOf(board)[0], formatRate(rate), ...out].join(', ');
 }
 
+function widest(rows: readonly Row[]): number {
+  return rows.reduce((most, row) => Math.max(most, labelWidth(row)), 0);
+}
+
 /** How it went for each, at the end. */
 export function summary(board: Board): string[] {
   const rows = [...board.rows.values()];
   const shown = rows.slice(0, SUMMARY_MOST);
-  const label = Math.max(0, ...shown.map(labelWidth));
+  const label = widest(shown);
   const lines = shown.map((row) => {
     const { ended, view } = row;
     const name = padTo(numbered(row), label);

@@ -1,5 +1,5 @@
 /** One mailbox for several sessions, each with a network of its own that watches the same machine. */
-import { type Clock, realClock } from '../base/clock.ts';
+import { Alarm, type Clock, realClock } from '../base/clock.ts';
 import type { Mailbox } from './ports.ts';
 
 /** In which all of them notice one change of the network. */
@@ -8,6 +8,12 @@ const ONE_CHANGE_MS = 1_000;
 /** The same mailbox. It dials again once for a change that several sessions tell of. */
 export function sharedMailbox(mailbox: Mailbox, clock: Clock = realClock): Mailbox {
   let last = Number.NEGATIVE_INFINITY;
+  // Of two changes in one second the second one counts too.
+  const again = new Alarm(clock);
+  const reconnect = () => {
+    last = clock.now();
+    mailbox.reconnect();
+  };
   return {
     get nameplate() {
       return mailbox.nameplate;
@@ -25,10 +31,13 @@ export function sharedMailbox(mailbox: Mailbox, clock: Clock = realClock): Mailb
     drop: (guest) => mailbox.drop(guest),
     keep: (guest) => mailbox.keep(guest),
     reconnect() {
-      if (clock.now() - last < ONE_CHANGE_MS) return;
-      last = clock.now();
-      mailbox.reconnect();
+      const since = clock.now() - last;
+      if (since >= ONE_CHANGE_MS) reconnect();
+      else again.set(ONE_CHANGE_MS - since, reconnect);
     },
-    close: () => mailbox.close(),
+    close() {
+      again.clear();
+      mailbox.close();
+    },
   };
 }

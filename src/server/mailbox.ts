@@ -66,6 +66,8 @@ export class SharedMailbox {
   /** Names this meeting to a TURN server: nameplates are nobody else's business. */
   readonly #user = randomBytes(6).toString('hex');
   #host: Sitter | undefined;
+  /** It has had a host. */
+  #seated = false;
   /** When the host was lost, if it is. */
   #hostLost: number | undefined;
   /** How many guests it takes at a time. */
@@ -111,7 +113,9 @@ export class SharedMailbox {
     const old = this.#host;
     this.#host = sitter;
     this.#most = Math.min(guests, this.#house.limits.guests, MAX_GUESTS);
-    this.#lastNumber = Math.max(this.#lastNumber, used);
+    // An old mailbox knows its numbers: a stranger in a lost host's place could say that all are used.
+    if (!this.#seated) this.#lastNumber = Math.max(this.#lastNumber, used);
+    this.#seated = true;
     if (this.isHost(token)) this.#return(token!);
     else this.#succeed();
     // What waits at the relay for a host that has come back may be as dead as the connection that it lost.

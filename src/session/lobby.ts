@@ -24,8 +24,8 @@ export interface LobbyPorts {
   session?: Session;
   emit: (event: TransferEvent) => void;
   log: { warn(fields: object, message: string): void } | undefined;
-  /** The session for one who has proved itself; undefined if there is none. */
-  seat: (hello: Hello) => Session | undefined;
+  /** The session for one who has proved itself, or why there is none. */
+  seat: (hello: Hello) => Session | Refusal;
   /** Somebody came who has proved nothing yet, or the last such one left. */
   strangers: (present: boolean) => void;
   /** One who has proved nothing guessed a code wrong, or said what no honest peer says. */
@@ -54,7 +54,8 @@ export class Lobby {
   }
 
   readonly events: MeetingEvents = {
-    onMessage: (body, guest) => this.#whenOpen(() => this.#party(guest)?.receive(body)),
+    // Whoever speaks has come first: nobody is made of words alone.
+    onMessage: (body, guest) => this.#whenOpen(() => this.#heard(body, guest)),
     onPeer: (present, guest) => this.#whenOpen(() => this.#appeared(present, guest)),
     // In turn with the messages: the last one may say why the other side left.
     onLost: (error) => this.#whenOpen(() => this.#ports.lost(error), Number.POSITIVE_INFINITY),
@@ -86,19 +87,24 @@ export class Lobby {
     return count;
   }
 
-  /** Nobody new is let in from now on: strangers are told so. */
+  /** Nobody has a chance from now on who has not proved itself: strangers are told so, and nothing of theirs is heard. */
   refuse(code: 'ENDED' | 'BURNT'): void {
     this.#refusal = code;
-    for (const [guest, party] of this.#parties) {
-      if (party.session) continue;
-      party.refuse(code);
-      this.#forget(guest, party);
-    }
+    this.dismiss(code);
   }
 
-  /** The session is over: its peer belongs to none any more. */
-  leave(session: Session): void {
-    for (const [guest, party] of this.#parties) if (party.session === session) this.#forget(guest, party);
+  /** Strangers are told that there is nothing for them. Who comes later may prove itself. */
+  dismiss(code: 'ENDED' | 'BURNT'): void {
+    for (const party of this.#parties.values()) if (!party.session) party.refuse(code);
+  }
+
+  /** The session is over, and its peer is nobody's: the mailbox has its place for others. */
+  leave(session: Session, put: 'out' | undefined): void {
+    for (const [guest, party] of this.#parties) {
+      if (party.session !== session) continue;
+      if (party.present && put === 'out') party.drop();
+      this.#forget(guest, party);
+    }
   }
 
   close(): void {
@@ -112,6 +118,11 @@ export class Lobby {
     if (this.#over) return;
     if (this.#open) tell();
     else if (this.#early.length < most) this.#early.push(tell);
+  }
+
+  #heard(body: string, guest: number): void {
+    const party = this.#parties.get(guest);
+    if (!this.#refusal || party?.session) party?.receive(body);
   }
 
   #forget(guest: number, party: Party): void {
@@ -148,6 +159,8 @@ export class Lobby {
     const { session } = party;
     if (this.#refusal && !session) {
       if (present) party.refuse(this.#refusal);
+      // Whoever tries a burnt code takes a place from others.
+      if (present && this.#refusal === 'BURNT') party.drop();
       return this.#forget(guest, party);
     }
     party.appear(present);
@@ -158,8 +171,8 @@ export class Lobby {
 
   #seat(party: Party, hello: Hello): boolean {
     const session = this.#ports.seat(hello);
-    if (!session) {
-      party.refuse('FULL');
+    if (typeof session === 'string') {
+      party.refuse(session);
       return false;
     }
     // A new process in the place of one that is gone.
@@ -172,6 +185,8 @@ export class Lobby {
     // Strangers who fill the mailbox do not keep it out.
     this.#open!.mailbox.keep(party.guest);
     session.meet(party);
+    // Those that wait for the next one are told if nobody is left.
+    if (this.strangers === 0) this.#ports.strangers(false);
     return true;
   }
 

@@ -2,10 +2,11 @@
  * The receivers of one offer: a session for each. Who comes is let in while there is room, one who comes back finds its session
  * again, and the whole ends when all that are wanted have ended.
  */
+import { Alarm } from '../base/clock.ts';
 import { type BeelineError, type ErrorCode, fault, retold } from '../base/errors.ts';
 import { MAX_RECIPIENTS } from '../base/limits.ts';
 import { isFinal } from '../sync/machine.ts';
-import type { Hello } from '../wire/signal.ts';
+import type { Hello, Refusal } from '../wire/signal.ts';
 import type { ReceiverResult, Result } from './api.ts';
 import { warningEvent } from './cause.ts';
 import { DeliveryError } from './delivery.ts';
@@ -36,10 +37,16 @@ export interface Group {
   ended: number;
   /** Nobody new is let in. */
   closed: boolean;
+  /** Nobody can come at all: its code is burnt, or its mailbox is gone. */
+  unreachable: boolean;
+  /** For the next session. */
+  readonly soon: Alarm;
 }
 
 export interface ReceiversPorts {
   platform: Platform;
+  /** Whoever comes now can still have all of it: not of a stream that has begun. */
+  joinable: () => boolean;
   /** Makes what a session needs and opens it. */
   open: (session: Session, group: Group) => void;
   /** A session has ended that had a receiver, or that is the only one. Returns what it moved. */
@@ -77,6 +84,7 @@ export class Receivers implements SessionOwner {
     this.#ports = ports;
     this.#several = several;
     transfer.owner = this;
+    transfer.several = several;
   }
 
   /** Those who will meet under one more secret. Its session waits from now on. @param most infinite: any number */
@@ -95,26 +103,30 @@ export class Receivers implements SessionOwner {
           for (const session of group.sessions) if (!session.attended) session.present(present);
         },
         failed: (error) => this.#failed(group, error, guesses.burnt),
-        lost: (error) => this.#closed(group, error),
+        lost: (error) => this.#unreachable(group, error),
       }),
       most,
       spare: undefined,
       sessions: new Set(),
       ended: 0,
-      closed: false,
+      ...{ closed: false, unreachable: false, soon: new Alarm(clock) },
     };
     this.#groups.push(group);
     // The first session has been there since the transfer began.
     this.#spare(group, this.#groups.length === 1 ? transfer.session : this.#another());
-    transfer.cleanup.push(() => group.lobby.close());
+    transfer.cleanup.push(() => {
+      group.soon.clear();
+      group.lobby.close();
+    });
     return group;
   }
 
-  /** Nobody new is let in any more: whoever is under way goes on. */
-  close(): void {
-    for (const group of this.#groups) this.#close(group);
-    if (!this.#busy && this.#results.length === 0 && !this.#error) this.#transfer.fail(fault('NOBODY_CAME'));
-    else this.#conclude();
+  /** Nobody new is let in any more: whoever is under way goes on, and may be started again. */
+  admitNoMore(): void {
+    if (!this.#busy && this.#results.length === 0 && !this.#error)
+      return this.#transfer.fail(fault('NOBODY_CAME'));
+    for (const group of this.#groups) this.#shut(group);
+    this.#conclude();
   }
 
   idle(): void {
@@ -124,7 +136,8 @@ export class Receivers implements SessionOwner {
   ended(session: Session, end: SessionEnd): void {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
     group?.sessions.delete(session);
-    group?.lobby.leave(session);
+    // Its place at the mailbox is for others; with one receiver the mailbox itself ends.
+    group?.lobby.leave(session, this.#several ? 'out' : undefined);
     if (group?.spare === session) group.spare = undefined;
     if (session.proven || !this.#several) {
       const moved = this.#ports.ended(session, end);
@@ -159,14 +172,21 @@ export class Receivers implements SessionOwner {
         message: error.message,
       }),
     });
-    if (group.ended >= group.most) this.#close(group);
+    if (group.ended >= group.most) this.#shut(group);
     else this.#restock(group);
   }
 
-  /** Some session has a receiver and is not over. */
+  /** Some session has a receiver. */
   get #busy(): boolean {
     for (const { proven } of this.#transfer.sessions) if (proven) return true;
     return false;
+  }
+
+  /** A session that has ended still counts until its end is told, unless its receiver may come again. */
+  #taken({ sessions, ended }: Group): number {
+    let taken = ended;
+    for (const { over, failure } of sessions) if (!over || !failure || CHOSEN.has(failure.code)) taken++;
+    return taken;
   }
 
   /** Ends the whole if nothing is left to wait for. */
@@ -222,11 +242,17 @@ export class Receivers implements SessionOwner {
     return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
-  /** The session for one that has proved itself: its own from before, the one that waits, or that of one who is gone. */
-  #seat(group: Group, { place }: Hello): Session | undefined {
-    if (this.#transfer.ends && this.#several) return undefined;
-    const taken = [...group.sessions].filter((session) => session !== group.spare);
+  /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
+  #seat(group: Group, { place, fingerprint }: Hello): Session | Refusal {
+    if (!this.#several) return this.#transfer.session;
+    if (this.#transfer.ends) return 'ENDED';
+    const taken = [...group.sessions].filter((session) => session !== group.spare && !session.over);
     const own = place !== undefined && taken.find((each) => each.place === place && !each.attended);
+    // One process has one session: who says that it is another's peer would speak for that one.
+    const another = [...this.#transfer.sessions].some(
+      (each) => each !== own && !each.over && each.pin === fingerprint,
+    );
+    if (another) return 'FULL';
     if (own) return own;
     const next = this.#stock(group);
     if (next) {
@@ -234,21 +260,31 @@ export class Receivers implements SessionOwner {
       this.#restock(group);
       return next;
     }
-    return taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
+    const gone = taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
+    return gone ?? (group.closed ? 'ENDED' : 'FULL');
   }
 
   /** Makes a session wait for the next one, if more are wanted. It does so a moment later: somebody is just being answered. */
   #restock(group: Group): void {
-    this.#transfer.cleanup.push(this.#ports.platform.clock.after(0, () => void this.#stock(group)));
+    group.soon.set(0, () => void this.#stock(group));
   }
 
   /** The session that waits for the next one; undefined if nobody else is wanted. */
   #stock(group: Group): Session | undefined {
     if (this.#transfer.ends || group.closed || group.spare) return group.closed ? undefined : group.spare;
-    if (group.sessions.size + group.ended >= group.most) return undefined;
+    if (this.#taken(group) >= group.most) return undefined;
+    if (!this.#ports.joinable()) {
+      this.#shut(group);
+      this.#conclude();
+      return undefined;
+    }
     const session = this.#another();
     this.#spare(group, session);
-    this.#ports.open(session, group);
+    try {
+      this.#ports.open(session, group);
+    } catch (thrown) {
+      session.fail(thrown);
+    }
     return session;
   }
 
@@ -267,28 +303,30 @@ export class Receivers implements SessionOwner {
     });
   }
 
-  #close(group: Group): void {
+  #shut(group: Group): void {
     group.closed = true;
-    group.lobby.refuse('ENDED');
+    group.lobby.dismiss('ENDED');
     group.spare?.cancel();
   }
 
   /** Somebody who has proved nothing failed. */
   #failed(group: Group, error: BeelineError, burnt: boolean): void {
-    if (!this.#several) return this.#transfer.session.unproven(error);
-    if (burnt) return this.#closed(group, error);
+    if (!this.#several) return this.#transfer.session.failUnlessProven(error);
+    if (burnt) return this.#unreachable(group, error);
     // A stranger ends nothing; of a wrong guess the person is to know.
     if (error.code === 'WRONG_CODE') this.#transfer.events.emit(warningEvent(error));
     else this.#transfer.log?.warn({ code: error.code }, 'refused on the rendezvous');
   }
 
   /** Nobody new can come: whoever is connected needs no rendezvous. */
-  #closed(group: Group, error: BeelineError): void {
-    if (!this.#several) return this.#transfer.session.unproven(error);
-    if (this.#transfer.ends) return;
+  #unreachable(group: Group, error: BeelineError): void {
+    if (!this.#several) return this.#transfer.session.failUnlessProven(error);
+    if (this.#transfer.ends || group.unreachable) return;
     this.#error ??= error;
     group.closed = true;
-    if (!this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
+    group.unreachable = true;
+    const all = this.#groups.every(({ closed }) => closed);
+    if (all && !this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
     this.#transfer.events.emit(warningEvent(error));
     group.spare?.cancel();
     this.#conclude();

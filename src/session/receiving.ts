@@ -70,8 +70,8 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
     emit: (event) => transfer.events.emit(event),
     seat: () => session,
     strangers: () => {},
-    failed: (error) => session.unproven(error),
-    lost: (error) => session.unproven(error),
+    failed: (error) => session.failUnlessProven(error),
+    lost: (error) => session.failUnlessProven(error),
   });
   const mailbox = await receiving.meet(known.secret.nameplate, transfer.signal, lobby.events);
   transfer.cleanup.push(() => mailbox.close());

@@ -77,10 +77,15 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   transfer.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
   const wanted = options.receivers === 'any' ? Number.POSITIVE_INFINITY : (options.receivers ?? 1);
   const offering = new Offering(transfer, sending, chunkSize, given.length > 1 || wanted > 1);
-  if (given.length > 1) for (const known of given) await offering.host(known, 1);
-  else await offering.host(given[0], wanted);
+  const secrets = given.length > 1 ? given : [given[0]];
+  // All at once: one must not end the whole before the next is waited for.
+  const groups = secrets.map((known) => offering.group(known, secrets.length > 1 ? 1 : wanted));
+  for (const [index, group] of groups.entries()) {
+    if (transfer.ends) return;
+    await offering.host(group, secrets[index]);
+  }
   if (options.until !== undefined && !transfer.over)
-    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => offering.close()));
+    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => offering.admitNoMore()));
 }
 
 /** One offer, and all who receive it. */
@@ -114,6 +119,7 @@ class Offering {
     this.#recipients = new Recipients(platform.clock, this.#origin.offer);
     this.#receivers = new Receivers(transfer, several, {
       platform,
+      joinable: () => this.#origin.joinable,
       open: (session, group) => this.#open(session, group),
       ended: (session, end) => this.#ended(session, end),
       keep: () => this.#keep(),
@@ -121,11 +127,15 @@ class Offering {
     if (several) this.#countAll(platform.clock);
   }
 
+  group(given: Known | undefined, most: number): Group {
+    return this.#receivers.group(most, given?.secret.way ?? 'code');
+  }
+
   /** Waits under one more secret from now on. @param given undefined: under a code that is made here */
-  async host(given: Known | undefined, most: number): Promise<void> {
+  async host(group: Group, given: Known | undefined): Promise<void> {
     const transfer = this.#transfer;
     const { options, host } = this.#sending;
-    const group = this.#receivers.group(most, given?.secret.way ?? 'code');
+    const { most } = group;
     const password = given ? '' : await generatePassword(most > 1 ? WORDS_OF_SEVERAL : WORDS_OF_ONE);
     const guests = most === 1 ? 1 : Math.min(MOST_GUESTS, most + STRANGERS);
     const hosted = await host(given?.secret.nameplate, group.lobby.events, guests);
@@ -144,8 +154,8 @@ class Offering {
   }
 
   /** Nobody new is let in any more. */
-  close(): void {
-    this.#receivers.close();
+  admitNoMore(): void {
+    this.#receivers.admitNoMore();
   }
 
   #ended(session: Session, end: SessionEnd): Moved {

@@ -38,6 +38,12 @@ export interface SessionOptions {
   emit: (event: TransferEvent) => void;
   /** What comes in at this process's ports. */
   pipes: IncomingPipes;
+  /** Whether no other session has the process with this certificate as its peer. */
+  mayPin: (session: Session, fingerprint: string) => boolean;
+  /** Others are served beside it: one who has proved itself and does not come is given up, and makes room. */
+  several: () => boolean;
+  /** The whole is paused from here: this one begins so. */
+  paused: boolean;
   /** Called once, when all that the session held is released. */
   ended: (end: SessionEnd) => void;
 }
@@ -109,6 +115,7 @@ export class Session {
     this.pipes = pipes;
     this.#options = options;
     this.#status = new StatusRegister(role);
+    if (options.paused) this.#status.set('paused');
     this.#news = new StateNews(clock, emit);
     this.#hello = new Alarm(clock);
     this.confirmation = new Confirmation(clock);
@@ -233,6 +240,8 @@ export class Session {
   /** The peer's end of the rendezvous: a sender's receiver is met once it has proved itself, a receiver's sender before. */
   meet(party: Correspondent): void {
     this.#party = party;
+    // It may have come when another session was to have it.
+    if (this.role === 'sender') this.dispatch('peer-found');
   }
 
   /** Calls back with every change of state as it happens; people are told by events, which may lag. */
@@ -245,6 +254,12 @@ export class Session {
     if (this.#state !== 'transferring') return;
     this.#status.set('paused', error?.code);
     this.dispatch('pause', { by: 'self', error });
+  }
+
+  /** It pauses as soon as it is connected. */
+  pauseFirst(): void {
+    if (this.#state !== 'transferring' && !this.over && this.#status.state === 'running')
+      this.#status.set('paused');
   }
 
   resume(): void {
@@ -335,7 +350,7 @@ export class Session {
   #perform(effect: Effect, cause: Cause): void {
     switch (effect) {
       case 'meet':
-        return this.#lane.left();
+        return this.proven && this.#options.several() ? undefined : this.#lane.left();
       case 'open-lanes':
         return this.#lane.lost();
       case 'run':
@@ -369,7 +384,7 @@ export class Session {
   }
 
   /** What the rendezvous brings can end a session only until the peer is proven: after that it may be anybody's. */
-  unproven(error: BeelineError): void {
+  failUnlessProven(error: BeelineError): void {
     if (this.proven) this.log?.warn({ code: error.code }, 'ignored on the rendezvous');
     else this.fail(error);
   }
@@ -379,6 +394,8 @@ export class Session {
     this.#hello.clear();
     if (this.over || this.confirmation.agreed || !this.#open) return;
     const { network, known } = this.#open;
+    // Another session's peer: two sessions with one process would speak for each other.
+    if (!this.#options.mayPin(this, hello.fingerprint)) return;
     const who = this.#pinned.prove(hello.fingerprint);
     if (who === 'ended') return;
     this.#place = hello.place;

@@ -46,6 +46,8 @@ export class Running implements Transfer {
   afterwards: { run(): Promise<void> | undefined; stop(): void } | undefined;
   /** Absent: the end of the first session is the end of the whole. */
   owner: SessionOwner | undefined;
+  /** There may be more than one session. */
+  several = false;
   /** Released in reverse order at the end, whatever the end is, when all sessions are closed. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
   /** For what is waited for outside of the sessions: aborted at the end, and at once when the person's own signal is. */
@@ -97,7 +99,10 @@ export class Running implements Transfer {
     const id = ++this.#count;
     const session: Session = new Session({
       ...{ id, role, platform: this.#platform, options: this.#options },
-      ...{ log: this.log, pipes: this.pipes },
+      ...{ log: this.log, pipes: this.pipes, paused: this.#paused },
+      several: () => this.several,
+      mayPin: (session, fingerprint) =>
+        ![...this.sessions].some((other) => other !== session && !other.over && other.pin === fingerprint),
       emit: (event) => this.#tell(session, event),
       ended: (end) => {
         this.sessions.delete(session);
@@ -106,9 +111,6 @@ export class Running implements Transfer {
       },
     });
     this.sessions.add(session);
-    session.watch((_, to) => {
-      if (to === 'transferring' && this.#paused) session.pause();
-    });
     return session;
   }
 
@@ -131,7 +133,7 @@ export class Running implements Transfer {
 
   /** Nothing may be opened for it any more. */
   get over(): boolean {
-    return this.ends || [...this.sessions].every(({ over }) => over);
+    return this.ends || (this.sessions.size > 0 && [...this.sessions].every(({ over }) => over));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<TransferEvent> {
@@ -143,8 +145,10 @@ export class Running implements Transfer {
   }
 
   pause(): void {
-    this.#paused = true;
     for (const session of this.sessions) session.pause();
+    this.#paused = [...this.sessions].some(({ state }) => state === 'paused');
+    // Those that are not connected yet are to begin so too.
+    if (this.#paused && this.several) for (const session of this.sessions) session.pauseFirst();
   }
 
   resume(): void {

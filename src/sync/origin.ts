@@ -38,6 +38,8 @@ export class Origin {
   /** Bytes of the offer that have gone into lanes, to all receivers. */
   sent = 0;
   readonly #peers = new Set<ReceivingPeer>();
+  /** Some of it has been forgotten. */
+  #released = false;
 
   constructor(source: Source, chunkSize: number, ports: OriginPorts) {
     this.source = source;
@@ -83,7 +85,14 @@ export class Origin {
   release(): void {
     let below = Number.POSITIVE_INFINITY;
     for (const { written } of this.#peers) below = Math.min(below, written);
-    if (below > 0 && below !== Number.POSITIVE_INFINITY) this.source.release?.(below);
+    if (below === 0 || below === Number.POSITIVE_INFINITY) return;
+    this.#released = true;
+    this.source.release?.(below);
+  }
+
+  /** A new receiver can have all of it. Of a stream that has begun the beginning is gone. */
+  get joinable(): boolean {
+    return !this.offer.space.stream || !this.#released;
   }
 
   async #read(index: number, into: Uint8Array): Promise<number> {

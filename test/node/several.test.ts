@@ -98,6 +98,32 @@ test('a stream for two begins when both are there, and each gets all of it', LIM
   for (const to of ['a', 'b']) assert.ok(content.equals(readFileSync(join(dir, to, 'stdin'))));
 });
 
+test('of a stream for two, one that stops leaves the other to have all of it', LIMIT, async (t) => {
+  const dir = folder(t);
+  const content = randomBytes(random, 40_000_000);
+  const stdin = new PassThrough();
+  const sending = send(['-'], { lan: false, at: '127.0.0.1:0', receivers: 2, stdin, limit: 20e6 });
+  const { code, port } = await meeting(sending);
+  stdin.end(content);
+  const { receive } = await import('../../src/node/receive.ts');
+  const at = `127.0.0.1:${port}`;
+  const stop = new AbortController();
+  const [gone, stays] = ['a', 'b'].map((to) =>
+    receive({
+      ...{ accept: 'all', lan: false, code, at, to: join(dir, to) },
+      ...(to === 'a' && { signal: stop.signal }),
+    }),
+  );
+  await new Promise<void>((resolve) => {
+    stays!.subscribe((event) => event.event === 'progress' && event.bytes > 12_000_000 && resolve());
+  });
+  stop.abort();
+  assert.equal((await failure(gone!)).code, 'INTERRUPTED');
+  await stays!.done;
+  assert.ok(content.equals(readFileSync(join(dir, 'b', 'stdin'))));
+  await failure(sending);
+});
+
 test('two trusted devices are met each under a secret of its own', LIMIT, async (t) => {
   const { dir, sender: other, receiver, arrived } = await sender(t, {}, 100_000);
   other.cancel();

@@ -56,8 +56,10 @@ function offer(most: number) {
     };
     session.open({ engine, network, known: { secret } });
   };
+  const made = { joinable: true };
   const receivers = new Receivers(transfer, most > 1, {
     ...{ platform, open },
+    joinable: () => made.joinable,
     ended: (session, end) => {
       audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`);
       return { bytes: 5, resumed: 0, seconds: 1 };
@@ -84,9 +86,12 @@ function offer(most: number) {
   group.lobby.open(mailbox, { secret });
 
   /** Somebody comes to the mailbox, and says what a receiver with this password does. */
-  function guest(number: number, { password = WORDS, place }: { password?: string; place?: string } = {}) {
+  function guest(
+    number: number,
+    { password = WORDS, place, as = number }: { password?: string; place?: string; as?: number } = {},
+  ) {
     const made = { met: '', error: undefined as BeelineError | undefined };
-    const fingerprint = `${number}`.padStart(64, '0');
+    const fingerprint = `${as}`.padStart(64, '0');
     const handshake = new Handshake({
       ...{ role: 'receiver', pake, guesses: new Guesses(1), admit: () => true },
       secret: fromCode({ nameplate: '7', password }),
@@ -116,6 +121,7 @@ function offer(most: number) {
   }
   const named = (name: TransferEvent['event']) => events.filter(({ event }) => event === name);
   return {
+    made,
     clock,
     transfer,
     receivers,
@@ -288,7 +294,7 @@ it('closed before as many came as were wanted, it says how many have it', async 
   const { guest, clock, transfer, receivers, completes } = offer(3);
   guest(1);
   await clock.pass(1);
-  receivers.close();
+  receivers.admitNoMore();
   await completes(1);
   await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'TOO_FEW_CAME', message: /1 of 3/ });
 });
@@ -301,7 +307,7 @@ it('with any number it goes on until it is closed, and has worked if somebody ha
     await completes(number);
   }
   assert.equal(transfer.ends, false);
-  receivers.close();
+  receivers.admitNoMore();
   await clock.pass(2_000);
   assert.equal((await transfer.done).bytes, 5);
 });
@@ -325,7 +331,7 @@ it('with any number, who stops it while nobody is receiving has what was wanted;
 
 it('closed before anybody came, it says so', async () => {
   const { clock, transfer, receivers } = offer(Number.POSITIVE_INFINITY);
-  receivers.close();
+  receivers.admitNoMore();
   await clock.pass(2_000);
   await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'NOBODY_CAME' });
 });
@@ -363,4 +369,125 @@ it('stopped between two sessions, it still names those who have everything, and 
   await clock.pass(2_000);
   const { receipt, receivers } = await transfer.done;
   assert.deepEqual([receipt, receivers?.length], ['of 1', 1]);
+});
+
+it('who says that it is the process of another receiver has no session, and says nothing for that one', async () => {
+  const { guest, clock, session } = offer(3);
+  const place = 'ab'.repeat(16);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  const liar = guest(2, { as: 1 });
+  assert.equal(liar.error?.reason, 'OFFER_FULL');
+  first.leave();
+  assert.equal(guest(3, { as: 1 }).error?.reason, 'OFFER_FULL', 'nor while it is not at the mailbox');
+  assert.equal(guest(4, { as: 1, place }).met, '1', 'unless it is that very one');
+  assert.equal(session(1).state, 'transferring');
+});
+
+it('a stream that has begun takes nobody new: who fails leaves the others to finish', async () => {
+  const { guest, clock, session, completes, opened, made, transfer } = offer(2);
+  for (const number of [1, 2]) {
+    guest(number);
+    await clock.pass(1);
+  }
+  made.joinable = false;
+  session(1).fail(new BeelineError('NO_PATH', 'gone'));
+  await clock.pass(2_000);
+  assert.equal(opened.length, 2);
+  await completes(2);
+  await assert.rejects(transfer.done, { code: 'NO_PATH' });
+});
+
+it('what the other side resumes stays resumed, and who comes to a paused offer begins paused', async () => {
+  const { guest, clock, session, transfer } = offer(2);
+  guest(1);
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  transfer.pause();
+  assert.equal(session(1).state, 'paused');
+  session(1).dispatch('resume', { by: 'peer' });
+  assert.equal(session(1).state, 'transferring');
+  guest(2);
+  await clock.pass(1);
+  transfer.resume();
+  session(2).dispatch('lane-up');
+  assert.equal(session(2).state, 'transferring');
+});
+
+it('who proves itself and never comes is given up, also if it has left, and makes room', async () => {
+  const { guest, clock, receivers, transfer, named } = offer(Number.POSITIVE_INFINITY);
+  const first = guest(1);
+  const second = guest(2);
+  first.leave();
+  second.leave();
+  await clock.pass(35_000);
+  assert.equal(named('ended').length, 2);
+  receivers.admitNoMore();
+  await clock.pass(5_000);
+  await assert.rejects(transfer.done, { code: 'NO_PATH' });
+  assert.equal(clock.waiting, 0);
+});
+
+it('two who appear before either has answered both have a time for their first lane', async () => {
+  const { guest, clock, session } = offer(3);
+  guest(1);
+  guest(2);
+  assert.deepEqual([session(1).state, session(2).state], ['authenticating', 'authenticating']);
+  await clock.pass(35_000);
+  assert.ok(session(1).over && session(2).over);
+});
+
+it('after the time is up nobody new is let in, but one who was there may be started again', async () => {
+  const place = 'cd'.repeat(16);
+  const { guest, clock, session, receivers, completes, transfer } = offer(Number.POSITIVE_INFINITY);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  receivers.admitNoMore();
+  assert.equal(guest(2).error?.reason, 'SENDER_ENDED');
+  session(1).dispatch('lanes-lost');
+  first.leave();
+  assert.equal(guest(3, { place }).met, '1');
+  await completes(1);
+  assert.equal((await transfer.done).bytes, 5);
+});
+
+it('a session that is ending is nobody’s, and its place is free at once if it failed', async () => {
+  const place = 'ef'.repeat(16);
+  const { guest, clock, session } = offer(1 + 1);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  guest(2);
+  await clock.pass(1);
+  session(1).fail(new BeelineError('NO_PATH', 'no way'));
+  first.leave();
+  assert.equal(guest(3, { place }).met, '3');
+});
+
+it('a stranger who goes on after the code is burnt is put out, and the person hears no more of it', async () => {
+  const { guest, clock, named, dropped } = offer(5);
+  guest(1);
+  await clock.pass(1);
+  for (const number of [2, 3, 4]) guest(number, { password: 'guess' });
+  const told = named('warning').length;
+  const late = guest(9);
+  for (let i = 0; i < 1000; i++) late.say('{');
+  assert.equal(named('warning').length, told);
+  assert.deepEqual(dropped.includes(9), true);
+});
+
+it('the mailbox has the place of one who is done', async () => {
+  const { guest, clock, completes, dropped } = offer(3);
+  guest(1);
+  await clock.pass(1);
+  await completes(1);
+  assert.deepEqual(dropped, [1]);
+});
+
+it('one receiver in a time that is over: nobody came', async () => {
+  const { clock, transfer, receivers } = offer(1);
+  receivers.admitNoMore();
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'NOBODY_CAME' });
 });

@@ -54,7 +54,8 @@ function side(
   };
   const pipes = new IncomingPipes(clock);
   const session: Session = new Session({
-    ...{ id: 1, role, options, pipes, log: undefined },
+    ...{ id: 1, role, options, pipes, log: undefined, paused: false },
+    ...{ mayPin: () => true, several: () => false },
     platform: {
       ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
       allocate: (bytes) => new Uint8Array(bytes),
@@ -100,9 +101,11 @@ function side(
     ...(role === 'receiver' && { session }),
     emit: (event) => void events.push(event),
     seat: () => session,
-    strangers: (present) => session.present(present),
-    failed: (error) => session.unproven(error),
-    lost: (error) => session.unproven(error),
+    strangers: (present) => {
+      if (!session.attended) session.present(present);
+    },
+    failed: (error) => session.failUnlessProven(error),
+    lost: (error) => session.failUnlessProven(error),
   });
   const open = () => {
     session.open({ engine, network, known: { secret } });

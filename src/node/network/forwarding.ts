@@ -1,4 +1,5 @@
 /** Has the router there is now forward the ports that transports listen on, and no others. */
+import { Alarm, realClock } from '../../base/clock.ts';
 import { mapPorts, type PortMapper } from '../../nat/mapping/map-ports.ts';
 import type { MappedProtocol } from '../../nat/mapping/mapper.ts';
 import type { Transport } from '../../transports/transport.ts';
@@ -24,6 +25,7 @@ class Forward {
   #mapping: PortMapper;
   #address: Address | undefined;
   #since = performance.now();
+  readonly #again = new Alarm(realClock);
 
   constructor(protocol: MappedProtocol, port: number, ports: ForwardsPorts) {
     this.#protocol = protocol;
@@ -39,7 +41,9 @@ class Forward {
 
   /** The router may be another: the old one is told that it need not forward any more, and then whoever is there is asked. */
   async anew(): Promise<void> {
-    if (performance.now() - this.#since < ONE_CHANGE_MS) return;
+    const since = performance.now() - this.#since;
+    // Of two changes in one second the second one counts too.
+    if (since < ONE_CHANGE_MS) return this.#again.set(ONE_CHANGE_MS - since, () => void this.anew());
     this.#since = performance.now();
     this.#tell(undefined);
     // What takes an old mapping back would end its successor.
@@ -48,6 +52,7 @@ class Forward {
   }
 
   close(): Promise<void> {
+    this.#again.clear();
     return this.#mapping.close();
   }
 
