@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /** The benchmark of the main path: see `--help`. Contestants run in turn, round after round, on the same data. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { HELP, readArguments } from './args.mjs';
 import { beeline } from './beeline.mjs';
 import { durability } from './durability.mjs';
 import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
-import { endAll } from './processes.mjs';
+import { bench } from './main.mjs';
 import { makeCertificate, pump } from './pump.mjs';
 import { fold, median, ratio, table } from './report.mjs';
 import { resume } from './resume.mjs';
@@ -18,20 +18,7 @@ import { inTurn } from './turns.mjs';
 import { update } from './update.mjs';
 
 const options = readArguments(process.argv.slice(2));
-if (options.help) {
-  console.log(HELP);
-} else {
-  const work = mkdtempSync(join(options.dir, 'beeline-bench-'));
-  process.on('exit', () => rmSync(work, { recursive: true, force: true }));
-  try {
-    await main(work);
-  } catch (error) {
-    console.error(`The benchmark failed: ${error.message}`);
-    process.exitCode = 1;
-  } finally {
-    endAll();
-  }
-}
+await bench('bench', options, HELP, main);
 
 async function main(work) {
   const [cpu] = cpus();

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** The benchmark of one offer with many receivers: see `--help`. Each case has a fresh network. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { tsImport } from 'tsx/esm/api';
 import { makeFile } from './files.mjs';
+import { bench, given } from './main.mjs';
 import { HELP, ON_LAN, readArguments } from './many-args.mjs';
 import { sendToAll } from './many-beeline.mjs';
 import { endAll } from './processes.mjs';
@@ -19,30 +20,8 @@ const SATURATED = 0.85;
 const PATIENCE = 3;
 const SETTLE_SECONDS = 120;
 
-const options = given();
-if (options.help) {
-  console.log(HELP);
-} else {
-  const root = mkdtempSync(join(options.dir, 'beeline-many-'));
-  process.on('exit', () => rmSync(root, { recursive: true, force: true }));
-  try {
-    await main(root);
-  } catch (error) {
-    console.error(`The benchmark failed: ${error.message}`);
-    process.exitCode = 1;
-  } finally {
-    endAll();
-  }
-}
-
-function given() {
-  try {
-    return readArguments(process.argv.slice(2));
-  } catch (error) {
-    console.error(error.message);
-    process.exit(1);
-  }
-}
+const options = given(readArguments);
+await bench('many', options, HELP, main);
 
 async function main(root) {
   const missing = whyNoStar();

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /** The benchmark of wide-area links: see `--help`. Each contestant has a fresh link, with the same losses to come. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { tsImport } from 'tsx/esm/api';
 import { makeFile } from './files.mjs';
-import { cpuOf, delay, endAll } from './processes.mjs';
+import { bench, given } from './main.mjs';
+import { cpuOf, delay } from './processes.mjs';
 import { columns, fixed } from './report.mjs';
 import { HELP, readArguments } from './wan-args.mjs';
 import { beeline } from './wan-beeline.mjs';
@@ -18,34 +19,9 @@ const RUN = { beeline, scp, tls };
 /** What a file lasts for, at the full rate, beyond the time that is measured. */
 const SPARE = 1.15;
 
-const options = given();
+const options = given(readArguments);
 let wan;
-if (options.help) {
-  console.log(HELP);
-} else {
-  const root = mkdtempSync(join(options.dir, 'beeline-wan-'));
-  process.on('exit', () => {
-    removeLink();
-    rmSync(root, { recursive: true, force: true });
-  });
-  try {
-    await main(root);
-  } catch (error) {
-    console.error(`The benchmark failed: ${error.message}`);
-    process.exitCode = 1;
-  } finally {
-    endAll();
-  }
-}
-
-function given() {
-  try {
-    return readArguments(process.argv.slice(2));
-  } catch (error) {
-    console.error(error.message);
-    process.exit(1);
-  }
-}
+await bench('wan', options, HELP, main, removeLink);
 
 async function main(root) {
   const missing = whyNoWan();
