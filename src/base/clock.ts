@@ -67,6 +67,35 @@ export class Alarm {
   }
 }
 
+/** Does something when it is asked for, at most once in `ms`. Whoever asks too soon has it done once more at the end of that time. */
+export class Spaced {
+  readonly #clock: Clock;
+  readonly #ms: number;
+  readonly #act: () => void;
+  readonly #later: Alarm;
+  #last: number;
+
+  /** @param last when it was done last, by the clock */
+  constructor(clock: Clock, ms: number, act: () => void, last = Number.NEGATIVE_INFINITY) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#act = act;
+    this.#later = new Alarm(clock);
+    this.#last = last;
+  }
+
+  ask(): void {
+    const since = this.#clock.now() - this.#last;
+    if (since < this.#ms) return this.#later.set(this.#ms - since, () => this.ask());
+    this.#last = this.#clock.now();
+    this.#act();
+  }
+
+  clear(): void {
+    this.#later.clear();
+  }
+}
+
 /** Resolves after so long. Rejects with the signal's reason as soon as that is aborted. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

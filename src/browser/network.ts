@@ -2,7 +2,7 @@
 
 import { fromHex, toHex } from '../base/bytes.ts';
 import { realClock, sleep } from '../base/clock.ts';
-import type { Mailbox } from '../meeting/ports.ts';
+import type { MailboxPlace } from '../meeting/place.ts';
 import type { TransferOptions } from '../session/api.ts';
 import type { NetworkPort, NetworkUser } from '../session/ports.ts';
 import { RELAY, RelayTransport } from '../transports/relay/transport.ts';
@@ -27,9 +27,6 @@ export interface PageNetworkOptions extends Pick<TransferOptions, 'relay'> {
   fingerprint?: string;
 }
 
-/** What is used of the place at the server. */
-type Place = Pick<Mailbox, 'token' | 'services' | 'reconnect'>;
-
 interface PageSurroundings extends WebRtcSurroundings {
   /** This side's half of the key of sealed lanes. */
   readonly seal: Uint8Array;
@@ -53,7 +50,7 @@ export class PageNetwork implements NetworkPort {
   readonly #fingerprint: string;
   readonly #transports: Transports;
   readonly #stop: () => void;
-  #mailbox: Place | undefined;
+  #mailbox: MailboxPlace | undefined;
   #heard = false;
 
   constructor(user: NetworkUser, { server, relay, fingerprint }: PageNetworkOptions) {
@@ -85,7 +82,7 @@ export class PageNetwork implements NetworkPort {
   }
 
   /** The place at the server is taken: what it offers is used from now on. */
-  async meet(mailbox: Place): Promise<void> {
+  async meet(mailbox: MailboxPlace): Promise<void> {
     this.#mailbox = mailbox;
     const meeting = meetingAt(this.#server, mailbox, () => this.#user.guest);
     const met = this.#transports.all.map(async (transport) => transport.meet?.(meeting));

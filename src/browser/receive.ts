@@ -5,9 +5,9 @@ import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
+import { placeAt } from '../meeting/place.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { OfferSummary } from '../session/api.ts';
-import { servicesOf } from '../session/neighbours.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
@@ -82,7 +82,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
     },
     async link(user, mailbox) {
       const network = new PageNetwork(user, { server, relay: 'never', fingerprint: fingerprint! });
-      await network.meet(servicesOf(mailbox));
+      await network.meet(placeAt(mailbox));
       return network;
     },
     async sink(offer, summary) {

@@ -5,7 +5,7 @@ import { SENDER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
-import { sharedMailbox } from '../meeting/shared.ts';
+import { sharedPlace } from '../meeting/place.ts';
 import type { Transfer } from '../session/api.ts';
 import { warningEvent } from '../session/cause.ts';
 import { serve } from '../session/sending.ts';
@@ -69,14 +69,15 @@ async function run(
         },
       });
       transfer.cleanup.push(() => mailbox.close());
-      const shared = sharedMailbox(mailbox);
+      const place = sharedPlace(mailbox);
+      transfer.cleanup.push(() => place.close());
       return {
         mailbox,
         connect(session) {
           const network = new PageNetwork(session, { server, relay: options.relay });
           networks.add(network);
           session.cleanup.push(() => void networks.delete(network));
-          void network.meet(shared);
+          void network.meet(place);
           return network;
         },
       };

@@ -9,8 +9,8 @@ import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import { versionKey } from '../identity/version-key.ts';
+import { placeAt } from '../meeting/place.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
-import { servicesOf } from '../session/neighbours.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
@@ -91,7 +91,7 @@ export function receive(options: ReceiveOptions): Transfer {
     async link(user, mailbox) {
       const network = openNetwork(user, await made!, { ...options, relay: 'never' }, { forwards, dials });
       network.start(port);
-      if (options.server !== undefined) network.meet(servicesOf(mailbox), options.server);
+      if (options.server !== undefined) network.meet(placeAt(mailbox), options.server);
       return network;
     },
     async sink(offer, summary) {

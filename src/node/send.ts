@@ -5,7 +5,7 @@ import { MIN_CHUNK } from '../base/limits.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { parseCode, wordsIn } from '../identity/code.ts';
 import { versionKey } from '../identity/version-key.ts';
-import { sharedMailbox } from '../meeting/shared.ts';
+import { sharedPlace } from '../meeting/place.ts';
 import { warningEvent } from '../session/cause.ts';
 import { serve, WORDS_OF_SEVERAL } from '../session/sending.ts';
 import { textSource } from '../session/text-source.ts';
@@ -63,8 +63,9 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
         for (const network of networks) network.welcome();
       };
       const hosted = await hosting.mailbox(nameplate, { ...on, onWelcome, guests });
-      const { port, pages } = hosted;
-      const mailbox = sharedMailbox(hosted.mailbox);
+      const { mailbox, port, pages } = hosted;
+      const place = sharedPlace(mailbox);
+      transfer.cleanup.push(() => place.close());
       if (pages) announcePages(transfer, pages);
       return {
         ...{ mailbox, port },
@@ -74,9 +75,9 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
           session.cleanup.push(() => void networks.delete(network));
           network.start(port);
           // One in this process cannot be lost.
-          if (options.server !== undefined) network.meet(mailbox, options.server);
+          if (options.server !== undefined) network.meet(place, options.server);
           // Pages that cannot connect directly come through the relay in this process.
-          if (pages) network.meet(mailbox, localUrl(options.at, port));
+          if (pages) network.meet(place, localUrl(options.at, port));
           return network;
         },
       };

@@ -43,6 +43,15 @@ export interface HandshakeOptions {
   onFail: (error: BeelineError) => void;
 }
 
+const spake2: Pake = (of) => new Spake2(of);
+
+/** An exchange with itself, thrown away: the curve's code is compiled while nobody waits, not while the peer does. */
+export function warmUp(pake = spake2): void {
+  const w = new Uint8Array(32).fill(1);
+  const other = pake({ role: 'B', w, idA: '', idB: '' });
+  pake({ role: 'A', w, idA: '', idB: '' }).finish(other.share);
+}
+
 export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #context: string;
@@ -65,14 +74,8 @@ export class Handshake {
     // The version and the nameplate are in every key: neither can be altered on the way unnoticed.
     this.#context = `beeline/${PROTOCOL_VERSION}/${options.secret.nameplate}`;
     this.#scalar = deriveScalar(options.secret.password, this.#context);
-    this.#exchange = options.pake ?? ((of) => new Spake2(of));
+    this.#exchange = options.pake ?? spake2;
     this.#pake = this.#start();
-  }
-
-  /** An exchange with itself, thrown away: the curve's code is compiled while nobody waits, not while the peer does. */
-  warmUp(): void {
-    const other = this.#exchange({ role: 'B', w: this.#scalar, idA: '', idB: '' });
-    this.#exchange({ role: 'A', w: this.#scalar, idA: '', idB: '' }).finish(other.share);
   }
 
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */

@@ -9,7 +9,7 @@ import type { Role } from '../transports/transport.ts';
 import type { Hello, Refusal } from '../wire/signal.ts';
 import type { TransferEvent } from './api.ts';
 import type { Guesses } from './guesses.ts';
-import type { Pake } from './handshake.ts';
+import { type Pake, warmUp } from './handshake.ts';
 import { Party } from './party.ts';
 import type { Known, MeetingEvents } from './ports.ts';
 import type { Session } from './session.ts';
@@ -54,7 +54,6 @@ export class Lobby {
   }
 
   readonly events: MeetingEvents = {
-    // Whoever speaks has come first: nobody is made of words alone.
     onMessage: (body, guest) => this.#whenOpen(() => this.#heard(body, guest)),
     onPeer: (present, guest) => this.#whenOpen(() => this.#appeared(present, guest)),
     // In turn with the messages: the last one may say why the other side left.
@@ -72,12 +71,13 @@ export class Lobby {
   /** Whoever is there is heard from now on. */
   open(mailbox: Mailbox, known: Known): void {
     if (this.#over || this.#open) return;
-    const { role, clock } = this.#ports;
+    const { role, clock, pake } = this.#ports;
     this.#open = { mailbox, known };
-    const first = role === 'receiver' ? this.#party(0) : this.#made(0);
+    // A receiver's sender is the session's peer before it comes.
+    if (role === 'receiver') this.#party(0);
     for (const tell of this.#early.splice(0)) tell();
     if (this.#over) return;
-    this.#stop = clock.after(0, () => first?.warmUp());
+    this.#stop = clock.after(0, () => warmUp(pake));
   }
 
   /** How many have proved nothing. */
@@ -120,6 +120,7 @@ export class Lobby {
     else if (this.#early.length < most) this.#early.push(tell);
   }
 
+  /** Whoever speaks has come first: words alone make nobody a party. */
   #heard(body: string, guest: number): void {
     const party = this.#parties.get(guest);
     if (!this.#refusal || party?.session) party?.receive(body);

@@ -5,7 +5,6 @@
 import { Alarm, type Clock, every } from '../base/clock.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_NEIGHBOURS } from '../base/limits.ts';
-import type { Mailbox } from '../meeting/ports.ts';
 import type { Helper, HelperPorts } from '../sync/helper.ts';
 import type { Introduction, Neighbour } from '../sync/members.ts';
 import type { Logger, TransferEvent } from './api.ts';
@@ -25,19 +24,6 @@ const SERVING_MS = 86_400_000;
 const MOST = 2 * MAX_NEIGHBOURS;
 /** Certificates of those that lied or broke the protocol, of which nothing is wanted any more. */
 const MAX_BANNED = 1024;
-
-/** What links use of the place at the server. The session's network alone looks after it. */
-export function servicesOf(mailbox: Mailbox): Pick<Mailbox, 'token' | 'services' | 'reconnect'> {
-  return {
-    get token() {
-      return mailbox.token;
-    },
-    get services() {
-      return mailbox.services;
-    },
-    reconnect: () => {},
-  };
-}
 
 export interface NeighboursOptions {
   clock: Clock;

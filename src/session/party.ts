@@ -109,10 +109,6 @@ export class Party implements Correspondent {
     this.#options.drop();
   }
 
-  warmUp(): void {
-    this.#handshake.warmUp();
-  }
-
   /** Nothing is expected of it any more. */
   end(): void {
     this.#deadline.clear();

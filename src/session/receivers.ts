@@ -65,8 +65,6 @@ export class Receivers implements SessionOwner {
   readonly #transfer: Running;
   readonly #ports: ReceiversPorts;
   readonly #groups: Group[] = [];
-  /** More than one is, or may be, served. */
-  readonly #several: boolean;
   /** Of those who have everything. */
   readonly #results: Result[] = [];
   /** All who were there. */
@@ -82,7 +80,6 @@ export class Receivers implements SessionOwner {
   constructor(transfer: Running, several: boolean, ports: ReceiversPorts) {
     this.#transfer = transfer;
     this.#ports = ports;
-    this.#several = several;
     transfer.owner = this;
     transfer.several = several;
   }
@@ -137,14 +134,14 @@ export class Receivers implements SessionOwner {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
     group?.sessions.delete(session);
     // Its place at the mailbox is for others; with one receiver the mailbox itself ends.
-    group?.lobby.leave(session, this.#several ? 'out' : undefined);
+    group?.lobby.leave(session, this.#transfer.several ? 'out' : undefined);
     if (group?.spare === session) group.spare = undefined;
-    if (session.proven || !this.#several) {
+    if (session.proven || !this.#transfer.several) {
       const moved = this.#ports.ended(session, end);
       if (session.proven) this.#record(session, end, moved);
-      if (session.proven && this.#several && group) this.#count(group, session, end, moved);
+      if (session.proven && this.#transfer.several && group) this.#count(group, session, end, moved);
     }
-    if (!this.#several || !group) return void this.#finish(end);
+    if (!this.#transfer.several || !group) return void this.#finish(end);
     this.#conclude();
   }
 
@@ -238,21 +235,18 @@ export class Receivers implements SessionOwner {
       return this.#transfer.end({ result: { ...end.result, ...kept, receivers } });
     }
     const { error } = end;
-    if (!this.#several || receivers.length === 0) return this.#transfer.end({ error });
+    if (!this.#transfer.several || receivers.length === 0) return this.#transfer.end({ error });
     return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
   /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
   #seat(group: Group, { place, fingerprint }: Hello): Session | Refusal {
-    if (!this.#several) return this.#transfer.session;
+    if (!this.#transfer.several) return this.#transfer.session;
     if (this.#transfer.ends) return 'ENDED';
     const taken = [...group.sessions].filter((session) => session !== group.spare && !session.over);
-    const own = place !== undefined && taken.find((each) => each.place === place && !each.attended);
-    // One process has one session: who says that it is another's peer would speak for that one.
-    const another = [...this.#transfer.sessions].some(
-      (each) => each !== own && !each.over && each.pin === fingerprint,
-    );
-    if (another) return 'FULL';
+    const own = taken.find((each) => place !== undefined && each.place === place && !each.attended);
+    // Who says that it is another's peer would speak for that one.
+    if (!this.#transfer.mayPin(own, fingerprint)) return 'FULL';
     if (own) return own;
     const next = this.#stock(group);
     if (next) {
@@ -299,7 +293,7 @@ export class Receivers implements SessionOwner {
     group.sessions.add(session);
     session.watch((_, to) => {
       // Whoever has proved nothing is told at once that there is nothing here.
-      if (isFinal(to) && (!this.#several || this.#transfer.ends)) group.lobby.refuse('ENDED');
+      if (isFinal(to) && (!this.#transfer.several || this.#transfer.ends)) group.lobby.refuse('ENDED');
     });
   }
 
@@ -311,7 +305,7 @@ export class Receivers implements SessionOwner {
 
   /** Somebody who has proved nothing failed. */
   #failed(group: Group, error: BeelineError, burnt: boolean): void {
-    if (!this.#several) return this.#transfer.session.failUnlessProven(error);
+    if (!this.#transfer.several) return this.#transfer.session.failUnlessProven(error);
     if (burnt) return this.#unreachable(group, error);
     // A stranger ends nothing; of a wrong guess the person is to know.
     if (error.code === 'WRONG_CODE') this.#transfer.events.emit(warningEvent(error));
@@ -320,7 +314,7 @@ export class Receivers implements SessionOwner {
 
   /** Nobody new can come: whoever is connected needs no rendezvous. */
   #unreachable(group: Group, error: BeelineError): void {
-    if (!this.#several) return this.#transfer.session.failUnlessProven(error);
+    if (!this.#transfer.several) return this.#transfer.session.failUnlessProven(error);
     if (this.#transfer.ends || group.unreachable) return;
     this.#error ??= error;
     group.closed = true;

@@ -73,7 +73,10 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
     failed: (error) => session.failUnlessProven(error),
     lost: (error) => session.failUnlessProven(error),
   });
-  const mailbox = await receiving.meet(known.secret.nameplate, transfer.signal, lobby.events);
+  const [mailbox, place] = await Promise.all([
+    receiving.meet(known.secret.nameplate, transfer.signal, lobby.events),
+    receiving.place?.(known.secret),
+  ]);
   transfer.cleanup.push(() => mailbox.close());
   transfer.cleanup.push(() => lobby.close());
   if (session.over) return;
@@ -95,7 +98,6 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   };
   auditAtEnd(transfer, () => reception.facts);
   const { engine } = reception;
-  const place = await receiving.place?.(known.secret);
   session.open({ engine, network, known, ...(place !== undefined && { place }) });
   lobby.open(mailbox, known);
 }

@@ -77,7 +77,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   transfer.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
   const wanted = options.receivers === 'any' ? Number.POSITIVE_INFINITY : (options.receivers ?? 1);
   const offering = new Offering(transfer, sending, chunkSize, given.length > 1 || wanted > 1);
-  const secrets = given.length > 1 ? given : [given[0]];
+  const secrets = given.length > 0 ? given : [undefined];
   // All at once: one must not end the whole before the next is waited for.
   const groups = secrets.map((known) => offering.group(known, secrets.length > 1 ? 1 : wanted));
   for (const [index, group] of groups.entries()) {

@@ -394,7 +394,6 @@ export class Session {
     this.#hello.clear();
     if (this.over || this.confirmation.agreed || !this.#open) return;
     const { network, known } = this.#open;
-    // Another session's peer: two sessions with one process would speak for each other.
     if (!this.#options.mayPin(this, hello.fingerprint)) return;
     const who = this.#pinned.prove(hello.fingerprint);
     if (who === 'ended') return;

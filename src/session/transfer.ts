@@ -101,8 +101,7 @@ export class Running implements Transfer {
       ...{ id, role, platform: this.#platform, options: this.#options },
       ...{ log: this.log, pipes: this.pipes, paused: this.#paused },
       several: () => this.several,
-      mayPin: (session, fingerprint) =>
-        ![...this.sessions].some((other) => other !== session && !other.over && other.pin === fingerprint),
+      mayPin: (session, fingerprint) => this.mayPin(session, fingerprint),
       emit: (event) => this.#tell(session, event),
       ended: (end) => {
         this.sessions.delete(session);
@@ -112,6 +111,13 @@ export class Running implements Transfer {
     });
     this.sessions.add(session);
     return session;
+  }
+
+  /** One process has one session: whether no other than this one has the process with this certificate as its peer. */
+  mayPin(session: Session | undefined, fingerprint: string): boolean {
+    for (const other of this.sessions)
+      if (other !== session && !other.over && other.pin === fingerprint) return false;
+    return true;
   }
 
   /** Ends it if the signal was aborted before. @returns false if nothing may be opened any more */

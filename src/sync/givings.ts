@@ -39,7 +39,7 @@ export class Givings {
     const given = new Bitfield();
     const news = new MapNews({
       clock: this.#clock,
-      length: () => Math.ceil(this.#space.chunks / 8),
+      space: this.#space,
       message: (from, to, changed) => {
         const [bits, hashed] = [this.#given.bytes(from, to), this.#hashed.bytes(from, to)];
         const says = changed || bits.some((byte) => byte !== 0) || hashed.some((byte) => byte !== 0);

@@ -204,7 +204,7 @@ export class Helper implements Peer {
 function newsOf(clock: Clock, { down, offer }: Chunks): MapNews {
   return new MapNews({
     clock,
-    length: () => Math.ceil(offer.space.chunks / 8),
+    space: offer.space,
     message(from, to) {
       const bits = down.bytes(from, to);
       return bits.some((byte) => byte !== 0) ? { type: 'holds', first: from * 8, bits } : undefined;

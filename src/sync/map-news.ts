@@ -4,6 +4,7 @@
  */
 import { Alarm, type Clock } from '../base/clock.ts';
 import { MAX_HOLDS } from '../base/limits.ts';
+import type { ByteSpace } from '../offer/space.ts';
 import type { Message } from '../wire/messages.ts';
 import type { LanePort } from './ports.ts';
 
@@ -22,8 +23,8 @@ interface Telling {
 
 export interface MapNewsPorts {
   clock: Clock;
-  /** Bytes of the map now. */
-  length: () => number;
+  /** Whose chunks the map is of; a stream's grows. */
+  space: Pick<ByteSpace, 'chunks'>;
   /** Says its bytes `from` up to, not including, `to`. `news`: some of them have changed. Without it, zeros need not be said. */
   message: (from: number, to: number, news: boolean) => Message | undefined;
 }
@@ -59,13 +60,18 @@ export class MapNews {
     this.#lanes.clear();
   }
 
+  /** Bytes of the map now. */
+  get #length(): number {
+    return Math.ceil(this.#ports.space.chunks / 8);
+  }
+
   #tellNews(): void {
     for (const [lane, telling] of this.#lanes) void this.#tell(lane, telling);
   }
 
   async #tellAll(lane: LanePort, telling: Telling): Promise<void> {
     telling.running = true;
-    const length = this.#ports.length();
+    const length = this.#length;
     for (let from = 0; from < length; from += MOST)
       if (!(await this.#send(lane, from, from + MOST, false))) return;
     telling.running = false;
@@ -94,7 +100,7 @@ export class MapNews {
 
   /** False once the lane is gone: the next one is told everything. */
   async #send(lane: LanePort, from: number, to: number, news: boolean): Promise<boolean> {
-    const message = this.#ports.message(from, Math.min(to, this.#ports.length()), news);
+    const message = this.#ports.message(from, Math.min(to, this.#length), news);
     try {
       if (message && this.#lanes.has(lane)) await lane.send(message);
     } catch {

@@ -1,8 +1,8 @@
-/** One mailbox that several sessions share. */
+/** What networks see of a mailbox that several sessions share. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { placeAt, sharedPlace } from '../../src/meeting/place.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
-import { sharedMailbox } from '../../src/meeting/shared.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -20,7 +20,7 @@ it('is dialled anew at once for a change that all tell of, and once more a secon
     close: () => void calls.push('close'),
   };
   const clock = new VirtualClock();
-  const shared = sharedMailbox(mailbox, clock);
+  const shared = sharedPlace(mailbox, clock);
   for (let session = 0; session < 16; session++) shared.reconnect();
   assert.equal(calls.length, 1);
   await clock.pass(900);
@@ -30,10 +30,12 @@ it('is dialled anew at once for a change that all tell of, and once more a secon
   assert.equal(calls.length, 2);
   shared.reconnect();
   await clock.pass(5_000);
-  shared.send('body', 2);
-  shared.keep(2);
-  shared.drop(3);
+  shared.reconnect();
   shared.close();
-  assert.deepEqual(calls, ['reconnect', 'reconnect', 'reconnect', 'body 2', 'keep 2', 'drop 3', 'close']);
-  assert.deepEqual([shared.token, shared.nameplate, shared.guests], ['token 7', '7', 3]);
+  await clock.pass(5_000);
+  assert.deepEqual(calls, ['reconnect', 'reconnect', 'reconnect', 'reconnect'], 'nothing after the end');
+  assert.deepEqual([shared.token, shared.services], ['token 4', NO_SERVICES], 'as they are now');
+  assert.equal(clock.waiting, 0);
+  placeAt(mailbox).reconnect();
+  assert.equal(calls.length, 4, 'one that others look after dials nothing');
 });

@@ -16,19 +16,10 @@ import type { Peer } from '../../src/sync/peer.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import { helloOf } from '../hello.ts';
 import { settled, VirtualClock } from '../virtual-clock.ts';
+import { pake } from './fakes.ts';
 
 const WORDS = 'three-right-words';
 const secret = fromCode({ nameplate: '7', password: WORDS });
-
-/** An exchange that proves equal passwords at once. */
-const pake = ({ w }: { w: Uint8Array }) => ({
-  share: new Uint8Array(65),
-  finish: () => ({
-    key: new Uint8Array(16),
-    confirmation: w.slice(0, 32),
-    verify: (theirs: Uint8Array) => Buffer.compare(theirs, w.slice(0, 32)) === 0,
-  }),
-});
 
 const engine: Peer = {
   ...{ awaits: undefined, restartable: true },

@@ -16,18 +16,9 @@ import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
 import { helloOf } from '../hello.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { settled, VirtualClock } from '../virtual-clock.ts';
+import { pake } from './fakes.ts';
 
 const CODE = fromCode({ nameplate: '7', password: 'right-words' });
-
-/** An exchange that proves equal passwords at once. */
-const pake = ({ w }: { w: Uint8Array }) => ({
-  share: new Uint8Array(65),
-  finish: () => ({
-    key: new Uint8Array(16),
-    confirmation: w.slice(0, 32),
-    verify: (theirs: Uint8Array) => Buffer.compare(theirs, w.slice(0, 32)) === 0,
-  }),
-});
 
 interface SideOptions {
   fingerprint?: string;

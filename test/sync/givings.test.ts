@@ -1,6 +1,5 @@
 /** What an origin has given to whom, and what receivers make of it: each chunk leaves the origin about once. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { Bitfield } from '../../src/base/bitfield.ts';
 import { MAX_HOLDS } from '../../src/base/limits.ts';
@@ -9,26 +8,9 @@ import { Chunks, Holder } from '../../src/sync/chunks.ts';
 import { Givings } from '../../src/sync/givings.ts';
 import { MapNews } from '../../src/sync/map-news.ts';
 import { Origin } from '../../src/sync/origin.ts';
-import type { LanePort } from '../../src/sync/ports.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, entry, MemorySource } from './harness.ts';
-
-const hashOf = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-class FakeLane implements LanePort {
-  readonly kind = 'fake';
-  readonly sent: Message[] = [];
-  constructor(readonly id: number) {}
-  async send(message: Message): Promise<void> {
-    this.sent.push(message);
-  }
-  close(): void {}
-  all<T extends Message['type']>(type: T): (Message & { type: T })[] {
-    return this.sent.filter((message): message is Message & { type: T } => message.type === type);
-  }
-}
+import { CHUNK, entry, FakeLane, hashOf, MemorySource, turn } from './harness.ts';
 
 const offerOf = (count: number) => Offer.of('files', [entry('f', count * CHUNK)], CHUNK);
 
@@ -72,7 +54,7 @@ test('a lane that takes nothing has one message of a map on its way, and hears t
   const map = new Bitfield();
   const news = new MapNews({
     clock,
-    length: () => MAX_HOLDS,
+    space: { chunks: 8 * MAX_HOLDS },
     message: (from, to) => ({ type: 'holds', first: from * 8, bits: map.bytes(from, to) }),
   });
   let take = () => {};

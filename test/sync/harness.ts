@@ -6,11 +6,36 @@ import { Lane } from '../../src/lanes/lane.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
-import type { Sink, Source } from '../../src/sync/ports.ts';
+import type { LanePort, Sink, Source } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
+import type { BlockRange, Message } from '../../src/wire/messages.ts';
 import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
 
 export const CHUNK = 1024 * 1024;
+
+export const hashOf = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
+/** What was sent by now has come. */
+export const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A lane that only keeps what is sent on it. */
+export class FakeLane implements LanePort {
+  readonly kind = 'fake';
+  readonly sent: Message[] = [];
+  constructor(readonly id: number) {}
+  async send(message: Message): Promise<void> {
+    this.sent.push(message);
+  }
+  close(): void {}
+  all<T extends Message['type']>(type: T): (Message & { type: T })[] {
+    return this.sent.filter((message): message is Message & { type: T } => message.type === type);
+  }
+  /** What was asked for on it and not taken from here yet. */
+  asked(): BlockRange[] {
+    const ranges = this.all('get').flatMap(({ ranges }) => ranges);
+    this.sent.length = 0;
+    return ranges;
+  }
+}
 
 export function entry(path: string, size: number): Entry {
   return { path, kind: 'file', size, mode: 0o644, mtime: 0, target: '', version: '' };

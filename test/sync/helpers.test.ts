@@ -1,35 +1,15 @@
 /** Receivers who help each other, message by message: what one of them may do to another, and what it may not. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { Offer } from '../../src/offer/offer.ts';
 import { Holder } from '../../src/sync/chunks.ts';
 import { Fetching } from '../../src/sync/fetching.ts';
 import { Origin } from '../../src/sync/origin.ts';
-import type { LanePort, Source } from '../../src/sync/ports.ts';
+import type { Source } from '../../src/sync/ports.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, entry, MemorySink, MemorySource } from './harness.ts';
-
-const hashOf = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-class FakeLane implements LanePort {
-  readonly kind = 'fake';
-  readonly sent: Message[] = [];
-  constructor(readonly id: number) {}
-  async send(message: Message): Promise<void> {
-    this.sent.push(message);
-  }
-  close(): void {}
-  /** What was asked for on it and not taken from here yet. */
-  asked(): BlockRange[] {
-    const ranges = this.sent.flatMap((message) => (message.type === 'get' ? message.ranges : []));
-    this.sent.length = 0;
-    return ranges;
-  }
-}
+import { CHUNK, entry, FakeLane, hashOf, MemorySink, MemorySource, turn } from './harness.ts';
 
 const data = new Uint8Array(CHUNK).fill(7);
 const sha256 = hashOf(data);

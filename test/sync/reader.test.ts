@@ -1,15 +1,13 @@
 /** Chunk buffers at who serves many: what each peer is sure to get, whatever another one pins. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
 import { ChunkReader, type Lease } from '../../src/sync/reader.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, MemorySource } from './harness.ts';
+import { CHUNK, hashOf, MemorySource } from './harness.ts';
 
-const hashOf = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** As many buffers as a pool has for chunks of 1 MiB. */
 const SIZE = 32;

@@ -1,6 +1,5 @@
 /** What the engines make of chunks that are there already: held, guessed, and gone again with a new process. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { realClock } from '../../src/base/clock.ts';
 import { BLOCK_BYTES } from '../../src/base/limits.ts';
@@ -12,10 +11,9 @@ import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
-import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
+import { CHUNK, hashOf, MemorySink, MemorySource, Pair } from './harness.ts';
 
 const random = randomFrom(seed);
-const hashOf = (data: Uint8Array) => createHash('sha256').update(data).digest();
 
 /** What a MemorySink had from before, chunk by chunk: certain, or worth a guess. */
 class HoldingSink extends MemorySink {

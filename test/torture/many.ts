@@ -10,7 +10,7 @@ import { snapshot } from '../integration/tree.ts';
 import { Workspace } from '../integration/workspace.ts';
 import { freePort } from '../ports.ts';
 import { randomFrom } from '../seed.ts';
-import type { Story } from './transfer.ts';
+import { type Story, told } from './story.ts';
 import { plant, size } from './tree.ts';
 
 type Random = () => number;
@@ -33,17 +33,8 @@ const LEAST_SECONDS = 2;
 const MOST_SECONDS = 8;
 
 /** @throws AssertionError if anybody's tree is not the same at the end, anything is left behind, or the sender ends otherwise */
-export async function tortureMany(seed: number): Promise<Story> {
-  const torture = new Torture(seed);
-  try {
-    await torture.run();
-    return torture.story;
-  } catch (error) {
-    const text = error instanceof Error ? error.stack : String(error);
-    throw new Error(`many, seed ${seed}\n${torture.story.lines.join('\n')}\n${text}`, { cause: error });
-  } finally {
-    await torture.workspace.dispose();
-  }
+export function tortureMany(seed: number): Promise<Story> {
+  return told(`many, seed ${seed}`, new Torture(seed));
 }
 
 /** Somebody who receives. Each has a sequence of its own: theirs interleave differently from run to run. */

@@ -7,7 +7,8 @@
 import { parseArgs } from 'node:util';
 import { seed } from '../seed.ts';
 import { tortureMany } from './many.ts';
-import { type Story, tortureOne } from './transfer.ts';
+import type { Story } from './story.ts';
+import { tortureOne } from './transfer.ts';
 
 const { values } = parseArgs({
   options: {

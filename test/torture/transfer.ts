@@ -7,6 +7,7 @@ import { snapshot } from '../integration/tree.ts';
 import { Workspace } from '../integration/workspace.ts';
 import { freePort } from '../ports.ts';
 import { randomFrom } from '../seed.ts';
+import { type Story, told } from './story.ts';
 import { change, plant } from './tree.ts';
 
 export type Victim = 'receiver' | 'sender' | 'both' | 'server' | 'nobody';
@@ -28,26 +29,9 @@ const MOST_RUNS = 12;
 /** Milliseconds. */
 const PATIENCE = 90_000;
 
-export interface Story {
-  /** What happened, in order, for the report of a failure. */
-  lines: string[];
-  kills: number;
-  /** Bytes that later runs did not have to move again. */
-  resumed: number;
-}
-
 /** @throws AssertionError if the tree is not the same at the end, or anything is left beside it */
-export async function tortureOne(seed: number): Promise<Story> {
-  const torture = new Torture(seed);
-  try {
-    await torture.run();
-    return torture.story;
-  } catch (error) {
-    const text = error instanceof Error ? error.stack : String(error);
-    throw new Error(`seed ${seed}\n${torture.story.lines.join('\n')}\n${text}`, { cause: error });
-  } finally {
-    await torture.workspace.dispose();
-  }
+export function tortureOne(seed: number): Promise<Story> {
+  return told(`seed ${seed}`, new Torture(seed));
 }
 
 class Torture {

@@ -20,7 +20,8 @@ interface MapPorts {
   /** This machine's listening ports. */
   tcp?: number;
   udp?: number;
-  signal: AbortSignal;
+  /** Closes it. */
+  signal?: AbortSignal;
   /** The router forwards from there; told again when it changes. */
   onMapped: (transport: MappedProtocol, address: Address, protocol: Mapper['protocol']) => void;
   log?: { debug(fields: object, text: string): void };
@@ -76,7 +77,7 @@ class MappingSession implements PortMapper {
   }
 
   start(): void {
-    if (this.#options.signal.aborted || this.#wanted.length === 0) return;
+    if (this.#options.signal?.aborted || this.#wanted.length === 0) return;
     this.#forget = onAbort(this.#options.signal, () => void this.close());
     void this.#round();
   }

@@ -1,5 +1,5 @@
 /** Has the router there is now forward the ports that transports listen on, and no others. */
-import { Alarm, realClock } from '../../base/clock.ts';
+import { realClock, Spaced } from '../../base/clock.ts';
 import { mapPorts, type PortMapper } from '../../nat/mapping/map-ports.ts';
 import type { MappedProtocol } from '../../nat/mapping/mapper.ts';
 import type { Transport } from '../../transports/transport.ts';
@@ -24,8 +24,8 @@ class Forward {
   readonly #ports: ForwardsPorts;
   #mapping: PortMapper;
   #address: Address | undefined;
-  #since = performance.now();
-  readonly #again = new Alarm(realClock);
+  /** Of two changes in one second the second one counts too. */
+  readonly #changes = new Spaced(realClock, ONE_CHANGE_MS, () => void this.#mapAnew(), realClock.now());
 
   constructor(protocol: MappedProtocol, port: number, ports: ForwardsPorts) {
     this.#protocol = protocol;
@@ -40,27 +40,26 @@ class Forward {
   }
 
   /** The router may be another: the old one is told that it need not forward any more, and then whoever is there is asked. */
-  async anew(): Promise<void> {
-    const since = performance.now() - this.#since;
-    // Of two changes in one second the second one counts too.
-    if (since < ONE_CHANGE_MS) return this.#again.set(ONE_CHANGE_MS - since, () => void this.anew());
-    this.#since = performance.now();
+  anew(): void {
+    this.#changes.ask();
+  }
+
+  close(): Promise<void> {
+    this.#changes.clear();
+    return this.#mapping.close();
+  }
+
+  async #mapAnew(): Promise<void> {
     this.#tell(undefined);
     // What takes an old mapping back would end its successor.
     await this.#mapping.close();
     if (this.users.size > 0) this.#mapping = this.#map();
   }
 
-  close(): Promise<void> {
-    this.#again.clear();
-    return this.#mapping.close();
-  }
-
   #map(): PortMapper {
     const { map, log } = this.#ports;
     return map({
       [this.#protocol]: this.#port,
-      signal: new AbortController().signal,
       onMapped: (_, address) => this.#tell(address),
       ...(log && { log }),
     });
@@ -97,8 +96,8 @@ export class Forwards {
     await forward.close();
   }
 
-  async anew(protocol: MappedProtocol, port: number): Promise<void> {
-    await this.#all.get(`${protocol} ${port}`)?.anew();
+  anew(protocol: MappedProtocol, port: number): void {
+    this.#all.get(`${protocol} ${port}`)?.anew();
   }
 }
 
@@ -131,7 +130,7 @@ export class Forwarding {
       void this.#forwards.leave(protocol, port, told);
     }
     this.#used = this.#used.filter((used) => !gone.includes(used));
-    if (anew) for (const { protocol, port } of this.#used) void this.#forwards.anew(protocol, port);
+    if (anew) for (const { protocol, port } of this.#used) this.#forwards.anew(protocol, port);
     for (const at of listening) {
       if (this.#used.some(same(at))) continue;
       const { protocol, port, transport } = at;

@@ -9,7 +9,7 @@ import { TokenBucket } from '../../base/bucket.ts';
 import { Alarm, realClock } from '../../base/clock.ts';
 import type { BeelineError } from '../../base/errors.ts';
 import { MAX_HOSTS } from '../../base/limits.ts';
-import type { Mailbox } from '../../meeting/mailbox.ts';
+import type { MailboxPlace } from '../../meeting/place.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import type { NetworkPort } from '../../session/ports.ts';
 import { NODE_TRANSPORTS } from '../../transports/node.ts';
@@ -50,9 +50,6 @@ export interface NetworkOptions {
   log: Logger | undefined;
 }
 
-/** What is used of the place at the server. */
-type Place = Pick<Mailbox, 'token' | 'services' | 'reconnect'>;
-
 /** Milliseconds in which changes are gathered into one word to the peer. */
 const GATHER = 100;
 /** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
@@ -67,7 +64,7 @@ export class Network implements NetworkPort {
   /** This process's half of the key of sealed lanes. */
   readonly #seal = randomBytes(32).toString('hex');
   #lookup: StunLookup | undefined;
-  #mailbox: Place | undefined;
+  #mailbox: MailboxPlace | undefined;
   /** The TCP port that lanes may come in on; 0: none. */
   #port = 0;
   /** This machine's addresses, as the latest hello has them. */
@@ -109,7 +106,7 @@ export class Network implements NetworkPort {
   }
 
   /** Where the peers meet: kept up with, and used for what it offers besides if it is a standing server (with `url`). */
-  meet(mailbox: Place, url: string | undefined): void {
+  meet(mailbox: MailboxPlace, url: string | undefined): void {
     if (this.#over) return;
     this.#mailbox = mailbox;
     if (url === undefined) return;
