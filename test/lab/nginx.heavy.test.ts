@@ -205,7 +205,7 @@ describe('lab: behind nginx', { skip }, () => {
     behind(
       async ({ world }) => {
         // Nothing but pings on it meanwhile.
-        const waiting = await world.relay((await world.seat('host', '8')).token);
+        const waiting = await world.relay((await world.seat('host', '8')).token, 1);
         const { host, guest, a } = await world.pair('7');
         const part = Buffer.alloc(64 * 1024, 7);
         let sent = 0;
