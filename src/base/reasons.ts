@@ -300,8 +300,8 @@ const TEXTS = {
     SENDER_LEFT: 'The sender left before this side was connected, and has not come back.',
     NOBODY_SENDS: 'Nobody is sending under this code. Check it, and that the sender still runs.',
     HOST_LEFT: 'The sender has left.',
-    NOBODY_CAME: 'Nobody received it in the time that was given.',
-    TOO_FEW_CAME: 'In the time that was given, {done} of {wanted} received it.',
+    NOBODY_CAME: 'Nobody came for it.',
+    TOO_FEW_CAME: 'Only {done} of {wanted} received it.',
   },
   CROWDED: {
     SEVERAL_SENDERS:

@@ -193,6 +193,11 @@ export interface Transfer extends AsyncIterable<TransferEvent> {
   resume(): void;
   /** Ends both sides as CANCELLED. */
   cancel(): void;
+  /**
+   * At a sender: nobody new is let in from now on, as after `until`. Who is under way goes on, and may be started again. If nobody has
+   * come yet, it ends as NO_PEER.
+   */
+  admitNoMore(): void;
 }
 
 /** The part of pino's interface that the library uses. */

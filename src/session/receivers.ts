@@ -300,7 +300,12 @@ export class Receivers implements SessionOwner {
   #shut(group: Group): void {
     group.closed = true;
     group.lobby.dismiss('ENDED');
-    group.spare?.cancel();
+    this.#dismissSpare(group);
+  }
+
+  /** With one receiver, the session that waited for it is the one that serves it. */
+  #dismissSpare({ spare }: Group): void {
+    if (spare?.proven === false) spare.cancel();
   }
 
   /** Somebody who has proved nothing failed. */
@@ -322,7 +327,7 @@ export class Receivers implements SessionOwner {
     const all = this.#groups.every(({ closed }) => closed);
     if (all && !this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
     this.#transfer.events.emit(warningEvent(error));
-    group.spare?.cancel();
+    this.#dismissSpare(group);
     this.#conclude();
   }
 }

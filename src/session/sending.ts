@@ -85,7 +85,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
     await offering.host(group, secrets[index]);
   }
   if (options.until !== undefined && !transfer.over)
-    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => offering.admitNoMore()));
+    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => transfer.admitNoMore()));
 }
 
 /** One offer, and all who receive it. */
@@ -151,11 +151,6 @@ class Offering {
     const { nameplate } = known.secret;
     const code = given ? parseCode(options.code!) : { nameplate, password };
     transfer.events.emit({ event: 'code', code: formatCode(code) });
-  }
-
-  /** Nobody new is let in any more. */
-  admitNoMore(): void {
-    this.#receivers.admitNoMore();
   }
 
   #ended(session: Session, end: SessionEnd): Moved {

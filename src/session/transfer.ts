@@ -2,7 +2,7 @@
  * What a program holds of a send or a receive: its events, its end, and the person's wishes. It is there at once; its sessions, one for
  * each peer, open behind it. What is opened for the offer as a whole is released here, after the sessions' own.
  */
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { State } from '../sync/machine.ts';
@@ -25,6 +25,7 @@ export interface SessionOwner {
   ended(session: Session, end: SessionEnd): void;
   /** The whole was ended while there was no session. */
   idle(): void;
+  admitNoMore(): void;
 }
 
 export class Running implements Transfer {
@@ -167,6 +168,13 @@ export class Running implements Transfer {
     this.afterwards?.stop();
     for (const session of [...this.sessions]) session.cancel();
     this.#endIfIdle();
+  }
+
+  admitNoMore(): void {
+    if (this.role === 'receiver') return;
+    if (this.owner) this.owner.admitNoMore();
+    // It has no code yet.
+    else this.fail(fault('NOBODY_CAME'));
   }
 
   /** Ends the whole, and every session with it. */

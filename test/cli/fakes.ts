@@ -108,6 +108,7 @@ export class FakeTransfer implements Transfer {
 
   pause = () => void this.calls.push('pause');
   resume = () => void this.calls.push('resume');
+  admitNoMore = () => void this.calls.push('admitNoMore');
   cancel = () => void this.calls.push('cancel');
 }
 

@@ -114,6 +114,7 @@ function offer(most: number) {
   return {
     made,
     clock,
+    platform,
     transfer,
     receivers,
     group,
@@ -318,6 +319,36 @@ it('with any number, who stops it while nobody is receiving has what was wanted;
       if (cut) await assert.rejects(transfer.done, { code: how === 'cancel' ? 'CANCELLED' : 'INTERRUPTED' });
       else assert.equal((await transfer.done).receipt, 'of 1');
     }
+});
+
+it('one receiver that is under way is not cut off when nobody else is let in', async () => {
+  const { guest, clock, transfer, completes } = offer(1);
+  guest(1);
+  await clock.pass(1);
+  transfer.admitNoMore();
+  await clock.pass(2_000);
+  assert.equal(transfer.ends, false);
+  await completes(1);
+  assert.equal((await transfer.done).bytes, 5);
+});
+
+it('a person lets nobody else in, and who is under way goes on', async () => {
+  const { guest, clock, transfer, completes } = offer(Number.POSITIVE_INFINITY);
+  guest(1);
+  await clock.pass(1);
+  transfer.admitNoMore();
+  const late = guest(2);
+  await clock.pass(1);
+  assert.equal(late.error?.reason, 'SENDER_ENDED');
+  await completes(1);
+  assert.equal((await transfer.done).receivers?.length, 1);
+});
+
+it('closed before it has a code, it says that nobody came', async () => {
+  const { platform } = offer(1);
+  const transfer = new Running('sender', platform, {});
+  transfer.admitNoMore();
+  await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'NOBODY_CAME' });
 });
 
 it('closed before anybody came, it says so', async () => {

@@ -78,6 +78,10 @@ class MockTransfer implements real.Reception {
     this.fail('CANCELLED', 'Cancelled here.');
   }
 
+  admitNoMore(): void {
+    mock.closed = true;
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Event> {
     throw new Error('The page subscribes.');
   }
@@ -91,6 +95,8 @@ const mock = {
   answer: undefined as Promise<real.ReceiveInto | false> | undefined,
   /** What `send` or `receive` was called with. */
   given: undefined as unknown,
+  /** Nobody new is let in. */
+  closed: false,
   /** Aborted, it ends what runs. */
   signal: undefined as AbortSignal | undefined,
   kept: [] as real.Kept[],
