@@ -118,7 +118,7 @@ const TEXTS = {
     CODE_WRONG: 'The code was wrong, and is burned: nobody can try it again. {next}',
     CODE_WRONG_YET: 'The code was wrong. Look at it once more: after three wrong tries nobody can use it.',
     CODE_BURNT:
-      'The code is burned, because it was tried wrongly too often: nobody new can use it. Whoever sends needs to make a new one.',
+      'The code is burned, because it was tried wrongly too often: nobody new can use it. Whoever sends needs to make a new one. If you have received with it before, use the same folder as then.',
     KEY_WRONG: 'The two sides have different pre-shared keys.',
     DEVICE_WRONG: 'The other side is not the trusted device that it should be.',
   },

@@ -6,6 +6,7 @@
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { PROTOCOL_VERSION } from '../base/limits.ts';
 import { KeyedChannel } from '../identity/channel.ts';
+import { nameOfPlace, returnPassword } from '../identity/return-secret.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import { deriveScalar, Spake2, type Spake2Options } from '../identity/spake2.ts';
 import {
@@ -31,6 +32,8 @@ export interface HandshakeOptions {
   hello: () => Hello;
   /** Sender: the wrong guesses so far. */
   guesses: Guesses;
+  /** Sender: the place that has this name, if its receiver may come back to it now. */
+  placeNamed?: (name: string) => string | undefined;
   /** Sender: one has proved itself. Called before this side's hello is made; false if there is no place for it. */
   admit: (hello: Hello) => boolean;
   /** SPAKE2, if it is not said otherwise: a simulation has no time for the curve. */
@@ -58,6 +61,10 @@ export class Handshake {
   readonly #scalar: Uint8Array;
   readonly #exchange: Pake;
   #pake: ReturnType<Pake> | undefined;
+  /** Sender: whoever answers the present share has to be the receiver that had this place. */
+  #returning: string | undefined;
+  /** Receiver: the place that it has named, since the sender came. */
+  #said: string | undefined;
   #pending: { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel } | undefined;
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
@@ -81,11 +88,13 @@ export class Handshake {
   /** The other side is at the rendezvous (again): a sender shows a fresh share, a known receiver a fresh hello. */
   peerAppeared(): void {
     this.#heard = false;
+    this.#said = undefined;
     // What was said while it was away is lost.
     this.update();
     if (this.#options.role === 'receiver' || this.#options.guesses.burnt) return;
     if (this.#shown || !this.#pake) this.#pake = this.#start();
     this.#shown = true;
+    this.#returning = undefined;
     this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share });
   }
 
@@ -120,7 +129,10 @@ export class Handshake {
     const { role } = this.#options;
     switch (signal.k) {
       case 'share':
-        if (role === 'receiver') this.#answer(signal.share);
+        if (role === 'receiver') this.#answer(signal);
+        return;
+      case 'back':
+        if (role === 'sender') this.#comeBack(signal.place);
         return;
       case 'answer':
         if (role === 'sender') this.#accept(signal);
@@ -140,8 +152,10 @@ export class Handshake {
    * Receiver: the sender's share came. A sender that knows this side says so before it shows one, and is just told where
    * this side is now. Anybody else may be the sender started again, and has to prove it.
    */
-  #answer(share: Uint8Array): void {
+  #answer({ share, back }: Signal & { k: 'share' }): void {
     if (this.#channel && this.#heard) return this.update();
+    // Nobody guesses a place: an answer that proves it may be given as often as it is asked for.
+    if (back) return this.#said === undefined ? undefined : this.#prove(share, this.#start(this.#said));
     // The answer proves this side first, so who chose the share learns whether its guess was right. A second share
     // before the first is settled may be a second guess. After a settled one it is none: that sender had the code.
     if (this.#spent) throw fault('HANDSHAKE_DISTURBED');
@@ -149,12 +163,33 @@ export class Handshake {
     // Made ahead for the first share; every further one gets its own.
     const pake = this.#pake ?? this.#start();
     this.#pake = undefined;
+    this.#prove(share, pake);
+  }
+
+  #prove(share: Uint8Array, pake: ReturnType<Pake>): void {
     const { key, confirmation, verify } = pake.finish(share);
     const channel = new KeyedChannel(key, 'receiver', this.#context);
     this.#stale = false;
     this.#pending = { verify, channel };
     const sealed = this.#sealHello(channel);
     this.#send({ k: 'answer', v: PROTOCOL_VERSION, share: pake.share, confirmation, sealed });
+  }
+
+  /**
+   * Sender: under a code that is burnt, a receiver that was there before may still prove that it is that one. It has to know its
+   * place besides, and who guesses codes does not.
+   */
+  #comeBack(name: string): void {
+    const { guesses, placeNamed } = this.#options;
+    if (!guesses.burnt) return;
+    const place = placeNamed?.(name);
+    if (place === undefined) {
+      this.refuse('BURNT');
+      throw fault('CODE_BURNT');
+    }
+    this.#returning = place;
+    this.#pake = this.#start(place);
+    this.#send({ k: 'share', v: PROTOCOL_VERSION, share: this.#pake.share, back: true });
   }
 
   /** Sender: a receiver claims to have the secret. */
@@ -164,16 +199,19 @@ export class Handshake {
     // A share serves one answer only: a second one would be a second guess.
     this.#pake = undefined;
     const { secret, guesses } = this.#options;
-    if (guesses.burnt) return this.refuse('BURNT');
+    const returning = this.#returning;
+    if (guesses.burnt && returning === undefined) return this.refuse('BURNT');
     const { key, confirmation, verify } = pake.finish(answer.share);
     if (!verify(answer.confirmation)) {
       // Also when the right one has come long ago: the rendezvous must not go on guessing while files move.
-      if (secret.way === 'code') guesses.wrong();
+      if (returning === undefined && secret.way === 'code') guesses.wrong();
       this.#send({ k: 'refuse', code: secret.way !== 'code' || guesses.burnt ? 'WRONG_CODE' : 'TRY_AGAIN' });
       throw this.#wrong();
     }
     const channel = new KeyedChannel(key, 'sender', this.#context);
     const hello = decodeHello(channel.open(answer.sealed));
+    // The place that it has proven, and no other.
+    if (returning !== undefined && hello.place !== returning) return this.refuse('BURNT');
     if (!this.#options.admit(hello)) return;
     this.#channel = channel;
     this.#send({ k: 'accept', confirmation, sealed: this.#sealHello(this.#channel) });
@@ -227,14 +265,27 @@ export class Handshake {
         if (role === 'receiver') throw fault('OFFER_FULL');
         return;
       case 'BURNT':
-        if (role === 'receiver') throw fault('CODE_BURNT');
+        if (role === 'receiver') this.#returnOr(fault('CODE_BURNT'));
     }
   }
 
-  #start(): ReturnType<Pake> {
+  /** Receiver: the code is of no use any more. It may have been here before, which only the sender knows. */
+  #returnOr(error: BeelineError): void {
+    const { place } = this.#options.hello();
+    if (place === undefined || this.#said !== undefined) throw error;
+    this.#said = place;
+    this.#send({ k: 'back', place: nameOfPlace(place) });
+  }
+
+  /** @param place of the receiver that comes back, which then is a part of the secret; undefined: the secret alone is proven */
+  #start(place?: string): ReturnType<Pake> {
+    const { role, secret } = this.#options;
     return this.#exchange({
-      role: this.#options.role === 'sender' ? 'A' : 'B',
-      w: this.#scalar,
+      role: role === 'sender' ? 'A' : 'B',
+      w:
+        place === undefined
+          ? this.#scalar
+          : deriveScalar(returnPassword(secret, place), `${this.#context}/return`),
       idA: 'beeline sender',
       idB: 'beeline receiver',
       aad: new TextEncoder().encode(this.#context),

@@ -24,6 +24,10 @@ export interface LobbyPorts {
   session?: Session;
   emit: (event: TransferEvent) => void;
   log: { warn(fields: object, message: string): void } | undefined;
+  /** The place that has this name, if its receiver may come back to it now. */
+  placeNamed?: (name: string) => string | undefined;
+  /** Somebody who was here may come back. */
+  returns?: () => boolean;
   /** The session for one who has proved itself, or why there is none. */
   seat: (hello: Hello) => Session | Refusal;
   /** Somebody came who has proved nothing yet, or the last such one left. */
@@ -87,7 +91,10 @@ export class Lobby {
     return count;
   }
 
-  /** Nobody has a chance from now on who has not proved itself: strangers are told so, and nothing of theirs is heard. */
+  /**
+   * Nobody has a chance from now on who has not proved itself: strangers are told so. Of theirs nothing is heard, unless a code is
+   * burnt: then who was there before may prove that.
+   */
   refuse(code: 'ENDED' | 'BURNT'): void {
     this.#refusal = code;
     this.dismiss(code);
@@ -123,7 +130,7 @@ export class Lobby {
   /** Whoever speaks has come first: words alone make nobody a party. */
   #heard(body: string, guest: number): void {
     const party = this.#parties.get(guest);
-    if (!this.#refusal || party?.session) party?.receive(body);
+    if (this.#refusal !== 'ENDED' || party?.session) party?.receive(body);
   }
 
   #forget(guest: number, party: Party): void {
@@ -146,6 +153,7 @@ export class Lobby {
     const party = new Party({
       ...{ guest, role, clock, pake, guesses, secret: known.secret, ...(session && { session }) },
       send: (body) => mailbox.send(body, guest),
+      placeNamed: (name) => this.#ports.placeNamed?.(name),
       drop: () => mailbox.drop(guest),
       seat: (party, hello) => this.#seat(party, hello),
       failed: (party, error) => this.#failed(party, error),
@@ -158,16 +166,22 @@ export class Lobby {
     const party = present ? this.#party(guest) : this.#parties.get(guest);
     if (!party) return;
     const { session } = party;
-    if (this.#refusal && !session) {
-      if (present) party.refuse(this.#refusal);
-      // Whoever tries a burnt code takes a place from others.
-      if (present && this.#refusal === 'BURNT') party.drop();
-      return this.#forget(guest, party);
-    }
+    if (this.#refusal && !session) return this.#late(guest, party, present, this.#refusal);
     party.appear(present);
     if (session) return session.present(present);
     if (!present) this.#forget(guest, party);
     if (present || this.strangers === 0) this.#ports.strangers(present);
+  }
+
+  /** Somebody comes for whom there is nothing any more. */
+  #late(guest: number, party: Party, present: boolean, refusal: Refusal): void {
+    const waits = present && refusal === 'BURNT' && this.#ports.returns?.() === true;
+    if (waits) party.appear(true);
+    if (present) party.refuse(refusal);
+    if (waits) return;
+    // Whoever tries a burnt code takes a place from others.
+    if (present && refusal === 'BURNT') party.drop();
+    this.#forget(guest, party);
   }
 
   #seat(party: Party, hello: Hello): boolean {
@@ -194,6 +208,10 @@ export class Lobby {
   #failed(party: Party, error: BeelineError): void {
     const { role, guesses, log } = this.#ports;
     const { secret } = this.#open!.known;
+    if (this.#refusal === 'BURNT' && !party.session) {
+      party.drop();
+      return this.#forget(party.guest, party);
+    }
     if (role === 'receiver' || secret.way === 'code') {
       if (guesses.burnt) this.refuse('BURNT');
       return this.#ports.failed(error);

@@ -26,6 +26,8 @@ export interface PartyOptions {
   send: (body: string) => void;
   /** Puts the party out of the mailbox. */
   drop: () => void;
+  /** The place that has this name, if its receiver may come back to it now. */
+  placeNamed: (name: string) => string | undefined;
   /** A party has proved itself: gives it a session, unless there is none for it. */
   seat: (party: Party, hello: Hello) => boolean;
   /** It did not prove what it claims, or is not understood. */
@@ -42,13 +44,13 @@ export class Party implements Correspondent {
   #present = false;
 
   constructor(options: PartyOptions) {
-    const { role, secret, pake, guesses, send, clock, session } = options;
+    const { role, secret, pake, guesses, send, clock, session, placeNamed } = options;
     this.#options = options;
     this.guest = options.guest;
     this.#session = session;
     this.#deadline = new Alarm(clock);
     this.#handshake = new Handshake({
-      ...{ role, secret, pake, guesses, send },
+      ...{ role, secret, pake, guesses, send, placeNamed },
       admit: (hello) => this.#admit(hello),
       hello: () => this.#session!.hello(),
       onHello: (hello) => {

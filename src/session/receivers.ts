@@ -5,6 +5,7 @@
 import { Alarm } from '../base/clock.ts';
 import { type BeelineError, type ErrorCode, fault, retold } from '../base/errors.ts';
 import { MAX_RECIPIENTS } from '../base/limits.ts';
+import { nameOfPlace } from '../identity/return-secret.ts';
 import { isFinal } from '../sync/machine.ts';
 import type { Hello, Refusal } from '../wire/signal.ts';
 import type { ReceiverResult, Result } from './api.ts';
@@ -95,7 +96,9 @@ export class Receivers implements SessionOwner {
       lobby: new Lobby({
         ...{ role: 'sender', clock, pake, guesses, log: transfer.log },
         emit: (event) => transfer.events.emit(event),
-        seat: (hello) => this.#seat(group, hello),
+        seat: (hello) => this.#seat(group, hello, guesses.burnt),
+        placeNamed: (name) => this.#returning(group).find((place) => nameOfPlace(place) === name),
+        returns: () => this.#returning(group).length > 0,
         strangers: (present) => {
           for (const session of group.sessions) if (!session.attended) session.present(present);
         },
@@ -239,8 +242,15 @@ export class Receivers implements SessionOwner {
     return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
+  /** The places of those who are away and may come back. */
+  #returning({ sessions }: Group): string[] {
+    return [...sessions].flatMap(({ over, attended, place }) =>
+      place === undefined || over || attended ? [] : [place],
+    );
+  }
+
   /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
-  #seat(group: Group, { place, fingerprint }: Hello): Session | Refusal {
+  #seat(group: Group, { place, fingerprint }: Hello, burnt: boolean): Session | Refusal {
     if (!this.#transfer.several) return this.#transfer.session;
     if (this.#transfer.ends) return 'ENDED';
     const taken = [...group.sessions].filter((session) => session !== group.spare && !session.over);
@@ -248,6 +258,7 @@ export class Receivers implements SessionOwner {
     // Who says that it is another's peer would speak for that one.
     if (!this.#transfer.mayPin(own, fingerprint)) return 'FULL';
     if (own) return own;
+    if (burnt) return 'BURNT';
     const next = this.#stock(group);
     if (next) {
       group.spare = undefined;

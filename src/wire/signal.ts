@@ -38,8 +38,10 @@ function signals(ours: number) {
   const confirmation = bytes(32);
   const sealed = v.string();
   return v.variant('k', [
-    /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. */
-    v.object({ k: v.literal('share'), v: v1, share }),
+    /** Sender, whenever a receiver appears: its SPAKE2 share, fresh each time. `back`: to a `back`, and for its secret. */
+    v.object({ k: v.literal('share'), v: v1, share, back: v.optional(v.literal(true)) }),
+    /** Receiver, of a burnt code: it was there before, under the place with this name. */
+    v.object({ k: v.literal('back'), place: hex(16) }),
     /** Receiver: its share, proof that it has the secret, and its sealed hello. */
     v.object({ k: v.literal('answer'), v: v1, share, confirmation, sealed }),
     /** Sender, once the proof is right: its own proof, and its sealed hello. */
@@ -48,7 +50,8 @@ function signals(ours: number) {
     v.object({ k: v.literal('sealed'), sealed }),
     /**
      * Either: it ends here, with WRONG_CODE or VERSION. Sender only: ENDED, it ends before it has proved itself. TRY_AGAIN: the code was
-     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. BURNT: too many have guessed wrong.
+     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. BURNT: too many have guessed wrong, and only who was
+     * there before may come, with a `back`.
      */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
   ]);

@@ -9,7 +9,12 @@ import { Handshake } from '../../src/session/handshake.ts';
 import { helloOf } from '../hello.ts';
 
 /** One side's handshake, with all that it says kept. */
-export function party(role: 'sender' | 'receiver', password: string, name: string) {
+export function party(
+  role: 'sender' | 'receiver',
+  password: string,
+  name: string,
+  more: { place?: string } = {},
+) {
   const side = {
     name,
     out: [] as string[],
@@ -22,7 +27,7 @@ export function party(role: 'sender' | 'receiver', password: string, name: strin
     ...{ guesses: new Guesses(1), admit: () => true },
     role,
     secret: fromCode({ nameplate: '7', password }),
-    hello: () => helloOf({ fingerprint, agent: name }),
+    hello: () => helloOf({ fingerprint, agent: name, ...more }),
     send: (body) => side.out.push(body),
     onHello: (hello) => side.met.push(hello.agent),
     onWord: (word) => side.words.push(word.state),

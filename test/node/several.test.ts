@@ -72,6 +72,39 @@ test(
   },
 );
 
+for (const receivers of [1, 2])
+  test(
+    `strangers burn the code, and a receiver that is started again goes on all the same (${receivers})`,
+    LIMIT,
+    async (t) => {
+      const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers, limit: 4e6 });
+      const { code } = await meeting(sending);
+      const stop = new AbortController();
+      const to = join(dir, 'back');
+      const first = receiver({ to, signal: stop.signal });
+      await until(first, 'progress');
+      if (receivers === 1) {
+        // There is one place at the mailbox, and the receiver has it.
+        stop.abort();
+        await failure(first);
+      }
+      const words = code.split('-').slice(2);
+      for (let guess = receivers === 1 ? 2 : 0; guess < 3; guess++) {
+        const error = await failure(
+          receiver({ code: [code.split('-')[0], 'wrong', ...words].join('-'), to: join(dir, 'no') }),
+        );
+        assert.equal(error.reason, guess === 2 ? 'CODE_WRONG' : 'CODE_WRONG_YET');
+      }
+      stop.abort();
+      await first.done.catch(() => {});
+      assert.equal((await failure(receiver({ to: join(dir, 'new') }))).reason, 'CODE_BURNT');
+      await receiver({ to }).done;
+      assert.ok(arrived('back'));
+      if (receivers === 1) await sending.done;
+      else assert.equal((await failure(sending)).code, 'WRONG_CODE');
+    },
+  );
+
 test('any number come until it is cancelled, and each has it', LIMIT, async (t) => {
   const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers: 'any' }, 100_000);
   for (const to of ['a', 'b', 'c', 'd']) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
+import { nameOfPlace } from '../../src/identity/return-secret.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { Mailbox } from '../../src/meeting/ports.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
@@ -62,6 +63,8 @@ function offer(most: number) {
   });
   const group = receivers.group(most, 'code');
   const guests = new Map<number, (body: string) => void>();
+  /** What each was told. */
+  const said = new Map<number, string[]>();
   const dropped: number[] = [];
   const kept: number[] = [];
   const mailbox: Mailbox = {
@@ -79,7 +82,12 @@ function offer(most: number) {
   /** Somebody comes to the mailbox, and says what a receiver with this password does. */
   function guest(
     number: number,
-    { password = WORDS, place, as = number }: { password?: string; place?: string; as?: number } = {},
+    {
+      password = WORDS,
+      place,
+      as = number,
+      says,
+    }: { password?: string; place?: string; as?: number; says?: string } = {},
   ) {
     const made = { met: '', error: undefined as BeelineError | undefined };
     const fingerprint = `${as}`.padStart(64, '0');
@@ -87,13 +95,21 @@ function offer(most: number) {
       ...{ role: 'receiver', pake, guesses: new Guesses(1), admit: () => true },
       secret: fromCode({ nameplate: '7', password }),
       hello: () => helloOf({ fingerprint, ...(place && { place }) }),
-      send: (body) => group.lobby.events.onMessage(body, number),
+      send: (body) => {
+        const named = JSON.parse(body).k === 'back' && says !== undefined;
+        group.lobby.events.onMessage(named ? says : body, number);
+      },
       onHello: (hello) => {
         made.met = hello.fingerprint.replace(/^f+/, '');
       },
       ...{ onWord: () => {}, onFail: (error) => (made.error ??= error) },
     });
-    guests.set(number, (body) => handshake.receive(body));
+    const bodies: string[] = [];
+    said.set(number, bodies);
+    guests.set(number, (body) => {
+      bodies.push(body);
+      handshake.receive(body);
+    });
     handshake.peerAppeared();
     group.lobby.events.onPeer(true, number);
     return Object.assign(made, {
@@ -119,6 +135,7 @@ function offer(most: number) {
     receivers,
     group,
     guest,
+    heard: (number: number) => said.get(number)!,
     dropped,
     kept,
     session,
@@ -485,6 +502,57 @@ it('a session that is ending is nobody’s, and its place is free at once if it 
   session(1).fail(new BeelineError('NO_PATH', 'no way'));
   first.leave();
   assert.equal(guest(3, { place }).met, '3');
+});
+
+for (const most of [1, 3])
+  it(`who was there before comes back though strangers have burnt the code; nobody else does (${most})`, async () => {
+    const place = 'ab'.repeat(16);
+    const { guest, clock, session, transfer, completes, dropped } = offer(most);
+    const first = guest(1, { place });
+    await clock.pass(1);
+    session(1).dispatch('lane-up');
+    for (const number of [2, 3, 4]) guest(number, { password: `guess-${number}` });
+    assert.equal(guest(5, { place }).error?.reason, 'CODE_BURNT', 'while it is there itself');
+    session(1).dispatch('lanes-lost');
+    first.leave();
+    assert.equal(guest(6).error?.reason, 'CODE_BURNT', 'the right words alone');
+    assert.equal(guest(7, { place: 'cd'.repeat(16) }).error?.reason, 'CODE_BURNT', 'and a place of its own');
+    assert.equal(
+      guest(8, { place, password: 'guess' }).error?.code,
+      'WRONG_CODE',
+      'a place without the words',
+    );
+    assert.ok([7, 8].every((number) => dropped.includes(number)));
+    assert.equal(guest(9, { place }).met, '1');
+    await completes(1);
+    const { receivers } = await transfer.done.catch((error: DeliveryError) => error);
+    assert.deepEqual(
+      receivers?.map(({ peer, ok }) => [peer, ok]),
+      [[1, true]],
+    );
+  });
+
+it('who knows the name of a place, and the words, is not the one who has it', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, named, heard } = offer(3);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  session(1).dispatch('lanes-lost');
+  first.leave();
+  for (const number of [2, 3, 4]) guest(number, { password: `guess-${number}` });
+  const told = named('warning').length;
+  const name = JSON.stringify({ k: 'back', place: nameOfPlace(place) });
+  // It makes the sender show a share for that place, and answers with what it has.
+  const liar = guest(5, { place: 'cd'.repeat(16), says: name });
+  assert.deepEqual([liar.met, liar.error?.reason], ['', 'CODE_WRONG']);
+  assert.deepEqual(
+    heard(5).map((body) => JSON.parse(body).k),
+    ['refuse', 'share', 'refuse'],
+  );
+  assert.equal(named('warning').length, told);
+  assert.equal(session(1).attended, false);
+  assert.equal(guest(6, { place }).met, '1');
 });
 
 it('a stranger who goes on after the code is burnt is put out, and the person hears no more of it', async () => {

@@ -1,6 +1,7 @@
 /** What is said by the rendezvous though no lane carries it: only the proven peer's is heard, and only once. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { nameOfPlace } from '../../src/identity/return-secret.ts';
 import { party } from '../hostile/meetings.ts';
 
 const WORD = { seq: 1, state: 'failed', code: 'INTERRUPTED' } as const;
@@ -72,6 +73,39 @@ it('whoever stands in for a sender that is gone guesses once, whatever else the 
     ['AUTHENTICATION', 'AUTHENTICATION'],
   );
   assert.deepEqual(receiver.met, ['sender'], 'the one that it knows is not forgotten');
+});
+
+it('a receiver that is told of a burnt code names its place, and gives nobody a second guess at the code', () => {
+  const place = 'ab'.repeat(16);
+  const receiver = party('receiver', 'right-words', 'receiver', { place });
+  const answers = (sender: ReturnType<typeof party>, back: boolean) => {
+    const [share] = sender.out.splice(0).map((body) => JSON.parse(body));
+    receiver.out.splice(0);
+    receiver.handshake.receive(JSON.stringify({ ...share, ...(back && { back: true }) }));
+    for (const body of receiver.out.splice(0)) sender.handshake.receive(body);
+    return sender.met.length;
+  };
+  const stranger = (words: string) => {
+    const made = party('sender', words, 'stranger');
+    made.handshake.peerAppeared();
+    return made;
+  };
+  receiver.handshake.peerAppeared();
+  assert.equal(answers(stranger('right-words'), true), 0, 'nothing before it has named its place');
+  assert.equal(answers(stranger('wrong-guess'), false), 0, 'the one guess');
+  receiver.out.splice(0);
+  for (let i = 0; i < 3; i++) receiver.handshake.receive('{"k":"refuse","code":"BURNT"}');
+  assert.deepEqual(receiver.out.splice(0), [JSON.stringify({ k: 'back', place: nameOfPlace(place) })]);
+  assert.equal(
+    answers(stranger('right-words'), true),
+    0,
+    'the words are not enough for a share that asks for the place',
+  );
+  assert.equal(answers(stranger('right-words'), false), 0);
+  assert.deepEqual(
+    receiver.errors.map(({ reason }) => reason),
+    ['CODE_BURNT', 'CODE_BURNT', 'HANDSHAKE_DISTURBED'],
+  );
 });
 
 it('is not taken from who does not have the key, nor if it is none', () => {
