@@ -71,6 +71,8 @@ const TEXTS = {
     ROUTER_MAPS_NOTHING: '{what}',
   },
   TIMEOUT: {
+    MEMBER_SILENT:
+      'Another receiver has sent nothing of what it says that it has for {seconds} seconds. Nothing is exchanged with it any more.',
     PEER_SILENT: 'The other side is connected but does not send {what}.',
     SENDER_MUTE: 'The sender is there but does not answer.',
     LANE_LATE: 'No lane to {remote} ({kind}) came up in time.',

@@ -105,8 +105,8 @@ export class Neighbours {
   }
 
   #misbehaved(link: MemberLink, error: BeelineError): void {
-    const lied = error.code === 'VERIFICATION';
-    this.#options.warn(lied ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error }));
+    const told = error.code === 'VERIFICATION' || error.reason === 'MEMBER_SILENT';
+    this.#options.warn(told ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error }));
     // One that was never connected may have named the fingerprint of another.
     if (link.proven && this.#banned.size < MAX_BANNED) this.#banned.add(link.pin);
   }

@@ -43,10 +43,29 @@ export class Holder {
   readonly has = new Bitfield();
   /** Of these, chunks that can be asked of it: wanted here, with a hash that the origin has told. */
   readonly ready = new Set<number>();
+  /** Chunks that it said it has and did not bring: it is not asked for them again, whatever it says. */
+  readonly #forgone = new Bitfield();
   /** Chunks that it began to bring with another hash than the origin's. */
   mistaken = 0;
+  /** Blocks that it has brought. */
+  brought = 0;
   /** It is not asked for anything now; what was asked for still comes. */
   paused = false;
+
+  /** Chunks of a piece of a map, which begins with a whole byte, that it has not said that it has. */
+  *news(first: number, bits: Uint8Array): Generator<number> {
+    const known = this.has.bytes(first / 8, first / 8 + bits.length);
+    for (const [at, byte] of bits.entries())
+      for (const index of indexesOf(first + at * 8, byte & ~known[at]!))
+        if (!this.#forgone.has(index)) yield index;
+  }
+
+  /** It did not bring this one. False if that was known. */
+  forgo(index: number): boolean {
+    this.#forgone.add(index);
+    this.ready.delete(index);
+    return this.has.remove(index);
+  }
 }
 
 /** Asked for, perhaps in parts, and not all here. */
@@ -411,7 +430,7 @@ export class Chunks {
     const same = known !== undefined && equalBytes(known, sha256);
     if (holder) {
       // It is not asked for this one again. All pieces of one chunk are one mistake: its file may have changed.
-      if (!same && holder.has.remove(index)) holder.mistaken++;
+      if (!same && holder.forgo(index)) holder.mistaken++;
       return same && life.from === holder ? life : undefined;
     }
     if (known && !same) {

@@ -129,7 +129,12 @@ export class Fetching {
   holds(holder: Holder, indexes: readonly number[]): void {
     this.#options.offer.checkExist(indexes);
     for (const index of indexes) if (this.chunks.holds(holder, index)) this.#scheduler.news(this.#now);
-    this.pump();
+    if (indexes.length > 0) this.pump();
+  }
+
+  /** Something that a holder was asked for has not come, and still would be of use. */
+  awaits(holder: Holder): boolean {
+    return this.#scheduler.awaits(holder);
   }
 
   /** The origin says what it has given to others. @throws BeelineError PROTOCOL for what no origin says */
@@ -232,10 +237,10 @@ export class Fetching {
    */
   lacks(lane: LanePort, range: BlockRange): void {
     const holder = this.#lanes.get(lane);
-    const owed = this.#scheduler.forgo(lane, range);
+    const owed = this.#scheduler.forgo(lane, range, this.#now);
     if (!owed) throw notAskedFor();
     this.#limiter.giveBack((range.to - range.from) * BLOCK_BYTES);
-    if (holder) holder.has.remove(range.index);
+    if (holder) holder.forgo(range.index);
     else if (!owed.void) this.chunks.decline(range.index);
     this.#landed(lane);
   }

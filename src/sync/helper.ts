@@ -4,20 +4,27 @@
  */
 
 import { equalBytes } from '../base/bytes.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, every } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { MAX_CHUNKS } from '../base/limits.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
-import { type Chunks, Holder, indexesOf } from './chunks.ts';
+import { type Chunks, Holder } from './chunks.ts';
 import type { Means } from './engine-ports.ts';
 import { type Fetching, notAskedFor } from './fetching.ts';
-import { MapNews } from './map-news.ts';
+import { MAP_PAGE, MapNews } from './map-news.ts';
 import type { Peer } from './peer.ts';
 import type { Landing, LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
 import type { ChunkReader } from './reader.ts';
 import { Serving } from './serving.ts';
+
+/** How often it is looked at what it brings ... */
+const LOOK_MS = 10_000;
+/** ... and at how many looks it may owe something and have brought no block since the one before. Many may share its uplink. */
+const BARREN_LOOKS = 6;
+/** Pages of its map that it may say again, beside those that its lanes have to repeat. */
+const REPEATED_PAGES = 64;
 
 export interface HelperPorts {
   /** It lied, or broke the protocol: its session ends. */
@@ -50,6 +57,9 @@ export class Helper implements Peer {
   #work: (HelperWork & { serving: Serving | undefined }) | undefined;
   /** What is down here; absent if nothing is served. */
   #news: MapNews | undefined;
+  /** Pages of its map that it may still say again. */
+  #repeats = REPEATED_PAGES;
+  #endLooks = () => {};
   /** This side has all that it wants. */
   #content = false;
   #over = false;
@@ -77,7 +87,7 @@ export class Helper implements Peer {
         hashTold: () => {},
         serves: ({ index, sha256 }) => equalBytes(sha256, fetching.chunks.hash(index) ?? new Uint8Array()),
         lacks: (lane, range) => lane.send({ type: 'lacks', ...range }).catch(() => {}),
-        fail: () => {},
+        fail: (thrown) => this.#ports.fail(asBeelineError(thrown)),
       });
     this.#work = { ...work, serving };
     if (serving) this.#news = newsOf(this.#means.clock, fetching.chunks);
@@ -86,6 +96,7 @@ export class Helper implements Peer {
     } catch (thrown) {
       return this.#ports.fail(asBeelineError(thrown));
     }
+    this.#endLooks = this.#watch();
     for (const lane of this.#lanes) this.#connect(lane);
   }
 
@@ -128,6 +139,7 @@ export class Helper implements Peer {
   stop(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#endLooks();
     this.#news?.stop();
     this.#work?.serving?.stop();
     for (const lane of this.#lanes) this.#work?.fetching.removeLane(lane);
@@ -185,19 +197,40 @@ export class Helper implements Peer {
     if (!work || this.#over) return;
     work.serving?.addLane(lane);
     work.fetching.addLane(lane, this.#holder);
+    // All of its map comes on it.
+    this.#repeats += pagesOf(work.offer.space.chunks / 8);
     if (this.#content) lane.send({ type: 'confirmed' }).catch(() => {});
     this.#news?.addLane(lane);
   }
 
   #takeHolds({ first, bits }: Message & { type: 'holds' }): void {
-    const indexes: number[] = [];
-    for (const [at, byte] of bits.entries())
-      for (const index of indexesOf(first + at * 8, byte)) indexes.push(index);
-    if (first + bits.length * 8 > MAX_CHUNKS)
+    if (first % 8 !== 0 || first + bits.length * 8 > MAX_CHUNKS + 7)
       throw fault('PEER_MISBEHAVES', { what: 'has a chunk that does not exist' });
-    if (this.#work) this.#work.fetching.holds(this.#holder, indexes);
-    else for (const index of indexes) this.#holder.has.add(index);
+    const news = [...this.#holder.news(first, bits)];
+    // Each lane is told of each chunk: what one of them has said the others repeat.
+    this.#repeats += news.length * this.#lanes.size;
+    if (news.length === 0) this.#repeats -= Math.max(1, pagesOf(bits.length));
+    if (this.#repeats < 0) throw fault('PEER_MISBEHAVES', { what: 'says again and again what it has' });
+    if (this.#work) this.#work.fetching.holds(this.#holder, news);
+    else for (const index of news) this.#holder.has.add(index);
   }
+
+  /** One that says what it has and does not bring it keeps others from being asked. */
+  #watch(): () => void {
+    let [barren, brought] = [0, 0];
+    return every(this.#means.clock, LOOK_MS, () => {
+      const holder = this.#holder;
+      if (holder.brought !== brought) barren = 0;
+      else if (this.#work!.fetching.awaits(holder) && ++barren > BARREN_LOOKS)
+        this.#ports.fail(fault('MEMBER_SILENT', { seconds: (BARREN_LOOKS * LOOK_MS) / 1000 }));
+      brought = holder.brought;
+    });
+  }
+}
+
+/** Pages that so many bytes of a map are. */
+function pagesOf(bytes: number): number {
+  return Math.ceil(bytes / MAP_PAGE);
 }
 
 /** It never takes anything back. */

@@ -3,7 +3,7 @@
  * what is said to them. Whoever connects to them is given each as an `Introduction`.
  */
 import { TokenBucket } from '../base/bucket.ts';
-import type { Clock } from '../base/clock.ts';
+import { Alarm, type Clock } from '../base/clock.ts';
 import { MAX_NEIGHBOURS } from '../base/limits.ts';
 import type { Message } from '../wire/messages.ts';
 import { LatestWord, type NumberedWord } from './latest-word.ts';
@@ -49,6 +49,8 @@ export class Members {
   /** Words of members that are not named yet: another lane may bring the names. */
   readonly #early = new Map<number, NumberedWord>();
   readonly #allowance: TokenBucket;
+  /** For those that are named and that there was no allowance for. */
+  readonly #later: Alarm;
   /** All that the origin names, by its latest word. */
   #named: { id: number; dials: boolean }[] = [];
   #namedSeq = 0;
@@ -67,6 +69,7 @@ export class Members {
     this.#meet = meet;
     this.#tell = tell;
     this.#allowance = new TokenBucket(MET_PER_S, MET_BURST, clock);
+    this.#later = new Alarm(clock);
   }
 
   /** What holds is said on a new lane, since it may have been lost with another. */
@@ -119,6 +122,7 @@ export class Members {
   }
 
   #leave(how: 'end' | 'forget'): void {
+    this.#later.clear();
     this.#named = [];
     this.#early.clear();
     for (const id of [...this.#known.keys()]) this.#drop(id, how);
@@ -135,8 +139,11 @@ export class Members {
     if (this.#resting) return;
     const ids = new Set(this.#named.map(({ id }) => id));
     for (const id of [...this.#known.keys()]) if (!ids.has(id)) this.#drop(id, 'forget');
-    for (const { id, dials } of this.#named)
-      if (!this.#known.has(id) && this.#allowance.take()) this.#introduce(id, dials);
+    for (const { id, dials } of this.#named) {
+      if (this.#known.has(id)) continue;
+      if (this.#allowance.take()) this.#introduce(id, dials);
+      else if (!this.#later.waits) this.#later.set(1000 / MET_PER_S, () => this.#reconcile());
+    }
   }
 
   #introduce(id: number, dials: boolean): void {

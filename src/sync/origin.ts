@@ -3,9 +3,11 @@
  * are gone. `ReceivingPeer` is one receiver, as the origin knows it. Non-goals: sockets, files, states.
  */
 import { Bitfield } from '../base/bitfield.ts';
+import { TokenBucket } from '../base/bucket.ts';
 import { equalBytes } from '../base/bytes.ts';
+import { Alarm, type Clock } from '../base/clock.ts';
 import { asBeelineError, fault } from '../base/errors.ts';
-import { MAX_LANES, PROTOCOL_VERSION } from '../base/limits.ts';
+import { MAX_LANES, MAX_PAGE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import { ChunkHashes } from '../offer/merkle.ts';
@@ -20,8 +22,15 @@ import type { LanePort, Source } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { ChunkReader } from './reader.ts';
 import { Reading } from './reading.ts';
+import { Repeats } from './repeats.ts';
 import { type Asked, Serving } from './serving.ts';
 
+/**
+ * How often a receiver may begin to share, or come back, at once and each second afterwards: others meet it each time, and meet fewer others
+ * for it.
+ */
+const JOINS = 8;
+const JOINS_PER_S = 1 / 15;
 /** Pages that wait on a lane at a time: an honest receiver asks for a few ahead. */
 const MAX_PAGES_SENDING = 64;
 
@@ -118,6 +127,7 @@ class Account {
   /** Chunks that it has, by its word. */
   readonly arrived = new Bitfield();
   readonly pagesAsked = new Bitfield();
+  readonly pageRepeats: Repeats;
   /** Something has been asked for. */
   begun = false;
   /** Bytes of the chunks that have arrived; and what it says is there, with parts of chunks. */
@@ -131,19 +141,25 @@ class Account {
   /** It has been told the last word. Milliseconds since 1970. */
   ended: number | undefined;
   concluded = false;
+
+  constructor(clock: Clock) {
+    this.pageRepeats = new Repeats(clock, MAX_PAGE);
+  }
 }
 
 export class ReceivingPeer implements Peer {
   readonly #origin: Origin;
   readonly #ports: PeerPorts;
   readonly #serving: Serving;
-  #account = new Account();
+  #account: Account;
   /** Of a stream: it has every chunk below this one. */
   #written = 0;
   /** It gives to others what it has; as a member and in the givings, unless it pauses. */
   #shares = false;
   #member: Member | undefined;
   #giving: Giving | undefined;
+  readonly #joins: TokenBucket;
+  readonly #joinLater: Alarm;
   #resting = false;
   #over = false;
   /** Milliseconds since 1970. */
@@ -157,9 +173,13 @@ export class ReceivingPeer implements Peer {
   constructor(origin: Origin, ports: PeerPorts) {
     this.#origin = origin;
     this.#ports = ports;
+    const { clock } = origin.ports;
+    this.#account = new Account(clock);
+    this.#joins = new TokenBucket(JOINS_PER_S, JOINS, clock);
+    this.#joinLater = new Alarm(clock);
     const { offer, reader, reading, limiter } = origin;
     this.#serving = new Serving({
-      clock: origin.ports.clock,
+      clock,
       space: offer.space,
       reader,
       limiter,
@@ -195,7 +215,7 @@ export class ReceivingPeer implements Peer {
     lane.send(this.#origin.header).catch(() => {});
     this.#origin.reading.news.addLane(lane);
     this.#giving?.addLane(lane);
-    if (!connected && this.#member) this.#origin.introducer!.returned(this.#member);
+    if (!connected && this.#member && this.#joins.take()) this.#origin.introducer!.returned(this.#member);
     this.#sayStanding(lane);
   }
 
@@ -211,7 +231,7 @@ export class ReceivingPeer implements Peer {
 
   /** It is a new process, and says what it still has. */
   restart(): void {
-    this.#account = new Account();
+    this.#account = new Account(this.#origin.ports.clock);
     this.#shares = false;
     this.#part();
     this.#ports.awaits();
@@ -296,18 +316,20 @@ export class ReceivingPeer implements Peer {
 
   /** Others may fetch from it. */
   #join(): void {
-    if (!this.#shares || this.#resting || this.#over || this.#member) return;
-    this.#member = this.#origin.introducer?.join((message) => {
+    const { introducer } = this.#origin;
+    if (!introducer || !this.#shares || this.#resting || this.#over || this.#member) return;
+    if (!this.#joins.take()) return this.#joinLater.set(1000 / JOINS_PER_S, () => this.#join());
+    this.#member = introducer.join((message) => {
       const [lane] = this.#serving.lanes;
       lane?.send(message).catch(() => {});
     });
-    if (!this.#member) return;
     this.#giving = this.#origin.givings.join();
     for (const index of this.#account.arrived) this.#giving.give(index);
     for (const lane of this.#serving.lanes) this.#giving.addLane(lane);
   }
 
   #part(): void {
+    this.#joinLater.clear();
     if (this.#member) this.#origin.introducer!.leave(this.#member);
     this.#member = undefined;
     this.#giving?.end();
@@ -326,6 +348,7 @@ export class ReceivingPeer implements Peer {
     if (sending.has(page)) return;
     if (sending.add(page).size > MAX_PAGES_SENDING)
       throw fault('PEER_MISBEHAVES', { what: 'asks for too much at once' });
+    this.#account.pageRepeats.sends(page, 1, 1);
     const sent = () => void sending.delete(page);
     lane.send({ type: 'page', page, bytes }).then(sent, sent);
   }

@@ -62,6 +62,8 @@ interface LaneState {
   came: number;
   sampled: number;
   lastArrival: number;
+  /** When it last said that it does not bring something. */
+  forgone: number;
   /** When there was nothing to take over from another. */
   looked: number;
   /** Since when it owes nothing. */
@@ -97,6 +99,7 @@ export class Scheduler<Lane = number> {
       came: 0,
       sampled: now,
       lastArrival: now,
+      forgone: Number.NEGATIVE_INFINITY,
       looked: Number.NEGATIVE_INFINITY,
       idleSince: undefined,
       retired: false,
@@ -116,7 +119,7 @@ export class Scheduler<Lane = number> {
   }
 
   /** It will not bring these blocks, which are all or the rest of what it was asked for at once. Undefined if it was not. */
-  forgo(lane: Lane, { index, from, to }: BlockRange): { void: boolean } | undefined {
+  forgo(lane: Lane, { index, from, to }: BlockRange, now: number): { void: boolean } | undefined {
     const state = this.#lanes.get(lane);
     const at = state?.owed.findIndex(
       (owed) => owed.what === 'blocks' && owed.index === index && owed.from === from && owed.to === to,
@@ -124,8 +127,20 @@ export class Scheduler<Lane = number> {
     if (!state || at === undefined || at < 0) return undefined;
     const [owed] = state.owed.splice(at, 1);
     this.#count(state);
+    state.forgone = now;
     if (!owed!.void) this.#chunks.unclaim(owed!);
     return owed;
+  }
+
+  /** Some lane of a holder owes blocks that are of use. */
+  awaits(holder: Holder): boolean {
+    for (const state of this.#lanes.values())
+      if (
+        state.holder === holder &&
+        state.owed.some((owed) => !owed.void && !this.#chunks.closed(owed.index))
+      )
+        return true;
+    return false;
   }
 
   /** What it owes still comes; nothing more is asked for on it. True if it is worth waiting for that. */
@@ -198,7 +213,8 @@ export class Scheduler<Lane = number> {
     const window = this.#window(state);
     // Half-empty before it is refilled: fewer and larger requests.
     if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
-    if (state.owed.length === 0) {
+    // One that is asked again and again, and brings nothing of it, is as good as silent.
+    if (state.owed.length === 0 && (!state.holder || now - state.forgone > SILENT_S)) {
       state.lastArrival = now;
       state.sampled = now;
       state.came = 0;
@@ -248,7 +264,10 @@ export class Scheduler<Lane = number> {
     state.blocks -= Math.min(to, owed.to) - owed.from;
     owed.from = to;
     if (owed.from >= owed.to) state.owed.splice(at, 1);
-    if (state.holder) this.news(now);
+    if (state.holder) {
+      state.holder.brought += 1;
+      this.news(now);
+    }
     this.#measure(state, bytes, now);
   }
 
@@ -270,8 +289,10 @@ export class Scheduler<Lane = number> {
     if (!state || !found) return undefined;
     state.owed.splice(state.owed.indexOf(found), 1);
     this.#count(state);
-    if (what === 'blocks') this.#measure(state, 0, now);
-    else state.lastArrival = now;
+    if (what === 'blocks') {
+      if (state.holder) state.holder.brought += 1;
+      this.#measure(state, 0, now);
+    } else state.lastArrival = now;
     return found;
   }
 

@@ -12,6 +12,7 @@ import { blocksOf } from './chunks.ts';
 import type { LanePort } from './ports.ts';
 import type { Limiter } from './rate.ts';
 import type { ChunkReader, Lease, Loaded, ReaderUser } from './reader.ts';
+import { Repeats } from './repeats.ts';
 
 /** Pieces that are on their way into a lane at a time: one is written while the next is ready. */
 const PIECES_AT_ONCE = 2;
@@ -72,12 +73,14 @@ export class Serving {
   readonly #lanes = new Map<LanePort, LaneState>();
   /** Chunks that were read for their hash alone. */
   readonly #compared = new Bitfield();
+  #repeats: Repeats;
   #resting = false;
   #over = false;
 
   constructor(options: ServingOptions) {
     this.#options = options;
     this.#reader = options.reader.user();
+    this.#repeats = this.#none();
   }
 
   get lanes(): Iterable<LanePort> {
@@ -116,6 +119,7 @@ export class Serving {
   /** The peer is a new process. */
   restart(): void {
     this.#reader.restart();
+    this.#repeats = this.#none();
   }
 
   rest(): void {
@@ -192,6 +196,7 @@ export class Serving {
       }
       await Promise.all(sending);
     } catch (thrown) {
+      this.stop();
       this.#options.fail(thrown);
     } finally {
       state.ahead?.release();
@@ -224,6 +229,9 @@ export class Serving {
     const here = await loaded.catch(() => undefined);
     if (here && (!serves || serves(here))) return here;
     if (!this.#serves(state)) return undefined;
+    // It costs as much reading as a chunk that is here.
+    const all = blocksOf(this.#options.space.length(index));
+    this.#repeats.sends(index, all, all);
     for (const asked of state.queue)
       if (asked.index === index && asked.from !== undefined) lacks(state.lane, asked);
     state.queue = state.queue.filter((asked) => asked.index !== index);
@@ -239,10 +247,17 @@ export class Serving {
     const end = asked.from === undefined ? 0 : Math.min(data.length, asked.to * BLOCK_BYTES);
     const offset = (asked.from ?? 0) * BLOCK_BYTES;
     const bytes = loaded.zeros ? 0 : Math.min(end - offset, this.#pieceOf(state));
+    const all = blocksOf(data.length);
     if (asked.from === undefined) {
       // A hash costs no bandwidth, but a peer that asks for it again and again costs reading.
-      if (!this.#compared.add(index)) await limiter.pass(data.length);
-    } else if (bytes > 0) await limiter.pass(bytes);
+      if (!this.#compared.add(index)) {
+        this.#repeats.sends(index, all, all);
+        await limiter.pass(data.length);
+      }
+    } else if (offset < data.length) {
+      this.#repeats.sends(index, loaded.zeros ? blocksOf(end - offset) : blocksOf(bytes), all);
+      if (bytes > 0) await limiter.pass(bytes);
+    }
     // A file's zeros must not overtake the word that it is gone.
     for (let told = news(lane); told; told = news(lane)) await told;
     while (sending.size >= PIECES_AT_ONCE) await Promise.race(sending);
@@ -260,6 +275,10 @@ export class Serving {
     hashTold(index, sha256);
     const piece = this.#send(state, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
+  }
+
+  #none(): Repeats {
+    return new Repeats(this.#options.clock, this.#options.space.chunkSize);
   }
 
   /** Resolves when the lane has taken it. One that dies is asked for on another. */

@@ -6,6 +6,7 @@ import { Lane } from '../../src/lanes/lane.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
+import type { Peer } from '../../src/sync/peer.ts';
 import type { LanePort, Sink, Source } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import type { BlockRange, Message } from '../../src/wire/messages.ts';
@@ -35,6 +36,32 @@ export class FakeLane implements LanePort {
     this.sent.length = 0;
     return ranges;
   }
+}
+
+/** A lane between two peers' engines that loses nothing; `cut` ends it on both sides. */
+export function wired(id: number, near: Peer, far: Peer): { cut: () => void } {
+  let open = true;
+  const end = (to: Peer, other: () => LanePort): LanePort => ({
+    ...{ id, kind: 'fake', close: () => cut() },
+    async send(message) {
+      const said = message.type === 'blocks' ? { ...message, data: message.data.slice() } : message;
+      await Promise.resolve();
+      if (!open) return;
+      if (said.type === 'blocks' && said.form === 'data') to.land!(other(), said).put(said.data);
+      else to.message(other(), said);
+    },
+  });
+  const nearEnd: LanePort = end(far, () => farEnd);
+  const farEnd: LanePort = end(near, () => nearEnd);
+  const cut = () => {
+    if (!open) return;
+    open = false;
+    near.removeLane(nearEnd);
+    far.removeLane(farEnd);
+  };
+  near.addLane(nearEnd);
+  far.addLane(farEnd);
+  return { cut };
 }
 
 export function entry(path: string, size: number): Entry {

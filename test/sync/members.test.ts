@@ -128,6 +128,9 @@ describe('the members that an origin names', () => {
     const last = met.at(-1)!;
     assert.equal(last.end, 'forgotten');
     name(30_000);
+    const many = met.length;
+    await clock.pass(4_000);
+    assert.equal(met.length, many + 1, 'one that there was no allowance for is met later');
     await clock.pass(4_000);
     name(30_001);
     const one = met.at(-1)!;
