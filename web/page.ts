@@ -15,7 +15,8 @@ import {
 import * as address from './address.ts';
 import { firstName, sameContents } from './model/kept.ts';
 import { distinct } from './model/names.ts';
-import { begun, next } from './model/running.ts';
+import { begun, type TransferShown } from './model/running.ts';
+import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
 import { type Home, mustStay, type ViewNote } from './model/view.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
@@ -31,6 +32,8 @@ export class Page {
   readonly receiving: boolean;
   /** What this browser can do; until that is known, what most can. */
   able: PageAbilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
+  /** How many are to receive what is sent from here. */
+  wanted: Wanted = 1;
   readonly #looked: Promise<void>;
   #transfer: Transfer | undefined;
   #answer: ((yes: boolean) => void) | undefined;
@@ -90,7 +93,7 @@ export class Page {
   receive(code: string, kept?: Kept): void {
     address.keep(code);
     let streamed = false;
-    this.#begin('receive', (signal) => {
+    this.#begin(begun('receive'), (signal) => {
       const reception = receive({
         server: location.origin,
         code,
@@ -138,6 +141,14 @@ export class Page {
     this.#transfer?.resume();
   }
 
+  /** Who receives goes on, and nobody else is let in. */
+  admitNoMore(): void {
+    const { view } = this.shown;
+    if (view.at !== 'transfer') return;
+    this.shown.patch({ running: closed(view.running) });
+    this.#transfer?.admitNoMore();
+  }
+
   /** Ends what runs; what has arrived is kept. */
   stop(): void {
     this.#stop?.abort();
@@ -166,19 +177,23 @@ export class Page {
   #send(what: readonly Item[] | { text: string }): void {
     if (Array.isArray(what) && what.length === 0)
       return this.shown.show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
-    this.#begin('send', (signal) => send(what, { server: location.origin, signal }));
+    const { wanted } = this;
+    this.#begin(wanted === 1 ? begun('send') : begunFor(wanted), (signal) =>
+      send(what, { server: location.origin, signal, receivers: wanted }),
+    );
   }
 
-  #begin(role: 'send' | 'receive', start: (signal: AbortSignal) => Transfer): void {
+  #begin(first: TransferShown, start: (signal: AbortSignal) => Transfer): void {
     this.#task = undefined;
     this.#stop = new AbortController();
     try {
       const transfer = start(this.#stop.signal);
       this.#transfer = transfer;
-      this.shown.show({ at: 'transfer', running: { ...begun(role), state: transfer.state } });
+      this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state } });
       transfer.subscribe((event) => {
         if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
-        const running = next(this.shown.view.running, event);
+        const running = nextOfAll(this.shown.view.running, event);
+        if (running.several && event.event === 'progress') return this.shown.patchSoon({ running });
         const over = event.event === 'error' || event.event === 'done';
         // Whoever ended it, nobody waits for an answer any more.
         if (over) this.#answer?.(false);

@@ -1,9 +1,13 @@
 /** What the page shows at the moment, and who wants to know when that changes. */
 import type { Transferring, View, ViewNote } from './model/view.ts';
 
+/** Milliseconds. */
+const DRAWN_AFTER = 200;
+
 export class Shown {
   #view: View;
   readonly #listeners = new Set<() => void>();
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(view: View) {
     this.#view = view;
@@ -21,12 +25,25 @@ export class Shown {
 
   show(view: View): void {
     this.#view = view;
+    this.#tell();
+  }
+
+  #tell(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     for (const listener of this.#listeners) listener();
   }
 
   /** Changes what is shown of a transfer, if one is shown. */
   patch(change: Partial<Transferring>): void {
     if (this.#view.at === 'transfer') this.show({ ...this.#view, ...change });
+  }
+
+  /** The same, drawn a moment later: each of many receivers moves ten times a second. */
+  patchSoon(change: Partial<Transferring>): void {
+    if (this.#view.at !== 'transfer') return;
+    this.#view = { ...this.#view, ...change };
+    this.#soon ??= setTimeout(() => this.#tell(), DRAWN_AFTER);
   }
 
   /** Says what became of something, at home or at the transfer. */

@@ -95,6 +95,7 @@ const mock = {
   answer: undefined as Promise<real.ReceiveInto | false> | undefined,
   /** What `send` or `receive` was called with. */
   given: undefined as unknown,
+  options: undefined as real.BrowserSendOptions | undefined,
   /** Nobody new is let in. */
   closed: false,
   /** Aborted, it ends what runs. */
@@ -137,7 +138,10 @@ function begin(given: unknown): MockTransfer {
   return mock.transfer;
 }
 
-export const send: typeof real.send = (what) => begin(what);
+export const send: typeof real.send = (what, options) => {
+  mock.options = options;
+  return begin(what);
+};
 
 export const receive: typeof real.receive = ({ code, accept, signal }) => {
   mock.signal = signal;

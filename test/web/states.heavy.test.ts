@@ -68,7 +68,7 @@ async function sound(page: Page, what: string): Promise<void> {
   const wide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
   assert.equal(wide, false, `${what} at 320 pixels`);
   const small = (await page.evaluate(
-    `[...document.querySelectorAll('button, input:not([hidden]), textarea')].filter((element) => {
+    `[...document.querySelectorAll('button, input:not([hidden]), select, textarea')].filter((element) => {
       const { width, height } = element.getBoundingClientRect();
       return width < 44 || height < 44;
     }).map(({ outerHTML }) => outerHTML)`,
@@ -314,6 +314,69 @@ test('a download keeps what arrived until the person deletes it', { skip }, asyn
   await play(page, '0');
   assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
   assert.equal(await has(page, 'Save'), false);
+  await page.close();
+});
+
+const EVIL = '\u202e<b>x</b>\u0007'.repeat(40);
+const comes = (peer: number, name = '') =>
+  `{ event: 'peer', peer: ${peer}, fingerprint: '${'cd34'.repeat(16)}', agent: 'x'${name && `, name: ${JSON.stringify(name)}`} }`;
+const goes = (peer: number, to: string) =>
+  `{ event: 'state', peer: ${peer}, from: 'idle', to: '${to}', by: 'self' }`;
+const moves = (peer: number, bytes: number) => `{ ...${PROGRESS}, peer: ${peer}, bytes: ${bytes} }`;
+const ends = (peer: number, more: string) =>
+  `{ event: 'ended', peer: ${peer}, fingerprint: '', bytes: 1e9, seconds: 9, ${more} }`;
+/** What is drawn of each receiver: its progress is drawn a moment later. */
+const rows = (page: Page) =>
+  page.$$eval('.rows li', (items) => items.map((item) => item.querySelector('.meter')!.textContent!.trim()));
+
+test('sending to several: a choice, a row for each, and an end that names each', { skip }, async () => {
+  const { page, errors } = await site.open();
+  assert.equal(await page.$eval('#people', (field) => (field as HTMLSelectElement).value), '1');
+  await page.select('#people', '3');
+  await sound(page, 'home for three');
+  await page.locator('::-p-aria([name="Text"][role="textbox"])').fill('hello');
+  await press(page, 'Send text');
+  assert.equal(await play(page, 'mock.options.receivers'), 3);
+  await play(page, `${T}.emit(${goes(1, 'connecting')}, ${MANIFEST}, { event: 'code', code: '${CODE}' })`);
+  await state(page, 'waiting');
+  assert.match((await text(page, '.lead'))!, /the 3 people/);
+  await sound(page, 'waiting for three');
+  await play(page, `${T}.emit(${comes(1, EVIL)}, ${goes(1, 'transferring')}, ${comes(2)}, ${moves(1, 5e8)})`);
+  await state(page, 'transferring');
+  assert.equal(await focused(page), 'Sending');
+  await page.waitForSelector('.rows progress');
+  const [first, second] = await rows(page);
+  assert.equal(second, 'Receiver 2Connecting');
+  assert.match(first!, /^Receiver 1: \\u\{202e\}<b>x<\/b>.*50%$/);
+  assert.ok(first!.length < 300, 'a long name is cut');
+  assert.equal(await page.$('.rows b'), null);
+  assert.equal(await text(page, '#code'), CODE, 'others can still come');
+  assert.equal(
+    await page.$eval('#progress', (bar) => (bar as HTMLProgressElement).position.toFixed(2)),
+    '0.17',
+  );
+  await sound(page, 'sending to several');
+  await play(page, `${T}.emit(${goes(2, 'transferring')}, ${comes(3)}, ${goes(3, 'transferring')})`);
+  assert.equal(await page.$('#code'), null, 'nobody else is wanted');
+  await press(page, 'Pause');
+  await play(page, `${T}.emit(${goes(1, 'paused')}, ${goes(2, 'paused')}, ${goes(3, 'paused')})`);
+  await state(page, 'paused');
+  await press(page, 'Resume');
+  await play(page, `${T}.emit(${goes(1, 'transferring')}, ${ends(1, 'ok: true')})`);
+  assert.match((await text(page, '.unseen'))!, /1 of 3 has it/);
+  const lost = "ok: false, code: 'NO_PATH', message: 'It did not come back.'";
+  await play(page, `${T}.emit(${ends(2, lost)}, ${ends(3, "ok: false, code: 'REFUSED', message: 'No.'")})`);
+  await state(page, 'waiting');
+  assert.equal(await text(page, 'h1'), 'Waiting for others');
+  await press(page, 'Finish');
+  assert.equal(await play(page, 'mock.closed'), true);
+  await play(page, `${T}.emit({ event: 'error', code: 'NO_PEER', message: 'Only 1 of 3 received it.' })`);
+  await state(page, 'failed');
+  assert.equal(await focused(page), 'Sent to 1 of 3');
+  assert.deepEqual((await rows(page)).slice(1), ['Receiver 2Failed', 'Receiver 3Declined']);
+  assert.match((await text(page, '.rows'))!, /It did not come back/);
+  await sound(page, 'sent to some');
+  assert.deepEqual(errors, []);
   await page.close();
 });
 

@@ -2,6 +2,7 @@
 
 import { escapeName, type OfferSummary, type State, type TransferEvent } from '../../src/browser/index.ts';
 import type { OpenLane } from './paths.ts';
+import type { SeveralShown } from './several.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
@@ -17,6 +18,8 @@ export interface ContentsShown {
 
 export interface TransferShown {
   readonly role: 'send' | 'receive';
+  /** A sender's who has several receivers: the rest is then said of all together. */
+  readonly several?: SeveralShown;
   readonly state: State;
   /** Who made the latest change of state, and why. */
   readonly by?: 'self' | 'peer';
@@ -55,7 +58,7 @@ export interface TransferShown {
 }
 
 /** What is said of a rate while nothing is to move. */
-const STILL = { rate: 0, eta: null, byKind: {}, silent: undefined } as const;
+export const STILL = { rate: 0, eta: null, byKind: {}, silent: undefined } as const;
 
 const mayMove = (state: State): boolean => state === 'transferring';
 

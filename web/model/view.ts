@@ -1,6 +1,7 @@
 /** What the page can show: one value, and what follows from it. Pure. */
 import type { Kept, OfferSummary } from '../../src/browser/index.ts';
 import type { TransferShown } from './running.ts';
+import { underWay } from './several.ts';
 
 /** How something kept was saved, or what became of it. */
 export interface ViewNote {
@@ -44,6 +45,9 @@ export interface ViewSaving {
 
 export type View = Home | Gathering | Transferring | ViewSaving;
 
+const isFinal = (state: string): boolean =>
+  state === 'completed' || state === 'failed' || state === 'cancelled';
+
 /** `data-state` of the page. */
 export function stateOf(view: View): string {
   switch (view.at) {
@@ -61,8 +65,9 @@ export function stateOf(view: View): string {
   }
 }
 
-/** The sender has a code to tell, and nobody has come with it yet. */
-export function isWaiting({ role, state, code, connected }: TransferShown): boolean {
+/** The sender has a code to tell, and nobody has come with it yet, or nobody is there any more. */
+export function isWaiting({ role, state, code, connected, several }: TransferShown): boolean {
+  if (several) return code !== undefined && !isFinal(state) && underWay(several).length === 0;
   return role === 'send' && code !== undefined && !connected && (state === 'connecting' || state === 'idle');
 }
 
@@ -70,6 +75,9 @@ export function isWaiting({ role, state, code, connected }: TransferShown): bool
 export function screenOf(view: View): string {
   const state = stateOf(view);
   if (view.at !== 'transfer') return view.at;
+  // Rows stay while more can come.
+  const { several } = view.running;
+  if (several && several.receivers.size > 0 && !isFinal(view.running.state)) return 'running';
   if (state === 'transferring' || state === 'paused') return 'running';
   if (state === 'connecting' || state === 'authenticating')
     return view.running.connected ? 'running' : 'meeting';
@@ -81,7 +89,7 @@ export function mustStay(view: View): boolean {
   const state = stateOf(view);
   if (view.at === 'saving') return true;
   if (view.at !== 'transfer') return false;
-  return state !== 'completed' && state !== 'failed' && state !== 'cancelled';
+  return !isFinal(state);
 }
 
 /** The screen should not go dark, since phones then stop what runs. */

@@ -1,6 +1,7 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
 import { escapeName, formatBytes } from '../../src/browser/index.ts';
 import { type ContentsShown, percent, type TransferShown } from './running.ts';
+import { haveIt, open, type SeveralShown, underWay } from './several.ts';
 import { isWaiting, mustStay, stateOf, type View } from './view.ts';
 
 export function count(amount: number, noun: string): string {
@@ -48,8 +49,8 @@ export function heading(view: View): string {
 const ENDED: Readonly<Record<string, string>> = { REFUSED: 'Declined', INTERRUPTED: 'Stopped for now' };
 
 export function transferHeading(running: TransferShown): string {
-  const { role, state, connected, error } = running;
-  if (isWaiting(running)) return 'Ready to send';
+  const { role, state, connected, error, several } = running;
+  if (isWaiting(running)) return several?.receivers.size ? 'Waiting for others' : 'Ready to send';
   switch (state) {
     case 'idle':
     case 'connecting':
@@ -62,12 +63,29 @@ export function transferHeading(running: TransferShown): string {
     case 'paused':
       return 'Paused';
     case 'completed':
-      return role === 'send' ? 'Sent' : 'Received';
+      return several ? sentTo(several) : role === 'send' ? 'Sent' : 'Received';
     case 'failed':
+      if (several && several.done > 0) return sentTo(several);
       return ENDED[error?.code ?? ''] ?? 'That did not work';
     case 'cancelled':
       return 'Cancelled';
   }
+}
+
+function sentTo({ done, wanted }: SeveralShown): string {
+  if (wanted === 'any') return `Sent to ${done}`;
+  return done < wanted ? `Sent to ${done} of ${wanted}` : `Sent to all ${done}`;
+}
+
+/** While some receive it, and others may come. */
+function severalWords(several: SeveralShown): string {
+  const here = underWay(several).length;
+  const parts = [
+    ...(several.done > 0 ? [`${haveIt(several)}.`] : []),
+    ...(here > 0 ? [`${here} ${here === 1 ? 'is' : 'are'} receiving.`] : []),
+    open(several) ? 'More can come with the same code.' : 'Nobody else is let in.',
+  ];
+  return parts.join(' ');
 }
 
 /** For the time when the two are not connected. Empty if the server was there all the time. */
@@ -80,12 +98,14 @@ function serverWords({ server }: TransferShown): string {
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: TransferShown): string {
-  const { role, state, by, reason, connected, moving } = running;
+  const { role, state, by, reason, connected, moving, several } = running;
   const peer = by === 'peer';
+  if (several?.receivers.size && mustStay({ at: 'transfer', running }))
+    return `${serverWords(running)}${severalWords(several)}`;
   if (isWaiting(running)) {
     // Somebody came with the code, and ended before the two were connected.
     const ended = peer && reason ? `${reason} ` : '';
-    return `${serverWords(running)}${ended}Keep this page open. Nothing is uploaded: sending begins when the other side comes.`;
+    return `${serverWords(running)}${ended}Keep this page open. Nothing is uploaded: sending begins when ${several ? 'somebody' : 'the other side'} comes.`;
   }
   switch (state) {
     case 'idle':
@@ -102,11 +122,12 @@ export function sentence(running: TransferShown): string {
       if (reason) return `${reason} The transfer goes on by itself once that is over.`;
       return peer ? 'The other side paused.' : 'You paused. The connection is kept.';
     case 'completed':
-      return 'Every byte was checked. The root is the same on both sides.';
+      return `Every byte was checked. The root is the same on ${several ? 'all' : 'both'} sides.`;
     case 'failed':
       return running.error?.code === 'INTERRUPTED' ? stoppedWords(running) : '';
     case 'cancelled':
-      return peer ? 'The other side cancelled.' : 'You cancelled.';
+      // Of several the message says more.
+      return peer ? (several ? '' : 'The other side cancelled.') : 'You cancelled.';
   }
 }
 

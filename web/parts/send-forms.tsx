@@ -6,10 +6,39 @@ import { Button } from './basics.tsx';
 export function SendForms({ page }: { page: Page }) {
   return (
     <section class="card" aria-labelledby="send">
-      <h2 id="send">Send</h2>
+      <div class="meter">
+        <h2 id="send">Send</h2>
+        <People page={page} />
+      </div>
       <FileButtons page={page} />
       <TextForm page={page} />
     </section>
+  );
+}
+
+/** People that can be counted on; for more there is any number. */
+const MOST_PEOPLE = 20;
+
+function People({ page }: { page: Page }) {
+  const [wanted, setWanted] = useState(page.wanted);
+  const change = ({ currentTarget: { value } }: { currentTarget: HTMLSelectElement }) => {
+    page.wanted = value === 'any' ? value : Number(value);
+    setWanted(page.wanted);
+  };
+  const numbers = Array.from({ length: MOST_PEOPLE - 1 }, (_, index) => index + 2);
+  return (
+    <div class="people">
+      <label for="people">How many people</label>
+      <select id="people" value={wanted} onChange={change}>
+        <option value={1}>One</option>
+        {numbers.map((number) => (
+          <option key={number} value={number}>
+            {number}
+          </option>
+        ))}
+        <option value="any">Any number</option>
+      </select>
+    </div>
   );
 }
 

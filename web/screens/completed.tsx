@@ -5,10 +5,11 @@ import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Copy, Heading, NoteLine, SaveButtons, Warnings } from '../parts/basics.tsx';
+import { Receivers } from '../parts/receivers.tsx';
 
 export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running, kept, streamed, saved, note } = view;
-  const { done, text, warnings } = running;
+  const { done, text, warnings, several } = running;
   return (
     <>
       <Heading>{heading(view)}</Heading>
@@ -28,6 +29,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
           </div>
         </dl>
       </div>
+      <Receivers several={several} />
       <Warnings warnings={warnings} />
       <div class="buttons">
         <Button label="Again" act={() => page.back()} />

@@ -4,14 +4,16 @@ import type { TransferShown } from '../model/running.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading, Warnings } from '../parts/basics.tsx';
+import { Receivers } from '../parts/receivers.tsx';
 
 /** It failed or was cancelled: what happened, who did it, and what to do now. */
 export function EndedScreen({ running, page }: { running: TransferShown; page: Page }) {
-  const { role, error, reason = '', warnings } = running;
+  const { role, error, reason = '', warnings, several } = running;
   const who = sentence(running);
   // The state changes a moment before the error is told.
   const message = error?.message ?? reason;
-  const next = error ? advice(error.code, role) : '';
+  // Where some have it, the rows say more.
+  const next = error && !several?.done ? advice(error.code, role) : '';
   return (
     <>
       <Heading>{transferHeading(running)}</Heading>
@@ -24,6 +26,7 @@ export function EndedScreen({ running, page }: { running: TransferShown; page: P
           <Button label="Back" kind="primary" act={() => page.back()} />
         </div>
       </div>
+      <Receivers several={several} />
       <Warnings warnings={warnings} />
     </>
   );

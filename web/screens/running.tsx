@@ -2,15 +2,19 @@ import type { ComponentChildren } from 'preact';
 import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/index.ts';
 import { pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
+import { open, underWay } from '../model/several.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading, Warnings } from '../parts/basics.tsx';
+import { Receivers } from '../parts/receivers.tsx';
+import { Share } from '../parts/share.tsx';
 
 /** While bytes move, and while they are held up: both sides see the same. */
 export function RunningScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running } = view;
-  const { state, bytes, total, warnings } = running;
+  const { state, bytes, total, warnings, several, code } = running;
+  const opened = several !== undefined && open(several);
   const done = percent(running);
   return (
     <>
@@ -42,35 +46,54 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
           {running.role === 'receive' && page.able.opfs && (
             <Button label="Stop for now" act={() => page.stop()} />
           )}
+
+          {several && (opened || several.closed) && (
+            <Button
+              label={underWay(several).length > 0 ? 'Let nobody else in' : 'Finish'}
+              disabled={!opened}
+              act={() => page.admitNoMore()}
+            />
+          )}
           <Button label="Cancel" kind="quiet" act={() => page.cancel()} />
         </div>
       </div>
+      <Receivers several={several} />
+      {opened && code !== undefined && <Share code={code} />}
       <Warnings warnings={warnings} />
     </>
   );
 }
 
 function Facts({ running }: { running: TransferShown }) {
-  const { rate, eta, resumed, lanes, byKind, silent } = running;
+  const { rate, eta, resumed, lanes, byKind, silent, several } = running;
   const path = pathWords(byKind, lanes.values());
   return (
     <dl>
-      <Fact id="file" name="File" wide>
-        {fileWords(running)}
-        {fileMeter(running)}
-      </Fact>
+      {!several && (
+        <Fact id="file" name="File" wide>
+          {fileWords(running)}
+          {fileMeter(running)}
+        </Fact>
+      )}
       <Fact id="rate" name="Speed">
         {speedWords(rate, silent)}
       </Fact>
       <Fact id="left" name="Time left">
         {eta === null || silent !== undefined ? '–' : formatDuration(eta)}
       </Fact>
+      {several && (
+        <Fact id="out" name="Sent from here">
+          {formatBytes(several.up)}
+        </Fact>
+      )}
       <Fact id="path" name="Path" wide>
         {path === '' ? 'not connected' : path}
       </Fact>
-      <Fact id="peer" name="Other side" wide>
-        {peerWords(running)}
-      </Fact>
+      {!several && (
+        <Fact id="peer" name="Other side" wide>
+          {peerWords(running)}
+        </Fact>
+      )}
       {resumed > 0 && (
         <Fact id="resumed" name="From an earlier try" wide>
           {formatBytes(resumed)} was here already

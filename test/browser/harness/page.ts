@@ -101,6 +101,18 @@ export class BeelinePage {
     return found !== null && (await found.isVisible());
   }
 
+  /** Says for how many people the next offer is: a number, or 'any'. */
+  async forPeople(wanted: string): Promise<void> {
+    await this.page.select('#people', wanted);
+  }
+
+  /** What each receiver's row says, at a page that sends to several. */
+  rows(): Promise<string[]> {
+    return this.ask(
+      "[...document.querySelectorAll('.rows .meter')].map((row) => row.innerText.replace(/\\s+/g, ' '))",
+    );
+  }
+
   /** Offers files by the button "Choose files"; they stay on the disk, the browser reads them from there. */
   async choose(...paths: string[]): Promise<void> {
     await (await this.#input('#files')).uploadFile(...paths);

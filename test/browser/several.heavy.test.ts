@@ -1,0 +1,85 @@
+/** A page that sends to several, and its rows. */
+import { deepEqual, equal } from 'node:assert/strict';
+import { makeFile, sameFile } from '../../bench/files.mjs';
+import { inBrowser } from './harness/suite.ts';
+
+const SIZE = 12_000_000;
+/** A receiver that is not done before the test has looked. */
+const SLOWLY = ['--limit', '3M'];
+
+inBrowser('chromium', 'a page that sends to several', ({ test }) => {
+  test('one page and one command receive from a page, each with a row of its own', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const sender = await stage.page();
+    await sender.forPeople('2');
+    await sender.choose(work.path('one.bin'));
+    const code = await sender.code();
+    equal(code.split('-').length, 4, 'three words and a number');
+    const page = await stage.page();
+    await page.receive(code);
+    await sender.says(/Receiver 1/, '.rows');
+    await sender.says(/More can come/);
+    const command = await stage.receives(code, work.folder('out'), SLOWLY);
+    await sender.says(/Receiver 2/, '.rows');
+    await sender.when(
+      async () => /Receiver 2 [1-9][0-9]?%/.test((await sender.rows())[1] ?? ''),
+      () => 'progress of the second',
+    );
+    await command.ends(0);
+    await page.reaches('completed');
+    await sender.reaches('completed');
+    equal(await sender.text('h1'), 'Sent to all 2');
+    deepEqual(await sender.rows(), ['Receiver 1 Done', 'Receiver 2 Done']);
+    equal(await page.root(), await sender.root());
+    sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+    const [saved] = await stage.downloads(() => page.press('Save'));
+    sameFile(work.path('one.bin'), saved!);
+  });
+
+  test('with any number the person says when it is enough, and who is under way goes on', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const sender = await stage.page();
+    await sender.forPeople('any');
+    await sender.choose(work.path('one.bin'));
+    const code = await sender.code();
+    await (await stage.receives(code, work.folder('first'))).ends(0);
+    await sender.says(/Waiting for others/);
+    await sender.says(/1 has it/);
+    const second = await stage.receives(code, work.folder('second'), ['--limit', '1M']);
+    await sender.reaches('transferring');
+    await sender.press('Let nobody else in');
+    const late = await stage.receives(code, work.folder('late'));
+    equal((await late.exited).events.at(-1)?.reason, 'SENDER_ENDED');
+    await second.ends(0);
+    await sender.reaches('completed');
+    equal(await sender.text('h1'), 'Sent to 2');
+    sameFile(work.path('one.bin'), work.path('second', 'one.bin'));
+  });
+
+  test('paused and cancelled at the page, it is so for all', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const sender = await stage.page();
+    await sender.forPeople('2');
+    await sender.choose(work.path('one.bin'));
+    const code = await sender.code();
+    const receivers = [
+      await stage.receives(code, work.folder('a'), SLOWLY),
+      await stage.receives(code, work.folder('b'), SLOWLY),
+    ];
+    await sender.says(/Receiver 2/, '.rows');
+    for (const receiver of receivers) await receiver.until(({ to }) => to === 'transferring');
+    await sender.reaches('transferring');
+    await sender.press('Pause');
+    for (const receiver of receivers) await receiver.until(({ to }) => to === 'paused');
+    await sender.reaches('paused');
+    deepEqual(await sender.rows(), ['Receiver 1 Paused', 'Receiver 2 Paused']);
+    await sender.press('Cancel');
+    await sender.reaches('cancelled');
+    for (const receiver of receivers) equal((await receiver.exited).events.at(-1)?.code, 'CANCELLED');
+    await sender.says(/You cancelled/);
+    deepEqual(await sender.rows(), ['Receiver 1 Cancelled', 'Receiver 2 Cancelled']);
+  });
+});

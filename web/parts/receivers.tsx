@@ -1,0 +1,53 @@
+import { escapeName, formatBytes } from '../../src/browser/index.ts';
+import { type ReceiverShown, type SeveralShown, standing } from '../model/several.ts';
+import { shortPrint } from '../model/words.ts';
+
+/** Characters that are shown of a name or a reason: both may be the other side's words. */
+const MOST_NAME = 60;
+const MOST_REASON = 300;
+
+/** A row for each receiver. */
+export function Receivers({ several }: { several: SeveralShown | undefined }) {
+  if (!several?.receivers.size) return null;
+  return (
+    <section class="card" aria-labelledby="receivers">
+      <h2 id="receivers">Receivers</h2>
+      <ul class="kept rows">
+        {[...several.receivers.values()].map((one) => (
+          <Row key={one.peer} one={one} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Row({ one }: { one: ReceiverShown }) {
+  const { peer, shown, ended } = one;
+  const { bytes, total, moving } = shown;
+  const { name, fingerprint = '' } = shown.peer ?? {};
+  const failed = ended && !ended.ok;
+  const id = `receiver-${peer}`;
+  return (
+    <li>
+      <p class="meter">
+        <span id={id} class="name">
+          Receiver {peer}
+          {name !== undefined && (
+            <>
+              {': '}
+              <bdi>{escapeName(name.slice(0, MOST_NAME))}</bdi>
+            </>
+          )}
+        </span>
+        <span class={failed ? 'problem' : ''}>{standing(one)}</span>
+      </p>
+      {!ended && moving && <progress aria-labelledby={id} max={total || 1} value={bytes} />}
+      {failed && (
+        <p class="hint">
+          {escapeName((ended.message ?? '').slice(0, MOST_REASON))} It got {formatBytes(ended.bytes)}.
+        </p>
+      )}
+      <p class="hint">{shortPrint(fingerprint)}</p>
+    </li>
+  );
+}
