@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
+import { REASONS } from '../src/base/reasons.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const OUT = here('../dist/web');
@@ -20,6 +21,7 @@ export default defineConfig({
   worker: { format: 'es' },
   plugins: [
     nothingToPreload(),
+    onlyItsReasons(),
     serviceWorker('../src/browser/files/download.worker.ts', 'download.worker.js'),
   ],
   build: {
@@ -41,6 +43,21 @@ function nothingToPreload(): Plugin {
     enforce: 'pre',
     load: (id) =>
       id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : undefined,
+  };
+}
+
+/** The table of reasons is the whole program's. Those that nothing in the page names are more than half of it: 5 kB, compressed. */
+function onlyItsReasons(): Plugin {
+  return {
+    name: 'beeline-only-its-reasons',
+    renderChunk(code) {
+      const named = new Map<string, number>();
+      for (const [name] of code.matchAll(/\b[A-Z][A-Z0-9_]+\b/g)) named.set(name, (named.get(name) ?? 0) + 1);
+      const unused = (name: string) => Object.hasOwn(REASONS, name) && named.get(name) === 1;
+      return code.replace(/^\t+([A-Z][A-Z0-9_]+): "[^\n]*",?\n/gm, (line, name) =>
+        unused(name) ? '' : line,
+      );
+    },
   };
 }
 
