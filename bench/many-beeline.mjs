@@ -62,7 +62,7 @@ function note(log, event) {
   if (event.event === 'state' && event.to === 'transferring') log.transferring ??= at;
   if (event.event === 'done') log.done = at;
   if (event.event === 'swarm') log.last.swarm = event;
-  if (event.event === 'lane' && event.status === 'open') log.lanes = (log.lanes ?? 0) + 1;
+  if (event.event === 'lane' && event.peer === 1 && event.status === 'open') log.lanes = (log.lanes ?? 0) + 1;
 }
 
 /** A receiver's end. Whoever fails ends the benchmark at once: the others may wait for it. */

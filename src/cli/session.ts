@@ -17,7 +17,7 @@ import { drawingOf, ProgressLine } from './progress.ts';
 import { Prompt } from './prompt.ts';
 import { Report, type ReportOptions } from './report.ts';
 import { Screen } from './screen.ts';
-import { Tracker } from './tracker.ts';
+import { isOfOther, Tracker } from './tracker.ts';
 
 export interface TransferRunOptions {
   face: Face;
@@ -150,13 +150,14 @@ export class TransferRun {
   }
 
   #show(event: TransferEvent): void {
-    this.#tracker.apply(event);
+    const ofOther = isOfOther(this.#options.report.role, event);
+    if (!ofOther) this.#tracker.apply(event);
     this.#board?.apply(event);
     if (event.event === 'code') this.#hide(event.code);
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
     if (this.#options.face.json && event.event !== 'error') writeEvent(this.#host.stdout, event);
-    this.report.apply(event);
+    if (!ofOther || event.event === 'warning') this.report.apply(event);
     this.#draw(event);
   }
 

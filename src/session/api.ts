@@ -9,7 +9,7 @@ export type { State } from '../sync/machine.ts';
 
 /**
  * The events of a transfer. Sizes are in bytes, rates in bytes a second, times in seconds. `peer` tells which peer an event is about: a
- * sender numbers its receivers from 1.
+ * sender numbers its receivers from 1. To a receiver its sender is 1, and other receivers, with which it exchanges, count from 2.
  */
 export type TransferEvent =
   | { event: 'code'; code: string }
@@ -18,6 +18,7 @@ export type TransferEvent =
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
   | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
+  /** `agent` is empty for another receiver. */
   | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string }
   | {
       event: 'manifest';

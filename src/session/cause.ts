@@ -20,15 +20,25 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
 }
 
 /** For an error about one path, or about all, after which the transfer goes on. */
-export function warningEvent({ code, reason, message }: BeelineError, path?: string): TransferEvent {
-  return { event: 'warning', code, ...(reason && { reason }), message, ...(path && { path }) };
+/** @param peer as of `laneEvent` */
+export function warningEvent(error: BeelineError, path?: string, peer?: number): TransferEvent {
+  const { code, reason, message } = error;
+  const about = { ...(reason && { reason }), message, ...(path && { path }) };
+  return { event: 'warning', ...(peer !== undefined && { peer }), code, ...about };
 }
 
-export function laneEvent(lane: Lane, status: 'open' | 'closed', error?: Error): TransferEvent {
+/** @param peer if it is not the peer of the session that tells it */
+export function laneEvent(
+  lane: Lane,
+  status: 'open' | 'closed',
+  error?: Error,
+  peer?: number,
+): TransferEvent {
   const { id, kind, local, remote, relayed } = lane;
   const bytes = status === 'closed' && { bytes: lane.carried };
   return {
     event: 'lane',
+    ...(peer !== undefined && { peer }),
     id,
     kind,
     local,

@@ -12,7 +12,8 @@ import type { Introduction, Neighbour } from '../sync/members.ts';
 import type { Path } from '../transports/path.ts';
 import type { Role } from '../transports/transport.ts';
 import { decodeHello, encodeHello, type Hello } from '../wire/signal.ts';
-import type { Logger } from './api.ts';
+import type { Logger, TransferEvent } from './api.ts';
+import { laneEvent } from './cause.ts';
 import { Cleanup } from './cleanup.ts';
 import type { IncomingPipes } from './incoming.ts';
 import type { NetworkPort, NetworkUser } from './ports.ts';
@@ -33,6 +34,9 @@ export interface LinkOptions {
   helper: (ports: HelperPorts) => Helper;
   /** Whether a link to the process with this certificate is wanted. If so, an older link to it has ended before. */
   wanted: (fingerprint: string) => boolean;
+  /** The number that the process with this certificate has in events; '': one that has not said who it is. */
+  number: (fingerprint: string) => number;
+  emit: (event: TransferEvent) => void;
   /** It is over; with an error, it was the other side's fault. */
   ended: (error: BeelineError | undefined) => void;
 }
@@ -53,6 +57,7 @@ export class MemberLink implements Neighbour, NetworkUser {
   #said: string | undefined;
   #pin = '';
   #proven = false;
+  #number: number | undefined;
   /** The origin does not name it any more. */
   #forgotten = false;
   /** It has all that it wants. */
@@ -88,6 +93,12 @@ export class MemberLink implements Neighbour, NetworkUser {
   /** The fingerprint of its certificate; empty until it has said who it is. */
   get pin(): string {
     return this.#pin;
+  }
+
+  /** By which events tell it from others. */
+  get number(): number {
+    this.#number ??= this.#options.number(this.#pin);
+    return this.#number;
   }
 
   get up(): boolean {
@@ -216,13 +227,17 @@ export class MemberLink implements Neighbour, NetworkUser {
       'lane to a member open',
     );
     this.#patience.clear();
+    const { emit } = this.#options;
+    if (!this.#proven) emit({ event: 'peer', peer: this.number, fingerprint: this.#pin, agent: '' });
     this.#proven = true;
+    emit(laneEvent(lane, 'open', undefined, this.number));
     this.#helper.addLane(lane);
   }
 
   #laneDown(lane: Lane, error: Error | undefined, left: number): void {
     this.#past.received += lane.received;
     this.#past.sent += lane.carried - lane.received;
+    this.#options.emit(laneEvent(lane, 'closed', error, this.number));
     this.#helper.removeLane(lane);
     if (this.#over) return;
     if (error instanceof BeelineError && FATAL.has(error.code)) return this.#fail(error);

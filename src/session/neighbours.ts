@@ -8,6 +8,7 @@ import { MAX_NEIGHBOURS } from '../base/limits.ts';
 import type { Helper, HelperPorts } from '../sync/helper.ts';
 import type { Introduction, Neighbour } from '../sync/members.ts';
 import type { Logger, TransferEvent } from './api.ts';
+import { warningEvent } from './cause.ts';
 import type { IncomingPipes } from './incoming.ts';
 import { MemberLink } from './neighbour.ts';
 import type { NetworkPort, NetworkUser } from './ports.ts';
@@ -24,6 +25,8 @@ const SERVING_MS = 86_400_000;
 const MOST = 2 * MAX_NEIGHBOURS;
 /** Certificates of those that lied or broke the protocol, of which nothing is wanted any more. */
 const MAX_BANNED = 1024;
+/** Certificates whose number is remembered. */
+const MAX_NUMBERED = 1024;
 
 export interface NeighboursOptions {
   clock: Clock;
@@ -32,8 +35,6 @@ export interface NeighboursOptions {
   connect: (user: NetworkUser) => Promise<NetworkPort>;
   helper: (ports: HelperPorts) => Helper;
   emit: (event: TransferEvent) => void;
-  /** One of them lied or broke the protocol: it is left, and the transfer goes on. */
-  warn: (error: BeelineError) => void;
 }
 
 export class Neighbours {
@@ -43,6 +44,10 @@ export class Neighbours {
   #past = { received: 0, sent: 0 };
   readonly #seen = new Map<MemberLink, { received: number; sent: number }>();
   readonly #banned = new Set<string>();
+  /** By certificate, the numbers in events: a process that is introduced again keeps its own. The longest known comes first. */
+  readonly #numbers = new Map<string, number>();
+  /** The sender has the first number. */
+  #last = 1;
   #told = '';
   #endLooks = () => {};
   #settled: (() => void) | undefined;
@@ -60,9 +65,10 @@ export class Neighbours {
   }
 
   readonly meet = (introduction: Introduction): Neighbour => {
-    const { clock, log, pipes, connect, helper } = this.#options;
+    const { clock, log, pipes, connect, helper, emit } = this.#options;
     const link: MemberLink = new MemberLink({
-      ...{ introduction, clock, log, pipes, connect, helper },
+      ...{ introduction, clock, log, pipes, connect, helper, emit },
+      number: (fingerprint) => this.#number(fingerprint),
       wanted: (fingerprint) => this.#wanted(fingerprint),
       ended: (error) => this.#ended(link, error),
     });
@@ -104,9 +110,19 @@ export class Neighbours {
     return true;
   }
 
+  #number(fingerprint: string): number {
+    const number = this.#numbers.get(fingerprint) ?? ++this.#last;
+    if (fingerprint === '') return number;
+    const [oldest] = this.#numbers.keys();
+    if (this.#numbers.size >= MAX_NUMBERED && !this.#numbers.has(fingerprint)) this.#numbers.delete(oldest!);
+    this.#numbers.set(fingerprint, number);
+    return number;
+  }
+
   #misbehaved(link: MemberLink, error: BeelineError): void {
     const told = error.code === 'VERIFICATION' || error.reason === 'MEMBER_SILENT';
-    this.#options.warn(told ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error }));
+    const shown = told ? error : fault('MEMBER_MISBEHAVES', { why: error.message }, { cause: error });
+    this.#options.emit(warningEvent(shown, undefined, link.number));
     // One that was never connected may have named the fingerprint of another.
     if (link.proven && this.#banned.size < MAX_BANNED) this.#banned.add(link.pin);
   }

@@ -135,7 +135,6 @@ class Reception {
           ...{ clock, log, pipes, connect },
           helper: (ports) => this.engine.helper(ports),
           emit: (event) => session.emit(event),
-          warn: (error) => session.warn(error),
         })
       : undefined;
     this.engine = new Receiver({

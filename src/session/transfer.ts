@@ -229,7 +229,8 @@ export class Running implements Transfer {
   #tell(session: Session, event: TransferEvent): void {
     // Of the sessions that wait for their peers, people are told of the first only.
     if (event.event === 'state' && session.id > 1 && !session.proven) return;
+    const named = 'peer' in event && event.peer !== undefined;
     const ofPeer = this.role === 'sender' ? event.event !== 'digest' : OF_A_PEER.has(event.event);
-    this.events.emit(ofPeer ? ({ ...event, peer: session.id } as TransferEvent) : event);
+    this.events.emit(ofPeer && !named ? ({ ...event, peer: session.id } as TransferEvent) : event);
   }
 }

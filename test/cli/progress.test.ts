@@ -7,7 +7,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { columns, keepEnd, loadWidths } from '../../src/cli/measure.ts';
 import { drawingOf, ProgressLine, plain, render } from '../../src/cli/progress.ts';
 import { Screen } from '../../src/cli/screen.ts';
-import { describeLanes, Tracker } from '../../src/cli/tracker.ts';
+import { describeLanes, isOfOther, Tracker } from '../../src/cli/tracker.ts';
 import type { TransferEvent } from '../../src/node/api.ts';
 import { Sink } from './fakes.ts';
 
@@ -294,4 +294,19 @@ it('cli: a peer that is not heard of is said to be silent, in place of a rate th
   assert.match(plain(view), /no answer for 7 s/);
   view.apply(progress(1_200_000_001, 2_700_000_000, 'a'));
   assert.match(render(view, 100).join('\n'), /MB\/s/);
+});
+
+describe('cli: other receivers', () => {
+  it('are not drawn as if they were the sender', () => {
+    const of = (peer?: number): TransferEvent => ({
+      ...{ event: 'lane', id: 1, kind: 'tcp', local: 'a:1', remote: 'b:2', status: 'open' },
+      ...(peer !== undefined && { peer }),
+    });
+    assert.deepEqual(
+      [undefined, 1, 2, 9].map((peer) => isOfOther('receive', of(peer))),
+      [false, false, true, true],
+    );
+    // At a sender each number is a receiver's.
+    assert.equal(isOfOther('send', of(2)), false);
+  });
 });

@@ -130,6 +130,11 @@ for (const message of [
     lane.send(message).catch(() => {});
     await lane.over;
     assert.deepEqual([one.refused, one.warned, other.refused], [1, ['MEMBER_MISBEHAVES'], 0]);
+    // It is named by the number that its lanes had.
+    const named = one.events.flatMap((event) => (event.event === 'warning' ? [event.peer] : []));
+    const its = one.events.find((event) => event.event === 'peer' && event.fingerprint === HOSTILE);
+    assert.deepEqual(named, [its && 'peer' in its && its.peer]);
+    assert.deepEqual(named, [3]);
     // Nothing is wanted of that certificate any more.
     (await introduced()).hear(JSON.stringify(helloOf({ fingerprint: HOSTILE })));
     assert.equal(one.refused, 2);

@@ -54,8 +54,10 @@ export class LinkedProcess {
         this.asks = ports.asks;
         return engine.helper(ports);
       },
-      emit: (event) => void this.events.push(event),
-      warn: ({ reason }) => void this.warned.push(reason ?? ''),
+      emit: (event) => {
+        this.events.push(event);
+        if (event.event === 'warning') this.warned.push(event.reason ?? '');
+      },
     });
   }
 

@@ -102,6 +102,38 @@ describe('two receivers that the origin introduces', () => {
   });
 });
 
+describe('events about other receivers', () => {
+  it('have their numbers, from 2 on, and tell their lanes and when they come and go', async () => {
+    const { clock, process } = world();
+    const [one, two, three] = [process('a'), process('b'), process('c')];
+    introduce(one, two);
+    await flow(clock, 1000);
+    introduce(one, three);
+    await flow(clock, 1000);
+    const told = (peer: number) =>
+      one.events.flatMap((event) => {
+        if (!('peer' in event) || event.peer !== peer) return [];
+        return [event.event === 'lane' ? `${event.status} ${event.kind} ${event.id}` : event.event];
+      });
+    assert.deepEqual([told(1), told(4)], [[], []]);
+    for (const peer of [2, 3]) assert.deepEqual(told(peer), ['peer', 'open memory 1', 'open memory 2']);
+    const named = one.events.flatMap((event) => (event.event === 'peer' ? [event.fingerprint] : []));
+    assert.deepEqual(named, [two.fingerprint, three.fingerprint]);
+    two.neighbours.end();
+    await flow(clock, 250);
+    // The same process, introduced again.
+    introduce(one, two);
+    await flow(clock, 1000);
+    const lanes = ['closed memory 1', 'closed memory 2'];
+    const again = ['peer', 'open memory 1', 'open memory 2'];
+    assert.deepEqual(told(2).slice(3), [...lanes, ...again]);
+    for (const { neighbours } of [one, two, three]) neighbours.end();
+    assert.deepEqual(told(3).slice(3), lanes);
+    await flow(clock, 250);
+    assert.equal(clock.waiting, 0);
+  });
+});
+
 describe('a receiver that has everything', () => {
   it('has nobody to wait for if nobody is linked', async () => {
     const { clock, process } = world();

@@ -109,3 +109,18 @@ test('a flood of warnings is cut', () => {
   assert.equal(running.warnings.length, 50);
   assert.equal(running.warnings[0], 'a: x');
 });
+
+test('what a receiver hears of other receivers changes nothing but the warnings that it shows', () => {
+  const lane = { event: 'lane', kind: 'tcp', local: 'a:1', remote: 'b:2', status: 'open' } as const;
+  const own = next(begun('receive'), { ...lane, peer: 1, id: 1 });
+  for (const event of [
+    { ...lane, peer: 2, id: 1, status: 'closed' },
+    { event: 'peer', peer: 2, fingerprint: 'f', agent: '' },
+  ] as const)
+    assert.equal(next(own, event), own);
+  const warned = next(own, { event: 'warning', peer: 2, code: 'TIMEOUT', message: 'it is silent' });
+  assert.equal(warned.warnings.length, 1);
+  // At a sender each number is a receiver's.
+  const sends = next(begun('send'), { ...lane, peer: 2, id: 1 });
+  assert.equal(sends.lanes.size, 1);
+});

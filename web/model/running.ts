@@ -81,6 +81,9 @@ export function begun(role: TransferShown['role']): TransferShown {
 }
 
 export function next(running: TransferShown, event: TransferEvent): TransferShown {
+  // A receiver is shown how it goes with the sender.
+  const ofOther = running.role === 'receive' && 'peer' in event && (event.peer ?? 1) > 1;
+  if (ofOther && event.event !== 'warning') return running;
   switch (event.event) {
     case 'code':
       return { ...running, code: event.code };
