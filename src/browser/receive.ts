@@ -18,6 +18,7 @@ import type { Kept } from './files/kept.ts';
 import { KeptSink } from './files/kept-sink.ts';
 import { StreamSink } from './files/stream-sink.ts';
 import { PageNetwork } from './network.ts';
+import { pagePlace } from './place.ts';
 import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
@@ -60,6 +61,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
         });
       return { secret: fromCode(parseCode(options.code)) };
     },
+    place: (secret) => pagePlace(secret, transfer.signal),
     async meet(nameplate, signal, on) {
       // Who opens the page first does not matter: the sender is looked for, as the command does.
       const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));

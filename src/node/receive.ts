@@ -1,13 +1,10 @@
 /** `receive` on Node: into a folder, a stream, or as a text. */
 
 import { resolve } from 'node:path';
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { TokenBucket } from '../base/bucket.ts';
-import { concatAll, toHex, utf8Encode } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
-import type { SharedSecret } from '../identity/secret.ts';
+import { placeFor } from '../identity/place.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { placeAt } from '../meeting/place.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
@@ -68,7 +65,8 @@ export function receive(options: ReceiveOptions): Transfer {
       made.catch(() => {});
       return known;
     },
-    place: (secret) => placeOf(secret, options),
+    place: async (secret) =>
+      placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
     async meet(nameplate, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
@@ -103,15 +101,6 @@ export function receive(options: ReceiveOptions): Transfer {
     keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts, options.links),
   }).catch((thrown) => transfer.fail(thrown));
   return transfer;
-}
-
-/** The same for one destination on this machine and one secret, however often it is started. */
-async function placeOf(
-  { nameplate, password }: SharedSecret,
-  { configDir, to = '.' }: ReceiveOptions,
-): Promise<string> {
-  const what = concatAll([utf8Encode(`beeline place\0${nameplate}\0${resolve(to)}\0`), password]);
-  return toHex(hmac(sha256, await versionKey(configDir), what).subarray(0, 16));
 }
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;

@@ -58,6 +58,36 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
     sameFile(work.path('one.bin'), work.path('second', 'one.bin'));
   });
 
+  test('a page that crashed finds its session again, while the sender still believes in its lanes', async (stage) => {
+    const { work } = stage;
+    makeFile(work.path('one.bin'), SIZE);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--receivers', '2', '--limit', '500k']);
+    const page = await stage.page();
+    await page.receive(code);
+    const { peer } = await sender.until(({ event, kind }) => event === 'lane' && kind === 'webrtc');
+    const other = await stage.receives(code, work.folder('out'), ['--no-share']);
+    await sender.until(({ event, peer: one }) => event === 'peer' && one !== peer);
+    await page.keeps();
+    // No word of it goes to anybody: only its place at the server is known to be empty.
+    const crashed = new Promise((resolve) => page.page.once('error', resolve));
+    page.watch.cdp!.send('Page.crash').catch(() => {});
+    await crashed;
+    await page.page.close();
+    const again = await stage.page({ code });
+    await again.press('Go on');
+    await again.reaches('transferring');
+    const back = sender.events.filter(({ event }) => event === 'peer').at(-1);
+    equal(back?.peer, peer);
+    equal(
+      sender.events.some(({ event }) => event === 'ended'),
+      false,
+    );
+    await again.press('Cancel');
+    await other.kill();
+    sender.signal('SIGINT');
+    await sender.exited;
+  });
+
   test('paused and cancelled at the page, it is so for all', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), SIZE);
