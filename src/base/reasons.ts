@@ -94,6 +94,7 @@ const TEXTS = {
     SENDER_ENDED: 'The sender ended before the two sides were connected.',
     SENDER_INTERRUPTED:
       'The sender was interrupted. What has arrived is kept: receive again with its new code to go on.',
+    HAD_IT_BEFORE: 'It has everything from before, and came once more.',
     PEER_GAVE_UP: 'The other side {what}.',
   },
   REFUSED: {

@@ -13,6 +13,11 @@ const MOST_ROWS = 1000;
 /** The first of these that some receiver is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting'];
 
+/** A receiver for people: a trusted device's name, or so much of the fingerprint as they compare. */
+export function labelOf({ name, fingerprint }: { name?: string | undefined; fingerprint: string }): string {
+  return name ?? groups(fingerprint);
+}
+
 /** One receiver. */
 export class Row {
   readonly peer: number;
@@ -40,9 +45,8 @@ export class Row {
     this.view.lanes.clear();
   }
 
-  /** For people: a trusted device's name, or so much of the fingerprint as they compare. */
   get label(): string {
-    return this.name ?? groups(this.fingerprint);
+    return labelOf(this);
   }
 
   get standing(): Standing {
@@ -77,7 +81,9 @@ export class Board {
     const row = known ?? this.#begin(event.peer);
     row.apply(event);
     if (event.event !== 'ended') return;
-    if (event.ok) this.done++;
+    // It has a row already.
+    if (event.again) this.rows.delete(event.peer);
+    else if (event.ok) this.done++;
     else this.#failed++;
   }
 

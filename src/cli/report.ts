@@ -3,7 +3,7 @@
 import { escapeName, quoted } from '../base/printable.ts';
 import type { Result, TransferEvent } from '../node/api.ts';
 import { DeliveryError } from '../session/delivery.ts';
-import type { Board } from './board.ts';
+import { type Board, labelOf } from './board.ts';
 import { summary } from './board-lines.ts';
 import { contents, count, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import { withHint } from './hints.ts';
@@ -116,12 +116,10 @@ export class Report {
         const { wanted, done } = board;
         const all = `${done}${wanted === 'any' ? '' : ` of ${wanted}`} done.`;
         const { bytes, seconds, message = '' } = event;
-        if (!event.ok)
-          this.say(`${who} (${row?.label}) has not got everything: ${withHint({ ...event, message })}`);
-        else
-          this.say(
-            `${who} (${row?.label}) has everything: ${formatBytes(bytes)} in ${formatDuration(seconds)}. ${all}`,
-          );
+        const named = `${who} (${labelOf(event)})`;
+        if (event.again) this.say(`${named} had everything before, and came once more.`);
+        else if (!event.ok) this.say(`${named} has not got everything: ${withHint({ ...event, message })}`);
+        else this.say(`${named} has everything: ${formatBytes(bytes)} in ${formatDuration(seconds)}. ${all}`);
         return true;
       }
       case 'warning':

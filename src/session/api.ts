@@ -77,6 +77,8 @@ export type TransferEvent =
       fingerprint: string;
       name?: string;
       ok: boolean;
+      /** It had everything before, came once more, and was sent nothing: it does not count. */
+      again?: true;
       bytes: number;
       seconds: number;
       code?: ErrorCode;

@@ -36,6 +36,10 @@ export interface Group {
   readonly sessions: Set<Session>;
   /** How many have ended for good. */
   ended: number;
+  /** The places of those who have everything. */
+  readonly served: Set<string>;
+  /** Sessions of those who had everything before, and have come once more. They take no place. */
+  readonly again: Set<Session>;
   /** Nobody new is let in. */
   closed: boolean;
   /** Nobody can come at all: its code is burnt, or its mailbox is gone. */
@@ -109,6 +113,7 @@ export class Receivers implements SessionOwner {
       spare: undefined,
       sessions: new Set(),
       ended: 0,
+      ...{ served: new Set<string>(), again: new Set<Session>() },
       ...{ closed: false, unreachable: false, soon: new Alarm(clock) },
     };
     this.#groups.push(group);
@@ -135,15 +140,24 @@ export class Receivers implements SessionOwner {
 
   ended(session: Session, end: SessionEnd): void {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
+    const again = group?.again.has(session) === true;
     group?.sessions.delete(session);
     // Its place at the mailbox is for others; with one receiver the mailbox itself ends.
     group?.lobby.leave(session, this.#transfer.several ? 'out' : undefined);
     if (group?.spare === session) group.spare = undefined;
     if (session.proven || !this.#transfer.several) {
       const moved = this.#ports.ended(session, end);
-      if (session.proven) this.#record(session, end, moved);
-      if (session.proven && this.#transfer.several && group) this.#count(group, session, end, moved);
+      // Who was sent something had not kept what it had: it counts as anybody else.
+      const counts = !again || ('result' in end && moved.bytes > moved.resumed);
+      if (session.proven && counts) this.#record(session, end, moved);
+      if (session.proven && this.#transfer.several && group) {
+        if (counts) this.#count(group, session, end);
+        this.#tellEnd(session, end, moved, !counts);
+        if (group.ended >= group.most) this.#shut(group);
+        else this.#restock(group);
+      }
     }
+    group?.again.delete(session);
     if (!this.#transfer.several || !group) return void this.#finish(end);
     this.#conclude();
   }
@@ -154,7 +168,7 @@ export class Receivers implements SessionOwner {
       this.#told.push({ peer: id, ...peer, ok: !error, ...moved, ...(error && { error }) });
   }
 
-  #count(group: Group, { id, peer }: Session, end: SessionEnd, { bytes, seconds }: Moved): void {
+  #count(group: Group, { place }: Session, end: SessionEnd): void {
     const error = 'error' in end ? end.error : undefined;
     const chosen = error !== undefined && CHOSEN.has(error.code);
     if (!error || chosen) group.ended++;
@@ -162,18 +176,21 @@ export class Receivers implements SessionOwner {
     else this.#error ??= end.error;
     if (chosen) this.#declined ??= error;
     if (error && error.code === this.#transfer.failure?.code) this.#cut = true;
+    if (!error && place !== undefined && group.served.size < MAX_RECIPIENTS) group.served.add(place);
+  }
+
+  #tellEnd({ id, peer }: Session, end: SessionEnd, { bytes, seconds }: Moved, again: boolean): void {
+    const error = 'error' in end ? end.error : undefined;
     const { fingerprint, name } = peer;
     this.#transfer.events.emit({
       ...{ event: 'ended', peer: id, fingerprint, ...(name !== undefined && { name }) },
-      ...{ ok: !error, bytes, seconds },
+      ...{ ok: !error, ...(again && { again }), bytes, seconds },
       ...(error && {
         code: error.code,
         ...(error.reason && { reason: error.reason }),
         message: error.message,
       }),
     });
-    if (group.ended >= group.most) this.#shut(group);
-    else this.#restock(group);
   }
 
   /** Some session has a receiver. */
@@ -183,9 +200,12 @@ export class Receivers implements SessionOwner {
   }
 
   /** A session that has ended still counts until its end is told, unless its receiver may come again. */
-  #taken({ sessions, ended }: Group): number {
+  #taken({ sessions, ended, again }: Group): number {
     let taken = ended;
-    for (const { over, failure } of sessions) if (!over || !failure || CHOSEN.has(failure.code)) taken++;
+    for (const session of sessions) {
+      const { over, failure } = session;
+      if (!again.has(session) && (!over || !failure || CHOSEN.has(failure.code))) taken++;
+    }
     return taken;
   }
 
@@ -253,11 +273,14 @@ export class Receivers implements SessionOwner {
   #seat(group: Group, { place, fingerprint }: Hello, burnt: boolean): Session | Refusal {
     if (!this.#transfer.several) return this.#transfer.session;
     if (this.#transfer.ends) return 'ENDED';
-    const taken = [...group.sessions].filter((session) => session !== group.spare && !session.over);
+    const { again, served } = group;
+    const there = [...group.sessions].filter((session) => session !== group.spare && !session.over);
+    const taken = there.filter((session) => !again.has(session));
     const own = taken.find((each) => place !== undefined && each.place === place && !each.attended);
     // Who says that it is another's peer would speak for that one.
     if (!this.#transfer.mayPin(own, fingerprint)) return 'FULL';
     if (own) return own;
+    if (place !== undefined && served.has(place)) return this.#anew(group, there, place);
     if (burnt) return 'BURNT';
     const next = this.#stock(group);
     if (next) {
@@ -267,6 +290,30 @@ export class Receivers implements SessionOwner {
     }
     const gone = taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
     return gone ?? (group.closed ? 'ENDED' : 'FULL');
+  }
+
+  /**
+   * A session for one who has everything already, and was killed before it knew, or is just started again. It finds all of it in its
+   * place. It keeps nobody's place, nor the whole waiting once it has gone.
+   * @param there sessions of those who are here
+   */
+  #anew(group: Group, there: readonly Session[], place: string): Session | Refusal {
+    const { again } = group;
+    const waits =
+      this.#groups.some(({ closed }) => !closed) || [...this.#transfer.sessions].some(({ proven }) => proven);
+    if (!waits || !this.#ports.joinable()) return 'ENDED';
+    if (there.some((session) => again.has(session) && session.place === place)) return 'FULL';
+    const session = this.#another();
+    group.sessions.add(session);
+    again.add(session);
+    const gone = new Alarm(session.clock);
+    session.cleanup.push(() => gone.clear());
+    session.watch((from, to) => {
+      if (to === 'connecting' && from !== 'idle' && from !== 'authenticating')
+        gone.set(0, () => session.fail(fault('HAD_IT_BEFORE')));
+    });
+    this.#opened(session, group);
+    return session;
   }
 
   /** Makes a session wait for the next one, if more are wanted. It does so a moment later: somebody is just being answered. */
@@ -285,12 +332,16 @@ export class Receivers implements SessionOwner {
     }
     const session = this.#another();
     this.#spare(group, session);
+    this.#opened(session, group);
+    return session;
+  }
+
+  #opened(session: Session, group: Group): void {
     try {
       this.#ports.open(session, group);
     } catch (thrown) {
       session.fail(thrown);
     }
-    return session;
   }
 
   #another(): Session {

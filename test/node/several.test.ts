@@ -105,6 +105,40 @@ for (const receivers of [1, 2])
     },
   );
 
+test(
+  'one that has everything and is started again has an answer at once, and takes nobody’s place',
+  LIMIT,
+  async (t) => {
+    const { dir, sender: sending, receiver, arrived, events } = await sender(t, { receivers: 2 });
+    const to = join(dir, 'a');
+    await receiver({ to }).done;
+    await until(sending, 'ended');
+    assert.equal((await failure(receiver({ to }))).code, 'EXISTS');
+    assert.equal((await receiver({ to, overwrite: 'update' }).done).bytes, 0);
+    await until(sending, 'ended', ({ peer }) => peer === 4);
+    await receiver({ to: join(dir, 'b') }).done;
+    const { receivers } = await sending.done;
+    assert.ok(arrived('a') && arrived('b'));
+    assert.deepEqual(
+      receivers?.map(({ ok, bytes }) => [ok, bytes]),
+      [
+        [true, 4_000_000],
+        [true, 4_000_000],
+      ],
+    );
+    const ended = events.filter(({ event }) => event === 'ended') as { again?: true; ok?: boolean }[];
+    assert.deepEqual(
+      ended.map(({ ok, again }) => [ok, again]),
+      [
+        [true, undefined],
+        [false, true],
+        [true, true],
+        [true, undefined],
+      ],
+    );
+  },
+);
+
 test('any number come until it is cancelled, and each has it', LIMIT, async (t) => {
   const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers: 'any' }, 100_000);
   for (const to of ['a', 'b', 'c', 'd']) {

@@ -48,13 +48,13 @@ function offer(most: number) {
     };
     session.open({ engine, network, known: { secret } });
   };
-  const made = { joinable: true };
+  const made = { joinable: true, moved: { bytes: 5, resumed: 0, seconds: 1 } };
   const receivers = new Receivers(transfer, most > 1, {
     ...{ platform, open },
     joinable: () => made.joinable,
     ended: (session, end) => {
       audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`);
-      return { bytes: 5, resumed: 0, seconds: 1 };
+      return made.moved;
     },
     keep: async () => ({
       receipt: `of ${audits.filter((line) => line.endsWith('done')).length}`,
@@ -553,6 +553,72 @@ it('who knows the name of a place, and the words, is not the one who has it', as
   assert.equal(named('warning').length, told);
   assert.equal(session(1).attended, false);
   assert.equal(guest(6, { place }).met, '1');
+});
+
+it('who has everything and comes once more takes nobody’s place, and is not waited for', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, completes, named, transfer, made } = offer(2);
+  guest(1, { place });
+  await clock.pass(1);
+  await completes(1);
+  // Killed before it knew, and killed once more.
+  made.moved = { bytes: 5, resumed: 5, seconds: 1 };
+  const again = guest(2, { place, as: 12 });
+  await clock.pass(1);
+  assert.equal(again.met, '3');
+  assert.equal(guest(3, { place, as: 13 }).error?.reason, 'OFFER_FULL', 'one at a time');
+  session(3).dispatch('lane-up');
+  session(3).dispatch('lanes-lost');
+  again.leave();
+  await clock.pass(2_000);
+  guest(4, { place, as: 14 });
+  await clock.pass(1);
+  await completes(4);
+  guest(5);
+  await clock.pass(1);
+  made.moved = { bytes: 5, resumed: 0, seconds: 1 };
+  await completes(2);
+  const { receivers } = await transfer.done;
+  assert.deepEqual(
+    receivers?.map(({ peer }) => peer),
+    [1, 2],
+  );
+  assert.deepEqual(
+    named('ended').map(
+      (event) => event.event === 'ended' && [event.peer, event.ok, event.again, event.reason],
+    ),
+    [
+      [1, true, undefined, undefined],
+      [3, false, true, 'HAD_IT_BEFORE'],
+      [4, true, true, undefined],
+      [2, true, undefined, undefined],
+    ],
+  );
+  assert.equal(clock.waiting, 0);
+});
+
+it('who comes once more and is sent something counts as anybody else', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, completes, transfer } = offer(2);
+  guest(1, { place });
+  await clock.pass(1);
+  await completes(1);
+  assert.equal(guest(2, { place, as: 12 }).met, '3');
+  await clock.pass(1);
+  await completes(3);
+  assert.equal((await transfer.done).receivers?.length, 2);
+});
+
+it('nobody who has everything keeps the whole from its end by coming again and again', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, receivers, completes, transfer } = offer(Number.POSITIVE_INFINITY);
+  guest(1, { place });
+  await clock.pass(1);
+  await completes(1);
+  receivers.admitNoMore();
+  assert.equal(guest(2, { place, as: 12 }).error?.reason, 'SENDER_ENDED');
+  await clock.pass(2_000);
+  await transfer.done;
 });
 
 it('a stranger who goes on after the code is burnt is put out, and the person hears no more of it', async () => {
