@@ -1,4 +1,4 @@
-/** Functions that the library's user gave. The user hears of their errors, which end nothing here. */
+/** Functions that are called when something happens: those that the library's user gave, and those of many who want to know the same. */
 
 type Callback<A extends unknown[]> = (...args: A) => unknown;
 
@@ -22,5 +22,42 @@ export function harmless<A extends unknown[]>(what: string, callback: Callback<A
     } catch (thrown) {
       failed(thrown);
     }
+  };
+}
+
+/**
+ * One watch for all who want to know the same: it runs while there is anybody, and tells all of them in one turn.
+ * @param watch tells what it sees until the function that it returns is called
+ * @returns adds one who is told, until the function that this returns is called
+ */
+export function sharedWatch<A extends unknown[]>(
+  watch: (tell: (...news: A) => void) => () => void,
+): (told: (...news: A) => void) => () => void {
+  const all = new Set<(...news: A) => void>();
+  let stop: (() => void) | undefined;
+  return (told) => {
+    const one = (...news: A) => told(...news);
+    all.add(one);
+    stop ??= watch((...news) => {
+      for (const each of [...all]) if (all.has(each)) each(...news);
+    });
+    return () => {
+      if (!all.delete(one) || all.size > 0) return;
+      stop?.();
+      stop = undefined;
+    };
+  };
+}
+
+/** Does once what several ask for in one turn. */
+export function oncePerTurn(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    void Promise.resolve().then(() => {
+      done = false;
+    });
+    act();
   };
 }

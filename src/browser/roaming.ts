@@ -1,4 +1,5 @@
 /** Notices that the network came back or is another one, or that the device slept: connections are dead then unnoticed. */
+import { sharedWatch } from '../base/callback.ts';
 
 /** Milliseconds between looks, and how late one must come, by the wall clock, to say that the device slept. */
 const LOOK = 2_000;
@@ -6,8 +7,8 @@ const SLEPT = 10_000;
 /** Timers of a page in the background come once a minute: that is no sleep. */
 const HIDDEN = 70_000;
 
-/** @returns the way to stop */
-export function watchNetwork(changed: () => void): () => void {
+/** For all sessions of a page: each is told in the same turn. @returns the way to stop */
+export const watchNetwork = sharedWatch((changed: () => void) => {
   let last = Date.now();
   const look = (late: number) => {
     const now = Date.now();
@@ -25,4 +26,4 @@ export function watchNetwork(changed: () => void): () => void {
     removeEventListener('online', changed);
     document.removeEventListener('visibilitychange', shown);
   };
-}
+});

@@ -70,7 +70,6 @@ async function run(
       });
       transfer.cleanup.push(() => mailbox.close());
       const place = sharedPlace(mailbox);
-      transfer.cleanup.push(() => place.close());
       return {
         mailbox,
         connect(session) {

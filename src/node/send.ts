@@ -65,7 +65,6 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
       const hosted = await hosting.mailbox(nameplate, { ...on, onWelcome, guests });
       const { mailbox, port, pages } = hosted;
       const place = sharedPlace(mailbox);
-      transfer.cleanup.push(() => place.close());
       if (pages) announcePages(transfer, pages);
       return {
         ...{ mailbox, port },

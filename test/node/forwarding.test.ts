@@ -1,6 +1,7 @@
 /** What the router forwards for several networks of one process. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Forwarding, Forwards } from '../../src/node/network/forwarding.ts';
 import type { Transport } from '../../src/transports/transport.ts';
 import type { Address } from '../../src/wire/candidate.ts';
@@ -68,4 +69,73 @@ it('a port that a network no longer listens on is given back, and its new one as
   await forwarding.close();
   forwarding.update();
   assert.deepEqual(asked.slice(3), ['tcp 5 back']);
+});
+
+it('a change that all its networks tell of has a port mapped anew once, and of two in one second the second counts too', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 10_000;
+  t.mock.method(performance, 'now', () => now);
+  const pass = async (ms: number) => {
+    now += ms;
+    t.mock.timers.tick(ms);
+    await turn();
+  };
+  const { asked, forwards } = router();
+  const all = [1, 2, 3].map(() => network(forwards, { tcp: 1 }));
+  for (const { forwarding } of all) forwarding.update();
+  await pass(5_000);
+  const changed = () => {
+    for (const { forwarding } of all) forwarding.anew();
+  };
+  changed();
+  await turn();
+  assert.deepEqual(asked.splice(0), ['tcp 1', 'tcp 1 back', 'tcp 1']);
+  await pass(5_000);
+  assert.deepEqual(asked, [], 'one change is one');
+  changed();
+  await pass(300);
+  changed();
+  await pass(300);
+  assert.deepEqual(asked.splice(0), ['tcp 1 back', 'tcp 1']);
+  await pass(5_000);
+  assert.deepEqual(asked.splice(0), ['tcp 1 back', 'tcp 1']);
+  assert.deepEqual(
+    all.map(({ at }) => at.tcp?.port),
+    [1001, 1001, 1001],
+  );
+  changed();
+  await pass(10);
+  changed();
+  for (const { forwarding } of all) await forwarding.close();
+  await pass(5_000);
+  assert.equal(asked.at(-1), 'tcp 1 back', 'nothing is asked for after the end');
+});
+
+it('a second change while the old router does not answer leaves one mapping', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 10_000;
+  t.mock.method(performance, 'now', () => now);
+  const open = new Set<number>();
+  let made = 0;
+  let answer = () => {};
+  const silent = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const forwards = new Forwards(undefined, () => {
+    const id = ++made;
+    open.add(id);
+    return { close: () => silent.then(() => void open.delete(id)) };
+  });
+  const { forwarding } = network(forwards, { tcp: 1 });
+  forwarding.update();
+  for (let change = 0; change < 3; change++) {
+    now += 2_000;
+    forwarding.anew();
+    await turn();
+  }
+  answer();
+  await turn();
+  assert.deepEqual([...open], [2]);
+  await forwarding.close();
+  assert.equal(open.size, 0);
 });

@@ -55,6 +55,21 @@ describe('a page', () => {
     assert.equal(changes, 2);
   });
 
+  it('tells all its sessions of one change in one turn, until the last of them has ended', () => {
+    const told: string[] = [];
+    const [first, second] = ['first', 'second'].map((name) => watchNetwork(() => told.push(name)));
+    later(60_000);
+    assert.deepEqual(told.splice(0), ['first', 'second']);
+    assert.equal(changes, 1);
+    stop();
+    first!();
+    first!();
+    listeners.get('online')!();
+    assert.deepEqual([told.splice(0), changes], [['second'], 1]);
+    second!();
+    assert.equal(listeners.size, 0);
+  });
+
   it('that is hidden takes a minute between timers for no sleep, but more', () => {
     turn('hidden');
     for (let i = 0; i < 5; i++) later(60_000);

@@ -1,4 +1,5 @@
 /** Has the router there is now forward the ports that transports listen on, and no others. */
+import { oncePerTurn } from '../../base/callback.ts';
 import { realClock, Spaced } from '../../base/clock.ts';
 import { mapPorts, type PortMapper } from '../../nat/mapping/map-ports.ts';
 import type { MappedProtocol } from '../../nat/mapping/mapper.ts';
@@ -8,8 +9,8 @@ import type { CommonOptions, Logger } from '../api.ts';
 
 type Told = (address: Address | undefined) => void;
 
-/** Milliseconds in which several networks may notice the same new router. */
-const ONE_CHANGE_MS = 1_000;
+/** Milliseconds at least between two times that a router is asked anew. */
+const SPACE_MS = 1_000;
 
 interface ForwardsPorts {
   log: Logger | undefined;
@@ -25,7 +26,7 @@ class Forward {
   #mapping: PortMapper;
   #address: Address | undefined;
   /** Of two changes in one second the second one counts too. */
-  readonly #changes = new Spaced(realClock, ONE_CHANGE_MS, () => void this.#mapAnew(), realClock.now());
+  readonly #changes = new Spaced(realClock, SPACE_MS, () => void this.#mapAnew(), realClock.now());
 
   constructor(protocol: MappedProtocol, port: number, ports: ForwardsPorts) {
     this.#protocol = protocol;
@@ -40,9 +41,7 @@ class Forward {
   }
 
   /** The router may be another: the old one is told that it need not forward any more, and then whoever is there is asked. */
-  anew(): void {
-    this.#changes.ask();
-  }
+  readonly anew = oncePerTurn(() => this.#changes.ask());
 
   close(): Promise<void> {
     this.#changes.clear();
@@ -51,9 +50,11 @@ class Forward {
 
   async #mapAnew(): Promise<void> {
     this.#tell(undefined);
+    const old = this.#mapping;
     // What takes an old mapping back would end its successor.
-    await this.#mapping.close();
-    if (this.users.size > 0) this.#mapping = this.#map();
+    await old.close();
+    // Another change may have come while the old router did not answer: one successor is enough for both.
+    if (this.users.size > 0 && this.#mapping === old) this.#mapping = this.#map();
   }
 
   #map(): PortMapper {
@@ -115,8 +116,13 @@ export class Forwarding {
     this.#onChange = onChange;
   }
 
-  /** Asks for the ports that there are now, unless it has. @param anew the router may be another */
-  update(anew = false): void {
+  /** The router may be another: it is asked once more. */
+  anew(): void {
+    for (const { protocol, port } of this.#used) this.#forwards.anew(protocol, port);
+  }
+
+  /** Asks for the ports that there are now, unless it has. */
+  update(): void {
     if (this.#over) return;
     const listening = this.#transports.flatMap((transport) => {
       const at = transport.port?.();
@@ -130,7 +136,6 @@ export class Forwarding {
       void this.#forwards.leave(protocol, port, told);
     }
     this.#used = this.#used.filter((used) => !gone.includes(used));
-    if (anew) for (const { protocol, port } of this.#used) this.#forwards.anew(protocol, port);
     for (const at of listening) {
       if (this.#used.some(same(at))) continue;
       const { protocol, port, transport } = at;

@@ -72,8 +72,6 @@ export class Network implements NetworkPort {
   #heard = false;
   readonly #dials: TokenBucket;
   readonly #gather = new Alarm(realClock);
-  /** The router may be another than the one that was asked. */
-  #anew = false;
   #over = false;
 
   constructor(options: NetworkOptions) {
@@ -155,7 +153,8 @@ export class Network implements NetworkPort {
     if (change !== 'aside') {
       for (const transport of this.#transports.all) transport.again?.(change === 'moved');
       this.#lookup?.again();
-      this.#anew = true;
+      // The router may be another than the one that was asked.
+      this.#forwarding.anew();
       this.#mailbox?.reconnect();
     }
     this.#offer();
@@ -172,8 +171,7 @@ export class Network implements NetworkPort {
 
   #map(): void {
     if (!this.#mailbox || !mapsPort(this.#options.options)) return;
-    this.#forwarding.update(this.#anew);
-    this.#anew = false;
+    this.#forwarding.update();
   }
 
   #changed(): void {

@@ -39,11 +39,11 @@ export function openNetwork(
     ...{ met, forwards, ...(dials && { dials }) },
     log: session.log,
   });
-  const watch = watchNetwork((hosts, change) => {
+  const stop = watchNetwork((hosts, change) => {
     session.log?.info({ addresses: hosts.size, change }, 'the network has changed');
     session.networkChanged(hosts);
     network.regather(change);
   });
-  session.cleanup.push(() => watch.close());
+  session.cleanup.push(stop);
   return network;
 }

@@ -1,4 +1,5 @@
 /** Notices that this machine's addresses changed, or that it slept: both leave connections dead that do not know it. */
+import { sharedWatch } from '../../base/callback.ts';
 import { localAddress } from '../../nat/ice/address.ts';
 import { allHosts } from '../addresses.ts';
 
@@ -17,12 +18,11 @@ const NOWHERE = /^(?:0\.0\.0\.0|\[::\]):/;
  */
 export type Change = 'moved' | 'joined' | 'aside';
 
-export interface Watch {
-  close(): void;
-}
-
-/** @param changed gets the addresses that there are now */
-export function watchNetwork(changed: (hosts: ReadonlySet<string>, change: Change) => void): Watch {
+/**
+ * For all networks of this process: each is told in the same turn, with the addresses that there are now.
+ * @returns the way to stop
+ */
+export const watchNetwork = sharedWatch((changed: (hosts: ReadonlySet<string>, change: Change) => void) => {
   let before = new Set(allHosts());
   let ways = waysOut();
   let last = Date.now();
@@ -41,13 +41,11 @@ export function watchNetwork(changed: (hosts: ReadonlySet<string>, change: Chang
     const change = slept ? 'moved' : changeOf(await was, await ways, lost);
     if (!closed) changed(hosts, change);
   }, LOOK);
-  return {
-    close() {
-      closed = true;
-      clearInterval(timer);
-    },
+  return () => {
+    closed = true;
+    clearInterval(timer);
   };
-}
+});
 
 /** @param was and @param is for each family the address that leads to the world, empty for none. @param lost some address is gone */
 export function changeOf(was: readonly string[], is: readonly string[], lost: boolean): Change {
