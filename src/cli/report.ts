@@ -116,7 +116,7 @@ export class Report {
         const { wanted, done } = board;
         const all = `${done}${wanted === 'any' ? '' : ` of ${wanted}`} done.`;
         const { bytes, seconds, message = '' } = event;
-        const named = `${who} (${labelOf(event)})`;
+        const named = `${who} (${row?.label ?? labelOf(event)})`;
         if (event.again) this.say(`${named} had everything before, and came once more.`);
         else if (!event.ok) this.say(`${named} has not got everything: ${withHint({ ...event, message })}`);
         else this.say(`${named} has everything: ${formatBytes(bytes)} in ${formatDuration(seconds)}. ${all}`);

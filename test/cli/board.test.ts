@@ -164,6 +164,8 @@ describe('cli: several receivers', () => {
           { event: 'state', peer: 2, from: 'transferring', to: 'paused', by: 'peer' },
           { event: 'warning', peer: 2, code: 'NO_PATH', message: 'No way.' },
           ended(1),
+          came(3),
+          { ...ended(3), again: true },
           ended(2),
         );
         transfer.finish({ receipt: '/r.jsonl' });
@@ -180,6 +182,7 @@ describe('cli: several receivers', () => {
       'Receiver 2 paused.',
       'Warning: Receiver 2: No way.',
       'Receiver 1 (laptop) has everything: 3.00 MB in 2.0s. 1 of 2 done.',
+      'Receiver 3 (0003 0003 0003 0003) had everything before, and came once more.',
       'Receiver 2 (0002 0002 0002 0002) has everything: 3.00 MB in 2.0s. 2 of 2 done.',
       '  1 laptop               done, 3.00 MB in 2.0s',
       'Sent 2 files, 3.00 MB to 2 receivers.',
