@@ -164,8 +164,8 @@ describe('cli: several receivers', () => {
           { event: 'state', peer: 2, from: 'transferring', to: 'paused', by: 'peer' },
           { event: 'warning', peer: 2, code: 'NO_PATH', message: 'No way.' },
           ended(1),
-          came(3),
-          { ...ended(3), again: true },
+          ...came(3),
+          Object.assign(ended(3), { again: true }),
           ended(2),
         );
         transfer.finish({ receipt: '/r.jsonl' });
