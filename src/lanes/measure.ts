@@ -73,7 +73,7 @@ export class Measure {
     this.#seen.delete(lane.id);
   }
 
-  take(lanes: Iterable<Lane>, dials: Dials, free: boolean): void {
+  take(lanes: Iterable<Lane>, dials: Dials, free: boolean, shared: boolean): void {
     const now = seconds(this.#clock);
     const elapsed = now - (this.#last ?? now - INTERVAL_S);
     if (elapsed < INTERVAL_S) return;
@@ -113,6 +113,7 @@ export class Measure {
       possible: { stream: of('stream') > 0, datagram: paths, channel: of('channel') > 0 },
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
       free,
+      shared,
     });
   }
 

@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   count?: number;
   /** Only the network holds the transfer back now. */
   free: () => boolean;
+  /** Others share the peer's line. */
+  shared: () => boolean;
   onLane: (lane: Lane) => void;
   onMessage: (lane: Lane, message: Message) => void;
   onBlocks: (lane: Lane, header: BlocksHeader) => Landing;
@@ -226,7 +228,8 @@ export class Supervisor {
     // Until what came meanwhile is read, every lane looks silent. In a page that nobody looks at, timers are always late.
     this.#skipped = stood && !this.#skipped;
     if (this.#skipped) return;
-    if (this.#options.role === 'receiver') this.#measure.take(this.lanes, this.#dials, this.#options.free());
+    if (this.#options.role === 'receiver')
+      this.#measure.take(this.lanes, this.#dials, this.#options.free(), this.#options.shared());
     this.#tend();
   }
 

@@ -34,10 +34,14 @@ export interface Sample {
   roundTrip: number;
   /** Only the network holds the transfer back: no pause, no limit, and its end is not near. */
   free: boolean;
+  /** Others fetch from the same peer. */
+  shared: boolean;
 }
 
 const MOST: Targets = { stream: MAX_STREAM_LANES, datagram: MAX_DATAGRAM_LANES, channel: MAX_WEBRTC_LANES };
 const FIRST: Targets = { stream: DEFAULT_LANES, datagram: 4, channel: 2 };
+/** Of a line that is shared with others, by sort: what one of them gains by more lanes the others lose. */
+const SHARED: Targets = { stream: 2, datagram: 2, channel: 1 };
 /** Each of these, with the measurement behind it, is in docs/lanes.md. Round trips above which a path is long, and very long. */
 const LONG_S = 0.04;
 const VERY_LONG_S = 0.08;
@@ -124,6 +128,7 @@ export class Tuner {
 
   /** Call about twice a second while a transfer runs. */
   sample(sample: Sample): void {
+    if (sample.shared && this.#fixed === undefined) return this.#share(sample);
     this.#start(sample);
     if (this.#fixed !== undefined) return;
     const { now, rate, streams, lanes } = sample;
@@ -147,6 +152,14 @@ export class Tuner {
     while (this.#history[0]!.at < now - KEPT_S) this.#history.shift();
     if (this.#trial) this.#judge(this.#trial, sample);
     else this.#tryMore(sample);
+  }
+
+  /** Few lanes, and no trials: each would only take from others what it seems to win. */
+  #share({ possible, lanes }: Sample): void {
+    this.#reset();
+    const streams = possible.stream || lanes.stream > 0;
+    const datagram = possible.datagram && !streams ? SHARED.datagram : 0;
+    this.#targets = { ...SHARED, datagram };
   }
 
   /** What is needed at all, and what a long path gets without a trial. */

@@ -88,9 +88,16 @@ export function receive(options: ReceiveOptions): Transfer {
     },
     async link(user, mailbox) {
       const network = openNetwork(user, await made!, { ...options, relay: 'never' }, { forwards, dials });
-      network.start(port);
-      if (options.server !== undefined) network.meet(placeAt(mailbox), options.server);
-      return network;
+      network.listening(port);
+      const place = placeAt(mailbox);
+      let wide = false;
+      const widen = () => {
+        if (wide) return;
+        wide = true;
+        network.start(port);
+        if (options.server !== undefined) network.meet(place, options.server);
+      };
+      return Object.assign(network, { widen });
     },
     async sink(offer, summary) {
       const { accept } = options;

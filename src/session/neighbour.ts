@@ -21,8 +21,10 @@ import { FATAL } from './verdict.ts';
 
 /** For the first lane, and for one after the last has died: until then paths are tried again, later and later. */
 const LANE_MS = 30_000;
-/** Lanes of each link. There are several links, so it is not measured whether more lanes would help. */
-const LANES = 2;
+/** Lanes of each link. There are several links, and each lane costs both sides a handshake. */
+const LANES = 1;
+/** What the near ways have, before those are opened that NATs need: each link would check, map and ask servers for itself. */
+const WIDEN_MS = 1_500;
 
 export interface LinkOptions {
   introduction: Introduction;
@@ -50,6 +52,7 @@ export class MemberLink implements Neighbour, NetworkUser {
   readonly #helper: Helper;
   /** For a lane. */
   readonly #patience: Alarm;
+  readonly #widening: Alarm;
   #network: NetworkPort | undefined;
   #supervisor: Supervisor | undefined;
   /** What it said before this side's network was there. */
@@ -75,6 +78,7 @@ export class MemberLink implements Neighbour, NetworkUser {
     this.pipes = pipes;
     this.#asked = clock.now();
     this.#patience = new Alarm(clock);
+    this.#widening = new Alarm(clock);
     this.#helper = helper({
       fail: (error) => this.#fail(error),
       asks: () => {
@@ -191,6 +195,7 @@ export class MemberLink implements Neighbour, NetworkUser {
     this.#supervisor = new Supervisor({
       ...{ role: this.role, kinds: network.kinds, clock: this.#options.clock, count: LANES },
       free: () => false,
+      shared: () => false,
       onLane: (lane) => this.#laneUp(lane),
       onMessage: (lane, message) => this.#helper.message(lane, message),
       onBlocks: (lane, header) => this.#helper.land(lane, header),
@@ -200,6 +205,7 @@ export class MemberLink implements Neighbour, NetworkUser {
       onRetire: (lane) => this.#helper.retireLane(lane),
     });
     this.#network = network;
+    this.#await();
     this.moved();
     if (this.#heard !== undefined) this.hear(this.#heard);
   }
@@ -227,6 +233,7 @@ export class MemberLink implements Neighbour, NetworkUser {
       'lane to a member open',
     );
     this.#patience.clear();
+    this.#widening.clear();
     const { emit } = this.#options;
     if (!this.#proven) emit({ event: 'peer', peer: this.number, fingerprint: this.#pin, agent: '' });
     this.#proven = true;
@@ -249,6 +256,7 @@ export class MemberLink implements Neighbour, NetworkUser {
 
   #await(): void {
     this.#patience.set(LANE_MS, () => this.#fail(fault('MEMBER_AWAY')));
+    this.#widening.set(WIDEN_MS, () => this.#network?.widen?.());
   }
 
   #fail(thrown: unknown): void {
@@ -263,6 +271,7 @@ export class MemberLink implements Neighbour, NetworkUser {
     if (this.#over) return;
     this.#over = true;
     this.#patience.clear();
+    this.#widening.clear();
     this.pipes.leave(this);
     this.#helper.stop();
     this.#supervisor?.close();

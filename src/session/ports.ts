@@ -44,6 +44,8 @@ export interface NetworkPort {
   hello(): Omit<Hello, 'agent' | 'lanes'>;
   /** The peer said who and where it is. @throws BeelineError PROTOCOL */
   peer(hello: Hello): void;
+  /** What came cheaply did not suffice: opens the ways that cost more. Absent: all have been opened from the beginning. */
+  widen?(): void;
   close(): void | Promise<void>;
 }
 

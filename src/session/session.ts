@@ -221,6 +221,7 @@ export class Session {
       ...{ role, kinds: network.kinds, clock: this.clock },
       ...(lanes !== undefined && { count: lanes }),
       free: () => this.#state === 'transferring' && limit === undefined && engine.arrived !== true,
+      shared: () => engine.shared === true,
       onLane: (lane) => this.#laneUp(lane, engine),
       onMessage: (lane, message) => this.#message(lane, message, engine),
       onBlocks: (lane, header) => {

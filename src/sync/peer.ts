@@ -15,6 +15,8 @@ export interface Peer {
   land?(lane: LanePort, header: BlocksHeader): Landing;
   /** Everything is here and checked; only the origin's last word is missing. */
   readonly arrived?: boolean;
+  /** Others fetch the same from it: they share its line. */
+  readonly shared?: boolean;
   /** False once a new process of it could not go on, or be served from the beginning: a stream. */
   readonly restartable: boolean;
   /** It is a new process of the same secret. */

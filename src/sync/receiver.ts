@@ -83,6 +83,10 @@ export class Receiver implements Peer {
     return this.#phase.at === 'closing' && !this.#phase.closing.confirmed;
   }
 
+  get shared(): boolean {
+    return this.#work?.fetching.chunks.crowd === true;
+  }
+
   get restartable(): boolean {
     return this.#phase.pull?.header.kind !== 'stream';
   }

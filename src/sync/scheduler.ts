@@ -13,6 +13,8 @@ import type { Chunks, Claim, Holder } from './chunks.ts';
  * never probed for more. Asked for is not yet in memory, nor on the way: the sender keeps a list.
  */
 const HORIZON_S = 3;
+/** The same where others fetch too: what is asked for early, at a rate that others then share, comes late, and nobody else is asked for it. */
+const CROWD_HORIZON_S = 1;
 /** Blocks to keep asked for on a lane that has brought nothing yet, at least, and at most (32 MiB). */
 const FIRST_BLOCKS = 16;
 const MIN_BLOCKS = 4;
@@ -34,6 +36,8 @@ const SILENT_S = 1.5;
 /** ... and, where many lanes share a slow link, for so many turns of a block each, but no longer than the longest. */
 const SILENT_TURNS = 4;
 const LONGEST_SILENT_S = 8;
+/** In a crowd the origin is asked for nothing twice before a lane has been silent for so long: each byte of its line is everybody's. */
+const CROWD_SILENT_S = 4;
 /** An idle lane that has found nothing to take over looks again so much later, however often it could. */
 const IDLE_S = 0.05;
 /** The origin is asked for what holders have only if they are so many times slower together than its lane. */
@@ -307,10 +311,12 @@ export class Scheduler<Lane = number> {
 
   /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
   #window({ rate }: LaneState): number {
-    if (rate > 0) return blocksFor(rate);
+    const horizon = this.#chunks.crowd ? CROWD_HORIZON_S : HORIZON_S;
+    if (rate > 0) return blocksFor(rate, horizon);
     const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
     if (known.length === 0) return FIRST_BLOCKS;
-    return Math.min(FIRST_BLOCKS, blocksFor(known.reduce((sum, lane) => sum + lane.rate, 0) / known.length));
+    const mean = known.reduce((sum, lane) => sum + lane.rate, 0) / known.length;
+    return Math.min(FIRST_BLOCKS, blocksFor(mean, horizon));
   }
 
   #count(state: LaneState): void {
@@ -388,7 +394,8 @@ export class Scheduler<Lane = number> {
     let all = 0;
     for (const { rate } of this.#lanes.values()) all += rate;
     const turns = all === 0 ? 0 : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
-    const silence = Math.max(SILENT_S, Math.min(LONGEST_SILENT_S, turns));
+    const spares = this.#chunks.crowd && !mine.holder;
+    const silence = Math.max(spares ? CROWD_SILENT_S : SILENT_S, Math.min(LONGEST_SILENT_S, turns));
     const room = Math.max(MIN_BLOCKS, Math.floor((DOUBLED_S * all) / BLOCK_BYTES)) - this.#chunks.doubled;
     if (room <= 0) return undefined;
     let slowest: LaneState | undefined;
@@ -398,7 +405,7 @@ export class Scheduler<Lane = number> {
       if (id === lane || other.blocks === 0 || (mine.holder && other.holder === mine.holder)) continue;
       const waited = now - other.lastArrival;
       const silent = waited > silence;
-      if (!silent && mine.rate < FASTER * other.rate) continue;
+      if (!silent && (spares || mine.rate < FASTER * other.rate)) continue;
       if (!silent && other.rate === 0 && !other.holder) continue;
       const seconds = silent || other.rate === 0 ? waited : (other.blocks * BLOCK_BYTES) / other.rate;
       // One that has nothing left that it alone would bring hides no other.
@@ -423,7 +430,7 @@ export class Scheduler<Lane = number> {
   }
 }
 
-/** Blocks that come in HORIZON_S at a rate. */
-function blocksFor(rate: number): number {
-  return Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.ceil((rate * HORIZON_S) / BLOCK_BYTES)));
+/** Blocks that come in so many seconds at a rate. */
+function blocksFor(rate: number, seconds: number): number {
+  return Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.ceil((rate * seconds) / BLOCK_BYTES)));
 }

@@ -27,6 +27,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
     ...{ role, kinds: NODE_TRANSPORTS, clock: realClock },
     ...(count !== undefined && { count }),
     free: () => true,
+    shared: () => false,
     onLane: (lane) => up.push(lane),
     onMessage: () => {},
     onBlocks: () => ({ put: () => {}, cut: () => {} }),

@@ -4,6 +4,8 @@ import test from 'node:test';
 import { MAX_DATAGRAM_LANES, MAX_STREAM_LANES, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
 import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
 
+const ALONE = { free: true, shared: false };
+
 interface Simulated {
   /** Bytes a second that so many lanes carry. */
   carries: (lanes: Targets) => number;
@@ -19,6 +21,7 @@ interface Simulated {
   /** Lanes that the path can open at most. */
   most?: Omit<Targets, 'channel'>;
   free?: (now: number) => boolean;
+  shared?: (now: number) => boolean;
 }
 
 function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[] } {
@@ -36,7 +39,9 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
     const free = path.free?.(now) ?? true;
     const rate = carries(lanes);
     const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? rate / 5 : 0);
-    tuner.sample({ now, rate, streams, lanes, possible: { stream, datagram, channel }, roundTrip, free });
+    const shared = path.shared?.(now) ?? false;
+    const possible = { stream, datagram, channel };
+    tuner.sample({ now, rate, streams, lanes, possible, roundTrip, free, shared });
     seen.push({ ...tuner.targets });
   }
   return { targets: { ...tuner.targets }, tuner, seen };
@@ -151,7 +156,7 @@ test('where TCP carries next to nothing, two lanes of it stay in reserve, and mo
   gone = true;
   const lanes = { stream: 2, datagram: 0, channel: 0 };
   const possible = { stream: true, datagram: !gone, channel: false };
-  tuner.sample({ ...{ now: 500, rate: 1, streams: 1, lanes, possible }, roundTrip: 0.1, free: true });
+  tuner.sample({ ...ALONE, now: 500, rate: 1, streams: 1, lanes, possible, roundTrip: 0.1 });
   assert.deepEqual(tuner.targets, { stream: 4, datagram: 0, channel: 2 });
 });
 
@@ -183,12 +188,12 @@ test('a trial in which every lane falls silent is over', () => {
   for (; now < 60 && tuner.targets.stream === 4; now += 0.5) {
     const lanes = { ...tuner.targets, datagram: 0, channel: 0 };
     const possible = { stream: true, datagram: false, channel: false };
-    tuner.sample({ now, rate: carries(lanes), streams: 1e6, lanes, possible, roundTrip: 0.005, free: true });
+    tuner.sample({ ...ALONE, now, rate: carries(lanes), streams: 1e6, lanes, possible, roundTrip: 0.005 });
   }
   assert.equal(tuner.targets.stream, 8, 'nothing was tried');
   const lanes = { stream: 0, datagram: 0, channel: 0 };
   const possible = { stream: false, datagram: false, channel: false };
-  tuner.sample({ now, rate: 0, streams: 0, lanes, possible, roundTrip: 0, free: true });
+  tuner.sample({ ...ALONE, now, rate: 0, streams: 0, lanes, possible, roundTrip: 0 });
   assert.equal(tuner.targets.stream, 4);
 });
 
@@ -275,4 +280,25 @@ test('UDX that a long path began with goes again, if the whole does not carry mo
   const { targets, seen } = run({ ...HOME, carries: lossy(HOME.carries), roundTrip: 0.06, seconds: 40 });
   assert.ok(seen.some(({ datagram }) => datagram > 0));
   assert.equal(targets.datagram, 0);
+});
+
+test('a line that is shared with other receivers: few lanes and no trials, whatever each would win', () => {
+  const carries = uneven(({ stream, datagram }) => (stream + datagram) * 1e6);
+  const { seen } = run({ carries, roundTrip: 0.1, shared: () => true });
+  for (const targets of seen) assert.deepEqual(targets, { stream: 2, datagram: 0, channel: 1 });
+});
+
+test('a shared line to which only UDP leads', () => {
+  const { targets } = run({ carries: () => 1e6, stream: false, datagram: true, shared: () => true });
+  assert.equal(targets.datagram, 2);
+});
+
+test('when others come during a trial, it is over', () => {
+  const carries = uneven(({ stream }) => stream * 1e6);
+  const { seen, targets } = run({ carries, datagram: false, shared: (now) => now >= 30 });
+  assert.ok(
+    seen.some(({ stream }) => stream > 4),
+    'something was tried',
+  );
+  assert.equal(targets.stream, 2);
 });

@@ -97,9 +97,14 @@ export class Network implements NetworkPort {
     return this.#transports.kinds;
   }
 
-  /** Opens what needs no server. @param port TCP, 0 if nothing listens */
-  start(port: number): void {
+  /** @param port TCP, on which lanes may come in; 0 if nothing listens */
+  listening(port: number): void {
     this.#port = port;
+  }
+
+  /** Opens what needs no server. @param port as of `listening` */
+  start(port: number): void {
+    this.listening(port);
     for (const transport of this.#transports.all) transport.start?.();
   }
 

@@ -89,7 +89,7 @@ export class Udx implements Transport {
 
   /** Once moved, the port is given up for another, since routers still connect the old one to an address that is gone. */
   again(moved: boolean): void {
-    if (moved) void this.open();
+    if (moved && this.#openings > 0) void this.open();
   }
 
   async close(): Promise<void> {
