@@ -32,6 +32,8 @@ export class LinkedProcess {
   asks = () => {};
   /** Nobody gets through to it. */
   deaf = false;
+  /** How often it was asked for ways that cost more. */
+  widened = 0;
   readonly #places: Places;
 
   constructor(name: string, clock: VirtualClock, places: Places) {
@@ -93,6 +95,7 @@ export class LinkedProcess {
             : [],
         );
       },
+      widen: () => void this.widened++,
       close: () => void this.networks.closed++,
     };
   }

@@ -8,11 +8,12 @@ import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { chunkLeaf, merkleRoot, pageLeaf } from '../../src/offer/merkle.ts';
 import { Offer } from '../../src/offer/offer.ts';
 import { ByteSpace, chooseChunkSize } from '../../src/offer/space.ts';
-import { Chunks, type Claim } from '../../src/sync/chunks.ts';
+import { Chunks, type Claim, type Holder } from '../../src/sync/chunks.ts';
 import { RateMeter } from '../../src/sync/rate.ts';
 import { Scheduler } from '../../src/sync/scheduler.ts';
 import { SlabPool } from '../../src/sync/slabs.ts';
 import { isZero } from '../../src/sync/zeros.ts';
+import type { BlockRange } from '../../src/wire/messages.ts';
 
 const runs = Number(process.env.RUNS ?? 500);
 const CHUNK = 1 << 20;
@@ -210,6 +211,82 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
     ),
     { numRuns: Math.min(runs, 2000) },
   );
+});
+
+/** A scheduler with one lane to the origin, which brings `rate` bytes a second for some seconds. */
+function steady(crowd: boolean, rate: number) {
+  const size = 64 * CHUNK;
+  const entry = { path: 'f', kind: 'file', size, mode: 0, mtime: 0, target: '', version: '' } as const;
+  const offer = Offer.of('files', [entry], CHUNK);
+  const chunks = new Chunks({
+    ...{ offer, window: Number.POSITIVE_INFINITY, most: 64, shares: true },
+    ...{ comparable: () => false, random: () => 0 },
+  });
+  chunks.restart([], () => new Bitfield());
+  if (crowd) chunks.given(0, new Uint8Array(8), new Uint8Array(8));
+  const scheduler = new Scheduler<string>(chunks);
+  const owed = new Map<string, BlockRange[]>();
+  let now = 0;
+  const blocks = (lane: string) => owed.get(lane)!.reduce((sum, { from, to }) => sum + to - from, 0);
+  const come = (lane: string, holder?: Holder) => {
+    owed.set(lane, []);
+    scheduler.addLane(lane, now, holder);
+  };
+  const ask = (lane: string) => {
+    const claims = scheduler.ask(lane, now);
+    for (const claim of claims) if (claim.what === 'blocks') owed.get(lane)!.push({ ...claim });
+    return claims;
+  };
+  /** One block comes on a lane. */
+  const arrive = (lane: string) => {
+    const [range] = owed.get(lane)!;
+    const { index, from } = range!;
+    const life = chunks.arriving(index, CHUNK, new Uint8Array(32))!;
+    range!.from++;
+    if (range!.from === range!.to) owed.get(lane)!.shift();
+    if (chunks.took(life, from)) {
+      chunks.write(index);
+      chunks.written(index, new Uint8Array(32), CHUNK);
+    }
+    scheduler.came(lane, index, from + 1, BLOCK_BYTES, now);
+  };
+  const pass = (seconds: number, ...lanes: string[]) => {
+    for (const end = now + seconds; now < end; ) {
+      now += BLOCK_BYTES / rate;
+      for (const lane of lanes) {
+        ask(lane);
+        if (owed.get(lane)!.length > 0) arrive(lane);
+      }
+    }
+  };
+  come('origin');
+  return { chunks, come, ask, pass, blocks };
+}
+
+test('where others fetch too, little is asked for ahead: a second of the rate, and three where this side is alone', () => {
+  const ahead = (crowd: boolean) => {
+    const { pass, blocks } = steady(crowd, 40 * BLOCK_BYTES);
+    pass(8, 'origin');
+    return blocks('origin') / 40;
+  };
+  const [alone, crowd] = [ahead(false), ahead(true)];
+  assert.ok(alone > 1.4 && alone <= 3.1, `${alone} s alone`);
+  assert.ok(crowd > 0.4 && crowd <= 1.1, `${crowd} s in a crowd`);
+});
+
+test('in a crowd the origin is not asked twice for what is slow, only for what does not come at all', () => {
+  const doubled = (crowd: boolean, silence: number) => {
+    const { come, ask, pass, chunks } = steady(crowd, 2000 * BLOCK_BYTES);
+    come('slow');
+    ask('slow');
+    // All the rest has come by then, and the fast lane has nothing else to do.
+    pass((64 * 64) / 2000 + silence, 'origin');
+    ask('origin');
+    return chunks.doubled + (chunks.complete ? 1 : 0) > 0;
+  };
+  assert.equal(doubled(false, 0), true, 'alone');
+  assert.equal(doubled(true, 0), false, 'in a crowd, at once');
+  assert.equal(doubled(true, 5), true, 'in a crowd, of one that is silent');
 });
 
 test('a slab pool never lends more than its budget, but what was promised, which it does not keep', () => {
