@@ -23,6 +23,7 @@ const SENDER_GONE = new Set([
   'SENDER_INTERRUPTED',
   'SENDER_ENDED',
   'SERVER_UNREACHABLE',
+  'SERVER_LOST',
   'HANDSHAKE_DISTURBED',
 ]);
 /** What a receiver keeps of its own beside what it received: a key, and receipts. */
