@@ -18,6 +18,7 @@ import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
 import { type Home, mustStay, type ViewNote } from './model/view.ts';
+import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
 
@@ -42,7 +43,9 @@ export class Page {
   /** Ends what runs, so that another one can go on with it. */
   #stop: AbortController | undefined;
   readonly shown = new Shown(home());
-  readonly saver = new Saver(this.shown);
+  readonly saver = new Saver(this.shown, () => this.stop());
+  /** Others who receive the same get what is here, and give what they have. */
+  share = preferences.shares();
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<PageAbilities>, receiving: boolean) {
@@ -98,6 +101,7 @@ export class Page {
         server: location.origin,
         code,
         signal,
+        share: this.share,
         accept: async (offer) => {
           const again = kept !== undefined && sameContents(offer, kept);
           if (!again && !(await this.#ask(offer))) return false;
@@ -112,17 +116,28 @@ export class Page {
         async () => {
           address.clear(code);
           const arrived = await reception.kept;
-          if (this.#transfer === reception)
-            this.shown.patch({ kept: arrived, streamed: streamed && !arrived });
+          if (this.#transfer !== reception) return;
+          this.shown.patch({ kept: arrived, streamed: streamed && !arrived, serving: !over });
         },
         (error) => {
           if (error instanceof BeelineError && SPENT.has(error.code)) address.clear(code);
         },
       );
+      let over = false;
+      void reception.closed.then(() => {
+        over = true;
+        if (this.#transfer === reception) this.shown.patch({ serving: false });
+      });
       // It fails as the transfer does, and is told there.
       reception.kept.catch(() => {});
       return reception;
     });
+  }
+
+  /** For what is received from now on, also by later visits. */
+  setShare(share: boolean): void {
+    this.share = share;
+    preferences.setShares(share);
   }
 
   /** What the person says to an offer. */
@@ -167,6 +182,8 @@ export class Page {
     const { view } = this.shown;
     const left = this.#transfer;
     this.#transfer = undefined;
+    // Nobody would see that it still gives.
+    if (view.at === 'transfer' && view.serving) this.stop();
     this.shown.show(home());
     // What is kept of it may be removed a moment after the list is shown. So the list is made again then.
     if (view.at !== 'transfer' || view.running.error || view.running.done) return;

@@ -1,15 +1,18 @@
 /** What a person does with what is in this browser's storage: save it elsewhere, or delete it. */
 import { escapeName, type Kept, saveAsDownloads, saveToFolder } from '../src/browser/index.ts';
-import type { ViewNote } from './model/view.ts';
+import type { Home, Transferring, ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
 import type { Shown } from './shown.ts';
 
 export class Saver {
   readonly #shown: Shown;
+  readonly #release: () => void;
   #task: AbortController | undefined;
 
-  constructor(shown: Shown) {
+  /** @param release what is removed is given to nobody any more */
+  constructor(shown: Shown, release: () => void) {
     this.#shown = shown;
+    this.#release = release;
   }
 
   /** The copy here stays: a browser does not tell a page what became of a download. */
@@ -26,6 +29,7 @@ export class Saver {
     if (!folder) return;
     await this.#save(kept, 0, async (signal) => {
       await saveToFolder(kept, folder, (written) => this.#written(kept, written), signal);
+      this.#release();
       await kept.remove();
       const text = `It is in the folder '${escapeName(folder.name)}', and was deleted from this browser.`;
       return { note: { kind: 'done', text }, removed: true };
@@ -34,6 +38,7 @@ export class Saver {
 
   async remove(kept: Kept): Promise<void> {
     try {
+      this.#release();
       await kept.remove();
       this.#shown.note({ kind: 'done', text: 'Deleted from this browser.' }, { kept: undefined });
     } catch (thrown) {
@@ -58,14 +63,19 @@ export class Saver {
     this.#shown.show({ at: 'saving', kept, written, before: { ...before, note: undefined } });
     try {
       const { note, removed } = await save(task.signal);
-      this.#shown.show(before);
+      this.#back(before);
       this.#shown.note(note, { saved: true, ...(removed && { kept: undefined }) });
     } catch (thrown) {
-      this.#shown.show(before);
+      this.#back(before);
       const stopped = 'Saving was stopped. Everything is still in this browser.';
       if (task.signal.aborted) this.#shown.note({ kind: 'done', text: stopped });
       else this.#shown.fault(thrown);
     }
+  }
+
+  #back(before: Home | Transferring): void {
+    const { view } = this.#shown;
+    this.#shown.show(view.at === 'saving' ? view.before : before);
   }
 
   #written(kept: Kept, written: number): void {

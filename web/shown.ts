@@ -36,7 +36,11 @@ export class Shown {
 
   /** Changes what is shown of a transfer, if one is shown. */
   patch(change: Partial<Transferring>): void {
-    if (this.#view.at === 'transfer') this.show({ ...this.#view, ...change });
+    const view = this.#view;
+    if (view.at === 'transfer') this.show({ ...view, ...change });
+    // It is shown again when what arrived is saved.
+    else if (view.at === 'saving' && view.before.at === 'transfer')
+      this.show({ ...view, before: { ...view.before, ...change } });
   }
 
   /** The same, drawn a moment later: each of many receivers moves ten times a second. */

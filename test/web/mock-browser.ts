@@ -28,7 +28,7 @@ class MockTransfer implements real.Reception {
       this.#settle = { resolve, reject };
     });
     this.closed = this.done.then(
-      () => {},
+      () => mock.served,
       () => {},
     );
     this.kept = new Promise((resolve) => {
@@ -96,6 +96,9 @@ const mock = {
   /** What `send` or `receive` was called with. */
   given: undefined as unknown,
   options: undefined as real.BrowserSendOptions | undefined,
+  /** Until it resolves, others fetch what has arrived. */
+  share: undefined as boolean | undefined,
+  served: undefined as Promise<void> | undefined,
   /** Nobody new is let in. */
   closed: false,
   /** Aborted, it ends what runs. */
@@ -143,8 +146,9 @@ export const send: typeof real.send = (what, options) => {
   return begin(what);
 };
 
-export const receive: typeof real.receive = ({ code, accept, signal }) => {
+export const receive: typeof real.receive = ({ code, accept, signal, share }) => {
   mock.signal = signal;
+  mock.share = share;
   mock.accept = (offer) => {
     mock.answer = accept(offer);
     return mock.answer;

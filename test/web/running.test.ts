@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { TransferEvent } from '../../src/browser/index.ts';
 import { begun, next, percent, type TransferShown } from '../../web/model/running.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
-import { announcement, sentence, title } from '../../web/model/words.ts';
+import { announcement, sentence, swarmWords, title } from '../../web/model/words.ts';
 
 type To = Extract<TransferEvent, { event: 'state' }>['to'];
 
@@ -101,6 +101,16 @@ test('leaving is warned of while there is something to lose', () => {
   for (const end of ['completed', 'failed', 'cancelled'] as const)
     assert.equal(mustStay(shown(after('send', to('transferring'), to(end)))), false);
   assert.equal(mustWake(shown(after('send', to('transferring'), to('paused')))), false);
+});
+
+test('what a receiver shares is said once something has moved', () => {
+  const swarm = (up: number, down: number): TransferEvent => ({ event: 'swarm', from: 1, to: 0, up, down });
+  assert.equal(swarmWords(after('receive')), '');
+  assert.equal(swarmWords(after('receive', swarm(0, 0))), '');
+  assert.equal(
+    swarmWords(after('receive', swarm(1000, 0), swarm(2000, 3000))),
+    '3.00 kB came from other receivers, 2.00 kB went to them',
+  );
 });
 
 test('a flood of warnings is cut', () => {

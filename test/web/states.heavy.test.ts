@@ -380,6 +380,78 @@ test('sending to several: a choice, a row for each, and an end that names each',
   await page.close();
 });
 
+test('a receiver sees what it shares, and may leave while others still fetch from it', { skip }, async () => {
+  const { page, errors } = await site.open();
+  const leaving = () =>
+    page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))") as Promise<boolean>;
+  const serve = `(mock.served = new Promise((resolve) => { mock.serves = resolve; }), 0)`;
+  await run(page);
+  assert.equal(await page.$('#swarm'), null, 'with nobody else there is nothing to say');
+  await play(page, `${T}.emit({ event: 'swarm', from: 2, to: 1, up: 5e6, down: 12e6 })`);
+  assert.match((await text(page, '#swarm'))!, /from 2, giving to 1 12\.0 MB came .* 5\.00 MB went/);
+  await sound(page, 'sharing');
+  await play(page, serve);
+  await play(page, `${T}.finish(${DONE}, mock.keep('photos', [1e9]))`);
+  await page.waitForSelector('#serving');
+  assert.match((await text(page, '#serving'))!, /Others still fetch from you\. You can close this page/);
+  assert.match((await text(page, '.unseen'))!, /Others still fetch/);
+  assert.equal(await leaving(), false);
+  await sound(page, 'serving');
+  // The others are done while it is saved.
+  await page.evaluate("showDirectoryPicker = async () => ({ name: 'Pictures' })");
+  await press(page, 'Save to a folder');
+  await play(page, '0');
+  await play(page, 'mock.serves()');
+  await press(page, 'Cancel');
+  await state(page, 'completed');
+  assert.equal(await page.$('#serving'), null);
+  assert.match((await text(page, '#swarm'))!, /^12\.0 MB came/);
+  await press(page, 'Again');
+  // What is deleted, or left, is given to nobody any more.
+  for (const way of ['Delete from this browser', 'Again']) {
+    await play(page, serve);
+    await run(page);
+    await play(page, `${T}.finish(${DONE}, mock.keep('photos', [1e9]))`);
+    await page.waitForSelector('#serving');
+    if (way !== 'Again') {
+      await press(page, 'Save');
+      await play(page, '0');
+      await play(page, 'mock.saved.resolve()');
+      assert.equal(await page.evaluate('mock.signal.aborted'), false);
+    }
+    await press(page, way);
+    await play(page, '0');
+    assert.equal(await page.evaluate('mock.signal.aborted'), true, way);
+    await play(page, 'mock.serves()');
+    if (way !== 'Again') await press(page, 'Again');
+  }
+  await state(page, 'home');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('who does not want to share says so once, for later visits too', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  assert.equal(await play(page, 'mock.share'), true);
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Back');
+  await page.locator('summary').click();
+  await page.select('#share', 'no');
+  await sound(page, 'options');
+  await page.reload();
+  await page.waitForSelector('details[open] #share');
+  assert.equal(await page.$eval('#share', (field) => (field as HTMLSelectElement).value), 'no');
+  await run(page);
+  assert.equal(await play(page, 'mock.share'), false);
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Back');
+  await page.select('#share', 'yes');
+  await page.evaluate('localStorage.length').then((length) => assert.equal(length, 0));
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('a text is called a text on both sides, from the offer to the end', { skip }, async () => {
   const { page, errors } = await site.open();
   const manifest =

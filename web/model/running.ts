@@ -16,6 +16,8 @@ export interface ContentsShown {
   bytes: number | null;
 }
 
+export type Swarm = Pick<Extract<TransferEvent, { event: 'swarm' }>, 'from' | 'to' | 'up' | 'down'>;
+
 export interface TransferShown {
   readonly role: 'send' | 'receive';
   /** A sender's who has several receivers: the rest is then said of all together. */
@@ -51,6 +53,8 @@ export interface TransferShown {
   /** Seconds for which nothing has come from the other side, though it is connected. */
   readonly silent?: number;
   readonly resumed: number;
+  /** At a receiver: with how many others it exchanges what it has, and what has gone each way. */
+  readonly swarm?: Swarm;
   readonly text?: string;
   readonly warnings: readonly string[];
   readonly error?: { code: string; message: string };
@@ -126,6 +130,8 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     case 'warning':
       if (running.warnings.length >= MAX_WARNINGS) return running;
       return { ...running, warnings: [...running.warnings, warning(event)] };
+    case 'swarm':
+      return { ...running, swarm: event };
     case 'text':
       return { ...running, text: event.text };
     case 'done':

@@ -32,6 +32,8 @@ export interface Transferring {
   streamed?: boolean;
   /** It was saved at least once. */
   saved?: boolean;
+  /** All is here, and goes on to others who receive the same. */
+  serving?: boolean;
   note?: ViewNote;
 }
 

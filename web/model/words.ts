@@ -32,6 +32,12 @@ export function peerWords({ peer }: TransferShown): string {
   return peer.name === undefined ? print : `${escapeName(peer.name)} (${print})`;
 }
 
+/** What has moved between this receiver and others. Empty if nothing has. */
+export function swarmWords({ swarm }: TransferShown): string {
+  if (!swarm || swarm.up + swarm.down === 0) return '';
+  return `${formatBytes(swarm.down)} came from other receivers, ${formatBytes(swarm.up)} went to them`;
+}
+
 export function heading(view: View): string {
   switch (view.at) {
     case 'home':
@@ -140,10 +146,13 @@ function stoppedWords({ role, bytes, total }: TransferShown): string {
     : `You stopped. What has arrived, ${amount}, is kept in this browser.`;
 }
 
+export const SERVING = 'Others still fetch from you. You can close this page: all of it is here.';
+
 /** Screen readers say it whenever it changes. They do not say a changed heading by themselves. */
 export function announcement(view: View): string {
   if (view.at !== 'transfer' || view.offer) return '';
-  return `${transferHeading(view.running)}. ${sentence(view.running)}`.trim();
+  const serving = view.serving ? ` ${SERVING}` : '';
+  return `${transferHeading(view.running)}. ${sentence(view.running)}${serving}`.trim();
 }
 
 /**

@@ -69,7 +69,34 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
             : 'Your link brought this code. You see what is offered before anything is stored.'}
         </p>
       </form>
+      <Sharing page={page} />
     </section>
+  );
+}
+
+/** Few want it otherwise, so it stands folded. */
+function Sharing({ page }: { page: Page }) {
+  const [share, setShare] = useState(page.share);
+  return (
+    <details open={!page.share}>
+      <summary>Options</summary>
+      <label for="share">If several receive it</label>
+      <select
+        id="share"
+        value={share ? 'yes' : 'no'}
+        aria-describedby="share-hint"
+        onChange={({ currentTarget: { value } }: { currentTarget: HTMLSelectElement }) => {
+          page.setShare(value === 'yes');
+          setShare(page.share);
+        }}
+      >
+        <option value="yes">Share with the others</option>
+        <option value="no">Do not share</option>
+      </select>
+      <p id="share-hint" class="hint">
+        Those who share give each other what has arrived, and see each other's addresses.
+      </p>
+    </details>
   );
 }
 

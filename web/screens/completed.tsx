@@ -2,14 +2,15 @@ import { useEffect, useRef } from 'preact/hooks';
 import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
 import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, heading, sentence } from '../model/words.ts';
+import { contentsWords, heading, SERVING, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Copy, Heading, NoteLine, SaveButtons, Warnings } from '../parts/basics.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 
 export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { running, kept, streamed, saved, note } = view;
+  const { running, kept, streamed, saved, serving, note } = view;
   const { done, text, warnings, several } = running;
+  const swarm = swarmWords(running);
   return (
     <>
       <Heading>{heading(view)}</Heading>
@@ -20,6 +21,8 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
       <NoteLine note={note} />
       <div class="card">
         <p>{sentence(running)}</p>
+        {swarm !== '' && <p id="swarm">{swarm}.</p>}
+        {serving && <p id="serving">{SERVING}</p>}
         <dl>
           <div class="wide">
             <dt>Root</dt>

@@ -4,7 +4,7 @@ import { pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
 import { open, underWay } from '../model/several.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, count, heading, peerWords, sentence } from '../model/words.ts';
+import { contentsWords, count, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading, Warnings } from '../parts/basics.tsx';
 import { Receivers } from '../parts/receivers.tsx';
@@ -65,7 +65,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
 }
 
 function Facts({ running }: { running: TransferShown }) {
-  const { rate, eta, resumed, lanes, byKind, silent, several } = running;
+  const { rate, eta, resumed, lanes, byKind, silent, several, swarm } = running;
   const path = pathWords(byKind, lanes.values());
   return (
     <dl>
@@ -92,6 +92,12 @@ function Facts({ running }: { running: TransferShown }) {
       {!several && (
         <Fact id="peer" name="Other side" wide>
           {peerWords(running)}
+        </Fact>
+      )}
+      {swarm && (
+        <Fact id="swarm" name="Other receivers" wide>
+          fetching from {swarm.from}, giving to {swarm.to}
+          <span class="hint"> {swarmWords(running)}</span>
         </Fact>
       )}
       {resumed > 0 && (

@@ -54,9 +54,13 @@ export class Stage {
     return { server, port: at, origin: `http://127.0.0.1:${at}` };
   }
 
-  /** A new tab, showing the page; `prepare` runs in each of its documents before the page's own scripts. */
-  async page(options: { code?: string; prepare?: string } = {}): Promise<BeelinePage> {
-    const page = await this.tab((await this.site()).origin);
+  /**
+   * A new tab, showing the page; `prepare` runs in each of its documents before the page's own scripts.
+   * @param options.elsewhere it has another origin, and so a storage of its own, as on another device: no two tabs receive the same into one
+   */
+  async page(options: { code?: string; prepare?: string; elsewhere?: boolean } = {}): Promise<BeelinePage> {
+    const { origin, port } = await this.site();
+    const page = await this.tab(options.elsewhere ? `http://localhost:${port}` : origin);
     if (options.prepare !== undefined) await page.page.evaluateOnNewDocument(options.prepare);
     await page.open(options.code);
     return page;
