@@ -27,7 +27,10 @@ export class LaneDeadline {
   readonly #fail: (error: BeelineError) => void;
   /** What else the person is told when the wait ends. */
   readonly #more: () => string;
+  readonly #clock: Clock;
   #connected = false;
+  /** When the last lane was lost. */
+  #since = 0;
 
   constructor(
     clock: Clock,
@@ -35,6 +38,7 @@ export class LaneDeadline {
     fail: (error: BeelineError) => void,
     more: () => string,
   ) {
+    this.#clock = clock;
     this.#alarm = new Alarm(clock);
     this.#role = role;
     const seconds = wait ?? (role === 'sender' ? SENDER_WAIT : RECEIVER_WAIT);
@@ -59,6 +63,21 @@ export class LaneDeadline {
   }
 
   lost(): void {
+    this.#since = this.#clock.now();
+    this.#awaitPeer();
+  }
+
+  /** Others bring what is missing here: that is no time to give up. */
+  goesOn(): void {
+    if (this.#connected && this.#alarm.waits) this.#awaitPeer();
+  }
+
+  /** Others fetch from here what they miss. One that asks for a little now and then must not keep this process alive for ever. */
+  gives(): void {
+    if (this.#clock.now() - this.#since < SENDER_WAIT * 1000) this.goesOn();
+  }
+
+  #awaitPeer(): void {
     const time = inWords(this.#wait);
     this.#within(this.#wait * 1000, () => fault('PEER_AWAY', { time, more: this.#more() }));
   }

@@ -113,8 +113,9 @@ class Reception {
   /** What is offered, as soon as it is known to be sound. */
   #entries: readonly Entry[] = [];
   #accepted: Accepted | undefined;
-  /** Bytes that were here before this run. */
+  /** Bytes that were here before this run, and the most that there were at a time. */
   #before = 0;
+  #most = 0;
   /** What arrived is whole, and put where it belongs. */
   #placed = false;
 
@@ -133,7 +134,7 @@ class Reception {
     this.neighbours = shares
       ? new Neighbours({
           ...{ clock, log, pipes, connect },
-          helper: (ports) => this.engine.helper(ports),
+          helper: (ports) => this.engine.helper({ ...ports, asks: () => this.#asked(ports.asks) }),
           emit: (event) => session.emit(event),
         })
       : undefined;
@@ -142,7 +143,11 @@ class Reception {
       meet: this.neighbours?.meet,
       awaits: () => session.awaits(),
       open: (header, offer) => this.#open(header, offer),
-      progress: (bytes, extents) => this.#accepted?.progress.moved(bytes, extents),
+      progress: (bytes, extents) => {
+        if (bytes > this.#most) session.goesOn();
+        this.#most = Math.max(bytes, this.#most);
+        this.#accepted?.progress.moved(bytes, extents);
+      },
       gone: (path, code) => this.#lost(path, code),
       resumed: (bytes) => this.#resumed(bytes),
       kept: (bytes) => this.#accepted?.progress.kept(bytes),
@@ -205,6 +210,11 @@ class Reception {
     const { kind, update } = offer;
     const { peer } = this.#session;
     return { ...count(entries), bytes: offer.bytes ?? null, kind, update, names, peer };
+  }
+
+  #asked(tell: () => void): void {
+    this.#session.gives();
+    tell();
   }
 
   #resumed(bytes: number): void {

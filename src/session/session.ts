@@ -304,6 +304,16 @@ export class Session {
     this.dispatch('verified', { result });
   }
 
+  /** A part of what is missing came from others: as long as that goes on, the peer is waited for. */
+  goesOn(): void {
+    this.#lane.goesOn();
+  }
+
+  /** Others were given something: so, for a day. */
+  gives(): void {
+    this.#lane.gives();
+  }
+
   /** What the engine waits for has changed. */
   awaits(): void {
     this.answer.awaits(this.over ? undefined : this.engine?.awaits, this.#state === 'transferring');

@@ -299,7 +299,7 @@ export class Chunks {
   claimHash(): Claim | undefined {
     for (const index of this.#unhashed) {
       this.#unhashed.delete(index);
-      if (!this.#wanted(index) || this.offer.hashes.get(index)) continue;
+      if (!this.#lacksHash(index)) continue;
       this.#hashing.add(index);
       return { what: 'hash', index };
     }
@@ -344,7 +344,7 @@ export class Chunks {
   /** The origin has told the hash of a chunk that is not here. */
   told(index: number, sha256: Uint8Array): void {
     this.#hashing.delete(index);
-    if (!this.#wanted(index)) return;
+    if (!this.#lacksHash(index)) return;
     this.offer.hashes.set(index, sha256);
     for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
   }
@@ -650,15 +650,20 @@ export class Chunks {
   }
 
   #markReady(holder: Holder, index: number): void {
-    if (!this.#wanted(index) || this.#fromOrigin.has(index)) return;
-    if (this.offer.hashes.get(index)) holder.ready.add(index);
-    else this.#awaitHash(index);
+    if (this.#fromOrigin.has(index)) return;
+    if (!this.offer.hashes.get(index)) this.#awaitHash(index);
+    else if (this.#wanted(index)) holder.ready.add(index);
   }
 
   /** The origin is to be asked what its hash is. */
   #awaitHash(index: number): void {
-    if (this.#wanted(index) && !this.offer.hashes.get(index) && !this.#hashing.has(index))
-      this.#unhashed.add(index);
+    if (this.#lacksHash(index) && !this.#hashing.has(index)) this.#unhashed.add(index);
+  }
+
+  /** Also of a chunk that the origin was asked for: it may go away before it has brought any of it. */
+  #lacksHash(index: number): boolean {
+    if (this.down.has(index) || this.#unwanted.has(index) || this.offer.hashes.get(index)) return false;
+    return (this.#open.get(index)?.state ?? 'arriving') === 'arriving';
   }
 
   /** Whether more blocks of a chunk that has been begun may be asked of this peer. */

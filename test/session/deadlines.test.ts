@@ -17,6 +17,36 @@ test('a time is said in the largest unit that divides it', () => {
   ]);
 });
 
+test('one who is away is waited for while others bring what is missing, and for a day while they fetch from here', async () => {
+  const clock = new VirtualClock();
+  const ended: string[] = [];
+  const side = new LaneDeadline(
+    ...([clock, { role: 'receiver', wait: 10 } as const] as const),
+    (error: BeelineError) => ended.push(error.code),
+    () => '',
+  );
+  // Not connected yet, or connected: nothing is waited for so.
+  side.goesOn();
+  side.connected();
+  side.goesOn();
+  assert.equal(clock.waiting, 0);
+  const asLongAs = async (goes: () => void, seconds: number) => {
+    for (let at = 0; at < seconds && ended.length === 0; at += 9) {
+      await clock.pass(9_000);
+      goes();
+    }
+  };
+  side.lost();
+  await asLongAs(() => side.goesOn(), 2 * SENDER_WAIT);
+  assert.deepEqual(ended, []);
+  side.connected();
+  side.lost();
+  await asLongAs(() => side.gives(), SENDER_WAIT - 20);
+  assert.deepEqual(ended, []);
+  await asLongAs(() => side.gives(), 60);
+  assert.deepEqual(ended, ['NO_PATH']);
+});
+
 test('a lane that never was is given up soon, one that was lost only after the wait', async () => {
   const clock = new VirtualClock();
   const ended: string[] = [];

@@ -169,6 +169,26 @@ test('what two holders have is left to the other when one leaves, and to the ori
   await fetching.stop();
 });
 
+test('the hash of a chunk that the origin was asked for and others have is asked too: it may go away before it brings it', async () => {
+  const offer = Offer.of('files', [entry('f', 2 * CHUNK)], CHUNK);
+  const { Chunks } = await import('../../src/sync/chunks.ts');
+  const chunks = new Chunks({
+    ...{ offer, window: Number.POSITIVE_INFINITY, most: 32, shares: false },
+    ...{ comparable: () => false, random: () => 0 },
+  });
+  const asked = chunks.claim(256);
+  assert.deepEqual(asked, { what: 'blocks', index: 0, from: 0, to: CHUNK / BLOCK_BYTES, spare: false });
+  const holder = new Holder();
+  chunks.join(holder);
+  chunks.holds(holder, 0);
+  assert.deepEqual(chunks.claimHash(), { what: 'hash', index: 0 });
+  assert.equal(chunks.claimHash(), undefined, 'once');
+  chunks.told(0, sha256);
+  assert.equal(chunks.claim(256, holder), undefined, 'the origin still owes it');
+  chunks.unclaim({ index: 0, from: 0, to: CHUNK / BLOCK_BYTES });
+  assert.deepEqual(chunks.claim(256, holder), asked);
+});
+
 test('a flood of last words is answered one after the other, each with one root at a time', async () => {
   let looks = 0;
   let running = 0;
