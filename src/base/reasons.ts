@@ -120,6 +120,10 @@ const TEXTS = {
   WRONG_CODE: {
     CODE_WRONG: 'The code was wrong, and is burned: nobody can try it again. {next}',
     CODE_WRONG_YET: 'The code was wrong. Look at it once more: after three wrong tries nobody can use it.',
+    CODE_GUESSED:
+      'Somebody came with a wrong code ({tries} of {most}). The third one burns the code: nobody new can come with it then.',
+    CODE_GUESSED_OUT:
+      'Somebody came with a wrong code for the third time, so the code is burned: nobody new can come with it. Send again for a new one.',
     CODE_BURNT:
       'The code is burned, because it was tried wrongly too often: nobody new can use it. Whoever sends needs to make a new one. If you have received with it before, use the same folder as then.',
     KEY_WRONG: 'The two sides have different pre-shared keys.',
@@ -304,6 +308,7 @@ const TEXTS = {
     NOBODY_SENDS: 'Nobody is sending under this code. Check it, and that the sender still runs.',
     HOST_LEFT: 'The sender has left.',
     NOBODY_CAME: 'Nobody came for it.',
+    TIME_UP: 'The time is up: nobody new is let in. Those who are receiving go on.',
     TOO_FEW_CAME: 'Only {done} of {wanted} received it.',
   },
   CROWDED: {
@@ -311,6 +316,7 @@ const TEXTS = {
       '{count} senders on this network announce {nameplate}: say which one is meant, by its address.',
     CODES_TAKEN: 'Every short code on this network is taken: choose one of your own.',
     NAMEPLATE_TAKEN: 'Another sender uses this nameplate. Choose another code.',
+    OFFER_CLOSED: 'The sender lets nobody new in any more. Ask whoever sends to send it once more.',
     OFFER_FULL: 'The sender has as many receivers as it wants. Ask the sender for a code of your own.',
     NAMEPLATE_FULL:
       'Two sides have met under this nameplate already. If the other one is not you, ask the sender for a new code.',

@@ -63,6 +63,8 @@ export class Board {
   /** By the number of the receiver. */
   readonly rows = new Map<number, Row>();
   done = 0;
+  /** Their persons did not want it: nobody else comes in their place. */
+  declined = 0;
   #failed = 0;
   #swarm: Swarm | undefined;
   #manifest: TransferEvent | undefined;
@@ -85,6 +87,7 @@ export class Board {
     if (event.again) this.rows.delete(event.peer);
     else if (event.ok) this.done++;
     else this.#failed++;
+    if (!event.ok && (event.code === 'REFUSED' || event.code === 'CANCELLED')) this.declined++;
   }
 
   /** Bytes of the offer that have gone out, to all together. */
@@ -130,7 +133,7 @@ export class Board {
     }
     whole.by = by;
     whole.swarm = this.#swarm;
-    const many = this.wanted === 'any' ? this.rows.size - this.counts.failed : this.wanted;
+    const many = this.wanted === 'any' ? this.rows.size - this.counts.failed : this.wanted - this.declined;
     whole.total = each === undefined ? undefined : each * many;
     whole.fileCount = whole.fileCount === undefined ? undefined : whole.fileCount * many;
     const going = FURTHEST.find((state) => states.has(state));

@@ -1,22 +1,24 @@
 /** How many wrong guesses at one secret are left. All who come share them: three strangers have no more tries than one. */
 export class Guesses {
-  #left: number;
+  /** So many wrong ones end it; infinite for a secret that nobody guesses. */
+  readonly most: number;
+  #tries = 0;
 
-  /** @param most wrong guesses that end it; infinite for a secret that nobody guesses */
   constructor(most: number) {
-    this.#left = most;
+    this.most = most;
   }
 
   /** Nobody may try any more, not even the right one. */
   get burnt(): boolean {
-    return this.#left <= 0;
+    return this.#tries >= this.most;
   }
 
-  get left(): number {
-    return this.#left;
+  /** Wrong ones so far. */
+  get tries(): number {
+    return this.#tries;
   }
 
   wrong(): void {
-    this.#left--;
+    this.#tries++;
   }
 }

@@ -264,6 +264,9 @@ export class Handshake {
       case 'FULL':
         if (role === 'receiver') throw fault('OFFER_FULL');
         return;
+      case 'CLOSED':
+        if (role === 'receiver') throw fault('OFFER_CLOSED');
+        return;
       case 'BURNT':
         if (role === 'receiver') this.#returnOr(fault('CODE_BURNT'));
     }
@@ -310,7 +313,10 @@ export class Handshake {
     const { role, secret, guesses } = this.#options;
     if (secret.way === 'psk') return fault('KEY_WRONG');
     if (secret.way === 'device') return fault('DEVICE_WRONG');
-    if (role === 'sender' && !guesses.burnt) return fault('CODE_WRONG_YET');
+    if (role === 'sender' && guesses.most > 1)
+      return guesses.burnt
+        ? fault('CODE_GUESSED_OUT')
+        : fault('CODE_GUESSED', { tries: guesses.tries, most: guesses.most });
     return fault('CODE_WRONG', {
       next: role === 'sender' ? 'Send again for a new one.' : 'Ask the sender for a new one.',
     });

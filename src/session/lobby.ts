@@ -101,7 +101,7 @@ export class Lobby {
   }
 
   /** Strangers are told that there is nothing for them. Who comes later may prove itself. */
-  dismiss(code: 'ENDED' | 'BURNT'): void {
+  dismiss(code: 'ENDED' | 'CLOSED' | 'BURNT'): void {
     for (const party of this.#parties.values()) if (!party.session) party.refuse(code);
   }
 

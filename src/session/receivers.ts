@@ -289,7 +289,7 @@ export class Receivers implements SessionOwner {
       return next;
     }
     const gone = taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
-    return gone ?? (group.closed ? 'ENDED' : 'FULL');
+    return gone ?? (group.closed ? 'CLOSED' : 'FULL');
   }
 
   /**
@@ -301,7 +301,7 @@ export class Receivers implements SessionOwner {
     const { again } = group;
     const waits =
       this.#groups.some(({ closed }) => !closed) || [...this.#transfer.sessions].some(({ proven }) => proven);
-    if (!waits || !this.#ports.joinable()) return 'ENDED';
+    if (!waits || !this.#ports.joinable()) return 'CLOSED';
     if (there.some((session) => again.has(session) && session.place === place)) return 'FULL';
     const session = this.#another();
     group.sessions.add(session);
@@ -361,7 +361,7 @@ export class Receivers implements SessionOwner {
 
   #shut(group: Group): void {
     group.closed = true;
-    group.lobby.dismiss('ENDED');
+    group.lobby.dismiss('CLOSED');
     this.#dismissSpare(group);
   }
 

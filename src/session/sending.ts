@@ -2,7 +2,7 @@
 
 import { toHex } from '../base/bytes.ts';
 import { type Clock, every } from '../base/clock.ts';
-import type { BeelineError } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { MIN_CHUNK } from '../base/limits.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
@@ -14,6 +14,7 @@ import type { Peer } from '../sync/peer.ts';
 import type { Source } from '../sync/ports.ts';
 import type { TransferOptions } from './api.ts';
 import { audit, count } from './audit.ts';
+import { warningEvent } from './cause.ts';
 import type { Keep, Known, MeetingEvents, NetworkPort, Platform } from './ports.ts';
 import { Progress } from './progress.ts';
 import { type Group, type Moved, Receivers } from './receivers.ts';
@@ -85,7 +86,13 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
     await offering.host(group, secrets[index]);
   }
   if (options.until !== undefined && !transfer.over)
-    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => transfer.admitNoMore()));
+    transfer.cleanup.push(platform.clock.after(1000 * options.until, () => timeUp(transfer)));
+}
+
+function timeUp(transfer: Running): void {
+  const goesOn = transfer.several && [...transfer.sessions].some(({ proven, over }) => proven && !over);
+  if (goesOn) transfer.events.emit(warningEvent(fault('TIME_UP')));
+  transfer.admitNoMore();
 }
 
 /** One offer, and all who receive it. */
@@ -154,7 +161,8 @@ class Offering {
   }
 
   #ended(session: Session, end: SessionEnd): Moved {
-    const { bytes = 0, resumed = 0, seconds = 0 } = this.#progress.get(session) ?? {};
+    const moved = 'result' in end ? end.result : this.#progress.get(session);
+    const { bytes = 0, resumed = 0, seconds = 0 } = moved ?? {};
     const facts = { ...count(this.#sending.source.entries), bytes };
     if (this.#progress.delete(session)) audit(this.#transfer.log, session, facts, end);
     return { bytes, resumed, seconds };

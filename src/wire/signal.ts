@@ -14,7 +14,7 @@ import { STATUS_STATES } from './messages.ts';
 
 export type Signal = v.InferOutput<ReturnType<typeof signals>>;
 
-const REFUSALS = ['WRONG_CODE', 'TRY_AGAIN', 'VERSION', 'ENDED', 'FULL', 'BURNT'] as const;
+const REFUSALS = ['WRONG_CODE', 'TRY_AGAIN', 'VERSION', 'ENDED', 'FULL', 'CLOSED', 'BURNT'] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
 /** The name of a transport. */
@@ -50,7 +50,7 @@ function signals(ours: number) {
     v.object({ k: v.literal('sealed'), sealed }),
     /**
      * Either: it ends here, with WRONG_CODE or VERSION. Sender only: ENDED, it ends before it has proved itself. TRY_AGAIN: the code was
-     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. BURNT: too many have guessed wrong, and only who was
+     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. CLOSED: nobody new is let in. BURNT: too many have guessed wrong, and only who was
      * there before may come, with a `back`.
      */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),

@@ -51,7 +51,7 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
     await sender.reaches('transferring');
     await sender.press('Let nobody else in');
     const late = await stage.receives(code, work.folder('late'));
-    equal((await late.exited).events.at(-1)?.reason, 'SENDER_ENDED');
+    equal((await late.exited).events.at(-1)?.reason, 'OFFER_CLOSED');
     await second.ends(0);
     await sender.reaches('completed');
     equal(await sender.text('h1'), 'Sent to 2');

@@ -72,7 +72,7 @@ describe('cli: several receivers', () => {
       /^ {2}6 .* 1% {2}direct {2}paused$/,
       /^ {2}7 .* 100% {2}done$/,
       /^ {2}8 .* 33% {2}failed$/,
-      /^━+─+ {2}.*%.*1 of 9 done, 2 receiving, 2 asked, 1 paused, 1 away, 1 failed, 2 to come {2}.*4\.50 MB out$/,
+      /^━+─+ {2}.*%.*1 of 9 done, 2 receiving, 2 asked, 1 paused, 1 away, 1 failed, 1 to come {2}.*4\.50 MB out$/,
     ].entries())
       assert.match(lines[at]!, shape);
     assert.equal(lines.length, 9);
@@ -149,6 +149,14 @@ describe('cli: several receivers', () => {
     transfer.emit(manifest, ...came(1, 'laptop'), ...connected(1), moved(1, 1), ...came(2), ...connected(2));
     transfer.emit(...events);
   };
+
+  it('nobody is waited for in the place of one who declines, and the others are the whole', () => {
+    const two = [came(1), connected(1), moved(1, TOTAL), ended(1), came(2)];
+    const declined = board(2, ...two, ended(2, new BeelineError('REFUSED', 'No.')));
+    assert.match(plainBoard(declined), /^100%, 1 of 2 done, 1 failed, /);
+    const failed = board(2, ...two, ended(2, new BeelineError('NO_PATH', 'No.')));
+    assert.match(plainBoard(failed), /^50%, 1 of 2 done, 1 failed, 1 to come, /);
+  });
 
   it('says who came, who is away and back, who is done, and how it went for each', async () => {
     const host = fakeHost({

@@ -139,6 +139,24 @@ test(
   },
 );
 
+test(
+  'when the time is up its person is told, who comes late hears why, and who is under way goes on',
+  LIMIT,
+  async (t) => {
+    const {
+      dir,
+      sender: sending,
+      receiver,
+      arrived,
+    } = await sender(t, { receivers: 'any', until: 3, limit: 1e6 });
+    const first = receiver({ to: join(dir, 'a') });
+    await until(sending, 'warning', ({ reason }) => reason === 'TIME_UP');
+    assert.equal((await failure(receiver({ to: join(dir, 'late') }))).reason, 'OFFER_CLOSED');
+    await Promise.all([first.done, sending.done]);
+    assert.ok(arrived('a'));
+  },
+);
+
 test('any number come until it is cancelled, and each has it', LIMIT, async (t) => {
   const { dir, sender: sending, receiver, arrived } = await sender(t, { receivers: 'any' }, 100_000);
   for (const to of ['a', 'b', 'c', 'd']) {

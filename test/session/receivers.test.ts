@@ -185,7 +185,16 @@ it('three wrong guesses burn the code for all who come, and those who are there 
   );
   assert.equal(guest(5).error?.reason, 'CODE_BURNT');
   assert.equal(right.met, '1');
-  assert.equal(named('warning').length, 3);
+  assert.deepEqual(
+    named('warning').map(
+      (event) => event.event === 'warning' && [event.reason, event.message.match(/\d of \d/)?.[0]],
+    ),
+    [
+      ['CODE_GUESSED', '1 of 3'],
+      ['CODE_GUESSED', '2 of 3'],
+      ['CODE_GUESSED_OUT', undefined],
+    ],
+  );
   assert.equal(transfer.ends, false);
   await completes(1);
   await assert.rejects(transfer.done, { code: 'WRONG_CODE' });
@@ -198,7 +207,7 @@ it('a code that is burnt before anybody has proved anything ends the offer, with
   for (const number of [1, 2]) guest(number, { password: 'guess' });
   assert.equal(waiting.error?.reason, 'CODE_WRONG_YET');
   await clock.pass(2_000);
-  await assert.rejects(transfer.done, { code: 'WRONG_CODE', reason: 'CODE_WRONG' });
+  await assert.rejects(transfer.done, { code: 'WRONG_CODE', reason: 'CODE_GUESSED_OUT' });
 });
 
 it('who is started again gets its own session, unless the first one is still there', async () => {
@@ -356,7 +365,7 @@ it('a person lets nobody else in, and who is under way goes on', async () => {
   transfer.admitNoMore();
   const late = guest(2);
   await clock.pass(1);
-  assert.equal(late.error?.reason, 'SENDER_ENDED');
+  assert.equal(late.error?.reason, 'OFFER_CLOSED');
   await completes(1);
   assert.equal((await transfer.done).receivers?.length, 1);
 });
@@ -484,7 +493,7 @@ it('after the time is up nobody new is let in, but one who was there may be star
   await clock.pass(1);
   session(1).dispatch('lane-up');
   receivers.admitNoMore();
-  assert.equal(guest(2).error?.reason, 'SENDER_ENDED');
+  assert.equal(guest(2).error?.reason, 'OFFER_CLOSED');
   session(1).dispatch('lanes-lost');
   first.leave();
   assert.equal(guest(3, { place }).met, '1');
@@ -616,7 +625,7 @@ it('nobody who has everything keeps the whole from its end by coming again and a
   await clock.pass(1);
   await completes(1);
   receivers.admitNoMore();
-  assert.equal(guest(2, { place, as: 12 }).error?.reason, 'SENDER_ENDED');
+  assert.equal(guest(2, { place, as: 12 }).error?.reason, 'OFFER_CLOSED');
   await clock.pass(2_000);
   await transfer.done;
 });

@@ -41,7 +41,7 @@ const fails = (
   ...{ event: 'ended', peer, fingerprint: `${peer}`.repeat(64), ok: false, bytes: 20, seconds: 1 },
   ...{ code, message },
 });
-const warns = (peer: number | undefined, reason?: 'CODE_WRONG_YET' | 'CODE_WRONG'): TransferEvent => ({
+const warns = (peer: number | undefined, reason?: 'CODE_GUESSED' | 'CODE_GUESSED_OUT'): TransferEvent => ({
   ...{ event: 'warning', code: 'WRONG_CODE', message: 'Something.' },
   ...(peer !== undefined && { peer }),
   ...(reason && { reason }),
@@ -119,9 +119,9 @@ test('between two receivers it waits for others, with its rows and its code', ()
 
 test('a burnt code is closed for others; a wrong guess before that, or one receiver’s warning, is not', () => {
   const shown = after('any', ...running(1));
-  assert.equal(open(nextOfAll(shown, warns(undefined, 'CODE_WRONG_YET')).several!), true);
+  assert.equal(open(nextOfAll(shown, warns(undefined, 'CODE_GUESSED')).several!), true);
   assert.equal(open(nextOfAll(shown, warns(1)).several!), true);
-  const burnt = nextOfAll(shown, warns(undefined, 'CODE_WRONG'));
+  const burnt = nextOfAll(shown, warns(undefined, 'CODE_GUESSED_OUT'));
   assert.equal(open(burnt.several!), false);
   assert.match(sentence(burnt), /Nobody else is let in/);
   assert.deepEqual(nextOfAll(shown, warns(1)).warnings, ['Receiver 1: Something.']);

@@ -52,7 +52,7 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
     const now = next(running, event);
     // After a wrong guess others can come; of the rest only a burnt code and a lost place at the server are told of no file.
     const { path, reason } = event.event === 'warning' ? event : { path: '' };
-    return path === undefined && reason !== 'CODE_WRONG_YET' ? closed(now) : now;
+    return path === undefined && reason !== 'CODE_GUESSED' ? closed(now) : now;
   }
   if (event.event === 'warning')
     return next(running, { ...event, message: `Receiver ${peer}: ${event.message}` });
