@@ -12,6 +12,8 @@ const { Stage } = await harness('stage');
 
 const FOLDER = process.argv[2] ?? 'docs/images';
 const DESKTOP = { width: 760, height: 700 };
+/** For what stands below the first screen. */
+const MORE = 190;
 const PHONE = { width: 360, height: 680 };
 /** Bytes that one picture may have. */
 const MOST = 60_000;
@@ -26,6 +28,7 @@ try {
   const holiday = stage.work.folder('Holiday pictures');
   for (let i = 1; i <= 6; i++) makeFile(join(holiday, `IMG_204${i}.jpg`), 4_200_000 + 310_000 * i);
   await sending(stage, holiday);
+  await several(stage, holiday);
   await receiving(stage, holiday);
   await failing(stage, holiday);
 } finally {
@@ -44,6 +47,31 @@ async function sending(stage, path) {
   await shot(page, 'sending');
   await shot(page, 'sending-phone', { phone: true });
   await page.press('Cancel');
+}
+
+async function several(stage, path) {
+  const page = await stage.page();
+  await page.forPeople('3');
+  await page.chooseFolder(path);
+  const code = await page.code();
+  const receivers = [];
+  for (const [name, limit] of [
+    ['first', '100M'],
+    ['second', '1M'],
+    ['third', '600k'],
+  ]) {
+    receivers.push(await stage.receives(code, stage.work.folder(name), ['--limit', limit]));
+    await page.says(new RegExp(`Receiver ${receivers.length}`), '.rows');
+  }
+  await receivers[0].until('done');
+  await page.when(
+    async () => (await page.rows()).slice(1).every((row) => /[1-9][0-9]%/.test(row)),
+    () => 'ten per cent at each',
+  );
+  await shot(page, 'several', { tall: true });
+  await shot(page, 'several-phone', { phone: true, tall: true });
+  await page.press('Cancel');
+  for (const receiver of receivers) await receiver.exited;
 }
 
 async function receiving(stage, path) {
@@ -76,10 +104,11 @@ async function failing(stage, path) {
   await shot(page, 'failed');
 }
 
-async function shot(page, name, { dark = false, phone = false } = {}) {
+async function shot(page, name, { dark = false, phone = false, tall = false } = {}) {
   const tab = page.page;
   await tab.bringToFront();
-  await tab.setViewport(phone ? PHONE : DESKTOP);
+  const { width, height } = phone ? PHONE : DESKTOP;
+  await tab.setViewport({ width, height: tall ? height + MORE : height });
   await tab.emulateMediaFeatures([
     { name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' },
     { name: 'prefers-reduced-motion', value: 'reduce' },

@@ -210,7 +210,8 @@ export class Page {
       transfer.subscribe((event) => {
         if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
         const running = nextOfAll(this.shown.view.running, event);
-        if (running.several && event.event === 'progress') return this.shown.patchSoon({ running });
+        const often = event.event === 'progress' || event.event === 'lane';
+        if (running.several && often) return this.shown.patchSoon({ running });
         const over = event.event === 'error' || event.event === 'done';
         // Whoever ended it, nobody waits for an answer any more.
         if (over) this.#answer?.(false);

@@ -33,9 +33,9 @@ export function peerWords({ peer }: TransferShown): string {
 }
 
 /** What has moved between this receiver and others. Empty if nothing has. */
-export function swarmWords({ swarm }: TransferShown): string {
+export function swarmWords({ swarm }: TransferShown, others = 'other receivers'): string {
   if (!swarm || swarm.up + swarm.down === 0) return '';
-  return `${formatBytes(swarm.down)} came from other receivers, ${formatBytes(swarm.up)} went to them`;
+  return `${formatBytes(swarm.down)} came from ${others}, ${formatBytes(swarm.up)} went to them`;
 }
 
 export function heading(view: View): string {
@@ -89,7 +89,8 @@ function severalWords(several: SeveralShown): string {
   const parts = [
     ...(several.done > 0 ? [`${haveIt(several)}.`] : []),
     ...(here > 0 ? [`${here} ${here === 1 ? 'is' : 'are'} receiving.`] : []),
-    open(several) ? 'More can come with the same code.' : 'Nobody else is let in.',
+    ...(open(several) ? ['More can come with the same code.'] : []),
+    ...(several.closed ? ['Nobody else is let in.'] : []),
   ];
   return parts.join(' ');
 }

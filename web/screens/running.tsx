@@ -97,7 +97,7 @@ function Facts({ running }: { running: TransferShown }) {
       {swarm && (
         <Fact id="swarm" name="Other receivers" wide>
           fetching from {swarm.from}, giving to {swarm.to}
-          <span class="hint"> {swarmWords(running)}</span>
+          <span class="hint"> {swarmWords(running, 'them')}</span>
         </Fact>
       )}
       {resumed > 0 && (
