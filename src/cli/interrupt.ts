@@ -63,14 +63,16 @@ export interface InterruptedSide {
   newCode: boolean;
   /** False if it goes to stdout, where nothing can be kept. */
   keeps: boolean;
+  /** A sender's receivers are more than one. */
+  several?: boolean;
 }
 
 /** What an interruption means for what has moved, and how to go on. */
-export function afterInterrupt({ role, newCode, keeps }: InterruptedSide, view: Tracker): string {
+export function afterInterrupt({ role, newCode, keeps, several }: InterruptedSide, view: Tracker): string {
   if (view.bytes === 0) return 'Nothing had moved yet.';
   if (!keeps || view.stream) return 'This transfer cannot go on later: it has to be sent anew.';
   if (role === 'send')
-    return `The receiver keeps what has arrived: send again ${newCode ? 'for a new code ' : ''}to go on.`;
+    return `${several ? 'Receivers keep' : 'The receiver keeps'} what has arrived: send again ${newCode ? 'for a new code ' : ''}to go on.`;
   const how = newCode ? ', with the same code while the sender waits, or with a new one' : '';
   return `What has arrived is kept: receive again into the same folder to go on${how}.`;
 }

@@ -26,6 +26,9 @@ export interface ReportOptions {
   pages?: (links: readonly string[]) => void;
 }
 
+/** Bytes between a receiver and others that are told at the end. */
+const WORTH_TELLING = 10_000;
+
 type StateEvent = Extract<TransferEvent, { event: 'state' }>;
 
 export class Report {
@@ -189,8 +192,9 @@ export class Report {
       `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
       `Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`,
     );
-    if (!this.#others) return;
-    const { down, up } = this.#others;
+    const { down = 0, up = 0 } = this.#others ?? {};
+    // Only greetings crossed.
+    if (down + up < WORTH_TELLING) return;
     this.say(`From other receivers came ${formatBytes(down)}, and to them went ${formatBytes(up)}.`);
   }
 

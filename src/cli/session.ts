@@ -190,7 +190,8 @@ export class TransferRun {
   #explained(thrown: unknown): Error {
     if (this.#broken) return new BrokenPipe();
     const { side, report } = this.#options;
-    const next = () => afterInterrupt({ ...side, role: report.role }, this.#tracker);
+    const next = () =>
+      afterInterrupt({ ...side, role: report.role, several: this.#board !== undefined }, this.#tracker);
     // Whatever error an interruption caused, the person is told of the interruption.
     if (this.interrupt.signal.aborted) return interrupted(next());
     const error = asBeelineError(thrown);

@@ -5,8 +5,10 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { Board } from '../../src/cli/board.ts';
 import { plainBoard, renderBoard, summary } from '../../src/cli/board-lines.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { afterInterrupt } from '../../src/cli/interrupt.ts';
 import { columns, loadWidths } from '../../src/cli/measure.ts';
 import { metricsText } from '../../src/cli/metrics.ts';
+import { Tracker } from '../../src/cli/tracker.ts';
 import type { ReceiverResult, TransferEvent } from '../../src/node/api.ts';
 import { DeliveryError } from '../../src/session/delivery.ts';
 import { type FakeTransfer, fakeHost, Sink } from './fakes.ts';
@@ -235,6 +237,24 @@ describe('cli: several receivers', () => {
     assert.equal(await dispatch(['receive', '7-crossover-clockwork', '--yes'], host), 0);
     assert.match(stderr.text, /from 3 others, to 2/);
     assert.match(stderr.text, /From other receivers came 2\.00 MB, and to them went 4\.00 MB\./);
+  });
+
+  it('a receiver between which and others only greetings crossed says nothing of them at the end', async () => {
+    const host = fakeHost({
+      receive(transfer) {
+        transfer.emit(manifest, { event: 'swarm', from: 0, to: 0, up: 72, down: 116 });
+        transfer.finish();
+      },
+    });
+    assert.equal(await dispatch(['receive', '7-crossover-clockwork', '--yes'], host), 0);
+    assert.doesNotMatch(host.stderr.text, /other receivers/);
+  });
+
+  it('says of an interruption that receivers, or the receiver, keep what has arrived', () => {
+    const view = Object.assign(new Tracker(), { bytes: 5 });
+    const side = { role: 'send', newCode: false, keeps: true } as const;
+    assert.match(afterInterrupt({ ...side, several: true }, view), /^Receivers keep what has arrived/);
+    assert.match(afterInterrupt(side, view), /^The receiver keeps what has arrived/);
   });
 
   it('with one receiver nothing is said of several', async () => {

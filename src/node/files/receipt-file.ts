@@ -2,6 +2,7 @@
  * Receipts on the disk: written so that a crash leaves the whole one or none, read line by line with bounds, and kept
  * in a folder of this user's, the newest hundred of them.
  */
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -27,11 +28,16 @@ export function receiptFolder(env = process.env, platform = process.platform): s
   return join(resolve(userFolder('STATE', env, platform)), 'receipts');
 }
 
-/** `2026-11-23T00-22-57Z-0123456789ab.jsonl`: both sides', where one machine is both, are one file. */
+/**
+ * `2026-11-23T00-22-57Z-0123456789ab.jsonl`: when, 8 digits of the root, and 4 that others have for other receivers. Both sides' of one
+ * receiver are one file, where one machine is both. That of a sender with several, and each of theirs, is its own.
+ */
 export function receiptName({ receivers, root }: Pick<Receipt, 'receivers' | 'root'>): string {
   const last = receivers.reduce((latest, { ended }) => Math.max(latest, ended), 0);
   const time = new Date(Math.min(last, LAST_TIME)).toISOString();
-  return `${time.slice(0, 19).replaceAll(':', '-')}Z-${root.slice(0, 12)}.jsonl`;
+  const who = createHash('sha256');
+  for (const { fingerprint } of receivers) who.update(`${fingerprint}\n`);
+  return `${time.slice(0, 19).replaceAll(':', '-')}Z-${root.slice(0, 8)}${who.digest('hex').slice(0, 4)}.jsonl`;
 }
 
 /**

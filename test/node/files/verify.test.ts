@@ -289,7 +289,11 @@ describe('receipt files', () => {
   it('come back, are private, have a name by time and root, and leave nothing else', async (t) => {
     const state = join(scratch(t), 'state', 'receipts');
     const path = await writeReceipt(receipt, undefined, state);
-    assert.equal(path, join(state, `2026-11-23T00-22-57Z-${receipt.root.slice(0, 12)}.jsonl`));
+    assert.equal(path, join(state, receiptName(receipt)));
+    assert.match(
+      receiptName(receipt),
+      new RegExp(`^2026-11-23T00-22-57Z-${receipt.root.slice(0, 8)}[0-9a-f]{4}\\.jsonl$`),
+    );
     assert.deepEqual(await readReceipt(path), receipt);
     assert.equal(readFileSync(path, 'utf8'), [...encodeReceipt(receipt), ''].join('\n'));
     if (process.platform !== 'win32') {
@@ -335,10 +339,24 @@ describe('receipt files', () => {
     assert.ok(!existsSync(temporary));
   });
 
+  it('of one offer that end in one second and are kept by one machine do not replace each other', async (t) => {
+    const state = scratch(t);
+    const [one, two] = ['1', '2'].map((digit) => ({
+      ...receipt.receivers[0]!,
+      fingerprint: digit.repeat(64),
+    }));
+    const written = [];
+    for (const receivers of [[one!], [two!], [one!, two!], [one!]])
+      written.push(await writeReceipt({ ...receipt, receivers }, undefined, state));
+    assert.equal(written[3], written[0], 'both sides of one receiver have one');
+    assert.equal(new Set(written).size, 3);
+    assert.equal((await readReceipt(written[2]!)).receivers.length, 2);
+  });
+
   it("have a name whatever the sender's clock says", () => {
-    assert.equal(
+    assert.match(
       receiptName({ ...endedAt(Number.MAX_SAFE_INTEGER), root: 'ab'.repeat(32) }),
-      '9999-12-31T23-59-59Z-abababababab.jsonl',
+      /^9999-12-31T23-59-59Z-abababab[0-9a-f]{4}\.jsonl$/,
     );
   });
 
