@@ -137,6 +137,11 @@ export class Fetching {
     return this.#scheduler.awaits(holder);
   }
 
+  /** Seconds in which an honest holder brings something, however slow all are; undefined while nobody has brought anything. */
+  get turns(): number | undefined {
+    return this.#scheduler.turns;
+  }
+
   /** The origin says what it has given to others. @throws BeelineError PROTOCOL for what no origin says */
   given({ first, bits, hashed }: Message & { type: 'given' }): void {
     const { space } = this.#options.offer;

@@ -20,9 +20,9 @@ import type { ChunkReader } from './reader.ts';
 import { Serving } from './serving.ts';
 
 /** How often it is looked at what it brings ... */
-const LOOK_MS = 10_000;
-/** ... and at how many looks it may owe something and have brought no block since the one before. Many may share its uplink. */
-const BARREN_LOOKS = 6;
+const LOOK_S = 10;
+/** ... and for how long it may owe something and bring no block; longer where all is slow. */
+const BARREN_S = 60;
 /** Pages of its map that it may say again, beside those that its lanes have to repeat. */
 const REPEATED_PAGES = 64;
 
@@ -218,12 +218,17 @@ export class Helper implements Peer {
   /** One that says what it has and does not bring it keeps others from being asked. */
   #watch(): () => void {
     let [barren, brought] = [0, 0];
-    return every(this.#means.clock, LOOK_MS, () => {
+    return every(this.#means.clock, LOOK_S * 1000, () => {
+      const { fetching } = this.#work!;
+      const { turns } = fetching;
       const holder = this.#holder;
-      if (holder.brought !== brought) barren = 0;
-      else if (this.#work!.fetching.awaits(holder) && ++barren > BARREN_LOOKS)
-        this.#ports.fail(fault('MEMBER_SILENT', { seconds: (BARREN_LOOKS * LOOK_MS) / 1000 }));
+      const idle = holder.brought === brought;
       brought = holder.brought;
+      if (!idle) barren = 0;
+      // If nothing comes from anybody, it keeps nobody from being asked.
+      if (!idle || turns === undefined || !fetching.awaits(holder)) return;
+      barren += LOOK_S;
+      if (barren > Math.max(BARREN_S, turns)) this.#ports.fail(fault('MEMBER_SILENT', { seconds: barren }));
     });
   }
 }

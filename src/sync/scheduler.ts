@@ -309,6 +309,19 @@ export class Scheduler<Lane = number> {
     }
   }
 
+  /** Of all lanes together. */
+  get #rate(): number {
+    let all = 0;
+    for (const { rate } of this.#lanes.values()) all += rate;
+    return all;
+  }
+
+  /** In so many seconds each lane brings a few blocks, if they share what comes; undefined while nobody has brought anything. */
+  get turns(): number | undefined {
+    const all = this.#rate;
+    return all === 0 ? undefined : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
+  }
+
   /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
   #window({ rate }: LaneState): number {
     const horizon = this.#chunks.crowd ? CROWD_HORIZON_S : HORIZON_S;

@@ -68,5 +68,11 @@ export const FOUND_BY_SWARM = [
     seed: 1471,
     what: 'a liar was asked for a chunk that does not exist, and so was the origin for its hash',
   },
+  {
+    seed: 520,
+    what: 'a lane that owed only what had come hid a silent one from those that had nothing to do',
+  },
+  { seed: 363, what: 'an honest member was taken for a silent one, since all of them were slow' },
+  { seed: 2417, what: 'the same of one that owed only what had come meanwhile' },
   { seed: 1606, what: 'a chunk that was compared and differed was left to holders who were never asked' },
 ] as const;

@@ -41,6 +41,8 @@ export abstract class Side implements LaneOwner {
   killed = false;
   /** Another receiver may bring what is wrong: that counts as progress until it is looked at. */
   garbled = false;
+  /** What this side takes for the hash of something. */
+  digest = hashOf;
   /** All is done that a process does at its end. */
   ended = false;
   protected readonly world: World;
@@ -84,7 +86,7 @@ export abstract class Side implements LaneOwner {
   protected means(entries: () => readonly { size: number }[]) {
     const { world, scenario } = this;
     return {
-      digest: hashOf,
+      digest: (data: Uint8Array) => this.digest(data),
       allocate: (bytes: number) => {
         this.#buffers += bytes;
         const most = Math.max(BUFFERS, LEAST_BUFFERS * scenario.chunkSize) * 1.3 + 1e6;

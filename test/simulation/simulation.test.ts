@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { report } from './report.ts';
 import { run } from './run.ts';
-import { cost } from './swarm.ts';
+import { cost, orphaned, runSwarm } from './swarm.ts';
 import { FIRST, testSeeds, WORLDS } from './worlds.ts';
 
 describe('simulation', () => {
@@ -30,6 +30,16 @@ describe('simulation', () => {
     assert.ok(together.copies < 1.2, `${together.copies} copies`);
     assert.ok(together.seconds < 1.3 * alone.seconds, `${together.seconds} s, and ${alone.seconds} alone`);
     assert.ok(apart.copies >= 4.99, `${apart.copies} copies`);
+  });
+
+  test('an origin that goes away when all is at some receiver is not missed until its last word', async () => {
+    assert.equal(await orphaned({ receivers: 5, together: true, chunks: 60, seconds: 10 }, 0.5), 5);
+  });
+
+  test('it is found if what a liar brings is not checked', async () => {
+    for (let seed = 1; seed <= 200; seed++)
+      if ((await runSwarm(seed, 'what comes is not checked')).violations.length > 0) return;
+    assert.fail('it was not found');
   });
 
   for (const fault of [

@@ -1,7 +1,8 @@
 /**
  * One run from its seed with several receivers of one offer, who help each other: an origin, up to five receivers, lanes
- * between all of them that come and go, and perhaps one receiver that lies to the others. Whatever it does, the others get
- * everything, and nobody honest is taken for a liar.
+ * between all of them that come and go, and perhaps one receiver that lies to the others. People pause, processes are killed and started
+ * again, and the origin may reach nobody for a while. Whatever happens, all but those who were given up get everything, and nobody
+ * honest is taken for a liar.
  */
 import { Bitfield } from '../../src/base/bitfield.ts';
 import type { BeelineError } from '../../src/base/errors.ts';
@@ -36,6 +37,18 @@ const LIES = [
 ] as const;
 export type SwarmLies = (typeof LIES)[number] | 'none';
 
+/** What an engine could do wrong: the simulator has to find it. */
+export type SwarmFault = 'what comes is not checked';
+
+/** What befalls a receiver, or its session at the origin. */
+interface SwarmDeed {
+  /** Seconds. */
+  at: number;
+  receiver: number;
+  who: 'sender' | 'receiver';
+  what: 'pause' | 'crash' | 'cancel' | 'cut';
+}
+
 export interface Swarm {
   scenario: Scenario;
   receivers: number;
@@ -44,6 +57,12 @@ export interface Swarm {
   lanes: [number, number];
   /** Lanes that die, of all. */
   deaths: number;
+  /** What befalls receivers. */
+  deeds: readonly SwarmDeed[];
+  /** Seconds from and for which the origin reaches nobody. */
+  away: [number, number] | undefined;
+  /** When they come, in seconds at most. */
+  late: number;
   /** Of every lane; absent: by chance. */
   temper?: Temper;
   /** How many times as fast as the origin's line each receiver's is. */
@@ -93,17 +112,29 @@ export function swarmOf(world: World): Swarm {
   const receivers = 2 + chance.below(4);
   const apart = chance.chance(0.2);
   const friends = world.fork('friends');
+  const life = world.fork('life');
+  const deeds = Array.from({ length: life.chance(0.5) ? 1 + life.below(5) : 0 }, () => ({
+    at: life.chance(0.7) ? life.between(0, 6) : life.between(0, 60),
+    receiver: life.below(receivers),
+    who: life.pick(['sender', 'receiver'] as const),
+    what: life.pick(['pause', 'pause', 'crash', 'crash', 'cut', 'cancel'] as const),
+  }));
+  const stream = scenario.stream && life.chance(0.5);
   const reach = new Map<string, boolean>();
   return {
     scenario: {
-      ...{ ...scenario, stream: false, window: undefined, deeds: [], lies: 'none' },
-      limits: { sender: undefined, receiver: undefined },
+      ...{ ...scenario, deeds: [], lies: 'none' },
+      ...{ stream, window: stream ? scenario.window : undefined },
       source: { ...scenario.source, fickle: false },
     },
     receivers,
     lies: chance.chance(0.5) ? 'none' : chance.pick(LIES),
     lanes: [1 + chance.below(3), 1 + chance.below(2)],
     faster: 1,
+    // A stream is not given twice.
+    deeds: stream ? deeds.filter(({ what }) => what !== 'crash') : deeds,
+    away: life.chance(0.2) ? [life.between(0.1, 8), life.between(1, 60)] : undefined,
+    late: life.pick([0, 0.5, 3, 10]),
     deaths: chance.chance(0.4) ? 1 + chance.below(20) : 0,
     reach: (one, other) => {
       const key = `${Math.min(one, other)} ${Math.max(one, other)}`;
@@ -121,6 +152,15 @@ interface Link {
   over: boolean;
 }
 
+interface Pair {
+  readonly sender: SendingSide;
+  receiver: ReceivingSide;
+  opening: number;
+  restarting: boolean;
+  /** Somebody gave it up. */
+  ruptured: boolean;
+}
+
 function isOf({ members: [one, other] }: Link, i: number, j: number): boolean {
   return (one === i && other === j) || (one === j && other === i);
 }
@@ -131,24 +171,26 @@ export class SwarmStory {
   readonly #world: World;
   readonly #swarm: Swarm;
   readonly #origin: Origin;
-  readonly #pairs: { sender: SendingSide; receiver: ReceivingSide; opening: number }[] = [];
+  readonly #pairs: Pair[] = [];
   readonly #links: Link[] = [];
   readonly #uplinks: Bottleneck[] = [];
   readonly #mutate: Mutate;
+  readonly #fault: SwarmFault | undefined;
   #ids = 0;
   #deaths: number;
 
-  constructor(world: World, swarm: Swarm) {
+  constructor(world: World, swarm: Swarm, fault?: SwarmFault) {
     this.#world = world;
+    this.#fault = fault;
     this.#swarm = swarm;
     this.#deaths = swarm.deaths;
-    const { scenario, receivers, lies, faster } = swarm;
-    const source = new SimSource(world, scenario.files, scenario.source, false);
+    const { scenario, receivers, faster, lies } = swarm;
+    const source = new SimSource(world, scenario.files, scenario.source, scenario.stream);
     this.#origin = new Origin(source, scenario.chunkSize, {
       digest: hashOf,
       allocate: (bytes) => new Uint8Array(bytes).fill(0xdd),
       clock: world.clock,
-      limit: undefined,
+      limit: scenario.limits.sender,
       sha256: false,
       update: false,
       swarm: world,
@@ -161,11 +203,8 @@ export class SwarmStory {
     for (let i = 0; i < receivers; i++) {
       const disk = new Disk(world, scenario.disk, scenario.files, undefined);
       const sender = new SendingSide(world, scenario, source, disk, this.#origin);
-      const receiver = new ReceivingSide(world, scenario, disk, (introduction) =>
-        this.#meet(i, introduction),
-      );
-      receiver.garbled = lies === 'garbles';
-      this.#pairs.push({ sender, receiver, opening: 0 });
+      const receiver = this.#receiver(i, disk);
+      this.#pairs.push({ sender, receiver, opening: 0, restarting: false, ruptured: false });
     }
     this.#mutate = mutating(lies, world.fork('liar'), () => this.#origin.offer.space.chunks);
   }
@@ -173,6 +212,11 @@ export class SwarmStory {
   get scenario(): string {
     const { scenario, ...rest } = this.#swarm;
     return `${JSON.stringify(rest)} ${describe(scenario)}`;
+  }
+
+  /** Bytes of the offer. */
+  get size(): number {
+    return this.#swarm.scenario.files.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** When the last of them had everything, in seconds. */
@@ -191,20 +235,132 @@ export class SwarmStory {
       sender.dispatch('start');
       receiver.dispatch('start');
       // Some come late.
-      world.after(world.pick([0, 0, 0.5, 3]) * world.random(), () => this.#tend(i));
+      world.after(this.#swarm.late * world.random(), () => this.#tend(i));
     }
+    for (const deed of this.#swarm.deeds) world.after(deed.at, () => this.#do(deed));
+    if (this.#swarm.away) world.after(this.#swarm.away[0], () => this.#leave());
+    if (this.#swarm.deeds.length > 0) this.#goOn();
     await world.run(
-      () => this.#pairs.every(({ sender, receiver }) => sender.ended && receiver.ended),
+      () =>
+        this.#pairs.every(
+          ({ sender, receiver, restarting }) =>
+            !restarting && sender.ended && (receiver.ended || receiver.killed),
+        ),
       MOST_SECONDS,
       MOST_EVENTS,
     );
     if (world.violations.length === 0) this.#check();
   }
 
+  #receiver(i: number, disk: Disk): ReceivingSide {
+    const { scenario, lies } = this.#swarm;
+    const meet = (introduction: Introduction) => this.#meet(i, introduction);
+    const receiver = new ReceivingSide(this.#world, scenario, disk, meet);
+    receiver.garbled = lies === 'garbles';
+    if (this.#fault === 'what comes is not checked') receiver.digest = (data) => hashOf(this.#meant(data));
+    return receiver;
+  }
+
+  /** The chunk that this one was before a liar had it, of which most bytes are left; else itself. */
+  #meant(data: Uint8Array): Uint8Array {
+    const { space } = this.#origin.offer;
+    for (let chunk = 0; chunk < space.chunks; chunk++) {
+      const parts = space
+        .extents(chunk)
+        .map(({ entry, offset, length }) =>
+          this.#swarm.scenario.files[entry]!.subarray(offset, offset + length),
+        );
+      const whole = Buffer.concat(parts);
+      if (whole.length !== data.length) continue;
+      let same = 0;
+      for (let at = 0; at < data.length; at++) if (whole[at] === data[at]) same++;
+      if (same > 0.9 * data.length) return whole;
+    }
+    return data;
+  }
+
+  #do({ receiver: i, who, what }: SwarmDeed): void {
+    const pair = this.#pairs[i]!;
+    const side = pair[who];
+    if (side.over || pair.restarting) return;
+    this.#world.note(`${what} by the ${who} of ${i}`);
+    if (what === 'pause') side.pause();
+    else if (what === 'cut') [...pair.receiver.ends.values()][0]?.close();
+    else if (what === 'cancel') {
+      pair.ruptured = true;
+      side.cancel();
+    } else if (!pair.receiver.outcome) this.#restart(i);
+  }
+
+  /** Whoever pauses goes on some time. */
+  #goOn(): void {
+    this.#world.after(20, () => {
+      for (const { sender, receiver } of this.#pairs) for (const side of [sender, receiver]) side.resume();
+      this.#goOn();
+    });
+  }
+
+  /** The process of a receiver is killed, and started again. */
+  #restart(i: number): void {
+    const pair = this.#pairs[i]!;
+    const { world, disk } = { world: this.#world, disk: pair.receiver.disk };
+    pair.restarting = true;
+    pair.receiver.kill();
+    for (const link of this.#links) if (link.members.includes(i)) this.#drop(link);
+    world.after(world.between(0.5, 6), () => {
+      pair.restarting = false;
+      if (pair.sender.over) return;
+      world.note(`receiver ${i} is started again`);
+      pair.receiver = this.#receiver(i, disk);
+      pair.receiver.dispatch('start');
+      pair.sender.restart();
+      this.#tend(i);
+    });
+  }
+
+  /** Every chunk is at some receiver. */
+  get allSomewhere(): boolean {
+    const { chunks } = this.#origin.offer.space;
+    const has = (chunk: number) => this.#pairs.some(({ receiver }) => receiver.sink?.down.has(chunk));
+    return Array.from({ length: chunks }, (_, chunk) => chunk).every(has);
+  }
+
+  /** Receivers that miss nothing, but perhaps the origin's last word. */
+  get arrived(): number {
+    const all = this.#pairs.filter(
+      ({ receiver }) => receiver.engine.arrived || receiver.state === 'completed',
+    );
+    return all.length;
+  }
+
+  /** The origin reaches nobody any more, for a while. */
+  leave(seconds: number): void {
+    this.#swarm.away = [this.#world.now, seconds];
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#world.note('the origin goes away');
+    for (const { sender } of this.#pairs)
+      for (const end of sender.ends.values())
+        for (const each of [end, end.other]) each.die(this.#world.random());
+  }
+
+  /** Seconds until it is back. */
+  get #away(): number {
+    const [from, long] = this.#swarm.away ?? [0, 0];
+    const { now } = this.#world;
+    return now >= from && now < from + long ? from + long - now : 0;
+  }
+
   #check(): void {
-    const failing = this.#swarm.scenario.disk.failures > 0 && !this.#swarm.scenario.disk.passing;
+    const { disk, stream } = this.#swarm.scenario;
+    // What a disk has lost of a stream cannot be sent again.
+    const failing = disk.failures > 0 && (!disk.passing || stream);
     for (const [i, { sender, receiver }] of this.#pairs.entries()) {
       if (failing || receiver.gone.length > 0 || sender.gone.length > 0) continue;
+      // Of a stream the others wait for the slowest, and go on without one that is gone.
+      if (this.#pairs[i]!.ruptured) continue;
       // The origin has heard that all is well, and its last word was lost with the lane.
       if (sender.state === 'completed' && receiver.engine.arrived) continue;
       if (receiver.state !== 'completed' || sender.state !== 'completed')
@@ -223,9 +379,10 @@ export class SwarmStory {
     const pair = this.#pairs[i]!;
     const world = this.#world;
     const [lanes] = this.#swarm.lanes;
+    if (pair.restarting) return;
     for (let open = pair.receiver.ends.size + pair.opening; open < lanes; open++) {
       pair.opening++;
-      world.after(world.between(0.01, 0.5), () => {
+      world.after(this.#away + world.between(0.01, 0.5), () => {
         pair.opening--;
         this.#open(i);
       });
@@ -233,7 +390,8 @@ export class SwarmStory {
   }
 
   #open(i: number): void {
-    const { sender, receiver } = this.#pairs[i]!;
+    const { sender, receiver, restarting } = this.#pairs[i]!;
+    if (restarting || this.#away > 0) return this.#tend(i);
     if (sender.over || receiver.over) return this.#alone(i);
     const owner = (side: SendingSide | ReceivingSide): LaneOwner => ({
       message: side.message.bind(side),
@@ -276,7 +434,9 @@ export class SwarmStory {
     return {
       hear: (body) => {
         const other = Number(body);
-        if (!this.#swarm.reach(me, other)) introduction.refuse();
+        // A process that is no more is not reached.
+        const gone = [me, other].some((each) => this.#pairs[each]!.receiver.killed);
+        if (gone || !this.#swarm.reach(me, other)) introduction.refuse();
         else
           link =
             this.#links.find((each) => !each.over && isOf(each, me, other)) ?? this.#introduce(me, other);
@@ -356,8 +516,8 @@ export class SwarmStory {
   }
 }
 
-export function runSwarm(seed: number): Promise<Report> {
-  return reported(seed, (world) => new SwarmStory(world, swarmOf(world)));
+export function runSwarm(seed: number, fault?: SwarmFault): Promise<Report> {
+  return reported(seed, (world) => new SwarmStory(world, swarmOf(world), fault));
 }
 
 /** Receivers on like lines, and an origin whose uplink is a quarter of theirs. */
@@ -380,7 +540,36 @@ export interface Cost {
 
 const CROWD = { chunks: 200, chunkSize: 65_536, seconds: 32 };
 
-export async function cost(crowd: Pick<Crowd, 'receivers' | 'together'> & Partial<Crowd>): Promise<Cost> {
+type AnyCrowd = Pick<Crowd, 'receivers' | 'together'> & Partial<Crowd>;
+
+export async function cost(crowd: AnyCrowd): Promise<Cost> {
+  let story!: SwarmStory;
+  await crowded(crowd, (_world, told) => {
+    story = told;
+  });
+  return { copies: story.fromOrigin / story.size, seconds: story.completed };
+}
+
+/**
+ * The origin goes away once all is at some receiver, and `grace` seconds later.
+ * @returns how many receivers had everything when it came back, a minute after that
+ */
+export async function orphaned(crowd: AnyCrowd, grace: number): Promise<number> {
+  let arrived = 0;
+  await crowded(crowd, (world, story) => {
+    const look = (): void => {
+      if (!story.allSomewhere) return void world.after(0.05, look);
+      world.after(grace, () => story.leave(60));
+      world.after(grace + 59, () => {
+        arrived = story.arrived;
+      });
+    };
+    world.after(1, look);
+  });
+  return arrived;
+}
+
+async function crowded(crowd: AnyCrowd, begun: (world: World, story: SwarmStory) => void): Promise<void> {
   const { receivers, together, chunks, chunkSize, seconds } = { ...CROWD, ...crowd };
   const scenario = scenarioOf(new World(1));
   const size = chunks * chunkSize;
@@ -392,9 +581,8 @@ export async function cost(crowd: Pick<Crowd, 'receivers' | 'together'> & Partia
     ...{ stallAt: Number.POSITIVE_INFINITY, dieAt: Number.POSITIVE_INFINITY },
   };
   const bytes = randomBytes(randomFrom(7), size);
-  let story!: SwarmStory;
   const told = await reported(1, (world) => {
-    story = new SwarmStory(world, {
+    const story = new SwarmStory(world, {
       scenario: {
         ...{ ...scenario, chunkSize, files: [bytes], stream: false, window: undefined, deaths: 0 },
         ...{ bottleneck: rate, lies: 'none', deeds: [], limits: { sender: undefined, receiver: undefined } },
@@ -402,10 +590,10 @@ export async function cost(crowd: Pick<Crowd, 'receivers' | 'together'> & Partia
         disk: { ...scenario.disk, ...even, commit: 0.05, finish: 0, skipped: new Set(), old: new Map() },
       },
       ...{ receivers, lies: 'none', lanes: [2, 1], deaths: 0, temper, reach: () => together },
-      faster: 4,
+      ...{ faster: 4, deeds: [], away: undefined, late: 0 },
     });
+    begun(world, story);
     return story;
   });
   if (told.violations.length > 0) throw new Error(told.violations.join('; '));
-  return { copies: story.fromOrigin / size, seconds: story.completed };
 }

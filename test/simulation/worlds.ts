@@ -28,7 +28,7 @@ export const WORLDS = [
     what: 'sessions end as they should, whatever befalls them',
   },
   {
-    ...{ world: 'swarm', runIn: runSwarm, found: FOUND_BY_SWARM, quick: 40, seeds: 160, batch: 40 },
+    ...{ world: 'swarm', runIn: runSwarm, found: FOUND_BY_SWARM, quick: 120, seeds: 1200, batch: 120 },
     what: 'receivers who help each other get everything, whoever lies',
   },
 ];
