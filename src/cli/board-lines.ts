@@ -104,7 +104,7 @@ function wholeLine(board: Board, width: number): string {
 
 /** '2 of 5 done, 1 receiving, 1 away, 1 to come', and shorter. */
 function countsOf(board: Board): string[] {
-  const { counts, wanted, done, declined } = board;
+  const { counts, wanted, done, declined, closed } = board;
   const here = counts.connecting + counts.asked + counts.receiving + counts.paused + counts.away;
   const first = wanted === 'any' ? `${done} done` : `${done} of ${wanted} done`;
   const some = (amount: number, what: string) => (amount > 0 ? [`${amount} ${what}`] : []);
@@ -114,7 +114,7 @@ function countsOf(board: Board): string[] {
     ...some(counts.paused, 'paused'),
     ...some(counts.away, 'away'),
     ...some(counts.failed, 'failed'),
-    ...(wanted === 'any' ? [] : some(Math.max(0, wanted - done - declined - here), 'to come')),
+    ...(wanted === 'any' || closed ? [] : some(Math.max(0, wanted - done - declined - here), 'to come')),
   ];
   return [[first, ...rest].join(', '), first];
 }

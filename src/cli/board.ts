@@ -65,6 +65,8 @@ export class Board {
   done = 0;
   /** Their persons did not want it: nobody else comes in their place. */
   declined = 0;
+  /** Nobody new can come. */
+  closed = false;
   #failed = 0;
   #swarm: Swarm | undefined;
   #manifest: TransferEvent | undefined;
@@ -76,6 +78,8 @@ export class Board {
   apply(event: TransferEvent): void {
     if (event.event === 'manifest') this.#manifest = event;
     if (event.event === 'swarm') this.#swarm = event;
+    if (event.event === 'warning' && (event.reason === 'TIME_UP' || event.reason === 'CODE_GUESSED_OUT'))
+      this.closed = true;
     if (!('peer' in event) || event.peer === undefined) return;
     const known = this.rows.get(event.peer);
     // The first session waits for its receiver, and is nobody's yet.
@@ -133,7 +137,10 @@ export class Board {
     }
     whole.by = by;
     whole.swarm = this.#swarm;
-    const many = this.wanted === 'any' ? this.rows.size - this.counts.failed : this.wanted - this.declined;
+    const many =
+      this.wanted === 'any' || this.closed
+        ? this.rows.size - this.counts.failed
+        : this.wanted - this.declined;
     whole.total = each === undefined ? undefined : each * many;
     whole.fileCount = whole.fileCount === undefined ? undefined : whole.fileCount * many;
     const going = FURTHEST.find((state) => states.has(state));

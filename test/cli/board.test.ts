@@ -156,6 +156,13 @@ describe('cli: several receivers', () => {
     const two = [came(1), connected(1), moved(1, TOTAL), ended(1), came(2)];
     const declined = board(2, ...two, ended(2, new BeelineError('REFUSED', 'No.')));
     assert.match(plainBoard(declined), /^100%, 1 of 2 done, 1 failed, /);
+    for (const reason of ['TIME_UP', 'CODE_GUESSED_OUT'] as const) {
+      const closed: TransferEvent = { event: 'warning', code: 'NO_PEER', reason, message: '' };
+      assert.match(
+        plainBoard(board(5, ...two, connected(2), moved(2, TOTAL / 2), closed)),
+        /^75%, 1 of 5 done, 1 receiving, 1/,
+      );
+    }
     const failed = board(2, ...two, ended(2, new BeelineError('NO_PATH', 'No.')));
     assert.match(plainBoard(failed), /^50%, 1 of 2 done, 1 failed, 1 to come, /);
   });

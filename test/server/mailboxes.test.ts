@@ -385,6 +385,25 @@ test('a host that comes back hears of every guest there is, and a new one number
   assert.deepEqual(guests(anew.heard()), ['+4']);
 });
 
+test('a stranger in a lost host’s place cannot say that all numbers are used, nor can the host that comes back', () => {
+  const { host, join, client } = world();
+  const a = host('7', undefined, undefined, 5);
+  const first = join('7');
+  assert.deepEqual(guests(a.heard()), ['+1']);
+  a.seat.closed();
+  const stranger = client();
+  stranger.say({ t: 'host', v: 2, nameplate: '7', guests: 5, used: 2 ** 31 - 1 });
+  assert.deepEqual(guests(stranger.heard()), ['+1']);
+  join('7');
+  assert.deepEqual(guests(stranger.heard()), ['+2'], 'newcomers have numbers all the same');
+  const back = client();
+  back.say({ t: 'host', v: 2, nameplate: '7', token: a.token, guests: 5, used: 2 ** 31 - 1 });
+  assert.deepEqual(guests(back.heard()), ['+1', '+2']);
+  join('7');
+  assert.deepEqual(guests(back.heard()), ['+3']);
+  assert.equal(first.state.closed, false);
+});
+
 test('one guest that floods uses up its own share, and takes nothing from the others or the host', () => {
   const { host, join, mailboxes } = world({ mailboxBytes: 10_000, joinsPerHour: 10_000 });
   const a = host('7', undefined, undefined, 4);

@@ -28,8 +28,8 @@ const engine: Peer = {
   ...{ restart: () => {}, rest: () => {}, run: () => {}, stop: () => {} },
 };
 
-/** A sender that has `most` receivers, and all who come to its mailbox. */
-function offer(most: number) {
+/** A sender that has `most` receivers, and all who come to its mailbox. @param devices one receiver by each of so many secrets */
+function offer(most: number, devices = 0) {
   const clock = new VirtualClock();
   const platform: Platform = {
     ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
@@ -49,7 +49,7 @@ function offer(most: number) {
     session.open({ engine, network, known: { secret } });
   };
   const made = { joinable: true, moved: { bytes: 5, resumed: 0, seconds: 1 } };
-  const receivers = new Receivers(transfer, most > 1, {
+  const receivers = new Receivers(transfer, most > 1 || devices > 1, {
     ...{ platform, open },
     joinable: () => made.joinable,
     ended: (session, end) => {
@@ -61,7 +61,11 @@ function offer(most: number) {
       root: 'cd',
     }),
   });
-  const group = receivers.group(most, 'code');
+  const groups =
+    devices > 0
+      ? Array.from({ length: devices }, () => receivers.group(1, 'device'))
+      : [receivers.group(most, 'code')];
+  const [group] = groups as [Group];
   const guests = new Map<number, (body: string) => void>();
   /** What each was told. */
   const said = new Map<number, string[]>();
@@ -76,8 +80,10 @@ function offer(most: number) {
     ...{ reconnect: () => {}, close: () => {} },
   };
   transfer.begin();
-  open(group.spare!, group);
-  group.lobby.open(mailbox, { secret });
+  for (const group of groups) {
+    open(group.spare!, group);
+    group.lobby.open(mailbox, { secret: devices > 0 ? { ...secret, way: 'device' } : secret });
+  }
 
   /** Somebody comes to the mailbox, and says what a receiver with this password does. */
   function guest(
@@ -87,8 +93,10 @@ function offer(most: number) {
       place,
       as = number,
       says,
-    }: { password?: string; place?: string; as?: number; says?: string } = {},
+      device = 0,
+    }: { password?: string; place?: string; as?: number; says?: string; device?: number } = {},
   ) {
+    const { lobby } = groups[device]!;
     const made = { met: '', error: undefined as BeelineError | undefined };
     const fingerprint = `${as}`.padStart(64, '0');
     const handshake = new Handshake({
@@ -97,7 +105,7 @@ function offer(most: number) {
       hello: () => helloOf({ fingerprint, ...(place && { place }) }),
       send: (body) => {
         const named = JSON.parse(body).k === 'back' && says !== undefined;
-        group.lobby.events.onMessage(named ? says : body, number);
+        lobby.events.onMessage(named ? says : body, number);
       },
       onHello: (hello) => {
         made.met = hello.fingerprint.replace(/^f+/, '');
@@ -111,10 +119,10 @@ function offer(most: number) {
       handshake.receive(body);
     });
     handshake.peerAppeared();
-    group.lobby.events.onPeer(true, number);
+    lobby.events.onPeer(true, number);
     return Object.assign(made, {
-      leave: () => group.lobby.events.onPeer(false, number),
-      say: (body: string) => group.lobby.events.onMessage(body, number),
+      leave: () => lobby.events.onPeer(false, number),
+      say: (body: string) => lobby.events.onMessage(body, number),
     });
   }
   const session = (id: number) => opened.find((each) => each.id === id)!;
@@ -134,6 +142,7 @@ function offer(most: number) {
     transfer,
     receivers,
     group,
+    groups,
     guest,
     heard: (number: number) => said.get(number)!,
     dropped,
@@ -655,4 +664,74 @@ it('one receiver in a time that is over: nobody came', async () => {
   receivers.admitNoMore();
   await clock.pass(2_000);
   await assert.rejects(transfer.done, { code: 'NO_PEER', reason: 'NOBODY_CAME' });
+});
+
+it('each of several devices has one session: who comes anew has the same one, also while the server believes in the old', async () => {
+  const { guest, clock, session, completes, opened, transfer, named } = offer(1, 2);
+  const first = guest(1, { device: 1 });
+  await clock.pass(1);
+  session(2).dispatch('lane-up');
+  assert.equal(first.met, '2');
+  assert.equal(guest(2, { device: 1 }).met, '2', 'its process was killed, and nobody has noticed');
+  assert.equal(session(2).peer.fingerprint, '2'.padStart(64, '0'));
+  assert.equal(guest(3, { device: 0 }).met, '1');
+  await completes(2);
+  // One is done, and the other is still waited for.
+  assert.equal(transfer.ends, false);
+  assert.equal(guest(4, { device: 1 }).error?.reason, 'OFFER_CLOSED');
+  await completes(1);
+  assert.deepEqual(
+    (await transfer.done).receivers?.map(({ peer }) => peer),
+    [2, 1],
+  );
+  assert.deepEqual([opened.length, named('ended').length], [2, 2]);
+});
+
+it('what a device proves wrong burns nothing, and tells its person nothing', async () => {
+  const { guest, clock, named, dropped, completes, transfer } = offer(1, 2);
+  for (let number = 1; number <= 5; number++) guest(number, { device: 1, password: 'guess' });
+  await clock.pass(1);
+  assert.deepEqual([named('warning'), dropped], [[], [1, 2, 3, 4, 5]]);
+  guest(6, { device: 1 });
+  guest(7, { device: 0 });
+  await clock.pass(1);
+  await completes(1);
+  await completes(2);
+  assert.equal((await transfer.done).receivers?.length, 2);
+});
+
+it('one device that can no longer be met is told of, and the others have it all the same', async () => {
+  const { guest, clock, groups, named, completes, transfer } = offer(1, 3);
+  guest(1, { device: 0 });
+  guest(2, { device: 2 });
+  await clock.pass(1);
+  const lost = new BeelineError('SERVER', 'The server has forgotten this meeting.');
+  groups[1]!.lobby.events.onLost(lost);
+  // That of one who is connected is not needed.
+  groups[2]!.lobby.events.onLost(lost);
+  assert.equal(transfer.ends, false);
+  assert.equal(named('warning').length, 2);
+  await completes(1);
+  assert.equal(transfer.ends, false);
+  await completes(3);
+  const error = await transfer.done.then(
+    () => assert.fail('one never came'),
+    (thrown) => thrown,
+  );
+  assert.deepEqual(
+    [error.code, error.message],
+    ['SERVER', '2 of 3 received it. The server has forgotten this meeting.'],
+  );
+  assert.deepEqual(
+    error.receivers.map(({ ok }: { ok: boolean }) => ok),
+    [true, true],
+  );
+  assert.equal(clock.waiting, 0);
+});
+
+it('with every device out of reach before any has come, it ends', async () => {
+  const { clock, groups, transfer } = offer(1, 2);
+  for (const { lobby } of groups) lobby.events.onLost(new BeelineError('SERVER', 'Gone.'));
+  await clock.pass(2_000);
+  await assert.rejects(transfer.done, { code: 'SERVER' });
 });
