@@ -1,8 +1,9 @@
 /** The display and the sentences about several receivers: each, the whole, on any terminal, and at the end. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
-import { Board } from '../../src/cli/board.ts';
+import { Board, STANDINGS } from '../../src/cli/board.ts';
 import { plainBoard, renderBoard, summary } from '../../src/cli/board-lines.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { afterInterrupt } from '../../src/cli/interrupt.ts';
@@ -145,6 +146,22 @@ describe('cli: several receivers', () => {
       'beeline_state{state="transferring"} 1',
     ])
       assert.ok(text.split('\n').includes(line), line);
+  });
+
+  it('docs/json.md has every metric, with its labels', () => {
+    const all = board(...([3, came(1), connected(1), moved(1, 1_000_000)] as const), {
+      ...{ event: 'swarm', from: 0, to: 1, up: 5_000_000, down: 0 },
+    });
+    all.apply({
+      ...{ event: 'manifest', kind: 'files', files: 1, folders: 0, links: 0, bytes: 9, chunkSize: 1 << 20 },
+    });
+    const docs = readFileSync('docs/json.md', 'utf8');
+    const section = docs.slice(docs.indexOf('## Metrics'), docs.indexOf('## Error codes'));
+    const documented = new Set([...section.matchAll(/`(beeline_\w+(\{\w+\})?)`/g)].map(([, name]) => name!));
+    const samples = metricsText(all.whole, all).matchAll(/^(beeline_\w+)(?:\{(\w+)=.*\})? /gm);
+    const served = new Set([...samples].map(([, name, by]) => (by ? `${name}{${by}}` : name!)));
+    assert.deepEqual([...served].sort(), [...documented].sort());
+    for (const standing of STANDINGS) assert.match(section, new RegExp(`\`${standing}\``));
   });
 
   const served = (transfer: FakeTransfer, ...events: TransferEvent[]) => {
