@@ -113,3 +113,32 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
     deepEqual(await sender.rows(), ['Receiver 1 Cancelled', 'Receiver 2 Cancelled']);
   });
 });
+
+/** Its certificate is of its own making, and a person would be asked. */
+const TRUSTING = { args: ['--ignore-certificate-errors'] };
+
+inBrowser(
+  'chromium',
+  'the page of a sender',
+  ({ test }) => {
+    test('a page from the sender and a command receive the same offer', async (stage) => {
+      const { work } = stage;
+      makeFile(work.path('one.bin'), SIZE);
+      const words = ['--web', '--at', '127.0.0.1:0', '--no-lan', '--receivers', '2'];
+      const sender = work.start(['send', work.path('one.bin'), ...words]);
+      const code = String((await sender.until('code')).code);
+      const { links } = await sender.until('web');
+      const { port } = await sender.until('listening');
+      const page = await stage.tab(new URL(String((links as string[])[0])).origin);
+      await page.open(code);
+      await page.receive(code);
+      await page.reaches(['transferring', 'completed']);
+      const there = ['--at', `127.0.0.1:${port}`, '--no-lan', '--yes', '--to', work.folder('out')];
+      await work.start(['receive', code, ...there]).ends(0);
+      await page.reaches('completed');
+      await sender.ends(0);
+      sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
+    });
+  },
+  TRUSTING,
+);
