@@ -78,21 +78,25 @@ describe('cli: send', () => {
   });
 
   it('tells what each of several receivers runs, and until when it waits', async () => {
-    const told = async (...flags: string[]) => {
+    const told = async (what: string, ...flags: string[]) => {
       const host = fakeHost({
         send(transfer) {
           transfer.emit({ event: 'code', code: '7-a-b-c' });
           transfer.finish();
         },
       });
-      assert.equal(await dispatch(['send', 'a.txt', '--server', 'ws://h', ...flags], host), 0);
+      assert.equal(await dispatch(['send', what, '--server', 'ws://h', ...flags], host), 0);
       return host.stderr.text;
     };
-    const three = await told('--receivers', '3');
+    const three = await told('a.txt', '--receivers', '3');
     assert.match(three, /^Each receiver runs:\n\n {4}beeline receive 7-a-b-c --server ws:\/\/h$/m);
     assert.match(three, /^Waiting for 3 receivers\.\.\.$/m);
-    assert.match(await told('--receivers', 'any'), /^Waiting for receivers\. Ctrl-C ends it\.$/m);
-    assert.match(await told('--receivers', '1'), /^On the other machine, run:$/m);
+    assert.match(await told('a.txt', '--receivers', 'any'), /^Waiting for receivers\. Ctrl-C ends it\.$/m);
+    assert.match(
+      await told('-', '--receivers', '3'),
+      /^Waiting for 3 receivers; it begins when all are there\.\.\.$/m,
+    );
+    assert.match(await told('a.txt', '--receivers', '1'), /^On the other machine, run:$/m);
   });
 
   it('says where the receipt is, to people and to programs', async () => {

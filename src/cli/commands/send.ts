@@ -69,9 +69,10 @@ function announce({ report }: TransferRun, args: SendArgs): void {
     report.say('', instructions(how, args.options, { several: args.several !== undefined }), waiting(args));
 }
 
-function waiting({ several }: SendArgs): string {
+function waiting({ several, stdin }: SendArgs): string {
   if (several === undefined) return 'Waiting for the other side...';
-  return several === 'any' ? 'Waiting for receivers. Ctrl-C ends it.' : `Waiting for ${several} receivers...`;
+  if (several === 'any') return 'Waiting for receivers. Ctrl-C ends it.';
+  return `Waiting for ${several} receivers${stdin ? '; it begins when all are there' : ''}...`;
 }
 
 function keyFlag(args: SendArgs): string | undefined {
