@@ -117,6 +117,28 @@ test('between two receivers it waits for others, with its rows and its code', ()
   assert.deepEqual(underWay(shown.several!), []);
 });
 
+test('one that had everything and comes once more has no second row, and is not counted', () => {
+  const shown = after(
+    2,
+    ...running(1),
+    gets(1),
+    comes(2),
+    to(2, 'transferring'),
+    Object.assign(gets(2, 0), { again: true }),
+  );
+  assert.deepEqual([...shown.several!.receivers.keys()], [1]);
+  assert.equal(shown.several!.done, 1);
+  assert.equal(open(shown.several!), true);
+  const gone = after(
+    2,
+    ...running(1),
+    gets(1),
+    comes(2),
+    Object.assign(fails(2, 'REFUSED'), { again: true }),
+  );
+  assert.equal(open(gone.several!), true);
+});
+
 test('a burnt code is closed for others; a wrong guess before that, or one receiver’s warning, is not', () => {
   const shown = after('any', ...running(1));
   assert.equal(open(nextOfAll(shown, warns(undefined, 'CODE_GUESSED')).several!), true);

@@ -60,9 +60,13 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
   const before = known ?? { peer, shown: { ...begun('send'), contents, total: contents?.bytes ?? total } };
   const receivers = new Map(several.receivers);
   const shown = next(before.shown, event);
-  receivers.set(peer, { ...before, shown, ...(event.event === 'ended' && { ended: event }) });
+  // Who had everything before and came once more has a row already.
+  const again = event.event === 'ended' && event.again;
+  if (again) receivers.delete(peer);
+  else receivers.set(peer, { ...before, shown, ...(event.event === 'ended' && { ended: event }) });
   forget(receivers);
   const now = { ...several, receivers };
+  if (again) return together(running, now);
   if (event.event === 'ended' && event.ok) now.done++;
   if (event.event === 'ended' && CHOSEN.has(event.code ?? '')) now.declined++;
   return together(running, now);
