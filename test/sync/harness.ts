@@ -22,11 +22,14 @@ export const turn = () => new Promise((resolve) => setImmediate(resolve));
 export class FakeLane implements LanePort {
   readonly kind = 'fake';
   readonly sent: Message[] = [];
-  constructor(readonly id: number) {}
+  closed = false;
+  constructor(readonly id = 1) {}
   async send(message: Message): Promise<void> {
     this.sent.push(message);
   }
-  close(): void {}
+  close(): void {
+    this.closed = true;
+  }
   all<T extends Message['type']>(type: T): (Message & { type: T })[] {
     return this.sent.filter((message): message is Message & { type: T } => message.type === type);
   }

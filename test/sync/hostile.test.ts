@@ -11,29 +11,16 @@ import { atOnce } from '../../src/base/slices.ts';
 import { type Entry, encodePages, type OfferHeader } from '../../src/offer/manifest.ts';
 import { ManifestPull } from '../../src/sync/manifest-pull.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
-import type { LanePort, Sink } from '../../src/sync/ports.ts';
+import type { Sink } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import { decodeAddress, formatAddress } from '../../src/wire/candidate.ts';
 import type { BlockRange, Message } from '../../src/wire/messages.ts';
 import { decodeHello } from '../../src/wire/signal.ts';
 import { helloOf } from '../hello.ts';
-import { CHUNK, entry, MemorySink, MemorySource, Pair } from './harness.ts';
+import { CHUNK, entry, FakeLane, MemorySink, MemorySource, Pair } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-
-class FakeLane implements LanePort {
-  readonly id = 1;
-  readonly kind = 'fake';
-  readonly sent: Message[] = [];
-  async send(message: Message): Promise<void> {
-    this.sent.push(message);
-  }
-  close(): void {}
-  of<T extends Message['type']>(type: T): (Message & { type: T })[] {
-    return this.sent.filter((message): message is Message & { type: T } => message.type === type);
-  }
-}
 
 const means = {
   digest: sha256,
@@ -102,7 +89,7 @@ async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<O
   /** Answers what was asked for of a chunk, up to a block, and goes on doing so until all of it has been. */
   const chunk = async (index: number, data: Uint8Array, blocks = Math.ceil(data.length / BLOCK_BYTES)) => {
     for (let idle = 0; idle < 2; idle++) {
-      for (const range of lane.of('get').flatMap(({ ranges }) => ranges)) {
+      for (const range of lane.all('get').flatMap(({ ranges }) => ranges)) {
         const from = answered.get(range) ?? range.from;
         const to = Math.min(range.to, blocks);
         if (range.index !== index || from >= to) continue;
@@ -125,7 +112,7 @@ test('a stream that is ended early does not count chunks past its end for missin
   const sink = new MemorySink();
   sink.write = async () => {};
   const { lane, chunk } = await offered([entry('s', 0)], sink, told, { kind: 'stream', bytes: undefined });
-  const asked = () => lane.of('get').flatMap(({ ranges }) => ranges.map(({ index }) => index));
+  const asked = () => lane.all('get').flatMap(({ ranges }) => ranges.map(({ index }) => index));
   const full = new Uint8Array(CHUNK).fill(1);
   // Chunk 0 never comes whole; as many others do as the shortened stream has chunks.
   const short = full.subarray(0, 10);
@@ -146,7 +133,7 @@ test('a stream that is ended early does not count chunks past its end for missin
     await chunk(index, data);
   }
   await turn();
-  assert.equal(lane.of('finish').length, 0);
+  assert.equal(lane.all('finish').length, 0);
   assert.ok(!sink.finished);
 });
 
@@ -154,7 +141,7 @@ test('finished on every lane ends a transfer once', async () => {
   const told: Told = { roots: [], errors: [] };
   const { receiver, lane, chunk } = await offered([entry('a', 10)], new MemorySink(), told);
   await chunk(0, new Uint8Array(10).fill(7));
-  const root = lane.of('finish')[0]!.root;
+  const root = lane.all('finish')[0]!.root;
   for (let i = 0; i < 4; i++) receiver.message(lane, { type: 'finished', root, started: 0, ended: 0 });
   assert.equal(told.roots.length, 1);
 });
@@ -173,7 +160,7 @@ test('finish on every lane ends a transfer once, and a wrong root is no success'
     assert.equal(told.roots.length, 0);
     assert.equal(told.errors[0]?.code, 'VERIFICATION');
     if (!right) continue;
-    const root = lane.of('finished')[0]!.root;
+    const root = lane.all('finished')[0]!.root;
     const again: Told = { roots: [], errors: [] };
     const honest = senderFor(new MemorySource({ a: new Uint8Array(10).fill(7) }), again);
     const lanes = [new FakeLane(), new FakeLane()];
@@ -183,7 +170,7 @@ test('finish on every lane ends a transfer once, and a wrong root is no success'
     for (let i = 0; i < 4; i++) honest.message(lanes[0]!, { type: 'finish', root, gone: [] });
     await turn();
     assert.equal(again.roots.length, 1);
-    assert.equal(lanes[0]!.of('finished').length, 4);
+    assert.equal(lanes[0]!.all('finished').length, 4);
   }
 });
 

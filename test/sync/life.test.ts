@@ -5,30 +5,16 @@ import test from 'node:test';
 import { BLOCK_BYTES, PROTOCOL_VERSION } from '../../src/base/limits.ts';
 import { encodePages } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
-import type { LanePort } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
-import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
+import type { BlocksHeader } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, entry, MemorySink } from './harness.ts';
+import { CHUNK, entry, FakeLane, MemorySink } from './harness.ts';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const turns = async (count = 20) => {
   for (let i = 0; i < count; i++) await turn();
 };
-
-class FakeLane implements LanePort {
-  readonly kind = 'fake';
-  readonly sent: Message[] = [];
-  closed = false;
-  constructor(readonly id: number) {}
-  async send(message: Message): Promise<void> {
-    this.sent.push(message);
-  }
-  close(): void {
-    this.closed = true;
-  }
-}
 
 /** Writes end when the test says so. */
 class SlowSink extends MemorySink {

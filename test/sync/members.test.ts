@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MAX_NEIGHBOURS } from '../../src/base/limits.ts';
 import { type Introduction, Members } from '../../src/sync/members.ts';
-import type { LanePort } from '../../src/sync/ports.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
+import { FakeLane } from './harness.ts';
 
 interface Met extends Introduction {
   heard: string[];
@@ -40,15 +40,6 @@ function receiver(resting = false) {
   const says = (member: number, seq: number, body: string) =>
     members.signal({ type: 'signal', member, seq, body });
   return { clock, met, told, members, name, says };
-}
-
-function lane() {
-  const sent: Message[] = [];
-  const port: LanePort = {
-    ...{ id: 1, kind: 'fake', close: () => {} },
-    send: async (message) => void sent.push(message),
-  };
-  return Object.assign(port, { sent });
 }
 
 describe('the members that an origin names', () => {
@@ -93,7 +84,7 @@ describe('the members that an origin names', () => {
     name(1, 2);
     met[0]!.say('old');
     met[0]!.say('new');
-    const next = lane();
+    const next = new FakeLane();
     members.addLane(next);
     assert.deepEqual(next.sent, [{ type: 'share' }, { type: 'signal', member: 1, seq: 2, body: 'new' }]);
   });

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Origin } from '../../src/sync/origin.ts';
-import type { LanePort } from '../../src/sync/ports.ts';
 import { ChunkReader, type Lease } from '../../src/sync/reader.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, hashOf, MemorySource } from './harness.ts';
+import { CHUNK, FakeLane, hashOf, MemorySource } from './harness.ts';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** As many buffers as a pool has for chunks of 1 MiB. */
@@ -132,19 +131,20 @@ test('a receiver that is started again has only its own chunks read anew', async
   assert.deepEqual(read, [1, 2, 1]);
 });
 
-class FakeLane implements LanePort {
-  readonly kind = 'fake';
+/** Counts what comes, and takes it or never does. */
+class Taking extends FakeLane {
   came = 0;
   constructor(
-    readonly id: number,
+    id: number,
     readonly takes: boolean,
-  ) {}
-  async send(message: Message): Promise<void> {
+  ) {
+    super(id);
+  }
+  override async send(message: Message): Promise<void> {
     if (message.type !== 'blocks') return;
     this.came += message.data.length;
     if (!this.takes) await new Promise(() => {});
   }
-  close(): void {}
 }
 
 test('an origin one of whose receivers takes nothing, on as many lanes as it likes, serves the other one to the end', async () => {
@@ -161,13 +161,13 @@ test('an origin one of whose receivers takes nothing, on as many lanes as it lik
   const ranges = (from: number) =>
     Array.from({ length: count }, (_, at) => ({ index: (from + at) % count, from: 0, to: 64 }));
   const hog = origin.peer(nobody);
-  const stuck = Array.from({ length: 40 }, (_, id) => new FakeLane(id, false));
+  const stuck = Array.from({ length: 40 }, (_, id) => new Taking(id, false));
   for (const [at, lane] of stuck.entries()) {
     hog.addLane(lane);
     hog.message(lane, { type: 'get', spare: false, ranges: ranges(at) });
   }
   await turn();
-  const [peer, lane] = [origin.peer(nobody), new FakeLane(99, true)];
+  const [peer, lane] = [origin.peer(nobody), new Taking(99, true)];
   peer.addLane(lane);
   peer.message(lane, { type: 'get', spare: false, ranges: ranges(0) });
   for (let i = 0; i < 20_000 && lane.came < count * CHUNK; i++) await turn();

@@ -11,7 +11,7 @@ import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
-import { CHUNK, hashOf, MemorySink, MemorySource, Pair } from './harness.ts';
+import { CHUNK, FakeLane, hashOf, MemorySink, MemorySource, Pair } from './harness.ts';
 
 const random = randomFrom(seed);
 
@@ -165,13 +165,6 @@ test('what lies here never leaves: the sender hears which chunks are asked for, 
 
 /** All blocks of chunks that are full. */
 const whole = (...chunks: number[]) => chunks.map((index) => ({ index, from: 0, to: CHUNK / BLOCK_BYTES }));
-
-class FakeLane implements LanePort {
-  readonly id = Math.random();
-  readonly kind = 'fake';
-  async send(): Promise<void> {}
-  close(): void {}
-}
 
 function senderOf(source: MemorySource) {
   const told = { completed: 0, errors: [] as string[] };
