@@ -7,6 +7,16 @@ const SIZE = 12_000_000;
 /** A receiver that is not done before the test has looked. */
 const SLOWLY = ['--limit', '3M'];
 
+/** Runs before the page's own scripts: a test can end what they open. */
+const CONNECTIONS = `
+globalThis.connections = [];
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...given) {
+    super(...given);
+    connections.push(this);
+  }
+};`;
+
 inBrowser('chromium', 'a page that sends to several', ({ test }) => {
   test('one page and one command receive from a page, each with a row of its own', async (stage) => {
     const { work } = stage;
@@ -86,6 +96,29 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
     await other.kill();
     sender.signal('SIGINT');
     await sender.exited;
+  });
+
+  test('a page among several is known again by its sender when the server was restarted', async (stage) => {
+    const { work } = stage;
+    stage.expected = /WebSocket|ERR_CONNECTION/;
+    const { server, port } = await stage.site();
+    makeFile(work.path('one.bin'), SIZE);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--receivers', '2', '--limit', '1M']);
+    const page = await stage.page({ prepare: CONNECTIONS });
+    await page.receive(code);
+    await sender.until(({ event, kind }) => event === 'lane' && kind === 'webrtc');
+    const other = await stage.receives(code, work.folder('out'), ['--no-share']);
+    await sender.until(({ event, peer }) => event === 'peer' && peer === 2);
+    await page.keeps();
+    await server.kill();
+    await sender.until(({ event, reachable }) => event === 'server' && reachable === false);
+    await stage.serve(port);
+    await sender.until(({ event, reachable }) => event === 'server' && reachable === true);
+    // What was connected all the time breaks now: the way to another connection is by the server.
+    await page.ask('connections.forEach((connection) => connection.close())');
+    await page.reaches('completed', 120_000);
+    await other.ends(0);
+    await sender.ends(0);
   });
 
   test('paused and cancelled at the page, it is so for all', async (stage) => {
