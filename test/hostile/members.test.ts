@@ -1,6 +1,7 @@
 /** What one receiver of an offer may try on another that the origin introduces it to. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { fault } from '../../src/base/errors.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import type { Neighbour } from '../../src/sync/members.ts';
 import type { Message } from '../../src/wire/messages.ts';
@@ -136,6 +137,27 @@ for (const message of [
     assert.deepEqual(named, [its && 'peer' in its && its.peer]);
     assert.deepEqual(named, [3]);
     // Nothing is wanted of that certificate any more.
+    (await introduced()).hear(JSON.stringify(helloOf({ fingerprint: HOSTILE })));
+    assert.equal(one.refused, 2);
+    await unharmed();
+  });
+
+for (const [what, reason, error] of [
+  ['claims chunks and brings none', 'MEMBER_SILENT', fault('MEMBER_SILENT', { seconds: 60 })],
+  ['brings what the sender does not have', 'HELPER_LIES', fault('HELPER_LIES')],
+] as const)
+  it(`protects from: a member that ${what}: it is left and named, and not taken again`, async () => {
+    const { one, introduced, connected, unharmed } = await world();
+    (await introduced()).hear(JSON.stringify(helloOf({ fingerprint: HOSTILE })));
+    const lane = await connected();
+    one.leaves(error);
+    await lane.over;
+    const warnings = one.events.filter((event) => event.event === 'warning');
+    assert.deepEqual(
+      warnings.map((event) => [event.peer, event.code, event.reason]),
+      [[3, error.code, reason]],
+    );
+    assert.equal(one.refused, 1);
     (await introduced()).hear(JSON.stringify(helloOf({ fingerprint: HOSTILE })));
     assert.equal(one.refused, 2);
     await unharmed();

@@ -1,4 +1,5 @@
 /** Receivers that are linked with each other, without sockets: what one says reaches the other, and dials are pipes in memory. */
+import type { BeelineError } from '../../src/base/errors.ts';
 import { MAX_ADDRESSES } from '../../src/base/limits.ts';
 import type { TransferEvent } from '../../src/session/api.ts';
 import { IncomingPipes } from '../../src/session/incoming.ts';
@@ -30,6 +31,8 @@ export class LinkedProcess {
   readonly dialled: MemoryPipe[] = [];
   /** The latest of those it is linked with asks for something. */
   asks = () => {};
+  /** And to this one it did something for which it is left. */
+  leaves: (error: BeelineError) => void = () => {};
   /** Nobody gets through to it. */
   deaf = false;
   /** How often it was asked for ways that cost more. */
@@ -54,6 +57,7 @@ export class LinkedProcess {
       connect: (user) => this.#connect(user),
       helper: (ports) => {
         this.asks = ports.asks;
+        this.leaves = ports.fail;
         return engine.helper(ports);
       },
       emit: (event) => {
