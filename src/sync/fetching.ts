@@ -29,6 +29,8 @@ export interface FetchingOptions {
   sink: Sink;
   /** Others get from this side what it has. */
   shares: boolean;
+  /** Others fetch from the origin too, as of now: its line is theirs. */
+  shared: () => boolean;
   ports: Omit<ReceiverPorts, 'open' | 'gone' | 'complete' | 'fail'>;
   /** A chunk is down; `kept` bytes of it were here already. */
   down: (chunk: number, kept: number) => void;
@@ -77,7 +79,7 @@ export class Fetching {
       comparable,
       random: ports.random,
     });
-    this.#scheduler = new Scheduler<LanePort>(this.chunks, blocksInOnePiece(ports.limit));
+    this.#scheduler = new Scheduler<LanePort>(this.chunks, options.shared, blocksInOnePiece(ports.limit));
     this.#intake = new Intake({
       digest: ports.digest,
       chunks: this.chunks,

@@ -1,6 +1,7 @@
 /**
  * Which chunks the origin has given to receivers that share, and of which it knows the hash. All who share are told, so that each
  * asks the origin first for what nobody has been given: then each chunk leaves it about once. It is a hint: nothing depends on it.
+ * The first one is told nothing before there is a second, and fetches as anybody who is alone.
  */
 import { Bitfield } from '../base/bitfield.ts';
 import type { Clock } from '../base/clock.ts';
@@ -27,6 +28,8 @@ export class Givings {
   /** Given to anybody who shares now. */
   readonly #given = new Bitfield();
   readonly #all = new Set<{ given: Bitfield; news: MapNews }>();
+  /** There were two at once. Until then nobody is told anything. */
+  #told = false;
 
   /** @param hashed chunks whose hash is known */
   constructor(clock: Clock, space: ByteSpace, hashed: Bitfield) {
@@ -41,6 +44,7 @@ export class Givings {
       clock: this.#clock,
       space: this.#space,
       message: (from, to, changed) => {
+        if (!this.#told) return undefined;
         const [bits, hashed] = [this.#given.bytes(from, to), this.#hashed.bytes(from, to)];
         const says = changed || bits.some((byte) => byte !== 0) || hashed.some((byte) => byte !== 0);
         return says ? { type: 'given', first: from * 8, bits, hashed } : undefined;
@@ -48,6 +52,10 @@ export class Givings {
     });
     const one = { given, news };
     this.#all.add(one);
+    if (this.#all.size === 2 && !this.#told) {
+      this.#told = true;
+      for (const map of [this.#given, this.#hashed]) for (const chunk of map) this.#changed(chunk);
+    }
     return {
       addLane: (lane) => news.addLane(lane),
       removeLane: (lane) => news.removeLane(lane),

@@ -72,6 +72,11 @@ export class Members {
     this.#later = new Alarm(clock);
   }
 
+  /** How many others the origin names now. */
+  get count(): number {
+    return this.#named.length;
+  }
+
   /** What holds is said on a new lane, since it may have been lost with another. */
   addLane(lane: LanePort): void {
     lane.send({ type: 'share' }).catch(() => {});

@@ -84,7 +84,7 @@ export class Receiver implements Peer {
   }
 
   get shared(): boolean {
-    return this.#work?.fetching.chunks.crowd === true;
+    return (this.#work?.members?.count ?? 0) > 0;
   }
 
   get restartable(): boolean {
@@ -333,7 +333,7 @@ export class Receiver implements Peer {
     const shares = this.#ports.meet !== undefined && sink.read !== undefined && !offer.space.stream;
     const fetching: Fetching = new Fetching(
       {
-        ...{ offer, sink, shares, ports: this.#ports },
+        ...{ offer, sink, shares, shared: () => this.shared, ports: this.#ports },
         down: (chunk, kept) => {
           arrivals.down(chunk, kept, this.#hearing);
           this.#sayWritten();

@@ -36,7 +36,7 @@ const SILENT_S = 1.5;
 /** ... and, where many lanes share a slow link, for so many turns of a block each, but no longer than the longest. */
 const SILENT_TURNS = 4;
 const LONGEST_SILENT_S = 8;
-/** In a crowd the origin is asked for nothing twice before a lane has been silent for so long: each byte of its line is everybody's. */
+/** In a crowd no lane of the origin is asked for what another owes before that has been silent for so long: each byte of its line is everybody's. */
 const CROWD_SILENT_S = 4;
 /** An idle lane that has found nothing to take over looks again so much later, however often it could. */
 const IDLE_S = 0.05;
@@ -78,6 +78,7 @@ interface LaneState {
 
 export class Scheduler<Lane = number> {
   readonly #chunks: Chunks;
+  readonly #shared: () => boolean;
   readonly #lanes = new Map<Lane, LaneState>();
   /** Blocks to ask for in one piece. */
   readonly #most: number;
@@ -86,9 +87,13 @@ export class Scheduler<Lane = number> {
   /** That is too long ago. */
   #starving = false;
 
-  /** @param most blocks to ask for in one piece at most */
-  constructor(chunks: Chunks, most = MAX_BLOCKS) {
+  /**
+   * @param shared others fetch from the origin too, as of now
+   * @param most blocks to ask for in one piece at most
+   */
+  constructor(chunks: Chunks, shared: () => boolean, most = MAX_BLOCKS) {
     this.#chunks = chunks;
+    this.#shared = shared;
     this.#most = most;
   }
 
@@ -324,7 +329,7 @@ export class Scheduler<Lane = number> {
 
   /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
   #window({ rate }: LaneState): number {
-    const horizon = this.#chunks.crowd ? CROWD_HORIZON_S : HORIZON_S;
+    const horizon = this.#shared() ? CROWD_HORIZON_S : HORIZON_S;
     if (rate > 0) return blocksFor(rate, horizon);
     const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
     if (known.length === 0) return FIRST_BLOCKS;
@@ -407,8 +412,8 @@ export class Scheduler<Lane = number> {
     let all = 0;
     for (const { rate } of this.#lanes.values()) all += rate;
     const turns = all === 0 ? 0 : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
-    const spares = this.#chunks.crowd && !mine.holder;
-    const silence = Math.max(spares ? CROWD_SILENT_S : SILENT_S, Math.min(LONGEST_SILENT_S, turns));
+    const patience = Math.min(LONGEST_SILENT_S, turns);
+    const shared = this.#shared();
     const room = Math.max(MIN_BLOCKS, Math.floor((DOUBLED_S * all) / BLOCK_BYTES)) - this.#chunks.doubled;
     if (room <= 0) return undefined;
     let slowest: LaneState | undefined;
@@ -417,7 +422,8 @@ export class Scheduler<Lane = number> {
       // What one lane to a holder does not bring the other may not either: the origin brings it.
       if (id === lane || other.blocks === 0 || (mine.holder && other.holder === mine.holder)) continue;
       const waited = now - other.lastArrival;
-      const silent = waited > silence;
+      const spares = shared && !mine.holder && !other.holder;
+      const silent = waited > Math.max(spares ? CROWD_SILENT_S : SILENT_S, patience);
       if (!silent && (spares || mine.rate < FASTER * other.rate)) continue;
       if (!silent && other.rate === 0 && !other.holder) continue;
       const seconds = silent || other.rate === 0 ? waited : (other.blocks * BLOCK_BYTES) / other.rate;

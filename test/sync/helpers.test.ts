@@ -23,7 +23,7 @@ async function world(count: number) {
   const told = { complete: 0, lied: 0 };
   const fetching = new Fetching(
     {
-      ...{ offer, sink, shares: false },
+      ...{ offer, sink, shares: false, shared: () => false },
       ports: {
         ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
         ...{

@@ -31,6 +31,8 @@ class Pair {
   readonly peer: ReceivingPeer;
   readonly receiver: Receiver;
   readonly met: Met[] = [];
+  /** Messages that reached the receiver, by type. */
+  readonly #heard = new Map<string, number>();
   readonly #ends: [LanePort, LanePort][] = [];
 
   constructor(
@@ -78,7 +80,10 @@ class Pair {
       },
     });
     const id = this.#ends.length;
-    const far: LanePort = end(id, () => (message) => this.receiver.message(near, message));
+    const far: LanePort = end(id, () => (message) => {
+      this.#heard.set(message.type, this.heard(message.type) + 1);
+      this.receiver.message(near, message);
+    });
     const near: LanePort = end(id, () => (message) => this.peer.message(far, message));
     this.#ends.push([far, near]);
     this.peer.addLane(far);
@@ -91,6 +96,10 @@ class Pair {
   }
 
   cut = () => {};
+
+  heard(type: Message['type']): number {
+    return this.#heard.get(type) ?? 0;
+  }
 
   #meet(introduction: Introduction) {
     const one: Met = { ...introduction, heard: [] };
@@ -151,6 +160,19 @@ describe('receivers that share', () => {
       two.map(({ met }) => met.length),
       [0, 0],
     );
+  });
+
+  it('know that they share the line of the origin for as long as somebody else is there', async () => {
+    const { clock, join } = offer();
+    const one = await join();
+    await clock.pass(5_000);
+    assert.deepEqual([one.receiver.shared, one.heard('given')], [false, 0], 'nobody else');
+    const other = await join();
+    assert.deepEqual([one.receiver.shared, other.receiver.shared], [true, true]);
+    assert.ok(one.heard('given') > 0 && other.heard('given') > 0);
+    other.peer.stop();
+    await clock.pass(1000);
+    assert.equal(one.receiver.shared, false);
   });
 
   it('part for a pause of either side, and are introduced anew after it', async () => {
