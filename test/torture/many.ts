@@ -278,7 +278,8 @@ class Torture {
 
 const transferring = (line: Line) => line.event === 'state' && line.to === 'transferring';
 const isDone = (line: Line) => line.event === 'done';
-const hasIt = (line: Line) => line.event === 'ended' && line.ok === true;
+/** One who had it before, and came once more, is not counted. */
+const hasIt = (line: Line) => line.event === 'ended' && line.ok === true && line.again !== true;
 
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
