@@ -306,12 +306,7 @@ export class Receivers implements SessionOwner {
     const session = this.#another();
     group.sessions.add(session);
     again.add(session);
-    const gone = new Alarm(session.clock);
-    session.cleanup.push(() => gone.clear());
-    session.watch((from, to) => {
-      if (to === 'connecting' && from !== 'idle' && from !== 'authenticating')
-        gone.set(0, () => session.fail(fault('HAD_IT_BEFORE')));
-    });
+    session.fleeting = fault('HAD_IT_BEFORE');
     this.#opened(session, group);
     return session;
   }

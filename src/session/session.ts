@@ -84,6 +84,8 @@ export class Session {
   readonly emit: (event: TransferEvent) => void;
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
+  /** It ends with this when its peer goes, who is not waited for; undefined: it waits. */
+  fleeting: BeelineError | undefined;
   readonly confirmation: Confirmation;
   readonly answer: AnswerDeadline;
   readonly pipes: IncomingPipes;
@@ -483,7 +485,8 @@ export class Session {
       // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
       this.fail(error);
     } else if (left === 0) {
-      this.dispatch('lanes-lost');
+      if (this.fleeting) this.fail(this.fleeting);
+      else this.dispatch('lanes-lost');
     }
   }
 
@@ -510,6 +513,7 @@ export class Session {
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */
   #peerEnded(reason: string): void {
+    if (this.fleeting) return this.fail(this.fleeting);
     this.#pinned.end();
     this.dispatch('peer-ended', { by: 'peer', reason });
     // Nobody is left to dial.

@@ -116,6 +116,13 @@ test(
     assert.equal((await failure(receiver({ to }))).code, 'EXISTS');
     assert.equal((await receiver({ to, overwrite: 'update' }).done).bytes, 0);
     await until(sending, 'ended', ({ peer }) => peer === 4);
+    // Killed while its person is asked: it is not waited for.
+    const asked = receiver({ to, accept: () => new Promise<boolean>(() => {}) });
+    await until(asked, 'manifest');
+    for (const { lanes } of sending.sessions) for (const lane of [...lanes]) lane.close();
+    await until(sending, 'ended', ({ peer }) => peer === 5);
+    asked.cancel();
+    await failure(asked);
     await receiver({ to: join(dir, 'b') }).done;
     const { receivers } = await sending.done;
     assert.ok(arrived('a') && arrived('b'));
@@ -133,6 +140,7 @@ test(
         [true, undefined],
         [false, true],
         [true, true],
+        [false, true],
         [true, undefined],
       ],
     );

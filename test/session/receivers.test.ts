@@ -586,7 +586,7 @@ it('who has everything and comes once more takes nobody’s place, and is not wa
   assert.equal(again.met, '3');
   assert.equal(guest(3, { place, as: 13 }).error?.reason, 'OFFER_FULL', 'one at a time');
   session(3).dispatch('lane-up');
-  session(3).dispatch('lanes-lost');
+  session(3).heard({ seq: 1, state: 'failed', code: 'INTERRUPTED' });
   again.leave();
   await clock.pass(2_000);
   guest(4, { place, as: 14 });
