@@ -389,11 +389,11 @@ export class Fetching {
   #fail(thrown: unknown): void {
     const error = asBeelineError(thrown);
     if (this.#disk !== 'well') return;
-    if (this.#options.ports.stalled(error)) this.#disk = 'failed';
-    else {
-      this.#over = true;
-      this.#options.fail(error);
-    }
+    // Before anybody hears of it: who pauses may close lanes at once, and nothing is to be begun then.
+    this.#disk = 'failed';
+    if (this.#options.ports.stalled(error)) return;
+    this.#over = true;
+    this.#options.fail(error);
   }
 }
 

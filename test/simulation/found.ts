@@ -74,5 +74,9 @@ export const FOUND_BY_SWARM = [
   },
   { seed: 363, what: 'an honest member was taken for a silent one, since all of them were slow' },
   { seed: 2417, what: 'the same of one that owed only what had come meanwhile' },
+  {
+    seed: 997,
+    what: 'as the disk failed and lanes closed for it, `finish` began with what had been down before',
+  },
   { seed: 1606, what: 'a chunk that was compared and differed was left to holders who were never asked' },
 ] as const;
