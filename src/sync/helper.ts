@@ -224,9 +224,10 @@ export class Helper implements Peer {
       const holder = this.#holder;
       const idle = holder.brought === brought;
       brought = holder.brought;
-      if (!idle) barren = 0;
+      const awaits = fetching.awaits(holder);
+      if (!idle || !awaits) barren = 0;
       // If nothing comes from anybody, it keeps nobody from being asked.
-      if (!idle || turns === undefined || !fetching.awaits(holder)) return;
+      if (!idle || turns === undefined || !awaits) return;
       barren += LOOK_S;
       if (barren > Math.max(BARREN_S, turns)) this.#ports.fail(fault('MEMBER_SILENT', { seconds: barren }));
     });

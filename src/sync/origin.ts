@@ -5,7 +5,7 @@
 import { Bitfield } from '../base/bitfield.ts';
 import { TokenBucket } from '../base/bucket.ts';
 import { equalBytes } from '../base/bytes.ts';
-import { Alarm, type Clock } from '../base/clock.ts';
+import { Alarm } from '../base/clock.ts';
 import { asBeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES, MAX_PAGE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
@@ -127,7 +127,6 @@ class Account {
   /** Chunks that it has, by its word. */
   readonly arrived = new Bitfield();
   readonly pagesAsked = new Bitfield();
-  readonly pageRepeats: Repeats;
   /** Something has been asked for. */
   begun = false;
   /** Bytes of the chunks that have arrived; and what it says is there, with parts of chunks. */
@@ -141,17 +140,14 @@ class Account {
   /** It has been told the last word. Milliseconds since 1970. */
   ended: number | undefined;
   concluded = false;
-
-  constructor(clock: Clock) {
-    this.pageRepeats = new Repeats(clock, MAX_PAGE);
-  }
 }
 
 export class ReceivingPeer implements Peer {
   readonly #origin: Origin;
   readonly #ports: PeerPorts;
   readonly #serving: Serving;
-  #account: Account;
+  #account = new Account();
+  readonly #pageRepeats: Repeats;
   /** Of a stream: it has every chunk below this one. */
   #written = 0;
   /** It gives to others what it has; as a member and in the givings, unless it pauses. */
@@ -174,7 +170,7 @@ export class ReceivingPeer implements Peer {
     this.#origin = origin;
     this.#ports = ports;
     const { clock } = origin.ports;
-    this.#account = new Account(clock);
+    this.#pageRepeats = new Repeats(clock, MAX_PAGE);
     this.#joins = new TokenBucket(JOINS_PER_S, JOINS, clock);
     this.#joinLater = new Alarm(clock);
     const { offer, reader, reading, limiter } = origin;
@@ -231,7 +227,8 @@ export class ReceivingPeer implements Peer {
 
   /** It is a new process, and says what it still has. */
   restart(): void {
-    this.#account = new Account(this.#origin.ports.clock);
+    this.#account = new Account();
+    this.#pageRepeats.restart();
     this.#shares = false;
     this.#part();
     this.#ports.awaits();
@@ -348,7 +345,7 @@ export class ReceivingPeer implements Peer {
     if (sending.has(page)) return;
     if (sending.add(page).size > MAX_PAGES_SENDING)
       throw fault('PEER_MISBEHAVES', { what: 'asks for too much at once' });
-    this.#account.pageRepeats.sends(page, 1, 1);
+    this.#pageRepeats.sends(page, 1, 1);
     const sent = () => void sending.delete(page);
     lane.send({ type: 'page', page, bytes }).then(sent, sent);
   }

@@ -11,6 +11,9 @@ const TIMES = 4;
 /** Beyond that: chunks at once, and bytes a second, but at least a chunk. On a path that lets nothing through, as much dies with its lanes. */
 const AGAIN_BURST = 32;
 const AGAIN_PER_S = 1024 * 1024;
+/** How often a peer may say at once that it is a new process, which has nothing any more, and how often afterwards. */
+const RESTARTS_BURST = 8;
+const RESTARTS_PER_S = 1 / 15;
 /** Counts that are kept together. */
 const PAGE = 256;
 
@@ -18,10 +21,17 @@ export class Repeats {
   /** Parts of each chunk that were sent since it was last paid for; by the number of their page. */
   readonly #sent = new Map<number, Uint16Array>();
   readonly #again: TokenBucket;
+  readonly #restarts: TokenBucket;
 
   /** @param size of a chunk, in bytes */
   constructor(clock: Clock, size: number) {
     this.#again = new TokenBucket(Math.max(1, AGAIN_PER_S / size), AGAIN_BURST, clock);
+    this.#restarts = new TokenBucket(RESTARTS_PER_S, RESTARTS_BURST, clock);
+  }
+
+  /** It is a new process. If it says so too often, what it was sent before counts all the same. */
+  restart(): void {
+    if (this.#restarts.take()) this.#sent.clear();
   }
 
   /**

@@ -73,14 +73,14 @@ export class Serving {
   readonly #lanes = new Map<LanePort, LaneState>();
   /** Chunks that were read for their hash alone. */
   readonly #compared = new Bitfield();
-  #repeats: Repeats;
+  readonly #repeats: Repeats;
   #resting = false;
   #over = false;
 
   constructor(options: ServingOptions) {
     this.#options = options;
     this.#reader = options.reader.user();
-    this.#repeats = this.#none();
+    this.#repeats = new Repeats(options.clock, options.space.chunkSize);
   }
 
   get lanes(): Iterable<LanePort> {
@@ -119,7 +119,7 @@ export class Serving {
   /** The peer is a new process. */
   restart(): void {
     this.#reader.restart();
-    this.#repeats = this.#none();
+    this.#repeats.restart();
   }
 
   rest(): void {
@@ -275,10 +275,6 @@ export class Serving {
     hashTold(index, sha256);
     const piece = this.#send(state, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
-  }
-
-  #none(): Repeats {
-    return new Repeats(this.#options.clock, this.#options.space.chunkSize);
   }
 
   /** Resolves when the lane has taken it. One that dies is asked for on another. */

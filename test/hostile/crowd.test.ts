@@ -114,7 +114,7 @@ it('protects from: a member that asks another one for every chunk again and agai
 });
 
 it('protects from: a receiver that asks the sender for a chunk, its hash or a page again and again', async () => {
-  for (const what of ['chunk', 'page'] as const) {
+  for (const what of ['chunk', 'page', 'chunk of each new process'] as const) {
     const { clock, peer } = offer();
     const errors: BeelineError[] = [];
     const one = peer(errors);
@@ -126,6 +126,7 @@ it('protects from: a receiver that asks the sender for a chunk, its hash or a pa
         if (what === 'page') one.message(lane, { type: 'get-page', page: 0 });
         else one.message(lane, { type: 'get', spare: false, ranges: [{ index: 3, ...whole }] });
         await clock.pass(50);
+        if (what === 'chunk of each new process' && asked % 3 === 2) one.restart();
       }
     } catch (thrown) {
       errors.push(thrown as BeelineError);

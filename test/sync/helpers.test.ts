@@ -5,8 +5,10 @@ import { BLOCK_BYTES } from '../../src/base/limits.ts';
 import { Offer } from '../../src/offer/offer.ts';
 import { Holder } from '../../src/sync/chunks.ts';
 import { Fetching } from '../../src/sync/fetching.ts';
+import { Helper } from '../../src/sync/helper.ts';
 import { Origin } from '../../src/sync/origin.ts';
 import type { Source } from '../../src/sync/ports.ts';
+import { Limiter } from '../../src/sync/rate.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, FakeLane, hashOf, MemorySink, MemorySource, turn } from './harness.ts';
@@ -275,4 +277,31 @@ test('a page that is on its way is not sent twice on a lane, and a flood of requ
   assert.throws(() => origin.offer.pages.forEach((_, page) => void ask(page)), { code: 'PROTOCOL' });
   assert.equal(sent.length, 65);
   peer.stop();
+});
+
+test('a member that owes something now and then is not taken for a silent one, however often', async () => {
+  const clock = new VirtualClock();
+  let failed = 0;
+  let awaits = false;
+  const helper = new Helper(
+    { clock, digest: hashOf, allocate: (bytes) => new Uint8Array(bytes), limit: undefined },
+    { fail: () => failed++, asks: () => {}, content: () => {}, ended: () => {} },
+  );
+  const fetching = {
+    ...{ join: () => {}, leave: () => {}, addLane: () => {}, removeLane: () => {} },
+    ...{ turns: 10, awaits: () => awaits },
+  } as unknown as Fetching;
+  const offer = Offer.of('files', [entry('f', CHUNK)], CHUNK);
+  helper.begin({ offer, fetching, reader: undefined, uplink: new Limiter({ clock, limit: undefined }) });
+  for (let minute = 0; minute < 30; minute++) {
+    awaits = true;
+    await clock.pass(10_000);
+    awaits = false;
+    await clock.pass(50_000);
+  }
+  assert.equal(failed, 0);
+  awaits = true;
+  await clock.pass(120_000);
+  assert.equal(failed, 1, 'one that owes for two minutes is');
+  helper.stop();
 });
