@@ -36,7 +36,8 @@ function key(): Uint8Array {
 
 /** Without locks two tabs have one place, and the sender tells them apart while both are there. */
 function mine(name: string, signal: AbortSignal): Promise<boolean> {
-  if (!navigator.locks) return Promise.resolve(true);
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     const hold = (lock: Lock | null) => {
       resolve(lock !== null);
@@ -44,6 +45,6 @@ function mine(name: string, signal: AbortSignal): Promise<boolean> {
         ? new Promise<void>((release) => signal.addEventListener('abort', () => release(), { once: true }))
         : undefined;
     };
-    navigator.locks.request(name, { ifAvailable: true }, hold).catch(() => resolve(false));
+    locks.request(name, { ifAvailable: true }, hold).catch(() => resolve(false));
   });
 }
