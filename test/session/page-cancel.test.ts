@@ -4,6 +4,7 @@ import { afterEach, beforeEach, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { receive } from '../../src/browser/receive.ts';
 import { send } from '../../src/browser/send.ts';
+import type { Transfer } from '../../src/session/api.ts';
 
 const sockets: Socket[] = [];
 
@@ -43,10 +44,11 @@ const NAMES = [
   'document',
   'addEventListener',
   'removeEventListener',
+  'navigator',
 ] as const;
 const before = new Map<string, PropertyDescriptor | undefined>();
 beforeEach(() => {
-  const fakes = [Socket, true, new EventTarget(), () => {}, () => {}];
+  const fakes = [Socket, true, new EventTarget(), () => {}, () => {}, {}];
   for (const [index, name] of NAMES.entries()) {
     before.set(name, Object.getOwnPropertyDescriptor(globalThis, name));
     Object.defineProperty(globalThis, name, { value: fakes[index], configurable: true, writable: true });
@@ -59,10 +61,22 @@ afterEach(() => {
     else delete (globalThis as Record<string, unknown>)[name];
 });
 
+/** So many connections were begun, before the transfer has ended. */
+async function dialled(transfer: Transfer, count: number): Promise<void> {
+  let error: unknown;
+  transfer.done.catch((thrown) => {
+    error = thrown;
+  });
+  while (sockets.length < count) {
+    if (error) throw error;
+    await delay(1);
+  }
+}
+
 async function begun() {
   const transfer = send({ text: 'hello' }, { server: 'https://meet.example' });
   transfer.done.catch(() => {});
-  while (sockets.length === 0) await delay(1);
+  await dialled(transfer, 1);
   return { transfer, socket: sockets[0]! };
 }
 
@@ -107,12 +121,12 @@ it('a page that receives may be opened first: it asks again while nobody sends u
   transfer.done.catch(() => {});
   const refused = { t: 'refused', code: 'NO_PEER', message: 'Nobody is sending under this code.' };
   for (let attempt = 0; attempt < 3; attempt++) {
-    while (sockets.length <= attempt) await delay(1);
+    await dialled(transfer, attempt + 1);
     sockets[attempt]!.opens();
     await delay(1);
     sockets[attempt]!.onmessage({ data: JSON.stringify(refused) });
   }
-  while (sockets.length < 4) await delay(1);
+  await dialled(transfer, 4);
   transfer.cancel();
   await assert.rejects(transfer.done, { code: 'CANCELLED' });
   assert.ok(
