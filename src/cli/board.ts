@@ -82,14 +82,14 @@ export class Board {
       this.closed = true;
     if (!('peer' in event) || event.peer === undefined) return;
     const known = this.rows.get(event.peer);
+    // One that has had everything before has a row already. Only if it counts after all, it gets another.
+    if ((event.event === 'peer' || event.event === 'ended') && event.again) return;
     // The first session waits for its receiver, and is nobody's yet.
-    if (!known && event.event !== 'peer') return;
+    if (!known && event.event !== 'peer' && event.event !== 'ended') return;
     const row = known ?? this.#begin(event.peer);
     row.apply(event);
     if (event.event !== 'ended') return;
-    // It has a row already.
-    if (event.again) this.rows.delete(event.peer);
-    else if (event.ok) this.done++;
+    if (event.ok) this.done++;
     else this.#failed++;
     if (!event.ok && (event.code === 'REFUSED' || event.code === 'CANCELLED')) this.declined++;
   }

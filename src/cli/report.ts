@@ -110,7 +110,8 @@ export class Report {
     const who = `Receiver ${event.peer}`;
     switch (event.event) {
       case 'peer':
-        this.say(`${who} is ${row?.label} (${event.agent}).`);
+        if (event.again) this.say(`${who} is ${labelOf(event)} once more, which has had everything before.`);
+        else this.say(`${who} is ${row?.label} (${event.agent}).`);
         return true;
       case 'state':
         if (row) this.#stateOf(who, event);

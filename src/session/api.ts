@@ -18,8 +18,8 @@ export type TransferEvent =
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
   | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
-  /** `agent` is empty for another receiver. */
-  | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string }
+  /** `agent` is empty for another receiver. `again`: at a sender, it has had everything before, and comes once more. */
+  | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string; again?: true }
   | {
       event: 'manifest';
       /** A text and a stream are one entry, counted as a file. */
@@ -77,7 +77,7 @@ export type TransferEvent =
       fingerprint: string;
       name?: string;
       ok: boolean;
-      /** It had everything before, came once more, and was sent nothing: it does not count. */
+      /** It had everything before, came once more, and took nobody's place: it does not count. */
       again?: true;
       bytes: number;
       seconds: number;

@@ -32,7 +32,7 @@ export interface HandshakeOptions {
   hello: () => Hello;
   /** Sender: the wrong guesses so far. */
   guesses: Guesses;
-  /** Sender: the place that has this name, if its receiver may come back to it now. */
+  /** Sender: the place that has this name, of somebody who was here. */
   placeNamed?: (name: string) => string | undefined;
   /** Sender: one has proved itself. Called before this side's hello is made; false if there is no place for it. */
   admit: (hello: Hello) => boolean;

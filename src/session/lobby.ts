@@ -24,10 +24,8 @@ export interface LobbyPorts {
   session?: Session;
   emit: (event: TransferEvent) => void;
   log: { warn(fields: object, message: string): void } | undefined;
-  /** The place that has this name, if its receiver may come back to it now. */
+  /** The place that has this name, of somebody who was here. */
   placeNamed?: (name: string) => string | undefined;
-  /** Somebody who was here may come back. */
-  returns?: () => boolean;
   /** The session for one who has proved itself, or why there is none. */
   seat: (hello: Hello) => Session | Refusal;
   /** Somebody came who has proved nothing yet, or the last such one left. */
@@ -136,6 +134,12 @@ export class Lobby {
   #forget(guest: number, party: Party): void {
     party.end();
     this.#parties.delete(guest);
+    if (!this.#over && !party.session) this.#tellIfNone();
+  }
+
+  /** Those that wait for the next one are told if nobody is left. */
+  #tellIfNone(): void {
+    if (this.strangers === 0) this.#ports.strangers(false);
   }
 
   #party(guest: number): Party | undefined {
@@ -169,19 +173,19 @@ export class Lobby {
     if (this.#refusal && !session) return this.#late(guest, party, present, this.#refusal);
     party.appear(present);
     if (session) return session.present(present);
-    if (!present) this.#forget(guest, party);
-    if (present || this.strangers === 0) this.#ports.strangers(present);
+    if (present) this.#ports.strangers(true);
+    else this.#forget(guest, party);
   }
 
-  /** Somebody comes for whom there is nothing any more. */
+  /**
+   * Somebody comes for whom there is nothing any more. Under a burnt code it has time to prove that it was here before, and to hear
+   * that it was not.
+   */
   #late(guest: number, party: Party, present: boolean, refusal: Refusal): void {
-    const waits = present && refusal === 'BURNT' && this.#ports.returns?.() === true;
-    if (waits) party.appear(true);
+    const answers = present && refusal === 'BURNT';
+    if (answers) party.appear(true);
     if (present) party.refuse(refusal);
-    if (waits) return;
-    // Whoever tries a burnt code takes a place from others.
-    if (present && refusal === 'BURNT') party.drop();
-    this.#forget(guest, party);
+    if (!answers) this.#forget(guest, party);
   }
 
   #seat(party: Party, hello: Hello): boolean {
@@ -199,9 +203,8 @@ export class Lobby {
     party.belong(session);
     // Strangers who fill the mailbox do not keep it out.
     this.#open!.mailbox.keep(party.guest);
-    session.meet(party);
-    // Those that wait for the next one are told if nobody is left.
-    if (this.strangers === 0) this.#ports.strangers(false);
+    session.meet(party, hello.place);
+    this.#tellIfNone();
     return true;
   }
 

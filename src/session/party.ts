@@ -26,7 +26,7 @@ export interface PartyOptions {
   send: (body: string) => void;
   /** Puts the party out of the mailbox. */
   drop: () => void;
-  /** The place that has this name, if its receiver may come back to it now. */
+  /** The place that has this name, of somebody who was here. */
   placeNamed: (name: string) => string | undefined;
   /** A party has proved itself: gives it a session, unless there is none for it. */
   seat: (party: Party, hello: Hello) => boolean;

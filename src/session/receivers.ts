@@ -20,6 +20,8 @@ import type { Running, SessionOwner } from './transfer.ts';
 /** How many wrong guesses burn a code. The code for several receivers has three words. */
 const GUESSES_OF_ONE = 1;
 const GUESSES_OF_SEVERAL = 3;
+/** Between two looks at whether one who came once more still gets something. */
+const VISIT_MS = 60_000;
 /** Ends that a person chose. Each counts as the end of one receiver that was waited for. One that failed may come again. */
 const CHOSEN: ReadonlySet<ErrorCode> = new Set(['REFUSED', 'CANCELLED']);
 
@@ -38,8 +40,6 @@ export interface Group {
   ended: number;
   /** The places of those who have everything. */
   readonly served: Set<string>;
-  /** Sessions of those who had everything before, and have come once more. They take no place. */
-  readonly again: Set<Session>;
   /** Nobody new is let in. */
   closed: boolean;
   /** Nobody can come at all: its code is burnt, or its mailbox is gone. */
@@ -54,11 +54,16 @@ export interface ReceiversPorts {
   joinable: () => boolean;
   /** Makes what a session needs and opens it. */
   open: (session: Session, group: Group) => void;
+  /** What a session has moved so far. */
+  moved: (session: Session) => Moved;
   /** A session has ended that had a receiver, or that is the only one. Returns what it moved. */
   ended: (session: Session, end: SessionEnd) => Moved;
   /** All have ended: makes a record of those who have everything. Never rejects. */
   keep: () => Promise<Kept>;
 }
+
+/** Of the place of one who comes. */
+type Standing = Session | 'visits' | 'served' | 'new';
 
 /** How much a receiver has got. */
 export type Moved = Pick<ReceiverResult, 'bytes' | 'resumed' | 'seconds'>;
@@ -101,8 +106,7 @@ export class Receivers implements SessionOwner {
         ...{ role: 'sender', clock, pake, guesses, log: transfer.log },
         emit: (event) => transfer.events.emit(event),
         seat: (hello) => this.#seat(group, hello, guesses.burnt),
-        placeNamed: (name) => this.#returning(group).find((place) => nameOfPlace(place) === name),
-        returns: () => this.#returning(group).length > 0,
+        placeNamed: (name) => this.#placeNamed(group, name),
         strangers: (present) => {
           for (const session of group.sessions) if (!session.attended) session.present(present);
         },
@@ -113,7 +117,7 @@ export class Receivers implements SessionOwner {
       spare: undefined,
       sessions: new Set(),
       ended: 0,
-      ...{ served: new Set<string>(), again: new Set<Session>() },
+      served: new Set(),
       ...{ closed: false, unreachable: false, soon: new Alarm(clock) },
     };
     this.#groups.push(group);
@@ -140,15 +144,13 @@ export class Receivers implements SessionOwner {
 
   ended(session: Session, end: SessionEnd): void {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
-    const again = group?.again.has(session) === true;
     group?.sessions.delete(session);
     // Its place at the mailbox is for others; with one receiver the mailbox itself ends.
     group?.lobby.leave(session, this.#transfer.several ? 'out' : undefined);
     if (group?.spare === session) group.spare = undefined;
     if (session.proven || !this.#transfer.several) {
       const moved = this.#ports.ended(session, end);
-      // Who was sent something had not kept what it had: it counts as anybody else.
-      const counts = !again || ('result' in end && moved.bytes > moved.resumed);
+      const counts = !session.again || this.#countsOnceMore(group, end, moved);
       if (session.proven && counts) this.#record(session, end, moved);
       if (session.proven && this.#transfer.several && group) {
         if (counts) this.#count(group, session, end);
@@ -157,9 +159,13 @@ export class Receivers implements SessionOwner {
         else this.#restock(group);
       }
     }
-    group?.again.delete(session);
     if (!this.#transfer.several || !group) return void this.#finish(end);
     this.#conclude();
+  }
+
+  /** Who was sent something had not kept what it had: it counts as anybody else, if that takes nobody's place. */
+  #countsOnceMore(group: Group | undefined, end: SessionEnd, { bytes, resumed }: Moved): boolean {
+    return 'result' in end && bytes > resumed && group !== undefined && this.#taken(group) < group.most;
   }
 
   #record({ id, peer }: Session, end: SessionEnd, moved: Moved): void {
@@ -199,12 +205,18 @@ export class Receivers implements SessionOwner {
     return false;
   }
 
+  /** Somebody is waited for who has not had everything before: one who may still come, or one who is there. */
+  get #waits(): boolean {
+    if (this.#groups.some(({ closed }) => !closed)) return true;
+    return [...this.#transfer.sessions].some(({ proven, again }) => proven && !again);
+  }
+
   /** A session that has ended still counts until its end is told, unless its receiver may come again. */
-  #taken({ sessions, ended, again }: Group): number {
+  #taken({ sessions, ended, spare }: Group): number {
     let taken = ended;
     for (const session of sessions) {
-      const { over, failure } = session;
-      if (!again.has(session) && (!over || !failure || CHOSEN.has(failure.code))) taken++;
+      const { over, failure, again } = session;
+      if (session !== spare && !again && (!over || !failure || CHOSEN.has(failure.code))) taken++;
     }
     return taken;
   }
@@ -262,25 +274,46 @@ export class Receivers implements SessionOwner {
     return this.#transfer.end({ error: new DeliveryError(error, { receivers, receipt }) });
   }
 
-  /** The places of those who are away and may come back. */
-  #returning({ sessions }: Group): string[] {
-    return [...sessions].flatMap(({ over, attended, place }) =>
-      place === undefined || over || attended ? [] : [place],
-    );
+  /** The place that has this name, of somebody who was here: also while it is still believed to be. */
+  #placeNamed({ sessions, served }: Group, name: string): string | undefined {
+    const named = (place: string | undefined) => place !== undefined && nameOfPlace(place) === name;
+    for (const { place, over, failure } of sessions) if (!(over && failure) && named(place)) return place;
+    for (const place of served) if (named(place)) return place;
+    return undefined;
+  }
+
+  /**
+   * What is known of the place of one who comes: its session, if it finds that again; `served`, if it has everything, and `visits` while
+   * it is here once more. docs/decisions.md has the table of all cases.
+   */
+  #known({ sessions, served }: Group, { place, fingerprint }: Hello, burnt: boolean): Standing {
+    if (place === undefined) return 'new';
+    let has = served.has(place);
+    let visits = false;
+    for (const session of sessions) {
+      if (session.place !== place) continue;
+      const { over, finished, again, attended, connected, pin } = session;
+      // A process that has not heard that it has everything comes back to the session that told it. A new one has to compare.
+      if (over || (finished && pin !== fingerprint)) has ||= finished;
+      // Under a burnt code nobody else has proved this place: it is back before the server has noticed that it was gone.
+      else if (!attended || (burnt && !connected)) return session;
+      else visits ||= again;
+    }
+    if (!has) return 'new';
+    return visits ? 'visits' : 'served';
   }
 
   /** Whose session one has that has proved itself: its own again, the one that waits, or that of one who is gone. */
-  #seat(group: Group, { place, fingerprint }: Hello, burnt: boolean): Session | Refusal {
-    if (!this.#transfer.several) return this.#transfer.session;
+  #seat(group: Group, hello: Hello, burnt: boolean): Session | Refusal {
+    const known = this.#known(group, hello, burnt);
+    const own = typeof known === 'object' ? known : undefined;
+    if (!this.#transfer.several) return burnt && !own ? 'BURNT' : this.#transfer.session;
     if (this.#transfer.ends) return 'ENDED';
-    const { again, served } = group;
-    const there = [...group.sessions].filter((session) => session !== group.spare && !session.over);
-    const taken = there.filter((session) => !again.has(session));
-    const own = taken.find((each) => place !== undefined && each.place === place && !each.attended);
     // Who says that it is another's peer would speak for that one.
-    if (!this.#transfer.mayPin(own, fingerprint)) return 'FULL';
+    if (!this.#transfer.mayPin(own, hello.fingerprint)) return 'FULL';
     if (own) return own;
-    if (place !== undefined && served.has(place)) return this.#anew(group, there, place);
+    if (known === 'visits') return 'FULL';
+    if (known === 'served') return this.#visit(group);
     if (burnt) return 'BURNT';
     const next = this.#stock(group);
     if (next) {
@@ -288,25 +321,36 @@ export class Receivers implements SessionOwner {
       this.#restock(group);
       return next;
     }
-    const gone = taken.find(({ deserted }) => deserted) ?? (group.most === 1 ? taken[0] : undefined);
-    return gone ?? (group.closed ? 'CLOSED' : 'FULL');
+    const there = [...group.sessions].filter(({ over, finished, again }) => !over && !finished && !again);
+    // Nobody but that one device has its secret.
+    if (group.most === 1 && there[0]) return there[0];
+    return group.closed ? 'CLOSED' : (there.find(({ deserted }) => deserted) ?? 'FULL');
   }
 
   /**
    * A session for one who has everything already, and was killed before it knew, or is just started again. It finds all of it in its
-   * place. It keeps nobody's place, nor the whole waiting once it has gone.
-   * @param there sessions of those who are here
+   * place. It keeps nobody's place. Nor is it waited for: it ends when it goes and was sent nothing; and after a minute in which nothing
+   * came to it, if it is away or nobody else is waited for.
    */
-  #anew(group: Group, there: readonly Session[], place: string): Session | Refusal {
-    const { again } = group;
-    const waits =
-      this.#groups.some(({ closed }) => !closed) || [...this.#transfer.sessions].some(({ proven }) => proven);
-    if (!waits || !this.#ports.joinable()) return 'CLOSED';
-    if (there.some((session) => again.has(session) && session.place === place)) return 'FULL';
-    const session = this.#another();
+  #visit(group: Group): Session | Refusal {
+    if (!this.#waits || !this.#ports.joinable()) return 'CLOSED';
+    const session = this.#another(true);
     group.sessions.add(session);
-    again.add(session);
-    session.fleeting = fault('HAD_IT_BEFORE');
+    const had = fault('HAD_IT_BEFORE');
+    const soon = new Alarm(session.clock);
+    session.cleanup.push(() => soon.clear());
+    let most = 0;
+    const look = () => {
+      const { bytes } = this.#ports.moved(session);
+      if (bytes <= most && !(session.connected && this.#waits)) return session.fail(had);
+      most = Math.max(most, bytes);
+      soon.set(VISIT_MS, look);
+    };
+    soon.set(VISIT_MS, look);
+    session.fleeting = () => {
+      const { bytes, resumed } = this.#ports.moved(session);
+      return bytes > resumed ? undefined : had;
+    };
     this.#opened(session, group);
     return session;
   }
@@ -339,8 +383,8 @@ export class Receivers implements SessionOwner {
     }
   }
 
-  #another(): Session {
-    const session = this.#transfer.another();
+  #another(again = false): Session {
+    const session = this.#transfer.another(again);
     session.dispatch('start');
     return session;
   }

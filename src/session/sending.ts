@@ -128,6 +128,7 @@ class Offering {
       platform,
       joinable: () => this.#origin.joinable,
       open: (session, group) => this.#open(session, group),
+      moved: (session) => this.#moved(this.#progress.get(session)),
       ended: (session, end) => this.#ended(session, end),
       keep: () => this.#keep(),
     });
@@ -161,10 +162,13 @@ class Offering {
   }
 
   #ended(session: Session, end: SessionEnd): Moved {
-    const moved = 'result' in end ? end.result : this.#progress.get(session);
-    const { bytes = 0, resumed = 0, seconds = 0 } = moved ?? {};
-    const facts = { ...count(this.#sending.source.entries), bytes };
+    const moved = this.#moved('result' in end ? end.result : this.#progress.get(session));
+    const facts = { ...count(this.#sending.source.entries), bytes: moved.bytes };
     if (this.#progress.delete(session)) audit(this.#transfer.log, session, facts, end);
+    return moved;
+  }
+
+  #moved({ bytes = 0, resumed = 0, seconds = 0 }: Partial<Moved> = {}): Moved {
     return { bytes, resumed, seconds };
   }
 

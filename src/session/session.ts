@@ -44,6 +44,8 @@ export interface SessionOptions {
   several: () => boolean;
   /** The whole is paused from here: this one begins so. */
   paused: boolean;
+  /** Its peer has had everything before. */
+  again: boolean;
   /** Called once, when all that the session held is released. */
   ended: (end: SessionEnd) => void;
 }
@@ -80,12 +82,14 @@ export class Session {
   /** Among the sessions of one transfer, from 1: events tell peers apart by it. */
   readonly id: number;
   readonly role: Role;
+  /** At a sender: its receiver has had everything before, and has come once more. */
+  readonly again: boolean;
   readonly log: Logger | undefined;
   readonly emit: (event: TransferEvent) => void;
   /** Released in reverse order at the end, whatever the end is. */
   readonly cleanup = new Cleanup((thrown) => this.log?.warn({ error: String(thrown) }, 'cleanup failed'));
-  /** It ends with this when its peer goes, who is not waited for; undefined: it waits. */
-  fleeting: BeelineError | undefined;
+  /** What it ends with if its peer goes now, who is not waited for; undefined: it waits. */
+  fleeting: () => BeelineError | undefined = () => undefined;
   readonly confirmation: Confirmation;
   readonly answer: AnswerDeadline;
   readonly pipes: IncomingPipes;
@@ -104,7 +108,7 @@ export class Session {
   #peer: OfferSummary['peer'] = { fingerprint: '' };
   #failure: BeelineError | undefined;
   #turns = 0;
-  /** The peer's, by its latest hello. */
+  /** The peer's, with which it was let in. */
   #place: string | undefined;
 
   constructor(options: SessionOptions) {
@@ -112,6 +116,7 @@ export class Session {
     const { clock } = platform;
     this.id = options.id;
     this.role = role;
+    this.again = options.again;
     this.log = log;
     this.emit = emit;
     this.pipes = pipes;
@@ -138,6 +143,11 @@ export class Session {
 
   get over(): boolean {
     return isFinal(this.#state);
+  }
+
+  /** Its peer has everything, and at a sender has had time to hear so. */
+  get finished(): boolean {
+    return this.over ? !this.#failure : this.confirmation.agreed;
   }
 
   /** Why it ends; undefined while it runs, and after a success. */
@@ -191,8 +201,7 @@ export class Session {
 
   /** A lane to its peer is open. */
   get connected(): boolean {
-    for (const _ of this.lanes) return true;
-    return false;
+    return this.#state === 'transferring' || this.#state === 'paused';
   }
 
   /** Bytes that lanes of each kind have carried so far. */
@@ -240,9 +249,13 @@ export class Session {
     if (role === 'receiver') this.#expect(true);
   }
 
-  /** The peer's end of the rendezvous: a sender's receiver is met once it has proved itself, a receiver's sender before. */
-  meet(party: Correspondent): void {
+  /**
+   * The peer's end of the rendezvous: a sender's receiver is met once it has proved itself, a receiver's sender before.
+   * @param place of a sender's receiver
+   */
+  meet(party: Correspondent, place?: string): void {
     this.#party = party;
+    this.#place = place;
     // It may have come when another session was to have it.
     if (this.role === 'sender') this.dispatch('peer-found');
   }
@@ -407,10 +420,11 @@ export class Session {
     this.#hello.clear();
     if (this.over || this.confirmation.agreed || !this.#open) return;
     const { network, known } = this.#open;
+    // It was let in for its place. With another it would be somebody else.
+    if (hello.place !== this.#place) return this.log?.warn({ peer: this.id }, 'another place in a hello');
     if (!this.#options.mayPin(this, hello.fingerprint)) return;
     const who = this.#pinned.prove(hello.fingerprint);
     if (who === 'ended') return;
-    this.#place = hello.place;
     this.#introduce(hello, known.device);
     if (who === 'new') this.#restart();
     if (this.over) return;
@@ -426,7 +440,9 @@ export class Session {
   #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
     const fingerprint = device?.key ?? certificate;
     const name = device && { name: device.name };
-    if (fingerprint !== this.#peer.fingerprint) this.emit({ event: 'peer', fingerprint, agent, ...name });
+    const again = this.again && { again: true as const };
+    if (fingerprint !== this.#peer.fingerprint)
+      this.emit({ event: 'peer', fingerprint, agent, ...name, ...again });
     this.#peer = { fingerprint, ...name };
   }
 
@@ -485,7 +501,8 @@ export class Session {
       // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.
       this.fail(error);
     } else if (left === 0) {
-      if (this.fleeting) this.fail(this.fleeting);
+      const end = this.fleeting();
+      if (end) this.fail(end);
       else this.dispatch('lanes-lost');
     }
   }
@@ -513,7 +530,8 @@ export class Session {
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */
   #peerEnded(reason: string): void {
-    if (this.fleeting) return this.fail(this.fleeting);
+    const end = this.fleeting();
+    if (end) return this.fail(end);
     this.#pinned.end();
     this.dispatch('peer-ended', { by: 'peer', reason });
     // Nobody is left to dial.

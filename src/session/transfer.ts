@@ -94,13 +94,13 @@ export class Running implements Transfer {
     });
   }
 
-  /** One more session, for one more peer. */
-  another(): Session {
+  /** One more session, for one more peer. @param again for one that has had everything before */
+  another(again = false): Session {
     const { role } = this;
     const id = ++this.#count;
     const session: Session = new Session({
       ...{ id, role, platform: this.#platform, options: this.#options },
-      ...{ log: this.log, pipes: this.pipes, paused: this.#paused },
+      ...{ log: this.log, pipes: this.pipes, paused: this.#paused, again },
       several: () => this.several,
       mayPin: (session, fingerprint) => this.mayPin(session, fingerprint),
       emit: (event) => this.#tell(session, event),

@@ -118,6 +118,21 @@ describe('cli: several receivers', () => {
     assert.match(plainBoard(many), /1500 done/);
   });
 
+  it('one that comes once more has its line already: it adds nothing to the sums, nor does its decline', () => {
+    const again = { again: true as const };
+    const peer = { ...(came(3)[0] as object), ...again } as TransferEvent;
+    const here = board(2, came(1), connected(1), ended(1), peer, connected(3), moved(3, 1_500_000));
+    assert.deepEqual([here.whole.bytes, here.whole.lanes.size, here.rows.size], [TOTAL, 0, 1]);
+    assert.match(plainBoard(here), /^50%, 1 of 2 done, 1 to come/);
+    here.apply({ ...ended(3, new BeelineError('REFUSED', 'No.')), ...again } as TransferEvent);
+    assert.match(plainBoard(here), /^50%, 1 of 2 done, 1 to come/);
+    assert.deepEqual([here.declined, here.counts.failed], [0, 0]);
+    // It was sent everything, and nobody's place was taken: it counts.
+    here.apply(peer);
+    here.apply(ended(3));
+    assert.match(plainBoard(here), /^100%, 2 of 2 done/);
+  });
+
   it('a session that waits for its receiver is nobody’s line', () => {
     const one = board(3, { event: 'state', peer: 1, from: 'idle', to: 'connecting' });
     assert.deepEqual(renderBoard(one, 80, 24).length, 1);

@@ -106,6 +106,23 @@ for (const receivers of [1, 2])
   );
 
 test(
+  'who comes with the right code once it is burnt hears so, also while nobody is away',
+  LIMIT,
+  async (t) => {
+    const { dir, sender: sending, receiver } = await sender(t, { receivers: 3, limit: 2e5 });
+    const { code } = await meeting(sending);
+    const first = receiver({ to: join(dir, 'first') });
+    await until(first, 'progress');
+    for (let guess = 0; guess < 3; guess++)
+      await failure(receiver({ to: join(dir, 'no'), code: code.replace(/-[a-z]+$/, '-abacus') }));
+    for (let late = 0; late < 3; late++)
+      assert.equal((await failure(receiver({ to: join(dir, 'late') }))).reason, 'CODE_BURNT');
+    sending.cancel();
+    await Promise.all([failure(sending), failure(first)]);
+  },
+);
+
+test(
   'one that has everything and is started again has an answer at once, and takes nobody’s place',
   LIMIT,
   async (t) => {

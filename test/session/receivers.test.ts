@@ -52,6 +52,7 @@ function offer(most: number, devices = 0) {
   const receivers = new Receivers(transfer, most > 1 || devices > 1, {
     ...{ platform, open },
     joinable: () => made.joinable,
+    moved: () => made.moved,
     ended: (session, end) => {
       audits.push(`${session.id} ${'result' in end ? 'done' : end.error.code}`);
       return made.moved;
@@ -612,6 +613,15 @@ it('who has everything and comes once more takes nobody’s place, and is not wa
       [2, true, undefined, undefined],
     ],
   );
+  assert.deepEqual(
+    named('peer').map((event) => event.event === 'peer' && [event.peer, event.again]),
+    [
+      [1, undefined],
+      [3, true],
+      [4, true],
+      [2, undefined],
+    ],
+  );
   assert.equal(clock.waiting, 0);
 });
 
@@ -625,6 +635,198 @@ it('who comes once more and is sent something counts as anybody else', async () 
   await clock.pass(1);
   await completes(3);
   assert.equal((await transfer.done).receivers?.length, 2);
+});
+
+it('who comes once more and is sent everything does not count in the place of one who is still under way', async () => {
+  const [place, other] = ['ab'.repeat(16), 'cd'.repeat(16)];
+  const { guest, clock, session, completes, transfer, named } = offer(2);
+  guest(1, { place });
+  guest(2, { place: other });
+  await clock.pass(1);
+  session(2).dispatch('lane-up');
+  await completes(1);
+  assert.equal(guest(3, { place, as: 13 }).met, '3');
+  await clock.pass(1);
+  await completes(3);
+  session(2).fail(new BeelineError('NO_PATH', 'gone'));
+  await clock.pass(2_000);
+  assert.equal(guest(4, { place: other, as: 14 }).met, '4', 'it may come again');
+  await clock.pass(1);
+  await completes(4);
+  assert.deepEqual(
+    (await transfer.done).receivers?.map(({ peer, ok }) => [peer, ok]),
+    [
+      [1, true],
+      [2, false],
+      [4, true],
+    ],
+  );
+  assert.deepEqual(
+    named('ended').map((event) => event.event === 'ended' && event.again),
+    [undefined, true, undefined, undefined],
+  );
+});
+
+it('who fetches once more goes on after its lanes were lost, as anybody else', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, completes, made } = offer(2);
+  guest(1, { place });
+  await clock.pass(1);
+  await completes(1);
+  const again = guest(3, { place, as: 13 });
+  assert.equal(again.met, '3');
+  await clock.pass(1);
+  session(3).dispatch('lane-up');
+  for (let bytes = 10; bytes <= 100; bytes += 10) {
+    made.moved = { bytes, resumed: 0, seconds: 1 };
+    session(3).dispatch('lanes-lost');
+    await clock.pass(20_000);
+    session(3).dispatch('lane-up');
+    await clock.pass(20_000);
+  }
+  assert.equal(session(3).over, false);
+  session(3).dispatch('lanes-lost');
+  again.leave();
+  const back = guest(4, { place, as: 14 });
+  assert.equal(back.met, '3', 'nor does it get another session when it is started again');
+  back.leave();
+  await clock.pass(130_000);
+  assert.equal(session(3).failure?.reason, 'HAD_IT_BEFORE', 'away for long it is not waited for');
+});
+
+for (const idle of [true, false])
+  it(`one who came once more does not keep the whole open when all have it (${idle ? 'idle' : 'fetching'})`, async () => {
+    const [place, other] = ['ab'.repeat(16), 'cd'.repeat(16)];
+    const { guest, clock, session, completes, transfer, made } = offer(2);
+    guest(1, { place });
+    guest(2, { place: other });
+    await clock.pass(1);
+    await completes(1);
+    guest(3, { place, as: 13 });
+    await clock.pass(1);
+    for (const id of [2, 3]) session(id).dispatch('lane-up');
+    await clock.pass(600_000);
+    assert.equal(session(3).over, false, 'while another is waited for it may take its time');
+    await completes(2);
+    assert.equal(guest(4, { place: other, as: 14 }).error?.reason, 'OFFER_CLOSED', 'nor do two in turn');
+    for (let bytes = 10; !idle && bytes <= 100; bytes += 10) {
+      made.moved = { bytes, resumed: 0, seconds: 1 };
+      await clock.pass(50_000);
+      assert.equal(session(3).over, false, 'what it fetches it gets');
+    }
+    // A process that begins anew is not something new that it gets.
+    for (let bytes = 1; bytes <= 5; bytes++) {
+      made.moved = { bytes, resumed: 0, seconds: 1 };
+      await clock.pass(25_000);
+    }
+    assert.equal((await transfer.done).receivers?.length, 2);
+    assert.equal(clock.waiting, 0);
+  });
+
+it('one place has one session: what a hello says of another place is not heard', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, completes, opened } = offer(2);
+  guest(1, { place });
+  await clock.pass(1);
+  await completes(1);
+  for (let number = 10; number < 20; number++) {
+    const { met } = guest(number, { place, as: number });
+    await clock.pass(1);
+    if (met === '') continue;
+    const other = `${number}`.repeat(16);
+    session(Number(met)).greeted(helloOf({ fingerprint: `${number}`.padStart(64, '0'), place: other }));
+    assert.equal(session(Number(met)).place, place);
+    session(Number(met)).dispatch('lane-up');
+  }
+  assert.deepEqual(
+    opened.filter(({ over }) => !over).map(({ id }) => id),
+    [2, 3],
+  );
+});
+
+it('once nobody new is let in, no newcomer gets the session of one who is away', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, receivers } = offer(2);
+  const first = guest(1, { place });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  receivers.admitNoMore();
+  session(1).dispatch('lanes-lost');
+  first.leave();
+  assert.equal(guest(2, { place: 'cd'.repeat(16) }).error?.reason, 'OFFER_CLOSED');
+  assert.equal(guest(3, { place, as: 13 }).met, '1');
+});
+
+for (const when of ['agreed', 'closing'])
+  it(`a done receiver that is started again takes nobody’s place while its session is ${when}`, async () => {
+    const place = 'ab'.repeat(16);
+    const { guest, clock, session, completes, opened } = offer(2);
+    const first = guest(1, { place });
+    await clock.pass(1);
+    let release = () => {};
+    session(1).cleanup.push(
+      () =>
+        new Promise<void>((resolve) => {
+          release = resolve;
+        }),
+    );
+    if (when === 'closing') await completes(1);
+    else {
+      session(1).dispatch('lane-up');
+      session(1).agreed();
+      session(1).dispatch('lanes-lost');
+    }
+    first.leave();
+    // The process that has been told has nothing to compare. A new one has.
+    if (when === 'agreed') {
+      const same = guest(2, { place, as: 1 });
+      assert.equal(same.met, '1');
+      same.leave();
+    }
+    assert.equal(guest(3, { place, as: 13 }).met, '3');
+    await clock.pass(1);
+    release();
+    assert.ok(opened.find(({ id }) => id === 3)?.again);
+    assert.equal(guest(4, { place: 'cd'.repeat(16) }).met, '2');
+  });
+
+it('a receiver that is back before the server has noticed proves its place under a burnt code', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session } = offer(3);
+  guest(1, { place });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  for (const number of [2, 3, 4]) guest(number, { password: `guess-${number}` });
+  session(1).dispatch('lanes-lost');
+  assert.equal(session(1).attended, true);
+  assert.equal(guest(5, { place, as: 15 }).met, '1');
+});
+
+it('a done receiver that was killed before it knew comes once more under a burnt code', async () => {
+  const place = 'ab'.repeat(16);
+  const { guest, clock, session, completes } = offer(3);
+  guest(1, { place });
+  guest(2);
+  await clock.pass(1);
+  await completes(1);
+  session(2).dispatch('lane-up');
+  for (const number of [3, 4, 5]) guest(number, { password: `guess-${number}` });
+  const again = guest(6, { place, as: 16 });
+  assert.equal(again.error, undefined);
+  assert.equal(session(Number(again.met)).again, true);
+});
+
+it('those who are away hear that strangers have left, also after the code is burnt', async () => {
+  const { guest, clock, session } = offer(3);
+  const first = guest(1, { place: 'ab'.repeat(16) });
+  await clock.pass(1);
+  session(1).dispatch('lane-up');
+  session(1).dispatch('lanes-lost');
+  first.leave();
+  const strangers = [2, 3, 4].map((number) => guest(number, { password: 'guess' }));
+  assert.equal(session(1).state, 'authenticating');
+  for (const stranger of strangers) stranger.leave();
+  assert.equal(session(1).state, 'connecting');
 });
 
 it('nobody who has everything keeps the whole from its end by coming again and again', async () => {

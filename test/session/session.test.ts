@@ -45,7 +45,7 @@ function side(
   };
   const pipes = new IncomingPipes(clock);
   const session: Session = new Session({
-    ...{ id: 1, role, options, pipes, log: undefined, paused: false },
+    ...{ id: 1, role, options, pipes, log: undefined, paused: false, again: false },
     ...{ mayPin: () => true, several: () => false },
     platform: {
       ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },

@@ -27,7 +27,7 @@ const SENDER_GONE = new Set([
   'HANDSHAKE_DISTURBED',
 ]);
 /** What a receiver keeps of its own beside what it received: a key, and receipts; and, if it was killed in its turn there, a lock that no longer binds. */
-const KEPT = /^(version-key|lock|[\dTZ-]+-[\da-f]{12}\.jsonl)$/;
+const KEPT = /^(version-key|lock|[\dTZ-]+-[\da-f]{20}\.jsonl)$/;
 const MOST_PEOPLE = 5;
 /** Kills of one receiver; after them it is let run. */
 const MOST_KILLS = 2;

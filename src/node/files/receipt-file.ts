@@ -14,7 +14,10 @@ import { decodeReceipt, MAX_RECEIPT_LINE } from '../../offer/receipt-reader.ts';
 
 /** Receipts that the folder keeps. */
 const KEPT = 100;
-const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f]{12}\.jsonl$/;
+const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f]{12,20}\.jsonl$/;
+/** Hex digits of a receipt's name that are of the root, and those of its receivers. */
+const OF_ROOT = 8;
+const OF_RECEIVERS = 12;
 const TEMPORARY = '.beeline-receipt-';
 /** Milliseconds after which a temporary file is a crash's: writing takes seconds. */
 const STALE = 24 * 3600 * 1000;
@@ -29,15 +32,16 @@ export function receiptFolder(env = process.env, platform = process.platform): s
 }
 
 /**
- * `2026-11-23T00-22-57Z-0123456789ab.jsonl`: when, 8 digits of the root, and 4 that others have for other receivers. Both sides' of one
- * receiver are one file, where one machine is both. That of a sender with several, and each of theirs, is its own.
+ * `2026-11-23T00-22-57Z-0123456789abcdef0123.jsonl`: when, digits of the root, and of a hash of the receivers: of many receivers on one
+ * machine, in one second, no two have the same. Both sides' of one receiver are one file, where one machine is both. That of a sender with several, and each of theirs, is its own.
  */
 export function receiptName({ receivers, root }: Pick<Receipt, 'receivers' | 'root'>): string {
   const last = receivers.reduce((latest, { ended }) => Math.max(latest, ended), 0);
   const time = new Date(Math.min(last, LAST_TIME)).toISOString();
   const who = createHash('sha256');
   for (const { fingerprint } of receivers) who.update(`${fingerprint}\n`);
-  return `${time.slice(0, 19).replaceAll(':', '-')}Z-${root.slice(0, 8)}${who.digest('hex').slice(0, 4)}.jsonl`;
+  const digits = root.slice(0, OF_ROOT) + who.digest('hex').slice(0, OF_RECEIVERS);
+  return `${time.slice(0, 19).replaceAll(':', '-')}Z-${digits}.jsonl`;
 }
 
 /**

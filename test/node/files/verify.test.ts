@@ -292,7 +292,7 @@ describe('receipt files', () => {
     assert.equal(path, join(state, receiptName(receipt)));
     assert.match(
       receiptName(receipt),
-      new RegExp(`^2026-11-23T00-22-57Z-${receipt.root.slice(0, 8)}[0-9a-f]{4}\\.jsonl$`),
+      new RegExp(`^2026-11-23T00-22-57Z-${receipt.root.slice(0, 8)}[0-9a-f]{12}\\.jsonl$`),
     );
     assert.deepEqual(await readReceipt(path), receipt);
     assert.equal(readFileSync(path, 'utf8'), [...encodeReceipt(receipt), ''].join('\n'));
@@ -351,12 +351,16 @@ describe('receipt files', () => {
     assert.equal(written[3], written[0], 'both sides of one receiver have one');
     assert.equal(new Set(written).size, 3);
     assert.equal((await readReceipt(written[2]!)).receivers.length, 2);
+    const names = Array.from({ length: 2000 }, (_, at) =>
+      receiptName({ ...receipt, receivers: [{ ...one!, fingerprint: at.toString(16).padStart(64, '0') }] }),
+    );
+    assert.equal(new Set(names).size, 2000);
   });
 
   it("have a name whatever the sender's clock says", () => {
     assert.match(
       receiptName({ ...endedAt(Number.MAX_SAFE_INTEGER), root: 'ab'.repeat(32) }),
-      /^9999-12-31T23-59-59Z-abababab[0-9a-f]{4}\.jsonl$/,
+      /^9999-12-31T23-59-59Z-abababab[0-9a-f]{12}\.jsonl$/,
     );
   });
 
