@@ -16,7 +16,7 @@ export interface ContentsShown {
   bytes: number | null;
 }
 
-export type Swarm = Pick<Extract<TransferEvent, { event: 'swarm' }>, 'from' | 'to' | 'up' | 'down'>;
+type Swarm = Pick<Extract<TransferEvent, { event: 'swarm' }>, 'from' | 'to' | 'up' | 'down'>;
 
 export interface TransferShown {
   readonly role: 'send' | 'receive';
