@@ -65,6 +65,14 @@ const LONGEST_PAUSE_MS = 10_000;
 const LONGEST_JOIN_PAUSE_MS = 20_000;
 const ATTEMPT_DEADLINE_MS = 10_000;
 const KEEP_FOR_MS = 600_000;
+/** At a sender's own rendezvous: how one ends that is met as its process ends. Another process of it may follow. */
+const PASSING = new Set([
+  'SERVER_UNREACHABLE',
+  'SERVER_LOST',
+  'SERVER_GONE',
+  'SERVER_BUSY',
+  'RENDEZVOUS_CLOSED',
+]);
 /** A connection that lasted shorter does not make the next pause short again. */
 const STABLE_MS = 30_000;
 
@@ -114,15 +122,17 @@ class Keeper implements Mailbox {
 
   async open(): Promise<void> {
     const { deadline, signal, waitForHost, nobody } = this.#options;
+    const atSender = nobody !== undefined;
     const begin = performance.now();
     let last: BeelineError | undefined;
     const attempts = async (signal: AbortSignal) => {
       for (let pause = FIRST_PAUSE; ; pause = this.#longer(pause, begin, true)) {
         try {
-          return await this.#greet(signal);
+          return await (atSender ? this.#greetInTime(signal) : this.#greet(signal));
         } catch (thrown) {
           const error = asBeelineError(thrown, 'SERVER');
-          if (error.code !== 'NO_PEER' || !waitForHost) throw error;
+          const passing = error.code === 'NO_PEER' || (atSender && PASSING.has(error.reason ?? ''));
+          if (!passing || !waitForHost) throw error;
           last = error;
         }
         await sleep(realClock, pause, signal);
@@ -195,6 +205,8 @@ class Keeper implements Mailbox {
           try {
             const message = decodeServerMessage(text);
             if (greeted) return this.#hear(message);
+            // One that is being stopped does not wait for a hello.
+            if (message.t === 'refused') throw refusal(message);
             if (!wire) throw fault('SERVER_MISBEHAVES', { what: 'spoke before it was asked' });
             this.#welcome(message, wire);
             greeted = true;
@@ -231,7 +243,6 @@ class Keeper implements Mailbox {
   }
 
   #welcome(message: ServerMessage, wire: Wire): void {
-    if (message.t === 'refused') throw refusal(message);
     const expected = this.#options.role === 'host' ? 'hosted' : 'joined';
     const other = message.t === 'hosted' && this.nameplate !== '' && message.nameplate !== this.nameplate;
     if (message.t !== expected || other)
@@ -370,11 +381,15 @@ class Keeper implements Mailbox {
     return Math.min(2 * pause, away ? LONGEST_JOIN_PAUSE_MS : LONGEST_PAUSE_MS);
   }
 
-  /** Resolves to what went wrong, if it did. */
-  #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
+  #greetInTime(signal: AbortSignal): Promise<void> {
     const late = () => fault('SERVER_GONE');
     const greeting = (signal: AbortSignal) => this.#greet(signal);
-    return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal)).then(
+    return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal));
+  }
+
+  /** Resolves to what went wrong, if it did. */
+  #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
+    return this.#greetInTime(signal).then(
       () => undefined,
       (thrown) => asBeelineError(thrown, 'SERVER'),
     );

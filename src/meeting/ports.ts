@@ -19,7 +19,10 @@ export interface MailboxOptions {
   signal?: AbortSignal;
   /** Guest: keep trying until the deadline while nobody hosts the nameplate. */
   waitForHost?: boolean;
-  /** Guest: what the deadline means while nobody has answered at all; default: TIMEOUT. */
+  /**
+   * Guest, of a sender's own rendezvous, which comes and goes with its process: what the deadline means while nobody has answered at
+   * all; default: TIMEOUT.
+   */
   nobody?: () => BeelineError | undefined;
   /** False: a lost connection is final. Default true. */
   reconnect?: boolean;

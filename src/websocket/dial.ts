@@ -38,6 +38,9 @@ export async function dialWebSocket<T>(options: DialOptions, adopt: (socket: Web
   const { WebSocket } = await loading;
   if (signal.aborted) socket?.destroy();
   signal.throwIfAborted();
+  // It was closed while the library loaded. Node's HTTP client would wait for an event of it that has been.
+  if (socket?.destroyed || socket?.readableEnded)
+    throw unreachable(options.name, new Error('it closed the connection'));
   const webSocket = new WebSocket(url, {
     perMessageDeflate: false,
     maxPayload,

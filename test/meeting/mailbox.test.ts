@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, on, once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type Target,
 } from '../../src/meeting/mailbox.ts';
 import { createRendezvous, type Limits, type Rendezvous } from '../../src/server/index.ts';
+import { dialWebSocket } from '../../src/websocket/dial.ts';
 
 const isError =
   (code: string, pattern = /./) =>
@@ -328,6 +329,51 @@ test('the sender hosts in its own process; the guest tries all its addresses at 
       isError('NO_PEER', /127\.0\.0\.1:1 \(ECONNREFUSED\)/),
     );
   }));
+
+test('who comes as the process of a sender ends meets the next one', () =>
+  world(async ({ meet, rendezvous, port }) => {
+    const host = new Listener('local host');
+    const mailbox = await localMailbox(rendezvous(), { role: 'host', deadline: 1000, ...host.callbacks });
+    const ending = createHttpServer();
+    const ends = [
+      (socket: Socket) => socket.destroy(),
+      (socket: Socket) => socket.resetAndDestroy(),
+      // It says that it ends, before it is asked anything.
+      (socket: Socket) => void ending.emit('connection', socket),
+    ];
+    const stopping = createRendezvous();
+    stopping.handle(ending);
+    const dying = createServer((socket) => ends.shift()!(socket.on('error', () => {})));
+    ending.on('upgrade', () => setImmediate(() => void stopping.close()));
+    dying.listen(0, '127.0.0.1');
+    await once(dying, 'listening');
+    const next = { host: '127.0.0.1', port };
+    const last = { host: '127.0.0.1', port: (dying.address() as AddressInfo).port };
+    const guest = await meet(
+      { role: 'guest', nameplate: mailbox.nameplate, waitForHost: true, nobody: () => undefined },
+      { find: async () => [ends.length > 0 ? last : next] },
+    );
+    assert.deepEqual([await guest.next(), ends.length], [true, 0]);
+    dying.close();
+    await stopping.close();
+  }));
+
+test('a connection that was closed before it is used is no reason to wait', async () => {
+  const dying = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(dying, 'listening');
+  const closed = async () => {
+    const socket = connect((dying.address() as AddressInfo).port, '127.0.0.1').resume();
+    await once(socket, 'close');
+    return socket;
+  };
+  const url = 'ws://sender.test/';
+  const options = { url, name: 'it', maxPayload: 1000, signal: AbortSignal.timeout(20_000), socket: closed };
+  await assert.rejects(
+    dialWebSocket(options, () => {}),
+    isError('SERVER', /closed the connection/),
+  );
+  dying.close();
+});
 
 test('a local mailbox learns that its rendezvous has closed, once', async () => {
   const rendezvous = createRendezvous();
