@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BeelineError, codeOf, fault } from '../base/errors.ts';
@@ -76,6 +76,8 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   }
 }
 
+/** What `writePrivate` writes first. */
+const HALF_WRITTEN = /^\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 /** Characters in one write. */
 const BLOCK = 256 * 1024;
 
@@ -133,10 +135,17 @@ export async function whileLocked<T>(folder: string, work: () => Promise<T>): Pr
     throw fault('DISK_OTHER', { path, why: reason(cause) }, { cause });
   });
   try {
+    await sweep(folder).catch(() => undefined);
     return await work();
   } finally {
     lock.release();
   }
+}
+
+/** Files are written here by whoever has the lock: a half-written one is of a process that was killed. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (HALF_WRITTEN.test(name)) await rm(join(folder, name), { force: true });
 }
 
 async function makePrivateFolder(folder: string): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -220,13 +221,19 @@ test('a process that was killed while it changed the list does not stop the next
   const folder = freshFolder();
   const devices = await KnownDevices.open(folder);
   const { url, node } = childModule('src/identity/config-folder.ts');
+  const half = `.${randomUUID()}.tmp`;
   const program = `
+    const { writeFileSync } = await import('node:fs');
     const { whileLocked } = await import('${url}');
-    await whileLocked('${folder}', async () => process.kill(process.pid, 'SIGKILL'));
+    await whileLocked('${folder}', async () => {
+      writeFileSync('${folder}/${half}', 'half');
+      process.kill(process.pid, 'SIGKILL');
+    });
   `;
   const killed = promisify(execFile)(process.execPath, [...node, '--input-type=module', '-e', program]);
   await assert.rejects(killed, { signal: 'SIGKILL' });
-  assert.deepEqual((await readdir(folder)).sort(), ['device.key', 'lock']);
+  assert.deepEqual((await readdir(folder)).sort(), [half, 'device.key', 'lock']);
   await devices.add('next', someKey());
-  assert.equal((await readdir(folder)).includes('lock'), false);
+  const kept = await readdir(folder);
+  assert.deepEqual([kept.includes('lock'), kept.includes(half)], [false, false]);
 });
