@@ -122,7 +122,7 @@ test('one that had everything and comes once more has no second row, and is not 
     2,
     ...running(1),
     gets(1),
-    comes(2),
+    Object.assign(comes(2), { again: true }),
     to(2, 'transferring'),
     Object.assign(gets(2, 0), { again: true }),
   );
@@ -133,10 +133,14 @@ test('one that had everything and comes once more has no second row, and is not 
     2,
     ...running(1),
     gets(1),
-    comes(2),
+    Object.assign(comes(2), { again: true }),
     Object.assign(fails(2, 'REFUSED'), { again: true }),
   );
   assert.equal(open(gone.several!), true);
+  const there = after(2, ...running(1), gets(1), Object.assign(comes(2), { again: true }), moves(2, 500));
+  assert.deepEqual([open(there.several!), there.bytes, rows(there)], [true, 1000, ['1 Done']]);
+  // It was sent something, and nobody else had its place.
+  assert.deepEqual(rows(nextOfAll(there, gets(2))), ['1 Done', '2 Done']);
 });
 
 test('a burnt code is closed for others; a wrong guess before that, or one receiver’s warning, is not', () => {

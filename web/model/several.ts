@@ -46,7 +46,9 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
   if (event.event === 'swarm') return { ...running, several: { ...several, up: event.up } };
   const peer = 'peer' in event ? event.peer : undefined;
   const known = peer === undefined ? undefined : several.receivers.get(peer);
-  if (peer === undefined || (!known && event.event !== 'peer')) {
+  // Who had everything before and comes once more has a row already, unless it turns out to count.
+  if (event.event === 'peer' && event.again) return running;
+  if (peer === undefined || (!known && event.event !== 'peer' && event.event !== 'ended')) {
     // The first session waits for its receiver, and is nobody's yet. Later this is about one that is forgotten.
     if (peer !== undefined && several.receivers.size > 0) return running;
     const now = next(running, event);
@@ -60,13 +62,10 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
   const before = known ?? { peer, shown: { ...begun('send'), contents, total: contents?.bytes ?? total } };
   const receivers = new Map(several.receivers);
   const shown = next(before.shown, event);
-  // Who had everything before and came once more has a row already.
-  const again = event.event === 'ended' && event.again;
-  if (again) receivers.delete(peer);
-  else receivers.set(peer, { ...before, shown, ...(event.event === 'ended' && { ended: event }) });
+  if (event.event === 'ended' && event.again) return running;
+  receivers.set(peer, { ...before, shown, ...(event.event === 'ended' && { ended: event }) });
   forget(receivers);
   const now = { ...several, receivers };
-  if (again) return together(running, now);
   if (event.event === 'ended' && event.ok) now.done++;
   if (event.event === 'ended' && CHOSEN.has(event.code ?? '')) now.declined++;
   return together(running, now);
