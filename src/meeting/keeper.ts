@@ -66,13 +66,7 @@ const LONGEST_JOIN_PAUSE_MS = 20_000;
 const ATTEMPT_DEADLINE_MS = 10_000;
 const KEEP_FOR_MS = 600_000;
 /** At a sender's own rendezvous: how one ends that is met as its process ends. Another process of it may follow. */
-const PASSING = new Set([
-  'SERVER_UNREACHABLE',
-  'SERVER_LOST',
-  'SERVER_GONE',
-  'SERVER_BUSY',
-  'RENDEZVOUS_CLOSED',
-]);
+const PASSING = new Set(['SERVER_UNREACHABLE', 'SERVER_LOST', 'SERVER_BUSY', 'RENDEZVOUS_CLOSED']);
 /** A connection that lasted shorter does not make the next pause short again. */
 const STABLE_MS = 30_000;
 
@@ -124,23 +118,24 @@ class Keeper implements Mailbox {
     const { deadline, signal, waitForHost, nobody } = this.#options;
     const atSender = nobody !== undefined;
     const begin = performance.now();
-    let last: BeelineError | undefined;
+    let [away, lost]: (BeelineError | undefined)[] = [];
     const attempts = async (signal: AbortSignal) => {
       for (let pause = FIRST_PAUSE; ; pause = this.#longer(pause, begin, true)) {
         try {
-          return await (atSender ? this.#greetInTime(signal) : this.#greet(signal));
+          return await this.#greet(signal);
         } catch (thrown) {
           const error = asBeelineError(thrown, 'SERVER');
-          const passing = error.code === 'NO_PEER' || (atSender && PASSING.has(error.reason ?? ''));
-          if (!passing || !waitForHost) throw error;
-          last = error;
+          if (error.code === 'NO_PEER') away = error;
+          else if (atSender && PASSING.has(error.reason ?? '')) lost = error;
+          else throw error;
+          if (!waitForHost) throw error;
         }
         await sleep(realClock, pause, signal);
       }
     };
     const slow = () => fault('SERVER_LATE', { seconds: deadline / 1000 });
     // Running out of time while nobody was there says less than that nobody was there.
-    const late = () => last ?? nobody?.() ?? slow();
+    const late = () => away ?? nobody?.() ?? lost ?? slow();
     await withDeadline(realClock, signal, deadline, late, attempts, () => stopped(signal)).catch((error) => {
       this.#end.abort();
       throw error;
@@ -381,15 +376,11 @@ class Keeper implements Mailbox {
     return Math.min(2 * pause, away ? LONGEST_JOIN_PAUSE_MS : LONGEST_PAUSE_MS);
   }
 
-  #greetInTime(signal: AbortSignal): Promise<void> {
-    const late = () => fault('SERVER_GONE');
-    const greeting = (signal: AbortSignal) => this.#greet(signal);
-    return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal));
-  }
-
   /** Resolves to what went wrong, if it did. */
   #attempt(signal: AbortSignal): Promise<BeelineError | undefined> {
-    return this.#greetInTime(signal).then(
+    const late = () => fault('SERVER_GONE');
+    const greeting = (signal: AbortSignal) => this.#greet(signal);
+    return withDeadline(realClock, signal, ATTEMPT_DEADLINE_MS, late, greeting, () => stopped(signal)).then(
       () => undefined,
       (thrown) => asBeelineError(thrown, 'SERVER'),
     );
