@@ -10,6 +10,7 @@ export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
 export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';
 export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';
 export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
+export { CHOSEN, isOfOther } from '../session/meaning.ts';
 export type { BrowserOptions, Item, ReceiveInto, Reception } from './api.ts';
 export { abilities, type PageAbilities } from './files/abilities.ts';
 export { saveAsDownloads } from './files/download.ts';

@@ -1,5 +1,6 @@
 /** What is known of each of several receivers, from their sender's events: for the display, the sentences and the metrics. */
 import type { State, TransferEvent } from '../node/api.ts';
+import { CHOSEN } from '../session/meaning.ts';
 import { groups } from './format.ts';
 import { type Swarm, Tracker } from './tracker.ts';
 
@@ -91,7 +92,7 @@ export class Board {
     if (event.event !== 'ended') return;
     if (event.ok) this.done++;
     else this.#failed++;
-    if (!event.ok && (event.code === 'REFUSED' || event.code === 'CANCELLED')) this.declined++;
+    if (CHOSEN.has(event.code ?? '')) this.declined++;
   }
 
   /** Bytes of the offer that have gone out, to all together. */

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
+import { isOfOther } from '../session/meaning.ts';
 import { Board } from './board.ts';
 import { boardDrawing } from './board-lines.ts';
 import { BrokenPipe } from './exit.ts';
@@ -17,7 +18,7 @@ import { drawingOf, ProgressLine } from './progress.ts';
 import { Prompt } from './prompt.ts';
 import { Report, type ReportOptions } from './report.ts';
 import { Screen } from './screen.ts';
-import { isOfOther, Tracker } from './tracker.ts';
+import { Tracker } from './tracker.ts';
 
 export interface TransferRunOptions {
   face: Face;

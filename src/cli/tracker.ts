@@ -13,11 +13,6 @@ export interface ShownLane {
 /** What moves between several receivers, in bytes so far. */
 export type Swarm = Pick<Extract<TransferEvent, { event: 'swarm' }>, 'from' | 'to' | 'up' | 'down'>;
 
-/** At a receiver: it is about another receiver. What is drawn is how it goes with the sender, and how many others there are. */
-export function isOfOther(role: 'send' | 'receive', event: TransferEvent): boolean {
-  return role === 'receive' && 'peer' in event && event.peer !== undefined && event.peer > 1;
-}
-
 export class Tracker {
   state: State = 'idle';
   bytes = 0;

@@ -19,8 +19,7 @@ export function stateEvent(from: State, to: State, { by, error, reason }: Cause)
   return { event: 'state', from, to, ...(by && { by }), ...(why && { reason: why }) };
 }
 
-/** For an error about one path, or about all, after which the transfer goes on. */
-/** @param peer as of `laneEvent` */
+/** For an error about one path, or about all, after which the transfer goes on. @param peer as of `laneEvent` */
 export function warningEvent(error: BeelineError, path?: string, peer?: number): TransferEvent {
   const { code, reason, message } = error;
   const about = { ...(reason && { reason }), message, ...(path && { path }) };

@@ -13,6 +13,7 @@ import { warningEvent } from './cause.ts';
 import { DeliveryError } from './delivery.ts';
 import { Guesses } from './guesses.ts';
 import { Lobby } from './lobby.ts';
+import { CHOSEN } from './meaning.ts';
 import type { Known, Platform } from './ports.ts';
 import type { Session, SessionEnd } from './session.ts';
 import type { Running, SessionOwner } from './transfer.ts';
@@ -22,8 +23,6 @@ const GUESSES_OF_ONE = 1;
 const GUESSES_OF_SEVERAL = 3;
 /** Between two looks at whether one who came once more still gets something. */
 const VISIT_MS = 60_000;
-/** Ends that a person chose. Each counts as the end of one receiver that was waited for. One that failed may come again. */
-const CHOSEN: ReadonlySet<ErrorCode> = new Set(['REFUSED', 'CANCELLED']);
 
 /** Ends of the whole that its person chose. */
 const STOPPED: ReadonlySet<ErrorCode> = new Set(['INTERRUPTED', 'CANCELLED']);

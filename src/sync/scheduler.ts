@@ -409,10 +409,8 @@ export class Scheduler<Lane = number> {
   /** Near the end: the last blocks that the slowest other lane would bring. */
   #double(lane: Lane, now: number): Claim | undefined {
     const mine = this.#lanes.get(lane)!;
-    let all = 0;
-    for (const { rate } of this.#lanes.values()) all += rate;
-    const turns = all === 0 ? 0 : (SILENT_TURNS * this.#lanes.size * BLOCK_BYTES) / all;
-    const patience = Math.min(LONGEST_SILENT_S, turns);
+    const all = this.#rate;
+    const patience = Math.min(LONGEST_SILENT_S, this.turns ?? 0);
     const shared = this.#shared();
     const room = Math.max(MIN_BLOCKS, Math.floor((DOUBLED_S * all) / BLOCK_BYTES)) - this.#chunks.doubled;
     if (room <= 0) return undefined;

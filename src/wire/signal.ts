@@ -50,8 +50,8 @@ function signals(ours: number) {
     v.object({ k: v.literal('sealed'), sealed }),
     /**
      * Either: it ends here, with WRONG_CODE or VERSION. Sender only: ENDED, it ends before it has proved itself. TRY_AGAIN: the code was
-     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. CLOSED: nobody new is let in. BURNT: too many have guessed wrong, and only who was
-     * there before may come, with a `back`.
+     * wrong, and is not burned yet. FULL: as many receivers are there as are wanted. CLOSED: nobody new is let in. BURNT: too many have
+     * guessed wrong, and only who was there before may come, with a `back`.
      */
     v.object({ k: v.literal('refuse'), code: v.fallback(v.picklist(REFUSALS), 'WRONG_CODE') }),
   ]);

@@ -1,6 +1,7 @@
 /** A page that sends to several, and its rows. */
 import { deepEqual, equal } from 'node:assert/strict';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import type { Stage } from './harness/stage.ts';
 import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 12_000_000;
@@ -17,14 +18,20 @@ globalThis.RTCPeerConnection = class extends RTCPeerConnection {
   }
 };`;
 
+/** A page sends one file of SIZE to so many. */
+async function sendsTo(stage: Stage, people: string) {
+  const file = stage.work.path('one.bin');
+  makeFile(file, SIZE);
+  const sender = await stage.page();
+  await sender.forPeople(people);
+  await sender.choose(file);
+  return { sender, code: await sender.code() };
+}
+
 inBrowser('chromium', 'a page that sends to several', ({ test }) => {
   test('one page and one command receive from a page, each with a row of its own', async (stage) => {
     const { work } = stage;
-    makeFile(work.path('one.bin'), SIZE);
-    const sender = await stage.page();
-    await sender.forPeople('2');
-    await sender.choose(work.path('one.bin'));
-    const code = await sender.code();
+    const { sender, code } = await sendsTo(stage, '2');
     equal(code.split('-').length, 4, 'three words and a number');
     const page = await stage.page();
     await page.receive(code);
@@ -49,11 +56,7 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
 
   test('with any number the person says when it is enough, and who is under way goes on', async (stage) => {
     const { work } = stage;
-    makeFile(work.path('one.bin'), SIZE);
-    const sender = await stage.page();
-    await sender.forPeople('any');
-    await sender.choose(work.path('one.bin'));
-    const code = await sender.code();
+    const { sender, code } = await sendsTo(stage, 'any');
     await (await stage.receives(code, work.folder('first'))).ends(0);
     await sender.says(/Waiting for others/);
     await sender.says(/1 has it/);
@@ -123,11 +126,7 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
 
   test('paused and cancelled at the page, it is so for all', async (stage) => {
     const { work } = stage;
-    makeFile(work.path('one.bin'), SIZE);
-    const sender = await stage.page();
-    await sender.forPeople('2');
-    await sender.choose(work.path('one.bin'));
-    const code = await sender.code();
+    const { sender, code } = await sendsTo(stage, '2');
     const receivers = [
       await stage.receives(code, work.folder('a'), SLOWLY),
       await stage.receives(code, work.folder('b'), SLOWLY),

@@ -7,8 +7,9 @@ import type { Clock } from '../../src/base/clock.ts';
 import { columns, keepEnd, loadWidths } from '../../src/cli/measure.ts';
 import { drawingOf, ProgressLine, plain, render } from '../../src/cli/progress.ts';
 import { Screen } from '../../src/cli/screen.ts';
-import { describeLanes, isOfOther, Tracker } from '../../src/cli/tracker.ts';
+import { describeLanes, Tracker } from '../../src/cli/tracker.ts';
 import type { TransferEvent } from '../../src/node/api.ts';
+import { isOfOther } from '../../src/session/meaning.ts';
 import { Sink } from './fakes.ts';
 
 const HOSTILE = 'a\x1b[2J\x1b]0;owned\x07\u202egnp.exe\r\n\u2066b\u0000';

@@ -9,6 +9,7 @@ export { escapeName } from '../../src/base/printable.ts';
 export { codeIn, formatCode, parseCode } from '../../src/identity/code.ts';
 export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';
+export { CHOSEN, isOfOther } from '../../src/session/meaning.ts';
 
 import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 

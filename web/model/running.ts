@@ -1,6 +1,12 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
 
-import { escapeName, type OfferSummary, type State, type TransferEvent } from '../../src/browser/index.ts';
+import {
+  escapeName,
+  isOfOther,
+  type OfferSummary,
+  type State,
+  type TransferEvent,
+} from '../../src/browser/index.ts';
 import type { OpenLane } from './paths.ts';
 import type { SeveralShown } from './several.ts';
 
@@ -86,8 +92,7 @@ export function begun(role: TransferShown['role']): TransferShown {
 
 export function next(running: TransferShown, event: TransferEvent): TransferShown {
   // A receiver is shown how it goes with the sender.
-  const ofOther = running.role === 'receive' && 'peer' in event && (event.peer ?? 1) > 1;
-  if (ofOther && event.event !== 'warning') return running;
+  if (isOfOther(running.role, event) && event.event !== 'warning') return running;
   switch (event.event) {
     case 'code':
       return { ...running, code: event.code };

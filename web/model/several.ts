@@ -1,5 +1,5 @@
 /** A sender's several receivers, from its events: each by its number, and all together. Pure: every event makes a new value. */
-import type { State, TransferEvent } from '../../src/browser/index.ts';
+import { CHOSEN, type State, type TransferEvent } from '../../src/browser/index.ts';
 import { begun, next, percent, STILL, type TransferShown } from './running.ts';
 
 /** How many have it, or 'any': whoever comes. */
@@ -29,8 +29,6 @@ export interface SeveralShown {
 const MOST_ROWS = 200;
 /** The first of these that some receiver is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting'];
-/** Ends that somebody chose. */
-const CHOSEN: ReadonlySet<string> = new Set(['REFUSED', 'CANCELLED']);
 
 export function begunFor(wanted: Wanted): TransferShown {
   const several = { wanted, receivers: new Map(), done: 0, declined: 0, closed: false, up: 0 };

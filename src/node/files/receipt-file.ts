@@ -32,8 +32,9 @@ export function receiptFolder(env = process.env, platform = process.platform): s
 }
 
 /**
- * `2026-11-23T00-22-57Z-0123456789abcdef0123.jsonl`: when, digits of the root, and of a hash of the receivers: of many receivers on one
- * machine, in one second, no two have the same. Both sides' of one receiver are one file, where one machine is both. That of a sender with several, and each of theirs, is its own.
+ * `2026-11-23T00-22-57Z-0123456789abcdef0123.jsonl`: when, digits of the root, and of a hash of the receivers. So of many receivers
+ * on one machine, in one second, no two have the same. Where one machine is both sides, those of one receiver are one file. That of
+ * a sender with several, and each of theirs, is its own.
  */
 export function receiptName({ receivers, root }: Pick<Receipt, 'receivers' | 'root'>): string {
   const last = receivers.reduce((latest, { ended }) => Math.max(latest, ended), 0);
