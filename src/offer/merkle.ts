@@ -12,7 +12,7 @@ import { atOnce, type Steps } from '../base/slices.ts';
 /** A chunk by what is in it. */
 export interface ChunkHash {
   index: number;
-  sha256: Uint8Array;
+  hash: Uint8Array;
 }
 
 const CHUNK_LEAF = new Uint8Array([0]);
@@ -112,7 +112,7 @@ export class ChunkHashes {
 
   /** Each with its hash, in order. */
   *[Symbol.iterator](): Generator<ChunkHash> {
-    for (const index of this.have) yield { index, sha256: this.get(index)! };
+    for (const index of this.have) yield { index, hash: this.get(index)! };
   }
 
   /** All of `rooting` in one go: for what is known to be small. */

@@ -203,8 +203,8 @@ export class Chunks {
     this.#gathered = 0;
     this.#writing = 0;
     const { space } = this.offer;
-    for (const { index, sha256 } of held) {
-      this.#add(index, sha256, space.length(index));
+    for (const { index, hash } of held) {
+      this.#add(index, hash, space.length(index));
       // A stream is not gone on with by another process: its origin need not hear of what is here.
       if (!space.stream) this.#before.add(index);
     }
@@ -231,7 +231,7 @@ export class Chunks {
     for (let index = 0, left = this.#before.count; left > 0; index++) {
       if (!this.#before.has(index)) continue;
       left--;
-      list.push({ index, sha256: this.offer.hashes.get(index)! });
+      list.push({ index, hash: this.offer.hashes.get(index)! });
       if (list.length < most) continue;
       yield list;
       list = [];
@@ -342,10 +342,10 @@ export class Chunks {
   }
 
   /** The origin has told the hash of a chunk that is not here. */
-  told(index: number, sha256: Uint8Array): void {
+  told(index: number, hash: Uint8Array): void {
     this.#hashing.delete(index);
     if (!this.#lacksHash(index)) return;
-    this.offer.hashes.set(index, sha256);
+    this.offer.hashes.set(index, hash);
     for (const holder of this.#holders) if (holder.has.has(index)) this.#markReady(holder, index);
   }
 
@@ -423,11 +423,11 @@ export class Chunks {
    * another one by it. Bytes that were gathered for another hash of the origin's are forgotten.
    * @throws BeelineError PROTOCOL if the origin changes its word too often
    */
-  arriving(index: number, length: number, sha256: Uint8Array, holder?: Holder): Arriving | undefined {
+  arriving(index: number, length: number, hash: Uint8Array, holder?: Holder): Arriving | undefined {
     const life = this.#open.get(index);
     if (life?.state !== 'arriving') return undefined;
     const known = this.offer.hashes.get(index);
-    const same = known !== undefined && equalBytes(known, sha256);
+    const same = known !== undefined && equalBytes(known, hash);
     if (holder) {
       // It is not asked for this one again. All pieces of one chunk are one mistake: its file may have changed.
       if (!same && holder.forgo(index)) holder.mistaken++;
@@ -438,7 +438,7 @@ export class Chunks {
         throw fault('PEER_MISBEHAVES', { what: `says another hash of chunk ${index} each time` });
       this.#forget(life);
     }
-    this.offer.hashes.set(index, sha256);
+    this.offer.hashes.set(index, hash);
     this.#shorten(life, length);
     return life;
   }
@@ -498,9 +498,9 @@ export class Chunks {
   }
 
   /** The sink has it. False if all began anew meanwhile: then it counts for nothing. */
-  written(index: number, sha256: Uint8Array, length: number): boolean {
+  written(index: number, hash: Uint8Array, length: number): boolean {
     const life = this.#endWriting(index);
-    if (life) this.#add(index, sha256, length);
+    if (life) this.#add(index, hash, length);
     // A new process of the origin has not told its hash, and hears it before the last word.
     if (life?.from && this.#renewed) this.#before.add(index);
     return life !== undefined;
@@ -525,9 +525,9 @@ export class Chunks {
     return life;
   }
 
-  #add(index: number, sha256: Uint8Array, length: number): void {
+  #add(index: number, hash: Uint8Array, length: number): void {
     if (!this.down.add(index)) return;
-    this.offer.hashes.set(index, sha256);
+    this.offer.hashes.set(index, hash);
     this.#bytes += length;
   }
 

@@ -227,13 +227,13 @@ export class Fetching {
 
   /** The origin says what the hash of a chunk is. Throws as `land`. */
   hash(lane: LanePort, message: ChunkHash & { length: number }): void {
-    const { index, length, sha256 } = message;
+    const { index, length, hash } = message;
     const owed = this.#scheduler.answered(lane, 'hash', index, 0, this.#now);
     if (!owed) throw notAskedFor();
     this.#options.offer.checkLength(index, length);
     if (this.#counts(owed)) {
       if (this.chunks.comparing(index)) this.#intake.compare(message);
-      else this.chunks.told(index, sha256);
+      else this.chunks.told(index, hash);
     }
     this.#landed(lane);
   }

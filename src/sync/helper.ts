@@ -85,7 +85,7 @@ export class Helper implements Peer {
         hash: () => undefined,
         news: () => undefined,
         hashTold: () => {},
-        serves: ({ index, sha256 }) => equalBytes(sha256, fetching.chunks.hash(index) ?? new Uint8Array()),
+        serves: ({ index, hash }) => equalBytes(hash, fetching.chunks.hash(index) ?? new Uint8Array()),
         lacks: (lane, range) => lane.send({ type: 'lacks', ...range }).catch(() => {}),
         fail: (thrown) => this.#ports.fail(asBeelineError(thrown)),
       });

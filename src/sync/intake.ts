@@ -136,25 +136,25 @@ export class Intake {
     }
   }
 
-  async #compare({ index, sha256, length }: ChunkHash & { length: number }): Promise<void> {
+  async #compare({ index, hash, length }: ChunkHash & { length: number }): Promise<void> {
     const { chunks, sink, written, changed } = this.#options;
     const extents = chunks.offer.space.extents(index);
     if (!chunks.comparing(index)) return;
     const guess = await sink.guess?.(index, extents);
     if (!chunks.comparing(index) || this.#over) return;
-    if (!guess || !equalBytes(guess, sha256)) {
+    if (!guess || !equalBytes(guess, hash)) {
       chunks.differs(index);
       return changed();
     }
     chunks.write(index);
-    await sink.keep!(index, extents, sha256);
-    if (chunks.written(index, sha256, length)) written(index, extents, length);
+    await sink.keep!(index, extents, hash);
+    if (chunks.written(index, hash, length)) written(index, extents, length);
   }
 
-  #arriving({ index, length, sha256 }: BlocksHeader, holder: Holder | undefined): Arriving | undefined {
+  #arriving({ index, length, hash }: BlocksHeader, holder: Holder | undefined): Arriving | undefined {
     const { chunks } = this.#options;
     if (index < chunks.offer.space.chunks) chunks.offer.checkLength(index, length);
-    return this.#over ? undefined : chunks.arriving(index, length, sha256, holder);
+    return this.#over ? undefined : chunks.arriving(index, length, hash, holder);
   }
 
   #run(work: () => Promise<void>): void {
@@ -168,20 +168,20 @@ export class Intake {
   }
 
   /** From here on nobody else has the chunk: neither its buffer nor its place is touched by what may still come of it. */
-  async #write({ index, length, sha256 }: BlocksHeader, form: 'data' | 'zeros' = 'data'): Promise<void> {
+  async #write({ index, length, hash }: BlocksHeader, form: 'data' | 'zeros' = 'data'): Promise<void> {
     const { chunks, sink, digest, written, lied } = this.#options;
     const slab = chunks.write(index);
     try {
       const extents = chunks.offer.space.extents(index);
       const data = form === 'data' ? slab!.bytes.subarray(0, length) : undefined;
-      const hash = data ? await digest(data) : await this.#zeroHashes.get(length);
-      if (!equalBytes(hash, sha256)) {
+      const actual = data ? await digest(data) : await this.#zeroHashes.get(length);
+      if (!equalBytes(actual, hash)) {
         const holder = chunks.wrong(index);
         if (holder) return lied(holder);
         throw fault('CHUNK_ALTERED', { chunk: index });
       }
-      await sink.write(index, extents, data, sha256);
-      if (chunks.written(index, sha256, length)) written(index, extents, 0);
+      await sink.write(index, extents, data, hash);
+      if (chunks.written(index, hash, length)) written(index, extents, 0);
     } finally {
       slab?.release();
     }

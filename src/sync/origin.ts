@@ -181,7 +181,7 @@ export class ReceivingPeer implements Peer {
       limiter,
       hash: (index) => (offer.isTorn(index) ? undefined : offer.hashes.get(index)),
       news: (lane) => reading.news.tell(lane),
-      hashTold: (index, sha256) => this.#told(index, sha256),
+      hashTold: (index, hash) => this.#told(index, hash),
       sent(bytes) {
         origin.sent += bytes;
       },
@@ -371,13 +371,13 @@ export class ReceivingPeer implements Peer {
    * Takes the hash of a chunk for the root. A chunk of a file that is gone keeps its first hash: a receiver that knows of the file
    * leaves the chunk out, and one that had it all before has what was read first.
    */
-  #told(index: number, sha256: Uint8Array): void {
+  #told(index: number, hash: Uint8Array): void {
     const { offer, givings } = this.#origin;
     if (!offer.hashes.have.has(index)) givings.hashed(index);
     // Asked for each piece that goes: of a torn chunk it costs a look at all its files.
     const torn = offer.isTorn(index);
     for (const hashes of [offer.hashes, this.#account.hashes])
-      if (!torn || !hashes.have.has(index)) hashes.set(index, sha256);
+      if (!torn || !hashes.have.has(index)) hashes.set(index, hash);
   }
 
   /** What it has from an earlier run, by its own word: it can only cheat itself. */
@@ -388,9 +388,9 @@ export class ReceivingPeer implements Peer {
     offer.checkExist(chunks.map(({ index }) => index));
     this.#ports.accepted();
     const account = this.#account;
-    for (const { index, sha256 } of chunks) {
+    for (const { index, hash } of chunks) {
       // What was read here says whether it still has that right.
-      if (!account.hashes.get(index)) account.hashes.set(index, read.get(index) ?? sha256);
+      if (!account.hashes.get(index)) account.hashes.set(index, read.get(index) ?? hash);
       account.resumed += this.#there(index);
     }
     // Nothing is said of chunks that this run served: a 0 would begin the count anew.

@@ -63,7 +63,7 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array,
+    hash: Uint8Array,
   ): Promise<void>;
   /** How many chunks past the first missing one it can hold. Infinity, unless it needs bytes in order (as stdout does). */
   readonly window: number;
@@ -90,7 +90,7 @@ export interface Comparing {
   /** The SHA-256 of these bytes; undefined if they cannot be read. It is compared with the hash from the sender, and never sent. */
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined;
   /** The sender's hash of the chunk is the guessed one: these bytes count as the chunk, written. */
-  keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void>;
+  keep(chunk: number, extents: readonly Extent[], hash: Uint8Array): Promise<void>;
 }
 
 export type Digest = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;

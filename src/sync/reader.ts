@@ -22,7 +22,7 @@ export interface Loaded {
   /** All of its bytes; none for a stream that has ended before it. */
   readonly data: Uint8Array;
   readonly slab: Slab;
-  readonly sha256: Uint8Array;
+  readonly hash: Uint8Array;
   readonly zeros: boolean;
   /** A lane is writing its header in front of the data: no other may. */
   headroomTaken: boolean;
@@ -188,8 +188,8 @@ export class ChunkReader {
       const length = await read(index, slab.bytes);
       const data = slab.bytes.subarray(0, length);
       const zeros = isZero(data);
-      const sha256 = zeros ? await this.#zeroHashes.get(length) : await digest(data);
-      shelf.here = { index, data, slab, sha256, zeros, headroomTaken: false, sent: 0 };
+      const hash = zeros ? await this.#zeroHashes.get(length) : await digest(data);
+      shelf.here = { index, data, slab, hash, zeros, headroomTaken: false, sent: 0 };
       return shelf.here;
     } catch (thrown) {
       // Read anew for whoever asks next.

@@ -39,7 +39,7 @@ export interface ServingOptions {
   /** What a lane hears before more bytes go on it. Undefined: nothing. */
   news: (lane: LanePort) => Promise<void> | undefined;
   /** The peer is told this hash of a chunk. */
-  hashTold: (index: number, sha256: Uint8Array) => void;
+  hashTold: (index: number, hash: Uint8Array) => void;
   /** So many bytes more have gone into a lane. */
   sent?: (bytes: number) => void;
   /** Whether a chunk is what it should be. Absent: it is, since this side says so. */
@@ -164,15 +164,15 @@ export class Serving {
     const { hash, hashTold, space } = this.#options;
     for (; known.length > 0 && this.#lanes.has(lane); known.shift()) {
       const index = known[0]!;
-      const sha256 = hash(index);
+      const told = hash(index);
       // A file of it went away meanwhile: the chunk is read anew.
-      if (!sha256) {
+      if (!told) {
         state.queue.push({ index });
         void this.#serve(state);
         continue;
       }
-      hashTold(index, sha256);
-      await lane.send({ type: 'hash', index, length: space.length(index), sha256 }).catch(() => {});
+      hashTold(index, told);
+      await lane.send({ type: 'hash', index, length: space.length(index), hash: told }).catch(() => {});
     }
   }
 
@@ -242,7 +242,7 @@ export class Serving {
   async #answer(state: LaneState, loaded: Loaded, sending: Set<Promise<void>>): Promise<void> {
     const { lane } = state;
     const { limiter, news, hashTold } = this.#options;
-    const { index, data, sha256 } = loaded;
+    const { index, data, hash } = loaded;
     const asked = state.queue[0]!;
     const end = asked.from === undefined ? 0 : Math.min(data.length, asked.to * BLOCK_BYTES);
     const offset = (asked.from ?? 0) * BLOCK_BYTES;
@@ -264,26 +264,26 @@ export class Serving {
     if (!this.#serves(state)) return limiter.giveBack(bytes);
     if (asked.from === undefined) {
       state.queue.shift();
-      if (data.length > 0) hashTold(index, sha256);
-      lane.send({ type: 'hash', index, length: data.length, sha256 }).catch(() => {});
+      if (data.length > 0) hashTold(index, hash);
+      lane.send({ type: 'hash', index, length: data.length, hash }).catch(() => {});
       return;
     }
     if (loaded.zeros || offset + bytes >= end) state.queue.shift();
     else asked.from += bytes / BLOCK_BYTES;
     // A stream that has ended before what was asked for: its end has been said.
     if (offset >= data.length) return;
-    hashTold(index, sha256);
+    hashTold(index, hash);
     const piece = this.#send(state, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
   }
 
   /** Resolves when the lane has taken it. One that dies is asked for on another. */
   async #send(state: LaneState, loaded: Loaded, offset: number, bytes: number): Promise<void> {
-    const { index, data, sha256, zeros, slab } = loaded;
+    const { index, data, hash, zeros, slab } = loaded;
     const use = this.#reader.lease(index);
     const first = offset === 0 && bytes > 0 && !loaded.headroomTaken;
     if (first) loaded.headroomTaken = true;
-    const header = { type: 'blocks' as const, index, length: data.length, sha256, offset, bytes };
+    const header = { type: 'blocks' as const, index, length: data.length, hash, offset, bytes };
     const form = zeros ? ('zeros' as const) : ('data' as const);
     const part = data.subarray(offset, offset + bytes);
     try {

@@ -29,7 +29,7 @@ import type { ChunkHash } from '../offer/merkle.ts';
 
 export const HEADER_LENGTH = 5;
 
-/** index (8) length (4) offset (4) form (1) sha256 (32): fixed, so that the data always starts at the same place. */
+/** index (8) length (4) offset (4) form (1) hash (32): fixed, so that the data always starts at the same place. */
 export const BLOCKS_HEADER_LENGTH = 49;
 
 const FORMS = ['data', 'zeros'] as const;
@@ -108,7 +108,7 @@ function fields<T extends object>(forms: { readonly [K in keyof T]: Form<T[K]> }
   };
 }
 
-const chunkHash = fields<ChunkHash>({ index: count(), sha256: hash });
+const chunkHash = fields<ChunkHash>({ index: count(), hash });
 const ends = fields({ index: count(), from: count(), to: count(MAX_CHUNK / BLOCK_BYTES) });
 /** Blocks of one chunk: `from` up to, not including, `to`. */
 const range: typeof ends = {
@@ -184,7 +184,7 @@ const BODIES = {
     /** 'zeros': the whole chunk is zeros, and no bytes follow. */
     form: oneOf(FORMS),
     /** Of the whole chunk. */
-    sha256: hash,
+    hash,
   }),
   /** Receiver, for streams: every chunk below this one is written. */
   written: fields({ below: count() }),
@@ -206,7 +206,7 @@ const BODIES = {
   /** Receiver to origin: your last word has come. Receiver to receiver: I have all that I want. Do not wait for me. */
   confirmed: fields({}),
   /** Origin: the hash of a chunk. */
-  hash: fields({ index: count(), length: count(MAX_CHUNK), sha256: hash }),
+  hash: fields({ index: count(), length: count(MAX_CHUNK), hash }),
   /**
    * Receiver: so many bytes are here, `kept` of them were here before and only compared, and these chunks
    * are down since it was said last.
@@ -288,14 +288,14 @@ export function decodeBlocksHeader(body: Uint8Array, bodyLength: number): Blocks
   const index = u64.read(reader);
   const [length, offset] = [reader.u32(), reader.u32()];
   const form = FORMS[reader.u8()];
-  const sha256 = hash.read(reader);
+  const chunkHash = hash.read(reader);
   const bytes = bodyLength - BLOCKS_HEADER_LENGTH;
   const end = offset + bytes;
   const whole = bytes > 0 && (end === length || (end < length && bytes % BLOCK_BYTES === 0));
   const fits = offset % BLOCK_BYTES === 0 && (form === 'zeros' ? offset < length && bytes === 0 : whole);
   if (!form || !Number.isSafeInteger(index) || length === 0 || length > MAX_CHUNK || !fits)
     throw fault('PEER_MALFORMED', { what: 'malformed blocks' });
-  return { index, length, form, sha256, offset, bytes };
+  return { index, length, form, hash: chunkHash, offset, bytes };
 }
 
 /** Decodes every message but `blocks`. Throws PROTOCOL or BAD_MANIFEST. */

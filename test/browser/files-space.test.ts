@@ -14,7 +14,7 @@ const begin = (created: number): JournalRecord[] => [
 ];
 const chunks = (...indexes: number[]): JournalRecord => ({
   type: 'chunks',
-  chunks: indexes.map((index) => ({ index, sha256: new Uint8Array(32).fill(index) })),
+  chunks: indexes.map((index) => ({ index, hash: new Uint8Array(32).fill(index) })),
 });
 const held = (state: JournalState | undefined) => [...(state?.chunks.have ?? [])];
 

@@ -29,7 +29,7 @@ async function append(path: string, random: () => number, next: () => number, ac
     for (let i = 0; i < 6; i++) {
       const mine = Array.from({ length: 1 + Math.floor(random() * 60) }, next);
       const sync = random() < 0.7;
-      const chunks = mine.map((index) => ({ index, sha256: hash(index) }));
+      const chunks = mine.map((index) => ({ index, hash: hash(index) }));
       const appended = journal.append([{ type: 'chunks', chunks }], { sync }).then(
         () => {
           written.push(...mine);

@@ -153,8 +153,8 @@ export class Receiving {
 
   /** Chunks that are not held, in random order, some at the same time, with a commit now and then. */
   async #move(sink: StagingSink): Promise<void> {
-    const held = new Map([...sink.held()].map(({ index, sha256 }) => [index, sha256]));
-    for (const [chunk, sha256] of held) this.#checkHeld(chunk, sha256);
+    const held = new Map([...sink.held()].map(({ index, hash }) => [index, hash]));
+    for (const [chunk, hash] of held) this.#checkHeld(chunk, hash);
     const missing = shuffled(
       Array.from({ length: SPACE.chunks }, (_, chunk) => chunk).filter((chunk) => !held.has(chunk)),
       this.#random,
@@ -184,15 +184,15 @@ export class Receiving {
 
   async #write(sink: StagingSink, chunk: number): Promise<void> {
     const extents = SPACE.extents(chunk);
-    const { data, sha256, zero } = CHUNKS[chunk]!;
+    const { data, hash, zero } = CHUNKS[chunk]!;
     const guess = await sink.guess(chunk, extents);
-    if (guess && Buffer.compare(guess, sha256) === 0) await sink.keep(chunk, extents, sha256);
-    else await sink.write(chunk, extents, zero ? undefined : data, sha256);
+    if (guess && Buffer.compare(guess, hash) === 0) await sink.keep(chunk, extents, hash);
+    else await sink.write(chunk, extents, zero ? undefined : data, hash);
   }
 
   /** The invariant: a journaled chunk is on the disk. */
-  #checkHeld(chunk: number, sha256: Uint8Array): void {
-    const sha = Buffer.from(sha256);
+  #checkHeld(chunk: number, hash: Uint8Array): void {
+    const sha = Buffer.from(hash);
     const read = SPACE.extents(chunk).map(({ entry, offset, length }) => {
       const { path } = ENTRIES[entry]!;
       const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
@@ -202,7 +202,7 @@ export class Receiving {
       return readFileSync(place).subarray(offset, offset + length);
     });
     assert.deepEqual(hashOf(Buffer.concat(read)), sha, `chunk ${chunk} is held, but its bytes are not there`);
-    assert.deepEqual(CHUNKS[chunk]!.sha256, sha, `chunk ${chunk} is held with another hash`);
+    assert.deepEqual(CHUNKS[chunk]!.hash, sha, `chunk ${chunk} is held with another hash`);
   }
 }
 

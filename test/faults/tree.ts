@@ -36,7 +36,7 @@ export const CHUNKS = Array.from({ length: SPACE.chunks }, (_, chunk) => {
   const data = Buffer.alloc(SPACE.length(chunk));
   for (const { entry, offset, length, at } of SPACE.extents(chunk))
     BYTES[entry]!.copy(data, at, offset, offset + length);
-  return { data, sha256: hashOf(data), zero: !data.some((byte) => byte !== 0) };
+  return { data, hash: hashOf(data), zero: !data.some((byte) => byte !== 0) };
 });
 
 /** What a whole transfer leaves. */

@@ -81,7 +81,7 @@ export function sendBlocks(
   const offset = from * BLOCK_BYTES;
   const data = more.form === 'zeros' ? new Uint8Array(0) : chunk.subarray(offset, to * BLOCK_BYTES);
   const header = { type: 'blocks' as const, index, length: chunk.length, form: 'data' as const, offset };
-  lane.send({ ...header, sha256: sha256(chunk), bytes: data.length, data, ...more }).catch(() => {});
+  lane.send({ ...header, hash: sha256(chunk), bytes: data.length, data, ...more }).catch(() => {});
 }
 
 /** Hosts its own rendezvous until the test ends. */
@@ -119,7 +119,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
         for (const range of message.ranges) sendBlocks(lane, range, data(range.index));
       else
         for (const index of message.chunks)
-          tell({ type: 'hash', index, length: space.length(index), sha256: sha256(data(index)) });
+          tell({ type: 'hash', index, length: space.length(index), hash: sha256(data(index)) });
     }
     // A liar has no reason to compute anything: it agrees with whatever root it is told.
     if (message.type === 'finish') tell({ type: 'finished', root: message.root, started: 0, ended: 0 });

@@ -225,9 +225,9 @@ for (const how of [
             say();
           }
           if (!how.includes('byte') || landing) continue;
-          const sha256 = hashOf(CONTENT.subarray(index * CHUNK, (index + 1) * CHUNK));
+          const hash = hashOf(CONTENT.subarray(index * CHUNK, (index + 1) * CHUNK));
           const part = { offset: from * BLOCK_BYTES, bytes: BLOCK_BYTES };
-          landing = helper.land(lane, { index, length: CHUNK, form: 'data', sha256, ...part });
+          landing = helper.land(lane, { index, length: CHUNK, form: 'data', hash, ...part });
         }
       landing?.put(CONTENT.subarray(0, 1));
     }

@@ -117,7 +117,7 @@ for (const message of [
     update: false,
   },
   { type: 'status', seq: 1, state: 'cancelled', code: '', text: '' },
-  { type: 'hash', index: 0, length: 1, sha256: new Uint8Array(32) },
+  { type: 'hash', index: 0, length: 1, hash: new Uint8Array(32) },
   { type: 'members', seq: 1, all: [{ id: 1, dials: true }] },
   { type: 'signal', member: 1, seq: 1, body: '' },
   { type: 'finished', root: new Uint8Array(32), started: 0, ended: 0 },

@@ -184,7 +184,7 @@ test('protects from: data that is not what its hash says', LIMIT, async (t) => {
       if (message.type !== 'get') return true;
       for (const range of message.ranges) {
         const data = new Uint8Array(range.index === 0 ? 3 : CHUNK).fill(0x61);
-        sendBlocks(lane, range, data, range.index === 1 ? { sha256: new Uint8Array(32) } : {});
+        sendBlocks(lane, range, data, range.index === 1 ? { hash: new Uint8Array(32) } : {});
       }
       return false;
     },

@@ -38,7 +38,7 @@ async function forge(at: string): Promise<string> {
   const journal = await Journal.replace(journalAt(join(path, 'journal')), [
     { type: 'begin', created: Date.now(), chunkSize: CHUNK, pages: pages.length, stream: false },
     ...pages.map((page, i) => ({ type: 'page' as const, page: i, bytes: page })),
-    { type: 'chunks', chunks: [{ index: 0, sha256: createHash('sha256').update(bytes).digest() }] },
+    { type: 'chunks', chunks: [{ index: 0, hash: createHash('sha256').update(bytes).digest() }] },
   ]);
   await journal.close();
   return path;

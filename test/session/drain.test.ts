@@ -39,7 +39,7 @@ it('is waited for until the other side closes, though chunks stand before its en
     length: 65_536,
     offset: 0,
     bytes: 65_536,
-    sha256: new Uint8Array(32),
+    hash: new Uint8Array(32),
     data,
   } as const;
   await far.send(blocks, slab);

@@ -87,6 +87,6 @@ function other(world: World, value: unknown): unknown {
 
 /** Wrong, and consistent. */
 function withHash(message: Message): Message {
-  if (!('data' in message) || !('sha256' in message)) return message;
-  return { ...message, sha256: hashOf(message.data) };
+  if (!('data' in message) || !('hash' in message)) return message;
+  return { ...message, hash: hashOf(message.data) };
 }

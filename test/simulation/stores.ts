@@ -481,10 +481,10 @@ export class SimSink implements Sink {
     }
     const held = new ChunkHashes();
     const here = (entry: number) => placed.has(entry) || staged.has(entry) || !this.wants(entry);
-    for (const { index, sha256 } of state?.chunks ?? []) {
+    for (const { index, hash } of state?.chunks ?? []) {
       const extents = space.extents(index);
       if (!extents.every(({ entry }) => here(entry))) continue;
-      held.set(index, sha256);
+      held.set(index, hash);
       for (const { entry, length } of extents)
         if (staged.has(entry)) staged.set(entry, staged.get(entry)! - length);
     }
@@ -559,10 +559,10 @@ export class SimSink implements Sink {
   /** What a journal says is there, and what it once said it says still. */
   #checkHeld(held: ChunkHashes, placed: ReadonlySet<number>, lost: (entry: number) => boolean): void {
     const disk = this.#disk;
-    for (const { index, sha256 } of held) {
+    for (const { index, hash } of held) {
       const extents = this.space!.extents(index);
       if (extents.some(({ entry }) => !this.wants(entry) || this.dropped.has(entry))) continue;
-      if (Buffer.compare(hashOf(this.#here(extents, placed)!), sha256) !== 0)
+      if (Buffer.compare(hashOf(this.#here(extents, placed)!), hash) !== 0)
         this.#wrong(`chunk ${index} is journaled and is not on the disk`);
     }
     for (const index of disk.promised) {
@@ -613,14 +613,14 @@ export class SimSink implements Sink {
     return extents.every(old) ? this.#here(extents, new Set(extents.map(({ entry }) => entry))) : undefined;
   }
 
-  async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
+  async keep(chunk: number, extents: readonly Extent[], hash: Uint8Array): Promise<void> {
     this.#starts(chunk, extents, undefined, undefined);
     await this.#world.sleep(this.#world.between(0, 0.02));
     if (this.ended) return;
     const data = this.#old(extents);
-    if (!data || Buffer.compare(hashOf(data), sha256) !== 0)
+    if (!data || Buffer.compare(hashOf(data), hash) !== 0)
       this.#wrong(`chunk ${chunk} is kept and is something else`);
-    await this.#take(chunk, extents, data, sha256);
+    await this.#take(chunk, extents, data, hash);
   }
 
   wants(entry: number): boolean {
@@ -631,7 +631,7 @@ export class SimSink implements Sink {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array | undefined,
+    hash: Uint8Array | undefined,
   ): void {
     if (this.#writing.has(chunk)) this.#wrong(`chunk ${chunk} is written while it is being written`);
     else if (this.#written.has(chunk)) this.#wrong(`chunk ${chunk} is written a second time without cause`);
@@ -644,7 +644,7 @@ export class SimSink implements Sink {
       this.#wrong(`chunk ${chunk} is not wanted`);
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
     if (data && data.length !== length) this.#wrong(`chunk ${chunk} has ${data.length} of ${length} bytes`);
-    if (data && Buffer.compare(hashOf(data), sha256!) !== 0) this.#wrong(`chunk ${chunk} was not checked`);
+    if (data && Buffer.compare(hashOf(data), hash!) !== 0) this.#wrong(`chunk ${chunk} was not checked`);
     this.#writing.set(chunk, data ? length : 0);
     const now = [...this.#writing.values()].reduce((sum, bytes) => sum + bytes, 0);
     if (now > Math.max(MOST_WRITING_BYTES, LEAST_WRITING * space.chunkSize))
@@ -660,19 +660,19 @@ export class SimSink implements Sink {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array,
+    hash: Uint8Array,
   ): Promise<void> {
     const world = this.#world;
     const { write, slowOneIn, slow } = this.#disk.temper;
-    this.#starts(chunk, extents, data, sha256);
+    this.#starts(chunk, extents, data, hash);
     const slowly = slowOneIn > 0 && world.chance(1 / slowOneIn);
     const seconds = slowly ? world.between(0, slow) : world.between(...write);
     if (slowly) world.note(`chunk ${chunk} takes ${seconds.toFixed(2)} s to write`);
     // Bytes go down in pieces, with time between them: the buffer is this write's until the end.
     this.#pace = { seconds: seconds / 3, every: Math.ceil(extents.length / 2) + 1 };
     if (this.#hands) this.#hands.pieceSeconds = seconds / 3;
-    await this.#take(chunk, extents, data, sha256);
-    if (data && Buffer.compare(hashOf(data), sha256) !== 0)
+    await this.#take(chunk, extents, data, hash);
+    if (data && Buffer.compare(hashOf(data), hash) !== 0)
       this.#wrong(`the bytes of chunk ${chunk} changed while it was being written`);
   }
 
@@ -680,11 +680,11 @@ export class SimSink implements Sink {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array,
+    hash: Uint8Array,
   ): Promise<void> {
     try {
       if (!this.#work) throw failure(this.#disk.temper.passing);
-      await this.#work.writer.take({ chunk, extents, sha256, data, kept: false });
+      await this.#work.writer.take({ chunk, extents, hash, data, kept: false });
       this.#written.add(chunk);
       this.down.add(chunk);
     } catch (error) {

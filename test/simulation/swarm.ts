@@ -83,8 +83,8 @@ function mutating(lies: SwarmLies, chance: Chance, chunks: () => number): Mutate
       }
       const zeros = { ...message, form: 'zeros' as const, data: new Uint8Array(), bytes: 0 };
       if (lies === 'short zeros') return [{ ...zeros, length: Math.max(1, message.length - 1) }];
-      if (lies === 'other zeros') return [{ ...zeros, sha256: hashOf(message.sha256) }];
-      if (lies === 'another hash') return [{ ...message, sha256: hashOf(message.sha256) }];
+      if (lies === 'other zeros') return [{ ...zeros, hash: hashOf(message.hash) }];
+      if (lies === 'another hash') return [{ ...message, hash: hashOf(message.hash) }];
       if (lies === 'garbles' && message.form === 'data' && message.data.length > 0) {
         const data = message.data.slice();
         data[chance.below(data.length)]! ^= 1 + chance.below(255);

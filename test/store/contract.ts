@@ -67,8 +67,8 @@ class Writing {
 
   look(): void {
     this.down.clear();
-    for (const { index, sha256 } of this.sink.held?.() ?? []) {
-      assert.deepEqual(Buffer.from(sha256), this.hash(index), `held chunk ${index}`);
+    for (const { index, hash } of this.sink.held?.() ?? []) {
+      assert.deepEqual(Buffer.from(hash), this.hash(index), `held chunk ${index}`);
       this.down.add(index);
     }
   }

@@ -14,7 +14,7 @@ import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, FakeLane, hashOf, MemorySink, MemorySource, turn } from './harness.ts';
 
 const data = new Uint8Array(CHUNK).fill(7);
-const sha256 = hashOf(data);
+const hash = hashOf(data);
 
 /** A receiver of so many like chunks, whose hashes it knows, with a helper that has them all and a lane to each. */
 async function world(count: number) {
@@ -44,7 +44,7 @@ async function world(count: number) {
     },
     false,
   );
-  for (let chunk = 0; chunk < count; chunk++) offer.hashes.set(chunk, sha256);
+  for (let chunk = 0; chunk < count; chunk++) offer.hashes.set(chunk, hash);
   const holder = new Holder();
   fetching.join(holder);
   fetching.holds(
@@ -56,7 +56,7 @@ async function world(count: number) {
   const header = (range: BlockRange, more: Partial<BlocksHeader> = {}): BlocksHeader => {
     const offset = range.from * BLOCK_BYTES;
     const bytes = Math.min(CHUNK, range.to * BLOCK_BYTES) - offset;
-    return { index: range.index, length: CHUNK, form: 'data', sha256, offset, bytes, ...more };
+    return { index: range.index, length: CHUNK, form: 'data', hash, offset, bytes, ...more };
   };
   const answer = async (lane: FakeLane) => {
     for (const range of lane.asked())
@@ -85,7 +85,7 @@ test('a helper that means other chunks by their numbers is told from an honest o
   for (let ranges = helping.asked(); ranges.length > 0 && told.lied === 0; ranges = helping.asked())
     for (const range of ranges) {
       asked++;
-      fetching.zeros(helping, header(range, { form: 'zeros', sha256: hashOf(sha256), bytes: 0 }));
+      fetching.zeros(helping, header(range, { form: 'zeros', hash: hashOf(hash), bytes: 0 }));
     }
   assert.ok(told.lied > 0, `${asked} chunks that are not the origin's, and it is asked on`);
   await fetching.stop();
@@ -93,7 +93,7 @@ test('a helper that means other chunks by their numbers is told from an honest o
 
 test('a helper of whose chunks one has changed is not asked for that one again, and is no liar', async () => {
   const { fetching, helping, header, origin, answer, told } = await world(2);
-  const other = { sha256: hashOf(sha256) };
+  const other = { hash: hashOf(hash) };
   let frames = 0;
   for (let ranges = helping.asked(); ranges.length > 0; ranges = helping.asked())
     // In pieces of a block, each a frame of its own.
@@ -185,7 +185,7 @@ test('the hash of a chunk that the origin was asked for and others have is asked
   chunks.holds(holder, 0);
   assert.deepEqual(chunks.claimHash(), { what: 'hash', index: 0 });
   assert.equal(chunks.claimHash(), undefined, 'once');
-  chunks.told(0, sha256);
+  chunks.told(0, hash);
   assert.equal(chunks.claim(256, holder), undefined, 'the origin still owes it');
   chunks.unclaim({ index: 0, from: 0, to: CHUNK / BLOCK_BYTES });
   assert.deepEqual(chunks.claim(256, holder), asked);

@@ -98,7 +98,7 @@ async function offered(entries: Entry[], sink: Sink, told: Told, more: Partial<O
         const offset = from * BLOCK_BYTES;
         const part = data.subarray(offset, to * BLOCK_BYTES);
         const { length } = data;
-        const fixed = { index, length, form: 'data' as const, sha256: sha256(data) };
+        const fixed = { index, length, form: 'data' as const, hash: sha256(data) };
         receiver.land(lane, { ...fixed, offset, bytes: part.length }).put(part);
       }
       await turn();

@@ -94,7 +94,7 @@ async function world(sizes: number[], lanes: number) {
         index: range.index,
         length: data.length,
         form: 'data',
-        sha256: sha256(data),
+        hash: sha256(data),
         offset,
         bytes: part.length,
       };
@@ -139,7 +139,7 @@ test('protects from: one chunk three times with different content while it is be
   // Not asked for at all.
   const header = { index: 0, length: 1000, form: 'data' as const, offset: 0, bytes: 1000 };
   for (const lane of lanes)
-    assert.throws(() => receiver.land(lane, { ...header, sha256: sha256(copies[2]!) }), { code: 'PROTOCOL' });
+    assert.throws(() => receiver.land(lane, { ...header, hash: sha256(copies[2]!) }), { code: 'PROTOCOL' });
   sink.ends[0]!();
   await turns();
   assert.deepEqual(sink.begun, [0], 'another copy was written');
@@ -154,7 +154,7 @@ test('what arrived of a chunk is not lost with its lane', async () => {
   const data = new Uint8Array(CHUNK).fill(9);
   const [first, second] = lanes as [FakeLane, FakeLane];
   const range = asked(first)[0]!;
-  const header = { index: 0, length: CHUNK, form: 'data' as const, sha256: sha256(data), offset: 0 };
+  const header = { index: 0, length: CHUNK, form: 'data' as const, hash: sha256(data), offset: 0 };
   const landing = receiver.land(first, { ...header, bytes: range.to * BLOCK_BYTES });
   // Two blocks and a half, and the lane is dead.
   landing.put(data.subarray(0, 2.5 * BLOCK_BYTES));

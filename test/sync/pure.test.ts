@@ -139,7 +139,7 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
     const owed = new Map<number, Claim[]>([[0, []]]);
     const writing: number[] = [];
     const written = new Set<number>();
-    const sha256 = new Uint8Array(32);
+    const hash = new Uint8Array(32);
     scheduler.addLane(0, 0);
     let now = 0;
     const arrive = (lane: number, mine: Claim[]) => {
@@ -157,7 +157,7 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
       assert.ok(scheduler.begins(lane, { index, from: block, to: block + 1 }));
       claim.from++;
       if (claim.from === claim.to) mine.shift();
-      const life = chunks.arriving(index, length, sha256);
+      const life = chunks.arriving(index, length, hash);
       const whole = life && chunks.took(life, block);
       scheduler.came(lane, index, block + 1, BLOCK_BYTES, now);
       assert.equal(scheduler.begins(lane, { index, from: block, to: block + 1 }), undefined, 'once only');
@@ -186,7 +186,7 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
       else if (what === 'write' && writing.length > 0) {
         const index = writing.shift()!;
         written.add(index);
-        assert.ok(chunks.written(index, sha256, space.length(index)));
+        assert.ok(chunks.written(index, hash, space.length(index)));
         // Sinks in order cannot pass what nobody wants.
         if (unwanted(chunks.down.firstMissing)) chunks.down.add(chunks.down.firstMissing);
       }

@@ -51,7 +51,7 @@ describe('a receiver that has something already', () => {
   test('what is held does not move, what is guessed right does not either, and the roots are equal', async () => {
     const source = new MemorySource({ a: file });
     const sink = new HoldingSink();
-    sink.certain = [0, 3].map((index) => ({ index, sha256: part(index) }));
+    sink.certain = [0, 3].map((index) => ({ index, hash: part(index) }));
     sink.guesses.set(1, part(1));
     sink.guesses.set(5, part(4));
     const pair = new Pair(source, sink);
@@ -69,7 +69,7 @@ describe('a receiver that has something already', () => {
       const sink = new HoldingSink();
       for (let chunk = 0; chunk < 6; chunk++) {
         const dice = random();
-        if (dice < 0.3) sink.certain.push({ index: chunk, sha256: part(chunk) });
+        if (dice < 0.3) sink.certain.push({ index: chunk, hash: part(chunk) });
         else if (dice < 0.6) sink.guesses.set(chunk, random() < 0.5 ? part(chunk) : part((chunk + 1) % 6));
       }
       const pair = new Pair(new MemorySource({ a: file }), sink);
@@ -97,7 +97,7 @@ describe('a receiver that has something already', () => {
     sender.restart();
     const next = new FakeLane();
     sender.addLane(next);
-    const wrong = Array.from({ length: 6 }, (_, index) => ({ index, sha256: part(0) }));
+    const wrong = Array.from({ length: 6 }, (_, index) => ({ index, hash: part(0) }));
     sender.message(next, { type: 'have', chunks: wrong });
     sender.message(next, { type: 'finish', root: rootOf(source, wrong), gone: [] });
     await settled();
@@ -118,7 +118,7 @@ test('a new receiver that skips what the one before was sent agrees with the sen
   sender.addLane(next);
   sender.message(next, { type: 'get', spare: false, ranges: whole(1) });
   await settled();
-  const root = rootOf(source, [{ index: 1, sha256: hashOf(file.subarray(CHUNK)) }]);
+  const root = rootOf(source, [{ index: 1, hash: hashOf(file.subarray(CHUNK)) }]);
   sender.message(next, { type: 'finish', root, gone: [] });
   await settled();
   assert.deepEqual(told.errors, []);
@@ -133,7 +133,7 @@ test('a hash that was not asked for ends the lane', async () => {
   pair.sender.message = (lane: LanePort, message: Message) => {
     if (message.type !== 'get' || said) return honest(lane, message);
     said = true;
-    lane.send({ type: 'hash', index: 0, length: CHUNK, sha256: hashOf(new Uint8Array(CHUNK).fill(1)) });
+    lane.send({ type: 'hash', index: 0, length: CHUNK, hash: hashOf(new Uint8Array(CHUNK).fill(1)) });
   };
   pair.onLost = () => pair.connect();
   pair.connect();
@@ -195,7 +195,7 @@ function senderOf(source: MemorySource) {
 /** The root of a transfer in which only these chunks moved. */
 function rootOf(source: MemorySource, chunks: readonly ChunkHash[]): Uint8Array {
   const hashes = new ChunkHashes();
-  for (const { index, sha256 } of chunks) hashes.set(index, sha256);
+  for (const { index, hash } of chunks) hashes.set(index, hash);
   const count = Math.ceil(source.length / CHUNK);
   return hashes.root(encodePages(source.entries), count, () => false);
 }

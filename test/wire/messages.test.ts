@@ -20,7 +20,7 @@ import { helloOf } from '../hello.ts';
 const runs = Number(process.env.RUNS ?? 1000);
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const natural = fc.maxSafeNat();
-const hashes = fc.array(fc.record({ index: natural, sha256: hash }), { maxLength: 20 });
+const hashes = fc.array(fc.record({ index: natural, hash }), { maxLength: 20 });
 
 const range = fc
   .tuple(natural, fc.nat(100), fc.integer({ min: 1, max: 100 }))
@@ -52,7 +52,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     hashed: fc.uint8Array(),
   }),
   fc.record({ type: fc.constant('get-hash' as const), chunks: fc.array(natural, { maxLength: 256 }) }),
-  fc.record({ type: fc.constant('hash' as const), index: natural, length: fc.nat(MAX_CHUNK), sha256: hash }),
+  fc.record({ type: fc.constant('hash' as const), index: natural, length: fc.nat(MAX_CHUNK), hash }),
   fc.record({
     type: fc.constant('arrived' as const),
     bytes: natural,
@@ -134,14 +134,14 @@ test('blocks survive their encoding, their data behind their header', () => {
       fc.nat(3),
       hash,
       fc.integer({ min: 1, max: 99 }),
-      (index, data, block, sha256, piece) => {
+      (index, data, block, hash, piece) => {
         const offset = block * BLOCK_BYTES;
         const chunk = {
           type: 'blocks' as const,
           index,
           length: offset + data.length,
           form: 'data' as const,
-          sha256,
+          hash,
           offset,
           bytes: data.length,
           data,

@@ -101,7 +101,7 @@ export class KeptSink implements Sink {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array,
+    hash: Uint8Array,
   ): Promise<void> {
     const { client, committer } = this.#opened();
     const { chunkSize, stream } = this.#space!;
@@ -115,7 +115,7 @@ export class KeptSink implements Sink {
       if (data) await client.write(at, data.subarray(0, length), chunkSize);
       else await client.ask('zeros', at, length);
       const { chunks, dirty } = committer.batch;
-      if (!stream) chunks.push({ index: chunk, sha256 });
+      if (!stream) chunks.push({ index: chunk, hash });
       for (const { entry } of extents) dirty.add(entry);
       await committer.added(data ? length : 0);
     } catch (thrown) {
@@ -224,8 +224,8 @@ export class KeptSink implements Sink {
       // What was lost is wanted again, and whatever else is in its chunks.
       const again = space.touches(state?.lost ?? new Set());
       if (state && !anew)
-        for (const { index, sha256 } of state.chunks)
-          if (index < space.chunks && !again(index)) this.#found.set(index, sha256);
+        for (const { index, hash } of state.chunks)
+          if (index < space.chunks && !again(index)) this.#found.set(index, hash);
       const journal = await Journal.replace(driver, this.#beginning(state?.created ?? Date.now()));
       this.#mine = true;
       if (anew) await client.ask('truncate', 'data', 0);

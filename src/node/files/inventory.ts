@@ -254,16 +254,16 @@ function takeChunk(taking: Taking, chunk: number): void {
   }
   const there = (entry: number) =>
     placed.has(entry) || staged.has(entry) || decided.get(entry)?.choice === 'skip';
-  const sha256 = chunks.get(before)!;
+  const hash = chunks.get(before)!;
   if (extents.every(({ entry }) => there(entry) && (same || equalFiles(pair(entry))))) {
-    inventory.chunks.set(chunk, sha256);
+    inventory.chunks.set(chunk, hash);
     return;
   }
   if (!extents.every(({ entry }) => there(entry) || seeds.has(entry))) return;
   const may = (extent: Extent) =>
     senders.has(extent.entry) || mayTell(extent, pair(extent.entry)!.was.size, space.chunkSize);
   if (!extents.every(may)) return;
-  inventory.guesses.set(chunk, sha256);
+  inventory.guesses.set(chunk, hash);
   doubt();
 }
 

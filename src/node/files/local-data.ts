@@ -47,9 +47,9 @@ export class LocalData {
   }
 
   /** The bytes that were hashed before, now that the sender has said that they are right. WRITE_FAILED if they changed. */
-  async again(extents: readonly Extent[], sha256: Uint8Array): Promise<Uint8Array> {
+  async again(extents: readonly Extent[], hash: Uint8Array): Promise<Uint8Array> {
     const bytes = await this.read(extents);
-    if (bytes && equalBytes(createHash('sha256').update(bytes).digest(), sha256)) return bytes;
+    if (bytes && equalBytes(createHash('sha256').update(bytes).digest(), hash)) return bytes;
     throw fault('FILE_CHANGED_HERE');
   }
 

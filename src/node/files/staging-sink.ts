@@ -155,13 +155,13 @@ export class StagingSink implements Sink {
     return this.#inventory.guesses.get(chunk) ?? (await this.#live?.local.hash(extents));
   }
 
-  async keep(chunk: number, extents: readonly Extent[], sha256: Uint8Array): Promise<void> {
+  async keep(chunk: number, extents: readonly Extent[], hash: Uint8Array): Promise<void> {
     const writer = this.#writer!;
     // What no journal knows of was perhaps never on the disk, whatever is read: it is written again.
     const kept = this.#inventory.guesses.get(chunk) !== undefined;
     const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
-    const data = moves ? await this.#live?.local.again(extents, sha256) : undefined;
-    await writer.take({ chunk, extents, sha256, data, kept });
+    const data = moves ? await this.#live?.local.again(extents, hash) : undefined;
+    await writer.take({ chunk, extents, hash, data, kept });
   }
 
   leftOut(): string[] {
@@ -176,9 +176,9 @@ export class StagingSink implements Sink {
     chunk: number,
     extents: readonly Extent[],
     data: Uint8Array | undefined,
-    sha256: Uint8Array,
+    hash: Uint8Array,
   ): Promise<void> {
-    return this.#writer!.take({ chunk, extents, sha256, data, kept: false });
+    return this.#writer!.take({ chunk, extents, hash, data, kept: false });
   }
 
   async read(chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {

@@ -16,7 +16,7 @@ const SMALL_BYTES = 128 * 1024;
 export interface Taking {
   chunk: number;
   extents: readonly Extent[];
-  sha256: Uint8Array;
+  hash: Uint8Array;
   data: Uint8Array | undefined;
   kept: boolean;
 }
@@ -104,7 +104,7 @@ export class ChunkWriter {
   }
 
   async take(taking: Taking): Promise<void> {
-    const { chunk, extents, sha256, data } = taking;
+    const { chunk, extents, hash, data } = taking;
     if (this.#taken.has(chunk)) return;
     this.#taken.add(chunk);
     const { committer, entries, space, slices: slicing, failure } = this.#ports;
@@ -131,7 +131,7 @@ export class ChunkWriter {
       this.#checkGoing();
       // In one go, so that no commit comes between: synced before it is recorded, recorded before it is placed.
       const { chunks, dirty, whole } = committer.batch;
-      if (!space.stream) chunks.push({ index: chunk, sha256 });
+      if (!space.stream) chunks.push({ index: chunk, hash });
       for (const { entry } of parts) {
         dirty.add(entry);
         this.#parts.set(entry, this.#parts.get(entry)! - 1);

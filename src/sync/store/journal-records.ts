@@ -29,7 +29,7 @@ export type JournalRecord =
   /** `as`: relative path for `rename`, else ''. */
   | { type: 'plan'; choices: { entry: number; choice: Choice; as: string }[] }
   /** Safely on the disk. */
-  | { type: 'chunks'; chunks: { index: number; sha256: Uint8Array }[] }
+  | { type: 'chunks'; chunks: { index: number; hash: Uint8Array }[] }
   /** Entries that stand under their final names; undoes an earlier `lost`. */
   | { type: 'placed'; entries: number[] }
   /** Entries no longer held (dropped, vanished): their chunks do not count. Undoes an earlier `placed`. */
@@ -64,7 +64,7 @@ export const MAX_BODY = 256 * 1024;
 
 /** Items in one record. */
 const MAX_ITEMS = 4096;
-const SHA256 = 32;
+const HASH_BYTES = 32;
 /** Most bytes of one choice: entry, choice, and a path with its length. */
 const MAX_CHOICE_BYTES = 4 + 1 + 2 + MAX_PATH;
 const CHOICES: readonly Choice[] = ['skip', 'replace', 'rename'];
@@ -121,9 +121,9 @@ function* bodies(record: JournalRecord): Generator<Writer> {
         const part = record.chunks.slice(at, at + MAX_ITEMS);
         const body = new Writer();
         for (const { index } of part) body.u32(within(index, MAX_CHUNKS));
-        for (const { sha256 } of part) {
-          if (sha256.length !== SHA256) throw unwritable();
-          body.raw(sha256);
+        for (const { hash } of part) {
+          if (hash.length !== HASH_BYTES) throw unwritable();
+          body.raw(hash);
         }
         yield body;
       }
@@ -169,11 +169,11 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
       return { type: name, choices };
     }
     case 'chunks': {
-      const count = body.length / (4 + SHA256);
+      const count = body.length / (4 + HASH_BYTES);
       if (!Number.isInteger(count)) throw malformed();
       const indexes = integers(body.subarray(0, 4 * count), MAX_CHUNKS);
-      const sha256 = (i: number) => body.subarray(4 * count + SHA256 * i, 4 * count + SHA256 * (i + 1));
-      return { type: name, chunks: indexes.map((index, i) => ({ index, sha256: sha256(i) })) };
+      const hash = (i: number) => body.subarray(4 * count + HASH_BYTES * i, 4 * count + HASH_BYTES * (i + 1));
+      return { type: name, chunks: indexes.map((index, i) => ({ index, hash: hash(i) })) };
     }
     case 'placed':
     case 'lost':
@@ -235,8 +235,8 @@ export class Replay {
         for (const { entry, choice, as } of record.choices) state.choices.set(entry, { choice, as });
         break;
       case 'chunks':
-        for (const { index, sha256 } of record.chunks) {
-          if (this.#affords(index, state.chunks.have.count)) state.chunks.set(index, sha256);
+        for (const { index, hash } of record.chunks) {
+          if (this.#affords(index, state.chunks.have.count)) state.chunks.set(index, hash);
         }
         break;
       case 'placed':

@@ -17,7 +17,7 @@ import { CHUNK, failure, scratch } from './helpers.ts';
 const sha = (seed: number) => createHash('sha256').update(String(seed)).digest();
 const chunks = (...indexes: number[]): JournalRecord => ({
   type: 'chunks',
-  chunks: indexes.map((index) => ({ index, sha256: sha(index) })),
+  chunks: indexes.map((index) => ({ index, hash: sha(index) })),
 });
 const BEGIN: JournalRecord = {
   type: 'begin',
@@ -273,8 +273,8 @@ test('what could not be read again is not written', async (t) => {
   const bad: JournalRecord[] = [
     BEGIN,
     { type: 'page', page: 0, bytes: new Uint8Array(MAX_PAGE + 1) },
-    { type: 'chunks', chunks: [{ index: MAX_CHUNKS, sha256: sha(0) }] },
-    { type: 'chunks', chunks: [{ index: 0, sha256: new Uint8Array(31) }] },
+    { type: 'chunks', chunks: [{ index: MAX_CHUNKS, hash: sha(0) }] },
+    { type: 'chunks', chunks: [{ index: 0, hash: new Uint8Array(31) }] },
     { type: 'placed', entries: [-1] },
     { type: 'lost', entries: [0.5] },
     { type: 'plan', choices: [{ entry: 0, choice: 'rename', as: '../x' }] },
@@ -312,10 +312,10 @@ test('appends land in the order of their calls, each as it was when called, and 
   const path = `${scratch(t)}/journal`;
   const journal = await Journal.replace(journalAt(path), FIRST);
   const done: number[] = [];
-  const sha256 = Buffer.alloc(32);
+  const hash = Buffer.alloc(32);
   const all = Array.from({ length: 40 }, (_, i) => {
-    sha256.fill(i);
-    const record: JournalRecord = { type: 'chunks', chunks: [{ index: 0, sha256 }] };
+    hash.fill(i);
+    const record: JournalRecord = { type: 'chunks', chunks: [{ index: 0, hash }] };
     return journal.append([record, chunks(i + 1)], { sync: i % 3 > 0 }).then(() => done.push(i));
   });
   await journal.close();
@@ -470,7 +470,7 @@ test('100,000 chunks are replayed', async (t) => {
   const hash = sha(0);
   for (let at = 0; at < 100_000; at += 64)
     await journal.append(
-      [{ type: 'chunks', chunks: Array.from({ length: 64 }, (_, i) => ({ index: at + i, sha256: hash })) }],
+      [{ type: 'chunks', chunks: Array.from({ length: 64 }, (_, i) => ({ index: at + i, hash })) }],
       { sync: false },
     );
   await journal.close();

@@ -68,7 +68,7 @@ function chunks(files: Files, ...indexes: number[]): JournalRecord {
   const space = spaceOf(files.entries);
   return {
     type: 'chunks',
-    chunks: indexes.map((index) => ({ index, sha256: hashOf(files.chunk(space, index)) })),
+    chunks: indexes.map((index) => ({ index, hash: hashOf(files.chunk(space, index)) })),
   };
 }
 
@@ -350,7 +350,7 @@ describe('planted stagings are not used, and not touched', linux, () => {
     const evil = new Files().other(folder('top'));
     evil.all.push({ entry: file('../../escape', 5), bytes: Buffer.from('12345') });
     const path = await built(to, evil, [
-      { type: 'chunks', chunks: [{ index: 0, sha256: hashOf(Buffer.from('12345')) }] },
+      { type: 'chunks', chunks: [{ index: 0, hash: hashOf(Buffer.from('12345')) }] },
       { type: 'placed', entries: [1] },
     ]);
     writeFileSync(join(path, stagedName('../../escape')), '12345');

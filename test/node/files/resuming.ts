@@ -147,8 +147,8 @@ export async function reopen(session: Session): Promise<number[]> {
 
 /** Indexes of what a sink holds, each with the hash of the sender's own chunk. */
 export function held(sink: StagingSink, files: Files, space: ByteSpace): number[] {
-  return [...sink.held()].map(({ index, sha256 }) => {
-    assert.deepEqual(Buffer.from(sha256), Buffer.from(hashOf(files.chunk(space, index))), `held ${index}`);
+  return [...sink.held()].map(({ index, hash }) => {
+    assert.deepEqual(Buffer.from(hash), Buffer.from(hashOf(files.chunk(space, index))), `held ${index}`);
     return index;
   });
 }
@@ -160,14 +160,14 @@ export async function move(session: Session, only: (chunk: number) => boolean = 
     const extents = space.extents(chunk);
     if (down.has(chunk) || !only(chunk) || !extents.some(({ entry }) => sink.wants(entry))) continue;
     const data = files.chunk(space, chunk);
-    const sha256 = hashOf(data);
+    const hash = hashOf(data);
     const guess = sink.comparable(chunk) ? await sink.guess(chunk, extents) : undefined;
     if (guess) log.guessed.push(chunk);
-    if (guess && Buffer.compare(guess, sha256) === 0) {
-      await sink.keep(chunk, extents, sha256);
+    if (guess && Buffer.compare(guess, hash) === 0) {
+      await sink.keep(chunk, extents, hash);
       log.kept.push(chunk);
     } else {
-      await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, sha256);
+      await sink.write(chunk, extents, data.some((byte) => byte !== 0) ? data : undefined, hash);
       log.written.push(chunk);
     }
     down.add(chunk);

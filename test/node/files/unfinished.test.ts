@@ -63,7 +63,7 @@ const journaled = (t: TestContext, entries: readonly Entry[], ...more: JournalRe
 
 const chunks = (...indexes: number[]): JournalRecord => ({
   type: 'chunks',
-  chunks: indexes.map((index) => ({ index, sha256: SHA })),
+  chunks: indexes.map((index) => ({ index, hash: SHA })),
 });
 
 async function only(root: string): Promise<UnfinishedTransfer> {
