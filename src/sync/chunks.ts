@@ -99,6 +99,8 @@ export interface ChunksOptions {
   window: number;
   /** Chunks that may be between asked for and down: each has a buffer, so that whatever comes has a place. */
   most: number;
+  /** The same until `widen` says that there is need of more; default `most`. */
+  usual?: number;
   /** This side gives to others what it has. */
   shares: boolean;
   /** Chance, from 0 up to 1. */
@@ -109,6 +111,8 @@ export interface ChunksOptions {
 
 export class Chunks {
   readonly #options: ChunksOptions;
+  /** Chunks that may be between asked for and down now. */
+  #buffers: number;
   /** Chunks that are safely with the sink. */
   readonly down = new Bitfield();
   /** Chunks that an earlier run left here. */
@@ -147,6 +151,14 @@ export class Chunks {
 
   constructor(options: ChunksOptions) {
     this.#options = options;
+    this.#buffers = options.usual ?? options.most;
+  }
+
+  /** So many bytes are to be asked for at a time. @returns how many may be, not fewer than usual */
+  widen(bytes: number): number {
+    const { most, usual = most, offer } = this.#options;
+    this.#buffers = Math.min(most, Math.max(usual, Math.ceil(bytes / offer.space.chunkSize)));
+    return this.#buffers * offer.space.chunkSize;
   }
 
   get offer(): Offer {
@@ -258,7 +270,7 @@ export class Chunks {
     let index = lowest(this.#lacking, (lacking) => this.#brings(lacking, holder, all));
     if (index === undefined) {
       // What is asked of holders leaves buffers for what only the origin has.
-      const buffers = holder ? Math.ceil(this.#options.most * FROM_HOLDERS) : this.#options.most;
+      const buffers = holder ? Math.ceil(this.#buffers * FROM_HOLDERS) : this.#buffers;
       if (this.#open.size >= buffers) return undefined;
       index = holder ? this.#nextReady(holder) : this.#begin();
       const asks = !holder && this.#options.shares && index !== undefined && this.#allowed(index);

@@ -17,7 +17,7 @@ import type { Landing, LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
 import { unwantedChunks } from './selection.ts';
-import { SlabPool } from './slabs.ts';
+import { LONG_BUDGET, SlabPool } from './slabs.ts';
 
 /** How often an idle lane looks whether there is something that another lane does not bring. */
 const LOOK_MS = 500;
@@ -69,11 +69,12 @@ export class Fetching {
     this.sink = sink;
     this.#limiter = new Limiter(ports);
     this.#idleLook = new Alarm(ports.clock);
-    const pool = new SlabPool(offer.space.chunkSize, ports.allocate);
+    const pool = new SlabPool(offer.space.chunkSize, ports.allocate, LONG_BUDGET);
     const comparable = (chunk: number) => sink.comparable?.(chunk) === true;
     this.chunks = new Chunks({
       offer,
       window: sink.window,
+      usual: pool.usual,
       most: pool.size,
       shares,
       comparable,

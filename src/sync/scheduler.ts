@@ -19,6 +19,13 @@ const CROWD_HORIZON_S = 1;
 const FIRST_BLOCKS = 16;
 const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 2048;
+/** A window is refilled once this part of it has come, so that requests are few and large, and the sender never runs dry. */
+const REFILL = 1 / 4;
+/**
+ * Round trips of what all lanes carry that may be asked for, where that is more than LEAST_BUFFERS: one is on the way, one waits where a
+ * loss holds it back until it is sent again, and a path that is probed for more is asked for more.
+ */
+const ROUND_TRIPS = 5;
 /** Chunks whose hash is asked for on a lane: the sender reads each of them whole for it. */
 const MAX_HASHES = 32;
 /** Of these, at most, for chunks that holders have: they must not keep blocks from being asked for. */
@@ -66,6 +73,10 @@ interface LaneState {
   came: number;
   sampled: number;
   lastArrival: number;
+  /** When it was last asked while it owed nothing; undefined once the first of that has come. */
+  asked: number | undefined;
+  /** Seconds from then to the first of it, the least that was seen: a round trip, and what the peer needs to read it. */
+  answers: number;
   /** When it last said that it does not bring something. */
   forgone: number;
   /** When there was nothing to take over from another. */
@@ -108,6 +119,8 @@ export class Scheduler<Lane = number> {
       came: 0,
       sampled: now,
       lastArrival: now,
+      asked: undefined,
+      answers: Number.POSITIVE_INFINITY,
       forgone: Number.NEGATIVE_INFINITY,
       looked: Number.NEGATIVE_INFINITY,
       idleSince: undefined,
@@ -220,8 +233,7 @@ export class Scheduler<Lane = number> {
       owe(claim);
     }
     const window = this.#window(state);
-    // Half-empty before it is refilled: fewer and larger requests.
-    if (state.blocks > window / 2 || state.hashes >= MAX_HASHES / 2) return claims;
+    if (state.blocks > (1 - REFILL) * window || state.hashes >= MAX_HASHES / 2) return claims;
     // One that is asked again and again, and brings nothing of it, is as good as silent.
     if (state.owed.length === 0 && (!state.holder || now - state.forgone > SILENT_S)) {
       state.lastArrival = now;
@@ -229,6 +241,7 @@ export class Scheduler<Lane = number> {
       state.came = 0;
     }
     const { holder } = state;
+    const idle = state.owed.length === 0;
     const all = !holder && this.#chunks.crowd && this.#othersLag(state, now);
     while (state.blocks < window && state.hashes < MAX_HASHES) {
       const most = Math.min(window - state.blocks, this.#most);
@@ -240,6 +253,7 @@ export class Scheduler<Lane = number> {
     }
     if (state.owed.length === 0) state.idleSince ??= now;
     else state.idleSince = undefined;
+    if (idle) state.asked = claims.length > 0 ? now : undefined;
     return claims;
   }
 
@@ -329,12 +343,22 @@ export class Scheduler<Lane = number> {
 
   /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
   #window({ rate }: LaneState): number {
-    const horizon = this.#shared() ? CROWD_HORIZON_S : HORIZON_S;
+    const longest = this.#shared() ? CROWD_HORIZON_S : HORIZON_S;
+    const all = this.#rate;
+    // What all lanes together may be asked for is shared out by what they bring: otherwise one that could be asked first would leave none for the others.
+    const horizon = all === 0 ? longest : Math.min(longest, this.#chunks.widen(this.#ahead(all)) / all);
     if (rate > 0) return blocksFor(rate, horizon);
     const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
     if (known.length === 0) return FIRST_BLOCKS;
     const mean = known.reduce((sum, lane) => sum + lane.rate, 0) / known.length;
     return Math.min(FIRST_BLOCKS, blocksFor(mean, horizon));
+  }
+
+  /** Bytes that a path takes which is kept full at this rate of all lanes. */
+  #ahead(all: number): number {
+    let answers = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) answers = Math.min(answers, lane.answers);
+    return Number.isFinite(answers) ? ROUND_TRIPS * answers * all : 0;
   }
 
   #count(state: LaneState): void {
@@ -344,6 +368,10 @@ export class Scheduler<Lane = number> {
 
   #measure(state: LaneState, bytes: number, now: number): void {
     state.lastArrival = now;
+    if (state.asked !== undefined) {
+      state.answers = Math.min(state.answers, now - state.asked);
+      state.asked = undefined;
+    }
     state.came += bytes;
     const elapsed = now - state.sampled;
     if (elapsed < (state.came < SAMPLE_BLOCKS * BLOCK_BYTES ? LONG_SAMPLE_S : SAMPLE_S)) return;

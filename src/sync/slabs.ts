@@ -4,23 +4,30 @@
  */
 import { HEADROOM, type Slab } from './ports.ts';
 
-/** Bytes of chunk buffers a side may hold, all lanes together. */
+/** Bytes of chunk buffers a side may hold, all lanes together; and a receiver on a path that takes in more, as long and fast ones do. */
 const BUDGET = 32 * 1024 * 1024;
+export const LONG_BUDGET = 3 * BUDGET;
 /** One for each lane that may be in the middle of a chunk, so that a slow one keeps no other waiting. */
 const LEAST = 16;
 
 export class SlabPool {
-  /** Buffers in all. */
+  /** Buffers in all; and as many as a side has whose paths are not long. */
   readonly size: number;
+  readonly usual: number;
   readonly #bytes: number;
   readonly #allocate: (bytes: number) => Uint8Array;
   readonly #free: Uint8Array[] = [];
   #left: number;
 
-  constructor(chunkSize: number, allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
+  constructor(
+    chunkSize: number,
+    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+    budget = BUDGET,
+  ) {
     this.#bytes = chunkSize;
     this.#allocate = allocate;
-    this.size = Math.max(LEAST, Math.floor(BUDGET / chunkSize));
+    this.size = Math.max(LEAST, Math.floor(budget / chunkSize));
+    this.usual = Math.max(LEAST, Math.floor(BUDGET / chunkSize));
     this.#left = this.size;
   }
 

@@ -63,8 +63,8 @@ const FORSAKEN = 500;
 const HEARD = 10;
 /** Seconds after the end of a session in which it may still have a wait, of the mailbox or a supervisor. */
 const LINGER = 40;
-/** Bytes of chunk buffers that an engine may have: 32 MiB, but 16 of a MiB at least, with what is around them. */
-const BUFFERS = 34 * 1024 * 1024;
+/** Bytes of chunk buffers that an engine may have: 32 MiB, and a receiver 96 on a long path, with what is around them. */
+const BUFFERS = 98 * 1024 * 1024;
 const CURABLE = ['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED'];
 
 const KINDS: readonly KnownKind[] = [

@@ -214,12 +214,12 @@ test('whatever lanes do, the scheduler brings every wanted chunk, and asks for n
 });
 
 /** A scheduler with one lane to the origin, which brings `rate` bytes a second for some seconds. */
-function steady(crowd: boolean, rate: number) {
-  const size = 64 * CHUNK;
+function steady(crowd: boolean, rate: number, { total = 64, usual = 64, most = 64 } = {}) {
+  const size = total * CHUNK;
   const entry = { path: 'f', kind: 'file', size, mode: 0, mtime: 0, target: '', version: '' } as const;
   const offer = Offer.of('files', [entry], CHUNK);
   const chunks = new Chunks({
-    ...{ offer, window: Number.POSITIVE_INFINITY, most: 64, shares: true },
+    ...{ offer, window: Number.POSITIVE_INFINITY, most, usual, shares: true },
     ...{ comparable: () => false, random: () => 0 },
   });
   chunks.restart([], () => new Bitfield());
@@ -249,6 +249,9 @@ function steady(crowd: boolean, rate: number) {
     }
     scheduler.came(lane, index, from + 1, BLOCK_BYTES, now);
   };
+  const wait = (seconds: number) => {
+    now += seconds;
+  };
   const pass = (seconds: number, ...lanes: string[]) => {
     for (const end = now + seconds; now < end; ) {
       now += BLOCK_BYTES / rate;
@@ -259,7 +262,7 @@ function steady(crowd: boolean, rate: number) {
     }
   };
   come('origin');
-  return { chunks, come, ask, pass, blocks };
+  return { chunks, come, ask, arrive, wait, pass, blocks };
 }
 
 test('where others fetch too, little is asked for ahead: a second of the rate, and three where this side is alone', () => {
@@ -271,6 +274,31 @@ test('where others fetch too, little is asked for ahead: a second of the rate, a
   const [alone, crowd] = [ahead(false), ahead(true)];
   assert.ok(alone > 1.4 && alone <= 3.1, `${alone} s alone`);
   assert.ok(crowd > 0.4 && crowd <= 1.1, `${crowd} s in a crowd`);
+});
+
+test('what may be asked for at a time is shared out by rate: no lane leaves none for the others', () => {
+  // Eight chunks, while each lane alone would be asked for twelve.
+  const lanes = ['origin', 'b', 'c', 'd'];
+  const { come, pass, blocks, ask } = steady(false, 256 * BLOCK_BYTES, { total: 256, most: 8, usual: 8 });
+  for (const lane of lanes.slice(1)) come(lane);
+  pass(4, ...lanes);
+  for (const lane of lanes) ask(lane);
+  const owed = lanes.map(blocks);
+  assert.ok(Math.min(...owed) >= 48, `blocks owed: ${owed}`);
+});
+
+test('on a long path more is asked for at a time, and on a short one no more than usual', () => {
+  const ahead = (roundTrip: number) => {
+    const { pass, blocks, ask, arrive, wait } = steady(false, 1024 * BLOCK_BYTES, { total: 1024, usual: 8 });
+    ask('origin');
+    wait(roundTrip);
+    arrive('origin');
+    pass(4, 'origin');
+    return blocks('origin') / 64;
+  };
+  const [short, long] = [ahead(0.01), ahead(0.4)];
+  assert.ok(short > 4 && short <= 8, `${short} chunks`);
+  assert.ok(long > 20 && long <= 64, `${long} chunks`);
 });
 
 test('in a crowd no lane of the origin is asked for what another is slow with, only for what does not come at all', () => {
@@ -308,6 +336,14 @@ test('a slab pool never lends more than its budget, but what was promised, which
   lent[0]!.release(); // twice is once
   assert.ok(pool.take());
   assert.equal(pool.take(), undefined);
+  assert.deepEqual(
+    [
+      pool.usual,
+      new SlabPool(CHUNK, undefined, 96 * 2 ** 20).usual,
+      new SlabPool(CHUNK, undefined, 96 * 2 ** 20).size,
+    ],
+    [16, 32, 96],
+  );
 });
 
 test('a token bucket keeps to its rate over time', () => {
