@@ -3,9 +3,7 @@
  * reorder. Candidates and certificate fingerprints cross in it. A message is base64url(counter || ciphertext || tag),
  * AES-256-GCM with a key for each direction and the 8-byte big-endian counter as nonce (after four zero bytes).
  */
-import { gcm } from '@noble/ciphers/aes.js';
-import { hkdf } from '@noble/hashes/hkdf.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { concat, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_SIGNAL } from '../base/limits.ts';
@@ -44,7 +42,7 @@ export class KeyedChannel {
       throw new BeelineError('INTERNAL', `A channel message of ${bytes.length} bytes is over ${MAX_PLAIN}.`);
     const counter = new Uint8Array(COUNTER_BYTES);
     new DataView(counter.buffer).setBigUint64(0, this.#nextCounter++);
-    return toBase64Url(concat(counter, gcm(this.#sealing, nonceOf(counter)).encrypt(bytes)));
+    return toBase64Url(concat(counter, primitives.seal(this.#sealing, nonceOf(counter), bytes)));
   }
 
   /**
@@ -59,7 +57,7 @@ export class KeyedChannel {
     const number = new DataView(counter.buffer, counter.byteOffset).getBigUint64(0);
     let plain: Uint8Array;
     try {
-      plain = gcm(this.#opening, nonceOf(counter)).decrypt(bytes.subarray(COUNTER_BYTES));
+      plain = primitives.open(this.#opening, nonceOf(counter), bytes.subarray(COUNTER_BYTES));
     } catch (cause) {
       throw refused('changed on the way', cause);
     }
@@ -72,7 +70,7 @@ export class KeyedChannel {
 
 /** Keys are named after who seals with them. */
 function directionKey(key: Uint8Array, from: Role, context: string): Uint8Array {
-  return hkdf(sha256, key, undefined, utf8Encode(`beeline channel from ${from}\0${context}`), 32);
+  return primitives.hkdf(key, utf8Encode(`beeline channel from ${from}\0${context}`), 32);
 }
 
 function nonceOf(counter: Uint8Array): Uint8Array {

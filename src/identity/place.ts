@@ -1,6 +1,5 @@
 /** By its place a sender knows a receiver again that was started anew. */
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { concatAll, toHex, utf8Encode } from '../base/bytes.ts';
 import type { SharedSecret } from './secret.ts';
 
@@ -10,5 +9,5 @@ import type { SharedSecret } from './secret.ts';
  */
 export function placeFor(key: Uint8Array, { nameplate, password }: SharedSecret, to: string): string {
   const what = concatAll([utf8Encode(`beeline place\0${nameplate}\0${to}\0`), password]);
-  return toHex(hmac(sha256, key, what).subarray(0, 16));
+  return toHex(primitives.hmac(key, what).subarray(0, 16));
 }

@@ -1,6 +1,5 @@
 /** Secrets that stand for longer than one meeting: a pre-shared key, and a pair of device keys. */
-import { hkdf } from '@noble/hashes/hkdf.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { concat, concatAll, utf8Encode } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
 import { toBase32 } from './base32.ts';
@@ -34,7 +33,7 @@ export function fromDevices({ privateKey, publicKey }: OwnKeys, peerPublic: Uint
 /** Nameplate and password come out of HKDF under different infos, so that the public one says nothing of the other. */
 function derive(way: 'psk' | 'device', key: Uint8Array, binding: Uint8Array): SharedSecret {
   const output = (use: string) =>
-    hkdf(sha256, key, undefined, concat(utf8Encode(`beeline ${way} ${use}\0`), binding), 32);
+    primitives.hkdf(key, concat(utf8Encode(`beeline ${way} ${use}\0`), binding), 32);
   return {
     way,
     // 75 bits: no two keys meet by chance.

@@ -4,7 +4,7 @@
  * their own, so none can pass as another. A chunk that was never moved (its files were skipped or
  * vanished) has a leaf that says so.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { Bitfield } from '../base/bitfield.ts';
 import { concat } from '../base/bytes.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
@@ -14,6 +14,8 @@ export interface ChunkHash {
   index: number;
   hash: Uint8Array;
 }
+
+const { sha256 } = primitives;
 
 const CHUNK_LEAF = new Uint8Array([0]);
 const NODE = new Uint8Array([1]);

@@ -1,5 +1,5 @@
 /** A sent text: collected, at most MAX_TEXT, and handed over whole. It is the peer's; escape it before a terminal. */
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { toHex, utf8Decode } from '../base/bytes.ts';
 import { BeelineError, fault } from '../base/errors.ts';
 import { MAX_TEXT } from '../base/limits.ts';
@@ -49,7 +49,7 @@ export class TextSink implements Sink {
   }
 
   async digests(): Promise<Map<number, string>> {
-    return new Map([[0, toHex(sha256(this.#bytes))]]);
+    return new Map([[0, toHex(primitives.sha256(this.#bytes))]]);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** A short text as a Source of one entry; shown at the receiver, never written. */
-import { sha256 } from '@noble/hashes/sha2.js';
+import { primitives } from '#crypto';
 import { toHex, utf8Encode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
@@ -32,7 +32,7 @@ export function textSource(text: string, clock: Clock): Source {
       }
       return total;
     },
-    digests: async () => new Map([[0, toHex(sha256(bytes))]]),
+    digests: async () => new Map([[0, toHex(primitives.sha256(bytes))]]),
     close: async () => {},
   };
 }
