@@ -30,6 +30,28 @@ test('a certificate is P-256, self-signed, short-lived and names nobody', async 
   assert.notEqual(other.fingerprint, made.fingerprint);
 });
 
+test('it says what it may be used for, as another reader of X.509 sees it, each time with another serial number', async () => {
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  const serials = new Set<string>();
+  for (let run = 0; run < 50; run++) {
+    const { cert } = await makeCertificate();
+    const read = new x509.X509Certificate(cert);
+    assert.ok(await read.verify({ signatureOnly: true }, crypto));
+    const [basic, usage, extended, ...more] = read.extensions;
+    assert.ok(basic instanceof x509.BasicConstraintsExtension && basic.critical && !basic.ca);
+    assert.ok(usage instanceof x509.KeyUsagesExtension && usage.critical);
+    assert.equal(usage.usages, x509.KeyUsageFlags.digitalSignature);
+    assert.ok(extended instanceof x509.ExtendedKeyUsageExtension && !extended.critical);
+    const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+    assert.deepEqual([...extended.usages], [serverAuth, clientAuth]);
+    assert.deepEqual(more, []);
+    assert.match(read.serialNumber, /^01[0-9a-f]{30}$/);
+    serials.add(read.serialNumber);
+  }
+  assert.equal(serials.size, 50);
+});
+
 test('people see the first 16 hex digits in fours', () => {
   assert.equal(shortFingerprint(`0123456789abcdef${'0'.repeat(48)}`), '0123 4567 89ab cdef');
 });
