@@ -48,13 +48,13 @@ export async function makeCertificate(): Promise<Certificate> {
   const keys = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
   // A day back, for peers whose clock is behind.
   const notBefore = Date.now() - DAY_MS;
-  const times = [notBefore, notBefore + VALID_DAYS * DAY_MS].map((time) => der(TAG.utcTime, utcTime(time)));
+  const notAfter = notBefore + VALID_DAYS * DAY_MS;
   const toSign = der(
     TAG.sequence,
     VERSION,
     concatAll([Uint8Array.of(0x02, SERIAL_BYTES + 1, 0x01), randomBytes(SERIAL_BYTES)]),
     ...[ALGORITHM, NAME],
-    der(TAG.sequence, ...times),
+    der(TAG.sequence, utcTime(notBefore), utcTime(notAfter)),
     ...[NAME, keys.publicKey.export({ type: 'spki', format: 'der' })],
     EXTENSIONS,
   );
@@ -70,14 +70,15 @@ export async function makeCertificate(): Promise<Certificate> {
 /** A tag, the length of what it holds, and that. */
 function der(tag: number, ...parts: Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const long = length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return concatAll([Uint8Array.of(tag, ...(length < 0x80 ? [length] : long)), ...parts]);
+  const said =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return concatAll([Uint8Array.from([tag, ...said]), ...parts]);
 }
 
 /** Years from 1950 to 2049, which is as long as this form lasts. */
 function utcTime(time: number): Uint8Array {
   const digits = new Date(time).toISOString().replace(/\D/g, '');
-  return utf8Encode(`${digits.slice(2, 14)}Z`);
+  return der(TAG.utcTime, utf8Encode(`${digits.slice(2, 14)}Z`));
 }
 
 function pem(bytes: Uint8Array): string {
