@@ -2,15 +2,16 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['big', 'small', 'resume', 'update', 'sync'];
+export const PARTS = ['big', 'small', 'trees', 'resume', 'update', 'sync'];
 
-export const HELP = `npm run bench -- [--size 1GiB] [--rounds 5] [--files 10000] [--file-size 4KiB]
+export const HELP = `npm run bench -- [--size 1GiB] [--rounds 5] [--files 10000] [--file-size 4KiB] [--tree-files 200000]
                  [--resume-size 100GiB] [--dir FOLDER] [--disk FOLDER] [--lanes N]
                  [--only ${PARTS.join('|')}] [--json FILE]
 
 Over loopback, in turn, with medians and ratios; every delivery is compared byte by byte:
   big     one file of random data: Beeline command to command, scp, a raw TLS pump
-  small   a tree of small files: Beeline, rsync
+  small   a tree of small files (--files of --file-size): Beeline, rsync, tar over ssh
+  trees   trees of a quarter, half and all of --tree-files files of 1 KiB: Beeline, rsync; time to the code, memory
   resume  a file with holes (--resume-size; 100GiB takes minutes) killed at 90 %, random data (--size) at 50 %,
           received again: how soon it goes on, what was kept and lost. Of the holes it compares only what is none.
   update  a tenth of --files and a file of a quarter of --size sent, changed by a hundredth, and sent with --update
@@ -44,6 +45,7 @@ export function readArguments(argv) {
       rounds: { type: 'string', default: '5' },
       files: { type: 'string', default: '10000' },
       'file-size': { type: 'string', default: '4KiB' },
+      'tree-files': { type: 'string', default: '200000' },
       'resume-size': { type: 'string', default: '100GiB' },
       disk: { type: 'string', default: tmpdir() },
       dir: { type: 'string', default: tmpdir() },
@@ -62,6 +64,7 @@ export function readArguments(argv) {
     rounds: whole(values.rounds, 'rounds'),
     files: whole(values.files, 'files'),
     fileSize: bytes(values['file-size']),
+    treeFiles: whole(values['tree-files'], 'tree-files'),
     resumeSize,
     dir: values.dir,
     disk: values.disk,

@@ -35,14 +35,16 @@ export async function startSender(work, path, options = {}) {
   const onEvent = (event) => {
     if (event.event === 'code') showCode(event.code);
   };
+  const started = performance.now();
   const sender = side(work, 'sender', ['send', path, '--port', String(port)], { ...options, onEvent });
   const shown = await within(SETTLE, code, sender.exited);
   if (typeof shown !== 'string') {
     sender.kill('SIGKILL');
     throw new Error(shown ? failure('beeline send', shown) : 'No code was shown.');
   }
+  const codeSeconds = (performance.now() - started) / 1000;
   await delay(200);
-  return { ...sender, code: shown, port };
+  return { ...sender, code: shown, port, codeSeconds };
 }
 
 /** `sender` is what `startSender` gave; `options.onEvent` gets every event as it comes. */
@@ -53,7 +55,8 @@ export function startReceiver(work, sender, to, options = {}) {
 }
 
 /**
- * Waits for both ends. `seconds` runs from the receiver's start to its exit, `done` is its last event.
+ * Waits for both ends. `seconds` runs from the receiver's start to its exit, `code` from the sender's to its code, `done` is the
+ * receiver's last event.
  * Throws unless both exit 0 and show the same root.
  */
 export async function bothDone(sender, receiver) {
@@ -64,7 +67,9 @@ export async function bothDone(sender, receiver) {
   const [from, done] = [doneOf(sent.stdout), doneOf(received.stdout)];
   if (!done?.root || done.root !== from?.root)
     throw new Error(`The roots differ: ${from?.root} and ${done?.root}.`);
-  return { seconds: received.seconds, from: sender.usage(), to: receiver.usage(), root: done.root, done };
+  const { seconds } = received;
+  const usage = { from: sender.usage(), to: receiver.usage() };
+  return { seconds, code: sender.codeSeconds, ...usage, root: done.root, done };
 }
 
 /** One transfer. The sender is up and waiting before the clock starts. */

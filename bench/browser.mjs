@@ -83,7 +83,10 @@ async function main(browser, folder, size, rounds) {
   ]);
   console.log(columns(['', 'median s', 'MB/s', 'rounds'], rows, [0, 3]));
   for (const name of Object.values(DIRECTIONS)) {
-    const [rival, ours] = [`bare, ${name}`, `Beeline, ${name}`].map((each) => median(results[each]));
+    const [rival, ours] = [`bare, ${name}`, `Beeline, ${name}`].map((each) => ({
+      seconds: median(results[each]),
+      all: results[each],
+    }));
     console.log(ratio(`a bare data channel, ${name}`, rival, ours, GOAL));
   }
 }

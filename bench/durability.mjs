@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beeline } from './beeline.mjs';
 import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
-import { fold, median, table } from './report.mjs';
+import { fold, median, spread, table } from './report.mjs';
 import { inTurn } from './turns.mjs';
 
 /** Share of the throughput that is to be left. */
@@ -55,13 +55,15 @@ async function compare(work, path, to, { rounds, lanes }, bytes, check) {
       'The module that is to leave syncs out was asked for none: it did not reach the command.',
     );
   const rows = Object.fromEntries(Object.entries(raw).map(([name, all]) => [name, fold(all, bytes)]));
-  return { rows, syncs, ratio: rows.without.seconds / rows.with.seconds };
+  const shares = raw.with.map(({ seconds }, i) => (raw.without[i].seconds / seconds) * 100);
+  return { rows, syncs, ratio: rows.without.seconds / rows.with.seconds, shares };
 }
 
-function print(what, { rows, syncs, ratio }) {
+function print(what, { rows, syncs, ratio, shares }) {
   console.log(`\nSyncing: ${what}`);
   console.log(table(rows));
   const reached = ratio >= GOAL ? 'reached' : 'NOT reached';
   const share = `${(ratio * 100).toFixed(1)} % of the throughput without it`;
-  console.log(`With syncing: ${share} (goal ${GOAL * 100} ${reached}); ${syncs} syncs at the receiver`);
+  const goal = `goal ${GOAL * 100} ${reached}; rounds ${spread(shares, 0)}`;
+  console.log(`With syncing: ${share} (${goal}); ${syncs} syncs at the receiver`);
 }

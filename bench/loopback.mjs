@@ -6,13 +6,13 @@ import { basename, join } from 'node:path';
 import { HELP, readArguments } from './args.mjs';
 import { beeline } from './beeline.mjs';
 import { durability } from './durability.mjs';
-import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
+import { makeFile, sameFile } from './files.mjs';
 import { bench } from './main.mjs';
 import { makeCertificate, pump } from './pump.mjs';
 import { fold, median, ratio, table } from './report.mjs';
 import { resume } from './resume.mjs';
-import { rsync, rsyncMissing } from './rsync.mjs';
 import { chooseScp, scp, scpMissing } from './scp.mjs';
+import { largeTrees, smallFiles } from './small.mjs';
 import { startSshd } from './ssh.mjs';
 import { inTurn } from './turns.mjs';
 import { update } from './update.mjs';
@@ -25,10 +25,12 @@ async function main(work) {
   console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${work}`);
   const wanted = (part) => options.only === undefined || options.only === part;
   const results = {};
-  if (wanted('big') || wanted('small')) {
+  if (['big', 'small', 'trees'].some(wanted)) {
     const sshd = await startSshd(work);
     if (wanted('big')) results.big = await oneFile(work, sshd);
-    if (wanted('small')) results.small = await manyFiles(work, sshd, results.big?.cipher);
+    const cipher = results.big?.cipher;
+    if (wanted('small')) results.small = await smallFiles(work, sshd, options, cipher);
+    if (wanted('trees')) results.trees = await largeTrees(work, sshd, options, cipher);
     sshd.stop?.();
   }
   if (wanted('sync')) results.sync = await durability(work, options);
@@ -64,11 +66,10 @@ async function oneFile(work, sshd) {
   );
   console.log(`\nOne file of ${size / 2 ** 20} MiB, ${rounds} rounds`);
   console.log(table(rows));
-  const ours = rows.Beeline.seconds;
   if (rows.scp)
-    console.log(ratio(`scp (${choice.cipher}, ${choice.direction})`, rows.scp.seconds, ours, 2, 2.5));
+    console.log(ratio(`scp (${choice.cipher}, ${choice.direction})`, rows.scp, rows.Beeline, 1.2));
   else console.log(`scp was skipped: ${noScp}.`);
-  console.log(ratio('pump', rows.pump.seconds, ours, 0.6, 0.75));
+  console.log(ratio('pump', rows.pump, rows.Beeline, 0.6));
   const stream = median(raw.pump.map((round) => round.stream));
   console.log(`The pump's stream alone, without starting Node: ${stream.toFixed(3)} s`);
   console.log(
@@ -86,26 +87,4 @@ async function scpChoice(work, sshd) {
   const timed = choice.timed.map((one) => `${one.cipher} ${one.direction} ${one.seconds.toFixed(2)} s`);
   console.log(`scp on a quarter of the size: ${timed.join(', ')}`);
   return choice;
-}
-
-/** Many small files: Beeline and rsync. */
-async function manyFiles(work, sshd, cipher) {
-  const { files, fileSize, rounds, lanes } = options;
-  const tree = join(work, 'tree');
-  makeTree(tree, files, fileSize);
-  const to = join(work, 'to');
-  const noRsync = rsyncMissing(sshd);
-  const contestants = {
-    Beeline: () => beeline(work, tree, to, { lanes }),
-    ...(!noRsync && { rsync: () => rsync(sshd, cipher, tree, join(to, 'tree')) }),
-  };
-  const raw = await inTurn(contestants, rounds, to, () => sameTree(tree, join(to, 'tree')));
-  const rows = Object.fromEntries(
-    Object.entries(raw).map(([name, all]) => [name, fold(all, files * fileSize)]),
-  );
-  console.log(`\n${files} files of ${fileSize / 1024} KiB, ${rounds} rounds`);
-  console.log(table(rows));
-  if (rows.rsync) console.log(ratio('rsync -a over ssh', rows.rsync.seconds, rows.Beeline.seconds, 2));
-  else console.log(`rsync was skipped: ${noRsync}.`);
-  return { files, fileSize, rows };
 }

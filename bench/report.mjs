@@ -60,10 +60,18 @@ export function columns(head, lines, left = [0]) {
   return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
 
-/** `Beeline / scp: 2.31 times as fast (goal 2.0: reached; aim 2.5: not reached)`. */
-export function ratio(name, rival, ours, goal, aim) {
-  const times = rival / ours;
-  const reached = (mark) => `${mark.toFixed(2)} ${times >= mark ? 'reached' : 'NOT reached'}`;
-  const marks = [`goal ${reached(goal)}`, ...(aim === undefined ? [] : [`aim ${reached(aim)}`])];
-  return `Beeline / ${name}: ${times.toFixed(2)} times its speed (${marks.join(', ')})`;
+/** The least and the most of some numbers: `1.20 to 1.45`. */
+export const spread = (values, digits) =>
+  `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)}`;
+
+/** `Beeline / scp: 2.31 times its speed (goal 2.00 reached; rounds 2.10 to 2.40)`; the rounds of both were run in turn. */
+export function ratio(name, rival, ours, goal) {
+  const times = rival.seconds / ours.seconds;
+  const rounds = `rounds ${spread(
+    rival.all.map((seconds, i) => seconds / ours.all[i]),
+    2,
+  )}`;
+  const mark =
+    goal === undefined ? '' : `goal ${goal.toFixed(2)} ${times >= goal ? 'reached' : 'NOT reached'}; `;
+  return `Beeline / ${name}: ${times.toFixed(2)} times its speed (${mark}${rounds})`;
 }
