@@ -17,18 +17,30 @@ export function utf8Decode(bytes: Uint8Array): string {
   }
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]!];
   return text;
 }
 
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text))
-    throw fault('PEER_MALFORMED', { what: 'malformed hex' });
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  const bytes = new Uint8Array(text.length >> 1);
+  let sound = text.length % 2 === 0;
+  for (let i = 0; i < bytes.length && sound; i++) {
+    const value = (digit(text.charCodeAt(2 * i)) << 4) | digit(text.charCodeAt(2 * i + 1));
+    sound = value >= 0;
+    bytes[i] = value;
+  }
+  if (!sound) throw fault('PEER_MALFORMED', { what: 'malformed hex' });
   return bytes;
+}
+
+/** What a lower-case hex digit stands for; a negative number for any other character. */
+function digit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x61 + 10 : -1;
 }
 
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -52,6 +64,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
   return difference === 0;
 }
+
+/** Bytes of the longest integer. */
+const MAX_VARINT = 8;
 
 /** Appends to a buffer that grows. Integers are big-endian; `varint` is LEB128 up to 2^53-1. */
 export class Writer {
@@ -79,12 +94,14 @@ export class Writer {
   varint(value: number): this {
     if (!Number.isSafeInteger(value) || value < 0)
       throw new BeelineError('INTERNAL', `Cannot encode ${value}.`);
+    this.#reserve(MAX_VARINT);
     let rest = value;
     while (rest >= 0x80) {
-      this.u8((rest % 0x80) | 0x80);
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    return this.u8(rest);
+    this.#bytes[this.#length++] = rest;
+    return this;
   }
 
   raw(bytes: Uint8Array): this {
@@ -99,7 +116,20 @@ export class Writer {
   }
 
   text(text: string): this {
-    return this.bytes(utf8Encode(text));
+    const { length } = text;
+    if (length >= 0x80) return this.bytes(utf8Encode(text));
+    // Most names are short and plain: a call of the encoder costs more than their bytes do.
+    this.#reserve(1 + length);
+    const bytes = this.#bytes;
+    const at = this.#length + 1;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) return this.bytes(utf8Encode(text));
+      bytes[at + i] = code;
+    }
+    bytes[at - 1] = length;
+    this.#length = at + length;
+    return this;
   }
 
   /** Begins anew, in the same buffer. */

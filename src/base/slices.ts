@@ -5,6 +5,8 @@
 
 import { type Clock, sleep } from './clock.ts';
 
+/** Cheap steps, such as entries of a manifest, between two yields: a yield and a look at the clock cost as much as a few of them. */
+export const CHEAP_STEPS = 64;
 /** Milliseconds. Long enough to make a turn of the event loop cheap, short enough that lanes and keys do not notice. */
 const SLICE_MS = 20;
 

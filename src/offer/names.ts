@@ -6,7 +6,7 @@ import { utf8Encode } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MAX_COMPONENT, MAX_DEPTH, MAX_PATH } from '../base/limits.ts';
 import { escapeName, PRINTABLE_ASCII } from '../base/printable.ts';
-import { atOnce, type Steps } from '../base/slices.ts';
+import { atOnce, CHEAP_STEPS, type Steps } from '../base/slices.ts';
 import type { Entry } from './manifest.ts';
 
 export type NamePlatform = 'posix' | 'windows';
@@ -64,6 +64,9 @@ function componentProblem(name: string, platform: NamePlatform): string | undefi
   return undefined;
 }
 
+/** Lists that were found sound by the plainest rules, and that nobody changes: an engine checks one, and its sink again. */
+const CHECKED = new WeakSet<readonly Entry[]>();
+
 /** All of `checkingEntries` in one go: for what is known to be small. */
 export function checkEntries(entries: readonly Entry[], rules?: NameRules): void {
   atOnce(checkingEntries(entries, rules));
@@ -78,11 +81,14 @@ export function* checkingEntries(
   rules: NameRules = { platform: 'posix' },
 ): Steps<void> {
   const { platform, foldsCase = platform === 'windows' } = rules;
+  const plain = platform === 'posix' && !foldsCase;
+  if (plain && CHECKED.has(entries)) return;
   const keyOf = foldsCase ? foldKey : (path: string) => path;
   const stagingKey = keyOf(STAGING_PREFIX);
   const byKey = new Map<string, Entry>();
-  for (const entry of entries) {
-    yield;
+  for (let i = 0; i < entries.length; i++) {
+    if (i % CHEAP_STEPS === 0) yield;
+    const entry = entries[i]!;
     const { path } = entry;
     const problem = nameProblem(path, platform);
     if (problem) throw unsafe(path, `The name ${shown(path)} ${problem}.`);
@@ -95,6 +101,7 @@ export function* checkingEntries(
     checkParent(path, byKey, keyOf);
     byKey.set(key, entry);
   }
+  if (plain) CHECKED.add(entries);
 }
 
 /** For links that may lead out. A person may ask for them all the same. */
@@ -122,15 +129,18 @@ export function* unsafeLinks(
   const { platform, foldsCase = platform === 'windows' } = rules;
   const keyOf = foldsCase ? foldKey : (path: string) => path;
   const links = new LinkTree();
-  for (const entry of entries) {
-    yield;
-    if (entry.kind === 'link') links.add(keyOf(entry.path));
+  const indexes: number[] = [];
+  for (let i = 0; i < entries.length; i++) {
+    if (i % CHEAP_STEPS === 0) yield;
+    const { kind, path } = entries[i]!;
+    if (kind !== 'link') continue;
+    links.add(keyOf(path));
+    indexes.push(i);
   }
   const found = new Map<number, LinkProblem>();
-  for (const [index, entry] of entries.entries()) {
+  for (const index of indexes) {
     yield;
-    if (entry.kind !== 'link') continue;
-    const problem = targetProblem(entry, platform, links, keyOf);
+    const problem = targetProblem(entries[index]!, platform, links, keyOf);
     if (problem) found.set(index, { problem, outward: OUTWARD.has(problem) });
   }
   return found;

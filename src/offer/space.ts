@@ -127,7 +127,12 @@ export class ByteSpace {
     return this.#entries[i] === entry ? this.#chunksAt(i) : { first: 0, end: 0 };
   }
 
-  /** Every entry that has bytes, in order, with the first chunk and the one past the last that hold some of it. */
+  /** Every entry that has bytes, in order. */
+  get filled(): readonly number[] {
+    return this.#entries;
+  }
+
+  /** The same, each with the first chunk and the one past the last that hold some of it. */
   *occupied(): Generator<{ entry: number; first: number; end: number }> {
     for (const [i, entry] of this.#entries.entries()) yield { entry, ...this.#chunksAt(i) };
   }

@@ -3,7 +3,7 @@ import { toHex } from '../base/bytes.ts';
 import { sleep } from '../base/clock.ts';
 import { BeelineError, type ErrorCode, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { Slices, type Steps } from '../base/slices.ts';
+import { CHEAP_STEPS, Slices, type Steps } from '../base/slices.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import type { Mailbox } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
@@ -164,7 +164,7 @@ class Reception {
 
   /** Checks every name before anything is written, asks whoever decides, and opens the sink. */
   async #open(header: OfferHeader, offer: Offer): Promise<Sink> {
-    const { kind, entries, space } = offer;
+    const { kind, entries, space, pages } = offer;
     const session = this.#session;
     const { names, options, sink: ask } = this.#receiving;
     // The other side may have left while the person was thinking: nothing is begun then.
@@ -184,11 +184,11 @@ class Reception {
     stands();
     if (!sink) throw fault('DECLINED_HERE');
     session.cleanup.push(() => this.#leave(sink));
-    await sink.open(entries, space);
+    await sink.open(entries, space, pages);
     stands();
     let [files, wanted] = [0, 0];
     for (const [index, entry] of entries.entries()) {
-      if (slices.over()) await slices.next();
+      if (index % CHEAP_STEPS === 0 && slices.over()) await slices.next();
       if (!sink.wants(index)) continue;
       if (entry.kind === 'file') files++;
       wanted += entry.size;
@@ -201,8 +201,8 @@ class Reception {
 
   *#summary(offer: OfferHeader, entries: readonly Entry[]): Steps<OfferSummary> {
     const top: Entry[] = [];
-    for (const entry of entries) {
-      yield;
+    for (const [index, entry] of entries.entries()) {
+      if (index % CHEAP_STEPS === 0) yield;
       if (!entry.path.includes('/')) top.push(entry);
       if (top.length === NAMED) break;
     }

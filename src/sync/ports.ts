@@ -51,9 +51,10 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
   /**
    * Called once with the checked manifest, before any chunk. Settles conflicts, checks room, and makes a staging folder or
    * finds that of an earlier run.
+   * @param pages the manifest as it came
    * @throws BeelineError EXISTS, UNSAFE_NAME, DISK_FULL, WRITE_FAILED, LOCKED or REFUSED. Then it leaves nothing new behind.
    */
-  open(entries: readonly Entry[], space: ByteSpace): Promise<void>;
+  open(entries: readonly Entry[], space: ByteSpace, pages: readonly Uint8Array[]): Promise<void>;
   /** False for files that are skipped. Their bytes are never asked for. */
   wants(entry: number): boolean;
   /** The paths that this sink leaves out, because it cannot hold them or must not. The person has been warned. */

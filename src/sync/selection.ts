@@ -6,17 +6,14 @@ import type { Sink } from './ports.ts';
 /** Chunks in which no file is wanted, but for those that are here all the same. */
 export function unwantedChunks(space: ByteSpace, sink: Sink, have: Bitfield): Bitfield {
   const unwanted = new Bitfield();
-  if (space.stream) return unwanted;
+  if (space.stream || space.filled.every((entry) => sink.wants(entry))) return unwanted;
   // Only at its ends can a file share a chunk with others.
   const wanted = new Bitfield();
-  let skipped = false;
   for (const { entry, first, end } of space.occupied()) {
-    if (sink.wants(entry)) {
-      wanted.add(first);
-      wanted.add(end - 1);
-    } else skipped = true;
+    if (!sink.wants(entry)) continue;
+    wanted.add(first);
+    wanted.add(end - 1);
   }
-  if (!skipped) return unwanted;
   for (const { entry, first, end } of space.occupied()) {
     if (sink.wants(entry)) continue;
     for (const edge of [first, end - 1]) if (!wanted.has(edge) && !have.has(edge)) unwanted.add(edge);

@@ -348,7 +348,6 @@ class Hands implements StagedPieces {
       this.#names.rename(stagedName(entry), finalName(entry));
       if (world.chance(0.1)) await this.pass(world.between(0, temper.commit / 4));
     }
-    await this.syncNames();
   }
 
   async syncNames(): Promise<void> {
@@ -525,6 +524,7 @@ export class SimSink implements Sink {
         if (disk.fault === 'files are not synced') return;
         if (disk.fault === 'it is placed before it is synced') await hands.place([...whole.keys()]);
         await hands.syncFiles(dirty, new Set(whole.keys()));
+        await hands.syncNames();
       },
       place: async ({ whole }) => {
         if (disk.fault !== 'it is placed before it is synced') await hands.place([...whole.keys()]);
@@ -748,7 +748,6 @@ export class SimSink implements Sink {
       }
       await writer.finish();
       await committer.finish();
-      await hands.syncNames();
     } catch (error) {
       this.finishing = false;
       this.#fault();

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { Bitfield } from '../../src/base/bitfield.ts';
 import { BeelineError } from '../../src/base/errors.ts';
+import { encodePages } from '../../src/offer/manifest.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
 import type { Sink } from '../../src/sync/ports.ts';
 import { failure, hashOf } from '../node/files/helpers.ts';
@@ -60,7 +61,7 @@ class Writing {
   /** Opens it; what it holds must be the sender's. */
   static async begin(sink: Sink, kind: SinkKind): Promise<Writing> {
     const writing = new Writing(sink, kind);
-    await sink.open(kind.files.entries, writing.space);
+    await sink.open(kind.files.entries, writing.space, encodePages(kind.files.entries));
     writing.look();
     return writing;
   }

@@ -204,8 +204,8 @@ export class Pair {
       ...platform,
       clock,
       limit,
-      open: async (_header, { entries, space }) => {
-        await sink.open(entries, space);
+      open: async (_header, { entries, space, pages }) => {
+        await sink.open(entries, space, pages);
         return sink;
       },
       progress: () => {},

@@ -42,8 +42,8 @@ interface Told {
 function receiverFor(sink: Sink, told: Told): Receiver {
   return new Receiver({
     ...means,
-    open: async (_header, { entries, space }) => {
-      await sink.open(entries, space);
+    open: async (_header, { entries, space, pages }) => {
+      await sink.open(entries, space, pages);
       return sink;
     },
     gone: () => {},

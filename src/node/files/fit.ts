@@ -4,6 +4,7 @@
  */
 import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
+import { CHEAP_STEPS } from '../../base/slices.ts';
 import { fitPaths, fitTarget } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { unsafeLinks } from '../../offer/names.ts';
@@ -16,6 +17,9 @@ export type Links = 'safe' | 'all' | 'skip';
 
 /** Bytes of a path that the system takes: PATH_MAX of Linux, of macOS and its kin, less the zero behind it. */
 const MAX_PATHS: Readonly<Record<string, number>> = { linux: 4095, darwin: 1023, freebsd: 1023 };
+
+/** Bytes of UTF-8 that one UTF-16 unit takes at most. */
+const MOST_UTF8 = 3;
 
 /** The manifest's entries, one for one, and those that are left out. @param root real path of the destination */
 export async function fit(
@@ -34,6 +38,7 @@ export async function fit(
   const of = new Map<string, string>();
   for (const [i, path] of paths.entries()) if (as[i] !== path) of.set(path, as[i]!);
   const written = (path: string) => of.get(path);
+  let changed = false;
   const moved = entries.map((entry, i): Entry => {
     const mtime = Math.min(Math.max(entry.mtime, can.earliest), can.latest);
     const target =
@@ -41,19 +46,22 @@ export async function fit(
         ? fitTarget(entry.path, entry.target, as[i]!, written)
         : entry.target;
     if (mtime === entry.mtime && as[i] === entry.path && target === entry.target) return entry;
+    changed = true;
     const { nanos, ...rest } = entry;
     return { ...rest, path: as[i]!, mtime, target, ...(mtime === entry.mtime && nanos && { nanos }) };
   });
   const platform = process.platform === 'win32' ? 'windows' : 'posix';
   const unsafe = await slices.run(unsafeLinks(moved, { platform, foldsCase: can.folds }));
   const room = (MAX_PATHS[process.platform] ?? Number.POSITIVE_INFINITY) - Buffer.byteLength(root) - 1;
-  for (const [i, { path, kind, target }] of entries.entries()) {
-    if (slices.over()) await slices.next();
+  for (const [i, entry] of entries.entries()) {
+    if (i % CHEAP_STEPS === 0 && slices.over()) await slices.next();
+    const now = moved[i]!;
+    if (now === entry && now.kind !== 'link' && now.path.length * MOST_UTF8 <= room) continue;
+    const { path, kind, target } = entry;
     const out = (trouble: string, told: BeelineError) => {
       left.add(i);
       notices.add(`left out, ${trouble}`, told);
     };
-    const now = moved[i]!;
     if (Buffer.byteLength(now.path) > room) {
       out('because their paths are too long', faultAt('PATH_TOO_LONG', path));
       continue;
@@ -83,12 +91,12 @@ export async function fit(
       const told = faultAt('NAME_FITTED', path, { as: quoted(fitted) });
       notices.add('written under another name that this file system can hold', told);
     }
-    if (now.mtime !== entries[i]!.mtime)
+    if (now.mtime !== entry.mtime)
       notices.add(
         'written with another time',
         faultAt('TIME_FITTED', path, { time: new Date(now.mtime / 1000).toISOString() }),
       );
   }
   notices.end();
-  return { entries: moved, left };
+  return { entries: changed ? moved : entries, left };
 }

@@ -12,6 +12,8 @@ export interface Job {
   /** As they are written here, and as the sender names them. */
   entries: readonly Entry[];
   offered: readonly Entry[];
+  /** The manifest of what is written here. */
+  pages: readonly Uint8Array[];
   space: ByteSpace;
   plan: Plan;
   overwrite: Overwrite;

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { codeOf } from '../../base/errors.ts';
 import type { JournalDriver, JournalFile, Readable } from '../../sync/store/journal.ts';
 import { CREATE_FLAGS, READ_FLAGS, readFully, settled, writeFully } from './io.ts';
-import { syncFolders } from './sync.ts';
+import { syncAll } from './sync.ts';
 
 /** What an open that finds no journal of ours fails with: nothing there, a link, a folder, a socket, another's. */
 const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'EACCES'];
@@ -29,7 +29,7 @@ async function replace(path: string, parts: Iterable<Uint8Array>): Promise<Journ
     await file.sync();
     renameSync(next, path);
     // Its name may be a link to a folder that is held open, as in /proc/self/fd.
-    await syncFolders([`${dirname(path)}/.`], dirname(path));
+    await syncAll([], [`${dirname(path)}/.`], dirname(path));
     return file;
   } catch (error) {
     await file.close();

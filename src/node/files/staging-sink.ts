@@ -3,7 +3,7 @@
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
-import type { Entry } from '../../offer/manifest.ts';
+import { type Entry, encodingPages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
@@ -21,7 +21,6 @@ import type { Job } from './job.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';
 import { FileSlices, inSlices } from './slices.ts';
 import { type FoundStaging, Staging, sameTops } from './staging.ts';
-import { syncFolders } from './sync.ts';
 import { inventoryOf, Workspace } from './workspace.ts';
 
 export interface StagingOptions {
@@ -47,6 +46,7 @@ export class StagingSink implements Sink {
   /** As the sender names them, and as they are written here. */
   #offered: readonly Entry[] = [];
   #entries: readonly Entry[] = [];
+  #pages: readonly Uint8Array[] = [];
   #space: ByteSpace | undefined;
   #plan: Plan = emptyPlan();
   #root = '';
@@ -87,7 +87,7 @@ export class StagingSink implements Sink {
     return this.#space?.stream ? STREAM_WINDOW : Number.POSITIVE_INFINITY;
   }
 
-  async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
+  async open(entries: readonly Entry[], space: ByteSpace, pages?: readonly Uint8Array[]): Promise<void> {
     await new FileSlices().run(checkingEntries(entries));
     this.#offered = entries;
     this.#entries = entries;
@@ -95,13 +95,15 @@ export class StagingSink implements Sink {
     try {
       const found = await this.#findStaging();
       if (!this.#can.modes) this.#warn(fault('PERMISSIONS_NOT_KEPT'));
-      this.#inventory = await inventoryOf(this.#root, this.#entries, space, found, this.#can.step);
+      const asCame = this.#entries === entries ? pages : undefined;
+      this.#pages = asCame ?? (await new FileSlices().run(encodingPages(this.#entries)));
+      this.#inventory = await this.#inventoryOf(found);
       await this.#settle();
       // Whoever was asked may have taken longer than the transfer lived.
       this.#checkOpen();
       this.#job = {
-        ...{ root: this.#root, entries: this.#entries, offered: entries, space, plan: this.#plan },
-        ...{ staging: this.#staging!, step: this.#can.step, warn: this.#warn },
+        ...{ root: this.#root, entries: this.#entries, offered: entries, pages: this.#pages },
+        ...{ space, plan: this.#plan, staging: this.#staging!, step: this.#can.step, warn: this.#warn },
         overwrite: this.#options.overwrite,
         attributes: new Attributes(this.#can.modes, (path, cause) =>
           this.#warn(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause })),
@@ -203,18 +205,19 @@ export class StagingSink implements Sink {
   }
 
   async finish(): Promise<void> {
-    const { writer, committer, folders, placer } = this.#work!;
+    const work = this.#work!;
     try {
-      await writer.finish();
-      await committer.finish();
-      await folders.finish();
-      const names = new Set<string>();
+      await work.writer.finish();
+      await work.committer.flush();
+      await work.folders.finish();
       await inSlices(this.#entries.entries(), ([entry, { kind, path }]) => {
         // What an earlier run placed it may not have come to sync.
-        if (this.#inventory.placed.has(entry)) names.add(parentOf(placer.relative(entry)));
-        if (kind === 'folder' && this.wants(entry)) names.add(parentOf(path)).add(path);
+        if (this.#inventory.placed.has(entry)) work.names(parentOf(work.placer.relative(entry)));
+        if (kind !== 'folder' || !this.wants(entry)) return;
+        work.names(parentOf(path));
+        work.names(path);
       });
-      await syncFolders(folders.absolute(names), this.#root);
+      await work.committer.finish();
     } catch (error) {
       throw diskError(error, this.#options.to);
     }
@@ -236,7 +239,7 @@ export class StagingSink implements Sink {
         await this.#staging!.holdAgain();
         const before = await this.#staging!.read();
         const found = before && { staging: this.#staging!, ...before };
-        this.#inventory = await inventoryOf(this.#root, this.#entries, this.#space!, found, this.#can.step);
+        this.#inventory = await this.#inventoryOf(found);
         this.#seed();
         await this.#begin();
       });
@@ -254,6 +257,10 @@ export class StagingSink implements Sink {
     if (end === 'keep' && worth) return this.#staging?.release();
     await this.#remove();
     if (end !== 'done') this.#destination.unmake();
+  }
+
+  #inventoryOf(found: FoundStaging | undefined): Promise<Inventory> {
+    return inventoryOf(this.#root, this.#entries, this.#pages, this.#space!, found, this.#can.step);
   }
 
   async #settle(): Promise<void> {

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BeelineError, codeOf, faultAt } from '../../base/errors.ts';
-import type { Steps } from '../../base/slices.ts';
+import { CHEAP_STEPS, type Steps } from '../../base/slices.ts';
 import { type Lock, takeLock } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
@@ -389,13 +389,15 @@ function isWritable({ choice, as }: { choice: Choice; as: string }): boolean {
 /** Whether the names without a `/` are the same, with their kinds: no manifest has one twice. */
 export function* sameTops(some: readonly Entry[], others: readonly Entry[]): Steps<boolean> {
   const names = new Set<string>();
-  for (const entry of some) {
-    yield;
+  for (let i = 0; i < some.length; i++) {
+    if (i % CHEAP_STEPS === 0) yield;
+    const entry = some[i]!;
     if (isTop(entry)) names.add(`${entry.kind} ${entry.path}`);
   }
   let count = 0;
-  for (const entry of others) {
-    yield;
+  for (let i = 0; i < others.length; i++) {
+    if (i % CHEAP_STEPS === 0) yield;
+    const entry = others[i]!;
     if (!isTop(entry)) continue;
     count++;
     if (!names.has(`${entry.kind} ${entry.path}`)) return false;

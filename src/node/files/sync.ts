@@ -27,18 +27,23 @@ const DEADLINE = 600_000;
 const COMMAND =
   process.platform === 'linux' ? ['/usr/bin/sync', '/bin/sync'].find((path) => existsSync(path)) : undefined;
 
-/** What files hold, with their modes and times. `root` is a folder on the same file system. Node's error codes. */
-export async function syncFiles(paths: readonly string[], root: string): Promise<void> {
-  if (paths.length >= MANY && (await syncAll(root))) return;
+/**
+ * What files hold, with their modes and times, and which names folders hold. `root` is a folder on the same file system. Node's
+ * error codes.
+ */
+export async function syncAll(
+  files: readonly string[],
+  folders: readonly string[],
+  root: string,
+): Promise<void> {
+  const windows = process.platform === 'win32';
+  if (files.length + folders.length >= MANY && (await syncSystem(root))) return;
   // Windows flushes only what is open for writing.
-  const flags = process.platform === 'win32' ? constants.O_RDWR : READ_FLAGS;
-  await eachOf(paths, (path) => syncOne(path, flags, () => openUnreadable(path)));
-}
-
-/** Which names folders hold. Windows opens no folders, and keeps their names by itself. */
-export async function syncFolders(paths: readonly string[], root: string): Promise<void> {
-  if (process.platform === 'win32' || (paths.length >= MANY && (await syncAll(root)))) return;
-  await eachOf(paths, (path) => syncOne(path, FOLDER_FLAGS, () => syncAll(root).then(() => undefined)));
+  const flags = windows ? constants.O_RDWR : READ_FLAGS;
+  await eachOf(files, (path) => syncOne(path, flags, () => openUnreadable(path)));
+  // Windows opens no folders, and keeps their names by itself.
+  if (windows) return;
+  await eachOf(folders, (path) => syncOne(path, FOLDER_FLAGS, () => syncSystem(root).then(() => undefined)));
 }
 
 /** A file of ours that its own mode does not let us read. */
@@ -51,7 +56,7 @@ async function openUnreadable(path: string): Promise<number> {
 }
 
 /** True if everything on the file system of `root` is durable now. */
-async function syncAll(root: string): Promise<boolean> {
+async function syncSystem(root: string): Promise<boolean> {
   if (COMMAND === undefined) return false;
   return new Promise((resolve) => {
     execFile(COMMAND, ['-f', '--', root], { timeout: DEADLINE, env: {} }, (error) => resolve(error === null));

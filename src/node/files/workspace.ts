@@ -1,7 +1,7 @@
 /** What one opening of a StagingSink works with: made new, or from what an earlier run left, and made anew after a failure. */
 import { existsSync, rmSync } from 'node:fs';
 import { realClock } from '../../base/clock.ts';
-import { type Entry, encodingPages } from '../../offer/manifest.ts';
+import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace } from '../../offer/space.ts';
 import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { type Batch, Committer } from '../../sync/store/commit.ts';
@@ -18,15 +18,17 @@ import { Placer } from './place.ts';
 import { FileSlices, inSlices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { FoundStaging } from './staging.ts';
-import { syncFiles, syncFolders } from './sync.ts';
+import { syncAll } from './sync.ts';
 
 /**
  * What an earlier run left for these entries.
+ * @param now their manifest
  * @param step times that are less than so many microseconds apart may be one here
  */
 export async function inventoryOf(
   root: string,
   entries: readonly Entry[],
+  now: readonly Uint8Array[],
   space: ByteSpace,
   found: FoundStaging | undefined,
   step: number,
@@ -34,7 +36,6 @@ export async function inventoryOf(
   // What was staged of a stream is of no use without the same stream.
   if (!found || space.stream) return new Inventory();
   const { pages, chunkSize } = found.state;
-  const now = await new FileSlices().run(encodingPages(entries));
   const same =
     chunkSize === space.chunkSize &&
     now.length === pages.length &&
@@ -53,6 +54,8 @@ export class Workspace {
   readonly committer: Committer;
   readonly writer: ChunkWriter;
   readonly #job: Job;
+  /** Relative paths of folders with names that are not durable yet. */
+  #named = new Set<string>();
   #closed = false;
 
   /** @param dropped entries that the sender could not deliver, as of now */
@@ -129,22 +132,27 @@ export class Workspace {
       if (existsSync(this.files.path(entry))) files.add(entry);
     }
     const paths = [...files].map((entry) => whole.get(entry) ?? this.files.path(entry));
-    await syncFiles(paths, root);
+    const named = this.#named;
+    this.#named = new Set();
+    await syncAll(paths, this.folders.absolute(named), root);
+  }
+
+  /** What these folders hold is to be durable with the next sync. */
+  names(folder: string): void {
+    this.#named.add(folder);
   }
 
   async #place({ whole }: Batch): Promise<number[]> {
-    const { placer, folders } = this;
+    const { placer } = this;
     const choices: PlanRecord['choices'] = [];
-    const names = new Set<string>();
     await inSlices(whole, ([entry, path]) => {
       const name = placer.relative(entry);
       placer.put(entry, path);
       const as = placer.relative(entry);
       if (as !== name) choices.push({ entry, choice: 'rename', as });
-      names.add(parentOf(as));
+      this.names(parentOf(as));
     });
     if (choices.length > 0) await this.journal.append([{ type: 'plan', choices }]);
-    await syncFolders(folders.absolute(names), this.#job.root);
     return [...whole.keys()];
   }
 }
@@ -152,8 +160,7 @@ export class Workspace {
 type PlanRecord = JournalRecord & { type: 'plan' };
 
 /** A journal that says what the inventory says, in place of whatever was there. */
-async function beginJournal({ entries, space, plan, staging }: Job, inventory: Inventory): Promise<Journal> {
-  const pages = await new FileSlices().run(encodingPages(entries));
+async function beginJournal({ pages, space, plan, staging }: Job, inventory: Inventory): Promise<Journal> {
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [

@@ -1,7 +1,8 @@
 /**
  * Group commit: what was written is made durable in batches, only then journaled, and only then placed. So a journaled
  * chunk is on the disk whatever dies, nothing unsynced stands under a final name, and the disk is waited for a few
- * times a second instead of once a chunk. Pure: the same order in every runtime, and in the simulator.
+ * times a second instead of once a chunk. Final names become durable with the next batch: until then a power cut may leave a file
+ * under its staged name, whole and journaled. Pure: the same order in every runtime, and in the simulator.
  */
 import { Alarm, type Clock } from '../../base/clock.ts';
 import { BeelineError } from '../../base/errors.ts';
@@ -25,9 +26,9 @@ export interface Batch {
 export interface CommitPorts {
   clock: Clock;
   journal: Pick<Journal, 'append'>;
-  /** Makes a batch's staged files durable. */
+  /** Makes a batch's staged files durable, and with them the final names that `place` has given so far. */
   sync: (batch: Batch) => Promise<void>;
-  /** Renames whole files into place, durably. Returns the entries that are. */
+  /** Renames whole files into place. Returns the entries that are. */
   place: (batch: Batch) => Promise<number[]>;
 }
 
@@ -38,7 +39,7 @@ function emptyBatch(): Batch {
 export class Committer {
   readonly #ports: CommitPorts;
   #batch = emptyBatch();
-  /** Placed since the last record that says so. */
+  /** Placed since the last record that says so. Their names are durable from the next sync on. */
   #placed: number[] = [];
   readonly #alarm: Alarm;
   /** When something was first added to the batch. */
@@ -79,7 +80,7 @@ export class Committer {
     this.flush().catch(() => {});
   }
 
-  /** Resolves when everything added so far is durable, journaled and in place. Rejects if any of it failed. */
+  /** Resolves when everything added so far is durable, journaled and in place; its final names are durable once `finish` resolves. Rejects if any of it failed. */
   async flush(): Promise<void> {
     this.#alarm.clear();
     while (this.#running) await this.#running;
@@ -98,9 +99,10 @@ export class Committer {
     if (this.#failure) throw this.#failure;
   }
 
-  /** As `flush`, and the journal knows of all that is in place. */
+  /** As `flush`, and all that is in place is durable there, and the journal knows of it. */
   async finish(): Promise<void> {
     await this.flush();
+    await this.#ports.sync(emptyBatch());
     const placed = this.#placed.splice(0);
     if (placed.length > 0) await this.#ports.journal.append([{ type: 'placed', entries: placed }]);
   }

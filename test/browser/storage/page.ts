@@ -14,7 +14,7 @@ import { saveToFolder } from '../../../src/browser/files/save.ts';
 import { FileListSource } from '../../../src/browser/files/source.ts';
 import { StreamSink } from '../../../src/browser/files/stream-sink.ts';
 import { useWorkers } from '../../../src/browser/files/workers.ts';
-import type { Entry } from '../../../src/offer/manifest.ts';
+import { type Entry, encodePages } from '../../../src/offer/manifest.ts';
 import { ByteSpace, chooseChunkSize } from '../../../src/offer/space.ts';
 import type { End, Sink } from '../../../src/sync/ports.ts';
 import { fill } from './content.ts';
@@ -97,7 +97,7 @@ async function open(name: string, offer: Offer, sink: Sink, warnings: string[]):
   const space = spaceOf(offer);
   const entries = entriesOf(offer.stream ? { ...offer, files: [[offer.files[0]![0], 0]] } : offer);
   sinks.set(name, { sink, offer, space, warnings, down: new Bitfield() });
-  await sink.open(entries, space);
+  await sink.open(entries, space, encodePages(entries));
   return heldBy(sink);
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BeelineError, ErrorCode } from '../../../src/base/errors.ts';
-import type { Entry } from '../../../src/offer/manifest.ts';
+import { type Entry, encodePages } from '../../../src/offer/manifest.ts';
 import { ByteSpace } from '../../../src/offer/space.ts';
 import type { Sink, Source } from '../../../src/sync/ports.ts';
 
@@ -58,7 +58,7 @@ export async function move(
   order: (chunks: number[]) => number[] = (all) => all,
 ): Promise<Map<number, string>> {
   const space = spaceOf(source.entries);
-  await sink.open(source.entries, space);
+  await sink.open(source.entries, space, encodePages(source.entries));
   const buffer = new Uint8Array(CHUNK);
   for (const chunk of order(Array.from({ length: space.chunks }, (_, i) => i))) {
     const extents = space.extents(chunk);
@@ -83,7 +83,7 @@ export async function until(what: string, done: () => boolean | Promise<boolean>
 /** A Sink that has been given its manifest, and the way to write one chunk of one byte value to it. */
 export async function opened(sink: Sink, entries: readonly Entry[]) {
   const space = spaceOf(entries);
-  await sink.open(entries, space);
+  await sink.open(entries, space, encodePages(entries));
   const write = (chunk: number, value: number) => {
     const extents = space.extents(chunk);
     const data = new Uint8Array(space.length(chunk)).fill(value);
