@@ -177,13 +177,13 @@ export class Reader {
   varint(): number {
     let value = 0;
     let scale = 1;
-    for (let i = 0; i < 8; i++) {
-      const byte = this.u8();
+    for (let i = 0; i < MAX_VARINT; i++) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw truncated();
       value += (byte & 0x7f) * scale;
-      if (!Number.isSafeInteger(value)) break;
       if (byte < 0x80) {
         // One value has one encoding, so that hashes over encodings mean something.
-        if (byte === 0 && i > 0) break;
+        if ((byte === 0 && i > 0) || !Number.isSafeInteger(value)) break;
         return value;
       }
       scale *= 0x80;

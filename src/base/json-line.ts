@@ -8,6 +8,14 @@ export function jsonLine(value: object): string {
   return escapeJson(JSON.stringify(value));
 }
 
+/** What JSON writes as it is: printable ASCII without quotation mark and backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/** A text as such JSON. */
+export function jsonText(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : escapeJson(JSON.stringify(text));
+}
+
 /** The same JSON, with escapes for characters that are invisible or steer a terminal. @param json without line feeds */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (found) => {

@@ -138,7 +138,13 @@ export function decodePage(page: Uint8Array): Entry[] {
     ) {
       throw fault('OFFER_MALFORMED', { what: 'an entry contradicts itself' });
     }
-    entries.push({ path, kind, size, mode, mtime, ...(nanos && { nanos }), target, version: toHex(version) });
+    const hex = toHex(version);
+    // Two literals: a spread costs as much as all else here.
+    entries.push(
+      nanos
+        ? { path, kind, size, mode, mtime, nanos, target, version: hex }
+        : { path, kind, size, mode, mtime, target, version: hex },
+    );
     if (entries.length > MAX_ENTRIES)
       throw fault('OFFER_MALFORMED', { what: `there are more than ${MAX_ENTRIES} entries` });
   }

@@ -22,6 +22,9 @@ export const STAGING_PREFIX = '.beeline-';
 
 /** C0, DEL, C1, line and paragraph separators, and (under /u) surrogates without their other half. */
 const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
+/** Parts of printable ASCII with a `/` between them, none of them empty, `.` or `..`: what nearly all paths are. */
+const PLAIN_PART = String.raw`(?!\.{1,2}(?:/|$))[ -.0-~]{1,${MAX_COMPONENT}}`;
+const PLAIN_PATH = new RegExp(`^${PLAIN_PART}(?:/${PLAIN_PART}){0,${MAX_DEPTH - 1}}$`);
 /** HFS+ and APFS do not see these when they compare names. */
 const IGNORED = /(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
@@ -39,6 +42,7 @@ export function foldKey(path: string): string {
 
 /** Why a relative path must not be written, as in "the name … contains …"; undefined when it may be. */
 export function nameProblem(path: string, platform: NamePlatform): string | undefined {
+  if (platform === 'posix' && path.length <= MAX_PATH && PLAIN_PATH.test(path)) return undefined;
   if (path === '') return 'is empty';
   if (path.startsWith('/')) return 'is absolute';
   if (byteLength(path) > MAX_PATH) return `is longer than ${MAX_PATH} bytes`;
@@ -85,6 +89,7 @@ export function* checkingEntries(
   if (plain && CHECKED.has(entries)) return;
   const keyOf = foldsCase ? foldKey : (path: string) => path;
   const stagingKey = keyOf(STAGING_PREFIX);
+  const stagingBelow = `/${stagingKey}`;
   const byKey = new Map<string, Entry>();
   for (let i = 0; i < entries.length; i++) {
     if (i % CHEAP_STEPS === 0) yield;
@@ -94,7 +99,7 @@ export function* checkingEntries(
     if (problem) throw unsafe(path, `The name ${shown(path)} ${problem}.`);
     const key = keyOf(path);
     // At every depth: any folder may be a destination one day.
-    if (key.startsWith(stagingKey) || key.includes(`/${stagingKey}`))
+    if (key.startsWith(stagingKey) || key.includes(stagingBelow))
       throw unsafe(path, `The name ${shown(path)} is one that unfinished transfers use.`);
     const twin = byKey.get(key);
     if (twin) throw unsafe(path, collision(path, twin.path));

@@ -5,7 +5,7 @@
  * Non-goal: proof against its keeper. Root and content must fit each other, but nobody has signed them.
  */
 import { toHex } from '../base/bytes.ts';
-import { jsonLine } from '../base/json-line.ts';
+import { jsonLine, jsonText } from '../base/json-line.ts';
 import { type Entry, encodePages } from './manifest.ts';
 import { ChunkHashes } from './merkle.ts';
 import { ByteSpace } from './space.ts';
@@ -76,18 +76,19 @@ export function* encodeReceipt(receipt: Receipt): Generator<string> {
   yield jsonLine({ beeline: 'receipt', version: RECEIPT_VERSION, ...header, receivers, chunks });
   for (const { fingerprint, root, started, ended } of receipt.receivers)
     yield jsonLine({ receiver: fingerprint, root, started, ended });
-  for (const entry of receipt.entries) yield jsonLine(fieldsOf(entry));
+  for (const entry of receipt.entries) yield entryLine(entry);
   for (let from = 0; from < receipt.chunks.length; from += HASHES_A_LINE) {
     const some = receipt.chunks.slice(from, from + HASHES_A_LINE);
     yield jsonLine({ chunks: Array.from(some, (hash) => (hash ? toHex(hash) : null)) });
   }
 }
 
-/** In a fixed order, without those that an entry of its kind does not have. */
-function fieldsOf({ path, kind, size, mode, mtime, nanos, target, version }: Entry): object {
-  const time = nanos ? { mtime, nanos } : { mtime };
-  if (kind === 'folder') return { path, kind, mode, ...time };
-  return kind === 'link'
-    ? { path, kind, mode, ...time, target }
-    : { path, kind, size, mode, ...time, version };
+/** Its fields in a fixed order, without those that an entry of its kind does not have. By hand, since a tree has very many. */
+function entryLine({ path, kind, size, mode, mtime, nanos, target, version }: Entry): string {
+  const bytes = kind === 'file' ? `,"size":${size}` : '';
+  const time = nanos ? `"mtime":${mtime},"nanos":${nanos}` : `"mtime":${mtime}`;
+  let more = '';
+  if (kind === 'link') more = `,"target":${jsonText(target)}`;
+  if (kind === 'file') more = `,"version":"${version}"`;
+  return `{"path":${jsonText(path)},"kind":"${kind}"${bytes},"mode":${mode},${time}${more}}`;
 }

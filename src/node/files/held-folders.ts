@@ -16,6 +16,8 @@ export class HeldFolders {
   readonly #root: string;
   /** Open folders by relative path, in order of last use. */
   readonly #open = new Map<string, number>();
+  /** The one that was used last: most uses are of that one. */
+  #last: { path: string; fd: number } | undefined;
   /** What each was when it was first seen. */
   readonly #seen = new Map<string, Pick<BigIntStats, 'dev' | 'ino'>>();
 
@@ -66,6 +68,7 @@ export class HeldFolders {
   close(): void {
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
+    this.#last = undefined;
   }
 
   /** Forgets all held folders. What stands there now is held at its next use. */
@@ -79,6 +82,13 @@ export class HeldFolders {
   }
 
   #hold(path: string): number {
+    if (path === this.#last?.path) return this.#last.fd;
+    const fd = this.#holdAnother(path);
+    this.#last = { path, fd };
+    return fd;
+  }
+
+  #holdAnother(path: string): number {
     const open = this.#open.get(path);
     if (open !== undefined) {
       this.#open.delete(path);
