@@ -98,6 +98,7 @@ const p256: Curve = {
 };
 
 export const primitives: Primitives = {
+  slowAtFirst: false,
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
   sha256: (data) => new Uint8Array(createHash('sha256').update(data).digest()),
   hmac: (key, data) => new Uint8Array(createHmac('sha256', key).update(data).digest()),

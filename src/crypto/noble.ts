@@ -20,6 +20,7 @@ function pointOf(bytes: Uint8Array) {
 }
 
 export const primitives: Primitives = {
+  slowAtFirst: true,
   randomBytes,
   sha256,
   hmac: (key, data) => hmac(sha256, key, data),

@@ -4,6 +4,8 @@
  */
 
 export interface Primitives {
+  /** The first uses take long, since their code is compiled then. */
+  readonly slowAtFirst: boolean;
   /** From the system's source of randomness. */
   randomBytes(length: number): Uint8Array;
   sha256(data: Uint8Array): Uint8Array;

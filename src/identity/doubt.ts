@@ -45,6 +45,7 @@ export function describeDoubt({ word, near }: Doubt): string {
 /** The word itself if listed, else those listed words that are nearest to it, and near enough. */
 function nearest(word: string): string[] {
   if (word.length > 10) return []; // the longest listed word has 8 letters
+  if (wordlist.includes(word)) return [word];
   // Of a short word nothing is left after two edits.
   const most = word.length < 3 ? 0 : word.length < 4 ? 1 : 2;
   let best: string[] = [];
@@ -52,7 +53,6 @@ function nearest(word: string): string[] {
   for (const candidate of wordlist) {
     if (Math.abs(candidate.length - word.length) > distance) continue;
     const d = editDistance(word, candidate);
-    if (d === 0) return [word];
     if (d < distance) {
       distance = d;
       best = [candidate];

@@ -17,6 +17,7 @@ import { Dials } from './dials.ts';
 import { Lane } from './lane.ts';
 import { Measure } from './measure.ts';
 import { countOf, targetsFor } from './targets.ts';
+import type { Targets } from './tuner.ts';
 
 export interface SupervisorOptions {
   role: Role;
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
   free: () => boolean;
   /** Others share the peer's line. */
   shared: () => boolean;
+  /** Receiver: one lane is enough for what is offered; undefined until that is known. */
+  slight?: () => boolean | undefined;
   onLane: (lane: Lane) => void;
   onMessage: (lane: Lane, message: Message) => void;
   onBlocks: (lane: Lane, header: BlocksHeader) => Landing;
@@ -53,6 +56,10 @@ const SILENT_MS = 500;
  */
 const LANES_PER_S = 4;
 const LANES_BURST = 2 * MAX_LANES;
+/** With one lane up, this side waits so long to hear whether more are worth it. Where that takes longer, they are. */
+const UNTOLD_MS = 50;
+/** What is opened of each sort meanwhile. */
+const SINGLE: Targets = { stream: 1, datagram: 0, channel: 1 };
 /** Between looks at the lanes. */
 const LOOK_MS = 250;
 /** Between `want-lanes` messages to the sender. */
@@ -73,6 +80,8 @@ export class Supervisor {
   #nextId = 1;
   /** Lanes that the receiver asked a sender for. */
   #wanted = 1;
+  /** The clock's time when the first lane came up. */
+  #up: number | undefined;
   /** The clock's time from which this side dials, and from which through relays. */
   #from = 0;
   #relayFrom = 0;
@@ -165,6 +174,10 @@ export class Supervisor {
     if (path) this.#dials.won(path);
     this.#options.onLane(lane);
     lane.start();
+    if (this.#up === undefined) {
+      this.#up = this.#clock.now();
+      this.#clock.after(UNTOLD_MS + 1, () => this.#tend());
+    }
     this.#tend();
   }
 
@@ -203,7 +216,12 @@ export class Supervisor {
   }
 
   #message(lane: Lane, message: Message): void {
-    if (message.type !== 'want-lanes') return this.#options.onMessage(lane, message);
+    if (message.type !== 'want-lanes') {
+      const single = this.#single;
+      this.#options.onMessage(lane, message);
+      if (single && !this.#single) this.#tend();
+      return;
+    }
     if (this.#options.role === 'receiver')
       throw fault('PEER_MISBEHAVES', { what: "sent 'want-lanes', which a sender does not" });
     this.#wanted = Math.max(1, message.count);
@@ -236,9 +254,17 @@ export class Supervisor {
   #targets(live: readonly Lane[]): Map<string, number> {
     const { role, kinds } = this.#options;
     const { targets: tuned, carriesWell } = this.#measure;
-    if (role === 'receiver') return targetsFor({ kinds, live, tuned, carriesWell });
+    if (role === 'receiver')
+      return targetsFor({ kinds, live, tuned: this.#single ? SINGLE : tuned, carriesWell });
     const dialled = kinds.filter(({ traits }) => traits.senderDials);
     return new Map(dialled.map(({ kind }) => [kind, this.#wanted]));
+  }
+
+  /** More than one lane is not worth it, or may turn out not to be. A person who says how many wants that many. */
+  get #single(): boolean {
+    const { count, slight } = this.#options;
+    if (!slight || count !== undefined || this.#kept !== undefined) return false;
+    return slight() ?? (this.#up !== undefined && this.#clock.now() <= this.#up + UNTOLD_MS);
   }
 
   #traits(kind: string) {

@@ -2,6 +2,7 @@
  * All who are at the mailbox. A sender's guests come and go, and each proves itself on its own; a receiver has its sender there and
  * nobody else. What the mailbox brings before the lobby is open waits for that.
  */
+import { primitives } from '#crypto';
 import type { Clock } from '../base/clock.ts';
 import type { BeelineError } from '../base/errors.ts';
 import type { Mailbox } from '../meeting/ports.ts';
@@ -79,7 +80,8 @@ export class Lobby {
     if (role === 'receiver') this.#party(0);
     for (const tell of this.#early.splice(0)) tell();
     if (this.#over) return;
-    this.#stop = clock.after(0, () => warmUp(pake));
+    // A sender has time for it. A receiver's sender may be there already.
+    if (role === 'sender' || primitives.slowAtFirst) this.#stop = clock.after(0, () => warmUp(pake));
   }
 
   /** How many have proved nothing. */

@@ -233,6 +233,7 @@ export class Session {
       ...(lanes !== undefined && { count: lanes }),
       free: () => this.#state === 'transferring' && limit === undefined && engine.arrived !== true,
       shared: () => engine.shared === true,
+      ...(role === 'receiver' && { slight: () => engine.slight }),
       onLane: (lane) => this.#laneUp(lane, engine),
       onMessage: (lane, message) => this.#message(lane, message, engine),
       onBlocks: (lane, header) => {
@@ -496,6 +497,8 @@ export class Session {
     const reason = this.over || agreed ? undefined : error;
     this.emit(laneEvent(lane, 'closed', reason));
     this.log?.info({ lane: lane.id, reason: error?.message }, 'lane closed');
+    // Closed as it should be: the sender has heard that all is agreed, and no lane is needed any more.
+    if (agreed && !error) this.#open?.supervisor.paths([]);
     if (agreed) return;
     if (error instanceof BeelineError && FATAL.has(error.code)) {
       // The lane was authenticated: what is not the protocol came from the other side itself, and would come again.

@@ -15,6 +15,8 @@ export interface Peer {
   land?(lane: LanePort, header: BlocksHeader): Landing;
   /** Everything is here and checked; only the origin's last word is missing. */
   readonly arrived?: boolean;
+  /** What it offers is so little that several lanes are not worth their handshakes. Undefined until that is known. */
+  readonly slight?: boolean | undefined;
   /** Others fetch the same from it: they share its line. */
   readonly shared?: boolean;
   /** False once a new process of it could not go on, or be served from the beginning: a stream. */

@@ -5,7 +5,7 @@
  */
 import { Alarm } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
-import { MAX_GONE, PROTOCOL_VERSION } from '../base/limits.ts';
+import { BLOCK_BYTES, MAX_GONE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import { Offer } from '../offer/offer.ts';
@@ -24,6 +24,9 @@ import { ChunkReader } from './reader.ts';
 
 /** A page of the manifest that has not come for so long is asked for on another lane. */
 const PAGE_MS = 1_500;
+
+/** A few blocks, which one lane carries as fast as four. */
+const SLIGHT_BYTES = 4 * BLOCK_BYTES;
 
 /** What is there once the manifest is whole and somebody said yes. */
 interface Work {
@@ -81,6 +84,11 @@ export class Receiver implements Peer {
 
   get arrived(): boolean {
     return this.#phase.at === 'closing' && !this.#phase.closing.confirmed;
+  }
+
+  get slight(): boolean | undefined {
+    const header = this.#phase.pull?.header;
+    return header && header.bytes !== undefined && header.bytes <= SLIGHT_BYTES;
   }
 
   get shared(): boolean {

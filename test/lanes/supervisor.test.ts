@@ -11,7 +11,12 @@ import type { Path } from '../../src/transports/path.ts';
 import { type MemoryPipe, memoryPipes } from './memory-pipe.ts';
 
 /** A supervisor whose lanes lead to other ends that answer pings, until they are told to be silent. */
-function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?: number) {
+function world(
+  t: TestContext,
+  role: 'sender' | 'receiver' = 'receiver',
+  count?: number,
+  slight?: () => boolean | undefined,
+) {
   const up: Lane[] = [];
   const retired: Lane[] = [];
   const far: { kind: string; lane: Lane; pipe: MemoryPipe }[] = [];
@@ -26,6 +31,7 @@ function world(t: TestContext, role: 'sender' | 'receiver' = 'receiver', count?:
   const supervisor = new Supervisor({
     ...{ role, kinds: NODE_TRANSPORTS, clock: realClock },
     ...(count !== undefined && { count }),
+    ...(slight && { slight }),
     free: () => true,
     shared: () => false,
     onLane: (lane) => up.push(lane),
@@ -278,4 +284,28 @@ test('protects from: a peer that closes each lane that is dialled', async (t) =>
   }
   const most = 2 * MAX_LANES + (4 * (performance.now() - begun)) / 1000;
   assert.ok(opened <= most + 1, `${opened} lanes`);
+});
+
+test('of little one lane is opened; of much four, as soon as that is known, or if it takes long', async (t) => {
+  let slight: boolean | undefined = true;
+  const little = world(t, 'receiver', undefined, () => slight);
+  little.supervisor.paths([little.path('tcp', 'a')]);
+  await sleep(400);
+  assert.deepEqual(little.kinds(), ['tcp']);
+  slight = false;
+  little.supervisor.paths([little.path('tcp', 'a')]);
+  await sleep(50);
+  assert.equal(little.kinds().length, 4);
+
+  const untold = world(t, 'receiver', undefined, () => undefined);
+  untold.supervisor.paths([untold.path('tcp', 'a')]);
+  await sleep(1);
+  assert.deepEqual(untold.kinds(), ['tcp']);
+  await sleep(150);
+  assert.equal(untold.kinds().length, 4);
+
+  const said = world(t, 'receiver', 3, () => true);
+  said.supervisor.paths([said.path('tcp', 'a')]);
+  await sleep(50);
+  assert.equal(said.kinds().length, 3);
 });

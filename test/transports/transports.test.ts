@@ -47,6 +47,7 @@ for (const kind of [...NODE_TRANSPORTS, unixTransport()]) {
         const { transport: theirs, changed } = await made(t, kind, from);
         if (theirs.start && !theirs.describe()) {
           theirs.start();
+          theirs.hear(undefined, peer);
           await changed;
         }
         const { transport: ours } = await made(t, kind, to);

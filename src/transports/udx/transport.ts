@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
+import { Alarm, realClock } from '../../base/clock.ts';
 import { hex } from '../../base/json.ts';
 import type { SeenMapping } from '../../nat/ice/gather.ts';
 import type { Address } from '../../wire/candidate.ts';
@@ -26,6 +27,12 @@ interface Description {
   symmetric: boolean;
 }
 
+/**
+ * Milliseconds from the peer's hello until the port is opened where no server is met at. TCP has a lane by then if the two are near,
+ * and a short transfer is over: to load the native part and to check addresses would be a large part of its CPU.
+ */
+const BEGIN_MS = 250;
+
 const UNKNOWN: SeenMapping = { reflexive: [], symmetric: false };
 
 export class Udx implements Transport {
@@ -37,6 +44,10 @@ export class Udx implements Transport {
   #servers: readonly Address[] = [];
   #peer: UdpPeer | undefined;
   #path: Path | undefined;
+  readonly #begin = new Alarm(realClock);
+  #started = false;
+  /** The peer has said where it is. */
+  #heard = false;
   /** Counts openings. If a later one has begun, an earlier one leaves the port to it. */
   #openings = 0;
   #over = false;
@@ -46,7 +57,13 @@ export class Udx implements Transport {
   }
 
   start(): void {
-    void this.open();
+    this.#started = true;
+    this.#beginSoon();
+  }
+
+  /** Only through a server may nothing but UDP lead to the peer, and it takes time to learn how the world sees a port. */
+  meet(): void {
+    if (this.#started && this.#openings === 0) void this.open();
   }
 
   describe(): Description | undefined {
@@ -58,6 +75,8 @@ export class Udx implements Transport {
   }
 
   hear(theirs: unknown): void {
+    this.#heard = true;
+    this.#beginSoon();
     if (theirs === undefined) return;
     this.#peer = decode(theirs);
     this.#agent?.peer(this.#peer);
@@ -94,11 +113,13 @@ export class Udx implements Transport {
 
   async close(): Promise<void> {
     this.#over = true;
+    this.#begin.clear();
     await this.#agent?.close();
   }
 
   /** Opens a port, in place of the one before. Never rejects: where UDP cannot be had, the others do without. */
   async open(): Promise<void> {
+    this.#begin.clear();
     const opening = ++this.#openings;
     const overtaken = () => this.#over || opening !== this.#openings;
     const before = this.#agent;
@@ -131,6 +152,11 @@ export class Udx implements Transport {
     this.#gather();
     if (this.#peer) agent?.peer(this.#peer);
     onChange();
+  }
+
+  #beginSoon(): void {
+    const due = this.#started && this.#heard && this.#openings === 0 && !this.#begin.waits && !this.#over;
+    if (due) this.#begin.set(BEGIN_MS, () => void this.open());
   }
 
   #gather(): void {
