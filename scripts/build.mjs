@@ -41,8 +41,8 @@ await esbuild({
   format: 'esm',
   target: 'node20.19',
   legalComments: 'none',
-  // pino starts worker threads from its own files; udx-native and node-datachannel find their binaries beside theirs. All are loaded when needed.
-  external: ['pino', 'udx-native', 'node-datachannel'],
+  // pino starts worker threads from its own files; udx-native, node-datachannel and koffi find their binaries beside theirs. All are loaded when needed.
+  external: ['pino', 'udx-native', 'node-datachannel', 'koffi'],
   banner: {
     js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
   },

@@ -206,6 +206,7 @@ export class Lane implements LanePort {
     if (this.#asked === undefined) return;
     this.#roundTrip = Math.min(this.#roundTrip, this.#clock.now() - this.#asked);
     this.#asked = undefined;
+    this.#pipe.measured?.(this.#roundTrip);
   }
 }
 

@@ -181,6 +181,7 @@ export class Tuner {
       if (rate >= START_BYTES_PER_S || this.#even(now, EVEN_START)) return;
       const baseline = this.#typical(now - MEASURE_S, now)?.rate ?? rate;
       this.#targets.datagram = roundTrip > VERY_LONG_S ? 2 * FIRST.datagram : FIRST.datagram;
+      if (roundTrip > VERY_LONG_S) this.#targets.stream = 2 * FIRST.stream;
       const ramp = Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip);
       this.#trial = { sort: 'datagram', before: 0, baseline, factor: GAIN, given: now, ramp };
     }

@@ -19,6 +19,8 @@ export interface Pipe {
   pause(): void;
   resume(): void;
   destroy(error?: Error): void;
+  /** The lane above has measured the path: the shortest round trip so far. */
+  measured?(roundTripMs: number): void;
 }
 
 /**

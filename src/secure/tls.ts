@@ -5,6 +5,7 @@ import { connect, createSecureContext, type SecureContext, TLSSocket } from 'nod
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { withGroups } from '../base/tls.ts';
 import { formatAddress } from '../wire/candidate.ts';
+import { Congestion } from './congestion.ts';
 import { opening, type Pipe } from './pipe.ts';
 
 /** AES-128-GCM first: a quarter faster than AES-256 where AES is in hardware; ChaCha20 for peers without it. */
@@ -75,12 +76,17 @@ export function tlsPipe(socket: TLSSocket, ends: TlsEnds = tcpEnds(socket), brid
   socket.setNoDelay(true);
   // For a server's socket that tls.Server did not make, only this event tells of a forged record. Undocumented; a test checks it.
   socket.on('_tlsError', (error: Error) => socket.destroy(error));
+  const congestion = new Congestion(socket);
   return {
     kind: ends.kind,
     ...(ends.relayed && { relayed: true }),
     local: ends.local,
     remote: ends.remote,
-    write: (bytes, done) => void socket.write(bytes, done),
+    write: (bytes, done) => {
+      socket.write(bytes, done);
+      congestion.sent();
+    },
+    measured: (roundTripMs) => congestion.measured(roundTripMs),
     start(data, closed) {
       let failure: Error | undefined;
       socket.on('error', (error) => {
