@@ -1,7 +1,7 @@
 // tsc writes the types; esbuild writes the code as a few bundled modules, because loading several hundred small ones
 // is most of a short command's time (docs/decisions.md has the figures).
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { TYPESCRIPT } from './typescript.mjs';
 
 // npm builds by `prepare`: also where nothing is installed, as on `npm pack` in a new clone, or only what runs, as on
@@ -24,29 +24,47 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, [TYPESCRIPT, '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
+const FOR_NODE = {
+  bundle: true,
+  platform: 'node',
+  mainFields: ['module', 'main'],
+  target: 'node20.19',
+  legalComments: 'none',
+  // pino starts worker threads from its own files; udx-native, node-datachannel and koffi find their binaries beside theirs. All are loaded when needed.
+  external: ['pino', 'udx-native', 'node-datachannel', 'koffi'],
+};
 await esbuild({
+  ...FOR_NODE,
   entryPoints: {
     index: 'src/index.ts',
     'server/index': 'src/server/index.ts',
     'transports/index': 'src/transports/index.ts',
     stores: 'src/stores.ts',
-    'cli/main': 'src/cli/main.ts',
   },
   outdir: 'dist',
-  bundle: true,
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
-  platform: 'node',
-  mainFields: ['module', 'main'],
   format: 'esm',
-  target: 'node20.19',
-  legalComments: 'none',
-  // pino starts worker threads from its own files; udx-native, node-datachannel and koffi find their binaries beside theirs. All are loaded when needed.
-  external: ['pino', 'udx-native', 'node-datachannel', 'koffi'],
   banner: {
     js: "import{createRequire as beelineRequire}from'node:module';const require=beelineRequire(import.meta.url);",
   },
 });
+// The command is one script and not of modules, which Node finds and links one by one, and which it cannot load compiled
+// (src/cli/code-cache.ts).
+await esbuild({
+  ...FOR_NODE,
+  entryPoints: ['src/cli/main.ts', 'src/cli/process.ts'],
+  outdir: 'dist/cli',
+  format: 'cjs',
+  // What is loaded later is required: a script that was loaded compiled cannot import yet without a warning.
+  supported: { 'dynamic-import': false },
+  minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
+  define: { 'import.meta.url': 'beelineUrl' },
+  banner: { js: "'use strict';const beelineUrl=require('node:url').pathToFileURL(__filename).href;" },
+});
+writeFileSync('dist/cli/package.json', '{"type":"commonjs"}\n');
 chmodSync('dist/cli/main.js', 0o755);
 
 // The page's code as a library, with its workers beside it.

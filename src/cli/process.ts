@@ -32,10 +32,14 @@ process.stderr.on('error', () => undefined);
 for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, (thrown) => void fail(thrown, argv, host).then((code) => process.exit(code)));
 
-process.exitCode = await dispatch(argv, host);
-// What was written must arrive before the process ends. After that no forgotten socket may keep it alive.
-// Even an empty write stops a job in the background (`stty tostop`).
-for (const stream of [process.stdout, process.stderr])
-  if (stream.writable && stream.writableLength > 0)
-    await new Promise<void>((done) => stream.write('', () => done()));
-process.exit();
+void run();
+
+async function run(): Promise<void> {
+  process.exitCode = await dispatch(argv, host);
+  // What was written must arrive before the process ends. After that no forgotten socket may keep it alive.
+  // Even an empty write stops a job in the background (`stty tostop`).
+  for (const stream of [process.stdout, process.stderr])
+    if (stream.writable && stream.writableLength > 0)
+      await new Promise<void>((done) => stream.write('', () => done()));
+  process.exit();
+}

@@ -1,4 +1,4 @@
-/** Progress as events: at most ten a second, and one at the end. */
+/** Progress as events: the first with the first bytes, then at most ten a second, and one at the end. */
 import { Alarm, type Clock, every, seconds } from '../base/clock.ts';
 import type { Entry } from '../offer/manifest.ts';
 import type { Extent } from '../offer/space.ts';
@@ -31,6 +31,7 @@ export class Progress {
   #resumed = 0;
   #current: number | undefined;
   #wasSilent = false;
+  #told = false;
 
   /** @param total bytes, undefined while a stream runs */
   constructor(session: Watched, entries: readonly Entry[], total: () => number | undefined) {
@@ -83,7 +84,10 @@ export class Progress {
     this.#bytes = bytes;
     this.#files.add(extents);
     this.#current = extents.at(-1)?.entry ?? this.#current;
-    if (!this.#soon.waits) this.#soon.set(INTERVAL_MS, () => this.#emit());
+    if (this.#soon.waits) return;
+    if (this.#told) this.#soon.set(INTERVAL_MS, () => this.#emit());
+    // That bytes move is told at once.
+    else this.#emit();
   }
 
   /** So many bytes were across before this run, and are no part of the rate. 0: counting begins anew. */
@@ -130,6 +134,7 @@ export class Progress {
 
   #emit(): void {
     this.#soon.clear();
+    this.#told = true;
     const at = seconds(this.#clock);
     this.#meter.add(this.#bytes, at);
     // What was under way at a pause or a loss still comes. It is counted, but is part of no rate.

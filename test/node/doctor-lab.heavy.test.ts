@@ -10,7 +10,7 @@ import { type Coturn, type Service, startCoturn, startMiniupnpd } from '../../la
 import type { Diagnosis } from '../../src/node/doctor/diagnosis.ts';
 
 const SOURCE = new URL('../../src/', import.meta.url);
-const MAIN = fileURLToPath(new URL('cli/main.ts', SOURCE));
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const NODE = [process.execPath, '--import', import.meta.resolve('tsx')];
 /** What `only-443` lets out. */
 const PORT = 443;
@@ -109,7 +109,7 @@ describe('lab: the doctor', { skip, timeout: 300_000 }, () => {
   });
 
   async function look(prefix: readonly string[], url: string): Promise<Outcome> {
-    const [word, ...words] = [...prefix, ...NODE, MAIN, 'doctor', '--json', '--server', url];
+    const [word, ...words] = [...prefix, process.execPath, MAIN, 'doctor', '--json', '--server', url];
     const env = { ...process.env, HTTP_PROXY: '', http_proxy: '', ALL_PROXY: '', all_proxy: '' };
     const text = await new Promise<string>((resolve, reject) => {
       execFile(word!, words, { env, timeout: DEADLINE }, (error, stdout) =>
