@@ -2,13 +2,15 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['big', 'small', 'trees', 'resume', 'update', 'sync'];
+export const PARTS = ['start', 'big', 'small', 'trees', 'resume', 'update', 'sync'];
 
 export const HELP = `npm run bench -- [--size 1GiB] [--rounds 5] [--files 10000] [--file-size 4KiB] [--tree-files 200000]
                  [--resume-size 100GiB] [--dir FOLDER] [--disk FOLDER] [--lanes N]
                  [--only ${PARTS.join('|')}] [--json FILE]
 
 Over loopback, in turn, with medians and ratios; every delivery is compared byte by byte:
+  start   a file of one byte, with CPU on both sides, beside Node alone; and two machines that meet by mDNS
+          (namespaces; needs root): how soon the first bytes are there
   big     one file of random data: Beeline command to command, scp, a raw TLS pump
   small   a tree of small files (--files of --file-size): Beeline, rsync, tar over ssh
   trees   trees of a quarter, half and all of --tree-files files of 1 KiB: Beeline, rsync; time to the code, memory

@@ -13,10 +13,16 @@ const SLOWEST = 50e6;
 export const deadlineFor = (bytes) => Math.max(DEADLINE, (bytes / SLOWEST) * 1000);
 
 /** One side. `env` and `args` are added to what keeps it off the home folder and the local network. */
-function side(work, name, args, { lanes, deadline, env, onEvent, args: more = [] }) {
-  const common = ['--json', '--no-lan', ...(lanes ? ['--lanes', String(lanes)] : []), ...more];
+function side(work, name, args, { lanes, deadline, env, onEvent, prefix, lan = false, args: more = [] }) {
+  const common = [
+    '--json',
+    ...(lan ? [] : ['--no-lan']),
+    ...(lanes ? ['--lanes', String(lanes)] : []),
+    ...more,
+  ];
   return startMeasured(work, name, COMMAND, [...args, ...common], {
     deadline,
+    ...(prefix && { prefix }),
     env: { BEELINE_CONFIG_DIR: join(work, 'config'), BEELINE_STATE_DIR: join(work, 'state'), ...env },
     onLine: (line) => {
       const event = parse(line);
@@ -70,6 +76,40 @@ export async function bothDone(sender, receiver) {
   const { seconds } = received;
   const usage = { from: sender.usage(), to: receiver.usage() };
   return { seconds, code: sender.codeSeconds, ...usage, root: done.root, done };
+}
+
+/** One transfer between two machines on `wire`, which meet by mDNS: milliseconds from the receiver's start. */
+export async function beelineOnLan(work, path, to, wire, options) {
+  const lan = { ...options, lan: true };
+  let showCode = () => {};
+  const shown = new Promise((resolve) => {
+    showCode = resolve;
+  });
+  const onCode = ({ event, code }) => event === 'code' && showCode(code);
+  const at = (host, more) => ({ ...lan, prefix: host.prefix, ...more });
+  const sender = side(work, 'sender', ['send', path], at(wire.left, { onEvent: onCode }));
+  try {
+    const code = await within(SETTLE, shown, sender.exited);
+    if (typeof code !== 'string') throw new Error('No code was shown.');
+    await delay(200);
+    const began = performance.now();
+    const seen = {};
+    const onEvent = ({ event, bytes }) => {
+      const name = event === 'progress' ? bytes > 0 && 'first' : event;
+      if (name) seen[name] ??= performance.now() - began;
+    };
+    const env = { ...options.env, BEELINE_CODE: code };
+    const receiver = side(
+      work,
+      'receiver',
+      ['receive', '--to', to, '--yes'],
+      at(wire.right, { env, onEvent }),
+    );
+    await bothDone(sender, receiver);
+    return seen;
+  } finally {
+    sender.kill('SIGKILL');
+  }
 }
 
 /** One transfer. The sender is up and waiting before the clock starts. */

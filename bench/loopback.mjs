@@ -14,6 +14,7 @@ import { resume } from './resume.mjs';
 import { chooseScp, scp, scpMissing } from './scp.mjs';
 import { largeTrees, smallFiles } from './small.mjs';
 import { startSshd } from './ssh.mjs';
+import { startUp } from './start.mjs';
 import { inTurn } from './turns.mjs';
 import { update } from './update.mjs';
 
@@ -25,6 +26,7 @@ async function main(work) {
   console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${work}`);
   const wanted = (part) => options.only === undefined || options.only === part;
   const results = {};
+  if (wanted('start')) results.start = await startUp(work, options);
   if (['big', 'small', 'trees'].some(wanted)) {
     const sshd = await startSshd(work);
     if (wanted('big')) results.big = await oneFile(work, sshd);
