@@ -41,11 +41,12 @@ interface Place {
 
 /** @param use what the run is for: of each, what it needs is kept by itself; undefined: nothing is kept */
 export function runCached(file: string, use: string | undefined): void {
-  // esbuild writes nothing but ASCII.
-  const source = readFileSync(file, 'latin1');
+  const source = readFileSync(file);
   const place = use === undefined ? undefined : attempt(() => placeOf(source, use));
   const kept = place && attempt(() => read(place));
-  const script = new Script(`(function (require, module, exports, __filename, __dirname) {${source}\n})`, {
+  // esbuild writes nothing but ASCII.
+  const text = source.toString('latin1');
+  const script = new Script(`(function (require, module, exports, __filename, __dirname) {${text}\n})`, {
     filename: file,
     cachedData: kept,
   });
@@ -58,16 +59,16 @@ export function runCached(file: string, use: string | undefined): void {
 }
 
 /** Undefined where the user has no folder of that kind, or does not want it. */
-function placeOf(source: string, use: string): Place | undefined {
+function placeOf(source: Buffer, use: string): Place | undefined {
   // Node's own switch, for its own cache. And root leaves nothing in somebody else's folders.
   if (process.env.NODE_DISABLE_COMPILE_CACHE || process.env.SUDO_UID) return undefined;
   const caches = cacheHome();
   if (!isAbsolute(caches)) return undefined;
   const { arch, execArgv, versions } = process;
-  const all = [use, arch, versions.node, versions.v8, ...execArgv, process.env.NODE_OPTIONS ?? '', source];
+  const all = [use, arch, versions.node, versions.v8, process.env.NODE_OPTIONS ?? '', ...execArgv, ''];
   return {
     folder: join(caches, 'beeline'),
-    name: createHash('sha256').update(all.join('\0')).digest('hex'),
+    name: createHash('sha256').update(all.join('\0')).update(source).digest('hex'),
   };
 }
 

@@ -10,7 +10,7 @@ import type { Certificate } from '../identity/certificate.ts';
 import { type Announcing, announce } from '../meeting/lan/announce.ts';
 import { taken } from '../meeting/lan/find.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
-import { laneContext } from '../secure/tls.ts';
+import { contextOf } from '../secure/tls.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
@@ -52,7 +52,7 @@ export async function openPort(
   const listener = await listen({
     port: bind?.port ?? options.port,
     host: bind?.host,
-    context: laneContext(certificate.cert, certificate.key),
+    context: contextOf(certificate),
     onPipe: (pipe, fingerprint) => transfer.offerPipe(pipe, fingerprint),
     onOther: turnstile && ((socket) => serve(http, turnstile, socket)),
   });

@@ -27,6 +27,15 @@ export function laneContext(cert: string, key: string): SecureContext {
   );
 }
 
+const contexts = new WeakMap<object, SecureContext>();
+
+/** The context of a certificate: made once, for the port and for every network. */
+export function contextOf(certificate: { readonly cert: string; readonly key: string }): SecureContext {
+  const made = contexts.get(certificate) ?? laneContext(certificate.cert, certificate.key);
+  contexts.set(certificate, made);
+  return made;
+}
+
 /** Hex SHA-256 of the certificate that the peer has proved to hold; undefined if it showed none. */
 export function peerFingerprint(socket: TLSSocket): string | undefined {
   const certificate = socket.getPeerX509Certificate();

@@ -2,7 +2,7 @@
 import type { TokenBucket } from '../../base/bucket.ts';
 
 import type { Certificate } from '../../identity/certificate.ts';
-import { laneContext } from '../../secure/tls.ts';
+import { contextOf } from '../../secure/tls.ts';
 import type { NetworkUser } from '../../session/ports.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions } from '../api.ts';
@@ -28,7 +28,7 @@ export function openNetwork(
   const network: Network = new Network({
     role: session.role,
     options,
-    context: laneContext(certificate.cert, certificate.key),
+    context: contextOf(certificate),
     fingerprint: certificate.fingerprint,
     pin: () => session.pin,
     guest: () => session.guest,

@@ -24,7 +24,8 @@ export type Change = 'moved' | 'joined' | 'aside';
  */
 export const watchNetwork = sharedWatch((changed: (hosts: ReadonlySet<string>, change: Change) => void) => {
   let before = new Set(allHosts());
-  let ways = waysOut();
+  /** Asked for after a while: most transfers are over before it matters. */
+  let ways: Promise<string[]> | undefined;
   let last = Date.now();
   let closed = false;
   const timer = setInterval(async () => {
@@ -35,10 +36,13 @@ export const watchNetwork = sharedWatch((changed: (hosts: ReadonlySet<string>, c
     const lost = [...before].some((host) => !hosts.has(host));
     const found = [...hosts].some((host) => !before.has(host));
     before = hosts;
-    if (!slept && !lost && !found) return;
+    if (!slept && !lost && !found) {
+      ways ??= waysOut();
+      return;
+    }
     const was = ways;
     ways = waysOut();
-    const change = slept ? 'moved' : changeOf(await was, await ways, lost);
+    const change = slept || !was ? 'moved' : changeOf(await was, await ways, lost);
     if (!closed) changed(hosts, change);
   }, LOOK);
   return () => {
