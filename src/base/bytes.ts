@@ -17,11 +17,19 @@ export function utf8Decode(bytes: Uint8Array): string {
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const DIGITS = new TextEncoder().encode('0123456789abcdef');
+/** Bytes whose digits become text in one call. */
+const SPAN = 1024;
 
+/** In whole pieces: a text that is put together digit by digit stays many pieces in memory. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]!];
+  for (let from = 0; from < bytes.length; from += SPAN) {
+    const codes: number[] = [];
+    for (let i = from; i < Math.min(bytes.length, from + SPAN); i++)
+      codes.push(DIGITS[bytes[i]! >> 4]!, DIGITS[bytes[i]! & 15]!);
+    text += String.fromCharCode(...codes);
+  }
   return text;
 }
 

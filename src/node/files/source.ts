@@ -10,7 +10,7 @@ import type { Source } from '../../sync/ports.ts';
 import { FdCache } from './fd-cache.ts';
 import { hashFile, READ_FLAGS, readFully } from './io.ts';
 import { inSlices } from './slices.ts';
-import { type FileStat, sameFile } from './version.ts';
+import { equal, type FileStat } from './version.ts';
 import type { Walked } from './walk.ts';
 
 /** Up to this size a synchronous read costs less than the trip through the thread pool. */
@@ -47,7 +47,7 @@ export class FileSource implements Source {
     await inSlices(this.entries.entries(), ([index, entry]) => {
       if (entry.kind === 'folder') return;
       const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
-      if (!now || !sameFile(now, this.#walked.stats[index]!)) changed.push(entry.path);
+      if (!now || !this.#walked.stats.same(index, now)) changed.push(entry.path);
     });
     return changed;
   }
@@ -103,10 +103,11 @@ export class FileSource implements Source {
   }
 
   #check(entry: number, now: FileStat, complete = true): void {
-    const before = this.#walked.stats[entry]!;
-    if (complete && sameFile(now, before)) return;
+    const { stats } = this.#walked;
+    if (complete && stats.same(entry, now)) return;
+    const before = stats.at(entry);
     let what = 'changed';
-    if (now.ino !== before.ino || now.dev !== before.dev) what = 'was replaced by another file';
+    if (!equal(now.ino, before.ino) || !equal(now.dev, before.dev)) what = 'was replaced by another file';
     else if (now.size < before.size) what = `shrank from ${before.size} to ${now.size} bytes`;
     else if (now.size > before.size) what = `grew from ${before.size} to ${now.size} bytes`;
     throw this.#changed(entry, what);

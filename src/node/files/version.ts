@@ -9,6 +9,8 @@ import type { BigIntStats } from 'node:fs';
 /** Exact: an inode of some file systems does not fit a double. */
 export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino' | 'dev'>;
 
+/** Hex digits of a version. */
+const DIGITS = 16;
 /** Bytes of a key. */
 export const VERSION_KEY = 32;
 
@@ -19,20 +21,59 @@ export const VERSION_KEY = 32;
  * @param key VERSION_KEY bytes that only this user of this machine knows
  */
 export function versionsBy(key: Uint8Array): (stat: FileStat & Pick<BigIntStats, 'ctimeNs'>) => string {
-  const buffer = Buffer.alloc(VERSION_KEY + 40);
+  const buffer = new Uint8Array(VERSION_KEY + 40);
+  const parts = new DataView(buffer.buffer, VERSION_KEY);
   buffer.set(key.subarray(0, VERSION_KEY));
   return ({ dev, ino, size, mtimeNs, ctimeNs }) => {
-    for (const [i, part] of [dev, ino, size, mtimeNs, ctimeNs].entries())
-      buffer.writeBigInt64BE(BigInt.asIntN(64, part), VERSION_KEY + 8 * i);
-    return hash('sha256', buffer, 'hex').slice(0, 16);
+    // What is beyond 64 bits is cut.
+    parts.setBigInt64(0, dev);
+    parts.setBigInt64(8, ino);
+    parts.setBigInt64(16, size);
+    parts.setBigInt64(24, mtimeNs);
+    parts.setBigInt64(32, ctimeNs);
+    const digest = hash('sha256', buffer, 'hex');
+    // No slice of it, which would keep all of it in memory.
+    const codes: number[] = [];
+    for (let i = 0; i < DIGITS; i++) codes.push(digest.charCodeAt(i));
+    return String.fromCharCode(...codes);
   };
 }
 
-export function sameFile(now: FileStat, before: FileStat): boolean {
-  return (
-    now.size === before.size &&
-    now.mtimeNs === before.mtimeNs &&
-    now.ino === before.ino &&
-    now.dev === before.dev
-  );
+/** Numbers that a stat has here. */
+const PARTS = 4;
+
+/** What was seen of each entry, in 32 bytes: as objects, those of a million would take hundreds of megabytes. */
+export class SeenStats {
+  #parts = new BigInt64Array(PARTS * 1024);
+  #end = 0;
+
+  push({ size, mtimeNs, ino, dev }: FileStat): void {
+    if (this.#end === this.#parts.length) {
+      const grown = new BigInt64Array(2 * this.#end);
+      grown.set(this.#parts);
+      this.#parts = grown;
+    }
+    this.#parts[this.#end++] = size;
+    this.#parts[this.#end++] = mtimeNs;
+    this.#parts[this.#end++] = ino;
+    this.#parts[this.#end++] = dev;
+  }
+
+  /** What was seen of an entry, in 64 bits a number. */
+  at(entry: number): FileStat {
+    const parts = this.#parts;
+    const at = PARTS * entry;
+    return { size: parts[at]!, mtimeNs: parts[at + 1]!, ino: parts[at + 2]!, dev: parts[at + 3]! };
+  }
+
+  /** It looks as it did. */
+  same(entry: number, now: FileStat): boolean {
+    const { size, mtimeNs, ino, dev } = this.at(entry);
+    return now.size === size && now.mtimeNs === mtimeNs && equal(now.ino, ino) && equal(now.dev, dev);
+  }
+}
+
+/** Inodes and devices use all 64 bits. */
+export function equal(a: bigint, b: bigint): boolean {
+  return BigInt.asIntN(64, a) === b;
 }

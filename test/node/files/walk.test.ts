@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -54,8 +63,10 @@ test('a tree comes depth first, in the order of name bytes, folders before their
     version: '',
   });
   assert.equal(absolute[3], join(dir, 'top/a/inner'));
-  assert.equal(stats[3]!.size, 5n);
-  assert.equal(entries.length, stats.length);
+  assert.equal(stats.at(3).size, 5n);
+  for (const [i, path] of absolute.entries()) assert.ok(stats.same(i, lstatSync(path, { bigint: true })));
+  assert.ok(!stats.same(2, lstatSync(absolute[3]!, { bigint: true })));
+  assert.equal(entries.length, absolute.length);
 });
 
 describe('what a named path is called', () => {
