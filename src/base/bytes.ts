@@ -17,20 +17,16 @@ export function utf8Decode(bytes: Uint8Array): string {
   }
 }
 
-const DIGITS = new TextEncoder().encode('0123456789abcdef');
-/** Bytes whose digits become text in one call. */
-const SPAN = 1024;
+const DIGITS = utf8Encode('0123456789abcdef');
 
-/** In whole pieces: a text that is put together digit by digit stays many pieces in memory. */
+/** In one piece: a text that is put together digit by digit stays many pieces in memory. */
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (let from = 0; from < bytes.length; from += SPAN) {
-    const codes: number[] = [];
-    for (let i = from; i < Math.min(bytes.length, from + SPAN); i++)
-      codes.push(DIGITS[bytes[i]! >> 4]!, DIGITS[bytes[i]! & 15]!);
-    text += String.fromCharCode(...codes);
+  const digits = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    digits[2 * i] = DIGITS[bytes[i]! >> 4]!;
+    digits[2 * i + 1] = DIGITS[bytes[i]! & 15]!;
   }
-  return text;
+  return utf8.decode(digits);
 }
 
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {

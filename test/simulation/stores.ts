@@ -510,8 +510,8 @@ export class SimSink implements Sink {
         after: (ms, run) => world.after(ms / 1000, () => !hands.ended && run()),
       },
       journal: {
-        append: async (records) => {
-          await journal.append(records);
+        append: async (records, options) => {
+          await journal.append(records, options);
           for (const record of records)
             if (record.type === 'chunks')
               // Of a file that was dropped meanwhile nothing is kept.

@@ -32,10 +32,8 @@ export function versionsBy(key: Uint8Array): (stat: FileStat & Pick<BigIntStats,
     parts.setBigInt64(24, mtimeNs);
     parts.setBigInt64(32, ctimeNs);
     const digest = hash('sha256', buffer, 'hex');
-    // No slice of it, which would keep all of it in memory.
-    const codes: number[] = [];
-    for (let i = 0; i < DIGITS; i++) codes.push(digest.charCodeAt(i));
-    return String.fromCharCode(...codes);
+    // A copy: a slice would keep all of it in memory.
+    return Buffer.from(digest.slice(0, DIGITS), 'latin1').toString('latin1');
   };
 }
 
@@ -69,11 +67,11 @@ export class SeenStats {
   /** It looks as it did. */
   same(entry: number, now: FileStat): boolean {
     const { size, mtimeNs, ino, dev } = this.at(entry);
-    return now.size === size && now.mtimeNs === mtimeNs && equal(now.ino, ino) && equal(now.dev, dev);
+    return equal(now.size, size) && equal(now.mtimeNs, mtimeNs) && equal(now.ino, ino) && equal(now.dev, dev);
   }
 }
 
-/** Inodes and devices use all 64 bits. */
-export function equal(a: bigint, b: bigint): boolean {
-  return BigInt.asIntN(64, a) === b;
+/** Whether one is what was seen: inodes use all 64 bits, and some times more. */
+export function equal(one: bigint, seen: bigint): boolean {
+  return BigInt.asIntN(64, one) === seen;
 }
