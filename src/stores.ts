@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { HashName } from './offer/hashing.ts';
 export type { Entry } from './offer/manifest.ts';
 export type { ChunkHash } from './offer/merkle.ts';
 export type { ByteSpace, Extent } from './offer/space.ts';

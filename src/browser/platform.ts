@@ -1,11 +1,16 @@
-/** What a page gives the engine: a clock, buffers, and SHA-256 off the main thread. */
+/** What a page gives the engine: a clock, buffers, and SHA-256 off the main thread. It hashes with nothing else. */
 import { realClock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
+import { COMMON_HASH } from '../offer/hashing.ts';
 import type { Platform } from '../session/ports.ts';
 
 export const platform: Platform = {
-  digest: async (data) =>
-    new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)),
+  digest(hash) {
+    if (hash !== COMMON_HASH) throw fault('PEER_MISBEHAVES', { what: 'hashes in a way that no page can' });
+    return async (data) =>
+      new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>));
+  },
+  hashes: () => [COMMON_HASH],
   allocate: (bytes) => new Uint8Array(bytes),
   clock: realClock,
   random: Math.random,

@@ -19,13 +19,14 @@ export async function keepReceipt(
   facts: AgreedFacts,
   links: Links = 'safe',
 ): Promise<string | undefined> {
-  const { kind, entries, space, root, hash, sender, receivers } = facts;
+  const { kind, entries, space, root, by, hash, sender, receivers } = facts;
   if (!wanted || kind === 'text') return undefined;
   const chunks = Array.from({ length: space.chunks }, (_, chunk) => hash(chunk));
   const receipt: Receipt = {
     root: toHex(root),
     kind,
     chunkSize: space.chunkSize,
+    hash: by,
     bytes: space.bytes ?? 0,
     ...count(entries),
     ...(links !== 'safe' && { linksWritten: links }),

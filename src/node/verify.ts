@@ -25,7 +25,7 @@ export async function verify(
 ): Promise<Verification> {
   if (options.signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const whole = await readReceipt(receiptPath);
-  const result = await verifyTree(whole, path, { ...options, digest: platform.digest });
+  const result = await verifyTree(whole, path, { ...options, digest: platform.digest(whole.hash) });
   const { entries: _entries, chunks: _chunks, ...receipt } = whole;
   return { ...result, receipt };
 }

@@ -6,6 +6,7 @@ import { fromHex, Reader, toHex, Writer } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
 import { MAX_ENTRIES, MAX_PAGE, MAX_PATH, MAX_TIME_S } from '../base/limits.ts';
 import { atOnce, CHEAP_STEPS, type Steps } from '../base/slices.ts';
+import type { HashName } from './hashing.ts';
 
 export type EntryKind = 'file' | 'folder' | 'link';
 
@@ -40,6 +41,8 @@ export interface OfferHeader {
   /** Bytes of all files; undefined for a stream that has not ended. */
   bytes: number | undefined;
   chunkSize: number;
+  /** What the hashes of chunks are made with. */
+  hash: HashName;
   /** True when the sender wants each file's plain SHA-256 shown at the end. */
   sha256: boolean;
   /** True when this refreshes what was sent before: a hint for the receiver's questions, never a permission. */

@@ -1,13 +1,14 @@
 /**
- * The identity of a transfer: the root of a Merkle tree shaped as in RFC 9162, section 2.1.1, over the SHA-256 of
- * each manifest page and then of each chunk. Leaves of the two kinds and inner nodes have hash prefixes of
- * their own, so none can pass as another. A chunk that was never moved (its files were skipped or
+ * The identity of a transfer: the root of a Merkle tree shaped as in RFC 9162, section 2.1.1, over the hash of
+ * each manifest page and then of each chunk. Leaves of each kind and inner nodes have prefixes of their own, and so has each
+ * function that chunks are hashed with: none can pass as another. A chunk that was never moved (its files were skipped or
  * vanished) has a leaf that says so.
  */
 import { primitives } from '#crypto';
 import { Bitfield } from '../base/bitfield.ts';
 import { concat } from '../base/bytes.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
+import type { HashName } from './hashing.ts';
 
 /** A chunk by what is in it. */
 export interface ChunkHash {
@@ -17,19 +18,22 @@ export interface ChunkHash {
 
 const { sha256 } = primitives;
 
-const CHUNK_LEAF = new Uint8Array([0]);
 const NODE = new Uint8Array([1]);
 const PAGE_LEAF = new Uint8Array([2]);
 const ABSENT_LEAF = new Uint8Array([3]);
+const CHUNK_LEAVES: Readonly<Record<HashName, Uint8Array>> = {
+  sha256: new Uint8Array([0]),
+  blake3: new Uint8Array([4]),
+};
 
 /** @param hash SHA-256 of a manifest page's bytes */
 export function pageLeaf(hash: Uint8Array): Uint8Array {
   return sha256(concat(PAGE_LEAF, hash));
 }
 
-/** @param hash SHA-256 of a chunk's data; undefined for a chunk that was not moved */
-export function chunkLeaf(hash: Uint8Array | undefined): Uint8Array {
-  return hash ? sha256(concat(CHUNK_LEAF, hash)) : sha256(ABSENT_LEAF);
+/** @param hash of a chunk's data, made with `by`; undefined for a chunk that was not moved */
+export function chunkLeaf(by: HashName, hash: Uint8Array | undefined): Uint8Array {
+  return hash ? sha256(concat(CHUNK_LEAVES[by], hash)) : sha256(ABSENT_LEAF);
 }
 
 /** Root over leaf hashes in order; of no leaves, the hash of nothing (RFC 9162, 2.1.1). */
@@ -80,7 +84,7 @@ class Peaks {
   #absentRoot(level: number): Uint8Array {
     for (let at = this.#absent.length; at <= level; at++) {
       const below = this.#absent[at - 1];
-      this.#absent.push(below ? sha256(concat(NODE, below, below)) : chunkLeaf(undefined));
+      this.#absent.push(below ? sha256(concat(NODE, below, below)) : sha256(ABSENT_LEAF));
     }
     return this.#absent[level]!;
   }
@@ -88,7 +92,7 @@ class Peaks {
 
 const BLOCK = 4096;
 
-/** Chunks with the SHA-256 of each: 32 bytes a chunk, in blocks, so that sparse use costs little. */
+/** Chunks with the hash of each: 32 bytes a chunk, in blocks, so that sparse use costs little. */
 export class ChunkHashes {
   /** The chunks whose hash is here. */
   readonly have = new Bitfield();
@@ -118,12 +122,18 @@ export class ChunkHashes {
   }
 
   /** All of `rooting` in one go: for what is known to be small. */
-  root(pages: readonly Uint8Array[], chunks: number, absent: (chunk: number) => boolean): Uint8Array {
-    return atOnce(this.rooting(pages, chunks, absent));
+  root(
+    by: HashName,
+    pages: readonly Uint8Array[],
+    chunks: number,
+    absent: (chunk: number) => boolean,
+  ): Uint8Array {
+    return atOnce(this.rooting(by, pages, chunks, absent));
   }
 
-  /** The transfer's root. `absent` says which chunks count as not moved even if their hash is known. */
+  /** The transfer's root. `by`: what these hashes are made with. `absent` says which chunks count as not moved even if their hash is known. */
   *rooting(
+    by: HashName,
     pages: readonly Uint8Array[],
     chunks: number,
     absent: (chunk: number) => boolean,
@@ -139,7 +149,7 @@ export class ChunkHashes {
       const end = Math.min(chunks, (Math.floor(chunk / BLOCK) + 1) * BLOCK);
       if (known) {
         const hash = absent(chunk) ? undefined : this.get(chunk);
-        tree.add(chunkLeaf(hash));
+        tree.add(chunkLeaf(by, hash));
         chunk++;
       } else {
         tree.addAbsent(end - chunk);

@@ -4,6 +4,7 @@
  */
 import { fault } from '../base/errors.ts';
 import type { Steps } from '../base/slices.ts';
+import { COMMON_HASH, type HashName } from './hashing.ts';
 import { type Entry, encodePages, type OfferHeader } from './manifest.ts';
 import { ChunkHashes } from './merkle.ts';
 import { ByteSpace } from './space.ts';
@@ -15,6 +16,7 @@ export interface OfferParts {
   /** The manifest as it crosses: the root is over these bytes. */
   pages: readonly Uint8Array[];
   space: ByteSpace;
+  hash: HashName;
 }
 
 export class Offer {
@@ -22,23 +24,26 @@ export class Offer {
   readonly entries: readonly Entry[];
   readonly pages: readonly Uint8Array[];
   readonly space: ByteSpace;
-  /** SHA-256 of chunks, by the origin's word. */
+  /** What the hashes of chunks are made with. Its origin decides before it tells anybody of the offer. */
+  hash: HashName;
+  /** Of chunks, by the origin's word. */
   readonly hashes = new ChunkHashes();
   /** Entries that the origin cannot deliver. */
   readonly gone = new Set<number>();
 
-  constructor({ kind, entries, pages, space }: OfferParts) {
+  constructor({ kind, entries, pages, space, hash }: OfferParts) {
     this.kind = kind;
     this.entries = entries;
     this.pages = pages;
     this.space = space;
+    this.hash = hash;
   }
 
   /** What a peer offers that has these entries. */
   static of(kind: OfferHeader['kind'], entries: readonly Entry[], chunkSize: number): Offer {
     const sizes = entries.map((entry) => entry.size);
     const space = new ByteSpace(sizes, chunkSize, kind === 'stream');
-    return new Offer({ kind, entries, pages: encodePages(entries), space });
+    return new Offer({ kind, entries, pages: encodePages(entries), space, hash: COMMON_HASH });
   }
 
   /** @throws BeelineError PROTOCOL if a peer says that it has another chunk than there are */
@@ -61,6 +66,6 @@ export class Offer {
 
   /** The root over the manifest and these hashes. `absent` says which chunks count as not moved even if their hash is known. */
   rooting(hashes: ChunkHashes, absent: (chunk: number) => boolean): Steps<Uint8Array> {
-    return hashes.rooting(this.pages, this.space.chunks, absent);
+    return hashes.rooting(this.hash, this.pages, this.space.chunks, absent);
   }
 }

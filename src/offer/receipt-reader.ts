@@ -16,6 +16,7 @@ import {
   MAX_TIME_S,
   MIN_CHUNK,
 } from '../base/limits.ts';
+import { HASH_NAMES } from './hashing.ts';
 import type { Entry } from './manifest.ts';
 import {
   HASHES_A_LINE,
@@ -48,6 +49,7 @@ const HEAD = v.pipe(
       count(MAX_CHUNK, MIN_CHUNK),
       v.check((size) => (size & (size - 1)) === 0),
     ),
+    hash: v.picklist(HASH_NAMES),
     bytes: anyCount,
     files: count(MAX_ENTRIES),
     folders: count(MAX_ENTRIES),

@@ -6,6 +6,7 @@
  */
 import { toHex } from '../base/bytes.ts';
 import { jsonLine, jsonText } from '../base/json-line.ts';
+import type { HashName } from './hashing.ts';
 import { type Entry, encodePages } from './manifest.ts';
 import { ChunkHashes } from './merkle.ts';
 import { ByteSpace } from './space.ts';
@@ -29,6 +30,8 @@ export interface Receipt {
   root: string;
   kind: 'files' | 'stream';
   chunkSize: number;
+  /** What `chunks` are made with. */
+  hash: HashName;
   /** Of all files; for a stream its length. */
   bytes: number;
   /** How many entries of each kind there are. */
@@ -42,7 +45,7 @@ export interface Receipt {
   /** In the order in which they were done; a receiver's own receipt has itself alone. */
   receivers: readonly Recipient[];
   entries: readonly Entry[];
-  /** SHA-256 of each chunk's data; undefined for one that nobody has (its files were skipped). */
+  /** Hash of each chunk's data; undefined for one that nobody has (its files were skipped). */
   chunks: (Uint8Array | undefined)[];
 }
 
@@ -56,15 +59,19 @@ export function receiptSpace({ entries, chunkSize, kind, bytes }: Laid): ByteSpa
 }
 
 /** The root that the receipt's entries and hashes have. */
-export function receiptRoot({ entries, chunks }: Pick<Receipt, 'entries' | 'chunks'>): Uint8Array {
+export function receiptRoot({
+  entries,
+  chunks,
+  hash: by,
+}: Pick<Receipt, 'entries' | 'chunks' | 'hash'>): Uint8Array {
   const hashes = new ChunkHashes();
   for (const [chunk, hash] of chunks.entries()) if (hash) hashes.set(chunk, hash);
-  return hashes.root(encodePages(entries), chunks.length, () => false);
+  return hashes.root(by, encodePages(entries), chunks.length, () => false);
 }
 
 /** In this order, and those that there are. */
 const HEADER = [
-  ...['root', 'kind', 'chunkSize', 'bytes', 'files', 'folders', 'links', 'linksWritten'],
+  ...['root', 'kind', 'chunkSize', 'hash', 'bytes', 'files', 'folders', 'links', 'linksWritten'],
   'sender',
 ] as (keyof Receipt)[];
 

@@ -1,12 +1,11 @@
-/** What a session asks of the machine that it runs on, be that Node or a browser's page. */
-import type { Clock } from '../base/clock.ts';
 import type { BeelineError } from '../base/errors.ts';
 import type { SharedSecret } from '../identity/secret.ts';
 import type { MailboxOptions } from '../meeting/ports.ts';
+import type { HashName } from '../offer/hashing.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import type { Recipient } from '../offer/receipt.ts';
 import type { ByteSpace } from '../offer/space.ts';
-import type { Digest } from '../sync/ports.ts';
+import type { Means } from '../sync/engine-ports.ts';
 import type { Path } from '../transports/path.ts';
 import type { KnownKind, Role } from '../transports/transport.ts';
 import type { Hello } from '../wire/signal.ts';
@@ -15,10 +14,7 @@ import type { Cleanup } from './cleanup.ts';
 import type { Pake } from './handshake.ts';
 import type { IncomingPipes, PipeTaker } from './incoming.ts';
 
-export interface Platform {
-  digest: Digest;
-  allocate: (bytes: number) => Uint8Array;
-  clock: Clock;
+export interface Platform extends Omit<Means, 'limit'> {
   /** Chance, from 0 up to 1, for what no safety depends on. */
   random: () => number;
   /** In place of SPAKE2, in a simulation. */
@@ -78,7 +74,9 @@ export interface AgreedFacts {
   entries: readonly Entry[];
   space: ByteSpace;
   root: Uint8Array;
-  /** SHA-256 of each chunk; undefined for one that nobody has. */
+  /** What the hashes are made with. */
+  by: HashName;
+  /** Hash of each chunk; undefined for one that nobody has. */
   hash: (chunk: number) => Uint8Array | undefined;
   /** A fingerprint. */
   sender: string;

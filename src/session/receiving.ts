@@ -63,7 +63,9 @@ interface Accepted {
 export async function receiveFrom(transfer: Running, receiving: Receiving): Promise<void> {
   const { session } = transfer;
   if (!transfer.begin()) return;
-  const { clock, pake } = receiving.platform;
+  const { clock, pake, hashes } = receiving.platform;
+  // Its hello says it, and nobody waits for it yet.
+  session.cleanup.push(clock.after(0, () => hashes()));
   const known = await receiving.known();
   const lobby = new Lobby({
     ...{ role: 'receiver', clock, pake, guesses: new Guesses(1), session, log: transfer.log },
@@ -184,7 +186,7 @@ class Reception {
     stands();
     if (!sink) throw fault('DECLINED_HERE');
     session.cleanup.push(() => this.#leave(sink));
-    await sink.open(entries, space, pages);
+    await sink.open(entries, space, offer.hash, pages);
     stands();
     let [files, wanted] = [0, 0];
     for (const [index, entry] of entries.entries()) {
@@ -254,8 +256,9 @@ class Reception {
     this.#placed = true;
     const sender = session.peer.fingerprint;
     const { root, hash, started, ended } = outcome;
+    const { hash: by } = offer;
     const receivers = [{ fingerprint: session.own, root: toHex(root), started, ended }];
-    const receipt = await this.#receiving.keep({ kind, entries, space, root, hash, sender, receivers });
+    const receipt = await this.#receiving.keep({ kind, entries, space, root, by, hash, sender, receivers });
     const { bytes, resumed, seconds } = progress;
     session.complete({
       ...{ files, bytes, resumed, seconds },

@@ -46,8 +46,8 @@ export class Recipients {
   /** What a receipt of all says; undefined if nobody has everything. */
   async facts(): Promise<AgreedFacts | undefined> {
     if (this.#list.length === 0) return undefined;
-    const { kind, entries, space } = this.#offer;
-    const all = { kind, entries, space, sender: this.#sender, receivers: this.#list };
+    const { kind, entries, space, hash: by } = this.#offer;
+    const all = { kind, entries, space, by, sender: this.#sender, receivers: this.#list };
     if (this.#only) return { ...all, root: this.#only.root, hash: this.#only.hash };
     const root = await new Slices(this.#clock).run(this.#offer.rooting(this.#hashes, () => false));
     return { ...all, root, hash: (chunk) => this.#hashes.get(chunk) };

@@ -7,6 +7,7 @@ import { MIN_CHUNK } from '../base/limits.ts';
 import { formatCode, generatePassword, parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import type { Mailbox } from '../meeting/ports.ts';
+import { COMMON_HASH } from '../offer/hashing.ts';
 import { chooseChunkSize } from '../offer/space.ts';
 import type { Outcome } from '../sync/engine-ports.ts';
 import { Origin } from '../sync/origin.ts';
@@ -109,11 +110,14 @@ class Offering {
   #digested = false;
 
   constructor(transfer: Running, sending: Sending, chunkSize: number, several: boolean) {
-    const { options, platform, source } = sending;
+    const { options, platform, source, known } = sending;
+    const byCode = known.length === 0 || known.some(({ secret }) => secret.way === 'code');
     this.#transfer = transfer;
     this.#sending = sending;
     this.#origin = new Origin(source, chunkSize, {
       ...platform,
+      // Whoever has the code may come with a page.
+      hashes: (bytes) => (several && byCode ? [COMMON_HASH] : platform.hashes(bytes)),
       limit: options.limit,
       sha256: options.sha256 ?? false,
       update: options.update ?? false,

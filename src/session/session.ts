@@ -7,6 +7,7 @@ import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../base/limits.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
+import { COMMON_HASH } from '../offer/hashing.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { type Effect, type Event, isFinal, type State, step } from '../sync/machine.ts';
 import type { Peer } from '../sync/peer.ts';
@@ -216,10 +217,14 @@ export class Session {
 
   /** What a hello says of this side now. */
   hello(): Hello {
-    const { network, place } = this.#open!;
+    const { network, place, engine } = this.#open!;
     const { platform, options } = this.#options;
-    const said = { ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 };
-    return place === undefined ? said : { ...said, place };
+    const hashes = engine.hashes?.();
+    return {
+      ...{ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 },
+      ...(place !== undefined && { place }),
+      ...(hashes && { hashes: [...hashes] }),
+    };
   }
 
   /** Everything is there: the other side is shown this one's, and lanes may come up. */
@@ -431,6 +436,7 @@ export class Session {
     if (this.over) return;
     if (this.#options.options.lanes === undefined && hello.lanes > 0)
       this.#open?.supervisor.keep(hello.lanes);
+    this.engine?.heard?.(hello.hashes ?? [COMMON_HASH]);
     this.pipes.claim(this);
     // What was said while it was away is lost.
     if (this.#status.spoken) this.#say(this.#status.word);

@@ -1,6 +1,7 @@
 /** What the engine is given: this machine's means, and whom to tell. */
 import type { Clock } from '../base/clock.ts';
 import type { BeelineError } from '../base/errors.ts';
+import type { HashName } from '../offer/hashing.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
@@ -8,7 +9,13 @@ import type { Introduction, Neighbour } from './members.ts';
 import type { Digest, Sink } from './ports.ts';
 
 export interface Means {
-  digest: Digest;
+  /** What hashes chunks. */
+  digest: (hash: HashName) => Digest;
+  /**
+   * With what this side hashes fast, the fastest first. To find out takes a few milliseconds, which pay only if there is enough to hash.
+   * @param bytes how much that is, if it is known
+   */
+  hashes: (bytes?: number) => readonly HashName[];
   allocate: (bytes: number) => Uint8Array;
   clock: Clock;
   /** Bytes a second, for all peers together. */
@@ -44,7 +51,7 @@ export interface ProgressPorts {
 /** What both sides agree on. A receipt is made from it. */
 export interface Outcome {
   root: Uint8Array;
-  /** SHA-256 of each chunk; undefined for one that was not moved. */
+  /** Hash of each chunk; undefined for one that was not moved. */
   hash: (chunk: number) => Uint8Array | undefined;
   chunks: number;
   /** Milliseconds since 1970 by the origin's clock. */

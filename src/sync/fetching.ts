@@ -82,7 +82,7 @@ export class Fetching {
     });
     this.#scheduler = new Scheduler<LanePort>(this.chunks, options.shared, blocksInOnePiece(ports.limit));
     this.#intake = new Intake({
-      digest: ports.digest,
+      digest: ports.digest(offer.hash),
       chunks: this.chunks,
       pool,
       sink,

@@ -27,9 +27,8 @@ export class ManifestPull {
 
   /** The offer came again, as it does on every lane. True if it newly says where a stream ends. BAD_MANIFEST. */
   update(header: OfferHeader): boolean {
-    const { kind, entries, pages, chunkSize, bytes } = this.header;
-    const same = kind === header.kind && entries === header.entries && pages === header.pages;
-    if (!same || chunkSize !== header.chunkSize) {
+    const { kind, bytes } = this.header;
+    if (!this.#alike(header)) {
       throw fault('OFFER_MALFORMED', { what: 'it has changed' });
     }
     if (kind !== 'stream' || bytes !== undefined || header.bytes === undefined) return false;
@@ -39,9 +38,7 @@ export class ManifestPull {
 
   /** Whether these offers are of the same: what they say besides is how the sender would like it. */
   announcesSame({ header }: ManifestPull): boolean {
-    const { kind, entries, pages, chunkSize, bytes } = this.header;
-    const same = kind === header.kind && entries === header.entries && pages === header.pages;
-    return same && chunkSize === header.chunkSize && bytes === header.bytes;
+    return this.#alike(header) && this.header.bytes === header.bytes;
   }
 
   /** Whether the manifests, both whole, are the same to the byte. */
@@ -100,6 +97,12 @@ export class ManifestPull {
     }
     if (kind !== 'stream' && space.chunks > MAX_CHUNKS) throw fault('OFFER_TOO_LARGE');
     return { entries, space };
+  }
+
+  #alike({ kind, entries, pages, chunkSize, hash }: OfferHeader): boolean {
+    const { header } = this;
+    const sameManifest = kind === header.kind && entries === header.entries && pages === header.pages;
+    return sameManifest && chunkSize === header.chunkSize && hash === header.hash;
   }
 
   #notAsAnnounced(): BeelineError {

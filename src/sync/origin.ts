@@ -9,6 +9,7 @@ import { Alarm } from '../base/clock.ts';
 import { asBeelineError, fault } from '../base/errors.ts';
 import { MAX_LANES, MAX_PAGE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
+import { chooseHash, type HashName } from '../offer/hashing.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import { ChunkHashes } from '../offer/merkle.ts';
 import { Offer } from '../offer/offer.ts';
@@ -46,6 +47,10 @@ export class Origin {
   readonly givings: Givings;
   /** Bytes of the offer that have gone into lanes, to all receivers. */
   sent = 0;
+  /** It has been agreed with what chunks are hashed. */
+  #agreed = false;
+  /** It has, or had, more than one receiver. */
+  #several = false;
   readonly #peers = new Set<ReceivingPeer>();
   /** Some of it has been forgotten. */
   #released = false;
@@ -62,7 +67,7 @@ export class Origin {
     this.reading = new Reading(source, this.offer, ports.gone);
     this.reader = new ChunkReader({
       chunkSize,
-      digest: ports.digest,
+      digest: (data) => ports.digest(this.offer.hash)(data),
       allocate: ports.allocate,
       read: (index, into) => this.#read(index, into),
     });
@@ -70,16 +75,31 @@ export class Origin {
 
   /** What is said of the offer on every lane. */
   get header(): Message {
-    const { kind, entries, pages, space } = this.offer;
+    const { kind, entries, pages, space, hash } = this.offer;
     const { bytes, chunkSize } = space;
     const { sha256, update } = this.ports;
-    const fixed = { version: PROTOCOL_VERSION, kind, chunkSize, sha256, update };
+    const fixed = { version: PROTOCOL_VERSION, kind, chunkSize, hash, sha256, update };
     return { type: 'offer', ...fixed, entries: entries.length, pages: pages.length, bytes };
+  }
+
+  /**
+   * The first receiver that comes has a say in how chunks are hashed. It is the same for all. One that is alone may come back as
+   * another program: then all that is known of chunks is forgotten.
+   */
+  agree(theirs: readonly HashName[]): void {
+    if (this.#agreed && this.#several) return;
+    this.#agreed = true;
+    const hash = chooseHash(this.ports.hashes(this.source.length), theirs);
+    if (hash === this.offer.hash) return;
+    this.offer.hash = hash;
+    this.offer.hashes.clear();
+    this.reader.forget();
   }
 
   /** One more receiver. */
   peer(ports: PeerPorts): ReceivingPeer {
     const peer = new ReceivingPeer(this, ports);
+    this.#several ||= this.#peers.size > 0 || this.#agreed;
     this.#peers.add(peer);
     return peer;
   }
@@ -203,6 +223,10 @@ export class ReceivingPeer implements Peer {
 
   get written(): number {
     return this.#written;
+  }
+
+  heard(hashes: readonly HashName[]): void {
+    this.#origin.agree(hashes);
   }
 
   addLane(lane: LanePort): void {

@@ -1,10 +1,15 @@
 /** The other end of one session, as a transfer knows it: what the session drives. */
+import type { HashName } from '../offer/hashing.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
 import type { Landing, LanePort } from './ports.ts';
 
 export interface Peer {
   /** What it has to say now, in words; they change when some of it comes. Undefined: nothing. */
   readonly awaits: string | undefined;
+  /** Of the origin: with what to hash chunks, the best first, as this side's hello says it. */
+  hashes?(): readonly HashName[];
+  /** Of a receiver: its hello says so. Called before its first lane. */
+  heard?(hashes: readonly HashName[]): void;
   addLane(lane: LanePort): void;
   removeLane(lane: LanePort): void;
   /** Asks for nothing more on it, and closes it when what was asked for has come. */

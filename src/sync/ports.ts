@@ -2,6 +2,7 @@
  * What the transfer engine needs from outside: where bytes come from, where they go, what hashes them, and lanes to the
  * peer. Adapters (files, sockets, browsers) implement these interfaces. The engine imports no adapter.
  */
+import type { HashName } from '../offer/hashing.ts';
 import type { Entry } from '../offer/manifest.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { ByteSpace, Extent } from '../offer/space.ts';
@@ -51,10 +52,16 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
   /**
    * Called once with the checked manifest, before any chunk. Settles conflicts, checks room, and makes a staging folder or
    * finds that of an earlier run.
+   * @param hash what the hashes of chunks are made with
    * @param pages the manifest as it came
    * @throws BeelineError EXISTS, UNSAFE_NAME, DISK_FULL, WRITE_FAILED, LOCKED or REFUSED. Then it leaves nothing new behind.
    */
-  open(entries: readonly Entry[], space: ByteSpace, pages: readonly Uint8Array[]): Promise<void>;
+  open(
+    entries: readonly Entry[],
+    space: ByteSpace,
+    hash: HashName,
+    pages: readonly Uint8Array[],
+  ): Promise<void>;
   /** False for files that are skipped. Their bytes are never asked for. */
   wants(entry: number): boolean;
   /** The paths that this sink leaves out, because it cannot hold them or must not. The person has been warned. */
@@ -88,7 +95,7 @@ export interface Resuming {
 export interface Comparing {
   /** Whether there are bytes at the place of a chunk that is not held. They may be wrong. */
   comparable(chunk: number): boolean;
-  /** The SHA-256 of these bytes; undefined if they cannot be read. It is compared with the hash from the sender, and never sent. */
+  /** The hash of these bytes; undefined if they cannot be read. It is compared with the hash from the sender, and never sent. */
   guess(chunk: number, extents: readonly Extent[]): Promise<Uint8Array | undefined> | undefined;
   /** The sender's hash of the chunk is the guessed one: these bytes count as the chunk, written. */
   keep(chunk: number, extents: readonly Extent[], hash: Uint8Array): Promise<void>;

@@ -59,6 +59,8 @@ interface Shelf {
   readonly pins: Map<object, number>;
   /** The one user that has used it; undefined: there were several. */
   only: object | undefined;
+  /** It was read for what is not so any more: its buffer is given back when the last lease ends. */
+  forgotten: boolean;
 }
 
 interface User {
@@ -84,7 +86,7 @@ export interface ChunkReaderPorts {
 export class ChunkReader {
   readonly #ports: ChunkReaderPorts;
   readonly #pool: SlabPool;
-  readonly #zeroHashes: ZeroHashes;
+  #zeroHashes: ZeroHashes;
   /** Those in use, and after them those that are not, in the order of their last use. */
   readonly #shelves = new Map<number, Shelf>();
   #idle = 0;
@@ -98,6 +100,16 @@ export class ChunkReader {
     this.#ports = ports;
     this.#pool = new SlabPool(ports.chunkSize, ports.allocate);
     this.#zeroHashes = new ZeroHashes(ports.digest);
+  }
+
+  /** Chunks are hashed otherwise from here on: nothing that has been read is of use to anybody new. */
+  forget(): void {
+    this.#zeroHashes = new ZeroHashes(this.#ports.digest);
+    for (const [index, shelf] of this.#shelves) {
+      if (shelf.pins.size === 0) this.#drop(index, shelf);
+      shelf.forgotten = true;
+    }
+    this.#shelves.clear();
   }
 
   /** One more peer that is served. */
@@ -160,7 +172,7 @@ export class ChunkReader {
   #pin(user: User, index: number): Shelf {
     let shelf = this.#shelves.get(index);
     if (!shelf) {
-      shelf = { loaded: undefined as never, here: undefined, pins: new Map(), only: user };
+      shelf = { loaded: undefined as never, here: undefined, pins: new Map(), only: user, forgotten: false };
       shelf.loaded = this.#load(index, shelf);
       // Whoever awaits it hears of it; nobody may be awaiting it yet.
       shelf.loaded.catch(() => {});
@@ -217,6 +229,7 @@ export class ChunkReader {
     user.pinned--;
     this.#pinned--;
     if (shelf.pins.size === 0 && this.#shelves.get(index) === shelf) this.#rest(index, shelf);
+    else if (shelf.pins.size === 0 && shelf.forgotten) giveBack(shelf);
     this.#admit();
   }
 
@@ -248,12 +261,16 @@ export class ChunkReader {
   #drop(index: number, shelf: Shelf): void {
     this.#shelves.delete(index);
     this.#idle--;
-    // One that is still being read gives its buffer back after that; a failed one has.
-    if (shelf.here) shelf.here.slab.release();
-    else
-      void shelf.loaded.then(
-        ({ slab }) => slab.release(),
-        () => {},
-      );
+    giveBack(shelf);
   }
+}
+
+/** One that is still being read gives its buffer back after that; a failed one has. */
+function giveBack({ here, loaded }: Shelf): void {
+  if (here) here.slab.release();
+  else
+    void loaded.then(
+      ({ slab }) => slab.release(),
+      () => {},
+    );
 }

@@ -7,6 +7,7 @@ import { Alarm } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { BLOCK_BYTES, MAX_GONE, PROTOCOL_VERSION } from '../base/limits.ts';
 import { Slices } from '../base/slices.ts';
+import type { HashName } from '../offer/hashing.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import { Offer } from '../offer/offer.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
@@ -97,6 +98,12 @@ export class Receiver implements Peer {
 
   get restartable(): boolean {
     return this.#phase.pull?.header.kind !== 'stream';
+  }
+
+  /** A new process of the origin has to hash as the old one did: what is here has such hashes. */
+  hashes(): readonly HashName[] {
+    const { pull } = this.#phase;
+    return pull ? [pull.header.hash] : this.#ports.hashes();
   }
 
   /** The origin is a new process. Nothing is said to it of what is here until it offers the same. */
@@ -322,7 +329,8 @@ export class Receiver implements Peer {
     try {
       this.#phase = { at: 'checking', pull, gone };
       const { entries, space } = await new Slices(this.#ports.clock).run(pull.decoding());
-      const offer = new Offer({ kind: pull.header.kind, entries, pages: pull.pages, space });
+      const { kind, hash } = pull.header;
+      const offer = new Offer({ kind, entries, pages: pull.pages, space, hash });
       this.#phase = { at: 'asking', pull, offer };
       for (const [entry, why] of gone) this.#lose(entry, why);
       const sink = await this.#ports.open(pull.header, offer);
@@ -383,11 +391,11 @@ export class Receiver implements Peer {
   }
 
   /** Reads back what is down. */
-  #readerOf({ space }: Offer, { sink, chunks }: Fetching): ChunkReader | undefined {
+  #readerOf({ space, hash }: Offer, { sink, chunks }: Fetching): ChunkReader | undefined {
     if (!sink.read) return undefined;
     const { digest, allocate } = this.#ports;
     return new ChunkReader({
-      ...{ chunkSize: space.chunkSize, digest, allocate },
+      ...{ chunkSize: space.chunkSize, digest: digest(hash), allocate },
       read: async (index, into) => {
         if (!chunks.down.has(index)) throw fault('CHUNK_NOT_HERE', { chunk: index });
         return sink.read!(index, space.extents(index), into);

@@ -24,6 +24,7 @@ import {
   MAX_STATUS_SEQ,
   MIN_CHUNK,
 } from '../base/limits.ts';
+import { HASH_NAMES } from '../offer/hashing.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 
@@ -130,6 +131,8 @@ const status = fields({
 });
 export type Status = Read<typeof status>;
 
+const unknownHash = () =>
+  fault('PEER_MALFORMED', { what: 'an offer whose chunks are hashed in an unknown way' });
 const numbers = fields<Omit<OfferHeader, 'sha256' | 'update'>>({
   version: count(),
   kind: oneOf(OFFER_KINDS, absurd),
@@ -144,6 +147,7 @@ const numbers = fields<Omit<OfferHeader, 'sha256' | 'update'>>({
     },
   },
   chunkSize: u32,
+  hash: oneOf(HASH_NAMES, unknownHash),
 });
 const offer: Form<OfferHeader> = {
   write(to, header) {

@@ -10,6 +10,7 @@ import { fromHex, toHex } from '../base/bytes.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { count, hex, list, readJson, record, text, version } from '../base/json.ts';
 import { MAX_HOSTS, MAX_STATUS_SEQ, MAX_TRANSPORTS } from '../base/limits.ts';
+import { HASH_NAMES } from '../offer/hashing.ts';
 import { STATUS_STATES } from './messages.ts';
 
 export type Signal = v.InferOutput<ReturnType<typeof signals>>;
@@ -118,6 +119,8 @@ const HELLO = v.object({
    * secret.
    */
   place: v.optional(hex(16)),
+  /** Of a sender's receiver: with what it hashes chunks fast, the fastest first. */
+  hashes: v.optional(v.pipe(list(v.picklist(HASH_NAMES), HASH_NAMES.length), v.nonEmpty())),
 });
 export type Hello = v.InferOutput<typeof HELLO>;
 

@@ -9,7 +9,7 @@ import { MemoryFile, StorageDouble } from './storage-double.ts';
 
 const PAGE = randomBytes(randomFrom(1), 3000);
 const begin = (created: number): JournalRecord[] => [
-  { type: 'begin', created, chunkSize: 2 ** 20, pages: 1, stream: false },
+  { type: 'begin', created, chunkSize: 2 ** 20, pages: 1, stream: false, hash: 'sha256' },
   { type: 'page', page: 0, bytes: PAGE },
 ];
 const chunks = (...indexes: number[]): JournalRecord => ({

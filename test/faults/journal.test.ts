@@ -13,7 +13,7 @@ import type { PlanOptions } from './plan.ts';
 
 const linux = { skip: process.platform !== 'linux' && 'models Linux' };
 const BEGIN = [
-  { type: 'begin', created: 1, chunkSize: 2 ** 20, pages: 1, stream: false },
+  { type: 'begin', created: 1, chunkSize: 2 ** 20, pages: 1, stream: false, hash: 'sha256' },
   { type: 'page', page: 0, bytes: new Uint8Array(5000).fill(7) },
 ] as const;
 

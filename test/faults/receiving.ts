@@ -60,7 +60,7 @@ export class Receiving {
     const outcome = await this.disk.run(options, async () => {
       const sink = new StagingSink({ to: this.to, overwrite: 'ask', onWarning: () => (this.warned = true) });
       try {
-        await sink.open(ENTRIES, SPACE);
+        await sink.open(ENTRIES, SPACE, 'sha256');
         for (;;) {
           try {
             await this.#move(sink);

@@ -60,6 +60,7 @@ export function offerOf(entries: readonly Entry[], pages: number, more: Partial<
     version: PROTOCOL_VERSION,
     kind: 'files' as const,
     chunkSize: CHUNK,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
   };

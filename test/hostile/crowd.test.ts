@@ -7,6 +7,7 @@ import type { Extent } from '../../src/offer/space.ts';
 import type { Helper } from '../../src/sync/helper.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
+import { hashing } from '../hashing.ts';
 import { CHUNK, FakeLane, hashOf, MemorySink, MemorySource, wired } from '../sync/harness.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -25,7 +26,7 @@ class Readable extends MemorySink {
 function offer(limit?: number) {
   const clock = new VirtualClock();
   const allocate = (bytes: number) => new Uint8Array(bytes);
-  const means = { digest: hashOf, allocate, clock, limit: undefined };
+  const means = { ...hashing, allocate, clock, limit: undefined };
   const nothing = () => {};
   const progress = { awaits: nothing, progress: nothing, resumed: nothing, kept: nothing };
   const met: number[] = [];

@@ -193,6 +193,7 @@ test('protects from: a manifest that never ends', LIMIT, async (t) => {
     version: 1,
     kind: 'files' as const,
     chunkSize: CHUNK,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
     bytes: 0,

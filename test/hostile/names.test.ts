@@ -52,7 +52,7 @@ test('protects from: traversal by name in every output mode', posix, async (t) =
         const sink = new StagingSink({ to: place.to, overwrite });
         const entries = [entry];
         await assert.rejects(
-          sink.open(entries, spaceOf(entries)),
+          sink.open(entries, spaceOf(entries), 'sha256'),
           fails('UNSAFE_NAME'),
           JSON.stringify(name),
         );
@@ -176,6 +176,7 @@ test('protects from: control, ANSI and bidi characters in names in receipts', ()
     ...encodeReceipt({
       root: '00'.repeat(32),
       kind: 'files',
+      hash: 'sha256',
       chunkSize: 1 << 20,
       bytes: names.length,
       files: names.length,

@@ -36,7 +36,14 @@ async function forge(at: string): Promise<string> {
   writeFileSync(join(path, stagedName('d/f')), bytes, { mode: 0o600 });
   const pages = encodePages(entries);
   const journal = await Journal.replace(journalAt(join(path, 'journal')), [
-    { type: 'begin', created: Date.now(), chunkSize: CHUNK, pages: pages.length, stream: false },
+    {
+      type: 'begin',
+      created: Date.now(),
+      chunkSize: CHUNK,
+      pages: pages.length,
+      stream: false,
+      hash: 'sha256',
+    },
     ...pages.map((page, i) => ({ type: 'page' as const, page: i, bytes: page })),
     { type: 'chunks', chunks: [{ index: 0, hash: createHash('sha256').update(bytes).digest() }] },
   ]);

@@ -9,6 +9,7 @@ import type { Introduction, Neighbour } from '../../src/sync/members.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import { ADDRESSES, understood } from '../../src/transports/transport.ts';
 import type { Hello } from '../../src/wire/signal.ts';
+import { hashing } from '../hashing.ts';
 import { helloOf } from '../hello.ts';
 import { type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
@@ -44,7 +45,7 @@ export class LinkedProcess {
     this.#places = places;
     places.set(this.fingerprint, this);
     this.pipes = new IncomingPipes(clock);
-    const means = { clock, digest: (bytes: Uint8Array) => bytes, random: () => 0, limit: undefined };
+    const means = { clock, ...hashing, random: () => 0, limit: undefined };
     const nothing = () => {};
     const engine = new Receiver({
       ...{ ...means, allocate: (bytes) => new Uint8Array(bytes) },

@@ -15,6 +15,7 @@ import type { Session } from '../../src/session/session.ts';
 import { Running } from '../../src/session/transfer.ts';
 import type { Peer } from '../../src/sync/peer.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
+import { hashing } from '../hashing.ts';
 import { helloOf } from '../hello.ts';
 import { settled, VirtualClock } from '../virtual-clock.ts';
 import { pake } from './fakes.ts';
@@ -32,7 +33,7 @@ const engine: Peer = {
 function offer(most: number, devices = 0) {
   const clock = new VirtualClock();
   const platform: Platform = {
-    ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
+    ...{ clock, agent: 'test', random: () => 0, ...hashing, pake },
     allocate: (bytes) => new Uint8Array(bytes),
   };
   const events: TransferEvent[] = [];

@@ -15,7 +15,7 @@ const hashOf = (value: number) => new Uint8Array(32).fill(value);
 function outcome(offer: Offer, has: readonly (number | undefined)[], ended: number) {
   const hashes = new ChunkHashes();
   for (const [chunk, value] of has.entries()) if (value !== undefined) hashes.set(chunk, hashOf(value));
-  const root = hashes.root(offer.pages, has.length, () => false);
+  const root = hashes.root('sha256', offer.pages, has.length, () => false);
   return { root, hash: (chunk: number) => hashes.get(chunk), chunks: has.length, started: 1, ended };
 }
 

@@ -13,6 +13,7 @@ import { Session, type SessionEnd } from '../../src/session/session.ts';
 import type { Peer } from '../../src/sync/peer.ts';
 import type { Role } from '../../src/transports/transport.ts';
 import { NO_SERVICES } from '../../src/wire/rendezvous.ts';
+import { hashing } from '../hashing.ts';
 import { helloOf } from '../hello.ts';
 import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { settled, VirtualClock } from '../virtual-clock.ts';
@@ -48,7 +49,7 @@ function side(
     ...{ id: 1, role, options, pipes, log: undefined, paused: false, again: false },
     ...{ mayPin: () => true, several: () => false },
     platform: {
-      ...{ clock, agent: 'test', random: () => 0, digest: (bytes) => bytes, pake },
+      ...{ clock, agent: 'test', random: () => 0, ...hashing, pake },
       allocate: (bytes) => new Uint8Array(bytes),
     },
     emit: (event) => void events.push(event),

@@ -2,6 +2,7 @@
  * A peer that lies: an engine of ours whose messages are garbled as they leave, whatever they are, so that it gets as
  * far as an honest one and knows no message by name but those that end a transfer.
  */
+import type { HashName } from '../../src/offer/hashing.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import type { Mutate } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
@@ -22,7 +23,9 @@ export function liar(
       message.type === 'finished' ? { ...message, root: heard.root ?? message.root } : message,
     ];
   const said: Message[] = [];
+  let by: HashName = 'sha256';
   return (message) => {
+    if (message.type === 'offer') by = message.hash;
     if (said.length < MEMORY) said.push(message);
     else said[world.below(MEMORY)] = message;
     if (!world.chance(1 / liesOneIn)) return [message];
@@ -36,7 +39,7 @@ export function liar(
       case 3:
         return [bodiless(world.pick(said)), message];
       case 4:
-        return [withHash(garbled(world, message))];
+        return [withHash(garbled(world, message), by)];
       default:
         return [garbled(world, message)];
     }
@@ -62,7 +65,7 @@ function other(world: World, value: unknown): unknown {
     return world.pick([0, 1, value + 1, Math.max(0, value - 1), 2 * value, world.below(1 << 20)]);
   if (typeof value === 'boolean') return !value;
   if (typeof value === 'string')
-    return world.pick(['', 'x', 'data', 'zeros', 'same', 'running', 'paused', 'failed']);
+    return world.pick(['', 'x', 'data', 'zeros', 'same', 'running', 'paused', 'failed', 'blake3', 'sha256']);
   if (value instanceof Uint8Array) {
     const bytes = Uint8Array.from(value);
     if (bytes.length > 0) bytes[world.below(bytes.length)]! ^= 1 + world.below(255);
@@ -86,7 +89,7 @@ function other(world: World, value: unknown): unknown {
 }
 
 /** Wrong, and consistent. */
-function withHash(message: Message): Message {
+function withHash(message: Message, by: HashName): Message {
   if (!('data' in message) || !('hash' in message)) return message;
-  return { ...message, hash: hashOf(message.data) };
+  return { ...message, hash: hashOf(message.data, by) };
 }

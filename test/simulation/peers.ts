@@ -3,6 +3,7 @@
  * src/session is around real lanes. It checks what no engine may tell its people.
  */
 import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
+import type { HashName } from '../../src/offer/hashing.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
@@ -16,7 +17,7 @@ import { Receiver } from '../../src/sync/receiver.ts';
 import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { End, LaneOwner } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
-import { type Disk, hashOf, SimSink, type SimSource } from './stores.ts';
+import { type Disk, hashesOf, hashOf, SimSink, type SimSource } from './stores.ts';
 import type { World } from './world.ts';
 
 /** Seconds, as in src/base/limits.ts and src/session. */
@@ -42,13 +43,14 @@ export abstract class Side implements LaneOwner {
   killed = false;
   /** Another receiver may bring what is wrong: that counts as progress until it is looked at. */
   garbled = false;
-  /** What this side takes for the hash of something. */
-  digest = hashOf;
+  /** What this side takes something for that it hashes. */
+  meant = (data: Uint8Array): Uint8Array => data;
   /** All is done that a process does at its end. */
   ended = false;
   protected readonly world: World;
   protected readonly scenario: Scenario;
   protected readonly status: StatusRegister;
+  readonly #hashes: () => readonly HashName[];
   #files: FileProgress | undefined;
   #bytes = 0;
   #buffers = 0;
@@ -59,6 +61,7 @@ export abstract class Side implements LaneOwner {
     this.scenario = scenario;
     this.honest = honest;
     this.status = new StatusRegister(role);
+    this.#hashes = hashesOf(world, `${role} at ${world.now}`);
   }
 
   get over(): boolean {
@@ -87,7 +90,8 @@ export abstract class Side implements LaneOwner {
   protected means(entries: () => readonly { size: number }[]) {
     const { world, scenario } = this;
     return {
-      digest: (data: Uint8Array) => this.digest(data),
+      digest: (hash: HashName) => (data: Uint8Array) => hashOf(this.meant(data), hash),
+      hashes: this.#hashes,
       allocate: (bytes: number) => {
         this.#buffers += bytes;
         const most = Math.max(BUFFERS[this.role], LEAST_BUFFERS * scenario.chunkSize) * 1.3 + 1e6;
@@ -337,12 +341,12 @@ export class ReceivingSide extends Side {
     this.disk = disk;
     this.engine = new Receiver({
       ...this.means(() => this.sink?.entries ?? []),
-      open: async (_header, { entries, space }) => {
+      open: async (_header, { entries, space, hash }) => {
         await world.sleep(world.pick([0, 0.01, 3]) * world.random());
         if (this.over) throw new BeelineError('CANCELLED', 'over before it was accepted');
         const sink = new SimSink(disk, this.honest, scenario.window ?? Number.POSITIVE_INFINITY);
         this.sink = sink;
-        await sink.open(entries, space);
+        await sink.open(entries, space, hash);
         if (this.over) throw new BeelineError('CANCELLED', 'over before anything was written');
         return sink;
       },
@@ -398,7 +402,7 @@ export class ReceivingSide extends Side {
       const expected = hash(chunk);
       const extents = sink.space!.extents(chunk);
       if (!expected || !extents.every(({ entry }) => sink.wants(entry))) continue;
-      if (Buffer.compare(hashOf(this.disk.read(extents)), expected) !== 0)
+      if (Buffer.compare(hashOf(this.disk.read(extents), sink.by), expected) !== 0)
         this.wrong(`chunk ${chunk} on the disk is not what the root says`);
     }
   }

@@ -143,6 +143,7 @@ class Story {
       of(sender),
       of(receiver),
     ]);
+    sender.engine.heard(receiver.engine.hashes());
     sender.up(a);
     if (!b.closed) receiver.up(b);
   }

@@ -22,7 +22,7 @@ import { Meeting } from './meeting.ts';
 import { type PipeTemper, pipePair, pipeTemper, type SimPipe } from './pipes.ts';
 import { type Report, reported } from './report.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
-import { Disk, hashOf, SimSink, SimSource } from './stores.ts';
+import { Disk, hashesOf, hashOf, SimSink, SimSource } from './stores.ts';
 import type { Chance, World } from './world.ts';
 
 type Role = 'sender' | 'receiver';
@@ -198,7 +198,8 @@ class Process {
     return {
       clock: this.clock,
       random: this.#world.random,
-      digest: hashOf,
+      digest: (hash) => (data) => hashOf(data, hash),
+      hashes: hashesOf(this.#world, this.fingerprint),
       allocate: (bytes) => {
         this.#buffers += bytes;
         if (this.#buffers > BUFFERS) this.wrong(`${this.#buffers} bytes of buffers`);

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { BeelineError } from '../../src/base/errors.ts';
 import { MIN_CHUNK, STREAM_WINDOW } from '../../src/base/limits.ts';
 import { Slices } from '../../src/base/slices.ts';
+import type { HashName } from '../../src/offer/hashing.ts';
 import { type Entry, encodePages } from '../../src/offer/manifest.ts';
 import type { ChunkHash } from '../../src/offer/merkle.ts';
 import { ChunkHashes } from '../../src/offer/merkle.ts';
@@ -16,11 +17,22 @@ import { ChunkWriter, type StagedPieces } from '../../src/sync/store/chunk-write
 import { Committer } from '../../src/sync/store/commit.ts';
 import { Journal, type JournalDriver, type JournalFile } from '../../src/sync/store/journal.ts';
 import type { JournalRecord } from '../../src/sync/store/journal-records.ts';
+import { rehashed } from '../../src/sync/store/rehash.ts';
 import { SimFile, SimFolder } from './disk.ts';
 import type { World } from './world.ts';
 
-export function hashOf(data: Uint8Array): Uint8Array {
-  return createHash('sha256').update(data).digest();
+export function hashOf(data: Uint8Array, by: HashName = 'sha256'): Uint8Array {
+  // All that matters of the other one here is that it is another, and fast.
+  const hash = createHash('sha256');
+  return (by === 'sha256' ? hash : hash.update('other')).update(data).digest();
+}
+
+/** What one process says that it hashes fast with. */
+export function hashesOf(world: World, who: string): () => readonly HashName[] {
+  const fast = world
+    .fork(`hashes of ${who}`)
+    .pick([['sha256'], ['blake3', 'sha256'], ['sha256', 'blake3']] satisfies HashName[][]);
+  return () => fast;
 }
 
 export function fileEntry(path: string, size: number): Entry {
@@ -430,6 +442,7 @@ export class SimSink implements Sink {
   /** Written by this process since it opened the disk or had to begin anew: not to be written again. */
   readonly #written = new Set<number>();
   #entries: readonly Entry[] = [];
+  by: HashName = 'sha256';
   #work: Work | undefined;
   #hands: Hands | undefined;
   #pace: { seconds: number; every: number } = { seconds: 0, every: 1 };
@@ -446,8 +459,9 @@ export class SimSink implements Sink {
     if (this.#honest && !this.ended) this.#world.violate(`disk: ${text}`);
   }
 
-  async open(entries: readonly Entry[], space: ByteSpace): Promise<void> {
+  async open(entries: readonly Entry[], space: ByteSpace, hash: HashName): Promise<void> {
     this.#entries = entries;
+    this.by = hash;
     this.space = space;
     await this.#world.sleep(this.#world.between(0, 0.2));
     if (!this.ended) await this.#begin(true);
@@ -478,7 +492,7 @@ export class SimSink implements Sink {
         placed.add(entry);
       else if (file?.bytes.length === size) staged.set(entry, size);
     }
-    const held = new ChunkHashes();
+    let held = new ChunkHashes();
     const here = (entry: number) => placed.has(entry) || staged.has(entry) || !this.wants(entry);
     for (const { index, hash } of state?.chunks ?? []) {
       const extents = space.extents(index);
@@ -486,6 +500,18 @@ export class SimSink implements Sink {
       held.set(index, hash);
       for (const { entry, length } of extents)
         if (staged.has(entry)) staged.set(entry, staged.get(entry)! - length);
+    }
+    if (state && state.hash !== this.by) {
+      const { hash } = state;
+      held = await rehashed(held, {
+        from: (data) => hashOf(data, hash),
+        to: (data) => hashOf(data, this.by),
+        read: async (chunk) => {
+          await world.sleep(world.between(0, 0.01));
+          return this.#here(space.extents(chunk), placed);
+        },
+      });
+      if (this.ended) return;
     }
     this.#checkHeld(held, placed, (entry) => state?.lost.has(entry) === true);
     for (const [entry, left] of staged) hands.adopt(entry, left);
@@ -498,6 +524,7 @@ export class SimSink implements Sink {
         chunkSize: MIN_CHUNK,
         pages: pages.length,
         stream: space.stream,
+        hash: this.by,
       },
       ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
       { type: 'chunks', chunks: [...held] },
@@ -562,7 +589,7 @@ export class SimSink implements Sink {
     for (const { index, hash } of held) {
       const extents = this.space!.extents(index);
       if (extents.some(({ entry }) => !this.wants(entry) || this.dropped.has(entry))) continue;
-      if (Buffer.compare(hashOf(this.#here(extents, placed)!), hash) !== 0)
+      if (Buffer.compare(hashOf(this.#here(extents, placed)!, this.by), hash) !== 0)
         this.#wrong(`chunk ${index} is journaled and is not on the disk`);
     }
     for (const index of disk.promised) {
@@ -603,7 +630,7 @@ export class SimSink implements Sink {
     if (this.down.has(chunk)) this.#wrong(`chunk ${chunk} is read to be compared though it is down`);
     return this.#world.sleep(this.#world.between(0, 0.05)).then(() => {
       const bytes = this.#old(extents);
-      return bytes && hashOf(bytes);
+      return bytes && hashOf(bytes, this.by);
     });
   }
 
@@ -618,7 +645,7 @@ export class SimSink implements Sink {
     await this.#world.sleep(this.#world.between(0, 0.02));
     if (this.ended) return;
     const data = this.#old(extents);
-    if (!data || Buffer.compare(hashOf(data), hash) !== 0)
+    if (!data || Buffer.compare(hashOf(data, this.by), hash) !== 0)
       this.#wrong(`chunk ${chunk} is kept and is something else`);
     await this.#take(chunk, extents, data, hash);
   }
@@ -644,7 +671,8 @@ export class SimSink implements Sink {
       this.#wrong(`chunk ${chunk} is not wanted`);
     const length = extents.reduce((sum, extent) => sum + extent.length, 0);
     if (data && data.length !== length) this.#wrong(`chunk ${chunk} has ${data.length} of ${length} bytes`);
-    if (data && Buffer.compare(hashOf(data), hash!) !== 0) this.#wrong(`chunk ${chunk} was not checked`);
+    if (data && Buffer.compare(hashOf(data, this.by), hash!) !== 0)
+      this.#wrong(`chunk ${chunk} was not checked`);
     this.#writing.set(chunk, data ? length : 0);
     const now = [...this.#writing.values()].reduce((sum, bytes) => sum + bytes, 0);
     if (now > Math.max(MOST_WRITING_BYTES, LEAST_WRITING * space.chunkSize))
@@ -672,7 +700,7 @@ export class SimSink implements Sink {
     this.#pace = { seconds: seconds / 3, every: Math.ceil(extents.length / 2) + 1 };
     if (this.#hands) this.#hands.pieceSeconds = seconds / 3;
     await this.#take(chunk, extents, data, hash);
-    if (data && Buffer.compare(hashOf(data), hash) !== 0)
+    if (data && Buffer.compare(hashOf(data, this.by), hash) !== 0)
       this.#wrong(`the bytes of chunk ${chunk} changed while it was being written`);
   }
 

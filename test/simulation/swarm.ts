@@ -17,7 +17,7 @@ import { Bottleneck, type End, type LaneOwner, type Mutate, type Temper, wire } 
 import { ReceivingSide, SendingSide } from './peers.ts';
 import { type Report, reported } from './report.ts';
 import { describe, type Scenario, scenarioOf, temperOf } from './scenario.ts';
-import { Disk, hashOf, SimSource } from './stores.ts';
+import { Disk, hashesOf, hashOf, SimSource } from './stores.ts';
 import { type Chance, World } from './world.ts';
 
 /** Virtual seconds, and happenings, within which every run ends. */
@@ -187,7 +187,8 @@ export class SwarmStory {
     const { scenario, receivers, faster, lies } = swarm;
     const source = new SimSource(world, scenario.files, scenario.source, scenario.stream);
     this.#origin = new Origin(source, scenario.chunkSize, {
-      digest: hashOf,
+      digest: (hash) => (data) => hashOf(data, hash),
+      hashes: hashesOf(world, 'the origin'),
       allocate: (bytes) => new Uint8Array(bytes).fill(0xdd),
       clock: world.clock,
       limit: scenario.limits.sender,
@@ -257,7 +258,7 @@ export class SwarmStory {
     const meet = (introduction: Introduction) => this.#meet(i, introduction);
     const receiver = new ReceivingSide(this.#world, scenario, disk, meet);
     receiver.garbled = lies === 'garbles';
-    if (this.#fault === 'what comes is not checked') receiver.digest = (data) => hashOf(this.#meant(data));
+    if (this.#fault === 'what comes is not checked') receiver.meant = (data) => this.#meant(data);
     return receiver;
   }
 
@@ -410,6 +411,7 @@ export class SwarmStory {
       { honest: true, mutate: count },
       { honest: true },
     ]);
+    sender.engine.heard(receiver.engine.hashes());
     sender.up(a);
     if (!b.closed) receiver.up(b);
   }

@@ -61,7 +61,7 @@ class Writing {
   /** Opens it; what it holds must be the sender's. */
   static async begin(sink: Sink, kind: SinkKind): Promise<Writing> {
     const writing = new Writing(sink, kind);
-    await sink.open(kind.files.entries, writing.space, encodePages(kind.files.entries));
+    await sink.open(kind.files.entries, writing.space, 'sha256', encodePages(kind.files.entries));
     writing.look();
     return writing;
   }

@@ -9,8 +9,9 @@ import { Givings } from '../../src/sync/givings.ts';
 import { MapNews } from '../../src/sync/map-news.ts';
 import { Origin } from '../../src/sync/origin.ts';
 import type { Message } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, entry, FakeLane, hashOf, MemorySource, turn } from './harness.ts';
+import { CHUNK, entry, FakeLane, MemorySource, turn } from './harness.ts';
 
 const offerOf = (count: number) => Offer.of('files', [entry('f', count * CHUNK)], CHUNK);
 
@@ -96,7 +97,7 @@ const NOBODY = {
 test('an origin declines what it has given to another who shares, unless it is asked for all the same', async () => {
   const clock = new VirtualClock();
   const origin = new Origin(new MemorySource({ f: new Uint8Array(2 * CHUNK).fill(1) }), CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+    ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
     ...{ sha256: false, update: false, gone: () => {}, swarm: { random: () => 0 } },
   });
   const [one, other, alone] = [1, 2, 3].map((id) => {

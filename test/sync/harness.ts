@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, realClock } from '../../src/base/clock.ts';
 import type { BeelineError } from '../../src/base/errors.ts';
 import { Lane } from '../../src/lanes/lane.ts';
+import type { HashName } from '../../src/offer/hashing.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
@@ -10,6 +11,7 @@ import type { Peer } from '../../src/sync/peer.ts';
 import type { LanePort, Sink, Source } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import type { BlockRange, Message } from '../../src/wire/messages.ts';
+import { hashing, hashingWith } from '../hashing.ts';
 import { type Faults, type MemoryPipe, memoryPipes } from '../lanes/memory-pipe.ts';
 
 export const CHUNK = 1024 * 1024;
@@ -146,7 +148,7 @@ export interface Outcome {
 }
 
 const platform = {
-  digest: (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest(),
+  ...hashing,
   allocate: (bytes: number): Uint8Array => new Uint8Array(bytes),
   limit: undefined,
   random: () => 0,
@@ -169,8 +171,14 @@ export class Pair {
   readonly #clock: Clock;
   readonly #serve: (source: Source) => ReceivingPeer;
 
-  /** @param limit the receiver's, in bytes a second */
-  constructor(source: Source, sink: Sink, limit?: number, clock: Clock = realClock) {
+  /** @param limit the receiver's, in bytes a second @param fast with what each side hashes fast */
+  constructor(
+    source: Source,
+    sink: Sink,
+    limit?: number,
+    clock: Clock = realClock,
+    fast: { sender: readonly HashName[]; receiver: readonly HashName[] } = { sender: [], receiver: [] },
+  ) {
     this.#clock = clock;
     let finish!: () => void;
     this.done = new Promise((resolve) => {
@@ -188,7 +196,14 @@ export class Pair {
       settle();
     };
     this.#serve = (offered) =>
-      new Origin(offered, CHUNK, { ...platform, clock, sha256: false, update: false, gone: () => {} }).peer({
+      new Origin(offered, CHUNK, {
+        ...platform,
+        ...hashingWith(...fast.sender),
+        clock,
+        sha256: false,
+        update: false,
+        gone: () => {},
+      }).peer({
         ...platform,
         progress: () => {},
         accepted: () => {},
@@ -202,10 +217,11 @@ export class Pair {
     this.sender = this.#serve(source);
     this.receiver = new Receiver({
       ...platform,
+      ...hashingWith(...fast.receiver),
       clock,
       limit,
-      open: async (_header, { entries, space, pages }) => {
-        await sink.open(entries, space, pages);
+      open: async (_header, { entries, space, hash, pages }) => {
+        await sink.open(entries, space, hash, pages);
         return sink;
       },
       progress: () => {},
@@ -234,6 +250,7 @@ export class Pair {
     if (this.#over) return a;
     this.pipes.add(a);
     this.opened++;
+    this.sender.heard(this.receiver.hashes());
     const id = ++this.#ids;
     const sending = new Lane(
       id,

@@ -10,6 +10,7 @@ import { Origin } from '../../src/sync/origin.ts';
 import type { Source } from '../../src/sync/ports.ts';
 import { Limiter } from '../../src/sync/rate.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, FakeLane, hashOf, MemorySink, MemorySource, turn } from './harness.ts';
 
@@ -27,7 +28,7 @@ async function world(count: number) {
     {
       ...{ offer, sink, shares: false, shared: () => false },
       ports: {
-        ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+        ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
         ...{
           awaits: () => {},
           progress: () => {},
@@ -204,7 +205,7 @@ test('a flood of last words is answered one after the other, each with one root 
   const source = new Watched({ a: data });
   const clock = new VirtualClock();
   const origin = new Origin(source, CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+    ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
     ...{ sha256: false, update: false, gone: () => {} },
   });
   const rooting = origin.offer.rooting.bind(origin.offer);
@@ -249,7 +250,7 @@ test('a page that is on its way is not sent twice on a lane, and a flood of requ
     ...{ digests: async () => new Map(), close: async () => {} },
   };
   const origin = new Origin(source, CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
+    ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
     ...{ limit: undefined, sha256: false, update: false, gone: () => {} },
   });
   let taken = () => {};
@@ -284,7 +285,7 @@ test('a member that owes something now and then is not taken for a silent one, h
   let failed = 0;
   let awaits = false;
   const helper = new Helper(
-    { clock, digest: hashOf, allocate: (bytes) => new Uint8Array(bytes), limit: undefined },
+    { clock, ...hashing, allocate: (bytes) => new Uint8Array(bytes), limit: undefined },
     { fail: () => failed++, asks: () => {}, content: () => {}, ended: () => {} },
   );
   const fetching = {

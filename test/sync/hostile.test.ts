@@ -16,6 +16,7 @@ import { Receiver } from '../../src/sync/receiver.ts';
 import { decodeAddress, formatAddress } from '../../src/wire/candidate.ts';
 import type { BlockRange, Message } from '../../src/wire/messages.ts';
 import { decodeHello } from '../../src/wire/signal.ts';
+import { hashing } from '../hashing.ts';
 import { helloOf } from '../hello.ts';
 import { CHUNK, entry, FakeLane, MemorySink, MemorySource, Pair } from './harness.ts';
 
@@ -23,7 +24,7 @@ const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(dat
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 const means = {
-  digest: sha256,
+  ...hashing,
   allocate: (bytes: number) => new Uint8Array(bytes),
   limit: undefined,
   progress: () => {},
@@ -43,7 +44,7 @@ function receiverFor(sink: Sink, told: Told): Receiver {
   return new Receiver({
     ...means,
     open: async (_header, { entries, space, pages }) => {
-      await sink.open(entries, space, pages);
+      await sink.open(entries, space, 'sha256', pages);
       return sink;
     },
     gone: () => {},
@@ -69,6 +70,7 @@ function offerOf(entries: Entry[], pages: number, more: Partial<OfferHeader> = {
     version: PROTOCOL_VERSION,
     kind: 'files' as const,
     chunkSize: CHUNK,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
   };
@@ -226,6 +228,7 @@ test('a page that holds more entries than were offered is refused before the nex
     entries: 10,
     bytes: 0,
     chunkSize: CHUNK,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
   };
@@ -238,7 +241,14 @@ test('a page that holds more entries than were offered is refused before the nex
 
 test('a file of absurd size is refused before anything is kept for its chunks', () => {
   const entries = [entry('a', 2 ** 52)];
-  const offer = { version: 1, kind: 'files' as const, entries: 1, bytes: 2 ** 52, chunkSize: CHUNK };
+  const offer = {
+    version: 1,
+    kind: 'files' as const,
+    entries: 1,
+    bytes: 2 ** 52,
+    chunkSize: CHUNK,
+    hash: 'sha256' as const,
+  };
   const pull = new ManifestPull({ ...offer, pages: 1, sha256: false, update: false });
   pull.take(0, encodePages(entries)[0]!);
   assert.throws(() => atOnce(pull.decoding()), { code: 'BAD_MANIFEST' });

@@ -7,6 +7,7 @@ import { encodePages } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import type { BlocksHeader } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, entry, FakeLane, MemorySink } from './harness.ts';
 
@@ -39,7 +40,7 @@ async function world(sizes: number[], lanes: number) {
   const errors: string[] = [];
   const progress: number[] = [];
   const receiver = new Receiver({
-    digest: sha256,
+    ...hashing,
     allocate: (bytes) => new Uint8Array(bytes),
     clock,
     random: () => 0,
@@ -66,6 +67,7 @@ async function world(sizes: number[], lanes: number) {
     version: PROTOCOL_VERSION,
     kind: 'files' as const,
     chunkSize: CHUNK,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
   };

@@ -115,23 +115,23 @@ test('chunks that did not move make a root in few steps, and the same one', asyn
     ] as const) {
       const hashes = new ChunkHashes();
       for (const chunk of known) hashes.set(chunk, new Uint8Array(32).fill(chunk));
-      const leaves = Array.from({ length: chunks }, (_, chunk) => chunkLeaf(hashes.get(chunk)));
+      const leaves = Array.from({ length: chunks }, (_, chunk) => chunkLeaf('sha256', hashes.get(chunk)));
       const bytes = Array.from({ length: pages }, (_, page) => new Uint8Array([page]));
       const whole = new ChunkHashes();
       for (let chunk = 0; chunk < chunks; chunk++) whole.set(chunk, hashes.get(chunk) ?? new Uint8Array(32));
       assert.deepEqual(
-        hashes.root(bytes, chunks, () => false),
+        hashes.root('sha256', bytes, chunks, () => false),
         // Every chunk one by one, as if each were known.
-        whole.root(bytes, chunks, (chunk) => !hashes.get(chunk)),
+        whole.root('sha256', bytes, chunks, (chunk) => !hashes.get(chunk)),
       );
       if (pages === 0)
         assert.deepEqual(
-          hashes.root(bytes, chunks, () => false),
+          hashes.root('sha256', bytes, chunks, () => false),
           merkleRoot(leaves),
         );
     }
   let steps = 0;
-  for (const _ of new ChunkHashes().rooting([], 2 ** 24 + 3, () => false)) steps++;
+  for (const _ of new ChunkHashes().rooting('sha256', [], 2 ** 24 + 3, () => false)) steps++;
   assert.ok(steps < 10_000, `${steps} steps`);
 });
 

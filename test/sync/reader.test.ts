@@ -4,6 +4,7 @@ import test from 'node:test';
 import { Origin } from '../../src/sync/origin.ts';
 import { ChunkReader, type Lease } from '../../src/sync/reader.ts';
 import type { Message } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, FakeLane, hashOf, MemorySource } from './harness.ts';
 
@@ -151,7 +152,7 @@ test('an origin one of whose receivers takes nothing, on as many lanes as it lik
   const count = 60;
   const source = new MemorySource({ f: new Uint8Array(count * CHUNK).fill(1) });
   const origin = new Origin(source, CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
+    ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
     ...{ limit: undefined, sha256: false, update: false, gone: () => {} },
   });
   const nobody = {

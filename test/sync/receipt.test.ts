@@ -33,8 +33,16 @@ describe('receipt', () => {
 
   it('has the root of the transfer: over pages, chunks, and what was not moved', () => {
     const pages = encodePages(ENTRIES).map((page) => pageLeaf(sha256(page)));
-    const chunks = RECEIPT.chunks.map((one) => chunkLeaf(one));
+    const chunks = RECEIPT.chunks.map((one) => chunkLeaf('sha256', one));
     assert.deepEqual(receiptRoot(RECEIPT), merkleRoot([...pages, ...chunks]));
+  });
+
+  it('says what the hashes are made with, and its root fits nothing else', async () => {
+    const other = around(ENTRIES, RECEIPT.chunks, { hash: 'blake3' });
+    assert.notEqual(other.root, RECEIPT.root);
+    assert.deepEqual(await decodeReceipt(encodeReceipt(other)), other);
+    const lines = altered(0, (head) => ({ ...head, hash: 'blake3' }));
+    await assert.rejects(decodeReceipt(lines), failure('VERIFICATION', 'was changed'));
   });
 
   it('has lines of 256 hashes, and one of a stream has as many as its length needs', async () => {
@@ -138,6 +146,8 @@ describe('receipt', () => {
       head({ root: 'AB'.repeat(32) }),
       head({ kind: 'text' }),
       head({ chunkSize: 12_345 }),
+      head({ hash: 'md5' }),
+      head({ hash: undefined }),
       head({ chunkSize: 2 ** 40 }),
       head({ chunks: 2 ** 40 }),
       head({ bytes: -1 }),

@@ -10,6 +10,7 @@ import type { Extent } from '../../src/offer/space.ts';
 import { Origin } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
 import type { Message } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { CHUNK, FakeLane, hashOf, MemorySink, MemorySource, Pair } from './harness.ts';
 
@@ -169,7 +170,7 @@ const whole = (...chunks: number[]) => chunks.map((index) => ({ index, from: 0, 
 function senderOf(source: MemorySource) {
   const told = { completed: 0, errors: [] as string[] };
   const origin = new Origin(source, CHUNK, {
-    digest: hashOf,
+    ...hashing,
     allocate: (bytes) => new Uint8Array(bytes),
     clock: realClock,
     limit: undefined,
@@ -197,7 +198,7 @@ function rootOf(source: MemorySource, chunks: readonly ChunkHash[]): Uint8Array 
   const hashes = new ChunkHashes();
   for (const { index, hash } of chunks) hashes.set(index, hash);
   const count = Math.ceil(source.length / CHUNK);
-  return hashes.root(encodePages(source.entries), count, () => false);
+  return hashes.root('sha256', encodePages(source.entries), count, () => false);
 }
 
 /** Lets everything that is ready run. */

@@ -1,16 +1,14 @@
 /** An origin and receivers that share, with lanes that lose nothing: who is introduced when. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Introduction } from '../../src/sync/members.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
 import type { LanePort } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import type { Message } from '../../src/wire/messages.ts';
+import { hashing } from '../hashing.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { CHUNK, MemorySink, MemorySource } from './harness.ts';
-
-const hashOf = (data: Uint8Array) => new Uint8Array(createHash('sha256').update(data).digest());
 
 /** Can be read back, as sharing needs, and holds its chunks up: nobody is done in these tests. */
 class Readable extends MemorySink {
@@ -41,7 +39,7 @@ class Pair {
     { shares = true, sink = new Readable() as MemorySink } = {},
   ) {
     const means = {
-      digest: hashOf,
+      ...hashing,
       allocate: (bytes: number) => new Uint8Array(bytes),
       clock,
       limit: undefined,
@@ -123,7 +121,7 @@ class Pair {
 function offer(swarm = true) {
   const clock = new VirtualClock();
   const origin = new Origin(new MemorySource({ a: new Uint8Array(3 * CHUNK).fill(7) }), CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
+    ...{ ...hashing, allocate: (bytes: number) => new Uint8Array(bytes), clock, limit: undefined },
     ...{ sha256: false, update: false, gone: () => {}, swarm: swarm ? { random: () => 0.5 } : undefined },
   });
   const join = async (options: ConstructorParameters<typeof Pair>[2] = {}) => {

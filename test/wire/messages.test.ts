@@ -11,6 +11,7 @@ import {
   MAX_STATUS_SEQ,
 } from '../../src/base/limits.ts';
 import { FrameReader } from '../../src/lanes/framing.ts';
+import { HASH_NAMES } from '../../src/offer/hashing.ts';
 import { decodePage, type Entry, encodePages } from '../../src/offer/manifest.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { decodeHeader, encodeMessage } from '../../src/wire/messages.ts';
@@ -35,6 +36,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     pages: fc.integer({ min: 1, max: 10 }),
     bytes: natural,
     chunkSize: fc.constantFrom(1 << 20, 1 << 21, 1 << 22),
+    hash: fc.constantFrom(...HASH_NAMES),
     sha256: fc.boolean(),
     update: fc.boolean(),
   }),
@@ -204,6 +206,7 @@ test('an absurd offer is refused', () => {
     pages: 1,
     bytes: 9,
     chunkSize: 1 << 20,
+    hash: 'sha256' as const,
     sha256: false,
     update: false,
   };
@@ -221,6 +224,24 @@ test('an absurd offer is refused', () => {
     const { errors } = read(encodeMessage({ ...offer, ...change }), 7);
     assert.equal(errors[0]?.code, 'BAD_MANIFEST', JSON.stringify(change));
   }
+});
+
+test('an offer that is hashed in an unknown way is refused, as is a hello that names one, none or too many', () => {
+  const offer: Message = {
+    ...{ type: 'offer', version: 1, kind: 'files', entries: 5, pages: 1, bytes: 9, chunkSize: 1 << 20 },
+    ...{ hash: 'blake3', sha256: false, update: false },
+  };
+  assert.deepEqual(read(encodeMessage(offer), 7).messages, [offer]);
+  const bytes = encodeMessage(offer);
+  // The flags are last, and the hash before them.
+  bytes[bytes.length - 2] = HASH_NAMES.length;
+  const [error] = read(bytes, 7).errors;
+  assert.deepEqual([error?.code, error?.reason], ['PROTOCOL', 'PEER_MALFORMED']);
+  const hello = (hashes: unknown) => () => decodeHello(JSON.stringify({ ...helloOf(), hashes }));
+  for (const hashes of [['blake3'], ['sha256', 'blake3'], undefined])
+    assert.deepEqual(hello(hashes)().hashes, hashes);
+  for (const hashes of [[], ['md5'], ['sha256', 'blake3', 'sha256'], 'sha256', null, [1]])
+    assert.throws(hello(hashes), { code: 'PROTOCOL' });
 });
 
 const entry: fc.Arbitrary<Entry> = fc

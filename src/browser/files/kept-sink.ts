@@ -9,6 +9,7 @@ import { realClock } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
+import { COMMON_HASH } from '../../offer/hashing.ts';
 import { type Entry, encodePages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
@@ -250,7 +251,7 @@ export class KeptSink implements Sink {
     const { chunkSize, stream } = this.#space!;
     const pages = encodePages(this.#entries);
     return [
-      { type: 'begin', created, chunkSize, pages: pages.length, stream },
+      { type: 'begin', created, chunkSize, pages: pages.length, stream, hash: COMMON_HASH },
       ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
       { type: 'chunks', chunks: [...this.#found] },
     ];

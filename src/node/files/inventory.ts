@@ -4,6 +4,7 @@
  */
 import { type BigIntStats, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { Bitfield } from '../../base/bitfield.ts';
+import { COMMON_HASH, type HashName } from '../../offer/hashing.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
 import { ByteSpace, type Extent } from '../../offer/space.ts';
@@ -26,10 +27,12 @@ export function mayTell({ offset, length }: Extent, end: number, chunkSize: numb
 }
 
 export class Inventory {
+  /** What the hashes in `chunks` and `guesses` are made with. */
+  hash: HashName = COMMON_HASH;
   /** Chunks that are certain, with their hashes. */
-  readonly chunks = new ChunkHashes();
+  chunks = new ChunkHashes();
   /** Hashes of chunks that lie in their places and may not be the sender's any more. */
-  readonly guesses = new ChunkHashes();
+  guesses = new ChunkHashes();
   /** Entries that stand under their final names, as this transfer put them there. */
   readonly placed = new Set<number>();
   /** Entries with a staged file, and how many of their bytes are in no certain chunk. */
@@ -90,6 +93,7 @@ export async function takeInventory(
     for (const { path } of before) if (!offered.has(path)) inventory.others.push(staging.file(path));
   }
   inventory.created = state.created;
+  inventory.hash = state.hash;
   await inSlices(entries.keys(), (entry) => {
     const both = pair(entry);
     if (both && both.was.kind === both.now.kind) takeEntry(taking, both);

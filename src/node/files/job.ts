@@ -1,5 +1,6 @@
 /** One receive into a folder: what all of its parts share, the same for every opening of it. */
 import type { BeelineError } from '../../base/errors.ts';
+import type { HashName } from '../../offer/hashing.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ByteSpace } from '../../offer/space.ts';
 import type { Attributes } from './attributes.ts';
@@ -15,6 +16,8 @@ export interface Job {
   /** The manifest of what is written here. */
   pages: readonly Uint8Array[];
   space: ByteSpace;
+  /** What the hashes of chunks are made with. */
+  hash: HashName;
   plan: Plan;
   overwrite: Overwrite;
   attributes: Attributes;

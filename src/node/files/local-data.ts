@@ -1,24 +1,28 @@
 /** What lies here already where a chunk belongs: read back, hashed, and compared with what the sender has. */
-import { createHash } from 'node:crypto';
 import { fstatSync, openSync } from 'node:fs';
 import { equalBytes } from '../../base/bytes.ts';
 import { fault } from '../../base/errors.ts';
 import type { Extent } from '../../offer/space.ts';
+import type { Digest } from '../../sync/ports.ts';
+import { digestOf } from '../digests.ts';
 import { FdCache } from './fd-cache.ts';
 import { type Inventory, LEAST_COMPARED_BYTES, mayTell } from './inventory.ts';
 import { READ_FLAGS, readFully } from './io.ts';
+import type { Job } from './job.ts';
 import type { Placer } from './place.ts';
 import type { StagedFiles } from './staged-files.ts';
 
 export class LocalData {
   readonly #chunkSize: number;
+  readonly #digest: Digest;
   readonly #inventory: Inventory;
   readonly #files: StagedFiles;
   readonly #placer: Placer;
   readonly #open = new FdCache((entry) => openSync(this.#path(entry)!, READ_FLAGS));
 
-  constructor(chunkSize: number, inventory: Inventory, files: StagedFiles, placer: Placer) {
-    this.#chunkSize = chunkSize;
+  constructor({ space, hash }: Job, inventory: Inventory, files: StagedFiles, placer: Placer) {
+    this.#chunkSize = space.chunkSize;
+    this.#digest = digestOf(hash);
     this.#inventory = inventory;
     this.#files = files;
     this.#placer = placer;
@@ -43,13 +47,13 @@ export class LocalData {
   async hash(extents: readonly Extent[]): Promise<Uint8Array | undefined> {
     if (!(await this.#mayTell(extents))) return undefined;
     const bytes = await this.read(extents);
-    return bytes && createHash('sha256').update(bytes).digest();
+    return bytes && (await this.#digest(bytes));
   }
 
   /** The bytes that were hashed before, now that the sender has said that they are right. WRITE_FAILED if they changed. */
   async again(extents: readonly Extent[], hash: Uint8Array): Promise<Uint8Array> {
     const bytes = await this.read(extents);
-    if (bytes && equalBytes(createHash('sha256').update(bytes).digest(), hash)) return bytes;
+    if (bytes && equalBytes(await this.#digest(bytes), hash)) return bytes;
     throw fault('FILE_CHANGED_HERE');
   }
 

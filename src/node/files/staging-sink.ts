@@ -3,6 +3,7 @@
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
+import type { HashName } from '../../offer/hashing.ts';
 import { type Entry, encodingPages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
@@ -87,7 +88,12 @@ export class StagingSink implements Sink {
     return this.#space?.stream ? STREAM_WINDOW : Number.POSITIVE_INFINITY;
   }
 
-  async open(entries: readonly Entry[], space: ByteSpace, pages?: readonly Uint8Array[]): Promise<void> {
+  async open(
+    entries: readonly Entry[],
+    space: ByteSpace,
+    hash: HashName,
+    pages?: readonly Uint8Array[],
+  ): Promise<void> {
     await new FileSlices().run(checkingEntries(entries));
     this.#offered = entries;
     this.#entries = entries;
@@ -103,7 +109,7 @@ export class StagingSink implements Sink {
       this.#checkOpen();
       this.#job = {
         ...{ root: this.#root, entries: this.#entries, offered: entries, pages: this.#pages },
-        ...{ space, plan: this.#plan, staging: this.#staging!, step: this.#can.step, warn: this.#warn },
+        ...{ space, hash, plan: this.#plan, staging: this.#staging!, step: this.#can.step, warn: this.#warn },
         overwrite: this.#options.overwrite,
         attributes: new Attributes(this.#can.modes, (path, cause) =>
           this.#warn(fault('ATTRIBUTES_NOT_KEPT', { path: quoted(path) }, { cause })),
@@ -304,7 +310,7 @@ export class StagingSink implements Sink {
   /** From the inventory on: the same for a first opening, a later run's, and one after a failure. */
   async #begin(): Promise<void> {
     for (const path of this.#inventory.altered) this.#warn(fault('CHANGED_HERE', { path: quoted(path) }));
-    this.#work = await Workspace.open(this.#job!, this.#inventory, this.#dropped);
+    this.#work = await Workspace.open(this.#job!, this.#inventory, this.#dropped, () => this.#checkOpen());
     for (const entry of this.#dropped) await this.drop(entry);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Checks a tree against a receipt: first what stands where, then every chunk's SHA-256, several read at a time.
+ * Checks a tree against a receipt: first what stands where, then every chunk's hash, several read at a time.
  * Nothing is written, but
  * for a trial folder where the file system may not hold what was sent, and no link below PATH is followed: each entry's
  * folder was found to be a real one, and files are opened without following. A folder that is swapped for a link while this runs could still have a file outside

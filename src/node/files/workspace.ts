@@ -2,11 +2,13 @@
 import { existsSync, rmSync } from 'node:fs';
 import { realClock } from '../../base/clock.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import type { ByteSpace } from '../../offer/space.ts';
+import type { ByteSpace, Extent } from '../../offer/space.ts';
 import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { type Batch, Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
+import { rehashed } from '../../sync/store/rehash.ts';
+import { digestOf } from '../digests.ts';
 import { Arrived } from './arrived.ts';
 import type { Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
@@ -58,10 +60,22 @@ export class Workspace {
   #named = new Set<string>();
   #closed = false;
 
-  /** @param dropped entries that the sender could not deliver, as of now */
-  static async open(job: Job, inventory: Inventory, dropped: ReadonlySet<number>): Promise<Workspace> {
+  /**
+   * @param dropped entries that the sender could not deliver, as of now
+   * @param going throws if nobody wants it any more: what is here may be long to read
+   */
+  static async open(
+    job: Job,
+    inventory: Inventory,
+    dropped: ReadonlySet<number>,
+    going: () => void,
+  ): Promise<Workspace> {
     const files = new StagedFiles(job);
     await inSlices(inventory.staged, ([entry, left]) => files.adopt(entry, left));
+    if (inventory.hash !== job.hash) {
+      await hashAnew(job, inventory, files, going);
+      await inSlices(inventory.staged, ([entry, left]) => files.adopt(entry, left));
+    }
     const work = new Workspace(job, inventory, dropped, files, await beginJournal(job, inventory));
     try {
       await inSlices(inventory.staged, async ([entry, left]) => {
@@ -87,7 +101,7 @@ export class Workspace {
     this.files = files;
     this.folders = new Folders(job);
     this.placer = new Placer(job, this.folders, inventory.placed);
-    this.local = new LocalData(space.chunkSize, inventory, files, this.placer);
+    this.local = new LocalData(job, inventory, files, this.placer);
     this.arrived = new Arrived(job, files, this.placer);
     this.journal = journal;
     this.committer = new Committer({
@@ -159,8 +173,48 @@ export class Workspace {
 
 type PlanRecord = JournalRecord & { type: 'plan' };
 
+/** What is here was hashed otherwise than this offer is. Until the new journal is there the old one counts. */
+async function hashAnew(
+  job: Job,
+  inventory: Inventory,
+  files: StagedFiles,
+  going: () => void,
+): Promise<void> {
+  const { space, hash } = job;
+  const folders = new Folders(job);
+  const local = new LocalData(job, inventory, files, new Placer(job, folders, inventory.placed));
+  const means = {
+    from: digestOf(inventory.hash),
+    to: digestOf(hash),
+    read: async (chunk: number) => {
+      going();
+      return local.read(space.extents(chunk));
+    },
+  };
+  try {
+    const chunks = await rehashed(inventory.chunks, means);
+    for (const chunk of inventory.chunks.have)
+      if (!chunks.have.has(chunk))
+        await inSlices(space.extents(chunk), (extent) => missAgain(inventory, extent));
+    inventory.guesses = await rehashed(inventory.guesses, means);
+    inventory.chunks = chunks;
+    inventory.hash = hash;
+  } finally {
+    await local.close();
+    folders.close();
+  }
+}
+
+function missAgain({ staged }: Inventory, { entry, length }: Extent): void {
+  const left = staged.get(entry);
+  if (left !== undefined) staged.set(entry, left + length);
+}
+
 /** A journal that says what the inventory says, in place of whatever was there. */
-async function beginJournal({ pages, space, plan, staging }: Job, inventory: Inventory): Promise<Journal> {
+async function beginJournal(
+  { pages, space, hash, plan, staging }: Job,
+  inventory: Inventory,
+): Promise<Journal> {
   // Not before: an offer that ends at a question or a conflict costs an earlier one nothing.
   for (const path of inventory.others) rmSync(path, { force: true });
   return Journal.replace(staging.journal, [
@@ -170,6 +224,7 @@ async function beginJournal({ pages, space, plan, staging }: Job, inventory: Inv
       chunkSize: space.chunkSize,
       pages: pages.length,
       stream: space.stream,
+      hash,
     },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     { type: 'plan', choices: choicesOf(plan) },

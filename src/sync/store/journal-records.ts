@@ -15,6 +15,7 @@ import {
   MAX_PATH,
   MIN_CHUNK,
 } from '../../base/limits.ts';
+import { HASH_NAMES, type HashName } from '../../offer/hashing.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
 import { nameProblem } from '../../offer/names.ts';
 
@@ -22,8 +23,8 @@ import { nameProblem } from '../../offer/names.ts';
 export type Choice = 'skip' | 'replace' | 'rename';
 
 export type JournalRecord =
-  /** `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. */
-  | { type: 'begin'; created: number; chunkSize: number; pages: number; stream: boolean }
+  /** `created`: ms since 1970. `chunkSize`: bytes. `pages`: how many the manifest has. `hash`: what those of chunks are made with. */
+  | { type: 'begin'; created: number; chunkSize: number; pages: number; stream: boolean; hash: HashName }
   /** A manifest page as received. */
   | { type: 'page'; page: number; bytes: Uint8Array }
   /** `as`: relative path for `rename`, else ''. */
@@ -44,6 +45,7 @@ export interface JournalState {
   /** Bytes. */
   chunkSize: number;
   stream: boolean;
+  hash: HashName;
   pages: Uint8Array[];
   choices: Map<number, { choice: Choice; as: string }>;
   chunks: ChunkHashes;
@@ -98,7 +100,8 @@ function* bodies(record: JournalRecord): Generator<Writer> {
         .varint(record.created)
         .varint(record.chunkSize)
         .varint(record.pages)
-        .u8(record.stream ? 1 : 0);
+        .u8(record.stream ? 1 : 0)
+        .u8(HASH_NAMES.indexOf(record.hash));
       break;
     case 'page':
       if (!(record.page < MAX_PAGES) || record.bytes.length > MAX_PAGE) throw unwritable();
@@ -147,8 +150,11 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
   switch (name) {
     case 'begin': {
       const [created, chunkSize, pages] = [reader.varint(), reader.varint(), reader.varint()];
-      const record = { type: name, created, chunkSize, pages, stream: reader.u8() === 1 };
+      const stream = reader.u8() === 1;
+      const hash = HASH_NAMES[reader.u8()];
       reader.end();
+      if (!hash) throw malformed();
+      const record = { type: name, created, chunkSize, pages, stream, hash };
       if (!sound(record)) throw malformed();
       return record;
     }
@@ -214,12 +220,12 @@ export class Replay {
     const state = this.#state;
     if (record.type === 'begin') {
       if (state) return false;
-      const { created, chunkSize, pages, stream } = record;
+      const { created, chunkSize, pages, stream, hash } = record;
       this.#pages = this.#pagesLeft = pages;
       const [placed, lost] = [new Set<number>(), new Set<number>()];
       const [choices, chunks] = [new Map(), new ChunkHashes()];
       this.#state = {
-        ...{ created, chunkSize, stream, pages: [], choices, chunks, placed, lost },
+        ...{ created, chunkSize, stream, hash, pages: [], choices, chunks, placed, lost },
         complete: undefined,
       };
       return true;

@@ -97,7 +97,7 @@ async function open(name: string, offer: Offer, sink: Sink, warnings: string[]):
   const space = spaceOf(offer);
   const entries = entriesOf(offer.stream ? { ...offer, files: [[offer.files[0]![0], 0]] } : offer);
   sinks.set(name, { sink, offer, space, warnings, down: new Bitfield() });
-  await sink.open(entries, space, encodePages(entries));
+  await sink.open(entries, space, 'sha256', encodePages(entries));
   return heldBy(sink);
 }
 

@@ -57,7 +57,7 @@ describe('another offer of the same name leaves what is unfinished as it was', (
       });
     const sink = new StagingSink({ to, overwrite: 'ask', onConflict });
     const opening = assert.rejects(
-      sink.open(second().entries, spaceOf(second().entries)),
+      sink.open(second().entries, spaceOf(second().entries), 'sha256'),
       failure('CANCELLED', 'given up'),
     );
     await question;

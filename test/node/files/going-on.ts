@@ -6,9 +6,9 @@ import type { JournalState } from '../../../src/sync/store/journal-records.ts';
 export async function goOn(path: string): Promise<{ journal: Journal; records: JournalState } | undefined> {
   const records = await Journal.read(journalAt(path));
   if (!records) return undefined;
-  const { created, chunkSize, stream, pages, choices, chunks, placed, lost, complete } = records;
+  const { created, chunkSize, stream, hash, pages, choices, chunks, placed, lost, complete } = records;
   const journal = await Journal.replace(journalAt(path), [
-    { type: 'begin', created, chunkSize, pages: pages.length, stream },
+    { type: 'begin', created, chunkSize, pages: pages.length, stream, hash },
     ...pages.map((bytes, page) => ({ type: 'page' as const, page, bytes })),
     { type: 'plan', choices: [...choices].map(([entry, choice]) => ({ entry, ...choice })) },
     { type: 'chunks', chunks: [...chunks] },

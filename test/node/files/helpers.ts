@@ -58,7 +58,7 @@ export async function move(
   order: (chunks: number[]) => number[] = (all) => all,
 ): Promise<Map<number, string>> {
   const space = spaceOf(source.entries);
-  await sink.open(source.entries, space, encodePages(source.entries));
+  await sink.open(source.entries, space, 'sha256', encodePages(source.entries));
   const buffer = new Uint8Array(CHUNK);
   for (const chunk of order(Array.from({ length: space.chunks }, (_, i) => i))) {
     const extents = space.extents(chunk);
@@ -83,7 +83,7 @@ export async function until(what: string, done: () => boolean | Promise<boolean>
 /** A Sink that has been given its manifest, and the way to write one chunk of one byte value to it. */
 export async function opened(sink: Sink, entries: readonly Entry[]) {
   const space = spaceOf(entries);
-  await sink.open(entries, space, encodePages(entries));
+  await sink.open(entries, space, 'sha256', encodePages(entries));
   const write = (chunk: number, value: number) => {
     const extents = space.extents(chunk);
     const data = new Uint8Array(space.length(chunk)).fill(value);

@@ -21,7 +21,7 @@ test('5,000 files of a byte, received and updated, are worked through in slices'
     const now = entries.map((entry) => ({ ...entry, mtime: entry.mtime + mtime * 1_000_000 }));
     const sink = new StagingSink({ to, overwrite: 'update' });
     const { held } = await longestHold(async () => {
-      await sink.open(now, space);
+      await sink.open(now, space, 'sha256');
       assert.equal(await sink.guess(0, space.extents(0)), undefined, 'too small to be compared');
       for (let chunk = 0; chunk < space.chunks; chunk++) {
         const part = data.subarray(0, space.length(chunk));

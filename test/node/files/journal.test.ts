@@ -25,6 +25,7 @@ const BEGIN: JournalRecord = {
   chunkSize: CHUNK,
   pages: 2,
   stream: false,
+  hash: 'blake3',
 };
 const PAGES: JournalRecord[] = [
   { type: 'page', page: 0, bytes: randomBytes(100) },
@@ -105,6 +106,7 @@ test('what is appended is read again, from a listing too; a page is all of its b
     placed: new Set([1, 3, 6]),
     lost: new Set([2, 5]),
     stream: false,
+    hash: 'blake3',
     complete: 70_000,
   });
   assert.equal(state?.chunks.have.count, 3);
@@ -427,7 +429,9 @@ test('a new journal that cannot be written leaves no file', async (t) => {
 test('replace leaves the old or the new, whatever fails', async (t) => {
   const folder = scratch(t);
   const path = `${folder}/journal`;
-  const other: JournalRecord[] = [{ type: 'begin', created: 5, chunkSize: CHUNK, pages: 0, stream: false }];
+  const other: JournalRecord[] = [
+    { type: 'begin', created: 5, chunkSize: CHUNK, pages: 0, stream: false, hash: 'sha256' },
+  ];
   await (await Journal.replace(journalAt(path), FIRST)).close();
   const old = readFileSync(path);
   const faults = {

@@ -22,7 +22,7 @@ test('a file on its way in holds less than a kilobyte', async (t) => {
   for (let i = 0; i < FILES; i++) entries.push(file(`d/file-${i}`, 7));
   const space = spaceOf(entries);
   const sink = new StagingSink({ to: scratch(t), overwrite: 'ask' });
-  await sink.open(entries, space);
+  await sink.open(entries, space, 'sha256');
   for (let chunk = 0; chunk < space.chunks; chunk++) {
     const data = new Uint8Array(space.length(chunk)).fill(7);
     await sink.write(chunk, space.extents(chunk), data, hashOf(data));

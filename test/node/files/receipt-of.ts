@@ -17,6 +17,7 @@ export function around(
   const receipt: Receipt = {
     root: '',
     kind: 'files',
+    hash: 'sha256',
     chunkSize: CHUNK,
     bytes: entries.reduce((sum, { size }) => sum + size, 0),
     files: many('file'),

@@ -56,7 +56,7 @@ async function built(to: string, files: Files, more: JournalRecord[]): Promise<s
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const pages = encodePages(files.entries);
   const journal = await Journal.replace(journalAt(join(path, 'journal')), [
-    { type: 'begin', created: 1, chunkSize: CHUNK, pages: pages.length, stream: false },
+    { type: 'begin', created: 1, chunkSize: CHUNK, pages: pages.length, stream: false, hash: 'sha256' },
     ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
     ...more,
   ]);

@@ -324,7 +324,7 @@ test('a stream leaves nothing to go on with', async (t) => {
   const to = join(scratch(t), 'to');
   const space = new ByteSpace([0], CHUNK, true);
   const sink = new StagingSink({ to, overwrite: 'ask' });
-  await sink.open([file('in')], space);
+  await sink.open([file('in')], space, 'sha256');
   const data = noise(CHUNK, 'in');
   await sink.write(0, space.extents(0), data, hashOf(data));
   assert.deepEqual([...sink.held()], []);
@@ -339,7 +339,7 @@ test('a stream after a stream that was killed starts over', linux, async (t) => 
   await interrupted(to, new Files().add('in', noise(2 * CHUNK, 'x')), (chunk) => chunk === 0);
   const space = new ByteSpace([0], CHUNK, true);
   const sink = new StagingSink({ to, overwrite: 'ask' });
-  await sink.open([file('in')], space);
+  await sink.open([file('in')], space, 'sha256');
   assert.deepEqual([...sink.held()], []);
   space.end(10);
   await sink.write(0, space.extents(0), first.all[0]!.bytes, hashOf(first.all[0]!.bytes));

@@ -123,13 +123,13 @@ describe('the same manifest', linux, () => {
     const entries = [file('huge', size)];
     const zeros = hashOf(Buffer.alloc(CHUNK));
     const first = new StagingSink({ to, overwrite: 'ask' });
-    await first.open(entries, space);
+    await first.open(entries, space, 'sha256');
     for (let chunk = 0; chunk < 100_000; chunk++)
       await first.write(chunk, space.extents(chunk), undefined, zeros);
     await first.close('keep');
     const second = new StagingSink({ to, overwrite: 'ask' });
     const began = performance.now();
-    await second.open(entries, space);
+    await second.open(entries, space, 'sha256');
     t.diagnostic(`open() with 100,000 journaled chunks: ${(performance.now() - began).toFixed(0)} ms`);
     assert.equal([...second.held()].length, 100_000);
     const last = noise(CHUNK, 'last');

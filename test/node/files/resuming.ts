@@ -8,9 +8,11 @@ import { permissions } from '../../../src/node/files/attributes.ts';
 import { toMicros } from '../../../src/node/files/io.ts';
 import { journalAt } from '../../../src/node/files/journal-file.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
+import type { HashName } from '../../../src/offer/hashing.ts';
 import type { Entry } from '../../../src/offer/manifest.ts';
 import type { ByteSpace } from '../../../src/offer/space.ts';
 import { Journal } from '../../../src/sync/store/journal.ts';
+import { DIGESTS } from '../../hashing.ts';
 import { CHUNK, file, folder, hashOf, link, scratch, spaceOf, staged, until } from './helpers.ts';
 
 export type Options = Partial<Omit<ConstructorParameters<typeof StagingSink>[0], 'to'>>;
@@ -111,6 +113,8 @@ export interface Session {
   sink: StagingSink;
   files: Files;
   space: ByteSpace;
+  /** What chunks are hashed with. */
+  hash: HashName;
   log: Log;
   /** What the engine takes to be down. */
   down: Set<number>;
@@ -123,6 +127,7 @@ export async function open(
   files: Files,
   options: Options = {},
   chunkSize = CHUNK,
+  hash: HashName = 'sha256',
 ): Promise<Session> {
   const warnings: string[] = [];
   const sink = new StagingSink({
@@ -132,35 +137,35 @@ export async function open(
     ...options,
   });
   const space = spaceOf(files.entries, chunkSize);
-  await sink.open(files.entries, space);
-  const log = { held: held(sink, files, space), guessed: [], kept: [], written: [] };
-  return { sink, files, space, log, down: new Set(log.held), warnings };
+  await sink.open(files.entries, space, hash);
+  const log = { held: held(sink, files, space, hash), guessed: [], kept: [], written: [] };
+  return { sink, files, space, hash, log, down: new Set(log.held), warnings };
 }
 
 /** Begins anew after a failure, as an engine does: what is held now is all that is down. */
 export async function reopen(session: Session): Promise<number[]> {
   await session.sink.reopen();
-  const now = held(session.sink, session.files, session.space);
+  const now = held(session.sink, session.files, session.space, session.hash);
   session.down = new Set(now);
   return now;
 }
 
 /** Indexes of what a sink holds, each with the hash of the sender's own chunk. */
-export function held(sink: StagingSink, files: Files, space: ByteSpace): number[] {
+export function held(sink: StagingSink, files: Files, space: ByteSpace, by: HashName = 'sha256'): number[] {
   return [...sink.held()].map(({ index, hash }) => {
-    assert.deepEqual(Buffer.from(hash), Buffer.from(hashOf(files.chunk(space, index))), `held ${index}`);
+    assert.deepEqual(Buffer.from(hash), Buffer.from(DIGESTS[by](files.chunk(space, index))), `held ${index}`);
     return index;
   });
 }
 
 /** Moves what is not held, as an engine does: compared first where something may be right. */
 export async function move(session: Session, only: (chunk: number) => boolean = () => true): Promise<void> {
-  const { sink, files, space, log, down } = session;
+  const { sink, files, space, hash: by, log, down } = session;
   for (let chunk = 0; chunk < space.chunks; chunk++) {
     const extents = space.extents(chunk);
     if (down.has(chunk) || !only(chunk) || !extents.some(({ entry }) => sink.wants(entry))) continue;
     const data = files.chunk(space, chunk);
-    const hash = hashOf(data);
+    const hash = DIGESTS[by](data);
     const guess = sink.comparable(chunk) ? await sink.guess(chunk, extents) : undefined;
     if (guess) log.guessed.push(chunk);
     if (guess && Buffer.compare(guess, hash) === 0) {

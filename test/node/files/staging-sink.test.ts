@@ -229,7 +229,7 @@ test('a stream, whose length is known only at its end', async (t) => {
     const to = scratch(t);
     const sink = new StagingSink({ to, overwrite: 'ask' });
     const space = new ByteSpace([0], CHUNK, true);
-    await sink.open([file('in')], space);
+    await sink.open([file('in')], space, 'sha256');
     assert.equal(sink.window, STREAM_WINDOW);
     const total = lengths.reduce((sum, length) => sum + length, 0);
     for (const [chunk, length] of lengths.entries()) {
@@ -257,7 +257,7 @@ test('a sparse 100 GiB file needs no room', linux, async (t) => {
   const sink = new StagingSink({ to, overwrite: 'ask', onWarning: (warning) => warnings.push(warning.code) });
   const size = 100 * 2 ** 30;
   const space = new ByteSpace([size], 4 * CHUNK);
-  await sink.open([file('huge', size)], space);
+  await sink.open([file('huge', size)], space, 'sha256');
   const last = space.chunks - 1;
   for (let chunk = 0; chunk < last; chunk++) await sink.write(chunk, space.extents(chunk), undefined, NONE);
   await sink.write(last, space.extents(last), new Uint8Array(space.length(last)).fill(9), NONE);

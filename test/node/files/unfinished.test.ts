@@ -51,6 +51,7 @@ async function staged(
     chunkSize: CHUNK,
     pages: pages.length,
     stream,
+    hash: 'sha256',
   } as const;
   const journal = await Journal.replace(staging.journal, [begin, ...pages, ...more]);
   await journal.close();
@@ -152,6 +153,7 @@ describe('files: what is unfinished', () => {
           chunkSize: CHUNK,
           pages: pages.length,
           stream: false,
+          hash: 'sha256',
         } as const;
         await (
           await Journal.replace(journalAt(join(path, 'journal')), [begin, ...pages, chunks(...indexes)])
