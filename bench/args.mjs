@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['start', 'big', 'small', 'trees', 'resume', 'update', 'sync'];
+export const PARTS = ['start', 'big', 'small', 'trees', 'resume', 'update', 'sync', 'threads'];
 
 export const HELP = `npm run bench -- [--size 1GiB] [--rounds 5] [--files 10000] [--file-size 4KiB] [--tree-files 200000]
                  [--resume-size 100GiB] [--dir FOLDER] [--disk FOLDER] [--lanes N]
@@ -18,6 +18,8 @@ Over loopback, in turn, with medians and ratios; every delivery is compared byte
           received again: how soon it goes on, what was kept and lost. Of the holes it compares only what is none.
   update  a tenth of --files and a file of a quarter of --size sent, changed by a hundredth, and sent with --update
   sync    the same file and tree with syncing and without, in --dir and, if that is another file system, in --disk
+  threads CPU of the busiest thread of each side with 0, 1, 2, 4 and 8 threads, and what that lets a larger machine do;
+          the two find each other by multicast
 Both folders are the one for temporary files by default.
 Exit status: 0 when every transfer worked and was identical, whatever the figures; 1 otherwise.`;
 

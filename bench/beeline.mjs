@@ -42,7 +42,10 @@ export async function startSender(work, path, options = {}) {
     if (event.event === 'code') showCode(event.code);
   };
   const started = performance.now();
-  const sender = side(work, 'sender', ['send', path, '--port', String(port)], { ...options, onEvent });
+  const sender = side(work, 'sender', ['send', path, ...(options.lan ? [] : ['--port', String(port)])], {
+    ...options,
+    onEvent,
+  });
   const shown = await within(SETTLE, code, sender.exited);
   if (typeof shown !== 'string') {
     sender.kill('SIGKILL');
@@ -55,7 +58,8 @@ export async function startSender(work, path, options = {}) {
 
 /** `sender` is what `startSender` gave; `options.onEvent` gets every event as it comes. */
 export function startReceiver(work, sender, to, options = {}) {
-  const args = ['receive', '--at', `127.0.0.1:${sender.port}`, '--to', to, '--yes'];
+  const at = options.lan ? [] : ['--at', `127.0.0.1:${sender.port}`];
+  const args = ['receive', ...at, '--to', to, '--yes'];
   // By the environment, where `ps` does not show it.
   return side(work, 'receiver', args, { ...options, env: { ...options.env, BEELINE_CODE: sender.code } });
 }

@@ -15,6 +15,7 @@ import { chooseScp, scp, scpMissing } from './scp.mjs';
 import { largeTrees, smallFiles } from './small.mjs';
 import { startSshd } from './ssh.mjs';
 import { startUp } from './start.mjs';
+import { threads } from './threads.mjs';
 import { inTurn } from './turns.mjs';
 import { update } from './update.mjs';
 
@@ -38,6 +39,7 @@ async function main(work) {
   if (wanted('sync')) results.sync = await durability(work, options);
   if (wanted('update')) results.update = await update(work, options);
   if (wanted('resume')) results.resume = await resume(work, options);
+  if (wanted('threads')) results.threads = await threads(work, options);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 

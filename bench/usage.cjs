@@ -6,7 +6,10 @@ const { readFileSync, writeFileSync } = require('node:fs');
 const file = process.env.BENCH_USAGE;
 const syncs = process.env.BENCH_SYNCS ? require('./syncs.cjs') : undefined;
 
-process.on('exit', () => {
+// Threads load it too, and what they used is in the process's sums.
+if (require('node:worker_threads').isMainThread) process.on('exit', leave);
+
+function leave() {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const peak = number('/proc/self/status', /^VmHWM:\s+(\d+) kB$/m);
   // proc(5): bytes through read(2), write(2) and their kin, of files, pipes and sockets alike.
@@ -22,7 +25,7 @@ process.on('exit', () => {
       syncs: syncs?.count(),
     }),
   );
-});
+}
 
 /** Undefined where there is no /proc (macOS). */
 function number(path, pattern) {

@@ -40,6 +40,8 @@ await esbuild({
     'server/index': 'src/server/index.ts',
     'transports/index': 'src/transports/index.ts',
     stores: 'src/stores.ts',
+    // Loaded by file: src/threads/threads.ts looks for it there.
+    'threads/worker': 'src/threads/worker.ts',
   },
   outdir: 'dist',
   splitting: true,

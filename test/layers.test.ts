@@ -15,7 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['meeting', 'nat'],
   ['secure'],
   ['transports'],
-  ['lanes'],
+  ['lanes', 'threads'],
   ['session'],
   ['server'],
   ['node', 'browser'],

@@ -1,5 +1,5 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
-import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_WAIT } from '../base/limits.ts';
+import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_THREADS, MAX_WAIT } from '../base/limits.ts';
 import { duration, hostPort, integer, integerOr, oneOf, type ReadValue, serverUrl, size } from './values.ts';
 
 export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
@@ -53,6 +53,11 @@ const transfer = (leastPort: 0 | 1) => ({
     'N',
     `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
     integer(1, MAX_LANES),
+  ),
+  threads: takes(
+    'N',
+    `threads for encryption and hashing, 0 to ${MAX_THREADS}; default: none on fewer than 4 cores, else up to 4`,
+    integer(0, MAX_THREADS),
   ),
   relay: takes(
     'WHEN',

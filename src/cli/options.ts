@@ -238,6 +238,7 @@ function transferArgs<O>(
       configDir: configDir(flags, env),
       port: flags.port,
       lanes: flags.lanes,
+      threads: flags.threads,
       lan: !flags['no-lan'],
       relay,
       portMap: !flags['no-port-map'],

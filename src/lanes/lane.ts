@@ -7,11 +7,12 @@
 import { type Clock, every } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
+import type { Slab } from '../base/slab.ts';
 import type { Pipe } from '../secure/pipe.ts';
-import type { Landing, LanePort, Slab } from '../sync/ports.ts';
+import type { LanePort } from '../sync/ports.ts';
+import { FrameReader, type FrameSink, type Landing } from '../wire/framing.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { encodeMessage } from '../wire/messages.ts';
-import { FrameReader } from './framing.ts';
 
 export interface LaneOwner {
   /** Throws a BeelineError if the message must end the lane. */
@@ -45,7 +46,8 @@ export class Lane implements LanePort {
   #end = () => {};
   readonly #pipe: Pipe;
   readonly #owner: LaneOwner;
-  readonly #reader: FrameReader;
+  readonly #reader: Pick<FrameReader, 'end'>;
+  readonly #data: (bytes: Uint8Array) => void;
   /** Control messages. They wait only for the message that is being written, however much data is queued. */
   readonly #control: Pending[] = [];
   readonly #bulk: Pending[] = [];
@@ -75,11 +77,22 @@ export class Lane implements LanePort {
     this.#clock = clock;
     this.#heard = clock.now();
     this.#owner = owner;
-    this.#reader = new FrameReader({
+    const sink: FrameSink = {
       message: (message) => this.#message(message),
       land: (header) => owner.land(this, header),
       fail: (error) => this.close(error),
-    });
+    };
+    if (pipe.frames) {
+      this.#data = () => {};
+      this.#reader = pipe.frames(sink, (bytes) => this.#came(bytes));
+    } else {
+      const reader = new FrameReader(sink);
+      this.#data = (bytes) => {
+        this.#came(bytes.length);
+        reader.feed(bytes);
+      };
+      this.#reader = reader;
+    }
     this.#endPings = every(clock, LANE_PING, () => this.#tick());
   }
 
@@ -113,15 +126,7 @@ export class Lane implements LanePort {
 
   /** Begins delivery; separate from the constructor so that the owner has the lane before its first message. */
   start(): void {
-    this.#pipe.start(
-      (bytes) => {
-        this.#trickle += bytes.length;
-        this.#received += bytes.length;
-        if (this.#trickle >= SIGN_OF_LIFE) this.#hear();
-        this.#reader.feed(bytes);
-      },
-      (error) => this.close(error),
-    );
+    this.#pipe.start(this.#data, (error) => this.close(error));
     this.#ping();
   }
 
@@ -169,6 +174,12 @@ export class Lane implements LanePort {
       pending.resolve();
       this.#writeNext();
     });
+  }
+
+  #came(bytes: number): void {
+    this.#trickle += bytes;
+    this.#received += bytes;
+    if (this.#trickle >= SIGN_OF_LIFE) this.#hear();
   }
 
   #hear(): void {

@@ -31,6 +31,11 @@ export interface CommonOptions extends TransferOptions {
   configDir?: string;
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
   port?: number;
+  /**
+   * Threads for TCP lanes and hashing, beside the main one, 0 to 16. Default: none on fewer than four cores, else at most four. There are
+   * none for a text, a stream, or a store of your own.
+   */
+  threads?: number;
   /** False: neither announce nor look on the local network by mDNS. */
   lan?: boolean;
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */

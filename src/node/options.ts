@@ -1,7 +1,7 @@
 /** What a program gave to `send` and `receive`, looked at before anything is opened. All throw BeelineError USAGE. */
 
 import { type BeelineError, fault } from '../base/errors.ts';
-import { MAX_LANES, MAX_RECEIVERS, MAX_WAIT } from '../base/limits.ts';
+import { MAX_LANES, MAX_RECEIVERS, MAX_THREADS, MAX_WAIT } from '../base/limits.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
@@ -31,7 +31,7 @@ const within = (least: number, most: number) => (value: number) =>
   typeof value === 'number' && value >= least && value <= most;
 
 function checkCommon(options: CommonOptions): void {
-  const { lanes, limit, wait, relay, port, psk, receipt } = options;
+  const { lanes, limit, wait, relay, port, psk, receipt, threads } = options;
   check('lanes', lanes, (n) => Number.isInteger(n) && within(1, MAX_LANES)(n), `1 to ${MAX_LANES}`);
   check(
     'limit',
@@ -41,6 +41,7 @@ function checkCommon(options: CommonOptions): void {
   );
   check('wait', wait, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
   check('relay', relay, (way) => RELAY.includes(way), "'auto', 'never' or 'only'");
+  check('threads', threads, (n) => Number.isInteger(n) && within(0, MAX_THREADS)(n), `0 to ${MAX_THREADS}`);
   check('port', port, (n) => Number.isInteger(n) && within(0, 65_535)(n), 'a port, 0 to 65535');
   check('psk', psk, (key) => key instanceof Uint8Array, 'a Uint8Array');
   check('receipt', receipt, (value) => isFlag(value) || isText(value), 'true, false or a path');

@@ -1,7 +1,7 @@
 /** What this machine gives the engine: a clock, buffers, and what hashes chunks. */
 import { realClock } from '../base/clock.ts';
 import type { Platform } from '../session/ports.ts';
-import { digestOf, fastest } from './digests.ts';
+import { digestOf, fastest } from '../threads/digests.ts';
 
 export const platform: Platform = {
   digest: digestOf,

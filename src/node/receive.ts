@@ -22,9 +22,9 @@ import { type Met, meetAsGuest } from './meet.ts';
 import { Forwards } from './network/forwarding.ts';
 import { openNetwork } from './network/open.ts';
 import { checkReceive } from './options.ts';
-import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
+import { Threading } from './threading.ts';
 
 /**
  * Connections to addresses that other receivers chose, of all together: at once, and a second afterwards. They must not make this side
@@ -41,6 +41,8 @@ const MEMBERS_DIALS_PER_S = 16;
  * VERIFICATION, CANCELLED, and the rest of ErrorCode.
  */
 export function receive(options: ReceiveOptions): Transfer {
+  const threading = new Threading(options, options.store === undefined && options.to !== '-');
+  const { platform } = threading;
   const transfer = new Running('receiver', platform, options);
   const { session } = transfer;
   transfer.cleanup.push(() => endStream(session, options));
@@ -62,7 +64,7 @@ export function receive(options: ReceiveOptions): Transfer {
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
       // Made while the sender is being looked for.
       made = makeCertificate();
-      made.catch(() => {});
+      made.then((certificate) => threading.start(transfer, certificate)).catch(() => {});
       return known;
     },
     place: async (secret) =>
@@ -77,6 +79,7 @@ export function receive(options: ReceiveOptions): Transfer {
       const network = openNetwork(session, certificate, options, {
         met: () => met?.addresses ?? [],
         forwards,
+        threads: threading,
       });
       const listener = await openPort(transfer, options, certificate, undefined);
       port = listener.port;
@@ -87,7 +90,12 @@ export function receive(options: ReceiveOptions): Transfer {
       return network;
     },
     async link(user, mailbox) {
-      const network = openNetwork(user, await made!, { ...options, relay: 'never' }, { forwards, dials });
+      const network = openNetwork(
+        user,
+        await made!,
+        { ...options, relay: 'never' },
+        { forwards, dials, threads: threading },
+      );
       network.listening(port);
       const place = placeAt(mailbox);
       let wide = false;

@@ -25,6 +25,7 @@ import { checkSend } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
+import { Threading } from './threading.ts';
 
 /**
  * Sends files, folders, a stream or a text to one receiver.
@@ -34,12 +35,14 @@ import { secretsFrom } from './secret.ts';
  * `done` rejects with the error: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
 export function send(what: What, options: SendOptions = {}): Transfer {
-  const transfer = new Running('sender', platform, options);
-  run(transfer, what, options).catch((thrown) => transfer.fail(thrown));
+  // A store of one's own may not take shared memory.
+  const threading = new Threading(options, Array.isArray(what) && !what.includes('-'));
+  const transfer = new Running('sender', threading.platform, options);
+  run(transfer, what, options, threading).catch((thrown) => transfer.fail(thrown));
   return transfer;
 }
 
-async function run(transfer: Running, what: What, options: SendOptions): Promise<void> {
+async function run(transfer: Running, what: What, options: SendOptions, threading: Threading): Promise<void> {
   const skipped: string[] = [];
   const notice = (path: string, error: BeelineError) => transfer.events.emit(warningEvent(error, path));
   const warn = (path: string, error: BeelineError) => {
@@ -53,11 +56,14 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
     openSource(what, options, warn, notice),
     makeCertificate(),
   ]);
+  // Who names a port has opened that one.
+  const listens = options.at === undefined && !options.port ? { host: undefined } : undefined;
+  threading.start(transfer, certificate, listens);
   const networks = new Set<Network>();
   const forwards = new Forwards(transfer.log);
   const hosting = new Hosting(transfer, options, certificate);
   await serve(transfer, {
-    ...{ options, platform, known, source, skipped, warn },
+    ...{ options, platform: threading.platform, known, source, skipped, warn },
     async host(nameplate, on, guests) {
       const onWelcome = () => {
         for (const network of networks) network.welcome();
@@ -69,7 +75,7 @@ async function run(transfer: Running, what: What, options: SendOptions): Promise
       return {
         ...{ mailbox, port },
         connect(session) {
-          const network = openNetwork(session, certificate, options, { forwards });
+          const network = openNetwork(session, certificate, options, { forwards, threads: threading });
           networks.add(network);
           session.cleanup.push(() => void networks.delete(network));
           network.start(port);

@@ -2,6 +2,7 @@
 import { realClock, withDeadline } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
+import type { FrameSink } from '../wire/framing.ts';
 
 export interface Pipe {
   /** The transport's. */
@@ -15,6 +16,12 @@ export interface Pipe {
   write(bytes: Uint8Array, done: (error?: Error | null) => void): void;
   /** Starts delivery. The bytes belong to the pipe and are valid during the call only. */
   start(data: (bytes: Uint8Array) => void, closed: (error?: Error) => void): void;
+  /**
+   * Of a pipe whose bytes another thread cuts into messages: where these go instead of `data`. Called before `start`. Returns what ends
+   * that.
+   * @param came bytes that have come since it was called last
+   */
+  frames?(sink: FrameSink, came: (bytes: number) => void): { end(): void };
   /** Stops delivery soon: a little more may still come. */
   pause(): void;
   resume(): void;

@@ -16,10 +16,10 @@ import { Bitfield } from '../base/bitfield.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
+import type { Slab } from '../base/slab.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { BlockRange } from '../wire/messages.ts';
-import type { Slab } from './ports.ts';
 
 /** What to ask for: blocks, or what a chunk's hash is, since something lies in its place already. */
 export type Claim =

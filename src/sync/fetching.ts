@@ -8,12 +8,13 @@ import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Offer } from '../offer/offer.ts';
 import type { Extent } from '../offer/space.ts';
+import type { Landing } from '../wire/framing.ts';
 import type { BlockRange, BlocksHeader, Message } from '../wire/messages.ts';
 import { askFor, blocksInOnePiece } from './asking.ts';
 import { blocksOf, Chunks, type Claim, type Holder } from './chunks.ts';
 import type { ReceiverPorts } from './engine-ports.ts';
 import { Intake } from './intake.ts';
-import type { Landing, LanePort, Sink } from './ports.ts';
+import type { LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { Scheduler } from './scheduler.ts';
 import { unwantedChunks } from './selection.ts';
@@ -199,13 +200,22 @@ export class Fetching {
     const landing = this.#intake.land(header, came, this.#counts(owed), holder);
     this.#judge(holder);
     let left = bytes;
+    const took = (count: number) => {
+      left -= count;
+      if (left === 0) this.#landed(lane);
+    };
     return {
       put: (part) => {
         // A holder that brings a few bytes now and then is as good as silent.
         if (!holder) this.#scheduler.heard(lane, this.#now);
         landing.put(part);
-        left -= part.length;
-        if (left === 0) this.#landed(lane);
+        took(part.length);
+      },
+      take: (slab) => {
+        if (!holder) this.#scheduler.heard(lane, this.#now);
+        const kept = landing.take(slab);
+        took(bytes);
+        return kept;
       },
       cut: () => landing.cut(),
     };

@@ -7,9 +7,10 @@ import { fault } from '../base/errors.ts';
 import { BLOCK_BYTES } from '../base/limits.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
 import type { Extent } from '../offer/space.ts';
+import type { Landing } from '../wire/framing.ts';
 import type { BlocksHeader } from '../wire/messages.ts';
 import { type Arriving, blocksOf, type Chunks, type Holder } from './chunks.ts';
-import type { Digest, Landing, Sink } from './ports.ts';
+import type { Digest, Sink } from './ports.ts';
 import type { SlabPool } from './slabs.ts';
 import { ZeroHashes } from './zeros.ts';
 
@@ -78,28 +79,45 @@ export class Intake {
   ): Landing {
     const life = wanted ? this.#arriving(header, holder) : undefined;
     if (life && !life.slab) life.slab = this.#options.pool.take();
-    const { slab } = life ?? {};
+    let { slab } = life ?? {};
     const { chunks } = this.#options;
     // Bytes that nobody waits for are counted too: the lane that brings them owes them.
     let at = header.offset;
     let going = true;
+    // Another lane may have completed the chunk meanwhile: its buffer is not this lane's any more.
+    const mine = () => life !== undefined && slab !== undefined && life.slab === slab;
+    const count = (bytes: number) => {
+      const still = mine();
+      const before = Math.floor(at / BLOCK_BYTES);
+      at += bytes;
+      const after = at >= header.length ? blocksOf(header.length) : Math.floor(at / BLOCK_BYTES);
+      let whole = false;
+      for (let block = before; block < after; block++) {
+        if (still && chunks.took(life!, block)) whole = true;
+        // It was for another hash: it is wanted again, if nobody else brings it.
+        if (!still && wanted) chunks.unclaim({ index: header.index, from: block, to: block + 1 });
+        came(block + 1, Math.min(header.length, (block + 1) * BLOCK_BYTES) - block * BLOCK_BYTES);
+      }
+      if (whole) this.#run(() => this.#write(header));
+    };
+    const put = (bytes: Uint8Array) => {
+      if (!going) return;
+      if (mine()) slab!.bytes.set(bytes, at);
+      count(bytes.length);
+    };
     return {
-      put: (bytes) => {
-        if (!going) return;
-        // Another lane may have completed the chunk meanwhile: its buffer is not this lane's any more.
-        const still = life !== undefined && slab !== undefined && life.slab === slab;
-        if (still) slab.bytes.set(bytes, at);
-        const before = Math.floor(at / BLOCK_BYTES);
-        at += bytes.length;
-        const after = at >= header.length ? blocksOf(header.length) : Math.floor(at / BLOCK_BYTES);
-        let whole = false;
-        for (let block = before; block < after; block++) {
-          if (still && chunks.took(life, block)) whole = true;
-          // It was for another hash: it is wanted again, if nobody else brings it.
-          if (!still && wanted) chunks.unclaim({ index: header.index, from: block, to: block + 1 });
-          came(block + 1, Math.min(header.length, (block + 1) * BLOCK_BYTES) - block * BLOCK_BYTES);
-        }
-        if (whole) this.#run(() => this.#write(header));
+      put,
+      take: (lent) => {
+        const { offset, bytes, length } = header;
+        // A whole chunk of which nothing has come need not be copied.
+        const kept = mine() && bytes === length && life!.missing === life!.blocks.length;
+        if (kept) {
+          slab!.release();
+          slab = lent;
+          life!.slab = lent;
+          count(bytes);
+        } else put(lent.bytes.subarray(offset, offset + bytes));
+        return kept;
       },
       cut: () => {
         going = false;

@@ -1,7 +1,8 @@
 /** The other end of one session, as a transfer knows it: what the session drives. */
 import type { HashName } from '../offer/hashing.ts';
+import type { Landing } from '../wire/framing.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
-import type { Landing, LanePort } from './ports.ts';
+import type { LanePort } from './ports.ts';
 
 export interface Peer {
   /** What it has to say now, in words; they change when some of it comes. Undefined: nothing. */

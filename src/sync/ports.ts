@@ -2,6 +2,8 @@
  * What the transfer engine needs from outside: where bytes come from, where they go, what hashes them, and lanes to the
  * peer. Adapters (files, sockets, browsers) implement these interfaces. The engine imports no adapter.
  */
+
+import type { Slab } from '../base/slab.ts';
 import type { HashName } from '../offer/hashing.ts';
 import type { Entry } from '../offer/manifest.ts';
 import type { ChunkHash } from '../offer/merkle.ts';
@@ -102,25 +104,6 @@ export interface Comparing {
 }
 
 export type Digest = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
-
-/** Bytes for a frame header before a slab's bytes. A multiple of 8 keeps the bytes aligned. */
-export const HEADROOM = 64;
-
-/** A chunk buffer from a pool. `release` gives it back. */
-export interface Slab {
-  readonly bytes: Uint8Array;
-  /** The HEADROOM bytes right before `bytes`, in the same buffer. A lane writes its frame header there. */
-  readonly headroom: Uint8Array;
-  release(): void;
-}
-
-/** Takes the bytes of blocks as they come. */
-export interface Landing {
-  /** The next bytes. */
-  put(bytes: Uint8Array): void;
-  /** No more bytes come: the lane has ended. */
-  cut(): void;
-}
 
 /** A lane as the engine sees it. The adapter does framing, bounds and deadlines. */
 export interface LanePort {

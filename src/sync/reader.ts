@@ -6,7 +6,8 @@
  * buffers at once, whatever the others pin: so one that reads nothing keeps nobody waiting. Beyond these it waits until all pins
  * together are fewer than the pool's buffers. A chunk that several pin counts for each of them.
  */
-import type { Digest, Slab } from './ports.ts';
+import type { Slab } from '../base/slab.ts';
+import type { Digest } from './ports.ts';
 import { SlabPool } from './slabs.ts';
 import { isZero, ZeroHashes } from './zeros.ts';
 

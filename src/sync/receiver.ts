@@ -10,6 +10,7 @@ import { Slices } from '../base/slices.ts';
 import type { HashName } from '../offer/hashing.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import { Offer } from '../offer/offer.ts';
+import type { Landing } from '../wire/framing.ts';
 import type { BlocksHeader, Message } from '../wire/messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { Closing, sayHeld } from './closing.ts';
@@ -19,7 +20,7 @@ import { Helper, type HelperPorts } from './helper.ts';
 import { ManifestPull } from './manifest-pull.ts';
 import { Members } from './members.ts';
 import type { Peer } from './peer.ts';
-import type { Landing, LanePort, Sink } from './ports.ts';
+import type { LanePort, Sink } from './ports.ts';
 import { Limiter } from './rate.ts';
 import { ChunkReader } from './reader.ts';
 

@@ -2,7 +2,7 @@
  * A bounded pool of chunk buffers: the one place where chunk data lives, so memory stays flat whatever the disk
  * or the network does. A receiver asks for no more chunks than there are buffers. Who serves shares them as `reader.ts` says.
  */
-import { HEADROOM, type Slab } from './ports.ts';
+import { HEADROOM, lend, type Slab } from '../base/slab.ts';
 
 /** Bytes of chunk buffers a side may hold, all lanes together; and a receiver on a path that takes in more, as long and fast ones do. */
 const BUDGET = 32 * 1024 * 1024;
@@ -46,16 +46,4 @@ export class SlabPool {
     this.#left--;
     return this.#allocate(HEADROOM + this.#bytes);
   }
-}
-
-function lend(whole: Uint8Array, back: () => void): Slab {
-  let lent = true;
-  return {
-    bytes: whole.subarray(HEADROOM),
-    headroom: whole.subarray(0, HEADROOM),
-    release: () => {
-      if (lent) back();
-      lent = false;
-    },
-  };
 }

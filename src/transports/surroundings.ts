@@ -2,7 +2,16 @@
 import type { SecureContext } from 'node:tls';
 import type { BeelineError } from '../base/errors.ts';
 import type { Pipe } from '../secure/pipe.ts';
+import type { Address } from '../wire/candidate.ts';
 import type { RelayUse, Role, TransportKind } from './transport.ts';
+
+/** Threads that have TCP lanes, beside the one of the session. */
+export interface LaneThreads {
+  /** Their ports, at every address of this machine that the session's own listens on. */
+  readonly ports: readonly number[];
+  /** Opens a lane in one of them, as `dial` of TCP. Undefined: they are not there. */
+  readonly dial: ((to: Address, pin: string, signal: AbortSignal) => Promise<Pipe>) | undefined;
+}
 
 export interface Surroundings {
   readonly role: Role;
@@ -17,6 +26,8 @@ export interface Surroundings {
   hosts(): readonly string[];
   /** The TCP port that lanes may come in on; 0: none. */
   tcpPort(): number;
+  /** Absent: all lanes are in this thread. */
+  readonly threads?: LaneThreads | undefined;
   /** Whether one more address that the peer named may be dialled now. A peer must not make this side flood a third party. */
   mayDial(): boolean;
   /** A pipe came in. Its other end has proved that it has the certificate with this fingerprint. */

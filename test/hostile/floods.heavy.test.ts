@@ -167,7 +167,7 @@ test('protects from: a lane that drips a frame and never ends it', LIMIT, async 
       near,
       {
         message: () => {},
-        land: () => ({ put: () => {}, cut: () => {} }),
+        land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
         closed: (_lane, error) => {
           closed = error;
         },

@@ -35,7 +35,11 @@ async function world() {
   const connected = async (): Promise<Lane> => {
     const [near, far] = memoryPipes();
     one!.pipes.offer(near, HOSTILE);
-    const owner = { message: () => {}, land: () => ({ put: () => {}, cut: () => {} }), closed: () => {} };
+    const owner = {
+      message: () => {},
+      land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
+      closed: () => {},
+    };
     const lane = new Lane(1, far, owner, clock);
     lane.start();
     await flow(500);

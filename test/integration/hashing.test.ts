@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
-import { fastest } from '../../src/node/digests.ts';
+import { fastest } from '../../src/threads/digests.ts';
 import { event, workspace } from './workspace.ts';
 
 const without = { env: { NODE_OPTIONS: `--require "${resolve('test/node/no-blake.cjs')}"` } };

@@ -18,7 +18,7 @@ function laneOn(pipe: Pipe, clock: Clock = realClock) {
     pipe,
     {
       message: () => {},
-      land: () => ({ put: () => {}, cut: () => {} }),
+      land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
       closed: (_lane, error) => {
         seen.closed = error;
       },
@@ -78,7 +78,7 @@ test('a word goes before all data that is queued, and waits for one message at m
     far,
     {
       message: (_lane, { type }) => void written.push(type),
-      land: () => ({ put: () => {}, cut: () => {} }),
+      land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
       closed: () => {},
     },
     realClock,

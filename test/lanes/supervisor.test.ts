@@ -25,7 +25,7 @@ function world(
     message: (_lane: Lane, message: { type: string; count?: number }) => {
       if (message.type === 'want-lanes') asked.push(message.count!);
     },
-    land: () => ({ put: () => {}, cut: () => {} }),
+    land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
     closed: () => {},
   };
   const supervisor = new Supervisor({
@@ -36,7 +36,7 @@ function world(
     shared: () => false,
     onLane: (lane) => up.push(lane),
     onMessage: () => {},
-    onBlocks: () => ({ put: () => {}, cut: () => {} }),
+    onBlocks: () => ({ put: () => {}, take: () => false, cut: () => {} }),
     onClosed: (lane) => up.splice(up.indexOf(lane), 1),
     onRetire: (lane) => {
       retired.push(lane);

@@ -13,7 +13,11 @@ const WORD = { type: 'status', seq: 1, state: 'cancelled', code: '', text: '' } 
 
 function pair(owner: Partial<LaneOwner>) {
   const [one, other] = memoryPipes();
-  const owned: LaneOwner = { message() {}, land: () => ({ put: () => {}, cut: () => {} }), closed() {} };
+  const owned: LaneOwner = {
+    message() {},
+    land: () => ({ put: () => {}, take: () => false, cut: () => {} }),
+    closed() {},
+  };
   const clock = new VirtualClock();
   const near = new Lane(1, one, owned, clock);
   const far = new Lane(2, other, { ...owned, ...owner }, clock);

@@ -3,7 +3,9 @@
  * carry messages as they are, in order, and the bytes of blocks piece by piece, as src/lanes does.
  */
 import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
-import type { Landing, LanePort, Slab } from '../../src/sync/ports.ts';
+import { HEADROOM, lend, type Slab } from '../../src/base/slab.ts';
+import type { LanePort } from '../../src/sync/ports.ts';
+import type { Landing } from '../../src/wire/framing.ts';
 import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { World } from './world.ts';
 
@@ -229,14 +231,12 @@ export class End implements LanePort {
   /** Bytes come in pieces of any size; between two of them the lane may die. */
   #land({ data: _, ...message }: Message & { type: 'blocks' }, bytes: Uint8Array): void {
     const landing = this.#owner.land(this, { ...message, bytes: bytes.length });
+    if (this.#temper.whole) return this.#lend(landing, message, bytes);
     this.#landing = landing;
     let at = 0;
     const more = () => {
       if (this.#landing !== landing) return;
-      const end =
-        this.#temper.whole || this.#world.chance(0.5)
-          ? bytes.length
-          : at + 1 + this.#world.below(bytes.length - at);
+      const end = this.#world.chance(0.5) ? bytes.length : at + 1 + this.#world.below(bytes.length - at);
       const part = bytes.subarray(at, end);
       at = end;
       // The last piece may make the receiver close this lane, or take more from it.
@@ -246,6 +246,17 @@ export class End implements LanePort {
       else if (at === bytes.length && end > 0) this.#take();
     };
     more();
+  }
+
+  /** All at once, in a buffer that is used again once it is given back, as a thread has them. */
+  #lend(landing: Landing, { length, offset }: { length: number; offset: number }, bytes: Uint8Array): void {
+    const whole = new Uint8Array(HEADROOM + length);
+    whole.set(bytes, HEADROOM + offset);
+    const slab = lend(whole, () => whole.fill(0xdd));
+    this.#guarded(() => {
+      if (!landing.take(slab)) slab.release();
+    });
+    this.#take();
   }
 }
 

@@ -12,8 +12,8 @@ import { FileProgress } from '../../src/sync/file-progress.ts';
 import { type Event, isFinal, type State, step } from '../../src/sync/machine.ts';
 import { Origin, type ReceivingPeer } from '../../src/sync/origin.ts';
 import type { Peer } from '../../src/sync/peer.ts';
-import type { Landing } from '../../src/sync/ports.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
+import type { Landing } from '../../src/wire/framing.ts';
 import type { BlocksHeader, Message } from '../../src/wire/messages.ts';
 import type { End, LaneOwner } from './lanes.ts';
 import type { Scenario } from './scenario.ts';
@@ -238,7 +238,7 @@ export abstract class Side implements LaneOwner {
   land(lane: End, header: BlocksHeader): Landing {
     if (!this.engine.land) throw new BeelineError('PROTOCOL', 'A receiver does not send blocks.');
     // Whoever has ended reads on, and throws away.
-    return this.over ? { put: () => {}, cut: () => {} } : this.engine.land(lane, header);
+    return this.over ? { put: () => {}, take: () => false, cut: () => {} } : this.engine.land(lane, header);
   }
 
   closed(lane: End, error: BeelineError | undefined): void {

@@ -491,7 +491,9 @@ export class SwarmStory {
           if (!link.over) link.helpers[at].message(lane, message);
         },
         land: (lane, header) =>
-          link.over ? { put: () => {}, cut: () => {} } : link.helpers[at].land(lane, header),
+          link.over
+            ? { put: () => {}, take: () => false, cut: () => {} }
+            : link.helpers[at].land(lane, header),
         closed: (lane, error) => {
           if (!link.ends.delete(lane)) return;
           link.helpers[at].removeLane(lane);

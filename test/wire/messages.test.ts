@@ -10,9 +10,9 @@ import {
   MAX_CONTROL_FRAME,
   MAX_STATUS_SEQ,
 } from '../../src/base/limits.ts';
-import { FrameReader } from '../../src/lanes/framing.ts';
 import { HASH_NAMES } from '../../src/offer/hashing.ts';
 import { decodePage, type Entry, encodePages } from '../../src/offer/manifest.ts';
+import { FrameReader } from '../../src/wire/framing.ts';
 import type { Message } from '../../src/wire/messages.ts';
 import { decodeHeader, encodeMessage } from '../../src/wire/messages.ts';
 import { decodeHello, decodeSignal, encodeSignal } from '../../src/wire/signal.ts';
@@ -108,6 +108,7 @@ function read(bytes: Uint8Array, piece: number) {
           at += part.length;
           if (at === data.length) messages.push({ type: 'blocks', ...header, data });
         },
+        take: () => false,
         cut: () => {},
       };
     },

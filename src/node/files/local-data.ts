@@ -4,7 +4,7 @@ import { equalBytes } from '../../base/bytes.ts';
 import { fault } from '../../base/errors.ts';
 import type { Extent } from '../../offer/space.ts';
 import type { Digest } from '../../sync/ports.ts';
-import { digestOf } from '../digests.ts';
+import { digestOf } from '../../threads/digests.ts';
 import { FdCache } from './fd-cache.ts';
 import { type Inventory, LEAST_COMPARED_BYTES, mayTell } from './inventory.ts';
 import { READ_FLAGS, readFully } from './io.ts';

@@ -8,7 +8,7 @@ import { type Batch, Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalRecord } from '../../sync/store/journal-records.ts';
 import { rehashed } from '../../sync/store/rehash.ts';
-import { digestOf } from '../digests.ts';
+import { digestOf } from '../../threads/digests.ts';
 import { Arrived } from './arrived.ts';
 import type { Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';

@@ -14,7 +14,7 @@ import type { Pipe } from '../../secure/pipe.ts';
 import type { NetworkPort } from '../../session/ports.ts';
 import { NODE_TRANSPORTS } from '../../transports/node.ts';
 import type { Path } from '../../transports/path.ts';
-import type { Surroundings } from '../../transports/surroundings.ts';
+import type { LaneThreads, Surroundings } from '../../transports/surroundings.ts';
 import { type KnownKind, makeTransports, meetingAt, type Transports } from '../../transports/transport.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { Hello } from '../../wire/signal.ts';
@@ -41,6 +41,7 @@ export interface NetworkOptions {
   onLack: (error: BeelineError) => void;
   /** What the router forwards for this process. */
   forwards: Forwards;
+  threads?: LaneThreads;
   /** For connections to addresses of others' choosing; absent: this network has its own budget. */
   dials?: TokenBucket;
   /** The peer's number at the mailbox, as of now; undefined before somebody is proven to be the peer. */
@@ -76,12 +77,12 @@ export class Network implements NetworkPort {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    const { role, context, pin, onPipe, onLack, log } = options;
+    const { role, context, pin, onPipe, onLack, threads, log } = options;
     const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
     this.#relay = relay;
     this.#dials = options.dials ?? new TokenBucket(DIALS_RATE, DIALS);
     const around: Surroundings = {
-      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, log },
+      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, threads, log },
       hosts: () => this.#hosts,
       tcpPort: () => this.#port,
       mayDial: () => this.#dials.take(),

@@ -4,6 +4,7 @@ import type { TokenBucket } from '../../base/bucket.ts';
 import type { Certificate } from '../../identity/certificate.ts';
 import { contextOf } from '../../secure/tls.ts';
 import type { NetworkUser } from '../../session/ports.ts';
+import type { LaneThreads } from '../../transports/surroundings.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions } from '../api.ts';
 import { Forwards } from './forwarding.ts';
@@ -15,6 +16,7 @@ export interface OpenOptions {
   met?: () => readonly Address[];
   /** For connections to addresses of others' choosing, if several networks have one budget. */
   dials?: TokenBucket;
+  threads?: LaneThreads;
   /** What the router forwards, if several networks share a port. */
   forwards?: Forwards;
 }
@@ -23,7 +25,7 @@ export function openNetwork(
   session: NetworkUser,
   certificate: Certificate,
   options: CommonOptions,
-  { met = () => [], forwards = new Forwards(session.log), dials }: OpenOptions = {},
+  { met = () => [], forwards = new Forwards(session.log), dials, threads }: OpenOptions = {},
 ): Network {
   const network: Network = new Network({
     role: session.role,
@@ -36,7 +38,7 @@ export function openNetwork(
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),
     onLack: (error) => session.warn(error),
-    ...{ met, forwards, ...(dials && { dials }) },
+    ...{ met, forwards, ...(dials && { dials }), ...(threads && { threads }) },
     log: session.log,
   });
   const stop = watchNetwork((hosts, change) => {

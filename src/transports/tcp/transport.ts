@@ -1,8 +1,12 @@
 /** TCP to where the peer listens, and from there to here. */
 
+import * as v from 'valibot';
+import { atMost, onAbort, realClock } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
-import { MAX_LANES } from '../../base/limits.ts';
+import { list } from '../../base/json.ts';
+import { MAX_LANES, MAX_THREADS } from '../../base/limits.ts';
 import { usable } from '../../nat/ice/address.ts';
+import type { Pipe } from '../../secure/pipe.ts';
 import type { TlsEnds } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
 import type { Path } from '../path.ts';
@@ -22,29 +26,66 @@ export const tcp: NodeTransport = {
   make: (around) => new Tcp(around),
 };
 
+/** By so much the peer's threads go before its main port, which may be the only one that is let through. */
+const THREADS_FIRST_MS = 150;
+/** So often they may be slower than that before they are not tried any more at an address. */
+const MAX_SLOW = 2;
+
+const PORT = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const DESCRIPTION = v.optional(
+  v.object({
+    /** Where the main port is, as this machine's addresses go. */
+    at: ADDRESSES,
+    /** Where a router forwards it from. */
+    mapped: ADDRESSES,
+    /** Ports of its threads, at the same addresses as the main one. */
+    threads: v.optional(list(PORT, MAX_THREADS), []),
+  }),
+  {},
+);
+
 class Tcp implements Transport {
   readonly #around: Surroundings;
   #forwarded: Address | undefined;
-  #theirs: readonly Address[] = [];
+  #near: readonly Address[] = [];
+  #mapped: readonly Address[] = [];
+  #threads: readonly number[] = [];
+  /** By host: how many lanes its threads were dialled for, and how often they did not answer, or not soon. */
+  readonly #tried = new Map<string, { turn: number; slow: number }>();
 
   constructor(around: Surroundings) {
     this.#around = around;
   }
 
-  /** Where it listens: local addresses, and the one that the router maps to it. */
-  describe(): string[] | undefined {
+  describe(): v.InferInput<typeof DESCRIPTION> {
     const port = this.#around.tcpPort();
     if (port === 0) return undefined;
-    const own = this.#around.hosts().map((host) => ({ host, port }));
-    return written([...own, ...(this.#forwarded ? [this.#forwarded] : [])]);
+    const at = written(this.#around.hosts().map((host) => ({ host, port })));
+    const { ports = [] } = this.#around.threads ?? {};
+    return {
+      at,
+      ...(this.#forwarded && { mapped: written([this.#forwarded]) }),
+      ...(ports.length > 0 && { threads: [...ports] }),
+    };
   }
 
   hear(theirs: unknown, { met }: PeerFacts): void {
-    this.#theirs = [...met, ...reachable(theirs)];
+    const { at, mapped, threads } = understood(DESCRIPTION, theirs);
+    this.#near = [...met, ...usables(at)];
+    this.#mapped = usables(mapped);
+    this.#threads = threads ?? [];
   }
 
   paths(): Path[] {
-    return this.#theirs.map((to) => dialled(to, this.#around, { kind: 'tcp' }));
+    const near = this.#near.map((to) =>
+      path(to, this.#around, 'tcp', (signal) =>
+        this.#threads.length === 0 ? this.#dial(to, signal) : this.#dialThread(to, signal),
+      ),
+    );
+    const mapped = this.#mapped.map((to) =>
+      path(to, this.#around, 'tcp', (signal) => this.#dial(to, signal)),
+    );
+    return [...near, ...mapped];
   }
 
   port() {
@@ -57,25 +98,78 @@ class Tcp implements Transport {
   }
 
   close(): void {}
+
+  #dial(to: Address, signal: AbortSignal): Promise<Pipe> {
+    const { threads, context, pin } = this.#around;
+    return threads?.dial?.(to, pin(), signal) ?? dial(to, context, pin(), signal);
+  }
+
+  /** One of the peer's threads in turn; if it does not answer soon, its main port too. The first lane that opens is the one. */
+  async #dialThread(to: Address, signal: AbortSignal): Promise<Pipe> {
+    const tried = this.#tried.get(to.host) ?? { turn: 0, slow: 0 };
+    this.#tried.set(to.host, tried);
+    if (tried.slow === MAX_SLOW) return this.#dial(to, signal);
+    const port = this.#threads[tried.turn++ % this.#threads.length]!;
+    const [first, second] = [new AbortController(), new AbortController()];
+    const forget = onAbort(signal, () => {
+      first.abort();
+      second.abort();
+    });
+    try {
+      const thread = this.#dial({ host: to.host, port }, first.signal);
+      thread.catch(() => {
+        if (!first.signal.aborted) tried.slow = MAX_SLOW;
+      });
+      const soon = await atMost(realClock, THREADS_FIRST_MS, thread);
+      if (soon) return soon;
+      tried.slow = Math.min(MAX_SLOW, tried.slow + 1);
+      if (!this.#around.mayDial()) return await thread;
+      const main = this.#dial(to, second.signal);
+      const { pipe, other, control } = await Promise.any([
+        thread.then((opened) => ({ pipe: opened, other: main, control: second })),
+        main.then((opened) => ({ pipe: opened, other: thread, control: first })),
+      ]).catch(() => main.then((opened) => ({ pipe: opened, other: thread, control: first })));
+      control.abort();
+      // Both may have opened.
+      other.then(
+        (late) => late.destroy(),
+        () => {},
+      );
+      return pipe;
+    } finally {
+      forget();
+    }
+  }
 }
 
-/**
- * The addresses in the peer's description that can be dialled. Not names (they would ask a name server), nor multicast groups.
- * @throws BeelineError PROTOCOL
- */
+/** Those that can be dialled. Not names (they would ask a name server), nor multicast groups. */
+function usables(addresses: readonly Address[] = []): Address[] {
+  return addresses.flatMap((each) => usable(each) ?? []);
+}
+
+/** The addresses in the description of a peer's transport that can be dialled. @throws BeelineError PROTOCOL */
 export function reachable(theirs: unknown): Address[] {
-  return understood(ADDRESSES, theirs).flatMap((each) => usable(each) ?? []);
+  return usables(understood(ADDRESSES, theirs));
 }
 
 /** An address of the peer's choosing, as a path. @param as what carries it */
 export function dialled(to: Address, around: Surroundings, as: Pick<TlsEnds, 'kind' | 'relayed'>): Path {
+  return path(to, around, as.kind, (signal) => dial(to, around.context, around.pin(), signal, as));
+}
+
+function path(
+  to: Address,
+  around: Surroundings,
+  kind: string,
+  open: (signal: AbortSignal) => Promise<Pipe>,
+): Path {
   return {
-    kind: as.kind,
+    kind,
     name: formatAddress(to),
     most: MAX_LANES,
     open: async (signal) => {
       if (!around.mayDial()) throw fault('ADDRESSES_PACED');
-      return dial(to, around.context, around.pin(), signal, as);
+      return open(signal);
     },
   };
 }

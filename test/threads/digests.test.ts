@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import test from 'node:test';
 import { blake3 } from '@noble/hashes/blake3.js';
-import { digestOf, fastest } from '../../src/node/digests.ts';
 import { HASH_NAMES, type HashName } from '../../src/offer/hashing.ts';
+import { digestOf, fastest } from '../../src/threads/digests.ts';
 import { childModule } from '../child.ts';
 
 const hex = async (hash: HashName, data: Uint8Array) =>
@@ -54,7 +54,7 @@ test('what is fast is said the same each time, SHA-256 always among it, and alon
   assert.deepEqual(new Set(fastest(1 << 30)), new Set(fastest()));
 });
 
-const { url, node } = childModule('src/node/digests.ts');
+const { url, node } = childModule('src/threads/digests.ts');
 
 /** What a process says that imports the module anew. */
 function said(script: string, ...flags: string[]): unknown {

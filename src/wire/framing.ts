@@ -5,7 +5,7 @@
  */
 
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
-import type { Landing } from '../sync/ports.ts';
+import type { Slab } from '../base/slab.ts';
 import {
   BLOCKS_HEADER_LENGTH,
   type BlocksHeader,
@@ -15,7 +15,17 @@ import {
   type FrameHeader,
   HEADER_LENGTH,
   type Message,
-} from '../wire/messages.ts';
+} from './messages.ts';
+
+/** Takes the bytes of blocks as they come. */
+export interface Landing {
+  /** The next bytes. */
+  put(bytes: Uint8Array): void;
+  /** All of them at once, in a buffer where they lie as in their chunk. True: it is kept, and released in time. */
+  take(slab: Slab): boolean;
+  /** No more bytes come: the lane has ended. */
+  cut(): void;
+}
 
 export interface FrameSink {
   message(message: Message): void;
