@@ -32,6 +32,8 @@ import { type Asked, Serving } from './serving.ts';
  */
 const JOINS = 8;
 const JOINS_PER_S = 1 / 15;
+/** Bytes of a first page that goes with the offer, on each lane until somebody asks for it: a round trip less, and little on any path. */
+const MAX_AHEAD = 16 * 1024;
 /** Pages that wait on a lane at a time: an honest receiver asks for a few ahead. */
 const MAX_PAGES_SENDING = 64;
 
@@ -182,6 +184,8 @@ export class ReceivingPeer implements Peer {
   #started: number | undefined;
   /** Pages that are on their way. */
   readonly #pages = new Map<LanePort, Set<number>>();
+  /** Lanes on which the first page went with the offer, and has not been asked for. */
+  readonly #ahead = new Set<LanePort>();
   /** Requests for the last word; the first is being answered. */
   readonly #asked: { lane: LanePort; message: Message & { type: 'finish' } }[] = [];
 
@@ -233,6 +237,7 @@ export class ReceivingPeer implements Peer {
     const [connected] = this.#serving.lanes;
     this.#serving.addLane(lane);
     lane.send(this.#origin.header).catch(() => {});
+    this.#sendAhead(lane);
     this.#origin.reading.news.addLane(lane);
     this.#giving?.addLane(lane);
     if (!connected && this.#member && this.#joins.take()) this.#origin.introducer!.returned(this.#member);
@@ -242,6 +247,7 @@ export class ReceivingPeer implements Peer {
   removeLane(lane: LanePort): void {
     this.#serving.removeLane(lane);
     this.#pages.delete(lane);
+    this.#ahead.delete(lane);
     this.#origin.reading.news.removeLane(lane);
     this.#giving?.removeLane(lane);
     // What was said on it last may be lost.
@@ -294,6 +300,8 @@ export class ReceivingPeer implements Peer {
         if (!bytes) throw fault('PEER_MISBEHAVES', { what: 'asked for a page that does not exist' });
         this.#account.pagesAsked.add(page);
         this.#ports.awaits();
+        // It asked before it heard that the page was there.
+        if (page === 0 && this.#ahead.delete(lane)) return;
         return this.#sendPage(lane, page, bytes);
       }
       case 'get':
@@ -360,6 +368,13 @@ export class ReceivingPeer implements Peer {
   #sayStanding(lane: LanePort): void {
     if (!this.#member) return;
     for (const message of this.#origin.introducer!.standing(this.#member)) lane.send(message).catch(() => {});
+  }
+
+  #sendAhead(lane: LanePort): void {
+    const [bytes] = this.#origin.offer.pages;
+    if (!bytes || bytes.length > MAX_AHEAD || this.#account.pagesAsked.has(0)) return;
+    this.#ahead.add(lane);
+    lane.send({ type: 'page', page: 0, bytes }).catch(() => {});
   }
 
   /** A page that is on its way on this lane is not sent there again: that would only keep other things waiting. */

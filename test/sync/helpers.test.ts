@@ -280,6 +280,60 @@ test('a page that is on its way is not sent twice on a lane, and a flood of requ
   peer.stop();
 });
 
+test('a small first page goes with the offer until somebody asks for it, and not twice to one who asked before it came', () => {
+  const sent: string[] = [];
+  class Told extends FakeLane {
+    override async send(message: Message): Promise<void> {
+      sent.push(`${this.id} ${message.type}`);
+    }
+  }
+  const origin = new Origin(new MemorySource({ f: new Uint8Array(1) }), CHUNK, {
+    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
+    ...{ limit: undefined, sha256: false, update: false, gone: () => {} },
+  });
+  const peer = origin.peer(NOBODY);
+  const [one, two, three] = [new Told(1), new Told(2), new Told(3)];
+  const said = (act: () => void) => {
+    sent.length = 0;
+    act();
+    return [...sent];
+  };
+  assert.deepEqual(
+    said(() => peer.addLane(one)),
+    ['1 offer', '1 page'],
+  );
+  assert.deepEqual(
+    said(() => peer.addLane(two)),
+    ['2 offer', '2 page'],
+  );
+  const ask = (lane: FakeLane) => peer.message(lane, { type: 'get-page', page: 0 });
+  assert.deepEqual(
+    said(() => ask(one)),
+    [],
+  );
+  // It does not come: it asks once more.
+  assert.deepEqual(
+    said(() => ask(one)),
+    ['1 page'],
+  );
+  assert.deepEqual(
+    said(() => peer.addLane(three)),
+    ['3 offer'],
+  );
+  assert.deepEqual(
+    said(() => ask(three)),
+    ['3 page'],
+  );
+  // A new process of the receiver knows nothing.
+  peer.removeLane(one);
+  peer.restart();
+  assert.deepEqual(
+    said(() => peer.addLane(one)),
+    ['1 offer', '1 page'],
+  );
+  peer.stop();
+});
+
 test('a member that owes something now and then is not taken for a silent one, however often', async () => {
   const clock = new VirtualClock();
   let failed = 0;
