@@ -6,17 +6,40 @@ import { Samples } from './wan-samples.mjs';
 
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PORT = 47_200;
-/** Milliseconds for a sender to show its code. */
+/** Milliseconds for a sender to show its code, and for a small file to get there. */
 const SETTLE = 30_000;
+const WHOLE = 120_000;
+
+/** Beeline's command, which a build has in `dist`; default: this one. */
+export const beelineOf = (dist) => (options) => beeline({ ...options, command: join(dist, 'cli/main.js') });
 
 /** Sends `file` for so many seconds, and is at it still when this resolves. Throws when it ends before. */
-export async function beeline({ work, wan, file, seconds, lanes }) {
+export async function beeline({ seconds, ...options }) {
+  const { sender, receiver, samples, lanes } = await begun({ ...options, deadline: seconds * 1000 });
+  const ended = await within(seconds * 1000, receiver.exited, sender.exited);
+  if (ended) throw new Error(failure('beeline, which should still be at it,', ended));
+  return { samples, lanes: lanes.summary() };
+}
+
+/** Sends `file` to its end: when its first lane was up, its first byte there, and its receiver had ended, in seconds from its start. */
+export async function wholeFile(options) {
+  const { receiver, samples, lanes } = await begun({ ...options, deadline: WHOLE });
+  const ended = await receiver.exited;
+  if (ended.status !== 0) throw new Error(failure('beeline receive', ended));
+  const firstLane = Math.min(...lanes.summary().map(({ first }) => first));
+  return { firstLane, firstByte: samples.firstByte, seconds: ended.seconds };
+}
+
+async function begun({ work, wan, file, deadline, lanes, command = COMMAND }) {
   const env = { BEELINE_CONFIG_DIR: join(work, 'config'), BEELINE_STATE_DIR: join(work, 'state') };
   const more = ['--no-lan', '--json', ...(lanes ? ['--lanes', String(lanes)] : [])];
   const run = (host, args, options) => {
-    const [program, ...rest] = [...host.prefix, process.execPath, COMMAND, ...args, ...more];
-    const deadline = SETTLE + seconds * 1000 + 10_000;
-    return start(program, rest, { ...options, deadline, env: { ...env, ...options.env } });
+    const [program, ...rest] = [...host.prefix, process.execPath, command, ...args, ...more];
+    return start(program, rest, {
+      ...options,
+      deadline: SETTLE + deadline + 10_000,
+      env: { ...env, ...options.env },
+    });
   };
   let showCode = () => {};
   const shown = new Promise((resolve) => {
@@ -37,9 +60,7 @@ export async function beeline({ work, wan, file, seconds, lanes }) {
       lane: (event) => lanesSeen.add(event),
     }),
   });
-  const ended = await within(seconds * 1000, receiver.exited, sender.exited);
-  if (ended) throw new Error(failure('beeline, which should still be at it,', ended));
-  return { samples, lanes: lanesSeen.summary() };
+  return { sender, receiver, samples, lanes: lanesSeen };
 }
 
 /** A reader of `--json` lines. */

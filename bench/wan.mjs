@@ -8,28 +8,34 @@ import { tsImport } from 'tsx/esm/api';
 import { makeFile } from './files.mjs';
 import { bench, given } from './main.mjs';
 import { cpuOf, delay } from './processes.mjs';
-import { columns, fixed } from './report.mjs';
+import { columns, fixed, median } from './report.mjs';
 import { HELP, readArguments } from './wan-args.mjs';
-import { beeline } from './wan-beeline.mjs';
+import { beeline, beelineOf } from './wan-beeline.mjs';
+import { beside, pinging, SMALL, small } from './wan-goals.mjs';
 import { scp, scpMissing } from './wan-scp.mjs';
 import { tls } from './wan-tls.mjs';
 
 const { makeWan, whyNoWan } = await tsImport('../lab/wan.ts', import.meta.url);
-const RUN = { beeline, scp, tls };
 /** What a file lasts for, at the full rate, beyond the time that is measured. */
 const SPARE = 1.15;
 
 const options = given(readArguments);
+const other = options.other && join(options.other, 'cli/main.js');
+const RUN = { beeline, scp, tls, ...(other && { other: beelineOf(options.other) }) };
+/** Which of them are Beeline, and their command: undefined is this build's. */
+const COMMANDS = new Map([['beeline', undefined], ...(other ? [['other', other]] : [])]);
 let wan;
 await bench('wan', options, HELP, main, removeLink);
 
 async function main(root) {
   const missing = whyNoWan();
   if (missing !== undefined) throw new Error(missing);
-  const { seconds, first, queue, seed, paths } = options;
+  const { seconds, first, queue, seed, rounds, paths } = options;
   const [cpu] = cpus();
   console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${root}`);
-  console.log(`TCP on CUBIC, buffers up to ${buffers()}; ${seconds} s each, queue ${queue} ms, seed ${seed}`);
+  console.log(
+    `TCP on CUBIC, buffers up to ${buffers()}; ${seconds} s each, ${rounds} rounds, queue ${queue} ms, seed ${seed}`,
+  );
   const noScp = scpMissing();
   const contestants = options.contestants.filter((name) => name !== 'scp' || !noScp);
   if (noScp && options.contestants.includes('scp')) console.log(`scp was skipped: ${noScp}.`);
@@ -37,14 +43,18 @@ async function main(root) {
   for (const path of paths) {
     const file = join(root, 'wan.bin');
     makeFile(file, Math.ceil((path.rate / 8) * 1e6 * seconds * SPARE));
-    const rows = {};
+    makeFile(join(root, 'small.bin'), SMALL);
+    const all = Object.fromEntries(contestants.map((name) => [name, []]));
     console.log(`\n${path.rtt} ms round trip, ${path.loss} % loss, ${path.rate} Mbit/s`);
-    for (const name of contestants) rows[name] = await one(root, file, path, name);
+    for (let round = 0; round < rounds; round++)
+      for (const name of contestants) all[name].push(await one(root, file, path, name, seed + round));
     rmSync(file);
-    console.log(table(rows, path.rate));
-    for (const [name, { lanes }] of Object.entries(rows))
+    rmSync(join(root, 'small.bin'));
+    console.log(table(all, path.rate));
+    for (const [name, [{ lanes }]] of Object.entries(all))
       if (lanes) console.log(`${name}: ${lanesText(lanes)}`);
-    results.push({ ...path, rows });
+    if (options.goals) console.log(goalsText(all, path));
+    results.push({ ...path, rounds: all });
   }
   if (options.json) {
     const report = { seconds, first, queue, seed, results };
@@ -53,17 +63,16 @@ async function main(root) {
 }
 
 /** One contestant on a fresh link. */
-async function one(root, file, { rtt, loss, rate }, name) {
-  const { seconds, first, queue: queueMs, seed, lanes } = options;
-  const work = join(root, 'work');
-  mkdirSync(work);
-  wan = await makeWan({ delayMs: rtt / 2, loss: loss / 100, rateMbit: rate, queueMs, seed });
-  try {
+async function one(root, file, path, name, seed) {
+  const { seconds, first, lanes } = options;
+  const alone = await onLink(root, path, seed, async (work) => {
+    const stop = pinging({ wan, seconds });
     const done = await RUN[name]({ work, wan, file, seconds, lanes });
     const { samples } = done;
     if (samples.firstByte === undefined) throw new Error(`${name} moved nothing.`);
     const [there] = await wan.counters();
     return {
+      ping: stop(),
       goodput: samples.goodput(0, seconds),
       first: samples.goodput(0, Math.min(first, seconds)),
       second: samples.goodput(seconds / 2, seconds),
@@ -73,6 +82,26 @@ async function one(root, file, { rtt, loss, rate }, name) {
       lanes: done.lanes,
       series: samples.series(seconds),
     };
+  });
+  if (!options.goals || !COMMANDS.has(name)) return alone;
+  const shared = await onLink(root, path, seed, (work) =>
+    beside(RUN[name], { work, wan, file, seconds, lanes }),
+  );
+  const command = COMMANDS.get(name);
+  const whole = await onLink(root, path, seed, (work) => small(command, { root, work, wan }));
+  return { ...alone, shared, small: whole };
+}
+
+/** Makes a link, and leaves nothing of what ran on it. */
+async function onLink(root, { rtt, loss, rate }, seed, run) {
+  const work = join(root, 'work');
+  mkdirSync(work);
+  wan = await makeWan({
+    ...{ delayMs: rtt / 2, loss: loss / 100, rateMbit: rate },
+    ...{ queueMs: options.queue, seed },
+  });
+  try {
+    return await run(work);
   } finally {
     await killIn(wan.left);
     await killIn(wan.right);
@@ -81,27 +110,80 @@ async function one(root, file, { rtt, loss, rate }, name) {
   }
 }
 
-function table(rows, rate) {
+function table(all, rate) {
   const share = (value) => `${value.toFixed(1)} (${((value / rate) * 100).toFixed(0)} %)`;
   const perSecond = (cpu) => fixed(cpu === undefined ? undefined : (cpu / options.seconds) * 100, 0);
+  const range = (rows) => {
+    const shares = rows.map(({ goodput }) => (goodput / rate) * 100);
+    return `${Math.min(...shares).toFixed(0)}-${Math.max(...shares).toFixed(0)} %`;
+  };
   const head = [
     'Mbit/s (of the link)',
     `${options.seconds} s`,
+    'range',
     `first ${options.first} s`,
     'second half',
     'first byte s',
+    'ping ms, 95 %',
     'CPU % from',
     'to',
     'link',
     'queue drops',
   ];
-  const lines = Object.entries(rows).map(([name, row]) => [
-    name,
-    ...[row.goodput, row.first, row.second].map(share),
-    row.firstByte.toFixed(2),
-    ...[row.cpu.from, row.cpu.to, row.cpu.link].map(perSecond),
-    `${((row.link.dropped / (row.link.packets + row.link.lost + row.link.dropped)) * 100).toFixed(2)} %`,
-  ]);
+  const drops = ({ dropped, packets, lost }) => (dropped / (packets + lost + dropped)) * 100;
+  const lines = Object.entries(all).map(([name, rows]) => {
+    const middle = (of) => median(rows.map(of));
+    return [
+      name,
+      share(middle((row) => row.goodput)),
+      range(rows),
+      ...['first', 'second'].map((part) => share(middle((row) => row[part]))),
+      middle((row) => row.firstByte).toFixed(2),
+      `${fixed(
+        middle((row) => row.ping.median),
+        0,
+      )}, ${fixed(
+        middle((row) => row.ping.high),
+        0,
+      )}`,
+      ...['from', 'to', 'link'].map((end) => perSecond(middle((row) => row.cpu[end]))),
+      `${middle((row) => drops(row.link)).toFixed(2)} %`,
+    ];
+  });
+  return columns(head, lines);
+}
+
+/** Beside a CUBIC stream, and with a small file. */
+function goalsText(all, { rtt, rate }) {
+  const lines = [...COMMANDS.keys()].flatMap((name) => {
+    const rows = all[name] ?? [];
+    if (rows.length === 0) return [];
+    const middle = (of) => median(rows.map(of));
+    const trips =
+      rtt > 0 ? middle((row) => (row.small.firstByte - row.small.firstLane) / (rtt / 1000)) : undefined;
+    return [
+      [
+        name,
+        middle((row) => row.shared.before).toFixed(1),
+        middle((row) => row.shared.neighbour).toFixed(1),
+        `${((middle((row) => row.shared.neighbour) / (rate / 2)) * 100).toFixed(0)} %`,
+        middle((row) => row.shared.goodput).toFixed(1),
+        middle((row) => row.small.firstByte).toFixed(2),
+        fixed(trips, 1),
+        middle((row) => row.small.seconds).toFixed(2),
+      ],
+    ];
+  });
+  const head = [
+    '',
+    'CUBIC alone, Mbit/s',
+    'beside',
+    'of its half',
+    'Beeline beside it',
+    '10 MB: first byte s',
+    'round trips after the first lane',
+    'end s',
+  ];
   return columns(head, lines);
 }
 
