@@ -10,12 +10,16 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5000;
 /** While other lanes carry, a path that does not work is not worth more. */
 const IDLE_BACKOFF_MS = 15_000;
+/** A first lane that is not up by then is dialled a second time beside the first: a packet lost in a handshake costs a second. */
+const AGAIN_MS = 400;
 
 interface State {
   path: Path;
   lanes: number;
   dialling: Set<AbortController>;
   backoff: number;
+  /** The clock's time when the only dial under way was begun. */
+  begun: number;
   /** The clock's time before which it is not tried again. */
   next: number;
   /** Its last try failed while other lanes carried. */
@@ -47,7 +51,7 @@ export class Dials {
     const before = this.#states;
     this.#states = new Map();
     for (const path of paths) {
-      const fresh = { path, lanes: 0, dialling: new Set<AbortController>() };
+      const fresh = { path, lanes: 0, dialling: new Set<AbortController>(), begun: 0 };
       const known = before.get(keyOf(path)) ?? fresh;
       this.#states.set(
         keyOf(path),
@@ -80,7 +84,10 @@ export class Dials {
       ({ next, path, lanes, dialling }) => now >= next && lanes + dialling.size < path.most,
     );
     if (live === 0) {
-      for (const state of ready) if (state.dialling.size === 0) this.#dial(state, calm);
+      for (const state of ready) {
+        const late = !calm && state.dialling.size === 1 && now - state.begun >= AGAIN_MS;
+        if (state.dialling.size === 0 || late) this.#dial(state, calm);
+      }
     } else {
       let left = missing - this.under(kind);
       // A path that has a lane can take another. One without may be a second way of the same kind, so it comes later.
@@ -135,6 +142,7 @@ export class Dials {
   #dial(state: State, calm: boolean): void {
     const { path } = state;
     const control = new AbortController();
+    if (state.dialling.size === 0) state.begun = this.#clock.now();
     state.dialling.add(control);
     path.open(control.signal).then(
       (pipe) => {

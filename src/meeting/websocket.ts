@@ -15,6 +15,8 @@ const MOST_TRIED = 32;
 /** The server pings every 10 s. After so long without anything from it, the connection is dead. */
 const SILENCE_MS = 35_000;
 const CLOSING_MS = 2000;
+/** An address that has not answered by then is dialled a second time beside the first: a lost first packet is repeated after a second only. */
+const AGAIN_MS = 300;
 
 /** A server's URL, or how to find the sender's own: asked at every dial, since a sender may move. */
 export type Target = { url: string } | { find: (signal: AbortSignal) => Promise<readonly Address[]> };
@@ -81,15 +83,23 @@ function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
  */
 async function connectFirst(addresses: readonly Address[], signal: AbortSignal): Promise<Socket> {
   const tried = addresses.slice(0, MOST_TRIED);
-  const sockets = tried.map(({ host, port }) => connect({ host, port, noDelay: true }));
-  const connected = (socket: Socket) =>
+  const sockets: Socket[] = [];
+  const dialled = ({ host, port }: Address) =>
     new Promise<Socket>((resolve, reject) => {
+      const socket = connect({ host, port, noDelay: true });
+      sockets.push(socket);
       socket.once('connect', () => resolve(socket));
       socket.on('error', reject);
     });
+  const again: (() => void)[] = [];
+  const connected = (address: Address) =>
+    new Promise<Socket>((resolve, reject) => {
+      dialled(address).then(resolve, reject);
+      again.push(realClock.after(AGAIN_MS, () => void dialled(address).then(resolve, () => {})));
+    });
   let first: Socket | undefined;
   try {
-    first = await until(signal, () => Promise.any(sockets.map(connected)));
+    first = await until(signal, () => Promise.any(tried.map(connected)));
     return first;
   } catch (thrown) {
     if (!(thrown instanceof AggregateError)) throw thrown;
@@ -98,6 +108,7 @@ async function connectFirst(addresses: readonly Address[], signal: AbortSignal):
     );
     throw fault('SENDER_SILENT', { where: failures.join(', ') || 'no address' });
   } finally {
+    for (const cancel of again) cancel();
     for (const socket of sockets) if (socket !== first) socket.destroy();
   }
 }

@@ -112,6 +112,20 @@ test('of several addresses the first that answers gets all the lanes, and the ot
   assert.equal(aborted, 1);
 });
 
+test('a first lane that is late is dialled a second time, and one beside others is not', async (t) => {
+  const { supervisor, path, kinds } = world(t);
+  const dials = { tcp: 0, udx: 0 };
+  const late = (kind: 'tcp' | 'udx'): Partial<Path> => ({
+    open: (signal) => (dials[kind]++ === 0 || kind === 'udx' ? hangs(signal) : good.open(signal)),
+  });
+  const good = path('tcp', 'good');
+  supervisor.paths([path('tcp', 'late', late('tcp'))]);
+  await until('a lane by the second dial', () => kinds().includes('tcp'));
+  supervisor.paths([path('tcp', 'late', late('tcp')), path('udx', 'late', late('udx'))]);
+  await sleep(1_000);
+  assert.ok(dials.udx <= 1, `${dials.udx} dials`);
+});
+
 test('a relay is not touched while something direct comes up at once', async (t) => {
   const { supervisor, path, kinds } = world(t);
   let relayed = 0;
