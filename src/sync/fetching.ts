@@ -59,6 +59,8 @@ export class Fetching {
   #disk: 'well' | 'failed' | 'reopening' = 'well';
   #resting: boolean;
   #finishing = false;
+  /** Something has come. */
+  #begun = false;
   #over = false;
   /** Of a stream: below this chunk the origin has forgotten. */
   #released = 0;
@@ -196,7 +198,12 @@ export class Fetching {
     if (!owed) throw notAskedFor();
     const holder = this.#lanes.get(lane);
     if (!holder) this.#shorten(index, length);
-    const came = (to: number, count: number) => this.#scheduler.came(lane, index, to, count, this.#now);
+    const came = (to: number, count: number) => {
+      this.#scheduler.came(lane, index, to, count, this.#now);
+      // The first of all is told of at once: what came with it may be long in coming.
+      if (!this.#begun) this.#options.ports.progress(this.chunks.arrived, []);
+      this.#begun = true;
+    };
     const landing = this.#intake.land(header, came, this.#counts(owed), holder);
     this.#judge(holder);
     let left = bytes;

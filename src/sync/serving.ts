@@ -20,9 +20,8 @@ const PIECES_AT_ONCE = 2;
 const PIECE_S = 0.05;
 /** The same for a limited rate. */
 const LIMITED_PIECE_S = 0.125;
-/** Bytes of a piece on a lane whose rate is not known yet; and of its first, which comes in the first packets of a new connection. */
-const EARLY_PIECE = 64 * 1024;
-const FIRST_PIECE = BLOCK_BYTES;
+/** Bytes of a piece on a lane whose rate is not known yet. */
+const FIRST_PIECE = 64 * 1024;
 /** A lane's rate is measured over at least so long. */
 const SAMPLE_S = 0.05;
 
@@ -61,8 +60,6 @@ interface LaneState {
   present: Lease | undefined;
   /** The chunk after the present one is being read while that is sent. */
   ahead: Lease | undefined;
-  /** A piece has gone on it. */
-  begun: boolean;
   /** Bytes a second that the lane takes; 0 before it is known. */
   rate: number;
   /** Bytes that it took since `sampled`. */
@@ -103,7 +100,6 @@ export class Serving {
       running: false,
       present: undefined,
       ahead: undefined,
-      begun: false,
       rate: 0,
       taken: 0,
       sampled,
@@ -277,7 +273,6 @@ export class Serving {
     // A stream that has ended before what was asked for: its end has been said.
     if (offset >= data.length) return;
     hashTold(index, hash);
-    state.begun = true;
     const piece = this.#send(state, loaded, offset, bytes).finally(() => sending.delete(piece));
     sending.add(piece);
   }
@@ -316,10 +311,9 @@ export class Serving {
   }
 
   /** Bytes of a piece: whole blocks. */
-  #pieceOf({ begun, rate }: LaneState): number {
+  #pieceOf({ rate }: LaneState): number {
     const { limit } = this.#options.limiter;
-    const early = begun ? EARLY_PIECE : FIRST_PIECE;
-    const bytes = rate === 0 ? early : rate * PIECE_S;
+    const bytes = rate === 0 ? FIRST_PIECE : rate * PIECE_S;
     const most = limit === undefined ? bytes : Math.min(bytes, limit * LIMITED_PIECE_S);
     return Math.max(1, Math.floor(most / BLOCK_BYTES)) * BLOCK_BYTES;
   }
