@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -32,6 +32,8 @@ function command(letter: string, status = 0) {
   const home = mkdtempSync(join(all, 'home-'));
   const main = join(home, 'main.js');
   copyFileSync(MAIN, main);
+  // It says that the scripts are no modules, whatever stands in the folders above.
+  copyFileSync(join(dirname(MAIN), 'package.json'), join(home, 'package.json'));
   const says = `const say = () => console.log('${letter}');\nsay();\nprocess.exitCode = ${status};\n`;
   writeFileSync(join(home, 'process.js'), says);
   const folder = join(home, 'caches', 'beeline');
