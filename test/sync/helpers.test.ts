@@ -288,8 +288,14 @@ test('a small first page goes with the offer until somebody asks for it, and not
     }
   }
   const origin = new Origin(new MemorySource({ f: new Uint8Array(1) }), CHUNK, {
-    ...{ digest: hashOf, allocate: (bytes: number) => new Uint8Array(bytes), clock: new VirtualClock() },
-    ...{ limit: undefined, sha256: false, update: false, gone: () => {} },
+    ...{ digest: () => hashOf, hashes: () => ['sha256'] as const, clock: new VirtualClock() },
+    ...{
+      allocate: (bytes: number) => new Uint8Array(bytes),
+      limit: undefined,
+      sha256: false,
+      update: false,
+      gone: () => {},
+    },
   });
   const peer = origin.peer(NOBODY);
   const [one, two, three] = [new Told(1), new Told(2), new Told(3)];

@@ -136,7 +136,20 @@ const rtc = {
 const udx = { at: ['10.0.0.1:1'], password: 'ef'.repeat(16), symmetric: false };
 const some = (count: number) => Array.from({ length: count }, () => '10.0.0.1:1');
 const REFUSED: Record<string, unknown[]> = {
-  tcp: [['evil.example:80'], ['10.0.0.1:0'], ['10.0.0.1:70000'], ['10.0.0.1'], [7], some(41), 'x', null, {}],
+  tcp: [
+    ...[['evil.example:80'], ['10.0.0.1:0'], ['10.0.0.1:70000'], ['10.0.0.1'], [7], some(41)].flatMap(
+      (at) => [{ at }, { mapped: at }],
+    ),
+    ...[
+      { threads: [0] },
+      { threads: [65_536] },
+      { threads: [1.5] },
+      { threads: Array(17).fill(1) },
+      'x',
+      null,
+      [],
+    ],
+  ],
   punched: [['evil.example:80'], some(41), {}],
   turn: [['evil.example:80'], some(41), {}],
   udx: [
@@ -162,7 +175,7 @@ const REFUSED: Record<string, unknown[]> = {
   ],
 };
 const HEARD: Record<string, unknown> = {
-  tcp: some(40),
+  tcp: { at: some(40), threads: [1, 65_535] },
   punched: some(40),
   turn: some(1),
   udx,
