@@ -19,8 +19,9 @@ const CROWD_HORIZON_S = 1;
 const FIRST_BLOCKS = 16;
 const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 2048;
-/** A window is refilled once this part of it has come, so that requests are few and large, and the sender never runs dry. */
+/** A window is refilled once this part of it has come, so that requests are few and large, and the sender never runs dry. In a crowd later. */
 const REFILL = 1 / 4;
+const CROWD_REFILL = 1 / 2;
 /**
  * Round trips of what all lanes carry that may be asked for, where that is more than LEAST_BUFFERS: one is on the way, one waits where a
  * loss holds it back until it is sent again, and a path that is probed for more is asked for more.
@@ -233,7 +234,8 @@ export class Scheduler<Lane = number> {
       owe(claim);
     }
     const window = this.#window(state);
-    if (state.blocks > (1 - REFILL) * window || state.hashes >= MAX_HASHES / 2) return claims;
+    const refill = this.#shared() ? CROWD_REFILL : REFILL;
+    if (state.blocks > (1 - refill) * window || state.hashes >= MAX_HASHES / 2) return claims;
     // One that is asked again and again, and brings nothing of it, is as good as silent.
     if (state.owed.length === 0 && (!state.holder || now - state.forgone > SILENT_S)) {
       state.lastArrival = now;
@@ -343,10 +345,13 @@ export class Scheduler<Lane = number> {
 
   /** Blocks to keep asked for on a lane: of a new one the others' rates tell what to begin with. */
   #window({ rate }: LaneState): number {
-    const longest = this.#shared() ? CROWD_HORIZON_S : HORIZON_S;
+    const shared = this.#shared();
+    const longest = shared ? CROWD_HORIZON_S : HORIZON_S;
     const all = this.#rate;
+    // In a crowd what is asked for ahead is kept from others.
+    const ahead = shared ? 0 : this.#ahead(all);
     // What all lanes together may be asked for is shared out by what they bring: otherwise one that could be asked first would leave none for the others.
-    const horizon = all === 0 ? longest : Math.min(longest, this.#chunks.widen(this.#ahead(all)) / all);
+    const horizon = all === 0 ? longest : Math.min(longest, this.#chunks.widen(ahead) / all);
     if (rate > 0) return blocksFor(rate, horizon);
     const known = [...this.#lanes.values()].filter((lane) => lane.rate > 0);
     if (known.length === 0) return FIRST_BLOCKS;
