@@ -15,7 +15,7 @@ import {
   MAX_PATH,
   MIN_CHUNK,
 } from '../../base/limits.ts';
-import { HASH_NAMES, type HashName } from '../../offer/hashing.ts';
+import { COMMON_HASH, HASH_NAMES, type HashName } from '../../offer/hashing.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
 import { nameProblem } from '../../offer/names.ts';
 
@@ -151,7 +151,8 @@ function decodeRecord(type: number, body: Uint8Array): JournalRecord {
     case 'begin': {
       const [created, chunkSize, pages] = [reader.varint(), reader.varint(), reader.varint()];
       const stream = reader.u8() === 1;
-      const hash = HASH_NAMES[reader.u8()];
+      // Until chunks could be hashed otherwise, it ended here.
+      const hash = reader.left === 0 ? COMMON_HASH : HASH_NAMES[reader.u8()];
       reader.end();
       if (!hash) throw malformed();
       const record = { type: name, created, chunkSize, pages, stream, hash };

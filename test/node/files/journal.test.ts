@@ -251,11 +251,31 @@ test('records that contradict the bounds or each other end what is trusted', asy
       .varint(0)
       .u8(0),
     new Writer().varint(1).varint(CHUNK).varint(5000).u8(0),
+    new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(2),
+    new Writer().varint(1).varint(CHUNK).varint(0).u8(0).u8(1).u8(0),
     new Writer().varint(1).varint(CHUNK).varint(0),
   ]) {
     writeFileSync(path, concat(MAGIC, frame(1, body.done())));
     assert.equal(await Journal.read(journalAt(path)), undefined);
   }
+});
+
+test('a journal from before chunks could be hashed otherwise is read and gone on with: they are hashed with SHA-256', async (t) => {
+  const path = `${scratch(t)}/journal`;
+  // A `begin` as it was then, of the same things as BEGIN; its body ends with the byte for streams.
+  const begin = Buffer.from('0000000b01fbd095ffbc318080400200f58dce58', 'hex');
+  writeFileSync(path, concat(MAGIC, begin, encodeRecords([...PAGES, chunks(3)])));
+  const opened = await goOn(path);
+  assert.ok(opened);
+  assert.deepEqual(plain(opened.records), {
+    ...{ created: 1_700_000_000_123, chunkSize: CHUNK, stream: false, hash: 'sha256', complete: undefined },
+    pages: PAGES.map((page) => page.type === 'page' && Buffer.from(page.bytes)),
+    ...{ choices: new Map(), placed: new Set(), lost: new Set() },
+    chunks: Array.from({ length: 50 }, (_, i) => (i === 3 ? sha(i) : undefined)),
+  });
+  await opened.journal.append([chunks(4)]);
+  await opened.journal.close();
+  assert.equal((await Journal.read(journalAt(path)))?.chunks.have.count, 2);
 });
 
 test('chunks strewn thinly over the whole range do not cost gigabytes', async (t) => {
