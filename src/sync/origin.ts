@@ -144,6 +144,8 @@ export class Origin {
 
 /** What one process of a receiver has said and been told. */
 class Account {
+  /** A lane to it has been told of the offer. */
+  offered = false;
   /** Of chunks that it was sent, or has. */
   readonly hashes = new ChunkHashes();
   /** Chunks that it has, by its word. */
@@ -229,13 +231,15 @@ export class ReceivingPeer implements Peer {
     return this.#written;
   }
 
+  /** Each time it moves it says hello anew. What it has heard of the offer stays so, and what is kept of chunks for the root. */
   heard(hashes: readonly HashName[]): void {
-    this.#origin.agree(hashes);
+    if (!this.#account.offered) this.#origin.agree(hashes);
   }
 
   addLane(lane: LanePort): void {
     const [connected] = this.#serving.lanes;
     this.#serving.addLane(lane);
+    this.#account.offered = true;
     lane.send(this.#origin.header).catch(() => {});
     this.#sendAhead(lane);
     this.#origin.reading.news.addLane(lane);

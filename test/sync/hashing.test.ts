@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { realClock } from '../../src/base/clock.ts';
 import type { HashName } from '../../src/offer/hashing.ts';
+import { ChunkHashes } from '../../src/offer/merkle.ts';
 import { encodePages } from '../../src/offer/manifest.ts';
 import type { Extent } from '../../src/offer/space.ts';
+import type { PeerPorts } from '../../src/sync/engine-ports.ts';
 import { Origin } from '../../src/sync/origin.ts';
 import { Receiver } from '../../src/sync/receiver.ts';
 import { DIGESTS, hashingWith } from '../hashing.ts';
@@ -76,9 +78,9 @@ describe('what chunks are hashed with', () => {
       },
       ...{ sha256: false, update: false, gone: nothing },
     });
-  const peerOf = (origin: Origin) =>
+  const peerOf = (origin: Origin, complete: PeerPorts['complete'] = nothing) =>
     origin.peer({
-      ...{ ...progress, accepted: nothing, confirmed: nothing },
+      ...{ ...progress, accepted: nothing, confirmed: nothing, complete },
       fail: (error) => {
         throw error;
       },
@@ -126,6 +128,59 @@ describe('what chunks are hashed with', () => {
       assert.deepEqual(await told(peer, hashes), ofContent(expected));
       peer.restart();
     }
+  });
+
+  it('stays as it was offered to a receiver that says something else in a later hello', async () => {
+    for (const [first, later] of [
+      [BOTH, COMMON],
+      [COMMON, BOTH],
+    ] as const) {
+      const roots: Uint8Array[] = [];
+      const peer = peerOf(originOf(BOTH, new VirtualClock()), ({ root }) => roots.push(root));
+      const expected = first === BOTH ? 'blake3' : 'sha256';
+      assert.deepEqual(await told(peer, first), ofContent(expected));
+      // Chunks 0 and 1 have been told of by now, and chunk 2 comes only after this.
+      const lane = new FakeLane(2);
+      peer.heard(later);
+      peer.addLane(lane);
+      assert.equal(lane.all('offer')[0]?.hash, expected);
+      peer.message(lane, { type: 'get-hash', chunks: [2] });
+      await turns();
+      const hashes = new ChunkHashes();
+      for (const index of [0, 1, 2])
+        hashes.set(index, DIGESTS[expected](content.subarray(index * CHUNK, (index + 1) * CHUNK)));
+      const pages = encodePages(new MemorySource({ f: content }).entries);
+      const root = hashes.root(expected, pages, 3, () => false);
+      peer.message(lane, { type: 'finish', root, gone: [] });
+      await turns();
+      assert.deepEqual(roots.map(Buffer.from), [Buffer.from(root)]);
+    }
+  });
+
+  it('is of one kind in the receipt of a new process, whatever the old one was told and has asked for', async () => {
+    const roots: Uint8Array[] = [];
+    const peer = peerOf(originOf(BOTH, new VirtualClock()), ({ root }) => roots.push(root));
+    const old = new FakeLane(1);
+    peer.heard(BOTH);
+    peer.addLane(old);
+    peer.message(old, { type: 'get-hash', chunks: [0, 1] });
+    await turns();
+    // It is being read while the process ends.
+    peer.message(old, { type: 'get-hash', chunks: [2] });
+    peer.removeLane(old);
+    peer.restart();
+    const lane = new FakeLane(2);
+    peer.heard(COMMON);
+    peer.addLane(lane);
+    peer.message(lane, { type: 'get-hash', chunks: [0, 1, 2] });
+    await turns();
+    const hashes = new ChunkHashes();
+    for (const { index, hash } of lane.all('hash')) hashes.set(index, hash);
+    const root = hashes.root('sha256', encodePages(new MemorySource({ f: content }).entries), 3, () => false);
+    assert.deepEqual(Buffer.from(hashes.get(2)!), Buffer.from(DIGESTS.sha256(content.subarray(2 * CHUNK))));
+    peer.message(lane, { type: 'finish', root, gone: [] });
+    await turns();
+    assert.deepEqual(roots.map(Buffer.from), [Buffer.from(root)]);
   });
 
   it('is what is here already, if the receiver has asked for some of it', async () => {
