@@ -1,7 +1,7 @@
 /** What hashes chunks in tests, and with what a side of them says that it is fast. */
 import { createHash } from 'node:crypto';
 import { blake3 } from '@noble/hashes/blake3.js';
-import type { HashName } from '../src/offer/hashing.ts';
+import { HASH_NAMES, type HashName } from '../src/offer/hashing.ts';
 import type { Means } from '../src/sync/engine-ports.ts';
 import type { Digest } from '../src/sync/ports.ts';
 
@@ -11,8 +11,8 @@ export const DIGESTS: Readonly<Record<HashName, (data: Uint8Array) => Uint8Array
 };
 
 /** @param fast the fastest first */
-export function hashingWith(...fast: readonly HashName[]): Pick<Means, 'digest' | 'hashes'> {
-  return { digest: (hash): Digest => DIGESTS[hash], hashes: () => fast };
+export function hashingWith(...fast: readonly HashName[]): Pick<Means, 'digest' | 'hashes' | 'computes'> {
+  return { digest: (hash): Digest => DIGESTS[hash], hashes: () => fast, computes: HASH_NAMES };
 }
 
 export const hashing = hashingWith('sha256');

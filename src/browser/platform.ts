@@ -11,6 +11,7 @@ export const platform: Platform = {
       new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>));
   },
   hashes: () => [COMMON_HASH],
+  computes: [COMMON_HASH],
   allocate: (bytes) => new Uint8Array(bytes),
   clock: realClock,
   random: Math.random,

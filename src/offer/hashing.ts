@@ -10,7 +10,9 @@ export type HashName = (typeof HASH_NAMES)[number];
 /** What everybody can. */
 export const COMMON_HASH: HashName = 'sha256';
 
-/** Each side says with what it is fast, the fastest first. The origin's order counts. */
+/**
+ * Each side says with what it is fast, the fastest first. The origin's order counts, and has at its end what it can do slowly.
+ */
 export function chooseHash(ours: readonly HashName[], theirs: readonly HashName[]): HashName {
   return ours.find((hash) => theirs.includes(hash)) ?? COMMON_HASH;
 }

@@ -117,7 +117,7 @@ class Offering {
     this.#origin = new Origin(source, chunkSize, {
       ...platform,
       // Whoever has the code may come with a page.
-      hashes: (bytes) => (several && byCode ? [COMMON_HASH] : platform.hashes(bytes)),
+      ...(several && byCode && { hashes: () => [COMMON_HASH], computes: [COMMON_HASH] }),
       limit: options.limit,
       sha256: options.sha256 ?? false,
       update: options.update ?? false,

@@ -16,6 +16,8 @@ export interface Means {
    * @param bytes how much that is, if it is known
    */
   hashes: (bytes?: number) => readonly HashName[];
+  /** With what it can hash at all, however slowly. */
+  computes: readonly HashName[];
   allocate: (bytes: number) => Uint8Array;
   clock: Clock;
   /** Bytes a second, for all peers together. */

@@ -91,7 +91,9 @@ export class Origin {
   agree(theirs: readonly HashName[]): void {
     if (this.#agreed && this.#several) return;
     this.#agreed = true;
-    const hash = chooseHash(this.ports.hashes(this.source.length), theirs);
+    // One that has had this offer asks for its hash alone: better a slow one than a transfer that cannot go on.
+    const { hashes, computes } = this.ports;
+    const hash = chooseHash([...hashes(this.source.length), ...computes], theirs);
     if (hash === this.offer.hash) return;
     this.offer.hash = hash;
     this.offer.hashes.clear();

@@ -3,7 +3,7 @@
  * src/session is around real lanes. It checks what no engine may tell its people.
  */
 import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
-import type { HashName } from '../../src/offer/hashing.ts';
+import { HASH_NAMES, type HashName } from '../../src/offer/hashing.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { StatusRegister } from '../../src/session/status.ts';
 import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
@@ -92,6 +92,7 @@ export abstract class Side implements LaneOwner {
     return {
       digest: (hash: HashName) => (data: Uint8Array) => hashOf(this.meant(data), hash),
       hashes: this.#hashes,
+      computes: HASH_NAMES,
       allocate: (bytes: number) => {
         this.#buffers += bytes;
         const most = Math.max(BUFFERS[this.role], LEAST_BUFFERS * scenario.chunkSize) * 1.3 + 1e6;

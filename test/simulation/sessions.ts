@@ -3,11 +3,13 @@
  * ways, a meeting point that goes away, and processes that are paused, cancelled, interrupted, killed and started again.
  * Only the sockets, the disk and the curve of the handshake are stand-ins.
  */
+
 import { createHash } from 'node:crypto';
 import { type Clock, sleep } from '../../src/base/clock.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { fromCode } from '../../src/identity/secret.ts';
 import type { Spake2Options } from '../../src/identity/spake2.ts';
+import { HASH_NAMES } from '../../src/offer/hashing.ts';
 import type { Result, TransferEvent } from '../../src/session/api.ts';
 import type { NetworkPort, Platform } from '../../src/session/ports.ts';
 import { receiveFrom } from '../../src/session/receiving.ts';
@@ -200,6 +202,7 @@ class Process {
       random: this.#world.random,
       digest: (hash) => (data) => hashOf(data, hash),
       hashes: hashesOf(this.#world, this.fingerprint),
+      computes: HASH_NAMES,
       allocate: (bytes) => {
         this.#buffers += bytes;
         if (this.#buffers > BUFFERS) this.wrong(`${this.#buffers} bytes of buffers`);

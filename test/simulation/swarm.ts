@@ -4,9 +4,11 @@
  * again, and the origin may reach nobody for a while. Whatever happens, all but those who were given up get everything, and nobody
  * honest is taken for a liar.
  */
+
 import { Bitfield } from '../../src/base/bitfield.ts';
 import type { BeelineError } from '../../src/base/errors.ts';
 import { BLOCK_BYTES, MAX_HOLDS } from '../../src/base/limits.ts';
+import { HASH_NAMES } from '../../src/offer/hashing.ts';
 import { FATAL } from '../../src/session/verdict.ts';
 import type { Helper } from '../../src/sync/helper.ts';
 import type { Introduction, Neighbour } from '../../src/sync/members.ts';
@@ -189,6 +191,7 @@ export class SwarmStory {
     this.#origin = new Origin(source, scenario.chunkSize, {
       digest: (hash) => (data) => hashOf(data, hash),
       hashes: hashesOf(world, 'the origin'),
+      computes: HASH_NAMES,
       allocate: (bytes) => new Uint8Array(bytes).fill(0xdd),
       clock: world.clock,
       limit: scenario.limits.sender,

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { realClock } from '../../src/base/clock.ts';
 import type { HashName } from '../../src/offer/hashing.ts';
-import { ChunkHashes } from '../../src/offer/merkle.ts';
 import { encodePages } from '../../src/offer/manifest.ts';
+import { ChunkHashes } from '../../src/offer/merkle.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import type { PeerPorts } from '../../src/sync/engine-ports.ts';
 import { Origin } from '../../src/sync/origin.ts';
@@ -67,6 +67,32 @@ describe('what chunks are hashed with', () => {
       // A new process of the sender is to hash so too.
       assert.deepEqual(pair.receiver.hashes(), [expected]);
     });
+
+  it('stays when the sender comes back without what made it fast', async () => {
+    const fast = { sender: BOTH, receiver: BOTH };
+    const sink = new Keeping();
+    const pair = new Pair(new MemorySource({ f: content }), sink, undefined, realClock, fast);
+    const write = sink.write.bind(sink);
+    const written = new Promise<void>((resolve) => {
+      sink.write = (...args) => {
+        setImmediate(resolve);
+        return write(...args);
+      };
+    });
+    pair.connect();
+    await written;
+    pair.outcome.sent = undefined;
+    fast.sender = COMMON;
+    pair.restartSender(new MemorySource({ f: content }));
+    pair.connect();
+    await pair.done;
+    assert.equal(pair.outcome.error, undefined);
+    assert.deepEqual(pair.outcome.sent, pair.outcome.received);
+    assert.deepEqual(
+      Buffer.from(sink.hashes.get(2)!),
+      Buffer.from(DIGESTS.blake3(content.subarray(2 * CHUNK))),
+    );
+  });
 
   const originOf = (fast: readonly HashName[], clock: VirtualClock) =>
     new Origin(new MemorySource({ f: content }), CHUNK, {

@@ -288,7 +288,7 @@ test('a small first page goes with the offer until somebody asks for it, and not
     }
   }
   const origin = new Origin(new MemorySource({ f: new Uint8Array(1) }), CHUNK, {
-    ...{ digest: () => hashOf, hashes: () => ['sha256'] as const, clock: new VirtualClock() },
+    ...{ digest: () => hashOf, hashes: () => ['sha256'] as const, computes: [], clock: new VirtualClock() },
     ...{
       allocate: (bytes: number) => new Uint8Array(bytes),
       limit: undefined,
