@@ -24,26 +24,37 @@ const MANY = 24;
 const TOGETHER = 8;
 /** Milliseconds; whatever else is dirty on that disk is written too. */
 const DEADLINE = 600_000;
+/** It was moved away, and something else may be in its place. */
+const NO_FOLDER: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 const COMMAND =
   process.platform === 'linux' ? ['/usr/bin/sync', '/bin/sync'].find((path) => existsSync(path)) : undefined;
 
 /**
  * What files hold, with their modes and times, and which names folders hold. `root` is a folder on the same file system. Node's
  * error codes.
+ * @param may these folders' names too, of those that are still where they were
  */
 export async function syncAll(
   files: readonly string[],
   folders: readonly string[],
   root: string,
+  may: readonly string[] = [],
 ): Promise<void> {
   const windows = process.platform === 'win32';
-  if (files.length + folders.length >= MANY && (await syncSystem(root))) return;
+  if (files.length + folders.length + may.length >= MANY && (await syncSystem(root))) return;
   // Windows flushes only what is open for writing.
   const flags = windows ? constants.O_RDWR : READ_FLAGS;
   await eachOf(files, (path) => syncOne(path, flags, () => openUnreadable(path)));
   // Windows opens no folders, and keeps their names by itself.
   if (windows) return;
-  await eachOf(folders, (path) => syncOne(path, FOLDER_FLAGS, () => syncSystem(root).then(() => undefined)));
+  const syncFolder = (path: string) =>
+    syncOne(path, FOLDER_FLAGS, () => syncSystem(root).then(() => undefined));
+  await eachOf(folders, syncFolder);
+  await eachOf(may, (path) =>
+    syncFolder(path).catch((error) => {
+      if (!NO_FOLDER.has(codeOf(error))) throw error;
+    }),
+  );
 }
 
 /** A file of ours that its own mode does not let us read. */

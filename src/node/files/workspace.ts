@@ -148,7 +148,8 @@ export class Workspace {
     const paths = [...files].map((entry) => whole.get(entry) ?? this.files.path(entry));
     const named = this.#named;
     this.#named = new Set();
-    await syncAll(paths, this.folders.absolute(named), root);
+    // Whoever moves a folder away takes its names along. The end says so, if it is not back by then.
+    await syncAll(paths, [], root, this.folders.absolute(named));
   }
 
   /** What these folders hold is to be durable with the next sync. */

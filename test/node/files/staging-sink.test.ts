@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -498,4 +499,33 @@ test('an old time and a mode that the file system keeps exactly', linux, async (
     times,
   );
   truncateSync(join(to, 'f0'));
+});
+
+test('a folder that somebody moves away when it is done stops nothing before the end, which finds it back', async (t) => {
+  const to = scratch(t);
+  for (const [round, replace] of [
+    () => {},
+    (path: string) => writeFileSync(path, ''),
+    (path: string) => symlinkSync('nowhere', path),
+  ].entries()) {
+    const [done, rest] = [`done${round}`, `rest${round}`];
+    const folders = [done, `${done}/in`, rest].map((path) => folder(path));
+    const files = [`${done}/in/a`, `${rest}/b`, `${rest}/c`].map((path) => file(path, CHUNK));
+    const sink = new StagingSink({ to, overwrite: 'ask', onWarning: () => {} });
+    const { write } = await opened(sink, [...folders, ...files]);
+    await write(0, 1);
+    await until('a name', () => existsSync(join(to, done, 'in/a')));
+    // Its names become durable with the next sync.
+    renameSync(join(to, done), join(to, 'taken'));
+    replace(join(to, done));
+    await write(1, 2);
+    await until('another', () => existsSync(join(to, rest, 'b')));
+    await write(2, 3);
+    await until('a third', () => existsSync(join(to, rest, 'c')));
+    rmSync(join(to, done), { force: true });
+    renameSync(join(to, 'taken'), join(to, done));
+    await sink.finish();
+    await sink.close('done');
+    assert.deepEqual(readFileSync(join(to, done, 'in/a')), Buffer.alloc(CHUNK, 1));
+  }
 });
