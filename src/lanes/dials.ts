@@ -10,7 +10,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5000;
 /** While other lanes carry, a path that does not work is not worth more. */
 const IDLE_BACKOFF_MS = 15_000;
-/** A first lane that is not up by then is dialled a second time beside the first: a packet lost in a handshake costs a second. */
+/** A first lane over TCP that is not up by then is dialled a second time beside the first: a packet lost in a handshake costs a second. */
 const AGAIN_MS = 400;
 
 interface State {
@@ -20,6 +20,8 @@ interface State {
   backoff: number;
   /** The clock's time when the only dial under way was begun. */
   begun: number;
+  /** A second dial went beside the first one: one lane is all that both are for. */
+  twin: boolean;
   /** The clock's time before which it is not tried again. */
   next: number;
   /** Its last try failed while other lanes carried. */
@@ -51,7 +53,7 @@ export class Dials {
     const before = this.#states;
     this.#states = new Map();
     for (const path of paths) {
-      const fresh = { path, lanes: 0, dialling: new Set<AbortController>(), begun: 0 };
+      const fresh = { path, lanes: 0, dialling: new Set<AbortController>(), begun: 0, twin: false };
       const known = before.get(keyOf(path)) ?? fresh;
       this.#states.set(
         keyOf(path),
@@ -72,8 +74,12 @@ export class Dials {
     return sum;
   }
 
-  /** Dials for `missing` more lanes of a kind that has `live` ones. False if the live ones came from the other side, and only it can open more. */
-  open(kind: string, live: number, missing: number, calm: boolean): boolean {
+  /**
+   * Dials for `missing` more lanes of a kind that has `live` ones. False if the live ones came from the other side, and only it can open more.
+   * @param calm other lanes carry
+   * @param tcp a dial is TCP's handshake, which waits for a second where a packet is lost; others repeat by themselves, and sooner
+   */
+  open({ kind, tcp }: { kind: string; tcp: boolean }, live: number, missing: number, calm: boolean): boolean {
     const now = this.#clock.now();
     const all = [...this.#states.values()].filter(({ path }) => path.kind === kind);
     // No other lanes carry any more: these paths wait no longer.
@@ -85,8 +91,10 @@ export class Dials {
     );
     if (live === 0) {
       for (const state of ready) {
-        const late = !calm && state.dialling.size === 1 && now - state.begun >= AGAIN_MS;
-        if (state.dialling.size === 0 || late) this.#dial(state, calm);
+        const late = tcp && !calm && state.dialling.size === 1 && now - state.begun >= AGAIN_MS;
+        if (state.dialling.size > 0 && !late) continue;
+        state.twin = late;
+        this.#dial(state, calm);
       }
     } else {
       let left = missing - this.under(kind);
@@ -104,12 +112,13 @@ export class Dials {
     return all.some(({ dialling, lanes }) => lanes > 0 || (live === 0 && dialling.size > 0));
   }
 
-  /** A lane came up on a path: other ways of the same kind, tried for the first one, are not needed. */
+  /** A lane came up on a path: other tries for the first one of this kind, on the same path too, are not needed. */
   won(path: Path): void {
     const own = this.#states.get(keyOf(path));
     if (own) {
       own.lanes++;
       own.backoff = FIRST_BACKOFF_MS;
+      if (own.twin) cancel(own);
     }
     if (path.most === 1) return;
     for (const state of this.#states.values())
@@ -166,7 +175,8 @@ function keyOf({ kind, name }: Path): string {
   return `${kind} ${name}`;
 }
 
-function cancel({ dialling }: State): void {
-  for (const control of dialling) control.abort();
-  dialling.clear();
+function cancel(state: State): void {
+  for (const control of state.dialling) control.abort();
+  state.dialling.clear();
+  state.twin = false;
 }

@@ -288,7 +288,7 @@ export class Supervisor {
     const direct = live.some(({ relayed }) => !relayed);
     for (const [kind, target] of targets) {
       const count = countOf(live, kind);
-      const { relayed, senderDials } = this.#traits(kind)!;
+      const { relayed, senderDials, sort } = this.#traits(kind)!;
       const missing = target - count;
       if (target === 0) this.#dials.cancel(kind);
       if (missing < 0 && this.#options.role === 'receiver') {
@@ -297,7 +297,7 @@ export class Supervisor {
         this.#retire(kind, -missing);
       }
       if (missing <= 0 || (relayed && !direct && now < this.#relayFrom)) continue;
-      const own = this.#dials.open(kind, count, missing, live.length > 0);
+      const own = this.#dials.open({ kind, tcp: sort === 'stream' }, count, missing, live.length > 0);
       if (!own && senderDials && count > 0) this.#askForMore(kind, target, now);
     }
   }

@@ -126,6 +126,45 @@ test('a first lane that is late is dialled a second time, and one beside others 
   assert.ok(dials.udx <= 1, `${dials.udx} dials`);
 });
 
+test('of two dials on one path the first to come up ends the other', async (t) => {
+  const { supervisor, path, up, dials } = world(t, 'receiver', 1);
+  const good = path('tcp', 'good');
+  let aborted = 0;
+  let release = () => {};
+  const first = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const open = [
+    async (signal: AbortSignal) => {
+      await first;
+      return good.open(signal);
+    },
+    (signal: AbortSignal) => {
+      signal.addEventListener('abort', () => aborted++);
+      release();
+      return hangs(signal);
+    },
+  ];
+  supervisor.paths([path('tcp', 'late', { open: (signal) => open.shift()!(signal) })]);
+  await until('a lane by the first dial', () => up.length > 0);
+  assert.deepEqual([open.length, dials(), aborted], [0, 1, 1]);
+});
+
+test('only a TCP dial is made twice: others take long, and repeat by themselves', async (t) => {
+  for (const kind of ['udx', 'relay']) {
+    const { supervisor, path } = world(t);
+    let begun = 0;
+    const open = (signal: AbortSignal) => {
+      begun++;
+      return hangs(signal);
+    };
+    supervisor.paths([path(kind, 'late', { open })]);
+    await until('a dial', () => begun > 0);
+    await sleep(1_000);
+    assert.equal(begun, 1, kind);
+  }
+});
+
 test('a relay is not touched while something direct comes up at once', async (t) => {
   const { supervisor, path, kinds } = world(t);
   let relayed = 0;

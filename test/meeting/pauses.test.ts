@@ -118,17 +118,17 @@ test('a path that failed while others carried is tried at once when they are gon
   );
   dials.replace([path]);
   for (let i = 0; i < 60; i++) {
-    dials.open('relay', 0, 1, true);
+    dials.open({ kind: 'relay', tcp: false }, 0, 1, true);
     await pass(500);
   }
   const calm = tries;
-  dials.open('relay', 0, 1, true);
+  dials.open({ kind: 'relay', tcp: false }, 0, 1, true);
   await turns();
   assert.equal(tries, calm, 'it waits while others carry');
-  dials.open('relay', 0, 1, false);
+  dials.open({ kind: 'relay', tcp: false }, 0, 1, false);
   await turns();
   assert.equal(tries, calm + 1);
-  dials.open('relay', 0, 1, false);
+  dials.open({ kind: 'relay', tcp: false }, 0, 1, false);
   await turns();
   assert.equal(tries, calm + 1, 'and not again at once');
   dials.close();
