@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -18,6 +19,7 @@ import {
   renameSync,
   rmSync,
   type Stats,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -60,16 +62,23 @@ export function runCached(file: string, use: string | undefined): void {
 
 /** Undefined where the user has no folder of that kind, or does not want it. */
 function placeOf(source: Buffer, use: string): Place | undefined {
-  // Node's own switch, for its own cache. And root leaves nothing in somebody else's folders.
-  if (process.env.NODE_DISABLE_COMPILE_CACHE || process.env.SUDO_UID) return undefined;
+  // Node's own switch, for its own cache.
+  if (process.env.NODE_DISABLE_COMPILE_CACHE) return undefined;
   const caches = cacheHome();
-  if (!isAbsolute(caches)) return undefined;
+  if (!isAbsolute(caches) || (process.getuid?.() === 0 && !isRoots(caches))) return undefined;
   const { arch, execArgv, versions } = process;
   const all = [use, arch, versions.node, versions.v8, process.env.NODE_OPTIONS ?? '', ...execArgv, ''];
   return {
     folder: join(caches, 'beeline'),
     name: createHash('sha256').update(all.join('\0')).update(source).digest('hex'),
   };
+}
+
+/** Whoever becomes root may keep a user's environment. What root left there would keep the user out, of folders too that are not there yet. */
+function isRoots(caches: string): boolean {
+  let made = caches;
+  while (!existsSync(made)) made = dirname(made);
+  return statSync(homedir()).uid === 0 && statSync(made).uid === 0;
 }
 
 function cacheHome(): string {

@@ -120,21 +120,33 @@ test('what was damaged is made anew', unix, () => {
   assert.ok(statSync(file).size > 100);
 });
 
-test(
-  'nothing is kept of help, of a failure, by root for another user, or where Node is told to keep nothing',
-  unix,
-  () => {
-    const { run, kept } = command('a');
-    run(['send', '--help']);
-    run(['doctor']);
-    run(['send', 'x'], { NODE_DISABLE_COMPILE_CACHE: '1' });
-    run(['send', 'x'], { SUDO_UID: '1000' });
-    assert.deepEqual(kept(), []);
-    const failing = command('a', 1);
-    failing.run();
-    assert.deepEqual(failing.kept(), []);
-  },
-);
+test('nothing is kept of help, of a failure, or where Node is told to keep nothing', unix, () => {
+  const { run, kept } = command('a');
+  run(['send', '--help']);
+  run(['doctor']);
+  run(['send', 'x'], { NODE_DISABLE_COMPILE_CACHE: '1' });
+  assert.deepEqual(kept(), []);
+  const failing = command('a', 1);
+  failing.run();
+  assert.deepEqual(failing.kept(), []);
+});
+
+test("root keeps nothing in another user's home, or cache folder, and all of it in its own", unix, (t) => {
+  if (process.getuid!() !== 0) return t.skip('needs root');
+  const { home, run, kept } = command('a');
+  const theirs = mkdtempSync(join(all, 'theirs-'));
+  chownSync(theirs, 12345, 12345);
+  const caches = join(theirs, 'caches');
+  assert.equal(run(['send', 'x'], { HOME: theirs, XDG_CACHE_HOME: '' }), 'a');
+  assert.equal(run(['send', 'x'], { HOME: theirs, XDG_CACHE_HOME: join(home, 'caches') }), 'a');
+  assert.equal(run(['send', 'x'], { XDG_CACHE_HOME: caches }), 'a');
+  mkdirSync(caches);
+  chownSync(caches, 12345, 12345);
+  assert.equal(run(['send', 'x'], { XDG_CACHE_HOME: caches }), 'a');
+  assert.deepEqual([readdirSync(theirs), readdirSync(caches), kept()], [['caches'], [], []]);
+  run(['send', 'x'], { SUDO_UID: '1000' });
+  assert.equal(kept().length, 1);
+});
 
 test('no more than eight are kept, and nothing else in the folder is touched', unix, () => {
   const { run, folder, kept } = command('a');
