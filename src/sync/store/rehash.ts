@@ -1,10 +1,14 @@
 /**
  * What an earlier run left has hashes of another kind than the offer that goes on with it: it is read once, checked against those, and
- * hashed anew. So nothing of it moves again.
+ * hashed anew. So only what cannot be read whole, or is not what it was, moves again. The receiver cannot avoid it by asking for
+ * the hash of its journal: it says hello before it knows which offer that is of.
  */
 import { equalBytes } from '../../base/bytes.ts';
 import { type ChunkHash, ChunkHashes } from '../../offer/merkle.ts';
 import type { Digest } from '../ports.ts';
+
+/** Chunks at a time: the disk reads one while another is hashed. Each is in memory whole. */
+const AT_ONCE = 4;
 
 export interface Rehashing {
   /** What the hashes that are here were made with, and what they are to be made with. */
@@ -20,9 +24,23 @@ export async function rehashed(
   { from, to, read }: Rehashing,
 ): Promise<ChunkHashes> {
   const anew = new ChunkHashes();
-  for (const { index, hash } of chunks) {
-    const bytes = await read(index);
-    if (bytes && equalBytes(await from(bytes), hash)) anew.set(index, await to(bytes));
-  }
+  const left = chunks[Symbol.iterator]();
+  let failed = false;
+  const work = async () => {
+    for (let next = left.next(); !next.done && !failed; next = left.next()) {
+      const { index, hash } = next.value;
+      const bytes = await read(index);
+      if (bytes && equalBytes(await from(bytes), hash)) anew.set(index, await to(bytes));
+    }
+  };
+  const all = Array.from({ length: AT_ONCE }, () =>
+    work().catch((error) => {
+      failed = true;
+      throw error;
+    }),
+  );
+  // Whoever hears of a failure may close what is read from: nothing reads any more by then.
+  await Promise.allSettled(all);
+  await Promise.all(all);
   return anew;
 }
