@@ -54,9 +54,9 @@ export const STREAM_WINDOW = 8;
 /** Receivers that an origin introduces to one receiver. */
 export const MAX_NEIGHBOURS = 8;
 export const MAX_LANES = 64;
-/** Measured (docs/decisions.md): one lane fills a clean path, several fill a lossy one. */
-/** Beside the main one. */
+/** Beside the session's own. */
 export const MAX_THREADS = 16;
+/** Measured (docs/decisions.md): one lane fills a clean path, several fill a lossy one. */
 export const DEFAULT_LANES = 4;
 /** The most lanes that trials may use. */
 export const MAX_STREAM_LANES = 16;

@@ -67,6 +67,11 @@ export class Dials {
     return this.#states.has(keyOf(path));
   }
 
+  /** The next lanes of a kind would be another thread's work. */
+  threaded(kind: string): boolean {
+    return this.paths.some((path) => path.kind === kind && path.threaded);
+  }
+
   /** Dials of a kind that are under way. */
   under(kind: string): number {
     let sum = 0;

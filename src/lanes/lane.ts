@@ -6,12 +6,12 @@
 
 import { type Clock, every } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
-import { LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
+import { BLOCK_BYTES, LANE_DEADLINE, LANE_PING, LANE_QUIET } from '../base/limits.ts';
 import type { Slab } from '../base/slab.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { LanePort } from '../sync/ports.ts';
 import { FrameReader, type FrameSink, type Landing } from '../wire/framing.ts';
-import type { BlocksHeader, Message } from '../wire/messages.ts';
+import type { BlockRange, BlocksHeader, Message } from '../wire/messages.ts';
 import { encodeMessage } from '../wire/messages.ts';
 
 export interface LaneOwner {
@@ -96,6 +96,11 @@ export class Lane implements LanePort {
     this.#endPings = every(clock, LANE_PING, () => this.#tick());
   }
 
+  /** Its bytes are another thread's work. */
+  get threaded(): boolean {
+    return this.#pipe.frames !== undefined;
+  }
+
   /** Bytes that came. */
   get received(): number {
     return this.#received;
@@ -136,6 +141,7 @@ export class Lane implements LanePort {
       this.close(fault('PEER_MISBEHAVES', { what: 'does not read what is sent to it' }));
       return Promise.reject(fault('LANE_CLOSED'));
     }
+    if (message.type === 'get') this.#pipe.asks?.(bytesOf(message.ranges));
     return new Promise((resolve, reject) => {
       // Inside, so that what cannot be encoded rejects like everything else.
       const bytes = frameBytes(message, slab);
@@ -157,7 +163,8 @@ export class Lane implements LanePort {
     this.#reader.end();
     this.#pipe.destroy(reason);
     const error = reason ?? fault('LANE_CLOSED');
-    this.#writing?.reject(error);
+    // Another thread may still read the buffer: then its word is waited for.
+    if (!this.#pipe.frames) this.#writing?.reject(error);
     for (const pending of [...this.#control.splice(0), ...this.#bulk.splice(0)]) pending.reject(error);
     this.#end();
     this.#owner.closed(this, reason);
@@ -168,8 +175,11 @@ export class Lane implements LanePort {
     this.#writing = pending;
     if (!pending) return;
     this.#pipe.write(pending.bytes, (error) => {
-      if (this.#closed) return;
-      if (error) return this.close(error);
+      if (this.#closed) return pending.reject(error ?? fault('LANE_CLOSED'));
+      if (error) {
+        pending.reject(error);
+        return this.close(error);
+      }
       this.#sent += pending.bytes.length;
       pending.resolve();
       this.#writeNext();
@@ -219,6 +229,11 @@ export class Lane implements LanePort {
     this.#asked = undefined;
     this.#pipe.measured?.(this.#roundTrip);
   }
+}
+
+/** At most: what is asked for may be all zeros, or end a chunk. */
+function bytesOf(ranges: readonly BlockRange[]): number {
+  return BLOCK_BYTES * ranges.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 /** The header is put right before the data where there is room, so that the whole frame is one write and nothing is copied. */

@@ -155,7 +155,7 @@ export class Supervisor {
   /** A pipe on which the peer has proved its identity, dialled by it or by us. */
   add(pipe: Pipe, path?: Path): void {
     const known = this.#kinds.has(pipe.kind);
-    if (this.#over || !known || this.#surplus(pipe.kind, path)) return pipe.destroy();
+    if (this.#over || !known || this.#surplus(pipe, path)) return pipe.destroy();
     if (!this.#rate.take()) {
       if (path) this.#dials.rest(path);
       return pipe.destroy();
@@ -207,12 +207,13 @@ export class Supervisor {
    * Whether one more of this kind is too many. An honest sender dials when its own lanes are dead, which this side may not
    * have noticed yet: some are let in beyond what there should be, and what is worth least goes.
    */
-  #surplus(kind: string, path: Path | undefined): boolean {
+  #surplus({ kind, frames }: Pipe, path: Path | undefined): boolean {
     if (this.#lanes.size >= MAX_LANES) return true;
     if (this.#options.role === 'sender') return false;
     const live = this.#liveLanes();
     const target = this.#targets(live).get(kind) ?? 0;
-    return countOf(live, kind) >= target + (path ? 0 : SPARE_LANES);
+    const count = frames ? this.#lasting(live, kind).length : countOf(live, kind);
+    return count >= target + (path ? 0 : SPARE_LANES);
   }
 
   #message(lane: Lane, message: Message): void {
@@ -283,15 +284,16 @@ export class Supervisor {
   #tend(): void {
     const now = this.#clock.now();
     if (this.#over || now < this.#from) return;
+    this.#makeWay();
     const live = this.#liveLanes();
     const targets = this.#targets(live);
     const direct = live.some(({ relayed }) => !relayed);
     for (const [kind, target] of targets) {
       const count = countOf(live, kind);
       const { relayed, senderDials, sort } = this.#traits(kind)!;
-      const missing = target - count;
+      const missing = target - this.#lasting(live, kind).length;
       if (target === 0) this.#dials.cancel(kind);
-      if (missing < 0 && this.#options.role === 'receiver') {
+      if (count > target && missing < 0 && this.#options.role === 'receiver') {
         // Otherwise it would dial again for each lane that closes.
         if (senderDials && this.#askedFor > target) this.#ask(kind, target);
         this.#retire(kind, -missing);
@@ -299,6 +301,25 @@ export class Supervisor {
       if (missing <= 0 || (relayed && !direct && now < this.#relayFrom)) continue;
       const own = this.#dials.open({ kind, tcp: sort === 'stream' }, count, missing, live.length > 0);
       if (!own && senderDials && count > 0) this.#askForMore(kind, target, now);
+    }
+  }
+
+  /** Lanes of a kind that stay: those of this thread make way once its paths lead into others. */
+  #lasting(live: readonly Lane[], kind: string): readonly Lane[] {
+    const own = live.filter((lane) => lane.kind === kind);
+    const threads = this.#options.role === 'receiver' && this.#dials.threaded(kind);
+    return threads ? own.filter(({ threaded }) => threaded) : own;
+  }
+
+  /** Receiver: lanes in this thread, which were there before the others, leave their work to those. */
+  #makeWay(): void {
+    if (this.#options.role !== 'receiver') return;
+    const live = this.#live();
+    const threaded = new Set(live.filter(({ lane }) => lane.threaded).map(({ lane }) => lane.kind));
+    for (const kept of live) {
+      if (kept.lane.threaded || !threaded.has(kept.lane.kind)) continue;
+      kept.retired = true;
+      this.#options.onRetire(kept.lane);
     }
   }
 

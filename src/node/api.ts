@@ -32,7 +32,8 @@ export interface CommonOptions extends TransferOptions {
   /** Local port for lanes (and for the sender's own rendezvous); 0 or absent: any. */
   port?: number;
   /**
-   * Threads for TCP lanes and hashing, beside the main one, 0 to 16. Default: none on fewer than four cores, else at most four. There are
+   * Threads for TCP lanes and hashing, beside the main one, 0 to 16. Default: none on fewer than four cores or for
+   * less than 64 MiB, else at most four. There are
    * none for a text, a stream, or a store of your own.
    */
   threads?: number;

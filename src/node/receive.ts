@@ -64,7 +64,7 @@ export function receive(options: ReceiveOptions): Transfer {
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();
       // Made while the sender is being looked for.
       made = makeCertificate();
-      made.then((certificate) => threading.start(transfer, certificate)).catch(() => {});
+      made.catch(() => {});
       return known;
     },
     place: async (secret) =>
@@ -111,6 +111,7 @@ export function receive(options: ReceiveOptions): Transfer {
       const { accept } = options;
       const accepted = accept === 'all' || (await accept(summary)) === true;
       if (!accepted) return undefined;
+      threading.start(transfer, await made!, offer.bytes);
       return options.store?.(summary) ?? makeSink(session, offer, options);
     },
     keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts, options.links),

@@ -56,9 +56,9 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
     openSource(what, options, warn, notice),
     makeCertificate(),
   ]);
-  // Who names a port has opened that one.
-  const listens = options.at === undefined && !options.port ? { host: undefined } : undefined;
-  threading.start(transfer, certificate, listens);
+  // Who names a port has opened that one, and who wants only relays tells nobody of any.
+  const free = options.at === undefined && !options.port && options.relay !== 'only';
+  threading.start(transfer, certificate, source.length, free ? { host: undefined } : undefined);
   const networks = new Set<Network>();
   const forwards = new Forwards(transfer.log);
   const hosting = new Hosting(transfer, options, certificate);

@@ -1,4 +1,4 @@
-/** The threads of one transfer, if it has any: begun once its certificate is made, and given lanes and hashing from then on. */
+/** The threads of one transfer, if it has any: begun once it is known that there is much to move, and given lanes and hashing from then on. */
 import { availableParallelism } from 'node:os';
 import type { Certificate } from '../identity/certificate.ts';
 import type { HashName } from '../offer/hashing.ts';
@@ -11,35 +11,51 @@ import { platform } from './platform.ts';
 
 /** With fewer cores both sides of a transfer, or this one and other programs, keep them busy without threads. */
 const LEAST_CORES = 4;
-/** More lanes than these few do not make a transfer faster (docs/performance.md). */
+/** As many as there are lanes to begin with. */
 const MOST_BY_DEFAULT = 4;
+/** Bytes that are moved sooner than threads pay for their start. Nobody begins them for fewer unless the person says how many. */
+const LEAST_BYTES = 64 * 1024 * 1024;
 
 export class Threading implements LaneThreads {
   readonly platform: Platform;
   readonly #count: number;
+  readonly #least: number;
+  readonly #waiting = new Set<() => void>();
   #threads: Threads | undefined;
   #ports: readonly number[] = [];
 
   /** @param possible false: bytes come from, or go to, a store that may not take shared memory */
   constructor({ threads }: Pick<CommonOptions, 'threads'>, possible: boolean) {
     this.#count = possible ? (threads ?? byDefault()) : 0;
-    this.platform =
-      this.#count === 0
-        ? platform
-        : {
-            ...platform,
-            digest: (hash) => (data) => this.#hash(hash, data),
-            allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
-          };
+    this.#least = threads === undefined ? LEAST_BYTES : 0;
+    this.platform = {
+      ...platform,
+      digest: (hash) => (data) => this.#hash(hash, data),
+      allocate: (bytes) =>
+        this.#threads ? new Uint8Array(new SharedArrayBuffer(bytes)) : platform.allocate(bytes),
+    };
   }
 
   get ports(): readonly number[] {
     return this.#ports;
   }
 
-  /** @param listens on which address lanes may come in, at any port; absent: they come in on one port only */
-  start(transfer: Running, { cert, key }: Certificate, listens?: { host: string | undefined }): void {
-    if (this.#count === 0 || transfer.signal.aborted) return;
+  onPorts(run: () => void): void {
+    this.#waiting.add(run);
+  }
+
+  /**
+   * @param bytes to be moved; undefined: nobody knows
+   * @param listens on which address lanes may come in, at any port; absent: they come in on one port only
+   */
+  start(
+    transfer: Running,
+    { cert, key }: Certificate,
+    bytes: number | undefined,
+    listens?: { host: string | undefined },
+  ): void {
+    const little = bytes === undefined || bytes < this.#least;
+    if (this.#count === 0 || little || this.#threads || transfer.signal.aborted) return;
     const threads = new Threads({
       ...{ count: this.#count, identity: { cert, key } },
       onPipe: (pipe, fingerprint) => transfer.offerPipe(pipe, fingerprint),
@@ -50,6 +66,7 @@ export class Threading implements LaneThreads {
     if (listens)
       void threads.listen(listens.host).then((ports) => {
         this.#ports = ports;
+        for (const run of this.#waiting) run();
       });
   }
 

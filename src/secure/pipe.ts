@@ -12,7 +12,10 @@ export interface Pipe {
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;
   readonly remote: string;
-  /** Writes one buffer; calls back when it has left for the network and may be reused. One write at a time. */
+  /**
+   * Writes one buffer; calls back when it has left for the network and may be reused. One write at a time. One with `frames` calls
+   * back after `destroy` too, since until then the buffer is not free.
+   */
   write(bytes: Uint8Array, done: (error?: Error | null) => void): void;
   /** Starts delivery. The bytes belong to the pipe and are valid during the call only. */
   start(data: (bytes: Uint8Array) => void, closed: (error?: Error) => void): void;
@@ -22,6 +25,8 @@ export interface Pipe {
    * @param came bytes that have come since it was called last
    */
   frames?(sink: FrameSink, came: (bytes: number) => void): { end(): void };
+  /** Of such a pipe: so many bytes of blocks are asked for. It takes no others, since it holds them itself until they are whole. */
+  asks?(bytes: number): void;
   /** Stops delivery soon: a little more may still come. */
   pause(): void;
   resume(): void;

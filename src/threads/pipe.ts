@@ -2,11 +2,17 @@
 import { asBeelineError, fault } from '../base/errors.ts';
 import { lend } from '../base/slab.ts';
 import type { Pipe } from '../secure/pipe.ts';
-import type { FrameSink } from '../wire/framing.ts';
+import type { FrameSink, Landing } from '../wire/framing.ts';
 import { heard, type News, type Order } from './words.ts';
 
 /** What of the news is for one pipe. */
-export type PipeNews = Extract<News, { is: 'wrote' | 'message' | 'blocks' | 'bytes' | 'wrong' | 'closed' }>;
+export type PipeNews = Extract<
+  News,
+  { is: 'wrote' | 'message' | 'blocks' | 'part' | 'bytes' | 'wrong' | 'closed' }
+>;
+
+/** Bytes after which the other thread hears that they have been heard. */
+const HEARD_BYTES = 64 * 1024;
 
 export class ThreadPipe implements Pipe {
   readonly kind = 'tcp';
@@ -19,6 +25,11 @@ export class ThreadPipe implements Pipe {
   #came: (bytes: number) => void = () => {};
   #closed: ((error?: Error) => void) | undefined;
   #written: ((error?: Error | null) => void) | undefined;
+  /** Blocks that come in parts, and how many bytes are missing. */
+  #landing: Landing | undefined;
+  #left = 0;
+  #heard = 0;
+  #destroyed = false;
   #over = false;
 
   /** @param gone called once, when nothing more comes of it */
@@ -35,8 +46,9 @@ export class ThreadPipe implements Pipe {
     this.#gone = gone;
   }
 
+  /** Calls back only when the other thread does not touch the bytes any more, also after `destroy`. */
   write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
-    if (this.#over) return void queueMicrotask(() => done(fault('LANE_CLOSED')));
+    if (this.#over || this.#destroyed) return void queueMicrotask(() => done(fault('LANE_CLOSED')));
     this.#written = done;
     // Of what is not shared all memory under it would be copied.
     const own = bytes.buffer instanceof SharedArrayBuffer || bytes.length === bytes.buffer.byteLength;
@@ -46,11 +58,15 @@ export class ThreadPipe implements Pipe {
   frames(sink: FrameSink, came: (bytes: number) => void) {
     this.#sink = sink;
     this.#came = came;
-    return {
-      end: () => {
-        this.#sink = undefined;
-      },
-    };
+    return { end: () => this.#end() };
+  }
+
+  asks(bytes: number): void {
+    this.#order({ do: 'ask', pipe: this.#number, bytes });
+  }
+
+  measured(roundTripMs: number): void {
+    this.#order({ do: 'measured', pipe: this.#number, roundTripMs });
   }
 
   start(_data: (bytes: Uint8Array) => void, closed: (error?: Error) => void): void {
@@ -68,18 +84,20 @@ export class ThreadPipe implements Pipe {
   }
 
   destroy(): void {
-    if (this.#over) return;
+    if (this.#over || this.#destroyed) return;
+    this.#destroyed = true;
     this.#order({ do: 'close', pipe: this.#number });
-    // As a socket tells it: after whoever destroys it is done.
-    setImmediate(() => this.end());
   }
 
-  /** @param error why nothing more comes */
-  end(error?: Error): void {
+  /** The other thread is done with it. @param error why */
+  over(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
+    this.#end();
     this.#gone();
-    this.#written?.(error ?? fault('LANE_CLOSED'));
+    const written = this.#written;
+    this.#written = undefined;
+    written?.(error ?? fault('LANE_CLOSED'));
     this.#closed?.(error);
   }
 
@@ -93,16 +111,27 @@ export class ThreadPipe implements Pipe {
       case 'bytes':
         return this.#came(news.count);
       case 'message':
+        this.#hear(news.bytes);
         return this.#guarded((sink) => sink.message(news.message));
       case 'blocks':
         return this.#blocks(news);
+      case 'part':
+        this.#hear(news.bytes.length);
+        return this.#part(news);
       case 'wrong':
         return this.#guarded(() => {
           throw heard(news.error);
         });
       case 'closed':
-        return this.end(news.error === undefined ? undefined : new Error(news.error));
+        return this.over(news.error === undefined ? undefined : new Error(news.error));
     }
+  }
+
+  #hear(bytes: number): void {
+    this.#heard += bytes;
+    if (this.#heard < HEARD_BYTES) return;
+    this.#order({ do: 'heard', pipe: this.#number, bytes: this.#heard });
+    this.#heard = 0;
   }
 
   #blocks({ header, whole }: PipeNews & { is: 'blocks' }): void {
@@ -114,6 +143,19 @@ export class ThreadPipe implements Pipe {
     if (!kept) slab.release();
   }
 
+  #part({ header, bytes }: PipeNews & { is: 'part' }): void {
+    this.#guarded((sink) => {
+      if (header) {
+        this.#landing = sink.land(header);
+        this.#left = header.bytes;
+      }
+      const landing = this.#landing;
+      this.#left -= bytes.length;
+      if (this.#left === 0) this.#landing = undefined;
+      landing?.put(bytes);
+    });
+  }
+
   /** As of `FrameReader`: whoever throws ends the lane. */
   #guarded(work: (sink: FrameSink) => void): void {
     const sink = this.#sink;
@@ -121,8 +163,14 @@ export class ThreadPipe implements Pipe {
     try {
       work(sink);
     } catch (thrown) {
-      this.#sink = undefined;
+      this.#end();
       sink.fail(asBeelineError(thrown, 'PROTOCOL'));
     }
+  }
+
+  #end(): void {
+    this.#sink = undefined;
+    this.#landing?.cut();
+    this.#landing = undefined;
   }
 }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { fault } from '../base/errors.ts';
+import { MAX_LANES } from '../base/limits.ts';
 import type { HashName } from '../offer/hashing.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Address } from '../wire/candidate.ts';
@@ -22,6 +23,9 @@ function builtWorker(): WorkerFile {
   const places = ['./threads/worker.js', '../threads/worker.js'].map((at) => new URL(at, import.meta.url));
   return { url: places.find((url) => existsSync(url)) ?? places[0]! };
 }
+
+/** Connections to all of them that have proved nothing yet. */
+const MAX_STRANGERS = 2 * MAX_LANES;
 
 interface Dialling {
   opened: (pipe: Pipe) => void;
@@ -66,11 +70,12 @@ export class Threads {
 
   /** A port in each thread, on which lanes may come in. @param host undefined: every address */
   async listen(host: string | undefined): Promise<number[]> {
+    const strangers = Math.ceil(MAX_STRANGERS / this.#threads.length);
     const ports = this.#threads.map(
       (thread) =>
         new Promise<number | undefined>((resolve) => {
           thread.listening = resolve;
-          order(thread, { do: 'listen', host });
+          order(thread, { do: 'listen', host, strangers });
         }),
     );
     return (await Promise.all(ports)).filter((port) => port !== undefined);
@@ -207,7 +212,7 @@ export class Threads {
   }
 
   #drop(thread: Thread, error: Error): void {
-    for (const pipe of [...thread.pipes.values()]) pipe.end(error);
+    for (const pipe of [...thread.pipes.values()]) pipe.over(error);
     for (const { failed } of [...thread.dialling.values(), ...thread.jobs.values()]) failed(error);
     thread.dialling.clear();
     thread.jobs.clear();

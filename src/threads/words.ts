@@ -17,9 +17,15 @@ export interface Identity {
 /** To a worker. Pipes that it is to dial have positive numbers, those that came in to it negative ones. */
 export type Order =
   | { do: 'dial'; pipe: number; to: Address; pin: string }
-  | { do: 'listen'; host: string | undefined }
+  /** @param strangers connections that have proved nothing yet, at most */
+  | { do: 'listen'; host: string | undefined; strangers: number }
   | { do: 'start'; pipe: number }
   | { do: 'write'; pipe: number; bytes: Uint8Array }
+  /** So many bytes of blocks were asked for. No others are taken. */
+  | { do: 'ask'; pipe: number; bytes: number }
+  /** So many bytes of messages and parts have been heard. */
+  | { do: 'heard'; pipe: number; bytes: number }
+  | { do: 'measured'; pipe: number; roundTripMs: number }
   | { do: 'pause'; pipe: number }
   | { do: 'resume'; pipe: number }
   /** Also of one that is being dialled. */
@@ -35,9 +41,12 @@ export type News =
   | { is: 'unreached'; pipe: number; error: Told }
   | { is: 'listening'; port: number | undefined }
   | { is: 'wrote'; pipe: number; error: string | undefined }
-  | { is: 'message'; pipe: number; message: Message }
-  /** All bytes of these blocks, where they lie in their chunk: `whole` has HEADROOM bytes before it. */
+  /** @param bytes that came with it, to be said to have been heard */
+  | { is: 'message'; pipe: number; message: Message; bytes: number }
+  /** All bytes of a chunk: `whole` has HEADROOM bytes before them. */
   | { is: 'blocks'; pipe: number; header: BlocksHeader; whole: Uint8Array }
+  /** The next bytes of blocks that come slowly, or not all of a chunk; `header` with the first of them. */
+  | { is: 'part'; pipe: number; header: BlocksHeader | undefined; bytes: Uint8Array }
   | { is: 'bytes'; pipe: number; count: number }
   /** What came is not the protocol's. */
   | { is: 'wrong'; pipe: number; error: Told }

@@ -1,45 +1,41 @@
 /**
  * A thread beside the one of the session: it has lanes of its own, with their sockets, their TLS and their framing, and hashes
- * chunks. It decides nothing. Bytes of blocks are gathered in shared memory, so that no other thread touches them on their way.
+ * chunks. It decides nothing. A chunk that comes in one piece is gathered in shared memory, so that no other thread touches it on its way.
+ *
+ * What a peer can make it hold is bounded for each lane: blocks by what was asked for on it, all else by what the session's
+ * thread has not heard yet.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { asBeelineError } from '../base/errors.ts';
+import { asBeelineError, fault } from '../base/errors.ts';
 import { MAX_CHUNK, MIN_CHUNK } from '../base/limits.ts';
 import { HEADROOM } from '../base/slab.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import { laneContext } from '../secure/tls.ts';
 import { dial } from '../transports/tcp/dial.ts';
 import { listen } from '../transports/tcp/listen.ts';
-import { FrameReader, type FrameSink } from '../wire/framing.ts';
+import { FrameReader, type Landing } from '../wire/framing.ts';
+import type { BlocksHeader } from '../wire/messages.ts';
 import { digestOf } from './digests.ts';
 import { type Identity, type News, type Order, told } from './words.ts';
 
-/** Bytes of buffers that the main thread may hold. An honest peer brings no more than was asked for, which is less (sync/slabs.ts). */
-const MAX_LENT = 128 * 1024 * 1024;
 /** Buffers that are kept for what comes next. */
 const MAX_SPARE = 16;
-/** Bytes of blocks that are not whole yet, after which the main thread hears of them. */
-const HEARD_BYTES = 64 * 1024;
+/** Bytes of messages that the session's thread has not heard yet, above which nothing more is read of a lane. */
+const MAX_UNHEARD = 1024 * 1024;
+/** Milliseconds between looks at what is unfinished: bytes that came are told of, and blocks that take longer are handed on. */
+const SLOW_MS = 250;
 
 const port = parentPort!;
 const { cert, key } = workerData as Identity;
 const context = laneContext(cert, key);
-const pipes = new Map<number, Held>();
+const lanes = new Map<number, ThreadLane>();
 const dialling = new Map<number, AbortController>();
 const spare: Uint8Array[] = [];
-let lent = 0;
 let arrived = 0;
-
-interface Held {
-  readonly pipe: Pipe;
-  started: boolean;
-  /** The main thread wants nothing now. */
-  paused: boolean;
-}
 
 const say = (news: News) => port.postMessage(news);
 
-/** A buffer for a chunk of this length, all of it shared memory. */
+/** Shared memory for a chunk of this length. */
 function buffer(length: number): Uint8Array {
   let bytes = MIN_CHUNK;
   while (bytes < length && bytes < MAX_CHUNK) bytes *= 2;
@@ -49,69 +45,171 @@ function buffer(length: number): Uint8Array {
 }
 
 function free(whole: Uint8Array): void {
-  const full = lent >= MAX_LENT;
-  lent -= whole.length;
   if (spare.length === MAX_SPARE) spare.shift();
   spare.push(whole);
-  if (full && lent < MAX_LENT) for (const held of pipes.values()) flow(held);
 }
 
-/** Reads on, or not: if nobody gives buffers back, nothing more is read. */
-function flow({ pipe, started, paused }: Held): void {
-  if (!started) return;
-  if (paused || lent >= MAX_LENT) pipe.pause();
-  else pipe.resume();
+/** Blocks that are coming. On a fast path a chunk comes whole, and is handed over; on a slow one its bytes are, as they come. */
+class Coming implements Landing {
+  readonly #header: BlocksHeader;
+  readonly #lane: ThreadLane;
+  /** All of a chunk, in shared memory. */
+  readonly #whole: Uint8Array | undefined;
+  readonly #bytes: Uint8Array;
+  #came = 0;
+  #handed = 0;
+  /** It was there at the last look. */
+  #slow = false;
+
+  constructor(header: BlocksHeader, lane: ThreadLane) {
+    this.#header = header;
+    this.#lane = lane;
+    const { bytes, length } = header;
+    this.#whole = bytes === length ? buffer(length) : undefined;
+    this.#bytes = this.#whole?.subarray(HEADROOM, HEADROOM + bytes) ?? new Uint8Array(bytes);
+  }
+
+  put(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#came);
+    this.#came += bytes.length;
+    if (this.#came < this.#bytes.length) return;
+    this.#lane.landed();
+    if (!this.#whole || this.#handed > 0) return this.#end();
+    this.#lane.say({ is: 'blocks', pipe: this.#lane.number, header: this.#header, whole: this.#whole });
+  }
+
+  look(): void {
+    if (this.#slow) this.#hand();
+    this.#slow = true;
+  }
+
+  /** What has come and was not handed on. */
+  #hand(): void {
+    if (this.#came === this.#handed) return;
+    const bytes = this.#bytes.slice(this.#handed, this.#came);
+    const header = this.#handed === 0 ? this.#header : undefined;
+    this.#handed = this.#came;
+    this.#lane.say({ is: 'part', pipe: this.#lane.number, header, bytes }, bytes.length);
+  }
+
+  take(): boolean {
+    return false;
+  }
+
+  cut(): void {
+    this.#lane.landed();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#hand();
+    if (this.#whole) free(this.#whole);
+  }
 }
 
-function start(number: number): void {
-  const held = pipes.get(number);
-  if (!held) return;
-  const { pipe } = held;
-  held.started = true;
-  let count = 0;
-  const tell = () => {
-    if (count > 0) say({ is: 'bytes', pipe: number, count });
-    count = 0;
-  };
-  const sink: FrameSink = {
-    message(message) {
-      tell();
-      say({ is: 'message', pipe: number, message });
-    },
-    land(header) {
-      const whole = buffer(header.length);
-      let at = HEADROOM + header.offset;
-      let left = header.bytes;
-      lent += whole.length;
-      if (lent >= MAX_LENT) for (const other of pipes.values()) flow(other);
-      return {
-        put(bytes) {
-          whole.set(bytes, at);
-          at += bytes.length;
-          left -= bytes.length;
-          if (left > 0) return count >= HEARD_BYTES ? tell() : undefined;
-          tell();
-          say({ is: 'blocks', pipe: number, header, whole });
-        },
-        take: () => false,
-        cut: () => free(whole),
-      };
-    },
-    fail: (error) => say({ is: 'wrong', pipe: number, error: told(error) }),
-  };
-  const reader = new FrameReader(sink);
-  pipe.start(
-    (bytes) => {
-      count += bytes.length;
-      reader.feed(bytes);
-    },
-    (error) => {
-      reader.end();
-      pipes.delete(number);
-      tell();
-      say({ is: 'closed', pipe: number, error: error?.message });
-    },
-  );
+class ThreadLane {
+  readonly number: number;
+  readonly pipe: Pipe;
+  #reader: FrameReader | undefined;
+  /** Bytes of blocks that were asked for. */
+  #asked = 0;
+  #coming: Coming | undefined;
+  /** Bytes that came since they were told of. */
+  #count = 0;
+  /** Bytes that the session's thread has not heard. */
+  #unheard = 0;
+  /** The session's thread wants nothing now. */
+  #paused = false;
+
+  constructor(number: number, pipe: Pipe) {
+    this.number = number;
+    this.pipe = pipe;
+    lanes.set(number, this);
+  }
+
+  start(): void {
+    const reader = new FrameReader({
+      message: (message) => {
+        const bytes = this.#count;
+        this.say({ is: 'message', pipe: this.number, message, bytes }, bytes);
+      },
+      land: (header) => this.#land(header),
+      fail: (error) => say({ is: 'wrong', pipe: this.number, error: told(error) }),
+    });
+    this.#reader = reader;
+    const slow = setInterval(() => this.#slow(), SLOW_MS);
+    this.pipe.start(
+      (bytes) => {
+        this.#count += bytes.length;
+        reader.feed(bytes);
+      },
+      (error) => {
+        clearInterval(slow);
+        reader.end();
+        lanes.delete(this.number);
+        say({ is: 'closed', pipe: this.number, error: error?.message });
+      },
+    );
+  }
+
+  /** So many bytes more were asked for. */
+  ask(bytes: number): void {
+    this.#asked += bytes;
+  }
+
+  /** @param bytes that the session's thread is to say that it has heard */
+  say(news: News, bytes = 0): void {
+    this.#tell();
+    say(news);
+    this.#unheard += bytes;
+    this.#flow();
+  }
+
+  heard(bytes: number): void {
+    this.#unheard -= bytes;
+    this.#flow();
+  }
+
+  hold(paused: boolean): void {
+    this.#paused = paused;
+    this.#flow();
+  }
+
+  landed(): void {
+    this.#coming = undefined;
+  }
+
+  /** The session's thread hears of the end only now: nothing that it ordered before is under way any more. */
+  close(): void {
+    if (this.#reader) return this.pipe.destroy();
+    lanes.delete(this.number);
+    this.pipe.destroy();
+    say({ is: 'closed', pipe: this.number, error: undefined });
+  }
+
+  #land(header: BlocksHeader): Landing {
+    this.#asked -= header.bytes;
+    if (this.#asked < 0) throw fault('PEER_MALFORMED', { what: 'what was not asked for' });
+    this.#coming = new Coming(header, this);
+    return this.#coming;
+  }
+
+  #slow(): void {
+    this.#coming?.look();
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#count > 0) say({ is: 'bytes', pipe: this.number, count: this.#count });
+    this.#count = 0;
+  }
+
+  /** Nothing is read of one that has not been started: it would be lost. */
+  #flow(): void {
+    if (!this.#reader) return;
+    if (this.#paused || this.#unheard > MAX_UNHEARD) this.pipe.pause();
+    else this.pipe.resume();
+  }
 }
 
 const orders: { [D in Order['do']]: (order: Order & { do: D }) => void } = {
@@ -122,52 +220,42 @@ const orders: { [D in Order['do']]: (order: Order & { do: D }) => void } = {
       .then(
         (pipe) => {
           if (control.signal.aborted) return pipe.destroy();
-          pipes.set(number, { pipe, started: false, paused: false });
+          new ThreadLane(number, pipe);
           say({ is: 'open', pipe: number, local: pipe.local, remote: pipe.remote });
         },
         (thrown) => say({ is: 'unreached', pipe: number, error: told(asBeelineError(thrown)) }),
       )
       .finally(() => dialling.delete(number));
   },
-  listen({ host }) {
+  listen({ host, strangers }) {
     const onPipe = (pipe: Pipe, fingerprint: string) => {
       arrived -= 1;
-      const number = arrived;
-      pipes.set(number, { pipe, started: false, paused: false });
-      const { local, remote } = pipe;
-      say({ is: 'came', pipe: number, local, remote, fingerprint });
+      const { number } = new ThreadLane(arrived, pipe);
+      say({ is: 'came', pipe: number, local: pipe.local, remote: pipe.remote, fingerprint });
     };
-    listen({ host, context, onPipe }).then(
+    listen({ host, context, onPipe, strangers }).then(
       (listener) => say({ is: 'listening', port: listener.port }),
       () => say({ is: 'listening', port: undefined }),
     );
   },
-  start: ({ pipe }) => start(pipe),
+  start: ({ pipe }) => lanes.get(pipe)?.start(),
   write({ pipe, bytes }) {
-    const held = pipes.get(pipe);
-    held?.pipe.write(bytes, (error) => say({ is: 'wrote', pipe, error: error?.message }));
+    lanes.get(pipe)?.pipe.write(bytes, (error) => say({ is: 'wrote', pipe, error: error?.message }));
   },
-  pause: ({ pipe }) => hold(pipe, true),
-  resume: ({ pipe }) => hold(pipe, false),
+  ask: ({ pipe, bytes }) => lanes.get(pipe)?.ask(bytes),
+  heard: ({ pipe, bytes }) => lanes.get(pipe)?.heard(bytes),
+  measured: ({ pipe, roundTripMs }) => lanes.get(pipe)?.pipe.measured?.(roundTripMs),
+  pause: ({ pipe }) => lanes.get(pipe)?.hold(true),
+  resume: ({ pipe }) => lanes.get(pipe)?.hold(false),
   close({ pipe }) {
     dialling.get(pipe)?.abort();
-    pipes.get(pipe)?.pipe.destroy();
-    pipes.delete(pipe);
+    lanes.get(pipe)?.close();
   },
   free: ({ whole }) => free(whole),
   hash({ job, hash, data }) {
     const done = (made: Uint8Array | undefined) => say({ is: 'hashed', job, hash: made });
-    const made = digestOf(hash)(data);
-    if (made instanceof Uint8Array) done(made);
-    else made.then(done, () => done(undefined));
+    (async () => digestOf(hash)(data))().then(done, () => done(undefined));
   },
 };
-
-function hold(pipe: number, paused: boolean): void {
-  const held = pipes.get(pipe);
-  if (!held) return;
-  held.paused = paused;
-  flow(held);
-}
 
 port.on('message', (order: Order) => (orders[order.do] as (order: Order) => void)(order));

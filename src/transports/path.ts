@@ -9,6 +9,8 @@ export interface Path {
   readonly kind: string;
   /** Two paths with the same kind and name are the same path. People and logs see it too. */
   readonly name: string;
+  /** Its next lanes would be another thread's work, as of now. Absent: no. */
+  readonly threaded?: boolean;
   /** The most lanes that it can carry at once. */
   readonly most: number;
   /**

@@ -9,6 +9,8 @@ import type { RelayUse, Role, TransportKind } from './transport.ts';
 export interface LaneThreads {
   /** Their ports, at every address of this machine that the session's own listens on. */
   readonly ports: readonly number[];
+  /** Calls back when there are others than before. */
+  onPorts(run: () => void): void;
   /** Opens a lane in one of them, as `dial` of TCP. Undefined: they are not there. */
   readonly dial: ((to: Address, pin: string, signal: AbortSignal) => Promise<Pipe>) | undefined;
 }

@@ -200,5 +200,10 @@ function roomy(path: Path): Path {
     setMaxListeners(0, signal);
     return path.open(signal);
   };
-  return { kind: path.kind, name: path.name, most: path.most, open };
+  return {
+    ...{ kind: path.kind, name: path.name, most: path.most, open },
+    get threaded() {
+      return path.threaded ?? false;
+    },
+  };
 }

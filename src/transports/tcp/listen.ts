@@ -12,6 +12,8 @@ import type { Pipe } from '../../secure/pipe.ts';
 import { peerFingerprint, serverSocket, tlsPipe } from '../../secure/tls.ts';
 
 interface ListenOptions {
+  /** Connections that have proved nothing yet, at most; default UNPROVEN. */
+  strangers?: number;
   /** 0 or undefined: any. */
   port?: number;
   /** undefined: every address, IPv6 and IPv4. */
@@ -39,7 +41,9 @@ const OTHERS = { inAll: 4 * MAX_LANES, ofAddress: MAX_LANES };
 /** @throws BeelineError SERVER when the port is taken or not allowed. */
 export function listen(options: ListenOptions): Promise<Listener> {
   const all = new Set<Socket>();
-  const unproven = new Room<Socket>(UNPROVEN, 'oldest', (socket) => socket.destroy());
+  const { strangers: inAll = UNPROVEN.inAll } = options;
+  const limits = { inAll, ofAddress: Math.min(inAll, UNPROVEN.ofAddress) };
+  const unproven = new Room<Socket>(limits, 'oldest', (socket) => socket.destroy());
   const others = new Room<Socket>(OTHERS, 'fair', (socket) => socket.destroy());
   const server = createServer({ pauseOnConnect: false }, (socket) => {
     socket.on('error', () => socket.destroy());

@@ -55,6 +55,7 @@ class Tcp implements Transport {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    around.threads?.onPorts(() => around.onChange());
   }
 
   describe(): v.InferInput<typeof DESCRIPTION> {
@@ -167,6 +168,9 @@ function path(
     kind,
     name: formatAddress(to),
     most: MAX_LANES,
+    get threaded() {
+      return kind === 'tcp' && around.threads?.dial !== undefined;
+    },
     open: async (signal) => {
       if (!around.mayDial()) throw fault('ADDRESSES_PACED');
       return open(signal);
