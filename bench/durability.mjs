@@ -12,7 +12,7 @@ import { inTurn } from './turns.mjs';
 /** Share of the throughput that is to be left. */
 const GOAL = 0.9;
 /** statfs(2): TMPFS_MAGIC. */
-const TMPFS = 0x01021994;
+export const TMPFS = 0x01021994;
 
 /** Prints the figures of each folder and resolves with them. */
 export async function durability(work, options) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The benchmark of the main path: see `--help`. Contestants run in turn, round after round, on the same data. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { HELP, readArguments } from './args.mjs';
 import { beeline } from './beeline.mjs';
-import { durability } from './durability.mjs';
+import { durability, TMPFS } from './durability.mjs';
 import { makeFile, sameFile } from './files.mjs';
 import { bench } from './main.mjs';
 import { makeCertificate, pump } from './pump.mjs';
@@ -26,7 +26,15 @@ async function main(work) {
   const [cpu] = cpus();
   console.log(`Node ${process.version}, ${cpus().length} CPUs (${cpu?.model.trim()}), in ${work}`);
   const wanted = (part) => options.only === undefined || options.only === part;
-  const results = {};
+  const memory = statfsSync(work).type === TMPFS;
+  const about = {
+    node: process.version,
+    cpus: cpus().length,
+    model: cpu?.model.trim(),
+    rounds: options.rounds,
+    memory,
+  };
+  const results = { about };
   if (wanted('start')) results.start = await startUp(work, options);
   if (['big', 'small', 'trees'].some(wanted)) {
     const sshd = await startSshd(work);
