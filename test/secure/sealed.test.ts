@@ -155,3 +155,14 @@ test('silence ends the handshake, and so does whoever gives up', async () => {
   gone.client.destroy();
   await opening;
 });
+
+test('what lies in shared memory, as chunks of a sender with threads do, goes as all else', async () => {
+  const { client, server } = await lane(wire());
+  const heard = new Heard(client);
+  const bytes = new Uint8Array(new SharedArrayBuffer(200_000), 100, 150_000);
+  bytes.set(randomBytes(randomFrom(seed), bytes.length));
+  const sent = Buffer.from(bytes);
+  await write(server, bytes);
+  await heard.until(sent.length);
+  assert.ok(heard.all.equals(sent));
+});

@@ -144,10 +144,15 @@ export class Sealer {
     const body = await subtle.encrypt(
       { name: 'AES-GCM', iv, additionalData: header },
       this.#key,
-      plain as Uint8Array<ArrayBuffer>,
+      unshared(plain),
     );
     return { type, header, body: new Uint8Array(body) };
   }
+}
+
+/** Web Crypto takes no shared memory, which is where a sender with threads has its chunks. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 export class Opener {
