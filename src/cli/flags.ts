@@ -56,7 +56,7 @@ const transfer = (leastPort: 0 | 1) => ({
   ),
   threads: takes(
     'N',
-    `threads for encryption and hashing, 0 to ${MAX_THREADS}; default: none on fewer than 4 cores, else up to 4`,
+    `threads to encrypt and hash, 0 to ${MAX_THREADS}; default: up to 4 on 4 cores and more, else none`,
     integer(0, MAX_THREADS),
   ),
   relay: takes(

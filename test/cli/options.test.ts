@@ -91,7 +91,20 @@ describe('cli: arguments', () => {
 
   it('turns every common flag into its option', () => {
     const { options, face, metricsPort, pskFile } = send(
-      ...['x', '--at', '[fd00::7]:4848', '--port', '5000', '--lanes', '8', '--no-lan', '--code', '7-a-b'],
+      ...[
+        'x',
+        '--at',
+        '[fd00::7]:4848',
+        '--port',
+        '5000',
+        '--lanes',
+        '8',
+        '--threads',
+        '3',
+        '--no-lan',
+        '--code',
+        '7-a-b',
+      ],
       ...['--limit', '10M', '--sha256', '--json', '-q', '--log-level', 'debug', '--log-file', 'log'],
       ...[
         '--metrics-port',
@@ -118,6 +131,7 @@ describe('cli: arguments', () => {
       configDir: 'conf',
       port: 5000,
       lanes: 8,
+      threads: 3,
       lan: false,
       limit: 10_000_000,
       wait: 600,

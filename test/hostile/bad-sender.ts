@@ -167,7 +167,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
     hello: () =>
       helloOf({
         fingerprint: certificate.fingerprint,
-        transports: { tcp: [`127.0.0.1:${listener.port}`] },
+        transports: { tcp: { at: [`127.0.0.1:${listener.port}`] } },
         ...(script.agent !== undefined && { agent: script.agent }),
       }),
     send: (body) => mailbox?.send(body, guest),

@@ -57,15 +57,15 @@ describe('the addresses that a peer names', () => {
   it('are dialled if they are addresses of one machine', async (t) => {
     const { network: side, paths } = await network(t, { relay: 'auto' });
     for (const text of ['999.1.2.3:80', '010.1.2.3:80', '[1:2:3]:80', 'a.example:80'])
-      assert.throws(() => side.peer(hello({ tcp: [text] })), { code: 'PROTOCOL' }, text);
+      assert.throws(() => side.peer(hello({ tcp: { at: [text] } })), { code: 'PROTOCOL' }, text);
     // What is an address, but of no one machine elsewhere, is left alone.
     const many = ['224.0.0.251:80', '[ff02::1]:80', '0.0.0.0:80', '[fe80::1]:80'];
-    side.peer(hello({ tcp: [...many, '[2001:DB8::1]:80'] }));
+    side.peer(hello({ tcp: { at: [...many, '[2001:DB8::1]:80'] } }));
     assert.deepEqual(named(paths()), ['tcp [2001:db8::1]:80']);
   });
 
   it('are not dialled by who wants relays only, whatever they are called', async (t) => {
-    const there = hello({ turn: ['127.0.0.1:80'], tcp: ['127.0.0.1:80'], udx: undefined });
+    const there = hello({ turn: ['127.0.0.1:80'], tcp: { at: ['127.0.0.1:80'] }, udx: undefined });
     const auto = await network(t, { relay: 'auto' });
     auto.network.peer(there);
     assert.deepEqual(named(auto.paths()), ['tcp 127.0.0.1:80', 'turn 127.0.0.1:80']);
@@ -92,9 +92,9 @@ describe('the addresses that a peer names', () => {
     const open = (path: Path) => path.open(new AbortController().signal);
     for (let i = 0; i < 20; i++) {
       const hosts = Array.from({ length: 40 }, (_, j) => `127.0.${i}.${j + 1}:${port}`);
-      side.peer(hello({ tcp: hosts }));
+      side.peer(hello({ tcp: { at: hosts } }));
       await Promise.allSettled(paths().map(open));
-      side.peer(hello({ tcp: [`127.0.0.1:${port}`] }));
+      side.peer(hello({ tcp: { at: [`127.0.0.1:${port}`] } }));
       await Promise.allSettled(paths().map(open));
     }
     await assert.rejects(
