@@ -102,7 +102,7 @@ describe('a write that fails once', linux, () => {
     // The journal's beginning, a staged file, the journal, and then the second commit.
     ['fdatasync', 2, any],
     ['fdatasync', 3, any],
-    ['fdatasync', 5, any],
+    ['fdatasync', 4, any],
     ['fsync', 2, any],
     ['fsync', 5, any],
     ['renameSync', 1, (args: unknown[]) => !String(args[0]).includes('journal')],
