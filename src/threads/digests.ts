@@ -37,13 +37,27 @@ const sha256Digest: Digest =
 let native: Direct | null | undefined;
 
 function nativeBlake3(): Direct | null {
-  if (native === undefined)
-    try {
-      native = createRequire(import.meta.url)('@napi-rs/blake-hash').blake3 as Direct;
-    } catch {
-      native = null;
-    }
+  native ??= loadBlake3();
   return native;
+}
+
+/**
+ * On Linux the package's binary is taken without its loader. That one tells the C library by a report of the whole process, for which
+ * Node asks a name server for every address that the process is connected to, and waits for each answer.
+ */
+function loadBlake3(): Direct | null {
+  const name = '@napi-rs/blake-hash';
+  const { platform, arch } = process;
+  const binaries = ['gnu', 'musl', 'gnueabihf'].map((library) => `${name}-linux-${arch}-${library}`);
+  const require = createRequire(import.meta.url);
+  for (const one of platform === 'linux' ? binaries : [name])
+    try {
+      // From where the package is: a package manager may hide its dependencies from others.
+      return createRequire(require.resolve(name))(one).blake3 as Direct;
+    } catch {
+      // Not installed, or for another C library.
+    }
+  return null;
 }
 
 const slowBlake3: Digest = async (data) => (await import('@noble/hashes/blake3.js')).blake3(data);
