@@ -97,6 +97,11 @@ export class Fetching {
     this.#takeStock();
   }
 
+  /** Being found out what the disk certainly has: until then nothing that was down counts. */
+  get reopening(): boolean {
+    return this.#disk === 'reopening';
+  }
+
   /** Of a stream: every chunk below this one is down, and the origin may forget it. */
   release(): number {
     this.#released = this.chunks.down.firstMissing;

@@ -291,7 +291,11 @@ export class Receiver implements Peer {
 
   #takePage(page: number, bytes: Uint8Array): void {
     const pull = this.#pulled;
-    if (!pull) throw fault('PEER_MALFORMED', { what: 'a page that was not asked for' });
+    if (!pull) {
+      // The first one is said unasked on each lane, also where nothing is to be pulled any more.
+      if (page === 0) return;
+      throw fault('PEER_MALFORMED', { what: 'a page that was not asked for' });
+    }
     const was = pull.complete;
     pull.take(page, bytes);
     if (!pull.complete) return this.#askPages();
@@ -392,13 +396,14 @@ export class Receiver implements Peer {
   }
 
   /** Reads back what is down. */
-  #readerOf({ space, hash }: Offer, { sink, chunks }: Fetching): ChunkReader | undefined {
+  #readerOf({ space, hash }: Offer, fetching: Fetching): ChunkReader | undefined {
+    const { sink, chunks } = fetching;
     if (!sink.read) return undefined;
     const { digest, allocate } = this.#ports;
     return new ChunkReader({
       ...{ chunkSize: space.chunkSize, digest: digest(hash), allocate },
       read: async (index, into) => {
-        if (!chunks.down.has(index)) throw fault('CHUNK_NOT_HERE', { chunk: index });
+        if (!chunks.down.has(index) || fetching.reopening) throw fault('CHUNK_NOT_HERE', { chunk: index });
         return sink.read!(index, space.extents(index), into);
       },
     });
