@@ -9,6 +9,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { median } from '../bench/report.mjs';
 
 const PLOTS = 'docs/performance';
+const WIDTH = 720;
+const LEFT = 150;
+const COLOURS = ['#c8860a', '#5b6470', '#9aa3ad'];
 const MiB = 2 ** 20;
 
 const results = {};
@@ -332,10 +335,6 @@ function summary() {
   }
   return lines;
 }
-
-const WIDTH = 720;
-const LEFT = 150;
-const COLOURS = ['#c8860a', '#5b6470', '#9aa3ad'];
 
 function svg(name, title, height, body) {
   writeFileSync(
