@@ -14,6 +14,8 @@ const DATAGRAM_BYTES = 1372;
 const ALL_BYTES = DATAGRAMS * DATAGRAM_BYTES;
 /** What a bucket lets through at once. */
 const BURST_BYTES = 256 * 1024;
+/** Neighbour discovery and the like, beside what a test sends. */
+const OTHERS_BYTES = 4096;
 
 const missing = whyNoStar();
 // On CI a missing prerequisite is a failure, elsewhere a skip with its reason.
@@ -34,7 +36,8 @@ describe('lab: a switch and its cables', { skip }, () => {
     const most = ((performance.now() - began) * 20_000) / 8 + BURST_BYTES;
     t.diagnostic(`${crossed} bytes crossed, ${((crossed / most) * 100).toFixed(1)} % of the rate`);
     assert.ok(crossed <= most, `${crossed} bytes over the slow cable in the time of ${most}`);
-    assert.ok(arrived <= crossed && arrived > BURST_BYTES / 2, `${arrived} of ${crossed} bytes arrived`);
+    // The kernels of the others say something to all now and then.
+    assert.ok(arrived <= crossed + OTHERS_BYTES && arrived > BURST_BYTES / 2, `${arrived} of ${crossed} bytes arrived`);
     const { up } = star.carried(from);
     assert.ok(up >= crossed, `${up} bytes left, of which ${crossed} crossed`);
   });
