@@ -37,7 +37,10 @@ describe('lab: a switch and its cables', { skip }, () => {
     t.diagnostic(`${crossed} bytes crossed, ${((crossed / most) * 100).toFixed(1)} % of the rate`);
     assert.ok(crossed <= most, `${crossed} bytes over the slow cable in the time of ${most}`);
     // The kernels of the others say something to all now and then.
-    assert.ok(arrived <= crossed + OTHERS_BYTES && arrived > BURST_BYTES / 2, `${arrived} of ${crossed} bytes arrived`);
+    assert.ok(
+      arrived <= crossed + OTHERS_BYTES && arrived > BURST_BYTES / 2,
+      `${arrived} of ${crossed} bytes arrived`,
+    );
     const { up } = star.carried(from);
     assert.ok(up >= crossed, `${up} bytes left, of which ${crossed} crossed`);
   });
