@@ -340,7 +340,7 @@ function svg(name, title, height, body) {
   writeFileSync(
     `${PLOTS}/${name}.svg`,
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="14">\n` +
-      `<rect width="100%" height="100%" fill="#fff"/>\n<text x="12" y="24" font-weight="600">${title}</text>\n${body.join('\n')}\n</svg>\n`,
+      `<title>${title}</title>\n<rect width="100%" height="100%" fill="#fff"/>\n<text x="12" y="24" font-weight="600">${title}</text>\n${body.join('\n')}\n</svg>\n`,
   );
 }
 
