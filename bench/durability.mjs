@@ -6,11 +6,10 @@ import { mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beeline } from './beeline.mjs';
 import { makeFile, makeTree, sameFile, sameTree } from './files.mjs';
+import { GOALS } from './goals.mjs';
 import { fold, median, spread, table } from './report.mjs';
 import { inTurn } from './turns.mjs';
 
-/** Share of the throughput that is to be left. */
-const GOAL = 0.9;
 /** statfs(2): TMPFS_MAGIC. */
 export const TMPFS = 0x01021994;
 
@@ -62,8 +61,8 @@ async function compare(work, path, to, { rounds, lanes }, bytes, check) {
 function print(what, { rows, syncs, ratio, shares }) {
   console.log(`\nSyncing: ${what}`);
   console.log(table(rows));
-  const reached = ratio >= GOAL ? 'reached' : 'NOT reached';
+  const reached = ratio >= GOALS.synced ? 'reached' : 'NOT reached';
   const share = `${(ratio * 100).toFixed(1)} % of the throughput without it`;
-  const goal = `goal ${GOAL * 100} ${reached}; rounds ${spread(shares, 0)}`;
+  const goal = `goal ${GOALS.synced * 100} ${reached}; rounds ${spread(shares, 0)}`;
   console.log(`With syncing: ${share} (${goal}); ${syncs} syncs at the receiver`);
 }

@@ -7,6 +7,7 @@ import { HELP, readArguments } from './args.mjs';
 import { beeline } from './beeline.mjs';
 import { durability, TMPFS } from './durability.mjs';
 import { makeFile, sameFile } from './files.mjs';
+import { GOALS } from './goals.mjs';
 import { bench } from './main.mjs';
 import { makeCertificate, pump } from './pump.mjs';
 import { fold, median, ratio, table } from './report.mjs';
@@ -79,9 +80,9 @@ async function oneFile(work, sshd) {
   console.log(`\nOne file of ${size / 2 ** 20} MiB, ${rounds} rounds`);
   console.log(table(rows));
   if (rows.scp)
-    console.log(ratio(`scp (${choice.cipher}, ${choice.direction})`, rows.scp, rows.Beeline, 1.2));
+    console.log(ratio(`scp (${choice.cipher}, ${choice.direction})`, rows.scp, rows.Beeline, GOALS.scp));
   else console.log(`scp was skipped: ${noScp}.`);
-  console.log(ratio('pump', rows.pump, rows.Beeline, 0.6));
+  console.log(ratio('pump', rows.pump, rows.Beeline, GOALS.pump));
   const stream = median(raw.pump.map((round) => round.stream));
   console.log(`The pump's stream alone, without starting Node: ${stream.toFixed(3)} s`);
   console.log(

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beeline } from './beeline.mjs';
 import { makeTree, sameTree } from './files.mjs';
+import { GOALS } from './goals.mjs';
 import { columns, fixed, fold, mebibytes, median, ratio, spread, table } from './report.mjs';
 import { rsync, rsyncMissing } from './rsync.mjs';
 import { tar, tarMissing } from './tar.mjs';
@@ -10,8 +11,6 @@ import { inTurn } from './turns.mjs';
 
 /** Shares of the largest tree that are measured too. */
 const SHARES = [0.25, 0.5, 1];
-/** What a file of the largest tree may cost, in parts of what one of the smallest does. */
-const LINEAR = 1.25;
 
 /** A tree of small files: Beeline, rsync and tar. */
 export async function smallFiles(work, sshd, { files, fileSize, rounds, lanes }, cipher) {
@@ -32,9 +31,9 @@ export async function smallFiles(work, sshd, { files, fileSize, rounds, lanes },
   console.log(`\n${files} files of ${fileSize / 1024} KiB, ${rounds} rounds`);
   console.log(table(rows));
   if (noRsync) console.log(`rsync was skipped: ${noRsync}.`);
-  else console.log(ratio('rsync -a over ssh', rows.rsync, rows.Beeline, 1.5));
+  else console.log(ratio('rsync -a over ssh', rows.rsync, rows.Beeline, GOALS.rsync));
   if (noTar) console.log(`tar was skipped: ${noTar}.`);
-  else console.log(ratio('tar over ssh', rows.tar, rows.Beeline, 1));
+  else console.log(ratio('tar over ssh', rows.tar, rows.Beeline, GOALS.tar));
   rmSync(tree, { recursive: true });
   return { files, fileSize, rows };
 }
@@ -69,9 +68,9 @@ export async function largeTrees(work, sshd, { treeFiles, rounds, lanes }, ciphe
   const [first, last] = [sizes[0], sizes.at(-1)];
   const each = ({ files, rows }) => rows.Beeline.seconds / files;
   const growth = each(last) / each(first);
-  const reached = growth <= LINEAR ? 'reached' : 'NOT reached';
+  const reached = growth <= GOALS.linear ? 'reached' : 'NOT reached';
   console.log(
-    `A file of the largest tree takes ${growth.toFixed(2)} times the time of one of the smallest (goal at most ${LINEAR} ${reached})`,
+    `A file of the largest tree takes ${growth.toFixed(2)} times the time of one of the smallest (goal at most ${GOALS.linear} ${reached})`,
   );
   return { sizes, growth };
 }

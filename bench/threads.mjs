@@ -6,14 +6,13 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bothDone, deadlineFor, startReceiver, startSender } from './beeline.mjs';
 import { makeFile, sameFile } from './files.mjs';
+import { GOALS } from './goals.mjs';
 import { columns, fixed, median, spread } from './report.mjs';
 import { inTurn } from './turns.mjs';
 
 const COUNTS = [0, 1, 2, 4, 8];
 /** Milliseconds between looks at the threads: what one uses after the last look is not seen. */
 const LOOK_MS = 20;
-/** Most CPU seconds a GiB of the busiest thread, with four. */
-const GOAL = { count: 4, seconds: 0.4 };
 const GiB = 2 ** 30;
 
 export async function threads(work, { size, rounds, lanes }) {
@@ -72,10 +71,10 @@ export async function threads(work, { size, rounds, lanes }) {
       ]),
     ),
   );
-  const goal = rows.find(({ count }) => count === GOAL.count);
-  const reached = goal.busiest <= GOAL.seconds ? 'reached' : 'NOT reached';
+  const goal = rows.find(({ count }) => count === GOALS.threads.count);
+  const reached = goal.busiest <= GOALS.threads.seconds ? 'reached' : 'NOT reached';
   console.log(
-    `The busiest thread with ${GOAL.count}: ${fixed(goal.busiest, 2)} s a GiB (goal ${GOAL.seconds} ${reached}; rounds ${goal.range})`,
+    `The busiest thread with ${GOALS.threads.count}: ${fixed(goal.busiest, 2)} s a GiB (goal ${GOALS.threads.seconds} ${reached}; rounds ${goal.range})`,
   );
   console.log(
     'Projected for a core for each thread at either side, as fast as these, and a network, a memory and a disk that do not bound it. Start-up is in it.',

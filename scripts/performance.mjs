@@ -6,7 +6,8 @@
 // Files may hold some parts only: of a part that is in several, the last counts. What lies between `<!-- measured: NAME -->` and
 // `<!-- end -->` is replaced, if the part is there.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { median } from '../bench/report.mjs';
+import { GOALS } from '../bench/goals.mjs';
+import { fixed, median, spread } from '../bench/report.mjs';
 
 const PLOTS = 'docs/performance';
 const WIDTH = 720;
@@ -26,9 +27,6 @@ if (Object.keys(results).length === 0) {
 }
 mkdirSync(PLOTS, { recursive: true });
 
-const fixed = (value, digits) => (value === undefined ? '-' : value.toFixed(digits));
-const range = (values, digits) =>
-  `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)}`;
 const row = (...cells) => `| ${cells.join(' | ')} |`;
 const rule = (count) => `|${' --- |'.repeat(count)}`;
 const verdict = (reached) => (reached ? 'reached' : '**missed**');
@@ -46,7 +44,7 @@ function times(rival, ours) {
 }
 
 const goal = ({ ratio, rounds }, least) =>
-  `${ratio.toFixed(2)} times (${range(rounds, 2)}); goal ${least}: ${verdict(ratio >= least)}`;
+  `${ratio.toFixed(2)} times (${spread(rounds, 2)}); goal ${least}: ${verdict(ratio >= least)}`;
 
 const PARTS = {
   big(part) {
@@ -62,15 +60,15 @@ const PARTS = {
           name === 'scp' ? `scp (${cipher})` : name,
           ...[
             fixed(one.seconds, 2),
-            range(one.all, 2),
+            spread(one.all, 2),
             fixed(one.rate, 0),
             fixed(one.cpu.from, 2),
             fixed(one.cpu.to, 2),
           ],
           name === 'scp'
-            ? goal(times(one, rows.Beeline), 1.2)
+            ? goal(times(one, rows.Beeline), GOALS.scp)
             : name === 'pump'
-              ? goal(times(one, rows.Beeline), 0.6)
+              ? goal(times(one, rows.Beeline), GOALS.pump)
               : '',
         ),
       ),
@@ -81,7 +79,7 @@ const PARTS = {
   small(part) {
     const { rows, files, fileSize } = part;
     bars('small', `Seconds for ${files} files of ${fileSize / 1024} KiB (shorter is better)`, rows);
-    const least = { rsync: 1.5, tar: 1 };
+    const least = { rsync: GOALS.rsync, tar: GOALS.tar };
     return [
       about(part),
       '',
@@ -90,7 +88,7 @@ const PARTS = {
       ...Object.entries(rows).map(([name, one]) =>
         row(
           name,
-          ...[fixed(one.seconds, 2), range(one.all, 2), fixed(one.cpu.from, 2), fixed(one.cpu.to, 2)],
+          ...[fixed(one.seconds, 2), spread(one.all, 2), fixed(one.cpu.from, 2), fixed(one.cpu.to, 2)],
           least[name] ? goal(times(one, rows.Beeline), least[name]) : '',
         ),
       ),
@@ -121,14 +119,14 @@ const PARTS = {
       rule(7),
       ...sizes.map(({ files, code, rows: { Beeline, rsync } }) =>
         row(
-          ...[files, fixed(code.seconds, 2), fixed(Beeline.seconds, 2), range(Beeline.all, 2)],
+          ...[files, fixed(code.seconds, 2), fixed(Beeline.seconds, 2), spread(Beeline.all, 2)],
           `${fixed(Beeline.cpu.from, 2)} and ${fixed(Beeline.cpu.to, 2)}`,
           `${fixed(Beeline.rss.from / MiB, 0)} and ${fixed(Beeline.rss.to / MiB, 0)}`,
           fixed(rsync?.seconds, 2),
         ),
       ),
       '',
-      `A file of the largest tree takes ${growth.toFixed(2)} times the time of one of the smallest; goal at most 1.25: ${verdict(growth <= 1.25)}.`,
+      `A file of the largest tree takes ${growth.toFixed(2)} times the time of one of the smallest; goal at most ${GOALS.linear}: ${verdict(growth <= GOALS.linear)}.`,
       '',
       `![Seconds by number of files](performance/trees.svg)`,
     ];
@@ -145,7 +143,7 @@ const PARTS = {
           ([what, { rows, ratio, shares }]) =>
             row(
               ...[medium, what, fixed(rows.with.seconds, 2), fixed(rows.without.seconds, 2)],
-              `${(ratio * 100).toFixed(0)} % (${range(shares, 0)}); goal 90: ${verdict(ratio >= 0.9)}`,
+              `${(ratio * 100).toFixed(0)} % (${spread(shares, 0)}); goal ${GOALS.synced * 100}: ${verdict(ratio >= GOALS.synced)}`,
             ),
         ),
       ),
@@ -167,12 +165,12 @@ const PARTS = {
       rule(5),
       ...Object.entries(raw).map(([name, all]) =>
         row(
-          ...[name, fixed(median(seconds(all)), 3), range(seconds(all), 3)],
+          ...[name, fixed(median(seconds(all)), 3), spread(seconds(all), 3)],
           ...['from', 'to'].map((end) => fixed(median(all.map((one) => one[end]?.cpu)), 3)),
         ),
       ),
       '',
-      `Goal 0.2 s: ${verdict(median(seconds(raw.Beeline)) < 0.2)}.`,
+      `Goal ${GOALS.start.seconds} s: ${verdict(median(seconds(raw.Beeline)) < GOALS.start.seconds)}.`,
       ...(lan
         ? [
             '',
@@ -183,14 +181,14 @@ const PARTS = {
                 row(
                   name,
                   fixed(median(lan.map((one) => one[key])), 0),
-                  range(
+                  spread(
                     lan.map((one) => one[key]),
                     0,
                   ),
                 ),
             ),
             '',
-            `Goal 300 ms to the first bytes: ${verdict(median(lan.map(({ first }) => first)) < 300)}.`,
+            `Goal ${GOALS.start.lanMs} ms to the first bytes: ${verdict(median(lan.map(({ first }) => first)) < GOALS.start.lanMs)}.`,
           ]
         : []),
     ];
@@ -205,7 +203,7 @@ const PARTS = {
         points: rows.map(({ count, [end]: one }) => [count, one.busiest]),
       })),
     );
-    const four = rows.find(({ count }) => count === 4);
+    const four = rows.find(({ count }) => count === GOALS.threads.count);
     return [
       about(part),
       '',
@@ -221,7 +219,7 @@ const PARTS = {
         ),
       ),
       '',
-      `CPU seconds a GiB, one file of ${size / MiB} MiB, start-up included. With 4 threads the busiest has ${fixed(four.busiest, 2)} (${four.range}); goal 0.4: ${verdict(four.busiest <= 0.4)}.`,
+      `CPU seconds a GiB, one file of ${size / MiB} MiB, start-up included. With ${GOALS.threads.count} threads the busiest has ${fixed(four.busiest, 2)} (${four.range}); goal ${GOALS.threads.seconds}: ${verdict(four.busiest <= GOALS.threads.seconds)}.`,
       '',
       `![CPU seconds of the busiest thread](performance/threads.svg)`,
     ];
@@ -230,7 +228,6 @@ const PARTS = {
     const share = (one, rate) => (one.goodput / rate) * 100;
     const of = (path, name, value) => path.rounds[name].map(value);
     const paths = part.results;
-    const GOALS = { 0.1: 90, 1: 90, 2: 80, 5: 80 };
     return [
       `${part.seconds} s each, TCP on CUBIC, queue ${part.queue} ms, seed ${part.seed}.`,
       '',
@@ -246,11 +243,11 @@ const PARTS = {
       rule(7),
       ...paths.map((path) => {
         const all = of(path, 'beeline', (one) => share(one, path.rate));
-        const least = GOALS[path.loss];
+        const least = GOALS.wan[path.loss];
         const scp = path.rounds.scp && median(of(path, 'scp', (one) => share(one, path.rate)));
         return row(
           `${path.rtt} ms, ${path.loss} %, ${path.rate} Mbit/s`,
-          `${median(all).toFixed(0)} % (${range(all, 0)})`,
+          `${median(all).toFixed(0)} % (${spread(all, 0)})`,
           `${median(of(path, 'beeline', (one) => (one.second / path.rate) * 100)).toFixed(0)} %`,
           least === undefined ? '' : `${least} %: ${verdict(median(all) >= least)}`,
           median(of(path, 'beeline', (one) => one.firstByte)).toFixed(2),
@@ -290,7 +287,7 @@ function summary() {
             `${big.size / MiB} MiB, \`scp\` with its fastest cipher`,
             `${fixed(Beeline.seconds, 2)} s`,
             `${fixed(scp.seconds, 2)} s`,
-            goal(times(scp, Beeline), 1.2),
+            goal(times(scp, Beeline), GOALS.scp),
           ),
         ]
       : []),
@@ -298,7 +295,7 @@ function summary() {
       `${big.size / MiB} MiB, a bare TLS pump without disk or hash`,
       `${fixed(Beeline.seconds, 2)} s`,
       `${fixed(pump.seconds, 2)} s`,
-      goal(times(pump, Beeline), 0.6),
+      goal(times(pump, Beeline), GOALS.pump),
     ),
     ...['rsync', 'tar'].flatMap((name) =>
       small.rows[name]
@@ -307,7 +304,7 @@ function summary() {
               `${small.files} files of ${small.fileSize / 1024} KiB, \`${name}\` over ssh, which syncs nothing`,
               `${fixed(small.rows.Beeline.seconds, 2)} s`,
               `${fixed(small.rows[name].seconds, 2)} s`,
-              goal(times(small.rows[name], small.rows.Beeline), name === 'rsync' ? 1.5 : 1),
+              goal(times(small.rows[name], small.rows.Beeline), GOALS[name]),
             ),
           ]
         : [],
