@@ -317,9 +317,7 @@ export class Supervisor {
     const live = this.#live();
     const threaded = new Set(live.filter(({ lane }) => lane.threaded).map(({ lane }) => lane.kind));
     for (const kept of live) {
-      if (kept.lane.threaded || !threaded.has(kept.lane.kind)) continue;
-      kept.retired = true;
-      this.#options.onRetire(kept.lane);
+      if (!kept.lane.threaded && threaded.has(kept.lane.kind)) this.#leave(kept);
     }
   }
 
@@ -344,10 +342,13 @@ export class Supervisor {
       .map((kept) => ({ kept, worth: this.#worth(kept.lane) }));
     // Of those that are alike the newest.
     some.sort((a, b) => a.worth - b.worth || b.kept.lane.id - a.kept.lane.id);
-    for (const { kept } of some.slice(0, Math.min(count, live.length - 1))) {
-      kept.retired = true;
-      this.#options.onRetire(kept.lane);
-    }
+    for (const { kept } of some.slice(0, Math.min(count, live.length - 1))) this.#leave(kept);
+  }
+
+  /** Nothing more is asked for on it. */
+  #leave(kept: { readonly lane: Lane; retired: boolean }): void {
+    kept.retired = true;
+    this.#options.onRetire(kept.lane);
   }
 
   /** A lane may be dead of which nothing was heard for a while; of the others, what one brings the rest must find room for. */

@@ -23,7 +23,7 @@ const MAX_BLOCKS = 2048;
 const REFILL = 1 / 4;
 const CROWD_REFILL = 1 / 2;
 /**
- * Round trips of what all lanes carry that may be asked for, where that is more than LEAST_BUFFERS: one is on the way, one waits where a
+ * Round trips of what all lanes carry that may be asked for, where that is more than a side usually has buffers for: one is on the way, one waits where a
  * loss holds it back until it is sent again, and a path that is probed for more is asked for more.
  */
 const ROUND_TRIPS = 5;
