@@ -1,5 +1,5 @@
 /** How long a transfer takes that has next to nothing to move: on one machine, and between two that meet by mDNS. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tsImport } from 'tsx/esm/api';
 import { beelineOnLan, bothDone, startReceiver, startSender } from './beeline.mjs';
@@ -32,6 +32,7 @@ export async function startUp(work, { rounds }) {
     to,
     (name) => name !== 'Node alone' && sameFile(byte, join(to, 'byte.bin')),
   );
+  rmSync(byte);
   console.log(`\nA file of one byte, from the receiver's start until both have ended, ${rounds} rounds`);
   const lines = Object.entries(raw).map(([name, all]) => [
     name,
