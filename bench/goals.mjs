@@ -15,4 +15,6 @@ export const GOALS = {
   start: { seconds: 0.2, lanMs: 300 },
   /** Percent of a wide-area link, by the loss on it. */
   wan: { 0.1: 90, 1: 90, 2: 80, 5: 80 },
+  /** Percent of its due that a CUBIC stream keeps beside a transfer. */
+  kept: 33,
 };

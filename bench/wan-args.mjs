@@ -26,7 +26,8 @@ Goodput over emulated wide-area links (lab/wan.c; needs root and gcc), each cont
 All TCP is on CUBIC, as most hosts have it. PATH is round trip/loss, one of ${PATHS.map(keyOf).join(', ')};
 or round trip/loss/rate for any other. Loss (%) is per direction; the queue (ms at the rate) drops at its tail.
 --rounds: so often, all in turn; medians and ranges are reported. --goals: for Beeline also, each on a link of its own, what a CUBIC
-stream that was there before keeps of its half, and a file of 10 MB from the receiver's start to its end.
+stream that was there before keeps of its due, which is half of the link, or what it gets alone where losses leave it less, and a file of
+10 MB from the receiver's start to its end.
 The ping is one packet five times a second beside each contestant.
 --first: seconds at the beginning that are reported by themselves. The rate counts whole IP packets: with headers of
 TCP or UDP and TLS off, some 95 % is all that any of them can reach.

@@ -32,20 +32,29 @@ export function pinging({ wan, seconds }) {
 
 /**
  * A CUBIC stream that has the link when `contestant` comes.
- * @returns Mbit/s of both in the second half of the contestant's time, and of the stream before that
+ * @returns Mbit/s of both in the second half of the contestant's time
  */
 export async function beside(contestant, { work, wan, file, seconds, lanes }) {
-  const whole = AHEAD + seconds;
-  const neighbour = tls({ work, wan, seconds: whole + 1 });
+  const neighbour = tls({ work, wan, seconds: AHEAD + seconds + 1 });
   neighbour.catch(() => {});
   await delay(AHEAD * 1000);
   const { samples } = await contestant({ work, wan, file, seconds, lanes });
   const { samples: theirs } = await neighbour;
-  return {
-    goodput: samples.goodput(seconds / 2, seconds),
-    neighbour: theirs.goodput(AHEAD + seconds / 2, whole),
-    before: theirs.goodput(AHEAD / 2, AHEAD),
-  };
+  return { goodput: samples.goodput(seconds / 2, seconds), neighbour: late(theirs, seconds) };
+}
+
+/** Mbit/s of the same stream in the same time, to which nobody comes. */
+export async function alone({ work, wan, seconds }) {
+  const { samples } = await tls({ work, wan, seconds: AHEAD + seconds + 1 });
+  return late(samples, seconds);
+}
+
+const late = (samples, seconds) => samples.goodput(AHEAD + seconds / 2, AHEAD + seconds);
+
+/** Percent that it keeps of its due: half of the link, or what it gets alone where losses leave it less. */
+export function kept(rows, lone, rate) {
+  const due = Math.min(rate / 2, median(lone));
+  return rows.map(({ shared }) => (shared.neighbour / due) * 100);
 }
 
 /** A file of ten megabytes, from the receiver's start to its exit; seconds. */

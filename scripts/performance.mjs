@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { GOALS } from '../bench/goals.mjs';
 import { fixed, median, spread } from '../bench/report.mjs';
+import { kept } from '../bench/wan-goals.mjs';
 
 const PLOTS = 'docs/performance';
 const WIDTH = 720;
@@ -238,9 +239,10 @@ const PARTS = {
         'goal',
         'first byte, s',
         'ping, ms',
+        'CUBIC beside it keeps',
         '`scp`',
       ),
-      rule(7),
+      rule(8),
       ...paths.map((path) => {
         const all = of(path, 'beeline', (one) => share(one, path.rate));
         const least = GOALS.wan[path.loss];
@@ -252,6 +254,7 @@ const PARTS = {
           least === undefined ? '' : `${least} %: ${verdict(median(all) >= least)}`,
           median(of(path, 'beeline', (one) => one.firstByte)).toFixed(2),
           fixed(median(of(path, 'beeline', (one) => one.ping.median)), 0),
+          path.lone?.length > 0 ? keeps(path) : '',
           scp === undefined ? '' : `${scp.toFixed(1)} %`,
         );
       }),
@@ -269,6 +272,12 @@ for (const file of ['docs/performance.md', 'README.md']) {
     },
   );
   writeFileSync(file, text);
+}
+
+/** Of half of the link, or of what it gets alone where losses leave it less. */
+function keeps({ rounds, lone, rate }) {
+  const shares = kept(rounds.beeline, lone, rate);
+  return `${median(shares).toFixed(0)} % (${spread(shares, 0)}); goal ${GOALS.kept} %: ${verdict(median(shares) >= GOALS.kept)}`;
 }
 
 /** The README's few lines. */
