@@ -49,9 +49,15 @@ const VERY_LONG_S = 0.08;
 const START_ROUND_TRIPS = 12;
 const START_MOST_S = 1.5;
 const START_BYTES_PER_S = 5e6;
-/** A step up stays if the whole grew by this factor, a step down if it is still at least this. */
-const GAIN = 1.1;
+/**
+ * More lanes of a sort stay if the whole grew by this factor, the first UDX lanes beside streams by the next: on a full link each takes
+ * from others, and gains less than where losses keep it small. A step down stays if the whole is still at least `SAME` of it.
+ */
+const GAIN = 1.4;
+const UDX_GAIN = 2;
 const SAME = 0.95;
+/** What the rate may change by in the time of a measurement without being said to grow. */
+const GROWTH = 1.1;
 /** Beside UDX, streams with less than this part of the whole are on a path that is not for TCP: two stay, in reserve. */
 const POOR = 0.15;
 const RESERVE = 2;
@@ -60,7 +66,7 @@ const RICH = 0.4;
 /** What UDX lanes have to find what the path gives before anything is judged beside them; the longer of both. */
 const RAMP_S = 8;
 const RAMP_ROUND_TRIPS = 30;
-/** Above this UDX has nothing to add, and more TCP lanes cost more than they bring. */
+/** Above this more lanes cost more than they bring. */
 const FAST_BYTES_PER_S = 80e6;
 /** Below this a handshake of TLS is a noticeable part of what the link carries. */
 const SLOW_BYTES_PER_S = 1e6;
@@ -183,7 +189,7 @@ export class Tuner {
       this.#targets.datagram = roundTrip > VERY_LONG_S ? 2 * FIRST.datagram : FIRST.datagram;
       if (roundTrip > VERY_LONG_S) this.#targets.stream = 2 * FIRST.stream;
       const ramp = Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip);
-      this.#trial = { sort: 'datagram', before: 0, baseline, factor: GAIN, given: now, ramp };
+      this.#trial = { sort: 'datagram', before: 0, baseline, factor: UDX_GAIN, given: now, ramp };
     }
   }
 
@@ -231,13 +237,14 @@ export class Tuner {
     if (seen.rate <= seen.mean / 2) return;
     // While the rate grows by itself, a step would get the credit for that.
     const growing = now < this.#growing + GROWTH_S;
-    if (growing && seen.rate > GAIN * before.rate) return;
+    if (growing && seen.rate > GROWTH * before.rate) return;
     const baseline = Math.max(seen.rate, growing ? this.#before : 0);
     const what = this.#round.shift()!;
     if (what === 'down') return this.#stepDown(now, lanes, seen);
     const count = this.#targets[what];
-    // Beside streams that fill a link, UDX would only take their place, and cost what they lose meanwhile.
-    const full = what === 'datagram' && lanes.stream > 0 && lanes.datagram === 0 && this.#even(now);
+    // Beside streams that fill a link, or their part of it, UDX would only take their place and that of others, and cost what they lose meanwhile.
+    const first = what === 'datagram' && lanes.stream > 0 && lanes.datagram === 0;
+    const full = first && (seen.rate >= START_BYTES_PER_S || this.#even(now));
     // More streams find nothing on a full slow link either: each would only cost a handshake.
     const slow = what === 'stream' && seen.rate < SLOW_BYTES_PER_S && this.#even(now, EVEN_START);
     const reserve = what === 'stream' && lanes.datagram > 0 && count <= RESERVE;
@@ -246,7 +253,7 @@ export class Tuner {
     const short = lanes[what] < count;
     if (possible[what] && !enough && !short && count < MOST[what]) {
       this.#targets[what] = Math.min(MOST[what], count === 0 ? FIRST[what] : count * 2);
-      this.#trial = { sort: what, before: count, baseline, factor: GAIN, given: now };
+      this.#trial = { sort: what, before: count, baseline, factor: first ? UDX_GAIN : GAIN, given: now };
     } else if (this.#round.length === 0) this.#endRound(now);
   }
 
@@ -279,7 +286,7 @@ export class Tuner {
     this.#trial = undefined;
     this.#rest = REST_S;
     // Tries more of the same at once.
-    if (factor === GAIN) this.#round.unshift(sort);
+    if (factor > 1) this.#round.unshift(sort);
   }
 
   #revert({ sort, before, baseline }: Trial, now: number): void {

@@ -31,6 +31,8 @@ test('docs/lanes.md explains no number that is gone', () => {
 test('numbers of time and rate say their unit in their name', () => {
   const bare = new Set([
     'GAIN',
+    'UDX_GAIN',
+    'GROWTH',
     'SAME',
     'POOR',
     'RICH',

@@ -70,7 +70,7 @@ test('a link that TCP keeps full at an even rate: more TCP is tried and taken ba
 });
 
 test('a slow link that one lane fills: what was tried is taken back', () => {
-  const { targets, seen } = run({ carries: uneven(() => 10e6), seconds: 35 });
+  const { targets, seen } = run({ carries: uneven(() => 4e6), seconds: 35 });
   assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
   assert.ok(
     seen.some(({ datagram }) => datagram > 0),
@@ -80,6 +80,26 @@ test('a slow link that one lane fills: what was tried is taken back', () => {
     seen.some(({ stream }) => stream > 4),
     'it was tried',
   );
+});
+
+/** A full link on which others have their part: each lane, and each of them, has as much. UDX takes all but a tenth. */
+const beside = (others: number, link: number): Simulated => ({
+  carries: uneven(({ stream, datagram }) => link * (datagram > 0 ? 0.9 : stream / (stream + others))),
+  streams: ({ stream, datagram }) => (datagram > 0 ? 0.1 * link : (link * stream) / (stream + others)),
+});
+
+test('beside others on a full link nothing stays that only takes from them', () => {
+  for (const others of [1, 2, 5]) {
+    const { targets, seen } = run({ ...beside(others, 60e6), roundTrip: 0.06 });
+    assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
+    assert.ok(seen.every(({ datagram }) => datagram === 0));
+  }
+  const slow = run({ ...beside(2, 4e6), roundTrip: 0.06 });
+  assert.ok(
+    slow.seen.some(({ datagram }) => datagram > 0),
+    'it was tried',
+  );
+  assert.deepEqual(slow.targets, { stream: 4, datagram: 0, channel: 2 });
 });
 
 test('losses: TCP lanes each carry little, and are doubled up to the cap', () => {
@@ -135,13 +155,11 @@ test('a path that grows by itself is not taken for one on which a step helped', 
 
 test('a long path whose TCP would not do alone keeps its UDX', () => {
   const { targets } = run({
-    carries: uneven(
-      ({ stream, datagram }) => Math.min(10e6, stream * 2.5e6) + Math.min(12e6, datagram * 6e6),
-    ),
-    streams: ({ stream }) => Math.min(10e6, stream * 2.5e6),
+    carries: uneven(({ stream, datagram }) => Math.min(4e6, stream * 1e6) + Math.min(5e6, datagram * 1.25e6)),
+    streams: ({ stream }) => Math.min(4e6, stream * 1e6),
     roundTrip: 0.1,
   });
-  assert.equal(targets.datagram, 4);
+  assert.equal(targets.datagram, 8);
 });
 
 test('where TCP carries next to nothing, two lanes of it stay in reserve, and more come when UDX is gone', () => {
@@ -161,7 +179,7 @@ test('where TCP carries next to nothing, two lanes of it stay in reserve, and mo
 });
 
 test('a stall and the burst after it are no reason to keep what was tried', () => {
-  const rates = [10.4e6, 9.6e6, 10e6, 1e6, 19e6];
+  const rates = [4.16e6, 3.84e6, 4e6, 0.4e6, 7.6e6];
   for (let first = 0; first < rates.length; first++) {
     let turn = first;
     const { seen, targets } = run({ carries: () => rates[turn++ % rates.length]!, seconds: 35 });
@@ -206,7 +224,7 @@ test('what a step disturbed recovers before the next one is judged by it', () =>
       // UDX takes the place of streams, which need 10 s to find it again.
       lost = datagram > 0 ? 20 : Math.max(0, lost - 1);
       early ||= stream > 4 && lost > 0;
-      return 10e6 * (datagram > 0 ? 0.9 : 1 - lost / 25) * (0.95 + 0.1 * (turn++ % 2));
+      return 4e6 * (datagram > 0 ? 0.9 : 1 - lost / 25) * (0.95 + 0.1 * (turn++ % 2));
     },
     seconds: 100,
   });
