@@ -345,3 +345,25 @@ describe('update', linux, () => {
     assertTree(to, files);
   });
 });
+
+/** Three runs with `update`, of which the middle one has another file under the name, and brings nothing. */
+async function modeAfter(to: string, others: (run: number) => Files): Promise<number> {
+  const bytes = noise(70_000, 'c');
+  const runs = [
+    others(0).add('z', bytes, 0o644),
+    others(1).add('z', Buffer.alloc(0), 0o644, 1_600_000_000_000_000),
+    others(2).add('z', bytes, 0o755),
+  ];
+  for (const [run, files] of runs.entries())
+    await interrupted(to, files, () => run === 0, { overwrite: 'update' });
+  await receive(to, runs[2]!, { overwrite: 'update' });
+  return statSync(join(to, 'z')).mode & 0o777;
+}
+
+// Shrunk from seed 1191730327 of resume-random.
+test('a changed mode alone counts only from a sender that is known again', linux, async (t) => {
+  const stays = () => new Files().add('a', noise(10, 'a'));
+  assert.equal(await modeAfter(scratch(t), stays), 0o755);
+  const changes = (run: number) => new Files().add('a', noise(10 + run, 'a'));
+  assert.equal(await modeAfter(scratch(t), changes), 0o644, 'a stranger is held to what an update promises');
+});

@@ -44,6 +44,8 @@ function filesOf(slots: (typeof slot extends fc.Arbitrary<infer T> ? T : never)[
     // Who says no versions, as a page, says no modes either; an update goes by size and time, and leaves the mode as it is.
     files.add(`top/${name}`, bytes, known ? mode : 0o644, mtime);
   }
+  // By a file that stays as it is, the sender is known again. Where none does, an update goes by size and time too.
+  files.add('top/same', noise(10, 'same'));
   return known ? files : files.unknown();
 }
 
