@@ -193,16 +193,18 @@ class Keeper implements Mailbox {
   /** One connection's beginning: dial, say hello, and hear that the place is ours. No wire is left open if it fails. */
   async #greet(signal: AbortSignal): Promise<void> {
     let wire: Wire | undefined;
-    let greeted = false;
+    let [asked, greeted] = [false, false];
+    /** What comes in the turn in which the wire opens. */
+    const early: string[] = [];
     const greeting = (signal: AbortSignal) =>
       new Promise<void>((resolve, reject) => {
-        const text = (text: string) => {
+        const hear = (text: string, wire: Wire) => {
           try {
             const message = decodeServerMessage(text);
             if (greeted) return this.#hear(message);
             // One that is being stopped does not wait for a hello.
             if (message.t === 'refused') throw refusal(message);
-            if (!wire) throw fault('SERVER_MISBEHAVES', { what: 'spoke before it was asked' });
+            if (!asked) throw fault('SERVER_MISBEHAVES', { what: 'spoke before it was asked' });
             this.#welcome(message, wire);
             greeted = true;
             resolve();
@@ -211,11 +213,19 @@ class Keeper implements Mailbox {
             else reject(error);
           }
         };
+        const text = (text: string) => {
+          if (wire) hear(text, wire);
+          else if (early.length < MOST_TEXTS) early.push(text);
+        };
         const closed = (error: BeelineError) => (greeted ? this.#lost(error) : reject(error));
-        this.#dial({ text, closed }, signal).then((opened) => {
+        const first = this.#hello();
+        this.#dial({ text, closed }, signal, first).then((opened) => {
           wire = opened;
-          if (signal.aborted) opened.close();
-          else opened.send(this.#hello());
+          if (signal.aborted) return opened.close();
+          asked = opened.said === true;
+          for (const each of early.splice(0)) hear(each, opened);
+          if (!asked) opened.send(first);
+          asked = true;
         }, reject);
       });
     try {

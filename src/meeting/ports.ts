@@ -74,6 +74,8 @@ export interface Mailbox {
 }
 
 export interface Wire {
+  /** The first text has been said as it opened. Absent: it is still to be sent. */
+  readonly said?: boolean;
   /** Queues a text; on a dead wire it is lost, and `closed` says so. */
   send(text: string): void;
   /** Closes for good; no event follows. */
@@ -86,5 +88,8 @@ export interface WireEvents {
   closed(error: BeelineError): void;
 }
 
-/** Opens a wire. Rejects with a BeelineError, also when the signal is aborted. */
-export type Dial = (events: WireEvents, signal: AbortSignal) => Promise<Wire>;
+/**
+ * Opens a wire. Rejects with a BeelineError, also when the signal is aborted.
+ * @param first what this side says first, for a wire that can say it as it opens
+ */
+export type Dial = (events: WireEvents, signal: AbortSignal, first: string) => Promise<Wire>;

@@ -7,7 +7,13 @@ import { MAX_MAILBOX_BYTES } from '../base/limits.ts';
 import { dialWebSocket as dial } from '../websocket/dial.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { type Address, formatAddress } from '../wire/candidate.ts';
-import { MAX_RENDEZVOUS_TEXT, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
+import {
+  FIRST_HEADER,
+  FIRST_TAKEN,
+  MAX_FIRST,
+  MAX_RENDEZVOUS_TEXT,
+  RENDEZVOUS_PATH,
+} from '../wire/rendezvous.ts';
 import type { Dial, Wire, WireEvents } from './ports.ts';
 
 /** More addresses than any machine offers are not tried. */
@@ -24,7 +30,7 @@ export type Target = { url: string } | { find: (signal: AbortSignal) => Promise<
 /** @throws BeelineError USAGE at once for a malformed URL. */
 export function dialWebSocket(target: Target): Dial {
   const url = 'url' in target ? rendezvousUrl(target.url) : undefined;
-  return (events, signal) =>
+  return (events, signal, first) =>
     dial(
       {
         // The host only fills the Host header when the socket is given; a zone has no place in a URL (RFC 6874 was never adopted).
@@ -32,15 +38,16 @@ export function dialWebSocket(target: Target): Dial {
         name: `the rendezvous at ${url ?? 'the sender'}`,
         maxPayload: MAX_RENDEZVOUS_TEXT,
         signal,
+        ...(first.length <= MAX_FIRST && { headers: { [FIRST_HEADER]: first } }),
         ...('find' in target && {
           socket: async () => connectFirst(await target.find(signal), signal),
         }),
       },
-      (webSocket) => wireOf(webSocket, events),
+      (webSocket, headers) => wireOf(webSocket, events, headers[FIRST_HEADER] === FIRST_TAKEN),
     );
 }
 
-function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
+function wireOf(webSocket: WebSocket, events: WireEvents, said: boolean): Wire {
   const silence = new Alarm(realClock);
   let over = false;
   const lost = (why: string, cause?: unknown) => {
@@ -62,6 +69,7 @@ function wireOf(webSocket: WebSocket, events: WireEvents): Wire {
     else events.text(data.toString());
   });
   return {
+    said,
     send(text) {
       if (over || webSocket.readyState !== webSocket.OPEN) return;
       if (webSocket.bufferedAmount > MAX_MAILBOX_BYTES) lost('it reads too slowly');

@@ -6,8 +6,16 @@ import type { ClientSocket } from './socket.ts';
 /** A close code that the relay has no use for (RFC 6455, 7.4.1). */
 const UNSUPPORTED = 1003;
 
-/** Text only, and no more queued to it than its limit. */
-export function sitDown(mailboxes: Mailboxes, socket: ClientSocket, address: string): void {
+/**
+ * Text only, and no more queued to it than its limit.
+ * @param first what the client has said already, in its request
+ */
+export function sitDown(
+  mailboxes: Mailboxes,
+  socket: ClientSocket,
+  address: string,
+  first: string | undefined,
+): void {
   const { webSocket } = socket;
   let seat: Seat;
   try {
@@ -32,6 +40,7 @@ export function sitDown(mailboxes: Mailboxes, socket: ClientSocket, address: str
     if (isBinary) socket.refuse('', UNSUPPORTED);
     else seat.receive(data.toString());
   });
+  if (first !== undefined) seat.receive(first);
 }
 
 export interface LocalConnection {

@@ -9,7 +9,15 @@ import type { WebSocketServer } from 'ws';
 import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
-import { MAX_RENDEZVOUS_TEXT, RELAY_PATH, RENDEZVOUS_PATH, type TurnServer } from '../wire/rendezvous.ts';
+import {
+  FIRST_HEADER,
+  FIRST_TAKEN,
+  MAX_FIRST,
+  MAX_RENDEZVOUS_TEXT,
+  RELAY_PATH,
+  RENDEZVOUS_PATH,
+  type TurnServer,
+} from '../wire/rendezvous.ts';
 import { clientAddress } from './address.ts';
 import { type LocalConnection, openLocal, sitDown } from './connections.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
@@ -91,10 +99,14 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   // Loaded when a server is there, not before: most of what a command imports is for other commands.
   let loading: Promise<Acceptors> | undefined;
   const webSockets = () => {
-    loading ??= import('ws').then(({ WebSocketServer }) => ({
-      meeting: new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RENDEZVOUS_TEXT }),
-      relaying: new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RELAY_MESSAGE }),
-    }));
+    loading ??= import('ws').then(({ WebSocketServer }) => {
+      const meeting = new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RENDEZVOUS_TEXT });
+      const relaying = new WebSocketServer({ ...WEB_SOCKET_OPTIONS, maxPayload: MAX_RELAY_MESSAGE });
+      meeting.on('headers', (headers, request) => {
+        if (firstOf(request) !== undefined) headers.push(`${FIRST_HEADER}: ${FIRST_TAKEN}`);
+      });
+      return { meeting, relaying };
+    });
     return loading;
   };
 
@@ -142,7 +154,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       socket.off('error', ignore);
       if (closed) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
-      else meet(new ClientSocket(webSocket), address);
+      else meet(new ClientSocket(webSocket), address, firstOf(request));
     });
   }
 
@@ -153,8 +165,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     });
   };
 
-  function meet(socket: ClientSocket, address: string): void {
-    sitDown(mailboxes, socket, address);
+  function meet(socket: ClientSocket, address: string, first: string | undefined): void {
+    sitDown(mailboxes, socket, address, first);
     sockets.add(socket);
     log.debug({ address, ...mailboxes.counts }, 'connection opened');
     void socket.closed.then(() => {
@@ -204,6 +216,12 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       await Promise.all([relayed, ...[...sockets].map((socket) => socket.closed)]);
     },
   };
+}
+
+/** What a client says first, if it says so in its request. */
+function firstOf({ headers }: IncomingMessage): string | undefined {
+  const first = headers[FIRST_HEADER];
+  return typeof first === 'string' && first.length <= MAX_FIRST ? first : undefined;
 }
 
 const PREFIX = /^(?:\/[\w.~-]+)*$/;

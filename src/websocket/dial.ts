@@ -1,5 +1,5 @@
 /** Opening a WebSocket to a Beeline server: directly or through the network's proxy, with refusals in words. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
 import { until } from '../base/clock.ts';
@@ -11,6 +11,8 @@ const REFUSAL_MS = 2000;
 /** Of a refusal's text, in characters. */
 const MOST_REFUSAL = 300;
 
+type Adopt<T> = (socket: WebSocket, headers: IncomingHttpHeaders) => T;
+
 export interface DialOptions {
   /** A ws or wss URL. */
   url: string;
@@ -21,15 +23,17 @@ export interface DialOptions {
   signal: AbortSignal;
   /** A connection that is open already; no proxy is asked then. It is destroyed with the WebSocket. */
   socket?: () => Promise<Socket>;
+  /** Further headers of the request. */
+  headers?: Record<string, string>;
   generateMask?: ClientOptions['generateMask'];
 }
 
 /**
- * @param adopt is called in the very turn in which the WebSocket opens, so that no message is missed
+ * @param adopt is called in the very turn in which the WebSocket opens, so that no message is missed; with the answer's headers
  * @throws BeelineError SERVER, USAGE (a proxy that is none), or what the signal was aborted with.
  */
-export async function dialWebSocket<T>(options: DialOptions, adopt: (socket: WebSocket) => T): Promise<T> {
-  const { url, maxPayload, signal, generateMask } = options;
+export async function dialWebSocket<T>(options: DialOptions, adopt: Adopt<T>): Promise<T> {
+  const { url, maxPayload, signal, generateMask, headers } = options;
   signal.throwIfAborted();
   const loading = import('ws');
   // An import that fails while the race is lost must not be an unhandled rejection.
@@ -46,6 +50,7 @@ export async function dialWebSocket<T>(options: DialOptions, adopt: (socket: Web
     maxPayload,
     followRedirects: false,
     ...(generateMask && { generateMask }),
+    ...(headers && { headers }),
     ...(socket && { createConnection: () => socket }),
   });
   return handshake(webSocket, socket, options, adopt);
@@ -60,14 +65,18 @@ async function handshake<T>(
   webSocket: WebSocket,
   socket: Socket | undefined,
   { name, signal }: DialOptions,
-  adopt: (socket: WebSocket) => T,
+  adopt: Adopt<T>,
 ): Promise<T> {
   const opened = () =>
     new Promise<T>((resolve, reject) => {
       webSocket.once('unexpected-response', (_request, response) => {
         refusalOf(name, response).then(reject, reject);
       });
-      webSocket.once('open', () => resolve(adopt(webSocket)));
+      let headers: IncomingHttpHeaders = {};
+      webSocket.once('upgrade', (response) => {
+        headers = response.headers;
+      });
+      webSocket.once('open', () => resolve(adopt(webSocket, headers)));
       webSocket.once('error', (error) => reject(unreachable(name, error)));
     });
   try {

@@ -11,6 +11,12 @@ import { MAX_SIGNAL } from '../base/limits.ts';
 export const RENDEZVOUS_VERSION = 2;
 export const RENDEZVOUS_PATH = '/v1/rendezvous';
 export const RELAY_PATH = '/v1/relay';
+/** A header of the request for the WebSocket: the client's first message, which need not wait for the answer then. */
+export const FIRST_HEADER = 'beeline-first';
+/** The same header of the answer, if the message was taken. */
+export const FIRST_TAKEN = 'taken';
+/** Characters of such a message. */
+export const MAX_FIRST = 512;
 /** A whole message in UTF-8 bytes: JSON escapes may double a body that is itself JSON. */
 export const MAX_RENDEZVOUS_TEXT = 2 * MAX_SIGNAL + 512;
 /** Guests of one host at a time, whatever the two agree on. */

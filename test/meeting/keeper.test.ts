@@ -174,14 +174,14 @@ test('a server that cannot be reached is told of once, and that it is there agai
   const script = server(hosted);
   let away = false;
   const told: unknown[] = [];
-  const dial: Dial = async (events, signal) => {
+  const dial: Dial = async (...args) => {
     if (away) throw new BeelineError('SERVER', 'refused');
-    return script.dial(events, signal);
+    return script.dial(...args);
   };
   let attempts = 0;
-  const counted: Dial = (events, signal) => {
+  const counted: Dial = (...args) => {
     attempts++;
-    return dial(events, signal);
+    return dial(...args);
   };
   const options = { ...it.options, onServer: (error?: BeelineError) => told.push(error?.message) };
   const mailbox = await keepMailbox(counted, options);
@@ -376,4 +376,28 @@ test('URLs of all four schemes lead to the rendezvous path', () => {
   for (const [text, url] of Object.entries(expected)) assert.equal(rendezvousUrl(text), url);
   for (const text of ['', 'h:1', 'file:///x', 'mailto:x'])
     assert.throws(() => rendezvousUrl(text), code('USAGE'), text);
+});
+
+test('what a wire said as it opened is not said again, and its answer may come in the same turn', async () => {
+  const it = listener();
+  const said: string[] = [];
+  let first = '';
+  const dial: Dial = async (events, _signal, text) => {
+    first = text;
+    events.text(encodeRendezvous(hosted));
+    return { said: true, send: (text) => said.push(text), close: () => {} };
+  };
+  const mailbox = await keepMailbox(dial, it.options);
+  assert.equal(first, '{"t":"host","v":2}');
+  assert.deepEqual([mailbox.nameplate, said], ['7', []]);
+});
+
+test('a server that answers what was not said yet is not believed', async () => {
+  const closed: string[] = [];
+  const dial: Dial = async (events) => {
+    events.text(encodeRendezvous(hosted));
+    return { send: () => {}, close: () => closed.push('closed') };
+  };
+  await assert.rejects(keepMailbox(dial, listener().options), code('PROTOCOL'));
+  assert.deepEqual(closed, ['closed']);
 });

@@ -64,6 +64,43 @@ test('WebSockets meet; binary data and oversized messages end the connection', (
     assert.equal((await once(host, 'close'))[0], 1003);
   }));
 
+/** What a connection is told that says something in its request, and the header of the answer. */
+async function askAtOnce(url: string, first: string): Promise<[t: string, code: string, taken: unknown]> {
+  const socket = new WebSocket(socketUrl(url), { headers: { 'beeline-first': first } });
+  let taken: unknown;
+  socket.once('upgrade', ({ headers }) => {
+    taken = headers['beeline-first'];
+  });
+  const [text] = await once(socket, 'message');
+  const { t, code = '' } = JSON.parse(String(text));
+  return [t, code, taken];
+}
+
+test('what a client says first may stand in its request, and goes by the same rules', () =>
+  running({}, async (url) => {
+    assert.deepEqual(await askAtOnce(url, '{"t":"host","v":2,"nameplate":"7"}'), ['hosted', '', 'taken']);
+    const join = '{"t":"join","v":2,"nameplate":"7"}';
+    assert.deepEqual(await askAtOnce(url, join), ['joined', '', 'taken']);
+    assert.deepEqual(await askAtOnce(url, join), ['refused', 'CROWDED', 'taken']);
+    assert.deepEqual(await askAtOnce(url, '{"t":"leave"}'), ['refused', 'PROTOCOL', 'taken']);
+    assert.deepEqual(await askAtOnce(url, 'no JSON'), ['refused', 'PROTOCOL', 'taken']);
+    // One that is too long is not taken, and has to be said.
+    const padded = `{"t":"host","v":2,${' '.repeat(500)}"nameplate":"8"}`;
+    const long = new WebSocket(socketUrl(url), { headers: { 'beeline-first': padded } });
+    const [{ headers }] = await once(long, 'upgrade');
+    assert.equal(headers['beeline-first'], undefined);
+    assert.equal((await ask(long, padded)).t, 'hosted');
+  }));
+
+test('a first message in the request is the only one', () =>
+  running({}, async (url) => {
+    const first = '{"t":"host","v":2,"nameplate":"7"}';
+    const socket = new WebSocket(socketUrl(url), { headers: { 'beeline-first': first } });
+    await once(socket, 'message');
+    const answer = await ask(socket, '{"t":"host","v":2,"nameplate":"8"}');
+    assert.deepEqual([answer.t, answer.code], ['refused', 'PROTOCOL']);
+  }));
+
 test('too many connections are refused before the upgrade, in words', () =>
   running({ limits: { connectionsPerAddress: 1 } }, async (url) => {
     const first = new WebSocket(socketUrl(url));
