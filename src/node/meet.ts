@@ -12,6 +12,8 @@ import type { CommonOptions } from './api.ts';
 type GuestEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
   onNobody: (error: BeelineError) => void;
+  /** Where the sender's own rendezvous is to be dialled now. */
+  onFound: (addresses: readonly Address[]) => void;
 };
 
 export interface Met {
@@ -33,7 +35,7 @@ export async function meetAsGuest(
 ): Promise<Met> {
   const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
   const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
-  const { onNobody, ...callbacks } = on;
+  const { onNobody, onFound, ...callbacks } = on;
   const common = {
     ...{ role: 'guest' as const, nameplate, signal, deadline, keepFor },
     waitForHost: true,
@@ -43,7 +45,7 @@ export async function meetAsGuest(
   try {
     if (options.server !== undefined)
       return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
-    return await meetAtSender(nameplate, options, common, onNobody);
+    return await meetAtSender(nameplate, options, common, { onNobody, onFound });
   } finally {
     clearTimeout(word);
   }
@@ -54,7 +56,7 @@ async function meetAtSender(
   nameplate: string,
   options: CommonOptions,
   common: MailboxOptions,
-  onNobody: GuestEvents['onNobody'],
+  { onNobody, onFound }: Pick<GuestEvents, 'onNobody' | 'onFound'>,
 ): Promise<Met> {
   const onLan = options.at === undefined;
   const find = finder(nameplate, options);
@@ -72,6 +74,7 @@ async function meetAtSender(
         if (known) return addresses;
         throw error;
       });
+      onFound(addresses);
       return addresses;
     },
   });

@@ -8,11 +8,14 @@ import { placeFor } from '../identity/place.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { placeAt } from '../meeting/place.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
+import { contextOf } from '../secure/tls.ts';
 import { receiveFrom } from '../session/receiving.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
 import { Running } from '../session/transfer.ts';
 import type { Sink } from '../sync/ports.ts';
+import { Ahead } from '../transports/tcp/ahead.ts';
+import type { Address } from '../wire/candidate.ts';
 import type { ReceiveOptions, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
 import { StagingSink } from './files/staging-sink.ts';
@@ -49,6 +52,8 @@ export function receive(options: ReceiveOptions): Transfer {
   let made: ReturnType<typeof makeCertificate> | undefined;
   let met: Met | undefined;
   let port = 0;
+  let ahead: Ahead | undefined;
+  transfer.cleanup.push(() => ahead?.close());
   const forwards = new Forwards(transfer.log);
   const dials = new TokenBucket(MEMBERS_DIALS_PER_S, MEMBERS_DIALS);
   receiveFrom(transfer, {
@@ -71,13 +76,21 @@ export function receive(options: ReceiveOptions): Transfer {
       placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
     async meet(nameplate, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
-      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody });
+      const certificate = await made!;
+      const onFound = ([only, ...others]: readonly Address[]) => {
+        ahead?.close();
+        // Among several addresses it is not known yet which one leads there.
+        if (only && others.length === 0 && !session.proven && options.relay !== 'only')
+          ahead = new Ahead(only, contextOf(certificate));
+      };
+      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody, onFound });
       return met.mailbox;
     },
     async connect(mailbox) {
       const certificate = await made!;
       const network = openNetwork(session, certificate, options, {
         met: () => met?.addresses ?? [],
+        ahead: (to, pin, signal) => ahead?.take(to, pin, signal),
         forwards,
         threads: threading,
       });

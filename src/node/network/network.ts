@@ -48,6 +48,7 @@ export interface NetworkOptions {
   guest: () => number | undefined;
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
+  ahead?: Surroundings['ahead'];
   log: Logger | undefined;
 }
 
@@ -77,12 +78,12 @@ export class Network implements NetworkPort {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    const { role, context, pin, onPipe, onLack, threads, log } = options;
+    const { role, context, pin, onPipe, onLack, threads, ahead, log } = options;
     const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
     this.#relay = relay;
     this.#dials = options.dials ?? new TokenBucket(DIALS_RATE, DIALS);
     const around: Surroundings = {
-      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, threads, log },
+      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, threads, ahead, log },
       hosts: () => this.#hosts,
       tcpPort: () => this.#port,
       mayDial: () => this.#dials.take(),

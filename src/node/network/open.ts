@@ -4,7 +4,7 @@ import type { TokenBucket } from '../../base/bucket.ts';
 import type { Certificate } from '../../identity/certificate.ts';
 import { contextOf } from '../../secure/tls.ts';
 import type { NetworkUser } from '../../session/ports.ts';
-import type { LaneThreads } from '../../transports/surroundings.ts';
+import type { LaneThreads, Surroundings } from '../../transports/surroundings.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { CommonOptions } from '../api.ts';
 import { Forwards } from './forwarding.ts';
@@ -17,6 +17,7 @@ export interface OpenOptions {
   /** For connections to addresses of others' choosing, if several networks have one budget. */
   dials?: TokenBucket;
   threads?: LaneThreads;
+  ahead?: Surroundings['ahead'];
   /** What the router forwards, if several networks share a port. */
   forwards?: Forwards;
 }
@@ -25,7 +26,7 @@ export function openNetwork(
   session: NetworkUser,
   certificate: Certificate,
   options: CommonOptions,
-  { met = () => [], forwards = new Forwards(session.log), dials, threads }: OpenOptions = {},
+  { met = () => [], forwards = new Forwards(session.log), dials, threads, ahead }: OpenOptions = {},
 ): Network {
   const network: Network = new Network({
     role: session.role,
@@ -38,7 +39,7 @@ export function openNetwork(
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),
     onLack: (error) => session.warn(error),
-    ...{ met, forwards, ...(dials && { dials }), ...(threads && { threads }) },
+    ...{ met, forwards, ...(dials && { dials }), ...(threads && { threads }), ...(ahead && { ahead }) },
     log: session.log,
   });
   const stop = watchNetwork((hosts, change) => {

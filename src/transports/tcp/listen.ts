@@ -45,7 +45,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
   const limits = { inAll, ofAddress: Math.min(inAll, UNPROVEN.ofAddress) };
   const unproven = new Room<Socket>(limits, 'oldest', (socket) => socket.destroy());
   const others = new Room<Socket>(OTHERS, 'fair', (socket) => socket.destroy());
-  const server = createServer({ pauseOnConnect: false }, (socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const key = addressKey(socket.remoteAddress ?? 'unknown');
     if (!unproven.enter(key, socket)) return void socket.destroy();

@@ -79,9 +79,7 @@ class Tcp implements Transport {
 
   paths(): Path[] {
     const near = this.#near.map((to) =>
-      path(to, this.#around, 'tcp', (signal) =>
-        this.#threads.length === 0 ? this.#dial(to, signal) : this.#dialThread(to, signal),
-      ),
+      path(to, this.#around, 'tcp', (signal) => this.#dialNear(to, signal)),
     );
     const mapped = this.#mapped.map((to) =>
       path(to, this.#around, 'tcp', (signal) => this.#dial(to, signal)),
@@ -99,6 +97,18 @@ class Tcp implements Transport {
   }
 
   close(): void {}
+
+  async #dialNear(to: Address, signal: AbortSignal): Promise<Pipe> {
+    const { ahead, pin } = this.#around;
+    try {
+      const opened = await ahead?.(to, pin(), signal);
+      if (opened) return opened;
+    } catch {
+      // It is dialled now.
+    }
+    signal.throwIfAborted();
+    return this.#threads.length === 0 ? this.#dial(to, signal) : this.#dialThread(to, signal);
+  }
 
   #dial(to: Address, signal: AbortSignal): Promise<Pipe> {
     const { threads, context, pin } = this.#around;
