@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Pipe } from '../secure/pipe.ts';
-import type { Path } from '../transports/path.ts';
+import type { Opened, Path } from '../transports/path.ts';
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5000;
@@ -67,9 +67,9 @@ export class Dials {
     return this.#states.has(keyOf(path));
   }
 
-  /** The next lanes of a kind would be another thread's work. */
-  threaded(kind: string): boolean {
-    return this.paths.some((path) => path.kind === kind && path.threaded);
+  /** A lane that would be in a thread if it were opened now. */
+  outdated(lane: Opened): boolean {
+    return this.paths.some((path) => path.kind === lane.kind && path.outdated?.(lane));
   }
 
   /** Dials of a kind that are under way. */

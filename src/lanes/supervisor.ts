@@ -207,12 +207,13 @@ export class Supervisor {
    * Whether one more of this kind is too many. An honest sender dials when its own lanes are dead, which this side may not
    * have noticed yet: some are let in beyond what there should be, and what is worth least goes.
    */
-  #surplus({ kind, frames }: Pipe, path: Path | undefined): boolean {
+  #surplus({ kind, remote, frames }: Pipe, path: Path | undefined): boolean {
     if (this.#lanes.size >= MAX_LANES) return true;
     if (this.#options.role === 'sender') return false;
     const live = this.#liveLanes();
     const target = this.#targets(live).get(kind) ?? 0;
-    const count = frames ? this.#lasting(live, kind).length : countOf(live, kind);
+    const lasts = !this.#dials.outdated({ kind, remote, threaded: frames !== undefined });
+    const count = lasts ? this.#lasting(live, kind).length : countOf(live, kind);
     return count >= target + (path ? 0 : SPARE_LANES);
   }
 
@@ -304,21 +305,20 @@ export class Supervisor {
     }
   }
 
-  /** Lanes of a kind that stay: those of this thread make way once its paths lead into others. */
+  /** Lanes of a kind that stay: those of either side's main thread make way once its paths lead into others. */
   #lasting(live: readonly Lane[], kind: string): readonly Lane[] {
     const own = live.filter((lane) => lane.kind === kind);
-    const threads = this.#options.role === 'receiver' && this.#dials.threaded(kind);
-    return threads ? own.filter(({ threaded }) => threaded) : own;
+    return this.#options.role === 'receiver' ? own.filter((lane) => !this.#dials.outdated(lane)) : own;
   }
 
-  /** Receiver: lanes in this thread, which were there before the others, leave their work to those. */
+  /** Receiver: lanes that were there before the threads leave their work to those in threads. */
   #makeWay(): void {
     if (this.#options.role !== 'receiver') return;
     const live = this.#live();
-    const threaded = new Set(live.filter(({ lane }) => lane.threaded).map(({ lane }) => lane.kind));
-    for (const kept of live) {
-      if (!kept.lane.threaded && threaded.has(kept.lane.kind)) this.#leave(kept);
-    }
+    const outdated = live.filter(({ lane }) => this.#dials.outdated(lane));
+    if (outdated.length === 0) return;
+    const others = new Set(live.filter((kept) => !outdated.includes(kept)).map(({ lane }) => lane.kind));
+    for (const kept of outdated) if (others.has(kept.lane.kind)) this.#leave(kept);
   }
 
   /** Only the other side can dial: it is told now and then how many lanes there should be. */

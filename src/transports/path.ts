@@ -4,13 +4,21 @@
  */
 import type { Pipe } from '../secure/pipe.ts';
 
+/** What a lane is, as far as a path can tell whether it would open it otherwise by now. */
+export interface Opened {
+  readonly kind: string;
+  readonly remote: string;
+  /** Another thread of this side has it. */
+  readonly threaded: boolean;
+}
+
 export interface Path {
   /** The transport's kind. */
   readonly kind: string;
   /** Two paths with the same kind and name are the same path. People and logs see it too. */
   readonly name: string;
-  /** Its next lanes would be another thread's work, as of now. Absent: no. */
-  readonly threaded?: boolean;
+  /** A lane of its kind was opened before there were threads for it, at either side: the next one would be in a thread. Absent: no. */
+  outdated?(lane: Opened): boolean;
   /** The most lanes that it can carry at once. */
   readonly most: number;
   /**

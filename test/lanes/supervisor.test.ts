@@ -362,3 +362,23 @@ test('of little one lane is opened; of much four, as soon as that is known, or i
   await sleep(50);
   assert.equal(said.kinds().length, 3);
 });
+
+test('lanes that would be in a thread by now make way, but not before there is another, nor where they are the best there is', async (t) => {
+  const { supervisor, path, up, kinds, retired } = world(t);
+  let threads = false;
+  const opened = new Set<Lane>();
+  const outdated: Path['outdated'] = (lane) => threads && opened.has(lane as Lane);
+  supervisor.paths([path('tcp', 'main', { outdated })]);
+  await until('four lanes', () => kinds().join() === 'tcp,tcp,tcp,tcp');
+  for (const lane of up) opened.add(lane);
+  const before = new Set(up);
+  // There are threads, and nobody answers there yet.
+  threads = true;
+  supervisor.paths([path('tcp', 'main', { outdated, open: fails })]);
+  await sleep(300);
+  assert.equal(retired.length, 0);
+  assert.equal(up.length, 4);
+  supervisor.paths([path('tcp', 'main', { outdated })]);
+  await until('other lanes alone', () => up.length === 4 && up.every((lane) => !before.has(lane)));
+  assert.deepEqual(new Set(retired), before);
+});

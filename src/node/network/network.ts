@@ -203,8 +203,6 @@ function roomy(path: Path): Path {
   };
   return {
     ...{ kind: path.kind, name: path.name, most: path.most, open },
-    get threaded() {
-      return path.threaded ?? false;
-    },
+    outdated: (lane) => path.outdated?.(lane) ?? false,
   };
 }

@@ -9,7 +9,7 @@ import { usable } from '../../nat/ice/address.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import type { TlsEnds } from '../../secure/tls.ts';
 import { type Address, formatAddress } from '../../wire/candidate.ts';
-import type { Path } from '../path.ts';
+import type { Opened, Path } from '../path.ts';
 import type { NodeTransport, Surroundings } from '../surroundings.ts';
 import { ADDRESSES, type PeerFacts, type Transport, understood, written } from '../transport.ts';
 import { dial } from './dial.ts';
@@ -28,7 +28,7 @@ export const tcp: NodeTransport = {
 
 /** By so much the peer's threads go before its main port, which may be the only one that is let through. */
 const THREADS_FIRST_MS = 150;
-/** So often they may be slower than that before they are not tried any more at an address. */
+/** So often the main port may answer sooner all the same before they are not tried any more at an address. */
 const MAX_SLOW = 2;
 
 const PORT = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
@@ -79,10 +79,22 @@ class Tcp implements Transport {
 
   paths(): Path[] {
     const near = this.#near.map((to) =>
-      path(to, this.#around, 'tcp', (signal) => this.#dialNear(to, signal)),
+      path(
+        to,
+        this.#around,
+        'tcp',
+        (signal) => this.#dialNear(to, signal),
+        (lane) => this.#here(lane) || (lane.remote === formatAddress(to) && this.#answers(to)),
+      ),
     );
     const mapped = this.#mapped.map((to) =>
-      path(to, this.#around, 'tcp', (signal) => this.#dial(to, signal)),
+      path(
+        to,
+        this.#around,
+        'tcp',
+        (signal) => this.#dial(to, signal),
+        (lane) => this.#here(lane),
+      ),
     );
     return [...near, ...mapped];
   }
@@ -107,7 +119,17 @@ class Tcp implements Transport {
       // It is dialled now.
     }
     signal.throwIfAborted();
-    return this.#threads.length === 0 ? this.#dial(to, signal) : this.#dialThread(to, signal);
+    return this.#answers(to) ? this.#dialThread(to, signal) : this.#dial(to, signal);
+  }
+
+  /** It is in this thread, though there are others that dial. */
+  #here({ threaded }: Opened): boolean {
+    return !threaded && this.#around.threads?.dial !== undefined;
+  }
+
+  /** The peer has threads, which as far as is known answer at this host. */
+  #answers({ host }: Address): boolean {
+    return this.#threads.length > 0 && (this.#tried.get(host)?.slow ?? 0) < MAX_SLOW;
   }
 
   #dial(to: Address, signal: AbortSignal): Promise<Pipe> {
@@ -119,7 +141,6 @@ class Tcp implements Transport {
   async #dialThread(to: Address, signal: AbortSignal): Promise<Pipe> {
     const tried = this.#tried.get(to.host) ?? { turn: 0, slow: 0 };
     this.#tried.set(to.host, tried);
-    if (tried.slow === MAX_SLOW) return this.#dial(to, signal);
     const port = this.#threads[tried.turn++ % this.#threads.length]!;
     const [first, second] = [new AbortController(), new AbortController()];
     const forget = onAbort(signal, () => {
@@ -133,7 +154,6 @@ class Tcp implements Transport {
       });
       const soon = await atMost(realClock, THREADS_FIRST_MS, thread);
       if (soon) return soon;
-      tried.slow = Math.min(MAX_SLOW, tried.slow + 1);
       if (!this.#around.mayDial()) return await thread;
       const main = this.#dial(to, second.signal);
       const { pipe, other, control } = await Promise.any([
@@ -141,6 +161,8 @@ class Tcp implements Transport {
         main.then((opened) => ({ pipe: opened, other: thread, control: first })),
       ]).catch(() => main.then((opened) => ({ pipe: opened, other: thread, control: first })));
       control.abort();
+      // A busy machine is slow to answer on any port.
+      if (control === first) tried.slow = Math.min(MAX_SLOW, tried.slow + 1);
       // Both may have opened.
       other.then(
         (late) => late.destroy(),
@@ -173,14 +195,13 @@ function path(
   around: Surroundings,
   kind: string,
   open: (signal: AbortSignal) => Promise<Pipe>,
+  outdated?: Path['outdated'],
 ): Path {
   return {
     kind,
     name: formatAddress(to),
     most: MAX_LANES,
-    get threaded() {
-      return kind === 'tcp' && around.threads?.dial !== undefined;
-    },
+    ...(outdated && { outdated }),
     open: async (signal) => {
       if (!around.mayDial()) throw fault('ADDRESSES_PACED');
       return open(signal);
