@@ -33,10 +33,10 @@ export class FileSource implements Source {
   read(_chunk: number, extents: readonly Extent[], into: Uint8Array): Promise<number> {
     return readPieces(
       extents,
-      async (extent) => {
+      (extent) => {
         const { size } = this.entries[extent.entry]!;
-        if (extent.length === size && size <= SMALL) this.#readWhole(extent, into);
-        else await this.#readPart(extent, into);
+        if (extent.length < size || size > SMALL) return this.#readPart(extent, into);
+        this.#readWhole(extent, into);
       },
       (entry, error) => this.#failure(entry, error),
     );
@@ -46,8 +46,12 @@ export class FileSource implements Source {
     const changed: string[] = [];
     await inSlices(this.entries.entries(), ([index, entry]) => {
       if (entry.kind === 'folder') return;
-      const now = lstatSync(this.#walked.absolute[index]!, { bigint: true, throwIfNoEntry: false });
-      if (!now || !this.#walked.stats.same(index, now)) changed.push(entry.path);
+      const path = this.#walked.absolute[index]!;
+      const { stats } = this.#walked;
+      const seen = lstatSync(path, { throwIfNoEntry: false });
+      if (seen && stats.alike(index, seen)) return;
+      const now = seen && lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (!now || !stats.same(index, now)) changed.push(entry.path);
     });
     return changed;
   }
@@ -77,7 +81,8 @@ export class FileSource implements Source {
       let got = 0;
       for (let more = 1; more > 0 && got < length; got += more)
         more = readSync(fd, into, at + got, length - got, got);
-      this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
+      if (got < length || !this.#walked.stats.alike(entry, fstatSync(fd)))
+        this.#check(entry, fstatSync(fd, { bigint: true }), got === length);
     } finally {
       closeSync(fd);
     }
@@ -134,17 +139,20 @@ export class FileSource implements Source {
  */
 export async function readPieces(
   extents: readonly Extent[],
-  read: (extent: Extent) => Promise<void>,
+  read: (extent: Extent) => Promise<void> | undefined,
   failure: (entry: number, error: unknown) => BeelineError,
 ): Promise<number> {
   const failures: BeelineError[] = [];
   let total = 0;
-  await inSlices(extents, async (extent) => {
+  await inSlices(extents, (extent) => {
     total += extent.length;
-    try {
-      await read(extent);
-    } catch (error) {
+    const failed = (error: unknown) => {
       failures.push(error instanceof BeelineError ? error : failure(extent.entry, error));
+    };
+    try {
+      return read(extent)?.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   });
   if (failures.length > 0) throw together(failures);

@@ -121,7 +121,8 @@ export class ChunkWriter {
         if (data && extent.at + extent.length > data.length)
           throw fault('PEER_MALFORMED', { what: 'a chunk of a wrong length' });
         const part = data?.subarray(extent.at, extent.at + extent.length);
-        const path = await this.#piece(extent, part, taking.kept);
+        const piece = this.#piece(extent, part, taking.kept);
+        const path = piece instanceof Promise ? await piece : piece;
         if (path !== undefined && this.#parts.has(extent.entry)) this.#early.set(extent.entry, path);
         else staged[i] = path;
         // Zeros are holes, and cost the disk nothing.
@@ -173,25 +174,32 @@ export class ChunkWriter {
     this.#whole(index, await this.#ports.files.end(index, size));
   }
 
-  /** Where the entry is staged, if that makes it whole. */
-  async #piece(
+  /** Where the entry is staged, if that makes it whole. No promise for a small file, of which a tree has very many. */
+  #piece(
     { entry, offset, length }: Extent,
     data: Uint8Array | undefined,
     kept: boolean,
-  ): Promise<string | undefined> {
+  ): string | undefined | Promise<string | undefined> {
     const { files, entries, failure } = this.#ports;
     const inPlace = kept && this.inPlace(entry);
-    try {
-      const small = !inPlace && length === entries[entry]!.size && length <= SMALL_BYTES;
-      let staged: string | undefined;
-      if (small) staged = files.whole(entry, data);
-      else staged = await (inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data));
-      if (staged === undefined || !this.misses(entry)) return undefined;
-      this.#done[entry] = 1;
-      return staged;
-    } catch (error) {
+    const failed = (error: unknown): never => {
       throw failure(error, entries[entry]!.path);
-    }
+    };
+    const small = !inPlace && length === entries[entry]!.size && length <= SMALL_BYTES;
+    if (small)
+      try {
+        return this.#completed(entry, files.whole(entry, data));
+      } catch (error) {
+        failed(error);
+      }
+    const piece = inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data);
+    return piece.then((staged) => this.#completed(entry, staged)).catch(failed);
+  }
+
+  #completed(entry: number, staged: string | undefined): string | undefined {
+    if (staged === undefined || !this.misses(entry)) return undefined;
+    this.#done[entry] = 1;
+    return staged;
   }
 
   async #finishEntry(index: number, entry: Entry): Promise<void> {
