@@ -50,6 +50,8 @@ export interface NetworkUser extends PipeTaker {
   /** The peer's number at the mailbox, as of now; undefined while nobody there is proven to be the peer. */
   readonly guest?: number | undefined;
   readonly role: Role;
+  /** Lanes to the other side that are open. `roundTrip` is in milliseconds, Infinity before it is known. */
+  readonly lanes?: Iterable<{ readonly relayed: boolean; readonly roundTrip: number }>;
   readonly log: Logger | undefined;
   /** What comes in at this process's ports. */
   readonly pipes: IncomingPipes;

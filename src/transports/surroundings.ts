@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly threads?: LaneThreads | undefined;
   /** A connection to this address that was opened before the pin was known: a lane, in place of one that is dialled. Once. */
   readonly ahead?: ((to: Address, pin: string, signal: AbortSignal) => Promise<Pipe> | undefined) | undefined;
+  /** Whether a lane leads straight to the peer, and has a short round trip. Absent: nobody can say. */
+  readonly near?: (() => boolean) | undefined;
   /** Whether one more address that the peer named may be dialled now. A peer must not make this side flood a third party. */
   mayDial(): boolean;
   /** A pipe came in. Its other end has proved that it has the certificate with this fingerprint. */

@@ -46,6 +46,8 @@ export interface NetworkOptions {
   dials?: TokenBucket;
   /** The peer's number at the mailbox, as of now; undefined before somebody is proven to be the peer. */
   guest: () => number | undefined;
+  /** As `Surroundings` has it. */
+  near?: Surroundings['near'];
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
   ahead?: Surroundings['ahead'];
@@ -78,12 +80,12 @@ export class Network implements NetworkPort {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    const { role, context, pin, onPipe, onLack, threads, ahead, log } = options;
+    const { role, context, pin, onPipe, onLack, threads, ahead, near, log } = options;
     const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
     this.#relay = relay;
     this.#dials = options.dials ?? new TokenBucket(DIALS_RATE, DIALS);
     const around: Surroundings = {
-      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, threads, ahead, log },
+      ...{ role, relay, context, pin, seal: this.#seal, onPipe, onLack, threads, ahead, near, log },
       hosts: () => this.#hosts,
       tcpPort: () => this.#port,
       mayDial: () => this.#dials.take(),

@@ -11,6 +11,9 @@ import { Forwards } from './forwarding.ts';
 import { Network } from './network.ts';
 import { watchNetwork } from './roaming.ts';
 
+/** Milliseconds: in so short a time TCP makes up for what it loses. */
+const NEAR_MS = 10;
+
 export interface OpenOptions {
   /** Where the peer was met, over TCP. */
   met?: () => readonly Address[];
@@ -35,6 +38,7 @@ export function openNetwork(
     fingerprint: certificate.fingerprint,
     pin: () => session.pin,
     guest: () => session.guest,
+    near: () => [...(session.lanes ?? [])].some(({ relayed, roundTrip }) => !relayed && roundTrip < NEAR_MS),
     onPipe: (pipe, fingerprint) => session.pipes.offer(pipe, fingerprint),
     onPaths: (paths) => session.paths(paths),
     onChange: () => session.moved(),

@@ -32,6 +32,8 @@ interface Description {
  * and a short transfer is over: to load the native part and to check addresses would be a large part of its CPU.
  */
 const BEGIN_MS = 250;
+/** The same where such a lane is there by then, to which UDP adds nothing that a transfer of a second or two could use. */
+const BEGIN_NEAR_MS = 2_000;
 
 const UNKNOWN: SeenMapping = { reflexive: [], symmetric: false };
 
@@ -156,7 +158,11 @@ export class Udx implements Transport {
 
   #beginSoon(): void {
     const due = this.#started && this.#heard && this.#openings === 0 && !this.#begin.waits && !this.#over;
-    if (due) this.#begin.set(BEGIN_MS, () => void this.open());
+    if (!due) return;
+    this.#begin.set(BEGIN_MS, () => {
+      if (this.#around.near?.()) this.#begin.set(BEGIN_NEAR_MS - BEGIN_MS, () => void this.open());
+      else void this.open();
+    });
   }
 
   #gather(): void {
