@@ -20,7 +20,8 @@ export interface Host {
   readonly stdin: Input;
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean };
   readonly stderr: Output & NodeJS.WritableStream;
-  library(): Promise<Library>;
+  send(): Promise<Library['send']>;
+  receive(): Promise<Library['receive']>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
   devices(configDir?: string): Promise<Devices>;

@@ -95,7 +95,8 @@ export class Dials {
       ({ next, path, lanes, dialling }) => now >= next && lanes + dialling.size < path.most,
     );
     if (live === 0) {
-      for (const state of ready) {
+      const open = ready.filter(({ path }) => path.ready);
+      for (const state of open.length > 0 ? open : ready) {
         const late = tcp && !calm && state.dialling.size === 1 && now - state.begun >= AGAIN_MS;
         if (state.dialling.size > 0 && !late) continue;
         state.twin = late;

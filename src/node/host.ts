@@ -10,15 +10,14 @@ import type { Certificate } from '../identity/certificate.ts';
 import { type Announcing, announce } from '../meeting/lan/announce.ts';
 import { taken } from '../meeting/lan/find.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
-import { contextOf } from '../secure/tls.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
 import type { Running } from '../session/transfer.ts';
-import { type Listener, listen } from '../transports/tcp/listen.ts';
-import type { Address } from '../wire/candidate.ts';
+import type { Listener } from '../transports/tcp/listen.ts';
 import { parseHostPort } from './addresses.ts';
-import type { CommonOptions, SendOptions } from './api.ts';
+import type { SendOptions } from './api.ts';
+import { openPort } from './port.ts';
 import { serveWeb } from './web.ts';
 
 type HostEvents = Pick<
@@ -36,31 +35,14 @@ const OWN_LIMITS = {
   ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 64 },
 };
 
-/** Opens the port on which lanes come in, and with `rendezvous` HTTP too. Closed with the transfer. */
-export async function openPort(
-  transfer: Running,
-  options: CommonOptions,
-  certificate: Certificate,
-  bind: Address | undefined,
-  rendezvous?: Rendezvous,
-): Promise<Listener> {
-  const http = rendezvous && createServer({ maxHeaderSize: 8192 });
+/** A rendezvous' HTTP server, which has no port of its own: what it takes comes from the port of lanes. */
+function serving(rendezvous: Rendezvous): (socket: Socket) => void {
+  const http = createServer({ maxHeaderSize: 8192 });
   // One listener for each connection until it ends: bounded where connections are.
-  http?.setMaxListeners(0);
-  if (http) rendezvous.serve(http);
-  const turnstile = http && createTurnstile(http);
-  const listener = await listen({
-    port: bind?.port ?? options.port,
-    host: bind?.host,
-    context: contextOf(certificate),
-    onPipe: (pipe, fingerprint) => transfer.offerPipe(pipe, fingerprint),
-    onOther: turnstile && ((socket) => serve(http, turnstile, socket)),
-  });
-  transfer.cleanup.push(async () => {
-    await rendezvous?.close();
-    await listener.close();
-  });
-  return listener;
+  http.setMaxListeners(0);
+  rendezvous.serve(http);
+  const turnstile = createTurnstile(http);
+  return (socket) => serve(http, turnstile, socket);
 }
 
 /**
@@ -158,7 +140,8 @@ export class Hosting {
       // What strangers want to send each other is no business of this process.
       hosts: 'this process',
     });
-    const listener = await openPort(transfer, options, certificate, bind, rendezvous);
+    const listener = await openPort(transfer, options, certificate, bind, serving(rendezvous));
+    transfer.cleanup.push(() => rendezvous.close());
     const beside = { host: bind?.host, port: bind?.port ?? options.port };
     // Before the mailboxes, so that it is closed after them: who waits there hears why.
     const pages = web ? await serveWeb(transfer, rendezvous, certificate, beside) : undefined;

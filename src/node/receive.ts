@@ -20,11 +20,11 @@ import type { ReceiveOptions, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
 import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
-import { openPort } from './host.ts';
 import { type Met, meetAsGuest } from './meet.ts';
 import { Forwards } from './network/forwarding.ts';
 import { openNetwork } from './network/open.ts';
 import { checkReceive } from './options.ts';
+import { openPort } from './port.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
 import { Threading } from './threading.ts';
@@ -76,12 +76,13 @@ export function receive(options: ReceiveOptions): Transfer {
       placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
     async meet(nameplate, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
-      const certificate = await made!;
-      const onFound = ([only, ...others]: readonly Address[]) => {
-        ahead?.close();
+      const onFound = async ([only, ...others]: readonly Address[]) => {
+        const certificate = await made!.catch(() => undefined);
         // Among several addresses it is not known yet which one leads there.
-        if (only && others.length === 0 && !session.proven && options.relay !== 'only')
-          ahead = new Ahead(only, contextOf(certificate));
+        if (!certificate || !only || others.length > 0 || options.relay === 'only') return;
+        if (session.proven || session.over) return;
+        ahead?.close();
+        ahead = new Ahead(only, contextOf(certificate));
       };
       met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody, onFound });
       return met.mailbox;
@@ -90,11 +91,11 @@ export function receive(options: ReceiveOptions): Transfer {
       const certificate = await made!;
       const network = openNetwork(session, certificate, options, {
         met: () => met?.addresses ?? [],
-        ahead: (to, pin, signal) => ahead?.take(to, pin, signal),
+        ahead: () => ahead,
         forwards,
         threads: threading,
       });
-      const listener = await openPort(transfer, options, certificate, undefined);
+      const listener = await openPort(transfer, options, certificate);
       port = listener.port;
       if (!session.over) {
         network.start(port);

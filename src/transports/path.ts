@@ -19,6 +19,8 @@ export interface Path {
   readonly name: string;
   /** A lane of its kind was opened before there were threads for it, at either side: the next one would be in a thread. Absent: no. */
   outdated?(lane: Opened): boolean;
+  /** A lane on it opens at once, as of now: others of its kind need not be tried beside it. Absent: no. */
+  readonly ready?: boolean;
   /** The most lanes that it can carry at once. */
   readonly most: number;
   /**

@@ -3,6 +3,7 @@ import type { SecureContext } from 'node:tls';
 import type { BeelineError } from '../base/errors.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Address } from '../wire/candidate.ts';
+import type { Ahead } from './tcp/ahead.ts';
 import type { RelayUse, Role, TransportKind } from './transport.ts';
 
 /** Threads that have TCP lanes, beside the one of the session. */
@@ -30,8 +31,8 @@ export interface Surroundings {
   tcpPort(): number;
   /** Absent: all lanes are in this thread. */
   readonly threads?: LaneThreads | undefined;
-  /** A connection to this address that was opened before the pin was known: a lane, in place of one that is dialled. Once. */
-  readonly ahead?: ((to: Address, pin: string, signal: AbortSignal) => Promise<Pipe> | undefined) | undefined;
+  /** A connection that was opened before the pin was known, if there is one: a lane, in place of one that is dialled. */
+  readonly ahead?: (() => Pick<Ahead, 'opened' | 'take'> | undefined) | undefined;
   /** Whether a lane leads straight to the peer, and has a short round trip. Absent: nobody can say. */
   readonly near?: (() => boolean) | undefined;
   /** Whether one more address that the peer named may be dialled now. A peer must not make this side flood a third party. */

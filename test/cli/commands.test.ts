@@ -338,7 +338,7 @@ describe('cli: send', () => {
 
   it('an error that is no BeelineError is one sentence, and a stack only for debugging', async () => {
     const host = fakeHost();
-    host.library = () => Promise.reject(new TypeError('x is not a function'));
+    host.send = () => Promise.reject(new TypeError('x is not a function'));
     assert.equal(await dispatch(['send', 'x', '-q'], host), 1);
     assert.equal(host.stderr.text, 'beeline: This should not have happened: x is not a function\n');
     await dispatch(['send', 'x', '-q', '--log-level', 'debug'], host);

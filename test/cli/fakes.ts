@@ -148,7 +148,8 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stdin,
     stdout: options.stdout ?? new Sink(),
     stderr: options.stderr ?? new Sink(),
-    library: async () => library,
+    send: async () => library.send,
+    receive: async () => library.receive,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -24,12 +24,14 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   const [stdout, stderr] = [new Sink(terminal), new Sink(terminal, 100)];
   const stdin = terminal ? new Keyboard() : new PassThrough().end();
   if (terminal) stdin.write(typed);
+  const library = async () => options.library ?? (await import('../../src/index.ts'));
   const host: Host = {
     env: { TERM: 'xterm', ...env },
     stdin,
     stdout,
     stderr,
-    library: async () => options.library ?? (await import('../../src/index.ts')),
+    send: async () => (await library()).send,
+    receive: async () => (await library()).receive,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -112,6 +112,37 @@ test('of several addresses the first that answers gets all the lanes, and the ot
   assert.equal(aborted, 1);
 });
 
+test('a path that is open already is dialled alone, and the others when it fails', async (t) => {
+  const { supervisor, path, kinds } = world(t, 'receiver', 1);
+  const dialled: string[] = [];
+  const told = (name: string, more: Partial<Path> = {}): Path => {
+    const path_ = path('tcp', name, more);
+    const open = (signal: AbortSignal) => {
+      dialled.push(name);
+      return path_.open(signal);
+    };
+    return { ...path_, open };
+  };
+  supervisor.paths([told('other'), told('open', { ready: true })]);
+  await until('a lane', () => kinds().join() === 'tcp');
+  assert.deepEqual(dialled, ['open']);
+
+  const second = world(t, 'receiver', 1);
+  let ready = true;
+  const gone = told('gone', { open: fails });
+  Object.defineProperty(gone, 'ready', {
+    get: () => ready,
+  });
+  const open = gone.open;
+  gone.open = (signal) => {
+    ready = false;
+    return open(signal);
+  };
+  second.supervisor.paths([gone, { ...second.path('tcp', 'works') }]);
+  await until('another lane', () => second.kinds().join() === 'tcp');
+  assert.deepEqual(dialled, ['open', 'gone']);
+});
+
 test('a first lane that is late is dialled a second time, and one beside others is not', async (t) => {
   const { supervisor, path, kinds } = world(t);
   const dials = { tcp: 0, udx: 0 };

@@ -58,6 +58,7 @@ test('it is the lane of whoever holds the pinned certificate, and of one taker',
   there.write(Buffer.from('early'), () => {});
   assert.equal(ahead.take({ ...to, port: to.port + 1 }, theirs.fingerprint, never), undefined);
   const pipe = await ahead.take(to, theirs.fingerprint, never)!;
+  assert.equal(ahead.opened(to), false);
   assert.equal(ahead.take(to, theirs.fingerprint, never), undefined);
   assert.equal(await first(pipe), 'early');
   const said = first(there);
@@ -123,11 +124,12 @@ test('where it came to nothing, the address is dialled as ever', async (t) => {
   const surroundings = await around('receiver', {
     context: contextOf(ours),
     pin: () => theirs.fingerprint,
-    ahead: (address, fingerprint, signal) => ahead.take(address, fingerprint, signal),
+    ahead: () => ahead,
   });
   const transport = tcp.make(surroundings);
   transport.hear(undefined, { fingerprint: '', tls: true, seal: '', hosts: [], met: [met] });
   const [path] = transport.paths();
+  assert.equal(path!.ready, false);
   const [lane] = await Promise.all([path!.open(never), next()]);
   lane.destroy();
   assert.equal(connections, 2);

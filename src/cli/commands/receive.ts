@@ -30,7 +30,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
       },
       [code, args.options.code],
     );
-    const { receive } = await host.library();
+    const receive = await host.receive();
     session.report.say('Looking for the sender...');
     await session.follow(receive(options));
     return EXIT_DONE;

@@ -34,7 +34,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const options = await session.prepare({ ...args.options, psk }, [chosen]);
     announce(session, args);
-    const { send } = await host.library();
+    const send = await host.send();
     await session.follow(send(args.what, options));
     return EXIT_DONE;
   } finally {

@@ -50,12 +50,16 @@ export interface NetworkOptions {
   near?: Surroundings['near'];
   /** Where the peer was met, over TCP: a lane to the same port may open too. */
   met: () => readonly Address[];
+  /** A connection that was opened before the peer was proven. */
   ahead?: Surroundings['ahead'];
   log: Logger | undefined;
 }
 
-/** Milliseconds in which changes are gathered into one word to the peer. */
-const GATHER = 100;
+/** Milliseconds in which changes are gathered into one word to the peer: of the first few words, whose ways are waited for, and of later ones. */
+const GATHER_FIRST_MS = 10;
+const GATHER_MS = 100;
+const FIRST_WORDS = 5;
+const MORE_WORDS_PER_S = 0.5;
 /** Connections to addresses of the peer's choosing: at once, and a second afterwards, however often it names new ones. */
 const DIALS = 512;
 const DIALS_RATE = 32;
@@ -76,6 +80,7 @@ export class Network implements NetworkPort {
   #heard = false;
   readonly #dials: TokenBucket;
   readonly #gather = new Alarm(realClock);
+  readonly #soon = new TokenBucket(MORE_WORDS_PER_S, FIRST_WORDS);
   #over = false;
 
   constructor(options: NetworkOptions) {
@@ -185,7 +190,7 @@ export class Network implements NetworkPort {
 
   #changed(): void {
     if (this.#over || this.#gather.waits) return;
-    this.#gather.set(GATHER, () => {
+    this.#gather.set(this.#soon.take() ? GATHER_FIRST_MS : GATHER_MS, () => {
       this.#map();
       this.#offer();
       this.#options.onChange();
@@ -206,5 +211,8 @@ function roomy(path: Path): Path {
   return {
     ...{ kind: path.kind, name: path.name, most: path.most, open },
     outdated: (lane) => path.outdated?.(lane) ?? false,
+    get ready() {
+      return path.ready ?? false;
+    },
   };
 }

@@ -13,13 +13,24 @@ export class Ahead {
   readonly #name: string;
   readonly #control = new AbortController();
   readonly #opening: Promise<Unpinned>;
+  #open = false;
   #taken = false;
 
   constructor(to: Address, context: SecureContext) {
     this.#name = formatAddress(to);
     this.#opening = dialUnpinned(to, context, this.#control.signal);
-    // That it did not open is told to whoever takes it.
-    this.#opening.catch(() => {});
+    this.#opening.then(
+      () => {
+        this.#open = true;
+      },
+      // That it did not open is told to whoever takes it.
+      () => {},
+    );
+  }
+
+  /** It is open to this address, and nobody has taken it. */
+  opened(to: Address): boolean {
+    return this.#open && !this.#taken && formatAddress(to) === this.#name;
   }
 
   /**

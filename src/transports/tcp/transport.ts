@@ -113,7 +113,7 @@ class Tcp implements Transport {
   async #dialNear(to: Address, signal: AbortSignal): Promise<Pipe> {
     const { ahead, pin } = this.#around;
     try {
-      const opened = await ahead?.(to, pin(), signal);
+      const opened = await ahead?.()?.take(to, pin(), signal);
       if (opened) return opened;
     } catch {
       // It is dialled now.
@@ -202,6 +202,9 @@ function path(
     name: formatAddress(to),
     most: MAX_LANES,
     ...(outdated && { outdated }),
+    get ready() {
+      return kind === 'tcp' && around.ahead?.()?.opened(to) === true;
+    },
     open: async (signal) => {
       if (!around.mayDial()) throw fault('ADDRESSES_PACED');
       return open(signal);
