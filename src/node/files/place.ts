@@ -8,6 +8,7 @@ import { freeNames } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
 import type { Folders } from './folders.ts';
 import type { Job } from './job.ts';
+import type { RenameNew } from './rename-new.ts';
 
 /** File systems without hard links answer one of these. */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES', 'EINVAL']);
@@ -17,11 +18,14 @@ export class Placer {
   readonly placed = new Bitfield();
   readonly #job: Job;
   readonly #folders: Folders;
+  /** Until it has not worked once. */
+  #renameNew: RenameNew | undefined;
   #hardLinks = process.platform !== 'win32';
 
-  constructor(job: Job, folders: Folders, placed: Iterable<number>) {
+  constructor(job: Job, folders: Folders, placed: Iterable<number>, renameNew?: RenameNew) {
     this.#job = job;
     this.#folders = folders;
+    this.#renameNew = renameNew;
     for (const entry of placed) this.placed.add(entry);
   }
 
@@ -63,10 +67,13 @@ export class Placer {
   /** @param alone nobody else puts anything there, or it is a link */
   #move(staged: string, final: string, replace: boolean, alone: boolean): void {
     if (!replace) {
+      const done = this.#renameNew?.(staged, final);
+      if (done === 'renamed') return;
+      if (done === 'exists') throw taken();
+      this.#renameNew = undefined;
       // link(2) refuses in one step what rename(2) would overwrite; POSIX leaves open whether it follows a link.
       if (this.#hardLinks && !alone && this.#linked(staged, final)) return;
-      if (lstatSync(final, { throwIfNoEntry: false }))
-        throw Object.assign(new Error('something stands there'), { code: 'EEXIST' });
+      if (lstatSync(final, { throwIfNoEntry: false })) throw taken();
     }
     renameSync(staged, final);
   }
@@ -82,4 +89,8 @@ export class Placer {
     unlinkSync(staged);
     return true;
   }
+}
+
+function taken(): Error {
+  return Object.assign(new Error('something stands there'), { code: 'EEXIST' });
 }

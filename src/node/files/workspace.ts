@@ -17,6 +17,7 @@ import { Inventory, takeInventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { LocalData } from './local-data.ts';
 import { Placer } from './place.ts';
+import { type RenameNew, renameNewFor } from './rename-new.ts';
 import { FileSlices, inSlices } from './slices.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { FoundStaging } from './staging.ts';
@@ -76,7 +77,9 @@ export class Workspace {
       await hashAnew(job, inventory, files, going);
       await inSlices(inventory.staged, ([entry, left]) => files.adopt(entry, left));
     }
-    const work = new Workspace(job, inventory, dropped, files, await beginJournal(job, inventory));
+    const renameNew = await renameNewFor(job.entries.length);
+    const journal = await beginJournal(job, inventory);
+    const work = new Workspace(job, inventory, dropped, files, journal, renameNew);
     try {
       await inSlices(inventory.staged, async ([entry, left]) => {
         if (left > 0 || job.plan.skipped.has(entry)) return;
@@ -95,12 +98,13 @@ export class Workspace {
     dropped: ReadonlySet<number>,
     files: StagedFiles,
     journal: Journal,
+    renameNew: RenameNew | undefined,
   ) {
     const { entries, space, plan } = job;
     this.#job = job;
     this.files = files;
     this.folders = new Folders(job);
-    this.placer = new Placer(job, this.folders, inventory.placed);
+    this.placer = new Placer(job, this.folders, inventory.placed, renameNew);
     this.local = new LocalData(job, inventory, files, this.placer);
     this.arrived = new Arrived(job, files, this.placer);
     this.journal = journal;

@@ -303,29 +303,36 @@ describe('hostile destinations', () => {
     assert.equal(readFileSync(join(outside, 'victim'), 'utf8'), 'precious');
   });
 
-  test('something that appears meanwhile is left as it is', async (t) => {
-    for (const overwrite of ['ask', 'skip', 'update'] as const) {
-      for (const name of ['f', 'l']) {
-        const to = scratch(t);
-        const sink = new StagingSink({ to, overwrite });
-        const { write } = await opened(sink, [file('f', 3), link('l', 'f')]);
-        writeFileSync(join(to, name), 'mine');
-        await write(0, 65);
-        await assert.rejects(sink.finish(), failure('EXISTS', `'${name}'`));
-        await sink.close('discard');
-        assert.equal(readFileSync(join(to, name), 'utf8'), 'mine');
-        assert.deepEqual(staged(to), []);
+  for (const [what, others] of [
+    ['', 0],
+    // So many are placed by another call, where the system has it.
+    [', among very many', 2_000],
+  ] as const)
+    test(`something that appears meanwhile is left as it is${what}`, async (t) => {
+      const more = Array.from({ length: others }, (_, i) => file(`other-${i}`, 0));
+      for (const overwrite of ['ask', 'skip', 'update'] as const) {
+        for (const name of ['f', 'l']) {
+          const to = scratch(t);
+          const sink = new StagingSink({ to, overwrite });
+          const { write } = await opened(sink, [file('f', 3), link('l', 'f'), ...more]);
+          writeFileSync(join(to, name), 'mine');
+          await write(0, 65);
+          await assert.rejects(sink.finish(), failure('EXISTS', `'${name}'`));
+          await sink.close('discard');
+          assert.equal(readFileSync(join(to, name), 'utf8'), 'mine');
+          assert.deepEqual(staged(to), []);
+        }
       }
-    }
-    const to = scratch(t);
-    const sink = new StagingSink({ to, overwrite: 'rename' });
-    const { write } = await opened(sink, [file('f.txt', 3)]);
-    writeFileSync(join(to, 'f.txt'), 'mine');
-    await write(0, 65);
-    await sink.finish();
-    assert.equal(readFileSync(join(to, 'f (1).txt'), 'utf8'), 'AAA');
-    assert.equal((await sink.digests()).size, 1);
-  });
+      const to = scratch(t);
+      const sink = new StagingSink({ to, overwrite: 'rename' });
+      const { write } = await opened(sink, [file('f.txt', 3), ...more]);
+      writeFileSync(join(to, 'f.txt'), 'mine');
+      await write(0, 65);
+      await sink.finish();
+      assert.equal(readFileSync(join(to, 'f.txt'), 'utf8'), 'mine');
+      assert.equal(readFileSync(join(to, 'f (1).txt'), 'utf8'), 'AAA');
+      assert.equal((await sink.digests()).size, 1 + others);
+    });
 
   test("a link that leaves through the destination's own link", async (t) => {
     const [to, outside] = [scratch(t), scratch(t)];
