@@ -25,7 +25,13 @@ const CLOSING_MS = 2000;
 const AGAIN_MS = 300;
 
 /** A server's URL, or how to find the sender's own: asked at every dial, since a sender may move. */
-export type Target = { url: string } | { find: (signal: AbortSignal) => Promise<readonly Address[]> };
+export type Target =
+  | { url: string }
+  | {
+      find: (signal: AbortSignal) => Promise<readonly Address[]>;
+      /** The first of these that is connected. */
+      reached?: (address: Address) => void;
+    };
 
 /** @throws BeelineError USAGE at once for a malformed URL. */
 export function dialWebSocket(target: Target): Dial {
@@ -40,7 +46,7 @@ export function dialWebSocket(target: Target): Dial {
         signal,
         ...(first.length <= MAX_FIRST && { headers: { [FIRST_HEADER]: first } }),
         ...('find' in target && {
-          socket: async () => connectFirst(await target.find(signal), signal),
+          socket: async () => connectFirst(await target.find(signal), signal, target.reached),
         }),
       },
       (webSocket, headers) => wireOf(webSocket, events, headers[FIRST_HEADER] === FIRST_TAKEN),
@@ -89,25 +95,31 @@ function wireOf(webSocket: WebSocket, events: WireEvents, said: boolean): Wire {
  * Tries all at once: on a LAN the wrong ones cost a packet, and waiting for one in turn costs a person seconds.
  * @throws BeelineError NO_PEER if none answers; what the signal was aborted with otherwise.
  */
-async function connectFirst(addresses: readonly Address[], signal: AbortSignal): Promise<Socket> {
+async function connectFirst(
+  addresses: readonly Address[],
+  signal: AbortSignal,
+  reached?: (address: Address) => void,
+): Promise<Socket> {
   const tried = addresses.slice(0, MOST_TRIED);
   const sockets: Socket[] = [];
-  const dialled = ({ host, port }: Address) =>
-    new Promise<Socket>((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
+  const dialled = (to: Address) =>
+    new Promise<[Socket, Address]>((resolve, reject) => {
+      const socket = connect({ host: to.host, port: to.port, noDelay: true });
       sockets.push(socket);
-      socket.once('connect', () => resolve(socket));
+      socket.once('connect', () => resolve([socket, to]));
       socket.on('error', reject);
     });
   const again: (() => void)[] = [];
   const connected = (address: Address) =>
-    new Promise<Socket>((resolve, reject) => {
+    new Promise<[Socket, Address]>((resolve, reject) => {
       dialled(address).then(resolve, reject);
       again.push(realClock.after(AGAIN_MS, () => void dialled(address).then(resolve, () => {})));
     });
   let first: Socket | undefined;
   try {
-    first = await until(signal, () => Promise.any(tried.map(connected)));
+    const [socket, address] = await until(signal, () => Promise.any(tried.map(connected)));
+    first = socket;
+    reached?.(address);
     return first;
   } catch (thrown) {
     if (!(thrown instanceof AggregateError)) throw thrown;

@@ -12,8 +12,8 @@ import type { CommonOptions } from './api.ts';
 type GuestEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
   onNobody: (error: BeelineError) => void;
-  /** Where the sender's own rendezvous is to be dialled now. */
-  onFound: (addresses: readonly Address[]) => void;
+  /** Where the sender's own rendezvous is, as soon as that is known: of several addresses when one of them is connected. */
+  onSender: (address: Address) => void;
 };
 
 export interface Met {
@@ -35,7 +35,7 @@ export async function meetAsGuest(
 ): Promise<Met> {
   const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
   const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
-  const { onNobody, onFound, ...callbacks } = on;
+  const { onNobody, onSender, ...callbacks } = on;
   const common = {
     ...{ role: 'guest' as const, nameplate, signal, deadline, keepFor },
     waitForHost: true,
@@ -45,7 +45,7 @@ export async function meetAsGuest(
   try {
     if (options.server !== undefined)
       return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
-    return await meetAtSender(nameplate, options, common, { onNobody, onFound });
+    return await meetAtSender(nameplate, options, common, { onNobody, onSender });
   } finally {
     clearTimeout(word);
   }
@@ -56,7 +56,7 @@ async function meetAtSender(
   nameplate: string,
   options: CommonOptions,
   common: MailboxOptions,
-  { onNobody, onFound }: Pick<GuestEvents, 'onNobody' | 'onFound'>,
+  { onNobody, onSender }: Pick<GuestEvents, 'onNobody' | 'onSender'>,
 ): Promise<Met> {
   const onLan = options.at === undefined;
   const find = finder(nameplate, options);
@@ -74,8 +74,12 @@ async function meetAtSender(
         if (known) return addresses;
         throw error;
       });
-      onFound(addresses);
+      const [only, ...others] = addresses;
+      if (only && others.length === 0) onSender(only);
       return addresses;
+    },
+    reached: (address) => {
+      if (addresses.length > 1) onSender(address);
     },
   });
   return {

@@ -76,15 +76,13 @@ export function receive(options: ReceiveOptions): Transfer {
       placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
     async meet(nameplate, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
-      const onFound = async ([only, ...others]: readonly Address[]) => {
+      const onSender = async (at: Address) => {
         const certificate = await made!.catch(() => undefined);
-        // Among several addresses it is not known yet which one leads there.
-        if (!certificate || !only || others.length > 0 || options.relay === 'only') return;
-        if (session.proven || session.over) return;
+        if (!certificate || options.relay === 'only' || session.proven || session.over) return;
         ahead?.close();
-        ahead = new Ahead(only, contextOf(certificate));
+        ahead = new Ahead(at, contextOf(certificate));
       };
-      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody, onFound });
+      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody, onSender });
       return met.mailbox;
     },
     async connect(mailbox) {

@@ -312,10 +312,12 @@ test('the sender hosts in its own process; the guest tries all its addresses at 
       { host: '127.0.0.1', port: 1 },
       { host: '127.0.0.1', port },
     ];
+    const reached: unknown[] = [];
     const guest = await meet(
       { role: 'guest', nameplate: mailbox.nameplate },
-      { find: async () => addresses },
+      { find: async () => addresses, reached: (address) => reached.push(address) },
     );
+    assert.deepEqual(reached, addresses.slice(1));
     assert.deepEqual([await host.next(), await guest.next()], [true, true]);
     guest.mailbox.send('hello');
     assert.equal(await host.next(), 'hello');
