@@ -22,6 +22,10 @@ export interface LaneOwner {
   closed(lane: Lane, error?: Error): void;
 }
 
+/** Pings that may be unanswered: more than a side that is alive leaves so before LANE_DEADLINE. */
+const MAX_PINGS = 64;
+/** What a pong says in place of the ping's number, of a lane whose sending side bears losses. */
+const BEARS_LOSSES = 1;
 /** Messages that may be queued on a lane that takes none. An honest side queues far fewer. */
 const MAX_QUEUE = 1024;
 /** What all others go before: in order among themselves, since what they say does not depend on what goes beside them. */
@@ -60,9 +64,10 @@ export class Lane implements LanePort {
   #closed = false;
   #received = 0;
   #sent = 0;
-  /** When the ping that is not answered yet was sent. */
-  #asked: number | undefined;
+  /** When those pings were sent that are not answered yet, which they are in order. */
+  readonly #pings: number[] = [];
   #roundTrip = Infinity;
+  #bearsLosses = false;
 
   constructor(id: number, pipe: Pipe, owner: LaneOwner, clock: Clock) {
     this.id = id;
@@ -114,6 +119,11 @@ export class Lane implements LanePort {
   /** The smallest that was seen, in milliseconds; Infinity before the first. A ping waits behind what the pipe has taken. */
   get roundTrip(): number {
     return this.#roundTrip;
+  }
+
+  /** The other side says of what it sends on it that losses do not slow it down. */
+  get bearsLosses(): boolean {
+    return this.#bearsLosses;
   }
 
   /** Milliseconds since something came. */
@@ -199,8 +209,8 @@ export class Lane implements LanePort {
 
   #message(message: Message): void {
     this.#hear();
-    if (message.type === 'ping') this.send({ type: 'pong', nonce: message.nonce }).catch(() => {});
-    else if (message.type === 'pong') this.#answered();
+    if (message.type === 'ping') this.#pong();
+    else if (message.type === 'pong') this.#answered(message.nonce);
     else this.#owner.message(this, message);
   }
 
@@ -214,19 +224,26 @@ export class Lane implements LanePort {
 
   /** Or else this side has not asked: in a page that nobody looks at, timers come once a minute. */
   get #unanswered(): boolean {
-    if (this.#asked === undefined) return this.#writing !== undefined;
-    return this.#clock.now() - this.#asked > LANE_DEADLINE;
+    const [first] = this.#pings;
+    if (first === undefined) return this.#writing !== undefined;
+    return this.#clock.now() - first > LANE_DEADLINE;
   }
 
   #ping(): void {
-    this.#asked ??= this.#clock.now();
+    if (this.#pings.length >= MAX_PINGS) return;
+    this.#pings.push(this.#clock.now());
     this.send({ type: 'ping', nonce: 0 }).catch(() => {});
   }
 
-  #answered(): void {
-    if (this.#asked === undefined) return;
-    this.#roundTrip = Math.min(this.#roundTrip, this.#clock.now() - this.#asked);
-    this.#asked = undefined;
+  #pong(): void {
+    this.send({ type: 'pong', nonce: this.#pipe.bearsLosses?.() ? BEARS_LOSSES : 0 }).catch(() => {});
+  }
+
+  #answered(nonce: number): void {
+    this.#bearsLosses = nonce === BEARS_LOSSES;
+    const asked = this.#pings.shift();
+    if (asked === undefined) return;
+    this.#roundTrip = Math.min(this.#roundTrip, this.#clock.now() - asked);
     this.#pipe.measured?.(this.#roundTrip);
   }
 }

@@ -50,6 +50,11 @@ export class Measure {
     return this.#tuner.targets;
   }
 
+  /** Opening the first lane took so many milliseconds. */
+  opened({ kind }: Lane, ms: number): void {
+    if (this.#sorts.get(kind) === 'stream') this.#tuner.opened(ms / 1000);
+  }
+
   /** The direct lanes do at least about as well as the relayed ones did. */
   get carriesWell(): boolean {
     return this.#well;
@@ -114,6 +119,7 @@ export class Measure {
       roundTrip: Number.isFinite(roundTrip) ? roundTrip / 1000 : 0,
       free,
       shared,
+      bears: direct.some(({ kind, bearsLosses }) => bearsLosses && this.#sorts.get(kind) === 'stream'),
     });
   }
 

@@ -36,6 +36,8 @@ export interface Sample {
   free: boolean;
   /** Others fetch from the same peer. */
   shared: boolean;
+  /** The other side's streams bear losses: what slows others down is no reason for UDX. */
+  bears: boolean;
 }
 
 const MOST: Targets = { stream: MAX_STREAM_LANES, datagram: MAX_DATAGRAM_LANES, channel: MAX_WEBRTC_LANES };
@@ -49,6 +51,18 @@ const VERY_LONG_S = 0.08;
 const START_ROUND_TRIPS = 12;
 const START_MOST_S = 1.5;
 const START_BYTES_PER_S = 5e6;
+/** Nor does UDX come while TCP still carries so many times what it did a second before, for no longer than this. */
+const SOARING = 2;
+const START_LONGEST_S = 4;
+/**
+ * Of the streams that a very long path has more of from its start, a part stays each so many seconds, once they carry well and the
+ * other side has had time to say that they bear losses.
+ */
+const EASED = 0.75;
+const EASE_S = 1;
+const EASE_AFTER_S = 6;
+/** Round trips of TCP and TLS until a lane is open. */
+const OPENING_ROUND_TRIPS = 2;
 /**
  * More lanes of a sort stay if the whole grew by this factor, the first UDX lanes beside streams by the next: on a full link each takes
  * from others, and gains less than where losses keep it small. A step down stays if the whole is still at least `SAME` of it.
@@ -120,6 +134,9 @@ export class Tuner {
   #datagramSince: number | undefined;
   /** A long path has had its first UDX lanes. */
   #begun = false;
+  /** There are more streams than `FIRST` since the path is very long; and when some of these went last. */
+  #early = false;
+  #eased: number | undefined;
 
   /** @param fixed lanes asked for by the person: then nothing is tried */
   constructor(fixed?: number) {
@@ -132,11 +149,21 @@ export class Tuner {
     return this.#targets;
   }
 
+  /** The first stream was opened, in so many seconds. Nothing else is known of the path yet, and what it needs needs long to open too. */
+  opened(seconds: number): void {
+    if (this.#fixed !== undefined || this.#since !== undefined) return;
+    const roundTrip = seconds / OPENING_ROUND_TRIPS;
+    if (roundTrip <= VERY_LONG_S) return;
+    this.#early = true;
+    this.#targets.stream = veryLongStreams(roundTrip);
+  }
+
   /** Call about twice a second while a transfer runs. */
   sample(sample: Sample): void {
     if (sample.shared && this.#fixed === undefined) return this.#share(sample);
     this.#start(sample);
     if (this.#fixed !== undefined) return;
+    this.#ease(sample);
     const { now, rate, streams, lanes } = sample;
     if (this.#since === undefined) {
       this.#since = this.#growing = now;
@@ -157,40 +184,81 @@ export class Tuner {
     this.#history.push({ at: now, rate, streams });
     while (this.#history[0]!.at < now - KEPT_S) this.#history.shift();
     if (this.#trial) this.#judge(this.#trial, sample);
-    else this.#tryMore(sample);
+    else if (!this.#early || (sample.bears && rate < START_BYTES_PER_S)) this.#tryMore(sample);
   }
 
   /** Few lanes, and no trials: each would only take from others what it seems to win. */
   #share({ possible, lanes }: Sample): void {
     this.#reset();
+    this.#early = false;
     const streams = possible.stream || lanes.stream > 0;
     const datagram = possible.datagram && !streams ? SHARED.datagram : 0;
     this.#targets = { ...SHARED, datagram };
   }
 
   /** What is needed at all, and what a long path gets without a trial. */
-  #start({ now, rate, possible, lanes, roundTrip }: Sample): void {
+  #start({ now, rate, possible, lanes, roundTrip, bears }: Sample): void {
     const { datagram } = this.#targets;
     // Without UDX, the streams are no reserve any more.
     if (lanes.datagram === 0)
       this.#targets.stream = Math.max(this.#targets.stream, this.#fixed ?? FIRST.stream);
     if (!possible.datagram) this.#targets.datagram = 0;
     else if (datagram > 0) return;
-    else if (!possible.stream && lanes.stream === 0) this.#targets.datagram = this.#fixed ?? FIRST.datagram;
-    else if (this.#fixed === undefined && roundTrip > LONG_S && !this.#begun) {
-      // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
-      const wait =
-        roundTrip > VERY_LONG_S ? Math.min(START_MOST_S, START_ROUND_TRIPS * roundTrip) : EVEN_FOR_S;
-      if (now < (this.#since ?? now) + wait) return;
-      this.#begun = true;
-      // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
-      if (rate >= START_BYTES_PER_S || this.#even(now, EVEN_START)) return;
-      const baseline = this.#typical(now - MEASURE_S, now)?.rate ?? rate;
-      this.#targets.datagram = roundTrip > VERY_LONG_S ? 2 * FIRST.datagram : FIRST.datagram;
-      if (roundTrip > VERY_LONG_S) this.#targets.stream = 2 * FIRST.stream;
-      const ramp = Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip);
-      this.#trial = { sort: 'datagram', before: 0, baseline, factor: UDX_GAIN, given: now, ramp };
+    else if (!possible.stream && lanes.stream === 0) {
+      this.#targets.datagram = this.#fixed ?? FIRST.datagram;
+      return;
     }
+    if (this.#fixed !== undefined || roundTrip <= LONG_S || this.#begun) return;
+    const veryLong = roundTrip > VERY_LONG_S;
+    const since = this.#since ?? now;
+    // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
+    const wait = veryLong ? Math.min(START_MOST_S, START_ROUND_TRIPS * roundTrip) : EVEN_FOR_S;
+    if (now < since + wait) return;
+    // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
+    if (bears || rate >= START_BYTES_PER_S || this.#even(now, EVEN_START)) {
+      this.#begun = true;
+      if (this.#early) this.#eased = now + EASE_AFTER_S - EASE_S;
+      return;
+    }
+    if (!possible.datagram || (veryLong && now < since + START_LONGEST_S && this.#soars(now, rate))) return;
+    this.#begun = true;
+    // Losses keep it small: what there is of streams stays beside UDX.
+    this.#early = false;
+    const baseline = this.#typical(now - MEASURE_S, now)?.rate ?? rate;
+    this.#targets.datagram = veryLong ? 2 * FIRST.datagram : FIRST.datagram;
+    if (veryLong) this.#targets.stream = Math.max(this.#targets.stream, 2 * FIRST.stream);
+    const ramp = Math.max(RAMP_S, RAMP_ROUND_TRIPS * roundTrip);
+    this.#trial = { sort: 'datagram', before: 0, baseline, factor: UDX_GAIN, given: now, ramp };
+  }
+
+  /** It is still in its first growth. */
+  #soars(now: number, rate: number): boolean {
+    const between = (from: number, to: number) => this.#history.filter(({ at }) => at > from && at <= to);
+    const sum = (seen: { rate: number }[]) => seen.reduce((all, one) => all + one.rate, 0);
+    const before = between(now - 2, now - 1);
+    const lately = rate + sum(between(now - 1, now));
+    return before.length > 0 && lately > 0 && lately >= SOARING * sum(before);
+  }
+
+  /** Streams that were opened early let others on the link have their part again: a few at a time, so that the rest takes their place. */
+  #ease({ now, roundTrip, bears }: Sample): void {
+    if (roundTrip === 0) return;
+    if (roundTrip <= VERY_LONG_S) {
+      // Opening took long for another reason.
+      if (this.#early) this.#targets.stream = FIRST.stream;
+      this.#early = false;
+    } else if (bears) {
+      this.#targets.stream = Math.max(this.#targets.stream, veryLongStreams(roundTrip));
+      this.#early = true;
+      this.#eased = now;
+      return;
+    }
+    if (!this.#early || this.#eased === undefined || now < this.#eased + EASE_S) return;
+    this.#eased = now;
+    this.#targets.stream = Math.max(FIRST.stream, Math.floor(EASED * this.#targets.stream));
+    this.#early = this.#targets.stream > FIRST.stream;
+    // More would be what there was before.
+    if (!this.#early) this.#endRound(now);
   }
 
   /** No direct lane is up: the next one is judged anew. */
@@ -202,6 +270,7 @@ export class Tuner {
     this.#nextRound = undefined;
     this.#since = undefined;
     this.#begun = false;
+    this.#eased = undefined;
   }
 
   /** Medians, since what a stall held back comes in one later sample, and is more than the path ever carries. */
@@ -292,6 +361,11 @@ export class Tuner {
   #revert({ sort, before, baseline }: Trial, now: number): void {
     this.#targets[sort] = before;
     this.#trial = undefined;
+    if (sort === 'datagram' && before === 0 && this.#targets.stream > FIRST.stream) {
+      // Its streams have no losses to make up for either.
+      this.#early = true;
+      this.#eased = now;
+    }
     // The lanes from before the step must first regain their rate. Then the next step is compared with it.
     this.#history = [];
     this.#growing = now;
@@ -303,6 +377,11 @@ export class Tuner {
     this.#nextRound = now + this.#rest;
     this.#rest = Math.min(LONGEST_REST_S, this.#rest * 2);
   }
+}
+
+/** Streams of a path that is very long: each needs many round trips to grow, and a loss costs it more of them the longer they are. */
+function veryLongStreams(roundTrip: number): number {
+  return Math.min(MOST.stream, FIRST.stream * (roundTrip > 2 * VERY_LONG_S ? 4 : 2));
 }
 
 /** Seconds: what is asked, or longer on a long path. */

@@ -145,6 +145,11 @@ export class Congestion {
     this.#clock = clock;
   }
 
+  /** It has BBR: losses that no queue makes do not slow it down. */
+  get bearsLosses(): boolean {
+    return this.#before !== undefined;
+  }
+
   /** Its path has been measured. */
   measured(roundTripMs: number): void {
     if (this.#state === 'short' && roundTripMs >= LONG_MS) this.#state = 'long';

@@ -12,6 +12,8 @@ export interface Pipe {
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;
   readonly remote: string;
+  /** Milliseconds from this side's first packet until it was secure, as far as its maker knows. */
+  readonly openedInMs?: number;
   /**
    * Writes one buffer; calls back when it has left for the network and may be reused. One write at a time. One with `frames` calls
    * back after `destroy` too, since until then the buffer is not free.
@@ -33,6 +35,8 @@ export interface Pipe {
   destroy(error?: Error): void;
   /** The lane above has measured the path: the shortest round trip so far. */
   measured?(roundTripMs: number): void;
+  /** What this side sends is not slowed down by losses that no queue makes. Absent: it is, or nobody knows. */
+  bearsLosses?(): boolean;
 }
 
 /**

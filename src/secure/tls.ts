@@ -96,6 +96,7 @@ export function tlsPipe(socket: TLSSocket, ends: TlsEnds = tcpEnds(socket), brid
       congestion.sent();
     },
     measured: (roundTripMs) => congestion.measured(roundTripMs),
+    bearsLosses: () => congestion.bearsLosses,
     start(data, closed) {
       let failure: Error | undefined;
       socket.on('error', (error) => {

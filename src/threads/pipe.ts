@@ -11,6 +11,8 @@ export type PipeNews = Extract<
   { is: 'wrote' | 'message' | 'blocks' | 'part' | 'bytes' | 'wrong' | 'closed' }
 >;
 
+export type PipeEnds = Pick<Pipe, 'local' | 'remote' | 'openedInMs'>;
+
 /** Bytes after which the other thread hears that they have been heard. */
 const HEARD_BYTES = 64 * 1024;
 
@@ -18,6 +20,7 @@ export class ThreadPipe implements Pipe {
   readonly kind = 'tcp';
   readonly local: string;
   readonly remote: string;
+  readonly openedInMs: number;
   readonly #number: number;
   readonly #order: (order: Order) => void;
   readonly #gone: () => void;
@@ -31,17 +34,19 @@ export class ThreadPipe implements Pipe {
   #heard = 0;
   #destroyed = false;
   #over = false;
+  #bearsLosses = false;
 
   /** @param gone called once, when nothing more comes of it */
   constructor(
     number: number,
-    { local, remote }: Pick<Pipe, 'local' | 'remote'>,
+    { local, remote, openedInMs = 0 }: PipeEnds,
     order: (order: Order) => void,
     gone: () => void,
   ) {
     this.#number = number;
     this.local = local;
     this.remote = remote;
+    this.openedInMs = openedInMs;
     this.#order = order;
     this.#gone = gone;
   }
@@ -67,6 +72,11 @@ export class ThreadPipe implements Pipe {
 
   measured(roundTripMs: number): void {
     this.#order({ do: 'measured', pipe: this.#number, roundTripMs });
+  }
+
+  /** As of what was written last. */
+  bearsLosses(): boolean {
+    return this.#bearsLosses;
   }
 
   start(_data: (bytes: Uint8Array) => void, closed: (error?: Error) => void): void {
@@ -106,6 +116,7 @@ export class ThreadPipe implements Pipe {
       case 'wrote': {
         const done = this.#written;
         this.#written = undefined;
+        this.#bearsLosses = news.bearsLosses;
         return done?.(news.error === undefined ? null : new Error(news.error));
       }
       case 'bytes':

@@ -9,7 +9,7 @@ import { MAX_LANES } from '../base/limits.ts';
 import type { HashName } from '../offer/hashing.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Address } from '../wire/candidate.ts';
-import { type PipeNews, ThreadPipe } from './pipe.ts';
+import { type PipeEnds, type PipeNews, ThreadPipe } from './pipe.ts';
 import { heard, type Identity, type News, type Order } from './words.ts';
 
 /** What a worker thread runs, and the arguments of Node for it. */
@@ -195,7 +195,7 @@ export class Threads {
     dialling?.opened(this.#pipe(thread, news));
   }
 
-  #pipe(thread: Thread, { pipe, ...ends }: { pipe: number; local: string; remote: string }): ThreadPipe {
+  #pipe(thread: Thread, { pipe, ...ends }: { pipe: number } & PipeEnds): ThreadPipe {
     const made = new ThreadPipe(
       pipe,
       ends,

@@ -36,11 +36,11 @@ export type Order =
 
 /** From a worker. */
 export type News =
-  | { is: 'open'; pipe: number; local: string; remote: string }
+  | { is: 'open'; pipe: number; local: string; remote: string; openedInMs: number }
   | { is: 'came'; pipe: number; local: string; remote: string; fingerprint: string }
   | { is: 'unreached'; pipe: number; error: Told }
   | { is: 'listening'; port: number | undefined }
-  | { is: 'wrote'; pipe: number; error: string | undefined }
+  | { is: 'wrote'; pipe: number; error: string | undefined; bearsLosses: boolean }
   /** @param bytes that came with it, to be said to have been heard */
   | { is: 'message'; pipe: number; message: Message; bytes: number }
   /** All bytes of a chunk: `whole` has HEADROOM bytes before them. */

@@ -221,7 +221,8 @@ const orders: { [D in Order['do']]: (order: Order & { do: D }) => void } = {
         (pipe) => {
           if (control.signal.aborted) return pipe.destroy();
           new ThreadLane(number, pipe);
-          say({ is: 'open', pipe: number, local: pipe.local, remote: pipe.remote });
+          const { local, remote, openedInMs = 0 } = pipe;
+          say({ is: 'open', pipe: number, local, remote, openedInMs });
         },
         (thrown) => say({ is: 'unreached', pipe: number, error: told(asBeelineError(thrown)) }),
       )
@@ -240,7 +241,10 @@ const orders: { [D in Order['do']]: (order: Order & { do: D }) => void } = {
   },
   start: ({ pipe }) => lanes.get(pipe)?.start(),
   write({ pipe, bytes }) {
-    lanes.get(pipe)?.pipe.write(bytes, (error) => say({ is: 'wrote', pipe, error: error?.message }));
+    const lane = lanes.get(pipe)?.pipe;
+    lane?.write(bytes, (error) =>
+      say({ is: 'wrote', pipe, error: error?.message, bearsLosses: lane.bearsLosses?.() === true }),
+    );
   },
   ask: ({ pipe, bytes }) => lanes.get(pipe)?.ask(bytes),
   heard: ({ pipe, bytes }) => lanes.get(pipe)?.heard(bytes),

@@ -194,6 +194,7 @@ const BODIES = {
   written: fields({ below: count() }),
   status,
   ping: fields({ nonce: u32 }),
+  /** Of nonce 1: what this side sends on the lane bears losses. */
   pong: fields({ nonce: u32 }),
   /** Receiver: dial until there are this many lanes in all. */
   'want-lanes': fields({ count: count(MAX_LANES) }),

@@ -33,6 +33,8 @@ test('numbers of time and rate say their unit in their name', () => {
     'GAIN',
     'UDX_GAIN',
     'GROWTH',
+    'SOARING',
+    'EASED',
     'SAME',
     'POOR',
     'RICH',

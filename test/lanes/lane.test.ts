@@ -104,3 +104,43 @@ test('a word goes before all data that is queued, and waits for one message at m
   lane.close();
   other.close();
 });
+
+test('a pong says whether what its side sends bears losses, as of then; any other number says nothing', async () => {
+  const { clock, pass } = seldom();
+  const [near, far] = memoryPipes();
+  let bears = false;
+  const sending: Pipe = Object.assign(far, { bearsLosses: () => bears });
+  const [receiver, sender] = [laneOn(near, clock).lane, laneOn(sending, clock).lane];
+  await pass(0);
+  assert.equal(receiver.bearsLosses, false);
+  bears = true;
+  await pass(ONCE_A_MINUTE);
+  assert.equal(receiver.bearsLosses, true);
+  assert.equal(sender.bearsLosses, false, 'of the other way nothing is said');
+  bears = false;
+  await pass(ONCE_A_MINUTE);
+  assert.equal(receiver.bearsLosses, false);
+  for (const nonce of [1, 7, 2 ** 32 - 1]) {
+    await sender.send({ type: 'pong', nonce });
+    await pass(0);
+    assert.equal(receiver.bearsLosses, nonce === 1);
+  }
+  receiver.close();
+  sender.close();
+});
+
+test('each pong answers the oldest ping, so that a path that is slower than pings come does not look short', async () => {
+  const { clock, pass } = seldom();
+  const [near, far] = memoryPipes();
+  const write = far.write.bind(far);
+  far.write = (bytes, done) => {
+    const later = bytes.slice();
+    clock.after(1_500, () => write(later, () => {}));
+    done();
+  };
+  const [lane, other] = [laneOn(near, clock).lane, laneOn(far, clock).lane];
+  for (let tenth = 0; tenth < 100; tenth++) await pass(100);
+  assert.ok(lane.roundTrip >= 1_500 && lane.roundTrip < 2_000, `${lane.roundTrip} ms`);
+  lane.close();
+  other.close();
+});

@@ -413,3 +413,21 @@ test('lanes that would be in a thread by now make way, but not before there is a
   await until('other lanes alone', () => up.length === 4 && up.every((lane) => !before.has(lane)));
   assert.deepEqual(new Set(retired), before);
 });
+
+test('a path on which opening the first lane took very long begins with more', async (t) => {
+  for (const [openedInMs, count] of [
+    [20, 4],
+    [200, 8],
+    [400, 16],
+  ] as const) {
+    const { supervisor, path, pipe } = world(t);
+    let opened = 0;
+    const open = async () => {
+      opened++;
+      return { ...pipe('tcp'), openedInMs };
+    };
+    supervisor.paths([path('tcp', 'a', { open })]);
+    await until(`${count} lanes`, () => opened >= count);
+    assert.equal(opened, count);
+  }
+});

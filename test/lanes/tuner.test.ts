@@ -4,11 +4,11 @@ import test from 'node:test';
 import { MAX_DATAGRAM_LANES, MAX_STREAM_LANES, MAX_WEBRTC_LANES } from '../../src/base/limits.ts';
 import { type Targets, Tuner } from '../../src/lanes/tuner.ts';
 
-const ALONE = { free: true, shared: false };
+const ALONE = { free: true, shared: false, bears: false };
 
 interface Simulated {
   /** Bytes a second that so many lanes carry. */
-  carries: (lanes: Targets) => number;
+  carries: (lanes: Targets, now: number) => number;
   /** Of these, what streams carry. */
   streams?: (lanes: Targets) => number;
   datagram?: boolean;
@@ -20,8 +20,11 @@ interface Simulated {
   fixed?: number;
   /** Lanes that the path can open at most. */
   most?: Omit<Targets, 'channel'>;
+  /** Seconds that opening the first lane took. */
+  opened?: number;
   free?: (now: number) => boolean;
   shared?: (now: number) => boolean;
+  bears?: (now: number) => boolean;
 }
 
 function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[] } {
@@ -29,6 +32,7 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
   const { datagram = !channel, stream = !channel } = path;
   const tuner = new Tuner(fixed);
   const seen: Targets[] = [];
+  if (path.opened !== undefined) tuner.opened(path.opened);
   for (let now = 0; now < seconds; now += 0.5) {
     const { targets } = tuner;
     const lanes = {
@@ -37,11 +41,12 @@ function run(path: Simulated): { targets: Targets; tuner: Tuner; seen: Targets[]
       channel: channel ? targets.channel : 0,
     };
     const free = path.free?.(now) ?? true;
-    const rate = carries(lanes);
+    const rate = carries(lanes, now);
     const streams = path.streams?.(lanes) ?? (lanes.stream > 0 ? rate / 5 : 0);
     const shared = path.shared?.(now) ?? false;
     const possible = { stream, datagram, channel };
-    tuner.sample({ now, rate, streams, lanes, possible, roundTrip, free, shared });
+    const bears = path.bears?.(now) ?? false;
+    tuner.sample({ now, rate, streams, lanes, possible, roundTrip, free, shared, bears });
     seen.push({ ...tuner.targets });
   }
   return { targets: { ...tuner.targets }, tuner, seen };
@@ -56,7 +61,7 @@ test('a fast clean network: four TCP lanes, and nothing is tried', () => {
 /** A rate as losses and other traffic leave it. */
 function uneven(carries: Simulated['carries']): Simulated['carries'] {
   let turn = 0;
-  return (lanes) => carries(lanes) * (0.95 + 0.1 * (turn++ % 2));
+  return (lanes, now) => carries(lanes, now) * (0.95 + 0.1 * (turn++ % 2));
 }
 
 test('a link that TCP keeps full at an even rate: more TCP is tried and taken back, UDX is not', () => {
@@ -119,7 +124,7 @@ test('a long lossy path gets UDX lanes without a trial, and more while they help
 /** Losses at random moments: no two samples are alike. */
 function lossy(carries: Simulated['carries']): Simulated['carries'] {
   let turn = 0;
-  return (lanes) => carries(lanes) * (0.8 + 0.2 * (turn++ % 3));
+  return (lanes, now) => carries(lanes, now) * (0.8 + 0.2 * (turn++ % 3));
 }
 
 test('more UDX lanes, as long as they help', () => {
@@ -206,7 +211,15 @@ test('a trial in which every lane falls silent is over', () => {
   for (; now < 60 && tuner.targets.stream === 4; now += 0.5) {
     const lanes = { ...tuner.targets, datagram: 0, channel: 0 };
     const possible = { stream: true, datagram: false, channel: false };
-    tuner.sample({ ...ALONE, now, rate: carries(lanes), streams: 1e6, lanes, possible, roundTrip: 0.005 });
+    tuner.sample({
+      ...ALONE,
+      now,
+      rate: carries(lanes, now),
+      streams: 1e6,
+      lanes,
+      possible,
+      roundTrip: 0.005,
+    });
   }
   assert.equal(tuner.targets.stream, 8, 'nothing was tried');
   const lanes = { stream: 0, datagram: 0, channel: 0 };
@@ -278,6 +291,70 @@ test('a page: two connections, and four where more carry more', () => {
   const fixed = run({ carries: ({ channel }) => channel * 0.5e6, channel: true, fixed: 3 });
   assert.ok(fixed.seen.every(({ channel }) => channel === 3));
   assert.equal(run({ carries: () => 1e6, channel: true, fixed: 9 }).targets.channel, MAX_WEBRTC_LANES);
+});
+
+test('a very long path, by what opening a lane took, begins with more streams; once they carry well these go again, a few at a time', () => {
+  for (const [opened, roundTrip, first] of [
+    [0.2, 0.1, 8],
+    [0.4, 0.2, 16],
+  ] as const) {
+    const { seen, targets } = run({ carries: uneven(() => 20e6), opened, roundTrip, seconds: 60 });
+    assert.equal(seen[0]!.stream, first);
+    const counts = seen.map(({ stream }) => stream);
+    const down = counts.slice(0, counts.indexOf(4) + 1);
+    assert.deepEqual(
+      [...new Set(down)],
+      first === 8 ? [8, 6, 4] : [16, 12, 9, 6, 4],
+      'not all of them at once',
+    );
+    assert.ok(down.length < 30, 'they go soon');
+    assert.deepEqual(targets, { stream: 4, datagram: 0, channel: 2 });
+  }
+  assert.equal(run({ carries: () => 20e6, opened: 0.1, roundTrip: 0.05, seconds: 1 }).seen[0]!.stream, 4);
+  assert.equal(run({ carries: () => 20e6, opened: 0.4, fixed: 3, roundTrip: 0.2 }).targets.stream, 3);
+});
+
+test('a path that only seemed very long, since a packet was lost when the lane was opened, has as many as others', () => {
+  const { seen } = run({ carries: () => 90e6, opened: 1.1, roundTrip: 0.02, seconds: 5 });
+  assert.equal(seen.at(-1)!.stream, 4);
+  assert.ok(seen.every(({ datagram }) => datagram === 0));
+});
+
+test('TCP that bears losses keeps what a very long path began with, and needs no UDX; when it bears them no more, it goes', () => {
+  const soaring: Simulated = {
+    carries: lossy(({ stream }, now) => Math.min(stream * 3e6, 0.05e6 * 4 ** now)),
+    roundTrip: 0.2,
+    opened: 0.4,
+    seconds: 60,
+    bears: (now) => now >= 3,
+  };
+  for (const datagram of [true, false]) {
+    const { seen, targets } = run({ ...soaring, datagram });
+    assert.ok(seen.every((one) => one.datagram === 0 && one.stream === MAX_STREAM_LANES));
+    assert.equal(targets.stream, MAX_STREAM_LANES);
+  }
+  const nearer = run({ ...soaring, roundTrip: 0.1, opened: 0.1 });
+  assert.equal(nearer.seen[0]!.stream, 4);
+  assert.equal(nearer.targets.stream, 8, 'though the first lane did not tell');
+  assert.equal(run({ ...soaring, roundTrip: 0.05, opened: 0.1, seconds: 4 }).targets.stream, 4);
+  const { seen } = run({ ...soaring, bears: (now) => now >= 3 && now < 20, seconds: 30 });
+  assert.equal(seen[39]!.stream, MAX_STREAM_LANES);
+  assert.ok(
+    seen.slice(50).every(({ stream }) => stream === 4),
+    'and more are not tried at once',
+  );
+});
+
+test('TCP whose growth ends before it carries much: UDX comes then, and the streams go again if it is of no use', () => {
+  const carries = ({ datagram }: Targets, now: number) =>
+    Math.min(1e6, 0.05e6 * 4 ** now) + Math.min(30e6, datagram * 5e6);
+  const path: Simulated = { carries, streams: () => 1e6, roundTrip: 0.2, opened: 0.4, seconds: 40 };
+  const { seen, targets } = run(path);
+  assert.ok(seen.slice(0, 4).every(({ datagram }) => datagram === 0));
+  assert.ok(seen.findIndex(({ datagram }) => datagram === 8) < 10, 'within five seconds');
+  assert.equal(targets.datagram, 8);
+  const useless = run({ ...path, carries: uneven((_, now) => Math.min(1e6, 0.05e6 * 4 ** now)) });
+  assert.ok(useless.seen.slice(20).some(({ stream, datagram }) => stream === 4 && datagram === 0));
 });
 
 /** A line of 20 Mbit/s that looks long behind its own queue; UDX takes most of it and loses much of what it sends. */

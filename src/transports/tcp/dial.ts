@@ -34,6 +34,7 @@ export function dialUnpinned(
   as: Pick<TlsEnds, 'kind' | 'relayed'> = { kind: 'tcp' },
 ): Promise<Unpinned> {
   const bridge = new ReadBridge();
+  const begun = performance.now();
   const socket = connect({
     host,
     port,
@@ -45,18 +46,21 @@ export function dialUnpinned(
   } as ConnectionOptions);
   const over = { ...as, remote: formatAddress({ host, port }), signal };
   const failed = (cause?: Error) => fault('ADDRESS_UNREACHABLE', { host, port }, { cause });
-  return handshake(socket, 'secureConnect', over, failed, () => ({
-    pinned(pin) {
-      try {
-        // One that was closed meanwhile shows no certificate any more.
-        if (socket.destroyed) throw failed();
-        checkPin(socket, pin);
-      } catch (thrown) {
-        socket.destroy();
-        throw thrown;
-      }
-      return tlsPipe(socket, { ...tcpEnds(socket), ...as }, bridge);
-    },
-    close: () => void socket.destroy(),
-  }));
+  return handshake(socket, 'secureConnect', over, failed, () => {
+    const openedInMs = performance.now() - begun;
+    return {
+      pinned(pin) {
+        try {
+          // One that was closed meanwhile shows no certificate any more.
+          if (socket.destroyed) throw failed();
+          checkPin(socket, pin);
+        } catch (thrown) {
+          socket.destroy();
+          throw thrown;
+        }
+        return { ...tlsPipe(socket, { ...tcpEnds(socket), ...as }, bridge), openedInMs };
+      },
+      close: () => void socket.destroy(),
+    };
+  });
 }
