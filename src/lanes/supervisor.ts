@@ -176,7 +176,7 @@ export class Supervisor {
     lane.start();
     if (this.#up === undefined) {
       this.#up = this.#clock.now();
-      if (pipe.openedInMs !== undefined && !lane.relayed) this.#measure.opened(lane, pipe.openedInMs);
+      if (pipe.openedInMs !== undefined && !lane.relayed) this.#measure.opened(pipe.openedInMs);
       this.#clock.after(UNTOLD_MS + 1, () => this.#tend());
     }
     this.#tend();

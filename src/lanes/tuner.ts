@@ -47,13 +47,9 @@ const SHARED: Targets = { stream: 2, datagram: 2, channel: 1 };
 /** Each of these, with the measurement behind it, is in docs/lanes.md. Round trips above which a path is long, and very long. */
 const LONG_S = 0.04;
 const VERY_LONG_S = 0.08;
-/** So many round trips, but no more than so many seconds, after which TCP without losses carries START_BYTES_PER_S. */
-const START_ROUND_TRIPS = 12;
-const START_MOST_S = 1.5;
+/** Seconds after which TCP without losses carries START_BYTES_PER_S on a very long path, and the other side has said whether it bears losses. */
+const START_S = 2.5;
 const START_BYTES_PER_S = 5e6;
-/** Nor does UDX come while TCP still carries so many times what it did a second before, for no longer than this. */
-const SOARING = 2;
-const START_LONGEST_S = 4;
 /**
  * Of the streams that a very long path has more of from its start, a part stays each so many seconds, once they carry well and the
  * other side has had time to say that they bear losses.
@@ -184,13 +180,12 @@ export class Tuner {
     this.#history.push({ at: now, rate, streams });
     while (this.#history[0]!.at < now - KEPT_S) this.#history.shift();
     if (this.#trial) this.#judge(this.#trial, sample);
-    else if (!this.#early || (sample.bears && rate < START_BYTES_PER_S)) this.#tryMore(sample);
+    else if (!this.#early) this.#tryMore(sample);
   }
 
   /** Few lanes, and no trials: each would only take from others what it seems to win. */
   #share({ possible, lanes }: Sample): void {
     this.#reset();
-    this.#early = false;
     const streams = possible.stream || lanes.stream > 0;
     const datagram = possible.datagram && !streams ? SHARED.datagram : 0;
     this.#targets = { ...SHARED, datagram };
@@ -210,17 +205,15 @@ export class Tuner {
     }
     if (this.#fixed !== undefined || roundTrip <= LONG_S || this.#begun) return;
     const veryLong = roundTrip > VERY_LONG_S;
-    const since = this.#since ?? now;
     // On one that is not so long TCP needs little time to show what it can, and a queue of its own may be what makes it look long.
-    const wait = veryLong ? Math.min(START_MOST_S, START_ROUND_TRIPS * roundTrip) : EVEN_FOR_S;
-    if (now < since + wait) return;
+    if (now < (this.#since ?? now) + (veryLong ? START_S : EVEN_FOR_S)) return;
     // A slow link that TCP fills: UDX would only take its place, and lose much of what it sends.
     if (bears || rate >= START_BYTES_PER_S || this.#even(now, EVEN_START)) {
       this.#begun = true;
       if (this.#early) this.#eased = now + EASE_AFTER_S - EASE_S;
       return;
     }
-    if (!possible.datagram || (veryLong && now < since + START_LONGEST_S && this.#soars(now, rate))) return;
+    if (!possible.datagram) return;
     this.#begun = true;
     // Losses keep it small: what there is of streams stays beside UDX.
     this.#early = false;
@@ -231,31 +224,19 @@ export class Tuner {
     this.#trial = { sort: 'datagram', before: 0, baseline, factor: UDX_GAIN, given: now, ramp };
   }
 
-  /** It is still in its first growth. */
-  #soars(now: number, rate: number): boolean {
-    const between = (from: number, to: number) => this.#history.filter(({ at }) => at > from && at <= to);
-    const sum = (seen: { rate: number }[]) => seen.reduce((all, one) => all + one.rate, 0);
-    const before = between(now - 2, now - 1);
-    const lately = rate + sum(between(now - 1, now));
-    return before.length > 0 && lately > 0 && lately >= SOARING * sum(before);
-  }
-
   /** Streams that were opened early let others on the link have their part again: a few at a time, so that the rest takes their place. */
   #ease({ now, roundTrip, bears }: Sample): void {
-    if (roundTrip === 0) return;
-    if (roundTrip <= VERY_LONG_S) {
-      // Opening took long for another reason.
-      if (this.#early) this.#targets.stream = FIRST.stream;
-      this.#early = false;
-    } else if (bears) {
+    if (bears && roundTrip > VERY_LONG_S) {
       this.#targets.stream = Math.max(this.#targets.stream, veryLongStreams(roundTrip));
       this.#early = true;
       this.#eased = now;
-      return;
     }
-    if (!this.#early || this.#eased === undefined || now < this.#eased + EASE_S) return;
+    if (!this.#early || roundTrip === 0) return;
+    // Else opening took long for another reason.
+    const long = roundTrip > VERY_LONG_S;
+    if (long && now < (this.#eased ?? Infinity) + EASE_S) return;
     this.#eased = now;
-    this.#targets.stream = Math.max(FIRST.stream, Math.floor(EASED * this.#targets.stream));
+    this.#targets.stream = Math.max(FIRST.stream, long ? Math.floor(EASED * this.#targets.stream) : 0);
     this.#early = this.#targets.stream > FIRST.stream;
     // More would be what there was before.
     if (!this.#early) this.#endRound(now);
@@ -381,7 +362,7 @@ export class Tuner {
 
 /** Streams of a path that is very long: each needs many round trips to grow, and a loss costs it more of them the longer they are. */
 function veryLongStreams(roundTrip: number): number {
-  return Math.min(MOST.stream, FIRST.stream * (roundTrip > 2 * VERY_LONG_S ? 4 : 2));
+  return roundTrip > 2 * VERY_LONG_S ? MOST.stream : 2 * FIRST.stream;
 }
 
 /** Seconds: what is asked, or longer on a long path. */

@@ -12,7 +12,7 @@ export interface Pipe {
   /** Addresses for people and logs, `host:port`. */
   readonly local: string;
   readonly remote: string;
-  /** Milliseconds from this side's first packet until it was secure, as far as its maker knows. */
+  /** Of TCP: milliseconds from this side's first packet until it was secure, as far as its maker knows. */
   readonly openedInMs?: number;
   /**
    * Writes one buffer; calls back when it has left for the network and may be reused. One write at a time. One with `frames` calls

@@ -33,7 +33,6 @@ test('numbers of time and rate say their unit in their name', () => {
     'GAIN',
     'UDX_GAIN',
     'GROWTH',
-    'SOARING',
     'EASED',
     'SAME',
     'POOR',

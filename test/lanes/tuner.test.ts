@@ -114,10 +114,10 @@ test('losses: TCP lanes each carry little, and are doubled up to the cap', () =>
 
 test('a long lossy path gets UDX lanes without a trial, and more while they help', () => {
   const { seen, targets } = run({
-    carries: ({ stream, datagram }) => stream * 0.1e6 + Math.min(30e6, datagram * 5e6),
+    carries: lossy(({ stream, datagram }) => stream * 0.1e6 + Math.min(30e6, datagram * 5e6)),
     roundTrip: 0.1,
   });
-  assert.equal(seen[3]!.datagram, 8);
+  assert.equal(seen[5]!.datagram, 8);
   assert.equal(targets.datagram, 8, 'more brought nothing');
 });
 
@@ -160,7 +160,7 @@ test('a path that grows by itself is not taken for one on which a step helped', 
 
 test('a long path whose TCP would not do alone keeps its UDX', () => {
   const { targets } = run({
-    carries: uneven(({ stream, datagram }) => Math.min(4e6, stream * 1e6) + Math.min(5e6, datagram * 1.25e6)),
+    carries: lossy(({ stream, datagram }) => Math.min(4e6, stream * 1e6) + Math.min(5e6, datagram * 1.25e6)),
     streams: ({ stream }) => Math.min(4e6, stream * 1e6),
     roundTrip: 0.1,
   });
@@ -170,7 +170,7 @@ test('a long path whose TCP would not do alone keeps its UDX', () => {
 test('where TCP carries next to nothing, two lanes of it stay in reserve, and more come when UDX is gone', () => {
   let gone = false;
   const path = {
-    carries: ({ stream, datagram }: Targets) => stream * 0.1e6 + datagram * 2e6,
+    carries: lossy(({ stream, datagram }) => stream * 0.1e6 + datagram * 2e6),
     streams: ({ stream }: Targets) => stream * 0.1e6,
     roundTrip: 0.1,
   };
@@ -267,7 +267,7 @@ test('what a pause or an end makes slow is no judgement', () => {
     roundTrip: 0.1,
     free: (now) => now % 2 < 1,
   });
-  assert.ok(seen.slice(3).every(({ stream, datagram }) => stream <= 8 && datagram >= 4));
+  assert.ok(seen.slice(5).every(({ stream, datagram }) => stream <= 8 && datagram >= 4));
 });
 
 test('a path that carries only two lanes is not asked for more and more', () => {
@@ -326,7 +326,7 @@ test('TCP that bears losses keeps what a very long path began with, and needs no
     roundTrip: 0.2,
     opened: 0.4,
     seconds: 60,
-    bears: (now) => now >= 3,
+    bears: (now) => now >= 2,
   };
   for (const datagram of [true, false]) {
     const { seen, targets } = run({ ...soaring, datagram });
@@ -337,7 +337,7 @@ test('TCP that bears losses keeps what a very long path began with, and needs no
   assert.equal(nearer.seen[0]!.stream, 4);
   assert.equal(nearer.targets.stream, 8, 'though the first lane did not tell');
   assert.equal(run({ ...soaring, roundTrip: 0.05, opened: 0.1, seconds: 4 }).targets.stream, 4);
-  const { seen } = run({ ...soaring, bears: (now) => now >= 3 && now < 20, seconds: 30 });
+  const { seen } = run({ ...soaring, bears: (now) => now >= 2 && now < 20, seconds: 30 });
   assert.equal(seen[39]!.stream, MAX_STREAM_LANES);
   assert.ok(
     seen.slice(50).every(({ stream }) => stream === 4),
@@ -345,15 +345,16 @@ test('TCP that bears losses keeps what a very long path began with, and needs no
   );
 });
 
-test('TCP whose growth ends before it carries much: UDX comes then, and the streams go again if it is of no use', () => {
-  const carries = ({ datagram }: Targets, now: number) =>
-    Math.min(1e6, 0.05e6 * 4 ** now) + Math.min(30e6, datagram * 5e6);
+test('TCP of a very long path that does not carry much in time: UDX comes, and the early streams go again if it is of no use', () => {
+  const carries = lossy(
+    ({ datagram }, now) => Math.min(1e6, 0.05e6 * 4 ** now) + Math.min(30e6, datagram * 5e6),
+  );
   const path: Simulated = { carries, streams: () => 1e6, roundTrip: 0.2, opened: 0.4, seconds: 40 };
   const { seen, targets } = run(path);
   assert.ok(seen.slice(0, 4).every(({ datagram }) => datagram === 0));
   assert.ok(seen.findIndex(({ datagram }) => datagram === 8) < 10, 'within five seconds');
   assert.equal(targets.datagram, 8);
-  const useless = run({ ...path, carries: uneven((_, now) => Math.min(1e6, 0.05e6 * 4 ** now)) });
+  const useless = run({ ...path, carries: lossy(() => 1e6) });
   assert.ok(useless.seen.slice(20).some(({ stream, datagram }) => stream === 4 && datagram === 0));
 });
 
