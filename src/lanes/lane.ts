@@ -24,8 +24,6 @@ export interface LaneOwner {
 
 /** Pings that may be unanswered: more than a side that is alive leaves so before LANE_DEADLINE. */
 const MAX_PINGS = 64;
-/** What a pong says in place of the ping's number, of a lane whose sending side bears losses. */
-const BEARS_LOSSES = 1;
 /** Messages that may be queued on a lane that takes none. An honest side queues far fewer. */
 const MAX_QUEUE = 1024;
 /** What all others go before: in order among themselves, since what they say does not depend on what goes beside them. */
@@ -210,7 +208,7 @@ export class Lane implements LanePort {
   #message(message: Message): void {
     this.#hear();
     if (message.type === 'ping') this.#pong();
-    else if (message.type === 'pong') this.#answered(message.nonce);
+    else if (message.type === 'pong') this.#answered(message.bearsLosses);
     else this.#owner.message(this, message);
   }
 
@@ -232,15 +230,15 @@ export class Lane implements LanePort {
   #ping(): void {
     if (this.#pings.length >= MAX_PINGS) return;
     this.#pings.push(this.#clock.now());
-    this.send({ type: 'ping', nonce: 0 }).catch(() => {});
+    this.send({ type: 'ping' }).catch(() => {});
   }
 
   #pong(): void {
-    this.send({ type: 'pong', nonce: this.#pipe.bearsLosses?.() ? BEARS_LOSSES : 0 }).catch(() => {});
+    this.send({ type: 'pong', bearsLosses: this.#pipe.bearsLosses?.() ?? false }).catch(() => {});
   }
 
-  #answered(nonce: number): void {
-    this.#bearsLosses = nonce === BEARS_LOSSES;
+  #answered(bearsLosses: boolean): void {
+    this.#bearsLosses = bearsLosses;
     const asked = this.#pings.shift();
     if (asked === undefined) return;
     this.#roundTrip = Math.min(this.#roundTrip, this.#clock.now() - asked);

@@ -79,11 +79,6 @@ const oneOf = <T>(all: readonly T[], refuse = malformed): Form<T> => ({
   },
 });
 
-const yes: Form<boolean> = {
-  write: (to, value) => to.u8(value ? 1 : 0),
-  read: (from) => bounded(from.u8(), 1) === 1,
-};
-
 const flag = oneOf([false, true]);
 
 const list = <T>(item: Form<T>, max: number): Form<T[]> => ({
@@ -193,9 +188,9 @@ const BODIES = {
   /** Receiver, for streams: every chunk below this one is written. */
   written: fields({ below: count() }),
   status,
-  ping: fields({ nonce: u32 }),
-  /** Of nonce 1: what this side sends on the lane bears losses. */
-  pong: fields({ nonce: u32 }),
+  ping: fields({}),
+  /** Whether losses that no queue makes leave as fast as before what this side sends on the lane. */
+  pong: fields({ bearsLosses: flag }),
   /** Receiver: dial until there are this many lanes in all. */
   'want-lanes': fields({ count: count(MAX_LANES) }),
   /** Receiver: everything is written, this is my root. */
@@ -226,7 +221,7 @@ const BODIES = {
   /** Origin: all the receivers that you are introduced to now; of each pair, one `dials`. The highest `seq` counts. */
   members: fields({
     seq: count(MAX_STATUS_SEQ),
-    all: list(fields({ id: count(MAX_STATUS_SEQ), dials: yes }), MAX_NEIGHBOURS),
+    all: list(fields({ id: count(MAX_STATUS_SEQ), dials: flag }), MAX_NEIGHBOURS),
   }),
   /**
    * Receiver: pass this on to that member. Origin: that member says this. It is a hello, which the origin does not read.

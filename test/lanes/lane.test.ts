@@ -105,7 +105,7 @@ test('a word goes before all data that is queued, and waits for one message at m
   other.close();
 });
 
-test('a pong says whether what its side sends bears losses, as of then; any other number says nothing', async () => {
+test('a pong says whether what its side sends bears losses, as of then', async () => {
   const { clock, pass } = seldom();
   const [near, far] = memoryPipes();
   let bears = false;
@@ -120,11 +120,6 @@ test('a pong says whether what its side sends bears losses, as of then; any othe
   bears = false;
   await pass(ONCE_A_MINUTE);
   assert.equal(receiver.bearsLosses, false);
-  for (const nonce of [1, 7, 2 ** 32 - 1]) {
-    await sender.send({ type: 'pong', nonce });
-    await pass(0);
-    assert.equal(receiver.bearsLosses, nonce === 1);
-  }
   receiver.close();
   sender.close();
 });

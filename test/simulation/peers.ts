@@ -198,9 +198,7 @@ export abstract class Side implements LaneOwner {
   }
 
   async #wordLeft(): Promise<void> {
-    await Promise.any([...this.ends.values()].map((lane) => lane.send({ type: 'ping', nonce: 0 }))).catch(
-      () => {},
-    );
+    await Promise.any([...this.ends.values()].map((lane) => lane.send({ type: 'ping' }))).catch(() => {});
   }
 
   /** What is kept, or not, of what is there. */

@@ -69,11 +69,11 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     code: fc.string({ maxLength: 10 }),
     text: fc.string({ maxLength: 100 }),
   }),
-  fc.record({ type: fc.constantFrom('ping' as const, 'pong' as const), nonce: fc.nat() }),
+  fc.record({ type: fc.constant('pong' as const), bearsLosses: fc.boolean() }),
   fc.record({ type: fc.constant('want-lanes' as const), count: fc.nat(64) }),
   fc.record({ type: fc.constant('finish' as const), root: hash, gone: fc.array(natural, { maxLength: 20 }) }),
   fc.record({ type: fc.constant('finished' as const), root: hash, started: natural, ended: natural }),
-  fc.record({ type: fc.constantFrom('confirmed' as const, 'share' as const) }),
+  fc.record({ type: fc.constantFrom('ping' as const, 'confirmed' as const, 'share' as const) }),
   fc.record({
     type: fc.constant('members' as const),
     seq: fc.nat(),
