@@ -1,8 +1,9 @@
 /** The ports of a peer's threads go before its main one, as long as they answer. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import { contextOf } from '../../src/secure/tls.ts';
 import { listen } from '../../src/transports/tcp/listen.ts';
@@ -21,6 +22,7 @@ async function world(t: TestContext) {
   const transport = tcp.make(
     await around('receiver', { context: contextOf(ours), pin: () => theirs.fingerprint }),
   );
+  t.after(() => transport.close());
   const hear = (...threads: number[]) => {
     const description = { at: [], ...(threads.length > 0 && { threads }) };
     transport.hear(description, { fingerprint: '', tls: true, seal: '', hosts: [], met: [met] });
@@ -72,4 +74,34 @@ test('a port that refuses is not tried again', async (t) => {
   const one = await lane(path);
   assert.equal(one.remote, main);
   assert.equal(path.outdated!(one), false);
+});
+
+test('a thread that answers late gets the next lanes', async (t) => {
+  const { main, thread, hear, lane } = await world(t);
+  // On the way to the thread, the first connection waits until the main port has the lane.
+  const held: (() => void)[] = [];
+  let connections = 0;
+  const way = createServer((socket) => {
+    socket.on('error', () => {});
+    const on = () => {
+      const further = connect({ host: '127.0.0.1', port: thread });
+      further.on('error', () => socket.destroy());
+      socket.pipe(further).pipe(socket);
+    };
+    if (++connections <= 2) held.push(on);
+    else on();
+  });
+  way.listen(0, '127.0.0.1');
+  await once(way, 'listening');
+  t.after(() => way.close());
+  const path = hear((way.address() as AddressInfo).port);
+  const lanes = await Promise.all([lane(path), lane(path)]);
+  assert.deepEqual(new Set(lanes.map(({ remote }) => remote)), new Set([main]));
+  assert.equal(path.outdated!(lanes[0]!), false);
+  for (const on of held) on();
+  for (let i = 0; !path.outdated!(lanes[0]!); i++) {
+    assert.ok(i < 400, 'never outdated');
+    await sleep(25);
+  }
+  assert.notEqual((await lane(path)).remote, main);
 });

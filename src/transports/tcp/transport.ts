@@ -52,6 +52,8 @@ class Tcp implements Transport {
   #threads: readonly number[] = [];
   /** By host: how many lanes its threads were dialled for, and how often they did not answer, or not soon. */
   readonly #tried = new Map<string, { turn: number; slow: number }>();
+  /** Dials to threads in whose place the main port opened. They show whether the thread answers at all. */
+  readonly #late = new Set<AbortController>();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -108,7 +110,9 @@ class Tcp implements Transport {
     this.#forwarded = address;
   }
 
-  close(): void {}
+  close(): void {
+    for (const control of this.#late) control.abort();
+  }
 
   async #dialNear(to: Address, signal: AbortSignal): Promise<Pipe> {
     const { ahead, pin } = this.#around;
@@ -156,18 +160,21 @@ class Tcp implements Transport {
       if (soon) return soon;
       if (!this.#around.mayDial()) return await thread;
       const main = this.#dial(to, second.signal);
-      const { pipe, other, control } = await Promise.any([
-        thread.then((opened) => ({ pipe: opened, other: main, control: second })),
-        main.then((opened) => ({ pipe: opened, other: thread, control: first })),
-      ]).catch(() => main.then((opened) => ({ pipe: opened, other: thread, control: first })));
-      control.abort();
-      // A busy machine is slow to answer on any port.
-      if (control === first) tried.slow = Math.min(MAX_SLOW, tried.slow + 1);
-      // Both may have opened.
-      other.then(
-        (late) => late.destroy(),
-        () => {},
-      );
+      const { pipe, late } = await Promise.any([
+        thread.then((opened) => ({ pipe: opened, late: main })),
+        main.then((opened) => ({ pipe: opened, late: thread })),
+      ]).catch(() => main.then((opened) => ({ pipe: opened, late: thread })));
+      if (late === main) second.abort();
+      else tried.slow = Math.min(MAX_SLOW, tried.slow + 1);
+      // A thread that has only just begun answers yet: the next lanes are its.
+      this.#late.add(first);
+      late
+        .then((opened) => {
+          if (late === thread) tried.slow = 0;
+          opened.destroy();
+        })
+        .catch(() => {})
+        .finally(() => this.#late.delete(first));
       return pipe;
     } finally {
       forget();
