@@ -15,6 +15,8 @@ export const GOALS = {
   start: { seconds: 0.2, lanMs: 300 },
   /** Percent of a wide-area link, by the loss on it. */
   wan: { 0.1: 90, 1: 90, 2: 80, 5: 80 },
+  /** Seconds for 10 MB over the path with this round trip in milliseconds and this loss in percent. */
+  small: { rtt: 200, loss: 2, seconds: 3 },
   /** Percent of its due that a CUBIC stream keeps beside a transfer. */
   kept: 33,
 };

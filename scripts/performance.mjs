@@ -229,6 +229,10 @@ const PARTS = {
     const share = (one, rate) => (one.goodput / rate) * 100;
     const of = (path, name, value) => path.rounds[name].map(value);
     const paths = part.results;
+    const smalls = (path) => of(path, 'beeline', (one) => one.small).filter((one) => one !== undefined);
+    const small = (path, value, digits) => fixed(median(smalls(path).map(value)), digits);
+    const isGoal = ({ rtt, loss }) => rtt === GOALS.small.rtt && loss === GOALS.small.loss;
+    const secondsOf = (path) => median(smalls(path).map(({ seconds }) => seconds));
     return [
       `${part.seconds} s each, TCP on CUBIC, queue ${part.queue} ms, seed ${part.seed}.`,
       '',
@@ -238,11 +242,13 @@ const PARTS = {
         'second half',
         'goal',
         'first byte, s',
+        'round trips after the lane',
+        '10 MB, s',
         'ping, ms',
         'CUBIC beside it keeps',
         '`scp`',
       ),
-      rule(8),
+      rule(10),
       ...paths.map((path) => {
         const all = of(path, 'beeline', (one) => share(one, path.rate));
         const least = GOALS.wan[path.loss];
@@ -253,6 +259,11 @@ const PARTS = {
           `${median(of(path, 'beeline', (one) => (one.second / path.rate) * 100)).toFixed(0)} %`,
           least === undefined ? '' : `${least} %: ${verdict(median(all) >= least)}`,
           median(of(path, 'beeline', (one) => one.firstByte)).toFixed(2),
+          small(path, ({ firstByte, firstLane }) => (firstByte - firstLane) / (path.rtt / 1000), 1),
+          fixed(secondsOf(path), 1) +
+            (isGoal(path)
+              ? `; goal ${GOALS.small.seconds}: ${verdict(secondsOf(path) <= GOALS.small.seconds)}`
+              : ''),
           fixed(median(of(path, 'beeline', (one) => one.ping.median)), 0),
           path.lone?.length > 0 ? keeps(path) : '',
           scp === undefined ? '' : `${scp.toFixed(1)} %`,
