@@ -315,11 +315,10 @@ export class Supervisor {
   /** Receiver: lanes that were there before the threads leave their work to those in threads. */
   #makeWay(): void {
     if (this.#options.role !== 'receiver') return;
-    const live = this.#live();
-    const outdated = live.filter(({ lane }) => this.#dials.outdated(lane));
-    if (outdated.length === 0) return;
-    const others = new Set(live.filter((kept) => !outdated.includes(kept)).map(({ lane }) => lane.kind));
-    for (const kept of outdated) if (others.has(kept.lane.kind)) this.#leave(kept);
+    const live = this.#liveLanes();
+    for (const kept of this.#live())
+      if (this.#dials.outdated(kept.lane) && this.#lasting(live, kept.lane.kind).length > 0)
+        this.#leave(kept);
   }
 
   /** Only the other side can dial: it is told now and then how many lanes there should be. */

@@ -28,18 +28,10 @@ export class Attributes {
   }
 
   /** Mode and modification time of an open file. */
-  apply(fd: number, { path, mode, mtime }: Entry): void {
-    try {
-      if (this.modes) fchmodSync(fd, permissions(mode));
-    } catch (error) {
-      this.#failed(path, error);
-    }
-    try {
-      const time = fromMicros(mtime);
-      futimesSync(fd, time, time);
-    } catch (error) {
-      this.#failed(path, error);
-    }
+  apply(fd: number, entry: Entry): void {
+    const time = fromMicros(entry.mtime);
+    this.mode(entry, (mode) => fchmodSync(fd, mode));
+    this.attempt(entry.path, () => futimesSync(fd, time, time));
   }
 
   /** Sets permission bits through `set`; does not try where they are not kept. */
@@ -51,13 +43,9 @@ export class Attributes {
     try {
       set();
     } catch (error) {
-      this.#failed(path, error);
+      if (!UNSUPPORTED.has(codeOf(error))) throw diskError(error, path);
+      if (this.kept) this.#warn(path, error);
+      this.kept = false;
     }
-  }
-
-  #failed(path: string, error: unknown): void {
-    if (!UNSUPPORTED.has(codeOf(error))) throw diskError(error, path);
-    if (this.kept) this.#warn(path, error);
-    this.kept = false;
   }
 }

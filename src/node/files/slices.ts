@@ -15,7 +15,7 @@ export class FileSlices extends protocol.Slices {
 /** Does something with each, and lets others have their turn meanwhile. */
 export async function inSlices<T>(
   items: Iterable<T>,
-  work: (item: T) => void | Promise<void> | undefined,
+  work: (item: T) => void | Promise<void>,
 ): Promise<void> {
   const slices = new FileSlices();
   for (const item of items) {

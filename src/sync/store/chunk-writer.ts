@@ -185,12 +185,11 @@ export class ChunkWriter {
     const failed = (error: unknown): never => {
       throw failure(error, entries[entry]!.path);
     };
-    const small = !inPlace && length === entries[entry]!.size && length <= SMALL_BYTES;
-    if (small)
+    if (!inPlace && length === entries[entry]!.size && length <= SMALL_BYTES)
       try {
         return this.#completed(entry, files.whole(entry, data));
       } catch (error) {
-        failed(error);
+        return failed(error);
       }
     const piece = inPlace ? files.keep(entry, length) : files.piece(entry, offset, length, data);
     return piece.then((staged) => this.#completed(entry, staged)).catch(failed);
