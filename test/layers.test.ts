@@ -9,7 +9,7 @@ import test from 'node:test';
  */
 const LAYERS: readonly (readonly string[])[] = [
   ['base', 'crypto'],
-  ['offer'],
+  ['offer', 'archive'],
   ['wire'],
   ['sync', 'identity', 'websocket'],
   ['meeting', 'nat'],
@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['lanes', 'threads'],
   ['session'],
   ['server'],
+  ['http'],
   ['node', 'browser'],
   ['index.ts', 'stores.ts'],
   ['cli'],

@@ -168,6 +168,7 @@ const TEXTS = {
     // What was asked for
     OPTION_WRONG: '`{name}` is {value}: it must be {must}.',
     NOTHING_TO_SEND: 'There is nothing to send.',
+    NOTHING_TO_SERVE: 'There is nothing to serve.',
     TOO_MANY_ENTRIES: 'There are more than {most} files and folders. Send them in parts.',
     FOLDERS_TOO_DEEP: '{path} is more than {most} folders deep.',
     NAMES_COLLIDE: '{paths} would arrive as {name}. Send them one at a time.',

@@ -25,6 +25,8 @@ export interface FrontOptions {
   maxConnections: number;
   /** For those that are neither WebSockets nor STUN. A full room closes one for each newcomer. */
   strangers: RoomLimits;
+  /** For those whose answer takes its time: see `hold`. Absent: there are none. */
+  held?: RoomLimits;
   /** Milliseconds for a connection to become a WebSocket, to be told for STUN, or to ask its next request. */
   deadline?: number;
 }
@@ -46,6 +48,14 @@ const CONNECTIONS_BURST = 256;
 
 export interface Front {
   readonly server: Server;
+  /**
+   * An answer, or the body of a request, takes its time: until the returned function is called, the connection is no stranger's, and
+   * whoever answers bounds its time. Of too many, one makes way as in a `fair` room. Undefined: there is no room for it now.
+   * @param socket that of the request @param body the request's body is let in; the answer must end the connection then
+   */
+  hold(socket: Duplex, body?: boolean): (() => void) | undefined;
+  /** What a request really came over: the TCP connection, and the TLS connection on it if there is one. */
+  wayOf(socket: Duplex): { tcp: Socket; plain: Socket | TLSSocket };
   /** Ends every connection that came in over it, whoever has it now, and frees the port. */
   close(): Promise<void>;
 }
@@ -64,15 +74,22 @@ export function createFront(options: FrontOptions): Front {
   ];
   /** What a TLS connection goes over. */
   const carriers = new WeakMap<Duplex, Socket>();
-  const carrierOf = (socket: Duplex) => {
-    const plain = turnstile.carrierOf(socket);
-    return carriers.get(plain) ?? (plain as Socket);
+  const wayOf = (socket: Duplex) => {
+    const plain = turnstile.carrierOf(socket) as Socket | TLSSocket;
+    return { plain, tcp: carriers.get(plain) ?? plain };
   };
+  const carrierOf = (socket: Duplex) => wayOf(socket).tcp;
+  const held = new Room<Socket>(options.held ?? { inAll: 0 }, 'fair', (socket) => socket.destroy());
   const settle = (socket: Socket) => {
     clearTimeout(clocks.get(socket));
     clocks.delete(socket);
     strangers.leave(socket);
   };
+  const expect = (socket: Socket) =>
+    clocks.set(
+      socket,
+      setTimeout(() => socket.destroy(), deadline),
+    );
   const handshake = tls && createHandshakes(tls.context, perAddress);
 
   http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
@@ -88,13 +105,11 @@ export function createFront(options: FrontOptions): Front {
     // Closing costs less than any answer.
     if (rate?.take(key) === false) return void socket.destroy();
     all.add(socket);
-    clocks.set(
-      socket,
-      setTimeout(() => socket.destroy(), deadline),
-    );
+    expect(socket);
     socket.once('close', () => {
       all.delete(socket);
       settle(socket);
+      held.leave(socket);
     });
     if (!strangers.enter(key, socket)) return void socket.destroy();
     socket.once('readable', () => {
@@ -117,6 +132,23 @@ export function createFront(options: FrontOptions): Front {
 
   return {
     server,
+    wayOf,
+    hold(socket, body = false) {
+      const carrier = carrierOf(socket);
+      const key = addressKey(carrier.remoteAddress ?? '');
+      if (carrier.destroyed || !held.enter(key, carrier)) return undefined;
+      settle(carrier);
+      if (body) turnstile.open(socket);
+      let over = false;
+      return () => {
+        if (over) return;
+        over = true;
+        held.leave(carrier);
+        if (carrier.destroyed) return;
+        expect(carrier);
+        if (!strangers.enter(key, carrier)) carrier.destroy();
+      };
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

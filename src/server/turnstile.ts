@@ -22,6 +22,8 @@ const CR = 13;
 export interface Turnstile {
   /** Hands a connection to the HTTP server. The caller bounds its time. @param key whose it is: see `addressKey` */
   enter(socket: Socket | TLSSocket, key: string): void;
+  /** From now on all bytes of this connection come through: it is a WebSocket, or a request with a body that ends with its answer. */
+  open(socket: Duplex): void;
   /** The real socket behind one that the HTTP server has. */
   carrierOf(socket: Duplex): Duplex;
 }
@@ -87,6 +89,9 @@ export function createTurnstile(http: HttpServer, perAddress = true): Turnstile 
       const gate = new Gate(socket, perAddress ? key : `${key} ${entered}`, wait);
       gate.once('close', () => leave(gate));
       http.emit('connection', gate);
+    },
+    open(socket) {
+      if (socket instanceof Gate) socket.open();
     },
     carrierOf: (socket) => (socket instanceof Gate ? socket.carrier : socket),
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { archiveName, type ZipMember, zipLength, zipStream } from '../../src/archive/zip.ts';
 import { fittedPaths, type Named } from '../../src/browser/files/fitted.ts';
-import { archiveName, type ZipMember, zipLength, zipStream } from '../../src/browser/files/zip.ts';
 import { numbered } from '../../src/offer/names.ts';
 import { readZip } from './harness/zip.ts';
 

@@ -1,8 +1,9 @@
 /** What is kept here, as downloads: for browsers that cannot write into a folder, and for people who want just that. */
+
+import { archiveName, type ZipMember, zipLength, zipStream } from '../../archive/zip.ts';
 import { fault } from '../../base/errors.ts';
 import { startDownload } from './download-stream.ts';
 import type { Kept, KeptFile } from './kept.ts';
-import { archiveName, type ZipMember, zipLength, zipStream } from './zip.ts';
 
 /** Bytes read at a time. */
 const PIECE = 1024 * 1024;

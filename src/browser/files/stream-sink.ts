@@ -3,6 +3,7 @@
  * is made on the way. What went out cannot be taken back, so no later run can go on.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
+import { archiveName, type ZipMember, zipStream } from '../../archive/zip.ts';
 import { toHex } from '../../base/bytes.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
@@ -15,7 +16,6 @@ import { Conduit } from './conduit.ts';
 import { type Download, startDownload } from './download-stream.ts';
 import { fittedPaths, warnOfMisfits } from './fitted.ts';
 import { PageSlices } from './slices.ts';
-import { archiveName, type ZipMember, zipStream } from './zip.ts';
 
 export interface StreamSinkOptions {
   /** Hash what passes, for `digests`. Default false. */

@@ -4,7 +4,7 @@
  * (APPNOTE 4.3.14, 4.4.1.4) whatever its size. Names are its callers': fitted.ts leaves none that an unpacker may misread.
  */
 import { makeZip, predictLength } from 'client-zip';
-import { concatAll, utf8Encode } from '../../base/bytes.ts';
+import { concatAll, utf8Encode } from '../base/bytes.ts';
 
 export interface ZipMember {
   path: string;
