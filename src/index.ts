@@ -5,7 +5,7 @@
  */
 
 export { BeelineError, type ErrorCode, type Reason } from './base/errors.ts';
-export { type Device, KnownDevices } from './identity/devices.ts';
+export { type Device, type InboxRules, KnownDevices } from './identity/devices.ts';
 export type {
   CommonOptions,
   Logger,
@@ -41,6 +41,7 @@ export {
   type UnfinishedTransfer,
   unfinished,
 } from './node/files/unfinished.ts';
+export { type Inbox, type InboxEvent, type ListenOptions, listen } from './node/inbox.ts';
 export { receive } from './node/receive.ts';
 export { send } from './node/send.ts';
 export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './node/verify.ts';

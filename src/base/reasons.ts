@@ -100,6 +100,11 @@ const TEXTS = {
   REFUSED: {
     PEER_DECLINED: 'The other side declined.',
     DECLINED_HERE: 'Declined here. Nothing was written.',
+    INBOX_REFUSES: 'Nothing is taken from {device} here.',
+    OFFER_OVER_LIMIT: 'The offer has {size} bytes. From {device} no more than {most} are taken at once.',
+    OFFER_WITHOUT_SIZE: 'The size of the offer is not known, and there is a limit for {device}.',
+    QUOTA_SPENT: 'The offer has {size} bytes. Of what may come from {device} in all, {left} are left.',
+    NOBODY_TO_ASK: 'Somebody has to be asked about what comes from {device}, and nobody can be.',
     GUEST_PUT_OUT: 'The sender disconnected this receiver, so that another one can join.',
     PAGE_OF_ONE_SENDER:
       "This is one sender's own page and meeting place: it is there to receive from that sender only.",
@@ -113,6 +118,7 @@ const TEXTS = {
       '{name} is damaged or was changed: its root does not fit its content. The other side has the same receipt.',
   },
   VERSION: {
+    SERVER_CANNOT_WATCH: 'The server cannot tell of arrivals: it is too old, or one sender alone.',
     PEER_OTHER_VERSION: 'The other side speaks another protocol version: update the older one.',
     VERSION_OTHER:
       'This side speaks version {ours} of the {what} protocol, and the other side version {theirs}. Update the older Beeline.',
@@ -209,6 +215,9 @@ const TEXTS = {
     DEVICE_KEY_MISTYPED: 'That device key has a typing error in it. Copy it again from the other device.',
     DEVICE_KEY_UNUSABLE: 'That device key is not usable. Ask for the key of the other device again.',
     DEVICE_KEY_LENGTH: 'A device key is 32 bytes long.',
+    INBOX_RULES_WRONG:
+      'These are no rules for what comes from a device: a folder is absolute, and a size is 1 or more.',
+    NO_DEVICES: 'No device is trusted here yet, so nothing could arrive.',
     TOO_MANY_DEVICES: 'No more than {most} devices can be trusted. Remove one first.',
     PRIVATE_FILE_OPEN:
       "Other users of this machine can read or change {path}, so it is not used. Run: chmod 600 '{path}'",
@@ -366,6 +375,7 @@ const TEXTS = {
   LOCKED: {
     FOLDER_LOCKED:
       'Another receive is at work on the same unfinished data ({who}). Wait for it, or stop it and try again. If that process does not exist, delete {path}.',
+    LISTENS_ALREADY: 'Another process takes what arrives {where} for the same devices. Its lock is {path}.',
     STORAGE_IN_USE: 'Another tab is receiving or saving this same transfer. Go on there, or close that tab.',
   },
   DAMAGED: {

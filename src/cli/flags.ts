@@ -2,7 +2,16 @@
 import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_THREADS, MAX_WAIT } from '../base/limits.ts';
 import { duration, hostPort, integer, integerOr, oneOf, type ReadValue, serverUrl, size } from './values.ts';
 
-export const COMMANDS = ['send', 'receive', 'server', 'trust', 'verify', 'resume', 'doctor'] as const;
+export const COMMANDS = [
+  'send',
+  'receive',
+  'listen',
+  'server',
+  'trust',
+  'verify',
+  'resume',
+  'doctor',
+] as const;
 export type Command = (typeof COMMANDS)[number];
 
 /** @typeParam T what its value is read as; of a switch, true */
@@ -95,6 +104,24 @@ const transfer = (leastPort: 0 | 1) => ({
   ...always,
 });
 
+/** What stays as it is for all arrivals. */
+const forInbox = () => {
+  const { server, lanes, threads, relay, limit, sha256, ...rest } = transfer(1);
+  const { quiet: _, to: _to, overwrite: _overwrite, ...more } = rest;
+  return {
+    ...{ server, lanes, threads, relay, limit, sha256 },
+    'no-port-map': more['no-port-map'],
+    'no-lan': more['no-lan'],
+    'no-receipt': more['no-receipt'],
+    ...face,
+    'metrics-port': more['metrics-port'],
+    ...config,
+    ...always,
+  };
+};
+
+const OVERWRITE_AT_ONCE = oneOf('skip', 'rename', 'replace', 'update');
+
 const DEVICE = ['NAME', 'connect to this trusted device without a code (see `beeline trust`)'] as const;
 
 export const FLAGS = {
@@ -135,6 +162,24 @@ export const FLAGS = {
     device: text(...DEVICE),
     ...transfer(1),
   },
+  listen: {
+    to: text(
+      'DIR',
+      'the folder to receive into, unless a device has one of its own; default: the current folder',
+    ),
+    once: on('end after the first transfer that has arrived whole'),
+    overwrite: takes(
+      'HOW',
+      'what to do with files that exist: rename (the default), skip, replace or update',
+      OVERWRITE_AT_ONCE,
+    ),
+    links: takes(
+      'HOW',
+      'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
+      oneOf('safe', 'all', 'skip'),
+    ),
+    ...forInbox(),
+  },
   server: {
     port: takes('N', 'the port to listen on; default: 4848', port),
     host: text('ADDRESS', 'the address to listen on; default: all'),
@@ -164,7 +209,21 @@ export const FLAGS = {
     ...face,
     ...always,
   },
-  trust: { json, ...config, ...always },
+  trust: {
+    to: text('DIR', 'set: the folder for what this device sends to `beeline listen`'),
+    'max-size': takes('SIZE', 'set: the most that it may send at once, such as 10G', size),
+    quota: takes('SIZE', 'set: the most that it may send in all, from now on', size),
+    ask: on('set: somebody at the terminal of `beeline listen` is asked each time'),
+    overwrite: takes(
+      'HOW',
+      'set: what to do with files that exist: rename, skip, replace or update',
+      OVERWRITE_AT_ONCE,
+    ),
+    refuse: on('set: take nothing from this device'),
+    json,
+    ...config,
+    ...always,
+  },
   resume: { yes: on('remove without a question', 'y'), json, ...always },
   verify: { json, quiet: on('show only what differs', 'q'), ...always },
   doctor: {

@@ -44,6 +44,22 @@ const ABOUT: {
       '`beeline resume` lists what is unfinished.',
     ],
   },
+  listen: {
+    line: 'wait for everything that trusted devices send',
+    usage: ['beeline listen --to DIR'],
+    examples: [
+      'beeline listen --to ~/Inbox',
+      'beeline listen --to ~/Inbox --server wss://beeline.example.org',
+      'beeline listen --to ~/Inbox --once --json',
+      'beeline listen --to ~/Inbox --no-lan --limit 10M --log-file inbox.log',
+    ],
+    notes: [
+      'The other side runs `beeline send PATH --device NAME-OF-THIS-DEVICE-THERE`, and nobody has to do anything here.',
+      'Both devices must trust each other: see `beeline trust`. What is taken from a device is set by `beeline trust set`.',
+      'To meet at a server, both sides need the same --server (or BEELINE_SERVER). Others meet on the local network.',
+      'If this command stops, start it again. What was arriving goes on.',
+    ],
+  },
   server: {
     line: 'run a server where senders and receivers meet',
     usage: ['beeline server'],
@@ -64,10 +80,24 @@ const ABOUT: {
   },
   trust: {
     line: 'list, add and remove devices that need no code',
-    usage: ['beeline trust', 'beeline trust add NAME KEY', 'beeline trust remove NAME|KEY'],
-    examples: ['beeline trust', 'beeline trust add laptop bl1...', 'beeline trust remove laptop'],
+    usage: [
+      'beeline trust',
+      'beeline trust add NAME KEY',
+      'beeline trust remove NAME|KEY',
+      'beeline trust set NAME|KEY [RULES]',
+    ],
+    examples: [
+      'beeline trust',
+      'beeline trust add laptop bl1...',
+      'beeline trust remove laptop',
+      'beeline trust set laptop --to ~/FromLaptop --max-size 10G --quota 500G',
+      'beeline trust set laptop --ask',
+      'beeline trust set laptop',
+    ],
     notes: [
       'Both devices must trust each other. `beeline trust` shows the key of this device: add it on the other one.',
+      '`set` says what `beeline listen` does with what a device sends. It sets all rules at once: without flags there are none,',
+      'and everything is taken into the folder of `listen`, without a question.',
     ],
   },
   resume: {

@@ -11,7 +11,7 @@ export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive'>;
 type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode'>;
 type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt'>;
 export type Codes = Code & Doubt;
-export type Devices = Pick<KnownDevices, 'own' | 'list' | 'add' | 'remove'>;
+export type Devices = Pick<KnownDevices, 'own' | 'list' | 'add' | 'remove' | 'setInbox'>;
 
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
 
@@ -22,6 +22,7 @@ export interface Host {
   readonly stderr: Output & NodeJS.WritableStream;
   send(): Promise<Library['send']>;
   receive(): Promise<Library['receive']>;
+  listen(): Promise<typeof import('../node/inbox.ts').listen>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
   devices(configDir?: string): Promise<Devices>;

@@ -2,6 +2,7 @@
 
 import { MAX_TEXT } from '../base/limits.ts';
 import type { CommonOptions, ReceiveOptions, SendOptions } from '../node/api.ts';
+import type { ListenOptions } from '../node/inbox.ts';
 import type { ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
 import { type Command, type FlagValues, RECEIVER_ONLY } from './flags.ts';
@@ -152,6 +153,43 @@ function codeArgument(positionals: readonly string[]): string | undefined {
   );
 }
 
+export interface ListenArgs {
+  face: Face;
+  metricsPort?: number;
+  options: Omit<ListenOptions, 'ask'>;
+}
+
+/** @throws BeelineError USAGE */
+export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
+  const { flags, positionals } = parse('listen', argv);
+  if (positionals.length > 0)
+    throw usage('listen', 'It takes flags only. The folder comes after --to, and there is no code.');
+  if (flags.to === '-') throw usage('listen', 'What arrives needs a folder: --to DIR.');
+  const { relay = 'auto', server = serverFrom(env) } = flags;
+  if (relay === 'only' && server === undefined)
+    throw usage('listen', '--relay only needs a server that relays: --server URL.');
+  return {
+    face: faceOf(flags),
+    metricsPort: flags['metrics-port'],
+    options: {
+      to: flags.to ?? '.',
+      once: flags.once ?? false,
+      overwrite: flags.overwrite,
+      links: flags.links,
+      server,
+      configDir: configDir(flags, env),
+      lanes: flags.lanes,
+      threads: flags.threads,
+      lan: !flags['no-lan'],
+      relay,
+      portMap: !flags['no-port-map'],
+      limit: flags.limit,
+      sha256: flags.sha256 ?? false,
+      receipt: !flags['no-receipt'],
+    },
+  };
+}
+
 /** @throws BeelineError USAGE */
 export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
   const { flags, positionals } = parse('server', argv);
@@ -203,7 +241,7 @@ export function doctorArgs(argv: readonly string[], env: Env) {
   return { json, server, portMap: !noPortMap };
 }
 
-function faceOf(flags: FlagValues<'send' | 'receive' | 'server'>): Face {
+function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'server'>): Face {
   const { json = false, quiet = false } = flags;
   return { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
 }

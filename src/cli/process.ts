@@ -19,6 +19,7 @@ const host: Host = {
   // Not src/index.ts, which has the doctor too.
   send: async () => (await import('../node/send.ts')).send,
   receive: async () => (await import('../node/receive.ts')).receive,
+  listen: async () => (await import('../node/inbox.ts')).listen,
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),

@@ -2,10 +2,10 @@
  * This device's key pair and the devices that it trusts, kept in the configuration folder: `device.key` (PKCS #8
  * PEM) and `devices.json`. Both sides of a pair must have added each other; then no code is needed.
  */
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import * as v from 'valibot';
 import { fault } from '../base/errors.ts';
-import { list, tryJson } from '../base/json.ts';
+import { count, list, only, text, tryJson } from '../base/json.ts';
 import { defaultConfigDir, madeOnce, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
 import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
 import type { SharedSecret } from './secret.ts';
@@ -16,12 +16,31 @@ export interface Device {
   name: string;
   /** `bl1...`, see device-key.ts. */
   key: string;
+  /** What an inbox that stays does with what comes from it. Absent: it takes everything, into its own folder. */
+  inbox?: InboxRules;
 }
+
+export interface InboxRules {
+  /** A folder, absolute. */
+  to?: string;
+  /** Bytes of one offer. */
+  maxBytes?: number;
+  /** Bytes in all, since a time in milliseconds since 1970. */
+  quota?: { bytes: number; since: number };
+  /** Somebody is asked each time. */
+  ask?: boolean;
+  /** What to do with a file that exists. */
+  overwrite?: (typeof OVERWRITE)[number];
+  /** Nothing is taken. */
+  refuse?: boolean;
+}
+
+const OVERWRITE = ['skip', 'rename', 'replace', 'update'] as const;
 
 const MAX_DEVICES = 1000;
 const KEY_RULES = { max: 4096, forbidden: 0o077 };
 // Who is trusted is no secret, but nobody else may decide it.
-const LIST_RULES = { max: 1024 * 1024, forbidden: 0o022 };
+const LIST_RULES = { max: 8 * 1024 * 1024, forbidden: 0o022 };
 
 /** Letters, marks, digits, punctuation, symbols and plain spaces: nothing invisible, no control, no bidi override. */
 const NAME = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
@@ -101,6 +120,19 @@ export class KnownDevices {
     return removed!;
   }
 
+  /** Instead of the rules that it has. @throws BeelineError USAGE if no such device is trusted, or a rule cannot be. */
+  async setInbox(nameOrKey: string, rules: InboxRules | undefined): Promise<Device> {
+    if (rules && !v.safeParse(RULES, rules).success) throw fault('INBOX_RULES_WRONG');
+    let changed: Device | undefined;
+    await this.#change((devices) => {
+      const { name, key } = requireIn(devices, nameOrKey);
+      const device: Device = { name, key, ...(rules && { inbox: rules }) };
+      changed = device;
+      return devices.map((each) => (each.key === key ? device : each));
+    });
+    return changed!;
+  }
+
   /** What this device and that one both know. @throws BeelineError USAGE if it is not trusted. */
   secretFor(nameOrKey: string): SharedSecret {
     const device = requireIn(this.#devices, nameOrKey);
@@ -148,23 +180,40 @@ const listPath = (folder: string) => join(folder, 'devices.json');
 
 async function readDevices(folder: string): Promise<readonly Device[]> {
   const path = listPath(folder);
-  const text = await readPrivate(path, LIST_RULES);
-  if (text === undefined) return [];
-  const devices = parseDevices(text);
+  const json = await readPrivate(path, LIST_RULES);
+  if (json === undefined) return [];
+  const devices = parseDevices(json);
   if (!devices) throw fault('DEVICE_LIST_DAMAGED', { path });
   return devices;
 }
 
+const BYTES = count(Number.MAX_SAFE_INTEGER, 1);
+const RULES = only({
+  to: v.optional(
+    v.pipe(
+      text(2048),
+      v.check((path) => isAbsolute(path)),
+    ),
+  ),
+  maxBytes: v.optional(BYTES),
+  quota: v.optional(only({ bytes: BYTES, since: count(Number.MAX_SAFE_INTEGER) })),
+  ask: v.optional(v.boolean()),
+  overwrite: v.optional(v.picklist(OVERWRITE)),
+  refuse: v.optional(v.boolean()),
+});
 const LIST = v.object({
   version: v.literal(1),
-  devices: list(v.object({ name: v.string(), key: v.string() }), MAX_DEVICES),
+  devices: list(v.object({ name: v.string(), key: v.string(), inbox: v.optional(RULES) }), MAX_DEVICES),
 });
 
 /** Undefined unless every entry is one that `add` could have written: a half-read trust list is worse than none. */
-function parseDevices(text: string): Device[] | undefined {
+function parseDevices(json: string): Device[] | undefined {
   try {
-    const parsed = tryJson(LIST, text)?.devices.map(
-      ({ name, key }): Device => ({ name: checkName(name), key: formatDeviceKey(parseDeviceKey(key)) }),
+    const parsed = tryJson(LIST, json)?.devices.map(
+      ({ name, key, inbox }): Device => ({
+        ...{ name: checkName(name), key: formatDeviceKey(parseDeviceKey(key)) },
+        ...(inbox && { inbox }),
+      }),
     );
     const distinct = new Set(parsed?.flatMap(({ name, key }) => [name, key]));
     return distinct.size === 2 * (parsed?.length ?? 0) ? parsed : undefined;
@@ -173,8 +222,8 @@ function parseDevices(text: string): Device[] | undefined {
   }
 }
 
-function checkName(text: string): string {
-  const name = text.trim().normalize('NFC');
+function checkName(given: string): string {
+  const name = given.trim().normalize('NFC');
   // The prefix is kept for keys, so that a name never reads as one.
   if (!NAME.test(name) || name.toLowerCase().startsWith(DEVICE_KEY_PREFIX))
     throw fault('DEVICE_NAME_MALFORMED', { prefix: DEVICE_KEY_PREFIX });

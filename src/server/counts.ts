@@ -9,12 +9,12 @@ export class Holdings {
     return this.#counts.get(key) ?? 0;
   }
 
-  add(key: string): void {
-    this.#counts.set(key, this.of(key) + 1);
+  add(key: string, amount = 1): void {
+    this.#counts.set(key, this.of(key) + amount);
   }
 
-  remove(key: string): void {
-    const left = this.of(key) - 1;
+  remove(key: string, amount = 1): void {
+    const left = this.of(key) - amount;
     if (left > 0) this.#counts.set(key, left);
     else this.#counts.delete(key);
   }

@@ -26,6 +26,13 @@ export const DEFAULT_LIMITS = {
   joinsPerHour: 240,
   connections: 4_000,
   connectionsPerAddress: 128,
+  /** Connections that only watch nameplates; they count among `connections`, and must not take all of them. */
+  watchers: 2_000,
+  /** Nameplates that are watched, in all and from one address. */
+  watched: 100_000,
+  watchedPerAddress: 4_000,
+  /** Watches an hour from one address: a watcher begins anew after each lost connection, and when its list is another. */
+  watchesPerHour: 600,
   /** Connections that have not become WebSockets, nor asked STUN anything; of one address `connectionsPerAddress`. */
   strangers: 2_000,
   /** A connection that neither hosts nor joins within this is closed. */

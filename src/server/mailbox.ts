@@ -28,6 +28,8 @@ export interface House {
   readonly places: Places<SharedMailbox>;
   /** What the server does besides, said afresh to everyone who sits down; `user` is for a TURN server's log. */
   services(user: string): Services;
+  /** Called when a nameplate has got a host, and when it has none any more. */
+  hosting(nameplate: string, present: boolean): void;
 }
 
 /** What a host says of itself when it sits down. */
@@ -104,6 +106,10 @@ export class SharedMailbox {
     return place?.mailbox === this && place.side === 'host';
   }
 
+  get hasHost(): boolean {
+    return this.#host !== undefined;
+  }
+
   /** Its host was lost: another may sit down in its place, which needs no token. */
   get awaitsHost(): boolean {
     return this.#hostLost !== undefined;
@@ -136,6 +142,7 @@ export class SharedMailbox {
       if (old) guest.sitter.tell({ t: 'peer', present: false });
       guest.sitter.tell({ t: 'peer', present: true });
     }
+    if (!old) this.#house.hosting(this.nameplate, true);
   }
 
   /** The owner of a place is back: who has taken it meanwhile loses it. */
@@ -222,6 +229,7 @@ export class SharedMailbox {
     this.#host = undefined;
     this.#hostLost = now;
     for (const guest of this.#guests.values()) guest.sitter.tell({ t: 'peer', present: false });
+    this.#house.hosting(this.nameplate, false);
   }
 
   /** The same for a guest's. Its number waits for it. */
@@ -304,6 +312,7 @@ export class SharedMailbox {
     this.#house.places.revoke(this.#hostToken);
     host?.refuse(error);
     for (const sitter of sitters) sitter.refuse(error);
+    if (host) this.#house.hosting(this.nameplate, false);
   }
 
   #present(number: number, sitter: Sitter): Guest | undefined {

@@ -7,18 +7,19 @@ import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import {
   type ClientMessage,
-  decodeClientMessage,
   encodeRendezvous,
   NO_SERVICES,
   type RefusalCode,
   type ServerMessage,
   type Services,
 } from '../wire/rendezvous.ts';
+import { decodeSeatMessage, encodeWatch, type SeatMessage, type WatcherMessage } from '../wire/watch.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
 import { type Place, Places } from './places.ts';
+import { type Watcher, Watchers } from './watchers.ts';
 
 const HOUR = 3_600_000;
 
@@ -61,6 +62,9 @@ export class Mailboxes implements House {
   readonly #owned = new Holdings();
   readonly #joins = new Windowed(HOUR);
   readonly #created = new Windowed(HOUR);
+  readonly #watches = new Windowed(HOUR);
+  readonly #watchers: Watchers;
+  readonly #present = (nameplate: string) => this.#mailboxes.get(nameplate)?.hasHost === true;
 
   constructor({
     limits,
@@ -78,6 +82,7 @@ export class Mailboxes implements House {
     this.clock = clock;
     this.services = services;
     this.#hosts = hosts;
+    this.#watchers = new Watchers(this.limits, { now: () => this.clock() });
   }
 
   /** Mailboxes and connections there are, for health and metrics. */
@@ -143,6 +148,27 @@ export class Mailboxes implements House {
     return { mailbox, guest: mailbox.seatGuest(seat, token) };
   }
 
+  /**
+   * Again and again from the same connection: each list is instead of the one before.
+   * @returns those of the nameplates that have a host now @throws BeelineError SERVER or REFUSED
+   */
+  watch(seat: Seat, nameplates: readonly string[]): string[] {
+    if (this.#hosts === 'this process') throw fault('PAGE_OF_ONE_SENDER');
+    if (!this.#spoke.has(seat)) this.#speaks(seat);
+    this.#count(this.#watches, seat.key, 'watches', this.limits.watchesPerHour);
+    const refusal = this.#watchers.refusal(seat, nameplates);
+    if (refusal) throw busy(refusal);
+    return this.#watchers.watch(seat, nameplates, this.#present);
+  }
+
+  unwatch(seat: Seat): void {
+    this.#watchers.leave(seat);
+  }
+
+  hosting(nameplate: string, present: boolean): void {
+    this.#watchers.changed(nameplate, present);
+  }
+
   end(mailbox: SharedMailbox, error: BeelineError): void {
     if (this.#mailboxes.get(mailbox.nameplate) !== mailbox) return;
     this.#mailboxes.delete(mailbox.nameplate);
@@ -157,6 +183,8 @@ export class Mailboxes implements House {
     for (const seat of this.#seats) seat.checkHello(now);
     this.#joins.sweep(now);
     this.#created.sweep(now);
+    this.#watches.sweep(now);
+    this.#watchers.sweep(this.#present);
   }
 
   endIfExpired(mailbox: SharedMailbox): boolean {
@@ -204,8 +232,8 @@ export class Mailboxes implements House {
   }
 }
 
-/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. */
-export class Seat implements Sitter {
+/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. Or it watches. */
+export class Seat implements Sitter, Watcher {
   readonly key: string;
   readonly address: string;
   readonly local: boolean;
@@ -214,6 +242,7 @@ export class Seat implements Sitter {
   readonly #since: number;
   readonly #gone: () => void;
   #place: Place<SharedMailbox> | undefined;
+  #watches = false;
   #over = false;
 
   /** @param gone is called once, when this connection no longer counts. */
@@ -231,7 +260,7 @@ export class Seat implements Sitter {
   receive(text: string): void {
     if (this.#over) return;
     try {
-      this.#obey(decodeClientMessage(text));
+      this.#obey(decodeSeatMessage(text));
     } catch (thrown) {
       this.refuse(asBeelineError(thrown, 'SERVER'));
     }
@@ -242,6 +271,7 @@ export class Seat implements Sitter {
     if (this.#over) return;
     this.#over = true;
     this.#gone();
+    if (this.#watches) this.#mailboxes.unwatch(this);
     if (!this.#place) return;
     const { side, mailbox, guest } = this.#place;
     const now = this.#mailboxes.clock();
@@ -257,6 +287,10 @@ export class Seat implements Sitter {
     if (!this.#over) this.#connection.send(encodeRendezvous(message));
   }
 
+  notify(message: WatcherMessage): void {
+    if (!this.#over) this.#connection.send(encodeWatch(message));
+  }
+
   refuse(error: BeelineError): void {
     const code = REFUSALS.find((known) => known === error.code) ?? 'SERVER';
     this.tell({ t: 'refused', code, reason: error.reason, message: error.message });
@@ -268,7 +302,7 @@ export class Seat implements Sitter {
   }
 
   checkHello(now: number): void {
-    if (!this.#place && now - this.#since >= this.#mailboxes.limits.helloDeadline)
+    if (!this.#place && !this.#watches && now - this.#since >= this.#mailboxes.limits.helloDeadline)
       this.refuse(fault('SERVER_BUSY', { what: 'This connection asked for nothing and was closed.' }));
   }
 
@@ -278,12 +312,22 @@ export class Seat implements Sitter {
     this.#connection.close();
   }
 
-  #obey(message: ClientMessage): void {
-    if (message.t === 'host' || message.t === 'join') this.#sit(message);
+  #obey(message: SeatMessage): void {
+    if (message.t === 'watch') this.#watch(message.nameplates);
+    else if (message.t === 'host' || message.t === 'join') this.#sit(message);
+    else if (message.t === 'leave' && this.#watches) this.#close();
     else this.#speak(message);
   }
 
+  #watch(nameplates: readonly string[]): void {
+    if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
+    const present = this.#mailboxes.watch(this, nameplates);
+    this.#watches = true;
+    this.notify({ t: 'watching', v: 2, present });
+  }
+
   #sit(message: ClientMessage & { t: 'host' | 'join' }): void {
+    if (this.#watches) throw fault('CLIENT_MISBEHAVES', { what: 'watches already' });
     if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
     // Set only after success: a refused newcomer must not free the place of the one who has it.
     this.#place =

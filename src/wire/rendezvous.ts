@@ -54,28 +54,23 @@ export function byteLength(text: string): number {
   return utf8Encode(text).length;
 }
 
-/** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
-export function decodeClientMessage(text: string): ClientMessage {
-  return read(CLIENT, text);
-}
-
 /** @throws BeelineError PROTOCOL, or VERSION if the server speaks another version. */
 export function decodeServerMessage(text: string): ServerMessage {
-  return read(SERVER, text);
+  return readRendezvous(SERVER, text);
 }
 
 /** 128 random bits in hex. */
 export const TOKEN = hex(16);
 
-const NAMEPLATE = v.custom<string>(isNameplate);
-const VERSION = version(RENDEZVOUS_VERSION, (theirs) =>
+export const NAMEPLATE = v.custom<string>(isNameplate);
+export const RENDEZVOUS_V = version(RENDEZVOUS_VERSION, (theirs) =>
   fault('VERSION_OTHER', { what: 'rendezvous', ours: RENDEZVOUS_VERSION, theirs }),
 );
 const BODY = v.pipe(v.string(), v.maxBytes(MAX_SIGNAL));
 /** A host names its guests by these numbers. A guest knows of one host only, and names nobody. */
 const GUEST = count(MAX_GUEST, 1);
 
-const CLIENT = v.variant('t', [
+export const CLIENT = v.variant('t', [
   /**
    * Take a nameplate, or one that the server picks; `token` takes back one held before the connection was lost. `guests`: how
    * many this host takes at a time, 1 unless it says so. `used`: the highest number of a guest that it has heard of, so that a
@@ -84,7 +79,7 @@ const CLIENT = v.variant('t', [
   v.pipe(
     only({
       t: v.literal('host'),
-      v: VERSION,
+      v: RENDEZVOUS_V,
       nameplate: v.optional(NAMEPLATE),
       token: v.optional(TOKEN),
       guests: v.optional(count(MAX_GUESTS, 1)),
@@ -93,7 +88,7 @@ const CLIENT = v.variant('t', [
     v.check(({ nameplate, token }) => token === undefined || nameplate !== undefined),
   ),
   /** Meet the host of a nameplate; `token` takes back this guest's own place, with its number. */
-  only({ t: v.literal('join'), v: VERSION, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
+  only({ t: v.literal('join'), v: RENDEZVOUS_V, nameplate: NAMEPLATE, token: v.optional(TOKEN) }),
   /** A host names the guest that it speaks to, a guest nobody. */
   only({ t: v.literal('send'), guest: v.optional(GUEST), body: BODY }),
   /** Host only: put a guest out, so that another may join. */
@@ -120,37 +115,40 @@ const SERVICES = v.object({
   turn: v.optional(TURN),
 });
 
+/** Ends the connection. */
+export const REFUSED = v.pipe(
+  only({
+    t: v.literal('refused'),
+    code: v.picklist(REFUSALS),
+    reason: v.optional(text(64)),
+    message: v.pipe(v.string(), v.transform(plain)),
+  }),
+  v.transform(({ t, code, reason, message }) => {
+    const known: { reason?: Reason | undefined } = { reason: knownReason(reason, code) };
+    return { t, code, message, ...known };
+  }),
+);
+
 const SERVER = v.variant('t', [
   /** `guests`: how many the server lets in at a time. `present`: all that are there now. */
   only({
     t: v.literal('hosted'),
-    v: VERSION,
+    v: RENDEZVOUS_V,
     nameplate: NAMEPLATE,
     token: TOKEN,
     services: SERVICES,
     guests: count(MAX_GUESTS, 1),
     present: list(GUEST, MAX_GUESTS),
   }),
-  only({ t: v.literal('joined'), v: VERSION, token: TOKEN, services: SERVICES }),
+  only({ t: v.literal('joined'), v: RENDEZVOUS_V, token: TOKEN, services: SERVICES }),
   /** To a host: a change of one guest, after `hosted`. To a guest, without a number: at once after `joined`, then each change. */
   only({ t: v.literal('peer'), guest: v.optional(GUEST), present: v.boolean() }),
   only({ t: v.literal('message'), guest: v.optional(GUEST), body: BODY }),
-  /** Ends the connection. */
-  v.pipe(
-    only({
-      t: v.literal('refused'),
-      code: v.picklist(REFUSALS),
-      reason: v.optional(text(64)),
-      message: v.pipe(v.string(), v.transform(plain)),
-    }),
-    v.transform(({ t, code, reason, message }) => {
-      const known: { reason?: Reason | undefined } = { reason: knownReason(reason, code) };
-      return { t, code, message, ...known };
-    }),
-  ),
+  REFUSED,
 ]);
 
-function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+/** @throws BeelineError PROTOCOL, VERSION */
+export function readRendezvous<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
   // UTF-16 units first: they are never more than the bytes, and counting bytes allocates.
   if (text.length > MAX_RENDEZVOUS_TEXT || byteLength(text) > MAX_RENDEZVOUS_TEXT)
     throw malformed(`a message of more than ${MAX_RENDEZVOUS_TEXT} bytes`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
 import { count, hex, list, only, readJson, record, text, tryJson, version } from '../../src/base/json.ts';
-import { decodeClientMessage } from '../../src/wire/rendezvous.ts';
+import { decodeSeatMessage } from '../../src/wire/watch.ts';
 
 const SCHEMA = only({
   v: version(2, (theirs) => new RangeError(`version ${theirs}`)),
@@ -43,7 +43,7 @@ test('a fault is told in our words, and in none of theirs', () => {
 
 test("another version is told before what only that version's schema has", () => {
   assert.throws(() => read({ v: 3, name: 5, more: 1 }), { name: 'RangeError', message: 'version 3' });
-  assert.throws(() => decodeClientMessage('{"t":"host","v":9,"what":"new"}'), { code: 'VERSION' });
+  assert.throws(() => decodeSeatMessage('{"t":"host","v":9,"what":"new"}'), { code: 'VERSION' });
 });
 
 test('a record has few names, of one form', () => {

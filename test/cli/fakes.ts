@@ -150,6 +150,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stderr: options.stderr ?? new Sink(),
     send: async () => library.send,
     receive: async () => library.receive,
+    listen: () => Promise.reject(new Error('no inbox here')),
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -13,6 +13,7 @@ import { openLog } from '../../src/cli/log.ts';
 import { metricsText, serveMetrics } from '../../src/cli/metrics.ts';
 import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
+import type { InboxRules } from '../../src/identity/devices.ts';
 import type { RunningServer, ServerOptions } from '../../src/server/index.ts';
 import { fakeHost } from './fakes.ts';
 
@@ -156,7 +157,34 @@ describe('cli: trust', () => {
       list: () => devices,
       add: async (name: string, key: string) => ({ name, key }),
       remove: async (name: string) => ({ name, key: 'bl1aaa' }),
+      setInbox: async (name: string, inbox?: InboxRules) => ({
+        name,
+        key: 'bl1aaa',
+        ...(inbox && { inbox }),
+      }),
     }),
+  });
+
+  it('sets the rules for what a device sends, all at once', async () => {
+    const plain = host();
+    const set = ['trust', 'set', 'laptop', '--to', 'x', '--max-size', '10G', '--overwrite', 'skip'];
+    assert.equal(await dispatch(set, plain), 0);
+    assert.match(
+      plain.stdout.text,
+      /^laptop: offers are taken without a question, into \/.*\/x, at most 10\.0 GB at once, existing files: skip\n$/,
+    );
+    const json = host();
+    assert.equal(await dispatch(['trust', 'set', 'laptop', '--quota', '5k', '--ask', '--json'], json), 0);
+    const { inbox } = JSON.parse(json.stdout.text);
+    assert.ok(Math.abs(inbox.quota.since - Date.now()) < 60_000);
+    assert.deepEqual(inbox, { quota: { bytes: 5000, since: inbox.quota.since }, ask: true });
+    const none = host();
+    assert.equal(await dispatch(['trust', 'set', 'laptop', '--json'], none), 0);
+    assert.equal('inbox' in JSON.parse(none.stdout.text), false);
+    const wrong = host();
+    assert.equal(await dispatch(['trust', 'list', '--refuse'], wrong), 2);
+    assert.match(wrong.stderr.text, /--refuse is for `beeline trust set NAME`/);
+    assert.equal(await dispatch(['trust', 'set', 'laptop', '--overwrite', 'ask'], host()), 2);
   });
 
   it('lists, adds and removes, on stdout and as JSON', async () => {

@@ -31,6 +31,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     stdout,
     stderr,
     send: async () => (await library()).send,
+    listen: () => Promise.reject(new Error('no inbox here')),
     receive: async () => (await library()).receive,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),

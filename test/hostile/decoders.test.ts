@@ -19,14 +19,9 @@ import { parseHostPort } from '../../src/node/addresses.ts';
 import { decodePage, encodePages } from '../../src/offer/manifest.ts';
 import { checkEntries, nameProblem } from '../../src/offer/names.ts';
 import { rendezvousUrl } from '../../src/websocket/url.ts';
-import {
-  decodeClientMessage,
-  decodeServerMessage,
-  isNameplate,
-  NO_SERVICES,
-  RENDEZVOUS_PATH,
-} from '../../src/wire/rendezvous.ts';
+import { decodeServerMessage, isNameplate, NO_SERVICES, RENDEZVOUS_PATH } from '../../src/wire/rendezvous.ts';
 import { decodeHello, decodeSignal, encodeHello, encodeSignal, type Signal } from '../../src/wire/signal.ts';
+import { decodeSeatMessage, decodeWatcherMessage } from '../../src/wire/watch.ts';
 import { helloOf } from '../hello.ts';
 import { file, folder, link } from '../node/files/helpers.ts';
 
@@ -176,11 +171,14 @@ test('rendezvous messages: whatever comes, a message or PROTOCOL or VERSION', ()
     { t: 'peer', present: true },
     { t: 'message', body: 'x' },
     { t: 'refused', code: 'NO_PEER', message: 'x' },
+    { t: 'watch', v: 2, nameplates: ['dabcdefghijklmno'] },
+    { t: 'watching', v: 2, present: ['dabcdefghijklmno'] },
+    { t: 'hosting', nameplate: 'dabcdefghijklmno', present: true },
   ];
   const inputs = fc.oneof(noise, near(kinds.map((fields) => JSON.stringify(fields))), odd(kinds));
   fc.assert(
     fc.property(inputs, (text) => {
-      for (const decode of [decodeClientMessage, decodeServerMessage]) {
+      for (const decode of [decodeSeatMessage, decodeServerMessage, decodeWatcherMessage]) {
         const message = decoded(() => decode(text), 'PROTOCOL', 'VERSION');
         if (message && 'nameplate' in message && message.nameplate !== undefined)
           assert.ok(isNameplate(message.nameplate));

@@ -237,3 +237,39 @@ test('a process that was killed while it changed the list does not stop the next
   const kept = await readdir(folder);
   assert.deepEqual([kept.includes('lock'), kept.includes(half)], [false, false]);
 });
+
+test('rules for what comes from a device are kept with it, and go with it', async () => {
+  const folder = freshFolder();
+  const devices = await KnownDevices.open(folder);
+  await devices.add('laptop', someKey());
+  const rules = {
+    to: join(root, 'in'),
+    maxBytes: 5,
+    quota: { bytes: 9, since: 1 },
+    overwrite: 'skip',
+  } as const;
+  assert.deepEqual((await devices.setInbox('laptop', rules)).inbox, rules);
+  await devices.add('phone', someKey());
+  const again = await KnownDevices.open(folder);
+  assert.deepEqual(again.find('laptop')?.inbox, rules);
+  assert.equal('inbox' in again.find('phone')!, false);
+  await again.setInbox('laptop', { refuse: true });
+  assert.deepEqual(again.find('laptop')?.inbox, { refuse: true }, 'all at once');
+  await again.setInbox('laptop', undefined);
+  assert.equal('inbox' in (await KnownDevices.open(folder)).find('laptop')!, false);
+  await assert.rejects(again.setInbox('nobody', rules), isUsage);
+  for (const wrong of [
+    { to: 'relative' },
+    { maxBytes: 0 },
+    { quota: { bytes: 1 } },
+    { what: 1 },
+    { overwrite: 'ask' },
+  ])
+    await assert.rejects(again.setInbox('laptop', wrong as object), isCode('USAGE'), JSON.stringify(wrong));
+  const path = join(folder, 'devices.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('"name": "laptop"', '"name": "laptop", "inbox": { "to": "../up" }'), {
+    mode: 0o600,
+  });
+  await assert.rejects(KnownDevices.open(folder), isCode('DAMAGED'));
+});

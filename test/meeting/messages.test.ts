@@ -5,13 +5,18 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { MAX_SIGNAL } from '../../src/base/limits.ts';
 import {
   type ClientMessage,
-  decodeClientMessage,
   decodeServerMessage,
   encodeRendezvous,
   MAX_RENDEZVOUS_TEXT,
   NO_SERVICES,
   type ServerMessage,
 } from '../../src/wire/rendezvous.ts';
+import {
+  decodeSeatMessage,
+  decodeWatcherMessage,
+  encodeWatch,
+  type WatcherMessage,
+} from '../../src/wire/watch.ts';
 
 const token = '0123456789abcdef0123456789abcdef';
 const client: ClientMessage[] = [
@@ -41,9 +46,51 @@ const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
 
 test('every message survives encoding and decoding', () => {
   for (const message of client)
-    assert.deepEqual(plain(decodeClientMessage(encodeRendezvous(message))), message);
+    assert.deepEqual(plain(decodeSeatMessage(encodeRendezvous(message))), message);
   for (const message of server)
     assert.deepEqual(plain(decodeServerMessage(encodeRendezvous(message))), message);
+});
+
+test('a watch names up to a thousand nameplates that nobody can guess, and no other', () => {
+  const nameplates = Array.from(
+    { length: 1000 },
+    (_, i) =>
+      `d${String(i)
+        .padStart(15, 'a')
+        .replace(/[0189]/g, 'z')}`,
+  );
+  assert.deepEqual(plain(decodeSeatMessage(encodeWatch({ t: 'watch', v: 2, nameplates }))), {
+    t: 'watch',
+    v: 2,
+    nameplates,
+  });
+  const said: WatcherMessage[] = [
+    { t: 'watching', v: 2, present: nameplates },
+    { t: 'hosting', nameplate: 'd'.repeat(16), present: false },
+    { t: 'refused', code: 'SERVER', message: 'Full.' },
+  ];
+  for (const message of said) assert.deepEqual(plain(decodeWatcherMessage(encodeWatch(message))), message);
+  // A short one is a meeting of strangers: to watch them all would be a list of who meets now.
+  for (const bad of [
+    [],
+    ['7'],
+    ['abc'],
+    ['d'.repeat(17)],
+    ['x'.repeat(16)],
+    ['d'.repeat(15)],
+    [7],
+    'd'.repeat(16),
+  ])
+    assert.throws(
+      () => decodeSeatMessage(JSON.stringify({ t: 'watch', v: 2, nameplates: bad })),
+      isError('PROTOCOL'),
+    );
+  const more = { t: 'watch', v: 2, nameplates: [...nameplates, 'p'.repeat(16)] };
+  assert.throws(() => decodeSeatMessage(JSON.stringify(more)), isError('PROTOCOL'));
+  assert.throws(
+    () => decodeSeatMessage('{"t":"watch","v":1,"nameplates":["dddddddddddddddd"]}'),
+    isError('VERSION'),
+  );
 });
 
 test('what is not a message of this version is refused', () => {
@@ -76,7 +123,7 @@ test('what is not a message of this version is refused', () => {
     '['.repeat(20_000),
   ];
   for (const text of bad)
-    assert.throws(() => decodeClientMessage(text), isError('PROTOCOL'), text.slice(0, 60));
+    assert.throws(() => decodeSeatMessage(text), isError('PROTOCOL'), text.slice(0, 60));
   for (const text of [
     ...bad,
     '{"t":"hosted","v":2,"guests":1,"present":[],"nameplate":"7"}',
@@ -84,7 +131,7 @@ test('what is not a message of this version is refused', () => {
   ])
     assert.throws(() => decodeServerMessage(text), isError('PROTOCOL'), text.slice(0, 60));
   assert.throws(() => decodeServerMessage('{"t":"refused","code":"MINE","message":""}'), isError('PROTOCOL'));
-  assert.throws(() => decodeClientMessage('{"t":"host","v":9,"new":true}'), isError('VERSION'));
+  assert.throws(() => decodeSeatMessage('{"t":"host","v":9,"new":true}'), isError('VERSION'));
   assert.throws(() => decodeServerMessage('{"t":"joined","v":99}'), isError('VERSION'));
 });
 
@@ -92,7 +139,7 @@ test('sizes are bounded in bytes, not characters', () => {
   const most = 'x'.repeat(MAX_SIGNAL);
   const quoted = '"'.repeat(MAX_SIGNAL);
   for (const body of [most, quoted])
-    assert.equal((decodeClientMessage(encodeRendezvous({ t: 'send', body })) as { body: string }).body, body);
+    assert.equal((decodeSeatMessage(encodeRendezvous({ t: 'send', body })) as { body: string }).body, body);
   assert.throws(() => encodeRendezvous({ t: 'send', body: `${most}x` }), isError('INTERNAL'));
   assert.throws(
     () => encodeRendezvous({ t: 'send', body: '\u00e9'.repeat(MAX_SIGNAL / 2 + 1) }),
@@ -103,7 +150,7 @@ test('sizes are bounded in bytes, not characters', () => {
     isError('INTERNAL'),
   );
   const long = JSON.stringify({ t: 'send', body: '\u00e9'.repeat(MAX_SIGNAL / 2 + 1) });
-  assert.throws(() => decodeClientMessage(long), isError('PROTOCOL'));
+  assert.throws(() => decodeSeatMessage(long), isError('PROTOCOL'));
   assert.throws(() => decodeServerMessage(' '.repeat(MAX_RENDEZVOUS_TEXT + 1)), isError('PROTOCOL'));
 });
 
@@ -133,7 +180,7 @@ test('decoders end in a message or a BeelineError, whatever comes', () => {
   const near = fc.tuple(kinds, odd).map(([t, fields]) => JSON.stringify({ t, ...fields }));
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json(), near), (text) => {
-      for (const decode of [decodeClientMessage, decodeServerMessage]) {
+      for (const decode of [decodeSeatMessage, decodeServerMessage, decodeWatcherMessage]) {
         try {
           const message = decode(text);
           assert.deepEqual(plain(decode(JSON.stringify(message))), plain(message));

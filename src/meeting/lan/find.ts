@@ -6,6 +6,10 @@ import { type Announcement, announcedNameplates, announcements, instanceName, SE
 
 /** Between queries; the last repeats. */
 const PAUSES_MS = [100, 300, 1000, 2000];
+/** The same for who looks for days. New senders are heard without a question, and RFC 6762, 5.2, wants few of those. */
+const STANDING_PAUSES_MS = [1000, 3000, 9000, 27_000, 60_000];
+/** How often who looks for days looks for new interfaces. */
+const REFRESH_MS = 5000;
 /** A stranger can announce as much as it likes; nobody needs more of it than this. */
 const MOST_INSTANCES = 8;
 const MOST_ADDRESSES = 64;
@@ -25,6 +29,8 @@ interface LookOptions {
   signal?: AbortSignal;
   /** Only these interfaces, by name or address. */
   interfaces?: readonly string[];
+  /** Milliseconds between queries, the last of which repeats. */
+  pauses?: readonly number[];
 }
 
 interface FindOptions extends LookOptions {
@@ -82,12 +88,28 @@ export async function taken(
 }
 
 /**
+ * Hears, until the signal, which senders announce themselves and which say goodbye, and asks for all of them now and then. One
+ * question for all: it tells nobody whom this side waits for. A sender that is heard again is told of again.
+ */
+export function browse(
+  signal: AbortSignal,
+  seen: (announcement: Announcement) => void,
+  interfaces?: readonly string[],
+): Promise<void> {
+  const query = { questions: [{ type: 'PTR' as const, name: SERVICE }] };
+  const options = { timeout: Infinity, signal, interfaces, pauses: STANDING_PAUSES_MS };
+  return look(query, options, (packet, link, source) => {
+    for (const announcement of announcements(packet, link.iface, source)) seen(announcement);
+  });
+}
+
+/**
  * Asks again and again, and hears what is announced without being asked. Two sockets a link: answers come at once to
  * the port that asked, announcements of new senders to 5353 (where that may be shared).
  */
 async function look(
   query: QueryOutgoingPacket,
-  { timeout, signal, interfaces }: LookOptions,
+  { timeout, signal, interfaces, pauses = PAUSES_MS }: LookOptions,
   hear: (packet: FullPacket, link: LanLink, source: string) => void,
 ): Promise<void> {
   const packet = (packet: FullPacket, source: { address: string }, link: LanLink) => {
@@ -102,7 +124,13 @@ async function look(
       // `opened` asks first, on each link as soon as it can.
       void asking.refresh();
       void hearing.refresh();
-      await sleep(realClock, PAUSES_MS[Math.min(round, PAUSES_MS.length - 1)]!, end);
+      let left = pauses[Math.min(round, pauses.length - 1)]!;
+      for (; left > REFRESH_MS; left -= REFRESH_MS) {
+        await sleep(realClock, REFRESH_MS, end);
+        void asking.refresh();
+        void hearing.refresh();
+      }
+      await sleep(realClock, left, end);
       for (const link of asking.all) ask(link);
     }
   };

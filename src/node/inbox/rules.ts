@@ -1,0 +1,22 @@
+/** What an inbox does with an offer, by the rules for its device. */
+import { type BeelineError, fault } from '../../base/errors.ts';
+import type { Device } from '../../identity/devices.ts';
+import type { OfferSummary } from '../../session/api.ts';
+
+/** @param received bytes that have come from it since its quota began. @returns why the offer is declined, if it is */
+export function judge(
+  { name: device, inbox }: Device,
+  { bytes }: Pick<OfferSummary, 'bytes'>,
+  received: number,
+): BeelineError | 'accept' | 'ask' {
+  const { refuse = false, ask = false, maxBytes, quota } = inbox ?? {};
+  if (refuse) return fault('INBOX_REFUSES', { device });
+  if (maxBytes !== undefined || quota) {
+    if (bytes === null) return fault('OFFER_WITHOUT_SIZE', { device });
+    if (maxBytes !== undefined && bytes > maxBytes)
+      return fault('OFFER_OVER_LIMIT', { device, size: bytes, most: maxBytes });
+    const left = Math.max(0, (quota?.bytes ?? Infinity) - received);
+    if (bytes > left) return fault('QUOTA_SPENT', { device, size: bytes, left });
+  }
+  return ask ? 'ask' : 'accept';
+}

@@ -1,0 +1,126 @@
+/**
+ * Who waits for hosts of which nameplates, without sockets or timers. A watcher hears of a change at once, unless a nameplate changes
+ * again and again: then it hears what has become of it at the next sweep.
+ */
+import { TokenBucket } from '../base/bucket.ts';
+import type { WatcherMessage } from '../wire/watch.ts';
+import { Holdings } from './counts.ts';
+import type { Limits } from './limits.ts';
+
+/** Changes of one nameplate that one watcher hears of: at once after a pause, and a second afterwards. */
+const NOTICES = 16;
+const NOTICES_PER_S = 0.2;
+
+/** A connection that watches. */
+export interface Watcher {
+  /** The address key that it counts under. */
+  readonly key: string;
+  notify(message: WatcherMessage): void;
+}
+
+interface Watched {
+  /** What the watcher has heard. */
+  told: boolean;
+  /** Something has changed, perhaps back again, of which it has not heard. */
+  behind: boolean;
+  /** Made at the first change: most nameplates see few. */
+  rate?: TokenBucket;
+}
+
+export class Watchers {
+  readonly #limits: Readonly<Limits>;
+  readonly #clock: { now(): number };
+  readonly #lists = new Map<Watcher, Map<string, Watched>>();
+  readonly #byNameplate = new Map<string, Set<Watcher>>();
+  /** Nameplates that are watched from an address, each as often as it is. */
+  readonly #ofAddress = new Holdings();
+  #inAll = 0;
+  readonly #behind = new Set<Watcher>();
+
+  constructor(limits: Readonly<Limits>, clock: { now(): number }) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#lists.size;
+  }
+
+  /** Nameplates of all watchers together. */
+  get watched(): number {
+    return this.#inAll;
+  }
+
+  /** Why these may not be watched, if so: in words. What the same watcher has watched so far does not count. */
+  refusal(watcher: Watcher, nameplates: readonly string[]): string | undefined {
+    const { watchers, watched, watchedPerAddress } = this.#limits;
+    const own = this.#lists.get(watcher);
+    if (!own && this.#lists.size >= watchers) return `This server is full (${watchers} watchers).`;
+    const more = nameplates.length - (own?.size ?? 0);
+    if (this.#inAll + more > watched) return `This server is full (${watched} watched nameplates).`;
+    if (this.#ofAddress.of(watcher.key) + more > watchedPerAddress)
+      return `Too much is watched from your address (${watchedPerAddress} nameplates is the limit).`;
+    return undefined;
+  }
+
+  /** Instead of what it has watched so far. @param present whether a nameplate has a host now */
+  watch(watcher: Watcher, nameplates: readonly string[], present: (nameplate: string) => boolean): string[] {
+    this.leave(watcher);
+    const list = new Map<string, Watched>();
+    for (const nameplate of new Set(nameplates)) {
+      list.set(nameplate, { told: present(nameplate), behind: false });
+      const all = this.#byNameplate.get(nameplate) ?? new Set();
+      this.#byNameplate.set(nameplate, all.add(watcher));
+    }
+    this.#lists.set(watcher, list);
+    this.#inAll += list.size;
+    this.#ofAddress.add(watcher.key, list.size);
+    return [...list].filter(([, { told }]) => told).map(([nameplate]) => nameplate);
+  }
+
+  leave(watcher: Watcher): void {
+    const list = this.#lists.get(watcher);
+    if (!list) return;
+    this.#lists.delete(watcher);
+    this.#behind.delete(watcher);
+    this.#inAll -= list.size;
+    this.#ofAddress.remove(watcher.key, list.size);
+    for (const nameplate of list.keys()) {
+      const all = this.#byNameplate.get(nameplate)!;
+      all.delete(watcher);
+      if (all.size === 0) this.#byNameplate.delete(nameplate);
+    }
+  }
+
+  /** A nameplate has a host now, or has none. */
+  changed(nameplate: string, present: boolean): void {
+    for (const watcher of [...(this.#byNameplate.get(nameplate) ?? [])]) {
+      const watched = this.#lists.get(watcher)!.get(nameplate)!;
+      watched.rate ??= new TokenBucket(NOTICES_PER_S, NOTICES, this.#clock);
+      if (!watched.behind && watched.rate.take()) this.#tell(watcher, nameplate, watched, present);
+      else {
+        watched.behind = true;
+        this.#behind.add(watcher);
+      }
+    }
+  }
+
+  /** Tells what was held back. Called every few seconds. */
+  sweep(present: (nameplate: string) => boolean): void {
+    for (const watcher of [...this.#behind]) {
+      this.#behind.delete(watcher);
+      for (const [nameplate, watched] of this.#lists.get(watcher) ?? []) {
+        if (!watched.behind) continue;
+        watched.behind = false;
+        const now = present(nameplate);
+        // One host may have followed another: that it is there is told again.
+        if (now || watched.told) this.#tell(watcher, nameplate, watched, now);
+      }
+    }
+  }
+
+  #tell(watcher: Watcher, nameplate: string, watched: Watched, present: boolean): void {
+    watched.told = present;
+    watcher.notify({ t: 'hosting', nameplate, present });
+  }
+}
