@@ -8,11 +8,13 @@ export { BeelineError, type ErrorCode, type Reason } from './base/errors.ts';
 export { type Device, type InboxRules, KnownDevices } from './identity/devices.ts';
 export type {
   CommonOptions,
+  DownloadOptions,
   Logger,
   OfferSummary,
   Overwrite,
   ReceiveOptions,
   ReceiverResult,
+  Remote,
   Result,
   SendOptions,
   State,
@@ -34,6 +36,7 @@ export type {
   NatFacts,
   Scope,
 } from './node/doctor/diagnosis.ts';
+export { download } from './node/download.ts';
 export {
   type Discarded,
   discard,

@@ -98,6 +98,9 @@ const TEXTS = {
     PEER_GAVE_UP: 'The other side {what}.',
   },
   REFUSED: {
+    HTTP_LEADS_INSIDE:
+      '{host} leads to {address}, which is not on the internet. No server elsewhere may make this machine connect there.',
+    HTTP_DOWNGRADE: '{url} leads from https to http. That is not followed.',
     PEER_DECLINED: 'The other side declined.',
     DECLINED_HERE: 'Declined here. Nothing was written.',
     INBOX_REFUSES: 'Nothing is taken from {device} here.',
@@ -110,6 +113,9 @@ const TEXTS = {
       "This is one sender's own page and meeting place: it is there to receive from that sender only.",
   },
   VERIFICATION: {
+    HTTP_DIGEST_DIFFERS:
+      '{file} has the SHA-256 {found}. {who} says {expected}. What came was not kept under its name.',
+    HTTP_MIRROR_DIFFERS: '{host} has another file: {what}. It is not used.',
     PEER_UNVERIFIED: 'The other side found that what arrived is not what was sent.',
     CHUNK_ALTERED: 'Chunk {chunk} is not what its hash says.',
     ROOTS_DIFFER: 'The two sides have different roots: what arrived is not what was sent.',
@@ -158,6 +164,7 @@ const TEXTS = {
     ENTRY_LEFT_OUT: '{path} is left out here.',
   },
   SOURCE_CHANGED: {
+    HTTP_CHANGED: '{file} changed at {host} while it was fetched.',
     CHANGED_THERE: "'{file}' changed on the sender's side during the transfer.",
     SENT_INCOMPLETE: 'Changed or vanished while being sent: {names}. Everything else arrived.',
     OFFER_OTHER:
@@ -169,6 +176,7 @@ const TEXTS = {
       'A file changed while it was sent, and what was written of it is not whole. Receive it again.',
   },
   USAGE: {
+    URL_UNFIT: '{url} is no URL that can be fetched: {why}.',
     // The other side as a whole
     TEXT_TOO_LONG: 'The text is longer than {most} bytes. Send it as a file.',
     // What was asked for
@@ -253,6 +261,16 @@ const TEXTS = {
     UNFINISHED_IS_NONE: '{path} is not a folder of an unfinished receive.',
   },
   SERVER: {
+    // A server that files are fetched from by HTTP
+    HTTP_AWAY: 'Cannot reach {host}: {why}.',
+    HTTP_CERTIFICATE: 'The certificate of {host} is not accepted: {why}.',
+    HTTP_STATUS: '{url} cannot be fetched: the server answered {status}.',
+    HTTP_REDIRECTS: '{url} leads from redirect to redirect, more than {most} of them.',
+    HTTP_MISBEHAVES: '{host} does not answer as HTTP asks for: {what}.',
+    HTTP_CUT_SHORT: '{host} ended the file after {bytes} of its {length} bytes.',
+    HTTP_ENCODED:
+      '{host} compresses the file ({coding}) though it was asked not to. It cannot be fetched so.',
+    HTTP_NO_LENGTH: '{url}: its server does not say how long it is. Such a file can only be fetched alone.',
     // Relays
     TURN_UNNAMED: 'The server names no TURN server in a way that works.',
     TURN_FORBIDDEN: 'This side does not go to the TURN server {name}, which the server names: it is {why}.',

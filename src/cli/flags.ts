@@ -160,6 +160,10 @@ export const FLAGS = {
       'if others receive the same: give them nothing, take nothing from them, stay unknown to them',
     ),
     device: text(...DEVICE),
+    mirror: texts('URL', 'with one URL: the same file is here too'),
+    expect: texts('HEX', 'the SHA-256 of the file; of several URLs, each one in their order'),
+    name: text('FILE', 'with one URL: the name of the file here; default: as the server calls it'),
+    'allow-private': on('follow redirects from servers into private networks'),
     ...transfer(1),
   },
   listen: {

@@ -28,8 +28,8 @@ const ABOUT: {
     ],
   },
   receive: {
-    line: 'receive what another machine sends',
-    usage: ['beeline receive [CODE]'],
+    line: 'receive what another machine sends, or files from HTTP servers',
+    usage: ['beeline receive [CODE]', 'beeline receive URL...'],
     examples: [
       'beeline receive 7-crossover-clockwork',
       'beeline receive 7-crossover-clockwork --to ~/Downloads --yes',
@@ -37,6 +37,7 @@ const ABOUT: {
       'beeline receive --yes --to - < code.txt > disk.img',
       'BEELINE_CODE=7-crossover-clockwork beeline receive --json --yes',
       'beeline receive 7-crossover-clockwork --to ~/mirror --update --receipt today.jsonl',
+      'beeline receive https://example.org/disk.img --mirror https://example.net/disk.img',
     ],
     notes: [
       'Without CODE, the code comes from BEELINE_CODE, else from the first line of stdin. On a terminal you are asked for it.',

@@ -41,6 +41,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   CERTIFICATE_KEY_OTHER: BOTH,
   CERTIFICATE_MISSING: BOTH,
   CERTIFICATE_UNREADABLE: BOTH,
+  HTTP_LEADS_INSIDE: 'To allow it, use --allow-private.',
   FILES_EXIST: 'Choose with --overwrite skip, rename, replace or update.',
   DESTINATION_NO_FOLDER: "Choose a folder with --to, or '--to -' for one file.",
   LINK_IN_THE_WAY: ELSEWHERE,

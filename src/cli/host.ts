@@ -7,7 +7,7 @@ import type { Env } from './options.ts';
 import type { Output } from './screen.ts';
 
 /** The part of src/index.ts that is used. */
-export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive'>;
+export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive' | 'download'>;
 type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode'>;
 type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt'>;
 export type Codes = Code & Doubt;
@@ -23,6 +23,7 @@ export interface Host {
   send(): Promise<Library['send']>;
   receive(): Promise<Library['receive']>;
   listen(): Promise<typeof import('../node/inbox.ts').listen>;
+  download(): Promise<Library['download']>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
   devices(configDir?: string): Promise<Devices>;

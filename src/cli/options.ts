@@ -1,7 +1,7 @@
 /** What the person asked for, from flags and environment, as the library's options. No I/O happens here. */
 
 import { MAX_TEXT } from '../base/limits.ts';
-import type { CommonOptions, ReceiveOptions, SendOptions } from '../node/api.ts';
+import type { CommonOptions, DownloadOptions, ReceiveOptions, Remote, SendOptions } from '../node/api.ts';
 import type { ListenOptions } from '../node/inbox.ts';
 import type { ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
@@ -42,6 +42,13 @@ export type ReceiveArgs = TransferArgs<
 > & {
   yes: boolean;
 };
+
+export interface DownloadArgs {
+  face: Face;
+  metricsPort?: number;
+  what: Remote[];
+  options: DownloadOptions & Required<Pick<DownloadOptions, 'to' | 'overwrite'>>;
+}
 
 export interface ServerArgs
   extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
@@ -137,6 +144,68 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     share: !flags['no-share'],
   } as const;
   return { ...transferArgs('receive', flags, env, argument ?? flags.code, own), yes };
+}
+
+/** With these somebody sends: a server of files does not. */
+const OF_A_SENDER = [
+  ...[
+    'at',
+    'code',
+    'device',
+    'links',
+    'no-lan',
+    'no-port-map',
+    'no-share',
+    'port',
+    'psk-file',
+    'relay',
+    'server',
+    'threads',
+  ],
+] as const;
+const OF_URLS = ['mirror', 'expect', 'name', 'allow-private'] as const;
+
+/**
+ * For `beeline receive URL...`; undefined where it is about a code. A link to a page, which has a code behind its #, is one.
+ * @throws BeelineError USAGE
+ */
+export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | undefined {
+  const { flags, positionals: urls } = parse('receive', argv);
+  const isUrl = (text: string) => /^https?:\/\//i.test(text) && !/#\d+-/.test(text);
+  if (!urls.some(isUrl)) {
+    const found = OF_URLS.find((name) => name in flags);
+    if (found) throw usage('receive', `--${found} is for a URL: beeline receive https://example.org/file.`);
+    return undefined;
+  }
+  if (!urls.every(isUrl)) throw usage('receive', 'Give either a code or URLs, not both.');
+  const wrong = OF_A_SENDER.find((name) => name in flags);
+  if (wrong) throw usage('receive', `--${wrong} is for a code, and not for a URL.`);
+  const { to = '.', update, overwrite, mirror, expect = [], name } = flags;
+  if (to === '-' && flags.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
+  if (to === '-' && urls.length > 1) throw usage('receive', '--to - takes one URL.');
+  if (update && overwrite !== undefined && overwrite !== 'update')
+    throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
+  refuseBoth('receive', flags, ['receipt', 'no-receipt']);
+  for (const alone of ['mirror', 'name'] as const)
+    if (alone in flags && urls.length > 1) throw usage('receive', `--${alone} goes with one URL.`);
+  if (expect.length > 0 && expect.length !== urls.length)
+    throw usage('receive', 'Give --expect once for each URL, in their order, or not at all.');
+  return {
+    face: faceOf(flags),
+    metricsPort: flags['metrics-port'],
+    what: urls.map((url, index) => ({
+      url,
+      ...(mirror && { mirrors: mirror }),
+      ...(expect[index] !== undefined && { sha256: expect[index] }),
+      ...(name !== undefined && { name }),
+    })),
+    options: {
+      ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), configDir: configDir(flags, env) },
+      ...{ lanes: flags.lanes, limit: flags.limit, wait: flags.wait, sha256: flags.sha256 ?? false },
+      receipt: flags.receipt ?? !flags['no-receipt'],
+      allowPrivate: flags['allow-private'] ?? false,
+    },
+  };
 }
 
 /** The code as one argument, also if a shell split its words, or if the whole command that the sender shows was pasted. */

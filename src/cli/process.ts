@@ -20,6 +20,7 @@ const host: Host = {
   send: async () => (await import('../node/send.ts')).send,
   receive: async () => (await import('../node/receive.ts')).receive,
   listen: async () => (await import('../node/inbox.ts')).listen,
+  download: async () => (await import('../node/download.ts')).download,
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),

@@ -53,7 +53,10 @@ export class Questions {
   options({
     yes,
     options: { to, overwrite },
-  }: Pick<ReceiveArgs, 'yes' | 'options'>): Pick<ReceiveOptions, 'accept' | 'onConflict'> {
+  }: Pick<ReceiveArgs, 'yes'> & { options: Pick<ReceiveArgs['options'], 'to' | 'overwrite'> }): Pick<
+    ReceiveOptions,
+    'accept' | 'onConflict'
+  > {
     return {
       accept: (offer) => {
         this.#refresh = offer.update && overwrite === 'ask';

@@ -16,6 +16,8 @@ export interface ReportOptions {
   /** Errors only: `--quiet` and `--json`. */
   terse: boolean;
   json: boolean;
+  /** The other side are servers of files. */
+  servers?: true;
   /** The code that the person chose, if so. */
   chosenCode?: string;
   /** A sender's, with several receivers. */
@@ -75,6 +77,8 @@ export class Report {
       case 'resumed':
         return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} is here already.`);
       case 'peer': {
+        if (this.#options.servers)
+          return this.say(`The server is ${event.fingerprint}${event.agent && ` (${event.agent})`}.`);
         const name = event.name === undefined ? '' : ` ${event.name},`;
         return this.say(`The other side is${name} ${groups(event.fingerprint)} (${event.agent}).`);
       }
@@ -191,8 +195,9 @@ export class Report {
     const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
     this.say(
       `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
-      `Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`,
     );
+    if (this.#options.servers) return this.say(`Root ${groups(result.root)}.`);
+    this.say(`Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`);
     const { down = 0, up = 0 } = this.#others ?? {};
     // Only greetings crossed.
     if (down + up < WORTH_TELLING) return;
@@ -219,6 +224,8 @@ export class Report {
 
   /** A sender that was started again under a new code looks like one that is away: the person knows. */
   #lost(why: string): string {
+    if (this.#options.servers)
+      return `The server does not send any more${why}; trying again. What has arrived is kept.`;
     const lost = `Every connection to the other side was lost${why}; trying again.`;
     if (this.#options.role === 'send')
       return `${lost} You can also start the receiver again with the same code.`;

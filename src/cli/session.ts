@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
-import type { CommonOptions, Transfer, TransferEvent } from '../node/api.ts';
+import type { Transfer, TransferEvent, TransferOptions } from '../node/api.ts';
 import { isOfOther } from '../session/meaning.ts';
 import { Board } from './board.ts';
 import { boardDrawing } from './board-lines.ts';
@@ -92,7 +92,7 @@ export class TransferRun {
   }
 
   /** Opens log and metrics, and adds them and the signal to the library's options. */
-  async prepare<T extends CommonOptions>(options: T, secrets: readonly (string | undefined)[]): Promise<T> {
+  async prepare<T extends TransferOptions>(options: T, secrets: readonly (string | undefined)[]): Promise<T> {
     const { face, metricsPort } = this.#options;
     this.#log = await openLog(face, (lines) => this.screen.raw(lines));
     for (const secret of secrets) if (secret !== undefined) this.#hide(secret);

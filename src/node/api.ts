@@ -119,5 +119,29 @@ export interface ReceiveOptions extends CommonOptions {
   accept: 'all' | ((offer: OfferSummary) => boolean | Promise<boolean>);
 }
 
+/** A file at an HTTP server. */
+export interface Remote {
+  /** http:// or https://. A name and a password in it go to that server alone, and are neither shown nor kept. */
+  url: string | URL;
+  /** Where the same file is too. What comes of it comes from whichever is faster; one that fails is done without. */
+  mirrors?: readonly (string | URL)[];
+  /** 64 hex digits. A file that is another one does not get its name: VERIFICATION. Absent: the server's own digest, if it says one. */
+  sha256?: string;
+  /** Absent: as the server calls it, else by the URL. */
+  name?: string;
+}
+
+/** As for `receive`, where the names are the same. There `lanes` are connections: absent, Beeline finds out how many help. */
+export interface DownloadOptions
+  extends Omit<TransferOptions, 'relay'>,
+    Pick<ReceiveOptions, 'to' | 'stdout' | 'store' | 'overwrite' | 'onConflict'>,
+    Pick<CommonOptions, 'receipt' | 'configDir'> {
+  /**
+   * A redirect from a server may lead into a private network. Otherwise it is followed only to the internet, and to hosts that the
+   * URLs name.
+   */
+  allowPrivate?: boolean;
+}
+
 /** What `send` takes: paths, one text, or a store of your own (`beeline/stores`). */
 export type What = readonly string[] | { text: string } | { store: Source };

@@ -6,7 +6,7 @@ import { escapeName } from '../base/printable.ts';
 import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
-import type { CommonOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
+import type { CommonOptions, DownloadOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
 
 const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
 const UNREADABLE: readonly (string | undefined)[] = ['fail', 'skip'];
@@ -77,12 +77,24 @@ export function checkReceive(options: ReceiveOptions): void {
   checkCommon(options);
   check('device', options.device, isText, 'a text, and not empty');
   check('share', options.share, isFlag, 'true or false');
+  checkTarget(options);
+  // Without a decision nothing is accepted: who forgets it hears of it before anybody is looked for.
+  const { accept } = options;
+  if (accept !== 'all' && !isFunction(accept)) throw wrong('accept', accept, "'all', or a function");
+}
+
+export function checkDownload(options: DownloadOptions): void {
+  checkCommon(options);
+  check('allowPrivate', options.allowPrivate, isFlag, 'true or false');
+  checkTarget(options);
+}
+
+function checkTarget(
+  options: Pick<ReceiveOptions, 'to' | 'store' | 'stdout' | 'overwrite' | 'onConflict'>,
+): void {
   check('to', options.to, isText, "a folder, or '-'");
   check('store', options.store, isFunction, 'a function that makes a Sink');
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');
   check('overwrite', options.overwrite, (way) => OVERWRITE.includes(way), `one of ${OVERWRITE.join(', ')}`);
   check('onConflict', options.onConflict, isFunction, 'a function');
-  // Without a decision nothing is accepted: who forgets it hears of it before anybody is looked for.
-  const { accept } = options;
-  if (accept !== 'all' && !isFunction(accept)) throw wrong('accept', accept, "'all', or a function");
 }

@@ -7,19 +7,13 @@ import { makeCertificate } from '../identity/certificate.ts';
 import { placeFor } from '../identity/place.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { placeAt } from '../meeting/place.ts';
-import type { OfferHeader } from '../offer/manifest.ts';
 import { contextOf } from '../secure/tls.ts';
 import { receiveFrom } from '../session/receiving.ts';
-import type { Session } from '../session/session.ts';
-import { TextSink } from '../session/text-sink.ts';
 import { Running } from '../session/transfer.ts';
-import type { Sink } from '../sync/ports.ts';
 import { Ahead } from '../transports/tcp/ahead.ts';
 import type { Address } from '../wire/candidate.ts';
 import type { ReceiveOptions, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
-import { StagingSink } from './files/staging-sink.ts';
-import { StdoutSink } from './files/stdout-sink.ts';
 import { type Met, meetAsGuest } from './meet.ts';
 import { Forwards } from './network/forwarding.ts';
 import { openNetwork } from './network/open.ts';
@@ -27,6 +21,7 @@ import { checkReceive } from './options.ts';
 import { openPort } from './port.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
+import { endStream, makeSink } from './sinks.ts';
 import { Threading } from './threading.ts';
 
 /**
@@ -129,24 +124,4 @@ export function receive(options: ReceiveOptions): Transfer {
     keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts, options.links),
   }).catch((thrown) => transfer.fail(thrown));
   return transfer;
-}
-
-const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
-
-/** The reader of a program's stream must see an end. It is a clean end only if everything arrived. */
-function endStream(session: Session, { to, stdout }: ReceiveOptions): void {
-  if (to !== '-' || !stdout || isOfProcess(stdout)) return;
-  if (!session.failure) stdout.end();
-  else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
-}
-
-function makeSink(session: Session, { kind, sha256 }: OfferHeader, options: ReceiveOptions): Sink {
-  const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
-  if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
-  if (to === '-')
-    return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
-  return new StagingSink({
-    ...{ to, overwrite, links, onConflict },
-    onWarning: (error) => session.warn(error, error.paths[0]),
-  });
 }

@@ -9,7 +9,8 @@ import type { Mailbox } from '../meeting/ports.ts';
 import type { Entry, OfferHeader } from '../offer/manifest.ts';
 import { checkingEntries } from '../offer/names.ts';
 import type { Offer } from '../offer/offer.ts';
-import type { Outcome } from '../sync/engine-ports.ts';
+import type { Outcome, ReceiverPorts } from '../sync/engine-ports.ts';
+import type { Peer } from '../sync/peer.ts';
 import type { Sink } from '../sync/ports.ts';
 import { Receiver } from '../sync/receiver.ts';
 import type { OfferSummary, TransferOptions } from './api.ts';
@@ -42,6 +43,9 @@ export interface Receiving {
   sink: (offer: OfferHeader, summary: OfferSummary) => Promise<Sink | undefined>;
   keep: Keep;
 }
+
+/** What of that is not about finding the sender. */
+type ReceptionParts = Pick<Receiving, 'options' | 'platform' | 'names' | 'sink' | 'keep'>;
 
 /** Top-level names that a question shows. */
 const NAMED = 20;
@@ -86,7 +90,7 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   session.cleanup.push(() => network.close());
   if (session.over) return;
   const { link } = receiving;
-  const reception = new Reception(session, receiving, link && ((user) => link(user, mailbox)));
+  const reception = new ReceivingSide(session, receiving, link && ((user) => link(user, mailbox)));
   const { neighbours } = reception;
   transfer.cleanup.push(() => neighbours?.end());
   transfer.afterwards = {
@@ -104,12 +108,13 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   lobby.open(mailbox, known);
 }
 
-class Reception {
-  readonly engine: Receiver;
+/** What a session does around the engine that receives. */
+export class ReceivingSide {
+  readonly engine: Peer;
   /** Undefined: this side does not share. */
   readonly neighbours: Neighbours | undefined;
   readonly #session: Session;
-  readonly #receiving: Receiving;
+  readonly #receiving: ReceptionParts;
   readonly #gone: string[] = [];
   readonly #stall: Stall;
   /** What is offered, as soon as it is known to be sound. */
@@ -123,8 +128,9 @@ class Reception {
 
   constructor(
     session: Session,
-    receiving: Receiving,
-    connect: ((user: NetworkUser) => Promise<NetworkPort>) | undefined,
+    receiving: ReceptionParts,
+    connect?: (user: NetworkUser) => Promise<NetworkPort>,
+    engine: (ports: ReceiverPorts) => Peer = (ports) => new Receiver(ports),
   ) {
     this.#session = session;
     this.#receiving = receiving;
@@ -136,11 +142,12 @@ class Reception {
     this.neighbours = shares
       ? new Neighbours({
           ...{ clock, log, pipes, connect },
-          helper: (ports) => this.engine.helper({ ...ports, asks: () => this.#asked(ports.asks) }),
+          helper: (ports) =>
+            (this.engine as Receiver).helper({ ...ports, asks: () => this.#asked(ports.asks) }),
           emit: (event) => session.emit(event),
         })
       : undefined;
-    this.engine = new Receiver({
+    this.engine = engine({
       ...{ ...receiving.platform, limit },
       meet: this.neighbours?.meet,
       awaits: () => session.awaits(),

@@ -66,7 +66,7 @@ export interface Correspondent {
 export interface Parts {
   engine: Peer;
   network: NetworkPort;
-  known: Known;
+  known: Partial<Known>;
   /** A receiver's: what it is for, by which a sender knows it again after it was started anew. */
   place?: string;
 }

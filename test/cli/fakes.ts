@@ -5,6 +5,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 import type { Host, Library } from '../../src/cli/host.ts';
 import type {
+  DownloadOptions,
   OfferSummary,
   ReceiveOptions,
   Result,
@@ -122,6 +123,7 @@ export interface FakeHostOptions {
   stdout?: Sink;
   send?: Script<SendOptions & { what: What }>;
   receive?: Script<ReceiveOptions>;
+  download?: Script<DownloadOptions & { what: Parameters<Library['download']>[0] }>;
 }
 
 export interface FakeHost extends Host {
@@ -142,6 +144,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
   const library: Library = {
     send: (what, given) => start(options.send, { ...given, what }),
     receive: (given) => start(options.receive, given),
+    download: (what, given) => start(options.download, { ...given, what }),
   };
   return {
     env: options.env ?? {},
@@ -151,6 +154,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     send: async () => library.send,
     receive: async () => library.receive,
     listen: () => Promise.reject(new Error('no inbox here')),
+    download: async () => library.download,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -33,6 +33,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     send: async () => (await library()).send,
     listen: () => Promise.reject(new Error('no inbox here')),
     receive: async () => (await library()).receive,
+    download: async () => (await library()).download,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -2,13 +2,15 @@
 import { obtainCode } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
-import { type ReceiveArgs, receiveArgs } from '../options.ts';
+import { downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
 import { Questions } from '../questions.ts';
 import { readPsk } from '../secrets.ts';
 import { TransferRun } from '../session.ts';
 
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function receiveCommand(argv: readonly string[], host: Host): Promise<number> {
+  const urls = downloadArgs(argv, host.env);
+  if (urls) return (await import('./download.ts')).downloadCommand(urls, host);
   const args = receiveArgs(argv, host.env);
   const session = new TransferRun(host, {
     face: args.face,
