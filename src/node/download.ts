@@ -1,12 +1,12 @@
 /** `download` on Node: files from HTTP servers, as a transfer like any other. */
 import { hash } from 'node:crypto';
-import { fault } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { Client } from '../http/fetching/client.ts';
 import { Reach } from '../http/fetching/reach.ts';
 import { HttpReceiver, type WantedFile } from '../http/fetching/receiver.ts';
 import { type FileUrl, placeOf } from '../http/fetching/url.ts';
-import { MOST_LANES } from '../http/fetching/work.ts';
+import { type LaneNews, MOST_LANES } from '../http/fetching/work.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { nameProblem } from '../offer/names.ts';
 import { auditAtEnd } from '../session/audit.ts';
@@ -61,20 +61,24 @@ async function start(
   const client = new Client({ reach, agent: platform.agent, connections: lanes ?? MOST_LANES });
   session.cleanup.push(() => client.close());
   const { origin } = places[0]!.url;
-  const engine = (ports: ReceiverPorts): HttpReceiver =>
-    new HttpReceiver({
-      ...{ wanted, client, ports, lanes },
-      // Whoever said how long to wait means it also where nothing has come yet.
-      patience: wait ?? 0,
-      version: async (text) => versionOf(await versionKey(options.configDir), text),
-      events: {
-        met: (agent) => meet(session, reception, origin.slice(0, MOST_NAME), agent),
-        up: () => session.dispatch('lane-up'),
-        down: (error) => session.dispatch('lanes-lost', { reason: error.message }),
-        lane: (news) => session.emit({ event: 'lane', kind: KIND, local: '', ...news }),
-        warn: (error) => session.warn(error, error.paths[0]),
-      },
-    });
+  const given = {
+    ...{ wanted, client, lanes },
+    // Whoever said how long to wait means it also where nothing has come yet.
+    patience: wait ?? 0,
+    version: async (text: string) => versionOf(await versionKey(options.configDir), text),
+    events: {
+      met: (agent: string) => meet(session, reception, origin.slice(0, MOST_NAME), agent),
+      up: () => session.dispatch('lane-up'),
+      down: (error: Error) => session.dispatch('lanes-lost', { reason: error.message }),
+      lane: (news: LaneNews) => session.emit({ event: 'lane', kind: KIND, local: '', ...news }),
+      warn: (error: BeelineError) => session.warn(error, error.paths[0]),
+    },
+  };
+  class Engine extends HttpReceiver {
+    constructor(ports: ReceiverPorts) {
+      super({ ...given, ports });
+    }
+  }
   const reception = new ReceivingSide(
     session,
     {
@@ -83,7 +87,7 @@ async function start(
       keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts),
     },
     undefined,
-    engine,
+    Engine,
   );
   session.cleanup.push(() => reception.engine.stop());
   auditAtEnd(transfer, () => reception.facts);

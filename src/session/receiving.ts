@@ -130,7 +130,7 @@ export class ReceivingSide {
     session: Session,
     receiving: ReceptionParts,
     connect?: (user: NetworkUser) => Promise<NetworkPort>,
-    engine: (ports: ReceiverPorts) => Peer = (ports) => new Receiver(ports),
+    Engine: new (ports: ReceiverPorts) => Peer = Receiver,
   ) {
     this.#session = session;
     this.#receiving = receiving;
@@ -147,7 +147,7 @@ export class ReceivingSide {
           emit: (event) => session.emit(event),
         })
       : undefined;
-    this.engine = engine({
+    this.engine = new Engine({
       ...{ ...receiving.platform, limit },
       meet: this.neighbours?.meet,
       awaits: () => session.awaits(),
