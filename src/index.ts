@@ -5,6 +5,8 @@
  */
 
 export { BeelineError, type ErrorCode, type Reason } from './base/errors.ts';
+export type { AccessWay } from './http/serving/access.ts';
+export type { DownloadEvent, ServingCounts } from './http/serving/records.ts';
 export { type Device, type InboxRules, KnownDevices } from './identity/devices.ts';
 export type {
   CommonOptions,
@@ -47,5 +49,6 @@ export {
 export { type Inbox, type InboxEvent, type ListenOptions, listen } from './node/inbox.ts';
 export { receive } from './node/receive.ts';
 export { send } from './node/send.ts';
+export { type RunningServe, type ServeEnd, type ServeOptions, serve } from './node/serve.ts';
 export { type Note, type Problem, type Verification, type VerifyOptions, verify } from './node/verify.ts';
 export { DeliveryError } from './session/delivery.ts';

@@ -13,6 +13,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   send: async () => (await import('./commands/send.ts')).sendCommand,
   receive: async () => (await import('./commands/receive.ts')).receiveCommand,
   listen: async () => (await import('./commands/listen.ts')).listenCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   server: async () => (await import('./commands/server.ts')).serverCommand,
   trust: async () => (await import('./commands/trust.ts')).trustCommand,
   resume: async () => (await import('./commands/resume.ts')).resumeCommand,

@@ -6,6 +6,7 @@ export const COMMANDS = [
   'send',
   'receive',
   'listen',
+  'serve',
   'server',
   'trust',
   'verify',
@@ -121,6 +122,8 @@ const forInbox = () => {
 };
 
 const OVERWRITE_AT_ONCE = oneOf('skip', 'rename', 'replace', 'update');
+/** What a person may put on the web at most. */
+const MOST_DOWNLOADS = 999_999_999;
 
 const DEVICE = ['NAME', 'connect to this trusted device without a code (see `beeline trust`)'] as const;
 
@@ -183,6 +186,34 @@ export const FLAGS = {
       oneOf('safe', 'all', 'skip'),
     ),
     ...forInbox(),
+  },
+  serve: {
+    port: takes('N', 'the port to listen on; default: 8080; 0 for any', port),
+    host: text('ADDRESS', 'the address to listen on; default: all'),
+    public: on('let in everybody who can reach the port, without a secret link'),
+    password: on('ask for a password here, which browsers and curl then need in place of a secret link'),
+    'password-file': text('FILE', 'the same, with the password in the first line of this file'),
+    expires: takes('TIME', 'begin nothing more after this long: 10m, 2h, 1d; then end', duration(MAX_WAIT)),
+    downloads: takes(
+      'N',
+      'end after so many whole files or archives were downloaded',
+      integer(1, MOST_DOWNLOADS),
+    ),
+    limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
+    tls: on('speak TLS with a new certificate; its fingerprint is shown, and browsers warn'),
+    'tls-cert': text(
+      'FILE',
+      'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
+    ),
+    'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
+    hidden: on('serve names that begin with a dot too'),
+    'host-name': texts('NAME', 'with --public: a name by which browsers may ask, such as files.example.org'),
+    'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
+    qr: on('show the link as a QR code too'),
+    ...face,
+    'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
+    ...config,
+    ...always,
   },
   server: {
     port: takes('N', 'the port to listen on; default: 4848', port),

@@ -61,6 +61,26 @@ const ABOUT: {
       'If this command stops, start it again. What was arriving goes on.',
     ],
   },
+  serve: {
+    line: 'serve files and folders over HTTP, for browsers, curl and others',
+    usage: ['beeline serve PATH...'],
+    examples: [
+      'beeline serve holiday/ notes.txt',
+      'beeline serve disk.img --qr --downloads 1',
+      'beeline serve ~/share --password --tls',
+      'beeline serve ~/share --public --port 80 --host 192.168.1.7',
+      'beeline serve ~/share --tls-cert fullchain.pem --tls-key privkey.pem --expires 2h --limit 10M',
+    ],
+    notes: [
+      'Whoever has the link that is shown can read what is served, as it is now, and nothing else. Links and hidden names',
+      'inside folders are left out. Downloads that were cut off can go on, also after this command was started again with',
+      '--password or --public; the secret of a link is new each time.',
+      'The password can also come from BEELINE_SERVE_PASSWORD. Without --tls or --tls-cert, others on the network can read',
+      'along, the password and the link too.',
+      '--downloads counts whole files and archives, each for one address, in any number of parts. The command ends with',
+      'exit code 0 when they or --expires are used up, and after Ctrl-C.',
+    ],
+  },
   server: {
     line: 'run a server where senders and receivers meet',
     usage: ['beeline server'],

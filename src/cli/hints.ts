@@ -2,7 +2,7 @@
 import type { BeelineError, Reason } from '../base/errors.ts';
 
 const ELSEWHERE = 'To receive into another folder, use --to.';
-const PORTS = 'To choose other ports, use --port and --stun-port. To do without STUN, use --no-stun.';
+const PORTS = '--port chooses it. A `beeline server` also has --stun-port and --no-stun.';
 const TRUSTED = '`beeline trust` lists the trusted devices.';
 const KEY_SHOWN = 'To see the key, run `beeline trust` on the other device.';
 const CERTIFICATE = 'Check the file that --tls-cert names.';
@@ -17,6 +17,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   SEVERAL_SENDERS: 'To choose one, use --at HOST:PORT.',
   CODE_TOO_SHORT: 'Without --code, Beeline makes one.',
   CODES_TAKEN: 'To choose a code, use --code CODE.',
+  NOTHING_TO_SERVE: 'Name at least one path.',
   NOTHING_TO_SEND: 'Name at least one path.',
   STUN_UNNAMED: 'To name one, use --server.',
   STDOUT_NEEDS_ONE_FILE: 'Receive with --to DIR.',

@@ -24,6 +24,7 @@ export interface Host {
   receive(): Promise<Library['receive']>;
   listen(): Promise<typeof import('../node/inbox.ts').listen>;
   download(): Promise<Library['download']>;
+  serve(): Promise<typeof import('../node/serve.ts').serve>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
   devices(configDir?: string): Promise<Devices>;

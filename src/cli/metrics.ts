@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BeelineError } from '../base/errors.ts';
+import type { ServingCounts } from '../http/serving/records.ts';
 import type { State } from '../node/api.ts';
 import { TABLE } from '../sync/machine.ts';
 import type { Board } from './board.ts';
@@ -14,16 +15,34 @@ import type { Tracker } from './tracker.ts';
 
 const STATES = Object.keys(TABLE) as State[];
 
+type Samples = number | undefined | readonly string[];
+
+/** What is not known yet is absent, as a stream's total is before its end: 0 would be a lie. */
+function metric(name: string, help: string, value: Samples, type: 'gauge' | 'counter' = 'gauge'): string[] {
+  const samples = typeof value === 'number' ? [` ${value}`] : (value ?? []);
+  if (samples.length === 0) return [];
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples.map((sample) => name + sample)];
+}
+
+export function servingMetrics({ requests, open, downloads, bytes }: ServingCounts): string {
+  return [
+    ...metric('beeline_serve_requests_total', 'Requests that were answered.', requests, 'counter'),
+    ...metric('beeline_serve_open', 'Files and archives under way.', open),
+    ...metric(
+      'beeline_serve_downloads_total',
+      'Whole files and archives that were had.',
+      downloads,
+      'counter',
+    ),
+    ...metric('beeline_serve_bytes_total', 'Bytes of files and archives.', bytes, 'counter'),
+    '',
+  ].join('\n');
+}
+
 /** @param board of a sender with several receivers */
 export function metricsText(view: Tracker, board?: Board): string {
   const kinds = new Map<string, number>();
   for (const lane of view.lanes.values()) kinds.set(lane.kind, (kinds.get(lane.kind) ?? 0) + 1);
-  // What is not known yet is absent, as a stream's total is before its end: 0 would be a lie.
-  const metric = (name: string, help: string, value: number | undefined | readonly string[]): string[] => {
-    const samples = typeof value === 'number' ? [` ${value}`] : (value ?? []);
-    if (samples.length === 0) return [];
-    return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples.map((sample) => name + sample)];
-  };
   const lanes = [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`);
   const states = STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`);
   const counts = board?.counts;

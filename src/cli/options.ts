@@ -3,7 +3,8 @@
 import { MAX_TEXT } from '../base/limits.ts';
 import type { CommonOptions, DownloadOptions, ReceiveOptions, Remote, SendOptions } from '../node/api.ts';
 import type { ListenOptions } from '../node/inbox.ts';
-import type { ServerOptions } from '../server/index.ts';
+import type { ServeOptions } from '../node/serve.ts';
+import type { CertificateFiles, ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
 import { type Command, type FlagValues, RECEIVER_ONLY } from './flags.ts';
 import { serverUrl } from './values.ts';
@@ -48,6 +49,22 @@ export interface DownloadArgs {
   metricsPort?: number;
   what: Remote[];
   options: DownloadOptions & Required<Pick<DownloadOptions, 'to' | 'overwrite'>>;
+}
+
+export interface ServeArgs {
+  paths: readonly string[];
+  /** The library's, without the password. */
+  options: Omit<ServeOptions, 'access'>;
+  access: 'link' | 'public' | PasswordArgs;
+  face: Face;
+  qr: boolean;
+  metricsPort?: number;
+}
+
+/** A password, the file that it is in, or neither: it is asked for. */
+export interface PasswordArgs {
+  password?: string;
+  passwordFile?: string;
 }
 
 export interface ServerArgs
@@ -260,6 +277,62 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
 }
 
 /** @throws BeelineError USAGE */
+export function serveArgs(argv: readonly string[], env: Env = {}): ServeArgs {
+  const { flags, positionals: paths } = parse('serve', argv);
+  if (paths.length === 0)
+    throw usage(
+      'serve',
+      'What shall be served? Give files or folders. (`beeline server` is where senders and receivers meet.)',
+    );
+  if (paths.includes('')) throw usage('serve', 'A path is empty; is a shell variable unset?');
+  refuseBoth(
+    'serve',
+    flags,
+    ['public', 'password'],
+    ['public', 'password-file'],
+    ['password', 'password-file', 'are one password'],
+    ['tls', 'tls-cert', 'are two certificates'],
+  );
+  const files = certificateFiles('serve', flags);
+  return {
+    paths,
+    access: accessOf(flags, env),
+    options: {
+      port: flags.port,
+      host: flags.host,
+      hostNames: flags['host-name'],
+      hidden: flags.hidden ?? false,
+      expires: flags.expires,
+      downloads: flags.downloads,
+      limit: flags.limit,
+      tls: flags.tls ? 'self-signed' : files,
+      trustProxy: flags['trust-proxy'] ?? false,
+      configDir: configDir(flags, env),
+    },
+    face: faceOf(flags),
+    qr: flags.qr ?? false,
+    metricsPort: flags['metrics-port'],
+  };
+}
+
+function accessOf(flags: FlagValues<'serve'>, env: Env): ServeArgs['access'] {
+  const passwordFile = flags['password-file'];
+  if (flags.public) return 'public';
+  if (passwordFile !== undefined) return { passwordFile };
+  const password = env.BEELINE_SERVE_PASSWORD || undefined;
+  return flags.password || password !== undefined ? { password } : 'link';
+}
+
+function certificateFiles(
+  command: 'serve' | 'server',
+  { 'tls-cert': cert, 'tls-key': key }: { 'tls-cert'?: string; 'tls-key'?: string },
+): CertificateFiles | undefined {
+  if ((cert === undefined) !== (key === undefined))
+    throw usage(command, 'TLS needs both: --tls-cert and --tls-key.');
+  return cert !== undefined && key !== undefined ? { cert, key } : undefined;
+}
+
+/** @throws BeelineError USAGE */
 export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
   const { flags, positionals } = parse('server', argv);
   if (positionals.length > 0) throw usage('server', 'It takes flags only.');
@@ -270,15 +343,12 @@ export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
     ['no-relay', 'relay-rate'],
     ['no-stun', 'stun-port'],
   );
-  const { 'tls-cert': cert, 'tls-key': key } = flags;
-  if ((cert === undefined) !== (key === undefined))
-    throw usage('server', 'TLS needs both: --tls-cert and --tls-key.');
   return {
     face: faceOf(flags),
     port: flags.port ?? 4848,
     host: flags.host,
     trustProxy: flags['trust-proxy'] ?? false,
-    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+    tls: certificateFiles('server', flags),
     allowOrigins: flags['allow-origin'],
     relay: !flags['no-relay'],
     relayLimit: flags['relay-limit'],
@@ -310,7 +380,7 @@ export function doctorArgs(argv: readonly string[], env: Env) {
   return { json, server, portMap: !noPortMap };
 }
 
-function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'server'>): Face {
+function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'serve' | 'server'>): Face {
   const { json = false, quiet = false } = flags;
   return { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
 }

@@ -21,6 +21,7 @@ const host: Host = {
   receive: async () => (await import('../node/receive.ts')).receive,
   listen: async () => (await import('../node/inbox.ts')).listen,
   download: async () => (await import('../node/download.ts')).download,
+  serve: async () => (await import('../node/serve.ts')).serve,
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),

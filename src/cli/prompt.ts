@@ -1,5 +1,6 @@
 /** A question on the terminal. Who asks several waits for each answer. Every question has a deadline, and Ctrl-C ends all of them. */
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { realClock, until } from '../base/clock.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Input } from './host.ts';
@@ -32,12 +33,26 @@ export class Prompt {
     return this.#options.input.isTTY === true && this.#options.output.isTTY === true;
   }
 
+  /** What is typed is not shown, nor trimmed. Else as `ask`. */
+  async askSecret(question: string): Promise<string | undefined> {
+    const { output } = this.#options;
+    output.write(escapeName(question));
+    const answer = await this.#answer('', new Writable({ write: (_chunk, _encoding, done) => done() }));
+    output.write('\n');
+    return answer;
+  }
+
   /**
    * The answer, trimmed; undefined if none came in time or the input ended (Ctrl-D).
    * @throws BeelineError INTERRUPTED
    */
   async ask(question: string): Promise<string | undefined> {
-    const { input, output, interrupt, before, after } = this.#options;
+    const answer = await this.#answer(question, this.#options.output);
+    return answer?.trim();
+  }
+
+  async #answer(question: string, output: NodeJS.WritableStream): Promise<string | undefined> {
+    const { input, interrupt, before, after } = this.#options;
     const { signal } = interrupt;
     if (signal.aborted) throw interrupted();
     before?.();
@@ -46,7 +61,7 @@ export class Prompt {
     const answer = new Promise<string | undefined>((resolve) => {
       lines.on('SIGINT', () => interrupt.now());
       lines.on('close', () => resolve(undefined));
-      lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER).trim()));
+      lines.question(escapeName(question), (text) => resolve(text.slice(0, MAX_ANSWER)));
     });
     try {
       return await until(

@@ -58,3 +58,15 @@ export async function readTurnSecret(path: string): Promise<string> {
     );
   return secret;
 }
+
+/**
+ * `--password-file`: the first line of it.
+ * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
+ */
+export async function readPassword(path: string): Promise<string> {
+  const bytes = await read('--password-file', path, MOST_TURN_BYTES);
+  const [password = ''] = bytes.toString('utf8').split(/\r?\n/, 1);
+  if (password === '')
+    throw new BeelineError('USAGE', 'The --password-file must have the password in its first line.');
+  return password;
+}

@@ -1,4 +1,5 @@
 /** `serve`: files and folders of this machine over HTTP, until it is told to stop or what was allowed is used up. */
+import { createHash, X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
 import { TokenBucket } from '../base/bucket.ts';
 import { realClock } from '../base/clock.ts';
@@ -47,6 +48,13 @@ export interface ServeOptions {
   warn?: (sentence: string) => void;
 }
 
+export interface SelfSigned {
+  /** SHA-256 of the certificate, 64 hex digits, as browsers show it. */
+  fingerprint: string;
+  /** SHA-256 of its public key in base64, for `curl --pinnedpubkey sha256//…`. */
+  pin: string;
+}
+
 export type ServeEnd = ServingCounts & {
   /** It was closed, or all that was allowed is used up. */
   why: 'closed' | 'used-up';
@@ -56,8 +64,10 @@ export interface RunningServe {
   readonly port: number;
   /** Where it is to be had, best first; the link's secret is in them. */
   readonly urls: readonly string[];
-  /** Of a self-signed certificate: SHA-256, 64 hex digits. */
-  readonly fingerprint: string | undefined;
+  /** The first part of each path, which is the secret of a link; undefined without one. */
+  readonly secret: string | undefined;
+  /** Of a self-signed certificate. */
+  readonly certificate: SelfSigned | undefined;
   counts(): ServingCounts;
   /** Resolves when it has ended; never rejects. */
   readonly done: Promise<ServeEnd>;
@@ -126,7 +136,8 @@ export async function serve(paths: readonly string[], options: ServeOptions = {}
   return {
     port,
     urls,
-    fingerprint: secure?.fingerprint,
+    secret: access.prefix === '' ? undefined : access.prefix.slice(1),
+    certificate: secure?.selfSigned,
     counts: () => ({ ...records.counts }),
     done,
     async close() {
@@ -145,7 +156,7 @@ function ownNames(given: readonly string[] = []): string[] {
 
 interface Secure {
   context: () => ServerCertificate['context'];
-  fingerprint: string | undefined;
+  selfSigned?: SelfSigned;
   close(): void;
 }
 
@@ -154,8 +165,10 @@ async function secureOf(tls: ServeOptions['tls'], { log, warn }: ServeOptions): 
   if (tls === 'self-signed') {
     const { cert, key, fingerprint } = await makeCertificate();
     const context = publicContext(cert, key);
-    return { context: () => context, fingerprint, close: () => {} };
+    const spki = new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' });
+    const pin = createHash('sha256').update(spki).digest('base64');
+    return { context: () => context, selfSigned: { fingerprint, pin }, close: () => {} };
   }
   const certificate = await openCertificate({ ...tls, log, warn });
-  return { context: () => certificate.context, fingerprint: undefined, close: () => certificate.close() };
+  return { context: () => certificate.context, close: () => certificate.close() };
 }

@@ -159,6 +159,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),
     }),
+    serve: () => Promise.reject(new Error('nothing is served here')),
     server: () => Promise.reject(new Error('no server here')),
     devices: () => Promise.reject(new Error('no devices here')),
   };

@@ -296,7 +296,7 @@ describe('cli: arguments', () => {
   it('suggests only what is near', () => {
     assert.equal(nearest('recieve', COMMANDS), 'receive');
     assert.equal(nearest('snd', COMMANDS), 'send');
-    assert.equal(nearest('serv', COMMANDS), 'server');
+    assert.equal(nearest('serv', COMMANDS), 'serve');
     assert.equal(nearest('upload', COMMANDS), undefined);
     assert.equal(nearest('', COMMANDS), undefined);
     assert.equal(nearest('s'.repeat(1e6), COMMANDS), undefined);

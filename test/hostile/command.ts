@@ -38,6 +38,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),
     }),
+    serve: async () => (await import('../../src/node/serve.ts')).serve,
     server: () => import('../../src/server/index.ts'),
     devices: () => Promise.reject(new Error('no devices here')),
   };
