@@ -33,7 +33,7 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
     log = await openLog(face, (lines) => screen.raw(lines));
     const access = await accessOf(args, new Prompt({ input: host.stdin, output: host.stderr, interrupt }));
     if (typeof access === 'object') log?.hide(access.password);
-    const say = (...lines: string[]) => {
+    const say = (lines: readonly string[]) => {
       if (!face.quiet && !face.json) screen.line(lines);
     };
     const serve = await host.serve();
@@ -41,10 +41,10 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
       ...args.options,
       access,
       log: log?.logger,
-      warn: (sentence) => say(sentence),
+      warn: (sentence) => say([sentence]),
       onDownload: (event) => {
         if (face.json) print(event);
-        else say(...downloadLines(event));
+        else say(downloadLines(event));
       },
     });
     const running = serving;
@@ -61,13 +61,13 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
         ...(metrics && { metrics: metrics.url }),
       });
     else if (args.qr && urls[0] !== undefined) screen.raw(await qrCode(urls[0]));
-    say(...announcement(args, running));
+    say(announcement(args, running));
     await Promise.race([running.done, interrupt.signal.aborted || once(interrupt.signal, 'abort')]);
     // The interrupt's own deadline ends the process should a connection refuse to close.
     await running.close();
     const end = await running.done;
     if (face.json) print({ event: 'done', ...end });
-    else say(...lastLines(end));
+    else say(lastLines(end));
     return EXIT_DONE;
   } finally {
     await serving?.close();

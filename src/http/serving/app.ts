@@ -75,6 +75,8 @@ export function servingApp(parts: ServingParts): ServingApp {
     const address = clientAddress(incoming, trustProxy);
     const path = rawPath(incoming);
     const began = realClock.now();
+    // The parser takes the first one, and a proxy may have taken the last (RFC 9112, 3.2).
+    if (hostsOf(incoming) > 1) return say(c, 400, 'One Host, please.\n', { connection: 'close' });
     const admission = access.admit({
       path,
       host: incoming.headers.host,
@@ -123,6 +125,9 @@ const queryOf = ({ url = '' }: IncomingMessage): URLSearchParams =>
   new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
 const isEncrypted = ({ socket }: IncomingMessage): boolean =>
   (socket as Partial<TLSSocket>).encrypted === true;
+
+const hostsOf = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
 
 /** A browser says that another site's page loads this, not that a person goes here. Nothing of ours is of use to it. */
 function isForeign({ headers }: IncomingMessage): boolean {

@@ -24,7 +24,7 @@ export class Outlet {
   #written = 0;
 
   /** @param tcp what the answer goes over in the end @param limit of all answers together */
-  constructor(response: ServerResponse, tcp: Socket, limit?: TokenBucket) {
+  constructor(response: ServerResponse, tcp: Socket, limit?: TokenBucket, stallMs = STALL_MS) {
     this.#response = response;
     this.#tcp = tcp;
     this.#limit = limit;
@@ -32,7 +32,7 @@ export class Outlet {
       tcp.setTimeout(0, this.#timeout);
       this.#gone.abort(new OutletClosed('The reader is gone.'));
     });
-    tcp.setTimeout(STALL_MS, this.#timeout);
+    tcp.setTimeout(stallMs, this.#timeout);
   }
 
   /** Bytes of the body that the system has taken. */
