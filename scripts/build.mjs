@@ -83,5 +83,16 @@ await esbuild({
   target: 'es2022',
   legalComments: 'none',
 });
+// The script of an inbox's page, which src/http/uploads/page.ts reads there.
+await esbuild({
+  entryPoints: { 'beeline-upload': 'src/http/uploads/page-script.ts' },
+  outdir: 'dist/uploads',
+  bundle: true,
+  minify: true,
+  platform: 'browser',
+  format: 'iife',
+  target: 'es2022',
+  legalComments: 'none',
+});
 // The page itself.
 await buildPage({ configFile: 'web/vite.config.ts', logLevel: 'warn' });

@@ -34,6 +34,8 @@ export interface StagingOptions {
   foldsCase?: boolean;
   /** Which links are written. Default: `safe`. */
   links?: Links;
+  /** The name of a staging that no other transfer uses or goes on with. Default: receives of the same names share one. */
+  staging?: string;
   /** What a person should know though the transfer goes on: little room, modes that cannot be kept. */
   onWarning?: (warning: BeelineError) => void;
 }
@@ -127,9 +129,10 @@ export class StagingSink implements Sink {
   async #findStaging(): Promise<FoundStaging | undefined> {
     this.#destination.find();
     this.#root = this.#destination.make();
-    let found = await Staging.find(this.#root, this.#entries);
+    const own = this.#options.staging;
+    let found = await Staging.find(this.#root, this.#entries, own);
     this.#earlier = found !== undefined;
-    this.#staging = found?.staging ?? (await Staging.create(this.#root));
+    this.#staging = found?.staging ?? (await Staging.create(this.#root, own));
     const asSent = this.#entries;
     const { foldsCase = this.#staging.foldsCase(), links = 'safe' } = this.#options;
     this.#can = await abilitiesOf(this.#staging.trial, asSent, foldsCase);
@@ -138,7 +141,7 @@ export class StagingSink implements Sink {
     this.#left = fitted.left;
     this.#checkOpen();
     // An earlier run had the same answers, and so the same other names.
-    if (!found && !(await new FileSlices().run(sameTops(this.#entries, asSent)))) {
+    if (!found && own === undefined && !(await new FileSlices().run(sameTops(this.#entries, asSent)))) {
       found = await Staging.find(this.#root, this.#entries);
       if (found) {
         this.#staging.remove([]);
@@ -170,6 +173,11 @@ export class StagingSink implements Sink {
     const moves = extents.some(({ entry }) => writer.misses(entry) && !(kept && writer.inPlace(entry)));
     const data = moves ? await this.#live?.local.again(extents, hash) : undefined;
     await writer.take({ chunk, extents, hash, data, kept });
+  }
+
+  /** Where a finished entry stands, relative to the destination. */
+  nameOf(entry: number): string {
+    return this.#work!.placer.relative(entry);
   }
 
   leftOut(): string[] {

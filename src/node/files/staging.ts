@@ -35,6 +35,8 @@ import { FileSlices } from './slices.ts';
 
 /** What this program itself puts beside the staged files. */
 const OWN = /^(journal(\.next)?|lock(\..+)?|probe|trial)$/;
+/** How the stagings are called that receives share: any of them goes on with what has the same names. */
+const SHARED = /^[0-9a-f]{16}$/;
 /** Why a folder that was listed cannot be held: gone, closed to us, or not a folder. */
 const NOT_THERE = ['ENOENT', 'EACCES', 'UNSAFE_NAME'];
 
@@ -72,9 +74,12 @@ export class Staging {
     this.#held = new HeldFolders(dirname(path));
   }
 
-  /** Makes a new one, for this user only, locked. UNSAFE_NAME if somebody puts something else in its place; Node's error codes. */
-  static async create(root: string): Promise<Staging> {
-    const staging = new Staging(join(root, STAGING_PREFIX + randomBytes(8).toString('hex')));
+  /**
+   * Makes a new one, for this user only, locked. UNSAFE_NAME if somebody puts something else in its place; Node's error codes.
+   * @param own what it is called, if it is for one transfer alone; see `stagingOf`
+   */
+  static async create(root: string, own?: string): Promise<Staging> {
+    const staging = new Staging(stagingOf(root, own ?? randomBytes(8).toString('hex')));
     let made = false;
     try {
       mkdirSync(staging.#held.at(staging.#name), 0o700);
@@ -103,22 +108,28 @@ export class Staging {
 
   /**
    * The staging in `root` of a transfer with the same names at its top, if there is one, locked.
+   * @param own the name of the only one that may be it
    * @throws BeelineError LOCKED if another receive is at work in it
    */
-  static async find(root: string, entries: readonly Entry[]): Promise<FoundStaging | undefined> {
-    await Staging.#sweep(root);
+  static async find(
+    root: string,
+    entries: readonly Entry[],
+    own?: string,
+  ): Promise<FoundStaging | undefined> {
+    if (own === undefined) await Staging.#sweep(root);
     const slices = new FileSlices();
     let locked: BeelineError | undefined;
-    for (const path of stagings(root)) {
+    for (const path of own === undefined ? sharedStagings(root) : [stagingOf(root, own)]) {
       const staging = Staging.open(path);
       if (!staging) continue;
       try {
-        const before = await staging.read();
-        if (before && (await slices.run(sameTops(before.entries, entries)))) {
+        const fits = async (recorded: Recorded | undefined) =>
+          recorded && (own !== undefined || (await slices.run(sameTops(recorded.entries, entries))));
+        if (await fits(await staging.read())) {
           await staging.lock();
           // Again behind the lock: whoever held it may have gone on.
           const found = await staging.read();
-          if (found && (await slices.run(sameTops(found.entries, entries)))) return { staging, ...found };
+          if (found && (await fits(found))) return { staging, ...found };
         }
       } catch (error) {
         staging.release();
@@ -291,6 +302,13 @@ export class Staging {
   async #isEmpty(): Promise<boolean> {
     return this.#names().every((name) => OWN.test(name)) && !(await this.read());
   }
+}
+
+/** Where a staging is that has this name. @param own nothing that `SHARED` matches */
+export const stagingOf = (root: string, own: string): string => join(root, STAGING_PREFIX + own);
+
+function sharedStagings(root: string): string[] {
+  return stagings(root).filter((path) => SHARED.test(basename(path).slice(STAGING_PREFIX.length)));
 }
 
 /** Folders in `root` that are this user's stagings, as far as can be seen from outside. */
