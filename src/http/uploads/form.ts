@@ -37,7 +37,9 @@ export async function takeForm(incoming: IncomingMessage, uploads: Uploads, from
     answers.push(answer);
     const taken = last.then(async () => {
       try {
-        answer.name = await takeStream({ path: filename, size: undefined }, stream, uploads, from);
+        // What is refused in the middle is read to its end, since other files may come behind it.
+        const body = stream.iterator({ destroyOnReturn: false });
+        answer.name = await takeStream({ path: filename, size: undefined }, body, uploads, from);
       } catch (thrown) {
         answer.refusal = refusalOf(thrown);
         stream.resume();

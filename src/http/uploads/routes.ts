@@ -72,7 +72,9 @@ export function uploadRoutes({ uploads, mount, text, clientOf }: UploadRoutesOpt
     const { incoming } = c.env;
     try {
       const file = { path: putPath(incoming, mount), size: lengthOf(incoming) };
-      const name = await takeStream(file, incoming, uploads, clientOf(incoming));
+      // What is refused in the middle is still to be answered.
+      const body = incoming.iterator({ destroyOnReturn: false });
+      const name = await takeStream(file, body, uploads, clientOf(incoming));
       return c.text(`Saved as ${name}\n`, 201);
     } catch (thrown) {
       return refuse(c, refusalOf(thrown));
@@ -93,11 +95,28 @@ function isForeign({ headers }: IncomingMessage): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== host;
 }
 
-/** What is left of the body is not read: the connection ends with the answer. */
+/** What a client that is refused may still send, and for how long (milliseconds): most read no answer before they have sent all. */
+const MAX_LINGER_BYTES = 16 * 2 ** 20;
+const MAX_LINGER = 10_000;
+
 function refuse(c: Context<Env>, { status, message }: UploadRefusal): Response {
   if (status === 503) c.header('retry-after', '5');
-  c.header('connection', 'close');
+  linger(c.env.incoming);
   return c.text(`${message}\n`, status as 400);
+}
+
+/** Closing at once would throw the answer away together with what is on its way here. */
+function linger(incoming: IncomingMessage): void {
+  if (incoming.complete) return;
+  let bytes = 0;
+  const end = () => incoming.destroy();
+  const timer = setTimeout(end, MAX_LINGER);
+  incoming.on('data', (piece: Uint8Array) => {
+    bytes += piece.length;
+    if (bytes > MAX_LINGER_BYTES) end();
+  });
+  incoming.on('error', () => {});
+  incoming.once('close', () => clearTimeout(timer));
 }
 
 function showAnswers(
