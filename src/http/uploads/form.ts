@@ -11,7 +11,7 @@ const MAX_FIELDS = 100;
 const MAX_FIELD_BYTES = 4096;
 
 /** What became of one file of a form. */
-export interface Answer {
+export interface FormAnswer {
   /** As it is called here now, or as it was called if it was refused. */
   name: string;
   refusal?: UploadRefusal;
@@ -21,9 +21,13 @@ export interface Answer {
  * @returns what became of each file. A connection that is cut leaves whole what was whole.
  * @throws UploadRefusal for what is no form; what the stream throws
  */
-export async function takeForm(incoming: IncomingMessage, uploads: Uploads, from: string): Promise<Answer[]> {
+export async function takeForm(
+  incoming: IncomingMessage,
+  uploads: Uploads,
+  from: string,
+): Promise<FormAnswer[]> {
   const type = incoming.headers['content-type'] ?? '';
-  const answers: Answer[] = [];
+  const answers: FormAnswer[] = [];
   /** Files that are not in place yet. All but the last have come whole, since a form has one after the other. */
   const taking = new Set<Promise<void>>();
   let last: Promise<void> = Promise.resolve();
@@ -33,7 +37,7 @@ export async function takeForm(incoming: IncomingMessage, uploads: Uploads, from
     // A field for which nobody chose a file.
     if (!filename) return void stream.resume();
     current = stream;
-    const answer: Answer = { name: filename };
+    const answer: FormAnswer = { name: filename };
     answers.push(answer);
     const taken = last.then(async () => {
       try {

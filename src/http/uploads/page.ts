@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { html, raw } from 'hono/html';
-import type { Answer } from './form.ts';
+import type { FormAnswer } from './form.ts';
 
 /** What the page tells. */
 export interface PageText {
@@ -48,7 +48,7 @@ ${limit(text)}
 }
 
 /** What became of the files of a form. */
-export function answersPage(text: PageText, answers: readonly Answer[], mount: string): Html {
+export function answersPage(text: PageText, answers: readonly FormAnswer[], mount: string): Html {
   const saved = answers.filter(({ refusal }) => !refusal).length;
   return frame(
     text,

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { type Answer, takeForm, takeStream } from './form.ts';
+import { type FormAnswer, takeForm, takeStream } from './form.ts';
 import { answersPage, type PageText, SCRIPT_NAME, STYLE, uploadPage, uploadScript } from './page.ts';
 import { refusalOf, UploadRefusal } from './refusal.ts';
 import { tusServer } from './tus.ts';
@@ -121,7 +121,7 @@ function linger(incoming: IncomingMessage): void {
 
 function showAnswers(
   c: Context<Env>,
-  answers: readonly Answer[],
+  answers: readonly FormAnswer[],
   text: PageText,
   mount: string,
 ): Response | Promise<Response> {
