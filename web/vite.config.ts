@@ -4,6 +4,7 @@
  * every browser lets one import modules.
  */
 import { fileURLToPath } from 'node:url';
+import { minify } from 'terser';
 import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
 import { REASONS } from '../src/base/reasons.ts';
 
@@ -22,6 +23,7 @@ export default defineConfig({
   plugins: [
     nothingToPreload(),
     onlyItsReasons(),
+    smallerStill(),
     serviceWorker('../src/browser/files/download.worker.ts', 'download.worker.js'),
   ],
   build: {
@@ -57,6 +59,22 @@ function onlyItsReasons(): Plugin {
       return code.replace(/^\t+([A-Z][A-Z0-9_]+): "[^\n]*",?\n/gm, (line, name) =>
         unused(name) ? '' : line,
       );
+    },
+  };
+}
+
+/** What Vite's own minifier leaves is 1.7 kB more, compressed; terser alone, without that one before, leaves 3 kB more. */
+function smallerStill(): Plugin {
+  return {
+    name: 'beeline-smaller-still',
+    apply: 'build',
+    enforce: 'post',
+    async generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk') continue;
+        const { code } = await minify(chunk.code, { module: true, ecma: 2020, compress: { passes: 3 } });
+        chunk.code = code ?? chunk.code;
+      }
     },
   };
 }
