@@ -47,6 +47,15 @@ export {
   unfinished,
 } from './node/files/unfinished.ts';
 export { type Inbox, type InboxEvent, type ListenOptions, listen } from './node/inbox.ts';
+export {
+  type Delivering,
+  type DeliverOptions,
+  deliver,
+  type OutboxEvent,
+  type OutboxItem,
+  type OutboxOptions,
+  OutboxStore,
+} from './node/outbox.ts';
 export { receive } from './node/receive.ts';
 export { send } from './node/send.ts';
 export { type RunningServe, type ServeEnd, type ServeOptions, serve } from './node/serve.ts';

@@ -225,6 +225,10 @@ const TEXTS = {
     DEVICE_KEY_LENGTH: 'A device key is 32 bytes long.',
     INBOX_RULES_WRONG:
       'These are no rules for what comes from a device: a folder is absolute, and a size is 1 or more.',
+    OUTBOX_FULL: 'The outbox holds {most} items, and that is the most. Cancel some first.',
+    OUTBOX_TOO_MANY_PATHS:
+      'One item of the outbox has at most {most} paths. Name the folder that they are in.',
+    OUTBOX_NO_ITEM: 'There is no item {id} in the outbox.',
     NO_DEVICES: 'No device is trusted here yet, so nothing could arrive.',
     TOO_MANY_DEVICES: 'No more than {most} devices can be trusted. Remove one first.',
     PRIVATE_FILE_OPEN:
@@ -393,10 +397,13 @@ const TEXTS = {
   LOCKED: {
     FOLDER_LOCKED:
       'Another receive is at work on the same unfinished data ({who}). Wait for it, or stop it and try again. If that process does not exist, delete {path}.',
+    DELIVERS_ALREADY: 'Another process delivers what is in the outbox. Its lock is {path}.',
     LISTENS_ALREADY: 'Another process takes what arrives {where} for the same devices. Its lock is {path}.',
     STORAGE_IN_USE: 'Another tab is receiving or saving this same transfer. Go on there, or close that tab.',
   },
   DAMAGED: {
+    OUTBOX_DAMAGED:
+      '{path} is damaged or from a newer beeline. Repair it, or delete it and send again what was in it.',
     DEVICE_KEY_FILE_DAMAGED:
       '{path} is damaged. Restore it from a backup, or delete it: a new key is made then, which other devices must be told.',
     DEVICE_LIST_DAMAGED:

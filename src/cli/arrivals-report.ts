@@ -6,6 +6,7 @@ import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import { listed } from './instructions.ts';
 import { keepEnd } from './measure.ts';
+import { OutboxReport } from './outbox-report.ts';
 import type { Screen } from './screen.ts';
 
 type Offer = Extract<InboxEvent, { event: 'offer' }>;
@@ -33,12 +34,14 @@ export class ArrivalsReport {
   readonly #screen: Screen;
   readonly #stdout: Host['stdout'];
   readonly #quiet: boolean;
+  readonly #outbox: OutboxReport;
   readonly #arriving = new Map<number, Arriving>();
 
   constructor(screen: Screen, stdout: Host['stdout'], quiet: boolean) {
     this.#screen = screen;
     this.#stdout = stdout;
     this.#quiet = quiet;
+    this.#outbox = new OutboxReport((line) => this.say(line));
   }
 
   get arriving(): { count: number; rate: number } {
@@ -52,11 +55,12 @@ export class ArrivalsReport {
 
   apply(event: InboxEvent): void {
     if ('arrival' in event) this.#ofArrival(event);
+    else if ('item' in event) this.#outbox.apply(event);
     else this.#ofInbox(event);
     this.#draw();
   }
 
-  #ofInbox(event: Exclude<InboxEvent, { arrival: number }>): void {
+  #ofInbox(event: Exclude<InboxEvent, { arrival: number } | { item: number }>): void {
     switch (event.event) {
       case 'watching': {
         const { devices, server, lan } = event;
@@ -144,7 +148,8 @@ export class ArrivalsReport {
         this.#screen.width,
       );
     });
-    this.#screen.status(lines.slice(0, Math.max(1, this.#screen.height - 2)));
+    const all = [...lines, ...this.#outbox.lines(this.#screen.width)];
+    this.#screen.status(all.slice(0, Math.max(1, this.#screen.height - 2)));
   }
 }
 

@@ -14,6 +14,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   receive: async () => (await import('./commands/receive.ts')).receiveCommand,
   listen: async () => (await import('./commands/listen.ts')).listenCommand,
   serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  outbox: async () => (await import('./commands/outbox.ts')).outboxCommand,
   server: async () => (await import('./commands/server.ts')).serverCommand,
   trust: async () => (await import('./commands/trust.ts')).trustCommand,
   resume: async () => (await import('./commands/resume.ts')).resumeCommand,

@@ -7,6 +7,7 @@ export const COMMANDS = [
   'receive',
   'listen',
   'serve',
+  'outbox',
   'server',
   'trust',
   'verify',
@@ -151,6 +152,7 @@ export const FLAGS = {
     ),
     'skip-unreadable': on('list the files that cannot be read or named, and send the rest'),
     device: texts(...DEVICE),
+    later: on('with --device: if it is not there, keep the paths in the outbox, and send them when it is'),
     ...transfer(0),
   },
   receive: {
@@ -174,6 +176,7 @@ export const FLAGS = {
       'DIR',
       'the folder to receive into, unless a device has one of its own; default: the current folder',
     ),
+    'no-outbox': on('do not deliver what is in the outbox of this machine'),
     once: on('end after the first transfer that has arrived whole'),
     overwrite: takes(
       'HOW',
@@ -213,6 +216,16 @@ export const FLAGS = {
     ...face,
     'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
     ...config,
+    ...always,
+  },
+  outbox: {
+    all: on('cancel: everything'),
+    wait: takes(
+      'TIME',
+      'send: end after this long though something still waits: 10m, 2h',
+      duration(MAX_WAIT),
+    ),
+    ...face,
     ...always,
   },
   server: {

@@ -18,6 +18,7 @@ const ABOUT: {
       'beeline send film.mkv --receivers 5',
       'beeline send slides.pdf --receivers any --until 2h',
       'beeline send film.mkv --device laptop --device studio',
+      'beeline send film.mkv --device laptop --later',
       'beeline send holiday/ --web --qr',
     ],
     notes: [
@@ -79,6 +80,28 @@ const ABOUT: {
       'along, the password and the link too.',
       '--downloads counts whole files and archives, each for one address, in any number of parts. The command ends with',
       'exit code 0 when they or --expires are used up, and after Ctrl-C.',
+    ],
+  },
+  outbox: {
+    line: 'list, send and cancel what waits for devices that were not there',
+    usage: [
+      'beeline outbox',
+      'beeline outbox send',
+      'beeline outbox cancel ID...|--all',
+      'beeline outbox retry',
+    ],
+    examples: [
+      'beeline outbox',
+      'beeline outbox send --wait 1h',
+      'beeline outbox cancel 3',
+      'beeline outbox cancel --all',
+    ],
+    notes: [
+      '`beeline send PATH --device NAME --later` puts something in. It keeps the paths, not copies: leave the files in place.',
+      '`beeline listen` on this machine delivers it when the device is there. Without that, `beeline outbox send` does, and',
+      'ends when nothing waits any more. What is cut off goes on.',
+      '`retry` lets those wait again that have failed.',
+      'Exit codes of `send`: 0 all sent   1 something is left   2 wrong usage',
     ],
   },
   server: {

@@ -11,7 +11,9 @@ export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive' | 'd
 type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode'>;
 type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt'>;
 export type Codes = Code & Doubt;
-export type Devices = Pick<KnownDevices, 'own' | 'list' | 'add' | 'remove' | 'setInbox'>;
+export type Devices = Pick<KnownDevices, 'own' | 'list' | 'find' | 'add' | 'remove' | 'setInbox'>;
+
+export type Outbox = Pick<typeof import('../node/outbox.ts'), 'deliver' | 'goFirst' | 'OutboxStore'>;
 
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
 
@@ -25,6 +27,7 @@ export interface Host {
   listen(): Promise<typeof import('../node/inbox.ts').listen>;
   download(): Promise<Library['download']>;
   serve(): Promise<typeof import('../node/serve.ts').serve>;
+  outbox(): Promise<Outbox>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
   devices(configDir?: string): Promise<Devices>;

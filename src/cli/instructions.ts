@@ -27,18 +27,20 @@ function meetingPoints(options: CommonOptions, addresses: () => string[]): strin
 /**
  * Lines for the person. @param how the code, or the flag that stands for it, as a shell takes it
  * @param code the code itself @param several it is for more than one receiver
+ * @param listens the other side is a device that may take it without anybody there
  */
 export function instructions(
   how: string,
   options: CommonOptions,
-  { code, several = false }: { code?: string; several?: boolean } = {},
+  { code, several = false, listens = false }: { code?: string; several?: boolean; listens?: boolean } = {},
   addresses: () => string[] = ownAddresses,
 ): string[] {
   const command = `    beeline receive ${how}`;
-  const there = several ? 'Each receiver runs' : 'On the other machine, run';
+  const run = several ? 'Each receiver runs' : 'On the other machine, run';
+  const there = listens ? '`beeline listen` there takes it by itself. Without that, run there' : run;
   if (options.server !== undefined) {
-    const run = [`${there}:`, '', `${command} --server ${shellWord(options.server)}`, ''];
-    return code === undefined ? run : [...run, ...orOpen([pageLink(options.server, code)])];
+    const lines = [`${there}:`, '', `${command} --server ${shellWord(options.server)}`, ''];
+    return code === undefined ? lines : [...lines, ...orOpen([pageLink(options.server, code)])];
   }
   const direct = meetingPoints(options, addresses).map((point) => `${command} --at ${shellWord(point)}`);
   if (options.lan === false && direct.length > 0)

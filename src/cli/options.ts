@@ -34,6 +34,8 @@ export interface SendArgs extends TransferArgs<SendOptions> {
   qr: boolean;
   /** How many are to receive it; absent: one. */
   several?: number | 'any';
+  /** If this device is not there, the paths go into the outbox. */
+  later?: string;
   /** Flags given that only a receiver acts on. */
   ignored: string[];
 }
@@ -119,6 +121,8 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['web', 'device', needsCode],
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
   );
+  if (flags.later && (flags.device?.length !== 1 || text !== undefined || paths.includes('-')))
+    throw usage('send', '--later is for files and one --device: what it keeps are paths.');
   return {
     // --web says where to meet, as --at does.
     ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code, {
@@ -136,6 +140,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     stdin: paths.includes('-'),
     qr: flags.qr ?? false,
     several: severalOf(flags),
+    ...(flags.later && { later: flags.device![0] }),
     ignored: RECEIVER_ONLY.filter((name) => name in flags),
   };
 }
@@ -260,6 +265,7 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
     options: {
       to: flags.to ?? '.',
       once: flags.once ?? false,
+      outbox: !flags['no-outbox'] && !flags.once,
       overwrite: flags.overwrite,
       links: flags.links,
       server,

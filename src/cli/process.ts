@@ -22,6 +22,7 @@ const host: Host = {
   listen: async () => (await import('../node/inbox.ts')).listen,
   download: async () => (await import('../node/download.ts')).download,
   serve: async () => (await import('../node/serve.ts')).serve,
+  outbox: () => import('../node/outbox.ts'),
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),

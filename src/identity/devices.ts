@@ -96,7 +96,7 @@ export class KnownDevices {
     const device = { name: checkName(name), key: formatDeviceKey(peerPublic) };
     if (device.key === this.own.publicKey) throw fault('DEVICE_KEY_OWN');
     // Refuses keys of small order now, not at the first transfer.
-    fromDevices(this.#keys, peerPublic);
+    fromDevices(this.#keys, peerPublic, 'sender');
     await this.#change((devices) => {
       const other = devices.find((known) => known.name === device.name || known.key === device.key);
       if (other?.name === device.name && other.key === device.key) return devices;
@@ -133,10 +133,10 @@ export class KnownDevices {
     return changed!;
   }
 
-  /** What this device and that one both know. @throws BeelineError USAGE if it is not trusted. */
-  secretFor(nameOrKey: string): SharedSecret {
+  /** What this device, in this role, and that one in the other both know. @throws BeelineError USAGE if it is not trusted. */
+  secretFor(nameOrKey: string, role: 'sender' | 'receiver'): SharedSecret {
     const device = requireIn(this.#devices, nameOrKey);
-    return fromDevices(this.#keys, parseDeviceKey(device.key));
+    return fromDevices(this.#keys, parseDeviceKey(device.key), role);
   }
 
   /** Starts from what is on disk now, for another process may have written since. */

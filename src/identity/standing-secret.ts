@@ -20,13 +20,19 @@ export function fromPsk(key: Uint8Array): SharedSecret {
 }
 
 /**
- * Keys are raw X25519, 32 bytes each. Both devices get the same, whichever of them asks.
+ * Keys are raw X25519, 32 bytes each. Both devices get the same, whichever of them asks, for each of the two directions: a device that
+ * sends, and waits for the other one at the same time, must not meet itself.
+ * @param role this side's
  * @throws BeelineError USAGE for an unusable key.
  */
-export function fromDevices({ privateKey, publicKey }: OwnKeys, peerPublic: Uint8Array): SharedSecret {
+export function fromDevices(
+  { privateKey, publicKey }: OwnKeys,
+  peerPublic: Uint8Array,
+  role: 'sender' | 'receiver',
+): SharedSecret {
   const shared = agree(privateKey, peerPublic);
   // RFC 7748 section 6.1 advises to bind both public keys, since several of them can give one shared secret.
-  const keys = [publicKey, peerPublic].sort((a, b) => Buffer.compare(a, b));
+  const keys = role === 'sender' ? [publicKey, peerPublic] : [peerPublic, publicKey];
   return derive('device', shared, concatAll(keys));
 }
 

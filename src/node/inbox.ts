@@ -19,6 +19,7 @@ import { ReceivedBytes } from './inbox/received.ts';
 import { judge } from './inbox/rules.ts';
 import { type TurnOutcome, Turns } from './inbox/turns.ts';
 import { atServer, onLan, type Way } from './inbox/ways.ts';
+import { deliver, type OutboxEvent } from './outbox.ts';
 import { receive } from './receive.ts';
 
 /** Seconds that one receive waits for a sender that it lost. A later one goes on: it begins when the sender is there again. */
@@ -43,6 +44,8 @@ export interface ListenOptions
   overwrite?: 'skip' | 'rename' | 'replace' | 'update';
   /** Ends after the first arrival that is whole. */
   once?: boolean;
+  /** True: also delivers what is in the outbox (`deliver`), if no other process does. */
+  outbox?: boolean;
   /** Decides about offers of devices whose rule is to ask. Absent: they are declined. */
   ask?: (offer: OfferSummary, device: Device) => boolean | Promise<boolean>;
 }
@@ -61,6 +64,7 @@ export type InboxEvent =
       'peer'
     >)
   | (TransferEvent & { arrival: number; device: string })
+  | OutboxEvent
   /** Something about the inbox itself, or about a device of which nothing has arrived. */
   | { event: 'warning'; device?: string; code: ErrorCode; reason?: Reason; message: string };
 
@@ -130,6 +134,7 @@ class Listening implements Inbox {
     new Destination(to).check();
     const locks: Lock[] = [];
     const file = new DevicesFile(configDir);
+    let delivering: Promise<void> | undefined;
     try {
       const devices = await file.read();
       if (devices.list().length === 0) throw fault('NO_DEVICES');
@@ -137,6 +142,7 @@ class Listening implements Inbox {
       if (server !== undefined) locks.push(await lockFor(configDir, server, 'at that server'));
       this.#waitFor(devices);
       this.#open();
+      delivering = this.#options.outbox ? this.#deliver() : undefined;
       file.watch(
         (changed) => this.#waitFor(changed),
         (error) => this.#warn(error),
@@ -145,7 +151,7 @@ class Listening implements Inbox {
     } finally {
       file.close();
       for (const way of this.#ways.values()) way.close();
-      await this.#turns.close();
+      await Promise.all([this.#turns.close(), delivering]);
       for (const lock of locks) lock.release();
       signal?.removeEventListener('abort', close);
     }
@@ -159,6 +165,13 @@ class Listening implements Inbox {
       if (signal.aborted) end();
       else signal.addEventListener('abort', end, { once: true });
     });
+  }
+
+  /** Ends with the inbox. Never rejects. */
+  #deliver(): Promise<void> {
+    const delivering = deliver({ patient: true, signal: this.#stop.signal, log: this.#options.log });
+    delivering.subscribe((event) => this.#tell(event));
+    return delivering.done.catch((error) => this.#warn(asBeelineError(error)));
   }
 
   #open(): void {
@@ -195,7 +208,7 @@ class Listening implements Inbox {
       devices
         .list()
         .filter(({ inbox }) => !inbox?.refuse)
-        .map((device) => [devices.secretFor(device.key).nameplate, device]),
+        .map((device) => [devices.secretFor(device.key, 'receiver').nameplate, device]),
     );
     const nameplates = [...this.#devices.keys()];
     const gone = [...before.keys()].filter((nameplate) => !this.#devices.has(nameplate));
@@ -222,7 +235,7 @@ class Listening implements Inbox {
     const [way, nameplate] = parts(slot);
     const device = this.#devices.get(nameplate);
     if (!device || this.#stop.signal.aborted) return 'nobody';
-    const { to, overwrite = 'rename', server, once, ask: _, ...common } = this.#options;
+    const { to, overwrite = 'rename', server, once, ask: _ask, outbox: _outbox, ...common } = this.#options;
     const rules = device.inbox ?? {};
     const folder = rules.to ?? to;
     let release = () => {};

@@ -58,7 +58,7 @@ export function receive(options: ReceiveOptions): Transfer {
     names: 'posix',
     async known() {
       checkReceive(options);
-      const [known] = await secretsFrom(options);
+      const [known] = await secretsFrom(options, 'receiver');
       if (!known) throw fault('CODE_MISSING');
       // The current folder is not checked: a text does not need it.
       if (options.to !== undefined && !['.', '-'].includes(options.to)) new Destination(options.to).check();

@@ -11,7 +11,7 @@ type SecretOptions = Pick<CommonOptions, 'code' | 'psk' | 'configDir'> & {
 };
 
 /** The secrets that the options give, one for each device; none if a code must still be made. @throws BeelineError USAGE. */
-export async function secretsFrom(options: SecretOptions): Promise<Known[]> {
+export async function secretsFrom(options: SecretOptions, role: 'sender' | 'receiver'): Promise<Known[]> {
   const ways = [options.code, options.psk, options.device].filter((way) => way !== undefined);
   if (ways.length > 1) throw fault('SEVERAL_SECRETS');
   if (options.code !== undefined) return [{ secret: fromCode(parseCode(options.code)) }];
@@ -25,6 +25,6 @@ export async function secretsFrom(options: SecretOptions): Promise<Known[]> {
   return [...new Set([options.device].flat())].map((name) => {
     const device = devices.find(name);
     if (!device) throw fault('DEVICE_UNKNOWN', { name });
-    return { secret: devices.secretFor(name), device, own: devices.own.publicKey };
+    return { secret: devices.secretFor(name, role), device, own: devices.own.publicKey };
   });
 }

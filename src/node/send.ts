@@ -98,7 +98,7 @@ async function secretsFor(options: SendOptions) {
   if (web && (server !== undefined || psk !== undefined || device !== undefined))
     throw fault('WEB_NEEDS_CODE');
   if (Array.isArray(device) && receivers !== undefined) throw fault('DEVICES_AND_RECEIVERS');
-  const known = await secretsFrom(options);
+  const known = await secretsFrom(options, 'sender');
   const [first] = known;
   const several = receivers === 'any' || (receivers ?? 1) > 1;
   // Whoever guesses has three tries then.

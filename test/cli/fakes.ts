@@ -153,6 +153,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stderr: options.stderr ?? new Sink(),
     send: async () => library.send,
     receive: async () => library.receive,
+    outbox: () => Promise.reject(new Error('no outbox here')),
     listen: () => Promise.reject(new Error('no inbox here')),
     download: async () => library.download,
     codes: async () => ({

@@ -155,6 +155,7 @@ describe('cli: trust', () => {
     devices: async () => ({
       own: { publicKey: 'bl1own' },
       list: () => devices,
+      find: (name: string) => devices.find((device) => device.name === name),
       add: async (name: string, key: string) => ({ name, key }),
       remove: async (name: string) => ({ name, key: 'bl1aaa' }),
       setInbox: async (name: string, inbox?: InboxRules) => ({

@@ -31,6 +31,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     stdout,
     stderr,
     send: async () => (await library()).send,
+    outbox: () => Promise.reject(new Error('no outbox here')),
     listen: () => Promise.reject(new Error('no inbox here')),
     receive: async () => (await library()).receive,
     download: async () => (await library()).download,

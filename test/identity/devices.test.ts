@@ -41,11 +41,11 @@ test('two devices that trust each other share a secret', async () => {
   const [a, b] = await Promise.all([KnownDevices.open(freshFolder()), KnownDevices.open(freshFolder())]);
   await a.add('Laptop', b.own.publicKey);
   await b.add('desk top', ` ${a.own.publicKey.toUpperCase()}`);
-  const secret = a.secretFor('Laptop');
+  const secret = a.secretFor('Laptop', 'sender');
   assert.equal(secret.way, 'device');
-  assert.deepEqual(b.secretFor('desk top'), secret);
-  assert.deepEqual(b.secretFor(a.own.publicKey), secret);
-  assert.throws(() => a.secretFor('desk top'), isUsage);
+  assert.deepEqual(b.secretFor('desk top', 'receiver'), secret);
+  assert.deepEqual(b.secretFor(a.own.publicKey, 'receiver'), secret);
+  assert.throws(() => a.secretFor('desk top', 'sender'), isUsage);
 });
 
 test('devices are added, found, kept and removed', async () => {

@@ -45,11 +45,16 @@ test('the derivation is HKDF-SHA256 as the protocol document says', () => {
 
 test('two devices derive the same from either end, a third one does not', () => {
   const [a, b, c] = [keyPair(), keyPair(), keyPair()];
-  const atA = fromDevices(a, b.publicKey);
+  const atA = fromDevices(a, b.publicKey, 'sender');
   assert.equal(atA.way, 'device');
   assert.match(atA.nameplate, /^d[a-z2-7]{15}$/);
-  assert.deepEqual(fromDevices(b, a.publicKey), atA);
-  const atC = fromDevices(c, b.publicKey);
+  assert.deepEqual(fromDevices(b, a.publicKey, 'receiver'), atA);
+  // The other way round they are others, so that a device that sends and waits at the same time does not meet itself.
+  const back = fromDevices(b, a.publicKey, 'sender');
+  assert.deepEqual(fromDevices(a, b.publicKey, 'receiver'), back);
+  assert.notEqual(back.nameplate, atA.nameplate);
+  assert.notDeepEqual(back.password, atA.password);
+  const atC = fromDevices(c, b.publicKey, 'sender');
   assert.notEqual(atC.nameplate, atA.nameplate);
   assert.notDeepEqual(atC.password, atA.password);
 });
@@ -67,7 +72,7 @@ test('keys of small order or wrong length are refused, and the error has no secr
   one[0] = 1;
   for (const bad of [new Uint8Array(32), one, new Uint8Array(31), new Uint8Array(33), new Uint8Array()])
     assert.throws(
-      () => fromDevices({ privateKey, publicKey }, bad),
+      () => fromDevices({ privateKey, publicKey }, bad, 'sender'),
       (thrown) => isUsage(thrown) && (thrown as BeelineError).cause === undefined,
       toHex(bad),
     );

@@ -3,59 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
-import type { Command, Line } from './command.ts';
-import { errorCode, event, journaled, type Workspace, workspace } from './workspace.ts';
-
-/** A server, and an inbox that trusts these devices and is trusted by them. */
-class Post {
-  readonly work: Workspace;
-  url = '';
-  server!: Command;
-  constructor(work: Workspace) {
-    this.work = work;
-  }
-
-  async open(...names: string[]): Promise<this> {
-    await this.serve('0');
-    for (const name of names) await this.pair(name);
-    return this;
-  }
-
-  async serve(port: string): Promise<void> {
-    this.server = this.work.start(['server', '--host', '127.0.0.1', '--port', port, '--no-stun']);
-    this.url = String((await this.server.until('listening')).url);
-  }
-
-  async pair(name: string): Promise<void> {
-    const { work } = this;
-    await this.trust('inbox', 'add', name, await ownKey(work, name));
-    await this.trust(name, 'add', 'inbox', await ownKey(work, 'inbox'));
-  }
-
-  async trust(config: string, ...words: string[]): Promise<void> {
-    await this.work.start(['trust', ...words, '--config-dir', this.work.path(config)]).ends(0);
-  }
-
-  /** @param ready wait until it watches */
-  async listen(...flags: string[]): Promise<Command> {
-    const listener = this.work.start([
-      ...['listen', '--to', this.work.path('in'), '--config-dir', this.work.path('inbox')],
-      ...['--server', this.url, '--no-lan', ...flags],
-    ]);
-    await listener.until('watching');
-    return listener;
-  }
-
-  send(name: string, path: string, ...flags: string[]): Command {
-    const where = ['--config-dir', this.work.path(name), '--server', this.url, '--no-lan'];
-    return this.work.start(['send', path, '--device', 'inbox', ...where, ...flags]);
-  }
-}
-
-async function ownKey(work: Workspace, config: string): Promise<string> {
-  const shown = await work.start(['trust', '--config-dir', work.path(config)]).ends(0);
-  return String(event(shown, 'own').key);
-}
+import type { Line } from './command.ts';
+import { Post } from './post.ts';
+import { errorCode, journaled, workspace } from './workspace.ts';
 
 const doneFrom = (device: string) => (line: Line) => line.event === 'done' && line.device === device;
 

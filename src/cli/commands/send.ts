@@ -1,9 +1,12 @@
 /** `beeline send`. */
+import { BeelineError } from '../../base/errors.ts';
+import type { SendOptions } from '../../node/api.ts';
 import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
 import { instructions, listed, pageLink, webLines } from '../instructions.ts';
+import { writeEvent } from '../json.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
 import { shownPath } from '../report.ts';
 import { readPsk } from '../secrets.ts';
@@ -34,12 +37,66 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const options = await session.prepare({ ...args.options, psk }, [chosen]);
     announce(session, args);
-    const send = await host.send();
-    await session.follow(send(args.what, options));
+    const first = await goFirst(args, host, session);
+    try {
+      await sendNow(args, options, host, session);
+    } finally {
+      first?.();
+    }
     return EXIT_DONE;
   } finally {
     session.close();
   }
+}
+
+async function sendNow(
+  args: SendArgs,
+  options: SendOptions,
+  host: Host,
+  session: TransferRun,
+): Promise<void> {
+  const send = await host.send();
+  if (args.later === undefined) return session.follow(send(args.what, options));
+  const { Later } = await import('../later.ts');
+  const later = new Later();
+  const { signal: interrupted } = session.interrupt;
+  try {
+    const transfer = send(args.what, { ...options, signal: AbortSignal.any([interrupted, later.signal]) });
+    transfer.subscribe((event) => later.hear(event));
+    await session.follow(transfer);
+  } catch (thrown) {
+    if (interrupted.aborted || !(thrown instanceof BeelineError) || !later.is(thrown)) throw thrown;
+    const paths = args.what as readonly string[];
+    const { item, delivered } = await later.queue(host, args.later, paths, args.options);
+    const { id, device } = item;
+    const queued = { event: 'queued', item: id, device, paths: item.paths, delivered };
+    if (args.face.json) writeEvent(host.stdout, queued);
+    session.report.say(
+      `${device} is not there. It is item ${id} of the outbox now: leave the files where they are.`,
+      delivered
+        ? 'It is sent when that device is there.'
+        : 'It is sent when that device is there, and `beeline listen` or `beeline outbox send` runs here.',
+    );
+  } finally {
+    later.close();
+  }
+}
+
+/** What waits in the outbox for the same device makes way meanwhile. */
+async function goFirst(
+  { options: { device, configDir } }: SendArgs,
+  host: Host,
+  session: TransferRun,
+): Promise<(() => void) | undefined> {
+  const [name, ...others] = [device ?? []].flat();
+  if (name === undefined || others.length > 0) return undefined;
+  // What is wrong with the devices is told by what needs them.
+  const known = await host.devices(configDir).catch(() => undefined);
+  const key = known?.find(name)?.key;
+  const waits = () => session.report.say('What is being sent to that device from the outbox ends first.');
+  if (key === undefined) return undefined;
+  const outbox = await host.outbox();
+  return outbox.goFirst(key, session.interrupt.signal, waits);
 }
 
 /** Half-block characters, two rows a line, light on dark; the border is what scanners need to find it. */
@@ -65,12 +122,18 @@ function announce({ report }: TransferRun, args: SendArgs): void {
   report.say('text' in what ? 'Sending a text' : `Sending ${listed(what.map(shownPath))}`);
   for (const name of args.ignored) report.say(`--${name} is for the receiving side; it does nothing here.`);
   const how = keyFlag(args);
+  const listens = args.options.device !== undefined;
   if (how)
-    report.say('', instructions(how, args.options, { several: args.several !== undefined }), waiting(args));
+    report.say(
+      '',
+      instructions(how, args.options, { several: args.several !== undefined, listens }),
+      waiting(args),
+    );
 }
 
-function waiting({ several, stdin }: SendArgs): string {
-  if (several === undefined) return 'Waiting for the other side...';
+function waiting({ several, stdin, options: { device } }: SendArgs): string {
+  if (several === undefined)
+    return `Waiting for ${device === undefined ? 'the other side' : [device].flat()[0]}...`;
   if (several === 'any') return 'Waiting for receivers. Ctrl-C ends it.';
   return `Waiting for ${several} receivers${stdin ? '; it begins when all are there' : ''}...`;
 }

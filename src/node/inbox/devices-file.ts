@@ -1,24 +1,26 @@
 /** The trusted devices as they are now: another command may add one, remove one or change its rules at any time. */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { every, realClock } from '../../base/clock.ts';
 import { asBeelineError, type BeelineError } from '../../base/errors.ts';
 import { KnownDevices } from '../../identity/devices.ts';
+import { ChangedFile } from '../files/changed-file.ts';
 
 const LOOK_MS = 1000;
 
 export class DevicesFile {
   readonly #configDir: string;
-  #version = '';
+  readonly #file: ChangedFile;
   #stop = () => {};
 
   constructor(configDir: string) {
     this.#configDir = configDir;
+    this.#file = new ChangedFile(join(configDir, 'devices.json'));
   }
 
   /** @throws BeelineError as `KnownDevices.open` */
   async read(): Promise<KnownDevices> {
-    this.#version = await this.#look();
+    // Looked at first: what changes while it is read is noticed at the next look.
+    await this.#file.changed();
     return KnownDevices.open(this.#configDir);
   }
 
@@ -29,7 +31,7 @@ export class DevicesFile {
       if (reading) return;
       reading = true;
       try {
-        if ((await this.#look()) !== this.#version) changed(await this.read());
+        if (await this.#file.changed()) changed(await KnownDevices.open(this.#configDir));
       } catch (thrown) {
         failed(asBeelineError(thrown));
       } finally {
@@ -40,10 +42,5 @@ export class DevicesFile {
 
   close(): void {
     this.#stop();
-  }
-
-  async #look(): Promise<string> {
-    const found = await stat(join(this.#configDir, 'devices.json')).catch(() => undefined);
-    return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : '';
   }
 }
