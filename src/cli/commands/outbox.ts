@@ -43,7 +43,7 @@ function list(items: readonly OutboxItem[], print: Print, json: boolean): void {
     print(
       { event: 'item', id, device, paths, since, bytes, tried, why, failed, server: options.server },
       `${id}  to ${device}: ${pathNames(paths)}${size}, ${failed ? 'failed' : 'waits'}, put in ${ago(since)}`,
-      ...(why === undefined ? [] : [`    Last tried ${ago(tried ?? since)}: ${why}`]),
+      why === undefined ? [] : [`    Last tried ${ago(tried ?? since)}: ${why}`],
     );
   }
 }
