@@ -227,7 +227,7 @@ test('protects from: a reader that takes nothing', async (t) => {
   const http = createServer();
   const ended = new Promise<Error>((resolve) => {
     http.on('request', (_request, response) => {
-      const outlet = new Outlet(response, response.socket!, undefined, 300);
+      const outlet = new Outlet(response, response.socket!, { stallMs: 300 });
       const write = async () => {
         for (;;) await outlet.write(Buffer.alloc(1024 * 1024));
       };

@@ -393,8 +393,8 @@ async function deliver(
     release();
     return unopened(parts, c, node, error);
   }
-  const { tcp } = front().wayOf(incoming.socket);
-  const outlet = new Outlet(outgoing, tcp, limit);
+  const { tcp, plain } = front().wayOf(incoming.socket);
+  const outlet = new Outlet(outgoing, tcp, { limit, secure: plain !== tcp });
   c.set('written', () => outlet.written);
   const path = pathText(node.path);
   const ended = records.begin({ path, address, bytes: delivery.bytes, size });

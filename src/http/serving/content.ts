@@ -3,13 +3,59 @@ import { randomBytes } from 'node:crypto';
 import type { Outlet } from './outlet.ts';
 import { Pieces } from './pieces.ts';
 import type { ByteSpan } from './ranges.ts';
+import { type DirectWay, ON_THE_WAY } from './sendfile.ts';
 import type { ServedFile } from './tree.ts';
+
+/** Bytes that are written between two times that the system has no room. */
+const BETWEEN = 64 * 1024;
 
 /** The file ended before its length, which `read` has not noticed. */
 export class Truncated extends Error {}
 
-/** Each read is behind a look at the file (`ServedFile.read`), so that nothing of a changed one is written. */
+/** A span with so many bytes before its last ones is worth the direct way. */
+const LEAST_DIRECT = 16 * 1024 * 1024;
+
 export async function pourSpan(file: ServedFile, { from, end }: ByteSpan, outlet: Outlet): Promise<void> {
+  const last = end - ON_THE_WAY;
+  const direct =
+    file.descriptor !== undefined && last - from >= LEAST_DIRECT ? await outlet.direct() : undefined;
+  if (!direct) return copy(file, { from, end }, outlet);
+  let at = from;
+  try {
+    at = await sendDirectly(file, { from, end: last }, outlet, direct);
+  } finally {
+    direct.close();
+  }
+  return copy(file, { from: at, end }, outlet);
+}
+
+/** Where the system has no room, a piece is written as usual: Node tells when that has found room. */
+async function sendDirectly(
+  file: ServedFile,
+  { from, end }: ByteSpan,
+  outlet: Outlet,
+  direct: DirectWay,
+): Promise<number> {
+  const piece = Buffer.allocUnsafeSlow(BETWEEN);
+  let at = from;
+  while (at < end) {
+    outlet.gone.throwIfAborted();
+    const sent = await direct.send(file.descriptor!, at, end - at);
+    outlet.sent(sent);
+    at += sent;
+    if (at >= end) break;
+    const wanted = piece.subarray(0, Math.min(BETWEEN, end - at));
+    // It looks at the file too.
+    if ((await file.read(wanted, at)) < wanted.length)
+      throw new Truncated('The file is shorter than it was.');
+    await outlet.write(wanted);
+    at += wanted.length;
+  }
+  return at;
+}
+
+/** Each read is behind a look at the file (`ServedFile.read`), so that nothing of a changed one is written. */
+async function copy(file: ServedFile, { from, end }: ByteSpan, outlet: Outlet): Promise<void> {
   const pieces = new Pieces();
   let writing: Promise<void> = Promise.resolve();
   try {

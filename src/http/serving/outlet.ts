@@ -6,11 +6,22 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TokenBucket } from '../../base/bucket.ts';
 import { realClock, sleep } from '../../base/clock.ts';
+import { DirectWay } from './sendfile.ts';
 
 /** Milliseconds in which a reader must have taken something of what waits for it. Node counts bytes that the system took. */
 export const STALL_MS = 60_000;
 /** Bytes that are written at once under a rate: a slow one would come in bursts otherwise. */
 const LIMITED_PIECE = 16 * 1024;
+
+const NOTHING = new Uint8Array(0);
+
+export interface OutletOptions {
+  /** Bytes a second of all answers together. */
+  limit?: TokenBucket | undefined;
+  /** There is TLS between the answer and its connection. */
+  secure?: boolean;
+  stallMs?: number;
+}
 
 /** The reader has gone, or was ended. */
 export class OutletClosed extends Error {}
@@ -19,15 +30,22 @@ export class Outlet {
   readonly #response: ServerResponse;
   readonly #tcp: Socket;
   readonly #limit: TokenBucket | undefined;
+  readonly #secure: boolean;
+  readonly #stallMs: number;
   readonly #gone = new AbortController();
   readonly #timeout = () => this.break();
   #written = 0;
 
-  /** @param tcp what the answer goes over in the end @param limit of all answers together */
-  constructor(response: ServerResponse, tcp: Socket, limit?: TokenBucket, stallMs = STALL_MS) {
+  constructor(
+    response: ServerResponse,
+    tcp: Socket,
+    { limit, secure = false, stallMs = STALL_MS }: OutletOptions = {},
+  ) {
     this.#response = response;
     this.#tcp = tcp;
     this.#limit = limit;
+    this.#secure = secure;
+    this.#stallMs = stallMs;
     response.once('close', () => {
       tcp.setTimeout(0, this.#timeout);
       this.#gone.abort(new OutletClosed('The reader is gone.'));
@@ -43,6 +61,21 @@ export class Outlet {
   /** Aborted when the connection or the answer has ended. */
   get gone(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  /** The connection itself, where nothing stands between it and the bytes: no TLS, no rate. The caller closes it. */
+  async direct(): Promise<DirectWay | undefined> {
+    if (this.#secure || this.#limit) return undefined;
+    // Behind the head, which may still wait here.
+    await this.#put(NOTHING);
+    return DirectWay.over(this.#tcp);
+  }
+
+  /** The system has taken so many bytes by the direct way. */
+  sent(bytes: number): void {
+    this.#written += bytes;
+    // Node has not seen them.
+    this.#tcp.setTimeout(this.#stallMs);
   }
 
   /** Resolves once the system has taken all of it. The bytes must stay as they are until then. @throws OutletClosed */

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ON_THE_WAY } from '../../../src/http/serving/sendfile.ts';
 import { folder, served } from './served.ts';
 
 test('a folder is a page, a file is its bytes, and nothing else is there', async (t) => {
@@ -57,4 +68,27 @@ test('a file that changes while it is sent ends as broken', async (t) => {
     (error) => error.code === 'ECONNRESET',
   );
   assert.equal(got, true);
+});
+
+test('a file large enough for the direct way is its bytes, whole and in part', async (t) => {
+  const root = folder(t);
+  const path = join(root, 'large');
+  const size = ON_THE_WAY + 40_000_000;
+  const fd = openSync(path, 'w');
+  const hashes = { whole: createHash('sha256'), rest: createHash('sha256') };
+  const from = 1_234_567;
+  for (let at = 0; at < size; at += 1_000_000) {
+    const piece = Buffer.alloc(Math.min(1_000_000, size - at), `${at} `);
+    writeSync(fd, piece);
+    hashes.whole.update(piece);
+    if (at + piece.length > from) hashes.rest.update(piece.subarray(Math.max(0, from - at)));
+  }
+  closeSync(fd);
+  const { get, serving } = await served(t, [path]);
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  assert.equal(digest((await get('/large')).body), hashes.whole.digest('hex'));
+  const rest = await get('/large', { range: `bytes=${from}-` });
+  assert.equal(rest.headers['content-range'], `bytes ${from}-${size - 1}/${size}`);
+  assert.equal(digest(rest.body), hashes.rest.digest('hex'));
+  assert.equal(serving.counts().bytes, 2 * size - from);
 });
