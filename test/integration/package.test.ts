@@ -40,7 +40,13 @@ test('the packed command and library run, from the packages that the tarball ask
 });
 
 test('the package has what is built, and no sources or tests', () => {
-  assert.deepEqual(readdirSync(installed()).sort(), ['LICENSE', 'README.md', 'dist', 'package.json']);
+  assert.deepEqual(readdirSync(installed()).sort(), [
+    'LICENSE',
+    'README.md',
+    'deploy',
+    'dist',
+    'package.json',
+  ]);
 });
 
 test('packing or installing a clone in which nothing is built or installed says what to do, and packs nothing', () => {

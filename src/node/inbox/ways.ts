@@ -1,5 +1,6 @@
 /** The ways on which an inbox hears that a trusted device has something for it: a server that it watches at, and the local network. */
 
+import { realClock } from '../../base/clock.ts';
 import type { BeelineError } from '../../base/errors.ts';
 import { fault } from '../../base/errors.ts';
 import { browse } from '../../meeting/lan/find.ts';
@@ -52,6 +53,10 @@ export function atServer(url: string, nameplates: readonly string[], events: Way
 
 /** Announcements of one nameplate that are remembered: anybody on the network can make some. */
 const MOST_INSTANCES = 8;
+/** Milliseconds after a goodbye in which the same sender's earlier answers may still come in, from other sockets. */
+const LATE_MS = 2000;
+/** Goodbyes that are remembered. */
+const MOST_GOODBYES = 64;
 
 /** On the local network. @param interfaces only these, for tests */
 export function onLan(nameplates: readonly string[], events: WayEvents, interfaces?: readonly string[]): Way {
@@ -59,14 +64,22 @@ export function onLan(nameplates: readonly string[], events: WayEvents, interfac
   let wanted = new Set(nameplates);
   /** Those that are known to announce each: one that is heard again is no arrival. */
   const heard = new Map<string, Set<string>>();
+  /** When each instance said goodbye. A forged one silences a sender for a moment only. */
+  const goodbyes = new Map<string, number>();
   const seen = ({ nameplate, instance, addresses, gone }: Announcement) => {
     if (!wanted.has(nameplate)) return;
     const instances = heard.get(nameplate) ?? new Set();
+    const now = realClock.now();
     if (gone) {
+      goodbyes.delete(instance);
+      goodbyes.set(instance, now);
+      if (goodbyes.size > MOST_GOODBYES) goodbyes.delete(goodbyes.keys().next().value!);
       if (instances.delete(instance) && instances.size === 0) {
         heard.delete(nameplate);
         events.gone(nameplate);
       }
+    } else if (now - (goodbyes.get(instance) ?? Number.NEGATIVE_INFINITY) < LATE_MS) {
+      // Said before it went.
     } else if (addresses.length > 0 && !instances.has(instance) && instances.size < MOST_INSTANCES) {
       heard.set(nameplate, instances.add(instance));
       events.came(nameplate);
