@@ -207,3 +207,50 @@ test('an upgrade that is refused counts until it is gone', { timeout: 60_000 }, 
     await server.close();
   }
 });
+
+test('a held connection outlives the deadline, one that was given back does not, and no room is none', async () => {
+  const http = createServer();
+  const front = createFront({
+    http,
+    stun: () => undefined,
+    strangers: { inAll: 8, ofAddress: 8 },
+    held: { inAll: 1 },
+    maxConnections: 8,
+    deadline: 2_000,
+  });
+  let crowded = 0;
+  http.on('request', (request, response) => {
+    const release = front.hold(request.socket);
+    if (!release) {
+      crowded++;
+      return void response.writeHead(503).end();
+    }
+    response.writeHead(200, { 'content-length': 2 }).write('a');
+    setTimeout(() => {
+      response.end('b');
+      release();
+    }, 4_000);
+  });
+  front.server.listen(0, '127.0.0.1');
+  await once(front.server, 'listening');
+  const { port } = front.server.address() as { port: number };
+  try {
+    const ask = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+    const socket = connect(port, '127.0.0.1');
+    const first = String(await answerTo(socket, ask));
+    assert.match(first, /^HTTP\/1\.1 200 /);
+    const other = connect(port, '127.0.0.1');
+    assert.match(String(await answerTo(other, ask)), /^HTTP\/1\.1 503 /);
+    assert.equal(crowded, 1);
+    other.destroy();
+    let text = first;
+    socket.on('data', (part) => {
+      text += part;
+    });
+    // It ends only because nothing more is asked on it.
+    await once(socket, 'close');
+    assert.match(text, /ab$/);
+  } finally {
+    await front.close();
+  }
+});
