@@ -72,7 +72,7 @@ function smallerStill(): Plugin {
     async generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== 'chunk') continue;
-        const { code } = await minify(chunk.code, { module: true, ecma: 2020, compress: { passes: 3 } });
+        const { code } = await minify(chunk.code, { module: true, ecma: 2020, compress: { passes: 1 } });
         chunk.code = code ?? chunk.code;
       }
     },

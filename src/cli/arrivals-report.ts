@@ -1,13 +1,25 @@
 /** What arrives in an inbox in plain sentences, and on a terminal a line for each that is under way. */
 import { escapeName } from '../base/printable.ts';
 import type { InboxEvent } from '../node/inbox.ts';
-import { contents, escapeText, formatBytes, formatDuration, formatRate, percentOf } from './format.ts';
+import {
+  contents,
+  escapeText,
+  formatBytes,
+  formatDuration,
+  formatRate,
+  groups,
+  percentOf,
+  shellWord,
+} from './format.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import { listed } from './instructions.ts';
 import { keepEnd } from './measure.ts';
 import { OutboxReport } from './outbox-report.ts';
 import type { Screen } from './screen.ts';
+
+/** Of which an inbox may have one for each address. */
+const MOST_LINKS = 4;
 
 type Offer = Extract<InboxEvent, { event: 'offer' }>;
 
@@ -65,12 +77,45 @@ export class ArrivalsReport {
       case 'watching': {
         const { devices, server, lan } = event;
         this.counts.devices = devices;
+        if (devices === 0) return;
         const where = [
           ...(server === undefined ? [] : [`at ${server}`]),
           ...(lan ? ['on the local network'] : []),
         ];
         const many = devices === 1 ? '1 trusted device' : `${devices} trusted devices`;
         return this.say(`Waiting for ${many}, ${where.join(' and ')}. Ctrl-C stops.`);
+      }
+      case 'uploads': {
+        const { links, fingerprint, pin } = event;
+        const [first = ''] = links;
+        const flags = pin === undefined ? '' : `-k --pinnedpubkey ${shellWord(`sha256//${pin}`)} `;
+        const lines = [
+          'Files can be put here, from a browser:',
+          '',
+          ...links.slice(0, MOST_LINKS).map((link) => `    ${link}`),
+          '',
+          `Or in a terminal:  curl ${flags}-T FILE ${shellWord(first)}`,
+        ];
+        if (!first.startsWith('https:'))
+          lines.push('It is plain HTTP: others on the network can read along. --tls encrypts it.');
+        if (fingerprint !== undefined)
+          lines.push(
+            `The certificate is signed by nobody, so browsers warn. Compare: ${groups(fingerprint)}`,
+          );
+        lines.push('Ctrl-C stops.');
+        if (!this.#quiet) this.#screen.line(lines);
+        return;
+      }
+      case 'upload': {
+        const from = event.from === '' ? '' : ` from ${event.from}`;
+        const name = escapeName(event.name);
+        if (event.status === 'refused') {
+          this.counts.failed++;
+          return this.say(`Not taken${from}: ${name}. ${event.message}`);
+        }
+        this.counts.arrivals++;
+        this.counts.bytes += event.bytes;
+        return this.say(`Received${from}: ${name} (${formatBytes(event.bytes)}), into ${event.to}`);
       }
       case 'server':
         return this.say(

@@ -122,6 +122,25 @@ const forInbox = () => {
   };
 };
 
+/** Of a port for browsers and everybody's tools. */
+const webPort = {
+  port: takes('N', 'the port to listen on; default: 8080; 0 for any', port),
+  host: text('ADDRESS', 'the address to listen on; default: all'),
+  public: on('let in everybody who can reach the port, without a secret link'),
+  password: on('ask for a password here, which browsers and curl then need in place of a secret link'),
+  'password-file': text('FILE', 'the same, with the password in the first line of this file'),
+  tls: on('speak TLS with a new certificate; its fingerprint is shown, and browsers warn'),
+  'tls-cert': text(
+    'FILE',
+    'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
+  ),
+  'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
+  'host-name': texts('NAME', 'with --public: a name by which browsers may ask'),
+  'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
+};
+/** What those are called that mean something with `listen --http` only. */
+export const WEB_PORT = Object.keys(webPort) as (keyof typeof webPort)[];
+
 const OVERWRITE_AT_ONCE = oneOf('skip', 'rename', 'replace', 'update');
 /** What a person may put on the web at most. */
 const MOST_DOWNLOADS = 999_999_999;
@@ -188,14 +207,18 @@ export const FLAGS = {
       'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
       oneOf('safe', 'all', 'skip'),
     ),
+    http: on(
+      'take uploads over HTTP too: a link for browsers, curl and tus clients; the flags below are for it',
+    ),
+    ...webPort,
+    'new-link': on('with --http: the link of before leads nowhere any more, and there is a new one'),
+    'max-size': takes('SIZE', 'with --http: the most bytes of one file, such as 2GiB', size),
+    quota: takes('SIZE', 'with --http: take no more once the folder holds this much', size),
     ...forInbox(),
   },
   serve: {
-    port: takes('N', 'the port to listen on; default: 8080; 0 for any', port),
-    host: text('ADDRESS', 'the address to listen on; default: all'),
-    public: on('let in everybody who can reach the port, without a secret link'),
-    password: on('ask for a password here, which browsers and curl then need in place of a secret link'),
-    'password-file': text('FILE', 'the same, with the password in the first line of this file'),
+    ...webPort,
+    'keep-link': on('use the same secret link as the last time that these paths were served'),
     expires: takes('TIME', 'begin nothing more after this long: 10m, 2h, 1d; then end', duration(MAX_WAIT)),
     downloads: takes(
       'N',
@@ -203,15 +226,7 @@ export const FLAGS = {
       integer(1, MOST_DOWNLOADS),
     ),
     limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
-    tls: on('speak TLS with a new certificate; its fingerprint is shown, and browsers warn'),
-    'tls-cert': text(
-      'FILE',
-      'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
-    ),
-    'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
     hidden: on('serve names that begin with a dot too'),
-    'host-name': texts('NAME', 'with --public: a name by which browsers may ask, such as files.example.org'),
-    'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
     qr: on('show the link as a QR code too'),
     ...face,
     'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),

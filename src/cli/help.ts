@@ -54,6 +54,7 @@ const ABOUT: {
       'beeline listen --to ~/Inbox --server wss://beeline.example.org',
       'beeline listen --to ~/Inbox --once --json',
       'beeline listen --to ~/Inbox --no-lan --limit 10M --log-file inbox.log',
+      'beeline listen --http --to ~/Inbox --quota 200GiB   # a link for browsers and curl',
     ],
     notes: [
       'The other side runs `beeline send PATH --device NAME-OF-THIS-DEVICE-THERE`, and nobody has to do anything here.',

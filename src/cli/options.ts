@@ -4,9 +4,10 @@ import { MAX_TEXT } from '../base/limits.ts';
 import type { CommonOptions, DownloadOptions, ReceiveOptions, Remote, SendOptions } from '../node/api.ts';
 import type { ListenOptions } from '../node/inbox.ts';
 import type { ServeOptions } from '../node/serve.ts';
+import type { WebPortOptions } from '../node/serving/web-port.ts';
 import type { CertificateFiles, ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
-import { type Command, type FlagValues, RECEIVER_ONLY } from './flags.ts';
+import { type Command, type FlagValues, RECEIVER_ONLY, WEB_PORT } from './flags.ts';
 import { serverUrl } from './values.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -248,7 +249,12 @@ export interface ListenArgs {
   face: Face;
   metricsPort?: number;
   options: Omit<ListenOptions, 'ask'>;
+  /** Who may upload; absent: nobody. */
+  access?: ServeArgs['access'];
 }
+
+/** Those of `listen` that mean nothing without `--http`. */
+const FOR_HTTP = [...WEB_PORT, 'new-link', 'max-size', 'quota'] as const;
 
 /** @throws BeelineError USAGE */
 export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
@@ -259,8 +265,11 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
   const { relay = 'auto', server = serverFrom(env) } = flags;
   if (relay === 'only' && server === undefined)
     throw usage('listen', '--relay only needs a server that relays: --server URL.');
+  const idle = FOR_HTTP.find((name) => flags[name] !== undefined);
+  if (!flags.http && idle) throw usage('listen', `--${idle} is for uploads over HTTP: add --http.`);
   return {
     face: faceOf(flags),
+    ...(flags.http && { access: accessOf(flags, env.BEELINE_LISTEN_PASSWORD) }),
     metricsPort: flags['metrics-port'],
     options: {
       to: flags.to ?? '.',
@@ -278,6 +287,14 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
       limit: flags.limit,
       sha256: flags.sha256 ?? false,
       receipt: !flags['no-receipt'],
+      ...(flags.http && {
+        http: {
+          ...webPortOf('listen', flags),
+          newLink: flags['new-link'] ?? false,
+          maxSize: flags['max-size'],
+          quota: flags.quota,
+        },
+      }),
     },
   };
 }
@@ -291,28 +308,16 @@ export function serveArgs(argv: readonly string[], env: Env = {}): ServeArgs {
       'What shall be served? Give files or folders. (`beeline server` is where senders and receivers meet.)',
     );
   if (paths.includes('')) throw usage('serve', 'A path is empty; is a shell variable unset?');
-  refuseBoth(
-    'serve',
-    flags,
-    ['public', 'password'],
-    ['public', 'password-file'],
-    ['password', 'password-file', 'are one password'],
-    ['tls', 'tls-cert', 'are two certificates'],
-  );
-  const files = certificateFiles('serve', flags);
   return {
     paths,
-    access: accessOf(flags, env),
+    access: accessOf(flags, env.BEELINE_SERVE_PASSWORD),
     options: {
-      port: flags.port,
-      host: flags.host,
-      hostNames: flags['host-name'],
+      ...webPortOf('serve', flags),
+      keepLink: flags['keep-link'] ?? false,
       hidden: flags.hidden ?? false,
       expires: flags.expires,
       downloads: flags.downloads,
       limit: flags.limit,
-      tls: flags.tls ? 'self-signed' : files,
-      trustProxy: flags['trust-proxy'] ?? false,
       configDir: configDir(flags, env),
     },
     face: faceOf(flags),
@@ -321,16 +326,38 @@ export function serveArgs(argv: readonly string[], env: Env = {}): ServeArgs {
   };
 }
 
-function accessOf(flags: FlagValues<'serve'>, env: Env): ServeArgs['access'] {
+type WebFlags = FlagValues<'serve'> | FlagValues<'listen'>;
+
+/** @param kept a password of the environment */
+function accessOf(flags: WebFlags, kept: string | undefined): ServeArgs['access'] {
   const passwordFile = flags['password-file'];
   if (flags.public) return 'public';
   if (passwordFile !== undefined) return { passwordFile };
-  const password = env.BEELINE_SERVE_PASSWORD || undefined;
+  const password = kept || undefined;
   return flags.password || password !== undefined ? { password } : 'link';
 }
 
+function webPortOf(command: 'serve' | 'listen', flags: WebFlags): WebPortOptions & { hostNames?: string[] } {
+  refuseBoth(
+    command,
+    flags,
+    ['public', 'password'],
+    ['public', 'password-file'],
+    ['password', 'password-file', 'are one password'],
+    ['tls', 'tls-cert', 'are two certificates'],
+  );
+  const files = certificateFiles(command, flags);
+  return {
+    port: flags.port,
+    host: flags.host,
+    hostNames: flags['host-name'],
+    tls: flags.tls ? 'self-signed' : files,
+    trustProxy: flags['trust-proxy'] ?? false,
+  };
+}
+
 function certificateFiles(
-  command: 'serve' | 'server',
+  command: 'serve' | 'server' | 'listen',
   { 'tls-cert': cert, 'tls-key': key }: { 'tls-cert'?: string; 'tls-key'?: string },
 ): CertificateFiles | undefined {
   if ((cert === undefined) !== (key === undefined))

@@ -18,6 +18,7 @@ import { DevicesFile } from './inbox/devices-file.ts';
 import { ReceivedBytes } from './inbox/received.ts';
 import { judge } from './inbox/rules.ts';
 import { type TurnOutcome, Turns } from './inbox/turns.ts';
+import { openUploads, type UploadEvent, type UploadOptions } from './inbox/uploads.ts';
 import { atServer, onLan, type Way } from './inbox/ways.ts';
 import { deliver, type OutboxEvent } from './outbox.ts';
 import { receive } from './receive.ts';
@@ -46,6 +47,8 @@ export interface ListenOptions
   once?: boolean;
   /** True: also delivers what is in the outbox (`deliver`), if no other process does. */
   outbox?: boolean;
+  /** Takes uploads over HTTP too, from whoever has its link or password. Then no device needs to be trusted. */
+  http?: UploadOptions;
   /** Decides about offers of devices whose rule is to ask. Absent: they are declined. */
   ask?: (offer: OfferSummary, device: Device) => boolean | Promise<boolean>;
 }
@@ -65,6 +68,7 @@ export type InboxEvent =
     >)
   | (TransferEvent & { arrival: number; device: string })
   | OutboxEvent
+  | UploadEvent
   /** Something about the inbox itself, or about a device of which nothing has arrived. */
   | { event: 'warning'; device?: string; code: ErrorCode; reason?: Reason; message: string };
 
@@ -126,20 +130,22 @@ class Listening implements Inbox {
   }
 
   async #run(): Promise<void> {
-    const { server, lan = true, to, configDir = defaultConfigDir(), signal } = this.#options;
-    if (server === undefined && !lan) throw fault('NO_MEETING_PLACE');
+    const { server, lan = true, to, http, configDir = defaultConfigDir(), signal } = this.#options;
+    if (server === undefined && !lan && !http) throw fault('NO_MEETING_PLACE');
     if (signal?.aborted) return;
     const close = () => this.close();
     signal?.addEventListener('abort', close, { once: true });
     new Destination(to).check();
     const locks: Lock[] = [];
+    let uploads: { close(): Promise<void> } | undefined;
     const file = new DevicesFile(configDir);
     let delivering: Promise<void> | undefined;
     try {
       const devices = await file.read();
-      if (devices.list().length === 0) throw fault('NO_DEVICES');
+      if (devices.list().length === 0 && !http) throw fault('NO_DEVICES');
       if (lan) locks.push(await lockFor(configDir, 'lan', 'on the local network'));
       if (server !== undefined) locks.push(await lockFor(configDir, server, 'at that server'));
+      if (http) uploads = await this.#openUploads(http, configDir);
       this.#waitFor(devices);
       this.#open();
       delivering = this.#options.outbox ? this.#deliver() : undefined;
@@ -151,10 +157,22 @@ class Listening implements Inbox {
     } finally {
       file.close();
       for (const way of this.#ways.values()) way.close();
-      await Promise.all([this.#turns.close(), delivering]);
+      await Promise.all([this.#turns.close(), delivering, uploads?.close()]);
       for (const lock of locks) lock.release();
       signal?.removeEventListener('abort', close);
     }
+  }
+
+  #openUploads(http: UploadOptions, configDir: string): Promise<{ close(): Promise<void> }> {
+    const { to, overwrite = 'rename', limit, log, once } = this.#options;
+    return openUploads(http, {
+      ...{ to, overwrite, limit, configDir, log },
+      warn: (error) => this.#warn(error),
+      tell: (event) => {
+        this.#tell(event);
+        if (once && event.event === 'upload' && event.status === 'arrived') this.close();
+      },
+    });
   }
 
   /** @throws BeelineError what `fail` was called with */
@@ -235,7 +253,8 @@ class Listening implements Inbox {
     const [way, nameplate] = parts(slot);
     const device = this.#devices.get(nameplate);
     if (!device || this.#stop.signal.aborted) return 'nobody';
-    const { to, overwrite = 'rename', server, once, ask: _ask, outbox: _outbox, ...common } = this.#options;
+    const { to, overwrite = 'rename', server, once, ...others } = this.#options;
+    const { ask: _ask, outbox: _outbox, http: _http, ...common } = others;
     const rules = device.inbox ?? {};
     const folder = rules.to ?? to;
     let release = () => {};

@@ -151,10 +151,10 @@ class Gate extends Duplex {
     this.#more();
   }
 
-  /** It is a WebSocket now. */
+  /** All passes from now on. It may be said while the parser is still at the head, and takes no more bytes meanwhile. */
   open(): void {
     this.#state = 'open';
-    this.#more();
+    process.nextTick(() => this.#more());
   }
 
   /** As a socket has it. */

@@ -13,10 +13,11 @@ import { listenArgs } from '../options.ts';
 import { isYes, Prompt } from '../prompt.ts';
 import { describeOffer } from '../questions.ts';
 import { Screen } from '../screen.ts';
+import { webAccess } from '../web-access.ts';
 
 /** Resolves to the exit code: 0 also after a signal, for that is how an inbox ends. @throws BeelineError */
 export async function listenCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { face, metricsPort, options } = listenArgs(argv, host.env);
+  const { face, metricsPort, options, access: who } = listenArgs(argv, host.env);
   const screen = new Screen(host.stderr, host.env);
   const interrupt = new Interrupt();
   const prompt = new Prompt({
@@ -28,6 +29,8 @@ export async function listenCommand(argv: readonly string[], host: Host): Promis
   let metrics: { close(): void } | undefined;
   try {
     log = await openLog(face, (lines) => screen.raw(lines));
+    const access = who && (await webAccess('listen', who, prompt));
+    if (typeof access === 'object') log?.hide(access.password);
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('../metrics.ts');
       const served = await serveMetrics(metricsPort, () => inboxMetrics(report));
@@ -38,9 +41,15 @@ export async function listenCommand(argv: readonly string[], host: Host): Promis
     const inbox = listen({
       ...options,
       ...{ signal: interrupt.signal, log: log?.logger },
+      ...(access && { http: { ...options.http, ...(access !== 'link' && { access }) } }),
       ...(prompt.possible && { ask: asking(prompt, screen, options.to) }),
     });
     inbox.subscribe((event) => {
+      if (event.event === 'uploads')
+        for (const link of event.links) {
+          const [, secret = ''] = new URL(link).pathname.split('/');
+          if (secret !== '') log?.hide(secret);
+        }
       report.apply(event);
       if (face.json) writeEvent(host.stdout, event);
     });

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import type { DownloadEvent } from '../../http/serving/records.ts';
 import type { RunningServe, ServeEnd } from '../../node/serve.ts';
-import { usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { count, formatBytes, groups, shellWord } from '../format.ts';
 import type { Host } from '../host.ts';
@@ -11,11 +10,11 @@ import { Interrupt } from '../interrupt.ts';
 import { printer } from '../json.ts';
 import { type Log, openLog } from '../log.ts';
 import { serveMetrics, servingMetrics } from '../metrics.ts';
-import { type PasswordArgs, type ServeArgs, serveArgs } from '../options.ts';
+import { type ServeArgs, serveArgs } from '../options.ts';
 import { Prompt } from '../prompt.ts';
 import { shownPath } from '../report.ts';
 import { Screen } from '../screen.ts';
-import { readPassword } from '../secrets.ts';
+import { webAccess } from '../web-access.ts';
 
 const MOST_LINKS = 4;
 
@@ -31,7 +30,11 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
   let metrics: { url: string; close(): void } | undefined;
   try {
     log = await openLog(face, (lines) => screen.raw(lines));
-    const access = await accessOf(args, new Prompt({ input: host.stdin, output: host.stderr, interrupt }));
+    const access = await webAccess(
+      'serve',
+      args.access,
+      new Prompt({ input: host.stdin, output: host.stderr, interrupt }),
+    );
     if (typeof access === 'object') log?.hide(access.password);
     const say = (lines: readonly string[]) => {
       if (!face.quiet && !face.json) screen.line(lines);
@@ -39,7 +42,7 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
     const serve = await host.serve();
     serving = await serve(args.paths, {
       ...args.options,
-      access,
+      ...(access !== 'link' && { access }),
       log: log?.logger,
       warn: (sentence) => say([sentence]),
       onDownload: (event) => {
@@ -75,31 +78,6 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
     log?.close();
     interrupt.close();
   }
-}
-
-/** @throws BeelineError USAGE if there is nobody to ask for a password */
-async function accessOf(
-  { access }: ServeArgs,
-  prompt: Prompt,
-): Promise<'link' | 'public' | { password: string }> {
-  if (access === 'link' || access === 'public') return access;
-  const password = await passwordOf(access, prompt);
-  if (!password) throw usage('serve', 'The password is empty.');
-  return { password };
-}
-
-async function passwordOf(
-  { password, passwordFile }: PasswordArgs,
-  prompt: Prompt,
-): Promise<string | undefined> {
-  if (password !== undefined) return password;
-  if (passwordFile !== undefined) return readPassword(passwordFile);
-  if (!prompt.possible)
-    throw usage(
-      'serve',
-      'Nobody is here to be asked for the password: use --password-file or BEELINE_SERVE_PASSWORD.',
-    );
-  return prompt.askSecret('Password: ');
 }
 
 async function qrCode(text: string): Promise<string> {

@@ -2,12 +2,13 @@
  * Who may have what is served: whoever has the link, whoever knows the password, or everybody. A link is a path that nobody guesses, and
  * stands in front of every other path. No cookie is set: what a browser sends by itself, another site could make it send.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { isAddress } from '../../base/addresses.ts';
+import { newLink } from '../../identity/kept-link.ts';
 import { Windowed } from '../../server/counts.ts';
 
-/** `link`: a new one. `password`: by HTTP Basic (RFC 7617), with any user name. */
-export type AccessWay = 'link' | 'public' | { readonly password: string };
+/** `link`: a new one, or the one that is given: 22 characters that nobody guesses. `password`: by HTTP Basic (RFC 7617), with any user name. */
+export type AccessWay = 'link' | 'public' | { readonly link: string } | { readonly password: string };
 
 export interface AccessRequest {
   /** As it was sent, without the query. */
@@ -26,8 +27,6 @@ export type Admission =
   | { refused: 'unknown' | 'unauthorized' | 'host' }
   | { refused: 'guessing'; seconds: number };
 
-/** A link has 22 characters for them. */
-const LINK_BYTES = 16;
 /** Wrong passwords, or wrong links, of one address in one window of time. */
 const GUESSES = 20;
 const WINDOW_MS = 5 * 60_000;
@@ -35,17 +34,19 @@ const WINDOW_MS = 5 * 60_000;
 export class Access {
   /** What stands before every path: '/' and the link's secret, or nothing. */
   readonly prefix: string;
-  readonly #way: AccessWay;
+  readonly #way: 'link' | 'password' | 'public';
   readonly #hosts: ReadonlySet<string>;
   readonly #wrong = new Windowed(WINDOW_MS);
   readonly #secret: Uint8Array;
 
   /** @param hosts names by which browsers may ask, in lower case; they matter only where everybody may come */
   constructor(way: AccessWay, hosts: readonly string[] = []) {
-    this.#way = way;
     this.#hosts = new Set(['localhost', ...hosts]);
-    this.prefix = way === 'link' ? `/${randomBytes(LINK_BYTES).toString('base64url')}` : '';
-    this.#secret = digest(typeof way === 'object' ? way.password : this.prefix);
+    const password = typeof way === 'object' && 'password' in way ? way.password : undefined;
+    this.#way = way === 'public' ? way : password === undefined ? 'link' : 'password';
+    const link = typeof way === 'object' && 'link' in way ? way.link : newLink();
+    this.prefix = this.#way === 'link' ? `/${link}` : '';
+    this.#secret = digest(password ?? this.prefix);
   }
 
   admit(asked: AccessRequest): Admission {

@@ -28,22 +28,24 @@ import { type ByteSpan, readRange } from './ranges.ts';
 import type { ServingRecords } from './records.ts';
 import type { ServedNode, ServedTree } from './tree.ts';
 
-export interface ServingParts {
-  tree: ServedTree;
+/** What stands before everything. */
+export interface GateParts {
   access: Access;
-  allowance: Allowance;
   records: ServingRecords;
+  /** Client addresses come from X-Forwarded-For. */
+  trustProxy?: boolean;
+  /** Nothing more is begun. */
+  over?: () => boolean;
+}
+
+export interface ServingParts extends Omit<GateParts, 'over'> {
+  tree: ServedTree;
+  allowance: Allowance;
   digests: FileDigests;
   /** Of the port that requests come in at. */
   front: () => Front;
   /** Bytes a second of all files and archives together. */
   limit?: TokenBucket | undefined;
-  /** Client addresses come from X-Forwarded-For. */
-  trustProxy?: boolean;
-  /** More that is behind the same access: routes for other methods. They answer before what is here. */
-  mount?: (app: ServingApp) => void;
-  /** Methods of those routes. */
-  methods?: readonly string[];
 }
 
 export interface ServingEnv {
@@ -60,16 +62,23 @@ export interface ServingEnv {
 export type ServingApp = Hono<ServingEnv>;
 type Asked = Context<ServingEnv>;
 
-const METHODS = ['GET', 'HEAD', 'OPTIONS'];
+const ALLOW = 'GET, HEAD, OPTIONS';
 /** Seconds after which it may be tried again. */
 const CROWDED_S = 10;
 const RESERVED_S = 60;
 
 export function servingApp(parts: ServingParts): ServingApp {
-  const { access, records, trustProxy = false } = parts;
-  const app: ServingApp = new Hono();
-  const allow = [...METHODS, ...(parts.methods ?? [])].join(', ');
+  const app = gatedApp({ ...parts, over: () => parts.allowance.over(realClock.now()) });
+  // HEAD is a GET to the framework.
+  app.get('*', (c) => answer(parts, c));
+  app.options('*', (c) => say(c, 204, '', { allow: ALLOW }));
+  app.all('*', (c) => say(c, 405, 'This is for reading only.\n', { allow: ALLOW, connection: 'close' }));
+  return app;
+}
 
+/** An application that whoever comes in has shown to be allowed to, that keeps records, and that has no answers yet. */
+export function gatedApp({ access, records, trustProxy = false, over = () => false }: GateParts): ServingApp {
+  const app: ServingApp = new Hono();
   app.use('*', async (c, next) => {
     const { incoming, outgoing } = c.env;
     const address = clientAddress(incoming, trustProxy);
@@ -101,16 +110,11 @@ export function servingApp(parts: ServingParts): ServingApp {
     );
     if (isForeign(incoming)) return say(c, 403, 'Another site may link here, but not load from here.\n');
     if (admission.rest === '') return lead(c, `${access.prefix}/`);
-    if (parts.allowance.over(realClock.now())) return say(c, 410, 'This is not served any more.\n');
+    if (over()) return say(c, 410, 'This is not served any more.\n');
     c.set('rest', admission.rest);
     c.set('address', address);
     return next();
   });
-  parts.mount?.(app);
-  // HEAD is a GET to the framework.
-  app.get('*', (c) => answer(parts, c));
-  app.options('*', (c) => say(c, 204, '', { allow }));
-  app.all('*', (c) => say(c, 405, 'This is for reading only.\n', { allow, connection: 'close' }));
   app.onError((error, c) => {
     records.failed(access.masked(rawPath(c.env.incoming)), error);
     if (!c.env.outgoing.headersSent) return say(c, 500, 'Something went wrong here.\n');
@@ -134,7 +138,8 @@ function isForeign({ headers }: IncomingMessage): boolean {
   return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
 }
 
-function headersFor({ env: { incoming } }: Asked, policy?: string): OutgoingHttpHeaders {
+/** What every answer says to a browser. @param policy its content security policy; default: nothing is loaded */
+export function headersFor({ env: { incoming } }: Asked, policy?: string): OutgoingHttpHeaders {
   return {
     ...securityHeaders(isEncrypted(incoming), incoming.headers.host),
     'content-security-policy': policy ?? "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -242,7 +247,7 @@ async function sendListing(
   }
 }
 
-function crowded(c: Asked): Response {
+export function crowded(c: Asked): Response {
   return say(c, 503, 'Too many are being served. Try again in a moment.\n', {
     'retry-after': String(CROWDED_S),
   });

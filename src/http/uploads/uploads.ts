@@ -2,7 +2,8 @@
  * All uploads of an inbox: what may come, how much of it, how many at a time. Whatever way one comes (tus, PUT, a form), it
  * is one deposit here. Non-goals: HTTP, the disk.
  */
-import type { Clock } from '../../base/clock.ts';
+import type { TokenBucket } from '../../base/bucket.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { Deposit, Deposits, NewDeposit } from './deposits.ts';
 import { refusalOf, UploadRefusal } from './refusal.ts';
 
@@ -13,6 +14,8 @@ export interface UploadsOptions {
   maxSize?: number;
   /** The most bytes that the folder may hold when an upload begins, its own included. */
   quota?: number;
+  /** Bytes a second, of all together. */
+  limit?: TokenBucket;
   on: UploadEvents;
 }
 
@@ -116,8 +119,8 @@ export class Uploads {
         try {
           await deposit.write(
             deposit.size === undefined
-              ? this.#metered(stream)
-              : catching(stream, (error) => {
+              ? this.#metered(this.#paced(stream))
+              : catching(this.#paced(stream), (error) => {
                   cut = error;
                 }),
           );
@@ -283,6 +286,18 @@ export class Uploads {
       await this.#reserve(piece.length);
       yield piece;
     }
+  }
+
+  /** No faster than all together may be. */
+  #paced(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const { limit, clock } = this.#options;
+    if (!limit) return stream;
+    return (async function* () {
+      for await (const piece of stream) {
+        await sleep(clock, limit.pass(piece.length));
+        yield piece;
+      }
+    })();
   }
 
   #sweep(): void {
