@@ -18,7 +18,8 @@ export interface Answer {
   /** By its name in lower case; of several with one name, joined by commas. */
   header(name: string): string | undefined;
   /**
-   * Hands over the body as it comes. While what `take` returned is unsettled, nothing is read. Resolves at the end of a
+   * Hands over the body as it comes, in bytes that are somebody else's once `take` has returned. While what it returned is unsettled,
+   * nothing is read. Resolves at the end of a
    * body that is whole. Rejects when it is cut short or late, when `take` throws, and after `close`.
    */
   read(take: (bytes: Uint8Array) => void | Promise<void>): Promise<void>;

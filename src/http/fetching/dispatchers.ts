@@ -1,9 +1,11 @@
 /** What carries requests: undici's pools of connections. A file of its own, since it is loaded only where something is fetched. */
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from 'undici';
 import type { Proxy as WebProxy } from '../../websocket/proxy.ts';
 import type { Reach } from './reach.ts';
+import { openSocket } from './sockets.ts';
 
 const CONNECT_MS = 15_000;
+/** `sockets.ts` counts on this. */
 const MAX_HEADER_BYTES = 32 * 1024;
 /** A connection that is not used is closed after so long. */
 const KEEP_ALIVE_MS = 10_000;
@@ -18,7 +20,35 @@ function pool(connections: number) {
 
 /** The lookup decides which addresses are connected to. So no name can mean another one between the check and the connection. */
 export function direct(connections: number, { lookup }: Reach): Dispatcher {
-  return new Agent({ ...pool(connections), connect: { timeout: CONNECT_MS, lookup, maxCachedSessions: 16 } });
+  const secure = buildConnector({ timeout: CONNECT_MS, lookup, maxCachedSessions: 16 });
+  return new Agent({
+    ...pool(connections),
+    connect(options, callback) {
+      if (options.protocol === 'https:') return secure(options, callback);
+      plain(options, lookup, callback);
+    },
+  });
+}
+
+function plain(
+  { hostname, port }: buildConnector.Options,
+  lookup: Reach['lookup'],
+  callback: buildConnector.Callback,
+): void {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const socket = openSocket({ host, port: Number(port) || 80, lookup });
+  const failed = (error: Error) => {
+    socket.destroy();
+    callback(error, null);
+  };
+  const late = setTimeout(() => socket.destroy(new errors.ConnectTimeoutError()), CONNECT_MS);
+  socket.setNoDelay(true).once('error', failed);
+  socket.once('close', () => clearTimeout(late));
+  socket.once('connect', () => {
+    clearTimeout(late);
+    socket.off('error', failed);
+    callback(null, socket);
+  });
 }
 
 /** Which addresses a proxy connects to is the proxy's own business: it stands where its owner put it. */

@@ -410,7 +410,8 @@ export class Work {
     let at = 0;
     while (at < bytes.length && lane.at < piece.end) {
       const took = this.#fill(lane, piece, file, bytes, at);
-      if (took === undefined) return this.#putLater(lane, piece, file, bytes.subarray(at), answer);
+      // What is not taken at once is somebody else's afterwards.
+      if (took === undefined) return this.#putLater(lane, piece, file, Uint8Array.from(bytes.subarray(at)), answer);
       at += took;
     }
     ports.progress(this.#bytes, []);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { BeelineError } from '../../../src/base/errors.ts';
@@ -99,6 +99,22 @@ test('to a stream, in order', async (t) => {
   const { transfer } = fetchInto(t, folder(t), url, { to: '-', stdout: to });
   await transfer.done;
   assert.deepEqual(Buffer.concat(parts), content(1));
+});
+
+test('a reader that is slower than the server gets every byte right', async (t) => {
+  const bytes = content(11, 40 * 1024 * 1024 + 5);
+  const { url } = await serve(t, (request, response) => answer(request, response, { bytes }));
+  const parts: Buffer[] = [];
+  const slow = new Writable({
+    highWaterMark: 1,
+    write(part, _, done) {
+      parts.push(Buffer.from(part));
+      setTimeout(done, 5);
+    },
+  });
+  const { transfer } = fetchInto(t, folder(t), url, { to: '-', stdout: slow });
+  await transfer.done;
+  assert.ok(Buffer.concat(parts).equals(bytes));
 });
 
 test('a connection that breaks is continued where it broke', async (t) => {
