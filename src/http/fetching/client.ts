@@ -159,7 +159,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    if (this.#end) return;
+    // When it is resumed, the parser tells of no bytes at all first; to pause for these would go on for ever.
+    if (this.#end || bytes.length === 0) return;
     try {
       const taken = this.#take!(bytes);
       if (!taken) return;
@@ -188,6 +189,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #fail(thrown: unknown): void {
     if (this.#end) return;
     this.#settle(thrown);
+    // What is paused would not hear of its connection's end.
+    this.#controller?.resume();
     this.#controller?.abort(new Error('given up'));
   }
 

@@ -1,8 +1,8 @@
 /** What carries requests: undici's pools of connections. A file of its own, since it is loaded only where something is fetched. */
-import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, errors, Pool, ProxyAgent } from 'undici';
 import type { Proxy as WebProxy } from '../../websocket/proxy.ts';
 import type { Reach } from './reach.ts';
-import { openSocket } from './sockets.ts';
+import { openSocket, patient } from './sockets.ts';
 
 const CONNECT_MS = 15_000;
 /** `sockets.ts` counts on this. */
@@ -24,10 +24,14 @@ export function direct(connections: number, { lookup }: Reach): Dispatcher {
   return new Agent({
     ...pool(connections),
     connect(options, callback) {
-      if (options.protocol === 'https:') return secure(options, callback);
+      if (options.protocol === 'https:') return secure(options, patiently(callback));
       plain(options, lookup, callback);
     },
   });
+}
+
+function patiently(callback: buildConnector.Callback): buildConnector.Callback {
+  return (...[error, socket]) => (error ? callback(error, null) : callback(null, patient(socket!)));
 }
 
 function plain(
@@ -47,7 +51,7 @@ function plain(
   socket.once('connect', () => {
     clearTimeout(late);
     socket.off('error', failed);
-    callback(null, socket);
+    callback(null, patient(socket));
   });
 }
 
@@ -59,6 +63,11 @@ export function proxied(connections: number, proxy: WebProxy): Dispatcher {
     ...pool(connections),
     ...{ uri: `http${secure ? 's' : ''}://${host}:${port}`, proxyTunnel: false },
     requestTls: { timeout: CONNECT_MS },
+    factory(origin, options) {
+      const { connect } = options as { connect?: buildConnector.connector };
+      const wrapped: buildConnector.connector = (given, callback) => connect!(given, patiently(callback));
+      return new Pool(origin, { ...options, ...(typeof connect === 'function' && { connect: wrapped }) });
+    },
     ...(authorization !== undefined && { token: authorization }),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * TCP connections that are read into buffers of their own, which are used again. Node makes a new buffer of 64 KiB for each read;
+ * Connections as requests need them. TCP connections that are read into buffers of their own, which are used again. Node makes a new buffer of 64 KiB for each read;
  * for a fast download that is more work for its garbage collector than all else costs.
  */
 import { connect, type LookupFunction, type Socket } from 'node:net';
@@ -43,4 +43,34 @@ export function openSocket({ host, port, lookup }: SocketOptions): Socket {
     },
   });
   return socket.at;
+}
+
+/** How often a connection's end is told again. */
+const AGAIN_MS = 20;
+
+/**
+ * undici (7.30) does not bear to hear of a connection's end while the answer on it is paused: it throws where nobody catches. So the end is told
+ * again until it is heard, and what follows it waits. A paused answer is resumed, or given up; so that comes to an end.
+ */
+export function patient(socket: Socket): Socket {
+  const tell = socket.emit.bind(socket) as (event: string, ...args: unknown[]) => boolean;
+  const waiting: [event: string, ...args: unknown[]][] = [];
+  const again = () => {
+    const [next] = waiting;
+    if (!next) return;
+    try {
+      tell(...next);
+      waiting.shift();
+      again();
+    } catch {
+      setTimeout(again, AGAIN_MS).unref();
+    }
+  };
+  socket.emit = (event: string, ...args: unknown[]) => {
+    if (event !== 'end' && event !== 'close') return tell(event, ...args);
+    waiting.push([event, ...args]);
+    if (waiting.length === 1) again();
+    return true;
+  };
+  return socket;
 }

@@ -411,7 +411,8 @@ export class Work {
     while (at < bytes.length && lane.at < piece.end) {
       const took = this.#fill(lane, piece, file, bytes, at);
       // What is not taken at once is somebody else's afterwards.
-      if (took === undefined) return this.#putLater(lane, piece, file, Uint8Array.from(bytes.subarray(at)), answer);
+      if (took === undefined)
+        return this.#putLater(lane, piece, file, Uint8Array.from(bytes.subarray(at)), answer);
       at += took;
     }
     ports.progress(this.#bytes, []);

@@ -117,6 +117,19 @@ test('a reader that is slower than the server gets every byte right', async (t) 
   assert.ok(Buffer.concat(parts).equals(bytes));
 });
 
+test('a limit is kept, also where the server closes the connection behind the file', async (t) => {
+  for (const connection of ['close', 'keep-alive']) {
+    const to = folder(t);
+    const { url } = await serve(t, (request, response) =>
+      answer(request, response, { headers: { connection } }),
+    );
+    const since = performance.now();
+    await fetchInto(t, to, url, { limit: 5e6 }).transfer.done;
+    assert.ok(performance.now() - since > 600, 'it took as long as it must');
+    assert.deepEqual(readFileSync(join(to, 'file.bin')), content(1));
+  }
+});
+
 test('a connection that breaks is continued where it broke', async (t) => {
   const to = folder(t);
   let left = 3;
