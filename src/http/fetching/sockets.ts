@@ -11,13 +11,13 @@ const BUFFER = 256 * 1024;
  */
 const LEAST = 64 * 1024;
 
-export interface SocketOptions {
+export interface PlainSocket {
   host: string;
   port: number;
   lookup: LookupFunction;
 }
 
-export function openSocket({ host, port, lookup }: SocketOptions): Socket {
+export function openSocket({ host, port, lookup }: PlainSocket): Socket {
   let filling: Buffer = Buffer.allocUnsafeSlow(BUFFER);
   let other: Buffer | undefined;
   /** Bytes of the last read that were handed on in its buffer. */
@@ -54,12 +54,12 @@ const AGAIN_MS = 20;
  */
 export function patient(socket: Socket): Socket {
   const tell = socket.emit.bind(socket) as (event: string, ...args: unknown[]) => boolean;
-  const waiting: [event: string, ...args: unknown[]][] = [];
+  const waiting: { event: string; argument: unknown }[] = [];
   const again = () => {
     const [next] = waiting;
     if (!next) return;
     try {
-      tell(...next);
+      tell(next.event, next.argument);
       waiting.shift();
       again();
     } catch {
@@ -68,7 +68,7 @@ export function patient(socket: Socket): Socket {
   };
   socket.emit = (event: string, ...args: unknown[]) => {
     if (event !== 'end' && event !== 'close') return tell(event, ...args);
-    waiting.push([event, ...args]);
+    waiting.push({ event, argument: args[0] });
     if (waiting.length === 1) again();
     return true;
   };
