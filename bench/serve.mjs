@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /** The benchmark of `beeline serve` beside nginx and Python's http.server: see `--help`. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +9,8 @@ import { parseArgs } from 'node:util';
 import { bytes, whole } from './args.mjs';
 import { makeFile } from './files.mjs';
 import { bench, given } from './main.mjs';
-import { cpuOf, delay, freePort, start } from './processes.mjs';
+import { childrenOf, startNginx, startServer } from './nginx.mjs';
+import { cpuOf, freePort } from './processes.mjs';
 import { columns, fixed, median, spread } from './report.mjs';
 
 const HELP = `npm run bench:serve -- [--size 4GiB] [--rounds 5] [--dir FOLDER]
@@ -21,7 +21,6 @@ compared with the file once.`;
 
 const GOAL = 0.8;
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const READY_MS = 15_000;
 
 const options = given((argv) => {
   const { values } = parseArgs({
@@ -74,51 +73,21 @@ async function main(root) {
 async function beeline(root, file) {
   const port = await freePort();
   const flags = ['--port', String(port), '--host', '127.0.0.1', '--public', '--config-dir', root];
-  return serving([process.execPath, COMMAND, 'serve', file, ...flags], port, `/large.bin`);
+  return serving(await startServer([process.execPath, COMMAND, 'serve', file, ...flags], port));
 }
 
 async function nginx(root) {
-  const port = await freePort();
-  const conf = join(root, 'nginx.conf');
-  writeFileSync(
-    conf,
-    `daemon off; worker_processes 1; ${asRoot()} pid ${root}/nginx.pid; error_log ${root}/nginx.log;
-events { worker_connections 64; }
-http { access_log off; sendfile on; tcp_nopush on; ${temporary(root)} server { listen 127.0.0.1:${port}; root ${root}; } }\n`,
-  );
-  const running = await serving(['nginx', '-p', root, '-c', conf], port, '/large.bin');
-  // The worker does the work.
-  const [worker] = childrenOf(running.pid);
-  return { ...running, pid: worker ?? running.pid };
-}
-
-function temporary(root) {
-  return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((name) => `${name}_temp_path ${root}/nginx-${name};`)
-    .join(' ');
+  return serving(await startNginx(root));
 }
 
 async function python(root) {
   const port = await freePort();
-  return serving(
-    ['python3', '-m', 'http.server', String(port), '--bind', '127.0.0.1', '--directory', root],
-    port,
-    '/large.bin',
-  );
+  const args = ['-m', 'http.server', String(port), '--bind', '127.0.0.1', '--directory', root];
+  return serving(await startServer(['python3', ...args], port));
 }
 
-async function serving([command, ...args], port, path) {
-  const child = start(command, args);
-  const late = performance.now() + READY_MS;
-  while (!(await listens(port))) {
-    if (performance.now() > late) throw new Error(`${command} does not listen.`);
-    await delay(50);
-  }
-  return {
-    url: `http://127.0.0.1:${port}${path}`,
-    pid: realPid(child.pid),
-    end: () => child.kill('SIGTERM'),
-  };
+function serving({ url, pid, end }) {
+  return { url: `${url}/large.bin`, pid: realPid(pid), end };
 }
 
 /** A version manager's shim may stand before the program. */
@@ -127,24 +96,6 @@ function realPid(pid) {
   return child !== undefined && readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('http.server')
     ? child
     : pid;
-}
-
-function childrenOf(pid) {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
-    .trim()
-    .split(/\s+/)
-    .filter(Boolean)
-    .map(Number);
-}
-
-function listens(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }
 
 function curl(args) {
@@ -160,9 +111,4 @@ function check(name, url, file) {
     throw new Error(`${name} sent something else.`);
   }
   execFileSync('rm', [copy]);
-}
-
-/** Started by root, nginx would read as a user who may not enter the folder. */
-function asRoot() {
-  return process.getuid() === 0 ? 'user root;' : '';
 }
