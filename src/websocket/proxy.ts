@@ -100,7 +100,7 @@ async function connect(authority: string, proxy: Proxy, signal: AbortSignal): Pr
           // A server sends nothing before TLS or the upgrade. So bytes that came with the answer are not the tunnel's.
           if (head.length === 0) return resolve(socket);
           reject(failed(name, 'speaks out of turn'));
-        } else reject(failed(name, refusal(statusCode, authority)));
+        } else reject(refusalOf(proxy, statusCode, authority));
         socket.destroy();
       });
       asked.end();
@@ -110,6 +110,11 @@ async function connect(authority: string, proxy: Proxy, signal: AbortSignal): Pr
     asked.destroy();
     throw error;
   });
+}
+
+/** What a proxy's status means for a request to such a host. */
+export function refusalOf({ host, port }: Proxy, status: number, authority: string): BeelineError {
+  return failed(`${host}:${port}`, refusal(status, authority));
 }
 
 function refusal(status: number, authority: string): string {

@@ -6,10 +6,13 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { parse } from '../../src/cli/args.ts';
 import { COMMANDS } from '../../src/cli/flags.ts';
 import { nearest } from '../../src/cli/near.ts';
-import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
+import { downloadArgs, receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 
 const send = (...argv: string[]) => sendArgs(argv, {});
 const receive = (...argv: string[]) => receiveArgs(argv, {});
+const URL_A = 'https://example.org/a.iso';
+const URL_B = 'http://example.org/b.iso';
+const fetching = (...argv: string[]) => downloadArgs(argv, {});
 
 const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['an unknown flag, with the near miss', () => send('x', '--limt', '3'), /--limt.*Did you mean --limit\?/],
@@ -68,6 +71,34 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['receivers of a receiver', () => receive('7-a', '--receivers', '2'), /There is no --receivers/],
   ['sharing of a sender', () => send('x', '--no-share'), /There is no --no-share/],
   ['two devices of a receiver', () => receive('--device', 'a', '7-b'), /Choose one of a code and --device/],
+  ['a mirror of a code', () => fetching('7-a', '--mirror', URL_A), /--mirror is for a URL/],
+  ['what a code is to be', () => fetching('7-a', '--expect', 'ab'), /--expect is for a URL/],
+  ['a name for a code', () => fetching('7-a', '--name', 'x'), /--name is for a URL/],
+  ['private networks for a code', () => fetching('7-a', '--allow-private'), /--allow-private is for a URL/],
+  ['a URL and a code', () => fetching(URL_A, '7-a'), /either a code or URLs/],
+  [
+    'a URL of another scheme beside one',
+    () => fetching(URL_A, 'ftp://example.org/c'),
+    /either a code or URLs/,
+  ],
+  ['a server for a URL', () => fetching(URL_A, '--server', 'wss://h'), /--server is for a code/],
+  ['links of a URL', () => fetching(URL_A, '--links', 'all'), /--links is for a code/],
+  ['a URL to stdout with events', () => fetching(URL_A, '--to', '-', '--json'), /both want stdout/],
+  ['two URLs to stdout', () => fetching(URL_A, URL_B, '--to', '-'), /takes one URL/],
+  ['a mirror of two URLs', () => fetching(URL_A, URL_B, '--mirror', URL_B), /--mirror goes with one URL/],
+  ['a name for two URLs', () => fetching(URL_A, URL_B, '--name', 'x'), /--name goes with one URL/],
+  ['one digest for two URLs', () => fetching(URL_A, URL_B, '--expect', 'ab'), /--expect once for each URL/],
+  [
+    'two digests for one URL',
+    () => fetching(URL_A, '--expect', 'a', '--expect', 'b'),
+    /--expect once for each/,
+  ],
+  [
+    'two policies for a URL',
+    () => fetching(URL_A, '--update', '--overwrite', 'skip'),
+    /contradict each other/,
+  ],
+  ['a receipt and none of a URL', () => fetching(URL_A, '--receipt', 'r', '--no-receipt'), /contradict/],
   ['a bad BEELINE_SERVER', () => sendArgs(['x'], { BEELINE_SERVER: 'nonsense' }), /BEELINE_SERVER/],
 ];
 
@@ -161,6 +192,39 @@ describe('cli: arguments', () => {
     assert.equal(receive('7-a').options.share, true);
     assert.equal(receive('7-a', '--no-share').options.share, false);
     assert.equal(receive('--device', 'l').options.device, 'l');
+  });
+
+  it('knows a URL that is fetched from a code and from a link to a page', () => {
+    assert.equal(fetching('7-crossover-clockwork'), undefined);
+    assert.equal(fetching('https://meet.example/#7-crossover-clockwork'), undefined);
+    assert.equal(fetching(), undefined);
+    assert.deepEqual(fetching('HTTPS://example.org/x#part')?.what, [{ url: 'HTTPS://example.org/x#part' }]);
+  });
+
+  it('turns the flags of a download into options', () => {
+    const given = fetching(
+      ...[URL_A, '--mirror', URL_B, '--mirror', 'http://c.example/', '--expect', 'ab', '--name', 'x'],
+      ...['--to', 'out', '--lanes', '3', '--limit', '2M', '--wait', '10m', '--allow-private', '--update'],
+      ...['--config-dir', 'conf', '--no-receipt', '--sha256', '--json', '--metrics-port', '0'],
+    )!;
+    assert.deepEqual(given.what, [
+      { url: URL_A, mirrors: [URL_B, 'http://c.example/'], sha256: 'ab', name: 'x' },
+    ]);
+    assert.deepEqual(given.options, {
+      ...{ to: 'out', overwrite: 'update', configDir: 'conf', lanes: 3, limit: 2_000_000, wait: 600 },
+      ...{ sha256: true, receipt: false, allowPrivate: true },
+    });
+    assert.equal(given.face.json, true);
+    assert.equal(given.metricsPort, 0);
+    const two = fetching(URL_A, URL_B, '--expect', 'aa', '--expect', 'bb')!;
+    assert.deepEqual(two.what, [
+      { url: URL_A, sha256: 'aa' },
+      { url: URL_B, sha256: 'bb' },
+    ]);
+    assert.deepEqual(
+      [two.options.to, two.options.overwrite, two.options.allowPrivate, two.options.wait],
+      ['.', 'ask', false, undefined],
+    );
   });
 
   it('relays only where there is a relay', () => {

@@ -4,7 +4,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { BeelineError, fault } from '../../base/errors.ts';
-import { proxyFor } from '../../websocket/proxy.ts';
+import { proxyFor, refusalOf, type Proxy as WebProxy } from '../../websocket/proxy.ts';
 import type { Reach } from './reach.ts';
 
 const HEADERS_MS = 30_000;
@@ -53,15 +53,21 @@ export class Client {
   ): Promise<Answer> {
     signal.throwIfAborted();
     this.#options.reach.checkHost(url.hostname);
-    const dispatcher = await this.#dispatcher(url);
+    const proxy = await proxyFor(url.href);
+    const dispatcher = await this.#dispatcher(url, proxy);
     signal.throwIfAborted();
+    // A proxy is asked for the whole URL where there is no tunnel.
+    const forwarded = proxy && url.protocol === 'http:';
     const given = Object.entries(headers).filter((one): one is [string, string] => one[1] !== undefined);
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(url, signal, resolve, reject);
+      const exchange = new Exchange(url, proxy, signal, resolve, reject);
       dispatcher.dispatch(
         {
-          ...{ origin: url.origin, path: `${url.pathname}${url.search}`, method: 'GET' },
+          ...{ origin: url.origin, method: 'GET' },
+          path: `${forwarded ? url.origin : ''}${url.pathname}${url.search}`,
           headers: {
+            ...(forwarded && { host: url.host }),
+            ...(forwarded && proxy.authorization && { 'proxy-authorization': proxy.authorization }),
             'user-agent': this.#options.agent,
             accept: '*/*',
             // What comes is the file itself, of which ranges can be asked for.
@@ -81,16 +87,16 @@ export class Client {
     await Promise.all(all.map((each) => each?.destroy()));
   }
 
-  async #dispatcher(url: URL): Promise<Dispatcher> {
-    const [{ direct, proxied }, proxy] = await Promise.all([import('./dispatchers.ts'), proxyFor(url.href)]);
+  async #dispatcher({ protocol }: URL, proxy: WebProxy | undefined): Promise<Dispatcher> {
+    const { direct, forwarded, tunnelled } = await import('./dispatchers.ts');
     if (this.#closed) throw new BeelineError('CANCELLED', 'The client was closed.');
     const { connections, reach } = this.#options;
     if (!proxy) {
       this.#direct ??= direct(connections, reach);
       return this.#direct;
     }
-    const by = `${proxy.secure} ${proxy.host} ${proxy.port}`;
-    const known = this.#proxied.get(by) ?? proxied(connections, proxy);
+    const by = `${protocol} ${proxy.secure} ${proxy.host} ${proxy.port}`;
+    const known = this.#proxied.get(by) ?? (protocol === 'http:' ? forwarded : tunnelled)(connections, proxy);
     this.#proxied.set(by, known);
     return known;
   }
@@ -99,6 +105,7 @@ export class Client {
 class Exchange implements Dispatcher.DispatchHandler, Answer {
   readonly url: URL;
   status = 0;
+  readonly #proxy: WebProxy | undefined;
   readonly #signal: AbortSignal;
   readonly #resolve: (answer: Answer) => void;
   #reject: (error: unknown) => void;
@@ -111,11 +118,13 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   constructor(
     url: URL,
+    proxy: WebProxy | undefined,
     signal: AbortSignal,
     resolve: (answer: Answer) => void,
     reject: (error: unknown) => void,
   ) {
     this.url = url;
+    this.#proxy = proxy;
     this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -152,6 +161,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return;
+    if (status === 407 && this.#proxy) return this.#fail(refusalOf(this.#proxy, status, this.url.host));
     this.status = status;
     this.#headers = headers;
     controller.pause();
@@ -179,7 +189,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#settle(serverError(this.url, error));
+    this.#settle(serverError(this.url, error, this.#proxy));
   }
 
   readonly #abort = (): void => {
@@ -224,14 +234,14 @@ const CERTIFICATE =
   /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL_WRONG_VERSION|HOSTNAME_)/;
 
 /** @returns the same, where it is one of ours */
-export function serverError(url: URL, thrown: unknown): BeelineError {
+export function serverError(url: URL, thrown: unknown, proxy?: WebProxy): BeelineError {
   for (let at: unknown = thrown, depth = 0; at instanceof Error && depth < 5; depth++, at = at.cause)
     if (at instanceof BeelineError) return at;
   const inner =
     thrown instanceof AggregateError && thrown.errors[0] instanceof Error ? thrown.errors[0] : thrown;
   const code = inner instanceof Error && 'code' in inner ? String(inner.code) : '';
   const why = WORDS[code] ?? (inner instanceof Error ? inner.message : String(inner));
-  const { host } = url;
+  const host = proxy ? `${url.host} through the proxy ${proxy.host}:${proxy.port}` : url.host;
   const detail = { cause: thrown };
   if (CERTIFICATE.test(code)) return fault('HTTP_CERTIFICATE', { host, why }, detail);
   return fault('HTTP_AWAY', { host, why: why.slice(0, 200) }, detail);

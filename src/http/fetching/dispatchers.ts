@@ -1,6 +1,8 @@
 /** What carries requests: undici's pools of connections. A file of its own, since it is loaded only where something is fetched. */
-import { Agent, buildConnector, type Dispatcher, errors, Pool, ProxyAgent } from 'undici';
-import type { Proxy as WebProxy } from '../../websocket/proxy.ts';
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { Agent, buildConnector, type Dispatcher, errors, Pool } from 'undici';
+import { tunnel, type Proxy as WebProxy } from '../../websocket/proxy.ts';
 import type { Reach } from './reach.ts';
 import { openSocket, patient } from './sockets.ts';
 
@@ -20,14 +22,42 @@ function pool(connections: number) {
 
 /** The lookup decides which addresses are connected to. So no name can mean another one between the check and the connection. */
 export function direct(connections: number, { lookup }: Reach): Dispatcher {
-  const secure = buildConnector({ timeout: CONNECT_MS, lookup, maxCachedSessions: 16 });
+  return new Agent({ ...pool(connections), connect: connector(lookup) });
+}
+
+/** Requests that a proxy passes on. Which addresses it connects to is its own business: it stands where its owner put it. */
+export function forwarded(connections: number, { secure, host, port }: WebProxy): Dispatcher {
+  const name = host.includes(':') ? `[${host}]` : host;
+  const origin = `http${secure ? 's' : ''}://${name}:${port}`;
+  return new Pool(origin, { ...pool(connections), connect: connector(systemLookup as LookupFunction) });
+}
+
+/** Through a proxy that sees where connections lead, and not what is said on them. */
+export function tunnelled(connections: number, proxy: WebProxy): Dispatcher {
+  const secure = buildConnector({ timeout: CONNECT_MS, maxCachedSessions: 16 });
   return new Agent({
     ...pool(connections),
     connect(options, callback) {
-      if (options.protocol === 'https:') return secure(options, patiently(callback));
-      plain(options, lookup, callback);
+      const late = AbortSignal.timeout(CONNECT_MS);
+      tunnel(`ws://${options.hostname}:${options.port || 443}`, proxy, late).then(
+        (httpSocket) => secure({ ...options, httpSocket }, patiently(callback)),
+        (error: Error) => callback(late.aborted ? new errors.ConnectTimeoutError() : passing(error), null),
+      );
     },
   });
+}
+
+/** A proxy that cannot be reached may be back soon; one that refuses will not change its mind. */
+function passing(error: Error): Error {
+  return error.cause instanceof Error ? error.cause : error;
+}
+
+function connector(lookup: LookupFunction): buildConnector.connector {
+  const secure = buildConnector({ timeout: CONNECT_MS, lookup, maxCachedSessions: 16 });
+  return (options, callback) => {
+    if (options.protocol === 'https:') return secure(options, patiently(callback));
+    plain(options, lookup, callback);
+  };
 }
 
 function patiently(callback: buildConnector.Callback): buildConnector.Callback {
@@ -36,7 +66,7 @@ function patiently(callback: buildConnector.Callback): buildConnector.Callback {
 
 function plain(
   { hostname, port }: buildConnector.Options,
-  lookup: Reach['lookup'],
+  lookup: LookupFunction,
   callback: buildConnector.Callback,
 ): void {
   const host = hostname.replace(/^\[|\]$/g, '');
@@ -52,22 +82,5 @@ function plain(
     clearTimeout(late);
     socket.off('error', failed);
     callback(null, patient(socket));
-  });
-}
-
-/** Which addresses a proxy connects to is the proxy's own business: it stands where its owner put it. */
-export function proxied(connections: number, proxy: WebProxy): Dispatcher {
-  const { secure, port, authorization } = proxy;
-  const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
-  return new ProxyAgent({
-    ...pool(connections),
-    ...{ uri: `http${secure ? 's' : ''}://${host}:${port}`, proxyTunnel: false },
-    requestTls: { timeout: CONNECT_MS },
-    factory(origin, options) {
-      const { connect } = options as { connect?: buildConnector.connector };
-      const wrapped: buildConnector.connector = (given, callback) => connect!(given, patiently(callback));
-      return new Pool(origin, { ...options, ...(typeof connect === 'function' && { connect: wrapped }) });
-    },
-    ...(authorization !== undefined && { token: authorization }),
   });
 }
