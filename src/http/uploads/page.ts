@@ -76,7 +76,7 @@ function limit({ maxSize }: PageText): Html | string {
 function frame({ name }: PageText, body: Html, end: Html): Html {
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Send files to ${name}</title><meta name="robots" content="noindex"><style>${raw(STYLE)}</style></head>
+<title>Send files to ${name}</title><meta name="robots" content="noindex"><link rel="icon" href="data:,"><style>${raw(STYLE)}</style></head>
 <body><main><h1>Send files to ${name}</h1>
 ${body}</main>${end}</body></html>`;
 }
