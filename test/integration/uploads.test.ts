@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Upload } from 'tus-js-client';
@@ -131,5 +132,41 @@ describe('integration: uploads', { concurrency: 2 }, () => {
     await inbox.ends(0);
     await slow;
     assert.deepEqual(readdirSync(work.path('inbox')), ['quick']);
+  });
+
+  it('of the public, a connection has one request, and what is smuggled behind a body is none', async (t) => {
+    const work = workspace(t);
+    const port = await freePort();
+    const inbox = listen(work, port, '--public');
+    await linkOf(inbox);
+    const said = (text: string) =>
+      new Promise<string>((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        let answer = '';
+        socket.on('data', (part) => {
+          answer += part;
+        });
+        socket.on('error', () => {});
+        socket.on('close', () => resolve(answer));
+        socket.write(text);
+      });
+    const head = (name: string, more: string) =>
+      `PUT /${name} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${more}\r\n`;
+    const behind = Array.from({ length: 200 }, (_, at) => head(`behind-${at}`, 'content-length: 0\r\n'));
+    await said(`${head('first', 'content-length: 1\r\n')}x${behind.join('')}`);
+    const both = 'content-length: 4\r\ntransfer-encoding: chunked\r\n';
+    assert.match(await said(`${head('both', both)}0\r\n\r\n${behind[0]}`), /^HTTP\/1\.1 400 /);
+    const trailers = '1\r\nx\r\n0\r\nhost: evil.example\r\nx-more: 1\r\n\r\n';
+    assert.match(
+      await said(`${head('trailed', 'transfer-encoding: chunked\r\nconnection: close\r\n')}${trailers}`),
+      /^HTTP\/1\.1 201 /,
+    );
+    inbox.signal('SIGTERM');
+    await inbox.ends(0);
+    const names = readdirSync(work.path('inbox'));
+    assert.deepEqual(
+      names.filter((name) => name !== 'first'),
+      ['trailed'],
+    );
   });
 });

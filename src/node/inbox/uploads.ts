@@ -1,7 +1,9 @@
 /** The inbox over HTTP: a link onto which anybody who has it puts files, from a browser, curl or a tus client. */
 import { type EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { TokenBucket } from '../../base/bucket.ts';
 import { realClock } from '../../base/clock.ts';
 import type { BeelineError } from '../../base/errors.ts';
@@ -82,6 +84,8 @@ export async function openUploads(
   });
   const { trustProxy = false } = options;
   const answering = new Set<EventEmitter>();
+  /** Connections of the public that have had their one request. */
+  const served = new WeakSet<EventEmitter>();
   try {
     const port = await openWebPort({ ...options, log, warn: undefined }, (front) => {
       const app = gatedApp({ access, records, trustProxy });
@@ -93,13 +97,18 @@ export async function openUploads(
       });
       app.all('*', (c) => {
         const { incoming, outgoing } = c.env;
+        const { tcp } = front().wayOf(incoming.socket);
+        if (way === 'public') {
+          // Once a body is let in, whatever stands behind it comes in too. Requests do not: their rate is bounded by connections.
+          if (served.has(tcp)) return closed(tcp);
+          served.add(tcp);
+        }
         const release = front().hold(incoming.socket, true);
         if (!release) return crowded(c);
         // Whoever was let in by a secret may send one request behind the other, as a page with ten thousand files does.
         if (way === 'public') outgoing.setHeader('connection', 'close');
         for (const [name, value] of Object.entries(headersFor(c))) if (value) outgoing.setHeader(name, value);
         answering.add(outgoing);
-        const { tcp } = front().wayOf(incoming.socket);
         // Whoever sends nothing for so long has gone, or means to hold a place.
         const stalled = () => tcp.destroy();
         tcp.setTimeout(STALL_MS, stalled);
@@ -128,6 +137,11 @@ export async function openUploads(
     await uploads.close();
     throw error;
   }
+}
+
+function closed(tcp: Socket): Response {
+  tcp.destroy();
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** An IPv4 address as people know it, also where it came in over a socket for IPv6. */
