@@ -149,7 +149,7 @@ function common({ test }: Suite): void {
     writeFileSync(stage.work.path('.hidden'), 'x');
     const page = await inbox.page();
     await give(page, '#files', stage.work.path('.hidden'));
-    await page.says(/Not sent[^]*A name that begins with a dot is not taken here\./, '#list');
+    await page.says(/Not sent[\s\S]*A name that begins with a dot is not taken here\./, '#list');
     assert.deepEqual(readdirSync(inbox.path()), []);
   });
 }

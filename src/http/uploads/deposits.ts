@@ -44,8 +44,10 @@ export interface Deposits {
   find(id: string): Promise<Deposit | undefined>;
   /** Removes what nobody has gone on with for so long. @param age milliseconds. @returns how many */
   sweep(age: number): Promise<number>;
-  /** Bytes below the destination, unfinished ones included. */
+  /** Bytes below the destination, but for those of unfinished uploads. */
   used(): Promise<number>;
+  /** All that is unfinished, of earlier processes too: by id, the bytes that it will have. */
+  unfinished(): Promise<Map<string, number>>;
   /** Bytes that the disk has room for; undefined if it does not say. */
   free(): number | undefined;
 }

@@ -53,6 +53,10 @@ export async function takeForm(
     last = taken;
     taking.add(taken);
   });
+  busboy.on('filesLimit', () => {
+    const refusal = new UploadRefusal(413, `A form may have at most ${MAX_FILES} files.`);
+    answers.push({ name: 'All files after that', refusal });
+  });
   async function* pieces() {
     for await (const piece of incoming) {
       yield piece;

@@ -86,10 +86,11 @@ export const STYLE = `:root{color-scheme:light dark;--ground:#faf8f3;--card:#fff
 @media(prefers-color-scheme:dark){:root{--ground:#16140f;--card:#211e17;--ink:#f4efe4;--soft:#b9b09f;--edge:#8f8572;--focus:#9cc4ff;--bad:#ff9d90;--good:#9bd8a6}}
 *{box-sizing:border-box}html{font:100%/1.5 system-ui,sans-serif;background:var(--ground);color:var(--ink)}body{margin:0}
 main{max-width:42rem;margin:0 auto;padding:clamp(.75rem,4vw,2rem);overflow-wrap:anywhere}h1{font-size:1.6rem;line-height:1.2}
-.soft{color:var(--soft)}#drop{background:var(--card);border:2px dashed var(--edge);border-radius:.9rem;padding:2rem 1rem;text-align:center}
+.soft{color:var(--soft)}.pick{display:flex;flex-wrap:wrap;gap:.5rem;justify-content:center}#drop{background:var(--card);border:2px dashed var(--edge);border-radius:.9rem;padding:2rem 1rem;text-align:center}
 #drop.over{border-style:solid;border-color:var(--amber)}.big{font-size:1.25rem;font-weight:600}
 .button,button{display:inline-block;min-height:2.75rem;padding:.6rem 1.2rem;border:0;border-radius:.6rem;background:var(--amber);color:var(--on);font:inherit;font-weight:600;cursor:pointer;text-decoration:none}
 .plain,button.stop,button.again{background:none;color:inherit;border:1px solid var(--edge)}.scripted .button input{position:absolute;opacity:0;width:1px;height:1px}
 [hidden]{display:none!important}:focus-visible,label:focus-within{outline:3px solid var(--focus);outline-offset:2px}
 #list{list-style:none;padding:0}#list li{background:var(--card);border-radius:.9rem;padding:.75rem 1rem;margin:.5rem 0}.line{display:flex;justify-content:space-between;gap:1rem}
-.name{font-weight:600}.state{white-space:nowrap}progress{width:100%;accent-color:var(--amber)}.word{margin:.25rem 0;color:var(--bad)}.word:empty{display:none}.do{margin:.25rem 0}.done .state{color:var(--good)}`;
+.name{font-weight:600}.state{white-space:nowrap}progress{appearance:none;display:block;width:100%;height:.7rem;margin:.25rem 0;border:1px solid var(--edge);border-radius:.35rem;background:var(--ground);overflow:hidden}
+::-webkit-progress-bar{background:none}::-webkit-progress-value{background:var(--amber)}::-moz-progress-bar{background:var(--amber)}.word{margin:.25rem 0;color:var(--bad)}.word:empty{display:none}.do{margin:.25rem 0}.done .state{color:var(--good)}`;

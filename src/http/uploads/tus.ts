@@ -81,8 +81,8 @@ class Store extends DataStore {
   }
 }
 
-/** Uploads of which something is remembered. */
-const MAX_REMEMBERED = 10_000;
+/** Uploads of which something is remembered. What a client wrote of one may be as long as a head: 16 KiB. */
+const MAX_REMEMBERED = 1_000;
 
 /** The oldest first. */
 function forget(map: Map<string, unknown>): void {

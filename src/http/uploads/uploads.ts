@@ -34,8 +34,10 @@ const MAX_FINISHED = 10_000;
 const IDLE = 2 * 60_000;
 /** Milliseconds after which an unfinished one is removed: a week. */
 export const UNFINISHED_KEPT = 7 * 86_400_000;
+/** Unfinished uploads: each has files of its own on the disk, however little was sent of it. */
+const MAX_UNFINISHED = 10_000;
 const SWEEP_EVERY = 3_600_000;
-/** Milliseconds for which a count of the folder's bytes is good enough to refuse by. */
+/** Milliseconds for which a count of the folder is good enough to refuse by. */
 const COUNT_AGE = 10_000;
 
 interface Open {
@@ -58,11 +60,15 @@ export class Uploads {
   readonly #finished = new Map<string, UploadStanding>();
   /** Uploads that are being opened, by id, so that none is opened twice. */
   readonly #opening = new Map<string, Promise<Open | undefined>>();
-  #used = 0;
+  /** Ids that are about to be open: they have their places already. */
+  readonly #starting = new Set<string>();
+  /** What is unfinished, open or not: the bytes that each will have, and the sum of them. */
+  #unfinished = new Map<string, number>();
+  #promised = 0;
+  /** Bytes in the folder but for those. */
+  #placed = 0;
   #counted = Number.NEGATIVE_INFINITY;
   #counting: Promise<void> | undefined;
-  /** Bytes that were promised since the folder was counted. */
-  #since = 0;
   #stopSweeping = (): void => {};
   #over = false;
 
@@ -78,13 +84,21 @@ export class Uploads {
   /** @throws UploadRefusal */
   async begin(deposit: NewDeposit, from = ''): Promise<void> {
     await this.#telling(deposit.path, from, async () => {
-      checkPath(deposit.path);
-      this.#checkSize(deposit.size ?? 0);
-      await this.#reserve(deposit.size ?? 0);
-      await this.#makeRoom();
-      const opened = await this.#options.deposits.begin(deposit);
-      this.#open.set(deposit.id, { deposit: opened, from, busy: false, touched: this.#options.clock.now() });
-      if (deposit.size === 0) await this.#finish(deposit.id);
+      const { id, path, size } = deposit;
+      checkPath(path);
+      this.#checkSize(size ?? 0);
+      await this.#starts(id, async () => {
+        await this.#reserve(id, size ?? 0);
+        try {
+          const begun = await this.#options.deposits.begin(deposit);
+          // An empty one is whole already.
+          this.#opened(id, begun, from, size === 0);
+        } catch (error) {
+          this.#forget(id);
+          throw error;
+        }
+      });
+      if (size === 0) await this.#finish(id);
     });
   }
 
@@ -119,11 +133,14 @@ export class Uploads {
         try {
           await deposit.write(
             deposit.size === undefined
-              ? this.#metered(this.#paced(stream))
+              ? this.#metered(id, this.#paced(stream))
               : catching(this.#paced(stream), (error) => {
                   cut = error;
                 }),
           );
+          const { offset } = deposit;
+          if (offset === deposit.size) await this.#finish(id);
+          return offset;
         } catch (error) {
           // The client went away: what is here is kept, and nothing is wrong with this side.
           if (cut === undefined) await this.#drop(id, 'keep');
@@ -132,9 +149,6 @@ export class Uploads {
           open.busy = false;
           open.touched = this.#options.clock.now();
         }
-        const { offset } = deposit;
-        if (offset === deposit.size) await this.#finish(id);
-        return offset;
       },
       () => cut !== undefined,
     );
@@ -144,6 +158,7 @@ export class Uploads {
   async end(id: string): Promise<string> {
     const open = this.#open.get(id);
     if (!open) throw new UploadRefusal(404, 'There is no such upload.');
+    open.busy = true;
     return this.#telling(open.deposit.path, open.from, () => this.#finish(id));
   }
 
@@ -194,6 +209,8 @@ export class Uploads {
       throw error;
     }
     this.#open.delete(id);
+    this.#forget(id);
+    this.#placed += offset;
     this.#finished.set(id, { size: offset, offset, created, path: name });
     for (const old of this.#finished.keys()) {
       if (this.#finished.size <= MAX_FINISHED) break;
@@ -218,18 +235,35 @@ export class Uploads {
     return opening;
   }
 
-  async #again(id: string): Promise<Open | undefined> {
-    await this.#makeRoom();
-    const deposit = await this.#options.deposits.find(id);
-    if (!deposit) return undefined;
-    const open = { deposit, from: '', busy: false, touched: this.#options.clock.now() };
+  #again(id: string): Promise<Open | undefined> {
+    return this.#starts(id, async () => {
+      const deposit = await this.#options.deposits.find(id);
+      return deposit && this.#opened(id, deposit, '', false);
+    });
+  }
+
+  #opened(id: string, deposit: Deposit, from: string, busy: boolean): Open {
+    const open = { deposit, from, busy, touched: this.#options.clock.now() };
     this.#open.set(id, open);
     return open;
+  }
+
+  /** With a place among those that are open. */
+  async #starts<T>(id: string, work: () => Promise<T>): Promise<T> {
+    this.#starting.add(id);
+    try {
+      await this.#makeRoom();
+      return await work();
+    } finally {
+      this.#starting.delete(id);
+    }
   }
 
   async #drop(id: string, end: 'keep' | 'discard'): Promise<void> {
     const open = this.#open.get(id);
     this.#open.delete(id);
+    // Nobody can go on with one whose length is not known.
+    if (end === 'discard' || open?.deposit.size === undefined) this.#forget(id);
     // A disk that fails at this is told of where somebody asks for the upload again.
     await open?.deposit.close(end).catch(() => {});
   }
@@ -237,7 +271,7 @@ export class Uploads {
   /** One that nobody is sending at the moment makes way. */
   async #makeRoom(): Promise<void> {
     if (this.#over) throw new UploadRefusal(503, 'This inbox is closing.');
-    if (this.#open.size < MAX_OPEN) return;
+    if (this.#open.size + this.#starting.size <= MAX_OPEN) return;
     const idle = [...this.#open].filter(([, { busy }]) => !busy);
     const [oldest] = idle.sort(([, a], [, b]) => a.touched - b.touched);
     if (!oldest) throw new UploadRefusal(503, 'Too many uploads are running. Try again in a moment.');
@@ -250,27 +284,42 @@ export class Uploads {
       throw new UploadRefusal(413, `A file may have at most ${maxSize} bytes here.`);
   }
 
-  async #reserve(bytes: number): Promise<void> {
-    const { deposits, quota, clock } = this.#options;
+  /** @param bytes that this one will have, as far as that is known */
+  async #reserve(id: string, bytes: number): Promise<void> {
+    const { deposits, quota = Number.POSITIVE_INFINITY, clock } = this.#options;
+    const before = this.#unfinished.get(id);
+    const more = bytes - (before ?? 0);
     const free = deposits.free();
-    if (free !== undefined && bytes > free) throw new UploadRefusal(507, 'There is no room left.');
-    if (quota === undefined) return;
-    const over = () => this.#used + this.#since + bytes > quota;
-    if (over() || this.#counted === Number.NEGATIVE_INFINITY) {
-      if (clock.now() - this.#counted > COUNT_AGE) await this.#count();
-      if (over()) throw new UploadRefusal(507, 'This inbox takes no more: it is as full as it may be.');
-    }
-    this.#since += bytes;
+    if (free !== undefined && more > free) throw new UploadRefusal(507, 'There is no room left.');
+    const crowded = () => before === undefined && this.#unfinished.size >= MAX_UNFINISHED;
+    const over = () => this.#placed + this.#promised + more > quota;
+    if ((crowded() || over()) && clock.now() - this.#counted > COUNT_AGE) await this.#count();
+    if (this.#counted === Number.NEGATIVE_INFINITY) await this.#count();
+    if (crowded()) throw new UploadRefusal(507, 'Too many uploads are unfinished here.');
+    if (over()) throw new UploadRefusal(507, 'This inbox takes no more: it is as full as it may be.');
+    this.#unfinished.set(id, bytes);
+    this.#promised += more;
   }
 
-  /** What is being uploaded counts with what is still to come of it. */
+  #forget(id: string): void {
+    this.#promised -= this.#unfinished.get(id) ?? 0;
+    this.#unfinished.delete(id);
+  }
+
+  /** Also what others have put there or removed, and what an earlier process left. */
   #count(): Promise<void> {
     this.#counting ??= (async () => {
-      this.#used = await this.#options.deposits.used();
-      this.#counted = this.#options.clock.now();
-      this.#since = 0;
-      for (const { deposit } of this.#open.values())
-        this.#since += Math.max(0, (deposit.size ?? 0) - deposit.offset);
+      const { deposits, quota, clock } = this.#options;
+      const unfinished = await deposits.unfinished();
+      this.#placed = quota === undefined ? 0 : await deposits.used();
+      this.#counted = clock.now();
+      // What has begun or ended meanwhile is known better here.
+      for (const [id, bytes] of this.#unfinished)
+        if (this.#open.has(id) || this.#starting.has(id)) unfinished.set(id, bytes);
+      for (const id of unfinished.keys()) if (this.#finished.has(id)) unfinished.delete(id);
+      this.#unfinished = unfinished;
+      this.#promised = 0;
+      for (const bytes of unfinished.values()) this.#promised += bytes;
     })().finally(() => {
       this.#counting = undefined;
     });
@@ -278,12 +327,12 @@ export class Uploads {
   }
 
   /** Of one whose length nobody knows, each piece is asked for. */
-  async *#metered(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *#metered(id: string, stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let bytes = 0;
     for await (const piece of stream) {
       bytes += piece.length;
       this.#checkSize(bytes);
-      await this.#reserve(piece.length);
+      await this.#reserve(id, bytes);
       yield piece;
     }
   }

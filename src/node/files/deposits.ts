@@ -76,7 +76,19 @@ export class FolderDeposits implements Deposits {
 
   async used(): Promise<number> {
     const root = new Destination(this.#options.to).find();
-    return root === undefined ? 0 : bytesBelow(root);
+    return root === undefined ? 0 : bytesBelow(root, stagingOf(root, MARK));
+  }
+
+  async unfinished(): Promise<Map<string, number>> {
+    const root = new Destination(this.#options.to).find();
+    const found = new Map<string, number>();
+    if (root === undefined) return found;
+    const mark = stagingOf(root, MARK);
+    for (const { path, transfer } of await unfinished(root)) {
+      if (!path.startsWith(mark)) continue;
+      found.set(path.slice(mark.length), transfer?.bytes ?? (await bytesBelow(path)));
+    }
+    return found;
   }
 
   free(): number | undefined {
@@ -234,16 +246,20 @@ function entriesOf(path: string, size: number, mtime: number, version: string): 
   ];
 }
 
-/** Links are not followed, and what goes away meanwhile counts for nothing. */
-async function bytesBelow(root: string): Promise<number> {
+/**
+ * Links are not followed, and what goes away meanwhile counts for nothing.
+ * @param but folders whose paths begin so count for nothing either
+ */
+async function bytesBelow(root: string, but?: string): Promise<number> {
   let bytes = 0;
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const inside = await readdir(folder, { withFileTypes: true }).catch(() => []);
     for (const item of inside) {
       const path = join(folder, item.name);
-      if (item.isDirectory()) folders.push(path);
-      else if (item.isFile()) bytes += (await lstat(path).catch(() => undefined))?.size ?? 0;
+      if (item.isDirectory()) {
+        if (but === undefined || !path.startsWith(but)) folders.push(path);
+      } else if (item.isFile()) bytes += (await lstat(path).catch(() => undefined))?.size ?? 0;
     }
   }
   return bytes;
