@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { ElementHandle } from 'puppeteer-core';
@@ -136,6 +137,18 @@ function common({ test }: Suite): void {
       [],
     );
     await page.shows("document.querySelector('#list .state').textContent === 'Connecting again'", 60_000);
+    // What a proxy says meanwhile is not that the upload is lost.
+    let asked = 0;
+    const proxy = createServer((_, answer) => {
+      asked++;
+      answer.writeHead(502).end();
+    }).listen(inbox.port, '127.0.0.1');
+    await page.when(
+      async () => asked >= 3,
+      () => 'further tries',
+    );
+    proxy.closeAllConnections();
+    await new Promise((resolve) => proxy.close(resolve));
     await inbox.start();
     assert.equal(inbox.link, link);
     await arrived(page, 1);

@@ -165,6 +165,11 @@ function begin({ file, path }: Chosen, shown: ReturnType<typeof row>, ended: () 
       // What the other side refuses it refuses again.
       return status === 0 || status === 409 || status === 423 || status >= 500;
     },
+    onAfterResponse: (request, response) => {
+      // A proxy answers so while the inbox is away; the library would take it that the upload is lost, and begin another.
+      if (request.getMethod() === 'HEAD' && response.getStatus() >= 500)
+        throw new Error('The inbox is away.');
+    },
     onProgress: (sent, all) => {
       shown.bar.value = all > 0 ? sent / all : 1;
       shown.state.textContent = `${Math.floor((all > 0 ? sent / all : 1) * 100)} %`;
