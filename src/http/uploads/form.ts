@@ -95,7 +95,7 @@ export async function takeStream(
   from: string,
 ): Promise<string> {
   const id = randomBytes(16).toString('hex');
-  await uploads.begin({ id, ...file }, from);
+  await uploads.begin({ id, ...file }, from, 'discard');
   try {
     const here = file.size === 0 ? 0 : await uploads.write(id, stream);
     if (file.size === undefined) return await uploads.end(id);

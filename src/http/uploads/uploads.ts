@@ -43,6 +43,8 @@ const COUNT_AGE = 10_000;
 interface Open {
   deposit: Deposit;
   from: string;
+  /** What becomes of it if it fails at this side. */
+  failing: 'keep' | 'discard';
   busy: boolean;
   touched: number;
 }
@@ -81,8 +83,11 @@ export class Uploads {
     return this.#options.maxSize;
   }
 
-  /** @throws UploadRefusal */
-  async begin(deposit: NewDeposit, from = ''): Promise<void> {
+  /**
+   * @param failing what becomes of it if this side fails later: `discard` if nobody can go on with it
+   * @throws UploadRefusal
+   */
+  async begin(deposit: NewDeposit, from = '', failing: Open['failing'] = 'keep'): Promise<void> {
     await this.#telling(deposit.path, from, async () => {
       const { id, path, size } = deposit;
       checkPath(path);
@@ -92,7 +97,7 @@ export class Uploads {
         try {
           const begun = await this.#options.deposits.begin(deposit);
           // An empty one is whole already.
-          this.#opened(id, begun, from, size === 0);
+          this.#opened(id, { deposit: begun, from, failing, busy: size === 0 });
         } catch (error) {
           this.#forget(id);
           throw error;
@@ -143,7 +148,7 @@ export class Uploads {
           return offset;
         } catch (error) {
           // The client went away: what is here is kept, and nothing is wrong with this side.
-          if (cut === undefined) await this.#drop(id, 'keep');
+          if (cut === undefined) await this.#drop(id, open.failing);
           throw error;
         } finally {
           open.busy = false;
@@ -199,13 +204,13 @@ export class Uploads {
   }
 
   async #finish(id: string): Promise<string> {
-    const { deposit, from } = this.#open.get(id)!;
+    const { deposit, from, failing } = this.#open.get(id)!;
     const { offset, created } = deposit;
     let name: string;
     try {
       name = await deposit.finish();
     } catch (error) {
-      await this.#drop(id, 'keep');
+      await this.#drop(id, failing);
       throw error;
     }
     this.#open.delete(id);
@@ -238,12 +243,12 @@ export class Uploads {
   #again(id: string): Promise<Open | undefined> {
     return this.#starts(id, async () => {
       const deposit = await this.#options.deposits.find(id);
-      return deposit && this.#opened(id, deposit, '', false);
+      return deposit && this.#opened(id, { deposit, from: '', failing: 'keep', busy: false });
     });
   }
 
-  #opened(id: string, deposit: Deposit, from: string, busy: boolean): Open {
-    const open = { deposit, from, busy, touched: this.#options.clock.now() };
+  #opened(id: string, found: Omit<Open, 'touched'>): Open {
+    const open = { ...found, touched: this.#options.clock.now() };
     this.#open.set(id, open);
     return open;
   }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { realClock } from '../../../src/base/clock.ts';
+import { BeelineError } from '../../../src/base/errors.ts';
 import type { Deposit, Deposits, NewDeposit } from '../../../src/http/uploads/deposits.ts';
+import { takeStream } from '../../../src/http/uploads/form.ts';
 import { UploadRefusal } from '../../../src/http/uploads/refusal.ts';
 import { Uploads, type UploadsOptions } from '../../../src/http/uploads/uploads.ts';
 
@@ -13,6 +15,7 @@ class Disk implements Deposits {
   most = 0;
   /** Resolved: uploads can end. */
   ending = Promise.resolve();
+  full = false;
 
   async begin({ id, path, size }: NewDeposit): Promise<Deposit> {
     await new Promise(setImmediate);
@@ -28,7 +31,8 @@ class Disk implements Deposits {
       get offset() {
         return offset;
       },
-      async write(from) {
+      write: async (from) => {
+        if (this.full) throw new BeelineError('DISK_FULL', 'full');
         for await (const piece of from) offset += piece.length;
       },
       finish: async () => {
@@ -44,7 +48,9 @@ class Disk implements Deposits {
       },
     };
   }
-  async find(): Promise<undefined> {}
+  async find(id: string): Promise<undefined> {
+    if (this.full && this.kept.has(id)) throw new BeelineError('DISK_FULL', 'full');
+  }
   async sweep(): Promise<number> {
     return 0;
   }
@@ -128,5 +134,21 @@ describe('uploads are bounded:', () => {
     await uploads.begin({ id: idOf(5), path: 'd', size: undefined });
     await assert.rejects(uploads.write(idOf(5), one(51)), status(507));
     await uploads.begin({ id: idOf(6), path: 'e', size: 50 });
+  });
+
+  it('what came by PUT gives its room back at once when the disk is full: it could not be opened again for that', async (t) => {
+    const disk = new Disk();
+    const failed: string[] = [];
+    const on = { arrived: () => {}, failed: ({ path }: { path: string }) => failed.push(path) };
+    const uploads = uploadsOn(t, disk, { on });
+    disk.full = true;
+    for (const size of [10, undefined])
+      await assert.rejects(takeStream({ path: 'put', size }, one(10), uploads, ''), status(507));
+    assert.deepEqual([...disk.kept], []);
+    assert.deepEqual(failed, ['put', 'put']);
+    // Whoever can go on keeps what is there.
+    await uploads.begin({ id: idOf(1), path: 'tus', size: 10 });
+    await assert.rejects(uploads.write(idOf(1), one(10)), status(507));
+    assert.equal(disk.kept.size, 1);
   });
 });
