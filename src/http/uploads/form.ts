@@ -37,6 +37,8 @@ export async function takeForm(
     // A field for which nobody chose a file.
     if (!filename) return void stream.resume();
     current = stream;
+    // It may be cut off before anybody reads it, or after: whoever reads it is told by what it reads.
+    stream.on('error', () => {});
     const answer: FormAnswer = { name: filename };
     answers.push(answer);
     const taken = last.then(async () => {

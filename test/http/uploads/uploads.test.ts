@@ -219,6 +219,34 @@ describe('a form', () => {
     assert.match(answer.headers.get('content-security-policy')!, /default-src 'none'.*form-action 'self'/);
   });
 
+  it('that is cut off anywhere leaves what was whole and nothing else, and the inbox goes on', async () => {
+    const part = (name: string, size: number) =>
+      `--B\r\ncontent-disposition: form-data; name=f; filename=${name}\r\n\r\n${'x'.repeat(size)}\r\n`;
+    const whole = [
+      part('a', 5) + part('b', 300_000),
+      part('.a', 300_000) + part('b', 300_000),
+      part('a', 5) + part('.b', 300_000),
+      part('a', 5) + part('b', 5),
+    ];
+    for (const body of whole)
+      for (const cut of [0, 2, 4, 100, 1000])
+        for (const way of ['destroy', 'end'] as const) {
+          const socket = connect(inbox.port, '127.0.0.1');
+          const closed = new Promise((resolve) => socket.once('close', resolve));
+          socket.on('error', () => {}).resume();
+          socket.write(
+            `POST ${MOUNT}/ HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=B\r\n` +
+              `content-length: 10000000\r\n\r\n${body.slice(0, body.length - cut)}`,
+            () => void delay(cut % 3).then(() => socket[way]()),
+          );
+          await closed;
+          assert.equal((await fetch(`${inbox.url}/`)).status, 200);
+        }
+    while (unfinished().length > 0) await delay(5);
+    assert.ok(finished().every((name) => /^[ab]( \(\d+\))?$/.test(name)));
+    for (const name of finished()) assert.ok([5, 300_000].includes(file(name).length), name);
+  });
+
   it('that is none is refused', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     assert.equal((await raw('POST', `${MOUNT}/`, headers, 'a=b')).status, 415);
