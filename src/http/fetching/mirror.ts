@@ -20,6 +20,8 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 /** No server keeps this side waiting for longer. */
 const LONGEST_ASKED = 600_000;
+/** Less than this cannot be measured. */
+const SHORTEST_S = 0.001;
 /** In a row, with nothing that is new. */
 const MOST_BARREN = 40;
 
@@ -47,6 +49,8 @@ export class Mirror {
   lanes = 0;
   /** As many as it may have. */
   most: number;
+  /** Bytes a second of its fastest answer so far. */
+  best = 0;
   /** By the clock: it is not asked before. */
   notBefore = 0;
   /** It is not used any more. */
@@ -137,6 +141,11 @@ export class Mirror {
   /** Bytes came that are new. */
   did(): void {
     this.#failures = 0;
+  }
+
+  /** An answer brought so much. */
+  brought(bytes: number, seconds: number): void {
+    this.best = Math.max(this.best, bytes / Math.max(seconds, SHORTEST_S));
   }
 
   /**

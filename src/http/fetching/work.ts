@@ -28,6 +28,11 @@ export const MOST_LANES = 8;
 const MOST_LANES_IN_ALL = 16;
 /** Over which a connection's rate is taken. */
 const RATE_S = 2;
+/** Seconds: a place that needs longer for what it alone still has is left, if another one that does nothing was so many times as fast. */
+const SLOW_S = 5;
+const FASTER = 4;
+/** Milliseconds for which it is not asked then. */
+const SLOW_PAUSE = 30_000;
 /** What may pass by itself. */
 const PASSING: ReadonlySet<string | undefined> = new Set(['HTTP_AWAY', 'HTTP_CUT_SHORT']);
 
@@ -99,6 +104,11 @@ interface Lane {
   end: number;
   /** That have come on it. */
   bytes: number;
+  /** What is being read, since when by the clock, in seconds. */
+  answer: Answer | undefined;
+  since: number;
+  /** Another place does the rest of its piece. */
+  overtaken: boolean;
   reason: string | undefined;
 }
 
@@ -260,8 +270,24 @@ export class Work {
       lane.meter.add(lane.bytes, now);
       if (lane.piece) lane.piece.rate = lane.meter.rate(now);
     }
+    this.#overtake(now);
     this.#ramp.sample(now, this.#came, open);
     this.#staff();
+  }
+
+  /** A piece that is too small to be shared may be with a place that hardly brings anything, and never ends. */
+  #overtake(now: number): void {
+    for (const lane of this.#lanes) {
+      const { piece, answer } = lane;
+      if (!piece || !answer || now - lane.since < SLOW_S) continue;
+      if (piece.end - piece.at < SLOW_S * piece.rate) continue;
+      const file = this.#files[piece.file]!;
+      const idle = ({ out, lanes, notBefore, seen }: Mirror) =>
+        !out && lanes === 0 && notBefore <= now * 1000 && seen !== undefined && inParts(file, seen);
+      if (!file.mirrors.some((other) => idle(other) && other.best > FASTER * piece.rate)) continue;
+      lane.overtaken = true;
+      answer.close();
+    }
   }
 
   /** As many connections as there should be, where there is something to do for them. */
@@ -302,7 +328,7 @@ export class Work {
     const id = ++this.#count;
     const lane: Lane = {
       ...{ id, mirror, meter: new RateMeter(RATE_S), piece: undefined },
-      ...{ at: 0, end: 0, bytes: 0, reason: undefined },
+      ...{ at: 0, end: 0, bytes: 0, reason: undefined, answer: undefined, since: 0, overtaken: false },
     };
     mirror.lanes++;
     this.#lanes.add(lane);
@@ -345,7 +371,9 @@ export class Work {
         }
       }
     } catch (thrown) {
-      if (!signal.aborted) this.#failed(lane, thrown);
+      if (signal.aborted) return;
+      if (lane.overtaken) this.#leave(lane);
+      else this.#failed(lane, thrown);
     } finally {
       given?.close();
     }
@@ -361,6 +389,7 @@ export class Work {
     const usable = given !== undefined && !from;
     if (given && !usable) given.close();
     const answer = usable ? given : await mirror.ask(client, signal, from, to);
+    const before = lane.bytes;
     try {
       if (!mirror.seen) this.#meet(file, mirror, answer);
       const { at, end } = mirror.brings(answer, from ?? 0, usable ? undefined : to);
@@ -371,6 +400,8 @@ export class Work {
         if (!identified(file, mirror.seen!)) throw new Changed();
         this.#pieces.absorb(piece);
       }
+      lane.answer = answer;
+      lane.since = seconds(this.#options.ports.clock);
       await answer.read((bytes) => this.#put(lane, piece, file, bytes, answer));
       if (offer.space.stream) this.#endStream(lane, piece);
       else if (lane.at < lane.end)
@@ -379,8 +410,15 @@ export class Work {
       // Once the piece is here, the rest of the body is given up.
       if (piece.at < piece.end || this.#over) throw thrown;
     } finally {
+      if (lane.answer) mirror.brought(lane.bytes - before, seconds(this.#options.ports.clock) - lane.since);
+      lane.answer = undefined;
       answer.close();
     }
+  }
+
+  #leave({ mirror }: Lane): void {
+    const { clock, random } = this.#options.ports;
+    mirror.failed(clock.now(), random(), SLOW_PAUSE);
   }
 
   /** What a mirror says first is compared with what the file is known to be. @throws BeelineError VERIFICATION */
