@@ -1,9 +1,13 @@
 /** Disks that fill up, come read-only, or go away under a receiver: real mounts, so root is needed. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { makeFile, sameFile } from '../../bench/files.mjs';
+import { answer } from '../http/fetching/servers.ts';
 import type { Command } from '../integration/command.ts';
 import { errorCode, event, type Workspace, workspace } from '../integration/workspace.ts';
 
@@ -100,6 +104,29 @@ describe('lab: disks that fail', { skip: reason !== undefined && !process.env.CI
     await sender.ends(0);
     assert.ok(Number(event(received, 'done').resumed) > 10 * MiB);
     sameFile(work.path('big'), `${disk}/big`);
+  });
+
+  it('a disk that is full in the middle of a download pauses it, and it goes on by itself once there is room', async (t) => {
+    const { work, mounted } = withDisk(t);
+    makeFile(work.path('big'), 60 * MiB);
+    const bytes = readFileSync(work.path('big'));
+    const server = createServer((request, response) => answer(request, response, { bytes }));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const disk = mounted('-t', 'tmpfs', '-o', 'size=40m', 'tmpfs');
+    const flags = ['--to', disk, '--no-receipt'];
+    const receiver = work.start(['receive', `http://127.0.0.1:${port}/big`, ...flags]);
+    await pausedBecause(receiver, /disk is full/);
+    assert.deepEqual(
+      readdirSync(disk).filter((name) => !name.startsWith('.beeline-')),
+      [],
+    );
+    assert.equal(mount('-o', 'remount,size=100m', disk).status, 0);
+    await receiver.ends(0);
+    sameFile(work.path('big'), `${disk}/big`);
+    assert.deepEqual(readdirSync(disk), ['big']);
   });
 
   it('a drive that goes away and comes back', async (t) => {
