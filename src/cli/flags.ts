@@ -164,6 +164,7 @@ export const FLAGS = {
     name: text('FILE', 'the file name for what comes from stdin; default: stdin'),
     qr: on('show the code as a QR code too, or the link if there is a page'),
     web: on('serve the page from this process too, for browsers on the local network'),
+    http: on('show a secret link too, by which browsers, curl and wget download the files without a code'),
     links: takes(
       'HOW',
       'links in folders: keep (the default), follow (send what they point to) or skip',
@@ -207,9 +208,7 @@ export const FLAGS = {
       'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
       oneOf('safe', 'all', 'skip'),
     ),
-    http: on(
-      'take uploads over HTTP too: a link for browsers, curl and tus clients; the flags below are for it',
-    ),
+    http: on('take uploads too, from browsers, curl and tus clients, under a secret link'),
     ...webPort,
     'new-link': on('with --http: the link of before leads nowhere any more, and there is a new one'),
     'max-size': takes('SIZE', 'with --http: the most bytes of one file, such as 2GiB', size),

@@ -60,6 +60,18 @@ export function webLines(links: readonly string[]): string[] {
   ];
 }
 
+/** Lines about the link to the files themselves. */
+export function httpLines(links: readonly string[]): string[] {
+  return [
+    'or download it there with a browser, curl -OJ or wget, which need no code:',
+    '',
+    ...links.slice(0, MOST_ADDRESSES).map((link) => `    ${link}`),
+    '',
+    'That is plain HTTP: others on the network can read along.',
+    '',
+  ];
+}
+
 function orOpen(links: readonly string[]): string[] {
   return ['or open this in a browser there:', '', ...links.map((link) => `    ${link}`), ''];
 }

@@ -120,8 +120,11 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['web', 'server', 'are two pages, because a server has one of its own'],
     ['web', 'psk-file', needsCode],
     ['web', 'device', needsCode],
+    ['http', 'later', 'exclude each other, because a link ends with this command'],
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
   );
+  if (flags.http && (text !== undefined || paths.includes('-')))
+    throw usage('send', '--http is for files: a link needs something that can be read again.');
   if (flags.later && (flags.device?.length !== 1 || text !== undefined || paths.includes('-')))
     throw usage('send', '--later is for files and one --device: what it keeps are paths.');
   return {
@@ -132,6 +135,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
       stdinName: flags.name,
       update: flags.update ?? false,
       web,
+      http: flags.http ?? false,
       device: flags.device,
       receivers: flags.receivers,
       until: flags.until,

@@ -8,6 +8,7 @@ import { summary } from './board-lines.ts';
 import { contents, count, escapeText, formatBytes, formatDuration, formatRate, groups } from './format.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
+import { httpLines } from './instructions.ts';
 import type { Screen } from './screen.ts';
 import type { Swarm } from './tracker.ts';
 
@@ -70,6 +71,16 @@ export class Report {
         return this.#code(event.code);
       case 'web':
         return this.#options.pages?.(event.links);
+      case 'http':
+        return this.say(httpLines(event.links));
+      case 'downloaded':
+        return this.say(
+          `${event.address} has all of it by the link (${formatBytes(event.bytes)} in ${formatDuration(event.seconds)}).`,
+        );
+      case 'download':
+        if (event.status === 'failed')
+          this.say(`${event.address} broke off, after ${formatBytes(event.bytes)}.`);
+        return;
       case 'manifest':
         if (event.bytes !== null) this.#ofAll = ` of ${formatBytes(event.bytes)}`;
         this.#kind = event.kind;
@@ -172,11 +183,10 @@ export class Report {
   #finishedAll(result: Result, board: Board): void {
     this.say(summary(board));
     const what = contents({ ...result, bytes: result.bytes, kind: this.#kind, folders: 0, links: 0 });
+    const done = result.receivers?.filter(({ ok }) => ok).length ?? board.done;
     const out = board.out > 0 ? ` ${formatBytes(board.out)} went out from here.` : '';
-    this.say(
-      `Sent ${what} to ${count(board.done, 'receiver')}.${out}`,
-      `Verified. Root ${groups(result.root)}.`,
-    );
+    this.say(`Sent ${what} to ${count(done, 'receiver')}.${out}`);
+    if (result.root !== '') this.say(`Verified. Root ${groups(result.root)}.`);
   }
 
   finished(result: Result): void {
@@ -196,6 +206,8 @@ export class Report {
     this.say(
       `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
     );
+    // It was had by a link, which hashes nothing.
+    if (result.root === '') return;
     if (this.#options.servers) return this.say(`Root ${groups(result.root)}.`);
     this.say(`Verified. Root ${groups(result.root)}, the same on both sides. Peer ${groups(result.peer)}.`);
     const { down = 0, up = 0 } = this.#others ?? {};

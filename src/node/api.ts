@@ -80,6 +80,11 @@ export interface SendOptions extends CommonOptions {
    * event says where. It needs a code, and no `server`.
    */
   web?: boolean;
+  /**
+   * Also serves the files by plain HTTP under a secret link, for who has nothing installed, on the port after those of lanes and page. The
+   * `http` event says where. Whoever has had all of them by that counts as a receiver. Paths only, and no stream.
+   */
+  http?: boolean;
   /** For `-`: the file name that the receiver sees; default `stdin`. */
   stdinName?: string;
   /** Instead of `process.stdin` for the path `-`. */

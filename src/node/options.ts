@@ -68,8 +68,15 @@ export function checkSend(what: What, options: SendOptions): void {
   check('until', until, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
   if (receivers === 'any' && Array.isArray(what) && what.includes('-'))
     throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
+  if (options.http && (!Array.isArray(what) || what.includes('-')))
+    throw wrong(
+      'http',
+      true,
+      'be left out for what is no file: a link needs something that can be read again',
+    );
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
-  for (const name of ['update', 'web', 'swarm'] as const) check(name, options[name], isFlag, 'true or false');
+  for (const name of ['update', 'web', 'http', 'swarm'] as const)
+    check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
 }
 

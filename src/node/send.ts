@@ -87,9 +87,32 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
         },
       };
     },
+    ...(options.http && {
+      link: async (had) => {
+        const { openOfferLink } = await import('./serving/offer-link.ts');
+        const link = await openOfferLink({
+          ...{ source, port: linkPort(options), host: hostOf(options) },
+          ...{ limit: options.limit, log: transfer.log },
+          onDownload: (event) => transfer.events.emit(event),
+          onAll: had,
+        });
+        transfer.cleanup.push(() => link.close());
+        transfer.events.emit({ event: 'http', links: link.links });
+      },
+    }),
     keep: (facts) =>
       keepReceipt((error) => transfer.events.emit(warningEvent(error)), options.receipt, facts),
   });
+}
+
+const hostOf = ({ at }: SendOptions) => (at === undefined ? undefined : parseHostPort(at).host);
+
+/** Beside the port of lanes, and of the page, if these were chosen. */
+function linkPort({ at, port, web }: SendOptions): number {
+  const first = at === undefined ? port : parseHostPort(at).port;
+  const next = first ? first + (web ? 2 : 1) : 0;
+  if (next > 65_535) throw fault('WEB_NO_PORT', { port: first! });
+  return next;
 }
 
 /** @throws BeelineError USAGE */

@@ -11,9 +11,12 @@ const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
  * everybody else too, for STUN.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
-  const direct = request.socket.remoteAddress ?? 'unknown';
+  const direct = plain(request.socket.remoteAddress ?? 'unknown');
   if (!trustProxy || !NEAR.has(scopeOf(direct))) return direct;
   const header = request.headers['x-forwarded-for'];
   const last = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').at(-1)!.trim();
-  return isAddress(last) ? last : direct;
+  return isAddress(last) ? plain(last) : direct;
 }
+
+/** An IPv4 address as people know it, also where it came in over a socket for IPv6. */
+const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');

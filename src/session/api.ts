@@ -15,6 +15,22 @@ export type TransferEvent =
   | { event: 'code'; code: string }
   /** With `web`: links to the page, best first. The code is in their fragment, which browsers send to nobody. */
   | { event: 'web'; links: string[] }
+  /** With `http`: links to the files themselves, best first, for browsers, curl and all others. A secret is in each. */
+  | { event: 'http'; links: readonly string[] }
+  /** With `http`: a file, or an archive of a folder, on its way to somebody. `size` is null for an archive. `whole`: with it, all of it was had. */
+  | {
+      event: 'download';
+      id: number;
+      status: 'begun' | 'done' | 'failed';
+      /** Percent-encoded, from the top of the offer. */
+      path: string;
+      address: string;
+      bytes: number;
+      size: number | null;
+      whole?: boolean;
+    }
+  /** With `http`: somebody at that address has had all of it by the link, and counts as a receiver. */
+  | { event: 'downloaded'; address: string; bytes: number; seconds: number }
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
   | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
@@ -111,9 +127,9 @@ export interface Result {
   /** Bytes that were already there from an earlier run. */
   resumed: number;
   seconds: number;
-  /** Hex of the Merkle root; the same on both sides. */
+  /** Hex of the Merkle root; the same on both sides. Empty if it was had by a link alone. */
   root: string;
-  /** The peer's fingerprint: of a trusted device's key, else of this session's certificate. */
+  /** The peer's fingerprint: of a trusted device's key, else of this session's certificate. Empty as the root is. */
   peer: string;
   /**
    * Paths. At the sender: files that could not be sent (only with `onUnreadable: 'skip'`). At the receiver: entries that the destination
@@ -128,9 +144,12 @@ export interface Result {
 
 /** How it went for one receiver, at the sender. */
 export interface ReceiverResult {
-  /** Its number in the events. */
+  /** Its number in the events; 0 for one that had it by a link. */
   peer: number;
+  /** Empty for one that had it by a link. */
   fingerprint: string;
+  /** Of one that had it by a link. */
+  address?: string;
   /** A trusted device's. */
   name?: string;
   /** It has everything. */

@@ -141,6 +141,18 @@ export class Receivers implements SessionOwner {
     this.#conclude();
   }
 
+  /** Somebody has had all of it by a link, and counts as one of those that are wanted. */
+  byLink(address: string, result: Result): void {
+    if (this.#concluded || this.#transfer.ends) return;
+    const { bytes, resumed, seconds } = result;
+    this.#results.push(result);
+    if (this.#told.length < MAX_RECIPIENTS)
+      this.#told.push({ ...{ peer: 0, fingerprint: '', address, ok: true }, bytes, resumed, seconds });
+    const group = this.#groups.find(({ closed }) => !closed);
+    if (group && ++group.ended >= group.most) this.#shut(group);
+    this.#conclude();
+  }
+
   ended(session: Session, end: SessionEnd): void {
     const group = this.#groups.find(({ sessions }) => sessions.has(session));
     group?.sessions.delete(session);

@@ -46,6 +46,15 @@ export interface Sending {
    */
   host: (nameplate: string | undefined, on: MeetingEvents, guests: number) => Promise<Hosted>;
   keep: Keep;
+  /** Opens a link to the offer. `had` is to be called for each who has had all of it by that. */
+  link?: (had: (who: LinkReceiver) => void) => Promise<void>;
+}
+
+/** Seconds since it began, and bytes of all files. */
+export interface LinkReceiver {
+  address: string;
+  bytes: number;
+  seconds: number;
 }
 
 /** A nameplate that this side has. */
@@ -78,7 +87,12 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
   const bytes = source.length ?? null;
   transfer.events.emit({ event: 'manifest', kind, ...count(entries), bytes, chunkSize });
   const wanted = options.receivers === 'any' ? Number.POSITIVE_INFINITY : (options.receivers ?? 1);
-  const offering = new Offering(transfer, sending, chunkSize, given.length > 1 || wanted > 1);
+  const offering = new Offering(
+    transfer,
+    sending,
+    chunkSize,
+    given.length > 1 || wanted > 1 || sending.link !== undefined,
+  );
   const secrets = given.length > 0 ? given : [undefined];
   // All at once: one must not end the whole before the next is waited for.
   const groups = secrets.map((known) => offering.group(known, secrets.length > 1 ? 1 : wanted));
@@ -86,6 +100,7 @@ export async function serve(transfer: Running, sending: Sending): Promise<void> 
     if (transfer.ends) return;
     await offering.host(group, secrets[index]);
   }
+  await sending.link?.((who) => offering.byLink(who));
   if (options.until !== undefined && !transfer.over)
     transfer.cleanup.push(platform.clock.after(1000 * options.until, () => timeUp(transfer)));
 }
@@ -137,6 +152,13 @@ class Offering {
       keep: () => this.#keep(),
     });
     if (several) this.#countAll(platform.clock);
+  }
+
+  byLink({ address, bytes, seconds }: LinkReceiver): void {
+    const { source, skipped } = this.#sending;
+    const { files } = count(source.entries);
+    this.#transfer.events.emit({ event: 'downloaded', address, bytes, seconds });
+    this.#receivers.byLink(address, { files, bytes, resumed: 0, seconds, root: '', peer: '', skipped });
   }
 
   group(given: Known | undefined, most: number): Group {

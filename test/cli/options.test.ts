@@ -163,6 +163,7 @@ describe('cli: arguments', () => {
       port: 5000,
       lanes: 8,
       threads: 3,
+      http: false,
       lan: false,
       limit: 10_000_000,
       wait: 600,

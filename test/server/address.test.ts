@@ -22,8 +22,10 @@ test("only a trusted proxy's own entry is believed", () => {
   ])
     assert.equal(clientAddress(request('10.0.0.1, 203.0.113.1', near), true), '203.0.113.1', near);
   // Whoever comes straight from the internet may write what he likes into it.
-  for (const far of ['192.0.2.9', '172.32.0.1', '2001:db8::1', '::ffff:192.0.2.9'])
+  for (const far of ['192.0.2.9', '172.32.0.1', '2001:db8::1'])
     assert.equal(clientAddress(request('203.0.113.1', far), true), far, far);
+  // An IPv4 address is the same one over a socket for IPv6.
+  assert.equal(clientAddress(request('203.0.113.1', '::ffff:192.0.2.9'), true), '192.0.2.9');
   assert.equal(clientAddress(request('203.0.113.1, nonsense', '127.0.0.1'), true), '127.0.0.1');
   assert.equal(clientAddress(request(undefined, '127.0.0.1'), true), '127.0.0.1');
 });

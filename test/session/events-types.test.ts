@@ -29,7 +29,12 @@ function told(event: TransferEvent): string {
     case 'code':
       return event.code;
     case 'web':
+    case 'http':
       return event.links.join();
+    case 'download':
+      return `${event.id} ${event.status} ${event.path} ${event.size}`;
+    case 'downloaded':
+      return event.address;
     case 'listening':
       return String(event.port);
     case 'state':

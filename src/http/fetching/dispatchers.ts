@@ -4,7 +4,7 @@ import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, errors, Pool } from 'undici';
 import { tunnel, type Proxy as WebProxy } from '../../websocket/proxy.ts';
 import type { Reach } from './reach.ts';
-import { openSocket, patient } from './sockets.ts';
+import { ALLOW_HALF_OPEN, openSocket, patient } from './sockets.ts';
 
 const CONNECT_MS = 15_000;
 /** `sockets.ts` counts on this. */
@@ -34,7 +34,9 @@ export function forwarded(connections: number, { secure, host, port }: WebProxy)
 
 /** Through a proxy that sees where connections lead, and not what is said on them. */
 export function tunnelled(connections: number, proxy: WebProxy): Dispatcher {
-  const secure = buildConnector({ timeout: CONNECT_MS, maxCachedSessions: 16 });
+  const secure = buildConnector({
+    ...{ timeout: CONNECT_MS, maxCachedSessions: 16, allowHalfOpen: ALLOW_HALF_OPEN },
+  });
   return new Agent({
     ...pool(connections),
     connect(options, callback) {
@@ -53,7 +55,9 @@ function passing(error: Error): Error {
 }
 
 function connector(lookup: LookupFunction): buildConnector.connector {
-  const secure = buildConnector({ timeout: CONNECT_MS, lookup, maxCachedSessions: 16 });
+  const secure = buildConnector({
+    ...{ timeout: CONNECT_MS, lookup, maxCachedSessions: 16, allowHalfOpen: ALLOW_HALF_OPEN },
+  });
   return (options, callback) => {
     if (options.protocol === 'https:') return secure(options, patiently(callback));
     plain(options, lookup, callback);

@@ -24,7 +24,7 @@ export function openSocket({ host, port, lookup }: PlainSocket): Socket {
   let lent = 0;
   const socket: { at?: Socket } = {};
   socket.at = connect({
-    ...{ host, port, lookup, highWaterMark: BUFFER },
+    ...{ host, port, lookup, highWaterMark: BUFFER, allowHalfOpen: ALLOW_HALF_OPEN },
     onread: {
       buffer() {
         if (lent === 0) return filling;
@@ -44,6 +44,12 @@ export function openSocket({ host, port, lookup }: PlainSocket): Socket {
   });
   return socket.at;
 }
+
+/**
+ * Of connections for undici. Node would destroy one that the server has closed as soon as all of it is read, though its last bytes wait in an answer that
+ * is paused; and undici resumes no answer of a connection that is destroyed. Whoever hears the end closes it.
+ */
+export const ALLOW_HALF_OPEN = true;
 
 /** How often a connection's end is told again. */
 const AGAIN_MS = 20;

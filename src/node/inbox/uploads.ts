@@ -93,7 +93,7 @@ export async function openUploads(
         uploads,
         mount: access.prefix,
         text: { name: hostname(), maxSize: options.maxSize },
-        clientOf: (incoming) => plainAddress(clientAddress(incoming, trustProxy)),
+        clientOf: (incoming) => clientAddress(incoming, trustProxy),
       });
       app.all('*', (c) => {
         const { incoming, outgoing } = c.env;
@@ -143,6 +143,3 @@ function closed(tcp: Socket): Response {
   tcp.destroy();
   return RESPONSE_ALREADY_SENT;
 }
-
-/** An IPv4 address as people know it, also where it came in over a socket for IPv6. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
