@@ -161,9 +161,10 @@ function begin({ file, path }: Chosen, shown: ReturnType<typeof row>, ended: () 
     fingerprint: async () => ['beeline', endpoint, path, file.size, file.lastModified].join('-'),
     onShouldRetry: (error) => {
       const status = error.originalResponse?.getStatus() ?? 0;
-      shown.state.textContent = 'Connecting again';
-      // What the other side refuses it refuses again.
-      return status === 0 || status === 409 || status === 423 || status >= 500;
+      // What the other side refuses it refuses again, and a full disk is a person's matter (507).
+      const again = status === 0 || status === 409 || status === 423 || (status >= 500 && status !== 507);
+      if (again) shown.state.textContent = 'Connecting again';
+      return again;
     },
     onAfterResponse: (request, response) => {
       // A proxy answers so while the inbox is away; the library would take it that the upload is lost, and begin another.
