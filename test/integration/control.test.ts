@@ -119,14 +119,21 @@ describe('integration: control', () => {
     const slow = ['--limit', String(LIMIT / 2)];
     const { sender, code, port } = await work.sender([work.path('one.bin'), ...slow]);
     const to = work.folder('out');
-    let lost = 0;
     for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL'] as const) {
       const receiver = work.receiver(code, port, ['--to', to]);
       await receiver.until('progress');
+      const before = sender.events.length;
       receiver.signal(signal);
       await receiver.exited;
-      const line = await sender.until(reached('connecting', ++lost));
-      assert.equal(line.by, signal === 'SIGINT' ? 'peer' : undefined);
+      // A connection of a killed one that still waited to be accepted may bring it back for a moment.
+      const by = signal === 'SIGINT' ? 'peer' : undefined;
+      await sender.until(
+        (line) =>
+          line.event === 'state' &&
+          line.to === 'connecting' &&
+          line.by === by &&
+          sender.events.indexOf(line) >= before,
+      );
     }
     await work.receiver(code, port, ['--to', to]).ends(0);
     await sender.ends(0);

@@ -27,7 +27,9 @@ for await (const event of sender) {
 function told(event: TransferEvent): string | number | null | undefined {
   switch (event.event) {
     case 'code': return event.code;
-    case 'web': return event.links[0];
+    case 'web': case 'http': return event.links[0];
+    case 'download': return event.whole ? event.size : event.bytes;
+    case 'downloaded': return event.address;
     case 'listening': return event.port;
     case 'state': return event.from + event.to;
     case 'peer': return event.fingerprint;
