@@ -4,20 +4,10 @@
  */
 import { harmless } from '../../base/callback.ts';
 import { type ServerLog, SILENT, StrangersLog } from '../../server/log.ts';
+import type { TransferEvent } from '../../session/api.ts';
 
-/** One file or archive on its way to somebody. `bytes` are those of this answer; `size` of the file is null for an archive. */
-export interface DownloadEvent {
-  event: 'download';
-  id: number;
-  status: 'begun' | 'done' | 'failed';
-  /** Behind the link's secret, percent-encoded. */
-  path: string;
-  address: string;
-  bytes: number;
-  size: number | null;
-  /** With it, somebody has had all of the file. */
-  whole?: boolean;
-}
+/** One file or archive on its way to somebody. `path` is behind the link's secret; `bytes` are those of this answer. */
+export type DownloadEvent = Extract<TransferEvent, { event: 'download' }>;
 
 export interface ServingCounts {
   requests: number;
