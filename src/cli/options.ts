@@ -282,14 +282,8 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
       overwrite: flags.overwrite,
       links: flags.links,
       server,
-      configDir: configDir(flags, env),
-      lanes: flags.lanes,
-      threads: flags.threads,
-      lan: !flags['no-lan'],
       relay,
-      portMap: !flags['no-port-map'],
-      limit: flags.limit,
-      sha256: flags.sha256 ?? false,
+      ...networkOf(flags, env),
       receipt: !flags['no-receipt'],
       ...(flags.http && {
         http: {
@@ -449,18 +443,25 @@ function transferArgs<O>(
       server,
       at,
       code: code ?? (keys.length === 0 ? env.BEELINE_CODE || undefined : undefined),
-      configDir: configDir(flags, env),
       port: flags.port,
-      lanes: flags.lanes,
-      threads: flags.threads,
-      lan: !flags['no-lan'],
       relay,
-      portMap: !flags['no-port-map'],
-      limit: flags.limit,
       wait: flags.wait,
-      sha256: flags.sha256 ?? false,
+      ...networkOf(flags, env),
       receipt: flags.receipt ?? !flags['no-receipt'],
     },
+  };
+}
+
+/** What everything that meets others says alike. */
+function networkOf(flags: FlagValues<'send' | 'receive' | 'listen'>, env: Env) {
+  return {
+    configDir: configDir(flags, env),
+    lanes: flags.lanes,
+    threads: flags.threads,
+    lan: !flags['no-lan'],
+    portMap: !flags['no-port-map'],
+    limit: flags.limit,
+    sha256: flags.sha256 ?? false,
   };
 }
 

@@ -35,3 +35,13 @@ export function parseHostPort(text: string): Address {
   }
   return { host: (match[1] ?? match[2])!, port };
 }
+
+/**
+ * The port that is so many after one that a person has chosen; 0, which is any, if none was chosen.
+ * @throws BeelineError USAGE if there is none
+ */
+export function portBeside(chosen: number | undefined, after: number): number {
+  if (!chosen) return 0;
+  if (chosen + after > 65_535) throw fault('WEB_NO_PORT', { port: chosen });
+  return chosen + after;
+}

@@ -12,7 +12,7 @@ import { textSource } from '../session/text-source.ts';
 import { Running } from '../session/transfer.ts';
 import type { Source } from '../sync/ports.ts';
 import { formatAddress } from '../wire/candidate.ts';
-import { parseHostPort } from './addresses.ts';
+import { parseHostPort, portBeside } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
 import { FileSource } from './files/source.ts';
 import { stdinSource } from './files/stream-source.ts';
@@ -110,9 +110,7 @@ const hostOf = ({ at }: SendOptions) => (at === undefined ? undefined : parseHos
 /** Beside the port of lanes, and of the page, if these were chosen. */
 function linkPort({ at, port, web }: SendOptions): number {
   const first = at === undefined ? port : parseHostPort(at).port;
-  const next = first ? first + (web ? 2 : 1) : 0;
-  if (next > 65_535) throw fault('WEB_NO_PORT', { port: first! });
-  return next;
+  return portBeside(first, web ? 2 : 1);
 }
 
 /** @throws BeelineError USAGE */

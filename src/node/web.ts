@@ -5,7 +5,6 @@
  */
 import { createServer } from 'node:http';
 import type { Server } from 'node:net';
-import { fault } from '../base/errors.ts';
 import type { Certificate } from '../identity/certificate.ts';
 import { createFront } from '../server/front.ts';
 import { MAX_HEADER_BYTES } from '../server/limits.ts';
@@ -15,7 +14,7 @@ import type { Rendezvous } from '../server/rendezvous.ts';
 import { publicContext } from '../server/tls.ts';
 import type { Running } from '../session/transfer.ts';
 import { type Address, formatAddress } from '../wire/candidate.ts';
-import { localHosts } from './addresses.ts';
+import { localHosts, portBeside } from './addresses.ts';
 
 /** Connections at once, of one person's few browsers. */
 const MOST = 512;
@@ -61,7 +60,6 @@ export async function serveWeb(
 }
 
 async function listenBeside(server: Server, { port: first, host }: Partial<Address>): Promise<number> {
-  const port = first ? first + 1 : 0;
-  if (port > 65_535) throw fault('WEB_NO_PORT', { port: first ?? 0 });
+  const port = portBeside(first, 1);
   return listen(server, { port, host }, `port ${port} for the page`);
 }

@@ -49,7 +49,8 @@ export const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?',
 const PLAIN_HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
-const isEncrypted = ({ socket }: IncomingMessage): boolean =>
+/** This server itself speaks TLS on the connection of a request. */
+export const isEncrypted = ({ socket }: IncomingMessage): boolean =>
   (socket as Partial<TLSSocket>).encrypted === true;
 
 function answer(files: PageFiles, request: IncomingMessage, response: ServerResponse): void {

@@ -1,16 +1,16 @@
 /** The server behind a real nginx on loopback, with the configuration that docs/server.md gives. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { type ServerOptions, startServer } from '../../src/server/index.ts';
+import { startNginx } from '../nginx.ts';
 import { freePort } from '../ports.ts';
 import { makeServerCertificate } from '../server/certificates.ts';
 import { RelayWorld } from '../server/relay-world.ts';
@@ -29,55 +29,6 @@ function whyNoNginx(): string | undefined {
   } catch (error) {
     return `no nginx here: ${error instanceof Error ? error.message : error}`;
   }
-}
-
-/** @param site a `server` block */
-async function startNginx(folder: string, site: string, port: number) {
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    [
-      ...['daemon off;', 'worker_processes 1;', `pid ${folder}/pid;`, 'error_log stderr;'],
-      ...(process.getuid?.() === 0 ? ['user root;'] : []),
-      'events {}',
-      'http {',
-      'access_log off;',
-      ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-        (name) => `${name}_temp_path ${folder}/${name};`,
-      ),
-      site,
-      '}',
-    ].join('\n'),
-  );
-  const child = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.on('data', (part) => {
-    said += part;
-  });
-  const ended = once(child, 'exit');
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    await ended;
-  };
-  for (let tries = 0; !(await answers(port)); tries++) {
-    if (tries < 100 && child.exitCode === null) await sleep(50);
-    else {
-      await stop();
-      throw new Error(`nginx did not start: ${said}`);
-    }
-  }
-  return stop;
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 describe('lab: behind nginx', { skip }, () => {

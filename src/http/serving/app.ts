@@ -3,7 +3,6 @@
  * nothing of disks: a `ServedTree` has the files. Answers go past the framework into Node's response, the bytes of files as they are read.
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
@@ -13,6 +12,7 @@ import { realClock } from '../../base/clock.ts';
 import { codeOf } from '../../base/errors.ts';
 import { clientAddress } from '../../server/address.ts';
 import type { Front } from '../../server/front.ts';
+import { isEncrypted, pathOf } from '../../server/page.ts';
 import { securityHeaders } from '../../server/security-headers.ts';
 import type { Access } from './access.ts';
 import type { Allowance } from './allowance.ts';
@@ -82,7 +82,7 @@ export function gatedApp({ access, records, trustProxy = false, over = () => fal
   app.use('*', async (c, next) => {
     const { incoming, outgoing } = c.env;
     const address = clientAddress(incoming, trustProxy);
-    const path = rawPath(incoming);
+    const path = pathOf(incoming);
     const began = realClock.now();
     // The parser takes the first one, and a proxy may have taken the last (RFC 9112, 3.2).
     if (hostsOf(incoming) > 1) return say(c, 400, 'One Host, please.\n', { connection: 'close' });
@@ -116,7 +116,7 @@ export function gatedApp({ access, records, trustProxy = false, over = () => fal
     return next();
   });
   app.onError((error, c) => {
-    records.failed(access.masked(rawPath(c.env.incoming)), error);
+    records.failed(access.masked(pathOf(c.env.incoming)), error);
     if (!c.env.outgoing.headersSent) return say(c, 500, 'Something went wrong here.\n');
     c.env.outgoing.destroy();
     return RESPONSE_ALREADY_SENT;
@@ -124,11 +124,8 @@ export function gatedApp({ access, records, trustProxy = false, over = () => fal
   return app;
 }
 
-const rawPath = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0]!;
 const queryOf = ({ url = '' }: IncomingMessage): URLSearchParams =>
   new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
-const isEncrypted = ({ socket }: IncomingMessage): boolean =>
-  (socket as Partial<TLSSocket>).encrypted === true;
 
 const hostsOf = ({ rawHeaders }: IncomingMessage): number =>
   rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;

@@ -3,6 +3,7 @@
  * then on. A file with another tag is another one.
  */
 import { createHash } from 'node:crypto';
+import { forgetOldest } from '../../base/oldest.ts';
 import type { ServedNode, ServedTree } from './tree.ts';
 
 /** Digests that are remembered, and files that wait; the longest unused is forgotten first. */
@@ -45,8 +46,8 @@ export class FileDigests {
       const digest = await this.#compute(file).catch(() => undefined);
       this.#waiting.delete(key);
       if (!digest) continue;
-      if (this.#known.size >= REMEMBERED) this.#known.delete(first(this.#known)![0]);
       this.#known.set(key, digest);
+      forgetOldest(this.#known, REMEMBERED);
     }
     this.#works = false;
   }

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { html, raw } from 'hono/html';
+import { formatBytes } from '../../session/format.ts';
 import type { FormAnswer } from './form.ts';
 
 /** What the page tells. */
@@ -64,13 +65,10 @@ export function answersPage(text: PageText, answers: readonly FormAnswer[], moun
   );
 }
 
-const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'];
-
 function limit({ maxSize }: PageText): Html | string {
-  if (maxSize === undefined) return '';
-  const power = Math.min(Math.floor(Math.log10(Math.max(1, maxSize)) / 3), UNITS.length - 1);
-  const shown = `${Number((maxSize / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
-  return html`<p class="soft">A file may have at most ${shown}.</p>`;
+  return maxSize === undefined
+    ? ''
+    : html`<p class="soft">A file may have at most ${formatBytes(maxSize)}.</p>`;
 }
 
 function frame({ name }: PageText, body: Html, end: Html): Html {

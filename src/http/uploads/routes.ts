@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import { pathOf } from '../../server/page.ts';
 import { type FormAnswer, takeForm, takeStream } from './form.ts';
 import { answersPage, type PageText, SCRIPT_NAME, STYLE, uploadPage, uploadScript } from './page.ts';
 import { refusalOf, UploadRefusal } from './refusal.ts';
@@ -41,7 +42,7 @@ const TUS = '/tus';
 
 export function uploadRoutes({ uploads, mount, text, clientOf }: UploadRoutesOptions): Hono<Env> {
   const app = new Hono<Env>({
-    getPath: (request) => pathOf(request).slice(mount.length) || '/',
+    getPath: ({ url }) => new URL(url).pathname.slice(mount.length) || '/',
   });
   const tus = tusServer(uploads, mount + TUS);
 
@@ -137,8 +138,6 @@ function showAnswers(
   return c.text(lines.join(''), status as 201);
 }
 
-const pathOf = ({ url }: { url: string }): string => new URL(url).pathname;
-
 /** Bytes of the body; undefined if they come in pieces of which nobody knows how many. */
 function lengthOf({ headers }: IncomingMessage): number | undefined {
   const length = headers['content-length'];
@@ -152,9 +151,8 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
 }
 
 /** The path of the file below the inbox, decoded once. */
-function putPath({ url = '/' }: IncomingMessage, mount: string): string {
-  const parts = url
-    .split('?', 1)[0]!
+function putPath(incoming: IncomingMessage, mount: string): string {
+  const parts = pathOf(incoming)
     .slice(mount.length + 1)
     .split('/');
   const decoded = parts.map((part) => {

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { DataStore, Server, Upload } from '@tus/server';
+import { forgetOldest } from '../../base/oldest.ts';
 import { refusalOf, UploadRefusal } from './refusal.ts';
 import { UNFINISHED_KEPT, type Uploads } from './uploads.ts';
 
@@ -31,7 +32,7 @@ class Store extends DataStore {
       .begin({ id, path: pathOf(metadata), size, ...(mtime !== undefined && { mtime }) }, this.#from(id))
       .catch(tell);
     this.#metadata.set(id, metadata);
-    forget(this.#metadata);
+    forgetOldest(this.#metadata, MAX_REMEMBERED);
     return upload;
   }
 
@@ -66,7 +67,7 @@ class Store extends DataStore {
   /** Told before `create` and `write`, which do not know it. */
   comes(id: string, from: string): void {
     this.#senders.set(id, from);
-    forget(this.#senders);
+    forgetOldest(this.#senders, MAX_REMEMBERED);
   }
 
   #from(id: string): string | undefined {
@@ -83,14 +84,6 @@ class Store extends DataStore {
 
 /** Uploads of which something is remembered. What a client wrote of one may be as long as a head: 16 KiB. */
 const MAX_REMEMBERED = 1_000;
-
-/** The oldest first. */
-function forget(map: Map<string, unknown>): void {
-  for (const old of map.keys()) {
-    if (map.size <= MAX_REMEMBERED) break;
-    map.delete(old);
-  }
-}
 
 /**
  * @param mount the path of the requests, as far as they are tus's: without a `/` at its end

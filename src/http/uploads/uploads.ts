@@ -4,6 +4,7 @@
  */
 import type { TokenBucket } from '../../base/bucket.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
+import { forgetOldest } from '../../base/oldest.ts';
 import type { Deposit, Deposits, NewDeposit } from './deposits.ts';
 import { refusalOf, UploadRefusal } from './refusal.ts';
 
@@ -217,10 +218,7 @@ export class Uploads {
     this.#forget(id);
     this.#placed += offset;
     this.#finished.set(id, { size: offset, offset, created, path: name });
-    for (const old of this.#finished.keys()) {
-      if (this.#finished.size <= MAX_FINISHED) break;
-      this.#finished.delete(old);
-    }
+    forgetOldest(this.#finished, MAX_FINISHED);
     this.#options.on.arrived({ name, bytes: offset, from });
     return name;
   }
@@ -384,25 +382,15 @@ function checkPath(path: string): void {
     throw new UploadRefusal(400, 'A name that begins with a dot is not taken here.');
 }
 
-/** The stream as it is; `failed` hears first that it was cut off. */
+/** The stream as it is; `failed` hears first that it was cut off. Whoever only stops reading it fails nothing. */
 async function* catching(
   stream: AsyncIterable<Uint8Array>,
   failed: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
-  const iterator = stream[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      let step: IteratorResult<Uint8Array>;
-      try {
-        step = await iterator.next();
-      } catch (error) {
-        failed(error);
-        throw error;
-      }
-      if (step.done) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
+    yield* stream;
+  } catch (error) {
+    failed(error);
+    throw error;
   }
 }

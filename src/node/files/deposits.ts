@@ -53,7 +53,7 @@ export class FolderDeposits implements Deposits {
   }
 
   async find(id: string): Promise<Deposit | undefined> {
-    const root = new Destination(this.#options.to).find();
+    const root = this.#root();
     const staging = root === undefined ? undefined : Staging.open(stagingOf(root, MARK + id));
     const found = await staging?.read();
     staging?.release();
@@ -63,7 +63,7 @@ export class FolderDeposits implements Deposits {
   }
 
   async sweep(age: number): Promise<number> {
-    const root = new Destination(this.#options.to).find();
+    const root = this.#root();
     if (root === undefined) return 0;
     const before = Date.now() - age;
     let removed = 0;
@@ -75,12 +75,12 @@ export class FolderDeposits implements Deposits {
   }
 
   async used(): Promise<number> {
-    const root = new Destination(this.#options.to).find();
+    const root = this.#root();
     return root === undefined ? 0 : bytesBelow(root, stagingOf(root, MARK));
   }
 
   async unfinished(): Promise<Map<string, number>> {
-    const root = new Destination(this.#options.to).find();
+    const root = this.#root();
     const found = new Map<string, number>();
     if (root === undefined) return found;
     const mark = stagingOf(root, MARK);
@@ -92,8 +92,13 @@ export class FolderDeposits implements Deposits {
   }
 
   free(): number | undefined {
-    const root = new Destination(this.#options.to).find();
-    return root === undefined ? undefined : freeBytes(root);
+    // Asked for with each piece of an upload whose length nobody knows: one look.
+    return freeBytes(this.#options.to);
+  }
+
+  /** Undefined: it is not made yet. */
+  #root(): string | undefined {
+    return new Destination(this.#options.to).find();
   }
 
   async #open(

@@ -1,8 +1,8 @@
 /** The ways on which an inbox hears that a trusted device has something for it: a server that it watches at, and the local network. */
 
 import { realClock } from '../../base/clock.ts';
-import type { BeelineError } from '../../base/errors.ts';
-import { fault } from '../../base/errors.ts';
+import { type BeelineError, fault } from '../../base/errors.ts';
+import { forgetOldest } from '../../base/oldest.ts';
 import { browse } from '../../meeting/lan/find.ts';
 import type { Announcement } from '../../meeting/lan/records.ts';
 import { watchAt } from '../../meeting/watch.ts';
@@ -73,7 +73,7 @@ export function onLan(nameplates: readonly string[], events: WayEvents, interfac
     if (gone) {
       goodbyes.delete(instance);
       goodbyes.set(instance, now);
-      if (goodbyes.size > MOST_GOODBYES) goodbyes.delete(goodbyes.keys().next().value!);
+      forgetOldest(goodbyes, MOST_GOODBYES);
       if (instances.delete(instance) && instances.size === 0) {
         heard.delete(nameplate);
         events.gone(nameplate);

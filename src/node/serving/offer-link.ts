@@ -1,6 +1,7 @@
 /** A link to what is being sent, for those who have nothing installed. Whoever has had all of it counts as a receiver. */
 import { TokenBucket } from '../../base/bucket.ts';
 import { realClock } from '../../base/clock.ts';
+import { forgetOldest } from '../../base/oldest.ts';
 import { Access } from '../../http/serving/access.ts';
 import { Allowance } from '../../http/serving/allowance.ts';
 import { servingApp } from '../../http/serving/app.ts';
@@ -87,10 +88,7 @@ class Had {
     const now = realClock.now();
     const had = this.#of.get(address) ?? { files: new Set<string>(), began: now };
     this.#of.set(address, had);
-    for (const old of this.#of.keys()) {
-      if (this.#of.size <= MOST_ADDRESSES) break;
-      this.#of.delete(old);
-    }
+    forgetOldest(this.#of, MOST_ADDRESSES);
     if (status !== 'done' || !whole) return;
     if (size !== null) had.files.add(path);
     const all = size === null ? this.#tops.has(path) : had.files.size >= this.#files;

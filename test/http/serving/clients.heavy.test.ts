@@ -17,6 +17,7 @@ import {
   launch,
   whyNoBrowser,
 } from '../../browser/harness/browsers.ts';
+import { startNginx } from '../../nginx.ts';
 import { freePort } from '../../ports.ts';
 import { folder } from './served.ts';
 
@@ -256,19 +257,10 @@ test('behind nginx: the same bytes, going on after a kill, and nothing is smuggl
   const server = await Killable.start(t, ['--limit', LIMIT, '--trust-proxy']);
   const home = folder(t);
   const port = await freePort();
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${home}/${name};`,
-  );
-  writeFileSync(
-    join(home, 'nginx.conf'),
-    `daemon off; worker_processes 1; pid ${home}/pid; error_log stderr; ${process.getuid?.() === 0 ? 'user root;' : ''}
-events {} http { access_log off; ${paths.join(' ')} server { listen 127.0.0.1:${port}; location / {
+  const site = `server { listen 127.0.0.1:${port}; location / {
 proxy_pass http://127.0.0.1:${server.port}; proxy_buffering off; proxy_set_header Host $host;
-proxy_set_header X-Forwarded-For $remote_addr; } } }`,
-  );
-  const nginx = spawn('nginx', ['-p', home, '-c', join(home, 'nginx.conf')], { stdio: 'ignore' });
-  t.after(() => nginx.kill('SIGTERM'));
-  await listening(port);
+proxy_set_header X-Forwarded-For $remote_addr; } }`;
+  t.after(await startNginx(home, site, port));
   const url = `http://127.0.0.1:${port}/large.bin`;
   const copy = join(folder(t), 'copy');
   const client = spawn('curl', ['-sf', '-o', copy, url]);

@@ -4,14 +4,12 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Upload } from 'tus-js-client';
 import type { Command } from '../../integration/command.ts';
 import { type Workspace, workspace } from '../../integration/workspace.ts';
+import { startNginx } from '../../nginx.ts';
 import { freePort } from '../../ports.ts';
 
 const MiB = 2 ** 20;
@@ -43,32 +41,8 @@ async function nginx(t: TestContext, work: Workspace, to: number): Promise<numbe
   const home = work.folder('nginx');
   const location = documented.replace('http://127.0.0.1:8080', `http://127.0.0.1:${to}`);
   assert.notEqual(location, documented);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${home}/${name};`,
-  );
-  writeFileSync(
-    join(home, 'nginx.conf'),
-    `daemon off; worker_processes 1; pid ${home}/pid; error_log stderr; ${process.getuid?.() === 0 ? 'user root;' : ''}
-events {} http { access_log off; ${temporary.join(' ')} server { listen 127.0.0.1:${port}; ${location} } }`,
-  );
-  const child = spawn('nginx', ['-p', home, '-c', join(home, 'nginx.conf')], { stdio: 'ignore' });
-  t.after(async () => {
-    const ended = once(child, 'exit');
-    if (child.exitCode === null && child.kill('SIGTERM')) await ended;
-  });
-  for (const end = Date.now() + 10_000; !(await answers(port)); await delay(50))
-    assert.ok(Date.now() < end && child.exitCode === null, 'nginx has started');
+  t.after(await startNginx(home, `server { listen 127.0.0.1:${port}; ${location} }`, port));
   return port;
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 describe('uploads by curl', { skip: without('curl') }, () => {
