@@ -30,9 +30,12 @@ const MAX_QUEUE = 1024;
 const BULK: ReadonlySet<Message['type']> = new Set(['blocks', 'page']);
 /** Bytes of an unfinished message that count as a sign of life. One byte now and then must not keep a lane open for ever. */
 const SIGN_OF_LIFE = 1024;
+/** Bytes of a frame up to which its header and its data are copied into one buffer, which costs less than a second write. */
+const MAX_COPY = 64 * 1024;
 
 interface Pending {
-  bytes: Uint8Array;
+  /** What is written one after the other, with nothing between. */
+  buffers: Uint8Array[];
   resolve: () => void;
   reject: (error: Error) => void;
 }
@@ -152,8 +155,8 @@ export class Lane implements LanePort {
     if (message.type === 'get') this.#pipe.asks?.(bytesOf(message.ranges));
     return new Promise((resolve, reject) => {
       // Inside, so that what cannot be encoded rejects like everything else.
-      const bytes = frameBytes(message, slab);
-      (BULK.has(message.type) ? this.#bulk : this.#control).push({ bytes, resolve, reject });
+      const buffers = frameOf(message, slab);
+      (BULK.has(message.type) ? this.#bulk : this.#control).push({ buffers, resolve, reject });
       if (!this.#writing) this.#writeNext();
     });
   }
@@ -181,14 +184,19 @@ export class Lane implements LanePort {
   #writeNext(): void {
     const pending = this.#control.shift() ?? this.#bulk.shift();
     this.#writing = pending;
-    if (!pending) return;
-    this.#pipe.write(pending.bytes, (error) => {
+    if (pending) this.#write(pending, 0);
+  }
+
+  #write(pending: Pending, at: number): void {
+    const bytes = pending.buffers[at]!;
+    this.#pipe.write(bytes, (error) => {
       if (this.#closed) return pending.reject(error ?? fault('LANE_CLOSED'));
       if (error) {
         pending.reject(error);
         return this.close(error);
       }
-      this.#sent += pending.bytes.length;
+      this.#sent += bytes.length;
+      if (at + 1 < pending.buffers.length) return this.#write(pending, at + 1);
       pending.resolve();
       this.#writeNext();
     });
@@ -251,18 +259,21 @@ function bytesOf(ranges: readonly BlockRange[]): number {
   return BLOCK_BYTES * ranges.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
-/** The header is put right before the data where there is room, so that the whole frame is one write and nothing is copied. */
-function frameBytes(message: Message, slab?: Slab): Uint8Array {
+/** A frame as what is written. Where there is room the header is put right before the data, so that it is one write. */
+function frameOf(message: Message, slab?: Slab): Uint8Array[] {
   const header = encodeMessage(message);
-  if (message.type !== 'blocks' || message.form !== 'data') return header;
+  if (message.type !== 'blocks' || message.form !== 'data') return [header];
   const { data } = message;
-  if (!slab) {
-    const whole = new Uint8Array(header.length + data.length);
-    whole.set(header);
-    whole.set(data, header.length);
-    return whole;
+  const length = header.length + data.length;
+  if (slab) {
+    slab.headroom.set(header, slab.headroom.length - header.length);
+    const start = slab.headroom.byteOffset + slab.headroom.length - header.length;
+    return [new Uint8Array(slab.headroom.buffer, start, length)];
   }
-  slab.headroom.set(header, slab.headroom.length - header.length);
-  const start = slab.headroom.byteOffset + slab.headroom.length - header.length;
-  return new Uint8Array(slab.headroom.buffer, start, header.length + data.length);
+  // Copies of more would be memory that is not free before it is collected, up to a hundred megabytes of it.
+  if (length > MAX_COPY) return [header, data];
+  const whole = new Uint8Array(length);
+  whole.set(header);
+  whole.set(data, header.length);
+  return [whole];
 }

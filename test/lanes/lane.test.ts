@@ -105,6 +105,69 @@ test('a word goes before all data that is queued, and waits for one message at m
   other.close();
 });
 
+test('a large piece is written from where it is, after its header and with nothing between', async () => {
+  const [near] = memoryPipes();
+  const written: { bytes: Uint8Array; done: (error?: Error | null) => void }[] = [];
+  const { lane } = laneOn({
+    ...near,
+    write: (bytes, done) => void written.push({ bytes, done }),
+    start: (data, closed) => near.start(data, closed),
+    destroy: () => near.destroy(),
+  });
+  // The ping that it begins with.
+  written[0]!.done();
+  const chunk = new Uint8Array(1 << 20).fill(7);
+  const data = chunk.subarray(300_000, 600_000);
+  const hash = new Uint8Array(32);
+  const header = { type: 'blocks' as const, index: 3, length: chunk.length, hash, offset: 0 };
+  const sent = lane.send({ ...header, bytes: data.length, form: 'data', data });
+  const word = lane.send({ type: 'status', seq: 1, state: 'cancelled', code: '', text: '' });
+  written[1]!.done();
+  written[2]!.done();
+  await sent;
+  const [, head, body, status] = written.map(({ bytes }) => bytes);
+  assert.ok(head!.length < 100, `${head!.length} bytes of header`);
+  assert.equal(body, data);
+  written[3]!.done();
+  await word;
+  assert.ok(status!.length < 100);
+  const before = lane.carried;
+  // A small one is one write, since that costs less.
+  const small = lane.send({ ...header, bytes: 1000, form: 'data', data: data.subarray(0, 1000) });
+  assert.equal(written.length, 5);
+  assert.ok(written[4]!.bytes.length > 1000);
+  written[4]!.done();
+  await small;
+  assert.equal(lane.carried - before, written[4]!.bytes.length);
+  lane.close();
+});
+
+test('a lane that closes between the header and the data of a piece rejects it, and writes no more', async () => {
+  const [near] = memoryPipes();
+  const written: ((error?: Error | null) => void)[] = [];
+  const { lane } = laneOn({
+    ...near,
+    write: (_bytes, done) => void written.push(done),
+    start: (data, closed) => near.start(data, closed),
+    destroy: () => near.destroy(),
+  });
+  written[0]!();
+  const data = new Uint8Array(100_000);
+  const header = {
+    type: 'blocks' as const,
+    index: 0,
+    length: data.length,
+    hash: new Uint8Array(32),
+    offset: 0,
+  };
+  const sent = lane.send({ ...header, bytes: data.length, form: 'data', data });
+  assert.equal(written.length, 2);
+  lane.close();
+  written[1]!();
+  await assert.rejects(sent);
+  assert.equal(written.length, 2);
+});
+
 test('a pong says whether what its side sends bears losses, as of then', async () => {
   const { clock, pass } = seldom();
   const [near, far] = memoryPipes();
