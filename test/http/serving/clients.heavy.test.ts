@@ -7,7 +7,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -249,6 +249,56 @@ for (const kind of ['chromium', 'firefox'] as const satisfies Kind[])
       [],
     );
   });
+
+/** A port before the server's, which cuts the first two connections that have carried MIDDLE bytes. Tells what was asked for. */
+async function cutting(t: TestContext, to: number): Promise<{ port: number; ranges: string[] }> {
+  const ranges: string[] = [];
+  let cuts = 0;
+  const between = createServer((client) => {
+    const server = connect(to, '127.0.0.1');
+    let carried = 0;
+    client.on('data', (part) => {
+      ranges.push(...(part.toString('latin1').match(/^range: .*$/gim) ?? []));
+      server.write(part);
+    });
+    server.on('data', (part) => {
+      carried += part.length;
+      client.write(part);
+      if (cuts === 2 || carried < MIDDLE) return;
+      cuts++;
+      client.destroy();
+    });
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  t.after(() => between.close());
+  return { port: (between.address() as AddressInfo).port, ranges };
+}
+
+// Firefox keeps what came and waits for a person who tries again, so there is nothing to drive.
+test('a download in Chromium that is cut off twice goes on by itself', {
+  skip: whyNoBrowser('chromium'),
+  ...LIMIT_MS,
+}, async (t) => {
+  const server = await Killable.start(t, ['--limit', LIMIT]);
+  const { port, ranges } = await cutting(t, server.port);
+  const own = folder(t);
+  const browser = await launch('chromium', { folder: own });
+  t.after(() => closeBrowser(browser));
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${port}/`);
+  await page.click('a[href="./large.bin?download"]');
+  const copy = join(downloadsOf(own), 'large.bin');
+  await until(() => sizeOf(copy) === SIZE);
+  server.same(copy);
+  assert.equal(ranges.length, 2, ranges.join());
+});
 
 test('behind nginx: the same bytes, going on after a kill, and nothing is smuggled', {
   skip: whyNo('nginx'),
