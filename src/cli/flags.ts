@@ -26,6 +26,8 @@ export interface Flag<T = unknown> {
   read?: ReadValue<T>;
   /** It may be repeated: all its values count, not the last one alone. */
   list?: true;
+  /** No configuration file has it; says what to do instead. */
+  typedOnly?: string;
 }
 
 const on = (help: string, short?: string): Flag<true> => ({ help, short });
@@ -46,10 +48,14 @@ const face = {
   'log-level': takes('LEVEL', `write a structured log: ${LOG_LEVELS.join(', ')}`, oneOf(...LOG_LEVELS)),
   'log-file': text('FILE', 'write the log to this file (mode 0600) instead of stderr'),
 };
+const typedOnly = <T>(flag: Flag<T>, instead = 'it is for the command line'): Flag<T> => ({
+  ...flag,
+  typedOnly: instead,
+});
 const config = {
   'config-dir': text('DIR', "the folder with this device's key and the known devices"),
 };
-const always = { help: on('show this text', 'h'), version: on('show the version') };
+const always = { help: typedOnly(on('show this text', 'h')), version: typedOnly(on('show the version')) };
 
 /** @param leastPort 0 means "any" to the side that listens, and nothing to the side that connects */
 const transfer = (leastPort: 0 | 1) => ({
@@ -144,6 +150,8 @@ export const WEB_PORT = Object.keys(webPort) as (keyof typeof webPort)[];
 const OVERWRITE_AT_ONCE = oneOf('skip', 'rename', 'replace', 'update');
 /** What a person may put on the web at most. */
 const MOST_DOWNLOADS = 999_999_999;
+/** Seconds that a server may take to end: a day. */
+const MAX_DRAIN = 86_400;
 
 const DEVICE = ['NAME', 'connect to this trusted device without a code (see `beeline trust`)'] as const;
 
@@ -243,6 +251,8 @@ export const FLAGS = {
     ...always,
   },
   server: {
+    config: typedOnly(text('FILE', 'read flags from this YAML file; those typed here win')),
+    check: typedOnly(on('only check the flags and the files that they name, and end')),
     port: takes('N', 'the port to listen on; default: 4848', port),
     host: text('ADDRESS', 'the address to listen on; default: all'),
     'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
@@ -267,7 +277,15 @@ export const FLAGS = {
     'no-stun': on('do not tell peers how their addresses look from outside'),
     'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
     'turn-secret-file': text('FILE', "the secret shared with the TURN server (coturn's static-auth-secret)"),
-    'turn-secret': text('SECRET', 'the same; `ps` shows it, so prefer BEELINE_TURN_SECRET or the file'),
+    'turn-secret': typedOnly(
+      text('SECRET', 'the same; `ps` shows it, so prefer BEELINE_TURN_SECRET or the file'),
+      'put the secret into a file of its own, and name that file by turn-secret-file',
+    ),
+    drain: takes(
+      'TIME',
+      'at the end, let relayed connections go on for so long: 10m; default: 30s; 0: not at all',
+      duration(MAX_DRAIN),
+    ),
     ...face,
     ...always,
   },

@@ -29,6 +29,6 @@ export interface Host {
   serve(): Promise<typeof import('../node/serve.ts').serve>;
   outbox(): Promise<Outbox>;
   codes(): Promise<Codes>;
-  server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer'>>;
+  server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer' | 'checkServer'>>;
   devices(configDir?: string): Promise<Devices>;
 }

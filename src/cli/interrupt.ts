@@ -13,12 +13,15 @@ export class Interrupt {
   readonly #overdue = new AbortController();
   readonly #signals: readonly NodeJS.Signals[];
   readonly #exit: (code: number) => void;
+  readonly #graceMs: number;
   #grace: NodeJS.Timeout | undefined;
   readonly #onSignal = () => this.now();
 
-  constructor(signals = SIGNALS, exit: (code: number) => void = (code) => process.exit(code)) {
+  /** @param longer milliseconds that an orderly end may take beyond the usual */
+  constructor(signals = SIGNALS, exit: (code: number) => void = (code) => process.exit(code), longer = 0) {
     this.#signals = signals;
     this.#exit = exit;
+    this.#graceMs = GRACE_MS + longer;
     for (const name of signals) process.on(name, this.#onSignal);
   }
 
@@ -34,7 +37,7 @@ export class Interrupt {
   /** What a signal does, for Ctrl-C where a raw terminal sends it as a character. */
   now(): void {
     if (this.signal.aborted) return this.#exit(EXIT_INTERRUPTED);
-    this.#after(GRACE_MS, () => {
+    this.#after(this.#graceMs, () => {
       this.#after(LAST_WORD_MS, () => this.#exit(EXIT_INTERRUPTED));
       this.#overdue.abort(interrupted());
     });

@@ -79,7 +79,14 @@ export interface ServerArgs
   /** Bytes a second, all meetings together. */
   relayRate?: number;
   turn?: TurnArgs;
+  /** Only check. */
+  check: boolean;
+  /** Seconds for relayed connections at the end. */
+  drain: number;
 }
+
+/** Seconds: a lane that finds a direct path, or a last chunk, is over by then. */
+const DRAIN_S = 30;
 
 /** A secret, or the file that it is in. */
 export interface TurnArgs {
@@ -363,9 +370,14 @@ function certificateFiles(
   return cert !== undefined && key !== undefined ? { cert, key } : undefined;
 }
 
-/** @throws BeelineError USAGE */
-export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
-  const { flags, positionals } = parse('server', argv);
+/** @param file what a configuration file says; what is typed wins @throws BeelineError USAGE */
+export function serverArgs(
+  argv: readonly string[],
+  env: Env = {},
+  file: FlagValues<'server'> = {},
+): ServerArgs {
+  const { flags: typed, positionals } = parse('server', argv);
+  const flags = { ...file, ...typed };
   if (positionals.length > 0) throw usage('server', 'It takes flags only.');
   refuseBoth(
     'server',
@@ -387,6 +399,8 @@ export function serverArgs(argv: readonly string[], env: Env = {}): ServerArgs {
     stun: !flags['no-stun'],
     stunPort: flags['stun-port'],
     turn: turnArgs(flags, env),
+    check: flags.check ?? false,
+    drain: flags.drain ?? DRAIN_S,
   };
 }
 

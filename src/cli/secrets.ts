@@ -9,7 +9,7 @@ const MOST_PSK_BYTES = 64 * 1024;
 const MOST_TURN_BYTES = 4096;
 
 /** Reads at most one byte more than `most`, which shows that a file is too large. */
-async function read(flag: string, path: string, most: number): Promise<Buffer> {
+export async function readBounded(flag: string, path: string, most: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
     // A stream: a pipe (`--psk-file <(pass beeline)`) comes in pieces.
@@ -27,7 +27,7 @@ async function read(flag: string, path: string, most: number): Promise<Buffer> {
  * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
  */
 export async function readPsk(path: string): Promise<Uint8Array> {
-  const bytes = await read('--psk-file', path, MOST_PSK_BYTES);
+  const bytes = await readBounded('--psk-file', path, MOST_PSK_BYTES);
   let { length } = bytes;
   if (length > MOST_PSK_BYTES)
     throw new BeelineError(
@@ -49,7 +49,7 @@ export async function readPsk(path: string): Promise<Uint8Array> {
  * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
  */
 export async function readTurnSecret(path: string): Promise<string> {
-  const bytes = await read('--turn-secret-file', path, MOST_TURN_BYTES);
+  const bytes = await readBounded('--turn-secret-file', path, MOST_TURN_BYTES);
   const secret = bytes.toString('utf8').trim();
   if (secret === '' || secret.includes('\n') || bytes.length > MOST_TURN_BYTES)
     throw new BeelineError(
@@ -64,7 +64,7 @@ export async function readTurnSecret(path: string): Promise<string> {
  * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
  */
 export async function readPassword(path: string): Promise<string> {
-  const bytes = await read('--password-file', path, MOST_TURN_BYTES);
+  const bytes = await readBounded('--password-file', path, MOST_TURN_BYTES);
   const [password = ''] = bytes.toString('utf8').split(/\r?\n/, 1);
   if (password === '')
     throw new BeelineError('USAGE', 'The --password-file must have the password in its first line.');

@@ -7,6 +7,7 @@ import { type CertificateFiles, openCertificate, type ServerCertificate } from '
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
+import { parseOrigins } from './origin.ts';
 import { answerPlain } from './page.ts';
 import { hasPage } from './page-files.ts';
 import { NO_RELAY, type RelayCounts } from './relay.ts';
@@ -50,6 +51,11 @@ export interface RunningServer {
   counts(): ServerCounts;
   /** Reads the certificate again. New connections get the new one. Never rejects: an error goes to `warn`. */
   reload(): Promise<void>;
+  /**
+   * Takes nobody new: clients at meetings are told to go, `/readyz` answers 503, and what the relay carries goes on. Resolves when
+   * nothing is carried any more, or after so many milliseconds. Only `close` follows.
+   */
+  drain(milliseconds: number): Promise<void>;
   /** Refuses everyone still connected, and resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -70,9 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { host, turn, tls, page = true } = options;
   const log = options.log && escapingLog(options.log);
   const warn = options.warn && harmless('`warn`', options.warn);
-  const makeTurn = turn && turnCredentials(turn);
-  if (typeof page === 'string' && !(await hasPage(page)))
-    throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });
+  const makeTurn = await checkOptions(options);
   let stun: StunServer | undefined;
   const rendezvous = createRendezvous({
     ...options,
@@ -114,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stunPorts,
     reload: async () => certificate?.reload(),
     counts: () => ({ ...NO_RELAY, ...rendezvous.mailboxes.counts, ...rendezvous.relay?.counts }),
+    drain: (milliseconds) => rendezvous.drain(milliseconds),
     async close() {
       certificate?.close();
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -121,6 +126,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all([close(), stopped]);
     },
   };
+}
+
+/** Everything that `startServer` would refuse before it listens, the certificate too. @throws BeelineError as `startServer` */
+export async function checkServer(options: ServerOptions): Promise<void> {
+  const { tls, warn, port } = options;
+  await checkOptions(options);
+  parseOrigins(options.allowOrigins);
+  if (wantsStun(options) && port !== 0) secondPort(port, options);
+  if (tls) (await openCertificate({ ...tls, warn })).close();
+}
+
+/** @throws BeelineError USAGE */
+async function checkOptions({ turn, page = true }: ServerOptions) {
+  const makeTurn = turn && turnCredentials(turn);
+  if (typeof page === 'string' && !(await hasPage(page)))
+    throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });
+  return makeTurn;
 }
 
 function openFront(
@@ -158,15 +180,16 @@ function urlOf(port: number, host: string | undefined, certificate: ServerCertif
 }
 
 /** On the port that the server listens on and a second one. */
-async function openStun(
-  port: number,
-  { stunPort, host, log, ...options }: ServerOptions,
-): Promise<StunServer> {
+const openStun = async (port: number, options: ServerOptions): Promise<StunServer> =>
+  startStun({ ports: [port, secondPort(port, options)], host: options.host, log: options.log });
+
+/** @throws BeelineError USAGE if there is none, or it is the first */
+function secondPort(port: number, { stunPort, ...options }: ServerOptions): number {
   // If the first port may be any, so may the second.
   const second = stunPort ?? (options.port === 0 ? 0 : port + 1);
   if (second > 65_535) throw fault('STUN_NO_PORT', { port });
   if (second === port) throw fault('STUN_SAME_PORT', { port });
-  return startStun({ ports: [port, second], host, log });
+  return second;
 }
 
 /** Behind a proxy on the same machine, only the proxy gets there: nobody else could ask for an address. */

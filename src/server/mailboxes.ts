@@ -15,6 +15,7 @@ import {
 } from '../wire/rendezvous.ts';
 import { decodeSeatMessage, encodeWatch, type SeatMessage, type WatcherMessage } from '../wire/watch.ts';
 import { Holdings, Windowed } from './counts.ts';
+import { SHUTTING_DOWN } from './health.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
@@ -195,7 +196,7 @@ export class Mailboxes implements House {
 
   /** Refuses everyone; nothing is left afterwards. */
   close(): void {
-    const error = busy('This server is shutting down.');
+    const error = busy(SHUTTING_DOWN);
     for (const mailbox of this.#mailboxes.values()) this.end(mailbox, error);
     for (const seat of this.#seats) seat.refuse(error);
   }

@@ -1,5 +1,5 @@
 /**
- * Answers to plain HTTP: the page where there is one, health, and words for everything else. No answer repeats anything
+ * MadeAnswers to plain HTTP: the page where there is one, health, and words for everything else. No answer repeats anything
  * of the request: neither path nor query.
  */
 import {
@@ -19,14 +19,16 @@ const DOWNLOADS = '/download/';
 
 const TEXTS: Readonly<Record<string, string>> = {
   '/': 'This is a Beeline rendezvous server: `beeline send --server <this URL> FILE`.\n',
-  '/healthz': 'ok\n',
 };
 
+/** What is said at a path, made anew for each request. */
+export type MadeAnswers = ReadonlyMap<string, () => { status: number; text: string }>;
+
 /** @param page asked at every request; it must not fail. */
-export function answerHttp(page: () => Promise<PageFiles>): RequestListener {
+export function answerHttp(page: () => Promise<PageFiles>, answers: MadeAnswers): RequestListener {
   return (request, response) => {
     page()
-      .then((files) => answer(files, request, response))
+      .then((files) => answer(files, answers, request, response))
       .catch(() => response.destroy());
   };
 }
@@ -53,10 +55,16 @@ const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || met
 export const isEncrypted = ({ socket }: IncomingMessage): boolean =>
   (socket as Partial<TLSSocket>).encrypted === true;
 
-function answer(files: PageFiles, request: IncomingMessage, response: ServerResponse): void {
+function answer(
+  files: PageFiles,
+  answers: MadeAnswers,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const path = pathOf(request);
   const file = files.get(path);
-  const found = file !== undefined || Object.hasOwn(TEXTS, path);
+  const made = answers.get(path);
+  const found = file !== undefined || made !== undefined || Object.hasOwn(TEXTS, path);
   if (!found) {
     const gone = path.startsWith(DOWNLOADS)
       ? 'Downloads are made inside the browser, from the page: open the page and save again.\n'
@@ -65,7 +73,8 @@ function answer(files: PageFiles, request: IncomingMessage, response: ServerResp
   }
   if (!isRead(request)) return text(request, response, 405, `${STATUS_CODES[405]}\n`, { allow: 'GET, HEAD' });
   if (file) return send(file, request, response);
-  text(request, response, 200, TEXTS[path]!);
+  const { status, text: body } = made?.() ?? { status: 200, text: TEXTS[path]! };
+  text(request, response, status, body);
 }
 
 function send(file: PageFile, request: IncomingMessage, response: ServerResponse): void {

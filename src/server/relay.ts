@@ -8,6 +8,7 @@ import { addressKey } from '../base/addresses.ts';
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { CLOSE, decodeRelayHello, encodePaired } from '../wire/relay.ts';
+import { SHUTTING_DOWN } from './health.ts';
 import type { ServerLog } from './log.ts';
 import type { SharedMailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';
@@ -45,6 +46,7 @@ export class Relay {
   /** By the address that the meeting belongs to. */
   readonly #pairs: Room<RelayPair>;
   readonly #usage: RelayUsage;
+  #onIdle = () => {};
 
   constructor(mailboxes: Mailboxes, log: ServerLog) {
     this.#mailboxes = mailboxes;
@@ -111,11 +113,20 @@ export class Relay {
     this.#usage.sweep(now);
   }
 
+  /** Ends what does not carry, and takes no more. Resolves when the last pair has ended; undefined: there is none. */
+  drain(): Promise<void> | undefined {
+    const carrying = new Set([...this.#pairs].flatMap(({ host, guest }) => [host, guest]));
+    for (const socket of this.#sockets) if (!carrying.has(socket)) socket.end(CLOSE.goingAway, SHUTTING_DOWN);
+    if (carrying.size === 0) return undefined;
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
   async close(): Promise<void> {
-    const reason = 'This server is shutting down.';
-    for (const pair of this.#pairs) pair.end(CLOSE.goingAway, reason);
+    for (const pair of this.#pairs) pair.end(CLOSE.goingAway, SHUTTING_DOWN);
     const all = [...this.#sockets];
-    for (const socket of all) socket.end(CLOSE.goingAway, reason);
+    for (const socket of all) socket.end(CLOSE.goingAway, SHUTTING_DOWN);
     const cut = setTimeout(() => {
       for (const socket of all) socket.terminate();
     }, CLOSING);
@@ -181,6 +192,7 @@ export class Relay {
         this.#usage.close(mailbox, number, ends);
         const seconds = Math.round((clock() - pair.born) / 1000);
         this.#log.info({ bytes: pair.bytes, seconds, why: pair.why, ...this.counts }, 'relayed');
+        if (this.#pairs.size === 0) this.#onIdle();
       },
     });
     this.#pairs.enter(mailbox.owner, pair);

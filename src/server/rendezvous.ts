@@ -5,6 +5,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocketServer } from 'ws';
 import { fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
@@ -20,6 +21,7 @@ import {
 } from '../wire/rendezvous.ts';
 import { clientAddress } from './address.ts';
 import { type LocalConnection, openLocal, sitDown } from './connections.ts';
+import { Health, SHUTTING_DOWN } from './health.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
@@ -60,8 +62,13 @@ export interface Rendezvous {
    * @throws BeelineError USAGE for a prefix that is none
    */
   handle(server: Server | SecureServer, prefix?: string): void;
-  /** Has a whole server for itself: the page, `GET /healthz`, an answer to everything else, and time limits for strangers. */
+  /** Has a whole server for itself: the page, health, an answer to everything else, and time limits for strangers. */
   serve(server: Server | SecureServer): void;
+  /**
+   * Closes the meetings and takes nobody new, while what the relay carries goes on. Resolves when it carries nothing any more, or
+   * after so many milliseconds.
+   */
+  drain(milliseconds: number): Promise<void>;
   /** A connection inside this process, for the sender that hosts its own rendezvous. */
   local(receive: (text: string) => void, closed: () => void): LocalConnection;
   /** Refuses everyone, closes every connection and forgets everything. The HTTP server stays its owner's. */
@@ -88,6 +95,9 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   /** Each leaves a server of somebody else. */
   const letGo: (() => void)[] = [];
   let closed = false;
+  let draining = false;
+  const health = new Health();
+  health.add(() => (draining || closed ? SHUTTING_DOWN : undefined));
 
   const timer = setInterval(() => {
     mailboxes.sweep();
@@ -131,7 +141,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   ): Promise<void> {
     const ignore = () => {};
     socket.on('error', ignore);
-    if (closed) return decline(socket, 503, 'This server is shutting down.');
+    if (closed || draining) return decline(socket, 503, SHUTTING_DOWN);
     if (!place) return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
     const toRelay = relay !== undefined && place === 'relay';
     const address = clientAddress(request, trustProxy);
@@ -152,11 +162,16 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     const acceptor = toRelay ? relaying : meeting;
     acceptor.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      if (closed) webSocket.terminate();
+      if (closed || draining) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
       else meet(new ClientSocket(webSocket), address, firstOf(request));
     });
   }
+
+  const endMeetings = () => {
+    mailboxes.close();
+    for (const socket of sockets) socket.refuse('', CLOSE.goingAway);
+  };
 
   const take = (...[request, socket, head, place]: Parameters<typeof upgrade>) => {
     upgrade(request, socket, head, place).catch((error: unknown) => {
@@ -198,11 +213,23 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       // A failed load of ws is reported by the first upgrade that needs it.
       webSockets().catch(() => {});
       void page();
-      server.on('request', answerHttp(page));
+      server.on('request', answerHttp(page, health.answers));
       server.on('upgrade', (request, socket, head) => take(request, socket, head, placeAt(pathOf(request))));
     },
+    async drain(milliseconds) {
+      if (closed || draining) return;
+      draining = true;
+      // Those who wait here come back elsewhere, or when this server is there again: the sooner the better.
+      endMeetings();
+      const idle = relay?.drain();
+      if (!idle) return;
+      log.info({ ...relay?.counts }, 'draining');
+      const late = new AbortController();
+      await Promise.race([idle, sleep(milliseconds, undefined, { signal: late.signal }).catch(() => {})]);
+      late.abort();
+    },
     local(receive, lost) {
-      if (closed) throw fault('RENDEZVOUS_CLOSED');
+      if (closed || draining) throw fault('RENDEZVOUS_CLOSED');
       return openLocal(mailboxes, receive, lost);
     },
     async close() {
@@ -211,8 +238,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       for (const leave of letGo.splice(0)) leave();
       clearInterval(timer);
       const relayed = relay?.close();
-      mailboxes.close();
-      for (const socket of sockets) socket.refuse('', CLOSE.goingAway);
+      endMeetings();
       await Promise.all([relayed, ...[...sockets].map((socket) => socket.closed)]);
     },
   };

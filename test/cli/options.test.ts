@@ -320,6 +320,8 @@ describe('cli: arguments', () => {
       stun: true,
       stunPort: undefined,
       turn: undefined,
+      check: false,
+      drain: 30,
     });
     const { tls, allowOrigins } = serverArgs([
       ...['--tls-cert', 'c.pem', '--tls-key', 'k.pem'],

@@ -1,5 +1,6 @@
 /** A standing server introduces two peers that know only its address. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFile, sameFile } from '../../bench/files.mjs';
@@ -62,6 +63,52 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
     const sent = await sender.ends(0);
     assert.equal(event(sent, 'done').root, event(received, 'done').root);
     sameFile(work.path('file'), work.path('out', 'file'));
+  });
+
+  it('a server that is told to end lets the relay carry on, and ends with 0 when it is done', async (t) => {
+    const work = workspace(t);
+    const port = String(await freePort());
+    writeFileSync(work.path('server.yaml'), `port: ${port}\nhost: 127.0.0.1\nno-stun: true\ndrain: 100s\n`);
+    const server = work.start(['server', '--config', work.path('server.yaml')]);
+    const { url } = await server.until('listening');
+    assert.equal(url, `http://127.0.0.1:${port}`);
+    const ready = async () => (await fetch(`${url}/readyz`)).status;
+    assert.equal(await ready(), 200);
+    makeFile(work.path('file'), 8_000_000);
+    const meet = ['--server', String(url), '--no-lan', '--relay', 'only'];
+    const sender = work.start(['send', work.path('file'), '--limit', '2M', ...meet]);
+    const { code } = await sender.until('code');
+    const receiver = work.start(['receive', String(code), ...meet, '--to', work.folder('out'), '--yes']);
+    await receiver.until((line) => line.event === 'progress' && Number(line.bytes) > 1_000_000);
+    server.signal('SIGTERM');
+    while ((await ready()) === 200);
+    const refused = await work
+      .start(['receive', '9-crossover-clockwork', '--server', String(url), '--no-lan', '--yes'])
+      .ends(6);
+    assert.equal(errorCode(refused), 'SERVER');
+    await receiver.ends(0);
+    await sender.ends(0);
+    await server.ends(0);
+    sameFile(work.path('file'), work.path('out', 'file'));
+  });
+
+  it('a second signal ends it at once, and what was received is kept', async (t) => {
+    const work = workspace(t);
+    const server = work.start(['server', '--host', '127.0.0.1', '--port', '0', '--no-stun']);
+    const { url } = await server.until('listening');
+    makeFile(work.path('file'), 40_000_000);
+    const meet = ['--server', String(url), '--no-lan', '--relay', 'only'];
+    const sender = work.start(['send', work.path('file'), '--limit', '1M', ...meet]);
+    const { code } = await sender.until('code');
+    const receiver = work.start(['receive', String(code), ...meet, '--to', work.folder('out'), '--yes']);
+    await receiver.until((line) => line.event === 'progress' && Number(line.bytes) > 1_000_000);
+    server.signal('SIGTERM');
+    while ((await fetch(`${url}/readyz`)).status === 200);
+    server.signal('SIGTERM');
+    await server.ends(130);
+    await receiver.until((line) => line.event === 'state' && line.from === 'transferring');
+    for (const each of [sender, receiver]) each.signal('SIGTERM');
+    await Promise.all([sender.ends(130), receiver.ends(130)]);
   });
 
   it('the receiver may start first: an empty mailbox is not there yet, and nobody at all is NO_PEER', async (t) => {

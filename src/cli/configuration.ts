@@ -1,0 +1,148 @@
+/**
+ * `--config FILE`: the flags of `beeline server` in a YAML file, under the same names and read by the same functions as those
+ * that are typed. The file is checked whole, and each mistake is told with its line.
+ */
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
+import { FLAGS, type Flag, type FlagValues } from './flags.ts';
+import { hint } from './near.ts';
+import { readBounded } from './secrets.ts';
+
+/** Bytes. All flags with all their values take a few KiB. */
+const MOST_BYTES = 64 * 1024;
+/** More mistakes than that are of one kind. */
+const MOST_TOLD = 10;
+
+export interface ServerConfiguration {
+  readonly flags: FlagValues<'server'>;
+  /** An error about flags of which some stand in the file, with their lines. */
+  locate(error: unknown): unknown;
+}
+
+/** @throws BeelineError USAGE for what is in it, NO_SUCH_PATH, UNREADABLE */
+export async function readConfiguration(path: string): Promise<ServerConfiguration> {
+  const bytes = await readBounded('--config', path, MOST_BYTES);
+  if (bytes.length > MOST_BYTES)
+    throw new BeelineError('USAGE', `--config ${escapeName(path)}: it has more than ${MOST_BYTES} bytes.`);
+  return parseConfiguration(bytes.toString('utf8'), escapeName(path));
+}
+
+/** @param name of the file, for what is told @throws BeelineError USAGE */
+export function parseConfiguration(text: string, name: string): ServerConfiguration {
+  const reader = new Reader(text, name);
+  reader.read();
+  const { flags, lines } = reader;
+  return {
+    flags: Object.fromEntries(flags) as FlagValues<'server'>,
+    locate(error) {
+      if (!(error instanceof BeelineError) || error.code !== 'USAGE') return error;
+      const named = [...error.message.matchAll(/--([a-z-]+)/g)].map(([, flag]) => lines.get(flag!));
+      const there = [...new Set(named.filter((line) => line !== undefined))].sort((a, b) => a - b);
+      if (there.length === 0) return error;
+      const where = there.map((line) => `${name}:${line}`).join(', ');
+      return new BeelineError('USAGE', `${where}: ${error.message}`, { cause: error });
+    },
+  };
+}
+
+class Reader {
+  readonly flags = new Map<string, unknown>();
+  /** Where each stands. */
+  readonly lines = new Map<string, number>();
+  readonly #text: string;
+  readonly #name: string;
+  readonly #counter = new LineCounter();
+  readonly #known = new Map<string, Flag>(Object.entries(FLAGS.server));
+  readonly #mistakes: string[] = [];
+
+  constructor(text: string, name: string) {
+    this.#text = text;
+    this.#name = name;
+  }
+
+  /** @throws BeelineError USAGE with all mistakes */
+  read(): void {
+    const { contents, errors, warnings } = this.#document();
+    for (const { pos, message } of [...errors, ...warnings])
+      this.#wrong(pos[0], `this is no YAML: ${message}`);
+    // What stands after a mistake of the form may mean anything.
+    if (this.#mistakes.length === 0 && contents !== null && !isEmpty(contents)) this.#readAll(contents);
+    if (this.#mistakes.length === 0) return;
+    const told = this.#mistakes.slice(0, MOST_TOLD);
+    const more = this.#mistakes.length - told.length;
+    throw new BeelineError('USAGE', `${told.join(' ')}${more > 0 ? ` And ${more} more.` : ''}`);
+  }
+
+  #document() {
+    try {
+      return parseDocument(this.#text, {
+        lineCounter: this.#counter,
+        prettyErrors: false,
+        // Told here, in words of ours.
+        uniqueKeys: false,
+      });
+    } catch (cause) {
+      // Nested deeper than the stack: the file is small, but it is not ours.
+      throw new BeelineError('USAGE', `${this.#name}: this cannot be read as YAML.`, { cause });
+    }
+  }
+
+  #readAll(contents: Node): void {
+    if (!isMap(contents))
+      return this.#wrong(contents.range?.[0], 'the file has lines of the form `flag: value`.');
+    for (const { key, value } of contents.items) {
+      const at = (key as Node).range?.[0];
+      const name = isScalar(key) ? String(key.value) : '';
+      try {
+        this.#readOne(name, value as Node | null, at);
+      } catch (thrown) {
+        this.#wrong((value as Node | null)?.range?.[0] ?? at, (thrown as Error).message);
+      }
+    }
+  }
+
+  #readOne(name: string, value: Node | null, at: number | undefined): void {
+    const shown = escapeName(name);
+    const flag = this.#known.get(name);
+    if (!flag) {
+      const names = [...this.#known].filter(([, { typedOnly }]) => !typedOnly).map(([known]) => known);
+      return this.#wrong(at, `there is no ${shown || 'such name'}.${hint(name.replace(/^--/, ''), names)}`);
+    }
+    if (flag.typedOnly) return this.#wrong(at, `${shown} is not for this file: ${flag.typedOnly}.`);
+    const line = this.#lineOf(at);
+    const before = this.lines.get(name);
+    if (before !== undefined) return this.#wrong(at, `${shown} is there twice, first in line ${before}.`);
+    this.lines.set(name, line);
+    if (!flag.read) {
+      const on = isScalar(value) ? value.value : undefined;
+      if (typeof on !== 'boolean') throw new Error(`${shown} is either true or false.`);
+      if (on) this.flags.set(name, true);
+      return;
+    }
+    const nodes = flag.list && isSeq(value) ? (value.items as Node[]) : [value];
+    const read = nodes.map((node) => flag.read!(shown, textOf(node, shown, flag)));
+    this.flags.set(name, flag.list ? read.flat() : read[0]);
+  }
+
+  #wrong(at: number | undefined, what: string): void {
+    this.#mistakes.push(`${this.#name}:${this.#lineOf(at)}: ${what}`);
+  }
+
+  #lineOf(at = 0): number {
+    return Math.max(1, this.#counter.linePos(at).line);
+  }
+}
+
+/** A file of comments only. */
+const isEmpty = (node: Node): boolean => isScalar(node) && node.value === null && !node.source;
+
+/** What would be typed. @throws Error */
+function textOf(node: Node | null, name: string, { value = 'VALUE', list }: Flag): string {
+  const given = isScalar(node) ? node.value : undefined;
+  if (typeof given === 'string' && given !== '') return given;
+  // As it was written: a number is read by the flag's own rules, not by YAML's.
+  if (isScalar(node) && (typeof given === 'number' || typeof given === 'bigint') && node.source)
+    return node.source;
+  throw new Error(`${name} needs ${list ? 'a value or a list of them' : 'one value'}: ${name}: ${value}.`);
+}
