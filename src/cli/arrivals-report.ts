@@ -202,18 +202,3 @@ function describe(offer: Offer): string {
   if (offer.kind === 'text') return 'a text';
   return `${listed(offer.names.map(escapeName))} (${contents(offer)})`;
 }
-
-/** In the Prometheus text format. */
-export function inboxMetrics(report: ArrivalsReport): string {
-  const { counts, arriving } = report;
-  const metric = (name: string, type: 'gauge' | 'counter', help: string, value: number) =>
-    `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`;
-  return [
-    metric('beeline_inbox_devices', 'gauge', 'Trusted devices that are waited for.', counts.devices),
-    metric('beeline_inbox_arriving', 'gauge', 'Transfers that are under way.', arriving.count),
-    metric('beeline_rate_bytes_per_second', 'gauge', 'Rate of all of them.', Math.round(arriving.rate)),
-    metric('beeline_inbox_received_total', 'counter', 'Transfers that have arrived whole.', counts.arrivals),
-    metric('beeline_inbox_failed_total', 'counter', 'Arrivals that ended otherwise.', counts.failed),
-    metric('beeline_inbox_bytes_total', 'counter', 'Bytes of those that have arrived whole.', counts.bytes),
-  ].join('');
-}

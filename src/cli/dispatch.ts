@@ -63,7 +63,7 @@ async function help(host: Host, command: Command | undefined): Promise<number> {
 }
 
 async function showVersion(host: Host): Promise<number> {
-  host.stdout.write(`${(await import('./help.ts')).version()}\n`);
+  host.stdout.write(`${(await import('../server/version.ts')).version()}\n`);
   return EXIT_DONE;
 }
 

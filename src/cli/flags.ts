@@ -286,6 +286,12 @@ export const FLAGS = {
       'at the end, let relayed connections go on for so long: 10m; default: 30s; 0: not at all',
       duration(MAX_DRAIN),
     ),
+    metrics: takes(
+      'HOST:PORT',
+      'serve Prometheus metrics and /status there, such as 127.0.0.1:9848',
+      hostPort(0),
+    ),
+    status: on('show everybody /status: sums and limits, nothing about one client'),
     ...face,
     ...always,
   },

@@ -1,5 +1,4 @@
 /** The texts of `--help` and `--version`. Flags come from the table that is parsed, so they are all there. */
-import { readFileSync } from 'node:fs';
 import { COMMANDS, type Command, FLAGS, type Flag } from './flags.ts';
 
 const ABOUT: {
@@ -255,10 +254,4 @@ export function overview(): string {
     '`beeline COMMAND --help` shows the flags of a command and more examples. `beeline --version` shows the version.',
     '',
   ].join('\n');
-}
-
-/** From package.json, two folders above: src/cli, dist/cli and dist/chunks (where the bundler puts this) are alike in that. */
-export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,110 +1,99 @@
-/**
- * `--metrics-port`: the transfer's numbers in the Prometheus text format, version 0.0.4, on the loopback only. It is
- * written by hand: a client library brings registries, collectors and default metrics for a dozen lines of text.
- */
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { BeelineError } from '../base/errors.ts';
+/** `--metrics-port`: a command's numbers for Prometheus, on the loopback only. Loaded only where somebody wants them. */
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { ServingCounts } from '../http/serving/records.ts';
 import type { State } from '../node/api.ts';
+import { serveMetrics } from '../server/metrics-listener.ts';
 import { TABLE } from '../sync/machine.ts';
+import type { ArrivalsReport } from './arrivals-report.ts';
 import type { Board } from './board.ts';
 import { STANDINGS } from './board.ts';
 import type { Tracker } from './tracker.ts';
 
 const STATES = Object.keys(TABLE) as State[];
 
-type Samples = number | undefined | readonly string[];
+/** The values of one metric by those of its one label. */
+type ByLabel = readonly [label: string, values: Iterable<readonly [value: string, number: number]>];
 
 /** What is not known yet is absent, as a stream's total is before its end: 0 would be a lie. */
-function metric(name: string, help: string, value: Samples, type: 'gauge' | 'counter' = 'gauge'): string[] {
-  const samples = typeof value === 'number' ? [` ${value}`] : (value ?? []);
-  if (samples.length === 0) return [];
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples.map((sample) => name + sample)];
+class Samples {
+  readonly registry = new Registry();
+
+  gauge(name: string, help: string, value: number | undefined): this {
+    if (value !== undefined) new Gauge({ name, help, registers: [this.registry] }).set(value);
+    return this;
+  }
+
+  counter(name: string, help: string, value: number): this {
+    new Counter({ name, help, registers: [this.registry] }).inc(value);
+    return this;
+  }
+
+  gauges(name: string, help: string, by: ByLabel | undefined): this {
+    if (!by) return this;
+    const [label, values] = by;
+    const gauge = new Gauge({ name, help, labelNames: [label], registers: [this.registry] });
+    for (const [value, number] of values) gauge.set({ [label]: value }, number);
+    return this;
+  }
+
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
 }
 
-export function servingMetrics({ requests, open, downloads, bytes }: ServingCounts): string {
-  return [
-    ...metric('beeline_serve_requests_total', 'Requests that were answered.', requests, 'counter'),
-    ...metric('beeline_serve_open', 'Files and archives under way.', open),
-    ...metric(
-      'beeline_serve_downloads_total',
-      'Whole files and archives that were had.',
-      downloads,
-      'counter',
-    ),
-    ...metric('beeline_serve_bytes_total', 'Bytes of files and archives.', bytes, 'counter'),
-    '',
-  ].join('\n');
+export function servingMetrics({ requests, open, downloads, bytes }: ServingCounts): Promise<string> {
+  return new Samples()
+    .counter('beeline_serve_requests_total', 'Requests that were answered.', requests)
+    .gauge('beeline_serve_open', 'Files and archives under way.', open)
+    .counter('beeline_serve_downloads_total', 'Whole files and archives that were had.', downloads)
+    .counter('beeline_serve_bytes_total', 'Bytes of files and archives.', bytes)
+    .text();
+}
+
+export function inboxMetrics({
+  counts,
+  arriving,
+}: Pick<ArrivalsReport, 'counts' | 'arriving'>): Promise<string> {
+  return new Samples()
+    .gauge('beeline_inbox_devices', 'Trusted devices that are waited for.', counts.devices)
+    .gauge('beeline_inbox_arriving', 'Transfers that are under way.', arriving.count)
+    .gauge('beeline_rate_bytes_per_second', 'Rate of all of them.', Math.round(arriving.rate))
+    .counter('beeline_inbox_received_total', 'Transfers that have arrived whole.', counts.arrivals)
+    .counter('beeline_inbox_failed_total', 'Arrivals that ended otherwise.', counts.failed)
+    .counter('beeline_inbox_bytes_total', 'Bytes of those that have arrived whole.', counts.bytes)
+    .text();
 }
 
 /** @param board of a sender with several receivers */
-export function metricsText(view: Tracker, board?: Board): string {
+export function transferMetrics(view: Tracker, board?: Board): Promise<string> {
   const kinds = new Map<string, number>();
   for (const lane of view.lanes.values()) kinds.set(lane.kind, (kinds.get(lane.kind) ?? 0) + 1);
-  const lanes = [...kinds].map(([kind, n]) => `{kind="${label(kind)}"} ${n}`);
-  const states = STATES.map((state) => `{state="${state}"} ${state === view.state ? 1 : 0}`);
+  const states = STATES.map((state) => [state, state === view.state ? 1 : 0] as const);
   const counts = board?.counts;
-  const receivers = counts && STANDINGS.map((name) => `{standing="${name}"} ${counts[name]}`);
+  const receivers = counts && STANDINGS.map((name) => [name, counts[name]] as const);
   const wanted = board?.wanted === 'any' ? undefined : board?.wanted;
   const swarm = view.swarm;
-  return [
-    ...metric('beeline_receivers', 'Receivers by what becomes of them.', receivers),
-    ...metric('beeline_receivers_expected', 'Receivers that are wanted.', wanted),
-    ...metric('beeline_bytes_up', 'Bytes sent to receivers; at a receiver, to other receivers.', swarm?.up),
-    ...metric('beeline_bytes_down', 'Bytes fetched from other receivers.', swarm?.down),
-    ...metric('beeline_peers_up', 'Receivers that this side gives to.', swarm?.to),
-    ...metric('beeline_peers_down', 'Other receivers that this side fetches from.', swarm?.from),
-    ...metric('beeline_bytes', 'Bytes that are safely across.', view.bytes),
-    ...metric('beeline_bytes_resumed', 'Of those, bytes that were here before.', view.resumed),
-    ...metric('beeline_bytes_expected', 'Bytes of the whole transfer.', view.total),
-    ...metric('beeline_rate_bytes_per_second', 'Rate over the last seconds.', view.rate),
-    ...metric('beeline_files', 'Files that are complete.', view.files),
-    ...metric('beeline_files_expected', 'Files of the whole transfer.', view.fileCount),
-    ...metric('beeline_lanes_open', 'Open lanes by kind.', lanes),
-    ...metric('beeline_state', '1 for the state that the transfer is in.', states),
-    '',
-  ].join('\n');
+  return new Samples()
+    .gauges('beeline_receivers', 'Receivers by what becomes of them.', receivers && ['standing', receivers])
+    .gauge('beeline_receivers_expected', 'Receivers that are wanted.', wanted)
+    .gauge('beeline_bytes_up', 'Bytes sent to receivers; at a receiver, to other receivers.', swarm?.up)
+    .gauge('beeline_bytes_down', 'Bytes fetched from other receivers.', swarm?.down)
+    .gauge('beeline_peers_up', 'Receivers that this side gives to.', swarm?.to)
+    .gauge('beeline_peers_down', 'Other receivers that this side fetches from.', swarm?.from)
+    .gauge('beeline_bytes', 'Bytes that are safely across.', view.bytes)
+    .gauge('beeline_bytes_resumed', 'Of those, bytes that were here before.', view.resumed)
+    .gauge('beeline_bytes_expected', 'Bytes of the whole transfer.', view.total)
+    .gauge('beeline_rate_bytes_per_second', 'Rate over the last seconds.', view.rate)
+    .gauge('beeline_files', 'Files that are complete.', view.files)
+    .gauge('beeline_files_expected', 'Files of the whole transfer.', view.fileCount)
+    .gauges('beeline_lanes_open', 'Open lanes by kind.', kinds.size > 0 ? ['kind', kinds] : undefined)
+    .gauges('beeline_state', '1 for the state that the transfer is in.', ['state', states])
+    .text();
 }
 
-/** Label values escape backslash, quote and line feed. */
-function label(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-}
-
-/**
- * Serves until closed; never keeps the process alive.
- * @param port 0: any
- * @throws BeelineError USAGE if the port cannot be had
- */
-export async function serveMetrics(
-  port: number,
-  text: () => string,
-): Promise<{ url: string; close(): void }> {
-  const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics') {
-      response.writeHead(request.method === 'GET' ? 404 : 405).end();
-      return;
-    }
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text());
-  });
-  server.maxConnections = 16;
-  server.requestTimeout = 5_000;
-  server.unref();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new BeelineError('USAGE', `--metrics-port ${port} cannot be used: ${why}. Choose another.`, {
-      cause,
-    });
-  }
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
+/** At 127.0.0.1. @param port 0: any @throws BeelineError USAGE if the port cannot be had */
+export const serveCommandMetrics = (port: number, text: () => Promise<string>) =>
+  serveMetrics(
+    { host: '127.0.0.1', port, what: `--metrics-port ${port}` },
+    { '/metrics': async () => ({ type: Registry.PROMETHEUS_CONTENT_TYPE, text: await text() }) },
+  );

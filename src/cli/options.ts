@@ -72,13 +72,15 @@ export interface PasswordArgs {
 
 export interface ServerArgs
   extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
-    Pick<ServerOptions, 'stun' | 'stunPort'> {
+    Pick<ServerOptions, 'stun' | 'stunPort' | 'status'> {
   face: Face;
   /** Bytes of one meeting. */
   relayLimit?: number;
   /** Bytes a second, all meetings together. */
   relayRate?: number;
   turn?: TurnArgs;
+  /** `HOST:PORT`. */
+  metrics?: string;
   /** Only check. */
   check: boolean;
   /** Seconds for relayed connections at the end. */
@@ -401,6 +403,8 @@ export function serverArgs(
     turn: turnArgs(flags, env),
     check: flags.check ?? false,
     drain: flags.drain ?? DRAIN_S,
+    metrics: flags.metrics,
+    status: flags.status ?? false,
   };
 }
 

@@ -97,8 +97,8 @@ export class TransferRun {
     this.#log = await openLog(face, (lines) => this.screen.raw(lines));
     for (const secret of secrets) if (secret !== undefined) this.#hide(secret);
     if (metricsPort !== undefined) {
-      const { metricsText, serveMetrics } = await import('./metrics.ts');
-      const metrics = await serveMetrics(metricsPort, () => metricsText(this.#view, this.#board));
+      const { serveCommandMetrics, transferMetrics } = await import('./metrics.ts');
+      const metrics = await serveCommandMetrics(metricsPort, () => transferMetrics(this.#view, this.#board));
       this.#metrics = metrics;
       this.report.say(`Metrics: ${metrics.url}`);
     }

@@ -8,12 +8,16 @@ import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
 import { parseOrigins } from './origin.ts';
-import { answerPlain } from './page.ts';
+import { answerPlain, type MadeAnswers } from './page.ts';
 import { hasPage } from './page-files.ts';
-import { NO_RELAY, type RelayCounts } from './relay.ts';
+import { NO_RELAY } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
+import type { ServerCounts, ServerReport } from './report.ts';
+import { statusAnswers } from './status.ts';
 import { MAX_STUN_CONNECTIONS, type StunServer, startStun } from './stun.ts';
+import { Tally } from './tally.ts';
 import { turnCredentials } from './turn.ts';
+import { version } from './version.ts';
 
 export type { CertificateFiles } from './certificate.ts';
 export type { LocalConnection } from './connections.ts';
@@ -22,9 +26,11 @@ export type { ServerLog } from './log.ts';
 export { Mailboxes } from './mailboxes.ts';
 export type { RelayCounts } from './relay.ts';
 export { createRendezvous, type Rendezvous, type RendezvousOptions } from './rendezvous.ts';
+export type { ServerCounts } from './report.ts';
 
 /** `relay` and `page` are on by default. The page is served only if it has been built. */
-export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts'> {
+export interface ServerOptions
+  extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts' | 'tally' | 'answers'> {
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
@@ -37,6 +43,10 @@ export interface ServerOptions extends Omit<RendezvousOptions, 'stun' | 'turn' |
   turn?: { urls: string[]; secret: string };
   /** Speak TLS on `port`: two PEM files, looked at every minute and read again when they change. */
   tls?: CertificateFiles;
+  /** Where numbers for Prometheus are read, and the status page: an address of their own. Absent: nowhere. */
+  metrics?: { host: string; port: number };
+  /** Show the status page to everybody; default false. */
+  status?: boolean;
   /** Called with a warning for the person who runs the server. The log has it too. */
   warn?: (sentence: string) => void;
 }
@@ -47,6 +57,8 @@ export interface RunningServer {
   readonly port: number;
   /** STUN's two ports; empty without it. */
   readonly stunPorts: readonly number[];
+  /** Where metrics are read, if anywhere. */
+  readonly metricsUrl: string | undefined;
   /** The present numbers, for metrics. */
   counts(): ServerCounts;
   /** Reads the certificate again. New connections get the new one. Never rejects: an error goes to `warn`. */
@@ -60,8 +72,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Without a relay, the numbers of the relay are 0. */
-export type ServerCounts = RelayCounts & { mailboxes: number; connections: number };
+type Where = NonNullable<ServerOptions['metrics']>;
 
 /** Connections that are on their way out, beside those that count anywhere. */
 const CLOSING = 1_000;
@@ -78,24 +89,47 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const warn = options.warn && harmless('`warn`', options.warn);
   const makeTurn = await checkOptions(options);
   let stun: StunServer | undefined;
+  const tally = new Tally();
+  const started = performance.now();
+  const counts = (): ServerCounts => ({
+    ...NO_RELAY,
+    ...rendezvous.mailboxes.counts,
+    ...rendezvous.relay?.counts,
+  });
+  const report = (): ServerReport => ({
+    version: version(),
+    uptime: performance.now() - started,
+    unready: rendezvous.health.unready,
+    counts: counts(),
+    tally,
+    limits: rendezvous.mailboxes.limits,
+    relay: rendezvous.relay !== undefined,
+    turn: turn !== undefined,
+    stunPorts: stun?.ports ?? [],
+  });
+  const status = statusAnswers(report);
   const rendezvous = createRendezvous({
     ...options,
     page,
     relay: options.relay ?? true,
     stun: () => (stun ? [...stun.ports] : []),
     turn: makeTurn,
+    tally,
+    ...(options.status && { answers: status }),
   });
   let certificate: ServerCertificate | undefined;
   let front: Front | undefined;
   let port = 0;
+  let metrics: { url: string; close(): void } | undefined;
   try {
+    if (options.metrics) metrics = await openMetrics(options.metrics, report, status);
     if (tls) certificate = await openCertificate({ ...tls, log, warn });
     for (let attempt = 1; !front; attempt++) {
       const candidate = openFront(rendezvous, options, certificate, () => stun);
       try {
         const what = `port ${options.port} of ${host ?? 'any address'}`;
         port = await listen(candidate.server, { port: options.port, host }, what);
-        if (wantsStun(options)) stun = await openStun(port, { ...options, log });
+        if (wantsStun(options)) stun = await openStun(port, { ...options, log }, tally);
         front = candidate;
       } catch (error) {
         await candidate.close();
@@ -103,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }
     }
   } catch (error) {
+    metrics?.close();
     certificate?.close();
     await rendezvous.close();
     throw error;
@@ -116,14 +151,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url,
     port,
     stunPorts,
+    metricsUrl: metrics?.url,
     reload: async () => certificate?.reload(),
-    counts: () => ({ ...NO_RELAY, ...rendezvous.mailboxes.counts, ...rendezvous.relay?.counts }),
+    counts,
     drain: (milliseconds) => rendezvous.drain(milliseconds),
     async close() {
       certificate?.close();
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.all([rendezvous.close(), stun?.close()]);
       await Promise.all([close(), stopped]);
+      metrics?.close();
     },
   };
 }
@@ -180,8 +217,29 @@ function urlOf(port: number, host: string | undefined, certificate: ServerCertif
 }
 
 /** On the port that the server listens on and a second one. */
-const openStun = async (port: number, options: ServerOptions): Promise<StunServer> =>
-  startStun({ ports: [port, secondPort(port, options)], host: options.host, log: options.log });
+const openStun = async (port: number, options: ServerOptions, tally: Tally): Promise<StunServer> =>
+  startStun({
+    ...{ ports: [port, secondPort(port, options)], host: options.host, log: options.log },
+    onAnswer: (over) => {
+      tally.stun[over]++;
+    },
+  });
+
+/** @throws BeelineError USAGE if the port cannot be had */
+async function openMetrics({ host, port }: Where, report: () => ServerReport, status: MadeAnswers) {
+  const [{ serverMetrics }, { serveMetrics }] = await Promise.all([
+    import('./metrics.ts'),
+    import('./metrics-listener.ts'),
+  ]);
+  const { type, text } = serverMetrics(report);
+  const pages = [...status].map(
+    ([path, make]) => [path, async () => ({ type: 'text/plain', ...make() })] as const,
+  );
+  return serveMetrics(
+    { host, port, what: `The address ${host}, port ${port}, for metrics` },
+    { '/metrics': async () => ({ type, text: await text() }), ...Object.fromEntries(pages) },
+  );
+}
 
 /** @throws BeelineError USAGE if there is none, or it is the first */
 function secondPort(port: number, { stunPort, ...options }: ServerOptions): number {

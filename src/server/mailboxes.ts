@@ -20,6 +20,7 @@ import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
 import { freeNameplate } from './nameplates.ts';
 import { type Place, Places } from './places.ts';
+import { Tally } from './tally.ts';
 import { type Watcher, Watchers } from './watchers.ts';
 
 const HOUR = 3_600_000;
@@ -45,12 +46,15 @@ export interface MailboxesOptions {
   services?: (user: string) => Services;
   /** Who may host a meeting; default: anyone. */
   hosts?: 'anyone' | 'this process';
+  /** Counts what happens here. */
+  tally?: Tally;
 }
 
 export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
   readonly places = new Places<SharedMailbox>();
+  readonly tally: Tally;
   readonly services: (user: string) => Services;
   readonly #hosts: MailboxesOptions['hosts'];
   readonly #mailboxes = new Map<string, SharedMailbox>();
@@ -72,7 +76,9 @@ export class Mailboxes implements House {
     clock = () => performance.now(),
     services = () => NO_SERVICES,
     hosts,
+    tally = new Tally(),
   }: MailboxesOptions = {}) {
+    this.tally = tally;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     const { connections, connectionsPerAddress } = this.limits;
     this.#silent = new Room(
@@ -219,6 +225,7 @@ export class Mailboxes implements House {
     const mailbox = new SharedMailbox(nameplate, key, this.clock(), this);
     this.#mailboxes.set(nameplate, mailbox);
     this.#owned.add(key);
+    this.tally.meetings++;
     return mailbox;
   }
 
@@ -261,7 +268,9 @@ export class Seat implements Sitter, Watcher {
   receive(text: string): void {
     if (this.#over) return;
     try {
-      this.#obey(decodeSeatMessage(text));
+      const message = decodeSeatMessage(text);
+      this.#mailboxes.tally.said[message.t]++;
+      this.#obey(message);
     } catch (thrown) {
       this.refuse(asBeelineError(thrown, 'SERVER'));
     }
@@ -293,6 +302,7 @@ export class Seat implements Sitter, Watcher {
   }
 
   refuse(error: BeelineError): void {
+    this.#mailboxes.tally.refusedAtRendezvous(error);
     const code = REFUSALS.find((known) => known === error.code) ?? 'SERVER';
     this.tell({ t: 'refused', code, reason: error.reason, message: error.message });
     this.#close();

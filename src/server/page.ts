@@ -22,7 +22,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 /** What is said at a path, made anew for each request. */
-export type MadeAnswers = ReadonlyMap<string, () => { status: number; text: string }>;
+export type MadeAnswers = ReadonlyMap<string, () => { status: number; text: string; type?: string }>;
 
 /** @param page asked at every request; it must not fail. */
 export function answerHttp(page: () => Promise<PageFiles>, answers: MadeAnswers): RequestListener {
@@ -73,8 +73,8 @@ function answer(
   }
   if (!isRead(request)) return text(request, response, 405, `${STATUS_CODES[405]}\n`, { allow: 'GET, HEAD' });
   if (file) return send(file, request, response);
-  const { status, text: body } = made?.() ?? { status: 200, text: TEXTS[path]! };
-  text(request, response, status, body);
+  const { status, text: body, type } = made?.() ?? { status: 200, text: TEXTS[path]! };
+  text(request, response, status, body, type === undefined ? {} : { 'content-type': type });
 }
 
 function send(file: PageFile, request: IncomingMessage, response: ServerResponse): void {

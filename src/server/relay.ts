@@ -58,7 +58,7 @@ export class Relay {
       socket.terminate(),
     );
     this.#members = new Room({ inAll: relayConnections, ofAddress }, 'fair', (socket) =>
-      socket.refuse(MADE_WAY, CLOSE.busy),
+      this.#refuse(socket, MADE_WAY, CLOSE.busy),
     );
     this.#pairs = new Room({ inAll: relayPairs }, 'fair', (pair) => pair.end(CLOSE.busy, MADE_WAY));
     mailboxes.places.onVacated = (place) => {
@@ -94,7 +94,7 @@ export class Relay {
       try {
         this.#greeted(socket, isBinary ? '' : data.toString());
       } catch (thrown) {
-        socket.refuse(asBeelineError(thrown).message, CLOSE.protocol);
+        this.#refuse(socket, asBeelineError(thrown).message, CLOSE.protocol);
       }
     });
   }
@@ -105,7 +105,7 @@ export class Relay {
     const now = clock();
     for (const socket of this.#sockets)
       if (!socket.place && now - socket.since >= limits.helloDeadline)
-        socket.refuse('This connection asked for nothing and was closed.');
+        this.#refuse(socket, 'This connection asked for nothing and was closed.');
     for (const guests of this.#waiting.values())
       for (const { host, guest } of guests.values())
         for (const socket of [...host, ...guest]) socket.ping(tick, limits.pongDeadline);
@@ -137,13 +137,13 @@ export class Relay {
   #greeted(socket: RelaySocket, text: string): void {
     const { token, guest } = decodeRelayHello(text);
     const shown = this.#mailboxes.places.of(token);
-    if (!shown) return socket.refuse('The relay knows no such place at a meeting (any more).');
+    if (!shown) return this.#refuse(socket, 'The relay knows no such place at a meeting (any more).');
     if ((shown.side === 'host') !== (guest !== undefined))
-      return socket.refuse('A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
+      return this.#refuse(socket, 'A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
     const place = guest === undefined ? shown : { ...shown, guest };
     // Between the check before the upgrade and now, others may have come.
     const full = this.#full(socket.key);
-    if (full !== undefined) return socket.refuse(full, CLOSE.busy);
+    if (full !== undefined) return this.#refuse(socket, full, CLOSE.busy);
     this.#strangers.leave(socket);
     this.#members.enter(socket.key, socket);
     socket.place = place;
@@ -152,7 +152,10 @@ export class Relay {
     const { relayWaiting } = this.#mailboxes.limits;
     const waiting = this.#waitingAt(place)[place.side];
     if (waiting.length >= relayWaiting)
-      return socket.refuse(`Too many connections of this side wait already (${relayWaiting} is the limit).`);
+      return this.#refuse(
+        socket,
+        `Too many connections of this side wait already (${relayWaiting} is the limit).`,
+      );
     waiting.push(socket);
     socket.webSocket.once('message', () => {
       if (waiting.includes(socket)) socket.end(CLOSE.protocol, 'The other side was not there yet.');
@@ -177,7 +180,7 @@ export class Relay {
     const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);
     const refusal = full ?? this.#usage.open(mailbox, number, ends);
     if (refusal) {
-      for (const end of ends) end.refuse(refusal);
+      for (const end of ends) this.#refuse(end, refusal);
       return;
     }
     const [host, guest] = side === 'host' ? [socket, other] : [other, socket];
@@ -196,8 +199,14 @@ export class Relay {
       },
     });
     this.#pairs.enter(mailbox.owner, pair);
+    this.#mailboxes.tally.relayPairs++;
     this.#log.debug({ host: host.key, guest: guest.key, ...this.counts }, 'relaying');
     for (const { webSocket } of ends) webSocket.send(encodePaired());
+  }
+
+  #refuse(socket: RelaySocket, reason: string, code: number = CLOSE.policy): void {
+    this.#mailboxes.tally.refusedAtRelay(code);
+    socket.refuse(reason, code);
   }
 
   /** Why no further connection with a token may come from this address, if none may. */

@@ -26,10 +26,11 @@ import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { originRefusal, parseOrigins } from './origin.ts';
-import { answerHttp, pathOf } from './page.ts';
+import { answerHttp, type MadeAnswers, pathOf } from './page.ts';
 import type { PageFiles } from './page-files.ts';
 import { Relay } from './relay.ts';
 import { ClientSocket, WEB_SOCKET_OPTIONS } from './socket.ts';
+import { Tally } from './tally.ts';
 
 export interface RendezvousOptions {
   limits?: Partial<Limits>;
@@ -50,11 +51,17 @@ export interface RendezvousOptions {
   page?: boolean | string;
   /** Origins (`https://HOST[:PORT]`) whose pages may meet here, beside this server's own. */
   allowOrigins?: readonly string[];
+  /** Counts what happens. */
+  tally?: Tally;
+  /** What else is said at some paths of a server of its own. */
+  answers?: MadeAnswers;
 }
 
 export interface Rendezvous {
   readonly mailboxes: Mailboxes;
   readonly relay?: Relay;
+  /** Whether anybody new should be sent here. */
+  readonly health: Health;
   /**
    * Takes the WebSockets at its own paths of somebody's server, until `close`. Requests, and WebSockets at other paths, are
    * left alone; but where nobody else listens for upgrades, who asks for one at another path is told so.
@@ -81,14 +88,17 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const log = options.log ? escapingLog(options.log) : SILENT;
   const strangers = new StrangersLog(log);
   const origins = parseOrigins(options.allowOrigins);
+  const { tally = new Tally() } = options;
+  const turn = (user: string) => {
+    if (!options.turn) return {};
+    tally.turnCredentials++;
+    return { turn: options.turn(user) };
+  };
   const mailboxes = new Mailboxes({
     limits,
+    tally,
     hosts: options.hosts,
-    services: (user) => ({
-      relay: options.relay ?? false,
-      stun: options.stun?.() ?? [],
-      ...(options.turn && { turn: options.turn(user) }),
-    }),
+    services: (user) => ({ relay: options.relay ?? false, stun: options.stun?.() ?? [], ...turn(user) }),
   });
   const relay = options.relay ? new Relay(mailboxes, log) : undefined;
   const sockets = new Set<ClientSocket>();
@@ -133,6 +143,11 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const placeAt = (path: string): 'meeting' | 'relay' | undefined =>
     path === RENDEZVOUS_PATH ? 'meeting' : path === RELAY_PATH && relay ? 'relay' : undefined;
 
+  const refuse = (socket: Duplex, status: number, sentence: string) => {
+    tally.refusedUpgrade(status);
+    decline(socket, status, sentence);
+  };
+
   async function upgrade(
     request: IncomingMessage,
     socket: Duplex,
@@ -141,8 +156,8 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   ): Promise<void> {
     const ignore = () => {};
     socket.on('error', ignore);
-    if (closed || draining) return decline(socket, 503, SHUTTING_DOWN);
-    if (!place) return decline(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
+    if (closed || draining) return refuse(socket, 503, SHUTTING_DOWN);
+    if (!place) return refuse(socket, 404, `The rendezvous is at ${RENDEZVOUS_PATH}.`);
     const toRelay = relay !== undefined && place === 'relay';
     const address = clientAddress(request, trustProxy);
     const foreign = originRefusal(request, origins);
@@ -151,12 +166,12 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
         { address, origin: request.headers.origin, host: request.headers.host },
         'origin refused',
       );
-      return decline(socket, 403, foreign);
+      return refuse(socket, 403, foreign);
     }
     const refusal = toRelay ? relay.refusal(address) : mailboxes.refusal(address);
     if (refusal) {
       strangers.warn({ address, reason: refusal.message }, 'connection refused');
-      return decline(socket, 429, refusal.message);
+      return refuse(socket, 429, refusal.message);
     }
     const { meeting, relaying } = await webSockets();
     const acceptor = toRelay ? relaying : meeting;
@@ -193,6 +208,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   return {
     mailboxes,
     relay,
+    health,
     handle(server, prefix = '') {
       if (!PREFIX.test(prefix)) throw fault('PREFIX_MALFORMED', { prefix: JSON.stringify(prefix) });
       webSockets().catch(() => {});
@@ -213,7 +229,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       // A failed load of ws is reported by the first upgrade that needs it.
       webSockets().catch(() => {});
       void page();
-      server.on('request', answerHttp(page, health.answers));
+      server.on('request', answerHttp(page, new Map([...health.answers, ...(options.answers ?? [])])));
       server.on('upgrade', (request, socket, head) => take(request, socket, head, placeAt(pathOf(request))));
     },
     async drain(milliseconds) {

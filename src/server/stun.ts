@@ -33,6 +33,8 @@ export interface StunOptions {
   perSecond?: number;
   /** Of TCP connections. */
   connection?: ConnectionLimits;
+  /** An answer over UDP, or a first one over a TCP connection. */
+  onAnswer?: (over: 'udp' | 'tcp') => void;
 }
 
 export interface StunServer {
@@ -58,7 +60,13 @@ const TRIES = 10;
 
 /** @throws BeelineError SERVER if a port cannot be listened on; nothing is left open then. */
 export async function startStun(options: StunOptions): Promise<StunServer> {
-  const { ports, log = SILENT, perSecond = PER_SECOND, connection = CONNECTION_LIMITS } = options;
+  const {
+    ports,
+    log = SILENT,
+    onAnswer = () => {},
+    perSecond = PER_SECOND,
+    connection = CONNECTION_LIMITS,
+  } = options;
   const host = options.host === undefined || isIP(options.host) ? options.host : await resolve(options.host);
 
   const each = new TokenBuckets(perSecond, perSecond);
@@ -78,6 +86,7 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
     });
     serveConnection(socket, other, connection, () => {
       silent.leave(socket);
+      onAnswer('tcp');
       return asking.enter(key, socket);
     });
   };
@@ -99,6 +108,7 @@ export async function startStun(options: StunOptions): Promise<StunServer> {
       const from = { host: plainHost(address), port };
       const answer = answerBinding(bytes, { from, other, canChange: true });
       // Lost answers are asked for again.
+      if (answer) onAnswer('udp');
       if (answer) udp[answer.changePort ? 1 - i : i]!.send(answer.bytes, port, address, () => {});
     });
   });

@@ -8,7 +8,7 @@ import { plainBoard, renderBoard, summary } from '../../src/cli/board-lines.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { afterInterrupt } from '../../src/cli/interrupt.ts';
 import { columns, loadWidths } from '../../src/cli/measure.ts';
-import { metricsText } from '../../src/cli/metrics.ts';
+import { transferMetrics } from '../../src/cli/metrics.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
 import type { ReceiverResult, TransferEvent } from '../../src/node/api.ts';
 import { DeliveryError } from '../../src/session/delivery.ts';
@@ -139,7 +139,7 @@ describe('cli: several receivers', () => {
     assert.match(plainBoard(one), /^0%, 0 of 3 done, 3 to come/);
   });
 
-  it('the metrics count receivers by what becomes of them, and what went up', () => {
+  it('the metrics count receivers by what becomes of them, and what went up', async () => {
     const two = board(...([3, came(1), connected(1), moved(1, 1_000_000), came(2), ended(2)] as const), {
       event: 'swarm',
       from: 0,
@@ -147,7 +147,7 @@ describe('cli: several receivers', () => {
       up: 5_000_000,
       down: 0,
     });
-    const text = metricsText(two.whole, two);
+    const text = await transferMetrics(two.whole, two);
     for (const line of [
       'beeline_receivers{standing="receiving"} 1',
       'beeline_receivers{standing="done"} 1',
@@ -163,7 +163,7 @@ describe('cli: several receivers', () => {
       assert.ok(text.split('\n').includes(line), line);
   });
 
-  it('docs/json.md has every metric, with its labels', () => {
+  it('docs/json.md has every metric, with its labels', async () => {
     const all = board(...([3, came(1), connected(1), moved(1, 1_000_000)] as const), {
       ...{ event: 'swarm', from: 0, to: 1, up: 5_000_000, down: 0 },
     });
@@ -173,7 +173,7 @@ describe('cli: several receivers', () => {
     const docs = readFileSync('docs/json.md', 'utf8');
     const section = docs.slice(docs.indexOf('## Metrics'), docs.indexOf('## Error codes'));
     const documented = new Set([...section.matchAll(/`(beeline_\w+(\{\w+\})?)`/g)].map(([, name]) => name!));
-    const samples = metricsText(all.whole, all).matchAll(/^(beeline_\w+)(?:\{(\w+)=.*\})? /gm);
+    const samples = (await transferMetrics(all.whole, all)).matchAll(/^(beeline_\w+)(?:\{(\w+)=.*\})? /gm);
     const served = new Set([...samples].map(([, name, by]) => (by ? `${name}{${by}}` : name!)));
     assert.deepEqual([...served].sort(), [...documented].sort());
     for (const standing of STANDINGS) assert.match(section, new RegExp(`\`${standing}\``));

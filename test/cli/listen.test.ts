@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
-import { ArrivalsReport, inboxMetrics } from '../../src/cli/arrivals-report.ts';
+import { ArrivalsReport } from '../../src/cli/arrivals-report.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { inboxMetrics } from '../../src/cli/metrics.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import type { Inbox, InboxEvent, ListenOptions } from '../../src/node/inbox.ts';
 import { fakeHost, Keyboard, Sink } from './fakes.ts';
@@ -149,13 +150,13 @@ describe('cli: listen', () => {
       assert.equal(await dispatch(wrong, fakeHost()), 2, wrong.join(' '));
   });
 
-  it('metrics count what has arrived and what has not', () => {
+  it('metrics count what has arrived and what has not', async () => {
     const report = new ArrivalsReport(new Screen(new Sink()), new Sink(), true);
     for (const event of STORY.slice(0, 6)) report.apply(event);
-    assert.match(inboxMetrics(report), /^beeline_inbox_arriving 1$/m);
-    assert.match(inboxMetrics(report), /^beeline_rate_bytes_per_second 700$/m);
+    assert.match(await inboxMetrics(report), /^beeline_inbox_arriving 1$/m);
+    assert.match(await inboxMetrics(report), /^beeline_rate_bytes_per_second 700$/m);
     for (const event of STORY.slice(6)) report.apply(event);
-    const text = inboxMetrics(report);
+    const text = await inboxMetrics(report);
     for (const line of ['devices 2', 'arriving 0', 'received_total 1', 'failed_total 2', 'bytes_total 3000'])
       assert.ok(text.includes(`\nbeeline_inbox_${line}\n`) || text.includes(`beeline_inbox_${line}\n`), line);
   });

@@ -322,6 +322,8 @@ describe('cli: arguments', () => {
       turn: undefined,
       check: false,
       drain: 30,
+      metrics: undefined,
+      status: false,
     });
     const { tls, allowOrigins } = serverArgs([
       ...['--tls-cert', 'c.pem', '--tls-key', 'k.pem'],

@@ -10,7 +10,7 @@ import { dispatch } from '../../src/cli/dispatch.ts';
 import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
 import { commandHelp } from '../../src/cli/help.ts';
 import { openLog } from '../../src/cli/log.ts';
-import { metricsText, serveMetrics } from '../../src/cli/metrics.ts';
+import { serveCommandMetrics, transferMetrics } from '../../src/cli/metrics.ts';
 import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
 import type { InboxRules } from '../../src/identity/devices.ts';
@@ -116,8 +116,8 @@ describe('cli: metrics', () => {
   view.apply({ event: 'progress', bytes: 5, total: 10, rate: 2, eta: 2, files: 1, by: {} });
   view.apply({ event: 'lane', id: 1, kind: 'tcp"\n\\', local: '', remote: '', status: 'open' });
 
-  it('are in the Prometheus text format', () => {
-    const text = metricsText(view);
+  it('are in the Prometheus text format', async () => {
+    const text = await transferMetrics(view);
     assert.match(text, /^beeline_bytes 5$/m);
     assert.match(text, /^beeline_bytes_resumed 3$/m);
     assert.match(text, /^beeline_bytes_expected 10$/m);
@@ -126,23 +126,23 @@ describe('cli: metrics', () => {
     assert.match(text, /^beeline_state\{state="transferring"\} 1$/m);
     assert.match(text, /^beeline_state\{state="paused"\} 0$/m);
     assert.match(text, /\n$/);
-    for (const line of text.trimEnd().split('\n'))
+    for (const line of text.split('\n').filter(Boolean))
       assert.match(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{\w+=".*"\})? \d+)$/);
   });
 
   it('are served on the loopback, and a taken port is a clear error', async () => {
-    const served = await serveMetrics(0, () => metricsText(view));
+    const served = await serveCommandMetrics(0, () => transferMetrics(view));
     assert.match(served.url, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     const answer = await fetch(served.url, { headers: { connection: 'close' } });
     assert.match(answer.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/);
-    assert.equal(await answer.text(), metricsText(view));
+    assert.equal(await answer.text(), await transferMetrics(view));
     const port = Number(new URL(served.url).port);
     assert.equal(
       (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).status,
       404,
     );
     await assert.rejects(
-      serveMetrics(port, () => ''),
+      serveCommandMetrics(port, async () => ''),
       { code: 'USAGE', message: /--metrics-port/ },
     );
     served.close();
@@ -220,7 +220,7 @@ describe('cli: trust', () => {
 
 /** What a server that was started tells, with nobody there. */
 const RUNNING: RunningServer = {
-  ...{ url: 'http://localhost:4848', port: 4848, stunPorts: [] },
+  ...{ url: 'http://localhost:4848', port: 4848, stunPorts: [], metricsUrl: undefined },
   counts: () => ({ ...NO_RELAY, mailboxes: 0, connections: 0 }),
   drain: async () => undefined,
   reload: async () => undefined,
@@ -258,7 +258,10 @@ describe('cli: server', () => {
       tls: undefined,
       allowOrigins: undefined,
     };
-    const services = { relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} };
+    const services = {
+      ...{ relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} },
+      ...{ metrics: undefined, status: false },
+    };
     const told = () => {
       const { warn, ...rest } = given as { warn: unknown };
       assert.equal(typeof warn, 'function');

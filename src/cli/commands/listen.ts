@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { until } from '../../base/clock.ts';
 import type { Device } from '../../identity/devices.ts';
 import type { OfferSummary } from '../../node/api.ts';
-import { ArrivalsReport, inboxMetrics } from '../arrivals-report.ts';
+import { ArrivalsReport } from '../arrivals-report.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -32,8 +32,8 @@ export async function listenCommand(argv: readonly string[], host: Host): Promis
     const access = who && (await webAccess('listen', who, prompt));
     if (typeof access === 'object') log?.hide(access.password);
     if (metricsPort !== undefined) {
-      const { serveMetrics } = await import('../metrics.ts');
-      const served = await serveMetrics(metricsPort, () => inboxMetrics(report));
+      const { inboxMetrics, serveCommandMetrics } = await import('../metrics.ts');
+      const served = await serveCommandMetrics(metricsPort, () => inboxMetrics(report));
       metrics = served;
       report.say(`Metrics: ${served.url}`);
     }

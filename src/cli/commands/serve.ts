@@ -9,7 +9,6 @@ import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
 import { printer } from '../json.ts';
 import { type Log, openLog } from '../log.ts';
-import { serveMetrics, servingMetrics } from '../metrics.ts';
 import { type ServeArgs, serveArgs } from '../options.ts';
 import { Prompt } from '../prompt.ts';
 import { shownPath } from '../report.ts';
@@ -52,8 +51,10 @@ export async function serveCommand(argv: readonly string[], host: Host): Promise
     });
     const running = serving;
     if (running.secret !== undefined) log?.hide(running.secret);
-    if (args.metricsPort !== undefined)
-      metrics = await serveMetrics(args.metricsPort, () => servingMetrics(running.counts()));
+    if (args.metricsPort !== undefined) {
+      const { serveCommandMetrics, servingMetrics } = await import('../metrics.ts');
+      metrics = await serveCommandMetrics(args.metricsPort, () => servingMetrics(running.counts()));
+    }
     const { port, urls, certificate } = running;
     if (face.json)
       print({

@@ -1,5 +1,6 @@
 /** `beeline server`: runs until it is told to stop. */
 import { once } from 'node:events';
+import { parseHostPort } from '../../node/addresses.ts';
 import type { RunningServer, ServerOptions } from '../../server/index.ts';
 import { parse } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
@@ -37,9 +38,11 @@ export async function serverCommand(argv: readonly string[], host: Host): Promis
     server = await startServer({ ...(await optionsOf(args, say)), log: log?.logger });
     if (args.tls) process.on('SIGHUP', onHangup);
     const { url, port, stunPorts: stun } = server;
-    const listening = { event: 'listening', url, port, relay: args.relay, stun };
+    const metrics = server.metricsUrl;
+    const listening = { event: 'listening', url, port, relay: args.relay, stun, ...(metrics && { metrics }) };
     if (face.json) printer(host.stdout, true)(listening);
     else say(`Listening at ${url}. Ctrl-C stops.`);
+    if (metrics !== undefined && !face.json) say(`Metrics: ${metrics}`);
     if (!interrupt.signal.aborted) await once(interrupt.signal, 'abort');
     const { relayPairs } = server.counts();
     if (relayPairs > 0 && drain > 0)
@@ -70,9 +73,11 @@ async function configured(argv: readonly string[], host: Host): Promise<ServerAr
 
 /** With what stands in files. @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE */
 async function optionsOf(args: ServerArgs, warn: (sentence: string) => void): Promise<ServerOptions> {
-  const { turn, relayLimit, relayRate, face: _face, check: _check, drain: _drain, ...options } = args;
+  const { turn, relayLimit, relayRate, face: _face, check: _check, drain: _drain, ...rest } = args;
+  const { metrics, ...options } = rest;
   return {
     ...options,
+    metrics: metrics === undefined ? undefined : parseHostPort(metrics),
     turn: turn && { urls: turn.urls, secret: turn.secret ?? (await readTurnSecret(turn.secretFile!)) },
     limits: {
       ...(relayLimit !== undefined && { relayMailboxBytes: relayLimit }),
