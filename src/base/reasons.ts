@@ -28,7 +28,7 @@ const TEXTS = {
     ADDRESSES_PACED: 'Too many addresses were tried just now.',
     PORT_CARRIES_LANE: 'Port {port} carries a lane already.',
     UDP_NO_ENGINE:
-      'Lanes over UDP are not available here: the native part of udx-native cannot be loaded. Others are used.',
+      'Lanes over UDP are not available here: the native part of {name} cannot be loaded. Others are used.',
     UDP_NO_PORT: 'No UDP port can be opened: {why}',
     UDP_NO_WAY: 'No path to the other side over UDP is free now.',
     UDP_FULL: '{remote} takes no more lanes over UDP.',

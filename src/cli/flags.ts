@@ -82,6 +82,7 @@ const transfer = (leastPort: 0 | 1) => ({
     oneOf('auto', 'never', 'only'),
   ),
   'no-port-map': on('do not ask the router for a port (Beeline asks only with --server)'),
+  quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
   'no-lan': on('do not announce or search on the local network'),
   code: text('CODE', 'the code, such as 7-crossover-clockwork; a sender may choose its own'),
   'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
@@ -119,6 +120,7 @@ const forInbox = () => {
   return {
     ...{ server, lanes, threads, relay, limit, sha256 },
     'no-port-map': more['no-port-map'],
+    quic: more.quic,
     'no-lan': more['no-lan'],
     'no-receipt': more['no-receipt'],
     ...face,

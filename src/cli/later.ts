@@ -66,6 +66,7 @@ async function queue(
     lan,
     relay,
     portMap,
+    quic,
     lanes,
     limit,
     links,
@@ -80,7 +81,7 @@ async function queue(
   const store = new OutboxStore();
   const kept = {
     ...(configDir !== undefined && { configDir: resolve(configDir) }),
-    ...{ server, lan, relay, portMap, lanes, limit, links, onUnreadable, update, sha256 },
+    ...{ server, lan, relay, portMap, quic, lanes, limit, links, onUnreadable, update, sha256 },
     receipt: typeof receipt === 'string' ? resolve(receipt) : receipt,
   };
   const item = await store.add({

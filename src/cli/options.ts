@@ -194,6 +194,7 @@ const OF_A_SENDER = [
     'no-share',
     'port',
     'psk-file',
+    'quic',
     'relay',
     'server',
     'threads',
@@ -478,6 +479,7 @@ function networkOf(flags: FlagValues<'send' | 'receive' | 'listen'>, env: Env) {
     threads: flags.threads,
     lan: !flags['no-lan'],
     portMap: !flags['no-port-map'],
+    quic: flags.quic ?? false,
     limit: flags.limit,
     sha256: flags.sha256 ?? false,
   };

@@ -42,6 +42,11 @@ export interface CommonOptions extends TransferOptions {
   /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
   portMap?: boolean;
   /**
+   * True: QUIC in place of UDX, wherever one side can be dialled over UDP. It carries more where no packets are lost, and far less where they
+   * are. Both sides must say so, and need the optional package `@chainsafe/libp2p-quic-...` of their platform.
+   */
+  quic?: boolean;
+  /**
    * The transports to use, best first. Default: all that Beeline has. `[mine, ...NODE_TRANSPORTS]` adds one of your own. Both sides
    * must have it. See `beeline/transports`.
    */

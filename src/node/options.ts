@@ -47,7 +47,7 @@ function checkCommon(options: CommonOptions): void {
   check('receipt', receipt, (value) => isFlag(value) || isText(value), 'true, false or a path');
   for (const name of ['code', 'configDir'] as const)
     check(name, options[name], isText, 'a text, and not empty');
-  for (const name of ['lan', 'portMap', 'sha256'] as const)
+  for (const name of ['lan', 'portMap', 'quic', 'sha256'] as const)
     check(name, options[name], isFlag, 'true or false');
   if (options.server !== undefined) rendezvousUrl(String(options.server));
   if (options.at !== undefined) parseHostPort(String(options.at));

@@ -52,7 +52,7 @@ export type TransferEvent =
       event: 'lane';
       peer?: number;
       id: number;
-      /** tcp, punched (TCP through NATs), udx (UDP), webrtc (to a browser), turn, or relay (the server's). */
+      /** tcp, punched (TCP through NATs), udx (UDP), quic (UDP, with `quic`), webrtc (to a browser), turn, or relay (the server's). */
       kind: string;
       local: string;
       remote: string;

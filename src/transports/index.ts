@@ -5,7 +5,7 @@
 
 export type { Pipe } from '../secure/pipe.ts';
 export { tlsClient, tlsServer } from '../secure/tls.ts';
-export { NODE_TRANSPORTS } from './node.ts';
+export { NODE_TRANSPORTS, QUIC_TRANSPORTS } from './node.ts';
 export type { Path } from './path.ts';
 export type { NodeTransport, Surroundings } from './surroundings.ts';
 export type { Meeting, PeerFacts, Traits, Transport, TransportKind } from './transport.ts';

@@ -147,6 +147,7 @@ describe('cli: arguments', () => {
         '--relay',
         'never',
         '--no-port-map',
+        '--quic',
       ],
     );
     const { onUnreadable, links, stdinName, update, web, receivers, until, swarm, ...common } = options;
@@ -169,6 +170,7 @@ describe('cli: arguments', () => {
       wait: 600,
       relay: 'never',
       portMap: false,
+      quic: true,
       sha256: true,
       receipt: true,
     });

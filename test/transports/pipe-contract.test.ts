@@ -12,6 +12,7 @@ import { type Certificate, makeCertificate } from '../../src/identity/certificat
 import type { Pipe } from '../../src/secure/pipe.ts';
 import { laneContext, tlsClient, tlsServer } from '../../src/secure/tls.ts';
 import { startServer } from '../../src/server/index.ts';
+import { QUIC_WINDOW } from '../../src/transports/quic/engine.ts';
 import {
   nodeRelayListener,
   nodeRelayPath,
@@ -24,6 +25,7 @@ import { memoryPipes } from '../lanes/memory-pipe.ts';
 import { forever, lane as sealedLane } from '../secure/sealed-ends.ts';
 import { RelayWorld } from '../server/relay-world.ts';
 import { type Contract, contract, type Ends, MiB } from './pipe-contract.ts';
+import { quicMissing, quicSides } from './quic-ends.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';
 import { closeAll, connected, type Side as UdxSide, lane as udxLane } from './udx-ends.ts';
 
@@ -154,6 +156,20 @@ describe('TLS over UDX', () => {
     least: CREDIT_WINDOW - 2 * MiB,
     most: CREDIT_WINDOW + 2 * MiB,
     loses: { paused: CLOSED },
+  });
+});
+
+describe('QUIC', { skip: quicMissing }, () => {
+  const arrivals = new Arrivals();
+  let sides: Awaited<ReturnType<typeof quicSides>>;
+  before(async () => {
+    sides = await quicSides({ onPipe: arrivals.add });
+  });
+  after(() => sides.close());
+  kind(() => arrivals.with(sides.dial()), {
+    runs: 10,
+    least: QUIC_WINDOW - 2 * MiB,
+    most: QUIC_WINDOW + MiB,
   });
 });
 

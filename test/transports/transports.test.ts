@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { BeelineError } from '../../src/base/errors.ts';
-import { NODE_TRANSPORTS } from '../../src/transports/node.ts';
+import { NODE_TRANSPORTS, QUIC_TRANSPORTS } from '../../src/transports/node.ts';
 import type { NodeTransport, Surroundings } from '../../src/transports/surroundings.ts';
 import {
   type Meeting,
@@ -30,7 +30,7 @@ async function made(t: TestContext, kind: NodeTransport, role: 'sender' | 'recei
   return { transport, changed };
 }
 
-for (const kind of [...NODE_TRANSPORTS, unixTransport()]) {
+for (const kind of [...QUIC_TRANSPORTS, unixTransport()]) {
   describe(`transport ${kind.kind}`, () => {
     it('has a name that a hello may bear, and traits that agree', () => {
       assert.match(kind.kind, /^[a-z][a-z0-9-]{0,15}$/);
@@ -104,6 +104,8 @@ it('a session has those transports that the use of relays leaves, in their order
   assert.deepEqual(kinds('auto'), ['tcp', 'punched', 'udx', 'webrtc', 'turn', 'relay']);
   assert.deepEqual(kinds('never'), ['tcp', 'punched', 'udx', 'webrtc']);
   assert.deepEqual(kinds('only'), ['webrtc', 'turn', 'relay']);
+  const besides = QUIC_TRANSPORTS.map(({ kind }) => kind).filter((kind) => kind !== 'quic');
+  assert.deepEqual(besides, kinds('auto'));
 });
 
 it('a hello bears only what a transport is called by, and of each only its own', () => {
@@ -134,6 +136,7 @@ const rtc = {
   candidates: ['candidate:1 1 UDP 2114977791 192.0.2.2 44221 typ host'],
 };
 const udx = { at: ['10.0.0.1:1'], password: 'ef'.repeat(16), symmetric: false };
+const quic = { at: ['10.0.0.1:1'], key: 'ef'.repeat(32) };
 const some = (count: number) => Array.from({ length: count }, () => '10.0.0.1:1');
 const REFUSED: Record<string, unknown[]> = {
   tcp: [
@@ -166,6 +169,10 @@ const REFUSED: Record<string, unknown[]> = {
       { ...udx, password: 'ef' },
     ],
   ],
+  quic: [
+    ...[[], 'x', null, {}, { ...quic, at: ['evil.example:80'] }, { ...quic, at: some(41) }],
+    ...[{ ...quic, key: 'EF'.repeat(32) }, { ...quic, key: 'ef' }, { at: quic.at }],
+  ],
   webrtc: [
     Array.from({ length: 5 }, () => rtc),
     [{ ...rtc, fingerprint: 'x' }],
@@ -179,10 +186,11 @@ const HEARD: Record<string, unknown> = {
   punched: some(40),
   turn: some(1),
   udx,
+  quic,
   webrtc: [rtc],
 };
 
-for (const kind of NODE_TRANSPORTS) {
+for (const kind of QUIC_TRANSPORTS) {
   const refused = REFUSED[kind.kind];
   if (!refused) continue;
   it(`${kind.kind} refuses names instead of addresses, and too many of anything`, async (t) => {

@@ -12,7 +12,7 @@ import { MAX_HOSTS } from '../../base/limits.ts';
 import type { MailboxPlace } from '../../meeting/place.ts';
 import type { Pipe } from '../../secure/pipe.ts';
 import type { NetworkPort } from '../../session/ports.ts';
-import { NODE_TRANSPORTS } from '../../transports/node.ts';
+import { NODE_TRANSPORTS, QUIC_TRANSPORTS } from '../../transports/node.ts';
 import type { Path } from '../../transports/path.ts';
 import type { LaneThreads, Surroundings } from '../../transports/surroundings.ts';
 import { type KnownKind, makeTransports, meetingAt, type Transports } from '../../transports/transport.ts';
@@ -31,7 +31,7 @@ export interface NetworkOptions {
   fingerprint: string;
   /** Hex SHA-256 of the peer's certificate, as of now. */
   pin: () => string;
-  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'transports'>;
+  options: Pick<CommonOptions, 'relay' | 'portMap' | 'server' | 'quic' | 'transports'>;
   /** Somebody proved on it to hold the certificate with this fingerprint. */
   onPipe: (pipe: Pipe, fingerprint: string) => void;
   onPaths: (paths: Path[]) => void;
@@ -86,7 +86,8 @@ export class Network implements NetworkPort {
   constructor(options: NetworkOptions) {
     this.#options = options;
     const { role, context, pin, onPipe, onLack, threads, ahead, near, log } = options;
-    const { relay = 'auto', transports = NODE_TRANSPORTS } = options.options;
+    const { relay = 'auto', quic = false } = options.options;
+    const { transports = quic ? QUIC_TRANSPORTS : NODE_TRANSPORTS } = options.options;
     this.#relay = relay;
     this.#dials = options.dials ?? new TokenBucket(DIALS_RATE, DIALS);
     const around: Surroundings = {

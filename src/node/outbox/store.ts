@@ -25,6 +25,7 @@ const OPTIONS = only({
   lan: v.optional(v.boolean()),
   relay: v.optional(v.picklist(['auto', 'never', 'only'])),
   portMap: v.optional(v.boolean()),
+  quic: v.optional(v.boolean()),
   lanes: v.optional(count(64, 1)),
   limit: v.optional(v.pipe(NUMBER, v.minValue(1))),
   links: v.optional(v.picklist(['keep', 'follow', 'skip'])),

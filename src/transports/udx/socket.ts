@@ -25,7 +25,7 @@ export async function loadUdx(): Promise<UdxLibrary> {
     const { default: Engine } = await import('udx-native');
     return new Engine();
   } catch (cause) {
-    throw fault('UDP_NO_ENGINE', {}, { cause });
+    throw fault('UDP_NO_ENGINE', { name: 'udx-native' }, { cause });
   }
 }
 
