@@ -94,6 +94,6 @@ export function transferMetrics(view: Tracker, board?: Board): Promise<string> {
 /** At 127.0.0.1. @param port 0: any @throws BeelineError USAGE if the port cannot be had */
 export const serveCommandMetrics = (port: number, text: () => Promise<string>) =>
   serveMetrics(
-    { host: '127.0.0.1', port, what: `--metrics-port ${port}` },
+    { host: '127.0.0.1', port, option: '--metrics-port' },
     { '/metrics': async () => ({ type: Registry.PROMETHEUS_CONTENT_TYPE, text: await text() }) },
   );

@@ -236,7 +236,7 @@ async function openMetrics({ host, port }: Where, report: () => ServerReport, st
     ([path, make]) => [path, async () => ({ type: 'text/plain', ...make() })] as const,
   );
   return serveMetrics(
-    { host, port, what: `The address ${host}, port ${port}, for metrics` },
+    { host, port, option: 'metrics' },
     { '/metrics': async () => ({ type, text: await text() }), ...Object.fromEntries(pages) },
   );
 }

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BeelineError } from '../base/errors.ts';
+import { fault } from '../base/errors.ts';
 import { pathOf } from './page.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -13,8 +13,8 @@ export interface MetricsPort {
   host: string;
   /** 0: any. */
   port: number;
-  /** What to call it if it cannot be had, such as `--metrics-port 9100`. */
-  what: string;
+  /** Whose value it is, such as `--metrics-port`. */
+  option: string;
 }
 
 /** What is at a path, made anew for each request. */
@@ -29,7 +29,7 @@ const DEADLINE_MS = 5_000;
  * @throws BeelineError USAGE if the port cannot be had
  */
 export async function serveMetrics(
-  { host, port, what }: MetricsPort,
+  { host, port, option }: MetricsPort,
   paths: MetricsPaths,
 ): Promise<{ url: string; close(): void }> {
   const server = createServer((request, response) => {
@@ -55,7 +55,8 @@ export async function serveMetrics(
     await once(server.listen(port, host), 'listening');
   } catch (cause) {
     const why = (cause as Error).message;
-    throw new BeelineError('USAGE', `${what} cannot be used: ${why}. Choose another.`, { cause });
+    const must = `a port that is free here (${why})`;
+    throw fault('OPTION_WRONG', { name: option, value: `${host}:${port}`, must }, { cause });
   }
   const name = host.includes(':') ? `[${host}]` : host;
   return {

@@ -174,7 +174,7 @@ test(
       startServer({ port: 0, host: '127.0.0.1', stun: false, metrics: { ...METRICS, port } }),
       {
         code: 'USAGE',
-        message: /for metrics cannot be used/,
+        message: /`metrics` is 127.0.0.1:\d+: it must be a port that is free/,
       },
     );
     await first.close();
