@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 const COMMAND = resolve('dist/cli/main.js');
 const EXPLAINED = 'docs/security-testing.md';
 /** Seconds that one run of a tool may take. */
-const MOST_S = { testssl: 240, nmap: 300, wapiti: 150, nikto: 150 };
+const MOST_S = { testssl: 600, nmap: 400, wapiti: 200, nikto: 200 };
 /** Of wapiti: those that ask nobody else. Not `ssrf`, `xxe` (a server of its makers), `nikto`, `wapp` (lists from the internet). */
 const WAPITI_MODULES =
   'backup,blindsql,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,redirect,shellshock,sql,xss';

@@ -31,6 +31,7 @@ function statusPage({ version, uptime, unready, counts, tally, limits, ...servic
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>Beeline server: ${unready === undefined ? 'ready' : 'not ready'}</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/status.css">
 </head>
 <body>

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import axe from 'axe-core';
 import type { ElementHandle } from 'puppeteer-core';
 import type { Command } from '../integration/command.ts';
 import { freePort } from '../ports.ts';
+import { accessible } from './harness/accessible.ts';
 import type { BeelinePage } from './harness/page.ts';
 import type { Stage } from './harness/stage.ts';
 import { inBrowser, type Suite } from './harness/suite.ts';
@@ -87,23 +87,6 @@ const arrived = (page: BeelinePage, files: number) =>
     () => `${files} arrived`,
     120_000,
   );
-
-/** No violation of a rule, in light and in dark, and nothing to scroll sideways to on a phone. */
-async function accessible(page: BeelinePage, what: string): Promise<void> {
-  for (const scheme of ['light', 'dark']) {
-    await page.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-    await page.ask(`${axe.source}; undefined`);
-    const { violations } = await page.ask<{ violations: { id: string; nodes: { html: string }[] }[] }>(
-      "axe.run(document, { resultTypes: ['violations'] })",
-    );
-    const found = violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
-    assert.deepEqual(found, [], `${what}, ${scheme}`);
-  }
-  await page.page.setViewport({ width: 320, height: 640 });
-  const wide = await page.ask('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-  assert.equal(wide, 0, `${what} is ${wide} pixels too wide for a phone`);
-  await page.page.setViewport({ width: 1000, height: 800 });
-}
 
 function common({ test }: Suite): void {
   test('several files that are chosen arrive, identical', async (stage) => {
