@@ -259,7 +259,12 @@ export class Supervisor {
     const { targets: tuned, carriesWell } = this.#measure;
     if (role === 'receiver')
       return targetsFor({ kinds, live, tuned: this.#single ? SINGLE : tuned, carriesWell });
-    const dialled = kinds.filter(({ traits }) => traits.senderDials);
+    const direct = live.some(({ relayed }) => !relayed);
+    // Beside a direct lane the receiver alone knows whether others than streams help: it would close what it has no use for, again and again.
+    const dialled = kinds.filter(
+      ({ kind, traits }) =>
+        traits.senderDials && (traits.sort === 'stream' || !direct || countOf(live, kind) > 0),
+    );
     return new Map(dialled.map(({ kind }) => [kind, this.#wanted]));
   }
 

@@ -6,7 +6,7 @@ import { MAX_LANES, RELAY_LANES } from '../../src/base/limits.ts';
 import { Lane } from '../../src/lanes/lane.ts';
 import { Supervisor } from '../../src/lanes/supervisor.ts';
 import type { Pipe } from '../../src/secure/pipe.ts';
-import { NODE_TRANSPORTS } from '../../src/transports/node.ts';
+import { NODE_TRANSPORTS, QUIC_TRANSPORTS } from '../../src/transports/node.ts';
 import type { Path } from '../../src/transports/path.ts';
 import { type MemoryPipe, memoryPipes } from './memory-pipe.ts';
 
@@ -16,6 +16,7 @@ function world(
   role: 'sender' | 'receiver' = 'receiver',
   count?: number,
   slight?: () => boolean | undefined,
+  known = NODE_TRANSPORTS,
 ) {
   const up: Lane[] = [];
   const retired: Lane[] = [];
@@ -29,7 +30,7 @@ function world(
     closed: () => {},
   };
   const supervisor = new Supervisor({
-    ...{ role, kinds: NODE_TRANSPORTS, clock: realClock },
+    ...{ role, kinds: known, clock: realClock },
     ...(count !== undefined && { count }),
     ...(slight && { slight }),
     free: () => true,
@@ -97,6 +98,20 @@ const hangs = (signal: AbortSignal) =>
     signal.addEventListener('abort', () => reject(new Error('aborted'))),
   );
 const fails = () => Promise.reject(new Error('nobody there'));
+
+test('a sender dials another sort than streams only while nothing direct is up', async (t) => {
+  const { supervisor, path, pipe, kinds, far } = world(t, 'sender', undefined, undefined, QUIC_TRANSPORTS);
+  supervisor.paths([path('quic', 'theirs'), path('tcp', 'nobody', { open: fails })]);
+  await until('a lane of QUIC', () => kinds().includes('quic'));
+  supervisor.add(pipe('tcp'));
+  // The receiver has no use for it beside TCP, and no other comes in its place.
+  for (const { kind, lane } of far) if (kind === 'quic') lane.close();
+  await until('TCP alone', () => kinds().join() === 'tcp');
+  await sleep(1000);
+  assert.equal(far.filter(({ kind }) => kind === 'quic').length, 1);
+  for (const { kind, lane } of far) if (kind === 'tcp') lane.close();
+  await until('QUIC again', () => kinds().join() === 'quic');
+});
 
 test('of several addresses the first that answers gets all the lanes, and the other dials end', async (t) => {
   const { supervisor, path, kinds } = world(t);

@@ -5,7 +5,7 @@
 import { isIPv6 } from 'node:net';
 import * as v from 'valibot';
 import { atMost, onAbort, realClock } from '../../base/clock.ts';
-import { fault } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { hex } from '../../base/json.ts';
 import { sourceAddress, usable } from '../../nat/ice/address.ts';
 import { opening } from '../../secure/pipe.ts';
@@ -187,9 +187,7 @@ export class Quic implements Transport {
     const unreachable = (cause?: unknown) => fault('ADDRESS_UNREACHABLE', { host, port }, { cause });
     if (this.#over || !peer) throw unreachable();
     const work = async (signal: AbortSignal) => {
-      this.#clients[family] ??= this.#engine!.dial(family);
-      const client = this.#clients[family];
-      const connection = await client.outboundConnection(host, port).catch((cause) => {
+      const connection = await this.#connect(family, to).catch((cause) => {
         throw unreachable(cause);
       });
       try {
@@ -200,10 +198,18 @@ export class Quic implements Transport {
         return pipe;
       } catch (thrown) {
         connection.abort();
-        throw thrown;
+        throw thrown instanceof BeelineError
+          ? thrown
+          : fault('LANE_FAILED', { remote, kind: 'quic' }, { cause: thrown });
       }
     };
     return this.#kept(await opening({ kind: 'quic', remote }, signal, work));
+  }
+
+  /** Throws where this machine has no such addresses, too. */
+  async #connect(family: 'ipv4' | 'ipv6', { host, port }: Address): Promise<NativeConnection> {
+    this.#clients[family] ??= this.#engine!.dial(family);
+    return this.#clients[family].outboundConnection(host, port);
   }
 
   async #stream(
