@@ -6,12 +6,14 @@ import { Horizon } from '../base/horizon.ts';
 import { LANE_OPEN_DEADLINE } from '../base/limits.ts';
 import type { Pipe } from '../secure/pipe.ts';
 import type { Link } from '../transports/relay/links.ts';
-import { authorityOf } from '../websocket/url.ts';
+import { authorityOf, movedUrl } from '../websocket/url.ts';
 import {
   CLOSE,
-  decodePaired,
+  decodeRelayAnswer,
   encodeRelayHello,
+  encodeRelayTicket,
   MAX_RELAY_MESSAGE,
+  type RelayMove,
   type RelaySeat,
   readReason,
 } from '../wire/relay.ts';
@@ -48,11 +50,26 @@ export type WebSocketMaker = new (url: string) => WebSocketLike;
  * @param url ws or wss, of the relay
  * @throws BeelineError NO_PATH (with the relay's own words, if it had some), PROTOCOL, or what the signal was aborted with
  */
-export function openRelayLink(
+export async function openRelayLink(
   url: string,
   seat: RelaySeat,
   signal: AbortSignal,
   WebSocket: WebSocketMaker = globalThis.WebSocket as WebSocketMaker,
+): Promise<RelayLink> {
+  const link = await dialRelay(url, encodeRelayHello(seat), signal, WebSocket);
+  const { move } = link;
+  if (!move) return link;
+  const there = await dialRelay(movedUrl(move.url, url), encodeRelayTicket(move.ticket), signal, WebSocket);
+  if (!there.move) return there;
+  throw refused('it sends its clients from one place to the next.');
+}
+
+/** One that has moved has ended. */
+function dialRelay(
+  url: string,
+  hello: string,
+  signal: AbortSignal,
+  WebSocket: WebSocketMaker,
 ): Promise<RelayLink> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -78,10 +95,10 @@ export function openRelayLink(
     within(LANE_OPEN_DEADLINE, 'it did not answer in time.');
     webSocket.addEventListener('open', () => {
       if (link.over) return;
-      webSocket.send(encodeRelayHello(seat));
+      webSocket.send(hello);
       within(WAIT, `the other side did not come within ${WAIT / 1000} s.`);
     });
-    link.onPaired = () => {
+    link.onAnswer = () => {
       settle();
       resolve(link);
     };
@@ -96,8 +113,9 @@ export class RelayLink implements Link, Pipe {
   readonly local = 'page';
   readonly remote: string;
   readonly gone: Promise<void>;
-  /** The other side is there. */
-  onPaired: () => void = () => {};
+  /** The other side is there, or is to be found elsewhere. */
+  onAnswer: () => void = () => {};
+  move: RelayMove | undefined;
   #resolveGone = () => {};
   readonly #webSocket: WebSocketLike;
   #failure: BeelineError | undefined;
@@ -204,12 +222,13 @@ export class RelayLink implements Link, Pipe {
 
   #greeted(data: unknown): void {
     try {
-      decodePaired(typeof data === 'string' ? data : '');
+      this.move = decodeRelayAnswer(typeof data === 'string' ? data : '');
     } catch {
       return this.#fail('it is no relay of Beeline.');
     }
     this.#paired = true;
-    this.onPaired();
+    this.onAnswer();
+    if (this.move) this.destroy();
   }
 
   #closed(code: number, reason: string): void {

@@ -4,9 +4,8 @@ import { type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
 import { byteLength, MAX_GUEST, MAX_GUESTS, type ServerMessage, type Services } from '../wire/rendezvous.ts';
 import { type Limits, MESSAGE_COST } from './limits.ts';
-import type { Places } from './places.ts';
-
-export type { Side } from './places.ts';
+import { type MeetingRecord, type MeetingStore, type Place, REMEMBERED_MS } from './meeting-store.ts';
+import { keyOf, type Places } from './places.ts';
 
 /** A connection that sits at a mailbox. */
 export interface Sitter {
@@ -23,9 +22,11 @@ export interface Sitter {
 
 /** What all mailboxes of a server share. */
 export interface House {
+  clock(): number;
   readonly limits: Readonly<Limits>;
+  readonly store: MeetingStore;
   /** Tokens by which clients prove that a place is their own, here and at the relay. */
-  readonly places: Places<SharedMailbox>;
+  readonly places: Places;
   /** What the server does besides, said afresh to everyone who sits down; `user` is for a TURN server's log. */
   services(user: string): Services;
   /** Called when a nameplate has got a host, and when it has none any more. */
@@ -43,7 +44,7 @@ export interface HostWish {
 }
 
 /** What is remembered of a guest whose connection was lost: its own token gives it back. */
-interface Account {
+export interface Account {
   readonly number: number;
   /** What it and the host have said to each other. */
   bytes: number;
@@ -53,6 +54,8 @@ interface Account {
 
 interface Guest extends Account {
   token: string;
+  /** Of the token. */
+  key: string;
   sitter: Sitter;
 }
 
@@ -61,15 +64,21 @@ export class SharedMailbox {
   /** The address key that it is counted under. */
   readonly owner: string;
   readonly born: number;
-  /** Of the host that sat down last. */
-  #hostToken: string;
+  /** Names this mailbox to the relay and to other instances. */
+  readonly meeting: string;
+  /** It lived in another instance before, which died: what that knew of guests is in the store. */
+  readonly restored: boolean;
+  /** Of the host that sat down last, by the key of its token. */
+  #hostKey: string;
+  /** Undefined for a host of another instance that has not come back. */
+  #hostToken: string | undefined;
   /** Of a host that was lost, and has been succeeded by one that could not prove anything: it may take its place back. */
-  #lost: { token: string; since: number } | undefined;
+  #lost: { key: string; since: number } | undefined;
   /** Names this meeting to a TURN server: nameplates are nobody else's business. */
   readonly #user = randomBytes(6).toString('hex');
   #host: Sitter | undefined;
   /** It has had a host. */
-  #seated = false;
+  #seated: boolean;
   /** When the host was lost, if it is. */
   #hostLost: number | undefined;
   /** How many guests it takes at a time. */
@@ -78,20 +87,29 @@ export class SharedMailbox {
   readonly #guests = new Map<number, Guest>();
   /** Those that have proven nothing. The host puts out who stays silent; in a full room, who came in a crowd goes first. */
   readonly #strangers: Room<Guest>;
-  /** Guests whose connections were lost, by their tokens, those lost longest before the others. They keep no place free. */
+  /** Guests whose connections were lost, by the keys of their tokens, those lost longest before the others. They keep no place free. */
   readonly #away = new Map<string, { account: Account; since: number }>();
-  #lastNumber = 0;
+  #lastNumber: number;
   /** What the host said to nobody, and how often a guest has sat down: whoever comes makes a host speak. */
   #bytes = 0;
   #sittings = 0;
+  /** When the store was told of it last. */
+  #published: number;
   readonly #house: House;
 
-  constructor(nameplate: string, owner: string, now: number, house: House) {
+  /** @param record what the store has of it, if it lived in another instance */
+  constructor(nameplate: string, owner: string, now: number, house: House, record?: MeetingRecord) {
     this.nameplate = nameplate;
-    this.owner = owner;
-    this.born = now;
+    this.owner = record?.owner ?? owner;
+    this.born = this.#published = now;
+    this.meeting = record?.meeting ?? randomBytes(8).toString('hex');
+    this.restored = this.#seated = record !== undefined;
+    this.#lastNumber = record?.last ?? 0;
+    this.#hostLost = record && now;
     this.#house = house;
-    this.#hostToken = house.places.issue({ mailbox: this, side: 'host', guest: 0 });
+    this.#hostKey = record?.host ?? '';
+    if (record) house.places.set(this.#hostKey, this.#placeOf(0));
+    else this.#newHostToken();
     const free = () => this.#most - (this.#guests.size - this.#strangers.size);
     const room = {
       get inAll() {
@@ -103,7 +121,7 @@ export class SharedMailbox {
 
   isHost(token: string | undefined): boolean {
     const place = this.#house.places.of(token);
-    return place?.mailbox === this && place.side === 'host';
+    return place?.meeting === this.meeting && place.side === 'host';
   }
 
   get hasHost(): boolean {
@@ -125,14 +143,14 @@ export class SharedMailbox {
     if (this.isHost(token)) this.#return(token!);
     else this.#succeed();
     // What waits at the relay for a host that has come back may be as dead as the connection that it lost.
-    if (old || this.#hostLost !== undefined) this.#house.places.vacate(this.#hostToken);
+    if (old || this.#hostLost !== undefined) this.#house.places.vacate(this.#hostKey);
     this.#hostLost = undefined;
     old?.replaced();
     sitter.tell({
       t: 'hosted',
       v: 2,
       nameplate: this.nameplate,
-      token: this.#hostToken,
+      token: this.#hostToken!,
       services: this.#house.services(this.#user),
       guests: this.#most,
       present: [...this.#guests.keys()],
@@ -142,15 +160,19 @@ export class SharedMailbox {
       if (old) guest.sitter.tell({ t: 'peer', present: false });
       guest.sitter.tell({ t: 'peer', present: true });
     }
+    this.publish();
     if (!old) this.#house.hosting(this.nameplate, true);
   }
 
   /** The owner of a place is back: who has taken it meanwhile loses it. */
   #return(token: string): void {
-    if (token !== this.#lost?.token) return;
-    this.#house.places.revoke(this.#hostToken);
-    this.#hostToken = token;
-    this.#lost = undefined;
+    const key = keyOf(token);
+    if (key === this.#lost?.key) {
+      this.#house.places.revoke(this.#hostKey);
+      this.#hostKey = key;
+      this.#lost = undefined;
+    }
+    if (key === this.#hostKey) this.#hostToken = token;
   }
 
   /**
@@ -159,20 +181,51 @@ export class SharedMailbox {
    */
   #succeed(): void {
     if (this.#hostLost === undefined) return;
-    if (this.#lost) this.#house.places.withdraw(this.#hostToken);
-    else this.#lost = { token: this.#hostToken, since: this.#hostLost };
-    this.#hostToken = this.#house.places.issue({ mailbox: this, side: 'host', guest: 0 });
+    if (this.#lost) this.#house.places.withdraw(this.#hostKey);
+    else this.#lost = { key: this.#hostKey, since: this.#hostLost };
+    this.#newHostToken();
+  }
+
+  #newHostToken(): void {
+    const { token, key } = this.#house.places.issue(this.#placeOf(0));
+    this.#hostToken = token;
+    this.#hostKey = key;
+  }
+
+  /** @param guest 0 for the host's */
+  #placeOf(guest: number, kept = false): Place {
+    const { nameplate, meeting, owner } = this;
+    return { nameplate, meeting, owner, side: guest === 0 ? 'host' : 'guest', guest, kept };
+  }
+
+  /** Tells the store what another instance would need to go on with it. @param all its places too: a store may forget */
+  publish(all = false): void {
+    const { meeting, owner } = this;
+    const { store, places } = this.#house;
+    const hosted = this.#host !== undefined;
+    store.keep(this.nameplate, { meeting, owner, host: this.#hostKey, hosted, last: this.#lastNumber });
+    if (!all) return;
+    this.#published = this.#house.clock();
+    places.repeat(this.#hostKey);
+    if (this.#lost) places.repeat(this.#lost.key);
+    for (const { key } of this.#guests.values()) places.repeat(key);
+  }
+
+  /** Before the store forgets it. */
+  publishInTime(now: number): void {
+    if (now - this.#published >= REMEMBERED_MS / 3) this.publish(true);
   }
 
   /**
    * @param token of a guest that takes its place, or at least its number, back
+   * @param known of this guest, from the store: its place was at an instance that died
    * @returns its number
    * @throws BeelineError CROWDED if the host takes no more at a time
    */
-  seatGuest(sitter: Sitter, token: string | undefined): number {
+  seatGuest(sitter: Sitter, token: string | undefined, known?: Account): number {
     const place = this.#house.places.of(token);
-    const present = place?.mailbox === this ? this.#guests.get(place.guest) : undefined;
-    const guest = present ? this.#replace(present, sitter) : this.#admit(sitter, token);
+    const present = place?.meeting === this.meeting ? this.#guests.get(place.guest) : undefined;
+    const guest = present ? this.#replace(present, sitter) : this.#admit(sitter, token, known);
     this.#sittings++;
     const services = this.#house.services(this.#user);
     sitter.tell({ t: 'joined', v: 2, token: guest.token, services });
@@ -185,24 +238,34 @@ export class SharedMailbox {
   /** A connection that the server still believed in has a successor. */
   #replace(guest: Guest, sitter: Sitter): Guest {
     const old = guest.sitter;
-    this.#house.places.revoke(guest.token);
+    this.#house.places.revoke(guest.key);
     guest.sitter = sitter;
-    guest.token = this.#issue(guest.number);
+    this.#issue(guest);
     old.replaced();
     return guest;
   }
 
   /** @throws BeelineError CROWDED */
-  #admit(sitter: Sitter, token: string | undefined): Guest {
-    const account = (token === undefined ? undefined : this.#away.get(token)?.account) ?? this.#newcomer();
-    const guest: Guest = { ...account, token: '', sitter };
+  #admit(sitter: Sitter, token: string | undefined, known: Account | undefined): Guest {
+    const key = token === undefined ? '' : keyOf(token);
+    const account = this.#away.get(key)?.account ?? this.#unseated(known) ?? this.#newcomer();
+    const guest: Guest = { ...account, token: '', key: '', sitter };
     if (guest.kept) this.#makeWay();
     else if (!this.#strangers.enter(sitter.key, guest)) throw this.#full();
-    if (token !== undefined) this.#away.delete(token);
-    this.#lastNumber = Math.max(this.#lastNumber, guest.number);
+    this.#away.delete(key);
+    if (known) this.#house.places.revoke(key);
     this.#guests.set(guest.number, guest);
-    guest.token = this.#issue(guest.number);
+    this.#issue(guest);
+    if (guest.number > this.#lastNumber) {
+      this.#lastNumber = guest.number;
+      this.publish();
+    }
     return guest;
+  }
+
+  /** Undefined if somebody sits there. */
+  #unseated(known: Account | undefined): Account | undefined {
+    return known && !this.#guests.has(known.number) ? known : undefined;
   }
 
   /** No number is used twice. @throws BeelineError CROWDED if there is none left */
@@ -229,6 +292,7 @@ export class SharedMailbox {
     this.#host = undefined;
     this.#hostLost = now;
     for (const guest of this.#guests.values()) guest.sitter.tell({ t: 'peer', present: false });
+    this.publish();
     this.#house.hosting(this.nameplate, false);
   }
 
@@ -238,7 +302,7 @@ export class SharedMailbox {
     if (!guest) return;
     this.#remove(guest);
     const { bytes, kept } = guest;
-    this.#away.set(guest.token, { account: { number, bytes, kept }, since: now });
+    this.#away.set(guest.key, { account: { number, bytes, kept }, since: now });
     if (this.#away.size > this.#most) this.#forgetOne();
   }
 
@@ -282,6 +346,7 @@ export class SharedMailbox {
     const guest = this.#guests.get(number);
     if (!guest) return;
     guest.kept = true;
+    this.#house.places.set(guest.key, this.#placeOf(number, true));
     this.#strangers.leave(guest);
   }
 
@@ -289,9 +354,9 @@ export class SharedMailbox {
   expired(now: number): BeelineError | undefined {
     const { hostGrace, mailboxAge, mailboxBytes } = this.#house.limits;
     if (this.#lost && now - this.#lost.since >= hostGrace) this.#forgetLost();
-    for (const [token, { since }] of this.#away) {
+    for (const [key, { since }] of this.#away) {
       if (now - since < hostGrace) break;
-      this.#away.delete(token);
+      this.#away.delete(key);
     }
     if (this.#hostLost !== undefined && now - this.#hostLost >= hostGrace)
       // Not NO_PEER: a sender that slept may still come back, and opens its nameplate anew then.
@@ -309,7 +374,7 @@ export class SharedMailbox {
     for (const guest of [...this.#guests.values()]) this.#remove(guest);
     this.#away.clear();
     this.#forgetLost();
-    this.#house.places.revoke(this.#hostToken);
+    this.#house.places.revoke(this.#hostKey);
     host?.refuse(error);
     for (const sitter of sitters) sitter.refuse(error);
     if (host) this.#house.hosting(this.nameplate, false);
@@ -320,8 +385,8 @@ export class SharedMailbox {
     return guest?.sitter === sitter ? guest : undefined;
   }
 
-  #issue(guest: number): string {
-    return this.#house.places.issue({ mailbox: this, side: 'guest', guest });
+  #issue(guest: Guest): void {
+    Object.assign(guest, this.#house.places.issue(this.#placeOf(guest.number, guest.kept)));
   }
 
   /** Every message has a price of its own, whatever it says. @throws BeelineError SERVER */
@@ -350,18 +415,18 @@ export class SharedMailbox {
   #remove(guest: Guest): void {
     if (!this.#guests.delete(guest.number)) return;
     this.#strangers.leave(guest);
-    this.#house.places.revoke(guest.token);
+    this.#house.places.revoke(guest.key);
     this.#host?.tell({ t: 'peer', guest: guest.number, present: false });
   }
 
   /** One that has proven nothing, if there is one. */
   #forgetOne(): void {
-    const tokens = [...this.#away.keys()];
-    this.#away.delete(tokens.find((token) => !this.#away.get(token)!.account.kept) ?? tokens[0]!);
+    const keys = [...this.#away.keys()];
+    this.#away.delete(keys.find((key) => !this.#away.get(key)!.account.kept) ?? keys[0]!);
   }
 
   #forgetLost(): void {
-    if (this.#lost) this.#house.places.withdraw(this.#lost.token);
+    if (this.#lost) this.#house.places.withdraw(this.#lost.key);
     this.#lost = undefined;
   }
 }

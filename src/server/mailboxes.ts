@@ -13,30 +13,36 @@ import {
   type ServerMessage,
   type Services,
 } from '../wire/rendezvous.ts';
-import { decodeSeatMessage, encodeWatch, type SeatMessage, type WatcherMessage } from '../wire/watch.ts';
-import { Holdings, Windowed } from './counts.ts';
+import {
+  decodeSeatMessage,
+  encodeWatch,
+  isWatchable,
+  type SeatMessage,
+  type WatcherMessage,
+} from '../wire/watch.ts';
+import { Holdings } from './counts.ts';
+import { heardElsewhere, type NewsElsewhere } from './elsewhere.ts';
 import { SHUTTING_DOWN } from './health.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
-import { freeNameplate } from './nameplates.ts';
-import { type Place, Places } from './places.ts';
+import { type Account, type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
+import {
+  type Awaitable,
+  type Claim,
+  type Counted,
+  type MeetingRecord,
+  type MeetingStore,
+  type PairName,
+  type Side,
+  whenKnown,
+} from './meeting-store.ts';
+import { MemoryHub } from './memory-store.ts';
+import { nameplateCandidates } from './nameplates.ts';
+import { keyOf, Places } from './places.ts';
 import { Tally } from './tally.ts';
+import { type SeatConnection, type TunnelEnd, Tunnels } from './tunnels.ts';
 import { type Watcher, Watchers } from './watchers.ts';
 
-const HOUR = 3_600_000;
-
 const REFUSALS: readonly RefusalCode[] = ['NO_PEER', 'CROWDED', 'SERVER', 'VERSION', 'PROTOCOL', 'REFUSED'];
-
-/** What a transport gives: whole texts out, and an end. Neither method may throw. */
-export interface SeatConnection {
-  readonly address: string;
-  /** Of this very process. */
-  readonly local?: boolean;
-  /** Bytes that wait to go out; absent: none ever do. */
-  readonly queued?: number;
-  send(text: string): void;
-  close(): void;
-}
 
 export interface MailboxesOptions {
   limits?: Partial<Limits>;
@@ -48,12 +54,31 @@ export interface MailboxesOptions {
   hosts?: 'anyone' | 'this process';
   /** Counts what happens here. */
   tally?: Tally;
+  /** Shared with other instances of this server; default: this one is alone. */
+  store?: MeetingStore;
 }
+
+/** Where a seat's mailbox is. */
+type Found =
+  | { mailbox: SharedMailbox; account?: Account | undefined }
+  /** The other instance where it lives. */
+  | { home: string };
+
+/** What the relay hears of other instances. */
+export interface RelayNews {
+  vacated(place: NewsElsewhere & { t: 'vacated' }): void;
+  pairLost(pair: PairName): void;
+  back(): void;
+}
+
+const MOVED = 'This meeting has moved to another instance of this server.';
+const WHAT: Record<Counted, string> = { joins: 'joins', created: 'new meetings', watches: 'watches' };
 
 export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
   readonly clock: () => number;
-  readonly places = new Places<SharedMailbox>();
+  readonly store: MeetingStore;
+  readonly places: Places;
   readonly tally: Tally;
   readonly services: (user: string) => Services;
   readonly #hosts: MailboxesOptions['hosts'];
@@ -65,11 +90,9 @@ export class Mailboxes implements House {
   readonly #connections = new Holdings();
   readonly #spoke = new WeakSet<Seat>();
   readonly #owned = new Holdings();
-  readonly #joins = new Windowed(HOUR);
-  readonly #created = new Windowed(HOUR);
-  readonly #watches = new Windowed(HOUR);
   readonly #watchers: Watchers;
-  readonly #present = (nameplate: string) => this.#mailboxes.get(nameplate)?.hasHost === true;
+  readonly #tunnels: Tunnels;
+  relayNews: RelayNews | undefined;
 
   constructor({
     limits,
@@ -77,6 +100,7 @@ export class Mailboxes implements House {
     services = () => NO_SERVICES,
     hosts,
     tally = new Tally(),
+    store = new MemoryHub(clock).enter(),
   }: MailboxesOptions = {}) {
     this.tally = tally;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
@@ -89,7 +113,25 @@ export class Mailboxes implements House {
     this.clock = clock;
     this.services = services;
     this.#hosts = hosts;
+    this.store = store;
+    this.places = new Places(store);
     this.#watchers = new Watchers(this.limits, { now: () => this.clock() });
+    this.#tunnels = new Tunnels(store, (connection) => this.open(connection));
+    store.attach({
+      heard: (from, message) => this.#heard(from, message),
+      gone: (instance) => {
+        this.#tunnels.gone(instance);
+        this.#askAgain();
+      },
+      away: () => this.#tunnels.endAll(),
+      back: () => {
+        for (const mailbox of this.#mailboxes.values()) mailbox.publish(true);
+        this.relayNews?.back();
+        this.#askAgain();
+      },
+      homeLost: (nameplate) => this.#homeLost(nameplate),
+      pairLost: (pair) => this.relayNews?.pairLost(pair),
+    });
   }
 
   /** Mailboxes and connections there are, for health and metrics. */
@@ -132,40 +174,86 @@ export class Mailboxes implements House {
     this.#connections.add(seat.key);
   }
 
-  /** @throws BeelineError CROWDED, SERVER or REFUSED. */
-  host(seat: Seat, nameplate: string | undefined, wish: HostWish): SharedMailbox {
+  /** Undefined if the seat has gone meanwhile. @throws BeelineError CROWDED, SERVER or REFUSED. */
+  host(seat: Seat, nameplate: string | undefined, wish: HostWish): Awaitable<Found | undefined> {
     if (this.#hosts === 'this process' && !seat.local) throw fault('PAGE_OF_ONE_SENDER');
     this.#speaks(seat);
     const existing = nameplate === undefined ? undefined : this.#find(nameplate);
-    if (existing && !existing.isHost(wish.token)) {
-      this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
-      if (!existing.awaitsHost) throw fault('NAMEPLATE_TAKEN');
-    }
-    const mailbox = existing ?? this.#create(seat.key, nameplate);
-    mailbox.seatHost(seat, wish);
-    return mailbox;
+    if (existing) return this.#hostOf(existing, seat, wish);
+    const claimed = nameplate === undefined ? this.#claimFree() : this.#claim(nameplate);
+    return whenKnown(claimed, ({ nameplate, claim }) => {
+      if (!claim.here) {
+        if (seat.forwarded) throw busy(MOVED);
+        return { home: claim.home };
+      }
+      // While the store was asked, another of this instance may have come.
+      const rival = this.#find(nameplate);
+      if (rival) return this.#hostOf(rival, seat, wish);
+      return this.#create(seat, nameplate, claim.record);
+    });
   }
 
-  /** @returns the mailbox, and the guest's number there @throws BeelineError NO_PEER, CROWDED or SERVER. */
-  join(seat: Seat, nameplate: string, token: string | undefined): { mailbox: SharedMailbox; guest: number } {
+  #hostOf(mailbox: SharedMailbox, seat: Seat, { token }: HostWish): Awaitable<Found> {
+    if (mailbox.isHost(token)) return { mailbox };
+    return whenKnown(this.#count('joins', seat.key), () => {
+      if (!mailbox.awaitsHost) throw fault('NAMEPLATE_TAKEN');
+      return { mailbox };
+    });
+  }
+
+  /** Undefined if the seat has gone meanwhile. @throws BeelineError NO_PEER or SERVER. */
+  join(seat: Seat, nameplate: string, token: string | undefined): Awaitable<Found | undefined> {
     this.#speaks(seat);
-    this.#count(this.#joins, seat.key, 'joins', this.limits.joinsPerHour);
-    const mailbox = this.#find(nameplate);
-    if (!mailbox) throw fault('NOBODY_SENDS');
-    return { mailbox, guest: mailbox.seatGuest(seat, token) };
+    // Where it came in, it was counted.
+    const counted = seat.forwarded ? undefined : this.#count('joins', seat.key);
+    return whenKnown(counted, () => {
+      const mailbox = this.#find(nameplate);
+      if (mailbox) return this.#guestOf(mailbox, token);
+      return whenKnown(seat.forwarded ? undefined : this.store.find(nameplate), (home) => {
+        if (home !== undefined) return { home };
+        const late = this.#find(nameplate);
+        if (!late) throw fault('NOBODY_SENDS');
+        return this.#guestOf(late, token);
+      });
+    });
+  }
+
+  /** A mailbox whose home has died knows its guests by what the store has of them. */
+  #guestOf(mailbox: SharedMailbox, token: string | undefined): Awaitable<Found> {
+    if (!mailbox.restored || token === undefined || this.places.of(token)) return { mailbox };
+    return whenKnown(this.store.placeOf(keyOf(token)), (place) => {
+      if (place?.meeting !== mailbox.meeting || place.side !== 'guest') return { mailbox };
+      return { mailbox, account: { number: place.guest, kept: place.kept, bytes: 0 } };
+    });
+  }
+
+  /** A connection of here is passed on to where its mailbox lives. */
+  forward(
+    home: string,
+    seat: Pick<Seat, 'address' | 'queued'>,
+    events: { text(text: string): void; closed(): void },
+  ): TunnelEnd {
+    return this.#tunnels.dig(home, {
+      address: seat.address,
+      queued: () => seat.queued,
+      ...events,
+    });
   }
 
   /**
    * Again and again from the same connection: each list is instead of the one before.
    * @returns those of the nameplates that have a host now @throws BeelineError SERVER or REFUSED
    */
-  watch(seat: Seat, nameplates: readonly string[]): string[] {
+  watch(seat: Seat, nameplates: readonly string[]): Awaitable<string[]> {
     if (this.#hosts === 'this process') throw fault('PAGE_OF_ONE_SENDER');
     if (!this.#spoke.has(seat)) this.#speaks(seat);
-    this.#count(this.#watches, seat.key, 'watches', this.limits.watchesPerHour);
-    const refusal = this.#watchers.refusal(seat, nameplates);
-    if (refusal) throw busy(refusal);
-    return this.#watchers.watch(seat, nameplates, this.#present);
+    return whenKnown(this.#count('watches', seat.key), () => {
+      const refusal = this.#watchers.refusal(seat, nameplates);
+      if (refusal) throw busy(refusal);
+      if (seat.over) return [];
+      this.#watchers.watch(seat, nameplates);
+      return whenKnown(this.store.hosted(nameplates), (hosted) => this.#watchers.begin(seat, hosted));
+    });
   }
 
   unwatch(seat: Seat): void {
@@ -174,24 +262,48 @@ export class Mailboxes implements House {
 
   hosting(nameplate: string, present: boolean): void {
     this.#watchers.changed(nameplate, present);
+    if (isWatchable(nameplate)) this.store.broadcast({ t: 'hosting', nameplate, present });
   }
 
   end(mailbox: SharedMailbox, error: BeelineError): void {
-    if (this.#mailboxes.get(mailbox.nameplate) !== mailbox) return;
+    if (!this.#drop(mailbox)) return;
+    mailbox.end(error);
+    this.store.release(mailbox.nameplate);
+  }
+
+  #drop(mailbox: SharedMailbox): boolean {
+    if (this.#mailboxes.get(mailbox.nameplate) !== mailbox) return false;
     this.#mailboxes.delete(mailbox.nameplate);
     this.#owned.remove(mailbox.owner);
-    mailbox.end(error);
+    return true;
+  }
+
+  /** While this instance was out of reach, another has gone on with it. Who sits here goes there. */
+  #homeLost(nameplate: string): void {
+    const mailbox = this.#mailboxes.get(nameplate);
+    if (mailbox && this.#drop(mailbox)) this.places.whileMoved(() => mailbox.end(busy(MOVED)));
+  }
+
+  #heard(from: string, message: unknown): void {
+    const news = heardElsewhere(message);
+    if (!news) this.#tunnels.heard(from, message);
+    else if (news.t === 'hosting') this.#watchers.changed(news.nameplate, news.present);
+    else this.relayNews?.vacated(news);
+  }
+
+  /** What is watched may have changed unheard. */
+  #askAgain(): void {
+    this.#watchers.askAgain(async (nameplates) => this.store.hosted(nameplates)).catch(() => {});
   }
 
   /** Ends what has expired; call it every few seconds. */
   sweep(): void {
     const now = this.clock();
-    for (const mailbox of this.#mailboxes.values()) this.endIfExpired(mailbox);
+    for (const mailbox of this.#mailboxes.values())
+      if (!this.endIfExpired(mailbox)) mailbox.publishInTime(now);
     for (const seat of this.#seats) seat.checkHello(now);
-    this.#joins.sweep(now);
-    this.#created.sweep(now);
-    this.#watches.sweep(now);
-    this.#watchers.sweep(this.#present);
+    this.#watchers.sweep();
+    this.store.sweep();
   }
 
   endIfExpired(mailbox: SharedMailbox): boolean {
@@ -200,8 +312,9 @@ export class Mailboxes implements House {
     return error !== undefined;
   }
 
-  /** Refuses everyone; nothing is left afterwards. */
+  /** Refuses everyone; nothing is left afterwards but what another instance needs to go on. */
   close(): void {
+    this.store.leave();
     const error = busy(SHUTTING_DOWN);
     for (const mailbox of this.#mailboxes.values()) this.end(mailbox, error);
     for (const seat of this.#seats) seat.refuse(error);
@@ -212,45 +325,89 @@ export class Mailboxes implements House {
     return mailbox && !this.endIfExpired(mailbox) ? mailbox : undefined;
   }
 
-  #create(key: string, wanted: string | undefined): SharedMailbox {
-    if (this.#mailboxes.size >= this.limits.mailboxes)
-      throw busy(`This server is full (${this.limits.mailboxes} meetings). Try again later.`);
-    if (this.#owned.of(key) >= this.limits.mailboxesPerAddress)
+  #claim(nameplate: string): Awaitable<{ nameplate: string; claim: Claim }> {
+    return whenKnown(this.store.claim(nameplate), (claim) => ({ nameplate, claim }));
+  }
+
+  #claimFree(): Awaitable<{ nameplate: string; claim: Claim }> {
+    return whenKnown(this.store.claimFree(nameplateCandidates()), (nameplate) => {
+      if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
+      return { nameplate, claim: { here: true } };
+    });
+  }
+
+  /** Of a nameplate that is this instance's. */
+  #create(seat: Seat, nameplate: string, record: MeetingRecord | undefined): Awaitable<Found | undefined> {
+    const release = () => {
+      if (!this.#mailboxes.has(nameplate) && !record) this.store.release(nameplate);
+    };
+    const make = (): Found | undefined => {
+      if (seat.over) return void release();
+      const mailbox = new SharedMailbox(nameplate, seat.key, this.clock(), this, record);
+      this.#mailboxes.set(nameplate, mailbox);
+      this.#owned.add(mailbox.owner);
+      this.tally.meetings++;
+      return { mailbox };
+    };
+    try {
+      this.#checkRoom(seat.key);
+      // One that another instance had was counted there.
+      const counted = record ? undefined : this.#count('created', seat.key);
+      if (!(counted instanceof Promise)) return make();
+      return counted.then(make).catch((error: unknown) => {
+        release();
+        throw error;
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** @throws BeelineError SERVER if there may be no more mailboxes here, or of this address */
+  #checkRoom(key: string): void {
+    const { mailboxes, mailboxesPerAddress } = this.limits;
+    if (this.#mailboxes.size >= mailboxes)
+      throw busy(`This server is full (${mailboxes} meetings). Try again later.`);
+    if (this.#owned.of(key) >= mailboxesPerAddress)
       throw busy(
-        `Too many meetings from your address (${this.limits.mailboxesPerAddress} is the limit). End some first.`,
+        `Too many meetings from your address (${mailboxesPerAddress} is the limit). End some first.`,
       );
-    this.#count(this.#created, key, 'new meetings', this.limits.mailboxesPerHour);
-    const nameplate = wanted ?? freeNameplate((name) => this.#mailboxes.has(name));
-    if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
-    const mailbox = new SharedMailbox(nameplate, key, this.clock(), this);
-    this.#mailboxes.set(nameplate, mailbox);
-    this.#owned.add(key);
-    this.tally.meetings++;
-    return mailbox;
   }
 
   /** One more event of an address. @throws BeelineError SERVER */
-  #count(events: Windowed, key: string, what: string, limit: number): void {
-    const now = this.clock();
-    if (events.hit(key, now) <= limit) return;
-    const minutes = Math.ceil(events.wait(key, now) / 60_000);
-    throw busy(
-      `Too many ${what} from your address (${limit} an hour is the limit). Try again in ${minutes} min.`,
-    );
+  #count(what: Counted, key: string): Awaitable<void> {
+    const { joinsPerHour: joins, mailboxesPerHour: created, watchesPerHour: watches } = this.limits;
+    const limit = { joins, created, watches }[what];
+    return whenKnown(this.store.hit(what, key), ({ count, wait }) => {
+      if (count <= limit) return;
+      const minutes = Math.ceil(wait / 60_000);
+      throw busy(
+        `Too many ${WHAT[what]} from your address (${limit} an hour is the limit). Try again in ${minutes} min.`,
+      );
+    });
   }
 }
+
+/** Texts of a client that does not wait for the first answer. One of ours may leave meanwhile. */
+const MOST_WAITING = 8;
 
 /** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. Or it watches. */
 export class Seat implements Sitter, Watcher {
   readonly key: string;
   readonly address: string;
   readonly local: boolean;
+  readonly forwarded: boolean;
   readonly #mailboxes: Mailboxes;
   readonly #connection: SeatConnection;
   readonly #since: number;
   readonly #gone: () => void;
-  #place: Place<SharedMailbox> | undefined;
+  #place: { side: Side; mailbox: SharedMailbox; guest: number } | undefined;
+  /** To the mailbox, if that is at another instance. */
+  #tunnel: TunnelEnd | undefined;
   #watches = false;
+  /** What comes while the store is asked. */
+  #waiting: string[] | undefined;
   #over = false;
 
   /** @param gone is called once, when this connection no longer counts. */
@@ -262,18 +419,48 @@ export class Seat implements Sitter, Watcher {
     this.key = key;
     this.address = connection.address;
     this.local = connection.local === true;
+    this.forwarded = connection.forwarded === true;
+  }
+
+  /** It has closed, or has been closed. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** The connection received a text. Never throws: what is wrong with it is told to the other end. */
   receive(text: string): void {
     if (this.#over) return;
+    if (this.#waiting) return this.#wait(text);
     try {
       const message = decodeSeatMessage(text);
       this.#mailboxes.tally.said[message.t]++;
-      this.#obey(message);
+      if (this.#tunnel) return this.#tunnel.send(text);
+      const obeyed = this.#obey(message, text);
+      if (obeyed instanceof Promise) this.#until(obeyed);
     } catch (thrown) {
       this.refuse(asBeelineError(thrown, 'SERVER'));
     }
+  }
+
+  #wait(text: string): void {
+    if (this.#waiting!.push(text) > MOST_WAITING)
+      this.refuse(fault('CLIENT_MISBEHAVES', { what: 'does not wait for an answer' }));
+  }
+
+  #until(obeyed: Promise<void>): void {
+    this.#waiting = [];
+    obeyed.then(
+      () => {
+        const waiting = this.#waiting ?? [];
+        this.#waiting = undefined;
+        for (const [at, text] of waiting.entries()) {
+          // One of them may have to wait, too.
+          if (this.#waiting) this.#wait(waiting[at]!);
+          else this.receive(text);
+        }
+      },
+      (thrown) => this.refuse(asBeelineError(thrown, 'SERVER')),
+    );
   }
 
   /** The connection is gone: its place is free at once. */
@@ -281,7 +468,8 @@ export class Seat implements Sitter, Watcher {
     if (this.#over) return;
     this.#over = true;
     this.#gone();
-    if (this.#watches) this.#mailboxes.unwatch(this);
+    this.#mailboxes.unwatch(this);
+    this.#tunnel?.close();
     if (!this.#place) return;
     const { side, mailbox, guest } = this.#place;
     const now = this.#mailboxes.clock();
@@ -313,7 +501,12 @@ export class Seat implements Sitter, Watcher {
   }
 
   checkHello(now: number): void {
-    if (!this.#place && !this.#watches && now - this.#since >= this.#mailboxes.limits.helloDeadline)
+    if (
+      !this.#place &&
+      !this.#watches &&
+      !this.#tunnel &&
+      now - this.#since >= this.#mailboxes.limits.helloDeadline
+    )
       this.refuse(fault('SERVER_BUSY', { what: 'This connection asked for nothing and was closed.' }));
   }
 
@@ -323,28 +516,52 @@ export class Seat implements Sitter, Watcher {
     this.#connection.close();
   }
 
-  #obey(message: SeatMessage): void {
-    if (message.t === 'watch') this.#watch(message.nameplates);
-    else if (message.t === 'host' || message.t === 'join') this.#sit(message);
-    else if (message.t === 'leave' && this.#watches) this.#close();
+  #obey(message: SeatMessage, text: string): Awaitable<void> {
+    if (message.t === 'watch') return this.#watch(message.nameplates);
+    if (message.t === 'host' || message.t === 'join') return this.#sit(message, text);
+    if (message.t === 'leave' && this.#watches) this.#close();
     else this.#speak(message);
   }
 
-  #watch(nameplates: readonly string[]): void {
+  #watch(nameplates: readonly string[]): Awaitable<void> {
     if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
-    const present = this.#mailboxes.watch(this, nameplates);
-    this.#watches = true;
-    this.notify({ t: 'watching', v: 2, present });
+    return whenKnown(this.#mailboxes.watch(this, nameplates), (present) => {
+      this.#watches = true;
+      this.notify({ t: 'watching', v: 2, present });
+    });
   }
 
-  #sit(message: ClientMessage & { t: 'host' | 'join' }): void {
+  #sit(message: ClientMessage & { t: 'host' | 'join' }, text: string): Awaitable<void> {
     if (this.#watches) throw fault('CLIENT_MISBEHAVES', { what: 'watches already' });
     if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
-    // Set only after success: a refused newcomer must not free the place of the one who has it.
-    this.#place =
+    const found =
       message.t === 'host'
-        ? { side: 'host', mailbox: this.#mailboxes.host(this, message.nameplate, message), guest: 0 }
-        : { side: 'guest', ...this.#mailboxes.join(this, message.nameplate, message.token) };
+        ? this.#mailboxes.host(this, message.nameplate, message)
+        : this.#mailboxes.join(this, message.nameplate, message.token);
+    return whenKnown(found, (found) => {
+      if (!found || this.#over) return;
+      if ('home' in found) return this.#forward(found.home, text);
+      const { mailbox, account } = found;
+      // Set only after success: a refused newcomer must not free the place of the one who has it.
+      if (message.t === 'host') {
+        mailbox.seatHost(this, message);
+        this.#place = { side: 'host', mailbox, guest: 0 };
+      } else {
+        const guest = mailbox.seatGuest(this, message.token, account);
+        this.#place = { side: 'guest', mailbox, guest };
+      }
+    });
+  }
+
+  /** The home hears what the client said, and answers itself. */
+  #forward(home: string, text: string): void {
+    this.#tunnel = this.#mailboxes.forward(home, this, {
+      text: (text) => {
+        if (!this.#over) this.#connection.send(text);
+      },
+      closed: () => this.#close(),
+    });
+    this.#tunnel.send(text);
   }
 
   #speak(message: Said): void {

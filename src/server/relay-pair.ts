@@ -5,8 +5,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { CLOSE, MAX_RELAY_MESSAGE } from '../wire/relay.ts';
 import { MESSAGE_COST, MESSAGE_MEMORY } from './limits.ts';
-import type { SharedMailbox } from './mailbox.ts';
-import type { Place } from './places.ts';
+import type { Place } from './meeting-store.ts';
 import type { RelayUsage } from './relay-usage.ts';
 import { ClientSocket } from './socket.ts';
 
@@ -16,7 +15,7 @@ export class RelaySocket extends ClientSocket {
   readonly key: string;
   readonly since: number;
   /** Whose it is; undefined until it has shown a token. */
-  place: Place<SharedMailbox> | undefined;
+  place: Place | undefined;
   /** Bytes of memory that what waits to go out to it takes. */
   queued = 0;
 

@@ -2,8 +2,7 @@
 
 import { TokenBucket } from '../base/bucket.ts';
 import { Holdings, Windowed } from './counts.ts';
-import type { Limits } from './limits.ts';
-import type { SharedMailbox } from './mailbox.ts';
+import { type Limits, REMEMBERED_ADDRESSES } from './limits.ts';
 
 /** Bytes that may pass at once, in seconds of the rate. */
 const BURST_S = 0.1;
@@ -15,17 +14,22 @@ interface Counted {
   readonly key: string;
 }
 
-interface MailboxUsage {
+interface MeetingUsage {
   /** By the guest's number. */
   pairs: Map<number, number>;
   bytes: number;
+  /** When a pair of it began or ended last. */
+  touched: number;
 }
 
 export class RelayUsage {
   readonly #limits: Readonly<Limits>;
   readonly #clock: () => number;
-  // A pair outlives its mailbox if need be; its count goes when both have.
-  readonly #mailboxes = new WeakMap<SharedMailbox, MailboxUsage>();
+  /**
+   * By the mailbox that the two met at, which may live in another instance; those touched longest ago come first. A pair outlives its
+   * mailbox if need be; its count goes when both have.
+   */
+  readonly #meetings = new Map<string, MeetingUsage>();
   readonly #pairs = new Holdings();
   readonly #bytes = new Windowed(DAY);
   /** Readers share it: each is told how long to stop, so that all together keep to it. */
@@ -44,12 +48,17 @@ export class RelayUsage {
 
   sweep(now: number): void {
     this.#bytes.sweep(now);
+    for (const [meeting, { pairs, touched }] of this.#meetings) {
+      const old = now - touched > this.#limits.mailboxAge || this.#meetings.size > REMEMBERED_ADDRESSES;
+      if (!old) break;
+      if (pairs.size === 0) this.#meetings.delete(meeting);
+    }
   }
 
   /** Counts a pair, or says which limit forbids it. */
-  open(mailbox: SharedMailbox, guest: number, ends: readonly Counted[]): string | undefined {
+  open(meeting: string, guest: number, ends: readonly Counted[]): string | undefined {
     const { relayPairsPerGuest, relayPairsPerAddress } = this.#limits;
-    const usage = this.#of(mailbox);
+    const usage = this.#touch(meeting);
     const keys = keysOf(ends);
     const pairs = usage.pairs.get(guest) ?? 0;
     if (pairs >= relayPairsPerGuest)
@@ -64,9 +73,9 @@ export class RelayUsage {
     return undefined;
   }
 
-  close(mailbox: SharedMailbox, guest: number, ends: readonly Counted[]): void {
+  close(meeting: string, guest: number, ends: readonly Counted[]): void {
     this.pairs--;
-    const { pairs } = this.#of(mailbox);
+    const { pairs } = this.#touch(meeting);
     const left = pairs.get(guest)! - 1;
     if (left > 0) pairs.set(guest, left);
     else pairs.delete(guest);
@@ -74,8 +83,8 @@ export class RelayUsage {
   }
 
   /** What one pair is counted and held back by. */
-  meter(mailbox: SharedMailbox, ends: readonly Counted[]) {
-    const usage = this.#of(mailbox);
+  meter(meeting: string, ends: readonly Counted[]) {
+    const usage = this.#touch(meeting);
     const keys = keysOf(ends);
     return {
       /** Counts bytes that came. Returns the sentence of the limit that they break, if any; even then they count. */
@@ -91,7 +100,7 @@ export class RelayUsage {
   }
 
   /** The sentence of the limit that so many more bytes would break. */
-  #spent(usage: MailboxUsage, keys: readonly string[], bytes: number): string | undefined {
+  #spent(usage: MeetingUsage, keys: readonly string[], bytes: number): string | undefined {
     const { relayMailboxBytes, relayAddressBytes } = this.#limits;
     const now = this.#clock();
     if (usage.bytes + bytes > relayMailboxBytes)
@@ -101,12 +110,11 @@ export class RelayUsage {
     return undefined;
   }
 
-  #of(mailbox: SharedMailbox): MailboxUsage {
-    let usage = this.#mailboxes.get(mailbox);
-    if (!usage) {
-      usage = { pairs: new Map(), bytes: 0 };
-      this.#mailboxes.set(mailbox, usage);
-    }
+  #touch(meeting: string): MeetingUsage {
+    const usage = this.#meetings.get(meeting) ?? { pairs: new Map(), bytes: 0, touched: 0 };
+    usage.touched = this.#clock();
+    this.#meetings.delete(meeting);
+    this.#meetings.set(meeting, usage);
     return usage;
   }
 }

@@ -7,12 +7,19 @@ import type { WebSocket } from 'ws';
 import { addressKey } from '../base/addresses.ts';
 import { asBeelineError, type BeelineError } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
-import { CLOSE, decodeRelayHello, encodePaired } from '../wire/relay.ts';
+import { CLOSE, decodeRelayHello, encodeMoved, encodePaired } from '../wire/relay.ts';
 import { SHUTTING_DOWN } from './health.ts';
 import type { ServerLog } from './log.ts';
-import type { SharedMailbox } from './mailbox.ts';
 import { busy, type Mailboxes } from './mailboxes.ts';
-import type { Place, Side } from './places.ts';
+import {
+  type Awaitable,
+  type Place,
+  pairName,
+  REMEMBERED_MS,
+  type Side,
+  whenKnown,
+} from './meeting-store.ts';
+import { keyOf } from './places.ts';
 import { RelayPair, RelaySocket } from './relay-pair.ts';
 import { RelayUsage } from './relay-usage.ts';
 
@@ -41,8 +48,10 @@ export class Relay {
   /** Those that have shown no token, and those that have. */
   readonly #strangers: Room<RelaySocket>;
   readonly #members: Room<RelaySocket>;
-  /** By the guest's number. */
-  readonly #waiting = new Map<SharedMailbox, Map<number, Waiting>>();
+  /** By the mailbox that the two met at, and the guest's number. It may live in another instance. */
+  readonly #waiting = new Map<string, Map<number, Waiting>>();
+  /** When the store was told last that somebody waits here. */
+  #held = 0;
   /** By the address that the meeting belongs to. */
   readonly #pairs: Room<RelayPair>;
   readonly #usage: RelayUsage;
@@ -61,12 +70,51 @@ export class Relay {
       this.#refuse(socket, MADE_WAY, CLOSE.busy),
     );
     this.#pairs = new Room({ inAll: relayPairs }, 'fair', (pair) => pair.end(CLOSE.busy, MADE_WAY));
-    mailboxes.places.onVacated = (place) => {
-      for (const socket of this.#waitingIn(place)) {
-        this.#forget(socket);
-        socket.end(CLOSE.goingAway, 'This place at the meeting was left, or taken by a newer connection.');
-      }
+    const { places, store } = mailboxes;
+    const vacated = (place: Pick<Place, 'meeting' | 'side' | 'guest'>) =>
+      this.#sendAway(
+        this.#waitingIn(place),
+        'This place at the meeting was left, or taken by a newer connection.',
+      );
+    places.onVacated = (place) => {
+      const { meeting, side, guest } = place;
+      vacated(place);
+      store.broadcast({ t: 'vacated', meeting, side, guest });
     };
+    mailboxes.relayNews = {
+      vacated,
+      back: () => this.#holdAll(),
+      pairLost: (pair) => {
+        const [meeting = '', guest] = pair.split(':');
+        const { host = [], guest: guests = [] } = this.#waiting.get(meeting)?.get(Number(guest)) ?? {};
+        this.#sendAway([...host, ...guests], 'Another instance of this server carries these lanes now.');
+      },
+    };
+  }
+
+  /** This instance carries no new lanes: who waits here asks again, and is told of another. Those that run go on. */
+  retire(): void {
+    this.#mailboxes.store.retire();
+    this.#sendAway(this.#allWaiting(), 'This instance of the server is leaving.');
+  }
+
+  #allWaiting(): RelaySocket[] {
+    return [...this.#waiting.values()].flatMap((guests) =>
+      [...guests.values()].flatMap(({ host, guest }) => [...host, ...guest]),
+    );
+  }
+
+  #sendAway(sockets: readonly RelaySocket[], reason: string): void {
+    for (const socket of sockets) {
+      this.#forget(socket);
+      socket.end(CLOSE.goingAway, reason);
+    }
+  }
+
+  #holdAll(): void {
+    this.#held = this.#mailboxes.clock();
+    for (const [meeting, guests] of this.#waiting)
+      for (const guest of guests.keys()) this.#mailboxes.store.hold(pairName({ meeting, guest }));
   }
 
   get counts(): RelayCounts {
@@ -92,7 +140,9 @@ export class Relay {
     });
     webSocket.once('message', (data, isBinary) => {
       try {
-        this.#greeted(socket, isBinary ? '' : data.toString());
+        const greeted = this.#greeted(socket, isBinary ? '' : data.toString());
+        if (greeted instanceof Promise)
+          greeted.catch((thrown) => socket.refuse(asBeelineError(thrown, 'SERVER').message, CLOSE.busy));
       } catch (thrown) {
         this.#refuse(socket, asBeelineError(thrown).message, CLOSE.protocol);
       }
@@ -106,9 +156,8 @@ export class Relay {
     for (const socket of this.#sockets)
       if (!socket.place && now - socket.since >= limits.helloDeadline)
         this.#refuse(socket, 'This connection asked for nothing and was closed.');
-    for (const guests of this.#waiting.values())
-      for (const { host, guest } of guests.values())
-        for (const socket of [...host, ...guest]) socket.ping(tick, limits.pongDeadline);
+    for (const socket of this.#allWaiting()) socket.ping(tick, limits.pongDeadline);
+    if (now - this.#held >= REMEMBERED_MS / 3) this.#holdAll();
     for (const pair of this.#pairs) pair.checkIdle(now, limits.relayIdle);
     this.#usage.sweep(now);
   }
@@ -134,13 +183,35 @@ export class Relay {
     clearTimeout(cut);
   }
 
-  #greeted(socket: RelaySocket, text: string): void {
-    const { token, guest } = decodeRelayHello(text);
-    const shown = this.#mailboxes.places.of(token);
-    if (!shown) return this.#refuse(socket, 'The relay knows no such place at a meeting (any more).');
-    if ((shown.side === 'host') !== (guest !== undefined))
-      return this.#refuse(socket, 'A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
-    const place = guest === undefined ? shown : { ...shown, guest };
+  #greeted(socket: RelaySocket, text: string): Awaitable<void> {
+    const hello = decodeRelayHello(text);
+    const { places, store } = this.#mailboxes;
+    if ('ticket' in hello)
+      return whenKnown(store.redeem(hello.ticket), (place) => {
+        if (place) this.#wait(socket, place);
+        else this.#refuse(socket, 'This ticket for the relay is not good (any more).');
+      });
+    const { token, guest } = hello;
+    return whenKnown(places.of(token) ?? store.placeOf(keyOf(token)), (shown) => {
+      if (!shown) return this.#refuse(socket, 'The relay knows no such place at a meeting (any more).');
+      if ((shown.side === 'host') !== (guest !== undefined))
+        return this.#refuse(socket, 'A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
+      const place = guest === undefined ? shown : { ...shown, guest };
+      return whenKnown(store.carrier(pairName(place)), (carrier) => {
+        if (!carrier) return this.#refuse(socket, 'No instance of this server relays just now.', CLOSE.busy);
+        if (carrier.here) return this.#wait(socket, place);
+        const { instance, url } = carrier;
+        return whenKnown(store.ticket(instance, place), (ticket) => {
+          if (!socket.open) return;
+          socket.webSocket.send(encodeMoved({ url, ticket }));
+          socket.refuse('', CLOSE.normal);
+        });
+      });
+    });
+  }
+
+  #wait(socket: RelaySocket, place: Place): void {
+    if (!socket.open) return;
     // Between the check before the upgrade and now, others may have come.
     const full = this.#full(socket.key);
     if (full !== undefined) return this.#refuse(socket, full, CLOSE.busy);
@@ -163,22 +234,18 @@ export class Relay {
   }
 
   /** The other side's connection that came last: of several, the one that is least likely to be dead unnoticed. */
-  #take({ mailbox, side, guest }: Place<SharedMailbox>): RelaySocket | undefined {
-    const others = this.#waiting.get(mailbox)?.get(guest)?.[side === 'host' ? 'guest' : 'host'] ?? [];
+  #take({ meeting, side, guest }: Place): RelaySocket | undefined {
+    const others = this.#waiting.get(meeting)?.get(guest)?.[side === 'host' ? 'guest' : 'host'] ?? [];
     const found = others.findLast(({ open }) => open);
     if (found) this.#forget(found);
     return found;
   }
 
-  #pair(
-    { mailbox, side, guest: number }: Place<SharedMailbox>,
-    socket: RelaySocket,
-    other: RelaySocket,
-  ): void {
+  #pair({ meeting, owner, side, guest: number }: Place, socket: RelaySocket, other: RelaySocket): void {
     const ends = [socket, other];
     const { limits, clock } = this.#mailboxes;
-    const full = this.#pairs.refusal(mailbox.owner) && fullOf(limits.relayPairs);
-    const refusal = full ?? this.#usage.open(mailbox, number, ends);
+    const full = this.#pairs.refusal(owner) && fullOf(limits.relayPairs);
+    const refusal = full ?? this.#usage.open(meeting, number, ends);
     if (refusal) {
       for (const end of ends) this.#refuse(end, refusal);
       return;
@@ -187,18 +254,18 @@ export class Relay {
     const pair = new RelayPair({
       host,
       guest,
-      meter: this.#usage.meter(mailbox, ends),
+      meter: this.#usage.meter(meeting, ends),
       buffer: limits.relayBuffer,
       clock,
       ended: () => {
         this.#pairs.leave(pair);
-        this.#usage.close(mailbox, number, ends);
+        this.#usage.close(meeting, number, ends);
         const seconds = Math.round((clock() - pair.born) / 1000);
         this.#log.info({ bytes: pair.bytes, seconds, why: pair.why, ...this.counts }, 'relayed');
         if (this.#pairs.size === 0) this.#onIdle();
       },
     });
-    this.#pairs.enter(mailbox.owner, pair);
+    this.#pairs.enter(owner, pair);
     this.#mailboxes.tally.relayPairs++;
     this.#log.debug({ host: host.key, guest: guest.key, ...this.counts }, 'relaying');
     for (const { webSocket } of ends) webSocket.send(encodePaired());
@@ -220,16 +287,16 @@ export class Relay {
   }
 
   /** All that wait in the name of a place: a host's for each of its guests. */
-  #waitingIn({ mailbox, side, guest }: Place<SharedMailbox>): RelaySocket[] {
-    const guests = this.#waiting.get(mailbox);
+  #waitingIn({ meeting, side, guest }: Pick<Place, 'meeting' | 'side' | 'guest'>): RelaySocket[] {
+    const guests = this.#waiting.get(meeting);
     if (!guests) return [];
     if (side === 'guest') return guests.get(guest)?.guest.slice() ?? [];
     return [...guests.values()].flatMap(({ host }) => host);
   }
 
-  #waitingAt({ mailbox, guest }: Place<SharedMailbox>): Waiting {
-    const guests = this.#waiting.get(mailbox) ?? new Map<number, Waiting>();
-    this.#waiting.set(mailbox, guests);
+  #waitingAt({ meeting, guest }: Place): Waiting {
+    const guests = this.#waiting.get(meeting) ?? new Map<number, Waiting>();
+    this.#waiting.set(meeting, guests);
     const waiting = guests.get(guest) ?? { host: [], guest: [] };
     guests.set(guest, waiting);
     return waiting;
@@ -238,13 +305,13 @@ export class Relay {
   /** It waits no longer. */
   #forget({ place, webSocket }: RelaySocket): void {
     if (!place) return;
-    const guests = this.#waiting.get(place.mailbox);
+    const guests = this.#waiting.get(place.meeting);
     const waiting = guests?.get(place.guest);
     if (!guests || !waiting) return;
     const queue = waiting[place.side];
     const index = queue.findIndex((each) => each.webSocket === webSocket);
     if (index >= 0) queue.splice(index, 1);
     if (waiting.host.length + waiting.guest.length === 0) guests.delete(place.guest);
-    if (guests.size === 0) this.#waiting.delete(place.mailbox);
+    if (guests.size === 0) this.#waiting.delete(place.meeting);
   }
 }

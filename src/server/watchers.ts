@@ -3,7 +3,7 @@
  * again and again: then it hears what has become of it at the next sweep.
  */
 import { TokenBucket } from '../base/bucket.ts';
-import type { WatcherMessage } from '../wire/watch.ts';
+import { MAX_WATCHED, type WatcherMessage } from '../wire/watch.ts';
 import { Holdings } from './counts.ts';
 import type { Limits } from './limits.ts';
 
@@ -19,8 +19,10 @@ export interface Watcher {
 }
 
 interface Watched {
-  /** What the watcher has heard. */
-  told: boolean;
+  /** What the watcher has heard; undefined until its watch has begun. */
+  told: boolean | undefined;
+  /** Whether there is a host, as far as this instance has heard; undefined: it has not. */
+  now: boolean | undefined;
   /** Something has changed, perhaps back again, of which it has not heard. */
   behind: boolean;
   /** Made at the first change: most nameplates see few. */
@@ -36,6 +38,7 @@ export class Watchers {
   readonly #ofAddress = new Holdings();
   #inAll = 0;
   readonly #behind = new Set<Watcher>();
+  readonly #asking = new Set<Set<string>>();
 
   constructor(limits: Readonly<Limits>, clock: { now(): number }) {
     this.#limits = limits;
@@ -63,19 +66,30 @@ export class Watchers {
     return undefined;
   }
 
-  /** Instead of what it has watched so far. @param present whether a nameplate has a host now */
-  watch(watcher: Watcher, nameplates: readonly string[], present: (nameplate: string) => boolean): string[] {
+  /** Instead of what it has watched so far. It hears nothing until `begin`. */
+  watch(watcher: Watcher, nameplates: readonly string[]): void {
     this.leave(watcher);
     const list = new Map<string, Watched>();
     for (const nameplate of new Set(nameplates)) {
-      list.set(nameplate, { told: present(nameplate), behind: false });
+      list.set(nameplate, { told: undefined, now: undefined, behind: false });
       const all = this.#byNameplate.get(nameplate) ?? new Set();
       this.#byNameplate.set(nameplate, all.add(watcher));
     }
     this.#lists.set(watcher, list);
     this.#inAll += list.size;
     this.#ofAddress.add(watcher.key, list.size);
-    return [...list].filter(([, { told }]) => told).map(([nameplate]) => nameplate);
+  }
+
+  /** @param hosted those that had a host when it was asked. What has been heard since is newer. @returns those that have one */
+  begin(watcher: Watcher, hosted: readonly string[]): string[] {
+    const then = new Set(hosted);
+    const present: string[] = [];
+    for (const [nameplate, watched] of this.#lists.get(watcher) ?? []) {
+      watched.now ??= then.has(nameplate);
+      watched.told = watched.now;
+      if (watched.now) present.push(nameplate);
+    }
+    return present;
   }
 
   leave(watcher: Watcher): void {
@@ -94,8 +108,11 @@ export class Watchers {
 
   /** A nameplate has a host now, or has none. */
   changed(nameplate: string, present: boolean): void {
+    for (const since of this.#asking) since.add(nameplate);
     for (const watcher of [...(this.#byNameplate.get(nameplate) ?? [])]) {
       const watched = this.#lists.get(watcher)!.get(nameplate)!;
+      watched.now = present;
+      if (watched.told === undefined) continue;
       watched.rate ??= new TokenBucket(NOTICES_PER_S, NOTICES, this.#clock);
       if (!watched.behind && watched.rate.take()) this.#tell(watcher, nameplate, watched, present);
       else {
@@ -105,14 +122,42 @@ export class Watchers {
     }
   }
 
+  /** Changes may have been missed: asks for all that is watched, and tells what is other than it was. */
+  async askAgain(hosted: (nameplates: readonly string[]) => Promise<readonly string[]>): Promise<void> {
+    const all = [...this.#byNameplate.keys()];
+    for (let at = 0; at < all.length; at += MAX_WATCHED) {
+      const some = all.slice(at, at + MAX_WATCHED);
+      /** What is heard while it is asked is newer than the answer. */
+      const since = new Set<string>();
+      this.#asking.add(since);
+      try {
+        const now = new Set(await hosted(some));
+        for (const nameplate of some)
+          if (!since.has(nameplate) && this.#seems(nameplate) !== now.has(nameplate))
+            this.changed(nameplate, now.has(nameplate));
+      } finally {
+        this.#asking.delete(since);
+      }
+    }
+  }
+
+  /** Whether it has a host, as its watchers have been told. */
+  #seems(nameplate: string): boolean | undefined {
+    for (const watcher of this.#byNameplate.get(nameplate) ?? []) {
+      const { now } = this.#lists.get(watcher)!.get(nameplate)!;
+      if (now !== undefined) return now;
+    }
+    return undefined;
+  }
+
   /** Tells what was held back. Called every few seconds. */
-  sweep(present: (nameplate: string) => boolean): void {
+  sweep(): void {
     for (const watcher of [...this.#behind]) {
       this.#behind.delete(watcher);
       for (const [nameplate, watched] of this.#lists.get(watcher) ?? []) {
         if (!watched.behind) continue;
         watched.behind = false;
-        const now = present(nameplate);
+        const now = watched.now === true;
         // One host may have followed another: that it is there is told again.
         if (now || watched.told) this.#tell(watcher, nameplate, watched, now);
       }

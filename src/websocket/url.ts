@@ -1,6 +1,6 @@
 /** From what a person writes after `--server` to the WebSocket URL of one of the server's services. */
 import { fault } from '../base/errors.ts';
-import { type RELAY_PATH, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
+import { RELAY_PATH, RENDEZVOUS_PATH } from '../wire/rendezvous.ts';
 
 const SCHEMES: Record<string, string> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' };
 
@@ -35,4 +35,19 @@ export function authorityOf(url: string): string {
 /** @throws BeelineError USAGE. */
 export function rendezvousUrl(text: string): string {
   return serviceUrl(text, RENDEZVOUS_PATH);
+}
+
+/**
+ * Where a server says that its relay carries a lane: the WebSocket URL there. A server that is met over TLS sends nobody on without
+ * it, and none sends a name, a password or a query along.
+ * @param from the URL where it said so
+ * @throws BeelineError PROTOCOL
+ */
+export function movedUrl(text: string, from: string): string {
+  const there = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = there && !there.username && !there.password && !there.search && !there.hash;
+  const scheme = there && SCHEMES[there.protocol];
+  if (!plain || !there.hostname || !scheme || (scheme !== 'wss:' && from.startsWith('wss:')))
+    throw fault('SERVER_MISBEHAVES', { what: 'names another place that cannot be gone to' });
+  return serviceUrl(text, RELAY_PATH);
 }

@@ -4,19 +4,29 @@
  */
 import * as v from 'valibot';
 import { type BeelineError, fault } from '../base/errors.ts';
-import { count, only, readJson, version } from '../base/json.ts';
+import { count, only, readJson, text, version } from '../base/json.ts';
 import { MAX_GUEST, TOKEN } from './rendezvous.ts';
 
 export const RELAY_VERSION = 1;
 /** One WebSocket message, in bytes: what a relay holds whole before it passes it on. */
 export const MAX_RELAY_MESSAGE = 128 * 1024;
-/** Either text, in UTF-16 units. */
-const MAX_TEXT = 256;
+/** Any text, in UTF-16 units. */
+const MAX_TEXT = 512;
+/** Of the URL of another instance, in UTF-16 units. */
+export const MAX_RELAY_URL = 256;
 /** Of a close frame's reason, in bytes (RFC 6455, 5.5: a control frame holds 125, and the code takes two). */
 const MAX_REASON = 123;
 
 /** Close codes in use (RFC 6455, 7.4.1). */
 export const CLOSE = { normal: 1000, goingAway: 1001, protocol: 1002, policy: 1008, busy: 1013 } as const;
+
+/** Where the other side's connection waits, if the server is several instances. */
+export interface RelayMove {
+  /** As for `--server`. */
+  url: string;
+  /** For that instance alone, once, and soon. */
+  ticket: string;
+}
 
 /** What a client shows at the relay. */
 export interface RelaySeat {
@@ -31,30 +41,46 @@ export function encodeRelayHello({ token, guest }: RelaySeat): string {
   return JSON.stringify({ t: 'relay', v: RELAY_VERSION, token, guest });
 }
 
+/** The same at the instance that a ticket is for. */
+export function encodeRelayTicket(ticket: string): string {
+  return JSON.stringify({ t: 'relay', v: RELAY_VERSION, ticket });
+}
+
 /** @throws BeelineError PROTOCOL, or VERSION if the client speaks another version. */
-export function decodeRelayHello(text: string): RelaySeat {
+export function decodeRelayHello(text: string): RelaySeat | { ticket: string } {
   return read(HELLO, text);
 }
 
-/** The server's only text: the other side's connection is there, and what is sent from now on goes to it. */
+/** One of the server's two texts: the other side's connection is there, and what is sent from now on goes to it. */
 export function encodePaired(): string {
   return JSON.stringify({ t: 'paired' });
 }
 
-/** @throws BeelineError PROTOCOL if it is anything else. */
-export function decodePaired(text: string): void {
-  read(PAIRED, text);
+/** The other: another instance carries these two, and this connection ends. */
+export function encodeMoved(move: RelayMove): string {
+  return JSON.stringify({ t: 'moved', ...move });
 }
 
-const HELLO = only({
+/** @returns nothing for `paired` @throws BeelineError PROTOCOL if it is anything else. */
+export function decodeRelayAnswer(text: string): RelayMove | undefined {
+  const said = read(ANSWER, text);
+  return said.t === 'moved' ? said : undefined;
+}
+
+const HEAD = {
   t: v.literal('relay'),
   v: version(RELAY_VERSION, (theirs) =>
     fault('VERSION_OTHER', { what: 'relay', ours: RELAY_VERSION, theirs }),
   ),
-  token: TOKEN,
-  guest: v.optional(count(MAX_GUEST, 1)),
-});
-const PAIRED = only({ t: v.literal('paired') });
+};
+const HELLO = v.union([
+  only({ ...HEAD, token: TOKEN, guest: v.optional(count(MAX_GUEST, 1)) }),
+  only({ ...HEAD, ticket: TOKEN }),
+]);
+const ANSWER = v.variant('t', [
+  only({ t: v.literal('paired') }),
+  only({ t: v.literal('moved'), url: text(MAX_RELAY_URL), ticket: TOKEN }),
+]);
 
 /** A sentence cut to what a close frame can carry. Ours are ASCII: a unit is a byte. */
 export function closeReason(sentence: string): string {
@@ -69,9 +95,9 @@ export function readReason(reason: string): string {
     .trim();
 }
 
-function read<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
-  if (text.length > MAX_TEXT) throw malformed();
-  return readJson(schema, text, malformed);
+function read<S extends v.GenericSchema>(schema: S, said: string): v.InferOutput<S> {
+  if (said.length > MAX_TEXT) throw malformed();
+  return readJson(schema, said, malformed);
 }
 
 function malformed(): BeelineError {

@@ -22,7 +22,10 @@ export const MAX_WATCHED = 1000;
  * Only nameplates that nobody can guess may be watched, those of standing secrets (`identity/standing-secret.ts`). Otherwise a stranger
  * could list the meetings that a server has now, and be the first at each.
  */
-const STANDING = v.pipe(NAMEPLATE, v.regex(/^[dp][a-z2-7]{15}$/));
+const STANDING_FORM = /^[dp][a-z2-7]{15}$/;
+const STANDING = v.pipe(NAMEPLATE, v.regex(STANDING_FORM));
+
+export const isWatchable = (nameplate: string): boolean => STANDING_FORM.test(nameplate);
 
 const WATCH = only({
   t: v.literal('watch'),

@@ -5,13 +5,15 @@ import { Alarm, realClock, until, withDeadline } from '../../base/clock.ts';
 import { type BeelineError, fault } from '../../base/errors.ts';
 import { LANE_OPEN_DEADLINE } from '../../base/limits.ts';
 import { dialWebSocket } from '../../websocket/dial.ts';
-import { authorityOf, serviceUrl } from '../../websocket/url.ts';
+import { authorityOf, movedUrl, serviceUrl } from '../../websocket/url.ts';
 import { formatAddress } from '../../wire/candidate.ts';
 import {
   CLOSE,
-  decodePaired,
+  decodeRelayAnswer,
   encodeRelayHello,
+  encodeRelayTicket,
   MAX_RELAY_MESSAGE,
+  type RelayMove,
   type RelaySeat,
   readReason,
 } from '../../wire/relay.ts';
@@ -22,12 +24,25 @@ import type { Link } from './links.ts';
 const SILENCE_MS = 35_000;
 
 /**
- * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it.
+ * Resolves when the server has paired it with a connection of the other side's; that may take as long as the signal lets it. A server
+ * of several instances names the one that carries the two.
  * @param url as for `--server`
  * @throws BeelineError NO_PATH (with the relay's own words, if it had some), SERVER, USAGE, or what the signal was aborted with.
  */
 export async function relayStream(url: string, seat: RelaySeat, signal: AbortSignal): Promise<RelayStream> {
   const target = serviceUrl(url, RELAY_PATH);
+  const found = await dialRelay(target, encodeRelayHello(seat), signal);
+  if (found instanceof RelayStream) return found;
+  const there = await dialRelay(movedUrl(found.url, target), encodeRelayTicket(found.ticket), signal);
+  if (there instanceof RelayStream) return there;
+  throw fault('SERVER_MISBEHAVES', { what: 'sends its clients from one place to the next' });
+}
+
+async function dialRelay(
+  target: string,
+  hello: string,
+  signal: AbortSignal,
+): Promise<RelayStream | RelayMove> {
   // Only the pairing may take long. Without a deadline a dead network would go unnoticed for a quarter of an hour.
   const late = () => refused('it did not answer in time');
   // In an object, so that the dialling does not await the promise in it.
@@ -45,7 +60,7 @@ export async function relayStream(url: string, seat: RelaySeat, signal: AbortSig
       },
       (webSocket) => {
         // If the deadline comes now, nobody waits for it any more. It is closed all the same.
-        return { pairing: paired(webSocket, target, seat, signal) };
+        return { pairing: paired(webSocket, target, hello, signal) };
       },
     ),
   );
@@ -55,23 +70,24 @@ export async function relayStream(url: string, seat: RelaySeat, signal: AbortSig
 function paired(
   webSocket: WebSocket,
   target: string,
-  seat: RelaySeat,
+  hello: string,
   signal: AbortSignal,
-): Promise<RelayStream> {
+): Promise<RelayStream | RelayMove> {
   // Asked now, because a closed socket does not know it any more.
   const local = localOf(webSocket);
   const silence = new Alarm(realClock);
   let hear = () => {};
   const waiting = () =>
-    new Promise<RelayStream>((resolve, reject) => {
+    new Promise<RelayStream | RelayMove>((resolve, reject) => {
       const fail = (what: string, cause?: Error) => reject(refused(what, cause));
       hear = () => silence.set(SILENCE_MS, () => fail(`nothing heard for ${SILENCE_MS / 1000} s`));
       hear();
       webSocket.on('ping', hear);
       webSocket.once('message', (data: RawData, isBinary: boolean) => {
         try {
-          decodePaired(isBinary ? '' : data.toString());
-          resolve(new RelayStream(webSocket, { local, remote: authorityOf(target) }));
+          const move = decodeRelayAnswer(isBinary ? '' : data.toString());
+          if (move) webSocket.close(CLOSE.normal);
+          resolve(move ?? new RelayStream(webSocket, { local, remote: authorityOf(target) }));
         } catch (error) {
           reject(error);
         }
@@ -79,7 +95,7 @@ function paired(
       webSocket.on('close', (code, reason) => fail(readReason(reason.toString()) || `it closed (${code})`));
       // Kept for good: an error that nobody listens for would end the process.
       webSocket.on('error', (cause) => fail(cause.message, cause));
-      webSocket.send(encodeRelayHello(seat));
+      webSocket.send(hello);
     });
   const pairing = until(signal, waiting);
   pairing
