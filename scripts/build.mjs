@@ -32,7 +32,7 @@ const FOR_NODE = {
   legalComments: 'none',
   // pino starts worker threads from its own files; udx-native, node-datachannel and koffi find their binaries beside theirs; what only
   // few need would make the script longer for all. All are loaded when needed.
-  external: ['pino', 'udx-native', 'node-datachannel', 'koffi', 'prom-client', 'yaml'],
+  external: ['pino', 'udx-native', 'node-datachannel', 'koffi', 'prom-client', 'yaml', 'ioredis'],
 };
 await esbuild({
   ...FOR_NODE,

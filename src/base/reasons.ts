@@ -260,6 +260,7 @@ const TEXTS = {
     TOO_MANY_ORIGINS: 'Allow {most} origins at most, not {count}.',
     TURN_COUNT: 'Name 1 to {most} TURN servers, not {count}.',
     TURN_URL_MALFORMED: '{text} is not a TURN server: write turn:HOST:PORT, or turns:HOST:PORT for TLS.',
+    REDIS_UNUSABLE: 'Redis cannot be used: {why}.',
     TURN_SECRET_MISSING: "A TURN server needs its secret: coturn's static-auth-secret.",
     // The destination and what is there already
     UNFINISHED_IS_NONE: '{path} is not a folder of an unfinished receive.',
@@ -307,6 +308,8 @@ const TEXTS = {
       'The meeting is full, and more of its guests have this address than others: this side made way for them.',
     MESSAGE_TOO_LARGE: 'This server passes on messages of at most {most} bytes; this one has {size}.',
     SERVER_BUSY: '{what}',
+    SERVER_STORE_AWAY:
+      'The server cannot reach its store just now, so nobody can meet at it. Try again in a moment.',
   },
   PROTOCOL: {
     TURN_MALFORMED: 'The TURN server {name} {what}.',

@@ -277,6 +277,13 @@ export const FLAGS = {
     ),
     'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
     'no-stun': on('do not tell peers how their addresses look from outside'),
+    redis: text('URL', 'be one of several instances that share this Redis, such as redis://HOST:6379'),
+    'redis-url-file': text('FILE', 'the same, in a file: for a URL with a password, which `ps` shows'),
+    'public-url': takes(
+      'URL',
+      'with --redis: where clients reach this instance and no other, to be relayed',
+      serverUrl,
+    ),
     'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
     'turn-secret-file': text('FILE', "the secret shared with the TURN server (coturn's static-auth-secret)"),
     'turn-secret': typedOnly(

@@ -72,7 +72,7 @@ export interface PasswordArgs {
 
 export interface ServerArgs
   extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
-    Pick<ServerOptions, 'stun' | 'stunPort' | 'status'> {
+    Pick<ServerOptions, 'stun' | 'stunPort' | 'status' | 'publicUrl'> {
   face: Face;
   /** Bytes of one meeting. */
   relayLimit?: number;
@@ -85,6 +85,13 @@ export interface ServerArgs
   check: boolean;
   /** Seconds for relayed connections at the end. */
   drain: number;
+  redis?: RedisArgs;
+}
+
+/** The URL, or the file that it is in. */
+export interface RedisArgs {
+  url?: string;
+  urlFile?: string;
 }
 
 /** Seconds: a lane that finds a direct path, or a last chunk, is over by then. */
@@ -406,7 +413,25 @@ export function serverArgs(
     drain: flags.drain ?? DRAIN_S,
     metrics: flags.metrics,
     status: flags.status ?? false,
+    redis: redisArgs(flags, env),
+    publicUrl: flags['public-url'],
   };
+}
+
+function redisArgs(flags: FlagValues<'server'>, env: Env): RedisArgs | undefined {
+  refuseBoth('server', flags, ['redis', 'redis-url-file', 'are one URL']);
+  const { redis, 'redis-url-file': urlFile, 'public-url': publicUrl, 'no-relay': noRelay = false } = flags;
+  const url = redis ?? (urlFile === undefined ? env.BEELINE_REDIS_URL || undefined : undefined);
+  if (url === undefined && urlFile === undefined) {
+    if (publicUrl !== undefined) throw usage('server', '--public-url is for several instances: --redis URL.');
+    return undefined;
+  }
+  if (!noRelay && publicUrl === undefined)
+    throw usage(
+      'server',
+      '--redis needs --public-url, where clients reach this instance alone, or --no-relay.',
+    );
+  return { url, urlFile };
 }
 
 function turnArgs(flags: FlagValues<'server'>, env: Env): TurnArgs | undefined {

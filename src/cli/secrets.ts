@@ -48,15 +48,24 @@ export async function readPsk(path: string): Promise<Uint8Array> {
  * `--turn-secret-file`: the secret shared with a TURN server, one line of text.
  * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
  */
-export async function readTurnSecret(path: string): Promise<string> {
-  const bytes = await readBounded('--turn-secret-file', path, MOST_TURN_BYTES);
-  const secret = bytes.toString('utf8').trim();
-  if (secret === '' || secret.includes('\n') || bytes.length > MOST_TURN_BYTES)
-    throw new BeelineError(
-      'USAGE',
-      'The --turn-secret-file must hold one line: the secret, and nothing else.',
-    );
-  return secret;
+export function readTurnSecret(path: string): Promise<string> {
+  return readLine('--turn-secret-file', path, 'the secret');
+}
+
+/**
+ * `--redis-url-file`: a URL with its password, one line of text.
+ * @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE
+ */
+export function readRedisUrl(path: string): Promise<string> {
+  return readLine('--redis-url-file', path, 'the URL');
+}
+
+async function readLine(flag: string, path: string, what: string): Promise<string> {
+  const bytes = await readBounded(flag, path, MOST_TURN_BYTES);
+  const line = bytes.toString('utf8').trim();
+  if (line === '' || line.includes('\n') || bytes.length > MOST_TURN_BYTES)
+    throw new BeelineError('USAGE', `The ${flag} must hold one line: ${what}, and nothing else.`);
+  return line;
 }
 
 /**

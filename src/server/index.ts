@@ -7,10 +7,12 @@ import { type CertificateFiles, openCertificate, type ServerCertificate } from '
 import { createFront, type Front } from './front.ts';
 import { DEFAULT_LIMITS, MAX_HEADER_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
+import { type ServerLog, SILENT } from './log.ts';
+import type { MeetingStore } from './meeting-store.ts';
 import { parseOrigins } from './origin.ts';
 import { answerPlain, type MadeAnswers } from './page.ts';
 import { hasPage } from './page-files.ts';
-import { NO_RELAY } from './relay.ts';
+import { NO_RELAY, type Relay } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
 import type { ServerCounts, ServerReport } from './report.ts';
 import { statusAnswers } from './status.ts';
@@ -30,7 +32,7 @@ export type { ServerCounts } from './report.ts';
 
 /** `relay` and `page` are on by default. The page is served only if it has been built. */
 export interface ServerOptions
-  extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts' | 'tally' | 'answers'> {
+  extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts' | 'tally' | 'answers' | 'store'> {
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
@@ -39,6 +41,10 @@ export interface ServerOptions
   stun?: boolean;
   /** The second port of STUN, TCP and UDP; default `port` + 1; 0 for any free one. */
   stunPort?: number;
+  /** Beside other instances of one server: the Redis that they share, `redis://` or `rediss://`. */
+  redis?: string;
+  /** Beside others: where clients reach this instance and no other, to be relayed. An http or https URL. */
+  publicUrl?: string;
   /** A TURN server that shares a secret with this one. */
   turn?: { urls: string[]; secret: string };
   /** Speak TLS on `port`: two PEM files, looked at every minute and read again when they change. */
@@ -108,8 +114,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stunPorts: stun?.ports ?? [],
   });
   const status = statusAnswers(report);
+  let relay: Relay | undefined;
+  const store = await openStore(options, log ?? SILENT, () => relay?.counts.relayConnections ?? 0);
   const rendezvous = createRendezvous({
     ...options,
+    ...(store && { store }),
     page,
     relay: options.relay ?? true,
     stun: () => (stun ? [...stun.ports] : []),
@@ -117,6 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tally,
     ...(options.status && { answers: status }),
   });
+  relay = rendezvous.relay;
   let certificate: ServerCertificate | undefined;
   let front: Front | undefined;
   let port = 0;
@@ -180,6 +190,19 @@ async function checkOptions({ turn, page = true }: ServerOptions) {
   if (typeof page === 'string' && !(await hasPage(page)))
     throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });
   return makeTurn;
+}
+
+/** Undefined for a server that is alone. */
+async function openStore(
+  { redis, publicUrl, relay = true }: ServerOptions,
+  log: ServerLog,
+  load: () => number,
+): Promise<MeetingStore | undefined> {
+  if (redis === undefined) return undefined;
+  if (relay && publicUrl === undefined)
+    throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
+  const { openRedisStore } = await import('./redis-store.ts');
+  return openRedisStore({ url: redis, publicUrl, load, log });
 }
 
 function openFront(

@@ -93,6 +93,7 @@ export class SharedMailbox {
   /** What the host said to nobody, and how often a guest has sat down: whoever comes makes a host speak. */
   #bytes = 0;
   #sittings = 0;
+  #over = false;
   /** When the store was told of it last. */
   #published: number;
   readonly #house: House;
@@ -367,7 +368,13 @@ export class SharedMailbox {
     return undefined;
   }
 
+  /** It has ended: nobody sits down any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   end(error: BeelineError): void {
+    this.#over = true;
     const sitters = [...this.#guests.values()].map(({ sitter }) => sitter);
     const host = this.#host;
     this.#host = undefined;

@@ -27,10 +27,10 @@ import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { type Account, type HostWish, type House, SharedMailbox, type Sitter } from './mailbox.ts';
 import {
   type Awaitable,
-  type Claim,
   type Counted,
   type MeetingRecord,
   type MeetingStore,
+  type NameplateClaim,
   type PairName,
   type Side,
   whenKnown,
@@ -137,6 +137,11 @@ export class Mailboxes implements House {
   /** Mailboxes and connections there are, for health and metrics. */
   get counts(): { mailboxes: number; connections: number } {
     return { mailboxes: this.#mailboxes.size, connections: this.#seats.size };
+  }
+
+  /** Seats whose mailbox, or whose connection, is at another instance. */
+  get tunnels(): number {
+    return this.#tunnels.size;
   }
 
   /** Why one more connection from this address would be refused, if it would. */
@@ -325,11 +330,11 @@ export class Mailboxes implements House {
     return mailbox && !this.endIfExpired(mailbox) ? mailbox : undefined;
   }
 
-  #claim(nameplate: string): Awaitable<{ nameplate: string; claim: Claim }> {
+  #claim(nameplate: string): Awaitable<{ nameplate: string; claim: NameplateClaim }> {
     return whenKnown(this.store.claim(nameplate), (claim) => ({ nameplate, claim }));
   }
 
-  #claimFree(): Awaitable<{ nameplate: string; claim: Claim }> {
+  #claimFree(): Awaitable<{ nameplate: string; claim: NameplateClaim }> {
     return whenKnown(this.store.claimFree(nameplateCandidates()), (nameplate) => {
       if (nameplate === undefined) throw busy('This server found no free nameplate. Try again later.');
       return { nameplate, claim: { here: true } };
@@ -470,6 +475,10 @@ export class Seat implements Sitter, Watcher {
     this.#gone();
     this.#mailboxes.unwatch(this);
     this.#tunnel?.close();
+    this.#leavePlace();
+  }
+
+  #leavePlace(): void {
     if (!this.#place) return;
     const { side, mailbox, guest } = this.#place;
     const now = this.#mailboxes.clock();
@@ -542,6 +551,8 @@ export class Seat implements Sitter, Watcher {
       if (!found || this.#over) return;
       if ('home' in found) return this.#forward(found.home, text);
       const { mailbox, account } = found;
+      // While the store was asked.
+      if (mailbox.over) throw busy(MOVED);
       // Set only after success: a refused newcomer must not free the place of the one who has it.
       if (message.t === 'host') {
         mailbox.seatHost(this, message);
@@ -550,6 +561,8 @@ export class Seat implements Sitter, Watcher {
         const guest = mailbox.seatGuest(this, message.token, account);
         this.#place = { side: 'guest', mailbox, guest };
       }
+      // What it was told first may have shown that its connection is gone.
+      if (this.#over) this.#leavePlace();
     });
   }
 

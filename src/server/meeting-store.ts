@@ -68,10 +68,12 @@ export const MEETING_RECORD = only({
 export type MeetingRecord = Readonly<v.InferOutput<typeof MEETING_RECORD>>;
 
 /** Whose a nameplate is: this instance's, with what is remembered of a mailbox that died; or another's. */
-export type Claim = { here: true; record?: MeetingRecord | undefined } | { here: false; home: string };
+export type NameplateClaim =
+  | { here: true; record?: MeetingRecord | undefined }
+  | { here: false; home: string };
 
 /** Who carries the lanes of a pair. */
-export type Carrier = { here: true } | { here: false; instance: string; url: string };
+export type LaneCarrier = { here: true } | { here: false; instance: string; url: string };
 
 /** The lanes of one guest and its host. */
 export type PairName = `${string}:${number}`;
@@ -98,10 +100,12 @@ export interface StoreEvents {
  * with SERVER within seconds.
  */
 export interface MeetingStore {
+  /** Questions can be asked now. */
+  readonly reachable: boolean;
   attach(events: StoreEvents): void;
   hit(what: Counted, address: string): Awaitable<HourCount>;
   /** This instance's from now on, if no instance that lives has it. */
-  claim(nameplate: string): Awaitable<Claim>;
+  claim(nameplate: string): Awaitable<NameplateClaim>;
   /** The first of these that nobody has is this instance's. */
   claimFree(nameplates: readonly string[]): Awaitable<string | undefined>;
   /** The other instance that has it, if one that lives does. */
@@ -115,7 +119,7 @@ export interface MeetingStore {
   forget(key: string): void;
   placeOf(key: string): Awaitable<Place | undefined>;
   /** Chosen by load, and the same for whoever asks, as long as that instance lives. Undefined: there is none. */
-  carrier(pair: PairName): Awaitable<Carrier | undefined>;
+  carrier(pair: PairName): Awaitable<LaneCarrier | undefined>;
   /** Somebody of this pair waits here. */
   hold(pair: PairName): void;
   /** What a client shows at another instance, once. */

@@ -6,13 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { Windowed } from './counts.ts';
 import {
   type Awaitable,
-  type Carrier,
-  type Claim,
   COUNTED,
   type Counted,
   type HourCount,
+  type LaneCarrier,
   type MeetingRecord,
   type MeetingStore,
+  type NameplateClaim,
   type PairName,
   type Place,
   REMEMBERED_MS,
@@ -38,8 +38,8 @@ export interface MemoryInstance {
 
 export class MemoryHub {
   readonly clock: () => number;
-  /** When what is said is heard; default: at once. */
-  deliver: (act: () => void) => void = (act) => act();
+  /** When what is said is heard; default: at once. What is on one way is heard in order. */
+  deliver: (act: () => void, way: string) => void = (act) => act();
   readonly instances = new Map<string, MemoryStore>();
   readonly meetings = new Map<string, Entry>();
   readonly places = new Map<string, { place: Place; home: string; at: number }>();
@@ -83,6 +83,10 @@ export class MemoryStore implements MeetingStore {
     hub.instances.set(this.id, this);
   }
 
+  get reachable(): boolean {
+    return this.#in;
+  }
+
   attach(events: StoreEvents): void {
     this.#events = events;
   }
@@ -94,7 +98,7 @@ export class MemoryStore implements MeetingStore {
     return { count, wait: hits[what].wait(address, now) };
   }
 
-  claim(nameplate: string): Claim {
+  claim(nameplate: string): NameplateClaim {
     const { meetings } = this.#hub;
     const entry = meetings.get(nameplate);
     if (entry && entry.home !== this.id && this.#lives(entry.home)) return { here: false, home: entry.home };
@@ -126,7 +130,7 @@ export class MemoryStore implements MeetingStore {
     if (!this.#in) return;
     const claim = this.claim(nameplate);
     if (claim.here) this.#hub.meetings.set(nameplate, { home: this.id, record, at: this.#hub.clock() });
-    else this.#hub.deliver(() => this.#events?.homeLost(nameplate));
+    else this.#hub.deliver(() => this.#events?.homeLost(nameplate), `store ${this.id}`);
   }
 
   release(nameplate: string): void {
@@ -145,7 +149,7 @@ export class MemoryStore implements MeetingStore {
     return this.#hub.places.get(key)?.place;
   }
 
-  carrier(pair: PairName): Carrier | undefined {
+  carrier(pair: PairName): LaneCarrier | undefined {
     const { instances, pairs, clock } = this.#hub;
     // A server that is alone carries for all who come.
     if (instances.size === 1) return { here: true };
@@ -165,7 +169,8 @@ export class MemoryStore implements MeetingStore {
   hold(pair: PairName): void {
     const { instances, pairs, clock } = this.#hub;
     const other = instances.get(pairs.get(pair)?.home ?? this.id);
-    if (other && other !== this && other.#carries) this.#hub.deliver(() => this.#events?.pairLost(pair));
+    if (other && other !== this && other.#carries)
+      this.#hub.deliver(() => this.#events?.pairLost(pair), `store ${this.id}`);
     else if (instances.size > 1) pairs.set(pair, { home: this.id, at: clock() });
   }
 
@@ -186,7 +191,7 @@ export class MemoryStore implements MeetingStore {
     if (!other || !this.#in) return false;
     // As it is after a way through a store.
     const text = JSON.stringify(message);
-    this.#hub.deliver(() => other.#events?.heard(this.id, JSON.parse(text)));
+    this.#hub.deliver(() => other.#events?.heard(this.id, JSON.parse(text)), `${this.id} ${instance}`);
     return true;
   }
 
@@ -205,7 +210,8 @@ export class MemoryStore implements MeetingStore {
   leave(): void {
     const { instances, deliver } = this.#hub;
     if (!instances.delete(this.id)) return;
-    for (const other of instances.values()) deliver(() => other.#events?.gone(this.id));
+    for (const other of instances.values())
+      deliver(() => other.#events?.gone(this.id), `${this.id} ${other.id}`);
   }
 
   async close(): Promise<void> {

@@ -195,7 +195,11 @@ export class Relay {
     return whenKnown(places.of(token) ?? store.placeOf(keyOf(token)), (shown) => {
       if (!shown) return this.#refuse(socket, 'The relay knows no such place at a meeting (any more).');
       if ((shown.side === 'host') !== (guest !== undefined))
-        return this.#refuse(socket, 'A host, and nobody else, says which guest it waits for.', CLOSE.protocol);
+        return this.#refuse(
+          socket,
+          'A host, and nobody else, says which guest it waits for.',
+          CLOSE.protocol,
+        );
       const place = guest === undefined ? shown : { ...shown, guest };
       return whenKnown(store.carrier(pairName(place)), (carrier) => {
         if (!carrier) return this.#refuse(socket, 'No instance of this server relays just now.', CLOSE.busy);

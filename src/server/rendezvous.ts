@@ -25,6 +25,7 @@ import { Health, SHUTTING_DOWN } from './health.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
+import type { MeetingStore } from './meeting-store.ts';
 import { originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, type MadeAnswers, pathOf } from './page.ts';
 import type { PageFiles } from './page-files.ts';
@@ -49,6 +50,8 @@ export interface RendezvousOptions {
   hosts?: 'anyone' | 'this process';
   /** Serve the page for browsers: the one that was built with this (true), or of a folder; default false. */
   page?: boolean | string;
+  /** Shared with other instances of this server. It is closed with the rendezvous. Default: this one is alone. */
+  store?: MeetingStore;
   /** Origins (`https://HOST[:PORT]`) whose pages may meet here, beside this server's own. */
   allowOrigins?: readonly string[];
   /** Counts what happens. */
@@ -97,6 +100,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   const mailboxes = new Mailboxes({
     limits,
     tally,
+    ...(options.store && { store: options.store }),
     hosts: options.hosts,
     services: (user) => ({ relay: options.relay ?? false, stun: options.stun?.() ?? [], ...turn(user) }),
   });
@@ -255,7 +259,10 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       clearInterval(timer);
       const relayed = relay?.close();
       endMeetings();
-      await Promise.all([relayed, ...[...sockets].map((socket) => socket.closed)]);
+      await Promise.all([
+        ...[relayed, mailboxes.store.close()],
+        ...[...sockets].map((socket) => socket.closed),
+      ]);
     },
   };
 }

@@ -326,6 +326,8 @@ describe('cli: arguments', () => {
       drain: 30,
       metrics: undefined,
       status: false,
+      redis: undefined,
+      publicUrl: undefined,
     });
     const { tls, allowOrigins } = serverArgs([
       ...['--tls-cert', 'c.pem', '--tls-key', 'k.pem'],

@@ -261,6 +261,7 @@ describe('cli: server', () => {
     const services = {
       ...{ relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} },
       ...{ metrics: undefined, status: false },
+      ...{ redis: undefined, publicUrl: undefined },
     };
     const told = () => {
       const { warn, ...rest } = given as { warn: unknown };

@@ -10,7 +10,7 @@ import { printer } from '../json.ts';
 import { type Log, openLog } from '../log.ts';
 import { type ServerArgs, serverArgs } from '../options.ts';
 import { Screen } from '../screen.ts';
-import { readTurnSecret } from '../secrets.ts';
+import { readRedisUrl, readTurnSecret } from '../secrets.ts';
 
 /** Resolves to the exit code: 0 after a signal, for that is how a server ends. @throws BeelineError */
 export async function serverCommand(argv: readonly string[], host: Host): Promise<number> {
@@ -73,12 +73,13 @@ async function configured(argv: readonly string[], host: Host): Promise<ServerAr
 
 /** With what stands in files. @throws BeelineError USAGE, NO_SUCH_PATH, UNREADABLE */
 async function optionsOf(args: ServerArgs, warn: (sentence: string) => void): Promise<ServerOptions> {
-  const { turn, relayLimit, relayRate, face: _face, check: _check, drain: _drain, ...rest } = args;
+  const { turn, redis, relayLimit, relayRate, face: _face, check: _check, drain: _drain, ...rest } = args;
   const { metrics, ...options } = rest;
   return {
     ...options,
     metrics: metrics === undefined ? undefined : parseHostPort(metrics),
     turn: turn && { urls: turn.urls, secret: turn.secret ?? (await readTurnSecret(turn.secretFile!)) },
+    redis: redis && (redis.url ?? (await readRedisUrl(redis.urlFile!))),
     limits: {
       ...(relayLimit !== undefined && { relayMailboxBytes: relayLimit }),
       ...(relayRate !== undefined && { relayRate }),
