@@ -185,7 +185,9 @@ export async function checkServer(options: ServerOptions): Promise<void> {
 }
 
 /** @throws BeelineError USAGE */
-async function checkOptions({ turn, page = true }: ServerOptions) {
+async function checkOptions({ turn, page = true, redis, publicUrl, relay = true }: ServerOptions) {
+  if (redis !== undefined && relay && publicUrl === undefined)
+    throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
   const makeTurn = turn && turnCredentials(turn);
   if (typeof page === 'string' && !(await hasPage(page)))
     throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });
@@ -194,13 +196,11 @@ async function checkOptions({ turn, page = true }: ServerOptions) {
 
 /** Undefined for a server that is alone. */
 async function openStore(
-  { redis, publicUrl, relay = true }: ServerOptions,
+  { redis, publicUrl }: ServerOptions,
   log: ServerLog,
   load: () => number,
 ): Promise<MeetingStore | undefined> {
   if (redis === undefined) return undefined;
-  if (relay && publicUrl === undefined)
-    throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
   const { openRedisStore } = await import('./redis-store.ts');
   return openRedisStore({ url: redis, publicUrl, load, log });
 }

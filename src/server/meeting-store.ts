@@ -131,9 +131,7 @@ export interface MeetingStore {
   broadcast(message: object): void;
   /** Forgets what is over; called every few seconds. */
   sweep(): void;
-  /** This instance carries no new lanes from now on. */
-  retire(): void;
-  /** From now on nothing is written: another instance may go on with what is here. */
+  /** From now on nothing is written, and this instance carries no new lanes: others may go on with what is here. */
   leave(): void;
   close(): Promise<void>;
 }

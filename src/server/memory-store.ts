@@ -55,7 +55,8 @@ export class MemoryHub {
     >;
   }
 
-  enter(instance: MemoryInstance = {}): MemoryStore {
+  /** @param instance absent: a server that is alone, and carries the lanes of all who come */
+  enter(instance?: MemoryInstance): MemoryStore {
     return new MemoryStore(this, instance);
   }
 
@@ -73,11 +74,10 @@ export class MemoryHub {
 export class MemoryStore implements MeetingStore {
   readonly id = randomBytes(8).toString('hex');
   readonly #hub: MemoryHub;
-  readonly #instance: MemoryInstance;
+  readonly #instance: MemoryInstance | undefined;
   #events: StoreEvents | undefined;
-  #retired = false;
 
-  constructor(hub: MemoryHub, instance: MemoryInstance) {
+  constructor(hub: MemoryHub, instance: MemoryInstance | undefined) {
     this.#hub = hub;
     this.#instance = instance;
     hub.instances.set(this.id, this);
@@ -151,8 +151,7 @@ export class MemoryStore implements MeetingStore {
 
   carrier(pair: PairName): LaneCarrier | undefined {
     const { instances, pairs, clock } = this.#hub;
-    // A server that is alone carries for all who come.
-    if (instances.size === 1) return { here: true };
+    if (!this.#instance) return { here: true };
     const carrying = [...instances.values()].filter((each) => each.#carries);
     const chosen = pairs.get(pair);
     const home =
@@ -163,7 +162,7 @@ export class MemoryStore implements MeetingStore {
       );
     if (!home) return undefined;
     pairs.set(pair, { home: home.id, at: clock() });
-    return home === this ? { here: true } : { here: false, instance: home.id, url: home.#instance.url! };
+    return home === this ? { here: true } : { here: false, instance: home.id, url: home.#instance!.url! };
   }
 
   hold(pair: PairName): void {
@@ -171,7 +170,7 @@ export class MemoryStore implements MeetingStore {
     const other = instances.get(pairs.get(pair)?.home ?? this.id);
     if (other && other !== this && other.#carries)
       this.#hub.deliver(() => this.#events?.pairLost(pair), `store ${this.id}`);
-    else if (instances.size > 1) pairs.set(pair, { home: this.id, at: clock() });
+    else if (this.#instance) pairs.set(pair, { home: this.id, at: clock() });
   }
 
   ticket(instance: string, place: Place): string {
@@ -203,10 +202,6 @@ export class MemoryStore implements MeetingStore {
     this.#hub.sweep();
   }
 
-  retire(): void {
-    this.#retired = true;
-  }
-
   leave(): void {
     const { instances, deliver } = this.#hub;
     if (!instances.delete(this.id)) return;
@@ -223,11 +218,11 @@ export class MemoryStore implements MeetingStore {
   }
 
   get #carries(): boolean {
-    return this.#instance.url !== undefined && !this.#retired;
+    return this.#instance?.url !== undefined;
   }
 
   get #load(): number {
-    return this.#instance.load?.() ?? 0;
+    return this.#instance?.load?.() ?? 0;
   }
 
   #lives(instance: string): boolean {

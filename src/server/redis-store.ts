@@ -115,7 +115,6 @@ class RedisStore implements MeetingStore {
   /** How often a connection was lost. */
   #losses = 0;
   #over = false;
-  #retired = false;
   #told = false;
   #timer: NodeJS.Timeout | undefined;
   #others = new Map<string, Instance>();
@@ -272,18 +271,13 @@ class RedisStore implements MeetingStore {
   /** Redis forgets by itself. */
   sweep(): void {}
 
-  retire(): void {
-    this.#retired = true;
-    void this.#beat();
-  }
-
   leave(): void {
     if (this.#over) return;
     this.#over = true;
     clearInterval(this.#timer);
     const id = this.#id;
     this.#id = undefined;
-    if (id !== undefined) this.#redis.evalsha(SCRIPTS.leave.sha, 3, ...this.#members(), id).catch(() => {});
+    if (id !== undefined) this.#evaluate('leave', this.#members(), [id]).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -348,10 +342,10 @@ class RedisStore implements MeetingStore {
 
   async #tellOf(id: string, first: boolean): Promise<unknown> {
     const { publicUrl = '', load } = this.#options;
-    const carries = publicUrl !== '' && !this.#retired;
+    const carries = publicUrl !== '';
     const instance = JSON.stringify({ url: publicUrl, load: load() });
     const values = [this.#channelOf(''), id, LIVE_MS, instance, carries ? 1 : 0, first ? 1 : 0];
-    return this.#redis.evalsha(SCRIPTS.beat.sha, 3, ...this.#members(), ...values);
+    return this.#evaluate('beat', this.#members(), values);
   }
 
   #membersOf(answer: unknown): Map<string, Instance> {
@@ -364,7 +358,7 @@ class RedisStore implements MeetingStore {
     );
   }
 
-  #members(): [string, string, string] {
+  #members(): string[] {
     return [`${this.#prefix}live`, `${this.#prefix}carriers`, `${this.#prefix}instances`];
   }
 
@@ -478,18 +472,19 @@ class RedisStore implements MeetingStore {
     id: string,
   ): Promise<unknown> {
     const own = keys.map((key) => this.#prefix + key);
-    const shared = INSTANCE_SCRIPTS.has(script) ? this.#members() : [];
-    const first = INSTANCE_SCRIPTS.has(script) ? [this.#channelOf(''), id] : [];
-    return this.#count(
-      this.#redis.evalsha(
-        SCRIPTS[script].sha,
-        shared.length + own.length,
-        ...shared,
-        ...own,
-        ...first,
-        ...values,
-      ),
-    );
+    const ofInstances = INSTANCE_SCRIPTS.has(script);
+    const all = ofInstances ? this.#members().concat(own) : own;
+    const given = ofInstances ? [this.#channelOf(''), id].concat(values.map(String)) : values;
+    return this.#count(this.#evaluate(script, all, given));
+  }
+
+  #evaluate(
+    script: ScriptName,
+    keys: readonly string[],
+    values: readonly (string | number)[],
+  ): Promise<unknown> {
+    const words = [SCRIPTS[script].sha, keys.length] as (string | number)[];
+    return this.#redis.call('EVALSHA', words.concat(keys, values));
   }
 
   #room(): boolean {

@@ -92,12 +92,6 @@ export class Relay {
     };
   }
 
-  /** This instance carries no new lanes: who waits here asks again, and is told of another. Those that run go on. */
-  retire(): void {
-    this.#mailboxes.store.retire();
-    this.#sendAway(this.#allWaiting(), 'This instance of the server is leaving.');
-  }
-
   #allWaiting(): RelaySocket[] {
     return [...this.#waiting.values()].flatMap((guests) =>
       [...guests.values()].flatMap(({ host, guest }) => [...host, ...guest]),

@@ -112,6 +112,9 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
   let draining = false;
   const health = new Health();
   health.add(() => (draining || closed ? SHUTTING_DOWN : undefined));
+  health.add(() =>
+    mailboxes.store.reachable ? undefined : 'The Redis that this server shares is out of reach.',
+  );
 
   const timer = setInterval(() => {
     mailboxes.sweep();
