@@ -1,6 +1,6 @@
 /** What stands in deploy/: each flag, key, metric and file that is named there exists. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -12,12 +12,10 @@ import { DASHBOARD, type Panel, queries } from './dashboard.ts';
 const read = (name: string) => readFileSync(join('deploy', name), 'utf8');
 const configuration = (name: string) => parseConfiguration(read(name), name).flags;
 
-test('the examples of a configuration file are right, with and without what is commented out', () => {
-  for (const name of readdirSync('deploy').filter((each) => /server\.yaml$/.test(each))) {
-    serverArgs([], {}, configuration(name));
-    const all = parseConfiguration(read(name).replace(/^#(?=[a-z-]+: )/gm, ''), name).flags;
-    assert.notEqual(serverArgs([], {}, all).turn, undefined, name);
-  }
+test('the example of a configuration file is right, with and without what is commented out', () => {
+  serverArgs([], {}, configuration('server.yaml'));
+  const all = parseConfiguration(read('server.yaml').replace(/^#(?=[a-z-]+: )/gm, ''), 'server.yaml').flags;
+  assert.notEqual(serverArgs([], {}, all).turn, undefined);
 });
 
 test('the unit waits for as long as the server may drain', () => {
