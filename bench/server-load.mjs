@@ -156,7 +156,9 @@ async function measure(servers, redis) {
   ];
 }
 
-const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+function quantile(sorted, part) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
 
 /** In batches of a tenth of a second. */
 async function inTime(total, perSecond, act) {

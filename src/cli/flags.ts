@@ -278,7 +278,7 @@ export const FLAGS = {
     'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
     'no-stun': on('do not tell peers how their addresses look from outside'),
     redis: text('URL', 'be one of several instances that share this Redis, such as redis://HOST:6379'),
-    'redis-url-file': text('FILE', 'the same, in a file: for a URL with a password, which `ps` shows'),
+    'redis-url-file': text('FILE', 'the same in a file, or as BEELINE_REDIS_URL: `ps` would show a password'),
     'public-url': takes(
       'URL',
       'with --redis: where clients reach this instance and no other, to be relayed',
