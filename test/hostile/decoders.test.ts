@@ -88,7 +88,8 @@ const rtc = {
   ],
 };
 const udx = { at, password: 'ef'.repeat(16), symmetric: true };
-const transports = { tcp: { at, threads: [1] }, punched: at, udx, turn: at, webrtc: [rtc] };
+const quic = { at, key: 'ef'.repeat(32) };
+const transports = { tcp: { at, threads: [1] }, punched: at, udx, quic, turn: at, webrtc: [rtc] };
 const hello = helloOf({ transports, hosts: ['192.0.2.1'], tls: false, lanes: 4 });
 
 test('signals: whatever comes, a signal or PROTOCOL or VERSION', () => {

@@ -207,13 +207,16 @@ describe('lanes over QUIC', { skip: quicMissing, ...LIMIT }, () => {
     assert.equal(arrivals.pipes.length, 1);
   });
 
-  it('garbage to the port is not answered, and lanes go on', async (t) => {
+  it('garbage to the port is hardly answered, and lanes go on', async (t) => {
     const side = await listening(t);
     const lane = await side.dial();
     const arrived = new Reading(await side.arrivals.next(1));
     const socket = await bound(t);
-    let answers = 0;
-    socket.on('message', () => answers++);
+    let [answers, back, out] = [0, 0, 0];
+    socket.on('message', ({ length }) => {
+      answers++;
+      back += length;
+    });
     console.log(`# seed ${seed}`);
     for (let i = 0; i < 2000; i++) {
       const bytes = randomBytes(1 + ((i * 7) % 1400));
@@ -221,6 +224,9 @@ describe('lanes over QUIC', { skip: quicMissing, ...LIMIT }, () => {
       if (i % 3 === 0) bytes.set([0xc0, 0, 0, 0, 1].slice(0, bytes.length));
       if (i % 3 === 1) bytes[0] = 0x40;
       if (i % 3 === 2) bytes[0] = bytes[0]! & 0x3f;
+      // And some like a version that nobody has.
+      if (i % 30 === 0) bytes.set([0xc0, 0x0a, 0x0a, 0x0a, 0x0a, 8].slice(0, bytes.length));
+      out += bytes.length;
       await sent(socket, bytes, portOf(side.sender));
       if (i % 100 === 0) await write(lane, new Uint8Array(1000));
     }
@@ -228,8 +234,9 @@ describe('lanes over QUIC', { skip: quicMissing, ...LIMIT }, () => {
     lane.destroy();
     side.arrivals.pipes.length = 0;
     await works(side);
-    // Stateless resets are told to short headers, each shorter than what it answers; nothing else is said.
-    assert.ok(answers <= 667, `${answers} answers to 2000 packets`);
+    // Resets in answer to short headers, and the version in answer to another one, both shorter than what they answer.
+    console.log(`# ${answers} answers of ${back} bytes to 2000 packets of ${out}`);
+    assert.ok(back < out / 10, `${back} bytes in answer to ${out}`);
   });
 
   it('many handshakes that nobody goes on with: little is sent to where they came from, and the peer gets in', async (t) => {
