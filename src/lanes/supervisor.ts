@@ -259,13 +259,16 @@ export class Supervisor {
     const { targets: tuned, carriesWell } = this.#measure;
     if (role === 'receiver')
       return targetsFor({ kinds, live, tuned: this.#single ? SINGLE : tuned, carriesWell });
-    const direct = live.some(({ relayed }) => !relayed);
-    // Beside a direct lane the receiver alone knows whether others than streams help: it would close what it has no use for, again and again.
-    const dialled = kinds.filter(
-      ({ kind, traits }) =>
-        traits.senderDials && (traits.sort === 'stream' || !direct || countOf(live, kind) > 0),
-    );
-    return new Map(dialled.map(({ kind }) => [kind, this.#wanted]));
+    const targets = new Map<string, number>();
+    // Beside a better direct lane the receiver alone knows whether others than streams help. It would close what it has no use for, again and again.
+    let better = false;
+    for (const { kind, traits } of kinds) {
+      const direct = live.some((lane) => lane.kind === kind && !lane.relayed);
+      if (traits.senderDials && (traits.sort === 'stream' || !better || direct))
+        targets.set(kind, this.#wanted);
+      better ||= direct;
+    }
+    return targets;
   }
 
   /** More than one lane is not worth it, or may turn out not to be. A person who says how many wants that many. */

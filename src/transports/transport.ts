@@ -31,7 +31,7 @@ export interface Traits {
    * relay, which is not tuned; a direct transport must have one, or it gets no lanes.
    */
   readonly sort?: Sort;
-  /** The sender can dial too: streams, and others while nothing direct is up. A receiver that cannot dial asks the sender for more lanes. */
+  /** The sender can dial too: streams, and others while no transport listed before has a direct lane. A receiver that cannot dial asks the sender for more lanes. */
   readonly senderDials?: boolean;
   /** The roles whose lanes are bound to an address of this machine. If the address goes, these lanes are lost. */
   readonly ownAddress: readonly Role[];

@@ -99,10 +99,12 @@ const hangs = (signal: AbortSignal) =>
   );
 const fails = () => Promise.reject(new Error('nobody there'));
 
-test('a sender dials another sort than streams only while nothing direct is up', async (t) => {
+test('a sender dials another sort than streams only while nothing better is up', async (t) => {
   const { supervisor, path, pipe, kinds, far } = world(t, 'sender', undefined, undefined, QUIC_TRANSPORTS);
+  supervisor.add(pipe('udx'));
   supervisor.paths([path('quic', 'theirs'), path('tcp', 'nobody', { open: fails })]);
-  await until('a lane of QUIC', () => kinds().includes('quic'));
+  await until('a lane of QUIC, which is before UDX', () => kinds().includes('quic'));
+  for (const { kind, lane } of far) if (kind === 'udx') lane.close();
   supervisor.add(pipe('tcp'));
   // The receiver has no use for it beside TCP, and no other comes in its place.
   for (const { kind, lane } of far) if (kind === 'quic') lane.close();
