@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { decodeStun, encodeStun, METHOD, newTransaction } from '../../src/nat/stun/message.ts';
@@ -168,6 +168,29 @@ test('one address that says nothing leaves room for the others, and for its own'
   } finally {
     await server.close();
   }
+});
+
+test('a request that trickles in is cut off as a silent one is, whatever it says', {
+  timeout: 60_000,
+}, async () => {
+  const front = createFront({
+    http: createServer((_, response) => response.end()),
+    stun: () => undefined,
+    maxConnections: 10,
+    strangers: { inAll: 10 },
+    deadline: 300,
+  });
+  await once(front.server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = front.server.address() as AddressInfo;
+  const slow = connect(port, '127.0.0.1', () =>
+    slow.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n'),
+  );
+  // If a byte moved the deadline, this would go on for ever.
+  const trickle = setInterval(() => slow.write('x-a: b\r\n'), 20);
+  slow.on('error', () => {});
+  await once(slow, 'close');
+  clearInterval(trickle);
+  await front.close();
 });
 
 test('12,800 silent connections of 100 addresses, to scale: a newcomer of another one is served, and stays', {
