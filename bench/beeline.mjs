@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEADLINE, delay, failure, freePort, startMeasured, within } from './processes.mjs';
 
+// Nothing of it leaves this machine.
+process.env.BEELINE_DHT ??= 'off';
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Milliseconds for a sender to show its code, and to exit after its receiver has. */
 const SETTLE = 30_000;

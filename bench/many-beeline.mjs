@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { sameFile } from './files.mjs';
 import { failure, startMeasured, within } from './processes.mjs';
 
+// Nothing of it leaves this machine.
+process.env.BEELINE_DHT ??= 'off';
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PORT = 47_300;
 /** Milliseconds for a sender to show its code, and to exit after its receivers have. */

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { failure, start, within } from './processes.mjs';
 import { Samples } from './wan-samples.mjs';
 
+// Nothing of it leaves this machine.
+process.env.BEELINE_DHT ??= 'off';
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PORT = 47_200;
 /** Milliseconds for a sender to show its code, and for a small file to get there. */

@@ -1,7 +1,8 @@
-/** Programs of Debian that the lab's machines run: a TURN server, and a router's port-mapping daemon. */
+/** What the lab's machines run: Debian's TURN server and a router's port-mapping daemon, and nodes of a DHT. */
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { nft } from './ip.ts';
 import type { LabHost } from './network.ts';
 import { isBound, Program, type Service } from './process.ts';
@@ -12,6 +13,8 @@ export type { Service } from './process.ts';
 /** UDP ports on which a router is asked: RFC 6886 and 6887, and UPnP. */
 const NAT_PMP = 5351;
 const SSDP = 1900;
+/** Of the first node of a DHT, as HyperDHT's own have it. */
+const DHT_PORT = 49_737;
 
 export interface CoturnOptions {
   /** The secret shared with `beeline server --turn-secret`. */
@@ -70,6 +73,26 @@ export async function startCoturn(host: LabHost, options: CoturnOptions): Promis
     url: `turn:${address.includes(':') ? `[${address}]` : address}:${port}`,
     address,
     port,
+    stop: () => program.stop(),
+    log: () => program.log(),
+    running: () => program.running(),
+  };
+}
+
+export interface PrivateDht extends Service {
+  /** As for `--dht-bootstrap`. */
+  readonly bootstrap: string;
+}
+
+/** Runs nodes of a DHT of the lab's own, and waits until they know each other. */
+export async function startDht(host: LabHost, count: number): Promise<PrivateDht> {
+  const program = new Program('dht');
+  const script = fileURLToPath(new URL('./dht-nodes.mjs', import.meta.url));
+  const { address } = host;
+  const words = [process.execPath, script, String(count), address, String(DHT_PORT)];
+  await program.start(host, words, () => program.log().includes('ready'));
+  return {
+    bootstrap: `${address}:${DHT_PORT}`,
     stop: () => program.stop(),
     log: () => program.log(),
     running: () => program.running(),

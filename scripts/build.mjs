@@ -30,9 +30,9 @@ const FOR_NODE = {
   mainFields: ['module', 'main'],
   target: 'node20.19',
   legalComments: 'none',
-  // pino starts worker threads from its own files; udx-native, node-datachannel and koffi find their binaries beside theirs; what only
+  // pino starts worker threads from its own files; udx-native, node-datachannel, koffi and hyperdht find their binaries beside theirs; what only
   // few need would make the script longer for all. All are loaded when needed.
-  external: ['pino', 'udx-native', 'node-datachannel', 'koffi', 'prom-client', 'yaml', 'ioredis'],
+  external: ['pino', 'udx-native', 'node-datachannel', 'koffi', 'hyperdht', 'prom-client', 'yaml', 'ioredis'],
 };
 await esbuild({
   ...FOR_NODE,

@@ -18,6 +18,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+// Nothing of it leaves this machine.
+process.env.BEELINE_DHT ??= 'off';
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const DEADLINE = 60_000;
 

@@ -18,7 +18,7 @@ import { build } from 'esbuild';
 const FILE_DEADLINE = 600_000;
 /** Packages that start threads from files of their own, find binaries beside them, or are tools that only some tests load. */
 const LOADED_FROM_THEIR_FILES = [
-  ...['pino', 'ioredis', 'udx-native', 'node-datachannel', 'koffi', 'puppeteer-core', 'axe-core'],
+  ...['pino', 'ioredis', 'udx-native', 'node-datachannel', 'koffi', 'hyperdht', 'puppeteer-core', 'axe-core'],
   ...['esbuild', 'vite', 'typescript', 'tsx', 'fastify', 'express', 'hono', '@hono/node-server'],
 ];
 

@@ -286,6 +286,7 @@ const TEXTS = {
     SERVER_UNREACHABLE: 'Cannot reach {name}: {why}. Check the address, and that the server runs.',
     SERVER_REFUSED: '{name} refused (HTTP {status}){what}',
     SERVER_LOST: 'The connection to the server was lost: {why}.',
+    MEETING_STREAM_LOST: 'The connection over the DHT was lost: {why}.',
     SERVER_GONE: 'The server cannot be reached any more.',
     PROXY_FAILED: 'The proxy {name} {what}.',
     RENDEZVOUS_CLOSED: 'This server is being stopped.',
@@ -316,6 +317,7 @@ const TEXTS = {
     STUN_MALFORMED: 'A STUN server sent something that is no answer to what it was asked.',
     RELAY_ALTERED: 'What came through the relay is not what was sent.',
     ROUTER_MALFORMED: 'The router at {router} gave an answer that makes no sense.',
+    MEETING_STREAM_MALFORMED: 'Somebody who was met over the DHT {what}.',
     SERVER_MISBEHAVES: 'The server {what}. Is it a Beeline server?',
     RENDEZVOUS_MALFORMED:
       'A message between this side and the server makes no sense: {what}. Is it a Beeline on the other end?',
@@ -332,6 +334,11 @@ const TEXTS = {
   NO_PEER: {
     NOBODY_ON_LAN:
       '{alone}Nobody on this network sends under that code. Check the code, that the sender still runs, and that both machines are on the same network.',
+    NOBODY_ANYWHERE:
+      'Nobody sends under that code, neither on this network nor in the DHT. Check the code, and that the sender still runs.',
+    DHT_SILENT:
+      'No node of the DHT answers over UDP and IPv4. Here the two sides can meet on the same network only, at an address, or at a server.',
+    DHT_MISSING: 'The optional package hyperdht cannot be loaded here, so nobody is met over the DHT.',
     NOBODY_YET: 'Nobody sends under that code {where} yet; still looking.',
     NO_INTERFACE:
       'This machine has no network interface that a sender could be found on. Connect it to a network first.',

@@ -39,6 +39,7 @@ const texts = (value: string, help: string): Flag<string[]> => ({
 });
 
 const port = integer(0, 65_535);
+const hostPorts: ReadValue<string[]> = (name, given) => [hostPort(1)(name, given)];
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const json = on('write one JSON object a line to stdout, and nothing else');
@@ -84,6 +85,11 @@ const transfer = (leastPort: 0 | 1) => ({
   'no-port-map': on('do not ask the router for a port (Beeline asks only with --server)'),
   quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
   'no-lan': on('do not announce or search on the local network'),
+  'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
+  'dht-bootstrap': {
+    ...takes('HOST:PORT', 'a node of another DHT than the public one; you can repeat it', hostPorts),
+    list: true,
+  } satisfies Flag<string[]>,
   code: text('CODE', 'the code, such as 7-crossover-clockwork; a sender may choose its own'),
   'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
   limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),

@@ -41,6 +41,8 @@ const ABOUT: {
     ],
     notes: [
       'Without CODE, the code comes from BEELINE_CODE, else from the first line of stdin. On a terminal you are asked for it.',
+      'Without --server or --at the two meet on the same network, or over HyperDHT. Its nodes see both IP addresses and a hash',
+      'of the number in the code; --no-dht avoids that.',
       'If it stops, receive again into the same folder. It continues where it stopped.',
       '`beeline resume` lists what is unfinished.',
     ],
@@ -196,6 +198,7 @@ const ABOUT: {
 
 const ENVIRONMENT = [
   ['BEELINE_SERVER', 'the same as --server'],
+  ['BEELINE_DHT', '`off` is the same as --no-dht; HOST:PORT,... the same as --dht-bootstrap'],
   ['BEELINE_CODE', 'the same as --code, but `ps` does not show it'],
   ['BEELINE_CONFIG_DIR', 'the same as --config-dir'],
   ['BEELINE_STATE_DIR', 'receipts are kept below this folder, in `receipts`'],

@@ -13,6 +13,8 @@ const BOTH = 'Check the files that --tls-cert and --tls-key name.';
 export const HINTS: { readonly [R in Reason]?: string } = {
   NOBODY_ON_LAN:
     'If they are on different networks, or the network keeps machines apart, use --at HOST:PORT or --server URL.',
+  NOBODY_ANYWHERE: 'If one side has --no-dht, or no UDP, use --at HOST:PORT or --server URL.',
+  DHT_SILENT: 'The other ways are --at HOST:PORT and --server URL. --no-dht does not try this one.',
   NO_MEETING_PLACE: 'Say where the sender is: --at HOST:PORT or --server URL.',
   SEVERAL_SENDERS: 'To choose one, use --at HOST:PORT.',
   CODE_TOO_SHORT: 'Without --code, Beeline makes one.',

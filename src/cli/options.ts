@@ -8,7 +8,7 @@ import type { WebPortOptions } from '../node/serving/web-port.ts';
 import type { CertificateFiles, ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
 import { type Command, type FlagValues, RECEIVER_ONLY, WEB_PORT } from './flags.ts';
-import { serverUrl } from './values.ts';
+import { hostPort, serverUrl } from './values.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -197,6 +197,8 @@ const OF_A_SENDER = [
     'device',
     'links',
     'no-lan',
+    'no-dht',
+    'dht-bootstrap',
     'no-port-map',
     'no-share',
     'port',
@@ -490,10 +492,19 @@ function transferArgs<O>(
       port: flags.port,
       relay,
       wait: flags.wait,
+      dht: dhtOf(flags, env),
       ...networkOf(flags, env),
       receipt: flags.receipt ?? !flags['no-receipt'],
     },
   };
+}
+
+/** The environment's BEELINE_DHT is `off`, or nodes of another DHT with commas between them. @throws BeelineError USAGE */
+function dhtOf(flags: FlagValues<'send' | 'receive'>, { BEELINE_DHT: kept }: Env): CommonOptions['dht'] {
+  const named = flags['dht-bootstrap'];
+  if (flags['no-dht'] || (kept === 'off' && !named)) return false;
+  const nodes = named ?? (kept ? kept.split(',').map((node) => hostPort(1)('BEELINE_DHT', node.trim())) : []);
+  return nodes.length > 0 ? { bootstrap: nodes } : true;
 }
 
 /** What everything that meets others says alike. */

@@ -67,6 +67,11 @@ export interface Mailbox {
    * though strangers have filled the mailbox. Others make way where they came in a crowd of one address and a newcomer did not.
    */
   keep(guest: number): void;
+  /**
+   * Guest, where several may say that they are its host, and each has a number as guests have: this one is not. True: others are tried,
+   * and `onLost` follows if none of them is it. `keep` says which one is, and `drop` leaves one. Absent: there is one host at most.
+   */
+  wrong?(host: number, error: BeelineError): boolean;
   /** The network has changed: gives up the present connection, which may be dead unnoticed, and dials again at once. */
   reconnect(): void;
   /** Leaves, and frees the place at once. */

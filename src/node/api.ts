@@ -39,7 +39,13 @@ export interface CommonOptions extends TransferOptions {
   threads?: number;
   /** False: neither announce nor look on the local network by mDNS. */
   lan?: boolean;
-  /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`. */
+  /**
+   * True: the two sides may meet over HyperDHT, by nodes that anybody runs, where neither `server` nor `at` is given; `bootstrap` names
+   * nodes of another DHT than the public one, as `HOST:PORT`. Those nodes see this side's IP address and port, and a hash of the
+   * nameplate. It needs the optional package `hyperdht`, and UDP over IPv4. Default: false; the command says true.
+   */
+  dht?: boolean | { bootstrap: readonly string[] };
+  /** False: the router is not asked to map a port (UPnP, NAT-PMP, PCP). It is asked only with a `server`, or when the two have met over the DHT. */
   portMap?: boolean;
   /**
    * True: QUIC in place of UDX, wherever one side can be dialled over UDP. It carries more where no packets are lost, and far less where they

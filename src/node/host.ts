@@ -4,19 +4,22 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { addressKey } from '../base/addresses.ts';
-import { fault } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { SENDER_WAIT } from '../base/limits.ts';
 import type { Certificate } from '../identity/certificate.ts';
+import type { SharedSecret } from '../identity/secret.ts';
 import { type Announcing, announce } from '../meeting/lan/announce.ts';
 import { taken } from '../meeting/lan/find.ts';
 import { localMailbox, type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
 import { HTTP_DEADLINE } from '../server/limits.ts';
 import { createRendezvous, type Rendezvous } from '../server/rendezvous.ts';
 import { createTurnstile, type Turnstile } from '../server/turnstile.ts';
+import { warningEvent } from '../session/cause.ts';
 import type { Running } from '../session/transfer.ts';
 import type { Listener } from '../transports/tcp/listen.ts';
 import { parseHostPort } from './addresses.ts';
 import type { SendOptions } from './api.ts';
+import { DhtHosting, type DhtNodes, wantsDht } from './dht.ts';
 import { openPort } from './port.ts';
 import { serveWeb } from './web.ts';
 
@@ -34,6 +37,9 @@ const OWN_LIMITS = {
   ...{ connections: 128, connectionsPerAddress: 32 },
   ...{ relayConnections: 128, relayStrangers: 64, relayConnectionsPerAddress: 64 },
 };
+
+/** Strangers that a sender in the DHT has room for while they prove themselves, since anybody may come there. */
+const STRANGERS = 16;
 
 /** A rendezvous' HTTP server, which has no port of its own: what it takes comes from the port of lanes. */
 function serving(rendezvous: Rendezvous): (socket: Socket) => void {
@@ -82,16 +88,36 @@ export class Hosting {
   readonly #transfer: Running;
   readonly #options: SendOptions;
   readonly #certificate: Certificate;
+  readonly #dht: DhtHosting | undefined;
   #opened: Promise<Opened> | undefined;
 
-  constructor(transfer: Running, options: SendOptions, certificate: Certificate) {
+  /** @param onDht somebody has come over the DHT */
+  constructor(
+    transfer: Running,
+    options: SendOptions,
+    certificate: Certificate,
+    onDht: (nodes: DhtNodes) => void,
+  ) {
     this.#transfer = transfer;
     this.#options = options;
     this.#certificate = certificate;
+    if (!wantsDht(options)) return;
+    const warn = (error: BeelineError) => transfer.events.emit(warningEvent(error));
+    const dht = new DhtHosting(options, { onVisitor: onDht, warn, log: transfer.log });
+    this.#dht = dht;
+    transfer.cleanup.push(() => dht.close());
   }
 
-  /** @param nameplate undefined to have one chosen. @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT. */
-  async mailbox(nameplate: string | undefined, on: HostEvents): Promise<Hosted> {
+  /**
+   * @param nameplate undefined to have one chosen
+   * @param secret what it is for, if that is known
+   * @throws BeelineError USAGE, SERVER, CROWDED, TIMEOUT.
+   */
+  async mailbox(
+    nameplate: string | undefined,
+    secret: SharedSecret | undefined,
+    on: HostEvents,
+  ): Promise<Hosted> {
     const { server, lan = true, wait = SENDER_WAIT } = this.#options;
     const transfer = this.#transfer;
     const looks = server === undefined && lan && nameplate === undefined;
@@ -108,10 +134,10 @@ export class Hosting {
       return { mailbox, port: listener.port };
     }
     // A name of this process's own choice is claimed before anybody is told of it; a given one is there once it can be used.
-    const claim = () =>
-      announce({ nameplate: nameplate ?? (() => freeNameplate(used)), port: listener.port });
+    const choose = () => freeNameplate(used, this.#dht ? DIGITS_OF_WORLD : undefined);
+    const claim = () => announce({ nameplate: nameplate ?? choose, port: listener.port });
     const announcing = looks ? await claim() : undefined;
-    const plate = nameplate ?? announcing?.nameplate ?? freeNameplate(used);
+    const plate = nameplate ?? announcing?.nameplate ?? choose();
     const goodbye = (announced: Announcing) => transfer.cleanup.push(() => announced.close());
     if (announcing) goodbye(announcing);
     const mailbox = await localMailbox(rendezvous, {
@@ -119,9 +145,12 @@ export class Hosting {
       nameplate: plate,
       deadline: 5000,
       ...on,
+      ...(this.#dht && { guests: Math.max(STRANGERS, on.guests ?? 1) }),
     });
     transfer.cleanup.push(() => mailbox.close());
     if (lan && !announcing) goodbye(await claim());
+    // Nobody waits for that: it takes a moment, and the network may lead to no node.
+    void this.#dht?.announce(plate, secret, rendezvous);
     return { mailbox, port: listener.port, ...(pages && { pages }) };
   }
 
@@ -149,11 +178,18 @@ export class Hosting {
   }
 }
 
-/** A short number that nobody on this network uses, as far as is known, another one each time. */
-function freeNameplate(used: Set<string>): string {
+/** Of a nameplate that is announced to the world: as many as a telephone number has, so that two senders seldom have the same. */
+const DIGITS_OF_WORLD = 7;
+
+/** A number that nobody on this network uses, as far as is known, another one each time. @param digits default: few */
+function freeNameplate(used: Set<string>, digits?: number): string {
   for (let attempt = 0; attempt < 1000; attempt++) {
     // Three digits are easy to say, and so many that those who start together seldom choose the same.
-    const plate = String(1 + randomInt(attempt < 20 ? 999 : 99_999));
+    const plate = String(
+      digits === undefined
+        ? 1 + randomInt(attempt < 20 ? 999 : 99_999)
+        : randomInt(10 ** (digits - 1), 10 ** digits),
+    );
     if (used.has(plate)) continue;
     used.add(plate);
     return plate;

@@ -1,25 +1,31 @@
-/** The way to the other side's mailbox: a standing server, an address given by hand, or the local network. */
+/** The way to the other side's mailbox: a standing server, an address given by hand, or the local network with the DHT beside it. */
 
 import { BeelineError, fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
+import type { SharedSecret } from '../identity/secret.ts';
 import { find } from '../meeting/lan/find.ts';
 import { multicastInterfaces } from '../meeting/lan/interfaces.ts';
 import { type Mailbox, type MailboxOptions, openMailbox } from '../meeting/mailbox.ts';
 import type { Address } from '../wire/candidate.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions } from './api.ts';
+import { DhtLooking, type DhtNodes, wantsDht } from './dht.ts';
 
 type GuestEvents = Pick<MailboxOptions, 'onMessage' | 'onPeer' | 'onServer' | 'onLost'> & {
   /** Nobody is there yet, and why that may be: a sentence for the person, while the search goes on. */
   onNobody: (error: BeelineError) => void;
   /** Where the sender's own rendezvous is, as soon as that is known: of several addresses when one of them is connected. */
   onSender: (address: Address) => void;
+  /** Somebody was met over the DHT. */
+  onDht: (nodes: DhtNodes) => void;
 };
 
 export interface Met {
   readonly mailbox: Mailbox;
   /** Where the sender's own rendezvous was found last: its lanes are on the same port. */
   readonly addresses: Address[];
+  /** Ends what it was met by; absent: nothing is left. */
+  readonly close?: () => Promise<void>;
 }
 
 /**
@@ -28,35 +34,77 @@ export interface Met {
  * @throws BeelineError NO_PEER, CROWDED, SERVER, TIMEOUT, INTERRUPTED, USAGE.
  */
 export async function meetAsGuest(
-  nameplate: string,
+  secret: SharedSecret,
   options: CommonOptions,
   signal: AbortSignal,
   on: GuestEvents,
 ): Promise<Met> {
   const keepFor = 1000 * (options.wait ?? RECEIVER_WAIT);
   const deadline = Math.max(FIND_DEADLINE, 1000 * (options.wait ?? 0));
-  const { onNobody, onSender, ...callbacks } = on;
+  const { onNobody, onSender, onDht, ...callbacks } = on;
+  const { nameplate } = secret;
   const common = {
     ...{ role: 'guest' as const, nameplate, signal, deadline, keepFor },
     waitForHost: true,
     ...callbacks,
   };
-  const word = setTimeout(() => onNobody(stillLooking(options)), FIND_WORD);
+  const dht = wantsDht(options);
+  const word = setTimeout(() => onNobody(stillLooking(options, dht)), FIND_WORD);
   try {
     if (options.server !== undefined)
       return { mailbox: await openMailbox({ ...common, url: options.server }), addresses: [] };
-    return await meetAtSender(nameplate, options, common, { onNobody, onSender });
+    const told = { onNobody, onSender, onDht };
+    return dht
+      ? await meetAnywhere(secret, options, common, told)
+      : await meetAtSender(nameplate, options, common, told);
   } finally {
     clearTimeout(word);
   }
 }
+
+/** On the local network or over the DHT, whichever is sooner. */
+async function meetAnywhere(
+  secret: SharedSecret,
+  options: CommonOptions,
+  common: MailboxOptions,
+  told: Told,
+): Promise<Met> {
+  const { openContest } = await import('../meeting/contest.ts');
+  const { nameplate } = secret;
+  const looking = new DhtLooking(secret, options, { onMet: told.onDht, warn: told.onNobody });
+  let near: Met | undefined;
+  const first = async (toTell: MailboxOptions) => {
+    near = await meetAtSender(nameplate, options, toTell, told);
+    return near.mailbox;
+  };
+  const close = () => looking.close();
+  try {
+    const mailbox = await openContest({
+      ...common,
+      first: options.lan === false ? undefined : first,
+      look: (found, signal) => looking.look(found, signal),
+      nobody: () => fault('NOBODY_ANYWHERE'),
+    });
+    return {
+      ...{ mailbox, close },
+      get addresses() {
+        return near?.addresses ?? [];
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Told = Pick<GuestEvents, 'onNobody' | 'onSender' | 'onDht'>;
 
 /** At the rendezvous in the sender's own process. */
 async function meetAtSender(
   nameplate: string,
   options: CommonOptions,
   common: MailboxOptions,
-  { onNobody, onSender }: Pick<GuestEvents, 'onNobody' | 'onSender'>,
+  { onNobody, onSender }: Pick<Told, 'onNobody' | 'onSender'>,
 ): Promise<Met> {
   const onLan = options.at === undefined;
   const find = finder(nameplate, options);
@@ -99,9 +147,13 @@ function finder(nameplate: string, options: CommonOptions): (signal: AbortSignal
   throw fault('NO_MEETING_PLACE');
 }
 
-function stillLooking({ server, at }: CommonOptions): BeelineError {
+function stillLooking({ server, at }: CommonOptions, dht: boolean): BeelineError {
   const where =
-    server !== undefined ? 'at that server' : at !== undefined ? 'at that address' : 'on this network';
+    server !== undefined
+      ? 'at that server'
+      : at !== undefined
+        ? 'at that address'
+        : `on this network${dht ? ' or in the DHT' : ''}`;
   return fault('NOBODY_YET', { where });
 }
 

@@ -49,6 +49,11 @@ function checkCommon(options: CommonOptions): void {
     check(name, options[name], isText, 'a text, and not empty');
   for (const name of ['lan', 'portMap', 'quic', 'sha256'] as const)
     check(name, options[name], isFlag, 'true or false');
+  const { dht } = options;
+  const hosts = (value: typeof dht) =>
+    typeof value === 'boolean' || (Array.isArray(value?.bootstrap) && value.bootstrap.every(isText));
+  check('dht', dht, hosts, 'true, false or { bootstrap: [HOST:PORT, ...] }');
+  if (typeof dht === 'object') for (const node of dht.bootstrap) parseHostPort(node);
   if (options.server !== undefined) rendezvousUrl(String(options.server));
   if (options.at !== undefined) parseHostPort(String(options.at));
 }

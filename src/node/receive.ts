@@ -5,6 +5,7 @@ import { TokenBucket } from '../base/bucket.ts';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { makeCertificate } from '../identity/certificate.ts';
 import { placeFor } from '../identity/place.ts';
+import type { SharedSecret } from '../identity/secret.ts';
 import { versionKey } from '../identity/version-key.ts';
 import { placeAt } from '../meeting/place.ts';
 import { contextOf } from '../secure/tls.ts';
@@ -13,9 +14,11 @@ import { Running } from '../session/transfer.ts';
 import { Ahead } from '../transports/tcp/ahead.ts';
 import type { Address } from '../wire/candidate.ts';
 import type { ReceiveOptions, Transfer } from './api.ts';
+import type { DhtNodes } from './dht.ts';
 import { Destination } from './files/destination.ts';
 import { type Met, meetAsGuest } from './meet.ts';
 import { Forwards } from './network/forwarding.ts';
+import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
 import { checkReceive } from './options.ts';
 import { openPort } from './port.ts';
@@ -46,6 +49,10 @@ export function receive(options: ReceiveOptions): Transfer {
   transfer.cleanup.push(() => endStream(session, options));
   let made: ReturnType<typeof makeCertificate> | undefined;
   let met: Met | undefined;
+  let secret: SharedSecret | undefined;
+  /** Of the DHT, once somebody was met there. */
+  let nodes: DhtNodes | undefined;
+  let reached: Network | undefined;
   let port = 0;
   let ahead: Ahead | undefined;
   transfer.cleanup.push(() => ahead?.close());
@@ -65,11 +72,12 @@ export function receive(options: ReceiveOptions): Transfer {
       // Made while the sender is being looked for.
       made = makeCertificate();
       made.catch(() => {});
+      secret = known.secret;
       return known;
     },
     place: async (secret) =>
       placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
-    async meet(nameplate, signal, on) {
+    async meet(_, signal, on) {
       const onNobody = (error: BeelineError) => session.warn(error);
       const onSender = async (at: Address) => {
         const certificate = await made!.catch(() => undefined);
@@ -77,7 +85,13 @@ export function receive(options: ReceiveOptions): Transfer {
         ahead?.close();
         ahead = new Ahead(at, contextOf(certificate));
       };
-      met = await meetAsGuest(nameplate, options, signal, { ...on, onNobody, onSender });
+      const onDht = (seen: DhtNodes) => {
+        nodes = seen;
+        reached?.observedBy(seen);
+      };
+      met = await meetAsGuest(secret!, options, signal, { ...on, onNobody, onSender, onDht });
+      const { close } = met;
+      if (close) transfer.cleanup.push(close);
       return met.mailbox;
     },
     async connect(mailbox) {
@@ -93,6 +107,8 @@ export function receive(options: ReceiveOptions): Transfer {
       if (!session.over) {
         network.start(port);
         network.meet(mailbox, options.server);
+        if (nodes) network.observedBy(nodes);
+        reached = network;
       }
       return network;
     },

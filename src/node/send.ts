@@ -14,6 +14,7 @@ import type { Source } from '../sync/ports.ts';
 import { formatAddress } from '../wire/candidate.ts';
 import { parseHostPort, portBeside } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
+import type { DhtNodes } from './dht.ts';
 import { FileSource } from './files/source.ts';
 import { stdinSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
@@ -61,14 +62,19 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
   threading.start(transfer, certificate, source.length, free ? { host: undefined } : undefined);
   const networks = new Set<Network>();
   const forwards = new Forwards(transfer.log);
-  const hosting = new Hosting(transfer, options, certificate);
+  let nodes: DhtNodes | undefined;
+  const hosting = new Hosting(transfer, options, certificate, (seen) => {
+    nodes = seen;
+    for (const network of networks) network.observedBy(seen);
+  });
   await serve(transfer, {
     ...{ options, platform: threading.platform, known, source, skipped, warn },
     async host(nameplate, on, guests) {
       const onWelcome = () => {
         for (const network of networks) network.welcome();
       };
-      const hosted = await hosting.mailbox(nameplate, { ...on, onWelcome, guests });
+      const secret = known.find(({ secret }) => secret.nameplate === nameplate)?.secret;
+      const hosted = await hosting.mailbox(nameplate, secret, { ...on, onWelcome, guests });
       const { mailbox, port, pages } = hosted;
       const place = sharedPlace(mailbox);
       if (pages) announcePages(transfer, pages);
@@ -79,6 +85,7 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
           networks.add(network);
           session.cleanup.push(() => void networks.delete(network));
           network.start(port);
+          if (nodes) network.observedBy(nodes);
           // One in this process cannot be lost.
           if (options.server !== undefined) network.meet(place, options.server);
           // Pages that cannot connect directly come through the relay in this process.

@@ -24,7 +24,7 @@ import { type LocalConnection, openLocal, sitDown } from './connections.ts';
 import { Health, SHUTTING_DOWN } from './health.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
-import { Mailboxes } from './mailboxes.ts';
+import { Mailboxes, type Seat } from './mailboxes.ts';
 import type { MeetingStore } from './meeting-store.ts';
 import { originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, type MadeAnswers, pathOf } from './page.ts';
@@ -32,6 +32,7 @@ import type { PageFiles } from './page-files.ts';
 import { Relay } from './relay.ts';
 import { ClientSocket, WEB_SOCKET_OPTIONS } from './socket.ts';
 import { Tally } from './tally.ts';
+import type { SeatConnection } from './tunnels.ts';
 
 export interface RendezvousOptions {
   limits?: Partial<Limits>;
@@ -81,6 +82,8 @@ export interface Rendezvous {
   drain(milliseconds: number): Promise<void>;
   /** A connection inside this process, for the sender that hosts its own rendezvous. */
   local(receive: (text: string) => void, closed: () => void): LocalConnection;
+  /** A guest that came by another way than HTTP. @throws BeelineError SERVER if there is no room for it */
+  admit(connection: SeatConnection): Pick<Seat, 'receive' | 'closed'>;
   /** Refuses everyone, closes every connection and forgets everything. The HTTP server stays its owner's. */
   close(): Promise<void>;
 }
@@ -254,6 +257,10 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     local(receive, lost) {
       if (closed || draining) throw fault('RENDEZVOUS_CLOSED');
       return openLocal(mailboxes, receive, lost);
+    },
+    admit(connection) {
+      if (closed) throw fault('RENDEZVOUS_CLOSED');
+      return mailboxes.open(connection);
     },
     async close() {
       if (closed) return;

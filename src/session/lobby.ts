@@ -77,7 +77,7 @@ export class Lobby {
     const { role, clock, pake } = this.#ports;
     this.#open = { mailbox, known };
     // A receiver's sender is the session's peer before it comes.
-    if (role === 'receiver') this.#party(0);
+    if (role === 'receiver' && !mailbox.wrong) this.#party(0);
     for (const tell of this.#early.splice(0)) tell();
     if (this.#over) return;
     // A sender has time for it. A receiver's sender may be there already.
@@ -156,15 +156,17 @@ export class Lobby {
   #made(guest: number): Party {
     const { mailbox, known } = this.#open!;
     const { role, clock, pake, guesses, session } = this.#ports;
+    const contested = mailbox.wrong !== undefined;
     const party = new Party({
-      ...{ guest, role, clock, pake, guesses, secret: known.secret, ...(session && { session }) },
+      ...{ guest, role, clock, pake, guesses, secret: known.secret, contested },
+      ...(session && { session }),
       send: (body) => mailbox.send(body, guest),
       placeNamed: (name) => this.#ports.placeNamed?.(name),
       drop: () => mailbox.drop(guest),
       seat: (party, hello) => this.#seat(party, hello),
       failed: (party, error) => this.#failed(party, error),
     });
-    session?.meet(party);
+    if (!contested) session?.meet(party);
     return party;
   }
 
@@ -176,7 +178,8 @@ export class Lobby {
     party.appear(present);
     if (session) return session.present(present);
     if (present) this.#ports.strangers(true);
-    else this.#forget(guest, party);
+    // Who comes back to a receiver has no second guess.
+    else if (this.#ports.role === 'sender') this.#forget(guest, party);
   }
 
   /**
@@ -206,13 +209,20 @@ export class Lobby {
     // Strangers who fill the mailbox do not keep it out.
     this.#open!.mailbox.keep(party.guest);
     session.meet(party, hello.place);
+    if (this.#ports.role === 'receiver') {
+      session.present(true);
+      // What has changed here since its answer, nobody has told it.
+      party.update();
+    }
     this.#tellIfNone();
     return true;
   }
 
   #failed(party: Party, error: BeelineError): void {
     const { role, guesses, log } = this.#ports;
-    const { secret } = this.#open!.known;
+    const { known, mailbox } = this.#open!;
+    const { secret } = known;
+    if (!party.session && mailbox.wrong?.(party.guest, error)) return this.#forget(party.guest, party);
     if (this.#refusal === 'BURNT' && !party.session) {
       party.drop();
       return this.#forget(party.guest, party);

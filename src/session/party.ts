@@ -22,6 +22,8 @@ export interface PartyOptions {
   guesses: Guesses;
   /** Whose the party is, if that is known before it proves anything: a receiver's sender. */
   session?: Session;
+  /** Others say the same: it is that session's once it has proved it. */
+  contested?: boolean;
   /** Says it to the party, by the mailbox. */
   send: (body: string) => void;
   /** Puts the party out of the mailbox. */
@@ -47,12 +49,12 @@ export class Party implements Correspondent {
     const { role, secret, pake, guesses, send, clock, session, placeNamed } = options;
     this.#options = options;
     this.guest = options.guest;
-    this.#session = session;
+    this.#session = options.contested ? undefined : session;
     this.#deadline = new Alarm(clock);
     this.#handshake = new Handshake({
       ...{ role, secret, pake, guesses, send, placeNamed },
       admit: (hello) => this.#admit(hello),
-      hello: () => this.#session!.hello(),
+      hello: () => (this.#session ?? session)!.hello(),
       onHello: (hello) => {
         this.#deadline.clear();
         if (this.#admit(hello)) this.#session!.greeted(hello);

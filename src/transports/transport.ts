@@ -90,6 +90,8 @@ export interface Transport {
   welcome?(): void;
   /** Called with the STUN ports of the server, which say how this side's addresses look from outside. */
   ask?(servers: readonly Address[]): void;
+  /** Called when the two sides have met over the DHT. @param nodes of it, as of now, which say how a UDP port looks from outside */
+  observed?(nodes: () => readonly Address[]): void;
   /** The addresses of this side as servers see them, whether or not it can be reached there. */
   seen?(): readonly string[];
   /** The local port that a router should forward now. */

@@ -133,6 +133,10 @@ describe('cli: arguments', () => {
         '--threads',
         '3',
         '--no-lan',
+        '--dht-bootstrap',
+        '192.0.2.1:1',
+        '--dht-bootstrap',
+        'dht.example:49737',
         '--code',
         '7-a-b',
       ],
@@ -160,6 +164,7 @@ describe('cli: arguments', () => {
       at: '[fd00::7]:4848',
       code: '7-a-b',
       device: undefined,
+      dht: { bootstrap: ['192.0.2.1:1', 'dht.example:49737'] },
       configDir: 'conf',
       port: 5000,
       lanes: 8,
@@ -177,6 +182,23 @@ describe('cli: arguments', () => {
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
     assert.equal(pskFile, undefined);
+  });
+
+  it('takes the DHT from the flags, else from the environment, else as it is', () => {
+    const dht = (env: Record<string, string>, ...flags: string[]) =>
+      sendArgs(['x', ...flags], env).options.dht;
+    assert.equal(dht({}), true);
+    assert.equal(dht({}, '--no-dht'), false);
+    assert.equal(dht({ BEELINE_DHT: 'off' }), false);
+    assert.equal(dht({ BEELINE_DHT: '' }), true);
+    assert.deepEqual(dht({ BEELINE_DHT: '192.0.2.1:1, 192.0.2.2:2' }), {
+      bootstrap: ['192.0.2.1:1', '192.0.2.2:2'],
+    });
+    assert.deepEqual(dht({ BEELINE_DHT: 'off' }, '--dht-bootstrap', '192.0.2.3:3'), {
+      bootstrap: ['192.0.2.3:3'],
+    });
+    assert.throws(() => dht({ BEELINE_DHT: 'yes' }), /BEELINE_DHT/);
+    assert.throws(() => dht({}, '--dht-bootstrap', '192.0.2.3'), /--dht-bootstrap/);
   });
 
   it('turns the flags for several receivers into options', () => {

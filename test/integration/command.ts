@@ -61,7 +61,8 @@ export class Command {
     this.#what = `beeline ${args.join(' ')}`;
     const json = options.json ?? true;
     this.#sink = options.sink ?? false;
-    const env = { ...process.env, ...options.env };
+    // Nothing of a test leaves its machine unless it names a DHT of its own.
+    const env: NodeJS.ProcessEnv = { ...process.env, BEELINE_DHT: 'off', ...options.env };
     const node = [process.execPath];
     if (options.measure !== undefined) {
       this.#measured = join(options.measure, `usage-${crypto.randomUUID()}.json`);

@@ -3,9 +3,11 @@
  * with the password of whoever is asked. No USERNAME: there is one peer a session and one password a side, so it would
  * tell nothing. What is not keyed right is not answered, and changes nothing.
  */
+import { randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { toHex } from '../../base/bytes.ts';
 import type { Address } from '../../wire/candidate.ts';
+import { decodeDhtReply, encodeDhtPing } from '../dht-ping.ts';
 import { xorAddress } from '../stun/attributes.ts';
 import {
   ATTRIBUTE,
@@ -40,6 +42,8 @@ export interface PairStream extends Duplex {
 
 /** Requests that wait for an answer; beyond that the oldest is forgotten. */
 const MAX_TRANSACTIONS = 4096;
+/** Pings of nodes of the DHT that wait for an answer. */
+const MAX_PINGS = 256;
 /** Milliseconds after which an answer is too old to count. */
 const STALE = 10_000;
 /** "Allocation Quota Reached" (RFC 8656, 19), here of streams. */
@@ -68,6 +72,8 @@ export class Checks {
   readonly #ours: Uint8Array;
   readonly #asked: CheckAsked;
   readonly #transactions = new Map<string, Transaction>();
+  /** Of nodes of the DHT, by their numbers. */
+  readonly #pings = new Map<number, { socket: UdpPort; to: string; seen: (mapped: Address) => void }>();
   #theirs: Uint8Array | undefined;
 
   /** @param password ours, which the peer keys its requests with */
@@ -92,6 +98,17 @@ export class Checks {
     this.#send(socket, to, [], undefined, answered);
   }
 
+  /** Asks a node of the DHT how it sees the port. */
+  askNode(socket: UdpPort, to: Address, seen: (mapped: Address) => void): void {
+    const transaction = randomInt(2 ** 16);
+    const ping = encodeDhtPing(transaction, to);
+    if (!ping) return;
+    // A later ping with the same number takes the earlier one's place.
+    this.#pings.set(transaction, { socket, to: keyOf(to), seen });
+    if (this.#pings.size > MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value!);
+    socket.send(ping, to);
+  }
+
   /** Says something to the peer that needs no answer. */
   tell(socket: UdpPort, to: Address, attributes: StunAttribute[]): void {
     const message = { class: 'indication' as const, method: METHOD.binding, transaction: newTransaction() };
@@ -101,7 +118,8 @@ export class Checks {
 
   receive(bytes: Uint8Array, from: Address, socket: UdpPort): void {
     const message = decodeStun(bytes);
-    if (message?.method !== METHOD.binding) return;
+    if (!message) return this.#pong(bytes, from, socket);
+    if (message.method !== METHOD.binding) return;
     if (message.class === 'success' || message.class === 'error')
       return this.#answer(bytes, message, from, socket);
     if (!hasIntegrity(bytes, this.#ours)) return;
@@ -116,6 +134,15 @@ export class Checks {
       attributes: [mapped, ...answer.attributes],
     };
     socket.send(encodeStun(reply, { key: this.#ours, fingerprint: true }), from);
+  }
+
+  /** From where the ping was sent to, over the same socket. */
+  #pong(bytes: Uint8Array, from: Address, socket: UdpPort): void {
+    const reply = decodeDhtReply(bytes);
+    const ping = reply && this.#pings.get(reply.transaction);
+    if (ping?.socket !== socket || ping.to !== keyOf(from)) return;
+    this.#pings.delete(reply!.transaction);
+    ping.seen(reply!.mapped);
   }
 
   #answer(bytes: Uint8Array, message: StunMessage, from: Address, socket: UdpPort): void {

@@ -7,6 +7,9 @@ import { ATTRIBUTE, attributeOf } from '../stun/message.ts';
 import { usable } from './address.ts';
 import { type Checks, keyOf, type UdpPort } from './checks.ts';
 
+/** A STUN server, or a node of the DHT. Nodes are anybody's: what only one of them says is believed only where no two agree. */
+export type Observer = Address & { dht?: true };
+
 export interface SeenMapping {
   /** What servers saw, each address once. */
   reflexive: Address[];
@@ -19,6 +22,8 @@ const ASK_AT_MS = [0, 100, 300, 700, 1500, 2500];
 const GATHER_DEADLINE_MS = 3_500;
 /** Milliseconds that the other servers get after the first answer. */
 const STRAGGLER_MS = 1_000;
+/** When so many nodes of the DHT have answered, the others are not waited for. */
+const ENOUGH_NODES = 3;
 /** More servers than these are not asked. */
 const MAX_SERVERS = 8;
 /** Between requests that keep the mapping: more than RFC 8445's least of 15 s, less than NATs' 30 s. */
@@ -28,7 +33,7 @@ export class Gatherer {
   readonly #checks: Checks;
   readonly #socket: UdpPort;
   readonly #changed: (mapping: SeenMapping) => void;
-  #seen = new Map<string, Address>();
+  #seen = new Map<string, Seen>();
   #endKeeping = () => {};
   #end = () => {};
   #closed = false;
@@ -41,11 +46,16 @@ export class Gatherer {
   }
 
   /** Resolves when all have answered, time is up, or `signal` is aborted. A second call ends the first. */
-  async run(servers: readonly Address[], signal?: AbortSignal): Promise<SeenMapping> {
+  async run(servers: readonly Observer[], signal?: AbortSignal): Promise<SeenMapping> {
     this.#end();
     this.#endKeeping();
-    const asked = servers.flatMap((each) => usable(each) ?? []).slice(0, MAX_SERVERS);
-    const seen = new Map<string, Address>();
+    const asked = servers
+      .flatMap((each): Observer[] => {
+        const address = usable(each);
+        return address ? [{ ...address, ...(each.dht && { dht: true }) }] : [];
+      })
+      .slice(0, MAX_SERVERS);
+    const seen = new Map<string, Seen>();
     this.#seen = seen;
     if (asked.length === 0 || signal?.aborted || this.#closed) return mappingOf(seen);
     const timers: (() => void)[] = [];
@@ -53,7 +63,9 @@ export class Gatherer {
     const gathered = () =>
       new Promise<void>((resolve) => {
         this.#end = resolve;
-        const answered = () => (seen.size === asked.length ? resolve() : later(STRAGGLER_MS, resolve));
+        const enough = () =>
+          seen.size === asked.length || [...seen.values()].filter(({ dht }) => dht).length >= ENOUGH_NODES;
+        const answered = () => (enough() ? resolve() : later(STRAGGLER_MS, resolve));
         const ask = () => {
           for (const server of asked) if (!seen.has(keyOf(server))) this.#ask(server, seen, answered);
         };
@@ -72,14 +84,18 @@ export class Gatherer {
     this.#end();
   }
 
-  #ask(server: Address, seen: Map<string, Address>, answered: () => void): void {
+  #ask(server: Observer, seen: Map<string, Seen>, answered: () => void): void {
+    const see = (mapped: Address | undefined) => {
+      const address = mapped && usable(mapped);
+      if (!address || this.#seen !== seen) return;
+      seen.set(keyOf(server), { ...address, dht: server.dht === true });
+      answered();
+    };
+    if (server.dht) return this.#checks.askNode(this.#socket, server, see);
     this.#checks.askServer(this.#socket, server, (answer) => {
       const value = attributeOf(answer, ATTRIBUTE.xorMappedAddress);
       const read = readXorAddress(value, answer.transaction);
-      const address = read && usable(read);
-      if (answer.class !== 'success' || !address || this.#seen !== seen) return;
-      seen.set(keyOf(server), address);
-      answered();
+      if (answer.class === 'success') see(read);
     });
   }
 
@@ -87,7 +103,7 @@ export class Gatherer {
    * All are asked: a symmetric NAT has a mapping for each server, and a silent server may have been asked only while
    * the network was still coming up. Only changes are told.
    */
-  #keepAlive(servers: readonly Address[], seen: Map<string, Address>): void {
+  #keepAlive(servers: readonly Observer[], seen: Map<string, Seen>): void {
     this.#endKeeping = every(realClock, KEEP_EVERY_MS, () => {
       for (const server of servers) {
         const before = textOf(mappingOf(seen));
@@ -100,8 +116,15 @@ export class Gatherer {
   }
 }
 
-function mappingOf(seen: ReadonlyMap<string, Address>): SeenMapping {
-  const unique = new Map([...seen.values()].map((address) => [formatAddress(address), address]));
+type Seen = Address & { dht: boolean };
+
+function mappingOf(seen: ReadonlyMap<string, Seen>): SeenMapping {
+  const nodes = [...seen.values()].filter(({ dht }) => dht).map(formatAddress);
+  const agreed = new Set(nodes.filter((text, index) => nodes.indexOf(text) !== index));
+  const believed = [...seen.values()].filter(
+    (address) => !address.dht || agreed.size === 0 || agreed.has(formatAddress(address)),
+  );
+  const unique = new Map(believed.map(({ host, port }) => [formatAddress({ host, port }), { host, port }]));
   const reflexive = [...unique.values()];
   const families = [4, 6].map((family) =>
     reflexive.filter(({ host }) => host.includes(':') === (family === 6)),

@@ -78,6 +78,8 @@ export class Network implements NetworkPort {
   /** This machine's addresses, as the latest hello has them. */
   #hosts: readonly string[] = [];
   #heard = false;
+  /** The peer is not on this network: it was met over the DHT. */
+  #wide = false;
   readonly #dials: TokenBucket;
   readonly #gather = new Alarm(realClock);
   readonly #soon = new TokenBucket(MORE_WORDS_PER_S, FIRST_WORDS);
@@ -140,6 +142,14 @@ export class Network implements NetworkPort {
     this.#changed();
   }
 
+  /** The two sides have met over the DHT, whose nodes say how this side looks from outside. */
+  observedBy(nodes: () => readonly Address[]): void {
+    if (this.#over || this.#wide || this.#relay === 'only') return;
+    this.#wide = true;
+    for (const transport of this.#transports.all) transport.observed?.(nodes);
+    this.#changed();
+  }
+
   /** The server took us back: what it gave before may be worth nothing. */
   welcome(): void {
     for (const transport of this.#transports.all) transport.welcome?.();
@@ -185,7 +195,8 @@ export class Network implements NetworkPort {
   }
 
   #map(): void {
-    if (!this.#mailbox || !mapsPort(this.#options.options)) return;
+    if (!this.#wide && (!this.#mailbox || !mapsPort(this.#options.options))) return;
+    if (this.#options.options.portMap === false) return;
     this.#forwarding.update();
   }
 

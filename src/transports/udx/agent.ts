@@ -16,7 +16,7 @@ import {
   type UdpPort,
 } from '../../nat/ice/checks.ts';
 import { Connectivity } from '../../nat/ice/connectivity.ts';
-import { Gatherer, type SeenMapping } from '../../nat/ice/gather.ts';
+import { Gatherer, type Observer, type SeenMapping } from '../../nat/ice/gather.ts';
 import { type Pair, Pairs } from '../../nat/ice/pairs.ts';
 import { errorCode } from '../../nat/stun/attributes.ts';
 import { ATTRIBUTE, type StunMessage } from '../../nat/stun/message.ts';
@@ -116,8 +116,8 @@ export class UdpAgent {
     return this.#main.port;
   }
 
-  /** Asks STUN servers (two ports of one do) how the world sees the port, and keeps the mapping from then on. Never rejects. */
-  async gather(servers: readonly Address[], signal?: AbortSignal): Promise<SeenMapping> {
+  /** Asks STUN servers (two ports of one do), or nodes of the DHT, how the world sees the port, and keeps the mapping from then on. Never rejects. */
+  async gather(servers: readonly Observer[], signal?: AbortSignal): Promise<SeenMapping> {
     const mapping = await this.#gatherer.run(servers, signal);
     this.#mapped(mapping, false);
     return mapping;

@@ -44,6 +44,7 @@ export class Udx implements Transport {
   #mapping = UNKNOWN;
   #forwarded: Address | undefined;
   #servers: readonly Address[] = [];
+  #nodes: () => readonly Address[] = () => [];
   #peer: UdpPeer | undefined;
   #path: Path | undefined;
   readonly #begin = new Alarm(realClock);
@@ -108,6 +109,13 @@ export class Udx implements Transport {
     this.#gather();
   }
 
+  /** As at a server, nothing but UDP may lead to the peer. */
+  observed(nodes: () => readonly Address[]): void {
+    this.#nodes = nodes;
+    this.meet();
+    this.#gather();
+  }
+
   /** Once moved, the port is given up for another, since routers still connect the old one to an address that is gone. */
   again(moved: boolean): void {
     if (moved && this.#openings > 0) void this.open();
@@ -167,8 +175,10 @@ export class Udx implements Transport {
 
   #gather(): void {
     const agent = this.#agent;
-    if (!agent || this.#servers.length === 0) return;
-    void agent.gather(this.#servers).then((mapping) => {
+    const nodes = this.#nodes().map((node) => ({ ...node, dht: true as const }));
+    const asked = [...this.#servers, ...nodes];
+    if (!agent || asked.length === 0) return;
+    void agent.gather(asked).then((mapping) => {
       if (this.#agent !== agent) return;
       this.#mapping = mapping;
       this.#around.onChange();
