@@ -12,6 +12,7 @@ import type { MeetingStore } from './meeting-store.ts';
 import { parseOrigins } from './origin.ts';
 import { answerPlain, type MadeAnswers } from './page.ts';
 import { hasPage } from './page-files.ts';
+import { checkRedis } from './redis-url.ts';
 import { NO_RELAY, type Relay } from './relay.ts';
 import { createRendezvous, type RendezvousOptions } from './rendezvous.ts';
 import type { ServerCounts, ServerReport } from './report.ts';
@@ -186,8 +187,7 @@ export async function checkServer(options: ServerOptions): Promise<void> {
 
 /** @throws BeelineError USAGE */
 async function checkOptions({ turn, page = true, redis, publicUrl, relay = true }: ServerOptions) {
-  if (redis !== undefined && relay && publicUrl === undefined)
-    throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
+  if (redis !== undefined) checkRedis(redis, publicUrl, relay);
   const makeTurn = turn && turnCredentials(turn);
   if (typeof page === 'string' && !(await hasPage(page)))
     throw fault('PAGE_MISSING', { folder: JSON.stringify(page) });

@@ -79,10 +79,8 @@ interface Instance {
  * @throws BeelineError USAGE for a URL that is none, or if Redis does not let it in
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<MeetingStore> {
-  const { url, publicUrl } = options;
+  const { url } = options;
   const target = redisTarget(url);
-  if (publicUrl !== undefined && !carrierUrl(publicUrl))
-    throw fault('REDIS_UNUSABLE', { why: 'the public URL of this instance is not an http or https URL' });
   const { Redis } = await import('ioredis');
   const connection: RedisOptions = {
     lazyConnect: true,

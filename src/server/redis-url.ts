@@ -13,6 +13,17 @@ export function redisTarget(text: string): { where: string; database: number } {
   return { where: `${url.hostname}:${url.port || 6379}`, database: Number(database ?? 0) };
 }
 
+/** What must be right before a server is one of several. @throws BeelineError USAGE */
+export function checkRedis(redis: string, publicUrl: string | undefined, relay: boolean): void {
+  redisTarget(redis);
+  if (relay && publicUrl === undefined)
+    throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
+  if (publicUrl !== undefined && !carrierUrl(publicUrl))
+    throw fault('REDIS_UNUSABLE', {
+      why: 'the public URL of this instance is an http or https URL without a name, a query or a fragment',
+    });
+}
+
 /** Whether clients may be sent there. */
 export function carrierUrl(text: string): boolean {
   if (text.length > MAX_RELAY_URL || !URL.canParse(text)) return false;

@@ -136,7 +136,9 @@ export class Relay {
       try {
         const greeted = this.#greeted(socket, isBinary ? '' : data.toString());
         if (greeted instanceof Promise)
-          greeted.catch((thrown) => socket.refuse(asBeelineError(thrown, 'SERVER').message, CLOSE.busy));
+          greeted.catch((thrown) =>
+            this.#refuse(socket, asBeelineError(thrown, 'SERVER').message, CLOSE.busy),
+          );
       } catch (thrown) {
         this.#refuse(socket, asBeelineError(thrown).message, CLOSE.protocol);
       }

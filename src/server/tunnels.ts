@@ -5,8 +5,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
+import { asBeelineError } from '../base/errors.ts';
 import { count, hex, only, readValue, text } from '../base/json.ts';
-import { byteLength, MAX_RENDEZVOUS_TEXT } from '../wire/rendezvous.ts';
+import { byteLength, encodeRendezvous, MAX_RENDEZVOUS_TEXT } from '../wire/rendezvous.ts';
 import type { MeetingStore } from './meeting-store.ts';
 
 /** What a transport gives: whole texts out, and an end. Neither method may throw. */
@@ -185,7 +186,7 @@ export class Tunnels {
     return end;
   }
 
-  /** @returns whether this is a message for a tunnel, good or bad */
+  /** What is no message for a tunnel is nothing. */
   heard(from: string, message: unknown): void {
     let said: TunnelMessage;
     try {
@@ -256,7 +257,9 @@ export class Tunnels {
         send: (text) => end.send(text),
         close: () => end.close(),
       });
-    } catch {
+    } catch (thrown) {
+      const { reason, message } = asBeelineError(thrown, 'SERVER');
+      end.send(encodeRendezvous({ t: 'refused', code: 'SERVER', reason, message }));
       end.close();
     }
   }

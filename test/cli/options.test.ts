@@ -376,6 +376,30 @@ describe('cli: arguments', () => {
     );
   });
 
+  it('is one of several servers with a Redis, and a URL of its own', () => {
+    const url = 'redis://h';
+    const own = ['--public-url', 'https://a.example'];
+    const { redis, publicUrl } = serverArgs(['--redis', url, ...own]);
+    assert.deepEqual([redis, publicUrl], [{ url, urlFile: undefined }, 'https://a.example']);
+    const env = { BEELINE_REDIS_URL: 'redis://env' };
+    assert.equal(serverArgs(own, env).redis?.url, 'redis://env');
+    assert.deepEqual(serverArgs(['--redis-url-file', 'f', ...own], env).redis, {
+      url: undefined,
+      urlFile: 'f',
+    });
+    assert.equal(serverArgs(['--redis', url, '--no-relay']).publicUrl, undefined);
+    for (const argv of [
+      ['--redis', url],
+      own,
+      ['--redis', url, '--redis-url-file', 'f', ...own],
+      ['--redis', url, '--public-url', 'ftp://h'],
+    ])
+      assert.throws(
+        () => serverArgs(argv),
+        (error) => error instanceof BeelineError && error.code === 'USAGE',
+      );
+  });
+
   it('never throws anything but USAGE, whatever is typed', () => {
     fc.assert(
       fc.property(fc.constantFrom(...COMMANDS), fc.array(fc.string({ unit: 'binary' })), (command, argv) => {

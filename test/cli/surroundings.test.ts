@@ -283,8 +283,14 @@ describe('cli: server', () => {
       turn: { urls: ['turn:a', 'turn:b'], secret: 'hush' },
       limits: { relayMailboxBytes: 20e9, relayRate: 10 * 2 ** 20 },
     });
+    writeFileSync(secret, 'redis://:hush@h\n');
+    const several = ['--redis-url-file', secret, '--public-url', 'https://a.example'];
+    assert.equal(await dispatch(['server', ...several], host), 0);
+    const shared = { redis: 'redis://:hush@h', publicUrl: 'https://a.example' };
+    assert.deepEqual(told(), { ...standard, ...services, host: undefined, ...shared });
     writeFileSync(secret, 'two\nlines\n');
     assert.equal(await dispatch(['server', ...turn], host), 2);
+    assert.equal(await dispatch(['server', ...several], host), 2);
     rmSync(secret);
     assert.notEqual(await dispatch(['server', ...turn], host), 0);
   });

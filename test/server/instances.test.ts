@@ -257,6 +257,21 @@ test('a watcher hears of hosts at every instance, and when one of these dies', a
   assert.deepEqual(heard, ['+']);
 });
 
+test('a home that is full says so through the tunnel', async () => {
+  const hub = new MemoryHub();
+  const scheduler = new Scheduler(randomFrom(seed));
+  hub.deliver = (act, way) => scheduler.add(act, way);
+  const home = new Mailboxes({ store: hub.enter(), limits: { connections: 1 } });
+  const other = new Mailboxes({ store: hub.enter() });
+  new Peer('host', '7').connect(home);
+  const guest = new Peer('join', '7');
+  guest.connect(other);
+  await scheduler.settle();
+  assert.deepEqual([guest.gone, guest.connected], ['SERVER', false]);
+  assert.match(JSON.stringify(guest.heard), /This server is full/);
+  assert.equal(home.tunnels + other.tunnels, 0);
+});
+
 test('joins are counted over all instances', async () => {
   const { all, scheduler } = world(randomFrom(seed), 3, { limits: { joinsPerHour: 5 } });
   const codes: (string | undefined)[] = [];

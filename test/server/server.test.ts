@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/base/errors.ts';
-import { createRendezvous, type ServerOptions, startServer } from '../../src/server/index.ts';
+import { checkServer, createRendezvous, type ServerOptions, startServer } from '../../src/server/index.ts';
 import { MAX_RENDEZVOUS_TEXT } from '../../src/wire/rendezvous.ts';
 import { freePort } from '../ports.ts';
 
@@ -175,4 +175,26 @@ test('a closed rendezvous takes nobody in', async () => {
       ),
     { code: 'SERVER', reason: 'RENDEZVOUS_CLOSED' },
   );
+});
+
+test('an instance that relays needs a public URL, and a Redis URL is one of Redis', async () => {
+  const wrong: Partial<ServerOptions>[] = [
+    { redis: 'redis://h' },
+    { redis: 'redis://h', publicUrl: 'https://u:p@a.example' },
+    { redis: 'redis://h', publicUrl: 'ftp://a.example' },
+    { redis: 'http://h', publicUrl: 'https://a.example' },
+    { redis: 'redis://:secret@h/db', relay: false },
+  ];
+  for (const options of wrong)
+    for (const run of [startServer, checkServer])
+      await assert.rejects(run({ port: 0, stun: false, ...options }), (error) => {
+        assert.ok(error instanceof BeelineError && error.reason === 'REDIS_UNUSABLE', String(error));
+        return !error.message.includes('secret');
+      });
+  await checkServer({
+    port: 0,
+    stun: false,
+    redis: 'rediss://n:p@h:1/2',
+    publicUrl: 'https://a.example/i/1',
+  });
 });
