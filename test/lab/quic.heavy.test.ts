@@ -61,7 +61,6 @@ describe('lab: QUIC', { skip }, () => {
   it('from an open receiver to an open sender', async (t) => {
     const { receive, whole } = await crossing(t, ['open', 'open']);
     await whole(receive);
-    assert.ok(!receive.events.some(lane('udx')), 'where QUIC carries UDX has no lane for long');
   });
 
   it('a sender behind a NAT dials the receiver who can be dialled', async (t) => {
@@ -69,7 +68,8 @@ describe('lab: QUIC', { skip }, () => {
     await whole(receive);
     const lanes = receive.events.filter((line) => line.event === 'lane' && line.status === 'open');
     console.log(`# ${lanes.length} lanes: ${lanes.map(({ kind }) => kind).join(' ')}`);
-    assert.ok(lanes.length < 20, 'lanes came and went all the time');
+    // UDX may come first and make way. Lanes that came and went all the time were 60 in as long.
+    assert.ok(lanes.length < 30, 'lanes came and went all the time');
   });
 
   it('a receiver that is killed goes on where it was', async (t) => {
