@@ -34,9 +34,9 @@ import { carrierUrl, redisTarget } from './redis-url.ts';
 const HOUR_MS = 3_600_000;
 /** Milliseconds between two signs of life, and without one until others take an instance for dead. */
 const BEAT_MS = 1_000;
-const LIVE_MS = 5_000;
-/** Milliseconds for an answer of Redis, and to be connected to it. */
-const ANSWER_MS = 2_000;
+const LIVE_MS = 10_000;
+/** Milliseconds for an answer of Redis, and to be connected to it. An instance that is short of processor time must not lose Redis for it. */
+const ANSWER_MS = 4_000;
 const CONNECT_MS = 3_000;
 /** Milliseconds that a server waits for Redis as it starts. It starts without, then. */
 const START_MS = 5_000;
