@@ -31,6 +31,8 @@ const MOST_TRIED = 128;
 const MOST_HEARD = 16;
 /** Times that one is dialled, in different rounds. */
 const MOST_DIALS = 3;
+/** For one that announces the nameplate to be reached. */
+const ANNOUNCED_MS = 45_000;
 /** From the dial until it has proved itself. */
 const PROOF_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
@@ -98,17 +100,18 @@ class Contest implements Mailbox {
         void this.#rounds();
       });
     const stopped = () => asBeelineError(signal?.reason, 'INTERRUPTED');
-    await withDeadline(
-      realClock,
-      signal,
-      deadline,
-      () => this.#failures.first ?? nobody(),
-      met,
-      stopped,
-    ).catch((error) => {
-      this.close();
-      throw error;
+    const late = () => this.#failures.first ?? nobody();
+    // Somebody who announces the nameplate may be behind a NAT that takes several tries.
+    const nobodyYet = realClock.after(deadline, () => {
+      if (this.#dials.size === 0) this.#failed(late());
     });
+    const most = Math.max(deadline, ANNOUNCED_MS);
+    await withDeadline(realClock, signal, most, late, met, stopped)
+      .finally(nobodyYet)
+      .catch((error) => {
+        this.close();
+        throw error;
+      });
     signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.#end.signal });
   }
 

@@ -89,4 +89,92 @@ describe('lab: two homes meet over a DHT', { skip }, () => {
       }
     });
   }
+
+  it('on one LAN, where the DHT is there too: by the LAN', async () => {
+    const sender = await home('cone');
+    const receiver = await internet.addHost('cone', { behind: sender });
+    try {
+      const { kinds, firstByte } = await crosses(sender, receiver);
+      console.log(`# one LAN: ${kinds.join(', ')}; ${Math.round(firstByte)} ms`);
+      assert.ok(kinds.includes('tcp'));
+    } finally {
+      receiver.remove();
+      sender.remove();
+    }
+  });
+
+  it('on one LAN, from which no UDP reaches the DHT: each says so once, and they meet', async () => {
+    const sender = await home('cone');
+    const receiver = await internet.addHost('cone', { behind: sender });
+    try {
+      for (const host of [sender, receiver]) host.cut({ udp: true, to: internet.server.addresses });
+      const { sent, received } = await crosses(sender, receiver);
+      const said = ({ events }: typeof sent) => events.filter(({ reason }) => reason === 'DHT_SILENT').length;
+      assert.ok(said(sent) <= 1 && said(received) <= 1);
+    } finally {
+      receiver.remove();
+      sender.remove();
+    }
+  });
+
+  it('from a network without UDP: it is said, with the other ways, and nobody is met', async () => {
+    const sender = await home('udp-blocked');
+    const receiver = await home('cone');
+    try {
+      const send = work.start(['send', work.path('file'), ...flags()], { prefix: sender.prefix });
+      const { code } = await send.until('code');
+      const { message } = await send.until(({ reason }) => reason === 'DHT_SILENT');
+      assert.match(String(message), /address.*server/);
+      const receive = work.start(
+        ['receive', String(code), '--yes', '--to', work.folder('none'), ...flags()],
+        { prefix: receiver.prefix },
+      );
+      assert.equal(event(await receive.ends(6), 'error').reason, 'NOBODY_ANYWHERE');
+    } finally {
+      receiver.remove();
+      sender.remove();
+    }
+  });
+
+  it('with --no-dht nobody in another home is met', async () => {
+    const [sender, receiver] = [await home('cone'), await home('cone')];
+    try {
+      const send = work.start(['send', work.path('file'), '--no-dht'], { prefix: sender.prefix });
+      const { code } = await send.until('code');
+      assert.match(String(code), /^\d{1,3}-/);
+      const receive = work.start(
+        ['receive', String(code), '--yes', '--no-dht', '--to', work.folder('nobody')],
+        { prefix: receiver.prefix },
+      );
+      assert.equal(event(await receive.ends(6), 'error').reason, 'NOBODY_ON_LAN');
+    } finally {
+      receiver.remove();
+      sender.remove();
+    }
+  });
+
+  it('a sender that is killed and started again is met again by the same receiver', async () => {
+    const [sender, receiver] = [await home('cone'), await home('cone')];
+    try {
+      const words = ['send', work.path('file'), '--code', '7654321-alpha-beta', '--limit', '1M', ...flags()];
+      const first = work.start(words, { prefix: sender.prefix });
+      await first.until('code');
+      const to = work.folder('again');
+      const receive = work.start(
+        ['receive', '7654321-alpha-beta', '--yes', '--wait', '100', '--to', to, ...flags()],
+        {
+          prefix: receiver.prefix,
+        },
+      );
+      await receive.until((line) => line.event === 'progress' && Number(line.bytes) > 1_000_000);
+      await first.kill();
+      const second = work.start(words, { prefix: sender.prefix });
+      await receive.ends(0);
+      await second.ends(0);
+      sameFile(work.path('file'), `${to}/file`);
+    } finally {
+      receiver.remove();
+      sender.remove();
+    }
+  });
 });

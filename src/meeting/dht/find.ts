@@ -1,6 +1,6 @@
 /** The receiver's end of a meeting over the DHT: who announces a nameplate, and a wire to each of those. */
 import type { DhtKeyPair, DhtStream } from 'hyperdht';
-import { until } from '../../base/clock.ts';
+import { realClock, sleep, until } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
 import type { Address } from '../../wire/candidate.ts';
 import type { Claimant } from '../contest.ts';
@@ -13,6 +13,9 @@ import { wireOver } from './wire.ts';
 const MOST_KEYS = 256;
 /** Relays that an announcement names: nodes of the DHT by which its sender is reached without another search. */
 const MOST_RELAYS = 3;
+
+/** For one that was met before to answer, until somebody is looked for who has taken its place. */
+const SUCCESSOR_MS = 1_500;
 
 interface FindOptions {
   nameplate: string;
@@ -87,21 +90,42 @@ export class DhtSearch {
   }
 
   #dial(announcer: Announcer): Dial {
-    let attempts = 0;
+    let again = false;
     return async (events, signal) => {
-      // A sender that was started again has another key. Now and then it is looked for.
-      const again = attempts++ > 0 && attempts % 2 === 1;
-      const { key, relays } = (again && (await this.#successor(signal))) || announcer;
-      const stream = this.#node.engine.connect(key, {
-        keyPair: this.#own,
-        relayAddresses: relays,
-        // Anybody may have announced that key: it is not told the addresses of this network.
-        localConnection: false,
-      });
-      await opened(stream, signal);
+      const stream = await (again ? this.#anew(announcer, signal) : this.#open(announcer, signal));
+      again = true;
       this.#options.onStream();
       return wireOver(stream, events);
     };
+  }
+
+  /** To one that was met before. If it was started again, it has another key, and the old one answers nobody. */
+  async #anew(announcer: Announcer, signal: AbortSignal): Promise<DhtStream> {
+    const end = new AbortController();
+    const during = AbortSignal.any([signal, end.signal]);
+    const successor = async () => {
+      await sleep(realClock, SUCCESSOR_MS, during);
+      const found = await this.#successor(during);
+      return this.#open(found ?? announcer, during);
+    };
+    try {
+      return await Promise.any([this.#open(announcer, during), successor()]);
+    } catch (thrown) {
+      throw thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+    } finally {
+      end.abort();
+    }
+  }
+
+  async #open({ key, relays }: Announcer, signal: AbortSignal): Promise<DhtStream> {
+    const stream = this.#node.engine.connect(key, {
+      keyPair: this.#own,
+      relayAddresses: relays,
+      // Anybody may have announced that key: it is not told the addresses of this network.
+      localConnection: false,
+    });
+    await opened(stream, signal);
+    return stream;
   }
 }
 
@@ -119,6 +143,8 @@ async function opened(stream: DhtStream, signal: AbortSignal): Promise<void> {
   try {
     const open = await until(signal, () => stream.opened);
     if (!open) throw fault('MEETING_STREAM_LOST', { why });
+    // Another one was sooner.
+    signal.throwIfAborted();
   } catch (error) {
     stream.destroy();
     throw error;

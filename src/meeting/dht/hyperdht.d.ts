@@ -44,7 +44,12 @@ declare module 'hyperdht' {
   export default class HyperDHT extends EventEmitter {
     static readonly BOOTSTRAP: readonly string[];
     static keyPair(seed?: Uint8Array): DhtKeyPair;
-    constructor(options: { ephemeral: boolean; bootstrap: readonly string[] });
+    constructor(options: {
+      ephemeral: boolean;
+      bootstrap: readonly string[];
+      /** Milliseconds at least between two rows of guessed ports. */
+      randomPunchInterval: number;
+    });
     /** Resolves when nodes have been asked, and whether this one can be reached from outside is known. */
     fullyBootstrapped(): Promise<void>;
     /** Nodes that were heard of last. */

@@ -11,6 +11,8 @@ import type { Address } from '../../wire/candidate.ts';
 
 /** For the first node to answer. */
 const ANSWER_MS = 6_000;
+/** A row of guessed ports may find none, and a person waits for the next one: HyperDHT's own 20 s are for peers that nobody waits for. */
+const GUESS_EVERY_MS = 5_000;
 /** Its streams get so long to say that they end. */
 const CLOSE_MS = 300;
 /** Nodes that say how this machine looks from outside. */
@@ -38,7 +40,10 @@ export class DhtNode {
       const { default: Engine } = await import('hyperdht');
       // Their addresses alone: a lookup of their names could not be given up where no name server answers.
       const nodes = bootstrap ?? Engine.BOOTSTRAP.map((node) => node.replace(/@[^:]*/, ''));
-      return new DhtNode(new Engine({ ephemeral: true, bootstrap: nodes }), Engine.keyPair);
+      return new DhtNode(
+        new Engine({ ephemeral: true, bootstrap: nodes, randomPunchInterval: GUESS_EVERY_MS }),
+        Engine.keyPair,
+      );
     } catch (cause) {
       throw fault('DHT_MISSING', {}, { cause });
     }
