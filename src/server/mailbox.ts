@@ -129,6 +129,11 @@ export class SharedMailbox {
     return this.#host !== undefined;
   }
 
+  /** It has had a host here. */
+  get seated(): boolean {
+    return this.#seated;
+  }
+
   /** Its host was lost: another may sit down in its place, which needs no token. */
   get awaitsHost(): boolean {
     return this.#hostLost !== undefined;
@@ -345,7 +350,8 @@ export class SharedMailbox {
   keep(number: number): void {
     this.#bytes += MESSAGE_COST;
     const guest = this.#guests.get(number);
-    if (!guest) return;
+    // The store hears of it once, however often it is said.
+    if (!guest || guest.kept) return;
     guest.kept = true;
     this.#house.places.set(guest.key, this.#placeOf(number, true));
     this.#strangers.leave(guest);

@@ -194,7 +194,7 @@ export class Mailboxes implements House {
       // While the store was asked, another of this instance may have come.
       const rival = this.#find(nameplate);
       if (rival) return this.#hostOf(rival, seat, wish);
-      return this.#create(seat, nameplate, claim.record);
+      return this.#create(seat, nameplate, wish, claim.record);
     });
   }
 
@@ -266,6 +266,8 @@ export class Mailboxes implements House {
   }
 
   hosting(nameplate: string, present: boolean): void {
+    // Its other home has said what is so.
+    if (this.places.moving) return;
     this.#watchers.changed(nameplate, present);
     if (isWatchable(nameplate)) this.store.broadcast({ t: 'hosting', nameplate, present });
   }
@@ -274,6 +276,11 @@ export class Mailboxes implements House {
     if (!this.#drop(mailbox)) return;
     mailbox.end(error);
     this.store.release(mailbox.nameplate);
+  }
+
+  /** A mailbox that was made for a host who has gone before it sat down. */
+  endUnused(mailbox: SharedMailbox): void {
+    if (!mailbox.seated) this.end(mailbox, fault('HOST_LEFT'));
   }
 
   #drop(mailbox: SharedMailbox): boolean {
@@ -342,12 +349,21 @@ export class Mailboxes implements House {
   }
 
   /** Of a nameplate that is this instance's. */
-  #create(seat: Seat, nameplate: string, record: MeetingRecord | undefined): Awaitable<Found | undefined> {
+  #create(
+    seat: Seat,
+    nameplate: string,
+    wish: HostWish,
+    record: MeetingRecord | undefined,
+  ): Awaitable<Found | undefined> {
     const release = () => {
       if (!this.#mailboxes.has(nameplate) && !record) this.store.release(nameplate);
     };
-    const make = (): Found | undefined => {
+    const make = (): Awaitable<Found | undefined> => {
       if (seat.over) return void release();
+      // While the store counted, another may have come, or many of this address.
+      const rival = this.#find(nameplate);
+      if (rival) return this.#hostOf(rival, seat, wish);
+      this.#checkRoom(seat.key);
       const mailbox = new SharedMailbox(nameplate, seat.key, this.clock(), this, record);
       this.#mailboxes.set(nameplate, mailbox);
       this.#owned.add(mailbox.owner);
@@ -513,7 +529,7 @@ export class Seat implements Sitter, Watcher {
     if (
       !this.#place &&
       !this.#watches &&
-      !this.#tunnel &&
+      !this.#tunnel?.answered &&
       now - this.#since >= this.#mailboxes.limits.helloDeadline
     )
       this.refuse(fault('SERVER_BUSY', { what: 'This connection asked for nothing and was closed.' }));
@@ -548,13 +564,16 @@ export class Seat implements Sitter, Watcher {
         ? this.#mailboxes.host(this, message.nameplate, message)
         : this.#mailboxes.join(this, message.nameplate, message.token);
     return whenKnown(found, (found) => {
-      if (!found || this.#over) return;
+      if (!found) return;
+      if (this.#over) return 'home' in found ? undefined : this.#mailboxes.endUnused(found.mailbox);
       if ('home' in found) return this.#forward(found.home, text);
       const { mailbox, account } = found;
       // While the store was asked.
       if (mailbox.over) throw busy(MOVED);
       // Set only after success: a refused newcomer must not free the place of the one who has it.
       if (message.t === 'host') {
+        // Two may have come into a lost host's place while the store was asked: only the first has it.
+        if (mailbox.hasHost && !mailbox.isHost(message.token)) throw fault('NAMEPLATE_TAKEN');
         mailbox.seatHost(this, message);
         this.#place = { side: 'host', mailbox, guest: 0 };
       } else {

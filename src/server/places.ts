@@ -14,7 +14,7 @@ export class Places {
   /** Those of mailboxes that live here, by the keys of their tokens. */
   readonly #places = new Map<string, Place>();
   readonly #store: MeetingStore;
-  #moved = false;
+  #moving = false;
   /** The place was left or taken anew: connections that wait with its token must end. */
   onVacated: (place: Place) => void = () => {};
 
@@ -57,14 +57,21 @@ export class Places {
   /** The token proves nothing any more. Another token for the place stays good. */
   withdraw(key: string): void {
     this.#places.delete(key);
-    if (!this.#moved) this.#store.forget(key);
+    if (!this.#moving) this.#store.forget(key);
   }
 
   /** What ends meanwhile ends here only: it has another home. */
   whileMoved(act: () => void): void {
-    this.#moved = true;
-    act();
-    this.#moved = false;
+    this.#moving = true;
+    try {
+      act();
+    } finally {
+      this.#moving = false;
+    }
+  }
+
+  get moving(): boolean {
+    return this.#moving;
   }
 
   /** For a store that may have forgotten it. */

@@ -35,6 +35,8 @@ const HOUR_MS = 3_600_000;
 /** Milliseconds between two signs of life, and without one until others take an instance for dead. */
 const BEAT_MS = 1_000;
 const LIVE_MS = 10_000;
+/** What this instance has said to itself and not heard, so that a connection that brings nothing is noticed. */
+const MOST_UNHEARD = LIVE_MS / BEAT_MS;
 /** Milliseconds for an answer of Redis, and to be connected to it. An instance that is short of processor time must not lose Redis for it. */
 const ANSWER_MS = 4_000;
 const CONNECT_MS = 3_000;
@@ -112,6 +114,7 @@ class RedisStore implements MeetingStore {
   #entering = false;
   /** How often a connection was lost. */
   #losses = 0;
+  #unheard = 0;
   #over = false;
   #told = false;
   #timer: NodeJS.Timeout | undefined;
@@ -313,6 +316,7 @@ class RedisStore implements MeetingStore {
     // What was subscribed to may be lost with a connection.
     if (this.#losses !== losses) return this.#reconnect();
     this.#id = id;
+    this.#unheard = 0;
     this.#settled();
     if (this.#told) this.#options.log.info({ redis: this.#where }, 'Redis is within reach again');
     this.#told = false;
@@ -332,6 +336,8 @@ class RedisStore implements MeetingStore {
       this.#others = this.#membersOf(answer);
       for (const other of before.keys())
         if (other !== id && !this.#others.has(other)) this.#events?.gone(other);
+      if (++this.#unheard > MOST_UNHEARD) throw new Error('SILENT');
+      await this.#redis.publish(this.#channelOf(id), JSON.stringify({ from: id, message: {} }));
     } catch (error) {
       this.#failed(error as Error);
       this.#reconnect();
@@ -409,7 +415,9 @@ class RedisStore implements MeetingStore {
     if (this.#id === undefined || said.length > MAX_MESSAGE) return;
     if (channel !== `${this.#prefix}all` && channel !== this.#channelOf(this.#id)) return;
     const read = tryJson(ENVELOPE, said);
-    if (read && read.from !== this.#id) this.#events?.heard(read.from, read.message);
+    if (!read) return;
+    if (read.from !== this.#id) this.#events?.heard(read.from, read.message);
+    else if (channel !== `${this.#prefix}all`) this.#unheard = 0;
   }
 
   #say(channel: string, message: object, said?: (listeners: number) => void): boolean {
@@ -454,7 +462,10 @@ class RedisStore implements MeetingStore {
   ): void {
     const id = this.#id;
     if (id === undefined) return;
-    if (!this.#room()) return this.#reconnect();
+    if (!this.#room()) {
+      this.#failed(new Error('BACKLOG'));
+      return this.#reconnect();
+    }
     this.#run(script, keys, values, id).then(
       (answer) => {
         if (this.#id === id) done(answer);

@@ -91,6 +91,11 @@ export class TunnelEnd {
     return this.#sent - this.#confirmed + this.#theirQueue;
   }
 
+  /** Something has come. */
+  get answered(): boolean {
+    return this.#heard > 0;
+  }
+
   send(text: string): void {
     this.#sent += byteLength(text) + COST;
     if (this.#sent - this.#confirmed > MOST_UNDERWAY) this.end();

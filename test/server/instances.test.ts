@@ -257,6 +257,91 @@ test('a watcher hears of hosts at every instance, and when one of these dies', a
   assert.deepEqual(heard, ['+']);
 });
 
+test('two who host one nameplate at one instance at once: one has it, and nothing is left of the other', async () => {
+  for (let run = 0; run < 40; run++) {
+    const { all, scheduler, hub } = world(randomFrom(seed + run), 1);
+    const hosts = [new Peer('host', '7'), new Peer('host', '7')];
+    for (const host of hosts) host.connect(all[0]!);
+    await scheduler.settle();
+    const what = `seed ${seed + run}`;
+    assert.equal(hosts.filter(({ there }) => there).length, 1, what);
+    assert.deepEqual(all[0]!.counts, { mailboxes: 1, connections: 1 }, what);
+    hosts.find(({ there }) => there)!.say({ t: 'leave' });
+    await scheduler.settle();
+    assert.deepEqual(all[0]!.counts, { mailboxes: 0, connections: 0 }, what);
+    assert.deepEqual([all[0]!.places.size, hub.meetings.size], [0, 0], what);
+  }
+});
+
+test("two who come into a lost host's place at once: one has it, with a token of its own", async () => {
+  for (let run = 0; run < 40; run++) {
+    const { all, scheduler } = world(randomFrom(seed + run), 1);
+    const lost = new Peer('host', '7');
+    lost.connect(all[0]!);
+    await scheduler.settle();
+    lost.lose();
+    const strangers = [new Peer('host', '7'), new Peer('host', '7')];
+    for (const stranger of strangers) stranger.connect(all[0]!);
+    await scheduler.settle();
+    const what = `seed ${seed + run}`;
+    assert.equal(strangers.filter(({ there }) => there).length, 1, what);
+    assert.equal(strangers.filter(({ token }) => token !== undefined).length, 1, what);
+    lost.connect(all[0]!);
+    await scheduler.settle();
+    assert.equal(lost.there, true, what);
+  }
+});
+
+test('many who host at once are counted before each has its mailbox', async () => {
+  const { all, scheduler } = world(randomFrom(seed), 1, { limits: { mailboxesPerAddress: 4 } });
+  const hosts = Array.from({ length: 20 }, (_, i) => new Peer('host', String(100 + i)));
+  for (const host of hosts) host.connect(all[0]!);
+  await scheduler.settle();
+  assert.equal(hosts.filter(({ there }) => there).length, 4);
+  assert.equal(all[0]!.counts.mailboxes, 4);
+});
+
+test('a host that is kept away from its store and comes back elsewhere is still there for who watches', async () => {
+  const { all, scheduler, hub } = world(randomFrom(seed), 2);
+  const nameplate = `d${'b'.repeat(15)}`;
+  const host = new Peer('host', nameplate);
+  host.connect(all[0]!);
+  await scheduler.settle();
+  const heard: boolean[] = [];
+  all[1]!
+    .open({
+      address: '192.0.2.9',
+      send: (text) => heard.push(JSON.parse(text).present),
+      close: () => assert.fail('a watcher is closed'),
+    })
+    .receive(JSON.stringify({ t: 'watch', v: 2, nameplates: [nameplate] }));
+  await scheduler.settle();
+  // The other instance has taken it over, and the first hears so.
+  hub.meetings.get(nameplate)!.home = [...hub.instances.keys()][1]!;
+  all[0]!.store.keep(nameplate, hub.meetings.get(nameplate)!.record!);
+  await scheduler.settle();
+  assert.equal(all[0]!.counts.mailboxes, 0, 'it has moved');
+  assert.ok(!heard.slice(1).includes(false), heard.join());
+});
+
+test('a guest that is kept is told to the store once, however often its host says so', async () => {
+  const { all, scheduler, hub } = world(randomFrom(seed), 1);
+  const [host, guest] = [new Peer('host', '7'), new Peer('join', '7')];
+  host.connect(all[0]!);
+  await scheduler.settle();
+  guest.connect(all[0]!);
+  await scheduler.settle();
+  let writes = 0;
+  const set = hub.places.set.bind(hub.places);
+  hub.places.set = (...args) => {
+    writes++;
+    return set(...args);
+  };
+  for (let i = 0; i < 100; i++) host.say({ t: 'keep', guest: 1 });
+  await scheduler.settle();
+  assert.equal(writes, 1);
+});
+
 test('a home that is full says so through the tunnel', async () => {
   const hub = new MemoryHub();
   const scheduler = new Scheduler(randomFrom(seed));

@@ -1,5 +1,6 @@
 /** The store in Redis: the contract, with Debian's redis-server; what happens when that dies, hangs or lies. */
 import assert from 'node:assert/strict';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { SILENT } from '../../src/server/log.ts';
@@ -8,15 +9,15 @@ import { openRedisStore } from '../../src/server/redis-store.ts';
 import { NO_REDIS, type RedisServer, startRedis } from '../redis.ts';
 import { listen, storeContract } from './store-contract.ts';
 
-type OpenOptions = { url?: string; load?: () => number };
+type OpenOptions = { url?: string; load?: () => number; redis?: string };
 
 async function world(password = '') {
   const redis = await startRedis(password);
   const stores: MeetingStore[] = [];
   return {
     redis,
-    async open({ url, load = () => 0 }: OpenOptions = {}) {
-      const store = await openRedisStore({ url: redis.url, publicUrl: url, load, log: SILENT });
+    async open({ url, load = () => 0, redis: at = redis.url }: OpenOptions = {}) {
+      const store = await openRedisStore({ url: at, publicUrl: url, load, log: SILENT });
       stores.push(store);
       return store;
     },
@@ -218,6 +219,42 @@ check('everything that is written ends by itself', async ({ redis, open }) => {
     assert.match(key, /^beeline:0:/);
     const left = Number(redis.command('PTTL', key));
     assert.ok(left > 0 && left <= 3_600_000, `${key} ${left}`);
+  }
+});
+
+check('a connection that brings nothing is noticed, though it is open', async ({ redis, open }) => {
+  const target = new URL(redis.url);
+  /** What is subscribed to comes by these. */
+  const subscribed = new Set<Socket>();
+  let silent = false;
+  const between = createServer((client) => {
+    const server = connect(Number(target.port), target.hostname);
+    client.on('data', (part) => {
+      if (part.includes('subscribe')) subscribed.add(client);
+      server.write(part);
+    });
+    server.on('data', (part) => {
+      if (!silent || !subscribed.has(client)) client.write(part);
+    });
+    for (const each of [client, server]) {
+      each.on('error', () => {});
+      each.on('close', () => {
+        client.destroy();
+        server.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  try {
+    const store = await open({ redis: `redis://127.0.0.1:${(between.address() as AddressInfo).port}` });
+    const heard = listen(store);
+    silent = true;
+    await heard.until((what) => what === 'away');
+    silent = false;
+    await heard.until((what) => what === 'back');
+    assert.equal(store.reachable, true);
+  } finally {
+    between.close();
   }
 });
 
