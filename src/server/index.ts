@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const status = statusAnswers(report);
   let relay: Relay | undefined;
-  const store = await openStore(options, log ?? SILENT, () => relay?.counts.relayConnections ?? 0);
+  const store = await openStore(options, log ?? SILENT, () => relay?.counts.relayConnections ?? 0, warn);
   const rendezvous = createRendezvous({
     ...options,
     ...(store && { store }),
@@ -199,10 +199,11 @@ async function openStore(
   { redis, publicUrl }: ServerOptions,
   log: ServerLog,
   load: () => number,
+  warn: ServerOptions['warn'],
 ): Promise<MeetingStore | undefined> {
   if (redis === undefined) return undefined;
   const { openRedisStore } = await import('./redis-store.ts');
-  return openRedisStore({ url: redis, publicUrl, load, log });
+  return openRedisStore({ url: redis, publicUrl, load, log, warn });
 }
 
 function openFront(

@@ -51,6 +51,18 @@ const MAX_MESSAGE = 256 * 1024;
 /** More instances than anybody runs are not looked at. */
 const MOST_INSTANCES = 256;
 
+/** Different things that are said of one time out of reach. */
+const MOST_TOLD = 8;
+/** Why it does not let a server in, for good. */
+const DENIALS = [
+  [
+    /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/,
+    'it does not let this server in. Check its password',
+  ],
+  [/^DENIED/, 'it is in its protected mode. Give it a password, or an address to listen on'],
+  [/^ERR (DB index|invalid DB)/, 'it has no such database'],
+] as const;
+
 const ID = hex(8);
 const ENVELOPE = only({ from: ID, message: v.unknown() });
 const TICKET = only({ instance: ID, place: PLACE });
@@ -69,6 +81,8 @@ export interface RedisStoreOptions {
   /** What this instance carries now. */
   load: () => number;
   log: ServerLog;
+  /** Told the person who runs the server. */
+  warn?: ((sentence: string) => void) | undefined;
 }
 
 interface Instance {
@@ -111,12 +125,14 @@ class RedisStore implements MeetingStore {
   #events: StoreEvents | undefined;
   /** Undefined while Redis is out of reach. */
   #id: string | undefined;
+  #starting = true;
   #entering = false;
   /** How often a connection was lost. */
   #losses = 0;
   #unheard = 0;
   #over = false;
-  #told = false;
+  /** What has been said of it since it went out of reach. */
+  readonly #told = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #others = new Map<string, Instance>();
   #commands = 0;
@@ -158,6 +174,7 @@ class RedisStore implements MeetingStore {
     // What goes wrong is told by events.
     for (const each of [this.#redis, this.#bus]) each.connect().catch(() => {});
     const denied = await settled;
+    this.#starting = false;
     clearTimeout(late);
     if (!denied) return;
     await this.close();
@@ -318,8 +335,11 @@ class RedisStore implements MeetingStore {
     this.#id = id;
     this.#unheard = 0;
     this.#settled();
-    if (this.#told) this.#options.log.info({ redis: this.#where }, 'Redis is within reach again');
-    this.#told = false;
+    if (this.#told.size > 0) {
+      this.#options.log.info({ redis: this.#where }, 'Redis is within reach again');
+      this.#options.warn?.('Redis is within reach again.');
+    }
+    this.#told.clear();
     this.#events?.back();
   }
 
@@ -394,20 +414,18 @@ class RedisStore implements MeetingStore {
 
   #failed(error: Error): void {
     if (this.#over) return;
-    const denied = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/.test(error.message);
-    if (denied)
-      this.#settled(
-        fault('REDIS_UNUSABLE', {
-          why: `it does not let this server in (${this.#where}). Check its password`,
-        }),
-      );
-    if (this.#told) return;
-    this.#told = true;
-    // Its words may quote what was sent: a code is enough.
-    const code = (error as NodeJS.ErrnoException).code ?? error.message.split(' ', 1)[0];
+    const denied = DENIALS.find(([said]) => said.test(error.message));
+    if (denied && this.#starting)
+      return this.#settled(fault('REDIS_UNUSABLE', { why: `${denied[1]} (${this.#where})` }));
+    const code = codeOf(error);
+    if (this.#told.has(code) || this.#told.size >= MOST_TOLD) return;
+    this.#told.add(code);
     this.#options.log.warn(
       { redis: this.#where, error: code },
       'Redis cannot be reached: nobody new can meet here until it can',
+    );
+    this.#options.warn?.(
+      `Redis at ${this.#where} cannot be reached (${code}). Nobody new can meet here until it can.`,
     );
   }
 
@@ -517,4 +535,11 @@ class RedisStore implements MeetingStore {
   #away(cause?: unknown): BeelineError {
     return fault('SERVER_STORE_AWAY', {}, { cause });
   }
+}
+
+/** Its words may quote what was sent: a code is enough. */
+function codeOf(error: NodeJS.ErrnoException): string {
+  if (error.message === 'Command timed out') return 'TIMEOUT';
+  const word = error.code ?? error.message.split(' ', 1)[0]!;
+  return /^[A-Z_]{1,32}$/.test(word) ? word : 'ERROR';
 }

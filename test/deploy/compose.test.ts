@@ -14,7 +14,8 @@ interface Service {
   volumes?: string[];
   ports?: string[];
   secrets?: string[];
-  networks?: string[];
+  networks?: string[] | Record<string, { ipv4_address?: string }>;
+  extra_hosts?: string[];
   depends_on?: string[];
   stop_grace_period?: string;
   security_opt?: string[];
@@ -30,6 +31,8 @@ const compose: {
 } = parse(read('compose.yaml'), { merge: true });
 /** What docs/server.md says to make first. */
 const MADE = /^\.\/(secrets|certs)(\/|$)/;
+const networksOf = ({ networks = [] }: Service) =>
+  Array.isArray(networks) ? networks : Object.keys(networks);
 const instances = Object.entries(compose.services).filter(([name]) => name.startsWith('beeline-'));
 
 test('every image has a version, and every file, network, volume, secret and service that is named is there', () => {
@@ -41,7 +44,7 @@ test('every image has a version, and every file, network, volume, secret and ser
       if (source.startsWith('./')) assert.ok(MADE.test(source) || existsSync(join('deploy', source)), volume);
       else assert.ok(source in compose.volumes, volume);
     }
-    for (const network of service.networks ?? []) assert.ok(network in compose.networks, network);
+    for (const network of networksOf(service)) assert.ok(network in compose.networks, network);
     for (const secret of service.secrets ?? []) assert.match(compose.secrets[secret]!.file, MADE, secret);
     for (const other of service.depends_on ?? []) assert.ok(other in compose.services, other);
     assert.deepEqual(service.security_opt, ['no-new-privileges:true'], name);
@@ -52,7 +55,7 @@ test('the three instances have right flags, each its own public URL, which nginx
   assert.equal(instances.length, 3);
   const nginx = read('nginx.conf');
   const urls = new Set<string>();
-  for (const [name, { command = [], secrets, read_only, stop_grace_period }] of instances) {
+  for (const [name, { command = [], secrets, read_only, stop_grace_period, networks }] of instances) {
     const [flag, path, ...typed] = command;
     assert.deepEqual([flag, path, read_only], ['--config', '/etc/beeline/server.yaml', true]);
     const file = parseConfiguration(read('compose-server.yaml'), 'compose-server.yaml').flags;
@@ -65,6 +68,9 @@ test('the three instances have right flags, each its own public URL, which nginx
     assert.ok(nginx.includes(`location ${pathname}/ {\n            proxy_pass http://${name}:4848/;`), name);
     assert.ok(nginx.includes(`server ${name}:4848 `), name);
     assert.ok(read('prometheus/prometheus.yml').includes(`- ${name}:9848\n`), name);
+    // A name that nobody has now would keep nginx from starting.
+    const own = Array.isArray(networks) ? undefined : networks?.edge?.ipv4_address;
+    assert.ok(compose.services.nginx!.extra_hosts!.includes(`${name}:${own}`), name);
   }
   assert.equal(urls.size, 3);
 });
