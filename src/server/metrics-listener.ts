@@ -39,13 +39,14 @@ export async function serveMetrics(
       response.writeHead(make ? 405 : 404, securityHeaders(false)).end();
       return;
     }
-    make().then(
-      ({ type, text }) =>
+    make()
+      .then(({ type, text }) =>
         response
           .writeHead(200, { ...securityHeaders(false), 'content-type': type, 'cache-control': 'no-store' })
           .end(text),
-      () => response.writeHead(500).end(),
-    );
+      )
+      // The head may be written, and what follows it may be what failed.
+      .catch(() => (response.headersSent ? response.destroy() : response.writeHead(500).end()));
   });
   server.maxConnections = MOST_CONNECTIONS;
   server.headersTimeout = DEADLINE_MS;

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { REASONS } from '../../src/base/reasons.ts';
 import { type RunningServer, startServer } from '../../src/server/index.ts';
+import { serveMetrics } from '../../src/server/metrics-listener.ts';
 import { RelayWorld, relayWorld } from './relay-world.ts';
 
 const LIMIT = { timeout: 60_000 };
@@ -209,3 +210,21 @@ test('the status page has sums and limits for a person, and no more', LIMIT, () 
     await other.close();
   }),
 );
+
+test('what cannot be written ends its request, and not the process', LIMIT, async (t) => {
+  const text = (what: unknown) => what as string;
+  const { url, close } = await serveMetrics(
+    { ...METRICS, option: '--metrics-port' },
+    {
+      '/metrics': async () => ({ type: 'text/plain', text: 'fine' }),
+      '/head': async () => ({ type: 'two\nlines', text: '' }),
+      '/body': async () => ({ type: 'text/plain', text: text(7) }),
+      '/none': () => Promise.reject(new Error('none')),
+    },
+  );
+  t.after(close);
+  const get = (path: string) => fetch(new URL(path, url), { headers: { connection: 'close' } });
+  for (const path of ['/head', '/none']) assert.equal((await get(path)).status, 500, path);
+  await assert.rejects(get('/body'));
+  assert.equal(await (await get('/metrics')).text(), 'fine');
+});
