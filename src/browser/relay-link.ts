@@ -59,7 +59,11 @@ export async function openRelayLink(
   const link = await dialRelay(url, encodeRelayHello(seat), signal, WebSocket);
   const { move } = link;
   if (!move) return link;
-  const there = await dialRelay(movedUrl(move.url, url), encodeRelayTicket(move.ticket), signal, WebSocket);
+  const to = movedUrl(move.url, url);
+  // The page's policy has it: connect-src 'self'.
+  if (authorityOf(to) !== authorityOf(url))
+    throw refused('it names another host, and pages go to their own.');
+  const there = await dialRelay(to, encodeRelayTicket(move.ticket), signal, WebSocket);
   if (!there.move) return there;
   throw refused('it sends its clients from one place to the next.');
 }

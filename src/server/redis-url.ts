@@ -1,5 +1,6 @@
 /** URLs of a server of several instances: of its Redis, and of each instance. */
 import { fault } from '../base/errors.ts';
+import { isInstancePath } from '../websocket/url.ts';
 import { MAX_RELAY_URL } from '../wire/relay.ts';
 
 /** @returns for people and logs, without a password @throws BeelineError USAGE, which does not quote it */
@@ -20,15 +21,14 @@ export function checkRedis(redis: string, publicUrl: string | undefined, relay: 
     throw fault('REDIS_UNUSABLE', { why: 'an instance that relays needs a public URL of its own' });
   if (publicUrl !== undefined && !carrierUrl(publicUrl))
     throw fault('REDIS_UNUSABLE', {
-      why: 'the public URL of this instance is an http or https URL without a name, a query or a fragment',
+      why: 'the public URL of this instance is an http or https URL with a short path such as /i/1, without a name, a query or a fragment',
     });
 }
 
 /** Whether clients may be sent there. */
 export function carrierUrl(text: string): boolean {
   if (text.length > MAX_RELAY_URL || !URL.canParse(text)) return false;
-  const { protocol, hostname, username, password, search, hash } = new URL(text);
-  return (
-    /^(https?|wss?):$/.test(protocol) && hostname !== '' && `${username}${password}${search}${hash}` === ''
-  );
+  const { protocol, hostname, pathname, username, password, search, hash } = new URL(text);
+  const extra = `${username}${password}${search}${hash}`;
+  return /^(https?|wss?):$/.test(protocol) && hostname !== '' && extra === '' && isInstancePath(pathname);
 }

@@ -1,6 +1,6 @@
 /** Opening a WebSocket to a Beeline server: directly or through the network's proxy, with refusals in words. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
 import { until } from '../base/clock.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
@@ -26,6 +26,8 @@ export interface DialOptions {
   /** Further headers of the request. */
   headers?: Record<string, string>;
   generateMask?: ClientOptions['generateMask'];
+  /** For a connection without a proxy. */
+  lookup?: LookupFunction | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface DialOptions {
  * @throws BeelineError SERVER, USAGE (a proxy that is none), or what the signal was aborted with.
  */
 export async function dialWebSocket<T>(options: DialOptions, adopt: Adopt<T>): Promise<T> {
-  const { url, maxPayload, signal, generateMask, headers } = options;
+  const { url, maxPayload, signal, generateMask, headers, lookup } = options;
   signal.throwIfAborted();
   const loading = import('ws');
   // An import that fails while the race is lost must not be an unhandled rejection.
@@ -51,6 +53,7 @@ export async function dialWebSocket<T>(options: DialOptions, adopt: Adopt<T>): P
     followRedirects: false,
     ...(generateMask && { generateMask }),
     ...(headers && { headers }),
+    ...(lookup && { lookup }),
     ...(socket && { createConnection: () => socket }),
   });
   return handshake(webSocket, socket, options, adopt);

@@ -37,15 +37,29 @@ export function rendezvousUrl(text: string): string {
   return serviceUrl(text, RENDEZVOUS_PATH);
 }
 
+/** Of the path of an instance, in characters: what a server may have its clients ask another host for. */
+const MAX_PREFIX = 32;
+
+/** Whether an instance may be at that path of a URL: `/i/1`. */
+export function isInstancePath(path: string): boolean {
+  return path.length <= MAX_PREFIX && /^(?:\/[\w.~-]+)*\/?$/.test(path);
+}
+
 /**
  * Where a server says that its relay carries a lane: the WebSocket URL there. A server that is met over TLS sends nobody on without
- * it, and none sends a name, a password or a query along.
+ * it, and none sends a name, a password, a query or a long path along.
  * @param from the URL where it said so
  * @throws BeelineError PROTOCOL
  */
 export function movedUrl(text: string, from: string): string {
   const there = URL.canParse(text) ? new URL(text) : undefined;
-  const plain = there && !there.username && !there.password && !there.search && !there.hash;
+  const plain =
+    there &&
+    !there.username &&
+    !there.password &&
+    !there.search &&
+    !there.hash &&
+    isInstancePath(there.pathname);
   const scheme = there && SCHEMES[there.protocol];
   if (!plain || !there.hostname || !scheme || (scheme !== 'wss:' && from.startsWith('wss:')))
     throw fault('SERVER_MISBEHAVES', { what: 'names another place that cannot be gone to' });

@@ -1,13 +1,16 @@
 /** Strangers in a DHT who know a nameplate: they announce it themselves, or come to whoever does. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DhtStream } from 'hyperdht';
 import { Attempts } from '../../src/meeting/dht/announce.ts';
+import { DhtSearch } from '../../src/meeting/dht/find.ts';
 import { encodeText } from '../../src/meeting/dht/frames.ts';
 import { topicOf } from '../../src/meeting/dht/keys.ts';
-import type { DhtNode } from '../../src/meeting/dht/node.ts';
+import { DhtNode } from '../../src/meeting/dht/node.ts';
 import { receive } from '../../src/node/receive.ts';
 import { send } from '../../src/node/send.ts';
 import { encodeRendezvous } from '../../src/wire/rendezvous.ts';
@@ -154,4 +157,53 @@ test('protects from: attempts to connect without end, of one address and of many
   assert.equal(one + 1 + many, 200);
   now = 60_000;
   assert.equal(attempts.take('203.0.113.1'), true);
+});
+
+test('protects from: an announcer that calls any address a node by which it is reached', LIMIT, async (t) => {
+  const net = await testDht(t);
+  const [node, own] = [await net.node(), await net.node()];
+  // As in the public DHT, whose nodes are all on the internet.
+  const elsewhere = await DhtNode.open(['198.51.100.1:49737']);
+  t.after(() => elsewhere.close());
+  for (const inner of [
+    '127.0.0.1',
+    '10.0.0.1',
+    '192.168.1.1',
+    '169.254.1.1',
+    '100.64.0.1',
+    '224.0.0.1',
+    '0.0.0.0',
+  ])
+    assert.equal(elsewhere.mayAsk({ host: inner, port: 53 }), false, inner);
+  assert.equal(elsewhere.mayAsk({ host: '203.0.113.9', port: 0 }), false);
+  assert.equal(elsewhere.mayAsk({ host: '203.0.113.9', port: 49_737 }), true);
+  // A private one leads to its own network, and to no other.
+  assert.equal(own.mayAsk({ host: '10.0.0.1', port: 49_737 }), false);
+  assert.equal(own.mayAsk({ host: '127.0.0.2', port: 49_737 }), true);
+
+  const victim = createSocket('udp4');
+  victim.bind(0, '127.0.0.1');
+  await once(victim, 'listening');
+  t.after(() => victim.close());
+  let knocks = 0;
+  victim.on('message', () => knocks++);
+  const relays = [{ host: '127.0.0.1', port: victim.address().port }];
+  const announced = () => node.engine.announce(topicOf(NAMEPLATE), node.keyPair(), relays).finished();
+  const dialled = async (may: boolean) => {
+    const search = new DhtSearch(
+      Object.assign(Object.create(own), { engine: own.engine, mayAsk: () => may }),
+      { nameplate: NAMEPLATE, onStream: () => {} },
+    );
+    const signal = AbortSignal.timeout(20_000);
+    const dials: Promise<unknown>[] = [];
+    const events = { onText: () => {}, onEnd: () => {} } as never;
+    await search.look(({ dial }) => void dials.push(dial(events, signal, '').catch(() => {})), signal);
+    assert.equal(dials.length, 1);
+    await Promise.all(dials);
+  };
+  await announced();
+  await dialled(false);
+  assert.equal(knocks, 0);
+  await dialled(true);
+  assert.ok(knocks > 0);
 });

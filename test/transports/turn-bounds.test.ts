@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
+import { mayGoTo } from '../../src/base/nearness.ts';
 import { makeCertificate } from '../../src/identity/certificate.ts';
 import { laneContext } from '../../src/secure/tls.ts';
+import { isServicePort } from '../../src/transports/near-lookup.ts';
 import { allocate } from '../../src/transports/turn/allocation.ts';
-import { boundedServer, isTurnPort, mayGoTo } from '../../src/transports/turn/server.ts';
+import { boundedServer } from '../../src/transports/turn/server.ts';
 import { FakeTurn, LOGIN } from './turn-fake.ts';
 
 const PUBLIC = ['198.51.100.7', '2001:db8::7'];
@@ -40,9 +42,9 @@ test('a rendezvous server in a private network may have its TURN server there', 
 });
 
 test('ports are those of TURN, of the web, and those that anybody may open', () => {
-  for (const port of [3478, 5349, 443, 80, 1024, 49_152]) assert.ok(isTurnPort(port), `${port}`);
+  for (const port of [3478, 5349, 443, 80, 1024, 49_152]) assert.ok(isServicePort(port), `${port}`);
   for (const port of [1, 22, 25, 53, 110, 389, 445, 631, 1023])
-    assert.equal(isTurnPort(port), false, `${port}`);
+    assert.equal(isServicePort(port), false, `${port}`);
 });
 
 test('what is not allowed gets no connection, by address or by name', { timeout: 60_000 }, async (t) => {

@@ -61,7 +61,7 @@ export class DhtSearch {
     try {
       for await (const { peers } of query)
         for (const { publicKey, relayAddresses } of peers)
-          yield { key: publicKey, relays: relayAddresses.slice(0, MOST_RELAYS) };
+          yield { key: publicKey, relays: this.#nodesAmong(relayAddresses) };
     } catch (error) {
       // A query that is ended, or that no node answers: the next round asks again.
       if (!signal.aborted) return;
@@ -70,6 +70,11 @@ export class DhtSearch {
       signal.removeEventListener('abort', stop);
     }
     signal.throwIfAborted();
+  }
+
+  /** Anybody may have announced, and names what it likes: packets go to no network that the DHT is not in. */
+  #nodesAmong(named: readonly Address[]): Address[] {
+    return named.filter((each) => this.#node.mayAsk(each)).slice(0, MOST_RELAYS);
   }
 
   /** One who announces the nameplate now, and did not before. */

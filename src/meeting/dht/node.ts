@@ -7,6 +7,7 @@ import type HyperDHT from 'hyperdht';
 import type { DhtKeyPair } from 'hyperdht';
 import { atMost, realClock, withDeadline } from '../../base/clock.ts';
 import { fault } from '../../base/errors.ts';
+import { mayGoTo } from '../../base/nearness.ts';
 import type { Address } from '../../wire/candidate.ts';
 
 /** For the first node to answer. */
@@ -33,6 +34,8 @@ export class DhtNode {
   /** Its own if there is a seed, else a new one. */
   readonly keyPair: (seed?: Uint8Array) => DhtKeyPair;
   readonly #heard: Promise<void>;
+  /** Hosts of the nodes that it began with. */
+  readonly #home: readonly string[];
 
   /** @throws BeelineError NO_PEER where the package is missing, or has no native part for this system */
   static async open(bootstrap: readonly string[] | undefined): Promise<DhtNode> {
@@ -43,18 +46,25 @@ export class DhtNode {
       return new DhtNode(
         new Engine({ ephemeral: true, bootstrap: nodes, randomPunchInterval: GUESS_EVERY_MS }),
         Engine.keyPair,
+        nodes.map((node) => node.replace(/:\d+$/, '')),
       );
     } catch (cause) {
       throw fault('DHT_MISSING', {}, { cause });
     }
   }
 
-  private constructor(engine: HyperDHT, keyPair: DhtNode['keyPair']) {
+  private constructor(engine: HyperDHT, keyPair: DhtNode['keyPair'], home: readonly string[]) {
+    this.#home = home;
     this.engine = engine;
     this.keyPair = keyPair;
     this.#heard = new Promise((resolve) => void engine.once('add-node', () => resolve()));
     // Later errors of it cost the DHT, not the process.
     engine.on('error', () => {});
+  }
+
+  /** Whether what a stranger calls a node may be asked: one of the internet, or one as near as the nodes of a private DHT. */
+  mayAsk({ host, port }: Address): boolean {
+    return port > 0 && mayGoTo(host, this.#home);
   }
 
   /** Some nodes that have answered. */

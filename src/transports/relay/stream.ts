@@ -1,4 +1,5 @@
 /** A connection at a server's relay: opened, named by a token, and waited with until the other side's is there. */
+import type { LookupFunction, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { Alarm, realClock, until, withDeadline } from '../../base/clock.ts';
@@ -19,6 +20,7 @@ import {
 } from '../../wire/relay.ts';
 import { RELAY_PATH } from '../../wire/rendezvous.ts';
 import type { Link } from './links.ts';
+import { movedLookup } from './moved.ts';
 
 /** The server pings a waiting client every 10 s. After so long without anything from it, the connection is dead. */
 const SILENCE_MS = 35_000;
@@ -33,16 +35,26 @@ export async function relayStream(url: string, seat: RelaySeat, signal: AbortSig
   const target = serviceUrl(url, RELAY_PATH);
   const found = await dialRelay(target, encodeRelayHello(seat), signal);
   if (found instanceof RelayStream) return found;
-  const there = await dialRelay(movedUrl(found.url, target), encodeRelayTicket(found.ticket), signal);
+  const { move, peer } = found;
+  const to = movedUrl(move.url, target);
+  const lookup = await movedLookup(to, target, peer);
+  const there = await dialRelay(to, encodeRelayTicket(move.ticket), signal, lookup);
   if (there instanceof RelayStream) return there;
   throw fault('SERVER_MISBEHAVES', { what: 'sends its clients from one place to the next' });
+}
+
+interface Moved {
+  move: RelayMove;
+  /** IP address of the server, or of a proxy before it. */
+  peer: string;
 }
 
 async function dialRelay(
   target: string,
   hello: string,
   signal: AbortSignal,
-): Promise<RelayStream | RelayMove> {
+  lookup?: LookupFunction,
+): Promise<RelayStream | Moved> {
   // Only the pairing may take long. Without a deadline a dead network would go unnoticed for a quarter of an hour.
   const late = () => refused('it did not answer in time');
   // In an object, so that the dialling does not await the promise in it.
@@ -53,6 +65,7 @@ async function dialRelay(
         name: `the relay at ${target}`,
         maxPayload: MAX_RELAY_MESSAGE,
         signal: dialling,
+        lookup,
         // RFC 6455 (5.3, 10.3) wants masks that cannot be foreseen, so that no script in a browser can make its messages look like
         // HTTP to a cache on the way. Here no stranger chooses the bytes: they are TLS or sealed records, random by themselves,
         // and a mask of zeros spares both ends a pass over them and this one a copy.
@@ -72,13 +85,13 @@ function paired(
   target: string,
   hello: string,
   signal: AbortSignal,
-): Promise<RelayStream | RelayMove> {
+): Promise<RelayStream | Moved> {
   // Asked now, because a closed socket does not know it any more.
-  const local = localOf(webSocket);
+  const { local, peer } = endsOf(webSocket);
   const silence = new Alarm(realClock);
   let hear = () => {};
   const waiting = () =>
-    new Promise<RelayStream | RelayMove>((resolve, reject) => {
+    new Promise<RelayStream | Moved>((resolve, reject) => {
       const fail = (what: string, cause?: Error) => reject(refused(what, cause));
       hear = () => silence.set(SILENCE_MS, () => fail(`nothing heard for ${SILENCE_MS / 1000} s`));
       hear();
@@ -87,7 +100,7 @@ function paired(
         try {
           const move = decodeRelayAnswer(isBinary ? '' : data.toString());
           if (move) webSocket.close(CLOSE.normal);
-          resolve(move ?? new RelayStream(webSocket, { local, remote: authorityOf(target) }));
+          resolve(move ? { move, peer } : new RelayStream(webSocket, { local, remote: authorityOf(target) }));
         } catch (error) {
           reject(error);
         }
@@ -107,11 +120,13 @@ function paired(
   return pairing;
 }
 
-function localOf(webSocket: WebSocket): string {
-  // Not in the types, but the only way to ask; it is for people only.
-  const socket = (webSocket as unknown as { _socket?: { localAddress?: string; localPort?: number } })
-    ._socket;
-  return formatAddress({ host: socket?.localAddress ?? '?', port: socket?.localPort ?? 0 });
+function endsOf(webSocket: WebSocket): { local: string; peer: string } {
+  // Not in the types, but the only way to ask.
+  const socket = (webSocket as unknown as { _socket?: Socket })._socket;
+  return {
+    local: formatAddress({ host: socket?.localAddress ?? '?', port: socket?.localPort ?? 0 }),
+    peer: socket?.remoteAddress ?? '',
+  };
 }
 
 function refused(what: string, cause?: Error): BeelineError {
