@@ -284,6 +284,7 @@ const TEXTS = {
     STUN_REFUSED: 'The STUN server at {server} {what}.',
     // The server that two sides meet at
     SERVER_UNREACHABLE: 'Cannot reach {name}: {why}. Check the address, and that the server runs.',
+    SERVER_CERTIFICATE: 'The certificate of {name} is not accepted: {why}.',
     SERVER_REFUSED: '{name} refused (HTTP {status}){what}',
     SERVER_LOST: 'The connection to the server was lost: {why}.',
     MEETING_STREAM_LOST: 'The connection over the DHT was lost: {why}.',
@@ -340,6 +341,8 @@ const TEXTS = {
       'No node of the DHT answers over UDP and IPv4. Here the two sides can meet on the same network only, at an address, or at a server.',
     DHT_MISSING: 'The optional package hyperdht cannot be loaded here, so nobody is met over the DHT.',
     NOBODY_YET: 'Nobody sends under that code {where} yet; still looking.',
+    ONLY_AT_PORT:
+      'Nobody is told where this sender is: a receiver needs its address. It listens on port {port}.',
     NO_INTERFACE:
       'This machine has no network interface that a sender could be found on. Connect it to a network first.',
     ONLY_THIS_MACHINE:
@@ -402,7 +405,7 @@ const TEXTS = {
     PATH_MALFORMED: '{path} is not a path.',
     PATH_MISSING: 'There is no {what} {path}.',
     PATH_NO_FOLDER: '{path} is not a folder.',
-    CERTIFICATE_MISSING: 'The {what} file is not there: {why}',
+    CERTIFICATE_MISSING: 'The {what} file is not there: {why}.',
   },
   LOCKED: {
     FOLDER_LOCKED:

@@ -1,7 +1,9 @@
 /** Where the receiver's code comes from when it is not an argument, and help with one that was typed wrongly. */
 import { on } from 'node:events';
+import { isIP } from 'node:net';
 import { realClock, withDeadline } from '../base/clock.ts';
 import { BeelineError } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
 import type { Host, Input } from './host.ts';
@@ -42,6 +44,27 @@ function firstLine(input: Input, signal: AbortSignal): Promise<string> {
   });
 }
 
+/** A code, and the link that it stood in, if so. */
+export interface Obtained {
+  code: string;
+  link?: string | undefined;
+}
+
+/** Where a link says that the two sides meet, and what the person is told of it. */
+export function placeOf(link: string): { server?: string; said: string } {
+  const given = link.includes('://') ? link : `https://${link}`;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (!url) return { said: 'The link names no server that makes sense. Its code alone is used.' };
+  const { host, hostname, protocol } = url;
+  const shown = escapeName(host);
+  // The page of `send --web`: by TLS, at an address, on a port that is not that of the sender's own rendezvous.
+  if (protocol === 'https:' && isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
+    return {
+      said: `The link is taken for the sender's own page at ${shown}: looking for the sender itself. If that is a server, use --server URL.`,
+    };
+  return { server: given, said: `Meeting at ${escapeName(given)}, the server of the link.` };
+}
+
 /**
  * A well-formed code, without what was typed or pasted around it. A wrong guess burns the code. So the person is asked
  * about a code that looks mistyped before it is tried. Where nobody can be asked, it is refused.
@@ -52,8 +75,8 @@ export async function obtainCode(
   given: string | undefined,
   { stdin, codes }: Host,
   { prompt, screen, interrupt }: TransferRun,
-): Promise<string> {
-  const { parseCode, formatCode, doubtAbout, describeDoubt } = await codes();
+): Promise<Obtained> {
+  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt } = await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
@@ -61,6 +84,7 @@ export async function obtainCode(
   if (text === '')
     throw usage('receive', 'stdin holds no code. Give one there, as an argument or in BEELINE_CODE.');
 
+  let link: string | undefined;
   for (;;) {
     const typed = text ?? (await answer('Code: '));
     let code: Code;
@@ -72,8 +96,10 @@ export async function obtainCode(
       screen.line(error.message);
       continue;
     }
+    // A code that is given once more has the place of the first.
+    link = linkIn(typed) ?? link;
     const doubt = doubtAbout(code.password);
-    if (!doubt) return formatCode(code);
+    if (!doubt) return { code: formatCode(code), link };
     if (!prompt.possible)
       throw usage(
         'receive',
@@ -82,10 +108,10 @@ export async function obtainCode(
     if (doubt.meant !== undefined) {
       const meant = formatCode({ ...code, password: doubt.meant });
       const yes = await answer(`Did you mean ${meant}? [Y/n] `);
-      return yes === '' || /^y(es)?$/i.test(yes) ? meant : formatCode(code);
+      return { code: yes === '' || /^y(es)?$/i.test(yes) ? meant : formatCode(code), link };
     }
     const again = await answer(`${describeDoubt(doubt)} The code again, or Enter if it is right: `);
-    if (again === '') return formatCode(code);
+    if (again === '') return { code: formatCode(code), link };
     text = again;
   }
 

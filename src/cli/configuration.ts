@@ -6,6 +6,7 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'y
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { FLAGS, type Flag, type FlagValues } from './flags.ts';
+import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 import { readBounded } from './secrets.ts';
 
@@ -64,14 +65,21 @@ class Reader {
   /** @throws BeelineError USAGE with all mistakes */
   read(): void {
     const { contents, errors, warnings } = this.#document();
-    for (const { pos, message } of [...errors, ...warnings])
-      this.#wrong(pos[0], `this is no YAML: ${message}`);
+    // What the parser says after its first message is mostly about the same mistake.
+    const [first] = [...errors, ...warnings];
+    if (first) {
+      // Of a line that is indented too far it names where the value before begins, and the line itself only here.
+      const indented = errors.find(
+        ({ code, pos }) => code === 'MULTILINE_IMPLICIT_KEY' && pos[0] === first.pos[0],
+      );
+      this.#wrong(indented?.pos[1] ?? first.pos[0], `this is no YAML: ${first.message}.`);
+    }
     // What stands after a mistake of the form may mean anything.
     if (this.#mistakes.length === 0 && contents !== null && !isEmpty(contents)) this.#readAll(contents);
     if (this.#mistakes.length === 0) return;
     const told = this.#mistakes.slice(0, MOST_TOLD);
     const more = this.#mistakes.length - told.length;
-    throw new BeelineError('USAGE', `${told.join(' ')}${more > 0 ? ` And ${more} more.` : ''}`);
+    throw new Mistakes(more > 0 ? [...told, `And ${more} more.`] : told);
   }
 
   #document() {

@@ -5,6 +5,7 @@ import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
 import { COMMANDS, type Command } from './flags.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
+import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 
 type Run = (argv: readonly string[], host: Host) => Promise<number>;
@@ -78,7 +79,8 @@ export async function fail(thrown: unknown, argv: readonly string[], host: Host)
     const { code, reason } = error;
     host.stdout.write(`${jsonLine({ event: 'error', code, ...(reason && { reason }), message })}\n`);
   }
-  host.stderr.write(`beeline: ${escapeName(message)}\n`);
+  const lines = error instanceof Mistakes ? error.lines : [message];
+  host.stderr.write(`beeline: ${lines.map(escapeName).join('\n')}\n`);
   if (wantsStack(flags)) host.stderr.write(`${stackOf(error).split('\n').map(escapeName).join('\n')}\n`);
   return exitCode(error.code);
 }

@@ -45,7 +45,10 @@ export function instructions(
   const direct = meetingPoints(options, addresses).map((point) => `${command} --at ${shellWord(point)}`);
   if (options.lan === false && direct.length > 0)
     return [`${there}${direct.length > 1 ? ' one of' : ''}:`, '', ...direct, ''];
-  const main = [`${there}:`, '', command, ''];
+  const { at, dht } = options;
+  const nodes = at === undefined && typeof dht === 'object' ? dht.bootstrap : [];
+  const otherDht = nodes.map((node) => ` --dht-bootstrap ${shellWord(node)}`).join('');
+  const main = [`${there}:`, '', `${command}${otherDht}`, ''];
   return direct.length === 0
     ? main
     : [...main, 'or, if it is not on the same local network:', '', ...direct, ''];

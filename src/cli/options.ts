@@ -45,6 +45,8 @@ export type ReceiveArgs = TransferArgs<
   Omit<ReceiveOptions, 'accept'> & Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>
 > & {
   yes: boolean;
+  /** --server or --at was typed. */
+  placed: boolean;
 };
 
 export interface DownloadArgs {
@@ -186,7 +188,11 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, device: flags.device },
     share: !flags['no-share'],
   } as const;
-  return { ...transferArgs('receive', flags, env, argument ?? flags.code, own), yes };
+  return {
+    ...transferArgs('receive', flags, env, argument ?? flags.code, own),
+    yes,
+    placed: 'server' in flags || 'at' in flags,
+  };
 }
 
 /** With these somebody sends: a server of files does not. */
@@ -478,7 +484,8 @@ function transferArgs<O>(
   const { at, relay = 'auto' } = flags;
   // A flag beats the environment, also where it is another flag for the same purpose.
   const server = flags.server ?? (at === undefined ? serverFrom(env) : undefined);
-  if (relay === 'only' && server === undefined)
+  const linked = command === 'receive' && /:\/\/[^#]*#/.test(code ?? '');
+  if (relay === 'only' && server === undefined && !linked)
     throw usage(command, '--relay only needs a server that relays: --server URL.');
   return {
     face: faceOf(flags),

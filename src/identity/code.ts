@@ -42,9 +42,7 @@ const usage = (what: string) => fault('CODE_MALFORMED', { what });
  */
 export function codeIn(text: string): string {
   if (text.length > MAX_TYPED) return text;
-  // Typed with an Asian input method, each ASCII sign has a wide form.
-  const narrow = text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
-  const trimmed = narrow.trim();
+  const trimmed = narrowed(text);
   const fragment = trimmed.startsWith('#') ? trimmed.slice(1) : LINK.exec(trimmed)?.[1];
   if (fragment !== undefined) return decoded(fragment);
   const command = COMMAND.exec(trimmed)?.[1];
@@ -55,6 +53,17 @@ export function codeIn(text: string): string {
       .replace(FLAG, '')
       .trim();
   return trimmed.replace(LABEL, '');
+}
+
+/** The link in it, without the `#` and the code; undefined where there is none. */
+export function linkIn(text: string): string | undefined {
+  const found = text.length > MAX_TYPED ? null : LINK.exec(narrowed(text));
+  return found?.[0].slice(0, -found[1]!.length - 1).replace(/^[^\w]/, '');
+}
+
+/** Typed with an Asian input method, each ASCII sign has a wide form. */
+function narrowed(text: string): string {
+  return text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0)).trim();
 }
 
 function decoded(fragment: string): string {

@@ -171,6 +171,10 @@ export class Hosting {
     });
     const listener = await openPort(transfer, options, certificate, bind, serving(rendezvous));
     transfer.cleanup.push(() => rendezvous.close());
+    // Who chose the place knows it.
+    const { lan = true, port = 0 } = options;
+    if (!lan && !this.#dht && at === undefined && port === 0 && !web)
+      transfer.events.emit(warningEvent(fault('ONLY_AT_PORT', { port: listener.port })));
     const beside = { host: bind?.host, port: bind?.port ?? options.port };
     // Before the mailboxes, so that it is closed after them: who waits there hears why.
     const pages = web ? await serveWeb(transfer, rendezvous, certificate, beside) : undefined;

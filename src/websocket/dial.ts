@@ -11,6 +11,12 @@ const REFUSAL_MS = 2000;
 /** Of a refusal's text, in characters. */
 const MOST_REFUSAL = 300;
 
+/** Of Node's TLS: nobody whom this machine trusts vouches for that server. */
+const CERTIFICATE = /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+/** How a proxy says that what is behind it does not answer. */
+const AWAY: readonly number[] = [502, 503, 504];
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
 type Adopt<T> = (socket: WebSocket, headers: IncomingHttpHeaders) => T;
 
 export interface DialOptions {
@@ -94,6 +100,8 @@ async function handshake<T>(
 
 function unreachable(name: string, cause: Error): BeelineError {
   const code = (cause as NodeJS.ErrnoException).code;
+  if (code && CERTIFICATE.test(code))
+    return fault('SERVER_CERTIFICATE', { name, why: cause.message || code }, { cause });
   return fault('SERVER_UNREACHABLE', { name, why: cause.message || code || 'no connection' }, { cause });
 }
 
@@ -114,16 +122,30 @@ async function refusalOf(name: string, response: IncomingMessage): Promise<Beeli
     response.destroy();
   }
   const isText = response.headers['content-type']?.startsWith('text/plain') ?? false;
-  const said = isText
-    ? text
-        .slice(0, MOST_REFUSAL)
-        .replace(/[^\x20-\x7e]+/g, ' ')
-        .trim()
-    : '';
+  const said = isText ? printable(text) : '';
+  const status = response.statusCode ?? 0;
+  // A Beeline server that is being stopped says 503 too, and why.
+  if (AWAY.includes(status) && !(status === 503 && said))
+    return fault('SERVER_UNREACHABLE', {
+      name,
+      why: `the proxy before it says that it is away (HTTP ${status})`,
+    });
+  const to = REDIRECTS.includes(status) ? printable(response.headers.location ?? '') : '';
   const sentence = name[0]!.toUpperCase() + name.slice(1);
   return fault('SERVER_REFUSED', {
     name: sentence,
-    status: response.statusCode ?? 0,
-    what: said ? `: ${said}` : '. Is it a Beeline server?',
+    status,
+    what: to
+      ? `: it redirects to "${to}". Give that address, if you trust it.`
+      : said
+        ? `: ${said}`
+        : '. Is it a Beeline server?',
   });
+}
+
+function printable(text: string): string {
+  return text
+    .slice(0, MOST_REFUSAL)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
 }

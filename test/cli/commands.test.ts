@@ -516,6 +516,41 @@ describe('cli: receive', () => {
       assert.deepEqual(await receivedCode(argv, {}).then(({ code, exit }) => [code, exit]), [undefined, 2]);
   });
 
+  it('meets at the server of a link, unless another place was typed; a page of the sender is none', async () => {
+    const link = 'https://meet.example/sub/#7-alpha-zoo';
+    for (const [argv, server, said] of [
+      [
+        [link],
+        'https://meet.example/sub/',
+        /^Meeting at https:\/\/meet\.example\/sub\/, the server of the link\.$/m,
+      ],
+      [[`<${link}>.`, '--relay', 'only'], 'https://meet.example/sub/', /^Meeting at/m],
+      [['meet.example/#7-alpha-zoo'], 'https://meet.example/', /^Meeting at/m],
+      [['http://192.0.2.1:4848/#7-alpha-zoo'], 'http://192.0.2.1:4848/', /^Meeting at/m],
+      [[link, '--server', 'wss://other.example'], 'wss://other.example', /^(?!Meeting)/],
+      [[link, '--at', '192.0.2.1:5'], undefined, /^(?!Meeting)/],
+      [['https://192.0.2.1:4849/#7-alpha-zoo'], undefined, /own page at 192\.0\.2\.1:4849/],
+      [['https://[fd00::1]:4849/#7-alpha-zoo'], undefined, /own page at \[fd00::1\]:4849/],
+      [['7-alpha-zoo'], 'ws://env.example', /^(?!Meeting)/],
+    ] as const) {
+      let met: string | undefined;
+      const env: Record<string, string> =
+        argv[0] === '7-alpha-zoo' ? { BEELINE_SERVER: 'ws://env.example' } : {};
+      const host = fakeHost({
+        env,
+        receive(transfer, given) {
+          met = given.server;
+          transfer.finish();
+        },
+      });
+      assert.equal(await dispatch(['receive', '--yes', ...argv], host), 0, host.stderr.text);
+      assert.equal(met, server, argv.join(' '));
+      assert.match(host.stderr.text, said, argv.join(' '));
+    }
+    const typed = await receivedCode([], { stdin: new PassThrough().end(`${link}\n`) });
+    assert.match(typed.said, /^Meeting at https:\/\/meet\.example\/sub\/,/m);
+  });
+
   it('asks for no code where a key stands for it', async () => {
     const { code, exit } = await receivedCode(['--device', 'laptop'], { env: { BEELINE_CODE: CODE } });
     assert.deepEqual([code, exit], [undefined, 0]);

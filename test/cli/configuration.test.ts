@@ -105,7 +105,8 @@ const MISTAKES: [name: string, text: string, message: RegExp][] = [
   ['an alias', 'host: &a x\nlog-file: *a', /^s\.yaml:2: log-file needs one value/],
   ['a tag', 'port: !!js/function x', /this is no YAML/],
   ['a key of all objects', '__proto__: 1', /^s\.yaml:1: there is no __proto__/],
-  ['two mistakes', 'prot: 1\nhots: a', /^s\.yaml:1: .* s\.yaml:2: there is no hots\. Did you mean host\?$/],
+  ['one mistake that the parser tells twice', 'port: 1\n  host: a', /^s\.yaml:2: this is no YAML: [^\n]*$/],
+  ['two mistakes', 'prot: 1\nhots: a', /^s\.yaml:1: .*\ns\.yaml:2: there is no hots\. Did you mean host\?$/],
 ];
 
 for (const [name, text, message] of MISTAKES)

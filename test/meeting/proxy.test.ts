@@ -130,7 +130,7 @@ test('wss goes through HTTPS_PROXY, also where the proxy itself speaks TLS', asy
   process.env.https_proxy = `http://127.0.0.1:${proxies[0]!.port}`;
   await assert.rejects(
     hosting(url),
-    isError('SERVER', /self-signed/),
+    isError('SERVER', /^The certificate of .* is not accepted: self-signed/),
     'the server has to prove itself as ever',
   );
   await rendezvous.close();
@@ -242,4 +242,33 @@ test('addresses of a sender are dialled directly', async () => {
   mailbox.close();
   await rendezvous.close();
   http.close();
+});
+
+test('a proxy before the server says that it is away, or where else to go', async (t) => {
+  let answer: [status: number, headers: Record<string, string>, body: string] = [502, {}, ''];
+  const web = createServer((_request, response) => {
+    const [status, headers, body] = answer;
+    response.writeHead(status, headers).end(body);
+  }).listen(0, '127.0.0.1');
+  await once(web, 'listening');
+  t.after(() => web.close());
+  const url = `ws://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  const { signal } = new AbortController();
+  const refused = (pattern: RegExp) =>
+    assert.rejects(
+      dialWebSocket({ url, name: 'the server', maxPayload: 1, signal }, () => {}),
+      isError('SERVER', pattern),
+    );
+  for (const status of [502, 503, 504]) {
+    answer = [status, { 'content-type': 'text/html' }, '<html>'];
+    await refused(new RegExp(`^Cannot reach the server: the proxy .* away \\(HTTP ${status}\\)`));
+  }
+  answer = [503, { 'content-type': 'text/plain' }, 'It shuts down.'];
+  await refused(/^The server refused \(HTTP 503\): It shuts down\.$/);
+  for (const status of [301, 302, 307, 308]) {
+    answer = [status, { location: `https://b.example/\xe9${'x'.repeat(5000)}` }, ''];
+    await refused(/^The server refused \(HTTP 30\d\): it redirects to "https:\/\/b\.example\/ x{200,300}"\./);
+  }
+  answer = [302, {}, ''];
+  await refused(/Is it a Beeline server/);
 });

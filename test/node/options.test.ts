@@ -114,3 +114,20 @@ test('an offer is accepted by true alone: whoever forgets to answer has not said
     assert.deepEqual([sent.code, received.code], ['REFUSED', 'REFUSED'], String(answer));
   }
 });
+
+test('a sender that nobody can find says where it listens', async (t) => {
+  const warned = async (options: SendOptions) => {
+    const stop = new AbortController();
+    t.after(() => stop.abort());
+    const transfer = send({ text: 'x' }, { lan: false, receipt: false, ...options, signal: stop.signal });
+    const found: string[] = [];
+    for await (const event of transfer) {
+      if (event.event === 'warning') found.push(`${event.reason} ${event.message}`);
+      if (event.event === 'code') stop.abort();
+    }
+    await transfer.done.catch(() => {});
+    return found.filter((each) => each.startsWith('ONLY_AT_PORT'));
+  };
+  assert.match((await warned({})).join(), /It listens on port [1-9]\d+\.$/);
+  assert.deepEqual(await warned({ at: '127.0.0.1:0' }), []);
+});

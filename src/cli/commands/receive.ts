@@ -1,5 +1,5 @@
 /** `beeline receive`. */
-import { obtainCode } from '../code-input.ts';
+import { obtainCode, placeOf } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
@@ -22,17 +22,23 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
   const questions = new Questions(session.prompt, session.screen);
   try {
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const code = needsCode(args) ? await obtainCode(args.options.code, host, session) : undefined;
+    const { code, link } = needsCode(args)
+      ? await obtainCode(args.options.code, host, session)
+      : { code: undefined, link: undefined };
+    // What was typed to meet at beats the link, and the link beats the environment.
+    const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
     const options = await session.prepare(
       {
         ...{ ...args.options, code, psk, ...questions.options(args) },
+        ...(place && { server: place.server }),
         stdout: args.options.to === '-' ? host.stdout : undefined,
       },
       [code, args.options.code],
     );
     const receive = await host.receive();
+    if (place) session.report.say(place.said);
     session.report.say('Looking for the sender...');
     await session.follow(receive(options));
     return EXIT_DONE;
