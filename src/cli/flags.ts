@@ -82,9 +82,7 @@ const transfer = (leastPort: 0 | 1) => ({
     'use a relay: auto (the default, while there is no direct path), never, or only',
     oneOf('auto', 'never', 'only'),
   ),
-  'no-port-map': on(
-    'do not ask the router for a port (Beeline asks with --server and with the DHT)',
-  ),
+  'no-port-map': on('do not ask the router for a port (Beeline asks with --server and with the DHT)'),
   quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
   'no-lan': on('do not announce or search on the local network'),
   'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
