@@ -26,7 +26,7 @@ export interface ContestOptions extends MailboxOptions {
 
 /** Claimants that are dialled or talked with at the same time, and in all. */
 const SIDE_BY_SIDE = 8;
-const MOST_TRIED = 128;
+const MOST_TRIED = 512;
 /** Claimants that are heard: each may be a guess at the secret. */
 const MOST_HEARD = 16;
 /** Times that one is dialled, in different rounds. */
@@ -214,8 +214,17 @@ class Contest implements Mailbox {
     const number = ++this.#numbers;
     const way = this.#way(id, number);
     way.alarm.set(PROOF_MS, () => this.drop(number));
+    const dialOnce: Dial = async (...how) => {
+      try {
+        return await dial(...how);
+      } catch (thrown) {
+        // A record of somebody who has gone: it keeps nobody else waiting.
+        if (!way.mailbox && asBeelineError(thrown).code === 'NO_PEER') this.drop(number);
+        throw thrown;
+      }
+    };
     try {
-      const mailbox = await keepMailbox(dial, { ...this.#toTell(number, way), deadline: PROOF_MS });
+      const mailbox = await keepMailbox(dialOnce, { ...this.#toTell(number, way), deadline: PROOF_MS });
       this.#met(number, way, mailbox);
     } catch {
       this.drop(number);

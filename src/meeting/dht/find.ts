@@ -10,7 +10,7 @@ import type { DhtNode } from './node.ts';
 import { wireOver } from './wire.ts';
 
 /** Keys that are remembered of one nameplate: anybody may announce as many as it likes. */
-const MOST_KEYS = 256;
+const MOST_KEYS = 512;
 /** Relays that an announcement names: nodes of the DHT by which its sender is reached without another search. */
 const MOST_RELAYS = 3;
 
@@ -139,15 +139,17 @@ interface Announcer {
   relays: readonly Address[];
 }
 
-/** @throws BeelineError SERVER if it does not open */
+/** @throws BeelineError NO_PEER if no node knows of anybody with that key; SERVER if it does not open */
 async function opened(stream: DhtStream, signal: AbortSignal): Promise<void> {
   let why = 'it does not answer';
-  stream.on('error', (error: Error) => {
+  let nobody = false;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
     why = error.message;
+    nobody = error.code === 'PEER_NOT_FOUND';
   });
   try {
     const open = await until(signal, () => stream.opened);
-    if (!open) throw fault('MEETING_STREAM_LOST', { why });
+    if (!open) throw nobody ? fault('NOBODY_SENDS') : fault('MEETING_STREAM_LOST', { why });
     // Another one was sooner.
     signal.throwIfAborted();
   } catch (error) {
