@@ -60,6 +60,26 @@ test('PCP: maps and gives back with one nonce, and tells a private address too',
   assert.equal(unmap.readUInt16BE(42), 0);
 });
 
+test('PCP: a late answer to the request for a mapping is not that to its end', async () => {
+  const seen: Buffer[] = [];
+  const port = await udpRouter((bytes, from, socket) => {
+    seen.push(bytes);
+    // The first answer comes again, before that to what ends it.
+    socket.send(pcpAnswer(seen[0]!), from.port, from.address);
+    if (bytes.readUInt32BE(4) === 0 && seen.filter((one) => one.readUInt32BE(4) === 0).length > 1)
+      socket.send(pcpAnswer(bytes), from.port, from.address);
+  });
+  const pcp = new Pcp(HERE, port);
+  await pcp.map('tcp', 1234, 600);
+  await pcp.unmap('tcp', 1234);
+  pcp.close();
+  assert.equal(
+    seen.filter((one) => one.readUInt32BE(4) === 0).length,
+    2,
+    'it is asked until its own answer comes',
+  );
+});
+
 test('PCP: a lost request is sent again', async () => {
   let lost = 0;
   const port = await udpRouter((bytes, from, socket) => {

@@ -142,6 +142,8 @@ export class NatPmp implements Mapper {
     const opcode = OPCODE[transport];
     return this.#socket.ask(natPmpRequest(opcode, port, lifetime), (bytes) => {
       if (!isAnswer(bytes, opcode, 16) || bytes.readUInt16BE(8) !== port) return undefined;
+      // A late answer to a request for the mapping that now ends (RFC 6886, 3.4).
+      if (lifetime === 0 && bytes.readUInt32BE(12) !== 0) return undefined;
       return { port: bytes.readUInt16BE(10), lifetime: bytes.readUInt32BE(12) };
     });
   }
@@ -258,6 +260,8 @@ export function readPcpAnswer(
   if (Buffer.compare(nonce, wish.nonce) !== 0 || bytes[HEADER + 12] !== wish.protocol) return undefined;
   if (bytes.readUInt16BE(HEADER + 16) !== wish.port) return undefined;
   if (bytes[3] !== 0) throw refused(bytes[3]!);
+  // A late answer to a request for the mapping that now ends, which was repeated: the end's says 0 (RFC 6887, 15).
+  if (wish.lifetime === 0 && bytes.readUInt32BE(4) !== 0) return undefined;
   const address = bytes.subarray(HEADER + 20, HEADER + 36);
   const v4 = address.subarray(0, 12).equals(mapped('0.0.0.0').subarray(0, 12));
   return {
