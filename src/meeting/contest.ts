@@ -29,11 +29,14 @@ const SIDE_BY_SIDE = 8;
 const MOST_TRIED = 512;
 /** Claimants that are heard: each may be a guess at the secret. */
 const MOST_HEARD = 16;
-/** Times that one is dialled, in different rounds. */
-const MOST_DIALS = 3;
+/** What the dials of one may cost together, in different rounds. Where nobody is there a dial is over at once. */
+const MOST_COST = 12;
+const DIAL_COST = 4;
+const NOBODY_COST = 1;
 /** For one that announces the nameplate to be reached. */
 const ANNOUNCED_MS = 45_000;
-/** From the dial until it has proved itself. */
+/** To be reached: through two hard NATs that takes many guesses. And from then until it has proved itself. */
+const DIAL_MS = 30_000;
 const PROOF_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000;
@@ -63,7 +66,8 @@ class Contest implements Mailbox {
   readonly #search = new AbortController();
   /** By number: 0 is the first way. */
   readonly #ways = new Map<number, Way>();
-  readonly #dials = new Map<string, number>();
+  /** What the dials of each have cost. */
+  readonly #costs = new Map<string, number>();
   readonly #queue: Claimant[] = [];
   #numbers = 0;
   #heard = 0;
@@ -103,7 +107,7 @@ class Contest implements Mailbox {
     const late = () => this.#failures.first ?? nobody();
     // Somebody who announces the nameplate may be behind a NAT that takes several tries.
     const nobodyYet = realClock.after(deadline, () => {
-      if (this.#dials.size === 0) this.#failed(late());
+      if (this.#costs.size === 0) this.#failed(late());
     });
     const most = Math.max(deadline, ANNOUNCED_MS);
     await withDeadline(realClock, signal, most, late, met, stopped)
@@ -141,7 +145,7 @@ class Contest implements Mailbox {
     const way = this.#ways.get(host);
     if (!way) return true;
     this.#wrong ??= error;
-    this.#dials.set(way.id, MOST_DIALS);
+    this.#costs.set(way.id, MOST_COST);
     this.drop(host);
     this.#tellIfNone();
     return true;
@@ -196,8 +200,8 @@ class Contest implements Mailbox {
   #found(claimant: Claimant): void {
     const { id } = claimant;
     if (this.#search.signal.aborted || this.#heard >= MOST_HEARD) return;
-    if (!this.#dials.has(id) && this.#dials.size + this.#queue.length >= MOST_TRIED) return;
-    if ((this.#dials.get(id) ?? 0) >= MOST_DIALS) return;
+    if (!this.#costs.has(id) && this.#costs.size + this.#queue.length >= MOST_TRIED) return;
+    if ((this.#costs.get(id) ?? 0) >= MOST_COST) return;
     const busy = [...this.#ways.values()].some((way) => way.id === id);
     if (busy || this.#queue.some((queued) => queued.id === id)) return;
     this.#queue.push(claimant);
@@ -210,21 +214,26 @@ class Contest implements Mailbox {
   }
 
   async #try({ id, dial }: Claimant): Promise<void> {
-    this.#dials.set(id, (this.#dials.get(id) ?? 0) + 1);
+    const cost = this.#costs.get(id) ?? 0;
+    this.#costs.set(id, cost + DIAL_COST);
     const number = ++this.#numbers;
     const way = this.#way(id, number);
-    way.alarm.set(PROOF_MS, () => this.drop(number));
+    way.alarm.set(DIAL_MS, () => this.drop(number));
     const dialOnce: Dial = async (...how) => {
       try {
         return await dial(...how);
       } catch (thrown) {
         // A record of somebody who has gone: it keeps nobody else waiting.
-        if (!way.mailbox && asBeelineError(thrown).code === 'NO_PEER') this.drop(number);
+        if (!way.mailbox && asBeelineError(thrown).code === 'NO_PEER') {
+          this.#costs.set(id, cost + NOBODY_COST);
+          this.drop(number);
+        }
         throw thrown;
       }
     };
     try {
-      const mailbox = await keepMailbox(dialOnce, { ...this.#toTell(number, way), deadline: PROOF_MS });
+      const mailbox = await keepMailbox(dialOnce, { ...this.#toTell(number, way), deadline: DIAL_MS });
+      if (!this.#over(way) && this.#winner !== number) way.alarm.set(PROOF_MS, () => this.drop(number));
       this.#met(number, way, mailbox);
     } catch {
       this.drop(number);
