@@ -213,14 +213,17 @@ function isStale({ holder, touched }: Found, now: number): boolean {
 }
 
 function runs({ pid, start }: LockHolder): boolean {
+  let ours = true;
   try {
     process.kill(pid, 0);
   } catch (error) {
     // EPERM is an answer too: somebody is there.
     if (codeOf(error) === 'ESRCH') return false;
+    ours = false;
   }
   const found = processStat(pid);
-  if (!found) return true;
+  // It has ended since: one that may be signalled can be looked up where this process can.
+  if (!found) return !(ours && processStat(process.pid));
   // A zombie answers signals, but does no more.
   return !'ZXx'.includes(found.state) && (start === '' || found.start === start);
 }
