@@ -262,6 +262,8 @@ async function cutting(t: TestContext, to: number): Promise<{ port: number; rang
       server.write(part);
     });
     server.on('data', (part) => {
+      // What was under way when it was cut.
+      if (client.destroyed) return;
       carried += part.length;
       client.write(part);
       if (cuts === 2 || carried < MIDDLE) return;
