@@ -1,6 +1,6 @@
 /** Ports for tests that must know one before anything listens there. */
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /**
  * Below 32768, where Linux begins to hand out ports by itself: what asks for "any port" meanwhile, in this process or
@@ -24,5 +24,16 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer()
       .on('error', () => resolve(false))
       .listen(port, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether something accepts connections at a port of this machine. */
+export function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
   });
 }

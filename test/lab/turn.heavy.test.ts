@@ -7,7 +7,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -19,7 +18,7 @@ import { laneContext } from '../../src/secure/tls.ts';
 import { turnCredentials } from '../../src/server/turn.ts';
 import { dial } from '../../src/transports/tcp/dial.ts';
 import { type Allocation, allocate, type TurnTiming } from '../../src/transports/turn/allocation.ts';
-import { freePort } from '../ports.ts';
+import { answers, freePort } from '../ports.ts';
 
 const TURN = { kind: 'turn', relayed: true };
 
@@ -76,16 +75,6 @@ async function startCoturn(...flags: string[]): Promise<Coturn> {
     }
   }
   return { port, log: () => readFileSync(log, 'utf8'), stop };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 /** Writes all of `bytes` into one end, and gives what `size` bytes at the other end hash to. */
