@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { receive, send } from 'beeline';
+import { receive, send } from '@beeline-transfer/beeline';
 
 const PORT = 47_150;
 const work = mkdtempSync(join(tmpdir(), 'beeline-example-'));

@@ -1,7 +1,7 @@
 // A meeting place for Beeline in an Express application, which keeps its routes and its own WebSockets.
 // Run it after `npm run build`:  PORT=8080 node examples/with-express.mjs
 import { createServer } from 'node:http';
-import { createRendezvous } from 'beeline/server';
+import { createRendezvous } from '@beeline-transfer/beeline/server';
 import express from 'express';
 import { WebSocketServer } from 'ws';
 

@@ -1,6 +1,6 @@
 // A meeting place for Beeline in a Fastify application, below a path of its own.
 // Run it after `npm run build`:  PORT=8080 node examples/with-fastify.mjs
-import { createRendezvous } from 'beeline/server';
+import { createRendezvous } from '@beeline-transfer/beeline/server';
 import Fastify from 'fastify';
 
 const app = Fastify();

@@ -1,7 +1,8 @@
 // tsc writes the types; esbuild writes the code as a few bundled modules, because loading several hundred small ones
 // is most of a short command's time (docs/decisions.md has the figures).
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { TYPESCRIPT } from './typescript.mjs';
 
 // npm builds by `prepare`: also where nothing is installed, as on `npm pack` in a new clone, or only what runs, as on
@@ -24,6 +25,8 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, [TYPESCRIPT, '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
+const { exports: EXPORTS } = JSON.parse(readFileSync('package.json', 'utf8'));
+keepTypesOf(Object.values(EXPORTS).flatMap(({ types }) => types ?? []));
 const FOR_NODE = {
   bundle: true,
   platform: 'node',
@@ -97,3 +100,17 @@ await esbuild({
 });
 // The page itself.
 await buildPage({ configFile: 'web/vite.config.ts', logLevel: 'warn' });
+
+/** Removes the types of modules that nothing which is exported names: nobody could import them. */
+function keepTypesOf(entries) {
+  const kept = new Set();
+  const keep = (path) => {
+    if (kept.has(path)) return;
+    kept.add(path);
+    for (const [, other] of readFileSync(path, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+)\.[jt]s['"]/g))
+      keep(join(dirname(path), `${other}.d.ts`));
+  };
+  for (const entry of entries) keep(join(entry));
+  for (const name of readdirSync('dist', { recursive: true }))
+    if (name.endsWith('.d.ts') && !kept.has(join('dist', name))) rmSync(join('dist', name));
+}

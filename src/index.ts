@@ -1,6 +1,7 @@
 /**
- * Beeline as a library: `send` and `receive`, their events and errors. `beeline/server` runs a server to meet at. `beeline/transports`
- * has the types for transports of your own, `beeline/stores` those for stores of your own.
+ * Beeline as a library: `send` and `receive`, their events and errors. `@beeline-transfer/beeline/server` runs a server to meet at.
+ * `@beeline-transfer/beeline/transports` has the types for transports of your own, `@beeline-transfer/beeline/stores` those for stores
+ * of your own.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * `beeline/stores`: the types for a store of your own. Give a `Source` to `send` as `{ store }`, and to `receive` a function `store` that
- * makes a `Sink`. If a `Sink` has no `held`, a later run cannot go on with it.
+ * `@beeline-transfer/beeline/stores`: the types for a store of your own. Give a `Source` to `send` as `{ store }`, and to `receive` a
+ * function `store` that makes a `Sink`. If a `Sink` has no `held`, a later run cannot go on with it.
  * @module
  */
 

@@ -54,7 +54,7 @@ export interface CommonOptions extends TransferOptions {
   quic?: boolean;
   /**
    * The transports to use, best first. Default: all that Beeline has. `[mine, ...NODE_TRANSPORTS]` adds one of your own. Both sides
-   * must have it. See `beeline/transports`.
+   * must have it. See `@beeline-transfer/beeline/transports`.
    */
   transports?: readonly NodeTransport[];
   /**
@@ -115,7 +115,7 @@ export interface ReceiveOptions extends CommonOptions {
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */
   stdout?: NodeJS.WritableStream;
   /**
-   * Instead of `to`: makes the store that receives the accepted offer (`beeline/stores`). The sender chose the names in the offer.
+   * Instead of `to`: makes the store that receives the accepted offer (`@beeline-transfer/beeline/stores`). The sender chose the names in the offer.
    * Beeline has checked that no name leads out of the received folders.
    */
   store?: (offer: OfferSummary) => Sink | Promise<Sink>;
@@ -159,5 +159,5 @@ export interface DownloadOptions
   allowPrivate?: boolean;
 }
 
-/** What `send` takes: paths, one text, or a store of your own (`beeline/stores`). */
+/** What `send` takes: paths, one text, or a store of your own (`@beeline-transfer/beeline/stores`). */
 export type What = readonly string[] | { text: string } | { store: Source };

@@ -1,4 +1,4 @@
-/** `beeline/server`: a whole server in one call, or only its rendezvous, on an HTTP server of your own. */
+/** `@beeline-transfer/beeline/server`: a whole server in one call, or only its rendezvous, on an HTTP server of your own. */
 import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
 import { fault } from '../base/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * `beeline/transports`: the types and functions for a transport of your own. Give it to `send` and `receive` as one of `transports`.
+ * `@beeline-transfer/beeline/transports`: the types and functions for a transport of your own. Give it to `send` and `receive` as one of `transports`.
  * @module
  */
 

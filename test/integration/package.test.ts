@@ -4,10 +4,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { checkTypes, clean, installPacked, RESOLUTIONS, ROOT, readJson, version } from './packed.ts';
+import { checkTypes, clean, installPacked, name, RESOLUTIONS, ROOT, readJson, version } from './packed.ts';
 
 let dir: string;
-const installed = () => join(dir, 'node_modules/beeline');
+const installed = () => join(dir, 'node_modules', name);
 before(() => {
   dir = installPacked();
 });
@@ -22,13 +22,13 @@ test('the packed command and library run, from the packages that the tarball ask
     execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8', timeout: 300_000, env: clean });
   const { bin, exports } = readJson(join(installed(), 'package.json'));
   // Those for pages need a page.
-  const names = Object.keys(exports).filter((name) => !name.includes('browser'));
+  const names = Object.keys(exports).filter((entry) => !entry.includes('browser'));
   assert.ok(names.includes('./transports') && names.includes('./stores'));
-  const entries = names.map((name) => `import ${JSON.stringify(join('beeline', name))}; `).join('');
+  const entries = names.map((entry) => `import ${JSON.stringify(join(name, entry))}; `).join('');
   assert.equal(run(join(installed(), bin.beeline), '--version').trim(), version);
   writeFileSync(
     join(dir, 'run.mjs'),
-    `${entries}import { send } from 'beeline';` +
+    `${entries}import { send } from '${name}';` +
       'await send([], { lan: false }).done.catch((error) => console.log(error.code, error.stack));',
   );
   const said = run('--preserve-symlinks', join(dir, 'run.mjs'));

@@ -7,15 +7,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const { version, dependencies, optionalDependencies } = JSON.parse(
+export const { name, version, dependencies, optionalDependencies } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 );
 
 const CONSUMER = `
-import { BeelineError, diagnose, discard, KnownDevices, receive, send, unfinished, verify } from 'beeline';
-import type { OfferSummary, Result, SendOptions, Transfer, TransferEvent } from 'beeline';
-import { createRendezvous, startServer, type RunningServer } from 'beeline/server';
-import { receive as receiveInPage, send as sendFromPage } from 'beeline/browser';
+import { BeelineError, diagnose, discard, KnownDevices, receive, send, unfinished, verify } from '${name}';
+import type { OfferSummary, Result, SendOptions, Transfer, TransferEvent } from '${name}';
+import { createRendezvous, startServer, type RunningServer } from '${name}/server';
+import { receive as receiveInPage, send as sendFromPage } from '${name}/browser';
 import { PassThrough, Readable } from 'node:stream';
 
 const options: SendOptions = { lan: false, stdin: Readable.from([new Uint8Array(3)]) };
@@ -62,6 +62,9 @@ const error: unknown = new BeelineError('USAGE', 'x');
 export { createRendezvous, diagnose, discard, error, KnownDevices, receiveInPage, result, sendFromPage, unfinished, verify };
 `;
 
+/** What npm calls the file that it packs. */
+export const TARBALL = `${name.slice(1).replace('/', '-')}-${version}.tgz`;
+
 /** The environment without what npm says to its scripts. */
 export const clean = { ...process.env };
 for (const name of Object.keys(clean)) if (/^npm_/i.test(name)) delete clean[name];
@@ -74,9 +77,9 @@ export function installPacked(): string {
     cwd: ROOT,
     env: clean,
   });
-  const installed = join(dir, 'node_modules/beeline');
+  const installed = join(dir, 'node_modules', name);
   mkdirSync(installed, { recursive: true });
-  const tarball = join(dir, `beeline-${version}.tgz`);
+  const tarball = join(dir, TARBALL);
   execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed]);
   // What an installation would bring: the packages it asks for and theirs, and none of those that only we need.
   const needed = new Set<string>();
