@@ -1,7 +1,8 @@
 // A meeting place for Beeline in a Hono application on Node.
 // Run it after `npm run build`:  PORT=8080 node examples/with-hono.mjs
-import { serve } from '@hono/node-server';
+
 import { createRendezvous } from '@beeline-transfer/beeline/server';
+import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 
 const app = new Hono();

@@ -107,7 +107,9 @@ function keepTypesOf(entries) {
   const keep = (path) => {
     if (kept.has(path)) return;
     kept.add(path);
-    for (const [, other] of readFileSync(path, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+)\.[jt]s['"]/g))
+    for (const [, other] of readFileSync(path, 'utf8').matchAll(
+      /(?:from |import\()['"](\.[^'"]+)\.[jt]s['"]/g,
+    ))
       keep(join(dirname(path), `${other}.d.ts`));
   };
   for (const entry of entries) keep(join(entry));

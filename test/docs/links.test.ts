@@ -29,12 +29,21 @@ function problems({ path, links }: Page, there: (path: string) => boolean): stri
 test('every link between the pages leads to a file that is there, and to a heading that is there', () => {
   const links = [...PAGES.values()].flatMap(({ links }) => links);
   assert.ok(links.length > 150, `${links.length} links`);
-  assert.deepEqual([...PAGES.values()].flatMap((page) => problems(page, existsSync)), []);
+  assert.deepEqual(
+    [...PAGES.values()].flatMap((page) => problems(page, existsSync)),
+    [],
+  );
 });
 
 test('a link that leads nowhere is found', () => {
   const page = { path: 'docs/x.md', prose: '', blocks: [], anchors: new Set<string>() };
-  const links = ['nat.md', 'nat.md#kinds-of-lane', '../README.md', `${BLOB}docs/nat.md#kinds-of-lane`, 'https://example.org/'];
+  const links = [
+    'nat.md',
+    'nat.md#kinds-of-lane',
+    '../README.md',
+    `${BLOB}docs/nat.md#kinds-of-lane`,
+    'https://example.org/',
+  ];
   assert.deepEqual(problems({ ...page, links }, existsSync), []);
   const bad = ['none.md', 'nat.md#none', `${BLOB}none`, `${BLOB}README.md#none`];
   assert.equal(problems({ ...page, links: bad }, existsSync).length, bad.length);
@@ -42,11 +51,18 @@ test('a link that leads nowhere is found', () => {
 
 test('the pages in the package link to what is in the package, or to the repository', () => {
   const [{ files }] = JSON.parse(
-    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', maxBuffer: 2 ** 26 }),
+    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+    }),
   );
   const packed = new Set<string>(files.map(({ path }: { path: string }) => path));
-  const there = (path: string) => packed.has(path) || [...packed].some((each) => each.startsWith(`${path.replace(/\/$/, '')}/`));
+  const there = (path: string) =>
+    packed.has(path) || [...packed].some((each) => each.startsWith(`${path.replace(/\/$/, '')}/`));
   const pages = [...packed].filter((path) => path.endsWith('.md'));
   assert.ok(pages.includes('README.md'));
-  assert.deepEqual(pages.flatMap((path) => problems(readPage(path), there)), []);
+  assert.deepEqual(
+    pages.flatMap((path) => problems(readPage(path), there)),
+    [],
+  );
 });

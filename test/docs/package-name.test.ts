@@ -11,10 +11,7 @@ test('the package has a scoped name, the command its own, and all addresses are 
   assert.match(name, /^@[a-z-]+\/beeline$/);
   assert.deepEqual(Object.keys(PACKAGE.bin), ['beeline']);
   const repository = homepage.replace('#readme', '');
-  assert.deepEqual(
-    [PACKAGE.repository.url, PACKAGE.bugs],
-    [`git+${repository}.git`, `${repository}/issues`],
-  );
+  assert.deepEqual([PACKAGE.repository.url, PACKAGE.bugs], [`git+${repository}.git`, `${repository}/issues`]);
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
   assert.deepEqual([lock.name, lock.packages[''].name], [name, name]);
 });

@@ -8,7 +8,10 @@ export const BLOB = `${homepage.replace('#readme', '')}/blob/main/`;
 
 /** All that git has and that ends so. */
 export const tracked = (...ends: string[]): string[] =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  })
     .split('\0')
     .filter((path) => ends.some((end) => path.endsWith(end)));
 
@@ -61,7 +64,11 @@ function anchorsOf(text: string): Set<string> {
   const seen = new Map<string, number>();
   for (const [, heading] of text.matchAll(/^#{1,6} (.+)$/gm)) {
     const words = heading!.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/\\/g, '');
-    const slug = words.trim().toLowerCase().replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '').replace(/\s/g, '-');
+    const slug = words
+      .trim()
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, '')
+      .replace(/\s/g, '-');
     const before = seen.get(slug) ?? 0;
     seen.set(slug, before + 1);
     anchors.add(before === 0 ? slug : `${slug}-${before}`);

@@ -49,6 +49,29 @@ test('the package has what is built, and no sources or tests', () => {
   ]);
 });
 
+/** README and CHANGELOG say so too. A package that grows past it has to say why here. */
+const MOST = { packed: 2_300_000, unpacked: 8_500_000, files: 260 };
+test('the package is not larger than it is said to be, and has no type that nobody can import', () => {
+  const [{ size, unpackedSize, files }] = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      ...{ cwd: ROOT, env: clean, encoding: 'utf8', maxBuffer: 2 ** 26 },
+    }),
+  );
+  console.log(`${size} bytes packed, ${unpackedSize} unpacked, ${files.length} files`);
+  assert.ok(size <= MOST.packed, `${size} bytes packed`);
+  assert.ok(unpackedSize <= MOST.unpacked, `${unpackedSize} bytes unpacked`);
+  assert.ok(files.length <= MOST.files, `${files.length} files`);
+  const paths: string[] = files.map(({ path }: { path: string }) => path);
+  assert.ok(paths.includes('dist/node/api.d.ts') && paths.includes('dist/cli/main.js'));
+  assert.deepEqual(
+    paths.filter(
+      (path) =>
+        /^dist\/cli\/.*\.d\.ts$|\.(ts|map|test\.js)$/.test(path) && !/^dist\/(?!cli\/).*\.d\.ts$/.test(path),
+    ),
+    [],
+  );
+});
+
 test('packing or installing a clone in which nothing is built or installed says what to do, and packs nothing', () => {
   const clone = join(dir, 'clone');
   mkdirSync(clone);
