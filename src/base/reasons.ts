@@ -104,9 +104,9 @@ const TEXTS = {
     PEER_DECLINED: 'The other side declined.',
     DECLINED_HERE: 'Declined here. Nothing was written.',
     INBOX_REFUSES: 'Nothing is taken from {device} here.',
-    OFFER_OVER_LIMIT: 'The offer has {size} bytes. From {device} no more than {most} are taken at once.',
+    OFFER_OVER_LIMIT: 'The offer has {size}. From {device} no more than {most} are taken at once.',
     OFFER_WITHOUT_SIZE: 'The size of the offer is not known, and there is a limit for {device}.',
-    QUOTA_SPENT: 'The offer has {size} bytes. Of what may come from {device} in all, {left} are left.',
+    QUOTA_SPENT: 'The offer has {size}. Of what may come from {device} in all, {left} are left.',
     NOBODY_TO_ASK: 'Somebody has to be asked about what comes from {device}, and nobody can be.',
     GUEST_PUT_OUT: 'The sender disconnected this receiver, so that another one can join.',
     PAGE_OF_ONE_SENDER:
@@ -472,8 +472,7 @@ const TEXTS = {
     DISK_QUOTA: '{path} cannot be written: the disk quota is used up. Make room.',
     DISK_NO_INODES:
       '{path} cannot be written: the disk can hold no more files (its inodes are used up), though it may have room. Remove some.',
-    ROOM_SHORT:
-      '{missing} bytes are still to come, but the disk has only {free} bytes free. They may not fit.',
+    ROOM_SHORT: '{missing} are still to come, but the disk has only {free} free. They may not fit.',
   },
   EXISTS: {
     FILES_EXIST: '{list} already.',

@@ -6,6 +6,7 @@ import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
+import { formatBytes } from './format.ts';
 import type { Host, Input } from './host.ts';
 import type { TransferRun } from './session.ts';
 
@@ -38,7 +39,7 @@ function firstLine(input: Input, signal: AbortSignal): Promise<string> {
     if (line.length > LINE_MAX)
       throw usage(
         'receive',
-        `The first line of stdin should be the code, but it is longer than ${LINE_MAX} bytes.`,
+        `The first line of stdin should be the code, but it is longer than ${formatBytes(LINE_MAX)}.`,
       );
     return line.toString('utf8').trim();
   });

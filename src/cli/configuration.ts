@@ -6,6 +6,7 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'y
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { FLAGS, type Flag, type FlagValues } from './flags.ts';
+import { formatBytes } from './format.ts';
 import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 import { readBounded } from './secrets.ts';
@@ -25,7 +26,10 @@ export interface ServerConfiguration {
 export async function readConfiguration(path: string): Promise<ServerConfiguration> {
   const bytes = await readBounded('--config', path, MOST_BYTES);
   if (bytes.length > MOST_BYTES)
-    throw new BeelineError('USAGE', `--config ${escapeName(path)}: it has more than ${MOST_BYTES} bytes.`);
+    throw new BeelineError(
+      'USAGE',
+      `--config ${escapeName(path)}: it has more than ${formatBytes(MOST_BYTES)}.`,
+    );
   return parseConfiguration(bytes.toString('utf8'), escapeName(path));
 }
 

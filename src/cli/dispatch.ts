@@ -2,7 +2,7 @@
 import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
-import { COMMANDS, type Command } from './flags.ts';
+import { COMMANDS, type Command, TOPICS } from './flags.ts';
 import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
 import { Mistakes } from './mistakes.ts';
@@ -38,28 +38,35 @@ async function choose(argv: readonly string[], host: Host): Promise<number> {
   if (command) {
     const flags = beforeTerminator(rest);
     if (flags.includes('--help') || flags.includes('-h')) return help(host, command);
-    if (flags.includes('--version')) return showVersion(host);
+    if (flags.includes('--version') || flags.includes('-V')) return showVersion(host);
     return (await LOADERS[command]())(rest, host);
   }
-  if (first === '--help' || first === '-h' || first === 'help')
-    return help(
-      host,
-      COMMANDS.find((name) => name === rest[0]),
-    );
-  if (first === '--version') return showVersion(host);
+  if (first === '--help' || first === '-h' || first === 'help') return helpAbout(rest, host);
+  if (first === '--version' || first === '-V' || first === 'version') return showVersion(host);
   if (first === undefined) {
-    host.stderr.write((await import('./help.ts')).overview());
+    host.stderr.write((await import('./help.ts')).welcome());
     return exitCode('USAGE');
   }
-  throw new BeelineError(
-    'USAGE',
-    `There is no command ${escapeName(first)}.${hint(first, COMMANDS, 'beeline ')} \`beeline --help\` lists them.`,
-  );
+  const { unknownCommand } = await import('./unknown.ts');
+  throw unknownCommand(first);
 }
 
-async function help(host: Host, command: Command | undefined): Promise<number> {
-  const { commandHelp, overview } = await import('./help.ts');
-  host.stdout.write(command ? commandHelp(command) : overview());
+async function help(host: Host, command: Command): Promise<number> {
+  host.stdout.write((await import('./help.ts')).commandHelp(command));
+  return EXIT_DONE;
+}
+
+/** `beeline help`, and about what. @throws BeelineError USAGE */
+async function helpAbout([about]: readonly string[], host: Host): Promise<number> {
+  const { commandHelp, overview, topicHelp } = await import('./help.ts');
+  const command = COMMANDS.find((name) => name === about);
+  const topic = TOPICS.find((name) => name === about);
+  if (about !== undefined && !command && !topic)
+    throw new BeelineError(
+      'USAGE',
+      `There is no help about ${escapeName(about)}.${hint(about, [...COMMANDS, ...TOPICS], 'beeline help ')} \`beeline help\` lists what there is.`,
+    );
+  host.stdout.write(command ? commandHelp(command) : topic ? topicHelp(topic) : overview());
   return EXIT_DONE;
 }
 

@@ -16,9 +16,28 @@ export const COMMANDS = [
 ] as const;
 export type Command = (typeof COMMANDS)[number];
 
+/** What `beeline help TOPIC` is about, beside the commands. A flag that has one stands there, and not in the help of its commands. */
+export const TOPICS = [
+  ...([
+    'codes',
+    'files',
+    'several',
+    'devices',
+    'network',
+    'http',
+    'urls',
+    'scripts',
+    'config',
+    'hosting',
+  ] as const),
+];
+export type Topic = (typeof TOPICS)[number];
+
 /** @typeParam T what its value is read as; of a switch, true */
 export interface Flag<T = unknown> {
   help: string;
+  /** Which page of the help has it; absent: that of the command. */
+  topic?: Topic;
   short?: string;
   /** What stands for the value in the help. */
   value?: string;
@@ -42,108 +61,115 @@ const port = integer(0, 65_535);
 const hostPorts: ReadValue<string[]> = (name, given) => [hostPort(1)(name, given)];
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-const json = on('write one JSON object a line to stdout, and nothing else');
-const face = {
-  json,
-  quiet: on('show only errors', 'q'),
+/** They stand on the page about this. */
+const under = <F extends Readonly<Record<string, Flag>>>(topic: Topic, flags: F): F =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, topic }])) as F;
+
+const json = on('one JSON object a line on stdout, and nothing else');
+const log = under('scripts', {
   'log-level': takes('LEVEL', `write a structured log: ${LOG_LEVELS.join(', ')}`, oneOf(...LOG_LEVELS)),
   'log-file': text('FILE', 'write the log to this file (mode 0600) instead of stderr'),
-};
+});
+const face = { json, quiet: on('show only errors', 'q'), ...log };
 const typedOnly = <T>(flag: Flag<T>, instead = 'it is for the command line'): Flag<T> => ({
   ...flag,
   typedOnly: instead,
 });
-const config = {
+const config = under('devices', {
   'config-dir': text('DIR', "the folder with this device's key and the known devices"),
-};
-const always = { help: typedOnly(on('show this text', 'h')), version: typedOnly(on('show the version')) };
-
-/** @param leastPort 0 means "any" to the side that listens, and nothing to the side that connects */
-const transfer = (leastPort: 0 | 1) => ({
-  server: takes('URL', 'meet at this `beeline server` (ws://, wss://, http:// or https://)', serverUrl),
-  at: takes(
-    'HOST:PORT',
-    'meet at the sender itself: it listens there, and the receiver connects to it',
-    hostPort(leastPort),
-  ),
-  port: takes('N', 'the local port for connections; default: any', port),
-  lanes: takes(
-    'N',
-    `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
-    integer(1, MAX_LANES),
-  ),
-  threads: takes(
-    'N',
-    `threads to encrypt and hash, 0 to ${MAX_THREADS}; default: up to 4 on 4 cores and more, else none`,
-    integer(0, MAX_THREADS),
-  ),
-  relay: takes(
-    'WHEN',
-    'use a relay: auto (the default, while there is no direct path), never, or only',
-    oneOf('auto', 'never', 'only'),
-  ),
-  'no-port-map': on('do not ask the router for a port (Beeline asks with --server and with the DHT)'),
-  quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
-  'no-lan': on('do not announce or search on the local network'),
-  'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
-  'dht-bootstrap': {
-    ...takes('HOST:PORT', 'a node of another DHT than the public one; you can repeat it', hostPorts),
-    list: true,
-  } satisfies Flag<string[]>,
-  code: text('CODE', 'the code, such as 7-crossover-clockwork; a sender may choose its own'),
-  'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
-  limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
-  wait: takes(
-    'TIME',
-    'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
-    duration(MAX_WAIT),
-  ),
-  sha256: on('show the SHA-256 of each file at the end'),
-  receipt: text(
-    'FILE',
-    'write the receipt here, even over an old one; default: a new file in the receipts folder',
-  ),
-  'no-receipt': on('write no receipt'),
-  update: on('receive: replace the files that differ, and move only the differences; send: suggest that'),
-  to: text('DIR', 'the folder to receive into, or `-` for stdout; default: the current folder'),
-  overwrite: takes(
-    'HOW',
-    'what to do with files that exist: ask (the default), skip, rename, replace or update',
-    oneOf('ask', 'skip', 'rename', 'replace', 'update'),
-  ),
-  yes: on('accept the offer without a question', 'y'),
-  ...face,
-  quiet: on('show only errors, and a code that Beeline made', 'q'),
-  'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
-  ...config,
-  ...always,
 });
+const metrics = under('scripts', {
+  'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
+});
+const always = {
+  help: typedOnly(on('show this text', 'h')),
+  version: typedOnly(on('show the version', 'V')),
+};
+
+const limit = takes('RATE', 'the most bytes a second, such as 800k, 10M or 1.5MiB', size);
+const server = takes('URL', 'meet at this `beeline server` (wss:// or https://)', serverUrl);
+
+/** How the two sides reach each other. @param leastPort 0 means "any" to the side that listens, and nothing to the side that connects */
+const network = (leastPort: 0 | 1) =>
+  under('network', {
+    at: takes(
+      'HOST:PORT',
+      'meet at the sender itself: it listens there, and the receiver connects to it',
+      hostPort(leastPort),
+    ),
+    port: takes('N', 'the local port for connections; default: any', port),
+    lanes: takes(
+      'N',
+      `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
+      integer(1, MAX_LANES),
+    ),
+    threads: takes(
+      'N',
+      `threads to encrypt and hash, 0 to ${MAX_THREADS}; default: up to 4 on 4 cores and more, else none`,
+      integer(0, MAX_THREADS),
+    ),
+    relay: takes(
+      'WHEN',
+      'use a relay: auto (the default, while there is no direct path), never, or only',
+      oneOf('auto', 'never', 'only'),
+    ),
+    'no-port-map': on('do not ask the router for a port (Beeline asks with --server and with the DHT)'),
+    quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
+    'no-lan': on('do not announce or search on the local network'),
+    'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
+    'dht-bootstrap': {
+      ...takes('HOST:PORT', 'a node of another DHT than the public one; you can repeat it', hostPorts),
+      list: true,
+    } satisfies Flag<string[]>,
+    wait: takes(
+      'TIME',
+      'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
+      duration(MAX_WAIT),
+    ),
+  });
+
+/** What `send` and `receive` have for those who automate them. */
+const forScripts = {
+  ...under('scripts', {
+    'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
+    sha256: on('show the SHA-256 of each file at the end'),
+    receipt: text(
+      'FILE',
+      'write the receipt here, even over an old one; default: a new file in the receipts folder',
+    ),
+    'no-receipt': on('write no receipt'),
+  }),
+  ...log,
+  ...metrics,
+  ...config,
+};
+const OVERWRITE = oneOf('ask', 'skip', 'rename', 'replace', 'update');
+const quietTransfer = on('show only errors, and a code that Beeline made', 'q');
 
 /** What stays as it is for all arrivals. */
 const forInbox = () => {
-  const { server, lanes, threads, relay, limit, sha256, ...rest } = transfer(1);
-  const { quiet: _, to: _to, overwrite: _overwrite, ...more } = rest;
+  const { lanes, threads, relay, 'no-port-map': noPortMap, quic, 'no-lan': noLan } = network(1);
+  const { sha256, 'no-receipt': noReceipt } = forScripts;
   return {
-    ...{ server, lanes, threads, relay, limit, sha256 },
-    'no-port-map': more['no-port-map'],
-    quic: more.quic,
-    'no-lan': more['no-lan'],
-    'no-receipt': more['no-receipt'],
+    ...{ server, limit, lanes, threads, relay, 'no-port-map': noPortMap, quic, 'no-lan': noLan },
+    ...{ sha256, 'no-receipt': noReceipt },
     ...face,
-    'metrics-port': more['metrics-port'],
+    ...metrics,
     ...config,
     ...always,
   };
 };
 
-/** Of a port for browsers and everybody's tools. */
-const webPort = {
+/** Of a port for browsers and everybody's tools: what most need, and the rest. */
+const webPortFirst = {
   port: takes('N', 'the port to listen on; default: 8080; 0 for any', port),
   host: text('ADDRESS', 'the address to listen on; default: all'),
-  public: on('let in everybody who can reach the port, without a secret link'),
-  password: on('ask for a password here, which browsers and curl then need in place of a secret link'),
-  'password-file': text('FILE', 'the same, with the password in the first line of this file'),
-  tls: on('speak TLS with a new certificate; its fingerprint is shown, and browsers warn'),
+  public: on('let in everybody, without a secret link'),
+  password: on('ask for a password here, in place of a secret link'),
+  tls: on('speak TLS with a new certificate of its own'),
+};
+const webPortRest = under('http', {
+  'password-file': text('FILE', 'as --password, with the password in the first line of this file'),
   'tls-cert': text(
     'FILE',
     'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
@@ -151,9 +177,12 @@ const webPort = {
   'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
   'host-name': texts('NAME', 'with --public: a name by which browsers may ask'),
   'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
-};
+});
 /** What those are called that mean something with `listen --http` only. */
-export const WEB_PORT = Object.keys(webPort) as (keyof typeof webPort)[];
+export const WEB_PORT = [...Object.keys(webPortFirst), ...Object.keys(webPortRest)] as (
+  | keyof typeof webPortFirst
+  | keyof typeof webPortRest
+)[];
 
 const OVERWRITE_AT_ONCE = oneOf('skip', 'rename', 'replace', 'update');
 /** What a person may put on the web at most. */
@@ -161,90 +190,117 @@ const MOST_DOWNLOADS = 999_999_999;
 /** Seconds that a server may take to end: a day. */
 const MAX_DRAIN = 86_400;
 
-const DEVICE = ['NAME', 'connect to this trusted device without a code (see `beeline trust`)'] as const;
-
 export const FLAGS = {
   send: {
+    text: text('TEXT', 'send this text instead of files'),
+    qr: on('show a QR code too, of the code or of the page'),
+    web: on('serve a page too, for browsers on this network'),
+    http: on('show a secret link too, to download without a code'),
     receivers: takes(
       'N',
-      `how many receive it with one code: 1 to ${MAX_RECEIVERS}, or any; default: 1`,
+      `how many receive it: 1 to ${MAX_RECEIVERS}, or any; default: 1`,
       integerOr('any', 1, MAX_RECEIVERS),
     ),
-    until: takes(
-      'TIME',
-      'let nobody new in after this long: 10m, 2h; who is receiving then finishes',
-      duration(MAX_WAIT),
-    ),
-    'no-swarm': on('with several receivers: do not let them help each other'),
-    text: text('TEXT', 'send this text instead of files'),
-    name: text('FILE', 'the file name for what comes from stdin; default: stdin'),
-    qr: on('show the code as a QR code too, or the link if there is a page'),
-    web: on('serve the page from this process too, for browsers on the local network'),
-    http: on('show a secret link too, by which browsers, curl and wget download the files without a code'),
-    links: takes(
-      'HOW',
-      'links in folders: keep (the default), follow (send what they point to) or skip',
-      oneOf('keep', 'follow', 'skip'),
-    ),
-    'skip-unreadable': on('list the files that cannot be read or named, and send the rest'),
-    device: texts(...DEVICE),
-    later: on('with --device: if it is not there, keep the paths in the outbox, and send them when it is'),
-    ...transfer(0),
+    ...under('several', {
+      until: takes(
+        'TIME',
+        'let nobody new in after this long: 10m, 2h; who is receiving then finishes',
+        duration(MAX_WAIT),
+      ),
+      'no-swarm': on('send: do not let several receivers help each other'),
+    }),
+    device: texts('NAME', 'to this trusted device, no code'),
+    ...under('devices', {
+      later: on('with --device: if it is not there, keep the paths in the outbox, and send them when it is'),
+    }),
+    server,
+    code: text('CODE', 'a code of your own, such as 7-crossover-clockwork'),
+    limit,
+    update: on('suggest to the receiver to replace only what differs'),
+    ...under('files', {
+      name: text('FILE', 'send: the file name for what comes from stdin; default: stdin'),
+      links: takes(
+        'HOW',
+        'links in folders: keep (the default), follow (send what they point to) or skip',
+        oneOf('keep', 'follow', 'skip'),
+      ),
+      'skip-unreadable': on('list the files that cannot be read or named, and send the rest'),
+    }),
+    ...network(0),
+    json,
+    quiet: quietTransfer,
+    ...forScripts,
+    ...under('scripts', {
+      to: text('DIR', 'nothing at a sender: for scripts that have the same flags for both sides'),
+      overwrite: takes('HOW', 'the same', OVERWRITE),
+      yes: on('the same', 'y'),
+    }),
+    ...always,
   },
   receive: {
-    links: takes(
-      'HOW',
-      'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
-      oneOf('safe', 'all', 'skip'),
-    ),
-    'no-share': on(
-      'if others receive the same: give them nothing, take nothing from them, stay unknown to them',
-    ),
-    device: text(...DEVICE),
-    mirror: texts('URL', 'with one URL: the same file is here too'),
-    expect: texts('HEX', 'the SHA-256 of the file; of several URLs, each one in their order'),
-    name: text('FILE', 'with one URL: the name of the file here; default: as the server calls it'),
-    'allow-private': on('follow redirects from servers into private networks'),
-    ...transfer(1),
+    to: text('DIR', 'the folder to receive into, or `-` for stdout'),
+    yes: on('accept the offer without a question', 'y'),
+    overwrite: takes('HOW', 'files that exist: ask, skip, rename, replace, update', OVERWRITE),
+    update: on('replace files that differ; only differences move'),
+    server,
+    device: text('NAME', 'receive from this trusted device, without a code'),
+    code: text('CODE', 'the code, if it is not an argument'),
+    limit,
+    ...under('files', {
+      links: takes(
+        'HOW',
+        'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
+        oneOf('safe', 'all', 'skip'),
+      ),
+    }),
+    ...under('several', {
+      'no-share': on(
+        'if others receive the same: give them nothing, take nothing from them, stay unknown to them',
+      ),
+    }),
+    ...under('urls', {
+      mirror: texts('URL', 'with one URL: the same file is here too'),
+      expect: texts('HEX', 'the SHA-256 of the file; of several URLs, each one in their order'),
+      name: text('FILE', 'with one URL: the name of the file here; default: as the server calls it'),
+      'allow-private': on('follow redirects from servers into private networks'),
+    }),
+    ...network(1),
+    json,
+    quiet: quietTransfer,
+    ...forScripts,
+    ...always,
   },
   listen: {
-    to: text(
-      'DIR',
-      'the folder to receive into, unless a device has one of its own; default: the current folder',
-    ),
-    'no-outbox': on('do not deliver what is in the outbox of this machine'),
-    once: on('end after the first transfer that has arrived whole'),
-    overwrite: takes(
-      'HOW',
-      'what to do with files that exist: rename (the default), skip, replace or update',
-      OVERWRITE_AT_ONCE,
-    ),
+    to: text('DIR', 'the folder, unless a device has one of its own'),
+    once: on('end after the first whole transfer'),
+    overwrite: takes('HOW', 'files that exist: rename, skip, replace or update', OVERWRITE_AT_ONCE),
     links: takes(
       'HOW',
       'safe (the default) leaves out links that lead elsewhere, all keeps all, skip keeps none',
       oneOf('safe', 'all', 'skip'),
     ),
-    http: on('take uploads too, from browsers, curl and tus clients, under a secret link'),
-    ...webPort,
-    'new-link': on('with --http: the link of before leads nowhere any more, and there is a new one'),
-    'max-size': takes('SIZE', 'with --http: the most bytes of one file, such as 2GiB', size),
-    quota: takes('SIZE', 'with --http: take no more once the folder holds this much', size),
+    'no-outbox': on('do not deliver the outbox of this machine'),
+    http: on('take uploads too, from browsers and curl, by a link'),
+    ...under('http', {
+      ...webPortFirst,
+      ...webPortRest,
+      'new-link': on('the link of before leads nowhere any more, and there is a new one'),
+      'max-size': takes('SIZE', 'the most bytes of one file, such as 2GiB', size),
+      quota: takes('SIZE', 'take no more once the folder holds this much', size),
+    }),
     ...forInbox(),
   },
   serve: {
-    ...webPort,
-    'keep-link': on('use the same secret link as the last time that these paths were served'),
-    expires: takes('TIME', 'begin nothing more after this long: 10m, 2h, 1d; then end', duration(MAX_WAIT)),
-    downloads: takes(
-      'N',
-      'end after so many whole files or archives were downloaded',
-      integer(1, MOST_DOWNLOADS),
-    ),
-    limit: takes('RATE', 'the highest rate in bytes a second, such as 800k, 10M or 1.5MiB', size),
+    ...webPortFirst,
+    ...webPortRest,
+    'keep-link': on('the same link as when these paths were served before'),
+    expires: takes('TIME', 'begin nothing more after this long (2h, 1d), and end', duration(MAX_WAIT)),
+    downloads: takes('N', 'end after so many whole downloads', integer(1, MOST_DOWNLOADS)),
+    limit,
     hidden: on('serve names that begin with a dot too'),
     qr: on('show the link as a QR code too'),
     ...face,
-    'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
+    ...metrics,
     ...config,
     ...always,
   },
@@ -260,53 +316,64 @@ export const FLAGS = {
   },
   server: {
     config: typedOnly(text('FILE', 'read flags from this YAML file; those typed here win')),
-    check: typedOnly(on('only check the flags and the files that they name, and end')),
+    check: typedOnly(on('only check the flags and their files, and end')),
     port: takes('N', 'the port to listen on; default: 4848', port),
     host: text('ADDRESS', 'the address to listen on; default: all'),
-    'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
     'tls-cert': text(
       'FILE',
       'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
     ),
     'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
-    'allow-origin': texts('URL', 'let pages of this other site use the server, such as https://example.org'),
-    'no-relay': on('carry no data for peers that find no direct path'),
+    'no-relay': on('carry no data for those without a direct path'),
     'relay-limit': takes(
       'SIZE',
       'the most bytes that the relay carries for one meeting; default: 256GiB',
       size,
-    ),
-    'relay-rate': takes(
-      'RATE',
-      'the most bytes a second that the relay carries in all; default: no limit',
-      size,
-    ),
-    'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
-    'no-stun': on('do not tell peers how their addresses look from outside'),
-    redis: text('URL', 'be one of several instances that share this Redis, such as redis://HOST:6379'),
-    'redis-url-file': text('FILE', 'the same in a file, or as BEELINE_REDIS_URL: `ps` would show a password'),
-    'public-url': takes(
-      'URL',
-      'with --redis: where clients reach this instance and no other, to be relayed',
-      serverUrl,
-    ),
-    'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
-    'turn-secret-file': text('FILE', "the secret shared with the TURN server (coturn's static-auth-secret)"),
-    'turn-secret': typedOnly(
-      text('SECRET', 'the same; `ps` shows it, so prefer BEELINE_TURN_SECRET or the file'),
-      'put the secret into a file of its own, and name that file by turn-secret-file',
-    ),
-    drain: takes(
-      'TIME',
-      'at the end, let relayed connections go on for so long: 10m; default: 30s; 0: not at all',
-      duration(MAX_DRAIN),
     ),
     metrics: takes(
       'HOST:PORT',
       'serve Prometheus metrics and /status there, such as 127.0.0.1:9848',
       hostPort(0),
     ),
-    status: on('show everybody /status: sums and limits, nothing about one client'),
+    ...under('hosting', {
+      'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
+      'allow-origin': texts(
+        'URL',
+        'let pages of this other site use the server, such as https://example.org',
+      ),
+      'relay-rate': takes(
+        'RATE',
+        'the most bytes a second that the relay carries in all; default: no limit',
+        size,
+      ),
+      'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
+      'no-stun': on('do not tell peers how their addresses look from outside'),
+      redis: text('URL', 'be one of several instances that share this Redis, such as redis://HOST:6379'),
+      'redis-url-file': text(
+        'FILE',
+        'the same in a file, or as BEELINE_REDIS_URL: `ps` would show a password',
+      ),
+      'public-url': takes(
+        'URL',
+        'with --redis: where clients reach this instance and no other, to be relayed',
+        serverUrl,
+      ),
+      'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
+      'turn-secret-file': text(
+        'FILE',
+        "the secret shared with the TURN server (coturn's static-auth-secret)",
+      ),
+      'turn-secret': typedOnly(
+        text('SECRET', 'the same; `ps` shows it, so prefer BEELINE_TURN_SECRET or the file'),
+        'put the secret into a file of its own, and name that file by turn-secret-file',
+      ),
+      drain: takes(
+        'TIME',
+        'at the end, let relayed connections go on for so long: 10m; default: 30s; 0: not at all',
+        duration(MAX_DRAIN),
+      ),
+      status: on('show everybody /status: sums and limits, nothing about one client'),
+    }),
     ...face,
     ...always,
   },
@@ -328,11 +395,7 @@ export const FLAGS = {
   resume: { yes: on('remove without a question', 'y'), json, ...always },
   verify: { json, quiet: on('show only what differs', 'q'), ...always },
   doctor: {
-    server: takes(
-      'URL',
-      'test the way to this `beeline server` too (ws://, wss://, http:// or https://)',
-      serverUrl,
-    ),
+    server: takes('URL', 'test the way to this `beeline server` too', serverUrl),
     'no-port-map': on('do not test whether the router maps a port'),
     json,
     ...always,

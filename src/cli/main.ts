@@ -12,6 +12,6 @@ void import('./code-cache.ts').then(({ runCached }) =>
 
 /** A transfer's start is what somebody waits for. */
 function use([command = '', ...flags]: string[]): string | undefined {
-  const tells = flags.some((flag) => ['--help', '-h', '--version'].includes(flag));
+  const tells = flags.some((flag) => ['--help', '-h', '--version', '-V'].includes(flag));
   return ['send', 'receive'].includes(command) && !tells ? command : undefined;
 }

@@ -8,6 +8,7 @@ import type { WebPortOptions } from '../node/serving/web-port.ts';
 import type { CertificateFiles, ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
 import { type Command, type FlagValues, RECEIVER_ONLY, WEB_PORT } from './flags.ts';
+import { formatBytes } from './format.ts';
 import { hostPort, serverUrl } from './values.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -125,7 +126,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
   if (flags.name !== undefined && !paths.includes('-'))
     throw usage('send', '--name is for `-` (stdin); other files keep their names.');
   if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
-    throw usage('send', `--text takes at most ${MAX_TEXT} bytes; put it into a file.`);
+    throw usage('send', `--text takes at most ${formatBytes(MAX_TEXT)}; put it into a file.`);
   if (flags.receivers === 'any' && paths.includes('-'))
     throw usage(
       'send',

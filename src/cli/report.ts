@@ -19,6 +19,8 @@ export interface ReportOptions {
   json: boolean;
   /** The other side are servers of files. */
   servers?: true;
+  /** Only what differs is wanted. */
+  update?: boolean;
   /** The code that the person chose, if so. */
   chosenCode?: string;
   /** A sender's, with several receivers. */
@@ -52,6 +54,8 @@ export class Report {
   readonly #away = new Set<string>();
   #ofAll = '';
   #kind: 'files' | 'text' | 'stream' = 'files';
+  /** Of the offer. */
+  #files = 0;
 
   constructor(screen: Screen, stdout: Host['stdout'], options: ReportOptions) {
     this.#screen = screen;
@@ -84,6 +88,7 @@ export class Report {
       case 'manifest':
         if (event.bytes !== null) this.#ofAll = ` of ${formatBytes(event.bytes)}`;
         this.#kind = event.kind;
+        this.#files = event.files;
         return this.say(`${this.#options.role === 'send' ? 'To send' : 'To receive'}: ${contents(event)}.`);
       case 'resumed':
         return this.say(`Going on: ${formatBytes(event.bytes)}${this.#ofAll} is here already.`);
@@ -199,13 +204,8 @@ export class Report {
 
   #finishedOne(result: Result): void {
     const sent = this.#options.role === 'send';
-    const what =
-      result.files > 0 ? contents({ ...result, kind: this.#kind, folders: 0, links: 0 }) : 'no files';
-    const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
-    const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
-    this.say(
-      `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
-    );
+    if (result.files === 0) this.say(this.#nothingMoved(sent));
+    else this.#moved(result, sent);
     // It was had by a link, which hashes nothing.
     if (result.root === '') return;
     if (this.#options.servers) return this.say(`Root ${groups(result.root)}.`);
@@ -214,6 +214,29 @@ export class Report {
     // Only greetings crossed.
     if (down + up < WORTH_TELLING) return;
     this.say(`From other receivers came ${formatBytes(down)}, and to them went ${formatBytes(up)}.`);
+  }
+
+  #nothingMoved(sent: boolean): string {
+    if (this.#files === 0)
+      return sent ? 'Sent: there are no files in it.' : 'Received: there are no files in it.';
+    const files = count(this.#files, 'file');
+    if (sent) return `Nothing to send: the other side kept what it has (${files}).`;
+    return this.#options.update ? `Up to date: ${files}.` : `Nothing new: what is here was kept (${files}).`;
+  }
+
+  #moved(result: Result, sent: boolean): void {
+    const what = contents({ ...result, kind: this.#kind, folders: 0, links: 0 });
+    const rate = formatRate(Math.max(0, result.bytes - result.resumed) / Math.max(result.seconds, 0.001));
+    const resumed = result.resumed > 0 ? `; ${formatBytes(result.resumed)} of it was there already` : '';
+    this.say(
+      `${sent ? 'Sent' : 'Received'} ${what} in ${formatDuration(result.seconds)} (${rate})${resumed}.`,
+    );
+    // Counted only where nothing was left out for another reason.
+    const kept = sent || result.skipped.length > 0 ? 0 : this.#files - result.files;
+    if (kept > 0)
+      this.say(
+        `${count(kept, 'file')} ${kept === 1 ? 'was' : 'were'} ${this.#options.update ? 'up to date' : 'kept as here'}.`,
+      );
   }
 
   #skipped(result: Result): void {

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { asBeelineError, BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { formatBytes } from './format.ts';
 
 const LEAST_PSK_BYTES = 16;
 /** A larger file is no secret. */
@@ -32,7 +33,7 @@ export async function readPsk(path: string): Promise<Uint8Array> {
   if (length > MOST_PSK_BYTES)
     throw new BeelineError(
       'USAGE',
-      `The --psk-file is larger than ${MOST_PSK_BYTES} bytes: is it the right file?`,
+      `The --psk-file is larger than ${formatBytes(MOST_PSK_BYTES)}: is it the right file?`,
     );
   if (bytes[length - 1] === 10) length--;
   if (bytes[length - 1] === 13) length--;

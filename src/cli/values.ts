@@ -1,6 +1,7 @@
 /** Values of flags and of variables, checked. All throw BeelineError USAGE with the name, the value and what is allowed. */
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { formatDuration } from './format.ts';
 import { hint } from './near.ts';
 
 /** @param name as it was typed: `--port` or `BEELINE_SERVER` */
@@ -40,7 +41,7 @@ export const duration =
     const match = /^(\d{1,9})([smhd]?)$/.exec(text);
     const value = match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : Number.NaN;
     if (value <= most) return value;
-    throw bad(name, text, `it must be a time such as 90s, 10m or 2h, at most ${most} seconds.`);
+    throw bad(name, text, `it must be a time such as 90s, 10m or 2h, at most ${formatDuration(most)}.`);
   };
 
 export const oneOf =

@@ -1,6 +1,7 @@
 /** What the relay's limits count: pairs by guest, bytes by mailbox, both by address, and in all. */
 
 import { TokenBucket } from '../base/bucket.ts';
+import { formatBytes } from '../session/format.ts';
 import { Holdings, Windowed } from './counts.ts';
 import { type Limits, REMEMBERED_ADDRESSES } from './limits.ts';
 
@@ -104,9 +105,9 @@ export class RelayUsage {
     const { relayMailboxBytes, relayAddressBytes } = this.#limits;
     const now = this.#clock();
     if (usage.bytes + bytes > relayMailboxBytes)
-      return `This server's relay carries at most ${relayMailboxBytes} bytes for one meeting.`;
+      return `This server's relay carries at most ${formatBytes(relayMailboxBytes)} for one meeting.`;
     if (keys.some((key) => this.#bytes.of(key, now) + bytes > relayAddressBytes))
-      return `This server's relay carries at most ${relayAddressBytes} bytes a day for one address.`;
+      return `This server's relay carries at most ${formatBytes(relayAddressBytes)} a day for one address.`;
     return undefined;
   }
 

@@ -8,7 +8,7 @@ import { after, describe, it } from 'node:test';
 import type { ErrorCode } from '../../src/base/errors.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
-import type { OfferSummary, ReceiveOptions, SendOptions, TransferEvent } from '../../src/node/api.ts';
+import type { OfferSummary, ReceiveOptions, Result, SendOptions, TransferEvent } from '../../src/node/api.ts';
 import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 
 const CODE = '7-crossover-clockwork';
@@ -97,6 +97,30 @@ describe('cli: send', () => {
       /^Waiting for 3 receivers; it begins when all are there\.\.\.$/m,
     );
     assert.match(await told('a.txt', '--receivers', '1'), /^On the other machine, run:$/m);
+  });
+
+  it('counts what was there already, in words', async () => {
+    const told = async (command: 'send' | 'receive', result: Partial<Result>, ...flags: string[]) => {
+      const play = (transfer: FakeTransfer) => {
+        const files = { kind: 'files', files: 3, folders: 0, links: 0, bytes: 9, chunkSize: 1 } as const;
+        transfer.emit({ event: 'manifest', ...files });
+        transfer.finish(result);
+      };
+      const host = fakeHost({ send: play, receive: play });
+      const argv = command === 'send' ? ['x'] : [CODE, '--yes'];
+      assert.equal(await dispatch([command, ...argv, ...flags], host), 0);
+      return host.stderr.text;
+    };
+    assert.match(await told('receive', { files: 0, bytes: 0 }, '--update'), /^Up to date: 3 files\.$/m);
+    assert.match(
+      await told('receive', { files: 0, bytes: 0 }, '--overwrite', 'skip'),
+      /^Nothing new: what is here was kept \(3 files\)\.$/m,
+    );
+    assert.match(await told('send', { files: 0, bytes: 0 }), /^Nothing to send: .* \(3 files\)\.$/m);
+    const some = await told('receive', { files: 2, bytes: 6 }, '--update');
+    assert.match(some, /^Received 2 files, 6 B in 2\.0s \(3 B\/s\)\.\n1 file was up to date\.$/m);
+    // One that was left out for another reason is not counted as kept.
+    assert.doesNotMatch(await told('receive', { files: 2, skipped: ['a'] }, '--update'), /up to date/);
   });
 
   it('says where the receipt is, to people and to programs', async () => {
@@ -476,7 +500,7 @@ describe('cli: receive', () => {
     const long = new PassThrough().end('6-'.padEnd(3000, 'x'));
     const { exit, said } = await receivedCode([], { stdin: long });
     assert.equal(exit, 2);
-    assert.match(said, /longer than 2048 bytes/);
+    assert.match(said, /longer than 2.05 kB/);
   });
 
   it('an empty stdin and a malformed code are usage errors', async () => {

@@ -144,7 +144,7 @@ test('any text is read, or refused with its line', () => {
 test('a file that is nested without end, or too large, is refused', async (t) => {
   assert.throws(() => parse(`host: ${'['.repeat(60_000)}`), { code: 'USAGE' });
   const large = file(t, `# ${'x'.repeat(70_000)}`);
-  await assert.rejects(readConfiguration(large), { code: 'USAGE', message: /more than 65536 bytes/ });
+  await assert.rejects(readConfiguration(large), { code: 'USAGE', message: /more than 65.5 kB/ });
   await assert.rejects(readConfiguration(`${large}.none`), { code: 'NO_SUCH_PATH' });
 });
 

@@ -7,11 +7,11 @@ import { after, describe, it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { parse } from '../../src/cli/args.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
-import { commandHelp } from '../../src/cli/help.ts';
+import { COMMANDS, type Command, FLAGS, type Flag, TOPICS } from '../../src/cli/flags.ts';
+import { commandHelp, topicHelp } from '../../src/cli/help.ts';
 import { openLog } from '../../src/cli/log.ts';
 import { serveCommandMetrics, transferMetrics } from '../../src/cli/metrics.ts';
-import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
+import { downloadArgs, type Env, receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { Tracker } from '../../src/cli/tracker.ts';
 import type { InboxRules } from '../../src/identity/devices.ts';
 import type { RunningServer, ServerOptions } from '../../src/server/index.ts';
@@ -21,45 +21,94 @@ import { fakeHost } from './fakes.ts';
 const folder = mkdtempSync(join(tmpdir(), 'beeline-cli-'));
 after(() => rmSync(folder, { recursive: true }));
 
+/** Lines of a usual terminal window. */
+const SCREEN = 45;
+
+/** What stands below 'Examples:'. */
+const examplesIn = (text: string): string[] =>
+  text.split('Examples:\n')[1]!.split('\n\n')[0]!.trimEnd().split('\n');
+
+/** Reads an example as the command would. */
+function check(example: string): void {
+  const [, command = '', rest = ''] = /beeline (\w+) ?(.*)$/.exec(example.replace(/ [<>].*$/, ''))!;
+  const words = [...rest.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
+  const read = { send: sendArgs, server: serverArgs }[command];
+  const receive = (argv: string[], env: Env) => downloadArgs(argv, env) ?? receiveArgs(argv, env);
+  const parsed =
+    read ?? (command === 'receive' ? receive : (argv: string[]) => parse(command as Command, argv));
+  const env = example.includes('BEELINE_CODE=') ? { BEELINE_CODE: '7-a' } : {};
+  assert.doesNotThrow(() => parsed(words, env), example);
+}
+
 describe('cli: help', () => {
   for (const command of COMMANDS)
-    it(`of ${command} names every flag, has examples, and fits 120 columns`, async () => {
+    it(`of ${command} names every flag, ends with examples, and fits a screen`, async () => {
       const host = fakeHost();
       assert.equal(await dispatch([command, '--help'], host), 0);
-      assert.equal(host.stdout.text, commandHelp(command));
-      for (const name of Object.keys(FLAGS[command]))
-        assert.match(host.stdout.text, new RegExp(`--${name}\\b`));
-      assert.match(host.stdout.text, /Examples:\n {2}(\S.*\| )?(BEELINE_CODE=\S+ )?beeline /);
-      for (const line of host.stdout.text.split('\n')) assert.ok(line.length <= 120, line);
+      const { text } = host.stdout;
+      assert.equal(text, commandHelp(command));
+      for (const [name, { topic }] of Object.entries<Flag>(FLAGS[command])) {
+        assert.match(text, new RegExp(`--${name}\\b`));
+        if (topic)
+          assert.ok(text.includes(`beeline help ${topic}`) && topicHelp(topic).includes(`--${name}`));
+      }
+      assert.ok(text.endsWith(`${examplesIn(text).join('\n')}\n`));
+      for (const example of examplesIn(text)) check(example);
+      const lines = text.split('\n');
+      assert.ok(lines.length <= SCREEN, `${lines.length} lines`);
+      for (const line of lines) assert.ok(line.length <= 80, line);
     });
 
-  it('has only examples that parse', () => {
-    for (const command of COMMANDS) {
-      const examples = commandHelp(command)
-        .split('Examples:\n')[1]!
-        .split('\n\n')[0]!
-        .split('\n')
-        .map((line) => line.replace(/^.*?beeline \w+ ?/, '').replace(/ [<>].*$/, ''));
-      assert.ok(examples.length > 0);
-      for (const example of examples) {
-        const words = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
-        const read = { send: sendArgs, receive: receiveArgs, server: serverArgs }[command as string];
-        const check = read ?? ((argv: string[]) => parse(command, argv));
-        assert.doesNotThrow(() => check(words, { BEELINE_CODE: '7-a' }), `${command} ${example}`);
-      }
+  for (const topic of TOPICS)
+    it(`about ${topic} fits 80 columns and has only examples that parse`, async () => {
+      const host = fakeHost();
+      assert.equal(await dispatch(['help', topic], host), 0);
+      assert.equal(host.stdout.text, topicHelp(topic));
+      for (const line of host.stdout.text.split('\n')) assert.ok(line.length <= 80, line);
+      if (host.stdout.text.includes('Examples:'))
+        for (const example of examplesIn(host.stdout.text)) check(example);
+    });
+
+  it('is three things without a command, and all commands and topics when asked', async () => {
+    const host = fakeHost();
+    assert.equal(await dispatch([], host), 2);
+    assert.equal(host.stdout.text, '');
+    const shown = [...host.stderr.text.matchAll(/beeline (\w+) (.*)$/gm)];
+    assert.deepEqual(
+      shown.map(([, command]) => command),
+      ['send', 'receive', 'send'],
+    );
+    for (const [example] of shown) check(example);
+    assert.equal(await dispatch(['help'], host), 0);
+    for (const name of [...COMMANDS, ...TOPICS])
+      assert.match(host.stdout.text, new RegExp(`^ {2}${name} `, 'm'));
+  });
+
+  it('tells the version in each way that people try', async () => {
+    for (const argv of [['--version'], ['-V'], ['version'], ['send', '-V'], ['send', 'x', '--version']]) {
+      const host = fakeHost();
+      assert.equal(await dispatch(argv, host), 0);
+      assert.match(host.stdout.text, /^\d+\.\d+\.\d+\n$/);
     }
   });
 
-  it('knows the version, the overview and unknown commands', async () => {
-    const host = fakeHost();
-    assert.equal(await dispatch(['--version'], host), 0);
-    assert.match(host.stdout.text, /^\d+\.\d+\.\d+\n$/);
-    assert.equal(await dispatch(['help', 'send'], host), 0);
-    assert.ok(host.stdout.text.endsWith(commandHelp('send')));
-    assert.equal(await dispatch([], host), 2);
-    assert.match(host.stderr.text, /^Usage:$/m);
-    assert.equal(await dispatch(['recieve'], host), 2);
-    assert.match(host.stderr.text, /Did you mean beeline receive\?/);
+  it('names the nearest right command, topic and flag, and what was meant with a code or a path', async () => {
+    const said = async (...argv: string[]) => {
+      const host = fakeHost();
+      assert.equal(await dispatch(argv, host), 2, argv.join(' '));
+      assert.equal(host.stdout.text, '');
+      return host.stderr.text;
+    };
+    assert.match(await said('recieve'), /Did you mean beeline receive\?/);
+    assert.match(await said('help', 'netwrok'), /Did you mean beeline help network\?/);
+    assert.match(await said('send', 'x', '--recievers', '2'), /Did you mean --receivers\?/);
+    assert.match(await said('--qr', 'x'), /Flags come after a command/);
+    assert.match(await said('7-crossover-clockwork'), /beeline receive CODE$/m);
+    const path = join(folder, "it's here");
+    writeFileSync(path, '');
+    assert.match(await said(path), /To send it: beeline send '.*it'\\''s here'$/m);
+    // A name that steers a terminal is no hint worth more.
+    assert.doesNotMatch(await said('\x1b[2J\u202e'), /\x1b|\u202e/);
   });
 });
 

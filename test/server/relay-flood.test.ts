@@ -38,7 +38,7 @@ test('small messages that are taken pass, and each counts something', () =>
     for (let i = 0; i < 100; i++) host.socket.send(Buffer.alloc(1));
     await guest.until(100);
     host.socket.send(Buffer.alloc(0));
-    assert.match((await host.closed).reason, /at most 6400 bytes for one meeting/);
+    assert.match((await host.closed).reason, /at most 6.40 kB for one meeting/);
   }));
 
 for (const path of ['/v1/rendezvous', '/v1/relay'])

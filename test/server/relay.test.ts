@@ -306,9 +306,9 @@ test('each limit ends what breaks it, with its sentence', async () => {
     guest.socket.send(Buffer.alloc(400));
     await host.until(400);
     host.socket.send(Buffer.alloc(1));
-    for (const it of [host, guest]) await sentence(it, /at most 1000 bytes for one meeting/);
+    for (const it of [host, guest]) await sentence(it, /at most 1.00 kB for one meeting/);
     const more = await world.relay(a.token, 1);
-    for (const it of [more, await world.relay(b.token)]) await sentence(it, /at most 1000 bytes/);
+    for (const it of [more, await world.relay(b.token)]) await sentence(it, /at most 1.00 kB/);
     await world.pair('8');
   });
   await relayWorld({ limits: { relayAddressBytes: 1000 } }, async (world) => {
@@ -317,7 +317,7 @@ test('each limit ends what breaks it, with its sentence', async () => {
     await one.guest.until(600);
     const two = await world.pair('8');
     two.host.socket.send(Buffer.alloc(401));
-    for (const it of [two.host, two.guest]) await sentence(it, /1000 bytes a day for one address/);
+    for (const it of [two.host, two.guest]) await sentence(it, /1.00 kB a day for one address/);
   });
   await relayWorld({ limits: { relayPairsPerGuest: 1 } }, async (world) => {
     const { a, b, host } = await world.pair('7');

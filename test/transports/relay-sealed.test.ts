@@ -351,7 +351,7 @@ test("what the relay says reaches a page's errors, and a page without a place or
     const heard = [new Heard(mine), new Heard(theirs)];
     theirs.write(Buffer.alloc(2 * MiB), () => {});
     for (const { closed } of heard)
-      assert.ok(isError('NO_PATH', /at most 1048576 bytes for one meeting/)(await closed));
+      assert.ok(isError('NO_PATH', /at most 1.05 MB for one meeting/)(await closed));
     listener.close();
     const options = { server: world.server.url, WebSocket: PageWebSocket };
     const secret = () => undefined;

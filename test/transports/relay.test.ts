@@ -254,8 +254,8 @@ test("a limit's sentence ends the lane at both sides", () =>
     const heard = [new Heard(mine), new Heard(theirs)];
     theirs.write(Buffer.alloc(2 * MiB), () => {});
     for (const { closed } of heard)
-      assert.ok(isError('NO_PATH', /at most 1048576 bytes for one meeting/)((await closed) ?? undefined));
-    await assert.rejects(path.open(forever), isError('NO_PATH', /at most 1048576 bytes/));
+      assert.ok(isError('NO_PATH', /at most 1.05 MB for one meeting/)((await closed) ?? undefined));
+    await assert.rejects(path.open(forever), isError('NO_PATH', /at most 1.05 MB/));
     listener.close();
   }));
 

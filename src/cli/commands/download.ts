@@ -12,7 +12,12 @@ export async function downloadCommand(args: DownloadArgs, host: Host): Promise<n
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: false,
-    report: { role: 'receive', servers: true, instructions: () => undefined },
+    report: {
+      role: 'receive',
+      update: args.options.overwrite === 'update',
+      servers: true,
+      instructions: () => undefined,
+    },
     side: { newCode: false, keeps: given.to !== '-' },
   });
   // Whoever names a URL wants what is there. Only files that exist are asked about.

@@ -16,7 +16,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: false, // if a code comes on stdin, stdin is no terminal and has no keys anyway
-    report: { role: 'receive', instructions: () => undefined },
+    report: { role: 'receive', update: args.options.overwrite === 'update', instructions: () => undefined },
     side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
   const questions = new Questions(session.prompt, session.screen);

@@ -8,6 +8,7 @@ import { type Entry, encodingPages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
+import { formatBytes } from '../../session/format.ts';
 import type { End, Sink } from '../../sync/ports.ts';
 import { Notices } from '../../wire/notices.ts';
 import { type Abilities, ALL, abilitiesOf } from './abilities.ts';
@@ -327,7 +328,7 @@ export class StagingSink implements Sink {
     const free = freeBytes(this.#root);
     const missing = await this.#missing();
     if (free === undefined || missing <= free) return;
-    this.#warn(fault('ROOM_SHORT', { missing, free }));
+    this.#warn(fault('ROOM_SHORT', { missing: formatBytes(missing), free: formatBytes(free) }));
   }
 
   /** Bytes that are still to come. */

@@ -2,6 +2,7 @@
 import { type BeelineError, fault } from '../../base/errors.ts';
 import type { Device } from '../../identity/devices.ts';
 import type { OfferSummary } from '../../session/api.ts';
+import { formatBytes } from '../../session/format.ts';
 
 /** @param received bytes that have come from it since its quota began. @returns why the offer is declined, if it is */
 export function judge(
@@ -14,9 +15,10 @@ export function judge(
   if (maxBytes !== undefined || quota) {
     if (bytes === null) return fault('OFFER_WITHOUT_SIZE', { device });
     if (maxBytes !== undefined && bytes > maxBytes)
-      return fault('OFFER_OVER_LIMIT', { device, size: bytes, most: maxBytes });
+      return fault('OFFER_OVER_LIMIT', { device, size: formatBytes(bytes), most: formatBytes(maxBytes) });
     const left = Math.max(0, (quota?.bytes ?? Infinity) - received);
-    if (bytes > left) return fault('QUOTA_SPENT', { device, size: bytes, left });
+    if (bytes > left)
+      return fault('QUOTA_SPENT', { device, size: formatBytes(bytes), left: formatBytes(left) });
   }
   return ask ? 'ask' : 'accept';
 }
