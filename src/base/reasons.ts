@@ -181,6 +181,7 @@ const TEXTS = {
     TEXT_TOO_LONG: 'The text is longer than {most} bytes. Send it as a file.',
     // What was asked for
     OPTION_WRONG: '`{name}` is {value}: it must be {must}.',
+    FILTERS_LEAVE_NOTHING: 'The filters leave nothing to send.',
     NOTHING_TO_SEND: 'There is nothing to send.',
     NOTHING_TO_SERVE: 'There is nothing to serve.',
     TOO_MANY_ENTRIES: 'There are more than {most} files and folders. Send them in parts.',

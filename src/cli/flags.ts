@@ -217,7 +217,11 @@ export const FLAGS = {
     code: text('CODE', 'a code of your own, such as 7-crossover-clockwork'),
     limit,
     update: on('suggest to the receiver to replace only what differs'),
+    'dry-run': on('show what would be sent, and how much; send nothing'),
     ...under('files', {
+      exclude: texts('PATTERN', 'leave out what matches, as in a .gitignore'),
+      include: texts('PATTERN', 'send only files that match, or in folders that do'),
+      gitignore: on('leave out what .gitignore files leave out, and .git'),
       name: text('FILE', 'send: the file name for what comes from stdin; default: stdin'),
       links: takes(
         'HOW',

@@ -182,8 +182,15 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
     body: [
       'A folder is sent with all that is in it, hidden files too. Links inside are sent as links; one that you name yourself is followed. Sockets, pipes and devices are left out.',
       '',
+      'Patterns are those of a .gitignore: `*.log` anywhere, `/drafts` only at the top of each folder that you name, `cache/` only folders, `!keep.log` takes back what one before it says. Quote them, or the shell takes them. What --exclude matches is left out, also of what --include takes.',
+      '',
       'Examples:',
-      ['beeline send photos/ --update', 'beeline send . --links follow --skip-unreadable'],
+      [
+        'beeline send photos/ --update',
+        'beeline send project/ --gitignore --exclude "*.log" --dry-run',
+        'beeline send photos/ --include "*.jpg" --exclude "/drafts/"',
+        'beeline send . --links follow --skip-unreadable',
+      ],
     ],
   },
   several: {

@@ -71,6 +71,9 @@ async function queue(
     limit,
     links,
     onUnreadable,
+    exclude,
+    include,
+    gitignore,
     update,
     sha256,
     receipt,
@@ -82,6 +85,7 @@ async function queue(
   const kept = {
     ...(configDir !== undefined && { configDir: resolve(configDir) }),
     ...{ server, lan, relay, portMap, quic, lanes, limit, links, onUnreadable, update, sha256 },
+    ...{ exclude, include, gitignore },
     receipt: typeof receipt === 'string' ? resolve(receipt) : receipt,
   };
   const item = await store.add({

@@ -34,6 +34,8 @@ export interface SendArgs extends TransferArgs<SendOptions> {
   /** Among the paths is `-`. */
   stdin: boolean;
   qr: boolean;
+  /** Only show what would be sent. */
+  dryRun: boolean;
   /** How many are to receive it; absent: one. */
   several?: number | 'any';
   /** If this device is not there, the paths go into the outbox. */
@@ -144,6 +146,9 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
   );
   if (flags.http && (text !== undefined || paths.includes('-')))
     throw usage('send', '--http is for files: a link needs something that can be read again.');
+  const filter = (['exclude', 'include', 'gitignore', 'dry-run'] as const).find((name) => name in flags);
+  if (filter && (text !== undefined || paths.includes('-')))
+    throw usage('send', `--${filter} is for files and folders.`);
   if (flags.later && (flags.device?.length !== 1 || text !== undefined || paths.includes('-')))
     throw usage('send', '--later is for files and one --device: what it keeps are paths.');
   return {
@@ -151,6 +156,9 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ...transferArgs('send', flags, web ? { ...env, BEELINE_SERVER: undefined } : env, flags.code, {
       onUnreadable: flags['skip-unreadable'] ? 'skip' : 'fail',
       links: flags.links,
+      exclude: flags.exclude,
+      include: flags.include,
+      gitignore: flags.gitignore ?? false,
       stdinName: flags.name,
       update: flags.update ?? false,
       web,
@@ -163,6 +171,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     what: text === undefined ? paths : { text },
     stdin: paths.includes('-'),
     qr: flags.qr ?? false,
+    dryRun: flags['dry-run'] ?? false,
     several: severalOf(flags),
     ...(flags.later && { later: flags.device![0] }),
     ignored: RECEIVER_ONLY.filter((name) => name in flags),

@@ -84,6 +84,12 @@ export interface SendOptions extends CommonOptions {
    * path that you name is a link, it is always followed.
    */
   links?: 'keep' | 'follow' | 'skip';
+  /** What is left out: patterns as in a .gitignore, from each folder that you name. */
+  exclude?: readonly string[];
+  /** Only files that match one of these patterns, or that stand in a folder that does. */
+  include?: readonly string[];
+  /** True: what .gitignore files leave out is left out, and `.git`. */
+  gitignore?: boolean;
   /** Tells the receiver that this refreshes what was sent before. If the receiver agrees, only what changed moves. */
   update?: boolean;
   /**

@@ -80,7 +80,9 @@ export function checkSend(what: What, options: SendOptions): void {
       'be left out for what is no file: a link needs something that can be read again',
     );
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
-  for (const name of ['update', 'web', 'http', 'swarm'] as const)
+  for (const name of ['exclude', 'include'] as const)
+    check(name, options[name], (list) => Array.isArray(list) && list.every(isText), 'an array of patterns');
+  for (const name of ['update', 'web', 'http', 'swarm', 'gitignore'] as const)
     check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
 }

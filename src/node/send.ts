@@ -169,9 +169,12 @@ async function openSource(
       sha256: options.sha256,
     });
   }
-  const { onUnreadable = 'fail', links } = options;
+  const { onUnreadable = 'fail', links, exclude, include, gitignore } = options;
   const key = await versionKey(options.configDir);
   return new FileSource(
-    await walk(paths, { onUnreadable, links, onSkip: warn, onOutward: notice, versionKey: key }),
+    await walk(paths, {
+      ...{ onUnreadable, links, exclude, include, gitignore },
+      ...{ onSkip: warn, onOutward: notice, versionKey: key },
+    }),
   );
 }

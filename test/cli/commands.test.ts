@@ -1,6 +1,6 @@
 /** The commands around a transfer that a test drives: what goes where, and with which exit code. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -121,6 +121,58 @@ describe('cli: send', () => {
     assert.match(some, /^Received 2 files, 6 B in 2\.0s \(3 B\/s\)\.\n1 file was up to date\.$/m);
     // One that was left out for another reason is not counted as kept.
     assert.doesNotMatch(await told('receive', { files: 2, skipped: ['a'] }, '--update'), /up to date/);
+  });
+
+  it('--dry-run lists what would be sent, with its sums, and sends nothing', async () => {
+    const top = join(folder, 'dry');
+    mkdirSync(join(top, 'sub'), { recursive: true });
+    writeFileSync(join(top, 'a\u202eb'), 'x'.repeat(1500));
+    writeFileSync(join(top, 'b.log'), 'x');
+    const send = () => assert.fail('nothing is sent');
+    const host = fakeHost({ send });
+    const argv = ['send', top, '--dry-run', '--exclude', '*.log'];
+    assert.equal(await dispatch(argv, host), 0);
+    assert.equal(host.stdout.text, '  folder  dry/\n 1.50 kB  dry/a\\u{202e}b\n  folder  dry/sub/\n');
+    assert.equal(host.stderr.text, 'Would send: 1 file, 2 folders, 1.50 kB. Left out by filters: 1.\n');
+    const json = fakeHost({ send });
+    assert.equal(await dispatch([...argv, '--json'], json), 0);
+    const events = json.stdout.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(events[1], { event: 'entry', path: 'dry/a\u202eb', kind: 'file', size: 1500 });
+    assert.deepEqual(events.at(-1), {
+      event: 'would-send',
+      files: 1,
+      folders: 2,
+      links: 0,
+      bytes: 1500,
+      leftOut: 1,
+    });
+    for (const wrong of [['--text', 'x'], ['-']]) {
+      const refused = fakeHost({ send });
+      assert.equal(await dispatch(['send', ...wrong, '--dry-run'], refused), 2);
+    }
+    const nothing = fakeHost({ send });
+    assert.equal(await dispatch(['send', top, '--dry-run', '--include', '*.jpg'], nothing), 2);
+    assert.match(nothing.stderr.text, /The filters leave nothing to send/);
+  });
+
+  it('gives the library its filters', async () => {
+    let given: SendOptions | undefined;
+    const host = fakeHost({
+      send: (transfer, options) => {
+        given = options;
+        transfer.finish();
+      },
+    });
+    const argv = ['send', 'x', '--exclude', 'a', '--exclude=-b', '--include', '*.c', '--gitignore'];
+    assert.equal(await dispatch(argv, host), 0);
+    const { exclude, include, gitignore } = given!;
+    assert.deepEqual(
+      { exclude, include, gitignore },
+      { exclude: ['a', '-b'], include: ['*.c'], gitignore: true },
+    );
   });
 
   it('says where the receipt is, to people and to programs', async () => {

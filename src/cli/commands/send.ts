@@ -17,6 +17,7 @@ type QrCode = (text: string) => string;
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function sendCommand(argv: readonly string[], host: Host): Promise<number> {
   const args = sendArgs(argv, host.env);
+  if (args.dryRun) return (await import('./dry-run.ts')).dryRun(args, host);
   const chosen = args.options.code;
   const qrCode = args.qr ? await loadQrCode() : undefined;
   const session: TransferRun = new TransferRun(host, {

@@ -18,6 +18,7 @@ import { MAX_ENTRIES } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
 import type { Entry, EntryKind } from '../../offer/manifest.ts';
 import { nameProblem, STAGING_PREFIX, unsafeLinks } from '../../offer/names.ts';
+import { Filter, type FilterOptions, type FilterScope, type Verdict } from './filter.ts';
 import { timeOf } from './io.ts';
 import { locate } from './named-path.ts';
 import { FileSlices } from './slices.ts';
@@ -29,9 +30,11 @@ export interface Walked {
   /** Where each entry is, by index. */
   absolute: string[];
   stats: SeenStats;
+  /** What filters left out, each folder as one. */
+  leftOut: number;
 }
 
-export interface WalkOptions {
+export interface WalkOptions extends FilterOptions {
   /** 'fail' throws at the first file or folder that cannot be read; 'skip' leaves it out and tells `onSkip`. */
   onUnreadable: 'fail' | 'skip';
   /** Also told of sockets, pipes and devices inside folders, which are always left out. */
@@ -58,8 +61,9 @@ export async function walk(paths: readonly string[], options: WalkOptions): Prom
     named.set(name, path);
     await walker.add(name, absolute);
   }
-  if (walker.walked.entries.length === 0) throw fault('NOTHING_READABLE');
-  if (options.onOutward) await tellOutward(walker.walked.entries, options.onOutward);
+  const { entries, leftOut } = walker.walked;
+  if (entries.length === 0) throw fault(leftOut > 0 ? 'FILTERS_LEAVE_NOTHING' : 'NOTHING_READABLE');
+  if (options.onOutward) await tellOutward(entries, options.onOutward);
   return walker.walked;
 }
 
@@ -88,19 +92,26 @@ interface Level {
   absolute: string;
   names: string[];
   next: number;
+  /** Where there are filters. */
+  scope: FilterScope | undefined;
+  /** Adds the folder itself, once something in it is sent. */
+  pending: (() => void) | undefined;
 }
 
 class Walker {
-  readonly walked: Walked = { entries: [], absolute: [], stats: new SeenStats() };
+  readonly walked: Walked = { entries: [], absolute: [], stats: new SeenStats(), leftOut: 0 };
   readonly #options: WalkOptions;
   readonly #version: ReturnType<typeof versionsBy> | undefined;
   readonly #slices = new FileSlices();
+  readonly #filter: Filter | undefined;
   /** The folders that are being walked, outermost first. */
   #levels: Level[] = [];
 
   constructor(options: WalkOptions) {
     this.#options = options;
     this.#version = options.versionKey && versionsBy(options.versionKey);
+    const { exclude = [], include = [], gitignore = false } = options;
+    if (exclude.length > 0 || include.length > 0 || gitignore) this.#filter = new Filter(options);
   }
 
   async add(name: string, absolute: string): Promise<void> {
@@ -119,14 +130,19 @@ class Walker {
       if (below) levels.push(below);
       if (this.#slices.over()) await this.#slices.next();
     }
+    this.walked.leftOut = this.#filter?.leftOut ?? 0;
   }
 
   /** Adds one entry; a folder is returned to be walked. */
   #visit(path: string, absolute: string, named: boolean): Level | undefined {
     try {
+      const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
+      if (stat.isSymbolicLink() && this.#options.links === 'follow') return this.#follow(path, absolute);
+      const scope = named ? undefined : this.#levels.at(-1)?.scope;
+      const verdict = this.#filter?.verdict(scope, basename(path), stat.isDirectory()) ?? 'in';
+      if (verdict === 'out') return undefined;
       const problem = nameProblem(path, 'posix');
       if (problem) throw fault('NAME_NOT_TAKEN', { name: quoted(path), problem });
-      const stat = (named ? statSync : lstatSync)(absolute, { bigint: true });
       if (!named && basename(path).startsWith(STAGING_PREFIX)) {
         this.#options.onSkip?.(path, faultAt('STAGING_NOT_SENT', path));
         return undefined;
@@ -135,12 +151,9 @@ class Walker {
         checkReadable(absolute, stat);
         this.#push(path, absolute, 'file', stat, Number(stat.size), '');
       } else if (stat.isSymbolicLink()) {
-        if (this.#options.links === 'follow') return this.#follow(path, absolute);
         if (this.#options.links !== 'skip') this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
       } else if (stat.isDirectory()) {
-        const names = this.#children(path, absolute);
-        this.#push(path, absolute, 'folder', stat, 0, '');
-        return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0 };
+        return this.#enter(path, absolute, stat, scope, verdict);
       } else if (named) {
         throw fault('SPECIAL_FILE', { path: quoted(path), more: ". Send '-' to send what a pipe holds" });
       } else {
@@ -150,6 +163,21 @@ class Walker {
       this.#unreadable(path, error);
     }
     return undefined;
+  }
+
+  #enter(
+    path: string,
+    absolute: string,
+    stat: BigIntStats,
+    above: FilterScope | undefined,
+    verdict: Verdict,
+  ): Level {
+    const names = this.#children(path, absolute);
+    const scope = this.#filter?.enter(above, { name: basename(path), absolute, children: names, verdict });
+    const add = () => this.#record(path, absolute, 'folder', stat, 0, '');
+    if (verdict === 'in') this.#push(path, absolute, 'folder', stat, 0, '');
+    const pending = verdict === 'in' ? undefined : add;
+    return { path, absolute, dev: stat.dev, ino: stat.ino, names, next: 0, scope, pending };
   }
 
   /** What a link points to, as if it stood in its place. One that leads nowhere, or into itself, is left out. */
@@ -178,6 +206,18 @@ class Walker {
     size: number,
     target: string,
   ): void {
+    if (this.#filter) this.#addPending();
+    this.#record(path, absolute, kind, stat, size, target);
+  }
+
+  #record(
+    path: string,
+    absolute: string,
+    kind: EntryKind,
+    stat: BigIntStats,
+    size: number,
+    target: string,
+  ): void {
     const { entries, absolute: places, stats } = this.walked;
     if (entries.length >= MAX_ENTRIES) throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
     const version = kind === 'file' ? (this.#version?.(stat) ?? '') : '';
@@ -191,6 +231,15 @@ class Walker {
     );
     places.push(absolute);
     stats.push(stat);
+  }
+
+  /** The folders that wait for something in them. */
+  #addPending(): void {
+    for (const level of this.#levels) {
+      const { pending } = level;
+      level.pending = undefined;
+      pending?.();
+    }
   }
 
   /** Names in the order of their UTF-8 bytes; those that are not UTF-8 cannot be sent. */
