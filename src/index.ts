@@ -19,6 +19,7 @@ export type {
   ReceiverResult,
   Remote,
   Result,
+  SendItem,
   SendOptions,
   State,
   Transfer,

@@ -49,6 +49,8 @@ export const MAX_OUTSTANDING = 4096;
 export const MAX_HAVE = 4096;
 /** Bytes of a bitfield that one receiver tells another in a message. */
 export const MAX_HOLDS = 64 * KiB;
+/** Bytes of one offer that is received into memory. Whoever offers it says its size. */
+export const MAX_IN_MEMORY = 1024 * MiB;
 /** Chunks a stream (stdin, stdout) may run ahead of the first one not yet delivered. */
 export const STREAM_WINDOW = 8;
 /** Receivers that an origin introduces to one receiver. */

@@ -193,6 +193,7 @@ const TEXTS = {
     STDIN_WITH_PATHS: "'-' (standard input) cannot be sent together with paths.",
     STDOUT_NEEDS_ONE_FILE:
       'Only a single file can go to standard output, and {count} files and folders are offered.',
+    INTO_AND_TO: 'Give one of `into`, `to` and `store`, not several.',
     CODE_MISSING: 'A code is needed: the sender shows it.',
     CODE_MALFORMED: '{what}',
     SEVERAL_SECRETS: 'Give one of a code, a pre-shared key and a device, not several.',
@@ -469,6 +470,8 @@ const TEXTS = {
       'The disk, or the part of it that this browser lends to this page, is full. Make room, or delete transfers that are kept here.',
     STORAGE_TOO_SMALL:
       'This browser has no room for the {bytes} bytes of this transfer.{told} Make room on the disk, or delete transfers that are kept here.',
+    MEMORY_TOO_SMALL:
+      'The offer has {bytes} bytes, and at most {most} are received into memory. Receive it into a folder or a stream.',
     DISK_NO_SPACE: '{path} cannot be written: the disk is full. Make room.',
     DISK_QUOTA: '{path} cannot be written: the disk quota is used up. Make room.',
     DISK_NO_INODES:

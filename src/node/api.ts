@@ -4,6 +4,7 @@ import type { OfferSummary, TransferOptions } from '../session/api.ts';
 import type { Sink, Source } from '../sync/ports.ts';
 import type { NodeTransport } from '../transports/surroundings.ts';
 import type { Overwrite } from './files/conflicts.ts';
+import type { SendItem } from './items.ts';
 
 export type {
   Logger,
@@ -17,6 +18,7 @@ export type {
 } from '../session/api.ts';
 
 export type { Overwrite } from './files/conflicts.ts';
+export type { SendItem } from './items.ts';
 
 export interface CommonOptions extends TransferOptions {
   /** The URL of a `beeline server` where both sides meet: ws://, wss://, http:// or https://. */
@@ -118,6 +120,11 @@ export interface ReceiveOptions extends CommonOptions {
   share?: boolean;
   /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
   to?: string;
+  /**
+   * Instead of `to`: a stream for one file, which is ended before `done` resolves and destroyed after a failure; or a Map, which gets each
+   * file under its path once all is there (at most 1 GiB; a text too; no folders and no links). Neither can go on in a later run.
+   */
+  into?: NodeJS.WritableStream | WritableStream<Uint8Array> | Map<string, Uint8Array>;
   /** Instead of `process.stdout` for `to: '-'`. It is ended before `done` resolves, and destroyed after a failure. */
   stdout?: NodeJS.WritableStream;
   /**
@@ -156,7 +163,7 @@ export interface Remote {
 /** As for `receive`, where the names are the same. There `lanes` are connections: absent, Beeline finds out how many help. */
 export interface DownloadOptions
   extends Omit<TransferOptions, 'relay'>,
-    Pick<ReceiveOptions, 'to' | 'stdout' | 'store' | 'overwrite' | 'onConflict'>,
+    Pick<ReceiveOptions, 'to' | 'into' | 'stdout' | 'store' | 'overwrite' | 'onConflict'>,
     Pick<CommonOptions, 'receipt' | 'configDir'> {
   /**
    * A redirect from a server may lead into a private network. Otherwise it is followed only to the internet, and to hosts that the
@@ -165,5 +172,5 @@ export interface DownloadOptions
   allowPrivate?: boolean;
 }
 
-/** What `send` takes: paths, one text, or a store of your own (`@beeline-transfer/beeline/stores`). */
-export type What = readonly string[] | { text: string } | { store: Source };
+/** What `send` takes: paths, one text, bytes and streams under names, or a store of your own (`@beeline-transfer/beeline/stores`). */
+export type What = readonly string[] | { text: string } | { items: readonly SendItem[] } | { store: Source };

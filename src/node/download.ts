@@ -18,7 +18,7 @@ import { Destination } from './files/destination.ts';
 import { checkDownload } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
-import { endStream, makeSink } from './sinks.ts';
+import { endStream, makeSink, settle } from './sinks.ts';
 
 /** Of one transfer. */
 const MOST_FILES = 1000;
@@ -37,11 +37,13 @@ const KIND = 'http';
  */
 export function download(
   what: string | Remote | readonly (string | Remote)[],
-  options: DownloadOptions = {},
+  given: DownloadOptions = {},
 ): Transfer {
+  const { options, wrong } = settle(given);
   const transfer = new Running('receiver', platform, options);
   transfer.cleanup.push(() => endStream(transfer.session, options));
-  start(transfer, what, options).catch((thrown) => transfer.fail(thrown));
+  if (wrong) transfer.fail(wrong);
+  else start(transfer, what, options).catch((thrown) => transfer.fail(thrown));
   return transfer;
 }
 

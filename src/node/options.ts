@@ -7,6 +7,7 @@ import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, DownloadOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
+import { isBytes, isStream, type SendItem } from './items.ts';
 
 const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
 const UNREADABLE: readonly (string | undefined)[] = ['fail', 'skip'];
@@ -59,11 +60,13 @@ function checkCommon(options: CommonOptions): void {
 }
 
 export function checkSend(what: What, options: SendOptions): void {
-  const { text, store } = (what ?? {}) as { text?: unknown; store?: Source };
+  const { text, items, store } = (what ?? {}) as { text?: unknown; items?: unknown; store?: Source };
   if (Array.isArray(what)) check('what', what as readonly string[], (paths) => paths.every(isText), 'paths');
   else if (store)
     check('what.store', store, ({ entries, read }) => Array.isArray(entries) && isFunction(read), 'a Source');
-  else if (typeof text !== 'string') throw wrong('what', what, 'an array of paths, { text } or { store }');
+  else if (items !== undefined) checkItems(items);
+  else if (typeof text !== 'string')
+    throw wrong('what', what, 'an array of paths, { text }, { items } or { store }');
   checkCommon(options);
   const { device, receivers, until } = options;
   check('device', device, (value) => [value].flat().every(isText) && value.length > 0, 'a name, or several');
@@ -71,7 +74,8 @@ export function checkSend(what: What, options: SendOptions): void {
     n === 'any' || (Number.isInteger(n) && within(1, MAX_RECEIVERS)(n as number));
   check('receivers', receivers, counts, `1 to ${MAX_RECEIVERS}, or 'any'`);
   check('until', until, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
-  if (receivers === 'any' && Array.isArray(what) && what.includes('-'))
+  const stream = Array.isArray(what) ? what.includes('-') : Array.isArray(items) && isStream(items[0]?.data);
+  if (receivers === 'any' && stream)
     throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
   if (options.http && (!Array.isArray(what) || what.includes('-')))
     throw wrong(
@@ -84,7 +88,26 @@ export function checkSend(what: What, options: SendOptions): void {
     check(name, options[name], (list) => Array.isArray(list) && list.every(isText), 'an array of patterns');
   for (const name of ['update', 'web', 'http', 'swarm', 'gitignore'] as const)
     check(name, options[name], isFlag, 'true or false');
-  check('stdin', options.stdin, (stream) => isFunction(stream[Symbol.asyncIterator]), 'a readable stream');
+  check('stdin', options.stdin, (given) => isFunction(given[Symbol.asyncIterator]), 'a readable stream');
+}
+
+function checkItems(items: unknown): void {
+  check('items', items, Array.isArray, 'an array of { name, data }');
+  for (const item of items as readonly Partial<SendItem>[]) {
+    const { name, data, size, modified } = item ?? {};
+    if (typeof name !== 'string') throw wrong('items.name', name, 'a text');
+    if (!isBytes(data) && !isStream(data))
+      throw wrong('items.data', typeof data, 'a text, bytes, a Blob or a stream');
+    if (isStream(data) && (items as unknown[]).length > 1)
+      throw wrong('items', name, 'alone, since it is a stream');
+    check(
+      'items.size',
+      size,
+      (n) => isStream(data) && Number.isSafeInteger(n) && n >= 0,
+      'the bytes of a stream',
+    );
+    check('items.modified', modified, (at) => Number.isFinite(at?.getTime?.()), 'a Date');
+  }
 }
 
 export function checkReceive(options: ReceiveOptions): void {

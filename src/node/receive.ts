@@ -24,7 +24,7 @@ import { checkReceive } from './options.ts';
 import { openPort } from './port.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
-import { endStream, makeSink } from './sinks.ts';
+import { endStream, makeSink, settle } from './sinks.ts';
 import { Threading } from './threading.ts';
 
 /**
@@ -41,7 +41,9 @@ const MEMBERS_DIALS_PER_S = 16;
  * `done` rejects with the error: USAGE, WRONG_CODE, NO_PEER, CROWDED, NO_PATH, EXISTS, UNSAFE_NAME, DISK_FULL, REFUSED,
  * VERIFICATION, CANCELLED, and the rest of ErrorCode.
  */
-export function receive(options: ReceiveOptions): Transfer {
+export function receive(given: ReceiveOptions): Transfer {
+  const settled = settle(given);
+  const { options } = settled;
   const threading = new Threading(options, options.store === undefined && options.to !== '-');
   const { platform } = threading;
   const transfer = new Running('receiver', platform, options);
@@ -64,6 +66,7 @@ export function receive(options: ReceiveOptions): Transfer {
     // Names that this system does not take are given others by the sink.
     names: 'posix',
     async known() {
+      if (settled.wrong) throw settled.wrong;
       checkReceive(options);
       const [known] = await secretsFrom(options, 'receiver');
       if (!known) throw fault('CODE_MISSING');

@@ -16,9 +16,10 @@ import { parseHostPort, portBeside } from './addresses.ts';
 import type { SendOptions, Transfer, What } from './api.ts';
 import type { DhtNodes } from './dht.ts';
 import { FileSource } from './files/source.ts';
-import { stdinSource } from './files/stream-source.ts';
+import { StreamSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
 import { Hosting } from './host.ts';
+import { sourceOfItems } from './items.ts';
 import { Forwards } from './network/forwarding.ts';
 import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
@@ -29,9 +30,10 @@ import { secretsFrom } from './secret.ts';
 import { Threading } from './threading.ts';
 
 /**
- * Sends files, folders, a stream or a text to one receiver.
+ * Sends files, folders, a stream, a text or what is in memory.
  *
- * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); `{ text }`; or `{ store }` for a store of your own
+ * @param what paths; `['-']` for `options.stdin` (default `process.stdin`); `{ text }`;
+ * `{ items }` for bytes and streams under names; or `{ store }` for a store of your own
  * @returns a running transfer: iterate it for events, or await its `done`.
  * `done` rejects with the error: USAGE, NO_SUCH_PATH, UNREADABLE, WRONG_CODE, NO_PATH, REFUSED, CANCELLED, and the rest of ErrorCode.
  */
@@ -158,13 +160,14 @@ async function openSource(
   notice: (path: string, error: BeelineError) => void,
 ): Promise<Source> {
   if ('store' in what) return what.store;
+  if ('items' in what) return sourceOfItems(what.items, options);
   if ('text' in what) return textSource(what.text, platform.clock);
   const paths = what;
   if (paths.length === 0) throw fault('NOTHING_TO_SEND');
   if (paths.includes('-')) {
     if (paths.length > 1) throw fault('STDIN_WITH_PATHS');
     const stream = options.stdin ?? process.stdin;
-    return stdinSource(stream, options.stdinName ?? 'stdin', {
+    return new StreamSource(stream, options.stdinName ?? 'stdin', {
       chunkSize: MIN_CHUNK,
       sha256: options.sha256,
     });

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { TokenBucket } from '../base/bucket.ts';
 import { realClock } from '../base/clock.ts';
+import { BeelineError } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { Access, type AccessWay } from '../http/serving/access.ts';
 import { Allowance } from '../http/serving/allowance.ts';
@@ -30,6 +31,8 @@ export interface ServeOptions extends WebPortOptions {
   /** Bytes a second, of all together. */
   limit?: number;
   configDir?: string;
+  /** Closes it. */
+  signal?: AbortSignal;
   onDownload?: (event: DownloadEvent) => void;
 }
 
@@ -60,7 +63,8 @@ const LOOK_MS = 500;
  * @throws BeelineError NO_SUCH_PATH, UNREADABLE, USAGE; SERVER if it cannot listen on the port
  */
 export async function serve(paths: readonly string[], options: ServeOptions = {}): Promise<RunningServe> {
-  const { hidden = false, trustProxy = false, limit, expires, downloads } = options;
+  const { hidden = false, trustProxy = false, limit, expires, downloads, signal } = options;
+  if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const log = options.log && escapingLog(options.log);
   const tree = new FolderTree(paths, { hidden, versionKey: await versionKey(options.configDir) });
   const way = options.keepLink ? { link: await keptLink(linkName(paths), options.configDir) } : 'link';
@@ -84,11 +88,16 @@ export async function serve(paths: readonly string[], options: ServeOptions = {}
   const ended = new Promise<ServeEnd['why']>((resolve) => {
     end = resolve;
   });
+  const close = () => end('closed');
+  // It may have been aborted while the port was opened.
+  if (signal?.aborted) close();
+  else signal?.addEventListener('abort', close, { once: true });
   const looks = setInterval(() => {
     if (records.counts.open === 0 && allowance.over(realClock.now())) end('used-up');
   }, LOOK_MS);
   const done = ended.then(async (why) => {
     clearInterval(looks);
+    signal?.removeEventListener('abort', close);
     digests.close();
     await running.close();
     const counts = { ...records.counts };

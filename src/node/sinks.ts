@@ -1,13 +1,45 @@
 /** Where what is received goes on Node: into a folder, a stream, or a text. */
+import { EventEmitter } from 'node:events';
+import { Writable } from 'node:stream';
+import { WritableStream } from 'node:stream/web';
+import { type BeelineError, fault } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import type { OfferHeader } from '../offer/manifest.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
 import type { Sink } from '../sync/ports.ts';
 import type { ReceiveOptions } from './api.ts';
+import { MemorySink } from './files/memory-sink.ts';
 import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
 
 type SinkOptions = Pick<ReceiveOptions, 'to' | 'stdout' | 'overwrite' | 'links' | 'onConflict' | 'sha256'>;
+
+/** `into` in terms of what there is without it, a store or a stream; or what is wrong with it. */
+export function settle<T extends Pick<ReceiveOptions, 'to' | 'into' | 'store' | 'stdout' | 'sha256'>>(
+  given: T,
+): { options: T; wrong?: BeelineError } {
+  const { into, ...rest } = given;
+  if (into === undefined) return { options: given };
+  const options = rest as T;
+  if (options.to !== undefined || options.store !== undefined)
+    return { options, wrong: fault('INTO_AND_TO') };
+  if (into instanceof Map) {
+    options.store = () => new MemorySink(into, options.sha256 ?? false);
+    return { options };
+  }
+  const web = into instanceof WritableStream && !into.locked;
+  const stdout = web ? Writable.fromWeb(into) : into;
+  if (!(stdout instanceof EventEmitter && 'write' in stdout)) {
+    const values = {
+      name: 'into',
+      value: escapeName(String(into).slice(0, 80)),
+      must: 'a stream that nobody else writes to, or a Map',
+    };
+    return { options, wrong: fault('OPTION_WRONG', values) };
+  }
+  return { options: Object.assign(options, { to: '-', stdout }) };
+}
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;
 

@@ -1,7 +1,7 @@
 /** `@beeline-transfer/beeline/server`: a whole server in one call, or only its rendezvous, on an HTTP server of your own. */
 import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
-import { fault } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
@@ -34,6 +34,8 @@ export type { ServerCounts } from './report.ts';
 /** `relay` and `page` are on by default. The page is served only if it has been built. */
 export interface ServerOptions
   extends Omit<RendezvousOptions, 'stun' | 'turn' | 'hosts' | 'tally' | 'answers' | 'store'> {
+  /** Closes it. */
+  signal?: AbortSignal;
   /** TCP port, and the first UDP port of STUN; 0 for any free one. */
   port: number;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
@@ -91,7 +93,8 @@ const PORT_TRIES = 8;
  * cannot be used. NO_SUCH_PATH or UNREADABLE if a file of the certificate cannot be read.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, turn, tls, page = true } = options;
+  const { host, turn, tls, page = true, signal } = options;
+  if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
   const log = options.log && escapingLog(options.log);
   const warn = options.warn && harmless('`warn`', options.warn);
   const makeTurn = await checkOptions(options);
@@ -158,7 +161,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const url = urlOf(port, host, certificate);
   const stunPorts = stun?.ports ?? [];
   log?.info({ url, relay: rendezvous.relay !== undefined, stunPorts, turn: turn?.urls ?? [] }, 'listening');
-  return {
+  const running: RunningServer = {
     url,
     port,
     stunPorts,
@@ -167,6 +170,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     counts,
     drain: (milliseconds) => rendezvous.drain(milliseconds),
     async close() {
+      signal?.removeEventListener('abort', abort);
       certificate?.close();
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.all([rendezvous.close(), stun?.close()]);
@@ -174,6 +178,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       metrics?.close();
     },
   };
+  const abort = () => void running.close();
+  // It may have been aborted while the ports were opened.
+  if (signal?.aborted) abort();
+  else signal?.addEventListener('abort', abort, { once: true });
+  return running;
 }
 
 /** Everything that `startServer` would refuse before it listens, the certificate too. @throws BeelineError as `startServer` */

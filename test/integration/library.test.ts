@@ -103,3 +103,111 @@ test('two transfers at once in one process keep apart', async () => {
     say(...(await Promise.all(['a', 'b', 'c'].map(one))));`);
   assert.equal(said, 'a b c');
 });
+
+test('bytes, texts and Blobs go under their names into a Map, and into a folder', async () => {
+  const said = await says(`
+    const { mkdtempSync, readFileSync, readdirSync, rmSync } = await import('node:fs');
+    const { join } = await import('node:path');
+    const { tmpdir } = await import('node:os');
+    const big = Buffer.alloc(3_000_000, 'beeline');
+    const items = [
+      { name: 'b/text.txt', data: 'grüße' },
+      { name: 'b/c/blob', data: new Blob([big]) },
+      { name: 'a', data: new Uint8Array([1, 2, 3]), modified: new Date(86_400_000) },
+      { name: 'empty', data: new ArrayBuffer(0) },
+    ];
+    const offered = [];
+    const accept = (offer) => offered.push(offer.files, offer.bytes) > 0;
+    const sender = send({ items }, near);
+    const into = new Map();
+    const receiver = receive({ ...(await meet(sender)), into, accept, sha256: true });
+    await Promise.all([sender.done, receiver.done]);
+    say(...offered, ...[...into].map(([name, bytes]) => name + '=' + bytes.length));
+    say(Buffer.from(into.get('b/c/blob')).equals(big), Buffer.from(into.get('b/text.txt')).toString());
+    const to = mkdtempSync(join(tmpdir(), 'beeline-items-'));
+    const again = send({ items }, near);
+    await Promise.all([again.done, receive({ ...(await meet(again)), to, accept: 'all' }).done]);
+    say(readdirSync(to, { recursive: true }).sort().join(' '), readFileSync(join(to, 'b/text.txt'), 'utf8'));
+    rmSync(to, { recursive: true });`);
+  assert.equal(
+    said,
+    '4 3000010 a=3 b/c/blob=3000000 b/text.txt=7 empty=0\ntrue grüße\na b b/c b/c/blob b/text.txt empty grüße',
+  );
+});
+
+test('each kind of stream goes into each kind of stream, and one that is too short fails', async () => {
+  const said = await says(`
+    const parts = () => [Buffer.alloc(1_500_000, 'a'), Buffer.alloc(1_500_000, 'b')];
+    const streams = {
+      readable: () => Readable.from(parts()),
+      web: () => new ReadableStream({ start(controller) { for (const part of parts()) controller.enqueue(part); controller.close(); } }),
+      generator: async function* () { yield* parts(); },
+    };
+    const whole = Buffer.concat(parts());
+    for (const [name, make] of Object.entries(streams)) {
+      const got = [];
+      const into = name === 'web'
+        ? new Writable({ write: (part, _e, done) => { got.push(part); done(); } })
+        : name === 'readable' ? new WritableStream({ write: (part) => void got.push(part) }) : new Map();
+      const sender = send({ items: [{ name, data: make(), size: whole.length }] }, near);
+      await Promise.all([sender.done, receive({ ...(await meet(sender)), into, accept: 'all' }).done]);
+      say(name, Buffer.concat(into instanceof Map ? [into.get(name)] : got).equals(whole));
+    }
+    for (const size of [10, 20]) {
+      const sender = send({ items: [{ name: 'x', data: (async function* () { yield Buffer.alloc(15); })(), size }] }, near);
+      const into = new Map();
+      const receiver = receive({ ...(await meet(sender)), into, accept: 'all' });
+      const failed = await code(sender.done);
+      await code(receiver.done);
+      say(failed, into.size);
+    }`);
+  assert.equal(said, 'readable true\nweb true\ngenerator true\nUNREADABLE 0\nUNREADABLE 0');
+});
+
+test('what cannot be sent or received into is refused before anybody is looked for', async () => {
+  const said = await says(`
+    const data = 'x';
+    for (const items of [[], [{ name: '../x', data }], [{ name: 'x', data: 7 }], [{ name: 'x', data }, { name: 'x', data }],
+      [{ name: 'x', data }, { name: 'x/y', data }], [{ name: 'x/y', data }, { name: 'x', data }],
+      [{ name: 'x', data: Readable.from([]) }, { name: 'y', data }], [{ name: 'x', data, size: 1 }], 'x'])
+      say(await code(send({ items }, near).done));
+    const locked = new WritableStream();
+    locked.getWriter();
+    const guest = { code: '7-crossover-clockwork', at: '127.0.0.1:9', lan: false, accept: 'all' };
+    for (const wrong of [{ into: locked }, { into: {} }, { into: new Map(), to: '.' }])
+      say(await code(receive({ ...guest, ...wrong }).done));`);
+  assert.deepEqual(said.split('\n'), Array(12).fill('USAGE'));
+});
+
+test('a Map takes no more than fits into memory, whatever a sender says', async () => {
+  const said = await says(`
+    const huge = { path: 'huge', kind: 'file', size: 2 ** 31, mode: 0o644, mtime: 0, target: '', version: '' };
+    const store = { kind: 'files', entries: [huge], length: huge.size, read: async () => 0, digests: async () => new Map(), close: async () => {} };
+    const sender = send({ store }, near);
+    const into = new Map();
+    const receiver = receive({ ...(await meet(sender)), into, accept: 'all' });
+    const failed = await receiver.done.catch((error) => error);
+    say(failed.code, failed.reason, into.size, process.memoryUsage().arrayBuffers < 2 ** 28);
+    // It waits for the other side to make room.
+    sender.cancel();
+    await code(sender.done);`);
+  assert.equal(said, 'DISK_FULL MEMORY_TOO_SMALL 0 true');
+});
+
+test('an abort closes what is sent from and what is received into, and after `closed` nothing is left open', async () => {
+  const said = await says(`
+    const ending = new AbortController();
+    let ended = false;
+    const endless = async function* () { try { for (;;) yield Buffer.alloc(65_536); } finally { ended = true; } };
+    const sender = send({ items: [{ name: 'endless', data: endless() }] }, { ...near, signal: ending.signal });
+    const into = new Writable({ write: (_p, _e, done) => done() });
+    into.on('error', () => {});
+    const receiver = receive({ ...(await meet(sender)), into, accept: 'all', signal: ending.signal });
+    receiver.subscribe((event) => { if (event.event === 'progress' && event.bytes > 0) ending.abort(); });
+    say(await code(sender.done), await code(receiver.done));
+    await Promise.all([sender.closed, receiver.closed]);
+    await new Promise((resolve) => setImmediate(resolve));
+    say(ended, into.destroyed);
+    process.on('exit', () => say('ended by itself'));`);
+  assert.equal(said, 'INTERRUPTED INTERRUPTED\ntrue true\nended by itself');
+});

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { keptTransfers } from '../../src/browser/files/kept.ts';
 import { KeptSink } from '../../src/browser/files/kept-sink.ts';
 import { StreamSink } from '../../src/browser/files/stream-sink.ts';
+import { MemorySink } from '../../src/node/files/memory-sink.ts';
 import { StagingSink } from '../../src/node/files/staging-sink.ts';
 import { StdoutSink } from '../../src/node/files/stdout-sink.ts';
 import { TextSink } from '../../src/session/text-sink.ts';
@@ -107,6 +108,25 @@ sinkContract({
     return {
       sink: () => new StdoutSink(stream(), { sha256: true }),
       bytes: () => Buffer.concat(out),
+      rest: () => [],
+    };
+  },
+});
+
+sinkContract({
+  name: 'a Map',
+  files: tree(),
+  chunkSize: CHUNK,
+  reads: false,
+  resumes: false,
+  place() {
+    const map = new Map<string, Uint8Array>();
+    return {
+      sink: () => new MemorySink(map, true),
+      bytes: (entry) => {
+        const bytes = map.get(this.files.all[entry]!.entry.path);
+        return bytes && Buffer.from(bytes);
+      },
       rest: () => [],
     };
   },

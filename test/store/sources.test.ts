@@ -7,8 +7,9 @@ import { realClock } from '../../src/base/clock.ts';
 import { STREAM_WINDOW } from '../../src/base/limits.ts';
 import { FileListSource } from '../../src/browser/files/source.ts';
 import { FileSource } from '../../src/node/files/source.ts';
-import { stdinSource } from '../../src/node/files/stream-source.ts';
+import { StreamSource } from '../../src/node/files/stream-source.ts';
 import { walk } from '../../src/node/files/walk.ts';
+import { sourceOfItems } from '../../src/node/items.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
 import { textSource } from '../../src/session/text-source.ts';
 import type { Source } from '../../src/sync/ports.ts';
@@ -62,6 +63,19 @@ const KINDS: readonly SourceKind[] = [
     anyOrder: true,
   },
   {
+    name: 'what is in memory',
+    bytes: FILES.map(([, bytes]) => bytes),
+    source: () =>
+      sourceOfItems(
+        FILES.map(([name, bytes], at) => ({
+          name,
+          data: at % 2 ? new Blob([new Uint8Array(bytes)]) : bytes,
+        })),
+        {},
+      ),
+    anyOrder: true,
+  },
+  {
     name: 'a text',
     bytes: [Buffer.from('ä text')],
     source: () => textSource('ä text', realClock),
@@ -75,7 +89,7 @@ const KINDS: readonly SourceKind[] = [
       async function* pieces() {
         for (let at = 0; at < bytes!.length; at += 100_000) yield bytes!.subarray(at, at + 100_000);
       }
-      return stdinSource(pieces(), 'stream', { chunkSize: CHUNK, sha256: true });
+      return new StreamSource(pieces(), 'stream', { chunkSize: CHUNK, sha256: true });
     },
     anyOrder: false,
   },

@@ -16,21 +16,17 @@ export interface StreamSourceOptions {
   chunkSize: number;
   /** Hash what passes, for `digests`; a stream cannot be read again. Default false. */
   sha256?: boolean;
-}
-
-/** @throws BeelineError USAGE if `name` is not one plain file name. */
-export function stdinSource(
-  stream: AsyncIterable<Uint8Array>,
-  name: string,
-  options: StreamSourceOptions,
-): StreamSource {
-  return new StreamSource(stream, name, options);
+  /** Bytes that have to come; absent: any number. */
+  size?: number;
+  /** Default: now. */
+  modified?: Date;
 }
 
 export class StreamSource implements Source {
   readonly kind = 'stream';
   readonly entries: readonly Entry[];
-  readonly #stream: AsyncIterable<Uint8Array>;
+  readonly #stream: AsyncIterable<Uint8Array | string>;
+  readonly #size: number | undefined;
   readonly #chunkSize: number;
   readonly #hash: ReturnType<typeof createHash> | undefined;
   /** Whole chunks (the last may be short) by index, from `#base` to below `#filled`. */
@@ -45,15 +41,16 @@ export class StreamSource implements Source {
   /** Whoever waits for a chunk, or for room. */
   #waiting: (() => void)[] = [];
 
-  constructor(stream: AsyncIterable<Uint8Array>, name: string, options: StreamSourceOptions) {
+  /** @throws BeelineError USAGE if `name` is not one plain file name. */
+  constructor(stream: AsyncIterable<Uint8Array | string>, name: string, options: StreamSourceOptions) {
     const problem = name.includes('/') ? 'is not a plain file name' : nameProblem(name, 'posix');
     if (problem) throw fault('NAME_UNFIT', { name: quoted(name), problem });
     this.#stream = stream;
+    this.#size = options.size;
     this.#chunkSize = options.chunkSize;
     this.#hash = options.sha256 ? createHash('sha256') : undefined;
-    this.entries = [
-      { path: name, kind: 'file', size: 0, mode: 0o644, mtime: Date.now() * 1000, target: '', version: '' },
-    ];
+    const mtime = (options.modified?.getTime() ?? Date.now()) * 1000;
+    this.entries = [{ path: name, kind: 'file', size: 0, mode: 0o644, mtime, target: '', version: '' }];
   }
 
   get length(): number | undefined {
@@ -113,7 +110,11 @@ export class StreamSource implements Source {
     try {
       let filling = this.#buffer();
       let used = 0;
-      for await (const piece of this.#stream) {
+      let total = 0;
+      for await (const given of this.#stream) {
+        const piece = bytesOf(given);
+        total += piece.length;
+        if (total > (this.#size ?? total)) break;
         for (let at = 0; at < piece.length; ) {
           const part = piece.subarray(at, at + this.#chunkSize - used);
           filling.set(part, used);
@@ -127,6 +128,10 @@ export class StreamSource implements Source {
         }
         if (this.#state !== 'reading') return;
       }
+      if (total !== (this.#size ?? total))
+        throw new Error(
+          `It was to give ${this.#size} bytes, and gave ${total > this.#size! ? 'more' : total}`,
+        );
       if (used > 0) this.#store(filling.subarray(0, used));
       if (this.#state !== 'reading') return;
       this.#length = (used > 0 ? this.#filled - 1 : this.#filled) * this.#chunkSize + used;
@@ -170,4 +175,10 @@ export class StreamSource implements Source {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function bytesOf(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return Buffer.from(piece);
+  if (piece instanceof Uint8Array) return piece;
+  throw new Error('It gave something that is neither bytes nor text');
 }

@@ -6,7 +6,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { realClock } from '../../../src/base/clock.ts';
 import { MAX_TEXT, STREAM_WINDOW } from '../../../src/base/limits.ts';
-import { stdinSource } from '../../../src/node/files/stream-source.ts';
+import { StreamSource } from '../../../src/node/files/stream-source.ts';
 import { textSource } from '../../../src/session/text-source.ts';
 import { failure } from './helpers.ts';
 
@@ -19,7 +19,7 @@ async function* pieces(list: Iterable<Uint8Array>, taken = { count: 0 }): AsyncG
   }
 }
 
-async function read(source: ReturnType<typeof stdinSource>, chunk: number): Promise<Buffer> {
+async function read(source: StreamSource, chunk: number): Promise<Buffer> {
   const into = new Uint8Array(options.chunkSize);
   return Buffer.from(into.subarray(0, await source.read(chunk, [], into)));
 }
@@ -28,7 +28,7 @@ test('whatever the pieces, the chunks are the stream', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 12 }), async (list) => {
       const whole = Buffer.concat(list);
-      const source = stdinSource(pieces(list), 'in', options);
+      const source = new StreamSource(pieces(list), 'in', options);
       const got: Buffer[] = [];
       for (let chunk = 0; ; chunk++) {
         const [one, again] = await Promise.all([read(source, chunk), read(source, chunk)]);
@@ -49,7 +49,7 @@ test('whatever the pieces, the chunks are the stream', async () => {
 test('no more is taken than there is room for, and confirmed chunks make room', async () => {
   const taken = { count: 0 };
   const list = Array.from({ length: 100 }, (_, i) => new Uint8Array(16).fill(i));
-  const source = stdinSource(pieces(list, taken), 'in', options);
+  const source = new StreamSource(pieces(list, taken), 'in', options);
   const far = read(source, STREAM_WINDOW + 1);
   for (let i = 0; i < 50; i++) await tick();
   assert.equal(taken.count, STREAM_WINDOW);
@@ -73,10 +73,13 @@ test('a stream that fails, and one that is closed while it is waited for', async
       throw new Error('broken pipe');
     })(),
   );
-  await assert.rejects(read(stdinSource(failing, 'in', options), 0), failure('UNREADABLE', 'broken pipe'));
+  await assert.rejects(
+    read(new StreamSource(failing, 'in', options), 0),
+    failure('UNREADABLE', 'broken pipe'),
+  );
 
   const silent = new Readable({ read() {} });
-  const source = stdinSource(silent, 'in', options);
+  const source = new StreamSource(silent, 'in', options);
   const waiting = read(source, 0);
   await tick();
   await source.close();
@@ -86,7 +89,7 @@ test('a stream that fails, and one that is closed while it is waited for', async
 
 test('names that cannot be sent', () => {
   for (const name of ['', '..', 'a/b', 'a\nb'])
-    assert.throws(() => stdinSource(pieces([]), name, options), failure('USAGE'));
+    assert.throws(() => new StreamSource(pieces([]), name, options), failure('USAGE'));
 });
 
 test('a text is its UTF-8 bytes, up to a limit', async () => {
