@@ -54,7 +54,8 @@ test('a release is checked before it is published, with provenance, by actions t
   const runs = (job: string) => steps(job).map(({ run }) => run ?? '');
   assert.ok(runs('check').includes('bash .ci/run'));
   assert.ok(runs('audit').includes('npm audit --omit=dev'));
-  assert.deepEqual(jobs.publish.needs, ['check', 'audit']);
+  assert.deepEqual(jobs.publish.needs, ['check', 'audit', 'executables']);
+  assert.deepEqual(jobs.executables.needs, ['check', 'audit']);
   assert.deepEqual(jobs.publish.permissions, { contents: 'write', 'id-token': 'write' });
   const publish = runs('publish');
   const at = (step: string) => publish.findIndex((run) => run.startsWith(step));

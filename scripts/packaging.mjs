@@ -1,0 +1,92 @@
+// Fills in the files of packaging/ for a release.
+//
+//   node scripts/packaging.mjs formulas FOLDER     FOLDER has the executables' checksums (*.sha256); it gets beeline.rb and winget/
+//   node scripts/packaging.mjs deb EXECUTABLE ARCHITECTURE FILE.deb     ARCHITECTURE: amd64 or arm64. It needs dpkg-deb
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8'));
+const [what, ...args] = process.argv.slice(2);
+if (what === 'formulas' && args.length === 1) formulas(...args);
+else if (what === 'deb' && args.length === 3) deb(...args);
+else {
+  console.error('node scripts/packaging.mjs formulas FOLDER | deb EXECUTABLE ARCHITECTURE FILE.deb');
+  process.exitCode = 2;
+}
+
+function formulas(folder) {
+  const sums = new Map();
+  for (const name of readdirSync(folder).filter((name) => name.endsWith('.sha256'))) {
+    const [, sum, file] = /^([0-9a-f]{64}) {2}(\S+)\n$/.exec(readFileSync(join(folder, name), 'utf8')) ?? [];
+    if (!sum) throw new Error(`${name} is no checksum`);
+    sums.set(file, sum);
+  }
+  const sumOf = (file) => {
+    const sum = sums.get(file);
+    if (!sum) throw new Error(`There is no checksum of ${file} in ${folder}`);
+    return sum;
+  };
+  const release = `${homepage.replace('#readme', '')}/releases/download/v${version}`;
+  const filled = (path) =>
+    readFileSync(path, 'utf8')
+      .replaceAll('{version}', version)
+      .replaceAll('{release}', release)
+      .replace(/\{sha256 (\S+)\}/g, (_, file) => sumOf(file))
+      .replace(/\{SHA256 (\S+)\}/g, (_, file) => sumOf(file).toUpperCase())
+      .replace(/^# (The formula|Three files).*\n/, '');
+  writeFileSync(join(folder, 'beeline.rb'), filled('packaging/homebrew/beeline.rb'));
+  const id = 'BeelineTransfer.Beeline';
+  const manifests = filled(`packaging/winget/${id}.yaml`).split('---\n');
+  mkdirSync(join(folder, 'winget'), { recursive: true });
+  for (const [at, kind] of ['', '.locale.en-US', '.installer'].entries())
+    writeFileSync(join(folder, 'winget', `${id}${kind}.yaml`), manifests[at]);
+  console.log(`${join(folder, 'beeline.rb')}, ${join(folder, 'winget')}: version ${version}`);
+}
+
+function deb(executable, architecture, target) {
+  const root = mkdtempSync(join(tmpdir(), 'beeline-deb-'));
+  try {
+    const put = (path, bytes, mode = 0o644) => {
+      mkdirSync(join(root, path, '..'), { recursive: true, mode: 0o755 });
+      writeFileSync(join(root, path), bytes);
+      chmodSync(join(root, path), mode);
+    };
+    mkdirSync(join(root, 'usr/bin'), { recursive: true });
+    copyFileSync(executable, join(root, 'usr/bin/beeline'));
+    chmodSync(join(root, 'usr/bin/beeline'), 0o755);
+    put('usr/share/doc/beeline/copyright', readFileSync('packaging/debian/copyright'));
+    put('usr/share/doc/beeline/changelog.gz', gzipSync(readFileSync('CHANGELOG.md'), { level: 9 }));
+    // Neither is started by itself.
+    put('usr/lib/systemd/system/beeline-server.service', readFileSync('deploy/beeline-server.service'));
+    put('usr/lib/systemd/user/beeline-listen.service', readFileSync('deploy/beeline-listen.service'));
+    put('usr/share/doc/beeline/examples/server.yaml', readFileSync('deploy/server.yaml'));
+    const bytes = readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+    const control = readFileSync('packaging/debian/control', 'utf8')
+      // `1.0.0-rc.1` comes before `1.0.0` only if it is written so.
+      .replace('{version}', version.replace('-', '~'))
+      .replace('{architecture}', architecture)
+      .replace('{kilobytes}', String(Math.ceil(bytes / 1024)));
+    put('DEBIAN/control', control);
+    execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', '-z6', root, target], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+  console.log(`${target}: ${(statSync(target).size / 1e6).toFixed(1)} MB`);
+}
