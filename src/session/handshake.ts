@@ -46,6 +46,12 @@ export interface HandshakeOptions {
   onFail: (error: BeelineError) => void;
 }
 
+/**
+ * Shares in a row that a receiver answers once its sender has been proven, though none of them was settled: as many as a sender
+ * of several lets strangers guess.
+ */
+const MOST_UNSETTLED = 3;
+
 const spake2: Pake = (of) => new Spake2(of);
 
 /** An exchange with itself, thrown away: the curve's code is compiled while nobody waits, not while the peer does. */
@@ -71,8 +77,8 @@ export class Handshake {
   #shown = false;
   /** Something has changed that the peer could not be told yet. */
   #stale = false;
-  /** Receiver: its guess at a code has failed, or may be under way: no other is allowed in this run. */
-  #spent = false;
+  /** Receiver: answers to shares for a code since the sender last proved itself. Each of them may have been somebody's guess. */
+  #unsettled = 0;
   /** Since the other side came, the process that is known there has said something. */
   #heard = false;
 
@@ -157,8 +163,10 @@ export class Handshake {
     // Nobody guesses a place: an answer that proves it may be given as often as it is asked for.
     if (back) return this.#said === undefined ? undefined : this.#prove(share, this.#start(this.#said));
     // The answer proves this side first, so who chose the share learns whether its guess was right. A second share
-    // before the first is settled may be a second guess. After a settled one it is none: that sender had the code.
-    if (this.#spent) throw fault('HANDSHAKE_DISTURBED');
+    // before the first is settled may be a second guess. After a settled one it is none: that sender had the code. It may
+    // then be killed, started again, and killed once more before it has proved itself.
+    const most = this.#channel ? MOST_UNSETTLED : 1;
+    if (this.#unsettled >= most) throw fault('HANDSHAKE_DISTURBED');
     this.#spend();
     // Made ahead for the first share; every further one gets its own.
     const pake = this.#pake ?? this.#start();
@@ -228,7 +236,7 @@ export class Handshake {
       throw this.#wrong();
     }
     this.#channel = pending.channel;
-    this.#spent = false;
+    this.#unsettled = 0;
     this.#heard = true;
     if (this.#stale) this.update();
     this.#options.onHello(decodeHello(this.#channel.open(sealed)));
@@ -305,7 +313,7 @@ export class Handshake {
 
   /** A key or a device's secret cannot be guessed; a code can, and may be tried once. */
   #spend(): void {
-    this.#spent = this.#options.secret.way === 'code';
+    if (this.#options.secret.way === 'code') this.#unsettled++;
   }
 
   /** Only the sender can make a new code. */

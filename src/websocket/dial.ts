@@ -124,11 +124,14 @@ async function refusalOf(name: string, response: IncomingMessage): Promise<Beeli
   const isText = response.headers['content-type']?.startsWith('text/plain') ?? false;
   const said = isText ? printable(text) : '';
   const status = response.statusCode ?? 0;
-  // A Beeline server that is being stopped says 503 too, and why.
-  if (AWAY.includes(status) && !(status === 503 && said))
+  // A Beeline server that is being stopped says why. Another one, or the next process, may answer soon.
+  if (AWAY.includes(status))
     return fault('SERVER_UNREACHABLE', {
       name,
-      why: `the proxy before it says that it is away (HTTP ${status})`,
+      why:
+        status === 503 && said
+          ? `it says "${said}" (HTTP 503)`
+          : `the proxy before it says that it is away (HTTP ${status})`,
     });
   const to = REDIRECTS.includes(status) ? printable(response.headers.location ?? '') : '';
   const sentence = name[0]!.toUpperCase() + name.slice(1);

@@ -222,7 +222,7 @@ describe('cli: doctor', { timeout: 60_000 }, () => {
     for (const flags of [[], ['--json']]) {
       const host = person();
       assert.equal(await dispatch(['doctor', '--no-port-map', '--server', url, ...flags], host), 6);
-      assert.match(host.stdout.text, /HTTP 503.*away/);
+      assert.match(host.stdout.text, /away .*HTTP 503/);
       assert.doesNotMatch(host.stdout.text + host.stderr.text, /[\u0000-\u0009\u000b-\u001f\u202e]/);
     }
   });

@@ -264,7 +264,7 @@ test('a proxy before the server says that it is away, or where else to go', asyn
     await refused(new RegExp(`^Cannot reach the server: the proxy .* away \\(HTTP ${status}\\)`));
   }
   answer = [503, { 'content-type': 'text/plain' }, 'It shuts down.'];
-  await refused(/^The server refused \(HTTP 503\): It shuts down\.$/);
+  await refused(/^Cannot reach the server: it says "It shuts down\." \(HTTP 503\)/);
   for (const status of [301, 302, 307, 308]) {
     answer = [status, { location: `https://b.example/\xe9${'x'.repeat(5000)}` }, ''];
     await refused(/^The server refused \(HTTP 30\d\): it redirects to "https:\/\/b\.example\/ x{200,300}"\./);
