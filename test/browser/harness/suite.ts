@@ -52,7 +52,9 @@ export function inBrowser(
             await body(stage);
             await stage.clean();
           } catch (error) {
-            console.log(`# ${title}: ${await stage.account()}`);
+            // In the error itself: of a failure elsewhere often nothing else is seen.
+            const account = await stage.account();
+            if (error instanceof Error) error.message += `\n${account}`;
             throw error;
           } finally {
             await stage.dispose();
