@@ -99,6 +99,12 @@ export class Command {
     }
   }
 
+  /** What it said last. */
+  account(): string {
+    const lines = this.events.slice(-12).map((line) => `  ${JSON.stringify(line)}`);
+    return [this.#what, ...lines].join('\n');
+  }
+
   /** Waits for the end and asserts the exit status, and that nothing but events stood on standard output. */
   async ends(status: number): Promise<Ended> {
     const ended = await this.exited;

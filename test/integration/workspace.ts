@@ -59,6 +59,11 @@ export class Workspace {
     return command;
   }
 
+  /** What each command said last, for a test that failed. */
+  account(): string {
+    return this.#commands.map((command) => command.account()).join('\n');
+  }
+
   /** Starts a sender that can be met at `127.0.0.1:port` only, and waits for its code. */
   async sender(
     args: readonly string[],

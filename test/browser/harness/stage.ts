@@ -120,7 +120,7 @@ export class Stage {
       const [states, violations] = told ?? [['it does not answer'], []];
       return [`page ${index}: ${states.join(' → ')}`, ...violations, ...watch.errors].join('\n  ');
     });
-    return (await Promise.all(pages)).join('\n');
+    return [...(await Promise.all(pages)), this.work.account()].join('\n');
   }
 
   async dispose(): Promise<void> {
