@@ -35,7 +35,17 @@ const FOR_NODE = {
   legalComments: 'none',
   // pino starts worker threads from its own files; udx-native, node-datachannel, koffi and hyperdht find their binaries beside theirs; what only
   // few need would make the script longer for all. All are loaded when needed.
-  external: ['pino', 'udx-native', 'node-datachannel', 'koffi', 'hyperdht', 'prom-client', 'yaml', 'ioredis'],
+  external: [
+    'pino',
+    'udx-native',
+    'node-datachannel',
+    'koffi',
+    'hyperdht',
+    'prom-client',
+    'yaml',
+    'ioredis',
+    'socks',
+  ],
 };
 await esbuild({
   ...FOR_NODE,

@@ -211,7 +211,7 @@ const TEXTS = {
     URL_MALFORMED: '"{text}" is not a URL. Write it like https://beeline.example.',
     URL_OTHER_SCHEME: '"{text}" is not a ws, wss, http or https URL with a host.',
     PROXY_MALFORMED:
-      'The proxy in HTTPS_PROXY or HTTP_PROXY is not an http or https URL such as http://proxy.example:3128.',
+      'The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not a URL such as http://proxy.example:3128 or socks5://127.0.0.1:1080.',
     NAMEPLATE_MALFORMED: 'A nameplate is 1 to 32 lower-case letters and digits.',
     STUN_UNNAMED: 'No STUN server was named.',
     // Trusted devices and their files

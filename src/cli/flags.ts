@@ -1,6 +1,16 @@
 /** Every flag of every command, once: what `args.ts` parses and what `help.ts` prints cannot differ. */
 import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_THREADS, MAX_WAIT } from '../base/limits.ts';
-import { duration, hostPort, integer, integerOr, oneOf, type ReadValue, serverUrl, size } from './values.ts';
+import {
+  duration,
+  hostPort,
+  integer,
+  integerOr,
+  oneOf,
+  proxyUrl,
+  type ReadValue,
+  serverUrl,
+  size,
+} from './values.ts';
 
 export const COMMANDS = [
   'send',
@@ -114,6 +124,11 @@ const network = (leastPort: 0 | 1) =>
       oneOf('auto', 'never', 'only'),
     ),
     'no-port-map': on('do not ask the router for a port (Beeline asks with --server and with the DHT)'),
+    proxy: takes(
+      'URL',
+      'reach the server and its relay by this proxy (socks5://, http://, https://), and nobody past it',
+      proxyUrl,
+    ),
     quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
     'no-lan': on('do not announce or search on the local network'),
     'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),

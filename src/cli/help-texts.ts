@@ -225,13 +225,13 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
   network: {
     line: 'how the two sides reach each other: servers, ports, relays',
     body: [
-      'Beeline tries all ways at once, takes the best, and changes to a better one while it runs. `beeline doctor` shows what a network allows. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say by which proxy a server is reached.',
+      'Beeline tries all ways at once, takes the best, and changes to a better one while it runs. `beeline doctor` shows what a network allows. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say by which proxy a server is reached; direct ways are tried all the same. With --proxy nothing goes past the proxy: it needs a server that relays.',
       '',
       'Examples:',
       [
         'beeline send disk.img --at 0.0.0.0:4848',
         'beeline receive 7-crossover-clockwork --at 192.168.1.7:4848',
-        'beeline send disk.img --server wss://beeline.example.org --relay never',
+        'beeline send a.img --server wss://example.org --proxy socks5://127.0.0.1:9050',
       ],
     ],
   },

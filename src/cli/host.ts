@@ -23,6 +23,7 @@ export interface Host {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean };
   readonly stderr: Output & NodeJS.WritableStream;
   send(): Promise<Library['send']>;
+  proxied(): Promise<typeof import('../node/proxied.ts').onlyThrough>;
   preview(): Promise<typeof import('../node/preview.ts').preview>;
   receive(): Promise<Library['receive']>;
   listen(): Promise<typeof import('../node/inbox.ts').listen>;

@@ -27,6 +27,8 @@ interface TransferArgs<O extends CommonOptions> {
   options: O;
   pskFile?: string;
   metricsPort?: number;
+  /** Everything goes through it. */
+  proxy?: string;
 }
 
 export interface SendArgs extends TransferArgs<SendOptions> {
@@ -54,6 +56,7 @@ export type ReceiveArgs = TransferArgs<
 
 export interface DownloadArgs {
   face: Face;
+  proxy?: string;
   metricsPort?: number;
   what: Remote[];
   options: DownloadOptions & Required<Pick<DownloadOptions, 'to' | 'overwrite'>>;
@@ -254,6 +257,7 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
     throw usage('receive', 'Give --expect once for each URL, in their order, or not at all.');
   return {
     face: faceOf(flags),
+    ...(flags.proxy !== undefined && { proxy: flags.proxy }),
     metricsPort: flags['metrics-port'],
     what: urls.map((url, index) => ({
       url,
@@ -497,8 +501,11 @@ function transferArgs<O>(
   const linked = command === 'receive' && /:\/\/[^#]*#/.test(code ?? '');
   if (relay === 'only' && server === undefined && !linked)
     throw usage(command, '--relay only needs a server that relays: --server URL.');
+  const { proxy } = flags;
+  if (proxy !== undefined) checkProxied(command, flags, server !== undefined || linked);
   return {
     face: faceOf(flags),
+    ...(proxy !== undefined && { proxy }),
     pskFile: flags['psk-file'],
     metricsPort: flags['metrics-port'],
     options: {
@@ -514,6 +521,15 @@ function transferArgs<O>(
       receipt: flags.receipt ?? !flags['no-receipt'],
     },
   };
+}
+
+/** What opens ways past a proxy. @throws BeelineError USAGE */
+function checkProxied(command: 'send' | 'receive', flags: object, server: boolean): void {
+  const past = ['at', 'web', 'http', 'quic', 'dht-bootstrap'].find((name) => name in flags);
+  if (past) throw usage(command, `--${past} would go past --proxy; choose one.`);
+  if ((flags as { relay?: string }).relay === 'never')
+    throw usage(command, '--proxy needs the relay; leave out --relay never.');
+  if (!server) throw usage(command, '--proxy needs a server that relays: --server URL.');
 }
 
 /** The environment's BEELINE_DHT is `off`, or nodes of another DHT with commas between them. @throws BeelineError USAGE */

@@ -18,6 +18,7 @@ const host: Host = {
   stderr: process.stderr,
   // Not src/index.ts, which has the doctor too.
   send: async () => (await import('../node/send.ts')).send,
+  proxied: async () => (await import('../node/proxied.ts')).onlyThrough,
   preview: async () => (await import('../node/preview.ts')).preview,
   receive: async () => (await import('../node/receive.ts')).receive,
   listen: async () => (await import('../node/inbox.ts')).listen,

@@ -60,6 +60,17 @@ export const serverUrl: ReadValue<string> = (name, text) => {
   throw bad(name, text, 'it must be a URL such as wss://beeline.example.org or http://192.168.1.7:4848.');
 };
 
+/** What a proxy may be. */
+export const proxyUrl: ReadValue<string> = (_name, text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^(?:https?|socks(?:4a?|5h?)?):$/.test(url.protocol) && url.hostname !== '') return text;
+  // It may hold a password: it is not quoted.
+  throw new BeelineError(
+    'USAGE',
+    '--proxy: it must be a URL such as socks5://127.0.0.1:1080 or http://proxy:3128.',
+  );
+};
+
 /** `host:port`, `192.168.1.7:4848` or `[fe80::1]:4848`, as it was typed. */
 export const hostPort =
   (leastPort: number): ReadValue<string> =>

@@ -1,6 +1,6 @@
 /**
- * The way out of a network that lets only its HTTP proxy out: a tunnel by CONNECT (RFC 9110, 9.3.6), as the variables
- * HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say. Written on node:http and not with an agent: an agent's tunnel
+ * The way out of a network that lets only its proxy out: a tunnel by CONNECT (RFC 9110, 9.3.6) or by SOCKS, as the variables
+ * HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say, or as this process was told. Written on node:http and not with an agent: an agent's tunnel
  * cannot be given up while the proxy thinks, and mixes the proxy's refusals with the server's.
  */
 import type { IncomingMessage, RequestOptions } from 'node:http';
@@ -17,10 +17,22 @@ export interface Proxy {
   port: number;
   /** The value of a Proxy-Authorization header. */
   authorization?: string;
+  /** It speaks SOCKS, and is asked for names, not addresses. */
+  socks?: { version: 4 | 5; user: string; password: string };
+}
+
+const SOCKS = { 'socks:': 5, 'socks5:': 5, 'socks5h:': 5, 'socks4:': 4, 'socks4a:': 4 } as const;
+
+let only: Proxy | undefined;
+
+/** From now on this process uses that proxy, whatever the environment says. @throws BeelineError USAGE */
+export function useProxy(url: string): void {
+  only = parse(url);
 }
 
 /** The proxy that the environment names for a ws or wss URL. @throws BeelineError USAGE if it names a useless one. */
 export async function proxyFor(url: string): Promise<Proxy | undefined> {
+  if (only) return only;
   const values = VARIABLES.map((name) => process.env[name] || process.env[name.toUpperCase()] || '');
   if (values.every((value) => value === '')) return undefined;
   const { getProxyForUrl } = await import('proxy-from-env');
@@ -37,6 +49,12 @@ function parse(text: string): Proxy {
   try {
     const { protocol, hostname, port, username, password } = new URL(text);
     const secure = protocol === 'https:';
+    const version = SOCKS[protocol as keyof typeof SOCKS];
+    if (version && hostname !== '')
+      return {
+        ...{ secure: false, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 1080 },
+        socks: { version, user: decodeURIComponent(username), password: decodeURIComponent(password) },
+      };
     if ((secure || protocol === 'http:') && hostname !== '') {
       const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
       return {
@@ -72,6 +90,20 @@ export async function tunnel(url: string, proxy: Proxy, signal: AbortSignal): Pr
 }
 
 async function connect(authority: string, proxy: Proxy, signal: AbortSignal): Promise<Socket> {
+  if (proxy.socks) {
+    const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(authority)!;
+    const { connectBySocks } = await import('./socks.ts');
+    return connectBySocks({ ...proxy, ...proxy.socks }, { host, port: Number(port) }, signal).catch(
+      (error) => {
+        if (signal.aborted) throw error;
+        throw failed(
+          `${proxy.host}:${proxy.port}`,
+          `gave no connection: ${(error as Error).message}`,
+          error as Error,
+        );
+      },
+    );
+  }
   const { request } = await import(proxy.secure ? 'node:https' : 'node:http');
   const options: RequestOptions = {
     method: 'CONNECT',

@@ -152,6 +152,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     stdout: options.stdout ?? new Sink(),
     stderr: options.stderr ?? new Sink(),
     send: async () => library.send,
+    proxied: async () => (await import('../../src/node/proxied.ts')).onlyThrough,
     preview: async () => (await import('../../src/node/preview.ts')).preview,
     receive: async () => library.receive,
     outbox: () => Promise.reject(new Error('no outbox here')),

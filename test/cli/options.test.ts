@@ -154,7 +154,9 @@ describe('cli: arguments', () => {
         '--quic',
       ],
     );
-    const { onUnreadable, links, stdinName, update, web, receivers, until, swarm, ...common } = options;
+    const { onUnreadable, links, stdinName, update, web, receivers, until, swarm, ...more } = options;
+    const { exclude, include, gitignore, ...common } = more;
+    assert.deepEqual([exclude, include, gitignore], [undefined, undefined, false]);
     assert.deepEqual(
       [onUnreadable, links, stdinName, update, web, receivers, until, swarm],
       ['fail', undefined, undefined, false, false, undefined, undefined, true],
@@ -182,6 +184,22 @@ describe('cli: arguments', () => {
     assert.deepEqual(face, { json: true, quiet: true, logLevel: 'debug', logFile: 'log' });
     assert.equal(metricsPort, 0);
     assert.equal(pskFile, undefined);
+  });
+
+  it('with a proxy refuses what would go past it', () => {
+    const proxy = ['--proxy', 'socks5://127.0.0.1:1080'];
+    const server = ['--server', 'wss://h'];
+    assert.equal(send('x', ...proxy, ...server).proxy, 'socks5://127.0.0.1:1080');
+    assert.equal(receive('7-a', ...proxy, ...server).proxy, 'socks5://127.0.0.1:1080');
+    assert.throws(() => send('x', ...proxy), /needs a server that relays/);
+    assert.throws(() => send('x', ...proxy, ...server, '--relay', 'never'), /needs the relay/);
+    for (const past of ['--http', '--quic'])
+      assert.throws(() => send('x', ...proxy, ...server, past), /would go past --proxy/);
+    // It may hold a password.
+    assert.throws(
+      () => send('x', '--proxy', 'ftp://me:hunter2@h', ...server),
+      (error: Error) => !error.message.includes('hunter2'),
+    );
   });
 
   it('takes the DHT from the flags, else from the environment, else as it is', () => {

@@ -33,6 +33,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     send: async () => (await library()).send,
     outbox: () => Promise.reject(new Error('no outbox here')),
     listen: () => Promise.reject(new Error('no inbox here')),
+    proxied: async () => (await import('../../src/node/proxied.ts')).onlyThrough,
     preview: async () => (await import('../../src/node/preview.ts')).preview,
     receive: async () => (await library()).receive,
     download: async () => (await library()).download,

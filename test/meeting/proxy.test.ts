@@ -13,6 +13,7 @@ import { createRendezvous, startServer } from '../../src/server/index.ts';
 import { relayStream } from '../../src/transports/relay/stream.ts';
 import { dialWebSocket } from '../../src/websocket/dial.ts';
 import { proxyFor } from '../../src/websocket/proxy.ts';
+import { socksProxy } from '../socks-proxy.ts';
 
 const NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 const clear = () => {
@@ -162,9 +163,9 @@ test('a refusal names the proxy and says what to do, without its password', asyn
   }
   process.env.HTTP_PROXY = 'http://me:hunter2@127.0.0.1:1';
   await assert.rejects(hosting('http://127.0.0.1:9'), isError('SERVER', /127\.0\.0\.1:1 cannot be reached/));
-  for (const bad of ['socks5://me:hunter2@h:1', 'http://me:%zz@h:1']) {
+  for (const bad of ['gopher://me:hunter2@h:1', 'http://me:%zz@h:1']) {
     process.env.HTTP_PROXY = bad;
-    await assert.rejects(hosting('http://127.0.0.1:9'), isError('USAGE', /HTTP_PROXY is not an http/), bad);
+    await assert.rejects(hosting('http://127.0.0.1:9'), isError('USAGE', /is not a URL such as/), bad);
   }
 });
 
@@ -271,4 +272,51 @@ test('a proxy before the server says that it is away, or where else to go', asyn
   }
   answer = [302, {}, ''];
   await refused(/Is it a Beeline server/);
+});
+
+test('a mailbox and a relayed stream go through a SOCKS proxy, which looks the name up', async (t) => {
+  const server = await startServer({ port: 0, host: '127.0.0.1', stun: false });
+  t.after(() => server.close());
+  for (const scheme of ['socks5', 'socks5h', 'socks']) {
+    const through = await socksProxy({ user: 'me:hunter2', names: { 'server.test': '127.0.0.1' } });
+    process.env.ALL_PROXY = `${scheme}://me:hunter2@127.0.0.1:${through.port}`;
+    const mailbox = await hosting(`ws://server.test:${server.port}/v1/rendezvous`);
+    assert.deepEqual(through.asked, [`server.test:${server.port}`]);
+    assert.deepEqual(through.users, ['me:hunter2']);
+    mailbox.close();
+    through.close();
+  }
+});
+
+test('what a SOCKS proxy refuses, and one that is silent or away, is told without its password', async () => {
+  const url = 'ws://server.test:4848/v1/rendezvous';
+  const wrong = await socksProxy({ user: 'me:other' });
+  process.env.ALL_PROXY = `socks5://me:hunter2@127.0.0.1:${wrong.port}`;
+  await assert.rejects(hosting(url), isError('SERVER', /127\.0\.0\.1:\d+ gave no connection/));
+  wrong.close();
+  const refusing = await socksProxy({ reply: 2 });
+  process.env.ALL_PROXY = `socks5://127.0.0.1:${refusing.port}`;
+  await assert.rejects(hosting(url), isError('SERVER', /gave no connection: .*NotAllowed/));
+  refusing.close();
+  await assert.rejects(hosting(url), isError('SERVER', /gave no connection: .*ECONNREFUSED/));
+  const silent = await socksProxy({ silent: true });
+  process.env.ALL_PROXY = `socks5://127.0.0.1:${silent.port}`;
+  const stop = new AbortController();
+  const dialled = dialWebSocket({ url, name: 'it', maxPayload: 10, signal: stop.signal }, () => {});
+  setTimeout(() => stop.abort(new BeelineError('INTERRUPTED', 'enough')), 20);
+  await assert.rejects(dialled, isError('INTERRUPTED', /enough/));
+  silent.close();
+});
+
+test('SOCKS proxies in the environment are read in each of their spellings', async () => {
+  for (const [text, version, port] of [
+    ['socks4://h', 4, 1080],
+    ['socks4a://h:9', 4, 9],
+    ['socks5h://[::1]:9', 5, 9],
+  ] as const) {
+    process.env.ALL_PROXY = text;
+    const found = await proxyFor('ws://x/');
+    assert.equal(found?.socks?.version, version);
+    assert.equal(found?.port, port);
+  }
 });

@@ -24,9 +24,10 @@ export async function downloadCommand(args: DownloadArgs, host: Host): Promise<n
   const questions = new Questions(session.prompt, session.screen);
   const { onConflict } = questions.options({ yes: true, options: given });
   try {
+    if (args.proxy !== undefined) (await host.proxied())(args.proxy);
     const options = await session.prepare(
       { ...given, onConflict, stdout: given.to === '-' ? host.stdout : undefined },
-      what.flatMap(({ url, mirrors = [] }) => [url, ...mirrors].flatMap(secretsOf)),
+      [args.proxy, ...what.flatMap(({ url, mirrors = [] }) => [url, ...mirrors].flatMap(secretsOf))],
     );
     const download = await host.download();
     await session.follow(download(what, options));

@@ -1,4 +1,5 @@
 /** `beeline receive`. */
+import { usage } from '../args.ts';
 import { obtainCode, placeOf } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
@@ -27,15 +28,18 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
       : { code: undefined, link: undefined };
     // What was typed to meet at beats the link, and the link beats the environment.
     const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
+    if (args.proxy !== undefined && place && place.server === undefined)
+      throw usage('receive', '--proxy needs a server that relays, and the link names none: --server URL.');
+    const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
     const options = await session.prepare(
       {
-        ...{ ...args.options, code, psk, ...questions.options(args) },
+        ...{ ...args.options, ...proxied, code, psk, ...questions.options(args) },
         ...(place && { server: place.server }),
         stdout: args.options.to === '-' ? host.stdout : undefined,
       },
-      [code, args.options.code],
+      [code, args.options.code, args.proxy],
     );
     const receive = await host.receive();
     if (place) session.report.say(place.said);

@@ -36,7 +36,8 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   try {
     if (chosen !== undefined) await checkCode(chosen, host);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const options = await session.prepare({ ...args.options, psk }, [chosen]);
+    const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
+    const options = await session.prepare({ ...args.options, ...proxied, psk }, [chosen, args.proxy]);
     announce(session, args);
     const first = await goFirst(args, host, session);
     try {

@@ -57,7 +57,7 @@ export class Client {
     const dispatcher = await this.#dispatcher(url, proxy);
     signal.throwIfAborted();
     // A proxy is asked for the whole URL where there is no tunnel.
-    const forwarded = proxy && url.protocol === 'http:';
+    const forwarded = proxy && !proxy.socks && url.protocol === 'http:';
     const given = Object.entries(headers).filter((one): one is [string, string] => one[1] !== undefined);
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(url, proxy, signal, resolve, reject);
@@ -96,7 +96,8 @@ export class Client {
       return this.#direct;
     }
     const by = `${protocol} ${proxy.secure} ${proxy.host} ${proxy.port}`;
-    const known = this.#proxied.get(by) ?? (protocol === 'http:' ? forwarded : tunnelled)(connections, proxy);
+    const passedOn = protocol === 'http:' && !proxy.socks;
+    const known = this.#proxied.get(by) ?? (passedOn ? forwarded : tunnelled)(connections, proxy);
     this.#proxied.set(by, known);
     return known;
   }

@@ -41,8 +41,12 @@ export function tunnelled(connections: number, proxy: WebProxy): Dispatcher {
     ...pool(connections),
     connect(options, callback) {
       const late = AbortSignal.timeout(CONNECT_MS);
-      tunnel(`ws://${options.hostname}:${options.port || 443}`, proxy, late).then(
-        (httpSocket) => secure({ ...options, httpSocket }, patiently(callback)),
+      const port = options.port || (options.protocol === 'http:' ? 80 : 443);
+      tunnel(`ws://${options.hostname}:${port}`, proxy, late).then(
+        (httpSocket) =>
+          options.protocol === 'http:'
+            ? patiently(callback)(null, httpSocket)
+            : secure({ ...options, httpSocket }, patiently(callback)),
         (error: Error) => callback(late.aborted ? new errors.ConnectTimeoutError() : passing(error), null),
       );
     },
