@@ -82,6 +82,8 @@ await esbuild({
 });
 writeFileSync('dist/cli/package.json', '{"type":"commonjs"}\n');
 chmodSync('dist/cli/main.js', 0o755);
+// The manual page is made of the help's own texts, by the command itself.
+writeFileSync('dist/beeline.1', execFileSync(process.execPath, ['dist/cli/main.js', 'help', '--man']));
 
 // The page's code as a library, with its workers beside it.
 await esbuild({

@@ -77,7 +77,7 @@ export async function obtainCode(
   { stdin, codes }: Host,
   { prompt, screen, interrupt }: TransferRun,
 ): Promise<Obtained> {
-  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt } = await codes();
+  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, continuations } = await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
@@ -87,7 +87,7 @@ export async function obtainCode(
 
   let link: string | undefined;
   for (;;) {
-    const typed = text ?? (await answer('Code: '));
+    const typed = text ?? (await answer('Code: ', continuations));
     let code: Code;
     try {
       code = parseCode(typed);
@@ -116,8 +116,8 @@ export async function obtainCode(
     text = again;
   }
 
-  async function answer(to: string): Promise<string> {
-    const text = await prompt.ask(to);
+  async function answer(to: string, complete?: typeof continuations): Promise<string> {
+    const text = await prompt.ask(to, complete);
     if (text === undefined) throw usage('receive', 'No code was given.');
     return text;
   }

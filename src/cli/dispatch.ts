@@ -21,6 +21,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   resume: async () => (await import('./commands/resume.ts')).resumeCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  completion: async () => (await import('./commands/completion.ts')).completionCommand,
 };
 
 /** Resolves to the exit code; never rejects. */
@@ -58,6 +59,11 @@ async function help(host: Host, command: Command): Promise<number> {
 
 /** `beeline help`, and about what. @throws BeelineError USAGE */
 async function helpAbout([about]: readonly string[], host: Host): Promise<number> {
+  if (about === '--man') {
+    const { version } = await import('../server/version.ts');
+    host.stdout.write((await import('./man.ts')).manPage(version()));
+    return EXIT_DONE;
+  }
   const { commandHelp, overview, topicHelp } = await import('./help.ts');
   const command = COMMANDS.find((name) => name === about);
   const topic = TOPICS.find((name) => name === about);

@@ -23,6 +23,7 @@ export const COMMANDS = [
   'verify',
   'resume',
   'doctor',
+  'completion',
 ] as const;
 export type Command = (typeof COMMANDS)[number];
 
@@ -419,6 +420,7 @@ export const FLAGS = {
     json,
     ...always,
   },
+  completion: always,
 } satisfies { readonly [C in Command]: Readonly<Record<string, Flag>> };
 
 type Flags = typeof FLAGS;

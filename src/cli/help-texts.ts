@@ -151,6 +151,18 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'Exit codes: 0 looked, however bad it is, 6 the server cannot be reached, 2 wrong usage, 130 interrupted',
     ],
   },
+  completion: {
+    line: 'print a script by which a shell completes commands, flags and codes',
+    usage: ['beeline completion bash|zsh|fish'],
+    examples: [
+      'beeline completion bash > ~/.local/share/bash-completion/completions/beeline',
+      'beeline completion zsh > /usr/local/share/zsh/site-functions/_beeline',
+      'beeline completion fish > ~/.config/fish/completions/beeline.fish',
+    ],
+    notes: [
+      'Begin a new shell after that. `beeline receive 7-cro` and Tab completes the words of a code, from the list that all codes are made of.',
+    ],
+  },
 };
 
 interface AboutTopic {

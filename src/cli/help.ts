@@ -5,6 +5,8 @@ import { ABOUT, ABOUT_TOPICS } from './help-texts.ts';
 const COLUMNS = 80;
 /** Where the text behind a flag begins. */
 const TEXT_AT = 25;
+/** Where the text behind a command or a topic begins. */
+const NAMES_AT = 14;
 
 /** Lines of at most `room` columns. A word that is longer stays whole. */
 export function wrapped(text: string, room: number): string[] {
@@ -116,18 +118,18 @@ export function welcome(): string {
 }
 
 export function overview(): string {
-  const topics = TOPICS.flatMap((topic) => beside(`  ${topic}`, ABOUT_TOPICS[topic].line, 12));
+  const topics = TOPICS.flatMap((topic) => beside(`  ${topic}`, ABOUT_TOPICS[topic].line, NAMES_AT));
   return [
     'beeline: send files of any size straight from one machine to another',
     '',
     'Commands:',
-    ...COMMANDS.flatMap((command) => beside(`  ${command}`, ABOUT[command].line, 12)),
+    ...COMMANDS.flatMap((command) => beside(`  ${command}`, ABOUT[command].line, NAMES_AT)),
     '',
     'Topics:',
     ...topics,
     '',
     '`beeline COMMAND --help` shows a command, `beeline help TOPIC` a topic,',
-    '`beeline version` (or -V) the version.',
+    '`beeline help --man` a manual page, `beeline version` (or -V) the version.',
     '',
     'Examples:',
     '  on this machine:       beeline send holiday/',

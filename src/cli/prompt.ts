@@ -44,19 +44,27 @@ export class Prompt {
 
   /**
    * The answer, trimmed; undefined if none came in time or the input ended (Ctrl-D).
+   * @param complete what Tab offers for what has been typed
    * @throws BeelineError INTERRUPTED
    */
-  async ask(question: string): Promise<string | undefined> {
-    const answer = await this.#answer(question, this.#options.output);
+  async ask(question: string, complete?: (typed: string) => string[]): Promise<string | undefined> {
+    const answer = await this.#answer(question, this.#options.output, complete);
     return answer?.trim();
   }
 
-  async #answer(question: string, output: NodeJS.WritableStream): Promise<string | undefined> {
+  async #answer(
+    question: string,
+    output: NodeJS.WritableStream,
+    complete?: (typed: string) => string[],
+  ): Promise<string | undefined> {
     const { input, interrupt, before, after } = this.#options;
     const { signal } = interrupt;
     if (signal.aborted) throw interrupted();
     before?.();
-    const lines = createInterface({ input, output, terminal: true, historySize: 0 });
+    const lines = createInterface({
+      ...{ input, output, terminal: true, historySize: 0 },
+      ...(complete && { completer: (typed: string) => [complete(typed), typed] }),
+    });
     const forget = realClock.after(ANSWER_MS, () => lines.close());
     const answer = new Promise<string | undefined>((resolve) => {
       lines.on('SIGINT', () => interrupt.now());

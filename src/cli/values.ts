@@ -5,7 +5,11 @@ import { formatDuration } from './format.ts';
 import { hint } from './near.ts';
 
 /** @param name as it was typed: `--port` or `BEELINE_SERVER` */
-export type ReadValue<T> = (name: string, text: string) => T;
+export interface ReadValue<T> {
+  (name: string, text: string): T;
+  /** The words that it takes, where these are few. */
+  readonly choices?: readonly string[];
+}
 
 const bad = (name: string, text: string, why: string): BeelineError =>
   new BeelineError('USAGE', `${name} ${escapeName(text)}: ${why}`);
@@ -44,13 +48,14 @@ export const duration =
     throw bad(name, text, `it must be a time such as 90s, 10m or 2h, at most ${formatDuration(most)}.`);
   };
 
-export const oneOf =
-  <T extends string>(...allowed: readonly T[]): ReadValue<T> =>
-  (name, text) => {
+export const oneOf = <T extends string>(...allowed: readonly T[]): ReadValue<T> => {
+  const read = (name: string, text: string) => {
     const found = allowed.find((value) => value === text);
     if (found !== undefined) return found;
     throw bad(name, text, `it must be one of ${allowed.join(', ')}.${hint(text, allowed)}`);
   };
+  return Object.assign(read, { choices: allowed });
+};
 
 const SCHEMES = ['ws:', 'wss:', 'http:', 'https:'];
 
