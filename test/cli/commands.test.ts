@@ -311,6 +311,32 @@ describe('cli: send', () => {
     assert.equal(await dispatch(['send', 'x', '--psk-file', join(folder, 'none')], host), 2);
   });
 
+  it('draws the link as a QR code by itself, where a terminal has room for it', async () => {
+    const drawn = async (size: { rows: number; columns?: number; TERM?: string }, ...flags: string[]) => {
+      const { rows, columns = 80, TERM = 'xterm' } = size;
+      const stderr = Object.assign(new Sink(true, columns), { rows });
+      const host = fakeHost({
+        stderr,
+        env: { TERM },
+        send(transfer) {
+          transfer.emit({ event: 'code', code: CODE });
+          transfer.finish();
+        },
+      });
+      assert.equal(await dispatch(['send', 'x', ...flags], host), 0);
+      return /[▀▄█]{3}/.test(stderr.text);
+    };
+    const server = ['--server', 'wss://beeline.example.org'];
+    assert.equal(await drawn({ rows: 50 }, ...server), true);
+    assert.equal(await drawn({ rows: 24 }, ...server), false);
+    assert.equal(await drawn({ rows: 50, columns: 20 }, ...server), false);
+    assert.equal(await drawn({ rows: 50, TERM: 'dumb' }, ...server), false);
+    assert.equal(await drawn({ rows: 50 }, ...server, '--quiet'), false);
+    // A code alone is nothing that a telephone can open.
+    assert.equal(await drawn({ rows: 50 }), false);
+    assert.equal(await drawn({ rows: 24 }, ...server, '--qr'), true);
+  });
+
   it('--qr draws the code', async () => {
     const host = fakeHost({ send: usual });
     await dispatch(['send', 'x', '--qr'], host);

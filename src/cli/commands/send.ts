@@ -9,6 +9,7 @@ import { instructions, listed, pageLink, webLines } from '../instructions.ts';
 import { writeEvent } from '../json.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
 import { shownPath } from '../report.ts';
+import type { Screen } from '../screen.ts';
 import { readPsk } from '../secrets.ts';
 import { TransferRun } from '../session.ts';
 
@@ -19,7 +20,6 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   const args = sendArgs(argv, host.env);
   if (args.dryRun) return (await import('./dry-run.ts')).dryRun(args, host);
   const chosen = args.options.code;
-  const qrCode = args.qr ? await loadQrCode() : undefined;
   const session: TransferRun = new TransferRun(host, {
     face: args.face,
     metricsPort: args.metricsPort,
@@ -28,12 +28,14 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
       role: 'send',
       chosenCode: chosen,
       instructions: (code) => tell(session, args, qrCode, code),
-      pages: (links) => tellPages(session, qrCode, links),
+      pages: (links) => tellPages(session, args, qrCode, links),
     },
     several: args.several,
     side: { newCode: chosen === undefined && keyFlag(args) === undefined, keeps: !('text' in args.what) },
   });
+  let qrCode: QrCode | undefined;
   try {
+    if (args.qr || hasLink(args, session)) qrCode = await loadQrCode();
     if (chosen !== undefined) await checkCode(chosen, host);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
@@ -107,6 +109,23 @@ async function loadQrCode(): Promise<QrCode> {
   return (text) => `${renderUnicodeCompact(text, { border: 2 })}\n`;
 }
 
+/** Rows that stay for what is said around a QR code that nobody asked for. */
+const ROWS_AROUND = 12;
+
+/** There is a terminal, and a link for a telephone's camera. */
+function hasLink({ face, options: { server, web } }: SendArgs, { screen }: TransferRun): boolean {
+  return screen.live && !face.json && !face.quiet && (web === true || server !== undefined);
+}
+
+/** Asked for, or where there is room for it. */
+function drawQr(screen: Screen, { qr }: SendArgs, qrCode: QrCode | undefined, text: string): void {
+  if (!qrCode) return;
+  const drawn = qrCode(text);
+  const lines = drawn.split('\n');
+  if (qr || (lines[0]!.length <= screen.width && lines.length + ROWS_AROUND <= screen.height))
+    screen.raw(drawn);
+}
+
 /** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */
 async function checkCode(text: string, host: Host): Promise<void> {
   const { parseCode, doubtAbout, describeDoubt } = await host.codes();
@@ -155,7 +174,7 @@ function tell(
   report.say('', `Code: ${code}`, '');
   const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
-  if (qrCode && !args.options.web) screen.raw(qrCode(server === undefined ? code : pageLink(server, code)));
+  if (!args.options.web) drawQr(screen, args, qrCode, server === undefined ? code : pageLink(server, code));
   report.say(instructions(shellWord(code), args.options, { code, several: args.several !== undefined }));
   const keys = screen.live && !args.stdin ? ' (p pauses, r resumes, c twice cancels)' : '';
   report.say(`${waiting(args)}${keys}`);
@@ -163,9 +182,10 @@ function tell(
 
 function tellPages(
   { report, screen }: TransferRun,
+  args: SendArgs,
   qrCode: QrCode | undefined,
   links: readonly string[],
 ): void {
-  if (qrCode && links[0] !== undefined) screen.raw(qrCode(links[0]));
+  if (links[0] !== undefined) drawQr(screen, args, qrCode, links[0]);
   report.say(webLines(links));
 }
