@@ -1,15 +1,17 @@
 /**
- * `--config FILE`: the flags of `beeline server` in a YAML file, under the same names and read by the same functions as those
- * that are typed. The file is checked whole, and each mistake is told with its line.
+ * Flags in a YAML file, under the same names and read by the same functions as those that are typed: those of `beeline server --config`, and a
+ * person's own settings. The file is checked whole, and each mistake is told with its line.
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { readPrivate } from '../identity/config-folder.ts';
 import { FLAGS, type Flag, type FlagValues } from './flags.ts';
 import { formatBytes } from './format.ts';
 import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 import { readBounded } from './secrets.ts';
+import { SETTINGS } from './settings.ts';
 
 /** Bytes. All flags with all their values take a few KiB. */
 const MOST_BYTES = 64 * 1024;
@@ -35,7 +37,7 @@ export async function readConfiguration(path: string): Promise<ServerConfigurati
 
 /** @param name of the file, for what is told @throws BeelineError USAGE */
 export function parseConfiguration(text: string, name: string): ServerConfiguration {
-  const reader = new Reader(text, name);
+  const reader = new Reader(text, name, FLAGS.server);
   reader.read();
   const { flags, lines } = reader;
   return {
@@ -51,17 +53,56 @@ export function parseConfiguration(text: string, name: string): ServerConfigurat
   };
 }
 
+/**
+ * The settings of a person: each as it would be typed, a switch as true. None where there is no file.
+ * @throws BeelineError USAGE for what is in it, and where others may write it, DAMAGED (too large), UNREADABLE
+ */
+export async function readSettings(path: string): Promise<ReadonlyMap<string, string | true>> {
+  const text = await readPrivate(path, { max: MOST_BYTES, forbidden: 0o022 });
+  return text === undefined ? new Map() : parseSettings(text, escapeName(path));
+}
+
+/** @param name of the file, for what is told @throws BeelineError USAGE */
+export function parseSettings(text: string, name: string): ReadonlyMap<string, string | true> {
+  const reader = new Reader(text, name, SETTINGS);
+  reader.read();
+  return reader.texts;
+}
+
+/** The file's text with a setting changed; comments stay. @param value undefined: none any more @throws BeelineError as `readSettings` */
+export async function changedSettings(
+  path: string,
+  name: string,
+  value: string | undefined,
+): Promise<string> {
+  const text = (await readPrivate(path, { max: MOST_BYTES, forbidden: 0o022 })) ?? '';
+  // A file with a mistake is not made worse.
+  parseSettings(text, escapeName(path));
+  const document = parseDocument(text, { uniqueKeys: false });
+  if (value === undefined) document.delete(name);
+  else if (SETTINGS[name]?.read) document.set(name, value);
+  else document.set(name, value === 'true' || (value === 'false' ? false : value));
+  const empty = isMap(document.contents) && document.contents.items.length === 0;
+  const changed = empty ? '' : document.toString();
+  // The value is judged as one in the file is.
+  parseSettings(changed, escapeName(path));
+  return changed;
+}
+
 class Reader {
   readonly flags = new Map<string, unknown>();
+  /** Each as it would be typed; a switch that is on as true. */
+  readonly texts = new Map<string, string | true>();
   /** Where each stands. */
   readonly lines = new Map<string, number>();
   readonly #text: string;
   readonly #name: string;
   readonly #counter = new LineCounter();
-  readonly #known = new Map<string, Flag>(Object.entries(FLAGS.server));
+  readonly #known: ReadonlyMap<string, Flag>;
   readonly #mistakes: string[] = [];
 
-  constructor(text: string, name: string) {
+  constructor(text: string, name: string, known: Readonly<Record<string, Flag>>) {
+    this.#known = new Map(Object.entries(known));
     this.#text = text;
     this.#name = name;
   }
@@ -130,11 +171,13 @@ class Reader {
       const on = isScalar(value) ? value.value : undefined;
       if (typeof on !== 'boolean') throw new Error(`${shown} is either true or false.`);
       if (on) this.flags.set(name, true);
+      if (on) this.texts.set(name, true);
       return;
     }
     const nodes = flag.list && isSeq(value) ? (value.items as Node[]) : [value];
     const read = nodes.map((node) => flag.read!(shown, textOf(node, shown, flag)));
     this.flags.set(name, flag.list ? read.flat() : read[0]);
+    this.texts.set(name, name === 'to' ? String(read[0]) : textOf(nodes[0]!, shown, flag));
   }
 
   #wrong(at: number | undefined, what: string): void {

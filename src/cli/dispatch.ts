@@ -21,6 +21,7 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   resume: async () => (await import('./commands/resume.ts')).resumeCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  config: async () => (await import('./commands/config.ts')).configCommand,
   completion: async () => (await import('./commands/completion.ts')).completionCommand,
 };
 

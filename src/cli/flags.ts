@@ -23,6 +23,7 @@ export const COMMANDS = [
   'verify',
   'resume',
   'doctor',
+  'config',
   'completion',
 ] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -38,7 +39,7 @@ export const TOPICS = [
     'http',
     'urls',
     'scripts',
-    'config',
+    'environment',
     'hosting',
   ] as const),
 ];
@@ -420,6 +421,7 @@ export const FLAGS = {
     json,
     ...always,
   },
+  config: { json, ...config, ...always },
   completion: always,
 } satisfies { readonly [C in Command]: Readonly<Record<string, Flag>> };
 

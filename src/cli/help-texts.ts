@@ -151,6 +151,27 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'Exit codes: 0 looked, however bad it is, 6 the server cannot be reached, 2 wrong usage, 130 interrupted',
     ],
   },
+  config: {
+    line: 'show and change your own settings: server, folder, limits',
+    usage: [
+      'beeline config',
+      'beeline config get NAME',
+      'beeline config set NAME VALUE',
+      'beeline config unset NAME',
+      'beeline config path',
+    ],
+    examples: [
+      'beeline config set server wss://beeline.example.org',
+      'beeline config set to ~/Downloads',
+      'beeline config set limit 10M',
+      'beeline config set no-dht true',
+      'beeline config unset limit',
+    ],
+    notes: [
+      'Names are those of flags: server, proxy, to, overwrite, limit, lanes, relay, wait, no-lan, no-dht, no-port-map, no-receipt, qr. They hold for `send`, `receive`, `listen` and `doctor`, wherever there is such a flag. What is typed wins, and so does the environment.',
+      'The file is YAML, `NAME: VALUE` in each line. You can write it with any editor; a mistake in it is told with its line.',
+    ],
+  },
   completion: {
     line: 'print a script by which a shell completes commands, flags and codes',
     usage: ['beeline completion bash|zsh|fish'],
@@ -298,7 +319,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       ],
     ],
   },
-  config: {
+  environment: {
     line: 'environment variables',
     body: [
       [
@@ -310,7 +331,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
         'NO_COLOR             no colours',
       ],
       '',
-      'A flag that is typed wins over a variable.',
+      'A flag that is typed wins over a variable, and a variable over a setting (`beeline config`).',
     ],
   },
   hosting: {

@@ -2,11 +2,13 @@
 import { dispatch, fail } from './dispatch.ts';
 import type { Host } from './host.ts';
 import { releaseTerminal } from './keys.ts';
+import type { Env } from './options.ts';
+import { settled } from './settle.ts';
 
 const argv = process.argv.slice(2);
 
 let opened = false;
-const host: Host = {
+const host: Host & { env: Env } = {
   env: process.env,
   // A getter, because touching process.stdin opens it, and most runs never read it.
   get stdin() {
@@ -43,7 +45,13 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
 void run();
 
 async function run(): Promise<void> {
-  process.exitCode = await dispatch(argv, host);
+  try {
+    const whole = await settled(argv, process.env);
+    host.env = whole.env;
+    process.exitCode = await dispatch(whole.argv, host);
+  } catch (thrown) {
+    process.exitCode = await fail(thrown, argv, host);
+  }
   // What was written must arrive before the process ends. After that no forgotten socket may keep it alive.
   // Even an empty write stops a job in the background (`stty tostop`).
   for (const stream of [process.stdout, process.stderr])

@@ -17,6 +17,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
   outbox: ['send', 'cancel', 'retry'],
   trust: ['add', 'remove', 'set'],
   resume: ['clean'],
+  config: ['get', 'set', 'unset', 'path'],
 };
 /** Of these an argument is a file. */
 const OF_FILES: readonly string[] = ['send', 'serve', 'verify', 'resume'];

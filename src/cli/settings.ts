@@ -1,0 +1,36 @@
+/** A person's own settings: which there are, and in which file they stand. */
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { BeelineError } from '../base/errors.ts';
+import { userFolder } from '../identity/config-folder.ts';
+import { FLAGS, type Flag } from './flags.ts';
+import type { Env } from './options.ts';
+
+const { server, proxy, overwrite, limit, lanes, relay, wait } = FLAGS.receive;
+
+/** The same folder, wherever the command is run; `~` is nobody's to expand here but ours. */
+const to: Flag<string> = {
+  ...FLAGS.receive.to,
+  read(name, given) {
+    if (given.startsWith('~/')) return join(homedir(), given.slice(2));
+    if (isAbsolute(given)) return given;
+    throw new BeelineError(
+      'USAGE',
+      `${name} must be a whole path, such as /home/me/Downloads or ~/Downloads.`,
+    );
+  },
+};
+
+/** What may stand in the file: flags of this name. */
+export const SETTINGS: Readonly<Record<string, Flag>> = {
+  ...{ server, proxy, to, overwrite, limit, lanes, relay, wait },
+  'no-lan': FLAGS.receive['no-lan'],
+  'no-dht': FLAGS.receive['no-dht'],
+  'no-port-map': FLAGS.receive['no-port-map'],
+  'no-receipt': FLAGS.receive['no-receipt'],
+  qr: FLAGS.send.qr,
+};
+
+export function settingsPath(env: Env, configDir?: string): string {
+  return join(configDir || userFolder('CONFIG', env), 'config.yaml');
+}

@@ -1,0 +1,164 @@
+/** A person's own settings: `beeline config`, and what they do to a command line. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { BeelineError } from '../../src/base/errors.ts';
+import { parseSettings } from '../../src/cli/configuration.ts';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { receiveArgs, sendArgs } from '../../src/cli/options.ts';
+import { SETTINGS } from '../../src/cli/settings.ts';
+import { settled } from '../../src/cli/settle.ts';
+import { scratch } from '../node/files/helpers.ts';
+import { fakeHost } from './fakes.ts';
+
+function folder(t: TestContext, text?: string) {
+  const dir = scratch(t);
+  const path = join(dir, 'config.yaml');
+  if (text !== undefined) writeFileSync(path, text, { mode: 0o600 });
+  const env = { BEELINE_CONFIG_DIR: dir };
+  const run = async (...argv: string[]) => {
+    const host = fakeHost({ env });
+    const status = await dispatch(['config', ...argv], host);
+    return { status, out: host.stdout.text, err: host.stderr.text };
+  };
+  const whole = async (argv: string[], more: Record<string, string> = {}) => {
+    const found = await settled(argv, { ...env, ...more });
+    return { words: found.argv.join(' '), server: found.env.BEELINE_SERVER };
+  };
+  return { dir, path, env, run, whole };
+}
+
+const ALL =
+  'server: wss://h\nto: /in\noverwrite: rename\nlimit: 10M\nno-lan: true\nno-dht: true\nqr: false\n';
+
+describe('cli: settings', () => {
+  it('are set, shown and taken back, and comments stay', async (t) => {
+    const { path, run } = folder(t);
+    assert.match((await run()).out, /^Nothing is set\./);
+    assert.equal((await run('set', 'server', 'wss://beeline.example.org')).status, 0);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    writeFileSync(path, `# mine\n${readFileSync(path, 'utf8')}`);
+    assert.equal((await run('set', 'no-dht', 'true')).status, 0);
+    assert.equal((await run('set', 'to', 'here')).status, 0);
+    assert.equal((await run('get', 'to')).out, `${join(process.cwd(), 'here')}\n`);
+    assert.equal((await run('unset', 'to')).status, 0);
+    assert.equal(readFileSync(path, 'utf8'), '# mine\nserver: wss://beeline.example.org\nno-dht: true\n');
+    assert.equal((await run()).out, 'server: wss://beeline.example.org\nno-dht: true\n');
+    assert.deepEqual(JSON.parse((await run('get', 'no-dht', '--json')).out), {
+      event: 'setting',
+      name: 'no-dht',
+      value: true,
+    });
+    assert.equal((await run('get', 'limit')).out, '');
+    assert.equal((await run('path')).out, `${path}\n`);
+  });
+
+  it('that are wrong are refused, and nothing is written', async (t) => {
+    const { path, run } = folder(t);
+    for (const [argv, why] of [
+      [['set', 'sever', 'x'], /Did you mean server\?/],
+      [['set', 'limit', 'much'], /limit much: this is not a size/],
+      [['set', 'limit'], /takes a NAME and a VALUE/],
+      [['set', 'no-dht', 'yes'], /no-dht is either true or false/],
+      [['set', 'constructor', 'x'], /There is no setting constructor/],
+      [['lst'], /Did you mean list\?/],
+    ] as const) {
+      const { status, err } = await run(...argv);
+      assert.equal(status, 2, argv.join(' '));
+      assert.match(err, why);
+    }
+    assert.ok(!existsSync(path));
+  });
+
+  it('that are wrong in the file are told with the line, by every command that reads it', async (t) => {
+    const { path, env, run, whole } = folder(t, 'server: wss://h\nlimt: 10M\nno-lan: 3\nto: relative\n');
+    for (const text of [
+      (await run()).err,
+      await whole(['send', 'x']).then(
+        () => '',
+        (error: Error) => error.message,
+      ),
+    ]) {
+      assert.ok(text.includes(`${path}:2: there is no limt. Did you mean limit?`), text);
+      assert.ok(text.includes(`${path}:3: no-lan is either true or false.`), text);
+      assert.ok(text.includes(`${path}:4: to must be a whole path`), text);
+    }
+    // One that others may write is not read: it says where to send.
+    writeFileSync(path, 'server: wss://h\n');
+    chmodSync(path, 0o666);
+    await assert.rejects(settled(['send', 'x'], env), { code: 'USAGE' });
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'x'.repeat(70_000));
+    await assert.rejects(settled(['send', 'x'], env), { code: 'DAMAGED' });
+    // A command without settings does not need the file.
+    assert.deepEqual((await settled(['trust'], env)).argv, ['trust']);
+    assert.deepEqual((await settled(['send', '--help'], env)).argv, ['send', '--help']);
+  });
+
+  it('stand before what is typed, and reach the commands that know them', async (t) => {
+    const { whole, env } = folder(t, ALL);
+    assert.deepEqual(await whole(['send', 'x']), {
+      words: 'send --limit=10M --no-lan --no-dht x',
+      server: 'wss://h',
+    });
+    assert.deepEqual(await whole(['receive', '7-a']), {
+      words: 'receive --to=/in --overwrite=rename --limit=10M --no-lan --no-dht 7-a',
+      server: 'wss://h',
+    });
+    assert.equal((await whole(['listen'])).words, 'listen --to=/in --limit=10M --no-lan');
+    assert.equal(
+      (await whole(['receive', 'https://h/f'])).words,
+      'receive --to=/in --overwrite=rename --limit=10M https://h/f',
+    );
+    assert.equal((await whole(['verify', 'a', 'b'])).words, 'verify a b');
+    const { argv } = await settled(['receive', '7-a', '--limit', '1M', '--to', '.'], env);
+    const { options } = receiveArgs(argv.slice(1), {});
+    assert.equal(options.limit, 1_000_000);
+    assert.equal(options.to, '.');
+  });
+
+  it('yield to the environment, and to what is typed against them', async (t) => {
+    const { whole } = folder(t, ALL);
+    assert.equal((await whole(['send', 'x'], { BEELINE_SERVER: 'wss://other' })).server, 'wss://other');
+    assert.doesNotMatch((await whole(['send', 'x'], { BEELINE_DHT: 'h:1' })).words, /no-dht/);
+    assert.doesNotMatch((await whole(['receive', '7-a', '--update'])).words, /overwrite/);
+    assert.doesNotMatch((await whole(['send', 'x', '--dht-bootstrap=h:1'])).words, /no-dht/);
+    // A place that is typed is meant.
+    const { argv, env } = await settled(['send', 'x', '--at', 'h:1'], { ...folder(t, ALL).env });
+    assert.equal(sendArgs(argv.slice(1), env).options.server, undefined);
+  });
+
+  it('find the folder that --config-dir names', async (t) => {
+    const { dir } = folder(t, 'limit: 5M\n');
+    for (const typed of [['--config-dir', dir], [`--config-dir=${dir}`]])
+      assert.match((await settled(['send', 'x', ...typed], {})).argv.join(' '), /^send --limit=5M x /);
+  });
+
+  it('know the home folder by its sign', () => {
+    assert.equal(parseSettings('to: ~/In', 'f').get('to'), join(homedir(), 'In'));
+  });
+
+  it('whatever stands in the file, are right or are a mistake with a line', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc
+        .tuple(fc.constantFrom(...Object.keys(SETTINGS), '__proto__'), fc.string())
+        .map(([name, text]) => `${name}: ${text}`),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+        try {
+          for (const [name] of parseSettings(lines.join('\n'), 'f.yaml'))
+            assert.ok(Object.hasOwn(SETTINGS, name));
+        } catch (error) {
+          assert.ok(error instanceof BeelineError && error.code === 'USAGE', String(error));
+          assert.match(error.message, /^f\.yaml:/);
+        }
+      }),
+      { seed: Number(process.env.SEED ?? 1) },
+    );
+  });
+});
