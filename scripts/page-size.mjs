@@ -1,11 +1,15 @@
-// What a first visit to the page costs: every file of dist/web, as a server sends it compressed. Fails above the budget, which
-// is that of issue 5, for the larger of the two codings.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// What a first visit to the page costs, as a server sends it compressed, for the larger of the two codings: first what the first
+// picture needs, which is what index.html names and what that imports in turn; then each part that comes behind it; then
+// all. Pictures that only an installed page shows are told apart, since no visit fetches them. Fails above any of the bounds.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, extname, join, normalize } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const FOLDER = 'dist/web';
-const BUDGET = 150_000;
+/** Bytes. Issue 15 allows 150,000 for the first picture. What is far less is to stay so. */
+const FIRST = 60_000;
+const LATER = 150_000;
+const TOTAL = 220_000;
 
 const files = readdirSync(FOLDER, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && !/\.(?:br|gz|map)$/.test(entry.name))
@@ -13,23 +17,57 @@ const files = readdirSync(FOLDER, { recursive: true, withFileTypes: true })
   .sort();
 if (files.length === 0) throw new Error(`${FOLDER} is empty: run npm run build first.`);
 
+/** Files of the page that a document or a script names in a way that has them loaded with it. */
+function needed(file) {
+  const text = readFileSync(file, 'utf8');
+  if (extname(file) === '.html') {
+    const all = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => join(FOLDER, path));
+    // A telephone's home screen shows it, and a visit does not.
+    return all.filter((path) => extname(path) !== '.png');
+  }
+  if (extname(file) !== '.js') return [];
+  const imported = text.matchAll(/(?:\bfrom|\bimport)\s*["'](\.[^"']+)["']/g);
+  return [...imported].map(([, path]) => normalize(join(dirname(file), path)));
+}
+
+const first = new Set([join(FOLDER, 'index.html')]);
+for (const file of first) for (const other of needed(file)) if (existsSync(other)) first.add(other);
+
 const rows = files.map((file) => {
   const data = readFileSync(file);
+  const kind = first.has(file) ? 'first' : extname(file) === '.png' ? 'installed' : 'later';
   return {
-    file,
-    plain: data.length,
+    ...{ file, kind, plain: data.length },
     gzip: gzipSync(data, { level: 9 }).length,
     brotli: brotliCompressSync(data).length,
   };
 });
-const sum = (coding) => rows.reduce((total, row) => total + row[coding], 0);
-const all = { file: 'all', plain: sum('plain'), gzip: sum('gzip'), brotli: sum('brotli') };
-
 const columns = (row) =>
   ['plain', 'gzip', 'brotli'].map((coding) => String(row[coding]).padStart(8)).join('');
-console.log(columns({ plain: 'plain', gzip: 'gzip', brotli: 'brotli' }));
-for (const row of [...rows, all]) console.log(`${columns(row)}  ${row.file}`);
-if (all.gzip > BUDGET) {
-  console.error(`The page has ${all.gzip} bytes compressed: more than ${BUDGET}.`);
+const sum = (some) =>
+  Object.fromEntries(
+    ['plain', 'gzip', 'brotli'].map((coding) => [
+      coding,
+      some.reduce((total, row) => total + row[coding], 0),
+    ]),
+  );
+function check(row, bound, what) {
+  if (row.gzip <= bound) return;
+  console.error(`${what} has ${row.gzip} bytes compressed: more than ${bound}.`);
   process.exitCode = 1;
 }
+
+console.log(columns({ plain: 'plain', gzip: 'gzip', brotli: 'brotli' }));
+for (const kind of ['first', 'later', 'installed']) {
+  const some = rows.filter((row) => row.kind === kind);
+  for (const row of some) console.log(`${columns(row)}  ${row.file}`);
+  console.log(`${columns(sum(some))}  ${kind}`);
+}
+check(sum(rows.filter(({ kind }) => kind === 'first')), FIRST, 'The first picture');
+for (const row of rows.filter(({ kind }) => kind === 'later')) check(row, LATER, row.file);
+const visit = sum(rows.filter(({ kind }) => kind !== 'installed'));
+check(visit, TOTAL, 'A visit');
+console.log(`${columns(visit)}  a whole visit`);
+console.log(
+  `The first picture has ${sum(rows.filter(({ kind }) => kind === 'first')).gzip} bytes compressed.`,
+);

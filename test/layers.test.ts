@@ -100,7 +100,7 @@ test('what a page is built of needs nothing that a browser lacks', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('the page knows the library by its entry alone', () => {
+test('the page knows the library by its two entries alone', () => {
   const page = readdirSync('web', { recursive: true }).map(String);
   const wrong: string[] = [];
   // How it is built is no part of the page.
@@ -109,7 +109,7 @@ test('the page knows the library by its entry alone', () => {
       const own = name.startsWith('.') && !join('web', dirname(file), name).startsWith('src');
       // The workers' addresses, which are no code.
       const worker = file === 'trusted.ts' && name.endsWith('?worker&url');
-      const entry = name.endsWith('src/browser/index.ts');
+      const entry = /src\/browser\/(?:index|light)\.ts$/.test(name);
       const known = /^(?:preact(?:\/hooks)?|uqr|vite|node:.*)$/.test(name);
       if (!own && !worker && !entry && !known) wrong.push(`${file} imports ${name}`);
     }

@@ -8,11 +8,10 @@ import {
   type OfferSummary,
   type PageAbilities,
   type ReceiveInto,
-  receive,
-  send,
   type Transfer,
-} from '../src/browser/index.ts';
+} from '../src/browser/light.ts';
 import * as address from './address.ts';
+import { type PageEngine, withEngine } from './engine.ts';
 import { firstName, sameContents } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
@@ -35,7 +34,7 @@ export class Page {
   able: PageAbilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
   /** How many are to receive what is sent from here. */
   wanted: Wanted = 1;
-  readonly #looked: Promise<void>;
+  readonly #looked: Promise<unknown>;
   #transfer: Transfer | undefined;
   #answer: ((yes: boolean) => void) | undefined;
   /** Reading folders that were dropped. */
@@ -50,11 +49,10 @@ export class Page {
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<PageAbilities>, receiving: boolean) {
     this.receiving = receiving;
-    const looked = able.then((found) => {
+    this.#looked = able.then((found) => {
       this.able = found;
       this.shown.show({ ...this.shown.view });
     });
-    this.#looked = Promise.race([looked, new Promise<void>((resolve) => setTimeout(resolve, LOOK_DEADLINE))]);
     // This tells the other side at once. If a tab just vanishes, WebRTC tells it half a minute later.
     addEventListener('pagehide', ({ persisted }: PageTransitionEvent) => {
       if (!persisted) this.stop();
@@ -96,8 +94,8 @@ export class Page {
   receive(code: string, kept?: Kept): void {
     address.keep(code);
     let streamed = false;
-    this.#begin(begun('receive'), (signal) => {
-      const reception = receive({
+    this.#begin(begun('receive'), (engine, signal) => {
+      const reception = engine.receive({
         server: location.origin,
         code,
         signal,
@@ -105,7 +103,7 @@ export class Page {
         accept: async (offer) => {
           const again = kept !== undefined && sameContents(offer, kept);
           if (!again && !(await this.#ask(offer))) return false;
-          await this.#looked;
+          await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
           const store: ReceiveInto = this.able.opfs ? 'kept' : 'stream';
           address.name(code, firstName(offer));
           streamed = store === 'stream' && offer.kind !== 'text';
@@ -172,8 +170,9 @@ export class Page {
   cancel(): void {
     this.#task?.abort();
     this.saver.cancel();
+    const { view } = this.shown;
+    if (view.at === 'gathering' || (view.at === 'transfer' && !this.#transfer)) return this.back();
     this.#transfer?.cancel();
-    if (this.shown.view.at === 'gathering') this.shown.show(home());
   }
 
   /** Back to the beginning. What has arrived stays in this browser's storage. */
@@ -182,8 +181,8 @@ export class Page {
     const { view } = this.shown;
     const left = this.#transfer;
     this.#transfer = undefined;
-    // Nobody would see that it still gives.
-    if (view.at === 'transfer' && view.serving) this.stop();
+    // Nobody would see that it still gives, and what has not begun is not to begin.
+    if (view.at === 'transfer' && (view.serving || !left)) this.stop();
     this.shown.show(home());
     // What is kept of it may be removed a moment after the list is shown. So the list is made again then.
     if (view.at !== 'transfer' || view.running.error || view.running.done) return;
@@ -195,16 +194,28 @@ export class Page {
     if (Array.isArray(what) && what.length === 0)
       return this.shown.show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
     const { wanted } = this;
-    this.#begin(wanted === 1 ? begun('send') : begunFor(wanted), (signal) =>
-      send(what, { server: location.origin, signal, receivers: wanted }),
+    this.#begin(wanted === 1 ? begun('send') : begunFor(wanted), (engine, signal) =>
+      engine.send(what, { server: location.origin, signal, receivers: wanted }),
     );
   }
 
-  #begin(first: TransferShown, start: (signal: AbortSignal) => Transfer): void {
+  /** @param start not called if the person goes back before it can be */
+  #begin(first: TransferShown, start: (engine: PageEngine, signal: AbortSignal) => Transfer): void {
     this.#task = undefined;
-    this.#stop = new AbortController();
+    this.#transfer = undefined;
+    const stop = new AbortController();
+    const { signal } = stop;
+    this.#stop = stop;
+    this.shown.show({ at: 'transfer', running: first });
+    withEngine(
+      (engine) => signal.aborted || this.#follow(first, () => start(engine, signal)),
+      (thrown) => signal.aborted || this.shown.show(home({ kind: 'error', text: messageOf(thrown) })),
+    );
+  }
+
+  #follow(first: TransferShown, start: () => Transfer): void {
     try {
-      const transfer = start(this.#stop.signal);
+      const transfer = start();
       this.#transfer = transfer;
       this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state } });
       transfer.subscribe((event) => {
@@ -231,6 +242,8 @@ export class Page {
     });
   }
 }
+
+const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 function home(note?: ViewNote): Home {
   return { at: 'home', code: address.code(), note };

@@ -1,5 +1,6 @@
 /** What a person does with what is in this browser's storage: save it elsewhere, or delete it. */
-import { escapeName, type Kept, saveAsDownloads, saveToFolder } from '../src/browser/index.ts';
+import { escapeName, type Kept } from '../src/browser/light.ts';
+import { engine } from './engine.ts';
 import type { Home, Transferring, ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
 import type { Shown } from './shown.ts';
@@ -18,7 +19,7 @@ export class Saver {
   /** The copy here stays: a browser does not tell a page what became of a download. */
   async asDownloads(kept: Kept): Promise<void> {
     await this.#save(kept, undefined, async () => {
-      await saveAsDownloads(kept);
+      await (await engine()).saveAsDownloads(kept);
       return { note: { kind: 'done', text: "It is in your browser's downloads." }, removed: false };
     });
   }
@@ -28,6 +29,7 @@ export class Saver {
     const folder = await pickFolder().catch((thrown) => this.#shown.fault(thrown));
     if (!folder) return;
     await this.#save(kept, 0, async (signal) => {
+      const { saveToFolder } = await engine();
       await saveToFolder(kept, folder, (written) => this.#written(kept, written), signal);
       this.#release();
       await kept.remove();

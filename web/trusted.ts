@@ -3,7 +3,7 @@
  * is built, and nothing else. No text becomes a script, and no text becomes HTML.
  */
 import storage from '../src/browser/files/storage.worker.ts?worker&url';
-import type { Workers } from '../src/browser/index.ts';
+import type { Workers } from '../src/browser/light.ts';
 
 /** Fixed, since a service worker that changed its address would be another one beside the old. */
 const DOWNLOAD = '/download.worker.js';

@@ -31,14 +31,12 @@ export default defineConfig({
     emptyOutDir: true,
     target: TARGET,
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     reportCompressedSize: false,
-    // A part that is fetched later is missing once the server is gone, which may be at any time.
-    rolldownOptions: { output: { codeSplitting: false } },
   },
 });
 
-/** All is one script, so what Vite adds to every `import()` would have nothing to do. It is 1.3 kB, compressed. */
+/** A part that is loaded later needs nothing but itself, so what Vite adds to every `import()` would have nothing to do. It is 1.3 kB, compressed. */
 function nothingToPreload(): Plugin {
   return {
     name: 'beeline-nothing-to-preload',
@@ -52,9 +50,13 @@ function nothingToPreload(): Plugin {
 function onlyItsReasons(): Plugin {
   return {
     name: 'beeline-only-its-reasons',
-    renderChunk(code) {
+    renderChunk(code, _chunk, _options, { chunks }) {
       const named = new Map<string, number>();
-      for (const [name] of code.matchAll(/\b[A-Z][A-Z0-9_]+\b/g)) named.set(name, (named.get(name) ?? 0) + 1);
+      // The table is in one part of the page, and what names its reasons in others.
+      const all = Object.values(chunks).flatMap(({ modules }) => Object.values(modules));
+      for (const { code } of all)
+        for (const [name] of (code ?? '').matchAll(/\b[A-Z][A-Z0-9_]+\b/g))
+          named.set(name, (named.get(name) ?? 0) + 1);
       const unused = (name: string) => Object.hasOwn(REASONS, name) && named.get(name) === 1;
       return code.replace(/^\t+([A-Z][A-Z0-9_]+): "[^\n]*",?\n/gm, (line, name) =>
         unused(name) ? '' : line,

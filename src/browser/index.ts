@@ -4,19 +4,12 @@
  * @module
  */
 
-export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
-export { escapeName } from '../base/printable.ts';
-export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
-export { type Doubt, describeDoubt, doubtAbout } from '../identity/doubt.ts';
-export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';
-export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
-export { CHOSEN, isOfOther } from '../session/meaning.ts';
-export type { BrowserOptions, Item, ReceiveInto, Reception } from './api.ts';
-export { abilities, type PageAbilities } from './files/abilities.ts';
+export { describeDoubt, doubtAbout } from '../identity/doubt.ts';
+export { abilities } from './files/abilities.ts';
 export { saveAsDownloads } from './files/download.ts';
-export { itemsOfDrop, itemsOfInput } from './files/items.ts';
-export { type Kept, type KeptFile, keptTransfers } from './files/kept.ts';
+export { keptTransfers } from './files/kept.ts';
 export { saveToFolder } from './files/save.ts';
-export { useWorkers, type Workers } from './files/workers.ts';
-export { type BrowserReceiveOptions, receive } from './receive.ts';
-export { type BrowserSendOptions, send } from './send.ts';
+export { useWorkers } from './files/workers.ts';
+export * from './light.ts';
+export { receive } from './receive.ts';
+export { send } from './send.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import * as engine from '../../src/browser/index.ts';
 import { codeIn, codeProblem, linkTo, plainCode, questionAbout } from '../../web/model/code.ts';
 
 test('a code is found bare, in a link, and in a fragment', () => {
@@ -40,11 +41,11 @@ test('what was pasted around a code goes, and what looks mistyped is asked about
   assert.equal(plainCode('<https://beeline.example/#7-Alpha-zoo>.'), '7-alpha-zoo');
   assert.equal(plainCode('7 alpha zoo'), '7-alpha-zoo');
   assert.equal(plainCode('beeline receive \u201c7-alpha-zoo\u201d'), '7-alpha-zoo');
-  assert.equal(questionAbout('7-alpha-zoo'), undefined);
-  const one = questionAbout('7-alpah-zoo');
+  assert.equal(questionAbout(engine, '7-alpha-zoo'), undefined);
+  const one = questionAbout(engine, '7-alpah-zoo');
   assert.match(one!.text, /'alpah' is not a word of a code. Did you mean 'alpha'\?/);
   assert.equal(one!.meant, '7-alpha-zoo');
-  assert.equal(questionAbout('7-xat-zoo')!.meant, undefined);
+  assert.equal(questionAbout(engine, '7-xat-zoo')!.meant, undefined);
 });
 
 test('what is no code is said in words that do not repeat it', () => {

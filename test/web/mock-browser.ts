@@ -4,12 +4,8 @@
  */
 import type * as real from '../../src/browser/index.ts';
 
-export { BeelineError } from '../../src/base/errors.ts';
-export { escapeName } from '../../src/base/printable.ts';
-export { codeIn, formatCode, parseCode } from '../../src/identity/code.ts';
 export { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
-export { formatBytes, formatDuration, formatRate } from '../../src/session/format.ts';
-export { CHOSEN, isOfOther } from '../../src/session/meaning.ts';
+export * from './mock-light.ts';
 
 import { BeelineError, type ErrorCode } from '../../src/base/errors.ts';
 
@@ -160,13 +156,6 @@ export const receive: typeof real.receive = ({ code, accept, signal, share }) =>
 export const keptTransfers: typeof real.keptTransfers = async () => mock.kept;
 export const abilities: typeof real.abilities = async () => mock.abilities;
 export const useWorkers: typeof real.useWorkers = () => {};
-export const itemsOfInput: typeof real.itemsOfInput = (files) =>
-  Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
-export const itemsOfDrop: typeof real.itemsOfDrop = async (list) => {
-  const files = Array.from(list, (item) => item.getAsFile()!);
-  await mock.dropped;
-  return files.map((file) => ({ path: file.name, file }));
-};
 
 const saving = (progress?: (bytes: number) => void, signal?: AbortSignal) =>
   new Promise<void>((resolve, reject) => {

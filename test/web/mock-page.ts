@@ -28,9 +28,11 @@ const STORAGE = '\0storage.worker';
 const mock: Plugin = {
   name: 'mock-browser',
   enforce: 'pre',
-  resolveId(source) {
+  resolveId(source, importer) {
     if (source.endsWith('?worker&url')) return STORAGE;
-    return source.endsWith('src/browser/index.ts') ? resolve('test/web/mock-browser.ts') : undefined;
+    if (source.endsWith('src/browser/index.ts')) return resolve('test/web/mock-browser.ts');
+    const real = importer?.endsWith('mock-light.ts');
+    return source.endsWith('src/browser/light.ts') && !real ? resolve('test/web/mock-light.ts') : undefined;
   },
   load: (id) => (id === STORAGE ? "export default '/storage.worker.js'" : undefined),
 };
@@ -83,6 +85,8 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
       });
       await page.goto(from + path);
       await page.waitForSelector('main');
+      // It comes behind the first picture; an insecure page goes without.
+      await page.waitForFunction('!isSecureContext || globalThis.mock !== undefined');
       return { page, errors };
     },
     async close() {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { State, TransferEvent } from '../../src/browser/index.ts';
@@ -27,13 +27,6 @@ test('a receiver is never told to send', () => {
   const source = readFileSync('src/base/error-codes.ts', 'utf8');
   for (const [, code] of source.matchAll(/^ {2}\| '([A-Z_]+)'/gm))
     assert.doesNotMatch(advice(code!, 'receive'), /\bSend\b/, code);
-});
-
-test('the built page fetches no part of itself later, when its server may be gone', () => {
-  const scripts = readdirSync('dist/web/assets').filter((name) => name.endsWith('.js'));
-  assert.ok(scripts.length > 0);
-  for (const name of scripts)
-    assert.doesNotMatch(readFileSync(`dist/web/assets/${name}`, 'utf8'), /\bimport\(/, name);
 });
 
 test('paths are told by what they carry', () => {

@@ -1,14 +1,7 @@
 /** Codes as people type, paste and open them, in words for the page. What is one, src/identity/code.ts says. Pure. */
-import {
-  BeelineError,
-  codeIn,
-  describeDoubt,
-  doubtAbout,
-  formatCode,
-  parseCode,
-} from '../../src/browser/index.ts';
+import { BeelineError, codeIn, type Doubt, formatCode, parseCode } from '../../src/browser/light.ts';
 
-export { codeIn } from '../../src/browser/index.ts';
+export { codeIn } from '../../src/browser/light.ts';
 
 const ADDRESS = /^https?:\/\//i;
 
@@ -38,8 +31,17 @@ export interface CodeQuestion {
   meant: string | undefined;
 }
 
+/** What knows the words of codes: the engine, for they are many. */
+interface Doubter {
+  doubtAbout(password: string): Doubt | undefined;
+  describeDoubt(doubt: Doubt): string;
+}
+
 /** Undefined if there is nothing to ask. @param code one without a problem */
-export function questionAbout(code: string): CodeQuestion | undefined {
+export function questionAbout(
+  { doubtAbout, describeDoubt }: Doubter,
+  code: string,
+): CodeQuestion | undefined {
   const { nameplate, password } = parseCode(code);
   const doubt = doubtAbout(password);
   if (!doubt) return undefined;

@@ -1,5 +1,5 @@
 /** What is in this browser's storage, as it is offered. Pure. */
-import { escapeName, type Kept, type OfferSummary } from '../../src/browser/index.ts';
+import { escapeName, type Kept, type OfferSummary } from '../../src/browser/light.ts';
 
 /** The first name at the top, and how many more there are beside it. */
 export function keptTitle({ name, files, folders }: Pick<Kept, 'name' | 'files' | 'folders'>): string {

@@ -6,7 +6,7 @@ import {
   type OfferSummary,
   type State,
   type TransferEvent,
-} from '../../src/browser/index.ts';
+} from '../../src/browser/light.ts';
 import type { OpenLane } from './paths.ts';
 import type { SeveralShown } from './several.ts';
 

@@ -1,5 +1,5 @@
 /** A sender's several receivers, from its events: each by its number, and all together. Pure: every event makes a new value. */
-import { CHOSEN, type State, type TransferEvent } from '../../src/browser/index.ts';
+import { CHOSEN, type State, type TransferEvent } from '../../src/browser/light.ts';
 import { begun, next, percent, STILL, type TransferShown } from './running.ts';
 
 /** How many have it, or 'any': whoever comes. */

@@ -1,5 +1,5 @@
 /** What the page can show: one value, and what follows from it. Pure. */
-import type { Kept, OfferSummary } from '../../src/browser/index.ts';
+import type { Kept, OfferSummary } from '../../src/browser/light.ts';
 import type { TransferShown } from './running.ts';
 import { underWay } from './several.ts';
 

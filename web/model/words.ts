@@ -1,5 +1,5 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
-import { escapeName, formatBytes } from '../../src/browser/index.ts';
+import { escapeName, formatBytes } from '../../src/browser/light.ts';
 import { type ContentsShown, percent, type TransferShown } from './running.ts';
 import { haveIt, open, type SeveralShown, underWay } from './several.ts';
 import { isWaiting, mustStay, stateOf, type View } from './view.ts';

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { escapeName, type Kept } from '../../src/browser/index.ts';
+import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { qrPath } from '../model/qr.ts';
 import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';

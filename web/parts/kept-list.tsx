@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import { formatBytes, type Kept, keptTransfers } from '../../src/browser/index.ts';
+import { formatBytes, type Kept } from '../../src/browser/light.ts';
 import { code, nameUnderWay } from '../address.ts';
+import { arrived } from '../engine.ts';
 import { codeProblem } from '../model/code.ts';
 import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
@@ -13,11 +14,13 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
   const [kept, setKept] = useState<readonly Kept[]>([]);
   useEffect(() => {
     let over = false;
-    keptTransfers().then(
-      (found) => over || setKept(found),
-      // From storage that cannot be read, nothing can be offered.
-      () => over || setKept([]),
-    );
+    arrived
+      .then(({ keptTransfers }) => keptTransfers())
+      .then(
+        (found) => over || setKept(found),
+        // From storage that cannot be read, nothing can be offered.
+        () => over || setKept([]),
+      );
     return () => {
       over = true;
     };

@@ -1,6 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
+import { withEngine } from '../engine.ts';
 import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
+import { messageOf } from '../shown.ts';
 import { Button } from './basics.tsx';
 
 /** @param code from the link that was opened, or empty. Nothing is done with it before the person says so */
@@ -19,10 +21,16 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
     }
     const plain = plainCode(text);
     // A wrong code is burned, so the question comes first. Who presses again after it means the code.
-    const asked = question ? undefined : questionAbout(plain);
-    if (!asked) return page.receive(plain);
-    setQuestion(asked);
-    field.current?.focus();
+    if (question) return page.receive(plain);
+    withEngine(
+      (engine) => {
+        const asked = questionAbout(engine, plain);
+        if (!asked) return page.receive(plain);
+        setQuestion(asked);
+        field.current?.focus();
+      },
+      (thrown) => setProblem(messageOf(thrown)),
+    );
   };
   const change = (text: string) => {
     setText(text);

@@ -1,4 +1,4 @@
-import { escapeName, formatBytes } from '../../src/browser/index.ts';
+import { escapeName, formatBytes } from '../../src/browser/light.ts';
 import { type ReceiverShown, type SeveralShown, standing } from '../model/several.ts';
 import { shortPrint } from '../model/words.ts';
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/index.ts';
+import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/light.ts';
 import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, SERVING, sentence, swarmWords } from '../model/words.ts';

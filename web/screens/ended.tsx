@@ -1,4 +1,4 @@
-import { escapeName } from '../../src/browser/index.ts';
+import { escapeName } from '../../src/browser/light.ts';
 import { advice } from '../model/advice.ts';
 import type { TransferShown } from '../model/running.ts';
 import { sentence, transferHeading } from '../model/words.ts';

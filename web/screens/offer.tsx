@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/index.ts';
+import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/light.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Heading } from '../parts/basics.tsx';

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/index.ts';
+import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/light.ts';
 import { pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
 import { open, underWay } from '../model/several.ts';

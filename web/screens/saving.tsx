@@ -1,4 +1,4 @@
-import { formatBytes } from '../../src/browser/index.ts';
+import { formatBytes } from '../../src/browser/light.ts';
 import { keptTitle } from '../model/kept.ts';
 import type { ViewSaving } from '../model/view.ts';
 import type { Page } from '../page.ts';
