@@ -2,9 +2,11 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { arrived, loadSoon } from './engine.ts';
+import { onLaunch } from './launch.ts';
 import { Page } from './page.ts';
 import { onlyReceives } from './platform.ts';
 import { Insecure } from './screens/insecure.tsx';
+import { keepShell } from './shell.ts';
 
 const root = document.getElementById('app')!;
 
@@ -12,6 +14,17 @@ if (!isSecureContext || !globalThis.crypto?.subtle) {
   render(<Insecure />, root);
 } else {
   const able = arrived.then(({ abilities }) => abilities());
-  render(<App page={new Page(able, onlyReceives())} />, root);
+  const page = new Page(able, onlyReceives());
+  render(<App page={page} />, root);
   loadSoon();
+  if (!page.receiving) {
+    onLaunch({
+      files: (files) => page.sendPasted(files),
+      text: (text) => page.sendText(text),
+      receive: () => document.getElementById('code-to-receive')?.focus(),
+      fault: (thrown) => page.shown.fault(thrown),
+    });
+    // What it keeps is fetched from this browser's cache, once it is all there.
+    void arrived.then(keepShell);
+  }
 }

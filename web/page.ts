@@ -67,7 +67,7 @@ export class Page {
     this.#send(itemsOfInput(files));
   }
 
-  sendPasted(files: FileList): void {
+  sendPasted(files: ArrayLike<File>): void {
     const names = distinct(Array.from(files, ({ name }) => name));
     this.#send(Array.from(files, (file, index) => ({ path: names[index]!, file })));
   }

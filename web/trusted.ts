@@ -1,5 +1,5 @@
 /**
- * The page's one Trusted Types policy: it lets through the addresses of the page's own two workers, which are fixed when it
+ * The page's one Trusted Types policy: it lets through the addresses of the page's own three workers, which are fixed when it
  * is built, and nothing else. No text becomes a script, and no text becomes HTML.
  */
 import storage from '../src/browser/files/storage.worker.ts?worker&url';
@@ -8,7 +8,8 @@ import type { Workers } from '../src/browser/light.ts';
 /** Fixed, since a service worker that changed its address would be another one beside the old. */
 const DOWNLOAD = '/download.worker.js';
 const SCOPE = '/download/';
-const ALLOWED: ReadonlySet<string> = new Set([storage, DOWNLOAD]);
+const SHELL = '/shell.worker.js';
+const ALLOWED: ReadonlySet<string> = new Set([storage, DOWNLOAD, SHELL]);
 
 /** Not in lib.dom. https://www.w3.org/TR/trusted-types/ */
 interface Factory {
@@ -35,3 +36,7 @@ export const workers: Workers = {
   storage: () => new Worker(scriptUrl(storage), { type: 'module', name: 'storage' }),
   register: () => navigator.serviceWorker.register(scriptUrl(DOWNLOAD), { scope: SCOPE }),
 };
+
+/** Rejects where the browser has none, or does not trust the server's certificate. */
+export const registerShell = (): Promise<ServiceWorkerRegistration> =>
+  navigator.serviceWorker.register(scriptUrl(SHELL), { scope: '/' });

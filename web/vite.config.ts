@@ -1,8 +1,11 @@
 /**
  * Builds the page into dist/web: no inline script or style and no data: address, as its content security policy demands. The
- * service worker is a script of its own, in one file at a fixed address: its scope ends where its folder does, and not
+ * service workers are scripts of their own, each in one file at a fixed address: a scope ends where the script's folder does, and not
  * every browser lets one import modules.
  */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { minify } from 'terser';
 import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
@@ -25,6 +28,7 @@ export default defineConfig({
     onlyItsReasons(),
     smallerStill(),
     serviceWorker('../src/browser/files/download.worker.ts', 'download.worker.js'),
+    serviceWorker('./shell.worker.ts', 'shell.worker.js', shellOf),
   ],
   build: {
     outDir: OUT,
@@ -81,7 +85,25 @@ function smallerStill(): Plugin {
   };
 }
 
-function serviceWorker(input: string, name: string): Plugin {
+/** What the shell's worker keeps: all that a page opens with. Pictures for systems are theirs, and each worker is fetched by the browser itself. */
+function shellOf(folder: string): Record<string, string> {
+  const assets = readdirSync(join(folder, 'assets')).map((name) => `/assets/${name}`);
+  const paths = ['/', '/icon.svg', '/manifest.webmanifest', ...assets.sort()];
+  const hash = createHash('sha256');
+  for (const path of paths)
+    hash.update(path).update(readFileSync(join(folder, path === '/' ? 'index.html' : path)));
+  return {
+    SHELL: JSON.stringify(paths),
+    SHELL_VERSION: JSON.stringify(hash.digest('base64url').slice(0, 22)),
+  };
+}
+
+/** @param define constants that follow from what was built, in its folder */
+function serviceWorker(
+  input: string,
+  name: string,
+  define: (folder: string) => Record<string, string> = () => ({}),
+): Plugin {
   let outDir = OUT;
   return {
     name: 'beeline-service-worker',
@@ -94,6 +116,7 @@ function serviceWorker(input: string, name: string): Plugin {
         configFile: false,
         publicDir: false,
         logLevel: 'warn',
+        define: define(outDir),
         build: {
           ...{ outDir, emptyOutDir: false, target: TARGET, reportCompressedSize: false },
           rolldownOptions: { input: here(input), output: { format: 'iife', entryFileNames: name } },

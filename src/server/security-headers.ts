@@ -24,15 +24,15 @@ const POLICY = [
 
 /** Features that a page could ask for, or use unasked. A browser passes over names that it does not know. */
 const OFF = [
-  ...['accelerometer', 'autoplay', 'browsing-topics', 'camera', 'clipboard-read', 'display-capture'],
+  ...['accelerometer', 'autoplay', 'browsing-topics', 'clipboard-read', 'display-capture'],
   ...['encrypted-media', 'fullscreen', 'geolocation', 'gyroscope', 'hid', 'identity-credentials-get'],
   ...['idle-detection', 'local-fonts', 'magnetometer', 'microphone', 'midi', 'otp-credentials', 'payment'],
   ...['picture-in-picture', 'publickey-credentials-create', 'publickey-credentials-get', 'serial'],
   ...['storage-access', 'usb', 'window-management', 'xr-spatial-tracking'],
 ];
 
-/** Copying a link, and a phone's screen that stays on while something moves. */
-const OWN = ['clipboard-write', 'screen-wake-lock'];
+/** Reading a code with the camera, copying a link, and a phone's screen that stays on while something moves. */
+const OWN = ['camera', 'clipboard-write', 'screen-wake-lock'];
 
 const ALWAYS = {
   'content-security-policy': POLICY,

@@ -71,11 +71,11 @@ function assertSafe({ headers }: Answer): void {
   assert.equal(headers['cross-origin-resource-policy'], 'same-origin');
   assert.equal(headers['x-content-type-options'], 'nosniff');
   const features = headers['permissions-policy']!.split(', ');
-  for (const off of ['camera', 'microphone', 'geolocation', 'usb', 'serial', 'clipboard-read'])
+  for (const off of ['microphone', 'geolocation', 'usb', 'serial', 'clipboard-read'])
     assert.ok(features.includes(`${off}=()`), off);
   assert.deepEqual(
     features.filter((each) => !each.endsWith('=()')),
-    ['clipboard-write=(self)', 'screen-wake-lock=(self)'],
+    ['camera=(self)', 'clipboard-write=(self)', 'screen-wake-lock=(self)'],
   );
   for (const name of ['access-control-allow-origin', 'strict-transport-security', 'set-cookie', 'server'])
     assert.equal(headers[name], undefined, name);

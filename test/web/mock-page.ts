@@ -24,6 +24,7 @@ const TYPES: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 const STORAGE = '\0storage.worker';
+const SHELL = '\0shell';
 
 const mock: Plugin = {
   name: 'mock-browser',
@@ -31,10 +32,16 @@ const mock: Plugin = {
   resolveId(source, importer) {
     if (source.endsWith('?worker&url')) return STORAGE;
     if (source.endsWith('src/browser/index.ts')) return resolve('test/web/mock-browser.ts');
+    // Nothing keeps it, and what was built on the mock is not to outlive it.
+    if (source.endsWith('/shell.ts')) return SHELL;
     const real = importer?.endsWith('mock-light.ts');
     return source.endsWith('src/browser/light.ts') && !real ? resolve('test/web/mock-light.ts') : undefined;
   },
-  load: (id) => (id === STORAGE ? "export default '/storage.worker.js'" : undefined),
+  load(id) {
+    if (id === SHELL)
+      return 'export const keepShell = () => {}; export const sharedWith = async () => undefined;';
+    return id === STORAGE ? "export default '/storage.worker.js'" : undefined;
+  },
 };
 
 export interface MockPage {
