@@ -4,6 +4,7 @@
  * @module
  */
 
+export { completionOf } from '../identity/completion.ts';
 export { describeDoubt, doubtAbout } from '../identity/doubt.ts';
 export { abilities } from './files/abilities.ts';
 export { saveAsDownloads } from './files/download.ts';

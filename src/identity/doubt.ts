@@ -51,7 +51,7 @@ export function describeDoubt({ word, near }: Doubt): string {
 }
 
 /** The word itself if listed, else those listed words that are nearest to it, and near enough. */
-function nearest(word: string): string[] {
+export function nearest(word: string): string[] {
   if (word.length > 10) return []; // the longest listed word has 8 letters
   if (wordlist.includes(word)) return [word];
   // Of a short word nothing is left after two edits.

@@ -4,6 +4,8 @@ import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from
 import type { Page } from '../page.ts';
 import { messageOf } from '../shown.ts';
 import { Button } from './basics.tsx';
+import { Scan } from './scan.tsx';
+import { useSuggestions } from './suggestions.tsx';
 
 /** @param code from the link that was opened, or empty. Nothing is done with it before the person says so */
 export function ReceiveForm({ code, page }: { code: string; page: Page }) {
@@ -37,6 +39,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
     setProblem('');
     setQuestion(undefined);
   };
+  const suggested = useSuggestions(text, change);
   return (
     <section class="card" aria-labelledby="receive">
       <h2 id="receive">Receive</h2>
@@ -56,6 +59,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
             enterkeyhint="go"
             aria-invalid={problem !== ''}
             aria-describedby="code-problem code-hint"
+            {...suggested.field}
             onInput={({ currentTarget }: { currentTarget: HTMLInputElement }) => {
               change(tidy(currentTarget.value));
             }}
@@ -63,7 +67,14 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
           <button type="submit" class="primary">
             Receive
           </button>
+          <Scan
+            found={(code) => {
+              change(code);
+              field.current?.focus();
+            }}
+          />
         </div>
+        {suggested.list}
         <p id="code-problem" class="problem" role="alert">
           {problem}
           {question && `${question.text} If the code is right as it stands, press Receive again.`}
