@@ -43,7 +43,7 @@ async function send(page: Page): Promise<void> {
 }
 
 async function receive(page: Page): Promise<void> {
-  await page.locator('::-p-aria([name="Code"][role="textbox"])').fill(CODE);
+  await page.locator('::-p-aria([name="Code"][role="combobox"])').fill(CODE);
   await press(page, 'Receive');
   await play(page, `${T}.move('connecting')`);
 }

@@ -4,7 +4,7 @@
  */
 import { BeelineError, fault, retold } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
-import { numbered } from '../../offer/names.ts';
+import { foldKey, numbered } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
 import type { Kept, KeptFile } from './kept.ts';
 import { storageError } from './storage-errors.ts';
@@ -12,7 +12,7 @@ import { storageError } from './storage-errors.ts';
 /** Bytes handed to the browser at once, and told of as progress. */
 const PIECE = 16 * 1024 * 1024;
 /** Files being written at a time: the small ones are all waiting for the browser's own checks. */
-const AT_ONCE = 4;
+const AT_ONCE = 16;
 const MOST_COPIES = 10_000;
 
 /**
@@ -38,6 +38,8 @@ class Saving {
   readonly #signal: AbortSignal | undefined;
   /** By path as received. */
   readonly #folders = new Map<string, FileSystemDirectoryHandle>();
+  /** What was put into each folder that was made here, where nothing else is: names as any file system may compare them. */
+  readonly #put = new Map<FileSystemDirectoryHandle, Set<string>>();
   readonly #refused: string[] = [];
   #bytes = 0;
   /** Names are taken one at a time, since two that differ in case only may be one there. */
@@ -52,7 +54,9 @@ class Saving {
   /** Its parent must have been made before, or refused. */
   async folder(path: string): Promise<void> {
     const made = await this.#make(path, (parent, name) => parent.getDirectoryHandle(name, { create: true }));
-    if (made) this.#folders.set(path, made.handle);
+    if (!made) return;
+    this.#folders.set(path, made.handle);
+    this.#put.set(made.handle, new Set());
   }
 
   async file(file: KeptFile): Promise<void> {
@@ -95,7 +99,10 @@ class Saving {
     }
   }
 
-  /** Under its name, or the next free one. Undefined if the name, or that of a folder around it, is refused. */
+  /**
+   * Under its name, or the next free one. Undefined if the name, or that of a folder around it, is refused. In a folder that was made
+   * here nothing but the like of its own can be in the way, so that of most names nothing needs to be asked, nor in turn.
+   */
   async #make<T>(
     path: string,
     make: (parent: FileSystemDirectoryHandle, name: string) => Promise<T>,
@@ -103,13 +110,18 @@ class Saving {
     const slash = path.lastIndexOf('/');
     const parent = this.#folders.get(path.slice(0, Math.max(0, slash)));
     if (!parent) return this.#refuse(path);
-    const taken = this.#taking.then(async () => {
-      this.#checkGoing();
-      const name = await freeName(parent, path.slice(slash + 1));
-      return { parent, name, handle: await make(parent, name) };
-    });
-    this.#taking = taken.catch(() => {});
+    const own = path.slice(slash + 1);
+    const making = async (name: string) => ({ parent, name, handle: await make(parent, name) });
     try {
+      this.#checkGoing();
+      const there = this.#put.get(parent);
+      const key = foldKey(own);
+      if (there && !there.has(key)) {
+        there.add(key);
+        return await making(own);
+      }
+      const taken = this.#taking.then(async () => making(await freeName(parent, own)));
+      this.#taking = taken.catch(() => {});
       return await taken;
     } catch (thrown) {
       // The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name

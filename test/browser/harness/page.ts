@@ -7,7 +7,7 @@ import { Watch } from './watch.ts';
 const CLICK_DEADLINE = 15_000;
 const LOOK_EVERY = 50;
 
-export type Role = 'button' | 'textbox' | 'link' | 'region' | 'progressbar' | 'heading';
+export type Role = 'button' | 'textbox' | 'combobox' | 'link' | 'region' | 'progressbar' | 'heading';
 
 export class BeelinePage {
   readonly page: Page;
@@ -92,7 +92,9 @@ export class BeelinePage {
 
   async fill(name: string, text: string): Promise<void> {
     await this.page.bringToFront();
-    await this.page.locator(accessible(name, 'textbox')).setTimeout(CLICK_DEADLINE).fill(text);
+    // That of a code offers words.
+    const role = name === 'Code' ? 'combobox' : 'textbox';
+    await this.page.locator(accessible(name, role)).setTimeout(CLICK_DEADLINE).fill(text);
   }
 
   /** Whether a control of that name can be seen now. */
