@@ -45,6 +45,7 @@ test('the package has what is built, and no sources or tests', () => {
     'README.md',
     'deploy',
     'dist',
+    'docs',
     'package.json',
   ]);
 });

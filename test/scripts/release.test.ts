@@ -1,7 +1,7 @@
 /** What a release is made with: the list of parts, the workflow, and the scan that anyone can run again. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -78,4 +78,18 @@ test('each finding that the scan lets pass is explained in a sentence', () => {
     .filter((line) => /^\| `(testssl|nmap|wapiti|nikto) /.test(line));
   assert.ok(rows.length > 10);
   for (const row of rows) assert.match(row, /^\| `\w+ [\w*-]+ [^`]+` \| .{20,}\. \|$/, 'the script reads it');
+});
+
+test('every workflow ends, and uses actions that nobody can move', () => {
+  for (const path of readdirSync('.github/workflows')) {
+    const { jobs, permissions } = parse(readFileSync(join('.github/workflows', path), 'utf8'));
+    assert.deepEqual(permissions, { contents: 'read' }, path);
+    for (const [name, job] of Object.entries<{ 'timeout-minutes': number; steps: { uses?: string }[] }>(
+      jobs,
+    )) {
+      assert.ok(job['timeout-minutes'] > 0, `${path}: ${name} ends`);
+      for (const { uses } of job.steps)
+        if (uses) assert.match(uses, /^[\w/-]+@[0-9a-f]{40}$/, `${path}: ${uses}`);
+    }
+  }
 });

@@ -1,0 +1,93 @@
+/**
+ * Every `beeline` command in a block of the README and of the manual is one that the command takes: its flags, their values, and
+ * what goes together. Parsed by the command's own parsers; nothing is sent.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from '../../src/cli/args.ts';
+import { COMMANDS, type Command, TOPICS } from '../../src/cli/flags.ts';
+import { downloadArgs, receiveArgs, sendArgs, serveArgs, serverArgs } from '../../src/cli/options.ts';
+import { readPage, tracked } from './pages.ts';
+
+const PAGES = tracked('.md').filter((path) => path === 'README.md' || /^(docs|SECURITY)/.test(path));
+
+/** The words of a command, without comments and what follows a pipe. Quotes are as in a shell. */
+function words(command: string): string[] {
+  const found: string[] = [];
+  for (const [, double, single, plain] of command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)) {
+    if (plain && /^(#|\||<|>|&)/.test(plain)) break;
+    found.push(double ?? single ?? plain!);
+  }
+  return found;
+}
+
+const settings = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name, value]) => [name!, value!]));
+
+interface Found {
+  where: string;
+  argv: string[];
+  env: Record<string, string>;
+}
+
+function commands(): Found[] {
+  const all: Found[] = [];
+  for (const path of PAGES)
+    for (const { language, text, line } of readPage(path).blocks) {
+      if (!['sh', 'console'].includes(language)) continue;
+      // For all that follows in the block.
+      const exported = settings(text.match(/^export .*$/gm)?.join(' ') ?? '');
+      text
+        .replace(/\\\n */g, ' ')
+        .split('\n')
+        .forEach((each, at) => {
+          if (language === 'console' && !each.startsWith('$ ')) return;
+          const [, set = '', rest] =
+            /^(?:\$ )?(?:[^#]*\| )?((?:[A-Z_]+=\S+ )*)beeline (?![:=])(.*)$/.exec(each) ?? [];
+          if (rest === undefined) return;
+          all.push({
+            where: `${path}:${line + at}: ${each}`,
+            argv: words(rest),
+            env: { ...exported, ...settings(set) },
+          });
+        });
+    }
+  return all;
+}
+
+function takes({ argv: [command, ...rest], env }: Found): void {
+  if (rest.includes('--help') || command === 'help' || command?.startsWith('-')) {
+    if (command === 'help' && rest[0]) assert.ok([...COMMANDS, ...TOPICS].includes(rest[0] as Command));
+    return;
+  }
+  assert.ok(COMMANDS.includes(command as Command), `there is no command ${command}`);
+  if (command === 'send') sendArgs(rest, env);
+  else if (command === 'receive')
+    (rest.some((word) => /^https?:/.test(word)) ? downloadArgs : receiveArgs)(rest, env);
+  else if (command === 'serve') serveArgs(rest, env);
+  else if (command === 'server') {
+    // Files that it names are read by the command, not here.
+    const { flags } = parse('server', rest);
+    if (!('config' in flags)) serverArgs(rest, env);
+  } else parse(command as Command, rest);
+}
+
+const all = commands();
+
+test('every command in the README, the manual and the other pages is one that Beeline takes', () => {
+  assert.ok(all.length > 60, `${all.length} commands`);
+  const wrong = all.flatMap((found) => {
+    try {
+      takes(found);
+      return [];
+    } catch (error) {
+      return [`${found.where}: ${(error as Error).message}`];
+    }
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('a command that Beeline does not take is found', () => {
+  for (const text of ['sned x', 'send', 'send x --lanes 99', 'receive a b c --bogus', 'help nothing'])
+    assert.throws(() => takes({ where: '', argv: words(text), env: {} }), text);
+});
