@@ -8,10 +8,14 @@ export const BLOB = `${homepage.replace('#readme', '')}/blob/main/`;
 
 /** All that git has and that ends so. */
 export const tracked = (...ends: string[]): string[] =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 26,
-  })
+  execFileSync(
+    'git',
+    ['-c', 'safe.directory=*', 'ls-files', '--cached', '--others', '--exclude-standard', '-z'],
+    {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+    },
+  )
     .split('\0')
     .filter((path) => ends.some((end) => path.endsWith(end)));
 

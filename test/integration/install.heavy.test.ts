@@ -37,7 +37,7 @@ describe('integration: the package as it is installed', LIMIT, () => {
     mkdirSync(join(dir, 'empty'));
     writeFileSync(join(dir, 'empty/package.json'), '{"type":"module","private":true}');
     run('empty', 'npm', 'install', ...quiet, tarball);
-    assert.equal(run('empty', 'npx', '--no', 'beeline', '--version').trim(), version);
+    assert.equal(run('empty', 'node_modules/.bin/beeline', '--version').trim(), version);
     writeFileSync(
       join(dir, 'empty/try.js'),
       `import { receive, send } from '${name}';
@@ -61,16 +61,23 @@ describe('integration: the package as it is installed', LIMIT, () => {
   });
 
   it('by npx, once', () => {
-    assert.equal(run('once', 'npx', '--yes', tarball, '--version').trim(), version);
+    assert.equal(
+      run('once', 'npx', '--yes', '--package', tarball, '--', 'beeline', '--version').trim(),
+      version,
+    );
   });
 
   it('from a git address, which is built on the way', () => {
     const origin = join(dir, 'origin');
-    const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: ROOT,
-      encoding: 'utf8',
-      maxBuffer: 2 ** 26,
-    });
+    const files = execFileSync(
+      'git',
+      ['-c', 'safe.directory=*', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+        maxBuffer: 2 ** 26,
+      },
+    );
     for (const path of files.split('\0').filter((path) => path && !/^(test|bench|lab)\//.test(path))) {
       mkdirSync(dirname(join(origin, path)), { recursive: true });
       cpSync(join(ROOT, path), join(origin, path));
@@ -83,7 +90,7 @@ describe('integration: the package as it is installed', LIMIT, () => {
     writeFileSync(join(dir, 'git/package.json'), '{"private":true}');
     // With scripts: `prepare` builds.
     run('git', 'npm', 'install', '--no-audit', '--no-fund', `git+file://${origin}`);
-    assert.equal(run('git', 'npx', '--no', 'beeline', '--version').trim(), version);
+    assert.equal(run('git', 'node_modules/.bin/beeline', '--version').trim(), version);
     const manifest = JSON.parse(readFileSync(join(dir, 'git/node_modules', name, 'package.json'), 'utf8'));
     assert.equal(manifest.name, name);
   });
