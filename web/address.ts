@@ -34,3 +34,8 @@ export function clear(spent: string): void {
 export function onChange(listener: () => void): void {
   addEventListener('hashchange', listener);
 }
+
+/** As if its link had been opened. */
+export function open(code: string): void {
+  location.hash = `#${encodeURIComponent(code)}`;
+}

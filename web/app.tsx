@@ -1,8 +1,9 @@
 /** The frame that every screen stands in. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useNotice, useTabIcon } from './attention.ts';
 import { useAwake } from './awake.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from './model/view.ts';
-import { announcement, dropWords, title } from './model/words.ts';
+import { announcement, dropWords, percentShown, title } from './model/words.ts';
 import type { Page } from './page.ts';
 import { Mark } from './parts/basics.tsx';
 import { Drop } from './parts/drop.tsx';
@@ -13,26 +14,32 @@ import { MeetingScreen } from './screens/meeting.tsx';
 import { OfferScreen } from './screens/offer.tsx';
 import { RunningScreen } from './screens/running.tsx';
 import { SavingScreen } from './screens/saving.tsx';
+import { StagingScreen } from './screens/staging.tsx';
 import { WaitingScreen } from './screens/waiting.tsx';
 import type { Shown } from './shown.ts';
 import { useSingleClicks } from './single-clicks.ts';
+import { changeLanguage } from './speaking.ts';
+import { isLanguage, LANGUAGES, language, say } from './words/index.ts';
 
 export function App({ page }: { page: Page }) {
   const view = useView(page.shown);
   const screen = screenOf(view);
   const main = useRef<HTMLElement>(null);
   useTitle(title(view));
+  useTabIcon(percentShown(view));
+  useNotice(endOf(view));
   useGuard(mustStay(view));
   useAwake(mustWake(view));
   useSingleClicks();
   useHeadingFocus(main, screen);
+  const takes = (view.at === 'home' || view.at === 'staging') && !page.receiving;
   return (
     <>
       <header class="top">
         <Mark />
-        {screen !== 'home' && <span class="brand">Beeline</span>}
+        <span class="brand">Beeline</span>
       </header>
-      <main ref={main} data-state={stateOf(view)}>
+      <main ref={main} data-state={stateOf(view)} data-screen={screen}>
         {screenFor(view, screen, page)}
       </main>
       <p class="unseen" role="status">
@@ -40,34 +47,63 @@ export function App({ page }: { page: Page }) {
       </p>
       <footer>
         <p>
-          Files are encrypted from end to end, and go straight to the other device wherever there is a direct
-          path. {page.receiving ? '' : 'The server that serves this page cannot read them.'}
+          {say('footer')} {page.receiving ? '' : say('footer.server')}
         </p>
+        <Languages page={page} />
       </footer>
-      <Drop
-        page={view.at === 'home' && !page.receiving ? page : undefined}
-        words={dropWords(view, page.receiving)}
-      />
+      <Drop page={takes ? page : undefined} words={dropWords(view, page.receiving)} />
     </>
   );
 }
 
+function Languages({ page }: { page: Page }) {
+  const change = async ({ currentTarget: { value } }: { currentTarget: HTMLSelectElement }) => {
+    // Where the words do not come, all stays as it is.
+    if (isLanguage(value)) await changeLanguage(value).catch(() => {});
+    page.shown.show({ ...page.shown.view });
+  };
+  return (
+    <p class="languages">
+      <label class="unseen" for="language">
+        {say('language')}
+      </label>
+      <select id="language" value={language()} onChange={change}>
+        {Object.entries(LANGUAGES).map(([tag, name]) => (
+          <option key={tag} value={tag} lang={tag}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </p>
+  );
+}
+
+/** What a notification says; undefined until a transfer has ended. */
+function endOf(view: View): string | undefined {
+  if (view.at !== 'transfer') return undefined;
+  const { state, role } = view.running;
+  if (state === 'failed') return say('notify.failed');
+  if (state !== 'completed') return undefined;
+  return say(role === 'send' ? 'notify.sent' : 'notify.received');
+}
+
 function screenFor(view: View, screen: string, page: Page) {
   if (view.at === 'home') return <HomeScreen home={view} page={page} />;
+  if (view.at === 'staging') return <StagingScreen view={view} page={page} />;
   if (view.at === 'gathering') return <MeetingScreen view={view} page={page} />;
   if (view.at === 'saving') return <SavingScreen saving={view} page={page} />;
   switch (screen) {
     case 'waiting':
       return <WaitingScreen view={view} page={page} />;
     case 'offer':
-      return <OfferScreen offer={view.offer!} page={page} />;
+      return <OfferScreen view={view} page={page} />;
     case 'running':
       return <RunningScreen view={view} page={page} />;
     case 'completed':
       return <CompletedScreen view={view} page={page} />;
     case 'failed':
     case 'cancelled':
-      return <EndedScreen running={view.running} page={page} />;
+      return <EndedScreen view={view} page={page} />;
     default:
       return <MeetingScreen view={view} page={page} />;
   }

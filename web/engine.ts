@@ -4,6 +4,7 @@
  */
 import type * as browser from '../src/browser/index.ts';
 import { workers } from './trusted.ts';
+import { say } from './words/index.ts';
 
 export type PageEngine = typeof browser;
 
@@ -31,9 +32,7 @@ export function engine(): Promise<PageEngine> {
     },
     (cause) => {
       coming = undefined;
-      const text =
-        'A part of this page did not come. Check the connection, then try again, or reload the page.';
-      throw new Error(text, { cause });
+      throw new Error(say('fault.part'), { cause });
     },
   );
   return coming;

@@ -7,9 +7,11 @@ import { Page } from './page.ts';
 import { onlyReceives } from './platform.ts';
 import { Insecure } from './screens/insecure.tsx';
 import { keepShell } from './shell.ts';
+import { speakAsWished } from './speaking.ts';
 
 const root = document.getElementById('app')!;
 
+await speakAsWished();
 if (!isSecureContext || !globalThis.crypto?.subtle) {
   render(<Insecure />, root);
 } else {
@@ -19,8 +21,8 @@ if (!isSecureContext || !globalThis.crypto?.subtle) {
   loadSoon();
   if (!page.receiving) {
     onLaunch({
-      files: (files) => page.sendPasted(files),
-      text: (text) => page.sendText(text),
+      files: (files) => page.addPasted(files),
+      text: (text) => page.addText(text),
       receive: () => document.getElementById('code-to-receive')?.focus(),
       fault: (thrown) => page.shown.fault(thrown),
     });

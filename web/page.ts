@@ -12,14 +12,17 @@ import {
 } from '../src/browser/light.ts';
 import * as address from './address.ts';
 import { type PageEngine, withEngine } from './engine.ts';
+import { codeProblem, plainCode } from './model/code.ts';
 import { firstName, sameContents } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
-import { type Home, mustStay, type ViewNote } from './model/view.ts';
+import { joined, without } from './model/staged.ts';
+import { type Home, mustStay, type Sent, type ViewNote } from './model/view.ts';
 import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
+import { say } from './words/index.ts';
 
 /** Codes that no one can use again. */
 const SPENT: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'CANCELLED', 'AUTHENTICATION']);
@@ -62,28 +65,46 @@ export class Page {
     });
   }
 
-  /** From an input. */
-  sendChosen(files: FileList): void {
-    this.#send(itemsOfInput(files));
+  /** From an input: into the list of what is to be sent. */
+  addChosen(files: FileList): void {
+    this.#stage(itemsOfInput(files));
   }
 
-  sendPasted(files: ArrayLike<File>): void {
+  addPasted(files: ArrayLike<File>): void {
     const names = distinct(Array.from(files, ({ name }) => name));
-    this.#send(Array.from(files, (file, index) => ({ path: names[index]!, file })));
+    this.#stage(Array.from(files, (file, index) => ({ path: names[index]!, file })));
+  }
+
+  /** Into the field of a text that is to be sent. */
+  addText(text: string): void {
+    this.draft = text;
+    this.shown.show({ ...home(), draft: text });
   }
 
   /** Call it in the event's own turn: afterwards the list is empty. */
-  async sendDropped(list: DataTransferItemList): Promise<void> {
+  async addDropped(list: DataTransferItemList): Promise<void> {
     const task = new AbortController();
     this.#task = task;
+    const before = this.#staged();
     const found = itemsOfDrop(list);
-    this.shown.show({ at: 'gathering' });
+    this.shown.show({ at: 'gathering', items: before });
     try {
       const items = await found;
-      if (!task.signal.aborted) this.#send(items);
+      if (!task.signal.aborted) this.#stage(items);
     } catch (thrown) {
-      if (!task.signal.aborted) this.shown.show(home({ kind: 'error', text: messageOf(thrown) }));
+      if (!task.signal.aborted) this.#backTo(before, { kind: 'error', text: messageOf(thrown) });
     }
+  }
+
+  /** Takes what stands at the top of the list away from it. */
+  unstage(name: string): void {
+    const { view } = this.shown;
+    if (view.at === 'staging') this.#backTo(without(view.items, name));
+  }
+
+  sendStaged(): void {
+    const { view } = this.shown;
+    if (view.at === 'staging') this.#send(view.items);
   }
 
   sendText(text: string): void {
@@ -106,6 +127,7 @@ export class Page {
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
           const store: ReceiveInto = this.able.opfs ? 'kept' : 'stream';
           address.name(code, firstName(offer));
+          this.shown.patch({ agreed: offer });
           streamed = store === 'stream' && offer.kind !== 'text';
           return store;
         },
@@ -130,6 +152,17 @@ export class Page {
       reception.kept.catch(() => {});
       return reception;
     });
+  }
+
+  /** The same once more: what was sent, or what its code is still good for. */
+  again(): void {
+    const { view } = this.shown;
+    if (view.at !== 'transfer') return;
+    const { sent, running } = view;
+    const code = address.code();
+    if (sent) this.#send(sent);
+    else if (running.role === 'receive' && codeProblem(code) === undefined) this.receive(plainCode(code));
+    else this.back();
   }
 
   /** For what is received from now on, also by later visits. */
@@ -171,7 +204,8 @@ export class Page {
     this.#task?.abort();
     this.saver.cancel();
     const { view } = this.shown;
-    if (view.at === 'gathering' || (view.at === 'transfer' && !this.#transfer)) return this.back();
+    if (view.at === 'gathering') return this.#backTo(view.items);
+    if (view.at === 'staging' || (view.at === 'transfer' && !this.#transfer)) return this.back();
     this.#transfer?.cancel();
   }
 
@@ -190,48 +224,70 @@ export class Page {
     left?.done.then(again, again);
   }
 
-  #send(what: readonly Item[] | { text: string }): void {
-    if (Array.isArray(what) && what.length === 0)
-      return this.shown.show(home({ kind: 'error', text: 'There is nothing in it to send.' }));
+  /** What was chosen so far. */
+  #staged(): readonly Item[] {
+    const { view } = this.shown;
+    return view.at === 'staging' || view.at === 'gathering' ? view.items : [];
+  }
+
+  #stage(items: readonly Item[]): void {
+    const staged = joined(this.#staged(), items);
+    const nothing = { kind: 'error', text: say('staging.nothing') } as const;
+    this.#backTo(staged, items.length === 0 ? nothing : undefined);
+  }
+
+  /** To the list of what is to be sent, or home where nothing is. */
+  #backTo(items: readonly Item[], note?: ViewNote): void {
+    this.#task = undefined;
+    this.shown.show(items.length === 0 ? home(note) : { at: 'staging', items, note });
+  }
+
+  #send(what: Sent): void {
     const { wanted } = this;
-    this.#begin(wanted === 1 ? begun('send') : begunFor(wanted), (engine, signal) =>
-      engine.send(what, { server: location.origin, signal, receivers: wanted }),
+    this.#begin(
+      wanted === 1 ? begun('send') : begunFor(wanted),
+      (engine, signal) => engine.send(what, { server: location.origin, signal, receivers: wanted }),
+      what,
     );
   }
 
   /** @param start not called if the person goes back before it can be */
-  #begin(first: TransferShown, start: (engine: PageEngine, signal: AbortSignal) => Transfer): void {
+  #begin(first: TransferShown, start: (engine: PageEngine, signal: AbortSignal) => Transfer, sent?: Sent): void {
     this.#task = undefined;
     this.#transfer = undefined;
     const stop = new AbortController();
     const { signal } = stop;
     this.#stop = stop;
-    this.shown.show({ at: 'transfer', running: first });
+    const fail = (thrown: unknown) =>
+      this.#backTo(sent && !('text' in sent) ? sent : [], { kind: 'error', text: messageOf(thrown) });
+    this.shown.show({ at: 'transfer', running: first, sent });
     withEngine(
-      (engine) => signal.aborted || this.#follow(first, () => start(engine, signal)),
-      (thrown) => signal.aborted || this.shown.show(home({ kind: 'error', text: messageOf(thrown) })),
+      (engine) => {
+        if (signal.aborted) return;
+        try {
+          this.#follow(start(engine, signal), first, sent);
+        } catch (thrown) {
+          fail(thrown);
+        }
+      },
+      (thrown) => signal.aborted || fail(thrown),
     );
   }
 
-  #follow(first: TransferShown, start: () => Transfer): void {
-    try {
-      const transfer = start();
-      this.#transfer = transfer;
-      this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state } });
-      transfer.subscribe((event) => {
-        if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
-        const running = nextOfAll(this.shown.view.running, event);
-        const often = event.event === 'progress' || event.event === 'lane';
-        if (running.several && often) return this.shown.patchSoon({ running });
-        const over = event.event === 'error' || event.event === 'done';
-        // Whoever ended it, nobody waits for an answer any more.
-        if (over) this.#answer?.(false);
-        this.shown.patch({ running, ...(over && { offer: undefined }) });
-      });
-      transfer.done.catch(() => {});
-    } catch (thrown) {
-      this.shown.show(home({ kind: 'error', text: messageOf(thrown) }));
-    }
+  #follow(transfer: Transfer, first: TransferShown, sent: Sent | undefined): void {
+    this.#transfer = transfer;
+    this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state }, sent });
+    transfer.subscribe((event) => {
+      if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
+      const running = nextOfAll(this.shown.view.running, event);
+      const often = event.event === 'progress' || event.event === 'lane';
+      if (running.several && often) return this.shown.patchSoon({ running });
+      const over = event.event === 'error' || event.event === 'done';
+      // Whoever ended it, nobody waits for an answer any more.
+      if (over) this.#answer?.(false);
+      this.shown.patch({ running, ...(over && { offer: undefined }) });
+    });
+    transfer.done.catch(() => {});
   }
 
   #ask(offer: OfferSummary): Promise<boolean> {

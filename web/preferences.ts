@@ -17,3 +17,22 @@ export function setShares(share: boolean): void {
     // This page knows it all the same.
   }
 }
+
+const LANGUAGE = 'beeline-language';
+
+/** What was chosen here; undefined where the browser's own wish counts. */
+export function languageChosen(): string | undefined {
+  try {
+    return localStorage.getItem(LANGUAGE) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function setLanguage(language: string): void {
+  try {
+    localStorage.setItem(LANGUAGE, language);
+  } catch {
+    // It lasts as long as the page.
+  }
+}

@@ -4,6 +4,7 @@ import { engine } from './engine.ts';
 import type { Home, Transferring, ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
 import type { Shown } from './shown.ts';
+import { say } from './words/index.ts';
 
 export class Saver {
   readonly #shown: Shown;
@@ -20,7 +21,7 @@ export class Saver {
   async asDownloads(kept: Kept): Promise<void> {
     await this.#save(kept, undefined, async () => {
       await (await engine()).saveAsDownloads(kept);
-      return { note: { kind: 'done', text: "It is in your browser's downloads." }, removed: false };
+      return { note: { kind: 'done', text: say('save.inDownloads') }, removed: false };
     });
   }
 
@@ -33,7 +34,7 @@ export class Saver {
       await saveToFolder(kept, folder, (written) => this.#written(kept, written), signal);
       this.#release();
       await kept.remove();
-      const text = `It is in the folder '${escapeName(folder.name)}', and was deleted from this browser.`;
+      const text = say('save.inFolder', { name: escapeName(folder.name) });
       return { note: { kind: 'done', text }, removed: true };
     });
   }
@@ -42,7 +43,7 @@ export class Saver {
     try {
       this.#release();
       await kept.remove();
-      this.#shown.note({ kind: 'done', text: 'Deleted from this browser.' }, { kept: undefined });
+      this.#shown.note({ kind: 'done', text: say('save.deleted') }, { kept: undefined });
     } catch (thrown) {
       this.#shown.fault(thrown);
     }
@@ -69,8 +70,7 @@ export class Saver {
       this.#shown.note(note, { saved: true, ...(removed && { kept: undefined }) });
     } catch (thrown) {
       this.#back(before);
-      const stopped = 'Saving was stopped. Everything is still in this browser.';
-      if (task.signal.aborted) this.#shown.note({ kind: 'done', text: stopped });
+      if (task.signal.aborted) this.#shown.note({ kind: 'done', text: say('save.stopped') });
       else this.#shown.fault(thrown);
     }
   }

@@ -3,6 +3,7 @@ import { realClock } from '../base/clock.ts';
 import { fault } from '../base/errors.ts';
 import { COMMON_HASH } from '../offer/hashing.ts';
 import type { Platform } from '../session/ports.ts';
+import { thisBrowser } from './agent.ts';
 
 export const platform: Platform = {
   digest(hash) {
@@ -15,7 +16,7 @@ export const platform: Platform = {
   allocate: (bytes) => new Uint8Array(bytes),
   clock: realClock,
   random: Math.random,
-  agent: 'beeline/0.1.0 (browser)',
+  agent: `beeline/0.1.0 (${thisBrowser(globalThis.navigator?.userAgent ?? '')})`,
 };
 
 /** @throws BeelineError USAGE where browsers give a page no cryptography: over plain HTTP, but for this very machine. */

@@ -172,6 +172,8 @@ export interface OfferSummary {
   update: boolean;
   /** Top-level names, escaped for display, at most 20. */
   names: string[];
+  /** Bytes of each of `names`, a folder's with all that is in it. Absent where sizes are not known, as of a stream. */
+  sizes?: number[];
   peer: { fingerprint: string; name?: string };
 }
 

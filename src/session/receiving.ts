@@ -210,15 +210,21 @@ export class ReceivingSide {
 
   *#summary(offer: OfferHeader, entries: readonly Entry[]): Steps<OfferSummary> {
     const top: Entry[] = [];
+    const sums = new Map<string, number>();
     for (const [index, entry] of entries.entries()) {
       if (index % CHEAP_STEPS === 0) yield;
-      if (!entry.path.includes('/')) top.push(entry);
-      if (top.length === NAMED) break;
+      const [name] = entry.path.split('/', 1);
+      sums.set(name!, (sums.get(name!) ?? 0) + entry.size);
+      if (name === entry.path && top.length < NAMED) top.push(entry);
     }
     const names = top.map((entry) => escapeName(entry.path) + (entry.kind === 'folder' ? '/' : ''));
     const { kind, update } = offer;
     const { peer } = this.#session;
-    return { ...count(entries), bytes: offer.bytes ?? null, kind, update, names, peer };
+    const sizes = kind === 'stream' ? undefined : top.map(({ path }) => sums.get(path) ?? 0);
+    return {
+      ...{ ...count(entries), bytes: offer.bytes ?? null, kind, update, names, peer },
+      ...(sizes && { sizes }),
+    };
   }
 
   #asked(tell: () => void): void {

@@ -102,20 +102,19 @@ inBrowser('chromium', 'accessibility', ({ test }) => {
 
   test('sent, a text, failed: no violation', async (stage) => {
     const page = await stage.page();
-    await page.fill('Text', 'a text');
-    await page.press('Send text');
+    await page.sendText('a text');
     const receiver = await stage.receives(await page.code(), stage.work.folder('out'));
     await receiver.ends(0);
     await page.reaches('completed');
     await accessible(page, 'completed, sending');
-    await page.press('Again');
+    await page.again();
 
     const { sender, code } = await stage.sends(['--text', 'some text']);
     await page.receive(code);
     await page.reaches('completed');
     await sender.ends(0);
     await accessible(page, 'a text received');
-    await page.press('Again');
+    await page.again();
 
     const other = await stage.sends(['--text', 'some text']);
     await page.fill('Code', `${other.code}-zoo`);

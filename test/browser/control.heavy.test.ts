@@ -42,9 +42,9 @@ async function sending(stage: Stage): Promise<{ page: BeelinePage; receiver: Com
 inBrowser('chromium', 'control', ({ test }) => {
   test('while it runs, the page tells how far it is, how fast, how long, by which path, and with whom', async (stage) => {
     const { page, sender } = await receiving(stage);
-    await page.shows("document.querySelector('#file').textContent.includes('one.bin')");
+    await page.shows("document.querySelector('#file-now')?.textContent.includes('one.bin')");
     await page.shows("/\\d.*B\\/s/.test(document.querySelector('#rate').textContent)");
-    await page.shows("/\\d/.test(document.querySelector('#left').textContent)");
+    await page.shows("/left/.test(document.querySelector('#left').textContent)");
     await page.shows("/WebRTC|direct/i.test(document.querySelector('#path').textContent)");
     const peer = event({ events: sender.events, status: 0, stdout: Buffer.alloc(0), stderr: '' }, 'peer');
     await page.says(/[0-9a-f]{4}/, '#peer');

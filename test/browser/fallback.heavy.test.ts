@@ -104,7 +104,7 @@ inBrowser('chromium', 'fallback', ({ test }) => {
     await page.receive(code);
     await page.reaches('completed');
     relayOnly(await sender.ends(0));
-    await page.press('Again');
+    await page.again();
     await page.choose(work.path('one.bin'));
     relayOnly(await (await stage.receives(await page.code(), work.folder('out'))).ends(0));
     await page.reaches('completed');

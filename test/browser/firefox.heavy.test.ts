@@ -78,9 +78,8 @@ function suite({ test }: Suite): void {
     await page.reaches('completed');
     await sender.ends(0);
     assert.equal(await page.ask("document.querySelector('pre#text, #text pre').textContent"), text);
-    await page.press('Again');
-    await page.fill('Text', text);
-    await page.press('Send text');
+    await page.again();
+    await page.sendText(text);
     const received = await (await stage.receives(await page.code(), stage.work.folder('out'))).ends(0);
     assert.equal(event(received, 'text').text, text);
     await page.reaches('completed');
@@ -95,7 +94,7 @@ function suite({ test }: Suite): void {
     await page.shows("/relay/i.test(document.querySelector('#path')?.textContent)");
     await page.reaches('completed');
     assert.deepEqual([...new Set(kindsOf((await sender.ends(0)).events))], ['relay']);
-    await page.press('Again');
+    await page.again();
     await page.choose(work.path('one.bin'));
     const received = await (await stage.receives(await page.code(), work.folder('out'))).ends(0);
     assert.deepEqual([...new Set(kindsOf(received.events))], ['relay']);

@@ -36,7 +36,7 @@ async function harmlessUntilCompleted(page: BeelinePage): Promise<void> {
   const seen = new Set<string>();
   await page.when(
     async () => {
-      seen.add(await page.text('#file'));
+      seen.add(await page.text('#file-now'));
       assert.equal(await page.ask(HARMLESS), NOTHING);
       return (await page.state()) === 'completed';
     },
@@ -178,18 +178,17 @@ inBrowser('chromium', 'safety', ({ test }) => {
       const { sender, code } = await stage.sends([work.path('mixed'), '--code', '7-salamander-xylophone']);
       const page = await stage.page({ code });
       origin = page.origin;
-      await page.press('Receive');
+      await page.look();
       await page.reaches('offer');
       await page.press('Receive');
       await page.reaches('completed');
       await sender.ends(0);
       await stage.downloads(() => page.press('Save'));
-      await page.press('Again');
-      await page.fill('Text', 'a text');
-      await page.press('Send text');
+      await page.again();
+      await page.sendText('a text');
       const own = await page.code();
       const to = await stage.page({ code: own });
-      await to.press('Receive');
+      await to.look();
       await to.reaches(['offer', 'completed']);
       if ((await to.state()) === 'offer') await to.press('Receive');
       await to.reaches('completed');

@@ -23,7 +23,7 @@ async function sendsTo(stage: Stage, people: string) {
   const file = stage.work.path('one.bin');
   makeFile(file, SIZE);
   const sender = await stage.page();
-  await sender.forPeople(people);
+  sender.forPeople(people);
   await sender.choose(file);
   return { sender, code: await sender.code() };
 }

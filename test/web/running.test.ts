@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { TransferEvent } from '../../src/browser/index.ts';
+import { linePath, longer, NO_HISTORY } from '../../web/model/history.ts';
+import { rough, steady } from '../../web/model/left.ts';
 import { begun, next, percent, type TransferShown } from '../../web/model/running.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
 import { announcement, sentence, swarmWords, title } from '../../web/model/words.ts';
@@ -88,10 +90,42 @@ test('the title tells state and percent', () => {
   );
 });
 
-test('nothing is announced twice: progress changes no announcement', () => {
+test('progress is announced at each quarter, and between them nothing is', () => {
   const running = after('receive', to('transferring'), progress);
-  const later = next(running, { ...progress, bytes: 500 } as TransferEvent);
-  assert.equal(announcement(shown(running)), announcement(shown(later)));
+  const at = (bytes: number) => announcement(shown(next(running, { ...progress, bytes } as TransferEvent)));
+  assert.match(at(250), /25 percent done/);
+  assert.equal(at(499), at(250));
+  assert.match(at(500), /50 percent done/);
+  assert.doesNotMatch(at(249), /percent/);
+});
+
+test('the speed over time keeps its shape in a bounded number of points', () => {
+  let history = NO_HISTORY;
+  for (let at = 0; at < 10_000; at++) history = longer(history, at);
+  assert.ok(history.points.length > 40 && history.points.length <= 96, `${history.points.length} points`);
+  assert.ok(history.points.every((point, at) => at === 0 || point > history.points[at - 1]!));
+  assert.match(linePath(history, 320, 48), /^M0\.0 [\d.]+(L[\d.]+ [\d.]+)+$/);
+  assert.equal(linePath(NO_HISTORY, 320, 48), '');
+});
+
+test('the time left goes down, and up only when it is much longer', () => {
+  assert.deepEqual([3, 12, 61, 130, 700, 5000, 40_000].map(rough), [3, 10, 60, 120, 720, 4800, 39_600]);
+  let left: number | undefined;
+  const shows = [100, 98, 104, 99, 90, 110, 140].map((eta) => {
+    left = steady(left, eta);
+    return left;
+  });
+  assert.deepEqual(shows, [105, 105, 105, 105, 90, 90, 150]);
+});
+
+test('a file at the top is whole when all of it is here, or another one moves and one more is whole', () => {
+  const moves = (file: string, files: number, fileBytes: number): TransferEvent =>
+    ({ ...progress, file, files, fileSize: 10, fileBytes }) as TransferEvent;
+  const running = after(
+    ...(['receive', to('transferring'), moves('a', 0, 3), moves('b', 1, 1), moves('c', 1, 1)] as const),
+    ...[moves('d', 2, 10), moves('folder/e', 3, 10)],
+  );
+  assert.deepEqual([...running.whole], ['a', 'c', 'd']);
 });
 
 test('leaving is warned of while there is something to lose', () => {

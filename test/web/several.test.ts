@@ -164,7 +164,10 @@ test('the end says how many have it, and who cancelled', () => {
     transferHeading(after(2, ...one, ...running(2), fails(2, 'NO_PATH'), failed)),
     'Sent to 1 of 2',
   );
-  assert.equal(transferHeading(after(2, ...running(2), fails(2, 'NO_PATH'), failed)), 'That did not work');
+  assert.equal(
+    transferHeading(after(2, ...running(2), fails(2, 'NO_PATH'), failed)),
+    'No connection to the other side',
+  );
   for (const end of [done, failed, cancelled]) assert.equal(mustStay(view(after(2, ...one, end))), false);
   assert.match(sentence(after(2, cancelled)), /^You/);
   assert.match(sentence(after(2, comes(1), to(1, 'cancelled', 'self'), cancelled)), /^You/);

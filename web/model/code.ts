@@ -1,5 +1,7 @@
 /** Codes as people type, paste and open them, in words for the page. What is one, src/identity/code.ts says. Pure. */
-import { BeelineError, codeIn, type Doubt, formatCode, parseCode } from '../../src/browser/light.ts';
+import { codeIn, type Doubt, formatCode, parseCode } from '../../src/browser/light.ts';
+import { say } from '../words/index.ts';
+import { list } from '../words/numbers.ts';
 
 export { codeIn } from '../../src/browser/light.ts';
 
@@ -8,14 +10,14 @@ const ADDRESS = /^https?:\/\//i;
 /** Why a text is no code, in words for the person; undefined if it is one. */
 export function codeProblem(text: string): string | undefined {
   const code = codeIn(text);
-  if (code === '') return 'Type or paste the code that the sender shows, like 7-crossover-clockwork.';
-  if (ADDRESS.test(code))
-    return 'That link has no code in it. The link that the sender shows ends in # and the code.';
+  if (code === '') return say('code.example');
+  if (ADDRESS.test(code)) return say('code.noneInLink');
   try {
     parseCode(code);
     return undefined;
-  } catch (thrown) {
-    return thrown instanceof BeelineError ? thrown.message : 'That is not a code.';
+  } catch {
+    if (/^[^-\s]+-+$/.test(code)) return say('code.nothingAfter');
+    return /[-\d]/.test(code) ? say('code.notOne') : say('code.twoParts');
   }
 }
 
@@ -34,19 +36,19 @@ export interface CodeQuestion {
 /** What knows the words of codes: the engine, for they are many. */
 interface Doubter {
   doubtAbout(password: string): Doubt | undefined;
-  describeDoubt(doubt: Doubt): string;
 }
 
 /** Undefined if there is nothing to ask. @param code one without a problem */
-export function questionAbout(
-  { doubtAbout, describeDoubt }: Doubter,
-  code: string,
-): CodeQuestion | undefined {
+export function questionAbout({ doubtAbout }: Doubter, code: string): CodeQuestion | undefined {
   const { nameplate, password } = parseCode(code);
   const doubt = doubtAbout(password);
   if (!doubt) return undefined;
   const meant = doubt.meant === undefined ? undefined : formatCode({ nameplate, password: doubt.meant });
-  return { text: describeDoubt(doubt), meant };
+  const near = list(
+    doubt.near.map((one) => `'${one}'`),
+    'or',
+  );
+  return { text: say('code.doubt', { word: doubt.word, near }), meant };
 }
 
 /** The fragment is never sent to a server, so the secret in it stays between the two people. */

@@ -1,10 +1,12 @@
 /** What is in this browser's storage, as it is offered. Pure. */
-import { escapeName, type Kept, type OfferSummary } from '../../src/browser/light.ts';
+import { escapeName, type Kept, type KeptFile, type OfferSummary } from '../../src/browser/light.ts';
+import { say } from '../words/index.ts';
 
 /** The first name at the top, and how many more there are beside it. */
 export function keptTitle({ name, files, folders }: Pick<Kept, 'name' | 'files' | 'folders'>): string {
   const tops = new Set([...files.map(({ path }) => path), ...folders].map((path) => path.split('/', 1)[0]));
-  return tops.size > 1 ? `${escapeName(name)} and ${tops.size - 1} more` : escapeName(name);
+  const first = escapeName(name);
+  return tops.size > 1 ? say('nameAndMore', { name: first, n: tops.size - 1 }) : first;
 }
 
 /** 0 to 99: what is not complete is never called so. */
@@ -35,4 +37,24 @@ export function resumable(
   name?: string,
 ): boolean {
   return !complete && (name === undefined || name === escapeName(first));
+}
+
+/** What stands at the top of something kept; a single file with the file itself. */
+export function keptTops({ files, folders }: Pick<Kept, 'files' | 'folders'>) {
+  const found = new Map<string, { name: string; bytes: number; files?: number; file?: KeptFile }>();
+  for (const path of folders) {
+    const name = `${path.split('/', 1)[0]}/`;
+    if (!found.has(name)) found.set(name, { name, bytes: 0, files: 0 });
+  }
+  for (const file of files) {
+    const [top] = file.path.split('/', 1);
+    if (top === file.path) {
+      found.set(top, { name: top, bytes: file.size, file });
+      continue;
+    }
+    const name = `${top}/`;
+    const { bytes = 0, files: below = 0 } = found.get(name) ?? {};
+    found.set(name, { name, bytes: bytes + file.size, files: below + 1 });
+  }
+  return [...found.values()];
 }

@@ -1,4 +1,6 @@
 /** Which way the bytes go, in words. Pure. */
+import { say } from '../words/index.ts';
+import { list, percentage } from '../words/numbers.ts';
 
 /** A lane that is open. */
 export interface OpenLane {
@@ -7,32 +9,65 @@ export interface OpenLane {
 }
 
 /** By kind: what it is called when it leads straight to the other side, and when somebody's relay is between. */
-const WORDS: Readonly<Record<string, { direct?: string; relayed?: string }>> = {
-  webrtc: { direct: 'direct, WebRTC', relayed: 'through a TURN relay' },
-  tcp: { direct: 'direct, TCP' },
-  punched: { direct: 'direct, TCP' },
-  udx: { direct: 'direct, UDP' },
-  turn: { relayed: 'through a TURN relay' },
-  relay: { relayed: "through the server's relay" },
+const WORDS: Readonly<Record<string, { direct?: Key; relayed?: Key }>> = {
+  webrtc: { direct: 'path.webrtc', relayed: 'path.turn' },
+  tcp: { direct: 'path.tcp' },
+  punched: { direct: 'path.tcp' },
+  udx: { direct: 'path.udp' },
+  turn: { relayed: 'path.turn' },
+  relay: { relayed: 'path.relay' },
 };
 
-/** @param by bytes a second by kind of lane @param lanes those that are open, for when nothing moves, and for which are relayed */
-export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<OpenLane>): string {
-  const rates = new Map<string, number>();
+type Key = 'path.webrtc' | 'path.tcp' | 'path.udp' | 'path.turn' | 'path.relay';
+
+interface Way {
+  readonly words: string;
+  readonly relayed: boolean;
+  /** Bytes a second. */
+  readonly rate: number;
+}
+
+/** The ways that carry now, the one that carries most first; while nothing moves, those that are open. */
+function ways(by: Readonly<Record<string, number>>, lanes: Iterable<OpenLane>): Way[] {
+  const found = new Map<string, Way>();
+  const open = [...lanes];
   const add = (kind: string, rate: number) => {
     // Lanes of a kind are counted together. If all of them are relayed, so are the bytes.
     const same = open.filter((lane) => lane.kind === kind);
-    const relayed = same.length > 0 && same.every((lane) => lane.relayed);
     const known = WORDS[kind] ?? {};
-    const words = (relayed ? known.relayed : undefined) ?? known.direct ?? known.relayed ?? kind;
-    rates.set(words, (rates.get(words) ?? 0) + rate);
+    const all = same.length > 0 && same.every((lane) => lane.relayed);
+    const relayed = known.direct === undefined ? known.relayed !== undefined : all;
+    const key = (relayed ? known.relayed : undefined) ?? known.direct ?? known.relayed;
+    const words = key === undefined ? kind : say(key);
+    found.set(words, { words, relayed, rate: (found.get(words)?.rate ?? 0) + rate });
   };
-  const open = [...lanes];
   for (const { kind } of open) add(kind, 0);
   for (const [kind, rate] of Object.entries(by)) add(kind, rate);
-  const sum = [...rates.values()].reduce((total, rate) => total + rate, 0);
+  const all = [...found.values()];
   // A kind that carries nothing is worth a word only while no kind carries anything.
-  const used = [...rates].filter(([, rate]) => rate > 0 || sum === 0).sort(([, a], [, b]) => b - a);
-  const share = (rate: number) => (used.length > 1 && sum > 0 ? ` (${Math.round((100 * rate) / sum)}%)` : '');
-  return used.map(([words, rate]) => words + share(rate)).join(' and ');
+  const moves = all.some(({ rate }) => rate > 0);
+  return all.filter(({ rate }) => rate > 0 || !moves).sort((a, b) => b.rate - a.rate);
+}
+
+/** @param by bytes a second by kind of lane @param lanes those that are open, for when nothing moves, and for which are relayed */
+export function pathWords(by: Readonly<Record<string, number>>, lanes: Iterable<OpenLane>): string {
+  const used = ways(by, lanes);
+  const sum = used.reduce((total, { rate }) => total + rate, 0);
+  const told = used.map(({ words, rate }) =>
+    used.length > 1 && sum > 0
+      ? say('path.share', { way: words, percent: percentage(Math.round((100 * rate) / sum)) })
+      : words,
+  );
+  return list(told, 'and');
+}
+
+/** In one word, for a badge; undefined while there is no way. */
+export function pathBadge(
+  by: Readonly<Record<string, number>>,
+  lanes: Iterable<OpenLane>,
+): 'direct' | 'relayed' | 'both' | undefined {
+  const used = ways(by, lanes);
+  if (used.length === 0) return undefined;
+  if (used.every(({ relayed }) => relayed)) return 'relayed';
+  return used.some(({ relayed }) => relayed) ? 'both' : 'direct';
 }

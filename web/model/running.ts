@@ -7,6 +7,7 @@ import {
   type State,
   type TransferEvent,
 } from '../../src/browser/light.ts';
+import { type History, longer, NO_HISTORY } from './history.ts';
 import type { OpenLane } from './paths.ts';
 import type { SeveralShown } from './several.ts';
 
@@ -40,7 +41,8 @@ export interface TransferShown {
   readonly connected: boolean;
   /** Bytes have moved, or at least were counted. */
   readonly moving: boolean;
-  readonly peer?: { fingerprint: string; name?: string };
+  /** `agent` is what its program calls itself. */
+  readonly peer?: { fingerprint: string; name?: string; agent?: string };
   readonly contents?: ContentsShown;
   readonly bytes: number;
   readonly total: number | null;
@@ -54,6 +56,10 @@ export interface TransferShown {
   /** Bytes of that file in all, and across. */
   readonly fileSize?: number;
   readonly fileBytes?: number;
+  /** Files at the top of which it was seen that they are whole. */
+  readonly whole: ReadonlySet<string>;
+  /** How fast it went, from the beginning. */
+  readonly history: History;
   readonly lanes: ReadonlyMap<number, OpenLane>;
   readonly byKind: Readonly<Record<string, number>>;
   /** Seconds for which nothing has come from the other side, though it is connected. */
@@ -63,7 +69,7 @@ export interface TransferShown {
   readonly swarm?: Swarm;
   readonly text?: string;
   readonly warnings: readonly string[];
-  readonly error?: { code: string; message: string };
+  readonly error?: { code: string; reason?: string; message: string };
   readonly done?: { files: number; bytes: number; resumed: number; seconds: number; root: string };
 }
 
@@ -83,6 +89,8 @@ export function begun(role: TransferShown['role']): TransferShown {
     rate: 0,
     eta: null,
     files: 0,
+    whole: new Set(),
+    history: NO_HISTORY,
     lanes: new Map(),
     byKind: {},
     resumed: 0,
@@ -112,7 +120,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     case 'server':
       return { ...running, server: event.reachable ? 'back' : 'away' };
     case 'peer':
-      return { ...running, peer: { fingerprint: event.fingerprint, name: event.name } };
+      return { ...running, peer: { fingerprint: event.fingerprint, name: event.name, agent: event.agent } };
     case 'manifest': {
       const { kind, files, folders, links, bytes } = event;
       return { ...running, contents: { kind, files, folders, links, bytes }, total: bytes };
@@ -130,7 +138,9 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
       const { event: _, peer: _peer, by, silent, ...now } = event;
       // What was under way when it was paused still arrives, and is counted without a rate.
       const still = !mayMove(running.state);
-      return { ...running, moving: true, ...now, byKind: by, silent, ...(still && STILL) };
+      const history = still ? running.history : longer(running.history, event.rate);
+      const whole = wholeNow(running, event);
+      return { ...running, moving: true, ...now, byKind: by, silent, history, whole, ...(still && STILL) };
     }
     case 'warning':
       if (running.warnings.length >= MAX_WARNINGS) return running;
@@ -142,7 +152,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     case 'done':
       return { ...running, done: event, bytes: event.bytes, total: event.bytes, files: event.files };
     case 'error':
-      return { ...running, error: { code: event.code, message: event.message } };
+      return { ...running, error: { code: event.code, reason: event.reason, message: event.message } };
     // Nothing that a page shows.
     default:
       return running;
@@ -153,6 +163,24 @@ function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>
   // Most sentences name it themselves.
   const named = path === undefined || message.includes(`'${escapeName(path)}'`);
   return named ? message : `${path}: ${message}`;
+}
+
+/** Files that are remembered as whole; there may be any number. */
+const MOST_WHOLE = 1000;
+
+/**
+ * A file is whole once all of it is here, or when another one moves and there is one more whole file. Between receivers that help each
+ * other the order is any, so nothing is concluded.
+ */
+function wholeNow(
+  { whole, file, files, swarm }: TransferShown,
+  event: Extract<TransferEvent, { event: 'progress' }>,
+): ReadonlySet<string> {
+  const left = !swarm && file !== event.file && event.files > files ? file : undefined;
+  const full = event.fileSize !== undefined && event.fileBytes === event.fileSize ? event.file : undefined;
+  const found = [left, full].filter((one) => one !== undefined && !one.includes('/') && !whole.has(one));
+  if (found.length === 0 || whole.size >= MOST_WHOLE) return whole;
+  return new Set([...whole, ...(found as string[])]);
 }
 
 /** 0 to 100, and 100 only when all is there; undefined without a total. */

@@ -1,5 +1,8 @@
 /** A sender's several receivers, from its events: each by its number, and all together. Pure: every event makes a new value. */
 import { CHOSEN, type State, type TransferEvent } from '../../src/browser/light.ts';
+import { say } from '../words/index.ts';
+import { percentage } from '../words/numbers.ts';
+import { longer } from './history.ts';
 import { begun, next, percent, STILL, type TransferShown } from './running.ts';
 
 /** How many have it, or 'any': whoever comes. */
@@ -55,7 +58,7 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
     return path === undefined && reason !== 'CODE_GUESSED' ? closed(now) : now;
   }
   if (event.event === 'warning')
-    return next(running, { ...event, message: `Receiver ${peer}: ${event.message}` });
+    return next(running, { ...event, message: `${say('several.one', { number: peer })}: ${event.message}` });
   const { contents = undefined, total } = running;
   const before = known ?? { peer, shown: { ...begun('send'), contents, total: contents?.bytes ?? total } };
   const receivers = new Map(several.receivers);
@@ -126,26 +129,27 @@ function together(running: TransferShown, several: SeveralShown): TransferShown 
   }
   const many = wanted === 'any' || several.closed ? counted : wanted;
   const state = FURTHEST.find((one) => states.has(one)) ?? 'connecting';
-  return { ...running, ...now, state, byKind, lanes, several, total: each === null ? null : each * many };
+  const history = now.rate > 0 ? longer(running.history, now.rate) : running.history;
+  const total = each === null ? null : each * many;
+  return { ...running, ...now, state, byKind, lanes, several, history, total };
 }
 
 /** A receiver's share of it, as a person reads it. */
 export function standing({ shown, ended }: ReceiverShown): string {
   const { state, moving, connected } = shown;
-  if (ended) return ended.ok ? 'Done' : (ENDED[ended.code ?? ''] ?? 'Failed');
-  if (state === 'paused') return 'Paused';
-  if (state !== 'transferring') return connected ? 'Connecting again' : 'Connecting';
-  return moving ? `${percent(shown) ?? 0}%` : 'Waiting for a yes';
+  if (ended) return say(ended.ok ? 'standing.done' : (ENDED[ended.code ?? ''] ?? 'standing.failed'));
+  if (state === 'paused') return say('standing.paused');
+  if (state !== 'transferring') return say(connected ? 'standing.again' : 'standing.connecting');
+  return moving ? percentage(percent(shown) ?? 0) : say('standing.waiting');
 }
 
-const ENDED: Readonly<Record<string, string>> = {
-  REFUSED: 'Declined',
-  CANCELLED: 'Cancelled',
-  INTERRUPTED: 'Stopped',
+const ENDED: Readonly<Record<string, 'standing.declined' | 'standing.cancelled' | 'standing.stopped'>> = {
+  REFUSED: 'standing.declined',
+  CANCELLED: 'standing.cancelled',
+  INTERRUPTED: 'standing.stopped',
 };
 
-/** '2 of 3 have it', 'One has it'. */
+/** '2 of 3 have it.', '1 has it.' */
 export function haveIt({ wanted, done }: SeveralShown): string {
-  const all = wanted === 'any' ? '' : ` of ${wanted}`;
-  return `${done}${all} ${done === 1 ? 'has' : 'have'} it`;
+  return wanted === 'any' ? say('several.have', { n: done }) : say('several.haveOf', { n: done, wanted });
 }

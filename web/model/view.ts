@@ -1,5 +1,5 @@
 /** What the page can show: one value, and what follows from it. Pure. */
-import type { Kept, OfferSummary } from '../../src/browser/light.ts';
+import type { Item, Kept, OfferSummary } from '../../src/browser/light.ts';
 import type { TransferShown } from './running.ts';
 import { underWay } from './several.ts';
 
@@ -13,19 +13,36 @@ export interface Home {
   at: 'home';
   /** What the field holds at first: the code of the link that was opened. */
   code: string;
+  /** A text that another program shared, for the field. */
+  draft?: string;
   note?: ViewNote;
 }
+
+/** What was chosen, to be looked through before it is offered. */
+export interface Staging {
+  at: 'staging';
+  items: readonly Item[];
+  note?: ViewNote;
+}
+
+/** What is sent from here, as the person chose it. */
+export type Sent = readonly Item[] | { text: string };
 
 /** Folders are being read, which for many files takes a while. */
 export interface Gathering {
   at: 'gathering';
+  /** What had been chosen before. */
+  items: readonly Item[];
 }
 
 export interface Transferring {
   at: 'transfer';
   running: TransferShown;
+  sent?: Sent;
   /** What the receiver is asked about. */
   offer?: OfferSummary;
+  /** What the person said yes to. */
+  agreed?: OfferSummary;
   /** What has arrived and is in this browser's storage. */
   kept?: Kept;
   /** The browser's own download took it. */
@@ -45,7 +62,7 @@ export interface ViewSaving {
   before: Home | Transferring;
 }
 
-export type View = Home | Gathering | Transferring | ViewSaving;
+export type View = Home | Staging | Gathering | Transferring | ViewSaving;
 
 const isFinal = (state: string): boolean =>
   state === 'completed' || state === 'failed' || state === 'cancelled';
@@ -54,6 +71,7 @@ const isFinal = (state: string): boolean =>
 export function stateOf(view: View): string {
   switch (view.at) {
     case 'home':
+    case 'staging':
     case 'saving':
       return view.at;
     case 'gathering':

@@ -1,23 +1,23 @@
 /** What each state is called, for the heading, the title of the tab and screen readers. Pure. */
-import { escapeName, formatBytes } from '../../src/browser/light.ts';
+import { escapeName } from '../../src/browser/light.ts';
+import { say } from '../words/index.ts';
+import { percentage, size } from '../words/numbers.ts';
+import { errorHeading } from './advice.ts';
+import { deviceName } from './device.ts';
 import { type ContentsShown, percent, type TransferShown } from './running.ts';
 import { haveIt, open, type SeveralShown, underWay } from './several.ts';
 import { isWaiting, mustStay, stateOf, type View } from './view.ts';
 
-export function count(amount: number, noun: string): string {
-  return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
-}
-
 /** '3 files, 1 folder, 1.20 GB' or 'A text, 83 B'; kinds that are not there are left out. */
 export function contentsWords({ kind, files, folders, links, bytes }: ContentsShown): string {
-  if (kind === 'text') return `A text, ${formatBytes(bytes ?? 0)}`;
   const parts = [
-    files > 0 && count(files, 'file'),
-    folders > 0 && count(folders, 'folder'),
-    links > 0 && count(links, 'link'),
-    bytes === null ? 'of unknown size' : formatBytes(bytes),
+    kind === 'text' && say('text'),
+    kind !== 'text' && files > 0 && say('files', { n: files }),
+    kind !== 'text' && folders > 0 && say('folders', { n: folders }),
+    kind !== 'text' && links > 0 && say('links', { n: links }),
+    bytes === null ? say('unknownSize') : size(bytes),
   ];
-  return parts.filter((part) => part !== false).join(', ');
+  return parts.filter((part) => part !== false).join(say('join'));
 }
 
 /** The first 16 hex digits in groups of four, for two people to compare aloud. */
@@ -29,131 +29,140 @@ export function shortPrint(fingerprint: string): string {
 export function peerWords({ peer }: TransferShown): string {
   if (!peer) return '';
   const print = shortPrint(peer.fingerprint);
-  return peer.name === undefined ? print : `${escapeName(peer.name)} (${print})`;
+  const name = deviceName(peer);
+  return name === undefined ? print : `${name} (${print})`;
 }
 
 /** What has moved between this receiver and others. Empty if nothing has. */
-export function swarmWords({ swarm }: TransferShown, others = 'other receivers'): string {
+export function swarmWords({ swarm }: TransferShown): string {
   if (!swarm || swarm.up + swarm.down === 0) return '';
-  return `${formatBytes(swarm.down)} came from ${others}, ${formatBytes(swarm.up)} went to them`;
+  return say('fact.swarmMoved', { down: size(swarm.down), up: size(swarm.up) });
 }
 
 export function heading(view: View): string {
   switch (view.at) {
     case 'home':
-      return 'Beeline';
+      return say('home.title');
+    case 'staging':
+      return say('staging.title');
     case 'gathering':
-      return 'Looking through your files';
+      return say('gathering.title');
     case 'saving':
-      return 'Saving';
+      return say('saving.title');
     case 'transfer':
-      return view.offer ? 'Do you want to receive this?' : transferHeading(view.running);
+      return view.offer ? say('offer.title') : transferHeading(view.running);
   }
 }
 
-/** Ends that somebody wanted are no failures to a person. */
-const ENDED: Readonly<Record<string, string>> = { REFUSED: 'Declined', INTERRUPTED: 'Stopped for now' };
-
 export function transferHeading(running: TransferShown): string {
-  const { role, state, connected, error, several } = running;
-  if (isWaiting(running)) return several?.receivers.size ? 'Waiting for others' : 'Ready to send';
+  const { role, state, connected, error, several, peer } = running;
+  if (isWaiting(running)) return say(several?.receivers.size ? 'waiting.titleOthers' : 'waiting.title');
   switch (state) {
     case 'idle':
     case 'connecting':
-      if (connected) return 'Connecting again';
-      return role === 'send' ? 'Getting a code' : 'Looking for the sender';
+      if (connected) return say('running.again');
+      return say(role === 'send' ? 'meeting.code' : 'meeting.sender');
     case 'authenticating':
-      return 'Checking the code';
+      return say('meeting.checking');
     case 'transferring':
-      return role === 'send' ? 'Sending' : 'Receiving';
+      return say(role === 'send' ? 'running.sending' : 'running.receiving');
     case 'paused':
-      return 'Paused';
-    case 'completed':
-      return several ? sentTo(several) : role === 'send' ? 'Sent' : 'Received';
+      return say('running.paused');
+    case 'completed': {
+      if (several) return sentTo(several);
+      if (role === 'receive') return say('completed.received');
+      const device = deviceName(peer);
+      return device === undefined ? say('completed.sent') : say('completed.to', { device });
+    }
     case 'failed':
       if (several && several.done > 0) return sentTo(several);
-      return ENDED[error?.code ?? ''] ?? 'That did not work';
+      return errorHeading(error ?? { code: 'other' }, role);
     case 'cancelled':
-      return 'Cancelled';
+      return say('cancelled.title');
   }
 }
 
 function sentTo({ done, wanted }: SeveralShown): string {
-  if (wanted === 'any') return `Sent to ${done}`;
-  return done < wanted ? `Sent to ${done} of ${wanted}` : `Sent to all ${done}`;
+  if (wanted === 'any') return say('sentTo', { n: done });
+  return done < wanted ? say('sentToSome', { done, wanted }) : say('sentToAll', { n: done });
 }
 
 /** While some receive it, and others may come. */
 function severalWords(several: SeveralShown): string {
   const here = underWay(several).length;
   const parts = [
-    ...(several.done > 0 ? [`${haveIt(several)}.`] : []),
-    ...(here > 0 ? [`${here} ${here === 1 ? 'is' : 'are'} receiving.`] : []),
-    ...(open(several) ? ['More can come with the same code.'] : []),
-    ...(several.closed ? ['Nobody else is let in.'] : []),
+    ...(several.done > 0 ? [haveIt(several)] : []),
+    ...(here > 0 ? [say('several.receiving', { n: here })] : []),
+    ...(open(several) ? [say('several.open')] : []),
+    ...(several.closed ? [say('several.closed')] : []),
   ];
   return parts.join(' ');
 }
 
-/** For the time when the two are not connected. Empty if the server was there all the time. */
-function serverWords({ server }: TransferShown): string {
-  if (server === undefined) return '';
-  return server === 'away'
-    ? 'The server cannot be reached. Trying again… '
-    : 'The server could not be reached for a while; it is there again. ';
+/** For the time when the two are not connected. Undefined if the server was there all the time. */
+function serverWords({ server }: TransferShown): string | undefined {
+  return server && say(server === 'away' ? 'server.away' : 'server.back');
 }
+
+const sentences = (...parts: (string | undefined | false)[]): string => parts.filter(Boolean).join(' ');
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: TransferShown): string {
   const { role, state, by, reason, connected, moving, several } = running;
   const peer = by === 'peer';
   if (several?.receivers.size && mustStay({ at: 'transfer', running }))
-    return `${serverWords(running)}${severalWords(several)}`;
+    return sentences(serverWords(running), severalWords(several));
   if (isWaiting(running)) {
     // Somebody came with the code, and ended before the two were connected.
-    const ended = peer && reason ? `${reason} ` : '';
-    return `${serverWords(running)}${ended}Keep this page open. Nothing is uploaded: sending begins when ${several ? 'somebody' : 'the other side'} comes.`;
+    const ended = peer && reason;
+    return sentences(serverWords(running), ended, say(several ? 'waiting.wordsSeveral' : 'waiting.words'));
   }
   switch (state) {
     case 'idle':
     case 'connecting':
-      if (!connected) return `${serverWords(running)}The server only helps the two sides to find each other.`;
+      if (!connected) return sentences(serverWords(running), say('meeting.words'));
       if (peer && reason) return reason;
-      return `The connection was lost. ${serverWords(running)}This page keeps trying. What has arrived is not lost.`;
+      return sentences(say('running.lost'), serverWords(running));
     case 'authenticating':
-      return 'The two sides prove to each other that they have the same code.';
+      return say('meeting.proof');
     case 'transferring':
-      if (role === 'send' && !moving) return 'Connected. Waiting for the other side to say yes.';
-      return '';
+      return role === 'send' && !moving ? say('running.waitYes') : '';
     case 'paused':
-      if (reason) return `${reason} The transfer goes on by itself once that is over.`;
-      return peer ? 'The other side paused.' : 'You paused. The connection is kept.';
+      if (reason) return sentences(reason, say('running.goesOn'));
+      return say(peer ? 'running.pausedThere' : 'running.pausedHere');
     case 'completed':
-      return `Every byte was checked. The root is the same on ${several ? 'all' : 'both'} sides.`;
+      return say('completed.checked');
     case 'failed':
       return running.error?.code === 'INTERRUPTED' ? stoppedWords(running) : '';
     case 'cancelled':
       // Of several the message says more.
-      return peer ? (several ? '' : 'The other side cancelled.') : 'You cancelled.';
+      if (peer) return several ? '' : say('cancelled.there');
+      return say('cancelled.here');
   }
 }
 
 /** The person stopped it here. */
 function stoppedWords({ role, bytes, total }: TransferShown): string {
-  if (bytes === 0) return 'You stopped. Nothing had moved yet.';
-  const amount = total === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`;
-  return role === 'send'
-    ? `You stopped. The other side has ${amount}.`
-    : `You stopped. What has arrived, ${amount}, is kept in this browser.`;
+  if (bytes === 0) return say('stopped.nothing');
+  const amount = total === null ? size(bytes) : say('of', { part: size(bytes), whole: size(total) });
+  return say(role === 'send' ? 'stopped.send' : 'stopped.receive', { amount });
 }
 
-export const SERVING = 'Others still fetch from you. You can close this page: all of it is here.';
+/** Percents of which a screen reader is told. */
+const MILESTONE = 25;
 
 /** Screen readers say it whenever it changes. They do not say a changed heading by themselves. */
 export function announcement(view: View): string {
   if (view.at !== 'transfer' || view.offer) return '';
-  const serving = view.serving ? ` ${SERVING}` : '';
-  return `${transferHeading(view.running)}. ${sentence(view.running)}${serving}`.trim();
+  const { running, serving } = view;
+  const done = Math.floor((percent(running) ?? 0) / MILESTONE) * MILESTONE;
+  const milestone = running.state === 'transferring' && done > 0 && done < 100;
+  return sentences(
+    `${transferHeading(running)}.`,
+    sentence(running),
+    milestone && say('running.milestone', { n: done }),
+    serving && say('completed.serving'),
+  );
 }
 
 /**
@@ -161,20 +170,32 @@ export function announcement(view: View): string {
  * @param receiving it offers no sending
  */
 export function dropWords(view: View, receiving: boolean): string {
-  if (receiving) return 'This page only receives: nothing can be sent from here.';
-  if (view.at === 'home') return 'Drop to send';
-  if (mustStay(view) || view.at === 'gathering')
-    return 'One transfer at a time: let this one end or cancel it, then drop these.';
-  return `Press ${stateOf(view) === 'completed' ? 'Again' : 'Back'} first, then drop these.`;
+  if (receiving) return say('drop.receiving');
+  if (view.at === 'home') return say('drop.send');
+  if (view.at === 'staging') return say('drop.add');
+  return say(mustStay(view) || view.at === 'gathering' ? 'drop.busy' : 'drop.after');
+}
+
+/** Of how much is done, for the title and the icon of the tab; undefined where nothing moves. */
+export function percentShown(view: View): number | undefined {
+  const state = stateOf(view);
+  const moves = state === 'transferring' || state === 'paused' || state === 'connecting';
+  if (view.at !== 'transfer' || !moves || !view.running.connected) return undefined;
+  return percent(view.running);
 }
 
 export function title(view: View): string {
   if (view.at === 'home') return 'Beeline';
-  const state = stateOf(view);
-  const parts = [heading(view), 'Beeline'];
-  if (view.at === 'transfer' && (state === 'transferring' || state === 'paused' || state === 'connecting')) {
-    const done = view.running.connected ? percent(view.running) : undefined;
-    if (done !== undefined) parts.unshift(`${done}%`);
-  }
-  return parts.join(' · ');
+  const done = percentShown(view);
+  return [...(done === undefined ? [] : [percentage(done)]), heading(view), 'Beeline'].join(' · ');
+}
+
+/** Characters at the end of a name that are always shown: what kind of file it is stands there. */
+const ENDING = 14;
+
+/** A name from elsewhere, in no more than this many characters. */
+export function shortName(name: string, most = 80): string {
+  const whole = escapeName(name);
+  if (whole.length <= most) return whole;
+  return `${whole.slice(0, most - ENDING - 1)}…${whole.slice(-ENDING)}`;
 }

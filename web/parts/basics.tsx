@@ -6,6 +6,8 @@ import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { qrPath } from '../model/qr.ts';
 import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
+import { say } from '../words/index.ts';
+import { Icon, type IconName } from './icons.tsx';
 
 /** The heading of a screen. It can have the focus, but is no stop of the tab key. */
 export function Heading({ children }: { children: ComponentChildren }) {
@@ -44,14 +46,16 @@ export function NoteLine({ note }: { note: ViewNote | undefined }) {
 export function Button(props: {
   label: string;
   act: () => unknown;
-  kind?: 'primary' | 'quiet';
+  kind?: 'primary' | 'quiet' | undefined;
+  id?: string;
   disabled?: boolean;
   describedBy?: string | undefined;
 }) {
-  const { label, act, kind, disabled, describedBy } = props;
+  const { label, act, kind, id, disabled, describedBy } = props;
   return (
     <button
       type="button"
+      id={id}
       class={kind}
       disabled={disabled}
       aria-describedby={describedBy}
@@ -62,17 +66,44 @@ export function Button(props: {
   );
 }
 
+/** For what stands in a row, where there is no room for words. */
+export function IconButton({ icon, label, act }: { icon: IconName; label: string; act: () => unknown }) {
+  return (
+    <button type="button" class="small" aria-label={label} title={label} onClick={() => act()}>
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** What is done next, where the thumb is: it stays in view, however long the rest is. */
+export function Dock({ children }: { children: ComponentChildren }) {
+  return <div class="dock buttons">{children}</div>;
+}
+
+/** What few want to know. */
+export function Details({ children, label }: { children: ComponentChildren; label?: string }) {
+  return (
+    <details class="details">
+      <summary>{label ?? say('details')}</summary>
+      {children}
+    </details>
+  );
+}
+
+export function Fact({ id, name, children }: { id: string; name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd id={id}>{children}</dd>
+    </div>
+  );
+}
+
 /** Milliseconds for which a button says that it did its work. */
 const SHOWN = 4000;
 
-interface Props {
-  text: string;
-  label: string;
-  primary?: boolean;
-}
-
-/** A button that copies a text, and says how that went. */
-export function Copy({ text, label, primary = false }: Props) {
+/** Copies a text, and says for a while how that went. */
+export function useCopy(text: string): { outcome: string; copy: () => Promise<void> } {
   const [outcome, setOutcome] = useState('');
   useEffect(() => {
     if (outcome === '') return;
@@ -82,11 +113,17 @@ export function Copy({ text, label, primary = false }: Props) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      setOutcome('Copied');
+      setOutcome(say('copied'));
     } catch {
-      setOutcome('The browser did not allow it: select and copy it by hand.');
+      setOutcome(say('copyFailed'));
     }
   };
+  return { outcome, copy };
+}
+
+/** A button that copies a text. */
+export function Copy({ text, label, primary = false }: { text: string; label: string; primary?: boolean }) {
+  const { outcome, copy } = useCopy(text);
   return (
     <>
       <Button label={label} kind={primary ? 'primary' : undefined} act={copy} />
@@ -108,7 +145,7 @@ export function Qr({ text }: { text: string }) {
       aria-labelledby="qr-title"
       shape-rendering="crispEdges"
     >
-      <title id="qr-title">QR code of the link</title>
+      <title id="qr-title">{say('waiting.qr')}</title>
       <rect width={size} height={size} fill="#fff" />
       <path d={path} fill="#000" />
     </svg>
@@ -119,7 +156,7 @@ export function Warnings({ warnings }: { warnings: readonly string[] }) {
   if (warnings.length === 0) return null;
   return (
     <div class="card" role="status">
-      <h2>Good to know</h2>
+      <h2>{say('warnings')}</h2>
       <ul class="warnings">
         {warnings.map((text, index) => (
           <li key={index}>{escapeName(text)}</li>
@@ -135,13 +172,13 @@ export function SaveButtons(props: { kept: Kept; page: Page; describedBy?: strin
   return (
     <>
       <Button
-        label="Save"
+        label={say('save')}
         kind={primary ? 'primary' : undefined}
         describedBy={describedBy}
         act={() => page.saver.asDownloads(kept)}
       />
       {page.able.folder && (
-        <Button label="Save to a folder" describedBy={describedBy} act={() => page.saver.toFolder(kept)} />
+        <Button label={say('save.folder')} describedBy={describedBy} act={() => page.saver.toFolder(kept)} />
       )}
     </>
   );

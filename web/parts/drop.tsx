@@ -35,13 +35,13 @@ export function Drop({ page, words }: { page?: Page | undefined; words: string }
       event.preventDefault();
       depth = 0;
       setOver(false);
-      void page?.sendDropped(event.dataTransfer.items);
+      void page?.addDropped(event.dataTransfer.items);
     };
     const paste = ({ clipboardData, target }: ClipboardEvent) => {
       // An office program copies a text together with a picture of it.
       const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
       if (!clipboardData?.files.length || (typing && clipboardData.types.includes('text/plain'))) return;
-      page?.sendPasted(clipboardData.files);
+      page?.addPasted(clipboardData.files);
     };
     const listeners = Object.entries({ dragenter: enter, dragover: hover, dragleave: leave, drop, paste });
     for (const [name, listener] of listeners) addEventListener(name, listener as EventListener);
@@ -49,9 +49,13 @@ export function Drop({ page, words }: { page?: Page | undefined; words: string }
       for (const [name, listener] of listeners) removeEventListener(name, listener as EventListener);
     };
   }, [page]);
+  useEffect(() => {
+    // The card that takes it shows so by itself.
+    document.body.classList.toggle('dragging', over && page !== undefined);
+  }, [over, page]);
   if (!over) return null;
   return (
-    <div class="drop" aria-hidden="true">
+    <div class={page ? 'drop takes' : 'drop'} aria-hidden="true">
       <p>{words}</p>
     </div>
   );

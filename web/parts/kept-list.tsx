@@ -1,12 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
-import { formatBytes, type Kept } from '../../src/browser/light.ts';
+import type { Kept } from '../../src/browser/light.ts';
 import { code, nameUnderWay } from '../address.ts';
 import { arrived } from '../engine.ts';
 import { codeProblem } from '../model/code.ts';
 import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
-import { count } from '../model/words.ts';
 import type { Page } from '../page.ts';
+import { say } from '../words/index.ts';
+import { date, percentage, size } from '../words/numbers.ts';
 import { Button, SaveButtons } from './basics.tsx';
 
 /** What is in this browser's storage: it stays there until it is saved and deleted. */
@@ -30,7 +31,7 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
   const known = link !== '' && codeProblem(link) === undefined ? link : undefined;
   return (
     <section class="card" aria-labelledby="kept">
-      <h2 id="kept">Unfinished and unsaved</h2>
+      <h2 id="kept">{say('kept.title')}</h2>
       <ul class="kept">
         {kept.map((one) => (
           <KeptItem key={one.id} kept={one} known={known} page={page} />
@@ -43,25 +44,35 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
 function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Page }) {
   const name = `kept-${kept.id}`;
   const goesOn = known !== undefined && resumable(kept, nameUnderWay());
-  const amounts = `${count(kept.files.length, 'file')}, ${formatBytes(kept.bytes)}`;
-  const state = kept.complete ? 'complete, not saved yet' : `${percentKept(kept)}% has arrived`;
+  const facts = [
+    say('files', { n: kept.files.length }),
+    size(kept.bytes),
+    kept.complete ? say('kept.complete') : say('kept.part', { percent: percentage(percentKept(kept)) }),
+    date(kept.at),
+  ];
   return (
     <li>
       <p id={name} class="name">
         <bdi>{keptTitle(kept)}</bdi>
       </p>
-      <p class="hint">
-        {amounts}; {state}; {new Date(kept.at).toLocaleString()}
-      </p>
-      {!kept.complete && !goesOn && (
-        <p class="hint">To go on, enter its code above, or a new one if the sender sends it again.</p>
-      )}
+      <p class="hint">{facts.join(say('join'))}</p>
+      {!kept.complete && !goesOn && <p class="hint">{say('kept.howTo')}</p>}
       <div class="buttons">
         {!kept.complete && goesOn && (
-          <Button label="Go on" kind="primary" describedBy={name} act={() => page.receive(known, kept)} />
+          <Button
+            label={say('kept.goOn')}
+            kind="primary"
+            describedBy={name}
+            act={() => page.receive(known, kept)}
+          />
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}
-        <Button label="Delete" kind="quiet" describedBy={name} act={() => page.saver.remove(kept)} />
+        <Button
+          label={say('kept.delete')}
+          kind="quiet"
+          describedBy={name}
+          act={() => page.saver.remove(kept)}
+        />
       </div>
     </li>
   );

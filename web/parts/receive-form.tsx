@@ -3,16 +3,21 @@ import { withEngine } from '../engine.ts';
 import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
 import { messageOf } from '../shown.ts';
+import { say } from '../words/index.ts';
 import { Button } from './basics.tsx';
 import { Scan } from './scan.tsx';
 import { useSuggestions } from './suggestions.tsx';
 
-/** @param code from the link that was opened, or empty. Nothing is done with it before the person says so */
-export function ReceiveForm({ code, page }: { code: string; page: Page }) {
+/**
+ * @param code from the link that was opened, or empty. Nothing is done with it before the person says so
+ * @param doubt what is asked about that code
+ */
+export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuestion | undefined }) {
+  const { code, page, doubt } = props;
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);
-  const [question, setQuestion] = useState<CodeQuestion>();
+  const [question, setQuestion] = useState(doubt);
   const submit = (event: Event) => {
     event.preventDefault();
     const wrong = codeProblem(text);
@@ -41,10 +46,12 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
   };
   const suggested = useSuggestions(text, change);
   return (
-    <section class="card" aria-labelledby="receive">
-      <h2 id="receive">Receive</h2>
+    <section class="card receive" aria-labelledby="receive">
+      <div class="cardhead">
+        <h2 id="receive">{say('receive.title')}</h2>
+      </div>
       <form onSubmit={submit} noValidate>
-        <label for="code-to-receive">Code</label>
+        <label for="code-to-receive">{say('receive.code')}</label>
         <div class="row">
           <input
             ref={field}
@@ -65,7 +72,7 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
             }}
           />
           <button type="submit" class="primary">
-            Receive
+            {say('receive.start')}
           </button>
           <Scan
             found={(code) => {
@@ -77,15 +84,13 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
         {suggested.list}
         <p id="code-problem" class="problem" role="alert">
           {problem}
-          {question && `${question.text} If the code is right as it stands, press Receive again.`}
+          {question && `${question.text} ${say('code.asItStands')}`}
         </p>
         {question?.meant !== undefined && (
-          <Button label={`Use ${question.meant}`} act={() => change(question.meant!)} />
+          <Button label={say('code.use', { code: question.meant })} act={() => change(question.meant!)} />
         )}
         <p id="code-hint" class="hint">
-          {code === ''
-            ? 'The code or the link that the sender shows. You see what is offered before anything is stored.'
-            : 'Your link brought this code. You see what is offered before anything is stored.'}
+          {say('receive.hint')}
         </p>
       </form>
       <Sharing page={page} />
@@ -97,9 +102,9 @@ export function ReceiveForm({ code, page }: { code: string; page: Page }) {
 function Sharing({ page }: { page: Page }) {
   const [share, setShare] = useState(page.share);
   return (
-    <details open={!page.share}>
-      <summary>Options</summary>
-      <label for="share">If several receive it</label>
+    <details class="details" open={!page.share}>
+      <summary>{say('receive.options')}</summary>
+      <label for="share">{say('share.label')}</label>
       <select
         id="share"
         value={share ? 'yes' : 'no'}
@@ -109,11 +114,11 @@ function Sharing({ page }: { page: Page }) {
           setShare(page.share);
         }}
       >
-        <option value="yes">Share with the others</option>
-        <option value="no">Do not share</option>
+        <option value="yes">{say('share.yes')}</option>
+        <option value="no">{say('share.no')}</option>
       </select>
       <p id="share-hint" class="hint">
-        Those who share give each other what has arrived, and see each other's addresses.
+        {say('share.hint')}
       </p>
     </details>
   );
@@ -126,5 +131,5 @@ function tidy(text: string): string {
 
 function linkProblem(code: string): string {
   const problem = codeProblem(code);
-  return problem === undefined ? '' : `The link is not complete. ${problem}`;
+  return problem === undefined ? '' : say('link.incomplete', { why: problem });
 }

@@ -1,6 +1,9 @@
-import { escapeName, formatBytes } from '../../src/browser/light.ts';
+import { escapeName } from '../../src/browser/light.ts';
+import { deviceName } from '../model/device.ts';
 import { type ReceiverShown, type SeveralShown, standing } from '../model/several.ts';
 import { shortPrint } from '../model/words.ts';
+import { say, sayWith } from '../words/index.ts';
+import { size } from '../words/numbers.ts';
 
 /** Characters that are shown of a name or a reason: both may be the other side's words. */
 const MOST_NAME = 60;
@@ -11,7 +14,7 @@ export function Receivers({ several }: { several: SeveralShown | undefined }) {
   if (!several?.receivers.size) return null;
   return (
     <section class="card" aria-labelledby="receivers">
-      <h2 id="receivers">Receivers</h2>
+      <h2 id="receivers">{say('several.title')}</h2>
       <ul class="kept rows">
         {[...several.receivers.values()].map((one) => (
           <Row key={one.peer} one={one} />
@@ -25,29 +28,33 @@ function Row({ one }: { one: ReceiverShown }) {
   const { peer, shown, ended } = one;
   const { bytes, total, moving } = shown;
   const { name, fingerprint = '' } = shown.peer ?? {};
+  const device = name === undefined ? deviceName(shown.peer) : undefined;
   const failed = ended && !ended.ok;
   const id = `receiver-${peer}`;
   return (
     <li>
       <p class="meter">
         <span id={id} class="name">
-          Receiver {peer}
-          {name !== undefined && (
-            <>
-              {': '}
-              <bdi>{escapeName(name.slice(0, MOST_NAME))}</bdi>
-            </>
-          )}
+          {name === undefined
+            ? say('several.one', { number: peer })
+            : sayWith('several.named', {
+                number: peer,
+                name: <bdi>{escapeName(name.slice(0, MOST_NAME))}</bdi>,
+              })}
         </span>
         <span class={failed ? 'problem' : ''}>{standing(one)}</span>
       </p>
       {!ended && moving && <progress aria-labelledby={id} max={total || 1} value={bytes} />}
       {failed && (
         <p class="hint">
-          {escapeName((ended.message ?? '').slice(0, MOST_REASON))} It got {formatBytes(ended.bytes)}.
+          {escapeName((ended.message ?? '').slice(0, MOST_REASON))}{' '}
+          {say('several.got', { size: size(ended.bytes) })}
         </p>
       )}
-      <p class="hint">{shortPrint(fingerprint)}</p>
+      <p class="hint">
+        {device !== undefined && <bdi>{device} · </bdi>}
+        <span class="hex">{shortPrint(fingerprint)}</span>
+      </p>
     </li>
   );
 }

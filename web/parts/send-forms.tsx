@@ -1,92 +1,130 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import * as address from '../address.ts';
+import { codeProblem, plainCode } from '../model/code.ts';
 import type { Page } from '../page.ts';
-import { choosesFolders } from '../platform.ts';
-import { Button } from './basics.tsx';
+import { say } from '../words/index.ts';
+import { ChooseButtons } from './choose.tsx';
+import { Icon } from './icons.tsx';
+import { People } from './people.tsx';
 
+const TABS = ['files', 'text'] as const;
+type Tab = (typeof TABS)[number];
+
+/** The card that takes what is to be sent: chosen, dropped, pasted or typed. */
 export function SendForms({ page }: { page: Page }) {
+  const [tab, setTab] = useState<Tab>('files');
+  const [text, setText] = useState('');
+  usePastedText((pasted) => {
+    setText(pasted);
+    setTab('text');
+  });
   return (
-    <section class="card" aria-labelledby="send">
-      <div class="meter">
-        <h2 id="send">Send</h2>
-        <People page={page} />
+    <section class="card send" aria-labelledby="send">
+      <div class="cardhead">
+        <h2 id="send">{say('send.title')}</h2>
+        <Tabs tab={tab} choose={setTab} />
       </div>
-      <FileButtons page={page} />
-      <TextForm page={page} />
+      <div id="send-panel" class="panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === 'files' ? (
+          <div class="zone">
+            <Icon name="open" />
+            <ChooseButtons
+              page={page}
+              files={say('send.choose')}
+              folder={say('send.chooseFolder')}
+              primary={true}
+            />
+            <p class="hint">{say('send.drop')}</p>
+          </div>
+        ) : (
+          <TextForm page={page} text={text} change={setText} />
+        )}
+      </div>
     </section>
   );
 }
 
-/** People that can be counted on; for more there is any number. */
-const MOST_PEOPLE = 20;
-
-function People({ page }: { page: Page }) {
-  const [wanted, setWanted] = useState(page.wanted);
-  const change = ({ currentTarget: { value } }: { currentTarget: HTMLSelectElement }) => {
-    page.wanted = value === 'any' ? value : Number(value);
-    setWanted(page.wanted);
+function Tabs({ tab, choose }: { tab: Tab; choose: (tab: Tab) => void }) {
+  const bar = useRef<HTMLDivElement>(null);
+  const turn = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
+    event.preventDefault();
+    const next = tab === 'files' ? 'text' : 'files';
+    choose(next);
+    bar.current?.querySelector<HTMLElement>(`#tab-${next}`)?.focus();
   };
-  const numbers = Array.from({ length: MOST_PEOPLE - 1 }, (_, index) => index + 2);
   return (
-    <div class="people">
-      <label for="people">How many people</label>
-      <select id="people" value={wanted} onChange={change}>
-        <option value={1}>One</option>
-        {numbers.map((number) => (
-          <option key={number} value={number}>
-            {number}
-          </option>
-        ))}
-        <option value="any">Any number</option>
-      </select>
+    <div ref={bar} class="tabs" role="tablist" aria-label={say('send.what')} onKeyDown={turn}>
+      {TABS.map((one) => (
+        <button
+          key={one}
+          type="button"
+          role="tab"
+          id={`tab-${one}`}
+          aria-selected={tab === one}
+          aria-controls="send-panel"
+          tabIndex={tab === one ? 0 : -1}
+          onClick={() => choose(one)}
+        >
+          {say(`send.${one}`)}
+        </button>
+      ))}
     </div>
   );
 }
 
-function FileButtons({ page }: { page: Page }) {
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
-  const take = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
-    if (currentTarget.files?.length) page.sendChosen(currentTarget.files);
-  };
-  return (
-    <div class="zone">
-      <input ref={files} id="files" type="file" multiple hidden onChange={take} />
-      <input ref={folder} id="folder" type="file" webkitdirectory hidden onChange={take} />
-      <div class="buttons">
-        <Button label="Choose files" kind="primary" act={() => files.current?.click()} />
-        {choosesFolders() && <Button label="Choose a folder" act={() => folder.current?.click()} />}
-      </div>
-      <p class="hint">or drop them anywhere on this page</p>
-    </div>
-  );
-}
-
-function TextForm({ page }: { page: Page }) {
-  const [text, setText] = useState('');
+function TextForm(props: { page: Page; text: string; change: (text: string) => void }) {
+  const { page, text, change } = props;
   const [problem, setProblem] = useState('');
   const submit = (event: Event) => {
     event.preventDefault();
-    if (text === '') setProblem('Type or paste a text first.');
+    if (text === '') setProblem(say('text.empty'));
     else page.sendText(text);
   };
   return (
-    <form onSubmit={submit} noValidate>
-      <label for="text-to-send">Text</label>
+    <form class="textform" onSubmit={submit} noValidate>
+      <label class="unseen" for="text-to-send">
+        {say('text.label')}
+      </label>
       <textarea
         id="text-to-send"
-        rows={2}
+        rows={4}
         value={text}
+        placeholder={say('text.hint')}
         aria-invalid={problem !== ''}
         aria-describedby="text-problem"
         onInput={({ currentTarget }) => {
-          setText(currentTarget.value);
+          change(currentTarget.value);
           setProblem('');
         }}
       />
       <p id="text-problem" class="problem" role="alert">
         {problem}
       </p>
-      <button type="submit">Send text</button>
+      <div class="split">
+        <People page={page} />
+        <button type="submit" class="primary">
+          {say('text.send')}
+        </button>
+      </div>
     </form>
   );
+}
+
+/** A link with a code in it, or a code as this program makes them. */
+const TO_RECEIVE = /^https?:\/\/\S+#\S+$|^\d{1,4}(?:-[a-z]{2,8}){2,3}$/i;
+
+/** What is pasted beside every field: a link or code to receive is opened as if it were clicked, all else is to be sent. */
+function usePastedText(take: (text: string) => void): void {
+  useEffect(() => {
+    const paste = ({ clipboardData, target }: ClipboardEvent) => {
+      if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return;
+      const text = clipboardData?.getData('text/plain') ?? '';
+      if (text.trim() === '' || clipboardData?.files.length) return;
+      if (TO_RECEIVE.test(text.trim()) && codeProblem(text) === undefined) address.open(plainCode(text));
+      else take(text);
+    };
+    addEventListener('paste', paste);
+    return () => removeEventListener('paste', paste);
+  });
 }

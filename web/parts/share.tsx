@@ -1,37 +1,47 @@
 import { linkTo } from '../model/code.ts';
-import { Button, Copy, Qr } from './basics.tsx';
+import { say } from '../words/index.ts';
+import { Button, Copy, Details, Qr, useCopy } from './basics.tsx';
 
 /** A sender's code, in every form in which it can get to other people. */
 export function Share({ code }: { code: string }) {
   const link = linkTo(location.origin, code);
+  const { outcome, copy } = useCopy(code);
+  const words = code.split('-');
   return (
-    <>
-      <div class="card share">
-        <div class="code">
-          <p class="label" id="code-label">
-            Code
-          </p>
-          <p id="code">{code}</p>
-          <p class="label">Link</p>
-          <p>
-            {/* In this tab it would replace the sender's own page. */}
-            <a id="link" href={link} target="_blank" rel="noreferrer">
-              {link}
-            </a>
-          </p>
-          <div class="buttons">
-            <Copy text={link} label="Copy link" primary />
-            {'share' in navigator && (
-              <Button label="Share link" act={() => navigator.share({ url: link }).catch(() => {})} />
-            )}
-          </div>
+    <section class="card share" aria-label={say('receive.code')}>
+      <div class="give">
+        <button type="button" id="code" onClick={copy} aria-describedby="code-copied">
+          {/* A long code breaks at its dashes only. */}
+          {words.map((word, at) => (
+            <span key={at}>
+              {word}
+              {at < words.length - 1 && '-'}
+            </span>
+          ))}
+        </button>
+        <p id="code-copied" class="hint" role="status">
+          {outcome === '' ? say('waiting.tap') : outcome}
+        </p>
+        <p class="linkline">
+          {/* In this tab it would replace the sender's own page. */}
+          <a id="link" href={link} target="_blank" rel="noreferrer" aria-label={say('waiting.link')}>
+            {link}
+          </a>
+        </p>
+        <div class="buttons">
+          <Copy text={link} label={say('waiting.copyLink')} primary />
+          {'share' in navigator && (
+            <Button
+              label={say('waiting.shareLink')}
+              act={() => navigator.share({ url: link }).catch(() => {})}
+            />
+          )}
         </div>
-        <Qr text={link} />
+        <Details label={say('waiting.command')}>
+          <code class="command">{`beeline receive ${code} --server ${location.origin}`}</code>
+        </Details>
       </div>
-      <p class="hint">
-        Without a browser:{' '}
-        <code class="command">{`beeline receive ${code} --server ${location.origin}`}</code>
-      </p>
-    </>
+      <Qr text={link} />
+    </section>
   );
 }

@@ -1,75 +1,128 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { formatBytes, formatDuration, formatRate, type Kept } from '../../src/browser/light.ts';
+import type { Kept } from '../../src/browser/light.ts';
+import { deviceKind, deviceName } from '../model/device.ts';
+import { keptTops } from '../model/kept.ts';
 import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, heading, SERVING, sentence, swarmWords } from '../model/words.ts';
+import { contentsWords, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Copy, Heading, NoteLine, SaveButtons, Warnings } from '../parts/basics.tsx';
+import {
+  Button,
+  Copy,
+  Details,
+  Dock,
+  Fact,
+  Heading,
+  NoteLine,
+  SaveButtons,
+  Warnings,
+} from '../parts/basics.tsx';
+import { FileList } from '../parts/file-list.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
+import { OpenAndShare } from '../parts/open-share.tsx';
 import { Receivers } from '../parts/receivers.tsx';
+import { SentList } from '../parts/sent-list.tsx';
+import { say } from '../words/index.ts';
+import { duration, size, speed } from '../words/numbers.ts';
 
 export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { running, kept, streamed, saved, serving, note } = view;
-  const { done, text, warnings, several } = running;
+  const { running, kept, streamed, saved, serving, note, sent } = view;
+  const { role, done, text, warnings, several, peer } = running;
   const swarm = swarmWords(running);
+  const other = several
+    ? ({ label: say('device.several'), kind: 'people' } as const)
+    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
+  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   return (
     <>
       <Heading>{heading(view)}</Heading>
       <p class="lead">{summary(running)}</p>
-      {text !== undefined && <ReceivedText text={text} />}
-      {kept && <ToSave kept={kept} page={page} saved={saved ?? false} />}
-      {streamed && <p>It is in your browser's downloads.</p>}
       <NoteLine note={note} />
       <div class="card">
-        <p>{sentence(running)}</p>
-        {swarm !== '' && <p id="swarm">{swarm}.</p>}
-        {serving && <p id="serving">{SERVING}</p>}
-        <dl>
-          <div class="wide">
-            <dt>Root</dt>
-            <dd id="root" class="hex">
-              {done?.root}
-            </dd>
-          </div>
-        </dl>
+        <Line from={ends[0]} to={ends[1]} motion="done" />
+        <p class="checked">{sentence(running)}</p>
+        {text !== undefined && <ReceivedText text={text} />}
+        {kept && <Arrived kept={kept} page={page} saved={saved ?? false} />}
+        {streamed && <p>{say('completed.downloads')}</p>}
+        {serving && <p id="serving">{say('completed.serving')}</p>}
       </div>
+      <SentList sent={sent} running={running} />
       <Receivers several={several} />
+      <Details>
+        <dl>
+          {!several && (
+            <Fact id="peer" name={say('fact.print')}>
+              {peerWords(running)}
+            </Fact>
+          )}
+          {swarm !== '' && (
+            <Fact id="swarm" name={say('fact.swarm')}>
+              {swarm}
+            </Fact>
+          )}
+          <Fact id="root" name={say('fact.root')}>
+            <span class="hex">{done?.root}</span>
+          </Fact>
+        </dl>
+      </Details>
       <Warnings warnings={warnings} />
-      <div class="buttons">
-        <Button label="Again" act={() => page.back()} />
-      </div>
+      <Next role={role} page={page} kept={saved ? undefined : kept} />
     </>
   );
 }
 
-function ToSave({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }) {
+/** What people do now: save what has arrived, and then begin anew. */
+function Next({ role, page, kept }: { role: 'send' | 'receive'; page: Page; kept: Kept | undefined }) {
   const box = useRef<HTMLDivElement>(null);
-  const only = kept.files.length === 1 && !page.able.folder && !saved;
+  const only = kept?.files.length === 1 && !page.able.folder;
   useEffect(() => {
-    if (only) box.current?.querySelector('button')?.focus();
+    if (only) box.current?.querySelector<HTMLElement>('button.primary')?.focus();
   }, [only]);
+  const more =
+    role === 'send' ? (
+      <Button id="again" label={say('completed.sendMore')} kind="primary" act={() => page.back()} />
+    ) : (
+      <>
+        <Button id="again" label={say('completed.receiveMore')} act={() => page.back()} />
+        {!page.receiving && <Button label={say('completed.sendBack')} act={() => page.back()} />}
+      </>
+    );
+  if (!kept) return <Dock>{more}</Dock>;
   return (
-    <div class="card">
-      <p>
-        {saved
-          ? 'If it is where you want it, you can delete the copy in this browser.'
-          : 'It is in the storage of this browser. Save it where you want it.'}
-      </p>
-      <div class="buttons" ref={box}>
-        <SaveButtons kept={kept} page={page} primary={!saved} />
-        {saved && (
-          <Button label="Delete from this browser" kind="quiet" act={() => page.saver.remove(kept)} />
-        )}
-      </div>
+    <div ref={box} class="next-steps">
+      <div class="buttons">{more}</div>
+      <Dock>
+        <SaveButtons kept={kept} page={page} primary />
+      </Dock>
+    </div>
+  );
+}
+
+function Arrived({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }) {
+  const rows = keptTops(kept).map(({ name, bytes, files, file }) => ({
+    ...{ name, bytes, files },
+    ...(file && { blob: () => file.blob(), actions: <OpenAndShare name={name} blob={() => file.blob()} /> }),
+  }));
+  return (
+    <div class="tosave">
+      <FileList id="arrived" label={say('completed.list')} rows={rows} />
+      <p class="hint">{say(saved ? 'completed.saved' : 'completed.toSave')}</p>
+      {saved && (
+        <div class="buttons">
+          <SaveButtons kept={kept} page={page} />
+          <Button label={say('save.delete')} kind="quiet" act={() => page.saver.remove(kept)} />
+        </div>
+      )}
     </div>
   );
 }
 
 function ReceivedText({ text }: { text: string }) {
   return (
-    <div class="card">
+    <div class="received-text">
       <pre id="text">{text}</pre>
       <div class="buttons">
-        <Copy text={text} label="Copy" primary />
+        <Copy text={text} label={say('copy')} primary />
       </div>
     </div>
   );
@@ -80,7 +133,7 @@ function summary({ done, contents }: TransferShown): string {
   const { files, bytes, resumed, seconds } = done;
   const kind = contents?.kind ?? 'files';
   const what = contentsWords({ kind, files, folders: 0, links: 0, bytes });
-  const rate = formatRate(Math.max(0, bytes - resumed) / Math.max(seconds, 0.001));
-  const again = resumed > 0 ? `; ${formatBytes(resumed)} of it was there from before` : '';
-  return `${what} in ${formatDuration(seconds)} (${rate})${again}.`;
+  const rate = speed(Math.max(0, bytes - resumed) / Math.max(seconds, 0.001));
+  const all = say('completed.summary', { what, time: duration(seconds), rate });
+  return resumed > 0 ? `${all}${say('join')}${say('completed.resumed', { size: size(resumed) })}` : all;
 }

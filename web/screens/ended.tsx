@@ -1,33 +1,92 @@
 import { escapeName } from '../../src/browser/light.ts';
+import * as address from '../address.ts';
 import { advice } from '../model/advice.ts';
+import { codeProblem } from '../model/code.ts';
+import { deviceKind, deviceName } from '../model/device.ts';
 import type { TransferShown } from '../model/running.ts';
+import type { Transferring } from '../model/view.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading, Warnings } from '../parts/basics.tsx';
+import { Button, Details, Dock, Heading, Warnings } from '../parts/basics.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
+import { language, say } from '../words/index.ts';
+
+/** Errors of which the heading and the advice say everything. */
+const SAYS_ALL: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'AUTHENTICATION']);
 
 /** It failed or was cancelled: what happened, who did it, and what to do now. */
-export function EndedScreen({ running, page }: { running: TransferShown; page: Page }) {
-  const { role, error, reason = '', warnings, several } = running;
+export function EndedScreen({ view, page }: { view: Transferring; page: Page }) {
+  const { running } = view;
+  const { role, error, reason = '', warnings, several, peer } = running;
   const who = sentence(running);
   // The state changes a moment before the error is told.
-  const message = error?.message ?? reason;
+  const message = escapeName(error?.message ?? reason);
   // Where some have it, the rows say more.
-  const next = error && !several?.done ? advice(error.code, role) : '';
+  const next = error && !several?.done && error.code !== 'CANCELLED' ? advice(error, role) : '';
+  // What the program says of it is English, and more than is needed where the heading says all.
+  const aside = language() !== 'en' || SAYS_ALL.has(error?.code ?? '');
+  const told = who === '' ? message : who;
+  const other = several
+    ? ({ label: say('device.several'), kind: 'people' } as const)
+    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
+  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   return (
     <>
       <Heading>{transferHeading(running)}</Heading>
       <div class="card">
+        <Line from={ends[0]} to={ends[1]} motion="lost" />
         <div role="alert">
-          <p class="big">{who === '' ? escapeName(message) : who}</p>
+          {!(aside && who === '') && <p>{told}</p>}
+          {next !== '' && <p class="next">{next}</p>}
         </div>
-        {next !== '' && <p class="next">{next}</p>}
-        <div class="buttons">
-          <Button label="Back" kind="primary" act={() => page.back()} />
-        </div>
+        {aside && who === '' && message !== '' && (
+          <Details>
+            <p lang="en">{message}</p>
+          </Details>
+        )}
       </div>
       <Receivers several={several} />
       <Warnings warnings={warnings} />
+      <Dock>
+        <Retry view={view} page={page} />
+        <Button label={say('back')} act={() => page.back()} />
+      </Dock>
     </>
+  );
+}
+
+/** What the same would be wrong for again. */
+const NOT_AGAIN: ReadonlySet<string> = new Set([
+  'USAGE',
+  'NO_SUCH_PATH',
+  'UNREADABLE',
+  'UNSAFE_NAME',
+  'VERSION',
+]);
+
+/** What most people do next. */
+function Retry({ view, page }: { view: { running: TransferShown; sent?: unknown }; page: Page }) {
+  const { role, error, several } = view.running;
+  const code = error?.code ?? '';
+  if (NOT_AGAIN.has(code)) return null;
+  if (role === 'send') {
+    if (view.sent === undefined) return null;
+    return (
+      <Button
+        label={say('ended.sendAgain')}
+        kind={several?.done ? undefined : 'primary'}
+        act={() => page.again()}
+      />
+    );
+  }
+  const usable = codeProblem(address.code()) === undefined && address.code() !== '';
+  if (!usable)
+    return code === 'WRONG_CODE' || code === 'AUTHENTICATION' ? (
+      <Button label={say('ended.otherCode')} kind="primary" act={() => page.back()} />
+    ) : null;
+  const goesOn = code === 'INTERRUPTED' || code === 'NO_PATH';
+  return (
+    <Button label={say(goesOn ? 'ended.goOn' : 'ended.again')} kind="primary" act={() => page.again()} />
   );
 }

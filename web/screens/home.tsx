@@ -1,25 +1,42 @@
+import { useState } from 'preact/hooks';
+import { type CodeQuestion, codeProblem } from '../model/code.ts';
 import type { Home } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { Heading, NoteLine } from '../parts/basics.tsx';
 import { KeptList } from '../parts/kept-list.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
+import { LinkCard } from '../parts/link-card.tsx';
 import { ReceiveForm } from '../parts/receive-form.tsx';
 import { SendForms } from '../parts/send-forms.tsx';
+import { say } from '../words/index.ts';
 
 export function HomeScreen({ home, page }: { home: Home; page: Page }) {
-  const send = <SendForms key="send" page={page} />;
-  const receive = <ReceiveForm key={`receive ${home.code}`} code={home.code} page={page} />;
-  const kept = <KeptList key="kept" home={home} page={page} />;
+  const { code, note } = home;
+  // The code of a link that the person would rather type, and what is asked about it.
+  const [typed, setTyped] = useState<{ code: string; doubt?: CodeQuestion | undefined }>();
+  const linked = code !== '' && codeProblem(code) === undefined && typed?.code !== code;
+  const { receiving } = page;
+  const title = linked ? 'link.title' : receiving ? 'home.titleReceiving' : 'home.title';
+  const lead = linked ? 'link.lead' : receiving ? 'home.leadReceiving' : 'home.lead';
   return (
-    <>
-      <Heading>Beeline</Heading>
-      <p class="lead">
-        {page.receiving
-          ? 'Somebody on this network sends files to you. They come straight from that device.'
-          : 'Send files of any size straight from one device to another. Nothing is stored in between, and nobody needs an account.'}
-      </p>
-      <NoteLine note={home.note} />
-      {/* Whoever opened a link came to receive. */}
-      {page.receiving ? [receive, kept] : home.code === '' ? [send, receive, kept] : [receive, kept, send]}
-    </>
+    <div class={linked ? 'linkscreen' : receiving ? 'alone' : 'home'}>
+      {!linked && !receiving && (
+        <div class="hero">
+          <Line from={thisDevice()} to={{ label: say('device.there'), kind: 'phone' }} motion="meets" />
+        </div>
+      )}
+      <Heading>{say(title)}</Heading>
+      <p class="lead">{say(lead)}</p>
+      <NoteLine note={note} />
+      {linked ? (
+        <LinkCard code={code} page={page} other={(doubt) => setTyped({ code, doubt })} />
+      ) : (
+        <div class="two">
+          {!receiving && <SendForms key={home.draft} page={page} />}
+          <ReceiveForm key={code} code={code} page={page} doubt={typed?.doubt} />
+        </div>
+      )}
+      <KeptList home={home} page={page} />
+    </div>
   );
 }

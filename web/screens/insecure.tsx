@@ -1,5 +1,6 @@
 import { Mark } from '../parts/basics.tsx';
 import { Drop } from '../parts/drop.tsx';
+import { say, sayWith } from '../words/index.ts';
 
 /** Browsers give a page no cryptography unless it came over TLS or from this machine. */
 export function Insecure() {
@@ -7,22 +8,22 @@ export function Insecure() {
     <>
       <header class="top">
         <Mark />
+        <span class="brand">Beeline</span>
       </header>
       <main data-state="insecure">
-        <h1>Beeline</h1>
+        <h1>{say('insecure.title')}</h1>
         <div class="card">
-          <p role="alert">
-            This page came over a connection that is not encrypted. The browser gives such a page no
-            cryptography, so nothing can be sent or received safely here.
-          </p>
-          <p>
-            Open the same address with <strong>https://</strong> in front. If that does not work, the owner of
-            the server can start it with <code>beeline server --tls-cert FILE --tls-key FILE</code>. The
-            command <code>beeline receive</code> works without https.
+          <p role="alert">{say('insecure.what')}</p>
+          <p>{sayWith('insecure.open', { https: <strong>https://</strong> })}</p>
+          <p class="hint">
+            {sayWith('insecure.owner', {
+              command: <code>beeline server --tls-cert FILE --tls-key FILE</code>,
+              receive: <code>beeline receive</code>,
+            })}
           </p>
         </div>
       </main>
-      <Drop words="Nothing can be sent from here." />
+      <Drop words={say('drop.insecure')} />
     </>
   );
 }

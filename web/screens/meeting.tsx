@@ -1,21 +1,29 @@
 import type { Gathering, Transferring } from '../model/view.ts';
 import { heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading } from '../parts/basics.tsx';
+import { Button, Dock, Heading } from '../parts/basics.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
+import { say } from '../words/index.ts';
 
 /** Before the two sides know each other, or while folders are read: a moment, as a rule. */
 export function MeetingScreen({ view, page }: { view: Gathering | Transferring; page: Page }) {
-  const words = view.at === 'gathering' ? 'With many files this takes a while.' : sentence(view.running);
+  const gathers = view.at === 'gathering';
+  const other = { label: say('device.there'), kind: 'unknown' } as const;
+  const receives = !gathers && view.running.role === 'receive';
   return (
     <>
       <Heading>{heading(view)}</Heading>
-      <div class="card">
-        <progress aria-label="Working" />
-        <p class="hint">{words}</p>
-        <div class="buttons">
-          <Button label="Cancel" act={() => page.cancel()} />
-        </div>
+      <div class="card alive">
+        {gathers ? (
+          <progress aria-label={say('working')} />
+        ) : (
+          <Line from={receives ? other : thisDevice()} to={receives ? thisDevice() : other} motion="meets" />
+        )}
+        <p id="alive">{gathers ? say('gathering.words') : sentence(view.running)}</p>
       </div>
+      <Dock>
+        <Button label={say('cancel')} act={() => page.cancel()} />
+      </Dock>
     </>
   );
 }

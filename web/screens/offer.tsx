@@ -1,61 +1,67 @@
 import { useEffect, useState } from 'preact/hooks';
-import { escapeName, formatBytes, type OfferSummary } from '../../src/browser/light.ts';
+import type { OfferSummary } from '../../src/browser/light.ts';
+import { deviceKind, deviceName } from '../model/device.ts';
+import type { Transferring } from '../model/view.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading } from '../parts/basics.tsx';
+import { Button, Details, Dock, Heading } from '../parts/basics.tsx';
+import { FileList, type Row } from '../parts/file-list.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
 import { room } from '../platform.ts';
+import { say } from '../words/index.ts';
+import { size } from '../words/numbers.ts';
 
 /** Nothing is stored before the person has said yes to this. */
-export function OfferScreen({ offer, page }: { offer: OfferSummary; page: Page }) {
-  const { names, peer, kind } = offer;
+export function OfferScreen({ view, page }: { view: Transferring; page: Page }) {
+  const offer = view.offer!;
+  const { peer, kind } = offer;
+  const known = { ...view.running.peer, ...peer };
   const isText = kind === 'text';
+  const device = deviceName(known) ?? say('device.there');
   return (
     <>
-      <Heading>Do you want to receive this?</Heading>
+      <Heading>{say('offer.title')}</Heading>
+      <p class="lead">{contentsWords(offer)}</p>
       <div class="card">
-        <p class="big">{contentsWords(offer)}</p>
-        <ul id="offer-names">
-          {isText ? (
-            <li>Text</li>
-          ) : (
-            names.map((name) => (
-              <li key={name}>
-                <bdi>{escapeName(name)}</bdi>
-              </li>
-            ))
-          )}
-        </ul>
-        <p class="hint">
-          From{' '}
-          <span id="peer">
-            {peer.name === undefined ? shortPrint(peer.fingerprint) : escapeName(peer.name)}
-          </span>
-          , who has the same code as you.
-        </p>
-        {!isText && <Room bytes={offer.bytes} page={page} />}
-        <div class="buttons">
-          <Button label="Receive" kind="primary" act={() => page.answer(true)} />
-          <Button label="Decline" act={() => page.answer(false)} />
-        </div>
+        <Line from={{ label: device, kind: deviceKind(known) }} to={thisDevice()} motion="holds" />
+        {!isText && <FileList id="offer-names" label={say('offer.list')} rows={offeredRows(offer)} whole />}
+        <Room offer={offer} page={page} />
+        <Details label={say('offer.verify')}>
+          <p class="hint">{say('offer.verifyHint')}</p>
+          <p id="peer" class="hex">
+            {shortPrint(peer.fingerprint)}
+          </p>
+        </Details>
       </div>
+      <Dock>
+        <Button label={say('offer.yes')} kind="primary" act={() => page.answer(true)} />
+        <Button label={say('offer.no')} act={() => page.answer(false)} />
+      </Dock>
     </>
   );
 }
 
-/** What the person should know of this browser before saying yes. */
-function Room({ bytes, page }: { bytes: number | null; page: Page }) {
+export function offeredRows({ names, sizes }: Pick<OfferSummary, 'names' | 'sizes'>): Row[] {
+  return names.map((name, at) => ({ name, bytes: sizes?.[at] }));
+}
+
+/** Where it will go, and whether it fits there. */
+function Room({ offer, page }: { offer: OfferSummary; page: Page }) {
   const [free, setFree] = useState<number>();
   const { opfs } = page.able;
+  const { bytes, kind } = offer;
   useEffect(() => {
     if (opfs) void room().then(setFree);
   }, [opfs]);
-  if (!opfs)
-    return (
-      <p class="note">
-        This browser cannot keep unfinished files. What arrives goes straight to your downloads, so keep this
-        page open to the end.
+  if (kind === 'text') return <p class="hint">{say('offer.toText')}</p>;
+  if (!opfs) return <p class="note">{say('offer.toDownloads')}</p>;
+  const little = free !== undefined && bytes !== null && bytes >= free;
+  return (
+    <>
+      <p class="hint" id="room">
+        {say('offer.toKept')} {free !== undefined && !little && say('offer.room', { size: size(free) })}
       </p>
-    );
-  if (free === undefined || bytes === null || bytes < free) return null;
-  return <p class="note error">This browser may have room for only {formatBytes(free)}.</p>;
+      {little && <p class="note error">{say('offer.little', { size: size(free) })}</p>}
+    </>
+  );
 }

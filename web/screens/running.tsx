@@ -1,143 +1,233 @@
-import type { ComponentChildren } from 'preact';
-import { escapeName, formatBytes, formatDuration, formatRate } from '../../src/browser/light.ts';
-import { pathWords } from '../model/paths.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { escapeName } from '../../src/browser/light.ts';
+import { askToNotify, mayAsk } from '../attention.ts';
+import { deviceKind, deviceName } from '../model/device.ts';
+import { steady } from '../model/left.ts';
+import { pathBadge, pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
 import { open, underWay } from '../model/several.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, count, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
+import { contentsWords, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading, Warnings } from '../parts/basics.tsx';
+import { Button, Details, Dock, Fact, Heading, Warnings } from '../parts/basics.tsx';
+import { FileList } from '../parts/file-list.tsx';
+import { Graph } from '../parts/graph.tsx';
+import { type End, Line, type Motion, thisDevice } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
+import { SentList, withStates } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
+import { say } from '../words/index.ts';
+import { duration, percentage, size, speed } from '../words/numbers.ts';
+import { offeredRows } from './offer.tsx';
 
 /** While bytes move, and while they are held up: both sides see the same. */
 export function RunningScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { running } = view;
-  const { state, bytes, total, warnings, several, code } = running;
+  const { running, sent, agreed } = view;
+  const { warnings, several, code } = running;
   const opened = several !== undefined && open(several);
-  const done = percent(running);
   return (
     <>
       <Heading>{heading(view)}</Heading>
       <p class="lead">{sentence(running) || (running.contents && contentsWords(running.contents))}</p>
-      <div class="card">
-        <p class="meter">
-          <label for="progress">All together</label>
-          <span class="big">{done === undefined ? '' : `${done}%`}</span>
-        </p>
-        <progress
-          id="progress"
-          max={total || 1}
-          value={done === 100 ? total || 1 : total === null ? undefined : bytes}
-        />
-        <p>
-          <span id="bytes">
-            {formatBytes(bytes)}
-            {total !== null && ` of ${formatBytes(total)}`}
-          </span>
-        </p>
-        <Facts running={running} />
-        <div class="buttons">
-          {state === 'paused' ? (
-            <Button label="Resume" kind="primary" key="pause" act={() => page.resume()} />
-          ) : (
-            <Button label="Pause" key="pause" disabled={state !== 'transferring'} act={() => page.pause()} />
-          )}
-          {running.role === 'receive' && page.able.opfs && (
-            <Button label="Stop for now" act={() => page.stop()} />
-          )}
-
-          {several && (opened || several.closed) && (
-            <Button
-              label={underWay(several).length > 0 ? 'Let nobody else in' : 'Finish'}
-              disabled={!opened}
-              act={() => page.admitNoMore()}
-            />
-          )}
-          <Button label="Cancel" kind="quiet" act={() => page.cancel()} />
-        </div>
+      <Lost running={running} />
+      <div class="card run">
+        <Way running={running} />
+        <Figures running={running} />
       </div>
       <Receivers several={several} />
       {opened && code !== undefined && <Share code={code} />}
+      <SentList sent={sent} running={running} />
+      {agreed && agreed.kind !== 'text' && agreed.names.length > 0 && (
+        <section class="card" aria-label={say('running.filesHere')}>
+          <FileList
+            id="coming"
+            label={say('running.filesHere')}
+            rows={withStates(offeredRows(agreed), running)}
+          />
+        </section>
+      )}
+      <Facts running={running} />
       <Warnings warnings={warnings} />
+      <Controls view={view} page={page} />
     </>
   );
 }
 
-function Facts({ running }: { running: TransferShown }) {
-  const { rate, eta, resumed, lanes, byKind, silent, several, swarm } = running;
-  const path = pathWords(byKind, lanes.values());
+/** The line between the two, as long as it is done. */
+function Way({ running }: { running: TransferShown }) {
+  const { role, peer, several, bytes, total, state } = running;
+  const done = percent(running);
+  const other: End = several
+    ? { label: say('device.several'), kind: 'people' }
+    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
+  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
+  const motion: Motion = state === 'transferring' ? 'runs' : state === 'paused' ? 'holds' : 'lost';
+  const told = [done === undefined ? size(bytes) : say('running.percent', { n: done }), ...spoken(running)];
   return (
-    <dl>
-      {!several && (
-        <Fact id="file" name="File" wide>
-          {fileWords(running)}
-          {fileMeter(running)}
-        </Fact>
-      )}
-      <Fact id="rate" name="Speed">
-        {speedWords(rate, silent)}
-      </Fact>
-      <Fact id="left" name="Time left">
-        {eta === null || silent !== undefined ? '–' : formatDuration(eta)}
-      </Fact>
-      {several && (
-        <Fact id="out" name="Sent from here">
-          {formatBytes(several.up)}
-        </Fact>
-      )}
-      <Fact id="path" name="Path" wide>
-        {path === '' ? 'not connected' : path}
-      </Fact>
-      {!several && (
-        <Fact id="peer" name="Other side" wide>
-          {peerWords(running)}
-        </Fact>
-      )}
-      {swarm && (
-        <Fact id="swarm" name="Other receivers" wide>
-          fetching from {swarm.from}, giving to {swarm.to}
-          <span class="hint"> {swarmWords(running, 'them')}</span>
-        </Fact>
-      )}
-      {resumed > 0 && (
-        <Fact id="resumed" name="From an earlier try" wide>
-          {formatBytes(resumed)} was here already
-        </Fact>
-      )}
-    </dl>
+    <Line from={ends[0]} to={ends[1]} motion={motion}>
+      <progress
+        id="progress"
+        aria-label={say('running.all')}
+        aria-valuetext={told.join(say('join'))}
+        max={total || 1}
+        value={done === 100 ? total || 1 : total === null ? undefined : bytes}
+      />
+    </Line>
   );
 }
 
-function speedWords(rate: number, silent: number | undefined): string {
-  if (silent !== undefined) return `No answer for ${silent} s`;
-  return rate > 0 ? formatRate(rate) : '–';
+function spoken({ rate, eta }: TransferShown): string[] {
+  if (rate === 0) return [];
+  return [speed(rate), ...(eta === null ? [] : [say('running.left', { time: duration(eta, 'long') })])];
 }
 
-function Fact(props: { id: string; name: string; wide?: boolean; children: ComponentChildren }) {
-  const { id, name, wide = false, children } = props;
-  return (
-    <div class={wide ? 'wide' : ''}>
-      <dt>{name}</dt>
-      <dd id={id}>{children}</dd>
-    </div>
-  );
-}
-
-/** Of several files the one that moves has a bar of its own. */
-function fileMeter({ fileSize = 0, fileBytes = 0, contents }: TransferShown) {
-  if ((contents?.files ?? 0) < 2 || fileSize === 0) return undefined;
-  return <progress id="file-progress" aria-label="This file" max={fileSize} value={fileBytes} />;
-}
-
-function fileWords({ file, files, contents }: TransferShown) {
+function Figures({ running }: { running: TransferShown }) {
+  const { bytes, total, rate, silent, history, lanes, byKind, files, contents, several, state } = running;
+  const done = percent(running);
+  const badge = state === 'connecting' ? undefined : pathBadge(byKind, lanes.values());
+  const left = useSteadyLeft(running);
   const all = contents?.files ?? 0;
-  const amount = all > 1 ? `${files.toLocaleString('en')} of ${count(all, 'file')} done` : '';
   return (
     <>
-      {file !== undefined && <bdi class="name">{escapeName(file)}</bdi>}
-      {amount !== '' && <span class="hint"> {amount}</span>}
-      {file === undefined && amount === '' && '–'}
+      <div class="figures">
+        <p class="percent">{done === undefined ? size(bytes) : percentage(done)}</p>
+        <p class={`badge ${badge ?? 'none'}`} id="badge">
+          {say(badge ? `running.${badge}` : 'running.notConnected')}
+        </p>
+      </div>
+      <p class="now">
+        <span id="rate">
+          {silent !== undefined ? say('running.silent', { n: silent }) : rate > 0 ? speed(rate) : ''}
+        </span>
+        <span id="left">{left}</span>
+      </p>
+      <Graph history={history} />
+      <p class="amounts hint">
+        <span id="bytes">
+          {total === null ? size(bytes) : say('of', { part: size(bytes), whole: size(total) })}
+        </span>
+        {!several && all > 1 && <span id="file">{say('running.filesDone', { done: files, n: all })}</span>}
+      </p>
+    </>
+  );
+}
+
+/** Seconds below which no number is worth reading. */
+const SOON = 5;
+
+function useSteadyLeft({ eta, silent }: TransferShown): string {
+  const shown = useRef<number | undefined>(undefined);
+  if (eta === null || silent !== undefined) {
+    shown.current = undefined;
+    return '';
+  }
+  shown.current = steady(shown.current, eta);
+  if (shown.current <= SOON) return say('running.leftSoon');
+  return say('running.left', { time: duration(shown.current) });
+}
+
+function Facts({ running }: { running: TransferShown }) {
+  const { resumed, lanes, byKind, several, swarm, file } = running;
+  const path = pathWords(byKind, lanes.values());
+  return (
+    <Details>
+      <dl>
+        <Fact id="path" name={say('fact.path')}>
+          {path === '' ? say('running.notConnected') : path}
+        </Fact>
+        {several ? (
+          <Fact id="out" name={say('fact.out')}>
+            {size(several.up)}
+          </Fact>
+        ) : (
+          <Fact id="peer" name={say('fact.peer')}>
+            {peerWords(running)}
+          </Fact>
+        )}
+        {!several && file !== undefined && (
+          <Fact id="file-now" name={say('running.fileThis')}>
+            <bdi>{escapeName(file)}</bdi>
+          </Fact>
+        )}
+        {swarm && (
+          <Fact id="swarm" name={say('fact.swarm')}>
+            {say('fact.swarmNow', { from: swarm.from, to: swarm.to })}
+            <span class="hint"> {swarmWords(running)}</span>
+          </Fact>
+        )}
+        {resumed > 0 && (
+          <Fact id="resumed" name={say('fact.resumed')}>
+            {say('fact.resumedWas', { size: size(resumed) })}
+          </Fact>
+        )}
+      </dl>
+      <Notify />
+    </Details>
+  );
+}
+
+/** Asks the browser for leave to notify, and only because somebody pressed it. */
+function Notify() {
+  const [asks, setAsks] = useState(mayAsk);
+  const [granted, setGranted] = useState(false);
+  if (granted) return <p class="hint">{say('running.notifying')}</p>;
+  if (!asks) return null;
+  const ask = async () => {
+    setGranted(await askToNotify());
+    setAsks(false);
+  };
+  return <Button label={say('running.notify')} act={ask} />;
+}
+
+/** Milliseconds after which a lost connection may need more than patience. */
+const PATIENCE = 60_000;
+
+/** What else can be done when it does not come back. */
+function Lost({ running: { state, role, several } }: { running: TransferShown }) {
+  const away = (state === 'connecting' || state === 'authenticating') && !several;
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    setLong(false);
+    if (!away) return;
+    const timer = setTimeout(() => setLong(true), PATIENCE);
+    return () => clearTimeout(timer);
+  }, [away]);
+  if (!away || !long) return null;
+  return (
+    <p class="note" role="status">
+      {say(role === 'send' ? 'running.newCode' : 'running.newCodeReceive')}
+    </p>
+  );
+}
+
+function Controls({ view, page }: { view: Transferring; page: Page }) {
+  const { state, role, several } = view.running;
+  const opened = several !== undefined && open(several);
+  const keeps = role === 'receive' && page.able.opfs;
+  return (
+    <>
+      {keeps && <p class="hint">{say('running.stopHint')}</p>}
+      <Dock>
+        {state === 'paused' ? (
+          <Button label={say('running.resume')} kind="primary" key="pause" act={() => page.resume()} />
+        ) : (
+          <Button
+            label={say('running.pause')}
+            key="pause"
+            disabled={state !== 'transferring'}
+            act={() => page.pause()}
+          />
+        )}
+        {keeps && <Button label={say('running.stop')} act={() => page.stop()} />}
+        {several && (opened || several.closed) && (
+          <Button
+            label={say(underWay(several).length > 0 ? 'running.closeDoor' : 'running.finish')}
+            disabled={!opened}
+            act={() => page.admitNoMore()}
+          />
+        )}
+        <Button label={say('cancel')} kind="quiet" act={() => page.cancel()} />
+      </Dock>
     </>
   );
 }

@@ -1,33 +1,35 @@
-import { formatBytes } from '../../src/browser/light.ts';
 import { keptTitle } from '../model/kept.ts';
 import type { ViewSaving } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading } from '../parts/basics.tsx';
+import { Button, Dock, Heading } from '../parts/basics.tsx';
+import { say } from '../words/index.ts';
+import { size } from '../words/numbers.ts';
 
 export function SavingScreen({ saving, page }: { saving: ViewSaving; page: Page }) {
   const { kept, written } = saving;
+  const whole = size(kept.bytes);
+  const words = written === undefined ? say('saving.elsewhere') : say('of', { part: size(written), whole });
   return (
     <>
-      <Heading>Saving</Heading>
+      <Heading>{say('saving.title')}</Heading>
       <div class="card">
         <p class="name">
           <bdi>{keptTitle(kept)}</bdi>
         </p>
-        <p class="meter">
-          <label for="progress">Saved so far</label>
-        </p>
-        <progress id="progress" max={kept.bytes || 1} value={written} />
-        <p class="hint">
-          {written === undefined
-            ? 'The browser shows how far its download is.'
-            : `${formatBytes(written)} of ${formatBytes(kept.bytes)}`}
-        </p>
-        {written !== undefined && (
-          <div class="buttons">
-            <Button label="Cancel" act={() => page.cancel()} />
-          </div>
-        )}
+        <progress
+          id="progress"
+          aria-label={say('saving.soFar')}
+          aria-valuetext={words}
+          max={kept.bytes || 1}
+          value={written}
+        />
+        <p class="hint">{words}</p>
       </div>
+      {written !== undefined && (
+        <Dock>
+          <Button label={say('cancel')} act={() => page.cancel()} />
+        </Dock>
+      )}
     </>
   );
 }

@@ -1,35 +1,50 @@
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Heading, Warnings } from '../parts/basics.tsx';
+import { Button, Dock, Heading, Warnings } from '../parts/basics.tsx';
+import { Line, thisDevice } from '../parts/line.tsx';
+import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
+import { say } from '../words/index.ts';
 
 /** The sender's code, until somebody comes with it. */
 export function WaitingScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { code = '', contents, server, several, warnings } = view.running;
+  const { running, sent } = view;
+  const { code = '', contents, server, several, warnings } = running;
   const away = server === 'away';
   return (
-    <>
+    <div class="wide">
       <Heading>{heading(view)}</Heading>
-      <p class="lead">
-        Give the link or the code to {whom(several?.wanted)}
-        {contents && ` To send: ${contentsWords(contents)}.`}
-      </p>
+      <p class="lead">{whom(several?.wanted)}</p>
       {/* Before the code, which is of no use meanwhile. */}
-      {away && <p class="note error">{sentence(view.running)}</p>}
+      {away && <p class="note error">{say('server.away')}</p>}
       <Share code={code} />
-      {!away && <p>{sentence(view.running)}</p>}
-      <div class="buttons">
-        <Button label="Cancel" act={() => page.cancel()} />
+      <div class="card alive">
+        <Line
+          from={thisDevice()}
+          to={{
+            label: say(several ? 'device.several' : 'device.somebody'),
+            kind: several ? 'people' : 'unknown',
+          }}
+          motion={away ? 'lost' : 'waits'}
+        />
+        <p id="alive">{sentence(running)}</p>
+        {contents && <p class="hint contents">{contentsWords(contents)}</p>}
       </div>
+      <SentList sent={sent} running={running} />
       {several && <Warnings warnings={warnings} />}
-    </>
+      <Dock>
+        <p class="alive">
+          {!away && <span class="pulse" aria-hidden="true" />}
+          {away ? say('server.away') : say(several ? 'waiting.shortSeveral' : 'waiting.short')}
+        </p>
+        <Button label={say('cancel')} act={() => page.cancel()} />
+      </Dock>
+    </div>
   );
 }
 
 function whom(wanted: number | 'any' | undefined): string {
-  if (wanted === undefined) return 'one person you trust. It works once.';
-  return wanted === 'any'
-    ? 'everybody who is to have it. You say when it is enough.'
-    : `the ${wanted} people who are to have it.`;
+  if (wanted === undefined) return say('waiting.lead');
+  return wanted === 'any' ? say('waiting.leadAny') : say('waiting.leadSome', { n: wanted });
 }

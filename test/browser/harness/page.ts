@@ -6,13 +6,15 @@ import { Watch } from './watch.ts';
 
 const CLICK_DEADLINE = 15_000;
 const LOOK_EVERY = 50;
+const LOOK = 'See what it is';
 
-export type Role = 'button' | 'textbox' | 'combobox' | 'link' | 'region' | 'progressbar' | 'heading';
+export type Role = 'button' | 'textbox' | 'combobox' | 'tab' | 'link' | 'region' | 'progressbar' | 'heading';
 
 export class BeelinePage {
   readonly page: Page;
   readonly watch: Watch;
   readonly origin: string;
+  #people: string | undefined;
 
   constructor(page: Page, watch: Watch, origin: string) {
     this.page = page;
@@ -80,7 +82,9 @@ export class BeelinePage {
 
   /** What a person reads there; '' where there is nothing. */
   text(selector: string): Promise<string> {
-    return this.ask(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`);
+    // What is folded away has no text that is seen.
+    const found = `document.querySelector(${JSON.stringify(selector)})`;
+    return this.ask(`(${found}?.innerText || ${found}?.textContent) ?? ''`);
   }
 
   /** Clicks a button by its accessible name, as soon as it can be. */
@@ -104,8 +108,8 @@ export class BeelinePage {
   }
 
   /** Says for how many people the next offer is: a number, or 'any'. */
-  async forPeople(wanted: string): Promise<void> {
-    await this.page.select('#people', wanted);
+  forPeople(wanted: string): void {
+    this.#people = wanted;
   }
 
   /** What each receiver's row says, at a page that sends to several. */
@@ -118,11 +122,33 @@ export class BeelinePage {
   /** Offers files by the button "Choose files"; they stay on the disk, the browser reads them from there. */
   async choose(...paths: string[]): Promise<void> {
     await (await this.#input('#files')).uploadFile(...paths);
+    await this.#sendStaged();
   }
 
   /** Offers one folder by the button "Choose a folder" (Chromium only). */
   async chooseFolder(path: string): Promise<void> {
     await (await this.#input('#folder')).uploadFile(path);
+    await this.#sendStaged();
+  }
+
+  /** What was chosen is shown before it is offered. */
+  async #sendStaged(): Promise<void> {
+    await this.reaches('staging');
+    if (this.#people !== undefined) await this.page.select('#people', this.#people);
+    await this.press('Send');
+  }
+
+  /** Types a text and offers it. */
+  async sendText(text: string): Promise<void> {
+    await this.press('Text', 'tab');
+    await this.fill('Text to send', text);
+    await this.press('Send text');
+  }
+
+  /** From the end of a transfer back home. */
+  async again(): Promise<void> {
+    await this.page.bringToFront();
+    await this.page.locator('#again').setTimeout(CLICK_DEADLINE).click();
   }
 
   async #input(selector: string): Promise<ElementHandle<HTMLInputElement>> {
@@ -136,6 +162,7 @@ export class BeelinePage {
     const data = { items: [], files: paths, dragOperationsMask: 1 };
     for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
       await this.watch.cdp!.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data });
+    await this.#sendStaged();
   }
 
   /** The code of what this page sends. */
@@ -174,10 +201,18 @@ export class BeelinePage {
     );
   }
 
-  /** Types a code and is asked: the offer stands on the page then. */
+  /** What a page with an opened link has in the place of a field. */
+  async look(): Promise<void> {
+    await this.press(LOOK);
+  }
+
+  /** Types a code, unless its link was opened, and is asked: the offer stands on the page then. */
   async asks(code: string): Promise<void> {
-    await this.fill('Code', code);
-    await this.press('Receive');
+    if (await this.has(LOOK)) await this.press(LOOK);
+    else {
+      await this.fill('Code', code);
+      await this.press('Receive');
+    }
     await this.reaches('offer');
   }
 

@@ -1,0 +1,48 @@
+import { useMemo } from 'preact/hooks';
+import { tops } from '../model/staged.ts';
+import type { Staging } from '../model/view.ts';
+import { contentsWords, shortName } from '../model/words.ts';
+import type { Page } from '../page.ts';
+import { Button, Dock, Heading, IconButton, NoteLine } from '../parts/basics.tsx';
+import { ChooseButtons } from '../parts/choose.tsx';
+import { FileList } from '../parts/file-list.tsx';
+import { People } from '../parts/people.tsx';
+import { rowOf } from '../parts/sent-list.tsx';
+import { say } from '../words/index.ts';
+
+/** What was chosen, before anybody is told of it: more can come, and things can go. */
+export function StagingScreen({ view, page }: { view: Staging; page: Page }) {
+  const { items, note } = view;
+  const list = useMemo(() => tops(items), [items]);
+  const files = list.reduce((sum, top) => sum + top.files, 0);
+  const bytes = list.reduce((sum, top) => sum + top.bytes, 0);
+  const folders = list.filter(({ folder }) => folder).length;
+  const rows = list.map((top) => ({
+    ...rowOf(top),
+    actions: (
+      <IconButton
+        icon="cross"
+        label={say('staging.remove', { name: shortName(top.name) })}
+        act={() => page.unstage(top.name)}
+      />
+    ),
+  }));
+  return (
+    <>
+      <Heading>{say('staging.title')}</Heading>
+      <p class="lead">{contentsWords({ kind: 'files', files, folders, links: 0, bytes })}</p>
+      <NoteLine note={note} />
+      <div class="card">
+        <FileList id="staged" label={say('staging.list')} rows={rows} />
+        <ChooseButtons page={page} files={say('staging.addFiles')} folder={say('staging.addFolder')} />
+      </div>
+      <div class="card slim">
+        <People page={page} />
+      </div>
+      <Dock>
+        <Button label={say('staging.send')} kind="primary" act={() => page.sendStaged()} />
+        <Button label={say('cancel')} act={() => page.cancel()} />
+      </Dock>
+    </>
+  );
+}

@@ -1,0 +1,92 @@
+/**
+ * The words of the page in the language that is chosen. English is part of the page; every other language is fetched when it is wanted.
+ */
+import { en, type Translation, type Words } from './catalogue.ts';
+
+/** By their own names, as a person looks for them. */
+export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', zh: '中文' } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const LOADERS: Readonly<Record<Language, () => Promise<Translation>>> = {
+  en: async () => en,
+  de: async () => (await import('./de.ts')).de,
+  es: async () => (await import('./es.ts')).es,
+  fr: async () => (await import('./fr.ts')).fr,
+  zh: async () => (await import('./zh.ts')).zh,
+};
+/** Of languages that read so; none of them is here yet, and the page is ready for one. */
+const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
+
+let words: Translation = en;
+let chosen: Language = 'en';
+let plurals = new Intl.PluralRules('en');
+let numbers = new Intl.NumberFormat('en');
+
+export const language = (): Language => chosen;
+export const direction = (): 'ltr' | 'rtl' => (RIGHT_TO_LEFT.has(chosen) ? 'rtl' : 'ltr');
+
+/** To be given to `use`. Rejects where it cannot be fetched. */
+export const fetchWords = (wanted: Language): Promise<Translation> => LOADERS[wanted]();
+
+export function use(wanted: Language, translation: Translation): void {
+  words = translation;
+  chosen = wanted;
+  plurals = new Intl.PluralRules(wanted);
+  numbers = new Intl.NumberFormat(wanted);
+}
+
+/** The first that the person reads and that is here. @param wishes as `navigator.languages` */
+export function bestLanguage(wishes: readonly string[]): Language {
+  for (const wish of wishes) {
+    const [base] = wish.toLowerCase().split('-', 1);
+    if (isLanguage(base)) return base;
+  }
+  return 'en';
+}
+
+export const isLanguage = (text: unknown): text is Language =>
+  typeof text === 'string' && Object.hasOwn(LANGUAGES, text);
+
+export type Key = keyof Words;
+type Text<K extends Key> = Words[K] extends { other: infer T extends string } ? T : Words[K];
+type SlotsIn<T> = T extends `${string}{${infer S}}${infer Rest}` ? S | SlotsIn<Rest> : never;
+type Slot<K extends Key> = SlotsIn<Text<K>>;
+export type Slots<K extends Key> = [Slot<K>] extends [never]
+  ? []
+  : [{ readonly [S in Slot<K>]: string | number }];
+
+/** Numbers are written as the language writes them. */
+export function say<K extends Key>(key: K, ...[slots]: Slots<K>): string {
+  return filled(key, slots as Readonly<Record<string, string | number>> | undefined).join('');
+}
+
+/** The same, cut where slots are, for those that are filled by something that can be seen. */
+export function sayWith<K extends Key, T>(key: K, slots: Readonly<Record<Slot<K>, T>>): (string | T)[] {
+  const text = pick(key, undefined);
+  return text.split(/(\{\w+\})/).map((part) => {
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    return name === undefined ? part : slots[name as Slot<K>];
+  });
+}
+
+/** A text whose key is put together: undefined where there is none. */
+export function sayIfAny(key: string): string | undefined {
+  const text = Object.hasOwn(words, key) ? words[key as Key] : undefined;
+  return typeof text === 'string' ? text : undefined;
+}
+
+function filled(key: Key, slots: Readonly<Record<string, string | number>> = {}): string[] {
+  const text = pick(key, slots.n);
+  return text.split(/(\{\w+\})/).map((part) => {
+    const value = slots[/^\{(\w+)\}$/.exec(part)?.[1] ?? ''];
+    if (value === undefined) return part;
+    return typeof value === 'number' ? numbers.format(value) : value;
+  });
+}
+
+function pick(key: Key, n: string | number | undefined): string {
+  const text = words[key];
+  if (typeof text === 'string') return text;
+  const form = typeof n === 'number' ? plurals.select(n) : 'other';
+  return text[form] ?? text.other;
+}
