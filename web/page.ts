@@ -37,6 +37,8 @@ export class Page {
   able: PageAbilities = { secure: true, opfs: true, folder: false, stream: true, webrtc: true };
   /** How many are to receive what is sent from here. */
   wanted: Wanted = 1;
+  /** A text that was typed and has not arrived yet: it is not to be typed twice. */
+  draft = '';
   readonly #looked: Promise<unknown>;
   #transfer: Transfer | undefined;
   #answer: ((yes: boolean) => void) | undefined;
@@ -217,6 +219,7 @@ export class Page {
     this.#transfer = undefined;
     // Nobody would see that it still gives, and what has not begun is not to begin.
     if (view.at === 'transfer' && (view.serving || !left)) this.stop();
+    if (view.at === 'transfer' && view.running.done) this.draft = '';
     this.shown.show(home());
     // What is kept of it may be removed a moment after the list is shown. So the list is made again then.
     if (view.at !== 'transfer' || view.running.error || view.running.done) return;
@@ -252,7 +255,11 @@ export class Page {
   }
 
   /** @param start not called if the person goes back before it can be */
-  #begin(first: TransferShown, start: (engine: PageEngine, signal: AbortSignal) => Transfer, sent?: Sent): void {
+  #begin(
+    first: TransferShown,
+    start: (engine: PageEngine, signal: AbortSignal) => Transfer,
+    sent?: Sent,
+  ): void {
     this.#task = undefined;
     this.#transfer = undefined;
     const stop = new AbortController();

@@ -37,7 +37,8 @@ async function pressed(): Promise<{ page: Page; request: HTTPRequest }> {
   });
   const page = await held(came);
   const request = await coming;
-  await page.locator('::-p-aria([name="Text"][role="textbox"])').fill('hello');
+  await page.locator('#tab-text').click();
+  await page.locator('#text-to-send').fill('hello');
   await press(page, 'Send text');
   await page.waitForSelector('main[data-state=connecting]');
   assert.equal(await page.evaluate('typeof mock'), 'undefined');
@@ -72,7 +73,8 @@ test('an engine that did not come is asked for again, and the person is told if 
   });
   // A gesture asks again too, so whether one press is enough depends on the moment.
   for (let tries = 0; tries < 4 && lost >= 0; tries++) {
-    await page.locator('::-p-aria([name="Text"][role="textbox"])').fill('hello');
+    await page.locator('#tab-text').click();
+    await page.locator('#text-to-send').fill('hello');
     await press(page, 'Send text');
     await page.waitForFunction("document.querySelector('[role=alert]') || globalThis.mock?.given");
   }

@@ -12,10 +12,14 @@ type Tab = (typeof TABS)[number];
 
 /** The card that takes what is to be sent: chosen, dropped, pasted or typed. */
 export function SendForms({ page }: { page: Page }) {
-  const [tab, setTab] = useState<Tab>('files');
-  const [text, setText] = useState('');
+  const [text, setText] = useState(page.draft);
+  const [tab, setTab] = useState<Tab>(text === '' ? 'files' : 'text');
+  const change = (now: string) => {
+    page.draft = now;
+    setText(now);
+  };
   usePastedText((pasted) => {
-    setText(pasted);
+    change(pasted);
     setTab('text');
   });
   return (
@@ -37,7 +41,7 @@ export function SendForms({ page }: { page: Page }) {
             <p class="hint">{say('send.drop')}</p>
           </div>
         ) : (
-          <TextForm page={page} text={text} change={setText} />
+          <TextForm page={page} text={text} change={change} />
         )}
       </div>
     </section>
