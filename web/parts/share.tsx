@@ -24,7 +24,7 @@ export function Share({ code }: { code: string }) {
         </p>
         <p class="linkline">
           {/* In this tab it would replace the sender's own page. */}
-          <a id="link" href={link} target="_blank" rel="noreferrer" aria-label={say('waiting.link')}>
+          <a id="link" href={link} target="_blank" rel="noreferrer">
             {link}
           </a>
         </p>

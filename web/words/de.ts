@@ -113,7 +113,6 @@ export const de: Translation = {
   'waiting.leadAny':
     'Geben Sie den Code oder den Link allen, die es bekommen sollen. Sie bestimmen, wann Schluss ist.',
   'waiting.tap': 'Zum Kopieren auf den Code tippen',
-  'waiting.link': 'Link',
   'waiting.copyLink': 'Link kopieren',
   'waiting.shareLink': 'Link teilen',
   'waiting.qr': 'QR-Code des Links',

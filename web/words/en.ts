@@ -115,7 +115,6 @@ export const en = {
   },
   'waiting.leadAny': 'Give the code or the link to everybody who is to have it. You say when it is enough.',
   'waiting.tap': 'Tap the code to copy it',
-  'waiting.link': 'Link',
   'waiting.copyLink': 'Copy link',
   'waiting.shareLink': 'Share link',
   'waiting.qr': 'QR code of the link',

@@ -111,7 +111,6 @@ export const es: Translation = {
   'waiting.leadAny':
     'Dé el código o el enlace a todos los que deben tenerlo. Usted dice cuándo es suficiente.',
   'waiting.tap': 'Toque el código para copiarlo',
-  'waiting.link': 'Enlace',
   'waiting.copyLink': 'Copiar el enlace',
   'waiting.shareLink': 'Compartir el enlace',
   'waiting.qr': 'Código QR del enlace',

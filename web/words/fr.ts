@@ -119,7 +119,6 @@ export const fr: Translation = {
   'waiting.leadAny':
     'Donnez le code ou le lien à tous ceux qui doivent le recevoir. C’est vous qui dites quand cela suffit.',
   'waiting.tap': 'Touchez le code pour le copier',
-  'waiting.link': 'Lien',
   'waiting.copyLink': 'Copier le lien',
   'waiting.shareLink': 'Partager le lien',
   'waiting.qr': 'Code QR du lien',

@@ -100,7 +100,6 @@ export const zh: Translation = {
   'waiting.leadSome': { other: '请把代码或链接告诉要接收的 {n} 个人。' },
   'waiting.leadAny': '请把代码或链接告诉所有要接收的人。何时结束由您决定。',
   'waiting.tap': '点按代码即可复制',
-  'waiting.link': '链接',
   'waiting.copyLink': '复制链接',
   'waiting.shareLink': '分享链接',
   'waiting.qr': '链接的二维码',
