@@ -13,7 +13,7 @@ import {
 import * as address from './address.ts';
 import { type PageEngine, withEngine } from './engine.ts';
 import { codeProblem, plainCode } from './model/code.ts';
-import { firstName, sameContents } from './model/kept.ts';
+import { type Agreed, firstName, isSameOffer } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
@@ -113,8 +113,8 @@ export class Page {
     this.#send({ text });
   }
 
-  /** @param kept what is gone on with: the person agreed to the same offer before */
-  receive(code: string, kept?: Kept): void {
+  /** @param before what is gone on with: the person agreed to the same offer before */
+  receive(code: string, before?: Agreed): void {
     address.keep(code);
     let streamed = false;
     this.#begin(begun('receive'), (engine, signal) => {
@@ -124,7 +124,7 @@ export class Page {
         signal,
         share: this.share,
         accept: async (offer) => {
-          const again = kept !== undefined && sameContents(offer, kept);
+          const again = before !== undefined && isSameOffer(offer, before);
           if (!again && !(await this.#ask(offer))) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
           const store: ReceiveInto = this.able.opfs ? 'kept' : 'stream';
@@ -160,10 +160,11 @@ export class Page {
   again(): void {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
-    const { sent, running } = view;
+    const { sent, running, agreed } = view;
     const code = address.code();
     if (sent) this.#send(sent);
-    else if (running.role === 'receive' && codeProblem(code) === undefined) this.receive(plainCode(code));
+    else if (running.role === 'receive' && codeProblem(code) === undefined)
+      this.receive(plainCode(code), agreed);
     else this.back();
   }
 

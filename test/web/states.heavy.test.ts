@@ -318,6 +318,21 @@ test('a receiver that stops for now is told what is kept, and that nothing went 
   await page.close();
 });
 
+test('what was agreed to before is gone on with, and not asked about twice', { skip }, async () => {
+  const { page } = await site.open();
+  await receive(page);
+  await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await press(page, 'Receive');
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Go on');
+  assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Go on');
+  await play(page, `(${T}.move('transferring'), mock.accept({ ...${OFFER}, bytes: 2e9 }), 0)`);
+  await state(page, 'offer');
+  await page.close();
+});
+
 test('an error keeps the code that can still be used', { skip }, async () => {
   const { page } = await site.open();
   await receive(page);

@@ -28,6 +28,16 @@ export function sameContents(
   return same && firstName(offer) === escapeName(name);
 }
 
+/** What the person has said yes to: an offer, or that of which something is kept. */
+export type Agreed = Pick<OfferSummary, 'names' | 'files' | 'folders' | 'bytes'> | Kept;
+
+export function isSameOffer(offer: OfferSummary, before: Agreed): boolean {
+  if (!('names' in before)) return sameContents(offer, before);
+  const same =
+    offer.files === before.files && offer.folders === before.folders && offer.bytes === before.bytes;
+  return same && offer.names.join('\n') === before.names.join('\n');
+}
+
 /**
  * Whether the code at hand may be the one of an unfinished transfer.
  * @param name the first name that was received under the code in this tab; undefined in a new tab, which knows no better
