@@ -208,7 +208,7 @@ export class BeelinePage {
 
   /** Types a code, unless its link was opened, and is asked: the offer stands on the page then. */
   async asks(code: string): Promise<void> {
-    if (await this.has(LOOK)) await this.press(LOOK);
+    if ((await this.text('#link-code')) !== '') await this.look();
     else {
       await this.fill('Code', code);
       await this.press('Receive');
