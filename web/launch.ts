@@ -1,5 +1,6 @@
 /** How an installed page was opened: with files from another program, or by one of its shortcuts. */
 import { sharedWith } from './shell.ts';
+import { say } from './words/index.ts';
 
 /** Not in lib.dom. https://wicg.github.io/web-app-launch/ */
 interface LaunchQueue {
@@ -29,7 +30,7 @@ export function onLaunch({ files, text, receive, fault }: Launched): void {
   const id = asked.get('shared');
   if (id === null) return;
   sharedWith(id).then((shared) => {
-    if (!shared) return fault(new Error('What was shared did not arrive. Share it once more.'));
+    if (!shared) return fault(new Error(say('shared.lost')));
     if (shared.files.length > 0) files(shared.files);
     else if (shared.text !== '') text(shared.text);
   }, fault);

@@ -219,7 +219,9 @@ test('what another program shares arrives in the page, and never at the server',
   await page.close({ runBeforeUnload: false });
   const other = await visit(origin);
   await share(other, origin, { title: 'Read this', url: 'https://example.com/' });
-  await other.waitForSelector('main:not([data-state=home])');
+  await other.waitForFunction(() =>
+    document.querySelector<HTMLTextAreaElement>('#text-to-send')?.value.includes('https://example.com/'),
+  );
   assert.deepEqual(Object.keys(await stores(other)).length, 1);
   await other.close({ runBeforeUnload: false });
 });

@@ -1,13 +1,14 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { codeIn, codeProblem } from '../model/code.ts';
 import { canScan, scan } from '../scanner.ts';
+import { say } from '../words/index.ts';
 import { Button } from './basics.tsx';
 
 /** What a browser's refusal means to a person. */
-const REFUSALS: Readonly<Record<string, string>> = {
-  NotAllowedError: 'The browser may not use the camera. Allow it for this site, or type the code.',
-  NotFoundError: 'There is no camera. Type the code.',
-  NotReadableError: 'Another program uses the camera, or it was taken away. Type the code.',
+const REFUSALS: Readonly<Record<string, 'scan.notAllowed' | 'scan.notFound' | 'scan.notReadable'>> = {
+  NotAllowedError: 'scan.notAllowed',
+  NotFoundError: 'scan.notFound',
+  NotReadableError: 'scan.notReadable',
 };
 
 /** A button that opens the camera. @param found gets a well-formed code, with which nothing is done before the person says so */
@@ -16,7 +17,7 @@ export function Scan({ found }: { found: (code: string) => void }) {
   if (!canScan()) return null;
   return (
     <>
-      <Button label="Scan" act={() => setOpen(true)} />
+      <Button label={say('scan')} act={() => setOpen(true)} />
       {open && (
         <Camera
           found={(code) => {
@@ -33,26 +34,26 @@ export function Scan({ found }: { found: (code: string) => void }) {
 function Camera({ found, close }: { found: (code: string) => void; close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const [words, setWords] = useState('Hold the QR code of the sender before the camera.');
+  const [words, setWords] = useState(say('scan.hold'));
   useEffect(() => {
     const ended = new AbortController();
     dialog.current!.showModal();
     const take = (text: string) => {
-      if (codeProblem(text) !== undefined) return setWords('There is no code of Beeline in that QR code.');
+      if (codeProblem(text) !== undefined) return setWords(say('scan.other'));
       ended.abort();
       found(codeIn(text));
     };
     scan(video.current!, ended.signal, take).catch(({ name = '' }: { name?: string }) => {
-      if (!ended.signal.aborted) setWords(REFUSALS[name] ?? 'The camera does not work here. Type the code.');
+      if (!ended.signal.aborted) setWords(say(REFUSALS[name] ?? 'scan.failed'));
     });
     return () => ended.abort();
   }, []);
   return (
     <dialog ref={dialog} class="camera" aria-labelledby="camera-title" onClose={close}>
-      <h2 id="camera-title">Scan the code</h2>
+      <h2 id="camera-title">{say('scan.title')}</h2>
       <video ref={video} muted playsInline />
       <p role="status">{words}</p>
-      <Button label="Cancel" act={() => dialog.current?.close()} />
+      <Button label={say('cancel')} act={() => dialog.current?.close()} />
     </dialog>
   );
 }

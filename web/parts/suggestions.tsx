@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { arrived, type PageEngine } from '../engine.ts';
+import { say } from '../words/index.ts';
 
 /** What goes onto the field, and what stands below it. */
 interface Suggested {
@@ -60,7 +61,7 @@ export function useSuggestions(text: string, accept: (text: string) => void): Su
       onBlur: () => setClosed(text),
     },
     list: open && (
-      <div id={LIST} role="listbox" aria-label="Words of codes" class="suggestions">
+      <div id={LIST} role="listbox" aria-label={say('code.words')} class="suggestions">
         {words.map((word, index) => (
           <div
             key={word}

@@ -88,6 +88,18 @@ export const de: Translation = {
   'code.doubt': '„{word}“ kommt in keinem Code vor. War {near} gemeint?',
   'code.asItStands': 'Wenn der Code so stimmt, drücken Sie noch einmal „Empfangen“.',
   'code.use': '{code} verwenden',
+  'code.words': 'Wörter von Codes',
+  scan: 'Scannen',
+  'scan.title': 'Code scannen',
+  'scan.hold': 'Halten Sie den QR-Code des Absenders vor die Kamera.',
+  'scan.other': 'In diesem QR-Code steht kein Code von Beeline.',
+  'scan.notAllowed':
+    'Der Browser darf die Kamera nicht benutzen. Erlauben Sie es für diese Seite, oder tippen Sie den Code ein.',
+  'scan.notFound': 'Es gibt keine Kamera. Tippen Sie den Code ein.',
+  'scan.notReadable':
+    'Ein anderes Programm benutzt die Kamera, oder sie wurde entfernt. Tippen Sie den Code ein.',
+  'scan.failed': 'Die Kamera funktioniert hier nicht. Tippen Sie den Code ein.',
+  'shared.lost': 'Was geteilt wurde, ist nicht angekommen. Teilen Sie es noch einmal.',
 
   'staging.title': 'Das wird gesendet',
   'staging.list': 'Zum Senden',

@@ -89,6 +89,16 @@ export const en = {
   'code.doubt': "'{word}' is not a word of a code. Did you mean {near}?",
   'code.asItStands': 'If the code is right as it stands, press Receive again.',
   'code.use': 'Use {code}',
+  'code.words': 'Words of codes',
+  scan: 'Scan',
+  'scan.title': 'Scan the code',
+  'scan.hold': 'Hold the QR code of the sender before the camera.',
+  'scan.other': 'There is no code of Beeline in that QR code.',
+  'scan.notAllowed': 'The browser may not use the camera. Allow it for this site, or type the code.',
+  'scan.notFound': 'There is no camera. Type the code.',
+  'scan.notReadable': 'Another program uses the camera, or it was taken away. Type the code.',
+  'scan.failed': 'The camera does not work here. Type the code.',
+  'shared.lost': 'What was shared did not arrive. Share it once more.',
 
   // What was chosen, before it is sent
   'staging.title': 'This is what you send',

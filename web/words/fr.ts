@@ -93,6 +93,17 @@ export const fr: Translation = {
   'code.doubt': '« {word} » ne figure dans aucun code. Vouliez-vous dire {near} ?',
   'code.asItStands': 'Si le code est juste tel quel, appuyez encore une fois sur « Recevoir ».',
   'code.use': 'Utiliser {code}',
+  'code.words': 'Mots des codes',
+  scan: 'Scanner',
+  'scan.title': 'Scanner le code',
+  'scan.hold': 'Tenez le code QR de l’expéditeur devant la caméra.',
+  'scan.other': 'Ce code QR ne contient pas de code Beeline.',
+  'scan.notAllowed':
+    'Le navigateur n’a pas le droit d’utiliser la caméra. Autorisez-la pour ce site, ou saisissez le code.',
+  'scan.notFound': 'Il n’y a pas de caméra. Saisissez le code.',
+  'scan.notReadable': 'Un autre programme utilise la caméra, ou elle a été débranchée. Saisissez le code.',
+  'scan.failed': 'La caméra ne fonctionne pas ici. Saisissez le code.',
+  'shared.lost': 'Ce qui a été partagé n’est pas arrivé. Partagez-le encore une fois.',
 
   'staging.title': 'Voici ce que vous envoyez',
   'staging.list': 'À envoyer',
