@@ -4,7 +4,6 @@ import {
   type Item,
   itemsOfDrop,
   itemsOfInput,
-  type Kept,
   type OfferSummary,
   type PageAbilities,
   type ReceiveInto,
