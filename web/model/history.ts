@@ -29,7 +29,7 @@ export function longer({ points, each, sum, held }: History, rate: number): Hist
 /** The points as a line in a box of that size, from the start to the end; '' while there is none. */
 export function linePath({ points }: History, width: number, height: number): string {
   if (points.length < 2) return '';
-  const most = Math.max(...points) || 1;
+  const most = points.reduce((found, rate) => Math.max(found, rate), 0) || 1;
   const x = (at: number) => ((at * width) / (points.length - 1)).toFixed(1);
   const y = (rate: number) => (height - (rate / most) * height).toFixed(1);
   return points.map((rate, at) => `${at === 0 ? 'M' : 'L'}${x(at)} ${y(rate)}`).join('');

@@ -19,7 +19,7 @@ export interface Home {
 }
 
 /** What was chosen, to be looked through before it is offered. */
-export interface Staging {
+export interface ViewStaging {
   at: 'staging';
   items: readonly Item[];
   note?: ViewNote;
@@ -62,7 +62,7 @@ export interface ViewSaving {
   before: Home | Transferring;
 }
 
-export type View = Home | Staging | Gathering | Transferring | ViewSaving;
+export type View = Home | ViewStaging | Gathering | Transferring | ViewSaving;
 
 const isFinal = (state: string): boolean =>
   state === 'completed' || state === 'failed' || state === 'cancelled';

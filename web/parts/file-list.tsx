@@ -9,7 +9,7 @@ import { Button } from './basics.tsx';
 import { Icon } from './icons.tsx';
 import { Thumb } from './thumb.tsx';
 
-export interface Row {
+export interface FileRowShown {
   /** Of a folder it ends in '/'. */
   name: string;
   bytes?: number | undefined;
@@ -33,7 +33,7 @@ const MOST = 400;
 export function FileList(props: {
   id: string;
   label: string;
-  rows: readonly Row[];
+  rows: readonly FileRowShown[];
   hidden?: number;
   /** All at once. */
   whole?: boolean;
@@ -60,7 +60,7 @@ export function FileList(props: {
   );
 }
 
-function FileRow({ row }: { row: Row }) {
+function FileRow({ row }: { row: FileRowShown }) {
   const { name, bytes, files, blob, state, part, actions } = row;
   const facts = [
     ...(files === undefined ? [] : [say('files', { n: files })]),

@@ -4,7 +4,7 @@ import type { DeviceKind } from '../model/device.ts';
 import { say } from '../words/index.ts';
 import { Icon } from './icons.tsx';
 
-export interface End {
+export interface LineEnd {
   label: string;
   kind: DeviceKind;
   /** This very device. */
@@ -17,14 +17,14 @@ export type Motion = 'waits' | 'meets' | 'runs' | 'holds' | 'lost' | 'done';
 /** A finger is what this device is worked with. */
 const isPhone = (): boolean => matchMedia('(pointer: coarse) and (max-width: 40rem)').matches;
 
-export const thisDevice = (): End => ({
+export const thisDevice = (): LineEnd => ({
   label: say('device.here'),
   kind: isPhone() ? 'phone' : 'computer',
   here: true,
 });
 
 /** From whoever sends to whoever receives. @param children what stands on the line, as the progress */
-export function Line(props: { from: End; to: End; motion: Motion; children?: ComponentChildren }) {
+export function Line(props: { from: LineEnd; to: LineEnd; motion: Motion; children?: ComponentChildren }) {
   const { from, to, motion, children } = props;
   return (
     <div class={`line ${motion}`}>
@@ -35,7 +35,7 @@ export function Line(props: { from: End; to: End; motion: Motion; children?: Com
   );
 }
 
-function Place({ end, arrived = false }: { end: End; arrived?: boolean }) {
+function Place({ end, arrived = false }: { end: LineEnd; arrived?: boolean }) {
   const { label, kind, here = false } = end;
   return (
     <p class={here ? 'end here' : 'end'}>

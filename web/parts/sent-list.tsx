@@ -3,9 +3,9 @@ import type { TransferShown } from '../model/running.ts';
 import { type Top, tops } from '../model/staged.ts';
 import type { Sent } from '../model/view.ts';
 import { say } from '../words/index.ts';
-import { FileList, type Row } from './file-list.tsx';
+import { FileList, type FileRowShown } from './file-list.tsx';
 
-export function rowOf({ name, folder, files, bytes, file }: Top): Row {
+export function rowOf({ name, folder, files, bytes, file }: Top): FileRowShown {
   return {
     name: folder ? `${name}/` : name,
     bytes,
@@ -15,7 +15,7 @@ export function rowOf({ name, folder, files, bytes, file }: Top): Row {
 }
 
 /** What of a list is here, or there, already. @param rows names of folders end in '/' */
-export function withStates(rows: readonly Row[], running: TransferShown): Row[] {
+export function withStates(rows: readonly FileRowShown[], running: TransferShown): FileRowShown[] {
   const { file, fileSize = 0, fileBytes = 0, whole, done, several } = running;
   return rows.map((row) => {
     if (done) return { ...row, state: 'whole' };

@@ -5,7 +5,7 @@ import type { Transferring } from '../model/view.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Details, Dock, Heading } from '../parts/basics.tsx';
-import { FileList, type Row } from '../parts/file-list.tsx';
+import { FileList, type FileRowShown } from '../parts/file-list.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { room } from '../platform.ts';
 import { say } from '../words/index.ts';
@@ -41,7 +41,7 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
   );
 }
 
-export function offeredRows({ names, sizes }: Pick<OfferSummary, 'names' | 'sizes'>): Row[] {
+export function offeredRows({ names, sizes }: Pick<OfferSummary, 'names' | 'sizes'>): FileRowShown[] {
   return names.map((name, at) => ({ name, bytes: sizes?.[at] }));
 }
 

@@ -12,7 +12,7 @@ import type { Page } from '../page.ts';
 import { Button, Details, Dock, Fact, Heading, Warnings } from '../parts/basics.tsx';
 import { FileList } from '../parts/file-list.tsx';
 import { Graph } from '../parts/graph.tsx';
-import { type End, Line, type Motion, thisDevice } from '../parts/line.tsx';
+import { Line, type LineEnd, type Motion, thisDevice } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { SentList, withStates } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
@@ -57,7 +57,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
 function Way({ running }: { running: TransferShown }) {
   const { role, peer, several, bytes, total, state } = running;
   const done = percent(running);
-  const other: End = several
+  const other: LineEnd = several
     ? { label: say('device.several'), kind: 'people' }
     : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
   const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);

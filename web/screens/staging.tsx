@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import { tops } from '../model/staged.ts';
-import type { Staging } from '../model/view.ts';
+import type { ViewStaging } from '../model/view.ts';
 import { contentsWords, shortName } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Dock, Heading, IconButton, NoteLine } from '../parts/basics.tsx';
@@ -11,7 +11,7 @@ import { rowOf } from '../parts/sent-list.tsx';
 import { say } from '../words/index.ts';
 
 /** What was chosen, before anybody is told of it: more can come, and things can go. */
-export function StagingScreen({ view, page }: { view: Staging; page: Page }) {
+export function StagingScreen({ view, page }: { view: ViewStaging; page: Page }) {
   const { items, note } = view;
   const list = useMemo(() => tops(items), [items]);
   const files = list.reduce((sum, top) => sum + top.files, 0);
