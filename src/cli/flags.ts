@@ -77,6 +77,10 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const under = <F extends Readonly<Record<string, Flag>>>(topic: Topic, flags: F): F =>
   Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, topic }])) as F;
 
+const dhtBootstrap = {
+  ...takes('HOST:PORT', 'a node of another DHT than the public one; you can repeat it', hostPorts),
+  list: true,
+} satisfies Flag<string[]>;
 const json = on('one JSON object a line on stdout, and nothing else');
 const log = under('scripts', {
   'log-level': takes('LEVEL', `write a structured log: ${LOG_LEVELS.join(', ')}`, oneOf(...LOG_LEVELS)),
@@ -134,10 +138,7 @@ const network = (leastPort: 0 | 1) =>
     quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
     'no-lan': on('do not announce or search on the local network'),
     'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
-    'dht-bootstrap': {
-      ...takes('HOST:PORT', 'a node of another DHT than the public one; you can repeat it', hostPorts),
-      list: true,
-    } satisfies Flag<string[]>,
+    'dht-bootstrap': dhtBootstrap,
     wait: takes(
       'TIME',
       'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
@@ -418,6 +419,8 @@ export const FLAGS = {
   doctor: {
     server: takes('URL', 'test the way to this `beeline server` too', serverUrl),
     'no-port-map': on('do not test whether the router maps a port'),
+    'no-dht': on('do not ask whether the DHT answers'),
+    'dht-bootstrap': dhtBootstrap,
     json,
     ...always,
   },

@@ -474,7 +474,7 @@ export function doctorArgs(argv: readonly string[], env: Env) {
   const { flags, positionals } = parse('doctor', argv);
   if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
   const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false } = flags;
-  return { json, server, portMap: !noPortMap };
+  return { json, server, portMap: !noPortMap, dht: dhtOf(flags, env) };
 }
 
 function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'serve' | 'server'>): Face {
@@ -533,7 +533,10 @@ function checkProxied(command: 'send' | 'receive', flags: object, server: boolea
 }
 
 /** The environment's BEELINE_DHT is `off`, or nodes of another DHT with commas between them. @throws BeelineError USAGE */
-function dhtOf(flags: FlagValues<'send' | 'receive'>, { BEELINE_DHT: kept }: Env): CommonOptions['dht'] {
+function dhtOf(
+  flags: FlagValues<'send' | 'receive' | 'doctor'>,
+  { BEELINE_DHT: kept }: Env,
+): CommonOptions['dht'] {
   const named = flags['dht-bootstrap'];
   if (flags['no-dht'] || (kept === 'off' && !named)) return false;
   const nodes = named ?? (kept ? kept.split(',').map((node) => hostPort(1)('BEELINE_DHT', node.trim())) : []);

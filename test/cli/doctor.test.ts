@@ -26,6 +26,7 @@ const WHOLE: Required<Diagnosis> = {
   lan: { ok: true, interfaces: ['eth0', 'wlan0'] },
   udx: { ok: true },
   router: { ok: true, ms: 43.2, protocol: 'UPnP', host: '198.51.100.7' },
+  dht: { ok: true, ms: 312 },
   proxy: { ok: true, proxy: 'proxy.example:3128' },
   server: { ok: true, ms: 9.94, hosts: ['203.0.113.10'], relay: true, stun: [4848, 4849], turn: true },
   udp4: {
@@ -41,7 +42,8 @@ const WHOLE: Required<Diagnosis> = {
 const HOSTILE = 'away\n\u001b[31m\u202e';
 
 function person(env: Record<string, string> = {}): FakeHost {
-  return fakeHost({ env });
+  // Nothing of a test leaves its machine.
+  return fakeHost({ env: { BEELINE_DHT: 'off', ...env } });
 }
 
 const lines = (host: FakeHost) =>
@@ -77,6 +79,7 @@ describe('cli: doctor, in words', () => {
       'Local network  senders can be found by mDNS (eth0, wlan0)',
       'UDP lanes      available',
       'Router         maps ports by UPnP, its address outside is 198.51.100.7, 43 ms',
+      'DHT            answers, 312 ms: two who are not on the same network meet over it',
       'Proxy          proxy.example:3128, named by the environment',
       'Server         answers, round trip 9.9 ms; offers a relay, STUN (ports 4848 and 4849), TURN',
       'UDP over IPv4  cone NAT, the same port for all destinations, lets packets in only from where this side sent to, seen as 198.51.100.7, round trip 21 ms',
@@ -124,9 +127,9 @@ describe('cli: doctor, in words', () => {
 describe('cli: doctor', { timeout: 60_000 }, () => {
   it('reads its flags and the environment', () => {
     const env = { BEELINE_SERVER: 'ws://from.env' };
-    assert.deepEqual(doctorArgs([], {}), { json: false, server: undefined, portMap: true });
-    assert.deepEqual(doctorArgs(['--json', '--no-port-map'], env), {
-      ...{ json: true, server: 'ws://from.env', portMap: false },
+    assert.deepEqual(doctorArgs([], {}), { json: false, server: undefined, portMap: true, dht: true });
+    assert.deepEqual(doctorArgs(['--json', '--no-port-map', '--no-dht'], env), {
+      ...{ json: true, server: 'ws://from.env', portMap: false, dht: false },
     });
     assert.equal(doctorArgs(['--server', 'wss://flag'], env).server, 'wss://flag');
   });

@@ -241,6 +241,19 @@ const CASES: Case[] = [
     lines: 1,
   },
   {
+    what: 'no server, and a DHT that answers',
+    has: { ...LOCAL, dht: { ok: true, ms: 300 } },
+    says: [/^The DHT answers.*nothing but the code.*No server was asked.*`beeline server`/],
+    not: [/two machines meet only/],
+    lines: 1,
+  },
+  {
+    what: 'no server, and a DHT that does not answer',
+    has: { ...LOCAL, dht: NO },
+    says: [/^The DHT does not answer: UDP may not get out.*--at HOST:PORT/],
+    lines: 1,
+  },
+  {
     what: 'a server that is not there',
     has: { ...LOCAL, server: { ok: false, code: 'SERVER', reason: 'Cannot reach it.' } },
     says: [/^The server cannot be reached.*HTTPS_PROXY=http:\/\/HOST:PORT.*--at/],

@@ -12,6 +12,8 @@ import { Examination } from '../../src/node/doctor/examination.ts';
 import { localAddresses } from '../../src/node/doctor/local.ts';
 import { askMappers } from '../../src/node/doctor/router.ts';
 import { startServer } from '../../src/server/index.ts';
+import { testDht } from '../dht-net.ts';
+import { freePort } from '../ports.ts';
 
 const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [
   name,
@@ -327,4 +329,13 @@ describe('doctor: an examination', { timeout: 90_000 }, () => {
     exam.returning(new Promise(() => {}));
     await exam.close();
   });
+});
+
+it('asks the DHT where there is no server, and says if none of its nodes answers', async (t) => {
+  const { dht } = await testDht(t);
+  const answered = await diagnose({ portMap: false, dht });
+  assert.ok(found(answered, 'dht').ms > 0);
+  const nobody = { bootstrap: [`127.0.0.1:${await freePort()}`] };
+  assert.equal(failure(await diagnose({ portMap: false, dht: nobody }), 'dht').code, 'TIMEOUT');
+  assert.equal((await diagnose({ portMap: false })).dht, undefined, 'unless it is asked for');
 });

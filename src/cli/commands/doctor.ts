@@ -24,6 +24,7 @@ const TITLES: { readonly [N in CheckName]: string } = {
   lan: 'Local network',
   udx: 'UDP lanes',
   router: 'Router',
+  dht: 'DHT',
   proxy: 'Proxy',
   server: 'Server',
   udp4: 'UDP over IPv4',
@@ -62,6 +63,7 @@ const SENTENCES: { readonly [N in CheckName]: (facts: Facts[N]) => string } = {
   udx: () => 'available',
   router: ({ protocol, host, ms }) =>
     `maps ports by ${protocol}, its address outside is ${host}, ${time(ms)}`,
+  dht: ({ ms }) => `answers, ${time(ms)}: two who are not on the same network meet over it`,
   proxy: ({ proxy }) => `${proxy}, named by the environment`,
   server: ({ ms, ...services }) =>
     `answers${ms === undefined ? '' : `, round trip ${time(ms)}`}; offers ${offered(services)}`,
@@ -128,7 +130,7 @@ function time(ms: number): string {
 
 /** Resolves to the exit code: 6 if the server that was named cannot be reached. @throws BeelineError */
 export async function doctorCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { json, server, portMap } = doctorArgs(argv, host.env);
+  const { json, server, portMap, dht } = doctorArgs(argv, host.env);
   const screen = new Screen(host.stderr, host.env);
   const print = printer(host.stdout, json);
   const interrupt = new Interrupt();
@@ -137,7 +139,7 @@ export async function doctorCommand(argv: readonly string[], host: Host): Promis
   };
   try {
     if (!json) screen.status(['Looking. This takes some seconds...']);
-    const diagnosis = await diagnose({ server, portMap, onCheck, signal: interrupt.signal });
+    const diagnosis = await diagnose({ server, portMap, dht, onCheck, signal: interrupt.signal });
     screen.status([]);
     const lines = advise(diagnosis);
     print({ event: 'diagnosis', ...{ ...diagnosis, advice: lines } }, table(diagnosis), advice(lines));

@@ -12,9 +12,16 @@ const alone: Rule = (d) =>
   failed(d, 'addresses') &&
   'This machine has no address but its own loopback: connect it to a network first.';
 
-const serverless: Rule = (d) =>
-  d.server === undefined &&
-  `No server was asked, so nothing is known of the ways out of this network. Without one, ${WITHOUT_SERVER} For others, run \`beeline server\` on a machine that both sides reach, and name it on both with --server or BEELINE_SERVER.`;
+const serverless: Rule = (d) => {
+  if (d.server) return undefined;
+  const unknown = 'No server was asked, so the kind of NAT is not known.';
+  const run =
+    'run `beeline server` on a machine that both sides reach, and name it on both with --server or BEELINE_SERVER.';
+  if (found(d, 'dht'))
+    return `The DHT answers: two machines anywhere meet over it with nothing but the code. ${unknown} Where two do not get through to each other, ${run}`;
+  const silent = failed(d, 'dht') ? 'The DHT does not answer: UDP may not get out of this network. ' : '';
+  return `${silent}${unknown} Without a server${silent === '' ? ' and the DHT' : ''}, ${WITHOUT_SERVER} For others, ${run}`;
+};
 
 const unreachable: Rule = (d) => {
   if (!failed(d, 'server')) return undefined;

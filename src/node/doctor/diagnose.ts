@@ -1,6 +1,8 @@
 /** What this machine's network allows: all that can be told without another peer, in at most about nine seconds. */
 import { asBeelineError } from '../../base/errors.ts';
 import { rendezvousUrl } from '../../websocket/url.ts';
+import type { CommonOptions } from '../api.ts';
+import { checkDht } from './dht.ts';
 import { CHECKS, type Diagnosis, failure } from './diagnosis.ts';
 import { Examination, type OnCheck, stopped } from './examination.ts';
 import { checkLan, checkUdx, localAddresses } from './local.ts';
@@ -14,6 +16,8 @@ export interface DiagnoseOptions {
   server?: string;
   /** False: the router is not asked to map a port (for a moment). */
   portMap?: boolean;
+  /** As for `send` and `receive`: whether the DHT is asked, and which. Not if there is a server. */
+  dht?: CommonOptions['dht'];
   /** Each check as soon as it is made. */
   onCheck?: OnCheck;
   signal?: AbortSignal;
@@ -24,7 +28,7 @@ export interface DiagnoseOptions {
  * @throws BeelineError USAGE for a malformed URL, INTERRUPTED (or what the signal was aborted with)
  */
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
-  const { server, portMap = true, onCheck, signal } = options;
+  const { server, portMap = true, dht = false, onCheck, signal } = options;
   if (server !== undefined) rendezvousUrl(server);
   if (signal?.aborted) throw stopped(signal);
   const exam = new Examination(onCheck, signal);
@@ -34,6 +38,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
       exam.check('lan', checkLan),
       exam.check('udx', checkUdx),
       portMap && exam.check('router', (scope) => checkRouter(exam, scope)),
+      dht && server === undefined && exam.check('dht', (scope) => checkDht(exam, nodesOf(dht), scope)),
       server !== undefined && examineServer(exam, server),
     ]);
     exam.throwIfStopped();
@@ -41,6 +46,10 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
   } finally {
     await exam.close();
   }
+}
+
+function nodesOf(dht: CommonOptions['dht']): readonly string[] | undefined {
+  return typeof dht === 'object' ? dht.bootstrap : undefined;
 }
 
 function ordered(diagnosis: Diagnosis): Diagnosis {

@@ -31,6 +31,8 @@ export interface Facts {
   udx: object;
   /** A TCP port that the router mapped for the moment of the check. */
   router: { ms: number; protocol: string; host: string };
+  /** A node of the DHT answered after so long, from nothing: the search for its address and the way there and back. */
+  dht: { ms: number };
   /** The environment names it for the server's URL. Without the password. */
   proxy: { proxy: string };
   server: {
@@ -64,14 +66,14 @@ export interface Failure {
 export type Check<N extends CheckName = CheckName> = ({ ok: true } & Facts[N]) | Failure;
 
 /**
- * A check that was not made is absent: all about the server if there is none, `proxy` if none is named, what the server does
+ * A check that was not made is absent: all about the server if there is none, `dht` if there is one or the person wants none, `proxy` if none is named, what the server does
  * not offer, and an IP family that this machine or the server does not have.
  */
 export type Diagnosis = { [N in CheckName]?: Check<N> };
 
 /** In the order in which people are told. */
 export const CHECKS: readonly CheckName[] = [
-  ...(['addresses', 'lan', 'udx', 'router', 'proxy', 'server'] as const),
+  ...(['addresses', 'lan', 'udx', 'router', 'dht', 'proxy', 'server'] as const),
   ...(['udp4', 'tcp4', 'udp6', 'tcp6', 'relay', 'turn'] as const),
 ];
 
