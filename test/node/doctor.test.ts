@@ -187,7 +187,7 @@ describe('doctor: a server', { timeout: 60_000 }, () => {
   });
 
   it('behind a proxy that is none: the server is not reached, and the proxy is the reason', async (t) => {
-    process.env.HTTP_PROXY = 'socks5://user:word@127.0.0.1:9';
+    process.env.HTTP_PROXY = 'ftp://user:word@127.0.0.1:9';
     t.after(() => delete process.env.HTTP_PROXY);
     const diagnosis = await look('http://127.0.0.1:9');
     assert.equal(failure(diagnosis, 'proxy').code, 'USAGE');
