@@ -1,7 +1,7 @@
 /** Sealed lanes as pipes: bytes both ways, flow control, ends. What hostile ones do is in sealed-hostile.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CREDIT_WINDOW } from '../../src/base/credit.ts';
+import { CREDIT_STEP, CREDIT_WINDOW } from '../../src/base/credit.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { sealedClient, sealedServer } from '../../src/secure/sealed/handshake.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
@@ -104,6 +104,19 @@ test('destroying a pipe in order is heard as the end, behind all that was sent',
   assert.equal(await far.closed, undefined);
   assert.equal(far.bytes, 3 * MiB);
   await assert.rejects(write(server, Buffer.alloc(1)), isError('NO_PATH'));
+});
+
+test('nothing follows the end, not even a grant for the bytes at which the reader closed it', async () => {
+  const { client, server } = await lane();
+  const near = new Heard(client);
+  const far = new Heard(server);
+  far.onData = () => {
+    // The grant for this much is due as soon as these bytes are taken.
+    if (far.bytes === CREDIT_STEP) server.destroy();
+  };
+  await write(client, Buffer.alloc(CREDIT_STEP));
+  assert.equal(await far.closed, undefined);
+  assert.equal(await near.closed, undefined);
 });
 
 test('a pipe that is destroyed in the middle of a write, or with an error, was cut off for the other side', async () => {

@@ -280,6 +280,8 @@ class SealedWriter {
   #asked = false;
   #running = false;
   #idle: (() => void)[] = [];
+  /** The end is the last that is said. An owner may close the pipe as it takes bytes, and for those a grant would follow. */
+  #ending = false;
   /** Records of the batch that is being written, put together; free again when the pipe below has taken them. */
   #scratch = new Uint8Array(0);
   #over = false;
@@ -299,7 +301,7 @@ class SealedWriter {
 
   /** As a pipe's; calls back when all is sealed and the pipe below has begun with the last of it. */
   write(bytes: Uint8Array, done: Done): void {
-    if (this.#over) return void queueMicrotask(() => done(fault('LANE_CLOSED')));
+    if (this.#over || this.#ending) return void queueMicrotask(() => done(fault('LANE_CLOSED')));
     this.#write = { bytes, at: 0, done };
     this.#clear();
     // Also for what needs no credit: nothing at all.
@@ -307,7 +309,8 @@ class SealedWriter {
   }
 
   control(type: RecordType, bytes: Uint8Array = new Uint8Array(0)): void {
-    if (this.#over) return;
+    if (this.#over || this.#ending) return;
+    this.#ending = type === 'end';
     this.#control.push({ type, bytes });
     void this.#run();
   }
