@@ -32,7 +32,7 @@ const [
 // Node looks for it, and postject turns its last digit from 0 to 1.
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** What scripts/build.mjs does not bundle, and loads when it is needed. */
-const LOADED = ['pino', 'prom-client', 'yaml', 'ioredis', 'udx-native', 'hyperdht'];
+const LOADED = ['pino', 'prom-client', 'yaml', 'ioredis', 'socks', 'udx-native', 'hyperdht'];
 const { optionalDependencies } = readJson('package.json');
 
 const files = new Map();
