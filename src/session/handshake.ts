@@ -47,8 +47,8 @@ export interface HandshakeOptions {
 }
 
 /**
- * Shares in a row that a receiver answers once its sender has been proven, though none of them was settled: as many as a sender
- * of several lets strangers guess.
+ * Shares that a receiver answers in a run though no proof follows, once its sender has been proven: as many as a sender of several
+ * lets strangers guess.
  */
 const MOST_UNSETTLED = 3;
 
@@ -71,13 +71,15 @@ export class Handshake {
   #returning: string | undefined;
   /** Receiver: the place that it has named, since the sender came. */
   #said: string | undefined;
-  #pending: { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel } | undefined;
+  #pending:
+    | { verify: (confirmation: Uint8Array) => boolean; channel: KeyedChannel; guessable: boolean }
+    | undefined;
   #channel: KeyedChannel | undefined;
   /** The share at hand has been shown to a peer: the next one gets another. */
   #shown = false;
   /** Something has changed that the peer could not be told yet. */
   #stale = false;
-  /** Receiver: answers to shares for a code since the sender last proved itself. Each of them may have been somebody's guess. */
+  /** Receiver: answers for a code that no proof has followed, in this run. Each of them may have been somebody's guess. */
   #unsettled = 0;
   /** Since the other side came, the process that is known there has said something. */
   #heard = false;
@@ -161,24 +163,28 @@ export class Handshake {
   #answer({ share, back }: Signal & { k: 'share' }): void {
     if (this.#channel && this.#heard) return this.update();
     // Nobody guesses a place: an answer that proves it may be given as often as it is asked for.
-    if (back) return this.#said === undefined ? undefined : this.#prove(share, this.#start(this.#said));
+    if (back)
+      return this.#said === undefined ? undefined : this.#prove(share, this.#start(this.#said), false);
     // The answer proves this side first, so who chose the share learns whether its guess was right. A second share
-    // before the first is settled may be a second guess. After a settled one it is none: that sender had the code. It may
-    // then be killed, started again, and killed once more before it has proved itself.
+    // before the first is settled may be a second guess. A settled one was none: that sender had the code. It may then be
+    // killed, started again, and killed once more before it has proved itself. Whoever lets the right one settle between its
+    // guesses has no more of them for it.
     const most = this.#channel ? MOST_UNSETTLED : 1;
     if (this.#unsettled >= most) throw fault('HANDSHAKE_DISTURBED');
-    this.#spend();
+    // A key and a device's secret cannot be guessed.
+    const guessable = this.#options.secret.way === 'code';
+    if (guessable) this.#unsettled++;
     // Made ahead for the first share; every further one gets its own.
     const pake = this.#pake ?? this.#start();
     this.#pake = undefined;
-    this.#prove(share, pake);
+    this.#prove(share, pake, guessable);
   }
 
-  #prove(share: Uint8Array, pake: ReturnType<Pake>): void {
+  #prove(share: Uint8Array, pake: ReturnType<Pake>, guessable: boolean): void {
     const { key, confirmation, verify } = pake.finish(share);
     const channel = new KeyedChannel(key, 'receiver', this.#context);
     this.#stale = false;
-    this.#pending = { verify, channel };
+    this.#pending = { verify, channel, guessable };
     const sealed = this.#sealHello(channel);
     this.#send({ k: 'answer', v: PROTOCOL_VERSION, share: pake.share, confirmation, sealed });
   }
@@ -236,7 +242,7 @@ export class Handshake {
       throw this.#wrong();
     }
     this.#channel = pending.channel;
-    this.#unsettled = 0;
+    if (pending.guessable) this.#unsettled--;
     this.#heard = true;
     if (this.#stale) this.update();
     this.#options.onHello(decodeHello(this.#channel.open(sealed)));
@@ -309,11 +315,6 @@ export class Handshake {
 
   #send(signal: Signal): void {
     this.#options.send(encodeSignal(signal));
-  }
-
-  /** A key or a device's secret cannot be guessed; a code can, and may be tried once. */
-  #spend(): void {
-    if (this.#options.secret.way === 'code') this.#unsettled++;
   }
 
   /** Only the sender can make a new code. */

@@ -75,6 +75,25 @@ it('whoever stands in for a sender that is gone guesses three times, whatever el
   assert.deepEqual(receiver.met, ['sender'], 'the one that it knows is not forgotten');
 });
 
+it('has no more guesses for letting the right sender prove itself between them', () => {
+  const { receiver } = met();
+  let answers = 0;
+  const share = (sender: ReturnType<typeof party>) => {
+    receiver.handshake.peerAppeared();
+    sender.handshake.peerAppeared();
+    receiver.out.splice(0);
+    for (const body of sender.out.splice(0)) receiver.handshake.receive(body);
+    return receiver.out.some((body) => JSON.parse(body).k === 'answer');
+  };
+  for (let round = 0; round < 10; round++) {
+    if (share(party('sender', `guess-${round}`, 'stranger'))) answers++;
+    const again = party('sender', 'right-words', 'sender');
+    if (share(again)) talk(receiver, again);
+    talk(again, receiver);
+  }
+  assert.equal(answers, 3);
+});
+
 it('a receiver that is told of a burnt code names its place, and gives nobody a second guess at the code', () => {
   const place = 'ab'.repeat(16);
   const receiver = party('receiver', 'right-words', 'receiver', { place });

@@ -14,11 +14,21 @@ export function judge(
   if (refuse) return fault('INBOX_REFUSES', { device });
   if (maxBytes !== undefined || quota) {
     if (bytes === null) return fault('OFFER_WITHOUT_SIZE', { device });
-    if (maxBytes !== undefined && bytes > maxBytes)
-      return fault('OFFER_OVER_LIMIT', { device, size: formatBytes(bytes), most: formatBytes(maxBytes) });
+    if (maxBytes !== undefined && bytes > maxBytes) {
+      const [size, most] = told(bytes, maxBytes);
+      return fault('OFFER_OVER_LIMIT', { device, size, most });
+    }
     const left = Math.max(0, (quota?.bytes ?? Infinity) - received);
-    if (bytes > left)
-      return fault('QUOTA_SPENT', { device, size: formatBytes(bytes), left: formatBytes(left) });
+    if (bytes > left) {
+      const [size, rest] = told(bytes, left);
+      return fault('QUOTA_SPENT', { device, size, left: rest });
+    }
   }
   return ask ? 'ask' : 'accept';
+}
+
+/** Both to the byte where they would look the same. */
+function told(one: number, other: number): [string, string] {
+  const sizes = [formatBytes(one), formatBytes(other)] as const;
+  return sizes[0] === sizes[1] ? [`${one} bytes`, `${other} bytes`] : [...sizes];
 }
