@@ -133,6 +133,8 @@ export class Staging {
         }
       } catch (error) {
         staging.release();
+        // Whoever was at work in it has finished since the look at it, and removed it.
+        if (error instanceof BeelineError && error.reason === 'FOLDER_GONE') continue;
         if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
         locked = error;
       }
