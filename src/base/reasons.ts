@@ -181,6 +181,8 @@ const TEXTS = {
     TEXT_TOO_LONG: 'The text is longer than {most} bytes. Send it as a file.',
     // What was asked for
     OPTION_WRONG: '`{name}` is {value}: it must be {must}.',
+    PATTERN_EMPTY: 'The pattern {pattern} matches nothing: {why}.',
+    TOO_MANY_PATTERNS: 'There are more than {most} patterns.',
     FILTERS_LEAVE_NOTHING: 'The filters leave nothing to send.',
     NOTHING_TO_SEND: 'There is nothing to send.',
     NOTHING_TO_SERVE: 'There is nothing to serve.',
@@ -235,6 +237,7 @@ const TEXTS = {
     TOO_MANY_DEVICES: 'No more than {most} devices can be trusted. Remove one first.',
     PRIVATE_FILE_OPEN:
       "Other users of this machine can read or change {path}, so it is not used. Run: chmod 600 '{path}'",
+    PRIVATE_FILE_FOREIGN: '{path} belongs to another user, so it is not used.',
     PRIVATE_FOLDER_OPEN: 'Everyone may write to {folder}, so no key is kept there. Use a folder of your own.',
     PRIVATE_FILE_IS_NONE: '{path} is not a file. Move it out of the way.',
     VERIFY_NO_FOLDER: '{path} is not a folder. Name the folder that the transfer was received into.',

@@ -3,18 +3,20 @@
  * person's own settings. The file is checked whole, and each mistake is told with its line.
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { readPrivate } from '../identity/config-folder.ts';
+import { type FileRules, readPrivate } from '../identity/config-folder.ts';
 import { FLAGS, type Flag, type FlagValues } from './flags.ts';
 import { formatBytes } from './format.ts';
 import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 import { readBounded } from './secrets.ts';
-import { SETTINGS } from './settings.ts';
+import { isThere, SETTINGS } from './settings.ts';
 
 /** Bytes. All flags with all their values take a few KiB. */
 const MOST_BYTES = 64 * 1024;
+/** Of a person's own settings: it says where to send, and by whom. */
+const RULES: FileRules = { max: MOST_BYTES, forbidden: 0o022, ownOnly: true };
 /** More mistakes than that are of one kind. */
 const MOST_TOLD = 10;
 
@@ -58,8 +60,14 @@ export function parseConfiguration(text: string, name: string): ServerConfigurat
  * @throws BeelineError USAGE for what is in it, and where others may write it, DAMAGED (too large), UNREADABLE
  */
 export async function readSettings(path: string): Promise<ReadonlyMap<string, string | true>> {
-  const text = await readPrivate(path, { max: MOST_BYTES, forbidden: 0o022 });
-  return text === undefined ? new Map() : parseSettings(text, escapeName(path));
+  return parseSettings(await settingsText(path), escapeName(path));
+}
+
+async function settingsText(path: string): Promise<string> {
+  const text = await readPrivate(path, RULES);
+  if (text === undefined && isThere(path))
+    throw fault('FILE_UNREADABLE', { path: escapeName(path), why: 'it is a link that leads nowhere' });
+  return text ?? '';
 }
 
 /** @param name of the file, for what is told @throws BeelineError USAGE */
@@ -69,16 +77,22 @@ export function parseSettings(text: string, name: string): ReadonlyMap<string, s
   return reader.texts;
 }
 
-/** The file's text with a setting changed; comments stay. @param value undefined: none any more @throws BeelineError as `readSettings` */
+/**
+ * The file's text with a setting changed; comments stay. Undefined where there is nothing to change.
+ * @param value undefined: none any more
+ * @throws BeelineError as `readSettings`
+ */
 export async function changedSettings(
   path: string,
   name: string,
   value: string | undefined,
-): Promise<string> {
-  const text = (await readPrivate(path, { max: MOST_BYTES, forbidden: 0o022 })) ?? '';
+): Promise<string | undefined> {
+  const text = await settingsText(path);
   // A file with a mistake is not made worse.
   parseSettings(text, escapeName(path));
   const document = parseDocument(text, { uniqueKeys: false });
+  // No file, or one of comments only.
+  if (value === undefined && !isMap(document.contents)) return undefined;
   if (value === undefined) document.delete(name);
   else if (SETTINGS[name]?.read) document.set(name, value);
   else document.set(name, value === 'true' || (value === 'false' ? false : value));

@@ -25,12 +25,16 @@ const LOADERS: { readonly [C in Command]: () => Promise<Run> } = {
   completion: async () => (await import('./commands/completion.ts')).completionCommand,
 };
 
-/** Resolves to the exit code; never rejects. */
-export async function dispatch(argv: readonly string[], host: Host): Promise<number> {
+/** Resolves to the exit code; never rejects. @param locate says where what is wrong stands, if it was not typed */
+export async function dispatch(
+  argv: readonly string[],
+  host: Host,
+  locate: (error: unknown) => unknown = (error) => error,
+): Promise<number> {
   try {
     return await choose(argv, host);
   } catch (thrown) {
-    return fail(thrown, argv, host);
+    return fail(locate(thrown), argv, host);
   }
 }
 

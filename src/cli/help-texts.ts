@@ -327,6 +327,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
         'BEELINE_DHT          `off`: as --no-dht; HOST:PORT,...: as --dht-bootstrap',
         'BEELINE_CODE         as --code, but `ps` does not show it',
         'BEELINE_CONFIG_DIR   as --config-dir',
+        'BEELINE_CONFIG       `off`: the settings (`beeline config`) are not read',
         'BEELINE_STATE_DIR    receipts are kept below it, in `receipts`',
         'NO_COLOR             no colours',
       ],

@@ -9,7 +9,7 @@ import type { CertificateFiles, ServerOptions } from '../server/index.ts';
 import { parse, usage } from './args.ts';
 import { type Command, type FlagValues, RECEIVER_ONLY, WEB_PORT } from './flags.ts';
 import { formatBytes } from './format.ts';
-import { hostPort, serverUrl } from './values.ts';
+import { hostPort, isFileUrl, serverUrl } from './values.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -146,6 +146,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['web', 'device', needsCode],
     ['http', 'later', 'exclude each other, because a link ends with this command'],
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
+    ['later', 'proxy', 'exclude each other, because the outbox is delivered without a proxy'],
   );
   if (flags.http && (text !== undefined || paths.includes('-')))
     throw usage('send', '--http is for files: a link needs something that can be read again.');
@@ -236,13 +237,12 @@ const OF_URLS = ['mirror', 'expect', 'name', 'allow-private'] as const;
  */
 export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | undefined {
   const { flags, positionals: urls } = parse('receive', argv);
-  const isUrl = (text: string) => /^https?:\/\//i.test(text) && !/#\d+-/.test(text);
-  if (!urls.some(isUrl)) {
+  if (!urls.some(isFileUrl)) {
     const found = OF_URLS.find((name) => name in flags);
     if (found) throw usage('receive', `--${found} is for a URL: beeline receive https://example.org/file.`);
     return undefined;
   }
-  if (!urls.every(isUrl)) throw usage('receive', 'Give either a code or URLs, not both.');
+  if (!urls.every(isFileUrl)) throw usage('receive', 'Give either a code or URLs, not both.');
   const wrong = OF_A_SENDER.find((name) => name in flags);
   if (wrong) throw usage('receive', `--${wrong} is for a code, and not for a URL.`);
   const { to = '.', update, overwrite, mirror, expect = [], name } = flags;

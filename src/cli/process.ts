@@ -48,7 +48,7 @@ async function run(): Promise<void> {
   try {
     const whole = await settled(argv, process.env);
     host.env = whole.env;
-    process.exitCode = await dispatch(whole.argv, host);
+    process.exitCode = await dispatch(whole.argv, host, whole.locate);
   } catch (thrown) {
     process.exitCode = await fail(thrown, argv, host);
   }

@@ -1,7 +1,9 @@
 /** A person's own settings: which there are, and in which file they stand. */
+import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { BeelineError } from '../base/errors.ts';
+import { BeelineError, codeOf, fault } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
 import { userFolder } from '../identity/config-folder.ts';
 import { FLAGS, type Flag } from './flags.ts';
 import type { Env } from './options.ts';
@@ -33,4 +35,19 @@ export const SETTINGS: Readonly<Record<string, Flag>> = {
 
 export function settingsPath(env: Env, configDir?: string): string {
   return join(configDir || userFolder('CONFIG', env), 'config.yaml');
+}
+
+/** A link that leads nowhere is there too: what it should lead to is missed. @throws BeelineError UNREADABLE */
+export function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return false;
+    throw fault(
+      'FILE_UNREADABLE',
+      { path: escapeName(path), why: codeOf(cause) || String(cause) },
+      { cause },
+    );
+  }
 }

@@ -1,10 +1,13 @@
 /**
  * What a person has set is put before what is typed. So what is typed wins, and what the environment says too.
  */
-import { existsSync } from 'node:fs';
+import { BeelineError, retold } from '../base/errors.ts';
+import { escapeName } from '../base/printable.ts';
+import { parse } from './args.ts';
 import { type Command, FLAGS, RECEIVER_ONLY } from './flags.ts';
 import type { Env } from './options.ts';
-import { settingsPath } from './settings.ts';
+import { isThere, settingsPath } from './settings.ts';
+import { isFileUrl } from './values.ts';
 
 const COMMANDS_WITH: readonly string[] = ['send', 'receive', 'listen', 'doctor'] satisfies Command[];
 /** Of these a setting would mean something else than in the file. */
@@ -18,15 +21,23 @@ const YIELDS: Readonly<Record<string, readonly string[]>> = {
   'no-receipt': ['receipt'],
   'no-dht': ['dht-bootstrap'],
 };
+/** They open connections of their own, which a proxy that is set would not see. */
+const UNPROXIED: readonly string[] = ['listen', 'doctor', 'outbox'] satisfies Command[];
+const WITHOUT = 'With BEELINE_CONFIG=off the file is not read.';
 /** What a URL is received with. */
 const FOR_URLS: readonly string[] = ['to', 'overwrite', 'limit', 'wait', 'proxy', 'no-receipt'];
 
+export interface Settled {
+  argv: readonly string[];
+  env: Env;
+  /** An error about flags of which some stand in the file, with its name. */
+  locate(error: unknown): unknown;
+}
+
 /** The command line and the environment, with what the file adds. @throws BeelineError USAGE for a mistake in it, UNREADABLE, DAMAGED */
-export async function settled(
-  argv: readonly string[],
-  env: Env,
-): Promise<{ argv: readonly string[]; env: Env }> {
+export async function settled(argv: readonly string[], env: Env): Promise<Settled> {
   const [command = '', ...rest] = argv;
+  const plain = { argv, env, locate: (error: unknown) => error };
   const end = rest.indexOf('--');
   const typed = new Set(
     rest
@@ -35,13 +46,21 @@ export async function settled(
       .map((word) => word.replace(/^--/, '').split('=')[0]!),
   );
   const asks = ['help', '-h', 'version', '-V'].some((name) => typed.has(name));
-  if (!COMMANDS_WITH.includes(command) || asks) return { argv, env };
+  const delivers = command === 'outbox' && positionalsOf('outbox', rest)[0] === 'send';
+  if ((!COMMANDS_WITH.includes(command) && !delivers) || asks || isOff(env)) return plain;
   const path = settingsPath(env, configDirIn(rest));
-  if (!existsSync(path)) return { argv, env };
+  if (!isThere(path)) return plain;
   const { readSettings } = await import('./configuration.ts');
   const texts = await readSettings(path);
-  const url = command === 'receive' && rest.some((word) => /^https?:\/\/(?!.*#\d+-)/i.test(word));
+  if (texts.has('proxy') && UNPROXIED.includes(command))
+    throw new BeelineError(
+      'USAGE',
+      `\`beeline ${command}\` cannot keep to the proxy that is set in ${escapeName(path)}. ${WITHOUT}`,
+    );
+  if (delivers) return plain;
+  const url = command === 'receive' && positionalsOf('receive', rest).some(isFileUrl);
   const words: string[] = [];
+  const added: string[] = [];
   let more: Env = {};
   for (const [name, text] of texts) {
     if (!(name in FLAGS[command as Command]) || NOT_FOR[command]?.includes(name)) continue;
@@ -49,9 +68,42 @@ export async function settled(
     if (name === 'no-dht' && env.BEELINE_DHT) continue;
     // A link's server is meant before this one, as before that of the environment.
     if (name === 'server') more = env.BEELINE_SERVER ? {} : { BEELINE_SERVER: String(text) };
-    else words.push(text === true ? `--${name}` : `--${name}=${text}`);
+    else {
+      words.push(text === true ? `--${name}` : `--${name}=${text}`);
+      if (!typed.has(name)) added.push(name);
+    }
   }
-  return { argv: [command, ...words, ...rest], env: { ...env, ...more } };
+  return {
+    argv: [command, ...words, ...rest],
+    env: { ...env, ...more },
+    locate(error) {
+      if (!(error instanceof BeelineError) || error.code !== 'USAGE') return error;
+      const named = new Set([...error.message.matchAll(/--([a-z-]+)/g)].map(([, flag]) => flag));
+      const there = added.filter((name) => named.has(name));
+      if (there.length === 0) return error;
+      const which = there.map((name) => `--${name}`).join(' and ');
+      const found = `${which} ${there.length === 1 ? 'is' : 'are'} set in ${escapeName(path)}. ${WITHOUT}`;
+      return retold(error, `${error.message} ${found}`);
+    },
+  };
+}
+
+/** What is wrong with the rest is told by the command. */
+function positionalsOf(command: Command, words: readonly string[]): readonly string[] {
+  try {
+    return parse(command, words).positionals;
+  } catch {
+    return [];
+  }
+}
+
+/** @throws BeelineError USAGE */
+function isOff({ BEELINE_CONFIG: said }: Env): boolean {
+  if (!said || said === 'off') return said === 'off';
+  throw new BeelineError(
+    'USAGE',
+    'BEELINE_CONFIG is `off` or absent. Another folder for the file is named by BEELINE_CONFIG_DIR.',
+  );
 }
 
 /** As it is typed: the file is read before anything else. */

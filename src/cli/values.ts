@@ -108,3 +108,6 @@ export const size: ReadValue<number> = (name, text) => {
   if (bytes < 1) throw wrong('it must be at least 1.');
   return bytes;
 };
+
+/** Of a file on a server. A link to a page, which has a code behind its #, is none. */
+export const isFileUrl = (text: string): boolean => /^https?:\/\//i.test(text) && !/#\d+-/.test(text);

@@ -37,11 +37,13 @@ export interface FileRules {
   max: number;
   /** Mode bits (as in chmod) of others that the file must not have. */
   forbidden: number;
+  /** It must be this user's, or root's. */
+  ownOnly?: boolean;
 }
 
 /**
  * A file's text, or undefined if there is none.
- * @throws BeelineError USAGE if its permissions are not as `rules` say; DAMAGED if it is too large; UNREADABLE.
+ * @throws BeelineError USAGE if its permissions or its owner are not as `rules` say; DAMAGED if it is too large; UNREADABLE.
  */
 export async function readPrivate(path: string, rules: FileRules): Promise<string | undefined> {
   try {
@@ -53,6 +55,8 @@ export async function readPrivate(path: string, rules: FileRules): Promise<strin
       // Windows keeps access in lists that mode bits do not show; a user's profile is private there.
       if (process.platform !== 'win32' && (found.mode & rules.forbidden) !== 0)
         throw fault('PRIVATE_FILE_OPEN', { path });
+      if (rules.ownOnly && process.platform !== 'win32' && ![0, process.getuid!()].includes(found.uid))
+        throw fault('PRIVATE_FILE_FOREIGN', { path });
       if (found.size > rules.max) throw fault('PRIVATE_FILE_TOO_LARGE', { path });
       const buffer = Buffer.alloc(rules.max);
       const { bytesRead } = await file.read(buffer, 0, rules.max, 0);

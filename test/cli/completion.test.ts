@@ -57,6 +57,16 @@ describe('cli: completion', () => {
       if (has(shell)) execFileSync(shell, ['-n', '/dev/stdin'], { input: text });
     });
 
+  it('for zsh has no colon in what a value is called, for it would end that there', async () => {
+    const text = await script('zsh');
+    assert.ok(text.includes(":HOST\\:PORT: '"));
+    // `--name[help]:message:action`
+    for (const [, spec] of text.matchAll(/^ *(?:\w+\) _arguments )?'(\*?--.*)'(?: \\| ;;|$)/gm)) {
+      const behind = spec!.replace(/^.*?(?<!\\)\]/, '').replace(/\\./g, '');
+      assert.match(behind, /^$|^:[^:]+:(?: |_files|\([^:]*\))$/, spec);
+    }
+  });
+
   it('of another shell is refused', async () => {
     for (const argv of [[], ['tcsh'], ['bash', 'zsh'], ['constructor']]) {
       const host = fakeHost();

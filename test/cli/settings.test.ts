@@ -1,6 +1,15 @@
 /** A person's own settings: `beeline config`, and what they do to a command line. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -65,6 +74,8 @@ describe('cli: settings', () => {
       [['set', 'no-dht', 'yes'], /no-dht is either true or false/],
       [['set', 'constructor', 'x'], /There is no setting constructor/],
       [['lst'], /Did you mean list\?/],
+      [['set', 'to', ''], /to needs one value/],
+      [['set', 'to', '-'], /to must be a whole path/],
     ] as const) {
       const { status, err } = await run(...argv);
       assert.equal(status, 2, argv.join(' '));
@@ -118,6 +129,75 @@ describe('cli: settings', () => {
     const { options } = receiveArgs(argv.slice(1), {});
     assert.equal(options.limit, 1_000_000);
     assert.equal(options.to, '.');
+  });
+
+  it('are taken back where none are, and comments stay', async (t) => {
+    const { path, run } = folder(t);
+    assert.deepEqual(await run('unset', 'to'), { status: 0, out: '', err: '' });
+    assert.ok(!existsSync(path));
+    writeFileSync(path, '# mine\n', { mode: 0o600 });
+    assert.equal((await run('unset', 'to')).status, 0);
+    assert.equal(readFileSync(path, 'utf8'), '# mine\n');
+  });
+
+  it('hold for a code that is received, whatever URL is typed behind a flag', async (t) => {
+    const { whole } = folder(t, 'relay: never\nno-lan: true\nlimit: 1M\n');
+    const all = 'receive --relay=never --no-lan --limit=1M';
+    for (const typed of ['--server https://h 7-a', '--server=https://h 7-a', '7-a --server https://h/'])
+      assert.equal((await whole(['receive', ...typed.split(' ')])).words, `${all} ${typed}`);
+    // The link of a page has a code.
+    assert.equal((await whole(['receive', 'https://h/#7-a'])).words, `${all} https://h/#7-a`);
+    for (const typed of ['--mirror https://m/f https://h/f', '--mirror=https://m/f -- https://h/f'])
+      assert.equal((await whole(['receive', ...typed.split(' ')])).words, `receive --limit=1M ${typed}`);
+  });
+
+  it('with a proxy are refused by what would go past it, with the name of the file', async (t) => {
+    const { path, env, whole } = folder(t, 'proxy: socks5://127.0.0.1:1080\nserver: wss://h\n');
+    for (const argv of [['listen'], ['doctor', '--json'], ['outbox', 'send'], ['outbox', '--quiet', 'send']])
+      await assert.rejects(settled(argv, env), (error: BeelineError) => {
+        assert.equal(error.code, 'USAGE');
+        assert.match(error.message, /cannot keep to the proxy .* BEELINE_CONFIG=off/);
+        assert.ok(error.message.includes(path), error.message);
+        return true;
+      });
+    assert.equal((await whole(['outbox', 'cancel', '1'])).words, 'outbox cancel 1');
+    for (const [typed, why] of [
+      [['send', 'x', '--at', 'h:1'], /--at would go past --proxy/],
+      [['send', 'x', '--later', '--device', 'd'], /--later and --proxy exclude each other/],
+    ] as const) {
+      const { argv, env: whole, locate } = await settled(typed, env);
+      const host = fakeHost({ env: whole as Record<string, string> });
+      assert.equal(await dispatch(argv, host, locate), 2);
+      assert.match(host.stderr.text, why);
+      assert.ok(host.stderr.text.includes(`--proxy is set in ${path}.`), host.stderr.text);
+    }
+    // What was typed is not in the file.
+    const both = [...'send x --at h:1 --proxy socks5://127.0.0.1:1'.split(' ')];
+    const { argv, locate } = await settled(both, env);
+    const host = fakeHost({ env });
+    assert.equal(await dispatch(argv, host, locate), 2);
+    assert.ok(!host.stderr.text.includes(path), host.stderr.text);
+  });
+
+  it('are read where they are, are mine, and are not switched off', async (t) => {
+    const { dir, path, env, run, whole } = folder(t, 'limit: 5M\n');
+    assert.equal((await whole(['send', 'x'], { BEELINE_CONFIG: 'off' })).words, 'send x');
+    assert.equal((await whole(['send', 'x'], { BEELINE_CONFIG: '' })).words, 'send --limit=5M x');
+    await assert.rejects(whole(['send', 'x'], { BEELINE_CONFIG: '/etc/x' }), { code: 'USAGE' });
+    if (process.getuid?.() === 0) {
+      chownSync(path, 12_345, 12_345);
+      await assert.rejects(settled(['send', 'x'], env), { code: 'USAGE', reason: 'PRIVATE_FILE_FOREIGN' });
+      chownSync(path, 0, 0);
+    }
+    rmSync(path);
+    assert.equal((await whole(['send', 'x'])).words, 'send x');
+    symlinkSync(join(dir, 'nowhere'), path);
+    await assert.rejects(settled(['send', 'x'], env), { code: 'UNREADABLE' });
+    assert.match((await run('set', 'limit', '1M')).err, /it is a link that leads nowhere/);
+    // Where it would be is no folder.
+    rmSync(path);
+    writeFileSync(path, '');
+    await assert.rejects(settled(['send', 'x', '--config-dir', path], env), { code: 'UNREADABLE' });
   });
 
   it('yield to the environment, and to what is typed against them', async (t) => {

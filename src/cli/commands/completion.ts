@@ -110,8 +110,9 @@ function zsh(): string {
   const value = (flag: Flag): string => {
     const kind = kindOf(flag);
     if (kind === undefined) return '';
-    if (kind === 'path') return `:${flag.value}:_files`;
-    return kind === 'any' ? `:${flag.value}: ` : `:${flag.value}:(${kind.join(' ')})`;
+    const message = described(flag.value ?? '');
+    if (kind === 'path') return `:${message}:_files`;
+    return kind === 'any' ? `:${message}: ` : `:${message}:(${kind.join(' ')})`;
   };
   const rest = (command: string): string => {
     const verbs = VERBS[command];

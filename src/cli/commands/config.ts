@@ -15,9 +15,9 @@ import { SETTINGS, settingsPath } from '../settings.ts';
 const VERBS = ['list', 'get', 'set', 'unset', 'path'];
 const NAMES = Object.keys(SETTINGS);
 
-/** A folder is meant from here. */
+/** A folder is meant from here. Neither nothing nor stdout is one. */
 const settingOf = (name: string, value: string) =>
-  name === 'to' && !value.startsWith('~/') ? resolve(value) : value;
+  name === 'to' && !['', '-'].includes(value) && !value.startsWith('~/') ? resolve(value) : value;
 
 /** Resolves to the exit code. @throws BeelineError */
 export async function configCommand(argv: readonly string[], host: Host): Promise<number> {
@@ -53,10 +53,9 @@ export async function configCommand(argv: readonly string[], host: Host): Promis
   // The file is read and written in one turn: two at once lose nothing.
   else
     await whileLocked(dirname(path), async () => {
-      await writePrivate(
-        path,
-        await changedSettings(path, name, verb === 'set' ? settingOf(name, value) : undefined),
-      );
+      const setting = verb === 'set' ? settingOf(name, value) : undefined;
+      const changed = await changedSettings(path, name, setting);
+      if (changed !== undefined) await writePrivate(path, changed);
     });
   return EXIT_DONE;
 }

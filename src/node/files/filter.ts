@@ -1,11 +1,12 @@
 /**
  * Which of the files in a tree are sent: `--exclude`, `--include`, and what .gitignore files say. A folder that is left out is not read.
  */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { codeOf, faultAt } from '../../base/errors.ts';
+import { codeOf, fault, faultAt } from '../../base/errors.ts';
+import { quoted } from '../../base/printable.ts';
 import { READ_FLAGS } from './io.ts';
-import { type Letters, PatternList } from './patterns.ts';
+import { foldsNames, type Letters, lettersOf, MOST_PATTERN, PatternList, parsePattern } from './patterns.ts';
 
 export interface FilterOptions {
   /** Patterns as in a .gitignore, from the folder that is named: what matches is left out. */
@@ -17,8 +18,10 @@ export interface FilterOptions {
 }
 
 const GITIGNORE = '.gitignore';
-/** Bytes of one. */
-const MOST_BYTES = 1024 * 1024;
+/** Bytes of one. A longer one is refused and never cut: what it leaves out would be sent. */
+const MOST_BYTES = 64 * 1024;
+/** That a name is compared with: typed ones, or those of all .gitignore files on the way to it. */
+const MOST_PATTERNS = 2000;
 /** Folders above a named one in which a repository is looked for. */
 const MOST_ABOVE = 64;
 
@@ -48,10 +51,13 @@ export class Filter {
   readonly #exclude: PatternList;
   readonly #include: PatternList;
   readonly #gitignore: boolean;
+  readonly #folds: boolean;
 
-  constructor({ exclude = [], include = [], gitignore = false }: FilterOptions) {
-    this.#exclude = new PatternList(exclude);
-    this.#include = new PatternList(include);
+  /** @throws BeelineError USAGE for a pattern that matches nothing, or too many */
+  constructor({ exclude = [], include = [], gitignore = false }: FilterOptions, platform = process.platform) {
+    this.#folds = foldsNames(platform);
+    this.#exclude = typedList(exclude, this.#folds);
+    this.#include = typedList(include, this.#folds);
     this.#gitignore = gitignore;
   }
 
@@ -63,11 +69,14 @@ export class Filter {
   }
 
   #judge(scope: FilterScope | undefined, name: string, folder: boolean): Verdict {
-    const names = [...(scope?.names ?? []), Array.from(name)];
+    const names = [...(scope?.names ?? []), lettersOf(name, this.#folds)];
     const floating = scope === undefined;
     if (this.#exclude.says(names, folder, floating)) return 'out';
     if (scope && this.#gitignore && this.#isIgnored(scope, name, names, folder)) return 'out';
-    if (this.#include.empty || scope?.included || this.#include.says(names, folder, floating)) return 'in';
+    const said = this.#include.says(names, folder, floating);
+    if (said ?? (this.#include.empty || scope?.included)) return 'in';
+    // An include that was taken back again.
+    if (said === false) return 'out';
     return folder ? 'perhaps' : 'out';
   }
 
@@ -91,35 +100,83 @@ export class Filter {
       verdict,
     }: { name: string; absolute: string; children: readonly string[]; verdict: Verdict },
   ): FilterScope {
-    const names = above ? [...above.names, Array.from(name)] : [];
-    const before = above?.ignores ?? (this.#gitignore ? ignoresAbove(absolute, children) : []);
-    const own = this.#gitignore && children.includes(GITIGNORE) ? listIn(absolute) : undefined;
-    const ignores = own ? [...before, { list: own, above: [], depth: names.length }] : before;
+    const names = above ? [...above.names, lettersOf(name, this.#folds)] : [];
+    const before = above?.ignores ?? (this.#gitignore ? this.#ignoresAbove(absolute, children) : []);
+    const own = this.#gitignore && children.includes(GITIGNORE) ? listIn(absolute, this.#folds) : undefined;
+    const ignores = own
+      ? bounded([...before, { list: own, above: [], depth: names.length }], absolute)
+      : before;
     return { names, ignores, included: verdict === 'in' };
+  }
+
+  /** Those of the repository that a folder is in, outermost first. */
+  #ignoresAbove(absolute: string, children: readonly string[]): Ignore[] {
+    if (children.includes('.git')) return [];
+    const found: Ignore[] = [];
+    for (const folder of foldersOfRepository(absolute)) {
+      const list = listIn(folder, this.#folds);
+      const above = relative(folder, absolute)
+        .split(sep)
+        .map((name) => lettersOf(name, this.#folds));
+      if (list) found.unshift({ list, above, depth: 0 });
+    }
+    return bounded(found, dirname(absolute));
   }
 }
 
-/** Those of the repository that a folder is in, outermost first. */
-function ignoresAbove(absolute: string, children: readonly string[]): Ignore[] {
-  if (children.includes('.git')) return [];
-  const found: Ignore[] = [];
-  for (let [folder, i] = [dirname(absolute), 0]; i < MOST_ABOVE; i++) {
-    const list = listIn(folder);
-    const above = relative(folder, absolute)
-      .split(sep)
-      .map((name) => Array.from(name));
-    if (list) found.unshift({ list, above, depth: 0 });
-    if (existsSync(join(folder, '.git'))) return found;
-    const next = dirname(folder);
-    if (next === folder) break;
-    folder = next;
+/** Of what was typed. A leading `./` means what a leading `/` does. @throws BeelineError USAGE */
+function typedList(patterns: readonly string[], folds: boolean): PatternList {
+  if (patterns.length > MOST_PATTERNS) throw fault('TOO_MANY_PATTERNS', { most: MOST_PATTERNS });
+  const lines = patterns.map((pattern) => pattern.replace(/^(!?)(?:\.\/+)+/, '$1/'));
+  for (const [i, line] of lines.entries()) {
+    if (parsePattern(line, folds)) continue;
+    const why =
+      line.length > MOST_PATTERN
+        ? `it has more than ${MOST_PATTERN} characters`
+        : line.startsWith('#')
+          ? 'it is a comment. A name that begins with # is written \\#'
+          : 'it is empty, or ends within a [ or behind a \\';
+    throw fault('PATTERN_EMPTY', { pattern: quoted(patterns[i]!.slice(0, 80)), why });
   }
-  // It is in no repository.
+  return new PatternList(lines, folds);
+}
+
+/** @param folder where the last one is @throws BeelineError UNREADABLE */
+function bounded(ignores: Ignore[], folder: string): Ignore[] {
+  const count = ignores.reduce((sum, { list }) => sum + list.size, 0);
+  if (count > MOST_PATTERNS)
+    throw faultAt('FILE_UNREADABLE', join(folder, GITIGNORE), {
+      why: `with those above it has more than ${MOST_PATTERNS} patterns`,
+    });
+  return ignores;
+}
+
+/**
+ * The folders above one, up to that of its repository; none outside of a repository, and none of a repository that another user has
+ * made: what stands in it would decide what this one sends.
+ */
+function foldersOfRepository(absolute: string): string[] {
+  const folders: string[] = [];
+  for (let folder = dirname(absolute); folders.length < MOST_ABOVE; folder = dirname(folder)) {
+    folders.push(folder);
+    const made = ownerOf(join(folder, '.git'));
+    if (made !== undefined) return made === process.getuid?.() || process.platform === 'win32' ? folders : [];
+    if (dirname(folder) === folder) break;
+  }
   return [];
 }
 
+/** Undefined where there is nothing to be seen. */
+function ownerOf(path: string): number | undefined {
+  try {
+    return lstatSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Undefined where there is none. Like git, it follows no link. @throws BeelineError UNREADABLE */
-function listIn(folder: string): PatternList | undefined {
+function listIn(folder: string, folds: boolean): PatternList | undefined {
   const path = join(folder, GITIGNORE);
   let fd: number;
   try {
@@ -131,12 +188,14 @@ function listIn(folder: string): PatternList | undefined {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
-    if (stat.size > MOST_BYTES) throw faultAt('FILE_UNREADABLE', path, { why: 'it is larger than 1 MiB' });
-    return new PatternList(
-      readFileSync(fd, 'utf8')
-        .replace(/^\ufeff/, '')
-        .split('\n'),
-    );
+    const tooLarge = (why: string) => faultAt('FILE_UNREADABLE', path, { why });
+    if (stat.size > MOST_BYTES) throw tooLarge('it is larger than 64 KiB');
+    const lines = readFileSync(fd, 'utf8')
+      .replace(/^\ufeff/, '')
+      .split('\n');
+    if (lines.some((line) => line.length > MOST_PATTERN))
+      throw tooLarge(`a line of it has more than ${MOST_PATTERN} characters`);
+    return new PatternList(lines, folds);
   } finally {
     closeSync(fd);
   }

@@ -4,9 +4,8 @@
  * length of the pattern times that of the name.
  */
 
-/** Characters of one pattern, and patterns of one list: far beyond what people write. */
+/** Characters of one pattern: far beyond what people write. */
 export const MOST_PATTERN = 4096;
-export const MOST_PATTERNS = 20_000;
 
 /** Any characters, and any one. */
 const STAR = Symbol('*');
@@ -20,6 +19,15 @@ type Piece = typeof STAR | typeof ANY | CharacterClass | string;
 type Segment = readonly Piece[] | '**';
 /** One name, as its characters. */
 export type Letters = readonly string[];
+
+/** These take `A` for `a`, and both spellings of `é` for one: patterns match there as names do. */
+export const foldsNames = (platform: NodeJS.Platform): boolean =>
+  platform === 'win32' || platform === 'darwin';
+
+const folded = (text: string) => text.normalize('NFC').toLowerCase();
+
+/** The characters of a name, as patterns see it. */
+export const lettersOf = (name: string, folds: boolean): Letters => Array.from(folds ? folded(name) : name);
 
 export interface Pattern {
   /** It takes back what an earlier one says. */
@@ -45,10 +53,11 @@ const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
   xdigit: /[0-9a-fA-F]/,
 };
 
-/** Of one line; undefined for one that matches nothing: empty, a comment, malformed, or too long. */
-export function parsePattern(line: string): Pattern | undefined {
+/** Of one line; undefined for one that matches nothing: empty, a comment, malformed, or too long. @param folds see `foldsNames` */
+export function parsePattern(line: string, folds = false): Pattern | undefined {
   if (line.length > MOST_PATTERN) return undefined;
-  let text = trimmed(line.replace(/\r$/, ''));
+  // No folded name has a capital letter.
+  let text = trimmed((folds ? folded(line).replaceAll('[:upper:]', '[:alpha:]') : line).replace(/\r$/, ''));
   if (text === '' || text.startsWith('#')) return undefined;
   const negated = text.startsWith('!');
   if (negated) text = text.slice(1);
@@ -199,12 +208,17 @@ function matches(
 export class PatternList {
   readonly #patterns: readonly Pattern[];
 
-  constructor(lines: readonly string[]) {
-    this.#patterns = lines.slice(0, MOST_PATTERNS).flatMap((line) => parsePattern(line) ?? []);
+  /** @param folds its names are folded too */
+  constructor(lines: readonly string[], folds = false) {
+    this.#patterns = lines.flatMap((line) => parsePattern(line, folds) ?? []);
+  }
+
+  get size(): number {
+    return this.#patterns.length;
   }
 
   get empty(): boolean {
-    return this.#patterns.length === 0;
+    return this.size === 0;
   }
 
   /** @param path below the list's folder @param floating only by patterns that match at every depth */

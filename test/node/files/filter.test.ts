@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { FilterOptions } from '../../../src/node/files/filter.ts';
+import { Filter, type FilterOptions } from '../../../src/node/files/filter.ts';
 import { walk } from '../../../src/node/files/walk.ts';
 import { failure, scratch } from './helpers.ts';
 
@@ -104,8 +104,91 @@ describe('node: filters', () => {
     const { dir, walked } = tree(t, { list: '*', 'top/a': '', 'big/b': '' });
     symlinkSync(join(dir, 'list'), join(dir, 'top/.gitignore'));
     assert.equal((await walked({ gitignore: true })).paths, 'top top/.gitignore top/a');
-    writeFileSync(join(dir, 'big/.gitignore'), 'x\n'.repeat(600_000));
-    await assert.rejects(walked({ gitignore: true }, 'big'), failure('UNREADABLE', 'larger than 1 MiB'));
+    const refused = (text: string, why: string) => {
+      writeFileSync(join(dir, 'big/.gitignore'), text);
+      return assert.rejects(walked({ gitignore: true }, 'big'), failure('UNREADABLE', why));
+    };
+    await refused('x\n'.repeat(40_000), 'larger than 64 KiB');
+    await refused('x'.repeat(5000), 'a line of it has more than 4096 characters');
+    await refused('x\n'.repeat(2001), 'more than 2000 patterns');
+  });
+
+  it('count the patterns of all .gitignore files on the way together', async (t) => {
+    const list = 'x\n'.repeat(700);
+    const { walked } = tree(t, {
+      'top/.gitignore': list,
+      'top/one/.gitignore': list,
+      'top/one/a': '',
+      'top/two/.gitignore': list,
+      'top/one/deep/.gitignore': '',
+    });
+    assert.match((await walked({ gitignore: true })).paths, /top\/two/);
+    const { dir, walked: more } = tree(t, { 'top/one/deep/.gitignore': list, 'top/one/.gitignore': list });
+    writeFileSync(join(dir, 'top/.gitignore'), list);
+    await assert.rejects(more({ gitignore: true }), failure('UNREADABLE', 'with those above it'));
+  });
+
+  it('refuse typed patterns that match nothing', async (t) => {
+    const { walked } = tree(t, { 'top/a': '', 'top/[x': '' });
+    for (const [pattern, why] of [
+      ['[x', 'ends within a ['],
+      ['a\\', 'behind a'],
+      ['#a', 'a comment'],
+      ['/', 'empty'],
+      ['!', 'empty'],
+      ['./', 'empty'],
+      ['a'.repeat(5000), 'more than 4096 characters'],
+    ] as const)
+      for (const name of ['exclude', 'include'] as const)
+        await assert.rejects(walked({ [name]: [pattern] }), failure('USAGE', why), pattern);
+    await assert.rejects(walked({ exclude: Array(2001).fill('x') }), failure('USAGE', 'more than 2000'));
+  });
+
+  it('take a leading ./ for the top, and an include back where it was typed so', async (t) => {
+    const { walked } = tree(t, {
+      'top/a.c': '',
+      'top/old/a.c': '',
+      'top/src/a.c': '',
+      'top/src/a.o': '',
+      'top/src/build/b.c': '',
+      'top/build/c.c': '',
+    });
+    assert.equal(
+      (await walked({ exclude: ['./build', './/old'] })).paths,
+      'top top/a.c top/src top/src/a.c top/src/a.o top/src/build top/src/build/b.c',
+    );
+    assert.equal(
+      (await walked({ include: ['*.c', '!old', '!./build/'] })).paths,
+      'top top/a.c top/src top/src/a.c top/src/build top/src/build/b.c',
+    );
+    // Of a folder that is included.
+    assert.equal((await walked({ include: ['src', '!*.o', '!build'] })).paths, 'top top/src top/src/a.c');
+    await assert.rejects(walked({ include: ['!a.c'] }), failure('USAGE', 'filters leave nothing'));
+  });
+
+  it('match names as the system does', () => {
+    for (const [platform, folds] of [
+      ['linux', false],
+      ['darwin', true],
+      ['win32', true],
+    ] as const) {
+      const filter = new Filter({ exclude: ['*.LOG', 'caf\u00e9', '[[:upper:]][A-Z]'] }, platform);
+      for (const name of ['a.log', 'A.Log', 'cafe\u0301', 'CAF\u00c9', 'ab'])
+        assert.equal(filter.verdict(undefined, name, false), folds ? 'out' : 'in', `${platform}: ${name}`);
+      assert.equal(filter.verdict(undefined, 'a.LOG', false), 'out');
+      assert.equal(filter.verdict(undefined, 'other', false), 'in');
+    }
+  });
+
+  it('read nothing above that is no repository, or one of somebody else', async (t) => {
+    const { dir, walked } = tree(t, { 'repo/.git/config': '', 'repo/.gitignore': 'a', 'repo/top/a': '' });
+    assert.equal((await walked({ gitignore: true }, 'repo/top')).leftOut, 1);
+    // Above the repository: it would end the send if it were read.
+    writeFileSync(join(dir, '.gitignore'), 'x'.repeat(5000));
+    assert.equal((await walked({ gitignore: true }, 'repo/top')).leftOut, 1);
+    if (process.getuid?.() !== 0) return;
+    chownSync(join(dir, 'repo/.git'), 12_345, 12_345);
+    assert.equal((await walked({ gitignore: true }, 'repo/top')).leftOut, 0);
   });
 
   it('see links that are followed as what they point to', async (t) => {
