@@ -1,5 +1,6 @@
 /** What `send` takes from memory: bytes and texts under names of their own, or one stream. */
 import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { fault, faultAt } from '../base/errors.ts';
@@ -37,6 +38,9 @@ export const isStream = (data: unknown): data is Stream =>
     Symbol.asyncIterator in data &&
     typeof data[Symbol.asyncIterator] === 'function');
 
+/** Somebody else reads it, and it can be neither read nor closed here. */
+export const isLocked = (data: unknown): boolean => data instanceof ReadableStream && data.locked;
+
 export const isBytes = (data: unknown): data is Bytes =>
   typeof data === 'string' ||
   data instanceof Uint8Array ||
@@ -47,19 +51,34 @@ export const isBytes = (data: unknown): data is Bytes =>
 export function sourceOfItems(items: readonly SendItem[], { sha256 }: { sha256?: boolean }): Source {
   const [first] = items;
   if (!first) throw fault('NOTHING_TO_SEND');
-  if (isStream(first.data))
-    return new StreamSource(asReadable(first.data), first.name, {
-      ...{ chunkSize: MIN_CHUNK, sha256, size: first.size, modified: first.modified },
-    });
+  if (isStream(first.data)) {
+    const { name, size, modified } = first;
+    const stream = asReadable(first.data);
+    try {
+      return new StreamSource(stream, name, { chunkSize: MIN_CHUNK, sha256, size, modified });
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
+  }
   return new MemorySource(items as readonly (SendItem & { data: Bytes })[]);
 }
 
-/** Closing it closes what it reads from. It asks for no more than is taken. */
-function asReadable(data: Stream): Readable {
-  if (data instanceof Readable) return data;
-  if (data instanceof ReadableStream) return Readable.fromWeb(data);
-  return Readable.from(data, { highWaterMark: 1 });
+/** Closing it closes what it reads from. It asks for no more than is taken. An error before that waits until it is read. */
+export function asReadable(data: Stream): Readable {
+  const given = data instanceof EventEmitter ? heard(data) : data;
+  if (given instanceof Readable) return given;
+  if (given instanceof ReadableStream) return heard(Readable.fromWeb(given));
+  return heard(Readable.from(given, { highWaterMark: 1 }));
 }
+
+/** An error of it that nobody listens for would end the process, though nobody may have come yet who takes from it. */
+export function heard<T extends EventEmitter>(stream: T): T {
+  if (!stream.listeners('error').includes(hear)) stream.on('error', hear);
+  return stream;
+}
+
+const hear = () => undefined;
 
 class MemorySource implements Source {
   readonly kind = 'files';

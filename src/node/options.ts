@@ -7,7 +7,7 @@ import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, DownloadOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
-import { isBytes, isStream, type SendItem } from './items.ts';
+import { isBytes, isLocked, isStream, type SendItem } from './items.ts';
 
 const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
 const UNREADABLE: readonly (string | undefined)[] = ['fail', 'skip'];
@@ -98,6 +98,7 @@ function checkItems(items: unknown): void {
     if (typeof name !== 'string') throw wrong('items.name', name, 'a text');
     if (!isBytes(data) && !isStream(data))
       throw wrong('items.data', typeof data, 'a text, bytes, a Blob or a stream');
+    if (isLocked(data)) throw wrong('items.data', 'a locked stream', 'a stream that nobody else reads');
     if (isStream(data) && (items as unknown[]).length > 1)
       throw wrong('items', name, 'alone, since it is a stream');
     check(

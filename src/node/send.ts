@@ -1,5 +1,7 @@
 /** `send` on Node: files, a stream or a text, from a port of this machine. */
 
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
 import { type BeelineError, fault } from '../base/errors.ts';
 import { MIN_CHUNK } from '../base/limits.ts';
 import { makeCertificate } from '../identity/certificate.ts';
@@ -19,7 +21,7 @@ import { FileSource } from './files/source.ts';
 import { StreamSource } from './files/stream-source.ts';
 import { walk } from './files/walk.ts';
 import { Hosting } from './host.ts';
-import { sourceOfItems } from './items.ts';
+import { asReadable, heard, isLocked, isStream, sourceOfItems } from './items.ts';
 import { Forwards } from './network/forwarding.ts';
 import type { Network } from './network/network.ts';
 import { openNetwork } from './network/open.ts';
@@ -52,13 +54,25 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
     skipped.push(path);
     notice(path, error);
   };
-  if (!transfer.begin()) return;
-  checkSend(what, options);
+  const close = () => closeGiven(what, options).catch(() => undefined);
+  if (!transfer.begin()) return close();
+  try {
+    checkSend(what, options);
+  } catch (wrong) {
+    await close();
+    throw wrong;
+  }
+  const opened = openSource(what, options, warn, notice);
   const [known, source, certificate] = await Promise.all([
     secretsFor(options),
-    openSource(what, options, warn, notice),
+    opened,
     makeCertificate(),
-  ]);
+  ]).catch(async (thrown) => {
+    // Of files nothing is open yet, and to look at all of them may take long.
+    const ofFiles = Array.isArray(what) && !what.includes('-');
+    if (!ofFiles) await opened.then((source) => source.close()).catch(close);
+    throw thrown;
+  });
   // Who names a port has opened that one, and who wants only relays tells nobody of any.
   const free = options.at === undefined && !options.port && options.relay !== 'only';
   threading.start(transfer, certificate, source.length, free ? { host: undefined } : undefined);
@@ -114,6 +128,17 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
   });
 }
 
+/** What was given open is closed, also where the send ends before anything is made of it. It may be anything: it was not checked. */
+async function closeGiven(what: What, { stdin }: SendOptions): Promise<void> {
+  const { store, items } = (what ?? {}) as { store?: Partial<Source>; items?: unknown };
+  await store?.close?.();
+  if (Array.isArray(what) && what.includes('-') && stdin instanceof Readable) heard(stdin).destroy();
+  for (const item of Array.isArray(items) ? items : []) {
+    const data: unknown = item?.data;
+    if (isStream(data) && !isLocked(data)) asReadable(data).destroy();
+  }
+}
+
 const hostOf = ({ at }: SendOptions) => (at === undefined ? undefined : parseHostPort(at).host);
 
 /** Beside the port of lanes, and of the page, if these were chosen. */
@@ -167,6 +192,7 @@ async function openSource(
   if (paths.includes('-')) {
     if (paths.length > 1) throw fault('STDIN_WITH_PATHS');
     const stream = options.stdin ?? process.stdin;
+    if (stream instanceof EventEmitter) heard(stream);
     return new StreamSource(stream, options.stdinName ?? 'stdin', {
       chunkSize: MIN_CHUNK,
       sha256: options.sha256,

@@ -12,6 +12,7 @@ import type { ReceiveOptions } from './api.ts';
 import { MemorySink } from './files/memory-sink.ts';
 import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
+import { heard } from './items.ts';
 
 type SinkOptions = Pick<ReceiveOptions, 'to' | 'stdout' | 'overwrite' | 'links' | 'onConflict' | 'sha256'>;
 
@@ -38,7 +39,7 @@ export function settle<T extends Pick<ReceiveOptions, 'to' | 'into' | 'store' | 
     };
     return { options, wrong: fault('OPTION_WRONG', values) };
   }
-  return { options: Object.assign(options, { to: '-', stdout }) };
+  return { options: Object.assign(options, { to: '-', stdout: heard(stdout) }) };
 }
 
 const isOfProcess = (stream: NodeJS.WritableStream) => stream === process.stdout || stream === process.stderr;

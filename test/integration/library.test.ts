@@ -211,3 +211,88 @@ test('an abort closes what is sent from and what is received into, and after `cl
     process.on('exit', () => say('ended by itself'));`);
   assert.equal(said, 'INTERRUPTED INTERRUPTED\ntrue true\nended by itself');
 });
+
+test('a stream that fails before anybody takes from it, or writes to it, ends its transfer and not the process', async () => {
+  const said = await says(`
+    const turn = () => new Promise((resolve) => setTimeout(resolve));
+    const given = () => {
+      const stream = new PassThrough();
+      return [stream, () => stream.destroy(new Error('early'))];
+    };
+    const web = () => {
+      let its;
+      return [new ReadableStream({ start(it) { its = it; } }), () => its.error(new Error('early'))];
+    };
+    const wait = { accept: 'all', into: new Map() };
+    for (const make of [given, web]) {
+      const [data, fail] = make();
+      const sender = send({ items: [{ name: 'a', data }] }, near);
+      const met = await meet(sender);
+      fail();
+      await turn();
+      const receiver = receive({ ...met, ...wait });
+      say(await code(sender.done), typeof (await code(receiver.done)));
+    }
+    const taken = () => {
+      const stream = new Writable({ write: (_p, _e, done) => done() });
+      return [stream, () => stream.destroy(new Error('gone'))];
+    };
+    const webTaken = () => {
+      let its;
+      return [new WritableStream({ start(it) { its = it; } }), () => its.error(new Error('gone'))];
+    };
+    for (const make of [taken, webTaken]) {
+      const [into, fail] = make();
+      const sender = send({ items: [{ name: 'a', data: 'text' }] }, near);
+      const accept = async () => {
+        fail();
+        await turn();
+        return true;
+      };
+      const receiver = receive({ ...(await meet(sender)), into, accept });
+      say(await code(receiver.done));
+      // It would wait for the receiver to come back.
+      sender.cancel();
+      await code(sender.done);
+    }`);
+  assert.equal(said, 'UNREADABLE string\nUNREADABLE string\nWRITE_FAILED\nWRITE_FAILED');
+});
+
+test('what was given open is closed when a send ends before it has begun', async () => {
+  const said = await says(`
+    const ends = [
+      [{ code: 'nonsense' }, 'a'],
+      [{ lanes: 0 }, 'a'],
+      [{ signal: AbortSignal.abort() }, 'a'],
+      [{}, 'not/a/file'],
+    ];
+    const kinds = {
+      stream: (closed) => new PassThrough().on('close', closed),
+      web: (closed) => new ReadableStream({ cancel: closed }),
+      iterator: (closed) => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ value: 'x' }), return: async () => (closed(), { done: true }) }) }),
+    };
+    for (const [options, name] of ends) {
+      for (const [kind, make] of Object.entries(kinds)) {
+        let closed;
+        const ended = new Promise((resolve) => (closed = resolve));
+        const transfer = send({ items: [{ name, data: make(closed) }] }, { ...near, ...options });
+        const end = await code(transfer.done);
+        await ended;
+        say(kind, end);
+      }
+    }
+    const stdin = new PassThrough();
+    say(await code(send(['-'], { ...near, stdin, code: 'nonsense' }).done), stdin.destroyed);
+    const locked = new ReadableStream();
+    locked.getReader();
+    say(await code(send({ items: [{ name: 'a', data: locked }] }, near).done));`);
+  const each = (end: string) => ['stream', 'web', 'iterator'].map((kind) => `${kind} ${end}`);
+  assert.deepEqual(said.split('\n'), [
+    ...each('USAGE'),
+    ...each('USAGE'),
+    ...each('INTERRUPTED'),
+    ...each('USAGE'),
+    'USAGE true',
+    'USAGE',
+  ]);
+});
