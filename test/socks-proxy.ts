@@ -8,6 +8,8 @@ export interface SocksProxy {
   asked: string[];
   /** `user:password` of each client that gave some. */
   users: string[];
+  /** Resolves when the first client has connected. */
+  reached: Promise<unknown>;
   close(): void;
 }
 
@@ -35,6 +37,7 @@ export async function socksProxy(answers: SocksAnswers = {}): Promise<SocksProxy
   front.listen(0, '127.0.0.1');
   await once(front, 'listening');
   const it: SocksProxy = {
+    reached: once(front, 'connection'),
     port: (front.address() as AddressInfo).port,
     asked: [],
     users: [],

@@ -155,6 +155,7 @@ function refusal(status: number, authority: string): string {
   return `refused a tunnel to ${authority} (HTTP ${status}). Ask who runs it, or exempt the server with NO_PROXY`;
 }
 
-function failed(name: string, what: string, cause?: Error): BeelineError {
-  return fault('PROXY_FAILED', { name, what }, { cause });
+/** @param cause kept where it is of a socket: what a proxy says, it says again */
+function failed(name: string, what: string, cause?: NodeJS.ErrnoException): BeelineError {
+  return fault('PROXY_FAILED', { name, what }, cause?.code === undefined ? {} : { cause });
 }

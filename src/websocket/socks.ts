@@ -14,7 +14,7 @@ interface SocksPlace {
   password: string;
 }
 
-/** @throws Error with what the proxy said; what the signal was aborted with */
+/** @throws Error with what the proxy said, or with the code of a socket's error; what the signal was aborted with */
 export async function connectBySocks(
   { host, port, version, user, password }: SocksPlace,
   to: { host: string; port: number },
@@ -42,6 +42,9 @@ export async function connectBySocks(
     return await until(signal, asked);
   } catch (error) {
     opened.destroy();
-    throw error;
+    if (signal.aborted) throw error;
+    // The package's own error carries what it was asked with, the password too.
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw Object.assign(new Error(message), code !== undefined && { code });
   }
 }
