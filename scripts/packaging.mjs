@@ -2,10 +2,13 @@
 //
 //   node scripts/packaging.mjs formulas FOLDER     FOLDER has the executables' checksums (*.sha256); it gets beeline.rb and winget/
 //   node scripts/packaging.mjs deb EXECUTABLE ARCHITECTURE FILE.deb     ARCHITECTURE: amd64 or arm64. It needs dpkg-deb
+//   node scripts/packaging.mjs licences FILE       of Node and of all packages that an executable may hold
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,15 +18,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8'));
 const [what, ...args] = process.argv.slice(2);
 if (what === 'formulas' && args.length === 1) formulas(...args);
 else if (what === 'deb' && args.length === 3) deb(...args);
+else if (what === 'licences' && args.length === 1) writeFileSync(args[0], licences());
 else {
-  console.error('node scripts/packaging.mjs formulas FOLDER | deb EXECUTABLE ARCHITECTURE FILE.deb');
+  console.error(
+    'node scripts/packaging.mjs formulas FOLDER | deb EXECUTABLE ARCHITECTURE FILE.deb | licences FILE',
+  );
   process.exitCode = 2;
 }
 
@@ -56,9 +62,36 @@ function formulas(folder) {
   console.log(`${join(folder, 'beeline.rb')}, ${join(folder, 'winget')}: version ${version}`);
 }
 
+/** The texts of the licences, each under the names of those that have it. */
+function licences() {
+  const holders = new Map();
+  const add = (holder, text) => holders.set(text, [...(holders.get(text) ?? []), holder]);
+  const bin = dirname(process.execPath);
+  // As it is unpacked from nodejs.org, and as Debian has it.
+  const node = [join(bin, '../LICENSE'), join(bin, 'LICENSE'), '/usr/share/doc/nodejs/LICENSE'].find(
+    existsSync,
+  );
+  const elsewhere = `It is at https://github.com/nodejs/node/blob/${process.version}/LICENSE`;
+  add(`Node.js ${process.version}`, node ? readFileSync(node, 'utf8').trim() : elsewhere);
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+  for (const [path, { dev, devOptional, version, license }] of Object.entries(packages)) {
+    // Optional parts for other platforms are not installed.
+    if (path === '' || dev || devOptional || !existsSync(path)) continue;
+    const name = `${path.slice(path.lastIndexOf('node_modules/') + 13)} ${version}`;
+    const files = readdirSync(path).filter((file) => /^(licen[cs]e|copying|notice)\b/i.test(file));
+    for (const file of files) add(name, readFileSync(join(path, file), 'utf8').trim());
+    if (files.length === 0) add(name, `${license}. The package has no text of its own.`);
+  }
+  const rule = '-'.repeat(80);
+  return [...holders].map(([text, names]) => `${names.join('\n')}\n\n${text}\n`).join(`\n${rule}\n`);
+}
+
 function deb(executable, architecture, target) {
+  // Whatever that of whoever runs this is: others read what is installed.
+  process.umask(0o022);
   const root = mkdtempSync(join(tmpdir(), 'beeline-deb-'));
   try {
+    chmodSync(root, 0o755);
     const put = (path, bytes, mode = 0o644) => {
       mkdirSync(join(root, path, '..'), { recursive: true, mode: 0o755 });
       writeFileSync(join(root, path), bytes);
@@ -68,6 +101,7 @@ function deb(executable, architecture, target) {
     copyFileSync(executable, join(root, 'usr/bin/beeline'));
     chmodSync(join(root, 'usr/bin/beeline'), 0o755);
     put('usr/share/doc/beeline/copyright', readFileSync('packaging/debian/copyright'));
+    put('usr/share/doc/beeline/licences.gz', gzipSync(licences(), { level: 9 }));
     put('usr/share/doc/beeline/changelog.gz', gzipSync(readFileSync('CHANGELOG.md'), { level: 9 }));
     // Neither is started by itself.
     put('usr/lib/systemd/system/beeline-server.service', readFileSync('deploy/beeline-server.service'));
@@ -88,5 +122,7 @@ function deb(executable, architecture, target) {
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
+  const sum = createHash('sha256').update(readFileSync(target)).digest('hex');
+  writeFileSync(`${target}.sha256`, `${sum}  ${basename(target)}\n`);
   console.log(`${target}: ${(statSync(target).size / 1e6).toFixed(1)} MB`);
 }

@@ -1,10 +1,12 @@
 /** What package managers get: the formula, the manifests and the Debian package are well formed, and hold what they should. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { parse } from 'yaml';
 
 const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -86,20 +88,30 @@ test('the Debian package has the command, its units, and a control file that dpk
   const dir = folder(t);
   writeFileSync(join(dir, 'executable'), '#!/bin/sh\necho it runs\n');
   const target = join(dir, 'beeline.deb');
-  execFileSync(process.execPath, ['scripts/packaging.mjs', 'deb', join(dir, 'executable'), 'amd64', target]);
+  const made = ['scripts/packaging.mjs', 'deb', join(dir, 'executable'), 'amd64', target];
+  // Under a umask that lets nobody else read.
+  execFileSync('sh', ['-c', 'umask 077; exec "$@"', 'sh', process.execPath, ...made]);
+  const sum = createHash('sha256').update(readFileSync(target)).digest('hex');
+  assert.equal(readFileSync(`${target}.sha256`, 'utf8'), `${sum}  beeline.deb\n`);
   const field = (name: string) =>
     execFileSync('dpkg-deb', ['--field', target, name], { encoding: 'utf8' }).trim();
   assert.deepEqual(['Package', 'Version', 'Architecture'].map(field), ['beeline', version, 'amd64']);
   assert.ok(Number(field('Installed-Size')) > 0);
   const listed = execFileSync('dpkg-deb', ['--contents', target], { encoding: 'utf8' });
   assert.match(listed, /^-rwxr-xr-x root\/root .* \.\/usr\/bin\/beeline$/m);
+  for (const line of listed.trim().split('\n'))
+    assert.match(line, line.endsWith('/') ? /^drwxr-xr-x / : /^-rw[x-]r-[x-]r-[x-] /);
   for (const path of [
     'doc/beeline/copyright',
     'doc/beeline/changelog.gz',
+    'doc/beeline/licences.gz',
     'doc/beeline/examples/server.yaml',
   ])
     assert.match(listed, new RegExp(`^-rw-r--r-- root/root .* \\./usr/share/${path}$`, 'm'));
   assert.match(listed, /usr\/lib\/systemd\/system\/beeline-server\.service$/m);
   execFileSync('dpkg-deb', ['--extract', target, join(dir, 'out')]);
   assert.equal(execFileSync(join(dir, 'out/usr/bin/beeline'), { encoding: 'utf8' }), 'it runs\n');
+  const licences = gunzipSync(readFileSync(join(dir, 'out/usr/share/doc/beeline/licences.gz'))).toString();
+  for (const holder of ['Node.js v', 'ws 8', 'yaml 2', 'udx-native 1'])
+    assert.ok(licences.includes(holder), holder);
 });

@@ -54,13 +54,32 @@ test('a release is checked before it is published, with provenance, by actions t
   const runs = (job: string) => steps(job).map(({ run }) => run ?? '');
   assert.ok(runs('check').includes('bash .ci/run'));
   assert.ok(runs('audit').includes('npm audit --omit=dev'));
-  assert.deepEqual(jobs.publish.needs, ['check', 'audit', 'executables']);
   assert.deepEqual(jobs.executables.needs, ['check', 'audit']);
-  assert.deepEqual(jobs.publish.permissions, { contents: 'write', 'id-token': 'write' });
-  const publish = runs('publish');
-  const at = (step: string) => publish.findIndex((run) => run.startsWith(step));
-  assert.ok(at('npm publish --provenance --access public') > at('npm run sbom'));
+  assert.deepEqual(jobs.parts.needs, ['check', 'audit', 'executables']);
+  const at = (step: string) => runs('parts').findIndex((run) => run.startsWith(step));
   assert.ok(at('npm run sbom') > at('npm run build'));
+  // The registry takes nothing back: all else is there before.
+  assert.deepEqual(
+    ['draft', 'publish', 'release'].map((job) => jobs[job].needs),
+    ['parts', 'draft', 'publish'],
+  );
+  assert.ok(runs('draft').some((run) => /^gh release create "\$GITHUB_REF_NAME" --draft /.test(run)));
+  assert.ok(runs('publish').some((run) => run.startsWith('npm publish --provenance --access public')));
+  assert.deepEqual(runs('release'), ['gh release edit "$GITHUB_REF_NAME" --draft=false']);
+  // Who may publish runs nothing that was fetched or built here.
+  assert.deepEqual(
+    Object.entries(jobs).flatMap(([name, job]) => {
+      const { permissions } = job as { permissions?: object };
+      return permissions ? [[name, permissions]] : [];
+    }),
+    [
+      ['draft', { contents: 'write' }],
+      ['publish', { contents: 'read', 'id-token': 'write' }],
+      ['release', { contents: 'write' }],
+    ],
+  );
+  for (const job of ['draft', 'publish', 'release'])
+    for (const run of runs(job)) assert.doesNotMatch(run, /npm (ci|run)|node /, job);
   for (const job of Object.keys(jobs)) {
     assert.ok(jobs[job]['timeout-minutes'] > 0, `${job} ends`);
     for (const { uses } of steps(job))
