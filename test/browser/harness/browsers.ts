@@ -18,6 +18,8 @@ const PROGRAMS: Record<Kind, readonly string[]> = {
 /** Milliseconds until a browser must have started, and until one that is told to close is killed. */
 const LAUNCH_DEADLINE = 60_000;
 const CLOSE_DEADLINE = 60_000;
+/** For what a page is to do, on a machine where others run too. */
+const PAGE_DEADLINE = 120_000;
 
 /** Why this browser cannot be driven here, or undefined when it can. */
 export function whyNoBrowser(kind: Kind): string | undefined {
@@ -56,13 +58,13 @@ export async function launch(kind: Kind, options: LaunchOptions): Promise<Browse
   const { folder, prefix, args = [], mdns = false } = options;
   const downloadPath = downloadsOf(folder);
   mkdirSync(downloadPath, { recursive: true });
-  return await puppeteer.launch({
+  const browser = await puppeteer.launch({
     browser: kind === 'chromium' ? 'chrome' : 'firefox',
     executablePath: prefix ? wrapped(program, prefix, folder) : program,
     userDataDir: join(folder, 'profile'),
     headless: true,
     timeout: LAUNCH_DEADLINE,
-    protocolTimeout: 120_000,
+    protocolTimeout: PAGE_DEADLINE,
     // File descriptors reach into a namespace; a port of it could not be reached from here.
     pipe: kind === 'chromium',
     // Phones are narrower; what a page looks like on one is asked for where it matters.
@@ -77,6 +79,13 @@ export async function launch(kind: Kind, options: LaunchOptions): Promise<Browse
       'media.peerconnection.ice.obfuscate_host_addresses': mdns,
     },
   });
+  const newPage = browser.newPage.bind(browser);
+  browser.newPage = async (...how) => {
+    const page = await newPage(...how);
+    page.setDefaultTimeout(PAGE_DEADLINE);
+    return page;
+  };
+  return browser;
 }
 
 function chromiumFlags(mdns: boolean): string[] {
