@@ -59,7 +59,8 @@ export function App({ page }: { page: Page }) {
 function Languages({ page }: { page: Page }) {
   const change = async ({ currentTarget: { value } }: { currentTarget: HTMLSelectElement }) => {
     // Where the words do not come, all stays as it is.
-    if (isLanguage(value)) await changeLanguage(value).catch(() => {});
+    const lost = () => page.shown.fault(new Error(say('fault.part')));
+    if (isLanguage(value)) await changeLanguage(value).catch(lost);
     page.shown.show({ ...page.shown.view });
   };
   return (

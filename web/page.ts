@@ -11,13 +11,12 @@ import {
 } from '../src/browser/light.ts';
 import * as address from './address.ts';
 import { type PageEngine, withEngine } from './engine.ts';
-import { codeProblem, plainCode } from './model/code.ts';
 import { type Agreed, firstName, isSameOffer } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
-import { joined, without } from './model/staged.ts';
-import { type Home, mustStay, type Sent, type ViewNote } from './model/view.ts';
+import { appended, joined, without } from './model/staged.ts';
+import { type Home, mustStay, type Sent, type Transferring, type ViewNote } from './model/view.ts';
 import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
@@ -72,14 +71,16 @@ export class Page {
   }
 
   addPasted(files: ArrayLike<File>): void {
+    if (!this.#mayTake()) return;
     const names = distinct(Array.from(files, ({ name }) => name));
     this.#stage(Array.from(files, (file, index) => ({ path: names[index]!, file })));
   }
 
   /** Into the field of a text that is to be sent. */
   addText(text: string): void {
-    this.draft = text;
-    this.shown.show({ ...home(), draft: text });
+    if (!this.#mayTake()) return;
+    this.draft = appended(this.draft, text);
+    this.shown.show({ ...home(), draft: this.draft });
   }
 
   /** Call it in the event's own turn: afterwards the list is empty. */
@@ -116,7 +117,7 @@ export class Page {
   receive(code: string, before?: Agreed): void {
     address.keep(code);
     let streamed = false;
-    this.#begin(begun('receive'), (engine, signal) => {
+    const begin = (engine: PageEngine, signal: AbortSignal) => {
       const reception = engine.receive({
         server: location.origin,
         code,
@@ -141,7 +142,9 @@ export class Page {
           this.shown.patch({ kept: arrived, streamed: streamed && !arrived, serving: !over });
         },
         (error) => {
-          if (error instanceof BeelineError && SPENT.has(error.code)) address.clear(code);
+          if (!(error instanceof BeelineError && SPENT.has(error.code))) return;
+          address.clear(code);
+          if (this.#transfer === reception) this.shown.patch({ code: undefined });
         },
       );
       let over = false;
@@ -152,18 +155,18 @@ export class Page {
       // It fails as the transfer does, and is told there.
       reception.kept.catch(() => {});
       return reception;
-    });
+    };
+    this.#begin(begun('receive'), begin, { code });
   }
 
   /** The same once more: what was sent, or what its code is still good for. */
   again(): void {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
-    const { sent, running, agreed } = view;
-    const code = address.code();
+    // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
+    const { sent, code, agreed } = view;
     if (sent) this.#send(sent);
-    else if (running.role === 'receive' && codeProblem(code) === undefined)
-      this.receive(plainCode(code), agreed);
+    else if (code !== undefined) this.receive(code, agreed);
     else this.back();
   }
 
@@ -215,16 +218,34 @@ export class Page {
   back(): void {
     this.#task?.abort();
     const { view } = this.shown;
-    const left = this.#transfer;
-    this.#transfer = undefined;
-    // Nobody would see that it still gives, and what has not begun is not to begin.
-    if (view.at === 'transfer' && (view.serving || !left)) this.stop();
-    if (view.at === 'transfer' && view.running.done) this.draft = '';
+    const left = this.#leave();
     this.shown.show(home());
     // What is kept of it may be removed a moment after the list is shown. So the list is made again then.
     if (view.at !== 'transfer' || view.running.error || view.running.done) return;
     const again = () => this.shown.view.at === 'home' && this.shown.show(home());
     left?.done.then(again, again);
+  }
+
+  /** @returns what was shown, and is not any more */
+  #leave(): Transfer | undefined {
+    const { view } = this.shown;
+    const left = this.#transfer;
+    this.#transfer = undefined;
+    if (view.at !== 'transfer') return left;
+    // Nobody would see that it still gives, and what has not begun is not to begin.
+    if (view.serving || !left) this.stop();
+    if (view.running.done && view.sent && 'text' in view.sent) this.draft = '';
+    return left;
+  }
+
+  /** Makes room for what another program gives, unless something runs that nothing may take the place of: then it says so. */
+  #mayTake(): boolean {
+    if (mustStay(this.shown.view)) {
+      this.shown.note({ kind: 'error', text: say('drop.busy') });
+      return false;
+    }
+    this.#leave();
+    return true;
   }
 
   /** What was chosen so far. */
@@ -250,7 +271,7 @@ export class Page {
     this.#begin(
       wanted === 1 ? begun('send') : begunFor(wanted),
       (engine, signal) => engine.send(what, { server: location.origin, signal, receivers: wanted }),
-      what,
+      { sent: what },
     );
   }
 
@@ -258,21 +279,26 @@ export class Page {
   #begin(
     first: TransferShown,
     start: (engine: PageEngine, signal: AbortSignal) => Transfer,
-    sent?: Sent,
+    of: Pick<Transferring, 'sent' | 'code'>,
   ): void {
     this.#task = undefined;
     this.#transfer = undefined;
+    // What this takes the place of would go on unseen, or begin once the engine is there.
+    if (mustStay(this.shown.view)) this.stop();
+    this.#answer?.(false);
+    this.#answer = undefined;
     const stop = new AbortController();
     const { signal } = stop;
     this.#stop = stop;
+    const { sent } = of;
     const fail = (thrown: unknown) =>
       this.#backTo(sent && !('text' in sent) ? sent : [], { kind: 'error', text: messageOf(thrown) });
-    this.shown.show({ at: 'transfer', running: first, sent });
+    this.shown.show({ at: 'transfer', running: first, ...of });
     withEngine(
       (engine) => {
         if (signal.aborted) return;
         try {
-          this.#follow(start(engine, signal), first, sent);
+          this.#follow(start(engine, signal), first, of);
         } catch (thrown) {
           fail(thrown);
         }
@@ -281,9 +307,9 @@ export class Page {
     );
   }
 
-  #follow(transfer: Transfer, first: TransferShown, sent: Sent | undefined): void {
+  #follow(transfer: Transfer, first: TransferShown, of: Pick<Transferring, 'sent' | 'code'>): void {
     this.#transfer = transfer;
-    this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state }, sent });
+    this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state }, ...of });
     transfer.subscribe((event) => {
       if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
       const running = nextOfAll(this.shown.view.running, event);
@@ -292,7 +318,7 @@ export class Page {
       const over = event.event === 'error' || event.event === 'done';
       // Whoever ended it, nobody waits for an answer any more.
       if (over) this.#answer?.(false);
-      this.shown.patch({ running, ...(over && { offer: undefined }) });
+      this.shown.patch({ running, ...(over && { offer: undefined, note: undefined }) });
     });
     transfer.done.catch(() => {});
   }

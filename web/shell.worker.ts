@@ -38,7 +38,7 @@ const PREFIX = 'beeline-shell-';
 const STORE = PREFIX + SHELL_VERSION;
 const PAGE = '/';
 const SHARE = '/share';
-/** Milliseconds for the document from a server that is slow, before the one that is kept is shown. */
+/** Milliseconds for the document from a server that is slow, before the one that is kept is shown; for icon and manifest too. */
 const PATIENCE = 4_000;
 /** Milliseconds for a page to open and ask for what was shared. */
 const KEPT_FOR = 60_000;
@@ -47,7 +47,12 @@ const MOST_WAITING = 4;
 const MOST_FILES = 10_000;
 const MOST_TEXT = 1_000_000;
 
+/** Opens the page, which asks for nothing that is here, and says that it did not arrive. */
+const LOST = `${PAGE}?shared=`;
+
 const waiting = new Map<string, Shared>();
+/** Shares that are still being read, and have their places among those that wait. */
+let coming = 0;
 
 scope.addEventListener('install', (event) => event.waitUntil(fill()));
 
@@ -61,10 +66,12 @@ scope.addEventListener('fetch', (event) => {
     return event.respondWith(take(event));
   if (request.method !== 'GET') return;
   if (request.mode === 'navigate') {
-    if (url.pathname === PAGE) event.respondWith(open(request));
+    if (url.pathname === PAGE) event.respondWith(fresh(PAGE, request));
     return;
   }
-  if (url.search === '' && SHELL.includes(url.pathname)) event.respondWith(kept(url.pathname, request));
+  const path = url.pathname;
+  if (url.search !== '' || !SHELL.includes(path)) return;
+  event.respondWith(neverChanges(path) ? kept(path, request) : fresh(path, request));
 });
 
 scope.addEventListener('message', ({ data, ports }) => {
@@ -76,11 +83,13 @@ scope.addEventListener('message', ({ data, ports }) => {
   shared?.taken();
 });
 
-/** `reload` for the document, which has no name of its own version; the rest never changes under its name. */
+/** Its name has a hash of it. The document, the icon and the manifest have no such name. */
+const neverChanges = (path: string): boolean => path.startsWith('/assets/');
+
 async function fill(): Promise<void> {
   const store = await caches.open(STORE);
   await store.addAll(
-    SHELL.map((path) => new Request(path, { cache: path.startsWith('/assets/') ? 'default' : 'reload' })),
+    SHELL.map((path) => new Request(path, { cache: neverChanges(path) ? 'default' : 'reload' })),
   );
 }
 
@@ -90,8 +99,8 @@ async function removeOthers(): Promise<void> {
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
-/** The document is the server's, so that a new one is seen at once; the kept one is for when there is none. */
-async function open(request: Request): Promise<Response> {
+/** It is the server's, so that a new one is seen at once; the kept one is for when none comes in time, or the server has trouble. */
+async function fresh(path: string, request: Request): Promise<Response> {
   const store = await caches.open(STORE);
   let late: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise<undefined>((resolve) => {
@@ -102,7 +111,7 @@ async function open(request: Request): Promise<Response> {
   clearTimeout(late);
   // A gateway whose server is away has an answer too.
   if (answer && answer.status < 500) return answer;
-  return (await store.match(PAGE)) ?? answer ?? fetched;
+  return (await store.match(path)) ?? answer ?? fetched;
 }
 
 async function kept(path: string, request: Request): Promise<Response> {
@@ -112,15 +121,18 @@ async function kept(path: string, request: Request): Promise<Response> {
 
 /** Keeps what is shared in memory for the page that this answer opens. It is sent nowhere. */
 async function take(event: FetchEvent): Promise<Response> {
-  if (waiting.size >= MOST_WAITING) return Response.redirect(PAGE, 303);
+  if (waiting.size + coming >= MOST_WAITING) return Response.redirect(LOST, 303);
+  coming++;
   try {
     const form = await event.request.formData();
     const files = form.getAll('files').filter((each) => each instanceof File);
     const texts = ['title', 'text', 'url'].map((name) => form.get(name));
     const text = texts.filter((each) => typeof each === 'string' && each !== '').join('\n');
+    // Half of it would look like all.
+    if (files.length > MOST_FILES || text.length > MOST_TEXT) return Response.redirect(LOST, 303);
     const id = crypto.randomUUID();
     const claimed = new Promise<void>((taken) => {
-      waiting.set(id, { files: files.slice(0, MOST_FILES), text: text.slice(0, MOST_TEXT), taken });
+      waiting.set(id, { files, text, taken });
       setTimeout(() => {
         waiting.delete(id);
         taken();
@@ -129,6 +141,8 @@ async function take(event: FetchEvent): Promise<Response> {
     event.waitUntil(claimed);
     return Response.redirect(`${PAGE}?shared=${id}`, 303);
   } catch {
-    return Response.redirect(PAGE, 303);
+    return Response.redirect(LOST, 303);
+  } finally {
+    coming--;
   }
 }

@@ -50,9 +50,12 @@ export class Shown {
     this.#soon ??= setTimeout(() => this.#tell(), DRAWN_AFTER);
   }
 
-  /** Says what became of something, at home or at the transfer. */
+  /** Says what became of something, at home, at what was chosen, or at the transfer. */
   note(note: ViewNote, change: Partial<Transferring> = {}): void {
-    if (this.#view.at === 'home') this.show({ ...this.#view, note });
+    const view = this.#view;
+    if (view.at === 'home' || view.at === 'staging') this.show({ ...view, note });
+    else if (view.at === 'saving' && view.before.at === 'home')
+      this.show({ ...view, before: { ...view.before, note } });
     else this.patch({ note, ...change });
   }
 

@@ -4,7 +4,7 @@
  */
 export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
 export { escapeName } from '../base/printable.ts';
-export { type Code, codeIn, formatCode, parseCode } from '../identity/code.ts';
+export { type Code, codeIn, formatCode, linkIn, parseCode } from '../identity/code.ts';
 export type { Completion } from '../identity/completion.ts';
 export type { Doubt } from '../identity/doubt.ts';
 export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';

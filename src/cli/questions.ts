@@ -23,7 +23,7 @@ export function describeOffer(offer: OfferSummary): string[] {
   return [
     `${who} offers ${contents(offer)}:`,
     ...offer.names.slice(0, 20).map((name) => `    ${name}`),
-    ...(offer.names.length >= 20 && offer.files + offer.folders + offer.links > 20 ? ['    ...'] : []),
+    ...(offer.tops > offer.names.length ? ['    ...'] : []),
   ];
 }
 

@@ -172,6 +172,8 @@ export interface OfferSummary {
   update: boolean;
   /** Top-level names, escaped for display, at most 20. */
   names: string[];
+  /** How many stand at the top, named or not. */
+  tops: number;
   /** Bytes of each of `names`, a folder's with all that is in it. Absent where sizes are not known, as of a stream. */
   sizes?: number[];
   peer: { fingerprint: string; name?: string };

@@ -222,7 +222,7 @@ export class ReceivingSide {
     const { peer } = this.#session;
     const sizes = kind === 'stream' ? undefined : top.map(({ path }) => sums.get(path) ?? 0);
     return {
-      ...{ ...count(entries), bytes: offer.bytes ?? null, kind, update, names, peer },
+      ...{ ...count(entries), bytes: offer.bytes ?? null, kind, update, names, tops: sums.size, peer },
       ...(sizes && { sizes }),
     };
   }

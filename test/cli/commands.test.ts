@@ -20,6 +20,7 @@ const OFFER: OfferSummary = {
   kind: 'files',
   update: false,
   names: ['holiday/', 'notes.txt'],
+  tops: 2,
   peer: { fingerprint: RESULT.peer },
 };
 

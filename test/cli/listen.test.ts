@@ -13,7 +13,7 @@ import { fakeHost, Keyboard, Sink } from './fakes.ts';
 const offer: Extract<InboxEvent, { event: 'offer' }> = {
   event: 'offer',
   ...{ arrival: 1, device: 'laptop', accepted: true, kind: 'files', update: false },
-  ...{ files: 2, folders: 0, links: 0, bytes: 3000, names: ['a.txt', 'b\u202e.txt'] },
+  ...{ files: 2, folders: 0, links: 0, bytes: 3000, names: ['a.txt', 'b\u202e.txt'], tops: 2 },
 };
 const done = { event: 'done', files: 2, bytes: 3000, resumed: 0, seconds: 2, root: 'ab' } as const;
 const of = (arrival: number) => ({ arrival, device: 'laptop' });

@@ -17,6 +17,7 @@ const OFFER: OfferSummary = {
   kind: 'files',
   update: false,
   names: Array.from({ length: 20 }, (_, i) => `name${i}`),
+  tops: 26,
   peer: { fingerprint: RESULT.peer, name: 'laptop' },
 };
 

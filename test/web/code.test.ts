@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import * as engine from '../../src/browser/index.ts';
-import { codeIn, codeProblem, linkTo, plainCode, questionAbout } from '../../web/model/code.ts';
+import {
+  codeIn,
+  codeProblem,
+  elsewhere,
+  linkTo,
+  otherHost,
+  plainCode,
+  questionAbout,
+} from '../../web/model/code.ts';
 
 test('a code is found bare, in a link, and in a fragment', () => {
   for (const text of [
@@ -46,6 +54,33 @@ test('what was pasted around a code goes, and what looks mistyped is asked about
   assert.match(one!.text, /'alpah' is not a word of a code. Did you mean 'alpha'\?/);
   assert.equal(one!.meant, '7-alpha-zoo');
   assert.equal(questionAbout(engine, '7-xat-zoo')!.meant, undefined);
+});
+
+test('a link of another server is told from those of this one, and its code is not to be tried here', () => {
+  const here = new URL('https://beeline.example/');
+  for (const text of [
+    '7-crossover-clockwork',
+    '#7-crossover-clockwork',
+    'https://beeline.example/#7-crossover-clockwork',
+    'HTTPS://Beeline.Example:443/#7-crossover-clockwork',
+    'wss://beeline.example#7-crossover-clockwork',
+    'beeline.example/#7-crossover-clockwork',
+    'https://other.example/',
+    'see you at https://other.example/',
+  ])
+    assert.equal(otherHost(text, here), undefined, text);
+  for (const [text, host] of [
+    ['https://other.example/#7-crossover-clockwork', 'other.example'],
+    ['<https://other.example/page?x=1#7-crossover-clockwork>.', 'other.example'],
+    ['https://beeline.example:4848/#7-crossover-clockwork', 'beeline.example:4848'],
+    ['https://beeline.example@other.example/#7-a', 'other.example'],
+    ['other.example/#7-a', 'other.example'],
+    ['https://bücher.example/#7-a', 'xn--bcher-kva.example'],
+  ] as const)
+    assert.equal(otherHost(text, here), host, text);
+  const long = otherHost(`https://${'beeline.example.'.repeat(30)}other.example/#7-a`, here)!;
+  assert.ok(long.length < 70 && long.endsWith('.other.example'), long);
+  assert.match(elsewhere('https://other.example/#7-a', here)!, /other\.example/);
 });
 
 test('what is no code is said in words that do not repeat it', () => {

@@ -14,14 +14,14 @@ before(async () => {
 after(() => site?.close());
 
 /** A tab that asks `each` what becomes of a request for the engine. */
-async function held(each: (request: HTTPRequest) => void): Promise<Page> {
+async function held(each: (request: HTTPRequest) => void, path = ''): Promise<Page> {
   const page = await site.browser.newPage();
   await page.setRequestInterception(true);
   page.on('request', (request) => {
     if (/\/assets\/mock-browser-[\w-]+\.js$/.test(request.url())) each(request);
     else void request.continue();
   });
-  await page.goto(site.origin);
+  await page.goto(site.origin + path);
   await page.waitForSelector('main');
   return page;
 }
@@ -60,6 +60,70 @@ test('what was cancelled before the engine has come does not begin', { skip }, a
   await page.waitForFunction('globalThis.mock !== undefined');
   assert.equal(await page.evaluate('mock.given'), undefined);
   await state(page, 'home');
+  await page.close();
+});
+
+const CODE = '7-crossover-clockwork';
+
+/** A tab whose request for the engine is held up. */
+async function waits(path?: string): Promise<{ page: Page; come: () => Promise<void> }> {
+  let came!: (request: HTTPRequest) => void;
+  const coming = new Promise<HTTPRequest>((resolve) => {
+    came = resolve;
+  });
+  const page = await held(came, path);
+  const request = await coming;
+  const come = async () => {
+    await request.continue();
+    await page.waitForFunction('globalThis.mock !== undefined');
+    // What waited for it has been told, and what follows was drawn.
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+  };
+  return { page, come };
+}
+
+test('a code that is pressed twice before the engine has come is tried once', { skip }, async () => {
+  const { page, come } = await waits();
+  await page.locator('#code-to-receive').fill(CODE);
+  await page.focus('#code-to-receive');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('button[type=submit][aria-busy=true]');
+  await page.keyboard.press('Enter');
+  await come();
+  await page.waitForFunction(`globalThis.mock.given?.code === '${CODE}'`);
+  assert.equal(await page.evaluate('mock.begun'), 1);
+  await page.close();
+});
+
+test('a code that is changed before the engine has come is not tried', { skip }, async () => {
+  const { page, come } = await waits();
+  await page.locator('#code-to-receive').fill(CODE);
+  await page.focus('#code-to-receive');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('button[type=submit][aria-busy=true]');
+  await page.type('#code-to-receive', 's');
+  await page.waitForSelector('button[type=submit]:not([aria-busy=true])');
+  await come();
+  await state(page, 'home');
+  assert.equal(await page.evaluate('mock.begun'), 0);
+  await page.close();
+});
+
+test('a link that is left before the engine has come is not tried, nor the one before another', {
+  skip,
+}, async () => {
+  const { page, come } = await waits(`/#${CODE}`);
+  await press(page, 'See what it is');
+  await page.waitForSelector('button[aria-busy=true]');
+  await page.evaluate("location.hash = '#9-other-words'");
+  await page.waitForSelector('.linked button:not([aria-busy=true])');
+  await press(page, 'See what it is');
+  await page.waitForSelector('button[aria-busy=true]');
+  await press(page, 'Not this one');
+  await page.waitForSelector('#code-to-receive');
+  await come();
+  await state(page, 'home');
+  assert.equal(await page.evaluate('mock.begun'), 0);
   await page.close();
 });
 

@@ -91,8 +91,9 @@ const mock = {
   /** The page's question to the person, and what became of it. */
   accept: undefined as real.BrowserReceiveOptions['accept'] | undefined,
   answer: undefined as Promise<real.ReceiveInto | false> | undefined,
-  /** What `send` or `receive` was called with. */
+  /** What `send` or `receive` was called with, and how often one was. */
   given: undefined as unknown,
+  begun: 0,
   options: undefined as real.BrowserSendOptions | undefined,
   /** Until it resolves, others fetch what has arrived. */
   share: undefined as boolean | undefined,
@@ -135,6 +136,7 @@ Object.assign(globalThis, { mock });
 
 function begin(given: unknown): MockTransfer {
   mock.given = given;
+  mock.begun++;
   mock.transfer = new MockTransfer();
   return mock.transfer;
 }

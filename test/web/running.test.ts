@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { TransferEvent } from '../../src/browser/index.ts';
 import { linePath, longer, NO_HISTORY } from '../../web/model/history.ts';
 import { rough, steady } from '../../web/model/left.ts';
-import { begun, next, percent, type TransferShown } from '../../web/model/running.ts';
+import { begun, next, percent, type TransferShown, withState } from '../../web/model/running.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
 import { announcement, sentence, swarmWords, title } from '../../web/model/words.ts';
 
@@ -118,14 +118,26 @@ test('the time left goes down, and up only when it is much longer', () => {
   assert.deepEqual(shows, [105, 105, 105, 105, 90, 90, 150]);
 });
 
-test('a file at the top is whole when all of it is here, or another one moves and one more is whole', () => {
+test('a file at the top is whole when all of it is here, whatever moves after it', () => {
   const moves = (file: string, files: number, fileBytes: number): TransferEvent =>
     ({ ...progress, file, files, fileSize: 10, fileBytes }) as TransferEvent;
   const running = after(
     ...(['receive', to('transferring'), moves('a', 0, 3), moves('b', 1, 1), moves('c', 1, 1)] as const),
     ...[moves('d', 2, 10), moves('folder/e', 3, 10)],
   );
-  assert.deepEqual([...running.whole], ['a', 'c', 'd']);
+  assert.deepEqual([...running.whole], ['d']);
+});
+
+test('names of an offer, which come escaped, are those of the files that move', () => {
+  const moves = (file: string, fileBytes: number): TransferEvent =>
+    ({ ...progress, file, fileSize: 10, fileBytes }) as TransferEvent;
+  const running = after('receive', to('transferring'), moves('a\u202eb', 10), moves('f\u202e/c', 5));
+  const state = (name: string) => withState({ name }, running).state;
+  assert.deepEqual(['a\\u{202e}b', 'a\u202eb', 'f\\u{202e}/', 'f', 'c'].map(state), [
+    ...['whole', 'whole', 'moves', undefined, undefined],
+  ]);
+  const part = withState({ name: 'd\\u{202e}' }, next(running, moves('d\u202e', 5)));
+  assert.deepEqual([part.state, part.part], ['moves', 0.5]);
 });
 
 test('leaving is warned of while there is something to lose', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { kindOf, openAs } from '../../web/model/kinds.ts';
-import { joined, tops, without } from '../../web/model/staged.ts';
+import { appended, joined, tops, without } from '../../web/model/staged.ts';
 import { shortName } from '../../web/model/words.ts';
 
 const file = (name: string, bytes = 1, lastModified = 1) =>
@@ -41,6 +41,11 @@ test('the same file is there once, another of its name has a number, and a folde
     without(more, 'f').map(({ path }) => path),
     ['a.txt', 'a (2).txt'],
   );
+});
+
+test('what is pasted comes behind what was typed', () => {
+  assert.equal(appended('', 'pasted'), 'pasted');
+  assert.equal(appended('typed', 'pasted'), 'typed\npasted');
 });
 
 test('kinds are known by the ending, and nothing that could be a page of this site is opened', () => {

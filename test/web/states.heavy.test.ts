@@ -15,7 +15,7 @@ const T = 'mock.transfer';
 const DONE = `{ event: 'done', files: 3, bytes: 1e9, resumed: 3e8, seconds: 20, root: '${ROOT}' }`;
 const HOSTILE = '<img src=x onerror=alert(1)>\u202egpj.exe';
 const OFFER = `{ files: 3, folders: 1, links: 0, bytes: 1e9, kind: 'files', update: false,
-  names: ['photos/', ${JSON.stringify(HOSTILE)}], sizes: [9e8, 1e8], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
+  names: ['photos/', ${JSON.stringify(HOSTILE)}], tops: 2, sizes: [9e8, 1e8], peer: { fingerprint: '${'ab12'.repeat(16)}' } }`;
 const PROGRESS = `{ event: 'progress', bytes: 42e7, total: 1e9, rate: 2e7, eta: 29, files: 1, by: { webrtc: 2e7 },
   file: ${JSON.stringify(`photos/${HOSTILE}`)} }`;
 const MANIFEST =
@@ -102,8 +102,18 @@ test('home has its controls, and says what is wrong with a code', { skip }, asyn
   await press(page, 'Receive');
   assert.match((await text(page, '#code-problem'))!, /Type or paste/);
   await sound(page, 'home');
-  await page.locator('#code-to-receive').fill(`https://beeline.example/#${CODE}`);
-  assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);
+  const code = () => page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value);
+  const there = `https://beeline.example/#${CODE}`;
+  await page.locator('#code-to-receive').fill(there);
+  assert.equal(await code(), there);
+  for (const pressed of [false, true]) {
+    if (pressed) await press(page, 'Receive');
+    assert.match((await text(page, '#code-problem'))!, /one of beeline\.example/);
+  }
+  assert.equal(await page.evaluate(`${T}`), undefined, 'a code of another server is not tried');
+  await page.locator('#code-to-receive').fill(`${site.origin}/#${CODE}`);
+  assert.equal(await code(), CODE);
+  assert.equal(await text(page, '#code-problem'), '');
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -218,7 +228,10 @@ test('an offer is asked about, with its names as text', { skip }, async () => {
   );
   assert.ok(seen, 'what to press is in view');
   assert.equal(await page.$('#offer-names img'), null);
+  assert.equal(await page.$('.rest'), null);
   await sound(page, 'offer');
+  await play(page, `(mock.accept({ ...${OFFER}, tops: 25 }), 0)`);
+  assert.equal(await text(page, '.rest'), 'and 23 more');
   await press(page, 'Decline');
   assert.equal(await play(page, 'mock.answer'), false);
   await play(page, `${T}.fail('REFUSED', 'Declined here. Nothing was written.')`);
@@ -385,7 +398,7 @@ test('a download keeps what arrived until the person deletes it', { skip }, asyn
   const { page } = await site.open();
   await run(page);
   await play(page, `(mock.abilities.folder = false, ${T}.finish(${DONE}, mock.keep('report.pdf', [1e9])))`);
-  assert.equal(await focused(page), 'Save');
+  assert.equal(await focused(page), 'Received');
   await press(page, 'Save');
   await play(page, "mock.saved.reject(new Error('The download was stopped.'))");
   assert.match((await text(page, '[role=alert]'))!, /The download was stopped/);
@@ -578,14 +591,23 @@ test('home offers what is unfinished and unsaved', { skip }, async () => {
   assert.match((await text(page, '.kept li'))!, /photos.*42% has arrived/);
   await sound(page, 'kept');
   await press(page, 'Go on');
-  // Agreed to before: the same is not asked about again.
-  assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  // This tab does not know yet that what is kept came under this code.
+  await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await state(page, 'offer');
+  await press(page, 'Receive');
+  assert.equal(await play(page, 'mock.answer'), 'kept');
   await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
   await page.reload();
   await state(page, 'home');
   await play(page, "(mock.keep('photos', [5e8, 3e8, 2e8], 42e7), mock.keep('report.pdf', [2e6]))");
   await page.evaluate("dispatchEvent(new Event('hashchange'))");
   // This tab knows by now what is received under the code: the folder, whatever says that it is one.
+  await press(page, 'Go on');
+  // Agreed to before: the same is not asked about again.
+  assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Back');
+  await page.waitForSelector('.kept');
   await press(page, 'Go on');
   await play(page, `(${T}.move('transferring'), mock.accept({ ...${OFFER}, bytes: 2e9 }), 0)`);
   // Of the same name, and something else.
@@ -645,6 +667,50 @@ test('a link that is opened meanwhile is neither obeyed nor forgotten', { skip }
   assert.match((await text(page, '#link-code'))!, /8-other-words/);
   assert.deepEqual(errors, []);
   await page.close();
+});
+
+test('what is gone on with after another link was opened is under its own code, with the yes to that', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await receive(page);
+  await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await press(page, 'Receive');
+  await page.evaluate("location.hash = '#8-other-words'");
+  await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  await press(page, 'Go on');
+  assert.equal(await page.evaluate('mock.given.code'), CODE);
+  assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
+  await page.evaluate("location.hash = '#8-other-words'");
+  await play(page, `${T}.fail('WRONG_CODE', 'The code was wrong.')`);
+  assert.equal(await has(page, 'Try again'), false, 'nobody can use it any more');
+  await press(page, 'Enter another code');
+  assert.match((await text(page, '#link-code'))!, /8-other-words/);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('what another program gives does not take the place of what runs', { skip }, async () => {
+  const page = await site.browser.newPage();
+  await page.evaluateOnNewDocument(() => {
+    const setConsumer = (take: unknown) => Object.assign(globalThis, { take });
+    Object.defineProperty(globalThis, 'launchQueue', { value: { setConsumer } });
+  });
+  await page.goto(site.origin);
+  await page.waitForFunction('globalThis.mock !== undefined');
+  const give = () => play(page, "take({ files: [{ getFile: async () => new File(['x'], 'x.txt') }] })");
+  await run(page);
+  await give();
+  await page.waitForSelector('.note[role=alert]');
+  await state(page, 'transferring');
+  assert.match((await text(page, '.note'))!, /One transfer at a time/);
+  await sound(page, 'one at a time');
+  await play(page, `${T}.finish(${DONE})`);
+  await state(page, 'completed');
+  assert.equal(await page.$('.note'), null);
+  await give();
+  await page.waitForSelector('main[data-state=staging]');
+  await page.close({ runBeforeUnload: false });
 });
 
 test('a link that is opened while folders are read stops that', { skip }, async () => {
@@ -731,6 +797,8 @@ test('files are taken by the input, by a paste and by a drop, into a list that i
   assert.deepEqual(await staged(), ['package.json', 'image.png', 'image (2).png']);
   await sound(page, 'staging');
   await press(page, 'Remove image.png');
+  const label = () => page.evaluate("document.activeElement.getAttribute('aria-label')");
+  assert.equal(await label(), 'Remove image (2).png', 'the next of the list has the focus');
   const again = (await page.$('#files')) as unknown as { uploadFile(path: string): Promise<void> };
   await again.uploadFile('package.json');
   await play(page, '0');
@@ -753,11 +821,41 @@ test('files are taken by the input, by a paste and by a drop, into a list that i
   assert.equal(await text(page, '.drop'), 'Drop to send');
   await play(page, `dispatchEvent(new DragEvent('drop', { dataTransfer: ${TRANSFER}, cancelable: true }))`);
   assert.deepEqual(await staged(), ['image.png', 'image (2).png']);
-  await press(page, 'Remove image.png');
   await press(page, 'Remove image (2).png');
+  assert.equal(await focused(page), 'This is what you send', 'behind the last there is none');
+  await press(page, 'Remove image.png');
   await state(page, 'home');
   assert.deepEqual(errors, []);
   await page.close();
+});
+
+test('a picture is shown small, and one that has too many pixels is not opened', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await page.evaluate(`(async () => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 40;
+    canvas.height = 30;
+    const small = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+    const large = new Uint8Array(await small.arrayBuffer());
+    new DataView(large.buffer).setUint32(16, 40_000);
+    new DataView(large.buffer).setUint32(20, 30_000);
+    const open = createImageBitmap;
+    globalThis.opened = 0;
+    globalThis.createImageBitmap = (...given) => {
+      opened++;
+      return open(...given);
+    };
+    const data = new DataTransfer();
+    // They are drawn in this order.
+    data.items.add(new File([large], 'large.png'));
+    data.items.add(new File([small], 'small.png'));
+    dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }));
+  })()`);
+  await page.waitForSelector('#staged li:nth-child(2) canvas:not([hidden])');
+  assert.equal(await page.$('#staged li:first-child canvas:not([hidden])'), null);
+  assert.equal(await page.evaluate('opened'), 1);
+  assert.deepEqual(errors, []);
+  await page.close({ runBeforeUnload: false });
 });
 
 test('a text that is pasted is to be sent, and a link is opened', { skip }, async () => {
@@ -777,6 +875,14 @@ test('a text that is pasted is to be sent, and a link is opened', { skip }, asyn
     'see you at eight',
   );
   await page.locator('#tab-files').click();
+  await paste('or nine');
+  assert.equal(
+    await page.$eval('#text-to-send', (field) => (field as HTMLTextAreaElement).value),
+    'see you at eight\nor nine',
+  );
+  await paste('https://other.example/#7-cross-zoo');
+  assert.match((await text(page, '.note'))!, /one of other\.example/);
+  assert.equal(await page.evaluate('location.hash'), '');
   await paste(`${site.origin}/#${CODE}`);
   await page.waitForSelector('#link-code');
   assert.equal(await page.evaluate(`${T}`), undefined, 'nothing began');
@@ -808,6 +914,10 @@ test('what has arrived can be looked at, but never as a page of this site', { sk
     'fetch(opened).then(({ headers }) => headers.get("content-type"), () => "")',
   );
   assert.ok(type === '' || type === 'text/plain;charset=utf-8', String(type));
+  await page.evaluate("open = () => { throw new Error('It cannot be opened.'); }");
+  await press(page, 'Open c.txt');
+  await page.waitForSelector('.note[role=alert]');
+  assert.match((await text(page, '.note'))!, /It cannot be opened/);
   await page.close();
 });
 
@@ -824,6 +934,21 @@ test('another language is spoken at once, and at later visits', { skip }, async 
   await page.waitForFunction("document.documentElement.lang === 'en'");
   assert.equal(await text(page, 'h1'), 'Straight from one device to another');
   assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a language whose words do not come is told of, and all stays as it is', { skip }, async () => {
+  const { page } = await site.open();
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    if (/\/assets\/fr-[\w-]+\.js$/.test(request.url())) void request.abort();
+    else void request.continue();
+  });
+  await page.select('#language', 'fr');
+  await page.waitForSelector('.note[role=alert]');
+  assert.match((await text(page, '.note'))!, /A part of this page did not come/);
+  assert.equal(await page.$eval('#language', (field) => (field as HTMLSelectElement).value), 'en');
+  assert.equal(await page.evaluate('document.documentElement.lang'), 'en');
   await page.close();
 });
 

@@ -116,6 +116,26 @@ test('names of pasted files become distinct and stay what they are otherwise', (
   );
 });
 
+test('ten thousand files of one name are named in as many steps', () => {
+  const many = 10_000;
+  let tries = 0;
+  const { has } = Set.prototype;
+  Set.prototype.has = function (value) {
+    tries++;
+    return has.call(this, value);
+  };
+  const made = (() => {
+    try {
+      return distinct(Array.from({ length: many }, () => 'image.png'));
+    } finally {
+      Set.prototype.has = has;
+    }
+  })();
+  assert.equal(new Set(made).size, many);
+  assert.deepEqual([made[0], made[1], made[many - 1]], ['image.png', 'image (2).png', `image (${many}).png`]);
+  assert.ok(tries < 10 * many, `${tries} looks`);
+});
+
 test('an unfinished transfer goes on under its own code only', () => {
   const kept = { complete: false, name: 'a\u202eb' };
   assert.equal(resumable(kept), true);

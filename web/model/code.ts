@@ -1,5 +1,5 @@
 /** Codes as people type, paste and open them, in words for the page. What is one, src/identity/code.ts says. Pure. */
-import { codeIn, type Doubt, formatCode, parseCode } from '../../src/browser/light.ts';
+import { codeIn, type Doubt, formatCode, linkIn, parseCode } from '../../src/browser/light.ts';
 import { say } from '../words/index.ts';
 import { list } from '../words/numbers.ts';
 
@@ -24,6 +24,36 @@ export function codeProblem(text: string): string | undefined {
 /** The code as both sides write it. @throws BeelineError USAGE where `codeProblem` says why. */
 export function plainCode(text: string): string {
   return formatCode(parseCode(text));
+}
+
+/** Where this page is from: a `Location`. */
+type Here = Pick<Location, 'protocol' | 'host'>;
+
+/** Characters that are shown of a host: its end is what says whose it is. */
+const MOST_HOST = 60;
+
+/** Undefined for what is no address. */
+function hostOf(address: string): string | undefined {
+  try {
+    return new URL(address).host;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The host of a link that leads to another server, which alone knows its code; undefined where there is no such link. */
+export function otherHost(text: string, here: Here): string | undefined {
+  const link = linkIn(text);
+  if (link === undefined) return undefined;
+  const host = hostOf(link.includes('://') ? link : `${here.protocol}//${link}`) ?? link;
+  if (host === here.host) return undefined;
+  return host.length > MOST_HOST ? `…${host.slice(-MOST_HOST)}` : host;
+}
+
+/** Why a link is of no use here, in words; undefined where it is of this page's server, or is none. */
+export function elsewhere(text: string, here: Here): string | undefined {
+  const host = otherHost(text, here);
+  return host === undefined ? undefined : say('link.elsewhere', { host });
 }
 
 /** What to ask before a code that looks mistyped is tried. */

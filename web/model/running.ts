@@ -56,7 +56,7 @@ export interface TransferShown {
   /** Bytes of that file in all, and across. */
   readonly fileSize?: number;
   readonly fileBytes?: number;
-  /** Files at the top of which it was seen that they are whole. */
+  /** Files at the top of which it was seen that they are whole, by their names as they are shown. */
   readonly whole: ReadonlySet<string>;
   /** How fast it went, from the beginning. */
   readonly history: History;
@@ -168,19 +168,33 @@ function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>
 /** Files that are remembered as whole; there may be any number. */
 const MOST_WHOLE = 1000;
 
-/**
- * A file is whole once all of it is here, or when another one moves and there is one more whole file. Between receivers that help each
- * other the order is any, so nothing is concluded.
- */
+/** A file is whole once it was seen that all of it is here, and not before: one that others pass by may have stopped in its midst. */
 function wholeNow(
-  { whole, file, files, swarm }: TransferShown,
-  event: Extract<TransferEvent, { event: 'progress' }>,
+  { whole }: TransferShown,
+  { file, fileSize, fileBytes }: Extract<TransferEvent, { event: 'progress' }>,
 ): ReadonlySet<string> {
-  const left = !swarm && file !== event.file && event.files > files ? file : undefined;
-  const full = event.fileSize !== undefined && event.fileBytes === event.fileSize ? event.file : undefined;
-  const found = [left, full].filter((one) => one !== undefined && !one.includes('/') && !whole.has(one));
-  if (found.length === 0 || whole.size >= MOST_WHOLE) return whole;
-  return new Set([...whole, ...(found as string[])]);
+  if (file === undefined || fileSize === undefined || fileBytes !== fileSize) return whole;
+  const name = escapeName(file);
+  if (name.includes('/') || whole.has(name) || whole.size >= MOST_WHOLE) return whole;
+  return new Set([...whole, name]);
+}
+
+/** How far something of a list is. `moves` with the part, 0 to 1, where that is known. */
+export interface RowState {
+  state?: 'whole' | 'moves' | undefined;
+  part?: number | undefined;
+}
+
+/** What of a list is here, or there, already. @param row the name of a folder ends in '/'; an offer's names come escaped */
+export function withState<T extends { name: string }>(row: T, running: TransferShown): T & RowState {
+  const { fileSize = 0, fileBytes = 0, whole, done, several } = running;
+  if (done) return { ...row, state: 'whole' };
+  if (several) return row;
+  const name = escapeName(row.name);
+  if (whole.has(name)) return { ...row, state: 'whole' };
+  const file = running.file === undefined ? '' : escapeName(running.file);
+  if (file === name) return { ...row, state: 'moves', part: fileSize > 0 ? fileBytes / fileSize : undefined };
+  return name.endsWith('/') && file.startsWith(name) ? { ...row, state: 'moves' } : row;
 }
 
 /** 0 to 100, and 100 only when all is there; undefined without a total. */

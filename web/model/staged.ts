@@ -29,6 +29,9 @@ export function tops(items: readonly Item[]): Top[] {
   return [...found.values()];
 }
 
+/** A text behind one that is there already: what was typed is not lost by it. */
+export const appended = (text: string, more: string): string => (text === '' ? more : `${text}\n${more}`);
+
 export function without(items: readonly Item[], name: string): Item[] {
   return items.filter(({ path }) => path !== name && !path.startsWith(`${name}/`));
 }

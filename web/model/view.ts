@@ -39,6 +39,8 @@ export interface Transferring {
   at: 'transfer';
   running: TransferShown;
   sent?: Sent;
+  /** What is received under, until nobody can use it any more. */
+  code?: string;
   /** What the receiver is asked about. */
   offer?: OfferSummary;
   /** What the person said yes to. */

@@ -26,13 +26,6 @@ export function shortPrint(fingerprint: string): string {
   return hex.match(/.{1,4}/g)?.join(' ') ?? '';
 }
 
-export function peerWords({ peer }: TransferShown): string {
-  if (!peer) return '';
-  const print = shortPrint(peer.fingerprint);
-  const name = deviceName(peer);
-  return name === undefined ? print : `${name} (${print})`;
-}
-
 /** What has moved between this receiver and others. Empty if nothing has. */
 export function swarmWords({ swarm }: TransferShown): string {
   if (!swarm || swarm.up + swarm.down === 0) return '';

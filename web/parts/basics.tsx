@@ -42,22 +42,28 @@ export function NoteLine({ note }: { note: ViewNote | undefined }) {
   );
 }
 
-/** @param kind `primary`: what people most often do next; `quiet`: what they seldom do */
+/**
+ * @param kind `primary`: what people most often do next; `quiet`: what they seldom do
+ * @param busy what it does is on its way. Unlike one that is disabled it keeps the focus
+ */
 export function Button(props: {
   label: string;
   act: () => unknown;
   kind?: 'primary' | 'quiet' | undefined;
   id?: string;
   disabled?: boolean;
+  busy?: boolean;
   describedBy?: string | undefined;
 }) {
-  const { label, act, kind, id, disabled, describedBy } = props;
+  const { label, act, kind, id, disabled, busy, describedBy } = props;
   return (
     <button
       type="button"
       id={id}
       class={kind}
       disabled={disabled}
+      aria-disabled={busy}
+      aria-busy={busy}
       aria-describedby={describedBy}
       onClick={() => act()}
     >

@@ -3,23 +3,20 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { escapeName } from '../../src/browser/light.ts';
+import type { RowState } from '../model/running.ts';
 import { say } from '../words/index.ts';
 import { size } from '../words/numbers.ts';
 import { Button } from './basics.tsx';
 import { Icon } from './icons.tsx';
 import { Thumb } from './thumb.tsx';
 
-export interface FileRowShown {
+export interface FileRowShown extends RowState {
   /** Of a folder it ends in '/'. */
   name: string;
   bytes?: number | undefined;
   /** Of a folder. */
   files?: number | undefined;
   blob?: (() => Promise<Blob>) | undefined;
-  /** `moves` with how far it is, where that is known. */
-  state?: 'whole' | 'moves' | undefined;
-  /** 0 to 1. */
-  part?: number | undefined;
   /** What can be done with it. */
   actions?: ComponentChildren;
 }
@@ -29,16 +26,20 @@ const FEW = 8;
 /** Rows that are shown at all: a list of a hundred thousand would stop the page. */
 const MOST = 400;
 
-/** @param hidden of how many more nothing but the number is known */
-export function FileList(props: {
+/**
+ * @param row of those that are shown alone: it runs anew with every progress
+ * @param hidden of how many more nothing but the number is known
+ */
+export function FileList<T>(props: {
   id: string;
   label: string;
-  rows: readonly FileRowShown[];
+  rows: readonly T[];
+  row: (one: T, at: number) => FileRowShown;
   hidden?: number;
   /** All at once. */
   whole?: boolean;
 }) {
-  const { id, label, rows, hidden = 0, whole = false } = props;
+  const { id, label, rows, row, hidden = 0, whole = false } = props;
   const [all, setAll] = useState(whole);
   const shown = rows.slice(0, all ? MOST : rows.length > FEW + 2 ? FEW : MOST);
   const rest = rows.length - shown.length + hidden;
@@ -46,8 +47,8 @@ export function FileList(props: {
     <div class="files">
       {/* biome-ignore lint/a11y/noRedundantRoles: without bullets some screen readers take it for no list */}
       <ul id={id} role="list" aria-label={label}>
-        {shown.map((row) => (
-          <FileRow key={row.name} row={row} />
+        {shown.map(row).map((one) => (
+          <FileRow key={one.name} row={one} />
         ))}
       </ul>
       {rest > 0 &&

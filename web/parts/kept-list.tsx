@@ -43,7 +43,8 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
 
 function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Page }) {
   const name = `kept-${kept.id}`;
-  const goesOn = known !== undefined && resumable(kept, nameUnderWay());
+  const said = nameUnderWay();
+  const goesOn = known !== undefined && resumable(kept, said);
   const facts = [
     say('files', { n: kept.files.length }),
     size(kept.bytes),
@@ -63,7 +64,8 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
             label={say('kept.goOn')}
             kind="primary"
             describedBy={name}
-            act={() => page.receive(known, kept)}
+            // In a new tab nobody knows that what was said yes to came under this very code.
+            act={() => page.receive(known, said === undefined ? undefined : kept)}
           />
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
-import { withEngine } from '../engine.ts';
 import { type CodeQuestion, plainCode, questionAbout } from '../model/code.ts';
 import type { Page } from '../page.ts';
+import { usePress } from '../pressed.ts';
 import { messageOf } from '../shown.ts';
 import { say } from '../words/index.ts';
 import { Button } from './basics.tsx';
@@ -14,9 +14,10 @@ import { Line, thisDevice } from './line.tsx';
 export function LinkCard(props: { code: string; page: Page; other: (doubt?: CodeQuestion) => void }) {
   const { code, page, other } = props;
   const [problem, setProblem] = useState('');
+  const { press, busy } = usePress();
   const look = () => {
     const plain = plainCode(code);
-    withEngine(
+    press.begin(
       (engine) => {
         // A wrong code is burned, so the question comes first.
         const doubt = questionAbout(engine, plain);
@@ -26,11 +27,15 @@ export function LinkCard(props: { code: string; page: Page; other: (doubt?: Code
       (thrown) => setProblem(messageOf(thrown)),
     );
   };
+  const leave = () => {
+    press.forget();
+    other();
+  };
   return (
     <section class="card linked" aria-label={say('receive.title')}>
       <Line from={{ label: say('device.somebody'), kind: 'unknown' }} to={thisDevice()} motion="waits" />
       <div class="big-button">
-        <Button label={say('link.see')} kind="primary" describedBy="link-code" act={look} />
+        <Button label={say('link.see')} kind="primary" describedBy="link-code" busy={busy} act={look} />
       </div>
       <p id="link-code" class="hint">
         {say('link.code')}: <code>{plainCode(code)}</code>
@@ -38,7 +43,7 @@ export function LinkCard(props: { code: string; page: Page; other: (doubt?: Code
       <p class="problem" role="alert">
         {problem}
       </p>
-      <Button label={say('link.other')} kind="quiet" act={() => other()} />
+      <Button label={say('link.other')} kind="quiet" act={leave} />
     </section>
   );
 }

@@ -8,20 +8,36 @@ const GOOD = 60_000;
 /** Bytes of what is given to another app: all of it is read for that. */
 const MOST_SHARED = 200_000_000;
 
-/** What can be done with one file that has arrived, without saving it first. */
-export function OpenAndShare({ name, blob }: { name: string; blob: () => Promise<Blob> }) {
+/**
+ * What can be done with one file that has arrived, without saving it first.
+ * @param fault gets what did not work
+ */
+export function OpenAndShare(props: {
+  name: string;
+  bytes: number;
+  blob: () => Promise<Blob>;
+  fault: (thrown: unknown) => void;
+}) {
+  const { name, bytes, blob, fault } = props;
   const type = openAs(name);
-  const shares = mayShare(name, type);
+  const shares = bytes <= MOST_SHARED && mayShare(name, type);
   const open = async () => {
-    // As a type that no script is in, whatever the bytes are.
-    const address = URL.createObjectURL(new Blob([await blob()], { type: plain(type!) }));
-    window.open(address, '_blank', 'noopener');
-    setTimeout(() => URL.revokeObjectURL(address), GOOD);
+    try {
+      // As a type that no script is in, whatever the bytes are.
+      const address = URL.createObjectURL(new Blob([await blob()], { type: plain(type!) }));
+      window.open(address, '_blank', 'noopener');
+      setTimeout(() => URL.revokeObjectURL(address), GOOD);
+    } catch (thrown) {
+      fault(thrown);
+    }
   };
   const share = async () => {
-    const bytes = await blob();
-    if (bytes.size > MOST_SHARED) return;
-    await navigator.share({ files: [new File([bytes], name, { type: type ?? '' })] }).catch(() => {});
+    try {
+      await navigator.share({ files: [new File([await blob()], name, { type: type ?? '' })] });
+    } catch (thrown) {
+      // The person chose no app after all.
+      if (!(thrown instanceof DOMException && thrown.name === 'AbortError')) fault(thrown);
+    }
   };
   return (
     <span class="actions">

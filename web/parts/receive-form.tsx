@@ -1,7 +1,14 @@
 import { useRef, useState } from 'preact/hooks';
-import { withEngine } from '../engine.ts';
-import { type CodeQuestion, codeIn, codeProblem, plainCode, questionAbout } from '../model/code.ts';
+import {
+  type CodeQuestion,
+  codeIn,
+  codeProblem,
+  elsewhere,
+  plainCode,
+  questionAbout,
+} from '../model/code.ts';
 import type { Page } from '../page.ts';
+import { usePress } from '../pressed.ts';
 import { messageOf } from '../shown.ts';
 import { say } from '../words/index.ts';
 import { Button } from './basics.tsx';
@@ -17,10 +24,13 @@ export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuest
   const [text, setText] = useState(code);
   const [problem, setProblem] = useState(code === '' ? '' : linkProblem(code));
   const field = useRef<HTMLInputElement>(null);
-  const [question, setQuestion] = useState(doubt);
+  // Asked about one text, and about no other.
+  const [asked, setAsked] = useState(doubt && { about: code, doubt });
+  const question = asked?.about === text ? asked.doubt : undefined;
+  const { press, busy } = usePress();
   const submit = (event: Event) => {
     event.preventDefault();
-    const wrong = codeProblem(text);
+    const wrong = elsewhere(text, location) ?? codeProblem(text);
     if (wrong !== undefined) {
       setProblem(wrong);
       field.current?.focus();
@@ -29,20 +39,21 @@ export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuest
     const plain = plainCode(text);
     // A wrong code is burned, so the question comes first. Who presses again after it means the code.
     if (question) return page.receive(plain);
-    withEngine(
+    press.begin(
       (engine) => {
-        const asked = questionAbout(engine, plain);
-        if (!asked) return page.receive(plain);
-        setQuestion(asked);
+        const found = questionAbout(engine, plain);
+        if (!found) return page.receive(plain);
+        setAsked({ about: text, doubt: found });
         field.current?.focus();
       },
       (thrown) => setProblem(messageOf(thrown)),
     );
   };
   const change = (text: string) => {
+    press.forget();
     setText(text);
-    setProblem('');
-    setQuestion(undefined);
+    setProblem(elsewhere(text, location) ?? '');
+    setAsked(undefined);
   };
   const suggested = useSuggestions(text, change);
   return (
@@ -71,7 +82,7 @@ export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuest
               change(tidy(currentTarget.value));
             }}
           />
-          <button type="submit" class="primary">
+          <button type="submit" class="primary" aria-disabled={busy} aria-busy={busy}>
             {say('receive.start')}
           </button>
           <Scan
@@ -124,8 +135,9 @@ function Sharing({ page }: { page: Page }) {
   );
 }
 
-/** A pasted link becomes its code; what is being typed stays as it is. */
+/** A pasted link becomes its code, unless it leads elsewhere; what is being typed stays as it is. */
 function tidy(text: string): string {
+  if (elsewhere(text, location) !== undefined) return text;
   return text.includes('#') ? codeIn(text) || text : text;
 }
 

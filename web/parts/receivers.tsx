@@ -52,7 +52,11 @@ function Row({ one }: { one: ReceiverShown }) {
         </p>
       )}
       <p class="hint">
-        {device !== undefined && <bdi>{device} · </bdi>}
+        {device !== undefined && (
+          <>
+            <bdi>{device}</bdi> ·{' '}
+          </>
+        )}
         <span class="hex">{shortPrint(fingerprint)}</span>
       </p>
     </li>

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { codeIn, codeProblem } from '../model/code.ts';
+import { codeIn, codeProblem, elsewhere } from '../model/code.ts';
 import { canScan, scan } from '../scanner.ts';
 import { say } from '../words/index.ts';
 import { Button } from './basics.tsx';
@@ -40,6 +40,8 @@ function Camera({ found, close }: { found: (code: string) => void; close: () => 
     dialog.current!.showModal();
     const take = (text: string) => {
       if (codeProblem(text) !== undefined) return setWords(say('scan.other'));
+      const there = elsewhere(text, location);
+      if (there !== undefined) return setWords(there);
       ended.abort();
       found(codeIn(text));
     };

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import * as address from '../address.ts';
-import { codeProblem, plainCode } from '../model/code.ts';
+import { codeProblem, elsewhere, plainCode } from '../model/code.ts';
+import { appended } from '../model/staged.ts';
 import type { Page } from '../page.ts';
 import { say } from '../words/index.ts';
 import { ChooseButtons } from './choose.tsx';
@@ -18,10 +19,13 @@ export function SendForms({ page }: { page: Page }) {
     page.draft = now;
     setText(now);
   };
-  usePastedText((pasted) => {
-    change(pasted);
-    setTab('text');
-  });
+  usePastedText(
+    (pasted) => {
+      change(appended(text, pasted));
+      setTab('text');
+    },
+    (words) => page.shown.note({ kind: 'error', text: words }),
+  );
   return (
     <section class="card send" aria-labelledby="send">
       <div class="cardhead">
@@ -118,14 +122,23 @@ function TextForm(props: { page: Page; text: string; change: (text: string) => v
 /** A link with a code in it, or a code as this program makes them. */
 const TO_RECEIVE = /^https?:\/\/\S+#\S+$|^\d{1,4}(?:-[a-z]{2,8}){2,3}$/i;
 
-/** What is pasted beside every field: a link or code to receive is opened as if it were clicked, all else is to be sent. */
-function usePastedText(take: (text: string) => void): void {
+/** The code of such a link, as this program makes it. Other links have names behind their '#' too. */
+const MADE = /#\d{1,4}(?:-[a-z]{2,8}){2,3}$/i;
+
+/**
+ * What is pasted beside every field: a link or code to receive is opened as if it were clicked, all else is to be sent.
+ * @param tell of a link to receive elsewhere
+ */
+function usePastedText(take: (text: string) => void, tell: (words: string) => void): void {
   useEffect(() => {
     const paste = ({ clipboardData, target }: ClipboardEvent) => {
       if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return;
       const text = clipboardData?.getData('text/plain') ?? '';
       if (text.trim() === '' || clipboardData?.files.length) return;
-      if (TO_RECEIVE.test(text.trim()) && codeProblem(text) === undefined) address.open(plainCode(text));
+      const there = elsewhere(text, location);
+      const toReceive = TO_RECEIVE.test(text.trim()) && codeProblem(text) === undefined;
+      if (toReceive && there === undefined) address.open(plainCode(text));
+      else if (toReceive && there !== undefined && MADE.test(text.trim())) tell(there);
       else take(text);
     };
     addEventListener('paste', paste);

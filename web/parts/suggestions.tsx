@@ -63,17 +63,16 @@ export function useSuggestions(text: string, accept: (text: string) => void): Su
     list: open && (
       <div id={LIST} role="listbox" aria-label={say('code.words')} class="suggestions">
         {words.map((word, index) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus, and its keys choose
           <div
             key={word}
             id={idOf(index)}
             role="option"
             aria-selected={index === at}
             tabIndex={-1}
-            // The field keeps the focus.
-            onPointerDown={(event: PointerEvent) => {
-              event.preventDefault();
-              take(word);
-            }}
+            // The field keeps the focus. A finger that scrolls chooses nothing.
+            onMouseDown={(event: MouseEvent) => event.preventDefault()}
+            onClick={() => take(word)}
           >
             {word}
           </div>

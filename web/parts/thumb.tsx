@@ -1,6 +1,7 @@
 /** A small picture of an image, or the icon of its kind. It is drawn from the bytes: a policy lets this page load no other address. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { isPicture, kindOf } from '../model/kinds.ts';
+import { HEAD, mayShrink } from '../model/picture.ts';
 import { Icon } from './icons.tsx';
 
 /** Pixels, for screens of two to one. */
@@ -24,6 +25,8 @@ export function Thumb({ name, blob }: { name: string; blob?: (() => Promise<Blob
       if (over) return;
       const bytes = await blob();
       if (over || bytes.size > MOST) return;
+      // Whoever made it may be a stranger.
+      if (!mayShrink(new Uint8Array(await bytes.slice(0, HEAD).arrayBuffer())) || over) return;
       const picture = await createImageBitmap(bytes, { resizeHeight: EDGE, resizeQuality: 'medium' });
       const surface = canvas.current;
       if (!over && surface) {

@@ -1,10 +1,10 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { Kept } from '../../src/browser/light.ts';
 import { deviceKind, deviceName } from '../model/device.ts';
 import { keptTops } from '../model/kept.ts';
 import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
+import { contentsWords, heading, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import {
   Button,
@@ -20,9 +20,10 @@ import {
 import { FileList } from '../parts/file-list.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { OpenAndShare } from '../parts/open-share.tsx';
+import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { SentList } from '../parts/sent-list.tsx';
-import { say } from '../words/index.ts';
+import { say, sayWith } from '../words/index.ts';
 import { duration, size, speed } from '../words/numbers.ts';
 
 export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
@@ -35,7 +36,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
   const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   return (
     <>
-      <Heading>{heading(view)}</Heading>
+      <Heading>{headingOf(view)}</Heading>
       <p class="lead">{summary(running)}</p>
       <NoteLine note={note} />
       <div class="card">
@@ -52,7 +53,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
         <dl>
           {!several && (
             <Fact id="peer" name={say('fact.print')}>
-              {peerWords(running)}
+              <PeerFact peer={peer} />
             </Fact>
           )}
           {swarm !== '' && (
@@ -71,13 +72,15 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
   );
 }
 
+/** The same words as the tab's title has, but what the other side calls itself cannot turn them. */
+function headingOf(view: Transferring) {
+  const { role, several, peer } = view.running;
+  const device = role === 'send' && !several ? deviceName(peer) : undefined;
+  return device === undefined ? heading(view) : sayWith('completed.to', { device: <bdi>{device}</bdi> });
+}
+
 /** What people do now: save what has arrived, and then begin anew. */
 function Next({ role, page, kept }: { role: 'send' | 'receive'; page: Page; kept: Kept | undefined }) {
-  const box = useRef<HTMLDivElement>(null);
-  const only = kept?.files.length === 1 && !page.able.folder;
-  useEffect(() => {
-    if (only) box.current?.querySelector<HTMLElement>('button.primary')?.focus();
-  }, [only]);
   const more =
     role === 'send' ? (
       <Button id="again" label={say('completed.sendMore')} kind="primary" act={() => page.back()} />
@@ -89,7 +92,7 @@ function Next({ role, page, kept }: { role: 'send' | 'receive'; page: Page; kept
     );
   if (!kept) return <Dock>{more}</Dock>;
   return (
-    <div ref={box} class="next-steps">
+    <div class="next-steps">
       <div class="buttons">{more}</div>
       <Dock>
         <SaveButtons kept={kept} page={page} primary />
@@ -99,13 +102,16 @@ function Next({ role, page, kept }: { role: 'send' | 'receive'; page: Page; kept
 }
 
 function Arrived({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean }) {
-  const rows = keptTops(kept).map(({ name, bytes, files, file }) => ({
-    ...{ name, bytes, files },
-    ...(file && { blob: () => file.blob(), actions: <OpenAndShare name={name} blob={() => file.blob()} /> }),
-  }));
+  const tops = useMemo(() => keptTops(kept), [kept]);
+  const row = ({ name, bytes, files, file }: (typeof tops)[number]) => {
+    if (!file) return { name, bytes, files };
+    const blob = () => file.blob();
+    const fault = (thrown: unknown) => page.shown.fault(thrown);
+    return { name, bytes, blob, actions: <OpenAndShare {...{ name, bytes, blob, fault }} /> };
+  };
   return (
     <div class="tosave">
-      <FileList id="arrived" label={say('completed.list')} rows={rows} />
+      <FileList id="arrived" label={say('completed.list')} rows={tops} row={row} />
       <p class="hint">{say(saved ? 'completed.saved' : 'completed.toSave')}</p>
       {saved && (
         <div class="buttons">

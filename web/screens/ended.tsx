@@ -1,13 +1,10 @@
 import { escapeName } from '../../src/browser/light.ts';
-import * as address from '../address.ts';
 import { advice } from '../model/advice.ts';
-import { codeProblem } from '../model/code.ts';
 import { deviceKind, deviceName } from '../model/device.ts';
-import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Heading, Warnings } from '../parts/basics.tsx';
+import { Button, Details, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { language, say } from '../words/index.ts';
@@ -34,6 +31,7 @@ export function EndedScreen({ view, page }: { view: Transferring; page: Page }) 
   return (
     <>
       <Heading>{transferHeading(running)}</Heading>
+      <NoteLine note={view.note} />
       <div class="card">
         <Line from={ends[0]} to={ends[1]} motion="lost" />
         <div role="alert">
@@ -66,7 +64,7 @@ const NOT_AGAIN: ReadonlySet<string> = new Set([
 ]);
 
 /** What most people do next. */
-function Retry({ view, page }: { view: { running: TransferShown; sent?: unknown }; page: Page }) {
+function Retry({ view, page }: { view: Transferring; page: Page }) {
   const { role, error, several } = view.running;
   const code = error?.code ?? '';
   if (NOT_AGAIN.has(code)) return null;
@@ -80,8 +78,7 @@ function Retry({ view, page }: { view: { running: TransferShown; sent?: unknown 
       />
     );
   }
-  const usable = codeProblem(address.code()) === undefined && address.code() !== '';
-  if (!usable)
+  if (view.code === undefined)
     return code === 'WRONG_CODE' || code === 'AUTHENTICATION' ? (
       <Button label={say('ended.otherCode')} kind="primary" act={() => page.back()} />
     ) : null;

@@ -29,11 +29,16 @@ export function HomeScreen({ home, page }: { home: Home; page: Page }) {
       <p class="lead">{say(lead)}</p>
       <NoteLine note={note} />
       {linked ? (
-        <LinkCard code={code} page={page} other={(doubt) => setTyped({ code, doubt })} />
+        <LinkCard key={code} code={code} page={page} other={(doubt) => setTyped({ code, doubt })} />
       ) : (
         <div class="two">
           {!receiving && <SendForms key={home.draft} page={page} />}
-          <ReceiveForm key={code} code={code} page={page} doubt={typed?.doubt} />
+          <ReceiveForm
+            key={code}
+            code={code}
+            page={page}
+            doubt={typed?.code === code ? typed.doubt : undefined}
+          />
         </div>
       )}
       <KeptList home={home} page={page} />

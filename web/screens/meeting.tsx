@@ -1,7 +1,7 @@
 import type { Gathering, Transferring } from '../model/view.ts';
 import { heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Dock, Heading } from '../parts/basics.tsx';
+import { Button, Dock, Heading, NoteLine } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { say } from '../words/index.ts';
 
@@ -13,6 +13,7 @@ export function MeetingScreen({ view, page }: { view: Gathering | Transferring; 
   return (
     <>
       <Heading>{heading(view)}</Heading>
+      {!gathers && <NoteLine note={view.note} />}
       <div class="card alive">
         {gathers ? (
           <progress aria-label={say('working')} />

@@ -4,9 +4,9 @@ import { deviceKind, deviceName } from '../model/device.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, shortPrint } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Heading } from '../parts/basics.tsx';
-import { FileList, type FileRowShown } from '../parts/file-list.tsx';
+import { Button, Details, Dock, Heading, NoteLine } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
+import { Offered } from '../parts/offered.tsx';
 import { room } from '../platform.ts';
 import { say } from '../words/index.ts';
 import { size } from '../words/numbers.ts';
@@ -22,9 +22,10 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
     <>
       <Heading>{say('offer.title')}</Heading>
       <p class="lead">{contentsWords(offer)}</p>
+      <NoteLine note={view.note} />
       <div class="card">
         <Line from={{ label: device, kind: deviceKind(known) }} to={thisDevice()} motion="holds" />
-        {!isText && <FileList id="offer-names" label={say('offer.list')} rows={offeredRows(offer)} whole />}
+        {!isText && <Offered id="offer-names" label={say('offer.list')} offer={offer} whole />}
         <Room offer={offer} page={page} />
         <Details label={say('offer.verify')}>
           <p class="hint">{say('offer.verifyHint')}</p>
@@ -39,10 +40,6 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
       </Dock>
     </>
   );
-}
-
-export function offeredRows({ names, sizes }: Pick<OfferSummary, 'names' | 'sizes'>): FileRowShown[] {
-  return names.map((name, at) => ({ name, bytes: sizes?.[at] }));
 }
 
 /** Where it will go, and whether it fits there. */

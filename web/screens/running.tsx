@@ -7,18 +7,18 @@ import { pathBadge, pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
 import { open, underWay } from '../model/several.ts';
 import type { Transferring } from '../model/view.ts';
-import { contentsWords, heading, peerWords, sentence, swarmWords } from '../model/words.ts';
+import { contentsWords, heading, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Fact, Heading, Warnings } from '../parts/basics.tsx';
-import { FileList } from '../parts/file-list.tsx';
+import { Button, Details, Dock, Fact, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
 import { Graph } from '../parts/graph.tsx';
 import { Line, type LineEnd, type Motion, thisDevice } from '../parts/line.tsx';
+import { Offered } from '../parts/offered.tsx';
+import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
-import { SentList, withStates } from '../parts/sent-list.tsx';
+import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
 import { say } from '../words/index.ts';
 import { duration, percentage, size, speed } from '../words/numbers.ts';
-import { offeredRows } from './offer.tsx';
 
 /** While bytes move, and while they are held up: both sides see the same. */
 export function RunningScreen({ view, page }: { view: Transferring; page: Page }) {
@@ -29,6 +29,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
     <>
       <Heading>{heading(view)}</Heading>
       <p class="lead">{sentence(running) || (running.contents && contentsWords(running.contents))}</p>
+      <NoteLine note={view.note} />
       <Lost running={running} />
       <div class="card run">
         <Way running={running} />
@@ -39,11 +40,7 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
       <SentList sent={sent} running={running} />
       {agreed && agreed.kind !== 'text' && agreed.names.length > 0 && (
         <section class="card" aria-label={say('running.filesHere')}>
-          <FileList
-            id="coming"
-            label={say('running.filesHere')}
-            rows={withStates(offeredRows(agreed), running)}
-          />
+          <Offered id="coming" label={say('running.filesHere')} offer={agreed} running={running} />
         </section>
       )}
       <Facts running={running} />
@@ -141,7 +138,7 @@ function Facts({ running }: { running: TransferShown }) {
           </Fact>
         ) : (
           <Fact id="peer" name={say('fact.peer')}>
-            {peerWords(running)}
+            <PeerFact peer={running.peer} />
           </Fact>
         )}
         {!several && file !== undefined && (

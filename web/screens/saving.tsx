@@ -1,7 +1,7 @@
 import { keptTitle } from '../model/kept.ts';
 import type { ViewSaving } from '../model/view.ts';
 import type { Page } from '../page.ts';
-import { Button, Dock, Heading } from '../parts/basics.tsx';
+import { Button, Dock, Heading, NoteLine } from '../parts/basics.tsx';
 import { say } from '../words/index.ts';
 import { size } from '../words/numbers.ts';
 
@@ -12,6 +12,7 @@ export function SavingScreen({ saving, page }: { saving: ViewSaving; page: Page 
   return (
     <>
       <Heading>{say('saving.title')}</Heading>
+      <NoteLine note={saving.before.note} />
       <div class="card">
         <p class="name">
           <bdi>{keptTitle(kept)}</bdi>

@@ -1,5 +1,5 @@
-import { useMemo } from 'preact/hooks';
-import { tops } from '../model/staged.ts';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { type Top, tops } from '../model/staged.ts';
 import type { ViewStaging } from '../model/view.ts';
 import { contentsWords, shortName } from '../model/words.ts';
 import type { Page } from '../page.ts';
@@ -17,23 +17,36 @@ export function StagingScreen({ view, page }: { view: ViewStaging; page: Page })
   const files = list.reduce((sum, top) => sum + top.files, 0);
   const bytes = list.reduce((sum, top) => sum + top.bytes, 0);
   const folders = list.filter(({ folder }) => folder).length;
-  const rows = list.map((top) => ({
+  const card = useRef<HTMLDivElement>(null);
+  const removed = useRef<number | undefined>(undefined);
+  // What had the focus is gone with its row: who removes several goes on at the next one.
+  useLayoutEffect(() => {
+    const at = removed.current;
+    removed.current = undefined;
+    if (at === undefined) return;
+    const next = card.current?.querySelectorAll<HTMLElement>('#staged button')[at];
+    (next ?? document.querySelector('h1'))?.focus();
+  }, [list]);
+  const row = (top: Top, at: number) => ({
     ...rowOf(top),
     actions: (
       <IconButton
         icon="cross"
         label={say('staging.remove', { name: shortName(top.name) })}
-        act={() => page.unstage(top.name)}
+        act={() => {
+          removed.current = at;
+          page.unstage(top.name);
+        }}
       />
     ),
-  }));
+  });
   return (
     <>
       <Heading>{say('staging.title')}</Heading>
       <p class="lead">{contentsWords({ kind: 'files', files, folders, links: 0, bytes })}</p>
       <NoteLine note={note} />
-      <div class="card">
-        <FileList id="staged" label={say('staging.list')} rows={rows} />
+      <div ref={card} class="card">
+        <FileList id="staged" label={say('staging.list')} rows={list} row={row} />
         <ChooseButtons page={page} files={say('staging.addFiles')} folder={say('staging.addFolder')} />
       </div>
       <div class="card slim">

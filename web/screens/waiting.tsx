@@ -1,7 +1,7 @@
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Dock, Heading, Warnings } from '../parts/basics.tsx';
+import { Button, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
@@ -16,6 +16,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
     <div class="wide">
       <Heading>{heading(view)}</Heading>
       <p class="lead">{whom(several?.wanted)}</p>
+      <NoteLine note={view.note} />
       {/* Before the code, which is of no use meanwhile. */}
       {away && <p class="note error">{say('server.away')}</p>}
       <Share code={code} />

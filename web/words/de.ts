@@ -75,6 +75,8 @@ export const de: Translation = {
   'link.code': 'Code des Links',
   'link.other': 'Nicht dieser',
   'link.incomplete': 'Der Link ist unvollständig. {why}',
+  'link.elsewhere':
+    'Dieser Link gehört zu {host}, und sein Code gilt nur dort. Bitte den Link selbst öffnen.',
 
   'code.example':
     'Bitte den Code eintippen oder einfügen, den der Absender sieht, zum Beispiel 7-crossover-clockwork.',

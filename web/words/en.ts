@@ -78,6 +78,7 @@ export const en = {
   'link.code': 'Code of the link',
   'link.other': 'Not this one',
   'link.incomplete': 'The link is not complete. {why}',
+  'link.elsewhere': 'This link is one of {host}, and its code is good there only. Open the link itself.',
 
   // Codes
   'code.example': 'Type or paste the code that the sender shows, like 7-crossover-clockwork.',

@@ -74,6 +74,7 @@ export const es: Translation = {
   'link.code': 'Código del enlace',
   'link.other': 'Este no',
   'link.incomplete': 'El enlace está incompleto. {why}',
+  'link.elsewhere': 'Este enlace es de {host} y su código solo vale allí. Abra el propio enlace.',
 
   'code.example': 'Escriba o pegue el código que ve quien envía, por ejemplo 7-crossover-clockwork.',
   'code.noneInLink':

@@ -81,6 +81,7 @@ export const fr: Translation = {
   'link.code': 'Code du lien',
   'link.other': 'Pas celui-ci',
   'link.incomplete': 'Le lien est incomplet. {why}',
+  'link.elsewhere': 'Ce lien est celui de {host}, et son code ne vaut que là. Ouvrez le lien lui-même.',
 
   'code.example': 'Saisissez ou collez le code que voit l’expéditeur, par exemple 7-crossover-clockwork.',
   'code.noneInLink':

@@ -70,6 +70,7 @@ export const zh: Translation = {
   'link.code': '链接中的代码',
   'link.other': '不是这个',
   'link.incomplete': '链接不完整。{why}',
+  'link.elsewhere': '该链接属于 {host}，其代码只在那里有效。请直接打开该链接。',
 
   'code.example': '请输入或粘贴发送方显示的代码，例如 7-crossover-clockwork。',
   'code.noneInLink': '该链接中没有代码。发送方显示的链接以 # 和代码结尾。',
