@@ -112,8 +112,9 @@ function suite({ test }: Suite): void {
     await page.page.close();
     const again = await stage.page({ code });
     await again.press('Go on');
-    await again.reaches(['offer', 'transferring', 'completed']);
-    if ((await again.state()) === 'offer') await again.press('Receive');
+    // A new tab does not know what was said yes to under the code.
+    await again.reaches('offer');
+    await again.press('Receive');
     await again.reaches('completed');
     const { resumed } = event(await sender.ends(0), 'done');
     assert.ok(Number(resumed) > 0, 'some of it was there');
