@@ -27,7 +27,8 @@ export function mayShrink(head: Uint8Array): boolean {
 /** Undefined where it is not known, whatever the file's name says. */
 export function extentOf(head: Uint8Array): PictureSize | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  const text = (at: number, length: number) => String.fromCharCode(...head.subarray(at, at + length));
+  const text = (at: number, length: number) =>
+    Array.from(head.subarray(at, at + length), (byte) => String.fromCharCode(byte)).join('');
   try {
     if (text(0, 8) === '\x89PNG\r\n\x1a\n' && text(12, 4) === 'IHDR')
       return { width: view.getUint32(16), height: view.getUint32(20) };
