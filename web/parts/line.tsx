@@ -1,6 +1,7 @@
 /** The straight line between two devices: what this page is about, and how far it is. */
 import type { ComponentChildren } from 'preact';
-import type { DeviceKind } from '../model/device.ts';
+import { type DeviceKind, deviceKind, deviceName } from '../model/device.ts';
+import type { TransferShown } from '../model/running.ts';
 import { say } from '../words/index.ts';
 import { Icon } from './icons.tsx';
 
@@ -33,6 +34,17 @@ export function Line(props: { from: LineEnd; to: LineEnd; motion: Motion; childr
       <Place end={to} arrived={motion === 'done'} />
     </div>
   );
+}
+
+/** The line of a transfer, whose other end is who was met there, or several. */
+export function Between(props: { running: TransferShown; motion: Motion; children?: ComponentChildren }) {
+  const { running, motion, children } = props;
+  const { role, several, peer } = running;
+  const other: LineEnd = several
+    ? { label: say('device.several'), kind: 'people' }
+    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
+  const [from, to] = role === 'send' ? [thisDevice(), other] : [other, thisDevice()];
+  return <Line {...{ from, to, motion, children }} />;
 }
 
 function Place({ end, arrived = false }: { end: LineEnd; arrived?: boolean }) {

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import type { Kept } from '../../src/browser/light.ts';
-import { deviceKind, deviceName } from '../model/device.ts';
+import { deviceName } from '../model/device.ts';
 import { keptTops } from '../model/kept.ts';
 import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
@@ -18,7 +18,7 @@ import {
   Warnings,
 } from '../parts/basics.tsx';
 import { FileList } from '../parts/file-list.tsx';
-import { Line, thisDevice } from '../parts/line.tsx';
+import { Between } from '../parts/line.tsx';
 import { OpenAndShare } from '../parts/open-share.tsx';
 import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
@@ -30,17 +30,13 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
   const { running, kept, streamed, saved, serving, note, sent } = view;
   const { role, done, text, warnings, several, peer } = running;
   const swarm = swarmWords(running);
-  const other = several
-    ? ({ label: say('device.several'), kind: 'people' } as const)
-    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
-  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   return (
     <>
       <Heading>{headingOf(view)}</Heading>
       <p class="lead">{summary(running)}</p>
       <NoteLine note={note} />
       <div class="card">
-        <Line from={ends[0]} to={ends[1]} motion="done" />
+        <Between running={running} motion="done" />
         <p class="checked">{sentence(running)}</p>
         {text !== undefined && <ReceivedText text={text} />}
         {kept && <Arrived kept={kept} page={page} saved={saved ?? false} />}

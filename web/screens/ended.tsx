@@ -1,11 +1,10 @@
 import { escapeName } from '../../src/browser/light.ts';
 import { advice } from '../model/advice.ts';
-import { deviceKind, deviceName } from '../model/device.ts';
 import type { Transferring } from '../model/view.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
 import { Button, Details, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
-import { Line, thisDevice } from '../parts/line.tsx';
+import { Between } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { language, say } from '../words/index.ts';
 
@@ -15,7 +14,7 @@ const SAYS_ALL: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'AUTHENT
 /** It failed or was cancelled: what happened, who did it, and what to do now. */
 export function EndedScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running } = view;
-  const { role, error, reason = '', warnings, several, peer } = running;
+  const { role, error, reason = '', warnings, several } = running;
   const who = sentence(running);
   // The state changes a moment before the error is told.
   const message = escapeName(error?.message ?? reason);
@@ -24,16 +23,12 @@ export function EndedScreen({ view, page }: { view: Transferring; page: Page }) 
   // What the program says of it is English, and more than is needed where the heading says all.
   const aside = language() !== 'en' || SAYS_ALL.has(error?.code ?? '');
   const told = who === '' ? message : who;
-  const other = several
-    ? ({ label: say('device.several'), kind: 'people' } as const)
-    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
-  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   return (
     <>
       <Heading>{transferHeading(running)}</Heading>
       <NoteLine note={view.note} />
       <div class="card">
-        <Line from={ends[0]} to={ends[1]} motion="lost" />
+        <Between running={running} motion="lost" />
         <div role="alert">
           {!(aside && who === '') && <p>{told}</p>}
           {next !== '' && <p class="next">{next}</p>}

@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { escapeName } from '../../src/browser/light.ts';
 import { askToNotify, mayAsk } from '../attention.ts';
-import { deviceKind, deviceName } from '../model/device.ts';
 import { steady } from '../model/left.ts';
 import { pathBadge, pathWords } from '../model/paths.ts';
 import { percent, type TransferShown } from '../model/running.ts';
@@ -11,7 +10,7 @@ import { contentsWords, heading, sentence, swarmWords } from '../model/words.ts'
 import type { Page } from '../page.ts';
 import { Button, Details, Dock, Fact, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
 import { Graph } from '../parts/graph.tsx';
-import { Line, type LineEnd, type Motion, thisDevice } from '../parts/line.tsx';
+import { Between, type Motion } from '../parts/line.tsx';
 import { Offered } from '../parts/offered.tsx';
 import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
@@ -52,16 +51,12 @@ export function RunningScreen({ view, page }: { view: Transferring; page: Page }
 
 /** The line between the two, as long as it is done. */
 function Way({ running }: { running: TransferShown }) {
-  const { role, peer, several, bytes, total, state } = running;
+  const { bytes, total, state } = running;
   const done = percent(running);
-  const other: LineEnd = several
-    ? { label: say('device.several'), kind: 'people' }
-    : { label: deviceName(peer) ?? say('device.there'), kind: deviceKind(peer) };
-  const ends = role === 'send' ? ([thisDevice(), other] as const) : ([other, thisDevice()] as const);
   const motion: Motion = state === 'transferring' ? 'runs' : state === 'paused' ? 'holds' : 'lost';
   const told = [done === undefined ? size(bytes) : say('running.percent', { n: done }), ...spoken(running)];
   return (
-    <Line from={ends[0]} to={ends[1]} motion={motion}>
+    <Between running={running} motion={motion}>
       <progress
         id="progress"
         aria-label={say('running.all')}
@@ -69,7 +64,7 @@ function Way({ running }: { running: TransferShown }) {
         max={total || 1}
         value={done === 100 ? total || 1 : total === null ? undefined : bytes}
       />
-    </Line>
+    </Between>
   );
 }
 
