@@ -21,7 +21,8 @@ export function wantsDht({ dht = false, server, at, log }: CommonOptions): boole
   return false;
 }
 
-function openNode({ dht }: CommonOptions): Promise<DhtNode> {
+/** @throws BeelineError NO_PEER where the package is missing */
+export function openNode({ dht }: Pick<CommonOptions, 'dht'>): Promise<DhtNode> {
   return DhtNode.open(typeof dht === 'object' ? dht.bootstrap : undefined);
 }
 

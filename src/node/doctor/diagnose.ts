@@ -38,7 +38,7 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
       exam.check('lan', checkLan),
       exam.check('udx', checkUdx),
       portMap && exam.check('router', (scope) => checkRouter(exam, scope)),
-      dht && server === undefined && exam.check('dht', (scope) => checkDht(exam, nodesOf(dht), scope)),
+      dht && server === undefined && exam.check('dht', (scope) => checkDht(exam, dht, scope)),
       server !== undefined && examineServer(exam, server),
     ]);
     exam.throwIfStopped();
@@ -46,10 +46,6 @@ export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis
   } finally {
     await exam.close();
   }
-}
-
-function nodesOf(dht: CommonOptions['dht']): readonly string[] | undefined {
-  return typeof dht === 'object' ? dht.bootstrap : undefined;
 }
 
 function ordered(diagnosis: Diagnosis): Diagnosis {
