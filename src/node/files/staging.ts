@@ -133,9 +133,10 @@ export class Staging {
         }
       } catch (error) {
         staging.release();
+        if (!(error instanceof BeelineError)) throw error;
         // Whoever was at work in it has finished since the look at it, and removed it.
-        if (error instanceof BeelineError && error.reason === 'FOLDER_GONE') continue;
-        if (!(error instanceof BeelineError) || error.code !== 'LOCKED') throw error;
+        if (error.reason === 'FOLDER_GONE') continue;
+        if (error.code !== 'LOCKED') throw error;
         locked = error;
       }
       staging.release();
