@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { until } from '../../node/files/helpers.ts';
+import { answers, freePort } from '../../ports.ts';
 import { randomFrom, seed } from '../../seed.ts';
 import { content, folder, names, sha256 } from './servers.ts';
 
@@ -17,24 +18,7 @@ const LENGTH = 96 * MiB + 12_345;
 /** What may come twice for a kill: what is not in the journal yet, and what is in buffers on the way. */
 const LOST = 48 * MiB;
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function listening(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
-    if (answer) return;
-    await delay(50);
-  }
-  assert.fail(`nothing listens on port ${port}`);
-}
+const listening = (port: number) => until(`something answers at port ${port}`, () => answers(port));
 
 interface Real {
   readonly url: string;
@@ -86,15 +70,6 @@ function staged(to: string): number {
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => statSync(join(parentPath, name), { throwIfNoEntry: false })?.blocks ?? 0)
     .reduce((sum, blocks) => sum + blocks * 512, 0);
-}
-
-/** Looks again and again, for a minute. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1200; tries++) {
-    if (holds()) return;
-    await delay(50);
-  }
-  assert.fail(`${what}: not in a minute`);
 }
 
 interface Run {

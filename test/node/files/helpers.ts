@@ -76,8 +76,9 @@ export async function move(
 
 /** Waits for something that comes in its own time, like a group commit; how long is no part of the test. */
 export async function until(what: string, done: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 120_000; !(await done()); await sleep(5))
-    if (performance.now() > end) throw new Error(`${what}: not within 20 s`);
+  const seconds = 120;
+  for (const end = performance.now() + seconds * 1000; !(await done()); await sleep(5))
+    if (performance.now() > end) throw new Error(`${what}: not within ${seconds} s`);
 }
 
 /** A Sink that has been given its manifest, and the way to write one chunk of one byte value to it. */
