@@ -44,6 +44,7 @@ export { download } from './node/download.ts';
 export {
   type Discarded,
   discard,
+  type Stoppable,
   type Unfinished,
   type UnfinishedTransfer,
   unfinished,

@@ -108,6 +108,11 @@ export function asBeelineError(thrown: unknown, code: ErrorCode = 'INTERNAL', co
   return new BeelineError(code, context ? `${context}: ${text}` : text, { cause: thrown });
 }
 
+/** @throws BeelineError INTERRUPTED if somebody has told it to end */
+export function unlessInterrupted(signal: AbortSignal | undefined, before = 'it began'): void {
+  if (signal?.aborted) throw new BeelineError('INTERRUPTED', `Interrupted before ${before}.`);
+}
+
 /** The `code` of a system error, '' for anything else. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';

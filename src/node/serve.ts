@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { TokenBucket } from '../base/bucket.ts';
 import { realClock } from '../base/clock.ts';
-import { BeelineError } from '../base/errors.ts';
+import { unlessInterrupted } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { Access, type AccessWay } from '../http/serving/access.ts';
 import { Allowance } from '../http/serving/allowance.ts';
@@ -64,7 +64,7 @@ const LOOK_MS = 500;
  */
 export async function serve(paths: readonly string[], options: ServeOptions = {}): Promise<RunningServe> {
   const { hidden = false, trustProxy = false, limit, expires, downloads, signal } = options;
-  if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
+  unlessInterrupted(signal);
   const log = options.log && escapingLog(options.log);
   const tree = new FolderTree(paths, { hidden, versionKey: await versionKey(options.configDir) });
   const way = options.keepLink ? { link: await keptLink(linkName(paths), options.configDir) } : 'link';

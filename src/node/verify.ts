@@ -1,6 +1,6 @@
 /** Checks what was received against its receipt: the library's entry, and the command's. */
 
-import { BeelineError } from '../base/errors.ts';
+import { unlessInterrupted } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { readReceipt } from './files/receipt-file.ts';
 import { type Verified, type VerifyOptions, verifyTree } from './files/verify.ts';
@@ -23,7 +23,7 @@ export async function verify(
   path: string,
   options: VerifyOptions = {},
 ): Promise<Verification> {
-  if (options.signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
+  unlessInterrupted(options.signal);
   const whole = await readReceipt(receiptPath);
   const result = await verifyTree(whole, path, { ...options, digest: platform.digest(whole.hash) });
   const { entries: _entries, chunks: _chunks, ...receipt } = whole;

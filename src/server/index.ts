@@ -1,7 +1,7 @@
 /** `@beeline-transfer/beeline/server`: a whole server in one call, or only its rendezvous, on an HTTP server of your own. */
 import { createServer } from 'node:http';
 import { harmless } from '../base/callback.ts';
-import { BeelineError, fault } from '../base/errors.ts';
+import { fault, unlessInterrupted } from '../base/errors.ts';
 import { escapingLog } from '../base/log-fields.ts';
 import { type CertificateFiles, openCertificate, type ServerCertificate } from './certificate.ts';
 import { createFront, type Front } from './front.ts';
@@ -94,7 +94,7 @@ const PORT_TRIES = 8;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host, turn, tls, page = true, signal } = options;
-  if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before it began.');
+  unlessInterrupted(signal);
   const log = options.log && escapingLog(options.log);
   const warn = options.warn && harmless('`warn`', options.warn);
   const makeTurn = await checkOptions(options);

@@ -20,7 +20,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BeelineError, codeOf, faultAt } from '../../base/errors.ts';
+import { BeelineError, codeOf, faultAt, unlessInterrupted } from '../../base/errors.ts';
 import { CHEAP_STEPS, type Steps } from '../../base/slices.ts';
 import { type Lock, takeLock } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -232,7 +232,7 @@ export class Staging {
   }
 
   /** Removes what is staged for these manifest paths, and the journal; the lock stays. */
-  async empty(paths: Iterable<string>): Promise<void> {
+  async empty(paths: Iterable<string>, signal?: AbortSignal): Promise<void> {
     const slices = new FileSlices();
     const names = this.#names();
     const staged = new Set(names.filter((name) => !OWN.test(name)));
@@ -240,6 +240,7 @@ export class Staging {
       for (const named of paths) {
         if (staged.size === 0) break;
         if (slices.over()) await slices.next();
+        unlessInterrupted(signal, 'all was removed');
         const name = stagedName(named);
         if (staged.delete(name)) rmSync(this.#at(name), { force: true });
       }

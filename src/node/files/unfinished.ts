@@ -1,7 +1,7 @@
 /** What receives have left unfinished in a folder, as their journals have it, and how it is given up. */
 import { lstatSync, realpathSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BeelineError, codeOf, fault } from '../../base/errors.ts';
+import { BeelineError, codeOf, fault, unlessInterrupted } from '../../base/errors.ts';
 import { escapeName, quoted } from '../../base/printable.ts';
 import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -40,6 +40,11 @@ export interface UnfinishedTransfer {
   here: number;
 }
 
+/** What reads or removes much, and ends before that is done if it is told to. */
+export interface Stoppable {
+  signal?: AbortSignal | undefined;
+}
+
 /** What became of something unfinished. */
 export interface Discarded {
   /** True once its folder is gone. */
@@ -53,13 +58,15 @@ export interface Discarded {
 /**
  * What this user's receives have left unfinished in a folder, the latest first. Changes nothing, and reads journals only.
  * @param dir the folder that was received into
- * @throws BeelineError NO_SUCH_PATH, UNREADABLE
+ * @throws BeelineError NO_SUCH_PATH, UNREADABLE, INTERRUPTED
  */
-export async function unfinished(dir: string): Promise<Unfinished[]> {
+export async function unfinished(dir: string, { signal }: Stoppable = {}): Promise<Unfinished[]> {
+  unlessInterrupted(signal);
   const found: Unfinished[] = [];
   for (const path of list(dir)) {
     const active = isLocked(path);
-    const transfer = await look(path);
+    const transfer = await look(path, signal);
+    unlessInterrupted(signal, 'all was looked at');
     const stat = lookUp(join(path, 'journal')) ?? lookUp(path);
     // Without one it was finished or removed just now.
     if (stat) found.push({ path, active, changed: Math.round(stat.mtimeMs), ...(transfer && { transfer }) });
@@ -69,11 +76,16 @@ export async function unfinished(dir: string): Promise<Unfinished[]> {
 
 /**
  * Gives up something unfinished: removes what its journal names, the journal, and the folder if nothing else is in it.
- * @throws BeelineError LOCKED while a receive is at work in it; WRITE_FAILED; USAGE for a folder that is none of a receive's
+ * If it is interrupted, what is left is unfinished as before, and can be given up later.
+ * @throws BeelineError LOCKED while a receive is at work in it; WRITE_FAILED; INTERRUPTED; USAGE for a folder that is none of a receive's
  */
-export async function discard({ path }: Pick<Unfinished, 'path'>): Promise<Discarded> {
+export async function discard(
+  { path }: Pick<Unfinished, 'path'>,
+  { signal }: Stoppable = {},
+): Promise<Discarded> {
+  unlessInterrupted(signal);
   try {
-    return await empty(path);
+    return await empty(path, signal);
   } catch (cause) {
     if (!lookUp(path)) return { removed: true, damaged: false, left: [] };
     if (cause instanceof BeelineError && cause.code !== 'WRITE_FAILED' && cause.code !== 'DISK_FULL')
@@ -98,7 +110,7 @@ async function lockToDiscard(staging: Staging): Promise<void> {
   }
 }
 
-async function empty(path: string): Promise<Discarded> {
+async function empty(path: string, signal: AbortSignal | undefined): Promise<Discarded> {
   const staging = stagings(dirname(path)).includes(path) ? Staging.open(path) : undefined;
   if (!staging) throw fault('UNFINISHED_IS_NONE', { path: quoted(path) });
   try {
@@ -106,7 +118,10 @@ async function empty(path: string): Promise<Discarded> {
     // Behind the lock: whoever held it may have gone on since it was listed.
     const found = await staging.read();
     if (!found) return { removed: false, damaged: true, left: staging.strangers() };
-    await staging.empty(found.entries.map((entry) => entry.path));
+    await staging.empty(
+      found.entries.map((entry) => entry.path),
+      signal,
+    );
     const left = staging.strangers();
     try {
       await staging.removeFolder();
@@ -133,12 +148,12 @@ function list(dir: string): string[] {
 }
 
 /** Undefined if its journal cannot be read, or says what none would. */
-async function look(path: string): Promise<UnfinishedTransfer | undefined> {
+async function look(path: string, signal?: AbortSignal): Promise<UnfinishedTransfer | undefined> {
   let staging: Staging | undefined;
   try {
     staging = Staging.open(path);
     const found = await staging?.read();
-    return found && (await count(found.state, found.entries));
+    return found && (await count(found.state, found.entries, signal));
   } catch {
     // A failing disk under one staging is no reason to say nothing of the others.
     return undefined;
@@ -147,7 +162,11 @@ async function look(path: string): Promise<UnfinishedTransfer | undefined> {
   }
 }
 
-async function count(state: JournalState, entries: readonly Entry[]): Promise<UnfinishedTransfer> {
+async function count(
+  state: JournalState,
+  entries: readonly Entry[],
+  signal?: AbortSignal,
+): Promise<UnfinishedTransfer> {
   const wanted = (entry: number) => state.choices.get(entry)?.choice !== 'skip';
   const files = entries.filter(({ kind }, index) => kind === 'file' && wanted(index));
   const tops = entries.filter(({ path }) => !path.includes('/')).slice(0, NAMED);
@@ -162,7 +181,7 @@ async function count(state: JournalState, entries: readonly Entry[]): Promise<Un
     folders: entries.filter(({ kind }) => kind === 'folder').length,
     links: entries.filter(({ kind }, index) => kind === 'link' && wanted(index)).length,
     bytes: state.stream ? null : files.reduce((sum, { size }) => sum + size, 0),
-    here: await bytesHere(state, space, wanted),
+    here: await bytesHere(state, space, wanted, signal),
   };
 }
 
@@ -170,14 +189,19 @@ async function bytesHere(
   { chunks, lost }: JournalState,
   space: ByteSpace,
   wanted: (entry: number) => boolean,
+  signal?: AbortSignal,
 ): Promise<number> {
   let here = 0;
-  await inSlices(chunks.have, (chunk) => {
-    const extents = chunk < space.chunks ? space.extents(chunk) : [];
-    // Whatever else is in a chunk with a lost entry, it comes again.
-    if (extents.some(({ entry }) => lost.has(entry))) return;
-    for (const { entry, length } of extents) if (wanted(entry)) here += length;
-  });
+  await inSlices(
+    chunks.have,
+    (chunk) => {
+      const extents = chunk < space.chunks ? space.extents(chunk) : [];
+      // Whatever else is in a chunk with a lost entry, it comes again.
+      if (extents.some(({ entry }) => lost.has(entry))) return;
+      for (const { entry, length } of extents) if (wanted(entry)) here += length;
+    },
+    signal,
+  );
   return here;
 }
 

@@ -5,7 +5,7 @@
  * folder was found to be a real one, and files are opened without following. A folder that is swapped for a link while this runs could still have a file outside
  * read and hashed, of which nothing but "differs" is told.
  */
-import { BeelineError, retold } from '../../base/errors.ts';
+import { type BeelineError, retold, unlessInterrupted } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import { checkEntries } from '../../offer/names.ts';
 import { type Receipt, receiptSpace } from '../../offer/receipt.ts';
@@ -65,7 +65,7 @@ export async function verifyTree(
     onProblem?.(problem);
   };
   const check = () => {
-    if (signal?.aborted) throw new BeelineError('INTERRUPTED', 'Interrupted before everything was checked.');
+    unlessInterrupted(signal, 'everything was checked');
   };
   const { tree, notes } = await look(receipt, path, report, check);
   for (const note of notes) onNote?.(note);

@@ -74,6 +74,32 @@ async function only(root: string): Promise<UnfinishedTransfer> {
 }
 
 describe('files: what is unfinished', () => {
+  it('is left as it is where the look, or the removal, is told to end; what was not removed goes later', async (t) => {
+    const root = scratch(t);
+    const entries = Array.from({ length: 6 }, (_, at) => file(`f${at}`, 2 * CHUNK));
+    const path = await interrupted(root, entries, 0, 2, 4, 6, 8, 10);
+    const before = readdirSync(path).sort();
+    const signal = AbortSignal.abort();
+    await assert.rejects(unfinished(root, { signal }), failure('INTERRUPTED'));
+    await assert.rejects(discard({ path }, { signal }), failure('INTERRUPTED'));
+    assert.deepEqual(readdirSync(path).sort(), before);
+    // In the midst of it.
+    const ending = new AbortController();
+    const midway = {
+      get aborted() {
+        if (before.length - readdirSync(path).length >= 2) ending.abort();
+        return ending.signal.aborted;
+      },
+    } as AbortSignal;
+    await assert.rejects(discard({ path }, { signal: midway }), failure('INTERRUPTED'));
+    const left = readdirSync(path).length;
+    assert.ok(left < before.length && left > 2, `${left} of ${before.length} are left`);
+    const [found] = await unfinished(root);
+    assert.deepEqual([found!.active, found!.transfer!.files], [false, 6]);
+    assert.equal((await discard(found!)).removed, true);
+    assert.deepEqual(readdirSync(root), []);
+  });
+
   it('is what an interrupted receive was to bring, and how much of it is here', async (t) => {
     const root = scratch(t);
     const before = Date.now();
