@@ -80,6 +80,9 @@ await esbuild({
   define: { 'import.meta.url': 'beelineUrl' },
   banner: { js: "'use strict';const beelineUrl=require('node:url').pathToFileURL(__filename).href;" },
 });
+// It is read as ASCII, of which V8 needs half the room. esbuild makes strings ASCII, but no regular expressions.
+const [stray] = readFileSync('dist/cli/process.js', 'utf8').match(/.{0,40}[^\x00-\x7f].{0,40}/) ?? [];
+if (stray !== undefined) throw new Error(`Write \\u escapes in the regular expression at: ${stray}`);
 writeFileSync('dist/cli/package.json', '{"type":"commonjs"}\n');
 chmodSync('dist/cli/main.js', 0o755);
 // The manual page is made of the help's own texts, by the command itself.

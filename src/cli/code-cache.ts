@@ -54,7 +54,7 @@ export function runCached(file: string, use: string | undefined): void {
   const source = readFileSync(file);
   const place = use === undefined ? undefined : attempt(() => placeOf(source, use));
   const kept = place && attempt(() => read(place));
-  // esbuild writes nothing but ASCII.
+  // Nothing but ASCII: scripts/build.mjs looks.
   const text = source.toString('latin1');
   const script = new Script(`(function (require, module, exports, __filename, __dirname) {${text}\n})`, {
     filename: file,

@@ -7,7 +7,7 @@ let loading: Promise<void> | undefined;
 
 const ASCII = /^[\x20-\x7e]*$/;
 /** ASCII and the display's own signs, one column wide. A status that counted as wider would erase lines above it. */
-const NARROW = /^[\x20-\x7e━─…]*$/;
+const NARROW = /^[\x20-\x7e\u2501\u2500\u2026]*$/;
 
 /** Resolves once widths are exact. Without the module they stay conservative. */
 export function loadWidths(): Promise<void> {
@@ -35,6 +35,23 @@ function graphemes(text: string): string[] {
   if (ASCII.test(text)) return text.split('');
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return Array.from(segmenter.segment(text), (part) => part.segment);
+}
+
+/** How many rows a terminal of so many columns makes of a line. What a person sees as one is never divided. */
+export function rowsOf(text: string, wide: number): number {
+  if (columns(text) <= wide) return 1;
+  if (NARROW.test(text)) return Math.ceil(text.length / wide);
+  let rows = 1;
+  let used = 0;
+  for (const part of graphemes(text)) {
+    const more = columns(part);
+    if (used + more > wide) {
+      rows++;
+      used = 0;
+    }
+    used += more;
+  }
+  return rows;
 }
 
 /** At most `room` columns; what is cut is cut from the front, because a path ends with the file's own name. */

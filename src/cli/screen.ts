@@ -4,7 +4,7 @@
  */
 
 import { escapeName } from '../base/printable.ts';
-import { columns } from './measure.ts';
+import { columns, rowsOf } from './measure.ts';
 
 /** The part of process.stderr that is used. */
 export interface Output {
@@ -12,6 +12,8 @@ export interface Output {
   isTTY?: boolean;
   columns?: number;
   rows?: number;
+  /** Node's own, when the signal of a new size has come: sets `columns` and `rows`, and emits `resize`. */
+  _refreshSize?(): void;
   on?(event: 'resize', listener: () => void): unknown;
   off?(event: 'resize', listener: () => void): unknown;
 }
@@ -20,13 +22,20 @@ const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 const MOST_WAITING = 1000;
 
+/** A terminal that knows it shows what stands between them at once. Others take no notice. */
+const FRAME_BEGIN = '\x1b[?2026h';
+const FRAME_END = '\x1b[?2026l';
+
 export class Screen {
   /** True where a status can be redrawn in place. */
   readonly live: boolean;
   readonly #stream: Output;
   readonly #color: boolean;
   #status: readonly string[] = [];
+  /** Below it the cursor waits on an empty line: not every terminal wraps the cursor's own line anew when it gets narrower. */
   #drawn: readonly string[] = [];
+  /** Columns of the terminal when that was drawn. */
+  #drawnColumns = 0;
   #held: 'nothing' | 'status' | 'all' = 'nothing';
   /** Lines held back, the last ones. */
   #waiting: string[] = [];
@@ -40,7 +49,11 @@ export class Screen {
 
   /** Columns that may be filled. The last one stays free: some terminals wrap as soon as it is written. */
   get width(): number {
-    return Math.max(1, (this.#stream.columns || DEFAULT_COLUMNS) - 1);
+    return Math.max(1, this.#columns - 1);
+  }
+
+  get #columns(): number {
+    return this.#stream.columns || DEFAULT_COLUMNS;
   }
 
   /** Rows of the terminal. */
@@ -63,7 +76,10 @@ export class Screen {
     if (this.#held === 'all') {
       this.#waiting.push(text);
       if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
-    } else this.#stream.write(this.#erase() + text + this.#paint());
+    } else {
+      this.#look();
+      this.#frame(this.#erase() + text + this.#paint());
+    }
   }
 
   /**
@@ -81,10 +97,13 @@ export class Screen {
   /** Replaces the status; each line must fit `width`. Does nothing where there is no terminal. */
   status(lines: readonly string[]): void {
     if (!this.live) return;
-    this.#status = lines.map(escapeName);
+    // One row is the cursor's.
+    const most = this.height - 1;
+    this.#status = lines.slice(0, most).map(escapeName);
     if (this.#held !== 'nothing') return;
-    const text = this.#erase() + this.#paint();
-    if (text) this.#stream.write(text);
+    this.#look();
+    const text = this.#isPlace ? this.#changes() : this.#erase() + this.#paint();
+    if (text) this.#frame(text);
   }
 
   /** Calls back when the terminal's size changes; returns the way to stop. */
@@ -94,19 +113,61 @@ export class Screen {
     return () => this.#stream.off?.('resize', listener);
   }
 
+  /**
+   * The signal of a new size waits until this process has nothing else to do. A frame that is drawn before that would climb over too
+   * few rows, and leave what it did not reach.
+   */
+  #look(): void {
+    if (this.#drawn.length === 0) return;
+    try {
+      this.#stream._refreshSize?.();
+    } catch {
+      // The terminal is gone.
+    }
+  }
+
+  /** One write: the terminal never shows a part of it. */
+  #frame(text: string): void {
+    const drawn = this.#drawn.length > 0 || text.startsWith('\x1b');
+    this.#stream.write(drawn ? FRAME_BEGIN + text + FRAME_END : text);
+  }
+
+  /** What was drawn stands as it was, each line in one row, and there are to be as many. */
+  get #isPlace(): boolean {
+    const wide = this.#columns;
+    const same = this.#drawn.length === this.#status.length && this.#drawnColumns === wide;
+    return same && this.#drawn.every((line) => columns(line) < wide);
+  }
+
+  /** Writes over the lines that differ. None is empty for a moment, and those that are the same are not touched. */
+  #changes(): string {
+    const drawn = this.#drawn;
+    const first = this.#status.findIndex((line, index) => line !== drawn[index]);
+    if (first < 0) return '';
+    const lines = this.#status
+      .slice(first)
+      .map((line, index) => (line === drawn[first + index] ? '\n' : `${this.#colored(line)}\x1b[K\n`));
+    this.#drawn = this.#status;
+    return `\x1b[${drawn.length - first}A${lines.join('')}`;
+  }
+
   #erase(): string {
     if (this.#drawn.length === 0) return '';
     // A terminal that got narrower has wrapped what was drawn: go up as many rows as it takes now.
-    const wide = Math.max(1, this.#stream.columns || DEFAULT_COLUMNS);
-    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(columns(line) / wide)), 0);
+    const wide = this.#columns;
+    const rows = this.#drawn.reduce((sum, line) => sum + rowsOf(line, wide), 0);
     this.#drawn = [];
-    return `\r${rows > 1 ? `\x1b[${rows - 1}A` : ''}\x1b[J`;
+    return `\x1b[${rows}A\x1b[J`;
   }
 
   #paint(): string {
     if (this.#held !== 'nothing') return '';
     this.#drawn = this.#status;
-    const text = this.#status.join('\n');
-    return this.#color ? text.replace(/━+/, (bar) => `\x1b[32m${bar}\x1b[39m`) : text;
+    this.#drawnColumns = this.#columns;
+    return this.#status.map((line) => `${this.#colored(line)}\n`).join('');
+  }
+
+  #colored(line: string): string {
+    return this.#color ? line.replace(/\u2501+/, (bar) => `\x1b[32m${bar}\x1b[39m`) : line;
   }
 }

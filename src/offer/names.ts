@@ -30,7 +30,8 @@ const IGNORED = /(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
 const WINDOWS_REFUSED = /[\\:<>"|?*]/;
 /** Win32 file naming: devices are reserved with any extension, and COM¹ counts as COM1. */
-export const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+export const WINDOWS_DEVICE =
+  /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)/i;
 /** An 8.3 alias would name a file that the manifest (or the disk) has under its long name. */
 export const WINDOWS_ALIAS = /^[^.]{1,6}~[0-9]{1,6}(?:\.[^.]{0,3})?$/;
 

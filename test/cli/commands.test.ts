@@ -336,6 +336,8 @@ describe('cli: send', () => {
     // A code alone is nothing that a telephone can open.
     assert.equal(await drawn({ rows: 50 }), false);
     assert.equal(await drawn({ rows: 24 }, ...server, '--qr'), true);
+    // Wrapped, it is nothing that a camera can read.
+    assert.equal(await drawn({ rows: 24, columns: 20 }, ...server, '--qr'), false);
   });
 
   it('--qr draws the code', async () => {

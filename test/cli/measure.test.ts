@@ -27,6 +27,6 @@ describe('cli: widths before they are exact', () => {
     screen.status(render(view, screen.width));
     sink.text = '';
     screen.status([]);
-    assert.equal(sink.text, '\r\x1b[1A\x1b[J');
+    assert.equal(sink.text, '\x1b[?2026h\x1b[2A\x1b[J\x1b[?2026l');
   });
 });

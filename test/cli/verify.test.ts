@@ -86,7 +86,10 @@ describe('cli: verify', () => {
     const { root, path } = await received(t);
     const host = fakeHost({ stderr: new Sink(true) });
     assert.equal(await dispatch(['verify', path, root], host), 0);
-    assert.match(host.stderr.text, /^Checking: \d+ B of \d+ B\r\x1b\[J$/);
+    assert.match(
+      host.stderr.text,
+      /Checking: \d+ B of \d+ B\n\x1b\[\?2026l\x1b\[\?2026h\x1b\[1A\x1b\[J\x1b\[\?2026l$/,
+    );
     const json = fakeHost({ stderr: new Sink(true) });
     assert.equal(await dispatch(['verify', path, root, '--json'], json), 0);
     assert.equal(json.stderr.text, '');

@@ -9,7 +9,6 @@ import { instructions, listed, pageLink, webLines } from '../instructions.ts';
 import { writeEvent } from '../json.ts';
 import { type SendArgs, sendArgs } from '../options.ts';
 import { shownPath } from '../report.ts';
-import type { Screen } from '../screen.ts';
 import { readPsk } from '../secrets.ts';
 import { TransferRun } from '../session.ts';
 
@@ -117,13 +116,20 @@ function hasLink({ face, options: { server, web } }: SendArgs, { screen }: Trans
   return screen.live && !face.json && !face.quiet && (web === true || server !== undefined);
 }
 
-/** Asked for, or where there is room for it. */
-function drawQr(screen: Screen, { qr }: SendArgs, qrCode: QrCode | undefined, text: string): void {
+/** Asked for, or where there is room for it. Wrapped, no camera could read it. */
+function drawQr(
+  { report, screen }: TransferRun,
+  { qr }: SendArgs,
+  qrCode: QrCode | undefined,
+  text: string,
+): void {
   if (!qrCode) return;
   const drawn = qrCode(text);
   const lines = drawn.split('\n');
-  if (qr || (lines[0]!.length <= screen.width && lines.length + ROWS_AROUND <= screen.height))
-    screen.raw(drawn);
+  const wide = lines[0]!.length;
+  if (screen.live && wide > screen.width) {
+    if (qr) report.say(`The QR code needs a terminal of ${wide + 1} columns.`);
+  } else if (qr || lines.length + ROWS_AROUND <= screen.height) screen.raw(drawn);
 }
 
 /** A code of the person's own must not look like a mistyped one, or receivers refuse it. @throws BeelineError USAGE */
@@ -165,27 +171,23 @@ function keyFlag(args: SendArgs): string | undefined {
   return args.options.device === undefined ? undefined : '--device NAME-OF-THIS-DEVICE-THERE';
 }
 
-function tell(
-  { report, screen }: TransferRun,
-  args: SendArgs,
-  qrCode: QrCode | undefined,
-  code: string,
-): void {
+function tell(run: TransferRun, args: SendArgs, qrCode: QrCode | undefined, code: string): void {
+  const { report, screen } = run;
   report.say('', `Code: ${code}`, '');
   const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
-  if (!args.options.web) drawQr(screen, args, qrCode, server === undefined ? code : pageLink(server, code));
+  if (!args.options.web) drawQr(run, args, qrCode, server === undefined ? code : pageLink(server, code));
   report.say(instructions(shellWord(code), args.options, { code, several: args.several !== undefined }));
   const keys = screen.live && !args.stdin ? ' (p pauses, r resumes, c twice cancels)' : '';
   report.say(`${waiting(args)}${keys}`);
 }
 
 function tellPages(
-  { report, screen }: TransferRun,
+  run: TransferRun,
   args: SendArgs,
   qrCode: QrCode | undefined,
   links: readonly string[],
 ): void {
-  if (links[0] !== undefined) drawQr(screen, args, qrCode, links[0]);
-  report.say(webLines(links));
+  if (links[0] !== undefined) drawQr(run, args, qrCode, links[0]);
+  run.report.say(webLines(links));
 }
