@@ -9,11 +9,15 @@ import { connect, createServer } from 'node:net';
 const FIRST_PORT = 12_000;
 const LAST_PORT = 31_998;
 const ATTEMPTS = 100;
+/** Given out in this process, and not listened at yet perhaps. */
+const given = new Set<number>();
 
 /** A TCP port that is free, as is the next one (STUN's at `beeline server`), on IPv4 and IPv6. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT);
+    if ([port - 1, port, port + 1].some((near) => given.has(near))) continue;
+    given.add(port);
     if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
   throw new Error(`No two free ports next to each other in ${ATTEMPTS} attempts.`);

@@ -78,7 +78,7 @@ inBrowser('chromium', 'accessibility', ({ test }) => {
     await from.reaches(['cancelled', 'home']);
     await accessible(from, 'cancelled');
 
-    const { sender, code: theirs } = await stage.sends([work.path('one.bin'), '--limit', '2M']);
+    const { sender, code: theirs } = await stage.sends([work.path('one.bin'), '--limit', '1M']);
     assert.notEqual(theirs, code);
     const to = await stage.page();
     await to.asks(theirs);

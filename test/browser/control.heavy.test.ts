@@ -10,7 +10,7 @@ import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 24 << 20;
 /** Seconds enough at this rate to act in the middle. */
-const LIMIT = ['--limit', '3M'];
+const LIMIT = ['--limit', '1500k'];
 
 const reached = (state: string, after = 0) => {
   let seen = 0;

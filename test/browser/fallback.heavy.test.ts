@@ -7,7 +7,7 @@ import { NO_CANDIDATES, NO_WEBRTC } from './harness/no-webrtc.ts';
 import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 16 << 20;
-const LIMIT = ['--limit', '4M'];
+const LIMIT = ['--limit', '2M'];
 const HOOK = pathToFileURL(fileURLToPath(new URL('./harness/no-datachannel.mjs', import.meta.url))).href;
 const NO_DATACHANNEL = { NODE_OPTIONS: `--import ${HOOK}` };
 

@@ -105,7 +105,7 @@ function suite({ test }: Suite): void {
   test('a tab that was closed: a new one goes on where it was', async (stage) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), 32 << 20);
-    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '6M']);
+    const { sender, code } = await stage.sends([work.path('one.bin'), '--limit', '3M']);
     const page = await stage.page();
     await page.receive(code);
     await page.keeps();

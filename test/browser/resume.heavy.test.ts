@@ -10,7 +10,7 @@ import type { Stage } from './harness/stage.ts';
 import { inBrowser } from './harness/suite.ts';
 
 const SIZE = 32 << 20;
-const LIMIT = ['--limit', '6M'];
+const LIMIT = ['--limit', '3M'];
 /** For a command that is ended in the middle, even if its disk takes seconds to commit what has come. */
 const SLOW = ['--limit', '1M'];
 /** A server that is gone: the page tries to reach it again. */

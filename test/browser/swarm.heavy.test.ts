@@ -35,7 +35,7 @@ inBrowser('chromium', 'receivers that help each other', ({ test }) => {
     const { work } = stage;
     makeFile(work.path('one.bin'), SIZE);
     const { code } = await stage.sends([work.path('one.bin'), '--limit', '2M', '--receivers', '3']);
-    const slow = await stage.receives(code, work.folder('slow'), ['--limit', '600k']);
+    const slow = await stage.receives(code, work.folder('slow'), ['--limit', '300k']);
     const pages = [await stage.page(), await stage.page({ elsewhere: true })];
     for (const page of pages) await page.receive(code);
     for (const page of pages) await page.says(/You can close this page/, '#serving');

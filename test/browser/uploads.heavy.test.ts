@@ -107,7 +107,7 @@ function common({ test }: Suite): void {
 
   test('the inbox is killed in the middle and started again: the page goes on by itself', async (stage) => {
     stage.expected = REFUSED;
-    const inbox = await Inbox.open(stage, '--limit', '12M');
+    const inbox = await Inbox.open(stage, '--limit', '6M');
     const { link } = inbox;
     const data = randomBytes(64 * MiB + 7);
     writeFileSync(stage.work.path('tape.bin'), data);

@@ -40,14 +40,17 @@ interface Case {
   after: number;
 }
 
+/** The sender's last word does not come, so that there is something to interrupt, however fast the receiver is. */
+const unfinished: Script['answer'] = (_lane, message) => message.type !== 'finish';
+
 const CASES: Record<string, () => Case> = {
   'while 35 MB of links arrive': () => ({
-    script: { entries: links() },
+    script: { entries: links(), answer: unfinished },
     at: ({ event }) => event === 'lane',
     after: 200,
   }),
   'once 35 MB of links were accepted': () => ({
-    script: { entries: links() },
+    script: { entries: links(), answer: unfinished },
     at: ({ event }) => event === 'manifest',
     after: 50,
   }),
@@ -62,11 +65,7 @@ const CASES: Record<string, () => Case> = {
     after: 1500,
   }),
   '20,000 files of a byte with --overwrite update': () => ({
-    // Its last word does not come, so that there is something to interrupt, however fast the receiver is.
-    script: {
-      ...{ entries: files(20_000), offer: { update: true } },
-      answer: (_lane, message) => message.type !== 'finish',
-    },
+    script: { entries: files(20_000), offer: { update: true }, answer: unfinished },
     args: ['--overwrite', 'update'],
     at: ({ event, bytes }) => event === 'progress' && Number(bytes) > 0,
     after: 100,

@@ -118,7 +118,7 @@ describe('integration: codes', { concurrency: 2 }, () => {
   it('a third party is refused, and the pair goes on', async (t) => {
     const work = workspace(t);
     makeFile(work.path('one.bin'), 24 << 20);
-    const limit = ['--limit', String(8 << 20)];
+    const limit = ['--limit', String(3 << 20)];
     const { sender, code, port } = await work.sender([work.path('one.bin'), ...limit]);
     const receiver = work.receiver(code, port, ['--to', work.folder('out')]);
     await receiver.until('progress');

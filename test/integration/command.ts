@@ -11,6 +11,9 @@ const USAGE_HOOK = fileURLToPath(new URL('../../bench/usage.cjs', import.meta.ur
 /** Output kept of one process, in bytes; more fails the test. */
 const MAX_OUTPUT = 64 << 20;
 
+/** Commands that end when they are told to. */
+const STANDING: ReadonlySet<string> = new Set(['server', 'listen', 'serve', 'outbox']);
+
 /** One `--json` line. */
 export type Line = { event: string } & Record<string, unknown>;
 
@@ -21,7 +24,7 @@ export interface StartOptions {
   stdin?: string | Uint8Array | Readable;
   /** Words before the command, such as `ip netns exec NAME`. */
   prefix?: readonly string[];
-  /** Milliseconds until the process is killed and the test fails; default 120,000. */
+  /** Milliseconds until the process is killed and the test fails; default 120,000, and 600,000 for what stands while others work. */
   deadline?: number;
   /** A folder in which the process leaves what it used, for `usage`. */
   measure?: string;
@@ -74,7 +77,7 @@ export class Command {
     this.#child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd: options.cwd });
     this.#feed(options.stdin);
     this.#watch(json);
-    this.exited = this.#end(options.deadline ?? 120_000);
+    this.exited = this.#end(options.deadline ?? (STANDING.has(args[0] ?? '') ? 600_000 : 120_000));
   }
 
   /** Resolves with the first event that fits (also one already seen); fails when the process ends without it. */

@@ -62,7 +62,7 @@ describe('integration: an inbox that stays', { concurrency: 2 }, () => {
     makeFile(big, 60_000_000);
     const first = await post.listen();
     // Slow enough that it is not done before it is killed, on a busy machine neither.
-    const sender = post.send('ada', big, '--limit', '6M');
+    const sender = post.send('ada', big, '--limit', '3M');
     await journaled(work.folder('in'));
     await first.kill();
     const second = await post.listen();

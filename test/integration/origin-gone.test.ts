@@ -5,7 +5,7 @@ import { makeFile, sameFile } from '../../bench/files.mjs';
 import { errorCode, workspace } from './workspace.ts';
 
 const SIZE = 6_000_000;
-const SLOW = 500_000;
+const SLOW = 250_000;
 
 describe('a sender that is killed while three receive', () => {
   it('is not missed until its last word, once all is somewhere among them', async (t) => {

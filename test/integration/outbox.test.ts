@@ -26,7 +26,7 @@ describe('integration: what is sent later', { concurrency: 2 }, () => {
     const sent = await post
       .run(
         'ada',
-        ['send', 'big.bin', '--device', 'inbox', '--later', '--limit', '15M', ...post.there('ada')],
+        ['send', 'big.bin', '--device', 'inbox', '--later', '--limit', '4M', ...post.there('ada')],
         { cwd: work.dir },
       )
       .ends(0);

@@ -8,7 +8,7 @@ import { errorCode, event, journaled, type Workspace, workspace } from './worksp
 
 const CODE = '4711-crossover-clockwork';
 const SIZE = 12_000_000;
-const LIMIT = '3M';
+const LIMIT = '1M';
 
 /** How the two sides meet: arguments of each, and of a sender that is started again. */
 async function ways(t: TestContext) {

@@ -40,7 +40,7 @@ describe('integration: threads', () => {
     makeFile(work.path('one.bin'), 60 * MiB);
     const { sender, code, port } = await work.sender([work.path('one.bin'), '--threads', '2']);
     const args = ['--to', work.folder('out'), '--threads', '2'];
-    const first = work.receiver(code, port, [...args, '--limit', '20M']);
+    const first = work.receiver(code, port, [...args, '--limit', '6M']);
     await journaled(work.path('out'));
     await first.kill();
     const received = await work.receiver(code, port, args).ends(0);

@@ -52,7 +52,7 @@ describe('lab: an inbox on a local network', { skip }, () => {
     await early.until('listening');
     const first = await listen();
     await early.ends(0);
-    const sender = send(work.path('big.bin'), '--limit', '10M');
+    const sender = send(work.path('big.bin'), '--limit', '3M');
     await journaled(work.path('in'));
     await first.kill();
     const second = await listen();

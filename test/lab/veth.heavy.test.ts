@@ -31,11 +31,15 @@ describe('lab: two namespaces joined by a veth pair', { skip }, () => {
         const { left, right } = wire!;
         const out = work.folder(`out-${how}-${what}`);
         const port = how === '--at' ? ['--no-lan', '--port', '47001'] : [];
-        const sender = work.start(['send', work.path(what), ...port], { prefix: left.prefix });
+        const sender = work.start(['send', work.path(what), ...port], {
+          prefix: left.prefix,
+          deadline: 300_000,
+        });
         const { code } = await sender.until('code');
         const at = how === '--at' ? ['--no-lan', '--at', `${left.address}:47001`] : [];
         const receiver = work.start(['receive', String(code), '--yes', '--to', out, ...at], {
           prefix: right.prefix,
+          deadline: 300_000,
         });
         const received = await receiver.ends(0);
         const sent = await sender.ends(0);

@@ -56,7 +56,7 @@ test('two who know nothing but a code meet', LIMIT, async (t) => {
     }),
   );
   assert.match(code, /^\d{7}-/);
-  const receiver = receive({ ...options(t, net), code, accept: 'all' });
+  const receiver = receive({ ...options(t, net), code, accept: 'all', wait: 40 });
   assert.equal(await textOf(receiver), 'over the DHT');
   assert.equal(await ending(sender), '');
 });
@@ -89,7 +89,7 @@ test('a pre-shared key: whoever lacks it is not even let in', LIMIT, async (t) =
   const psk = new Uint8Array(32).fill(7);
   const sender = send({ text: 'for one' }, { ...options(t, net), psk });
   const stranger = receive({ ...options(t, net), psk: new Uint8Array(32).fill(8), accept: 'all' });
-  const receiver = receive({ ...options(t, net), psk, accept: 'all' });
+  const receiver = receive({ ...options(t, net), psk, accept: 'all', wait: 40 });
   assert.equal(await textOf(receiver), 'for one');
   assert.equal(await ending(sender), '');
   stranger.cancel();

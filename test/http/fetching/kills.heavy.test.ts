@@ -164,7 +164,7 @@ test('Python’s server has no ranges: what is here is not written again after a
   const to = join(folder(t), 'to');
   mkdirSync(to);
   const url = `http://127.0.0.1:${port}/file.bin`;
-  const first = receive(t, url, to, '--limit', '16M');
+  const first = receive(t, url, to, '--limit', '8M');
   await until('a part has come', () => staged(to) > 16 * MiB);
   first.child.kill('SIGKILL');
   await first.ended;

@@ -6,8 +6,18 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -215,6 +225,17 @@ test("Python's http.client goes on by If-Range", { skip: whyNo('python3'), ...LI
   server.same(copy);
 });
 
+/** A browser with a folder of its own, which goes once the browser has: until then it writes there. */
+async function launched(t: TestContext, kind: Kind) {
+  const own = mkdtempSync(join(tmpdir(), 'beeline-browser-'));
+  const browser = await launch(kind, { folder: own });
+  t.after(async () => {
+    await closeBrowser(browser);
+    rmSync(own, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  });
+  return { own, browser };
+}
+
 for (const kind of ['chromium', 'firefox'] as const satisfies Kind[])
   test(`${kind} shows the page without an error, and downloads`, {
     skip: whyNoBrowser(kind),
@@ -223,9 +244,7 @@ for (const kind of ['chromium', 'firefox'] as const satisfies Kind[])
     const server = await Killable.start(t);
     mkdirSync(join(server.root, 'sub'));
     writeFileSync(join(server.root, 'page.html'), '<script>document.title = "run"</script>');
-    const own = folder(t);
-    const browser = await launch(kind, { folder: own });
-    t.after(() => closeBrowser(browser));
+    const { own, browser } = await launched(t, kind);
     const page = await browser.newPage();
     const errors: string[] = [];
     page.on('console', (message) => {
@@ -290,9 +309,7 @@ test('a download in Chromium that is cut off twice goes on by itself', {
 }, async (t) => {
   const server = await Killable.start(t, ['--limit', LIMIT]);
   const { port, ranges } = await cutting(t, server.port);
-  const own = folder(t);
-  const browser = await launch('chromium', { folder: own });
-  t.after(() => closeBrowser(browser));
+  const { own, browser } = await launched(t, 'chromium');
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${port}/`);
   await page.click('a[href="./large.bin?download"]');
