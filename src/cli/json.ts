@@ -22,6 +22,6 @@ export function writeEvent(
   stdout: NodeJS.WritableStream & { writableNeedDrain?: boolean },
   event: { event: string },
 ): void {
-  const superseded = event.event === 'progress' || event.event === 'swarm';
+  const superseded = ['progress', 'swarm', 'reading'].includes(event.event);
   if (!superseded || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
 }

@@ -8,11 +8,13 @@ import { isOfOther } from '../session/meaning.ts';
 import { Board } from './board.ts';
 import { boardDrawing } from './board-lines.ts';
 import { BrokenPipe } from './exit.ts';
+import { count } from './format.ts';
 import type { Host } from './host.ts';
 import { afterInterrupt, Interrupt, type InterruptedSide, interrupted } from './interrupt.ts';
 import { writeEvent } from './json.ts';
 import { Keys, stopsOutput } from './keys.ts';
 import { type Log, openLog } from './log.ts';
+import { keepEnd } from './measure.ts';
 import type { Face } from './options.ts';
 import { drawingOf, ProgressLine } from './progress.ts';
 import { Prompt } from './prompt.ts';
@@ -119,6 +121,7 @@ export class TransferRun {
       await this.#serve(transfer);
     } catch (thrown) {
       this.#progress?.stop();
+      this.screen.status([]);
       if (!this.#broken) this.report.unfinished(thrown);
       throw this.#explained(thrown);
     } finally {
@@ -158,6 +161,8 @@ export class TransferRun {
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
     if (this.#options.face.json && event.event !== 'error') writeEvent(this.#host.stdout, event);
+    // The count of files goes when there is other news; a warning stands above it.
+    if (!this.#progress && !['reading', 'warning'].includes(event.event)) this.screen.status([]);
     if (!ofOther || event.event === 'warning') this.report.apply(event);
     this.#draw(event);
   }
@@ -165,6 +170,8 @@ export class TransferRun {
   #draw(event: TransferEvent): void {
     const { json, quiet } = this.#options.face;
     if (json || quiet) return;
+    if (event.event === 'reading')
+      return this.screen.status([keepEnd(`Reading: ${count(event.files, 'file')}`, this.screen.width)]);
     if (event.event === 'done') return this.#progress?.stop();
     // Before bytes move there is nothing to draw, unless there are several; after a question the display starts anew.
     const first = this.#board ? 'peer' : 'progress';

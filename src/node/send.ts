@@ -62,7 +62,7 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
     await close();
     throw wrong;
   }
-  const opened = openSource(what, options, warn, notice);
+  const opened = openSource(what, options, { warn, notice, found: telling(transfer) });
   const [known, source, certificate] = await Promise.all([
     secretsFor(options),
     opened,
@@ -178,11 +178,29 @@ function localUrl(at: string | undefined, port: number): string {
   return `http://${formatAddress({ host, port })}`;
 }
 
+/** Milliseconds between two words on how many files were found, and before the first. */
+const FOUND_MS = 500;
+
+function telling(transfer: Running): (files: number) => void {
+  const { clock } = platform;
+  let next = clock.now() + FOUND_MS;
+  return (files) => {
+    if (clock.now() < next) return;
+    next = clock.now() + FOUND_MS;
+    transfer.events.emit({ event: 'reading', files });
+  };
+}
+
+interface Listeners {
+  warn(path: string, error: BeelineError): void;
+  notice(path: string, error: BeelineError): void;
+  found(files: number): void;
+}
+
 async function openSource(
   what: What,
   options: SendOptions,
-  warn: (path: string, error: BeelineError) => void,
-  notice: (path: string, error: BeelineError) => void,
+  { warn, notice, found }: Listeners,
 ): Promise<Source> {
   if ('store' in what) return what.store;
   if ('items' in what) return sourceOfItems(what.items, options);
@@ -203,7 +221,7 @@ async function openSource(
   return new FileSource(
     await walk(paths, {
       ...{ onUnreadable, links, exclude, include, gitignore },
-      ...{ onSkip: warn, onOutward: notice, versionKey: key },
+      ...{ onSkip: warn, onOutward: notice, onFound: found, versionKey: key },
     }),
   );
 }

@@ -36,6 +36,8 @@ export type TransferEvent =
   | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
   /** `agent` is empty for another receiver. `again`: at a sender, it has had everything before, and comes once more. */
   | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string; again?: true }
+  /** At a sender of files, while it looks for them, not more often than twice a second: how many it has found so far. */
+  | { event: 'reading'; files: number }
   | {
       event: 'manifest';
       /** A text and a stream are one entry, counted as a file. */

@@ -35,9 +35,10 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)}d ${pad(hours % 24)}h`;
 }
 
-/** '1 file', '3 files'. */
+/** '1 file', '3 files', '41,000 files'. */
 export function count(amount: number, noun: string): string {
-  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+  const digits = String(amount).replace(/\B(?=(?:\d{3})+$)/g, ',');
+  return `${digits} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
 /** What a manifest or an offer holds: '3 files, 1 folder, 1.20 GB', or 'a text, 83 B'. Empty kinds are left out. */

@@ -10,6 +10,7 @@ import { dispatch } from '../../src/cli/dispatch.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
 import type { OfferSummary, ReceiveOptions, Result, SendOptions, TransferEvent } from '../../src/node/api.ts';
 import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
+import { VirtualTerminal } from './vt.ts';
 
 const CODE = '7-crossover-clockwork';
 const OFFER: OfferSummary = {
@@ -338,6 +339,40 @@ describe('cli: send', () => {
     assert.equal(await drawn({ rows: 24 }, ...server, '--qr'), true);
     // Wrapped, it is nothing that a camera can read.
     assert.equal(await drawn({ rows: 24, columns: 20 }, ...server, '--qr'), false);
+  });
+
+  it('counts the files that are found, in place, until there is a code', async () => {
+    const script = (transfer: FakeTransfer) => {
+      transfer.emit({ event: 'reading', files: 41_000 });
+      transfer.emit({ event: 'warning', code: 'UNREADABLE', message: 'Left out.' });
+      transfer.emit({ event: 'reading', files: 200_000 }, { event: 'code', code: CODE });
+      transfer.finish();
+    };
+    for (const [columns, whole] of [
+      [80, 'Reading: 200,000 files'],
+      [20, '…ing: 200,000 files'],
+    ] as const) {
+      const stderr = new VirtualTerminal(columns);
+      const shown: string[][] = [];
+      await dispatch(['send', 'x'], Object.assign(fakeHost({ send: script }), { stderr }));
+      for (const write of stderr.writes) {
+        const after = new VirtualTerminal(columns);
+        after.write(stderr.writes.slice(0, stderr.writes.indexOf(write) + 1).join(''));
+        shown.push(await after.lines());
+      }
+      assert.deepEqual(shown[1]!.slice(1), [
+        columns === 80 ? 'Reading: 41,000 files' : '…ding: 41,000 files',
+      ]);
+      assert.deepEqual(shown[2]!.slice(1, 2), ['Warning: Left out.']);
+      assert.deepEqual(shown[3]!.slice(1), ['Warning: Left out.', whole]);
+      assert.ok(!shown.at(-1)!.some((line) => /files$/.test(line) && /ing: /.test(line)));
+    }
+    const plain = fakeHost({ send: script });
+    await dispatch(['send', 'x'], plain);
+    assert.doesNotMatch(plain.stderr.text, /Reading/);
+    const json = fakeHost({ send: script });
+    await dispatch(['send', 'x', '--json'], json);
+    assert.match(json.stdout.text, /^\{"event":"reading","files":41000\}$/m);
   });
 
   it('--qr draws the code', async () => {

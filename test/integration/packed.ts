@@ -33,6 +33,7 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'listening': return event.port;
     case 'state': return event.from + event.to;
     case 'peer': return event.fingerprint;
+    case 'reading': return event.files;
     case 'manifest': return event.chunkSize;
     case 'resumed': return event.bytes;
     case 'lane': return event.status === 'open' ? event.remote : event.reason;

@@ -43,6 +43,8 @@ function told(event: TransferEvent): string {
       return event.fingerprint;
     case 'manifest':
       return `${event.kind} ${event.files}`;
+    case 'reading':
+      return String(event.files);
     case 'resumed':
     case 'progress':
       return String(event.bytes);

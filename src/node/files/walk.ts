@@ -43,6 +43,8 @@ export interface WalkOptions extends FilterOptions {
   links?: 'keep' | 'follow' | 'skip';
   /** Told of links that lead out of what is sent, which receivers leave out by default; '' for a last word on many. */
   onOutward?: (path: string, error: BeelineError) => void;
+  /** Told now and then how many files were found so far. */
+  onFound?: (files: number) => void;
   /** Key for the entries' versions; absent: they have none, and a receiver that resumes compares by hash. */
   versionKey?: Uint8Array;
 }
@@ -104,6 +106,7 @@ class Walker {
   readonly #version: ReturnType<typeof versionsBy> | undefined;
   readonly #slices = new FileSlices();
   readonly #filter: Filter | undefined;
+  #files = 0;
   /** The folders that are being walked, outermost first. */
   #levels: Level[] = [];
 
@@ -128,7 +131,9 @@ class Walker {
       const inside = level.absolute.endsWith(sep) ? level.absolute : level.absolute + sep;
       const below = this.#visit(`${level.path}/${child}`, inside + child, false);
       if (below) levels.push(below);
-      if (this.#slices.over()) await this.#slices.next();
+      if (!this.#slices.over()) continue;
+      this.#options.onFound?.(this.#files);
+      await this.#slices.next();
     }
     this.walked.leftOut = this.#filter?.leftOut ?? 0;
   }
@@ -221,6 +226,7 @@ class Walker {
     const { entries, absolute: places, stats } = this.walked;
     if (entries.length >= MAX_ENTRIES) throw fault('TOO_MANY_ENTRIES', { most: MAX_ENTRIES });
     const version = kind === 'file' ? (this.#version?.(stat) ?? '') : '';
+    if (kind === 'file') this.#files++;
     const mode = Number(stat.mode) & 0o777;
     const { mtime, nanos } = timeOf(stat);
     // Two literals: a spread costs as much as all else here.

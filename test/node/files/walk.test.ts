@@ -239,3 +239,27 @@ test('a version changes with the content, also when its editor puts the time bac
   utimesSync(path, 1_600_000_000, 1_600_000_000);
   assert.notEqual(await look(1), before);
 });
+
+test('it tells how many files it has found whenever a slice is over', async (t) => {
+  const dir = scratch(t);
+  mkdirSync(join(dir, 'top'));
+  for (const name of ['a', 'c', 'd', 'f']) writeFileSync(join(dir, 'top', name), '');
+  for (const name of ['b', 'e']) execFileSync('mkfifo', [join(dir, 'top', name)]);
+  const found: number[] = [];
+  const { entries } = await walk([join(dir, 'top')], {
+    ...strict,
+    // Each takes longer than a slice.
+    onSkip() {
+      const until = performance.now() + 50;
+      while (performance.now() < until);
+    },
+    onFound: (files) => found.push(files),
+  });
+  assert.equal(entries.length, 5);
+  // A slow machine has more slices.
+  for (const files of [1, 3]) assert.ok(found.includes(files), String(found));
+  assert.deepEqual(
+    found,
+    found.toSorted((a, b) => a - b),
+  );
+});
