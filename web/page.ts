@@ -4,6 +4,7 @@ import {
   type Item,
   itemsOfDrop,
   itemsOfInput,
+  type Kept,
   type OfferSummary,
   type PageAbilities,
   type ReceiveInto,
@@ -17,6 +18,7 @@ import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
 import { appended, joined, without } from './model/staged.ts';
 import { type Home, mustStay, type Sent, type Transferring, type ViewNote } from './model/view.ts';
+import { mayWrite, pickFolder } from './platform.ts';
 import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
 import { messageOf, Shown } from './shown.ts';
@@ -27,6 +29,9 @@ const SPENT: ReadonlySet<string> = new Set(['WRONG_CODE', 'REFUSED', 'CANCELLED'
 
 /** Milliseconds: a worker whose script does not come must not keep a person's yes from being heard. */
 const LOOK_DEADLINE = 10_000;
+
+/** What a person says to an offer: no, yes, or yes and into that folder. */
+type Answer = boolean | FileSystemDirectoryHandle;
 
 export class Page {
   /** Nobody may send from here. */
@@ -39,7 +44,7 @@ export class Page {
   draft = '';
   readonly #looked: Promise<unknown>;
   #transfer: Transfer | undefined;
-  #answer: ((yes: boolean) => void) | undefined;
+  #answer: ((answer: Answer) => void) | undefined;
   /** Reading folders that were dropped. */
   #task: AbortController | undefined;
   /** Ends what runs, so that another one can go on with it. */
@@ -113,8 +118,18 @@ export class Page {
     this.#send({ text });
   }
 
-  /** @param before what is gone on with: the person agreed to the same offer before */
-  receive(code: string, before?: Agreed): void {
+  /** Goes on with something of which a part is here. @param before as of `receive` */
+  async goOn(code: string, { folder }: Kept, before?: Agreed): Promise<void> {
+    if (folder && !(await mayWrite(folder)))
+      return this.shown.note({ kind: 'error', text: say('kept.forbidden') });
+    this.receive(code, before, folder);
+  }
+
+  /**
+   * @param before what is gone on with: the person agreed to the same offer before
+   * @param into the folder that the person picked for it then
+   */
+  receive(code: string, before?: Agreed, into?: FileSystemDirectoryHandle): void {
     address.keep(code);
     let streamed = false;
     const begin = (engine: PageEngine, signal: AbortSignal) => {
@@ -125,11 +140,15 @@ export class Page {
         share: this.share,
         accept: async (offer) => {
           const again = before !== undefined && isSameOffer(offer, before);
-          if (!again && !(await this.#ask(offer))) return false;
+          const answer: Answer = again ? (into ?? true) : await this.#ask(offer);
+          if (!answer) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
-          const store: ReceiveInto = this.able.opfs ? 'kept' : 'stream';
+          const folder = typeof answer === 'object' ? answer : undefined;
+          const store: ReceiveInto = folder ?? (this.able.opfs ? 'kept' : 'stream');
           address.name(code, firstName(offer));
-          this.shown.patch({ agreed: offer });
+          const { view } = this.shown;
+          if (view.at === 'transfer')
+            this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
           streamed = store === 'stream' && offer.kind !== 'text';
           return store;
         },
@@ -164,9 +183,9 @@ export class Page {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
-    const { sent, code, agreed } = view;
+    const { sent, code, agreed, running } = view;
     if (sent) this.#send(sent);
-    else if (code !== undefined) this.receive(code, agreed);
+    else if (code !== undefined) this.receive(code, agreed, running.folder);
     else this.back();
   }
 
@@ -182,6 +201,18 @@ export class Page {
     this.#answer = undefined;
     this.shown.patch({ offer: undefined });
     answer?.(yes);
+  }
+
+  /** Yes, and straight into a folder that the person picks now. */
+  async answerFolder(): Promise<void> {
+    const answer = this.#answer;
+    // At once: a browser shows its dialog only as the answer to a click.
+    const folder = await pickFolder().catch((thrown) => this.shown.fault(thrown));
+    // Meanwhile the offer may have gone, or another one come.
+    if (!folder || !answer || this.#answer !== answer) return;
+    this.#answer = undefined;
+    this.shown.patch({ offer: undefined });
+    answer(folder);
   }
 
   pause(): void {
@@ -323,7 +354,7 @@ export class Page {
     transfer.done.catch(() => {});
   }
 
-  #ask(offer: OfferSummary): Promise<boolean> {
+  #ask(offer: OfferSummary): Promise<Answer> {
     this.#answer?.(false);
     return new Promise((resolve) => {
       this.#answer = resolve;

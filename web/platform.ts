@@ -20,6 +20,21 @@ export async function pickFolder(): Promise<FileSystemDirectoryHandle | undefine
   }
 }
 
+/** Not in every lib.dom either. */
+interface Asking {
+  requestPermission(options: { mode: 'readwrite' }): Promise<PermissionState>;
+}
+
+/** Whether the page may write there again, which the browser may ask the person. Only as the answer to a click. */
+export async function mayWrite(folder: FileSystemDirectoryHandle): Promise<boolean> {
+  try {
+    const asking = folder as unknown as Asking;
+    return (await asking.requestPermission({ mode: 'readwrite' })) === 'granted';
+  } catch {
+    return false;
+  }
+}
+
 /** This page came from a sender, whose server lets nobody else send: src/server/page-files.ts says so in the document. */
 export const onlyReceives = (): boolean =>
   document.querySelector<HTMLMetaElement>('meta[name="beeline-use"]')?.content === 'receive';

@@ -384,6 +384,8 @@ const TEXTS = {
     STAGING_CHOSEN: '{path} is the unfinished data of a receive. Leave it out.',
     MORE_LINKS_LEAD_OUT: '{count} more links lead out of what is sent.',
     // A page in a browser
+    NAME_NOT_WRITTEN:
+      'This browser refuses to write the name {name} in that folder. It is left out, and everything else is saved there.',
     NAME_REFUSED:
       'This browser refuses to write the name {name}{more} in that folder. Everything else is saved; use "Save" to have all as one download.',
     // The destination and what is there already

@@ -9,10 +9,13 @@ export interface BrowserOptions extends TransferOptions {
   server: string;
 }
 
-/** Where bytes go. 'kept': into this browser's storage, to be saved when everything has arrived. 'stream': straight into a download. */
-export type ReceiveInto = 'kept' | 'stream';
+/**
+ * Where bytes go. 'kept': into this browser's storage, to be saved when everything has arrived. 'stream': straight into a download. Or
+ * straight into a folder that the person picked.
+ */
+export type ReceiveInto = 'kept' | 'stream' | FileSystemDirectoryHandle;
 
 export interface Reception extends Transfer {
-  /** What has arrived, once it is verified; undefined for a text or a stream. Never rejects. */
+  /** What has arrived, once it is verified; undefined for a text, a stream or a folder. Never rejects. */
   readonly kept: Promise<Kept | undefined>;
 }

@@ -2,6 +2,7 @@
 
 import { fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
+import { quoted } from '../base/printable.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
@@ -14,6 +15,7 @@ import { TextSink } from '../session/text-sink.ts';
 import { Running } from '../session/transfer.ts';
 import type { Sink } from '../sync/ports.ts';
 import type { BrowserOptions, ReceiveInto, Reception } from './api.ts';
+import { FolderSink } from './files/folder-sink.ts';
 import type { Kept } from './files/kept.ts';
 import { KeptSink } from './files/kept-sink.ts';
 import { StreamSink } from './files/stream-sink.ts';
@@ -106,7 +108,11 @@ function makeSink(session: Session, { kind }: OfferHeader, store: ReceiveInto): 
       message,
       ...(path !== undefined && { path }),
     });
-  return store === 'kept' ? new KeptSink({ onWarning }) : new StreamSink({ onWarning });
+  if (store === 'kept') return new KeptSink({ onWarning });
+  if (store === 'stream') return new StreamSink({ onWarning });
+  const onRefused = (path: string) =>
+    onWarning(path, fault('NAME_NOT_WRITTEN', { name: quoted(path) }).message);
+  return new FolderSink(store, { onWarning, onRefused });
 }
 
 async function keptBy(transfer: Running, sink: () => Sink | undefined): Promise<Kept | undefined> {

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { crc32 as reference } from 'node:zlib';
 import fc from 'fast-check';
 import { crc32 } from '../../src/base/crc32.ts';
-import { transferKey } from '../../src/browser/files/kept-sink.ts';
+import { transferKey } from '../../src/browser/files/beginning.ts';
 import { lengthOf, startOf } from '../../src/browser/files/places.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import { ByteSpace } from '../../src/offer/space.ts';

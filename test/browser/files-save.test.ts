@@ -3,69 +3,7 @@ import test from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import type { Kept } from '../../src/browser/files/kept.ts';
 import { saveToFolder } from '../../src/browser/files/save.ts';
-
-/** A picked folder whose file system folds case, and whose browser refuses some names. */
-class Folder {
-  readonly kind = 'directory';
-  readonly entries = new Map<string, { name: string; item: Folder | SavedFile }>();
-  failing: Error | undefined;
-
-  #find(name: string, kind: string, create?: boolean): Folder | SavedFile {
-    if (/[\\:]|\.lnk$/.test(name)) throw new TypeError('Name is not allowed.');
-    const found = this.entries.get(name.toLowerCase());
-    if (found && found.item.kind !== kind) throw new DOMException('Another kind.', 'TypeMismatchError');
-    if (found) return found.item;
-    if (!create) throw new DOMException('Not there.', 'NotFoundError');
-    const item = kind === 'file' ? new SavedFile(() => this.failing) : new Folder();
-    this.entries.set(name.toLowerCase(), { name, item });
-    return item;
-  }
-
-  async getFileHandle(name: string, options?: { create?: boolean }) {
-    return this.#find(name, 'file', options?.create);
-  }
-
-  async getDirectoryHandle(name: string, options?: { create?: boolean }) {
-    return this.#find(name, 'directory', options?.create);
-  }
-
-  async removeEntry(name: string) {
-    this.entries.delete(name.toLowerCase());
-  }
-
-  list(prefix = ''): string[] {
-    return [...this.entries.values()].flatMap(({ name, item }) =>
-      item instanceof Folder
-        ? [`${prefix}${name}/`, ...item.list(`${prefix}${name}/`)]
-        : [`${prefix}${name}=${item.text}`],
-    );
-  }
-}
-
-class SavedFile {
-  readonly kind = 'file';
-  text = '';
-  readonly #failure: () => Error | undefined;
-
-  constructor(failure: () => Error | undefined) {
-    this.#failure = failure;
-  }
-
-  async createWritable() {
-    let coming = '';
-    return {
-      write: async (blob: Blob) => {
-        coming += await blob.text();
-        const failure = this.#failure();
-        if (failure) throw failure;
-      },
-      close: async () => {
-        this.text = coming;
-      },
-      abort: async () => {},
-    };
-  }
-}
+import { FolderDouble } from './folder-double.ts';
 
 function kept(paths: readonly string[]): Kept {
   const files = paths.filter((path) => !path.endsWith('/'));
@@ -76,11 +14,11 @@ function kept(paths: readonly string[]): Kept {
   };
 }
 
-const save = (paths: readonly string[], folder: Folder) =>
-  saveToFolder(kept(paths), folder as unknown as FileSystemDirectoryHandle, () => {});
+const save = (paths: readonly string[], folder: FolderDouble) =>
+  saveToFolder(kept(paths), folder.handle, () => {});
 
 test('two names that are one on that disk become two files', async () => {
-  const folder = new Folder();
+  const folder = new FolderDouble();
   await save(['d/', 'd/A.txt', 'd/a.txt', 'E/', 'E/x', 'e/', 'e/x'], folder);
   assert.deepEqual(folder.list().sort(), [
     'E/',
@@ -94,14 +32,14 @@ test('two names that are one on that disk become two files', async () => {
 });
 
 test('a folder stands beside a file of its name, and the other way round', async () => {
-  const folder = new Folder();
+  const folder = new FolderDouble();
   await save(['a/', 'a/x', 'b'], folder);
   await save(['a', 'b/', 'b/y'], folder);
   assert.deepEqual(folder.list().sort(), ['a (2)=a', 'a/', 'a/x=a/x', 'b (2)/', 'b (2)/y=b/y', 'b=b']);
 });
 
 test('refused names, and what is in a refused folder, are all named, behind everything else', async () => {
-  const folder = new Folder();
+  const folder = new FolderDouble();
   await assert.rejects(save(['c:/', 'c:/in', 'fine', 'x.lnk'], folder), (error: BeelineError) => {
     assert.equal(error.code, 'UNSAFE_NAME');
     assert.deepEqual(error.paths, ['c:', 'c:/in', 'x.lnk']);
@@ -112,7 +50,7 @@ test('refused names, and what is in a refused folder, are all named, behind ever
 });
 
 test('a file that fails is removed, and said by name', async () => {
-  const folder = new Folder();
+  const folder = new FolderDouble();
   folder.failing = new DOMException('No room.', 'QuotaExceededError');
   await assert.rejects(
     save(['x'], folder),

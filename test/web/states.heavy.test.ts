@@ -368,6 +368,31 @@ test('an error keeps the code that can still be used', { skip }, async () => {
   await page.close();
 });
 
+test('several files go straight to a folder that is picked with the yes', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await page.evaluate("showDirectoryPicker = async () => ({ name: 'Pictures' })");
+  await receive(page);
+  await play(page, `(${T}.move('transferring'), mock.accept({ ...${OFFER}, files: 1, folders: 0 }), 0)`);
+  assert.equal(
+    await has(page, 'Save to a folder…'),
+    false,
+    'of one file nothing is there before all of it is',
+  );
+  await play(page, `(mock.accept(${OFFER}), 0)`);
+  await sound(page, 'offer');
+  await press(page, 'Save to a folder…');
+  await state(page, 'transferring');
+  assert.equal(await page.evaluate('mock.answer.then(({ name }) => name)'), 'Pictures');
+  assert.match((await text(page, 'main'))!, /Files that are whole stay in the folder/);
+  await play(page, `${T}.finish(${DONE})`);
+  await state(page, 'completed');
+  assert.equal(await text(page, '#in-folder'), "It is in the folder 'Pictures'.");
+  assert.equal(await has(page, 'Save'), false);
+  await sound(page, 'completed');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('what arrived is saved to a folder and deleted here, with progress', { skip }, async () => {
   const { page, errors } = await site.open();
   await run(page);

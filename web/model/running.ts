@@ -67,6 +67,8 @@ export interface TransferShown {
   readonly resumed: number;
   /** At a receiver: with how many others it exchanges what it has, and what has gone each way. */
   readonly swarm?: Swarm;
+  /** The folder that the person picked: what is received goes straight there. */
+  readonly folder?: FileSystemDirectoryHandle;
   readonly text?: string;
   readonly warnings: readonly string[];
   readonly error?: { code: string; reason?: string; message: string };

@@ -135,8 +135,9 @@ export function sentence(running: TransferShown): string {
 }
 
 /** The person stopped it here. */
-function stoppedWords({ role, bytes, total }: TransferShown): string {
+function stoppedWords({ role, bytes, total, folder }: TransferShown): string {
   if (bytes === 0) return say('stopped.nothing');
+  if (folder) return say('stopped.inFolder', { name: escapeName(folder.name) });
   const amount = total === null ? size(bytes) : say('of', { part: size(bytes), whole: size(total) });
   return say(role === 'send' ? 'stopped.send' : 'stopped.receive', { amount });
 }

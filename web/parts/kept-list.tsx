@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Kept } from '../../src/browser/light.ts';
+import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { code, nameUnderWay } from '../address.ts';
 import { arrived } from '../engine.ts';
 import { codeProblem } from '../model/code.ts';
@@ -49,6 +49,7 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
     say('files', { n: kept.files.length }),
     size(kept.bytes),
     kept.complete ? say('kept.complete') : say('kept.part', { percent: percentage(percentKept(kept)) }),
+    ...(kept.folder ? [say('kept.inFolder', { name: escapeName(kept.folder.name) })] : []),
     date(kept.at),
   ];
   return (
@@ -65,7 +66,7 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
             kind="primary"
             describedBy={name}
             // In a new tab nobody knows that what was said yes to came under this very code.
-            act={() => page.receive(known, said === undefined ? undefined : kept)}
+            act={() => page.goOn(known, kept, said === undefined ? undefined : kept)}
           />
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}

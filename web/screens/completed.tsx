@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { Kept } from '../../src/browser/light.ts';
+import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { deviceName } from '../model/device.ts';
 import { keptTops } from '../model/kept.ts';
 import type { TransferShown } from '../model/running.ts';
@@ -28,7 +28,7 @@ import { duration, size, speed } from '../words/numbers.ts';
 
 export function CompletedScreen({ view, page }: { view: Transferring; page: Page }) {
   const { running, kept, streamed, saved, serving, note, sent } = view;
-  const { role, done, text, warnings, several, peer } = running;
+  const { role, done, text, warnings, several, peer, folder } = running;
   const swarm = swarmWords(running);
   return (
     <>
@@ -40,6 +40,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
         <p class="checked">{sentence(running)}</p>
         {text !== undefined && <ReceivedText text={text} />}
         {kept && <Arrived kept={kept} page={page} saved={saved ?? false} />}
+        {folder && <p id="in-folder">{say('completed.inFolder', { name: escapeName(folder.name) })}</p>}
         {streamed && <p>{say('completed.downloads')}</p>}
         {serving && <p id="serving">{say('completed.serving')}</p>}
       </div>

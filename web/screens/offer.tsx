@@ -17,6 +17,9 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
   const { peer, kind } = offer;
   const known = { ...view.running.peer, ...peer };
   const isText = kind === 'text';
+  // Of one large file a folder has nothing before all of it is there, so that what is kept here is worth more.
+  const { opfs, folder } = page.able;
+  const toFolder = folder && opfs && kind === 'files' && offer.files + offer.folders > 1;
   const device = deviceName(known) ?? say('device.there');
   return (
     <>
@@ -26,7 +29,7 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
       <div class="card">
         <Line from={{ label: device, kind: deviceKind(known) }} to={thisDevice()} motion="holds" />
         {!isText && <Offered id="offer-names" label={say('offer.list')} offer={offer} whole />}
-        <Room offer={offer} page={page} />
+        <Room offer={offer} page={page} toFolder={toFolder} />
         <Details label={say('offer.verify')}>
           <p class="hint">{say('offer.verifyHint')}</p>
           <p id="peer" class="hex">
@@ -35,7 +38,12 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
         </Details>
       </div>
       <Dock>
-        <Button label={say('offer.yes')} kind="primary" act={() => page.answer(true)} />
+        {toFolder && <Button label={say('offer.toFolder')} kind="primary" act={() => page.answerFolder()} />}
+        <Button
+          label={say('offer.yes')}
+          kind={toFolder ? undefined : 'primary'}
+          act={() => page.answer(true)}
+        />
         <Button label={say('offer.no')} act={() => page.answer(false)} />
       </Dock>
     </>
@@ -43,7 +51,7 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
 }
 
 /** Where it will go, and whether it fits there. */
-function Room({ offer, page }: { offer: OfferSummary; page: Page }) {
+function Room({ offer, page, toFolder }: { offer: OfferSummary; page: Page; toFolder: boolean }) {
   const [free, setFree] = useState<number>();
   const { opfs } = page.able;
   const { bytes, kind } = offer;
@@ -56,7 +64,8 @@ function Room({ offer, page }: { offer: OfferSummary; page: Page }) {
   return (
     <>
       <p class="hint" id="room">
-        {say('offer.toKept')} {free !== undefined && !little && say('offer.room', { size: size(free) })}
+        {say(toFolder ? 'offer.either' : 'offer.toKept')}{' '}
+        {free !== undefined && !little && say('offer.room', { size: size(free) })}
       </p>
       {little && <p class="note error">{say('offer.little', { size: size(free) })}</p>}
     </>

@@ -193,12 +193,12 @@ function Lost({ running: { state, role, several } }: { running: TransferShown })
 }
 
 function Controls({ view, page }: { view: Transferring; page: Page }) {
-  const { state, role, several } = view.running;
+  const { state, role, several, folder } = view.running;
   const opened = several !== undefined && open(several);
   const keeps = role === 'receive' && page.able.opfs;
   return (
     <>
-      {keeps && <p class="hint">{say('running.stopHint')}</p>}
+      {keeps && <p class="hint">{say(folder ? 'running.stopHintFolder' : 'running.stopHint')}</p>}
       <Dock>
         {state === 'paused' ? (
           <Button label={say('running.resume')} kind="primary" key="pause" act={() => page.resume()} />

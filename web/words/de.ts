@@ -153,10 +153,13 @@ export const de: Translation = {
   'offer.verifyHint':
     'Der Absender hat denselben Code wie Sie. Um sicherzugehen, vergleichen Sie diese Zeichen laut mit denen auf der anderen Seite:',
   'offer.yes': 'Empfangen',
+  'offer.toFolder': 'In einen Ordner sichern…',
   'offer.no': 'Ablehnen',
   'offer.room': '{size} in diesem Browser frei.',
   'offer.little': 'Vielleicht ist nur für {size} Platz.',
   'offer.toKept': 'Es bleibt in diesem Browser, bis Sie es sichern.',
+  'offer.either':
+    'Es geht direkt in einen Ordner, den Sie wählen, oder bleibt in diesem Browser, bis Sie es sichern.',
   'offer.toText': 'Es wird hier angezeigt.',
   'offer.toDownloads':
     'Es geht direkt in Ihre Downloads: Dieser Browser kann nichts Unfertiges behalten. Lassen Sie die Seite also bis zum Ende offen.',
@@ -193,6 +196,8 @@ export const de: Translation = {
   'running.resume': 'Fortsetzen',
   'running.stop': 'Vorerst beenden',
   'running.stopHint': '„Vorerst beenden“ behält, was angekommen ist; „Abbrechen“ löscht es.',
+  'running.stopHintFolder':
+    'Vollständige Dateien bleiben im Ordner. Nach „Vorerst beenden“ können Sie mit den übrigen später weitermachen.',
   'running.closeDoor': 'Niemanden mehr zulassen',
   'running.finish': 'Fertig',
   'running.notify': 'Bescheid geben, wenn es fertig ist',
@@ -246,6 +251,7 @@ export const de: Translation = {
   'completed.saved':
     'Wenn es dort ist, wo Sie es haben möchten, können Sie die Kopie in diesem Browser löschen.',
   'completed.downloads': 'Es ist in den Downloads Ihres Browsers.',
+  'completed.inFolder': 'Es ist im Ordner „{name}“.',
   'completed.serving': 'Andere holen noch davon. Sie können diese Seite schließen: Hier ist alles da.',
   'completed.list': 'Was angekommen ist',
   'completed.open': '{name} öffnen',
@@ -266,6 +272,7 @@ export const de: Translation = {
   'stopped.nothing': 'Sie haben beendet. Es war noch nichts unterwegs.',
   'stopped.send': 'Sie haben beendet. Die andere Seite hat {amount}.',
   'stopped.receive': 'Sie haben beendet. Was angekommen ist, {amount}, bleibt in diesem Browser.',
+  'stopped.inFolder': 'Sie haben beendet. Die vollständigen Dateien sind im Ordner „{name}“.',
   'cancelled.title': 'Abgebrochen',
   'cancelled.here': 'Sie haben abgebrochen.',
   'cancelled.there': 'Die andere Seite hat abgebrochen.',
@@ -280,9 +287,12 @@ export const de: Translation = {
   'kept.title': 'Unfertig oder noch nicht gesichert',
   'kept.complete': 'vollständig, noch nicht gesichert',
   'kept.part': '{percent} sind angekommen',
+  'kept.inFolder': 'geht in den Ordner „{name}“',
   'kept.howTo':
     'Um weiterzumachen, geben Sie oben den Code ein, oder einen neuen, wenn der Absender es noch einmal sendet.',
   'kept.goOn': 'Weitermachen',
+  'kept.forbidden':
+    'Der Browser hat der Seite nicht erlaubt, in diesen Ordner zu schreiben. Drücken Sie noch einmal „Weitermachen“ und erlauben Sie es.',
   'kept.delete': 'Löschen',
 
   'insecure.title': 'Diese Seite braucht https',

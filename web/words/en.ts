@@ -154,10 +154,13 @@ export const en = {
   'offer.verifyHint':
     'Whoever sends has the same code as you. To be certain, compare these digits with theirs, aloud:',
   'offer.yes': 'Receive',
+  'offer.toFolder': 'Save to a folder…',
   'offer.no': 'Decline',
   'offer.room': '{size} free in this browser.',
   'offer.little': 'There may be room for only {size}.',
   'offer.toKept': 'It is kept in this browser until you save it.',
+  'offer.either':
+    'It goes straight to a folder that you choose, or is kept in this browser until you save it.',
   'offer.toText': 'It is shown here.',
   'offer.toDownloads':
     'It goes straight to your downloads: this browser cannot keep unfinished files, so keep this page open to the end.',
@@ -194,6 +197,8 @@ export const en = {
   'running.resume': 'Resume',
   'running.stop': 'Stop for now',
   'running.stopHint': '"Stop for now" keeps what has arrived; "Cancel" deletes it.',
+  'running.stopHintFolder':
+    'Files that are whole stay in the folder. "Stop for now" lets you go on with the others later.',
   'running.closeDoor': 'Let nobody else in',
   'running.finish': 'Finish',
   'running.notify': 'Tell me when it is done',
@@ -248,6 +253,7 @@ export const en = {
   'completed.toSave': 'It is whole. Save it where you want it.',
   'completed.saved': 'If it is where you want it, you can delete the copy in this browser.',
   'completed.downloads': "It is in your browser's downloads.",
+  'completed.inFolder': "It is in the folder '{name}'.",
   'completed.serving': 'Others still fetch from you. You can close this page: all of it is here.',
   'completed.list': 'What has arrived',
   'completed.open': 'Open {name}',
@@ -268,6 +274,7 @@ export const en = {
   'stopped.nothing': 'You stopped. Nothing had moved yet.',
   'stopped.send': 'You stopped. The other side has {amount}.',
   'stopped.receive': 'You stopped. What has arrived, {amount}, is kept in this browser.',
+  'stopped.inFolder': "You stopped. The files that are whole are in the folder '{name}'.",
   'cancelled.title': 'Cancelled',
   'cancelled.here': 'You cancelled.',
   'cancelled.there': 'The other side cancelled.',
@@ -283,8 +290,11 @@ export const en = {
   'kept.title': 'Unfinished and unsaved',
   'kept.complete': 'whole, not saved yet',
   'kept.part': '{percent} has arrived',
+  'kept.inFolder': "goes to the folder '{name}'",
   'kept.howTo': 'To go on, enter its code above, or a new one if the sender sends it again.',
   'kept.goOn': 'Go on',
+  'kept.forbidden':
+    'The browser did not allow the page to write to that folder. Press "Go on" again and allow it.',
   'kept.delete': 'Delete',
 
   // No TLS

@@ -148,10 +148,13 @@ export const es: Translation = {
   'offer.verifyHint':
     'Quien envía tiene el mismo código que usted. Para estar seguro, compare estos signos con los suyos, en voz alta:',
   'offer.yes': 'Recibir',
+  'offer.toFolder': 'Guardar en una carpeta…',
   'offer.no': 'Rechazar',
   'offer.room': '{size} libres en este navegador.',
   'offer.little': 'Puede que solo haya sitio para {size}.',
   'offer.toKept': 'Queda en este navegador hasta que usted lo guarde.',
+  'offer.either':
+    'Va directamente a una carpeta que usted elija, o queda en este navegador hasta que lo guarde.',
   'offer.toText': 'Se muestra aquí.',
   'offer.toDownloads':
     'Va directamente a sus descargas: este navegador no puede conservar archivos sin terminar, así que deje esta página abierta hasta el final.',
@@ -196,6 +199,8 @@ export const es: Translation = {
   'running.resume': 'Seguir',
   'running.stop': 'Parar por ahora',
   'running.stopHint': '«Parar por ahora» conserva lo que ha llegado; «Cancelar» lo borra.',
+  'running.stopHintFolder':
+    'Los archivos completos quedan en la carpeta. Tras «Parar por ahora» puede seguir con los demás más tarde.',
   'running.closeDoor': 'No admitir a nadie más',
   'running.finish': 'Terminar',
   'running.notify': 'Avisarme al terminar',
@@ -264,6 +269,7 @@ export const es: Translation = {
   'completed.toSave': 'Está completo. Guárdelo donde quiera.',
   'completed.saved': 'Si está donde lo quiere, puede borrar la copia de este navegador.',
   'completed.downloads': 'Está en las descargas de su navegador.',
+  'completed.inFolder': 'Está en la carpeta «{name}».',
   'completed.serving': 'Otros todavía toman de aquí. Puede cerrar esta página: aquí ya está todo.',
   'completed.list': 'Lo que ha llegado',
   'completed.open': 'Abrir {name}',
@@ -284,6 +290,7 @@ export const es: Translation = {
   'stopped.nothing': 'Usted lo ha parado. Todavía no se había movido nada.',
   'stopped.send': 'Usted lo ha parado. El otro lado tiene {amount}.',
   'stopped.receive': 'Usted lo ha parado. Lo que ha llegado, {amount}, queda en este navegador.',
+  'stopped.inFolder': 'Usted lo ha parado. Los archivos completos están en la carpeta «{name}».',
   'cancelled.title': 'Cancelado',
   'cancelled.here': 'Usted lo ha cancelado.',
   'cancelled.there': 'El otro lado lo ha cancelado.',
@@ -298,8 +305,11 @@ export const es: Translation = {
   'kept.title': 'Sin terminar o sin guardar',
   'kept.complete': 'completo, aún sin guardar',
   'kept.part': 'ha llegado el {percent}',
+  'kept.inFolder': 'va a la carpeta «{name}»',
   'kept.howTo': 'Para seguir, escriba arriba su código, o uno nuevo si quien envía lo envía otra vez.',
   'kept.goOn': 'Seguir',
+  'kept.forbidden':
+    'El navegador no ha permitido a la página escribir en esa carpeta. Pulse «Seguir» otra vez y permítalo.',
   'kept.delete': 'Borrar',
 
   'insecure.title': 'Esta página necesita https',

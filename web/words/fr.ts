@@ -157,10 +157,13 @@ export const fr: Translation = {
   'offer.verifyHint':
     'L’expéditeur a le même code que vous. Pour en être certain, comparez ces signes avec les siens, à voix haute :',
   'offer.yes': 'Recevoir',
+  'offer.toFolder': 'Enregistrer dans un dossier…',
   'offer.no': 'Refuser',
   'offer.room': '{size} libres dans ce navigateur.',
   'offer.little': 'Il n’y a peut-être de la place que pour {size}.',
   'offer.toKept': 'C’est gardé dans ce navigateur jusqu’à ce que vous l’enregistriez.',
+  'offer.either':
+    'Cela va directement dans un dossier que vous choisissez, ou reste dans ce navigateur jusqu’à ce que vous l’enregistriez.',
   'offer.toText': 'C’est affiché ici.',
   'offer.toDownloads':
     'Cela va directement dans vos téléchargements : ce navigateur ne peut pas garder de fichiers inachevés, laissez donc cette page ouverte jusqu’à la fin.',
@@ -205,6 +208,8 @@ export const fr: Translation = {
   'running.resume': 'Reprendre',
   'running.stop': 'Arrêter pour l’instant',
   'running.stopHint': '« Arrêter pour l’instant » garde ce qui est arrivé ; « Annuler » le supprime.',
+  'running.stopHintFolder':
+    'Les fichiers complets restent dans le dossier. Après « Arrêter pour l’instant », vous pourrez continuer avec les autres plus tard.',
   'running.closeDoor': 'Ne plus admettre personne',
   'running.finish': 'Terminer',
   'running.notify': 'Me prévenir à la fin',
@@ -273,6 +278,7 @@ export const fr: Translation = {
   'completed.toSave': 'Tout y est. Enregistrez-le où vous voulez.',
   'completed.saved': 'Si c’est là où vous le voulez, vous pouvez supprimer la copie dans ce navigateur.',
   'completed.downloads': 'C’est dans les téléchargements de votre navigateur.',
+  'completed.inFolder': 'C’est dans le dossier « {name} ».',
   'completed.serving':
     'D’autres prennent encore chez vous. Vous pouvez fermer cette page : tout est arrivé ici.',
   'completed.list': 'Ce qui est arrivé',
@@ -294,6 +300,7 @@ export const fr: Translation = {
   'stopped.nothing': 'Vous avez arrêté. Rien n’avait encore bougé.',
   'stopped.send': 'Vous avez arrêté. L’autre côté a {amount}.',
   'stopped.receive': 'Vous avez arrêté. Ce qui est arrivé, {amount}, est gardé dans ce navigateur.',
+  'stopped.inFolder': 'Vous avez arrêté. Les fichiers complets sont dans le dossier « {name} ».',
   'cancelled.title': 'Annulé',
   'cancelled.here': 'Vous avez annulé.',
   'cancelled.there': 'L’autre côté a annulé.',
@@ -308,9 +315,12 @@ export const fr: Translation = {
   'kept.title': 'Inachevé ou pas encore enregistré',
   'kept.complete': 'complet, pas encore enregistré',
   'kept.part': '{percent} sont arrivés',
+  'kept.inFolder': 'va dans le dossier « {name} »',
   'kept.howTo':
     'Pour continuer, saisissez son code ci-dessus, ou un nouveau si l’expéditeur l’envoie à nouveau.',
   'kept.goOn': 'Continuer',
+  'kept.forbidden':
+    'Le navigateur n’a pas permis à la page d’écrire dans ce dossier. Appuyez encore sur « Continuer » et permettez-le.',
   'kept.delete': 'Supprimer',
 
   'insecure.title': 'Cette page a besoin de https',

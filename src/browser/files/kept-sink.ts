@@ -3,14 +3,11 @@
  * beside it says what is certainly down, so that a reloaded page, or the next visit, can go on. It is kept until it
  * has been saved somewhere and somebody removes it.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex, Writer } from '../../base/bytes.ts';
 import { realClock } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
-import { COMMON_HASH } from '../../offer/hashing.ts';
-import { type Entry, encodePages } from '../../offer/manifest.ts';
+import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
 import { checkingEntries } from '../../offer/names.ts';
@@ -18,7 +15,7 @@ import type { ByteSpace, Extent } from '../../offer/space.ts';
 import type { End, Sink } from '../../sync/ports.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
-import type { JournalRecord } from '../../sync/store/journal-records.ts';
+import { beginning, transferKey } from './beginning.ts';
 import { fittedPaths, warnOfMisfits } from './fitted.ts';
 import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';
@@ -227,7 +224,8 @@ export class KeptSink implements Sink {
       if (state && !anew)
         for (const { index, hash } of state.chunks)
           if (index < space.chunks && !again(index)) this.#found.set(index, hash);
-      const journal = await Journal.replace(driver, this.#beginning(state?.created ?? Date.now()));
+      const begun = beginning(this.#entries, space, state?.created);
+      const journal = await Journal.replace(driver, [...begun, { type: 'chunks', chunks: [...this.#found] }]);
       this.#mine = true;
       if (anew) await client.ask('truncate', 'data', 0);
       // Its full size at once, so that a quota that is too small shows now.
@@ -245,16 +243,6 @@ export class KeptSink implements Sink {
       const error = storageError(thrown);
       throw error.code === 'DISK_FULL' ? await noRoom(size, thrown) : error;
     }
-  }
-
-  #beginning(created: number): JournalRecord[] {
-    const { chunkSize, stream } = this.#space!;
-    const pages = encodePages(this.#entries);
-    return [
-      { type: 'begin', created, chunkSize, pages: pages.length, stream, hash: COMMON_HASH },
-      ...pages.map((bytes, page): JournalRecord => ({ type: 'page', page, bytes })),
-      { type: 'chunks', chunks: [...this.#found] },
-    ];
   }
 
   /** Fewer only if no more are kept. Once the files are let go of they are read as whoever saves them reads them. */
@@ -311,11 +299,4 @@ export class KeptSink implements Sink {
   #checkOpen(): void {
     if (this.#over) throw new BeelineError('CANCELLED', 'Receiving was given up.');
   }
-}
-
-/** The same for every offer of the same files, cut into the same chunks: 32 hex digits, fit for a folder's name. */
-export function transferKey(entries: readonly Entry[], chunkSize: number): string {
-  const hash = sha256.create().update(new Writer().u32(chunkSize).done());
-  for (const page of encodePages(entries)) hash.update(page);
-  return toHex(hash.digest()).slice(0, 32);
 }

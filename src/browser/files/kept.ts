@@ -6,8 +6,10 @@ import { ByteSpace } from '../../offer/space.ts';
 import { Journal, manifestOf } from '../../sync/store/journal.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
 import { fittedPaths } from './fitted.ts';
+import { certainOf } from './folder-sink.ts';
 import { journalOf } from './journal-file.ts';
-import { keptFolder, removeKept } from './opfs.ts';
+import { isFolderKey, keptFolder, removeKept } from './opfs.ts';
+import { pickedFor } from './picked.ts';
 import { startOf } from './places.ts';
 import { storageError } from './storage-errors.ts';
 
@@ -37,6 +39,8 @@ export interface Kept {
   complete: boolean;
   /** Bytes that are here. */
   have: number;
+  /** Where it goes; undefined if that is this browser's storage. The browser may ask the person before it is written to again. */
+  folder?: FileSystemDirectoryHandle;
   /** When it was begun: milliseconds since 1970. */
   at: number;
   /** @throws BeelineError LOCKED while it is being received, WRITE_FAILED. */
@@ -63,8 +67,12 @@ export async function readKept(key: string): Promise<Kept | undefined> {
   const folder = await top.getDirectoryHandle(key);
   const state = await Journal.read(journalOf(folder));
   const entries = state && manifestOf(state);
-  if (entries && (state.complete !== undefined || !state.stream))
-    return describe(key, folder, state, entries);
+  const picked = isFolderKey(key) ? await pickedFor(key) : undefined;
+  // What is whole in its folder is nobody's concern any more.
+  const worth = isFolderKey(key)
+    ? picked && state?.complete === undefined
+    : state?.complete !== undefined || !state?.stream;
+  if (entries && worth) return describe(key, folder, state, entries, picked);
   // Not if it is just being made: its maker holds a lock.
   await removeKept(key).catch(() => {});
   return undefined;
@@ -82,6 +90,7 @@ async function describe(
   folder: FileSystemDirectoryHandle,
   state: JournalState,
   entries: readonly Entry[],
+  picked: FileSystemDirectoryHandle | undefined,
 ): Promise<Kept> {
   const { chunks, lost, created } = state;
   const complete = state.complete !== undefined;
@@ -101,7 +110,8 @@ async function describe(
   }
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   let held = 0;
-  for (const chunk of chunks.have) if (chunk < space.chunks) held += space.length(chunk);
+  if (picked) for (const entry of certainOf(state, entries.length, space)) held += sizes[entry] ?? 0;
+  else for (const chunk of chunks.have) if (chunk < space.chunks) held += space.length(chunk);
   return {
     id,
     name: entries[0]?.path.split('/')[0] ?? '',
@@ -110,6 +120,7 @@ async function describe(
     bytes,
     complete,
     have: complete ? bytes : Math.min(held, bytes),
+    ...(picked && { folder: picked }),
     at: created,
     remove: () => removeKept(id).catch((thrown) => Promise.reject(storageError(thrown))),
   };

@@ -2,18 +2,17 @@
  * What was received and is kept here, copied into a folder that the person picked. The browser copies from disk to
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
-import { BeelineError, fault, retold } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
-import { foldKey, numbered } from '../../offer/names.ts';
+import { foldKey } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
+import { freeName, look, savingError } from './free-names.ts';
 import type { Kept, KeptFile } from './kept.ts';
-import { storageError } from './storage-errors.ts';
 
 /** Bytes handed to the browser at once, and told of as progress. */
 const PIECE = 16 * 1024 * 1024;
 /** Files being written at a time: the small ones are all waiting for the browser's own checks. */
 const AT_ONCE = 16;
-const MOST_COPIES = 10_000;
 
 /**
  * @param progress bytes saved so far, of all files
@@ -67,7 +66,7 @@ class Saving {
       await this.#copy(file, made.handle);
     } catch (thrown) {
       await made.parent.removeEntry(made.name).catch(() => {});
-      throw failure(path, thrown);
+      throw savingError(path, thrown);
     }
   }
 
@@ -120,13 +119,15 @@ class Saving {
         there.add(key);
         return await making(own);
       }
-      const taken = this.#taking.then(async () => making(await freeName(parent, own)));
+      const taken = this.#taking.then(async () =>
+        making(await freeName(own, async (name) => (await look(parent, name)) !== undefined)),
+      );
       this.#taking = taken.catch(() => {});
       return await taken;
     } catch (thrown) {
       // The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name
       if (thrown instanceof TypeError) return this.#refuse(path);
-      throw failure(path, thrown);
+      throw savingError(path, thrown);
     }
   }
 
@@ -151,32 +152,4 @@ async function blamed(thrown: unknown, blob: Blob): Promise<unknown> {
       () => false,
     );
   return readable ? new DOMException('No room for what was to be written.', 'QuotaExceededError') : thrown;
-}
-
-async function freeName(folder: FileSystemDirectoryHandle, name: string): Promise<string> {
-  for (let n = 1; n < MOST_COPIES; n++) {
-    const candidate = n === 1 ? name : numbered(name, n);
-    if (!(await exists(folder, candidate))) return candidate;
-  }
-  throw fault('TOO_MANY_COPIES', { name: quoted(name) });
-}
-
-async function exists(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
-  try {
-    await folder.getFileHandle(name);
-    return true;
-  } catch (thrown) {
-    const kind = thrown instanceof DOMException ? thrown.name : '';
-    if (kind === 'NotFoundError') return false;
-    // A folder of that name.
-    if (kind === 'TypeMismatchError') return true;
-    throw thrown;
-  }
-}
-
-function failure(path: string, thrown: unknown): BeelineError {
-  if (thrown instanceof BeelineError && thrown.paths.length > 0) return thrown;
-  const error = storageError(thrown);
-  if (error.code === 'CANCELLED') return error;
-  return retold(error, `${quoted(path)} cannot be saved. ${error.message}`, [path]);
 }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { BeelineError } from '../../src/base/errors.ts';
+import { fittedPaths } from '../../src/browser/files/fitted.ts';
+import { FolderFiles, namesAtTop } from '../../src/browser/files/folder-files.ts';
+import { FolderSink } from '../../src/browser/files/folder-sink.ts';
+import type { Entry } from '../../src/offer/manifest.ts';
+import { ByteSpace } from '../../src/offer/space.ts';
+import { FolderDouble } from './folder-double.ts';
+
+const entry = (path: string, size = 1): Entry => {
+  const folder = path.endsWith('/');
+  return {
+    path: folder ? path.slice(0, -1) : path,
+    kind: folder ? 'folder' : 'file',
+    ...{ size: folder ? 0 : size, mode: 0, mtime: 0, target: '', version: '' },
+  };
+};
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** As a sink begins with them. */
+async function filesIn(folder: FolderDouble, paths: readonly (string | Entry)[], earlier = false) {
+  const entries = paths.map((path) => (typeof path === 'string' ? entry(path) : path));
+  const fitted = await fittedPaths(entries);
+  const names = await namesAtTop(folder.handle, entries, fitted);
+  const refused: string[] = [];
+  const claimed: string[] = [];
+  const files = new FolderFiles({
+    ...{ top: folder.handle, entries, fitted, names, earlier },
+    claim: async (_, path) => void claimed.push(path),
+    refused: (index) => refused.push(entries[index]!.path),
+  });
+  return { files, entries, refused, claimed };
+}
+
+/** All of them, each with its own path in it. */
+async function put(folder: FolderDouble, paths: readonly string[]): Promise<string[]> {
+  const { files, entries, refused } = await filesIn(folder, paths);
+  for (const [index, { kind, path }] of entries.entries())
+    if (kind === 'folder') files.makeFolder(path);
+    else files.whole(index, bytes(path));
+  await files.settle(entries.keys());
+  return refused;
+}
+
+test('what leads out of the folder is refused before anything is touched', async () => {
+  for (const path of ['../evil', '/evil', 'a/../../evil', '..', 'a\0b', 'a//b', './x']) {
+    const folder = new FolderDouble();
+    const sink = new FolderSink(folder.handle);
+    await assert.rejects(
+      sink.open([entry(path)], new ByteSpace([1], 2 ** 20)),
+      { code: 'UNSAFE_NAME' },
+      path,
+    );
+    assert.deepEqual(folder.list(), []);
+  }
+});
+
+test('nothing that is there is touched, however the disk compares names', async () => {
+  const folder = new FolderDouble();
+  await put(folder, ['A/', 'A/x', 'b']);
+  await put(folder, ['a/', 'a/x', 'B', 'b (2)']);
+  assert.deepEqual(folder.list().sort(), [
+    'A/',
+    'A/x=A/x',
+    'B (3)=B',
+    'a (2)/',
+    'a (2)/x=a/x',
+    'b (2)=b (2)',
+    'b=b',
+  ]);
+});
+
+test('names that no system holds become others, and what the browser refuses is left out and said', async () => {
+  const folder = new FolderDouble();
+  const refused = await put(folder, ['a:b', 'con', 'x.lnk', 'y.lnk/', 'y.lnk/in', 'z']);
+  assert.deepEqual(folder.list().sort(), ['a_b=a:b', 'con_=con', 'z=z']);
+  assert.deepEqual([...new Set(refused)].sort(), ['x.lnk', 'y.lnk', 'y.lnk/in']);
+});
+
+test('pieces in any order make a file, which is empty until it is whole', async () => {
+  const folder = new FolderDouble();
+  const { files } = await filesIn(folder, [entry('x', 6)]);
+  assert.equal(await files.piece(0, 2, 2, bytes('cd')), undefined);
+  assert.equal(await files.piece(0, 0, 2, bytes('ab')), undefined);
+  assert.deepEqual(folder.list(), ['x=']);
+  assert.equal(await files.piece(0, 4, 2, undefined), 'x');
+  await files.settle([0]);
+  assert.deepEqual(folder.list(), ['x=abcd00']);
+});
+
+test('of what is forgotten, or not whole at the end, nothing is left', async () => {
+  const folder = new FolderDouble();
+  const { files } = await filesIn(folder, [entry('x', 6), entry('y', 6), entry('z')]);
+  await files.piece(0, 0, 2, bytes('ab'));
+  await files.piece(1, 0, 2, bytes('ab'));
+  files.whole(2, bytes('z'));
+  await files.settle([2]);
+  await files.forget(0);
+  assert.equal(await files.piece(1, 2, 2, bytes('cd')), undefined);
+  await files.close();
+  assert.deepEqual(folder.list(), ['z=z']);
+});
+
+test('a later run takes what an earlier one began, and nothing else', async () => {
+  const folder = new FolderDouble();
+  await put(folder, ['d/', 'd/x', 'd/y']);
+  const dir = folder.entries.get('d')!.item as FolderDouble;
+  await dir.getFileHandle('empty', { create: true });
+  const paths = ['d/', entry('d/x', 3), entry('d/y', 99), entry('d/empty', 5)];
+  const { entries } = await filesIn(new FolderDouble(), paths);
+  const claimed: string[] = [];
+  const files = new FolderFiles({
+    ...{ top: folder.handle, entries, fitted: entries.map(({ path }) => path), earlier: true },
+    names: new Map([[0, 'd']]),
+    claim: async (_, path) => void claimed.push(path),
+    refused: () => assert.fail('nothing is refused'),
+  });
+  assert.deepEqual(await files.standing([1, 2, 3]), new Set([1]));
+  files.whole(2, bytes('new'));
+  files.whole(3, bytes('new'));
+  await files.settle([2, 3]);
+  assert.deepEqual(claimed, ['d/y (2)']);
+  assert.deepEqual(folder.list().sort(), ['d/', 'd/empty=new', 'd/x=d/x', 'd/y (2)=new', 'd/y=d/y']);
+});
+
+test('a full disk is said with the name, and leaves nothing half', async () => {
+  const folder = new FolderDouble();
+  folder.failing = new DOMException('No room.', 'QuotaExceededError');
+  const { files } = await filesIn(folder, ['x']);
+  files.whole(0, bytes('x'));
+  await assert.rejects(
+    files.settle([0]),
+    (error) => error instanceof BeelineError && error.code === 'DISK_FULL' && error.paths[0] === 'x',
+  );
+  assert.deepEqual(folder.list(), []);
+  await assert.rejects(files.tryWriting(5));
+  folder.failing = undefined;
+  await files.tryWriting(5);
+  assert.deepEqual(folder.list(), []);
+});

@@ -1,0 +1,157 @@
+/** Straight into a folder that the person picks when saying yes: nothing is stored twice, and nothing that is there is touched. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { makeFile } from '../../bench/files.mjs';
+import { event } from '../integration/workspace.ts';
+import type { BeelinePage } from './harness/page.ts';
+import { PICKER, pickedFiles } from './harness/picker.ts';
+import type { Stage } from './harness/stage.ts';
+import { inBrowser } from './harness/suite.ts';
+import { assertSame, makeMixedFolder, readFolder, within } from './harness/tree.ts';
+
+const FILES = 24;
+const SIZE = 1 << 20;
+const LIMIT = ['--limit', '3M'];
+
+/** What is in the way there. */
+const THERE = `(async () => {
+  const top = await showDirectoryPicker();
+  const file = await top.getFileHandle('mixed', { create: true });
+  const target = await file.createWritable();
+  await target.write('mine');
+  await target.close();
+  await top.getFileHandle('MIXED (2)', { create: true });
+})()`;
+
+/** Bytes in the page's own storage. */
+const STORED = `(async () => {
+  let bytes = 0;
+  const top = await (await navigator.storage.getDirectory()).getDirectoryHandle('beeline', { create: true });
+  for await (const folder of top.values())
+    for await (const file of folder.values()) bytes += (await file.getFile()).size;
+  return bytes;
+})()`;
+
+/** Files that are whole in the picked folder. */
+const WHOLE = `(async () => {
+  const top = await showDirectoryPicker();
+  let whole = 0;
+  const folder = await top.getDirectoryHandle('many', { create: true });
+  for await (const file of folder.values()) if ((await file.getFile()).size === ${SIZE}) whole++;
+  return whole;
+})()`;
+
+/** Folders and files that are neither whole nor asked for by anybody. */
+async function leavesNothing(page: BeelinePage): Promise<void> {
+  await page.when(
+    async () => (await page.ask<number>(STORED)) === 0,
+    () => 'empty storage',
+  );
+  assert.equal(await page.ask('indexedDB.databases().then((all) => all.length)'), 1);
+}
+
+/** Many files on their way into the folder, some of them there. */
+async function underWay(stage: Stage) {
+  const { work } = stage;
+  mkdirSync(work.path('many'));
+  for (let n = 0; n < FILES; n++) makeFile(work.path('many', `${n}.bin`), SIZE);
+  const { sender, code } = await stage.sends([work.path('many'), ...LIMIT]);
+  const page = await stage.page({ prepare: PICKER });
+  await page.asks(code);
+  await page.press('Save to a folder…');
+  await page.keeps();
+  await page.when(
+    async () => (await page.ask<number>(WHOLE)) > 2,
+    () => 'whole file in the folder',
+  );
+  const expected = within('many', readFolder(work.path('many')));
+  return { page, sender, expected };
+}
+
+inBrowser('chromium', 'straight into a folder', ({ test }) => {
+  test('a folder, beside what has its name there, and nothing in the storage', async (stage) => {
+    const { work } = stage;
+    makeMixedFolder(work.path('mixed'));
+    mkdirSync(work.path('mixed', 'empty folder'));
+    const { sender, code } = await stage.sends([work.path('mixed')]);
+    const page = await stage.page({ prepare: PICKER });
+    await page.ask(THERE);
+    await page.asks(code);
+    await page.press('Save to a folder…');
+    await page.reaches('completed');
+    await sender.ends(0);
+    await page.says(/It is in the folder 'picked'\./);
+    const expected = within('mixed (3)', readFolder(work.path('mixed')));
+    expected.set('mixed', Buffer.from('mine'));
+    expected.set('MIXED (2)', Buffer.alloc(0));
+    assertSame(await pickedFiles(page), expected);
+    assert.equal(await page.has('Save'), false);
+    await leavesNothing(page);
+  });
+
+  test('a page that is reloaded goes on there, with what is not whole yet', async (stage) => {
+    const { page, sender, expected } = await underWay(stage);
+    assert.ok((await page.ask<number>(STORED)) < SIZE, 'a journal, and no bytes of files');
+    await page.page.reload();
+    await page.reaches('home');
+    await page.says(/goes to the folder 'picked'/);
+    await page.press('Go on');
+    await page.reaches('completed');
+    const { resumed } = event(await sender.ends(0), 'done');
+    assert.ok(Number(resumed) > 0 && Number(resumed) < FILES * SIZE, `${resumed} bytes were there`);
+    assertSame(await pickedFiles(page), expected);
+    await leavesNothing(page);
+  });
+
+  test('what is stopped for now leaves only whole files, and goes on when it is wanted', async (stage) => {
+    const { page, sender, expected } = await underWay(stage);
+    await page.press('Stop for now');
+    await page.reaches('failed');
+    await page.says(/The files that are whole are in the folder 'picked'/);
+    const left = await pickedFiles(page);
+    for (const [path, bytes] of left) if (!path.endsWith('/')) assert.deepEqual(bytes, expected.get(path));
+    assert.ok(left.size < expected.size);
+    await page.press('Go on');
+    await page.reaches('completed');
+    assert.ok(Number(event(await sender.ends(0), 'done').resumed) > 0);
+    assertSame(await pickedFiles(page), expected);
+  });
+
+  test('a file that somebody took away meanwhile is fetched again, and one that was put there stays', async (stage) => {
+    const { page, sender, expected } = await underWay(stage);
+    await page.press('Stop for now');
+    await page.reaches('failed');
+    const there = [...(await pickedFiles(page)).keys()].filter((path) => path.endsWith('.bin'));
+    const missing = [...expected.keys()].find((path) => path.endsWith('.bin') && !there.includes(path))!;
+    await page.ask(`(async () => {
+      const folder = await (await showDirectoryPicker()).getDirectoryHandle('many');
+      await folder.removeEntry(${JSON.stringify(there[0]!.slice('many/'.length))});
+      const file = await folder.getFileHandle(${JSON.stringify(missing.slice('many/'.length))}, { create: true });
+      const target = await file.createWritable();
+      await target.write('mine');
+      await target.close();
+    })()`);
+    await page.press('Go on');
+    await page.reaches('completed');
+    await sender.ends(0);
+    const other = missing.replace('.bin', ' (2).bin');
+    const all = new Map([...expected, [other, expected.get(missing)!], [missing, Buffer.from('mine')]]);
+    assertSame(await pickedFiles(page), all);
+  });
+
+  test('who declines to choose a folder is still asked', async (stage) => {
+    const { work } = stage;
+    makeMixedFolder(work.path('mixed'));
+    const { sender, code } = await stage.sends([work.path('mixed')]);
+    const page = await stage.page({
+      prepare:
+        "globalThis.showDirectoryPicker = async () => { throw new DOMException('No.', 'AbortError'); }",
+    });
+    await page.asks(code);
+    await page.press('Save to a folder…');
+    assert.equal(await page.state(), 'offer');
+    await page.press('Receive');
+    await page.reaches('completed');
+    await sender.ends(0);
+  });
+});
