@@ -77,7 +77,7 @@ export async function obtainCode(
   { stdin, codes }: Host,
   { prompt, screen, interrupt }: TransferRun,
 ): Promise<Obtained> {
-  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, continuations } = await codes();
+  const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, completionOf } = await codes();
   let text = given;
   if (text === undefined && stdin.isTTY !== true) text = await firstLine(stdin, interrupt.signal);
   if (text === undefined && !prompt.possible)
@@ -87,7 +87,7 @@ export async function obtainCode(
 
   let link: string | undefined;
   for (;;) {
-    const typed = text ?? (await answer('Code: ', continuations));
+    const typed = text ?? (await answer('Code: ', completions));
     let code: Code;
     try {
       code = parseCode(typed);
@@ -116,7 +116,13 @@ export async function obtainCode(
     text = again;
   }
 
-  async function answer(to: string, complete?: typeof continuations): Promise<string> {
+  /** All, for Tab goes on with what they have in common. */
+  function completions(typed: string): string[] {
+    const { before, words } = completionOf(typed);
+    return words.map((word) => before + word);
+  }
+
+  async function answer(to: string, complete?: typeof completions): Promise<string> {
     const text = await prompt.ask(to, complete);
     if (text === undefined) throw usage('receive', 'No code was given.');
     return text;

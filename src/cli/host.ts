@@ -9,8 +9,9 @@ import type { Output } from './screen.ts';
 /** The part of src/index.ts that is used. */
 export type Library = Pick<typeof import('../index.ts'), 'send' | 'receive' | 'download'>;
 type Code = Pick<typeof import('../identity/code.ts'), 'parseCode' | 'formatCode' | 'linkIn'>;
-type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt' | 'continuations'>;
-export type Codes = Code & Doubt;
+type Doubt = Pick<typeof import('../identity/doubt.ts'), 'doubtAbout' | 'describeDoubt'>;
+type Completion = Pick<typeof import('../identity/completion.ts'), 'completionOf'>;
+export type Codes = Code & Doubt & Completion;
 export type Devices = Pick<KnownDevices, 'own' | 'list' | 'find' | 'add' | 'remove' | 'setInbox'>;
 
 export type Outbox = Pick<typeof import('../node/outbox.ts'), 'deliver' | 'goFirst' | 'OutboxStore'>;

@@ -30,6 +30,7 @@ const host: Host & { env: Env } = {
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),
+    ...(await import('../identity/completion.ts')),
   }),
   server: () => import('../server/index.ts'),
   devices: async (configDir) => (await import('../identity/devices.ts')).KnownDevices.open(configDir),

@@ -34,14 +34,6 @@ export function doubtAbout(password: string): Doubt | undefined {
   };
 }
 
-/** How a code that is being typed may go on: its last word completed. Empty before the first dash. */
-export function continuations(typed: string): string[] {
-  const at = Math.max(typed.lastIndexOf('-'), typed.lastIndexOf(' ')) + 1;
-  if (at < 2) return [];
-  const begun = typed.slice(at).toLowerCase();
-  return wordlist.filter((word) => word.startsWith(begun)).map((word) => typed.slice(0, at) + word);
-}
-
 /** The same in words for a person. It names one word of the code, and that not as it should be. */
 export function describeDoubt({ word, near }: Doubt): string {
   const quoted = near.map((one) => `'${one}'`);

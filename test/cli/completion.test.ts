@@ -6,7 +6,6 @@ import { describe, it } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
 import { manPage } from '../../src/cli/man.ts';
-import { continuations } from '../../src/identity/doubt.ts';
 import { fakeHost } from './fakes.ts';
 
 const has = (program: string) => spawnSync(program, ['--version']).status === 0;
@@ -73,13 +72,6 @@ describe('cli: completion', () => {
       assert.equal(await dispatch(['completion', ...argv], host), 2);
       assert.equal(host.stdout.text, '');
     }
-  });
-
-  it('at the prompt goes on with the last word', () => {
-    assert.deepEqual(continuations('7-crossover-cloc'), ['7-crossover-clock']);
-    assert.deepEqual(continuations('7 Clow'), ['7 clown']);
-    assert.deepEqual(continuations('7'), []);
-    assert.deepEqual(continuations(''), []);
   });
 });
 

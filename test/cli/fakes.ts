@@ -161,6 +161,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),
+      ...(await import('../../src/identity/completion.ts')),
     }),
     serve: () => Promise.reject(new Error('nothing is served here')),
     server: () => Promise.reject(new Error('no server here')),

@@ -40,6 +40,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),
+      ...(await import('../../src/identity/completion.ts')),
     }),
     serve: async () => (await import('../../src/node/serve.ts')).serve,
     server: () => import('../../src/server/index.ts'),

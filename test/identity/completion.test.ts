@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { completionOf } from '../../src/identity/completion.ts';
 
-test('a word that is begun goes on as those of the list do, five at most', () => {
+test('a word that is begun goes on as those of the list do, so many as are asked for', () => {
   const { before, words } = completionOf('7-cro');
   assert.equal(before, '7-');
   assert.deepEqual(
@@ -12,7 +12,9 @@ test('a word that is begun goes on as those of the list do, five at most', () =>
   );
   assert.deepEqual(completionOf('7-cross-zo'), { before: '7-cross-', words: ['zone', 'zoo'] });
   assert.deepEqual(completionOf('7 Cross ZO'), { before: '7 Cross ', words: ['zone', 'zoo'] });
-  assert.equal(completionOf('7-st').words.length, 5);
+  assert.equal(completionOf('7-st', 5).words.length, 5);
+  assert.ok(completionOf('7-st').words.length > 5);
+  assert.deepEqual(completionOf('7-crossover-cloc').words, ['clock']);
 });
 
 test('a word that no listed one begins with is corrected, where it is near to one', () => {

@@ -17,6 +17,8 @@ interface Suggested {
 }
 
 const LIST = 'code-words';
+/** Words that are shown at once. */
+const MOST = 5;
 const idOf = (index: number) => `${LIST}-${index}`;
 
 /** The words with which a code that is being typed may go on, or that were perhaps meant. @param accept gets the whole text */
@@ -32,7 +34,7 @@ export function useSuggestions(text: string, accept: (text: string) => void): Su
       over = true;
     };
   }, []);
-  const { before, words } = engine?.completionOf(text) ?? { before: '', words: [] };
+  const { before, words } = engine?.completionOf(text, MOST) ?? { before: '', words: [] };
   const open = words.length > 0 && closed !== text;
   const at = open && chosen < words.length ? chosen : -1;
   const take = (word: string) => {
