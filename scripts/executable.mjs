@@ -21,8 +21,9 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
+import { writeChecksum } from './checksum.mjs';
 
 const { platform, arch } = process;
 const windows = platform === 'win32';
@@ -80,8 +81,7 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-const sum = createHash('sha256').update(readFileSync(target)).digest('hex');
-writeFileSync(`${target}.sha256`, `${sum}  ${basename(target)}\n`);
+writeChecksum(target);
 const mega = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 console.log(
   `${target}: ${mega(statSync(target).size)}, ${mega(packed.length)} of it Beeline with ${packages.size / 2} packages. Node ${process.version}.`,

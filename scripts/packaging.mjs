@@ -4,7 +4,6 @@
 //   node scripts/packaging.mjs deb EXECUTABLE ARCHITECTURE FILE.deb     ARCHITECTURE: amd64 or arm64. It needs dpkg-deb
 //   node scripts/packaging.mjs licences FILE       of Node and of all packages that an executable may hold
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -18,9 +17,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { readChecksum, writeChecksum } from './checksum.mjs';
 
+/** Where Debian's shells look for what a package brings. */
+const COMPLETIONS = {
+  bash: 'usr/share/bash-completion/completions/beeline',
+  zsh: 'usr/share/zsh/vendor-completions/_beeline',
+  fish: 'usr/share/fish/vendor_completions.d/beeline.fish',
+};
 const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8'));
 const [what, ...args] = process.argv.slice(2);
 if (what === 'formulas' && args.length === 1) formulas(...args);
@@ -36,8 +42,7 @@ else {
 function formulas(folder) {
   const sums = new Map();
   for (const name of readdirSync(folder).filter((name) => name.endsWith('.sha256'))) {
-    const [, sum, file] = /^([0-9a-f]{64}) {2}(\S+)\n$/.exec(readFileSync(join(folder, name), 'utf8')) ?? [];
-    if (!sum) throw new Error(`${name} is no checksum`);
+    const { sum, file } = readChecksum(join(folder, name));
     sums.set(file, sum);
   }
   const sumOf = (file) => {
@@ -103,6 +108,10 @@ function deb(executable, architecture, target) {
     put('usr/share/doc/beeline/copyright', readFileSync('packaging/debian/copyright'));
     put('usr/share/doc/beeline/licences.gz', gzipSync(licences(), { level: 9 }));
     put('usr/share/doc/beeline/changelog.gz', gzipSync(readFileSync('CHANGELOG.md'), { level: 9 }));
+    // As the built command prints them, which is the one in the executable.
+    put('usr/share/man/man1/beeline.1.gz', gzipSync(readFileSync('dist/beeline.1'), { level: 9 }));
+    for (const [shell, path] of Object.entries(COMPLETIONS))
+      put(path, execFileSync(process.execPath, ['dist/cli/main.js', 'completion', shell]));
     // Neither is started by itself.
     put('usr/lib/systemd/system/beeline-server.service', readFileSync('deploy/beeline-server.service'));
     put('usr/lib/systemd/user/beeline-listen.service', readFileSync('deploy/beeline-listen.service'));
@@ -122,7 +131,6 @@ function deb(executable, architecture, target) {
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
-  const sum = createHash('sha256').update(readFileSync(target)).digest('hex');
-  writeFileSync(`${target}.sha256`, `${sum}  ${basename(target)}\n`);
+  writeChecksum(target);
   console.log(`${target}: ${(statSync(target).size / 1e6).toFixed(1)} MB`);
 }

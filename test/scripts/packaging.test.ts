@@ -106,11 +106,23 @@ test('the Debian package has the command, its units, and a control file that dpk
     'doc/beeline/changelog.gz',
     'doc/beeline/licences.gz',
     'doc/beeline/examples/server.yaml',
+    'man/man1/beeline.1.gz',
+    'bash-completion/completions/beeline',
+    'zsh/vendor-completions/_beeline',
+    'fish/vendor_completions.d/beeline.fish',
   ])
     assert.match(listed, new RegExp(`^-rw-r--r-- root/root .* \\./usr/share/${path}$`, 'm'));
   assert.match(listed, /usr\/lib\/systemd\/system\/beeline-server\.service$/m);
   execFileSync('dpkg-deb', ['--extract', target, join(dir, 'out')]);
   assert.equal(execFileSync(join(dir, 'out/usr/bin/beeline'), { encoding: 'utf8' }), 'it runs\n');
+  const share = (path: string) => readFileSync(join(dir, 'out/usr/share', path));
+  assert.match(gunzipSync(share('man/man1/beeline.1.gz')).toString(), /^\.TH BEELINE 1 /im);
+  for (const [path, begun] of [
+    ['bash-completion/completions/beeline', /^complete /m],
+    ['zsh/vendor-completions/_beeline', /^#compdef beeline/],
+    ['fish/vendor_completions.d/beeline.fish', /^complete -c beeline/m],
+  ] as const)
+    assert.match(share(path).toString(), begun);
   const licences = gunzipSync(readFileSync(join(dir, 'out/usr/share/doc/beeline/licences.gz'))).toString();
   for (const holder of ['Node.js v', 'ws 8', 'yaml 2', 'udx-native 1'])
     assert.ok(licences.includes(holder), holder);
