@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { codeOf, fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
+import { nameProblem } from '../../offer/names.ts';
 import type { Receipt } from '../../offer/receipt.ts';
 import type { ByteSpace } from '../../offer/space.ts';
 import { realPath } from './named-path.ts';
@@ -40,7 +41,11 @@ export const GROWN = 2;
  */
 export function locateTree(entries: readonly Entry[], path: string): Located {
   const top = entries.filter((entry) => !entry.path.includes('/'));
-  const only = top.length === 1 ? top[0] : undefined;
+  // Under a name that Windows does not take nothing stands there.
+  const only =
+    top.length === 1 && (process.platform !== 'win32' || !nameProblem(top[0]!.path, 'windows'))
+      ? top[0]
+      : undefined;
   const named = resolve(path);
   if (only?.kind === 'link' && basename(named) === only.path && kindAt(named) === 'link')
     return inside(realPath(dirname(named)));

@@ -5,9 +5,9 @@
  * folder was found to be a real one, and files are opened without following. A folder that is swapped for a link while this runs could still have a file outside
  * read and hashed, of which nothing but "differs" is told.
  */
-import { type BeelineError, retold, unlessInterrupted } from '../../base/errors.ts';
+import { type BeelineError, fault, retold, unlessInterrupted } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
-import { checkEntries } from '../../offer/names.ts';
+import { checkEntries, nameProblem } from '../../offer/names.ts';
 import { type Receipt, receiptSpace } from '../../offer/receipt.ts';
 import type { Digest } from '../../sync/ports.ts';
 import { mayNotFit } from './abilities.ts';
@@ -104,6 +104,7 @@ async function look(
   check: () => void,
 ): Promise<{ tree: Tree; notes: Note[] }> {
   const { entries } = receipt;
+  const windows = process.platform === 'win32';
   const { folder, place } = locateTree(entries, path);
   const first: Problem[] = [];
   const fresh = () => new Uint8Array(entries.length);
@@ -111,13 +112,24 @@ async function look(
     ...{ receipt, space: receiptSpace(receipt), entries, place, left: new Set(), states: fresh() },
   };
   const notes: Note[] = [];
-  await survey(tree, (problem) => first.push(problem), check);
-  const odd = entries.some((entry, i) => tree.states[i] !== FINE && mayNotFit(entry));
-  if (!odd && !maybeOthers(entries)) {
-    for (const problem of first) report(problem);
-    return { tree, notes };
+  // On Windows `a:b` is no file but a part of one, and `con.txt` a device: what was sent under such a name is not looked for there.
+  if (!windows || entries.every(({ path }) => nameProblem(path, 'windows') === undefined)) {
+    await survey(tree, (problem) => first.push(problem), check);
+    const odd = entries.some((entry, i) => tree.states[i] !== FINE && mayNotFit(entry));
+    if (!odd && !maybeOthers(entries)) {
+      for (const problem of first) report(problem);
+      return { tree, notes };
+    }
   }
   const { renamed, ...here } = await asHere(folder, place, entries, receipt.linksWritten ?? 'safe');
+  for (const { path } of windows ? entries : []) {
+    const problem = nameProblem(renamed.get(path) ?? path, 'windows');
+    // Where nothing can be tried, nothing is renamed.
+    if (problem !== undefined)
+      throw notChecked(
+        fault('NAME_UNSAFE', { what: `The name ${quoted(path)} ${problem}.` }, { paths: [path] }),
+      );
+  }
   tree = { ...tree, ...here, states: fresh() };
   await survey(tree, report, check);
   for (const [i, { path }] of entries.entries()) {
@@ -130,12 +142,18 @@ async function look(
   return { tree, notes };
 }
 
+/** By the rules that all platforms keep to: how the names stand here is not known yet. */
 function checkNames({ entries }: Receipt): void {
   try {
-    checkEntries(entries, { platform: process.platform === 'win32' ? 'windows' : 'posix' });
+    checkEntries(entries);
   } catch (cause) {
-    const error = cause as BeelineError;
-    const why = error.message.replace(' Nothing was written under it.', '');
-    throw retold(error, `Nothing was checked, for no transfer leaves such a receipt. ${why}`);
+    throw notChecked(cause as BeelineError, ', for no transfer leaves such a receipt');
   }
+}
+
+function notChecked(error: BeelineError, why = ''): BeelineError {
+  return retold(
+    error,
+    `Nothing was checked${why}. ${error.message.replace(' Nothing was written under it.', '')}`,
+  );
 }
