@@ -161,6 +161,7 @@ const forScripts = {
   ...metrics,
   ...config,
 };
+const list = under('scripts', { list: on('list each file at the end, by the name that it has here') });
 const OVERWRITE = oneOf('ask', 'skip', 'rename', 'replace', 'update');
 const quietTransfer = on('show only errors, and a code that Beeline made', 'q');
 
@@ -171,6 +172,7 @@ const forInbox = () => {
   return {
     ...{ server, limit, lanes, threads, relay, 'no-port-map': noPortMap, quic, 'no-lan': noLan },
     ...{ sha256, 'no-receipt': noReceipt },
+    ...list,
     ...face,
     ...metrics,
     ...config,
@@ -289,6 +291,7 @@ export const FLAGS = {
     ...network(1),
     json,
     quiet: quietTransfer,
+    ...list,
     ...forScripts,
     ...always,
   },

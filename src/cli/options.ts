@@ -200,6 +200,7 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
   const own = {
     ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, device: flags.device },
+    list: flags.list ?? false,
     share: !flags['no-share'],
   } as const;
   return {
@@ -268,6 +269,7 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
     options: {
       ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), configDir: configDir(flags, env) },
       ...{ lanes: flags.lanes, limit: flags.limit, wait: flags.wait, sha256: flags.sha256 ?? false },
+      list: flags.list ?? false,
       receipt: flags.receipt ?? !flags['no-receipt'],
       allowPrivate: flags['allow-private'] ?? false,
     },
@@ -320,6 +322,7 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
       outbox: !flags['no-outbox'] && !flags.once,
       overwrite: flags.overwrite,
       links: flags.links,
+      list: flags.list ?? false,
       server,
       relay,
       ...networkOf(flags, env),

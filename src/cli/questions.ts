@@ -38,10 +38,13 @@ export class Questions {
   /** The sender calls it a refresh, and nobody has been asked about that yet. */
   #refresh = false;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #tell: (event: { event: string }) => void;
 
-  constructor(prompt: Prompt, screen: Screen) {
+  /** @param tell what was offered, and whether it is taken */
+  constructor(prompt: Prompt, screen: Screen, tell: (event: { event: string }) => void = () => undefined) {
     this.#prompt = prompt;
     this.#screen = screen;
+    this.#tell = tell;
   }
 
   /** Called before the sender is met: it then goes on waiting for one who can answer. @throws BeelineError REFUSED */
@@ -58,9 +61,12 @@ export class Questions {
     'accept' | 'onConflict'
   > {
     return {
-      accept: (offer) => {
+      accept: async (offer) => {
         this.#refresh = offer.update && overwrite === 'ask';
-        return yes || this.#accept(offer, to);
+        const accepted = yes || (await this.#accept(offer, to));
+        const { peer: _, ...what } = offer;
+        this.#tell({ event: 'offer', accepted, ...what } as { event: string });
+        return accepted;
       },
       onConflict:
         overwrite === 'ask' && this.#prompt.possible

@@ -115,6 +115,8 @@ export class Report {
         return;
       case 'digest':
         return this.say(`${event.sha256}  ${event.path}`);
+      case 'placed':
+        return this.say(`    ${event.as ?? event.path}`);
       case 'text':
         return this.#received(event.text);
     }

@@ -48,7 +48,7 @@ function checkCommon(options: CommonOptions): void {
   check('receipt', receipt, (value) => isFlag(value) || isText(value), 'true, false or a path');
   for (const name of ['code', 'configDir'] as const)
     check(name, options[name], isText, 'a text, and not empty');
-  for (const name of ['lan', 'portMap', 'quic', 'sha256'] as const)
+  for (const name of ['lan', 'portMap', 'quic', 'sha256', 'list'] as const)
     check(name, options[name], isFlag, 'true or false');
   const { dht } = options;
   const hosts = (value: typeof dht) =>

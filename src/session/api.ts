@@ -111,6 +111,8 @@ export type TransferEvent =
   | { event: 'swarm'; from: number; to: number; up: number; down: number }
   | { event: 'text'; text: string }
   | { event: 'digest'; path: string; sha256: string }
+  /** At a receiver with `list`: a file that was put in place. `as`: the name that it has here, if that is another. */
+  | { event: 'placed'; path: string; size: number; as?: string }
   | {
       event: 'done';
       files: number;
@@ -199,6 +201,8 @@ export interface TransferOptions {
   wait?: number;
   /** Show each file's plain SHA-256 at the end, as `digest` events. */
   sha256?: boolean;
+  /** At a receiver: list each file at the end, as `placed` events. */
+  list?: boolean;
   /** Ends the transfer as INTERRUPTED. The receiver keeps what has arrived, so that a later `receive` can go on. */
   signal?: AbortSignal;
   /** Gets structured log lines. No line has a secret in it. */

@@ -26,7 +26,7 @@ import type { Running } from './transfer.ts';
 import { incomplete } from './verdict.ts';
 
 export interface Receiving {
-  options: Pick<TransferOptions, 'limit' | 'sha256' | 'relay'> & { share?: boolean };
+  options: Pick<TransferOptions, 'limit' | 'sha256' | 'list' | 'relay'> & { share?: boolean };
   platform: Platform;
   known: () => Promise<Known>;
   /** 32 hex digits that are the same when this receive is started again. They tell nothing else. */
@@ -255,6 +255,17 @@ export class ReceivingSide {
     this.#session.warn(fault(lost, { file }), path);
   }
 
+  async #list(): Promise<void> {
+    const { offer, sink } = this.#accepted!;
+    const slices = new Slices(this.#session.clock);
+    for (const [index, { kind, path, size }] of offer.entries.entries()) {
+      if (index % CHEAP_STEPS === 0 && slices.over()) await slices.next();
+      if (kind !== 'file' || !sink.wants(index)) continue;
+      const as = sink.nameOf?.(index) ?? path;
+      this.#session.emit({ event: 'placed', path, size, ...(as !== path && { as }) });
+    }
+  }
+
   async #complete(outcome: Outcome): Promise<void> {
     const session = this.#session;
     const { offer, sink, progress, files, sha256: shown } = this.#accepted!;
@@ -267,6 +278,7 @@ export class ReceivingSide {
     if (this.#gone.length > 0) return session.fail(incomplete(this.#gone), 'both');
     await sink.close('done');
     this.#placed = true;
+    if (this.#receiving.options.list) await this.#list();
     const sender = session.peer.fingerprint;
     const { root, hash, started, ended } = outcome;
     const { hash: by } = offer;

@@ -66,6 +66,8 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
   ): Promise<void>;
   /** False for files that are skipped. Their bytes are never asked for. */
   wants(entry: number): boolean;
+  /** Where a finished file stands, relative to the destination. Absent: under its own path. */
+  nameOf?(entry: number): string;
   /** The paths that this sink leaves out, because it cannot hold them or must not. The person has been warned. */
   leftOut?(): string[];
   /** Writes a verified chunk. If `data` is undefined, all its bytes are zeros, which may become a hole in the file. */

@@ -248,14 +248,14 @@ describe('cli: arguments', () => {
     const given = fetching(
       ...[URL_A, '--mirror', URL_B, '--mirror', 'http://c.example/', '--expect', 'ab', '--name', 'x'],
       ...['--to', 'out', '--lanes', '3', '--limit', '2M', '--wait', '10m', '--allow-private', '--update'],
-      ...['--config-dir', 'conf', '--no-receipt', '--sha256', '--json', '--metrics-port', '0'],
+      ...['--config-dir', 'conf', '--no-receipt', '--sha256', '--list', '--json', '--metrics-port', '0'],
     )!;
     assert.deepEqual(given.what, [
       { url: URL_A, mirrors: [URL_B, 'http://c.example/'], sha256: 'ab', name: 'x' },
     ]);
     assert.deepEqual(given.options, {
       ...{ to: 'out', overwrite: 'update', configDir: 'conf', lanes: 3, limit: 2_000_000, wait: 600 },
-      ...{ sha256: true, receipt: false, allowPrivate: true },
+      ...{ sha256: true, list: true, receipt: false, allowPrivate: true },
     });
     assert.equal(given.face.json, true);
     assert.equal(given.metricsPort, 0);

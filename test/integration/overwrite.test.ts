@@ -12,6 +12,8 @@ function clash(work: Workspace): string {
   return work.path('out');
 }
 
+type Placed = { event: 'placed'; path: string; size: number; as?: string };
+
 const both = (work: Workspace): string[] => [work.path('note.txt'), work.path('other.txt')];
 const read = (out: string): Record<string, string> =>
   Object.fromEntries(readdirSync(out).map((name) => [name, readFileSync(`${out}/${name}`, 'utf8')]));
@@ -29,6 +31,30 @@ describe('integration: overwrite policies', () => {
     const out = clash(work);
     await work.deliver(both(work), { receive: ['--overwrite', 'replace'] });
     assert.deepEqual(read(out), { 'note.txt': 'new', 'other.txt': 'other' });
+  });
+
+  it('--list tells what was offered and where each file was put, and not of what was skipped', async (t) => {
+    const other: Placed = { event: 'placed', path: 'other.txt', size: 5 };
+    const policies: [string, Placed[]][] = [
+      ['skip', [other]],
+      ['rename', [{ event: 'placed', path: 'note.txt', size: 3, as: 'note (1).txt' }, other]],
+    ];
+    for (const [policy, wanted] of policies) {
+      const work = workspace(t);
+      const out = clash(work);
+      const { received } = await work.deliver(both(work), { receive: ['--overwrite', policy, '--list'] });
+      const { events } = received;
+      assert.deepEqual(
+        events.filter(({ event }) => event === 'placed'),
+        wanted,
+      );
+      for (const { path, as } of wanted) assert.ok(readdirSync(out).includes(as ?? path));
+      const [offer, ...others] = events.filter(({ event }) => event === 'offer');
+      assert.deepEqual(others, []);
+      const what = { kind: 'files', files: 2, folders: 0, links: 0, bytes: 8, update: false };
+      const names = { names: ['note.txt', 'other.txt'], tops: 2, sizes: [3, 5] };
+      assert.deepEqual(offer, { event: 'offer', accepted: true, ...what, ...names });
+    }
   });
 
   it('rename keeps both', async (t) => {

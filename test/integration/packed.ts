@@ -44,6 +44,7 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'swarm': return event.from + event.to;
     case 'text': return event.text;
     case 'digest': return event.sha256;
+    case 'placed': return event.as ?? event.path;
     case 'done': return event.root;
     case 'error': return event.code;
     default: { const none: never = event; return none; }

@@ -66,6 +66,8 @@ function told(event: TransferEvent): string {
       return event.text;
     case 'digest':
       return event.sha256;
+    case 'placed':
+      return event.as ?? event.path;
     case 'done':
       return event.root;
     default: {

@@ -3,6 +3,7 @@ import { usage } from '../args.ts';
 import { obtainCode, placeOf } from '../code-input.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
+import { writeEvent } from '../json.ts';
 import { downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
 import { Questions } from '../questions.ts';
 import { readPsk } from '../secrets.ts';
@@ -20,7 +21,9 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     report: { role: 'receive', update: args.options.overwrite === 'update', instructions: () => undefined },
     side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
-  const questions = new Questions(session.prompt, session.screen);
+  const questions = new Questions(session.prompt, session.screen, (event) => {
+    if (args.face.json) writeEvent(host.stdout, event);
+  });
   try {
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } = needsCode(args)
