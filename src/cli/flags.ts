@@ -277,6 +277,9 @@ export const FLAGS = {
         oneOf('safe', 'all', 'skip'),
       ),
     }),
+    ...under('files', {
+      open: on('show the folder on the desktop at the end; no file is opened'),
+    }),
     ...under('several', {
       'no-share': on(
         'if others receive the same: give them nothing, take nothing from them, stay unknown to them',

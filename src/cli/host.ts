@@ -31,6 +31,8 @@ export interface Host {
   download(): Promise<Library['download']>;
   serve(): Promise<typeof import('../node/serve.ts').serve>;
   outbox(): Promise<Outbox>;
+  /** Shows a folder on the desktop; undefined where there is none. */
+  desktop(): Promise<((folder: string) => Promise<unknown>) | undefined>;
   codes(): Promise<Codes>;
   server(): Promise<Pick<typeof import('../server/index.ts'), 'startServer' | 'checkServer'>>;
   devices(configDir?: string): Promise<Devices>;

@@ -50,6 +50,8 @@ export type ReceiveArgs = TransferArgs<
   Omit<ReceiveOptions, 'accept'> & Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>
 > & {
   yes: boolean;
+  /** The folder is shown on the desktop at the end. */
+  open: boolean;
   /** --server or --at was typed. */
   placed: boolean;
 };
@@ -58,6 +60,7 @@ export interface DownloadArgs {
   face: Face;
   proxy?: string;
   metricsPort?: number;
+  open: boolean;
   what: Remote[];
   options: DownloadOptions & Required<Pick<DownloadOptions, 'to' | 'overwrite'>>;
 }
@@ -206,8 +209,15 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   return {
     ...transferArgs('receive', flags, env, argument ?? flags.code, own),
     yes,
+    open: opens(flags),
     placed: 'server' in flags || 'at' in flags,
   };
+}
+
+/** @throws BeelineError USAGE */
+function opens({ open, to }: FlagValues<'receive'>): boolean {
+  if (open && to === '-') throw usage('receive', '--open shows a folder, and --to - has none.');
+  return open ?? false;
 }
 
 /** With these somebody sends: a server of files does not. */
@@ -260,6 +270,7 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
     face: faceOf(flags),
     ...(flags.proxy !== undefined && { proxy: flags.proxy }),
     metricsPort: flags['metrics-port'],
+    open: opens(flags),
     what: urls.map((url, index) => ({
       url,
       ...(mirror && { mirrors: mirror }),

@@ -27,6 +27,11 @@ const host: Host & { env: Env } = {
   download: async () => (await import('../node/download.ts')).download,
   serve: async () => (await import('../node/serve.ts')).serve,
   outbox: () => import('../node/outbox.ts'),
+  desktop: async () => {
+    const { folderOpener, openFolder } = await import('./open-folder.ts');
+    const opener = folderOpener(process.platform, process.env);
+    return opener && ((folder) => openFolder(opener, folder));
+  },
   codes: async () => ({
     ...(await import('../identity/code.ts')),
     ...(await import('../identity/doubt.ts')),

@@ -1,10 +1,12 @@
 /** Runs one transfer with all that belongs to it: lines, progress, keys, JSON, metrics, logs and signals. */
 
+import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { until } from '../base/clock.ts';
 import { asBeelineError, BeelineError, retold } from '../base/errors.ts';
 import type { Transfer, TransferEvent, TransferOptions } from '../node/api.ts';
 import { isOfOther } from '../session/meaning.ts';
+import { usage } from './args.ts';
 import { Board } from './board.ts';
 import { boardDrawing } from './board-lines.ts';
 import { BrokenPipe } from './exit.ts';
@@ -53,6 +55,7 @@ export class TransferRun {
   #metrics: { close(): void } | undefined;
   #cancelledBy: 'self' | 'peer' | undefined;
   #broken = false;
+  #kind: 'files' | 'text' | 'stream' | undefined;
 
   constructor(host: Host, options: TransferRunOptions) {
     const { json, quiet } = options.face;
@@ -108,6 +111,23 @@ export class TransferRun {
     return { ...options, signal: this.interrupt.signal, log: this.#log?.logger };
   }
 
+  /**
+   * What shows the folder at the end, if that is wanted.
+   * @throws BeelineError USAGE where there is no desktop: before anybody is met
+   */
+  async opener(wanted: boolean, folder: string): Promise<() => Promise<void>> {
+    if (!wanted) return async () => {};
+    const open = await this.#host.desktop();
+    if (!open) throw usage('receive', '--open needs a desktop, and there is none here.');
+    return async () => {
+      // A text made no folder.
+      if (this.#kind === 'text') return;
+      const failed = ({ message }: Error) =>
+        this.report.say(`Warning: the folder could not be shown: ${message}`);
+      await open(resolve(folder)).catch(failed);
+    };
+  }
+
   /** Resolves when the transfer is done. @throws BeelineError; BrokenPipe */
   async follow(transfer: Transfer): Promise<void> {
     this.#transfer = transfer;
@@ -158,6 +178,7 @@ export class TransferRun {
     if (!ofOther) this.#tracker.apply(event);
     this.#board?.apply(event);
     if (event.event === 'code') this.#hide(event.code);
+    if (event.event === 'manifest') this.#kind = event.kind;
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
     if (this.#options.face.json && event.event !== 'error') writeEvent(this.#host.stdout, event);

@@ -123,6 +123,7 @@ export interface FakeHostOptions {
   stdout?: Sink;
   send?: Script<SendOptions & { what: What }>;
   receive?: Script<ReceiveOptions>;
+  desktop?: (folder: string) => Promise<unknown>;
   download?: Script<DownloadOptions & { what: Parameters<Library['download']>[0] }>;
 }
 
@@ -158,6 +159,7 @@ export function fakeHost(options: FakeHostOptions = {}): FakeHost {
     outbox: () => Promise.reject(new Error('no outbox here')),
     listen: () => Promise.reject(new Error('no inbox here')),
     download: async () => library.download,
+    desktop: async () => options.desktop,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   readFileSync,
   rmSync,
   statSync,
@@ -198,6 +199,18 @@ describe('cli: settings', () => {
     rmSync(path);
     writeFileSync(path, '');
     await assert.rejects(settled(['send', 'x', '--config-dir', path], env), { code: 'UNREADABLE' });
+  });
+
+  it('are written through a link, which stays one', async (t) => {
+    const { dir, path, run } = folder(t);
+    const real = join(dir, 'dotfiles.yaml');
+    writeFileSync(real, 'limit: 5M\n', { mode: 0o600 });
+    symlinkSync('dotfiles.yaml', path);
+    assert.equal((await run('set', 'relay', 'never')).status, 0);
+    assert.ok(lstatSync(path).isSymbolicLink());
+    assert.equal(readFileSync(real, 'utf8'), 'limit: 5M\nrelay: never\n');
+    assert.equal((await run('unset', 'limit')).status, 0);
+    assert.equal(readFileSync(real, 'utf8'), 'relay: never\n');
   });
 
   it('yield to the environment, and to what is typed against them', async (t) => {

@@ -37,6 +37,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     preview: async () => (await import('../../src/node/preview.ts')).preview,
     receive: async () => (await library()).receive,
     download: async () => (await library()).download,
+    desktop: async () => undefined,
     codes: async () => ({
       ...(await import('../../src/identity/code.ts')),
       ...(await import('../../src/identity/doubt.ts')),

@@ -1,5 +1,6 @@
 /** `beeline config`: the person's own settings. What is listed is its product: on stdout. */
 
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { escapeName } from '../../base/printable.ts';
 import { whileLocked, writePrivate } from '../../identity/config-folder.ts';
@@ -55,7 +56,8 @@ export async function configCommand(argv: readonly string[], host: Host): Promis
     await whileLocked(dirname(path), async () => {
       const setting = verb === 'set' ? settingOf(name, value) : undefined;
       const changed = await changedSettings(path, name, setting);
-      if (changed !== undefined) await writePrivate(path, changed);
+      // Where it is a link, what it leads to is replaced: the link is the person's.
+      if (changed !== undefined) await writePrivate(existsSync(path) ? realpathSync(path) : path, changed);
     });
   return EXIT_DONE;
 }

@@ -25,6 +25,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     if (args.face.json) writeEvent(host.stdout, event);
   });
   try {
+    const open = await session.opener(args.open, args.options.to);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } = needsCode(args)
       ? await obtainCode(args.options.code, host, session)
@@ -48,6 +49,7 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     if (place) session.report.say(place.said);
     session.report.say('Looking for the sender...');
     await session.follow(receive(options));
+    await open();
     return EXIT_DONE;
   } catch (thrown) {
     throw questions.explained(thrown);

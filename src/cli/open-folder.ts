@@ -1,0 +1,24 @@
+/** Shows the folder in which files have arrived, on the desktop. No file that arrived is ever opened. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Env } from './options.ts';
+
+/** The program, and its words before the folder; undefined where there is no desktop. */
+export function folderOpener(platform: NodeJS.Platform, env: Env): readonly string[] | undefined {
+  if (platform === 'win32') return ['explorer.exe'];
+  // By its name: `open` alone would start a folder that is called like an application.
+  if (platform === 'darwin') return env.SSH_CONNECTION ? undefined : ['open', '-a', 'Finder'];
+  return env.DISPLAY || env.WAYLAND_DISPLAY ? ['xdg-open'] : undefined;
+}
+
+/**
+ * Resolves once the program runs; it goes on when this process has ended.
+ * @param folder absolute, so that it is no flag of the program
+ * @throws Node's error if there is no such program
+ */
+export async function openFolder([program = '', ...words]: readonly string[], folder: string) {
+  const child = spawn(program, [...words, folder], { detached: true, stdio: 'ignore' });
+  await once(child, 'spawn');
+  child.unref();
+  return child;
+}
