@@ -35,14 +35,22 @@ export function useNotice(text: string | undefined): void {
     before.current = text;
     if (!ended || document.visibilityState === 'visible') return;
     if (!('Notification' in globalThis) || Notification.permission !== 'granted') return;
-    try {
-      const notice = new Notification('Beeline', { body: text, icon: '/icon.svg' });
-      notice.onclick = () => {
-        focus();
-        notice.close();
-      };
-    } catch {
-      // Phones allow it to service workers only.
-    }
+    void notify(text);
   }, [text]);
+}
+
+/** By the page's own worker where there is one, since phones let nothing else: it brings this page back at a click. */
+export async function notify(body: string): Promise<void> {
+  const options = { body, icon: '/icon.svg', data: location.href };
+  try {
+    const shell = await navigator.serviceWorker?.getRegistration('/').catch(() => undefined);
+    if (shell?.active) return await shell.showNotification('Beeline', options);
+    const notice = new Notification('Beeline', options);
+    notice.onclick = () => {
+      focus();
+      notice.close();
+    };
+  } catch {
+    // Nobody can be told.
+  }
 }

@@ -81,10 +81,12 @@ export class Page {
     this.#stage(Array.from(files, (file, index) => ({ path: names[index]!, file })));
   }
 
-  /** Into the field of a text that is to be sent. */
+  /** Into the field of a text that is to be sent; what was chosen to be sent before stays. */
   addText(text: string): void {
+    const staged = this.#staged();
     if (!this.#mayTake()) return;
     this.draft = appended(this.draft, text);
+    if (staged.length > 0) return this.#backTo(staged, { kind: 'done', text: say('staging.textWaits') });
     this.shown.show({ ...home(), draft: this.draft });
   }
 
@@ -118,20 +120,22 @@ export class Page {
     this.#send({ text });
   }
 
-  /** Goes on with something of which a part is here. @param before as of `receive` */
-  async goOn(code: string, { folder }: Kept, before?: Agreed): Promise<void> {
+  /** Goes on with something of which a part is here. */
+  async goOn(code: string, kept: Kept): Promise<void> {
+    const { folder } = kept;
     if (folder && !(await mayWrite(folder)))
       return this.shown.note({ kind: 'error', text: say('kept.forbidden') });
-    this.receive(code, before, folder);
+    this.receive(code, kept, folder);
   }
 
   /**
-   * @param before what is gone on with: the person agreed to the same offer before
+   * @param before what is gone on with: it is not asked about if the person said yes to the very same offer
    * @param into the folder that the person picked for it then
    */
   receive(code: string, before?: Agreed, into?: FileSystemDirectoryHandle): void {
     address.keep(code);
     let streamed = false;
+    let agreed: OfferSummary | undefined;
     const begin = (engine: PageEngine, signal: AbortSignal) => {
       const reception = engine.receive({
         server: location.origin,
@@ -139,7 +143,11 @@ export class Page {
         signal,
         share: this.share,
         accept: async (offer) => {
-          const again = before !== undefined && isSameOffer(offer, before);
+          const again =
+            before !== undefined &&
+            isSameOffer(offer, before) &&
+            // Something kept says little of the offer that it came from.
+            ('names' in before || engine.agreedTo(code, offer));
           const answer: Answer = again ? (into ?? true) : await this.#ask(offer);
           if (!answer) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
@@ -150,12 +158,15 @@ export class Page {
           if (view.at === 'transfer')
             this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
           streamed = store === 'stream' && offer.kind !== 'text';
+          if (store !== 'stream') engine.agreeTo(code, offer);
+          agreed = offer;
           return store;
         },
       });
       reception.done.then(
         async () => {
           address.clear(code);
+          if (agreed) engine.forgetAgreed(code, agreed);
           const arrived = await reception.kept;
           if (this.#transfer !== reception) return;
           this.shown.patch({ kept: arrived, streamed: streamed && !arrived, serving: !over });
@@ -163,6 +174,7 @@ export class Page {
         (error) => {
           if (!(error instanceof BeelineError && SPENT.has(error.code))) return;
           address.clear(code);
+          if (agreed) engine.forgetAgreed(code, agreed);
           if (this.#transfer === reception) this.shown.patch({ code: undefined });
         },
       );

@@ -15,10 +15,22 @@ interface MessageToWorker extends ExtendableEvent {
   readonly data: unknown;
   readonly ports: readonly MessagePort[];
 }
+interface NotificationEvent extends ExtendableEvent {
+  readonly notification: Notification;
+}
+interface WindowClient {
+  readonly url: string;
+  focus(): Promise<unknown>;
+}
 interface ShellScope {
   readonly location: Location;
+  readonly clients: {
+    matchAll(options: { type: 'window'; includeUncontrolled: boolean }): Promise<readonly WindowClient[]>;
+    openWindow(url: string): Promise<unknown>;
+  };
   addEventListener(type: 'install' | 'activate', listener: (event: ExtendableEvent) => void): void;
   addEventListener(type: 'fetch', listener: (event: FetchEvent) => void): void;
+  addEventListener(type: 'notificationclick', listener: (event: NotificationEvent) => void): void;
   addEventListener(type: 'message', listener: (event: MessageToWorker) => void): void;
 }
 
@@ -82,6 +94,19 @@ scope.addEventListener('message', ({ data, ports }) => {
   port.postMessage(shared && { files: shared.files, text: shared.text });
   shared?.taken();
 });
+
+scope.addEventListener('notificationclick', (event) => {
+  const { notification } = event;
+  notification.close();
+  event.waitUntil(bringBack(notification.data));
+});
+
+/** The page that told it, or another one of this site. */
+async function bringBack(from: unknown): Promise<void> {
+  const pages = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const page = pages.find(({ url }) => url === from) ?? pages[0];
+  await (page ? page.focus() : scope.clients.openWindow(PAGE));
+}
 
 /** Its name has a hash of it. The document, the icon and the manifest have no such name. */
 const neverChanges = (path: string): boolean => path.startsWith('/assets/');

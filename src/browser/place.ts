@@ -17,11 +17,12 @@ let inMemory: Uint8Array | undefined;
  * @param signal lets go of it
  */
 export async function pagePlace(secret: SharedSecret, signal: AbortSignal): Promise<string> {
-  const place = placeFor(key(), secret, '');
+  const place = placeFor(browserKey(), secret, '');
   return (await mine(`beeline ${place}`, signal)) ? place : placeFor(made(), secret, '');
 }
 
-function key(): Uint8Array {
+/** What no other browser has. */
+export function browserKey(): Uint8Array {
   try {
     const stored = localStorage.getItem(STORED);
     if (stored !== null && TEXT.test(stored)) return fromHex(stored);

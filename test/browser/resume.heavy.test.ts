@@ -46,16 +46,9 @@ async function receiving(stage: Stage, prepare?: string): Promise<Underway> {
   return { page, sender, code };
 }
 
-/**
- * The rest of it, by the button "Go on"; what was kept is not sent again.
- * @param fresh a tab that does not know what was said yes to under the code: it asks once more
- */
-async function goesOn(stage: Stage, page: BeelinePage, sender: Command, fresh = false): Promise<void> {
+/** The rest of it, by the button "Go on" and no other; what was kept is not sent again. */
+async function goesOn(stage: Stage, page: BeelinePage, sender: Command): Promise<void> {
   await page.press('Go on');
-  if (fresh) {
-    await page.reaches('offer');
-    await page.press('Receive');
-  }
   await page.reaches('completed');
   const done = event(await sender.ends(0), 'done');
   isPart(done.resumed);
@@ -70,7 +63,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
     await sender.until(reached('connecting', 1));
     const again = await stage.page({ code });
     await again.shows(UNFINISHED);
-    await goesOn(stage, again, sender, true);
+    await goesOn(stage, again, sender);
   });
 
   test('a page that is reloaded keeps its code, and goes on where it was', async (stage) => {

@@ -39,7 +39,7 @@ const mock: Plugin = {
   },
   load(id) {
     if (id === SHELL)
-      return 'export const keepShell = () => {}; export const sharedWith = async () => undefined;';
+      return 'export const keepShell = () => {}; export const sharedWith = async () => globalThis.shared;';
     return id === STORAGE ? "export default '/storage.worker.js'" : undefined;
   },
 };
@@ -61,7 +61,8 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
     ...{ configFile: false, logLevel: 'warn', plugins: [mock], build: { ...config.build, outDir } },
   });
   const server = createServer(async ({ url = '/' }, response) => {
-    const path = url === '/' ? '/index.html' : new URL(url, 'http://x').pathname;
+    const asked = new URL(url, 'http://x').pathname;
+    const path = asked === '/' ? '/index.html' : asked;
     try {
       // As the server of a sender gives it.
       const receiving = path === '/receiving';

@@ -122,3 +122,32 @@ test('what is too much is refused, and not cut', async (t) => {
     assert.deepEqual([all.length, whole.length], [files, text.length]);
   }
 });
+
+test('a notification that is clicked brings back the page that told it, or another, or opens one', async () => {
+  const done: string[] = [];
+  const page = (url: string) => ({ url, focus: async () => void done.push(`focus ${url}`) });
+  let pages = [page(`${ORIGIN}/`), page(`${ORIGIN}/#a`)];
+  const clients = {
+    matchAll: async () => pages,
+    openWindow: async (url: string) => void done.push(`open ${url}`),
+  };
+  Object.assign(globalThis, { clients });
+  const click = async (data: unknown) => {
+    let over: Promise<unknown> | undefined;
+    listeners.get('notificationclick')!({
+      notification: { data, close: () => done.push('close') },
+      waitUntil: (promise: Promise<unknown>) => {
+        over = promise;
+      },
+    });
+    await over;
+  };
+  await click(`${ORIGIN}/#a`);
+  await click(`${ORIGIN}/#gone`);
+  pages = [];
+  await click(undefined);
+  assert.deepEqual(done, [
+    ...['close', `focus ${ORIGIN}/#a`, 'close', `focus ${ORIGIN}/`],
+    ...['close', 'open /'],
+  ]);
+});

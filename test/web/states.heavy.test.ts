@@ -346,6 +346,44 @@ test('what was agreed to before is gone on with, and not asked about twice', { s
   await page.close();
 });
 
+test('a new tab goes on with the very offer that was agreed to, and asks about any other', {
+  skip,
+}, async () => {
+  const { page: first } = await site.open();
+  await receive(first);
+  await play(first, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await press(first, 'Receive');
+  await play(first, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+  const stored = String(await first.evaluate("localStorage.getItem('beeline-agreed')"));
+  assert.match(stored, /^[0-9a-f]{32}$/, 'neither a name nor the code is stored');
+  await first.close();
+  const others = [
+    `mock.accept({ ...${OFFER}, peer: { fingerprint: '${'cd'.repeat(32)}' } })`,
+    `mock.accept({ ...${OFFER}, names: ['photos/', 'more'], tops: 2 })`,
+  ];
+  for (const offered of [`mock.accept(${OFFER})`, ...others]) {
+    const { page, errors } = await site.open();
+    await play(page, "mock.keep('photos', [5e8, 3e8, 2e8], 42e7)");
+    await page.evaluate(`location.hash = '#${CODE}'`);
+    await press(page, 'Go on');
+    if (others.includes(offered)) {
+      await play(page, `(${T}.move('transferring'), ${offered}, 0)`);
+      await state(page, 'offer');
+    } else assert.equal(await play(page, offered), 'kept');
+    await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
+    assert.deepEqual(errors, []);
+    await page.close();
+  }
+  // Under another code it is another offer.
+  const { page } = await site.open();
+  await play(page, "mock.keep('photos', [5e8, 3e8, 2e8], 42e7)");
+  await page.evaluate("location.hash = '#8-other-words'");
+  await press(page, 'Go on');
+  await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
+  await state(page, 'offer');
+  await page.close();
+});
+
 test('an error keeps the code that can still be used', { skip }, async () => {
   const { page } = await site.open();
   await receive(page);
@@ -573,7 +611,7 @@ test('who does not want to share says so once, for later visits too', { skip }, 
   await press(page, 'Back');
   await press(page, 'Not this one');
   await page.select('#share', 'yes');
-  await page.evaluate('localStorage.length').then((length) => assert.equal(length, 0));
+  assert.equal(await page.evaluate("localStorage.getItem('beeline-share')"), null);
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -735,6 +773,29 @@ test('what another program gives does not take the place of what runs', { skip }
   assert.equal(await page.$('.note'), null);
   await give();
   await page.waitForSelector('main[data-state=staging]');
+  await page.close({ runBeforeUnload: false });
+});
+
+test('a text that another program shares waits for what was chosen before', { skip }, async () => {
+  const page = await site.browser.newPage();
+  await page.evaluateOnNewDocument(() => {
+    const shared = new Promise((share) => Object.assign(globalThis, { share }));
+    Object.assign(globalThis, { shared });
+  });
+  await page.goto(`${site.origin}/?shared=x`);
+  await page.waitForFunction('globalThis.mock !== undefined');
+  const input = (await page.$('#files')) as unknown as { uploadFile(path: string): Promise<void> };
+  await input.uploadFile('package.json');
+  await state(page, 'staging');
+  await play(page, "share({ files: [], text: 'from elsewhere' })");
+  await page.waitForSelector('.note');
+  assert.match((await text(page, '.note'))!, /A text came too/);
+  assert.match((await text(page, '#staged'))!, /package\.json/);
+  await sound(page, 'a text waits');
+  await press(page, 'Cancel');
+  await state(page, 'home');
+  await (await page.waitForSelector('::-p-aria([name="Text"][role="tab"])'))!.click();
+  assert.equal(await page.$eval('textarea', ({ value }) => value), 'from elsewhere');
   await page.close({ runBeforeUnload: false });
 });
 

@@ -65,8 +65,7 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
             label={say('kept.goOn')}
             kind="primary"
             describedBy={name}
-            // In a new tab nobody knows that what was said yes to came under this very code.
-            act={() => page.goOn(known, kept, said === undefined ? undefined : kept)}
+            act={() => page.goOn(known, kept)}
           />
         )}
         {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}

@@ -110,6 +110,8 @@ export const de: Translation = {
   'staging.addFolder': 'Ordner hinzufügen',
   'staging.send': 'Senden',
   'staging.nothing': 'Darin ist nichts, was gesendet werden könnte.',
+  'staging.textWaits':
+    'Auch ein Text ist gekommen. Er wird für sich gesendet: er wartet unter „Text“, bis dies gesendet ist.',
   people: 'An wie viele',
   'people.one': 'An eine Person',
   'people.some': { one: 'An {n} Person', other: 'An {n} Personen' },

@@ -109,6 +109,7 @@ export const en = {
   'staging.addFolder': 'Add a folder',
   'staging.send': 'Send',
   'staging.nothing': 'There is nothing in it to send.',
+  'staging.textWaits': 'A text came too. It is sent by itself: it waits under "Text" until this is sent.',
   people: 'How many people',
   'people.one': 'One person',
   'people.some': { one: '{n} person', other: '{n} people' },

@@ -104,6 +104,8 @@ export const es: Translation = {
   'staging.addFolder': 'Añadir una carpeta',
   'staging.send': 'Enviar',
   'staging.nothing': 'Ahí no hay nada que enviar.',
+  'staging.textWaits':
+    'También ha llegado un texto. Se envía por separado: espera en «Texto» hasta que esto se envíe.',
   people: 'A cuántas personas',
   'people.one': 'A una persona',
   'people.some': { one: 'A {n} persona', many: 'A {n} de personas', other: 'A {n} personas' },

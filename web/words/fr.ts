@@ -113,6 +113,8 @@ export const fr: Translation = {
   'staging.addFolder': 'Ajouter un dossier',
   'staging.send': 'Envoyer',
   'staging.nothing': 'Il n’y a rien à envoyer là-dedans.',
+  'staging.textWaits':
+    'Un texte est arrivé aussi. Il s’envoie à part : il attend sous « Texte » que ceci soit envoyé.',
   people: 'À combien de personnes',
   'people.one': 'À une personne',
   'people.some': { one: 'À {n} personne', many: 'À {n} de personnes', other: 'À {n} personnes' },

@@ -98,6 +98,7 @@ export const zh: Translation = {
   'staging.addFolder': '添加文件夹',
   'staging.send': '发送',
   'staging.nothing': '其中没有可发送的内容。',
+  'staging.textWaits': '还收到了一段文字。它会单独发送：在这些内容发送之前，它会留在“文本”中。',
   people: '发送给几个人',
   'people.one': '一个人',
   'people.some': { other: '{n} 个人' },
