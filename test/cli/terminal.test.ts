@@ -7,6 +7,7 @@ import { Keys, type Signals } from '../../src/cli/keys.ts';
 import { describeOffer } from '../../src/cli/questions.ts';
 import { Screen } from '../../src/cli/screen.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../../src/node/api.ts';
+import { on } from '../platform.ts';
 import { answer, type FakeTransfer, fakeHost, Keyboard, RESULT, Sink } from './fakes.ts';
 
 const OFFER: OfferSummary = {
@@ -248,6 +249,19 @@ describe('cli: keys', () => {
     assert.equal(keyboard.raw, true);
     assert.deepEqual(calls, ['redraw']);
     pressed.stop();
+  });
+
+  it('stops nothing for Ctrl-Z on Windows, which has no such signal', async () => {
+    const { keyboard, signals, calls, keys: pressed } = keys();
+    pressed.start();
+    await on('win32', async () => {
+      keyboard.write('\x1a');
+      await settled();
+    });
+    keyboard.write('p');
+    await settled();
+    pressed.stop();
+    assert.deepEqual([signals.sent, calls, keyboard.raw], [[], ['pause'], false]);
   });
 
   it('gives the terminal back when the process ends, and leaves no listeners', () => {

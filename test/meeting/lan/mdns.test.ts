@@ -11,6 +11,7 @@ import { multicastInterfaces } from '../../../src/meeting/lan/interfaces.ts';
 import { LanLinks } from '../../../src/meeting/lan/links.ts';
 import { records } from '../../../src/meeting/lan/records.ts';
 import { childModule } from '../../child.ts';
+import { on } from '../../platform.ts';
 
 const interfaces = ['127.0.0.1'];
 /** Other tests and programs may announce on the same link. */
@@ -207,4 +208,25 @@ test('interfaces: one way in per family, on-link sources only', () => {
   assert.ok(v6!.isOnLink('2001:db8::9') && !v6!.isOnLink('2001:db8:1::9') && !v6!.isOnLink('192.0.2.77'));
   assert.ok(tun!.isOnLink('10.1.2.3'));
   assert.deepEqual(multicastInterfaces(['net0'], listing).length, 2);
+});
+
+test('interfaces: what follows % in an address is a name, and on Windows a number', async () => {
+  const info = {
+    address: 'fe80::5',
+    family: 'IPv6',
+    internal: false,
+    cidr: 'fe80::5/64',
+    netmask: '',
+    mac: '',
+    scopeid: 12,
+  };
+  const listing = { 'Ethernet 2': [info] } as never;
+  for (const [platform, zone] of [
+    ['win32', '12'],
+    ['darwin', 'Ethernet 2'],
+  ] as const) {
+    const [found] = await on(platform, () => multicastInterfaces(undefined, listing));
+    assert.equal(found!.zone, zone);
+    assert.ok(found!.isOnLink(`fe80::1%${zone}`) && !found!.isOnLink('fe80::1%13'));
+  }
 });
