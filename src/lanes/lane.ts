@@ -135,6 +135,9 @@ export class Lane implements LanePort {
   /** Milliseconds for which silence is normal: more if many lanes share a slow link. */
   quietAfterMs = LANE_QUIET;
 
+  /** Nothing new is asked for on it now, to see what the others carry without it. */
+  spared = false;
+
   /** Nothing came for so long that the path may be dead. */
   get quiet(): boolean {
     return this.silence > this.quietAfterMs;

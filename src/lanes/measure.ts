@@ -23,6 +23,16 @@ const LONGEST_QUIET_S = 8;
 const IDLE_BYTES_PER_S = 4096;
 /** Seconds that direct lanes have to show what they carry. */
 const TRIED_S = 1;
+/**
+ * Where one bottleneck is before all lanes (the sender's uplink or its limit), direct lanes beside a relay never show what they
+ * could carry alone. So the relay is spared now and then: for so many seconds after what it was asked for has come (the part of
+ * its best rate that counts as nothing more, and the seconds that this may take).
+ */
+const SPARED_S = 2;
+const TRICKLE = 0.1;
+const LONGEST_DRAIN_S = 15;
+/** Seconds after which the relay is first spared; each next pause is twice as long. */
+const FIRST_SPARING_S = 2;
 
 export class Measure {
   readonly #clock: Clock;
@@ -38,6 +48,8 @@ export class Measure {
   #rates: { at: number; rate: number }[] = [];
   #directSince: number | undefined;
   #well = false;
+  /** The relay is not asked for anything; since or until when, in seconds of the clock; and how long it is asked again after that. */
+  #sparing = { is: false, since: 0, until: 0, pause: FIRST_SPARING_S };
 
   /** @param fixed lanes that somebody asked for */
   constructor(clock: Clock, kinds: readonly KnownKind[], fixed?: number) {
@@ -100,7 +112,10 @@ export class Measure {
     this.#rates.push({ at: now, rate });
     this.#rates = this.#rates.filter(({ at }) => at > now - LONGEST_QUIET_S);
     const quietAfterMs = this.quietAfter(all.length);
-    for (const lane of all) lane.quietAfterMs = quietAfterMs;
+    for (const lane of all) {
+      lane.quietAfterMs = quietAfterMs;
+      lane.spared = lane.relayed && this.#sparing.is;
+    }
     const live = all.filter((lane) => !lane.quiet);
     const direct = live.filter(({ relayed }) => !relayed);
     this.#compare(now, direct.length > 0, bytes.direct / elapsed, bytes.relayed / elapsed, free);
@@ -124,10 +139,25 @@ export class Measure {
   }
 
   #compare(now: number, up: boolean, direct: number, relayed: number, free: boolean): void {
-    this.#directSince = up ? (this.#directSince ?? now) : undefined;
-    // What a relay carried an hour ago says little about now.
-    this.#bestRelayed = Math.max(relayed, this.#bestRelayed * 0.95);
+    if (!up) this.#directSince = undefined;
+    else if (this.#directSince === undefined) {
+      this.#directSince = now;
+      this.#sparing = { is: false, since: now, until: now + FIRST_SPARING_S, pause: 2 * FIRST_SPARING_S };
+    }
+    // What a relay carried an hour ago says little about now, unless it is kept from carrying.
+    this.#bestRelayed = Math.max(relayed, this.#bestRelayed * (this.#sparing.is ? 1 : 0.95));
     const tried = this.#directSince !== undefined && now - this.#directSince >= TRIED_S;
     this.#well = tried && (!free || direct >= WELL * this.#bestRelayed || (this.#well && relayed === 0));
+    this.#spare(now, up, relayed);
+  }
+
+  #spare(now: number, up: boolean, relayed: number): void {
+    const { is, since, until, pause } = this.#sparing;
+    if (!up || this.#well) this.#sparing.is = false;
+    else if (is && relayed > TRICKLE * this.#bestRelayed && now < since + LONGEST_DRAIN_S)
+      this.#sparing.until = now + SPARED_S;
+    else if (now < until) return;
+    else if (is) this.#sparing = { is: false, since: now, until: now + pause, pause: 2 * pause };
+    else this.#sparing = { is: true, since: now, until: now + SPARED_S, pause };
   }
 }

@@ -62,6 +62,8 @@ const UNTOLD_MS = 50;
 const SINGLE: Targets = { stream: 1, datagram: 0, channel: 1 };
 /** Between looks at the lanes. */
 const LOOK_MS = 250;
+/** What a relayed lane that is let go has to bring what it owes; then the others are asked for that. */
+const RETIRED_RELAY_MS = 5_000;
 /** Between `want-lanes` messages to the sender. */
 const ASK_MS = 1_000;
 /** If the last look is longer ago than this, the process stood still. */
@@ -357,6 +359,9 @@ export class Supervisor {
   #leave(kept: { readonly lane: Lane; retired: boolean }): void {
     kept.retired = true;
     this.#options.onRetire(kept.lane);
+    // Beside others that take most of one bottleneck, what a relay owes would come through it for as long as all does.
+    if (!kept.lane.relayed) return;
+    void kept.lane.over.then(this.#clock.after(RETIRED_RELAY_MS, () => kept.lane.close()));
   }
 
   /** A lane may be dead of which nothing was heard for a while; of the others, what one brings the rest must find room for. */

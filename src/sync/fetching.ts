@@ -326,6 +326,7 @@ export class Fetching {
     if (this.chunks.complete) return this.#options.complete();
     if (this.#resting) return;
     for (const lane of this.#lanes.keys()) {
+      if (lane.spared) continue;
       const claims = this.#scheduler.ask(lane, this.#now);
       if (claims.length > 0) void this.#askFor(lane, claims);
       else if (this.#scheduler.idle(lane)) this.#lookAgain();

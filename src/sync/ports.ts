@@ -111,6 +111,8 @@ export type Digest = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 export interface LanePort {
   readonly id: number;
   readonly kind: string;
+  /** Nothing new is to be asked for on it now. */
+  readonly spared?: boolean;
   /**
    * Queues a message. Resolves when its bytes have left for the network (backpressure). Rejects once the lane has ended.
    * For blocks, `slab` is the buffer whose first bytes are their data, given only if nobody else uses its headroom.
