@@ -14,6 +14,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { ip, ipBatch, makeNamespace, prefixOf, removeNamespace, uniqueName } from '../../lab/ip.ts';
 import { whyNoNamespaces } from '../../lab/namespaces.ts';
 import { installPacked, name, ROOT } from '../integration/packed.ts';
+import { journaled } from '../integration/workspace.ts';
 import { type Block, readPage, tracked } from './pages.ts';
 
 const PAGES = tracked('.md').filter((path) => path === 'README.md' || path.startsWith('docs/manual/'));
@@ -366,10 +367,16 @@ describe('docs: the manual, command by command', { skip }, () => {
     /** Leaves something unfinished in Downloads, as whoever closes the terminal does. */
     async #interrupted(cwd: string): Promise<void> {
       const { here } = this;
-      const sender = here.start('beeline send disk.img --limit 20k', cwd);
-      const receive = `beeline receive ${await sender.shows(CODE)} --yes --to ~/Downloads`;
-      const receiver = here.start(receive, here.home);
-      await receiver.shows(/\d%/);
+      // Of several chunks: only whole ones are kept.
+      writeFileSync(join(cwd, 'large.img'), randomBytes(12 << 20));
+      const downloads = join(here.home, 'Downloads');
+      mkdirSync(downloads);
+      const sender = here.start('beeline send large.img --limit 1M', cwd);
+      const receiver = here.start(
+        `beeline receive ${await sender.shows(CODE)} --yes --to ~/Downloads`,
+        here.home,
+      );
+      await journaled(downloads);
       for (const terminal of [receiver, sender]) await terminal.kill();
     }
 
