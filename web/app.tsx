@@ -7,6 +7,7 @@ import { announcement, dropWords, percentShown, title } from './model/words.ts';
 import type { Page } from './page.ts';
 import { Mark } from './parts/basics.tsx';
 import { Drop } from './parts/drop.tsx';
+import { Calls } from './parts/known.tsx';
 import { CompletedScreen } from './screens/completed.tsx';
 import { EndedScreen } from './screens/ended.tsx';
 import { HomeScreen } from './screens/home.tsx';
@@ -40,6 +41,7 @@ export function App({ page }: { page: Page }) {
         <span class="brand">Beeline</span>
       </header>
       <main ref={main} data-state={stateOf(view)} data-screen={screen}>
+        <Calls view={view} page={page} />
         {screenFor(view, screen, page)}
       </main>
       <p class="unseen" role="status">

@@ -6,12 +6,16 @@ import {
   itemsOfInput,
   type Kept,
   type OfferSummary,
+  type OwnPair,
   type PageAbilities,
+  type PageDevice,
   type ReceiveInto,
   type Transfer,
 } from '../src/browser/light.ts';
 import * as address from './address.ts';
 import { type PageEngine, withEngine } from './engine.ts';
+import { KnownHere } from './known.ts';
+import { deviceKind } from './model/device.ts';
 import { type Agreed, firstName, isSameOffer } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
@@ -42,21 +46,27 @@ export class Page {
   wanted: Wanted = 1;
   /** A text that was typed and has not arrived yet: it is not to be typed twice. */
   draft = '';
+  /** The trusted device that the next thing goes to; undefined: whoever has the code. */
+  to: PageDevice | undefined;
   readonly #looked: Promise<unknown>;
   #transfer: Transfer | undefined;
   #answer: ((answer: Answer) => void) | undefined;
+  #pair: Promise<OwnPair | undefined> | undefined;
   /** Reading folders that were dropped. */
   #task: AbortController | undefined;
   /** Ends what runs, so that another one can go on with it. */
   #stop: AbortController | undefined;
   readonly shown = new Shown(home());
   readonly saver = new Saver(this.shown, () => this.stop());
+  /** Those that need no code. */
+  readonly known = new KnownHere(() => this.shown.show({ ...this.shown.view }));
   /** Others who receive the same get what is here, and give what they have. */
   share = preferences.shares();
 
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<PageAbilities>, receiving: boolean) {
     this.receiving = receiving;
+    if (!receiving) this.known.begin();
     this.#looked = able.then((found) => {
       this.able = found;
       this.shown.show({ ...this.shown.view });
@@ -120,6 +130,48 @@ export class Page {
     this.#send({ text });
   }
 
+  /** To this device goes what was chosen or typed, or what is chosen next. @param to undefined: to whoever has the code */
+  sendTo(to: PageDevice | undefined): void {
+    const { view } = this.shown;
+    this.to = to;
+    if (to && view.at === 'staging') return this.#send(view.items);
+    if (to && view.at === 'home' && this.draft !== '') return this.#send({ text: this.draft });
+    this.shown.show({ ...view });
+    // Of a text nothing is to be chosen.
+    if (to) document.getElementById('files')?.click();
+  }
+
+  /** Back to the beginning, where this device is the one that is sent to. */
+  sendMore(to: PageDevice): void {
+    this.back();
+    this.to = to;
+    this.shown.show({ ...this.shown.view });
+  }
+
+  /** Nobody came for what is sent to a trusted device: it goes to whoever has the code. */
+  sendByCode(): void {
+    const { view } = this.shown;
+    if (view.at !== 'transfer' || !view.sent) return;
+    this.stop();
+    this.#send(view.sent);
+  }
+
+  /** The trusted device that the other side is, or has just become: it is known by the pair that was made for it. */
+  knownPeer({ device, pair }: Transferring): PageDevice | undefined {
+    const its = device?.id ?? pair?.id;
+    return this.known.list.find(({ id }) => id === its);
+  }
+
+  /** Rejects if the name cannot be used, or there are too many. */
+  async remember(pair: OwnPair, name: string): Promise<void> {
+    const { view } = this.shown;
+    if (view.at !== 'transfer') return;
+    const { peer } = view.running;
+    const found = deviceKind(peer);
+    const kind = found === 'phone' || found === 'terminal' ? found : 'computer';
+    if (peer?.key !== undefined) await this.known.remember(pair, { name, kind, key: peer.key });
+  }
+
   /** Goes on with something of which a part is here. */
   async goOn(code: string, kept: Kept): Promise<void> {
     const { folder } = kept;
@@ -134,26 +186,44 @@ export class Page {
    */
   receive(code: string, before?: Agreed, into?: FileSystemDirectoryHandle): void {
     address.keep(code);
+    this.#receive({ code }, before, into);
+  }
+
+  /** What a trusted device has for this page. The rest as of `receive`. */
+  receiveFrom(device: PageDevice, before?: Agreed, into?: FileSystemDirectoryHandle): void {
+    this.known.answered(device);
+    this.#receive({ device }, before, into);
+  }
+
+  #receive(
+    from: { code: string } | { device: PageDevice },
+    before?: Agreed,
+    into?: FileSystemDirectoryHandle,
+  ): void {
+    const { code, device } = { code: undefined, device: undefined, ...from };
+    const under = code ?? device!.id;
     let streamed = false;
     let agreed: OfferSummary | undefined;
     const begin = (engine: PageEngine, signal: AbortSignal) => {
+      const spend = () => {
+        if (code !== undefined) address.clear(code);
+        if (agreed) engine.forgetAgreed(under, agreed);
+      };
       const reception = engine.receive({
-        server: location.origin,
-        code,
-        signal,
-        share: this.share,
+        ...{ server: location.origin, signal, share: this.share },
+        ...(device ? { device: device.id } : { code, pair: this.#newPair(engine) }),
         accept: async (offer) => {
           const again =
             before !== undefined &&
             isSameOffer(offer, before) &&
             // Something kept says little of the offer that it came from.
-            ('names' in before || engine.agreedTo(code, offer));
+            ('names' in before || engine.agreedTo(under, offer));
           const answer: Answer = again ? (into ?? true) : await this.#ask(offer);
           if (!answer) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
           const folder = typeof answer === 'object' ? answer : undefined;
           const store: ReceiveInto = folder ?? (this.able.opfs ? 'kept' : 'stream');
-          address.name(code, firstName(offer));
+          if (code !== undefined) address.name(code, firstName(offer));
           const { view } = this.shown;
           if (view.at === 'transfer')
             this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
@@ -165,16 +235,14 @@ export class Page {
       });
       reception.done.then(
         async () => {
-          address.clear(code);
-          if (agreed) engine.forgetAgreed(code, agreed);
+          spend();
           const arrived = await reception.kept;
           if (this.#transfer !== reception) return;
           this.shown.patch({ kept: arrived, streamed: streamed && !arrived, serving: !over });
         },
         (error) => {
           if (!(error instanceof BeelineError && SPENT.has(error.code))) return;
-          address.clear(code);
-          if (agreed) engine.forgetAgreed(code, agreed);
+          spend();
           if (this.#transfer === reception) this.shown.patch({ code: undefined });
         },
       );
@@ -187,7 +255,7 @@ export class Page {
       reception.kept.catch(() => {});
       return reception;
     };
-    this.#begin(begun('receive'), begin, { code });
+    this.#begin(begun('receive', device?.name), begin, from);
   }
 
   /** The same once more: what was sent, or what its code is still good for. */
@@ -195,8 +263,10 @@ export class Page {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
-    const { sent, code, agreed, running } = view;
+    const { sent, code, agreed, running, device } = view;
+    this.to = sent && device;
     if (sent) this.#send(sent);
+    else if (device) this.receiveFrom(device, agreed, running.folder);
     else if (code !== undefined) this.receive(code, agreed, running.folder);
     else this.back();
   }
@@ -310,10 +380,22 @@ export class Page {
   }
 
   #send(what: Sent): void {
-    const { wanted } = this;
+    const { wanted, to } = this;
+    const server = location.origin;
+    this.to = undefined;
+    if (to)
+      return this.#begin(
+        begun('send', to.name),
+        (engine, signal) => engine.send(what, { server, signal, device: to.id }),
+        { sent: what, device: to },
+      );
     this.#begin(
       wanted === 1 ? begun('send') : begunFor(wanted),
-      (engine, signal) => engine.send(what, { server: location.origin, signal, receivers: wanted }),
+      (engine, signal) =>
+        engine.send(what, {
+          ...{ server, signal, receivers: wanted },
+          ...(wanted === 1 && { pair: this.#newPair(engine) }),
+        }),
       { sent: what },
     );
   }
@@ -322,7 +404,7 @@ export class Page {
   #begin(
     first: TransferShown,
     start: (engine: PageEngine, signal: AbortSignal) => Transfer,
-    of: Pick<Transferring, 'sent' | 'code'>,
+    of: Pick<Transferring, 'sent' | 'code' | 'device'>,
   ): void {
     this.#task = undefined;
     this.#transfer = undefined;
@@ -350,7 +432,11 @@ export class Page {
     );
   }
 
-  #follow(transfer: Transfer, first: TransferShown, of: Pick<Transferring, 'sent' | 'code'>): void {
+  #follow(
+    transfer: Transfer,
+    first: TransferShown,
+    of: Pick<Transferring, 'sent' | 'code' | 'device'>,
+  ): void {
     this.#transfer = transfer;
     this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state }, ...of });
     transfer.subscribe((event) => {
@@ -363,7 +449,17 @@ export class Page {
       if (over) this.#answer?.(false);
       this.shown.patch({ running, ...(over && { offer: undefined, note: undefined }) });
     });
-    transfer.done.catch(() => {});
+    const { device } = of;
+    transfer.done.then(() => device && this.known.met(device)).catch(() => {});
+    const pair = this.#pair;
+    this.#pair = undefined;
+    void pair?.then((made) => made && this.#transfer === transfer && this.shown.patch({ pair: made }));
+  }
+
+  /** By which the other side of the transfer that begins may remember this one. Not of a page whose server is gone tomorrow. */
+  #newPair(engine: PageEngine): Promise<OwnPair | undefined> {
+    this.#pair = this.receiving ? Promise.resolve(undefined) : engine.newPair();
+    return this.#pair;
   }
 
   #ask(offer: OfferSummary): Promise<Answer> {

@@ -1,12 +1,20 @@
 /** The options of `send` and `receive` in a page. */
 import type { Transfer, TransferOptions } from '../session/api.ts';
 import type { Kept } from './files/kept.ts';
+import type { OwnPair } from './people/keys.ts';
 
 export type { Item } from './files/items.ts';
 
 export interface BrowserOptions extends TransferOptions {
   /** The origin of the server where both sides meet, usually `location.origin`. */
   server: string;
+  /** The `id` of a trusted device, instead of a code. */
+  device?: string;
+  /**
+   * By which the other side may remember this one, where both come with a code and are two; undefined, as `newPair` gives it in a browser
+   * that has no such keys: it may not.
+   */
+  pair?: Promise<OwnPair | undefined>;
 }
 
 /**

@@ -13,5 +13,7 @@ export { keptTransfers } from './files/kept.ts';
 export { saveToFolder } from './files/save.ts';
 export { useWorkers } from './files/workers.ts';
 export * from './light.ts';
+export { newPair, remember } from './people/keys.ts';
+export { watchDevices } from './people/watch.ts';
 export { receive } from './receive.ts';
 export { send } from './send.ts';

@@ -15,5 +15,13 @@ export type { PageAbilities } from './files/abilities.ts';
 export { itemsOfDrop, itemsOfInput } from './files/items.ts';
 export type { Kept, KeptFile } from './files/kept.ts';
 export type { Workers } from './files/workers.ts';
+export {
+  changePageDevice,
+  forgetPageDevice,
+  type PageDevice,
+  type PageDeviceKind,
+  pageDevices,
+} from './people/devices.ts';
+export type { OwnPair } from './people/keys.ts';
 export type { BrowserReceiveOptions } from './receive.ts';
 export type { BrowserSendOptions } from './send.ts';

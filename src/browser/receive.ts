@@ -20,13 +20,14 @@ import type { Kept } from './files/kept.ts';
 import { KeptSink } from './files/kept-sink.ts';
 import { StreamSink } from './files/stream-sink.ts';
 import { PageNetwork } from './network.ts';
+import { knownDevice } from './people/keys.ts';
 import { pagePlace } from './place.ts';
 import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
 export interface BrowserReceiveOptions extends BrowserOptions {
-  /** The whole code, `7-crossover-clockwork`. */
-  code: string;
+  /** The whole code, `7-crossover-clockwork`. It is needed without a `device`. */
+  code?: string;
   /**
    * False: this page is not introduced to other receivers of the offer, and neither gives them anything nor fetches from them. It never
    * is with `relay: 'only'`, nor for a text or a download.
@@ -61,8 +62,12 @@ export function receive(options: BrowserReceiveOptions): Reception {
           value: typeof options.accept,
           must: 'be a function that says where the bytes go',
         });
-      return { secret: fromCode(parseCode(options.code)) };
+      const { code, device } = options;
+      if (device !== undefined) return knownDevice(device, 'receiver');
+      if (code === undefined) throw fault('CODE_MISSING');
+      return { secret: fromCode(parseCode(code)) };
     },
+    device: async () => (options.device === undefined ? (await options.pair)?.id : undefined),
     place: (secret) => pagePlace(secret, transfer.signal),
     async meet(nameplate, signal, on) {
       // Who opens the page first does not matter: the sender is looked for, as the command does.

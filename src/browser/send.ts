@@ -8,12 +8,14 @@ import { keepMailbox } from '../meeting/keeper.ts';
 import { sharedPlace } from '../meeting/place.ts';
 import type { Transfer } from '../session/api.ts';
 import { warningEvent } from '../session/cause.ts';
+import type { Known } from '../session/ports.ts';
 import { serve } from '../session/sending.ts';
 import { textSource } from '../session/text-source.ts';
 import { Running } from '../session/transfer.ts';
 import type { BrowserOptions, Item } from './api.ts';
 import { FileListSource } from './files/source.ts';
 import { PageNetwork } from './network.ts';
+import { knownDevice } from './people/keys.ts';
 import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
@@ -48,13 +50,15 @@ async function run(
 ): Promise<void> {
   if (!transfer.begin()) return;
   requireSecureContext();
-  const { server, code, wait = SENDER_WAIT } = options;
+  const { server, code, device, wait = SENDER_WAIT } = options;
+  const pair = device === undefined ? await options.pair : undefined;
   const { signal } = transfer;
   const skipped: string[] = [];
   const networks = new Set<PageNetwork>();
   await serve(transfer, {
     ...{ options, platform, skipped },
-    known: code === undefined ? [] : [{ secret: fromCode(parseCode(code)) }],
+    known: await knownFrom(code, device),
+    device: pair?.id,
     source: openSource(what, options.sha256),
     warn(path: string, error: BeelineError) {
       skipped.push(path);
@@ -83,6 +87,11 @@ async function run(
     },
     keep: async () => undefined,
   });
+}
+
+async function knownFrom(code: string | undefined, device: string | undefined): Promise<Known[]> {
+  if (device !== undefined) return [await knownDevice(device, 'sender')];
+  return code === undefined ? [] : [{ secret: fromCode(parseCode(code)) }];
 }
 
 function openSource(what: readonly Item[] | { text: string }, sha256 = false) {

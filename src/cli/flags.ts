@@ -91,6 +91,10 @@ const typedOnly = <T>(flag: Flag<T>, instead = 'it is for the command line'): Fl
   ...flag,
   typedOnly: instead,
 });
+const trust = text(
+  'NAME',
+  'trust the other side as NAME from now on, if it trusts this one too: then no code is needed',
+);
 const config = under('devices', {
   'config-dir': text('DIR', "the folder with this device's key and the known devices"),
 });
@@ -231,6 +235,7 @@ export const FLAGS = {
     }),
     device: texts('NAME', 'to this trusted device, no code'),
     ...under('devices', {
+      trust,
       later: on('with --device: if it is not there, keep the paths in the outbox, and send them when it is'),
     }),
     server,
@@ -268,6 +273,7 @@ export const FLAGS = {
     update: on('replace files that differ; only differences move'),
     server,
     device: text('NAME', 'receive from this trusted device, without a code'),
+    ...under('devices', { trust }),
     code: text('CODE', 'the code, if it is not an argument'),
     limit,
     ...under('files', {

@@ -244,6 +244,8 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
     body: [
       'Each device has a key of its own. `beeline trust` shows it. Add it on the other device, and the other one here:',
       ['beeline trust add laptop bl1...'],
+      'Or let a transfer do it: with --trust on both sides, or "Remember" in a page, the two trust each other once everything has arrived.',
+      '',
       'Then neither side needs a code. With `beeline listen` on the other one, nobody has to be there.',
       '',
       'Examples:',

@@ -148,6 +148,8 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['web', 'psk-file', needsCode],
     ['web', 'device', needsCode],
     ['http', 'later', 'exclude each other, because a link ends with this command'],
+    ['trust', 'device', 'exclude each other, because that device is trusted already'],
+    ['trust', 'psk-file', 'exclude each other: the other side has to come with a code'],
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
     ['later', 'proxy', 'exclude each other, because the outbox is delivered without a proxy'],
   );
@@ -171,6 +173,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
       web,
       http: flags.http ?? false,
       device: flags.device,
+      trust: flags.trust,
       receivers: flags.receivers,
       until: flags.until,
       swarm: !flags['no-swarm'],
@@ -202,7 +205,13 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   if (update && overwrite !== undefined && overwrite !== 'update')
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
   const own = {
-    ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), links, device: flags.device },
+    ...{
+      to,
+      overwrite: update ? 'update' : (overwrite ?? 'ask'),
+      links,
+      device: flags.device,
+      trust: flags.trust,
+    },
     list: flags.list ?? false,
     share: !flags['no-share'],
   } as const;
@@ -238,6 +247,7 @@ const OF_A_SENDER = [
     'relay',
     'server',
     'threads',
+    'trust',
   ],
 ] as const;
 const OF_URLS = ['mirror', 'expect', 'name', 'allow-private'] as const;

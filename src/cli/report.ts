@@ -117,6 +117,10 @@ export class Report {
         return this.say(`${event.sha256}  ${event.path}`);
       case 'placed':
         return this.say(`    ${event.as ?? event.path}`);
+      case 'trusted':
+        return this.say(
+          `Trusted: ${event.name}. No code is needed any more if the other side trusts this one too.`,
+        );
       case 'text':
         return this.#received(event.text);
     }

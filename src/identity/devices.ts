@@ -7,9 +7,10 @@ import * as v from 'valibot';
 import { fault } from '../base/errors.ts';
 import { count, list, only, text, tryJson } from '../base/json.ts';
 import { defaultConfigDir, madeOnce, readPrivate, whileLocked, writePrivate } from './config-folder.ts';
-import { DEVICE_KEY_PREFIX, formatDeviceKey, parseDeviceKey } from './device-key.ts';
+import { formatDeviceKey, parseDeviceKey } from './device-key.ts';
+import { checkName } from './device-name.ts';
+import { fromDevices } from './device-pair.ts';
 import type { SharedSecret } from './secret.ts';
-import { fromDevices } from './standing-secret.ts';
 import { generatePrivatePem, type OwnKeys, readPrivatePem } from './x25519.ts';
 
 export interface Device {
@@ -41,9 +42,6 @@ const MAX_DEVICES = 1000;
 const KEY_RULES = { max: 4096, forbidden: 0o077 };
 // Who is trusted is no secret, but nobody else may decide it.
 const LIST_RULES = { max: 8 * 1024 * 1024, forbidden: 0o022 };
-
-/** Letters, marks, digits, punctuation, symbols and plain spaces: nothing invisible, no control, no bidi override. */
-const NAME = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
 
 export class KnownDevices {
   /** This device's public key, in the form that the other device is given. */
@@ -220,12 +218,4 @@ function parseDevices(json: string): Device[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-function checkName(given: string): string {
-  const name = given.trim().normalize('NFC');
-  // The prefix is kept for keys, so that a name never reads as one.
-  if (!NAME.test(name) || name.toLowerCase().startsWith(DEVICE_KEY_PREFIX))
-    throw fault('DEVICE_NAME_MALFORMED', { prefix: DEVICE_KEY_PREFIX });
-  return name;
 }

@@ -4,7 +4,6 @@ import { concat, concatAll, utf8Encode } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
 import { toBase32 } from './base32.ts';
 import type { SharedSecret } from './secret.ts';
-import { agree, type OwnKeys } from './x25519.ts';
 
 /** Bytes: 128 bits, if they are random. */
 export const MIN_PSK = 16;
@@ -20,20 +19,20 @@ export function fromPsk(key: Uint8Array): SharedSecret {
 }
 
 /**
- * Keys are raw X25519, 32 bytes each. Both devices get the same, whichever of them asks, for each of the two directions: a device that
- * sends, and waits for the other one at the same time, must not meet itself.
+ * Both devices get the same, whichever of them asks, for each of the two directions: a device that sends, and waits for the other one
+ * at the same time, must not meet itself.
+ * @param shared what X25519 makes of one side's private key and the other's public one
+ * @param own raw public keys, 32 bytes each
  * @param role this side's
- * @throws BeelineError USAGE for an unusable key.
  */
-export function fromDevices(
-  { privateKey, publicKey }: OwnKeys,
-  peerPublic: Uint8Array,
+export function fromAgreed(
+  shared: Uint8Array,
+  own: Uint8Array,
+  peer: Uint8Array,
   role: 'sender' | 'receiver',
 ): SharedSecret {
-  const shared = agree(privateKey, peerPublic);
   // RFC 7748 section 6.1 advises to bind both public keys, since several of them can give one shared secret.
-  const keys = role === 'sender' ? [publicKey, peerPublic] : [peerPublic, publicKey];
-  return derive('device', shared, concatAll(keys));
+  return derive('device', shared, concatAll(role === 'sender' ? [own, peer] : [peer, own]));
 }
 
 /** Nameplate and password come out of HKDF under different infos, so that the public one says nothing of the other. */

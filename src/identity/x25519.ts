@@ -8,8 +8,7 @@ import {
 } from 'node:crypto';
 import { concat, fromHex } from '../base/bytes.ts';
 import { fault } from '../base/errors.ts';
-
-export const X25519_BYTES = 32;
+import { DEVICE_KEY_BYTES } from './device-key.ts';
 
 // RFC 8410 section 7 and section 4: what stands before the 32 bytes in PKCS #8 and in SubjectPublicKeyInfo.
 const PKCS8_HEAD = fromHex('302e020100300506032b656e04220420');
@@ -44,7 +43,7 @@ export function readPrivatePem(pem: string): OwnKeys | undefined {
  * @throws BeelineError USAGE for keys of a wrong length, or of small order (RFC 7748 section 6.1: all-zero result).
  */
 export function agree(ownPrivate: Uint8Array, peerPublic: Uint8Array): Uint8Array {
-  if (ownPrivate.length !== X25519_BYTES || peerPublic.length !== X25519_BYTES)
+  if (ownPrivate.length !== DEVICE_KEY_BYTES || peerPublic.length !== DEVICE_KEY_BYTES)
     throw fault('DEVICE_KEY_LENGTH');
   try {
     return diffieHellman({

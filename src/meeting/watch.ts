@@ -8,7 +8,6 @@ import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../base/pause
 import { RENDEZVOUS_VERSION } from '../wire/rendezvous.ts';
 import { decodeWatcherMessage, encodeWatch, type WatcherMessage } from '../wire/watch.ts';
 import type { Dial, Wire } from './ports.ts';
-import { dialWebSocket } from './websocket.ts';
 
 const LONGEST_PAUSE_MS = 30_000;
 const ATTEMPT_DEADLINE_MS = 15_000;
@@ -34,12 +33,10 @@ export interface Watch {
   close(): void;
 }
 
-/** Begins at once. None: it waits until there are some. @throws BeelineError USAGE for a malformed URL */
-export function watchAt(url: string, nameplates: readonly string[], events: WatchEvents): Watch {
-  return keepWatch(dialWebSocket({ url }), nameplates, events);
-}
-
-/** @param clock for tests */
+/**
+ * Begins at once. None: it waits until there are some.
+ * @param clock for tests
+ */
 export function keepWatch(
   dial: Dial,
   nameplates: readonly string[],

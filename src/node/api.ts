@@ -79,6 +79,11 @@ export interface SendOptions extends CommonOptions {
   swarm?: boolean;
   /** The name of a trusted device (see `beeline trust`), or of several, instead of a code. */
   device?: string | readonly string[];
+  /**
+   * The name under which the other side is a trusted device here once everything has arrived, if it shows its key: it has to be given
+   * this option too, or be a page. It is shown this device's key. For one other side, that comes with a code.
+   */
+  trust?: string;
   /** If a source cannot be read, 'fail' (default) ends before anything moves; 'skip' names it and sends the rest. */
   onUnreadable?: 'fail' | 'skip';
   /**
@@ -113,6 +118,11 @@ export interface SendOptions extends CommonOptions {
 export interface ReceiveOptions extends CommonOptions {
   /** The name of a trusted device (see `beeline trust`), instead of a code. */
   device?: string;
+  /**
+   * The name under which the other side is a trusted device here once everything has arrived, if it shows its key: it has to be given
+   * this option too, or be a page. It is shown this device's key. For one other side, that comes with a code.
+   */
+  trust?: string;
   /**
    * False: this side is not introduced to other receivers of the offer, and neither gives them anything nor fetches from them. Otherwise
    * it is, if the sender introduces any, and they learn its addresses. With `relay: 'only'` it never is.

@@ -69,6 +69,7 @@ export function checkSend(what: What, options: SendOptions): void {
     throw wrong('what', what, 'an array of paths, { text }, { items } or { store }');
   checkCommon(options);
   const { device, receivers, until } = options;
+  checkTrust(options, receivers !== undefined && receivers !== 1);
   check('device', device, (value) => [value].flat().every(isText) && value.length > 0, 'a name, or several');
   const counts = (n: unknown) =>
     n === 'any' || (Number.isInteger(n) && within(1, MAX_RECEIVERS)(n as number));
@@ -111,8 +112,16 @@ function checkItems(items: unknown): void {
   }
 }
 
+/** Who is trusted is one other side, whom a code has brought here. */
+function checkTrust({ trust, psk, device }: SendOptions | ReceiveOptions, several = false): void {
+  check('trust', trust, isText, 'a text, and not empty');
+  if (trust !== undefined && (several || psk !== undefined || device !== undefined))
+    throw fault('TRUST_NEEDS_CODE');
+}
+
 export function checkReceive(options: ReceiveOptions): void {
   checkCommon(options);
+  checkTrust(options);
   check('device', options.device, isText, 'a text, and not empty');
   check('share', options.share, isFlag, 'true or false');
   checkTarget(options);

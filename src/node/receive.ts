@@ -26,6 +26,7 @@ import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
 import { endStream, makeSink, settle } from './sinks.ts';
 import { Threading } from './threading.ts';
+import type { Trusting } from './trusting.ts';
 
 /**
  * Connections to addresses that other receivers chose, of all together: at once, and a second afterwards. They must not make this side
@@ -54,6 +55,7 @@ export function receive(given: ReceiveOptions): Transfer {
   let secret: SharedSecret | undefined;
   /** Of the DHT, once somebody was met there. */
   let nodes: DhtNodes | undefined;
+  let trusted: Trusting | undefined;
   let reached: Network | undefined;
   let port = 0;
   let ahead: Ahead | undefined;
@@ -76,8 +78,14 @@ export function receive(given: ReceiveOptions): Transfer {
       made = makeCertificate();
       made.catch(() => {});
       secret = known.secret;
+      // Loaded only where it is asked for.
+      if (options.trust !== undefined) {
+        const { trusting } = await import('./trusting.ts');
+        trusted = await trusting(transfer, options, (error) => session.warn(error));
+      }
       return known;
     },
+    device: async () => trusted?.device,
     place: async (secret) =>
       placeFor(await versionKey(options.configDir), secret, resolve(options.to ?? '.')),
     async meet(_, signal, on) {
@@ -140,7 +148,10 @@ export function receive(given: ReceiveOptions): Transfer {
       threading.start(transfer, await made!, offer.bytes);
       return options.store?.(summary) ?? makeSink(session, offer, options);
     },
-    keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts, options.links),
+    async keep(facts) {
+      await trusted?.add();
+      return keepReceipt((error) => session.warn(error), options.receipt, facts, options.links);
+    },
   }).catch((thrown) => transfer.fail(thrown));
   return transfer;
 }

@@ -63,10 +63,11 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
     throw wrong;
   }
   const opened = openSource(what, options, { warn, notice, found: telling(transfer) });
-  const [known, source, certificate] = await Promise.all([
+  const [known, source, certificate, trusted] = await Promise.all([
     secretsFor(options),
     opened,
     makeCertificate(),
+    introduced(transfer, options),
   ]).catch(async (thrown) => {
     // Of files nothing is open yet, and to look at all of them may take long.
     const ofFiles = Array.isArray(what) && !what.includes('-');
@@ -85,6 +86,7 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
   });
   await serve(transfer, {
     ...{ options, platform: threading.platform, known, source, skipped, warn },
+    device: trusted?.device,
     async host(nameplate, on, guests) {
       const onWelcome = () => {
         for (const network of networks) network.welcome();
@@ -123,8 +125,10 @@ async function run(transfer: Running, what: What, options: SendOptions, threadin
         transfer.events.emit({ event: 'http', links: link.links });
       },
     }),
-    keep: (facts) =>
-      keepReceipt((error) => transfer.events.emit(warningEvent(error)), options.receipt, facts),
+    async keep(facts) {
+      await trusted?.add();
+      return keepReceipt((error) => transfer.events.emit(warningEvent(error)), options.receipt, facts);
+    },
   });
 }
 
@@ -160,6 +164,13 @@ async function secretsFor(options: SendOptions) {
   if (several && first?.secret.way === 'code' && wordsIn(parseCode(options.code!)) < WORDS_OF_SEVERAL)
     throw fault('CODE_TOO_SHORT', { words: WORDS_OF_SEVERAL });
   return known;
+}
+
+/** Loaded only where it is asked for. */
+async function introduced(transfer: Running, options: SendOptions) {
+  if (options.trust === undefined) return undefined;
+  const { trusting } = await import('./trusting.ts');
+  return trusting(transfer, options, (error) => transfer.events.emit(warningEvent(error)));
 }
 
 /** The links, as soon as there is a code to put into them. */

@@ -34,8 +34,19 @@ export type TransferEvent =
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
   | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
-  /** `agent` is empty for another receiver. `again`: at a sender, it has had everything before, and comes once more. */
-  | { event: 'peer'; peer?: number; fingerprint: string; name?: string; agent: string; again?: true }
+  /**
+   * `agent` is empty for another receiver. `again`: at a sender, it has had everything before, and comes once more. `key`: it may be
+   * remembered as a trusted device under it (see `trust`).
+   */
+  | {
+      event: 'peer';
+      peer?: number;
+      fingerprint: string;
+      name?: string;
+      agent: string;
+      key?: string;
+      again?: true;
+    }
   /** At a sender of files, while it looks for them, not more often than twice a second: how many it has found so far. */
   | { event: 'reading'; files: number }
   | {
@@ -110,6 +121,8 @@ export type TransferEvent =
    */
   | { event: 'swarm'; from: number; to: number; up: number; down: number }
   | { event: 'text'; text: string }
+  /** With `trust`, near the end: the other side is a trusted device from now on. */
+  | { event: 'trusted'; name: string; key: string }
   | { event: 'digest'; path: string; sha256: string }
   /** At a receiver with `list`: a file that was put in place. `as`: the name that it has here, if that is another. */
   | { event: 'placed'; path: string; size: number; as?: string }

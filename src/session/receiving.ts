@@ -29,6 +29,8 @@ export interface Receiving {
   options: Pick<TransferOptions, 'limit' | 'sha256' | 'list' | 'relay'> & { share?: boolean };
   platform: Platform;
   known: () => Promise<Known>;
+  /** The public key, in hex, under which the sender may remember this side. Undefined: it may not. */
+  device?: () => Promise<string | undefined>;
   /** 32 hex digits that are the same when this receive is started again. They tell nothing else. */
   place?: (secret: SharedSecret) => Promise<string>;
   /** Whose rules names must follow. */
@@ -79,9 +81,10 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
     failed: (error) => session.failUnlessProven(error),
     lost: (error) => session.failUnlessProven(error),
   });
-  const [mailbox, place] = await Promise.all([
+  const [mailbox, place, device] = await Promise.all([
     receiving.meet(known.secret.nameplate, transfer.signal, lobby.events),
     receiving.place?.(known.secret),
+    receiving.device?.(),
   ]);
   transfer.cleanup.push(() => mailbox.close());
   transfer.cleanup.push(() => lobby.close());
@@ -104,7 +107,11 @@ export async function receiveFrom(transfer: Running, receiving: Receiving): Prom
   };
   auditAtEnd(transfer, () => reception.facts);
   const { engine } = reception;
-  session.open({ engine, network, known, ...(place !== undefined && { place }) });
+  session.open({
+    ...{ engine, network, known },
+    ...(place !== undefined && { place }),
+    ...(device !== undefined && { device }),
+  });
   lobby.open(mailbox, known);
 }
 

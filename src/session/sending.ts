@@ -35,6 +35,8 @@ export interface Sending {
   platform: Platform;
   /** The secrets, if there are some already: otherwise a code is made. With several, one receiver comes by each. */
   known: readonly Known[];
+  /** The public key, in hex, under which a single receiver may remember this side. Absent: none may. */
+  device?: string | undefined;
   source: Source;
   /** Paths that could not be sent, as they become known. */
   skipped: string[];
@@ -229,7 +231,9 @@ class Offering {
     session.cleanup.push(() => network.close());
     const { engine, progress } = this.#receiver(session);
     this.#progress.set(session, progress);
-    session.open({ engine, network, known: at.known });
+    const { device } = this.#sending;
+    const single = device !== undefined && !this.#transfer.several;
+    session.open({ engine, network, known: at.known, ...(single && { device }) });
   }
 
   /** One receiver of the offer: its engine, its progress, and what follows when both have the same. */

@@ -2,9 +2,11 @@
  * A session: two peers that share a key, whatever connections come and go. It runs the state table for one side: it turns what the
  * rendezvous, the lanes and the person do into events, and each of the table's effects into a call.
  */
+import { fromHex } from '../base/bytes.ts';
 import { Alarm } from '../base/clock.ts';
 import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
 import { HANDSHAKE_DEADLINE } from '../base/limits.ts';
+import { formatDeviceKey } from '../identity/device-key.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { Supervisor } from '../lanes/supervisor.ts';
 import { COMMON_HASH } from '../offer/hashing.ts';
@@ -69,6 +71,8 @@ export interface Parts {
   known: Partial<Known>;
   /** A receiver's: what it is for, by which a sender knows it again after it was started anew. */
   place?: string;
+  /** The public key, in hex, under which the other side may remember this one. Absent: it may not. */
+  device?: string;
 }
 
 interface Open extends Parts {
@@ -217,12 +221,13 @@ export class Session {
 
   /** What a hello says of this side now. */
   hello(): Hello {
-    const { network, place, engine } = this.#open!;
+    const { network, place, device, engine } = this.#open!;
     const { platform, options } = this.#options;
     const hashes = engine.hashes?.();
     return {
       ...{ ...network.hello(), agent: platform.agent, lanes: options.lanes ?? 0 },
       ...(place !== undefined && { place }),
+      ...(device !== undefined && { device }),
       ...(hashes && { hashes: [...hashes] }),
     };
   }
@@ -444,12 +449,13 @@ export class Session {
     network.peer(hello);
   }
 
-  #introduce({ fingerprint: certificate, agent }: Hello, device: Known['device']): void {
+  #introduce({ fingerprint: certificate, agent, device: offered }: Hello, device: Known['device']): void {
     const fingerprint = device?.key ?? certificate;
     const name = device && { name: device.name };
     const again = this.again && { again: true as const };
+    const key = offered !== undefined && { key: formatDeviceKey(fromHex(offered)) };
     if (fingerprint !== this.#peer.fingerprint)
-      this.emit({ event: 'peer', fingerprint, agent, ...name, ...again });
+      this.emit({ event: 'peer', fingerprint, agent, ...name, ...key, ...again });
     this.#peer = { fingerprint, ...name };
   }
 

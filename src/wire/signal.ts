@@ -119,6 +119,8 @@ const HELLO = v.object({
    * secret.
    */
   place: v.optional(hex(16)),
+  /** Of one who may be remembered: the public key under which. Another one for each session of a page. */
+  device: v.optional(hex(32)),
   /** Of a sender's receiver: with what it hashes chunks fast, the fastest first. */
   hashes: v.optional(v.pipe(list(v.picklist(HASH_NAMES), HASH_NAMES.length), v.nonEmpty())),
 });

@@ -1,6 +1,6 @@
 /**
  * Watching for hosts: a client that waits for several devices names their nameplates once, and the server says which of them have a
- * host, now and at each change. It is a file of its own, since no page watches.
+ * host, now and at each change.
  */
 import * as v from 'valibot';
 import { BeelineError } from '../base/errors.ts';

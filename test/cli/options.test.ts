@@ -166,6 +166,7 @@ describe('cli: arguments', () => {
       at: '[fd00::7]:4848',
       code: '7-a-b',
       device: undefined,
+      trust: undefined,
       dht: { bootstrap: ['192.0.2.1:1', 'dht.example:49737'] },
       configDir: 'conf',
       port: 5000,

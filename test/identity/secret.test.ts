@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { fromHex, toHex, utf8Encode } from '../../src/base/bytes.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { parseCode } from '../../src/identity/code.ts';
+import { fromDevices } from '../../src/identity/device-pair.ts';
 import { fromCode } from '../../src/identity/secret.ts';
-import { fromDevices, fromPsk } from '../../src/identity/standing-secret.ts';
+import { fromPsk } from '../../src/identity/standing-secret.ts';
 import { agree, generatePrivatePem, readPrivatePem } from '../../src/identity/x25519.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';

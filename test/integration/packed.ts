@@ -43,6 +43,7 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'ended': return event.message;
     case 'swarm': return event.from + event.to;
     case 'text': return event.text;
+    case 'trusted': return event.name + event.key;
     case 'digest': return event.sha256;
     case 'placed': return event.as ?? event.path;
     case 'done': return event.root;

@@ -64,6 +64,8 @@ function told(event: TransferEvent): string {
       return `${event.from} ${event.to} ${event.up} ${event.down}`;
     case 'text':
       return event.text;
+    case 'trusted':
+      return event.name + event.key;
     case 'digest':
       return event.sha256;
     case 'placed':

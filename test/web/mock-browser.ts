@@ -103,6 +103,18 @@ const mock = {
   closed: false,
   /** Aborted, it ends what runs. */
   signal: undefined as AbortSignal | undefined,
+  devices: [] as real.PageDevice[],
+  /** Says that a device has something for this page, or not any more. */
+  call: (_id: string, _calls: boolean): void => {},
+  /** As if another tab had made the devices others. */
+  know(...devices: Partial<real.PageDevice>[]): void {
+    mock.devices = devices.map((given, index) => ({
+      ...{ id: String(index), name: `Device ${index}`, kind: 'computer', key: `bl1${index}` },
+      ...{ own: {} as CryptoKey, at: Date.now() },
+      ...given,
+    }));
+    new BroadcastChannel('beeline-devices').postMessage('');
+  },
   kept: [] as real.Kept[],
   removed: [] as string[],
   /** What the reading of dropped folders waits for. */
@@ -147,14 +159,14 @@ export const send: typeof real.send = (what, options) => {
   return begin(what);
 };
 
-export const receive: typeof real.receive = ({ code, accept, signal, share }) => {
+export const receive: typeof real.receive = ({ code, device, accept, signal, share }) => {
   mock.signal = signal;
   mock.share = share;
   mock.accept = (offer) => {
     mock.answer = accept(offer);
     return mock.answer;
   };
-  return begin({ code });
+  return begin(device === undefined ? { code } : { device });
 };
 
 export const keptTransfers: typeof real.keptTransfers = async () => mock.kept;
@@ -169,3 +181,11 @@ const saving = (progress?: (bytes: number) => void, signal?: AbortSignal) =>
 export const saveToFolder: typeof real.saveToFolder = (_kept, _folder, progress, signal) =>
   saving(progress, signal);
 export const saveAsDownloads: typeof real.saveAsDownloads = () => saving();
+export const newPair: typeof real.newPair = async () => ({ id: '00', own: {} as CryptoKey });
+export const remember: typeof real.remember = async ({ id, own }, what) => {
+  mock.devices.push({ ...what, id, own, at: Date.now() });
+};
+export const watchDevices: typeof real.watchDevices = (_server, _devices, changed) => {
+  mock.call = changed;
+  return () => {};
+};

@@ -9,3 +9,17 @@ export const itemsOfDrop: typeof real.itemsOfDrop = async (list) => {
   await mock?.dropped;
   return files.map((file) => ({ path: file.name, file }));
 };
+
+/** The devices that this browser trusts: `mock.devices`. */
+interface Devices {
+  devices?: real.PageDevice[];
+}
+const mocked = () => (globalThis as { mock?: Devices }).mock ?? {};
+
+export const pageDevices: typeof real.pageDevices = async () => [...(mocked().devices ?? [])];
+export const changePageDevice: typeof real.changePageDevice = async (id, change) => {
+  mocked().devices = mocked().devices?.map((one) => (one.id === id ? { ...one, ...change } : one));
+};
+export const forgetPageDevice: typeof real.forgetPageDevice = async (id) => {
+  mocked().devices = mocked().devices?.filter((one) => one.id !== id);
+};

@@ -42,7 +42,9 @@ export interface TransferShown {
   /** Bytes have moved, or at least were counted. */
   readonly moving: boolean;
   /** `agent` is what its program calls itself. */
-  readonly peer?: { fingerprint: string; name?: string; agent?: string };
+  readonly peer?: { fingerprint: string; name?: string; agent?: string; key?: string };
+  /** The trusted device that it is with, without a code. */
+  readonly device?: string;
   readonly contents?: ContentsShown;
   readonly bytes: number;
   readonly total: number | null;
@@ -80,9 +82,11 @@ export const STILL = { rate: 0, eta: null, byKind: {}, silent: undefined } as co
 
 const mayMove = (state: State): boolean => state === 'transferring';
 
-export function begun(role: TransferShown['role']): TransferShown {
+/** @param device the name of the trusted device that it is with, without a code */
+export function begun(role: TransferShown['role'], device?: string): TransferShown {
   return {
     role,
+    device,
     state: 'idle',
     connected: false,
     moving: false,
@@ -121,8 +125,10 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     }
     case 'server':
       return { ...running, server: event.reachable ? 'back' : 'away' };
-    case 'peer':
-      return { ...running, peer: { fingerprint: event.fingerprint, name: event.name, agent: event.agent } };
+    case 'peer': {
+      const { fingerprint, name, agent, key } = event;
+      return { ...running, peer: { fingerprint, name, agent, key } };
+    }
     case 'manifest': {
       const { kind, files, folders, links, bytes } = event;
       return { ...running, contents: { kind, files, folders, links, bytes }, total: bytes };

@@ -1,5 +1,5 @@
 /** What the page can show: one value, and what follows from it. Pure. */
-import type { Item, Kept, OfferSummary } from '../../src/browser/light.ts';
+import type { Item, Kept, OfferSummary, OwnPair, PageDevice } from '../../src/browser/light.ts';
 import type { TransferShown } from './running.ts';
 import { underWay } from './several.ts';
 
@@ -39,6 +39,10 @@ export interface Transferring {
   at: 'transfer';
   running: TransferShown;
   sent?: Sent;
+  /** The trusted device that it is with, without a code. */
+  device?: PageDevice;
+  /** By which the other side can be remembered. */
+  pair?: OwnPair;
   /** What is received under, until nobody can use it any more. */
   code?: string;
   /** What the receiver is asked about. */

@@ -48,15 +48,17 @@ export function heading(view: View): string {
 }
 
 export function transferHeading(running: TransferShown): string {
-  const { role, state, connected, error, several, peer } = running;
+  const { role, state, connected, error, several, peer, device } = running;
+  const name = device ?? '';
   if (isWaiting(running)) return say(several?.receivers.size ? 'waiting.titleOthers' : 'waiting.title');
   switch (state) {
     case 'idle':
     case 'connecting':
       if (connected) return say('running.again');
+      if (device !== undefined) return say(role === 'send' ? 'known.waiting' : 'known.looking', { name });
       return say(role === 'send' ? 'meeting.code' : 'meeting.sender');
     case 'authenticating':
-      return say('meeting.checking');
+      return device === undefined ? say('meeting.checking') : say('known.checking', { name });
     case 'transferring':
       return say(role === 'send' ? 'running.sending' : 'running.receiving');
     case 'paused':
@@ -69,6 +71,8 @@ export function transferHeading(running: TransferShown): string {
     }
     case 'failed':
       if (several && several.done > 0) return sentTo(several);
+      if (device !== undefined && error?.code === 'NO_PEER') return say('known.gone', { name });
+      if (device !== undefined && error?.code === 'CROWDED') return say('known.busy', { name });
       return errorHeading(error ?? { code: 'other' }, role);
     case 'cancelled':
       return say('cancelled.title');
@@ -101,7 +105,7 @@ const sentences = (...parts: (string | undefined | false)[]): string => parts.fi
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: TransferShown): string {
-  const { role, state, by, reason, connected, moving, several } = running;
+  const { role, state, by, reason, connected, moving, several, device } = running;
   const peer = by === 'peer';
   if (several?.receivers.size && mustStay({ at: 'transfer', running }))
     return sentences(serverWords(running), severalWords(several));
@@ -113,11 +117,13 @@ export function sentence(running: TransferShown): string {
   switch (state) {
     case 'idle':
     case 'connecting':
+      if (!connected && device !== undefined && role === 'send')
+        return sentences(serverWords(running), say('known.waitingWords', { name: device }));
       if (!connected) return sentences(serverWords(running), say('meeting.words'));
       if (peer && reason) return reason;
       return sentences(say('running.lost'), serverWords(running));
     case 'authenticating':
-      return say('meeting.proof');
+      return say(device === undefined ? 'meeting.proof' : 'known.proof');
     case 'transferring':
       return role === 'send' && !moving ? say('running.waitYes') : '';
     case 'paused':

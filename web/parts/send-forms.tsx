@@ -6,6 +6,7 @@ import type { Page } from '../page.ts';
 import { say } from '../words/index.ts';
 import { ChooseButtons } from './choose.tsx';
 import { Icon } from './icons.tsx';
+import { GoesTo } from './known.tsx';
 import { People } from './people.tsx';
 
 const TABS = ['files', 'text'] as const;
@@ -32,6 +33,7 @@ export function SendForms({ page }: { page: Page }) {
         <h2 id="send">{say('send.title')}</h2>
         <Tabs tab={tab} choose={setTab} />
       </div>
+      <GoesTo page={page} />
       <div id="send-panel" class="panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === 'files' ? (
           <div class="zone">
@@ -110,7 +112,7 @@ function TextForm(props: { page: Page; text: string; change: (text: string) => v
         {problem}
       </p>
       <div class="split">
-        <People page={page} />
+        {!page.to && <People page={page} />}
         <button type="submit" class="primary">
           {say('text.send')}
         </button>

@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { escapeName, type Kept } from '../../src/browser/light.ts';
+import { escapeName, type Kept, type PageDevice } from '../../src/browser/light.ts';
 import { deviceName } from '../model/device.ts';
 import { keptTops } from '../model/kept.ts';
 import type { TransferShown } from '../model/running.ts';
@@ -22,6 +22,7 @@ import { Between } from '../parts/line.tsx';
 import { OpenAndShare } from '../parts/open-share.tsx';
 import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
+import { Remember } from '../parts/remember.tsx';
 import { SentList } from '../parts/sent-list.tsx';
 import { say, sayWith } from '../words/index.ts';
 import { duration, size, speed } from '../words/numbers.ts';
@@ -63,8 +64,9 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
           </Fact>
         </dl>
       </Details>
+      <Remember view={view} page={page} />
       <Warnings warnings={warnings} />
-      <Next role={role} page={page} kept={saved ? undefined : kept} />
+      <Next known={page.knownPeer(view)} role={role} page={page} kept={saved ? undefined : kept} />
     </>
   );
 }
@@ -77,14 +79,31 @@ function headingOf(view: Transferring) {
 }
 
 /** What people do now: save what has arrived, and then begin anew. */
-function Next({ role, page, kept }: { role: 'send' | 'receive'; page: Page; kept: Kept | undefined }) {
+function Next(props: {
+  role: 'send' | 'receive';
+  page: Page;
+  kept: Kept | undefined;
+  known: PageDevice | undefined;
+}) {
+  const { role, page, kept, known } = props;
+  const back = () => (known ? page.sendMore(known) : page.back());
   const more =
     role === 'send' ? (
-      <Button id="again" label={say('completed.sendMore')} kind="primary" act={() => page.back()} />
+      <>
+        {known && (
+          <Button label={say('known.more', { name: escapeName(known.name) })} kind="primary" act={back} />
+        )}
+        <Button
+          id="again"
+          label={say('completed.sendMore')}
+          kind={known ? undefined : 'primary'}
+          act={() => page.back()}
+        />
+      </>
     ) : (
       <>
         <Button id="again" label={say('completed.receiveMore')} act={() => page.back()} />
-        {!page.receiving && <Button label={say('completed.sendBack')} act={() => page.back()} />}
+        {!page.receiving && <Button label={say('completed.sendBack')} act={back} />}
       </>
     );
   if (!kept) return <Dock>{more}</Dock>;

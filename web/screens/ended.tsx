@@ -73,7 +73,7 @@ function Retry({ view, page }: { view: Transferring; page: Page }) {
       />
     );
   }
-  if (view.code === undefined)
+  if (view.code === undefined && !view.device)
     return code === 'WRONG_CODE' || code === 'AUTHENTICATION' ? (
       <Button label={say('ended.otherCode')} kind="primary" act={() => page.back()} />
     ) : null;

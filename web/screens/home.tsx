@@ -4,6 +4,7 @@ import type { Home } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { Heading, NoteLine } from '../parts/basics.tsx';
 import { KeptList } from '../parts/kept-list.tsx';
+import { KnownDevices } from '../parts/known.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { LinkCard } from '../parts/link-card.tsx';
 import { ReceiveForm } from '../parts/receive-form.tsx';
@@ -41,6 +42,7 @@ export function HomeScreen({ home, page }: { home: Home; page: Page }) {
           />
         </div>
       )}
+      {!linked && <KnownDevices page={page} />}
       <KeptList home={home} page={page} />
     </div>
   );

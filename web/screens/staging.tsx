@@ -6,6 +6,7 @@ import type { Page } from '../page.ts';
 import { Button, Dock, Heading, IconButton, NoteLine } from '../parts/basics.tsx';
 import { ChooseButtons } from '../parts/choose.tsx';
 import { FileList } from '../parts/file-list.tsx';
+import { GoesTo, SendStraight } from '../parts/known.tsx';
 import { People } from '../parts/people.tsx';
 import { rowOf } from '../parts/sent-list.tsx';
 import { say } from '../words/index.ts';
@@ -49,9 +50,13 @@ export function StagingScreen({ view, page }: { view: ViewStaging; page: Page })
         <FileList id="staged" label={say('staging.list')} rows={list} row={row} />
         <ChooseButtons page={page} files={say('staging.addFiles')} folder={say('staging.addFolder')} />
       </div>
-      <div class="card slim">
-        <People page={page} />
-      </div>
+      <GoesTo page={page} />
+      {!page.to && (
+        <div class="card slim">
+          <People page={page} />
+        </div>
+      )}
+      <SendStraight page={page} />
       <Dock>
         <Button label={say('staging.send')} kind="primary" act={() => page.sendStaged()} />
         <Button label={say('cancel')} act={() => page.cancel()} />

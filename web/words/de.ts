@@ -119,6 +119,35 @@ export const de: Translation = {
   'gathering.title': 'Ihre Dateien werden gesichtet',
   'gathering.words': 'Bei vielen Dateien dauert das eine Weile.',
 
+  // Geräte, denen vertraut wird
+  'known.title': 'Deine Geräte und Leute',
+  'known.edit': 'Bearbeiten',
+  'known.done': 'Fertig',
+  'known.name': 'Name von {name}',
+  'known.forget': '{name} vergessen',
+  'known.sendTo': 'An {name} senden',
+  'known.straight': 'Direkt an, ohne Code',
+  'known.all': 'Alle zeigen',
+  'known.calls': '{name} möchte dir etwas senden.',
+  'known.goesTo': 'Es geht an {name}, ohne Code.',
+  'known.somebodyElse': 'Jemand anderes',
+  'known.waiting': 'Warten auf {name}',
+  'known.waitingWords':
+    'Öffne Beeline auf {name}, oder starte dort `beeline listen`. Lass diese Seite offen: Gesendet wird, sobald es sich meldet.',
+  'known.byCode': 'Lieber mit Code',
+  'known.looking': '{name} wird gesucht',
+  'known.checking': 'Ist es {name}?',
+  'known.proof': 'Die beiden Geräte beweisen einander, dass sie die gemerkten sind.',
+  'known.gone': '{name} sendet nicht mehr',
+  'known.busy': 'Ein anderer Tab sendet an {name}',
+  'known.more': 'Mehr an {name} senden',
+  'remember.title': 'Nächstes Mal ohne Code?',
+  'remember.hint':
+    'Wenn ihr beide auf Merken drückt, genügt in beide Richtungen ein Tippen. Tu das nur mit jemandem, den du kennst.',
+  'remember.name': 'Name',
+  'remember.do': 'Merken',
+  'remember.done': '{name} ist hier gemerkt. Es gilt, sobald du dort auch gemerkt bist.',
+
   'waiting.title': 'Bereit zum Senden',
   'waiting.titleOthers': 'Warten auf weitere',
   'waiting.lead': 'Geben Sie den Code oder den Link einer Person. Er gilt einmal.',
@@ -321,6 +350,7 @@ export const de: Translation = {
   'error.VERSION': 'Eine Seite ist zu alt',
   'error.WRONG_CODE.send': 'Jemand kam mit einem falschen Code',
   'error.WRONG_CODE.receive': 'Der Code war falsch',
+  'error.DEVICE_WRONG': 'Es war ein anderes Gerät',
   'error.AUTHENTICATION': 'Die andere Seite konnte sich nicht ausweisen',
   'error.VERIFICATION': 'Angekommen ist nicht das, was gesendet wurde',
   'error.NO_PEER.send': 'Niemand ist gekommen',
@@ -337,6 +367,8 @@ export const de: Translation = {
   'error.PEER_FAILED': 'Die andere Seite hatte ein Problem',
   'error.INTERNAL': 'Ein Fehler in Beeline',
   'error.other': 'Die Übertragung endete zu früh',
+  'next.DEVICE_WRONG':
+    'Etwas anderes hat sich an seiner Stelle gemeldet und nichts bekommen. Versuch es noch einmal, oder nimm einen Code.',
   'next.USAGE': 'Gehen Sie zurück und prüfen Sie, was Sie eingegeben oder gewählt haben.',
   'next.NO_SUCH_PATH': 'Gehen Sie zurück und wählen Sie die Dateien noch einmal.',
   'next.UNREADABLE':

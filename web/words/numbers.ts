@@ -71,6 +71,15 @@ export function date(milliseconds: number): string {
   return new Intl.DateTimeFormat(language(), options).format(milliseconds);
 }
 
+const DAY_MS = 86_400_000;
+
+/** 'today', 'yesterday', '3 days ago'. */
+export function daysAgo(milliseconds: number, now = Date.now()): string {
+  const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0);
+  const days = Math.min(0, Math.round((midnight(milliseconds) - midnight(now)) / DAY_MS));
+  return new Intl.RelativeTimeFormat(language(), { numeric: 'auto' }).format(days, 'day');
+}
+
 /** 'a', 'a and b', 'a, b and c'. */
 export function list(words: readonly string[], last: 'and' | 'or'): string {
   const type = last === 'and' ? 'conjunction' : 'disjunction';

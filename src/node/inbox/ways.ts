@@ -5,7 +5,8 @@ import { type BeelineError, fault } from '../../base/errors.ts';
 import { forgetOldest } from '../../base/oldest.ts';
 import { browse } from '../../meeting/lan/find.ts';
 import type { Announcement } from '../../meeting/lan/records.ts';
-import { watchAt } from '../../meeting/watch.ts';
+import { keepWatch } from '../../meeting/watch.ts';
+import { dialWebSocket } from '../../meeting/websocket.ts';
 import { watchNetwork } from '../network/roaming.ts';
 
 /** What is told of senders, by their nameplates. */
@@ -28,7 +29,7 @@ export interface Way {
 
 /** @throws BeelineError USAGE for a malformed URL */
 export function atServer(url: string, nameplates: readonly string[], events: WayEvents): Way {
-  const watch = watchAt(url, nameplates, {
+  const watch = keepWatch(dialWebSocket({ url }), nameplates, {
     came: events.came,
     gone: events.gone,
     watching: () => events.server?.(undefined),

@@ -1,0 +1,104 @@
+/**
+ * The devices that this browser trusts, in its IndexedDB, where the key that stands for this side lies beside each. It has another key
+ * for each of them, so that nobody can tell by it that two of them know the same browser. No private key ever leaves the browser:
+ * not even a script of this page can read one.
+ */
+import { fault } from '../../base/errors.ts';
+import { checkName } from '../../identity/device-name.ts';
+
+export type PageDeviceKind = 'computer' | 'phone' | 'terminal';
+
+export interface PageDevice {
+  /** This side's public key to it, in hex. */
+  readonly id: string;
+  /** As the person here calls it. */
+  readonly name: string;
+  readonly kind: PageDeviceKind;
+  /** Its public key, `bl1...`. */
+  readonly key: string;
+  /** This side's private key to it. */
+  readonly own: CryptoKey;
+  /** When something was last sent to it or came from it: milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Each of them is waited for while the page is open. */
+export const MOST_PAGE_DEVICES = 100;
+
+const DATABASE = 'beeline-devices';
+const STORE = 'devices';
+const KINDS: ReadonlySet<unknown> = new Set(['computer', 'phone', 'terminal']);
+
+/** Those that were met last come first. None where the browser stores nothing for this site. */
+export async function pageDevices(): Promise<PageDevice[]> {
+  const found = await use('readonly', (store) => store.getAll(undefined, MOST_PAGE_DEVICES)).catch(() => []);
+  return found.filter(isDevice).sort((one, other) => other.at - one.at);
+}
+
+/** As it is stored now. @throws BeelineError USAGE if it is not, or not any more */
+export async function pageDevice(id: string): Promise<PageDevice> {
+  const found = await use(
+    'readonly',
+    (store) => store.get(id) as IDBRequest<Partial<PageDevice> | undefined>,
+  );
+  if (!found || !isDevice(found)) throw fault('DEVICE_UNKNOWN', { name: id });
+  return found;
+}
+
+/** @throws BeelineError USAGE if there are too many, or the name cannot be used; what the browser throws where it stores nothing */
+export async function addPageDevice(device: PageDevice): Promise<void> {
+  const named = { ...device, name: checkName(device.name) };
+  if ((await use('readonly', (store) => store.count())) >= MOST_PAGE_DEVICES)
+    throw fault('TOO_MANY_DEVICES', { most: MOST_PAGE_DEVICES });
+  await use('readwrite', (store) => store.put(named));
+}
+
+/** One that was forgotten in another tab stays so. @throws BeelineError USAGE if the name cannot be used */
+export async function changePageDevice(
+  id: string,
+  change: Partial<Pick<PageDevice, 'name' | 'at'>>,
+): Promise<void> {
+  const { name } = change;
+  const checked = { ...change, ...(name !== undefined && { name: checkName(name) }) };
+  await use('readwrite', (store) => {
+    const get = store.get(id);
+    get.onsuccess = () => get.result && store.put({ ...get.result, ...checked });
+    return get;
+  });
+}
+
+/** What it sends is not taken any more, and nothing can be sent to it: the key is gone. */
+export async function forgetPageDevice(id: string): Promise<void> {
+  await use('readwrite', (store) => store.delete(id));
+}
+
+/** Another version of this page may have stored something else. */
+function isDevice(found: Partial<PageDevice>): found is PageDevice {
+  const { id, name, kind, key, own, at } = found;
+  const texts = typeof id === 'string' && typeof name === 'string' && typeof key === 'string';
+  return texts && KINDS.has(kind) && own instanceof CryptoKey && Number.isFinite(at);
+}
+
+/** @returns what the request gave, once all of it is stored */
+async function use<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const database = await open();
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = database.transaction(STORE, mode);
+      const request = act(transaction.objectStore(STORE));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+function open(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'id' });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,17 @@
+/** The secrets of two devices whose keys lie in files: a page's keys never leave the browser, which does this itself. */
+import type { SharedSecret } from './secret.ts';
+import { fromAgreed } from './standing-secret.ts';
+import { agree, type OwnKeys } from './x25519.ts';
+
+/**
+ * Keys are raw X25519, 32 bytes each.
+ * @param role this side's
+ * @throws BeelineError USAGE for an unusable key.
+ */
+export function fromDevices(
+  { privateKey, publicKey }: OwnKeys,
+  peerPublic: Uint8Array,
+  role: 'sender' | 'receiver',
+): SharedSecret {
+  return fromAgreed(agree(privateKey, peerPublic), publicKey, peerPublic, role);
+}

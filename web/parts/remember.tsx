@@ -1,0 +1,56 @@
+import { useState } from 'preact/hooks';
+import { escapeName } from '../../src/browser/light.ts';
+import { deviceName } from '../model/device.ts';
+import type { Transferring } from '../model/view.ts';
+import type { Page } from '../page.ts';
+import { messageOf } from '../shown.ts';
+import { say } from '../words/index.ts';
+
+/** Characters of a name, as the engine takes it. */
+const MOST = 64;
+
+/** At the end of a transfer by code: both sides can spare themselves the next one. */
+export function Remember({ view, page }: { view: Transferring; page: Page }) {
+  const { pair, running } = view;
+  const { peer, several } = running;
+  const known = page.knownPeer(view);
+  const [name, setName] = useState(deviceName(peer) ?? say('device.there'));
+  const [problem, setProblem] = useState('');
+  if (!pair || several || peer?.key === undefined || peer.name !== undefined) return null;
+  if (known)
+    return (
+      <p class="note done" role="status">
+        {say('remember.done', { name: escapeName(known.name) })}
+      </p>
+    );
+  const submit = (event: Event) => {
+    event.preventDefault();
+    page.remember(pair, name).catch((thrown) => setProblem(messageOf(thrown)));
+  };
+  return (
+    <form class="card remember" onSubmit={submit} noValidate>
+      <h2>{say('remember.title')}</h2>
+      <p class="hint">{say('remember.hint')}</p>
+      <label for="remember-name">{say('remember.name')}</label>
+      <div class="row">
+        <input
+          id="remember-name"
+          type="text"
+          maxlength={MOST}
+          autocomplete="off"
+          value={name}
+          aria-invalid={problem !== ''}
+          aria-describedby="remember-problem"
+          onInput={({ currentTarget }: { currentTarget: HTMLInputElement }) => {
+            setName(currentTarget.value);
+            setProblem('');
+          }}
+        />
+        <button type="submit">{say('remember.do')}</button>
+      </div>
+      <p id="remember-problem" class="problem" role="alert">
+        {problem}
+      </p>
+    </form>
+  );
+}
