@@ -9,7 +9,9 @@ const FOLDER = 'dist/web';
 /** Bytes. Issue 15 allows 150,000 for the first picture. What is far less is to stay so. */
 const FIRST = 60_000;
 const LATER = 150_000;
-const TOTAL = 220_000;
+const TOTAL = 210_000;
+/** Of the other languages a visit fetches one: the largest counts. */
+const LANGUAGE = /\/(?:de|es|fr|zh)-[\w-]+\.js$/;
 
 const files = readdirSync(FOLDER, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && !/\.(?:br|gz|map)$/.test(entry.name))
@@ -65,7 +67,9 @@ for (const kind of ['first', 'later', 'installed']) {
 }
 check(sum(rows.filter(({ kind }) => kind === 'first')), FIRST, 'The first picture');
 for (const row of rows.filter(({ kind }) => kind === 'later')) check(row, LATER, row.file);
-const visit = sum(rows.filter(({ kind }) => kind !== 'installed'));
+const [spoken] = rows.filter(({ file }) => LANGUAGE.test(file)).sort((a, b) => b.gzip - a.gzip);
+const fetched = (row) => row.kind !== 'installed' && (!LANGUAGE.test(row.file) || row === spoken);
+const visit = sum(rows.filter(fetched));
 check(visit, TOTAL, 'A visit');
 console.log(`${columns(visit)}  a whole visit`);
 console.log(
