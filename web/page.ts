@@ -228,7 +228,7 @@ export class Page {
           if (view.at === 'transfer')
             this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
           streamed = store === 'stream' && offer.kind !== 'text';
-          if (store !== 'stream') engine.agreeTo(code, offer);
+          if (store !== 'stream') engine.agreeTo(under, offer);
           agreed = offer;
           return store;
         },
