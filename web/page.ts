@@ -201,13 +201,13 @@ export class Page {
     into?: FileSystemDirectoryHandle,
   ): void {
     const { code, device } = { code: undefined, device: undefined, ...from };
-    const under = code ?? device!.id;
     let streamed = false;
     let agreed: OfferSummary | undefined;
     const begin = (engine: PageEngine, signal: AbortSignal) => {
       const spend = () => {
-        if (code !== undefined) address.clear(code);
-        if (agreed) engine.forgetAgreed(under, agreed);
+        if (code === undefined) return;
+        address.clear(code);
+        if (agreed) engine.forgetAgreed(code, agreed);
       };
       const reception = engine.receive({
         ...{ server: location.origin, signal, share: this.share },
@@ -217,7 +217,7 @@ export class Page {
             before !== undefined &&
             isSameOffer(offer, before) &&
             // Something kept says little of the offer that it came from.
-            ('names' in before || engine.agreedTo(under, offer));
+            ('names' in before || (code !== undefined && engine.agreedTo(code, offer)));
           const answer: Answer = again ? (into ?? true) : await this.#ask(offer);
           if (!answer) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
@@ -228,7 +228,7 @@ export class Page {
           if (view.at === 'transfer')
             this.shown.patch({ agreed: offer, running: { ...view.running, ...(folder && { folder }) } });
           streamed = store === 'stream' && offer.kind !== 'text';
-          if (store !== 'stream') engine.agreeTo(under, offer);
+          if (code !== undefined && store !== 'stream') engine.agreeTo(code, offer);
           agreed = offer;
           return store;
         },
