@@ -138,6 +138,18 @@ const come = (peer, agent) =>
   `{ event: 'peer', peer: ${peer}, fingerprint: '${PRINT.slice(peer)}${PRINT.slice(0, peer)}', agent: '${agent}' },
    { event: 'state', peer: ${peer}, from: 'idle', to: 'transferring' }`;
 
+/** Devices that this browser trusts, as after an earlier visit. */
+async function knows(page) {
+  const device = (name, kind, days) =>
+    `{ id: "${name}", name: "${name}", kind: '${kind}', key: '${PRINT}', at: Date.now() - ${days} * 864e5 }`;
+  await play(
+    page,
+    `(mock.devices = [${device("Anna's phone", 'phone', 0)}, ${device('Desk', 'computer', 3)}, ${device('Server at work', 'terminal', 20)}],
+      new BroadcastChannel('beeline-devices').postMessage(''), 0)`,
+  );
+  await page.waitForSelector('.tile');
+}
+
 /** Each brings a fresh page to its state. */
 const STATES = {
   home: async () => {},
@@ -157,6 +169,20 @@ const STATES = {
     );
     await page.evaluate("dispatchEvent(new Event('hashchange'))");
     await page.waitForSelector('.kept');
+  },
+  known: async (page) => {
+    await knows(page);
+    await page.$eval('.tiles', (tiles) => tiles.scrollIntoView({ block: 'center' }));
+  },
+  'staging-known': async (page) => {
+    await knows(page);
+    await stage(page);
+  },
+  'waiting-known': async (page) => {
+    await knows(page);
+    await stage(page);
+    await press(page, "Send to Anna's phone");
+    await play(page, `(${T}.move('connecting'), ${T}.emit(${MANIFEST(5, 63.5e6)}))`);
   },
   link: async () => {},
   'receiving-only': async () => {},
@@ -224,6 +250,14 @@ const STATES = {
       `(${T}.emit(${PEER}), ${T}.move('transferring'), ${T}.finish({ ...${DONE}, files: 5, bytes: 63.5e6, seconds: 4 }))`,
     );
   },
+  remember: async (page) => {
+    await wait(page);
+    await play(
+      page,
+      `(${T}.emit({ ...${PEER}, key: 'bl1key' }), ${T}.move('transferring'), ${T}.finish({ ...${DONE}, files: 5, bytes: 63.5e6, seconds: 4 }))`,
+    );
+    await page.waitForSelector('.remember');
+  },
   saving: async (page) => {
     await complete(page);
     await page.evaluate("showDirectoryPicker = async () => ({ name: 'Pictures' })");
@@ -270,6 +304,10 @@ const SHOWN = {
     'again',
     'received',
     'sent',
+    'known',
+    'staging-known',
+    'waiting-known',
+    'remember',
     'stopped',
     'server-away',
   ],

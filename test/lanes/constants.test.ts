@@ -42,6 +42,7 @@ test('numbers of time and rate say their unit in their name', () => {
     'EVEN_SHARE',
     'WELL',
     'LATELY',
+    'TRICKLE',
   ]);
   const counts = new Set(['RESERVE', 'TURNS']);
   const unit = /_(?:S|MS|BYTES_PER_S|PER_S|ROUND_TRIPS|SAMPLES|LANES)$/;

@@ -47,6 +47,7 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
       </div>
       <SentList sent={sent} running={running} />
       <Receivers several={several} />
+      <Remember view={view} page={page} />
       <Details>
         <dl>
           {!several && (
@@ -64,7 +65,6 @@ export function CompletedScreen({ view, page }: { view: Transferring; page: Page
           </Fact>
         </dl>
       </Details>
-      <Remember view={view} page={page} />
       <Warnings warnings={warnings} />
       <Next known={page.knownPeer(view)} role={role} page={page} kept={saved ? undefined : kept} />
     </>

@@ -51,12 +51,12 @@ export function StagingScreen({ view, page }: { view: ViewStaging; page: Page })
         <ChooseButtons page={page} files={say('staging.addFiles')} folder={say('staging.addFolder')} />
       </div>
       <GoesTo page={page} />
+      <SendStraight page={page} />
       {!page.to && (
         <div class="card slim">
           <People page={page} />
         </div>
       )}
-      <SendStraight page={page} />
       <Dock>
         <Button label={say('staging.send')} kind="primary" act={() => page.sendStaged()} />
         <Button label={say('cancel')} act={() => page.cancel()} />

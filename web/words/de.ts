@@ -133,7 +133,7 @@ export const de: Translation = {
   'known.somebodyElse': 'Jemand anderes',
   'known.waiting': 'Warten auf {name}',
   'known.waitingWords':
-    'Öffne Beeline auf {name}, oder starte dort `beeline listen`. Lass diese Seite offen: Gesendet wird, sobald es sich meldet.',
+    'Öffne Beeline auf {name}, oder starte dort „beeline listen“. Lass diese Seite offen: Gesendet wird, sobald es sich meldet.',
   'known.byCode': 'Lieber mit Code',
   'known.looking': '{name} wird gesucht',
   'known.checking': 'Ist es {name}?',

@@ -131,7 +131,7 @@ export const en = {
   'known.somebodyElse': 'Somebody else',
   'known.waiting': 'Waiting for {name}',
   'known.waitingWords':
-    'Open Beeline on {name}, or start `beeline listen` there. Keep this page open: sending begins as soon as it answers.',
+    'Open Beeline on {name}, or start “beeline listen” there. Keep this page open: sending begins as soon as it answers.',
   'known.byCode': 'Use a code instead',
   'known.looking': 'Looking for {name}',
   'known.checking': 'Checking that it is {name}',

@@ -127,7 +127,7 @@ export const es: Translation = {
   'known.somebodyElse': 'Otra persona',
   'known.waiting': 'Esperando a {name}',
   'known.waitingWords':
-    'Abre Beeline en {name}, o inicia allí `beeline listen`. Deja esta página abierta: se envía en cuanto responda.',
+    'Abre Beeline en {name}, o inicia allí «beeline listen». Deja esta página abierta: se envía en cuanto responda.',
   'known.byCode': 'Mejor con un código',
   'known.looking': 'Buscando {name}',
   'known.checking': 'Comprobando que es {name}',

@@ -136,7 +136,7 @@ export const fr: Translation = {
   'known.somebodyElse': 'Quelqu’un d’autre',
   'known.waiting': 'En attente de {name}',
   'known.waitingWords':
-    'Ouvrez Beeline sur {name}, ou lancez-y `beeline listen`. Laissez cette page ouverte : l’envoi commence dès la réponse.',
+    'Ouvrez Beeline sur {name}, ou lancez-y « beeline listen ». Laissez cette page ouverte : l’envoi commence dès la réponse.',
   'known.byCode': 'Plutôt avec un code',
   'known.looking': 'Recherche de {name}',
   'known.checking': 'Vérification de {name}',

@@ -120,7 +120,7 @@ export const zh: Translation = {
   'known.somebodyElse': '其他人',
   'known.waiting': '正在等待 {name}',
   'known.waitingWords':
-    '请在 {name} 上打开 Beeline，或在那里运行 `beeline listen`。请保持此页面打开：对方应答后立即开始发送。',
+    '请在 {name} 上打开 Beeline，或在那里运行 “beeline listen”。请保持此页面打开：对方应答后立即开始发送。',
   'known.byCode': '改用代码',
   'known.looking': '正在寻找 {name}',
   'known.checking': '正在确认是 {name}',
