@@ -114,9 +114,14 @@ function screenFor(view: View, screen: string, page: Page) {
 
 function useView(shown: Shown): View {
   const [view, setView] = useState(shown.view);
+  const [, setDrawn] = useState(shown.drawn);
   useLayoutEffect(() => {
-    setView(shown.view);
-    return shown.subscribe(() => setView(shown.view));
+    const look = () => {
+      setView(shown.view);
+      setDrawn(shown.drawn);
+    };
+    look();
+    return shown.subscribe(look);
   }, [shown]);
   return view;
 }

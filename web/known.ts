@@ -46,7 +46,9 @@ export class KnownHere {
   }
 
   async rename({ id }: PageDevice, name: string): Promise<void> {
-    await changePageDevice(id, { name });
+    const others = this.list.flatMap((other) => (other.id === id ? [] : [other.name]));
+    const [own] = distinct([...others, name]).slice(-1);
+    await changePageDevice(id, { name: own! });
     await this.#all();
   }
 
@@ -86,6 +88,7 @@ export class KnownHere {
     this.#stop();
     this.#calling.clear();
     this.#stop = watchDevices(location.origin, this.list, (id, calls) => {
+      if (calls === this.#calling.has(id)) return;
       if (calls) this.#calling.add(id);
       else this.#calling.delete(id);
       this.#changed();

@@ -59,7 +59,7 @@ export class Page {
   readonly shown = new Shown(home());
   readonly saver = new Saver(this.shown, () => this.stop());
   /** Those that need no code. */
-  readonly known = new KnownHere(() => this.shown.show({ ...this.shown.view }));
+  readonly known = new KnownHere(() => this.shown.changed());
   /** Others who receive the same get what is here, and give what they have. */
   share = preferences.shares();
 
@@ -175,9 +175,14 @@ export class Page {
   /** Goes on with something of which a part is here. */
   async goOn(code: string, kept: Kept): Promise<void> {
     const { folder } = kept;
-    if (folder && !(await mayWrite(folder)))
-      return this.shown.note({ kind: 'error', text: say('kept.forbidden') });
-    this.receive(code, kept, folder);
+    if (await this.#mayStillWrite(folder)) this.receive(code, kept, folder);
+  }
+
+  /** The person is asked, who may have forbidden it since, and told what follows. */
+  async #mayStillWrite(folder: FileSystemDirectoryHandle | undefined): Promise<boolean> {
+    if (!folder || (await mayWrite(folder))) return true;
+    this.shown.note({ kind: 'error', text: say('kept.forbidden') });
+    return false;
   }
 
   /**
@@ -192,6 +197,7 @@ export class Page {
   /** What a trusted device has for this page. The rest as of `receive`. */
   receiveFrom(device: PageDevice, before?: Agreed, into?: FileSystemDirectoryHandle): void {
     this.known.answered(device);
+    this.#leave();
     this.#receive({ device }, before, into);
   }
 
@@ -218,7 +224,9 @@ export class Page {
             isSameOffer(offer, before) &&
             // Something kept says little of the offer that it came from.
             ('names' in before || (code !== undefined && engine.agreedTo(code, offer)));
-          const answer: Answer = again ? (into ?? true) : await this.#ask(offer);
+          const said: Answer = again || (await this.#ask(offer));
+          // What is in the folder already goes on there, also from a sender that had to be asked about.
+          const answer = said === true && into && before && isSameOffer(offer, before) ? into : said;
           if (!answer) return false;
           await Promise.race([this.#looked, after(LOOK_DEADLINE)]);
           const folder = typeof answer === 'object' ? answer : undefined;
@@ -259,11 +267,12 @@ export class Page {
   }
 
   /** The same once more: what was sent, or what its code is still good for. */
-  again(): void {
+  async again(): Promise<void> {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
     const { sent, code, agreed, running, device } = view;
+    if (!(await this.#mayStillWrite(running.folder))) return;
     this.to = sent && device;
     if (sent) this.#send(sent);
     else if (device) this.receiveFrom(device, agreed, running.folder);

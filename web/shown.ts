@@ -8,6 +8,7 @@ export class Shown {
   #view: View;
   readonly #listeners = new Set<() => void>();
   #soon: ReturnType<typeof setTimeout> | undefined;
+  #drawn = 0;
 
   constructor(view: View) {
     this.#view = view;
@@ -26,6 +27,17 @@ export class Shown {
   show(view: View): void {
     this.#view = view;
     this.#tell();
+  }
+
+  /** Something beside the view has changed that is drawn with it. */
+  changed(): void {
+    this.#drawn++;
+    this.#tell();
+  }
+
+  /** Counts what `changed` said. */
+  get drawn(): number {
+    return this.#drawn;
   }
 
   #tell(): void {

@@ -228,7 +228,7 @@ const TEXTS = {
     DEVICE_KEY_UNUSABLE: 'That device key is not usable. Ask for the key of the other device again.',
     DEVICE_KEY_LENGTH: 'A device key is 32 bytes long.',
     DEVICE_NOT_SHOWN:
-      'The other side did not show its key, so it is not trusted now. It shows it if it is told to trust this device too, or is a page.',
+      'The other side did not show its key, so it is not trusted now. It shows it if it is told to trust this device too, or is a page of a server.',
     TRUST_NEEDS_CODE: 'To trust the other side, it has to be one, and come with a code.',
     INBOX_RULES_WRONG:
       'These are no rules for what comes from a device: a folder is absolute, and a size is 1 or more.',

@@ -93,7 +93,7 @@ const typedOnly = <T>(flag: Flag<T>, instead = 'it is for the command line'): Fl
 });
 const trust = text(
   'NAME',
-  'trust the other side as NAME from now on, if it trusts this one too: then no code is needed',
+  'trust the other side as NAME from now on, if it shows its key (--trust there, or a page): then no code is needed',
 );
 const config = under('devices', {
   'config-dir': text('DIR', "the folder with this device's key and the known devices"),

@@ -1,6 +1,7 @@
 /** What stdout gets: with `--json` one object a line and nothing else, without it sentences. Both are safe to look at in a terminal. */
 import { jsonLine } from '../base/json-line.ts';
 import { escapeName } from '../base/printable.ts';
+import { SUPERSEDED } from '../session/event-stream.ts';
 
 export { jsonLine };
 
@@ -22,6 +23,5 @@ export function writeEvent(
   stdout: NodeJS.WritableStream & { writableNeedDrain?: boolean },
   event: { event: string },
 ): void {
-  const superseded = ['progress', 'swarm', 'reading'].includes(event.event);
-  if (!superseded || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
+  if (!SUPERSEDED.has(event.event) || !stdout.writableNeedDrain) stdout.write(`${jsonLine(event)}\n`);
 }

@@ -25,14 +25,24 @@ const IDLE_BYTES_PER_S = 4096;
 const TRIED_S = 1;
 /**
  * Where one bottleneck is before all lanes (the sender's uplink or its limit), direct lanes beside a relay never show what they
- * could carry alone. So the relay is spared now and then: for so many seconds after what it was asked for has come (the part of
- * its best rate that counts as nothing more, and the seconds that this may take).
+ * could carry alone. So the relay is spared now and then: for so many seconds after what it was asked for has come.
  */
 const SPARED_S = 2;
+/** The part of a relay's best rate that counts as nothing more. */
 const TRICKLE = 0.1;
+/** Seconds that what it was asked for may take to come. */
 const LONGEST_DRAIN_S = 15;
 /** Seconds after which the relay is first spared; each next pause is twice as long. */
 const FIRST_SPARING_S = 2;
+
+/** Whether the relay is spared. Times are seconds of the clock. */
+interface Sparing {
+  is: boolean;
+  since: number;
+  until: number;
+  /** Seconds for which it is asked again after the next time. */
+  pause: number;
+}
 
 export class Measure {
   readonly #clock: Clock;
@@ -48,8 +58,7 @@ export class Measure {
   #rates: { at: number; rate: number }[] = [];
   #directSince: number | undefined;
   #well = false;
-  /** The relay is not asked for anything; since or until when, in seconds of the clock; and how long it is asked again after that. */
-  #sparing = { is: false, since: 0, until: 0, pause: FIRST_SPARING_S };
+  #sparing: Sparing = { is: false, since: 0, until: 0, pause: FIRST_SPARING_S };
 
   /** @param fixed lanes that somebody asked for */
   constructor(clock: Clock, kinds: readonly KnownKind[], fixed?: number) {
@@ -112,13 +121,11 @@ export class Measure {
     this.#rates.push({ at: now, rate });
     this.#rates = this.#rates.filter(({ at }) => at > now - LONGEST_QUIET_S);
     const quietAfterMs = this.quietAfter(all.length);
-    for (const lane of all) {
-      lane.quietAfterMs = quietAfterMs;
-      lane.spared = lane.relayed && this.#sparing.is;
-    }
+    for (const lane of all) lane.quietAfterMs = quietAfterMs;
     const live = all.filter((lane) => !lane.quiet);
     const direct = live.filter(({ relayed }) => !relayed);
     this.#compare(now, direct.length > 0, bytes.direct / elapsed, bytes.relayed / elapsed, free);
+    for (const lane of all) lane.spared = lane.relayed && this.#sparing.is;
     const roundTrip = direct.reduce(
       (least, lane) => Math.min(least, lane.roundTrip),
       Number.POSITIVE_INFINITY,

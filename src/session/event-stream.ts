@@ -55,7 +55,11 @@ export class EventStream implements AsyncIterable<TransferEvent> {
 }
 
 /** A newer one of these about the same peer says all that the older one said. */
-const SUPERSEDED: ReadonlySet<TransferEvent['event']> = new Set(['progress', 'swarm']);
+export const SUPERSEDED: ReadonlySet<string> = new Set<TransferEvent['event']>([
+  'progress',
+  'swarm',
+  'reading',
+]);
 
 const peerOf = (event: TransferEvent) => ('peer' in event ? event.peer : undefined);
 

@@ -264,11 +264,13 @@ export class ReceivingSide {
 
   async #list(): Promise<void> {
     const { offer, sink } = this.#accepted!;
+    // A text is shown, and one to standard output has no place.
+    if (!sink.nameOf) return;
     const slices = new Slices(this.#session.clock);
     for (const [index, { kind, path, size }] of offer.entries.entries()) {
       if (index % CHEAP_STEPS === 0 && slices.over()) await slices.next();
       if (kind !== 'file' || !sink.wants(index)) continue;
-      const as = sink.nameOf?.(index) ?? path;
+      const as = sink.nameOf(index) ?? path;
       this.#session.emit({ event: 'placed', path, size, ...(as !== path && { as }) });
     }
   }

@@ -326,7 +326,11 @@ export class Fetching {
     if (this.chunks.complete) return this.#options.complete();
     if (this.#resting) return;
     for (const lane of this.#lanes.keys()) {
-      if (lane.spared) continue;
+      if (lane.spared) {
+        // Nothing else may ever ask again once it is not: the others may have gone meanwhile, and it owes nothing.
+        this.#lookAgain();
+        continue;
+      }
       const claims = this.#scheduler.ask(lane, this.#now);
       if (claims.length > 0) void this.#askFor(lane, claims);
       else if (this.#scheduler.idle(lane)) this.#lookAgain();

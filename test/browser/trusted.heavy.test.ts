@@ -79,6 +79,7 @@ async function impostor(
   let socket: WebSocket;
   let guest: number | undefined;
   let met = false;
+  let over = false;
   const secret = { nameplate, way: 'device', password: randomBytes(32) } as const;
   const news = new EventEmitter();
   const told = once(news, 'told').then(([what]) => String(what));
@@ -93,13 +94,18 @@ async function impostor(
   });
   const dial = () => {
     socket = new WebSocket(url);
+    socket.on('error', (error) => news.emit('told', String(error)));
     socket.on('open', () =>
       socket.send(JSON.stringify({ t: role === 'sender' ? 'host' : 'join', v: 2, nameplate })),
     );
     socket.on('message', (data) => {
       const said = JSON.parse(String(data));
       // The page says that it waits a moment before it does.
-      if (said.t === 'refused') return met ? undefined : setTimeout(dial, 100);
+      if (said.t === 'refused') {
+        if (met || over) return;
+        socket.close();
+        return setTimeout(dial, 100);
+      }
       met = true;
       if (said.t === 'peer') guest = said.guest;
       if (said.t === 'peer' && said.present) handshake.peerAppeared();
@@ -109,7 +115,13 @@ async function impostor(
   };
   dial();
   await there;
-  return { told, close: () => socket.close() };
+  return {
+    told,
+    close: () => {
+      over = true;
+      socket.close();
+    },
+  };
 }
 
 inBrowser('chromium', 'trusted devices', ({ test }) => {

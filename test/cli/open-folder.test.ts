@@ -20,9 +20,10 @@ describe('cli: --open', () => {
     assert.deepEqual(folderOpener('linux', { DISPLAY: ':0' }), ['xdg-open']);
     assert.deepEqual(folderOpener('linux', { WAYLAND_DISPLAY: 'wayland-0' }), ['xdg-open']);
     assert.equal(folderOpener('linux', { DISPLAY: '' }), undefined);
-    assert.deepEqual(folderOpener('darwin', {}), ['open', '-a', 'Finder']);
+    assert.deepEqual(folderOpener('darwin', {}), ['/usr/bin/open', '-a', 'Finder']);
     assert.equal(folderOpener('darwin', { SSH_CONNECTION: 'x' }), undefined);
-    assert.deepEqual(folderOpener('win32', {}), ['explorer.exe']);
+    assert.deepEqual(folderOpener('win32', {}), ['C:\\Windows\\explorer.exe']);
+    assert.deepEqual(folderOpener('win32', { SystemRoot: 'D:\\Win' }), ['D:\\Win\\explorer.exe']);
   });
 
   it('starts the program with the folder, and says if there is none', {

@@ -1,6 +1,6 @@
 /**
  * The reference in docs/api is of what is exported: its names, the members of its types and the parameters of its functions. It is
- * made by `npm run docs`, which needs all types and takes half a minute; here the sources are only parsed.
+ * made by `npm run docs`, which needs all types and takes a while; here the sources are only parsed.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';

@@ -73,12 +73,13 @@ describe('integration: an inbox that stays', { concurrency: 2 }, () => {
     await post.server.kill();
     await post.serve(port);
     await second.until(({ event, reachable }) => event === 'server' && reachable === true);
-    const before = Number(resumed.bytes) + 2_000_000;
+    const last = second.events.findLast(({ event }) => event === 'progress');
+    const before = Number((last ?? resumed).bytes) + 2_000_000;
     await second.until(({ event, bytes }) => event === 'progress' && Number(bytes) > before);
     await sender.kill();
     await post.send('ada', big).ends(0);
     const done = await second.until(doneFrom('ada'));
-    assert.ok(Number(done.resumed) > 0 || Number(resumed.bytes) > 0);
+    assert.ok(Number(done.resumed) > 0);
     sameFile(big, work.path('in', 'big.bin'));
     assert.deepEqual(readdirSync(work.path('in')), ['big.bin'], 'nothing is left beside it');
   });

@@ -143,7 +143,7 @@ describe('integration: a destination that keeps less', {
   it('where modes are fixed a killed receive goes on', async (t) => {
     const work = workspace(t);
     makeFile(work.path('one.bin'), 24 << 20);
-    const { sender, code, port } = await work.sender([work.path('one.bin'), '--limit', String(6 << 20)]);
+    const { sender, code, port } = await work.sender([work.path('one.bin'), '--limit', String(3 << 20)]);
     const to = work.folder('out');
     const receiver = work.receiver(code, port, ['--to', to], lacking('modes'));
     // Chunks that are whole: bytes are told of before one is, and each of four lanes may have one that is not.

@@ -78,14 +78,11 @@ describe('integration: as on another platform', { skip }, () => {
     it(`${platform}: what a killed receiver had goes on`, async (t: TestContext) => {
       const work = workspace(t);
       makeFile(work.path('one.bin'), SIZE);
-      const { sender, code, port } = await work.sender(
-        [work.path('one.bin'), '--limit', '6M'],
-        on(platform, work),
-      );
+      const { sender, code, port } = await work.sender([work.path('one.bin')], on(platform, work));
       const to = work.folder('out');
       const receive = (...more: string[]) =>
         work.receiver(code, port, ['--to', to, ...more], on(platform, work));
-      const first = receive();
+      const first = receive('--limit', '2M');
       await journaled(to);
       await first.kill();
       assert.equal((await work.start(['resume', to], on(platform, work)).ends(0)).events[0]!.active, false);

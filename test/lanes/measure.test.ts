@@ -67,3 +67,29 @@ test('direct lanes that carry little do not make the relay needless, and to try 
   assert.equal(well, false);
   assert.ok(sparedFor > 0 && sparedFor < 0.04 * 600, `spared for ${sparedFor} of 600 s`);
 });
+
+test('once direct lanes are gone the relay is not spared any more', () => {
+  let now = 0;
+  const measure = new Measure({ now: () => now * 1000 } as Clock, NODE_TRANSPORTS);
+  const lane = (id: number, kind: string) =>
+    ({
+      id,
+      kind,
+      relayed: kind === 'relay',
+      received: 0,
+      quiet: false,
+      roundTrip: 20,
+      spared: false,
+    }) as Lane;
+  const [relay, direct] = [lane(1, 'relay'), lane(2, 'punched')];
+  const look = (...lanes: Lane[]) => {
+    now += LOOK_S;
+    (relay as { received: number }).received += relay.spared ? 0 : 4e6;
+    measure.take(lanes, { paths: [] } as unknown as Dials, true, false);
+  };
+  look(relay);
+  for (let i = 0; i < 20 && !relay.spared; i++) look(relay, direct);
+  assert.ok(relay.spared);
+  look(relay);
+  assert.equal(relay.spared, false);
+});

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
 import { randomBytes, randomFrom, seed } from '../seed.ts';
 import { VirtualClock } from '../virtual-clock.ts';
-import { CHUNK, MemorySink, MemorySource, Pair } from './harness.ts';
+import { CHUNK, MemorySink, MemorySource, Pair, wired } from './harness.ts';
 
 function same(source: MemorySource, sink: MemorySink): void {
   for (const [i, bytes] of source.files.entries()) {
@@ -153,4 +153,25 @@ test('two transfers of the same tree have the same root, and of another byte ano
   assert.equal(await root({ a: bytes }), first);
   assert.notEqual(await root({ a: other }), first);
   assert.notEqual(await root({ b: bytes }), first);
+});
+
+test('a lane that is spared is asked for nothing, and is asked again once it is not, though nothing else has come', async () => {
+  const clock = new VirtualClock();
+  const source = mixed();
+  const sink = new MemorySink();
+  const pair = new Pair(source, sink, undefined, clock);
+  pair.sender.heard(pair.receiver.hashes());
+  const lane = wired(1, pair.receiver, pair.sender).end as { spared?: boolean };
+  lane.spared = true;
+  for (let i = 0; i < 100; i++) await clock.pass(100);
+  assert.equal(pair.outcome.received, undefined);
+  lane.spared = false;
+  let over = false;
+  void pair.done.then(() => {
+    over = true;
+  });
+  for (let i = 0; i < 100 && !over; i++) await clock.pass(100);
+  assert.deepEqual(pair.outcome.received, pair.outcome.sent);
+  assert.ok(over);
+  same(source, sink);
 });

@@ -43,8 +43,8 @@ export class FakeLane implements LanePort {
   }
 }
 
-/** A lane between two peers' engines that loses nothing; `cut` ends it on both sides. */
-export function wired(id: number, near: Peer, far: Peer): { cut: () => void } {
+/** A lane between two peers' engines that loses nothing; `cut` ends it on both sides. @returns also the near one's end */
+export function wired(id: number, near: Peer, far: Peer): { cut: () => void; end: LanePort } {
   let open = true;
   const end = (to: Peer, other: () => LanePort): LanePort => ({
     ...{ id, kind: 'fake', close: () => cut() },
@@ -66,7 +66,7 @@ export function wired(id: number, near: Peer, far: Peer): { cut: () => void } {
   };
   near.addLane(nearEnd);
   far.addLane(farEnd);
-  return { cut };
+  return { cut, end: nearEnd };
 }
 
 export function entry(path: string, size: number): Entry {

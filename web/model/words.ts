@@ -71,8 +71,10 @@ export function transferHeading(running: TransferShown): string {
     }
     case 'failed':
       if (several && several.done > 0) return sentTo(several);
-      if (device !== undefined && error?.code === 'NO_PEER') return say('known.gone', { name });
-      if (device !== undefined && error?.code === 'CROWDED') return say('known.busy', { name });
+      if (device !== undefined && role === 'receive' && error?.code === 'NO_PEER')
+        return say('known.gone', { name });
+      if (device !== undefined && role === 'send' && error?.code === 'CROWDED')
+        return say('known.busy', { name });
       return errorHeading(error ?? { code: 'other' }, role);
     case 'cancelled':
       return say('cancelled.title');

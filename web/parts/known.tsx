@@ -105,7 +105,8 @@ function Edit({ page }: { page: Page }) {
 
 /** A trusted device has something for this page: nothing begins before the person says so. */
 export function Calls({ view, page }: { view: View; page: Page }) {
-  if (mustStay(view) || page.receiving) return null;
+  // What is chosen waits to be sent, and would be gone.
+  if (mustStay(view) || page.receiving || view.at === 'staging' || view.at === 'gathering') return null;
   return (
     <div role="status">
       {page.known.calling.map((device) => (

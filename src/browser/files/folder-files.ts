@@ -8,6 +8,7 @@ import { foldKey } from '../../offer/names.ts';
 import type { StagedPieces } from '../../sync/store/chunk-writer.ts';
 import { atOnce } from './at-once.ts';
 import { freeName, look, savingError } from './free-names.ts';
+import { PageSlices } from './slices.ts';
 
 /** Files being written at a time: the small ones are all waiting for the browser's own checks. */
 const AT_ONCE = 16;
@@ -175,11 +176,15 @@ export class FolderFiles implements StagedPieces {
   async tryWriting(bytes: number): Promise<void> {
     const { top } = this.#job;
     const name = await freeName(PROBE, async (name) => (await look(top, name)) !== undefined);
-    const target = await (await top.getFileHandle(name, { create: true })).createWritable();
+    const file = await top.getFileHandle(name, { create: true });
     try {
-      await target.write(new Uint8Array(bytes).fill(1));
+      const target = await file.createWritable();
+      try {
+        await target.write(new Uint8Array(bytes).fill(1));
+      } finally {
+        await target.abort().catch(() => {});
+      }
     } finally {
-      await target.abort().catch(() => {});
       await top.removeEntry(name).catch(() => {});
     }
   }
@@ -343,7 +348,9 @@ export async function namesAtTop(
   for await (const name of listed.keys()) taken.add(foldKey(name));
   const wished = new Set(ours.map((entry) => foldKey(fitted[entry]!)));
   const names = new Map<number, string>();
+  const slices = new PageSlices();
   for (const entry of ours) {
+    if (slices.over()) await slices.next();
     const wish = fitted[entry]!;
     const name = await freeName(wish, async (name) => {
       const key = foldKey(name);

@@ -5,6 +5,7 @@
  */
 import { fault } from '../../base/errors.ts';
 import { checkName } from '../../identity/device-name.ts';
+import { inStore } from '../database.ts';
 
 export type PageDeviceKind = 'computer' | 'phone' | 'terminal';
 
@@ -25,19 +26,21 @@ export interface PageDevice {
 /** Each of them is waited for while the page is open. */
 export const MOST_PAGE_DEVICES = 100;
 
-const DATABASE = 'beeline-devices';
-const STORE = 'devices';
+const DEVICES = { database: 'beeline-devices', store: 'devices', keyPath: 'id' } as const;
 const KINDS: ReadonlySet<unknown> = new Set(['computer', 'phone', 'terminal']);
 
 /** Those that were met last come first. None where the browser stores nothing for this site. */
 export async function pageDevices(): Promise<PageDevice[]> {
-  const found = await use('readonly', (store) => store.getAll(undefined, MOST_PAGE_DEVICES)).catch(() => []);
+  const found = await inStore(DEVICES, 'readonly', (store) =>
+    store.getAll(undefined, MOST_PAGE_DEVICES),
+  ).catch(() => []);
   return found.filter(isDevice).sort((one, other) => other.at - one.at);
 }
 
 /** As it is stored now. @throws BeelineError USAGE if it is not, or not any more */
 export async function pageDevice(id: string): Promise<PageDevice> {
-  const found = await use(
+  const found = await inStore(
+    DEVICES,
     'readonly',
     (store) => store.get(id) as IDBRequest<Partial<PageDevice> | undefined>,
   );
@@ -48,9 +51,9 @@ export async function pageDevice(id: string): Promise<PageDevice> {
 /** @throws BeelineError USAGE if there are too many, or the name cannot be used; what the browser throws where it stores nothing */
 export async function addPageDevice(device: PageDevice): Promise<void> {
   const named = { ...device, name: checkName(device.name) };
-  if ((await use('readonly', (store) => store.count())) >= MOST_PAGE_DEVICES)
+  if ((await inStore(DEVICES, 'readonly', (store) => store.count())) >= MOST_PAGE_DEVICES)
     throw fault('TOO_MANY_DEVICES', { most: MOST_PAGE_DEVICES });
-  await use('readwrite', (store) => store.put(named));
+  await inStore(DEVICES, 'readwrite', (store) => store.put(named));
 }
 
 /** One that was forgotten in another tab stays so. @throws BeelineError USAGE if the name cannot be used */
@@ -60,7 +63,7 @@ export async function changePageDevice(
 ): Promise<void> {
   const { name } = change;
   const checked = { ...change, ...(name !== undefined && { name: checkName(name) }) };
-  await use('readwrite', (store) => {
+  await inStore(DEVICES, 'readwrite', (store) => {
     const get = store.get(id);
     get.onsuccess = () => get.result && store.put({ ...get.result, ...checked });
     return get;
@@ -69,7 +72,7 @@ export async function changePageDevice(
 
 /** What it sends is not taken any more, and nothing can be sent to it: the key is gone. */
 export async function forgetPageDevice(id: string): Promise<void> {
-  await use('readwrite', (store) => store.delete(id));
+  await inStore(DEVICES, 'readwrite', (store) => store.delete(id));
 }
 
 /** Another version of this page may have stored something else. */
@@ -77,28 +80,4 @@ function isDevice(found: Partial<PageDevice>): found is PageDevice {
   const { id, name, kind, key, own, at } = found;
   const texts = typeof id === 'string' && typeof name === 'string' && typeof key === 'string';
   return texts && KINDS.has(kind) && own instanceof CryptoKey && Number.isFinite(at);
-}
-
-/** @returns what the request gave, once all of it is stored */
-async function use<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const database = await open();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(STORE, mode);
-      const request = act(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-}
-
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'id' });
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }

@@ -1,10 +1,11 @@
 /** Keys by which this browser and another device know each other again, and the secret that two of them make. */
 import { fromHex, toHex } from '../../base/bytes.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { DEVICE_KEY_BYTES, formatDeviceKey, parseDeviceKey } from '../../identity/device-key.ts';
 import type { SharedSecret } from '../../identity/secret.ts';
 import { fromAgreed } from '../../identity/standing-secret.ts';
 import type { Known } from '../../session/ports.ts';
-import { addPageDevice, type PageDevice, pageDevice } from './devices.ts';
+import { addPageDevice, type PageDevice, pageDevice, pageDevices } from './devices.ts';
 
 /** This side's for one other device. */
 export interface OwnPair {
@@ -36,8 +37,13 @@ export async function remember(
   what: Pick<PageDevice, 'name' | 'kind' | 'key'>,
 ): Promise<void> {
   const device: PageDevice = { ...what, id, own, at: Date.now() };
+  if (what.key === formatDeviceKey(fromHex(id))) throw fault('DEVICE_KEY_OWN');
+  const other = (await pageDevices()).find(({ key }) => key === what.key);
+  if (other) throw fault('DEVICE_KEY_TRUSTED', { name: other.name });
   // Refuses keys of small order now, not at the first transfer.
-  await secretWith(device, 'sender');
+  await secretWith(device, 'sender').catch((error) => {
+    throw error instanceof BeelineError ? error : fault('DEVICE_KEY_UNUSABLE');
+  });
   await addPageDevice(device);
 }
 
