@@ -214,7 +214,7 @@ export interface TransferOptions {
   wait?: number;
   /** Show each file's plain SHA-256 at the end, as `digest` events. */
   sha256?: boolean;
-  /** At a receiver: list each file at the end, as `placed` events. */
+  /** At a receiver: list each file at the end, as `placed` events. Of many files only `subscribe` has all of them: an iterator keeps the last 1,000 events. */
   list?: boolean;
   /** Ends the transfer as INTERRUPTED. The receiver keeps what has arrived, so that a later `receive` can go on. */
   signal?: AbortSignal;
