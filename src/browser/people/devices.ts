@@ -48,11 +48,13 @@ export async function pageDevice(id: string): Promise<PageDevice> {
   return found;
 }
 
-/** @throws BeelineError USAGE if there are too many, or the name cannot be used; what the browser throws where it stores nothing */
+/** @throws BeelineError USAGE if there are too many, its key is trusted already, or the name cannot be used; what the browser throws where it stores nothing */
 export async function addPageDevice(device: PageDevice): Promise<void> {
   const named = { ...device, name: checkName(device.name) };
   if ((await inStore(DEVICES, 'readonly', (store) => store.count())) >= MOST_PAGE_DEVICES)
     throw fault('TOO_MANY_DEVICES', { most: MOST_PAGE_DEVICES });
+  const other = (await pageDevices()).find(({ key }) => key === device.key);
+  if (other) throw fault('DEVICE_KEY_TRUSTED', { name: other.name });
   await inStore(DEVICES, 'readwrite', (store) => store.put(named));
 }
 

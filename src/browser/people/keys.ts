@@ -5,7 +5,7 @@ import { DEVICE_KEY_BYTES, formatDeviceKey, parseDeviceKey } from '../../identit
 import type { SharedSecret } from '../../identity/secret.ts';
 import { fromAgreed } from '../../identity/standing-secret.ts';
 import type { Known } from '../../session/ports.ts';
-import { addPageDevice, type PageDevice, pageDevice, pageDevices } from './devices.ts';
+import { addPageDevice, type PageDevice, pageDevice } from './devices.ts';
 
 /** This side's for one other device. */
 export interface OwnPair {
@@ -38,8 +38,6 @@ export async function remember(
 ): Promise<void> {
   const device: PageDevice = { ...what, id, own, at: Date.now() };
   if (what.key === formatDeviceKey(fromHex(id))) throw fault('DEVICE_KEY_OWN');
-  const other = (await pageDevices()).find(({ key }) => key === what.key);
-  if (other) throw fault('DEVICE_KEY_TRUSTED', { name: other.name });
   // Refuses keys of small order now, not at the first transfer.
   await secretWith(device, 'sender').catch((error) => {
     throw error instanceof BeelineError ? error : fault('DEVICE_KEY_UNUSABLE');
