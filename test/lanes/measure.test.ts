@@ -12,6 +12,10 @@ const LOOK_S = 0.5;
 /** Seconds that the relay needs for what it was asked for. */
 const ASKED_S = 4;
 
+const laneOf = (id: number, kind: string) =>
+  ({ id, kind, relayed: kind === 'relay', received: 0, quiet: false, roundTrip: 20, spared: false }) as Lane;
+const NO_DIALS = { paths: [] } as unknown as Dials;
+
 interface Share {
   relay: number;
   direct: number;
@@ -32,8 +36,8 @@ function run(carries: (spared: boolean) => Share, seconds: number) {
       roundTrip: 20,
       spared: false,
     }) as Lane;
-  const relay = [lane(1, 'relay'), lane(2, 'relay')];
-  const direct = [lane(3, 'punched'), lane(4, 'punched')];
+  const relay = [laneOf(1, 'relay'), laneOf(2, 'relay')];
+  const direct = [laneOf(3, 'punched'), laneOf(4, 'punched')];
   let sparedFor = 0;
   let asked = ASKED_S;
   while (now < seconds && !measure.carriesWell) {
@@ -49,7 +53,7 @@ function run(carries: (spared: boolean) => Share, seconds: number) {
     };
     if (!spared) brings(relay, both ? byRelay : 8e6);
     if (both) brings(direct, byDirect);
-    measure.take(both ? [...relay, ...direct] : relay, { paths: [] } as unknown as Dials, true, false);
+    measure.take(both ? [...relay, ...direct] : relay, NO_DIALS, true, false);
   }
   return { well: measure.carriesWell, now, sparedFor };
 }
@@ -81,11 +85,11 @@ test('once direct lanes are gone the relay is not spared any more', () => {
       roundTrip: 20,
       spared: false,
     }) as Lane;
-  const [relay, direct] = [lane(1, 'relay'), lane(2, 'punched')];
+  const [relay, direct] = [laneOf(1, 'relay'), laneOf(2, 'punched')];
   const look = (...lanes: Lane[]) => {
     now += LOOK_S;
     (relay as { received: number }).received += relay.spared ? 0 : 4e6;
-    measure.take(lanes, { paths: [] } as unknown as Dials, true, false);
+    measure.take(lanes, NO_DIALS, true, false);
   };
   look(relay);
   for (let i = 0; i < 20 && !relay.spared; i++) look(relay, direct);
