@@ -26,16 +26,6 @@ function run(carries: (spared: boolean) => Share, seconds: number) {
   let now = 0;
   const clock = { now: () => now * 1000 } as Clock;
   const measure = new Measure(clock, NODE_TRANSPORTS);
-  const lane = (id: number, kind: string) =>
-    ({
-      id,
-      kind,
-      relayed: kind === 'relay',
-      received: 0,
-      quiet: false,
-      roundTrip: 20,
-      spared: false,
-    }) as Lane;
   const relay = [laneOf(1, 'relay'), laneOf(2, 'relay')];
   const direct = [laneOf(3, 'punched'), laneOf(4, 'punched')];
   let sparedFor = 0;
@@ -75,16 +65,6 @@ test('direct lanes that carry little do not make the relay needless, and to try 
 test('once direct lanes are gone the relay is not spared any more', () => {
   let now = 0;
   const measure = new Measure({ now: () => now * 1000 } as Clock, NODE_TRANSPORTS);
-  const lane = (id: number, kind: string) =>
-    ({
-      id,
-      kind,
-      relayed: kind === 'relay',
-      received: 0,
-      quiet: false,
-      roundTrip: 20,
-      spared: false,
-    }) as Lane;
   const [relay, direct] = [laneOf(1, 'relay'), laneOf(2, 'punched')];
   const look = (...lanes: Lane[]) => {
     now += LOOK_S;
