@@ -63,7 +63,7 @@ function Languages({ page }: { page: Page }) {
     // Where the words do not come, all stays as it is.
     const lost = () => page.shown.fault(new Error(say('fault.part')));
     if (isLanguage(value)) await changeLanguage(value).catch(lost);
-    page.shown.show({ ...page.shown.view });
+    page.shown.changed();
   };
   return (
     <p class="languages">

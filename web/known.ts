@@ -39,16 +39,12 @@ export class KnownHere {
 
   async remember(pair: OwnPair, what: Pick<PageDevice, 'name' | 'kind' | 'key'>): Promise<void> {
     const { remember } = await engine();
-    // Two of one name could not be told apart.
-    const [name] = distinct([...this.list.map(({ name }) => name), what.name]).slice(-1);
-    await remember(pair, { ...what, name: name! });
+    await remember(pair, { ...what, name: this.#free(what.name) });
     await this.#all();
   }
 
   async rename({ id }: PageDevice, name: string): Promise<void> {
-    const others = this.list.flatMap((other) => (other.id === id ? [] : [other.name]));
-    const [own] = distinct([...others, name]).slice(-1);
-    await changePageDevice(id, { name: own! });
+    await changePageDevice(id, { name: this.#free(name, id) });
     await this.#all();
   }
 
@@ -61,6 +57,12 @@ export class KnownHere {
   async forget({ id }: PageDevice): Promise<void> {
     await forgetPageDevice(id);
     await this.#all();
+  }
+
+  /** The name, or a like one: two of one name could not be told apart. @param own whose it is to be */
+  #free(name: string, own?: string): string {
+    const others = this.list.flatMap((other) => (other.id === own ? [] : [other.name]));
+    return distinct([...others, name]).at(-1)!;
   }
 
   /** What it has is being looked at: it calls anew with the next thing. */

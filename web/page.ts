@@ -69,7 +69,7 @@ export class Page {
     if (!receiving) this.known.begin();
     this.#looked = able.then((found) => {
       this.able = found;
-      this.shown.show({ ...this.shown.view });
+      this.shown.changed();
     });
     // This tells the other side at once. If a tab just vanishes, WebRTC tells it half a minute later.
     addEventListener('pagehide', ({ persisted }: PageTransitionEvent) => {
@@ -136,7 +136,7 @@ export class Page {
     this.to = to;
     if (to && view.at === 'staging') return this.#send(view.items);
     if (to && view.at === 'home' && this.draft !== '') return this.#send({ text: this.draft });
-    this.shown.show({ ...view });
+    this.shown.changed();
     // Of a text nothing is to be chosen.
     if (to) document.getElementById('files')?.click();
   }
@@ -145,7 +145,7 @@ export class Page {
   sendMore(to: PageDevice): void {
     this.back();
     this.to = to;
-    this.shown.show({ ...this.shown.view });
+    this.shown.changed();
   }
 
   /** Nobody came for what is sent to a trusted device: it goes to whoever has the code. */

@@ -6,6 +6,7 @@ export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
 export { escapeName } from '../base/printable.ts';
 export { type Code, codeIn, formatCode, linkIn, parseCode } from '../identity/code.ts';
 export type { Completion } from '../identity/completion.ts';
+export { MOST_DEVICE_NAME } from '../identity/device-name.ts';
 export type { Doubt } from '../identity/doubt.ts';
 export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';
 export { formatBytes, formatDuration, formatRate } from '../session/format.ts';

@@ -1,6 +1,7 @@
 /** What a receiver is asked before anything is written: whether to accept, and what to do with files that exist. */
 import { resolve } from 'node:path';
 import { BeelineError, retold } from '../base/errors.ts';
+import { InTurn } from '../base/in-turn.ts';
 import { escapeName } from '../base/printable.ts';
 import type { OfferSummary, Overwrite, ReceiveOptions } from '../node/api.ts';
 import { contents, formatBytes, groups } from './format.ts';
@@ -37,7 +38,8 @@ export class Questions {
   #always: Choice | undefined;
   /** The sender calls it a refresh, and nobody has been asked about that yet. */
   #refresh = false;
-  #last: Promise<unknown> = Promise.resolve();
+  /** One at a time, so that an answer for all reaches the files that wait. */
+  readonly #turns = new InTurn();
   readonly #tell: (event: { event: string }) => void;
 
   /** @param tell what was offered, and whether it is taken */
@@ -70,7 +72,7 @@ export class Questions {
       },
       onConflict:
         overwrite === 'ask' && this.#prompt.possible
-          ? (path) => this.#inTurn(() => this.#conflict(path))
+          ? (path) => this.#turns.run(() => this.#conflict(path))
           : undefined,
     };
   }
@@ -79,13 +81,6 @@ export class Questions {
   explained(thrown: unknown): unknown {
     const refresh = this.#refresh && thrown instanceof BeelineError && thrown.code === 'EXISTS';
     return refresh ? retold(thrown, `${thrown.message} ${REFRESH}`) : thrown;
-  }
-
-  /** One at a time, so that an answer for all reaches the files that wait. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 
   async #accept(offer: OfferSummary, to: string): Promise<boolean> {

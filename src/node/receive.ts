@@ -79,9 +79,10 @@ export function receive(given: ReceiveOptions): Transfer {
       made.catch(() => {});
       secret = known.secret;
       // Loaded only where it is asked for.
-      if (options.trust !== undefined) {
+      const { trust, configDir } = options;
+      if (trust !== undefined) {
         const { trusting } = await import('./trusting.ts');
-        trusted = await trusting(transfer, options, (error) => session.warn(error));
+        trusted = await trusting(transfer, { trust, configDir }, (error) => session.warn(error));
       }
       return known;
     },

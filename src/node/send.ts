@@ -167,10 +167,10 @@ async function secretsFor(options: SendOptions) {
 }
 
 /** Loaded only where it is asked for. */
-async function introduced(transfer: Running, options: SendOptions) {
-  if (options.trust === undefined) return undefined;
+async function introduced(transfer: Running, { trust, configDir }: SendOptions) {
+  if (trust === undefined) return undefined;
   const { trusting } = await import('./trusting.ts');
-  return trusting(transfer, options, (error) => transfer.events.emit(warningEvent(error)));
+  return trusting(transfer, { trust, configDir }, (error) => transfer.events.emit(warningEvent(error)));
 }
 
 /** The links, as soon as there is a code to put into them. */

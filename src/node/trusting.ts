@@ -5,7 +5,6 @@ import { parseDeviceKey } from '../identity/device-key.ts';
 import { checkName } from '../identity/device-name.ts';
 import { KnownDevices } from '../identity/devices.ts';
 import type { TransferEvent } from '../session/api.ts';
-import type { SendOptions } from './api.ts';
 
 export interface Trusting {
   /** This device's public key, in hex: what its hello says. */
@@ -20,13 +19,12 @@ interface Told {
   readonly events: { emit(event: TransferEvent): void };
 }
 
-/** Undefined without the option. @throws BeelineError USAGE if that name cannot be given to another device */
+/** @param trust the option's name for it @throws BeelineError USAGE if that name cannot be given to another device */
 export async function trusting(
   transfer: Told,
-  { trust, configDir }: Pick<SendOptions, 'trust' | 'configDir'>,
+  { trust, configDir }: { trust: string; configDir?: string | undefined },
   warn: (error: BeelineError) => void,
-): Promise<Trusting | undefined> {
-  if (trust === undefined) return undefined;
+): Promise<Trusting> {
   const name = checkName(trust);
   const devices = await KnownDevices.open(configDir);
   if (devices.find(name)) throw fault('DEVICE_NAME_TAKEN', { name });

@@ -270,7 +270,7 @@ export class ReceivingSide {
     for (const [index, { kind, path, size }] of offer.entries.entries()) {
       if (index % CHEAP_STEPS === 0 && slices.over()) await slices.next();
       if (kind !== 'file' || !sink.wants(index)) continue;
-      const as = sink.nameOf(index) ?? path;
+      const as = sink.nameOf(index);
       this.#session.emit({ event: 'placed', path, size, ...(as !== path && { as }) });
     }
   }

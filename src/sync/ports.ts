@@ -66,7 +66,7 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
   ): Promise<void>;
   /** False for files that are skipped. Their bytes are never asked for. */
   wants(entry: number): boolean;
-  /** Where a finished file stands, relative to the destination. Absent: under its own path. */
+  /** Where a finished file stands, relative to the destination. Absent where nobody is told: of what is no file on a disk of this machine. */
   nameOf?(entry: number): string;
   /** The paths that this sink leaves out, because it cannot hold them or must not. The person has been warned. */
   leftOut?(): string[];

@@ -46,12 +46,13 @@ test('a file is one slice of the space that is kept, and no two overlap', () => 
 
 test('a transfer is known by its whole manifest and its chunks', () => {
   const entries = entriesOf([1, 2]);
-  const key = transferKey(entries, MiB);
+  const cut = { chunkSize: MiB, stream: false };
+  const key = transferKey(entries, cut);
   assert.match(key, /^[0-9a-f]{32}$/);
-  assert.equal(key, transferKey(structuredClone(entries), MiB));
+  assert.equal(key, transferKey(structuredClone(entries), cut));
   const others = [
-    transferKey(entries, 2 * MiB),
-    transferKey(entries.slice(1), MiB),
+    transferKey(entries, { ...cut, chunkSize: 2 * MiB }),
+    transferKey(entries.slice(1), cut),
     ...(['path', 'size', 'mtime', 'mode', 'version'] as const).map((field) =>
       transferKey(
         [
@@ -62,7 +63,7 @@ test('a transfer is known by its whole manifest and its chunks', () => {
           },
           entries[1]!,
         ],
-        MiB,
+        cut,
       ),
     ),
   ];

@@ -1,6 +1,6 @@
 /** The devices that this browser trusts: each is a tile to send to. */
 import { useState } from 'preact/hooks';
-import { escapeName, type PageDevice } from '../../src/browser/light.ts';
+import { escapeName, MOST_DEVICE_NAME, type PageDevice } from '../../src/browser/light.ts';
 import { mustStay, type View } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { say, sayWith } from '../words/index.ts';
@@ -85,7 +85,7 @@ function Edit({ page }: { page: Page }) {
             <Icon name={device.kind} />
             <input
               type="text"
-              maxlength={64}
+              maxlength={MOST_DEVICE_NAME}
               defaultValue={device.name}
               aria-label={say('known.name', { name })}
               autocomplete="off"

@@ -1,13 +1,10 @@
 import { useState } from 'preact/hooks';
-import { escapeName } from '../../src/browser/light.ts';
+import { escapeName, MOST_DEVICE_NAME } from '../../src/browser/light.ts';
 import { deviceName } from '../model/device.ts';
 import type { Transferring } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { messageOf } from '../shown.ts';
 import { say } from '../words/index.ts';
-
-/** Characters of a name, as the engine takes it. */
-const MOST = 64;
 
 /** At the end of a transfer by code: both sides can spare themselves the next one. */
 export function Remember({ view, page }: { view: Transferring; page: Page }) {
@@ -36,7 +33,7 @@ export function Remember({ view, page }: { view: Transferring; page: Page }) {
         <input
           id="remember-name"
           type="text"
-          maxlength={MOST}
+          maxlength={MOST_DEVICE_NAME}
           autocomplete="off"
           value={name}
           aria-invalid={problem !== ''}

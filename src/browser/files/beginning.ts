@@ -19,8 +19,15 @@ export function beginning(
   ];
 }
 
-/** The same for every offer of the same files, cut into the same chunks: 32 hex digits, fit for a folder's name. */
-export function transferKey(entries: readonly Entry[], chunkSize: number): string {
+/**
+ * The same for every offer of the same files, cut into the same chunks: 32 hex digits, fit for a folder's name. Of a stream another one
+ * each time: it cannot be gone on with, and another one of its name is none of its business.
+ */
+export function transferKey(
+  entries: readonly Entry[],
+  { chunkSize, stream }: Pick<ByteSpace, 'chunkSize' | 'stream'>,
+): string {
+  if (stream) return crypto.randomUUID().replaceAll('-', '');
   const hash = sha256.create().update(new Writer().u32(chunkSize).done());
   for (const page of encodePages(entries)) hash.update(page);
   return toHex(hash.digest()).slice(0, 32);

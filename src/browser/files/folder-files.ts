@@ -3,6 +3,7 @@
  * is closed: under its name it is empty or whole. Nothing that was there before is touched: what would have its name gets another.
  */
 import { BeelineError } from '../../base/errors.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { foldKey } from '../../offer/names.ts';
 import type { StagedPieces } from '../../sync/store/chunk-writer.ts';
@@ -62,7 +63,7 @@ export class FolderFiles implements StagedPieces {
   #running = 0;
   #closed = false;
   /** Other names are found one at a time. */
-  #naming: Promise<unknown> = Promise.resolve();
+  readonly #naming = new InTurn();
   /** All names that are given already, as any file system may compare them. */
   #given: Set<string> | undefined;
 
@@ -312,7 +313,7 @@ export class FolderFiles implements StagedPieces {
   }
 
   #otherName(entry: number, dir: Dir, name: string): Promise<string> {
-    const naming = this.#naming.then(async () => {
+    return this.#naming.run(async () => {
       const { fitted, names, claim } = this.#job;
       this.#given ??= new Set(fitted.map((path, entry) => foldKey(names.get(entry) ?? path)));
       const given = this.#given;
@@ -325,8 +326,6 @@ export class FolderFiles implements StagedPieces {
       await claim(entry, path);
       return other;
     });
-    this.#naming = naming.catch(() => {});
-    return naming;
   }
 
   #checkGoing(): void {

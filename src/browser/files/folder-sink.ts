@@ -5,6 +5,7 @@
  */
 import { realClock } from '../../base/clock.ts';
 import { BeelineError } from '../../base/errors.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
@@ -64,7 +65,7 @@ export class FolderSink implements Sink {
   #mine = false;
   #over = false;
   /** Beginnings and ends, one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(top: FileSystemDirectoryHandle, options: FolderOptions = {}) {
     this.#top = top;
@@ -80,11 +81,8 @@ export class FolderSink implements Sink {
     this.#entries = entries;
     this.#space = space;
     this.#fitted = await fittedPaths(entries);
-    // A stream cannot be gone on with, and another one of its name is none of its business.
-    this.#key = folderKey(
-      space.stream ? crypto.randomUUID().replaceAll('-', '') : transferKey(entries, space.chunkSize),
-    );
-    await this.#inTurn(() => this.#begin());
+    this.#key = folderKey(transferKey(entries, space));
+    await this.#turns.run(() => this.#begin());
     warnOfMisfits(entries, this.#fitted, this.#options.onWarning);
   }
 
@@ -159,7 +157,7 @@ export class FolderSink implements Sink {
   }
 
   async reopen(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       await this.#end();
       await this.#begin();
     });
@@ -168,7 +166,7 @@ export class FolderSink implements Sink {
   async close(end: End): Promise<void> {
     this.#over = true;
     this.#work?.writer.stop();
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       if (end === 'keep') await this.#work?.committer.finish().catch(() => {});
       await this.#end();
       if (end === 'keep' && this.#worth && !this.#space!.stream) return;
@@ -259,12 +257,6 @@ export class FolderSink implements Sink {
   async #isOurs(): Promise<boolean> {
     const before = await pickedFor(this.#key);
     return before !== undefined && (await before.isSameEntry(this.#top));
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 
   async #end(): Promise<void> {

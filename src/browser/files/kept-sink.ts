@@ -5,6 +5,7 @@
  */
 import { realClock } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
@@ -55,7 +56,7 @@ export class KeptSink implements Sink {
   #settled = false;
   #over = false;
   /** Beginnings and ends, one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(options: KeptOptions = {}) {
     this.#options = options;
@@ -77,13 +78,10 @@ export class KeptSink implements Sink {
     await new PageSlices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
-    // A stream cannot be gone on with, and another one of its name is none of its business.
-    this.#key = space.stream
-      ? crypto.randomUUID().replaceAll('-', '')
-      : transferKey(entries, space.chunkSize);
+    this.#key = transferKey(entries, space);
     // Whether the browser may clear it under pressure; some ask the person, and nothing waits for that.
     void navigator.storage?.persist?.().catch(() => {});
-    await this.#inTurn(() => this.#begin());
+    await this.#turns.run(() => this.#begin());
     warnOfMisfits(entries, await fittedPaths(entries), this.#options.onWarning);
   }
 
@@ -162,7 +160,7 @@ export class KeptSink implements Sink {
 
   /** The files are let go of first: not every browser reads what is locked. */
   async digests(): Promise<Map<number, string>> {
-    await this.#inTurn(() => this.#end());
+    await this.#turns.run(() => this.#end());
     const digests = new Map<number, string>();
     const { files } = await this.kept();
     const byPath = new Map(files.map((file) => [file.path, file]));
@@ -186,17 +184,17 @@ export class KeptSink implements Sink {
   }
 
   async reopen(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       await this.#end();
       await this.#begin();
     });
   }
 
   async close(end: End): Promise<void> {
-    if (end === 'keep' && this.#finished && this.#over) return this.#turn;
+    if (end === 'keep' && this.#finished && this.#over) return this.#turns.over();
     this.#over = true;
     this.#settled ||= end === 'done';
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       if (end === 'keep') await this.#work?.committer.flush().catch(() => {});
       await this.#end();
       const worth = this.#finished || (this.#taken.size > 0 && !this.#space!.stream);
@@ -252,12 +250,6 @@ export class KeptSink implements Sink {
     const folder = await (await keptFolder()).getDirectoryHandle(this.#key);
     const data = await (await folder.getFileHandle('data')).getFile();
     return new Uint8Array(await data.slice(at, at + length).arrayBuffer());
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 
   /** Before any chunk that has zeros in their places; what is here of a file that is whole stays. */

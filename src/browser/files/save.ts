@@ -3,6 +3,7 @@
  * disk, so memory stays flat. Nothing that exists there is touched: what would have its name gets another.
  */
 import { BeelineError, fault } from '../../base/errors.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import { quoted } from '../../base/printable.ts';
 import { foldKey } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
@@ -42,7 +43,7 @@ class Saving {
   readonly #refused: string[] = [];
   #bytes = 0;
   /** Names are taken one at a time, since two that differ in case only may be one there. */
-  #taking: Promise<unknown> = Promise.resolve();
+  readonly #taking = new InTurn();
 
   constructor(top: FileSystemDirectoryHandle, progress: (bytes: number) => void, signal?: AbortSignal) {
     this.#folders.set('', top);
@@ -119,11 +120,9 @@ class Saving {
         there.add(key);
         return await making(own);
       }
-      const taken = this.#taking.then(async () =>
+      return await this.#taking.run(async () =>
         making(await freeName(own, async (name) => (await look(parent, name)) !== undefined)),
       );
-      this.#taking = taken.catch(() => {});
-      return await taken;
     } catch (thrown) {
       // The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name
       if (thrown instanceof TypeError) return this.#refuse(path);

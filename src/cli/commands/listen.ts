@@ -1,6 +1,7 @@
 /** `beeline listen`: an inbox that stays until it is told to stop. */
 import { resolve } from 'node:path';
 import { until } from '../../base/clock.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import type { Device } from '../../identity/devices.ts';
 import type { OfferSummary } from '../../node/api.ts';
 import { ArrivalsReport } from '../arrivals-report.ts';
@@ -65,14 +66,11 @@ export async function listenCommand(argv: readonly string[], host: Host): Promis
 
 /** One question at a time. */
 function asking(prompt: Prompt, screen: Screen, to: string) {
-  let last: Promise<unknown> = Promise.resolve();
-  return (offer: OfferSummary, device: Device): Promise<boolean> => {
-    const answer = last.then(async () => {
+  const turns = new InTurn();
+  return (offer: OfferSummary, device: Device): Promise<boolean> =>
+    turns.run(async () => {
       screen.line(describeOffer(offer));
       const where = offer.kind === 'text' ? '' : ` into ${resolve(device.inbox?.to ?? to)}`;
       return isYes(await prompt.ask(`Accept${where}? [y/N] `));
     });
-    last = answer.catch(() => undefined);
-    return answer;
-  };
 }

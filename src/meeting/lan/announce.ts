@@ -107,18 +107,15 @@ export async function announce(options: AnnounceOptions): Promise<Announcing> {
       const wanted = { nameplate: choose(), port, label };
       claimed = wanted;
       lost = false;
-      let late = 0;
-      for (let sent = 0; sent < PROBES && !lost; sent++) {
+      for (let heard = 0, late = 0; heard < PROBES && !lost; ) {
         const began = performance.now();
         for (const link of links.all) void link.query(probe(wanted));
         await sleep(PROBE_PAUSE);
         // A timer that is late comes before what the sockets have to say.
         await turn();
         // A process that stood still heard nobody in that pause, and others that did have not answered either.
-        if (performance.now() - began > 2 * PROBE_PAUSE && late < MOST_LATE) {
-          late++;
-          sent--;
-        }
+        if (performance.now() - began > 2 * PROBE_PAUSE && late < MOST_LATE) late++;
+        else heard++;
       }
       if (!lost || left === 0) return wanted;
     }

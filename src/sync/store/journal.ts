@@ -6,6 +6,7 @@
 import { concatAll, equalBytes } from '../../base/bytes.ts';
 import { crc32 } from '../../base/crc32.ts';
 import { BeelineError } from '../../base/errors.ts';
+import { InTurn } from '../../base/in-turn.ts';
 import { decodePage, type Entry } from '../../offer/manifest.ts';
 import {
   encodeRecords,
@@ -53,7 +54,7 @@ export class Journal {
   /** Bytes that are whole records, and those of them that a sync has covered. */
   #length: number;
   #synced: number;
-  #queue: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
   /** Why nothing can be appended any more. */
   #broken: unknown;
   #closed = false;
@@ -103,9 +104,7 @@ export class Journal {
       throw new BeelineError('INTERNAL', 'A journal begins only once.');
     // At once: the caller may reuse its buffers.
     const data = encodeRecords(records);
-    const turn = this.#queue.then(() => this.#write(data, sync));
-    this.#queue = turn.catch(() => {});
-    await turn;
+    await this.#turns.run(() => this.#write(data, sync));
   }
 
   async #write(data: Uint8Array, sync: boolean): Promise<void> {
@@ -132,7 +131,7 @@ export class Journal {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#queue;
+    await this.#turns.over();
     await this.#file.close();
   }
 }
