@@ -175,12 +175,16 @@ export class Page {
   /** Goes on with something of which a part is here. */
   async goOn(code: string, kept: Kept): Promise<void> {
     const { folder } = kept;
-    if (await this.#mayStillWrite(folder)) this.receive(code, kept, folder);
+    if (folder) {
+      const { at } = this.shown.view;
+      if (!(await this.#mayStillWrite(folder)) || this.shown.view.at !== at) return;
+    }
+    this.receive(code, kept, folder);
   }
 
   /** The person is asked, who may have forbidden it since, and told what follows. */
-  async #mayStillWrite(folder: FileSystemDirectoryHandle | undefined): Promise<boolean> {
-    if (!folder || (await mayWrite(folder))) return true;
+  async #mayStillWrite(folder: FileSystemDirectoryHandle): Promise<boolean> {
+    if (await mayWrite(folder)) return true;
     this.shown.note({ kind: 'error', text: say('kept.forbidden') });
     return false;
   }
@@ -272,7 +276,12 @@ export class Page {
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
     const { sent, code, agreed, running, device } = view;
-    if (!(await this.#mayStillWrite(running.folder))) return;
+    if (running.folder) {
+      if (!(await this.#mayStillWrite(running.folder))) return;
+      // Pressed twice, or left while the person was asked.
+      const { view: now } = this.shown;
+      if (now.at !== 'transfer' || now.running !== running) return;
+    }
     this.to = sent && device;
     if (sent) this.#send(sent);
     else if (device) this.receiveFrom(device, agreed, running.folder);
