@@ -92,9 +92,7 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
         if (!request.url().startsWith(`${from}/`)) errors.push(`asked for ${request.url()}`);
       });
       await page.goto(from + path);
-      await page.waitForSelector('main');
-      // It comes behind the first picture; an insecure page goes without.
-      await page.waitForFunction('!isSecureContext || globalThis.mock !== undefined');
+      await whole(page);
       return { page, errors };
     },
     async close() {
@@ -103,6 +101,12 @@ export async function mockPage(args: readonly string[] = []): Promise<MockPage> 
       await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
+}
+
+/** Resolves once all of a page that was loaded is there: the engine comes behind the first picture, and an insecure page goes without. */
+export async function whole(page: Page): Promise<void> {
+  await page.waitForSelector('main');
+  await page.waitForFunction('!isSecureContext || globalThis.mock !== undefined');
 }
 
 /** Runs an expression on `mock` in the page, and lets the page draw what follows. */

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import test, { after, before } from 'node:test';
 import type { Page } from 'puppeteer-core';
 import { whyNoBrowser } from '../browser/harness/browsers.ts';
-import { type MockPage, mockPage, play, state } from './mock-page.ts';
+import { type MockPage, mockPage, play, state, whole } from './mock-page.ts';
 
 const skip = whyNoBrowser('chromium');
 const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
@@ -661,6 +661,7 @@ test('home offers what is unfinished and unsaved', { skip }, async () => {
   assert.equal(await play(page, 'mock.answer'), 'kept');
   await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
   await page.reload();
+  await whole(page);
   await state(page, 'home');
   await play(page, "(mock.keep('photos', [5e8, 3e8, 2e8], 42e7), mock.keep('report.pdf', [2e6]))");
   await page.evaluate("dispatchEvent(new Event('hashchange'))");
