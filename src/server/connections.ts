@@ -2,9 +2,13 @@
 import { CLOSE } from '../wire/relay.ts';
 import type { Mailboxes, Seat } from './mailboxes.ts';
 import type { ClientSocket } from './socket.ts';
+import type { SeatConnection } from './tunnels.ts';
 
 /** A close code that the relay has no use for (RFC 6455, 7.4.1). */
 const UNSUPPORTED = 1003;
+
+/** Who has opened a WebSocket. */
+export type Stranger = Pick<SeatConnection, 'address' | 'ofPage'>;
 
 /**
  * Text only, and no more queued to it than its limit.
@@ -13,14 +17,14 @@ const UNSUPPORTED = 1003;
 export function sitDown(
   mailboxes: Mailboxes,
   socket: ClientSocket,
-  address: string,
+  who: Stranger,
   first: string | undefined,
 ): void {
   const { webSocket } = socket;
   let seat: Seat;
   try {
     seat = mailboxes.open({
-      address,
+      ...who,
       get queued() {
         return webSocket.bufferedAmount;
       },

@@ -26,7 +26,10 @@ export const DEFAULT_LIMITS = {
   joinsPerHour: 240,
   connections: 4_000,
   connectionsPerAddress: 128,
-  /** Connections that only watch nameplates; they count among `connections`, and must not take all of them. */
+  /**
+   * Connections that only watch nameplates; they count among `connections`, and must not take all of them. Pages have at most half of
+   * this, of what may be watched, and of the connections of an address.
+   */
   watchers: 2_000,
   /** Nameplates that are watched, in all and from one address. */
   watched: 100_000,

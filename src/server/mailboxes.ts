@@ -72,7 +72,12 @@ export interface RelayNews {
 }
 
 const MOVED = 'This meeting has moved to another instance of this server.';
-const WHAT: Record<Counted, string> = { joins: 'joins', created: 'new meetings', watches: 'watches' };
+const WHAT: Record<Counted, string> = {
+  joins: 'joins',
+  created: 'new meetings',
+  watches: 'watches',
+  pageWatches: 'watches of pages',
+};
 
 export class Mailboxes implements House {
   readonly limits: Readonly<Limits>;
@@ -252,7 +257,7 @@ export class Mailboxes implements House {
   watch(seat: Seat, nameplates: readonly string[]): Awaitable<string[]> {
     if (this.#hosts === 'this process') throw fault('PAGE_OF_ONE_SENDER');
     if (!this.#spoke.has(seat)) this.#speaks(seat);
-    return whenKnown(this.#count('watches', seat.key), () => {
+    return whenKnown(this.#count(seat.ofPage ? 'pageWatches' : 'watches', seat.key), () => {
       const refusal = this.#watchers.refusal(seat, nameplates);
       if (refusal) throw busy(refusal);
       if (seat.over) return [];
@@ -399,7 +404,7 @@ export class Mailboxes implements House {
   /** One more event of an address. @throws BeelineError SERVER */
   #count(what: Counted, key: string): Awaitable<void> {
     const { joinsPerHour: joins, mailboxesPerHour: created, watchesPerHour: watches } = this.limits;
-    const limit = { joins, created, watches }[what];
+    const limit = { joins, created, watches, pageWatches: watches }[what];
     return whenKnown(this.store.hit(what, key), ({ count, wait }) => {
       if (count <= limit) return;
       const minutes = Math.ceil(wait / 60_000);
@@ -419,6 +424,7 @@ export class Seat implements Sitter, Watcher {
   readonly address: string;
   readonly local: boolean;
   readonly forwarded: boolean;
+  readonly ofPage: boolean;
   readonly #mailboxes: Mailboxes;
   readonly #connection: SeatConnection;
   readonly #since: number;
@@ -441,6 +447,7 @@ export class Seat implements Sitter, Watcher {
     this.address = connection.address;
     this.local = connection.local === true;
     this.forwarded = connection.forwarded === true;
+    this.ofPage = connection.ofPage === true;
   }
 
   /** It has closed, or has been closed. */

@@ -21,8 +21,8 @@ export const REMEMBERED_MS = 180_000;
 /** A ticket is used at once. */
 export const TICKET_MS = 30_000;
 
-/** What addresses do, counted by the hour over all instances. */
-export const COUNTED = ['joins', 'created', 'watches'] as const;
+/** What addresses do, counted by the hour over all instances. Pages that are merely open use up nothing of what commands have. */
+export const COUNTED = ['joins', 'created', 'watches', 'pageWatches'] as const;
 export type Counted = (typeof COUNTED)[number];
 
 export interface HourCount {

@@ -20,6 +20,9 @@ function parseOrigin(text: string): string {
   throw fault('ORIGIN_MALFORMED', { text: JSON.stringify(text) });
 }
 
+/** Whether a page asks. A page cannot hide it, and no command of ours pretends to be one. */
+export const isOfPage = (request: IncomingMessage): boolean => request.headers.origin !== undefined;
+
 /** Why the page that this request comes from may not, if it may not. */
 export function originRefusal(request: IncomingMessage, allowed: ReadonlySet<string>): string | undefined {
   const { origin, host } = request.headers;

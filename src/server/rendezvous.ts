@@ -20,13 +20,13 @@ import {
   type TurnServer,
 } from '../wire/rendezvous.ts';
 import { clientAddress } from './address.ts';
-import { type LocalConnection, openLocal, sitDown } from './connections.ts';
+import { type LocalConnection, openLocal, type Stranger, sitDown } from './connections.ts';
 import { Health, SHUTTING_DOWN } from './health.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
 import { type ServerLog, SILENT, StrangersLog } from './log.ts';
 import { Mailboxes, type Seat } from './mailboxes.ts';
 import type { MeetingStore } from './meeting-store.ts';
-import { originRefusal, parseOrigins } from './origin.ts';
+import { isOfPage, originRefusal, parseOrigins } from './origin.ts';
 import { answerHttp, type MadeAnswers, pathOf } from './page.ts';
 import type { PageFiles } from './page-files.ts';
 import { Relay } from './relay.ts';
@@ -189,7 +189,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       socket.off('error', ignore);
       if (closed || draining) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
-      else meet(new ClientSocket(webSocket), address, firstOf(request));
+      else meet(new ClientSocket(webSocket), { address, ofPage: isOfPage(request) }, firstOf(request));
     });
   }
 
@@ -205,8 +205,9 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
     });
   };
 
-  function meet(socket: ClientSocket, address: string, first: string | undefined): void {
-    sitDown(mailboxes, socket, address, first);
+  function meet(socket: ClientSocket, who: Stranger, first: string | undefined): void {
+    const { address } = who;
+    sitDown(mailboxes, socket, who, first);
     sockets.add(socket);
     log.debug({ address, ...mailboxes.counts }, 'connection opened');
     void socket.closed.then(() => {

@@ -15,6 +15,8 @@ export interface SeatConnection {
   readonly address: string;
   /** Of this very process. */
   readonly local?: boolean;
+  /** A page has opened it (`isOfPage`). */
+  readonly ofPage?: boolean;
   /** It came through another instance. */
   readonly forwarded?: boolean;
   /** Bytes that wait to go out; absent: none ever do. */

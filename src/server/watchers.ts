@@ -11,10 +11,14 @@ import type { Limits } from './limits.ts';
 const NOTICES = 16;
 const NOTICES_PER_S = 0.2;
 
+/** Pages that are merely open watch too: they have at most this part of each limit, so that inboxes find room. */
+const PAGES_PART = 0.5;
+
 /** A connection that watches. */
 export interface Watcher {
   /** The address key that it counts under. */
   readonly key: string;
+  readonly ofPage: boolean;
   notify(message: WatcherMessage): void;
 }
 
@@ -34,9 +38,9 @@ export class Watchers {
   readonly #clock: { now(): number };
   readonly #lists = new Map<Watcher, Map<string, Watched>>();
   readonly #byNameplate = new Map<string, Set<Watcher>>();
-  /** Nameplates that are watched from an address, each as often as it is. */
-  readonly #ofAddress = new Holdings();
-  #inAll = 0;
+  readonly #all = new Share();
+  /** What of it pages have. */
+  readonly #pages = new Share();
   readonly #behind = new Set<Watcher>();
   readonly #asking = new Set<Set<string>>();
 
@@ -51,19 +55,32 @@ export class Watchers {
 
   /** Nameplates of all watchers together. */
   get watched(): number {
-    return this.#inAll;
+    return this.#all.nameplates;
   }
 
   /** Why these may not be watched, if so: in words. What the same watcher has watched so far does not count. */
   refusal(watcher: Watcher, nameplates: readonly string[]): string | undefined {
-    const { watchers, watched, watchedPerAddress } = this.#limits;
-    const own = this.#lists.get(watcher);
-    if (!own && this.#lists.size >= watchers) return `This server is full (${watchers} watchers).`;
-    const more = nameplates.length - (own?.size ?? 0);
-    if (this.#inAll + more > watched) return `This server is full (${watched} watched nameplates).`;
-    if (this.#ofAddress.of(watcher.key) + more > watchedPerAddress)
-      return `Too much is watched from your address (${watchedPerAddress} nameplates is the limit).`;
-    return undefined;
+    const own = this.#lists.get(watcher)?.size;
+    const more = {
+      key: watcher.key,
+      watchers: own === undefined ? 1 : 0,
+      nameplates: nameplates.length - (own ?? 0),
+    };
+    const { connectionsPerAddress, ...limits } = this.#limits;
+    const all = this.#all.refusal(more, limits, '');
+    if (all || !watcher.ofPage) return all;
+    const part = (limit: number) => Math.ceil(limit * PAGES_PART);
+    const { watchers, watched, watchedPerAddress } = limits;
+    return this.#pages.refusal(
+      more,
+      {
+        watchers: part(watchers),
+        watchersPerAddress: part(connectionsPerAddress),
+        watched: part(watched),
+        watchedPerAddress: part(watchedPerAddress),
+      },
+      ' of pages',
+    );
   }
 
   /** Instead of what it has watched so far. It hears nothing until `begin`. */
@@ -76,8 +93,7 @@ export class Watchers {
       this.#byNameplate.set(nameplate, all.add(watcher));
     }
     this.#lists.set(watcher, list);
-    this.#inAll += list.size;
-    this.#ofAddress.add(watcher.key, list.size);
+    for (const share of this.#sharesOf(watcher)) share.add(watcher.key, list.size);
   }
 
   /** @param hosted those that had a host when it was asked. What has been heard since is newer. @returns those that have one */
@@ -97,8 +113,7 @@ export class Watchers {
     if (!list) return;
     this.#lists.delete(watcher);
     this.#behind.delete(watcher);
-    this.#inAll -= list.size;
-    this.#ofAddress.remove(watcher.key, list.size);
+    for (const share of this.#sharesOf(watcher)) share.remove(watcher.key, list.size);
     for (const nameplate of list.keys()) {
       const all = this.#byNameplate.get(nameplate)!;
       all.delete(watcher);
@@ -164,8 +179,57 @@ export class Watchers {
     }
   }
 
+  #sharesOf({ ofPage }: Watcher): Share[] {
+    return ofPage ? [this.#all, this.#pages] : [this.#all];
+  }
+
   #tell(watcher: Watcher, nameplate: string, watched: Watched, present: boolean): void {
     watched.told = present;
     watcher.notify({ t: 'hosting', nameplate, present });
+  }
+}
+
+type ShareLimits = Pick<Limits, 'watchers' | 'watched' | 'watchedPerAddress'> & {
+  watchersPerAddress?: number;
+};
+
+/** How much some watchers hold together, and those of each address. */
+class Share {
+  readonly #watchersOf = new Holdings();
+  /** Nameplates that are watched from an address, each as often as it is. */
+  readonly #nameplatesOf = new Holdings();
+  watchers = 0;
+  nameplates = 0;
+
+  add(key: string, nameplates: number): void {
+    this.watchers++;
+    this.nameplates += nameplates;
+    this.#watchersOf.add(key);
+    this.#nameplatesOf.add(key, nameplates);
+  }
+
+  remove(key: string, nameplates: number): void {
+    this.watchers--;
+    this.nameplates -= nameplates;
+    this.#watchersOf.remove(key);
+    this.#nameplatesOf.remove(key, nameplates);
+  }
+
+  /** Why there may not be so many more, if so. @param whose in words */
+  refusal(
+    { key, watchers, nameplates }: { key: string; watchers: number; nameplates: number },
+    limits: ShareLimits,
+    whose: string,
+  ): string | undefined {
+    const { watchersPerAddress = Number.POSITIVE_INFINITY } = limits;
+    if (this.watchers + watchers > limits.watchers)
+      return `This server is full (${limits.watchers} watchers${whose}).`;
+    if (this.nameplates + nameplates > limits.watched)
+      return `This server is full (${limits.watched} watched nameplates${whose}).`;
+    if (this.#watchersOf.of(key) + watchers > watchersPerAddress)
+      return `Too many watchers${whose} at your address (${watchersPerAddress} is the limit).`;
+    if (this.#nameplatesOf.of(key) + nameplates > limits.watchedPerAddress)
+      return `Too much is watched${whose} from your address (${limits.watchedPerAddress} nameplates is the limit).`;
+    return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { BeelineError } from '../../src/base/errors.ts';
 import { startServer } from '../../src/server/index.ts';
-import { originRefusal, parseOrigins } from '../../src/server/origin.ts';
+import { isOfPage, originRefusal, parseOrigins } from '../../src/server/origin.ts';
 
 const request = (origin?: string, host?: string, encrypted = false) =>
   ({ headers: { origin, host }, socket: { encrypted } }) as unknown as IncomingMessage;
@@ -91,6 +91,38 @@ describe('server: origins', () => {
         text,
       );
     assert.throws(() => parseOrigins(Array.from({ length: 65 }, (_, i) => `https://a${i}`)), /at most/);
+  });
+
+  it('tell a page from a command', () => {
+    assert.equal(isOfPage(request('https://meet.example', 'meet.example')), true);
+    assert.equal(isOfPage(request('', 'meet.example')), true);
+    assert.equal(isOfPage(request(undefined, 'meet.example')), false);
+  });
+
+  it('decide at the server which part of its room for watchers is had', async () => {
+    const server = await startServer({
+      ...{ port: 0, host: '127.0.0.1', stun: false },
+      limits: { watchers: 2 },
+    });
+    const sockets: WebSocket[] = [];
+    const watch = async (origin?: string) => {
+      const url = `ws://127.0.0.1:${server.port}/v1/rendezvous`;
+      const socket = new WebSocket(url, origin === undefined ? {} : { origin });
+      sockets.push(socket);
+      await once(socket, 'open');
+      socket.send(JSON.stringify({ t: 'watch', v: 2, nameplates: [`d${'a'.repeat(15)}`] }));
+      const [data] = await once(socket, 'message');
+      return JSON.parse(String(data)).t;
+    };
+    try {
+      assert.equal(await watch(server.url), 'watching');
+      assert.equal(await watch(server.url), 'refused');
+      assert.equal(await watch(), 'watching');
+      assert.equal(await watch(), 'refused');
+    } finally {
+      for (const socket of sockets) socket.terminate();
+      await server.close();
+    }
   });
 
   it('are asked for before anything is opened, at the meeting and at the relay', async () => {

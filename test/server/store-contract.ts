@@ -178,7 +178,8 @@ export function storeContract(name: string, skip: string | false, make: () => Pr
         assert.ok(wait > 0 && wait <= 3_600_000, String(wait));
       }
     assert.deepEqual(counts, [1, 1, 1, 2, 2, 2, 3, 3, 3]);
-    assert.equal((await a.hit('created', '192.0.2.1')).count, 1);
+    for (const other of ['created', 'pageWatches'] as const)
+      assert.equal((await a.hit(other, '192.0.2.1')).count, 1);
   });
 
   check('a pair has one carrier, that with the least to carry', async ({ open }) => {

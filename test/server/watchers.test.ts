@@ -9,14 +9,25 @@ import type { WatcherMessage } from '../../src/wire/watch.ts';
 const plate = (name: string) => `d${name.padStart(15, 'a')}`;
 const [one, two] = [plate('one'), plate('two')];
 
+/** Nameplates, each another. */
+const many = (count: number, from = 0) =>
+  Array.from(
+    { length: count },
+    (_, i) =>
+      `p${(from + i)
+        .toString(2)
+        .padStart(15, 'a')
+        .replace(/[01]/g, (bit) => (bit === '1' ? '7' : '6'))}`,
+  );
+
 function world(limits: Partial<Limits> = {}, hosts?: 'this process') {
   let now = 1000;
   const mailboxes = new Mailboxes({ limits, clock: () => now, hosts });
-  function client(address = '192.0.2.1', texts: string[] = []) {
+  function client(address = '192.0.2.1', texts: string[] = [], ofPage = false) {
     const heard: WatcherMessage[] = [];
     const state = { closed: false };
     const seat = mailboxes.open({
-      address,
+      ...{ address, ofPage },
       send: (text) => {
         texts.push(text);
         heard.push(JSON.parse(text));
@@ -140,15 +151,6 @@ test('protects from: a host that comes and goes at any rate makes no flood of no
 });
 
 test('protects from: floods of watches and of nameplates, from one address and from many', () => {
-  const many = (count: number, from = 0) =>
-    Array.from(
-      { length: count },
-      (_, i) =>
-        `p${(from + i)
-          .toString(2)
-          .padStart(15, 'a')
-          .replace(/[01]/g, (bit) => (bit === '1' ? '7' : '6'))}`,
-    );
   const { mailboxes, client } = world({
     watched: 500,
     watchedPerAddress: 300,
@@ -180,4 +182,51 @@ test('protects from: floods of watches and of nameplates, from one address and f
   const fresh = client('192.0.2.9');
   fresh.watch(...many(300));
   assert.deepEqual(fresh.heard(), [''], 'nothing of those that are gone counts');
+});
+
+test('protects from: pages that are merely open, which leave half of each limit to inboxes', () => {
+  const limits = {
+    watched: 400,
+    watchedPerAddress: 300,
+    watchers: 8,
+    connectionsPerAddress: 6,
+    watchesPerHour: 5,
+  };
+  const { mailboxes, client } = world(limits);
+  const page = (address: string, ...nameplates: string[]) => {
+    const it = client(address, [], true);
+    it.watch(...nameplates);
+    return { ...it, said: it.heard().at(-1) };
+  };
+  const inbox = (address: string, ...nameplates: string[]) => {
+    const it = client(address);
+    it.watch(...nameplates);
+    return { ...it, said: it.heard().at(-1) };
+  };
+
+  const first = page('192.0.2.1', ...many(150));
+  assert.equal(first.said, '');
+  assert.equal(page('192.0.2.1', one).said, 'SERVER', 'half of what an address may watch');
+  assert.equal(page('192.0.2.2', ...many(51)).said, 'SERVER', 'half of what may be watched in all');
+  const pages = [1, 2, 3].map(() => page('192.0.2.3', one));
+  assert.deepEqual(
+    pages.map(({ said }) => said),
+    ['', '', ''],
+  );
+  assert.equal(page('192.0.2.4', one).said, 'SERVER', 'half of the watchers');
+  pages[0]!.seat.closed();
+  assert.equal(page('192.0.2.4', one).said, '', 'one that is gone makes way');
+  pages[1]!.seat.closed();
+  assert.equal(inbox('192.0.2.3', one).said, '');
+
+  // An address whose pages have all that they may have has room for inboxes, and so has the server.
+  assert.equal(inbox('192.0.2.1', ...many(150)).said, '');
+  assert.equal(inbox('192.0.2.5', ...many(90)).said, '');
+  mailboxes.close();
+  for (let i = 0; i < 3; i++) assert.equal(page('192.0.2.6', one).said, '');
+  assert.equal(page('192.0.2.6', one).said, 'SERVER', 'half of the connections of an address');
+  for (let i = 0; i < 2; i++) page('192.0.2.6', one);
+  mailboxes.close();
+  assert.equal(page('192.0.2.6', one).said, 'SERVER', 'an hour');
+  assert.equal(inbox('192.0.2.6', one).said, '', 'which is not that of its inboxes');
 });
