@@ -75,7 +75,7 @@ export function placeOf(link: string): { server?: string; said: string } {
 export async function obtainCode(
   given: string | undefined,
   { stdin, codes }: Host,
-  { prompt, screen, interrupt }: TransferRun,
+  { prompt, screen, interrupt }: Pick<TransferRun, 'prompt' | 'screen' | 'interrupt'>,
 ): Promise<Obtained> {
   const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, completionOf } = await codes();
   let text = given;

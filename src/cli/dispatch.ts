@@ -1,11 +1,10 @@
 /** From arguments to an exit code: picks the command, and tells whatever goes wrong, once and in one sentence. */
-import { asBeelineError, BeelineError } from '../base/errors.ts';
+import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { BrokenPipe, EXIT_DONE, EXIT_FAILED, exitCode } from './exit.ts';
+import { EXIT_DONE, exitCode } from './exit.ts';
+import { beforeTerminator, fail } from './failure.ts';
 import { COMMANDS, type Command, TOPICS } from './flags.ts';
-import { withHint } from './hints.ts';
 import type { Host } from './host.ts';
-import { Mistakes } from './mistakes.ts';
 import { hint } from './near.ts';
 
 type Run = (argv: readonly string[], host: Host) => Promise<number>;
@@ -84,44 +83,4 @@ async function helpAbout([about]: readonly string[], host: Host): Promise<number
 async function showVersion(host: Host): Promise<number> {
   host.stdout.write(`${(await import('../server/version.ts')).version()}\n`);
   return EXIT_DONE;
-}
-
-/** Tells an error to person and program and gives the exit code. Also for what nothing caught. */
-export async function fail(thrown: unknown, argv: readonly string[], host: Host): Promise<number> {
-  if (thrown instanceof BrokenPipe) return EXIT_FAILED;
-  const error = asBeelineError(thrown, 'INTERNAL', 'This should not have happened');
-  const message = withHint(error);
-  const flags = beforeTerminator(argv);
-  if (flags.includes('--json')) {
-    const { jsonLine } = await import('./json.ts');
-    const { code, reason } = error;
-    host.stdout.write(`${jsonLine({ event: 'error', code, ...(reason && { reason }), message })}\n`);
-  }
-  const lines = error instanceof Mistakes ? error.lines : [message];
-  host.stderr.write(`beeline: ${lines.map(escapeName).join('\n')}\n`);
-  if (wantsStack(flags)) host.stderr.write(`${stackOf(error).split('\n').map(escapeName).join('\n')}\n`);
-  return exitCode(error.code);
-}
-
-function beforeTerminator(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--');
-  return end < 0 ? argv : argv.slice(0, end);
-}
-
-/** The arguments may not even parse, so this looks at them as they are. */
-function wantsStack(flags: readonly string[]): boolean {
-  const level = flags[flags.indexOf('--log-level') + 1];
-  return ['debug', 'trace'].some(
-    (name) => flags.includes(`--log-level=${name}`) || (flags.includes('--log-level') && level === name),
-  );
-}
-
-function stackOf(error: Error): string {
-  const texts: string[] = [];
-  let current: unknown = error;
-  for (let depth = 0; current instanceof Error && depth < 5; depth++) {
-    texts.push(current.stack ?? String(current));
-    current = current.cause;
-  }
-  return texts.join('\ncaused by ');
 }

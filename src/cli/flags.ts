@@ -272,7 +272,7 @@ export const FLAGS = {
     overwrite: takes('HOW', 'files that exist: ask, skip, rename, replace, update', OVERWRITE),
     update: on('replace files that differ; only differences move'),
     server,
-    device: text('NAME', 'receive from this trusted device, without a code'),
+    device: texts('NAME', 'from this trusted device, no code'),
     ...under('devices', { trust }),
     code: text('CODE', 'the code, if it is not an argument'),
     limit,

@@ -24,7 +24,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
   },
   receive: {
     line: 'receive what another machine sends, or files from HTTP servers',
-    usage: ['beeline receive [CODE]', 'beeline receive URL...'],
+    usage: ['beeline receive [CODE...]', 'beeline receive URL...'],
     examples: [
       'beeline receive 7-crossover-clockwork',
       'beeline receive 7-crossover-clockwork --to ~/Downloads --yes',
@@ -227,12 +227,15 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
     ],
   },
   several: {
-    line: 'one code for several receivers',
+    line: 'one code for several receivers, and several codes for one',
     body: [
       'With --receivers the code has three words, and each of so many receivers has a session of its own. They help each other, so that each part leaves the sender about once.',
       '',
+      '`receive` takes several codes (or --device several times), and receives one after the other. All codes are looked at before the first is tried. If one fails, the next begins; the exit code is that of the first that failed.',
+      '',
       'Examples:',
       [
+        'beeline receive 7-crossover-clockwork 8-topmost-waffle --yes',
         'beeline send film.mkv --receivers 5',
         'beeline send slides.pdf --receivers any --until 2h',
         'beeline send film.mkv --device laptop --device studio',

@@ -54,6 +54,8 @@ export type ReceiveArgs = TransferArgs<
   open: boolean;
   /** --server or --at was typed. */
   placed: boolean;
+  /** What to receive in turn, if it is more than one. */
+  several?: readonly Pick<ReceiveOptions, 'code' | 'device'>[];
 };
 
 export interface DownloadArgs {
@@ -197,19 +199,23 @@ function severalOf({ receivers, device }: FlagValues<'send'>): number | 'any' | 
 export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   const { flags, positionals } = parse('receive', argv);
   const { to = '.', update, overwrite, links, yes = false } = flags;
-  const argument = codeArgument(positionals);
+  const codes = codeArguments(positionals);
+  const { device: devices = [] } = flags;
+  const several = [...codes.map((code) => ({ code })), ...devices.map((device) => ({ device }))];
+  const argument = codes[0];
   if (argument !== undefined && flags.code !== undefined)
     throw usage('receive', 'The code was given twice: as an argument and by --code.');
   if (argument === '') throw usage('receive', 'The code is empty.');
   if (to === '-' && flags.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
   if (update && overwrite !== undefined && overwrite !== 'update')
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
+  if (several.length > 1) checkSeveral(several, flags);
   const own = {
     ...{
       to,
       overwrite: update ? 'update' : (overwrite ?? 'ask'),
       links,
-      device: flags.device,
+      device: devices[0],
       trust: flags.trust,
     },
     list: flags.list ?? false,
@@ -220,7 +226,15 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     yes,
     open: opens(flags),
     placed: 'server' in flags || 'at' in flags,
+    ...(several.length > 1 && { several }),
   };
+}
+
+/** @throws BeelineError USAGE for what has room for one offer only */
+function checkSeveral(several: NonNullable<ReceiveArgs['several']>, flags: FlagValues<'receive'>): void {
+  if (flags.to === '-') throw usage('receive', '--to - takes one offer.');
+  const alone = (['receipt', 'trust', 'psk-file'] as const).find((name) => name in flags);
+  if (alone) throw usage('receive', `--${alone} is for one offer, and there are ${several.length}.`);
 }
 
 /** @throws BeelineError USAGE */
@@ -297,17 +311,21 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
   };
 }
 
-/** The code as one argument, also if a shell split its words, or if the whole command that the sender shows was pasted. */
-function codeArgument(positionals: readonly string[]): string | undefined {
-  if (positionals.length < 2) return positionals[0];
+/** A code of which nothing is missing, alone or behind the # of a link. */
+const WHOLE_CODE = /^(?:[^\s#]*#)?\d{1,32}(?:[\p{Pd}\u2212][\p{L}\d]+){2,16}[.,]?$/u;
+
+/** The codes. One may be in parts, which a shell has split, or stand in the whole command that the sender shows. */
+function codeArguments(positionals: readonly string[]): readonly string[] {
+  if (positionals.length < 2) return positionals;
   const command = positionals[0] === 'beeline' && positionals[1] === 'receive';
   const words = command ? positionals.slice(2) : positionals;
   // One word more is no part of the code, but perhaps a folder. To try it as a part would burn the code.
   if (words.length === 1 || (words.length === 3 && words.every((word) => /^[\p{L}\d]+[.,]?$/u.test(word))))
-    return words.join(' ');
+    return [words.join(' ')];
+  if (words.length > 1 && words.every((word) => WHOLE_CODE.test(word))) return words;
   throw usage(
     'receive',
-    'Give one code, its words joined by hyphens: 7-crossover-clockwork. The folder comes after --to.',
+    'Give a code, or several, the words of each joined by hyphens: 7-crossover-clockwork. The folder comes after --to.',
   );
 }
 

@@ -1,5 +1,6 @@
 /** The real process around `dispatch`. */
-import { dispatch, fail } from './dispatch.ts';
+import { dispatch } from './dispatch.ts';
+import { fail } from './failure.ts';
 import type { Host } from './host.ts';
 import { releaseTerminal } from './keys.ts';
 import type { Env } from './options.ts';

@@ -32,8 +32,19 @@ export interface TransferRunOptions {
   report: Omit<ReportOptions, 'terse' | 'json' | 'board'>;
   /** How many are to receive; absent: one. */
   several?: number | 'any';
+  /** It is one of several offers that are received in turn. */
+  turn?: Turn;
   /** For what is said of an interruption. */
   side: Omit<InterruptedSide, 'role'>;
+}
+
+export interface Turn {
+  /** From 1. All its events have this number. */
+  arrival: number;
+  /** Others come after it, so it is not given to other receivers once it has arrived. */
+  more: boolean;
+  /** Of all of them together. */
+  interrupt: Interrupt;
 }
 
 const ASK_CANCEL =
@@ -41,7 +52,7 @@ const ASK_CANCEL =
 
 export class TransferRun {
   readonly screen: Screen;
-  readonly interrupt = new Interrupt();
+  readonly interrupt: Interrupt;
   readonly prompt: Prompt;
   readonly report: Report;
   readonly #host: Host;
@@ -54,6 +65,11 @@ export class TransferRun {
   #log: Log | undefined;
   #metrics: { close(): void } | undefined;
   #cancelledBy: 'self' | 'peer' | undefined;
+  /** Aborted when it is not to be given to others. */
+  readonly #left = new AbortController();
+  readonly #stopped = () => {
+    if (!this.#broken) this.report.say('Stopping. Press Ctrl-C again to stop at once.');
+  };
   #broken = false;
   #kind: 'files' | 'text' | 'stream' | undefined;
 
@@ -61,6 +77,7 @@ export class TransferRun {
     const { json, quiet } = options.face;
     this.#host = host;
     this.#options = options;
+    this.interrupt = options.turn?.interrupt ?? new Interrupt();
     this.screen = new Screen(host.stderr, host.env);
     const { several } = options;
     this.#board = several === undefined ? undefined : new Board(several);
@@ -90,9 +107,7 @@ export class TransferRun {
       },
       after: () => this.#startKeys(),
     });
-    this.interrupt.signal.addEventListener('abort', () => {
-      if (!this.#broken) this.report.say('Stopping. Press Ctrl-C again to stop at once.');
-    });
+    this.interrupt.signal.addEventListener('abort', this.#stopped);
     host.stdout.on('error', this.#onStdoutError);
   }
 
@@ -108,7 +123,8 @@ export class TransferRun {
       this.report.say(`Metrics: ${metrics.url}`);
     }
     this.interrupt.signal.throwIfAborted();
-    return { ...options, signal: this.interrupt.signal, log: this.#log?.logger };
+    const signal = AbortSignal.any([this.interrupt.signal, this.#left.signal]);
+    return { ...options, signal, log: this.#log?.logger };
   }
 
   /**
@@ -154,8 +170,10 @@ export class TransferRun {
 
   /** What has arrived is given to others who still receive it, for as long as they do or until Ctrl-C. */
   async #serve({ closed }: Transfer): Promise<void> {
+    if (this.#options.turn?.more) this.#left.abort();
     const open = await Promise.race([closed.then(() => false), setImmediate(true)]);
-    if (open) this.report.say('Others still fetch from here. Ctrl-C ends that. What arrived here is whole.');
+    if (open && !this.#left.signal.aborted)
+      this.report.say('Others still fetch from here. Ctrl-C ends that. What arrived here is whole.');
     await until(this.interrupt.overdue, () => closed).catch(() => {});
   }
 
@@ -164,13 +182,21 @@ export class TransferRun {
     this.#progress?.stop();
     this.#metrics?.close();
     this.#log?.close();
-    this.interrupt.close();
+    this.interrupt.signal.removeEventListener('abort', this.#stopped);
+    if (!this.#options.turn) this.interrupt.close();
     this.#host.stdout.off('error', this.#onStdoutError);
   }
 
   /** Of one receiver, or of all together. */
   get #view(): Tracker {
     return this.#board?.whole ?? this.#tracker;
+  }
+
+  /** An event for programs, if they listen. */
+  tell(event: { event: string }): void {
+    const { face, turn } = this.#options;
+    const told = { ...event, ...(turn && { arrival: turn.arrival }) };
+    if (face.json) writeEvent(this.#host.stdout, told);
   }
 
   #show(event: TransferEvent): void {
@@ -181,7 +207,7 @@ export class TransferRun {
     if (event.event === 'manifest') this.#kind = event.kind;
     if (event.event === 'state' && event.to === 'cancelled') this.#cancelledBy = event.by;
     // Errors are told once, by the dispatcher, whether a transfer or the command line is at fault.
-    if (this.#options.face.json && event.event !== 'error') writeEvent(this.#host.stdout, event);
+    if (event.event !== 'error') this.tell(event);
     // The count of files goes when there is other news; a warning stands above it.
     if (!this.#progress && !['reading', 'warning'].includes(event.event)) this.screen.status([]);
     if (!ofOther || event.event === 'warning') this.report.apply(event);

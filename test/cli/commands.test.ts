@@ -696,3 +696,121 @@ describe('cli: receive', () => {
     assert.deepEqual([code, exit], [undefined, 0]);
   });
 });
+
+describe('cli: receive, several codes', () => {
+  const TWO = ['7-alpha-zoo', '8-alpha-zoo'];
+
+  /** What each code comes to: 'done', or the code of an error. */
+  const receiveAll = async (argv: string[], outcomes: Record<string, 'done' | ErrorCode>, stderr?: Sink) => {
+    const tried: string[] = [];
+    const host = fakeHost({
+      ...(stderr && { stderr }),
+      async receive(transfer, options) {
+        tried.push(options.code ?? `device ${options.device}`);
+        const outcome = outcomes[tried.at(-1)!] ?? 'done';
+        if (outcome !== 'done') return transfer.fail(outcome, `Not ${tried.at(-1)}.`);
+        if (!(await answer(options, OFFER))) return transfer.fail('REFUSED', 'Declined.');
+        transfer.emit({ event: 'resumed', bytes: 1 });
+        transfer.finish();
+      },
+    });
+    const exit = await dispatch(['receive', ...argv], host);
+    const lines = argv.includes('--json') ? host.stdout.text.trim().split('\n') : [];
+    return { exit, tried, said: host.stderr.text, events: lines.map((line) => JSON.parse(line)) };
+  };
+
+  it('receives one after the other; one that fails does not keep the next from coming', async () => {
+    const three = [...TWO, 'https://meet.example/#9-alpha-zoo'];
+    const { exit, tried, said } = await receiveAll(['--yes', ...three], { '8-alpha-zoo': 'WRONG_CODE' });
+    assert.deepEqual(tried, ['7-alpha-zoo', '8-alpha-zoo', '9-alpha-zoo']);
+    assert.equal(exit, 4, 'that of the one that failed');
+    const order = [
+      /^Offer 1 of 3$/m,
+      /^Received /m,
+      /^Offer 2 of 3$/m,
+      /^beeline: offer 2 of 3: Not 8-alpha-zoo/m,
+      /^Offer 3 of 3$/m,
+      /^Meeting at https:\/\/meet\.example\//m,
+      /^2 of 3 offers received\.$/m,
+    ].map((pattern) => said.search(pattern));
+    assert.ok(!order.includes(-1), said);
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+      said,
+    );
+  });
+
+  it('ends with 0 if all have come, else with the code of the first that failed', async () => {
+    assert.equal((await receiveAll(['--yes', ...TWO], {})).exit, 0);
+    const both = await receiveAll(['--yes', ...TWO], {
+      '7-alpha-zoo': 'NO_PEER',
+      '8-alpha-zoo': 'WRONG_CODE',
+    });
+    assert.deepEqual([both.exit, both.tried.length], [6, 2]);
+  });
+
+  it('--json says of each line which offer it is about', async () => {
+    const { exit, events } = await receiveAll(['--yes', '--json', ...TWO], { '7-alpha-zoo': 'WRONG_CODE' });
+    assert.equal(exit, 4);
+    assert.deepEqual(
+      events.map(({ event, arrival }) => [arrival, event]),
+      [
+        [1, 'error'],
+        [2, 'offer'],
+        [2, 'resumed'],
+        [2, 'done'],
+      ],
+    );
+    const { events: one } = await receiveAll(['--yes', '--json', '7-alpha-zoo'], {});
+    assert.ok(one.length > 0 && one.every((line) => !('arrival' in line)), 'one alone has no number');
+  });
+
+  it('looks at all codes before the first is tried', async () => {
+    const mistyped = await receiveAll(['--yes', '7-alpha-zoo', '8-abandn-zoo'], {});
+    assert.deepEqual([mistyped.exit, mistyped.tried], [2, []]);
+    assert.match(mistyped.said, /'abandn' is not a word of a code/);
+    const twice = await receiveAll(['--yes', '7-alpha-zoo', '7-Alpha-zoo.'], {});
+    assert.deepEqual([twice.exit, twice.tried], [2, []]);
+    assert.match(twice.said, /named twice/);
+    const nobody = await receiveAll(TWO, {});
+    assert.deepEqual([nobody.exit, nobody.tried], [7, []], 'nobody can be asked');
+  });
+
+  it('takes several devices', async () => {
+    const { exit, tried } = await receiveAll(['--yes', '--device', 'a', '--device', 'b'], {});
+    assert.deepEqual([exit, tried], [0, ['device a', 'device b']]);
+  });
+
+  it('once interrupted begins no further one, and ends with 130', async () => {
+    const tried: string[] = [];
+    const host = fakeHost({
+      receive(transfer, options) {
+        tried.push(options.code!);
+        options.signal!.addEventListener('abort', () => transfer.fail('CANCELLED', 'Stopped.'));
+        process.emit('SIGTERM');
+      },
+    });
+    assert.equal(await dispatch(['receive', '--yes', ...TWO], host), 130);
+    assert.deepEqual(tried, ['7-alpha-zoo']);
+  });
+
+  it('what has come is not given to others while the next one waits; the last one is', async () => {
+    const signals: AbortSignal[] = [];
+    const host = fakeHost({
+      receive(transfer, options) {
+        const signal = options.signal!;
+        signals.push(signal);
+        // As a receiver that others fetch from: it ends when it is told to.
+        const closed = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        if (signals.length < 3) Object.assign(transfer, { closed });
+        transfer.finish();
+      },
+    });
+    assert.equal(await dispatch(['receive', '--yes', ...TWO, '9-alpha-zoo'], host), 0);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, true, false],
+    );
+  });
+});

@@ -28,7 +28,14 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['a name without stdin', () => send('x', '--name', 'y'), /--name is for/],
   ['an empty path', () => send(''), /empty/],
   ['a long text', () => send('--text', 'x'.repeat((1 << 20) + 1)), /at most 1.05 MB/],
-  ['two codes', () => receive('7-a', '8-b'), /one code/],
+  ['two of which one may be a folder', () => receive('7-a-b', '8-b'), /Give a code, or several/],
+  ['several to stdout', () => receive('7-a-b', '8-b-c', '--to', '-'), /--to - takes one offer/],
+  [
+    'one receipt for several',
+    () => receive('7-a-b', '8-b-c', '--receipt', 'r'),
+    /--receipt is for one offer, and there are 2/,
+  ],
+  ['one name for several', () => receive('7-a-b', '8-b-c', '--trust', 'n'), /--trust is for one offer/],
   ['a code twice', () => receive('7-a', '--code', '7-a'), /twice/],
   ['an empty code', () => receive(''), /empty/],
   ['code and device', () => receive('7-a', '--device', 'laptop'), /Choose one of a code and --device/],
@@ -218,6 +225,24 @@ describe('cli: arguments', () => {
     });
     assert.throws(() => dht({ BEELINE_DHT: 'yes' }), /BEELINE_DHT/);
     assert.throws(() => dht({}, '--dht-bootstrap', '192.0.2.3'), /--dht-bootstrap/);
+  });
+
+  it('knows several codes, links and devices from one code in parts', () => {
+    const several = (...argv: string[]) => receive(...argv).several;
+    assert.equal(several('7', 'alpha', 'zoo'), undefined);
+    assert.equal(several('--device', 'a'), undefined);
+    assert.equal(receive('--device', 'a').options.device, 'a');
+    assert.deepEqual(several('7-alpha-zoo', 'https://x.example/#8-alpha-zoo'), [
+      { code: '7-alpha-zoo' },
+      { code: 'https://x.example/#8-alpha-zoo' },
+    ]);
+    assert.deepEqual(several('beeline', 'receive', '7-alpha-zoo', '8\u2013alpha\u2013zoo'), [
+      { code: '7-alpha-zoo' },
+      { code: '8\u2013alpha\u2013zoo' },
+    ]);
+    assert.deepEqual(several('--device', 'a', '--device', 'b'), [{ device: 'a' }, { device: 'b' }]);
+    for (const second of ['Downloads', '2024-photos', './8-alpha-zoo', '8-alpha-', '8-alpha-zoo/'])
+      assert.throws(() => receive('7-alpha-zoo', second), { code: 'USAGE' }, second);
   });
 
   it('turns the flags for several receivers into options', () => {

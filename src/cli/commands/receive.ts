@@ -1,39 +1,55 @@
 /** `beeline receive`. */
 import { usage } from '../args.ts';
-import { obtainCode, placeOf } from '../code-input.ts';
-import { EXIT_DONE } from '../exit.ts';
+import { type Obtained, obtainCode, placeOf } from '../code-input.ts';
+import { EXIT_DONE, EXIT_INTERRUPTED } from '../exit.ts';
+import { fail } from '../failure.ts';
 import type { Host } from '../host.ts';
-import { writeEvent } from '../json.ts';
+import { Interrupt } from '../interrupt.ts';
 import { downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
+import { Prompt } from '../prompt.ts';
 import { Questions } from '../questions.ts';
+import { Screen } from '../screen.ts';
 import { readPsk } from '../secrets.ts';
-import { TransferRun } from '../session.ts';
+import { TransferRun, type Turn } from '../session.ts';
 
 /** Resolves to the exit code. @throws BeelineError; BrokenPipe */
 export async function receiveCommand(argv: readonly string[], host: Host): Promise<number> {
   const urls = downloadArgs(argv, host.env);
   if (urls) return (await import('./download.ts')).downloadCommand(urls, host);
   const args = receiveArgs(argv, host.env);
+  const offers = args.several;
+  if (offers) return receiveInTurn(argv, args, offers, host);
+  const open = await receiveOne(args, host);
+  await open();
+  return EXIT_DONE;
+}
+
+/**
+ * One offer, from its code to its end.
+ * @param obtained absent: the code is still to be had
+ * @returns what shows the folder, if that is wanted @throws BeelineError; BrokenPipe
+ */
+async function receiveOne(
+  args: ReceiveArgs,
+  host: Host,
+  turn?: Turn,
+  obtained?: Obtained,
+): Promise<() => Promise<void>> {
   const session = new TransferRun(host, {
     face: args.face,
     metricsPort: args.metricsPort,
     stdinTaken: false, // if a code comes on stdin, stdin is no terminal and has no keys anyway
     report: { role: 'receive', update: args.options.overwrite === 'update', instructions: () => undefined },
+    ...(turn && { turn }),
     side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
-  const questions = new Questions(session.prompt, session.screen, (event) => {
-    if (args.face.json) writeEvent(host.stdout, event);
-  });
+  const questions = new Questions(session.prompt, session.screen, (event) => session.tell(event));
   try {
     const open = await session.opener(args.open, args.options.to);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
-    const { code, link } = needsCode(args)
-      ? await obtainCode(args.options.code, host, session)
-      : { code: undefined, link: undefined };
-    // What was typed to meet at beats the link, and the link beats the environment.
-    const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
-    if (args.proxy !== undefined && place && place.server === undefined)
-      throw usage('receive', '--proxy needs a server that relays, and the link names none: --server URL.');
+    const { code, link } =
+      obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session) : {});
+    const place = placeIn(args, link);
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
@@ -49,13 +65,75 @@ export async function receiveCommand(argv: readonly string[], host: Host): Promi
     if (place) session.report.say(place.said);
     session.report.say('Looking for the sender...');
     await session.follow(receive(options));
-    await open();
-    return EXIT_DONE;
+    return open;
   } catch (thrown) {
     throw questions.explained(thrown);
   } finally {
     session.close();
   }
+}
+
+/**
+ * Several offers, one after the other. What fails is told, and the next one begins. All codes are looked at before the first is tried.
+ * @returns the exit code: of the first that failed, if one did @throws BeelineError of what is wrong before that
+ */
+async function receiveInTurn(
+  argv: readonly string[],
+  args: ReceiveArgs,
+  offers: NonNullable<ReceiveArgs['several']>,
+  host: Host,
+): Promise<number> {
+  const screen = new Screen(host.stderr, host.env);
+  const interrupt = new Interrupt();
+  const say = (text: string) => {
+    if (!args.face.json && !args.face.quiet) screen.line(text);
+  };
+  try {
+    const prompt = new Prompt({ input: host.stdin, output: host.stderr, interrupt });
+    const obtained: (Obtained | undefined)[] = [];
+    for (const { code } of offers)
+      obtained.push(
+        code === undefined ? undefined : await obtainCode(code, host, { prompt, screen, interrupt }),
+      );
+    const names = offers.map(({ device }, index) => obtained[index]?.code ?? device);
+    if (new Set(names).size < names.length)
+      throw usage('receive', 'The same offer is named twice. Each is received once.');
+    for (const found of obtained) placeIn(args, found?.link);
+    new Questions(prompt, screen).check(args);
+    let failed = EXIT_DONE;
+    let done = 0;
+    let open = async () => {};
+    for (const [index, { device }] of offers.entries()) {
+      const which = { arrival: index + 1, of: offers.length };
+      say(`Offer ${which.arrival} of ${which.of}`);
+      try {
+        const turn = { arrival: which.arrival, more: which.arrival < which.of, interrupt };
+        const one = { ...args, options: { ...args.options, code: undefined, device } };
+        open = await receiveOne(one, host, turn, obtained[index]);
+        done++;
+      } catch (thrown) {
+        const code = await fail(thrown, argv, host, which);
+        if (failed === EXIT_DONE || code === EXIT_INTERRUPTED) failed = code;
+        if (interrupt.signal.aborted) break;
+      }
+    }
+    say(`${done} of ${offers.length} offers received.`);
+    await open();
+    return failed;
+  } finally {
+    interrupt.close();
+  }
+}
+
+/**
+ * Where a link says that the two meet. What was typed to meet at beats the link, and the link beats the environment.
+ * @throws BeelineError USAGE
+ */
+function placeIn(args: ReceiveArgs, link: string | undefined): ReturnType<typeof placeOf> | undefined {
+  const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
+  if (args.proxy !== undefined && place && place.server === undefined)
+    throw usage('receive', '--proxy needs a server that relays, and the link names none: --server URL.');
+  return place;
 }
 
 function needsCode(args: ReceiveArgs): boolean {
