@@ -389,6 +389,8 @@ const TEXTS = {
     // A page in a browser
     NAME_NOT_WRITTEN:
       'This browser refuses to write the name {name} in that folder. It is left out, and everything else is saved there.',
+    NAME_WRITTEN_AS:
+      'This browser refuses to write the name {name} in that folder. It is saved there as {as}.',
     NAME_REFUSED:
       'This browser refuses to write the name {name}{more} in that folder. Everything else is saved; use "Save" to have all as one download.',
     // The destination and what is there already

@@ -2,7 +2,6 @@
 
 import { fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
-import { quoted } from '../base/printable.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
 import { keepMailbox } from '../meeting/keeper.ts';
@@ -115,9 +114,7 @@ function makeSink(session: Session, { kind }: OfferHeader, store: ReceiveInto): 
     });
   if (store === 'kept') return new KeptSink({ onWarning });
   if (store === 'stream') return new StreamSink({ onWarning });
-  const onRefused = (path: string) =>
-    onWarning(path, fault('NAME_NOT_WRITTEN', { name: quoted(path) }).message);
-  return new FolderSink(store, { onWarning, onRefused });
+  return new FolderSink(store, { onWarning });
 }
 
 async function keptBy(transfer: Running, sink: () => Sink | undefined): Promise<Kept | undefined> {

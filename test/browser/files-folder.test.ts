@@ -29,7 +29,7 @@ async function filesIn(folder: FolderDouble, paths: readonly (string | Entry)[],
   const files = new FolderFiles({
     ...{ top: folder.handle, entries, fitted, names, earlier },
     claim: async (_, path) => void claimed.push(path),
-    refused: (index) => refused.push(entries[index]!.path),
+    refused: (index, as) => refused.push(`${entries[index]!.path}${as === undefined ? '' : ` as ${as}`}`),
   });
   return { files, entries, refused, claimed };
 }
@@ -72,11 +72,45 @@ test('nothing that is there is touched, however the disk compares names', async 
   ]);
 });
 
-test('names that no system holds become others, and what the browser refuses is left out and said', async () => {
+test('names that no system holds become others, and what the browser refuses does, too', async () => {
   const folder = new FolderDouble();
-  const refused = await put(folder, ['a:b', 'con', 'x.lnk', 'y.lnk/', 'y.lnk/in', 'z']);
-  assert.deepEqual(folder.list().sort(), ['a_b=a:b', 'con_=con', 'z=z']);
-  assert.deepEqual([...new Set(refused)].sort(), ['x.lnk', 'y.lnk', 'y.lnk/in']);
+  const refused = await put(folder, [
+    ...['a:b', 'con', 'x.lnk', 'x.lnk_', 'y.lnk/', 'y.lnk/in', 'y.lnk/in.lnk', 'z'],
+  ]);
+  assert.deepEqual(folder.list().sort(), [
+    ...['a_b=a:b', 'con_=con', 'x (2).lnk_=x.lnk', 'x.lnk_=x.lnk_'],
+    ...['y.lnk_/', 'y.lnk_/in.lnk_=y.lnk/in.lnk', 'y.lnk_/in=y.lnk/in', 'z=z'],
+  ]);
+  assert.deepEqual(refused.sort(), [
+    ...['x.lnk as x (2).lnk_', 'y.lnk as y.lnk_', 'y.lnk/in.lnk as in.lnk_'],
+  ]);
+});
+
+test('what the browser refuses under another name as well is left out and said, and so is what lies in it', async () => {
+  const folder = new FolderDouble();
+  const long = `${'n'.repeat(251)}.lnk`;
+  const refused = await put(folder, [long, 'lnk.refused/', 'lnk.refused/in', 'z']);
+  const shorter = `${'n'.repeat(250)}.lnk_`;
+  assert.deepEqual(folder.list().sort(), [`${shorter}=${long}`, 'z=z']);
+  assert.deepEqual([...new Set(refused)].sort(), [
+    ...['lnk.refused', 'lnk.refused/in', `${long} as ${shorter}`],
+  ]);
+});
+
+test('a later run finds what has such another name', async () => {
+  const folder = new FolderDouble();
+  await put(folder, ['d/', 'd/x.lnk']);
+  const { entries } = await filesIn(new FolderDouble(), ['d/', entry('d/x.lnk', 7)]);
+  const files = new FolderFiles({
+    ...{ top: folder.handle, entries, fitted: entries.map(({ path }) => path), earlier: true },
+    names: new Map([
+      [0, 'd'],
+      [1, 'd/x.lnk_'],
+    ]),
+    claim: async () => assert.fail('it has its name'),
+    refused: () => assert.fail('nothing is refused'),
+  });
+  assert.deepEqual(await files.standing([1]), new Set([1]));
 });
 
 test('pieces in any order make a file, which is empty until it is whole', async () => {

@@ -5,7 +5,7 @@ export class FolderDouble {
   failing: Error | undefined;
 
   #find(name: string, kind: string, create?: boolean): FolderDouble | SavedFile {
-    if (/[\\:]|\.lnk$/.test(name)) throw new TypeError('Name is not allowed.');
+    if (/[\\:]|\.lnk$|^lnk\.refused/.test(name)) throw new TypeError('Name is not allowed.');
     const found = this.entries.get(name.toLowerCase());
     if (found && found.item.kind !== kind) throw new DOMException('Another kind.', 'TypeMismatchError');
     if (found) return found.item;

@@ -4,6 +4,7 @@
  */
 import { BeelineError } from '../../base/errors.ts';
 import { InTurn } from '../../base/in-turn.ts';
+import { fitName, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { foldKey } from '../../offer/names.ts';
 import type { StagedPieces } from '../../sync/store/chunk-writer.ts';
@@ -26,8 +27,8 @@ export interface FolderJob {
   earlier: boolean;
   /** Called before something gets a name that is not in `names` yet. */
   claim: (entry: number, path: string) => Promise<void>;
-  /** The browser lets no page write that name; what has it is left out. */
-  refused: (entry: number) => void;
+  /** The browser lets no page write that name. @param as what it is saved as; undefined if it is left out */
+  refused: (entry: number, as?: string) => void;
 }
 
 interface Dir {
@@ -41,6 +42,19 @@ interface Place {
   dir: Dir;
   name: string;
   handle: FileSystemFileHandle;
+}
+
+interface Making<T> {
+  /** Whether what stands there is an earlier run's. */
+  ours: (there: FileSystemFileHandle | FileSystemDirectoryHandle) => Promise<boolean>;
+  make: (dir: FileSystemDirectoryHandle, name: string) => Promise<T>;
+}
+
+interface Made<T> {
+  dir: Dir;
+  name: string;
+  handle: T;
+  fresh: boolean;
 }
 
 /** One that comes in pieces. Undefined where the browser refuses its name. */
@@ -276,35 +290,38 @@ export class FolderFiles implements StagedPieces {
     return made && { handle: made.handle, path: joined(made.dir.path, made.name), fresh: made.fresh };
   }
 
-  /** Undefined where its name, or that of a folder around it, is refused. @param ours what stands there is an earlier run's */
+  /** Undefined where no name of it, or of a folder around it, is taken by the browser. */
   async #make<T>(
     entry: number,
     parent: Promise<Dir | undefined>,
-    how: {
-      ours: (there: FileSystemFileHandle | FileSystemDirectoryHandle) => Promise<boolean>;
-      make: (dir: FileSystemDirectoryHandle, name: string) => Promise<T>;
-    },
-  ): Promise<{ dir: Dir; name: string; handle: T; fresh: boolean } | undefined> {
-    const { entries, earlier, refused } = this.#job;
+    how: Making<T>,
+  ): Promise<Made<T> | undefined> {
+    const { entries, refused } = this.#job;
     try {
       const dir = await parent;
       if (!dir) return void refused(entry);
-      let name = this.#nameOf(entry);
-      let fresh = dir.fresh;
-      if (!fresh) {
-        const there = await look(dir.handle, name);
-        fresh = there === undefined;
-        if (there && !(earlier && (await how.ours(there)))) {
-          name = await this.#otherName(entry, dir, name);
-          fresh = true;
-        }
+      const name = this.#nameOf(entry);
+      try {
+        return await this.#makeAs(entry, dir, name, how);
+      } catch (thrown) {
+        if (!isRefusal(thrown)) throw thrown;
+        // A browser looks at how a name ends: one that a system could take for a shortcut or a setting.
+        const as = await this.#otherName(entry, dir, fitName(`${name}_`, PLAIN_NAMES));
+        const made = { dir, name: as, handle: await how.make(dir.handle, as), fresh: true };
+        refused(entry, as);
+        return made;
       }
-      return { dir, name, handle: await how.make(dir.handle, name), fresh };
     } catch (thrown) {
-      // The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name
-      if (thrown instanceof TypeError) return void refused(entry);
+      if (isRefusal(thrown)) return void refused(entry);
       throw savingError(entries[entry]!.path, thrown);
     }
+  }
+
+  async #makeAs<T>(entry: number, dir: Dir, name: string, how: Making<T>): Promise<Made<T>> {
+    const there = dir.fresh ? undefined : await look(dir.handle, name);
+    const taken = there && !(this.#job.earlier && (await how.ours(there)));
+    const as = taken ? await this.#otherName(entry, dir, name) : name;
+    return { dir, name: as, handle: await how.make(dir.handle, as), fresh: taken || there === undefined };
   }
 
   #nameOf(entry: number): string {
@@ -360,6 +377,9 @@ export async function namesAtTop(
   }
   return names;
 }
+
+/** The standard's word for a name that is not valid: https://fs.spec.whatwg.org/#valid-file-name */
+const isRefusal = (thrown: unknown): boolean => thrown instanceof TypeError;
 
 const joined = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 

@@ -4,9 +4,10 @@
  * closed, so that one that is under way when the page dies begins anew.
  */
 import { realClock } from '../../base/clock.ts';
-import { BeelineError } from '../../base/errors.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import { InTurn } from '../../base/in-turn.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
+import { quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
@@ -17,12 +18,14 @@ import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { Committer } from '../../sync/store/commit.ts';
 import { Journal } from '../../sync/store/journal.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
+import { Notices } from '../../wire/notices.ts';
 import { beginning, transferKey } from './beginning.ts';
 import { fittedPaths, warnOfMisfits } from './fitted.ts';
 import { FolderFiles, namesAtTop } from './folder-files.ts';
 import { savingError } from './free-names.ts';
 import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';
+import type { KeptOptions } from './kept-sink.ts';
 import { folderKey, removeKept } from './opfs.ts';
 import { pickedFor, rememberPicked } from './picked.ts';
 import { PageSlices } from './slices.ts';
@@ -41,16 +44,10 @@ interface Work {
   writer: ChunkWriter;
 }
 
-export interface FolderOptions {
-  /** As of `KeptOptions`. */
-  onWarning?: (path: string | undefined, message: string) => void;
-  /** A name that the browser lets no page write: it is left out. */
-  onRefused?: (path: string) => void;
-}
-
 export class FolderSink implements Sink {
   readonly #top: FileSystemDirectoryHandle;
-  readonly #options: FolderOptions;
+  readonly #options: KeptOptions;
+  readonly #notices: Notices;
   #entries: readonly Entry[] = [];
   #fitted: readonly string[] = [];
   #space: ByteSpace | undefined;
@@ -67,9 +64,10 @@ export class FolderSink implements Sink {
   /** Beginnings and ends, one after the other. */
   readonly #turns = new InTurn();
 
-  constructor(top: FileSystemDirectoryHandle, options: FolderOptions = {}) {
+  constructor(top: FileSystemDirectoryHandle, options: KeptOptions = {}) {
     this.#top = top;
     this.#options = options;
+    this.#notices = new Notices(({ paths: [path], message }) => options.onWarning?.(path, message));
   }
 
   get window(): number {
@@ -127,6 +125,7 @@ export class FolderSink implements Sink {
     try {
       await writer.finish();
       await files.folders();
+      this.#notices.end();
       await committer.flush();
       await committer.finish();
       await journal.append([{ type: 'complete', bytes: this.#space!.bytes! }]);
@@ -215,15 +214,24 @@ export class FolderSink implements Sink {
   }
 
   #filesAt(names: Map<number, string>, earlier: boolean, work: { journal?: Journal }): FolderFiles {
-    const { onRefused } = this.#options;
     return new FolderFiles({
       ...{ top: this.#top, entries: this.#entries, fitted: this.#fitted, names, earlier },
       claim: async (entry, as) =>
         work.journal?.append([{ type: 'plan', choices: [{ entry, choice: 'rename', as }] }]),
-      refused: (entry) => {
+      refused: (entry, as) => {
         if (this.#refused.has(entry)) return;
+        const { path } = this.#entries[entry]!;
+        const name = quoted(path);
+        if (as !== undefined)
+          return this.#notices.add(
+            'saved under another name, which this browser lets a page write',
+            fault('NAME_WRITTEN_AS', { name, as: quoted(as) }, { paths: [path] }),
+          );
         this.#refused.add(entry);
-        onRefused?.(this.#entries[entry]!.path);
+        this.#notices.add(
+          'left out, since this browser refuses to write their names',
+          fault('NAME_NOT_WRITTEN', { name }, { paths: [path] }),
+        );
       },
     });
   }
