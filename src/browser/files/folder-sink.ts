@@ -25,7 +25,6 @@ import { FolderFiles, namesAtTop } from './folder-files.ts';
 import { savingError } from './free-names.ts';
 import { hashBlob } from './hash-blob.ts';
 import { journalIn } from './journal-file.ts';
-import type { KeptOptions } from './kept-sink.ts';
 import { folderKey, removeKept } from './opfs.ts';
 import { pickedFor, rememberPicked } from './picked.ts';
 import { PageSlices } from './slices.ts';
@@ -44,9 +43,14 @@ interface Work {
   writer: ChunkWriter;
 }
 
+export interface FolderOptions {
+  /** As of `KeptOptions`. */
+  onWarning?: (path: string | undefined, message: string) => void;
+}
+
 export class FolderSink implements Sink {
   readonly #top: FileSystemDirectoryHandle;
-  readonly #options: KeptOptions;
+  readonly #options: FolderOptions;
   readonly #notices: Notices;
   #entries: readonly Entry[] = [];
   #fitted: readonly string[] = [];
@@ -64,7 +68,7 @@ export class FolderSink implements Sink {
   /** Beginnings and ends, one after the other. */
   readonly #turns = new InTurn();
 
-  constructor(top: FileSystemDirectoryHandle, options: KeptOptions = {}) {
+  constructor(top: FileSystemDirectoryHandle, options: FolderOptions = {}) {
     this.#top = top;
     this.#options = options;
     this.#notices = new Notices(({ paths: [path], message }) => options.onWarning?.(path, message));
