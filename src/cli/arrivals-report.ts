@@ -1,4 +1,5 @@
 /** What arrives in an inbox in plain sentences, and on a terminal a line for each that is under way. */
+import { join } from 'node:path';
 import { escapeName } from '../base/printable.ts';
 import type { InboxEvent } from '../node/inbox.ts';
 import {
@@ -137,6 +138,7 @@ export class ArrivalsReport {
     switch (event.event) {
       case 'offer': {
         arriving.offer = event;
+        if (event.within !== undefined) arriving.to = join(arriving.to, event.within);
         arriving.total = event.bytes;
         const what = describe(event);
         if (event.accepted) return this.say(`${device} sends ${what}.`);

@@ -267,7 +267,7 @@ export const FLAGS = {
     ...always,
   },
   receive: {
-    to: text('DIR', 'the folder to receive into, or `-` for stdout'),
+    to: text('DIR', 'the folder to receive into, such as in/{date}/{sender}; `-`: stdout'),
     yes: on('accept the offer without a question', 'y'),
     overwrite: takes('HOW', 'files that exist: ask, skip, rename, replace, update', OVERWRITE),
     update: on('replace files that differ; only differences move'),

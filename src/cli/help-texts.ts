@@ -211,14 +211,17 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
     ],
   },
   files: {
-    line: 'which files are sent, and what becomes of links and unreadable files',
+    line: 'which files are sent, where they go, and what becomes of links',
     body: [
       'A folder is sent with all that is in it, hidden files too. Links inside are sent as links; one that you name yourself is followed. Sockets, pipes and devices are left out.',
       '',
       'Patterns are those of a .gitignore: `*.log` anywhere, `/drafts` only at the top of each folder that you name, `cache/` only folders, `!keep.log` takes back what one before it says. Quote them, or the shell takes them. What --exclude matches is left out, also of what --include takes.',
       '',
+      'A receiver can have a folder for each offer: in --to, {date} and {time} are of its arrival, {sender} is the name of the trusted device (else unknown), {name} the first name in the offer. What was interrupted goes on in the folder where it began. A brace that means itself is doubled.',
+      '',
       'Examples:',
       [
+        'beeline receive 7-crossover-clockwork --to "in/{date}/{name}"',
         'beeline send photos/ --update',
         'beeline send project/ --gitignore --exclude "*.log" --dry-run',
         'beeline send photos/ --include "*.jpg" --exclude "/drafts/"',

@@ -198,7 +198,8 @@ function severalOf({ receivers, device }: FlagValues<'send'>): number | 'any' | 
 /** @throws BeelineError USAGE */
 export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   const { flags, positionals } = parse('receive', argv);
-  const { to = '.', update, overwrite, links, yes = false } = flags;
+  const { update, overwrite, links, yes = false } = flags;
+  const { to, within } = destinationOf(flags.to);
   const codes = codeArguments(positionals);
   const { device: devices = [] } = flags;
   const several = [...codes.map((code) => ({ code })), ...devices.map((device) => ({ device }))];
@@ -211,6 +212,7 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     throw usage('receive', `--update and --overwrite ${overwrite} contradict each other; choose one.`);
   if (several.length > 1) checkSeveral(several, flags);
   const own = {
+    ...(within !== undefined && { within }),
     ...{
       to,
       overwrite: update ? 'update' : (overwrite ?? 'ask'),
@@ -241,6 +243,20 @@ function checkSeveral(several: NonNullable<ReceiveArgs['several']>, flags: FlagV
 function opens({ open, to }: FlagValues<'receive'>): boolean {
   if (open && to === '-') throw usage('receive', '--open shows a folder, and --to - has none.');
   return open ?? false;
+}
+
+/** A folder as it is typed: from the first part with a placeholder on, it is the library's `within`. */
+export function destinationOf(
+  typed = '.',
+  windows = process.platform === 'win32',
+): { to: string; within?: string } {
+  const plain = typed.replaceAll(/\{\{|\}\}/g, (brace) => brace[0]!);
+  const placeholder = typed.replaceAll('{{', '  ').indexOf('{');
+  if (placeholder < 0) return { to: plain };
+  const path = windows ? typed.replaceAll('\\', '/') : typed;
+  const cut = path.lastIndexOf('/', placeholder);
+  const to = path.slice(0, cut + 1).replaceAll(/\{\{|\}\}/g, (brace) => brace[0]!);
+  return { to: to === '' ? '.' : to, within: path.slice(cut + 1) };
 }
 
 /** With these somebody sends: a server of files does not. */
@@ -280,7 +296,8 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
   if (!urls.every(isFileUrl)) throw usage('receive', 'Give either a code or URLs, not both.');
   const wrong = OF_A_SENDER.find((name) => name in flags);
   if (wrong) throw usage('receive', `--${wrong} is for a code, and not for a URL.`);
-  const { to = '.', update, overwrite, mirror, expect = [], name } = flags;
+  const { update, overwrite, mirror, expect = [], name } = flags;
+  const { to, within } = destinationOf(flags.to);
   if (to === '-' && flags.json) throw usage('receive', '--to - and --json both want stdout; choose one.');
   if (to === '-' && urls.length > 1) throw usage('receive', '--to - takes one URL.');
   if (update && overwrite !== undefined && overwrite !== 'update')
@@ -302,6 +319,7 @@ export function downloadArgs(argv: readonly string[], env: Env): DownloadArgs | 
       ...(name !== undefined && { name }),
     })),
     options: {
+      ...(within !== undefined && { within }),
       ...{ to, overwrite: update ? 'update' : (overwrite ?? 'ask'), configDir: configDir(flags, env) },
       ...{ lanes: flags.lanes, limit: flags.limit, wait: flags.wait, sha256: flags.sha256 ?? false },
       list: flags.list ?? false,
@@ -356,7 +374,7 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
     ...(flags.http && { access: accessOf(flags, env.BEELINE_LISTEN_PASSWORD) }),
     metricsPort: flags['metrics-port'],
     options: {
-      to: flags.to ?? '.',
+      ...destinationOf(flags.to),
       once: flags.once ?? false,
       outbox: !flags['no-outbox'] && !flags.once,
       overwrite: flags.overwrite,

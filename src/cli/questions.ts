@@ -41,12 +41,18 @@ export class Questions {
   /** One at a time, so that an answer for all reaches the files that wait. */
   readonly #turns = new InTurn();
   readonly #tell: (event: { event: string }) => void;
+  #within = '';
 
   /** @param tell what was offered, and whether it is taken */
   constructor(prompt: Prompt, screen: Screen, tell: (event: { event: string }) => void = () => undefined) {
     this.#prompt = prompt;
     this.#screen = screen;
     this.#tell = tell;
+  }
+
+  /** Where what was accepted goes, below the folder that was named. */
+  get within(): string {
+    return this.#within;
   }
 
   /** Called before the sender is met: it then goes on waiting for one who can answer. @throws BeelineError REFUSED */
@@ -64,6 +70,7 @@ export class Questions {
   > {
     return {
       accept: async (offer) => {
+        this.#within = offer.within ?? '';
         this.#refresh = offer.update && overwrite === 'ask';
         const accepted = yes || (await this.#accept(offer, to));
         const { peer: _, ...what } = offer;
@@ -85,7 +92,8 @@ export class Questions {
 
   async #accept(offer: OfferSummary, to: string): Promise<boolean> {
     this.#screen.line(describeOffer(offer));
-    const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${escapeName(resolve(to))}`;
+    const folder = escapeName(resolve(to, this.#within));
+    const where = offer.kind === 'text' ? '' : to === '-' ? ' to stdout' : ` into ${folder}`;
     return isYes(await this.#prompt.ask(`Accept${where}? [y/N] `));
   }
 

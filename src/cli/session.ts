@@ -128,10 +128,10 @@ export class TransferRun {
   }
 
   /**
-   * What shows the folder at the end, if that is wanted.
+   * What shows the folder at the end, if that is wanted. @param folder called then
    * @throws BeelineError USAGE where there is no desktop: before anybody is met
    */
-  async opener(wanted: boolean, folder: string): Promise<() => Promise<void>> {
+  async opener(wanted: boolean, folder: () => string): Promise<() => Promise<void>> {
     if (!wanted) return async () => {};
     const open = await this.#host.desktop();
     if (!open) throw usage('receive', '--open needs a desktop, and there is none here.');
@@ -140,7 +140,7 @@ export class TransferRun {
       if (this.#kind === 'text') return;
       const failed = ({ message }: Error) =>
         this.report.say(`Warning: the folder could not be shown: ${message}`);
-      await open(resolve(folder)).catch(failed);
+      await open(resolve(folder())).catch(failed);
     };
   }
 

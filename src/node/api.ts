@@ -131,6 +131,12 @@ export interface ReceiveOptions extends CommonOptions {
   /** Destination folder, default '.'; '-' for a stream or single file to `stdout`. */
   to?: string;
   /**
+   * A folder below `to`, with placeholders: `{date}/{sender}`. `{date}` and `{time}` are of its arrival here, `{sender}` is the trusted device's
+   * name (else `unknown`), `{name}` the first name in the offer. Each fills a part of one name, whatever it holds. `{{` is a brace. What
+   * was interrupted goes on in the folder where it began.
+   */
+  within?: string;
+  /**
    * Instead of `to`: a stream for one file, which is ended before `done` resolves and destroyed after a failure; or a Map, which gets each
    * file under its path once all is there (at most 1 GiB; a text too; no folders and no links). Neither can go on in a later run.
    */
@@ -173,7 +179,7 @@ export interface Remote {
 /** As for `receive`, where the names are the same. There `lanes` are connections: absent, Beeline finds out how many help. */
 export interface DownloadOptions
   extends Omit<TransferOptions, 'relay'>,
-    Pick<ReceiveOptions, 'to' | 'into' | 'stdout' | 'store' | 'overwrite' | 'onConflict'>,
+    Pick<ReceiveOptions, 'to' | 'within' | 'into' | 'stdout' | 'store' | 'overwrite' | 'onConflict'>,
     Pick<CommonOptions, 'receipt' | 'configDir'> {
   /**
    * A redirect from a server may lead into a private network. Otherwise it is followed only to the internet, and to hosts that the

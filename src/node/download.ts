@@ -18,7 +18,7 @@ import { Destination } from './files/destination.ts';
 import { checkDownload } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
-import { endStream, makeSink, settle } from './sinks.ts';
+import { endStream, makeSink, placedWithin, settle } from './sinks.ts';
 
 /** Of one transfer. */
 const MOST_FILES = 1000;
@@ -85,7 +85,11 @@ async function start(
     session,
     {
       ...{ options, platform, names: 'posix' },
-      sink: async (offer, summary) => options.store?.(summary) ?? makeSink(session, offer, options),
+      async sink(offer, told) {
+        const sender = { ...told.peer, name: places[0]!.url.hostname };
+        const [summary, within] = await placedWithin({ ...told, peer: sender }, options);
+        return options.store?.({ ...summary, peer: told.peer }) ?? makeSink(session, offer, within);
+      },
       keep: (facts) => keepReceipt((error) => session.warn(error), options.receipt, facts),
     },
     undefined,

@@ -20,6 +20,7 @@ import { judge } from './inbox/rules.ts';
 import { type TurnOutcome, Turns } from './inbox/turns.ts';
 import { openUploads, type UploadEvent, type UploadOptions } from './inbox/uploads.ts';
 import { atServer, onLan, type Way } from './inbox/ways.ts';
+import { checkWithin } from './options.ts';
 import { deliver, type OutboxEvent } from './outbox.ts';
 import { receive } from './receive.ts';
 
@@ -38,7 +39,7 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 
 export interface ListenOptions
   extends Omit<CommonOptions, 'at' | 'code' | 'psk' | 'port' | 'wait'>,
-    Pick<ReceiveOptions, 'links' | 'share'> {
+    Pick<ReceiveOptions, 'links' | 'share' | 'within'> {
   /** The folder that everything arrives in, unless a device has one of its own. It is made if it is missing. */
   to: string;
   /** What to do with a file that exists; default 'rename'. A device may have a rule of its own. */
@@ -135,6 +136,7 @@ class Listening implements Inbox {
     if (signal?.aborted) return;
     const close = () => this.close();
     signal?.addEventListener('abort', close, { once: true });
+    checkWithin(this.#options);
     new Destination(to).check();
     const locks: Lock[] = [];
     let uploads: { close(): Promise<void> } | undefined;
@@ -253,7 +255,7 @@ class Listening implements Inbox {
     const [way, nameplate] = parts(slot);
     const device = this.#devices.get(nameplate);
     if (!device || this.#stop.signal.aborted) return 'nobody';
-    const { to, overwrite = 'rename', server, once, ...others } = this.#options;
+    const { to, within, overwrite = 'rename', server, once, ...others } = this.#options;
     const { ask: _ask, outbox: _outbox, http: _http, ...common } = others;
     const rules = device.inbox ?? {};
     const folder = rules.to ?? to;
@@ -261,6 +263,8 @@ class Listening implements Inbox {
     const transfer = receive({
       ...common,
       ...{ device: device.key, to: resolve(folder), overwrite: rules.overwrite ?? overwrite, wait: WAIT_S },
+      // A device's own folder is meant as it is.
+      ...(within !== undefined && rules.to === undefined && { within }),
       ...(way === 'server' ? { server, lan: false } : { lan: true }),
       signal: AbortSignal.any([signal, this.#stop.signal]),
       accept: async (offer) => {

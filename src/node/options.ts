@@ -7,6 +7,7 @@ import type { Source } from '../sync/ports.ts';
 import { rendezvousUrl } from '../websocket/url.ts';
 import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, DownloadOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
+import { FolderTemplate } from './files/folder-template.ts';
 import { isBytes, isLocked, isStream, type SendItem } from './items.ts';
 
 const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
@@ -137,11 +138,20 @@ export function checkDownload(options: DownloadOptions): void {
 }
 
 function checkTarget(
-  options: Pick<ReceiveOptions, 'to' | 'store' | 'stdout' | 'overwrite' | 'onConflict'>,
+  options: Pick<ReceiveOptions, 'to' | 'within' | 'store' | 'stdout' | 'overwrite' | 'onConflict'>,
 ): void {
   check('to', options.to, isText, "a folder, or '-'");
+  checkWithin(options);
   check('store', options.store, isFunction, 'a function that makes a Sink');
   check('stdout', options.stdout, (stream) => isFunction(stream.write), 'a writable stream');
   check('overwrite', options.overwrite, (way) => OVERWRITE.includes(way), `one of ${OVERWRITE.join(', ')}`);
   check('onConflict', options.onConflict, isFunction, 'a function');
+}
+
+/** For an inbox too. */
+export function checkWithin({ to, within }: Pick<ReceiveOptions, 'to' | 'within'>): void {
+  check('within', within, isText, 'a folder below `to`');
+  if (within === undefined) return;
+  if (to === '-') throw wrong('within', within, 'be left out for a stream');
+  new FolderTemplate(within);
 }

@@ -24,7 +24,7 @@ import { checkReceive } from './options.ts';
 import { openPort } from './port.ts';
 import { keepReceipt } from './receipts.ts';
 import { secretsFrom } from './secret.ts';
-import { endStream, makeSink, settle } from './sinks.ts';
+import { endStream, makeSink, placedWithin, settle } from './sinks.ts';
 import { Threading } from './threading.ts';
 import type { Trusting } from './trusting.ts';
 
@@ -142,12 +142,13 @@ export function receive(given: ReceiveOptions): Transfer {
       };
       return Object.assign(network, { widen });
     },
-    async sink(offer, summary) {
+    async sink(offer, told) {
       const { accept } = options;
+      const [summary, within] = await placedWithin(told, options);
       const accepted = accept === 'all' || (await accept(summary)) === true;
       if (!accepted) return undefined;
       threading.start(transfer, await made!, offer.bytes);
-      return options.store?.(summary) ?? makeSink(session, offer, options);
+      return options.store?.(summary) ?? makeSink(session, offer, within);
     },
     async keep(facts) {
       await trusted?.add();

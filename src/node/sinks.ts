@@ -1,5 +1,6 @@
 /** Where what is received goes on Node: into a folder, a stream, or a text. */
 import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { WritableStream } from 'node:stream/web';
 import { type BeelineError, fault } from '../base/errors.ts';
@@ -8,7 +9,8 @@ import type { OfferHeader } from '../offer/manifest.ts';
 import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
 import type { Sink } from '../sync/ports.ts';
-import type { ReceiveOptions } from './api.ts';
+import type { OfferSummary, ReceiveOptions } from './api.ts';
+import { FolderTemplate } from './files/folder-template.ts';
 import { MemorySink } from './files/memory-sink.ts';
 import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
@@ -49,6 +51,20 @@ export function endStream(session: Session, { to, stdout }: SinkOptions): void {
   if (to !== '-' || !stdout || isOfProcess(stdout)) return;
   if (!session.failure) stdout.end();
   else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
+}
+
+/** An offer with the folder that `within` makes for it, and the options with that folder. */
+export async function placedWithin<T extends Pick<ReceiveOptions, 'to' | 'within'>>(
+  offer: OfferSummary,
+  options: T,
+): Promise<[OfferSummary, T]> {
+  const { to = '.', within } = options;
+  if (within === undefined || offer.kind === 'text') return [offer, options];
+  const folder = await new FolderTemplate(within).folderIn(to, offer, new Date());
+  return [
+    { ...offer, within: folder },
+    { ...options, to: join(to, folder) },
+  ];
 }
 
 /** The store that the options of a receive ask for. */

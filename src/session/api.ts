@@ -193,6 +193,8 @@ export interface OfferSummary {
   tops: number;
   /** Bytes of each of `names`, a folder's with all that is in it. Absent where sizes are not known, as of a stream. */
   sizes?: number[];
+  /** Where it goes below the destination, if the receiver has a template for that. */
+  within?: string;
   peer: { fingerprint: string; name?: string };
 }
 

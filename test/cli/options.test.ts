@@ -6,7 +6,14 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { parse } from '../../src/cli/args.ts';
 import { COMMANDS } from '../../src/cli/flags.ts';
 import { nearest } from '../../src/cli/near.ts';
-import { downloadArgs, receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
+import {
+  destinationOf,
+  downloadArgs,
+  listenArgs,
+  receiveArgs,
+  sendArgs,
+  serverArgs,
+} from '../../src/cli/options.ts';
 
 const send = (...argv: string[]) => sendArgs(argv, {});
 const receive = (...argv: string[]) => receiveArgs(argv, {});
@@ -225,6 +232,31 @@ describe('cli: arguments', () => {
     });
     assert.throws(() => dht({ BEELINE_DHT: 'yes' }), /BEELINE_DHT/);
     assert.throws(() => dht({}, '--dht-bootstrap', '192.0.2.3'), /--dht-bootstrap/);
+  });
+
+  it('divides a folder with placeholders where the first of them stands', () => {
+    for (const [typed, to, within] of [
+      ['in', 'in', undefined],
+      ['in/{{a}}', 'in/{a}', undefined],
+      ['in/{date}/{sender}', 'in/', '{date}/{sender}'],
+      ['/in/a{{b/x {date}/y', '/in/a{b/', 'x {date}/y'],
+      ['{sender}', '.', '{sender}'],
+      ['/{sender}', '/', '{sender}'],
+      ['a{b', '.', 'a{b'],
+      ['-', '-', undefined],
+    ] as const) {
+      assert.deepEqual(destinationOf(typed, false), { to, ...(within !== undefined && { within }) }, typed);
+    }
+    assert.deepEqual(destinationOf('C:\\in\\{date}\\{sender}', true), {
+      to: 'C:/in/',
+      within: '{date}/{sender}',
+    });
+    assert.deepEqual(receive('7-a', '--to', 'in/{date}').options.within, '{date}');
+    assert.deepEqual(
+      downloadArgs(['https://x.example/a', '--to', 'in/{date}'], {})?.options.within,
+      '{date}',
+    );
+    assert.deepEqual(listenArgs(['--to', 'in/{date}'], {}).options.within, '{date}');
   });
 
   it('knows several codes, links and devices from one code in parts', () => {

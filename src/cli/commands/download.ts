@@ -24,7 +24,7 @@ export async function downloadCommand(args: DownloadArgs, host: Host): Promise<n
   const questions = new Questions(session.prompt, session.screen);
   const { onConflict } = questions.options({ yes: true, options: given });
   try {
-    const open = await session.opener(args.open, given.to);
+    const open = await session.opener(args.open, () => given.to);
     if (args.proxy !== undefined) (await host.proxied())(args.proxy);
     const options = await session.prepare(
       { ...given, onConflict, stdout: given.to === '-' ? host.stdout : undefined },

@@ -70,7 +70,8 @@ function asking(prompt: Prompt, screen: Screen, to: string) {
   return (offer: OfferSummary, device: Device): Promise<boolean> =>
     turns.run(async () => {
       screen.line(describeOffer(offer));
-      const where = offer.kind === 'text' ? '' : ` into ${resolve(device.inbox?.to ?? to)}`;
+      const where =
+        offer.kind === 'text' ? '' : ` into ${resolve(device.inbox?.to ?? to, offer.within ?? '')}`;
       return isYes(await prompt.ask(`Accept${where}? [y/N] `));
     });
 }

@@ -1,4 +1,5 @@
 /** `beeline receive`. */
+import { resolve } from 'node:path';
 import { usage } from '../args.ts';
 import { type Obtained, obtainCode, placeOf } from '../code-input.ts';
 import { EXIT_DONE, EXIT_INTERRUPTED } from '../exit.ts';
@@ -43,9 +44,14 @@ async function receiveOne(
     ...(turn && { turn }),
     side: { newCode: needsCode(args), keeps: args.options.to !== '-' },
   });
-  const questions = new Questions(session.prompt, session.screen, (event) => session.tell(event));
+  const questions = new Questions(session.prompt, session.screen, (event) => {
+    session.tell(event);
+    // Whoever was asked has seen it.
+    if (args.yes && questions.within !== '') session.report.say(`Into ${folder()}`);
+  });
+  const folder = () => resolve(args.options.to, questions.within);
   try {
-    const open = await session.opener(args.open, args.options.to);
+    const open = await session.opener(args.open, folder);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } =
       obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session) : {});

@@ -1,0 +1,158 @@
+/** The folder that a template makes of an offer: what it says, whatever a sender says, and where what was interrupted goes on. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, win32 } from 'node:path';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { MAX_COMPONENT } from '../../../src/base/limits.ts';
+import { FolderTemplate } from '../../../src/node/files/folder-template.ts';
+import { StagingSink } from '../../../src/node/files/staging-sink.ts';
+import { nameProblem } from '../../../src/offer/names.ts';
+import { failure, file, folder, opened, scratch } from './helpers.ts';
+
+/** In local time, as the folder is named. */
+const NOW = new Date(2026, 10, 30, 7, 5, 9);
+const from = (sender: string | undefined, ...names: string[]) => ({
+  ...({ names, kind: 'files', bytes: 1 } as const),
+  peer: sender === undefined ? {} : { name: sender },
+});
+const made = (template: string, sender?: string, ...names: string[]) =>
+  new FolderTemplate(template).folder(from(sender, ...names), NOW);
+
+describe('files: a template for the folder', () => {
+  it('fills in date, time, sender and name, and takes the rest as it is', () => {
+    assert.equal(made('{date}/{sender}', 'laptop'), '2026-11-30/laptop');
+    assert.equal(made('from {sender}, {date} {time}', 'laptop'), 'from laptop, 2026-11-30 07-05-09');
+    assert.equal(made('./a//{name}/b', 'x', 'holiday/', 'notes.txt'), 'a/holiday/b');
+    assert.equal(made('{sender}/{name}'), 'unknown/unknown', 'nobody is known, and nothing has a name');
+    assert.equal(made('{{date}}/{{{sender}}}', 'ann'), '{date}/{ann}');
+    assert.equal(made('plain'), 'plain');
+  });
+
+  it('refuses what it does not know, and says what there is', () => {
+    for (const [template, said] of [
+      ['{dat}', 'there is no {dat}, but {date}, {time}, {sender}, {name}'],
+      ['{}', 'there is no {}'],
+      ['{code}', 'there is no {code}'],
+      ['{constructor}', 'there is no {constructor}'],
+      ['a{b', 'doubled: {{'],
+      ['{date}}', 'doubled: }}'],
+      ['../{date}', 'it leads upwards'],
+      ['/etc/{date}', 'it is absolute'],
+    ] as const)
+      assert.throws(() => new FolderTemplate(template), failure('USAGE', said), template);
+  });
+
+  it('what a sender is called stays one part of the path, that can be seen, on every system', () => {
+    for (const [hostile, folder] of [
+      ['..', 'unknown'],
+      ['.', 'unknown'],
+      ['../../etc/passwd', '_.._etc_passwd'],
+      ['/etc', '_etc'],
+      ['C:\\Windows', 'C__Windows'],
+      ['\\\\server\\share', '__server_share'],
+      ['.ssh', 'ssh'],
+      ['-rf', 'rf'],
+      ['.beeline-0123', 'beeline-0123'],
+      ['con', '_con'],
+      ['Lpt1.txt', '_Lpt1.txt'],
+      ['PROGRA~1', 'PROGRA_1'],
+      ['a\u202egpj.exe', 'agpj.exe'],
+      ['a\u200bb\u0000c\ud800d\ufeff', 'abcd'],
+      ['ann\n\x1b[2J', 'ann[2J'],
+      ['ann. . .', 'ann'],
+      ['  ', 'unknown'],
+      ['a\u0308', 'ä'],
+      ['{date}', '{date}'],
+      ['x'.repeat(1000), 'x'.repeat(80)],
+      ['😀'.repeat(100), '😀'.repeat(20)],
+    ] as const) {
+      assert.equal(made('{sender}', hostile), folder, JSON.stringify(hostile));
+      assert.equal(made('{name}', undefined, hostile), folder, JSON.stringify(hostile));
+    }
+    // What was written around it may make another name of the two.
+    assert.equal(made('co{sender}', 'n'), '_con');
+    assert.equal(made('.beeline-{sender}', '0123'), '_.beeline-0123');
+    assert.equal(made('.{sender}', '..'), '.unknown');
+    assert.equal(made('{sender}.', 'ann'), 'ann');
+  });
+
+  it('any name at all is one part that every system takes', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        fc.string({ maxLength: 40 }),
+        (one, other) => {
+          const path = made('{sender}/{name}-{sender}{name}', one, other);
+          const parts = path.split('/');
+          assert.equal(parts.length, 2, path);
+          for (const part of parts) {
+            assert.equal(nameProblem(part, 'posix'), undefined);
+            assert.equal(nameProblem(part, 'windows'), undefined, part);
+            assert.ok(Buffer.byteLength(part) <= MAX_COMPONENT);
+            assert.doesNotMatch(part, /^[. -]|[. ]$|\p{Cf}/u);
+          }
+          assert.ok(win32.resolve('C:\\in', path).startsWith('C:\\in\\'));
+        },
+      ),
+    );
+  });
+
+  /** An offer of `holiday/` that was interrupted there. */
+  const begin = async (to: string) => {
+    mkdirSync(to, { recursive: true });
+    const sink = new StagingSink({ to, overwrite: 'skip' });
+    const { write } = await opened(sink, [folder('holiday'), file('holiday/a', 10)]);
+    await write(0, 7);
+    await sink.close('keep');
+  };
+  const holiday = from('ann', 'holiday/');
+
+  it('what was interrupted goes on in the folder where it began', async (t) => {
+    const to = scratch(t);
+    const template = new FolderTemplate('{sender}/{date} {time}');
+    await begin(join(to, 'ann', '2026-11-29 23-59-59'));
+    await begin(join(to, 'bob', '2026-11-29 23-59-59'));
+    // Others that this template could have made, or not.
+    for (const other of ['2026-11-29 23-59-58', '2026-11-30 00-00-00', '2026-11-30', 'notes'])
+      mkdirSync(join(to, 'ann', other));
+    assert.equal(await template.folderIn(to, holiday, NOW), 'ann/2026-11-29 23-59-59');
+    assert.equal(
+      await template.folderIn(to, from('ann', 'holiday/', 'b'), NOW),
+      'ann/2026-11-30 07-05-09',
+      'another offer',
+    );
+    assert.equal(await template.folderIn(to, from('eve', 'holiday/'), NOW), 'eve/2026-11-30 07-05-09');
+    assert.equal(
+      await template.folderIn(to, { ...holiday, kind: 'stream' }, NOW),
+      'ann/2026-11-30 07-05-09',
+      'a stream cannot go on',
+    );
+    await begin(join(to, 'ann', '2026-11-30 07-05-09'));
+    assert.equal(await template.folderIn(to, holiday, NOW), 'ann/2026-11-30 07-05-09', 'this one first');
+  });
+
+  it('a folder of another day that is a link, a file, or nobody’s to read is none', async (t) => {
+    const to = scratch(t);
+    await begin(join(to, 'elsewhere'));
+    symlinkSync(join(to, 'elsewhere'), join(to, '2026-11-28'));
+    writeFileSync(join(to, '2026-11-27'), '');
+    const template = new FolderTemplate('{date}');
+    assert.equal(await template.folderIn(to, holiday, NOW), '2026-11-30');
+    assert.equal(await template.folderIn(join(to, 'missing'), holiday, NOW), '2026-11-30');
+    assert.ok(!readdirSync(to).includes('2026-11-30'), 'nothing is made by looking');
+  });
+
+  it('does not look through more than a bounded number of days', async (t) => {
+    const to = scratch(t);
+    for (let day = 0; day < 1500; day++) {
+      const at = new Date(2020, 0, 1 + day);
+      const name = [at.getFullYear(), at.getMonth() + 1, at.getDate()];
+      mkdirSync(join(to, name.map((number) => String(number).padStart(2, '0')).join('-')));
+    }
+    await begin(join(to, '2020-01-01'));
+    assert.equal(await new FolderTemplate('{date}').folderIn(to, holiday, NOW), '2026-11-30');
+    await begin(join(to, '2024-02-08'));
+    assert.equal(await new FolderTemplate('{date}').folderIn(to, holiday, NOW), '2024-02-08');
+  });
+});
