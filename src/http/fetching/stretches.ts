@@ -28,9 +28,9 @@ export class Stretches {
     this.#waiting = Array.from(missing, ({ file, at, end }) => ({ file, at, end, rate: 0 }));
   }
 
-  /** The file that one more could do something of, of those that it may have. */
-  next(may: (file: number) => boolean): number | undefined {
-    return (this.#waiting.find(({ file }) => may(file)) ?? this.#divisible(0, may))?.file;
+  /** The file that one more could do something of, of those that it may have. @param rate as of `take` */
+  next(rate: number, may: (file: number) => boolean): number | undefined {
+    return (this.#waiting.find(({ file }) => may(file)) ?? this.#divisible(rate, may))?.file;
   }
 
   /** Whether somebody is at work on a file. */

@@ -300,9 +300,9 @@ export class Work {
   }
 
   /** Who can be asked for something now. */
-  #next(): Mirror | undefined {
+  #next(rate = 0): Mirror | undefined {
     const now = this.#options.ports.clock.now();
-    const file = this.#pieces.next((index) => this.#best(this.#files[index]!, now) !== undefined);
+    const file = this.#pieces.next(rate, (index) => this.#best(this.#files[index]!, now) !== undefined);
     return file === undefined ? undefined : this.#best(this.#files[file]!, now);
   }
 
@@ -345,6 +345,8 @@ export class Work {
   /** Takes pieces until there is none, or it fails. Never rejects. */
   async #serve(lane: Lane, signal: AbortSignal, first: Answer | undefined): Promise<void> {
     let given = first;
+    /** It is at this mirror since it found nothing at another one. */
+    let moved = false;
     try {
       while (!signal.aborted) {
         const rate = lane.meter.rate(seconds(this.#options.ports.clock));
@@ -353,13 +355,16 @@ export class Work {
           return file.mirrors.includes(lane.mirror) && this.#can(file, lane.mirror);
         });
         if (!piece) {
-          const next = this.#next();
-          if (!next || next === lane.mirror) return;
+          const next = this.#next(rate);
+          // Nothing here either: to go on to the next would never end.
+          if (!next || next === lane.mirror || moved) return;
+          moved = true;
           lane.mirror.lanes--;
           lane.mirror = next;
           next.lanes++;
           continue;
         }
+        moved = false;
         lane.piece = piece;
         try {
           const answer = given;

@@ -66,6 +66,16 @@ test('a part is cut at a whole chunk, by what each brings', () => {
   assert.ok(slow.end < 12 * MiB, `the slow one keeps ${slow.end}`);
 });
 
+test('there is something to do for a connection just where it would get something', () => {
+  const pieces = new Stretches([{ file: 0, at: 0, end: 3 * MiB }], MiB);
+  pieces.take(0, all)!.rate = 1000 * MiB;
+  // For one that is slow the rest is done before it has begun.
+  assert.equal(pieces.next(1, all), undefined);
+  assert.equal(pieces.take(1, all), undefined);
+  assert.equal(pieces.next(0, all), 0);
+  assert.ok(pieces.take(0, all));
+});
+
 test('what is done soon is not divided', () => {
   const pieces = new Stretches([{ file: 0, at: 0, end: 1.5 * MiB }], MiB);
   const piece = pieces.take(0, all)!;
