@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { type Command, FLAGS, type Flag, type FlagValues } from './flags.ts';
+import { type Command, FLAGS, type Flag, type FlagValues, undoing } from './flags.ts';
 import { hint } from './near.ts';
 
 /**
@@ -12,14 +12,16 @@ import { hint } from './near.ts';
 export function parse<C extends Command>(
   command: C,
   argv: readonly string[],
-): { flags: FlagValues<C>; positionals: string[] } {
+): { flags: FlagValues<C>; positionals: string[]; undone: ReadonlySet<string> } {
   const known = new Map<string, Flag>(Object.entries(FLAGS[command]));
-  const options = Object.fromEntries(
-    [...known].map(([name, { read, short }]) => [
-      name,
-      { type: read ? 'string' : 'boolean', ...(short && { short }) } as const,
-    ]),
-  );
+  const undo = undoing(command);
+  const options = Object.fromEntries([
+    ...[...known].map(
+      ([name, { read, short }]) =>
+        [name, { type: read ? 'string' : 'boolean', ...(short && { short }) } as const] as const,
+    ),
+    ...[...undo.keys()].map((name) => [name, { type: 'boolean' } as const] as const),
+  ]);
   const { tokens } = parseArgs({
     args: [...argv],
     options,
@@ -29,16 +31,26 @@ export function parse<C extends Command>(
   });
   const positionals: string[] = [];
   const flags = new Map<string, unknown>();
+  const undone = new Set<string>();
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const { name, value, inlineValue } = token;
     const shown = escapeName(token.rawName);
     const flag = known.get(name);
-    if (!flag) throw usage(command, `There is no ${shown}.${hint(name, [...known.keys()], '--')}`);
-    if (!flag.read) {
+    const taken = undo.get(name);
+    if (!flag && taken === undefined)
+      throw usage(command, `There is no ${shown}.${hint(name, [...known.keys(), ...undo.keys()], '--')}`);
+    if (!flag?.read) {
       if (value !== undefined) throw usage(command, `${shown} takes no value.`);
-      flags.set(name, true);
+      // The later one counts.
+      if (taken === undefined) {
+        flags.set(name, true);
+        undone.delete(name);
+      } else {
+        flags.delete(taken);
+        undone.add(taken);
+      }
       continue;
     }
     if (!value) throw usage(command, `${shown} needs a value: ${shown} ${flag.value}.`);
@@ -51,7 +63,7 @@ export function parse<C extends Command>(
     const read = flag.read(shown, value);
     flags.set(name, flag.list ? [...((flags.get(name) as unknown[]) ?? []), ...(read as unknown[])] : read);
   }
-  return { flags: Object.fromEntries(flags) as FlagValues<C>, positionals };
+  return { flags: Object.fromEntries(flags) as FlagValues<C>, positionals, undone };
 }
 
 export function usage(command: Command, what: string): BeelineError {

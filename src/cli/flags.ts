@@ -155,9 +155,10 @@ const forScripts = {
   ...under('scripts', {
     'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
     sha256: on('show the SHA-256 of each file at the end'),
-    receipt: text(
+    receipt: takes<string | true>(
       'FILE',
-      'write the receipt here, even over an old one; default: a new file in the receipts folder',
+      'write the receipt here, even over an old one; auto (the default): a new file in the receipts folder',
+      (_, given) => given === 'auto' || given,
     ),
     'no-receipt': on('write no receipt'),
   }),
@@ -448,3 +449,16 @@ export type FlagValues<C extends Command> = {
 
 /** Flags that only the receiver acts on. A sender takes them too, for scripts with one set for both, and says so. */
 export const RECEIVER_ONLY = ['to', 'overwrite', 'yes'] as const;
+
+/**
+ * What takes a switch back that a setting or a file has turned on, with the switch: `no-qr` of `qr`, `lan` of `no-lan`. Not `receipt`, which
+ * is a flag of its own.
+ */
+export function undoing(command: Command): ReadonlyMap<string, string> {
+  const flags: Readonly<Record<string, Flag>> = FLAGS[command];
+  const switches = Object.keys(flags).filter((name) => !flags[name]!.read && !flags[name]!.typedOnly);
+  const undo = (name: string) => (name.startsWith('no-') ? name.slice(3) : `no-${name}`);
+  return new Map(
+    switches.filter((name) => !(undo(name) in flags)).map((name) => [undo(name), name] as const),
+  );
+}

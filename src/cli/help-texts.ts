@@ -168,7 +168,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'beeline config unset limit',
     ],
     notes: [
-      'Names are those of flags: server, proxy, to, overwrite, limit, lanes, relay, wait, no-lan, no-dht, no-port-map, no-receipt, qr. They hold for `send`, `receive`, `listen` and `doctor`, wherever there is such a flag. What is typed wins, and so does the environment.',
+      'Names are those of flags: server, proxy, to, overwrite, limit, lanes, relay, wait, no-lan, no-dht, no-port-map, no-receipt, qr. They hold for `send`, `receive`, `listen` and `doctor`, wherever there is such a flag. What is typed wins, and so does the environment. A switch that is set is taken back by `no-` before its name, or without it: --no-qr, --lan. (--receipt auto takes back no-receipt.)',
       'The file is YAML, `NAME: VALUE` in each line. You can write it with any editor; a mistake in it is told with its line.',
     ],
   },

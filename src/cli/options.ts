@@ -468,8 +468,9 @@ export function serverArgs(
   env: Env = {},
   file: FlagValues<'server'> = {},
 ): ServerArgs {
-  const { flags: typed, positionals } = parse('server', argv);
-  const flags = { ...file, ...typed };
+  const { flags: typed, positionals, undone } = parse('server', argv);
+  const kept = Object.entries(file).filter(([name]) => !undone.has(name));
+  const flags: FlagValues<'server'> = { ...Object.fromEntries(kept), ...typed };
   if (positionals.length > 0) throw usage('server', 'It takes flags only.');
   refuseBoth(
     'server',

@@ -5,8 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { COMMANDS, FLAGS } from '../../src/cli/flags.ts';
+import { COMMANDS, FLAGS, undoing } from '../../src/cli/flags.ts';
 import { manPage } from '../../src/cli/man.ts';
+import { SETTINGS } from '../../src/cli/settings.ts';
 import { scratch } from '../node/files/helpers.ts';
 import { fakeHost } from './fakes.ts';
 
@@ -43,7 +44,8 @@ describe('cli: completion', () => {
     assert.deepEqual(offered('help', 'net'), ['network']);
     assert.deepEqual(offered('send', '--limit', '1'), ['']);
     for (const command of COMMANDS) {
-      const flags = Object.keys(FLAGS[command]).map((name) => `--${name}`);
+      const undo = [...undoing(command)].filter(([, taken]) => taken in SETTINGS).map(([name]) => name);
+      const flags = [...Object.keys(FLAGS[command]), ...undo].map((name) => `--${name}`);
       assert.deepEqual(offered(command, '--').sort(), flags.sort());
     }
   });

@@ -16,9 +16,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { BeelineError } from '../../src/base/errors.ts';
+import { parse } from '../../src/cli/args.ts';
 import { parseSettings } from '../../src/cli/configuration.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { receiveArgs, sendArgs } from '../../src/cli/options.ts';
+import { COMMANDS, FLAGS, type Flag, undoing } from '../../src/cli/flags.ts';
+import { receiveArgs, sendArgs, serverArgs } from '../../src/cli/options.ts';
 import { SETTINGS } from '../../src/cli/settings.ts';
 import { settled } from '../../src/cli/settle.ts';
 import { scratch } from '../node/files/helpers.ts';
@@ -130,6 +132,42 @@ describe('cli: settings', () => {
     const { options } = receiveArgs(argv.slice(1), {});
     assert.equal(options.limit, 1_000_000);
     assert.equal(options.to, '.');
+  });
+
+  it('a switch that is set is taken back by what is typed; of the two that are typed the later counts', async (t) => {
+    const { env } = folder(t, 'qr: true\nno-lan: true\nno-port-map: true\nno-dht: true\nno-receipt: true\n');
+    const sent = async (...typed: string[]) => {
+      const { argv } = await settled(['send', 'x', ...typed], env);
+      const { qr, options } = sendArgs(argv.slice(1), {});
+      return { qr, lan: options.lan, portMap: options.portMap, dht: options.dht, receipt: options.receipt };
+    };
+    assert.deepEqual(await sent(), { qr: true, lan: false, portMap: false, dht: false, receipt: false });
+    assert.deepEqual(await sent('--no-qr', '--lan', '--port-map', '--dht', '--receipt', 'auto'), {
+      ...{ qr: false, lan: true, portMap: true, dht: true, receipt: true },
+    });
+    assert.equal((await sent('--no-qr', '--qr')).qr, true);
+    assert.equal((await sent('--lan', '--no-lan')).lan, false);
+    assert.equal((await sent('--receipt', './auto')).receipt, './auto');
+    await assert.rejects(sent('--lan=x'), { code: 'USAGE' });
+  });
+
+  it('each switch of each command has one flag that takes it back, and none has two meanings', () => {
+    for (const command of COMMANDS) {
+      const flags: Readonly<Record<string, Flag>> = FLAGS[command];
+      const undo = undoing(command);
+      for (const [name, taken] of undo) {
+        assert.ok(!(name in flags), `${command} --${name}`);
+        const { flags: left, undone } = parse(command, [`--${taken}`, `--${name}`]);
+        assert.deepEqual([left, [...undone]], [{}, [taken]], `${command} --${name}`);
+      }
+      const switches = Object.keys(flags).filter((name) => !flags[name]!.read && !flags[name]!.typedOnly);
+      const without = switches.filter((name) => ![...undo.values()].includes(name));
+      assert.deepEqual(without, ['send', 'receive'].includes(command) ? ['no-receipt'] : [], command);
+    }
+    const file = { status: true, 'no-relay': true } as const;
+    const { status, relay } = serverArgs(['--no-status', '--relay'], {}, file);
+    assert.deepEqual([status, relay], [false, true]);
+    assert.throws(() => serverArgs(['--no-statu'], {}), /Did you mean --no-status\?/);
   });
 
   it('are taken back where none are, and comments stay', async (t) => {

@@ -3,10 +3,11 @@ import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { escapeName } from '../../base/printable.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
-import { COMMANDS, FLAGS, type Flag, TOPICS } from '../flags.ts';
+import { COMMANDS, FLAGS, type Flag, TOPICS, undoing } from '../flags.ts';
 import { ABOUT } from '../help-texts.ts';
 import type { Host } from '../host.ts';
 import { hint } from '../near.ts';
+import { SETTINGS } from '../settings.ts';
 
 const SHELLS = { bash, zsh, fish };
 type Shell = keyof typeof SHELLS;
@@ -36,8 +37,16 @@ export async function completionCommand(argv: readonly string[], host: Host): Pr
   return EXIT_DONE;
 }
 
-const flagsOf = (command: string): [string, Flag][] =>
-  Object.entries<Flag>((FLAGS as Readonly<Record<string, Readonly<Record<string, Flag>>>>)[command] ?? {});
+/** With those that take back what a person has set. */
+function flagsOf(name: string): [string, Flag][] {
+  const command = COMMANDS.find((one) => one === name);
+  if (!command) return [];
+  const undo = [...undoing(command)].filter(([, taken]) => taken in SETTINGS);
+  return [
+    ...Object.entries<Flag>(FLAGS[command]),
+    ...undo.map(([flag, taken]): [string, Flag] => [flag, { help: `although ${taken} is set` }]),
+  ];
+}
 
 /** What a flag's value may be: one of a few words, a path, or anything. */
 function kindOf({ value, read }: Flag): readonly string[] | 'path' | 'any' | undefined {
