@@ -172,10 +172,10 @@ const quietTransfer = on('show only errors, and a code that Beeline made', 'q');
 
 /** What stays as it is for all arrivals. */
 const forInbox = () => {
-  const { lanes, threads, relay, 'no-port-map': noPortMap, quic, 'no-lan': noLan } = network(1);
+  const { lanes, threads, relay, 'no-port-map': noPortMap, proxy, quic, 'no-lan': noLan } = network(1);
   const { sha256, 'no-receipt': noReceipt } = forScripts;
   return {
-    ...{ server, limit, lanes, threads, relay, 'no-port-map': noPortMap, quic, 'no-lan': noLan },
+    ...{ server, limit, lanes, threads, relay, 'no-port-map': noPortMap, proxy, quic, 'no-lan': noLan },
     ...{ sha256, 'no-receipt': noReceipt },
     ...list,
     ...face,
@@ -346,6 +346,7 @@ export const FLAGS = {
       'send: end after this long though something still waits: 10m, 2h',
       duration(MAX_WAIT),
     ),
+    proxy: takes('URL', 'send: reach servers by this proxy alone, and what has none not at all', proxyUrl),
     ...face,
     ...always,
   },
@@ -431,6 +432,7 @@ export const FLAGS = {
   verify: { json, quiet: on('show only what differs', 'q'), ...always },
   doctor: {
     server: takes('URL', 'test the way to this `beeline server` too', serverUrl),
+    proxy: takes('URL', 'reach that server by this proxy, and look at nothing past it', proxyUrl),
     'no-port-map': on('do not test whether the router maps a port'),
     'no-dht': on('do not ask whether the DHT answers'),
     'dht-bootstrap': dhtBootstrap,

@@ -42,14 +42,18 @@ export class Later {
     clearTimeout(this.#timer);
   }
 
-  /** @returns the item, and whether somebody delivers it now @throws BeelineError */
+  /**
+   * @param proxied it goes by a proxy only
+   * @returns the item, and whether somebody certainly delivers it now @throws BeelineError
+   */
   queue(
     host: Host,
     device: string,
     paths: readonly string[],
     options: SendOptions,
+    proxied: boolean,
   ): Promise<{ item: OutboxItem; delivered: boolean }> {
-    return queue(host, device, paths, options, this.#bytes);
+    return queue(host, device, paths, options, this.#bytes, proxied);
   }
 }
 
@@ -59,6 +63,7 @@ async function queue(
   paths: readonly string[],
   options: SendOptions,
   bytes: number | undefined,
+  proxied: boolean,
 ): Promise<{ item: OutboxItem; delivered: boolean }> {
   const {
     configDir,
@@ -85,7 +90,7 @@ async function queue(
   const kept = {
     ...(configDir !== undefined && { configDir: resolve(configDir) }),
     ...{ server, lan, relay, portMap, quic, lanes, limit, links, onUnreadable, update, sha256 },
-    ...{ exclude, include, gitignore },
+    ...{ exclude, include, gitignore, ...(proxied && { proxied }) },
     receipt: typeof receipt === 'string' ? resolve(receipt) : receipt,
   };
   const item = await store.add({
@@ -94,5 +99,5 @@ async function queue(
     options: JSON.parse(JSON.stringify(kept)),
     ...(bytes !== undefined && { bytes }),
   });
-  return { item, delivered: isLocked(`${store.folder}/delivering`) };
+  return { item, delivered: !proxied && isLocked(`${store.folder}/delivering`) };
 }

@@ -153,7 +153,6 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ['trust', 'device', 'exclude each other, because that device is trusted already'],
     ['trust', 'psk-file', 'exclude each other: the other side has to come with a code'],
     ['receivers', 'device', 'both say who receives: repeat --device for several'],
-    ['later', 'proxy', 'exclude each other, because the outbox is delivered without a proxy'],
   );
   if (flags.http && (text !== undefined || paths.includes('-')))
     throw usage('send', '--http is for files: a link needs something that can be read again.');
@@ -349,6 +348,8 @@ function codeArguments(positionals: readonly string[]): readonly string[] {
 
 export interface ListenArgs {
   face: Face;
+  /** Everything goes through it. */
+  proxy?: string;
   metricsPort?: number;
   options: Omit<ListenOptions, 'ask'>;
   /** Who may upload; absent: nobody. */
@@ -369,8 +370,11 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
     throw usage('listen', '--relay only needs a server that relays: --server URL.');
   const idle = FOR_HTTP.find((name) => flags[name] !== undefined);
   if (!flags.http && idle) throw usage('listen', `--${idle} is for uploads over HTTP: add --http.`);
+  const { proxy } = flags;
+  if (proxy !== undefined) checkProxied('listen', flags, server !== undefined);
   return {
     face: faceOf(flags),
+    ...(proxy !== undefined && { proxy }),
     ...(flags.http && { access: accessOf(flags, env.BEELINE_LISTEN_PASSWORD) }),
     metricsPort: flags['metrics-port'],
     options: {
@@ -534,8 +538,11 @@ function turnArgs(flags: FlagValues<'server'>, env: Env): TurnArgs | undefined {
 export function doctorArgs(argv: readonly string[], env: Env) {
   const { flags, positionals } = parse('doctor', argv);
   if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
-  const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false } = flags;
-  return { json, server, portMap: !noPortMap, dht: dhtOf(flags, env) };
+  const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false, proxy } = flags;
+  if (proxy !== undefined && server === undefined)
+    throw usage('doctor', '--proxy is for the way to a server: --server URL.');
+  const given = { json, server, portMap: !noPortMap, dht: dhtOf(flags, env) };
+  return { ...given, ...(proxy !== undefined && { proxy }) };
 }
 
 function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'serve' | 'server'>): Face {
@@ -585,7 +592,7 @@ function transferArgs<O>(
 }
 
 /** What opens ways past a proxy. @throws BeelineError USAGE */
-function checkProxied(command: 'send' | 'receive', flags: object, server: boolean): void {
+function checkProxied(command: 'send' | 'receive' | 'listen', flags: object, server: boolean): void {
   const past = ['at', 'web', 'http', 'quic', 'dht-bootstrap'].find((name) => name in flags);
   if (past) throw usage(command, `--${past} would go past --proxy; choose one.`);
   if ((flags as { relay?: string }).relay === 'never')

@@ -21,8 +21,6 @@ const YIELDS: Readonly<Record<string, readonly string[]>> = {
   'no-receipt': ['receipt'],
   'no-dht': ['dht-bootstrap'],
 };
-/** They open connections of their own, which a proxy that is set would not see. */
-const UNPROXIED: readonly string[] = ['listen', 'doctor', 'outbox'] satisfies Command[];
 const WITHOUT = 'With BEELINE_CONFIG=off the file is not read.';
 /** What a URL is received with. */
 const FOR_URLS: readonly string[] = ['to', 'overwrite', 'limit', 'wait', 'proxy', 'no-receipt'];
@@ -52,18 +50,14 @@ export async function settled(argv: readonly string[], env: Env): Promise<Settle
   if (!isThere(path)) return plain;
   const { readSettings } = await import('./configuration.ts');
   const texts = await readSettings(path);
-  if (texts.has('proxy') && UNPROXIED.includes(command))
-    throw new BeelineError(
-      'USAGE',
-      `\`beeline ${command}\` cannot keep to the proxy that is set in ${escapeName(path)}. ${WITHOUT}`,
-    );
-  if (delivers) return plain;
   const url = command === 'receive' && positionalsOf('receive', rest).some(isFileUrl);
   const words: string[] = [];
   const added: string[] = [];
   let more: Env = {};
   for (const [name, text] of texts) {
     if (!(name in FLAGS[command as Command]) || NOT_FOR[command]?.includes(name)) continue;
+    // A wait that is set is one for the other side that was lost.
+    if (delivers && name !== 'proxy') continue;
     if ((url && !FOR_URLS.includes(name)) || YIELDS[name]?.some((other) => typed.has(other))) continue;
     if (name === 'no-dht' && env.BEELINE_DHT) continue;
     // A link's server is meant before this one, as before that of the environment.

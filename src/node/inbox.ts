@@ -21,7 +21,7 @@ import { type TurnOutcome, Turns } from './inbox/turns.ts';
 import { openUploads, type UploadEvent, type UploadOptions } from './inbox/uploads.ts';
 import { atServer, onLan, type Way } from './inbox/ways.ts';
 import { checkWithin } from './options.ts';
-import { deliver, type OutboxEvent } from './outbox.ts';
+import { type DeliverOptions, deliver, type OutboxEvent } from './outbox.ts';
 import { receive } from './receive.ts';
 
 /** Seconds that one receive waits for a sender that it lost. A later one goes on: it begins when the sender is there again. */
@@ -48,6 +48,8 @@ export interface ListenOptions
   once?: boolean;
   /** True: also delivers what is in the outbox (`deliver`), if no other process does. */
   outbox?: boolean;
+  /** As `only` of `deliver`. */
+  deliverWith?: DeliverOptions['only'];
   /** Takes uploads over HTTP too, from whoever has its link or password. Then no device needs to be trusted. */
   http?: UploadOptions;
   /** Decides about offers of devices whose rule is to ask. Absent: they are declined. */
@@ -189,7 +191,8 @@ class Listening implements Inbox {
 
   /** Ends with the inbox. Never rejects. */
   #deliver(): Promise<void> {
-    const delivering = deliver({ patient: true, signal: this.#stop.signal, log: this.#options.log });
+    const { log, deliverWith: only } = this.#options;
+    const delivering = deliver({ patient: true, only, signal: this.#stop.signal, log });
     delivering.subscribe((event) => this.#tell(event));
     return delivering.done.catch((error) => this.#warn(asBeelineError(error)));
   }
@@ -256,7 +259,7 @@ class Listening implements Inbox {
     const device = this.#devices.get(nameplate);
     if (!device || this.#stop.signal.aborted) return 'nobody';
     const { to, within, overwrite = 'rename', server, once, ...others } = this.#options;
-    const { ask: _ask, outbox: _outbox, http: _http, ...common } = others;
+    const { ask: _ask, outbox: _outbox, deliverWith: _with, http: _http, ...common } = others;
     const rules = device.inbox ?? {};
     const folder = rules.to ?? to;
     let release = () => {};

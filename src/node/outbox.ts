@@ -8,7 +8,7 @@ import { harmless } from '../base/callback.ts';
 import { every, realClock } from '../base/clock.ts';
 import { asBeelineError, BeelineError, type ErrorCode, fault, type Reason } from '../base/errors.ts';
 import { isLocked, type Lock, takeLock } from '../identity/lock.ts';
-import type { Logger, Transfer, TransferEvent } from './api.ts';
+import type { Logger, SendOptions, Transfer, TransferEvent } from './api.ts';
 import { ChangedFile } from './files/changed-file.ts';
 import { type OutboxItem, OutboxStore } from './outbox/store.ts';
 import { send } from './send.ts';
@@ -67,6 +67,11 @@ export interface DeliverOptions {
   untilEmpty?: boolean;
   /** If another process delivers already: wait until it does not. Otherwise `done` rejects as LOCKED. */
   patient?: boolean;
+  /**
+   * Everything is sent with these, whatever it was put in with: for a process that reaches servers by a proxy, and nobody past it. What has
+   * no server waits. Absent: what was put in by such a process waits for one.
+   */
+  only?: Pick<SendOptions, 'transports' | 'relay' | 'lan' | 'dht' | 'portMap'> | undefined;
   signal?: AbortSignal;
   log?: Logger;
 }
@@ -195,7 +200,7 @@ class OutboxDelivery implements Delivering {
       }
       this.#cancelled();
       this.#begin();
-      const waits = this.#items.some(({ failed }) => !failed);
+      const waits = this.#items.some((item) => !item.failed && this.#may(item));
       if (this.#options.untilEmpty && !waits && this.#runs.size === 0) return;
     } while (!(await this.#pause(LOOK_MS)));
   }
@@ -213,7 +218,7 @@ class OutboxDelivery implements Delivering {
     const turn = ({ key }: OutboxItem) => this.#turns.get(key) ?? 0;
     for (const item of [...this.#items].sort((a, b) => turn(a) - turn(b) || a.id - b.id)) {
       const now = realClock.now();
-      if (item.failed || (this.#later.get(item.id)?.notBefore ?? 0) > now) continue;
+      if (item.failed || !this.#may(item) || (this.#later.get(item.id)?.notBefore ?? 0) > now) continue;
       const first = isLocked(this.#store.pairFolder('first', item.key));
       const running = this.#runs.get(item.key);
       // Somebody sends to that device by hand: what waits there for it makes way.
@@ -236,10 +241,16 @@ class OutboxDelivery implements Delivering {
     }
   }
 
+  /** Nothing goes past a proxy that was put in to go by one. */
+  #may({ options: { proxied, server } }: OutboxItem): boolean {
+    return this.#options.only ? server !== undefined : proxied !== true;
+  }
+
   /** One try. Never rejects. */
   async #send(run: Run): Promise<void> {
     const { item, stop } = run;
-    const { id, device, key, paths, options } = item;
+    const { id, device, key, paths } = item;
+    const { proxied: _, ...options } = item.options;
     let lock: Lock | undefined;
     let forget = () => {};
     try {
@@ -248,6 +259,7 @@ class OutboxDelivery implements Delivering {
       if (isLocked(this.#store.pairFolder('first', key)) || run.cancelled) return;
       const transfer = send(paths, {
         ...options,
+        ...this.#options.only,
         ...{ device: key, signal: AbortSignal.any([stop.signal, this.#stop.signal]), log: this.#options.log },
       });
       run.transfer = transfer;

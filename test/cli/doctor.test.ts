@@ -80,7 +80,7 @@ describe('cli: doctor, in words', () => {
       'UDP lanes      available',
       'Router         maps ports by UPnP, its address outside is 198.51.100.7, 43 ms',
       'DHT            answers, 312 ms: two who are not on the same network meet over it',
-      'Proxy          proxy.example:3128, named by the environment',
+      'Proxy          proxy.example:3128',
       'Server         answers, round trip 9.9 ms; offers a relay, STUN (ports 4848 and 4849), TURN',
       'UDP over IPv4  cone NAT, the same port for all destinations, lets packets in only from where this side sent to, seen as 198.51.100.7, round trip 21 ms',
       'TCP over IPv4  symmetric NAT, another port for each destination, seen as 198.51.100.7, round trip 0.4 ms',

@@ -64,7 +64,7 @@ const SENTENCES: { readonly [N in CheckName]: (facts: Facts[N]) => string } = {
   router: ({ protocol, host, ms }) =>
     `maps ports by ${protocol}, its address outside is ${host}, ${time(ms)}`,
   dht: ({ ms }) => `answers, ${time(ms)}: two who are not on the same network meet over it`,
-  proxy: ({ proxy }) => `${proxy}, named by the environment`,
+  proxy: ({ proxy }) => `${proxy}`,
   server: ({ ms, ...services }) =>
     `answers${ms === undefined ? '' : `, round trip ${time(ms)}`}; offers ${offered(services)}`,
   udp4: udp,
@@ -130,7 +130,7 @@ function time(ms: number): string {
 
 /** Resolves to the exit code: 6 if the server that was named cannot be reached. @throws BeelineError */
 export async function doctorCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { json, server, portMap, dht } = doctorArgs(argv, host.env);
+  const { json, server, proxy, portMap, dht } = doctorArgs(argv, host.env);
   const screen = new Screen(host.stderr, host.env);
   const print = printer(host.stdout, json);
   const interrupt = new Interrupt();
@@ -139,7 +139,9 @@ export async function doctorCommand(argv: readonly string[], host: Host): Promis
   };
   try {
     if (!json) screen.status(['Looking. This takes some seconds...']);
-    const diagnosis = await diagnose({ server, portMap, dht, onCheck, signal: interrupt.signal });
+    if (proxy !== undefined) (await host.proxied())(proxy);
+    const only = proxy !== undefined;
+    const diagnosis = await diagnose({ server, portMap, dht, only, onCheck, signal: interrupt.signal });
     screen.status([]);
     const lines = advise(diagnosis);
     print({ event: 'diagnosis', ...{ ...diagnosis, advice: lines } }, table(diagnosis), advice(lines));

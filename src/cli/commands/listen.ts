@@ -18,7 +18,7 @@ import { webAccess } from '../web-access.ts';
 
 /** Resolves to the exit code: 0 also after a signal, for that is how an inbox ends. @throws BeelineError */
 export async function listenCommand(argv: readonly string[], host: Host): Promise<number> {
-  const { face, metricsPort, options, access: who } = listenArgs(argv, host.env);
+  const { face, metricsPort, options, proxy, access: who } = listenArgs(argv, host.env);
   const screen = new Screen(host.stderr, host.env);
   const interrupt = new Interrupt();
   const prompt = new Prompt({
@@ -39,8 +39,11 @@ export async function listenCommand(argv: readonly string[], host: Host): Promis
       report.say(`Metrics: ${served.url}`);
     }
     const listen = await host.listen();
+    const only = proxy === undefined ? undefined : (await host.proxied())(proxy);
+    if (proxy !== undefined) log?.hide(proxy);
     const inbox = listen({
       ...options,
+      ...(only && { ...only, deliverWith: only }),
       ...{ signal: interrupt.signal, log: log?.logger },
       ...(access && { http: { ...options.http, ...(access !== 'link' && { access }) } }),
       ...(prompt.possible && { ask: asking(prompt, screen, options.to) }),

@@ -25,6 +25,8 @@ export async function outboxCommand(argv: readonly string[], host: Host): Promis
   if (flags.all && verb !== 'cancel') throw usage('outbox', '--all is for `beeline outbox cancel`.');
   if (flags.wait !== undefined && verb !== 'send')
     throw usage('outbox', '--wait is for `beeline outbox send`.');
+  if (flags.proxy !== undefined && verb !== 'send')
+    throw usage('outbox', '--proxy is for `beeline outbox send`.');
   if (verb === 'cancel') return cancel(rest, flags, host);
   if (rest.length > 0) throw usage('outbox', `\`beeline outbox ${verb}\` takes nothing more.`);
   if (verb === 'send') return sendAll(flags, host);
@@ -67,7 +69,7 @@ async function cancel(given: readonly string[], flags: FlagValues<'outbox'>, hos
 
 /** Until nothing waits any more, or it is told to stop. */
 async function sendAll(flags: FlagValues<'outbox'>, host: Host): Promise<number> {
-  const { json = false, quiet = false, wait } = flags;
+  const { json = false, quiet = false, wait, proxy } = flags;
   const face = { json, quiet, logLevel: flags['log-level'], logFile: flags['log-file'] };
   const screen = new Screen(host.stderr, host.env);
   const interrupt = new Interrupt();
@@ -80,7 +82,9 @@ async function sendAll(flags: FlagValues<'outbox'>, host: Host): Promise<number>
     log = await openLog(face, (lines) => screen.raw(lines));
     const { deliver, OutboxStore } = await host.outbox();
     const signal = enough ? AbortSignal.any([interrupt.signal, enough]) : interrupt.signal;
-    const delivering = deliver({ untilEmpty: true, signal, log: log?.logger });
+    const only = proxy === undefined ? undefined : (await host.proxied())(proxy);
+    if (proxy !== undefined) log?.hide(proxy);
+    const delivering = deliver({ untilEmpty: true, only, signal, log: log?.logger });
     delivering.subscribe((event) => {
       report.apply(event);
       if (json) writeEvent(host.stdout, event);
@@ -90,7 +94,16 @@ async function sendAll(flags: FlagValues<'outbox'>, host: Host): Promise<number>
     screen.status([]);
     const left = await new OutboxStore().items();
     if (left.length === 0) return EXIT_DONE;
-    if (!json && !quiet) screen.line(`${left.length} left in the outbox: \`beeline outbox\` lists what.`);
+    const other = left.some(
+      ({ failed, options: { proxied, server } }) => !failed && (only ? !server : proxied),
+    );
+    const why = !other
+      ? ''
+      : only
+        ? ' What has no server cannot go by a proxy.'
+        : ' What was put in with --proxy needs --proxy here.';
+    if (!json && !quiet)
+      screen.line(`${left.length} left in the outbox: \`beeline outbox\` lists what.${why}`);
     return EXIT_FAILED;
   } finally {
     screen.status([]);

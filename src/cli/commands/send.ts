@@ -70,7 +70,13 @@ async function sendNow(
   } catch (thrown) {
     if (interrupted.aborted || !(thrown instanceof BeelineError) || !later.is(thrown)) throw thrown;
     const paths = args.what as readonly string[];
-    const { item, delivered } = await later.queue(host, args.later, paths, args.options);
+    const { item, delivered } = await later.queue(
+      host,
+      args.later,
+      paths,
+      args.options,
+      args.proxy !== undefined,
+    );
     const { id, device } = item;
     const queued = { event: 'queued', item: id, device, paths: item.paths, delivered };
     if (args.face.json) writeEvent(host.stdout, queued);
@@ -78,7 +84,7 @@ async function sendNow(
       `${device} is not there. It is item ${id} of the outbox now: leave the files where they are.`,
       delivered
         ? 'It is sent when that device is there.'
-        : 'It is sent when that device is there, and `beeline listen` or `beeline outbox send` runs here.',
+        : `It is sent when that device is there, and \`beeline listen\` or \`beeline outbox send\` runs here${args.proxy === undefined ? '' : ', with --proxy'}.`,
     );
   } finally {
     later.close();

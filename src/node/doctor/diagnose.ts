@@ -18,6 +18,8 @@ export interface DiagnoseOptions {
   portMap?: boolean;
   /** As for `send` and `receive`: whether the DHT is asked, and which. Not if there is a server. */
   dht?: CommonOptions['dht'];
+  /** Only the server, its relay and the way there are looked at: for who reaches it by a proxy, and nobody past that. */
+  only?: boolean;
   /** Each check as soon as it is made. */
   onCheck?: OnCheck;
   signal?: AbortSignal;
@@ -28,18 +30,18 @@ export interface DiagnoseOptions {
  * @throws BeelineError USAGE for a malformed URL, INTERRUPTED (or what the signal was aborted with)
  */
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
-  const { server, portMap = true, dht = false, onCheck, signal } = options;
+  const { server, portMap = true, dht = false, only = false, onCheck, signal } = options;
   if (server !== undefined) rendezvousUrl(server);
   if (signal?.aborted) throw stopped(signal);
   const exam = new Examination(onCheck, signal);
   try {
     await Promise.all([
       exam.check('addresses', async () => localAddresses()),
-      exam.check('lan', checkLan),
-      exam.check('udx', checkUdx),
-      portMap && exam.check('router', (scope) => checkRouter(exam, scope)),
-      dht && server === undefined && exam.check('dht', (scope) => checkDht(exam, dht, scope)),
-      server !== undefined && examineServer(exam, server),
+      !only && exam.check('lan', checkLan),
+      !only && exam.check('udx', checkUdx),
+      portMap && !only && exam.check('router', (scope) => checkRouter(exam, scope)),
+      dht && !only && server === undefined && exam.check('dht', (scope) => checkDht(exam, dht, scope)),
+      server !== undefined && examineServer(exam, server, only),
     ]);
     exam.throwIfStopped();
     return ordered(exam.diagnosis);
@@ -52,11 +54,12 @@ function ordered(diagnosis: Diagnosis): Diagnosis {
   return Object.fromEntries(CHECKS.flatMap((name) => (diagnosis[name] ? [[name, diagnosis[name]]] : [])));
 }
 
-async function examineServer(exam: Examination, url: string): Promise<void> {
+async function examineServer(exam: Examination, url: string, only: boolean): Promise<void> {
   let host: DoctorPlace | undefined;
   try {
     const [hosts] = await Promise.all([
-      exam.bounded(() => hostsOf(url)).catch(() => []),
+      // Its name is the proxy's to look up.
+      only ? [] : exam.bounded(() => hostsOf(url)).catch(() => []),
       exam.check('proxy', () => proxyOf(url)),
     ]);
     // Opened with the signal of the whole, which closes it: it outlives its own check.
@@ -65,8 +68,8 @@ async function examineServer(exam: Examination, url: string): Promise<void> {
     const { turn } = services;
     await Promise.all([
       examineMessages(exam, url, host, hosts),
-      checkNats(exam, hosts, services.stun),
-      turn && exam.check('turn', (signal) => checkTurn(exam, turn, new URL(url).hostname, signal)),
+      !only && checkNats(exam, hosts, services.stun),
+      turn && !only && exam.check('turn', (signal) => checkTurn(exam, turn, new URL(url).hostname, signal)),
     ]);
   } catch (thrown) {
     exam.note('server', failure(asBeelineError(thrown, 'SERVER')));

@@ -36,6 +36,8 @@ const OPTIONS = only({
   update: v.optional(v.boolean()),
   sha256: v.optional(v.boolean()),
   receipt: v.optional(v.union([v.boolean(), text(4096)])),
+  /** It goes by a proxy only. Which one is not kept: it may have a password in it. */
+  proxied: v.optional(v.boolean()),
 });
 
 const ITEM = only({
