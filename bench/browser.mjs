@@ -100,6 +100,7 @@ function note(results, name, seconds) {
 async function beeline(browser, folder, direction, file) {
   const stage = new Stage(browser, folder, 'chromium');
   try {
+    await stage.begin();
     const page = await stage.page();
     return direction === 'from-page' ? await fromPage(stage, page, file) : await toPage(stage, page, file);
   } finally {
@@ -124,7 +125,7 @@ async function toPage(stage, page, file) {
   const seconds = await until(sender);
   await pressed;
   await page.reaches('completed');
-  await compareSaved(stage, page, file);
+  await compareSaved(stage, file);
   return seconds;
 }
 
@@ -136,8 +137,8 @@ async function until(command) {
   return seconds;
 }
 
-async function compareSaved(stage, page, file) {
-  const [saved] = await stage.downloads(() => page.press('Save'));
+async function compareSaved(stage, file) {
+  const [saved] = await stage.saved(file);
   sameFile(file, saved);
   rmSync(saved);
   await page.press('Again');

@@ -16,7 +16,7 @@ import * as address from './address.ts';
 import { type PageEngine, withEngine } from './engine.ts';
 import { KnownHere } from './known.ts';
 import { deviceKind } from './model/device.ts';
-import { type Agreed, firstName, isSameOffer } from './model/kept.ts';
+import { type Agreed, firstName, isOneFile, isSameOffer } from './model/kept.ts';
 import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
@@ -105,7 +105,7 @@ export class Page {
     const task = new AbortController();
     this.#task = task;
     const before = this.#staged();
-    const found = itemsOfDrop(list);
+    const found = itemsOfDrop(list, task.signal);
     this.shown.show({ at: 'gathering', items: before });
     try {
       const items = await found;
@@ -250,7 +250,12 @@ export class Page {
           spend();
           const arrived = await reception.kept;
           if (this.#transfer !== reception) return;
-          this.shown.patch({ kept: arrived, streamed: streamed && !arrived, serving: !over });
+          const goes = arrived !== undefined && isOneFile(arrived);
+          this.shown.patch({
+            ...{ kept: arrived, streamed: streamed && !arrived, serving: !over },
+            ...(goes && { saved: true, note: { kind: 'done', text: say('save.byItself') } }),
+          });
+          if (goes) void this.saver.byItself(arrived);
         },
         (error) => {
           if (!(error instanceof BeelineError && SPENT.has(error.code))) return;
@@ -275,17 +280,20 @@ export class Page {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
-    const { sent, code, agreed, running, device } = view;
-    if (running.folder) {
-      if (!(await this.#mayStillWrite(running.folder))) return;
+    const { sent, code, running, device } = view;
+    // The person chooses another one, as an answer to the same question.
+    const gone = running.error?.reason === 'PICKED_FOLDER_GONE';
+    const { agreed, folder } = gone ? {} : { agreed: view.agreed, folder: running.folder };
+    if (folder) {
+      if (!(await this.#mayStillWrite(folder))) return;
       // Pressed twice, or left while the person was asked.
       const { view: now } = this.shown;
       if (now.at !== 'transfer' || now.running !== running) return;
     }
     this.to = sent && device;
     if (sent) this.#send(sent);
-    else if (device) this.receiveFrom(device, agreed, running.folder);
-    else if (code !== undefined) this.receive(code, agreed, running.folder);
+    else if (device) this.receiveFrom(device, agreed, folder);
+    else if (code !== undefined) this.receive(code, agreed, folder);
     else this.back();
   }
 

@@ -1,9 +1,10 @@
 /** What a person does with what is in this browser's storage: save it elsewhere, or delete it. */
 import { escapeName, type Kept } from '../src/browser/light.ts';
 import { engine } from './engine.ts';
+import { handOver } from './handed.ts';
 import type { Home, Transferring, ViewNote } from './model/view.ts';
 import { pickFolder } from './platform.ts';
-import type { Shown } from './shown.ts';
+import { messageOf, type Shown } from './shown.ts';
 import { say } from './words/index.ts';
 
 export class Saver {
@@ -17,10 +18,24 @@ export class Saver {
     this.#release = release;
   }
 
+  /**
+   * A single file, as soon as it is whole: nobody has to press anything more. Shown is what has arrived, and the browser shows its
+   * download.
+   */
+  async byItself(kept: Kept): Promise<void> {
+    try {
+      await (await engine()).saveAsDownloads(kept);
+      handOver(kept);
+    } catch (thrown) {
+      this.#shown.note({ kind: 'error', text: messageOf(thrown) }, { saved: false });
+    }
+  }
+
   /** The copy here stays: a browser does not tell a page what became of a download. */
   async asDownloads(kept: Kept): Promise<void> {
-    await this.#save(kept, undefined, async () => {
-      await (await engine()).saveAsDownloads(kept);
+    await this.#save(kept, undefined, async (signal) => {
+      await (await engine()).saveAsDownloads(kept, signal);
+      handOver(kept);
       return { note: { kind: 'done', text: say('save.inDownloads') }, removed: false };
     });
   }

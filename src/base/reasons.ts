@@ -443,6 +443,9 @@ const TEXTS = {
     // A page in a browser
     KEPT_GONE: "{what} is in this browser's storage any more. Receive it again.",
     STORAGE_CLEARED: 'The browser has removed what was kept, or somebody cleared its data. Receive it again.',
+    PICKED_FOLDER_GONE: 'The folder {name} is no longer there. Choose it again.',
+    PICKED_FOLDER_FORBIDDEN:
+      'This page may not write into the folder {name} any more. Allow it and go on, or choose another one.',
     STORAGE_PRIVATE: 'This browser keeps nothing for this page, perhaps because the window is private.',
     STORAGE_FORBIDDEN: 'The browser was not allowed to write there. Allow it and try again.',
     STORAGE_MISSING: 'This browser has no storage for large files. Use a newer one.',

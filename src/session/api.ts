@@ -94,6 +94,11 @@ export type TransferEvent =
       silent?: number;
     }
   /**
+   * These of the first 400 names at the top have become whole, of a folder all files in it: their bytes are at the receiver and checked; in a
+   * folder that a page's person picked, they are in their places. The name of a folder ends in `/`. Not where there are several receivers.
+   */
+  | { event: 'whole'; peer?: number; names: string[] }
+  /**
    * False: the server where the two sides meet cannot be reached. `message` says why, and this side tries again. True: it can be
    * reached again.
    */

@@ -5,6 +5,7 @@ import type { Extent } from '../offer/space.ts';
 import { FileProgress } from '../sync/file-progress.ts';
 import { RateMeter } from '../sync/rate.ts';
 import type { Session } from './session.ts';
+import { WholeNames } from './whole-names.ts';
 
 const INTERVAL_MS = 100;
 /** Between looks at whether the other side is heard of. */
@@ -15,11 +16,17 @@ const SILENT_MS = 3_000;
 /** What it has to know of the session. */
 export type Watched = Pick<Session, 'clock' | 'state' | 'lanes' | 'carried' | 'cleanup' | 'emit' | 'watch'>;
 
+/** A file is whole once all of its bytes have moved; or once it is among those that were put in their places since this was called last. */
+export type Ticks = 'moved' | (() => Iterable<number>);
+
 export class Progress {
   readonly #session: Watched;
   readonly #clock: Clock;
   readonly #soon: Alarm;
   readonly #entries: readonly Entry[];
+  readonly #ticks: Ticks | undefined;
+  /** Undefined where nobody ticks anything off. */
+  #names: WholeNames | undefined;
   #files: FileProgress;
   readonly #meter = new RateMeter();
   /** One for each kind of lane. */
@@ -33,13 +40,18 @@ export class Progress {
   #wasSilent = false;
   #told = false;
 
-  /** @param total bytes, undefined while a stream runs */
-  constructor(session: Watched, entries: readonly Entry[], total: () => number | undefined) {
+  /**
+   * @param total bytes, undefined while a stream runs
+   * @param ticks when a file counts as whole, for those that show a list; undefined: nobody is told
+   */
+  constructor(session: Watched, entries: readonly Entry[], total: () => number | undefined, ticks?: Ticks) {
     this.#session = session;
     this.#clock = session.clock;
     this.#soon = new Alarm(this.#clock);
     this.#entries = entries;
-    this.#files = new FileProgress(entries);
+    this.#ticks = ticks;
+    this.#names = ticks && new WholeNames(entries);
+    this.#files = this.#counted();
     this.#total = total;
     // A pause is no part of the rate after it.
     session.watch((_, to) => {
@@ -93,7 +105,9 @@ export class Progress {
   /** So many bytes were across before this run, and are no part of the rate. 0: counting begins anew. */
   start(resumed: number): void {
     if (resumed === 0) {
-      this.#files = new FileProgress(this.#entries);
+      // What was put in its place is told once.
+      if (this.#ticks === 'moved') this.#names = new WholeNames(this.#entries);
+      this.#files = this.#counted();
       this.#bytes = 0;
     }
     this.#resumed = resumed;
@@ -105,10 +119,22 @@ export class Progress {
     this.#resumed += bytes;
   }
 
+  #counted(): FileProgress {
+    const names = this.#ticks === 'moved' ? this.#names : undefined;
+    return new FileProgress(this.#entries, names && ((entry) => names.done(entry)));
+  }
+
+  #tick(): void {
+    if (typeof this.#ticks === 'function') for (const entry of this.#ticks()) this.#names!.done(entry);
+    const names = this.#names?.take() ?? [];
+    if (names.length > 0) this.#session.emit({ event: 'whole', names });
+  }
+
   /** Tells the rate and the silence also while nothing moves. */
   #look(): void {
     const silent = this.#silence !== undefined;
     if ((silent || this.#wasSilent) && !this.#soon.waits) this.#emit();
+    else if (!this.#soon.waits) this.#tick();
     this.#wasSilent = silent;
   }
 
@@ -135,6 +161,7 @@ export class Progress {
   #emit(): void {
     this.#soon.clear();
     this.#told = true;
+    this.#tick();
     const at = seconds(this.#clock);
     this.#meter.add(this.#bytes, at);
     // What was under way at a pause or a loss still comes. It is counted, but is part of no rate.

@@ -209,7 +209,13 @@ export class ReceivingSide {
       if (entry.kind === 'file') files++;
       wanted += entry.size;
     }
-    const progress = new Progress(session, entries, () => (space.stream ? space.bytes : wanted));
+    const ticks = sink.placed ? () => sink.placed!() : 'moved';
+    const progress = new Progress(
+      session,
+      entries,
+      () => (space.stream ? space.bytes : wanted),
+      kind === 'files' ? ticks : undefined,
+    );
     progress.accepted();
     this.#accepted = { offer, sink, progress, files, sha256: options.sha256 || header.sha256 };
     return sink;

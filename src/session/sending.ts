@@ -241,7 +241,13 @@ class Offering {
     const { options, source, skipped } = this.#sending;
     const origin = this.#origin;
     const vanished = this.#vanished;
-    const progress = new Progress(session, source.entries, () => origin.offer.space.bytes);
+    const progress = new Progress(
+      session,
+      source.entries,
+      () => origin.offer.space.bytes,
+      // Of several receivers nobody is shown each file.
+      source.kind === 'files' && !this.#transfer.several ? 'moved' : undefined,
+    );
     const engine = origin.peer({
       awaits: () => session.awaits(),
       progress: (bytes, extents) => progress.moved(bytes, extents),

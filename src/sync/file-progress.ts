@@ -4,15 +4,18 @@ import type { Extent } from '../offer/space.ts';
 
 export class FileProgress {
   readonly #left: Float64Array;
+  readonly #whole: (entry: number) => void;
   #done: number;
 
-  constructor(entries: readonly Entry[]) {
+  /** @param whole is told of each file once all of it has moved, as an empty one has at once */
+  constructor(entries: readonly Entry[], whole: (entry: number) => void = () => {}) {
+    this.#whole = whole;
     this.#left = new Float64Array(entries.length);
     this.#done = 0;
     for (let i = 0; i < entries.length; i++) {
       const { kind, size } = entries[i]!;
       this.#left[i] = size;
-      if (kind === 'file' && size === 0) this.#done++;
+      if (kind === 'file' && size === 0) this.#isDone(i);
     }
   }
 
@@ -29,7 +32,12 @@ export class FileProgress {
     for (const { entry, length } of extents) {
       const left = this.#left[entry]! - length;
       this.#left[entry] = left;
-      if (left === 0) this.#done++;
+      if (left === 0) this.#isDone(entry);
     }
+  }
+
+  #isDone(entry: number): void {
+    this.#done++;
+    this.#whole(entry);
   }
 }

@@ -68,6 +68,11 @@ export interface Sink extends Store, Partial<Resuming>, Partial<Comparing> {
   wants(entry: number): boolean;
   /** Where a finished file stands, relative to the destination. Absent where nobody is told: of what is no file on a disk of this machine. */
   nameOf?(entry: number): string;
+  /**
+   * Files that were put in their places since this was called last. Absent: whoever is shown them takes what has arrived for that,
+   * because it stands there at the end, or a moment later.
+   */
+  placed?(): Iterable<number>;
   /** The paths that this sink leaves out, because it cannot hold them or must not. The person has been warned. */
   leftOut?(): string[];
   /** Writes a verified chunk. If `data` is undefined, all its bytes are zeros, which may become a hole in the file. */

@@ -142,7 +142,8 @@ inBrowser('chromium', 'accessibility', ({ test }) => {
     await page.shows(
       "[...document.querySelectorAll('[role=status], [aria-live]')].some((live) => /received/i.test(live.textContent))",
     );
-    await tabTo(page, 'Save', 'BUTTON');
+    await stage.saved(work.path('one.bin'));
+    await tabTo(page, 'Save again', 'BUTTON');
     const [saved] = await stage.downloads(() => page.page.keyboard.press('Enter'));
     sameFile(work.path('one.bin'), saved!);
   });

@@ -72,7 +72,7 @@ inBrowser('chromium', 'control', ({ test }) => {
     await page.reaches('transferring');
     await page.reaches('completed');
     await sender.ends(0);
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(stage.work.path('one.bin'));
     sameFile(stage.work.path('one.bin'), saved!);
   });
 

@@ -27,7 +27,7 @@ inBrowser('chromium', 'fallback', ({ test }) => {
     await page.shows("/relay/i.test(document.querySelector('#path')?.textContent)");
     await page.reaches('completed');
     relayOnly(await sender.ends(0));
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
   });
 
@@ -51,7 +51,7 @@ inBrowser('chromium', 'fallback', ({ test }) => {
     const to = await stage.page({ prepare: NO_WEBRTC });
     await to.receive(await from.code());
     await Promise.all([to.reaches('completed'), from.reaches('completed')]);
-    const [saved] = await stage.downloads(() => to.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
   });
 
@@ -66,7 +66,7 @@ inBrowser('chromium', 'fallback', ({ test }) => {
     relayOnly(sent);
     const warned = sent.events.filter(({ event }) => event === 'warning').map(({ message }) => message);
     assert.match(`${sent.stderr}${warned}`, /browser/i);
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
   });
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
+import { folderError } from '../../src/browser/files/folder-errors.ts';
+import { savingError } from '../../src/browser/files/free-names.ts';
 import type { Kept } from '../../src/browser/files/kept.ts';
 import { saveToFolder } from '../../src/browser/files/save.ts';
 import { FolderDouble } from './folder-double.ts';
@@ -57,4 +59,35 @@ test('a file that fails is removed, and said by name', async () => {
     (error) => error instanceof BeelineError && error.code === 'DISK_FULL' && error.paths[0] === 'x',
   );
   assert.deepEqual(folder.list(), []);
+});
+
+test('a folder that was moved, or that the page may not write into any more, is told as that', async () => {
+  const gone = new FolderDouble();
+  gone.gone = true;
+  await assert.rejects(save(['d/', 'd/x'], gone), {
+    ...{ code: 'WRITE_FAILED', reason: 'PICKED_FOLDER_GONE' },
+    message: "The folder 'picked' is no longer there. Choose it again.",
+  });
+  const forbidden = new FolderDouble();
+  forbidden.permission = 'prompt';
+  await assert.rejects(save(['x'], forbidden), { code: 'WRITE_FAILED', reason: 'PICKED_FOLDER_FORBIDDEN' });
+});
+
+test('only what the folder itself has become is told instead of what a browser says', async () => {
+  const folder = new FolderDouble();
+  const missing = new DOMException('Not there.', 'NotFoundError');
+  const reason = async (thrown: unknown) => (await folderError(folder.handle, thrown)).reason;
+  assert.equal(await reason(missing), 'STORAGE_CLEARED', 'something else is not there');
+  const full = new DOMException('No room.', 'QuotaExceededError');
+  const given = savingError('x', full);
+  folder.gone = true;
+  assert.equal(await reason(missing), 'PICKED_FOLDER_GONE');
+  assert.equal(await reason(savingError('x', missing)), 'PICKED_FOLDER_GONE');
+  // A disk that is full is waited for.
+  assert.equal(await folderError(folder.handle, given), given);
+  const left = new BeelineError('CANCELLED', 'Left.');
+  assert.equal(await folderError(folder.handle, left), left);
+  // A browser that cannot be asked for its permission.
+  const old = { name: 'old', keys: () => new FolderDouble().keys() } as unknown as FileSystemDirectoryHandle;
+  assert.equal((await folderError(old, missing)).reason, 'STORAGE_CLEARED');
 });

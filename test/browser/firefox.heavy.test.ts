@@ -34,7 +34,7 @@ function suite({ test }: Suite): void {
     assert.equal(await page.root(), event(sent, 'done').root);
     assert.deepEqual([...new Set(kindsOf(sent.events))], ['webrtc']);
     assert.equal(await page.has('Save to a folder'), false, 'no button that could not work');
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     assert.equal(basename(saved!), 'one.bin');
     sameFile(work.path('one.bin'), saved!);
   });
@@ -116,7 +116,7 @@ function suite({ test }: Suite): void {
     await again.reaches('completed');
     const { resumed } = event(await sender.ends(0), 'done');
     assert.ok(Number(resumed) > 0, 'some of it was there');
-    const [saved] = await stage.downloads(() => again.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
   });
 

@@ -3,8 +3,17 @@ export class FolderDouble {
   readonly kind = 'directory';
   readonly entries = new Map<string, { name: string; item: FolderDouble | SavedFile }>();
   failing: Error | undefined;
+  readonly name = 'picked';
+  /** It was moved or removed: its handle leads nowhere. */
+  gone = false;
+  permission: PermissionState = 'granted';
+
+  async queryPermission() {
+    return this.permission;
+  }
 
   #find(name: string, kind: string, create?: boolean): FolderDouble | SavedFile {
+    this.#checkThere();
     if (/[\\:]|\.lnk$|^lnk\.refused/.test(name)) throw new TypeError('Name is not allowed.');
     const found = this.entries.get(name.toLowerCase());
     if (found && found.item.kind !== kind) throw new DOMException('Another kind.', 'TypeMismatchError');
@@ -19,7 +28,13 @@ export class FolderDouble {
     return this as unknown as FileSystemDirectoryHandle;
   }
 
+  #checkThere(): void {
+    if (this.permission !== 'granted') throw new DOMException('Not allowed.', 'NotAllowedError');
+    if (this.gone) throw new DOMException('Not there.', 'NotFoundError');
+  }
+
   async *keys(): AsyncGenerator<string> {
+    this.#checkThere();
     for (const { name } of this.entries.values()) yield name;
   }
 

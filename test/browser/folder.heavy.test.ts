@@ -32,6 +32,26 @@ const STORED = `(async () => {
   return bytes;
 })()`;
 
+/** Writes down what is ticked, in which state, and how many bytes each has in its place at that moment. */
+const TICKING = `
+globalThis.ticked = [];
+addEventListener('DOMContentLoaded', () => {
+  const seen = new Set();
+  new MutationObserver(() => {
+    const { state } = document.querySelector('main')?.dataset ?? {};
+    for (const row of document.querySelectorAll('#coming li.whole')) {
+      const name = row.querySelector('.name').innerText;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const looking = showDirectoryPicker()
+        .then((top) => top.getFileHandle(name))
+        .then((file) => file.getFile())
+        .then(({ size }) => size, String);
+      ticked.push({ name, state, looking });
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+});`;
+
 /** Files that are whole in the picked folder. */
 const WHOLE = `(async () => {
   const top = await showDirectoryPicker();
@@ -112,6 +132,24 @@ inBrowser('chromium', 'straight into a folder', ({ test }) => {
     await leavesNothing(page);
   });
 
+  test('each file is ticked when it is in its place, and not all at the end', async (stage) => {
+    const { work } = stage;
+    const names = Array.from({ length: 8 }, (_, n) => `${n}.bin`);
+    for (const name of names) makeFile(work.path(name), SIZE);
+    const { sender, code } = await stage.sends([...names.map((name) => work.path(name)), ...LIMIT]);
+    const page = await stage.page({ prepare: PICKER + TICKING });
+    await page.asks(code);
+    await page.press('Save to a folder…');
+    await page.reaches('completed');
+    await sender.ends(0);
+    const ticked = await page.ask<{ name: string; state: string; size: number | string }[]>(
+      'Promise.all(ticked.map(async ({ name, state, looking }) => ({ name, state, size: await looking })))',
+    );
+    const early = ticked.filter(({ state }) => state === 'transferring');
+    assert.ok(early.length > 2, `${early.length} ticked before the end`);
+    for (const { name, size } of early) assert.equal(size, SIZE, name);
+  });
+
   test('a page that is reloaded goes on there, with what is not whole yet', async (stage) => {
     const { page, sender, expected } = await underWay(stage);
     assert.ok((await page.ask<number>(STORED)) < SIZE, 'a journal, and no bytes of files');
@@ -161,6 +199,30 @@ inBrowser('chromium', 'straight into a folder', ({ test }) => {
     const other = missing.replace('.bin', ' (2).bin');
     const all = new Map([...expected, [other, expected.get(missing)!], [missing, Buffer.from('mine')]]);
     assertSame(await pickedFiles(page), all);
+  });
+
+  test('a folder that is removed meanwhile is told of, and chosen again', async (stage) => {
+    const { page, sender, expected } = await underWay(stage);
+    await page.press('Pause');
+    await page.reaches('paused');
+    // What is still being written holds it.
+    await page.when(
+      () =>
+        page.ask(`navigator.storage.getDirectory()
+          .then((top) => top.removeEntry('picked', { recursive: true })).then(() => true, () => false)`),
+      () => 'removal of the folder',
+    );
+    await page.press('Resume');
+    await page.reaches('failed');
+    assert.equal(await page.text('h1'), 'The folder is no longer there');
+    await page.says(/The folder 'picked' is no longer there\. Choose it again\./);
+    await page.press('Try again');
+    await page.reaches('offer');
+    await page.press('Save to a folder…');
+    await page.reaches('completed');
+    await sender.ends(0);
+    assertSame(await pickedFiles(page), expected);
+    await leavesNothing(page);
   });
 
   test('who declines to choose a folder is still asked', async (stage) => {

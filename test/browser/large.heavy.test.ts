@@ -52,7 +52,7 @@ inBrowser('chromium', 'large files', ({ test }) => {
       await memory.stop();
       await sender.ends(0);
       assertFlat(memory, 'received', RECEIVED);
-      const [saved] = await stage.downloads(() => page.press('Save'));
+      const [saved] = await stage.saved(work.path('large.bin'));
       sameFile(work.path('large.bin'), saved!);
       rmSync(saved!);
     },

@@ -1,5 +1,6 @@
 /** Tabs that are closed and opened again, reloads, and a server that is restarted: what is there is not sent again. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { makeFile, sameFile } from '../../bench/files.mjs';
 import { unfinished } from '../../src/index.ts';
 import type { Command, Line } from '../integration/command.ts';
@@ -8,6 +9,7 @@ import { NO_WEBRTC } from './harness/no-webrtc.ts';
 import type { BeelinePage } from './harness/page.ts';
 import type { Stage } from './harness/stage.ts';
 import { inBrowser } from './harness/suite.ts';
+import { readZip } from './harness/zip.ts';
 
 const SIZE = 32 << 20;
 const LIMIT = ['--limit', '3M'];
@@ -52,7 +54,7 @@ async function goesOn(stage: Stage, page: BeelinePage, sender: Command): Promise
   await page.reaches('completed');
   const done = event(await sender.ends(0), 'done');
   isPart(done.resumed);
-  const [saved] = await stage.downloads(() => page.press('Save'));
+  const [saved] = await stage.saved(stage.work.path('one.bin'));
   sameFile(stage.work.path('one.bin'), saved!);
 }
 
@@ -86,8 +88,8 @@ inBrowser('chromium', 'resume', ({ test }) => {
 
   test('what is complete but not saved can still be saved after a reload, and deleted', async (stage) => {
     const { work } = stage;
-    makeFile(work.path('one.bin'), 3_000_000);
-    const { sender, code } = await stage.sends([work.path('one.bin')]);
+    for (const name of ['one.bin', 'two.bin']) makeFile(work.path(name), 3_000_000);
+    const { sender, code } = await stage.sends([work.path('one.bin'), work.path('two.bin')]);
     const page = await stage.page();
     await page.receive(code);
     await page.reaches('completed');
@@ -98,7 +100,9 @@ inBrowser('chromium', 'resume', ({ test }) => {
     await again.shows(UNFINISHED);
     assert.equal(await again.has('Go on'), false);
     const [saved] = await stage.downloads(() => again.press('Save'));
-    sameFile(work.path('one.bin'), saved!);
+    const files = readZip(readFileSync(saved!));
+    for (const name of ['one.bin', 'two.bin'])
+      assert.ok(files.get(name)?.equals(readFileSync(work.path(name))), name);
     await again.press('Delete');
     await again.shows("!document.querySelector('main').innerText.includes('one.bin')");
     await again.page.reload();
@@ -178,7 +182,7 @@ inBrowser('chromium', 'resume', ({ test }) => {
       await stage.serve(port);
       await page.reaches('completed', 90_000);
       assert.ok(Number(event(await sender.ends(0), 'done').bytes) === SIZE);
-      const [saved] = await stage.downloads(() => page.press('Save'));
+      const [saved] = await stage.saved(stage.work.path('one.bin'));
       sameFile(stage.work.path('one.bin'), saved!);
     });
   }

@@ -50,7 +50,7 @@ inBrowser('chromium', 'a page that sends to several', ({ test }) => {
     deepEqual(await sender.rows(), ['Receiver 1 Done', 'Receiver 2 Done']);
     equal(await page.root(), await sender.root());
     sameFile(work.path('one.bin'), work.path('out', 'one.bin'));
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
   });
 

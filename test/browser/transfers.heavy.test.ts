@@ -54,7 +54,7 @@ inBrowser('chromium', 'transfers', ({ test }) => {
     assert.equal(await page.root(), event(sent, 'done').root);
     const kinds = sent.events.filter(({ event }) => event === 'lane').map(({ kind }) => kind);
     assert.deepEqual([...new Set(kinds)], ['webrtc']);
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     assert.equal(basename(saved!), 'one.bin');
     sameFile(work.path('one.bin'), saved!);
   });

@@ -38,6 +38,7 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'resumed': return event.bytes;
     case 'lane': return event.status === 'open' ? event.remote : event.reason;
     case 'progress': return event.eta;
+    case 'whole': return event.names[0];
     case 'server': return event.reachable ? 'there' : event.message;
     case 'warning': return event.path;
     case 'ended': return event.message;

@@ -96,7 +96,7 @@ describe('lab: pages behind NATs', { skip }, () => {
     await page.receive(String(code));
     await page.reaches('completed');
     const { events } = await send.ends(0);
-    const [saved] = await stage.downloads(() => page.press('Save'));
+    const [saved] = await stage.saved(work.path('one.bin'));
     sameFile(work.path('one.bin'), saved!);
     return tell(t, events);
   }
@@ -182,7 +182,7 @@ describe('lab: pages behind NATs', { skip }, () => {
     await to.page.shows("/WebRTC/.test(document.querySelector('#path')?.textContent)");
     await to.page.reaches('completed', 120_000);
     await from.page.reaches('completed');
-    const [saved] = await to.stage.downloads(() => to.page.press('Save'));
+    const [saved] = await to.stage.saved(work.path('large.bin'));
     sameFile(work.path('large.bin'), saved!);
   });
 });

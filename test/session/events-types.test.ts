@@ -68,6 +68,8 @@ function told(event: TransferEvent): string {
       return event.name + event.key;
     case 'digest':
       return event.sha256;
+    case 'whole':
+      return event.names.join();
     case 'placed':
       return event.as ?? event.path;
     case 'done':

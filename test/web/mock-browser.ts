@@ -119,6 +119,8 @@ const mock = {
   removed: [] as string[],
   /** What the reading of dropped folders waits for. */
   dropped: undefined as Promise<void> | undefined,
+  /** Downloads that were begun. */
+  downloads: 0,
   /** Ends a `saveToFolder` or `saveAsDownloads` that is under way. */
   saved: undefined as
     | { resolve(): void; reject(error: Error): void; progress?(bytes: number): void }
@@ -180,7 +182,10 @@ const saving = (progress?: (bytes: number) => void, signal?: AbortSignal) =>
   });
 export const saveToFolder: typeof real.saveToFolder = (_kept, _folder, progress, signal) =>
   saving(progress, signal);
-export const saveAsDownloads: typeof real.saveAsDownloads = () => saving();
+export const saveAsDownloads: typeof real.saveAsDownloads = (_kept, signal) => {
+  mock.downloads++;
+  return saving(undefined, signal);
+};
 export const newPair: typeof real.newPair = async () => ({ id: '00', own: {} as CryptoKey });
 export const remember: typeof real.remember = async ({ id, own }, what) => {
   mock.devices.push({ ...what, id, own, at: Date.now() });

@@ -118,23 +118,23 @@ test('the time left goes down, and up only when it is much longer', () => {
   assert.deepEqual(shows, [105, 105, 105, 105, 90, 90, 150]);
 });
 
-test('a file at the top is whole when all of it is here, whatever moves after it', () => {
-  const moves = (file: string, files: number, fileBytes: number): TransferEvent =>
-    ({ ...progress, file, files, fileSize: 10, fileBytes }) as TransferEvent;
-  const running = after(
-    ...(['receive', to('transferring'), moves('a', 0, 3), moves('b', 1, 1), moves('c', 1, 1)] as const),
-    ...[moves('d', 2, 10), moves('folder/e', 3, 10)],
-  );
-  assert.deepEqual([...running.whole], ['d']);
+test('what is whole is ticked as soon as it is told, and only that', () => {
+  const moves = (file: string, fileBytes: number): TransferEvent =>
+    ({ ...progress, file, fileSize: 10, fileBytes }) as TransferEvent;
+  const whole = (...names: string[]): TransferEvent => ({ event: 'whole', names });
+  const running = after('receive', to('transferring'), moves('d', 10), whole('a', 'b/'), whole('c'));
+  const state = (name: string) => withState({ name }, running).state;
+  assert.deepEqual(['a', 'b/', 'c', 'd', 'e'].map(state), ['whole', 'whole', 'whole', 'moves', undefined]);
 });
 
 test('names of an offer, which come escaped, are those of the files that move', () => {
   const moves = (file: string, fileBytes: number): TransferEvent =>
     ({ ...progress, file, fileSize: 10, fileBytes }) as TransferEvent;
-  const running = after('receive', to('transferring'), moves('a\u202eb', 10), moves('f\u202e/c', 5));
+  const whole: TransferEvent = { event: 'whole', names: ['a\u202eb', 'g\u202e/'] };
+  const running = after('receive', to('transferring'), whole, moves('f\u202e/c', 5));
   const state = (name: string) => withState({ name }, running).state;
-  assert.deepEqual(['a\\u{202e}b', 'a\u202eb', 'f\\u{202e}/', 'f', 'c'].map(state), [
-    ...['whole', 'whole', 'moves', undefined, undefined],
+  assert.deepEqual(['a\\u{202e}b', 'a\u202eb', 'g\\u{202e}/', 'f\\u{202e}/', 'f', 'c'].map(state), [
+    ...['whole', 'whole', 'whole', 'moves', undefined, undefined],
   ]);
   const part = withState({ name: 'd\\u{202e}' }, next(running, moves('d\u202e', 5)));
   assert.deepEqual([part.state, part.part], ['moves', 0.5]);

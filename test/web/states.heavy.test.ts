@@ -457,23 +457,43 @@ test('what arrived is saved to a folder and deleted here, with progress', { skip
   await page.close();
 });
 
-test('a download keeps what arrived until the person deletes it', { skip }, async () => {
+test('a single file is saved by itself, and stays until the person deletes it', { skip }, async () => {
   const { page } = await site.open();
   await run(page);
   await play(page, `(mock.abilities.folder = false, ${T}.finish(${DONE}, mock.keep('report.pdf', [1e9])))`);
   assert.equal(await focused(page), 'Received');
-  await press(page, 'Save');
+  assert.match((await text(page, '.note'))!, /Your browser saves it/);
+  assert.equal(await has(page, 'Save'), false);
+  await sound(page, 'saved by itself');
   await play(page, "mock.saved.reject(new Error('The download was stopped.'))");
   assert.match((await text(page, '[role=alert]'))!, /The download was stopped/);
   assert.equal(await has(page, 'Delete from this browser'), false);
+  assert.equal(await page.evaluate('mock.downloads'), 1);
   await press(page, 'Save');
   await play(page, '0');
   await play(page, 'mock.saved.resolve()');
   assert.deepEqual(await page.evaluate('mock.removed'), []);
+  await press(page, 'Save again');
+  await play(page, '0');
+  await play(page, 'mock.saved.resolve()');
+  assert.equal(await page.evaluate('mock.downloads'), 3);
   await press(page, 'Delete from this browser');
   await play(page, '0');
   assert.deepEqual(await page.evaluate('mock.removed'), ['report.pdf']);
   assert.equal(await has(page, 'Save'), false);
+  await page.close();
+});
+
+test('nothing is saved by itself of several files, or of a text', { skip }, async () => {
+  const { page, errors } = await site.open();
+  for (const kept of ["mock.keep('photos', [1, 2])", 'undefined']) {
+    await run(page);
+    await play(page, `${T}.finish(${DONE}, ${kept})`);
+    await state(page, 'completed');
+    assert.equal(await page.evaluate('mock.downloads'), 0);
+    await home(page);
+  }
+  assert.deepEqual(errors, []);
   await page.close();
 });
 

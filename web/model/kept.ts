@@ -9,6 +9,10 @@ export function keptTitle({ name, files, folders }: Pick<Kept, 'name' | 'files' 
   return tops.size > 1 ? say('nameAndMore', { name: first, n: tops.size - 1 }) : first;
 }
 
+/** A browser takes it as it is. */
+export const isOneFile = ({ files, folders }: Pick<Kept, 'files' | 'folders'>): boolean =>
+  files.length === 1 && folders.length === 0;
+
 /** 0 to 99: what is not complete is never called so. */
 export function percentKept({ have, bytes }: Pick<Kept, 'have' | 'bytes'>): number {
   return bytes === 0 ? 0 : Math.min(99, Math.floor((have / bytes) * 100));

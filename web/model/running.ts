@@ -58,7 +58,7 @@ export interface TransferShown {
   /** Bytes of that file in all, and across. */
   readonly fileSize?: number;
   readonly fileBytes?: number;
-  /** Files at the top of which it was seen that they are whole, by their names as they are shown. */
+  /** Names at the top that are whole, as they are shown. There are few. */
   readonly whole: ReadonlySet<string>;
   /** How fast it went, from the beginning. */
   readonly history: History;
@@ -147,9 +147,10 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
       // What was under way when it was paused still arrives, and is counted without a rate.
       const still = !mayMove(running.state);
       const history = still ? running.history : longer(running.history, event.rate);
-      const whole = wholeNow(running, event);
-      return { ...running, moving: true, ...now, byKind: by, silent, history, whole, ...(still && STILL) };
+      return { ...running, moving: true, ...now, byKind: by, silent, history, ...(still && STILL) };
     }
+    case 'whole':
+      return { ...running, whole: new Set([...running.whole, ...event.names.map(escapeName)]) };
     case 'warning':
       if (running.warnings.length >= MAX_WARNINGS) return running;
       return { ...running, warnings: [...running.warnings, warning(event)] };
@@ -171,20 +172,6 @@ function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>
   // Most sentences name it themselves.
   const named = path === undefined || message.includes(`'${escapeName(path)}'`);
   return named ? message : `${path}: ${message}`;
-}
-
-/** Files that are remembered as whole; there may be any number. */
-const MOST_WHOLE = 1000;
-
-/** A file is whole once it was seen that all of it is here, and not before: one that others pass by may have stopped in its midst. */
-function wholeNow(
-  { whole }: TransferShown,
-  { file, fileSize, fileBytes }: Extract<TransferEvent, { event: 'progress' }>,
-): ReadonlySet<string> {
-  if (file === undefined || fileSize === undefined || fileBytes !== fileSize) return whole;
-  const name = escapeName(file);
-  if (name.includes('/') || whole.has(name) || whole.size >= MOST_WHOLE) return whole;
-  return new Set([...whole, name]);
 }
 
 /** How far something of a list is. `moves` with the part, 0 to 1, where that is known. */

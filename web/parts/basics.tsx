@@ -173,12 +173,19 @@ export function Warnings({ warnings }: { warnings: readonly string[] }) {
 }
 
 /** The ways out of this browser's storage that this browser has. */
-export function SaveButtons(props: { kept: Kept; page: Page; describedBy?: string; primary?: boolean }) {
-  const { kept, page, describedBy, primary = false } = props;
+export function SaveButtons(props: {
+  kept: Kept;
+  page: Page;
+  describedBy?: string;
+  primary?: boolean;
+  /** It was saved before. */
+  again?: boolean;
+}) {
+  const { kept, page, describedBy, primary = false, again = false } = props;
   return (
     <>
       <Button
-        label={say('save')}
+        label={say(again ? 'save.again' : 'save')}
         kind={primary ? 'primary' : undefined}
         describedBy={describedBy}
         act={() => page.saver.asDownloads(kept)}

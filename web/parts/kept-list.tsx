@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { code, nameUnderWay } from '../address.ts';
 import { arrived } from '../engine.ts';
+import { handedOver, withoutOld } from '../handed.ts';
 import { codeProblem } from '../model/code.ts';
 import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
@@ -17,6 +18,7 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
     let over = false;
     arrived
       .then(({ keptTransfers }) => keptTransfers())
+      .then(withoutOld)
       .then(
         (found) => over || setKept(found),
         // From storage that cannot be read, nothing can be offered.
@@ -45,10 +47,12 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
   const name = `kept-${kept.id}`;
   const said = nameUnderWay();
   const goesOn = known !== undefined && resumable(kept, said);
+  const handed = handedOver(kept);
+  const standing = handed ? say('kept.saved') : say('kept.complete');
   const facts = [
     say('files', { n: kept.files.length }),
     size(kept.bytes),
-    kept.complete ? say('kept.complete') : say('kept.part', { percent: percentage(percentKept(kept)) }),
+    kept.complete ? standing : say('kept.part', { percent: percentage(percentKept(kept)) }),
     ...(kept.folder ? [say('kept.inFolder', { name: escapeName(kept.folder.name) })] : []),
     date(kept.at),
   ];
@@ -68,7 +72,7 @@ function KeptItem({ kept, known, page }: { kept: Kept; known?: string; page: Pag
             act={() => page.goOn(known, kept)}
           />
         )}
-        {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} />}
+        {kept.complete && <SaveButtons kept={kept} page={page} describedBy={name} again={handed} />}
         <Button
           label={say('kept.delete')}
           kind="quiet"

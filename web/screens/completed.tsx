@@ -131,7 +131,7 @@ function Arrived({ kept, page, saved }: { kept: Kept; page: Page; saved: boolean
       <p class="hint">{say(saved ? 'completed.saved' : 'completed.toSave')}</p>
       {saved && (
         <div class="buttons">
-          <SaveButtons kept={kept} page={page} />
+          <SaveButtons kept={kept} page={page} again />
           <Button label={say('save.delete')} kind="quiet" act={() => page.saver.remove(kept)} />
         </div>
       )}

@@ -26,11 +26,9 @@ export function SavingScreen({ saving, page }: { saving: ViewSaving; page: Page 
         />
         <p class="hint">{words}</p>
       </div>
-      {written !== undefined && (
-        <Dock>
-          <Button label={say('cancel')} act={() => page.cancel()} />
-        </Dock>
-      )}
+      <Dock>
+        <Button label={say('cancel')} act={() => page.cancel()} />
+      </Dock>
     </>
   );
 }

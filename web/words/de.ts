@@ -280,7 +280,7 @@ export const de: Translation = {
   'completed.resumed': '{size} davon waren schon da',
   'completed.toSave': 'Es ist vollständig. Sichern Sie es, wo Sie möchten.',
   'completed.saved':
-    'Wenn es dort ist, wo Sie es haben möchten, können Sie die Kopie in diesem Browser löschen.',
+    'Die Kopie in diesem Browser löscht die Seite nach einem Tag, oder jetzt, wenn Sie möchten.',
   'completed.downloads': 'Es ist in den Downloads Ihres Browsers.',
   'completed.inFolder': 'Es ist im Ordner „{name}“.',
   'completed.serving': 'Andere holen noch davon. Sie können diese Seite schließen: Hier ist alles da.',
@@ -291,6 +291,8 @@ export const de: Translation = {
   'completed.sendBack': 'Etwas zurücksenden',
   'completed.receiveMore': 'Noch etwas empfangen',
   save: 'Sichern',
+  'save.again': 'Noch einmal sichern',
+  'save.byItself': 'Ihr Browser sichert es in Ihre Downloads.',
   'save.folder': 'In einen Ordner sichern',
   'save.delete': 'Aus diesem Browser löschen',
   'save.deleted': 'Aus diesem Browser gelöscht.',
@@ -317,6 +319,7 @@ export const de: Translation = {
 
   'kept.title': 'Unfertig oder noch nicht gesichert',
   'kept.complete': 'vollständig, noch nicht gesichert',
+  'kept.saved': 'in Ihren Downloads, hier nach einem Tag gelöscht',
   'kept.part': '{percent} sind angekommen',
   'kept.inFolder': 'geht in den Ordner „{name}“',
   'kept.howTo':
@@ -347,6 +350,8 @@ export const de: Translation = {
   'error.BAD_MANIFEST': 'Das Angebot ergibt keinen Sinn',
   'error.PROTOCOL': 'Die beiden Seiten verstehen einander nicht',
   'error.DAMAGED': 'Das Aufbewahrte ist beschädigt',
+  'error.PICKED_FOLDER_GONE': 'Der Ordner ist nicht mehr da',
+  'error.PICKED_FOLDER_FORBIDDEN': 'Die Seite darf nicht mehr in den Ordner schreiben',
   'error.VERSION': 'Eine Seite ist zu alt',
   'error.WRONG_CODE.send': 'Jemand kam mit einem falschen Code',
   'error.WRONG_CODE.receive': 'Der Code war falsch',
@@ -386,6 +391,10 @@ export const de: Translation = {
   'next.WRITE_FAILED.send': 'Die andere Seite kann mit demselben Code noch einmal empfangen.',
   'next.WRITE_FAILED.receive':
     'Prüfen Sie, ob dieser Browser für diese Seite Daten speichern darf und ob das Fenster kein privates ist. Was angekommen ist, bleibt: Empfangen Sie noch einmal, dann geht es dort weiter.',
+  'next.PICKED_FOLDER_GONE':
+    'Er wurde verschoben, umbenannt oder entfernt. Versuchen Sie es noch einmal und wählen Sie ihn oder einen anderen.',
+  'next.PICKED_FOLDER_FORBIDDEN':
+    'Versuchen Sie es noch einmal und erlauben Sie es, wenn der Browser fragt. Die vollständigen Dateien bleiben dort.',
   'next.LOCKED': 'Ein anderer Tab dieses Browsers empfängt dasselbe. Schließen Sie einen von beiden.',
   'next.UNSAFE_NAME.send': 'Benennen Sie diese Datei um und senden Sie noch einmal.',
   'next.UNSAFE_NAME.receive':

@@ -281,7 +281,7 @@ export const en = {
   'completed.summary': '{what} in {time} ({rate})',
   'completed.resumed': '{size} of it was there from before',
   'completed.toSave': 'It is whole. Save it where you want it.',
-  'completed.saved': 'If it is where you want it, you can delete the copy in this browser.',
+  'completed.saved': 'The page deletes the copy in this browser after a day, or now if you want.',
   'completed.downloads': "It is in your browser's downloads.",
   'completed.inFolder': "It is in the folder '{name}'.",
   'completed.serving': 'Others still fetch from you. You can close this page: all of it is here.',
@@ -292,6 +292,8 @@ export const en = {
   'completed.sendBack': 'Send something back',
   'completed.receiveMore': 'Receive another',
   save: 'Save',
+  'save.again': 'Save again',
+  'save.byItself': 'Your browser saves it to your downloads.',
   'save.folder': 'Save to a folder',
   'save.delete': 'Delete from this browser',
   'save.deleted': 'Deleted from this browser.',
@@ -319,6 +321,7 @@ export const en = {
   // What this browser keeps
   'kept.title': 'Unfinished and unsaved',
   'kept.complete': 'whole, not saved yet',
+  'kept.saved': 'in your downloads, deleted here after a day',
   'kept.part': '{percent} has arrived',
   'kept.inFolder': "goes to the folder '{name}'",
   'kept.howTo': 'To go on, enter its code above, or a new one if the sender sends it again.',
@@ -350,6 +353,8 @@ export const en = {
   'error.BAD_MANIFEST': 'The offer makes no sense',
   'error.PROTOCOL': 'The two sides do not understand each other',
   'error.DAMAGED': 'What was kept is damaged',
+  'error.PICKED_FOLDER_GONE': 'The folder is no longer there',
+  'error.PICKED_FOLDER_FORBIDDEN': 'The page may not write into the folder any more',
   'error.VERSION': 'One side is too old',
   'error.WRONG_CODE.send': 'Somebody came with a wrong code',
   'error.WRONG_CODE.receive': 'The code was wrong',
@@ -387,6 +392,9 @@ export const en = {
   'next.WRITE_FAILED.send': 'It can receive again with the same code.',
   'next.WRITE_FAILED.receive':
     'Check that this browser may store data for this site, and that it is no private window. What has arrived is kept: receive again to go on where it stopped.',
+  'next.PICKED_FOLDER_GONE': 'It was moved, renamed or removed. Try again, and choose it, or another one.',
+  'next.PICKED_FOLDER_FORBIDDEN':
+    'Try again, and allow it when the browser asks. The files that are whole stay there.',
   'next.LOCKED': 'Another tab of this browser is receiving the same. Close one of the two.',
   'next.UNSAFE_NAME.send': 'Rename that file, then send again.',
   'next.UNSAFE_NAME.receive':

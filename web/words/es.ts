@@ -298,7 +298,7 @@ export const es: Translation = {
   'completed.summary': '{what} en {time} ({rate})',
   'completed.resumed': '{size} ya estaban de antes',
   'completed.toSave': 'Está completo. Guárdelo donde quiera.',
-  'completed.saved': 'Si está donde lo quiere, puede borrar la copia de este navegador.',
+  'completed.saved': 'La página borra la copia de este navegador después de un día, o ahora si lo desea.',
   'completed.downloads': 'Está en las descargas de su navegador.',
   'completed.inFolder': 'Está en la carpeta «{name}».',
   'completed.serving': 'Otros todavía toman de aquí. Puede cerrar esta página: aquí ya está todo.',
@@ -309,6 +309,8 @@ export const es: Translation = {
   'completed.sendBack': 'Enviar algo de vuelta',
   'completed.receiveMore': 'Recibir otra cosa',
   save: 'Guardar',
+  'save.again': 'Guardar otra vez',
+  'save.byItself': 'Su navegador lo guarda en sus descargas.',
   'save.folder': 'Guardar en una carpeta',
   'save.delete': 'Borrar de este navegador',
   'save.deleted': 'Borrado de este navegador.',
@@ -335,6 +337,7 @@ export const es: Translation = {
 
   'kept.title': 'Sin terminar o sin guardar',
   'kept.complete': 'completo, aún sin guardar',
+  'kept.saved': 'en sus descargas, se borra aquí después de un día',
   'kept.part': 'ha llegado el {percent}',
   'kept.inFolder': 'va a la carpeta «{name}»',
   'kept.howTo': 'Para seguir, escriba arriba su código, o uno nuevo si quien envía lo envía otra vez.',
@@ -364,6 +367,8 @@ export const es: Translation = {
   'error.BAD_MANIFEST': 'Lo que se ofrece no tiene sentido',
   'error.PROTOCOL': 'Los dos lados no se entienden',
   'error.DAMAGED': 'Lo conservado está dañado',
+  'error.PICKED_FOLDER_GONE': 'La carpeta ya no está',
+  'error.PICKED_FOLDER_FORBIDDEN': 'La página ya no puede escribir en la carpeta',
   'error.VERSION': 'Uno de los lados es demasiado antiguo',
   'error.WRONG_CODE.send': 'Alguien ha venido con un código equivocado',
   'error.WRONG_CODE.receive': 'El código no era correcto',
@@ -402,6 +407,10 @@ export const es: Translation = {
   'next.WRITE_FAILED.send': 'El otro lado puede recibir de nuevo con el mismo código.',
   'next.WRITE_FAILED.receive':
     'Compruebe que este navegador pueda guardar datos de este sitio y que la ventana no sea privada. Lo que ha llegado se conserva: reciba de nuevo para seguir donde se quedó.',
+  'next.PICKED_FOLDER_GONE':
+    'Se ha movido, renombrado o borrado. Inténtelo de nuevo y elíjala, o elija otra.',
+  'next.PICKED_FOLDER_FORBIDDEN':
+    'Inténtelo de nuevo y permítalo cuando el navegador pregunte. Los archivos completos siguen allí.',
   'next.LOCKED': 'Otra pestaña de este navegador está recibiendo lo mismo. Cierre una de las dos.',
   'next.UNSAFE_NAME.send': 'Cambie el nombre de ese archivo y envíe de nuevo.',
   'next.UNSAFE_NAME.receive':

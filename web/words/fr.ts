@@ -307,7 +307,8 @@ export const fr: Translation = {
   'completed.summary': '{what} en {time} ({rate})',
   'completed.resumed': 'dont {size} déjà présents',
   'completed.toSave': 'Tout y est. Enregistrez-le où vous voulez.',
-  'completed.saved': 'Si c’est là où vous le voulez, vous pouvez supprimer la copie dans ce navigateur.',
+  'completed.saved':
+    'La page supprime la copie dans ce navigateur après un jour, ou maintenant si vous le voulez.',
   'completed.downloads': 'C’est dans les téléchargements de votre navigateur.',
   'completed.inFolder': 'C’est dans le dossier « {name} ».',
   'completed.serving':
@@ -319,6 +320,8 @@ export const fr: Translation = {
   'completed.sendBack': 'Envoyer en retour',
   'completed.receiveMore': 'Recevoir autre chose',
   save: 'Enregistrer',
+  'save.again': 'Enregistrer de nouveau',
+  'save.byItself': 'Votre navigateur l’enregistre dans vos téléchargements.',
   'save.folder': 'Enregistrer dans un dossier',
   'save.delete': 'Supprimer de ce navigateur',
   'save.deleted': 'Supprimé de ce navigateur.',
@@ -345,6 +348,7 @@ export const fr: Translation = {
 
   'kept.title': 'Inachevé ou pas encore enregistré',
   'kept.complete': 'complet, pas encore enregistré',
+  'kept.saved': 'dans vos téléchargements, supprimé ici après un jour',
   'kept.part': '{percent} sont arrivés',
   'kept.inFolder': 'va dans le dossier « {name} »',
   'kept.howTo':
@@ -375,6 +379,8 @@ export const fr: Translation = {
   'error.BAD_MANIFEST': 'La proposition n’a pas de sens',
   'error.PROTOCOL': 'Les deux côtés ne se comprennent pas',
   'error.DAMAGED': 'Ce qui était gardé est abîmé',
+  'error.PICKED_FOLDER_GONE': 'Le dossier n’est plus là',
+  'error.PICKED_FOLDER_FORBIDDEN': 'La page ne peut plus écrire dans le dossier',
   'error.VERSION': 'Un des côtés est trop ancien',
   'error.WRONG_CODE.send': 'Quelqu’un est venu avec un mauvais code',
   'error.WRONG_CODE.receive': 'Le code était faux',
@@ -413,6 +419,10 @@ export const fr: Translation = {
   'next.WRITE_FAILED.send': 'L’autre côté peut recevoir à nouveau avec le même code.',
   'next.WRITE_FAILED.receive':
     'Vérifiez que ce navigateur peut stocker des données pour ce site, et que la fenêtre n’est pas privée. Ce qui est arrivé est gardé : recevez à nouveau pour continuer là où cela s’est arrêté.',
+  'next.PICKED_FOLDER_GONE':
+    'Il a été déplacé, renommé ou supprimé. Réessayez et choisissez-le, ou un autre.',
+  'next.PICKED_FOLDER_FORBIDDEN':
+    'Réessayez et autorisez-la quand le navigateur le demande. Les fichiers complets y restent.',
   'next.LOCKED': 'Un autre onglet de ce navigateur reçoit la même chose. Fermez l’un des deux.',
   'next.UNSAFE_NAME.send': 'Renommez ce fichier, puis envoyez à nouveau.',
   'next.UNSAFE_NAME.receive':

@@ -1,5 +1,6 @@
 /** A stream as a download: handed to the download worker, and fetched from it by a hidden frame. */
-import { type BeelineError, fault } from '../../base/errors.ts';
+import { onAbort } from '../../base/clock.ts';
+import { BeelineError, fault } from '../../base/errors.ts';
 import type { DownloadRequest, FromPage, FromWorker } from './download-messages.ts';
 import { downloadWorker } from './workers.ts';
 
@@ -9,7 +10,10 @@ export interface Download {
   /** Bytes; undefined where nobody knows. */
   size: number | undefined;
   body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  signal?: AbortSignal | undefined;
 }
+
+export const stopped = () => new BeelineError('CANCELLED', 'Saving was stopped.');
 
 /** Milliseconds from handing it over to the browser's asking for it, and for a new worker to start. */
 const BEGIN = 30_000;
@@ -22,7 +26,7 @@ const MOST_UNANSWERED = 5;
 
 /**
  * Resolves once the browser takes it; `done` resolves once it has taken the last byte.
- * @throws BeelineError WRITE_FAILED, which `done` rejects with too; a body that fails, with what it fails with
+ * @throws BeelineError WRITE_FAILED, or CANCELLED by the signal, which `done` rejects with too; a body that fails, with what it fails with
  */
 export async function startDownload(download: Download): Promise<{ done: Promise<void> }> {
   const registration = await downloadWorker();
@@ -62,10 +66,12 @@ class Handing {
     this.#port.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
     const { name, size } = download;
     this.#tell({ type: 'offer', id: this.#id, name, size }, [port2]);
+    const forget = onAbort(download.signal, () => this.#fail(stopped()));
+    this.done.then(forget, forget);
   }
 
   async begin(): Promise<void> {
-    const late = setTimeout(() => this.#fail('The browser did not begin the download.'), BEGIN);
+    const late = setTimeout(() => this.#fail(failed('The browser did not begin the download.')), BEGIN);
     this.#timer = setInterval(() => this.#ping(), PING);
     const fetched = new Promise<void>((resolve) => {
       this.#fetched = resolve;
@@ -91,7 +97,9 @@ class Handing {
         void this.#pump();
         return;
       case 'cancel':
-        return this.#fail('The browser ended the download: it was cancelled there, or the disk is full.');
+        return this.#fail(
+          failed('The browser ended the download: it was cancelled there, or the disk is full.'),
+        );
       case 'pong':
         this.#unanswered = 0;
     }
@@ -121,12 +129,11 @@ class Handing {
   }
 
   #ping(): void {
-    if (++this.#unanswered > MOST_UNANSWERED) return this.#fail('The browser stopped the download.');
+    if (++this.#unanswered > MOST_UNANSWERED) return this.#fail(failed('The browser stopped the download.'));
     this.#tell({ type: 'ping', id: this.#id });
   }
 
-  #fail(what: string): void {
-    const error = fault('DOWNLOAD_FAILED', { what });
+  #fail(error: BeelineError): void {
     this.#say({ type: 'fail' });
     this.#end.reject(error);
     this.#reader.cancel(error).catch(() => {});
@@ -162,6 +169,8 @@ async function active(registration: ServiceWorkerRegistration): Promise<ServiceW
   });
   return coming;
 }
+
+const failed = (what: string) => fault('DOWNLOAD_FAILED', { what });
 
 function notStarted(): BeelineError {
   return fault('WORKER_FAILED', { what: 'that streams downloads does not start' });

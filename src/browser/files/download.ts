@@ -2,7 +2,7 @@
 
 import { archiveName, type ZipMember, zipLength, zipStream } from '../../archive/zip.ts';
 import { fault } from '../../base/errors.ts';
-import { startDownload } from './download-stream.ts';
+import { startDownload, stopped } from './download-stream.ts';
 import type { Kept, KeptFile } from './kept.ts';
 
 /** Bytes read at a time. */
@@ -13,20 +13,22 @@ const GOOD = 600_000;
 /**
  * One file as it is; several as one ZIP that is made while it is downloaded; or, without a service worker, one download
  * each. Resolves once the browser has taken a ZIP to its end; of the others it is not told: remove nothing at once.
- * @throws BeelineError USAGE (not complete), WRITE_FAILED.
+ * @param signal ends a ZIP that is under way; what a browser has begun to save of single files it saves
+ * @throws BeelineError USAGE (not complete), WRITE_FAILED, CANCELLED (by the signal).
  */
-export async function saveAsDownloads(kept: Kept): Promise<void> {
+export async function saveAsDownloads(kept: Kept, signal?: AbortSignal): Promise<void> {
   if (!kept.complete) throw fault('KEPT_INCOMPLETE');
+  unlessStopped(signal);
   const { files, folders } = kept;
-  if (files.length === 1) return downloadFile(files[0]!);
+  if (files.length === 1) return downloadFile(files[0]!, signal);
   const body = zipStream(members(kept));
   const paths = [...folders, ...files.map(({ path }) => path)];
   const size = zipLength(files, folders);
-  const started = await startDownload({ name: archiveName(paths), size, body }).catch((error) => {
-    if (files.length === 0) throw error;
+  const started = await startDownload({ name: archiveName(paths), size, body, signal }).catch((error) => {
+    if (files.length === 0 || signal?.aborted) throw error;
   });
   if (started) return started.done;
-  for (const file of files) await downloadFile(file);
+  for (const file of files) await downloadFile(file, signal);
 }
 
 async function* members({ files, folders }: Kept): AsyncGenerator<ZipMember> {
@@ -49,8 +51,10 @@ function pieces(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
   );
 }
 
-async function downloadFile(file: KeptFile): Promise<void> {
-  const address = URL.createObjectURL(await file.blob());
+async function downloadFile(file: KeptFile, signal: AbortSignal | undefined): Promise<void> {
+  const blob = await file.blob();
+  unlessStopped(signal);
+  const address = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = address;
   link.download = file.path.slice(file.path.lastIndexOf('/') + 1);
@@ -58,4 +62,8 @@ async function downloadFile(file: KeptFile): Promise<void> {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), GOOD);
+}
+
+function unlessStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw stopped();
 }

@@ -21,6 +21,7 @@ import type { JournalState } from '../../sync/store/journal-records.ts';
 import { Notices } from '../../wire/notices.ts';
 import { beginning, transferKey } from './beginning.ts';
 import { fittedPaths, warnOfMisfits } from './fitted.ts';
+import { folderError } from './folder-errors.ts';
 import { FolderFiles, namesAtTop } from './folder-files.ts';
 import { savingError } from './free-names.ts';
 import { hashBlob } from './hash-blob.ts';
@@ -29,7 +30,6 @@ import { folderKey, removeKept } from './opfs.ts';
 import { pickedFor, rememberPicked } from './picked.ts';
 import { PageSlices } from './slices.ts';
 import { StorageClient } from './storage-client.ts';
-import { storageError } from './storage-errors.ts';
 
 /** Chunks past the first missing one: so many large files may be under way, whatever order they come in. */
 const WINDOW = 64;
@@ -60,6 +60,9 @@ export class FolderSink implements Sink {
   #found = new ChunkHashes();
   readonly #dropped = new Set<number>();
   readonly #refused = new Set<number>();
+  /** In their places, and not told of yet; and 1 for each that is, or was. */
+  #placed: number[] = [];
+  #wasPlaced = new Uint8Array();
   /** Something of it is worth going on with. */
   #worth = false;
   /** What lies there under the key is this object's to remove. */
@@ -82,6 +85,7 @@ export class FolderSink implements Sink {
     await new PageSlices().run(checkingEntries(entries));
     this.#entries = entries;
     this.#space = space;
+    this.#wasPlaced = new Uint8Array(entries.length);
     this.#fitted = await fittedPaths(entries);
     this.#key = folderKey(transferKey(entries, space));
     await this.#turns.run(() => this.#begin());
@@ -100,6 +104,10 @@ export class FolderSink implements Sink {
     return [...this.#refused].map((entry) => this.#entries[entry]!.path);
   }
 
+  placed(): number[] {
+    return this.#placed.splice(0);
+  }
+
   async write(
     chunk: number,
     extents: readonly Extent[],
@@ -112,7 +120,7 @@ export class FolderSink implements Sink {
     } catch (thrown) {
       // Until all begins anew nothing is certain but what is in the journal.
       void committer.stop(thrown);
-      throw storageError(thrown);
+      throw await folderError(this.#top, thrown);
     }
   }
 
@@ -134,7 +142,7 @@ export class FolderSink implements Sink {
       await committer.finish();
       await journal.append([{ type: 'complete', bytes: this.#space!.bytes! }]);
     } catch (thrown) {
-      throw storageError(thrown);
+      throw await folderError(this.#top, thrown);
     }
   }
 
@@ -206,6 +214,7 @@ export class FolderSink implements Sink {
       work.journal = journal;
       this.#mine = true;
       this.#worth = state !== undefined && (certain?.size ?? 0) > 0;
+      this.#arePlaced(certain ?? []);
       if (!state && !space.stream) await rememberPicked(this.#key, this.#top);
       this.#work = { client, journal, files, ...this.#writing(journal, files, certain ?? []) };
       for (const entry of this.#dropped) await this.drop(entry);
@@ -213,7 +222,7 @@ export class FolderSink implements Sink {
     } catch (thrown) {
       if (this.#work) await this.#end();
       else client.end();
-      throw storageError(thrown);
+      throw await folderError(this.#top, thrown);
     }
   }
 
@@ -252,6 +261,7 @@ export class FolderSink implements Sink {
       sync: ({ whole }) => files.settle(whole.keys()),
       place: async ({ whole }) => {
         this.#worth ||= whole.size > 0;
+        this.#arePlaced(whole.keys());
         return [...whole.keys()];
       },
     });
@@ -264,6 +274,14 @@ export class FolderSink implements Sink {
       slices: () => new PageSlices(),
     });
     return { committer, writer };
+  }
+
+  #arePlaced(entries: Iterable<number>): void {
+    for (const entry of entries) {
+      if (this.#wasPlaced[entry]) continue;
+      this.#wasPlaced[entry] = 1;
+      this.#placed.push(entry);
+    }
   }
 
   async #isOurs(): Promise<boolean> {

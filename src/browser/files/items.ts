@@ -2,7 +2,7 @@
  * What a person chose or dropped, as items: paths and `File` references. Nothing is read. Links cannot be told apart
  * in a browser: a chosen or dropped link is what it points to.
  */
-import { type BeelineError, fault, faultAt } from '../../base/errors.ts';
+import { type BeelineError, fault, faultAt, unlessInterrupted } from '../../base/errors.ts';
 import { MAX_DEPTH, MAX_ENTRIES } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
 
@@ -20,13 +20,13 @@ export function itemsOfInput(files: ArrayLike<File>): Item[] {
 
 /**
  * From a drop, folders with all that is in them. Call it in the event's own turn: afterwards the list is empty.
- * @throws BeelineError UNREADABLE (with the path), USAGE if it is more, or deeper, than one transfer takes.
+ * @throws BeelineError UNREADABLE (with the path), USAGE if it is more, or deeper, than one transfer takes, INTERRUPTED by the signal.
  */
-export function itemsOfDrop(dropped: DataTransferItemList): Promise<Item[]> {
+export function itemsOfDrop(dropped: DataTransferItemList, signal?: AbortSignal): Promise<Item[]> {
   const files = [...dropped].filter((item) => item.kind === 'file');
   // An entry knows what is in a folder; where there is none (an image out of another page), there is a file.
   const found = files.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
-  return new Drop().take(found);
+  return new Drop(signal).take(found);
 }
 
 interface Folder {
@@ -37,6 +37,11 @@ interface Folder {
 
 class Drop {
   readonly #items: Item[] = [];
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
 
   async take(found: readonly (FileSystemEntry | File | null)[]): Promise<Item[]> {
     const folders: Folder[] = [];
@@ -45,6 +50,7 @@ class Drop {
       else if (one) await this.#visit([one], '', 1, folders);
     }
     for (let folder = folders.pop(); folder; folder = folders.pop()) await this.#children(folder, folders);
+    unlessInterrupted(this.#signal, 'all was read');
     return this.#items;
   }
 
@@ -69,6 +75,7 @@ class Drop {
     depth: number,
     folders: Folder[],
   ): Promise<void> {
+    unlessInterrupted(this.#signal, 'all was read');
     if (depth > MAX_DEPTH) throw fault('FOLDERS_TOO_DEEP', { path: quoted(prefix), most: MAX_DEPTH });
     const taken = await Promise.all(
       entries.map(async (entry): Promise<Item> => {

@@ -7,6 +7,7 @@ import { InTurn } from '../../base/in-turn.ts';
 import { quoted } from '../../base/printable.ts';
 import { foldKey } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
+import { folderError } from './folder-errors.ts';
 import { freeName, look, savingError } from './free-names.ts';
 import type { Kept, KeptFile } from './kept.ts';
 
@@ -28,8 +29,12 @@ export async function saveToFolder(
 ): Promise<void> {
   if (!kept.complete) throw fault('KEPT_INCOMPLETE');
   const saving = new Saving(folder, progress, signal);
-  for (const path of kept.folders) await saving.folder(path);
-  await atOnce(AT_ONCE, kept.files, (file) => saving.file(file));
+  try {
+    for (const path of kept.folders) await saving.folder(path);
+    await atOnce(AT_ONCE, kept.files, (file) => saving.file(file));
+  } catch (thrown) {
+    throw await folderError(folder, thrown);
+  }
   saving.tellRefused();
 }
 

@@ -3,7 +3,7 @@
  * commands. All of it ends with the test, and a page in which anything went wrong fails it.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'puppeteer-core';
@@ -14,6 +14,7 @@ import { downloadsOf, type Kind } from './browsers.ts';
 import { type BeelinePage, openPage } from './page.ts';
 
 const DOWNLOAD_DEADLINE = 120_000;
+const UNDERWAY = /\.(part|crdownload)$|\.org\.chromium/;
 
 export interface Site {
   server: Command;
@@ -26,7 +27,7 @@ export class Stage {
   readonly browser: Browser;
   /** Errors on the console, and violations of a policy, that the test brings about. */
   expected: RegExp | undefined;
-  readonly #downloads: string;
+  #downloads: string;
   readonly #chromium: boolean;
   readonly #pages: BeelinePage[] = [];
   #site: Site | undefined;
@@ -35,6 +36,17 @@ export class Stage {
     this.browser = browser;
     this.#downloads = downloadsOf(folder);
     this.#chromium = kind === 'chromium';
+  }
+
+  /** Before anything else. What a page of an earlier test saves by itself at its end is not taken for this one's. */
+  async begin(): Promise<void> {
+    for (const name of readdirSync(this.#downloads)) rmSync(join(this.#downloads, name), { recursive: true });
+    // Firefox is told of one folder when it starts.
+    if (!this.#chromium) return;
+    this.#downloads = mkdtempSync(join(this.#downloads, 'of-'));
+    // It lasts as long as this session, and the latest counts.
+    const cdp = await this.browser.target().createCDPSession();
+    await cdp.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: this.#downloads });
   }
 
   /** The test's server; the first call starts it. */
@@ -93,19 +105,38 @@ export class Stage {
 
   /** Does something that starts downloads, and waits until `count` files are whole; their paths. Earlier ones are removed. */
   async downloads(act: () => Promise<unknown>, count = 1): Promise<string[]> {
-    const list = () => readdirSync(this.#downloads).map((name) => join(this.#downloads, name));
-    for (const path of list()) rmSync(path);
+    const end = Date.now() + DOWNLOAD_DEADLINE;
+    const isUnderway = () => this.#saves().some((path) => UNDERWAY.test(path));
+    while (isUnderway() && Date.now() < end) await delay(100);
+    for (const path of this.#saves()) rmSync(path);
     await act();
     let before = '';
-    for (const end = Date.now() + DOWNLOAD_DEADLINE; Date.now() < end; await delay(300)) {
-      const files = list();
+    for (; Date.now() < end; await delay(300)) {
       // Firefox holds the name with an empty file while it writes beside it; Chromium writes under another name.
-      const underway = files.some((path) => /\.(part|crdownload)$|\.org\.chromium/.test(path));
+      const underway = isUnderway();
+      const files = this.#saves();
       const now = files.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`).join();
       if (files.length >= count && !underway && now === before && !/ 0(,|$)/.test(now)) return files.sort();
       before = now;
     }
     assert.fail(`${count} downloads in time, not: ${before}`);
+  }
+
+  /** Waits until the browser has saved as large a file as this one by itself; where. Chromium replaces what has its name there. */
+  async saved(path: string): Promise<string[]> {
+    const wanted = statSync(path).size;
+    const isIt = (found: string) =>
+      !UNDERWAY.test(found) && statSync(found, { throwIfNoEntry: false })?.size === wanted;
+    for (const end = Date.now() + DOWNLOAD_DEADLINE; Date.now() < end; await delay(100)) {
+      const found = this.#saves().filter(isIt);
+      if (found.length > 0) return found;
+    }
+    assert.fail(`${path} was not saved in time; there is: ${this.#saves()}`);
+  }
+
+  /** What was saved, and what is being saved. */
+  #saves(): string[] {
+    return readdirSync(this.#downloads).map((name) => join(this.#downloads, name));
   }
 
   async clean(): Promise<void> {

@@ -49,6 +49,7 @@ export function inBrowser(
           const stage = new Stage(browser!, folder, kind);
           stage.expected = options.expected;
           try {
+            await stage.begin();
             await body(stage);
             await stage.clean();
           } catch (error) {
