@@ -278,7 +278,7 @@ export class FolderSink implements Sink {
 
   #arePlaced(entries: Iterable<number>): void {
     for (const entry of entries) {
-      if (this.#wasPlaced[entry]) continue;
+      if (this.#wasPlaced[entry] || this.#refused.has(entry)) continue;
       this.#wasPlaced[entry] = 1;
       this.#placed.push(entry);
     }
