@@ -138,6 +138,8 @@ inBrowser('chromium', 'control', ({ test }) => {
 
   test('a sender that is interrupted: the page says so, and keeps what has arrived', async (stage) => {
     const { page, sender } = await receiving(stage);
+    // Of what has only moved nothing may be down yet.
+    await page.keeps();
     sender.signal('SIGINT');
     await sender.ends(130);
     await page.reaches('failed');
