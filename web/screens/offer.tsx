@@ -54,7 +54,8 @@ export function OfferScreen({ view, page }: { view: Transferring; page: Page }) 
 function Room({ offer, page, toFolder }: { offer: OfferSummary; page: Page; toFolder: boolean }) {
   const [free, setFree] = useState<number>();
   const { opfs } = page.able;
-  const { bytes, kind } = offer;
+  const { bytes, kind, files, folders } = offer;
+  const isAlone = files === 1 && folders === 0;
   useEffect(() => {
     if (opfs) void room().then(setFree);
   }, [opfs]);
@@ -64,7 +65,7 @@ function Room({ offer, page, toFolder }: { offer: OfferSummary; page: Page; toFo
   return (
     <>
       <p class="hint" id="room">
-        {say(toFolder ? 'offer.either' : 'offer.toKept')}{' '}
+        {say(toFolder ? 'offer.either' : isAlone ? 'offer.byItself' : 'offer.toKept')}{' '}
         {free !== undefined && !little && say('offer.room', { size: size(free) })}
       </p>
       {little && <p class="note error">{say('offer.little', { size: size(free) })}</p>}

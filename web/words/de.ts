@@ -189,6 +189,7 @@ export const de: Translation = {
   'offer.room': '{size} in diesem Browser frei.',
   'offer.little': 'Vielleicht ist nur für {size} Platz.',
   'offer.toKept': 'Es bleibt in diesem Browser, bis Sie es sichern.',
+  'offer.byItself': 'Ihr Browser sichert es in Ihre Downloads, sobald alles da ist.',
   'offer.either':
     'Es geht direkt in einen Ordner, den Sie wählen, oder bleibt in diesem Browser, bis Sie es sichern.',
   'offer.toText': 'Es wird hier angezeigt.',

@@ -189,6 +189,7 @@ export const en = {
   'offer.room': '{size} free in this browser.',
   'offer.little': 'There may be room for only {size}.',
   'offer.toKept': 'It is kept in this browser until you save it.',
+  'offer.byItself': 'Your browser saves it to your downloads once all of it is here.',
   'offer.either':
     'It goes straight to a folder that you choose, or is kept in this browser until you save it.',
   'offer.toText': 'It is shown here.',

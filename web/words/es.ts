@@ -184,6 +184,7 @@ export const es: Translation = {
   'offer.room': '{size} libres en este navegador.',
   'offer.little': 'Puede que solo haya sitio para {size}.',
   'offer.toKept': 'Queda en este navegador hasta que usted lo guarde.',
+  'offer.byItself': 'Su navegador lo guarda en sus descargas cuando ha llegado todo.',
   'offer.either':
     'Va directamente a una carpeta que usted elija, o queda en este navegador hasta que lo guarde.',
   'offer.toText': 'Se muestra aquí.',

@@ -193,6 +193,7 @@ export const fr: Translation = {
   'offer.room': '{size} libres dans ce navigateur.',
   'offer.little': 'Il n’y a peut-être de la place que pour {size}.',
   'offer.toKept': 'C’est gardé dans ce navigateur jusqu’à ce que vous l’enregistriez.',
+  'offer.byItself': 'Votre navigateur l’enregistre dans vos téléchargements dès que tout est arrivé.',
   'offer.either':
     'Cela va directement dans un dossier que vous choisissez, ou reste dans ce navigateur jusqu’à ce que vous l’enregistriez.',
   'offer.toText': 'C’est affiché ici.',

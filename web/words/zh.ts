@@ -168,6 +168,7 @@ export const zh: Translation = {
   'offer.room': '本浏览器还有 {size} 可用空间。',
   'offer.little': '可能只够存放 {size}。',
   'offer.toKept': '内容会留在本浏览器中，直到您保存它。',
+  'offer.byItself': '全部到达后，浏览器会将其保存到下载目录。',
   'offer.either': '内容会直接存入您选择的文件夹，或留在本浏览器中直到您保存它。',
   'offer.toText': '内容将显示在此处。',
   'offer.toDownloads': '内容直接进入您的下载目录：本浏览器无法保留未完成的文件，因此请保持页面打开直到结束。',
