@@ -226,6 +226,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
         'beeline send project/ --gitignore --exclude "*.log" --dry-run',
         'beeline send photos/ --include "*.jpg" --exclude "/drafts/"',
         'beeline send . --links follow --skip-unreadable',
+        'beeline send holiday/ --zip',
       ],
     ],
   },

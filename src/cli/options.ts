@@ -133,8 +133,9 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
   if (paths.includes('-') && paths.length > 1)
     throw usage('send', '`-` (stdin) goes alone: send other files with another command.');
   if (paths.includes('')) throw usage('send', 'A path is empty; is a shell variable unset?');
-  if (flags.name !== undefined && !paths.includes('-'))
-    throw usage('send', '--name is for `-` (stdin); other files keep their names.');
+  if (flags.name !== undefined && !paths.includes('-') && !flags.zip)
+    throw usage('send', '--name is for `-` (stdin) and --zip; other files keep their names.');
+  if (flags.zip) checkZip(flags, text === undefined && !paths.includes('-'));
   if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT)
     throw usage('send', `--text takes at most ${formatBytes(MAX_TEXT)}; put it into a file.`);
   if (flags.receivers === 'any' && paths.includes('-'))
@@ -169,6 +170,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
       exclude: flags.exclude,
       include: flags.include,
       gitignore: flags.gitignore ?? false,
+      ...(flags.zip && { zip: true }),
       stdinName: flags.name,
       update: flags.update ?? false,
       web,
@@ -187,6 +189,25 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     ...(flags.later && { later: flags.device![0] }),
     ignored: RECEIVER_ONLY.filter((name) => name in flags),
   };
+}
+
+/** @throws BeelineError USAGE */
+function checkZip(flags: FlagValues<'send'>, files: boolean): void {
+  if (!files) throw usage('send', '--zip is for files and folders.');
+  if (flags.links === 'keep')
+    throw usage('send', '--zip leaves links out: --links follow sends what they point to.');
+  if (flags.receivers === 'any')
+    throw usage(
+      'send',
+      '--zip needs to know how many receive it: --receivers N. It begins when all are there.',
+    );
+  refuseBoth(
+    'send',
+    flags,
+    ['zip', 'http', 'exclude each other: what the link gives can be had as a ZIP anyway'],
+    ['zip', 'later', 'exclude each other: what is in the outbox has to be able to go on'],
+    ['zip', 'update', 'exclude each other: an archive is always sent whole'],
+  );
 }
 
 function severalOf({ receivers, device }: FlagValues<'send'>): number | 'any' | undefined {

@@ -109,7 +109,12 @@ export interface SendOptions extends CommonOptions {
    * `http` event says where. Whoever has had all of them by that counts as a receiver. Paths only, and no stream.
    */
   http?: boolean;
-  /** For `-`: the file name that the receiver sees; default `stdin`. */
+  /**
+   * Paths as one ZIP, which is made while it is read: a stream, that begins anew if either side was ended. It leaves links out, unless
+   * `links` is 'follow'.
+   */
+  zip?: boolean;
+  /** For `-`: the file name that the receiver sees; default `stdin`. With `zip` that of the archive. */
   stdinName?: string;
   /** Instead of `process.stdin` for the path `-`. */
   stdin?: AsyncIterable<Uint8Array>;

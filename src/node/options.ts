@@ -76,7 +76,9 @@ export function checkSend(what: What, options: SendOptions): void {
     n === 'any' || (Number.isInteger(n) && within(1, MAX_RECEIVERS)(n as number));
   check('receivers', receivers, counts, `1 to ${MAX_RECEIVERS}, or 'any'`);
   check('until', until, within(0, MAX_WAIT), `a number of seconds from 0 to ${MAX_WAIT}`);
-  const stream = Array.isArray(what) ? what.includes('-') : Array.isArray(items) && isStream(items[0]?.data);
+  const stream = Array.isArray(what)
+    ? what.includes('-') || options.zip === true
+    : Array.isArray(items) && isStream(items[0]?.data);
   if (receivers === 'any' && stream)
     throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
   if (options.http && (!Array.isArray(what) || what.includes('-')))
@@ -88,7 +90,9 @@ export function checkSend(what: What, options: SendOptions): void {
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
   for (const name of ['exclude', 'include'] as const)
     check(name, options[name], (list) => Array.isArray(list) && list.every(isText), 'an array of patterns');
-  for (const name of ['update', 'web', 'http', 'swarm', 'gitignore'] as const)
+  if (options.zip && (!Array.isArray(what) || what.includes('-') || options.http || options.links === 'keep'))
+    throw wrong('zip', true, 'be left out for what is no file, with `http`, and where links are kept');
+  for (const name of ['update', 'web', 'http', 'swarm', 'gitignore', 'zip'] as const)
     check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (given) => isFunction(given[Symbol.asyncIterator]), 'a readable stream');
 }

@@ -21,7 +21,8 @@ export async function preview(
   warn: (path: string, error: BeelineError) => void,
 ): Promise<Preview> {
   checkSend(paths, options);
-  const { onUnreadable = 'fail', links, exclude, include, gitignore } = options;
+  const { onUnreadable = 'fail', exclude, include, gitignore, zip } = options;
+  const links = options.links ?? (zip ? 'skip' : undefined);
   return walk(paths, {
     ...{ onUnreadable, links, exclude, include, gitignore },
     ...{ onSkip: warn, onOutward: warn },

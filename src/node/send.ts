@@ -41,7 +41,7 @@ import { Threading } from './threading.ts';
  */
 export function send(what: What, options: SendOptions = {}): Transfer {
   // A store of one's own may not take shared memory.
-  const threading = new Threading(options, Array.isArray(what) && !what.includes('-'));
+  const threading = new Threading(options, Array.isArray(what) && !what.includes('-') && !options.zip);
   const transfer = new Running('sender', threading.platform, options);
   run(transfer, what, options, threading).catch((thrown) => transfer.fail(thrown));
   return transfer;
@@ -227,12 +227,17 @@ async function openSource(
       sha256: options.sha256,
     });
   }
-  const { onUnreadable = 'fail', links, exclude, include, gitignore } = options;
+  const { onUnreadable = 'fail', exclude, include, gitignore, zip } = options;
+  // An archive has no links.
+  const links = options.links ?? (zip ? 'skip' : undefined);
   const key = await versionKey(options.configDir);
-  return new FileSource(
+  const files = new FileSource(
     await walk(paths, {
       ...{ onUnreadable, links, exclude, include, gitignore },
       ...{ onSkip: warn, onOutward: notice, onFound: found, versionKey: key },
     }),
   );
+  if (!zip) return files;
+  const { ZipSource } = await import('./zip-source.ts');
+  return new ZipSource(files, { name: options.stdinName, sha256: options.sha256 });
 }

@@ -35,6 +35,15 @@ const refusals: [name: string, call: () => unknown, says: RegExp][] = [
   ['a name without stdin', () => send('x', '--name', 'y'), /--name is for/],
   ['an empty path', () => send(''), /empty/],
   ['a long text', () => send('--text', 'x'.repeat((1 << 20) + 1)), /at most 1.05 MB/],
+  ['an archive of stdin', () => send('-', '--zip'), /--zip is for files and folders/],
+  ['an archive with links', () => send('x', '--zip', '--links', 'keep'), /--zip leaves links out/],
+  [
+    'an archive for any number',
+    () => send('x', '--zip', '--receivers', 'any'),
+    /--zip needs to know how many/,
+  ],
+  ['an archive for later', () => send('x', '--zip', '--later', '--device', 'd'), /--zip and --later exclude/],
+  ['an archive and a link', () => send('x', '--zip', '--http'), /--zip and --http exclude/],
   ['two of which one may be a folder', () => receive('7-a-b', '8-b'), /Give a code, or several/],
   ['several to stdout', () => receive('7-a-b', '8-b-c', '--to', '-'), /--to - takes one offer/],
   [

@@ -80,7 +80,7 @@ function what(transfer: UnfinishedTransfer): string {
 }
 
 function progress({ here, bytes }: UnfinishedTransfer): string {
-  if (bytes === null) return 'It came from stdin, so it cannot go on: it has to be sent anew.';
+  if (bytes === null) return 'It came as a stream, so it cannot go on: it has to be sent anew.';
   return `${formatBytes(here)} of it is here, ${percentOf(here, bytes)}%.`;
 }
 

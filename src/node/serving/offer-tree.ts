@@ -42,6 +42,11 @@ export class OfferTree implements ServedTree {
     return only && !another ? only.node : this.#root.node;
   }
 
+  /** Above all that is offered. */
+  get root(): ServedNode {
+    return this.#root.node;
+  }
+
   async look(path: readonly string[]): Promise<ServedNode | undefined> {
     return this.#items.get(path.join('/'))?.node;
   }
