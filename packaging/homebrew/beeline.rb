@@ -29,9 +29,13 @@ class Beeline < Formula
 
   def install
     bin.install Dir["beeline-*"].first => "beeline"
+    chmod 0755, bin/"beeline"
+    generate_completions_from_executable(bin/"beeline", "completion", shells: [:bash, :zsh, :fish])
+    (man1/"beeline.1").write Utils.safe_popen_read(bin/"beeline", "help", "--man")
   end
 
   test do
     assert_equal version.to_s, shell_output("#{bin}/beeline --version").strip
+    assert_match "complete -F", (bash_completion/"beeline").read
   end
 end

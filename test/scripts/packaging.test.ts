@@ -40,6 +40,14 @@ test('the formula names an executable of the release for each platform, with its
   ]);
   const expected = EXECUTABLES.filter((file) => !file.includes('windows'));
   assert.deepEqual(pairs.sort(), expected.map((file) => [`${RELEASE}/${file}`, sumOf(file)]).sort());
+  // As Homebrew calls it: `beeline completion SHELL` for each, and where Homebrew keeps manual pages.
+  const shells =
+    /generate_completions_from_executable\(bin\/"beeline", "completion", shells: \[(.*)\]\)/.exec(text);
+  assert.equal(shells?.[1], ':bash, :zsh, :fish');
+  assert.match(
+    text,
+    /\(man1\/"beeline\.1"\)\.write Utils\.safe_popen_read\(bin\/"beeline", "help", "--man"\)/,
+  );
   // Ruby's blocks: each that begins ends.
   const begins = text.match(/^\s*(class|def)\b|\bdo$/gm) ?? [];
   assert.equal(text.match(/^\s*end$/gm)?.length, begins.length);
