@@ -99,6 +99,28 @@ test('each finding that the scan lets pass is explained in a sentence', () => {
   for (const row of rows) assert.match(row, /^\| `\w+ [\w*-]+ [^`]+` \| .{20,}\. \|$/, 'the script reads it');
 });
 
+test('the site has the README, every page of the docs and the reference, and who publishes it runs nothing else', () => {
+  const { jobs } = parse(readFileSync('.github/workflows/pages.yml', 'utf8'));
+  const { build, publish } = jobs;
+  const runs = build.steps.flatMap(({ run }: { run?: string }) => run ?? []);
+  assert.deepEqual(runs, ['npm ci --ignore-scripts --no-audit --no-fund', 'npm run pages']);
+  const options = json('typedoc.pages.json');
+  assert.match(json('package.json').scripts.pages, /^typedoc --options typedoc\.pages\.json /);
+  assert.equal(build.steps.at(-1).with.path, options.out);
+  assert.deepEqual(options.entryPoints, json('typedoc.json').entryPoints, 'the same as in docs/api');
+  assert.equal(options.readme, 'README.md');
+  // All but the reference, which the site has from its sources.
+  const folders = new Set(
+    readdirSync('docs', { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.md') && !path.startsWith('api'))
+      .map((path) => join('docs', path, '..', '*.md')),
+  );
+  assert.deepEqual([...options.projectDocuments].sort(), [...folders].sort());
+  assert.deepEqual(publish.permissions, { pages: 'write', 'id-token': 'write' });
+  assert.equal(publish.needs, 'build');
+  assert.equal(publish.steps.length, 1);
+});
+
 test('every workflow ends, and uses actions that nobody can move', () => {
   for (const path of readdirSync('.github/workflows')) {
     const { jobs, permissions } = parse(readFileSync(join('.github/workflows', path), 'utf8'));
