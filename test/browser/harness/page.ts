@@ -201,6 +201,11 @@ export class BeelinePage {
     );
   }
 
+  /** Bytes in the page's own storage; -1 while that changes. */
+  stored(): Promise<number> {
+    return this.ask(`${STORED}.catch(() => -1)`);
+  }
+
   /** What a page with an opened link has in the place of a field. */
   async look(): Promise<void> {
     await this.press(LOOK);
@@ -231,6 +236,14 @@ export class BeelinePage {
     assert.deepEqual(violations, [], 'no violation of a policy');
   }
 }
+
+const STORED = `(async () => {
+  let bytes = 0;
+  const top = await (await navigator.storage.getDirectory()).getDirectoryHandle('beeline', { create: true });
+  for await (const folder of top.values())
+    for await (const file of folder.values()) bytes += (await file.getFile()).size;
+  return bytes;
+})()`;
 
 /** Bytes of the journals in the page's storage. */
 const JOURNALED = `(async () => {
