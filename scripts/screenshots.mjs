@@ -150,6 +150,23 @@ async function knows(page) {
   await page.waitForSelector('.tile');
 }
 
+/** Shows this device, and has others shown to it; with another's call, if one is wanted. */
+async function near(page, call = false) {
+  await page.waitForSelector('#near');
+  await page.locator('#near-name').fill('My laptop');
+  await press(page, 'Show this device');
+  await page.waitForFunction('mock.near !== undefined');
+  const devices = ["Ben's phone", 'Meeting room 2', 'Chrome on Android'].map((name, at) => ({
+    id: String(at),
+    name,
+  }));
+  await play(page, `mock.near.nearby(${JSON.stringify(devices)})`);
+  if (call) await play(page, `mock.near.called(${JSON.stringify(devices[0])}, '7')`);
+}
+
+/** What one visit keeps is not the next picture's. */
+const unseen = (page) => page.evaluate("localStorage.removeItem('beeline-near')");
+
 /** Each brings a fresh page to its state. */
 const STATES = {
   home: async () => {},
@@ -183,6 +200,35 @@ const STATES = {
     await stage(page);
     await press(page, "Send to Anna's phone");
     await play(page, `(${T}.move('connecting'), ${T}.emit(${MANIFEST(5, 63.5e6)}))`);
+  },
+  near: async (page) => {
+    await near(page);
+    await page.$eval('#near', (title) => title.scrollIntoView({ block: 'center' }));
+    await unseen(page);
+  },
+  'near-off': async (page) => {
+    await page.waitForSelector('#near');
+    await page.$eval('#near', (title) => title.scrollIntoView({ block: 'start' }));
+  },
+  'near-call': async (page) => {
+    await near(page, true);
+    await page.evaluate('scrollTo(0, 0)');
+    await unseen(page);
+  },
+  'near-staging': async (page) => {
+    await near(page);
+    await stage(page);
+    await unseen(page);
+  },
+  'near-waiting': async (page) => {
+    await near(page);
+    await stage(page);
+    await press(page, "Send to Ben's phone, nearby, not known");
+    await play(
+      page,
+      `(${T}.move('connecting'), ${T}.emit(${MANIFEST(5, 63.5e6)}, { event: 'code', code: '${CODE}' }))`,
+    );
+    await unseen(page);
   },
   link: async () => {},
   'receiving-only': async () => {},

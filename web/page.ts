@@ -5,6 +5,7 @@ import {
   itemsOfDrop,
   itemsOfInput,
   type Kept,
+  type NearDevice,
   type OfferSummary,
   type OwnPair,
   type PageAbilities,
@@ -13,7 +14,7 @@ import {
   type Transfer,
 } from '../src/browser/light.ts';
 import * as address from './address.ts';
-import { type PageEngine, withEngine } from './engine.ts';
+import { arrived, type PageEngine, withEngine } from './engine.ts';
 import { KnownHere } from './known.ts';
 import { deviceKind } from './model/device.ts';
 import { type Agreed, firstName, isOneFile, isSameOffer } from './model/kept.ts';
@@ -21,7 +22,8 @@ import { distinct } from './model/names.ts';
 import { begun, type TransferShown } from './model/running.ts';
 import { begunFor, closed, nextOfAll, type Wanted } from './model/several.ts';
 import { appended, joined, without } from './model/staged.ts';
-import { type Home, mustStay, type Sent, type Transferring, type ViewNote } from './model/view.ts';
+import { type Home, mustStay, type Sent, type Transferring, type View, type ViewNote } from './model/view.ts';
+import type { NearCall, NearHere } from './near/here.ts';
 import { mayWrite, pickFolder } from './platform.ts';
 import * as preferences from './preferences.ts';
 import { Saver } from './saver.ts';
@@ -37,6 +39,9 @@ const LOOK_DEADLINE = 10_000;
 /** What a person says to an offer: no, yes, or yes and into that folder. */
 type Answer = boolean | FileSystemDirectoryHandle;
 
+/** What is about devices nearby: its state, and what is drawn of it. */
+type NearPart = typeof import('./near/index.ts') & { here: NearHere };
+
 export class Page {
   /** Nobody may send from here. */
   readonly receiving: boolean;
@@ -48,6 +53,10 @@ export class Page {
   draft = '';
   /** The trusted device that the next thing goes to; undefined: whoever has the code. */
   to: PageDevice | undefined;
+  /** The device nearby that it goes to, by a code that is typed there. */
+  toNear: NearDevice | undefined;
+  /** Undefined until it has been fetched. */
+  near: NearPart | undefined;
   readonly #looked: Promise<unknown>;
   #transfer: Transfer | undefined;
   #answer: ((answer: Answer) => void) | undefined;
@@ -66,7 +75,10 @@ export class Page {
   /** @param able finding it out starts workers, which the first picture of the page need not wait for */
   constructor(able: Promise<PageAbilities>, receiving: boolean) {
     this.receiving = receiving;
-    if (!receiving) this.known.begin();
+    if (!receiving) {
+      this.known.begin();
+      void arrived.then(() => this.#loadNear()).catch(() => {});
+    }
     this.#looked = able.then((found) => {
       this.able = found;
       this.shown.changed();
@@ -134,11 +146,24 @@ export class Page {
   sendTo(to: PageDevice | undefined): void {
     const { view } = this.shown;
     this.to = to;
-    if (to && view.at === 'staging') return this.#send(view.items);
-    if (to && view.at === 'home' && this.draft !== '') return this.#send({ text: this.draft });
+    this.toNear = undefined;
+    if (to) this.#sendOrChoose(view);
+    else this.shown.changed();
+  }
+
+  /** The same to a device nearby, where the words of a code are typed. */
+  sendToNear(near: NearDevice): void {
+    this.to = undefined;
+    this.toNear = near;
+    this.#sendOrChoose(this.shown.view);
+  }
+
+  #sendOrChoose(view: View): void {
+    if (view.at === 'staging') return this.#send(view.items);
+    if (view.at === 'home' && this.draft !== '') return this.#send({ text: this.draft });
     this.shown.changed();
     // Of a text nothing is to be chosen.
-    if (to) document.getElementById('files')?.click();
+    document.getElementById('files')?.click();
   }
 
   /** Back to the beginning, where this device is the one that is sent to. */
@@ -205,8 +230,16 @@ export class Page {
     this.#receive({ device }, before, into);
   }
 
+  /** What a device nearby has for this page, with the code whose words were typed here. */
+  receiveNear(call: NearCall, code: string): void {
+    this.near?.here.answered(call);
+    this.#leave();
+    address.keep(code);
+    this.#receive({ code, near: call.from });
+  }
+
   #receive(
-    from: { code: string } | { device: PageDevice },
+    from: { code: string; near?: NearDevice } | { device: PageDevice },
     before?: Agreed,
     into?: FileSystemDirectoryHandle,
   ): void {
@@ -280,7 +313,7 @@ export class Page {
     const { view } = this.shown;
     if (view.at !== 'transfer') return;
     // Not the address's code: another link may have been opened there meanwhile, to which nobody has said yes.
-    const { sent, code, running, device } = view;
+    const { sent, code, running, device, near } = view;
     // The person chooses another one, as an answer to the same question.
     const gone = running.error?.reason === 'PICKED_FOLDER_GONE';
     const { agreed, folder } = gone ? {} : { agreed: view.agreed, folder: running.folder };
@@ -291,6 +324,7 @@ export class Page {
       if (now.at !== 'transfer' || now.running !== running) return;
     }
     this.to = sent && device;
+    this.toNear = sent && near;
     if (sent) this.#send(sent);
     else if (device) this.receiveFrom(device, agreed, folder);
     else if (code !== undefined) this.receive(code, agreed, folder);
@@ -387,6 +421,13 @@ export class Page {
     return true;
   }
 
+  async #loadNear(): Promise<void> {
+    const part = await import('./near/index.ts');
+    const here = await part.NearHere.load(() => this.shown.changed());
+    this.near = { ...part, here };
+    this.shown.changed();
+  }
+
   /** What was chosen so far. */
   #staged(): readonly Item[] {
     const { view } = this.shown;
@@ -406,9 +447,11 @@ export class Page {
   }
 
   #send(what: Sent): void {
-    const { wanted, to } = this;
+    const { to, toNear } = this;
+    const wanted = toNear ? 1 : this.wanted;
     const server = location.origin;
     this.to = undefined;
+    this.toNear = undefined;
     if (to)
       return this.#begin(
         begun('send', to.name),
@@ -422,7 +465,7 @@ export class Page {
           ...{ server, signal, receivers: wanted },
           ...(wanted === 1 && { pair: this.#newPair(engine) }),
         }),
-      { sent: what },
+      { sent: what, ...(toNear && { near: toNear }) },
     );
   }
 
@@ -430,7 +473,7 @@ export class Page {
   #begin(
     first: TransferShown,
     start: (engine: PageEngine, signal: AbortSignal) => Transfer,
-    of: Pick<Transferring, 'sent' | 'code' | 'device'>,
+    of: Pick<Transferring, 'sent' | 'code' | 'device' | 'near'>,
   ): void {
     this.#task = undefined;
     this.#transfer = undefined;
@@ -461,13 +504,15 @@ export class Page {
   #follow(
     transfer: Transfer,
     first: TransferShown,
-    of: Pick<Transferring, 'sent' | 'code' | 'device'>,
+    of: Pick<Transferring, 'sent' | 'code' | 'device' | 'near'>,
   ): void {
     this.#transfer = transfer;
     this.shown.show({ at: 'transfer', running: { ...first, state: transfer.state }, ...of });
+    const sends = of.sent !== undefined;
     transfer.subscribe((event) => {
       if (this.#transfer !== transfer || this.shown.view.at !== 'transfer') return;
       const running = nextOfAll(this.shown.view.running, event);
+      if (of.near && sends) this.near?.here.follow(of.near, running);
       const often = event.event === 'progress' || event.event === 'lane';
       if (running.several && often) return this.shown.patchSoon({ running });
       const over = event.event === 'error' || event.event === 'done';
@@ -475,7 +520,10 @@ export class Page {
       if (over) this.#answer?.(false);
       this.shown.patch({ running, ...(over && { offer: undefined, note: undefined }) });
     });
-    const { device } = of;
+    const { device, near } = of;
+    // Also where it was left, and nothing of it is heard here.
+    const uncall = () => sends && near && this.near?.here.over();
+    transfer.done.then(uncall, uncall);
     transfer.done.then(() => device && this.known.met(device)).catch(() => {});
     const pair = this.#pair;
     this.#pair = undefined;

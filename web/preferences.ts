@@ -36,3 +36,28 @@ export function setLanguage(language: string): void {
     // It lasts as long as the page.
   }
 }
+
+const NEAR = 'beeline-near';
+const NEAR_NAME = 'beeline-near-name';
+
+/** Whether others that are near see this device, and as what. */
+export function near(): { shown: boolean; name: string | undefined } {
+  try {
+    return {
+      shown: localStorage.getItem(NEAR) === 'yes',
+      name: localStorage.getItem(NEAR_NAME) ?? undefined,
+    };
+  } catch {
+    return { shown: false, name: undefined };
+  }
+}
+
+export function setNear({ shown, name }: { shown: boolean; name: string }): void {
+  try {
+    if (shown) localStorage.setItem(NEAR, 'yes');
+    else localStorage.removeItem(NEAR);
+    localStorage.setItem(NEAR_NAME, name);
+  } catch {
+    // It lasts as long as the page.
+  }
+}

@@ -9,6 +9,16 @@ export const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 const INVISIBLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufff9-\ufffb]|(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
+/** Letters, marks, digits, punctuation, symbols and plain spaces: no control, no bidi override. */
+const PLAIN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
+/** More marks on one letter than any script needs: they would pile up over what stands above. */
+const PILE = /\p{M}{4}/u;
+
+/** Whether a stranger's name can be shown as it is: nothing in it is invisible, piled up, or at its ends. */
+export function isPlainName(text: string): boolean {
+  return PLAIN.test(text) && !PILE.test(text) && escapeName(text) === text && text.trim() === text;
+}
+
 /** A text for terminals and logs: whatever is invisible or steers a terminal becomes `\u{..}`. Idempotent. */
 export function escapeName(text: string): string {
   if (PRINTABLE_ASCII.test(text)) return text;

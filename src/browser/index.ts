@@ -14,6 +14,7 @@ export { saveToFolder } from './files/save.ts';
 export { useWorkers } from './files/workers.ts';
 export * from './light.ts';
 export { newPair, remember } from './people/keys.ts';
+export { nearName, ownNearName, showNear } from './people/near.ts';
 export { watchDevices } from './people/watch.ts';
 export { receive } from './receive.ts';
 export { send } from './send.ts';

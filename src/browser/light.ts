@@ -11,6 +11,7 @@ export type { Doubt } from '../identity/doubt.ts';
 export type { OfferSummary, ReceiverResult, Result, State, Transfer, TransferEvent } from '../session/api.ts';
 export { formatBytes, formatDuration, formatRate } from '../session/format.ts';
 export { CHOSEN, isOfOther } from '../session/meaning.ts';
+export type { NearDevice } from '../wire/near.ts';
 export type { BrowserOptions, Item, ReceiveInto, Reception } from './api.ts';
 export type { PageAbilities } from './files/abilities.ts';
 export { itemsOfDrop, itemsOfInput } from './files/items.ts';

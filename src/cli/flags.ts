@@ -378,6 +378,11 @@ export const FLAGS = {
         'URL',
         'let pages of this other site use the server, such as https://example.org',
       ),
+      near: takes(
+        'WHO',
+        'whose pages may see each other: auto (those at one public address), lan, off; default: auto',
+        oneOf('auto', 'lan', 'off'),
+      ),
       'relay-rate': takes(
         'RATE',
         'the most bytes a second that the relay carries in all; default: no limit',

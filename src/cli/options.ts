@@ -85,7 +85,7 @@ export interface PasswordArgs {
 
 export interface ServerArgs
   extends Pick<ServerOptions, 'port' | 'host' | 'trustProxy' | 'tls' | 'allowOrigins' | 'relay'>,
-    Pick<ServerOptions, 'stun' | 'stunPort' | 'status' | 'publicUrl'> {
+    Pick<ServerOptions, 'stun' | 'stunPort' | 'status' | 'publicUrl' | 'near'> {
   face: Face;
   /** Bytes of one meeting. */
   relayLimit?: number;
@@ -511,6 +511,7 @@ export function serverArgs(
     trustProxy: flags['trust-proxy'] ?? false,
     tls: certificateFiles('server', flags),
     allowOrigins: flags['allow-origin'],
+    near: flags.near ?? 'auto',
     relay: !flags['no-relay'],
     relayLimit: flags['relay-limit'],
     relayRate: flags['relay-rate'],

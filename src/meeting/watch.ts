@@ -1,16 +1,12 @@
 /**
- * Keeps a watch at a server: which of some nameplates have a host, now and at each change. A lost connection, a server that is started
- * again and one that is full for now are tried again until it is closed.
+ * Keeps a watch at a server: which of some nameplates have a host, now and at each change.
  */
-import { type Clock, realClock, sleep, until, withDeadline } from '../base/clock.ts';
-import { asBeelineError, BeelineError, fault } from '../base/errors.ts';
-import { FIRST_PAUSE, FRESH, jittered, LONGEST_FRESH_PAUSE } from '../base/pauses.ts';
+import { type Clock, realClock } from '../base/clock.ts';
+import { BeelineError, fault } from '../base/errors.ts';
 import { RENDEZVOUS_VERSION } from '../wire/rendezvous.ts';
 import { decodeWatcherMessage, encodeWatch, type WatcherMessage } from '../wire/watch.ts';
-import type { Dial, Wire } from './ports.ts';
-
-const LONGEST_PAUSE_MS = 30_000;
-const ATTEMPT_DEADLINE_MS = 15_000;
+import type { Dial } from './ports.ts';
+import { StandingConnection } from './standing.ts';
 
 export interface WatchEvents {
   /** A nameplate has a host, or has one again. */
@@ -49,21 +45,28 @@ export function keepWatch(
 }
 
 class WatchKeeper implements Watch {
-  readonly #dial: Dial;
+  readonly #connection: StandingConnection;
   readonly #events: WatchEvents;
-  readonly #clock: Clock;
   #nameplates: ReadonlySet<string>;
   readonly #present = new Set<string>();
-  /** Aborted when another round of attempts begins, and at the end. */
-  #round = new AbortController();
   #over = false;
-  #away = false;
 
   constructor(dial: Dial, nameplates: readonly string[], events: WatchEvents, clock: Clock) {
-    this.#dial = dial;
-    this.#nameplates = new Set(nameplates);
     this.#events = events;
-    this.#clock = clock;
+    this.#nameplates = new Set(nameplates);
+    this.#connection = new StandingConnection(
+      dial,
+      {
+        first: () => encodeWatch({ t: 'watch', v: RENDEZVOUS_VERSION, nameplates: [...this.#nameplates] }),
+        hear: (text, greeted) => this.#hear(decodeWatcherMessage(text), greeted),
+        away: (error) => events.away(error),
+        refused: (error) => {
+          this.#over = true;
+          events.refused(error);
+        },
+      },
+      clock,
+    );
   }
 
   has(nameplate: string): boolean {
@@ -76,99 +79,14 @@ class WatchKeeper implements Watch {
   }
 
   reconnect(): void {
-    this.#round.abort();
-    if (this.#over) return;
-    this.#round = new AbortController();
-    if (this.#nameplates.size > 0) void this.#run(this.#round.signal);
-    else this.#presentAre([]);
+    const some = this.#nameplates.size > 0;
+    this.#connection.reconnect(some);
+    if (!some && !this.#over) this.#presentAre([]);
   }
 
   close(): void {
     this.#over = true;
-    this.#round.abort();
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    let pause = FIRST_PAUSE;
-    for (let began = this.#clock.now(); ; ) {
-      const error = await this.#connection(signal, () => {
-        began = this.#clock.now();
-        pause = FIRST_PAUSE;
-      });
-      if (signal.aborted) return;
-      if (error.code !== 'SERVER' && error.code !== 'TIMEOUT') {
-        this.close();
-        return this.#events.refused(error);
-      }
-      if (!this.#away) this.#events.away(error);
-      this.#away = true;
-      await sleep(this.#clock, jittered(pause), signal).catch(() => {});
-      if (signal.aborted) return;
-      const fresh = this.#clock.now() - began < FRESH;
-      pause = Math.min(2 * pause, fresh ? LONGEST_FRESH_PAUSE : LONGEST_PAUSE_MS);
-    }
-  }
-
-  /** One connection, from its beginning to its end. @returns why it ended */
-  async #connection(signal: AbortSignal, begun: () => void): Promise<BeelineError> {
-    let wire: Wire | undefined;
-    try {
-      const ended = new AbortController();
-      const end = (error: BeelineError) => ended.abort(error);
-      const late = () => fault('SERVER_GONE');
-      await withDeadline(
-        this.#clock,
-        AbortSignal.any([signal, ended.signal]),
-        ATTEMPT_DEADLINE_MS,
-        late,
-        (during) =>
-          this.#greet(during, end, (opened) => {
-            wire = opened;
-          }),
-      );
-      if (signal.aborted) throw signal.reason;
-      begun();
-      return await until(
-        signal,
-        () =>
-          new Promise<BeelineError>((resolve) => {
-            const over = () => resolve(asBeelineError(ended.signal.reason, 'SERVER'));
-            if (ended.signal.aborted) over();
-            else ended.signal.addEventListener('abort', over, { once: true });
-          }),
-      );
-    } catch (thrown) {
-      return asBeelineError(thrown, 'SERVER');
-    } finally {
-      wire?.close();
-    }
-  }
-
-  /** Resolves when the server watches. What it says afterwards is heard until `end`. */
-  #greet(
-    signal: AbortSignal,
-    end: (error: BeelineError) => void,
-    opened: (wire: Wire) => void,
-  ): Promise<void> {
-    const first = encodeWatch({ t: 'watch', v: RENDEZVOUS_VERSION, nameplates: [...this.#nameplates] });
-    return new Promise<void>((resolve, reject) => {
-      let greeted = false;
-      const fail = (error: BeelineError) => (greeted ? end(error) : reject(error));
-      const text = (text: string) => {
-        if (signal.aborted && !greeted) return;
-        try {
-          greeted = this.#hear(decodeWatcherMessage(text), greeted);
-          if (greeted) resolve();
-        } catch (thrown) {
-          fail(asBeelineError(thrown));
-        }
-      };
-      this.#dial({ text, closed: fail }, signal, first).then((wire) => {
-        if (signal.aborted) return wire.close();
-        opened(wire);
-        if (!wire.said) wire.send(first);
-      }, reject);
-    });
+    this.#connection.close();
   }
 
   /** @returns whether the server watches @throws BeelineError */
@@ -178,7 +96,6 @@ class WatchKeeper implements Watch {
         throw new BeelineError(message.code, message.message, { reason: message.reason });
       case 'watching':
         if (greeted) throw fault('SERVER_MISBEHAVES', { what: 'greeted twice' });
-        this.#away = false;
         this.#events.watching();
         this.#presentAre(message.present);
         return true;

@@ -1,6 +1,6 @@
-/** Whose address a request counts under. */
+/** Whose address a request counts under, and who is near whom by that. */
 import type { IncomingMessage } from 'node:http';
-import { isAddress, type Scope, scopeOf } from '../base/addresses.ts';
+import { addressKey, isAddress, type Scope, scopeOf } from '../base/addresses.ts';
 
 /** Addresses at which a proxy of one's own may be. */
 const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
@@ -20,3 +20,43 @@ export function clientAddress(request: IncomingMessage, trustProxy: boolean): st
 
 /** An IPv4 address as people know it, also where it came in over a socket for IPv6. */
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
+
+/** Which clients are near each other: those of one address (`auto`), also all of private addresses (`lan`), or none. */
+export const NEAR_WAYS = ['auto', 'lan', 'off'] as const;
+export type NearWay = (typeof NEAR_WAYS)[number];
+
+/** What proxies add. The address is one of theirs then, and who comes through it may be anywhere. */
+const PROXIED = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'cf-connecting-ip'] as const;
+/** Scopes that are one network where this server itself is in it. */
+const LOCAL: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
+const ALL_LOCAL = 'lan';
+
+/**
+ * The group that a client is in: its address, IPv6 by /64. Undefined: it cannot be told who is near it. A private address is no place: behind a
+ * proxy that is not trusted, or a container's NAT, clients of everywhere have the same one. But where the page itself was opened at a
+ * name or an address of a local network, server and client are in it, and all such clients are one group.
+ * @param address as `clientAddress` says it
+ */
+export function nearGroup(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  address: string,
+  trustProxy: boolean,
+  way: NearWay,
+): string | undefined {
+  if (way === 'off' || !isAddress(address)) return undefined;
+  // Of a trusted proxy, more entries than its own say that it has another one before it.
+  const several = String(headers['x-forwarded-for'] ?? '').includes(',');
+  if (trustProxy ? several : PROXIED.some((name) => headers[name] !== undefined)) return undefined;
+  const scope = scopeOf(address);
+  if (LOCAL.has(scope)) return way === 'lan' || isLocalOrigin(headers.origin) ? ALL_LOCAL : undefined;
+  return scope === 'global' || scope === 'shared' ? addressKey(address) : undefined;
+}
+
+/** A page's own address that leads nowhere but into the network that it was opened in. */
+function isLocalOrigin(origin: string | undefined): boolean {
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  const host = new URL(origin).hostname.replace(/^\[|\]$/g, '');
+  return isAddress(host)
+    ? LOCAL.has(scopeOf(host))
+    : !host.includes('.') || /\.(?:local|localhost|home\.arpa|internal)$/.test(host);
+}

@@ -8,7 +8,7 @@ import type { SeatConnection } from './tunnels.ts';
 const UNSUPPORTED = 1003;
 
 /** Who has opened a WebSocket. */
-export type Stranger = Pick<SeatConnection, 'address' | 'ofPage'>;
+export type Stranger = Pick<SeatConnection, 'address' | 'ofPage' | 'near'>;
 
 /**
  * Text only, and no more queued to it than its limit.

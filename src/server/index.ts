@@ -104,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const counts = (): ServerCounts => ({
     ...NO_RELAY,
     ...rendezvous.mailboxes.counts,
+    near: rendezvous.mailboxes.near,
     ...rendezvous.relay?.counts,
   });
   const report = (): ServerReport => ({

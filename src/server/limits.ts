@@ -36,6 +36,12 @@ export const DEFAULT_LIMITS = {
   watchedPerAddress: 4_000,
   /** Watches an hour from one address: a watcher begins anew after each lost connection, and when its list is another. */
   watchesPerHour: 600,
+  /** Pages that show themselves to those at the same address, in all; they count among `connections`. */
+  near: 2_000,
+  /** Of one address; never above MAX_NEAR. */
+  nearPerAddress: 16,
+  /** How often an hour pages of one address begin to show themselves: anew after each lost connection. */
+  nearPerHour: 600,
   /** Connections that have not become WebSockets, nor asked STUN anything; of one address `connectionsPerAddress`. */
   strangers: 2_000,
   /** A connection that neither hosts nor joins within this is closed. */

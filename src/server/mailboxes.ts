@@ -5,6 +5,7 @@
 import { addressKey } from '../base/addresses.ts';
 import { asBeelineError, type BeelineError, fault } from '../base/errors.ts';
 import { Room } from '../base/room.ts';
+import { encodeNear, type NearMessage } from '../wire/near.ts';
 import {
   type ClientMessage,
   encodeRendezvous,
@@ -37,6 +38,7 @@ import {
 } from './meeting-store.ts';
 import { MemoryHub } from './memory-store.ts';
 import { nameplateCandidates } from './nameplates.ts';
+import { Nearby, type Presence } from './nearby.ts';
 import { keyOf, Places } from './places.ts';
 import { Tally } from './tally.ts';
 import { type SeatConnection, type TunnelEnd, Tunnels } from './tunnels.ts';
@@ -77,6 +79,7 @@ const WHAT: Record<Counted, string> = {
   created: 'new meetings',
   watches: 'watches',
   pageWatches: 'watches of pages',
+  near: 'devices that showed themselves',
 };
 
 export class Mailboxes implements House {
@@ -96,6 +99,7 @@ export class Mailboxes implements House {
   readonly #spoke = new WeakSet<Seat>();
   readonly #owned = new Holdings();
   readonly #watchers: Watchers;
+  readonly #nearby: Nearby;
   readonly #tunnels: Tunnels;
   relayNews: RelayNews | undefined;
 
@@ -120,18 +124,22 @@ export class Mailboxes implements House {
     this.#hosts = hosts;
     this.store = store;
     this.places = new Places(store);
-    this.#watchers = new Watchers(this.limits, { now: () => this.clock() });
+    const now = { now: () => this.clock() };
+    this.#watchers = new Watchers(this.limits, now);
+    this.#nearby = new Nearby(this.limits, now, store);
     this.#tunnels = new Tunnels(store, (connection) => this.open(connection));
     store.attach({
       heard: (from, message) => this.#heard(from, message),
       gone: (instance) => {
         this.#tunnels.gone(instance);
+        this.#nearby.gone(instance);
         this.#askAgain();
       },
       away: () => this.#tunnels.endAll(),
       back: () => {
         for (const mailbox of this.#mailboxes.values()) mailbox.publish(true);
         this.relayNews?.back();
+        this.#nearby.back();
         this.#askAgain();
       },
       homeLost: (nameplate) => this.#homeLost(nameplate),
@@ -147,6 +155,11 @@ export class Mailboxes implements House {
   /** Seats whose mailbox, or whose connection, is at another instance. */
   get tunnels(): number {
     return this.#tunnels.size;
+  }
+
+  /** Pages that show themselves to others near them. */
+  get near(): number {
+    return this.#nearby.size;
   }
 
   /** Why one more connection from this address would be refused, if it would. */
@@ -268,6 +281,29 @@ export class Mailboxes implements House {
 
   unwatch(seat: Seat): void {
     this.#watchers.leave(seat);
+    this.#nearby.leave(seat);
+  }
+
+  /** From now on it is seen by others that are near, and sees them. @throws BeelineError SERVER, CROWDED or REFUSED */
+  show(seat: Seat, group: string | undefined, token: string, name: string): Awaitable<void> {
+    if (this.#hosts === 'this process') throw fault('PAGE_OF_ONE_SENDER');
+    if (group === undefined) throw fault('NEAR_UNKNOWN');
+    this.#speaks(seat);
+    const checkNear = () => {
+      const refusal = this.#nearby.refusal(seat, group, token);
+      if (refusal) throw refusal;
+    };
+    // Before it counts: who finds no room and tries again takes nothing from those who are there.
+    checkNear();
+    return whenKnown(this.#count('near', seat.key), () => {
+      // While the store counted, others may have come.
+      checkNear();
+      if (!seat.over) this.#nearby.show(seat, group, token, name);
+    });
+  }
+
+  call(seat: Seat, to: string, nameplate: string | undefined): void {
+    this.#nearby.call(seat, to, nameplate);
   }
 
   hosting(nameplate: string, present: boolean): void {
@@ -304,6 +340,7 @@ export class Mailboxes implements House {
   #heard(from: string, message: unknown): void {
     const news = heardElsewhere(message);
     if (!news) this.#tunnels.heard(from, message);
+    else if (news.t === 'near' || news.t === 'called') this.#nearby.told(from, news);
     else if (news.t === 'hosting') this.#watchers.changed(news.nameplate, news.present);
     else this.relayNews?.vacated(news);
   }
@@ -320,6 +357,7 @@ export class Mailboxes implements House {
       if (!this.endIfExpired(mailbox)) mailbox.publishInTime(now);
     for (const seat of this.#seats) seat.checkHello(now);
     this.#watchers.sweep();
+    this.#nearby.sweep();
     this.store.sweep();
   }
 
@@ -404,7 +442,7 @@ export class Mailboxes implements House {
   /** One more event of an address. @throws BeelineError SERVER */
   #count(what: Counted, key: string): Awaitable<void> {
     const { joinsPerHour: joins, mailboxesPerHour: created, watchesPerHour: watches } = this.limits;
-    const limit = { joins, created, watches, pageWatches: watches }[what];
+    const limit = { joins, created, watches, pageWatches: watches, near: this.limits.nearPerHour }[what];
     return whenKnown(this.store.hit(what, key), ({ count, wait }) => {
       if (count <= limit) return;
       const minutes = Math.ceil(wait / 60_000);
@@ -418,8 +456,8 @@ export class Mailboxes implements House {
 /** Texts of a client that does not wait for the first answer. One of ours may leave meanwhile. */
 const MOST_WAITING = 8;
 
-/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. Or it watches. */
-export class Seat implements Sitter, Watcher {
+/** One connection's conversation with the server: first it hosts or joins, then it talks to the other side. Or it watches, or shows itself. */
+export class Seat implements Sitter, Watcher, Presence {
   readonly key: string;
   readonly address: string;
   readonly local: boolean;
@@ -433,6 +471,7 @@ export class Seat implements Sitter, Watcher {
   /** To the mailbox, if that is at another instance. */
   #tunnel: TunnelEnd | undefined;
   #watches = false;
+  #near = false;
   /** What comes while the store is asked. */
   #waiting: string[] | undefined;
   #over = false;
@@ -517,6 +556,10 @@ export class Seat implements Sitter, Watcher {
     if (!this.#over) this.#connection.send(encodeRendezvous(message));
   }
 
+  nearby(message: NearMessage): void {
+    if (!this.#over) this.#connection.send(encodeNear(message));
+  }
+
   notify(message: WatcherMessage): void {
     if (!this.#over) this.#connection.send(encodeWatch(message));
   }
@@ -536,6 +579,7 @@ export class Seat implements Sitter, Watcher {
     if (
       !this.#place &&
       !this.#watches &&
+      !this.#near &&
       !this.#tunnel?.answered &&
       now - this.#since >= this.#mailboxes.limits.helloDeadline
     )
@@ -550,12 +594,28 @@ export class Seat implements Sitter, Watcher {
 
   #obey(message: SeatMessage, text: string): Awaitable<void> {
     if (message.t === 'watch') return this.#watch(message.nameplates);
+    if (message.t === 'near') return this.#show(message.token, message.name);
+    if (message.t === 'call') return this.#call(message.to, message.nameplate);
     if (message.t === 'host' || message.t === 'join') return this.#sit(message, text);
-    if (message.t === 'leave' && this.#watches) this.#close();
+    if (message.t === 'leave' && (this.#watches || this.#near)) this.#close();
     else this.#speak(message);
   }
 
+  #show(token: string, name: string): Awaitable<void> {
+    if (this.#place || this.#watches || this.#near)
+      throw fault('CLIENT_MISBEHAVES', { what: 'is here for something else already' });
+    return whenKnown(this.#mailboxes.show(this, this.#connection.near, token, name), () => {
+      this.#near = true;
+    });
+  }
+
+  #call(to: string, nameplate: string | undefined): void {
+    if (!this.#near) throw fault('CLIENT_MISBEHAVES', { what: 'must show itself first' });
+    this.#mailboxes.call(this, to, nameplate);
+  }
+
   #watch(nameplates: readonly string[]): Awaitable<void> {
+    if (this.#near) throw fault('CLIENT_MISBEHAVES', { what: 'shows itself already' });
     if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
     return whenKnown(this.#mailboxes.watch(this, nameplates), (present) => {
       this.#watches = true;
@@ -564,7 +624,7 @@ export class Seat implements Sitter, Watcher {
   }
 
   #sit(message: ClientMessage & { t: 'host' | 'join' }, text: string): Awaitable<void> {
-    if (this.#watches) throw fault('CLIENT_MISBEHAVES', { what: 'watches already' });
+    if (this.#watches || this.#near) throw fault('CLIENT_MISBEHAVES', { what: 'watches already' });
     if (this.#place) throw fault('CLIENT_MISBEHAVES', { what: 'has a nameplate already' });
     const found =
       message.t === 'host'

@@ -22,7 +22,7 @@ export const REMEMBERED_MS = 180_000;
 export const TICKET_MS = 30_000;
 
 /** What addresses do, counted by the hour over all instances. Pages that are merely open use up nothing of what commands have. */
-export const COUNTED = ['joins', 'created', 'watches', 'pageWatches'] as const;
+export const COUNTED = ['joins', 'created', 'watches', 'pageWatches', 'near'] as const;
 export type Counted = (typeof COUNTED)[number];
 
 export interface HourCount {

@@ -46,6 +46,7 @@ export function serverMetrics(report: () => ServerReport): { type: string; text(
   total('beeline_meetings_opened_total', 'Meetings that were opened.', ({ tally }) => tally.meetings);
   gauge('beeline_connections', 'Connections at the rendezvous.', ({ counts }) => counts.connections);
   gauge('beeline_connections_limit', 'Connections that may wait there.', ({ limits }) => limits.connections);
+  gauge('beeline_near', 'Pages that show themselves to devices near them.', ({ counts }) => counts.near);
   counter('beeline_messages_total', 'Messages of clients at the rendezvous.', ['type'], ({ tally }) =>
     each('type', tally.said),
   );

@@ -19,7 +19,7 @@ import {
   RENDEZVOUS_PATH,
   type TurnServer,
 } from '../wire/rendezvous.ts';
-import { clientAddress } from './address.ts';
+import { clientAddress, type NearWay, nearGroup } from './address.ts';
 import { type LocalConnection, openLocal, type Stranger, sitDown } from './connections.ts';
 import { Health, SHUTTING_DOWN } from './health.ts';
 import { HTTP_DEADLINE, type Limits } from './limits.ts';
@@ -39,6 +39,8 @@ export interface RendezvousOptions {
   log?: ServerLog;
   /** Believe the last entry of X-Forwarded-For. Only behind a proxy of one's own that sets it. */
   trustProxy?: boolean;
+  /** Who may see each other as near, if their pages show themselves; default `auto`: those of one public address. */
+  near?: NearWay;
   /** Milliseconds between rounds of pings and sweeps; default 10 s. */
   tick?: number;
   /** Carry lanes for those who meet here, at RELAY_PATH; default false. */
@@ -90,7 +92,7 @@ export interface Rendezvous {
 
 /** @throws BeelineError USAGE for an origin that is none */
 export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
-  const { limits, trustProxy = false, tick = 10_000 } = options;
+  const { limits, trustProxy = false, near = 'auto', tick = 10_000 } = options;
   const log = options.log ? escapingLog(options.log) : SILENT;
   const strangers = new StrangersLog(log);
   const origins = parseOrigins(options.allowOrigins);
@@ -189,7 +191,7 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       socket.off('error', ignore);
       if (closed || draining) webSocket.terminate();
       else if (toRelay) relay.accept(webSocket, address);
-      else meet(new ClientSocket(webSocket), { address, ofPage: isOfPage(request) }, firstOf(request));
+      else meet(new ClientSocket(webSocket), whoAsks(request, address), firstOf(request));
     });
   }
 
@@ -204,6 +206,11 @@ export function createRendezvous(options: RendezvousOptions = {}): Rendezvous {
       socket.destroy();
     });
   };
+
+  const whoAsks = (request: IncomingMessage, address: string): Stranger => ({
+    ...{ address, ofPage: isOfPage(request) },
+    near: nearGroup(request, address, trustProxy, near),
+  });
 
   function meet(socket: ClientSocket, who: Stranger, first: string | undefined): void {
     const { address } = who;

@@ -19,4 +19,4 @@ export interface ServerReport {
   readonly stunPorts: readonly number[];
 }
 
-export type ServerCounts = RelayCounts & { mailboxes: number; connections: number };
+export type ServerCounts = RelayCounts & { mailboxes: number; connections: number; near: number };

@@ -30,6 +30,8 @@ export class Tally {
     host: 0,
     join: 0,
     watch: 0,
+    near: 0,
+    call: 0,
     send: 0,
     drop: 0,
     keep: 0,

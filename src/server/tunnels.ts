@@ -13,6 +13,8 @@ import type { MeetingStore } from './meeting-store.ts';
 /** What a transport gives: whole texts out, and an end. Neither method may throw. */
 export interface SeatConnection {
   readonly address: string;
+  /** Under which it can be near others (`nearGroup`); absent: nobody can tell who is near it. */
+  readonly near?: string | undefined;
   /** Of this very process. */
   readonly local?: boolean;
   /** A page has opened it (`isOfPage`). */

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { BeelineError } from '../base/errors.ts';
 import { list, only } from '../base/json.ts';
+import { NEAR_CLIENT } from './near.ts';
 import {
   byteLength,
   CLIENT,
@@ -33,7 +34,7 @@ const WATCH = only({
   nameplates: v.pipe(list(STANDING, MAX_WATCHED), v.minLength(1)),
 });
 
-const SEAT = v.variant('t', [...CLIENT.options, WATCH]);
+const SEAT = v.variant('t', [...CLIENT.options, WATCH, ...NEAR_CLIENT]);
 
 const WATCHER = v.variant('t', [
   /** `present`: those of the nameplates that have a host now. */
@@ -43,7 +44,7 @@ const WATCHER = v.variant('t', [
   REFUSED,
 ]);
 
-/** What a client says to a server, if watching is part of it. */
+/** What a client says to a server, watching and showing itself to others included. */
 export type SeatMessage = v.InferOutput<typeof SEAT>;
 export type WatchMessage = v.InferInput<typeof WATCH>;
 /** What a server says to a watcher. */

@@ -423,6 +423,7 @@ describe('cli: arguments', () => {
       trustProxy: true,
       tls: undefined,
       allowOrigins: undefined,
+      near: 'auto',
       relay: true,
       relayLimit: undefined,
       relayRate: undefined,

@@ -270,7 +270,7 @@ describe('cli: trust', () => {
 /** What a server that was started tells, with nobody there. */
 const RUNNING: RunningServer = {
   ...{ url: 'http://localhost:4848', port: 4848, stunPorts: [], metricsUrl: undefined },
-  counts: () => ({ ...NO_RELAY, mailboxes: 0, connections: 0 }),
+  counts: () => ({ ...NO_RELAY, mailboxes: 0, connections: 0, near: 0 }),
   drain: async () => undefined,
   reload: async () => undefined,
   close: async () => undefined,
@@ -306,6 +306,7 @@ describe('cli: server', () => {
       log: undefined,
       tls: undefined,
       allowOrigins: undefined,
+      near: 'auto',
     };
     const services = {
       ...{ relay: true, stun: true, stunPort: undefined, turn: undefined, limits: {} },

@@ -30,6 +30,6 @@ test('the engine comes behind the first picture, at once and whole: the server m
   assert.match(text('engine.ts'), /^import type \* as browser from '[./]*src\/browser\/index\.ts';$/m);
   const later = sources.filter((name) => /\bimport\(/.test(text(name)));
   // The decoder of pictures is for those who receive, who need the server anyway. Of languages one is fetched, before the first
-  // picture; another one when a person chooses it.
-  assert.deepEqual(later.sort(), ['engine.ts', 'scanner.ts', 'words/index.ts']);
+  // picture; another one when a person chooses it. Of devices nearby only the server tells, and their part comes at once behind the engine.
+  assert.deepEqual(later.sort(), ['engine.ts', 'page.ts', 'scanner.ts', 'words/index.ts']);
 });

@@ -115,6 +115,10 @@ const mock = {
     }));
     new BroadcastChannel('beeline-devices').postMessage('');
   },
+  /** What the page has said to those near it: its name, then each call. */
+  nearSaid: [] as string[],
+  /** As the server tells it; undefined while the page does not show itself. */
+  near: undefined as Parameters<typeof real.showNear>[2] | undefined,
   kept: [] as real.Kept[],
   removed: [] as string[],
   /** What the reading of dropped folders waits for. */
@@ -193,4 +197,15 @@ export const remember: typeof real.remember = async ({ id, own }, what) => {
 export const watchDevices: typeof real.watchDevices = (_server, _devices, changed) => {
   mock.call = changed;
   return () => {};
+};
+export { nearName, ownNearName } from '../../src/browser/people/near.ts';
+export const showNear: typeof real.showNear = (_server, name, events) => {
+  mock.near = events;
+  mock.nearSaid.push(name);
+  return {
+    call: (to, nameplate) => void mock.nearSaid.push(`${to} ${nameplate ?? 'no more'}`),
+    close: () => {
+      mock.near = undefined;
+    },
+  };
 };

@@ -185,6 +185,189 @@ test('a link has one thing to press, and nothing begins before that', { skip }, 
   await page.close();
 });
 
+/** A page that shows itself, and hears of others. */
+async function nearby(page: Page, ...names: string[]): Promise<void> {
+  await page.waitForSelector('#near');
+  await press(page, 'Show this device');
+  await page.waitForFunction('mock.near !== undefined');
+  await tellNear(page, ...names);
+}
+
+/** Who is near from now on. */
+const tellNear = (page: Page, ...names: string[]) =>
+  play(page, `mock.near.nearby(${JSON.stringify(names.map((name, at) => ({ id: `${at}`, name })))})`);
+const callFrom = (page: Page, id: string, name: string, nameplate = '7') =>
+  play(page, `mock.near.called(${JSON.stringify({ id, name })}, '${nameplate}')`);
+const nearSaid = (page: Page) => play<string[]>(page, 'mock.nearSaid.splice(0)');
+
+test('devices nearby are shown only once this one is, and are marked as not known', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await page.waitForSelector('#near');
+  assert.equal(await page.evaluate('mock.near'), undefined, 'nothing is shown before it is asked for');
+  await sound(page, 'home, nothing shown');
+  await page.locator('#near-name').fill('  Anna\u202e’s desk ');
+  await nearby(page);
+  assert.deepEqual(await nearSaid(page), ['Anna ’s desk']);
+  assert.match((await text(page, 'main'))!, /No other device shows itself here yet/);
+  await tellNear(page, 'Ben', HOSTILE);
+  assert.equal((await page.$$('.tile.near')).length, 2);
+  assert.match((await text(page, '.tile.near'))!, /Ben.*nearby, not known/);
+  assert.match((await text(page, '.tiles'))!, /onerror=alert\(1\)>\\u\{202e\}gpj/, 'as text, and visible');
+  await sound(page, 'home, devices nearby');
+  await play(page, 'mock.near.nearby(undefined)');
+  assert.equal((await page.$$('.tile.near')).length, 0);
+  await page.reload();
+  await whole(page);
+  await page.waitForFunction('mock.near !== undefined');
+  assert.deepEqual(await nearSaid(page), ['Anna ’s desk'], 'it is remembered');
+  await play(page, "mock.near.refused({ code: 'CROWDED' })");
+  assert.match((await text(page, 'main'))!, /Too many devices/);
+  await play(page, "dispatchEvent(new Event('focus'))");
+  await page.waitForFunction('mock.near !== undefined');
+  await play(page, "mock.near.refused({ code: 'REFUSED' })");
+  assert.match((await text(page, 'main'))!, /does not say who is nearby/);
+  await press(page, 'Stop showing it');
+  await page.reload();
+  await whole(page);
+  await page.waitForSelector('#near');
+  assert.equal(await page.evaluate('mock.near'), undefined);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('one tab of a browser shows it, the one that was looked at last', { skip }, async () => {
+  const { page: first } = await site.open();
+  await nearby(first);
+  const { page: second } = await site.open();
+  await second.waitForFunction('mock.near !== undefined');
+  await first.waitForFunction('mock.near === undefined');
+  assert.match((await text(first, 'main'))!, /Another tab/);
+  await first.bringToFront();
+  await first.waitForFunction('mock.near !== undefined');
+  await second.waitForFunction('mock.near === undefined');
+  await press(first, 'Stop showing it');
+  for (const page of [first, second]) await page.close();
+});
+
+test('what goes to a device nearby has a code whose words are typed there, and calls it until somebody has come', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await nearby(page, 'Ben');
+  await nearSaid(page);
+  await type(page, 'hello');
+  await press(page, 'Send to Ben, nearby, not known');
+  await play(page, `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '${CODE}' }))`);
+  await state(page, 'waiting');
+  assert.deepEqual(await play(page, 'mock.options.receivers'), 1);
+  assert.match((await text(page, '.lead'))!, /On Ben, type the words of this code/);
+  assert.equal(await text(page, '#code'), CODE);
+  assert.deepEqual(await nearSaid(page), ['0 7']);
+  await sound(page, 'waiting for a device nearby');
+  await play(page, `${T}.move('authenticating')`);
+  assert.deepEqual(await nearSaid(page), ['0 no more']);
+  await play(
+    page,
+    `(${T}.emit({ ...${PEER}, key: 'bl1key' }), ${T}.move('transferring'), ${T}.finish(${DONE}))`,
+  );
+  await page.waitForSelector('#remember-name');
+  assert.equal(await page.$eval('#remember-name', (field) => (field as HTMLInputElement).value), 'Ben');
+  await home(page);
+  // Left before anybody came.
+  await type(page, 'hello');
+  await press(page, 'Send to Ben, nearby, not known');
+  await play(
+    page,
+    `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '9-other-words' }))`,
+  );
+  await press(page, 'Cancel');
+  assert.deepEqual(await nearSaid(page), ['0 9', '0 no more']);
+  await press(page, 'Back');
+  await press(page, 'Stop showing it');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a call from nearby asks for the words of its screen, and never stands over what is done here', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await nearby(page, 'Ben', HOSTILE);
+  await callFrom(page, '1', HOSTILE);
+  assert.match(
+    (await text(page, '.nearcall'))!,
+    /calls itself “<img src=x onerror=alert\(1\)>\\u\{202e\}gpj.exe”/,
+  );
+  assert.equal(await page.$('.nearcall img'), null);
+  await sound(page, 'a call from nearby');
+  await press(page, 'Not now');
+  assert.equal(await page.$('.nearcall'), null);
+  await callFrom(page, '1', HOSTILE);
+  assert.equal(await page.$('.nearcall'), null, 'that one is not heard of again');
+  await run(page);
+  await callFrom(page, '0', 'Ben');
+  assert.equal(await page.$('.nearcall'), null, 'while something runs');
+  await play(page, `${T}.finish(${DONE})`);
+  await page.waitForSelector('.nearcall');
+  await play(page, "mock.near.called({ id: '0', name: 'Ben' }, undefined)");
+  assert.equal(await page.$('.nearcall'), null, 'it does not send any more');
+  await home(page);
+  await callFrom(page, '0', 'Ben');
+  const card = '.nearcall button[type=submit]';
+  await page.locator(card).click();
+  assert.match((await text(page, '#near-problem'))!, /Type the words/);
+  await page.locator('#near-words').fill('alpah-zoo');
+  await page.locator(card).click();
+  assert.match((await text(page, '#near-problem'))!, /Did you mean 'alpha'/);
+  const begun = await play<number>(page, 'mock.begun');
+  // The whole code is right too, and words are completed.
+  await page.locator('#near-words').fill('');
+  await page.type('#near-words', '7 alpha zo');
+  await page.waitForSelector('.nearcall [role=option]');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.locator(card).click();
+  assert.deepEqual(await play(page, '[mock.given, mock.begun]'), [{ code: '7-alpha-zone' }, begun + 1]);
+  assert.equal(await page.$('.nearcall'), null);
+  await play(page, `${T}.fail('WRONG_CODE', 'x')`);
+  await press(page, 'Back');
+  await callFrom(page, '0', 'Ben');
+  await tellNear(page, 'Carl');
+  await play(page, "mock.near.nearby([{ id: '5', name: 'Eve' }])");
+  assert.equal(await page.$('.nearcall'), null, 'who is gone does not call');
+  for (const id of ['5', '6']) {
+    await callFrom(page, id, 'Eve');
+    await press(page, 'Not now');
+  }
+  await page.waitForFunction('mock.near === undefined');
+  assert.ok(await has(page, 'Show this device'), 'who says no three times is shown no more');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('what is chosen can go to a device nearby', { skip }, async () => {
+  const { page, errors } = await site.open();
+  await nearby(page, 'Ben');
+  const [chooser] = await Promise.all([
+    page.waitForFileChooser(),
+    press(page, 'Send to Ben, nearby, not known'),
+  ]);
+  await chooser.accept(['README.md']);
+  await page.waitForSelector('#staged');
+  assert.match((await text(page, 'main'))!, /It goes to Ben, where words are typed/);
+  await sound(page, 'staging for a device nearby');
+  await press(page, 'Somebody else');
+  await sound(page, 'staging with devices nearby');
+  await press(page, 'Send to Ben, nearby, not known');
+  await play(page, `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '${CODE}' }))`);
+  assert.match((await text(page, '.lead'))!, /On Ben/);
+  await press(page, 'Cancel');
+  await press(page, 'Back');
+  await press(page, 'Stop showing it');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('a sender shows code, link and QR code, then how far it is', { skip }, async () => {
   const { page, errors } = await site.open();
   await send(page);

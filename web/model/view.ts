@@ -1,5 +1,5 @@
 /** What the page can show: one value, and what follows from it. Pure. */
-import type { Item, Kept, OfferSummary, OwnPair, PageDevice } from '../../src/browser/light.ts';
+import type { Item, Kept, NearDevice, OfferSummary, OwnPair, PageDevice } from '../../src/browser/light.ts';
 import type { TransferShown } from './running.ts';
 import { underWay } from './several.ts';
 
@@ -41,6 +41,8 @@ export interface Transferring {
   sent?: Sent;
   /** The trusted device that it is with, without a code. */
   device?: PageDevice;
+  /** The device nearby that it is meant for, or that called; its name proves nothing. */
+  near?: NearDevice;
   /** By which the other side can be remembered. */
   pair?: OwnPair;
   /** What is received under, until nobody can use it any more. */

@@ -29,7 +29,7 @@ export function KnownDevices({ page }: { page: Page }) {
 
 /** Where something is chosen: it can go straight to one of them. */
 export function SendStraight({ page }: { page: Page }) {
-  if (page.known.list.length === 0 || page.to) return null;
+  if (page.known.list.length === 0 || page.to || page.toNear) return null;
   return (
     <section class="card" aria-labelledby="straight">
       <h2 id="straight">{say('known.straight')}</h2>
@@ -103,29 +103,38 @@ function Edit({ page }: { page: Page }) {
   );
 }
 
-/** A trusted device has something for this page: nothing begins before the person says so. */
+/** A trusted device, or one nearby, has something for this page: nothing begins before the person says so. */
 export function Calls({ view, page }: { view: View; page: Page }) {
   // What is chosen waits to be sent, and would be gone.
   if (mustStay(view) || page.receiving || view.at === 'staging' || view.at === 'gathering') return null;
+  const { near } = page;
+  const call = near?.here.call;
   return (
-    <div role="status">
-      {page.known.calling.map((device) => (
-        <div key={device.id} class="note call">
-          <span>{sayWith('known.calls', { name: <bdi>{escapeName(device.name)}</bdi> })}</span>
-          <Button label={say('link.see')} kind="primary" act={() => page.receiveFrom(device)} />
-        </div>
-      ))}
-    </div>
+    <>
+      <div role="status">
+        {page.known.calling.map((device) => (
+          <div key={device.id} class="note call">
+            <span>{sayWith('known.calls', { name: <bdi>{escapeName(device.name)}</bdi> })}</span>
+            <Button label={say('link.see')} kind="primary" act={() => page.receiveFrom(device)} />
+          </div>
+        ))}
+        {call && <span class="unseen">{say('near.calls', { name: escapeName(call.from.name) })}</span>}
+      </div>
+      {near && <near.NearCallCard page={page} here={near.here} />}
+    </>
   );
 }
 
 /** To whom goes what is chosen next. */
 export function GoesTo({ page }: { page: Page }) {
-  const { to } = page;
-  if (!to) return null;
+  const { to, toNear } = page;
+  const device = to ?? toNear;
+  if (!device) return null;
   return (
     <p class="note goesto">
-      <span>{sayWith('known.goesTo', { name: <bdi>{escapeName(to.name)}</bdi> })}</span>
+      <span>
+        {sayWith(to ? 'known.goesTo' : 'near.goesTo', { name: <bdi>{escapeName(device.name)}</bdi> })}
+      </span>
       <Button label={say('known.somebodyElse')} kind="quiet" act={() => page.sendTo(undefined)} />
     </p>
   );

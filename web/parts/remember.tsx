@@ -8,10 +8,10 @@ import { say } from '../words/index.ts';
 
 /** At the end of a transfer by code: both sides can spare themselves the next one. */
 export function Remember({ view, page }: { view: Transferring; page: Page }) {
-  const { pair, running } = view;
+  const { pair, running, near } = view;
   const { peer, several } = running;
   const known = page.knownPeer(view);
-  const [name, setName] = useState(deviceName(peer) ?? say('device.there'));
+  const [name, setName] = useState(near?.name ?? deviceName(peer) ?? say('device.there'));
   const [problem, setProblem] = useState('');
   if (!pair || several || peer?.key === undefined || peer.name !== undefined) return null;
   if (known)

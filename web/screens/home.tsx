@@ -16,7 +16,7 @@ export function HomeScreen({ home, page }: { home: Home; page: Page }) {
   // The code of a link that the person would rather type, and what is asked about it.
   const [typed, setTyped] = useState<{ code: string; doubt?: CodeQuestion | undefined }>();
   const linked = code !== '' && codeProblem(code) === undefined && typed?.code !== code;
-  const { receiving } = page;
+  const { receiving, near } = page;
   const title = linked ? 'link.title' : receiving ? 'home.titleReceiving' : 'home.title';
   const lead = linked ? 'link.lead' : receiving ? 'home.leadReceiving' : 'home.lead';
   return (
@@ -43,6 +43,7 @@ export function HomeScreen({ home, page }: { home: Home; page: Page }) {
         </div>
       )}
       {!linked && <KnownDevices page={page} />}
+      {!linked && near && <near.NearDevices page={page} here={near.here} />}
       <KeptList home={home} page={page} />
     </div>
   );

@@ -14,6 +14,7 @@ import { say } from '../words/index.ts';
 /** What was chosen, before anybody is told of it: more can come, and things can go. */
 export function StagingScreen({ view, page }: { view: ViewStaging; page: Page }) {
   const { items, note } = view;
+  const { near } = page;
   const list = useMemo(() => tops(items), [items]);
   const files = list.reduce((sum, top) => sum + top.files, 0);
   const bytes = list.reduce((sum, top) => sum + top.bytes, 0);
@@ -52,7 +53,8 @@ export function StagingScreen({ view, page }: { view: ViewStaging; page: Page })
       </div>
       <GoesTo page={page} />
       <SendStraight page={page} />
-      {!page.to && (
+      {near && <near.SendNear page={page} here={near.here} />}
+      {!page.to && !page.toNear && (
         <div class="card slim">
           <People page={page} />
         </div>

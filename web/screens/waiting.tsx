@@ -1,3 +1,4 @@
+import { escapeName } from '../../src/browser/light.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
@@ -5,17 +6,19 @@ import { Button, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
-import { say } from '../words/index.ts';
+import { say, sayWith } from '../words/index.ts';
 
 /** The sender's code, until somebody comes with it. */
 export function WaitingScreen({ view, page }: { view: Transferring; page: Page }) {
-  const { running, sent } = view;
+  const { running, sent, near } = view;
   const { code = '', contents, server, several, warnings } = running;
   const away = server === 'away';
   return (
     <div class="wide">
       <Heading>{heading(view)}</Heading>
-      <p class="lead">{whom(several?.wanted)}</p>
+      <p class="lead">
+        {near ? sayWith('near.type', { name: <bdi>{escapeName(near.name)}</bdi> }) : whom(several?.wanted)}
+      </p>
       <NoteLine note={view.note} />
       {/* Before the code, which is of no use meanwhile. */}
       {away && <p class="note error">{say('server.away')}</p>}
@@ -24,7 +27,7 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
         <Line
           from={thisDevice()}
           to={{
-            label: say(several ? 'device.several' : 'device.somebody'),
+            label: near ? escapeName(near.name) : say(several ? 'device.several' : 'device.somebody'),
             kind: several ? 'people' : 'unknown',
           }}
           motion={away ? 'lost' : 'waits'}

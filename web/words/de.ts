@@ -148,6 +148,24 @@ export const de: Translation = {
   'remember.do': 'Merken',
   'remember.done': '{name} ist hier gemerkt. Es gilt, sobald du dort auch gemerkt bist.',
 
+  // Geräte in der Nähe, für die niemand bürgt
+  'near.title': 'Geräte in der Nähe',
+  'near.lead': 'Geräte in diesem Netz, die das auch tun, sehen einander dann mit Namen.',
+  'near.name': 'Name, den andere sehen',
+  'near.show': 'Dieses Gerät zeigen',
+  'near.hide': 'Nicht mehr zeigen',
+  'near.nobody': 'Noch kein anderes Gerät zeigt sich hier.',
+  'near.full': 'Zu viele Geräte zeigen sich hier: Keines wird gezeigt.',
+  'near.unknown': 'Dieser Server sagt nicht, wer in der Nähe ist.',
+  'near.proof':
+    'Namen beweisen nichts: Auf dem anderen Gerät werden Wörter getippt, bis beide auf Merken gedrückt haben.',
+  'near.untrusted': 'in der Nähe, nicht bekannt',
+  'near.goesTo': 'Es geht an {name}, wo Wörter getippt werden.',
+  'near.type': 'Tippe auf {name} die Wörter dieses Codes.',
+  'near.calls': 'Ein Gerät in der Nähe, das sich „{name}“ nennt, möchte dir etwas senden',
+  'near.words': 'Tippe die Wörter, die sein Bildschirm zeigt',
+  'near.notNow': 'Nicht jetzt',
+
   'waiting.title': 'Bereit zum Senden',
   'waiting.titleOthers': 'Warten auf weitere',
   'waiting.lead': 'Geben Sie den Code oder den Link einer Person. Er gilt einmal.',

@@ -146,6 +146,23 @@ export const en = {
   'remember.do': 'Remember',
   'remember.done': '{name} is remembered here. It works once you are remembered there, too.',
 
+  // Devices nearby, whom nobody vouches for
+  'near.title': 'Devices nearby',
+  'near.lead': 'Devices on this network that do the same then see each other, by name.',
+  'near.name': 'Name that others see',
+  'near.show': 'Show this device',
+  'near.hide': 'Stop showing it',
+  'near.nobody': 'No other device shows itself here yet.',
+  'near.full': 'Too many devices show themselves here: none are shown.',
+  'near.unknown': 'This server does not say who is nearby.',
+  'near.proof': 'Names prove nothing: words are typed on the other device until both have pressed Remember.',
+  'near.untrusted': 'nearby, not known',
+  'near.goesTo': 'It goes to {name}, where words are typed.',
+  'near.type': 'On {name}, type the words of this code.',
+  'near.calls': 'A device nearby that calls itself “{name}” wants to send you something',
+  'near.words': 'Type the words that its screen shows',
+  'near.notNow': 'Not now',
+
   // Waiting
   'waiting.title': 'Ready to send',
   'waiting.titleOthers': 'Waiting for others',

@@ -142,6 +142,24 @@ export const es: Translation = {
   'remember.do': 'Recordar',
   'remember.done': '{name} queda recordado aquí. Vale en cuanto allí también te recuerden.',
 
+  // Dispositivos cercanos, de los que nadie responde
+  'near.title': 'Dispositivos cercanos',
+  'near.lead': 'Los dispositivos de esta red que hacen lo mismo se ven entonces, por su nombre.',
+  'near.name': 'Nombre que ven los demás',
+  'near.show': 'Mostrar este dispositivo',
+  'near.hide': 'Dejar de mostrarlo',
+  'near.nobody': 'Ningún otro dispositivo se muestra aquí todavía.',
+  'near.full': 'Demasiados dispositivos se muestran aquí: no se muestra ninguno.',
+  'near.unknown': 'Este servidor no dice quién está cerca.',
+  'near.proof':
+    'Los nombres no prueban nada: en el otro dispositivo se escriben palabras hasta que los dos hayan pulsado Recordar.',
+  'near.untrusted': 'cerca, desconocido',
+  'near.goesTo': 'Va a {name}, donde se escriben palabras.',
+  'near.type': 'En {name}, escribe las palabras de este código.',
+  'near.calls': 'Un dispositivo cercano que se hace llamar «{name}» quiere enviarte algo',
+  'near.words': 'Escribe las palabras que muestra su pantalla',
+  'near.notNow': 'Ahora no',
+
   'waiting.title': 'Listo para enviar',
   'waiting.titleOthers': 'Esperando a otros',
   'waiting.lead': 'Dé el código o el enlace a una persona. Sirve una vez.',

@@ -151,6 +151,24 @@ export const fr: Translation = {
   'remember.do': 'Mémoriser',
   'remember.done': '{name} est mémorisé ici. Cela vaut dès que vous l’êtes là-bas aussi.',
 
+  // Appareils à proximité, dont personne ne se porte garant
+  'near.title': 'Appareils à proximité',
+  'near.lead': 'Les appareils de ce réseau qui font de même se voient alors, par leur nom.',
+  'near.name': 'Nom que les autres voient',
+  'near.show': 'Montrer cet appareil',
+  'near.hide': 'Ne plus le montrer',
+  'near.nobody': 'Aucun autre appareil ne se montre encore ici.',
+  'near.full': 'Trop d’appareils se montrent ici : aucun n’est affiché.',
+  'near.unknown': 'Ce serveur ne dit pas qui est à proximité.',
+  'near.proof':
+    'Les noms ne prouvent rien : des mots sont tapés sur l’autre appareil tant que les deux n’ont pas appuyé sur Mémoriser.',
+  'near.untrusted': 'à proximité, inconnu',
+  'near.goesTo': 'Destination : {name}, où des mots sont tapés.',
+  'near.type': 'Sur {name}, tapez les mots de ce code.',
+  'near.calls': 'Un appareil à proximité qui se nomme « {name} » veut vous envoyer quelque chose',
+  'near.words': 'Tapez les mots que son écran affiche',
+  'near.notNow': 'Pas maintenant',
+
   'waiting.title': 'Prêt à envoyer',
   'waiting.titleOthers': 'En attente d’autres personnes',
   'waiting.lead': 'Donnez le code ou le lien à une personne. Il sert une fois.',

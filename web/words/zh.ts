@@ -134,6 +134,23 @@ export const zh: Translation = {
   'remember.do': '记住',
   'remember.done': '已在此记住 {name}。对方也记住你之后即可使用。',
 
+  // 附近的设备：没有人为它们担保
+  'near.title': '附近的设备',
+  'near.lead': '同一网络中同样显示的设备会互相看到名称。',
+  'near.name': '别人看到的名称',
+  'near.show': '显示这台设备',
+  'near.hide': '不再显示',
+  'near.nobody': '这里还没有其他设备显示。',
+  'near.full': '这里显示的设备太多：不显示任何设备。',
+  'near.unknown': '此服务器不提供附近设备的信息。',
+  'near.proof': '名称不能证明身份：在双方都按“记住”之前，要在另一台设备上输入单词。',
+  'near.untrusted': '在附近，未知',
+  'near.goesTo': '发送到 {name}，在那边输入单词。',
+  'near.type': '在 {name} 上输入这个代码的单词。',
+  'near.calls': '附近一台自称“{name}”的设备想发送内容给你',
+  'near.words': '输入它的屏幕上显示的单词',
+  'near.notNow': '暂不',
+
   'waiting.title': '准备发送',
   'waiting.titleOthers': '正在等待其他人',
   'waiting.lead': '请把代码或链接告诉一个人。只能使用一次。',
