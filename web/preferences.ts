@@ -40,11 +40,11 @@ export function setLanguage(language: string): void {
 const NEAR = 'beeline-near';
 const NEAR_NAME = 'beeline-near-name';
 
-/** Whether others that are near see this device, and as what. */
+/** Whether others that are near see this device, which is asked anew in each visit: the next one may be in another network. The name is known. */
 export function near(): { shown: boolean; name: string | undefined } {
   try {
     return {
-      shown: localStorage.getItem(NEAR) === 'yes',
+      shown: sessionStorage.getItem(NEAR) === 'yes',
       name: localStorage.getItem(NEAR_NAME) ?? undefined,
     };
   } catch {
@@ -54,8 +54,8 @@ export function near(): { shown: boolean; name: string | undefined } {
 
 export function setNear({ shown, name }: { shown: boolean; name: string }): void {
   try {
-    if (shown) localStorage.setItem(NEAR, 'yes');
-    else localStorage.removeItem(NEAR);
+    if (shown) sessionStorage.setItem(NEAR, 'yes');
+    else sessionStorage.removeItem(NEAR);
     localStorage.setItem(NEAR_NAME, name);
   } catch {
     // It lasts as long as the page.

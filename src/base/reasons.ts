@@ -370,7 +370,7 @@ const TEXTS = {
     SEVERAL_SENDERS:
       '{count} senders on this network announce {nameplate}: say which one is meant, by its address.',
     CODES_TAKEN: 'Every short code on this network is taken: choose one of your own.',
-    NEAR_FULL: 'At your address {most} devices show themselves already, which is the limit.',
+    NEAR_FULL: 'Where you are, {most} devices show themselves already, which is the limit.',
     NAMEPLATE_TAKEN: 'Another sender uses this nameplate. Choose another code.',
     OFFER_CLOSED: 'The sender lets nobody new in any more. Ask whoever sends to send it once more.',
     OFFER_FULL: 'The sender has as many receivers as it wants. Ask the sender for a code of your own.',

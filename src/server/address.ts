@@ -34,7 +34,8 @@ const ALL_LOCAL = 'lan';
 /**
  * The group that a client is in: its address, IPv6 by /64. Undefined: it cannot be told who is near it. A private address is no place: behind a
  * proxy that is not trusted, or a container's NAT, clients of everywhere have the same one. But where the page itself was opened at a
- * name or an address of a local network, server and client are in it, and all such clients are one group.
+ * name or an address of a local network, server and client are in it, and all such clients are one group. Browsers do not lie about that;
+ * whoever writes both headers itself comes into that group too, if it has a private address to this server.
  * @param address as `clientAddress` says it
  */
 export function nearGroup(
@@ -48,15 +49,22 @@ export function nearGroup(
   const several = String(headers['x-forwarded-for'] ?? '').includes(',');
   if (trustProxy ? several : PROXIED.some((name) => headers[name] !== undefined)) return undefined;
   const scope = scopeOf(address);
-  if (LOCAL.has(scope)) return way === 'lan' || isLocalOrigin(headers.origin) ? ALL_LOCAL : undefined;
+  if (LOCAL.has(scope)) return way === 'lan' || isOpenedLocally(headers) ? ALL_LOCAL : undefined;
   return scope === 'global' || scope === 'shared' ? addressKey(address) : undefined;
 }
 
-/** A page's own address that leads nowhere but into the network that it was opened in. */
-function isLocalOrigin(origin: string | undefined): boolean {
-  if (origin === undefined || !URL.canParse(origin)) return false;
-  const host = new URL(origin).hostname.replace(/^\[|\]$/g, '');
-  return isAddress(host)
-    ? LOCAL.has(scopeOf(host))
-    : !host.includes('.') || /\.(?:local|localhost|home\.arpa|internal)$/.test(host);
+/**
+ * Whether the page is this server's own, opened at an address that leads nowhere but into its own network. A name of one label may lead
+ * anywhere: resolvers add a domain to it.
+ */
+function isOpenedLocally({ origin = '', host = '' }: IncomingMessage['headers']): boolean {
+  const name = hostOf(origin);
+  if (name === undefined || name !== hostOf(`http://${host}`)) return false;
+  return isAddress(name)
+    ? LOCAL.has(scopeOf(name))
+    : /^localhost$|\.(?:local|localhost|home\.arpa|internal)$/.test(name);
+}
+
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
 }

@@ -19,7 +19,7 @@ const CALLS_PER_S = 0.2;
 /** Calls that one page hears of all others together. */
 const HEARD = 16;
 const HEARD_PER_S = 0.5;
-/** Of one address in a group of many addresses. */
+/** Of one address in a group of many addresses: a whole one, since all of a network have the same /64. */
 const MOST_OF_ADDRESS = 4;
 /** Hex digits of an id. */
 const ID_DIGITS = 16;
@@ -28,6 +28,7 @@ const ID_DIGITS = 16;
 export interface Presence {
   /** The address key that it counts under. */
   readonly key: string;
+  readonly address: string;
   nearby(message: NearMessage): void;
   /** The same page has come by another connection. */
   replaced(): void;
@@ -81,13 +82,13 @@ export class Nearby {
       return fault('SERVER_BUSY', { what: `This server is full (${near} devices that show themselves).` });
     const found = this.#groups.get(group);
     if (!found || found.here.has(idOf(token))) return undefined;
-    const own = [...found.here.values()].filter(({ presence: { key } }) => key === presence.key).length;
-    if (
-      listOf(found).length >= Math.min(nearPerAddress, MAX_NEAR) ||
-      (presence.key !== group && own >= MOST_OF_ADDRESS)
-    )
-      return fault('NEAR_FULL', { most: nearPerAddress });
-    return undefined;
+    const most = Math.min(nearPerAddress, MAX_NEAR);
+    if (listOf(found).length >= most) return fault('NEAR_FULL', { most });
+    const { key, address } = presence;
+    const own = [...found.here.values()].filter((shown) => shown.presence.address === address).length;
+    return key !== group && own >= MOST_OF_ADDRESS
+      ? fault('NEAR_FULL', { most: MOST_OF_ADDRESS })
+      : undefined;
   }
 
   /** From now on it is seen, and sees. @param token of its visit */

@@ -157,6 +157,16 @@ test('protects from: one machine that takes all places of a local network', () =
   assert.match(page('Desk', { group: 'lan', address: '10.0.0.7' }).heard().join(), /Flood/);
 });
 
+test('devices of a local network count each by its whole address, also where all of them have one /64; the refusal says which limit it was', () => {
+  const { page } = world();
+  const at = (number: number) => page(`Page ${number}`, { group: 'lan', address: `fd00::${number}` });
+  for (let number = 1; number <= 10; number++) assert.match(at(number).heard()[0]!, /^\[/, `${number}`);
+  for (let number = 0; number < 3; number++) at(1);
+  assert.match(at(1).texts[0]!, /, 4 devices show/);
+  for (let number = 11; number <= 13; number++) at(number);
+  assert.match(at(14).texts[0]!, /, 16 devices show/);
+});
+
 test('protects from: more pages than the server has room for, of many addresses', () => {
   const { page, mailboxes } = world({ near: 30 });
   for (let at = 0; at < 60; at++) page('Page', { address: `198.51.100.${at}` });
@@ -350,8 +360,9 @@ test('protects from: what none of ours has said between instances', () => {
 test('near is who has one public address, or one /64; a private address is a network only where the page was opened in one', () => {
   const of = (address: string, headers: object = {}, trust = false, way: 'auto' | 'lan' | 'off' = 'auto') =>
     nearGroup({ headers: headers as never }, address, trust, way);
-  const local = { origin: 'https://192.168.1.5:4848' };
-  const named = { origin: 'https://meet.example' };
+  const opened = (host: string) => ({ origin: `https://${host}`, host });
+  const local = opened('192.168.1.5:4848');
+  const named = opened('meet.example');
   assert.equal(of('192.0.2.1', named), '192.0.2.1');
   assert.equal(of('2001:db8:1:2::7', named), of('2001:db8:1:2:ffff::9', named));
   assert.notEqual(of('2001:db8:1:2::7', named), of('2001:db8:1:3::7', named));
@@ -360,17 +371,25 @@ test('near is who has one public address, or one /64; a private address is a net
   // All at a server of the network that they are in.
   for (const address of ['192.168.1.9', '10.3.4.5', 'fd00::7', '127.0.0.1', 'fe80::1'])
     assert.equal(of(address, local), 'lan', address);
-  for (const origin of [
-    'http://localhost:4848',
-    'https://server',
-    'https://server.local',
-    'https://[fd00::1]',
-  ])
-    assert.equal(of('10.3.4.5', { origin }), 'lan', origin);
+  for (const host of ['localhost:4848', 'beeline.localhost', 'server.local', 'server.home.arpa', '[fd00::1]'])
+    assert.equal(of('10.3.4.5', opened(host)), 'lan', host);
+  assert.equal(of('10.3.4.5', { origin: 'https://server.local', host: 'Server.local:443' }), 'lan');
   // Behind a proxy or a NAT of containers everybody has that address.
   assert.equal(of('172.17.0.1', named), undefined);
   assert.equal(of('127.0.0.1'), undefined, 'no page says where it is from');
   assert.equal(of('127.0.0.1', { origin: 'null' }), undefined);
+  // Names that lead anywhere, and pages of another site.
+  for (const host of ['x', 'server', 'local', 'localhost.example', '192.0.2.7', '10.0.0.1.example', ''])
+    assert.equal(of('10.3.4.5', opened(host)), undefined, host);
+  for (const host of [
+    undefined,
+    '',
+    'meet.example',
+    'other.local',
+    '192.168.1.6',
+    'server.local@meet.example',
+  ])
+    assert.equal(of('10.3.4.5', { origin: 'https://server.local', host }), undefined, host);
   assert.equal(of('10.3.4.5', named, false, 'lan'), 'lan', 'but the owner knows better');
   // Headers of proxies that are not trusted: the address is a proxy's.
   for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'cf-connecting-ip'])

@@ -219,13 +219,19 @@ test('devices nearby are shown only once this one is, and are marked as not know
   await page.reload();
   await whole(page);
   await page.waitForFunction('mock.near !== undefined');
-  assert.deepEqual(await nearSaid(page), ['Anna ’s desk'], 'it is remembered');
+  assert.deepEqual(await nearSaid(page), ['Anna ’s desk'], 'a reload is the same visit');
   await play(page, "mock.near.refused({ code: 'CROWDED' })");
   assert.match((await text(page, 'main'))!, /Too many devices/);
   await play(page, "dispatchEvent(new Event('focus'))");
   await page.waitForFunction('mock.near !== undefined');
   await play(page, "mock.near.refused({ code: 'REFUSED' })");
   assert.match((await text(page, 'main'))!, /does not say who is nearby/);
+  const { page: later } = await site.open();
+  await later.waitForSelector('#near');
+  assert.equal(await later.evaluate('mock.near'), undefined, 'a yes does not hold for another visit');
+  await nearby(later);
+  assert.deepEqual(await nearSaid(later), ['Anna ’s desk'], 'the name is known there');
+  await later.close();
   await press(page, 'Stop showing it');
   await page.reload();
   await whole(page);
@@ -239,7 +245,7 @@ test('one tab of a browser shows it, the one that was looked at last', { skip },
   const { page: first } = await site.open();
   await nearby(first);
   const { page: second } = await site.open();
-  await second.waitForFunction('mock.near !== undefined');
+  await nearby(second);
   await first.waitForFunction('mock.near === undefined');
   assert.match((await text(first, 'main'))!, /Another tab/);
   await first.bringToFront();
@@ -264,6 +270,16 @@ test('what goes to a device nearby has a code whose words are typed there, and c
   assert.equal(await text(page, '#code'), CODE);
   assert.deepEqual(await nearSaid(page), ['0 7']);
   await sound(page, 'waiting for a device nearby');
+  // Another tab shows this device for a while.
+  await page.evaluate(
+    "void navigator.locks.request('beeline-near', { steal: true }, () => new Promise(() => {})).catch(() => {})",
+  );
+  await page.waitForFunction('mock.near === undefined');
+  await page.bringToFront();
+  await play(page, "dispatchEvent(new Event('focus'))");
+  await page.waitForFunction('mock.nearSaid.length === 2');
+  assert.equal((await nearSaid(page))[1], '0 7', 'it is called again');
+  await tellNear(page, 'Ben');
   await play(page, `${T}.move('authenticating')`);
   assert.deepEqual(await nearSaid(page), ['0 no more']);
   await play(

@@ -29,7 +29,8 @@ export class NearHere {
   /** Those that the person does not want to hear of in this visit. */
   readonly #hushed = new Set<string>();
   #link: ReturnType<PageEngine['showNear']> | undefined;
-  #calling: string | undefined;
+  /** Lasts while another tab shows this device: nothing would call again. */
+  #calling: { id: string; nameplate: string } | undefined;
   /** Counts the times that this tab has begun to show it. */
   #round = 0;
 
@@ -61,7 +62,7 @@ export class NearHere {
     return [...this.#calls.values()].find(({ from }) => !this.#hushed.has(from.id));
   }
 
-  /** From now on, and at later visits. @param text the name that the person wants to have */
+  /** From now on, as long as this visit lasts. @param text the name that the person wants to have */
   show(text: string): void {
     this.name = this.#engine.nearName(text) || this.#engine.ownNearName();
     this.#hushed.clear();
@@ -71,6 +72,7 @@ export class NearHere {
 
   hide(): void {
     preferences.setNear({ shown: false, name: this.name });
+    this.#calling = undefined;
     this.#end('off');
   }
 
@@ -78,15 +80,19 @@ export class NearHere {
   follow({ id }: NearDevice, running: TransferShown): void {
     const { code } = running;
     if (!isWaiting(running) || code === undefined) return this.over();
-    if (this.#calling === id) return;
-    this.#calling = id;
-    this.#link?.call(id, parseCode(code).nameplate);
+    if (this.#calling?.id === id) return;
+    this.#calling = { id, nameplate: parseCode(code).nameplate };
+    this.#callAgain();
   }
 
   /** Nobody is called any more. */
   over(): void {
-    if (this.#calling !== undefined) this.#link?.call(this.#calling, undefined);
+    if (this.#calling) this.#link?.call(this.#calling.id, undefined);
     this.#calling = undefined;
+  }
+
+  #callAgain(): void {
+    if (this.#calling) this.#link?.call(this.#calling.id, this.#calling.nameplate);
   }
 
   /** What it has is being looked at. */
@@ -135,6 +141,7 @@ export class NearHere {
       },
       refused: ({ code }: BeelineError) => this.#end(code === 'CROWDED' ? 'full' : 'unknown'),
     });
+    this.#callAgain();
   }
 
   #end(state: NearState): void {
@@ -143,7 +150,6 @@ export class NearHere {
     this.#link = undefined;
     this.#release();
     this.#release = () => {};
-    this.#calling = undefined;
     this.#calls.clear();
     this.devices = [];
     this.state = state;
