@@ -13,7 +13,7 @@ const FIRST_PORT = 12_000;
 const LAST_PORT = 31_998;
 const ATTEMPTS = 1000;
 /** A file for each port that is given out, in this process or another, and not listened at yet perhaps. */
-const CLAIMS = join(tmpdir(), 'beeline-test-ports');
+const CLAIMS = join(tmpdir(), `beeline-test-ports-${process.getuid?.() ?? ''}`);
 /** Milliseconds after which a claim is of a process that was killed: no run lasts so long. */
 const STALE_CLAIM = 2 * 3_600_000;
 const claims = new Set<string>();
@@ -40,8 +40,9 @@ function claim(port: number): boolean {
   if (since !== undefined && Date.now() - since > STALE_CLAIM) rmSync(path, { force: true });
   try {
     writeFileSync(path, String(process.pid), { flag: 'wx' });
-  } catch {
-    return false;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw thrown;
   }
   claims.add(path);
   return true;

@@ -15,6 +15,7 @@ import {
 } from '../src/browser/light.ts';
 import * as address from './address.ts';
 import { arrived, type PageEngine, withEngine } from './engine.ts';
+import { takeBack } from './handed.ts';
 import { KnownHere } from './known.ts';
 import { deviceKind } from './model/device.ts';
 import { type Agreed, firstName, isOneFile, isSameOffer } from './model/kept.ts';
@@ -289,6 +290,7 @@ export class Page {
             ...(goes && { saved: true, note: { kind: 'done', text: say('save.byItself') } }),
           });
           if (goes) void this.saver.byItself(arrived);
+          else if (arrived) takeBack(arrived);
         },
         (error) => {
           if (!(error instanceof BeelineError && SPENT.has(error.code))) return;

@@ -97,6 +97,15 @@ test('what the browser refuses under another name as well is left out and said, 
   ]);
 });
 
+test('no other name is one of the same offer, though the folder around the two got another name', async () => {
+  const folder = new FolderDouble();
+  await put(folder, ['d/']);
+  await put(folder, ['d/', 'd/x.lnk', 'd/x.lnk_']);
+  assert.deepEqual(folder.list().sort(), [
+    ...['d (2)/', 'd (2)/x (2).lnk_=d/x.lnk', 'd (2)/x.lnk_=d/x.lnk_', 'd/'],
+  ]);
+});
+
 test('a later run finds what has such another name', async () => {
   const folder = new FolderDouble();
   await put(folder, ['d/', 'd/x.lnk']);

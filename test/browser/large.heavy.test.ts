@@ -52,7 +52,7 @@ inBrowser('chromium', 'large files', ({ test }) => {
       await memory.stop();
       await sender.ends(0);
       assertFlat(memory, 'received', RECEIVED);
-      const [saved] = await stage.saved(work.path('large.bin'));
+      const [saved] = await stage.saved(work.path('large.bin'), DEADLINE);
       sameFile(work.path('large.bin'), saved!);
       rmSync(saved!);
     },

@@ -50,8 +50,8 @@ test('the package has what is built, and no sources or tests', () => {
   ]);
 });
 
-/** README and CHANGELOG say so too. A package that grows past it has to say why here. */
-const MOST = { packed: 2_300_000, unpacked: 8_500_000, files: 260 };
+/** README and CHANGELOG say so too. A package that grows past it has to say why here: each module of the library has a file of types. */
+const MOST = { packed: 2_300_000, unpacked: 8_500_000, files: 270 };
 test('the package is not larger than it is said to be, and has no type that nobody can import', () => {
   const [{ size, unpackedSize, files }] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {

@@ -30,6 +30,15 @@ test('a file is told of when it is whole, and a folder when all in it is', () =>
   assert.deepEqual(names.take(), []);
 });
 
+test('a folder is whole when all in it is, wherever a sender puts that in its list', () => {
+  const names = new WholeNames(entriesOf('a/', 'a/1', 'b', 'a/2'));
+  names.done(1);
+  names.done(2);
+  assert.deepEqual(names.take(), ['b']);
+  names.done(3);
+  assert.deepEqual(names.take(), ['a/']);
+});
+
 test('of names past the first few hundred nobody is told', () => {
   const names = new WholeNames(
     Array.from({ length: 3 * MOST_TOLD }, (_, n) => entry(n % 3 === 0 ? `${n}/` : `${n - (n % 3)}/${n}`)),

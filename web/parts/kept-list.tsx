@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { escapeName, type Kept } from '../../src/browser/light.ts';
 import { code, nameUnderWay } from '../address.ts';
 import { arrived } from '../engine.ts';
-import { handedOver, withoutOld } from '../handed.ts';
+import { handedOver } from '../handed.ts';
 import { codeProblem } from '../model/code.ts';
 import { keptTitle, percentKept, resumable } from '../model/kept.ts';
 import type { Home } from '../model/view.ts';
@@ -18,7 +18,6 @@ export function KeptList({ home, page }: { home: Home; page: Page }) {
     let over = false;
     arrived
       .then(({ keptTransfers }) => keptTransfers())
-      .then(withoutOld)
       .then(
         (found) => over || setKept(found),
         // From storage that cannot be read, nothing can be offered.

@@ -299,7 +299,7 @@ export const de: Translation = {
   'completed.resumed': '{size} davon waren schon da',
   'completed.toSave': 'Es ist vollständig. Sichern Sie es, wo Sie möchten.',
   'completed.saved':
-    'Die Kopie in diesem Browser löscht die Seite nach einem Tag, oder jetzt, wenn Sie möchten.',
+    'Wenn es dort ist, wo Sie es haben möchten, können Sie die Kopie in diesem Browser löschen.',
   'completed.downloads': 'Es ist in den Downloads Ihres Browsers.',
   'completed.inFolder': 'Es ist im Ordner „{name}“.',
   'completed.serving': 'Andere holen noch davon. Sie können diese Seite schließen: Hier ist alles da.',
@@ -338,7 +338,7 @@ export const de: Translation = {
 
   'kept.title': 'Unfertig oder noch nicht gesichert',
   'kept.complete': 'vollständig, noch nicht gesichert',
-  'kept.saved': 'in Ihren Downloads, hier nach einem Tag gelöscht',
+  'kept.saved': 'an Ihre Downloads übergeben',
   'kept.part': '{percent} sind angekommen',
   'kept.inFolder': 'geht in den Ordner „{name}“',
   'kept.howTo':

@@ -299,7 +299,7 @@ export const en = {
   'completed.summary': '{what} in {time} ({rate})',
   'completed.resumed': '{size} of it was there from before',
   'completed.toSave': 'It is whole. Save it where you want it.',
-  'completed.saved': 'The page deletes the copy in this browser after a day, or now if you want.',
+  'completed.saved': 'If it is where you want it, you can delete the copy in this browser.',
   'completed.downloads': "It is in your browser's downloads.",
   'completed.inFolder': "It is in the folder '{name}'.",
   'completed.serving': 'Others still fetch from you. You can close this page: all of it is here.',
@@ -339,7 +339,7 @@ export const en = {
   // What this browser keeps
   'kept.title': 'Unfinished and unsaved',
   'kept.complete': 'whole, not saved yet',
-  'kept.saved': 'in your downloads, deleted here after a day',
+  'kept.saved': 'given to your downloads',
   'kept.part': '{percent} has arrived',
   'kept.inFolder': "goes to the folder '{name}'",
   'kept.howTo': 'To go on, enter its code above, or a new one if the sender sends it again.',

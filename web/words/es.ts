@@ -317,7 +317,7 @@ export const es: Translation = {
   'completed.summary': '{what} en {time} ({rate})',
   'completed.resumed': '{size} ya estaban de antes',
   'completed.toSave': 'Está completo. Guárdelo donde quiera.',
-  'completed.saved': 'La página borra la copia de este navegador después de un día, o ahora si lo desea.',
+  'completed.saved': 'Si está donde lo quiere, puede borrar la copia de este navegador.',
   'completed.downloads': 'Está en las descargas de su navegador.',
   'completed.inFolder': 'Está en la carpeta «{name}».',
   'completed.serving': 'Otros todavía toman de aquí. Puede cerrar esta página: aquí ya está todo.',
@@ -356,7 +356,7 @@ export const es: Translation = {
 
   'kept.title': 'Sin terminar o sin guardar',
   'kept.complete': 'completo, aún sin guardar',
-  'kept.saved': 'en sus descargas, se borra aquí después de un día',
+  'kept.saved': 'entregado a sus descargas',
   'kept.part': 'ha llegado el {percent}',
   'kept.inFolder': 'va a la carpeta «{name}»',
   'kept.howTo': 'Para seguir, escriba arriba su código, o uno nuevo si quien envía lo envía otra vez.',

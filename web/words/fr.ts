@@ -326,8 +326,7 @@ export const fr: Translation = {
   'completed.summary': '{what} en {time} ({rate})',
   'completed.resumed': 'dont {size} déjà présents',
   'completed.toSave': 'Tout y est. Enregistrez-le où vous voulez.',
-  'completed.saved':
-    'La page supprime la copie dans ce navigateur après un jour, ou maintenant si vous le voulez.',
+  'completed.saved': 'Si c’est là où vous le voulez, vous pouvez supprimer la copie dans ce navigateur.',
   'completed.downloads': 'C’est dans les téléchargements de votre navigateur.',
   'completed.inFolder': 'C’est dans le dossier « {name} ».',
   'completed.serving':
@@ -367,7 +366,7 @@ export const fr: Translation = {
 
   'kept.title': 'Inachevé ou pas encore enregistré',
   'kept.complete': 'complet, pas encore enregistré',
-  'kept.saved': 'dans vos téléchargements, supprimé ici après un jour',
+  'kept.saved': 'remis à vos téléchargements',
   'kept.part': '{percent} sont arrivés',
   'kept.inFolder': 'va dans le dossier « {name} »',
   'kept.howTo':

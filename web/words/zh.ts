@@ -271,7 +271,7 @@ export const zh: Translation = {
   'completed.summary': '{what}，用时 {time}（{rate}）',
   'completed.resumed': '其中 {size} 此前已有',
   'completed.toSave': '内容完整。请保存到您想要的位置。',
-  'completed.saved': '页面会在一天后删除本浏览器中的副本，您也可以现在删除。',
+  'completed.saved': '如果已保存到您想要的位置，可以删除本浏览器中的副本。',
   'completed.downloads': '内容已在浏览器的下载目录中。',
   'completed.inFolder': '内容已在文件夹“{name}”中。',
   'completed.serving': '其他人仍在从您这里获取。您可以关闭本页面：内容已全部到达。',
@@ -310,7 +310,7 @@ export const zh: Translation = {
 
   'kept.title': '未完成或未保存',
   'kept.complete': '完整，尚未保存',
-  'kept.saved': '已在下载目录中，一天后从这里删除',
+  'kept.saved': '已交给下载目录',
   'kept.part': '已到达 {percent}',
   'kept.inFolder': '存入文件夹“{name}”',
   'kept.howTo': '要继续，请在上方输入它的代码；如果对方重新发送，请输入新代码。',

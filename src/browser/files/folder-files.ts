@@ -78,7 +78,7 @@ export class FolderFiles implements StagedPieces {
   #closed = false;
   /** Other names are found one at a time. */
   readonly #naming = new InTurn();
-  /** All names that are given already, as any file system may compare them. */
+  /** All names that are given already, beside each other as in the offer, and as any file system may compare them. */
   #given: Set<string> | undefined;
 
   constructor(job: FolderJob) {
@@ -329,16 +329,22 @@ export class FolderFiles implements StagedPieces {
     return path.slice(path.lastIndexOf('/') + 1);
   }
 
+  /** Of a name beside that entry, whatever the folder around it is called here. */
+  #keyOf(entry: number, name: string): string {
+    const { path } = this.#job.entries[entry]!;
+    return foldKey(joined(path.slice(0, Math.max(0, path.lastIndexOf('/'))), name));
+  }
+
   #otherName(entry: number, dir: Dir, name: string): Promise<string> {
     return this.#naming.run(async () => {
-      const { fitted, names, claim } = this.#job;
-      this.#given ??= new Set(fitted.map((path, entry) => foldKey(names.get(entry) ?? path)));
+      const { entries, names, claim } = this.#job;
+      this.#given ??= new Set(entries.map((_, entry) => this.#keyOf(entry, this.#nameOf(entry))));
       const given = this.#given;
       const other = await freeName(name, async (name) => {
-        return given.has(foldKey(joined(dir.path, name))) || (await look(dir.handle, name)) !== undefined;
+        return given.has(this.#keyOf(entry, name)) || (await look(dir.handle, name)) !== undefined;
       });
       const path = joined(dir.path, other);
-      given.add(foldKey(path));
+      given.add(this.#keyOf(entry, other));
       names.set(entry, path);
       await claim(entry, path);
       return other;

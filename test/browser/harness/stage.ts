@@ -14,6 +14,8 @@ import { downloadsOf, type Kind } from './browsers.ts';
 import { type BeelinePage, openPage } from './page.ts';
 
 const DOWNLOAD_DEADLINE = 120_000;
+/** What an earlier test's page still saves may be renamed, or come, meanwhile. */
+const GONE = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 } as const;
 const UNDERWAY = /\.(part|crdownload)$|\.org\.chromium/;
 
 export interface Site {
@@ -40,7 +42,7 @@ export class Stage {
 
   /** Before anything else. What a page of an earlier test saves by itself at its end is not taken for this one's. */
   async begin(): Promise<void> {
-    for (const name of readdirSync(this.#downloads)) rmSync(join(this.#downloads, name), { recursive: true });
+    for (const name of readdirSync(this.#downloads)) rmSync(join(this.#downloads, name), GONE);
     // Firefox is told of one folder when it starts.
     if (!this.#chromium) return;
     this.#downloads = mkdtempSync(join(this.#downloads, 'of-'));
@@ -108,7 +110,7 @@ export class Stage {
     const end = Date.now() + DOWNLOAD_DEADLINE;
     const isUnderway = () => this.#saves().some((path) => UNDERWAY.test(path));
     while (isUnderway() && Date.now() < end) await delay(100);
-    for (const path of this.#saves()) rmSync(path);
+    for (const path of this.#saves()) rmSync(path, GONE);
     await act();
     let before = '';
     for (; Date.now() < end; await delay(300)) {
@@ -123,11 +125,11 @@ export class Stage {
   }
 
   /** Waits until the browser has saved as large a file as this one by itself; where. Chromium replaces what has its name there. */
-  async saved(path: string): Promise<string[]> {
+  async saved(path: string, deadline = DOWNLOAD_DEADLINE): Promise<string[]> {
     const wanted = statSync(path).size;
     const isIt = (found: string) =>
       !UNDERWAY.test(found) && statSync(found, { throwIfNoEntry: false })?.size === wanted;
-    for (const end = Date.now() + DOWNLOAD_DEADLINE; Date.now() < end; await delay(100)) {
+    for (const end = Date.now() + deadline; Date.now() < end; await delay(100)) {
       const found = this.#saves().filter(isIt);
       if (found.length > 0) return found;
     }
@@ -155,6 +157,9 @@ export class Stage {
   }
 
   async dispose(): Promise<void> {
+    // What a page has begun to save by itself would come in the midst of the next test.
+    const end = Date.now() + DOWNLOAD_DEADLINE;
+    while (this.#saves().some((path) => UNDERWAY.test(path)) && Date.now() < end) await delay(100);
     for (const { page } of this.#pages) if (!page.isClosed()) await page.close().catch(() => {});
     await this.work.dispose();
   }

@@ -95,6 +95,7 @@ describe('files: a template for the folder', () => {
           assert.ok(win32.resolve('C:\\in', path).startsWith('C:\\in\\'));
         },
       ),
+      { seed: Number(process.env.SEED ?? 1) },
     );
   });
 
