@@ -122,7 +122,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'beeline resume clean ~/Downloads --yes',
     ],
     notes: [
-      'DIR is the folder that you received into; default: the current folder. If it is called clean, write ./clean.',
+      'DIR is what --to was, also with {placeholders}; default: the current folder. If it is called clean, write ./clean.',
       'To continue a transfer, receive again into DIR. The same code works while the sender waits; else you need a new one.',
       '`clean` removes only what belongs to an unfinished transfer, and none that runs now. Files that already have their final names stay.',
       'Exit codes: 0 done, or nothing is unfinished, 1 something was left, 2 wrong usage, 7 nobody to ask',

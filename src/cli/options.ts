@@ -244,7 +244,8 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     share: !flags['no-share'],
   } as const;
   return {
-    ...transferArgs('receive', flags, env, argument ?? flags.code, own),
+    // Of several, each that has to name a server is looked at before the first is tried.
+    ...transferArgs('receive', flags, env, codes.find(isLinked) ?? argument ?? flags.code, own),
     yes,
     open: opens(flags),
     placed: 'server' in flags || 'at' in flags,
@@ -252,10 +253,16 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
   };
 }
 
+/** Whether a code stands in a link, which names a server. */
+const isLinked = (code: string): boolean => /:\/\/[^#]*#/.test(code);
+
 /** @throws BeelineError USAGE for what has room for one offer only */
 function checkSeveral(several: NonNullable<ReceiveArgs['several']>, flags: FlagValues<'receive'>): void {
   if (flags.to === '-') throw usage('receive', '--to - takes one offer.');
-  const alone = (['receipt', 'trust', 'psk-file'] as const).find((name) => name in flags);
+  const alone = (['receipt', 'trust', 'psk-file'] as const).find(
+    // `--receipt auto` is a new file for each.
+    (name) => flags[name] !== undefined && flags[name] !== true,
+  );
   if (alone) throw usage('receive', `--${alone} is for one offer, and there are ${several.length}.`);
 }
 
@@ -393,13 +400,19 @@ export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
   if (!flags.http && idle) throw usage('listen', `--${idle} is for uploads over HTTP: add --http.`);
   const { proxy } = flags;
   if (proxy !== undefined) checkProxied('listen', flags, server !== undefined);
+  const folder = destinationOf(flags.to);
+  if (flags.http && folder.within !== undefined)
+    throw usage(
+      'listen',
+      '--http has one folder for all uploads, so --to takes no {placeholders} with it. Run two of them, or write {{ for a brace.',
+    );
   return {
     face: faceOf(flags),
     ...(proxy !== undefined && { proxy }),
     ...(flags.http && { access: accessOf(flags, env.BEELINE_LISTEN_PASSWORD) }),
     metricsPort: flags['metrics-port'],
     options: {
-      ...destinationOf(flags.to),
+      ...folder,
       once: flags.once ?? false,
       outbox: !flags['no-outbox'] && !flags.once,
       overwrite: flags.overwrite,
@@ -588,7 +601,7 @@ function transferArgs<O>(
   const { at, relay = 'auto' } = flags;
   // A flag beats the environment, also where it is another flag for the same purpose.
   const server = flags.server ?? (at === undefined ? serverFrom(env) : undefined);
-  const linked = command === 'receive' && /:\/\/[^#]*#/.test(code ?? '');
+  const linked = command === 'receive' && isLinked(code ?? '');
   if (relay === 'only' && server === undefined && !linked)
     throw usage(command, '--relay only needs a server that relays: --server URL.');
   const { proxy } = flags;

@@ -153,9 +153,14 @@ function checkTarget(
 }
 
 /** For an inbox too. */
-export function checkWithin({ to, within }: Pick<ReceiveOptions, 'to' | 'within'>): void {
+export function checkWithin({
+  to,
+  within,
+  http,
+}: Pick<ReceiveOptions, 'to' | 'within'> & { http?: unknown }): void {
   check('within', within, isText, 'a folder below `to`');
   if (within === undefined) return;
-  if (to === '-') throw wrong('within', within, 'be left out for a stream');
+  if (to === '-') throw wrong('within', within, 'left out for a stream');
+  if (http) throw wrong('within', within, 'left out with `http`, whose uploads all go into `to`');
   new FolderTemplate(within);
 }

@@ -1,6 +1,5 @@
 /** Where what is received goes on Node: into a folder, a stream, or a text. */
 import { EventEmitter } from 'node:events';
-import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { WritableStream } from 'node:stream/web';
 import { type BeelineError, fault } from '../base/errors.ts';
@@ -10,13 +9,17 @@ import type { Session } from '../session/session.ts';
 import { TextSink } from '../session/text-sink.ts';
 import type { Sink } from '../sync/ports.ts';
 import type { OfferSummary, ReceiveOptions } from './api.ts';
+import { Destination } from './files/destination.ts';
 import { FolderTemplate } from './files/folder-template.ts';
 import { MemorySink } from './files/memory-sink.ts';
 import { StagingSink } from './files/staging-sink.ts';
 import { StdoutSink } from './files/stdout-sink.ts';
 import { heard } from './items.ts';
 
-type SinkOptions = Pick<ReceiveOptions, 'to' | 'stdout' | 'overwrite' | 'links' | 'onConflict' | 'sha256'>;
+type SinkOptions = Pick<
+  ReceiveOptions,
+  'to' | 'within' | 'stdout' | 'overwrite' | 'links' | 'onConflict' | 'sha256'
+>;
 
 /** `into` in terms of what there is without it, a store or a stream; or what is wrong with it. */
 export function settle<T extends Pick<ReceiveOptions, 'to' | 'into' | 'store' | 'stdout' | 'sha256'>>(
@@ -53,7 +56,10 @@ export function endStream(session: Session, { to, stdout }: SinkOptions): void {
   else if ('destroy' in stdout && typeof stdout.destroy === 'function') stdout.destroy();
 }
 
-/** An offer with the folder that `within` makes for it, and the options with that folder. */
+/**
+ * An offer with the folder that `within` makes for it, and the options with that folder.
+ * @throws BeelineError UNSAFE_NAME if it leads through a link, and what `Destination` says
+ */
 export async function placedWithin<T extends Pick<ReceiveOptions, 'to' | 'within'>>(
   offer: OfferSummary,
   options: T,
@@ -61,20 +67,21 @@ export async function placedWithin<T extends Pick<ReceiveOptions, 'to' | 'within
   const { to = '.', within } = options;
   if (within === undefined || offer.kind === 'text') return [offer, options];
   const folder = await new FolderTemplate(within).folderIn(to, offer, new Date());
+  new Destination(to, folder).find();
   return [
     { ...offer, within: folder },
-    { ...options, to: join(to, folder) },
+    { ...options, within: folder },
   ];
 }
 
-/** The store that the options of a receive ask for. */
+/** The store that the options of a receive ask for, with `within` as `placedWithin` has it. */
 export function makeSink(session: Session, { kind, sha256 }: OfferHeader, options: SinkOptions): Sink {
-  const { to = '.', stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
+  const { to = '.', within, stdout = process.stdout, overwrite = 'ask', links, onConflict } = options;
   if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
   if (to === '-')
     return new StdoutSink(stdout, { sha256: options.sha256 || sha256, end: !isOfProcess(stdout) });
   return new StagingSink({
-    ...{ to, overwrite, links, onConflict },
+    ...{ to, within, overwrite, links, onConflict },
     onWarning: (error) => session.warn(error, error.paths[0]),
   });
 }

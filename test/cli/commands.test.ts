@@ -777,6 +777,28 @@ describe('cli: receive, several codes', () => {
     assert.deepEqual([nobody.exit, nobody.tried], [7, []], 'nobody can be asked');
   });
 
+  it('--proxy and --relay only need a server of each offer, and say which has none', async () => {
+    const [plain, link] = ['7-alpha-zoo', 'https://meet.example/#8-alpha-zoo'];
+    const relayed = ['--yes', '--relay', 'only'];
+    for (const flags of [relayed, ['--yes', '--proxy', 'socks5://127.0.0.1:9']])
+      for (const [argv, whose] of [
+        [[plain, link], /offer 1 \(7-…\) names none/],
+        [[link, plain], /offer 2 \(7-…\) names none/],
+        [[link, 'https://192.0.2.1:4849/#9-alpha-zoo'], /offer 2 \(9-…\) names none/],
+      ] as const) {
+        const { exit, tried, said } = await receiveAll([...flags, ...argv], {});
+        assert.deepEqual([exit, tried], [2, []], said);
+        assert.match(said, whose);
+        assert.doesNotMatch(said, /7-alpha/);
+      }
+    const links = [link, 'https://meet.example/#9-alpha-zoo'];
+    assert.deepEqual((await receiveAll([...relayed, ...links], {})).exit, 0);
+    const server = ['--server', 'https://meet.example'];
+    assert.deepEqual((await receiveAll([...relayed, plain, link, ...server], {})).exit, 0);
+    const page = await receiveAll([...relayed, 'https://192.0.2.1:4849/#9-alpha-zoo'], {});
+    assert.deepEqual([page.exit, page.tried], [2, []]);
+  });
+
   it('takes several devices', async () => {
     const { exit, tried } = await receiveAll(['--yes', '--device', 'a', '--device', 'b'], {});
     assert.deepEqual([exit, tried], [0, ['device a', 'device b']]);

@@ -266,6 +266,9 @@ describe('cli: arguments', () => {
       '{date}',
     );
     assert.deepEqual(listenArgs(['--to', 'in/{date}'], {}).options.within, '{date}');
+    const uploads = (to: string) => listenArgs(['--to', to, '--http'], {}).options.to;
+    assert.throws(() => uploads('in/{date}'), /--http has one folder for all uploads/);
+    assert.equal(uploads('in/{{date}}'), 'in/{date}');
   });
 
   it('knows several codes, links and devices from one code in parts', () => {
@@ -357,6 +360,8 @@ describe('cli: arguments', () => {
     assert.equal(receive('7-a').options.receipt, true);
     assert.equal(send('x', '--receipt', 'r.jsonl').options.receipt, 'r.jsonl');
     assert.equal(send('x', '--no-receipt').options.receipt, false);
+    const several = (...flags: string[]) => receive('7-a-b', '8-b-c', ...flags).options.receipt;
+    assert.equal(several('--receipt', 'auto'), true, 'a new one for each');
   });
 
   it('takes --update for a policy at the receiver, and for a word at the sender', () => {

@@ -55,6 +55,33 @@ const lines = (host: FakeHost) =>
     .map((line) => JSON.parse(line));
 
 describe('cli: resume', { timeout: 300_000 }, () => {
+  it('takes the folder with placeholders that a receive was given', async (t) => {
+    const dir = root(t);
+    for (const day of ['2026-11-29', '2026-11-30', 'notes']) {
+      mkdirSync(join(dir, day));
+      await stopped(join(dir, day), half(day));
+    }
+    const host = fakeHost();
+    const to = join(dir, '{date}');
+    assert.equal(await dispatch(['resume', to], host), 0);
+    assert.match(host.stdout.text, / in 2026-11-29.\.beeline-/);
+    assert.match(host.stdout.text, / in 2026-11-30.\.beeline-/);
+    assert.doesNotMatch(host.stdout.text, /notes/);
+    assert.ok(host.stdout.text.includes(`--to '${to}'`), host.stdout.text);
+    assert.equal(await dispatch(['resume', 'clean', to, '--yes'], fakeHost()), 0);
+    for (const [day, left] of [
+      ['2026-11-29', 0],
+      ['2026-11-30', 0],
+      ['notes', 1],
+    ] as const)
+      assert.equal(readdirSync(join(dir, day)).length, left);
+    const none = fakeHost();
+    assert.equal(await dispatch(['resume', to], none), 0);
+    assert.equal(none.stdout.text, `Nothing unfinished in ${to}.\n`);
+    const wrong = fakeHost();
+    assert.equal(await dispatch(['resume', join(dir, '{dat}')], wrong), 2);
+  });
+
   it('says that nothing is unfinished, with 0', async (t) => {
     const dir = root(t);
     const host = fakeHost();

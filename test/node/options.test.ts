@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import {
   diagnose,
+  listen,
   type ReceiveOptions,
   receive,
   type SendOptions,
@@ -41,6 +42,13 @@ test('a signal that is aborted already ends a receive at once', async (t) => {
   const receiver = receive({ accept: 'all', code: CODE, to: folder(t), signal: AbortSignal.abort() });
   assert.deepEqual(await events(receiver), ['state', 'error']);
   await assert.rejects(receiver.done, { code: 'INTERRUPTED' });
+});
+
+test('an inbox refuses a template together with uploads, which it would not be for', async (t) => {
+  nothingListens(t);
+  const to = folder(t);
+  const inbox = listen({ to, within: '{date}', http: {}, configDir: folder(t), lan: false });
+  await assert.rejects(inbox.done, { code: 'USAGE', message: /`within`.*with `http`/ });
 });
 
 test('verify and diagnose look at their signal before anything else', async () => {

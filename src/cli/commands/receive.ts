@@ -55,7 +55,7 @@ async function receiveOne(
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } =
       obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session) : {});
-    const place = placeIn(args, link);
+    const place = placeIn(args, link, turn ? 'this offer' : 'the link');
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
@@ -104,7 +104,11 @@ async function receiveInTurn(
     const names = offers.map(({ device }, index) => obtained[index]?.code ?? device);
     if (new Set(names).size < names.length)
       throw usage('receive', 'The same offer is named twice. Each is received once.');
-    for (const found of obtained) placeIn(args, found?.link);
+    for (const [index, found] of obtained.entries()) {
+      // No whole code: this line may be copied to others.
+      const name = found ? `${found.code.split('-', 1)[0]}-…` : offers[index]!.device;
+      placeIn(args, found?.link, `offer ${index + 1} (${name})`);
+    }
     new Questions(prompt, screen).check(args);
     let failed = EXIT_DONE;
     let done = 0;
@@ -133,12 +137,19 @@ async function receiveInTurn(
 
 /**
  * Where a link says that the two meet. What was typed to meet at beats the link, and the link beats the environment.
- * @throws BeelineError USAGE
+ * @param whose what names no server, if none is named @throws BeelineError USAGE
  */
-function placeIn(args: ReceiveArgs, link: string | undefined): ReturnType<typeof placeOf> | undefined {
+function placeIn(
+  args: ReceiveArgs,
+  link: string | undefined,
+  whose: string,
+): ReturnType<typeof placeOf> | undefined {
   const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
-  if (args.proxy !== undefined && place && place.server === undefined)
-    throw usage('receive', '--proxy needs a server that relays, and the link names none: --server URL.');
+  const { server } = place ?? args.options;
+  const needs =
+    args.proxy !== undefined ? '--proxy' : args.options.relay === 'only' ? '--relay only' : undefined;
+  if (needs !== undefined && server === undefined)
+    throw usage('receive', `${needs} needs a server that relays, and ${whose} names none: --server URL.`);
   return place;
 }
 

@@ -1,7 +1,9 @@
 /** `beeline resume`: lists what receives have left unfinished in a folder, or gives it up. The list is its product: on stdout. */
 import { realpathSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
+import { FolderTemplate } from '../../node/files/folder-template.ts';
 import {
   discard,
   type Unfinished,
@@ -16,6 +18,7 @@ import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
 import { type Print, printer } from '../json.ts';
 import { hint } from '../near.ts';
+import { destinationOf } from '../options.ts';
 import { isYes, Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';
 
@@ -31,17 +34,27 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
     throw usage('resume', `It takes one folder.${hint(positionals[0] ?? '', [CLEAN], 'beeline resume ')}`);
   if (yes && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
   const print = printer(host.stdout, json);
-  const found = await unfinished(dir);
-  if (!clean) list(dir, found, json, print);
-  else if (found.length > 0) return removeAll(found, host, print, yes);
-  if (found.length === 0 && !json) print({}, `Nothing unfinished in ${realpathSync(dir)}.`);
+  const { to, within } = destinationOf(dir);
+  const found = await (within === undefined ? unfinished(to) : unfinishedBelow(to, within));
+  const root = within === undefined ? realpathSync(to) : resolve(to);
+  if (!clean) list(dir, root, found, json, print);
+  else if (found.length > 0) return removeAll(root, found, host, print, yes);
+  if (found.length === 0 && !json) print({}, `Nothing unfinished in ${join(root, within ?? '')}.`);
   return EXIT_DONE;
 }
 
-function list(dir: string, found: readonly Unfinished[], json: boolean, print: Print): void {
+/** In all folders that a template has made. */
+async function unfinishedBelow(to: string, within: string): Promise<Unfinished[]> {
+  const found: Unfinished[] = [];
+  for (const folder of new FolderTemplate(within).folders(to))
+    found.push(...(await unfinished(join(to, folder))));
+  return found.sort((a, b) => b.changed - a.changed);
+}
+
+function list(dir: string, root: string, found: readonly Unfinished[], json: boolean, print: Print): void {
   for (const one of found) {
     const { transfer, ...staging } = one;
-    print({ event: 'unfinished', ...staging, damaged: !transfer, ...transfer }, describe(one), '');
+    print({ event: 'unfinished', ...staging, damaged: !transfer, ...transfer }, describe(root, one), '');
   }
   if (found.length === 0 || json) return;
   const to = dir === '.' ? '' : ` ${shellWord(dir)}`;
@@ -58,8 +71,9 @@ function list(dir: string, found: readonly Unfinished[], json: boolean, print: P
   print({}, lines);
 }
 
-function describe({ path, active, changed, transfer }: Unfinished): string[] {
-  const folder = basename(path);
+function describe(root: string, { path, active, changed, transfer }: Unfinished): string[] {
+  // Below a template it is not at the top.
+  const folder = escapeName(relative(realpathSync(root), path));
   if (!transfer)
     return [
       active
@@ -91,6 +105,7 @@ function ago(time: number): string {
 
 /** Resolves to the exit code. @param print for programs, on stdout; what is left is told to people on stderr */
 async function removeAll(
+  root: string,
   found: readonly Unfinished[],
   host: Host,
   print: Print,
@@ -111,7 +126,7 @@ async function removeAll(
       let refused = false;
       // What cannot be removed is not asked about.
       if (transfer && !active && !yes) {
-        screen.line(describe(one));
+        screen.line(describe(root, one));
         const question = 'Remove it? Files that have their final names already stay. [y/N] ';
         refused = !isYes(await prompt.ask(question));
       }

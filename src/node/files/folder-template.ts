@@ -8,8 +8,10 @@ import { utf8Encode } from '../../base/bytes.ts';
 import { fault } from '../../base/errors.ts';
 import { MAX_COMPONENT } from '../../base/limits.ts';
 import { escapeName } from '../../base/printable.ts';
+import type { Entry } from '../../offer/manifest.ts';
 import { STAGING_PREFIX, WINDOWS_DEVICE } from '../../offer/names.ts';
 import type { OfferSummary } from '../../session/api.ts';
+import { linkBelow } from './destination.ts';
 
 /** UTF-8 bytes of one value. Several of them fit into one name. */
 const MOST_BYTES = 80;
@@ -27,7 +29,9 @@ const MOMENTS: Readonly<Partial<Record<Placeholder, string>>> = {
   time: String.raw`\d{2}-\d{2}-\d{2}`,
 };
 
-type Told = Pick<OfferSummary, 'names' | 'kind' | 'bytes'> & { peer: { name?: string } };
+type Told = Pick<OfferSummary, 'names' | 'kind' | 'files' | 'folders' | 'links' | 'bytes'> & {
+  peer: { name?: string };
+};
 
 export class FolderTemplate {
   readonly #parts: readonly (readonly Piece[])[];
@@ -59,35 +63,55 @@ export class FolderTemplate {
     );
     // A stream cannot go on, and a text has no folder.
     if (!dated || offer.kind !== 'files') return folder;
-    const others = this.#earlier(to, offer, now).filter((other) => other !== folder);
-    for (const other of [folder, ...others.slice(0, MOST_LOOKED_AT)])
-      if (await hasBegun(join(to, other), offer)) return other;
+    const others = this.#there(to, valuesOf(offer, now)).filter((other) => other !== folder);
+    for (const other of [folder, ...others]) if (await hasBegun(to, other, offer)) return other;
     return folder;
   }
 
-  /** Folders that this template made of such an offer at other moments, the latest first. */
-  #earlier(to: string, offer: Told, now: Date): string[] {
-    const values = valuesOf(offer, now);
+  /**
+   * Folders that are there, and that it may have made of any offer, the latest first, at most 1,000. Links are none.
+   * @param to the destination
+   */
+  folders(to: string): string[] {
+    return this.#there(to);
+  }
+
+  /** @param values of one offer: of those only the moment may be another. Absent: of any offer */
+  #there(to: string, values?: Readonly<Record<Placeholder, string>>): string[] {
     let found = [''];
     for (const pieces of this.#parts) {
-      const moment = pieces.some((piece) => typeof piece !== 'string' && MOMENTS[piece.is]);
-      const one = filled(pieces, (name) => values[name]);
-      const source = pieces.map((piece) =>
-        typeof piece === 'string' ? literal(piece) : (MOMENTS[piece.is] ?? literal(values[piece.is])),
-      );
-      const pattern = new RegExp(`^${source.join('')}$`, 'u');
+      const open = pieces.some((piece) => typeof piece !== 'string' && (!values || MOMENTS[piece.is]));
+      const pattern = open ? patternOf(pieces, values) : undefined;
+      const one = filled(pieces, (name) => values?.[name] ?? '');
       found = found
         .flatMap((above) =>
-          (moment ? foldersIn(join(to, above)).filter((name) => pattern.test(name)) : [one]).map((name) =>
+          (pattern ? foldersIn(join(to, above)).filter((name) => pattern.test(name)) : [one]).map((name) =>
             above === '' ? name : `${above}/${name}`,
           ),
         )
+        .filter((folder) => pattern || isFolder(to, folder))
         .sort()
         .reverse()
         .slice(0, MOST_LOOKED_AT);
     }
     return found;
   }
+}
+
+/** What a part of the path looks like, with values that are known or not. */
+function patternOf(pieces: readonly Piece[], values?: Readonly<Record<Placeholder, string>>): RegExp {
+  const seen = new Set<Placeholder>();
+  const source = pieces.map((piece) => {
+    if (typeof piece === 'string') return literal(piece);
+    const { is } = piece;
+    const known = MOMENTS[is] ?? (values && literal(values[is]));
+    if (known !== undefined) return known;
+    // Twice the same is the same text. So there are two at most that may be anything.
+    if (seen.has(is)) return `\\k<${is}>`;
+    seen.add(is);
+    return `(?<${is}>.+)`;
+  });
+  return new RegExp(`^${source.join('')}$`, 'u');
 }
 
 /** @throws BeelineError USAGE */
@@ -159,7 +183,7 @@ function cut(text: string, bytes: number): string {
   return kept;
 }
 
-const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function foldersIn(path: string): string[] {
   try {
@@ -172,12 +196,51 @@ function foldersIn(path: string): string[] {
   }
 }
 
-/** Whether the same offer is unfinished there, and nobody is at work on it. */
-async function hasBegun(path: string, { names }: Told): Promise<boolean> {
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return false;
-  const { unfinished } = await import('./unfinished.ts');
-  const found = await unfinished(path).catch(() => []);
-  const same = (others: readonly string[]) =>
-    others.length === names.length && others.every((name, index) => name === names[index]);
-  return found.some(({ active, transfer }) => !active && transfer && same(transfer.names));
+function isFolder(to: string, folder: string): boolean {
+  const path = join(to, folder);
+  return !linkBelow(to, folder) && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Whether the same offer is unfinished there, as far as a journal tells, and nobody is at work on it. */
+async function hasBegun(to: string, folder: string, offer: Told): Promise<boolean> {
+  if (!isFolder(to, folder)) return false;
+  const { Staging, stagings } = await import('./staging.ts');
+  const { isLocked } = await import('../../identity/lock.ts');
+  for (const path of stagings(join(to, folder))) {
+    if (isLocked(path)) continue;
+    const staging = Staging.open(path);
+    try {
+      const found = await staging?.read();
+      if (found && !found.state.stream && (await isOf(found.entries, offer))) return true;
+    } catch {
+      // What cannot be read is nothing to go on with.
+    } finally {
+      staging?.release();
+    }
+  }
+  return false;
+}
+
+/** A journal does not say whose an offer is. So it is the same if all that was told of it is. */
+async function isOf(entries: readonly Entry[], offer: Told): Promise<boolean> {
+  const { FileSlices } = await import('./slices.ts');
+  const slices = new FileSlices();
+  const counted = { file: 0, folder: 0, link: 0 };
+  const names: string[] = [];
+  let bytes = 0;
+  for (const { path, kind, size } of entries) {
+    if (slices.over()) await slices.next();
+    counted[kind]++;
+    bytes += size;
+    if (!path.includes('/') && names.length < offer.names.length)
+      names.push(escapeName(path) + (kind === 'folder' ? '/' : ''));
+  }
+  return (
+    bytes === offer.bytes &&
+    counted.file === offer.files &&
+    counted.folder === offer.folders &&
+    counted.link === offer.links &&
+    names.length === offer.names.length &&
+    names.every((name, index) => name === offer.names[index])
+  );
 }

@@ -1,5 +1,6 @@
 /** A folder as a Sink: what arrives is staged, journaled, and renamed into place when it is whole, so that nothing
  *  unfinished stands under a final name, no final path is ever opened for writing, and another run can go on. */
+import { join } from 'node:path';
 import { BeelineError, codeOf, fault } from '../../base/errors.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
 import { quoted } from '../../base/printable.ts';
@@ -28,6 +29,8 @@ import { inventoryOf, Workspace } from './workspace.ts';
 export interface StagingOptions {
   /** Destination folder; made if it is missing. */
   to: string;
+  /** A folder below it, also made, that others had a say in: UNSAFE_NAME if a part of it is a link. */
+  within?: string | undefined;
   overwrite: Overwrite;
   /** For `ask`: called once for each existing file. Absent: EXISTS. */
   onConflict?: OnConflict;
@@ -43,6 +46,7 @@ export interface StagingOptions {
 
 export class StagingSink implements Sink {
   readonly #options: StagingOptions;
+  readonly #to: string;
   readonly #destination: Destination;
   readonly #notices: Notices;
   /** What the destination can hold, once that is known. */
@@ -74,7 +78,8 @@ export class StagingSink implements Sink {
 
   constructor(options: StagingOptions) {
     this.#options = options;
-    this.#destination = new Destination(options.to);
+    this.#to = join(options.to, options.within ?? '');
+    this.#destination = new Destination(options.to, options.within);
     this.#notices = new Notices(this.#warn);
   }
 
@@ -122,7 +127,7 @@ export class StagingSink implements Sink {
       await this.#checkRoom();
     } catch (error) {
       await this.close('keep');
-      throw diskError(error, this.#options.to);
+      throw diskError(error, this.#to);
     }
   }
 
@@ -234,7 +239,7 @@ export class StagingSink implements Sink {
       });
       await work.committer.finish();
     } catch (error) {
-      throw diskError(error, this.#options.to);
+      throw diskError(error, this.#to);
     }
   }
 
@@ -259,7 +264,7 @@ export class StagingSink implements Sink {
         await this.#begin();
       });
     } catch (error) {
-      throw diskError(error, this.#options.to);
+      throw diskError(error, this.#to);
     }
   }
 

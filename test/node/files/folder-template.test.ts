@@ -7,13 +7,14 @@ import fc from 'fast-check';
 import { MAX_COMPONENT } from '../../../src/base/limits.ts';
 import { FolderTemplate } from '../../../src/node/files/folder-template.ts';
 import { StagingSink } from '../../../src/node/files/staging-sink.ts';
+import { placedWithin } from '../../../src/node/sinks.ts';
 import { nameProblem } from '../../../src/offer/names.ts';
 import { failure, file, folder, opened, scratch } from './helpers.ts';
 
 /** In local time, as the folder is named. */
 const NOW = new Date(2026, 10, 30, 7, 5, 9);
 const from = (sender: string | undefined, ...names: string[]) => ({
-  ...({ names, kind: 'files', bytes: 1 } as const),
+  ...({ names, kind: 'files', files: 1, folders: 1, links: 0, bytes: 10 } as const),
   peer: sender === undefined ? {} : { name: sender },
 });
 const made = (template: string, sender?: string, ...names: string[]) =>
@@ -131,6 +132,102 @@ describe('files: a template for the folder', () => {
     );
     await begin(join(to, 'ann', '2026-11-30 07-05-09'));
     assert.equal(await template.folderIn(to, holiday, NOW), 'ann/2026-11-30 07-05-09', 'this one first');
+  });
+
+  it('another offer of the same names does not go into the folder of the first', async (t) => {
+    const to = scratch(t);
+    await begin(join(to, '2026-11-29'));
+    const template = new FolderTemplate('{date}');
+    assert.equal(await template.folderIn(to, holiday, NOW), '2026-11-29', 'no sender is asked for');
+    for (const other of [{ bytes: 11 }, { bytes: null }, { files: 2 }, { folders: 2 }, { links: 1 }])
+      assert.equal(await template.folderIn(to, { ...holiday, ...other }, NOW), '2026-11-30');
+  });
+
+  /** All that can be typed, but what divides paths or is a brace. */
+  const SIGNS = Array.from({ length: 95 }, (_, sign) => String.fromCharCode(32 + sign));
+  const typed = fc.string({ unit: fc.constantFrom(...SIGNS), maxLength: 20 });
+
+  it('finds what it made, whatever signs are in names and in the template itself', async (t) => {
+    const all = SIGNS.join('');
+    const one = async (text: string, sender: string, name: string) => {
+      const to = scratch(t);
+      const mine = text.replaceAll(/[/{}\\]/g, '');
+      const template = new FolderTemplate(`a${mine}{date}${mine}z/{sender}-{name}/{time} {sender}`);
+      const offer = from(sender, name);
+      const before = template.folder(offer, new Date(2026, 10, 29, 1, 2, 3));
+      mkdirSync(join(to, before), { recursive: true });
+      assert.equal(await template.folderIn(to, offer, NOW), template.folder(offer, NOW), 'nothing began');
+      assert.deepEqual(template.folders(to), [before]);
+    };
+    for (const sender of ['lap-top', all]) {
+      const to = scratch(t);
+      const template = new FolderTemplate('{date} {sender}');
+      const before = template.folder(from(sender, 'holiday/'), new Date(2026, 10, 29));
+      await begin(join(to, before));
+      assert.equal(await template.folderIn(to, from(sender, 'holiday/'), NOW), before);
+    }
+    await one('-', 'lap-top', 'my-file.txt');
+    await one(all, all, all);
+    for (const sign of SIGNS) await one(sign, `a${sign}b`, `${sign}${sign}`);
+    await fc.assert(fc.asyncProperty(typed, typed, typed, one), { numRuns: 50 });
+  });
+
+  it('lists the folders that it has made, links and other folders not', (t) => {
+    const to = scratch(t);
+    for (const folder of [
+      'ann/2026-11-29',
+      'ann/2026-11-30',
+      'bob/2026-11-28',
+      'bob/notes',
+      'out/2026-11-27',
+    ])
+      mkdirSync(join(to, folder), { recursive: true });
+    symlinkSync(join(to, 'ann'), join(to, 'eve'));
+    const list = (template: string) => new FolderTemplate(template).folders(to);
+    assert.deepEqual(list('{sender}/{date}'), [
+      'out/2026-11-27',
+      'bob/2026-11-28',
+      'ann/2026-11-30',
+      'ann/2026-11-29',
+    ]);
+    assert.deepEqual(list('{name}/notes'), ['bob/notes']);
+    assert.deepEqual(list('{name}/notes/{time}'), []);
+    assert.deepEqual(list('{sender}{sender}/{date}'), []);
+    assert.deepEqual(new FolderTemplate('{date}').folders(join(to, 'missing')), []);
+  });
+
+  it('nobody’s name leads through a link below the destination, not even one that comes later', async (t) => {
+    const to = scratch(t);
+    const other = scratch(t);
+    const refused = failure('UNSAFE_NAME', 'is a link here');
+    symlinkSync(other, join(to, 'photos'));
+    symlinkSync(join(to, 'gone'), join(to, 'dangling'));
+    mkdirSync(join(to, 'ann'));
+    symlinkSync(other, join(to, 'ann', '2026'));
+    const place = (within: string, ...names: string[]) =>
+      placedWithin(
+        { ...from('ann', ...names), tops: 1, update: false, peer: { fingerprint: '' } },
+        { to, within },
+      );
+    await assert.rejects(place('{name}', 'photos/'), refused);
+    await assert.rejects(place('{name}/a', 'photos/'), refused);
+    await assert.rejects(place('{name}', 'dangling'), refused);
+    await assert.rejects(place('x{name}/../', 'photos'), failure('USAGE'));
+    const [{ within }] = await place('{name}', 'ann/');
+    assert.equal(within, 'ann');
+    // It was no link when it was looked at.
+    for (const within of ['photos', 'photos/a', 'ann/2026', 'ann/2026/b']) {
+      const sink = new StagingSink({ to, within, overwrite: 'skip' });
+      await assert.rejects(opened(sink, [file('f', 1)]), refused, within);
+    }
+    assert.deepEqual(readdirSync(other), []);
+    // The destination itself may be one.
+    symlinkSync(other, join(to, 'in'));
+    const sink = new StagingSink({ to: join(to, 'in'), within: 'a/b', overwrite: 'skip' });
+    await opened(sink, [file('f', 1)]);
+    assert.equal(readdirSync(join(other, 'a', 'b')).length, 1);
+    await sink.close('discard');
+    assert.deepEqual(readdirSync(other), []);
   });
 
   it('a folder of another day that is a link, a file, or nobody’s to read is none', async (t) => {
