@@ -47,7 +47,7 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
 async function unfinishedBelow(to: string, within: string): Promise<Unfinished[]> {
   const found: Unfinished[] = [];
   for (const folder of new FolderTemplate(within).folders(to))
-    found.push(...(await unfinished(join(to, folder))));
+    for (const one of await unfinished(join(to, folder))) found.push(one);
   return found.sort((a, b) => b.changed - a.changed);
 }
 
