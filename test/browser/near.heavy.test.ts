@@ -17,6 +17,7 @@ async function shown(stage: Stage, name: string, elsewhere = false): Promise<Bee
 
 /** Chooses a file for a device nearby. @returns the code that is shown */
 async function sendNear(page: BeelinePage, name: string, path: string): Promise<string> {
+  await page.shows("document.querySelector('.tile.near')");
   const [chooser] = await Promise.all([
     page.page.waitForFileChooser(),
     page.press(`Send to ${name}, nearby, not known`),
@@ -57,7 +58,7 @@ inBrowser('chromium', 'devices nearby', ({ test }) => {
     await anna.again();
     await ben.again();
     await anna.reaches('home');
-    await anna.says(/Ben.*today/s);
+    await anna.says(/Ben.*(today|yesterday)/s);
     const [chooser] = await Promise.all([anna.page.waitForFileChooser(), anna.press('Send to Ben')]);
     await chooser.accept([work.path('photo.bin')]);
     await anna.press('Send');
@@ -79,6 +80,7 @@ inBrowser('chromium', 'devices nearby', ({ test }) => {
     await anna.press('Send again');
     await anna.reaches('waiting');
     await ben.press('Back');
+    await ben.says(/A device nearby that calls itself/);
     await ben.press('Not now');
     await ben.shows("!document.querySelector('.nearcall')");
     await anna.reaches('waiting');

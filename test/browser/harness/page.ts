@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ElementHandle, Page } from 'puppeteer-core';
 import { Watch } from './watch.ts';
 
-const CLICK_DEADLINE = 15_000;
+const CLICK_DEADLINE = 60_000;
 const LOOK_EVERY = 50;
 const LOOK = 'See what it is';
 
@@ -63,7 +63,7 @@ export class BeelinePage {
   }
 
   /** Waits until an expression is true in the page. */
-  async shows(expression: string, deadline = 30_000): Promise<void> {
+  async shows(expression: string, deadline = 60_000): Promise<void> {
     await this.when(
       () => this.ask<boolean>(`!!(${expression})`),
       () => expression,
@@ -76,7 +76,7 @@ export class BeelinePage {
     await this.when(
       async () => wanted.test(await this.text(selector)),
       () => `text like ${wanted}`,
-      30_000,
+      60_000,
     );
   }
 
