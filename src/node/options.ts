@@ -80,18 +80,14 @@ export function checkSend(what: What, options: SendOptions): void {
     ? what.includes('-') || options.zip === true
     : Array.isArray(items) && isStream(items[0]?.data);
   if (receivers === 'any' && stream)
-    throw wrong('receivers', receivers, 'be a number for a stream: it begins when all are there');
+    throw wrong('receivers', receivers, 'a number for a stream: it begins when all are there');
   if (options.http && (!Array.isArray(what) || what.includes('-')))
-    throw wrong(
-      'http',
-      true,
-      'be left out for what is no file: a link needs something that can be read again',
-    );
+    throw wrong('http', true, 'left out for what is no file: a link needs something that can be read again');
   check('onUnreadable', options.onUnreadable, (way) => UNREADABLE.includes(way), "'fail' or 'skip'");
   for (const name of ['exclude', 'include'] as const)
     check(name, options[name], (list) => Array.isArray(list) && list.every(isText), 'an array of patterns');
   if (options.zip && (!Array.isArray(what) || what.includes('-') || options.http || options.links === 'keep'))
-    throw wrong('zip', true, 'be left out for what is no file, with `http`, and where links are kept');
+    throw wrong('zip', true, 'left out for what is no file, with `http`, and where links are kept');
   for (const name of ['update', 'web', 'http', 'swarm', 'gitignore', 'zip'] as const)
     check(name, options[name], isFlag, 'true or false');
   check('stdin', options.stdin, (given) => isFunction(given[Symbol.asyncIterator]), 'a readable stream');
