@@ -59,7 +59,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
         throw fault('OPTION_WRONG', {
           name: 'accept',
           value: typeof options.accept,
-          must: 'be a function that says where the bytes go',
+          must: 'a function that says where the bytes go',
         });
       const { code, device } = options;
       if (device !== undefined) return knownDevice(device, 'receiver');

@@ -124,9 +124,9 @@ function wantedOf(what: Parameters<typeof download>[0]): WantedFile[] {
     if (mirrors.length > MOST_MIRRORS)
       throw wrong('mirrors', mirrors.length, `be at most ${MOST_MIRRORS} URLs`);
     if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256))
-      throw wrong('sha256', sha256, 'be 64 hex digits');
+      throw wrong('sha256', sha256, '64 hex digits');
     const problem = name === undefined ? undefined : nameProblem(name, 'posix');
-    if (problem !== undefined || name?.includes('/')) throw wrong('name', name, 'be a plain file name');
+    if (problem !== undefined || name?.includes('/')) throw wrong('name', name, 'a plain file name');
     const seen = new Set<string>();
     const places: FileUrl[] = [];
     for (const each of [url, ...mirrors]) {
