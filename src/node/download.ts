@@ -118,11 +118,10 @@ function versionOf(key: Uint8Array, text: string): string {
 function wantedOf(what: Parameters<typeof download>[0]): WantedFile[] {
   const all = typeof what === 'object' && !('url' in what) ? what : [what];
   if (!Array.isArray(all) || all.length === 0 || all.length > MOST_FILES)
-    throw wrong('what', all.length, `be 1 to ${MOST_FILES} URLs`);
+    throw wrong('what', all.length, `1 to ${MOST_FILES} URLs`);
   return all.map((one: string | Remote) => {
     const { url, mirrors = [], sha256, name } = typeof one === 'string' ? { url: one } : one;
-    if (mirrors.length > MOST_MIRRORS)
-      throw wrong('mirrors', mirrors.length, `be at most ${MOST_MIRRORS} URLs`);
+    if (mirrors.length > MOST_MIRRORS) throw wrong('mirrors', mirrors.length, `at most ${MOST_MIRRORS} URLs`);
     if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256))
       throw wrong('sha256', sha256, '64 hex digits');
     const problem = name === undefined ? undefined : nameProblem(name, 'posix');
