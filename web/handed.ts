@@ -3,6 +3,7 @@
  * have been asked where to, and have said nowhere. So the copy stays until somebody deletes it, and is only called otherwise.
  */
 import type { Kept } from '../src/browser/light.ts';
+import { store, stored } from './stored.ts';
 
 const HANDED = 'beeline-handed';
 /** The oldest is forgotten first. */
@@ -15,21 +16,16 @@ const keyOf = ({ id, at }: Which): string => `${id} ${at}`;
 /** Other tabs write it too. */
 function read(): string[] {
   try {
-    const found: unknown = JSON.parse(localStorage.getItem(HANDED) ?? '[]');
+    const found: unknown = JSON.parse(stored(HANDED) ?? '[]');
     return Array.isArray(found) ? found.filter((key) => typeof key === 'string') : [];
   } catch {
+    // Somebody else's text.
     return [];
   }
 }
 
-function write(all: readonly string[]): void {
-  try {
-    if (all.length === 0) localStorage.removeItem(HANDED);
-    else localStorage.setItem(HANDED, JSON.stringify(all.slice(-MOST)));
-  } catch {
-    // Nothing is stored for this site: then it is offered as what was never saved.
-  }
-}
+const write = (all: readonly string[]): void =>
+  store(HANDED, all.length === 0 ? undefined : JSON.stringify(all.slice(-MOST)));
 
 const withoutIt = (kept: Which): string[] => read().filter((key) => key !== keyOf(kept));
 

@@ -277,14 +277,16 @@ export function destinationOf(
   typed = '.',
   windows = process.platform === 'win32',
 ): { to: string; within?: string } {
-  const plain = typed.replaceAll(/\{\{|\}\}/g, (brace) => brace[0]!);
   const placeholder = typed.replaceAll('{{', '  ').indexOf('{');
-  if (placeholder < 0) return { to: plain };
+  if (placeholder < 0) return { to: singleBraces(typed) };
   const path = windows ? typed.replaceAll('\\', '/') : typed;
   const cut = path.lastIndexOf('/', placeholder);
-  const to = path.slice(0, cut + 1).replaceAll(/\{\{|\}\}/g, (brace) => brace[0]!);
+  const to = singleBraces(path.slice(0, cut + 1));
   return { to: to === '' ? '.' : to, within: path.slice(cut + 1) };
 }
+
+/** A brace that means itself was doubled. */
+const singleBraces = (text: string): string => text.replaceAll(/\{\{|\}\}/g, (brace) => brace[0]!);
 
 /** With these somebody sends: a server of files does not. */
 const OF_A_SENDER = [

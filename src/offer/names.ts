@@ -256,6 +256,16 @@ function unsafe(path: string, what: string): BeelineError {
   return fault('NAME_UNSAFE', { what }, { paths: [path] });
 }
 
+/** The folder of a relative path; '' at the top. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** The name of what a relative path leads to. */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** Another name where one is taken: ' (2)' before the extension, cut to what one name may be long. Only the path's last part changes. */
 export function numbered(path: string, n: number): string {
   const slash = path.lastIndexOf('/') + 1;

@@ -2,8 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { addressKey, isAddress, type Scope, scopeOf } from '../base/addresses.ts';
 
-/** Addresses at which a proxy of one's own may be. */
-const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
+/** Of this machine's own networks: a proxy of one's own is there, and those are one network where this server itself is in it. */
+const LOCAL: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
 
 /**
  * The address a request counts under. Behind a trusted proxy that is the last entry of X-Forwarded-For: the one that
@@ -12,7 +12,7 @@ const NEAR: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
   const direct = plain(request.socket.remoteAddress ?? 'unknown');
-  if (!trustProxy || !NEAR.has(scopeOf(direct))) return direct;
+  if (!trustProxy || !LOCAL.has(scopeOf(direct))) return direct;
   const header = request.headers['x-forwarded-for'];
   const last = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').at(-1)!.trim();
   return isAddress(last) ? plain(last) : direct;
@@ -27,8 +27,6 @@ export type NearWay = (typeof NEAR_WAYS)[number];
 
 /** What proxies add. The address is one of theirs then, and who comes through it may be anywhere. */
 const PROXIED = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'cf-connecting-ip'] as const;
-/** Scopes that are one network where this server itself is in it. */
-const LOCAL: ReadonlySet<Scope> = new Set(['loopback', 'private', 'link-local']);
 const ALL_LOCAL = 'lan';
 
 /**

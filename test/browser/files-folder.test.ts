@@ -6,22 +6,14 @@ import { FolderFiles, namesAtTop } from '../../src/browser/files/folder-files.ts
 import { FolderSink } from '../../src/browser/files/folder-sink.ts';
 import type { Entry } from '../../src/offer/manifest.ts';
 import { ByteSpace } from '../../src/offer/space.ts';
+import { entryOf } from '../entries.ts';
 import { FolderDouble } from './folder-double.ts';
-
-const entry = (path: string, size = 1): Entry => {
-  const folder = path.endsWith('/');
-  return {
-    path: folder ? path.slice(0, -1) : path,
-    kind: folder ? 'folder' : 'file',
-    ...{ size: folder ? 0 : size, mode: 0, mtime: 0, target: '', version: '' },
-  };
-};
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** As a sink begins with them. */
 async function filesIn(folder: FolderDouble, paths: readonly (string | Entry)[], earlier = false) {
-  const entries = paths.map((path) => (typeof path === 'string' ? entry(path) : path));
+  const entries = paths.map((path) => (typeof path === 'string' ? entryOf(path) : path));
   const fitted = await fittedPaths(entries);
   const names = await namesAtTop(folder.handle, entries, fitted);
   const refused: string[] = [];
@@ -49,7 +41,7 @@ test('what leads out of the folder is refused before anything is touched', async
     const folder = new FolderDouble();
     const sink = new FolderSink(folder.handle);
     await assert.rejects(
-      sink.open([entry(path)], new ByteSpace([1], 2 ** 20)),
+      sink.open([entryOf(path)], new ByteSpace([1], 2 ** 20)),
       { code: 'UNSAFE_NAME' },
       path,
     );
@@ -109,7 +101,7 @@ test('no other name is one of the same offer, though the folder around the two g
 test('a later run finds what has such another name', async () => {
   const folder = new FolderDouble();
   await put(folder, ['d/', 'd/x.lnk']);
-  const { entries } = await filesIn(new FolderDouble(), ['d/', entry('d/x.lnk', 7)]);
+  const { entries } = await filesIn(new FolderDouble(), ['d/', entryOf('d/x.lnk', 7)]);
   const files = new FolderFiles({
     ...{ top: folder.handle, entries, fitted: entries.map(({ path }) => path), earlier: true },
     names: new Map([
@@ -124,7 +116,7 @@ test('a later run finds what has such another name', async () => {
 
 test('pieces in any order make a file, which is empty until it is whole', async () => {
   const folder = new FolderDouble();
-  const { files } = await filesIn(folder, [entry('x', 6)]);
+  const { files } = await filesIn(folder, [entryOf('x', 6)]);
   assert.equal(await files.piece(0, 2, 2, bytes('cd')), undefined);
   assert.equal(await files.piece(0, 0, 2, bytes('ab')), undefined);
   assert.deepEqual(folder.list(), ['x=']);
@@ -135,7 +127,7 @@ test('pieces in any order make a file, which is empty until it is whole', async 
 
 test('of what is forgotten, or not whole at the end, nothing is left', async () => {
   const folder = new FolderDouble();
-  const { files } = await filesIn(folder, [entry('x', 6), entry('y', 6), entry('z')]);
+  const { files } = await filesIn(folder, [entryOf('x', 6), entryOf('y', 6), entryOf('z')]);
   await files.piece(0, 0, 2, bytes('ab'));
   await files.piece(1, 0, 2, bytes('ab'));
   files.whole(2, bytes('z'));
@@ -151,7 +143,7 @@ test('a later run takes what an earlier one began, and nothing else', async () =
   await put(folder, ['d/', 'd/x', 'd/y']);
   const dir = folder.entries.get('d')!.item as FolderDouble;
   await dir.getFileHandle('empty', { create: true });
-  const paths = ['d/', entry('d/x', 3), entry('d/y', 99), entry('d/empty', 5)];
+  const paths = ['d/', entryOf('d/x', 3), entryOf('d/y', 99), entryOf('d/empty', 5)];
   const { entries } = await filesIn(new FolderDouble(), paths);
   const claimed: string[] = [];
   const files = new FolderFiles({

@@ -3,17 +3,10 @@ import { test } from 'node:test';
 import type { Entry } from '../../src/offer/manifest.ts';
 import { Progress, type Ticks } from '../../src/session/progress.ts';
 import { MOST_TOLD, WholeNames } from '../../src/session/whole-names.ts';
+import { entryOf } from '../entries.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
-const entry = (path: string, size = 1): Entry => {
-  const folder = path.endsWith('/');
-  return {
-    path: folder ? path.slice(0, -1) : path,
-    kind: folder ? 'folder' : 'file',
-    ...{ size: folder ? 0 : size, mode: 0, mtime: 0, target: '', version: '' },
-  };
-};
-const entriesOf = (...paths: string[]) => paths.map((path) => entry(path));
+const entriesOf = (...paths: string[]) => paths.map((path) => entryOf(path));
 
 test('a file is told of when it is whole, and a folder when all in it is', () => {
   const names = new WholeNames(entriesOf('a', 'b/', 'b/c', 'b/d/', 'b/d/e', 'b2', 'f/'));
@@ -41,11 +34,11 @@ test('a folder is whole when all in it is, wherever a sender puts that in its li
 
 test('of names past the first few hundred nobody is told', () => {
   const names = new WholeNames(
-    Array.from({ length: 3 * MOST_TOLD }, (_, n) => entry(n % 3 === 0 ? `${n}/` : `${n - (n % 3)}/${n}`)),
+    Array.from({ length: 3 * MOST_TOLD }, (_, n) => entryOf(n % 3 === 0 ? `${n}/` : `${n - (n % 3)}/${n}`)),
   );
   for (let n = 0; n < 3 * MOST_TOLD; n++) names.done(n);
   assert.equal(names.take().length, MOST_TOLD);
-  const many = new WholeNames(Array.from({ length: 200_000 }, (_, n) => entry(String(n))));
+  const many = new WholeNames(Array.from({ length: 200_000 }, (_, n) => entryOf(String(n))));
   for (let n = 199_999; n >= 0; n--) many.done(n);
   assert.deepEqual(
     many.take(),
@@ -77,7 +70,7 @@ function told(entries: readonly Entry[], ticks?: Ticks) {
 
 test('many that become whole at once are one event, and none comes more often than the progress', async () => {
   const { clock, events, whole, move } = told(
-    Array.from({ length: 200_000 }, (_, n) => entry(String(n))),
+    Array.from({ length: 200_000 }, (_, n) => entryOf(String(n))),
     'moved',
   );
   for (let n = 0; n < 200_000; n++) {
@@ -92,7 +85,7 @@ test('many that become whole at once are one event, and none comes more often th
 });
 
 test('what was counted is counted anew after a failure, and an empty file is whole from the beginning', async () => {
-  const { clock, progress, whole, move } = told([entry('a', 2), entry('none', 0), entry('b')], 'moved');
+  const { clock, progress, whole, move } = told([entryOf('a', 2), entryOf('none', 0), entryOf('b')], 'moved');
   move(0);
   assert.deepEqual(whole(), ['none']);
   progress.start(0);

@@ -2,6 +2,7 @@
 
 import { archiveName, type ZipMember, zipLength, zipStream } from '../../archive/zip.ts';
 import { fault } from '../../base/errors.ts';
+import { lastPart } from '../../offer/names.ts';
 import { startDownload, stopped } from './download-stream.ts';
 import type { Kept, KeptFile } from './kept.ts';
 
@@ -57,7 +58,7 @@ async function downloadFile(file: KeptFile, signal: AbortSignal | undefined): Pr
   const address = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = address;
-  link.download = file.path.slice(file.path.lastIndexOf('/') + 1);
+  link.download = lastPart(file.path);
   document.body.append(link);
   link.click();
   link.remove();

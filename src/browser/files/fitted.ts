@@ -7,6 +7,7 @@ import { fault } from '../../base/errors.ts';
 import { quoted } from '../../base/printable.ts';
 import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
+import { lastPart } from '../../offer/names.ts';
 import { Notices } from '../../wire/notices.ts';
 import { PageSlices } from './slices.ts';
 
@@ -43,8 +44,4 @@ export function warnOfMisfits(
     notices.add('saved under another name that every system can hold', told);
   }
   notices.end();
-}
-
-function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

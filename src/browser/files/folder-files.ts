@@ -6,7 +6,7 @@ import { BeelineError } from '../../base/errors.ts';
 import { InTurn } from '../../base/in-turn.ts';
 import { fitName, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import { foldKey } from '../../offer/names.ts';
+import { foldKey, lastPart, parentOf } from '../../offer/names.ts';
 import type { StagedPieces } from '../../sync/store/chunk-writer.ts';
 import { atOnce } from './at-once.ts';
 import { freeName, look, savingError } from './free-names.ts';
@@ -269,8 +269,7 @@ export class FolderFiles implements StagedPieces {
   }
 
   #parent(entry: number): Promise<Dir | undefined> {
-    const { path } = this.#job.entries[entry]!;
-    return this.#dir(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    return this.#dir(parentOf(this.#job.entries[entry]!.path));
   }
 
   #dir(path: string): Promise<Dir | undefined> {
@@ -325,14 +324,12 @@ export class FolderFiles implements StagedPieces {
   }
 
   #nameOf(entry: number): string {
-    const path = this.#job.names.get(entry) ?? this.#job.fitted[entry]!;
-    return path.slice(path.lastIndexOf('/') + 1);
+    return lastPart(this.#job.names.get(entry) ?? this.#job.fitted[entry]!);
   }
 
   /** Of a name beside that entry, whatever the folder around it is called here. */
   #keyOf(entry: number, name: string): string {
-    const { path } = this.#job.entries[entry]!;
-    return foldKey(joined(path.slice(0, Math.max(0, path.lastIndexOf('/'))), name));
+    return foldKey(joined(parentOf(this.#job.entries[entry]!.path), name));
   }
 
   #otherName(entry: number, dir: Dir, name: string): Promise<string> {

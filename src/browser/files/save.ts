@@ -5,7 +5,7 @@
 import { BeelineError, fault } from '../../base/errors.ts';
 import { InTurn } from '../../base/in-turn.ts';
 import { quoted } from '../../base/printable.ts';
-import { foldKey } from '../../offer/names.ts';
+import { foldKey, lastPart, parentOf } from '../../offer/names.ts';
 import { atOnce } from './at-once.ts';
 import { folderError } from './folder-errors.ts';
 import { freeName, look, savingError } from './free-names.ts';
@@ -112,10 +112,9 @@ class Saving {
     path: string,
     make: (parent: FileSystemDirectoryHandle, name: string) => Promise<T>,
   ): Promise<{ parent: FileSystemDirectoryHandle; name: string; handle: T } | undefined> {
-    const slash = path.lastIndexOf('/');
-    const parent = this.#folders.get(path.slice(0, Math.max(0, slash)));
+    const parent = this.#folders.get(parentOf(path));
     if (!parent) return this.#refuse(path);
-    const own = path.slice(slash + 1);
+    const own = lastPart(path);
     const making = async (name: string) => ({ parent, name, handle: await make(parent, name) });
     try {
       this.#checkGoing();

@@ -21,7 +21,7 @@ import { codeOf } from '../../base/errors.ts';
 import { MAX_COMPONENT, MAX_TIME_S } from '../../base/limits.ts';
 import { ANY_NAME, type NameAbilities, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
-import { WINDOWS_DEVICE } from '../../offer/names.ts';
+import { lastPart, WINDOWS_DEVICE } from '../../offer/names.ts';
 import { CREATE_FLAGS, fromMicros, toMicros } from './io.ts';
 import { FileSlices, inSlices } from './slices.ts';
 
@@ -81,7 +81,7 @@ const ENDINGS = [
 
 /** True if not every file system holds this: a link, an odd or long name, a time far off. */
 export function mayNotFit({ path, kind, mtime }: Pick<Entry, 'path' | 'kind' | 'mtime'>): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = lastPart(path);
   if (kind === 'link' || mtime < FROM_1981 || mtime > TO_2037) return true;
   return name.search(ODD) >= 0 || /[. ]$/.test(name) || WINDOWS_DEVICE.test(name) || name.length * 3 > SHORT;
 }
@@ -104,7 +104,7 @@ async function needsOf(entries: readonly Entry[]): Promise<Needs> {
     ...{ earliest: FROM_1981, latest: TO_2037 },
   };
   await inSlices(entries, ({ path, kind, mtime }) => {
-    const name = path.slice(path.lastIndexOf('/') + 1);
+    const name = lastPart(path);
     for (const [letter] of name.matchAll(ODD)) needs.letters.add(letter);
     if (name.endsWith('.') || name.endsWith(' ')) needs.ends.add(name.at(-1)!);
     if (name.length * 3 > SHORT) needs.longest = Math.max(needs.longest, Buffer.byteLength(name));

@@ -108,11 +108,6 @@ export class Folders {
   }
 }
 
-/** The folder of a relative path; '' at the top. */
-export function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
-}
-
 function checkReal(absolute: string, path: string): void {
   const found = lstatSync(absolute, { throwIfNoEntry: false });
   if (found?.isDirectory()) return;

@@ -7,7 +7,7 @@ import { quoted } from '../../base/printable.ts';
 import type { HashName } from '../../offer/hashing.ts';
 import { type Entry, encodingPages } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
-import { checkingEntries } from '../../offer/names.ts';
+import { checkingEntries, parentOf } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import { formatBytes } from '../../session/format.ts';
 import type { End, Sink } from '../../sync/ports.ts';
@@ -18,7 +18,6 @@ import { emptyPlan, type OnConflict, type Overwrite, type Plan, settle } from '.
 import { Destination } from './destination.ts';
 import { diskError } from './disk-errors.ts';
 import { fit, type Links } from './fit.ts';
-import { parentOf } from './folders.ts';
 import { Inventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { canWriteAgain, freeBytes, missingBytes } from './room.ts';

@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { realClock } from '../../base/clock.ts';
 import type { Entry } from '../../offer/manifest.ts';
+import { parentOf } from '../../offer/names.ts';
 import type { ByteSpace, Extent } from '../../offer/space.ts';
 import { ChunkWriter } from '../../sync/store/chunk-writer.ts';
 import { type Batch, Committer } from '../../sync/store/commit.ts';
@@ -12,7 +13,7 @@ import { digestOf } from '../../threads/digests.ts';
 import { Arrived } from './arrived.ts';
 import type { Plan } from './conflicts.ts';
 import { diskError } from './disk-errors.ts';
-import { Folders, parentOf } from './folders.ts';
+import { Folders } from './folders.ts';
 import { Inventory, takeInventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { LocalData } from './local-data.ts';

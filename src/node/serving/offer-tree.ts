@@ -4,6 +4,7 @@
  */
 import type { ServedFile, ServedNode, ServedTree } from '../../http/serving/tree.ts';
 import type { Entry } from '../../offer/manifest.ts';
+import { parentOf } from '../../offer/names.ts';
 import type { Source } from '../../sync/ports.ts';
 
 interface Item {
@@ -30,7 +31,7 @@ export class OfferTree implements ServedTree {
       const item: Item = { node: nodeOf(entry), entry: index, children: [] };
       this.#items.set(path, item);
       // A folder comes before what is in it.
-      this.#items.get(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.children.push(item);
+      this.#items.get(parentOf(path))?.children.push(item);
     }
     for (const { children } of this.#items.values())
       children.sort((a, b) => (a.node.name < b.node.name ? -1 : 1));
