@@ -8,6 +8,7 @@ import type { Code } from '../identity/code.ts';
 import { usage } from './args.ts';
 import { formatBytes } from './format.ts';
 import type { Host, Input } from './host.ts';
+import { isNo, isYes } from './prompt.ts';
 import type { TransferRun } from './session.ts';
 
 /** Bytes of a first line, and milliseconds to wait for it. */
@@ -70,12 +71,14 @@ export function placeOf(link: string): { server?: string; said: string } {
  * A well-formed code, without what was typed or pasted around it. A wrong guess burns the code. So the person is asked
  * about a code that looks mistyped before it is tried. Where nobody can be asked, it is refused.
  * @param given from an argument or the environment
+ * @param asTyped the person says that it is right
  * @throws BeelineError USAGE, TIMEOUT, INTERRUPTED
  */
 export async function obtainCode(
   given: string | undefined,
   { stdin, codes }: Host,
   { prompt, screen, interrupt }: Pick<TransferRun, 'prompt' | 'screen' | 'interrupt'>,
+  asTyped: boolean,
 ): Promise<Obtained> {
   const { parseCode, linkIn, formatCode, doubtAbout, describeDoubt, completionOf } = await codes();
   let text = given;
@@ -86,34 +89,54 @@ export async function obtainCode(
     throw usage('receive', 'stdin holds no code. Give one there, as an argument or in BEELINE_CODE.');
 
   let link: string | undefined;
+  // A script's code cannot be typed again; what was typed at the prompt can.
+  let code = text === undefined ? await typedCode('Code: ') : taken(text);
   for (;;) {
-    const typed = text ?? (await answer('Code: ', completions));
-    let code: Code;
-    try {
-      code = parseCode(typed);
-    } catch (error) {
-      // What was typed at the prompt can be typed again; a script's code cannot.
-      if (text !== undefined || !(error instanceof BeelineError) || typed === '') throw error;
-      screen.line(error.message);
-      continue;
-    }
-    // A code that is given once more has the place of the first.
-    link = linkIn(typed) ?? link;
-    const doubt = doubtAbout(code.password);
+    const doubt = asTyped ? undefined : doubtAbout(code.password);
     if (!doubt) return { code: formatCode(code), link };
     if (!prompt.possible)
       throw usage(
         'receive',
-        `${describeDoubt(doubt)} Nothing was tried, so the code still works: give it again.`,
+        `${describeDoubt(doubt)} Nothing was tried, so the code still works: give it again, or add --as-typed if it is right.`,
       );
-    if (doubt.meant !== undefined) {
-      const meant = formatCode({ ...code, password: doubt.meant });
-      const yes = await answer(`Did you mean ${meant}? [Y/n] `);
-      return { code: yes === '' || /^y(es)?$/i.test(yes) ? meant : formatCode(code), link };
+    const meant = doubt.meant === undefined ? undefined : formatCode({ ...code, password: doubt.meant });
+    const said = await answer(
+      meant === undefined
+        ? `${describeDoubt(doubt)} Type the code again, or y if it is right: `
+        : `Did you mean ${meant}? [Y/n, or type the code again] `,
+    );
+    if (meant !== undefined && (said === '' || isYes(said))) return { code: meant, link };
+    if (meant === undefined ? isYes(said) : isNo(said)) return { code: formatCode(code), link };
+    if (said === '') continue;
+    // Neither yes nor no: to take it for one of them might burn the code.
+    code = attempt(said) ?? (await typedCode('Code: '));
+  }
+
+  async function typedCode(question: string): Promise<Code> {
+    for (;;) {
+      const typed = await answer(question, completions);
+      if (typed === '') throw usage('receive', 'No code was given.');
+      const code = attempt(typed);
+      if (code) return code;
     }
-    const again = await answer(`${describeDoubt(doubt)} The code again, or Enter if it is right: `);
-    if (again === '') return { code: formatCode(code), link };
-    text = again;
+  }
+
+  /** Undefined if it is no code; that is said. */
+  function attempt(typed: string): Code | undefined {
+    try {
+      return taken(typed);
+    } catch (error) {
+      if (!(error instanceof BeelineError)) throw error;
+      screen.line(error.message);
+      return undefined;
+    }
+  }
+
+  function taken(typed: string): Code {
+    const code = parseCode(typed);
+    // A code that is given once more has the place of the first.
+    link = linkIn(typed) ?? link;
+    return code;
   }
 
   /** All, for Tab goes on with what they have in common. */

@@ -106,6 +106,9 @@ const always = {
   version: typedOnly(on('show the version', 'V')),
 };
 
+const asTyped = under('codes', {
+  'as-typed': typedOnly(on('the code is right, though it looks mistyped: its words are of your own')),
+});
 const limit = takes('RATE', 'the most bytes a second, such as 800k, 10M or 1.5MiB', size);
 const server = takes('URL', 'meet at this `beeline server` (wss:// or https://)', serverUrl);
 
@@ -241,6 +244,7 @@ export const FLAGS = {
     }),
     server,
     code: text('CODE', 'a code of your own, such as 7-crossover-clockwork'),
+    ...asTyped,
     limit,
     update: on('suggest to the receiver to replace only what differs'),
     'dry-run': on('show what would be sent, and how much; send nothing'),
@@ -277,6 +281,7 @@ export const FLAGS = {
     device: texts('NAME', 'from this trusted device, no code'),
     ...under('devices', { trust }),
     code: text('CODE', 'the code, if it is not an argument'),
+    ...asTyped,
     limit,
     ...under('files', {
       links: takes(

@@ -196,7 +196,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
   codes: {
     line: 'what a code is, how to give it, and how two find each other by it',
     body: [
-      'The sender shows a code such as 7-crossover-clockwork. Whoever has it can receive, once. The number says where the two meet. The words are secret: they prove to each side that the other one has the same code. A wrong guess burns the code, so Beeline asks before it tries one with a word that is none.',
+      'The sender shows a code such as 7-crossover-clockwork. Whoever has it can receive, once. The number says where the two meet. The words are secret: they prove to each side that the other one has the same code. A wrong guess burns the code, so Beeline asks before it tries one with a word that is none, and without a terminal refuses it. --as-typed says that such a word is right.',
       '',
       'You can paste a link, or the whole command that the sender shows. Spaces and full stops between the words do no harm. In scripts, use BEELINE_CODE or stdin: `ps` shows arguments. A link is shown as a QR code by itself where the terminal has room for it; --qr shows one always.',
       '',

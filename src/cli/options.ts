@@ -36,6 +36,8 @@ export interface SendArgs extends TransferArgs<SendOptions> {
   /** Among the paths is `-`. */
   stdin: boolean;
   qr: boolean;
+  /** A code of the person's own may look mistyped. */
+  asTyped: boolean;
   /** Only show what would be sent. */
   dryRun: boolean;
   /** How many are to receive it; absent: one. */
@@ -50,6 +52,8 @@ export type ReceiveArgs = TransferArgs<
   Omit<ReceiveOptions, 'accept'> & Required<Pick<ReceiveOptions, 'to' | 'overwrite'>>
 > & {
   yes: boolean;
+  /** A code that looks mistyped is tried. */
+  asTyped: boolean;
   /** The folder is shown on the desktop at the end. */
   open: boolean;
   /** --server or --at was typed. */
@@ -184,6 +188,7 @@ export function sendArgs(argv: readonly string[], env: Env): SendArgs {
     what: text === undefined ? paths : { text },
     stdin: paths.includes('-'),
     qr: flags.qr ?? false,
+    asTyped: flags['as-typed'] ?? false,
     dryRun: flags['dry-run'] ?? false,
     several: severalOf(flags),
     ...(flags.later && { later: flags.device![0] }),
@@ -247,6 +252,7 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     // Of several, each that has to name a server is looked at before the first is tried.
     ...transferArgs('receive', flags, env, codes.find(isLinked) ?? argument ?? flags.code, own),
     yes,
+    asTyped: flags['as-typed'] ?? false,
     open: opens(flags),
     placed: 'server' in flags || 'at' in flags,
     ...(several.length > 1 && { several }),
@@ -291,6 +297,7 @@ const singleBraces = (text: string): string => text.replaceAll(/\{\{|\}\}/g, (br
 /** With these somebody sends: a server of files does not. */
 const OF_A_SENDER = [
   ...[
+    'as-typed',
     'at',
     'code',
     'device',

@@ -89,3 +89,8 @@ export class Prompt {
 export function isYes(answer: string | undefined): boolean {
   return answer !== undefined && /^y(es)?$/i.test(answer);
 }
+
+/** True for n and no, in any case. */
+export function isNo(answer: string): boolean {
+  return /^no?$/i.test(answer);
+}

@@ -106,12 +106,12 @@ export function formatCode(code: Code): string {
   return `${code.nameplate}-${code.password}`;
 }
 
-/** `words` random words (1 to 16) of the BIP-39 English list, 11 bits each, joined by dashes. */
 /** The words of a code's password. */
 export function wordsIn({ password }: Code): number {
   return password.split('-').length;
 }
 
+/** `words` random words (1 to 16) of the BIP-39 English list, 11 bits each, joined by dashes. */
 export async function generatePassword(words = 2): Promise<string> {
   if (!Number.isInteger(words) || words < 1 || words > 16) throw usage('A code can have 1 to 16 words.');
   const list = await wordList();

@@ -628,6 +628,9 @@ describe('cli: receive', () => {
     const { code, exit, said } = await receivedCode(['7-abandn-zoo'], {});
     assert.deepEqual([code, exit], [undefined, 2]);
     assert.match(said, /'abandn' is not a word of a code\. Did you mean 'abandon'\? Nothing was tried/);
+    assert.match(said, /--as-typed if it is right/);
+    const insisted = await receivedCode(['7-abandn-zoo', '--as-typed'], {});
+    assert.equal(insisted.code, '7-abandn-zoo');
     const own = await receivedCode(['7-crosover-clockwork'], {});
     assert.equal(own.code, '7-crosover-clockwork', 'near to nothing: words of somebody’s own');
   });
@@ -635,7 +638,15 @@ describe('cli: receive', () => {
   it('a sender’s own code is refused if its receiver would take it for a mistyped one', async () => {
     const host = fakeHost({ send: (transfer) => transfer.finish() });
     assert.equal(await dispatch(['send', 'x', '--code', '7-abandn-zoo'], host), 2);
-    assert.match(host.stderr.text, /take it for a mistyped one.*'abandn'.*'abandon'/);
+    assert.match(host.stderr.text, /take this one for a mistyped one.*'abandn'.*'abandon'/);
+    const sure = fakeHost({
+      send: (transfer) => {
+        transfer.emit({ event: 'code', code: '7-abandn-zoo' });
+        transfer.finish();
+      },
+    });
+    assert.equal(await dispatch(['send', 'x', '--code', '7-abandn-zoo', '--as-typed'], sure), 0);
+    assert.match(sure.stderr.text, /beeline receive 7-abandn-zoo --as-typed/);
   });
 
   it('finds the code in whatever was pasted, and joins one that a shell took apart', async () => {

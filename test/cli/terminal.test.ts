@@ -168,11 +168,20 @@ describe('cli: questions', { timeout: 60_000 }, () => {
     assert.equal(await receive(no, ['7-abandn-zoo', '--yes'], script), 0);
     const again = new Person([/'xat' is not .* 'cat', 'fat' or 'hat'\?/, '7 abandon hat\r']);
     assert.equal(await receive(again, ['7-abandon-xat', '--yes'], script), 0);
-    const sure = new Person([/'xat' is not/, '\r']);
+    const sure = new Person([/'xat' is not/, '\r'], [/'xat' is not/, 'y\r']);
     assert.equal(await receive(sure, ['7-abandon-xat', '--yes'], script), 0);
-    assert.deepEqual(codes, ['7-abandon-zoo', '7-abandn-zoo', '7-abandon-hat', '7-abandon-xat']);
+    // A code in place of yes or no is no no.
+    const corrected = new Person([/Did you mean/, '7-abandn-gas\r'], [/Did you mean 7-abandon-gas/, 'y\r']);
+    assert.equal(await receive(corrected, ['7-abandn-zoo', '--yes'], script), 0);
+    const unclear = new Person([/Did you mean/, 'what?\r'], [/Code: /, '7-abandon-gas\r']);
+    assert.equal(await receive(unclear, ['7-abandn-zoo', '--yes'], script), 0);
+    assert.deepEqual(codes, [
+      ...['7-abandon-zoo', '7-abandn-zoo', '7-abandon-hat', '7-abandon-xat'],
+      ...['7-abandon-gas', '7-abandon-gas'],
+    ]);
     const none = new Person([/Code: /, '\x04']);
     assert.equal(await receive(none, ['--yes'], script), 2);
+    assert.deepEqual(codes.length, 6);
   });
 
   it('describes a text and an unnamed peer', () => {

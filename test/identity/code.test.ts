@@ -6,6 +6,7 @@ import { BeelineError } from '../../src/base/errors.ts';
 import { codeIn, formatCode, generatePassword, MAX_PASSWORD, parseCode } from '../../src/identity/code.ts';
 import { editDistance } from '../../src/identity/distance.ts';
 import { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
+import { seed } from '../seed.ts';
 
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 
@@ -171,7 +172,10 @@ test('a typo is told with what was meant, anything else is left alone', async ()
   for (const right of [
     'abandon-zoo',
     'abandon-qqqqqqqq',
-    'secret-words',
+    'my-own-words',
+    'cats-dogs',
+    'crossover-clockwork',
+    'cat',
     'x-y',
     'alpha-beta',
     '',
@@ -181,18 +185,42 @@ test('a typo is told with what was meant, anything else is left alone', async ()
   assert.equal(doubtAbout('a'.repeat(256)), undefined);
 });
 
-test('one slip in any word of a generated code is noticed before it is tried', async () => {
-  const letters = 'abcdefghijklmnopqrstuvwxyz';
-  for (let run = 0; run < 300; run++) {
-    const [first, second] = (await generatePassword()).split('-') as [string, string];
-    const at = run % first.length;
-    const other = letters[(run * 7) % 26]!;
-    const slip = first.slice(0, at) + other + first.slice(at + 1);
-    // Another listed word, or a plural, is nobody's typo to see.
-    if (wordlist.includes(slip) || wordlist.some((word) => slip === `${word}s`)) continue;
-    const doubt = doubtAbout(`${slip}-${second}`);
-    assert.equal(doubt?.word, slip, `${slip}-${second}`);
-  }
+test('one word that is short, a plural or has a letter doubled is a mistyped one beside a listed one', () => {
+  for (const [password, meant] of [
+    ['ga-zoo', 'gas'],
+    ['gass-zoo', 'gas'],
+    ['secret-words', 'word'],
+    ['zoo-ict', 'act'],
+    ['zoo-cta', 'cat'],
+    ['abandonzoo', 'abandon-zoo'],
+    ['aban-don-zoo', 'abandon'],
+    ['zoo-zoo-aban-don', 'abandon'],
+  ] as const)
+    assert.ok(doubtAbout(password)?.near.includes(meant), password);
+  assert.equal(doubtAbout('zoo-zoo-aban-don')?.meant, 'zoo-zoo-abandon');
+});
+
+test('one slip anywhere in the words of a generated code makes other listed words, or is noticed', async () => {
+  const letters = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0159'-");
+  const words = fc.array(fc.constantFrom(...wordlist), { minLength: 2, maxLength: 4 });
+  const kinds = fc.constantFrom('insert', 'delete', 'replace', 'swap');
+  fc.assert(
+    fc.property(words, kinds, fc.nat(), letters, (words, kind, where, letter) => {
+      const right = words.join('-');
+      const at = where % right.length;
+      const [before, here, after] = [right.slice(0, at), right[at]!, right.slice(at + 1)];
+      const slip = {
+        insert: before + letter + here + after,
+        delete: before + after,
+        replace: before + letter + after,
+        swap: before + after.slice(0, 1) + here + after.slice(1),
+      }[kind];
+      const { password } = parseCode(`7-${slip}`);
+      if (password.split('-').every((word) => wordlist.includes(word))) return;
+      assert.ok(doubtAbout(password), `${right} ${kind}: ${password}`);
+    }),
+    { seed, numRuns: 3000 },
+  );
 });
 
 test('edit distance counts insertions, deletions, substitutions and swaps', () => {

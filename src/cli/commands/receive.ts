@@ -54,7 +54,7 @@ async function receiveOne(
     const open = await session.opener(args.open, folder);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } =
-      obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session) : {});
+      obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session, args.asTyped) : {});
     const place = placeIn(args, link, turn ? 'this offer' : 'the link');
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
@@ -99,7 +99,9 @@ async function receiveInTurn(
     const obtained: (Obtained | undefined)[] = [];
     for (const { code } of offers)
       obtained.push(
-        code === undefined ? undefined : await obtainCode(code, host, { prompt, screen, interrupt }),
+        code === undefined
+          ? undefined
+          : await obtainCode(code, host, { prompt, screen, interrupt }, args.asTyped),
       );
     const names = offers.map(({ device }, index) => obtained[index]?.code ?? device);
     if (new Set(names).size < names.length)

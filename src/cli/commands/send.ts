@@ -35,7 +35,7 @@ export async function sendCommand(argv: readonly string[], host: Host): Promise<
   let qrCode: QrCode | undefined;
   try {
     if (args.qr || hasLink(args, session)) qrCode = await loadQrCode();
-    if (chosen !== undefined) await checkCode(chosen, host);
+    if (chosen !== undefined && !args.asTyped) await checkCode(chosen, host);
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     const options = await session.prepare({ ...args.options, ...proxied, psk }, [chosen, args.proxy]);
@@ -145,7 +145,7 @@ async function checkCode(text: string, host: Host): Promise<void> {
   if (doubt)
     throw usage(
       'send',
-      `Choose another code. The receiver would take it for a mistyped one. ${describeDoubt(doubt)}`,
+      `Choose another code, or add --as-typed. The receiver would take this one for a mistyped one. ${describeDoubt(doubt)}`,
     );
 }
 
@@ -183,7 +183,9 @@ function tell(run: TransferRun, args: SendArgs, qrCode: QrCode | undefined, code
   const { server } = args.options;
   // A telephone's camera can do something with a link; with a page of this process, that comes next.
   if (!args.options.web) drawQr(run, args, qrCode, server === undefined ? code : pageLink(server, code));
-  report.say(instructions(shellWord(code), args.options, { code, several: args.several !== undefined }));
+  // The receiver's command would ask whether it is mistyped.
+  const how = args.asTyped ? `${shellWord(code)} --as-typed` : shellWord(code);
+  report.say(instructions(how, args.options, { code, several: args.several !== undefined }));
   const keys = screen.live && !args.stdin ? ' (p pauses, r resumes, c twice cancels)' : '';
   report.say(`${waiting(args)}${keys}`);
 }
