@@ -18,7 +18,7 @@ const SIZES = { 1280: { width: 1280, height: 800 }, 390: { width: 390, height: 8
 const MOST = 90_000;
 
 const T = 'mock.transfer';
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 const ROOT = '9f86d081884c7d65'.repeat(4);
 const PRINT = '3fa91c07d2e46b85'.repeat(4);
 const AGENT = 'beeline/0.1.0 (Chrome on Android)';
@@ -265,7 +265,7 @@ const STATES = {
     await press(page, 'Send');
     await play(
       page,
-      `(${T}.emit(${MANIFEST(5, 2.24e9)}, { event: 'code', code: '7-crossover-clockwork-lamp' },
+      `(${T}.emit(${MANIFEST(5, 2.24e9)}, { event: 'code', code: '7-velvet-canyon-lamp' },
         ${come(1, AGENT)}, ...${PROGRESS(0.63, 'Film of the hike.mp4', ', peer: 1')},
         ${come(2, 'beeline/0.1.0')}, ...${PROGRESS(0.18, 'Film of the hike.mp4', ', peer: 2')}), 0)`,
     );

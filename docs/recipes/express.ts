@@ -1,5 +1,5 @@
 // Express: files of a folder on the server, each offered when somebody asks for it, with its progress as server-sent events.
-//   curl -X POST http://127.0.0.1:8080/offers/report.pdf       {"id":1,"code":"7-crossover-clockwork","port":47150}
+//   curl -X POST http://127.0.0.1:8080/offers/report.pdf       {"id":1,"code":"7-velvet-canyon","port":47150}
 //   curl -N http://127.0.0.1:8080/offers/1/events              what happens, one event a line, until the end
 //   curl -X DELETE http://127.0.0.1:8080/offers/1              ends it, at both sides
 import { readdir } from 'node:fs/promises';

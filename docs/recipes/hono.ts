@@ -1,5 +1,5 @@
 // Hono: a download link for a code. What a sender offers goes through to whoever opens the link, and is kept nowhere.
-//   curl -O http://127.0.0.1:8080/fetch/7-crossover-clockwork
+//   curl -O http://127.0.0.1:8080/fetch/7-velvet-canyon
 import { BeelineError, receive } from '@beeline-transfer/beeline';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';

@@ -25,7 +25,7 @@ import { platform, requireSecureContext } from './platform.ts';
 import { dialRendezvous } from './rendezvous.ts';
 
 export interface BrowserReceiveOptions extends BrowserOptions {
-  /** The whole code, `7-crossover-clockwork`. It is needed without a `device`. */
+  /** The whole code, `7-velvet-canyon`. It is needed without a `device`. */
   code?: string;
   /**
    * False: this page is not introduced to other receivers of the offer, and neither gives them anything nor fetches from them. It never

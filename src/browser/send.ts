@@ -23,7 +23,7 @@ import { dialRendezvous } from './rendezvous.ts';
 const SERVER_DEADLINE = 15_000;
 
 export interface BrowserSendOptions extends BrowserOptions {
-  /** A code of your own, `7-crossover-clockwork`. If it is absent, Beeline makes one. */
+  /** A code of your own, `7-velvet-canyon`. If it is absent, Beeline makes one. */
   code?: string;
   /** How many receive it, or 'any' number; default 1. The code has three words then. */
   receivers?: number | 'any';

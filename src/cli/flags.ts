@@ -243,7 +243,7 @@ export const FLAGS = {
       later: on('with --device: if it is not there, keep the paths in the outbox, and send them when it is'),
     }),
     server,
-    code: text('CODE', 'a code of your own, such as 7-crossover-clockwork'),
+    code: text('CODE', 'a code of your own, such as 7-velvet-canyon'),
     ...asTyped,
     limit,
     update: on('suggest to the receiver to replace only what differs'),

@@ -26,8 +26,8 @@ export const ABOUT: { readonly [C in Command]: About } = {
     line: 'receive what another machine sends, or files from HTTP servers',
     usage: ['beeline receive [CODE...]', 'beeline receive URL...'],
     examples: [
-      'beeline receive 7-crossover-clockwork',
-      'beeline receive 7-crossover-clockwork --to ~/Downloads --yes',
+      'beeline receive 7-velvet-canyon',
+      'beeline receive 7-velvet-canyon --to ~/Downloads --yes',
       'beeline receive --yes --to - < code.txt > disk.img',
       'beeline receive https://example.org/disk.img',
     ],
@@ -196,7 +196,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
   codes: {
     line: 'what a code is, how to give it, and how two find each other by it',
     body: [
-      'The sender shows a code such as 7-crossover-clockwork. Whoever has it can receive, once. The number says where the two meet. The words are secret: they prove to each side that the other one has the same code. A wrong guess burns the code, so Beeline asks before it tries one with a word that is none, and without a terminal refuses it. --as-typed says that such a word is right.',
+      'The sender shows a code such as 7-velvet-canyon. Whoever has it can receive, once. The number says where the two meet. The words are secret: they prove to each side that the other one has the same code. A wrong guess burns the code, so Beeline asks before it tries one with a word that is none, and without a terminal refuses it. --as-typed says that such a word is right.',
       '',
       'You can paste a link, or the whole command that the sender shows. Spaces and full stops between the words do no harm. In scripts, use BEELINE_CODE or stdin: `ps` shows arguments. A link is shown as a QR code by itself where the terminal has room for it; --qr shows one always.',
       '',
@@ -205,8 +205,8 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       'Examples:',
       [
         'beeline send photo.jpg --code 1234-my-own-words',
-        'beeline receive 7-crossover-clockwork',
-        'BEELINE_CODE=7-crossover-clockwork beeline receive --json --yes',
+        'beeline receive 7-velvet-canyon',
+        'BEELINE_CODE=7-velvet-canyon beeline receive --json --yes',
       ],
     ],
   },
@@ -221,7 +221,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       '',
       'Examples:',
       [
-        'beeline receive 7-crossover-clockwork --to "in/{date}/{name}"',
+        'beeline receive 7-velvet-canyon --to "in/{date}/{name}"',
         'beeline send photos/ --update',
         'beeline send project/ --gitignore --exclude "*.log" --dry-run',
         'beeline send photos/ --include "*.jpg" --exclude "/drafts/"',
@@ -239,7 +239,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       '',
       'Examples:',
       [
-        'beeline receive 7-crossover-clockwork 8-topmost-waffle --yes',
+        'beeline receive 7-velvet-canyon 8-copper-lizard --yes',
         'beeline send film.mkv --receivers 5',
         'beeline send slides.pdf --receivers any --until 2h',
         'beeline send film.mkv --device laptop --device studio',
@@ -272,7 +272,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       'Examples:',
       [
         'beeline send disk.img --at 0.0.0.0:4848',
-        'beeline receive 7-crossover-clockwork --at 192.168.1.7:4848',
+        'beeline receive 7-velvet-canyon --at 192.168.1.7:4848',
         'beeline send a.img --server wss://example.org --proxy socks5://127.0.0.1:9050',
       ],
     ],
@@ -323,7 +323,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
       'Examples:',
       [
         'beeline send a.img --json --code 1234-my-own-words',
-        'BEELINE_CODE=7-crossover-clockwork beeline receive --json --yes',
+        'BEELINE_CODE=7-velvet-canyon beeline receive --json --yes',
         'beeline verify receipt.jsonl ~/Downloads',
       ],
     ],

@@ -106,7 +106,7 @@ export function welcome(): string {
     'Send:              beeline send holiday/ notes.txt',
     '                   It shows a code. Tell it to the other person.',
     '',
-    'Receive:           beeline receive 7-crossover-clockwork',
+    'Receive:           beeline receive 7-velvet-canyon',
     '                   With the code that the sender shows.',
     '',
     'Send to a phone:   beeline send photo.jpg --web --qr',
@@ -133,7 +133,7 @@ export function overview(): string {
     '',
     'Examples:',
     '  on this machine:       beeline send holiday/',
-    '  on the other machine:  beeline receive 7-crossover-clockwork',
+    '  on the other machine:  beeline receive 7-velvet-canyon',
     '',
   ].join('\n');
 }

@@ -379,7 +379,7 @@ function codeArguments(positionals: readonly string[]): readonly string[] {
   if (words.length > 1 && words.every((word) => WHOLE_CODE.test(word))) return words;
   throw usage(
     'receive',
-    'Give a code, or several, the words of each joined by hyphens: 7-crossover-clockwork. The folder comes after --to.',
+    'Give a code, or several, the words of each joined by hyphens: 7-velvet-canyon. The folder comes after --to.',
   );
 }
 

@@ -89,12 +89,12 @@ export function parseCode(text: string): Code {
   // Of two words without a dash or a digit, none is a nameplate: that is no code but a sentence.
   if (!dashed && !/\d.*\s/s.test(split[0]))
     throw usage(
-      'A code has two parts joined by a dash, like 7-crossover-clockwork. Type all of what the sender shows.',
+      'A code has two parts joined by a dash, like 7-velvet-canyon. Type all of what the sender shows.',
     );
   const nameplate = split.groups!.nameplate!.toLowerCase();
   if (!NAMEPLATE.test(nameplate))
     throw usage(
-      'The part of a code before its first dash is 1 to 32 letters a-z or digits, like the 7 in 7-crossover-clockwork.',
+      'The part of a code before its first dash is 1 to 32 letters a-z or digits, like the 7 in 7-velvet-canyon.',
     );
   const code = { nameplate, password: normalisePassword(typed.slice(split[0].length)) };
   const whole = formatCode(code);

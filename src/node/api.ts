@@ -25,7 +25,7 @@ export interface CommonOptions extends TransferOptions {
   server?: string;
   /** HOST:PORT. At the sender: the address to listen on. At the receiver: the address of the sender's own rendezvous. */
   at?: string;
-  /** The whole code, `7-crossover-clockwork`. The sender may choose it. The receiver needs it, or `psk`, or `device`. */
+  /** The whole code, `7-velvet-canyon`. The sender may choose it. The receiver needs it, or `psk`, or `device`. */
   code?: string;
   /** A pre-shared key, at least 16 bytes, instead of a code. */
   psk?: Uint8Array;

@@ -43,14 +43,14 @@ for (const tostop of [false, true])
     };
     if (tostop) shell.stdin.write('stty tostop\n');
     shell.stdin.write(
-      `'${process.execPath}' '${MAIN}' send note.txt --code 7-crossover-clockwork --no-lan --port ${port}\n`,
+      `'${process.execPath}' '${MAIN}' send note.txt --code 7-velvet-canyon --no-lan --port ${port}\n`,
     );
     await until(/Waiting for the other side/);
     shell.stdin.write('\x1a');
     await until(/Stopped/);
     shell.stdin.write('bg\n');
     await until(/&\r?\n/);
-    await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
+    await work.receiver('7-velvet-canyon', port, ['--to', work.folder('out')]).ends(0);
     // `wait` returns when the job has ended, or when it is stopped, which `jobs` then says.
     // Of a job that is stopped, `wait` gives 128 and the signal.
     shell.stdin.write('wait %1; echo "status=$?"; exit\n');

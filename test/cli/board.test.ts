@@ -273,7 +273,7 @@ describe('cli: several receivers', () => {
         transfer.finish();
       },
     });
-    assert.equal(await dispatch(['receive', '7-crossover-clockwork', '--yes'], host), 0);
+    assert.equal(await dispatch(['receive', '7-velvet-canyon', '--yes'], host), 0);
     assert.match(stderr.text, /from 3 others, to 2/);
     assert.match(stderr.text, /From other receivers came 2\.00 MB, and to them went 4\.00 MB\./);
   });
@@ -285,7 +285,7 @@ describe('cli: several receivers', () => {
         transfer.finish();
       },
     });
-    assert.equal(await dispatch(['receive', '7-crossover-clockwork', '--yes'], host), 0);
+    assert.equal(await dispatch(['receive', '7-velvet-canyon', '--yes'], host), 0);
     assert.doesNotMatch(host.stderr.text, /other receivers/);
   });
 

@@ -12,7 +12,7 @@ import type { OfferSummary, ReceiveOptions, Result, SendOptions, TransferEvent }
 import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 import { VirtualTerminal } from './vt.ts';
 
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 const OFFER: OfferSummary = {
   files: 2,
   folders: 1,
@@ -63,8 +63,8 @@ describe('cli: send', () => {
     const { text } = host.stderr;
     const order = [
       /^Sending a\.txt$/m,
-      /^Code: 7-crossover-clockwork$/m,
-      /^ {4}beeline receive 7-crossover-clockwork --server 'ws:\/\/h:1\/\?a&b'$/m,
+      /^Code: 7-velvet-canyon$/m,
+      /^ {4}beeline receive 7-velvet-canyon --server 'ws:\/\/h:1\/\?a&b'$/m,
       /^Waiting/m,
       /^The other side paused\.$/m,
       /^Resumed\.$/m,
@@ -241,7 +241,7 @@ describe('cli: send', () => {
   it('names the addresses only when the port is known', async () => {
     const at = fakeHost({ send: usual });
     await dispatch(['send', 'x', '--at', 'lab2.example:4848', '--no-lan'], at);
-    assert.match(at.stderr.text, /beeline receive 7-crossover-clockwork --at lab2\.example:4848$/m);
+    assert.match(at.stderr.text, /beeline receive 7-velvet-canyon --at lab2\.example:4848$/m);
     const free = fakeHost({ send: usual });
     await dispatch(['send', 'x'], free);
     assert.doesNotMatch(free.stderr.text, /--at/);

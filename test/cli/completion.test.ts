@@ -38,8 +38,8 @@ describe('cli: completion', () => {
     assert.deepEqual(offered('receive', '--links', ''), ['safe', 'all', 'skip']);
     assert.deepEqual(offered('receive', '7-cross-crosswo'), ['']);
     assert.deepEqual(
-      offered('receive', '7-crossover-clo'),
-      ['cloth', 'cloud', 'clown', 'clog', 'clock', 'close'].sort().map((word) => `7-crossover-${word}`),
+      offered('receive', '7-velvet-clo'),
+      ['cloth', 'cloud', 'clown', 'clog', 'clock', 'close'].sort().map((word) => `7-velvet-${word}`),
     );
     assert.deepEqual(offered('help', 'net'), ['network']);
     assert.deepEqual(offered('send', '--limit', '1'), ['']);

@@ -113,7 +113,7 @@ describe('cli: numbers', () => {
   });
 
   it('quotes for the shell only what needs it', () => {
-    assert.equal(shellWord('7-crossover-clockwork'), '7-crossover-clockwork');
+    assert.equal(shellWord('7-velvet-canyon'), '7-velvet-canyon');
     assert.equal(shellWord("7-it's $HOME"), "'7-it'\\''s $HOME'");
     assert.equal(shellWord(''), "''");
   });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { instructions, pageLink } from '../../src/cli/instructions.ts';
 
 test('the link to a server’s page, however its URL was written', () => {
-  const code = '7-crossover-clockwork';
+  const code = '7-velvet-canyon';
   for (const [server, page] of [
     ['https://meet.example', 'https://meet.example/'],
     ['wss://meet.example:8443', 'https://meet.example:8443/'],

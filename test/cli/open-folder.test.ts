@@ -13,7 +13,7 @@ import { type FakeTransfer, fakeHost } from './fakes.ts';
 const offered = (kind: 'files' | 'text'): TransferEvent => ({
   ...{ event: 'manifest', kind, files: 1, folders: 0, links: 0, bytes: 1, chunkSize: 1 << 20 },
 });
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 
 describe('cli: --open', () => {
   it('knows who shows a folder, and where nobody does', () => {

@@ -308,8 +308,8 @@ describe('cli: arguments', () => {
   });
 
   it('knows a URL that is fetched from a code and from a link to a page', () => {
-    assert.equal(fetching('7-crossover-clockwork'), undefined);
-    assert.equal(fetching('https://meet.example/#7-crossover-clockwork'), undefined);
+    assert.equal(fetching('7-velvet-canyon'), undefined);
+    assert.equal(fetching('https://meet.example/#7-velvet-canyon'), undefined);
     assert.equal(fetching(), undefined);
     assert.deepEqual(fetching('HTTPS://example.org/x#part')?.what, [{ url: 'HTTPS://example.org/x#part' }]);
   });

@@ -11,7 +11,7 @@ import { VirtualTerminal } from './vt.ts';
 
 const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const PTY = new URL('on-pty.py', import.meta.url).pathname;
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 /** Several receivers need a longer one. */
 const LONG_CODE = '7-abandon-zoo-cat';
 const DEADLINE_MS = 60_000;

@@ -146,9 +146,9 @@ for (const [shell, start] of Object.entries(SHELLS))
 
     it('completes the words of a code, of each code', async (t) => {
       const offered = await start(t);
-      const whole = CLO.map((word) => `7-crossover-${word}`);
-      assert.deepEqual(offered('beeline receive 7-crossover-clo').sort(), whole);
-      assert.deepEqual(offered('beeline receive 8-topmost-waffle 7-crossover-clo').sort(), whole);
+      const whole = CLO.map((word) => `7-velvet-${word}`);
+      assert.deepEqual(offered('beeline receive 7-velvet-clo').sort(), whole);
+      assert.deepEqual(offered('beeline receive 8-copper-lizard 7-velvet-clo').sort(), whole);
       assert.deepEqual(offered('beeline receive 7-crosswo'), []);
     });
 

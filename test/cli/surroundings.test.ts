@@ -103,7 +103,7 @@ describe('cli: help', () => {
     assert.match(await said('help', 'netwrok'), /Did you mean beeline help network\?/);
     assert.match(await said('send', 'x', '--recievers', '2'), /Did you mean --receivers\?/);
     assert.match(await said('--qr', 'x'), /Flags come after a command/);
-    assert.match(await said('7-crossover-clockwork'), /beeline receive CODE$/m);
+    assert.match(await said('7-velvet-canyon'), /beeline receive CODE$/m);
     const path = join(folder, "it's here");
     writeFileSync(path, '');
     assert.match(await said(path), /To send it: beeline send '.*it'\\''s here'$/m);

@@ -29,7 +29,7 @@ const NOT_RUN: Record<string, string> = {
   'HTTPS_PROXY=': 'test/integration/proxy.test.ts has the proxies',
   'beeline send report.pdf --server https://meet.example --proxy':
     'test/integration/proxy.test.ts has the proxies',
-  'beeline receive 7-crossover-clockwork --server https://meet.example --proxy':
+  'beeline receive 7-velvet-canyon --server https://meet.example --proxy':
     'test/integration/proxy.test.ts has the proxies',
 };
 /** Those of a page, by its blocks, that are run by the other person. By default `receive` alone is. */
@@ -340,14 +340,14 @@ describe('docs: the manual, command by command', { skip }, () => {
         for (const file of ['fullchain.pem', 'privkey.pem'])
           cpSync(join(dir, file), join(dir, 'etc/beeline', file));
       }
-      if (line.includes('code.txt')) writeFileSync(join(theirs, 'code.txt'), '7-crossover-clockwork\n');
+      if (line.includes('code.txt')) writeFileSync(join(theirs, 'code.txt'), '7-velvet-canyon\n');
       const receipts = join(this.there.home, '.local/state/beeline/receipts');
       let fit = folders;
       if (/bl1(\.\.\.|laptop)/.test(fit)) fit = fit.replace(/bl1(\.\.\.|laptop)/, await this.there.key());
       if (/bl1desk/.test(fit)) fit = fit.replace('bl1desk', await this.here.key());
       if (/receipts\/\S+\.jsonl/.test(fit))
         fit = fit.replace(/receipts\/\S+\.jsonl/, `receipts/${readdirSync(receipts)[0]}`);
-      return code ? fit.replace(/\b\d+-crossover-clockwork\b/, code) : fit;
+      return code ? fit.replace(/\b\d+-velvet-canyon\b/, code) : fit;
     }
 
     /** The devices that are named trust this one, and wait where nothing in the page does. */
@@ -387,7 +387,7 @@ describe('docs: the manual, command by command', { skip }, () => {
       // What was received before stands there already.
       const file = `notes-${this.ran}.txt`;
       cpSync(join(cwd, 'notes.txt'), join(cwd, file));
-      const terminal = this.here.start(`beeline send ${file} --code 7-crossover-clockwork ${server}`, cwd);
+      const terminal = this.here.start(`beeline send ${file} --code 7-velvet-canyon ${server}`, cwd);
       await terminal.shows(/receive/);
       return terminal;
     }

@@ -23,7 +23,7 @@ import { listen } from '../../src/transports/tcp/listen.ts';
 import type { BlockRange, BlocksHeader, Message } from '../../src/wire/messages.ts';
 import { helloOf } from '../hello.ts';
 
-export const CODE = '7-crossover-clockwork';
+export const CODE = '7-velvet-canyon';
 export const CHUNK = 1024 * 1024;
 
 /** What it says. Each hook replaces the honest answer; without any, it is an honest sender of `entries`. */
@@ -163,7 +163,7 @@ export async function badSender(t: TestContext, script: Script): Promise<BadSend
   const handshake = new Handshake({
     ...{ guesses: new Guesses(1), admit: () => true },
     role: 'sender',
-    secret: fromCode({ nameplate: '7', password: 'crossover-clockwork' }),
+    secret: fromCode({ nameplate: '7', password: 'velvet-canyon' }),
     hello: () =>
       helloOf({
         fingerprint: certificate.fingerprint,

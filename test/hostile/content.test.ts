@@ -107,16 +107,7 @@ test('protects from: a text that steers the terminal', LIMIT, async (t) => {
   const script = { entries: [file('text', text.length)], offer: { kind: 'text' as const }, data: () => text };
   for (const terminal of [true, false]) {
     const sender = await badSender(t, script);
-    const argv = [
-      'receive',
-      '7-crossover-clockwork',
-      '--at',
-      sender.at,
-      '--no-lan',
-      '--to',
-      place.to,
-      '--yes',
-    ];
+    const argv = ['receive', '7-velvet-canyon', '--at', sender.at, '--no-lan', '--to', place.to, '--yes'];
     const { status, stdout, stderr } = await runCommand(argv, { terminal });
     assert.equal(status, 0, stderr);
     if (terminal) assert.match(stdout, /^hello\n[\x20-\x7e]*world[\x20-\x7e]*\n$/);

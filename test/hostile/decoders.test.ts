@@ -208,7 +208,7 @@ test('sealed messages: whatever comes, only the true one opens', () => {
 });
 
 test('codes: whatever is typed, a code that is read back as itself, or USAGE', () => {
-  const inputs = fc.oneof(noise, near(['7-crossover-clockwork', ' 12 \u2013 Stra\u00dfe \u2212 \u0130 ']));
+  const inputs = fc.oneof(noise, near(['7-velvet-canyon', ' 12 \u2013 Stra\u00dfe \u2212 \u0130 ']));
   fc.assert(
     fc.property(inputs, (text) => {
       const code = decoded(() => parseCode(text), 'USAGE');

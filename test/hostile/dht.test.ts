@@ -18,7 +18,7 @@ import { type TestDht, testDht } from '../dht-net.ts';
 import { ending, LIMIT, world } from './world.ts';
 
 const NAMEPLATE = '7654321';
-const CODE = `${NAMEPLATE}-crossover-clockwork`;
+const CODE = `${NAMEPLATE}-velvet-canyon`;
 
 const options = ({ dht }: TestDht, configDir: string) => ({ dht, lan: false, portMap: false, configDir });
 

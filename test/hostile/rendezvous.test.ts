@@ -124,7 +124,7 @@ test(
       const nameplate = String(plate++);
       behaviours.set(nameplate, how);
       const place = world(t);
-      const options = { lan: false, server: url, code: `${nameplate}-crossover-clockwork` };
+      const options = { lan: false, server: url, code: `${nameplate}-velvet-canyon` };
       const sender = send([join(place.outside, 'precious')], options);
       await until(sender, 'listening');
       const receiver = receive({ ...options, accept: 'all', to: place.to });
@@ -196,7 +196,7 @@ test('protects from: a server that splices two sessions', LIMIT, async (t) => {
   const { url } = await server(t);
   const place = world(t);
   const endings: Promise<string>[] = [];
-  for (const code of ['7-crossover-clockwork', '8-crossover-clockwork']) {
+  for (const code of ['7-velvet-canyon', '8-velvet-canyon']) {
     const options = { lan: false, server: url, code };
     const sender: Transfer = send([join(place.outside, 'precious')], options);
     await until(sender, 'listening');

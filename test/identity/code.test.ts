@@ -11,13 +11,13 @@ import { seed } from '../seed.ts';
 const isUsage = (thrown: unknown) => thrown instanceof BeelineError && thrown.code === 'USAGE';
 
 test('the first dash splits; case, space, dashes and Unicode form do not matter', () => {
-  const code = { nameplate: '7', password: 'crossover-clockwork' };
+  const code = { nameplate: '7', password: 'velvet-canyon' };
   for (const text of [
-    '7-crossover-clockwork',
-    ' 7-Crossover  CLOCKWORK\n',
-    '7 - crossover -- clockwork-',
-    '7\u2011crossover\u2014clockwork',
-    '7-crossover\u00a0clockwork',
+    '7-velvet-canyon',
+    ' 7-Velvet  CANYON\n',
+    '7 - velvet -- canyon-',
+    '7\u2011velvet\u2014canyon',
+    '7-velvet\u00a0canyon',
   ])
     assert.deepEqual(parseCode(text), code, JSON.stringify(text));
   assert.deepEqual(parseCode('Ab9-x'), { nameplate: 'ab9', password: 'x' });

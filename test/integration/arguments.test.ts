@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const SECRET = '7-crossover-clockwork';
+const SECRET = '7-velvet-canyon';
 
 const shown = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 

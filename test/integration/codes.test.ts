@@ -16,14 +16,14 @@ const at = (port: number): string[] => ['--at', `127.0.0.1:${port}`, '--no-lan',
 /** A sender of one small file under a code of the test's own. */
 async function small(work: Workspace): Promise<Awaited<ReturnType<Workspace['sender']>>> {
   writeFileSync(work.path('note.txt'), 'hello');
-  return work.sender([work.path('note.txt'), '--code', '7-crossover-clockwork']);
+  return work.sender([work.path('note.txt'), '--code', '7-velvet-canyon']);
 }
 
 describe('integration: codes', { concurrency: 2 }, () => {
   it('a wrong code burns it: both sides are told, both exit 4', async (t) => {
     const work = workspace(t);
     const { sender, port } = await small(work);
-    const wrong = work.receiver('7-crossover-crossover', port, ['--to', work.folder('out')]);
+    const wrong = work.receiver('7-velvet-velvet', port, ['--to', work.folder('out')]);
     const [there, here] = [await wrong.ends(4), await sender.ends(4)];
     assert.deepEqual([errorCode(there), errorCode(here)], ['WRONG_CODE', 'WRONG_CODE']);
     // Only the sender can make another code.
@@ -35,16 +35,16 @@ describe('integration: codes', { concurrency: 2 }, () => {
   it('an unknown nameplate ends with 6', async (t) => {
     const work = workspace(t);
     const { sender, port } = await small(work);
-    const lost = work.receiver('9-crossover-clockwork', port, ['--to', work.folder('out')]);
+    const lost = work.receiver('9-velvet-canyon', port, ['--to', work.folder('out')]);
     assert.equal(errorCode(await lost.ends(6)), 'NO_PEER');
     // The sender is none the worse for it.
-    await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
+    await work.receiver('7-velvet-canyon', port, ['--to', work.folder('out')]).ends(0);
     await sender.ends(0);
   });
 
   it('nobody at the address ends with 6', async (t) => {
     const work = workspace(t);
-    const lost = work.receiver('7-crossover-clockwork', await freePort(), ['--to', work.folder('out')]);
+    const lost = work.receiver('7-velvet-canyon', await freePort(), ['--to', work.folder('out')]);
     await lost.ends(6);
   });
 
@@ -53,11 +53,11 @@ describe('integration: codes', { concurrency: 2 }, () => {
     const port = await freePort();
     // It looks for 10 s unless it is told otherwise, and a busy machine takes longer to start the sender.
     const patient = ['--wait', '10m', '--to', work.folder('out')];
-    const receiver = work.receiver('7-crossover-clockwork', port, patient);
+    const receiver = work.receiver('7-velvet-canyon', port, patient);
     const word = await receiver.until('warning');
     assert.equal(word.code, 'NO_PEER');
     writeFileSync(work.path('note.txt'), 'hello');
-    const own = ['--code', '7-crossover-clockwork', '--no-lan', '--port', String(port)];
+    const own = ['--code', '7-velvet-canyon', '--no-lan', '--port', String(port)];
     const sender = work.start(['send', work.path('note.txt'), ...own]);
     await receiver.ends(0);
     await sender.ends(0);
@@ -71,7 +71,7 @@ describe('integration: codes', { concurrency: 2 }, () => {
       for (const socket of silent) socket.destroy();
     });
     await Promise.all(silent.map((socket) => once(socket, 'connect')));
-    await work.receiver('7-crossover-clockwork', port, ['--to', work.folder('out')]).ends(0);
+    await work.receiver('7-velvet-canyon', port, ['--to', work.folder('out')]).ends(0);
     await sender.ends(0);
   });
 
@@ -148,7 +148,7 @@ describe('integration: codes', { concurrency: 2 }, () => {
   it('a code in capitals, with spaces around it, is the same code', async (t) => {
     const work = workspace(t);
     const { sender, port } = await small(work);
-    const receiver = work.receiver(' 7-Crossover-CLOCKWORK ', port, ['--to', work.folder('out')]);
+    const receiver = work.receiver(' 7-Velvet-CANYON ', port, ['--to', work.folder('out')]);
     await receiver.ends(0);
     await sender.ends(0);
   });
@@ -163,13 +163,13 @@ describe('integration: codes', { concurrency: 2 }, () => {
       ...(process.platform === 'linux' ? [['/proc/x', 'WRITE_FAILED'] as [string, string]] : []),
     ];
     for (const [to, code] of places) {
-      const ended = await work.receiver('7-crossover-clockwork', port, ['--to', to]).exited;
+      const ended = await work.receiver('7-velvet-canyon', port, ['--to', to]).exited;
       assert.notEqual(ended.status, 0, to);
       assert.equal(errorCode(ended), code, to);
       assert.ok(!ended.events.some((line) => line.event === 'peer'), 'it never met the sender');
     }
     assert.equal(existsSync(work.path('new')), false);
-    await work.receiver('7-crossover-clockwork', port, ['--to', work.path('new', 'deep')]).ends(0);
+    await work.receiver('7-velvet-canyon', port, ['--to', work.path('new', 'deep')]).ends(0);
     await sender.ends(0);
     sameFile(work.path('note.txt'), work.path('new', 'deep', 'note.txt'));
   });

@@ -166,7 +166,7 @@ describe('integration: several instances of a server', { skip }, () => {
     const refused = await all.work
       .start([
         'receive',
-        '7-crossover-clockwork',
+        '7-velvet-canyon',
         '--server',
         all.url,
         '--no-lan',

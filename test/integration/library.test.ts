@@ -52,7 +52,7 @@ test('a stream that fails in the end, or whose transfer fails, is told of and ne
     say(await code(sender.done));
     const never = new PassThrough();
     const reading = pipeline(never, async (source) => { for await (const _ of source); });
-    const late = receive({ code: '7-crossover-clockwork', at: '127.0.0.1:9', to: '-', stdout: never, accept: 'all', signal: AbortSignal.timeout(200) });
+    const late = receive({ code: '7-velvet-canyon', at: '127.0.0.1:9', to: '-', stdout: never, accept: 'all', signal: AbortSignal.timeout(200) });
     say(await code(late.done), await code(reading));`);
   assert.match(
     said,
@@ -173,7 +173,7 @@ test('what cannot be sent or received into is refused before anybody is looked f
       say(await code(send({ items }, near).done));
     const locked = new WritableStream();
     locked.getWriter();
-    const guest = { code: '7-crossover-clockwork', at: '127.0.0.1:9', lan: false, accept: 'all' };
+    const guest = { code: '7-velvet-canyon', at: '127.0.0.1:9', lan: false, accept: 'all' };
     for (const wrong of [{ into: locked }, { into: {} }, { into: new Map(), to: '.' }])
       say(await code(receive({ ...guest, ...wrong }).done));`);
   assert.deepEqual(said.split('\n'), Array(12).fill('USAGE'));

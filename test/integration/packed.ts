@@ -55,11 +55,11 @@ function told(event: TransferEvent): string | number | null | undefined {
 // @ts-expect-error A kind has nothing of another one.
 export const links = (event: TransferEvent) => event.event === 'code' && event.links;
 // @ts-expect-error Who receives must decide.
-export const undecided = () => receive({ code: '7-crossover-clockwork' });
-export const all = () => receive({ code: '7-crossover-clockwork', accept: 'all' });
+export const undecided = () => receive({ code: '7-velvet-canyon' });
+export const all = () => receive({ code: '7-velvet-canyon', accept: 'all' });
 const result: Result = await sender.done;
 const accept = (offer: OfferSummary): boolean => offer.files > 0;
-receive({ code: '7-crossover-clockwork', to: '-', stdout: new PassThrough(), accept }).cancel();
+receive({ code: '7-velvet-canyon', to: '-', stdout: new PassThrough(), accept }).cancel();
 const server: RunningServer = await startServer({ port: 0, stun: false });
 await server.close();
 const error: unknown = new BeelineError('USAGE', 'x');

@@ -6,7 +6,7 @@ import { makeFile, sameFile } from '../../bench/files.mjs';
 import { freePort } from '../ports.ts';
 import { errorCode, event, journaled, type Workspace, workspace } from './workspace.ts';
 
-const CODE = '4711-crossover-clockwork';
+const CODE = '4711-velvet-canyon';
 const SIZE = 12_000_000;
 const LIMIT = '1M';
 

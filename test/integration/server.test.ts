@@ -83,7 +83,7 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
     server.signal('SIGTERM');
     while ((await ready()) === 200);
     const refused = await work
-      .start(['receive', '9-crossover-clockwork', '--server', String(url), '--no-lan', '--yes'])
+      .start(['receive', '9-velvet-canyon', '--server', String(url), '--no-lan', '--yes'])
       .ends(6);
     assert.equal(errorCode(refused), 'SERVER');
     await receiver.ends(0);
@@ -120,11 +120,11 @@ describe('integration: a standing server', { concurrency: 2 }, () => {
     const receive = (code: string, ...more: string[]) =>
       work.start(['receive', code, ...meet, '--yes', '--to', work.folder('out'), ...more]);
     // It looks for 10 s unless it is told otherwise, and a busy machine takes longer to start the sender.
-    const receiver = receive('7-crossover-clockwork', '--wait', '10m');
-    const lost = receive('8-crossover-clockwork');
+    const receiver = receive('7-velvet-canyon', '--wait', '10m');
+    const lost = receive('8-velvet-canyon');
     const word = await receiver.until('warning');
     assert.match(String(word.message), /at that server yet; still looking/);
-    const sender = work.start(['send', work.path('one'), '--code', '7-crossover-clockwork', ...meet]);
+    const sender = work.start(['send', work.path('one'), '--code', '7-velvet-canyon', ...meet]);
     await receiver.ends(0);
     await sender.ends(0);
     assert.equal(errorCode(await lost.ends(6)), 'NO_PEER');

@@ -11,7 +11,7 @@ import { send } from '../../src/node/send.ts';
 import { type TestDht, testDht } from '../dht-net.ts';
 
 const LIMIT = { timeout: 60_000 };
-const CODE = '1234567-crossover-clockwork';
+const CODE = '1234567-velvet-canyon';
 const NAMEPLATE = '1234567';
 
 /** Nothing of it leaves this machine. */

@@ -20,7 +20,7 @@ import { helloOf } from '../hello.ts';
 import { freePort } from '../ports.ts';
 import { whenOpen } from './meeting.ts';
 
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'beeline-hostile-'));
@@ -182,7 +182,7 @@ test('a side that is connected and says nothing is given up', { timeout: 90_000 
 });
 
 /** Both handshakes of a code, with everything that crosses in the hands of the test. */
-function handshakes(receiverPassword = 'crossover-clockwork') {
+function handshakes(receiverPassword = 'velvet-canyon') {
   const hello = () => helloOf();
   const make = (role: 'sender' | 'receiver', password: string) => {
     const side = { out: [] as string[], hellos: 0, errors: [] as BeelineError[] };
@@ -198,7 +198,7 @@ function handshakes(receiverPassword = 'crossover-clockwork') {
     });
     return Object.assign(side, { handshake });
   };
-  return { sender: make('sender', 'crossover-clockwork'), receiver: make('receiver', receiverPassword) };
+  return { sender: make('sender', 'velvet-canyon'), receiver: make('receiver', receiverPassword) };
 }
 
 test('a rendezvous cannot make a receiver check a second guess at its code', () => {

@@ -16,7 +16,7 @@ import {
 import type { What } from '../../src/node/api.ts';
 import { failure, folder, start } from './meeting.ts';
 
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 
 /** Fails the test when anything listens. */
 function nothingListens(t: TestContext): void {

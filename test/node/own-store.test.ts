@@ -88,7 +88,7 @@ describe("a program's own store", LIMIT, () => {
   it('that is none is refused before anybody is looked for', async () => {
     const none = send({ store: {} as Source }, { lan: false });
     assert.equal((await failure(none)).code, 'USAGE');
-    const nor = receive({ accept: 'all', code: '7-crossover-clockwork', lan: false, store: {} as never });
+    const nor = receive({ accept: 'all', code: '7-velvet-canyon', lan: false, store: {} as never });
     assert.equal((await failure(nor)).code, 'USAGE');
   });
 });

@@ -15,7 +15,7 @@ test('a transport of its own, over a Unix socket, carries a transfer', async (t)
   writeFileSync(join(dir, 'file'), data);
   const port = await freePort();
   const common = { lan: false, at: `127.0.0.1:${port}`, transports: [unixTransport()] };
-  const code = '7-crossover-clockwork';
+  const code = '7-velvet-canyon';
   const sender = send([join(dir, 'file')], { ...common, code });
   const ways = new Set<string>();
   const watch = (event: TransferEvent) => {

@@ -117,7 +117,7 @@ it('cancelled in the very turn in which the server gives it a place: no relay is
 
 it('a page that receives may be opened first: it asks again while nobody sends under its code', async () => {
   const accept = async () => false as const;
-  const transfer = receive({ server: 'https://meet.example', code: '7-crossover-clockwork', accept });
+  const transfer = receive({ server: 'https://meet.example', code: '7-velvet-canyon', accept });
   transfer.done.catch(() => {});
   const refused = { t: 'refused', code: 'NO_PEER', message: 'Nobody is sending under this code.' };
   for (let attempt = 0; attempt < 3; attempt++) {

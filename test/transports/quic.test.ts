@@ -342,7 +342,7 @@ describe('lanes over QUIC', { skip: quicMissing, ...LIMIT }, () => {
     const data = randomBytes(20_000_000);
     writeFileSync(join(dir, 'file'), data);
     const common = { lan: false, at: `127.0.0.1:${await freePort()}`, transports: [quic] };
-    const code = '7-crossover-clockwork';
+    const code = '7-velvet-canyon';
     const sender = send([join(dir, 'file')], { ...common, code });
     const kinds = new Set<string>();
     sender.subscribe((event: TransferEvent) => event.event === 'lane' && kinds.add(event.kind));

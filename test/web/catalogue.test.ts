@@ -86,7 +86,7 @@ test('a text with something in it that can be seen keeps its order', () => {
 /** Attributes that people read or hear. */
 const READ = new Set(['label', 'aria-label', 'aria-valuetext', 'title', 'placeholder', 'alt']);
 /** What is no language: the program's name, its command, an example of a code. */
-const SAME_EVERYWHERE = /^(?:Beeline|https:\/\/|beeline [\w -]*|7-crossover-clockwork|[^\p{L}]*)$/u;
+const SAME_EVERYWHERE = /^(?:Beeline|https:\/\/|beeline [\w -]*|7-velvet-canyon|[^\p{L}]*)$/u;
 /** A sentence, or the beginning of one. */
 const SENTENCE = /^[A-Z][a-z]+(?: [a-z]+|[.…?!])/;
 

@@ -63,7 +63,7 @@ test('what was cancelled before the engine has come does not begin', { skip }, a
   await page.close();
 });
 
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 
 /** A tab whose request for the engine is held up. */
 async function waits(path?: string): Promise<{ page: Page; come: () => Promise<void> }> {

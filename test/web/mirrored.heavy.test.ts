@@ -7,7 +7,7 @@ import { mockPage, play } from './mock-page.ts';
 
 const skip = whyNoBrowser('chromium');
 const T = 'mock.transfer';
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 const PRINT = '3fa91c07d2e46b85'.repeat(4);
 const PEER = `{ event: 'peer', fingerprint: '${PRINT}', agent: 'beeline/0.1.0 (Chrome on Android)' }`;
 const MANIFEST =

@@ -17,7 +17,7 @@ const to = (state: To, by?: 'self' | 'peer', reason?: string): TransferEvent => 
 const after = (role: TransferShown['role'], ...events: TransferEvent[]): TransferShown =>
   events.reduce(next, begun(role));
 const shown = (running: TransferShown): View => ({ at: 'transfer', running });
-const code: TransferEvent = { event: 'code', code: '7-crossover-clockwork' };
+const code: TransferEvent = { event: 'code', code: '7-velvet-canyon' };
 const progress: TransferEvent = {
   ...{ event: 'progress', bytes: 250, total: 1000, rate: 50, eta: 15, files: 1 },
   ...{ by: { webrtc: 60 }, file: 'a' },

@@ -9,7 +9,7 @@ import { type MockPage, mockPage, play, state, whole } from './mock-page.ts';
 
 const skip = whyNoBrowser('chromium');
 const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
-const CODE = '7-crossover-clockwork';
+const CODE = '7-velvet-canyon';
 const ROOT = '9f'.repeat(32);
 const T = 'mock.transfer';
 const DONE = `{ event: 'done', files: 3, bytes: 1e9, resumed: 3e8, seconds: 20, root: '${ROOT}' }`;

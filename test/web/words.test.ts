@@ -66,7 +66,7 @@ test('contents and fingerprints', () => {
 test('a server that is gone is told of until it is back, but not while the two are connected', () => {
   const play = (role: 'send' | 'receive', ...events: TransferEvent[]) =>
     sentence(events.reduce(next, begun(role)));
-  const code = { event: 'code', code: '7-crossover-clockwork' } as const;
+  const code = { event: 'code', code: '7-velvet-canyon' } as const;
   const to = (state: State) => ({ event: 'state', from: 'idle', to: state }) as const;
   const away = { event: 'server', reachable: false, message: 'x' } as const;
   const back = { event: 'server', reachable: true } as const;
@@ -86,7 +86,7 @@ test('a server that is gone is told of until it is back, but not while the two a
 });
 
 test('a sender that waits on says why the one who came is gone', () => {
-  const code = { event: 'code', code: '7-crossover-clockwork' } as const;
+  const code = { event: 'code', code: '7-velvet-canyon' } as const;
   const reason = 'The other side was interrupted. Waiting for it to come back with the same code.';
   const waits = { event: 'state', from: 'authenticating', to: 'connecting' } as const;
   const told = (why: object) => sentence([code, { ...waits, ...why }].reduce(next, begun('send')));
@@ -150,7 +150,7 @@ test('an unfinished transfer goes on under its own code only', () => {
 });
 
 test('a QR path draws each dark module once, within a quiet zone of four', () => {
-  const { size, path } = qrPath('https://beeline.example/#7-crossover-clockwork');
+  const { size, path } = qrPath('https://beeline.example/#7-velvet-canyon');
   const runs = [...path.matchAll(/M(\d+) (\d+)h(\d+)v1h-(\d+)z/g)].map((run) => run.slice(1).map(Number));
   assert.equal(runs.map(([x, y, w]) => `M${x} ${y}h${w}v1h-${w}z`).join(''), path);
   // The three finders begin with a run of seven at their corners.

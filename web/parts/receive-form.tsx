@@ -69,7 +69,7 @@ export function ReceiveForm(props: { code: string; page: Page; doubt?: CodeQuest
             id="code-to-receive"
             type="text"
             value={text}
-            placeholder="7-crossover-clockwork"
+            placeholder="7-velvet-canyon"
             autocomplete="off"
             autocapitalize="none"
             autocorrect="off"

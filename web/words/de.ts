@@ -79,14 +79,14 @@ export const de: Translation = {
     'Dieser Link gehört zu {host}, und sein Code gilt nur dort. Bitte den Link selbst öffnen.',
 
   'code.example':
-    'Bitte den Code eintippen oder einfügen, den der Absender sieht, zum Beispiel 7-crossover-clockwork.',
+    'Bitte den Code eintippen oder einfügen, den der Absender sieht, zum Beispiel 7-velvet-canyon.',
   'code.noneInLink':
     'In diesem Link steht kein Code. Der Link, den der Absender sieht, endet mit # und dem Code.',
   'code.twoParts':
-    'Ein Code hat zwei Teile mit einem Bindestrich dazwischen, zum Beispiel 7-crossover-clockwork. Bitte alles eintippen, was der Absender sieht.',
+    'Ein Code hat zwei Teile mit einem Bindestrich dazwischen, zum Beispiel 7-velvet-canyon. Bitte alles eintippen, was der Absender sieht.',
   'code.nothingAfter':
     'Nach dem ersten Bindestrich fehlt etwas. Bitte alles eintippen, was der Absender sieht.',
-  'code.notOne': 'Das ist kein Code. Ein Code sieht aus wie 7-crossover-clockwork.',
+  'code.notOne': 'Das ist kein Code. Ein Code sieht aus wie 7-velvet-canyon.',
   'code.doubt': '„{word}“ kommt in keinem Code vor. War {near} gemeint?',
   'code.asItStands': 'Wenn der Code so stimmt, drücken Sie noch einmal „Empfangen“.',
   'code.use': '{code} verwenden',

@@ -81,12 +81,12 @@ export const en = {
   'link.elsewhere': 'This link is one of {host}, and its code is good there only. Open the link itself.',
 
   // Codes
-  'code.example': 'Type or paste the code that the sender shows, like 7-crossover-clockwork.',
+  'code.example': 'Type or paste the code that the sender shows, like 7-velvet-canyon.',
   'code.noneInLink': 'That link has no code in it. The link that the sender shows ends in # and the code.',
   'code.twoParts':
-    'A code has two parts joined by a dash, like 7-crossover-clockwork. Type all of what the sender shows.',
+    'A code has two parts joined by a dash, like 7-velvet-canyon. Type all of what the sender shows.',
   'code.nothingAfter': 'That code has nothing after its first dash. Type all of what the sender shows.',
-  'code.notOne': 'That is not a code. A code looks like 7-crossover-clockwork.',
+  'code.notOne': 'That is not a code. A code looks like 7-velvet-canyon.',
   'code.doubt': "'{word}' is not a word of a code. Did you mean {near}?",
   'code.asItStands': 'If the code is right as it stands, press Receive again.',
   'code.use': 'Use {code}',

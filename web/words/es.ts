@@ -76,13 +76,13 @@ export const es: Translation = {
   'link.incomplete': 'El enlace está incompleto. {why}',
   'link.elsewhere': 'Este enlace es de {host} y su código solo vale allí. Abra el propio enlace.',
 
-  'code.example': 'Escriba o pegue el código que ve quien envía, por ejemplo 7-crossover-clockwork.',
+  'code.example': 'Escriba o pegue el código que ve quien envía, por ejemplo 7-velvet-canyon.',
   'code.noneInLink':
     'Ese enlace no lleva ningún código. El enlace que ve quien envía termina en # y el código.',
   'code.twoParts':
-    'Un código tiene dos partes unidas por un guion, como 7-crossover-clockwork. Escriba todo lo que ve quien envía.',
+    'Un código tiene dos partes unidas por un guion, como 7-velvet-canyon. Escriba todo lo que ve quien envía.',
   'code.nothingAfter': 'Falta algo después del primer guion. Escriba todo lo que ve quien envía.',
-  'code.notOne': 'Eso no es un código. Un código se parece a 7-crossover-clockwork.',
+  'code.notOne': 'Eso no es un código. Un código se parece a 7-velvet-canyon.',
   'code.doubt': '«{word}» no aparece en ningún código. ¿Quería decir {near}?',
   'code.asItStands': 'Si el código está bien así, pulse «Recibir» otra vez.',
   'code.use': 'Usar {code}',

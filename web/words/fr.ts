@@ -83,14 +83,14 @@ export const fr: Translation = {
   'link.incomplete': 'Le lien est incomplet. {why}',
   'link.elsewhere': 'Ce lien est celui de {host}, et son code ne vaut que là. Ouvrez le lien lui-même.',
 
-  'code.example': 'Saisissez ou collez le code que voit l’expéditeur, par exemple 7-crossover-clockwork.',
+  'code.example': 'Saisissez ou collez le code que voit l’expéditeur, par exemple 7-velvet-canyon.',
   'code.noneInLink':
     'Ce lien ne contient pas de code. Le lien que voit l’expéditeur se termine par # et le code.',
   'code.twoParts':
-    'Un code a deux parties reliées par un tiret, comme 7-crossover-clockwork. Saisissez tout ce que voit l’expéditeur.',
+    'Un code a deux parties reliées par un tiret, comme 7-velvet-canyon. Saisissez tout ce que voit l’expéditeur.',
   'code.nothingAfter':
     'Il manque quelque chose après le premier tiret. Saisissez tout ce que voit l’expéditeur.',
-  'code.notOne': 'Ce n’est pas un code. Un code ressemble à 7-crossover-clockwork.',
+  'code.notOne': 'Ce n’est pas un code. Un code ressemble à 7-velvet-canyon.',
   'code.doubt': '« {word} » ne figure dans aucun code. Vouliez-vous dire {near} ?',
   'code.asItStands': 'Si le code est juste tel quel, appuyez encore une fois sur « Recevoir ».',
   'code.use': 'Utiliser {code}',
