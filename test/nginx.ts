@@ -10,15 +10,15 @@ import { answers } from './ports.ts';
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
 /**
- * @param folder for its configuration and temporary files
- * @param site a `server` block that listens on `port` of 127.0.0.1
- * @returns ends it, and resolves when it has ended
+ * The whole of a configuration of which pages show one `server` block; it says on stderr when it has begun.
+ * @returns its path
  */
-export async function startNginx(folder: string, site: string, port: number): Promise<() => Promise<void>> {
+export function writeNginxConf(folder: string, site: string): string {
+  const path = join(folder, 'nginx.conf');
   writeFileSync(
-    join(folder, 'nginx.conf'),
+    path,
     [
-      ...['daemon off;', 'worker_processes 1;', `pid ${folder}/pid;`, 'error_log stderr;'],
+      ...['daemon off;', 'worker_processes 1;', `pid ${folder}/pid;`, 'error_log stderr notice;'],
       ...(process.getuid?.() === 0 ? ['user root;'] : []),
       'events {}',
       'http {',
@@ -28,7 +28,17 @@ export async function startNginx(folder: string, site: string, port: number): Pr
       '}',
     ].join('\n'),
   );
-  const child = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], {
+  return path;
+}
+
+/**
+ * @param folder for its configuration and temporary files
+ * @param site a `server` block that listens on `port` of 127.0.0.1
+ * @returns ends it, and resolves when it has ended
+ */
+export async function startNginx(folder: string, site: string, port: number): Promise<() => Promise<void>> {
+  const conf = writeNginxConf(folder, site);
+  const child = spawn('nginx', ['-p', folder, '-c', conf], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';

@@ -1,5 +1,5 @@
 /**
- * Every `beeline` command in a block of the README and of the manual is one that the command takes: its flags, their values, and
+ * Every `beeline` command in a block of a page is one that the command takes: its flags, their values, and
  * what goes together. Parsed by the command's own parsers; nothing is sent.
  */
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ import { COMMANDS, type Command, TOPICS } from '../../src/cli/flags.ts';
 import { downloadArgs, receiveArgs, sendArgs, serveArgs, serverArgs } from '../../src/cli/options.ts';
 import { readPage, tracked } from './pages.ts';
 
-const PAGES = tracked('.md').filter((path) => path === 'README.md' || /^(docs|SECURITY)/.test(path));
+const PAGES = tracked('.md');
 
 /** The words of a command, without comments and what follows a pipe. Quotes are as in a shell. */
 function words(command: string): string[] {
@@ -74,7 +74,7 @@ function takes({ argv: [command, ...rest], env }: Found): void {
 
 const all = commands();
 
-test('every command in the README, the manual and the other pages is one that Beeline takes', () => {
+test('every command of every page is one that Beeline takes', () => {
   assert.ok(all.length > 60, `${all.length} commands`);
   const wrong = all.flatMap((found) => {
     try {
