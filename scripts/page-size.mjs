@@ -7,7 +7,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const FOLDER = 'dist/web';
 /** Bytes. Issue 15 allows 150,000 for the first picture. What is far less is to stay so. */
-const FIRST = 60_000;
+const FIRST = 52_000;
 const LATER = 150_000;
 const TOTAL = 212_000;
 /** Of the other languages a visit fetches one: the largest counts. */

@@ -2,21 +2,16 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useNotice, useTabIcon } from './attention.ts';
 import { useAwake } from './awake.ts';
+import { screens } from './engine.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from './model/view.ts';
 import { announcement, dropWords, percentShown, title } from './model/words.ts';
 import type { Page } from './page.ts';
 import { Mark } from './parts/basics.tsx';
 import { Drop } from './parts/drop.tsx';
 import { Calls } from './parts/known.tsx';
-import { CompletedScreen } from './screens/completed.tsx';
-import { EndedScreen } from './screens/ended.tsx';
 import { HomeScreen } from './screens/home.tsx';
 import { MeetingScreen } from './screens/meeting.tsx';
-import { OfferScreen } from './screens/offer.tsx';
-import { RunningScreen } from './screens/running.tsx';
-import { SavingScreen } from './screens/saving.tsx';
 import { StagingScreen } from './screens/staging.tsx';
-import { WaitingScreen } from './screens/waiting.tsx';
 import type { Shown } from './shown.ts';
 import { useSingleClicks } from './single-clicks.ts';
 import { changeLanguage } from './speaking.ts';
@@ -94,19 +89,21 @@ function screenFor(view: View, screen: string, page: Page) {
   if (view.at === 'home') return <HomeScreen home={view} page={page} />;
   if (view.at === 'staging') return <StagingScreen view={view} page={page} />;
   if (view.at === 'gathering') return <MeetingScreen view={view} page={page} />;
-  if (view.at === 'saving') return <SavingScreen saving={view} page={page} />;
+  const later = screens();
+  if (view.at === 'saving') return later && <later.SavingScreen saving={view} page={page} />;
+  if (!later) return <MeetingScreen view={view} page={page} />;
   switch (screen) {
     case 'waiting':
-      return <WaitingScreen view={view} page={page} />;
+      return <later.WaitingScreen view={view} page={page} />;
     case 'offer':
-      return <OfferScreen view={view} page={page} />;
+      return <later.OfferScreen view={view} page={page} />;
     case 'running':
-      return <RunningScreen view={view} page={page} />;
+      return <later.RunningScreen view={view} page={page} />;
     case 'completed':
-      return <CompletedScreen view={view} page={page} />;
+      return <later.CompletedScreen view={view} page={page} />;
     case 'failed':
     case 'cancelled':
-      return <EndedScreen view={view} page={page} />;
+      return <later.EndedScreen view={view} page={page} />;
     default:
       return <MeetingScreen view={view} page={page} />;
   }

@@ -1,18 +1,21 @@
 /**
- * What the page can do without being seen: cryptography, sessions, connections, storage, the words of codes. The first picture
- * needs none of it, so it comes behind that, and before anybody has pressed a button. Nothing else may import it.
+ * What the page can do without being seen: cryptography, sessions, connections, storage, the words of codes; and the screens that
+ * show it. The first picture needs none of it, so it comes behind that, and before anybody has pressed a button. Nothing else may
+ * import it.
  */
 import type * as browser from '../src/browser/index.ts';
 import { workers } from './trusted.ts';
 import { say } from './words/index.ts';
 
 export type PageEngine = typeof browser;
+type Screens = typeof import('./screens/later.ts');
 
 /** Milliseconds within which the loading begins, however busy the page is. */
 const SOON = 200;
 const GESTURES = ['pointerdown', 'keydown', 'dragenter', 'paste'] as const;
 
 let here: PageEngine | undefined;
+let drawn: Screens | undefined;
 let coming: Promise<PageEngine> | undefined;
 let tell: (engine: PageEngine) => void;
 
@@ -23,9 +26,10 @@ export const arrived = new Promise<PageEngine>((resolve) => {
 
 /** Rejects where it cannot be fetched; the next call tries again. */
 export function engine(): Promise<PageEngine> {
-  coming ??= import('../src/browser/index.ts').then(
-    (loaded) => {
+  coming ??= Promise.all([import('../src/browser/index.ts'), import('./screens/later.ts')]).then(
+    ([loaded, screens]) => {
       loaded.useWorkers(workers);
+      drawn = screens;
       here = loaded;
       tell(loaded);
       return loaded;
@@ -37,6 +41,9 @@ export function engine(): Promise<PageEngine> {
   );
   return coming;
 }
+
+/** Undefined until the engine is here. */
+export const screens = (): Screens | undefined => drawn;
 
 /** At once if it is here already: some of what a browser allows, it allows within a person's click alone. */
 export function withEngine(use: (engine: PageEngine) => void, fail: (thrown: unknown) => void): void {

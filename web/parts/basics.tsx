@@ -1,9 +1,8 @@
 /** The small parts that screens are made of. */
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { escapeName, type Kept } from '../../src/browser/light.ts';
-import { qrPath } from '../model/qr.ts';
 import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { say } from '../words/index.ts';
@@ -137,24 +136,6 @@ export function Copy({ text, label, primary = false }: { text: string; label: st
         {outcome}
       </span>
     </>
-  );
-}
-
-/** Dark on light in dark mode too: many scanners read nothing else. */
-export function Qr({ text }: { text: string }) {
-  const { size, path } = useMemo(() => qrPath(text), [text]);
-  return (
-    <svg
-      id="qr"
-      viewBox={`0 0 ${size} ${size}`}
-      role="img"
-      aria-labelledby="qr-title"
-      shape-rendering="crispEdges"
-    >
-      <title id="qr-title">{say('waiting.qr')}</title>
-      <rect width={size} height={size} fill="#fff" />
-      <path d={path} fill="#000" />
-    </svg>
   );
 }
 

@@ -1,6 +1,7 @@
 import { linkTo } from '../model/code.ts';
 import { say } from '../words/index.ts';
-import { Button, Copy, Details, Qr, useCopy } from './basics.tsx';
+import { Button, Copy, Details, useCopy } from './basics.tsx';
+import { Qr } from './qr.tsx';
 
 /** A sender's code, in every form in which it can get to other people. */
 export function Share({ code }: { code: string }) {
