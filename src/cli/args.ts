@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
-import { type Command, FLAGS, type Flag, type FlagValues, undoing } from './flags.ts';
+import { COMMANDS, type Command, FLAGS, type Flag, type FlagValues, undoing } from './flags.ts';
 import { hint } from './near.ts';
 
 /**
@@ -40,7 +40,10 @@ export function parse<C extends Command>(
     const flag = known.get(name);
     const taken = undo.get(name);
     if (!flag && taken === undefined)
-      throw usage(command, `There is no ${shown}.${hint(name, [...known.keys(), ...undo.keys()], '--')}`);
+      throw usage(
+        command,
+        `There is no ${shown}${insteadOf(name, known) || elsewhere(name) || `.${hint(name, [...known.keys(), ...undo.keys()], '--')}`}`,
+      );
     if (!flag?.read) {
       if (value !== undefined) throw usage(command, `${shown} takes no value.`);
       // The later one counts.
@@ -64,6 +67,19 @@ export function parse<C extends Command>(
     flags.set(name, flag.list ? [...((flags.get(name) as unknown[]) ?? []), ...(read as unknown[])] : read);
   }
   return { flags: Object.fromEntries(flags) as FlagValues<C>, positionals, undone };
+}
+
+/** That a flag has a value in place of this, if it has one. */
+function insteadOf(name: string, known: ReadonlyMap<string, Flag>): string {
+  const meant = name.startsWith('no-') ? name.slice(3) : '';
+  const value = known.get(meant)?.value;
+  return value === undefined ? '' : `. Did you mean --${meant} ${value}?`;
+}
+
+/** That other commands have such a flag, if some do. */
+function elsewhere(name: string): string {
+  const others = COMMANDS.filter((other) => name in FLAGS[other] || undoing(other).has(name));
+  return others.length > 0 ? ` here: it is a flag of ${others.join(', ')}.` : '';
 }
 
 export function usage(command: Command, what: string): BeelineError {

@@ -94,13 +94,21 @@ export async function changedSettings(
   // No file, or one of comments only.
   if (value === undefined && !isMap(document.contents)) return undefined;
   if (value === undefined) document.delete(name);
-  else if (SETTINGS[name]?.read) document.set(name, value);
-  else document.set(name, value === 'true' || (value === 'false' ? false : value));
+  else document.set(name, settingIn(name, value));
   const empty = isMap(document.contents) && document.contents.items.length === 0;
-  const changed = empty ? '' : document.toString();
-  // The value is judged as one in the file is.
-  parseSettings(changed, escapeName(path));
-  return changed;
+  return empty ? '' : document.toString();
+}
+
+/** As it stands in the file. @throws BeelineError USAGE */
+function settingIn(name: string, value: string): string | boolean {
+  const { read } = SETTINGS[name]!;
+  if (!read && !['true', 'false'].includes(value))
+    throw new BeelineError('USAGE', `${name} ${escapeName(value)}: it must be true or false.`);
+  if (!read) return value === 'true';
+  if (value === '')
+    throw new BeelineError('USAGE', `${name} needs a value. \`beeline config unset ${name}\` takes it back.`);
+  read(name, value);
+  return value;
 }
 
 class Reader {

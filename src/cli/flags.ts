@@ -2,12 +2,14 @@
 import { DEFAULT_LANES, MAX_LANES, MAX_RECEIVERS, MAX_THREADS, MAX_WAIT } from '../base/limits.ts';
 import {
   duration,
+  homePath,
   hostPort,
   integer,
   integerOr,
   oneOf,
   proxyUrl,
   type ReadValue,
+  rate,
   serverUrl,
   size,
 } from './values.ts';
@@ -57,6 +59,8 @@ export interface Flag<T = unknown> {
   read?: ReadValue<T>;
   /** It may be repeated: all its values count, not the last one alone. */
   list?: true;
+  /** A setting of it is taken back by `no-` before its name: there is no value that says so. */
+  undone?: true;
   /** No configuration file has it; says what to do instead. */
   typedOnly?: string;
 }
@@ -64,6 +68,8 @@ export interface Flag<T = unknown> {
 const on = (help: string, short?: string): Flag<true> => ({ help, short });
 const takes = <T>(value: string, help: string, read: ReadValue<T>): Flag<T> => ({ value, help, read });
 const text = (value: string, help: string) => takes(value, help, (_, given) => given);
+/** Of a file or a folder. */
+const path = (value: string, help: string) => takes(value, help, (_, given) => homePath(given));
 const texts = (value: string, help: string): Flag<string[]> => ({
   ...takes(value, `${help}; you can repeat it`, (_, given) => [given]),
   list: true,
@@ -84,7 +90,7 @@ const dhtBootstrap = {
 const json = on('one JSON object a line on stdout, and nothing else');
 const log = under('scripts', {
   'log-level': takes('LEVEL', `write a structured log: ${LOG_LEVELS.join(', ')}`, oneOf(...LOG_LEVELS)),
-  'log-file': text('FILE', 'write the log to this file (mode 0600) instead of stderr'),
+  'log-file': path('FILE', 'write the log to this file (mode 0600) instead of stderr'),
 });
 const face = { json, quiet: on('show only errors', 'q'), ...log };
 const typedOnly = <T>(flag: Flag<T>, instead = 'it is for the command line'): Flag<T> => ({
@@ -96,7 +102,7 @@ const trust = text(
   'trust the other side as NAME from now on, if it shows its key (--trust there, or a page): then no code is needed',
 );
 const config = under('devices', {
-  'config-dir': text('DIR', "the folder with this device's key and the known devices"),
+  'config-dir': path('DIR', "the folder with this device's key and the known devices"),
 });
 const metrics = under('scripts', {
   'metrics-port': takes('N', 'serve Prometheus metrics at 127.0.0.1:N/metrics', port),
@@ -109,8 +115,9 @@ const always = {
 const asTyped = under('codes', {
   'as-typed': typedOnly(on('the code is right, though it looks mistyped: its words are of your own')),
 });
-const limit = takes('RATE', 'the most bytes a second, such as 800k, 10M or 1.5MiB', size);
-const server = takes('URL', 'meet at this `beeline server` (wss:// or https://)', serverUrl);
+const undone = <T>(flag: Flag<T>): Flag<T> => ({ ...flag, undone: true });
+const limit = undone(takes('RATE', 'the most bytes a second, such as 800k, 10M or 1.5MiB', rate));
+const server = undone(takes('URL', 'meet at this `beeline server` (wss:// or https://)', serverUrl));
 
 /** How the two sides reach each other. @param leastPort 0 means "any" to the side that listens, and nothing to the side that connects */
 const network = (leastPort: 0 | 1) =>
@@ -121,10 +128,12 @@ const network = (leastPort: 0 | 1) =>
       hostPort(leastPort),
     ),
     port: takes('N', 'the local port for connections; default: any', port),
-    lanes: takes(
-      'N',
-      `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
-      integer(1, MAX_LANES),
+    lanes: undone(
+      takes(
+        'N',
+        `parallel connections, 1 to ${MAX_LANES}; default: ${DEFAULT_LANES} (2 with a page), and more where that is faster`,
+        integer(1, MAX_LANES),
+      ),
     ),
     threads: takes(
       'N',
@@ -137,31 +146,35 @@ const network = (leastPort: 0 | 1) =>
       oneOf('auto', 'never', 'only'),
     ),
     'no-port-map': on('do not ask the router for a port (Beeline asks with --server and with the DHT)'),
-    proxy: takes(
-      'URL',
-      'reach the server and its relay by this proxy (socks5://, http://, https://), and nobody past it',
-      proxyUrl,
+    proxy: undone(
+      takes(
+        'URL',
+        'reach the server and its relay by this proxy (socks5://, http://, https://), and nobody past it',
+        proxyUrl,
+      ),
     ),
     quic: on('use QUIC in place of UDX, on a path that loses no packets; both sides must say so'),
     'no-lan': on('do not announce or search on the local network'),
     'no-dht': on('do not meet over the DHT either (only the local network, --at or --server)'),
     'dht-bootstrap': dhtBootstrap,
-    wait: takes(
-      'TIME',
-      'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
-      duration(MAX_WAIT),
+    wait: undone(
+      takes(
+        'TIME',
+        'if the other side is lost, wait this long: 10m, 2h; default: 24h to send, 1h to receive',
+        duration(MAX_WAIT),
+      ),
     ),
   });
 
 /** What `send` and `receive` have for those who automate them. */
 const forScripts = {
   ...under('scripts', {
-    'psk-file': text('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
+    'psk-file': path('FILE', 'use the secret in this file instead of a code; it has at least 16 bytes'),
     sha256: on('show the SHA-256 of each file at the end'),
     receipt: takes<string | true>(
       'FILE',
       'write the receipt here, even over an old one; auto (the default): a new file in the receipts folder',
-      (_, given) => given === 'auto' || given,
+      (_, given) => given === 'auto' || homePath(given),
     ),
     'no-receipt': on('write no receipt'),
   }),
@@ -197,12 +210,12 @@ const webPortFirst = {
   tls: on('speak TLS with a new certificate of its own'),
 };
 const webPortRest = under('http', {
-  'password-file': text('FILE', 'as --password, with the password in the first line of this file'),
-  'tls-cert': text(
+  'password-file': path('FILE', 'as --password, with the password in the first line of this file'),
+  'tls-cert': path(
     'FILE',
     'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
   ),
-  'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
+  'tls-key': path('FILE', 'the private key of the certificate (PEM, not encrypted)'),
   'host-name': texts('NAME', 'with --public: a name by which browsers may ask'),
   'trust-proxy': on('read client addresses from X-Forwarded-For; only behind a proxy that sets it'),
 });
@@ -266,14 +279,14 @@ export const FLAGS = {
     quiet: quietTransfer,
     ...forScripts,
     ...under('scripts', {
-      to: text('DIR', 'nothing at a sender: for scripts that have the same flags for both sides'),
+      to: path('DIR', 'nothing at a sender: for scripts that have the same flags for both sides'),
       overwrite: takes('HOW', 'the same', OVERWRITE),
       yes: on('the same', 'y'),
     }),
     ...always,
   },
   receive: {
-    to: text('DIR', 'the folder to receive into, such as in/{date}/{sender}; `-`: stdout'),
+    to: path('DIR', 'the folder to receive into, such as in/{date}/{sender}; `-`: stdout'),
     yes: on('accept the offer without a question', 'y'),
     overwrite: takes('HOW', 'files that exist: ask, skip, rename, replace, update', OVERWRITE),
     update: on('replace files that differ; only differences move'),
@@ -312,7 +325,7 @@ export const FLAGS = {
     ...always,
   },
   listen: {
-    to: text('DIR', 'the folder, unless a device has one of its own'),
+    to: path('DIR', 'the folder, unless a device has one of its own'),
     once: on('end after the first whole transfer'),
     overwrite: takes('HOW', 'files that exist: rename, skip, replace or update', OVERWRITE_AT_ONCE),
     links: takes(
@@ -352,20 +365,22 @@ export const FLAGS = {
       'send: end after this long though something still waits: 10m, 2h',
       duration(MAX_WAIT),
     ),
-    proxy: takes('URL', 'send: reach servers by this proxy alone, and what has none not at all', proxyUrl),
+    proxy: undone(
+      takes('URL', 'send: reach servers by this proxy alone, and what has none not at all', proxyUrl),
+    ),
     ...face,
     ...always,
   },
   server: {
-    config: typedOnly(text('FILE', 'read flags from this YAML file; those typed here win')),
+    config: typedOnly(path('FILE', 'read flags from this YAML file; those typed here win')),
     check: typedOnly(on('only check the flags and their files, and end')),
     port: takes('N', 'the port to listen on; default: 4848', port),
     host: text('ADDRESS', 'the address to listen on; default: all'),
-    'tls-cert': text(
+    'tls-cert': path(
       'FILE',
       'speak TLS with this certificate (PEM, the whole chain); a renewed one is noticed',
     ),
-    'tls-key': text('FILE', 'the private key of the certificate (PEM, not encrypted)'),
+    'tls-key': path('FILE', 'the private key of the certificate (PEM, not encrypted)'),
     'no-relay': on('carry no data for those without a direct path'),
     'relay-limit': takes(
       'SIZE',
@@ -391,12 +406,12 @@ export const FLAGS = {
       'relay-rate': takes(
         'RATE',
         'the most bytes a second that the relay carries in all; default: no limit',
-        size,
+        rate,
       ),
       'stun-port': takes('N', 'the second port for STUN (UDP and TCP); default: the port after --port', port),
       'no-stun': on('do not tell peers how their addresses look from outside'),
       redis: text('URL', 'be one of several instances that share this Redis, such as redis://HOST:6379'),
-      'redis-url-file': text(
+      'redis-url-file': path(
         'FILE',
         'the same in a file, or as BEELINE_REDIS_URL: `ps` would show a password',
       ),
@@ -406,7 +421,7 @@ export const FLAGS = {
         serverUrl,
       ),
       'turn-url': texts('URL', 'recommend this TURN server, such as turn:HOST:3478'),
-      'turn-secret-file': text(
+      'turn-secret-file': path(
         'FILE',
         "the secret shared with the TURN server (coturn's static-auth-secret)",
       ),
@@ -425,7 +440,7 @@ export const FLAGS = {
     ...always,
   },
   trust: {
-    to: text('DIR', 'set: the folder for what this device sends to `beeline listen`'),
+    to: path('DIR', 'set: the folder for what this device sends to `beeline listen`, also with {date}'),
     'max-size': takes('SIZE', 'set: the most that it may send at once, such as 10G', size),
     quota: takes('SIZE', 'set: the most that it may send in all, from now on', size),
     ask: on('set: somebody at the terminal of `beeline listen` is asked each time'),
@@ -442,8 +457,8 @@ export const FLAGS = {
   resume: { yes: on('remove without a question', 'y'), json, ...always },
   verify: { json, quiet: on('show only what differs', 'q'), ...always },
   doctor: {
-    server: takes('URL', 'test the way to this `beeline server` too', serverUrl),
-    proxy: takes('URL', 'reach that server by this proxy, and look at nothing past it', proxyUrl),
+    server: undone(takes('URL', 'test the way to this `beeline server` too', serverUrl)),
+    proxy: undone(takes('URL', 'reach that server by this proxy, and look at nothing past it', proxyUrl)),
     'no-port-map': on('do not test whether the router maps a port'),
     'no-dht': on('do not ask whether the DHT answers'),
     'dht-bootstrap': dhtBootstrap,
@@ -464,14 +479,15 @@ export type FlagValues<C extends Command> = {
 export const RECEIVER_ONLY = ['to', 'overwrite', 'yes'] as const;
 
 /**
- * What takes a switch back that a setting or a file has turned on, with the switch: `no-qr` of `qr`, `lan` of `no-lan`. Not `receipt`, which
- * is a flag of its own.
+ * What takes back what a setting or a file says, with the flag: `no-qr` of `qr`, `lan` of `no-lan`, `no-limit` of `limit`. Not
+ * `receipt`, which is a flag of its own.
  */
 export function undoing(command: Command): ReadonlyMap<string, string> {
   const flags: Readonly<Record<string, Flag>> = FLAGS[command];
-  const switches = Object.keys(flags).filter((name) => !flags[name]!.read && !flags[name]!.typedOnly);
+  const taken = Object.keys(flags).filter((name) => {
+    const { read, typedOnly, undone } = flags[name]!;
+    return !typedOnly && (!read || undone);
+  });
   const undo = (name: string) => (name.startsWith('no-') ? name.slice(3) : `no-${name}`);
-  return new Map(
-    switches.filter((name) => !(undo(name) in flags)).map((name) => [undo(name), name] as const),
-  );
+  return new Map(taken.filter((name) => !(undo(name) in flags)).map((name) => [undo(name), name] as const));
 }

@@ -77,7 +77,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'beeline outbox cancel --all',
     ],
     notes: [
-      '`beeline send PATH --device NAME --later` puts something in. It keeps the paths, not copies: leave the files in place. `beeline listen` on this machine delivers it when the device is there. Without that, `beeline outbox send` does, and ends when nothing waits any more. What is cut off goes on. `retry` lets those wait again that have failed.',
+      '`beeline send PATH --device NAME --later` puts something in. It keeps the paths, not copies: leave the files in place. `beeline listen` on this machine delivers it when the device is there. Without that, `beeline outbox send` does, and ends when nothing waits any more. What is cut off goes on. `retry` lets those wait again that have failed. Each goes with the flags of its `beeline send`.',
       'Exit codes of `send`: 0 all sent, 1 something is left, 2 wrong usage',
     ],
   },
@@ -110,7 +110,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
     ],
     notes: [
       'Both devices must trust each other. `beeline trust` shows the key of this device: add it on the other one.',
-      '`set` says what `beeline listen` does with what a device sends. It sets all rules at once: without flags there are none, and everything is taken into the folder of `listen`, without a question.',
+      '`set` says what `beeline listen` does with what a device sends. It sets all rules at once: without flags there are none, and everything is taken into the folder of `listen`, without a question. --to takes {placeholders} (`beeline help files`).',
     ],
   },
   resume: {
@@ -168,7 +168,7 @@ export const ABOUT: { readonly [C in Command]: About } = {
       'beeline config unset limit',
     ],
     notes: [
-      'Names are those of flags: server, proxy, to, overwrite, limit, lanes, relay, wait, no-lan, no-dht, no-port-map, no-receipt, qr. They hold for `send`, `receive`, `listen` and `doctor`, wherever there is such a flag. What is typed wins, and so does the environment. A switch that is set is taken back by `no-` before its name, or without it: --no-qr, --lan. (--receipt auto takes back no-receipt.)',
+      'Names are those of flags: server, proxy, to, overwrite, limit, lanes, relay, wait, no-lan, no-dht, no-port-map, no-receipt, qr. They hold for `send`, `receive`, `listen` and `doctor`, wherever there is such a flag. What is typed wins, and so does the environment. A switch that is set is taken back by `no-` before its name, or without it: --no-qr, --lan. So are server, proxy, limit, lanes and wait: --no-limit. The others have a value for it: --to ., --overwrite ask, --relay auto, --receipt auto.',
       'The file is YAML, `NAME: VALUE` in each line. You can write it with any editor; a mistake in it is told with its line.',
     ],
   },

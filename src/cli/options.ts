@@ -121,6 +121,16 @@ export interface TurnArgs {
   secretFile?: string;
 }
 
+/** With --no-server, no server of a setting or of the environment either. @throws BeelineError USAGE */
+function parseIn<C extends Command>(
+  command: C,
+  argv: readonly string[],
+  given: Env,
+): { flags: FlagValues<C>; positionals: string[]; env: Env } {
+  const { undone, ...parsed } = parse(command, argv);
+  return { ...parsed, env: undone.has('server') ? { ...given, BEELINE_SERVER: undefined } : given };
+}
+
 /** @throws BeelineError USAGE if both flags of a pair were given */
 function refuseBoth(command: Command, flags: object, ...pairs: [one: string, other: string, why?: string][]) {
   for (const [one, other, why = 'contradict each other'] of pairs)
@@ -128,8 +138,8 @@ function refuseBoth(command: Command, flags: object, ...pairs: [one: string, oth
 }
 
 /** @throws BeelineError USAGE */
-export function sendArgs(argv: readonly string[], env: Env): SendArgs {
-  const { flags, positionals: paths } = parse('send', argv);
+export function sendArgs(argv: readonly string[], given: Env): SendArgs {
+  const { flags, positionals: paths, env } = parseIn('send', argv, given);
   const { text, web = false } = flags;
   if (text !== undefined && paths.length > 0) throw usage('send', 'Give either paths or --text, not both.');
   if (text === undefined && paths.length === 0)
@@ -221,8 +231,8 @@ function severalOf({ receivers, device }: FlagValues<'send'>): number | 'any' | 
 }
 
 /** @throws BeelineError USAGE */
-export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
-  const { flags, positionals } = parse('receive', argv);
+export function receiveArgs(argv: readonly string[], given: Env): ReceiveArgs {
+  const { flags, positionals, env } = parseIn('receive', argv, given);
   const { update, overwrite, links, yes = false } = flags;
   const { to, within } = destinationOf(flags.to);
   const codes = codeArguments(positionals);
@@ -249,8 +259,7 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     share: !flags['no-share'],
   } as const;
   return {
-    // Of several, each that has to name a server is looked at before the first is tried.
-    ...transferArgs('receive', flags, env, codes.find(isLinked) ?? argument ?? flags.code, own),
+    ...transferArgs('receive', flags, env, argument ?? flags.code, own),
     yes,
     asTyped: flags['as-typed'] ?? false,
     open: opens(flags),
@@ -258,9 +267,6 @@ export function receiveArgs(argv: readonly string[], env: Env): ReceiveArgs {
     ...(several.length > 1 && { several }),
   };
 }
-
-/** Whether a code stands in a link, which names a server. */
-const isLinked = (code: string): boolean => /:\/\/[^#]*#/.test(code);
 
 /** @throws BeelineError USAGE for what has room for one offer only */
 function checkSeveral(several: NonNullable<ReceiveArgs['several']>, flags: FlagValues<'receive'>): void {
@@ -397,18 +403,17 @@ export interface ListenArgs {
 const FOR_HTTP = [...WEB_PORT, 'new-link', 'max-size', 'quota'] as const;
 
 /** @throws BeelineError USAGE */
-export function listenArgs(argv: readonly string[], env: Env): ListenArgs {
-  const { flags, positionals } = parse('listen', argv);
+export function listenArgs(argv: readonly string[], given: Env): ListenArgs {
+  const { flags, positionals, env } = parseIn('listen', argv, given);
   if (positionals.length > 0)
     throw usage('listen', 'It takes flags only. The folder comes after --to, and there is no code.');
   if (flags.to === '-') throw usage('listen', 'What arrives needs a folder: --to DIR.');
   const { relay = 'auto', server = serverFrom(env) } = flags;
-  if (relay === 'only' && server === undefined)
-    throw usage('listen', '--relay only needs a server that relays: --server URL.');
   const idle = FOR_HTTP.find((name) => flags[name] !== undefined);
   if (!flags.http && idle) throw usage('listen', `--${idle} is for uploads over HTTP: add --http.`);
   const { proxy } = flags;
-  if (proxy !== undefined) checkProxied('listen', flags, server !== undefined);
+  if (proxy !== undefined) checkProxied('listen', flags);
+  checkRelayed('listen', { proxy, relay }, server);
   const folder = destinationOf(flags.to);
   if (flags.http && folder.within !== undefined)
     throw usage(
@@ -579,14 +584,14 @@ function turnArgs(flags: FlagValues<'server'>, env: Env): TurnArgs | undefined {
 }
 
 /** @throws BeelineError USAGE */
-export function doctorArgs(argv: readonly string[], env: Env) {
-  const { flags, positionals } = parse('doctor', argv);
+export function doctorArgs(argv: readonly string[], given: Env) {
+  const { flags, positionals, env } = parseIn('doctor', argv, given);
   if (positionals.length > 0) throw usage('doctor', 'It takes flags only.');
   const { json = false, server = serverFrom(env), 'no-port-map': noPortMap = false, proxy } = flags;
   if (proxy !== undefined && server === undefined)
     throw usage('doctor', '--proxy is for the way to a server: --server URL.');
-  const given = { json, server, portMap: !noPortMap, dht: dhtOf(flags, env) };
-  return { ...given, ...(proxy !== undefined && { proxy }) };
+  const looked = { json, server, portMap: !noPortMap, dht: dhtOf(flags, env) };
+  return { ...looked, ...(proxy !== undefined && { proxy }) };
 }
 
 function faceOf(flags: FlagValues<'send' | 'receive' | 'listen' | 'serve' | 'server'>): Face {
@@ -610,11 +615,10 @@ function transferArgs<O>(
   const { at, relay = 'auto' } = flags;
   // A flag beats the environment, also where it is another flag for the same purpose.
   const server = flags.server ?? (at === undefined ? serverFrom(env) : undefined);
-  const linked = command === 'receive' && isLinked(code ?? '');
-  if (relay === 'only' && server === undefined && !linked)
-    throw usage(command, '--relay only needs a server that relays: --server URL.');
   const { proxy } = flags;
-  if (proxy !== undefined) checkProxied(command, flags, server !== undefined || linked);
+  if (proxy !== undefined) checkProxied(command, flags);
+  // A receiver's may stand in a link that is still to be read.
+  if (command === 'send') checkRelayed(command, { proxy, relay }, server);
   return {
     face: faceOf(flags),
     ...(proxy !== undefined && { proxy }),
@@ -635,13 +639,25 @@ function transferArgs<O>(
   };
 }
 
+/** @param named what should name a server, if there is something @throws BeelineError USAGE */
+export function checkRelayed(
+  command: 'send' | 'receive' | 'listen',
+  { proxy, relay }: { proxy?: string | undefined; relay?: string | undefined },
+  server: string | undefined,
+  named?: string,
+): void {
+  const needs = proxy !== undefined ? '--proxy' : relay === 'only' ? '--relay only' : undefined;
+  if (needs === undefined || server !== undefined) return;
+  const which = named === undefined ? '' : `, and ${named} names none`;
+  throw usage(command, `${needs} needs a server that relays${which}: --server URL.`);
+}
+
 /** What opens ways past a proxy. @throws BeelineError USAGE */
-function checkProxied(command: 'send' | 'receive' | 'listen', flags: object, server: boolean): void {
+function checkProxied(command: 'send' | 'receive' | 'listen', flags: object): void {
   const past = ['at', 'web', 'http', 'quic', 'dht-bootstrap'].find((name) => name in flags);
   if (past) throw usage(command, `--${past} would go past --proxy; choose one.`);
   if ((flags as { relay?: string }).relay === 'never')
     throw usage(command, '--proxy needs the relay; leave out --relay never.');
-  if (!server) throw usage(command, '--proxy needs a server that relays: --server URL.');
 }
 
 /** The environment's BEELINE_DHT is `off`, or nodes of another DHT with commas between them. @throws BeelineError USAGE */

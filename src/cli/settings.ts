@@ -1,21 +1,21 @@
 /** A person's own settings: which there are, and in which file they stand. */
 import { lstatSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { BeelineError, codeOf, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { userFolder } from '../identity/config-folder.ts';
 import { FLAGS, type Flag } from './flags.ts';
 import type { Env } from './options.ts';
+import { homePath } from './values.ts';
 
 const { server, proxy, overwrite, limit, lanes, relay, wait } = FLAGS.receive;
 
-/** The same folder, wherever the command is run; `~` is nobody's to expand here but ours. */
+/** The same folder, wherever the command is run. */
 const to: Flag<string> = {
   ...FLAGS.receive.to,
   read(name, given) {
-    if (given.startsWith('~/')) return join(homedir(), given.slice(2));
-    if (isAbsolute(given)) return given;
+    const path = homePath(given);
+    if (isAbsolute(path)) return path;
     throw new BeelineError(
       'USAGE',
       `${name} must be a whole path, such as /home/me/Downloads or ~/Downloads.`,

@@ -7,7 +7,7 @@ import { parse } from './args.ts';
 import { type Command, FLAGS, RECEIVER_ONLY } from './flags.ts';
 import type { Env } from './options.ts';
 import { isThere, settingsPath } from './settings.ts';
-import { isFileUrl } from './values.ts';
+import { homePath, isFileUrl } from './values.ts';
 
 const COMMANDS_WITH: readonly string[] = ['send', 'receive', 'listen', 'doctor'] satisfies Command[];
 /** Of these a setting would mean something else than in the file. */
@@ -104,5 +104,6 @@ function isOff({ BEELINE_CONFIG: said }: Env): boolean {
 function configDirIn(words: readonly string[]): string | undefined {
   const at = words.findIndex((word) => word === '--config-dir' || word.startsWith('--config-dir='));
   if (at < 0) return undefined;
-  return words[at]!.includes('=') ? words[at]!.slice('--config-dir='.length) : words[at + 1];
+  const given = words[at]!.includes('=') ? words[at]!.slice('--config-dir='.length) : words[at + 1];
+  return given === undefined ? undefined : homePath(given);
 }

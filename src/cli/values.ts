@@ -1,4 +1,6 @@
 /** Values of flags and of variables, checked. All throw BeelineError USAGE with the name, the value and what is allowed. */
+import { homedir } from 'node:os';
+import { sep } from 'node:path';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
 import { formatDuration } from './format.ts';
@@ -89,25 +91,37 @@ export const hostPort =
 const STEPS = ['', 'k', 'm', 'g', 't'];
 
 /**
- * A size, or a rate with or without '/s': '800k' is 800,000, '10M' and '10MB' 10,000,000, '1.5MiB' 1,572,864. Result in
- * bytes, a positive integer.
+ * Bytes, a positive integer: '800k' is 800,000, '10M' and '10MB' 10,000,000, '1.5MiB' 1,572,864.
+ * @param what it is called for a person
  */
-export const size: ReadValue<number> = (name, text) => {
-  const wrong = (why: string) => bad(name, text, `${why} Examples: 800k, 10M, 1.5MiB (bytes a second).`);
-  const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)(b?)(?:\/s)?$/i.exec(text.trim());
-  if (!match) {
-    const bits = /bits?(ps)?$|bps$/i.test(text.trim().replace(/\/s$/i, ''));
-    throw wrong(bits ? 'rates are in bytes, not bits: divide by 8.' : 'this is not a size.');
-  }
-  const [, number, prefix = '', binary, unit] = match;
-  // 'Mb' means megabits to network people: eight times too fast if taken for bytes.
-  if (unit === 'b' && prefix !== '') throw wrong('a small b means bits; rates are in bytes (B).');
-  if (binary && prefix === '') throw wrong('this is not a size.');
-  const bytes = Math.floor(Number(number) * (binary ? 1024 : 1000) ** STEPS.indexOf(prefix.toLowerCase()));
-  if (!Number.isSafeInteger(bytes)) throw wrong('this is too large.');
-  if (bytes < 1) throw wrong('it must be at least 1.');
-  return bytes;
-};
+const bytes =
+  (what: 'size' | 'rate'): ReadValue<number> =>
+  (name, text) => {
+    const unit = what === 'rate' ? 'bytes a second' : 'bytes';
+    const wrong = (why: string) => bad(name, text, `${why} Examples: 800k, 10M, 1.5MiB (${unit}).`);
+    const given = what === 'rate' ? text.trim().replace(/\/s$/i, '') : text.trim();
+    const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)(b?)$/i.exec(given);
+    if (!match) {
+      const bits = /bits?(ps)?$|bps$/i.test(given);
+      throw wrong(bits ? `a ${what} is in bytes, not bits: divide by 8.` : `this is not a ${what}.`);
+    }
+    const [, number, prefix = '', binary, byte] = match;
+    // 'Mb' means megabits to network people: eight times too much if taken for bytes.
+    if (byte === 'b' && prefix !== '') throw wrong(`a small b means bits; a ${what} is in bytes (B).`);
+    if (binary && prefix === '') throw wrong(`this is not a ${what}.`);
+    const value = Math.floor(Number(number) * (binary ? 1024 : 1000) ** STEPS.indexOf(prefix.toLowerCase()));
+    if (!Number.isSafeInteger(value)) throw wrong('this is too large.');
+    if (value < 1) throw wrong('it must be at least 1.');
+    return value;
+  };
+
+export const size = bytes('size');
+/** With or without '/s'. */
+export const rate = bytes('rate');
+
+/** A `~` of the home folder, which a shell leaves as it is in quotes and behind a `=`. A folder of that name is `./~`. */
+export const homePath = (text: string): string =>
+  text === '~' || text.startsWith('~/') || text.startsWith(`~${sep}`) ? homedir() + text.slice(1) : text;
 
 /** Of a file on a server. A link to a page, which has a code behind its #, is none. */
 export const isFileUrl = (text: string): boolean => /^https?:\/\//i.test(text) && !/#\d+-/.test(text);

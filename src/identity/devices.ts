@@ -24,6 +24,8 @@ export interface Device {
 export interface InboxRules {
   /** A folder, absolute. */
   to?: string;
+  /** Below it, with placeholders, as `within` of `receive`. */
+  within?: string;
   /** Bytes of one offer. */
   maxBytes?: number;
   /** Bytes in all, since a time in milliseconds since 1970. */
@@ -186,19 +188,23 @@ async function readDevices(folder: string): Promise<readonly Device[]> {
 }
 
 const BYTES = count(Number.MAX_SAFE_INTEGER, 1);
-const RULES = only({
-  to: v.optional(
-    v.pipe(
-      text(2048),
-      v.check((path) => isAbsolute(path)),
+const RULES = v.pipe(
+  only({
+    to: v.optional(
+      v.pipe(
+        text(2048),
+        v.check((path) => isAbsolute(path)),
+      ),
     ),
-  ),
-  maxBytes: v.optional(BYTES),
-  quota: v.optional(only({ bytes: BYTES, since: count(Number.MAX_SAFE_INTEGER) })),
-  ask: v.optional(v.boolean()),
-  overwrite: v.optional(v.picklist(OVERWRITE)),
-  refuse: v.optional(v.boolean()),
-});
+    within: v.optional(text(2048)),
+    maxBytes: v.optional(BYTES),
+    quota: v.optional(only({ bytes: BYTES, since: count(Number.MAX_SAFE_INTEGER) })),
+    ask: v.optional(v.boolean()),
+    overwrite: v.optional(v.picklist(OVERWRITE)),
+    refuse: v.optional(v.boolean()),
+  }),
+  v.check(({ to, within }) => within === undefined || to !== undefined),
+);
 const LIST = v.object({
   version: v.literal(1),
   devices: list(v.object({ name: v.string(), key: v.string(), inbox: v.optional(RULES) }), MAX_DEVICES),

@@ -26,8 +26,8 @@ import { receive } from './receive.ts';
 
 /** Seconds that one receive waits for a sender that it lost. A later one goes on: it begins when the sender is there again. */
 const WAIT_S = 120;
-/** Ends that say who the other side is not, or that this side cannot deal with it: worth a word, though nothing has arrived. */
-const TOLD: ReadonlySet<ErrorCode> = new Set(['WRONG_CODE', 'AUTHENTICATION', 'VERSION']);
+/** Ends that say who the other side is not, or that this side or a rule for it cannot deal with it: worth a word, though nothing has arrived. */
+const TOLD: ReadonlySet<ErrorCode> = new Set(['WRONG_CODE', 'AUTHENTICATION', 'VERSION', 'USAGE']);
 /** Ends that the sender or its person chose, or that would only come again. */
 const FINAL: ReadonlySet<ErrorCode> = new Set([
   'REFUSED',
@@ -35,6 +35,7 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'EXISTS',
   'UNSAFE_NAME',
   'BAD_MANIFEST',
+  'USAGE',
 ]);
 
 export interface ListenOptions
@@ -266,8 +267,7 @@ class Listening implements Inbox {
     const transfer = receive({
       ...common,
       ...{ device: device.key, to: resolve(folder), overwrite: rules.overwrite ?? overwrite, wait: WAIT_S },
-      // A device's own folder is meant as it is.
-      ...(within !== undefined && rules.to === undefined && { within }),
+      within: rules.to === undefined ? within : rules.within,
       ...(way === 'server' ? { server, lan: false } : { lan: true }),
       signal: AbortSignal.any([signal, this.#stop.signal]),
       accept: async (offer) => {

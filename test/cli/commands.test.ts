@@ -619,6 +619,17 @@ describe('cli: receive', () => {
     assert.match(said, /longer than 2.05 kB/);
   });
 
+  it('a link on stdin or in the environment names the server that --relay only needs', async () => {
+    const link = 'https://meet.example/#8-alpha-zoo';
+    const relayed = ['--yes', '--relay', 'only'];
+    const stdin = new PassThrough().end(link);
+    assert.equal((await receivedCode(relayed, { stdin })).code, '8-alpha-zoo');
+    const env = { BEELINE_CODE: link };
+    assert.equal((await receivedCode(relayed, { env })).code, '8-alpha-zoo');
+    const at = await receivedCode([...relayed, '--at', '192.0.2.1:5'], { env });
+    assert.match(at.said, /--relay only needs a server that relays: --server URL/);
+  });
+
   it('an empty stdin and a malformed code are usage errors', async () => {
     assert.equal((await receivedCode([], {})).exit, 2);
     assert.equal((await receivedCode(['no code'], {})).exit, 2);

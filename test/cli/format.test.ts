@@ -12,7 +12,7 @@ import {
   groups,
   shellWord,
 } from '../../src/cli/format.ts';
-import { size } from '../../src/cli/values.ts';
+import { rate, size } from '../../src/cli/values.ts';
 
 describe('cli: numbers', () => {
   const sizes: [string, number][] = [
@@ -21,7 +21,6 @@ describe('cli: numbers', () => {
     ['800K', 800_000],
     ['10M', 10_000_000],
     ['10MB', 10_000_000],
-    ['10MB/s', 10_000_000],
     ['1.5MiB', 1_572_864],
     ['1.5Mi', 1_572_864],
     ['2 GiB', 2 ** 31],
@@ -51,6 +50,13 @@ describe('cli: numbers', () => {
     '∞',
   ])
     it(`refuses the size '${text}'`, () => assert.throws(() => size('--limit', text), { code: 'USAGE' }));
+
+  it('reads a rate as a size, also with /s, and calls each by its name', () => {
+    assert.deepEqual([rate('--limit', '10MB/s'), rate('--limit', '800k')], [10_000_000, 800_000]);
+    assert.throws(() => rate('--limit', 'abc'), /this is not a rate\..*bytes a second/);
+    assert.throws(() => size('--max-size', 'abc'), /this is not a size\..*\(bytes\)/);
+    assert.throws(() => size('--max-size', '10M/s'), /this is not a size/);
+  });
 
   it('says what to do about bits', () => {
     assert.throws(() => size('--limit', '10Mbit'), /divide by 8/);

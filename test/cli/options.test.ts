@@ -1,5 +1,6 @@
 /** Arguments and environment to options: what is accepted, what is refused, and what the refusal says. */
 import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BeelineError } from '../../src/base/errors.ts';
@@ -344,11 +345,21 @@ describe('cli: arguments', () => {
     assert.throws(() => send('x', '--relay', 'only'), { code: 'USAGE' });
     assert.throws(() => send('x', '--relay', 'sometimes'), { code: 'USAGE' });
     const env = { BEELINE_SERVER: 'wss://example.org' };
-    assert.throws(() => receiveArgs(['7-a', '--relay', 'only', '--at', '192.0.2.1:5'], env), {
-      code: 'USAGE',
-    });
     assert.equal(receiveArgs(['7-a', '--relay', 'only'], env).options.relay, 'only');
     assert.equal(send('x', '--relay', 'only', '--server', 'wss://example.org').options.relay, 'only');
+  });
+
+  it('a ~ is the home folder in each flag that names a path, and ./~ is one of that name', () => {
+    const [code, config] = ['7-a', '--config-dir=~'];
+    const { options, pskFile } = receiveArgs(['--psk-file=~/key', '--to', '~/in/{date}', config], {});
+    assert.deepEqual(
+      [options.to, options.within, pskFile, options.configDir],
+      [`${homedir()}/in/`, '{date}', `${homedir()}/key`, homedir()],
+    );
+    for (const to of ['./~', '~x/in', 'a/~/b'])
+      assert.equal(receiveArgs([code, '--to', to], {}).options.to, to);
+    // What a shell finds for `*` may be called so.
+    assert.deepEqual(send('~').what, ['~']);
   });
 
   it('takes a time in seconds, minutes, hours or days', () => {

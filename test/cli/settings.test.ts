@@ -72,12 +72,13 @@ describe('cli: settings', () => {
     const { path, run } = folder(t);
     for (const [argv, why] of [
       [['set', 'sever', 'x'], /Did you mean server\?/],
-      [['set', 'limit', 'much'], /limit much: this is not a size/],
+      [['set', 'limit', 'much'], /limit much: this is not a rate/],
       [['set', 'limit'], /takes a NAME and a VALUE/],
-      [['set', 'no-dht', 'yes'], /no-dht is either true or false/],
+      [['set', 'no-dht', 'yes'], /^beeline: no-dht yes: it must be true or false/],
+      [['set', 'lanes', '99'], /^beeline: lanes 99: it must be a whole number from 1 to 64/],
       [['set', 'constructor', 'x'], /There is no setting constructor/],
       [['lst'], /Did you mean list\?/],
-      [['set', 'to', ''], /to needs one value/],
+      [['set', 'to', ''], /to needs a value.*config unset to/],
       [['set', 'to', '-'], /to must be a whole path/],
     ] as const) {
       const { status, err } = await run(...argv);
@@ -151,13 +152,31 @@ describe('cli: settings', () => {
     await assert.rejects(sent('--lan=x'), { code: 'USAGE' });
   });
 
+  it('a value that is set is taken back by no-, the server of the environment too', async (t) => {
+    const { env } = folder(t, 'server: wss://h\nlimit: 1M\nlanes: 3\nwait: 1h\nproxy: socks5://h:1\n');
+    const typed = ['--no-server', '--no-proxy', '--no-limit', '--no-lanes', '--no-wait'];
+    const { argv, env: whole } = await settled(['send', 'x', ...typed], {
+      ...env,
+      BEELINE_SERVER: 'wss://e',
+    });
+    const { proxy, options } = sendArgs(argv.slice(1), whole);
+    const { server, limit, lanes, wait } = options;
+    assert.deepEqual([server, proxy, limit, lanes, wait], Array(5).fill(undefined));
+    const kept = sendArgs((await settled(['send', 'x'], env)).argv.slice(1), { BEELINE_SERVER: 'wss://h' });
+    assert.deepEqual([kept.options.server, kept.options.limit], ['wss://h', 1_000_000]);
+    // That would be read as never.
+    assert.throws(() => sendArgs(['x', '--no-relay'], {}), /Did you mean --relay WHEN\?/);
+  });
+
   it('each switch of each command has one flag that takes it back, and none has two meanings', () => {
     for (const command of COMMANDS) {
       const flags: Readonly<Record<string, Flag>> = FLAGS[command];
       const undo = undoing(command);
       for (const [name, taken] of undo) {
         assert.ok(!(name in flags), `${command} --${name}`);
-        const { flags: left, undone } = parse(command, [`--${taken}`, `--${name}`]);
+        const value = { server: 'wss://h', proxy: 'http://h', limit: '1M', lanes: '2', wait: '1m' }[taken];
+        const given = flags[taken]!.read ? `--${taken}=${value}` : `--${taken}`;
+        const { flags: left, undone } = parse(command, [given, `--${name}`]);
         assert.deepEqual([left, [...undone]], [{}, [taken]], `${command} --${name}`);
       }
       const switches = Object.keys(flags).filter((name) => !flags[name]!.read && !flags[name]!.typedOnly);

@@ -1,7 +1,7 @@
 /** Help, log, metrics, trust and server. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { BeelineError } from '../../src/base/errors.ts';
@@ -102,6 +102,10 @@ describe('cli: help', () => {
     assert.match(await said('recieve'), /Did you mean beeline receive\?/);
     assert.match(await said('help', 'netwrok'), /Did you mean beeline help network\?/);
     assert.match(await said('send', 'x', '--recievers', '2'), /Did you mean --receivers\?/);
+    assert.match(
+      await said('outbox', 'send', '--no-lan'),
+      /no --no-lan here: it is a flag of send, receive, listen\./,
+    );
     assert.match(await said('--qr', 'x'), /Flags come after a command/);
     assert.match(await said('7-velvet-canyon'), /beeline receive CODE$/m);
     const path = join(folder, "it's here");
@@ -224,6 +228,14 @@ describe('cli: trust', () => {
       plain.stdout.text,
       /^laptop: offers are taken without a question, into \/.*\/x, at most 10\.0 GB at once, existing files: skip\n$/,
     );
+    const dated = host();
+    const template = ['trust', 'set', 'laptop', '--to=~/in/{{x}}/{date}', '--json'];
+    assert.equal(await dispatch(template, dated), 0);
+    const { to, within } = JSON.parse(dated.stdout.text).inbox;
+    assert.deepEqual([to, within], [`${homedir()}/in/{x}`, '{date}']);
+    const unknown = host();
+    assert.equal(await dispatch(['trust', 'set', 'laptop', '--to', 'in/{who}'], unknown), 2);
+    assert.match(unknown.stderr.text, /there is no \{who\}/);
     const json = host();
     assert.equal(await dispatch(['trust', 'set', 'laptop', '--quota', '5k', '--ask', '--json'], json), 0);
     const { inbox } = JSON.parse(json.stdout.text);

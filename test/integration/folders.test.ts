@@ -53,6 +53,7 @@ describe('integration: a folder for each offer', { concurrency: 2 }, () => {
     const post = await new Post(workspace(t)).open('ada', 'bob', 'eve');
     const { work } = post;
     await post.trust('inbox', 'set', 'eve', '--to', work.path('of eve'));
+    await post.trust('inbox', 'set', 'bob', '--to', `${work.path('of bob')}/{name}`);
     mkdirSync(work.path('photos'));
     writeFileSync(work.path('photos', 'a'), 'a');
     const listener = await post.listen('--to', `${work.path('in')}/{sender}/{date}`);
@@ -60,7 +61,8 @@ describe('integration: a folder for each offer', { concurrency: 2 }, () => {
       await post.send(name, work.path('photos')).ends(0);
       await listener.until(({ event: done, device }) => done === 'done' && device === name);
     }
-    assert.deepEqual(readdirSync(work.path('in')).sort(), ['ada', 'bob']);
+    assert.deepEqual(readdirSync(work.path('in')), ['ada']);
+    assert.deepEqual(readdirSync(work.path('of bob', 'photos')), ['photos'], 'a template of its own');
     const [day = ''] = readdirSync(work.path('in', 'ada'));
     assert.match(day, new RegExp(`^${DAY}$`));
     assert.deepEqual(readdirSync(work.path('in', 'ada', day)), ['photos']);

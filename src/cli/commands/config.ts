@@ -12,13 +12,14 @@ import { printer } from '../json.ts';
 import { hint } from '../near.ts';
 import { configDir } from '../options.ts';
 import { SETTINGS, settingsPath } from '../settings.ts';
+import { homePath } from '../values.ts';
 
 const VERBS = ['list', 'get', 'set', 'unset', 'path'];
 const NAMES = Object.keys(SETTINGS);
 
-/** A folder is meant from here. Neither nothing nor stdout is one. */
+/** A folder is meant from here, or from the home folder. Neither nothing nor stdout is one. */
 const settingOf = (name: string, value: string) =>
-  name === 'to' && !['', '-'].includes(value) && !value.startsWith('~/') ? resolve(value) : value;
+  name === 'to' && !['', '-'].includes(value) && homePath(value) === value ? resolve(value) : value;
 
 /** Resolves to the exit code. @throws BeelineError */
 export async function configCommand(argv: readonly string[], host: Host): Promise<number> {

@@ -6,7 +6,7 @@ import { EXIT_DONE, EXIT_INTERRUPTED } from '../exit.ts';
 import { fail } from '../failure.ts';
 import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
-import { downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
+import { checkRelayed, downloadArgs, type ReceiveArgs, receiveArgs } from '../options.ts';
 import { Prompt } from '../prompt.ts';
 import { Questions } from '../questions.ts';
 import { Screen } from '../screen.ts';
@@ -55,7 +55,7 @@ async function receiveOne(
     const psk = args.pskFile === undefined ? undefined : await readPsk(args.pskFile);
     const { code, link } =
       obtained ?? (needsCode(args) ? await obtainCode(args.options.code, host, session, args.asTyped) : {});
-    const place = placeIn(args, link, turn ? 'this offer' : 'the link');
+    const place = placeIn(args, link, turn ? 'this offer' : link === undefined ? undefined : 'the link');
     const proxied = args.proxy === undefined ? {} : (await host.proxied())(args.proxy);
     // An error in the code is told before this one: the person mends it first.
     questions.check(args);
@@ -139,19 +139,20 @@ async function receiveInTurn(
 
 /**
  * Where a link says that the two meet. What was typed to meet at beats the link, and the link beats the environment.
- * @param whose what names no server, if none is named @throws BeelineError USAGE
+ * @param whose what should name a server, if there is something @throws BeelineError USAGE
  */
 function placeIn(
   args: ReceiveArgs,
   link: string | undefined,
-  whose: string,
+  whose: string | undefined,
 ): ReturnType<typeof placeOf> | undefined {
   const place = link !== undefined && !args.placed ? placeOf(link) : undefined;
-  const { server } = place ?? args.options;
-  const needs =
-    args.proxy !== undefined ? '--proxy' : args.options.relay === 'only' ? '--relay only' : undefined;
-  if (needs !== undefined && server === undefined)
-    throw usage('receive', `${needs} needs a server that relays, and ${whose} names none: --server URL.`);
+  checkRelayed(
+    'receive',
+    { ...args.options, proxy: args.proxy },
+    (place ?? args.options).server,
+    args.placed ? undefined : whose,
+  );
   return place;
 }
 

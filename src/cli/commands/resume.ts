@@ -21,6 +21,7 @@ import { hint } from '../near.ts';
 import { destinationOf } from '../options.ts';
 import { isYes, Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';
+import { homePath } from '../values.ts';
 
 const CLEAN = 'clean';
 
@@ -34,7 +35,7 @@ export async function resumeCommand(argv: readonly string[], host: Host): Promis
     throw usage('resume', `It takes one folder.${hint(positionals[0] ?? '', [CLEAN], 'beeline resume ')}`);
   if (yes && !clean) throw usage('resume', '--yes is for `beeline resume clean`.');
   const print = printer(host.stdout, json);
-  const { to, within } = destinationOf(dir);
+  const { to, within } = destinationOf(homePath(dir));
   const found = await (within === undefined ? unfinished(to) : unfinishedBelow(to, within));
   const root = within === undefined ? realpathSync(to) : resolve(to);
   if (!clean) list(dir, root, found, json, print);

@@ -1,7 +1,8 @@
 /** `beeline trust`: shows, adds and removes the devices that need no code. Its listing is its product: on stdout. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { escapeName } from '../../base/printable.ts';
 import type { InboxRules } from '../../identity/devices.ts';
+import { FolderTemplate } from '../../node/files/folder-template.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { FlagValues } from '../flags.ts';
@@ -9,7 +10,7 @@ import { formatBytes } from '../format.ts';
 import type { Devices, Host } from '../host.ts';
 import { type Print, printer } from '../json.ts';
 import { hint } from '../near.ts';
-import { configDir } from '../options.ts';
+import { configDir, destinationOf } from '../options.ts';
 
 const VERBS = ['list', 'add', 'remove', 'set'];
 /** Flags of `set`, each a rule. */
@@ -47,8 +48,10 @@ function list(devices: Devices, print: Print): void {
 /** All rules at once: what is not given does not hold any more. Undefined: there are none. */
 function rulesOf(flags: FlagValues<'trust'>): InboxRules | undefined {
   const { to, 'max-size': maxBytes, quota, ask, overwrite, refuse } = flags;
+  const folder = to === undefined ? undefined : destinationOf(to);
+  if (folder?.within !== undefined) new FolderTemplate(folder.within);
   const rules: InboxRules = {
-    ...(to !== undefined && { to: resolve(to) }),
+    ...(folder && { ...folder, to: resolve(folder.to) }),
     ...(maxBytes !== undefined && { maxBytes }),
     ...(quota !== undefined && { quota: { bytes: quota, since: Date.now() } }),
     ...(ask && { ask }),
@@ -59,11 +62,11 @@ function rulesOf(flags: FlagValues<'trust'>): InboxRules | undefined {
 }
 
 /** What `beeline listen` does with what such a device sends. */
-function described({ to, maxBytes, quota, ask, overwrite, refuse }: InboxRules = {}): string {
+function described({ to, within = '', maxBytes, quota, ask, overwrite, refuse }: InboxRules = {}): string {
   if (refuse) return 'nothing is taken';
   return [
     ask ? 'each offer is asked about' : 'offers are taken without a question',
-    ...(to !== undefined ? [`into ${to}`] : []),
+    ...(to !== undefined ? [`into ${join(to, within)}`] : []),
     ...(maxBytes !== undefined ? [`at most ${formatBytes(maxBytes)} at once`] : []),
     ...(quota ? [`at most ${formatBytes(quota.bytes)} in all`] : []),
     ...(overwrite ? [`existing files: ${overwrite}`] : []),
