@@ -4,6 +4,7 @@ import { type ReceiverShown, type SeveralShown, standing } from '../model/severa
 import { shortPrint } from '../model/words.ts';
 import { say, sayWith } from '../words/index.ts';
 import { size } from '../words/numbers.ts';
+import { Details, Fact } from './basics.tsx';
 
 /** Characters that are shown of a name or a reason: both may be the other side's words. */
 const MOST_NAME = 60;
@@ -11,15 +12,25 @@ const MOST_REASON = 300;
 
 /** A row for each receiver. */
 export function Receivers({ several }: { several: SeveralShown | undefined }) {
-  if (!several?.receivers.size) return null;
+  const all = [...(several?.receivers.values() ?? [])];
+  if (all.length === 0) return null;
   return (
     <section class="card" aria-labelledby="receivers">
       <h2 id="receivers">{say('several.title')}</h2>
       <ul class="kept rows">
-        {[...several.receivers.values()].map((one) => (
+        {all.map((one) => (
           <Row key={one.peer} one={one} />
         ))}
       </ul>
+      <Details label={say('offer.verify')}>
+        <dl>
+          {all.map(({ peer, shown }) => (
+            <Fact key={peer} id={`proof-${peer}`} name={say('several.one', { number: peer })}>
+              <span class="hex">{shortPrint(shown.peer?.fingerprint ?? '')}</span>
+            </Fact>
+          ))}
+        </dl>
+      </Details>
     </section>
   );
 }
@@ -27,7 +38,7 @@ export function Receivers({ several }: { several: SeveralShown | undefined }) {
 function Row({ one }: { one: ReceiverShown }) {
   const { peer, shown, ended } = one;
   const { bytes, total, moving } = shown;
-  const { name, fingerprint = '' } = shown.peer ?? {};
+  const { name } = shown.peer ?? {};
   const device = name === undefined ? deviceName(shown.peer) : undefined;
   const failed = ended && !ended.ok;
   const id = `receiver-${peer}`;
@@ -51,14 +62,11 @@ function Row({ one }: { one: ReceiverShown }) {
           {say('several.got', { size: size(ended.bytes) })}
         </p>
       )}
-      <p class="hint">
-        {device !== undefined && (
-          <>
-            <bdi>{device}</bdi> ·{' '}
-          </>
-        )}
-        <span class="hex">{shortPrint(fingerprint)}</span>
-      </p>
+      {device !== undefined && (
+        <p class="hint">
+          <bdi>{device}</bdi>
+        </p>
+      )}
     </li>
   );
 }

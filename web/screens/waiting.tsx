@@ -38,10 +38,12 @@ export function WaitingScreen({ view, page }: { view: Transferring; page: Page }
       <SentList sent={sent} running={running} />
       {several && <Warnings warnings={warnings} />}
       <Dock>
-        <p class="alive">
-          {!away && <span class="pulse" aria-hidden="true" />}
-          {away ? say('server.away') : say(several ? 'waiting.shortSeveral' : 'waiting.short')}
-        </p>
+        {!away && (
+          <p class="alive">
+            <span class="pulse" aria-hidden="true" />
+            {say(several ? 'waiting.shortSeveral' : 'waiting.short')}
+          </p>
+        )}
         <Button label={say('cancel')} act={() => page.cancel()} />
       </Dock>
     </div>

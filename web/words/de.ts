@@ -158,7 +158,7 @@ export const de: Translation = {
   'near.full': 'Zu viele Geräte zeigen sich hier: Keines wird gezeigt.',
   'near.unknown': 'Dieser Server sagt nicht, wer in der Nähe ist.',
   'near.proof':
-    'Namen beweisen nichts: Auf dem anderen Gerät werden Wörter getippt, bis beide auf Merken gedrückt haben.',
+    'Ein Name beweist nichts. Darum fragt das andere Gerät nach den Wörtern Ihres Codes, bis Sie beide auf Merken gedrückt haben.',
   'near.untrusted': 'in der Nähe, nicht bekannt',
   'near.goesTo': 'Es geht an {name}, wo Wörter getippt werden.',
   'near.type': 'Tippe auf {name} die Wörter dieses Codes.',

@@ -155,7 +155,8 @@ export const en = {
   'near.nobody': 'No other device shows itself here yet.',
   'near.full': 'Too many devices show themselves here: none are shown.',
   'near.unknown': 'This server does not say who is nearby.',
-  'near.proof': 'Names prove nothing: words are typed on the other device until both have pressed Remember.',
+  'near.proof':
+    'A name proves nothing. So the other device asks for the words of your code, until both of you have pressed Remember.',
   'near.untrusted': 'nearby, not known',
   'near.goesTo': 'It goes to {name}, where words are typed.',
   'near.type': 'On {name}, type the words of this code.',

@@ -152,7 +152,7 @@ export const es: Translation = {
   'near.full': 'Demasiados dispositivos se muestran aquí: no se muestra ninguno.',
   'near.unknown': 'Este servidor no dice quién está cerca.',
   'near.proof':
-    'Los nombres no prueban nada: en el otro dispositivo se escriben palabras hasta que los dos hayan pulsado Recordar.',
+    'Un nombre no prueba nada. Por eso el otro dispositivo pide las palabras de su código hasta que los dos hayan pulsado Recordar.',
   'near.untrusted': 'cerca, desconocido',
   'near.goesTo': 'Va a {name}, donde se escriben palabras.',
   'near.type': 'En {name}, escribe las palabras de este código.',

@@ -161,7 +161,7 @@ export const fr: Translation = {
   'near.full': 'Trop d’appareils se montrent ici : aucun n’est affiché.',
   'near.unknown': 'Ce serveur ne dit pas qui est à proximité.',
   'near.proof':
-    'Les noms ne prouvent rien : des mots sont tapés sur l’autre appareil tant que les deux n’ont pas appuyé sur Mémoriser.',
+    'Un nom ne prouve rien. L’autre appareil demande donc les mots de votre code, tant que les deux n’ont pas appuyé sur Mémoriser.',
   'near.untrusted': 'à proximité, inconnu',
   'near.goesTo': 'Destination : {name}, où des mots sont tapés.',
   'near.type': 'Sur {name}, tapez les mots de ce code.',

@@ -143,7 +143,7 @@ export const zh: Translation = {
   'near.nobody': '这里还没有其他设备显示。',
   'near.full': '这里显示的设备太多：不显示任何设备。',
   'near.unknown': '此服务器不提供附近设备的信息。',
-  'near.proof': '名称不能证明身份：在双方都按“记住”之前，要在另一台设备上输入单词。',
+  'near.proof': '名称不能证明身份。因此，在双方都按下“记住”之前，另一台设备会要求输入您代码中的单词。',
   'near.untrusted': '在附近，未知',
   'near.goesTo': '发送到 {name}，在那边输入单词。',
   'near.type': '在 {name} 上输入这个代码的单词。',
