@@ -5,7 +5,7 @@
  * @module
  */
 
-export { BeelineError, type ErrorCode, type Reason } from './base/errors.ts';
+export { BeelineError, type ErrorCode, type Reason, type ReasonValues } from './base/errors.ts';
 export type { AccessWay } from './http/serving/access.ts';
 export type { DownloadEvent, ServingCounts } from './http/serving/records.ts';
 export { type Device, type InboxRules, KnownDevices } from './identity/devices.ts';

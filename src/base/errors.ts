@@ -17,7 +17,12 @@ export interface ErrorDetail {
   cause?: unknown;
   /** Paths the error is about, relative as in the manifest, unescaped. */
   paths?: readonly string[];
+  /** Facts that its sentence is made of. */
+  values?: ReasonValues | undefined;
 }
+
+/** What the text of a reason is filled with, by the names in its braces, for whoever says it in words of another language. */
+export type ReasonValues = Readonly<Record<string, string | number>>;
 
 /**
  * The only error type that leaves the library, with `DeliveryError` as its one subclass. `message` is written for a person; `code` and `reason` are for programs: the code
@@ -28,12 +33,15 @@ export class BeelineError extends Error {
   readonly code: ErrorCode;
   readonly reason: Reason | undefined;
   readonly paths: readonly string[];
+  /** What fills the text of its reason. Absent where the sentence is another one. */
+  readonly values: ReasonValues | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.reason = detail.reason;
     this.paths = detail.paths ?? [];
+    this.values = detail.values;
   }
 }
 
@@ -52,7 +60,7 @@ export function fault<R extends Reason>(reason: R, ...[values, detail]: Rest<Val
   const filled = text.replace(/\{(\w+)\}/g, (_, slot: string) =>
     String(values?.[slot as keyof typeof values]),
   );
-  return new BeelineError(code, filled, { ...detail, reason });
+  return new BeelineError(code, filled, { ...detail, reason, values: { ...values, ...detail?.values } });
 }
 
 /** The error of one cause about one path: quoted in the text, and as it is for programs. */

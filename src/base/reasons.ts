@@ -299,6 +299,8 @@ const TEXTS = {
     SERVER_LOST: 'The connection to the server was lost: {why}.',
     MEETING_STREAM_LOST: 'The connection over the DHT was lost: {why}.',
     SERVER_GONE: 'The server cannot be reached any more.',
+    PLACE_LOST:
+      'The place at the server is lost, so nobody new can come. Those who are connected go on. {why}',
     PROXY_FAILED: 'The proxy {name} {what}.',
     RENDEZVOUS_CLOSED: 'This server is being stopped.',
     // A server of one's own
@@ -393,7 +395,7 @@ const TEXTS = {
     NAME_NOT_WRITTEN:
       'This browser refuses to write the name {name} in that folder. It is left out, and everything else is saved there.',
     NAME_WRITTEN_AS:
-      'This browser refuses to write the name {name} in that folder. It is saved there as {as}.',
+      "This browser refuses to write the name {name} in that folder. It is saved there as '{as}'.",
     NAME_REFUSED:
       'This browser refuses to write the name {name}{more} in that folder. Everything else is saved; use "Save" to have all as one download.',
     // The destination and what is there already
@@ -411,7 +413,9 @@ const TEXTS = {
     LINKS_NOT_HELD: '{path} is a link, which this file system cannot hold. It is left out.',
     PATH_TOO_LONG: 'The path of {path} is too long below this destination. It is left out.',
     NAME_FITTED: '{path} is written as {as}: this file system cannot hold it under its own name.',
-    NAME_FITTED_FOR_ALL: '{path} will be saved as {as}: not every system can hold it under its own name.',
+    NAME_FITTED_FOR_ALL: "{path} will be saved as '{as}': not every system can hold it under its own name.",
+    LINKS_MISSING:
+      'A browser cannot make links: {path} will be missing ({count} in all). Receive with the command to have them.',
     TIME_FITTED: 'This file system cannot hold the modification time of {path}, which becomes {time}.',
     MORE_ENTRIES: '{count} more entries: {trouble}.',
     LINK_APPEARED: '{path} cannot be written: a link stands in the way. Nothing was written through it.',

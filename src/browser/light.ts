@@ -2,7 +2,7 @@
  * The part of `index.ts` that a page needs for its first picture: codes as text, what was chosen or dropped, words for
  * numbers, and all types. It has no cryptography, no session and no word list, so that a page can load those a moment later.
  */
-export { BeelineError, type ErrorCode, type Reason } from '../base/errors.ts';
+export { BeelineError, type ErrorCode, type Reason, type ReasonValues } from '../base/errors.ts';
 export { escapeName } from '../base/printable.ts';
 export { type Code, codeIn, formatCode, linkIn, parseCode } from '../identity/code.ts';
 export type { Completion } from '../identity/completion.ts';

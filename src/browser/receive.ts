@@ -1,6 +1,6 @@
 /** `receive` in a page: into this browser's storage, a download, or as a text. */
 
-import { fault } from '../base/errors.ts';
+import { type BeelineError, fault } from '../base/errors.ts';
 import { FIND_DEADLINE, FIND_WORD, RECEIVER_WAIT } from '../base/limits.ts';
 import { parseCode } from '../identity/code.ts';
 import { fromCode } from '../identity/secret.ts';
@@ -105,13 +105,7 @@ export function receive(options: BrowserReceiveOptions): Reception {
 
 function makeSink(session: Session, { kind }: OfferHeader, store: ReceiveInto): Sink {
   if (kind === 'text') return new TextSink((text) => session.emit({ event: 'text', text }));
-  const onWarning = (path: string | undefined, message: string) =>
-    session.emit({
-      event: 'warning',
-      code: 'UNSAFE_NAME',
-      message,
-      ...(path !== undefined && { path }),
-    });
+  const onWarning = (warning: BeelineError) => session.warn(warning, warning.paths[0]);
   if (store === 'kept') return new KeptSink({ onWarning });
   if (store === 'stream') return new StreamSink({ onWarning });
   return new FolderSink(store, { onWarning });

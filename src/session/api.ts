@@ -2,7 +2,7 @@
  * The types that `send` and `receive` share on Node and in a page: events, results and common options. With `--json` the command prints
  * these events, one object a line.
  */
-import type { BeelineError, ErrorCode, Reason } from '../base/errors.ts';
+import type { BeelineError, ErrorCode, Reason, ReasonValues } from '../base/errors.ts';
 import type { State } from '../sync/machine.ts';
 
 export type { State } from '../sync/machine.ts';
@@ -33,7 +33,16 @@ export type TransferEvent =
   | { event: 'downloaded'; address: string; bytes: number; seconds: number }
   /** The receiver can now find the sender. `port` is the port of its lanes, and of its own rendezvous. */
   | { event: 'listening'; port: number }
-  | { event: 'state'; peer?: number; from: State; to: State; by?: 'self' | 'peer'; reason?: string }
+  /** `reason` is a sentence, and `code` what kind of failure it is about: also one that the transfer waits for the end of. */
+  | {
+      event: 'state';
+      peer?: number;
+      from: State;
+      to: State;
+      by?: 'self' | 'peer';
+      code?: ErrorCode;
+      reason?: string;
+    }
   /**
    * `agent` is empty for another receiver. `again`: at a sender, it has had everything before, and comes once more. `key`: it may be
    * remembered as a trusted device under it (see `trust`).
@@ -103,7 +112,16 @@ export type TransferEvent =
    * reached again.
    */
   | { event: 'server'; reachable: boolean; message?: string }
-  | { event: 'warning'; peer?: number; code: ErrorCode; reason?: Reason; message: string; path?: string }
+  | {
+      event: 'warning';
+      peer?: number;
+      code: ErrorCode;
+      reason?: Reason;
+      message: string;
+      /** What fills the text of `reason`, for whoever says it in another language. */
+      values?: ReasonValues;
+      path?: string;
+    }
   /** At a sender with several receivers: one of them has ended. `ok`: it has everything. */
   | {
       event: 'ended';

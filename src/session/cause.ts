@@ -1,6 +1,6 @@
 /** Who made a state change, why, and how that is told. */
 
-import type { BeelineError } from '../base/errors.ts';
+import type { BeelineError, ErrorCode } from '../base/errors.ts';
 import type { Lane } from '../lanes/lane.ts';
 import type { State } from '../sync/machine.ts';
 import type { Result, TransferEvent } from './api.ts';
@@ -8,21 +8,24 @@ import type { Result, TransferEvent } from './api.ts';
 export interface Cause {
   by?: 'self' | 'peer';
   error?: BeelineError | undefined;
-  /** Why, if it is no error. Of an error its own text counts. */
+  /** Why, if it is no error. Of an error its own text counts, and its own code. */
   reason?: string;
+  code?: ErrorCode;
   /** Set if the end is a success. */
   result?: Result;
 }
 
-export function stateEvent(from: State, to: State, { by, error, reason }: Cause): TransferEvent {
-  const why = reason ?? error?.message;
-  return { event: 'state', from, to, ...(by && { by }), ...(why && { reason: why }) };
+export function stateEvent(from: State, to: State, cause: Cause): TransferEvent {
+  const { by, error, reason = error?.message, code = error?.code } = cause;
+  const why = { ...(code && { code }), ...(reason && { reason }) };
+  return { event: 'state', from, to, ...(by && { by }), ...why };
 }
 
 /** For an error about one path, or about all, after which the transfer goes on. @param peer as of `laneEvent` */
 export function warningEvent(error: BeelineError, path?: string, peer?: number): TransferEvent {
-  const { code, reason, message } = error;
-  const about = { ...(reason && { reason }), message, ...(path && { path }) };
+  const { code, reason, message, values = {} } = error;
+  const filled = Object.keys(values).length > 0 && { values };
+  const about = { ...(reason && { reason }), message, ...filled, ...(path && { path }) };
   return { event: 'warning', ...(peer !== undefined && { peer }), code, ...about };
 }
 

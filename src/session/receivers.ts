@@ -438,7 +438,10 @@ export class Receivers implements SessionOwner {
     group.unreachable = true;
     const all = this.#groups.every(({ closed }) => closed);
     if (all && !this.#busy && this.#results.length === 0) return this.#transfer.fail(error);
-    this.#transfer.events.emit(warningEvent(error));
+    // A burnt code says so itself.
+    const burnt = error.reason === 'CODE_GUESSED_OUT';
+    const told = burnt ? error : fault('PLACE_LOST', { why: error.message }, { cause: error });
+    this.#transfer.events.emit(warningEvent(told));
     this.#dismissSpare(group);
     this.#conclude();
   }

@@ -27,7 +27,7 @@ import { StateNews } from './news.ts';
 import { PinnedProcess } from './pinned.ts';
 import type { Known, NetworkPort, Platform } from './ports.ts';
 import { StatusRegister } from './status.ts';
-import { FATAL, reasonToWait, verdict } from './verdict.ts';
+import { causeToWait, FATAL, verdict } from './verdict.ts';
 
 export type SessionEnd = { result: Result } | { error: BeelineError };
 
@@ -537,18 +537,18 @@ export class Session {
 
   #hear(status: Status): void {
     const { role } = this;
-    const reason = role === 'sender' && status.state === 'failed' ? reasonToWait(status.code) : undefined;
-    if (reason && this.engine?.restartable !== false) return this.#peerEnded(reason);
+    const cause = role === 'sender' && status.state === 'failed' ? causeToWait(status.code) : undefined;
+    if (cause && this.engine?.restartable !== false) return this.#peerEnded(cause);
     if (this.#status.take(status))
       this.dispatch(...verdict(status, role === 'sender' ? 'receiver' : 'sender'));
   }
 
   /** Whatever the register says: that a process ends is a fact, not a wish. */
-  #peerEnded(reason: string): void {
+  #peerEnded(cause: Cause): void {
     const end = this.fleeting();
     if (end) return this.fail(end);
     this.#pinned.end();
-    this.dispatch('peer-ended', { by: 'peer', reason });
+    this.dispatch('peer-ended', cause);
     // Nobody is left to dial.
     this.#open?.supervisor.paths([]);
     this.#open?.supervisor.drop();

@@ -35,10 +35,11 @@ const CURABLE: ReadonlySet<string> = new Set([
   ...['INTERRUPTED', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED', 'EXISTS', 'UNSAFE_NAME', 'SOURCE_CHANGED'],
 ]);
 
-/** Why a sender whose receiver ends with this goes on waiting, in a sentence; undefined where it does not. */
-export function reasonToWait(code: string): string | undefined {
+/** Why a sender whose receiver ends with this goes on waiting; undefined where it does not. */
+export function causeToWait(code: string): Cause | undefined {
   if (!CURABLE.has(code)) return undefined;
-  return `The other side ${REASONS.get(code)}. Waiting for it to come back with the same code.`;
+  const reason = `The other side ${REASONS.get(code)}. Waiting for it to come back with the same code.`;
+  return { by: 'peer', code: code as ErrorCode, reason };
 }
 
 /** What this side says when the other has reported a failure. `code` is the peer's word and not trusted. */
@@ -60,11 +61,11 @@ export function incomplete(paths: readonly string[]): BeelineError {
 /** @param peer who says it */
 export function verdict({ state, code }: Status, peer: Role): [Event, Cause] {
   switch (state) {
-    case 'paused':
-      return [
-        'pause',
-        { by: 'peer', ...(REASONS.has(code) && { reason: `The other side ${REASONS.get(code)}.` }) },
-      ];
+    case 'paused': {
+      const what = REASONS.get(code);
+      const why = what !== undefined && { code: code as ErrorCode, reason: `The other side ${what}.` };
+      return ['pause', { by: 'peer', ...why }];
+    }
     case 'running':
       return ['resume', { by: 'peer' }];
     case 'cancelled':

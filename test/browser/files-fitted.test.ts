@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { BeelineError } from '../../src/base/errors.ts';
 import { fittedPaths, type Named, warnOfMisfits } from '../../src/browser/files/fitted.ts';
 
 const entries: Named[] = [
@@ -24,20 +25,25 @@ test('what some system cannot hold gets another name, and no two the same', asyn
 });
 
 test('links, and each name that changes, are told of, and not what only lies below it', async () => {
-  const told: [string | undefined, string][] = [];
-  warnOfMisfits(entries, await fittedPaths(entries), (path, message) => told.push([path, message]));
+  const told: BeelineError[] = [];
+  warnOfMisfits(entries, await fittedPaths(entries), (warning) => told.push(warning));
   assert.deepEqual(
-    told.map(([path]) => path),
+    told.map(({ paths: [path] }) => path),
     ['README', 'notes/why?.txt', 'notes/why*.txt', 'a:b', 'Readme', 'con', 'ends.'],
   );
-  assert.match(told[0]![1], /^A browser cannot make links: 'README' will be missing/);
-  assert.match(told[2]![1], /^'notes\/why\*\.txt' will be saved as 'why_ \(1\)\.txt': not every system /);
+  assert.match(told[0]!.message, /^A browser cannot make links: 'README' will be missing/);
+  assert.match(
+    told[2]!.message,
+    /^'notes\/why\*\.txt' will be saved as 'why_ \(1\)\.txt': not every system /,
+  );
 });
 
 test('of many names that change, some are told of and the rest are counted', async () => {
   const many = Array.from({ length: 5000 }, (_, i): Named => ({ path: `${i}?`, kind: 'file' }));
-  const told: string[] = [];
-  warnOfMisfits(many, await fittedPaths(many), (_path, message) => told.push(message));
+  const told: BeelineError[] = [];
+  warnOfMisfits(many, await fittedPaths(many), (warning) => told.push(warning));
   assert.equal(told.length, 21);
-  assert.match(told[20]!, /^4980 more entries: saved under another name/);
+  assert.match(told[20]!.message, /^4980 more entries: saved under another name/);
+  const { count, like } = told[20]!.values!;
+  assert.deepEqual([count, like], [4980, 'NAME_FITTED_FOR_ALL']);
 });

@@ -40,7 +40,7 @@ function told(event: TransferEvent): string | number | null | undefined {
     case 'progress': return event.eta;
     case 'whole': return event.names[0];
     case 'server': return event.reachable ? 'there' : event.message;
-    case 'warning': return event.path;
+    case 'warning': return event.path ?? event.values?.count;
     case 'ended': return event.message;
     case 'swarm': return event.from + event.to;
     case 'text': return event.text;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { reasonToWait, verdict } from '../../src/session/verdict.ts';
+import { causeToWait, verdict } from '../../src/session/verdict.ts';
 
 test("a peer's code is looked up, never shown as it came, whatever it spells", () => {
   for (const code of [
@@ -19,19 +19,19 @@ test("a peer's code is looked up, never shown as it came, whatever it spells", (
     );
     const paused = verdict({ seq: 1, state: 'paused', code, text: 'rm -rf' }, 'receiver');
     assert.deepEqual(paused, ['pause', { by: 'peer' }]);
-    assert.equal(reasonToWait(code), undefined);
+    assert.equal(causeToWait(code), undefined);
   }
 });
 
 test('a receiver that could take it elsewhere, or with another flag, is waited for', () => {
   for (const code of ['EXISTS', 'UNSAFE_NAME', 'DISK_FULL', 'WRITE_FAILED', 'LOCKED'])
-    assert.match(reasonToWait(code)!, /Waiting for it to come back with the same code/, code);
+    assert.match(causeToWait(code)!.reason!, /Waiting for it to come back with the same code/, code);
   for (const code of ['REFUSED', 'VERIFICATION', 'PROTOCOL', 'CANCELLED'])
-    assert.equal(reasonToWait(code), undefined, code);
+    assert.equal(causeToWait(code), undefined, code);
 });
 
 test('an interrupted sender says what to do, an interrupted receiver is waited for', () => {
   const [, { error }] = verdict({ seq: 1, state: 'failed', code: 'INTERRUPTED', text: '' }, 'sender');
   assert.match(error!.message, /^The sender was interrupted\. What has arrived is kept/);
-  assert.match(reasonToWait('INTERRUPTED')!, /Waiting for it to come back with the same code/);
+  assert.match(causeToWait('INTERRUPTED')!.reason!, /Waiting for it to come back with the same code/);
 });

@@ -6,7 +6,7 @@ import { CONFIRM_DEADLINE, STALL_DEADLINE, STALL_LOOK } from '../../src/base/lim
 import { Confirmation } from '../../src/session/deadlines.ts';
 import { PinnedProcess } from '../../src/session/pinned.ts';
 import { Stall } from '../../src/session/stall.ts';
-import { reasonToWait, verdict } from '../../src/session/verdict.ts';
+import { causeToWait, verdict } from '../../src/session/verdict.ts';
 import type { State } from '../../src/sync/machine.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -150,8 +150,8 @@ describe("the other side's word", () => {
   });
 
   it('is waited on only where a person cures the cause', () => {
-    assert.match(reasonToWait('DISK_FULL') ?? '', /no room.*Waiting/);
+    assert.match(causeToWait('DISK_FULL')?.reason ?? '', /no room.*Waiting/);
     for (const code of ['REFUSED', 'CANCELLED', 'VERIFICATION', 'toString', ''])
-      assert.equal(reasonToWait(code), undefined);
+      assert.equal(causeToWait(code), undefined);
   });
 });

@@ -6,7 +6,7 @@ import { asBeelineError, BeelineError } from '../../src/base/errors.ts';
 import { HASH_NAMES, type HashName } from '../../src/offer/hashing.ts';
 import type { Extent } from '../../src/offer/space.ts';
 import { StatusRegister } from '../../src/session/status.ts';
-import { FATAL, reasonToWait, verdict } from '../../src/session/verdict.ts';
+import { causeToWait, FATAL, verdict } from '../../src/session/verdict.ts';
 import type { Outcome, ReceiverPorts } from '../../src/sync/engine-ports.ts';
 import { FileProgress } from '../../src/sync/file-progress.ts';
 import { type Event, isFinal, type State, step } from '../../src/sync/machine.ts';
@@ -223,7 +223,7 @@ export abstract class Side implements LaneOwner {
     if (
       this.role === 'sender' &&
       message.state === 'failed' &&
-      reasonToWait(message.code) &&
+      causeToWait(message.code) &&
       this.engine.restartable !== false
     ) {
       this.dispatch('peer-ended');

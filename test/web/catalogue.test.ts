@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import ts from 'typescript';
-import { en, type Forms, type Translation } from '../../web/words/catalogue.ts';
+import { type Common, en, type Forms, type Translation } from '../../web/words/catalogue.ts';
 import { de } from '../../web/words/de.ts';
 import { es } from '../../web/words/es.ts';
 import { fr } from '../../web/words/fr.ts';
-import { bestLanguage, type LANGUAGES, say, sayWith, use } from '../../web/words/index.ts';
+import { bestLanguage, type Language, say, sayWith, use } from '../../web/words/index.ts';
 import { date, duration, list, percentage, size, speed } from '../../web/words/numbers.ts';
 import { zh } from '../../web/words/zh.ts';
 
-const ALL: Readonly<Record<keyof typeof LANGUAGES, Translation>> = { en, de, es, fr, zh };
+const OTHERS: Readonly<Record<Exclude<Language, 'en'>, Translation>> = { de, es, fr, zh };
+const ALL: Readonly<Record<Language, Common>> = { en, ...OTHERS };
 
 const texts = (entry: string | Forms): string[] =>
   typeof entry === 'string' ? [entry] : (Object.values(entry) as string[]);
@@ -21,7 +22,9 @@ test('every language has every key, with the same slots, and each number in all 
   const keys = Object.keys(en) as (keyof typeof en)[];
   assert.ok(keys.length > 200);
   for (const [language, words] of Object.entries(ALL)) {
-    assert.deepEqual(Object.keys(words).sort(), [...keys].sort(), language);
+    // Words for warnings are none in English: test/web/warnings.test.ts.
+    const all = Object.keys(words).filter((key) => !key.startsWith('warning.'));
+    assert.deepEqual(all.sort(), [...keys].sort(), language);
     const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.sort();
     for (const key of keys) {
       const entry = words[key] as string | Forms;
@@ -33,6 +36,19 @@ test('every language has every key, with the same slots, and each number in all 
         assert.ok(text.trim() !== '', what);
         assert.deepEqual(new Set(slots(text)), wanted, `${what}: ${text}`);
       }
+    }
+  }
+});
+
+test('what is said of a warning has the same slots in every language, and each number all forms', () => {
+  const keys = (Object.keys(de) as (keyof Translation)[]).filter((key) => key.startsWith('warning.'));
+  assert.ok(keys.length > 10);
+  for (const [language, words] of Object.entries(OTHERS)) {
+    const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories.sort();
+    for (const key of keys) {
+      const entry: string | Forms = words[key];
+      if (typeof entry !== 'string') assert.deepEqual(Object.keys(entry).sort(), categories, key);
+      assert.deepEqual(slots(texts(entry).at(-1)!), slots(texts(de[key]).at(-1)!), `${language} ${key}`);
     }
   }
 });

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { TransferEvent } from '../../src/browser/index.ts';
+import type { ErrorCode, TransferEvent } from '../../src/browser/index.ts';
 import { linePath, longer, NO_HISTORY } from '../../web/model/history.ts';
 import { rough, steady } from '../../web/model/left.ts';
 import { begun, next, percent, type TransferShown, withState } from '../../web/model/running.ts';
 import { mustStay, mustWake, screenOf, stateOf, type View } from '../../web/model/view.ts';
+import { warningMessage } from '../../web/model/warnings.ts';
 import { announcement, sentence, swarmWords, title } from '../../web/model/words.ts';
 
 type To = Extract<TransferEvent, { event: 'state' }>['to'];
 
-const to = (state: To, by?: 'self' | 'peer', reason?: string): TransferEvent => ({
+const to = (state: To, by?: 'self' | 'peer', code?: ErrorCode): TransferEvent => ({
   ...{ event: 'state', from: 'idle', to: state },
   ...(by && { by }),
-  ...(reason && { reason }),
+  ...(code && { code, reason: 'A sentence.' }),
 });
 const after = (role: TransferShown['role'], ...events: TransferEvent[]): TransferShown =>
   events.reduce(next, begun(role));
@@ -69,7 +70,19 @@ test('a silent other side is known until it is heard of, or another state says m
 test('who paused or cancelled is said', () => {
   assert.match(sentence(after('send', to('transferring'), to('paused', 'self'))), /^You paused/);
   assert.match(sentence(after('send', to('transferring'), to('paused', 'peer'))), /^The other side paused/);
-  assert.match(sentence(after('send', to('transferring'), to('paused', 'peer', 'No room.'))), /^No room\./);
+  assert.match(
+    sentence(after('send', to('transferring'), to('paused', 'peer', 'DISK_FULL'))),
+    /^The other device is full\. It goes on by itself/,
+  );
+  assert.match(
+    sentence(after('receive', to('transferring'), to('paused', 'self', 'DISK_FULL'))),
+    /^This device is full\. /,
+  );
+  // A sender that says so says nothing about this device.
+  assert.match(
+    sentence(after('receive', to('transferring'), to('paused', 'peer', 'DISK_FULL'))),
+    /^The other side paused/,
+  );
   assert.match(sentence(after('send', to('cancelled', 'self'))), /^You/);
   assert.match(sentence(after('send', to('cancelled', 'peer'))), /^The other side/);
 });
@@ -163,7 +176,7 @@ test('a flood of warnings is cut', () => {
   const warning: TransferEvent = { event: 'warning', code: 'UNREADABLE', message: 'x', path: 'a' };
   const running = after('receive', ...Array.from({ length: 1000 }, () => warning));
   assert.equal(running.warnings.length, 50);
-  assert.equal(running.warnings[0], 'a: x');
+  assert.equal(warningMessage(running.warnings[0]!), 'a: x');
 });
 
 test('what a receiver hears of other receivers changes nothing but the warnings that it shows', () => {

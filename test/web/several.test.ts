@@ -150,7 +150,8 @@ test('a burnt code is closed for others; a wrong guess before that, or one recei
   const burnt = nextOfAll(shown, warns(undefined, 'CODE_GUESSED_OUT'));
   assert.equal(open(burnt.several!), false);
   assert.match(sentence(burnt), /Nobody else is let in/);
-  assert.deepEqual(nextOfAll(shown, warns(1)).warnings, ['Receiver 1: Something.']);
+  const [warning] = nextOfAll(shown, warns(1)).warnings;
+  assert.deepEqual([warning?.receiver, warning?.message], [1, 'Something.']);
 });
 
 test('the end says how many have it, and who cancelled', () => {

@@ -1245,6 +1245,37 @@ test('another language is spoken at once, and at later visits', { skip }, async 
   await page.close();
 });
 
+test('what is warned of is said in the language of the page, and what it has no words for is marked as English', {
+  skip,
+}, async () => {
+  const { page, errors } = await site.open();
+  await run(page);
+  await page.select('#language', 'de');
+  await page.waitForFunction("document.documentElement.lang === 'de'");
+  const warning = "event: 'warning', code: 'UNSAFE_NAME', message: 'In English.'";
+  await play(
+    page,
+    `${T}.emit({ ${warning}, reason: 'NAME_WRITTEN_AS', values: { as: 'b' }, path: 'a' }, { ${warning}, reason: 'OF_TOMORROW', path: 'c' })`,
+  );
+  const items = () =>
+    page.$$eval('.warnings li', (all) =>
+      all.map((item) => [item.textContent, item.querySelector('[lang=en][dir=ltr]')?.textContent ?? '']),
+    );
+  const [known, unknown] = await items();
+  assert.match(known![0]!, /„a“.+„b“/);
+  assert.equal(known![1], '');
+  assert.deepEqual(unknown, ['c: In English.', 'c: In English.']);
+  await play(page, `${T}.fail('NO_PATH', 'Nothing leads there.')`);
+  await page.locator('details.details').click();
+  assert.equal(await text(page, '#said [lang=en][dir=ltr]'), 'Nothing leads there.');
+  await sound(page, 'ended in German');
+  await page.select('#language', 'en');
+  await page.waitForFunction("document.documentElement.lang === 'en'");
+  assert.deepEqual((await items())[0], ['a: In English.', 'a: In English.'], 'English is what came');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test('a language whose words do not come is told of, and all stays as it is', { skip }, async () => {
   const { page } = await site.open();
   await page.setRequestInterception(true);

@@ -9,6 +9,7 @@ import { distinct } from '../../web/model/names.ts';
 import { pathBadge, pathWords } from '../../web/model/paths.ts';
 import { qrPath } from '../../web/model/qr.ts';
 import { begun, next } from '../../web/model/running.ts';
+import { warningMessage } from '../../web/model/warnings.ts';
 import { contentsWords, sentence, shortPrint } from '../../web/model/words.ts';
 
 const CODES = [...readFileSync('src/base/error-codes.ts', 'utf8').matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(
@@ -87,16 +88,21 @@ test('a server that is gone is told of until it is back, but not while the two a
 
 test('a sender that waits on says why the one who came is gone', () => {
   const code = { event: 'code', code: '7-velvet-canyon' } as const;
-  const reason = 'The other side was interrupted. Waiting for it to come back with the same code.';
   const waits = { event: 'state', from: 'authenticating', to: 'connecting' } as const;
   const told = (why: object) => sentence([code, { ...waits, ...why }].reduce(next, begun('send')));
-  assert.ok(told({ by: 'peer', reason }).startsWith(`${reason} Waiting for the other side.`));
+  assert.match(
+    told({ by: 'peer', code: 'INTERRUPTED' }),
+    /^The other side was interrupted\. Waiting for the other side\./,
+  );
+  assert.match(told({ by: 'peer', code: 'DISK_FULL' }), /^The other device is full\. Waiting for/);
   assert.match(told({}), /^Waiting for the other side/);
 });
 
 test('a warning names its path once', () => {
   const told = (path: string, message: string) =>
-    next(begun('receive'), { event: 'warning', code: 'UNSAFE_NAME', path, message }).warnings;
+    next(begun('receive'), { event: 'warning', code: 'UNSAFE_NAME', path, message }).warnings.map(
+      warningMessage,
+    );
   assert.deepEqual(told('a\u202eb', "'a\\u{202e}b' is a link."), ["'a\\u{202e}b' is a link."]);
   assert.deepEqual(told('a', 'It changed.'), ['a: It changed.']);
 });

@@ -1,6 +1,7 @@
 /** What is known of a transfer, from its events. Pure: every event makes a new value. */
 
 import {
+  type ErrorCode,
   escapeName,
   isOfOther,
   type OfferSummary,
@@ -10,6 +11,7 @@ import {
 import { type History, longer, NO_HISTORY } from './history.ts';
 import type { OpenLane } from './paths.ts';
 import type { SeveralShown } from './several.ts';
+import type { WarningShown } from './warnings.ts';
 
 /** Warnings kept for the person; a hostile sender could cause any number. */
 const MAX_WARNINGS = 50;
@@ -30,9 +32,10 @@ export interface TransferShown {
   /** A sender's who has several receivers: the rest is then said of all together. */
   readonly several?: SeveralShown;
   readonly state: State;
-  /** Who made the latest change of state, and why. */
+  /** Who made the latest change of state, and why: a sentence, and what kind of failure. */
   readonly by?: 'self' | 'peer';
   readonly reason?: string;
+  readonly why?: ErrorCode;
   /** The server was lost, and is looked for, or was found again. */
   readonly server?: 'away' | 'back';
   /** The sender's, once the server has given it a place. */
@@ -72,7 +75,7 @@ export interface TransferShown {
   /** The folder that the person picked: what is received goes straight there. */
   readonly folder?: FileSystemDirectoryHandle;
   readonly text?: string;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly WarningShown[];
   readonly error?: { code: string; reason?: string; message: string };
   readonly done?: { files: number; bytes: number; resumed: number; seconds: number; root: string };
 }
@@ -111,7 +114,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     case 'code':
       return { ...running, code: event.code };
     case 'state': {
-      const { to, by, reason } = event;
+      const { to, by, reason, code: why } = event;
       const still = !mayMove(to);
       const connected = running.connected || to === 'transferring';
       return {
@@ -119,6 +122,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
         state: to,
         by,
         reason,
+        why,
         connected,
         ...(still && STILL),
       };
@@ -152,8 +156,7 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
     case 'whole':
       return { ...running, whole: new Set([...running.whole, ...event.names.map(escapeName)]) };
     case 'warning':
-      if (running.warnings.length >= MAX_WARNINGS) return running;
-      return { ...running, warnings: [...running.warnings, warning(event)] };
+      return warned(running, event);
     case 'swarm':
       return { ...running, swarm: event };
     case 'text':
@@ -168,10 +171,9 @@ export function next(running: TransferShown, event: TransferEvent): TransferShow
   }
 }
 
-function warning({ message, path }: Extract<TransferEvent, { event: 'warning' }>): string {
-  // Most sentences name it themselves.
-  const named = path === undefined || message.includes(`'${escapeName(path)}'`);
-  return named ? message : `${path}: ${message}`;
+export function warned(running: TransferShown, warning: WarningShown): TransferShown {
+  if (running.warnings.length >= MAX_WARNINGS) return running;
+  return { ...running, warnings: [...running.warnings, warning] };
 }
 
 /** How far something of a list is. `moves` with the part, 0 to 1, where that is known. */

@@ -1,9 +1,9 @@
 /** A sender's several receivers, from its events: each by its number, and all together. Pure: every event makes a new value. */
-import { CHOSEN, type State, type TransferEvent } from '../../src/browser/light.ts';
+import { CHOSEN, type Reason, type State, type TransferEvent } from '../../src/browser/light.ts';
 import { say } from '../words/index.ts';
 import { percentage } from '../words/numbers.ts';
 import { longer } from './history.ts';
-import { begun, next, percent, STILL, type TransferShown } from './running.ts';
+import { begun, next, percent, STILL, type TransferShown, warned } from './running.ts';
 
 /** How many have it, or 'any': whoever comes. */
 export type Wanted = number | 'any';
@@ -30,6 +30,12 @@ export interface SeveralShown {
 
 /** Receivers that are shown. Of more, those that came first and have ended are forgotten, but counted. */
 const MOST_ROWS = 200;
+/** With these it is over for all who are not here yet. */
+const CLOSING: ReadonlySet<Reason | undefined> = new Set<Reason>([
+  'TIME_UP',
+  'CODE_GUESSED_OUT',
+  'PLACE_LOST',
+]);
 /** The first of these that some receiver is in is the state of the whole. */
 const FURTHEST: readonly State[] = ['transferring', 'paused', 'authenticating', 'connecting'];
 
@@ -53,12 +59,9 @@ export function nextOfAll(running: TransferShown, event: TransferEvent): Transfe
     // The first session waits for its receiver, and is nobody's yet. Later this is about one that is forgotten.
     if (peer !== undefined && several.receivers.size > 0) return running;
     const now = next(running, event);
-    // After a wrong guess others can come; of the rest only a burnt code and a lost place at the server are told of no file.
-    const { path, reason } = event.event === 'warning' ? event : { path: '' };
-    return path === undefined && reason !== 'CODE_GUESSED' ? closed(now) : now;
+    return event.event === 'warning' && CLOSING.has(event.reason) ? closed(now) : now;
   }
-  if (event.event === 'warning')
-    return next(running, { ...event, message: `${say('several.one', { number: peer })}: ${event.message}` });
+  if (event.event === 'warning') return warned(running, { ...event, receiver: peer });
   const { contents = undefined, total } = running;
   const before = known ?? { peer, shown: { ...begun('send'), contents, total: contents?.bytes ?? total } };
   const receivers = new Map(several.receivers);

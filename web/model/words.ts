@@ -107,13 +107,13 @@ const sentences = (...parts: (string | undefined | false)[]): string => parts.fi
 
 /** A sentence below the heading: what goes on, and what is expected of the person. */
 export function sentence(running: TransferShown): string {
-  const { role, state, by, reason, connected, moving, several, device } = running;
+  const { role, state, by, why, connected, moving, several, device } = running;
   const peer = by === 'peer';
   if (several?.receivers.size && mustStay({ at: 'transfer', running }))
     return sentences(serverWords(running), severalWords(several));
   if (isWaiting(running)) {
     // Somebody came with the code, and ended before the two were connected.
-    const ended = peer && reason;
+    const ended = peer && whyWords(running);
     return sentences(serverWords(running), ended, say(several ? 'waiting.wordsSeveral' : 'waiting.words'));
   }
   switch (state) {
@@ -122,14 +122,14 @@ export function sentence(running: TransferShown): string {
       if (!connected && device !== undefined && role === 'send')
         return sentences(serverWords(running), say('known.waitingWords', { name: device }));
       if (!connected) return sentences(serverWords(running), say('meeting.words'));
-      if (peer && reason) return reason;
+      if (peer && why) return sentences(whyWords(running), say('waiting.words'));
       return sentences(say('running.lost'), serverWords(running));
     case 'authenticating':
       return say(device === undefined ? 'meeting.proof' : 'known.proof');
     case 'transferring':
       return role === 'send' && !moving ? say('running.waitYes') : '';
     case 'paused':
-      if (reason) return sentences(reason, say('running.goesOn'));
+      if (why && !(peer && role === 'receive')) return sentences(whyWords(running), say('running.goesOn'));
       return say(peer ? 'running.pausedThere' : 'running.pausedHere');
     case 'completed':
       return say('completed.checked');
@@ -140,6 +140,12 @@ export function sentence(running: TransferShown): string {
       if (peer) return several ? '' : say('cancelled.there');
       return say('cancelled.here');
   }
+}
+
+/** What keeps it from going on. Only a receiver's disk makes the two wait. */
+function whyWords({ why, role }: TransferShown): string | undefined {
+  if (why === 'INTERRUPTED') return say('waiting.stopped');
+  return why && say('full', { text: errorHeading({ code: why }, role) });
 }
 
 /** The person stopped it here. */
@@ -160,7 +166,7 @@ export function announcement(view: View): string {
   const done = Math.floor((percent(running) ?? 0) / MILESTONE) * MILESTONE;
   const milestone = running.state === 'transferring' && done > 0 && done < 100;
   return sentences(
-    `${transferHeading(running)}.`,
+    say('full', { text: transferHeading(running) }),
     sentence(running),
     milestone && say('running.milestone', { n: done }),
     serving && say('completed.serving'),

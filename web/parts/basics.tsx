@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { escapeName, type Kept } from '../../src/browser/light.ts';
+import type { Kept } from '../../src/browser/light.ts';
 import type { ViewNote } from '../model/view.ts';
 import type { Page } from '../page.ts';
 import { say } from '../words/index.ts';
@@ -136,20 +136,6 @@ export function Copy({ text, label, primary = false }: { text: string; label: st
         {outcome}
       </span>
     </>
-  );
-}
-
-export function Warnings({ warnings }: { warnings: readonly string[] }) {
-  if (warnings.length === 0) return null;
-  return (
-    <div class="card" role="status">
-      <h2>{say('warnings')}</h2>
-      <ul class="warnings">
-        {warnings.map((text, index) => (
-          <li key={index}>{escapeName(text)}</li>
-        ))}
-      </ul>
-    </div>
   );
 }
 

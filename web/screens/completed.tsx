@@ -6,17 +6,7 @@ import type { TransferShown } from '../model/running.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import {
-  Button,
-  Copy,
-  Details,
-  Dock,
-  Fact,
-  Heading,
-  NoteLine,
-  SaveButtons,
-  Warnings,
-} from '../parts/basics.tsx';
+import { Button, Copy, Details, Dock, Fact, Heading, NoteLine, SaveButtons } from '../parts/basics.tsx';
 import { FileList } from '../parts/file-list.tsx';
 import { Between } from '../parts/line.tsx';
 import { OpenAndShare } from '../parts/open-share.tsx';
@@ -24,6 +14,7 @@ import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { Remember } from '../parts/remember.tsx';
 import { SentList } from '../parts/sent-list.tsx';
+import { Warnings } from '../parts/warnings.tsx';
 import { say, sayWith } from '../words/index.ts';
 import { duration, size, speed } from '../words/numbers.ts';
 

@@ -3,9 +3,10 @@ import { advice } from '../model/advice.ts';
 import type { Transferring } from '../model/view.ts';
 import { sentence, transferHeading } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
+import { Button, Details, Dock, Fact, Heading, NoteLine } from '../parts/basics.tsx';
 import { Between } from '../parts/line.tsx';
 import { Receivers } from '../parts/receivers.tsx';
+import { English, Warnings } from '../parts/warnings.tsx';
 import { language, say } from '../words/index.ts';
 
 /** Errors of which the heading and the advice say everything. */
@@ -35,7 +36,11 @@ export function EndedScreen({ view, page }: { view: Transferring; page: Page }) 
         </div>
         {aside && who === '' && message !== '' && (
           <Details>
-            <p lang="en">{message}</p>
+            <dl>
+              <Fact id="said" name={say('ended.said')}>
+                <English text={message} />
+              </Fact>
+            </dl>
           </Details>
         )}
       </div>

@@ -8,7 +8,7 @@ import { open, underWay } from '../model/several.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence, swarmWords } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Details, Dock, Fact, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
+import { Button, Details, Dock, Fact, Heading, NoteLine } from '../parts/basics.tsx';
 import { Graph } from '../parts/graph.tsx';
 import { Between, type Motion } from '../parts/line.tsx';
 import { Offered } from '../parts/offered.tsx';
@@ -16,6 +16,7 @@ import { PeerFact } from '../parts/peer.tsx';
 import { Receivers } from '../parts/receivers.tsx';
 import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
+import { Warnings } from '../parts/warnings.tsx';
 import { say } from '../words/index.ts';
 import { duration, percentage, size, speed } from '../words/numbers.ts';
 

@@ -2,10 +2,11 @@ import { escapeName } from '../../src/browser/light.ts';
 import type { Transferring } from '../model/view.ts';
 import { contentsWords, heading, sentence } from '../model/words.ts';
 import type { Page } from '../page.ts';
-import { Button, Dock, Heading, NoteLine, Warnings } from '../parts/basics.tsx';
+import { Button, Dock, Heading, NoteLine } from '../parts/basics.tsx';
 import { Line, thisDevice } from '../parts/line.tsx';
 import { SentList } from '../parts/sent-list.tsx';
 import { Share } from '../parts/share.tsx';
+import { Warnings } from '../parts/warnings.tsx';
 import { say, sayWith } from '../words/index.ts';
 
 /** The sender's code, until somebody comes with it. */

@@ -4,6 +4,7 @@ export const de: Translation = {
   join: ', ',
   bytes: '{n} B',
   bytesEachSecond: '{n} B/s',
+  full: '{text}.',
   of: '{part} von {whole}',
   files: { one: '{n} Datei', other: '{n} Dateien' },
   folders: { one: '{n} Ordner', other: '{n} Ordner' },
@@ -180,6 +181,7 @@ export const de: Translation = {
   'waiting.shareLink': 'Link teilen',
   'waiting.qr': 'QR-Code des Links',
   'waiting.command': 'Im Terminal statt im Browser:',
+  'waiting.stopped': 'Die andere Seite hat unterbrochen.',
   'waiting.words':
     'Warten auf die andere Seite. Lassen Sie diese Seite offen: Nichts wird hochgeladen, das Senden beginnt, wenn jemand kommt.',
   'waiting.wordsSeveral':
@@ -328,6 +330,7 @@ export const de: Translation = {
   'cancelled.title': 'Abgebrochen',
   'cancelled.here': 'Sie haben abgebrochen.',
   'cancelled.there': 'Die andere Seite hat abgebrochen.',
+  'ended.said': 'Meldung (auf Englisch)',
   'ended.again': 'Noch einmal versuchen',
   'ended.sendAgain': 'Noch einmal senden',
   'ended.goOn': 'Weitermachen',
@@ -364,6 +367,7 @@ export const de: Translation = {
   'error.DISK_FULL.receive': 'Dieses Gerät ist voll',
   'error.WRITE_FAILED.send': 'Das andere Gerät konnte es nicht speichern',
   'error.WRITE_FAILED.receive': 'Dieser Browser konnte es nicht speichern',
+  'error.LOCKED.send': 'Die andere Seite empfängt es schon',
   'error.LOCKED': 'Ein anderer Tab hat es',
   'error.UNSAFE_NAME': 'Ein Name ist nicht möglich',
   'error.BAD_MANIFEST': 'Das Angebot ergibt keinen Sinn',
@@ -460,4 +464,49 @@ export const de: Translation = {
     'Auf der anderen Seite steht mehr darüber. Wenn es weitergehen kann, bleibt, was angekommen ist.',
   'next.INTERNAL': 'Laden Sie die Seite neu, und versuchen Sie es noch einmal.',
   'next.other': 'Versuchen Sie es noch einmal.',
+
+  // What the engine tells of on the way, by its reason
+  'warning.CODE_GUESSED':
+    'Jemand kam mit einem falschen Code (Versuch {tries} von {most}). Beim {most}. verfällt der Code, und niemand Neues kann mehr kommen.',
+  'warning.CODE_GUESSED_OUT':
+    'Jemand kam zum dritten Mal mit einem falschen Code. Der Code ist verfallen: Niemand Neues kann mehr kommen. Für andere senden Sie noch einmal.',
+  'warning.TIME_UP': 'Die Zeit ist um: Niemand wird mehr zugelassen. Wer schon empfängt, empfängt weiter.',
+  'warning.PLACE_LOST':
+    'Der Platz am Server ist verloren: Niemand Neues kann mehr kommen. Wer schon verbunden ist, empfängt weiter.',
+  'warning.NOBODY_YET': 'Unter diesem Code sendet noch niemand. Die Suche geht weiter.',
+  'warning.UNREADABLE_THERE': '„{path}“ ließ sich beim Absender nicht lesen.',
+  'warning.CHANGED_THERE': '„{path}“ hat sich beim Absender während der Übertragung geändert.',
+  'warning.SOURCE_CHANGED_MEANWHILE':
+    '„{path}“ hat sich beim Senden geändert oder ist verschwunden. Wählen Sie die Datei noch einmal, wenn nichts mehr hineinschreibt.',
+  'warning.FILE_UNREADABLE':
+    '„{path}“ lässt sich nicht lesen: Die Datei hat sich geändert, oder der Browser darf sie nicht lesen. Wählen Sie sie noch einmal.',
+  'warning.MEMBER_SILENT':
+    'Ein anderer Empfänger gibt nicht, was er angeblich hat. Mit ihm wird nichts mehr ausgetauscht.',
+  'warning.MEMBER_MISBEHAVES':
+    'Ein anderer Empfänger hält sich nicht an die Regeln. Mit ihm wird nichts mehr ausgetauscht.',
+  'warning.HELPER_LIES':
+    'Ein anderer Empfänger hat etwas geschickt, das der Absender nicht hat. Mit ihm wird nichts mehr ausgetauscht.',
+  'warning.LINKS_MISSING': {
+    one: 'Ein Browser kann keine Verknüpfungen anlegen: „{path}“ wird fehlen. Mit dem Programm im Terminal kommt sie mit.',
+    other:
+      'Ein Browser kann keine Verknüpfungen anlegen: {n} werden fehlen, darunter „{path}“. Mit dem Programm im Terminal kommen sie mit.',
+  },
+  'warning.NAME_FITTED_FOR_ALL':
+    '„{path}“ wird als „{as}“ gespeichert: Nicht jedes System nimmt den eigenen Namen.',
+  'warning.NAME_WRITTEN_AS':
+    'Dieser Browser schreibt den Namen „{path}“ nicht in den Ordner. Dort heißt es „{as}“.',
+  'warning.NAME_NOT_WRITTEN':
+    'Dieser Browser schreibt den Namen „{path}“ nicht in den Ordner. Das wird ausgelassen, alles andere ist dort.',
+  'warning.MORE_ENTRIES.NAME_FITTED_FOR_ALL': {
+    one: '{n} weiterer Name wird anders gespeichert.',
+    other: '{n} weitere Namen werden anders gespeichert.',
+  },
+  'warning.MORE_ENTRIES.NAME_WRITTEN_AS': {
+    one: '{n} weiterer Name wird anders gespeichert.',
+    other: '{n} weitere Namen werden anders gespeichert.',
+  },
+  'warning.MORE_ENTRIES.NAME_NOT_WRITTEN': {
+    one: '{n} weiterer Name wird ausgelassen.',
+    other: '{n} weitere Namen werden ausgelassen.',
+  },
 };

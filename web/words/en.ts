@@ -7,6 +7,7 @@ export const en = {
   join: ', ',
   bytes: '{n} B',
   bytesEachSecond: '{n} B/s',
+  full: '{text}.',
   of: '{part} of {whole}',
   files: { one: '{n} file', other: '{n} files' },
   folders: { one: '{n} folder', other: '{n} folders' },
@@ -178,6 +179,7 @@ export const en = {
   'waiting.shareLink': 'Share link',
   'waiting.qr': 'QR code of the link',
   'waiting.command': 'In a terminal instead of a browser:',
+  'waiting.stopped': 'The other side was interrupted.',
   'waiting.words':
     'Waiting for the other side. Keep this page open: nothing is uploaded, sending begins when they come.',
   'waiting.wordsSeveral':
@@ -329,6 +331,7 @@ export const en = {
   'cancelled.title': 'Cancelled',
   'cancelled.here': 'You cancelled.',
   'cancelled.there': 'The other side cancelled.',
+  'ended.said': 'Message',
   'ended.again': 'Try again',
   'ended.sendAgain': 'Send again',
   'ended.goOn': 'Go on',
@@ -367,6 +370,7 @@ export const en = {
   'error.DISK_FULL.receive': 'This device is full',
   'error.WRITE_FAILED.send': 'The other device could not store it',
   'error.WRITE_FAILED.receive': 'This browser could not store it',
+  'error.LOCKED.send': 'The other side receives it already',
   'error.LOCKED': 'Another tab has it',
   'error.UNSAFE_NAME': 'A name cannot be used',
   'error.BAD_MANIFEST': 'The offer makes no sense',

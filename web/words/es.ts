@@ -4,6 +4,7 @@ export const es: Translation = {
   join: ', ',
   bytes: '{n} B',
   bytesEachSecond: '{n} B/s',
+  full: '{text}.',
   of: '{part} de {whole}',
   files: { one: '{n} archivo', many: '{n} de archivos', other: '{n} archivos' },
   folders: { one: '{n} carpeta', many: '{n} de carpetas', other: '{n} carpetas' },
@@ -175,6 +176,7 @@ export const es: Translation = {
   'waiting.shareLink': 'Compartir el enlace',
   'waiting.qr': 'Código QR del enlace',
   'waiting.command': 'En un terminal en vez de un navegador:',
+  'waiting.stopped': 'El otro lado lo ha interrumpido.',
   'waiting.words':
     'Esperando al otro lado. Deje esta página abierta: no se sube nada, el envío empieza cuando llegue.',
   'waiting.wordsSeveral':
@@ -346,6 +348,7 @@ export const es: Translation = {
   'cancelled.title': 'Cancelado',
   'cancelled.here': 'Usted lo ha cancelado.',
   'cancelled.there': 'El otro lado lo ha cancelado.',
+  'ended.said': 'Mensaje (en inglés)',
   'ended.again': 'Intentar de nuevo',
   'ended.sendAgain': 'Enviar de nuevo',
   'ended.goOn': 'Seguir',
@@ -381,6 +384,7 @@ export const es: Translation = {
   'error.DISK_FULL.receive': 'Este dispositivo está lleno',
   'error.WRITE_FAILED.send': 'El otro dispositivo no ha podido guardarlo',
   'error.WRITE_FAILED.receive': 'Este navegador no ha podido guardarlo',
+  'error.LOCKED.send': 'El otro lado ya lo está recibiendo',
   'error.LOCKED': 'Lo tiene otra pestaña',
   'error.UNSAFE_NAME': 'Un nombre no se puede usar',
   'error.BAD_MANIFEST': 'Lo que se ofrece no tiene sentido',
@@ -474,4 +478,50 @@ export const es: Translation = {
     'El otro lado muestra más sobre ello. Si la transferencia puede seguir, lo que ha llegado se conserva.',
   'next.INTERNAL': 'Vuelva a cargar la página e inténtelo otra vez.',
   'next.other': 'Inténtelo de nuevo.',
+
+  // What the engine tells of on the way, by its reason
+  'warning.CODE_GUESSED':
+    'Alguien ha venido con un código equivocado (intento {tries} de {most}). Al llegar a {most}, el código deja de servir y no puede venir nadie más.',
+  'warning.CODE_GUESSED_OUT':
+    'Alguien ha venido por tercera vez con un código equivocado. El código ya no sirve: no puede venir nadie más. Para otros, envíe de nuevo.',
+  'warning.TIME_UP': 'Se acabó el tiempo: ya no se admite a nadie más. Quienes ya reciben continúan.',
+  'warning.PLACE_LOST':
+    'Se ha perdido el lugar en el servidor: no puede venir nadie más. Quienes ya están conectados continúan.',
+  'warning.NOBODY_YET': 'Todavía nadie envía con ese código. Se sigue buscando.',
+  'warning.UNREADABLE_THERE': '«{path}» no se pudo leer en el dispositivo que envía.',
+  'warning.CHANGED_THERE': '«{path}» cambió en el dispositivo que envía durante la transferencia.',
+  'warning.SOURCE_CHANGED_MEANWHILE':
+    '«{path}» ha cambiado o desaparecido durante el envío. Elíjalo de nuevo cuando ya nada escriba en él.',
+  'warning.FILE_UNREADABLE':
+    '«{path}» no se puede leer: ha cambiado, o el navegador no tiene permiso. Elíjalo de nuevo.',
+  'warning.MEMBER_SILENT': 'Otro receptor no da lo que dice tener. Ya no se intercambia nada con él.',
+  'warning.MEMBER_MISBEHAVES': 'Otro receptor no cumple las reglas. Ya no se intercambia nada con él.',
+  'warning.HELPER_LIES':
+    'Otro receptor ha enviado lo que el remitente no tiene. Ya no se intercambia nada con él.',
+  'warning.LINKS_MISSING': {
+    one: 'Un navegador no puede crear enlaces: faltará «{path}». Con el programa en un terminal también llega.',
+    many: 'Un navegador no puede crear enlaces: faltarán {n}, entre ellos «{path}». Con el programa en un terminal también llegan.',
+    other:
+      'Un navegador no puede crear enlaces: faltarán {n}, entre ellos «{path}». Con el programa en un terminal también llegan.',
+  },
+  'warning.NAME_FITTED_FOR_ALL': '«{path}» se guardará como «{as}»: no todos los sistemas admiten su nombre.',
+  'warning.NAME_WRITTEN_AS':
+    'Este navegador se niega a escribir el nombre «{path}» en la carpeta. Allí se guarda como «{as}».',
+  'warning.NAME_NOT_WRITTEN':
+    'Este navegador se niega a escribir el nombre «{path}» en la carpeta. Se omite, y todo lo demás está allí.',
+  'warning.MORE_ENTRIES.NAME_FITTED_FOR_ALL': {
+    one: '{n} nombre más se guarda de otra forma.',
+    many: '{n} nombres más se guardan de otra forma.',
+    other: '{n} nombres más se guardan de otra forma.',
+  },
+  'warning.MORE_ENTRIES.NAME_WRITTEN_AS': {
+    one: '{n} nombre más se guarda de otra forma.',
+    many: '{n} nombres más se guardan de otra forma.',
+    other: '{n} nombres más se guardan de otra forma.',
+  },
+  'warning.MORE_ENTRIES.NAME_NOT_WRITTEN': {
+    one: '{n} nombre más se omite.',
+    many: '{n} nombres más se omiten.',
+    other: '{n} nombres más se omiten.',
+  },
 };

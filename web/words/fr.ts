@@ -4,6 +4,7 @@ export const fr: Translation = {
   join: ', ',
   bytes: '{n} o',
   bytesEachSecond: '{n} o/s',
+  full: '{text}.',
   of: '{part} sur {whole}',
   files: { one: '{n} fichier', many: '{n} de fichiers', other: '{n} fichiers' },
   folders: { one: '{n} dossier', many: '{n} de dossiers', other: '{n} dossiers' },
@@ -184,6 +185,7 @@ export const fr: Translation = {
   'waiting.shareLink': 'Partager le lien',
   'waiting.qr': 'Code QR du lien',
   'waiting.command': 'Dans un terminal plutôt qu’un navigateur :',
+  'waiting.stopped': 'L’autre côté a interrompu.',
   'waiting.words':
     'En attente de l’autre côté. Gardez cette page ouverte : rien n’est mis en ligne, l’envoi commence à son arrivée.',
   'waiting.wordsSeveral':
@@ -356,6 +358,7 @@ export const fr: Translation = {
   'cancelled.title': 'Annulé',
   'cancelled.here': 'Vous avez annulé.',
   'cancelled.there': 'L’autre côté a annulé.',
+  'ended.said': 'Message (en anglais)',
   'ended.again': 'Réessayer',
   'ended.sendAgain': 'Envoyer à nouveau',
   'ended.goOn': 'Continuer',
@@ -392,6 +395,7 @@ export const fr: Translation = {
   'error.DISK_FULL.receive': 'Cet appareil est plein',
   'error.WRITE_FAILED.send': 'L’autre appareil n’a pas pu l’enregistrer',
   'error.WRITE_FAILED.receive': 'Ce navigateur n’a pas pu l’enregistrer',
+  'error.LOCKED.send': 'L’autre côté le reçoit déjà',
   'error.LOCKED': 'Un autre onglet s’en occupe',
   'error.UNSAFE_NAME': 'Un nom est inutilisable',
   'error.BAD_MANIFEST': 'La proposition n’a pas de sens',
@@ -487,4 +491,53 @@ export const fr: Translation = {
     'L’autre côté en montre davantage. Si le transfert peut continuer, ce qui est arrivé est gardé.',
   'next.INTERNAL': 'Rechargez la page et réessayez.',
   'next.other': 'Réessayez.',
+
+  // What the engine tells of on the way, by its reason
+  'warning.CODE_GUESSED':
+    'Quelqu’un est venu avec un mauvais code (essai {tries} sur {most}). Au bout de {most}, le code ne vaut plus rien et personne d’autre ne peut venir.',
+  'warning.CODE_GUESSED_OUT':
+    'Quelqu’un est venu une troisième fois avec un mauvais code. Le code ne vaut plus rien : personne d’autre ne peut venir. Pour d’autres, envoyez à nouveau.',
+  'warning.TIME_UP': 'Le temps est écoulé : plus personne n’est admis. Ceux qui reçoivent déjà continuent.',
+  'warning.PLACE_LOST':
+    'La place sur le serveur est perdue : personne d’autre ne peut venir. Ceux qui sont connectés continuent.',
+  'warning.NOBODY_YET': 'Personne n’envoie encore avec ce code. La recherche continue.',
+  'warning.UNREADABLE_THERE': '« {path} » n’a pas pu être lu chez l’expéditeur.',
+  'warning.CHANGED_THERE': '« {path} » a changé chez l’expéditeur pendant le transfert.',
+  'warning.SOURCE_CHANGED_MEANWHILE':
+    '« {path} » a changé ou disparu pendant l’envoi. Choisissez-le à nouveau quand plus rien n’y écrit.',
+  'warning.FILE_UNREADABLE':
+    '« {path} » ne peut pas être lu : il a changé, ou le navigateur n’en a pas le droit. Choisissez-le à nouveau.',
+  'warning.MEMBER_SILENT':
+    'Un autre destinataire ne donne pas ce qu’il dit avoir. Plus rien n’est échangé avec lui.',
+  'warning.MEMBER_MISBEHAVES':
+    'Un autre destinataire ne respecte pas les règles. Plus rien n’est échangé avec lui.',
+  'warning.HELPER_LIES':
+    'Un autre destinataire a envoyé ce que l’expéditeur n’a pas. Plus rien n’est échangé avec lui.',
+  'warning.LINKS_MISSING': {
+    one: 'Un navigateur ne peut pas créer de liens : « {path} » manquera. Avec le programme dans un terminal, il vient aussi.',
+    many: 'Un navigateur ne peut pas créer de liens : {n} manqueront, dont « {path} ». Avec le programme dans un terminal, ils viennent aussi.',
+    other:
+      'Un navigateur ne peut pas créer de liens : {n} manqueront, dont « {path} ». Avec le programme dans un terminal, ils viennent aussi.',
+  },
+  'warning.NAME_FITTED_FOR_ALL':
+    '« {path} » sera enregistré sous « {as} » : certains systèmes n’acceptent pas son nom.',
+  'warning.NAME_WRITTEN_AS':
+    'Ce navigateur refuse d’écrire le nom « {path} » dans le dossier. Il y est enregistré sous « {as} ».',
+  'warning.NAME_NOT_WRITTEN':
+    'Ce navigateur refuse d’écrire le nom « {path} » dans le dossier. Il est omis, tout le reste y est.',
+  'warning.MORE_ENTRIES.NAME_FITTED_FOR_ALL': {
+    one: '{n} autre nom est enregistré autrement.',
+    many: '{n} autres noms sont enregistrés autrement.',
+    other: '{n} autres noms sont enregistrés autrement.',
+  },
+  'warning.MORE_ENTRIES.NAME_WRITTEN_AS': {
+    one: '{n} autre nom est enregistré autrement.',
+    many: '{n} autres noms sont enregistrés autrement.',
+    other: '{n} autres noms sont enregistrés autrement.',
+  },
+  'warning.MORE_ENTRIES.NAME_NOT_WRITTEN': {
+    one: '{n} autre nom est omis.',
+    many: '{n} autres noms sont omis.',
+    other: '{n} autres noms sont omis.',
+  },
 };

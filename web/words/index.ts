@@ -1,13 +1,13 @@
 /**
  * The words of the page in the language that is chosen. English is part of the page; every other language is fetched when it is wanted.
  */
-import { en, type Translation, type Words } from './catalogue.ts';
+import { type Common, en, type Words } from './catalogue.ts';
 
 /** By their own names, as a person looks for them. */
 export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', zh: '中文' } as const;
 export type Language = keyof typeof LANGUAGES;
 
-const LOADERS: Readonly<Record<Language, () => Promise<Translation>>> = {
+const LOADERS: Readonly<Record<Language, () => Promise<Common>>> = {
   en: async () => en,
   de: async () => (await import('./de.ts')).de,
   es: async () => (await import('./es.ts')).es,
@@ -17,7 +17,7 @@ const LOADERS: Readonly<Record<Language, () => Promise<Translation>>> = {
 /** Of languages that read so; none of them is here yet, and the page is ready for one. */
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
 
-let words: Translation = en;
+let words: Common = en;
 let chosen: Language = 'en';
 let plurals = new Intl.PluralRules('en');
 let numbers = new Intl.NumberFormat('en');
@@ -26,9 +26,9 @@ export const language = (): Language => chosen;
 export const direction = (): 'ltr' | 'rtl' => (RIGHT_TO_LEFT.has(chosen) ? 'rtl' : 'ltr');
 
 /** To be given to `use`. Rejects where it cannot be fetched. */
-export const fetchWords = (wanted: Language): Promise<Translation> => LOADERS[wanted]();
+export const fetchWords = (wanted: Language): Promise<Common> => LOADERS[wanted]();
 
-export function use(wanted: Language, translation: Translation): void {
+export function use(wanted: Language, translation: Common): void {
   words = translation;
   chosen = wanted;
   plurals = new Intl.PluralRules(wanted);
@@ -69,17 +69,19 @@ export function sayWith<K extends Key, T>(key: K, slots: Readonly<Record<Slot<K>
   });
 }
 
-/** A text whose key is put together: undefined where there is none. */
-export function sayIfAny(key: string): string | undefined {
-  const text = Object.hasOwn(words, key) ? words[key as Key] : undefined;
-  return typeof text === 'string' ? text : undefined;
+/** A text whose key is put together: undefined where there is none, or where nothing fills a slot. */
+export function sayIfAny(key: string, slots?: Readonly<Record<string, string | number>>): string | undefined {
+  if (!Object.hasOwn(words, key)) return undefined;
+  const parts = filled(key as Key, slots);
+  return parts.includes(undefined) ? undefined : parts.join('');
 }
 
-function filled(key: Key, slots: Readonly<Record<string, string | number>> = {}): string[] {
+function filled(key: Key, slots: Readonly<Record<string, string | number>> = {}): (string | undefined)[] {
   const text = pick(key, slots.n);
   return text.split(/(\{\w+\})/).map((part) => {
-    const value = slots[/^\{(\w+)\}$/.exec(part)?.[1] ?? ''];
-    if (value === undefined) return part;
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name === undefined) return part;
+    const value = slots[name];
     return typeof value === 'number' ? numbers.format(value) : value;
   });
 }

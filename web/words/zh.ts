@@ -4,6 +4,7 @@ export const zh: Translation = {
   join: '，',
   bytes: '{n} B',
   bytesEachSecond: '{n} B/秒',
+  full: '{text}。',
   of: '{part} / {whole}',
   files: { other: '{n} 个文件' },
   folders: { other: '{n} 个文件夹' },
@@ -161,6 +162,7 @@ export const zh: Translation = {
   'waiting.shareLink': '分享链接',
   'waiting.qr': '链接的二维码',
   'waiting.command': '不用浏览器，而用终端：',
+  'waiting.stopped': '对方已中断。',
   'waiting.words': '正在等待对方。请保持本页面打开：不会上传任何内容，对方到来后才开始发送。',
   'waiting.wordsSeveral': '正在等待接收者。请保持本页面打开：不会上传任何内容，有人到来后才开始发送。',
   'waiting.short': '正在等待对方',
@@ -300,6 +302,7 @@ export const zh: Translation = {
   'cancelled.title': '已取消',
   'cancelled.here': '您已取消。',
   'cancelled.there': '对方已取消。',
+  'ended.said': '提示（英文）',
   'ended.again': '重试',
   'ended.sendAgain': '重新发送',
   'ended.goOn': '继续',
@@ -333,6 +336,7 @@ export const zh: Translation = {
   'error.DISK_FULL.receive': '本设备空间已满',
   'error.WRITE_FAILED.send': '对方设备无法保存',
   'error.WRITE_FAILED.receive': '本浏览器无法保存',
+  'error.LOCKED.send': '对方已在接收同样的内容',
   'error.LOCKED': '另一个标签页正在使用',
   'error.UNSAFE_NAME': '有名称无法使用',
   'error.BAD_MANIFEST': '对方提供的内容不合理',
@@ -408,4 +412,30 @@ export const zh: Translation = {
   'next.PEER_FAILED.receive': '详情请查看对方的显示。如果可以继续，已到达的内容会保留。',
   'next.INTERNAL': '请重新加载页面并重试。',
   'next.other': '请重试。',
+
+  // What the engine tells of on the way, by its reason
+  'warning.CODE_GUESSED':
+    '有人使用了错误的代码（第 {tries} 次，共 {most} 次）。达到 {most} 次后代码作废，其他人无法再加入。',
+  'warning.CODE_GUESSED_OUT':
+    '有人第三次使用了错误的代码。代码已作废，其他人无法再加入。如需发给他人，请重新发送。',
+  'warning.TIME_UP': '时间已到，不再接受其他人。正在接收的人会继续。',
+  'warning.PLACE_LOST': '已失去服务器上的位置，其他人无法再加入。已连接的人会继续。',
+  'warning.NOBODY_YET': '还没有人用这个代码发送，正在继续寻找。',
+  'warning.UNREADABLE_THERE': '发送方无法读取“{path}”。',
+  'warning.CHANGED_THERE': '传输过程中，“{path}”在发送方那里发生了变化。',
+  'warning.SOURCE_CHANGED_MEANWHILE':
+    '“{path}”在发送时发生了变化或已不存在。请等没有程序写入该文件后重新选择。',
+  'warning.FILE_UNREADABLE': '无法读取“{path}”：文件已变化，或浏览器无权读取。请重新选择。',
+  'warning.MEMBER_SILENT': '另一位接收者没有提供它声称拥有的内容，已不再与其交换。',
+  'warning.MEMBER_MISBEHAVES': '另一位接收者违反了协议，已不再与其交换。',
+  'warning.HELPER_LIES': '另一位接收者发来了发送方没有的内容，已不再与其交换。',
+  'warning.LINKS_MISSING': {
+    other: '浏览器无法创建链接：将缺少 {n} 个，其中有“{path}”。在终端里用命令接收即可得到。',
+  },
+  'warning.NAME_FITTED_FOR_ALL': '“{path}”将保存为“{as}”：并非所有系统都能使用原来的名称。',
+  'warning.NAME_WRITTEN_AS': '此浏览器拒绝在该文件夹中写入名称“{path}”，已保存为“{as}”。',
+  'warning.NAME_NOT_WRITTEN': '此浏览器拒绝在该文件夹中写入名称“{path}”，已略过；其余内容都已在那里。',
+  'warning.MORE_ENTRIES.NAME_FITTED_FOR_ALL': { other: '还有 {n} 个名称已改用其他名称保存。' },
+  'warning.MORE_ENTRIES.NAME_WRITTEN_AS': { other: '还有 {n} 个名称已改用其他名称保存。' },
+  'warning.MORE_ENTRIES.NAME_NOT_WRITTEN': { other: '还有 {n} 个名称已略过。' },
 };

@@ -3,8 +3,8 @@
  * or its download will lie on. They follow from the manifest alone, so that every visit gives the same.
  */
 
-import { fault } from '../../base/errors.ts';
-import { quoted } from '../../base/printable.ts';
+import { type BeelineError, faultAt } from '../../base/errors.ts';
+import { escapeName } from '../../base/printable.ts';
 import { fitPaths, PLAIN_NAMES } from '../../offer/fitting.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { lastPart } from '../../offer/names.ts';
@@ -27,20 +27,15 @@ export async function fittedPaths(entries: readonly Named[]): Promise<string[]> 
 export function warnOfMisfits(
   entries: readonly Named[],
   fitted: readonly string[],
-  onWarning: ((path: string | undefined, message: string) => void) | undefined,
+  onWarning: (warning: BeelineError) => void = () => {},
 ): void {
   const links = entries.filter(({ kind }) => kind === 'link').map(({ path }) => path);
-  if (links.length > 0) {
-    const others = links.length > 1 ? ` (${links.length} in all)` : '';
-    const text = `A browser cannot make links: ${quoted(links[0]!)}${others} will be missing. Receive with the command to have them.`;
-    onWarning?.(links[0]!, text);
-  }
-  const notices = new Notices(({ paths: [path], message }) => onWarning?.(path, message));
+  if (links.length > 0) onWarning(faultAt('LINKS_MISSING', links[0]!, { count: links.length }));
+  const notices = new Notices(onWarning);
   for (const [index, { path }] of entries.entries()) {
     const name = lastPart(fitted[index]!);
     if (name === lastPart(path)) continue;
-    const names = { path: quoted(path), as: quoted(name) };
-    const told = fault('NAME_FITTED_FOR_ALL', names, { paths: [path] });
+    const told = faultAt('NAME_FITTED_FOR_ALL', path, { as: escapeName(name) });
     notices.add('saved under another name that every system can hold', told);
   }
   notices.end();

@@ -7,7 +7,7 @@ import { realClock } from '../../base/clock.ts';
 import { BeelineError, fault } from '../../base/errors.ts';
 import { InTurn } from '../../base/in-turn.ts';
 import { STREAM_WINDOW } from '../../base/limits.ts';
-import { quoted } from '../../base/printable.ts';
+import { escapeName, quoted } from '../../base/printable.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import type { ChunkHash } from '../../offer/merkle.ts';
 import { ChunkHashes } from '../../offer/merkle.ts';
@@ -45,7 +45,7 @@ interface Work {
 
 export interface FolderOptions {
   /** As of `KeptOptions`. */
-  onWarning?: (path: string | undefined, message: string) => void;
+  onWarning?: (warning: BeelineError) => void;
 }
 
 export class FolderSink implements Sink {
@@ -74,7 +74,7 @@ export class FolderSink implements Sink {
   constructor(top: FileSystemDirectoryHandle, options: FolderOptions = {}) {
     this.#top = top;
     this.#options = options;
-    this.#notices = new Notices(({ paths: [path], message }) => options.onWarning?.(path, message));
+    this.#notices = new Notices((warning) => options.onWarning?.(warning));
   }
 
   get window(): number {
@@ -238,7 +238,7 @@ export class FolderSink implements Sink {
         if (as !== undefined)
           return this.#notices.add(
             'saved under another name, which this browser lets a page write',
-            fault('NAME_WRITTEN_AS', { name, as: quoted(as) }, { paths: [path] }),
+            fault('NAME_WRITTEN_AS', { name, as: escapeName(as) }, { paths: [path] }),
           );
         this.#refused.add(entry);
         this.#notices.add(

@@ -29,7 +29,7 @@ import { noRoom, storageError } from './storage-errors.ts';
 
 export interface KeptOptions {
   /** What a person should know though the transfer goes on: links that a browser cannot make, names that will be others. */
-  onWarning?: (path: string | undefined, message: string) => void;
+  onWarning?: (warning: BeelineError) => void;
 }
 
 /** What one opening works with. */

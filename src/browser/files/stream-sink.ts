@@ -21,7 +21,7 @@ export interface StreamSinkOptions {
   /** Hash what passes, for `digests`. Default false. */
   sha256?: boolean;
   /** As of `KeptOptions`. */
-  onWarning?: (path: string | undefined, message: string) => void;
+  onWarning?: (warning: BeelineError) => void;
   /** Hands it to the browser. Default: `startDownload`. */
   start?: typeof startDownload;
 }

@@ -149,7 +149,7 @@ const scenarios = {
 
   openKept(name: string, offer: Offer): Promise<number[]> {
     const warnings: string[] = [];
-    const sink = new KeptSink({ onWarning: (_path, message) => warnings.push(message) });
+    const sink = new KeptSink({ onWarning: ({ message }) => warnings.push(message) });
     return open(name, offer, sink, warnings);
   },
 
@@ -158,7 +158,7 @@ const scenarios = {
     return open(
       name,
       offer,
-      new StreamSink({ sha256, onWarning: (path = '') => warnings.push(path) }),
+      new StreamSink({ sha256, onWarning: ({ paths: [path = ''] }) => warnings.push(path) }),
       warnings,
     );
   },

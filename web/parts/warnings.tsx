@@ -1,0 +1,36 @@
+/** What a person should know of, though it goes on. */
+import type { ComponentChildren } from 'preact';
+import { type WarningShown, warningMessage, warningWords } from '../model/warnings.ts';
+import { say, sayWith } from '../words/index.ts';
+
+/** The program's own sentence, where the page has no words of its own: it is English, whatever the page speaks. */
+export function English({ text }: { text: string }) {
+  return (
+    <span lang="en" dir="ltr">
+      {text}
+    </span>
+  );
+}
+
+function Warning({ warning }: { warning: WarningShown }) {
+  const { receiver } = warning;
+  const told = warningWords(warning) ?? <English text={warningMessage(warning)} />;
+  if (receiver === undefined) return <li>{told}</li>;
+  return (
+    <li>{sayWith<'several.named', ComponentChildren>('several.named', { number: receiver, name: told })}</li>
+  );
+}
+
+export function Warnings({ warnings }: { warnings: readonly WarningShown[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <div class="card" role="status">
+      <h2>{say('warnings')}</h2>
+      <ul class="warnings">
+        {warnings.map((warning, index) => (
+          <Warning key={index} warning={warning} />
+        ))}
+      </ul>
+    </div>
+  );
+}
