@@ -5,6 +5,8 @@ const ELSEWHERE = 'To receive into another folder, use --to.';
 const PORTS = '--port chooses it. A `beeline server` also has --stun-port and --no-stun.';
 const TRUSTED = '`beeline trust` lists the trusted devices.';
 const KEY_SHOWN = 'To see the key, run `beeline trust` on the other device.';
+const OWN_CERTIFICATE =
+  'If it is your own, or of your own authority: set NODE_EXTRA_CA_CERTS to its file (PEM), and try again.';
 const CERTIFICATE = 'Check the file that --tls-cert names.';
 const KEY = 'Check the file that --tls-key names.';
 const BOTH = 'Check the files that --tls-cert and --tls-key name.';
@@ -38,8 +40,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   PORT_FORBIDDEN: PORTS,
   ADDRESS_NOT_HERE: 'Check --host; of `beeline send`, check --at.',
   HOST_UNKNOWN: 'Check --host.',
-  SERVER_CERTIFICATE:
-    'If it is your own, or of your own authority: set NODE_EXTRA_CA_CERTS to its file (PEM), and try again.',
+  SERVER_CERTIFICATE: OWN_CERTIFICATE,
   CERTIFICATE_MALFORMED: CERTIFICATE,
   CERTIFICATE_UNUSABLE: CERTIFICATE,
   CERTIFICATE_KEY_ENCRYPTED: KEY,
@@ -47,6 +48,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   CERTIFICATE_KEY_OTHER: BOTH,
   CERTIFICATE_MISSING: BOTH,
   CERTIFICATE_UNREADABLE: BOTH,
+  HTTP_CERTIFICATE: `${OWN_CERTIFICATE} Of one that \`beeline serve --tls\` made, use the line for curl that it shows.`,
   HTTP_LEADS_INSIDE: 'To allow it, use --allow-private.',
   FILES_EXIST: 'Choose with --overwrite skip, rename, replace or update.',
   DESTINATION_NO_FOLDER: "Choose a folder with --to, or '--to -' for one file.",

@@ -65,11 +65,19 @@ export function webLines(links: readonly string[]): string[] {
 
 /** Lines about the link to the files themselves. */
 export function httpLines(links: readonly string[]): string[] {
+  const shown = links.slice(0, MOST_ADDRESSES);
+  // A folder is a page there.
+  const folder = shown.find((link) => link.endsWith('/'));
   return [
-    'or download it there with a browser, curl -OJ or wget, which need no code:',
+    folder === undefined
+      ? 'or download it there with a browser, curl -OJ or wget, which need no code:'
+      : 'or download it there with a browser, which needs no code:',
     '',
-    ...links.slice(0, MOST_ADDRESSES).map((link) => `    ${link}`),
+    ...shown.map((link) => `    ${link}`),
     '',
+    ...(folder === undefined
+      ? []
+      : [`In a terminal there:  curl -f ${shellWord(`${folder}?tar`)} | tar x`, '']),
     'That is plain HTTP: others on the network can read along.',
     '',
   ];

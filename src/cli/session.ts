@@ -48,7 +48,7 @@ export interface Turn {
 }
 
 const ASK_CANCEL =
-  'Press c again to cancel on both sides: then nothing is kept. (Ctrl-C stops, and you can go on later.)';
+  'Press c again to cancel for good: then only files that are whole are kept. (Ctrl-C stops, and you can go on later.)';
 
 export class TransferRun {
   readonly screen: Screen;

@@ -107,8 +107,10 @@ describe('cli: resume', { timeout: 300_000 }, () => {
         `^ {4}Begun (?:[\\d.]+s|\\d+m \\d+s) ago, last changed (?:[\\d.]+s|\\d+m \\d+s) ago, in ${basename(path)}\\.$`,
         'm',
       ),
-      /^To go on, receive again into this folder: with the same code while the sender waits, or with a new one:$/m,
+      /^To go on, receive again into this folder: with the same code while the sender waits, or with a new one; what$/m,
+      /^came from a URL, with the same URL:$/m,
       new RegExp(`^ {4}beeline receive CODE --to ${dir}$`, 'm'),
+      new RegExp(`^ {4}beeline receive URL --to ${dir}$`, 'm'),
       new RegExp(`^\`beeline resume clean ${dir}\` removes what is unfinished\\.$`, 'm'),
     ].map((pattern) => text.search(pattern));
     assert.ok(!order.includes(-1), `${order}\n${text}`);

@@ -64,9 +64,11 @@ function list(dir: string, root: string, found: readonly Unfinished[], json: boo
     : [];
   if (found.some(({ transfer }) => transfer && transfer.bytes !== null))
     lines.unshift(
-      'To go on, receive again into this folder: with the same code while the sender waits, or with a new one:',
+      'To go on, receive again into this folder: with the same code while the sender waits, or with a new one; what',
+      'came from a URL, with the same URL:',
       '',
       `    beeline receive CODE${to && ` --to${to}`}`,
+      `    beeline receive URL${to && ` --to${to}`}`,
       '',
     );
   print({}, lines);

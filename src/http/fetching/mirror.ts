@@ -12,6 +12,8 @@ import {
 import { type FileUrl, shownUrl } from './url.ts';
 
 const MAX_REDIRECTS = 10;
+/** Characters of a header that leads elsewhere. */
+const MAX_LEAD = 8192;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** What may be otherwise in a while: too early, too much, too slow, and a failure of the server's own. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -100,15 +102,16 @@ export class Mirror {
         signal,
       );
       const { status } = answer;
-      if (status === 200 || status === 206 || status === 416) {
+      const archive = zipOfFolder(answer);
+      if (!archive && (status === 200 || status === 206 || status === 416)) {
         this.#at = url === this.place.url ? undefined : url;
         return answer;
       }
       answer.close();
-      if (!REDIRECTS.has(status)) throw refusal(answer);
+      if (!archive && !REDIRECTS.has(status)) throw refusal(answer);
       if (hops === MAX_REDIRECTS)
         throw fault('HTTP_REDIRECTS', { url: shownUrl(this.place.url), most: MAX_REDIRECTS });
-      url = target(answer);
+      url = archive ?? target(answer);
     }
   }
 
@@ -164,17 +167,39 @@ export class Mirror {
 function target(answer: Answer): URL {
   const location = answer.header('location');
   const { url } = answer;
-  if (location === undefined || location.length > 8192 || !URL.canParse(location, url))
+  if (location === undefined || location.length > MAX_LEAD || !URL.canParse(location, url))
     throw misbehaves(answer, 'it leads elsewhere without saying where');
-  const to = new URL(location, url);
-  // Credentials of a stranger's choosing.
-  to.username = to.password = '';
-  to.hash = '';
+  const to = bare(new URL(location, url));
   if (to.protocol !== 'http:' && to.protocol !== 'https:')
     throw misbehaves(answer, 'it leads to what is not HTTP');
   if (url.protocol === 'https:' && to.protocol === 'http:')
     throw fault('HTTP_DOWNGRADE', { url: shownUrl(url) });
   return to;
+}
+
+/**
+ * Where all of a folder is as one ZIP, if the answer is the page that lists it: `beeline serve` says so in its Link header (RFC 8288).
+ * Nobody who names a folder wants its page as a file. At the same origin only.
+ */
+function zipOfFolder(answer: Answer): URL | undefined {
+  const { url, status } = answer;
+  const links = answer.header('link');
+  if (status !== 200 || links === undefined || links.length > MAX_LEAD) return undefined;
+  if (!/^text\/html\b/i.test(answer.header('content-type') ?? '')) return undefined;
+  for (const [, to = '', says = ''] of links.matchAll(/<([^<>]*)>([^,<>]*)/g)) {
+    if (!/;\s*rel="?alternate"?\s*(?:;|$)/i.test(says)) continue;
+    if (!/;\s*type="?application\/zip"?\s*(?:;|$)/i.test(says) || !URL.canParse(to, url)) continue;
+    const archive = bare(new URL(to, url));
+    if (archive.origin === url.origin) return archive;
+  }
+  return undefined;
+}
+
+/** Without credentials of a stranger's choosing. */
+function bare(url: URL): URL {
+  url.username = url.password = '';
+  url.hash = '';
+  return url;
 }
 
 function refusal(answer: Answer): Error {

@@ -237,6 +237,8 @@ async function sendListing(
       'content-security-policy': LISTING_POLICY,
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'private, no-cache',
+      // For `beeline receive`, which would have to save this page.
+      link: `<?zip>; rel="alternate"; type="${ARCHIVE_TYPES.zip}"`,
     });
   } catch (error) {
     if (isForbidden(error)) return say(c, 403, 'This may not be read.\n');

@@ -212,6 +212,7 @@ test('protects from: a server whose certificate nobody trusts, or that is for an
     assert.notEqual(status, 0);
     assert.match(said, /The certificate of 127\.0\.0\.1:\d+ is not accepted/);
     assert.match(said, why);
+    assert.match(said, /set NODE_EXTRA_CA_CERTS to its file \(PEM\)/);
   }
   assert.deepEqual(requests, []);
   assert.deepEqual(names(to), []);
