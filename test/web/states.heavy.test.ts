@@ -161,9 +161,9 @@ test('a link has one thing to press, and nothing begins before that', { skip }, 
   assert.equal(await page.$('#code-to-receive'), null);
   assert.equal(await page.evaluate(`${T}`), undefined);
   await sound(page, 'a link');
-  await page.evaluate("location.hash = '#9-other-words'");
+  await page.evaluate("location.hash = '#9-other-orbit'");
   await play(page, '0');
-  assert.match((await text(page, '#link-code'))!, /9-other-words/);
+  assert.match((await text(page, '#link-code'))!, /9-other-orbit/);
   await page.evaluate("location.hash = '#nonsense'");
   await play(page, '0');
   assert.match((await text(page, '#code-problem'))!, /not complete/);
@@ -176,7 +176,7 @@ test('a link has one thing to press, and nothing begins before that', { skip }, 
   await play(page, '0');
   await press(page, 'Not this one');
   assert.equal(await page.$eval('#code-to-receive', (field) => (field as HTMLInputElement).value), CODE);
-  await page.evaluate("location.hash = '#9-other-words'");
+  await page.evaluate("location.hash = '#9-other-orbit'");
   await play(page, '0');
   await press(page, 'See what it is');
   await play(page, `${T}.move('connecting')`);
@@ -296,7 +296,7 @@ test('what goes to a device nearby has a code whose words are typed there, and c
   await press(page, 'Send to Ben, nearby, not known');
   await play(
     page,
-    `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '9-other-words' }))`,
+    `(${T}.move('connecting'), ${T}.emit(${MANIFEST}, { event: 'code', code: '9-other-orbit' }))`,
   );
   await press(page, 'Cancel');
   assert.deepEqual(await nearSaid(page), ['0 9', '0 no more']);
@@ -578,7 +578,7 @@ test('a new tab goes on with the very offer that was agreed to, and asks about a
   // Under another code it is another offer.
   const { page } = await site.open();
   await play(page, "mock.keep('photos', [5e8, 3e8, 2e8], 42e7)");
-  await page.evaluate("location.hash = '#8-other-words'");
+  await page.evaluate("location.hash = '#8-other-orbit'");
   await press(page, 'Go on');
   await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
   await state(page, 'offer');
@@ -942,14 +942,14 @@ test('the second half of a double click does nothing', { skip }, async () => {
 test('a link that is opened meanwhile is neither obeyed nor forgotten', { skip }, async () => {
   const { page, errors } = await site.open();
   await run(page);
-  await page.evaluate("location.hash = '#8-other-words'");
+  await page.evaluate("location.hash = '#8-other-orbit'");
   await state(page, 'transferring');
   await play(page, `${T}.finish(${DONE})`);
   await state(page, 'completed');
-  assert.equal(await page.evaluate('location.hash'), '#8-other-words');
+  assert.equal(await page.evaluate('location.hash'), '#8-other-orbit');
   assert.equal(await page.evaluate('history.state'), null);
   await home(page);
-  assert.match((await text(page, '#link-code'))!, /8-other-words/);
+  assert.match((await text(page, '#link-code'))!, /8-other-orbit/);
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -961,16 +961,16 @@ test('what is gone on with after another link was opened is under its own code, 
   await receive(page);
   await play(page, `(${T}.move('transferring'), mock.accept(${OFFER}), 0)`);
   await press(page, 'Receive');
-  await page.evaluate("location.hash = '#8-other-words'");
+  await page.evaluate("location.hash = '#8-other-orbit'");
   await play(page, `${T}.fail('NO_PATH', 'No connection can be opened.')`);
   await press(page, 'Go on');
   assert.equal(await page.evaluate('mock.given.code'), CODE);
   assert.equal(await play(page, `mock.accept(${OFFER})`), 'kept');
-  await page.evaluate("location.hash = '#8-other-words'");
+  await page.evaluate("location.hash = '#8-other-orbit'");
   await play(page, `${T}.fail('WRONG_CODE', 'The code was wrong.')`);
   assert.equal(await has(page, 'Try again'), false, 'nobody can use it any more');
   await press(page, 'Enter another code');
-  assert.match((await text(page, '#link-code'))!, /8-other-words/);
+  assert.match((await text(page, '#link-code'))!, /8-other-orbit/);
   assert.deepEqual(errors, []);
   await page.close();
 });
