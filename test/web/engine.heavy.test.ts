@@ -115,7 +115,7 @@ test('a link that is left before the engine has come is not tried, nor the one b
   const { page, come } = await waits(`/#${CODE}`);
   await press(page, 'See what it is');
   await page.waitForSelector('button[aria-busy=true]');
-  await page.evaluate("location.hash = '#9-other-words'");
+  await page.evaluate("location.hash = '#9-other-orbit'");
   await page.waitForSelector('.linked button:not([aria-busy=true])');
   await press(page, 'See what it is');
   await page.waitForSelector('button[aria-busy=true]');
