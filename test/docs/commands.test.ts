@@ -87,6 +87,43 @@ test('every command of every page is one that Beeline takes', () => {
   assert.deepEqual(wrong, []);
 });
 
+/** Words that stand for what a person has. */
+const STAND_IN: Record<string, string> = {
+  CODE: '7-velvet-canyon',
+  URL: 'https://meet.example/file',
+  TOPIC: TOPICS[0]!,
+};
+
+/** Commands within sentences, which may name a flag alone. The protocol has labels that begin so, and the changelog abridges. */
+function inline(): Found[] {
+  return PAGES.filter((path) => !['docs/protocol.md', 'CHANGELOG.md'].includes(path)).flatMap((path) =>
+    [...readPage(path).prose.matchAll(/`((?:[A-Z_]+=\S+ )*)beeline ([a-z-][^`\n]*)`/g)].map(
+      ([span, set = '', rest = '']) => {
+        const argv = words(rest.replaceAll('\\|', '|')).map((word) => STAND_IN[word] ?? word);
+        const bare = argv[0] === 'send' || argv[0] === 'serve';
+        // Without what it is about it is a command's name with a flag.
+        if (bare && !argv.slice(1).some((word) => !word.startsWith('--'))) argv.push('file');
+        return { where: `${path}: ${span}`, argv, env: settings(set) };
+      },
+    ),
+  );
+}
+
+test('every command within a sentence is one that Beeline takes', () => {
+  const found = inline().filter(({ argv }) => argv.length > 1);
+  assert.ok(found.length > 60, `${found.length} commands`);
+  const wrong = found.flatMap((one) => {
+    try {
+      takes(one);
+      return [];
+    } catch (error) {
+      const { message } = error as Error;
+      return /^--[a-z-]+ needs a value/.test(message) ? [] : [`${one.where}: ${message}`];
+    }
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test('a command that Beeline does not take is found', () => {
   for (const text of ['sned x', 'send', 'send x --lanes 99', 'receive a b c --bogus', 'help nothing'])
     assert.throws(() => takes({ where: '', argv: words(text), env: {} }), text);
