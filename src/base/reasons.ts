@@ -182,6 +182,7 @@ const TEXTS = {
     TEXT_TOO_LONG: 'The text is longer than {most} bytes. Send it as a file.',
     // What was asked for
     OPTION_WRONG: '`{name}` is {value}: it must be {must}.',
+    OPTION_UNKNOWN: 'There is no option `{name}` of `{of}`.{meant}',
     TEMPLATE_WRONG: "The folder '{text}' cannot be: {why}.",
     PATTERN_EMPTY: 'The pattern {pattern} matches nothing: {why}.',
     TOO_MANY_PATTERNS: 'There are more than {most} patterns.',

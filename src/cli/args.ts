@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { hint } from '../base/suggestion.ts';
 import { COMMANDS, type Command, FLAGS, type Flag, type FlagValues, undoing } from './flags.ts';
-import { hint } from './near.ts';
 
 /**
  * The strict mode of `node:util` is not used: its texts are for programmers and suggest no similar names.

@@ -5,11 +5,11 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { BeelineError, fault } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { hint } from '../base/suggestion.ts';
 import { type FileRules, readPrivate } from '../identity/config-folder.ts';
 import { FLAGS, type Flag, type FlagValues } from './flags.ts';
 import { formatBytes } from './format.ts';
 import { Mistakes } from './mistakes.ts';
-import { hint } from './near.ts';
 import { readBounded } from './secrets.ts';
 import { isThere, SETTINGS } from './settings.ts';
 

@@ -1,11 +1,11 @@
 /** From arguments to an exit code: picks the command, and tells whatever goes wrong, once and in one sentence. */
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { hint } from '../base/suggestion.ts';
 import { EXIT_DONE, exitCode } from './exit.ts';
 import { beforeTerminator, fail } from './failure.ts';
 import { COMMANDS, type Command, TOPICS } from './flags.ts';
 import type { Host } from './host.ts';
-import { hint } from './near.ts';
 
 type Run = (argv: readonly string[], host: Host) => Promise<number>;
 

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { nearest } from '../base/suggestion.ts';
 import { COMMANDS } from './flags.ts';
 import { shellWord } from './format.ts';
-import { nearest } from './near.ts';
 
 /** A number and words with dashes between them, or a link with a code. */
 const CODE = /^\d+-[a-z]+(?:-[a-z]+)*$|^https?:\/\/[^#]*#/i;

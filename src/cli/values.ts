@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { sep } from 'node:path';
 import { BeelineError } from '../base/errors.ts';
 import { escapeName } from '../base/printable.ts';
+import { hint } from '../base/suggestion.ts';
 import { formatDuration } from './format.ts';
-import { hint } from './near.ts';
 
 /** @param name as it was typed: `--port` or `BEELINE_SERVER` */
 export interface ReadValue<T> {

@@ -1,7 +1,7 @@
 /** Codes that look mistyped. Its words are loaded with it, so that a page can ask within the click. */
 
 import { wordlist } from '@scure/bip39/wordlists/english.js';
-import { editDistance } from './distance.ts';
+import { editDistance } from '../base/distance.ts';
 
 /** What makes a code look mistyped. */
 export interface Doubt {

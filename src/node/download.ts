@@ -15,6 +15,7 @@ import { Running } from '../session/transfer.ts';
 import type { ReceiverPorts } from '../sync/engine-ports.ts';
 import type { DownloadOptions, Remote, Transfer } from './api.ts';
 import { Destination } from './files/destination.ts';
+import { checkNames } from './option-names.ts';
 import { checkDownload } from './options.ts';
 import { platform } from './platform.ts';
 import { keepReceipt } from './receipts.ts';
@@ -120,7 +121,9 @@ function wantedOf(what: Parameters<typeof download>[0]): WantedFile[] {
   if (!Array.isArray(all) || all.length === 0 || all.length > MOST_FILES)
     throw wrong('what', all.length, `1 to ${MOST_FILES} URLs`);
   return all.map((one: string | Remote) => {
-    const { url, mirrors = [], sha256, name } = typeof one === 'string' ? { url: one } : one;
+    const remote: Remote = typeof one === 'string' ? { url: one } : one;
+    checkNames('download.what', remote);
+    const { url, mirrors = [], sha256, name } = remote;
     if (mirrors.length > MOST_MIRRORS) throw wrong('mirrors', mirrors.length, `at most ${MOST_MIRRORS} URLs`);
     if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256))
       throw wrong('sha256', sha256, '64 hex digits');

@@ -20,7 +20,7 @@ import { judge } from './inbox/rules.ts';
 import { type TurnOutcome, Turns } from './inbox/turns.ts';
 import { openUploads, type UploadEvent, type UploadOptions } from './inbox/uploads.ts';
 import { atServer, onLan, type Way } from './inbox/ways.ts';
-import { checkWithin } from './options.ts';
+import { checkListen } from './options.ts';
 import { type DeliverOptions, deliver, type OutboxEvent } from './outbox.ts';
 import { receive } from './receive.ts';
 
@@ -139,7 +139,7 @@ class Listening implements Inbox {
     if (signal?.aborted) return;
     const close = () => this.close();
     signal?.addEventListener('abort', close, { once: true });
-    checkWithin(this.#options);
+    checkListen(this.#options);
     new Destination(to).check();
     const locks: Lock[] = [];
     let uploads: { close(): Promise<void> } | undefined;

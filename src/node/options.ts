@@ -9,6 +9,7 @@ import { parseHostPort } from './addresses.ts';
 import type { CommonOptions, DownloadOptions, Overwrite, ReceiveOptions, SendOptions, What } from './api.ts';
 import { FolderTemplate } from './files/folder-template.ts';
 import { isBytes, isLocked, isStream, type SendItem } from './items.ts';
+import { checkNames } from './option-names.ts';
 
 const RELAY: readonly (string | undefined)[] = ['auto', 'never', 'only'];
 const UNREADABLE: readonly (string | undefined)[] = ['fail', 'skip'];
@@ -61,6 +62,7 @@ function checkCommon(options: CommonOptions): void {
 }
 
 export function checkSend(what: What, options: SendOptions): void {
+  checkNames('send', options);
   const { text, items, store } = (what ?? {}) as { text?: unknown; items?: unknown; store?: Source };
   if (Array.isArray(what)) check('what', what as readonly string[], (paths) => paths.every(isText), 'paths');
   else if (store)
@@ -97,6 +99,7 @@ function checkItems(items: unknown): void {
   check('items', items, Array.isArray, 'an array of { name, data }');
   for (const item of items as readonly Partial<SendItem>[]) {
     const { name, data, size, modified } = item ?? {};
+    checkNames('send.items', item);
     if (typeof name !== 'string') throw wrong('items.name', name, 'a text');
     if (!isBytes(data) && !isStream(data))
       throw wrong('items.data', typeof data, 'a text, bytes, a Blob or a stream');
@@ -121,6 +124,7 @@ function checkTrust({ trust, psk, device }: SendOptions | ReceiveOptions, severa
 }
 
 export function checkReceive(options: ReceiveOptions): void {
+  checkNames('receive', options);
   checkCommon(options);
   checkTrust(options);
   check('device', options.device, isText, 'a text, and not empty');
@@ -132,6 +136,7 @@ export function checkReceive(options: ReceiveOptions): void {
 }
 
 export function checkDownload(options: DownloadOptions): void {
+  checkNames('download', options);
   checkCommon(options);
   check('allowPrivate', options.allowPrivate, isFlag, 'true or false');
   checkTarget(options);
@@ -148,12 +153,13 @@ function checkTarget(
   check('onConflict', options.onConflict, isFunction, 'a function');
 }
 
-/** For an inbox too. */
-export function checkWithin({
-  to,
-  within,
-  http,
-}: Pick<ReceiveOptions, 'to' | 'within'> & { http?: unknown }): void {
+export function checkListen(options: Pick<ReceiveOptions, 'to' | 'within'> & { http?: object }): void {
+  checkNames('listen', options);
+  checkNames('listen.http', options.http);
+  checkWithin(options);
+}
+
+function checkWithin({ to, within, http }: Pick<ReceiveOptions, 'to' | 'within'> & { http?: unknown }): void {
   check('within', within, isText, 'a folder below `to`');
   if (within === undefined) return;
   if (to === '-') throw wrong('within', within, 'left out for a stream');

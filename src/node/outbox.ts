@@ -10,6 +10,7 @@ import { asBeelineError, BeelineError, type ErrorCode, fault, type Reason } from
 import { isLocked, type Lock, takeLock } from '../identity/lock.ts';
 import type { Logger, SendOptions, Transfer, TransferEvent } from './api.ts';
 import { ChangedFile } from './files/changed-file.ts';
+import { checkNames } from './option-names.ts';
 import { type OutboxItem, OutboxStore } from './outbox/store.ts';
 import { send } from './send.ts';
 
@@ -142,6 +143,7 @@ class OutboxDelivery implements Delivering {
 
   async #run(): Promise<void> {
     const { signal } = this.#options;
+    checkNames('deliver', this.#options);
     if (signal?.aborted) return;
     const close = () => this.close();
     signal?.addEventListener('abort', close, { once: true });

@@ -12,6 +12,7 @@ import { pathText } from '../http/serving/paths.ts';
 import { type DownloadEvent, type ServingCounts, ServingRecords } from '../http/serving/records.ts';
 import { keptLink } from '../identity/kept-link.ts';
 import { versionKey } from '../identity/version-key.ts';
+import { checkNames } from './option-names.ts';
 import { FolderTree } from './serving/folder-tree.ts';
 import { openWebPort, ownNames, type SelfSigned, type WebPortOptions } from './serving/web-port.ts';
 
@@ -65,6 +66,7 @@ const LOOK_MS = 500;
 export async function serve(paths: readonly string[], options: ServeOptions = {}): Promise<RunningServe> {
   const { hidden = false, trustProxy = false, limit, expires, downloads, signal } = options;
   unlessInterrupted(signal);
+  checkNames('serve', options);
   const log = options.log && escapingLog(options.log);
   const tree = new FolderTree(paths, { hidden, versionKey: await versionKey(options.configDir) });
   const way = options.keepLink ? { link: await keptLink(linkName(paths), options.configDir) } : 'link';

@@ -4,6 +4,7 @@ import { unlessInterrupted } from '../base/errors.ts';
 import type { Receipt } from '../offer/receipt.ts';
 import { readReceipt } from './files/receipt-file.ts';
 import { type Verified, type VerifyOptions, verifyTree } from './files/verify.ts';
+import { checkNames } from './option-names.ts';
 import { platform } from './platform.ts';
 
 export type { Note, Problem, Verified, VerifyOptions } from './files/verify.ts';
@@ -23,6 +24,7 @@ export async function verify(
   path: string,
   options: VerifyOptions = {},
 ): Promise<Verification> {
+  checkNames('verify', options);
   unlessInterrupted(options.signal);
   const whole = await readReceipt(receiptPath);
   const result = await verifyTree(whole, path, { ...options, digest: platform.digest(whole.hash) });

@@ -4,9 +4,9 @@ import { homedir } from 'node:os';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BeelineError } from '../../src/base/errors.ts';
+import { nearest } from '../../src/base/suggestion.ts';
 import { parse } from '../../src/cli/args.ts';
 import { COMMANDS } from '../../src/cli/flags.ts';
-import { nearest } from '../../src/cli/near.ts';
 import {
   destinationOf,
   downloadArgs,

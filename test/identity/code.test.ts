@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import fc from 'fast-check';
+import { editDistance } from '../../src/base/distance.ts';
 import { BeelineError } from '../../src/base/errors.ts';
 import { codeIn, formatCode, generatePassword, MAX_PASSWORD, parseCode } from '../../src/identity/code.ts';
-import { editDistance } from '../../src/identity/distance.ts';
 import { describeDoubt, doubtAbout } from '../../src/identity/doubt.ts';
 import { seed } from '../seed.ts';
 

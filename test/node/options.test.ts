@@ -4,13 +4,20 @@ import { Server } from 'node:net';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import {
+  deliver,
   diagnose,
+  discard,
+  download,
   listen,
   type ReceiveOptions,
+  type Remote,
   receive,
+  type SendItem,
   type SendOptions,
   send,
+  serve,
   type Transfer,
+  unfinished,
   verify,
 } from '../../src/index.ts';
 import type { What } from '../../src/node/api.ts';
@@ -139,4 +146,46 @@ test('a sender that nobody can find says where it listens', async (t) => {
   };
   assert.match((await warned({})).join(), /It listens on port [1-9]\d+\.$/);
   assert.deepEqual(await warned({ at: '127.0.0.1:0' }), []);
+});
+
+test('an option of no name that there is is an error of each entry, with the nearest name', async (t) => {
+  nothingListens(t);
+  const mistyped = { sevrer: 'wss://h' } as object;
+  const errors: readonly (readonly [string, Promise<unknown>, RegExp])[] = [
+    ['send', send(['x'], mistyped).done, /no option `sevrer` of `send`\. Did you mean server\?/],
+    [
+      'receive',
+      receive({ accept: 'all', code: CODE, ...mistyped }).done,
+      /of `receive`\. Did you mean server/,
+    ],
+    ['download', download('http://127.0.0.1:9/x', mistyped).done, /of `download`\.$/],
+    [
+      'a file',
+      download({ url: 'http://127.0.0.1:9/x', mirors: [] } as Remote).done,
+      /Did you mean mirrors\?/,
+    ],
+    [
+      'items',
+      send({ items: [{ name: 'a', data: 'a', sise: 1 } as SendItem] }).done,
+      /`sise` of `send\.items`\. .*size\?/,
+    ],
+    ['listen', listen({ to: 'x', ...mistyped }).done, /of `listen`\. Did you mean server/],
+    [
+      'uploads',
+      listen({ to: 'x', http: { maxsize: 1 } as object }).done,
+      /`listen\.http`\. Did you mean maxSize\?/,
+    ],
+    ['serve', serve(['x'], { hiden: true } as object), /of `serve`\. Did you mean hidden\?/],
+    ['diagnose', diagnose(mistyped), /of `diagnose`\. Did you mean server\?/],
+    ['deliver', deliver({ foldr: 'x' } as object).done, /of `deliver`\. Did you mean folder\?/],
+    ['verify', verify('a', 'b', { onproblem: () => {} } as object), /of `verify`\. Did you mean onProblem\?/],
+    [
+      'unfinished',
+      unfinished('.', { singal: undefined, sgnal: 1 } as object),
+      /`sgnal` of `unfinished`\..*signal\?/,
+    ],
+    ['discard', discard({ path: 'x' }, { sgnal: 1 } as object), /of `discard`\. Did you mean signal\?/],
+  ];
+  for (const [name, done, message] of errors)
+    await assert.rejects(done, { code: 'USAGE', reason: 'OPTION_UNKNOWN', message }, name);
 });

@@ -1,12 +1,12 @@
 /** `beeline completion bash|zsh|fish`: a script for that shell, on stdout. It runs nothing of Beeline when Tab is pressed. */
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { escapeName } from '../../base/printable.ts';
+import { hint } from '../../base/suggestion.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE } from '../exit.ts';
 import { COMMANDS, FLAGS, type Flag, TOPICS, undoing } from '../flags.ts';
 import { ABOUT } from '../help-texts.ts';
 import type { Host } from '../host.ts';
-import { hint } from '../near.ts';
 import { SETTINGS } from '../settings.ts';
 
 const SHELLS = { bash, zsh, fish };

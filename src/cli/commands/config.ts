@@ -3,13 +3,13 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { escapeName } from '../../base/printable.ts';
+import { hint } from '../../base/suggestion.ts';
 import { whileLocked, writePrivate } from '../../identity/config-folder.ts';
 import { parse, usage } from '../args.ts';
 import { changedSettings, readSettings } from '../configuration.ts';
 import { EXIT_DONE } from '../exit.ts';
 import type { Host } from '../host.ts';
 import { printer } from '../json.ts';
-import { hint } from '../near.ts';
 import { configDir } from '../options.ts';
 import { SETTINGS, settingsPath } from '../settings.ts';
 import { homePath } from '../values.ts';

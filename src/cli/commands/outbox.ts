@@ -1,6 +1,7 @@
 /** `beeline outbox`: what waits to be sent to devices that are not there. The list is its product: on stdout. */
 import { until } from '../../base/clock.ts';
 import { escapeName } from '../../base/printable.ts';
+import { hint } from '../../base/suggestion.ts';
 import type { OutboxItem } from '../../node/outbox.ts';
 import { parse, usage } from '../args.ts';
 import { EXIT_DONE, EXIT_FAILED } from '../exit.ts';
@@ -10,7 +11,6 @@ import type { Host } from '../host.ts';
 import { Interrupt } from '../interrupt.ts';
 import { type Print, printer, writeEvent } from '../json.ts';
 import { type Log, openLog } from '../log.ts';
-import { hint } from '../near.ts';
 import { OutboxReport, pathNames } from '../outbox-report.ts';
 import { Screen } from '../screen.ts';
 

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { BeelineError } from '../../base/errors.ts';
 import { escapeName } from '../../base/printable.ts';
+import { hint } from '../../base/suggestion.ts';
 import { FolderTemplate } from '../../node/files/folder-template.ts';
 import {
   discard,
@@ -17,7 +18,6 @@ import type { Host } from '../host.ts';
 import { listed } from '../instructions.ts';
 import { Interrupt } from '../interrupt.ts';
 import { type Print, printer } from '../json.ts';
-import { hint } from '../near.ts';
 import { destinationOf } from '../options.ts';
 import { isYes, Prompt } from '../prompt.ts';
 import { Screen } from '../screen.ts';

@@ -1,6 +1,7 @@
 /** `beeline trust`: shows, adds and removes the devices that need no code. Its listing is its product: on stdout. */
 import { join, resolve } from 'node:path';
 import { escapeName } from '../../base/printable.ts';
+import { hint } from '../../base/suggestion.ts';
 import type { InboxRules } from '../../identity/devices.ts';
 import { FolderTemplate } from '../../node/files/folder-template.ts';
 import { parse, usage } from '../args.ts';
@@ -9,7 +10,6 @@ import type { FlagValues } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Devices, Host } from '../host.ts';
 import { type Print, printer } from '../json.ts';
-import { hint } from '../near.ts';
 import { configDir, destinationOf } from '../options.ts';
 
 const VERBS = ['list', 'add', 'remove', 'set'];

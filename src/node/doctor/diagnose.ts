@@ -2,6 +2,7 @@
 import { asBeelineError } from '../../base/errors.ts';
 import { rendezvousUrl } from '../../websocket/url.ts';
 import type { CommonOptions } from '../api.ts';
+import { checkNames } from '../option-names.ts';
 import { checkDht } from './dht.ts';
 import { CHECKS, type Diagnosis, failure } from './diagnosis.ts';
 import { Examination, type OnCheck, stopped } from './examination.ts';
@@ -31,6 +32,7 @@ export interface DiagnoseOptions {
  */
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Diagnosis> {
   const { server, portMap = true, dht = false, only = false, onCheck, signal } = options;
+  checkNames('diagnose', options);
   if (server !== undefined) rendezvousUrl(server);
   if (signal?.aborted) throw stopped(signal);
   const exam = new Examination(onCheck, signal);

@@ -7,6 +7,7 @@ import { isLocked } from '../../identity/lock.ts';
 import type { Entry } from '../../offer/manifest.ts';
 import { ByteSpace } from '../../offer/space.ts';
 import type { JournalState } from '../../sync/store/journal-records.ts';
+import { checkNames } from '../option-names.ts';
 import { inSlices } from './slices.ts';
 import { Staging, stagings } from './staging.ts';
 
@@ -60,7 +61,9 @@ export interface Discarded {
  * @param dir the folder that was received into
  * @throws BeelineError NO_SUCH_PATH, UNREADABLE, INTERRUPTED
  */
-export async function unfinished(dir: string, { signal }: Stoppable = {}): Promise<Unfinished[]> {
+export async function unfinished(dir: string, options: Stoppable = {}): Promise<Unfinished[]> {
+  const { signal } = options;
+  checkNames('unfinished', options);
   unlessInterrupted(signal);
   const found: Unfinished[] = [];
   for (const path of list(dir)) {
@@ -81,8 +84,10 @@ export async function unfinished(dir: string, { signal }: Stoppable = {}): Promi
  */
 export async function discard(
   { path }: Pick<Unfinished, 'path'>,
-  { signal }: Stoppable = {},
+  options: Stoppable = {},
 ): Promise<Discarded> {
+  const { signal } = options;
+  checkNames('discard', options);
   unlessInterrupted(signal);
   try {
     return await empty(path, signal);

@@ -1,5 +1,5 @@
-/** "Did you mean ...?" for commands, flags and their values. */
-import { editDistance } from '../identity/distance.ts';
+/** "Did you mean ...?" for commands, flags and their values, and for options of the library. */
+import { editDistance } from './distance.ts';
 
 /** The candidate that was probably meant, if any is near enough. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
