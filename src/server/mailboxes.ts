@@ -279,7 +279,8 @@ export class Mailboxes implements House {
     });
   }
 
-  unwatch(seat: Seat): void {
+  /** Its connection is gone: nothing is watched for it, and nobody sees it. */
+  gone(seat: Seat): void {
     this.#watchers.leave(seat);
     this.#nearby.leave(seat);
   }
@@ -535,7 +536,7 @@ export class Seat implements Sitter, Watcher, Presence {
     if (this.#over) return;
     this.#over = true;
     this.#gone();
-    this.#mailboxes.unwatch(this);
+    this.#mailboxes.gone(this);
     this.#tunnel?.close();
     this.#leavePlace();
   }

@@ -9,10 +9,8 @@ import { RENDEZVOUS_VERSION } from '../wire/rendezvous.ts';
 import type { NearElsewhere } from './elsewhere.ts';
 import type { Limits } from './limits.ts';
 import { keyOf } from './places.ts';
+import { Steady } from './steady.ts';
 
-/** Lists that one page hears: at once after a pause, and a second afterwards. */
-const NOTICES = 16;
-const NOTICES_PER_S = 0.2;
 /** Calls of one page, their ends included; what is beyond is lost. */
 const CALLS = 8;
 const CALLS_PER_S = 0.2;
@@ -44,11 +42,8 @@ interface Shown {
   readonly presence: Presence;
   readonly device: NearDevice;
   readonly group: string;
-  readonly notices: TokenBucket;
   readonly calls: TokenBucket;
   readonly heard: TokenBucket;
-  /** The list has changed, of which it has not heard. */
-  behind: boolean;
 }
 
 interface Group {
@@ -63,12 +58,13 @@ export class Nearby {
   readonly #others: Others;
   readonly #groups = new Map<string, Group>();
   readonly #shown = new Map<Presence, Shown>();
-  readonly #behind = new Set<Shown>();
+  readonly #lists: Steady<Shown>;
 
   constructor(limits: Readonly<Limits>, clock: { now(): number }, others: Others) {
     this.#limits = limits;
     this.#clock = clock;
     this.#others = others;
+    this.#lists = new Steady(clock, (shown) => this.#tell(shown));
   }
 
   get size(): number {
@@ -100,10 +96,8 @@ export class Nearby {
     if (before) this.#forget(before);
     const shown: Shown = {
       ...{ presence, device, group },
-      notices: new TokenBucket(NOTICES_PER_S, NOTICES, this.#clock),
       calls: new TokenBucket(CALLS_PER_S, CALLS, this.#clock),
       heard: new TokenBucket(HEARD_PER_S, HEARD, this.#clock),
-      behind: false,
     };
     this.#groups.set(group, found);
     found.here.set(device.id, shown);
@@ -125,7 +119,7 @@ export class Nearby {
 
   #forget(shown: Shown): void {
     this.#shown.delete(shown.presence);
-    this.#behind.delete(shown);
+    this.#lists.forget(shown);
     this.#groups.get(shown.group)!.here.delete(shown.device.id);
   }
 
@@ -179,7 +173,7 @@ export class Nearby {
 
   /** Tells what was held back. Called every few seconds. */
   sweep(): void {
-    for (const shown of [...this.#behind]) this.#tell(shown);
+    this.#lists.sweep();
   }
 
   #say(group: string, asks: boolean): void {
@@ -193,18 +187,10 @@ export class Nearby {
   }
 
   #changed({ here }: Group): void {
-    for (const shown of here.values()) {
-      if (!shown.behind && shown.notices.take()) this.#tell(shown);
-      else {
-        shown.behind = true;
-        this.#behind.add(shown);
-      }
-    }
+    for (const shown of here.values()) this.#lists.changed(shown);
   }
 
   #tell(shown: Shown): void {
-    shown.behind = false;
-    this.#behind.delete(shown);
     const all = listOf(this.#groups.get(shown.group)!);
     const devices = all.filter(({ id }) => id !== shown.device.id).slice(0, MAX_NEAR);
     shown.presence.nearby({ t: 'nearby', v: RENDEZVOUS_VERSION, devices });

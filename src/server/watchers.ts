@@ -1,15 +1,8 @@
-/**
- * Who waits for hosts of which nameplates, without sockets or timers. A watcher hears of a change at once, unless a nameplate changes
- * again and again: then it hears what has become of it at the next sweep.
- */
-import { TokenBucket } from '../base/bucket.ts';
+/** Who waits for hosts of which nameplates, without sockets or timers. */
 import { MAX_WATCHED, type WatcherMessage } from '../wire/watch.ts';
 import { Holdings } from './counts.ts';
 import type { Limits } from './limits.ts';
-
-/** Changes of one nameplate that one watcher hears of: at once after a pause, and a second afterwards. */
-const NOTICES = 16;
-const NOTICES_PER_S = 0.2;
+import { Steady } from './steady.ts';
 
 /** Pages that are merely open watch too: they have at most this part of each limit, so that inboxes find room. */
 const PAGES_PART = 0.5;
@@ -23,30 +16,27 @@ export interface Watcher {
 }
 
 interface Watched {
+  readonly watcher: Watcher;
+  readonly nameplate: string;
   /** What the watcher has heard; undefined until its watch has begun. */
   told: boolean | undefined;
   /** Whether there is a host, as far as this instance has heard; undefined: it has not. */
   now: boolean | undefined;
-  /** Something has changed, perhaps back again, of which it has not heard. */
-  behind: boolean;
-  /** Made at the first change: most nameplates see few. */
-  rate?: TokenBucket;
 }
 
 export class Watchers {
   readonly #limits: Readonly<Limits>;
-  readonly #clock: { now(): number };
+  readonly #news: Steady<Watched>;
   readonly #lists = new Map<Watcher, Map<string, Watched>>();
   readonly #byNameplate = new Map<string, Set<Watcher>>();
   readonly #all = new Share();
   /** What of it pages have. */
   readonly #pages = new Share();
-  readonly #behind = new Set<Watcher>();
   readonly #asking = new Set<Set<string>>();
 
   constructor(limits: Readonly<Limits>, clock: { now(): number }) {
     this.#limits = limits;
-    this.#clock = clock;
+    this.#news = new Steady(clock, (watched) => this.#tell(watched));
   }
 
   get size(): number {
@@ -88,7 +78,7 @@ export class Watchers {
     this.leave(watcher);
     const list = new Map<string, Watched>();
     for (const nameplate of new Set(nameplates)) {
-      list.set(nameplate, { told: undefined, now: undefined, behind: false });
+      list.set(nameplate, { watcher, nameplate, told: undefined, now: undefined });
       const all = this.#byNameplate.get(nameplate) ?? new Set();
       this.#byNameplate.set(nameplate, all.add(watcher));
     }
@@ -112,9 +102,9 @@ export class Watchers {
     const list = this.#lists.get(watcher);
     if (!list) return;
     this.#lists.delete(watcher);
-    this.#behind.delete(watcher);
     for (const share of this.#sharesOf(watcher)) share.remove(watcher.key, list.size);
-    for (const nameplate of list.keys()) {
+    for (const [nameplate, watched] of list) {
+      this.#news.forget(watched);
       const all = this.#byNameplate.get(nameplate)!;
       all.delete(watcher);
       if (all.size === 0) this.#byNameplate.delete(nameplate);
@@ -127,13 +117,7 @@ export class Watchers {
     for (const watcher of [...(this.#byNameplate.get(nameplate) ?? [])]) {
       const watched = this.#lists.get(watcher)!.get(nameplate)!;
       watched.now = present;
-      if (watched.told === undefined) continue;
-      watched.rate ??= new TokenBucket(NOTICES_PER_S, NOTICES, this.#clock);
-      if (!watched.behind && watched.rate.take()) this.#tell(watcher, nameplate, watched, present);
-      else {
-        watched.behind = true;
-        this.#behind.add(watcher);
-      }
+      if (watched.told !== undefined) this.#news.changed(watched);
     }
   }
 
@@ -167,23 +151,17 @@ export class Watchers {
 
   /** Tells what was held back. Called every few seconds. */
   sweep(): void {
-    for (const watcher of [...this.#behind]) {
-      this.#behind.delete(watcher);
-      for (const [nameplate, watched] of this.#lists.get(watcher) ?? []) {
-        if (!watched.behind) continue;
-        watched.behind = false;
-        const now = watched.now === true;
-        // One host may have followed another: that it is there is told again.
-        if (now || watched.told) this.#tell(watcher, nameplate, watched, now);
-      }
-    }
+    this.#news.sweep();
   }
 
   #sharesOf({ ofPage }: Watcher): Share[] {
     return ofPage ? [this.#all, this.#pages] : [this.#all];
   }
 
-  #tell(watcher: Watcher, nameplate: string, watched: Watched, present: boolean): void {
+  #tell(watched: Watched): void {
+    const { watcher, nameplate, told, now: present = false } = watched;
+    // One host may have followed another: that it is there is told again.
+    if (!present && !told) return;
     watched.told = present;
     watcher.notify({ t: 'hosting', nameplate, present });
   }
