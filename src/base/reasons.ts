@@ -391,6 +391,8 @@ const TEXTS = {
     // What was asked for
     NAME_NOT_TAKEN: 'The name {name} {problem}. Rename it.',
     STAGING_CHOSEN: '{path} is the unfinished data of a receive. Leave it out.',
+    LINK_NOT_IN_ZIP: 'The link {link} is left out: a ZIP has no links.',
+    MORE_LINKS_NOT_IN_ZIP: '{count} more links are left out of the ZIP.',
     MORE_LINKS_LEAD_OUT: '{count} more links lead out of what is sent.',
     // A page in a browser
     NAME_NOT_WRITTEN:

@@ -54,6 +54,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   DESTINATION_NO_FOLDER: "Choose a folder with --to, or '--to -' for one file.",
   LINK_IN_THE_WAY: ELSEWHERE,
   LINK_LEADS_OUT: 'The receiver gets it with --links all. To send what it points to, use --links follow.',
+  LINK_NOT_IN_ZIP: 'To send what it points to, use --links follow.',
   LINK_LEFT_OUT: 'To receive it too, use --links all.',
   OTHER_FILE_SYSTEM: ELSEWHERE,
   FILE_TOO_LARGE: ELSEWHERE,

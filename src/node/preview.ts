@@ -21,10 +21,9 @@ export async function preview(
   warn: (path: string, error: BeelineError) => void,
 ): Promise<Preview> {
   checkSend(paths, options);
-  const { onUnreadable = 'fail', exclude, include, gitignore, zip } = options;
-  const links = options.links ?? (zip ? 'skip' : undefined);
+  const { onUnreadable = 'fail', links, exclude, include, gitignore, zip } = options;
   return walk(paths, {
-    ...{ onUnreadable, links, exclude, include, gitignore },
+    ...{ onUnreadable, links, exclude, include, gitignore, zip },
     ...{ onSkip: warn, onOutward: warn },
   });
 }

@@ -227,13 +227,11 @@ async function openSource(
       sha256: options.sha256,
     });
   }
-  const { onUnreadable = 'fail', exclude, include, gitignore, zip } = options;
-  // An archive has no links.
-  const links = options.links ?? (zip ? 'skip' : undefined);
+  const { onUnreadable = 'fail', links, exclude, include, gitignore, zip } = options;
   const key = await versionKey(options.configDir);
   const files = new FileSource(
     await walk(paths, {
-      ...{ onUnreadable, links, exclude, include, gitignore },
+      ...{ onUnreadable, links, exclude, include, gitignore, zip },
       ...{ onSkip: warn, onOutward: notice, onFound: found, versionKey: key },
     }),
   );

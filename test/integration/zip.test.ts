@@ -27,7 +27,9 @@ describe('integration: send --zip', { concurrency: 2 }, () => {
     writeFileSync(work.path('holiday', 'h\u00e4\u4f60.txt'), 'hello');
     writeFileSync(work.path('holiday', 'nothing'), '');
     symlinkSync('film.bin', work.path('holiday', 'link'));
-    const { received } = await work.deliver([work.path('holiday'), '--zip']);
+    const { sent, received } = await work.deliver([work.path('holiday'), '--zip']);
+    assert.equal(event(sent, 'warning').reason, 'LINK_NOT_IN_ZIP');
+    assert.equal(event(sent, 'warning').path, 'holiday/link');
     assert.equal(event(received, 'manifest').kind, 'stream');
     assert.deepEqual(readdirSync(work.path('out')), ['holiday.zip']);
     execFileSync('unzip', ['-q', work.path('out', 'holiday.zip'), '-d', work.path('unpacked')]);

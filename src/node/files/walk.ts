@@ -41,7 +41,9 @@ export interface WalkOptions extends FilterOptions {
   onSkip?: (path: string, error: BeelineError) => void;
   /** Links inside folders: 'keep' (default) makes them entries, 'follow' makes what they point to entries, 'skip' neither. */
   links?: 'keep' | 'follow' | 'skip';
-  /** Told of links that lead out of what is sent, which receivers leave out by default; '' for a last word on many. */
+  /** As one ZIP, which has no links: those are left out, and told, unless `links` says what becomes of them. */
+  zip?: boolean;
+  /** Told of links that a ZIP has not, and of links that lead out of what is sent, which receivers leave out by default; '' for a last word on many. */
   onOutward?: (path: string, error: BeelineError) => void;
   /** Told now and then how many files were found so far. */
   onFound?: (files: number) => void;
@@ -65,11 +67,17 @@ export async function walk(paths: readonly string[], options: WalkOptions): Prom
   }
   const { entries, leftOut } = walker.walked;
   if (entries.length === 0) throw fault(leftOut > 0 ? 'FILTERS_LEAVE_NOTHING' : 'NOTHING_READABLE');
-  if (options.onOutward) await tellOutward(entries, options.onOutward);
+  const { onOutward } = options;
+  if (onOutward) {
+    for (const path of walker.unzipped.slice(0, NAMED))
+      onOutward(path, fault('LINK_NOT_IN_ZIP', { link: quoted(path) }, { paths: [path] }));
+    tellMore(walker.unzipped.length, 'MORE_LINKS_NOT_IN_ZIP', onOutward);
+    await tellOutward(entries, onOutward);
+  }
   return walker.walked;
 }
 
-/** How many links that lead out are told by name. */
+/** How many links are told by name. */
 const NAMED = 20;
 
 async function tellOutward(
@@ -82,8 +90,15 @@ async function tellOutward(
     const link = { link: quoted(path), target: quoted(target.slice(0, 200)), problem };
     tell(path, fault('LINK_LEADS_OUT', link, { paths: [path] }));
   }
-  const more = outward.length - NAMED;
-  if (more > 0) tell('', fault('MORE_LINKS_LEAD_OUT', { count: more }));
+  tellMore(outward.length, 'MORE_LINKS_LEAD_OUT', tell);
+}
+
+function tellMore(
+  links: number,
+  why: 'MORE_LINKS_LEAD_OUT' | 'MORE_LINKS_NOT_IN_ZIP',
+  tell: (path: string, error: BeelineError) => void,
+): void {
+  if (links > NAMED) tell('', fault(why, { count: links - NAMED }));
 }
 
 /** A folder being walked: its children's names in order, and the next one. */
@@ -102,6 +117,8 @@ interface Level {
 
 class Walker {
   readonly walked: Walked = { entries: [], absolute: [], stats: new SeenStats(), leftOut: 0 };
+  /** Links that a ZIP has not. */
+  readonly unzipped: string[] = [];
   readonly #options: WalkOptions;
   readonly #version: ReturnType<typeof versionsBy> | undefined;
   readonly #slices = new FileSlices();
@@ -156,7 +173,9 @@ class Walker {
         checkReadable(absolute, stat);
         this.#push(path, absolute, 'file', stat, Number(stat.size), '');
       } else if (stat.isSymbolicLink()) {
-        if (this.#options.links !== 'skip') this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
+        const { links, zip } = this.#options;
+        if (zip && links === undefined) this.unzipped.push(path);
+        else if (links !== 'skip') this.#push(path, absolute, 'link', stat, 0, readLink(absolute));
       } else if (stat.isDirectory()) {
         return this.#enter(path, absolute, stat, scope, verdict);
       } else if (named) {
