@@ -1,4 +1,4 @@
-/** A SOCKS 5 proxy on loopback (RFC 1928, RFC 1929), which remembers what it was asked for. */
+/** A SOCKS 5 proxy, on loopback if nothing else is said (RFC 1928, RFC 1929), which remembers what it was asked for. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -22,6 +22,8 @@ export interface SocksAnswers {
   silent?: boolean;
   /** Where names lead; default: to themselves. */
   names?: Record<string, string>;
+  /** Where it listens. */
+  at?: { host: string; port: number };
 }
 
 export async function socksProxy(answers: SocksAnswers = {}): Promise<SocksProxy> {
@@ -34,7 +36,8 @@ export async function socksProxy(answers: SocksAnswers = {}): Promise<SocksProxy
     keep(client);
     if (!answers.silent) serve(client, answers, it, keep).catch(() => client.destroy());
   });
-  front.listen(0, '127.0.0.1');
+  const { host, port } = answers.at ?? { host: '127.0.0.1', port: 0 };
+  front.listen(port, host);
   await once(front, 'listening');
   const it: SocksProxy = {
     reached: once(front, 'connection'),

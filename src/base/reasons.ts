@@ -178,6 +178,7 @@ const TEXTS = {
   },
   USAGE: {
     URL_UNFIT: '{url} is no URL that can be fetched: {why}.',
+    HTTP_PAGE: '{url} is a page for a browser, and not a file.',
     // The other side as a whole
     TEXT_TOO_LONG: 'The text is longer than {most} bytes. Send it as a file.',
     // What was asked for

@@ -297,7 +297,7 @@ export const ABOUT_TOPICS: { readonly [T in Topic]: AboutTopic } = {
   urls: {
     line: 'files from HTTP servers: `beeline receive URL...`',
     body: [
-      'A file comes in parallel parts where that is faster, and from mirrors too. It goes on after whatever stopped it, and begins anew if the file has changed.',
+      'A file comes in parallel parts where that is faster, and from mirrors too. It goes on after whatever stopped it, and begins anew if the file has changed. The link of a folder that `serve` shows brings its ZIP.',
       '',
       'Examples:',
       [

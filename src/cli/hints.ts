@@ -49,6 +49,7 @@ export const HINTS: { readonly [R in Reason]?: string } = {
   CERTIFICATE_MISSING: BOTH,
   CERTIFICATE_UNREADABLE: BOTH,
   HTTP_CERTIFICATE: `${OWN_CERTIFICATE} Of one that \`beeline serve --tls\` made, use the line for curl that it shows.`,
+  HTTP_PAGE: 'If you want the page itself, name it with --name. A link to receive by ends in # and a code.',
   HTTP_LEADS_INSIDE: 'To allow it, use --allow-private.',
   FILES_EXIST: 'Choose with --overwrite skip, rename, replace or update.',
   DESTINATION_NO_FOLDER: "Choose a folder with --to, or '--to -' for one file.",

@@ -65,7 +65,7 @@ async function start(
   session.cleanup.push(() => client.close());
   const { origin } = places[0]!.url;
   const given = {
-    ...{ wanted, client, lanes },
+    ...{ wanted, client, lanes, nameless: to === '-' },
     // Whoever said how long to wait means it also where nothing has come yet.
     patience: wait ?? 0,
     version: async (text: string) => versionOf(await versionKey(options.configDir), text),

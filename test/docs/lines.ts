@@ -20,11 +20,6 @@ const NOT_RUN: Record<string, string> = {
   'node scripts/test.mjs test/lab/matrix': 'it is one of the heavy tests',
   'npm run bench': 'it takes an hour alone on the machine; .ci/run runs a short one',
   'node scripts/performance.mjs': 'it writes docs/performance.md from what the benchmarks before it measured',
-  'HTTPS_PROXY=': 'test/integration/proxy.test.ts has the proxies',
-  'beeline send report.pdf --server https://meet.example --proxy':
-    'test/integration/proxy.test.ts has the proxies',
-  'beeline receive 7-velvet-canyon --server https://meet.example --proxy':
-    'test/integration/proxy.test.ts has the proxies',
   systemctl: 'no systemd runs here; test/deploy/machine.heavy.test.ts has systemd-analyze look at the units',
   'journalctl --user': 'no systemd runs here',
   loginctl: 'no systemd runs here',

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { childModule } from '../child.ts';
 import { ROOT } from '../integration/packed.ts';
 import { journaled } from '../integration/workspace.ts';
 import { writeNginxConf } from '../nginx.ts';
@@ -124,7 +125,7 @@ export class Reader {
         waiting = undefined;
         await who.run(line, cwd, env);
         await sender.ends(0);
-      } else if (/^beeline send\b/.test(line) && !/--dry-run|--later/.test(line)) {
+      } else if (/^(?:[A-Z_]+=\S+ )?beeline send\b/.test(line) && !/--dry-run|--later/.test(line)) {
         if (waiting) await this.#other(waiting);
         if (byThem) who.folder(`work-${at}`);
         const expected = lines.some((each) => /^beeline receive --(device|psk)/.test(each.text));
@@ -149,6 +150,8 @@ export class Reader {
     if (waiting) await this.#other(waiting);
     for (const terminal of [...servers.map((server) => server.terminal), ...around])
       await terminal.interrupt();
+    for (const { line, text: said } of around)
+      if (line.includes('proxies')) assert.match(said, /asked by (?:HTTP|SOCKS) for meet\.example:443/);
   }
 
   /** The servers and programs that a block's commands reach. */
@@ -170,6 +173,11 @@ export class Reader {
     if (password) {
       const line = `redis-server --bind ${host} --port ${port} --requirepass ${password} --save ''`;
       around.push(await shown(here.start(line, here.empty('redis')), /Ready to accept connections/));
+    }
+    if (/\/\/proxy\.example/.test(text)) {
+      const { node, path } = childModule('test/docs/proxies.ts');
+      const proxies = here.start(`'${process.execPath}' ${node.join(' ')} ${path}`, mine);
+      around.push(await shown(proxies, /the proxies listen/));
     }
     if (/receive https:\/\/example\.org/.test(text)) {
       const files = here.empty('www');

@@ -20,7 +20,7 @@ const ADDRESS = '192.168.1.7';
 const INNER = '10.0.0.5';
 /** All names that lead to it. */
 const NAMES = [
-  ...['meet.example', 'server.example', 'sender.example', 'laptop'],
+  ...['meet.example', 'server.example', 'sender.example', 'proxy.example', 'laptop'],
   ...['example.org', 'mirror.example.net'],
 ];
 /** What somebody types who is asked for a password. */

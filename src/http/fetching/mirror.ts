@@ -4,6 +4,7 @@ import type { Answer, Client } from './client.ts';
 import {
   changed,
   contentRange,
+  isHtml,
   lengthAfter416,
   misbehaves,
   type Representation,
@@ -185,7 +186,7 @@ function zipOfFolder(answer: Answer): URL | undefined {
   const { url, status } = answer;
   const links = answer.header('link');
   if (status !== 200 || links === undefined || links.length > MAX_LEAD) return undefined;
-  if (!/^text\/html\b/i.test(answer.header('content-type') ?? '')) return undefined;
+  if (!isHtml(answer)) return undefined;
   for (const [, to = '', says = ''] of links.matchAll(/<([^<>]*)>([^,<>]*)/g)) {
     if (!/;\s*rel="?alternate"?\s*(?:;|$)/i.test(says)) continue;
     if (!/;\s*type="?application\/zip"?\s*(?:;|$)/i.test(says) || !URL.canParse(to, url)) continue;

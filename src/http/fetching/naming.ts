@@ -2,12 +2,13 @@
 import contentDisposition from 'content-disposition';
 import { nameProblem, STAGING_PREFIX } from '../../offer/names.ts';
 
-const NAMELESS = 'download';
+/** What has no name of its own. */
+export const NAMELESS = 'download';
 const MAX_HEADER = 4096;
 
-/** @param disposition the header, if there is one */
-export function fileNameOf(disposition: string | undefined, url: URL): string {
-  return usable(fromDisposition(disposition)) ?? usable(fromUrl(url)) ?? NAMELESS;
+/** Undefined if nothing names it. @param disposition the header, if there is one */
+export function fileNameOf(disposition: string | undefined, url: URL): string | undefined {
+  return usable(fromDisposition(disposition)) ?? usable(fromUrl(url));
 }
 
 function fromDisposition(header: string | undefined): string | undefined {

@@ -2,14 +2,16 @@
 import { BeelineError, fault } from '../../base/errors.ts';
 import type { Answer, Client } from './client.ts';
 import { Busy, type Mirror } from './mirror.ts';
-import { fileNameOf } from './naming.ts';
-import { contentRange, misbehaves, type Representation, representationOf } from './representation.ts';
+import { fileNameOf, NAMELESS } from './naming.ts';
+import { contentRange, isHtml, misbehaves, type Representation, representationOf } from './representation.ts';
 import { shownUrl } from './url.ts';
 
 export interface Probed {
   readonly mirror: Mirror;
   readonly seen: Representation;
   readonly name: string;
+  /** It is HTML that nothing names: what a server shows a browser at its root, or for a folder. */
+  readonly page: boolean;
   /** To a request for all of the file; its body waits. */
   readonly answer: Answer | undefined;
   /** As the server calls itself. */
@@ -68,11 +70,12 @@ async function probeOne(
     if (!alone && seen.length === undefined)
       throw fault('HTTP_NO_LENGTH', { url: shownUrl(mirror.place.url) });
     mirror.seen = seen;
-    const name = fileNameOf(answer.header('content-disposition'), answer.url);
+    const called = fileNameOf(answer.header('content-disposition'), answer.url);
+    const [name, page] = [called ?? NAMELESS, called === undefined && isHtml(answer)];
     const agent = (answer.header('server') ?? '').slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
-    if (alone) return { mirror, seen, name, answer, agent };
+    if (alone) return { mirror, seen, name, page, answer, agent };
     await release(answer);
-    return { mirror, seen, name, answer: undefined, agent };
+    return { mirror, seen, name, page, answer: undefined, agent };
   } catch (thrown) {
     answer.close();
     throw thrown;

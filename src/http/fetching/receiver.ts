@@ -43,6 +43,8 @@ export interface FetchOptions {
   patience: number;
   /** 16 hex digits for what tells one content from another. */
   version: (text: string) => Promise<string>;
+  /** It goes where no name is needed. */
+  nameless: boolean;
   events: FetchEvents;
 }
 
@@ -135,6 +137,7 @@ export class HttpReceiver implements Peer {
     const probed = await this.#probeAll(all);
     const [first] = probed;
     if (this.#over) return first!.answer?.close();
+    this.#refusePages(probed);
     events.met(first!.agent);
     const entries = await this.#entries(probed);
     const kind = probed.some(({ seen }) => seen.length === undefined) ? 'stream' : 'files';
@@ -170,6 +173,15 @@ export class HttpReceiver implements Peer {
     this.#going = { offer, sink, items, work: this.#work(offer, sink, items) };
     if (this.#resting) given?.answer.close();
     else this.#going.work.run(given);
+  }
+
+  /** Nobody wants the page as a file who has not named it: the URL was to be another one. */
+  #refusePages(probed: readonly Probed[]): void {
+    const { wanted, nameless } = this.#options;
+    const page = probed.findIndex((one, at) => one.page && wanted[at]!.name === undefined);
+    if (page < 0 || nameless) return;
+    for (const { answer } of probed) answer?.close();
+    throw fault('HTTP_PAGE', { url: shownUrl(wanted[page]!.places[0]!.url) });
   }
 
   #expected(entry: number, { host }: Mirror, seen: Representation): Expected | undefined {

@@ -81,6 +81,10 @@ export function changed(seen: Representation, now: Representation): boolean {
   return seen.modified !== undefined && now.modified !== undefined && seen.modified !== now.modified;
 }
 
+export function isHtml(answer: Answer): boolean {
+  return /^text\/html\b/i.test(answer.header('content-type') ?? '');
+}
+
 export function misbehaves({ url: { host } }: Answer, what: string): BeelineError {
   return fault('HTTP_MISBEHAVES', { host, what });
 }

@@ -1,7 +1,8 @@
-/** A link to a folder, as `beeline serve` shows it: what comes is the folder as a ZIP, and never the page that lists it. */
+/** Links to what is no file: a folder of `beeline serve` comes as a ZIP, and no page without a name is taken for a file. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { BeelineError } from '../../../src/base/errors.ts';
 import { served, folder as servedFolder } from '../serving/served.ts';
@@ -53,6 +54,29 @@ test('any other page is a file as every file, wherever its links lead', async (t
     assert.deepEqual(readFileSync(join(to, page)), content(1), page);
   }
   assert.equal(requests.length, Object.keys(pages).length);
+});
+
+test('a page that nothing names is no file, unless it is given a name or goes where it needs none', async (t) => {
+  const to = folder(t);
+  const html = { 'content-type': 'text/html; charset=utf-8' };
+  const { url } = await serve(t, (request, response) =>
+    answer(request, response, {
+      headers: request.url!.includes('text') ? { 'content-type': 'text/plain' } : html,
+    }),
+  );
+  const at = (path: string) => new URL(path, url).href;
+  for (const what of [at('/'), at('/deep/?x=1'), [at('/file'), at('/')]])
+    await assert.rejects(fetchInto(t, to, what).transfer.done, (error: BeelineError) => {
+      assert.deepEqual([error.code, error.reason], ['USAGE', 'HTTP_PAGE']);
+      return true;
+    });
+  assert.deepEqual(names(to), []);
+  await fetchInto(t, to, { url: at('/'), name: 'index.html' }).transfer.done;
+  await fetchInto(t, to, at('/text/')).transfer.done;
+  await fetchInto(t, to, at('/page')).transfer.done;
+  assert.deepEqual(names(to).sort(), ['download', 'index.html', 'page']);
+  const stdout = new PassThrough().resume();
+  await fetchInto(t, to, at('/'), { to: '-', stdout }).transfer.done;
 });
 
 test('credentials go along to the ZIP; pages that lead from one to the next are not followed for long', async (t) => {

@@ -86,6 +86,7 @@ function run(client: Client, url: string, sink: Sink): Promise<void> {
       client,
       lanes: undefined,
       patience: 0,
+      nameless: false,
       version: async () => '',
       events: { met() {}, up() {}, down() {}, lane() {}, warn() {} },
       ports: {
