@@ -3,6 +3,7 @@
  * what goes together. Parsed by the command's own parsers; nothing is sent.
  */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from '../../src/cli/args.ts';
 import { COMMANDS, type Command, TOPICS } from '../../src/cli/flags.ts';
@@ -122,6 +123,23 @@ test('every command within a sentence is one that Beeline takes', () => {
     }
   });
   assert.deepEqual(wrong, []);
+});
+
+test('every script that a page names is there, and so is every test that it runs', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const tests = tracked('.test.ts');
+  const texts = PAGES.map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  const named = (what: RegExp) =>
+    texts.flatMap(({ path, text }) => [...text.matchAll(what)].map(([, name]) => ({ path, name: name! })));
+  const missing = [
+    ...named(/\bnpm run ([a-z][\w:-]*)/g).filter(({ name }) => !(name in scripts)),
+    ...named(/\bnode ((?:scripts|bench|examples|lab)\/[\w./-]+)/g).filter(({ name }) => !existsSync(name)),
+    ...named(/\bscripts\/test\.mjs ([a-z][\w/.-]*)/g).filter(
+      ({ name }) => !tests.some((path) => path.includes(name.replace(/NAME$/, ''))),
+    ),
+  ];
+  assert.deepEqual(missing, []);
+  assert.ok(named(/\bnpm run ([a-z][\w:-]*)/g).length > 30);
 });
 
 test('a command that Beeline does not take is found', () => {
