@@ -79,3 +79,11 @@ export function afterInterrupt({ role, newCode, keeps, several }: InterruptedSid
   const how = newCode ? ', with the same code while the sender waits, or with a new one' : '';
   return `What has arrived is kept: receive again into the same folder to go on${how}.`;
 }
+
+/** What it means for what has moved that one side cancelled. */
+export function afterCancel({ role, keeps }: InterruptedSide, view: Tracker): string {
+  if (view.bytes === 0) return 'Nothing had moved yet.';
+  if (!keeps || view.stream) return 'Nothing of it is kept.';
+  if (role === 'send') return 'The receiver keeps only files that are whole.';
+  return view.files > 0 ? 'Only files that are whole are kept here.' : 'Nothing of it is kept here.';
+}

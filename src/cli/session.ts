@@ -12,7 +12,7 @@ import { boardDrawing } from './board-lines.ts';
 import { BrokenPipe } from './exit.ts';
 import { count } from './format.ts';
 import type { Host } from './host.ts';
-import { afterInterrupt, Interrupt, type InterruptedSide, interrupted } from './interrupt.ts';
+import { afterCancel, afterInterrupt, Interrupt, type InterruptedSide, interrupted } from './interrupt.ts';
 import { writeEvent } from './json.ts';
 import { Keys, stopsOutput } from './keys.ts';
 import { type Log, openLog } from './log.ts';
@@ -245,8 +245,8 @@ export class TransferRun {
   #explained(thrown: unknown): Error {
     if (this.#broken) return new BrokenPipe();
     const { side, report } = this.#options;
-    const next = () =>
-      afterInterrupt({ ...side, role: report.role, several: this.#board !== undefined }, this.#tracker);
+    const here = { ...side, role: report.role, several: this.#board !== undefined };
+    const next = () => afterInterrupt(here, this.#tracker);
     // Whatever error an interruption caused, the person is told of the interruption.
     if (this.interrupt.signal.aborted) return interrupted(next());
     const error = asBeelineError(thrown);
@@ -254,7 +254,7 @@ export class TransferRun {
       return retold(error, `${error.message} ${next()}`);
     if (error.code !== 'CANCELLED' || this.#cancelledBy === undefined || this.#board) return error;
     const who = this.#cancelledBy === 'peer' ? 'The other side cancelled the transfer.' : 'Cancelled.';
-    return new BeelineError('CANCELLED', who, { cause: error });
+    return new BeelineError('CANCELLED', `${who} ${afterCancel(here, this.#tracker)}`, { cause: error });
   }
 
   readonly #onStdoutError = (error: NodeJS.ErrnoException): void => {

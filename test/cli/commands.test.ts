@@ -7,7 +7,9 @@ import { PassThrough } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import type { ErrorCode } from '../../src/base/errors.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { afterCancel } from '../../src/cli/interrupt.ts';
 import { NO_TERMINAL } from '../../src/cli/questions.ts';
+import { Tracker } from '../../src/cli/tracker.ts';
 import type { OfferSummary, ReceiveOptions, Result, SendOptions, TransferEvent } from '../../src/node/api.ts';
 import { answer, type FakeTransfer, fakeHost, RESULT, type Script, Sink } from './fakes.ts';
 import { VirtualTerminal } from './vt.ts';
@@ -399,13 +401,15 @@ describe('cli: send', () => {
     }
   });
 
-  it('says who cancelled', async () => {
-    for (const [by, says] of [
-      ['peer', 'beeline: The other side cancelled the transfer.\n'],
-      ['self', 'beeline: Cancelled.\n'],
+  it('says who cancelled, and what is kept', async () => {
+    const whole = { bytes: 5, total: 9, rate: 1, by: {}, files: 0 };
+    for (const [by, moved, says] of [
+      ['peer', {}, 'beeline: The other side cancelled the transfer. Nothing had moved yet.\n'],
+      ['self', whole, 'beeline: Cancelled. The receiver keeps only files that are whole.\n'],
     ] as const) {
       const host = fakeHost({
         send(transfer) {
+          if ('bytes' in moved) transfer.emit({ event: 'progress', ...moved });
           transfer.emit({ event: 'state', from: 'transferring', to: 'cancelled', by });
           transfer.fail('CANCELLED', 'over');
         },
@@ -413,6 +417,12 @@ describe('cli: send', () => {
       assert.equal(await dispatch(['send', 'x', '-q'], host), 3);
       assert.equal(host.stderr.text, says);
     }
+    const receiver = { role: 'receive', newCode: true, keeps: true } as const;
+    const view = Object.assign(new Tracker(), { bytes: 5, total: 9 });
+    assert.equal(afterCancel(receiver, view), 'Nothing of it is kept here.');
+    view.files = 1;
+    assert.equal(afterCancel(receiver, view), 'Only files that are whole are kept here.');
+    assert.equal(afterCancel({ ...receiver, keeps: false }, view), 'Nothing of it is kept.');
   });
 
   it('a signal aborts the library and exits 130, whatever the library says then', async () => {
